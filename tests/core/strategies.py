@@ -1,0 +1,55 @@
+"""Hypothesis strategies for answers as deltas."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+from victor_fp.core.deltas import (
+    BlockEnded,
+    Delta,
+    Noted,
+    ProviderState,
+    ReasoningDelta,
+    RefusalDelta,
+    Stopped,
+    TextDelta,
+    ToolCallArguments,
+    ToolCallStarted,
+    UsageReported,
+)
+
+TEXT = st.text(max_size=8)
+COUNT = st.none() | st.integers(0, 10_000)
+STATE = st.dictionaries(st.sampled_from(["signature", "data"]), TEXT, min_size=1)
+
+
+def _call(index: int, id_: str, name: str, pieces: list[str]) -> list[Delta]:
+    return [
+        ToolCallStarted(index=index, id=id_, name=name),
+        *(ToolCallArguments(index=index, text=piece) for piece in pieces),
+    ]
+
+
+def deltas_of_answers() -> st.SearchStrategy[list[Delta]]:
+    """Deltas of a whole answer: blocks in any order, usage anywhere, a stop reason at the end."""
+    text: st.SearchStrategy[list[Delta]] = st.lists(st.builds(TextDelta, TEXT), min_size=1, max_size=4).map(list)
+    reasoning: st.SearchStrategy[list[Delta]] = st.tuples(
+        st.builds(ReasoningDelta, TEXT), st.builds(ProviderState, STATE), st.just(BlockEnded())
+    ).map(list)
+    refusal: st.SearchStrategy[list[Delta]] = st.builds(RefusalDelta, TEXT).map(lambda delta: [delta])
+    usage: st.SearchStrategy[list[Delta]] = st.builds(
+        UsageReported, prompt_tokens=COUNT, completion_tokens=COUNT, total_tokens=COUNT, reasoning_tokens=COUNT
+    ).map(lambda delta: [delta])
+    noted: st.SearchStrategy[list[Delta]] = st.builds(
+        Noted, model=st.none() | st.just("m-2"), metadata=st.dictionaries(st.just("id"), TEXT)
+    ).map(lambda delta: [delta])
+    calls: st.SearchStrategy[list[Delta]] = st.builds(
+        _call,
+        st.integers(0, 3),
+        st.text("abc", min_size=1, max_size=3),
+        st.text("fgh", min_size=1, max_size=3),
+        st.lists(st.sampled_from(["{", "}", '"x":', "1", "[", "]"]), max_size=4),
+    )
+    blocks = st.lists(st.one_of(text, reasoning, refusal, usage, noted, calls), max_size=8)
+    stop = st.builds(Stopped, st.sampled_from(["stop", "length", "tool_use", "odd"]), st.none() | TEXT)
+    return st.builds(lambda parts, last: [*(delta for part in parts for delta in part), last], blocks, stop)

@@ -1,0 +1,274 @@
+"""The fold: values in, values out."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+from returns.result import Failure, Success
+
+from tests.core.strategies import deltas_of_answers
+from victor_fp.core.answers import Asked, completion, final_chunk
+from victor_fp.core.catalogue.spec import ProviderSpec
+from victor_fp.core.deltas import (
+    BlockEnded,
+    Delta,
+    Ended,
+    Failed,
+    Noted,
+    ProviderState,
+    ReasoningDelta,
+    RefusalDelta,
+    Stopped,
+    TextDelta,
+    ToolCallArguments,
+    ToolCallArgumentSet,
+    ToolCallStarted,
+    UsageReported,
+)
+from victor_fp.core.dialects.chat import ChatDialect
+from victor_fp.core.faults import Overloaded, ServerFailed, StreamTruncated
+from victor_fp.core.requests import Endpoint
+from victor_fp.core.result import outcome
+from victor_fp.core.transcript import EMPTY, advance, merged
+from victor_fp.core.types import CompletionResponse, StreamChunk
+
+SPEC = ProviderSpec(name="acme", title="Acme", dialect=ChatDialect(), base_url="http://acme.test/v1")
+ASKED = Asked(endpoint=Endpoint(spec=SPEC, base_url=SPEC.base_url), model="m-1")
+
+
+def answered(deltas: list[Delta]) -> CompletionResponse:
+    match outcome(completion(ASKED, advance(EMPTY, deltas)[0], b"{}")):
+        case Success(response):
+            return response
+        case Failure(fault):
+            raise AssertionError(fault)
+
+
+def streamed(batches: list[list[Delta]]) -> tuple[list[StreamChunk], object]:
+    transcript, chunks = EMPTY, list[StreamChunk]()
+    for batch in batches:
+        transcript, more = advance(transcript, batch)
+        chunks += more
+    match outcome(final_chunk(ASKED, transcript)):
+        case Success(chunk):
+            return [*chunks, chunk], None
+        case Failure(fault):
+            return chunks, fault
+
+
+def test_text_pieces_become_one_text() -> None:
+    response = answered([TextDelta("Hel"), TextDelta(""), TextDelta("lo"), Stopped("stop", "end_turn")])
+    assert (response.content, response.stop_reason, response.metadata) == (
+        "Hello",
+        "stop",
+        {"stop_reason_raw": "end_turn"},
+    )
+
+
+def test_parallel_calls_with_the_same_index_stay_apart() -> None:
+    response = answered(
+        [
+            ToolCallStarted(index=0, id="a", name="f"),
+            ToolCallArguments(index=0, text='{"x":'),
+            ToolCallArguments(index=0, text="1}"),
+            ToolCallStarted(index=0, id="b", name="g"),
+            ToolCallArguments(index=0, text='{"y":2}'),
+            Stopped("stop"),
+        ]
+    )
+    assert response.tool_calls == [
+        {"id": "a", "name": "f", "arguments": {"x": 1}},
+        {"id": "b", "name": "g", "arguments": {"y": 2}},
+    ]
+    assert response.stop_reason == "tool_use"
+
+
+def test_interleaved_calls_stay_apart() -> None:
+    response = answered(
+        [
+            ToolCallStarted(index=0, id="a", name="f"),
+            ToolCallStarted(index=1, id="b", name="g"),
+            ToolCallArguments(index=1, text='{"y":'),
+            ToolCallArguments(index=0, text='{"x":1'),
+            ToolCallArguments(index=1, text="2}"),
+            ToolCallArguments(index=0, text="}"),
+            Stopped("tool_use"),
+        ]
+    )
+    assert [call["arguments"] for call in response.tool_calls or []] == [{"x": 1}, {"y": 2}]
+
+
+def test_a_repeated_head_continues_its_call() -> None:
+    response = answered(
+        [
+            ToolCallStarted(index=0, id="a", name="f"),
+            ToolCallArguments(index=0, text='{"x":'),
+            ToolCallStarted(index=0, id="a", name="f"),
+            ToolCallArguments(index=0, id="a", text="1}"),
+            ToolCallStarted(index=0, id=None, name=""),
+            Stopped("tool_use"),
+        ]
+    )
+    assert response.tool_calls == [{"id": "a", "name": "f", "arguments": {"x": 1}}]
+
+
+def test_arguments_that_do_not_parse_stay_as_they_came() -> None:
+    response = answered(
+        [ToolCallStarted(index=0, id="a", name="f"), ToolCallArguments(index=0, text='{"x": 1'), Stopped("length")]
+    )
+    assert response.tool_calls == [{"id": "a", "name": "f", "arguments": '{"x": 1'}]
+    assert response.stop_reason == "length"
+
+
+def test_arguments_for_a_call_nobody_opened_are_not_lost() -> None:
+    response = answered([ToolCallArguments(index=3, text='{"x":1}'), Stopped("tool_use")])
+    assert response.tool_calls == [{"id": "call_0", "name": "", "arguments": {"x": 1}}]
+
+
+def test_values_at_paths_build_arguments() -> None:
+    response = answered(
+        [
+            ToolCallStarted(index=0, id="a", name="f"),
+            ToolCallArgumentSet(index=0, path=("steps", 0), value="sl"),
+            ToolCallArgumentSet(index=0, path=("steps", 0), value="ice"),
+            ToolCallArgumentSet(index=0, path=("steps", 1), value="fry"),
+            ToolCallArgumentSet(index=0, path=("hot",), value=True),
+            Stopped("stop"),
+        ]
+    )
+    assert response.tool_calls == [
+        {"id": "a", "name": "f", "arguments": {"steps": ["slice", "fry"], "hot": True}}
+    ]
+
+
+def test_a_stop_word_nobody_knows_is_kept() -> None:
+    assert answered([TextDelta("x"), Stopped("MYSTERY", "MYSTERY")]).stop_reason == "MYSTERY"
+
+
+def test_tool_use_without_a_call_is_a_stop() -> None:
+    assert answered([TextDelta("x"), Stopped("tool_use", "tool_calls")]).stop_reason == "stop"
+
+
+def test_a_refusal_is_a_stop_reason() -> None:
+    response = answered([RefusalDelta("I can't "), RefusalDelta("do that."), Stopped("stop", "stop")])
+    assert (response.content, response.stop_reason) == ("", "refusal")
+    assert response.metadata is not None
+    assert response.metadata["refusal"] == "I can't do that."
+
+
+def test_usage_that_was_not_reported_is_absent() -> None:
+    assert answered([TextDelta("x"), Stopped("stop")]).usage is None
+    assert answered([UsageReported(completion_tokens=0), Stopped("stop")]).usage == {"completion_tokens": 0}
+
+
+def test_later_usage_overrides_field_by_field() -> None:
+    response = answered(
+        [
+            UsageReported(prompt_tokens=10, cache_read_input_tokens=4),
+            UsageReported(completion_tokens=1),
+            UsageReported(completion_tokens=7),
+            Stopped("stop"),
+        ]
+    )
+    assert response.usage == {
+        "prompt_tokens": 10,
+        "completion_tokens": 7,
+        "total_tokens": 17,
+        "cache_read_input_tokens": 4,
+    }
+
+
+def test_a_stream_without_a_stop_reason_is_truncated_and_keeps_what_came() -> None:
+    chunks, fault = streamed([[TextDelta("Hel")], [ReasoningDelta("hm"), ToolCallStarted(index=0, id="a", name="f")]])
+    assert [chunk.content for chunk in chunks] == ["Hel", "", ""]
+    assert isinstance(fault, StreamTruncated)
+    assert fault.partial is not None
+    assert (fault.partial.content, fault.partial.reasoning) == ("Hel", "hm")
+    assert fault.partial.tool_calls == ({"id": "a", "name": "f", "arguments": {}},)
+    assert (fault.provider, fault.model, fault.maybe_billed) == ("acme", "m-1", True)
+
+
+def test_an_end_without_a_reason_is_no_stop() -> None:
+    _, fault = streamed([[TextDelta("x"), Ended()]])
+    assert isinstance(fault, StreamTruncated)
+
+
+def test_nothing_counts_after_an_error() -> None:
+    chunks, fault = streamed([[TextDelta("x"), Failed(Overloaded(message="busy")), TextDelta("y"), Stopped("stop")]])
+    assert [chunk.content for chunk in chunks] == ["x"]
+    assert isinstance(fault, Overloaded)
+
+
+def test_nothing_counts_after_the_end() -> None:
+    chunks, fault = streamed([[TextDelta("x"), Stopped("stop"), Ended(), TextDelta("y"), Failed(ServerFailed())]])
+    assert "".join(chunk.content for chunk in chunks) == "x"
+    assert fault is None
+
+
+def test_state_goes_back_on_the_block_it_came_with() -> None:
+    response = answered(
+        [
+            ReasoningDelta("think"),
+            ProviderState({"signature": "s1"}),
+            BlockEnded(),
+            ReasoningDelta("more"),
+            ProviderState({"signature": "s2"}),
+            ProviderState({"data": "xx"}, alone=True),
+            TextDelta("answer"),
+            ToolCallStarted(index=0, id="a", name="f", arguments={"x": 1}, state={"sig": "t"}),
+            Stopped("tool_use"),
+            Noted(model="m-1-0901", metadata={"id": "r"}),
+        ]
+    )
+    assert response.metadata is not None
+    assert response.metadata["reasoning_content"] == "think\n\nmore"
+    assert response.metadata["provider_state"] == {
+        "protocol": "openai-chat",
+        "provider": "acme",
+        "model": "m-1-0901",
+        "blocks": [
+            {"kind": "reasoning", "text": "think", "state": {"signature": "s1"}},
+            {"kind": "reasoning", "text": "more", "state": {"signature": "s2"}},
+            {"kind": "opaque", "state": {"data": "xx"}},
+            {"kind": "text", "text": "answer"},
+            {"kind": "tool_call", "id": "a", "name": "f", "arguments": {"x": 1}, "state": {"sig": "t"}},
+        ],
+    }
+
+
+def test_plain_answers_carry_no_state() -> None:
+    response = answered([TextDelta("x"), ToolCallStarted(index=0, id="a", name="f"), Stopped("stop")])
+    assert response.metadata is None
+
+
+def test_merging_extends_lists_and_joins_objects() -> None:
+    assert merged({"a": [1], "b": {"x": 1}, "c": 1}, {"a": [2], "b": {"y": 2}, "c": 3, "d": 4}) == {
+        "a": [1, 2],
+        "b": {"x": 1, "y": 2},
+        "c": 3,
+        "d": 4,
+    }
+
+
+@given(deltas_of_answers(), st.data())
+def test_how_deltas_are_batched_changes_nothing(deltas: list[Delta], data: st.DataObject) -> None:
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(deltas)), max_size=6)))
+    edges = [0, *cuts, len(deltas)]
+    batches = [deltas[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    assert streamed(batches) == streamed([deltas])
+
+
+@given(deltas_of_answers())
+def test_a_streamed_answer_and_its_whole_twin_are_the_same(deltas: list[Delta]) -> None:
+    chunks, fault = streamed([[delta] for delta in deltas])
+    assert fault is None
+    whole, last = answered(deltas), chunks[-1]
+    assert [chunk.is_final for chunk in chunks] == [False] * (len(chunks) - 1) + [True]
+    assert "".join(chunk.content for chunk in chunks) == whole.content
+    assert (last.tool_calls, last.stop_reason, last.usage, last.metadata, last.model) == (
+        whole.tool_calls,
+        whole.stop_reason,
+        whole.usage,
+        whole.metadata,
+        whole.model,
+    )

@@ -1,0 +1,1 @@
+"""The functional core: pure, total, typed; no effects."""

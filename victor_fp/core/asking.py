@@ -1,0 +1,88 @@
+"""From what a caller says to a request for the wire: options read, conversation checked, protocol applied."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from returns.result import Failure, Result, Success
+
+from victor_fp.core.catalogue.spec import ProviderSpec
+from victor_fp.core.conversation import fault_in
+from victor_fp.core.faults import Fault, InvalidRequest
+from victor_fp.core.options import read_options
+from victor_fp.core.requests import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE, ChatRequest, Endpoint
+from victor_fp.core.result import outcome
+from victor_fp.core.types import Message, ToolDefinition
+
+
+def chat_request(
+    provider: str,
+    messages: Sequence[Message],
+    *,
+    model: str,
+    temperature: float | None = DEFAULT_TEMPERATURE,
+    max_tokens: int | None = DEFAULT_MAX_TOKENS,
+    tools: Sequence[ToolDefinition] | None = None,
+    stream: bool = False,
+    options: Mapping[str, object],
+) -> Result[ChatRequest, Fault]:
+    """A checked request, or the typed fault that says what is wrong with it."""
+    fault = fault_in(messages, provider=provider, model=model)
+    if fault is not None:
+        return Failure(fault)
+    if not model:
+        return Failure(InvalidRequest(provider=provider, message="model is empty"))
+    match outcome(read_options(options, provider=provider)):
+        case Success(read):
+            return Success(
+                ChatRequest(
+                    messages=tuple(messages),
+                    model=model,
+                    temperature=temperature,
+                    max_tokens=max_tokens,
+                    tools=tuple(tools or ()),
+                    stream=stream,
+                    options=read,
+                )
+            )
+        case Failure(fault):
+            return Failure(fault)
+
+
+def endpoint_for(
+    spec: ProviderSpec,
+    *,
+    base_url: str | None = None,
+    settings: Mapping[str, object] | None = None,
+    environment: Mapping[str, str] | None = None,
+    keyed: bool | None = None,
+) -> Result[Endpoint, Fault]:
+    """The endpoint for a catalogue entry: keyword > environment > default, for the base URL and every setting."""
+    environment = environment or {}
+    given = settings or {}
+    found: dict[str, str] = {}
+    for setting in spec.settings:
+        value = given.get(setting.name)
+        if value is None:
+            value = next((environment[name] for name in setting.variables if environment.get(name)), setting.default)
+        if value is not None:
+            found[setting.name] = str(value)
+        elif setting.required:
+            places = " or ".join(setting.variables)
+            hint = f" (or set {places})" if places else ""
+            return Failure(InvalidRequest(provider=spec.name, message=f"{spec.title} needs {setting.name}={hint}"))
+    url = base_url or next((environment[name] for name in spec.base_url_variables if environment.get(name)), None)
+    return Success(
+        Endpoint(
+            spec=spec,
+            base_url=normalised_url(url or spec.base_url),
+            settings=found,
+            keyed=spec.auth.kind != "none" if keyed is None else keyed,
+        )
+    )
+
+
+def normalised_url(url: str) -> str:
+    """With a scheme, without a trailing slash: `host:port` is taken for plain HTTP, as OLLAMA_HOST is written."""
+    url = url.strip().rstrip("/")
+    return url if "://" in url else f"http://{url}"

@@ -1,0 +1,19 @@
+"""A whole body, folded: the same deltas and the same fold as a stream, at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from victor_fp.core import think_tags
+from victor_fp.core.deltas import Delta
+from victor_fp.core.protocols import Speaker
+from victor_fp.core.transcript import EMPTY, Transcript, advance
+
+
+def folded(speaker: Speaker, body: bytes) -> Transcript:
+    """The transcript of a 200 body."""
+    deltas: Sequence[Delta] = speaker.response(body)
+    if speaker.think_tags:
+        thinking, split = think_tags.split(think_tags.START, deltas)
+        deltas = [*split, *think_tags.flush(thinking)]
+    return advance(EMPTY, deltas)[0]

@@ -1,0 +1,143 @@
+"""What a conversation says, apart from any wire format: its rules, and an assistant's turn as ordered blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+
+from victor_fp.core.faults import Fault, InvalidRequest
+from victor_fp.core.json import Json
+from victor_fp.core.types import Message, TextPart, ToolCall
+
+BlockKind: TypeAlias = Literal["text", "reasoning", "refusal", "tool_call", "opaque"]
+
+
+class Block(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One block of an assistant's turn, with the opaque state the vendor wants back on it."""
+
+    kind: BlockKind
+    text: str = ""
+    id: str = ""
+    """A tool call's id."""
+    name: str = ""
+    arguments: dict[str, Json] | str = {}
+    state: dict[str, Json] | None = None
+
+
+class TurnState(msgspec.Struct, frozen=True, kw_only=True):
+    """`metadata["provider_state"]` of an assistant's message: the turn as its vendor gave it."""
+
+    protocol: str
+    provider: str = ""
+    model: str | None = None
+    blocks: list[Block] = []
+
+
+def turn_state(message: Message) -> TurnState | None:
+    """The state a message carries; None where there is none, or where it is not ours to read."""
+    if not message.metadata or not isinstance(state := message.metadata.get("provider_state"), dict):
+        return None
+    try:
+        return msgspec.convert(state, TurnState)
+    except msgspec.ValidationError:
+        return None
+
+
+def assistant_blocks(message: Message, protocol: str) -> tuple[Block, ...]:
+    """An assistant's turn in order: as its vendor gave it where the same protocol wants it back, else text, then calls.
+
+    The message wins over the state: text that was edited replaces the old text in its place, calls that were removed
+    are left out, calls that were added come last. Only text parts of a list content are taken; see `lone_text`.
+    """
+    calls = message.tool_calls or []
+    state = turn_state(message)
+    plain = [Block(kind="text", text=message.text)] if message.text else []
+    if state is None or state.protocol != protocol:
+        return (*plain, *map(_call_block, calls))
+    return tuple(_reconciled(state.blocks, message.text, calls))
+
+
+def _call_block(call: ToolCall) -> Block:
+    return Block(kind="tool_call", id=call["id"], name=call["name"], arguments=call["arguments"])
+
+
+def _reconciled(blocks: Sequence[Block], text: str, calls: Sequence[ToolCall]) -> list[Block]:
+    edited = "".join(block.text for block in blocks if block.kind == "text") != text
+    left = {call["id"]: call for call in calls}
+    kept: list[Block] = []
+    for block in blocks:
+        if block.kind == "text" and edited:
+            if text:
+                kept.append(Block(kind="text", text=text))
+                text = ""
+        elif block.kind == "tool_call":
+            if (call := left.pop(block.id, None)) is not None:
+                kept.append(msgspec.structs.replace(block, name=call["name"], arguments=call["arguments"]))
+        else:
+            kept.append(block)
+    if edited and text:
+        kept.append(Block(kind="text", text=text))
+    return kept + [_call_block(call) for call in left.values()]
+
+
+def split_system(messages: Sequence[Message]) -> tuple[list[Message], list[Message]]:
+    """Instructions (system and developer messages) apart from the turns, for protocols that keep them apart."""
+    system = [message for message in messages if message.role in ("system", "developer")]
+    return system, [message for message in messages if message.role not in ("system", "developer")]
+
+
+def tool_names(messages: Sequence[Message]) -> dict[str, str]:
+    """The name of every call by its id, for protocols that want names with results."""
+    return {call["id"]: call["name"] for message in messages for call in message.tool_calls or ()}
+
+
+def fault_in(messages: Sequence[Message], *, provider: str = "", model: str | None = None) -> Fault | None:
+    """What is wrong with a conversation before any vendor sees it; None if nothing is."""
+    reason = _reason_against(messages)
+    return None if reason is None else InvalidRequest(provider=provider, model=model, message=reason)
+
+
+def _reason_against(messages: Sequence[Message]) -> str | None:
+    if not messages:
+        return "messages is empty"
+    waiting: dict[str, str] = {}
+    for place, message in enumerate(messages):
+        if message.role == "tool":
+            if not message.tool_call_id:
+                return f"messages[{place}]: a tool message needs tool_call_id"
+            if message.tool_call_id not in waiting:
+                return f"messages[{place}]: no call {message.tool_call_id!r} waits for this result"
+            waiting.pop(message.tool_call_id)
+            continue
+        if waiting:
+            return f"messages[{place}]: calls without a result: {_named(waiting)}"
+        if message.tool_calls and message.role != "assistant":
+            return f"messages[{place}]: only an assistant's message has tool_calls"
+        if message.role in ("system", "developer", "assistant") and not _is_text(message):
+            return f"messages[{place}]: a message of role {message.role} takes text parts only"
+        for call in message.tool_calls or ():
+            if call["id"] in waiting:
+                return f"messages[{place}]: two calls with the id {call['id']!r}"
+            waiting[call["id"]] = call["name"]
+    if waiting:
+        return f"calls without a result: {_named(waiting)}"
+    return None
+
+
+def _is_text(message: Message) -> bool:
+    return isinstance(message.content, str) or all(isinstance(part, TextPart) for part in message.content)
+
+
+def _named(waiting: dict[str, str]) -> str:
+    return ", ".join(f"{name} ({id_})" for id_, name in waiting.items())
+
+
+def provider_state(protocol: str, provider: str, model: str | None, blocks: Sequence[Block]) -> dict[str, Any] | None:
+    """The plain dict for `metadata["provider_state"]`; None where plain text and calls say everything."""
+    if all(block.state is None and block.kind in ("text", "tool_call") for block in blocks):
+        return None
+    state = TurnState(protocol=protocol, provider=provider, model=model, blocks=list(blocks))
+    built: dict[str, Any] = msgspec.to_builtins(state)
+    return built

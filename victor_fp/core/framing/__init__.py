@@ -1,0 +1,28 @@
+"""Bytes from the network become frames: incremental, bounded, and the same however the bytes were cut.
+
+A framer is an immutable value. `feed` gives the framer to go on with, the frames that these bytes completed, and what
+makes going on senseless, if anything; a framer that reported it reports it again for ever. Frames that precede an
+error are always delivered with it or before it.
+"""
+
+from __future__ import annotations
+
+from victor_fp.core.framing.aws import aws_event_stream
+from victor_fp.core.framing.frames import DEFAULT_LIMIT, Broken, Frame, Framer, Garbled, Overflow, held_longer
+from victor_fp.core.framing.json_array import json_array
+from victor_fp.core.framing.ndjson import ndjson
+from victor_fp.core.framing.sse import sse
+
+__all__ = [
+    "DEFAULT_LIMIT",
+    "Broken",
+    "Frame",
+    "Framer",
+    "Garbled",
+    "Overflow",
+    "aws_event_stream",
+    "held_longer",
+    "json_array",
+    "ndjson",
+    "sse",
+]

@@ -1,0 +1,112 @@
+"""What is asked (`ChatRequest`), of whom (`Endpoint`), and what goes onto the wire (`HttpRequest`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from victor_fp.core.catalogue.spec import ProviderSpec
+from victor_fp.core.faults import Fault, UnsupportedParameter
+from victor_fp.core.json import Json, NotJson, decoded
+from victor_fp.core.options import NO_OPTIONS, Options
+from victor_fp.core.types import Message, ToolDefinition
+
+DEFAULT_TEMPERATURE = 0.7
+DEFAULT_MAX_TOKENS = 4096
+SECRET = "<secret>"  # noqa: S105  a placeholder
+"""Stands in headers where the shell puts the key."""
+
+Signing: TypeAlias = Literal["none", "key", "sigv4", "google"]
+
+
+class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """A chat as the caller sees it; `stream` is a field, so both ways share one builder."""
+
+    messages: tuple[Message, ...]
+    model: str
+    temperature: float | None = DEFAULT_TEMPERATURE
+    max_tokens: int | None = DEFAULT_MAX_TOKENS
+    tools: tuple[ToolDefinition, ...] = ()
+    stream: bool = False
+    options: Options = NO_OPTIONS
+
+    @property
+    def asks_temperature(self) -> bool:
+        """Whether the caller chose a temperature: the default one yields where a model takes none."""
+        return self.temperature is not None and self.temperature != DEFAULT_TEMPERATURE
+
+    @property
+    def asks_max_tokens(self) -> bool:
+        """Whether the caller chose a bound on the answer's length."""
+        return self.max_tokens is not None and self.max_tokens != DEFAULT_MAX_TOKENS
+
+
+class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """One provider at one place: its catalogue entry with the settings filled in."""
+
+    spec: ProviderSpec
+    base_url: str
+    """Without a trailing slash."""
+    settings: Mapping[str, str] = {}
+    keyed: bool = True
+    """Whether a key will be sent."""
+
+    def fault_fields(self, model: str | None = None) -> dict[str, str | None]:
+        """`provider` and `model` for a fault's constructor."""
+        return {"provider": self.spec.name, "model": model}
+
+
+class Adjustment(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Something the caller asked for that was left out or changed, and why; ends in `metadata["adjustments"]`."""
+
+    parameter: str
+    reason: str
+    action: Literal["dropped", "changed"] = "dropped"
+
+
+class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """A request ready to send, but for the secret, which stands in headers as `SECRET`."""
+
+    method: Literal["GET", "POST", "DELETE"] = "POST"
+    url: str
+    headers: dict[str, str] = {}
+    body: bytes = b""
+    adjustments: tuple[Adjustment, ...] = ()
+    signing: Signing = "key"
+
+    def json(self) -> Json:
+        """The body as a value; None where it is empty."""
+        value = decoded(self.body) if self.body else None
+        return None if isinstance(value, NotJson) else value
+
+
+def headers_for(endpoint: Endpoint, extra: Mapping[str, str] | None = None, *, json: bool = True) -> dict[str, str]:
+    """The headers that every request to this place carries: content type, auth placeholder, fixed ones, the caller's."""
+    headers = {"content-type": "application/json"} if json else {}
+    auth = endpoint.spec.auth
+    if endpoint.keyed and auth.header:
+        headers[auth.header] = f"{auth.scheme} {SECRET}" if auth.scheme else SECRET
+    headers.update(endpoint.spec.headers)
+    for setting in endpoint.spec.settings:
+        if setting.header and (value := endpoint.settings.get(setting.name)):
+            headers[setting.header] = value
+    if extra:
+        headers.update({name.lower(): value for name, value in extra.items()})
+    return headers
+
+
+def settled(
+    endpoint: Endpoint, request: ChatRequest, unsupported: Sequence[Adjustment]
+) -> tuple[Adjustment, ...] | Fault:
+    """What to do about parameters that cannot be taken: the first as a fault, or all as visible adjustments."""
+    if not unsupported or request.options.on_unsupported == "adjust":
+        return tuple(unsupported)
+    first = unsupported[0]
+    return UnsupportedParameter(
+        provider=endpoint.spec.name,
+        model=request.model,
+        parameter=first.parameter,
+        message=f"{first.parameter}: {first.reason}. Pass on_unsupported='adjust' to go on without it.",
+    )

@@ -1,0 +1,186 @@
+"""From the bytes of one streamed answer to chunks: framing, events, thinking and the fold, one batch per read.
+
+Rules: an answer with status >= 400 is read whole and is a fault. A 200 answer whose first byte opens a JSON object
+where frames were expected is a whole body; one that opens a JSON array is framed as such where the protocol knows that;
+one that opens markup is no answer. Otherwise frames. The final chunk comes at the protocol's own ending, or at the end of
+the bytes if a stop reason was given by then.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+import msgspec
+from returns.result import Failure, Success
+
+from victor_fp.core import think_tags
+from victor_fp.core.answers import Asked, broken_off, final_chunk, placed
+from victor_fp.core.deltas import Delta, Stopped
+from victor_fp.core.faults import Fault, InvalidResponse, StreamTruncated
+from victor_fp.core.framing import Framer, Garbled, Overflow, held_longer
+from victor_fp.core.protocols import EventReader, Headers, Speaker
+from victor_fp.core.result import outcome
+from victor_fp.core.transcript import EMPTY, Transcript, advance
+from victor_fp.core.types import StreamChunk
+
+Form: TypeAlias = Literal["unknown", "frames", "body", "refusal"]
+BODY_LIMIT = 64 * 1024 * 1024
+"""Bytes that a whole body may take, decompressed."""
+
+
+class StreamReading(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the reading of one stream stands."""
+
+    asked: Asked
+    speaker: Speaker
+    status: int
+    headers: Headers
+    form: Form
+    framer: Framer
+    events: EventReader
+    thinking: think_tags.Thinking | None = None
+    transcript: Transcript = EMPTY
+    body: tuple[bytes, ...] = ()
+    """Pieces of an answer that is read whole."""
+    size: int = 0
+    over: bool = False
+    """The final chunk or the fault is out."""
+
+
+class Read(msgspec.Struct, frozen=True, kw_only=True):
+    """What one read brought: chunks, the last of which may be final, then at most one fault."""
+
+    reading: StreamReading
+    chunks: list[StreamChunk]
+    fault: Fault | None = None
+
+
+def opened(asked: Asked, speaker: Speaker, status: int, headers: Headers) -> StreamReading:
+    """The state before the first byte."""
+    return StreamReading(
+        asked=asked,
+        speaker=speaker,
+        status=status,
+        headers=headers,
+        form="refusal" if status >= 400 else "unknown",
+        framer=speaker.framer(),
+        events=speaker.events(),
+        thinking=think_tags.START if speaker.think_tags else None,
+    )
+
+
+def fed(reading: StreamReading, data: bytes) -> Read:
+    """Take what one read gave, of any size."""
+    if reading.over or not data:
+        return Read(reading=reading, chunks=[])
+    if reading.form == "unknown":
+        reading, data = _recognised(reading, data)
+        if not data:
+            return Read(reading=reading, chunks=[])
+    if reading.form != "frames":
+        return _kept(reading, data)
+    framer, frames, error = reading.framer.feed(data)
+    events, deltas = reading.events.read(frames) if frames else (reading.events, [])
+    return _grown(msgspec.structs.replace(reading, framer=framer, events=events), deltas, error)
+
+
+def finished(reading: StreamReading) -> Read:
+    """Take the end of the bytes. The result ends with a final chunk or a fault, if neither came before."""
+    if reading.over:
+        return Read(reading=reading, chunks=[])
+    if reading.form == "refusal":
+        fault = reading.speaker.error(reading.status, reading.headers, b"".join(reading.body))
+        return _broken(reading, [], fault)
+    if reading.form == "body":
+        read = _grown(reading, list(reading.speaker.response(b"".join(reading.body))), None)
+        return read if read.reading.over else _ended(read.reading, read.chunks)
+    frames, error = reading.framer.finish()
+    events, deltas = reading.events.read(frames) if frames else (reading.events, [])
+    read = _grown(reading, [*deltas, *events.finish()], error, flush=True)
+    if isinstance(read.fault, InvalidResponse) and frames:
+        return msgspec.structs.replace(read, fault=_cut_off(read.fault))
+    return read if read.reading.over else _ended(read.reading, read.chunks)
+
+
+def _cut_off(fault: InvalidResponse) -> StreamTruncated:
+    """An unterminated last frame that does not decode was cut with its stream; it is not a frame gone wrong."""
+    fields = {name: getattr(fault, name) for name in fault.__struct_fields__}
+    return StreamTruncated(**fields | {"message": "the stream ended in the middle of an event"})
+
+
+def interrupted(reading: StreamReading, fault: Fault) -> Read:
+    """The connection broke, or nothing came in time: an answer that had its stop reason is whole all the same."""
+    if reading.over:
+        return Read(reading=reading, chunks=[])
+    if reading.transcript.stopped is not None and reading.transcript.fault is None:
+        return _ended(reading, [])
+    return _broken(reading, [], fault)
+
+
+def _recognised(reading: StreamReading, data: bytes) -> tuple[StreamReading, bytes]:
+    """The form of a 200 answer by its first byte that is neither white space nor a BOM."""
+    replace = msgspec.structs.replace
+    lead = b"".join((*reading.body, data)).removeprefix(b"\xef\xbb\xbf").lstrip()
+    if not lead or lead in (b"\xef", b"\xef\xbb"):
+        return replace(reading, body=(*reading.body, data)), b""
+    whole = b"".join((*reading.body, data))
+    first = lead[:1]
+    array = reading.speaker.array_framer
+    if first == b"[" and array is not None:
+        return replace(reading, form="frames", framer=array(), body=()), lead
+    if first in (b"{", b"<") and not reading.speaker.json_frames:
+        return replace(reading, form="body", body=()), whole
+    return replace(reading, form="frames", body=()), whole
+
+
+def _kept(reading: StreamReading, data: bytes) -> Read:
+    size = reading.size + len(data)
+    if size > BODY_LIMIT:
+        return _broken(reading, [], InvalidResponse(message=f"the body is larger than {BODY_LIMIT} bytes"))
+    reading = msgspec.structs.replace(reading, body=held_longer(reading.body, data), size=size)
+    return Read(reading=reading, chunks=[])
+
+
+def _grown(
+    reading: StreamReading, deltas: list[Delta], error: Overflow | Garbled | None, *, flush: bool = False
+) -> Read:
+    thinking = reading.thinking
+    if thinking is not None:
+        thinking, deltas = think_tags.split(thinking, deltas)
+        if flush:
+            deltas += think_tags.flush(thinking)
+    transcript, chunks = advance(reading.transcript, deltas)
+    reading = msgspec.structs.replace(reading, transcript=transcript, thinking=thinking)
+    if transcript.fault is not None or transcript.ended:
+        return _ended(reading, chunks)
+    if error is not None:
+        return _broken(reading, chunks, InvalidResponse(message=_told(error)))
+    return Read(reading=reading, chunks=chunks)
+
+
+def _told(error: Overflow | Garbled) -> str:
+    match error:
+        case Overflow(limit):
+            return f"one event of the stream is larger than {limit} bytes"
+        case Garbled(reason):
+            return f"the stream's framing is broken: {reason}"
+
+
+def _ended(reading: StreamReading, chunks: list[StreamChunk]) -> Read:
+    whole_body = reading.form == "body" and reading.transcript.stopped is None and reading.transcript.ended
+    transcript = reading.transcript
+    if whole_body:
+        transcript = msgspec.structs.replace(transcript, stopped=Stopped("stop"))
+    over = msgspec.structs.replace(reading, over=True)
+    match outcome(final_chunk(reading.asked, transcript)):
+        case Success(chunk):
+            return Read(reading=over, chunks=[*chunks, chunk])
+        case Failure(fault):
+            return Read(reading=over, chunks=chunks, fault=fault)
+
+
+def _broken(reading: StreamReading, chunks: list[StreamChunk], fault: Fault) -> Read:
+    over = msgspec.structs.replace(reading, over=True)
+    transcript = reading.transcript
+    fault = placed(reading.asked, fault) if reading.status >= 400 else broken_off(reading.asked, transcript, fault)
+    return Read(reading=over, chunks=chunks, fault=fault)

@@ -1,0 +1,200 @@
+"""The standard types that every provider takes and gives: frozen pydantic models, plus the typed dicts inside them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal, NotRequired, TypeAlias
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator, with_config
+from typing_extensions import TypedDict
+
+Role: TypeAlias = Literal["system", "developer", "user", "assistant", "tool"]
+
+StandardStopReason: TypeAlias = Literal["stop", "length", "tool_use", "content_filter", "refusal"]
+"""The stop reasons with one meaning everywhere; any other word in `stop_reason` is the vendor's own."""
+
+
+@with_config(ConfigDict(extra="allow"))
+class ToolCall(TypedDict):
+    """A call the model asks for."""
+
+    id: str
+    name: str
+    arguments: dict[str, Any] | str
+    """The parsed object, or the original text where it is no JSON object."""
+
+
+@with_config(ConfigDict(extra="allow"))
+class Usage(TypedDict):
+    """Tokens. What the vendor did not report is absent, never zero.
+
+    `prompt_tokens` counts the whole input, cached tokens included; `completion_tokens` the whole output, reasoning
+    included; `total_tokens` is the vendor's, or the sum of the two. The other three are parts of the first two.
+    """
+
+    prompt_tokens: NotRequired[int]
+    completion_tokens: NotRequired[int]
+    total_tokens: NotRequired[int]
+    cache_creation_input_tokens: NotRequired[int]
+    cache_read_input_tokens: NotRequired[int]
+    reasoning_tokens: NotRequired[int]
+
+
+_FROZEN = ConfigDict(frozen=True, extra="forbid", ser_json_bytes="base64", val_json_bytes="base64")
+
+
+class TextPart(BaseModel):
+    """Text inside a list of parts."""
+
+    model_config = _FROZEN
+    type: Literal["text"] = "text"
+    text: str
+
+
+class _Attachment(BaseModel):
+    """Something given by address or by value."""
+
+    model_config = _FROZEN
+    url: str | None = None
+    data: bytes | None = None
+    media_type: str | None = None
+    """As in `image/png`; wanted with `data`."""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> _Attachment:
+        if (self.url is None) == (self.data is None):
+            raise ValueError("give either url or data")
+        if self.data is not None and self.media_type is None:
+            raise ValueError("data needs its media_type, such as image/png")
+        return self
+
+
+class ImagePart(_Attachment):
+    """An image, by URL or as bytes with a media type."""
+
+    type: Literal["image"] = "image"
+    detail: Literal["auto", "low", "high"] | None = None
+
+
+class AudioPart(_Attachment):
+    """Sound, by URL or as bytes with a media type."""
+
+    type: Literal["audio"] = "audio"
+
+
+class FilePart(_Attachment):
+    """A document such as a PDF, by URL or as bytes with a media type."""
+
+    type: Literal["file"] = "file"
+    filename: str | None = None
+
+
+Part: TypeAlias = Annotated[TextPart | ImagePart | AudioPart | FilePart, Field(discriminator="type")]
+
+
+def _calls_in_any_spelling(value: Any) -> Any:
+    """Also take OpenAI's nested spelling of a tool call, `{"id", "type", "function": {"name", "arguments"}}`."""
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        return value
+    return [_flat_call(call) for call in value]
+
+
+def _flat_call(call: Any) -> Any:
+    if isinstance(call, Mapping) and isinstance(function := call.get("function"), Mapping):
+        rest = {key: item for key, item in call.items() if key not in ("function", "type")}
+        return {**rest, "name": function.get("name"), "arguments": function.get("arguments") or {}}
+    return call
+
+
+ToolCalls: TypeAlias = Annotated[list[ToolCall], BeforeValidator(_calls_in_any_spelling)]
+
+
+class Message(BaseModel):
+    """One message of a conversation, in the format common to all providers."""
+
+    model_config = _FROZEN
+
+    role: Role
+    content: str | list[Part] = ""
+    name: str | None = None
+    """Who speaks; for a tool's result the tool's name, where known."""
+    tool_calls: ToolCalls | None = None
+    """An assistant's calls."""
+    tool_call_id: str | None = None
+    """The call that a tool message answers."""
+    is_error: bool = False
+    """A tool message that reports a failure."""
+    cache: bool = False
+    """Marks the end of a prefix worth caching, where the vendor lets callers say so."""
+    metadata: dict[str, Any] | None = None
+    """`provider_state` holds what the vendor needs back on the next turn; see `CompletionResponse.to_message`."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields that are set, as plain JSON values; bytes in base64."""
+        return self.model_dump(mode="json", exclude_defaults=True) | {
+            "role": self.role,
+            "content": self.model_dump(mode="json", include={"content"})["content"],
+        }
+
+    @property
+    def text(self) -> str:
+        """The text of the content, parts joined without a gap."""
+        if isinstance(self.content, str):
+            return self.content
+        return "".join(part.text for part in self.content if isinstance(part, TextPart))
+
+
+class ToolDefinition(BaseModel):
+    """A tool that the model may call."""
+
+    model_config = _FROZEN
+
+    name: str
+    description: str = ""
+    parameters: dict[str, Any] = Field(default_factory=lambda: {"type": "object", "properties": {}})
+    """JSON Schema of the arguments, an object."""
+    strict: bool | None = None
+    """Ask the vendor to hold the arguments to the schema, where it can."""
+    cache: bool = False
+    """Marks the end of a prefix worth caching."""
+
+
+class CompletionResponse(BaseModel):
+    """A whole answer."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+    content: str
+    role: str = "assistant"
+    tool_calls: list[ToolCall] | None = None
+    stop_reason: str | None = None
+    """One of `StandardStopReason`, or the vendor's own word; the raw word is `metadata["stop_reason_raw"]`."""
+    usage: Usage | None = None
+    model: str | None = None
+    raw_response: dict[str, Any] | None = None
+    """The vendor's body, decoded."""
+    metadata: dict[str, Any] | None = None
+    """`reasoning_content`, `refusal`, `provider_state`, `adjustments`, `id`, citations and the vendor's extras."""
+
+    def to_message(self) -> Message:
+        """The assistant message for the next turn, with everything the vendor needs back."""
+        state = (self.metadata or {}).get("provider_state")
+        metadata = None if state is None else {"provider_state": state}
+        return Message(role="assistant", content=self.content, tool_calls=self.tool_calls, metadata=metadata)
+
+
+class StreamChunk(BaseModel):
+    """A piece of an answer. Exactly one chunk of a stream, the last, has `is_final`; it carries the stop reason,
+    the whole usage, the whole tool calls and the whole metadata."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+    content: str = ""
+    tool_calls: list[ToolCall] | None = None
+    stop_reason: str | None = None
+    is_final: bool = False
+    metadata: dict[str, Any] | None = None
+    """Before the end `reasoning_content`, `refusal` and `tool_call_deltas` in pieces; on the final chunk whole."""
+    usage: Usage | None = None
+    model: str | None = None
+    """On the final chunk, where the vendor names it."""

@@ -1,0 +1,172 @@
+"""Bytes to wire models, whatever a server makes of its own documents: one strict pass, and a repair only when it fails."""
+
+from __future__ import annotations
+
+from typing import Final, Generic, TypeVar, overload
+
+import msgspec
+from msgspec import inspect
+
+T = TypeVar("T")
+
+UNKNOWN_TAG: Final = "__unknown__"
+"""The tag of the variant that compiled unions keep for objects whose own tag they do not know."""
+
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
+class Undecodable(msgspec.Struct, frozen=True, gc=False):
+    """Bytes that are no JSON, or JSON of another shape than asked for; `reason` is safe to show."""
+
+    reason: str
+
+
+class WireDecoder(Generic[T]):
+    """Decodes one wire type; the decoder is built at first use, so that a module-level one costs nothing at import.
+
+    Known shapes take one msgspec pass. On a validation error the JSON is repaired: an object with an unknown tag
+    becomes its union's unknown variant (its tag "__unknown__", the object in `raw`), a number of another spelling is
+    respelt, and an optional field or list item of a wrong type is left out.
+
+        EVENTS: WireDecoder[MessageStreamEvent] = WireDecoder(MessageStreamEvent)
+    """
+
+    __slots__ = ("_decoder", "_shape", "_wire_type")
+
+    @overload
+    def __init__(self, wire_type: type[T]) -> None: ...
+    @overload
+    def __init__(self, wire_type: object) -> None: ...
+    def __init__(self, wire_type: object) -> None:
+        self._wire_type = wire_type
+        self._decoder: msgspec.json.Decoder[T] | None = None
+        self._shape: inspect.Type | None = None
+
+    def decode(self, data: bytes | memoryview) -> T | Undecodable:
+        """The value the bytes stand for, or why they stand for none. Raises nothing."""
+        decoder = self._decoder
+        if decoder is None:
+            decoder = self._decoder = msgspec.json.Decoder(self._wire_type)
+        try:
+            return decoder.decode(data)
+        except msgspec.ValidationError as misfit:
+            return self._repaired(data, str(misfit))
+        except _UNREADABLE as error:
+            return Undecodable(str(error) or type(error).__name__)
+
+    def _repaired(self, data: bytes | memoryview, reason: str) -> T | Undecodable:
+        if self._shape is None:
+            self._shape = inspect.type_info(self._wire_type)
+        try:
+            fitted = _fitted(self._shape, msgspec.json.decode(data))
+            if fitted is _MISFIT:
+                return Undecodable(reason)
+            value: T = msgspec.convert(fitted, self._wire_type)
+        except (*_UNREADABLE, ValueError):
+            return Undecodable(reason)
+        return value
+
+
+class _Misfit:
+    """Stands for JSON that no repair makes fit."""
+
+
+_MISFIT: Final = _Misfit()
+
+
+def _fitted(shape: inspect.Type, value: object) -> object:
+    """The value as near to the shape as it can be brought, or _MISFIT."""
+    match shape:
+        case inspect.StructType():
+            return _struct(shape, value)
+        case inspect.UnionType():
+            return _union(shape, value)
+        case inspect.ListType():
+            if not isinstance(value, list):
+                return _MISFIT
+            return [item for item in (_fitted(shape.item_type, inner) for inner in value) if item is not _MISFIT]
+        case inspect.DictType():
+            if not isinstance(value, dict):
+                return _MISFIT
+            entries = ((key, _fitted(shape.value_type, inner)) for key, inner in value.items())
+            return {key: inner for key, inner in entries if inner is not _MISFIT}
+        case _:
+            return value if _is(shape, value) else _respelt(shape, value)
+
+
+def _struct(shape: inspect.StructType, value: object) -> object:
+    if not isinstance(value, dict):
+        return _MISFIT
+    fitted: dict[str, object] = {}
+    for field in shape.fields:
+        inner = _fitted(field.type, value[field.encode_name]) if field.encode_name in value else _MISFIT
+        if inner is not _MISFIT:
+            fitted[field.encode_name] = inner
+        elif field.required:
+            return _MISFIT
+    return fitted if shape.tag_field is None else {shape.tag_field: shape.tag, **fitted}
+
+
+def _union(shape: inspect.UnionType, value: object) -> object:
+    if any(_is(option, value) for option in shape.types):
+        return value
+    if isinstance(value, dict):
+        structs = [option for option in shape.types if isinstance(option, inspect.StructType)]
+        if structs and structs[0].tag_field is not None:
+            return _variant(structs[0].tag_field, {option.tag: option for option in structs}, value)
+    for option in shape.types:
+        fitted = _fitted(option, value)
+        if fitted is not _MISFIT:
+            return fitted
+    return _MISFIT
+
+
+def _variant(tag_field: str, options: dict[str | int | None, inspect.StructType], value: dict[str, object]) -> object:
+    tag = value.get(tag_field)
+    known = options.get(tag) if isinstance(tag, (str, int)) and tag != UNKNOWN_TAG else None
+    fitted = _MISFIT if known is None else _struct(known, value)
+    if fitted is _MISFIT and UNKNOWN_TAG in options:
+        return {tag_field: UNKNOWN_TAG, "raw": value}
+    return fitted
+
+
+def _is(shape: inspect.Type, value: object) -> bool:
+    """Whether a plain value is of a plain shape already."""
+    match shape:
+        case inspect.NoneType():
+            return value is None
+        case inspect.BoolType():
+            return isinstance(value, bool)
+        case inspect.StrType():
+            return isinstance(value, str)
+        case inspect.IntType():
+            return isinstance(value, int) and not isinstance(value, bool)
+        case inspect.FloatType():
+            return isinstance(value, (int, float)) and not isinstance(value, bool)
+        case inspect.LiteralType():
+            return any(type(value) is type(allowed) and value == allowed for allowed in shape.values)
+        case inspect.AnyType() | inspect.RawType():
+            return True
+        case _:
+            return False
+
+
+def _respelt(shape: inspect.Type, value: object) -> object:
+    """A number written as 1.0 or "1" where it should be 1, and a text written as a number."""
+    match shape, value:
+        case inspect.IntType(), float() if value.is_integer():
+            return int(value)
+        case ((inspect.IntType() | inspect.FloatType()), str()):
+            return _number(shape, value)
+        case inspect.StrType(), int() if not isinstance(value, bool):
+            return str(value)
+        case _:
+            return _MISFIT
+
+
+def _number(shape: inspect.IntType | inspect.FloatType, text: str) -> object:
+    wanted = int if isinstance(shape, inspect.IntType) else float
+    try:
+        return msgspec.convert(text, wanted, strict=False)
+    except msgspec.ValidationError:
+        return _MISFIT
