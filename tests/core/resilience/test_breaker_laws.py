@@ -1,0 +1,116 @@
+"""Laws of the breaker under any order of calls, reports, losses and pauses."""
+
+from __future__ import annotations
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from victor_fp.core.resilience.breaker import (
+    TRANSITIONS,
+    Breaker,
+    BreakerPolicy,
+    Permit,
+    Rejected,
+    Verdict,
+    admit,
+    record,
+    reset,
+)
+
+VERDICTS: st.SearchStrategy[Verdict] = st.sampled_from(["succeeded", "failed", "ignored", "cancelled"])
+
+
+class BreakerLaws(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 0.0
+        self.breaker = Breaker()
+        self.out: list[Permit] = []
+        self.spent: list[Permit] = []
+        self.calls = self.rejections = self.failures = 0
+
+    @initialize(threshold=st.integers(1, 4), probes=st.integers(1, 3), successes=st.integers(1, 3))
+    def chosen(self, threshold: int, probes: int, successes: int) -> None:
+        policy = BreakerPolicy(failure_threshold=threshold, half_open_probes=probes, success_threshold=successes)
+        self.breaker = Breaker(policy=policy)
+
+    def moved(self, breaker: Breaker) -> None:
+        """Every change of state is an edge of the table, and counts as one."""
+        before, changes = self.breaker.state, breaker.state_changes - self.breaker.state_changes
+        if before != breaker.state:
+            edges = {(start, end) for (start, _), end in TRANSITIONS.items()}
+            assert (before, breaker.state) in edges
+        assert changes == (before != breaker.state)
+        self.breaker = breaker
+
+    @rule()
+    def asks(self) -> None:
+        due = self.now >= self.breaker.since + self.breaker.policy.recovery_timeout
+        before = self.breaker
+        breaker, leave = admit(before, self.now)
+        self.moved(breaker)
+        if isinstance(leave, Rejected):
+            self.rejections += 1
+            assert before.state != "closed"
+            assert 0 < leave.retry_after <= breaker.policy.recovery_timeout
+            if before.state == "open":
+                assert not due
+        else:
+            self.calls += 1
+            self.out.append(leave)
+            assert before.state != "open" or due
+
+    @precondition(lambda self: self.out)
+    @rule(pick=st.integers(0, 99), verdict=VERDICTS)
+    def reports(self, pick: int, verdict: Verdict) -> None:
+        permit = self.out.pop(pick % len(self.out))
+        self.spent.append(permit)
+        self.failures += verdict == "failed"
+        self.moved(record(self.breaker, permit, verdict, self.now))
+
+    @precondition(lambda self: self.spent and self.breaker.state == "half_open")
+    @rule(pick=st.integers(0, 99), verdict=VERDICTS)
+    def reports_twice(self, pick: int, verdict: Verdict) -> None:
+        self.failures += verdict == "failed"
+        after = record(self.breaker, self.spent[pick % len(self.spent)], verdict, self.now)
+        assert (after.state, after.probes) == (self.breaker.state, self.breaker.probes)
+        self.breaker = after
+
+    @precondition(lambda self: self.out)
+    @rule()
+    def loses_a_permit(self) -> None:
+        self.spent.append(self.out.pop())
+
+    @rule(seconds=st.floats(0, 60))
+    def time_passes(self, seconds: float) -> None:
+        self.now += seconds
+
+    @rule()
+    def resets(self) -> None:
+        self.moved(reset(self.breaker, self.now))
+        assert self.breaker.state == "closed"
+
+    @invariant()
+    def never_more_probes_than_allowed(self) -> None:
+        assert len(self.breaker.probes) <= self.breaker.policy.half_open_probes
+        assert self.breaker.state == "half_open" or not self.breaker.probes
+
+    @invariant()
+    def totals_are_exact(self) -> None:
+        totals = (self.breaker.total_calls, self.breaker.total_rejected, self.breaker.total_failures)
+        assert totals == (self.calls, self.rejections, self.failures)
+
+    @invariant()
+    def it_always_recovers_when_the_server_does(self) -> None:
+        """However it came here, a working server closes it: after the timeout, or the lease where probes are lost."""
+        breaker, now = self.breaker, self.now + self.breaker.policy.probe_lease
+        for _ in range(self.breaker.policy.success_threshold):
+            breaker, leave = admit(breaker, now)
+            assert isinstance(leave, Permit)
+            breaker = record(breaker, leave, "succeeded", now)
+        assert breaker.state == "closed"
+
+
+TestBreakerLaws = BreakerLaws.TestCase
+TestBreakerLaws.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)

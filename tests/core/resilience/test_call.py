@@ -1,0 +1,289 @@
+"""One call, told as the list of orders that a script of events brings out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import msgspec
+import pytest
+
+from victor_fp.core.faults import (
+    Attempt,
+    AuthRejected,
+    Cancelled,
+    CircuitOpen,
+    ConnectionFailed,
+    DeadlineExceeded,
+    Fault,
+    InvalidRequest,
+    Overloaded,
+    Partial,
+    RateLimited,
+    ServerFailed,
+    StreamInterrupted,
+    TimedOut,
+)
+from victor_fp.core.resilience.breaker import Breaker, BreakerPolicy, admit, record
+from victor_fp.core.resilience.call import (
+    Abandoned,
+    Answered,
+    Call,
+    Committed,
+    Deliver,
+    Event,
+    Failed,
+    Order,
+    Rested,
+    Send,
+    Settle,
+    Wait,
+    advance,
+    begin,
+    phase_of,
+)
+from victor_fp.core.resilience.retry import RetryPolicy
+
+EXACT = RetryPolicy(jitter=0.0)
+Script: TypeAlias = Sequence[tuple[float, Event]]
+
+
+def failed(fault: Fault) -> Failed:
+    return Failed(fault, 0.5)
+
+
+def spent_budget() -> Script:
+    script: list[tuple[float, Event]] = [(1.0, failed(ServerFailed(message="1")))]
+    for second in (2.0, 3.0, 4.0):
+        script += [(second, Rested()), (second, failed(ServerFailed(message=f"{second:g}")))]
+    return script
+
+
+def told(
+    script: Script,
+    *,
+    breaker: Breaker | None = None,
+    policy: RetryPolicy = EXACT,
+    deadline: float | None = 100.0,
+) -> tuple[list[Order], Call, Breaker | None]:
+    call, breaker, order = begin(policy, breaker, 0.0, timeout=10.0, deadline=deadline, provider="acme", model="m")
+    orders = [order]
+    for now, event in script:
+        call, breaker, order = advance(call, breaker, event, now)
+        orders.append(order)
+    return orders, call, breaker
+
+
+def settled(orders: Sequence[Order]) -> Settle:
+    last = orders[-1]
+    assert isinstance(last, Settle)
+    return last
+
+
+def opened(now: float) -> Breaker:
+    breaker = Breaker()
+    for _ in range(5):
+        breaker, leave = admit(breaker, now)
+        breaker = record(breaker, leave, "failed", now) if not hasattr(leave, "retry_after") else breaker
+    assert breaker.state == "open"
+    return breaker
+
+
+def test_an_answer_at_the_first_try_settles() -> None:
+    orders, call, _ = told([(2.0, Answered(200))])
+    assert orders == [
+        Send(10.0, 100.0),
+        Settle(None, (Attempt(provider="acme", model="m", started=0.0, seconds=2.0, status=200),)),
+    ]
+    assert phase_of(call) == "settled"
+
+
+def test_a_passing_fault_is_rested_on_and_tried_again_and_the_log_tells_it() -> None:
+    orders, _, _ = told(
+        [(1.0, failed(RateLimited(status=429, message="slow", retry_after=3.0))), (4.0, Rested()), (6.0, Answered(200))]
+    )
+    first = Attempt(provider="acme", model="m", seconds=1.0, outcome="RateLimited", status=429, message="slow")
+    second = Attempt(provider="acme", model="m", started=4.0, seconds=2.0, status=200, waited=3.0)
+    assert orders == [Send(10.0, 100.0), Wait(3.0), Send(10.0, 100.0), Settle(None, (first, second))]
+
+
+def test_when_the_budget_is_spent_the_last_fault_settles_with_every_try() -> None:
+    settle = settled(told(spent_budget())[0])
+    assert isinstance(settle.fault, ServerFailed)
+    assert settle.fault.message == "4"
+    assert settle.fault.attempts == settle.attempts
+    assert [attempt.message for attempt in settle.attempts] == ["1", "2", "3", "4"]
+
+
+def test_a_lasting_fault_settles_at_once() -> None:
+    settle = settled(told([(1.0, failed(AuthRejected(status=401)))])[0])
+    assert isinstance(settle.fault, AuthRejected)
+
+
+def test_no_try_gets_more_time_than_the_call_has_left() -> None:
+    orders, _, _ = told([(9.0, failed(ConnectionFailed())), (9.5, Rested())], deadline=12.0)
+    assert orders[-1] == Send(2.5, 12.0)
+
+
+def test_the_default_deadline_has_room_for_every_try() -> None:
+    assert told([], deadline=None)[0] == [Send(10.0, 40.0)]
+
+
+def test_a_try_cut_short_by_the_deadline_settles_as_deadline_exceeded_with_its_words() -> None:
+    script: Script = [
+        (9.0, failed(ServerFailed(message="boom"))),
+        (9.5, Rested()),
+        (11.99, failed(TimedOut(message="silence"))),
+    ]
+    settle = settled(told(script, deadline=12.0)[0])
+    assert isinstance(settle.fault, DeadlineExceeded)
+    assert settle.fault.message == "the deadline of 12 s passed; last: TimedOut: silence"
+    assert settle.fault.seconds == 12.0
+    assert [attempt.outcome for attempt in settle.fault.attempts] == ["ServerFailed", "TimedOut"]
+
+
+def test_a_timeout_told_by_the_server_is_not_the_deadline() -> None:
+    settle = settled(told([(1.0, failed(TimedOut(status=408, retry_after=50.0)))], deadline=5.0)[0])
+    assert isinstance(settle.fault, TimedOut)
+
+
+def test_a_rest_that_does_not_fit_settles_with_the_fault_itself_at_once() -> None:
+    settle = settled(told([(1.0, failed(RateLimited(retry_after=1800.0)))])[0])
+    assert isinstance(settle.fault, RateLimited)
+    assert settle.fault.retry_after == 1800.0
+
+
+def test_a_passing_fault_after_the_deadline_settles_as_deadline_exceeded() -> None:
+    settle = settled(told([(101.0, failed(ServerFailed(status=500, message="late")))])[0])
+    assert isinstance(settle.fault, DeadlineExceeded)
+    assert (settle.fault.status, settle.fault.message) == (
+        500,
+        "the deadline of 100 s passed; last: ServerFailed: late",
+    )
+
+
+def test_a_lasting_fault_after_the_deadline_is_told_as_it_is() -> None:
+    assert isinstance(settled(told([(101.0, failed(InvalidRequest(status=400)))])[0]).fault, InvalidRequest)
+
+
+def test_oversleeping_past_the_deadline_sends_nothing_more() -> None:
+    settle = settled(told([(1.0, failed(ServerFailed())), (100.0, Rested())])[0])
+    assert isinstance(settle.fault, DeadlineExceeded)
+    assert len(settle.attempts) == 1
+
+
+def test_a_deadline_that_has_passed_before_the_call_sends_nothing() -> None:
+    _, breaker, order = begin(EXACT, Breaker(), 5.0, timeout=10.0, deadline=5.0)
+    assert isinstance(order, Settle)
+    assert isinstance(order.fault, DeadlineExceeded)
+    assert breaker == Breaker()
+
+
+def test_an_open_breaker_refuses_a_call_that_was_not_tried() -> None:
+    settle = settled(told([], breaker=opened(0.0))[0])
+    assert isinstance(settle.fault, CircuitOpen)
+    assert settle.fault.retry_after == 30.0
+    assert [attempt.outcome for attempt in settle.attempts] == ["CircuitOpen"]
+
+
+def test_a_call_that_opens_the_breaker_itself_settles_with_its_last_real_fault_and_does_not_rest_first() -> None:
+    breaker = Breaker(policy=BreakerPolicy(failure_threshold=2))
+    orders, _, after = told(
+        [(1.0, failed(ServerFailed())), (2.0, Rested()), (3.0, failed(Overloaded(status=529)))], breaker=breaker
+    )
+    assert isinstance(settled(orders).fault, Overloaded)
+    assert len(orders) == 4
+    assert after is not None
+    assert after.state == "open"
+
+
+def test_a_rest_that_outlasts_the_open_breaker_becomes_a_probe() -> None:
+    breaker = Breaker(policy=BreakerPolicy(failure_threshold=1))
+    orders, _, after = told(
+        [(1.0, failed(RateLimited(retry_after=31.0))), (32.0, Rested()), (33.0, Answered())], breaker=breaker
+    )
+    assert orders[:3] == [Send(10.0, 100.0), Wait(31.0), Send(10.0, 100.0)]
+    assert after is not None
+    assert (after.state, after.success_count) == ("half_open", 1)
+
+
+def test_a_breaker_opened_by_others_during_the_rest_settles_with_the_last_real_fault() -> None:
+    call, _, order = begin(EXACT, Breaker(), 0.0, timeout=10.0)
+    call, _, order = advance(call, Breaker(), failed(ServerFailed(message="mine")), 1.0)
+    assert isinstance(order, Wait)
+    call, _, order = advance(call, opened(1.0), Rested(), 2.0)
+    assert isinstance(order, Settle)
+    assert isinstance(order.fault, ServerFailed)
+    assert len(order.attempts) == 1
+
+
+def test_each_try_is_reported_to_the_breaker_once() -> None:
+    _, _, breaker = told(
+        [
+            (1.0, failed(ServerFailed())),
+            (2.0, Rested()),
+            (3.0, failed(ServerFailed())),
+            (5.0, Rested()),
+            (6.0, Answered()),
+        ],
+        breaker=Breaker(),
+    )
+    assert breaker is not None
+    assert (breaker.total_calls, breaker.total_failures, breaker.failure_count) == (3, 2, 0)
+
+
+def test_a_stream_that_breaks_before_its_first_piece_is_tried_again() -> None:
+    assert told([(1.0, failed(Overloaded()))])[0][-1] == Wait(0.5)
+
+
+def test_a_stream_that_breaks_after_its_first_piece_is_never_tried_again() -> None:
+    fault = StreamInterrupted(partial=Partial(content="Once upon"))
+    orders, _, _ = told([(1.0, Committed()), (2.0, failed(fault))])
+    assert orders[1] == Deliver()
+    assert settled(orders).fault == msgspec.structs.replace(fault, attempts=settled(orders).attempts)
+
+
+def test_a_stream_that_ends_whole_settles_well() -> None:
+    assert settled(told([(1.0, Committed()), (9.0, Answered(200))])[0]).fault is None
+
+
+def test_a_caller_who_gives_up_returns_the_probe() -> None:
+    call, breaker, _ = begin(EXACT, opened(0.0), 30.0, timeout=10.0)
+    assert breaker is not None
+    assert len(breaker.probes) == 1
+    _, breaker, order = advance(call, breaker, Abandoned(), 31.0)
+    assert isinstance(order, Settle)
+    assert isinstance(order.fault, Cancelled)
+    assert breaker is not None
+    assert (breaker.state, breaker.probes, breaker.success_count) == ("half_open", (), 0)
+
+
+def test_leaving_a_stream_after_its_first_piece_shows_that_the_server_works() -> None:
+    call, breaker, _ = begin(EXACT, opened(0.0), 30.0, timeout=10.0)
+    call, breaker, _ = advance(call, breaker, Committed(), 31.0)
+    _, breaker, _ = advance(call, breaker, Abandoned(), 32.0)
+    assert breaker is not None
+    assert breaker.success_count == 1
+
+
+def test_giving_up_during_a_rest_reports_nothing_twice() -> None:
+    orders, _, breaker = told([(1.0, failed(ServerFailed())), (1.2, Abandoned())], breaker=Breaker())
+    assert isinstance(settled(orders).fault, Cancelled)
+    assert [attempt.outcome for attempt in settled(orders).attempts] == ["ServerFailed"]
+    assert breaker is not None
+    assert (breaker.failure_count, breaker.total_calls) == (1, 1)
+
+
+@pytest.mark.parametrize("event", [Answered(), failed(ServerFailed()), Committed(), Rested(), Abandoned()])
+def test_a_settled_call_hears_nothing_more(event: Event) -> None:
+    _, call, breaker = told([(1.0, Answered())], breaker=Breaker())
+    assert advance(call, breaker, event, 2.0) == (call, breaker, call.order)
+
+
+def test_an_event_out_of_place_repeats_the_order() -> None:
+    orders, _, _ = told([(1.0, failed(ServerFailed())), (1.1, Answered()), (1.2, Committed())])
+    assert orders[1:] == [Wait(0.5)] * 3
+
+
+def test_without_a_breaker_nothing_is_refused() -> None:
+    assert [type(order).__name__ for order in told(spent_budget())[0]] == ["Send", "Wait"] * 3 + ["Send", "Settle"]

@@ -1,0 +1,212 @@
+"""The rate limit of one key as a table of values."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from victor_fp.core.resilience.rate_limit import (
+    Adoption,
+    Full,
+    Limiter,
+    Limits,
+    Permit,
+    adopt,
+    effective,
+    give_back,
+    mode,
+    stats,
+    take,
+    withdraw,
+)
+from victor_fp.core.resilience.rate_limit_presets import PRESETS
+from victor_fp.core.resilience.ratelimit_headers import Budget, Reported
+
+
+def limiter(requests: int | None = None, tokens: int | None = None, concurrency: int | None = None) -> Limiter:
+    return Limiter(limits=Limits(requests_per_minute=requests, tokens_per_minute=tokens, concurrency=concurrency))
+
+
+def taken(state: Limiter, now: float, tokens: int = 0) -> tuple[Limiter, Permit]:
+    state, answer = take(state, tokens, now)
+    assert isinstance(answer, Permit)
+    return state, answer
+
+
+def full(state: Limiter, now: float, tokens: int = 0) -> float | None:
+    _, answer = take(state, tokens, now)
+    assert isinstance(answer, Full)
+    return answer.retry_after
+
+
+def used(state: Limiter, now: float, tokens: int = 0, times: int = 1) -> Limiter:
+    for _ in range(times):
+        state, permit = taken(state, now, tokens)
+        state = give_back(state, permit, None, now)
+    return state
+
+
+def test_without_limits_everything_passes() -> None:
+    state = used(Limiter(), 0.0, tokens=10**9, times=100)
+    assert stats(state, 0.0) == {
+        "state": "free",
+        "requests_per_minute": None,
+        "tokens_per_minute": None,
+        "concurrency": None,
+        "requests_last_minute": 100,
+        "tokens_last_minute": 10**11,
+        "in_flight": 0,
+        "total_requests": 100,
+    }
+
+
+def test_requests_of_the_last_minute_count() -> None:
+    state = used(limiter(requests=3), 1.0, times=3)
+    wait = full(state, 10.0)
+    assert wait is not None
+    assert wait == pytest.approx(53.0, abs=0.01)
+    assert full(state, 62.9) is not None
+    taken(state, 10.0 + wait)
+
+
+def test_room_comes_back_slot_by_slot() -> None:
+    state = used(used(limiter(requests=2), 0.0), 30.0)
+    state, _ = taken(state, 63.0)
+    assert full(state, 63.0) == pytest.approx(30.0, abs=0.01)
+
+
+def test_tokens_are_charged_by_estimate_and_corrected_by_what_was_used() -> None:
+    state, permit = taken(limiter(tokens=1000), 0.0, tokens=900)
+    assert full(state, 0.0, tokens=200) == pytest.approx(63.0, abs=0.01)
+    state = give_back(state, permit, 300, 5.0)
+    taken(state, 5.0, tokens=700)
+    assert full(state, 5.0, tokens=701) is not None
+
+
+def test_more_tokens_than_estimated_are_counted_too() -> None:
+    state, permit = taken(limiter(tokens=1000), 0.0, tokens=100)
+    state = give_back(state, permit, 950, 5.0)
+    assert full(state, 5.0, tokens=100) is not None
+
+
+def test_a_correction_that_comes_after_the_minute_is_forgotten() -> None:
+    state, permit = taken(limiter(tokens=1000), 0.0, tokens=100)
+    state = give_back(state, permit, 1000, 70.0)
+    taken(state, 70.0, tokens=1000)
+
+
+def test_a_call_estimated_above_the_limit_passes_when_the_minute_is_empty() -> None:
+    state, _ = taken(limiter(tokens=1000), 0.0, tokens=5000)
+    assert full(state, 0.0, tokens=1) is not None
+    used_little = used(limiter(tokens=1000), 0.0, tokens=1)
+    assert full(used_little, 1.0, tokens=5000) == pytest.approx(62.0, abs=0.01)
+
+
+def test_concurrency_waits_for_a_permit_to_come_back() -> None:
+    state, permit = taken(limiter(concurrency=1), 0.0)
+    assert full(state, 1.0) is None
+    taken(give_back(state, permit, None, 2.0), 2.0)
+
+
+def test_a_permit_comes_back_once() -> None:
+    state, first = taken(limiter(tokens=1000, concurrency=2), 0.0, tokens=500)
+    state, _ = taken(state, 0.0, tokens=100)
+    state = give_back(state, first, 500, 1.0)
+    assert give_back(state, first, 0, 1.0) == state
+    assert withdraw(state, first, 1.0) == state
+
+
+def test_a_permit_of_a_killed_process_is_given_up_after_its_lease() -> None:
+    state, _ = taken(limiter(concurrency=1), 0.0)
+    assert full(state, 899.0) is None
+    taken(state, 900.0)
+
+
+def test_a_request_that_was_never_sent_takes_nothing() -> None:
+    fresh = limiter(requests=1, tokens=10, concurrency=1)
+    state, permit = taken(fresh, 0.0, tokens=10)
+    taken(withdraw(state, permit, 1.0), 1.0, tokens=10)
+
+
+def test_a_clock_that_goes_back_blocks_no_longer_than_a_minute() -> None:
+    state = used(limiter(requests=2), 1000.0, times=2)
+    wait = full(state, 10.0)
+    assert wait is not None
+    assert wait <= 66.0
+    state, _ = take(state, 0, 10.0)
+    taken(state, 76.0)
+
+
+def test_a_limit_of_nothing_never_passes() -> None:
+    assert full(limiter(requests=0), 0.0) == math.inf
+
+
+def test_what_the_vendor_says_is_left_counts_until_its_reset() -> None:
+    state, permit = taken(Limiter(), 0.0)
+    told = Reported(requests=Budget(limit=100, remaining=1, reset=20.0))
+    state = give_back(adopt(state, permit, told, 1.0), permit, None, 1.0)
+    state = used(state, 2.0)
+    assert full(state, 3.0) == pytest.approx(18.0, abs=0.01)
+    taken(state, 21.1)
+
+
+def test_calls_under_way_will_use_some_of_what_is_left() -> None:
+    state, first = taken(Limiter(), 0.0, tokens=50)
+    state, _ = taken(state, 0.0, tokens=60)
+    told = Reported(requests=Budget(remaining=5, reset=9.0), tokens=Budget(remaining=100, reset=9.0))
+    state = adopt(state, first, told, 1.0)
+    taken(state, 1.0, tokens=40)
+    assert full(state, 1.0, tokens=41) == pytest.approx(9.0, abs=0.01)
+
+
+def test_a_partial_budget_with_nothing_left_holds_everything() -> None:
+    told = Reported(others=(Budget(limit=8000, remaining=0, reset=12.0), Budget(limit=9, remaining=3, reset=99.0)))
+    state = adopt(Limiter(), None, told, 0.0)
+    assert full(state, 0.0) == pytest.approx(12.0, abs=0.01)
+    assert mode(state, 0.0) == "held"
+    assert mode(state, 12.1) == "free"
+
+
+@pytest.mark.parametrize(
+    ("adoption", "ours", "told", "holds"),
+    [
+        ("replace", 10, 1000, 1000),
+        ("replace", None, 1000, 1000),
+        ("tighten", 10, 1000, 10),
+        ("tighten", 1000, 10, 10),
+        ("tighten", None, 10, 10),
+        ("never", 1000, 10, 1000),
+        ("never", None, 10, None),
+    ],
+)
+def test_the_vendors_limit_replaces_or_tightens_ours(
+    adoption: Adoption, ours: int | None, told: int, holds: int | None
+) -> None:
+    state = Limiter(limits=Limits(requests_per_minute=ours, tokens_per_minute=ours, adopt=adoption))
+    budget = Budget(limit=told, per_minute=True)
+    assert effective(adopt(state, None, Reported(requests=budget, tokens=budget), 0.0)) == (holds, holds)
+
+
+def test_a_limit_of_an_unknown_window_is_not_taken_for_a_minutes() -> None:
+    told = Reported(requests=Budget(limit=14400, remaining=14399, reset=6.0))
+    assert effective(adopt(limiter(requests=30), None, told, 0.0)) == (30, None)
+
+
+def test_silence_takes_back_nothing_that_was_said() -> None:
+    said = Reported(tokens=Budget(limit=500, remaining=0, reset=30.0, per_minute=True))
+    state = adopt(adopt(Limiter(), None, said, 0.0), None, Reported(), 1.0)
+    assert effective(state) == (None, 500)
+    assert full(state, 1.0, tokens=5) == pytest.approx(29.0, abs=0.01)
+
+
+def test_modes() -> None:
+    assert mode(Limiter(), 0.0) == "free"
+    state = used(limiter(requests=1), 0.0)
+    assert mode(state, 1.0) == "full"
+    assert mode(state, 63.0) == "free"
+
+
+def test_presets_give_way_to_the_vendors_word() -> None:
+    assert {limits.adopt for limits in PRESETS.values()} == {"replace"}
+    assert all((limits.requests_per_minute or 1) > 0 for limits in PRESETS.values())

@@ -1,0 +1,105 @@
+"""Laws of the rate limit under any order of calls."""
+
+from __future__ import annotations
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from victor_fp.core.resilience.rate_limit import (
+    TRANSITIONS,
+    Full,
+    Limiter,
+    Limits,
+    Permit,
+    adopt,
+    give_back,
+    mode,
+    take,
+    withdraw,
+)
+from victor_fp.core.resilience.ratelimit_headers import Budget, Reported
+
+REQUESTS, TOKENS, CONCURRENCY = 5, 1000, 3
+
+
+class RateLimitLaws(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 0.0
+        self.limiter = Limiter()
+        self.out: list[Permit] = []
+        self.given: list[tuple[float, int, int]] = []
+        """When, serial, tokens."""
+
+    @initialize()
+    def chosen(self) -> None:
+        limits = Limits(requests_per_minute=REQUESTS, tokens_per_minute=TOKENS, concurrency=CONCURRENCY)
+        self.limiter = Limiter(limits=limits)
+
+    def moved(self, event: str, limiter: Limiter, now: float | None = None) -> None:
+        """Every change of mode is an edge of the table."""
+        now = self.now if now is None else now
+        before, after = mode(self.limiter, self.now), mode(limiter, now)
+        assert before == after or after in TRANSITIONS[before, event], (before, event, after)
+        self.limiter, self.now = limiter, now
+
+    @rule(tokens=st.integers(0, 1500))
+    def asks(self, tokens: int) -> None:
+        limiter, answer = take(self.limiter, tokens, self.now)
+        if isinstance(answer, Permit):
+            self.moved("taken", limiter)
+            self.out.append(answer)
+            self.given.append((self.now, answer.serial, answer.tokens))
+            return
+        if answer.retry_after is None:
+            assert len(self.out) >= CONCURRENCY
+        else:
+            assert 0 < answer.retry_after <= 130
+            self.waits_as_told(limiter, answer, tokens)
+
+    def waits_as_told(self, limiter: Limiter, answer: Full, tokens: int) -> None:
+        """Who waits as long as told, while nobody else comes, gets in."""
+        assert answer.retry_after is not None
+        _, later = take(limiter, tokens, self.now + answer.retry_after)
+        assert isinstance(later, Permit)
+
+    @precondition(lambda self: self.out)
+    @rule(pick=st.integers(0, 99), share=st.none() | st.floats(0, 1))
+    def comes_back(self, pick: int, share: float | None) -> None:
+        permit = self.out.pop(pick % len(self.out))
+        used = None if share is None else int(permit.tokens * share)
+        self.moved("given_back", give_back(self.limiter, permit, used, self.now))
+        if used is not None:
+            self.given = [(t, s, used if s == permit.serial else n) for t, s, n in self.given]
+
+    @precondition(lambda self: self.out)
+    @rule()
+    def was_not_sent(self) -> None:
+        permit = self.out.pop()
+        self.moved("given_back", withdraw(self.limiter, permit, self.now))
+        self.given = [one for one in self.given if one[1] != permit.serial]
+
+    @rule(left=st.integers(0, 3), reset=st.floats(0, 60))
+    def is_told(self, left: int, reset: float) -> None:
+        told = Reported(requests=Budget(limit=4, remaining=left, reset=reset, per_minute=True))
+        self.moved("told", adopt(self.limiter, None, told, self.now))
+
+    @rule(seconds=st.floats(0, 40))
+    def time_passes(self, seconds: float) -> None:
+        self.moved("time_passed", self.limiter, self.now + seconds)
+
+    @invariant()
+    def no_minute_holds_more_than_the_limit(self) -> None:
+        within = [one for one in self.given if one[0] > self.now - 60.0]
+        assert len(within) <= REQUESTS
+        assert sum(tokens for _, _, tokens in within) <= TOKENS
+
+    @invariant()
+    def never_more_at_a_time_than_allowed_and_no_permit_is_lost(self) -> None:
+        assert len(self.out) <= CONCURRENCY
+        assert sorted(self.out, key=lambda permit: permit.serial) == list(self.limiter.under_way)
+
+
+TestRateLimitLaws = RateLimitLaws.TestCase
+TestRateLimitLaws.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)

@@ -1,0 +1,184 @@
+"""Who may send, for one key: rate limit, waiting line and cooldown composed, so that the shell decides nothing.
+
+Rules of the machine.
+
+Arrived asks for leave to send. Each arrival gets exactly one Grant or Refuse, at once or later, unless it gives up
+first. Nobody passes the line: a newcomer is granted at once only where the line is empty and there is room. After every
+event the line is served from its head as long as there is room, and who has waited too long is refused.
+
+A grant comes with a permit, which goes back by Finished (the request was sent) or Unsent. Finished carries how it
+ended, the tokens that were used and what the headers said; a rate limit makes the key cool. While it cools nobody is
+granted, and who could not wait until it is ready is refused at once with the time that is left.
+
+Wake names the time at which something may change without an event: send Woken then. A later Wake replaces it.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TypeAlias, assert_never
+
+import msgspec
+from msgspec.structs import replace
+
+from victor_fp.core.faults import Fault, QueueFull
+from victor_fp.core.resilience import cooldown as cooling
+from victor_fp.core.resilience import queue as waiting
+from victor_fp.core.resilience import rate_limit as limiting
+from victor_fp.core.resilience.cooldown import Cooldown
+from victor_fp.core.resilience.queue import Priority, Queue
+from victor_fp.core.resilience.rate_limit import Full, Limiter, Permit
+from victor_fp.core.resilience.ratelimit_headers import NOTHING, Reported
+
+
+class Arrived(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A call wants to send."""
+
+    ticket: int
+    """The caller's name for it, never used twice."""
+    priority: Priority = Priority.NORMAL
+    tokens: int = 0
+    """Estimate: prompt and completion."""
+    deadline: float = math.inf
+
+
+class GaveUp(msgspec.Struct, frozen=True, gc=False):
+    """A call that waits does not want to any more."""
+
+    ticket: int
+
+
+class Finished(msgspec.Struct, frozen=True, kw_only=True):
+    """A granted request is over."""
+
+    permit: Permit
+    fault: Fault | None = None
+    used: int | None = None
+    """Tokens that were reported."""
+    reported: Reported = NOTHING
+
+
+class Unsent(msgspec.Struct, frozen=True, gc=False):
+    """A granted request was not sent."""
+
+    permit: Permit
+
+
+class Woken(msgspec.Struct, frozen=True, gc=False):
+    """The time of the last Wake has come."""
+
+
+Event: TypeAlias = Arrived | GaveUp | Finished | Unsent | Woken
+
+
+class Grant(msgspec.Struct, frozen=True, gc=False):
+    """Let this call send."""
+
+    ticket: int
+    permit: Permit
+    waited: float
+    """Seconds in line."""
+
+
+class Refuse(msgspec.Struct, frozen=True):
+    """Tell this call that it may not."""
+
+    ticket: int
+    fault: Fault
+
+
+class Wake(msgspec.Struct, frozen=True, gc=False):
+    """Come back at this time."""
+
+    at: float
+
+
+Order: TypeAlias = Grant | Refuse | Wake
+
+
+class Admission(msgspec.Struct, frozen=True, kw_only=True):
+    """The state."""
+
+    limiter: Limiter = Limiter()
+    queue: Queue = Queue()
+    cooldown: Cooldown = Cooldown()
+
+
+def advance(admission: Admission, event: Event, now: float) -> tuple[Admission, tuple[Order, ...]]:
+    """Take in an event and say who may send."""
+    match event:
+        case Arrived():
+            return _arrived(admission, event, now)
+        case GaveUp(ticket):
+            queue, _ = waiting.leave(admission.queue, ticket)
+            return _served(replace(admission, queue=queue), now)
+        case Finished():
+            return _served(_finished(admission, event, now), now)
+        case Unsent(permit):
+            return _served(replace(admission, limiter=limiting.withdraw(admission.limiter, permit, now)), now)
+        case Woken():
+            return _served(admission, now)
+        case _:
+            assert_never(event)
+
+
+def _arrived(admission: Admission, event: Arrived, now: float) -> tuple[Admission, tuple[Order, ...]]:
+    admission, orders = _served(admission, now)
+    cool = cooling.left(admission.cooldown, now)
+    if cool > 0 and cool >= min(event.deadline - now, admission.queue.policy.max_wait):
+        return admission, (*orders, Refuse(event.ticket, _cooling(admission, now)))
+    if cool == 0 and not admission.queue.entries and event.deadline > now:
+        limiter, answer = limiting.take(admission.limiter, event.tokens, now)
+        if isinstance(answer, Permit):
+            return replace(admission, limiter=limiter), (*orders, Grant(event.ticket, answer, 0.0))
+    queue, joined = waiting.join(
+        admission.queue, event.ticket, event.priority, event.tokens, now, deadline=event.deadline
+    )
+    if isinstance(joined, QueueFull):
+        return admission, (*orders, Refuse(event.ticket, joined))
+    admission, further = _served(replace(admission, queue=queue), now)
+    return admission, orders + further
+
+
+def _finished(admission: Admission, event: Finished, now: float) -> Admission:
+    limiter = limiting.adopt(admission.limiter, event.permit, event.reported, now)
+    return replace(
+        admission,
+        limiter=limiting.give_back(limiter, event.permit, event.used, now),
+        cooldown=cooling.cooled(admission.cooldown, event.fault, now),
+    )
+
+
+def _served(admission: Admission, now: float) -> tuple[Admission, tuple[Order, ...]]:
+    """Everything that can be decided now, and when to look again."""
+    if not admission.queue.entries:
+        return admission, ()
+    orders: list[Order] = []
+    queue, late = waiting.overdue(admission.queue, now)
+    orders += [Refuse(entry.ticket, fault) for entry, fault in late]
+    cool = cooling.left(admission.cooldown, now)
+    if cool > 0:
+        for in_vain in [entry for entry in queue.entries if entry.until <= now + cool]:
+            queue, _ = waiting.leave(queue, in_vain.ticket)
+            orders.append(Refuse(in_vain.ticket, _cooling(admission, now)))
+    limiter, room_at = admission.limiter, now + cool
+    while cool == 0 and (first := waiting.head(queue)) is not None:
+        limiter, answer = limiting.take(limiter, first.tokens, now)
+        if isinstance(answer, Full):
+            room_at = math.inf if answer.retry_after is None else now + answer.retry_after
+            break
+        queue, _ = waiting.leave(queue, first.ticket)
+        orders.append(Grant(first.ticket, answer, now - first.joined))
+    at = min(room_at, waiting.next_overdue(queue), _lease_end(limiter)) if queue.entries else math.inf
+    if at < math.inf:
+        orders.append(Wake(at))
+    return replace(admission, queue=queue, limiter=limiter), tuple(orders)
+
+
+def _lease_end(limiter: Limiter) -> float:
+    """When the oldest permit that is out would be given up."""
+    return limiter.under_way[0].issued + limiter.limits.lease if limiter.under_way else math.inf
+
+
+def _cooling(admission: Admission, now: float) -> Fault:
+    return cooling.refusal(admission.cooldown, admission.queue.provider, admission.queue.model, now)

@@ -1,0 +1,310 @@
+"""The rate limit of one key: how many requests and tokens a minute, and how many calls at a time.
+
+Rules of the machine. One state serves one (provider, key, model).
+
+A call takes a permit before each try and gives it back after. A permit is given when all of these hold: fewer than
+`concurrency` permits are out, fewer than `requests_per_minute` were given in the last minute, the tokens estimated for
+the call still fit into `tokens_per_minute`, what the vendor said was left is not used up, and nothing is on hold.
+Otherwise the answer is Full, with the time after which it makes sense to ask again (None: when a permit comes back).
+
+The minute is a sliding one, kept in slots of three seconds; a slot leaves when all of it is older than a minute, so that
+no minute anywhere holds more than the limit. Tokens are charged by estimate when the permit is taken and corrected in
+the same slot by what the response reports. A call estimated above the whole limit is let through when the minute is
+empty, since it would wait for ever otherwise.
+
+What a vendor's headers say is left counts until its reset time, less what other calls under way will use of it. A limit
+that a vendor states per minute replaces ours or only tightens it, as `adopt` says.
+
+A permit that nobody gives back (a process that was killed) is given up after `lease`. A permit whose request was never
+sent is withdrawn, and what it had taken is free again.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Literal, TypeAlias
+
+import msgspec
+from msgspec.structs import replace
+
+from victor_fp.core.resilience.ratelimit_headers import Budget, Reported
+
+Adoption: TypeAlias = Literal["replace", "tighten", "never"]
+Mode: TypeAlias = Literal["free", "full", "held"]
+
+TRANSITIONS: Mapping[tuple[Mode, str], tuple[Mode, ...]] = {
+    ("free", "taken"): ("free", "full", "held"),
+    ("full", "given_back"): ("free",),
+    ("held", "given_back"): ("free", "full"),
+    ("full", "time_passed"): ("free",),
+    ("free", "told"): ("full", "held"),
+    ("full", "told"): ("free", "held"),
+    ("held", "told"): ("free", "full"),
+    ("held", "time_passed"): ("free", "full"),
+}
+"""How room comes and goes: full by our own count, held by the vendor's word; `mode` tells where a state stands."""
+
+SLOT = 3.0
+"""Seconds."""
+_SLOTS = 20
+_TICK = 1e-6
+"""Added to waits, so that who waits as long as told does not come a rounding too early."""
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What is allowed; None is without limit."""
+
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+    concurrency: int | None = None
+    adopt: Adoption = "tighten"
+    """What a vendor's own word does to these: take their place, make them stricter only, or nothing."""
+    lease: float = 900.0
+    """Seconds after which a permit that did not come back is given up."""
+
+
+class Permit(msgspec.Struct, frozen=True, gc=False):
+    """Leave to send one request; hand it back with `give_back` or `withdraw`."""
+
+    serial: int
+    issued: float
+    slot: int
+    tokens: int
+    """Charged by estimate."""
+
+
+class Full(msgspec.Struct, frozen=True, gc=False):
+    """No room."""
+
+    retry_after: float | None
+    """Seconds; None: when a permit comes back."""
+
+
+class Slot(msgspec.Struct, frozen=True, gc=False):
+    """What was given in three seconds."""
+
+    index: int
+    requests: int
+    tokens: int
+
+
+class Left(msgspec.Struct, frozen=True, gc=False):
+    """What a vendor said is left of a budget until it is filled again."""
+
+    amount: int
+    until: float
+
+
+class Limiter(msgspec.Struct, frozen=True, kw_only=True):
+    """The state. Times are those of the `now` that was passed in."""
+
+    limits: Limits = Limits()
+    slots: tuple[Slot, ...] = ()
+    """Oldest first, empty ones left out."""
+    under_way: tuple[Permit, ...] = ()
+    """Permits that are out, oldest first."""
+    taken: int = 0
+    """Permits ever given."""
+    requests_left: Left | None = None
+    tokens_left: Left | None = None
+    told_requests: int | None = None
+    """Requests per minute by the vendor's word."""
+    told_tokens: int | None = None
+    held_until: float = -math.inf
+
+
+def take(limiter: Limiter, tokens: int, now: float) -> tuple[Limiter, Permit | Full]:
+    """Ask for leave to send one request estimated at `tokens` (prompt and completion)."""
+    limiter = _current(limiter, now)
+    requests_limit, tokens_limit = effective(limiter)
+    charge = tokens if tokens_limit is None else min(tokens, tokens_limit)
+    if limiter.limits.concurrency is not None and len(limiter.under_way) >= limiter.limits.concurrency:
+        return limiter, Full(None)
+    wait = max(
+        limiter.held_until - now,
+        _wait_for_requests(limiter, requests_limit, now),
+        _wait_for_tokens(limiter, tokens_limit, charge, now),
+        _wait_for_reset(limiter.requests_left, 1, now),
+        _wait_for_reset(limiter.tokens_left, tokens, now),
+    )
+    if wait > 0:
+        return limiter, Full(wait + _TICK)
+    slot = int(now // SLOT)
+    permit = Permit(limiter.taken, now, slot, charge)
+    return replace(
+        limiter,
+        slots=_charged(limiter.slots, slot, 1, charge),
+        under_way=(*limiter.under_way, permit),
+        taken=limiter.taken + 1,
+        requests_left=_less(limiter.requests_left, 1),
+        tokens_left=_less(limiter.tokens_left, tokens),
+    ), permit
+
+
+def give_back(limiter: Limiter, permit: Permit, used: int | None, now: float) -> Limiter:
+    """The request is over. `used` are the tokens that the response reported; None keeps the estimate."""
+    if permit not in limiter.under_way:
+        return limiter
+    limiter = _current(limiter, now)
+    correction = 0 if used is None else used - permit.tokens
+    return replace(
+        limiter,
+        under_way=_without(limiter.under_way, permit),
+        slots=_corrected(limiter.slots, permit.slot, 0, correction) if correction else limiter.slots,
+    )
+
+
+def withdraw(limiter: Limiter, permit: Permit, now: float) -> Limiter:
+    """The request was never sent: what the permit took is free again."""
+    if permit not in limiter.under_way:
+        return limiter
+    limiter = _current(limiter, now)
+    return replace(
+        limiter,
+        under_way=_without(limiter.under_way, permit),
+        slots=_corrected(limiter.slots, permit.slot, -1, -permit.tokens),
+        requests_left=_less(limiter.requests_left, -1),
+        tokens_left=_less(limiter.tokens_left, -permit.tokens),
+    )
+
+
+def adopt(limiter: Limiter, permit: Permit | None, reported: Reported, now: float) -> Limiter:
+    """Take over what the headers of the response to `permit`'s request say. Comes before `give_back`."""
+    if limiter.limits.adopt == "never":
+        return limiter
+    others = [other for other in limiter.under_way if other != permit]
+    requests, tokens = reported.requests, reported.tokens
+    held = [now + budget.reset for budget in reported.others if budget.remaining == 0 and budget.reset is not None]
+    return replace(
+        limiter,
+        requests_left=_left(requests, len(others), now) or limiter.requests_left,
+        tokens_left=_left(tokens, sum(other.tokens for other in others), now) or limiter.tokens_left,
+        told_requests=_stated(requests) or limiter.told_requests,
+        told_tokens=_stated(tokens) or limiter.told_tokens,
+        held_until=max(limiter.held_until, *held) if held else limiter.held_until,
+    )
+
+
+def effective(limiter: Limiter) -> tuple[int | None, int | None]:
+    """Requests and tokens per minute as they hold now."""
+    limits = limiter.limits
+    return (
+        _stricter(limits.requests_per_minute, limiter.told_requests, limits.adopt),
+        _stricter(limits.tokens_per_minute, limiter.told_tokens, limits.adopt),
+    )
+
+
+def mode(limiter: Limiter, now: float) -> Mode:
+    """Whether a small request would find room at `now`."""
+    _, answer = take(limiter, 0, now)
+    if isinstance(answer, Permit):
+        return "free"
+    told = (limiter.held_until > now, _wait_for_reset(limiter.requests_left, 1, now) > 0)
+    return "held" if any(told) else "full"
+
+
+def stats(limiter: Limiter, now: float) -> dict[str, str | int | float | None]:
+    """Figures for people and dashboards."""
+    limiter = _current(limiter, now)
+    requests_limit, tokens_limit = effective(limiter)
+    return {
+        "state": mode(limiter, now),
+        "requests_per_minute": requests_limit,
+        "tokens_per_minute": tokens_limit,
+        "concurrency": limiter.limits.concurrency,
+        "requests_last_minute": sum(slot.requests for slot in limiter.slots),
+        "tokens_last_minute": sum(slot.tokens for slot in limiter.slots),
+        "in_flight": len(limiter.under_way),
+        "total_requests": limiter.taken,
+    }
+
+
+def _current(limiter: Limiter, now: float) -> Limiter:
+    """Without what the time has made void."""
+    slots, under_way, slot = limiter.slots, limiter.under_way, int(now // SLOT)
+    if slots and slots[0].index < slot - _SLOTS:
+        slots = tuple(old for old in slots if old.index >= slot - _SLOTS)
+    if slots and slots[-1].index > slot:
+        slots = _pulled_back(slots, slot)
+    if under_way and now - under_way[0].issued >= limiter.limits.lease:
+        under_way = tuple(permit for permit in under_way if now - permit.issued < limiter.limits.lease)
+    if slots is limiter.slots and under_way is limiter.under_way:
+        return limiter
+    return replace(limiter, slots=slots, under_way=under_way)
+
+
+def _pulled_back(slots: tuple[Slot, ...], slot: int) -> tuple[Slot, ...]:
+    """After a clock that went back: what lies in the future counts as given now, or it would block for as long."""
+    past = tuple(old for old in slots if old.index < slot)
+    rest = [old for old in slots if old.index >= slot]
+    return (*past, Slot(slot, sum(old.requests for old in rest), sum(old.tokens for old in rest)))
+
+
+def _charged(slots: tuple[Slot, ...], index: int, requests: int, tokens: int) -> tuple[Slot, ...]:
+    if slots and slots[-1].index == index:
+        last = slots[-1]
+        return (*slots[:-1], Slot(index, last.requests + requests, last.tokens + tokens))
+    return (*slots, Slot(index, requests, tokens))
+
+
+def _corrected(slots: tuple[Slot, ...], index: int, requests: int, tokens: int) -> tuple[Slot, ...]:
+    return tuple(
+        Slot(index, max(0, slot.requests + requests), max(0, slot.tokens + tokens)) if slot.index == index else slot
+        for slot in slots
+    )
+
+
+def _without(under_way: tuple[Permit, ...], permit: Permit) -> tuple[Permit, ...]:
+    place = under_way.index(permit)
+    return under_way[:place] + under_way[place + 1 :]
+
+
+def _wait_for_requests(limiter: Limiter, limit: int | None, now: float) -> float:
+    if limit is None:
+        return 0.0
+    return _wait_for_slots([(slot.index, slot.requests) for slot in limiter.slots], limit - 1, now)
+
+
+def _wait_for_tokens(limiter: Limiter, limit: int | None, charge: int, now: float) -> float:
+    if limit is None:
+        return 0.0
+    return _wait_for_slots([(slot.index, slot.tokens) for slot in limiter.slots], limit - charge, now)
+
+
+def _wait_for_slots(given: list[tuple[int, int]], room: int, now: float) -> float:
+    """Seconds until so much has left the minute that no more than `room` is in it."""
+    if room < 0:
+        return math.inf
+    total = sum(amount for _, amount in given)
+    for index, amount in given:
+        if total <= room:
+            break
+        total -= amount
+        if total <= room:
+            return (index + _SLOTS + 1) * SLOT - now
+    return 0.0
+
+
+def _wait_for_reset(left: Left | None, amount: int, now: float) -> float:
+    return 0.0 if left is None or left.amount >= amount else max(0.0, left.until - now)
+
+
+def _less(left: Left | None, amount: int) -> Left | None:
+    return left and Left(left.amount - amount, left.until)
+
+
+def _left(budget: Budget | None, spoken_for: int, now: float) -> Left | None:
+    if budget is None or budget.remaining is None or budget.reset is None:
+        return None
+    return Left(budget.remaining - spoken_for, now + budget.reset)
+
+
+def _stated(budget: Budget | None) -> int | None:
+    return budget.limit if budget is not None and budget.per_minute else None
+
+
+def _stricter(ours: int | None, told: int | None, adoption: Adoption) -> int | None:
+    if told is None or adoption == "never":
+        return ours
+    return told if ours is None or adoption == "replace" else min(ours, told)
