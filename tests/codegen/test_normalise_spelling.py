@@ -1,0 +1,114 @@
+"""Each spelling becomes the one the later steps know."""
+
+from __future__ import annotations
+
+import pytest
+
+from victor_fp.codegen.normalise.spelling import (
+    drop_reference_siblings,
+    infer_missing_types,
+    keep_types_only,
+    spell_null_as_type,
+    spell_single_values_as_const,
+    spell_type_lists_as_unions,
+    spell_unions_as_one_of,
+)
+from victor_fp.codegen.schema import Schema
+
+A: Schema = {"$ref": "#/components/schemas/A"}
+NULL: Schema = {"type": "null"}
+
+
+def test_constraints_formats_defaults_and_examples_are_dropped_at_every_depth() -> None:
+    field: Schema = {"type": "integer", "format": "int64", "minimum": 0, "default": 1, "description": "how many"}
+    schema: Schema = {"type": "object", "title": "X", "example": {}, "properties": {"n": field}, "x-mark": True}
+    assert keep_types_only({"X": schema}) == {"X": {"type": "object", "properties": {"n": {"type": "integer"}}}}
+
+
+def test_a_component_keeps_its_description() -> None:
+    assert keep_types_only({"X": {"description": "What it is.", "maxLength": 3}}) == {
+        "X": {"description": "What it is."}
+    }
+
+
+def test_fields_named_like_keywords_survive() -> None:
+    names = ("format", "default", "title", "example", "x-thing", "nullable")
+    schema: Schema = {"properties": {name: {"type": "string"} for name in names}}
+    assert keep_types_only({"X": schema}) == {"X": schema}
+
+
+@pytest.mark.parametrize(
+    ("schema", "expected"),
+    [
+        ({**A, "description": "which"}, A),
+        ({**A, "nullable": True}, {"oneOf": [A, NULL]}),
+        ({**A, "properties": {"b": {}}}, {"allOf": [A, {"properties": {"b": {}}}]}),
+    ],
+)
+def test_a_reference_stands_alone(schema: Schema, expected: Schema) -> None:
+    assert drop_reference_siblings({"X": schema}) == {"X": expected}
+
+
+@pytest.mark.parametrize(
+    ("schema", "expected"),
+    [
+        ({"type": "string", "nullable": True}, {"oneOf": [{"type": "string"}, NULL]}),
+        ({"type": "string", "nullable": False}, {"type": "string"}),
+        ({"enum": ["a", "b", None]}, {"oneOf": [{"enum": ["a", "b"]}, NULL]}),
+    ],
+)
+def test_the_old_ways_to_say_null_become_a_union_with_null(schema: Schema, expected: Schema) -> None:
+    assert spell_null_as_type({"X": schema}) == {"X": expected}
+
+
+def test_a_list_of_types_becomes_a_union_whose_variants_keep_what_fits_them() -> None:
+    schema: Schema = {"type": ["object", "array", "null"], "properties": {"a": {}}, "items": {"type": "string"}}
+    expected: Schema = {
+        "oneOf": [
+            {"type": "object", "properties": {"a": {}}},
+            {"type": "array", "items": {"type": "string"}},
+            NULL,
+        ]
+    }
+    assert spell_type_lists_as_unions({"X": schema}) == {"X": expected}
+
+
+def test_any_of_becomes_one_of_and_mapped_names_are_written_in_full() -> None:
+    schema: Schema = {"anyOf": [A], "discriminator": {"propertyName": "t", "mapping": {"a": "A"}}}
+    mapping = {"a": "#/components/schemas/A"}
+    expected: Schema = {"oneOf": [A], "discriminator": {"propertyName": "t", "mapping": mapping}}
+    assert spell_unions_as_one_of({"X": schema}) == {"X": expected}
+
+
+def test_alternatives_that_only_demand_fields_are_no_union() -> None:
+    schema: Schema = {"properties": {"a": {}, "b": {}}, "anyOf": [{"required": ["a"]}, {"required": ["b"]}]}
+    assert spell_unions_as_one_of({"X": schema}) == {"X": {"properties": {"a": {}, "b": {}}}}
+
+
+@pytest.mark.parametrize(
+    ("schema", "expected"),
+    [
+        ({"enum": ["a"]}, {"type": "string", "const": "a"}),
+        ({"enum": ["a", "b"]}, {"type": "string", "enum": ["a", "b"]}),
+        ({"const": 1}, {"type": "integer", "const": 1}),
+        ({"const": True, "type": "boolean"}, {"type": "boolean"}),
+        ({"enum": [None]}, NULL),
+        ({"enum": ["a", 1]}, {}),
+    ],
+)
+def test_an_enum_of_one_is_a_const_and_says_its_type(schema: Schema, expected: Schema) -> None:
+    assert spell_single_values_as_const({"X": schema}) == {"X": expected}
+
+
+@pytest.mark.parametrize(
+    ("schema", "expected"),
+    [
+        ({"properties": {"a": {}}, "additionalProperties": False}, {"type": "object", "properties": {"a": {}}}),
+        ({"type": "object"}, {"type": "object", "additionalProperties": {}}),
+        ({"type": "object", "properties": {}}, {"type": "object", "additionalProperties": {}}),
+        ({"items": {}}, {"type": "array", "items": {}}),
+        ({"type": "object", "oneOf": [A]}, {"oneOf": [A]}),
+    ],
+)
+def test_objects_and_arrays_say_what_they_are(schema: Schema, expected: Schema) -> None:
+    assert infer_missing_types({"X": schema}) == {"X": expected}

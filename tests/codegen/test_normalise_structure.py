@@ -1,0 +1,129 @@
+"""Composition, inheritance and nesting become flat named objects."""
+
+from __future__ import annotations
+
+from victor_fp.codegen.normalise.composition import flatten_all_of
+from victor_fp.codegen.normalise.hoisting import hoist_objects
+from victor_fp.codegen.normalise.inheritance import spell_inheritance_as_unions
+from victor_fp.codegen.normalise.naming import break_alias_cycles, inline_scalars, name_as_classes
+from victor_fp.codegen.schema import Schema, Schemas, reference
+
+TEXT: Schema = {"type": "string"}
+
+
+def thing(*required: str, **fields: Schema) -> Schema:
+    return {"type": "object", "properties": fields, **({"required": list(required)} if required else {})}
+
+
+def test_all_of_merges_fields_and_requirements_and_the_later_part_wins() -> None:
+    schemas: Schemas = {
+        "Base": thing("id", id=TEXT, size=TEXT),
+        "Whole": {"allOf": [reference("Base"), thing("size", size={"type": "integer"})]},
+    }
+    assert flatten_all_of(schemas)["Whole"] == thing("id", "size", id=TEXT, size={"type": "integer"})
+
+
+def test_all_of_a_single_reference_is_that_reference() -> None:
+    assert flatten_all_of({"A": thing(a=TEXT), "B": {"allOf": [reference("A")]}})["B"] == reference("A")
+
+
+def test_fields_beside_a_union_go_into_each_variant() -> None:
+    union: Schema = {"type": "object", "properties": {"id": TEXT}, "oneOf": [thing(a=TEXT), thing(b=TEXT)]}
+    expected: Schema = {"oneOf": [thing(a=TEXT, id=TEXT), thing(b=TEXT, id=TEXT)]}
+    assert flatten_all_of({"X": union})["X"] == expected
+
+
+def test_a_tag_known_only_to_the_mapping_survives_the_merge() -> None:
+    mapping = {"one": "#/components/schemas/One", "two": "#/components/schemas/Two"}
+    union: Schema = {
+        "oneOf": [reference("One"), reference("Two")],
+        "discriminator": {"propertyName": "kind", "mapping": mapping},
+    }
+    schemas: Schemas = {
+        "One": thing(kind=TEXT),
+        "Two": thing(kind=TEXT),
+        "X": {"allOf": [union, thing(id=TEXT)]},
+    }
+    expected: Schema = {
+        "oneOf": [
+            thing(kind={"type": "string", "const": "one"}, id=TEXT),
+            thing(kind={"type": "string", "const": "two"}, id=TEXT),
+        ],
+        "discriminator": {"propertyName": "kind"},
+    }
+    assert flatten_all_of(schemas)["X"] == expected
+
+
+def test_a_component_composed_of_itself_ends() -> None:
+    assert flatten_all_of({"X": {"allOf": [reference("X"), thing(a=TEXT)]}})["X"] == thing(a=TEXT)
+
+
+def test_a_base_that_names_its_heirs_becomes_their_union() -> None:
+    mapping = {"cat": "#/components/schemas/Cat"}
+    base = {**thing(kind=TEXT), "discriminator": {"propertyName": "kind", "mapping": mapping}}
+    cat: Schema = {"allOf": [reference("Pet"), thing(lives={"type": "integer"})]}
+    result = spell_inheritance_as_unions({"Pet": base, "Cat": cat})
+    assert result["Pet"] == {"oneOf": [reference("Cat")], "discriminator": base["discriminator"]}
+    assert result["PetBase"] == thing(kind=TEXT)
+    assert flatten_all_of(result)["Cat"] == thing(kind=TEXT, lives={"type": "integer"})
+
+
+def test_inline_objects_are_named_parent_and_field_at_every_depth() -> None:
+    inner = thing(token_count={"type": "integer"})
+    schemas: Schemas = {"Answer": thing(usage=thing(prompt_details=inner), choices={"type": "array", "items": inner})}
+    assert hoist_objects(schemas) == {
+        "Answer": thing(usage=reference("AnswerUsage"), choices={"type": "array", "items": reference("AnswerChoices")}),
+        "AnswerUsage": thing(prompt_details=reference("AnswerUsagePromptDetails")),
+        "AnswerUsagePromptDetails": inner,
+        "AnswerChoices": inner,
+    }
+
+
+def test_inline_variants_are_named_by_their_tag_or_number() -> None:
+    tagged = thing(type={"type": "string", "const": "json_object"})
+    schemas: Schemas = {"X": thing(format={"oneOf": [tagged, thing(a=TEXT), {"type": "null"}]})}
+    assert list(hoist_objects(schemas)) == ["X", "XFormatJsonObject", "XFormatVariant2"]
+
+
+def test_a_taken_name_gets_a_number() -> None:
+    assert list(hoist_objects({"A": thing(b=thing(c=TEXT)), "AB": TEXT})) == ["A", "AB", "AB2"]
+
+
+def test_components_get_class_names_and_references_follow() -> None:
+    mapping = {"a": "#/components/schemas/chat.part-a"}
+    schemas: Schemas = {
+        "chat.part-a": thing(self=reference("chat.part-a")),
+        "chat_part_a": TEXT,
+        "Any": {
+            "oneOf": [reference("chat.part-a")],
+            "discriminator": {"propertyName": "t", "mapping": mapping},
+        },
+    }
+    renamed, names = name_as_classes(schemas)
+    assert names == {"chat.part-a": "ChatPartA", "chat_part_a": "ChatPartA2", "Any": "SchemaAny"}
+    assert renamed["ChatPartA"] == thing(self=reference("ChatPartA"))
+    assert renamed["SchemaAny"]["discriminator"] == {
+        "propertyName": "t",
+        "mapping": {"a": "#/components/schemas/ChatPartA"},
+    }
+
+
+def test_bare_scalars_are_written_in_place_and_enums_keep_their_name() -> None:
+    schemas: Schemas = {
+        "X": thing(a=reference("Id"), b=reference("Maybe"), c=reference("Level"), d=reference("Alias")),
+        "Id": {**TEXT, "description": "which one"},
+        "Maybe": {"oneOf": [TEXT, {"type": "null"}]},
+        "Level": {**TEXT, "enum": ["low", "high"]},
+        "Alias": reference("Id"),
+    }
+    expected = thing(a=TEXT, b={"oneOf": [TEXT, {"type": "null"}]}, c=reference("Level"), d=TEXT)
+    assert inline_scalars(schemas, frozenset())["X"] == expected
+
+
+def test_only_objects_may_contain_themselves() -> None:
+    array: Schema = {"type": "array", "items": reference("Value")}
+    schemas: Schemas = {"Value": {"oneOf": [TEXT, array]}, "Node": thing(next=reference("Node"))}
+    assert break_alias_cycles(schemas) == {
+        "Value": {"oneOf": [TEXT, {"type": "array", "items": {}}]},
+        "Node": thing(next=reference("Node")),
+    }

@@ -1,0 +1,192 @@
+"""A union ends up with one variant per kind of JSON, and objects told apart by a tag."""
+
+from __future__ import annotations
+
+import pytest
+
+from victor_fp.codegen.normalise.responses import append_unknown_variants, make_fields_optional, open_values
+from victor_fp.codegen.normalise.tagging import tag_unions
+from victor_fp.codegen.normalise.unions import simplify_unions
+from victor_fp.codegen.schema import Schema, Schemas, reference
+
+TEXT: Schema = {"type": "string"}
+NULL: Schema = {"type": "null"}
+INTEGER: Schema = {"type": "integer"}
+NUMBER: Schema = {"type": "number"}
+ANY_MAP: Schema = {"type": "object", "additionalProperties": {}}
+
+
+def const(value: str) -> Schema:
+    return {"type": "string", "const": value}
+
+
+def thing(*required: str, **fields: Schema) -> Schema:
+    return {"type": "object", "properties": fields, **({"required": list(required)} if required else {})}
+
+
+def array(items: Schema) -> Schema:
+    return {"type": "array", "items": items}
+
+
+def union(*alternatives: Schema) -> Schema:
+    return {"oneOf": list(alternatives)}
+
+
+@pytest.mark.parametrize(
+    ("schema", "expected"),
+    [
+        (union(TEXT), TEXT),
+        (union(union(TEXT, NULL), NULL), union(TEXT, NULL)),
+        (union(const("a"), TEXT), TEXT),
+        (union(const("a"), {"type": "string", "enum": ["b", "a"]}), {"type": "string", "enum": ["a", "b"]}),
+        (union(INTEGER, NUMBER), NUMBER),
+        (union(TEXT, {}), {}),
+        (union(array(TEXT), array(INTEGER)), array(union(TEXT, INTEGER))),
+        (union(ANY_MAP, thing(a=TEXT), TEXT), union(TEXT, ANY_MAP)),
+        (union(reference("Words"), TEXT), TEXT),
+        (union(reference("Parts"), NULL), union(reference("Parts"), NULL)),
+    ],
+)
+def test_variants_of_one_kind_are_merged(schema: Schema, expected: Schema) -> None:
+    named: Schemas = {
+        "Words": union(const("a"), const("b")),
+        "Parts": union(reference("P"), reference("Q")),
+        "P": thing(type=const("p")),
+        "Q": thing(type=const("q")),
+    }
+    assert simplify_unions({"X": schema, **named})["X"] == expected
+
+
+def test_the_tag_is_found_and_becomes_a_required_constant() -> None:
+    schemas: Schemas = {
+        "Part": union(reference("Text"), reference("Image")),
+        "Text": thing("text", type=const("text"), text=TEXT),
+        "Image": thing(url=TEXT, type=const("image")),
+    }
+    result = tag_unions(schemas)
+    assert result["Part"]["discriminator"] == {
+        "propertyName": "type",
+        "mapping": {"text": "#/components/schemas/Text", "image": "#/components/schemas/Image"},
+    }
+    assert result["Text"] == thing("type", "text", type=const("text"), text=TEXT)
+    assert result["Image"] == thing("type", type=const("image"), url=TEXT)
+
+
+def test_a_mapping_gives_tags_to_variants_without_constants() -> None:
+    mapping = {"d": "#/components/schemas/Dog", "c": "#/components/schemas/Cat"}
+    schemas: Schemas = {
+        "Pet": {
+            **union(reference("Dog"), reference("Cat")),
+            "discriminator": {"propertyName": "pet", "mapping": mapping},
+        },
+        "Dog": thing(pet=TEXT),
+        "Cat": thing(lives=INTEGER),
+    }
+    result = tag_unions(schemas)
+    assert result["Dog"] == thing("pet", pet=const("d"))
+    assert result["Cat"] == thing("pet", pet=const("c"), lives=INTEGER)
+
+
+def test_a_variant_with_two_tag_values_becomes_two_structs() -> None:
+    schemas: Schemas = {
+        "Item": union(reference("Call"), reference("Text")),
+        "Call": thing(type={"type": "string", "enum": ["call", "old_call"]}),
+        "Text": thing(type=const("text")),
+    }
+    result = tag_unions(schemas)
+    assert result["Item"]["oneOf"] == [reference("CallCall"), reference("CallOldCall"), reference("Text")]
+    assert result["CallOldCall"] == thing("type", type=const("old_call"))
+
+
+def test_variants_that_share_a_tag_are_merged_and_disagreement_allows_everything() -> None:
+    schemas: Schemas = {
+        "Item": union(reference("In"), reference("Out"), reference("Text")),
+        "In": thing("id", type=const("message"), id=TEXT, body=thing(a=TEXT)),
+        "Out": thing(type=const("message"), id=TEXT, body=thing(b=TEXT), extra=INTEGER),
+        "Text": thing(type=const("text")),
+    }
+    result = tag_unions(schemas)
+    assert result["Item"]["oneOf"] == [reference("ItemMessage"), reference("Text")]
+    assert result["ItemMessage"] == thing("type", type=const("message"), id=TEXT, body={}, extra=INTEGER)
+
+
+def test_a_union_without_a_tag_becomes_one_flat_object() -> None:
+    schemas: Schemas = {
+        "X": thing(source=union(reference("Url"), reference("File"))),
+        "Url": thing("url", url=TEXT),
+        "File": thing("id", id=TEXT, url=TEXT),
+    }
+    result = tag_unions(schemas)
+    assert result["X"] == thing(source=reference("XSource"))
+    assert result["XSource"] == thing(url=TEXT, id=TEXT)
+
+
+def test_an_ordinary_setting_is_not_mistaken_for_a_tag() -> None:
+    tier: Schema = {"type": "string", "enum": ["auto", "default"]}
+    schemas: Schemas = {
+        "X": union(reference("A"), reference("B")),
+        "A": thing(tier=tier),
+        "B": thing(tier=tier, b=TEXT),
+    }
+    assert tag_unions(schemas)["X"] == thing(tier=tier, b=TEXT)
+
+
+def test_an_inline_union_of_objects_gets_a_name_and_keeps_text_beside_it() -> None:
+    parts = union(reference("A"), reference("B"))
+    schemas: Schemas = {
+        "X": thing(content=union(TEXT, array(parts)), choice=union(TEXT, reference("A"), reference("B"))),
+        "A": thing(type=const("a")),
+        "B": thing(type=const("b")),
+    }
+    result = tag_unions(schemas)
+    assert result["X"] == thing(
+        content=union(TEXT, array(reference("XContent"))), choice=union(TEXT, reference("XContent"))
+    )
+
+
+def test_a_struct_in_two_unions_with_different_tags_becomes_two() -> None:
+    schemas: Schemas = {
+        "ByType": union(reference("A"), reference("B")),
+        "ByRole": union(reference("A"), reference("C")),
+        "A": thing(type=const("a"), role=const("user")),
+        "B": thing(type=const("b")),
+        "C": thing(role=const("tool")),
+    }
+    result = tag_unions(schemas)
+    assert result["ByType"]["oneOf"] == [reference("A"), reference("B")]
+    assert result["ByRole"]["oneOf"] == [reference("AUser"), reference("C")]
+
+
+def test_responses_open_every_value_that_is_no_tag() -> None:
+    schemas = tag_unions(
+        {
+            "Part": union(reference("A"), reference("B")),
+            "A": thing(type=const("a"), level={"type": "string", "enum": ["low", "high"]}),
+            "B": thing(type=const("b"), object=const("part")),
+        }
+    )
+    opened = open_values(schemas)
+    assert opened["A"] == thing("type", type=const("a"), level=TEXT)
+    assert opened["B"] == thing("type", type=const("b"), object=TEXT)
+
+
+def test_responses_require_nothing_but_the_tag() -> None:
+    schemas = tag_unions(
+        {
+            "Part": union(reference("A"), reference("B")),
+            "A": thing("type", "text", type=const("a"), text=TEXT),
+            "B": thing("type", type=const("b")),
+            "Whole": thing("parts", parts=array(reference("Part"))),
+        }
+    )
+    relaxed = make_fields_optional(schemas)
+    assert relaxed["A"]["required"] == ["type"]
+    assert "required" not in relaxed["Whole"]
+
+
+def test_each_tagged_response_union_gets_one_unknown_variant_per_tag() -> None:
+    tagged: Schema = {**union(reference("A")), "discriminator": {"propertyName": "type", "mapping": {}}}
+    result = append_unknown_variants({"P": tagged, "Q": tagged, "A": thing(type=const("a")), "R": union(TEXT, NULL)})
+    assert result["P"]["oneOf"] == result["Q"]["oneOf"] == [reference("A"), reference("UnknownType")]
+    assert result["UnknownType"]["properties"] == {"type": const("__unknown__"), "raw": ANY_MAP}
+    assert result["R"] == union(TEXT, NULL)

@@ -1,0 +1,97 @@
+"""Every schema, sound or absurd, comes out of the steps as something a struct can be compiled from."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from victor_fp.codegen.normalise import Side, normalise
+from victor_fp.codegen.normalise.tagging import tags
+from victor_fp.codegen.schema import (
+    Schema,
+    Schemas,
+    kinds,
+    nested,
+    properties,
+    reachable,
+    reference,
+    required,
+    variants,
+)
+
+NAMES = ("Root", "Part", "tool-call", "x.y")
+FIELDS = ("type", "role", "text", "items", "properties")
+
+leaves: st.SearchStrategy[Schema] = st.one_of(
+    st.sampled_from([{"type": kind} for kind in ("string", "integer", "number", "boolean", "null", "object", "array")]),
+    st.builds(reference, st.sampled_from([*NAMES, "Missing"])),
+    st.sampled_from([{"const": value} for value in ("a", "b", 1, True, None)]),
+    st.sampled_from([{"enum": ["a", "b"]}, {"enum": ["a", None]}, {"type": ["string", "null"]}, {}]),
+)
+
+
+def composed(inner: st.SearchStrategy[Schema]) -> st.SearchStrategy[Schema]:
+    several = st.lists(inner, min_size=1, max_size=3)
+    fields = st.dictionaries(st.sampled_from(FIELDS), inner, max_size=3)
+    return st.one_of(
+        st.fixed_dictionaries({"items": inner}),
+        st.fixed_dictionaries({"properties": fields}, optional={"required": st.just(["type"])}),
+        st.fixed_dictionaries({"type": st.just("object"), "additionalProperties": inner}),
+        *(st.fixed_dictionaries({keyword: several}) for keyword in ("oneOf", "anyOf", "allOf")),
+        st.fixed_dictionaries({"properties": fields, "oneOf": several}),
+        st.fixed_dictionaries({"oneOf": several, "discriminator": st.just({"propertyName": "type"})}),
+    )
+
+
+schemas_of_any_kind = st.fixed_dictionaries({name: st.recursive(leaves, composed, max_leaves=8) for name in NAMES})
+
+
+def every_schema(schema: Schema) -> list[Schema]:
+    return [schema, *(deeper for inner in nested(schema) for deeper in every_schema(inner))]
+
+
+@given(schemas_of_any_kind, st.sampled_from(["request", "response"]))
+@settings(max_examples=6000, deadline=None)
+def test_what_comes_out_can_be_told_apart_by_a_decoder(schemas: Schemas, side: Side) -> None:
+    before = json.dumps(schemas)
+    result = normalise(schemas, ("Root",), side).schemas
+    assert json.dumps(schemas) == before, "steps do not change what they are given"
+    assert set(reachable(result, result)) == set(result), "every reference resolves"
+    pinned = tags(result)
+    for name, schema in result.items():
+        for inner in every_schema(schema):
+            assert not inner.keys() & {"allOf", "anyOf", "nullable", "default", "x-tag"}
+            alternatives = variants(inner)
+            if not alternatives:
+                continue
+            found = [kinds(result, option) for option in alternatives]
+            plain = [kind for group in found for kind in group if kind != "object"]
+            assert len(plain) == len(set(plain)), "one variant for each kind of JSON"
+            objects = [option for option, group in zip(alternatives, found, strict=True) if "object" in group]
+            assert len(objects) < 2 or "discriminator" in inner, "several objects are told apart by a tag"
+        if side == "response":
+            assert all((name, field) in pinned for field in required(schema) if name[:7] != "Unknown")
+        assert all("properties" not in inner for inner in every_schema(schema)[1:]), f"{name} has no inline object"
+        assert all(field in properties(schema) for field in required(schema))
+
+
+@given(schemas_of_any_kind)
+@settings(max_examples=50, deadline=None)
+def test_the_same_schemas_come_out_the_same(schemas: Schemas) -> None:
+    first = normalise(schemas, ("Root", "Part"), "response")
+    second = normalise(schemas, ("Root", "Part"), "response")
+    assert json.dumps(first) == json.dumps(second)
+
+
+@pytest.mark.parametrize(("side", "tag_values"), [("request", ["a", "b"]), ("response", ["a", "b", "__unknown__"])])
+def test_only_responses_know_an_unknown_variant(side: Side, tag_values: list[str]) -> None:
+    def variant(tag: str) -> Schema:
+        return {"properties": {"type": {"const": tag}}}
+
+    schemas: Schemas = {"Root": {"oneOf": [variant("a"), variant("b")]}}
+    discriminator = normalise(schemas, ("Root",), side).schemas["Root"]["discriminator"]
+    assert isinstance(discriminator, dict)
+    assert list(discriminator["mapping"]) == tag_values

@@ -1,0 +1,18 @@
+"""The compiler behind `nox -s codegen`: slice a document, overlay, normalise, emit; and tell when a vendor drifted."""
+
+from __future__ import annotations
+
+from victor_fp.codegen.compiling import Written, check, compile_documents, compile_vendor
+from victor_fp.codegen.document import CodegenFailed
+from victor_fp.codegen.drifting import Drift, drift, report
+
+__all__ = [
+    "CodegenFailed",
+    "Drift",
+    "Written",
+    "check",
+    "compile_documents",
+    "compile_vendor",
+    "drift",
+    "report",
+]

@@ -1,0 +1,78 @@
+"""`python -m victor_fp.codegen`: compile, check, vendor and drift from the command line."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from victor_fp.codegen import CodegenFailed, check, compile_documents, compile_vendor, drift, report
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code: 0 well, 1 stale or drifted, 2 could not be done."""
+    options = _parser().parse_args(arguments)
+    try:
+        code, lines = _run(options)
+    except CodegenFailed as failure:
+        sys.stderr.write(f"codegen: {failure}\n")
+        return 2
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m victor_fp.codegen", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    texts = {
+        "compile": "write the wire models",
+        "check": "fail where they are stale",
+        "drift": "compare with the vendors' documents",
+    }
+    for name, text in texts.items():
+        command = commands.add_parser(name, help=text)
+        if name == "drift":
+            command.add_argument("specs", metavar="DIR_OR_URL", help="where the vendors' full documents are")
+            command.add_argument("--only-used", action="store_true", help="leave out what vendors merely added")
+        else:
+            command.add_argument("--out", type=Path, default=Path("generated/victor_fp_wire"), help="package to write")
+        command.add_argument("names", nargs="*", metavar="NAME", help="documents, such as openai-chat; all when none")
+        command.add_argument("--openapi", type=Path, default=Path("openapi"), help="folder of documents")
+    vendor = commands.add_parser("vendor", help="compile operations of a vendor's full document")
+    vendor.add_argument("spec", type=Path)
+    vendor.add_argument("--operation", action="append", required=True, metavar="ID", help='id, or "POST /path"')
+    vendor.add_argument("--out", type=Path, required=True, metavar="DIR")
+    vendor.add_argument("--response", action="append", default=[], metavar="NAME", help="further schema to decode")
+    vendor.add_argument("--overlay", type=Path, metavar="FILE", help="JSON merge patch for the document")
+    return parser
+
+
+def _run(options: argparse.Namespace) -> tuple[int, list[str]]:
+    match options.command:
+        case "compile":
+            written = compile_documents(options.openapi, options.out, tuple(options.names))
+            lines = [f"wrote {options.out / name}" for name in written.changed]
+            lines += [f"removed {options.out / name}" for name in written.removed]
+            summary = f"{len(written.changed)} written, {len(written.removed)} removed, {written.unchanged} unchanged"
+            return 0, [*lines, summary]
+        case "check":
+            stale = check(options.openapi, options.out, tuple(options.names))
+            return (1 if stale else 0), [f"stale: {options.out / name}" for name in stale] or ["up to date"]
+        case "drift":
+            drifts = drift(options.openapi, options.specs, tuple(options.names))
+            touched = any(found.used for found in drifts)
+            return (1 if touched else 0), [report(drifts, only_used=options.only_used)]
+        case _:
+            written = compile_vendor(
+                options.spec,
+                tuple(options.operation),
+                options.out,
+                overlay_path=options.overlay,
+                response_components=tuple(options.response),
+            )
+            return 0, [f"wrote {len(written.changed)} files to {options.out}"]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,164 @@
+"""OpenAPI documents: reading them, patching them, and cutting the schemas of a few operations out of them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+from victor_fp.codegen.schema import Schema, Schemas, as_schema, fresh, pascal, reference_name
+
+METHODS = ("get", "put", "post", "delete", "patch", "query")
+STREAMS = ("text/event-stream", "application/x-ndjson", "application/jsonl", "application/vnd.amazon.eventstream")
+
+
+class CodegenFailed(Exception):
+    """The compiler cannot go on; the message says what to do about it."""
+
+
+class Document(NamedTuple):
+    """A parsed OpenAPI document and the SHA-256 of its bytes."""
+
+    name: str
+    content: Schema
+    sha256: str
+
+
+class Slice(NamedTuple):
+    """Schemas of the chosen operations and the roots of each side, by component name."""
+
+    schemas: Schemas
+    request_roots: tuple[str, ...]
+    response_roots: tuple[str, ...]
+
+
+def parse_document(name: str, data: bytes) -> Document:
+    """Read YAML or JSON, told apart by the file name's ending."""
+    if name.endswith(".json"):
+        content = json.loads(data)
+    else:
+        try:
+            import yaml
+        except ModuleNotFoundError:
+            raise CodegenFailed(f"pyyaml is not installed; {name} needs it: pip install 'victor-fp[codegen]'") from None
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        content = yaml.load(data, Loader=loader)  # noqa: S506 -- both are safe loaders
+    if not isinstance(content, dict) or not ("paths" in content or "components" in content):
+        raise CodegenFailed(f"{name} is no OpenAPI document: it has neither paths nor components")
+    return Document(name, as_schema(content), hashlib.sha256(data).hexdigest())
+
+
+def load_document(path: Path) -> Document:
+    """Read a document from disk; an unreadable one is a `CodegenFailed`."""
+    try:
+        return parse_document(path.name, path.read_bytes())
+    except OSError as error:
+        raise CodegenFailed(f"cannot read {path}: {error.strerror}") from error
+
+
+def merge_patch(target: object, patch: object) -> object:
+    """RFC 7396: a mapping merges into a mapping, null removes, anything else replaces."""
+    if not isinstance(patch, dict):
+        return patch
+    merged = dict(as_schema(target))
+    for key, value in patch.items():
+        if value is None:
+            merged.pop(str(key), None)
+        else:
+            merged[str(key)] = merge_patch(merged.get(str(key)), value)
+    return merged
+
+
+def overlay(document: Document, patch: object) -> Document:
+    """The document with a JSON merge patch applied: for what a vendor's own document gets wrong."""
+    return document._replace(content=as_schema(merge_patch(document.content, patch)))
+
+
+def operations(document: Document) -> dict[str, Schema]:
+    """Operations by their id, and by "METHOD /path" for documents that give none."""
+    found: dict[str, Schema] = {}
+    for path, item in as_schema(document.content.get("paths")).items():
+        for method, operation in as_schema(item).items():
+            if method in METHODS:
+                found[f"{method.upper()} {path}"] = as_schema(operation)
+                identifier = as_schema(operation).get("operationId")
+                if isinstance(identifier, str):
+                    found.setdefault(identifier, as_schema(operation))
+    return found
+
+
+def component_schemas(document: Document) -> Schemas:
+    """The named schemas of a document."""
+    schemas = as_schema(as_schema(document.content.get("components")).get("schemas"))
+    return {name: as_schema(schema) for name, schema in schemas.items()}
+
+
+def slice_operations(
+    document: Document, operation_ids: tuple[str, ...] = (), response_components: tuple[str, ...] = ()
+) -> Slice:
+    """Cut out the bodies of the operations (all of them when none is named).
+
+    `response_components` adds roots that no operation declares, such as a vendor's undocumented stream events.
+    """
+    known = operations(document)
+    chosen = operation_ids or tuple(name for name in known if " /" not in name)
+    missing = [name for name in chosen if name not in known]
+    schemas = component_schemas(document)
+    absent = [name for name in response_components if name not in schemas]
+    if missing or absent:
+        raise CodegenFailed(f"{document.name} has no {', '.join([*missing, *absent])}")
+    requests: dict[str, None] = {}
+    responses: dict[str, None] = {}
+    for identifier in chosen:
+        for role, schema in bodies(document, known[identifier]):
+            name = _root_name(schemas, schema, pascal(identifier) + role)
+            (requests if role == "Request" else responses)[name] = None
+    responses.update(dict.fromkeys(response_components))
+    return Slice(schemas, tuple(requests), tuple(responses))
+
+
+def _root_name(schemas: Schemas, schema: Schema, name: str) -> str:
+    """The component a body refers to, or one newly made of an inline body."""
+    existing = reference_name(schema)
+    if existing is not None:
+        return existing
+    if schemas.get(name) == schema:
+        return name
+    name = fresh(name, schemas)
+    schemas[name] = schema
+    return name
+
+
+def bodies(document: Document, operation: Schema) -> list[tuple[str, Schema]]:
+    """The role and schema of every body: Request, Response, Event (one frame of a stream), Error."""
+    found: list[tuple[str, Schema]] = []
+    request = as_schema(_pointed(document, operation.get("requestBody")).get("content"))
+    found.extend(("Request", schema) for media, schema in _schemas(request) if media == "application/json")
+    for status, response in as_schema(operation.get("responses")).items():
+        content = as_schema(_pointed(document, response).get("content"))
+        for media, schema in _schemas(content):
+            if media in STREAMS and status.startswith("2"):
+                found.append(("Event", schema))
+            elif media == "application/json" or media.endswith("+json"):
+                found.append(("Response" if status.startswith("2") else "Error", schema))
+    return found
+
+
+def _schemas(content: Schema) -> list[tuple[str, Schema]]:
+    bodies = [(media.split(";")[0], as_schema(as_schema(body).get("schema"))) for media, body in content.items()]
+    return [(media, schema) for media, schema in bodies if schema]
+
+
+def _pointed(document: Document, node: object) -> Schema:
+    """The node itself, or what its `$ref` points at within the document."""
+    schema = as_schema(node)
+    for _ in range(10):
+        target = schema.get("$ref")
+        if not isinstance(target, str) or not target.startswith("#/"):
+            return schema
+        found: object = document.content
+        for step in target[2:].split("/"):
+            found = as_schema(found).get(step.replace("~1", "/").replace("~0", "~"))
+        schema = as_schema(found)
+    return {}

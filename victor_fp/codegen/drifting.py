@@ -1,0 +1,178 @@
+"""Has the vendor moved on? Our documents against the full ones they were written from, field by field."""
+
+from __future__ import annotations
+
+import urllib.error
+import urllib.request
+from collections import Counter
+from pathlib import Path
+from typing import NamedTuple
+
+from victor_fp.codegen.comparing import Change, Comparison, Place, compare
+from victor_fp.codegen.compiling import document_paths
+from victor_fp.codegen.document import (
+    CodegenFailed,
+    Document,
+    bodies,
+    component_schemas,
+    load_document,
+    operations,
+    parse_document,
+)
+from victor_fp.codegen.normalise import Side, comparable
+from victor_fp.codegen.schema import Schema, Schemas, as_list, reference, reference_name, rewrite
+from victor_fp.codegen.sources import Source, read_sources
+
+
+class Drift(NamedTuple):
+    """How one of our documents differs from its source; `undescribed` is what the source says nothing about."""
+
+    name: str
+    source: Source
+    changes: tuple[Change, ...]
+    undescribed: tuple[str, ...]
+    same_bytes: bool
+
+    @property
+    def used(self) -> tuple[Change, ...]:
+        """What touches us: fields that are gone or of another type, and new required ones."""
+        return tuple(change for change in self.changes if change.used)
+
+
+def drift(openapi_dir: Path, specs: Path | str, names: tuple[str, ...] = ()) -> tuple[Drift, ...]:
+    """Compare every document that `sources.toml` names with the vendor's, from a folder or below a URL."""
+    sources = read_sources(openapi_dir / "sources.toml")
+    paths = [path for path in document_paths(openapi_dir, names) if path.stem in sources]
+    return tuple(
+        compare_documents(path.stem, load_document(path), _vendor_document(specs, sources[path.stem].document), source)
+        for path in paths
+        for source in [sources[path.stem]]
+    )
+
+
+def compare_documents(name: str, ours: Document, theirs: Document, source: Source) -> Drift:
+    """Walk both documents from the operations that `source` pairs."""
+    mine = comparable(_without_marked(component_schemas(ours), source.vendor))
+    other = comparable(component_schemas(theirs))
+    known, vendor_operations = operations(ours), operations(theirs)
+    met: dict[Side, set[tuple[str, str]]] = {"request": set(), "response": set()}
+    changes: list[tuple[Side, Change]] = []
+    undescribed: dict[str, None] = {}
+    for identifier, operation in known.items():
+        if " /" in identifier or _is_foreign(operation, source.vendor):
+            continue
+        if identifier not in source.operations:
+            undescribed[identifier] = None
+            continue
+        target = source.operations[identifier]
+        if target not in vendor_operations:
+            changes.append(("request", Change(identifier, "", "removed", f"operation {target}", used=True)))
+            continue
+        theirs_by_role = dict(reversed(bodies(theirs, vendor_operations[target])))
+        for role, schema in bodies(ours, operation):
+            if _is_foreign(schema, source.vendor):
+                continue
+            root = reference_name(schema)
+            mapped = source.schemas.get(root or "")
+            counterpart = reference(mapped) if mapped else theirs_by_role.get(role)
+            if counterpart is None:
+                undescribed[root or f"{identifier} {role}"] = None
+                continue
+            side: Side = "request" if role == "Request" else "response"
+            both = Comparison(mine, other, side, met[side])
+            found = compare(both, _spelled(schema), _spelled(counterpart), Place(root or f"{identifier}{role}"))
+            changes += [(side, change) for change in found]
+    return Drift(name, source, _agreed(changes, met), tuple(undescribed), theirs.sha256 == source.sha256)
+
+
+def _agreed(changes: list[tuple[Side, Change]], met: dict[Side, set[tuple[str, str]]]) -> tuple[Change, ...]:
+    """Each change once; what one counterpart of a component lacks is there all the same if another has it.
+
+    One of our components often stands for several of the vendor's, such as a message's parts for those of each role.
+    """
+    counterparts = Counter((side, ours) for side, pairs in met.items() for ours, _ in pairs)
+    reported = Counter((side, _claim(change)) for side, change in changes)
+    kept = (
+        change
+        for side, change in changes
+        if not change.used or reported[side, _claim(change)] >= counterparts[side, change.schema]
+    )
+    return tuple(dict.fromkeys(kept))
+
+
+def _claim(change: Change) -> tuple[str, str, str, str]:
+    return (change.schema, change.field, change.effect, "" if change.effect == "changed" else change.detail)
+
+
+def report(drifts: tuple[Drift, ...], *, only_used: bool = False) -> str:
+    """The differences as text: per document and schema, one line each; `!` marks what we use."""
+    lines: list[str] = []
+    for found in drifts:
+        state = "as compared" if found.same_bytes else "its bytes have changed since"
+        lines.append(f"{found.name}: {found.source.document}, compared {found.source.compared}, {state}")
+        by_schema: dict[str, list[Change]] = {}
+        for change in found.changes:
+            if change.used or not only_used:
+                by_schema.setdefault(change.schema, []).append(change)
+        for schema, changes in sorted(by_schema.items()):
+            lines.append(f"  {schema}")
+            lines += [
+                f"  {'!' if change.used else ' '} {change.effect:<8}{change.field or '(itself)'}: {change.detail}"
+                for change in changes
+            ]
+        if found.undescribed:
+            lines.append(f"  not in the vendor's document: {', '.join(found.undescribed)}")
+        counts = {effect: sum(change.effect == effect for change in found.changes) for effect in _EFFECTS}
+        summary = ", ".join(f"{number} {effect}" for effect, number in counts.items())
+        lines.append(f"  {summary}; {len(found.used)} touch what we use")
+    return "\n".join(lines)
+
+
+_EFFECTS = ("added", "removed", "changed")
+
+
+def _is_foreign(schema: Schema, vendor: str) -> bool:
+    """Whether a node is marked as other vendors' (`x-vendor`) or as seen on the wire only (`x-undocumented`)."""
+    return schema.get("x-undocumented") is True or ("x-vendor" in schema and vendor not in as_list(schema["x-vendor"]))
+
+
+def _without_marked(schemas: Schemas, vendor: str) -> Schemas:
+    """Leave out properties, variants and components that the vendor's own document is not expected to have.
+
+    A list in `x-undocumented` names single values of an enum.
+    """
+    foreign = {name for name, schema in schemas.items() if _is_foreign(schema, vendor)}
+
+    def dropped(item: object) -> bool:
+        return isinstance(item, dict) and (_is_foreign(item, vendor) or reference_name(item) in foreign)
+
+    def step(schema: Schema) -> Schema:
+        kept = dict(schema)
+        for keyword in ("oneOf", "anyOf", "allOf"):
+            if keyword in kept:
+                kept[keyword] = [item for item in as_list(kept[keyword]) if not dropped(item)]
+        unseen = as_list(kept.get("x-undocumented"))
+        if unseen and "enum" in kept:
+            kept["enum"] = [value for value in as_list(kept["enum"]) if value not in unseen]
+        fields = kept.get("properties")
+        if isinstance(fields, dict):
+            kept["properties"] = {name: item for name, item in fields.items() if not dropped(item)}
+        return kept
+
+    return {name: rewrite(schema, step) for name, schema in schemas.items() if name not in foreign}
+
+
+def _spelled(schema: Schema) -> Schema:
+    return schema if "$ref" in schema else comparable({"Body": schema})["Body"]
+
+
+def _vendor_document(specs: Path | str, name: str) -> Document:
+    if not str(specs).startswith(("http://", "https://")):
+        return load_document(Path(specs) / name)
+    address = f"{str(specs).rstrip('/')}/{name}"
+    try:
+        with urllib.request.urlopen(address, timeout=60) as answer:  # noqa: S310 -- the scheme is checked above
+            data: bytes = answer.read()
+    except (urllib.error.URLError, TimeoutError) as error:
+        raise CodegenFailed(f"cannot fetch {address}: {error}") from error
+    return parse_document(name, data)

@@ -1,0 +1,73 @@
+"""datamodel-code-generator, called the one way that gave sound and byte-stable msgspec code."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from importlib import metadata
+
+from victor_fp.codegen.document import CodegenFailed
+from victor_fp.codegen.schema import Schemas
+
+GENERATOR = "datamodel-code-generator"
+GENERATOR_VERSION = "0.89.0"
+
+
+def require_generator() -> None:
+    """Fail with a clear message unless exactly the pinned generator is installed: other versions write other bytes."""
+    try:
+        installed = metadata.version(GENERATOR)
+    except metadata.PackageNotFoundError:
+        raise CodegenFailed(
+            f"{GENERATOR} is not installed; the compiler needs it: pip install 'victor-fp[codegen]'"
+        ) from None
+    if installed != GENERATOR_VERSION:
+        raise CodegenFailed(
+            f"{GENERATOR} {installed} is installed, the compiler is pinned to {GENERATOR_VERSION}: "
+            f"pip install {GENERATOR}=={GENERATOR_VERSION}"
+        )
+
+
+def emit(schemas: Schemas) -> str:
+    """Python source for normalised schemas, as the generator writes it."""
+    require_generator()
+    from datamodel_code_generator import generate
+    from datamodel_code_generator.enums import AllOfMergeMode, DataModelType, InputFileType, OpenAPIScope
+    from datamodel_code_generator.format import PythonVersion
+    from datamodel_code_generator.parser import LiteralType
+
+    document = {
+        "openapi": "3.1.0",
+        "info": {"title": "wire", "version": "1"},
+        "paths": {},
+        "components": {"schemas": schemas},
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        source = generate(
+            json.dumps(document),
+            input_file_type=InputFileType.OpenAPI,
+            openapi_scopes=[OpenAPIScope.Schemas],
+            output_model_type=DataModelType.MsgspecStruct,
+            target_python_version=PythonVersion.PY_311,
+            keyword_only=True,
+            use_msgspec_tagged_unions=True,
+            enum_field_as_literal=LiteralType.All,
+            use_one_literal_as_default=True,
+            strict_nullable=True,
+            use_annotated=True,
+            use_standard_collections=True,
+            use_union_operator=True,
+            use_exact_imports=True,
+            use_schema_description=True,
+            use_single_line_docstring=True,
+            snake_case_field=True,
+            allof_merge_mode=AllOfMergeMode.All,
+            omit_redundant_reference_null=True,
+            use_double_quotes=True,
+            disable_timestamp=True,
+            formatters=[],
+        )
+    if not isinstance(source, str):
+        raise CodegenFailed("the generator split its output over several modules; a component name has a dot in it")
+    return source

@@ -1,0 +1,108 @@
+"""`allOf` is inheritance, and structs have none: what a schema is composed of is written out in place."""
+
+from __future__ import annotations
+
+from itertools import product
+
+from victor_fp.codegen.schema import (
+    Schema,
+    Schemas,
+    as_schema,
+    children,
+    properties,
+    reference_name,
+    required,
+    resolve,
+    variants,
+)
+
+MOST_COMBINATIONS = 64
+"""A product of unions beyond this is no type anybody reads; it allows everything."""
+
+
+def flatten_all_of(schemas: Schemas) -> Schemas:
+    """Merge the parts of each `allOf`, and the properties that stand beside a `oneOf` into each of its variants."""
+    return {name: _flat(schemas, schema, frozenset({name})) for name, schema in schemas.items()}
+
+
+def _flat(schemas: Schemas, schema: Schema, seen: frozenset[str]) -> Schema:
+    schema = children(schema, lambda inner: _flat(schemas, inner, seen))
+    composed = "allOf" in schema or ("oneOf" in schema and "properties" in schema)
+    if not composed:
+        return schema
+    described: Schema = {"description": schema["description"]} if "description" in schema else {}
+    own = {key: value for key, value in schema.items() if key not in ("allOf", "oneOf", "description", "discriminator")}
+    parts = variants(schema, "allOf")
+    if "oneOf" in schema:
+        parts.append({key: schema[key] for key in ("oneOf", "discriminator") if key in schema})
+    if len(parts) == 1 and not own.keys() - {"type", "required"} and not required(own):
+        return {**parts[0], **described}
+    return {**_merged(schemas, [*parts, own], seen), **described}
+
+
+def _merged(schemas: Schemas, parts: list[Schema], seen: frozenset[str]) -> Schema:
+    alternatives = [_alternatives(schemas, part, seen) for part in parts]
+    count = 1
+    for options in alternatives:
+        count *= max(1, len(options))
+    if count > MOST_COMBINATIONS:
+        return {}
+    merged = [_merge_plain(combination) for combination in product(*alternatives)]
+    discriminators = [part["discriminator"] for part in parts if "oneOf" in part and "discriminator" in part]
+    if len(merged) == 1:
+        return merged[0]
+    if not discriminators:
+        return {"oneOf": merged}
+    return {"oneOf": merged, "discriminator": {"propertyName": as_schema(discriminators[0]).get("propertyName")}}
+
+
+def _alternatives(schemas: Schemas, part: Schema, seen: frozenset[str]) -> list[Schema]:
+    """The plain schemas a part stands for: itself, what it refers to, or each variant of a union."""
+    name = reference_name(part)
+    if name is not None:
+        if name in seen or name not in schemas:
+            return [{}]
+        target = {
+            key: value for key, value in schemas[name].items() if key != "discriminator" or "oneOf" in schemas[name]
+        }
+        flat = _flat(schemas, target, seen | {name})
+        return _alternatives(schemas, flat, seen | {name})
+    if "oneOf" in part:
+        return [
+            option for variant in _tagged_variants(schemas, part) for option in _alternatives(schemas, variant, seen)
+        ]
+    return [part]
+
+
+def _tagged_variants(schemas: Schemas, union: Schema) -> list[Schema]:
+    """Variants with the tag that only the mapping of their union knows, since merging loses their names."""
+    discriminator = as_schema(union.get("discriminator"))
+    tag = discriminator.get("propertyName")
+    by_reference = {target: value for value, target in as_schema(discriminator.get("mapping")).items()}
+    result: list[Schema] = []
+    for variant in variants(union):
+        value = by_reference.get(variant.get("$ref"))
+        target = resolve(schemas, variant)
+        if isinstance(tag, str) and value is not None and "oneOf" not in target and "allOf" not in target:
+            constant: Schema = {"type": "string", "const": value}
+            result.append({**target, "properties": {**properties(target), tag: constant}})
+        else:
+            result.append(variant)
+    return result
+
+
+def _merge_plain(parts: tuple[Schema, ...]) -> Schema:
+    if not any("properties" in part for part in parts):
+        merged: Schema = {}
+        for part in parts:
+            merged.update({key: value for key, value in part.items() if key != "description"})
+        return merged
+    fields: dict[str, Schema] = {}
+    needed: dict[str, None] = {}
+    for part in parts:
+        for name, field in properties(part).items():
+            if field or name not in fields:
+                fields[name] = field
+        needed.update(dict.fromkeys(required(part)))
+    present = [name for name in needed if name in fields]
+    return {"type": "object", "properties": fields, **({"required": present} if present else {})}

@@ -1,0 +1,75 @@
+"""Inline objects become components named Parent+Field, so that every struct has one name, and one that lasts."""
+
+from __future__ import annotations
+
+from victor_fp.codegen.schema import (
+    Schema,
+    Schemas,
+    as_schema,
+    constants,
+    fresh,
+    kind,
+    pascal,
+    properties,
+    reference,
+    resolve,
+    variants,
+)
+
+
+def hoist_objects(schemas: Schemas) -> Schemas:
+    """Move every inline object into a component of its own and refer to it."""
+    result: Schemas = dict(schemas)
+    for name, schema in schemas.items():
+        result[name] = _inside(result, schema, name)
+    return result
+
+
+def _inside(result: Schemas, schema: Schema, path: str) -> Schema:
+    """Hoist what a schema contains; `path` is the name an object found here would get."""
+    changed = dict(schema)
+    if "properties" in schema:
+        changed["properties"] = {
+            name: _hoisted(result, field, path + pascal(name)) for name, field in properties(schema).items()
+        }
+    if isinstance(schema.get("items"), dict):
+        changed["items"] = _hoisted(result, as_schema(schema["items"]), path)
+    if isinstance(schema.get("additionalProperties"), dict):
+        changed["additionalProperties"] = _hoisted(result, as_schema(schema["additionalProperties"]), path + "Value")
+    if "oneOf" in schema:
+        names = variant_names(result, variants(schema), path)
+        changed["oneOf"] = [_hoisted(result, item, name) for item, name in zip(variants(schema), names, strict=True)]
+    return changed
+
+
+def _hoisted(result: Schemas, schema: Schema, name: str) -> Schema:
+    if "properties" not in schema:
+        return _inside(result, schema, name)
+    name = fresh(name, result)
+    result[name] = {}
+    result[name] = _inside(result, schema, name)
+    return reference(name)
+
+
+def variant_names(schemas: Schemas, alternatives: list[Schema], path: str) -> list[str]:
+    """A name for each variant of a union: the path plus its tag, or its number where several have none."""
+    inline = [item for item in alternatives if "properties" in item]
+    names: list[str] = []
+    for number, item in enumerate(alternatives, start=1):
+        if len(inline) <= 1 and not any(
+            kind(schemas, other) == "object" for other in alternatives if other is not item
+        ):
+            names.append(path)
+            continue
+        tag = _tag(schemas, item)
+        names.append(path + (pascal(tag) if tag else f"Variant{number}"))
+    return names
+
+
+def _tag(schemas: Schemas, schema: Schema) -> str:
+    fields = properties(schema)
+    for name in ("type", "role", "object", "kind", "event", *fields):
+        values = constants(resolve(schemas, fields[name])) if name in fields else ()
+        if len(values) == 1:
+            return values[0]
+    return ""

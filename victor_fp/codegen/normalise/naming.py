@@ -1,0 +1,101 @@
+"""Components become Python classes and aliases: names a class can have, no detours, no alias that contains itself."""
+
+from __future__ import annotations
+
+from victor_fp.codegen.schema import (
+    COMPONENTS,
+    Schema,
+    Schemas,
+    as_schema,
+    children,
+    fresh,
+    pascal,
+    reference_name,
+    references,
+    rewrite,
+    rewrite_all,
+    variants,
+)
+
+RESERVED = frozenset(
+    {"Any", "Literal", "Struct", "TypeAlias", "Union", "UNSET", "UnsetType", "Annotated", "Meta", "Optional", "Field"}
+    | {"None", "True", "False"}
+)
+"""Names that the generated modules import or that Python keeps."""
+
+
+def name_as_classes(schemas: Schemas) -> tuple[Schemas, dict[str, str]]:
+    """Rename components to valid class names; returns the schemas and the names by the old ones."""
+    names: dict[str, str] = {}
+    taken: set[str] = set()
+    for name in schemas:
+        candidate = pascal(name) or "Schema"
+        if candidate[0].isdigit() or candidate in RESERVED:
+            candidate = "Schema" + candidate
+        names[name] = fresh(candidate, taken)
+        taken.add(names[name])
+
+    def renamed(target: object) -> object:
+        name = target[len(COMPONENTS) :] if isinstance(target, str) else ""
+        return COMPONENTS + names[name] if name in names else target
+
+    def step(schema: Schema) -> Schema:
+        if "$ref" in schema:
+            return {"$ref": renamed(schema["$ref"])}
+        discriminator = as_schema(schema.get("discriminator"))
+        if "mapping" not in discriminator:
+            return schema
+        mapping = {tag: renamed(target) for tag, target in as_schema(discriminator["mapping"]).items()}
+        return {**schema, "discriminator": {**discriminator, "mapping": mapping}}
+
+    return {names[name]: schema for name, schema in rewrite_all(schemas, step).items()}, names
+
+
+def inline_scalars(schemas: Schemas, keep: frozenset[str]) -> Schemas:
+    """Write components that are a bare string, number, boolean, "anything" or another component's name out in place."""
+
+    def inlined(schema: Schema, seen: frozenset[str] = frozenset()) -> Schema:
+        name = reference_name(schema)
+        if name is None or name in keep or name in seen:
+            return schema
+        target = {key: value for key, value in schemas.get(name, {}).items() if key != "description"}
+        if "$ref" in target:
+            return inlined(target, seen | {name})
+        return target if all(_is_scalar(option) for option in variants(target) or [target]) else schema
+
+    return {name: rewrite(schema, inlined) if "$ref" not in schema else schema for name, schema in schemas.items()}
+
+
+def _is_scalar(schema: Schema) -> bool:
+    plain = schema.get("type") in ("string", "integer", "number", "boolean", "null") or not schema
+    return plain and "enum" not in schema and "const" not in schema
+
+
+def break_alias_cycles(schemas: Schemas) -> Schemas:
+    """Let an alias that would contain itself allow everything at that point; only structs may be recursive."""
+    result: Schemas = dict(schemas)
+    for name in schemas:
+        if "properties" not in result[name]:
+            result[name] = _without(result, result[name], name)
+    return result
+
+
+def _without(schemas: Schemas, schema: Schema, goal: str) -> Schema:
+    name = reference_name(schema)
+    if name is None:
+        return children(schema, lambda inner: _without(schemas, inner, goal))
+    return {} if _leads_to(schemas, name, goal) else schema
+
+
+def _leads_to(schemas: Schemas, name: str, goal: str) -> bool:
+    seen: set[str] = set()
+    waiting = [name]
+    while waiting:
+        current = waiting.pop()
+        if current == goal:
+            return True
+        if current in seen or current not in schemas or "properties" in schemas[current]:
+            continue
+        seen.add(current)
+        waiting.extend(references(schemas[current]))
+    return False

@@ -1,0 +1,173 @@
+"""One spelling for each idea: 3.0 and 3.1 ways to say null, union, constant and "anything" become a single one."""
+
+from __future__ import annotations
+
+from victor_fp.codegen.schema import (
+    COMPONENTS,
+    Schema,
+    Schemas,
+    as_list,
+    as_schema,
+    children,
+    properties,
+    required,
+    rewrite_all,
+)
+
+NULL: Schema = {"type": "null"}
+
+COMBINING = ("oneOf", "anyOf", "allOf")
+MEANINGFUL = frozenset(
+    {"$ref", "type", "properties", "required", "items", "additionalProperties", "const", "enum", "discriminator"}
+    | {"nullable", *COMBINING}
+)
+"""Keywords that shape a type. All others constrain, annotate or document it."""
+
+FITTING = {
+    "object": ("properties", "required", "additionalProperties", "discriminator"),
+    "array": ("items",),
+    "string": ("enum", "const"),
+    "integer": ("enum", "const"),
+    "number": ("enum", "const"),
+}
+
+
+def keep_types_only(schemas: Schemas) -> Schemas:
+    """Drop constraints, formats, defaults, examples and extensions; a component keeps its description."""
+    stripped = {name: _stripped(schema) for name, schema in schemas.items()}
+    return {
+        name: {**schema, "description": schemas[name]["description"]}
+        if isinstance(schemas[name].get("description"), str)
+        else schema
+        for name, schema in stripped.items()
+    }
+
+
+def _stripped(schema: Schema) -> Schema:
+    return children({key: value for key, value in schema.items() if key in MEANINGFUL}, _stripped)
+
+
+def drop_reference_siblings(schemas: Schemas) -> Schemas:
+    """Leave a `$ref` alone in its schema, but for `nullable`, which adds null, and properties, which are merged."""
+
+    def step(schema: Schema) -> Schema:
+        if "$ref" not in schema:
+            return schema
+        bare: Schema = {"$ref": schema["$ref"]}
+        if "properties" in schema:
+            return {"allOf": [bare, {key: value for key, value in schema.items() if key != "$ref"}]}
+        return {"oneOf": [bare, NULL]} if schema.get("nullable") is True else bare
+
+    return rewrite_all(schemas, step)
+
+
+def spell_null_as_type(schemas: Schemas) -> Schemas:
+    """Turn `nullable: true` and a null among enum values into a union with null."""
+
+    def step(schema: Schema) -> Schema:
+        values = as_list(schema.get("enum"))
+        nullable = schema.get("nullable") is True or (None in values and len(values) > 1)
+        rest = {key: value for key, value in schema.items() if key != "nullable"}
+        if len(values) > 1:
+            rest["enum"] = [value for value in values if value is not None]
+        return {"oneOf": [rest, NULL]} if nullable else rest
+
+    return rewrite_all(schemas, step)
+
+
+def spell_type_lists_as_unions(schemas: Schemas) -> Schemas:
+    """Turn `type: [string, object]` into a union whose variants keep the keywords that fit them."""
+
+    def step(schema: Schema) -> Schema:
+        types = as_list(schema.get("type"))
+        if not types:
+            return schema
+        if len(types) == 1:
+            return {**schema, "type": types[0]}
+        everywhere = {key for keys in FITTING.values() for key in keys}
+        shared = {key: value for key, value in schema.items() if key != "type" and key not in everywhere}
+        union = [
+            {"type": name, **{key: schema[key] for key in FITTING.get(str(name), ()) if key in schema}}
+            for name in types
+        ]
+        if "oneOf" in shared or "anyOf" in shared or "allOf" in shared:
+            return shared  # the alternatives already say what the list of types says
+        return {**shared, "oneOf": union}
+
+    return rewrite_all(schemas, step)
+
+
+def spell_unions_as_one_of(schemas: Schemas) -> Schemas:
+    """Turn `anyOf` into `oneOf`, without alternatives that only constrain, and name mapped variants in full."""
+
+    def step(schema: Schema) -> Schema:
+        if "anyOf" not in schema and "oneOf" not in schema:
+            return {key: value for key, value in schema.items() if key != "discriminator"}
+        alternatives = [as_schema(item) for key in ("oneOf", "anyOf") for item in as_list(schema.get(key))]
+        rest = {key: value for key, value in schema.items() if key not in ("anyOf", "oneOf")}
+        if "properties" in schema and all(not (item.keys() - {"required", "type"}) for item in alternatives):
+            return rest
+        return {**rest, "oneOf": alternatives, **_full_mapping(schema)}
+
+    return rewrite_all(schemas, step)
+
+
+def _full_mapping(schema: Schema) -> Schema:
+    discriminator = as_schema(schema.get("discriminator"))
+    mapping = as_schema(discriminator.get("mapping"))
+    if not mapping:
+        return {}
+    full = {
+        tag: name if str(name).startswith("#") else COMPONENTS + str(name).removesuffix(".yaml").split("/")[-1]
+        for tag, name in mapping.items()
+    }
+    return {"discriminator": {**discriminator, "mapping": full}}
+
+
+def spell_single_values_as_const(schemas: Schemas) -> Schemas:
+    """Turn an enum of one into a const; give every const and enum its type; booleans and null stay plain types."""
+
+    def step(schema: Schema) -> Schema:
+        values = [schema["const"]] if "const" in schema else as_list(schema.get("enum"))
+        if not values:
+            return schema
+        rest = {key: value for key, value in schema.items() if key not in ("const", "enum")}
+        if values == [None]:
+            return {**rest, "type": "null"}
+        if all(isinstance(value, bool) for value in values):
+            return {**rest, "type": "boolean"}
+        if all(isinstance(value, str) for value in values):
+            rest = {**rest, "type": "string"}
+        elif all(isinstance(value, int) and not isinstance(value, bool) for value in values):
+            rest = {**rest, "type": "integer"}
+        elif all(isinstance(value, (int, float)) for value in values):
+            return {**rest, "type": "number"}
+        else:
+            return {key: value for key, value in rest.items() if key != "type"}
+        return {**rest, "const": values[0]} if len(values) == 1 else {**rest, "enum": values}
+
+    return rewrite_all(schemas, step)
+
+
+def infer_missing_types(schemas: Schemas) -> Schemas:
+    """Give objects and arrays that do not say so their type; an object without properties is a map of anything."""
+
+    def step(schema: Schema) -> Schema:
+        if "properties" in schema and not as_schema(schema["properties"]):
+            schema = {key: value for key, value in schema.items() if key not in ("properties", "required")}
+            schema = {**schema, "type": "object"}
+        if "properties" in schema:
+            named = {key: value for key, value in schema.items() if key not in ("additionalProperties", "required")}
+            needed = [name for name in required(schema) if name in properties(schema)]
+            return {**named, "type": "object", **({"required": needed} if needed else {})}
+        if "items" in schema:
+            return {**schema, "type": "array"}
+        if isinstance(schema.get("additionalProperties"), dict) or schema.get("type") == "object":
+            if "oneOf" in schema or "allOf" in schema:
+                return {key: value for key, value in schema.items() if key not in ("type", "additionalProperties")}
+            values = schema.get("additionalProperties")
+            rest = {key: value for key, value in schema.items() if key != "required"}
+            return {**rest, "type": "object", "additionalProperties": values if isinstance(values, dict) else {}}
+        return schema
+
+    return rewrite_all(schemas, step)

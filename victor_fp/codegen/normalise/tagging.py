@@ -1,0 +1,184 @@
+"""Unions of objects become unions told apart by a tag: one struct per tag value, the tag a required constant."""
+
+from __future__ import annotations
+
+from victor_fp.codegen.normalise.unions import merge_objects
+from victor_fp.codegen.schema import (
+    Schema,
+    Schemas,
+    as_schema,
+    constants,
+    fresh,
+    kind,
+    kinds,
+    pascal,
+    properties,
+    reference,
+    reference_name,
+    required,
+    resolve,
+    rewrite_all,
+    variants,
+)
+
+USUAL_TAGS = ("type", "role", "object", "kind", "event")
+TAGGED = "x-tag"
+"""Marks, while unions are tagged, a component whose tag is settled; a struct can have only one."""
+COPIED = "x-copied"
+"""Marks a component made of another for one more tag or tag value, so that the next union finds it."""
+
+
+def tag_unions(schemas: Schemas) -> Schemas:
+    """Give every union of objects a discriminator, and a component of its own when it stood inline.
+
+    A tag is a property whose constants tell the variants apart. Variants that share a constant are merged, a variant
+    with several is split, and a union without any tag becomes one flat object of all its variants' fields.
+    """
+    result: Schemas = dict(schemas)
+    done: set[str] = set()
+    while waiting := [name for name in result if name not in done]:
+        for name in waiting:
+            before = result[name]
+            changed = _tagged(result, before, name, root=True)
+            result[name] = changed if result[name] is before else _tagged_alike(changed, result[name])
+        done.update(waiting)
+    unmarked = {
+        name: {key: value for key, value in schema.items() if key not in (TAGGED, COPIED)}
+        for name, schema in result.items()
+    }
+    return rewrite_all(unmarked, lambda schema: {} if _is_ambiguous(unmarked, schema) else schema)
+
+
+def _is_ambiguous(schemas: Schemas, schema: Schema) -> bool:
+    """Whether objects are left that nothing tells apart: a union that contained itself and turned into an object."""
+    found = [option for option in variants(schema) if "object" in kinds(schemas, option)]
+    return len(found) > 1 and "discriminator" not in schema
+
+
+def _tagged_alike(changed: Schema, meanwhile: Schema) -> Schema:
+    """An object that became a variant of a union inside itself while that union was tagged."""
+    tag = str(meanwhile.get(TAGGED))
+    return _with_tag(changed, tag, "".join(constants(properties(meanwhile).get(tag, {}))))
+
+
+def tags(schemas: Schemas) -> frozenset[tuple[str, str]]:
+    """(component, property) for every tag of every union in `schemas`."""
+    found: set[tuple[str, str]] = set()
+    for schema in schemas.values():
+        discriminator = as_schema(schema.get("discriminator"))
+        for variant in variants(schema):
+            name = reference_name(variant)
+            if name is not None and isinstance(discriminator.get("propertyName"), str):
+                found.add((name, str(discriminator["propertyName"])))
+    return frozenset(found)
+
+
+def _tagged(result: Schemas, schema: Schema, path: str, *, root: bool) -> Schema:
+    changed = dict(schema)
+    if "properties" in schema:
+        changed["properties"] = {
+            name: _tagged(result, field, path + pascal(name), root=False) for name, field in properties(schema).items()
+        }
+    if isinstance(schema.get("items"), dict):
+        changed["items"] = _tagged(result, as_schema(schema["items"]), path + ("Item" if root else ""), root=False)
+    if isinstance(schema.get("additionalProperties"), dict):
+        values = as_schema(schema["additionalProperties"])
+        changed["additionalProperties"] = _tagged(result, values, path + "Value", root=False)
+    if "oneOf" not in schema:
+        return changed
+    alternatives = variants(schema)
+    objects = [item for item in alternatives if kind(result, item) == "object"]
+    rest = [_tagged(result, item, path, root=False) for item in alternatives if item not in objects]
+    if len(objects) < 2:
+        return {**{key: value for key, value in changed.items() if key != "discriminator"}, "oneOf": [*objects, *rest]}
+    union = _union(result, objects, as_schema(schema.get("discriminator")), path)
+    described: Schema = {"description": schema["description"]} if "description" in schema else {}
+    if root and not rest:
+        merged = reference_name(union)
+        return {**(union if merged is None else _tagged(result, result.pop(merged), path, root=True)), **described}
+    inner = _component(result, union, path + "Object" if root else path)
+    return {**described, "oneOf": [*rest, inner]} if rest else inner
+
+
+def _component(result: Schemas, union: Schema, name: str) -> Schema:
+    if "$ref" in union:
+        return union
+    for existing, schema in result.items():
+        if {key: value for key, value in schema.items() if key != "description"} == union:
+            return reference(existing)
+    name = fresh(name, result)
+    result[name] = union
+    return reference(name)
+
+
+def _union(result: Schemas, objects: list[Schema], discriminator: Schema, path: str) -> Schema:
+    mapping = {str(target): tag for tag, target in as_schema(discriminator.get("mapping")).items()}
+    declared = discriminator.get("propertyName")
+    for tag in _candidates(result, objects, declared if isinstance(declared, str) else None):
+        groups: dict[str, list[Schema]] = {}
+        told_apart = tag == declared or _separates(result, objects, tag)
+        for item in objects:
+            field = properties(resolve(result, item)).get(tag, {})
+            values = constants(resolve(result, field))
+            if tag == declared and not values and kinds(result, field) <= {"string", "null", "any"}:
+                implied = mapping.get(str(item.get("$ref"))) or reference_name(item)
+                values = (implied,) if implied else ()
+            told_apart = told_apart and bool(values)
+            for value in values:
+                groups.setdefault(value, []).append(item)
+        if told_apart and len(groups) > 1:
+            return _by_tag(result, tag, groups, path)
+    return reference(merge_objects(result, objects, path))
+
+
+def _separates(schemas: Schemas, objects: list[Schema], tag: str) -> bool:
+    """Whether a property nobody declared a tag behaves as one: one constant each, or no value in two variants."""
+    values = [constants(resolve(schemas, properties(resolve(schemas, item)).get(tag, {}))) for item in objects]
+    every = [value for group in values for value in group]
+    return all(len(group) == 1 for group in values) or len(every) == len(set(every))
+
+
+def _candidates(schemas: Schemas, objects: list[Schema], declared: str | None) -> list[str]:
+    fields = [properties(resolve(schemas, item)) for item in objects]
+    common = [name for name in fields[0] if all(name in other for other in fields)]
+    usual = [name for name in USUAL_TAGS if name in common]
+    return list(dict.fromkeys([*([declared] if declared else []), *usual, *common]))
+
+
+def _by_tag(result: Schemas, tag: str, groups: dict[str, list[Schema]], path: str) -> Schema:
+    mapping: dict[str, object] = {}
+    for value, members in groups.items():
+        item = members[0]
+        if len(members) > 1:
+            item = reference(merge_objects(result, members, path + pascal(value)))
+        mapping[value] = _pinned(result, item, tag, value)["$ref"]
+    targets: list[object] = [{"$ref": target} for target in mapping.values()]
+    return {"oneOf": targets, "discriminator": {"propertyName": tag, "mapping": mapping}}
+
+
+def _pinned(result: Schemas, item: Schema, tag: str, value: str) -> Schema:
+    """A reference to the variant with this one tag value: itself where it has no other, else a copy of its own."""
+    name = _last(result, reference_name(item) or "")
+    schema = result[name]
+    settled, values = schema.get(TAGGED), constants(properties(schema).get(tag, {}))
+    if settled is None and len(values) <= 1:
+        result[name] = _with_tag(schema, tag, value)
+    elif settled != tag or values != (value,):
+        origin = f"{name} {tag} {value}"
+        copies = [existing for existing, other in result.items() if other.get(COPIED) == origin]
+        name = copies[0] if copies else fresh(name + pascal(value), result)
+        result[name] = result[name] if copies else {**_with_tag(schema, tag, value), COPIED: origin}
+    return reference(name)
+
+
+def _with_tag(schema: Schema, tag: str, value: str) -> Schema:
+    field: Schema = {"type": "string", "const": value}
+    fields = {tag: field, **{key: inner for key, inner in properties(schema).items() if key != tag}}
+    needed = [tag, *(key for key in required(schema) if key != tag)]
+    return {**schema, "properties": fields, "required": needed, TAGGED: tag}
+
+
+def _last(schemas: Schemas, name: str) -> str:
+    """The component at the end of a chain of components that only refer to another."""
+    following = reference_name(schemas[name])
+    return name if following is None or following not in schemas else _last(schemas, following)

@@ -1,0 +1,142 @@
+"""What no flag of the generator does: frozen structs, `T | None` in responses, aliases that work at run time."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+
+from victor_fp.codegen.document import CodegenFailed
+from victor_fp.codegen.normalise import Side
+
+IMPORTABLE = {"typing": ("Any", "Literal", "TypeAlias"), "msgspec": ("UNSET", "Struct", "UnsetType", "field")}
+
+
+def rewrite_module(source: str, side: Side, order: tuple[str, ...], header: str) -> str:
+    """The generator's module, frozen and reordered: classes in the given order, then the aliases over them.
+
+    In a request a field left out is UNSET, apart from null; in a response both read as None.
+    """
+    statements = ast.parse(source).body
+    classes = {node.name: _struct(node, side) for node in statements if isinstance(node, ast.ClassDef)}
+    aliases = {
+        node.target.id: node
+        for node in statements
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+    }
+    lost = [name for name in order if name not in classes and name not in aliases]
+    if lost:
+        raise CodegenFailed(f"the generator renamed or dropped {', '.join(lost)}")
+    body: list[ast.stmt] = [classes[name] for name in order if name in classes]
+    body += [node for name, node in classes.items() if name not in order]
+    body += [_alias(aliases[name]) for name in _by_need(aliases)]
+    used = {node.id for statement in body for node in ast.walk(statement) if isinstance(node, ast.Name)}
+    lines = [header, "", "from __future__ import annotations", ""]
+    for module, names in IMPORTABLE.items():
+        needed = [name for name in names if name in used]
+        lines += [f"from {module} import {', '.join(needed)}", ""] if needed else []
+    return "\n".join([*lines, *(ast.unparse(ast.fix_missing_locations(node)) + "\n\n" for node in body)])
+
+
+def _struct(node: ast.ClassDef, side: Side) -> ast.ClassDef:
+    keywords = [keyword for keyword in node.keywords if keyword.arg != "frozen"]
+    frozen = ast.keyword(arg="frozen", value=ast.Constant(value=True))
+    body = [_field(item, side) if isinstance(item, ast.AnnAssign) else item for item in node.body]
+    return ast.ClassDef(
+        name=node.name, bases=node.bases, keywords=[frozen, *keywords], body=body, decorator_list=node.decorator_list
+    )
+
+
+def _field(node: ast.AnnAssign, side: Side) -> ast.AnnAssign:
+    options = _union_members(_unquoted(node.annotation))
+    names = [ast.unparse(option) for option in options]
+    default = node.value
+    if "UnsetType" in names:
+        constant = default is not None and not _mentions_unset(default)
+        rest = [option for option, name in zip(options, names, strict=True) if name != "UnsetType"]
+        if side == "response":
+            if "None" not in names and "Any" not in names:
+                rest.append(ast.Constant(value=None))
+            default = _none_for_unset(default)
+        elif not constant:
+            rest.append(ast.Name(id="UnsetType", ctx=ast.Load()))
+        options = rest
+    annotation = _joined(options)
+    return ast.AnnAssign(target=node.target, annotation=annotation, value=default, simple=node.simple)
+
+
+def _mentions_unset(node: ast.expr) -> bool:
+    return any(isinstance(inner, ast.Name) and inner.id == "UNSET" for inner in ast.walk(node))
+
+
+def _none_for_unset(default: ast.expr | None) -> ast.expr | None:
+    class Change(ast.NodeTransformer):
+        def visit_Name(self, node: ast.Name) -> ast.expr:
+            return ast.Constant(value=None) if node.id == "UNSET" else node
+
+    changed = None if default is None else Change().visit(default)
+    return changed if isinstance(changed, ast.expr) else None
+
+
+def _alias(node: ast.AnnAssign) -> ast.AnnAssign:
+    value = None if node.value is None else _joined(_union_members(_unquoted(node.value)))
+    return ast.AnnAssign(target=node.target, annotation=node.annotation, value=value, simple=1)
+
+
+def _by_need(aliases: dict[str, ast.AnnAssign]) -> tuple[str, ...]:
+    """Alias names, each after the aliases it is made of."""
+    order: dict[str, None] = {}
+
+    def visit(name: str) -> None:
+        if name in order:
+            return
+        value = aliases[name].value
+        for inner in ast.walk(_unquoted(value)) if value is not None else ():
+            if isinstance(inner, ast.Name) and inner.id in aliases and inner.id != name:
+                visit(inner.id)
+        order[name] = None
+
+    for name in aliases:
+        visit(name)
+    return tuple(order)
+
+
+def _unquoted(node: ast.expr) -> ast.expr:
+    """A type expression with forward references as names; the strings inside `Literal[...]` stay strings."""
+
+    class Change(ast.NodeTransformer):
+        def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
+            if isinstance(node.value, ast.Name) and node.value.id == "Literal":
+                return node
+            if isinstance(node.value, ast.Name) and node.value.id == "Annotated" and isinstance(node.slice, ast.Tuple):
+                return _unquoted(node.slice.elts[0])
+            self.generic_visit(node)
+            if isinstance(node.value, ast.Name) and node.value.id in ("Union", "Optional"):
+                members = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+                none: list[ast.expr] = [ast.Constant(value=None)] if node.value.id == "Optional" else []
+                return _joined([*members, *none])
+            return node
+
+        def visit_Constant(self, node: ast.Constant) -> ast.expr:
+            if isinstance(node.value, str):
+                return _unquoted(ast.parse(node.value, mode="eval").body)
+            return node
+
+    changed = Change().visit(node)
+    return changed if isinstance(changed, ast.expr) else node
+
+
+def _union_members(node: ast.expr) -> list[ast.expr]:
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
+        return [*_union_members(node.left), *_union_members(node.right)]
+    return [node]
+
+
+def _joined(options: Iterable[ast.expr]) -> ast.expr:
+    """`A | B | None`, each member once and None last."""
+    unique = {ast.unparse(option): option for option in options}
+    last = [name for name in ("None", "UnsetType") if name in unique]
+    ordered = [option for name, option in unique.items() if name not in last] + [unique[name] for name in last]
+    joined = ordered[0]
+    for option in ordered[1:]:
+        joined = ast.BinOp(left=joined, op=ast.BitOr(), right=option)
+    return joined
