@@ -1,0 +1,112 @@
+"""The same protocol at other places, by data alone: Claude on Vertex AI, and servers that speak Anthropic's format."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from returns.result import Failure, Result, Success
+
+from tests.core.protocols.anthropic_messages.answers import completion, events, joined, message, sse, streamed, text
+from tests.core.protocols.anthropic_messages.asked import HI, request
+from victor_fp.core.asking import chat_request
+from victor_fp.core.catalogue.spec import Auth, ProviderSpec
+from victor_fp.core.dialects.anthropic import AnthropicDialect
+from victor_fp.core.faults import Fault, UnsupportedParameter
+from victor_fp.core.protocols import speaker
+from victor_fp.core.requests import Endpoint, HttpRequest
+from victor_fp.core.result import outcome
+from victor_fp.core.types import ImagePart, Message
+
+VERTEX = ProviderSpec(
+    name="test-vertex",
+    title="Claude on Vertex AI",
+    dialect=AnthropicDialect(
+        path="/publishers/anthropic/models/{model}:rawPredict",
+        stream_path="/publishers/anthropic/models/{model}:streamRawPredict",
+        count_path="",
+        models_path="",
+        model_in_body=False,
+        version_in_body="vertex-2023-10-16",
+        url_sources=False,
+    ),
+    base_url="https://europe-west1-aiplatform.googleapis.com/v1/projects/p/locations/europe-west1",
+    auth=Auth(kind="google"),
+)
+GATEWAY = ProviderSpec(
+    name="test-gateway",
+    title="A server of Anthropic's format",
+    dialect=AnthropicDialect(unsigned_thinking=True),
+    base_url="http://localhost:8080",
+)
+
+
+def written(spec: ProviderSpec, messages: Sequence[Message] = (HI,), **more: Any) -> Result[HttpRequest, Fault]:
+    asked = {"temperature": 0.7, "max_tokens": 4096, "options": {}, **more}
+    return chat_request(spec.name, messages, **asked).bind(speaker(Endpoint(spec=spec, base_url=spec.base_url)).request)
+
+
+def sent(spec: ProviderSpec, messages: Sequence[Message] = (HI,), **more: Any) -> tuple[str, dict[str, Any]]:
+    match outcome(written(spec, messages, **more)):
+        case Success(built):
+            body: Any = built.json()
+            return built.url, body
+        case Failure(fault):
+            raise AssertionError(fault)
+
+
+def test_vertex_names_the_model_in_the_url_and_the_version_in_the_body() -> None:
+    url, body = sent(VERTEX, model="claude-sonnet-4-5@20250929")
+    assert url == f"{VERTEX.base_url}/publishers/anthropic/models/claude-sonnet-4-5@20250929:rawPredict"
+    assert body == {
+        "anthropic_version": "vertex-2023-10-16",
+        "max_tokens": 4096,
+        "messages": [{"role": "user", "content": "Hi"}],
+        "temperature": 0.7,
+    }
+
+
+def test_vertex_has_a_url_of_its_own_for_streams() -> None:
+    url, body = sent(VERTEX, model="claude-sonnet-4-5@20250929", stream=True)
+    assert url.endswith(":streamRawPredict")
+    assert body["stream"] is True
+
+
+def test_a_models_name_cannot_leave_its_place_in_the_url() -> None:
+    url, _ = sent(VERTEX, model="a/../b?c")
+    assert url.endswith("/models/a%2F..%2Fb%3Fc:rawPredict")
+
+
+def test_vertex_takes_images_by_value_only() -> None:
+    picture = Message(role="user", content=[ImagePart(url="https://x.example/a.png")])
+    match outcome(written(VERTEX, [picture], model="claude-sonnet-4-5")):
+        case Failure(UnsupportedParameter(parameter=parameter)):
+            assert parameter == "messages.image"
+        case other:
+            raise AssertionError(other)
+
+
+def test_a_place_without_counting_or_listing_offers_neither() -> None:
+    spoken = speaker(Endpoint(spec=VERTEX, base_url=VERTEX.base_url))
+    assert (spoken.discovery, spoken.counting) == (None, None)
+
+
+def test_a_base_url_may_end_in_the_version() -> None:
+    assert request(base_url="http://localhost:8080/v1").url == "http://localhost:8080/v1/messages"
+    assert (
+        request(base_url="https://api.deepseek.com/anthropic/").url == "https://api.deepseek.com/anthropic/v1/messages"
+    )
+
+
+def test_a_gateway_gets_unsigned_thinking_back() -> None:
+    whole = message({"type": "thinking", "thinking": "Hm."}, text("Yes"))
+    state = completion(whole).to_message()
+    _, body = sent(GATEWAY, [HI, state, HI], model="tiny.gguf")
+    assert body["messages"][1]["content"] == [{"type": "thinking", "thinking": "Hm.", "signature": ""}, text("Yes")]
+
+
+def test_a_stream_without_an_event_line_reads_the_same() -> None:
+    story = events(message(text("Hello")))
+    bare = b"".join(b"data: " + json.dumps(event).encode() + b"\n\n" for event in story)
+    assert joined(streamed(bare)) == joined(streamed(sse(story)))

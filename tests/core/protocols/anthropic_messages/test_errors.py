@@ -1,0 +1,144 @@
+"""What went wrong: by type, then by status, wherever the error stands."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.core.protocols.anthropic_messages.answers import answered, events, message, sse, streamed, text
+
+
+def error(type_: str, words: str = "No.", **more: Any) -> dict[str, Any]:
+    return {"type": "error", "error": {"type": type_, "message": words, **more}, "request_id": "req_1"}
+
+
+@pytest.mark.parametrize(
+    ("status", "type_", "fault"),
+    [
+        (400, "invalid_request_error", "InvalidRequest"),
+        (401, "authentication_error", "AuthRejected"),
+        (402, "billing_error", "QuotaExhausted"),
+        (403, "permission_error", "PermissionRefused"),
+        (404, "not_found_error", "ModelNotFound"),
+        (413, "request_too_large", "InvalidRequest"),
+        (429, "rate_limit_error", "RateLimited"),
+        (500, "api_error", "ServerFailed"),
+        (504, "timeout_error", "TimedOut"),
+        (529, "overloaded_error", "Overloaded"),
+        (503, "yet_unknown", "Overloaded"),
+        (418, "yet_unknown", "InvalidRequest"),
+    ],
+)
+def test_every_type_and_status_has_its_fault(status: int, type_: str, fault: str) -> None:
+    read = answered(error(type_), status=status)
+    assert (read["fault"], read["status"], read["code"]) == (fault, status, type_)
+    assert (read["message"], read["request_id"], read["provider"]) == ("No.", "req_1", "anthropic")
+
+
+@pytest.mark.parametrize(
+    ("status", "type_", "fault"),
+    [(401, "invalid_request_error", "AuthRejected"), (400, "authentication_error", "AuthRejected")],
+)
+def test_a_telling_type_wins_over_the_status_and_a_general_one_does_not(status: int, type_: str, fault: str) -> None:
+    assert answered(error(type_), status=status)["fault"] == fault
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["prompt is too long: 210000 tokens > 200000 maximum", "input length and max_tokens exceed context limit", ""],
+)
+def test_only_the_vendors_own_words_tell_that_a_prompt_does_not_fit(words: str) -> None:
+    read = answered(error("invalid_request_error", words), status=400)
+    assert read["fault"] == ("ContextLengthExceeded" if words.startswith("prompt") else "InvalidRequest")
+
+
+def test_the_request_id_of_the_header_wins() -> None:
+    read = answered(error("api_error"), status=500, headers={"Request-Id": "req_h"})
+    assert read["request_id"] == "req_h"
+
+
+def test_retry_after_is_read_from_the_header_and_absent_without_one() -> None:
+    assert answered(error("rate_limit_error"), status=429, headers={"retry-after": "7"})["retry_after"] == 7.0
+    assert "retry_after" not in answered(error("rate_limit_error"), status=429)
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "fault", "words"),
+    [
+        (b"", 502, "ServerFailed", None),
+        (b"<html><body>Bad gateway</body></html>", 502, "ServerFailed", None),
+        (b"upstream connect error", 503, "Overloaded", "upstream connect error"),
+        (b"\xff\xfe", 500, "ServerFailed", "\ufffd\ufffd"),
+        (b'{"error": "no such route"}', 404, "ModelNotFound", "no such route"),
+        (b'{"message": "slow down"}', 429, "RateLimited", "slow down"),
+        (b"null", 500, "ServerFailed", "null"),
+    ],
+)
+def test_bodies_of_any_other_form_are_read_too(body: bytes, status: int, fault: str, words: str | None) -> None:
+    read = answered(body, status=status)
+    assert (read["fault"], read.get("message")) == (fault, words)
+
+
+def test_llama_cpp_says_in_a_type_that_a_prompt_does_not_fit() -> None:
+    body = {"error": {"code": 400, "type": "exceed_context_size_error", "message": "too big", "n_ctx": 512}}
+    assert answered(body, status=400)["fault"] == "ContextLengthExceeded"
+
+
+def test_googles_codes_are_known_and_its_lists_opened() -> None:
+    body = [{"error": {"code": 403, "status": "RESOURCE_EXHAUSTED", "message": "Quota exceeded"}}]
+    assert answered(body, status=403)["fault"] == "RateLimited"
+
+
+def test_an_error_in_a_200_body_is_no_completion() -> None:
+    assert answered(error("overloaded_error"))["fault"] == "Overloaded"
+    assert answered(error("invalid_request_error", "prompt is too long"))["fault"] == "ContextLengthExceeded"
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"{}", b"[]", b'{"object": "list"}', b'"text"'])
+def test_a_200_body_that_holds_no_message_is_an_invalid_response(body: bytes) -> None:
+    assert answered(body)["fault"] == "InvalidResponse"
+
+
+# Inside a stream
+
+
+def broken(place: int, *faulty: dict[str, Any]) -> dict[str, Any]:
+    return streamed(sse([*events(message(text("Hello")))[:place], *faulty]))[-1]
+
+
+@pytest.mark.parametrize(
+    ("type_", "fault"),
+    [
+        ("overloaded_error", "Overloaded"),
+        ("api_error", "ServerFailed"),
+        ("rate_limit_error", "RateLimited"),
+        ("invalid_request_error", "InvalidRequest"),
+        ("yet_unknown", "ServerFailed"),
+    ],
+)
+def test_an_error_event_is_a_fault_with_what_had_come(type_: str, fault: str) -> None:
+    read = broken(5, error(type_))
+    assert (read["fault"], read["partial"]["content"], read["maybe_billed"]) == (fault, "Hello", True)
+    assert (read["code"], read["request_id"]) == (type_, "req_1")
+
+
+def test_an_error_before_anything_was_said_is_not_billed() -> None:
+    read = broken(0, error("overloaded_error"))
+    assert read["fault"] == "Overloaded"
+    assert "maybe_billed" not in read
+    assert "partial" not in read
+
+
+def test_an_error_without_a_type_of_its_own_is_an_error_all_the_same() -> None:
+    body = b'data: {"error": {"code": 529, "message": "busy"}}\n\n'
+    assert streamed(body)[-1]["fault"] == "Overloaded"
+
+
+def test_an_event_that_is_no_json_is_an_invalid_response() -> None:
+    assert streamed(b"event: message_start\ndata: {oops\n\n")[-1]["fault"] == "InvalidResponse"
+
+
+def test_a_json_error_instead_of_a_stream_is_read_like_one() -> None:
+    assert streamed(json.dumps(error("overloaded_error")).encode())[-1]["fault"] == "Overloaded"

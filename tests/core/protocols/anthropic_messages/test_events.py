@@ -1,0 +1,166 @@
+"""What streams were seen to do beyond the vendor's document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.core.protocols.anthropic_messages.answers import (
+    answered,
+    call,
+    events,
+    joined,
+    message,
+    searched,
+    sse,
+    streamed,
+    text,
+)
+
+STORY = message(text("Hello"))
+WHOLE = {"content": "", **answered(STORY)}
+
+
+def final(stream: list[dict[str, Any]]) -> dict[str, Any]:
+    return joined(streamed(sse(stream)))
+
+
+def test_a_repeated_start_changes_nothing() -> None:
+    start, *rest = events(STORY)
+    assert final([start, start, *rest]) == WHOLE
+
+
+def test_a_repeated_start_replaces_the_first_ones_counts() -> None:
+    start, *rest = events(STORY)
+    cached = {"input_tokens": 1, "cache_read_input_tokens": 99, "output_tokens": 1}
+    first = {**start, "message": {**start["message"], "usage": cached}}
+    assert final([first, start, *rest])["usage"]["prompt_tokens"] == 21
+
+
+def test_the_last_message_delta_overrides_every_count_that_it_has() -> None:
+    *rest, ending, stop = events(STORY)
+    counts = {"input_tokens": 5, "cache_read_input_tokens": 40, "cache_creation_input_tokens": 2, "output_tokens": 6}
+    assert final([*rest, {**ending, "usage": counts}, stop])["usage"] == {
+        "prompt_tokens": 47,
+        "completion_tokens": 6,
+        "total_tokens": 53,
+        "cache_read_input_tokens": 40,
+        "cache_creation_input_tokens": 2,
+    }
+
+
+def test_nulls_in_a_message_delta_override_nothing() -> None:
+    *rest, ending, stop = events(STORY)
+    counts = {"input_tokens": None, "cache_read_input_tokens": None, "output_tokens": 9}
+    assert final([*rest, {**ending, "usage": counts}, stop]) == WHOLE
+
+
+def test_done_after_the_end_and_pings_anywhere_change_nothing() -> None:
+    data = b": comment\n\nevent: ping\ndata: {}\n\n" + sse(events(STORY)) + b"event: data\ndata: [DONE] \n\n"
+    assert joined(streamed(data)) == WHOLE
+
+
+def test_done_instead_of_the_end_is_enough_once_the_reason_is_known() -> None:
+    *rest, _ = events(STORY)
+    assert joined(streamed(sse(rest) + b"data: [DONE]\n\n")) == WHOLE
+
+
+def test_done_without_a_stop_reason_is_a_truncated_stream() -> None:
+    *rest, _, _ = events(STORY)
+    assert streamed(sse(rest) + b"data: [DONE]\n\n")[-1]["fault"] == "StreamTruncated"
+
+
+def test_nothing_counts_after_message_stop() -> None:
+    late = {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "!"}}
+    assert final([*events(STORY), late]) == WHOLE
+
+
+@pytest.mark.parametrize("end", ["\r\n", "\r"])
+def test_line_ends_of_any_kind(end: str) -> None:
+    data = sse(events(STORY)).replace(b"\n", end.encode())
+    assert joined(streamed(data, size=7)) == WHOLE
+
+
+def test_a_call_whose_input_comes_whole_in_its_start() -> None:
+    whole = message(call("toolu_1", "weather", city="Rome"), stop="tool_use")
+    story = events(whole)
+    story[2]["content_block"]["input"] = {"city": "Rome"}
+    kept = [event for event in story if event["type"] != "content_block_delta"]
+    assert final(kept) == {"content": "", **answered(whole)}
+
+
+def test_a_call_whose_start_has_no_input_field() -> None:
+    whole = message(call("toolu_1", "now"), stop="tool_use")
+    story = events(whole)
+    del story[2]["content_block"]["input"]
+    assert final(story) == {"content": "", **answered(whole)}
+
+
+def test_a_call_cut_by_the_length_keeps_its_text_and_its_reason() -> None:
+    story = events(message(call("toolu_1", "weather", city="Rome"), stop="max_tokens"), size=6)
+    cut = [*story[:5], *story[-3:]]
+    read = final(cut)
+    assert read["tool_calls"] == [{"id": "toolu_1", "name": "weather", "arguments": '{"city'}]
+    assert read["stop_reason"] == "length"
+
+
+def test_a_call_without_an_id_gets_the_same_one_in_both_ways() -> None:
+    whole = message({"type": "tool_use", "name": "now", "input": {}}, stop="tool_use")
+    read = answered(whole)
+    assert read["tool_calls"][0]["id"]
+    assert final(events(whole)) == {"content": "", **read}
+
+
+def test_input_that_is_no_object_is_kept_as_text() -> None:
+    whole = message({**call("toolu_1", "sum"), "input": [1, 2]}, stop="tool_use")
+    assert answered(whole)["tool_calls"][0]["arguments"] == "[1,2]"
+
+
+def test_the_vendors_own_tools_are_none_of_the_callers_calls() -> None:
+    read = final(events(message(*searched("sky", "https://a.example/1"), text("Blue."))))
+    assert "tool_calls" not in read
+    assert read["stop_reason"] == "stop"
+    assert [block["kind"] for block in read["metadata"]["provider_state"]["blocks"]] == ["opaque", "opaque", "text"]
+
+
+def test_a_block_and_a_delta_that_nobody_knows_are_put_together() -> None:
+    start, ping, *_, ending, stop = events(STORY)
+    block = {"type": "compaction", "content": None, "notes": ["a"], "log": "x"}
+    delta = {"type": "compaction_delta", "content": "Summary", "notes": ["b"], "log": "y"}
+    read = final(
+        [
+            start,
+            ping,
+            {"type": "content_block_start", "index": 0, "content_block": block},
+            {"type": "content_block_delta", "index": 0, "delta": delta},
+            {"type": "content_block_stop", "index": 0},
+            ending,
+            stop,
+        ]
+    )
+    (kept,) = read["metadata"]["provider_state"]["blocks"]
+    assert kept["state"] == {"type": "compaction", "content": "Summary", "notes": ["a", "b"], "log": "xy"}
+
+
+def test_what_a_gateway_adds_is_kept_beside_the_answer() -> None:
+    start, *rest, ending, stop = events(STORY)
+    start["message"]["provider"] = "Amazon Bedrock"
+    ending |= {"context_management": {"applied_edits": []}, "usage": {"output_tokens": 9, "cost": 0.000112}}
+    metadata = final([start, *rest, ending, stop])["metadata"]
+    assert (metadata["provider"], metadata["cost"]) == ("Amazon Bedrock", 0.000112)
+    assert metadata["context_management"] == {"applied_edits": []}
+
+
+def test_events_without_their_parts_mean_nothing() -> None:
+    hollow = [
+        {"type": kind}
+        for kind in (
+            "message_start",
+            "content_block_start",
+            "content_block_delta",
+            "content_block_stop",
+            "message_delta",
+        )
+    ]
+    assert final([*hollow, *events(STORY)]) == WHOLE

@@ -1,0 +1,181 @@
+"""reasoning_effort and reasoning_budget, for every kind of model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.core.protocols.anthropic_messages.asked import adjusted, body, refused
+
+ENABLED = "claude-haiku-4-5-20251001"
+LEVELLED = "claude-opus-4-5-20251101"
+EITHER = "claude-opus-4-6"
+ADAPTIVE = "claude-opus-4-7"
+DEFAULT = "claude-opus-5"
+ALWAYS = "claude-opus-5-5"
+NEVER = "claude-3-5-haiku-20241022"
+
+
+def said(**options: Any) -> dict[str, Any]:
+    asked = body(**options)
+    fields = ("thinking", "output_config", "max_tokens", "temperature")
+    return {name: asked[name] for name in fields if name in asked}
+
+
+@pytest.mark.parametrize("model", [ENABLED, LEVELLED, EITHER])
+def test_without_a_wish_nothing_is_said(model: str) -> None:
+    assert said(model=model) == {"max_tokens": 4096, "temperature": 0.7}
+
+
+@pytest.mark.parametrize(
+    ("model", "effort", "expected"),
+    [
+        (ENABLED, "minimal", {"thinking": {"type": "enabled", "budget_tokens": 1024}, "max_tokens": 5120}),
+        (ENABLED, "high", {"thinking": {"type": "enabled", "budget_tokens": 16384}, "max_tokens": 20480}),
+        (
+            LEVELLED,
+            "low",
+            {
+                "thinking": {"type": "enabled", "budget_tokens": 2048},
+                "output_config": {"effort": "low"},
+                "max_tokens": 6144,
+            },
+        ),
+        (EITHER, "max", {"thinking": {"type": "adaptive"}, "output_config": {"effort": "max"}, "max_tokens": 4096}),
+        (
+            ADAPTIVE,
+            "minimal",
+            {"thinking": {"type": "adaptive"}, "output_config": {"effort": "low"}, "max_tokens": 4096},
+        ),
+        (
+            ADAPTIVE,
+            "xhigh",
+            {"thinking": {"type": "adaptive"}, "output_config": {"effort": "xhigh"}, "max_tokens": 4096},
+        ),
+        (
+            ALWAYS,
+            "medium",
+            {"thinking": {"type": "adaptive"}, "output_config": {"effort": "medium"}, "max_tokens": 4096},
+        ),
+    ],
+)
+def test_an_effort_in_the_models_words(model: str, effort: str, expected: dict[str, Any]) -> None:
+    assert said(model=model, reasoning_effort=effort) == expected
+
+
+@pytest.mark.parametrize(
+    ("model", "effort", "nearest"),
+    [(LEVELLED, "xhigh", "high"), (LEVELLED, "max", "high"), (EITHER, "xhigh", "high")],
+)
+def test_a_level_the_model_lacks_is_refused_or_lowered_in_the_open(model: str, effort: str, nearest: str) -> None:
+    assert refused(model=model, reasoning_effort=effort) == "reasoning_effort"
+    sent, adjustments = adjusted(model=model, reasoning_effort=effort)
+    assert (sent["output_config"], adjustments) == ({"effort": nearest}, [("reasoning_effort", "changed")])
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [
+        (ENABLED, {"max_tokens": 4096, "temperature": 0.7}),
+        (ADAPTIVE, {"max_tokens": 4096}),
+        (DEFAULT, {"thinking": {"type": "disabled"}, "max_tokens": 4096}),
+        (NEVER, {"max_tokens": 4096, "temperature": 0.7}),
+    ],
+)
+@pytest.mark.parametrize("options", [{"reasoning_effort": "none"}, {"reasoning_budget": 0}])
+def test_no_thinking(model: str, expected: dict[str, Any], options: dict[str, Any]) -> None:
+    assert said(model=model, **options) == expected
+
+
+def test_no_thinking_is_refused_by_a_model_that_always_thinks() -> None:
+    assert refused(model=ALWAYS, reasoning_effort="none") == "reasoning_effort"
+
+
+@pytest.mark.parametrize("options", [{"reasoning_effort": "low"}, {"reasoning_budget": 2000}])
+def test_thinking_is_refused_by_a_model_that_never_thinks(options: dict[str, Any]) -> None:
+    (parameter,) = options
+    assert refused(model=NEVER, **options) == parameter
+
+
+def test_a_budget_makes_room_where_the_caller_chose_no_bound() -> None:
+    assert said(model=ENABLED, reasoning_budget=6000) == {
+        "thinking": {"type": "enabled", "budget_tokens": 6000},
+        "max_tokens": 10096,
+    }
+
+
+def test_a_budget_stays_below_a_bound_that_the_caller_chose() -> None:
+    assert said(model=ENABLED, reasoning_budget=2000, max_tokens=3000)["max_tokens"] == 3000
+    assert refused(model=ENABLED, reasoning_budget=3000, max_tokens=3000) == "reasoning_budget"
+    sent, adjustments = adjusted(model=ENABLED, reasoning_budget=3000, max_tokens=3000)
+    assert (sent["thinking"]["budget_tokens"], sent["max_tokens"]) == (1500, 3000)
+    assert adjustments == [("reasoning_budget", "changed")]
+
+
+def test_an_effort_fits_its_budget_into_a_bound_that_the_caller_chose() -> None:
+    assert said(model=ENABLED, reasoning_effort="high", max_tokens=8000) == {
+        "thinking": {"type": "enabled", "budget_tokens": 4000},
+        "max_tokens": 8000,
+    }
+
+
+def test_a_bound_without_room_for_the_least_budget_is_refused() -> None:
+    assert refused(model=ENABLED, reasoning_effort="low", max_tokens=1024) == "reasoning_effort"
+    sent, _ = adjusted(model=ENABLED, reasoning_effort="low", max_tokens=1024)
+    assert "thinking" not in sent
+
+
+def test_a_budget_below_the_least_is_refused_or_raised_in_the_open() -> None:
+    assert refused(model=ENABLED, reasoning_budget=100) == "reasoning_budget"
+    sent, adjustments = adjusted(model=ENABLED, reasoning_budget=100)
+    assert (sent["thinking"]["budget_tokens"], adjustments) == (1024, [("reasoning_budget", "changed")])
+
+
+def test_a_model_of_either_kind_takes_a_budget_and_an_effort() -> None:
+    assert said(model=EITHER, reasoning_budget=2000, reasoning_effort="high") == {
+        "thinking": {"type": "enabled", "budget_tokens": 2000},
+        "output_config": {"effort": "high"},
+        "max_tokens": 6096,
+    }
+
+
+def test_a_budget_is_refused_by_a_model_that_decides_itself() -> None:
+    assert refused(model=ADAPTIVE, reasoning_budget=2000) == "reasoning_budget"
+    sent, adjustments = adjusted(model=ADAPTIVE, reasoning_budget=2000)
+    assert (sent["thinking"], adjustments) == ({"type": "adaptive"}, [("reasoning_budget", "dropped")])
+
+
+def test_two_wishes_that_exclude_each_other_are_told() -> None:
+    assert refused(model=ENABLED, reasoning_effort="none", reasoning_budget=2000) == "reasoning_budget"
+    assert refused(model=ENABLED, reasoning_effort="low", reasoning_budget=2000) == "reasoning_effort"
+
+
+def test_thinking_takes_no_other_temperature_than_one() -> None:
+    assert "temperature" not in said(model=ENABLED, reasoning_effort="low")
+    assert "temperature" not in said(model=ENABLED, reasoning_effort="low", temperature=1.0)
+    assert refused(model=ENABLED, reasoning_effort="low", temperature=0.2) == "temperature"
+    assert refused(model=ENABLED, reasoning_effort="low", top_k=5) == "top_k"
+    assert refused(model=ENABLED, reasoning_effort="low", top_p=0.5) == "top_p"
+    assert body(model=ENABLED, reasoning_effort="low", top_p=0.95)["top_p"] == 0.95
+
+
+def test_the_default_temperature_does_not_spoil_thinking_that_the_caller_spelt_out() -> None:
+    spelt = {"type": "enabled", "budget_tokens": 2000}
+    assert said(model=ENABLED, extra_body={"thinking": spelt}) == {"thinking": spelt, "max_tokens": 4096}
+    assert said(model=ENABLED, thinking=spelt) == {"thinking": spelt, "max_tokens": 4096}
+    assert "temperature" in said(model=ENABLED, thinking={"type": "disabled"})
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [
+        ("claude-sonnet-4-5@20250929", {"type": "enabled", "budget_tokens": 2048}),
+        ("anthropic/claude-sonnet-4.5", {"type": "enabled", "budget_tokens": 2048}),
+        ("anthropic/claude-opus-4.7", {"type": "adaptive"}),
+        ("claude-opus-9", {"type": "adaptive"}),
+        ("SmolLM2-135M.gguf", {"type": "enabled", "budget_tokens": 2048}),
+    ],
+)
+def test_models_are_known_under_the_names_of_other_places(model: str, expected: dict[str, Any]) -> None:
+    assert body(model=model, reasoning_effort="low")["thinking"] == expected

@@ -1,0 +1,91 @@
+"""Models, their limits, and token counts by Google's own endpoints."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from returns.result import Success
+
+from tests.core.protocols.gemini.requests import HI, MIDDLE, WEATHER
+from victor_fp.core.asking import chat_request, endpoint_for
+from victor_fp.core.catalogue import built_in
+from victor_fp.core.protocols import ModelInfo, Speaker, speaker
+
+MODEL = {
+    "name": "models/gemini-2.5-flash",
+    "inputTokenLimit": 1048576,
+    "outputTokenLimit": 65536,
+    "supportedGenerationMethods": ["generateContent", "countTokens"],
+    "thinking": True,
+}
+INFO = ModelInfo(
+    id="gemini-2.5-flash",
+    context_window=1048576,
+    max_output=65536,
+    supports_streaming=True,
+    supports_reasoning=True,
+    raw=dict(MODEL),
+)
+
+
+def spoken(provider: str = "google", **settings: str) -> Speaker:
+    match endpoint_for(built_in()[provider], settings=settings):
+        case Success(endpoint):
+            return speaker(endpoint)
+    raise AssertionError(provider)
+
+
+def counted(provider: str, **settings: str) -> tuple[str, Any]:
+    counting = spoken(provider, **settings).counting
+    assert counting is not None
+    asked = chat_request("google", HI, model=MIDDLE, tools=[WEATHER], options={"user": "u"})
+    request = asked.bind(counting.request).unwrap()
+    return request.url, request.json()
+
+
+def test_models_are_listed_with_their_limits() -> None:
+    discovery = spoken().discovery
+    assert discovery is not None
+    request = discovery.list_request()
+    assert (request.method, request.body) == ("GET", b"")
+    assert request.url == "https://generativelanguage.googleapis.com/v1beta/models?pageSize=1000"
+    assert request.headers == {"x-goog-api-key": "<secret>"}
+    body = json.dumps({"models": [MODEL, {"name": "models/bare"}, {}]}).encode()
+    assert discovery.read_list(body) == (INFO, ModelInfo(id="bare", raw={"name": "models/bare"}))
+
+
+def test_one_model_is_asked_for_by_name() -> None:
+    discovery = spoken().discovery
+    assert discovery is not None
+    assert discovery.model_request is not None
+    assert discovery.read_model is not None
+    assert discovery.model_request(MIDDLE).url.endswith("/v1beta/models/gemini-2.5-flash")
+    assert discovery.read_model(MIDDLE, json.dumps(MODEL).encode()) == INFO
+
+
+def test_a_body_that_is_none_tells_nothing() -> None:
+    discovery, counting = spoken().discovery, spoken().counting
+    assert discovery is not None
+    assert discovery.read_model is not None
+    assert counting is not None
+    for body in (b"<html>", b"[]", b"{}"):
+        assert (discovery.read_list(body), discovery.read_model("x", body), counting.read(body)) == ((), None, None)
+
+
+def test_tokens_are_counted_for_the_whole_request() -> None:
+    url, body = counted("google")
+    assert url.endswith("/v1beta/models/gemini-2.5-flash:countTokens")
+    request = body["generateContentRequest"]
+    assert request["model"] == "models/gemini-2.5-flash"
+    assert set(request) == {"model", "contents", "tools", "generationConfig"}
+    counting = spoken().counting
+    assert counting is not None
+    assert counting.read(b'{"totalTokens": 31}') == 31
+
+
+def test_vertex_counts_beside_and_lists_no_models() -> None:
+    url, body = counted("vertex", project="p")
+    assert url.endswith("/publishers/google/models/gemini-2.5-flash:countTokens")
+    assert set(body) == {"contents", "tools"}
+    assert spoken("vertex", project="p").discovery is None

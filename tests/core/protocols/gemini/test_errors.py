@@ -1,0 +1,101 @@
+"""Google's errors as faults: reasons and codes decide, prose only where nothing else tells."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from victor_fp import replay
+
+RETRY = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "34.5s"}
+
+
+def quota(id_: str, value: str = "10") -> dict[str, Any]:
+    return {"@type": "QuotaFailure", "violations": [{"quotaId": id_, "quotaValue": value}]}
+
+
+def reason(word: str) -> dict[str, Any]:
+    return {"@type": "ErrorInfo", "reason": word, "domain": "googleapis.com", "metadata": {"service": "x"}}
+
+
+def error(code: int, status: str, message: str = "Something is wrong.", *details: dict[str, Any]) -> dict[str, Any]:
+    return {"error": {"code": code, "message": message, "status": status, "details": list(details)}}
+
+
+def fault(status: int, body: object, headers: dict[str, str] | None = None) -> Any:
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return replay.response("google", status, headers or {}, data).failure()
+
+
+ERRORS: list[tuple[str, int, dict[str, Any]]] = [
+    ("AuthRejected", 400, error(400, "INVALID_ARGUMENT", "Bad key.", reason("API_KEY_INVALID"))),
+    ("AuthRejected", 400, error(400, "INVALID_ARGUMENT", "API key not valid. Try another.")),
+    ("AuthRejected", 403, error(403, "PERMISSION_DENIED", "Not for unregistered callers.")),
+    ("AuthRejected", 401, error(401, "UNAUTHENTICATED")),
+    ("PermissionRefused", 403, error(403, "PERMISSION_DENIED")),
+    ("PermissionRefused", 403, error(403, "PERMISSION_DENIED", "Off.", reason("SERVICE_DISABLED"))),
+    ("ModelNotFound", 404, error(404, "NOT_FOUND", "models/x is not found.")),
+    ("InvalidRequest", 400, error(400, "INVALID_ARGUMENT")),
+    ("InvalidRequest", 400, error(400, "FAILED_PRECONDITION")),
+    ("InvalidRequest", 400, error(400, "INVALID_ARGUMENT", "max 5000 tokens, not 503")),
+    (
+        "ContextLengthExceeded",
+        400,
+        error(400, "INVALID_ARGUMENT", "The input token count (9) exceeds the maximum number of tokens allowed (8)."),
+    ),
+    ("RateLimited", 429, error(429, "RESOURCE_EXHAUSTED", "Slow down.", quota("RequestsPerMinute"), RETRY)),
+    ("QuotaExhausted", 429, error(429, "RESOURCE_EXHAUSTED", "Enough.", quota("RequestsPerDayPerProject"), RETRY)),
+    ("QuotaExhausted", 429, error(429, "RESOURCE_EXHAUSTED", "None.", quota("RequestsPerMinute", "0"))),
+    ("QuotaExhausted", 429, error(429, "RESOURCE_EXHAUSTED", "Your prepaid credits are depleted.")),
+    ("ServerFailed", 500, error(500, "INTERNAL")),
+    ("Overloaded", 503, error(503, "UNAVAILABLE")),
+    ("TimedOut", 504, error(504, "DEADLINE_EXCEEDED")),
+    ("ServerFailed", 418 + 100, error(518, "NEVER_HEARD_OF")),
+]
+
+
+@pytest.mark.parametrize(("kind", "status", "body"), ERRORS)
+def test_an_error_is_classified(kind: str, status: int, body: dict[str, Any]) -> None:
+    found = fault(status, body)
+    assert (type(found).__name__, found.status, found.provider) == (kind, status, "google")
+    assert found.message == body["error"]["message"]
+
+
+@pytest.mark.parametrize(("kind", "status", "body"), ERRORS)
+def test_an_error_in_an_array_is_the_same(kind: str, status: int, body: dict[str, Any]) -> None:
+    assert fault(status, [body]) == fault(status, body)
+
+
+def test_the_wait_stands_in_the_body_or_in_the_headers() -> None:
+    limited = error(429, "RESOURCE_EXHAUSTED", "Slow down.", RETRY)
+    assert fault(429, limited).retry_after == 34.5
+    assert fault(429, limited, {"Retry-After": "7"}).retry_after == 7
+    assert fault(429, error(429, "RESOURCE_EXHAUSTED")).retry_after is None
+
+
+def test_the_most_telling_code_is_kept() -> None:
+    assert fault(400, error(400, "INVALID_ARGUMENT", "", reason("API_KEY_INVALID"))).code == "API_KEY_INVALID"
+    assert fault(503, error(503, "UNAVAILABLE")).code == "UNAVAILABLE"
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b"<!DOCTYPE html><html><title>Error 502 (Server Error)</title></html>", "Error 502 (Server Error)"),
+        (b"<html></html>", "an HTML page"),
+        (b"", ""),
+        (b"upstream gone", "upstream gone"),
+        (b"\xff\xfe", "��"),
+        (b'{"error": "no luck"}', "no luck"),
+        (b'{"message": "no luck"}', "no luck"),
+        (b'{"error": {"code": "x", "message": ["odd"]}}', ""),
+        (b"[]", "[]"),
+        (b"[1]", "[1]"),
+        (b"null", "null"),
+    ],
+)
+def test_any_body_is_a_fault(body: bytes, message: str) -> None:
+    found = fault(502, body)
+    assert (type(found).__name__, found.message) == ("ServerFailed", message)

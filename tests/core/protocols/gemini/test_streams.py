@@ -1,0 +1,155 @@
+"""Laws of Gemini's streams: where the bytes are cut, and how they are framed, changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.core.protocols.gemini.answers import (
+    ARRAY,
+    SSE,
+    Json,
+    answer,
+    array,
+    chunks,
+    completed,
+    fault_of,
+    final,
+    spelled,
+    sse,
+    text,
+    told,
+)
+from tests.core.protocols.gemini.strategies import PARTS
+from victor_fp import replay
+from victor_fp.core.types import StreamChunk
+
+REASONS = st.sampled_from(["STOP", "MAX_TOKENS", "SAFETY", "BORED"])
+COUNTS = st.fixed_dictionaries(
+    {},
+    optional={
+        name: st.integers(0, 99)
+        for name in ("promptTokenCount", "candidatesTokenCount", "thoughtsTokenCount", "cachedContentTokenCount")
+    },
+)
+
+
+@st.composite
+def answers(draw: st.DrawFn) -> tuple[Json, list[Json]]:
+    """One answer as a whole, and the same in pieces; numbers and ratings grow as the pieces come."""
+    parts, usage, reason = draw(st.lists(PARTS, max_size=5)), draw(COUNTS), draw(REASONS)
+    pieces: list[Json] = []
+    for part in parts:
+        words = part.get("text", "")
+        at = draw(st.integers(0, len(words)))
+        split = [{**part, "text": words[:at]}, {**part, "text": words[at:]}]
+        for piece in split if words and "thoughtSignature" not in part else [part]:
+            partial = {name: draw(st.integers(0, 9)) for name in usage}
+            pieces.append(answer(piece, finish=None, usage=partial or None, safetyRatings=[{"category": "EARLY"}]))
+    ratings = [{"category": "HARM", "probability": "LOW"}]
+    pieces.append(answer(finish=reason, usage=usage or None, safetyRatings=ratings))
+    return answer(*parts, finish=reason, usage=usage or None, safetyRatings=ratings), pieces
+
+
+def cut(data: bytes, places: list[int]) -> list[bytes]:
+    marks = [0, *sorted(place % (len(data) + 1) for place in places), len(data)]
+    return [data[start:end] for start, end in pairwise(marks)]
+
+
+@given(answers())
+@settings(max_examples=100, deadline=None)
+def test_a_stream_folds_to_what_its_whole_body_means(both: tuple[Json, list[Json]]) -> None:
+    body, pieces = both
+    assert told(sse(pieces)) == spelled(completed(body))
+
+
+@given(answers(), st.lists(st.integers(0), max_size=12), st.sampled_from(["\n", "\r\n"]))
+@settings(max_examples=60, deadline=None)
+def test_where_events_are_cut_changes_nothing(both: tuple[Json, list[Json]], places: list[int], newline: str) -> None:
+    data = sse(both[1], newline)
+    assert told(cut(data, places)) == told(sse(both[1]))
+
+
+@given(answers(), st.lists(st.integers(0), max_size=12))
+@settings(max_examples=60, deadline=None)
+def test_an_array_means_what_events_mean_wherever_it_is_cut(both: tuple[Json, list[Json]], places: list[int]) -> None:
+    assert told(cut(array(both[1]), places), ARRAY) == told(sse(both[1]))
+
+
+@given(answers(), st.integers(0))
+@settings(max_examples=60, deadline=None)
+def test_a_cut_stream_is_never_a_completion(both: tuple[Json, list[Json]], place: int) -> None:
+    data = sse(both[1][:-1])
+    kept = data[: place % (len(data) + 1)]
+    last = chunks(kept)[-1:]
+    assert not any(isinstance(chunk, StreamChunk) and chunk.is_final for chunk in last)
+
+
+def test_an_array_is_read_as_it_grows() -> None:
+    data = array([answer(text("one"), finish=None), answer(text("two"))])
+    middle, sent = data.index(b"two"), list[str]()
+
+    def halves() -> Iterator[bytes]:
+        sent.append("first")
+        yield data[:middle]
+        sent.append("second")
+        yield data[middle:]
+
+    first = next(replay.stream("google", 200, ARRAY, halves())).unwrap()
+    assert (first.content, sent) == ("one", ["first"])
+
+
+def test_an_array_that_breaks_off_is_truncated() -> None:
+    data = array([answer(text("one"), finish=None), answer(text("two"))])
+    fault = fault_of(data[: data.index(b"two")], ARRAY)
+    assert (type(fault).__name__, fault.partial.content) == ("StreamTruncated", "one")
+
+
+def test_the_last_of_many_reasons_counts() -> None:
+    pieces = [answer(text("Once "), finish="STOP"), answer(text("upon"), finish="STOP"), answer(finish="RECITATION")]
+    last = final(sse(pieces))
+    assert (last.stop_reason, (last.metadata or {})["stop_reason_raw"]) == ("content_filter", "RECITATION")
+
+
+def test_usage_behind_the_finish_reason_is_counted() -> None:
+    late = {"usageMetadata": {"promptTokenCount": 8, "candidatesTokenCount": 2, "totalTokenCount": 10}}
+    assert final(sse([answer(text("Hi")), late])).usage == {
+        "prompt_tokens": 8,
+        "completion_tokens": 2,
+        "total_tokens": 10,
+    }
+
+
+def test_counts_of_earlier_pieces_stay_where_a_later_one_lacks_them() -> None:
+    pieces = [
+        answer(text("Hi"), finish=None, usage={"promptTokenCount": 8, "thoughtsTokenCount": 5}),
+        answer(usage={"candidatesTokenCount": 2}),
+    ]
+    assert final(sse(pieces)).usage == {
+        "prompt_tokens": 8,
+        "completion_tokens": 7,
+        "reasoning_tokens": 5,
+        "total_tokens": 15,
+    }
+
+
+def test_a_stream_may_end_without_a_blank_line_or_with_done() -> None:
+    data = sse([answer(text("Hi"))], "\n")
+    assert told(data.rstrip()) == told(data) == told(data + b"data: [DONE]\n\n")
+
+
+def test_an_error_in_an_array_ends_the_stream() -> None:
+    error = {"error": {"code": 500, "message": "Internal.", "status": "INTERNAL"}}
+    fault = fault_of(array([answer(text("Hi"), finish=None), error]), ARRAY)
+    assert (type(fault).__name__, fault.partial.content) == ("ServerFailed", "Hi")
+
+
+def test_an_event_that_is_no_json_is_an_invalid_response() -> None:
+    assert type(fault_of(b"data: {oops\r\n\r\n", SSE)).__name__ == "InvalidResponse"
+
+
+def test_an_unknown_event_is_passed_over() -> None:
+    assert told(sse([{"weather": "fine"}, answer(text("Hi"))])) == told(sse([answer(text("Hi"))]))

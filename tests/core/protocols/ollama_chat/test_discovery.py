@@ -1,0 +1,67 @@
+"""What /api/tags and /api/show tell."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from syrupy.assertion import SnapshotAssertion
+
+from victor_fp.core.catalogue.ollama import OLLAMA
+from victor_fp.core.json import Json
+from victor_fp.core.protocols import ModelInfo
+from victor_fp.core.protocols.ollama_chat.discovery import list_request, model_request, read_list, read_model
+from victor_fp.core.requests import Endpoint
+
+ENDPOINT = Endpoint(spec=OLLAMA[0], base_url="http://localhost:11434", keyed=False)
+
+
+def shown(**fields: Json) -> bytes:
+    return json.dumps(fields).encode()
+
+
+def test_the_requests() -> None:
+    listing, one = list_request(ENDPOINT), model_request(ENDPOINT, "qwen3:4b")
+    assert (listing.method, listing.url, listing.body) == ("GET", "http://localhost:11434/api/tags", b"")
+    assert (one.method, one.url, one.json()) == ("POST", "http://localhost:11434/api/show", {"model": "qwen3:4b"})
+
+
+def test_the_list(snapshot: SnapshotAssertion) -> None:
+    details = {"family": "qwen3", "parameter_size": "4.0B"}
+    body = shown(models=[{"name": "qwen3:4b", "model": "qwen3:4b", "size": 7, "details": details}, {"name": "old"}, {}])
+    assert snapshot == [(model.id, model.raw) for model in read_list(body)]
+
+
+def test_a_model(snapshot: SnapshotAssertion) -> None:
+    body = shown(
+        capabilities=["completion", "tools", "thinking"],
+        model_info={"general.architecture": "qwen3", "qwen3.context_length": 40960, "qwen3.rope.context_length": "?"},
+        details={"family": "qwen3"},
+    )
+    model = read_model("qwen3:4b", body)
+    assert model is not None
+    assert snapshot == {name: getattr(model, name) for name in model.__struct_fields__}
+
+
+@pytest.mark.parametrize(
+    ("parameters", "window"),
+    [
+        ('num_ctx                        8192\nstop  "x"', 8192),
+        ("temperature 1\n  num_ctx 16", 16),
+        ("my_num_ctx 3", 40960),
+    ],
+)
+def test_the_context_a_model_is_run_with_counts_before_the_one_it_was_made_for(parameters: str, window: int) -> None:
+    model = read_model("m", shown(parameters=parameters, model_info={"qwen3.context_length": 40960}))
+    assert model is not None
+    assert model.context_window == window
+
+
+def test_what_an_older_version_does_not_tell_is_unknown() -> None:
+    assert read_model("m", shown(template="{{ .Prompt }}")) == ModelInfo(id="m")
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"{}", b'{"error": "model not found"}'])
+def test_a_body_that_cannot_be_read_tells_nothing(body: bytes) -> None:
+    assert read_list(body) == ()
+    assert read_model("m", body) is None

@@ -1,0 +1,149 @@
+"""Clouds and routers that serve other people's models over Chat Completions."""
+
+from __future__ import annotations
+
+from victor_fp.core.catalogue.spec import ProviderSpec, Setting, Supports
+from victor_fp.core.dialects.chat import ChatDialect, ModelPolicy
+from victor_fp.core.faults import InvalidRequest, Overloaded, QuotaExhausted, RateLimited
+
+GROQ = ProviderSpec(
+    name="groq",
+    title="Groq",
+    aliases=("groqcloud",),
+    dialect=ChatDialect(
+        think_tags=True,  # reasoning_format "raw", the default of some models
+        # https://console.groq.com/docs/api-reference: "not yet supported by any of our models"
+        refuses=frozenset({"top_k", "reasoning_budget", "logprobs", "presence_penalty", "frequency_penalty"}),
+        models=(
+            ModelPolicy(pattern="openai/gpt-oss*", efforts=("low", "medium", "high")),
+            ModelPolicy(pattern="qwen/*", efforts=("none", "high"), effort_words={"high": "default"}),
+            ModelPolicy(pattern="*", refuses=frozenset({"reasoning_effort"})),
+        ),
+        tokens_field="max_completion_tokens",
+        reasoning_back="reasoning",
+        refusals=False,
+    ),
+    base_url="https://api.groq.com/openai/v1",
+    key_variables=("GROQ_API_KEY", "GROQCLOUD_API_KEY"),
+    supports=Supports(images=True, reasoning=True, json_schema=True),
+    default_model="openai/gpt-oss-120b",
+    context_window=131_072,
+    source="https://console.groq.com/docs/api-reference",
+)
+
+TOGETHER = ProviderSpec(
+    name="together",
+    title="Together AI",
+    dialect=ChatDialect(
+        think_tags=True,
+        refuses=frozenset({"reasoning_budget", "service_tier", "user", "parallel_tool_calls"}),
+        stop_limit=None,
+        logprobs_as="count",
+        stream_usage=False,  # not in its document; usage comes with the last chunk anyway
+        efforts=("low", "medium", "high"),
+        refusals=False,
+        developer_role="system",
+        text_lists=False,
+        strict_schemas=False,
+        codes={"credit_limit": QuotaExhausted, "model_rate_limit": RateLimited},
+    ),
+    base_url="https://api.together.xyz/v1",
+    key_variables=("TOGETHER_API_KEY",),
+    supports=Supports(images=True, audio=True, reasoning=True, json_schema=True),
+    default_model="meta-llama/Llama-3.3-70B-Instruct-Turbo",
+    context_window=131_072,
+    source="https://docs.together.ai/reference/chat-completions-1",
+)
+
+OPENROUTER = ProviderSpec(
+    name="openrouter",
+    title="OpenRouter",
+    dialect=ChatDialect(
+        # It leaves out by itself what a model does not take, and takes files by address.
+        refuses=frozenset(),
+        effort_form="reasoning",
+        budget_form="reasoning",
+        # https://openrouter.ai/docs/use-cases/reasoning-tokens: details are to be passed back unmodified.
+        reasoning_back="reasoning_details",
+        cache_marks="cache_control",
+    ),
+    base_url="https://openrouter.ai/api/v1",
+    key_variables=("OPENROUTER_API_KEY",),
+    settings=(
+        Setting(name="site_url", variables=("OPENROUTER_SITE_URL",), header="http-referer"),
+        Setting(name="app_name", variables=("OPENROUTER_APP_NAME",), header="x-title"),
+    ),
+    supports=Supports(images=True, audio=True, files=True, reasoning=True, json_schema=True),
+    default_model="openrouter/auto",
+    context_window=128_000,
+    source="https://openrouter.ai/docs/api-reference/chat-completion",
+)
+
+FIREWORKS = ProviderSpec(
+    name="fireworks",
+    title="Fireworks AI",
+    dialect=ChatDialect(
+        think_tags=True,
+        refuses=frozenset(),
+        stream_usage=False,  # not in its document; usage comes with the last chunk anyway
+        efforts=("none", "low", "medium", "high", "max"),
+        budget_form="thinking",
+        reasoning_back="reasoning_content",
+        refusals=False,
+        developer_role="system",
+        strict_schemas=False,
+    ),
+    base_url="https://api.fireworks.ai/inference/v1",
+    key_variables=("FIREWORKS_API_KEY",),
+    supports=Supports(images=True, reasoning=True, json_schema=True),
+    default_model="accounts/fireworks/models/gpt-oss-120b",
+    context_window=131_072,
+    source="https://docs.fireworks.ai/api-reference/post-chatcompletions",
+)
+
+CEREBRAS = ProviderSpec(
+    name="cerebras",
+    title="Cerebras",
+    dialect=ChatDialect(
+        think_tags=True,
+        tokens_field="max_completion_tokens",
+        efforts=("none", "low", "medium", "high"),
+        reasoning_back="reasoning",
+        refusals=False,
+        codes={
+            "token_quota_exceeded": RateLimited,
+            "request_quota_exceeded": RateLimited,
+            "too_many_requests_error": RateLimited,
+            "queue_exceeded": Overloaded,
+            "wrong_api_format": InvalidRequest,
+        },
+    ),
+    base_url="https://api.cerebras.ai/v1",
+    key_variables=("CEREBRAS_API_KEY",),
+    supports=Supports(images=True, reasoning=True, json_schema=True),
+    default_model="gpt-oss-120b",
+    context_window=131_072,
+    source="https://inference-docs.cerebras.ai/api-reference/chat-completions",
+)
+
+HUGGINGFACE = ProviderSpec(
+    name="huggingface",
+    title="Hugging Face",
+    aliases=("hf",),
+    dialect=ChatDialect(
+        think_tags=True,
+        # What the task's own schema does not have: the routes behind it differ.
+        refuses=frozenset({"top_k", "reasoning_budget", "parallel_tool_calls", "service_tier", "user"}),
+        refusals=False,
+        developer_role="system",
+        strict_schemas=False,
+    ),
+    base_url="https://router.huggingface.co/v1",
+    key_variables=("HF_TOKEN", "HUGGINGFACE_API_KEY"),
+    supports=Supports(images=True, reasoning=True, json_schema=True),
+    default_model="openai/gpt-oss-120b",
+    context_window=131_072,
+    source="https://huggingface.co/docs/inference-providers/tasks/chat-completion",
+)
+
+CHAT_CLOUDS = (GROQ, TOGETHER, OPENROUTER, FIREWORKS, CEREBRAS, HUGGINGFACE)

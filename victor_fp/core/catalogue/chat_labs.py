@@ -1,0 +1,270 @@
+"""Laboratories that serve their own models over Chat Completions."""
+
+from __future__ import annotations
+
+import msgspec
+
+from victor_fp.core.catalogue.spec import ModelLimit, ProviderSpec, Supports
+from victor_fp.core.dialects.chat import ChatDialect, ModelPolicy
+from victor_fp.core.faults import (
+    AuthRejected,
+    ContentRefused,
+    ContextLengthExceeded,
+    InvalidRequest,
+    ModelNotFound,
+    Overloaded,
+    PermissionRefused,
+    QuotaExhausted,
+    RateLimited,
+    ServerFailed,
+)
+
+DEEPSEEK = ProviderSpec(
+    name="deepseek",
+    title="DeepSeek",
+    dialect=ChatDialect(
+        refuses=frozenset({"top_k", "reasoning_budget", "parallel_tool_calls", "service_tier", "user"}),
+        stop_limit=16,
+        # https://api-docs.deepseek.com/guides/thinking_mode: a switch, and an effort beside it since V4.
+        effort_form="thinking_and_effort",
+        efforts=("none", "low", "medium", "high", "max"),
+        # Since V4 the thinking of turns with tool calls is wanted back, else 400; R1, which knew no tools, refused any.
+        reasoning_back="reasoning_content",
+        reasoning_back_on="calls",
+        refusals=False,
+        developer_role="system",
+        strict_schemas=False,
+        empty_result="(no output)",  # an empty tool result is refused
+    ),
+    base_url="https://api.deepseek.com/v1",
+    key_variables=("DEEPSEEK_API_KEY",),
+    supports=Supports(reasoning=True),
+    default_model="deepseek-chat",
+    limits=(
+        # The error of a prompt that is too long names 1,048,565 tokens for V4.
+        ModelLimit(pattern="deepseek-v4*", context_window=1_000_000, source="https://api-docs.deepseek.com"),
+        ModelLimit(pattern="deepseek-*", context_window=128_000, source="https://api-docs.deepseek.com"),
+    ),
+    context_window=128_000,
+    source="https://api-docs.deepseek.com",
+)
+
+_GROK_THINKING = frozenset({"presence_penalty", "frequency_penalty", "stop"})
+# https://docs.x.ai/docs/guides/reasoning: which parameters reasoning models refuse, and who takes an effort.
+GROK_MODELS = (
+    ModelPolicy(pattern="*non-reasoning*", refuses=frozenset({"reasoning_effort"})),
+    ModelPolicy(pattern="grok-3-mini*", refuses=_GROK_THINKING, efforts=("low", "high")),
+    ModelPolicy(pattern="grok-[23]*", refuses=frozenset({"reasoning_effort"})),
+    ModelPolicy(pattern="grok-4", refuses=_GROK_THINKING | {"reasoning_effort"}),
+    ModelPolicy(pattern="grok-4-*", refuses=_GROK_THINKING | {"reasoning_effort"}),
+    ModelPolicy(pattern="grok-code*", refuses=_GROK_THINKING | {"reasoning_effort"}),
+    ModelPolicy(pattern="grok-4.*", refuses=_GROK_THINKING),
+)
+XAI = ProviderSpec(
+    name="xai",
+    title="xAI",
+    aliases=("grok",),
+    dialect=ChatDialect(
+        refuses=frozenset({"top_k", "reasoning_budget", "service_tier"}),
+        models=GROK_MODELS,
+        developer_role="system",
+        strict_schemas=False,
+        # A bad key and a bad model share this code (seen with 400); the prose behind it decides.
+        codes={"invalid-argument": InvalidRequest},
+    ),
+    base_url="https://api.x.ai/v1",
+    key_variables=("XAI_API_KEY",),
+    supports=Supports(images=True, reasoning=True, json_schema=True),
+    default_model="grok-4",
+    limits=(
+        ModelLimit(pattern="grok-4*fast*", context_window=2_000_000, source="https://docs.x.ai/docs/models"),
+        ModelLimit(pattern="grok-4*", context_window=256_000, source="https://docs.x.ai/docs/models"),
+        ModelLimit(pattern="grok-code*", context_window=256_000, source="https://docs.x.ai/docs/models"),
+    ),
+    context_window=131_072,
+    source="https://docs.x.ai/docs/api-reference",
+)
+
+ZAI = ProviderSpec(
+    name="zai",
+    title="Z.ai",
+    aliases=("zhipuai", "zhipu"),
+    dialect=ChatDialect(
+        refuses=frozenset(
+            {
+                "top_k",
+                "reasoning_budget",
+                "presence_penalty",
+                "frequency_penalty",
+                "seed",
+                "logprobs",
+                "service_tier",
+                "parallel_tool_calls",
+                "tool_choice:required",
+                "tool_choice:none",
+                "name",
+            }
+        ),
+        spelling={"user": "user_id"},
+        stop_limit=1,
+        # Without it the arguments of a call come in one piece at the end.
+        stream_tools_body={"tool_stream": True},
+        effort_form="thinking_and_effort",
+        efforts=("none", "low", "medium", "high", "max"),
+        reasoning_back="reasoning_content",
+        refusals=False,
+        developer_role="system",
+        strict_schemas=False,
+        # https://docs.z.ai/api-reference/api-code
+        codes={
+            **dict.fromkeys(("1000", "1001", "1002", "1003", "1004"), AuthRejected),
+            **dict.fromkeys(("1110", "1111", "1112", "1220"), PermissionRefused),
+            **dict.fromkeys(("1113", "1304", "1308", "1309", "1310"), QuotaExhausted),
+            **dict.fromkeys(("1211", "1212", "1221", "1222"), ModelNotFound),
+            **dict.fromkeys(("1210", "1213", "1214", "1215"), InvalidRequest),
+            "1261": ContextLengthExceeded,
+            **dict.fromkeys(("1300", "1301"), ContentRefused),
+            **dict.fromkeys(("1302", "1303"), RateLimited),
+            **dict.fromkeys(("1305", "1312"), Overloaded),
+            **dict.fromkeys(("1230", "1234"), ServerFailed),
+        },
+    ),
+    base_url="https://api.z.ai/api/paas/v4",
+    key_variables=("ZAI_API_KEY", "ZHIPUAI_API_KEY"),
+    supports=Supports(images=True, reasoning=True),
+    default_model="glm-4.7",
+    limits=(
+        ModelLimit(pattern="glm-4.[67]*", context_window=200_000, max_output=128_000, source="https://docs.z.ai"),
+        ModelLimit(pattern="glm-5*", context_window=200_000, max_output=128_000, source="https://docs.z.ai"),
+    ),
+    context_window=128_000,
+    source="https://docs.z.ai/api-reference/llm/chat-completion",
+)
+ZAI_CODING = msgspec.structs.replace(
+    ZAI,
+    name="zai-coding",
+    title="Z.ai coding plan",
+    aliases=(),
+    base_url="https://api.z.ai/api/coding/paas/v4",
+    key_name="zai",
+)
+ZAI_CHINA = msgspec.structs.replace(
+    ZAI, name="zai-china", title="Zhipu AI", aliases=("bigmodel",), base_url="https://open.bigmodel.cn/api/paas/v4"
+)
+
+QWEN = ProviderSpec(
+    name="qwen",
+    title="Qwen",
+    aliases=("alibaba", "dashscope"),
+    dialect=ChatDialect(
+        refuses=frozenset({"frequency_penalty", "user", "service_tier", "tool_choice:required"}),
+        stop_limit=None,
+        effort_form="enable_thinking",
+        efforts=("none", "high"),  # a switch: on or off
+        budget_form="thinking_budget",
+        refusals=False,
+        developer_role="system",
+        strict_schemas=False,
+        cache_marks="cache_control",
+        audio_form="data_url",
+        codes={
+            "invalidapikey": AuthRejected,
+            "accessdenied": PermissionRefused,
+            "arrearage": QuotaExhausted,
+            "data_inspection_failed": ContentRefused,
+            "datainspectionfailed": ContentRefused,
+            "modelnotfound": ModelNotFound,
+            "limit_requests": RateLimited,
+            "limit_burst_rate": RateLimited,
+            "throttling": RateLimited,
+            "throttling.ratequota": RateLimited,
+            "throttling.burstrate": RateLimited,
+            "throttling.allocationquota": RateLimited,
+        },
+    ),
+    base_url="https://dashscope-intl.aliyuncs.com/compatible-mode/v1",
+    key_variables=("DASHSCOPE_API_KEY",),
+    supports=Supports(images=True, audio=True, reasoning=True, json_schema=True),
+    default_model="qwen-plus",
+    context_window=131_072,
+    source="https://www.alibabacloud.com/help/en/model-studio/use-qwen-by-calling-api",
+)
+QWEN_CHINA = msgspec.structs.replace(
+    QWEN,
+    name="qwen-china",
+    title="Qwen (China)",
+    aliases=(),
+    base_url="https://dashscope.aliyuncs.com/compatible-mode/v1",
+)
+
+_KIMI_FIXED = frozenset({"temperature", "top_p", "presence_penalty", "frequency_penalty"})
+MOONSHOT = ProviderSpec(
+    name="moonshot",
+    title="Moonshot AI",
+    aliases=("kimi",),
+    dialect=ChatDialect(
+        # Images go by value only.
+        refuses=frozenset({"top_k", "reasoning_budget", "seed", "service_tier", "parallel_tool_calls", "image_url"}),
+        spelling={"user": "safety_identifier"},
+        # https://platform.kimi.ai/docs: these models fix what the vendor sees as their best sampling.
+        models=(
+            ModelPolicy(
+                pattern="kimi-k[3-9]*",
+                refuses=_KIMI_FIXED,
+                efforts=("low", "high", "max"),
+                effort_form="reasoning_effort",
+            ),
+            ModelPolicy(pattern="kimi-k2.*", refuses=_KIMI_FIXED, efforts=("none", "high")),
+            ModelPolicy(pattern="*", refuses=frozenset({"reasoning_effort"})),
+        ),
+        tokens_field="max_completion_tokens",
+        stop_limit=5,
+        effort_form="thinking",
+        reasoning_back="reasoning_content",
+        refusals=False,
+        developer_role="system",
+        strict_schemas=False,
+    ),
+    base_url="https://api.moonshot.ai/v1",
+    key_variables=("MOONSHOT_API_KEY",),
+    supports=Supports(images=True, reasoning=True, json_schema=True),
+    default_model="kimi-k2.5",
+    limits=(ModelLimit(pattern="kimi-k2*", context_window=262_144, source="https://platform.kimi.ai/docs"),),
+    context_window=131_072,
+    source="https://platform.kimi.ai/docs/api/chat",
+)
+MOONSHOT_CHINA = msgspec.structs.replace(
+    MOONSHOT, name="moonshot-china", title="Moonshot AI (China)", aliases=(), base_url="https://api.moonshot.cn/v1"
+)
+
+MISTRAL = ProviderSpec(
+    name="mistral",
+    title="Mistral",
+    dialect=ChatDialect(
+        # Its document closes the request against other fields: https://docs.mistral.ai/api
+        refuses=frozenset({"top_k", "logprobs", "service_tier", "user", "reasoning_budget", "name"}),
+        spelling={"seed": "random_seed"},
+        stop_limit=None,
+        stream_usage=False,
+        efforts=("none", "high"),
+        required_choice="any",
+        reasoning_back="thinking_part",
+        refusals=False,
+        developer_role="system",
+        strict_schemas=False,
+        result_names=True,
+        call_ids="nine",
+        audio_form="base64",
+        file_form="document_url",
+        codes={"service_tier_capacity_exceeded": RateLimited, "unauthorized": AuthRejected},
+    ),
+    base_url="https://api.mistral.ai/v1",
+    key_variables=("MISTRAL_API_KEY",),
+    supports=Supports(images=True, audio=True, files=True, reasoning=True, json_schema=True),
+    default_model="mistral-large-latest",
+    limits=(ModelLimit(pattern="*", context_window=131_072, source="max_context_length of GET /v1/models"),),
+    context_window=131_072,
+    source="https://docs.mistral.ai/api",
+)
+
+CHAT_LABS = (DEEPSEEK, XAI, ZAI, ZAI_CODING, ZAI_CHINA, QWEN, QWEN_CHINA, MOONSHOT, MOONSHOT_CHINA, MISTRAL)

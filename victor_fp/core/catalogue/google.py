@@ -1,0 +1,71 @@
+"""Google's two doors to Gemini: the developer API with a key, and Vertex AI with a project and a location."""
+
+from __future__ import annotations
+
+from victor_fp.core.catalogue.spec import Auth, ModelLimit, ProviderSpec, Setting, Supports
+from victor_fp.core.dialects.gemini import GeminiDialect
+
+_LISTED = "GET /v1beta/models"
+_RETIRED = "Gemini API, model pages"
+
+LIMITS: tuple[ModelLimit, ...] = (
+    ModelLimit(pattern="*-tts*", context_window=8192, max_output=16384, source=_LISTED),
+    ModelLimit(pattern="gemini-2.5-flash-image*", context_window=32768, max_output=32768, source=_LISTED),
+    ModelLimit(pattern="gemini-3-pro-image*", context_window=131072, max_output=32768, source=_LISTED),
+    ModelLimit(pattern="gemini-3.1-flash*-image*", context_window=65536, max_output=65536, source=_LISTED),
+    ModelLimit(pattern="gemini-2.5-computer-use*", context_window=131072, max_output=65536, source=_LISTED),
+    ModelLimit(pattern="gemini-2.0-flash*", context_window=1048576, max_output=8192, source=_LISTED),
+    ModelLimit(pattern="gemini-1.5-pro*", context_window=2097152, max_output=8192, source=_RETIRED),
+    ModelLimit(pattern="gemini-1.5-flash*", context_window=1048576, max_output=8192, source=_RETIRED),
+    ModelLimit(pattern="gemma-4*", context_window=262144, max_output=32768, source=_LISTED),
+    ModelLimit(pattern="gemma-3*", context_window=131072, max_output=8192, source=_RETIRED),
+    ModelLimit(pattern="gemini-*", context_window=1048576, max_output=65536, source=_LISTED),
+)
+
+_SUPPORTS = Supports(images=True, audio=True, files=True, reasoning=True, json_schema=True)
+
+GOOGLE: tuple[ProviderSpec, ...] = (
+    ProviderSpec(
+        name="google",
+        title="Google Gemini",
+        aliases=("gemini",),
+        dialect=GeminiDialect(),
+        base_url="https://generativelanguage.googleapis.com/v1beta",
+        auth=Auth(header="x-goog-api-key", scheme=""),
+        key_variables=("GOOGLE_API_KEY", "GEMINI_API_KEY"),
+        supports=_SUPPORTS,
+        # The alias of the current Flash model, which no retirement breaks.
+        default_model="gemini-flash-latest",
+        limits=LIMITS,
+        context_window=1048576,
+        source="https://ai.google.dev/api",
+    ),
+    ProviderSpec(
+        name="vertex",
+        title="Google Vertex AI",
+        aliases=("vertexai",),
+        dialect=GeminiDialect(
+            # Vertex takes the tier as a header, not in the body.
+            service_tiers={},
+            # Part has no partMetadata there; Blob and FileData have a displayName.
+            filename="displayName",
+            # CountTokensRequest has the contents beside systemInstruction and tools.
+            counting="flat",
+            # Its publisher models tell no token limits.
+            lists_models=False,
+            unplaced="global",
+        ),
+        base_url="https://{location}-aiplatform.googleapis.com/v1/projects/{project}/locations/{location}/publishers/google",
+        auth=Auth(kind="google"),
+        key_variables=("VERTEX_API_KEY",),
+        settings=(
+            Setting(name="project", variables=("GOOGLE_CLOUD_PROJECT",)),
+            Setting(name="location", variables=("GOOGLE_CLOUD_LOCATION",), default="global"),
+        ),
+        supports=_SUPPORTS,
+        default_model="gemini-2.5-flash",
+        limits=LIMITS,
+        context_window=1048576,
+        source="https://cloud.google.com/vertex-ai/generative-ai/docs/reference/rest",
+    ),
+)

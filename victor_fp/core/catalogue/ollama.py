@@ -1,0 +1,27 @@
+"""Ollama, on the caller's machine or hosted."""
+
+from __future__ import annotations
+
+from victor_fp.core.catalogue.spec import ModelLimit, ProviderSpec, Supports
+from victor_fp.core.dialects.ollama import OllamaDialect
+
+OLLAMA: tuple[ProviderSpec, ...] = (
+    ProviderSpec(
+        name="ollama",
+        title="Ollama",
+        # Servers before `thinking` was a field, and models whose template Ollama does not know, think in the content.
+        dialect=OllamaDialect(think_tags=True),
+        base_url="http://localhost:11434",
+        base_url_variables=("OLLAMA_HOST",),
+        key_variables=("OLLAMA_API_KEY",),
+        key_optional=True,
+        supports=Supports(tools=True, streaming=True, images=True, reasoning=True, json_schema=True),
+        # What the server runs a model with unless num_ctx says otherwise; discovery asks the model itself.
+        limits=(
+            ModelLimit(pattern="*", context_window=4096, source="envconfig of ollama/ollama: OLLAMA_CONTEXT_LENGTH"),
+        ),
+        context_window=4096,
+        local=True,
+        source="docs/api.md and docs/openapi.yaml of ollama/ollama",
+    ),
+)

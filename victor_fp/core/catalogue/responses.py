@@ -1,0 +1,136 @@
+"""Vendors that speak OpenAI Responses beside Chat Completions: the same places, keys and models, another dialect."""
+
+from __future__ import annotations
+
+import msgspec
+
+from victor_fp.core.catalogue.chat_clouds import OPENROUTER
+from victor_fp.core.catalogue.chat_labs import DEEPSEEK, GROK_MODELS, XAI
+from victor_fp.core.catalogue.chat_local import LLAMACPP
+from victor_fp.core.catalogue.chat_openai import AZURE, OPENAI, OPENAI_MODELS
+from victor_fp.core.catalogue.spec import ProviderSpec, Supports
+from victor_fp.core.dialects.responses import CODES, NOT_IN_THIS_API, ResponsesDialect
+from victor_fp.core.faults import InvalidRequest
+
+_NAMELESS = NOT_IN_THIS_API | {"name"}
+_WITHOUT_AUDIO = Supports(images=True, files=True, reasoning=True, json_schema=True)
+
+
+def _beside(
+    chat: ProviderSpec,
+    dialect: ResponsesDialect,
+    *,
+    source: str,
+    supports: Supports | None = None,
+    base_url: str | None = None,
+) -> ProviderSpec:
+    """The entry of a vendor's second protocol, whose key is stored under the first one's name."""
+    return msgspec.structs.replace(
+        chat,
+        name=f"{chat.name}-responses",
+        title=f"{chat.title} Responses",
+        aliases=(),
+        dialect=dialect,
+        base_url=base_url or chat.base_url,
+        key_name=chat.key_name or chat.name,
+        supports=supports or chat.supports,
+        source=source,
+    )
+
+
+OPENAI_RESPONSES = _beside(
+    OPENAI,
+    # `user` is the older form of what is now safety_identifier.
+    ResponsesDialect(models=OPENAI_MODELS, spelling={"user": "safety_identifier"}),
+    supports=_WITHOUT_AUDIO,
+    source="https://platform.openai.com/docs/api-reference/responses",
+)
+
+AZURE_RESPONSES = _beside(
+    AZURE,
+    # Its v1 document has no service_tier.
+    ResponsesDialect(refuses=_NAMELESS | {"service_tier"}, models=OPENAI_MODELS, deployment_urls=True),
+    supports=_WITHOUT_AUDIO,
+    source="https://learn.microsoft.com/azure/ai-foundry/openai/how-to/responses",
+)
+
+XAI_RESPONSES = _beside(
+    XAI,
+    ResponsesDialect(
+        # https://docs.x.ai/developers/rest-api-reference: service_tier is taken and ignored, results are text.
+        refuses=_NAMELESS | {"service_tier", "result_parts"},
+        models=GROK_MODELS,
+        least_tokens=1,
+        logprobs_as="switch",
+        strict_schemas=False,
+        encrypted_reasoning="always",
+        developer_role="system",
+        call_id_limit=None,
+        # A bad key and a bad model share this code (seen with 400); the prose behind it decides.
+        codes={**CODES, "invalid-argument": InvalidRequest},
+    ),
+    source="https://docs.x.ai/docs/guides/chat",
+)
+
+OPENROUTER_RESPONSES = _beside(
+    OPENROUTER,
+    ResponsesDialect(
+        # Its document has the other options of chats; `reasoning.max_tokens` is the budget.
+        refuses=frozenset({"seed", "stop", "name"}),
+        least_tokens=1,
+        # It keeps nothing in any case, and leaves out by itself what a model does not have.
+        stateless=False,
+        encrypted_reasoning="always",
+        reasoning_back="any",
+        cache_marks="breakpoint",
+    ),
+    source="https://openrouter.ai/docs/api/api-reference/responses/create-responses",
+)
+
+DEEPSEEK_RESPONSES = _beside(
+    DEEPSEEK,
+    ResponsesDialect(
+        refuses=_NAMELESS | {"parallel_tool_calls", "service_tier", "user", "logprobs", "result_parts"},
+        efforts=("none", "low", "medium", "high", "max"),
+        least_tokens=1,
+        strict_schemas=False,
+        encrypted_reasoning="never",
+        developer_role="system",
+        refusals=False,
+        # As in its chats: an empty result is refused, and the thinking before calls is wanted back, which is plain text.
+        empty_result="(no output)",
+        reasoning_back="plain",
+        call_id_limit=None,
+    ),
+    base_url="https://api.deepseek.com",
+    source="https://api-docs.deepseek.com, and what was recorded",
+)
+
+LLAMACPP_RESPONSES = _beside(
+    LLAMACPP,
+    ResponsesDialect(
+        think_tags=True,  # with --reasoning-format none
+        # It makes a chat of the request: sampling options of chats pass through, what has no such form is lost.
+        refuses=frozenset({"user", "service_tier", "reasoning_budget", "logprobs", "name", "result_parts"}),
+        least_tokens=1,
+        strict_schemas=False,
+        stateless=False,
+        encrypted_reasoning="never",
+        developer_role="system",
+        refusals=False,
+        reasoning_back="plain",
+        call_id_limit=None,
+        model_path="../props",
+    ),
+    supports=Supports(images=True, reasoning=True, json_schema=True),
+    source="tools/server/README.md of ggml-org/llama.cpp",
+)
+
+RESPONSES: tuple[ProviderSpec, ...] = (
+    OPENAI_RESPONSES,
+    AZURE_RESPONSES,
+    XAI_RESPONSES,
+    OPENROUTER_RESPONSES,
+    DEEPSEEK_RESPONSES,
+    LLAMACPP_RESPONSES,
+)

@@ -1,0 +1,87 @@
+"""The form of a catalogue entry: one provider as data."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from victor_fp.core.dialects import Dialect
+
+AuthKind: TypeAlias = Literal["none", "key", "sigv4", "google"]
+
+
+class Auth(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Where the key goes. `header` is lower case; an empty scheme means the bare key."""
+
+    kind: AuthKind = "key"
+    header: str = "authorization"
+    scheme: str = "Bearer"
+
+
+NO_AUTH = Auth(kind="none", header="", scheme="")
+
+
+class Setting(msgspec.Struct, frozen=True, kw_only=True):
+    """A setting of a place: a constructor keyword, the variables it is also read from, and where it goes."""
+
+    name: str
+    variables: tuple[str, ...] = ()
+    default: str | None = None
+    required: bool = False
+    header: str = ""
+    """Sent as this header where set."""
+
+
+class Supports(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What the provider's API can carry; whether a model can is for discovery."""
+
+    tools: bool = True
+    streaming: bool = True
+    images: bool = False
+    audio: bool = False
+    files: bool = False
+    reasoning: bool = False
+    json_schema: bool = False
+
+
+class ModelLimit(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Configured limits of the models that a glob pattern names, in tokens."""
+
+    pattern: str
+    context_window: int
+    max_output: int | None = None
+    source: str = ""
+
+
+class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """One provider. A second protocol of the same vendor is an entry of its own."""
+
+    name: str
+    title: str
+    """As the vendor writes it."""
+    dialect: Dialect
+    """Which protocol it speaks, and how: the type of the dialect names the protocol."""
+    base_url: str
+    aliases: tuple[str, ...] = ()
+    auth: Auth = Auth()
+    key_variables: tuple[str, ...] = ()
+    key_name: str = ""
+    """The name its key is stored under in keyring and file; this entry's own where empty."""
+    key_optional: bool = False
+    base_url_variables: tuple[str, ...] = ()
+    settings: tuple[Setting, ...] = ()
+    headers: dict[str, str] = {}
+    """Sent with every request, lower case."""
+    supports: Supports = Supports()
+    default_model: str | None = None
+    limits: tuple[ModelLimit, ...] = ()
+    """First match wins."""
+    context_window: int = 8192
+    """Where no limit matches."""
+    local: bool = False
+    """Runs on the caller's machine."""
+    carrier: Literal["http", "in_process"] = "http"
+    """What carries its requests."""
+    source: str = ""
+    """Where the facts of this entry are from."""

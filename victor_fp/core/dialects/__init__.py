@@ -1,0 +1,15 @@
+"""Dialects: how one vendor speaks a protocol, as data. The type of a dialect decides the protocol."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from victor_fp.core.dialects.anthropic import AnthropicDialect
+from victor_fp.core.dialects.chat import ChatDialect
+from victor_fp.core.dialects.gemini import GeminiDialect
+from victor_fp.core.dialects.ollama import OllamaDialect
+from victor_fp.core.dialects.responses import ResponsesDialect
+
+__all__ = ["AnthropicDialect", "ChatDialect", "Dialect", "GeminiDialect", "OllamaDialect", "ResponsesDialect"]
+
+Dialect: TypeAlias = ChatDialect | AnthropicDialect | GeminiDialect | OllamaDialect | ResponsesDialect

@@ -1,0 +1,46 @@
+"""How one vendor differs from the first speaker of Anthropic Messages; every default is that first speaker's behaviour."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from typing import ClassVar
+
+import msgspec
+
+from victor_fp.core.dialects.claude_models import CLAUDE_MODELS, ModelPolicy
+
+
+class AnthropicDialect(msgspec.Struct, frozen=True, kw_only=True):
+    """A dialect of Anthropic Messages."""
+
+    protocol: ClassVar[str] = "anthropic-messages"
+
+    path: str = "/v1/messages"
+    """Behind the base URL; `{model}` stands for the model's name (Vertex AI: .../models/{model}:rawPredict)."""
+    stream_path: str = ""
+    """Where streams have a path of their own (Vertex AI: .../models/{model}:streamRawPredict)."""
+    count_path: str = "/v1/messages/count_tokens"
+    """Empty where the server counts no tokens."""
+    models_path: str = "/v1/models"
+    """Empty where the server lists no models."""
+    model_in_body: bool = True
+    """Vertex AI refuses a model in the body."""
+    version_in_body: str = ""
+    """Vertex AI takes the API version as `anthropic_version` in the body."""
+    models: tuple[ModelPolicy, ...] = CLAUDE_MODELS
+    """First match wins."""
+    most_temperature: float = 1.0
+    """OpenAI and others allow 2; Anthropic refuses more than 1."""
+    most_cache_marks: int = 4
+    """Anthropic refuses a fifth cache_control."""
+    url_sources: bool = True
+    """Whether images and documents may be given by URL."""
+    unsigned_thinking: bool = False
+    """Takes thinking back without a signature (llama.cpp and DeepSeek give none); Anthropic refuses it."""
+    think_tags: bool = False
+    """Models behind it may put thinking in `<think>...</think>` at the head of the content."""
+
+    def policy(self, model: str) -> ModelPolicy:
+        """What this model can be asked; a model that no pattern names can be asked everything old models take."""
+        name = model.lower().replace(".", "-")
+        return next((policy for policy in self.models if fnmatchcase(name, policy.pattern)), ModelPolicy(pattern="*"))

@@ -1,0 +1,91 @@
+"""What Claude models take, by model pattern: thinking, effort, sampling, structured outputs.
+
+The facts are those of the vendor's GET /v1/models (capabilities) and of its migration guides, read in November 2026.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+import msgspec
+
+Effort: TypeAlias = Literal["low", "medium", "high", "xhigh", "max"]
+
+
+class ModelPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """What the models that a glob pattern names can be asked. The pattern sees lower case, and `-` for `.`."""
+
+    pattern: str
+    thinking: Literal["none", "budget", "either", "adaptive"] = "budget"
+    """By a budget of tokens, by the model's own judgement, or both; "either" prefers the judgement."""
+    thinks: Literal["asked", "default", "always"] = "asked"
+    """Only when asked, unless told not to, or whatever it is told."""
+    efforts: tuple[Effort, ...] = ()
+    """Levels of output_config.effort, rising."""
+    sampling: Literal["free", "one", "none"] = "free"
+    """temperature and top_p together, one of them, or neither (nor top_k)."""
+    structured: bool = True
+    """Takes output_config.format and strict tools."""
+    system_turns: bool = False
+    """Takes system messages between the turns."""
+    forced_tools: bool = True
+    """Takes tool_choice any and tool."""
+
+
+_TO_HIGH: tuple[Effort, ...] = ("low", "medium", "high")
+_TO_MAX: tuple[Effort, ...] = ("low", "medium", "high", "max")
+_ALL: tuple[Effort, ...] = ("low", "medium", "high", "xhigh", "max")
+
+CLAUDE_MODELS: tuple[ModelPolicy, ...] = (
+    ModelPolicy(pattern="*claude-2*", thinking="none", structured=False),
+    ModelPolicy(pattern="*claude-instant*", thinking="none", structured=False),
+    ModelPolicy(pattern="*claude-3-7*", structured=False),
+    ModelPolicy(pattern="*claude-3*", thinking="none", structured=False),
+    # Migration to Claude 4: temperature or top_p, not both.
+    ModelPolicy(pattern="*claude-opus-4-1*", sampling="one"),
+    ModelPolicy(pattern="*claude-haiku-4-5*", sampling="one"),
+    ModelPolicy(pattern="*claude-sonnet-4-5*", sampling="one"),
+    ModelPolicy(pattern="*claude-opus-4-5*", sampling="one", efforts=_TO_HIGH),
+    ModelPolicy(pattern="*claude-opus-4-6*", sampling="one", thinking="either", efforts=_TO_MAX),
+    ModelPolicy(pattern="*claude-sonnet-4-6*", sampling="one", thinking="either", efforts=_TO_MAX),
+    # Models after Opus 4.6 refuse temperature, top_p, top_k and thinking budgets.
+    ModelPolicy(pattern="*claude-opus-4-7*", sampling="none", thinking="adaptive", efforts=_ALL),
+    ModelPolicy(pattern="*claude-opus-4-8*", sampling="none", thinking="adaptive", efforts=_ALL, system_turns=True),
+    ModelPolicy(pattern="*claude-opus-4*", structured=False),
+    ModelPolicy(pattern="*claude-sonnet-4*", structured=False),
+    # Preview: always thinks, and still takes a budget.
+    ModelPolicy(pattern="*claude-mythos-preview*", sampling="none", thinking="either", thinks="always", efforts=_ALL),
+    # From Opus 5 and Sonnet 5 on thinking is the default; Haiku 5.5 keeps a way to turn it off.
+    *(
+        ModelPolicy(
+            pattern=pattern, sampling="none", thinking="adaptive", thinks="default", efforts=_ALL, system_turns=True
+        )
+        for pattern in (
+            "*claude-haiku-5*",
+            "*claude-opus-5",
+            "*claude-opus-5@*",
+            "*claude-sonnet-5",
+            "*claude-sonnet-5@*",
+        )
+    ),
+    # The first Fable 5 and Mythos 5 always think; whether they take a forced choice is left to the vendor's answer.
+    *(
+        ModelPolicy(
+            pattern=pattern, sampling="none", thinking="adaptive", thinks="always", efforts=_ALL, system_turns=True
+        )
+        for pattern in ("*claude-fable-5", "*claude-fable-5@*", "*claude-mythos-5", "*claude-mythos-5@*")
+    ),
+    # Fable 5.1, Opus 5.5, Sonnet 5.5 and, until their own facts are known, models to come: no forced tool choice.
+    ModelPolicy(
+        pattern="*claude-*",
+        sampling="none",
+        thinking="adaptive",
+        thinks="always",
+        efforts=_ALL,
+        system_turns=True,
+        forced_tools=False,
+    ),
+    # Another vendor's model behind a server of this format.
+    ModelPolicy(pattern="*"),
+)
+"""First match wins; the last matches everything."""

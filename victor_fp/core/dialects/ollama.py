@@ -1,0 +1,76 @@
+"""How one server differs from Ollama /api/chat; every default is Ollama's own behaviour."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import msgspec
+
+# docs/modelfile and api/types.go of ollama/ollama: what the server reads under `options`, and nowhere else.
+RUNTIME_OPTIONS = frozenset(
+    {
+        "num_keep",
+        "seed",
+        "num_predict",
+        "top_k",
+        "top_p",
+        "min_p",
+        "typical_p",
+        "tfs_z",
+        "repeat_last_n",
+        "temperature",
+        "repeat_penalty",
+        "presence_penalty",
+        "frequency_penalty",
+        "mirostat",
+        "mirostat_tau",
+        "mirostat_eta",
+        "penalize_newline",
+        "stop",
+        "numa",
+        "num_ctx",
+        "num_batch",
+        "num_gpu",
+        "main_gpu",
+        "low_vram",
+        "vocab_only",
+        "use_mmap",
+        "use_mlock",
+        "num_thread",
+        "draft_num_predict",
+    }
+)
+
+
+class OllamaDialect(msgspec.Struct, frozen=True, kw_only=True):
+    """A dialect of Ollama /api/chat."""
+
+    protocol: ClassVar[str] = "ollama-chat"
+
+    think_tags: bool = False
+    """Models behind it may put thinking in `<think>...</think>` at the head of the content."""
+
+    runtime_options: frozenset[str] = RUNTIME_OPTIONS
+    """Options of the caller's own that go under `options`; the server ignores them elsewhere."""
+
+    # docs/openapi.yaml: `think` is a boolean, or one of low, medium, high and max.
+    think_levels: Mapping[str, bool | str] = msgspec.field(
+        default_factory=lambda: {"none": False, "low": "low", "medium": "medium", "high": "high", "max": "max"}
+    )
+    """`think` for each reasoning effort that the server knows."""
+
+    nearest_levels: Mapping[str, str] = msgspec.field(default_factory=lambda: {"minimal": "low", "xhigh": "high"})
+    """The known effort that stands in, where the caller allows it, for one that the server does not know."""
+
+    # server/routes.go: a capability the model lacks is a 400 whose text names it as "does not support <word>".
+    refused_capabilities: Mapping[str, str] = msgspec.field(
+        default_factory=lambda: {
+            "tools": "tools",
+            "thinking": "reasoning_effort",
+            "vision": "messages",
+            "image": "messages",
+            "images": "messages",
+        }
+    )
+    """Which parameter a capability that the model lacks stands for."""

@@ -1,0 +1,118 @@
+"""Protocols: what each wire format means, as pure functions over generated models.
+
+`speaker` binds a protocol's functions to one place. It is the only door: nothing outside knows which protocol is spoken,
+and a protocol's wire models are loaded when it is first spoken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Protocol, TypeAlias, assert_never
+
+import msgspec
+from returns.result import Result
+
+from victor_fp.core.deltas import Delta
+from victor_fp.core.dialects import AnthropicDialect, ChatDialect, GeminiDialect, OllamaDialect, ResponsesDialect
+from victor_fp.core.faults import Fault
+from victor_fp.core.framing import Frame, Framer, json_array, ndjson, sse
+from victor_fp.core.requests import ChatRequest, Endpoint, HttpRequest
+
+Headers: TypeAlias = Mapping[str, str]
+"""Names in lower case."""
+
+
+class EventReader(Protocol):
+    """Reads the frames of one stream, a batch at a time; an immutable value."""
+
+    def read(self, frames: Sequence[Frame]) -> tuple[EventReader, list[Delta]]:
+        """The reader for what follows, and what these frames mean. Never raises; an undecodable frame is `Failed`."""
+        ...
+
+    def finish(self) -> list[Delta]:
+        """What is still to be said when the stream is over, such as calls that were held back."""
+        ...
+
+
+class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """What a vendor tells of one model. None is what it does not tell."""
+
+    id: str
+    context_window: int | None = None
+    max_output: int | None = None
+    supports_tools: bool | None = None
+    supports_streaming: bool | None = None
+    supports_images: bool | None = None
+    supports_reasoning: bool | None = None
+    raw: dict[str, object] = {}
+
+
+class Discovery(msgspec.Struct, frozen=True, kw_only=True):
+    """How to ask for models. Readers return nothing for a body they cannot read."""
+
+    list_request: Callable[[], HttpRequest]
+    read_list: Callable[[bytes], tuple[ModelInfo, ...]]
+    model_request: Callable[[str], HttpRequest] | None = None
+    """Asks for one model; where absent the list is searched."""
+    read_model: Callable[[str, bytes], ModelInfo | None] | None = None
+
+
+class TokenCounting(msgspec.Struct, frozen=True, kw_only=True):
+    """The vendor's own token counting endpoint."""
+
+    request: Callable[[ChatRequest], Result[HttpRequest, Fault]]
+    read: Callable[[bytes], int | None]
+
+
+class Speaker(msgspec.Struct, frozen=True, kw_only=True):
+    """One protocol, bound to one place."""
+
+    protocol: str
+    request: Callable[[ChatRequest], Result[HttpRequest, Fault]]
+    response: Callable[[bytes], Sequence[Delta]]
+    """A 200 body as deltas; an error in it, or a body that is none, is `Failed`."""
+    framer: Callable[[], Framer]
+    events: Callable[[], EventReader]
+    error: Callable[[int, Headers, bytes], Fault]
+    """A body with status >= 400."""
+    array_framer: Callable[[], Framer] | None = None
+    """For a stream that turns out to be one JSON array."""
+    json_frames: bool = False
+    """Frames begin with a brace or bracket themselves, as in NDJSON, so a first byte tells nothing."""
+    think_tags: bool = False
+    discovery: Discovery | None = None
+    counting: TokenCounting | None = None
+
+
+def speaker(endpoint: Endpoint) -> Speaker:
+    """The functions of the protocol that `endpoint` speaks, bound to it."""
+    dialect = endpoint.spec.dialect
+    match dialect:
+        case ChatDialect():
+            from victor_fp.core.protocols import openai_chat
+
+            return openai_chat.speaker(endpoint, dialect)
+        case AnthropicDialect():
+            from victor_fp.core.protocols import anthropic_messages
+
+            return anthropic_messages.speaker(endpoint, dialect)
+        case GeminiDialect():
+            from victor_fp.core.protocols import gemini
+
+            return gemini.speaker(endpoint, dialect)
+        case OllamaDialect():
+            from victor_fp.core.protocols import ollama_chat
+
+            return ollama_chat.speaker(endpoint, dialect)
+        case ResponsesDialect():
+            from victor_fp.core.protocols import openai_responses
+
+            return openai_responses.speaker(endpoint, dialect)
+        case _:
+            assert_never(dialect)
+
+
+def protocol_name(endpoint: Endpoint) -> str:
+    """The protocol's name without loading it; keys provider state."""
+    return endpoint.spec.dialect.protocol

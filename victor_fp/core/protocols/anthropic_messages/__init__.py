@@ -1,0 +1,30 @@
+"""Anthropic Messages, bound to one place."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from victor_fp.core.dialects.anthropic import AnthropicDialect
+from victor_fp.core.framing import sse
+from victor_fp.core.protocols import Speaker
+from victor_fp.core.protocols.anthropic_messages.discovery import counting, discovery
+from victor_fp.core.protocols.anthropic_messages.errors import fault
+from victor_fp.core.protocols.anthropic_messages.events import MessageEvents
+from victor_fp.core.protocols.anthropic_messages.request import write
+from victor_fp.core.protocols.anthropic_messages.response import read
+from victor_fp.core.requests import Endpoint
+
+
+def speaker(endpoint: Endpoint, dialect: AnthropicDialect) -> Speaker:
+    """The protocol's functions for one endpoint."""
+    return Speaker(
+        protocol=dialect.protocol,
+        request=partial(write, endpoint, dialect),
+        response=partial(read, endpoint),
+        framer=sse,
+        events=partial(MessageEvents, endpoint=endpoint),
+        error=partial(fault, endpoint),
+        think_tags=dialect.think_tags,
+        discovery=discovery(endpoint, dialect),
+        counting=counting(endpoint, dialect),
+    )

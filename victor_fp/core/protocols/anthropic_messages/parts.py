@@ -1,0 +1,131 @@
+"""Parts of a message as content blocks."""
+
+from __future__ import annotations
+
+from base64 import b64decode, b64encode
+from typing import TypeAlias, assert_never
+from urllib.parse import unquote_to_bytes
+
+import msgspec
+from msgspec import UNSET
+from victor_fp_wire.anthropic_messages.request import (
+    Base64ImageSource,
+    Base64PDFSource,
+    PlainTextSource,
+    RequestDocumentBlock,
+    RequestImageBlock,
+    RequestTextBlock,
+    URLImageSource,
+    URLPDFSource,
+)
+
+from victor_fp.core.dialects.anthropic import AnthropicDialect
+from victor_fp.core.requests import Adjustment
+from victor_fp.core.types import AudioPart, FilePart, ImagePart, Message, Part, TextPart
+
+PartBlock: TypeAlias = RequestTextBlock | RequestImageBlock | RequestDocumentBlock
+PDF = "application/pdf"
+
+
+class Inline(msgspec.Struct, frozen=True, gc=False):
+    """Bytes that stand in the request."""
+
+    media_type: str
+    base64: str
+
+
+def part_blocks(
+    dialect: AnthropicDialect, message: Message, unsupported: list[Adjustment], notes: list[Adjustment]
+) -> list[PartBlock]:
+    """The blocks of a message's content, without empty texts, which the vendor refuses."""
+    if isinstance(message.content, str):
+        return [RequestTextBlock(text=message.content)] if message.content else []
+    blocks: list[PartBlock] = []
+    for part in message.content:
+        match block(dialect, part, notes):
+            case Adjustment() as refused:
+                unsupported.append(refused)
+            case None:
+                pass
+            case found:
+                blocks.append(found)
+    return blocks
+
+
+def block(dialect: AnthropicDialect, part: Part, notes: list[Adjustment]) -> PartBlock | Adjustment | None:
+    """The block for a part; None for an empty one, an Adjustment for one that cannot be sent."""
+    match part:
+        case TextPart(text=text):
+            return RequestTextBlock(text=text) if text else None
+        case ImagePart():
+            if part.detail in ("low", "high"):
+                notes.append(Adjustment(parameter="image.detail", reason="the vendor sizes images itself"))
+            return _image(dialect, part)
+        case FilePart():
+            return _document(dialect, part)
+        case AudioPart():
+            return Adjustment(parameter="messages.audio", reason="the protocol carries no sound")
+        case _:
+            assert_never(part)
+
+
+def _image(dialect: AnthropicDialect, part: ImagePart | FilePart) -> PartBlock | Adjustment:
+    inline = _inline(part)
+    if inline is not None:
+        return RequestImageBlock(source=Base64ImageSource(media_type=inline.media_type, data=inline.base64))
+    if not dialect.url_sources:
+        return Adjustment(parameter="messages.image", reason="images go by value here, not by URL")
+    return RequestImageBlock(source=URLImageSource(url=part.url or ""))
+
+
+def _document(dialect: AnthropicDialect, part: FilePart) -> PartBlock | Adjustment:
+    title = part.filename or UNSET
+    inline = _inline(part)
+    media_type = (inline.media_type if inline is not None else part.media_type) or PDF
+    if media_type.startswith("image/"):
+        return _image(dialect, part)
+    if inline is None:
+        if not dialect.url_sources:
+            return Adjustment(parameter="messages.file", reason="documents go by value here, not by URL")
+        if media_type != PDF:
+            return Adjustment(parameter="messages.file", reason=f"only PDFs go by URL, not {media_type}")
+        return RequestDocumentBlock(source=URLPDFSource(url=part.url or ""), title=title)
+    if media_type == PDF:
+        return RequestDocumentBlock(source=Base64PDFSource(media_type=PDF, data=inline.base64), title=title)
+    text = _text(part, media_type)
+    if text is None:
+        return Adjustment(parameter="messages.file", reason=f"documents are PDFs or UTF-8 text, not {media_type}")
+    return RequestDocumentBlock(source=PlainTextSource(media_type="text/plain", data=text), title=title)
+
+
+def _inline(part: ImagePart | FilePart) -> Inline | None:
+    """The part's bytes as the wire wants them; None where it only has an address."""
+    if part.data is not None:
+        return Inline(part.media_type or "", b64encode(part.data).decode())
+    opened = _opened(part.url or "")
+    return None if opened is None else Inline(part.media_type or opened[0], b64encode(opened[1]).decode())
+
+
+def _opened(url: str) -> tuple[str, bytes] | None:
+    """Media type and bytes of a data: URL (RFC 2397)."""
+    head, comma, tail = url.partition(",")
+    if not comma or not head.lower().startswith("data:"):
+        return None
+    media_type, *rest = head[5:].split(";")
+    data = unquote_to_bytes(tail)
+    if any(word.strip().lower() == "base64" for word in rest):
+        try:
+            data = b64decode(data)
+        except ValueError:
+            return None
+    return media_type or "text/plain", data
+
+
+def _text(part: FilePart, media_type: str) -> str | None:
+    """A text document's text; JSON, XML and the like are texts too."""
+    textual = media_type.startswith("text/") or media_type.endswith(("json", "xml", "yaml", "javascript"))
+    data = part.data if part.data is not None else (_opened(part.url or "") or ("", b""))[1]
+    try:
+        return data.decode() if textual else None
+    except UnicodeDecodeError:
+        return None

@@ -1,0 +1,149 @@
+"""How much to think: one option of ours becomes the vendor's thinking and effort, as the model's policy allows."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+from msgspec import UNSET, UnsetType
+from victor_fp_wire.anthropic_messages.request import (
+    ThinkingConfigAdaptive,
+    ThinkingConfigDisabled,
+    ThinkingConfigEnabled,
+    ThinkingConfigParam,
+)
+
+from victor_fp.core.dialects.claude_models import Effort, ModelPolicy
+from victor_fp.core.options import ReasoningEffort
+from victor_fp.core.requests import DEFAULT_MAX_TOKENS, Adjustment, ChatRequest
+
+LEAST_BUDGET = 1024
+"""The vendor's document: a thinking budget below 1024 tokens is refused."""
+
+BUDGETS: dict[ReasoningEffort, int] = {
+    "minimal": 1024,
+    "low": 2048,
+    "medium": 8192,
+    "high": 16384,
+    "xhigh": 32768,
+    "max": 32768,
+}
+"""Tokens that stand for an effort where a model takes only a budget; ours, in the proportions users of effort expect."""
+
+
+class Reasoning(msgspec.Struct, frozen=True, kw_only=True):
+    """What a request says about thinking, and the room that it needs."""
+
+    max_tokens: int
+    thinking: ThinkingConfigParam | UnsetType = UNSET
+    effort: Effort | UnsetType = UNSET
+    unsupported: tuple[Adjustment, ...] = ()
+
+    @property
+    def active(self) -> bool:
+        """The request asks for thinking."""
+        return isinstance(self.thinking, (ThinkingConfigEnabled, ThinkingConfigAdaptive))
+
+
+def reasoning(policy: ModelPolicy, request: ChatRequest) -> Reasoning:
+    """reasoning_effort and reasoning_budget in the words of this model."""
+    effort, budget = request.options.reasoning_effort, request.options.reasoning_budget
+    room = request.max_tokens if request.max_tokens is not None else DEFAULT_MAX_TOKENS
+    if budget == 0 and effort in (None, "none"):
+        effort, budget = "none", None
+    if effort is None and budget is None:
+        return Reasoning(max_tokens=room)
+    refused: tuple[Adjustment, ...] = ()
+    if effort == "none":
+        refused = (
+            () if budget is None else (Adjustment(parameter="reasoning_budget", reason="reasoning_effort is none"),)
+        )
+        return _off(policy, room, refused)
+    if policy.thinking == "none":
+        asked = {"reasoning_effort": effort, "reasoning_budget": budget}
+        refused = tuple(
+            Adjustment(parameter=name, reason="this model does not think") for name, value in asked.items() if value
+        )
+        return Reasoning(max_tokens=room, unsupported=refused)
+    level, refused = _effort(policy, effort, by_budget=budget is None)
+    if policy.thinking == "adaptive" and budget is not None:
+        reason = "this model takes no thinking budget; use reasoning_effort"
+        refused = (*refused, Adjustment(parameter="reasoning_budget", reason=reason))
+        budget = None
+    if policy.thinking == "budget" or budget is not None:
+        return _budgeted(request, effort, budget, level, refused)
+    return Reasoning(max_tokens=room, thinking=ThinkingConfigAdaptive(), effort=level, unsupported=refused)
+
+
+def _off(policy: ModelPolicy, room: int, refused: tuple[Adjustment, ...]) -> Reasoning:
+    match policy.thinks:
+        case "asked":
+            return Reasoning(max_tokens=room, unsupported=refused)
+        case "default":
+            return Reasoning(max_tokens=room, thinking=ThinkingConfigDisabled(), unsupported=refused)
+        case "always":
+            reason = "this model always thinks; a lower effort makes it think less"
+            return Reasoning(
+                max_tokens=room, unsupported=(*refused, Adjustment(parameter="reasoning_effort", reason=reason))
+            )
+
+
+def _effort(
+    policy: ModelPolicy, effort: ReasoningEffort | None, *, by_budget: bool
+) -> tuple[Effort | UnsetType, tuple[Adjustment, ...]]:
+    """The level for output_config; UNSET where the budget alone says it."""
+    if effort is None or (not policy.efforts and by_budget):
+        return UNSET, ()
+    if not policy.efforts:
+        return UNSET, (Adjustment(parameter="reasoning_effort", reason="this model takes a budget, and one is given"),)
+    if effort in ("none", "minimal"):
+        return policy.efforts[0], ()
+    if (level := _level(policy, effort)) is not None:
+        return level, ()
+    best = policy.efforts[-1] if effort == "max" else _below(policy, "max")
+    reason = f"this model knows {', '.join(policy.efforts)}; {best} is asked instead of {effort}"
+    return best, (Adjustment(parameter="reasoning_effort", reason=reason, action="changed"),)
+
+
+def _level(policy: ModelPolicy, effort: ReasoningEffort) -> Effort | None:
+    return next((level for level in policy.efforts if level == effort), None)
+
+
+def _below(policy: ModelPolicy, ceiling: Literal["max"]) -> Effort:
+    return next(level for level in reversed(policy.efforts) if level != ceiling)
+
+
+def _budgeted(
+    request: ChatRequest,
+    effort: ReasoningEffort | None,
+    asked: int | None,
+    level: Effort | UnsetType,
+    refused: tuple[Adjustment, ...],
+) -> Reasoning:
+    """A budget of at least 1024 and below max_tokens; max_tokens grows only where the caller did not choose it."""
+    parameter = "reasoning_effort" if asked is None else "reasoning_budget"
+    budget = asked if asked is not None else BUDGETS[effort or "medium"]
+    if budget < LEAST_BUDGET:
+        reason = f"a thinking budget is at least {LEAST_BUDGET} tokens"
+        refused = (*refused, Adjustment(parameter=parameter, reason=reason, action="changed"))
+        budget = LEAST_BUDGET
+    bound = request.max_tokens if request.asks_max_tokens else None
+    if bound is None:
+        room, thinking = budget + DEFAULT_MAX_TOKENS, ThinkingConfigEnabled(budget_tokens=budget)
+        return Reasoning(max_tokens=room, thinking=thinking, effort=level, unsupported=refused)
+    if bound <= LEAST_BUDGET:
+        reason = f"max_tokens leaves no room for a thinking budget of {LEAST_BUDGET} tokens"
+        return Reasoning(
+            max_tokens=bound, effort=level, unsupported=(*refused, Adjustment(parameter=parameter, reason=reason))
+        )
+    if budget >= bound:
+        budget = max(LEAST_BUDGET, bound // 2)
+        if asked is not None:
+            reason = f"a thinking budget is less than max_tokens ({bound})"
+            refused = (*refused, Adjustment(parameter=parameter, reason=reason, action="changed"))
+    return Reasoning(
+        max_tokens=bound,
+        thinking=ThinkingConfigEnabled(budget_tokens=budget),
+        effort=level,
+        unsupported=refused,
+    )

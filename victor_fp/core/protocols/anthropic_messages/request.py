@@ -1,0 +1,177 @@
+"""A chat as an HTTP request: one builder for whole answers, streams and token counts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import msgspec
+from msgspec import UNSET, UnsetType
+from returns.result import Failure, Result, Success
+from victor_fp_wire.anthropic_messages.request import (
+    CountMessageTokensParams,
+    CreateMessageParams,
+    JsonOutputFormat,
+    Metadata,
+    OutputConfig,
+    ThinkingConfigEnabled,
+)
+
+from victor_fp.core.dialects.anthropic import AnthropicDialect
+from victor_fp.core.dialects.claude_models import ModelPolicy
+from victor_fp.core.faults import Fault
+from victor_fp.core.json import encoded
+from victor_fp.core.options import Options
+from victor_fp.core.protocols.anthropic_messages.reasoning import reasoning
+from victor_fp.core.protocols.anthropic_messages.sampling import sampling
+from victor_fp.core.protocols.anthropic_messages.schemas import closed
+from victor_fp.core.protocols.anthropic_messages.tools import tooling
+from victor_fp.core.protocols.anthropic_messages.turns import turns, within_marks
+from victor_fp.core.protocols.anthropic_messages.urls import url_for
+from victor_fp.core.requests import Adjustment, ChatRequest, Endpoint, HttpRequest, headers_for, settled
+
+SERVICE_TIERS: dict[str, Literal["auto", "standard_only"]] = {
+    "auto": "auto",
+    "standard_only": "standard_only",
+    "standard": "standard_only",
+    "default": "standard_only",
+}
+"""The vendor's tiers, and the words of others that mean the same."""
+
+
+def write(endpoint: Endpoint, dialect: AnthropicDialect, request: ChatRequest) -> Result[HttpRequest, Fault]:
+    """The request for a completion, streamed or whole."""
+    body, unsupported, notes = _body(dialect, request)
+    decided = settled(endpoint, request, unsupported)
+    if not isinstance(decided, tuple):
+        return Failure(decided)
+    options = request.options
+    path = dialect.stream_path if request.stream and dialect.stream_path else dialect.path
+    return Success(
+        HttpRequest(
+            url=url_for(endpoint, path, model=request.model),
+            headers=headers_for(endpoint, options.extra_headers),
+            body=_with_extras(body, options),
+            adjustments=(*decided, *notes),
+        )
+    )
+
+
+def write_count(endpoint: Endpoint, dialect: AnthropicDialect, request: ChatRequest) -> Result[HttpRequest, Fault]:
+    """The request that counts the input tokens of the same chat."""
+    body, _, _ = _body(dialect, request)
+    counted = CountMessageTokensParams(
+        model=request.model,
+        messages=body.messages,
+        system=body.system,
+        tools=body.tools,
+        tool_choice=body.tool_choice,
+        thinking=body.thinking,
+        output_config=body.output_config,
+    )
+    return Success(
+        HttpRequest(
+            url=url_for(endpoint, dialect.count_path, model=request.model),
+            headers=headers_for(endpoint, request.options.extra_headers),
+            body=encoded(counted),
+        )
+    )
+
+
+def _body(
+    dialect: AnthropicDialect, request: ChatRequest
+) -> tuple[CreateMessageParams, tuple[Adjustment, ...], tuple[Adjustment, ...]]:
+    """The body, what had to be left out of it, and what was changed without a loss."""
+    policy, options = dialect.policy(request.model), request.options
+    request, over_marked = within_marks(dialect, request)
+    said = turns(dialect, policy, request.messages)
+    reasoned = reasoning(policy, request)
+    sampled = sampling(dialect, policy, request, thinking=reasoned.active or _thinks_anyway(options))
+    tooled = tooling(policy, request, budgeted=isinstance(reasoned.thinking, ThinkingConfigEnabled))
+    form, unformed, form_notes = _format(policy, options)
+    tier, untiered = _service_tier(options)
+    config = OutputConfig(effort=reasoned.effort, format=form)
+    body = CreateMessageParams(
+        model=request.model if dialect.model_in_body else UNSET,
+        anthropic_version=dialect.version_in_body or UNSET,
+        max_tokens=reasoned.max_tokens,
+        system=said.system,
+        messages=said.messages,
+        tools=tooled.tools,
+        tool_choice=tooled.choice,
+        thinking=reasoned.thinking,
+        output_config=UNSET if config == OutputConfig() else config,
+        temperature=sampled.temperature,
+        top_p=sampled.top_p,
+        top_k=sampled.top_k,
+        stop_sequences=list(options.stop) if options.stop else UNSET,
+        service_tier=tier,
+        metadata=UNSET if options.user is None else Metadata(user_id=options.user),
+        stream=True if request.stream else UNSET,
+    )
+    unsupported = (
+        *said.unsupported,
+        *reasoned.unsupported,
+        *sampled.unsupported,
+        *tooled.unsupported,
+        *unformed,
+        *untiered,
+        *over_marked,
+        *_without_counterpart(options),
+    )
+    return body, unsupported, (*said.notes, *form_notes)
+
+
+def _thinks_anyway(options: Options) -> bool:
+    """The caller's own fields ask for thinking, which our default temperature must not spoil."""
+    own = options.extra_body.get("thinking", options.unknown.get("thinking"))
+    return isinstance(own, Mapping) and own.get("type") != "disabled"
+
+
+def _format(
+    policy: ModelPolicy, options: Options
+) -> tuple[JsonOutputFormat | UnsetType, tuple[Adjustment, ...], tuple[Adjustment, ...]]:
+    """The answer's form, what cannot be asked of it, and what was said in other words."""
+    wanted = options.response_format
+    if wanted is None:
+        return UNSET, (), ()
+    if wanted.kind == "json":
+        reason = "there is no free JSON mode; give a schema"
+        return UNSET, (Adjustment(parameter="response_format", reason=reason),), ()
+    if not policy.structured:
+        reason = "this model has no structured outputs"
+        return UNSET, (Adjustment(parameter="response_format", reason=reason),), ()
+    schema = closed(wanted.schema)
+    reason = "objects closed and bounds moved into descriptions, as structured outputs want"
+    changed = Adjustment(parameter="response_format", reason=reason, action="changed")
+    return JsonOutputFormat(schema=schema), (), (changed,) if schema != wanted.schema else ()
+
+
+def _service_tier(options: Options) -> tuple[Literal["auto", "standard_only"] | UnsetType, tuple[Adjustment, ...]]:
+    if options.service_tier is None:
+        return UNSET, ()
+    tier = SERVICE_TIERS.get(options.service_tier.lower())
+    if tier is None:
+        reason = f"the tiers are auto and standard_only, not {options.service_tier}"
+        return UNSET, (Adjustment(parameter="service_tier", reason=reason),)
+    return tier, ()
+
+
+def _without_counterpart(options: Options) -> tuple[Adjustment, ...]:
+    """What was asked for that the protocol has no field for."""
+    asked = {
+        "seed": options.seed is not None,
+        "logprobs": options.logprobs is not None and options.logprobs is not False,
+        "presence_penalty": bool(options.presence_penalty),
+        "frequency_penalty": bool(options.frequency_penalty),
+    }
+    return tuple(
+        Adjustment(parameter=name, reason="the protocol has no such parameter") for name, is_ in asked.items() if is_
+    )
+
+
+def _with_extras(body: CreateMessageParams, options: Options) -> bytes:
+    """The body with the caller's own fields over the top."""
+    if not options.unknown and not options.extra_body:
+        return encoded(body)
+    return encoded({**msgspec.to_builtins(body), **options.unknown, **options.extra_body})

@@ -1,0 +1,160 @@
+"""A whole message as deltas, and the parts of it that a stream's events share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+from victor_fp_wire.anthropic_messages.response import (
+    ContentBlock,
+    Message,
+    MessageDelta,
+    ResponseTextBlock,
+    ResponseThinkingBlock,
+    ResponseToolUseBlock,
+    UnknownType,
+)
+
+from victor_fp.core.deltas import (
+    BlockEnded,
+    Delta,
+    Ended,
+    Failed,
+    Noted,
+    ProviderState,
+    ReasoningDelta,
+    Stopped,
+    TextDelta,
+    ToolCallArguments,
+    ToolCallStarted,
+)
+from victor_fp.core.faults import InvalidResponse
+from victor_fp.core.json import Json, encoded
+from victor_fp.core.protocols.anthropic_messages.errors import fault_within
+from victor_fp.core.protocols.anthropic_messages.usage import noted, reported
+from victor_fp.core.requests import Endpoint
+from victor_fp.core.tool_call_ids import made
+from victor_fp.core.wire_decoding import Undecodable, WireDecoder
+
+MESSAGE: WireDecoder[Message] = WireDecoder(Message)
+
+STOP_REASONS = {
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "max_tokens": "length",
+    "model_context_window_exceeded": "length",
+    "tool_use": "tool_use",
+    "refusal": "refusal",
+}
+"""The rest (pause_turn, and what is yet to come) stays the vendor's own word."""
+
+
+def read(endpoint: Endpoint, body: bytes) -> Sequence[Delta]:
+    """What a 200 body means."""
+    message = MESSAGE.decode(body)
+    if isinstance(message, Undecodable):
+        return [Failed(InvalidResponse(provider=endpoint.spec.name, message=message.reason))]
+    if message.error is not None:
+        return [Failed(fault_within(endpoint, message.error))]
+    if message.content is None and message.stop_reason is None:
+        return [Failed(InvalidResponse(provider=endpoint.spec.name, message="the body holds no message"))]
+    deltas = opening(message)
+    for place, block in enumerate(message.content or ()):
+        deltas += block_deltas(block, place, message.id or "")
+    deltas += closing(message)
+    if message.usage is not None:
+        deltas.append(reported(message.usage))
+        if facts := noted(message.usage):
+            deltas.append(Noted(metadata=facts))
+    deltas.append(Ended())
+    return deltas
+
+
+def opening(message: Message) -> list[Delta]:
+    """Who answers, under which id."""
+    facts = without_nulls({"id": message.id, "provider": message.provider, "container": message.container})
+    if message.model is None and not facts:
+        return []
+    return [Noted(model=message.model, metadata=facts)]
+
+
+def closing(said: Message | MessageDelta) -> list[Delta]:
+    """Why generation ended, and what is told along with it."""
+    deltas: list[Delta] = []
+    facts: dict[str, Json] = {}
+    if said.stop_reason is not None:
+        deltas.append(Stopped(STOP_REASONS.get(said.stop_reason, said.stop_reason), said.stop_reason))
+    if said.stop_sequence is not None:
+        facts["stop_sequence"] = said.stop_sequence
+    if said.stop_details is not None:
+        facts["stop_details"] = without_nulls(msgspec.to_builtins(said.stop_details))
+    if isinstance(said, MessageDelta):
+        facts |= {} if said.container is None else {"container": said.container}
+    else:
+        facts |= management(said.context_management)
+    if facts:
+        deltas.append(Noted(metadata=facts))
+    return deltas
+
+
+def management(edits: Mapping[str, Json] | None) -> dict[str, Json]:
+    """What the vendor's context management did."""
+    return {} if edits is None else {"context_management": edits}
+
+
+def block_deltas(block: ContentBlock, place: int, seed: str) -> list[Delta]:
+    """A whole content block. Calls that the vendor answers itself are none of the caller's, but go back to it."""
+    match block:
+        case ResponseTextBlock(text=text, citations=citations):
+            return [*([TextDelta(text)] if text else []), *cited(text, citations), BlockEnded()]
+        case ResponseThinkingBlock(thinking=thinking, signature=signature):
+            return [ReasoningDelta(thinking or ""), *signed(signature), BlockEnded()]
+        case ResponseToolUseBlock(input=arguments):
+            started = call_started(block, place, seed)
+            if isinstance(arguments, Mapping) or arguments is None:
+                return [started]
+            text = arguments if isinstance(arguments, str) else encoded(arguments).decode()
+            return [started, ToolCallArguments(index=place, id=started.id, text=text)]
+        case _:
+            return [ProviderState(opaque(block), alone=True)]
+
+
+def call_started(block: ResponseToolUseBlock, place: int, seed: str) -> ToolCallStarted:
+    """The head of a call, with its arguments where they come at once as an object that holds any."""
+    state: dict[str, Json] = {}
+    if block.caller is not None and block.caller.get("type") != "direct":
+        state["caller"] = block.caller
+    if block.toolset_name is not None:
+        state["toolset_name"] = block.toolset_name
+    return ToolCallStarted(
+        index=place,
+        id=block.id or made(seed, place),
+        name=block.name or "",
+        arguments=dict(block.input) if isinstance(block.input, Mapping) and block.input else None,
+        state=state or None,
+    )
+
+
+def cited(text: str | None, citations: Sequence[Mapping[str, Json]] | None) -> list[Delta]:
+    """Citations go back with their text, and stand in the answer's metadata."""
+    if not citations:
+        return []
+    told: dict[str, Json] = {"citations": list(citations)}
+    return [*([ProviderState(told)] if text else []), Noted(metadata=told)]
+
+
+def signed(signature: str | None) -> list[Delta]:
+    """The signature without which the vendor does not take its thinking back."""
+    return [ProviderState({"signature": signature})] if signature else []
+
+
+def opaque(block: ContentBlock) -> dict[str, Json]:
+    """The block as it came."""
+    if isinstance(block, UnknownType):
+        return dict(block.raw)
+    return without_nulls(msgspec.to_builtins(block))
+
+
+def without_nulls(fields: Mapping[str, Json]) -> dict[str, Json]:
+    """The fields that are given."""
+    return {name: value for name, value in fields.items() if value is not None}

@@ -1,0 +1,55 @@
+"""temperature, top_p and top_k, which newer models and thinking take less and less of."""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from victor_fp.core.dialects.anthropic import AnthropicDialect
+from victor_fp.core.dialects.claude_models import ModelPolicy
+from victor_fp.core.requests import Adjustment, ChatRequest
+
+LEAST_TOP_P_THINKING = 0.95
+"""The vendor's document: thinking takes top_p between 0.95 and 1."""
+LEAST_TOP_P = 0.99
+"""The vendor's document: models without sampling take 0.99 and more for old callers' sake."""
+
+
+class Sampling(msgspec.Struct, frozen=True, kw_only=True):
+    """What a request says about sampling."""
+
+    temperature: float | UnsetType = UNSET
+    top_p: float | UnsetType = UNSET
+    top_k: int | UnsetType = UNSET
+    unsupported: tuple[Adjustment, ...] = ()
+
+
+def sampling(dialect: AnthropicDialect, policy: ModelPolicy, request: ChatRequest, *, thinking: bool) -> Sampling:
+    """The caller's wishes as far as the model takes them. A default temperature yields in silence, an asked one not."""
+    fixed = "thinking allows only the vendor's own" if thinking else "this model takes none"
+    asked = request.temperature if request.asks_temperature else None
+    top_p, top_k = request.options.top_p, request.options.top_k
+    refused: list[Adjustment] = []
+    if policy.sampling == "none" or thinking:
+        if asked is not None and asked != 1:
+            refused.append(Adjustment(parameter="temperature", reason=fixed))
+        if top_p is not None and top_p < (LEAST_TOP_P if policy.sampling == "none" else LEAST_TOP_P_THINKING):
+            refused.append(Adjustment(parameter="top_p", reason=fixed))
+            top_p = None
+        if top_k is not None:
+            refused.append(Adjustment(parameter="top_k", reason=fixed))
+        return Sampling(top_p=UNSET if top_p is None else top_p, unsupported=tuple(refused))
+    temperature = request.temperature if top_p is None else asked
+    if temperature is not None and temperature > dialect.most_temperature:
+        reason = f"at most {dialect.most_temperature:g}"
+        refused.append(Adjustment(parameter="temperature", reason=reason, action="changed"))
+        temperature = dialect.most_temperature
+    if policy.sampling == "one" and temperature is not None and top_p is not None:
+        refused.append(Adjustment(parameter="top_p", reason="this model takes temperature or top_p, not both"))
+        top_p = None
+    return Sampling(
+        temperature=UNSET if temperature is None else temperature,
+        top_p=UNSET if top_p is None else top_p,
+        top_k=UNSET if top_k is None else top_k,
+        unsupported=tuple(refused),
+    )

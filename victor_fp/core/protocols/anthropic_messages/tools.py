@@ -1,0 +1,77 @@
+"""Tools and how the model may choose among them."""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import UNSET, UnsetType
+from victor_fp_wire.anthropic_messages.request import (
+    CacheControlEphemeral,
+    Tool,
+    ToolChoice,
+    ToolChoiceAny,
+    ToolChoiceAuto,
+    ToolChoiceNone,
+    ToolChoiceTool,
+)
+
+from victor_fp.core.dialects.claude_models import ModelPolicy
+from victor_fp.core.protocols.anthropic_messages.schemas import as_object, closed
+from victor_fp.core.requests import Adjustment, ChatRequest
+from victor_fp.core.types import ToolDefinition
+
+EPHEMERAL = CacheControlEphemeral()
+
+
+class Tooling(msgspec.Struct, frozen=True, kw_only=True):
+    """What a request says about tools."""
+
+    tools: list[Tool] | UnsetType = UNSET
+    choice: ToolChoice | UnsetType = UNSET
+    unsupported: tuple[Adjustment, ...] = ()
+
+
+def tooling(policy: ModelPolicy, request: ChatRequest, *, budgeted: bool) -> Tooling:
+    """Definitions, choice and parallel use. `budgeted`: the request has a thinking budget, which allows no force."""
+    choice, parallel = request.options.tool_choice, request.options.parallel_tool_calls
+    forced = choice == "required" or isinstance(choice, dict)
+    refused: list[Adjustment] = []
+    if forced and not request.tools:
+        refused.append(Adjustment(parameter="tool_choice", reason="there are no tools to choose from"))
+    if not request.tools:
+        return Tooling(unsupported=tuple(refused))
+    if forced and (budgeted or not policy.forced_tools):
+        reason = "a thinking budget allows only auto and none" if budgeted else "this model takes only auto and none"
+        refused.append(Adjustment(parameter="tool_choice", reason=reason, action="changed"))
+        choice = "auto"
+    tools = [_tool(policy, tool, refused) for tool in request.tools]
+    return Tooling(tools=tools, choice=_choice(choice, parallel=parallel), unsupported=tuple(refused))
+
+
+def _choice(choice: str | dict[str, str] | None, *, parallel: bool | None) -> ToolChoice | UnsetType:
+    disable = UNSET if parallel is None else not parallel
+    match choice:
+        case None:
+            return UNSET if disable is UNSET else ToolChoiceAuto(disable_parallel_tool_use=disable)
+        case "none":
+            return ToolChoiceNone()
+        case "required":
+            return ToolChoiceAny(disable_parallel_tool_use=disable)
+        case dict():
+            return ToolChoiceTool(name=choice.get("name", ""), disable_parallel_tool_use=disable)
+        case _:
+            return ToolChoiceAuto(disable_parallel_tool_use=disable)
+
+
+def _tool(policy: ModelPolicy, tool: ToolDefinition, refused: list[Adjustment]) -> Tool:
+    strict = tool.strict
+    if strict and not policy.structured:
+        refused.append(Adjustment(parameter="tools.strict", reason="this model does not hold tools to their schema"))
+        strict = None
+    schema = as_object(tool.parameters)
+    return Tool(
+        name=tool.name,
+        description=tool.description or UNSET,
+        input_schema=closed(schema) if strict else schema,
+        strict=UNSET if strict is None else strict,
+        cache_control=EPHEMERAL if tool.cache else UNSET,
+    )

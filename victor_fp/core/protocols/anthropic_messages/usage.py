@@ -1,0 +1,45 @@
+"""Token counts: one reducer for the usage of a body, of message_start and of message_delta."""
+
+from __future__ import annotations
+
+import msgspec
+from victor_fp_wire.anthropic_messages.response import Usage
+
+from victor_fp.core.deltas import UsageReported
+from victor_fp.core.json import Json
+
+_STANDARD = frozenset(
+    {"input_tokens", "output_tokens", "cache_creation_input_tokens", "cache_read_input_tokens", "output_tokens_details"}
+)
+_APART = frozenset({"service_tier", "cost"})
+
+
+def renewed(old: Usage | None, new: Usage) -> Usage:
+    """The counts after a later report: what it has replaces what was there."""
+    if old is None:
+        return new
+    given = {name: value for name in new.__struct_fields__ if (value := getattr(new, name)) is not None}
+    return msgspec.structs.replace(old, **given)
+
+
+def reported(usage: Usage) -> UsageReported:
+    """The standard counts. The vendor's input_tokens leaves out what was read from or written to the cache; ours not."""
+    details = usage.output_tokens_details
+    return UsageReported(
+        prompt_tokens=None
+        if usage.input_tokens is None
+        else usage.input_tokens + (usage.cache_read_input_tokens or 0) + (usage.cache_creation_input_tokens or 0),
+        completion_tokens=usage.output_tokens,
+        cache_creation_input_tokens=usage.cache_creation_input_tokens,
+        cache_read_input_tokens=usage.cache_read_input_tokens,
+        reasoning_tokens=None if details is None else details.thinking_tokens,
+    )
+
+
+def noted(usage: Usage) -> dict[str, Json]:
+    """What the vendor reports beside the standard counts, for the answer's metadata."""
+    given: dict[str, Json] = {name: value for name, value in msgspec.to_builtins(usage).items() if value is not None}
+    facts: dict[str, Json] = {name: given[name] for name in given if name in _APART}
+    if given.keys() - _STANDARD - _APART:
+        facts["usage_raw"] = given
+    return facts

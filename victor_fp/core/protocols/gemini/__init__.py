@@ -1,0 +1,31 @@
+"""Gemini generateContent: one shape for the whole answer and for every piece of a streamed one."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from victor_fp.core.dialects.gemini import GeminiDialect
+from victor_fp.core.framing import json_array, sse
+from victor_fp.core.protocols import Speaker
+from victor_fp.core.protocols.gemini.discovery import counting, discovery
+from victor_fp.core.protocols.gemini.errors import fault
+from victor_fp.core.protocols.gemini.events import reader
+from victor_fp.core.protocols.gemini.request import write
+from victor_fp.core.protocols.gemini.response import read
+from victor_fp.core.requests import Endpoint
+
+
+def speaker(endpoint: Endpoint, dialect: GeminiDialect) -> Speaker:
+    """The protocol's functions, bound to one place."""
+    return Speaker(
+        protocol=dialect.protocol,
+        request=partial(write, endpoint, dialect),
+        response=partial(read, endpoint),
+        framer=sse,
+        array_framer=json_array,
+        events=partial(reader, endpoint),
+        error=partial(fault, endpoint),
+        think_tags=dialect.think_tags,
+        discovery=discovery(endpoint) if dialect.lists_models else None,
+        counting=counting(endpoint, dialect),
+    )

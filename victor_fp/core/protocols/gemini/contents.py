@@ -1,0 +1,99 @@
+"""A conversation as contents: instructions apart, turns of user and model, results under their functions' names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+from victor_fp_wire.gemini.request import Content, Part
+
+from victor_fp.core.conversation import assistant_blocks, split_system
+from victor_fp.core.dialects.gemini import GeminiDialect, GeminiPolicy
+from victor_fp.core.protocols.gemini.parts import content_parts, result_part, turn_parts
+from victor_fp.core.requests import Adjustment
+from victor_fp.core.types import ImagePart, Message
+
+
+class Conversation(msgspec.Struct, frozen=True, kw_only=True):
+    """The contents of a request, what they could not hold, and the one detail in which pictures are wanted."""
+
+    contents: list[Content]
+    system: Content | None = None
+    detail: str | None = None
+    unsupported: tuple[Adjustment, ...] = ()
+
+
+def conversation(messages: Sequence[Message], dialect: GeminiDialect, policy: GeminiPolicy) -> Conversation:
+    """The messages in Google's order: user and model by turns, results of one turn together."""
+    instructions, turns = split_system(messages)
+    system = [part for message in instructions for part in content_parts(message, dialect)]
+    contents = _contents(turns, dialect, policy)
+    if system and not policy.system:
+        contents, system = _led_by(system, contents), []
+    detail, unsupported = _detail(turns)
+    if any(message.name for message in turns if message.role != "tool"):
+        unsupported.append(Adjustment(parameter="name", reason="contents do not say who of several people speaks"))
+    return Conversation(
+        contents=contents,
+        system=Content(parts=system) if system else None,
+        detail=detail,
+        unsupported=tuple(unsupported),
+    )
+
+
+def _contents(turns: Sequence[Message], dialect: GeminiDialect, policy: GeminiPolicy) -> list[Content]:
+    contents: list[Content] = []
+    names: dict[str, str] = {}
+    given: set[str] = set()
+    results: list[Message] = []
+    for message in turns:
+        if message.role == "tool":
+            results.append(message)
+            continue
+        if results:
+            contents.append(_results(results, names, given))
+            results = []
+        if message.role == "assistant":
+            blocks = assistant_blocks(message, dialect.protocol)
+            # A conversation may use an id anew, so only the newest turn's calls name the results that follow it.
+            names = {block.id: block.name for block in blocks if block.kind == "tool_call"}
+            given = {block.id for block in blocks if block.kind == "tool_call" and "id" in (block.state or {})}
+            if parts := turn_parts(blocks, policy.stand_in):
+                contents.append(Content(role="model", parts=parts))
+        else:
+            contents.append(Content(role="user", parts=content_parts(message, dialect)))
+    if results:
+        contents.append(_results(results, names, given))
+    return contents
+
+
+def _results(results: Sequence[Message], names: dict[str, str], given: set[str]) -> Content:
+    """The results of one turn, in the order of its calls, since without ids only the order tells them apart."""
+    order = {id_: place for place, id_ in enumerate(names)}
+    parts: list[Part] = []
+    for message in sorted(results, key=lambda message: order.get(message.tool_call_id or "", len(order))):
+        id_ = message.tool_call_id or ""
+        parts.append(result_part(message, names.get(id_) or message.name or "", id_given=id_ in given))
+    return Content(role="user", parts=parts)
+
+
+def _led_by(system: list[Part], contents: list[Content]) -> list[Content]:
+    """Instructions at the head of the first user turn, for models that know no other place for them."""
+    if contents and contents[0].role == "user" and isinstance(contents[0].parts, list):
+        return [Content(role="user", parts=[*system, *contents[0].parts]), *contents[1:]]
+    return [Content(role="user", parts=system), *contents]
+
+
+def _detail(turns: Sequence[Message]) -> tuple[str | None, list[Adjustment]]:
+    """The media resolution, which holds for a whole request."""
+    asked = {
+        part.detail
+        for message in turns
+        if not isinstance(message.content, str)
+        for part in message.content
+        if isinstance(part, ImagePart) and part.detail in ("low", "high")
+    }
+    if len(asked) > 1:
+        reason = "one media resolution holds for all pictures of a request; the higher one was taken"
+        return "high", [Adjustment(parameter="detail", reason=reason, action="changed")]
+    return (next(iter(asked)) if asked else None), []

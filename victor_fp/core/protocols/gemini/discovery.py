@@ -1,0 +1,105 @@
+"""Which models there are, what they hold, and how many tokens a request would cost."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import msgspec
+from msgspec import UNSET
+from returns.result import Result, Success
+from victor_fp_wire.gemini.request import CountTokensRequest
+from victor_fp_wire.gemini.response import CountTokensResponse, ListModelsResponse, Model
+
+from victor_fp.core.dialects.gemini import GeminiDialect
+from victor_fp.core.faults import Fault
+from victor_fp.core.json import encoded
+from victor_fp.core.protocols import Discovery, ModelInfo, TokenCounting
+from victor_fp.core.protocols.gemini.notes import plain
+from victor_fp.core.protocols.gemini.request import body_of, place_of, resource_of
+from victor_fp.core.requests import ChatRequest, Endpoint, HttpRequest, headers_for
+from victor_fp.core.wire_decoding import Undecodable, WireDecoder
+
+_LISTS: WireDecoder[ListModelsResponse] = WireDecoder(ListModelsResponse)
+_MODELS: WireDecoder[Model] = WireDecoder(Model)
+_COUNTS: WireDecoder[CountTokensResponse] = WireDecoder(CountTokensResponse)
+_PAGE = 1000
+"""The most that one page holds, which is more than there are."""
+
+
+def discovery(endpoint: Endpoint) -> Discovery:
+    """GET /models and GET /models/{model}."""
+    return Discovery(
+        list_request=partial(_get, endpoint, f"models?pageSize={_PAGE}"),
+        read_list=read_list,
+        model_request=partial(_model_request, endpoint),
+        read_model=read_model,
+    )
+
+
+def _get(endpoint: Endpoint, path: str) -> HttpRequest:
+    return HttpRequest(
+        method="GET",
+        url=f"{endpoint.base_url}/{path}",
+        headers=headers_for(endpoint, json=False),
+        signing=endpoint.spec.auth.kind if endpoint.keyed else "none",
+    )
+
+
+def _model_request(endpoint: Endpoint, model: str) -> HttpRequest:
+    return _get(endpoint, resource_of(model))
+
+
+def read_list(body: bytes) -> tuple[ModelInfo, ...]:
+    """The models of a page; nothing where the body is none."""
+    read = _LISTS.decode(body)
+    return () if isinstance(read, Undecodable) else tuple(info for model in read.models or () if (info := _info(model)))
+
+
+def read_model(model: str, body: bytes) -> ModelInfo | None:  # noqa: ARG001  the body names it itself
+    """One model; None where the body is none."""
+    read = _MODELS.decode(body)
+    return None if isinstance(read, Undecodable) else _info(read)
+
+
+def _info(model: Model) -> ModelInfo | None:
+    if not model.name:
+        return None
+    methods = model.supported_generation_methods
+    return ModelInfo(
+        id=model.name.removeprefix("models/"),
+        context_window=model.input_token_limit,
+        max_output=model.output_token_limit,
+        # Whatever generates also streams.
+        supports_streaming=None if methods is None else "generateContent" in methods,
+        supports_reasoning=model.thinking,
+        raw=dict(plain(model)),
+    )
+
+
+def counting(endpoint: Endpoint, dialect: GeminiDialect) -> TokenCounting:
+    """POST :countTokens with everything that a request would hold."""
+    return TokenCounting(request=partial(_count_request, endpoint, dialect), read=read_count)
+
+
+def _count_request(endpoint: Endpoint, dialect: GeminiDialect, request: ChatRequest) -> Result[HttpRequest, Fault]:
+    body, _ = body_of(dialect, request)
+    resource = resource_of(request.model)
+    if dialect.counting == "nested":
+        whole = msgspec.structs.replace(body, model=resource, service_tier=UNSET)
+        count = CountTokensRequest(generate_content_request=whole)
+    else:
+        count = CountTokensRequest(contents=body.contents, system_instruction=body.system_instruction, tools=body.tools)
+    return Success(
+        HttpRequest(
+            url=f"{place_of(endpoint, dialect)}/{resource}:countTokens",
+            headers=headers_for(endpoint, request.options.extra_headers),
+            body=encoded(count),
+            signing=endpoint.spec.auth.kind if endpoint.keyed else "none",
+        )
+    )
+
+
+def read_count(body: bytes) -> int | None:
+    """The tokens counted; None where the body tells none."""
+    read = _COUNTS.decode(body)
+    return None if isinstance(read, Undecodable) else read.total_tokens

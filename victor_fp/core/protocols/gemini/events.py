@@ -1,0 +1,59 @@
+"""A streamed answer: every event, or every element of the array, has the shape of a whole answer.
+
+There is no event that ends the stream. A finish reason may stand on every piece with text still to come, so the last
+one counts, and the stream is whole when its bytes end after one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from victor_fp.core.deltas import Delta, Ended, Failed
+from victor_fp.core.faults import InvalidResponse
+from victor_fp.core.framing import Frame
+from victor_fp.core.protocols.gemini.errors import error_in, fault_of
+from victor_fp.core.protocols.gemini.response import ANSWERS, START, Progress, noted_last, told
+from victor_fp.core.requests import Endpoint
+from victor_fp.core.wire_decoding import Undecodable
+
+
+class GeminiReader(msgspec.Struct, frozen=True):
+    """Where the reading of one stream stands."""
+
+    endpoint: Endpoint
+    progress: Progress
+
+    def read(self, frames: Sequence[Frame]) -> tuple[GeminiReader, list[Delta]]:
+        """The reader for what follows, and what these pieces of the answer mean."""
+        progress, deltas = self.progress, list[Delta]()
+        for frame in frames:
+            progress = self._piece(progress, frame.data, deltas)
+        return (self if progress is self.progress else GeminiReader(self.endpoint, progress)), deltas
+
+    def finish(self) -> list[Delta]:
+        """The facts of which the last word counts."""
+        return noted_last(self.progress)
+
+    def _piece(self, progress: Progress, data: bytes, deltas: list[Delta]) -> Progress:
+        if data.strip() == b"[DONE]":
+            # Gateways that imitate OpenAI add it.
+            deltas.append(Ended())
+            return progress
+        answer = ANSWERS.decode(data)
+        if isinstance(answer, Undecodable):
+            message = f"an event of the stream does not decode: {answer.reason}"
+            deltas.append(
+                Failed(InvalidResponse(provider=self.endpoint.spec.name, model=progress.model, message=message))
+            )
+            return progress
+        progress = told(self.endpoint, progress, answer, deltas)
+        if b'"error"' in data and (error := error_in(data)) is not None:
+            deltas.append(Failed(fault_of(self.endpoint, error, model=progress.model)))
+        return progress
+
+
+def reader(endpoint: Endpoint) -> GeminiReader:
+    """A reader before the first event."""
+    return GeminiReader(endpoint, START)

@@ -1,0 +1,66 @@
+"""Facts beside the answer, for its metadata: some grow with the pieces of a stream, of others the newest counts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from victor_fp_wire.gemini.response import Candidate, GenerateContentResponse
+
+from victor_fp.core.json import Json
+
+
+def plain(value: msgspec.Struct) -> dict[str, Json]:
+    """A wire value as it was sent: the fields it has, under their names on the wire."""
+    names = zip(value.__struct_fields__, value.__struct_encode_fields__, strict=True)
+    found = ((sent, getattr(value, ours)) for ours, sent in names)
+    return {
+        sent: plain(inner) if isinstance(inner, msgspec.Struct) else inner for sent, inner in found if inner is not None
+    }
+
+
+def candidate_notes(candidate: Candidate) -> dict[str, Json]:
+    """What each piece adds to: citations, and log probabilities token by token."""
+    notes: dict[str, Json] = {}
+    cited, likely = candidate.citation_metadata, candidate.logprobs_result
+    if cited is not None and (citations := [*(cited.citation_sources or ()), *(cited.citations or ())]):
+        notes["citations"] = citations
+    if likely is not None and (tokens := _tokens(likely)):
+        notes["logprobs"] = tokens
+    return notes
+
+
+def _tokens(result: dict[str, Any]) -> list[Json]:
+    """One entry for each token: the chosen one, with `topCandidates` where alternatives were asked for."""
+    chosen = [token for token in result.get("chosenCandidates") or () if isinstance(token, dict)]
+    tops = [top.get("candidates") for top in result.get("topCandidates") or () if isinstance(top, dict)]
+    tops += [None] * (len(chosen) - len(tops))
+    return [
+        {**token, "topCandidates": top} if top else token
+        for token, top in zip(chosen, tops[: len(chosen)], strict=True)
+    ]
+
+
+def replaced_notes(answer: GenerateContentResponse) -> dict[str, Json]:
+    """What a later piece says anew."""
+    notes: dict[str, Json] = {}
+    if answer.model_status:
+        notes["model_status"] = answer.model_status
+    if answer.prompt_feedback is not None and answer.prompt_feedback.safety_ratings:
+        notes["prompt_feedback"] = plain(answer.prompt_feedback)
+    for candidate in answer.candidates or ():
+        if not candidate.index:
+            return notes | _candidate(candidate)
+    return notes
+
+
+def _candidate(candidate: Candidate) -> dict[str, Json]:
+    found: dict[str, Json | None] = {
+        "safety_ratings": candidate.safety_ratings,
+        "grounding_metadata": candidate.grounding_metadata,
+        "grounding_attributions": candidate.grounding_attributions,
+        "url_context_metadata": candidate.url_context_metadata,
+        "finish_message": candidate.finish_message,
+        "avg_logprobs": candidate.avg_logprobs,
+    }
+    return {name: value for name, value in found.items() if value}

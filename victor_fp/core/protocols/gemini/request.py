@@ -1,0 +1,237 @@
+"""A chat as a generateContent request; a streamed one differs in its address alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Literal, TypeVar
+from urllib.parse import quote
+
+import msgspec
+from msgspec import UNSET, UnsetType
+from returns.result import Failure, Result, Success
+from victor_fp_wire.gemini.request import (
+    FunctionCallingConfig,
+    FunctionDeclaration,
+    GenerateContentRequest,
+    GenerationConfig,
+    Schema,
+    ThinkingConfig,
+    Tool,
+    ToolConfig,
+)
+
+from victor_fp.core.dialects.gemini import GeminiDialect, GeminiPolicy
+from victor_fp.core.faults import Fault, InvalidRequest
+from victor_fp.core.json import Json, JsonObject, encoded
+from victor_fp.core.options import ResponseFormat
+from victor_fp.core.protocols.gemini.contents import Conversation, conversation
+from victor_fp.core.protocols.gemini.json_schema import translated
+from victor_fp.core.protocols.gemini.thinking import thinking_config
+from victor_fp.core.requests import Adjustment, ChatRequest, Endpoint, HttpRequest, headers_for, settled
+from victor_fp.core.types import ToolDefinition
+
+T = TypeVar("T")
+
+_OPEN = re.compile(r"\{(\w+)\}")
+"""A setting that the base URL still wants."""
+
+_RESOLUTIONS: dict[str | None, Literal["MEDIA_RESOLUTION_LOW", "MEDIA_RESOLUTION_HIGH"]] = {
+    "low": "MEDIA_RESOLUTION_LOW",
+    "high": "MEDIA_RESOLUTION_HIGH",
+}
+_TIERS: dict[str | None, Literal["standard", "flex", "priority"]] = {
+    "standard": "standard",
+    "flex": "flex",
+    "priority": "priority",
+}
+_RESOURCES = ("models/", "tunedModels/", "endpoints/", "dynamic/")
+
+
+def write(endpoint: Endpoint, dialect: GeminiDialect, request: ChatRequest) -> Result[HttpRequest, Fault]:
+    """The request for the wire, or what cannot be sent."""
+    body, unsupported = body_of(dialect, request)
+    if not body.contents:
+        return Failure(
+            InvalidRequest(
+                provider=endpoint.spec.name, model=request.model, message="there are instructions, but no user's turn"
+            )
+        )
+    place = place_of(endpoint, dialect)
+    if (missing := _OPEN.search(place)) is not None:
+        message = f"{endpoint.spec.title} needs the setting {missing[1]}"
+        return Failure(InvalidRequest(provider=endpoint.spec.name, model=request.model, message=message))
+    adjustments = settled(endpoint, request, unsupported)
+    if not isinstance(adjustments, tuple):
+        return Failure(adjustments)
+    options = request.options
+    sent: object = body
+    if options.unknown or options.extra_body:
+        sent = laid_over(laid_over(msgspec.to_builtins(body), options.unknown), options.extra_body)
+    method = "streamGenerateContent?alt=sse" if request.stream else "generateContent"
+    return Success(
+        HttpRequest(
+            url=f"{place}/{resource_of(request.model)}:{method}",
+            headers=headers_for(endpoint, options.extra_headers),
+            body=encoded(sent),
+            adjustments=adjustments,
+            signing=endpoint.spec.auth.kind if endpoint.keyed else "none",
+        )
+    )
+
+
+def place_of(endpoint: Endpoint, dialect: GeminiDialect) -> str:
+    """The base URL with its settings in place; one location of Vertex's has a host without a prefix."""
+    url = endpoint.base_url
+    if dialect.unplaced and endpoint.settings.get("location") == dialect.unplaced:
+        url = url.replace("{location}-", "")
+    for name, value in endpoint.settings.items():
+        url = url.replace(f"{{{name}}}", quote(value, safe=""))
+    return url
+
+
+def resource_of(model: str) -> str:
+    """The model as the path names it: a bare name is one of `models/`."""
+    name = model.strip("/")
+    return quote(name if name.startswith(_RESOURCES) else f"models/{name}", safe="/-_.~@")
+
+
+def body_of(dialect: GeminiDialect, request: ChatRequest) -> tuple[GenerateContentRequest, list[Adjustment]]:
+    """The body, and everything asked for that it does not say."""
+    policy = dialect.policy(request.model)
+    talk = conversation(request.messages, dialect, policy)
+    unsupported = list(talk.unsupported)
+    options = request.options
+    tier: Literal["standard", "flex", "priority"] | UnsetType = UNSET
+    if options.service_tier is not None:
+        word = dialect.service_tiers.get(options.service_tier)
+        tier = _TIERS.get(word, UNSET)
+        if word is None:
+            reason = f"{options.service_tier!r} is none of {', '.join(dialect.service_tiers)}"
+            if not dialect.service_tiers:
+                reason = "the body does not take one"
+            unsupported.append(Adjustment(parameter="service_tier", reason=reason))
+    if options.user is not None:
+        unsupported.append(Adjustment(parameter="user", reason="there is no field for the caller's own user"))
+    if options.parallel_tool_calls is False:
+        reason = "the model decides how many tools it calls at once"
+        unsupported.append(Adjustment(parameter="parallel_tool_calls", reason=reason))
+    body = GenerateContentRequest(
+        contents=talk.contents,
+        system_instruction=_given(talk.system),
+        tools=_tools(request.tools, policy, unsupported),
+        tool_config=_tool_config(request, policy),
+        generation_config=_generation_config(request, policy, talk, unsupported),
+        service_tier=tier,
+    )
+    return body, unsupported
+
+
+def _given(value: T | None) -> T | UnsetType:
+    return UNSET if value is None else value
+
+
+def _generation_config(
+    request: ChatRequest, policy: GeminiPolicy, talk: Conversation, unsupported: list[Adjustment]
+) -> GenerationConfig | UnsetType:
+    options = request.options
+    thinking, beyond = thinking_config(options, policy)
+    unsupported += beyond
+    mime_type, schema, json_schema = _form(options.response_format, policy, unsupported)
+    logprobs = options.logprobs
+    config = GenerationConfig(
+        max_output_tokens=_bound(request, thinking),
+        temperature=_given(request.temperature),
+        top_p=_given(options.top_p),
+        top_k=_given(options.top_k),
+        seed=_given(options.seed),
+        stop_sequences=UNSET if options.stop is None else list(options.stop),
+        presence_penalty=_given(options.presence_penalty),
+        frequency_penalty=_given(options.frequency_penalty),
+        response_logprobs=UNSET if logprobs is None or logprobs is False else True,
+        logprobs=UNSET if logprobs is None or isinstance(logprobs, bool) else logprobs,
+        response_mime_type=mime_type,
+        response_schema=schema,
+        response_json_schema=json_schema,
+        thinking_config=thinking,
+        media_resolution=_RESOLUTIONS.get(talk.detail, UNSET),
+    )
+    return UNSET if config == GenerationConfig() else config
+
+
+def _bound(request: ChatRequest, thinking: ThinkingConfig | UnsetType) -> int | UnsetType:
+    """The caller's bound. The default one is meant for the answer, but thoughts count against it: it makes room."""
+    if request.max_tokens is None:
+        return UNSET
+    if request.asks_max_tokens or thinking is UNSET or thinking.thinking_budget is UNSET:
+        return request.max_tokens
+    return request.max_tokens + max(thinking.thinking_budget, 0)
+
+
+def _form(
+    form: ResponseFormat | None, policy: GeminiPolicy, unsupported: list[Adjustment]
+) -> tuple[str | UnsetType, Schema | UnsetType, dict[str, Json] | UnsetType]:
+    """The media type of the answer, and its schema in one of the two forms."""
+    if form is None:
+        return UNSET, UNSET, UNSET
+    if form.kind == "json":
+        return "application/json", UNSET, UNSET
+    if policy.json_schema:
+        return "application/json", UNSET, form.schema
+    result = translated(form.schema)
+    unsupported += [Adjustment(parameter="response_format", reason=reason, action="changed") for reason in result.lost]
+    return "application/json", result.schema, UNSET
+
+
+def _tools(
+    tools: tuple[ToolDefinition, ...], policy: GeminiPolicy, unsupported: list[Adjustment]
+) -> list[Tool] | UnsetType:
+    if not tools:
+        return UNSET
+    return [Tool(function_declarations=[_declaration(tool, policy, unsupported) for tool in tools])]
+
+
+def _declaration(tool: ToolDefinition, policy: GeminiPolicy, unsupported: list[Adjustment]) -> FunctionDeclaration:
+    description = tool.description or UNSET
+    if policy.json_schema:
+        return FunctionDeclaration(name=tool.name, description=description, parameters_json_schema=tool.parameters)
+    if not tool.parameters.get("properties") and "$ref" not in tool.parameters and "allOf" not in tool.parameters:
+        # Older models refuse an object without properties; no parameters at all say the same.
+        return FunctionDeclaration(name=tool.name, description=description)
+    result = translated(tool.parameters)
+    unsupported += [
+        Adjustment(parameter="tools", reason=f"{tool.name}: {reason}", action="changed") for reason in result.lost
+    ]
+    return FunctionDeclaration(name=tool.name, description=description, parameters=result.schema)
+
+
+def _tool_config(request: ChatRequest, policy: GeminiPolicy) -> ToolConfig | UnsetType:
+    match request.options.tool_choice:
+        case None | "auto" as choice:
+            if policy.validated and any(tool.strict for tool in request.tools):
+                return ToolConfig(function_calling_config=FunctionCallingConfig(mode="VALIDATED"))
+            if choice is None:
+                return UNSET
+            return ToolConfig(function_calling_config=FunctionCallingConfig(mode="AUTO"))
+        case "none":
+            return ToolConfig(function_calling_config=FunctionCallingConfig(mode="NONE"))
+        case "required":
+            return ToolConfig(function_calling_config=FunctionCallingConfig(mode="ANY"))
+        case named:
+            config = FunctionCallingConfig(mode="ANY", allowed_function_names=[named["name"]])
+            return ToolConfig(function_calling_config=config)
+
+
+def laid_over(body: JsonObject, extra: JsonObject) -> dict[str, Json]:
+    """`extra` over `body`: objects merge, so that one more generationConfig field leaves the others; the tools that
+    Google runs itself come behind the caller's; everything else is replaced."""
+    out = dict(body)
+    for key, value in extra.items():
+        before = out.get(key)
+        if isinstance(before, Mapping) and isinstance(value, Mapping):
+            out[key] = laid_over(before, value)
+        elif key == "tools" and isinstance(before, list) and isinstance(value, list):
+            out[key] = [*before, *value]
+        else:
+            out[key] = value
+    return out

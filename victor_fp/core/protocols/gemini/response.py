@@ -1,0 +1,213 @@
+"""What an answer, or a piece of one, means: parts to deltas, and the counts, reasons and facts beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+from victor_fp_wire.gemini.response import (
+    Candidate,
+    GenerateContentResponse,
+    Part,
+    PromptFeedback,
+    UsageMetadata,
+)
+
+from victor_fp.core.deltas import (
+    BlockEnded,
+    Delta,
+    Ended,
+    Failed,
+    Noted,
+    ProviderState,
+    ReasoningDelta,
+    Stopped,
+    TextDelta,
+    UsageReported,
+)
+from victor_fp.core.faults import ContentRefused, InvalidResponse
+from victor_fp.core.json import Json
+from victor_fp.core.protocols.gemini.errors import error_in, fault_of
+from victor_fp.core.protocols.gemini.function_calls import NO_CALLS, CallsSeen, called
+from victor_fp.core.protocols.gemini.notes import candidate_notes, plain, replaced_notes
+from victor_fp.core.requests import Endpoint
+from victor_fp.core.wire_decoding import Undecodable, WireDecoder
+
+ANSWERS: WireDecoder[GenerateContentResponse] = WireDecoder(GenerateContentResponse)
+
+STOP_REASONS: Mapping[str, str] = {
+    "STOP": "stop",
+    "MAX_TOKENS": "length",
+    "SAFETY": "content_filter",
+    "RECITATION": "content_filter",
+    "BLOCKLIST": "content_filter",
+    "PROHIBITED_CONTENT": "content_filter",
+    "SPII": "content_filter",
+    "IMAGE_SAFETY": "content_filter",
+}
+"""Every other word stays the vendor's own."""
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
+    """What one piece of an answer leaves for the next."""
+
+    id: str | None = None
+    created: str | None = None
+    model: str | None = None
+    calls: CallsSeen = NO_CALLS
+    usage: UsageMetadata | None = None
+    """The newest number of each kind; some pieces repeat only a few."""
+    notes: Mapping[str, Json] = {}
+    """Facts of which a later piece's replaces an earlier one's."""
+
+
+START = Progress()
+
+
+def read(endpoint: Endpoint, body: bytes) -> Sequence[Delta]:
+    """A 200 body as deltas."""
+    answer = ANSWERS.decode(body)
+    if isinstance(answer, Undecodable) or not (answer.candidates or _refuses(answer.prompt_feedback)):
+        error = error_in(body)
+        if error is not None:
+            return [Failed(fault_of(endpoint, error))]
+        reason = answer.reason if isinstance(answer, Undecodable) else "no candidate, and no reason why"
+        return [
+            Failed(InvalidResponse(provider=endpoint.spec.name, message=f"the answer holds no completion: {reason}"))
+        ]
+    deltas: list[Delta] = []
+    progress = told(endpoint, START, answer, deltas)
+    return [*deltas, *noted_last(progress), Ended()]
+
+
+def told(endpoint: Endpoint, progress: Progress, answer: GenerateContentResponse, deltas: list[Delta]) -> Progress:
+    """Appends what one answer, or piece of one, means."""
+    progress = _named(progress, answer, deltas)
+    for candidate in answer.candidates or ():
+        # Other candidates come only to callers who ask for them in extra_body; raw_response has them.
+        if not candidate.index:
+            progress = _candidate(progress, candidate, deltas)
+            break
+    if answer.usage_metadata is not None:
+        usage = _newest(progress.usage, answer.usage_metadata)
+        deltas.append(_reported(usage))
+        progress = msgspec.structs.replace(progress, usage=usage)
+    if (feedback := answer.prompt_feedback) is not None and _refuses(feedback):
+        deltas.append(Failed(_refusal(endpoint, progress.model, feedback)))
+    if notes := replaced_notes(answer):
+        progress = msgspec.structs.replace(progress, notes={**progress.notes, **notes})
+    return progress
+
+
+def noted_last(progress: Progress) -> list[Delta]:
+    """The facts that are sure only when the answer is over."""
+    notes: dict[str, Json] = dict(progress.notes)
+    if progress.usage is not None:
+        usage = plain(progress.usage)
+        if tier := usage.get("serviceTier"):
+            notes["service_tier"] = tier
+        if any(not isinstance(value, int) for value in usage.values()):
+            notes["usage_raw"] = usage
+    return [Noted(metadata=notes)] if notes else []
+
+
+def _named(progress: Progress, answer: GenerateContentResponse, deltas: list[Delta]) -> Progress:
+    """Says once which answer this is, by which model."""
+    id_ = answer.response_id or progress.id
+    created = answer.create_time or progress.created
+    model = answer.model_version or progress.model
+    if id_ == progress.id and created == progress.created and model == progress.model:
+        return progress
+    metadata: dict[str, Json] = {}
+    if id_:
+        metadata["id"] = id_
+    if created:
+        metadata["created"] = created
+    deltas.append(Noted(model=model, metadata=metadata))
+    return msgspec.structs.replace(progress, id=id_, created=created, model=model)
+
+
+def _candidate(progress: Progress, candidate: Candidate, deltas: list[Delta]) -> Progress:
+    if candidate.content is not None:
+        for part in candidate.content.parts or ():
+            if part.function_call is not None:
+                seed = progress.id or progress.created
+                calls = called(progress.calls, seed, part.function_call, part.thought_signature, deltas)
+                progress = msgspec.structs.replace(progress, calls=calls)
+            elif part.text is not None:
+                _said(part, part.text, deltas)
+            else:
+                _kept(part, deltas)
+    if candidate.finish_reason:
+        reason = STOP_REASONS.get(candidate.finish_reason, candidate.finish_reason)
+        deltas.append(Stopped(reason, candidate.finish_reason))
+    if notes := candidate_notes(candidate):
+        deltas.append(Noted(metadata=notes))
+    return progress
+
+
+def _said(part: Part, text: str, deltas: list[Delta]) -> None:
+    """Text or a thought. A signed part stays a part of its own, since its signature goes back on this very part."""
+    signature = part.thought_signature
+    if not text:
+        if signature:
+            _kept(part, deltas)
+        return
+    delta = ReasoningDelta(text) if part.thought else TextDelta(text)
+    if signature:
+        state: dict[str, Json] = {"thoughtSignature": signature}
+        deltas += (BlockEnded(), delta, ProviderState(state), BlockEnded())
+    else:
+        deltas.append(delta)
+
+
+def _kept(part: Part, deltas: list[Delta]) -> None:
+    """Everything else (pictures, code that the server ran, ...) is kept for the next turn, and noted for the caller."""
+    whole = plain(part)
+    if not whole:
+        return
+    shown = {name: value for name, value in whole.items() if name not in ("thoughtSignature", "text", "thought")}
+    if shown:
+        note: dict[str, Json] = {**shown, "thought": True} if part.thought else shown
+        deltas.append(Noted(metadata={"parts": [note]}))
+    else:
+        # A signature may come alone, but a part without any content is refused.
+        whole = {"text": "", **whole}
+    deltas.append(ProviderState({"part": whole}, alone=True))
+
+
+def _newest(old: UsageMetadata | None, new: UsageMetadata) -> UsageMetadata:
+    if old is None:
+        return new
+    fields = {name: value for name in new.__struct_fields__ if (value := getattr(new, name)) is not None}
+    return msgspec.structs.replace(old, **fields)
+
+
+def _reported(usage: UsageMetadata) -> UsageReported:
+    """Thoughts are counted beside the candidates, and results of server-side tools beside the prompt."""
+    return UsageReported(
+        prompt_tokens=_sum(usage.prompt_token_count, usage.tool_use_prompt_token_count),
+        completion_tokens=_sum(usage.candidates_token_count, usage.thoughts_token_count),
+        total_tokens=usage.total_token_count,
+        cache_read_input_tokens=usage.cached_content_token_count,
+        reasoning_tokens=usage.thoughts_token_count,
+    )
+
+
+def _sum(count: int | None, beside: int | None) -> int | None:
+    return count if beside is None else (count or 0) + beside
+
+
+def _refuses(feedback: PromptFeedback | None) -> bool:
+    return feedback is not None and bool(feedback.block_reason or feedback.block_reason_message)
+
+
+def _refusal(endpoint: Endpoint, model: str | None, feedback: PromptFeedback) -> ContentRefused:
+    reason = feedback.block_reason or "no reason given"
+    said = f": {feedback.block_reason_message}" if feedback.block_reason_message else ""
+    return ContentRefused(
+        provider=endpoint.spec.name,
+        model=model,
+        message=f"the prompt was blocked ({reason}){said}",
+        code=feedback.block_reason,
+    )

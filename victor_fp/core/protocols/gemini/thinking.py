@@ -1,0 +1,47 @@
+"""Reasoning options as a thinkingConfig: a level, a budget in tokens, or nothing, as the model's policy says."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+from msgspec import UNSET, UnsetType
+from victor_fp_wire.gemini.request import ThinkingConfig
+
+from victor_fp.core.dialects.gemini import GeminiPolicy
+from victor_fp.core.options import Options
+from victor_fp.core.requests import Adjustment
+
+Level: TypeAlias = Literal["MINIMAL", "LOW", "MEDIUM", "HIGH"]
+LEVELS: dict[str, Level] = {"MINIMAL": "MINIMAL", "LOW": "LOW", "MEDIUM": "MEDIUM", "HIGH": "HIGH"}
+
+
+def thinking_config(options: Options, policy: GeminiPolicy) -> tuple[ThinkingConfig | UnsetType, list[Adjustment]]:
+    """What to send, and what the model cannot do. Thoughts are asked for wherever thinking is."""
+    effort, budget = options.reasoning_effort, options.reasoning_budget
+    if effort is None and budget is None:
+        return UNSET, []
+    if not policy.efforts:
+        if effort in (None, "none") and not budget:
+            return UNSET, []
+        parameter = "reasoning_effort" if budget is None else "reasoning_budget"
+        return UNSET, [Adjustment(parameter=parameter, reason="this model does not think")]
+    unsupported: list[Adjustment] = []
+    if budget is not None:
+        if effort is not None:
+            reason = "reasoning_budget says it in tokens, and a request takes one of the two"
+            unsupported.append(Adjustment(parameter="reasoning_effort", reason=reason))
+        if budget == 0 and "none" not in policy.efforts:
+            unsupported.append(Adjustment(parameter="reasoning_budget", reason="this model always thinks"))
+            return UNSET, unsupported
+        return _config(budget), unsupported
+    if (size := policy.efforts.get(effort or "")) is not None:
+        return _config(size), unsupported
+    lowest = next(iter(policy.efforts.values()))
+    reason = f"this model always thinks; {lowest} is the least it does"
+    return _config(lowest), [Adjustment(parameter="reasoning_effort", reason=reason, action="changed")]
+
+
+def _config(size: int | str) -> ThinkingConfig:
+    if isinstance(size, int):
+        return ThinkingConfig(thinking_budget=size, include_thoughts=True if size else UNSET)
+    return ThinkingConfig(thinking_level=LEVELS.get(size, "HIGH"), include_thoughts=True)

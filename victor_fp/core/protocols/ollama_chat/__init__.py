@@ -1,0 +1,30 @@
+"""Ollama /api/chat: one JSON body, or lines of JSON of which the last has `done` set."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from victor_fp.core.dialects.ollama import OllamaDialect
+from victor_fp.core.framing import ndjson
+from victor_fp.core.protocols import Speaker
+from victor_fp.core.protocols.ollama_chat.discovery import discovery
+from victor_fp.core.protocols.ollama_chat.errors import fault
+from victor_fp.core.protocols.ollama_chat.events import LineReader
+from victor_fp.core.protocols.ollama_chat.request import write
+from victor_fp.core.protocols.ollama_chat.response import read
+from victor_fp.core.requests import Endpoint
+
+
+def speaker(endpoint: Endpoint, dialect: OllamaDialect) -> Speaker:
+    """The protocol's functions, bound to one place."""
+    return Speaker(
+        protocol=dialect.protocol,
+        request=partial(write, endpoint, dialect),
+        response=partial(read, endpoint, dialect),
+        framer=ndjson,
+        events=partial(LineReader, endpoint, dialect),
+        error=partial(fault, endpoint, dialect),
+        think_tags=dialect.think_tags,
+        json_frames=True,
+        discovery=discovery(endpoint),
+    )

@@ -1,0 +1,123 @@
+"""A conversation in Ollama's roles: text and base64 images, thinking and calls of earlier turns, results by name."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Mapping
+from typing import TypeAlias, assert_never
+
+from msgspec import UNSET
+from returns.result import Failure, Result, Success
+from victor_fp_wire.ollama_chat import request as wire
+
+from victor_fp.core.conversation import Block, assistant_blocks, tool_names
+from victor_fp.core.dialects.ollama import OllamaDialect
+from victor_fp.core.faults import Fault, InvalidRequest, UnsupportedParameter
+from victor_fp.core.requests import Adjustment, ChatRequest, Endpoint
+from victor_fp.core.types import AudioPart, FilePart, ImagePart, Message, Part, TextPart
+
+Written: TypeAlias = tuple[list[wire.ChatMessage], list[Adjustment]]
+"""The messages, and what in them Ollama has no place for."""
+
+
+def wire_messages(endpoint: Endpoint, dialect: OllamaDialect, request: ChatRequest) -> Result[Written, Fault]:
+    """Every message in order; a part that Ollama cannot be shown is a fault, since a prompt without it means less."""
+    names = tool_names(request.messages)
+    written: list[wire.ChatMessage] = []
+    for message in request.messages:
+        one = _message(dialect, message, names)
+        if isinstance(one, str):
+            refused = UnsupportedParameter(
+                parameter="messages", message=one, provider=endpoint.spec.name, model=request.model
+            )
+            return Failure(refused)
+        if isinstance(one, Block):
+            reason = f"Ollama takes arguments as an object only, and those of the call {one.id!r} are none"
+            return Failure(InvalidRequest(message=reason, provider=endpoint.spec.name, model=request.model))
+        written.append(one)
+    return Success((written, _untaken(request)))
+
+
+def _message(dialect: OllamaDialect, message: Message, names: Mapping[str, str]) -> wire.ChatMessage | str | Block:
+    match message.role:
+        case "system" | "developer":
+            return wire.ChatMessage(role="system", content=message.text)
+        case "user":
+            return _user_message(message)
+        case "assistant":
+            return _assistant_message(dialect, message)
+        case "tool":
+            id_ = message.tool_call_id or ""
+            return wire.ChatMessage(
+                role="tool",
+                content=_result_text(message),
+                tool_name=names.get(id_) or message.name or UNSET,
+                tool_call_id=id_ or UNSET,
+            )
+        case _:
+            assert_never(message.role)
+
+
+def _user_message(message: Message) -> wire.ChatMessage | str:
+    if isinstance(message.content, str):
+        return wire.ChatMessage(role="user", content=message.content)
+    images: list[str] = []
+    for part in message.content:
+        match part:
+            case TextPart():
+                pass
+            case ImagePart():
+                if (image := _base64(part)) is None:
+                    return "Ollama takes images as bytes, not by URL"
+                images.append(image)
+            case AudioPart() | FilePart():
+                return f"Ollama takes text and images, not {part.type}"
+            case _:
+                assert_never(part)
+    return wire.ChatMessage(role="user", content=message.text, images=images or UNSET)
+
+
+def _base64(image: ImagePart) -> str | None:
+    """The image's bytes; also from a data URL, which holds them."""
+    if image.data is not None:
+        return b64encode(image.data).decode()
+    head, comma, data = (image.url or "").partition(",")
+    return data if comma and head.startswith("data:") and head.endswith(";base64") else None
+
+
+def _assistant_message(dialect: OllamaDialect, message: Message) -> wire.ChatMessage | Block:
+    blocks = assistant_blocks(message, dialect.protocol)
+    calls: list[wire.RequestToolCall] = []
+    for block in blocks:
+        if block.kind == "tool_call":
+            if isinstance(block.arguments, str):
+                return block
+            function = wire.RequestFunctionCall(name=block.name, arguments=dict(block.arguments))
+            calls.append(wire.RequestToolCall(id=block.id or UNSET, function=function))
+    return wire.ChatMessage(
+        role="assistant",
+        content="".join(block.text for block in blocks if block.kind in ("text", "refusal")),
+        thinking="".join(block.text for block in blocks if block.kind == "reasoning") or UNSET,
+        tool_calls=calls or UNSET,
+    )
+
+
+def _result_text(message: Message) -> str:
+    """Ollama has no mark for a failed call: the text says it, as every model understands."""
+    if not message.is_error or message.text.lower().startswith("error"):
+        return message.text
+    return f"Error: {message.text}"
+
+
+def _untaken(request: ChatRequest) -> list[Adjustment]:
+    """`cache` marks need no place: Ollama keeps every prefix it can by itself."""
+    untaken: list[Adjustment] = []
+    if any(message.name and message.role != "tool" for message in request.messages):
+        untaken.append(Adjustment(parameter="messages.name", reason="Ollama does not take the names of speakers"))
+    if any(_detailed(part) for message in request.messages for part in message.content):
+        untaken.append(Adjustment(parameter="messages.detail", reason="Ollama takes every image at its own detail"))
+    return untaken
+
+
+def _detailed(part: Part | str) -> bool:
+    return isinstance(part, ImagePart) and part.detail not in (None, "auto")

@@ -1,0 +1,166 @@
+"""A chat as the body of POST /api/chat; sampling goes under `options`, everything else beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+import msgspec
+from msgspec import UNSET, UnsetType
+from returns.result import Failure, Result, Success
+from victor_fp_wire.ollama_chat import request as wire
+
+from victor_fp.core.dialects.ollama import OllamaDialect
+from victor_fp.core.faults import Fault
+from victor_fp.core.json import Json, encoded
+from victor_fp.core.protocols.ollama_chat.messages import wire_messages
+from victor_fp.core.requests import Adjustment, ChatRequest, Endpoint, HttpRequest, headers_for, settled
+from victor_fp.core.result import outcome
+from victor_fp.core.types import ToolDefinition
+
+_T = TypeVar("_T")
+
+
+def write(endpoint: Endpoint, dialect: OllamaDialect, request: ChatRequest) -> Result[HttpRequest, Fault]:
+    """The request for a chat or a stream, or the fault that says what Ollama cannot take."""
+    match outcome(wire_messages(endpoint, dialect, request)):
+        case Failure(fault):
+            return Failure(fault)
+        case Success((messages, in_messages)):
+            return _settled(endpoint, dialect, request, messages, [*in_messages, *_untaken(dialect, request)])
+
+
+def _settled(
+    endpoint: Endpoint,
+    dialect: OllamaDialect,
+    request: ChatRequest,
+    messages: list[wire.ChatMessage],
+    unsupported: list[Adjustment],
+) -> Result[HttpRequest, Fault]:
+    adjustments = settled(endpoint, request, unsupported)
+    if not isinstance(adjustments, tuple):
+        return Failure(adjustments)
+    return Success(
+        HttpRequest(
+            url=f"{endpoint.base_url}/api/chat",
+            headers=headers_for(endpoint, request.options.extra_headers),
+            body=encoded(_with_extras(dialect, request, _body(dialect, request, messages))),
+            adjustments=adjustments,
+        )
+    )
+
+
+def _body(dialect: OllamaDialect, request: ChatRequest, messages: list[wire.ChatMessage]) -> wire.ChatRequest:
+    asked = request.options
+    return wire.ChatRequest(
+        model=request.model,
+        messages=messages,
+        tools=_tools(request),
+        format=_format(request),
+        options=_runtime_options(request),
+        stream=request.stream,
+        think=_think(dialect, asked.reasoning_effort),
+        logprobs=True if _wants_logprobs(request) else UNSET,
+        top_logprobs=_alternatives(request),
+    )
+
+
+def _runtime_options(request: ChatRequest) -> wire.ModelOptions | UnsetType:
+    asked = request.options
+    options = wire.ModelOptions(
+        temperature=_set(request.temperature),
+        num_predict=_set(request.max_tokens),
+        top_p=_set(asked.top_p),
+        top_k=_set(asked.top_k),
+        seed=_set(asked.seed),
+        stop=UNSET if asked.stop is None else list(asked.stop),
+        presence_penalty=_set(asked.presence_penalty),
+        frequency_penalty=_set(asked.frequency_penalty),
+    )
+    return UNSET if options == wire.ModelOptions() else options
+
+
+def _tools(request: ChatRequest) -> list[wire.ToolDefinition] | UnsetType:
+    # Ollama has no tool_choice; a model that is shown no tools calls none.
+    if not request.tools or request.options.tool_choice == "none":
+        return UNSET
+    return [_tool(tool) for tool in request.tools]
+
+
+def _tool(tool: ToolDefinition) -> wire.ToolDefinition:
+    return wire.ToolDefinition(
+        function=wire.FunctionDefinition(
+            name=tool.name, description=tool.description or UNSET, parameters=dict(tool.parameters)
+        )
+    )
+
+
+def _format(request: ChatRequest) -> str | dict[str, Json] | UnsetType:
+    asked = request.options.response_format
+    if asked is None:
+        return UNSET
+    return "json" if asked.kind == "json" else asked.schema
+
+
+def _think(dialect: OllamaDialect, effort: str | None) -> bool | str | UnsetType:
+    if effort is None:
+        return UNSET
+    return dialect.think_levels.get(dialect.nearest_levels.get(effort, effort), UNSET)
+
+
+def _wants_logprobs(request: ChatRequest) -> bool:
+    # The number 0 asks for the chosen tokens without alternatives; False for nothing.
+    return request.options.logprobs is not None and request.options.logprobs is not False
+
+
+def _alternatives(request: ChatRequest) -> int | UnsetType:
+    logprobs = request.options.logprobs
+    return UNSET if logprobs is None or isinstance(logprobs, bool) else logprobs
+
+
+def _set(value: _T | None) -> _T | UnsetType:
+    return UNSET if value is None else value
+
+
+def _untaken(dialect: OllamaDialect, request: ChatRequest) -> list[Adjustment]:
+    """What was asked for that /api/chat has no field for."""
+    asked = request.options
+    untaken: list[Adjustment] = []
+    if asked.tool_choice == "required" or isinstance(asked.tool_choice, Mapping):
+        untaken.append(Adjustment(parameter="tool_choice", reason="Ollama cannot force a tool call"))
+    if asked.parallel_tool_calls is False:
+        untaken.append(Adjustment(parameter="parallel_tool_calls", reason="Ollama cannot forbid several calls"))
+    if any(tool.strict for tool in request.tools):
+        untaken.append(Adjustment(parameter="tools.strict", reason="Ollama does not hold arguments to their schema"))
+    if asked.reasoning_budget is not None:
+        untaken.append(Adjustment(parameter="reasoning_budget", reason="Ollama takes a level, not a number of tokens"))
+    if (effort := asked.reasoning_effort) is not None and effort not in dialect.think_levels:
+        nearest = dialect.nearest_levels.get(effort)
+        reason = f"{effort} is no level of Ollama's" + (f"; {nearest} is the nearest" if nearest else "")
+        untaken.append(
+            Adjustment(parameter="reasoning_effort", reason=reason, action="changed" if nearest else "dropped")
+        )
+    if asked.service_tier is not None:
+        untaken.append(Adjustment(parameter="service_tier", reason="Ollama has no tiers"))
+    if asked.user is not None:
+        untaken.append(Adjustment(parameter="user", reason="Ollama takes no user"))
+    return untaken
+
+
+def _with_extras(dialect: OllamaDialect, request: ChatRequest, body: wire.ChatRequest) -> object:
+    """The body with the caller's own fields: runtime options under `options`, then `extra_body` over everything."""
+    asked = request.options
+    if not asked.unknown and not asked.extra_body:
+        return body
+    built: dict[str, Json] = msgspec.to_builtins(body)
+    runtime = {name: value for name, value in asked.unknown.items() if name in dialect.runtime_options}
+    beside = {name: value for name, value in asked.unknown.items() if name not in runtime}
+    return _merged(_merged(built, {**beside, **({"options": runtime} if runtime else {})}), asked.extra_body)
+
+
+def _merged(under: Mapping[str, Json], over: Mapping[str, Json]) -> dict[str, Json]:
+    """`over` wins, but its `options` join those below instead of displacing them."""
+    below, above = under.get("options"), over.get("options")
+    if isinstance(below, Mapping) and isinstance(above, Mapping):
+        return {**under, **over, "options": {**below, **above}}
+    return {**under, **over}

@@ -1,0 +1,112 @@
+"""An answer, or one line of it, as deltas: both have the same form, and a whole answer is a single last line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+from victor_fp_wire.ollama_chat import response as wire
+
+from victor_fp.core.deltas import (
+    Delta,
+    Ended,
+    Failed,
+    Noted,
+    ReasoningDelta,
+    Stopped,
+    TextDelta,
+    ToolCallArguments,
+    ToolCallStarted,
+    UsageReported,
+)
+from victor_fp.core.dialects.ollama import OllamaDialect
+from victor_fp.core.faults import InvalidResponse
+from victor_fp.core.json import Json, encoded
+from victor_fp.core.protocols.ollama_chat.errors import fault_of_error
+from victor_fp.core.requests import Endpoint
+from victor_fp.core.tool_call_ids import made
+from victor_fp.core.wire_decoding import Undecodable, WireDecoder
+
+LINES: WireDecoder[wire.ChatResponse] = WireDecoder(wire.ChatResponse)
+METADATA = (
+    "created_at",
+    "total_duration",
+    "load_duration",
+    "prompt_eval_duration",
+    "eval_duration",
+    "remote_model",
+    "remote_host",
+)
+"""Fields of the last line that are facts beside the answer; durations are nanoseconds."""
+
+
+def read(endpoint: Endpoint, dialect: OllamaDialect, body: bytes) -> Sequence[Delta]:
+    """The deltas of a whole body; `Failed` where it holds an error or no answer."""
+    line = LINES.decode(body)
+    if isinstance(line, Undecodable):
+        return [Failed(InvalidResponse(message=f"the body is no answer: {line.reason}", provider=endpoint.spec.name))]
+    if line.error is None and (line.message is None or line.done is False):
+        reason = "the body holds no message" if line.message is None else "the answer in the body is not done"
+        return [Failed(InvalidResponse(message=reason, provider=endpoint.spec.name, model=line.model))]
+    if line.done is None:
+        # Servers that imitate Ollama leave `done` out of whole answers.
+        line = msgspec.structs.replace(line, done=True)
+    return line_deltas(endpoint, dialect, line, 0)
+
+
+def line_deltas(endpoint: Endpoint, dialect: OllamaDialect, line: wire.ChatResponse, calls: int) -> list[Delta]:
+    """What one line says; `calls` is how many calls the lines before it held."""
+    if line.error is not None:
+        return [Failed(fault_of_error(endpoint, dialect, line.error, model=line.model))]
+    deltas: list[Delta] = []
+    if (message := line.message) is not None:
+        if message.thinking:
+            deltas.append(ReasoningDelta(message.thinking))
+        if message.content:
+            deltas.append(TextDelta(message.content))
+        if message.tool_calls:
+            for ordinal, call in enumerate(message.tool_calls, calls):
+                deltas += _call(line, call, ordinal)
+        if message.images:
+            deltas.append(Noted(metadata={"images": list(message.images)}))
+    if line.logprobs:
+        deltas.append(Noted(metadata={"logprobs": reported(msgspec.to_builtins(line.logprobs))}))
+    if line.done:
+        deltas += _ending(line)
+    return deltas
+
+
+def _call(line: wire.ChatResponse, call: wire.ToolCall, ordinal: int) -> list[Delta]:
+    """A call comes whole. Its place in the answer tells it apart: indexes are missing or repeated in some versions."""
+    function = call.function or wire.FunctionCall()
+    name, arguments = function.name or "", function.arguments
+    id_ = call.id or made(f"{line.created_at}\x00{name}\x00{encoded(arguments).decode()}", ordinal)
+    if isinstance(arguments, str):
+        return [
+            ToolCallStarted(index=ordinal, id=id_, name=name),
+            ToolCallArguments(index=ordinal, id=id_, text=arguments),
+        ]
+    return [ToolCallStarted(index=ordinal, id=id_, name=name, arguments=arguments or {})]
+
+
+def _ending(line: wire.ChatResponse) -> list[Delta]:
+    metadata: dict[str, Json] = {name: value for name in METADATA if (value := getattr(line, name)) is not None}
+    deltas: list[Delta] = [Noted(model=line.model, metadata=metadata)]
+    if line.prompt_eval_count is not None or line.eval_count is not None:
+        deltas.append(UsageReported(prompt_tokens=line.prompt_eval_count, completion_tokens=line.eval_count))
+    # stop and length are the standard words; load and unload answer a chat without messages. Versions before
+    # done_reason say with `done` alone that the model came to its end.
+    deltas.append(Stopped(line.done_reason or "stop", line.done_reason))
+    deltas.append(Ended())
+    return deltas
+
+
+def reported(value: Json) -> Json:
+    """The value without what the server did not report."""
+    match value:
+        case dict():
+            return {name: reported(item) for name, item in value.items() if item is not None}
+        case list():
+            return [reported(item) for item in value]
+        case _:
+            return value
