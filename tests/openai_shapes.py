@@ -1,0 +1,44 @@
+"""Bodies and chunks of OpenAI's chat format, written small, for tests of everything around the protocol."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def body(text: str = "Hello!", **changes: Any) -> dict[str, Any]:
+    """A whole answer."""
+    return {
+        "id": "chatcmpl-1",
+        "object": "chat.completion",
+        "created": 1700000000,
+        "model": "m-1",
+        "choices": [
+            {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"},
+        ],
+        "usage": {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7},
+        **changes,
+    }
+
+
+def chunk(text: str | None = None, finish: str | None = None, **changes: Any) -> dict[str, Any]:
+    """One chunk of a stream."""
+    delta = {} if text is None else {"content": text}
+    return {
+        "id": "chatcmpl-1",
+        "object": "chat.completion.chunk",
+        "created": 1700000000,
+        "model": "m-1",
+        "choices": [{"index": 0, "delta": delta, "finish_reason": finish}],
+        **changes,
+    }
+
+
+def chunks(*texts: str) -> list[dict[str, Any]]:
+    """A stream of these texts, with its finish and usage chunks."""
+    usage = {"prompt_tokens": 5, "completion_tokens": len(texts), "total_tokens": 5 + len(texts)}
+    return [*map(chunk, texts), chunk(finish="stop"), chunk(choices=[], usage=usage)]
+
+
+def error(message: str, code: str | None = None, kind: str = "server_error") -> dict[str, Any]:
+    """An error's body."""
+    return {"error": {"message": message, "type": kind, "code": code}}

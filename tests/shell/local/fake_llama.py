@@ -1,0 +1,108 @@
+"""An engine that is a small HTTP server in a thread, and the bytes of a model that is none."""
+
+from __future__ import annotations
+
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+TINY_BYTES = b"GGUF" + bytes(range(256)) * 40
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    @property
+    def llama(self) -> _Server:
+        assert isinstance(self.server, _Server)
+        return self.server
+
+    def do_GET(self) -> None:
+        self.answer(200, b'{"data": []}')
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["content-length"]))
+        self.llama.seen.append((self.path, dict(self.headers), body))
+        if self.headers["authorization"] != f"Bearer {self.llama.parameters.api_keys[0]}":
+            self.answer(401, b'{"error": {"message": "Invalid API Key"}}')
+        elif b"endless" in body:
+            self.drip()
+        elif b"mute" in body:
+            time.sleep(0.5)
+        elif b"wrong" in body:
+            self.answer(400, b'{"error": {"code": 400, "message": "no", "type": "invalid_request_error"}}')
+        elif b"half" in body:
+            self.send_response(200)
+            self.send_header("content-length", "100")
+            self.end_headers()
+            self.wfile.write(b"half")
+            self.close_connection = True
+        else:
+            self.answer(200, b'{"path": "%s"}' % self.path.encode())
+
+    def answer(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def drip(self) -> None:
+        self.send_response(200)
+        self.send_header("transfer-encoding", "chunked")
+        self.end_headers()
+        try:
+            for number in range(1000):
+                piece = b"data: %d\n\n" % number
+                self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+                time.sleep(0.005)
+        except OSError:
+            self.llama.hung_up.set()
+
+    def log_message(self, format: str, *args: Any) -> None:
+        return
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, parameters: SimpleNamespace) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.parameters = parameters
+        self.seen: list[tuple[str, dict[str, str], bytes]] = []
+        self.hung_up = threading.Event()
+
+
+class FakeLlama(ModuleType):
+    """Stands in for the module `xllamacpp`."""
+
+    def __init__(self) -> None:
+        super().__init__("xllamacpp")
+        self.started: list[_Server] = []
+        self.stopped: list[_Server] = []
+        self.refuses = False
+        llama = self
+
+        class Server:
+            def __init__(self, parameters: SimpleNamespace) -> None:
+                if llama.refuses:
+                    raise RuntimeError("Failed to init server")
+                self._http = _Server(parameters)
+                self._thread = threading.Thread(target=self._http.serve_forever, args=(0.01,), daemon=True)
+                self._thread.start()
+                self.listening_address = f"http://127.0.0.1:{self._http.server_port}"
+                llama.started.append(self._http)
+
+            def __del__(self) -> None:
+                if hasattr(self, "_http"):
+                    self._http.shutdown()
+                    self._thread.join()
+                    self._http.server_close()
+                    llama.stopped.append(self._http)
+
+        self.Server = Server
+
+    @staticmethod
+    def CommonParams() -> SimpleNamespace:
+        return SimpleNamespace(model=SimpleNamespace(), cpuparams=SimpleNamespace(), cpuparams_batch=SimpleNamespace())

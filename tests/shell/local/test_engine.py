@@ -1,0 +1,249 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from tests.shell.local.fake_llama import FakeLlama
+from victor_fp.core.faults import (
+    ConnectionFailed,
+    Fault,
+    InvalidRequest,
+    InvalidResponse,
+    ModelNotFound,
+    StreamInterrupted,
+    TimedOut,
+)
+from victor_fp.core.requests import HttpRequest
+from victor_fp.shell.local.engine import LocalWire
+from victor_fp.shell.wire import Reply, Wire
+
+
+def request(model: object, prompt: str = "hi", **more: Any) -> HttpRequest:
+    body = json.dumps({"model": str(model), "messages": [{"role": "user", "content": prompt}], **more})
+    return HttpRequest(
+        url="http://local.invalid/v1/chat/completions?x=1",
+        headers={"content-type": "application/json"},
+        body=body.encode(),
+    )
+
+
+def replied(reply: Reply | Fault) -> Reply:
+    assert not isinstance(reply, msgspec.Struct), reply
+    return reply
+
+
+async def whole(wire: Wire, asked: HttpRequest) -> tuple[int, bytes]:
+    reply = replied(await wire.open(asked, None, 5))
+    try:
+        body = await reply.read(1_000_000)
+        assert isinstance(body, bytes)
+        return reply.status, body
+    finally:
+        await reply.aclose()
+
+
+async def test_nothing_is_loaded_before_the_first_request(llama: FakeLlama, gguf: Path) -> None:
+    wire = LocalWire(environment={})
+    assert llama.started == []
+    assert await whole(wire, request(gguf)) == (200, b'{"path": "/v1/chat/completions?x=1"}')
+    assert await whole(wire, request(gguf)) == (200, b'{"path": "/v1/chat/completions?x=1"}')
+    assert len(llama.started) == 1
+    await wire.aclose()
+    assert llama.stopped == llama.started
+
+
+async def test_the_request_goes_out_as_it_is_with_the_engines_own_key(llama: FakeLlama, gguf: Path) -> None:
+    wire = LocalWire(environment={}, context=99, threads=3)
+    await whole(wire, request(gguf))
+    [engine] = llama.started
+    [(path, headers, body)] = engine.seen
+    assert body == request(gguf).body
+    assert path == "/v1/chat/completions?x=1"
+    assert headers["content-type"] == "application/json"
+    assert headers["connection"] == "close"
+    [key] = engine.parameters.api_keys
+    assert headers["authorization"] == f"Bearer {key}"
+    assert len(key) > 40
+    assert (engine.parameters.n_ctx, engine.parameters.cpuparams.n_threads) == (99, 3)
+    assert engine.parameters.verbosity == -1
+    assert engine.parameters.model.path == str(gguf)
+    assert engine.parameters.model_alias == {"some"}
+    await wire.aclose()
+
+
+async def test_two_wires_on_one_model_share_an_engine_and_the_last_one_stops_it(llama: FakeLlama, gguf: Path) -> None:
+    one, two = LocalWire(environment={}), LocalWire(environment={})
+    await asyncio.gather(whole(one, request(gguf)), whole(two, request(gguf)), whole(one, request(gguf)))
+    assert len(llama.started) == 1
+    await one.aclose()
+    await one.aclose()
+    assert llama.stopped == []
+    assert (await whole(two, request(gguf)))[0] == 200
+    await two.aclose()
+    assert llama.stopped == llama.started
+
+
+async def test_each_model_has_an_engine_of_its_own(llama: FakeLlama, gguf: Path) -> None:
+    other = gguf.with_name("other.gguf")
+    other.write_bytes(gguf.read_bytes())
+    wire = LocalWire(environment={})
+    await whole(wire, request(gguf))
+    await whole(wire, request(other))
+    assert [engine.parameters.model.path for engine in llama.started] == [str(gguf), str(other)]
+    await wire.aclose()
+
+
+async def test_a_model_path_serves_requests_for_any_name_that_is_no_path(llama: FakeLlama, gguf: Path) -> None:
+    for wire in (
+        LocalWire(model_path=str(gguf), environment={}),
+        LocalWire(environment={"VICTOR_FP_LOCAL_MODEL": str(gguf)}),
+    ):
+        assert (await whole(wire, request("default")))[0] == 200
+        await wire.aclose()
+
+
+async def test_a_question_without_a_body_is_for_the_model_in_use(llama: FakeLlama, gguf: Path) -> None:
+    wire = LocalWire(model_path=str(gguf), environment={})
+    asked = HttpRequest(method="GET", url="http://local.invalid/v1/models")
+    assert await whole(wire, asked) == (200, b'{"data": []}')
+    assert len(llama.started) == 1
+    await wire.aclose()
+
+
+async def test_a_wire_works_again_after_it_was_closed(llama: FakeLlama, gguf: Path) -> None:
+    wire = LocalWire(environment={})
+    for _ in range(2):
+        assert (await whole(wire, request(gguf)))[0] == 200
+        await wire.aclose()
+    assert len(llama.started) == 2
+
+
+def test_one_wire_serves_one_event_loop_after_another(llama: FakeLlama, gguf: Path) -> None:
+    wire = LocalWire(environment={})
+    for _ in range(2):
+        assert asyncio.run(whole(wire, request(gguf)))[0] == 200
+    assert len(llama.started) == 1
+    asyncio.run(wire.aclose())
+
+
+async def test_an_error_keeps_its_status_and_body(llama: FakeLlama, gguf: Path) -> None:
+    wire = LocalWire(environment={})
+    status, body = await whole(wire, request(gguf, "wrong"))
+    assert status == 400
+    assert b"invalid_request_error" in body
+    await wire.aclose()
+
+
+async def test_leaving_a_stream_early_stops_the_generation(llama: FakeLlama, gguf: Path) -> None:
+    wire = LocalWire(environment={})
+    reply = replied(await wire.open(request(gguf, "endless"), None, 5))
+    pieces = reply.chunks()
+    assert isinstance(first := await anext(pieces), bytes)
+    assert first.startswith(b"data: 0")
+    await pieces.aclose()
+    await reply.aclose()
+    [engine] = llama.started
+    assert await asyncio.to_thread(engine.hung_up.wait, 5)
+    await wire.aclose()
+
+
+async def test_cancelling_a_call_closes_its_connection(llama: FakeLlama, gguf: Path) -> None:
+    wire = LocalWire(environment={})
+    await whole(wire, request(gguf))
+    call = asyncio.create_task(wire.open(request(gguf, "mute"), None, 5))
+    await asyncio.sleep(0.1)
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    [engine] = wire._engines.values()
+    assert engine._sockets == set()
+    await wire.aclose()
+
+
+async def test_closing_the_wire_breaks_off_a_stream(llama: FakeLlama, gguf: Path) -> None:
+    wire = LocalWire(environment={})
+    reply = replied(await wire.open(request(gguf, "endless"), None, 5))
+    pieces = reply.chunks()
+    await anext(pieces)
+    await wire.aclose()
+    last = [piece async for piece in pieces][-1]
+    assert isinstance(last, StreamInterrupted)
+    await reply.aclose()
+
+
+async def test_an_answer_that_ends_short_of_its_length_is_a_fault(llama: FakeLlama, gguf: Path) -> None:
+    wire = LocalWire(environment={})
+    reply = replied(await wire.open(request(gguf, "half"), None, 5))
+    assert isinstance(await reply.read(1000), StreamInterrupted)
+    await reply.aclose()
+    await wire.aclose()
+
+
+async def test_a_body_larger_than_the_limit_is_a_fault(llama: FakeLlama, gguf: Path) -> None:
+    wire = LocalWire(environment={})
+    reply = replied(await wire.open(request(gguf), None, 5))
+    assert isinstance(await reply.read(3), InvalidResponse)
+    await reply.aclose()
+    await wire.aclose()
+
+
+async def test_silence_times_out(llama: FakeLlama, gguf: Path) -> None:
+    wire = LocalWire(environment={})
+    match await wire.open(request(gguf, "mute"), None, 0.2):
+        case TimedOut(seconds=0.2):
+            pass
+        case other:
+            pytest.fail(f"unexpected {other}")
+    await wire.aclose()
+
+
+async def test_an_engine_that_hangs_up_without_an_answer_is_a_connection_that_failed(
+    llama: FakeLlama, gguf: Path
+) -> None:
+    wire = LocalWire(environment={})
+    match await wire.open(request(gguf, "mute"), None, 5):
+        case ConnectionFailed(phase="read"):
+            pass
+        case other:
+            pytest.fail(f"unexpected {other}")
+    await wire.aclose()
+
+
+async def test_a_model_that_cannot_be_loaded_is_a_fault_and_may_be_tried_again(llama: FakeLlama, gguf: Path) -> None:
+    wire = LocalWire(environment={})
+    llama.refuses = True
+    match await wire.open(request(gguf), None, 5):
+        case InvalidRequest(code="model_load_failed", message=message):
+            assert str(gguf) in message
+        case other:
+            pytest.fail(f"unexpected {other}")
+    llama.refuses = False
+    assert (await whole(wire, request(gguf)))[0] == 200
+    await wire.aclose()
+
+
+async def test_without_the_extra_the_fault_says_what_to_install(gguf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "xllamacpp", None)
+    wire = LocalWire(environment={})
+    match await wire.open(request(gguf), None, 5):
+        case InvalidRequest(code="extra_missing", message=message):
+            assert "pip install 'victor-fp[local]'" in message
+        case other:
+            pytest.fail(f"unexpected {other}")
+    await wire.aclose()
+
+
+async def test_a_model_nobody_knows_is_a_fault_before_anything_is_loaded(llama: FakeLlama) -> None:
+    wire = LocalWire(environment={})
+    assert isinstance(await wire.open(request("gpt-4"), None, 5), ModelNotFound)
+    assert isinstance(
+        await wire.open(HttpRequest(url="http://local.invalid/v1/chat/completions", body=b"{"), None, 5), InvalidRequest
+    )
+    assert llama.started == []
+    await wire.aclose()

@@ -1,0 +1,182 @@
+"""The order of places, what is said when none has a key, and that a key shows nowhere."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import pickle
+from pathlib import Path
+
+import msgspec
+import pytest
+from pydantic import SecretStr
+from returns.result import Failure, Result, Success
+
+from victor_fp.core.catalogue.spec import NO_AUTH, ProviderSpec
+from victor_fp.core.dialects.chat import ChatDialect
+from victor_fp.core.faults import CredentialMissing, describe
+from victor_fp.shell.credentials import Credential, Secret, find_credential, unsendable
+from victor_fp.shell.key_file import KeyFile, StoreUnusable
+from victor_fp.shell.key_ring import NoKeyRing
+
+SPEC = ProviderSpec(
+    name="acme",
+    title="Acme",
+    dialect=ChatDialect(),
+    base_url="https://acme.invalid/v1",
+    key_variables=("ACME_API_KEY", "ACME_KEY"),
+)
+KEY = "sk-canary-1234567890"
+
+
+class PaperRing:
+    """A keyring of known content that counts the questions."""
+
+    def __init__(self, **keys: str) -> None:
+        self.keys = keys
+        self.asked: list[str] = []
+
+    def read(self, name: str, /) -> Result[str | None, StoreUnusable]:
+        self.asked.append(name)
+        return Success(self.keys.get(name))
+
+    def store(self, name: str, secret: str, /) -> Result[None, StoreUnusable]:
+        self.keys[name] = secret
+        return Success(None)
+
+    def remove(self, name: str, /) -> Result[bool, StoreUnusable]:
+        return Success(self.keys.pop(name, None) is not None)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> KeyFile:
+    return KeyFile(tmp_path / "keys.json")
+
+
+def found(result: Result[Credential | None, object]) -> tuple[str, str, str]:
+    credential = result.value_or(None)
+    assert credential is not None
+    return credential.secret.get_secret_value(), credential.source, credential.place
+
+
+def missing(result: Result[Credential | None, object]) -> CredentialMissing:
+    fault = result.failure()
+    assert isinstance(fault, CredentialMissing)
+    return fault
+
+
+def test_the_first_place_in_the_order_wins(file: KeyFile) -> None:
+    file.store("acme", "from-file")
+    ring = PaperRing(acme="from-ring")
+    world = {"ACME_API_KEY": "from-env", "ACME_KEY": "from-second-variable"}
+
+    def find(argument: str | None, environment: dict[str, str], ring: PaperRing) -> tuple[str, str, str]:
+        return found(find_credential(SPEC, argument, environment, key_ring=ring, key_file=file))
+
+    assert find("from-arg", world, ring) == ("from-arg", "argument", "api_key")
+    assert find(None, world, ring) == ("from-env", "environment", "ACME_API_KEY")
+    assert find("", {"ACME_API_KEY": " ", "ACME_KEY": "second"}, ring) == ("second", "environment", "ACME_KEY")
+    assert ring.asked == []
+    assert find(None, {}, ring) == ("from-ring", "keyring", "victor_fp/acme")
+    assert find(None, {}, PaperRing()) == ("from-file", "file", str(file.path))
+
+
+def test_a_secret_is_taken_as_an_argument_too(file: KeyFile) -> None:
+    result = find_credential(SPEC, SecretStr(KEY), {}, key_ring=NoKeyRing(), key_file=file)
+
+    assert found(result)[:2] == (KEY, "argument")
+
+
+def test_white_space_around_a_key_is_no_part_of_it(file: KeyFile) -> None:
+    result = find_credential(SPEC, None, {"ACME_API_KEY": f"{KEY}\r\n"}, key_ring=NoKeyRing(), key_file=file)
+
+    assert found(result)[0] == KEY
+
+
+@pytest.mark.parametrize("broken", ["two\nlines", "a b", "sch\u00fcssel", "nul\x00byte", "\x1b[31mred"])
+def test_a_key_that_no_header_can_carry_is_named_and_not_quoted(file: KeyFile, broken: str) -> None:
+    fault = missing(find_credential(SPEC, None, {"ACME_API_KEY": broken}, key_ring=NoKeyRing(), key_file=file))
+
+    assert "ACME_API_KEY" in fault.message
+    assert broken not in fault.message
+    assert unsendable(broken)
+    assert not unsendable(KEY)
+
+
+def test_a_missing_key_names_every_place_and_the_ways_to_mend_it(file: KeyFile) -> None:
+    fault = missing(find_credential(SPEC, None, {}, key_ring=NoKeyRing(), key_file=file))
+
+    assert fault.provider == "acme"
+    assert fault.looked_in == (
+        "argument api_key: nothing",
+        "environment ACME_API_KEY: nothing",
+        "environment ACME_KEY: nothing",
+        "keyring victor_fp/acme: not used",
+        f"file {file.path}: nothing",
+    )
+    for part in (*fault.looked_in, "set ACME_API_KEY", "victor keys set acme", "pass the argument api_key"):
+        assert part in fault.message
+
+
+def test_a_refused_file_is_told_with_its_remedy(file: KeyFile) -> None:
+    file.store("acme", KEY)
+    assert file.path is not None
+    file.path.chmod(0o644)
+
+    fault = missing(find_credential(SPEC, None, {}, key_ring=NoKeyRing(), key_file=file))
+
+    assert "can be read by others (mode 0644)" in fault.message
+    assert f"chmod 600 {file.path}" in fault.message
+    assert KEY not in describe(fault)
+
+
+def test_who_needs_no_key_gets_none_and_may_have_one(file: KeyFile) -> None:
+    optional = msgspec.structs.replace(SPEC, key_optional=True)
+
+    assert find_credential(optional, None, {}, key_ring=NoKeyRing(), key_file=file) == Success(None)
+    assert found(find_credential(optional, None, {"ACME_KEY": KEY}, key_ring=NoKeyRing(), key_file=file))[0] == KEY
+
+
+def test_a_place_without_auth_is_never_looked_up(file: KeyFile) -> None:
+    open_place = msgspec.structs.replace(SPEC, auth=NO_AUTH, key_variables=())
+    ring = PaperRing(acme="x")
+
+    assert find_credential(open_place, None, {}, key_ring=ring, key_file=file) == Success(None)
+    assert ring.asked == []
+
+
+def test_entries_of_one_vendor_share_a_stored_key(file: KeyFile) -> None:
+    second = msgspec.structs.replace(SPEC, name="acme-responses", key_name="acme")
+    file.store("acme", KEY)
+
+    assert found(find_credential(second, None, {}, key_ring=PaperRing(), key_file=file))[0] == KEY
+
+
+def test_without_a_home_there_is_no_file_and_no_guess() -> None:
+    fault = missing(find_credential(SPEC, None, {}, key_ring=NoKeyRing()))
+
+    assert "file no configuration directory: nothing" in fault.looked_in
+
+
+def test_the_key_shows_in_no_repr_text_log_copy_or_pickle(caplog: pytest.LogCaptureFixture) -> None:
+    credential = Credential(secret=Secret(KEY), source="environment", place="ACME_API_KEY")
+
+    with caplog.at_level(logging.DEBUG):
+        logging.getLogger("test").debug("%s %r", credential, credential)
+    assert KEY not in repr(credential) + str(credential) + caplog.text + repr(Success(credential))
+    assert "ACME_API_KEY" in repr(credential)
+    for thing in (credential, credential.secret):
+        with pytest.raises(TypeError, match="not pickled") as refused:
+            pickle.dumps(thing)
+        assert KEY not in str(refused.value)
+    with pytest.raises(TypeError):
+        msgspec.json.encode(credential)
+    assert copy.deepcopy(credential) == credential
+    assert copy.copy(credential.secret).get_secret_value() == KEY
+
+
+def test_a_failure_prints_without_the_key(file: KeyFile) -> None:
+    result = find_credential(SPEC, f"{KEY} {KEY}", {}, key_ring=NoKeyRing(), key_file=file)
+
+    assert isinstance(result, Failure)
+    assert KEY not in repr(result)

@@ -1,0 +1,183 @@
+"""The file of keys: owner only, whole or not at all, and every way it can be wrong is a value."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from returns.result import Success
+
+from victor_fp.shell import key_file as module
+from victor_fp.shell.key_file import KeyFile, StoreUnusable, config_directory, key_file
+
+posix = pytest.mark.skipif(os.name != "posix", reason="permission bits are POSIX")
+
+
+def refused(file: KeyFile) -> StoreUnusable:
+    unusable = file.read().failure()
+    assert isinstance(unusable, StoreUnusable)
+    return unusable
+
+
+def test_what_is_stored_is_read_and_removed(tmp_path: Path) -> None:
+    file = KeyFile(tmp_path / "new" / "keys.json")
+
+    assert file.read() == Success({})
+    assert file.store("openai", "one") == Success(None)
+    assert file.store("groq", "two") == Success(None)
+    assert file.store("openai", "three") == Success(None)
+    assert file.read() == Success({"openai": "three", "groq": "two"})
+    assert file.remove("openai") == Success(True)
+    assert file.remove("openai") == Success(False)
+    assert file.read() == Success({"groq": "two"})
+
+
+@posix
+def test_only_the_owner_can_read_file_and_directory(tmp_path: Path) -> None:
+    path = tmp_path / "victor_fp" / "keys.json"
+    before = os.umask(0)
+    try:
+        KeyFile(path).store("openai", "one")
+    finally:
+        os.umask(before)
+
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    assert sorted(entry.name for entry in path.parent.iterdir()) == ["keys.json", "keys.lock"]
+
+
+@posix
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o660, 0o601])
+def test_a_file_open_to_others_is_neither_read_nor_changed(tmp_path: Path, mode: int) -> None:
+    path = tmp_path / "keys.json"
+    KeyFile(path).store("openai", "one")
+    path.chmod(mode)
+    content = path.read_bytes()
+
+    unusable = refused(KeyFile(path))
+    stored = KeyFile(path).store("groq", "two")
+
+    assert unusable.reason == f"can be read by others (mode {mode:04o})"
+    assert unusable.remedy == f"chmod 600 {path}"
+    assert stored.failure() == unusable
+    assert path.read_bytes() == content
+
+
+@posix
+def test_a_pipe_or_directory_in_its_place_holds_nobody_up(tmp_path: Path) -> None:
+    pipe, folder = tmp_path / "pipe.json", tmp_path / "folder.json"
+    os.mkfifo(pipe, 0o600)
+    folder.mkdir(0o700)
+
+    assert refused(KeyFile(pipe)).reason == "is no regular file"
+    assert refused(KeyFile(folder)).reason == "is no regular file"
+
+
+@pytest.mark.parametrize("content", [b"not json sk-canary", b'["sk-canary"]', b"\xff\xfe", b'{"openai": "sk-canary"'])
+def test_a_broken_file_is_refused_without_being_quoted_and_stays(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "keys.json"
+    path.write_bytes(content)
+    path.chmod(0o600)
+
+    assert refused(KeyFile(path)).reason == "is not a JSON object"
+    assert "canary" not in repr(refused(KeyFile(path)))
+    assert KeyFile(path).store("openai", "x").failure() == refused(KeyFile(path))
+    assert path.read_bytes() == content
+
+
+def test_an_empty_file_holds_no_keys_and_odd_values_are_no_keys(tmp_path: Path) -> None:
+    path = tmp_path / "keys.json"
+    path.write_bytes(b"\n")
+    path.chmod(0o600)
+    assert KeyFile(path).read() == Success({})
+
+    path.write_bytes(b'{"openai": "one", "version": 1, "more": {"a": "b"}}')
+    assert KeyFile(path).read() == Success({"openai": "one"})
+
+
+def test_a_huge_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "keys.json"
+    path.write_bytes(b" " * (module.MOST_BYTES + 1))
+    path.chmod(0o600)
+
+    assert refused(KeyFile(path)).reason == "is too large to be a file of keys"
+
+
+@posix
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    real, link = tmp_path / "real.json", tmp_path / "keys.json"
+    real.write_text("{}")
+    real.chmod(0o600)
+    link.symlink_to(real)
+
+    KeyFile(link).store("openai", "one")
+
+    assert link.is_symlink()
+    assert KeyFile(real).read() == Success({"openai": "one"})
+
+
+@posix
+@pytest.mark.skipif(os.name == "posix" and os.geteuid() == 0, reason="root may write everywhere")
+def test_a_directory_without_write_permission_is_a_value(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+
+    assert "cannot be written" in KeyFile(tmp_path / "keys.json").store("a", "b").failure().reason
+
+
+def test_a_file_where_the_directory_should_be_is_a_value(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("")
+    file = KeyFile(tmp_path / "taken" / "keys.json")
+
+    assert file.read() == Success({})
+    assert "cannot be written" in file.store("a", "b").failure().reason
+
+
+@posix
+def test_processes_that_store_at_once_lose_no_key(tmp_path: Path) -> None:
+    path = tmp_path / "keys.json"
+    program = (
+        "import sys; from pathlib import Path; from victor_fp.shell.key_file import KeyFile\n"
+        "f = KeyFile(Path(sys.argv[1]))\n"
+        "for i in range(10): assert f.store(f'{sys.argv[2]}-{i}', 'k').value_or(1) is None"
+    )
+    writers = [subprocess.Popen([sys.executable, "-c", program, str(path), name]) for name in ("a", "b", "c")]
+    assert [writer.wait(30) for writer in writers] == [0, 0, 0]
+
+    assert len(KeyFile(path).read().value_or({})) == 30
+
+
+def test_a_change_waits_only_so_long_for_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fcntl = pytest.importorskip("fcntl")
+    monkeypatch.setattr(module, "PATIENCE", 0.05)
+    with open(tmp_path / "keys.lock", "w") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        unusable = KeyFile(tmp_path / "keys.json").store("a", "b").failure()
+
+    assert unusable.reason == "is being changed by another process"
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({"VICTOR_FP_CONFIG_DIR": "/own", "XDG_CONFIG_HOME": "/xdg", "HOME": "/home/u"}, "/own"),
+        ({"XDG_CONFIG_HOME": "/xdg", "HOME": "/home/u"}, "/xdg/victor_fp"),
+        ({"XDG_CONFIG_HOME": "relative", "HOME": "/home/u"}, "/home/u/.config/victor_fp"),
+        ({"HOME": "/home/u"}, "/home/u/.config/victor_fp"),
+        ({"HOME": ""}, None),
+        ({}, None),
+    ],
+)
+@posix
+def test_the_directory_follows_the_environment(environment: dict[str, str], expected: str | None) -> None:
+    assert config_directory(environment) == (Path(expected) if expected else None)
+
+
+def test_without_a_home_nothing_is_read_and_storing_says_what_to_set() -> None:
+    file = key_file({})
+
+    assert file.read() == Success({})
+    assert file.store("a", "b").failure().remedy == "set HOME or VICTOR_FP_CONFIG_DIR"

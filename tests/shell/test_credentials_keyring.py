@@ -1,0 +1,195 @@
+"""The keyring: missing, empty, locked, failing and hanging backends are values, soon."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from threading import Event, Thread
+
+import pytest
+from returns.result import Success
+
+from victor_fp.shell.key_ring import Backend, NotInstalled, SystemKeyRing
+
+
+class Memory:
+    """A backend that works."""
+
+    priority: float = 5.0
+
+    def __init__(self) -> None:
+        self.kept: dict[tuple[str, str], str] = {}
+
+    def get_password(self, service: str, username: str, /) -> str | None:
+        return self.kept.get((service, username))
+
+    def set_password(self, service: str, username: str, password: str, /) -> None:
+        self.kept[service, username] = password
+
+    def delete_password(self, service: str, username: str, /) -> None:
+        del self.kept[service, username]
+
+
+class Empty(Memory):
+    priority = 0.0
+
+
+class Chain(Memory):
+    """As the library's chainer: of low priority unless it has several links."""
+
+    priority = -1.0
+
+    def __init__(self, *backends: Backend) -> None:
+        super().__init__()
+        self.backends = backends
+
+
+class Failing(Memory):
+    def get_password(self, service: str, username: str, /) -> str | None:
+        raise SystemExit("sk-canary")
+
+    def set_password(self, service: str, username: str, password: str, /) -> None:
+        raise RuntimeError(password)
+
+
+class Hanging(Memory):
+    def __init__(self) -> None:
+        super().__init__()
+        self.questions = 0
+        self.over = Event()
+
+    def get_password(self, service: str, username: str, /) -> str | None:
+        self.questions += 1
+        self.over.wait(20)
+        return None
+
+
+def ring(backend: Backend, **patience: float) -> SystemKeyRing:
+    def load() -> Callable[[], Backend]:
+        return lambda: backend
+
+    return SystemKeyRing(load, **patience)
+
+
+def test_what_is_stored_is_read_and_removed() -> None:
+    memory = Memory()
+    keys = ring(memory)
+
+    assert keys.read("openai") == Success(None)
+    assert keys.store("openai", "one") == Success(None)
+    assert memory.kept == {("victor_fp", "openai"): "one"}
+    assert keys.read("openai") == Success("one")
+    assert keys.remove("openai") == Success(True)
+    assert keys.remove("openai") == Success(False)
+
+
+@pytest.mark.parametrize("backend", [Empty(), Chain()], ids=["none", "chain without links"])
+def test_a_backend_that_holds_nothing_is_said_so(backend: Backend) -> None:
+    keys = ring(backend)
+
+    assert keys.read("openai").failure().reason == "no backend on this machine"
+    assert keys.store("openai", "one").failure().reason == "no backend on this machine"
+
+
+def test_a_chain_of_one_link_is_used_whatever_its_own_priority() -> None:
+    assert ring(Chain(Memory())).store("openai", "one") == Success(None)
+
+
+def test_a_failing_backend_is_named_by_class_and_its_words_are_kept_back() -> None:
+    keys = ring(Failing())
+
+    assert keys.read("openai").failure().reason == "failed (SystemExit)"
+    assert keys.store("openai", "sk-canary").failure().reason == "failed (RuntimeError)"
+
+
+def test_a_hanging_backend_costs_its_patience_once() -> None:
+    backend = Hanging()
+    keys = ring(backend, read_patience=0.1)
+
+    started = time.monotonic()
+    first = keys.read("openai").failure()
+    again = [keys.read(name).failure() for name in ("groq", "google", "xai")]
+    backend.over.set()
+
+    assert time.monotonic() - started < 1
+    assert first.reason == "did not answer within 0.1 s"
+    assert again == [first] * 3
+    assert backend.questions == 1
+
+
+def test_a_missing_library_is_said_with_the_way_to_get_it() -> None:
+    def load() -> Callable[[], Backend]:
+        raise NotInstalled
+
+    unusable = SystemKeyRing(load).read("openai").failure()
+
+    assert (unusable.reason, unusable.remedy) == ("not installed", "pip install 'victor_fp[keyring]'")
+
+
+def asked_in_a_process(**environment: str) -> tuple[str, float]:
+    pytest.importorskip("keyring")
+    program = (
+        "import sys, time; from victor_fp.shell.key_ring import system_key_ring\n"
+        "assert 'keyring' not in sys.modules\n"
+        "t = time.monotonic(); found = system_key_ring().read('openai'); print(time.monotonic() - t); print(found)"
+    )
+    world = {name: value for name, value in os.environ.items() if not name.startswith(("DBUS_", "PYTHON_KEYRING"))}
+    ran = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**world, **environment},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+    seconds, said = ran.stdout.split("\n", 1)
+    return said + ran.stderr, float(seconds)
+
+
+@pytest.mark.parametrize("name", ["fail", "null", "chainer"])
+def test_the_librarys_own_stand_ins_count_as_no_keyring(name: str) -> None:
+    kind = "ChainerBackend" if name == "chainer" else "Keyring"
+    said, _ = asked_in_a_process(PYTHON_KEYRING_BACKEND=f"keyring.backends.{name}.{kind}")
+
+    assert "no backend on this machine" in said
+
+
+def test_a_backend_that_does_not_exist_is_a_value() -> None:
+    said, _ = asked_in_a_process(PYTHON_KEYRING_BACKEND="no.such.Backend")
+
+    assert "failed (ModuleNotFoundError)" in said
+
+
+def greet_and_fall_silent(bus: socket.socket) -> None:
+    """Authenticate the first caller as a D-Bus daemon would; its first message is never answered."""
+    caller, _ = bus.accept()
+    with caller:
+        while said := caller.recv(4096):
+            if b"AUTH" in said:
+                caller.sendall(b"OK 0123456789abcdef0123456789abcdef\r\n")
+            elif b"NEGOTIATE" in said:
+                caller.sendall(b"AGREE_UNIX_FD\r\n")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="D-Bus and the Secret Service are Linux desktops'")
+def test_a_bus_that_accepts_and_never_answers_does_not_hang_us(tmp_path: Path) -> None:
+    pytest.importorskip("secretstorage")
+    address = str(tmp_path / "bus")
+    with socket.socket(socket.AF_UNIX) as bus:
+        bus.bind(address)
+        bus.listen()
+        daemon = Thread(target=greet_and_fall_silent, args=(bus,), daemon=True)
+        daemon.start()
+        said, seconds = asked_in_a_process(
+            DBUS_SESSION_BUS_ADDRESS=f"unix:path={address}",
+            PYTHON_KEYRING_BACKEND="keyring.backends.SecretService.Keyring",
+        )
+        daemon.join(5)
+
+    assert "did not answer within 2 s" in said
+    assert seconds < 8

@@ -1,0 +1,1 @@
+"""The object API: providers, their registry and their errors."""

@@ -1,0 +1,324 @@
+"""BaseProvider: the object API that every provider, built in or custom, gives."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from pydantic import SecretStr
+from returns.result import Failure, Result, Success
+from typing_extensions import Unpack
+
+from victor_fp.core.faults import CircuitOpen, Fault
+from victor_fp.core.options import ChatOptions
+from victor_fp.core.protocols import ModelInfo
+from victor_fp.core.requests import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
+from victor_fp.core.resilience import breaker as circuit
+from victor_fp.core.resilience.breaker import Breaker, BreakerPolicy, Rejected, Verdict
+from victor_fp.core.types import (
+    AudioPart,
+    CompletionResponse,
+    FilePart,
+    ImagePart,
+    Message,
+    StreamChunk,
+    TextPart,
+    ToolCall,
+    ToolDefinition,
+    Usage,
+)
+from victor_fp.providers.errors import (
+    CircuitOpenError,
+    ProviderAuthenticationError,
+    ProviderAuthError,
+    ProviderConnectionError,
+    ProviderError,
+    ProviderInvalidResponseError,
+    ProviderNotFoundError,
+    ProviderRateLimitError,
+    ProviderTimeoutError,
+    error_from,
+    fault_from,
+)
+from victor_fp.providers.protocols import (
+    StreamingProvider,
+    ToolCallingProvider,
+    is_streaming_provider,
+    is_tool_calling_provider,
+)
+from victor_fp.providers.runtime_capabilities import ProviderRuntimeCapabilities
+from victor_fp.providers.verdicts import verdict_on_error, verdict_on_value
+from victor_fp.shell.line import Gate
+from victor_fp.shell.runtime import SYSTEM, Runtime
+
+__all__ = [
+    "AudioPart",
+    "BaseProvider",
+    "ChatOptions",
+    "CircuitOpenError",
+    "CompletionResponse",
+    "FilePart",
+    "ImagePart",
+    "Message",
+    "ProviderAuthError",
+    "ProviderAuthenticationError",
+    "ProviderConnectionError",
+    "ProviderError",
+    "ProviderInvalidResponseError",
+    "ProviderNotFoundError",
+    "ProviderRateLimitError",
+    "ProviderRuntimeCapabilities",
+    "ProviderTimeoutError",
+    "StreamChunk",
+    "StreamingProvider",
+    "TextPart",
+    "ToolCall",
+    "ToolCallingProvider",
+    "ToolDefinition",
+    "Usage",
+    "error_from",
+    "fault_from",
+    "is_streaming_provider",
+    "is_tool_calling_provider",
+]
+
+T = TypeVar("T")
+
+
+class BaseProvider(ABC):
+    """What every LLM provider does.
+
+    A custom provider gives `name`, `chat`, `stream` and `close`; everything else has a default. `chat` and `stream`
+    raise `ProviderError`; `chat_result` and `stream_result` give the same as values.
+    """
+
+    def __init__(
+        self,
+        api_key: str | SecretStr | None = None,
+        base_url: str | None = None,
+        timeout: float = 60,
+        max_retries: int = 3,
+        use_circuit_breaker: bool = True,  # noqa: FBT001, FBT002  the signature is given
+        circuit_breaker_failure_threshold: int = 5,
+        circuit_breaker_recovery_timeout: float = 30.0,
+        **kwargs: Any,
+    ) -> None:
+        """Nothing is opened here: connections are made on first use and closed by `close` or `async with`.
+
+        `timeout` (seconds) bounds one attempt: the whole of a call, each silence of a stream. `max_retries` is the number
+        of attempts after the first. The breaker opens after `circuit_breaker_failure_threshold` failures in a row and probes
+        again after `circuit_breaker_recovery_timeout` seconds.
+        """
+        self._secret = SecretStr(api_key) if isinstance(api_key, str) else api_key
+        self.base_url = base_url
+        self.timeout = timeout
+        self.max_retries = max_retries
+        self.extra_config = kwargs
+        self._runtime: Runtime = SYSTEM
+        self._gate = Gate(breaker=None)
+        if use_circuit_breaker:
+            policy = BreakerPolicy(
+                failure_threshold=circuit_breaker_failure_threshold,
+                recovery_timeout=circuit_breaker_recovery_timeout,
+            )
+            self._gate.breaker = Breaker(policy=policy)
+
+    @property
+    def api_key(self) -> str | None:
+        """The key given to the constructor."""
+        return None if self._secret is None else self._secret.get_secret_value()
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """The provider's name, such as `anthropic`."""
+
+    @abstractmethod
+    async def chat(
+        self,
+        messages: list[Message],
+        *,
+        model: str,
+        temperature: float = DEFAULT_TEMPERATURE,
+        max_tokens: int = DEFAULT_MAX_TOKENS,
+        tools: list[ToolDefinition] | None = None,
+        **kwargs: Unpack[ChatOptions],
+    ) -> CompletionResponse:
+        """Complete a chat. Raises ProviderError."""
+
+    @abstractmethod
+    def stream(
+        self,
+        messages: list[Message],
+        *,
+        model: str,
+        temperature: float = DEFAULT_TEMPERATURE,
+        max_tokens: int = DEFAULT_MAX_TOKENS,
+        tools: list[ToolDefinition] | None = None,
+        **kwargs: Unpack[ChatOptions],
+    ) -> AsyncIterator[StreamChunk]:
+        """Stream a chat completion; the last chunk, and no other, `is_final`. Raises ProviderError."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Close connections and whatever else is held."""
+
+    async def chat_result(
+        self,
+        messages: Sequence[Message],
+        *,
+        model: str,
+        temperature: float = DEFAULT_TEMPERATURE,
+        max_tokens: int = DEFAULT_MAX_TOKENS,
+        tools: Sequence[ToolDefinition] | None = None,
+        **kwargs: Unpack[ChatOptions],
+    ) -> Result[CompletionResponse, Fault]:
+        """`chat` with the failure as a value."""
+        try:
+            response = await self.chat(
+                list(messages),
+                model=model,
+                temperature=temperature,
+                max_tokens=max_tokens,
+                tools=None if tools is None else list(tools),
+                **kwargs,
+            )
+        except ProviderError as error:
+            return Failure(fault_from(error, provider=self.name, model=model))
+        return Success(response)
+
+    async def stream_result(
+        self,
+        messages: Sequence[Message],
+        *,
+        model: str,
+        temperature: float = DEFAULT_TEMPERATURE,
+        max_tokens: int = DEFAULT_MAX_TOKENS,
+        tools: Sequence[ToolDefinition] | None = None,
+        **kwargs: Unpack[ChatOptions],
+    ) -> AsyncIterator[Result[StreamChunk, Fault]]:
+        """`stream` with the failure as a value: successes, then at most one failure, then nothing."""
+        chunks = self.stream(
+            list(messages),
+            model=model,
+            temperature=temperature,
+            max_tokens=max_tokens,
+            tools=None if tools is None else list(tools),
+            **kwargs,
+        )
+        try:
+            async for chunk in chunks:
+                yield Success(chunk)
+        except ProviderError as error:
+            yield Failure(fault_from(error, provider=self.name, model=model))
+        finally:
+            await _closed(chunks)
+
+    async def stream_chat(
+        self,
+        messages: list[Message],
+        *,
+        model: str,
+        temperature: float = DEFAULT_TEMPERATURE,
+        max_tokens: int = DEFAULT_MAX_TOKENS,
+        tools: list[ToolDefinition] | None = None,
+        **kwargs: Unpack[ChatOptions],
+    ) -> AsyncIterator[StreamChunk]:
+        """Another name for `stream`."""
+        chunks = self.stream(
+            messages, model=model, temperature=temperature, max_tokens=max_tokens, tools=tools, **kwargs
+        )
+        try:
+            async for chunk in chunks:
+                yield chunk
+        finally:
+            await _closed(chunks)
+
+    def supports_tools(self) -> bool:
+        """Whether tools can be passed; False unless a provider says otherwise."""
+        return False
+
+    def supports_streaming(self) -> bool:
+        """Whether `stream` works; False unless a provider says otherwise."""
+        return False
+
+    async def discover_capabilities(self, model: str) -> ProviderRuntimeCapabilities:
+        """What the model can do: by default configured limits and what this class declares."""
+        from victor_fp.core.catalogue.limits import context_window_of
+
+        return ProviderRuntimeCapabilities(
+            provider=self.name,
+            model=model,
+            context_window=context_window_of(self.name, model),
+            supports_tools=self.supports_tools(),
+            supports_streaming=self.supports_streaming(),
+            source="config",
+        )
+
+    async def list_models(self) -> list[ModelInfo]:
+        """The models on offer; empty where a provider has no way to tell."""
+        return []
+
+    async def count_tokens(self, text: str) -> int:
+        """An estimate of the tokens in a text: about four characters each, rounded up."""
+        return -(-len(text) // 4)
+
+    def is_circuit_open(self) -> bool:
+        """Whether calls fail fast right now."""
+        breaker = self._gate.breaker
+        return breaker is not None and circuit.is_open(breaker, self._runtime.now())
+
+    def get_circuit_breaker_stats(self) -> dict[str, Any] | None:
+        """The breaker's counters, or None where it is switched off."""
+        breaker = self._gate.breaker
+        return None if breaker is None else dict(circuit.stats(breaker, self.name, self._runtime.now()))
+
+    def reset_circuit_breaker(self) -> None:
+        """Close the breaker by hand."""
+        if (breaker := self._gate.breaker) is not None:
+            self._gate.breaker = circuit.reset(breaker, self._runtime.now())
+
+    async def _execute_with_circuit_breaker(self, func: Callable[..., Awaitable[T]], *args: Any, **kwargs: Any) -> T:
+        """Await `func(*args, **kwargs)` if the breaker allows it, and let its outcome count.
+
+        An exception counts as the fault it stands for; a returned HTTP response with a status of 429 or from 500 on
+        counts as a failure too, although nobody raised. Raises CircuitOpenError while the breaker is open.
+        """
+        if self._gate.breaker is None:
+            return await func(*args, **kwargs)
+        self._gate.breaker, leave = circuit.admit(self._gate.breaker, self._runtime.now())
+        if isinstance(leave, Rejected):
+            message = "the circuit breaker is open: calls fail fast until the server has had time to recover"
+            fault = CircuitOpen(provider=self.name, message=message, retry_after=leave.retry_after)
+            raise error_from(fault)
+        verdict: Verdict = "cancelled"
+        try:
+            value = await func(*args, **kwargs)
+            verdict = verdict_on_value(value)
+            return value
+        except Exception as error:
+            verdict = verdict_on_error(error)
+            raise
+        finally:
+            self._gate.breaker = circuit.record(self._gate.breaker, leave, verdict, self._runtime.now())
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    def __repr__(self) -> str:
+        where = f" at {self.base_url}" if self.base_url else ""
+        return f"<{type(self).__name__} {self.name}{where}>"
+
+
+async def _closed(chunks: AsyncIterator[StreamChunk]) -> None:
+    """Close a stream that can be closed."""
+    close = getattr(chunks, "aclose", None)
+    if close is not None:
+        await close()

@@ -1,0 +1,314 @@
+"""The provider behind every catalogue entry: the object API over one line."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+import msgspec
+from pydantic import SecretStr
+from returns.result import Failure, Result, Success
+from typing_extensions import Unpack
+
+from victor_fp.core.asking import chat_request, endpoint_for
+from victor_fp.core.catalogue.limits import limit_of
+from victor_fp.core.catalogue.spec import ProviderSpec
+from victor_fp.core.faults import Fault
+from victor_fp.core.options import ChatOptions
+from victor_fp.core.protocols import ModelInfo
+from victor_fp.core.requests import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE, ChatRequest
+from victor_fp.core.resilience.retry import RetryPolicy
+from victor_fp.core.result import outcome
+from victor_fp.core.types import CompletionResponse, Message, StreamChunk, ToolDefinition
+from victor_fp.providers.base import BaseProvider
+from victor_fp.providers.chat_stream import ChatStream
+from victor_fp.providers.errors import error_from, value_or_raise
+from victor_fp.providers.runtime_capabilities import ProviderRuntimeCapabilities
+from victor_fp.shell.line import Line
+from victor_fp.shell.opening import key_finder, wire_for
+from victor_fp.shell.runtime import SYSTEM, Runtime
+
+if TYPE_CHECKING:
+    from victor_fp.shell.wire import Wire
+
+T = TypeVar("T")
+
+
+class CatalogueProvider(BaseProvider):
+    """A provider that its catalogue entry describes wholly; `class X(CatalogueProvider): SPEC = ProviderSpec(...)`.
+
+    Settings of a place (organization, deployment, region ...) are keywords with the names that the entry gives, or
+    the environment's variables that it names. `http_client` takes an `httpx.AsyncClient` of your own, which stays yours to
+    close; `verify`, `proxy` and `trust_env` are httpx's; `wire` replaces HTTP as a whole.
+    """
+
+    SPEC: ClassVar[ProviderSpec]
+
+    def __init__(
+        self,
+        api_key: str | SecretStr | None = None,
+        base_url: str | None = None,
+        timeout: float = 60,
+        max_retries: int = 3,
+        use_circuit_breaker: bool = True,  # noqa: FBT001, FBT002  the signature is given
+        circuit_breaker_failure_threshold: int = 5,
+        circuit_breaker_recovery_timeout: float = 30.0,
+        *,
+        http_client: Any = None,
+        verify: Any = True,
+        proxy: str | None = None,
+        trust_env: bool = True,
+        wire: Wire | None = None,
+        runtime: Runtime = SYSTEM,
+        **settings: Any,
+    ) -> None:
+        """Raises ProviderError where a required setting is missing; keys are looked up at the first call."""
+        spec = self.SPEC
+        known = {setting.name for setting in spec.settings}
+        if strangers := sorted(settings.keys() - known):
+            takes = ", ".join(sorted(known)) or "none"
+            raise TypeError(f"{spec.name} takes no setting {strangers[0]!r}; its settings: {takes}")
+        environment = runtime.environment()
+        endpoint = value_or_raise(endpoint_for(spec, base_url=base_url, settings=settings, environment=environment))
+        super().__init__(
+            api_key,
+            endpoint.base_url,
+            timeout,
+            max_retries,
+            use_circuit_breaker,
+            circuit_breaker_failure_threshold,
+            circuit_breaker_recovery_timeout,
+            **settings,
+        )
+        self._runtime = runtime
+        self._line = Line(
+            endpoint=endpoint,
+            wire=wire or wire_for(spec, http_client=http_client, verify=verify, proxy=proxy, trust_env=trust_env),
+            find_secret=key_finder(spec, self._secret, environment),
+            gate=self._gate,
+            timeout=timeout,
+            retries=RetryPolicy(max_retries=max_retries),
+            runtime=runtime,
+        )
+
+    @property
+    def name(self) -> str:
+        """The entry's name."""
+        return self.SPEC.name
+
+    def supports_tools(self) -> bool:
+        """As the entry says."""
+        return self.SPEC.supports.tools
+
+    def supports_streaming(self) -> bool:
+        """As the entry says."""
+        return self.SPEC.supports.streaming
+
+    async def chat(
+        self,
+        messages: Sequence[Message],
+        *,
+        model: str,
+        temperature: float | None = DEFAULT_TEMPERATURE,
+        max_tokens: int | None = DEFAULT_MAX_TOKENS,
+        tools: Sequence[ToolDefinition] | None = None,
+        **kwargs: Unpack[ChatOptions],
+    ) -> CompletionResponse:
+        """Complete a chat. Raises ProviderError."""
+        return value_or_raise(
+            await self.chat_result(
+                messages, model=model, temperature=temperature, max_tokens=max_tokens, tools=tools, **kwargs
+            )
+        )
+
+    async def chat_result(
+        self,
+        messages: Sequence[Message],
+        *,
+        model: str,
+        temperature: float | None = DEFAULT_TEMPERATURE,
+        max_tokens: int | None = DEFAULT_MAX_TOKENS,
+        tools: Sequence[ToolDefinition] | None = None,
+        **kwargs: Unpack[ChatOptions],
+    ) -> Result[CompletionResponse, Fault]:
+        """Complete a chat."""
+        from victor_fp.shell.call import called
+
+        request = self._request(messages, model, temperature, max_tokens, tools, kwargs, stream=False)
+        match outcome(request):
+            case Success(asked):
+                return await called(self._line, asked, timeout=kwargs.get("timeout"), deadline=kwargs.get("deadline"))
+            case Failure(fault):
+                return Failure(fault)
+
+    def stream(
+        self,
+        messages: Sequence[Message],
+        *,
+        model: str,
+        temperature: float | None = DEFAULT_TEMPERATURE,
+        max_tokens: int | None = DEFAULT_MAX_TOKENS,
+        tools: Sequence[ToolDefinition] | None = None,
+        **kwargs: Unpack[ChatOptions],
+    ) -> ChatStream[StreamChunk]:
+        """Stream a chat completion. Raises ProviderError while it is iterated."""
+        request = self._request(messages, model, temperature, max_tokens, tools, kwargs, stream=True)
+        return ChatStream(self._chunks(request, kwargs))
+
+    def stream_result(
+        self,
+        messages: Sequence[Message],
+        *,
+        model: str,
+        temperature: float | None = DEFAULT_TEMPERATURE,
+        max_tokens: int | None = DEFAULT_MAX_TOKENS,
+        tools: Sequence[ToolDefinition] | None = None,
+        **kwargs: Unpack[ChatOptions],
+    ) -> ChatStream[Result[StreamChunk, Fault]]:
+        """Stream a chat completion: successes, then at most one failure, then nothing."""
+        request = self._request(messages, model, temperature, max_tokens, tools, kwargs, stream=True)
+        return ChatStream(self._results(request, kwargs))
+
+    def stream_chat(
+        self,
+        messages: Sequence[Message],
+        *,
+        model: str,
+        temperature: float | None = DEFAULT_TEMPERATURE,
+        max_tokens: int | None = DEFAULT_MAX_TOKENS,
+        tools: Sequence[ToolDefinition] | None = None,
+        **kwargs: Unpack[ChatOptions],
+    ) -> ChatStream[StreamChunk]:
+        """Another name for `stream`."""
+        return self.stream(messages, model=model, temperature=temperature, max_tokens=max_tokens, tools=tools, **kwargs)
+
+    async def discover_capabilities(self, model: str) -> ProviderRuntimeCapabilities:
+        """What the vendor says of the model, by HTTP where it can be asked; else what is configured."""
+        from victor_fp.shell.asking_models import model_found
+
+        limit = limit_of(self.SPEC, model)
+        configured = ProviderRuntimeCapabilities(
+            provider=self.name,
+            model=model,
+            context_window=limit.context_window if limit else self.SPEC.context_window,
+            supports_tools=self.supports_tools(),
+            supports_streaming=self.supports_streaming(),
+            max_output_tokens=limit.max_output if limit else None,
+        )
+        match outcome(await model_found(self._line, model)):
+            case Success(info):
+                return _discovered(configured, info)
+            case Failure():
+                return configured
+
+    async def list_models(self) -> list[ModelInfo]:
+        """The models on offer. Raises ProviderError."""
+        return value_or_raise(await self.list_models_result())
+
+    async def list_models_result(self) -> Result[list[ModelInfo], Fault]:
+        """The models on offer."""
+        from victor_fp.shell.asking_models import models_listed
+
+        return await models_listed(self._line)
+
+    async def count_tokens(self, text: str, *, model: str | None = None) -> int:
+        """The vendor's own count where a model is named and the vendor counts; else an estimate."""
+        if model is not None:
+            from victor_fp.shell.asking_models import tokens_counted
+
+            request = ChatRequest(messages=(Message(role="user", content=text),), model=model)
+            match outcome(await tokens_counted(self._line, request)):
+                case Success(int(count)):
+                    return count
+                case _:
+                    pass
+        return await super().count_tokens(text)
+
+    async def close(self) -> None:
+        """Close the connections this provider made; a client given to it stays open."""
+        await self._line.wire.aclose()
+
+    def _request(
+        self,
+        messages: Sequence[Message],
+        model: str,
+        temperature: float | None,
+        max_tokens: int | None,
+        tools: Sequence[ToolDefinition] | None,
+        options: Mapping[str, object],
+        *,
+        stream: bool,
+    ) -> Result[ChatRequest, Fault]:
+        return chat_request(
+            self.name,
+            messages,
+            model=model,
+            temperature=temperature,
+            max_tokens=max_tokens,
+            tools=tools,
+            stream=stream,
+            options=options,
+        )
+
+    async def _chunks(
+        self, request: Result[ChatRequest, Fault], options: ChatOptions
+    ) -> AsyncGenerator[StreamChunk, None]:
+        from victor_fp.shell.stream import streamed
+
+        asked = value_or_raise(request)
+        timeout, deadline = options.get("timeout"), options.get("deadline")
+        async with aclosing(streamed(self._line, asked, timeout=timeout, deadline=deadline)) as batches:
+            async for batch in batches:
+                for chunk in batch.chunks:
+                    yield chunk
+                if batch.fault is not None:
+                    raise error_from(batch.fault)
+
+    async def _results(
+        self, request: Result[ChatRequest, Fault], options: ChatOptions
+    ) -> AsyncGenerator[Result[StreamChunk, Fault], None]:
+        from victor_fp.shell.stream import streamed
+
+        match outcome(request):
+            case Failure(fault):
+                yield Failure(fault)
+                return
+            case Success(asked):
+                pass
+        timeout, deadline = options.get("timeout"), options.get("deadline")
+        async with aclosing(streamed(self._line, asked, timeout=timeout, deadline=deadline)) as batches:
+            async for batch in batches:
+                for chunk in batch.chunks:
+                    yield Success(chunk)
+                if batch.fault is not None:
+                    yield Failure(batch.fault)
+
+
+def _discovered(configured: ProviderRuntimeCapabilities, info: ModelInfo) -> ProviderRuntimeCapabilities:
+    """What the vendor told, over what was configured."""
+    return ProviderRuntimeCapabilities(
+        provider=configured.provider,
+        model=configured.model,
+        context_window=info.context_window or configured.context_window,
+        supports_tools=configured.supports_tools if info.supports_tools is None else info.supports_tools,
+        supports_streaming=configured.supports_streaming
+        if info.supports_streaming is None
+        else info.supports_streaming,
+        source="discovered",
+        raw=dict(msgspec.to_builtins(info.raw)),
+        max_output_tokens=info.max_output or configured.max_output_tokens,
+    )
+
+
+_CLASSES: dict[str, type[CatalogueProvider]] = {}
+
+
+def provider_class(spec: ProviderSpec) -> type[CatalogueProvider]:
+    """The class for an entry, made once; its name is the vendor's with `Provider` behind it."""
+    found = _CLASSES.get(spec.name)
+    if found is None or found.SPEC is not spec:
+        word = "".join(part for part in spec.title.title() if part.isalnum())
+        found = type(f"{word}Provider", (CatalogueProvider,), {"SPEC": spec, "__doc__": f"{spec.title}."})
+        _CLASSES[spec.name] = found
+    return found

