@@ -1,0 +1,300 @@
+"""The command as a process: signals, pipes, terminals, what it loads, and what is missing."""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from threading import Event
+
+import pytest
+
+from tests.cli.conftest import Serve, at, friendly, victor
+from tests.loopback import Received, Talk
+from tests.openai_shapes import chunk, chunks
+
+RUN = "from victor_fp.cli import main; main()"
+posix = pytest.mark.skipif(os.name != "posix", reason="signals and terminals as POSIX has them")
+
+
+class Endless:
+    """A stream that never ends, and whether its reader hung up."""
+
+    def __init__(self) -> None:
+        self.hung_up = Event()
+
+    async def __call__(self, talk: Talk, received: Received) -> None:
+        await talk.head(content_type="text/event-stream")
+        await talk.event(chunk("Once"))
+        if await talk.gone(20):
+            self.hung_up.set()
+
+
+@posix
+def test_ctrl_c_ends_with_130_without_a_traceback_and_hangs_up(serve: Serve, keyed: dict[str, str]) -> None:
+    endless = Endless()
+    command = [sys.executable, "-c", RUN, "chat", "Hi", *at(serve(endless))]
+    with subprocess.Popen(
+        command, env=keyed, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.read(4) == "Once"
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=10)
+
+    assert (process.returncode, out, err) == (130, "", "")
+    assert endless.hung_up.wait(5)
+
+
+@posix
+def test_a_reader_that_leaves_ends_it_quietly_and_hangs_up(serve: Serve, keyed: dict[str, str]) -> None:
+    left = Event()
+
+    async def talkative(talk: Talk, received: Received) -> None:
+        await talk.head(content_type="text/event-stream")
+        try:
+            for _ in range(400):
+                await talk.event(chunk("word " * 400))
+                if await talk.gone(0.005):
+                    left.set()
+                    return
+        except ConnectionError:
+            left.set()
+
+    command = [sys.executable, "-c", RUN, "chat", "Hi", *at(serve(talkative))]
+    with subprocess.Popen(
+        command, env=keyed, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.read(5)
+        process.stdout.close()
+        said = process.stderr.read()
+        code = process.wait(10)
+
+    assert (code, said) == (141, b"")
+    assert left.wait(5)
+
+
+@posix
+def test_an_open_socket_as_stdin_is_not_waited_for(serve: Serve, keyed: dict[str, str]) -> None:
+    import socket
+
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ran = subprocess.run(
+            [sys.executable, "-c", RUN, "chat", "Hi", *at(serve(friendly))],
+            env=keyed,
+            stdin=theirs.fileno(),
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=False,
+        )
+
+    assert (ran.stdout, ran.returncode) == ("Hello there!\n", 0)
+
+
+@posix
+def test_a_slow_pipe_is_waited_for(serve: Serve, keyed: dict[str, str]) -> None:
+    server = serve(friendly)
+    reading, writing = os.pipe()
+    with subprocess.Popen(
+        [sys.executable, "-c", RUN, "chat", "Explain", *at(server)], env=keyed, stdin=reading, stdout=subprocess.PIPE
+    ) as process:
+        os.close(reading)
+        time.sleep(0.8)
+        os.write(writing, b"late words")
+        os.close(writing)
+        process.communicate(timeout=20)
+
+    messages = server.received[0].json()["messages"]
+    assert messages == [{"role": "user", "content": "Explain\n\nlate words"}]
+
+
+class Tty:
+    """Our end of a terminal: types, and reads what is shown without losing what comes after."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._shown = ""
+
+    def type(self, keys: bytes) -> None:
+        os.write(self._descriptor, keys)
+
+    def until(self, text: str, seconds: float = 20) -> str:
+        """What is shown up to and with `text`."""
+        deadline = time.monotonic() + seconds
+        while text not in self._shown and time.monotonic() < deadline and self._more(0.1):
+            pass
+        assert text in self._shown, self._shown
+        before, _, self._shown = self._shown.partition(text)
+        return before + text
+
+    def rest(self) -> str:
+        """What is shown up to the end."""
+        while self._more(0.2):
+            pass
+        return self._shown
+
+    def _more(self, seconds: float) -> bool:
+        """Read what there is; whether more can come."""
+        if not select.select([self._descriptor], [], [], seconds)[0]:
+            return True
+        try:
+            piece = os.read(self._descriptor, 4096)
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            return False
+        self._shown += piece.decode(errors="replace")
+        return bool(piece)
+
+
+@contextmanager
+def terminal(*arguments: str, env: dict[str, str]) -> Iterator[tuple[subprocess.Popen[bytes], Tty]]:
+    """The command on a terminal of its own, and the other end of it."""
+    import pty
+
+    ours, theirs = pty.openpty()
+    own = "import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); " + RUN
+    command = [sys.executable, "-c", own, *arguments]
+    with subprocess.Popen(
+        command, env=env, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
+    ) as process:
+        os.close(theirs)
+        try:
+            yield process, Tty(ours)
+        finally:
+            process.kill()
+            os.close(ours)
+
+
+def leaves(process: subprocess.Popen[bytes], tty: Tty, keys: bytes) -> int | None:
+    """Type until it leaves: readline misses a signal that comes between its prompt and its wait, as no person does."""
+    for _ in range(20):
+        tty.type(keys)
+        with suppress(subprocess.TimeoutExpired):
+            return process.wait(1)
+    return None
+
+
+@posix
+def test_a_conversation_keeps_what_was_said(serve: Serve, keyed: dict[str, str]) -> None:
+    server = serve(friendly)
+    with terminal("chat", *at(server), "--system", "Be kind", env=keyed) as (process, tty):
+        tty.until("> ")
+        tty.type(b"First\n")
+        tty.until("Hello there!")
+        tty.until("> ")
+        tty.type(b"Second\n")
+        tty.until("Hello there!")
+        tty.until("> ")
+        tty.type(b"/clear\n")
+        tty.until("> ")
+        tty.type(b"Third\n")
+        tty.until("Hello there!")
+        tty.until("> ")
+        tty.type(b"\x04")
+        assert process.wait(10) == 0
+
+    told = [[message["content"] for message in received.json()["messages"]] for received in server.received]  # type: ignore[attr-defined]  # JSON
+    assert told == [
+        ["Be kind", "First"],
+        ["Be kind", "First", "Hello there!", "Second"],
+        ["Be kind", "Third"],
+    ]
+
+
+@posix
+def test_ctrl_c_stops_an_answer_and_at_the_prompt_the_conversation(serve: Serve, keyed: dict[str, str]) -> None:
+    endless = Endless()
+
+    async def then_well(talk: Talk, received: Received) -> None:
+        await talk.events(*chunks("Fine"))
+
+    server = serve(endless, then_well)
+    with terminal("chat", *at(server), env=keyed) as (process, tty):
+        tty.until("> ")
+        tty.type(b"Tell me\n")
+        tty.until("Once")
+        tty.type(b"\x03")
+        assert "Traceback" not in tty.until("stopped")
+        assert endless.hung_up.wait(5)
+        tty.until("> ")
+        tty.type(b"Again\n")
+        tty.until("Fine")
+        tty.until("> ")
+        assert leaves(process, tty, b"\x03") == 130
+        assert "Traceback" not in tty.rest()
+
+    assert server.received[1].json()["messages"] == [{"role": "user", "content": "Again"}]
+
+
+@posix
+def test_a_terminal_is_not_driven_by_what_a_model_says(serve: Serve, keyed: dict[str, str]) -> None:
+    async def hostile(talk: Talk, received: Received) -> None:
+        await talk.events(*chunks("safe\x1b]52;c;ZXZpbA==\x07\x9b31mtext"))
+
+    with terminal("chat", "Hi", *at(serve(hostile)), env=keyed) as (_, tty):
+        shown = tty.until("text")
+
+    assert not {"\x1b", "\x07", "\x9b"} & set(shown)
+
+
+@posix
+def test_tables_are_drawn_on_a_terminal(world: dict[str, str]) -> None:
+    with terminal("providers", env=world) as (process, tty):
+        shown = tty.until("ollama-chat")
+        process.wait(10)
+
+    assert "protocol" in shown
+    assert "\t" not in shown
+
+
+def test_version_loads_neither_typer_nor_pydantic(world: dict[str, str]) -> None:
+    program = (
+        "import sys\nfrom victor_fp.cli import run\ncode = run(['--version'])\n"
+        "print(code, sorted({'typer', 'rich', 'pydantic', 'httpx', 'asyncio'} & set(sys.modules)))"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], env=world, capture_output=True, text=True, check=True)
+
+    assert ran.stdout.splitlines()[-1] == "0 []"
+    assert ran.stdout.startswith("victor 0.")
+
+
+def test_help_loads_no_provider_and_no_client(world: dict[str, str]) -> None:
+    program = (
+        "import sys\nfrom victor_fp.cli import run\ncode = run(['--help'])\n"
+        "print(code, sorted({'rich', 'pydantic', 'httpx', 'aiohttp', 'keyring', 'victor_fp.core'} & set(sys.modules)))"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], env=world, capture_output=True, text=True, check=True)
+
+    assert ran.stdout.splitlines()[-1] == "0 []"
+    for command in ("chat", "providers", "models", "check", "keys", "codegen"):
+        assert command in ran.stdout
+
+
+def test_without_the_extra_it_says_what_to_install(world: dict[str, str]) -> None:
+    program = "import sys\nsys.modules['typer'] = None\nfrom victor_fp.cli import main; main()"
+    ran = subprocess.run(
+        [sys.executable, "-c", program, "chat", "Hi"], env=world, capture_output=True, text=True, check=False
+    )
+
+    assert ran.returncode == 2
+    assert ran.stderr == "victor: the command needs typer, which is not installed: pip install 'victor_fp[cli]'\n"
+
+
+def test_an_answer_in_any_script_survives_an_ascii_locale(serve: Serve, keyed: dict[str, str]) -> None:
+    async def foreign(talk: Talk, received: Received) -> None:
+        await talk.events(*chunks("\u4f60\u597d ok"))
+
+    ran = victor("chat", "Hi", *at(serve(foreign)), env=keyed | {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"})
+
+    assert (ran.stdout, ran.returncode) == ("?? ok\n", 0)

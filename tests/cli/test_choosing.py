@@ -1,0 +1,121 @@
+"""Who is asked by default: a key first, then a local server, then the embedded model."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Serve, friendly
+from tests.loopback import Received, Talk
+from victor_fp.cli.choosing import chosen
+from victor_fp.cli.probing import running_server
+from victor_fp.config.api_keys import store_api_key
+from victor_fp.core.catalogue.spec import NO_AUTH, ProviderSpec, Setting
+from victor_fp.core.dialects.chat import ChatDialect
+from victor_fp.shell.key_ring import NoKeyRing
+
+
+def hosted(name: str, **more: object) -> ProviderSpec:
+    fields = {
+        "title": name,
+        "dialect": ChatDialect(),
+        "base_url": "https://x.invalid",
+        "key_variables": (f"{name.upper()}_KEY",),
+    }
+    return ProviderSpec(name=name, **{**fields, **more})  # type: ignore[arg-type]  # fields of any type
+
+
+def local(name: str, url: str) -> ProviderSpec:
+    return ProviderSpec(name=name, title=name, dialect=ChatDialect(), base_url=f"{url}/v1", auth=NO_AUTH, local=True)
+
+
+SPECS = (
+    hosted("first"),
+    hosted("placed", settings=(Setting(name="endpoint", variables=("PLACED_ENDPOINT",), required=True),)),
+    hosted("second"),
+    hosted("optional", key_optional=True),
+)
+
+
+def choice(environment: Mapping[str, str], *specs: ProviderSpec, **asked: str) -> tuple[str, str | None, str]:
+    made = asyncio.run(
+        chosen(asked.get("provider"), asked.get("model"), environment, specs=specs or SPECS, key_ring=NoKeyRing())
+    )
+    return made.provider, made.model, made.reason
+
+
+def test_the_callers_choice_is_not_discussed() -> None:
+    assert choice({"FIRST_KEY": "k"}, provider="second", model="m") == ("second", "m", "")
+
+
+def test_the_first_with_a_key_is_asked() -> None:
+    assert choice({"SECOND_KEY": "k"})[0] == "second"
+    assert choice({"SECOND_KEY": "k", "FIRST_KEY": "k"}) == ("first", None, "key from environment FIRST_KEY")
+
+
+def test_the_environment_comes_before_the_file(tmp_path: Path) -> None:
+    world = {"VICTOR_FP_CONFIG_DIR": str(tmp_path)}
+    store_api_key("first", "k", environment=world)
+
+    assert choice(world)[0] == "first"
+    assert choice({**world, "SECOND_KEY": "k"})[0] == "second"
+
+
+def test_a_key_alone_does_not_do_where_a_place_is_needed() -> None:
+    assert choice({"PLACED_KEY": "k"})[0] == "local"
+    assert choice({"PLACED_KEY": "k", "PLACED_ENDPOINT": "https://p.invalid"})[0] == "placed"
+
+
+def test_an_optional_key_is_no_reason_to_ask() -> None:
+    assert choice({"OPTIONAL_KEY": "k"})[0] == "local"
+
+
+def test_a_running_server_is_found_with_its_model(serve: Serve) -> None:
+    server = serve(friendly)
+    silent = local("silent", "http://127.0.0.1:9")
+
+    name, model, reason = choice({}, silent, local("runs", server.url))
+
+    assert (name, model) == ("runs", "m-1")
+    assert reason == f"it runs at {server.url}/v1"
+    assert server.received[0].path == "/v1/models"
+
+
+def test_only_this_machine_is_looked_at() -> None:
+    far = local("far", "http://192.0.2.1:8080")
+
+    started = time.monotonic()
+    assert asyncio.run(running_server([far], {})) is None
+    assert time.monotonic() - started < 0.25
+
+
+@pytest.mark.parametrize("kind", ["silent", "drip", "html", "404", "empty list", "rude", "no models"])
+def test_what_is_no_model_server_is_passed_by_in_time(serve: Serve, kind: str) -> None:
+    async def strange(talk: Talk, received: Received) -> None:
+        match kind:
+            case "silent":
+                await talk.gone(5)
+            case "drip":
+                await talk.head(content_length="1000")
+                await talk.gone(5)
+            case "html":
+                await talk.answer("<html>hello</html>", content_type="text/html")
+            case "404":
+                await talk.answer({"data": [{"id": "m"}]}, status=404)
+            case "empty list":
+                await talk.answer({"data": []})
+            case "no models":
+                await talk.answer({"status": "ok"})
+            case _:
+                await talk.reset()
+
+    server = serve(strange)
+    asyncio.run(running_server([], {}))
+
+    started = time.monotonic()
+    assert asyncio.run(running_server([local("odd", server.url)], {}, budget=0.3)) is None
+    assert time.monotonic() - started < 1

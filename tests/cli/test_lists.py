@@ -1,0 +1,101 @@
+"""`victor providers`, `models`, `check` and `codegen`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from tests.cli.conftest import KEY, Serve, at, friendly
+from tests.loopback import Received, Talk
+from tests.openai_shapes import error
+from victor_fp.cli.app import app
+from victor_fp.core.catalogue import CATALOGUE
+
+
+def run(*arguments: str, env: dict[str, str]) -> Result:
+    return CliRunner().invoke(app, list(arguments), env=env)
+
+
+def test_every_provider_of_the_catalogue_is_a_line(keyed: dict[str, str]) -> None:
+    result = run("providers", env=keyed)
+
+    rows = {line.split("\t")[0]: line.split("\t")[1:] for line in result.stdout.splitlines()}
+    assert result.exit_code == 0
+    assert {spec.name for spec in CATALOGUE} <= set(rows)
+    assert rows["openai"][:2] == ["openai-chat", "environment OPENAI_API_KEY"]
+    assert rows["anthropic"][1] == "missing: ANTHROPIC_API_KEY"
+    assert rows["ollama"][1] == "not needed"
+    assert "tools" in rows["openai"][2].split()
+    assert KEY not in result.output
+
+
+def test_models_are_lines_with_the_id_first(serve: Serve, keyed: dict[str, str]) -> None:
+    result = run("models", "-p", "openai", "--base-url", f"{serve(friendly).url}/v1", env=keyed)
+
+    assert [line.split("\t")[0] for line in result.stdout.splitlines()] == ["m-1", "m-2"]
+    assert result.exit_code == 0
+
+
+def test_a_list_that_is_refused_ends_as_a_call_would(serve: Serve, keyed: dict[str, str]) -> None:
+    async def refuse(talk: Talk, received: Received) -> None:
+        await talk.answer(error("no", "invalid_api_key"), status=401)
+
+    result = run("models", "-p", "openai", "--base-url", f"{serve(refuse).url}/v1", env=keyed)
+
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert "victor keys set openai" in result.stderr
+
+
+def test_a_check_makes_a_real_call_and_says_what_works(serve: Serve, keyed: dict[str, str]) -> None:
+    server = serve(friendly)
+    place = at(server)
+
+    result = run("check", "openai", *place[2:], env=keyed)
+
+    said = dict(line.split(maxsplit=1) for line in result.stdout.splitlines())
+    assert result.exit_code == 0
+    assert said["provider"] == f"openai at {server.url}/v1"
+    assert said["key"] == "found: environment OPENAI_API_KEY"
+    assert said["model"].startswith(("m-1", "can"))
+    assert said["connection"] == "works"
+    assert said["answer"].startswith("'Hello there!' (7 tokens) after ")
+    assert any(received.method == "POST" for received in server.received)
+
+
+def test_a_check_stops_where_it_fails(serve: Serve, world: dict[str, str], keyed: dict[str, str]) -> None:
+    async def refuse(talk: Talk, received: Received) -> None:
+        await talk.answer(error("no", "invalid_api_key"), status=401)
+
+    refused = run("check", "openai", *at(serve(refuse))[2:], env=keyed)
+    nobody = run("check", "openai", "--model", "m", "--base-url", "http://127.0.0.1:9/v1", env=keyed)
+    keyless = run("check", "openai", env=world)
+
+    assert "connection  works; the server answered 401" in refused.stdout
+    assert "connection  failed" in nobody.stdout
+    assert "key         missing" in keyless.stdout
+    assert [result.exit_code for result in (refused, nobody, keyless)] == [3, 6, 3]
+
+
+def test_a_documents_operation_is_compiled(world: dict[str, str], tmp_path: Path) -> None:
+    pytest.importorskip("datamodel_code_generator")
+    reply = {"description": "fine", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Pong"}}}}
+    document = {
+        "openapi": "3.1.0",
+        "info": {"title": "Ping", "version": "1"},
+        "paths": {"/ping": {"get": {"operationId": "ping", "responses": {"200": reply}}}},
+        "components": {"schemas": {"Pong": {"type": "object", "properties": {"at": {"type": "string"}}}}},
+    }
+    (tmp_path / "ping.json").write_text(json.dumps(document))
+    out = tmp_path / "ping_wire"
+
+    done = run("codegen", str(tmp_path / "ping.json"), "--operation", "ping", "--out", str(out), env=world)
+    unknown = run("codegen", str(tmp_path / "ping.json"), "--operation", "pong", "--out", str(out), env=world)
+    absent = run("codegen", str(tmp_path / "none.json"), "--operation", "ping", "--out", str(out), env=world)
+
+    assert done.exit_code == 0, done.output
+    assert "class Pong" in "".join(path.read_text() for path in out.glob("*.py"))
+    assert (unknown.exit_code, absent.exit_code) == (2, 2)
+    assert "pong" in unknown.stderr

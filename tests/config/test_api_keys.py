@@ -1,0 +1,141 @@
+"""Keys by name, as the tutorial's providers ask for them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from returns.result import Failure, Result, Success
+
+from victor_fp.config.api_keys import (
+    delete_api_key,
+    find_api_key,
+    get_api_key,
+    key_wanted,
+    migrate_api_keys,
+    store_api_key,
+    stored_names,
+)
+from victor_fp.core.faults import CredentialMissing, InvalidRequest
+from victor_fp.shell.key_file import KeyFile, StoreUnusable
+from victor_fp.shell.key_ring import NoKeyRing
+
+
+class PaperRing:
+    """A keyring that forgets what it is told to forget."""
+
+    def __init__(self, *, forgetful: bool = False) -> None:
+        self.keys: dict[str, str] = {}
+        self.forgetful = forgetful
+
+    def read(self, name: str, /) -> Result[str | None, StoreUnusable]:
+        return Success(self.keys.get(name))
+
+    def store(self, name: str, secret: str, /) -> Result[None, StoreUnusable]:
+        if not self.forgetful:
+            self.keys[name] = secret
+        return Success(None)
+
+    def remove(self, name: str, /) -> Result[bool, StoreUnusable]:
+        return Success(self.keys.pop(name, None) is not None)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> dict[str, str]:
+    return {"VICTOR_FP_CONFIG_DIR": str(tmp_path)}
+
+
+def file_of(world: dict[str, str]) -> KeyFile:
+    return KeyFile(Path(world["VICTOR_FP_CONFIG_DIR"]) / "keys.json")
+
+
+def test_the_tutorials_question_is_answered_from_variable_and_file(
+    world: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VICTOR_FP_CONFIG_DIR", world["VICTOR_FP_CONFIG_DIR"])
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
+    monkeypatch.delenv("CUSTOM_LLM_API_KEY", raising=False)
+    assert get_api_key("custom_llm") is None
+
+    store_api_key("custom_llm", "from-file")
+    assert get_api_key("custom_llm") == "from-file"
+
+    monkeypatch.setenv("CUSTOM_LLM_API_KEY", "from-env")
+    assert get_api_key("custom_llm") == "from-env"
+
+
+def test_an_unknown_name_stands_for_itself_and_its_variable() -> None:
+    wanted = key_wanted(" Custom-LLM ")
+
+    assert (wanted.name, wanted.variables) == ("custom-llm", ("CUSTOM_LLM_API_KEY",))
+
+
+def test_a_missing_key_says_where_it_was_looked_for(world: dict[str, str]) -> None:
+    fault = find_api_key("custom_llm", world, key_ring=NoKeyRing()).failure()
+
+    assert isinstance(fault, CredentialMissing)
+    assert "CUSTOM_LLM_API_KEY" in fault.message
+    assert "victor keys set custom_llm" in fault.message
+
+
+@pytest.mark.parametrize("name", ["", "  ", "../x", "a b", "a/b", "-rf"])
+def test_what_is_no_name_is_refused(world: dict[str, str], name: str) -> None:
+    assert isinstance(store_api_key(name, "k", environment=world).failure(), InvalidRequest)
+
+
+@pytest.mark.parametrize("secret", ["", "  \n", "sk-canary with space", "sk-canary\nsk-two"])
+def test_what_is_no_key_is_refused_and_not_quoted(world: dict[str, str], secret: str) -> None:
+    refused = store_api_key("openai", secret, environment=world)
+
+    assert isinstance(refused.failure(), InvalidRequest)
+    assert "canary" not in repr(refused)
+
+
+def test_a_key_goes_where_it_is_told(world: dict[str, str]) -> None:
+    ring = PaperRing()
+
+    assert store_api_key("custom", "one", keyring=True, environment=world, key_ring=ring) == Success(
+        "keyring victor_fp/custom"
+    )
+    assert ring.keys == {"custom": "one"}
+    assert store_api_key("custom", "two\n", environment=world, key_ring=ring) == Success(f"file {file_of(world).path}")
+    assert file_of(world).read() == Success({"custom": "two"})
+    assert delete_api_key("custom", keyring=True, key_ring=ring) == Success(True)
+    assert delete_api_key("custom", environment=world) == Success(True)
+    assert delete_api_key("custom", environment=world) == Success(False)
+
+
+def test_keys_move_into_the_keyring_and_leave_the_file(world: dict[str, str]) -> None:
+    ring = PaperRing()
+    for name in ("openai", "custom"):
+        store_api_key(name, f"key-of-{name}", environment=world)
+
+    assert migrate_api_keys(environment=world, key_ring=ring) == Success(("openai", "custom"))
+    assert ring.keys == {"openai": "key-of-openai", "custom": "key-of-custom"}
+    assert file_of(world).read() == Success({})
+
+
+def test_a_keyring_that_does_not_keep_a_key_costs_none(world: dict[str, str]) -> None:
+    store_api_key("custom", "one", environment=world)
+
+    moved = migrate_api_keys(environment=world, key_ring=PaperRing(forgetful=True))
+
+    assert moved.failure().reason == "did not keep the key"
+    assert file_of(world).read() == Success({"custom": "one"})
+
+
+def test_a_keyring_that_cannot_be_asked_moves_nothing(world: dict[str, str]) -> None:
+    store_api_key("custom", "one", environment=world)
+
+    assert isinstance(migrate_api_keys(environment=world, key_ring=NoKeyRing()), Failure)
+    assert file_of(world).read() == Success({"custom": "one"})
+
+
+def test_keys_of_known_names_move_back_into_the_file(world: dict[str, str]) -> None:
+    ring = PaperRing()
+    for name in stored_names():
+        ring.store(name, f"key-of-{name}")
+
+    assert migrate_api_keys(to_keyring=False, environment=world, key_ring=ring) == Success(stored_names())
+    assert file_of(world).read() == Success({name: f"key-of-{name}" for name in stored_names()})
+    assert ring.keys == {}

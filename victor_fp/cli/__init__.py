@@ -1,0 +1,43 @@
+"""The `victor` command. Nothing heavy is loaded before the command line is known to need it."""
+
+from __future__ import annotations
+
+import sys
+
+USAGE = 2
+INTERRUPTED = 130
+
+
+def main() -> None:
+    """Run the command line and exit with its code."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command line; its exit code."""
+    if arguments in (["--version"], ["-V"]):
+        sys.stdout.write(f"victor {version()}\n")
+        return 0
+    try:
+        try:
+            from victor_fp.cli.app import app
+        except ImportError as error:
+            if (error.name or "").partition(".")[0] not in ("typer", "rich", "click", "shellingham"):
+                raise
+            sys.stderr.write(
+                f"victor: the command needs {error.name}, which is not installed: pip install 'victor_fp[cli]'\n"
+            )
+            return USAGE
+        app(arguments, prog_name="victor")
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except SystemExit as ending:
+        return ending.code if isinstance(ending.code, int) else int(ending.code is not None)
+    return 0
+
+
+def version() -> str:
+    """The version of the package."""
+    from victor_fp import __version__
+
+    return __version__

@@ -1,0 +1,1 @@
+"""Configuration: keys by provider name, and what is known of models."""
