@@ -120,6 +120,7 @@ def test_check_is_silent_on_fresh_output_and_names_what_is_stale(
     edited.write_text(edited.read_text() + "\nedited = True\n")
     assert check(FIXTURES, tmp_path) == ("post_office/request.py",)
     capsys.readouterr()
+    assert main(["compile", "--check", *arguments]) == 1
     assert main(["check", *arguments]) == 1
     assert f"stale: {edited}" in capsys.readouterr().out
 

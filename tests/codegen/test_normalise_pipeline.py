@@ -25,12 +25,20 @@ from victor_fp.codegen.schema import (
 NAMES = ("Root", "Part", "tool-call", "x.y")
 FIELDS = ("type", "role", "text", "items", "properties")
 
-leaves: st.SearchStrategy[Schema] = st.one_of(
-    st.sampled_from([{"type": kind} for kind in ("string", "integer", "number", "boolean", "null", "object", "array")]),
-    st.builds(reference, st.sampled_from([*NAMES, "Missing"])),
-    st.sampled_from([{"const": value} for value in ("a", "b", 1, True, None)]),
-    st.sampled_from([{"enum": ["a", "b"]}, {"enum": ["a", None]}, {"type": ["string", "null"]}, {}]),
-)
+
+def leaf(**keywords: object) -> Schema:
+    return keywords
+
+
+LEAVES: list[Schema] = [
+    *(leaf(type=kind) for kind in ("string", "integer", "number", "boolean", "null", "object", "array")),
+    *(reference(name) for name in (*NAMES, "Missing")),
+    *(leaf(const=value) for value in ("a", "b", 1, True, None)),
+    *(leaf(enum=values) for values in (["a", "b"], ["a", None])),
+    leaf(type=["string", "null"]),
+    leaf(),
+]
+leaves = st.sampled_from(LEAVES)
 
 
 def composed(inner: st.SearchStrategy[Schema]) -> st.SearchStrategy[Schema]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from victor_fp.codegen.normalise.composition import flatten_all_of
 from victor_fp.codegen.normalise.hoisting import hoist_objects
 from victor_fp.codegen.normalise.inheritance import spell_inheritance_as_unions
-from victor_fp.codegen.normalise.naming import break_alias_cycles, inline_scalars, name_as_classes
+from victor_fp.codegen.normalise.naming import break_alias_cycles, inline_scalars, move_null_to_fields, name_as_classes
 from victor_fp.codegen.schema import Schema, Schemas, reference
 
 TEXT: Schema = {"type": "string"}
@@ -105,6 +105,21 @@ def test_components_get_class_names_and_references_follow() -> None:
     assert renamed["SchemaAny"]["discriminator"] == {
         "propertyName": "t",
         "mapping": {"a": "#/components/schemas/ChatPartA"},
+    }
+
+
+def test_a_component_that_may_be_null_is_itself_and_its_fields_may_be_null() -> None:
+    null: Schema = {"type": "null"}
+    schemas: Schemas = {
+        "Answer": thing(error=reference("Error"), errors={"type": "array", "items": reference("Error")}),
+        "Error": {"description": "What failed.", "oneOf": [thing(code=TEXT), null]},
+        "Words": {"oneOf": [TEXT, {"type": "integer"}, null]},
+    }
+    either: Schema = {"oneOf": [reference("Error"), null]}
+    assert move_null_to_fields(schemas) == {
+        "Answer": thing(error=either, errors={"type": "array", "items": either}),
+        "Error": {"description": "What failed.", **thing(code=TEXT)},
+        "Words": {"oneOf": [TEXT, {"type": "integer"}]},
     }
 
 

@@ -121,6 +121,14 @@ def test_a_union_without_a_tag_becomes_one_flat_object() -> None:
     assert result["XSource"] == thing(url=TEXT, id=TEXT)
 
 
+def test_a_union_inside_its_own_variants_becomes_one_object_that_contains_itself() -> None:
+    either = union(reference("A"), reference("B"))
+    schemas: Schemas = {"X": thing(x=either), "A": thing(x=either, a=TEXT), "B": thing(x=either, b=TEXT)}
+    result = tag_unions(schemas)
+    assert result["X"] == thing(x=reference("XX"))
+    assert result["XX"] == thing(x=reference("XX"), a=TEXT, b=TEXT)
+
+
 def test_an_ordinary_setting_is_not_mistaken_for_a_tag() -> None:
     tier: Schema = {"type": "string", "enum": ["auto", "default"]}
     schemas: Schemas = {

@@ -48,7 +48,7 @@ UNIONS = [
     for name, module in MODULES.items()
     if name.endswith("response")
     for label, alias in aliases(module).items()
-    if any(getattr(option, "__struct_config__", None) for option in getattr(alias, "__args__", ()))
+    if sum(hasattr(option, "__struct_config__") for option in getattr(alias, "__args__", ())) > 1
 ]
 
 

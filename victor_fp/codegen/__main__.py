@@ -37,6 +37,8 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("--only-used", action="store_true", help="leave out what vendors merely added")
         else:
             command.add_argument("--out", type=Path, default=Path("generated/victor_fp_wire"), help="package to write")
+        if name == "compile":
+            command.add_argument("--check", action="store_true", help="write nothing; as the command check")
         command.add_argument("names", nargs="*", metavar="NAME", help="documents, such as openai-chat; all when none")
         command.add_argument("--openapi", type=Path, default=Path("openapi"), help="folder of documents")
     vendor = commands.add_parser("vendor", help="compile operations of a vendor's full document")
@@ -50,13 +52,13 @@ def _parser() -> argparse.ArgumentParser:
 
 def _run(options: argparse.Namespace) -> tuple[int, list[str]]:
     match options.command:
-        case "compile":
+        case "compile" if not options.check:
             written = compile_documents(options.openapi, options.out, tuple(options.names))
             lines = [f"wrote {options.out / name}" for name in written.changed]
             lines += [f"removed {options.out / name}" for name in written.removed]
             summary = f"{len(written.changed)} written, {len(written.removed)} removed, {written.unchanged} unchanged"
             return 0, [*lines, summary]
-        case "check":
+        case "compile" | "check":
             stale = check(options.openapi, options.out, tuple(options.names))
             return (1 if stale else 0), [f"stale: {options.out / name}" for name in stale] or ["up to date"]
         case "drift":

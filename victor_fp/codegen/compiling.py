@@ -150,7 +150,7 @@ def _write(out_dir: Path, files: Files, *, everything: bool) -> Written:
         if _read(target) == text:
             continue
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(text, encoding="utf-8")
+        target.write_text(text, encoding="utf-8", newline="\n")
         changed.append(name)
     removed = _orphans(out_dir, files) if everything else []
     for name in removed:

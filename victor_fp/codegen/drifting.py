@@ -81,7 +81,7 @@ def compare_documents(name: str, ours: Document, theirs: Document, source: Sourc
             side: Side = "request" if role == "Request" else "response"
             both = Comparison(mine, other, side, met[side])
             found = compare(both, _spelled(schema), _spelled(counterpart), Place(root or f"{identifier}{role}"))
-            changes += [(side, change) for change in found]
+            changes.extend((side, change) for change in found)
     return Drift(name, source, _agreed(changes, met), tuple(undescribed), theirs.sha256 == source.sha256)
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from urllib.parse import quote
 
+import msgspec
 from returns.result import Failure, Result, Success
 
 from victor_fp.core.catalogue.spec import ProviderSpec
@@ -75,10 +77,33 @@ def endpoint_for(
     return Success(
         Endpoint(
             spec=spec,
-            base_url=normalised_url(url or spec.base_url),
+            base_url=normalised_url(url or _own_base_url(spec, found)),
             settings=found,
             keyed=spec.auth.kind != "none" if keyed is None else keyed,
         )
+    )
+
+
+def _own_base_url(spec: ProviderSpec, settings: Mapping[str, str]) -> str:
+    """The entry's base URL with its settings in place; one that is missing stays open, see `open_setting`."""
+    chosen = (spec.base_urls.get(f"{name}={value}") for name, value in settings.items())
+    url = next((url for url in chosen if url is not None), spec.base_url)
+    for name, value in settings.items():
+        url = url.replace(f"{{{name}}}", quote(value, safe=""))
+    return url
+
+
+def with_key(endpoint: Endpoint) -> Endpoint:
+    """The endpoint for a caller who has a plain key where the entry else signs or fetches tokens."""
+    spec = endpoint.spec
+    if spec.key_auth is None:
+        return endpoint
+    elsewhere = spec.key_base_url if "{" in endpoint.base_url else ""
+    return msgspec.structs.replace(
+        endpoint,
+        spec=msgspec.structs.replace(spec, auth=spec.key_auth),
+        base_url=elsewhere or endpoint.base_url,
+        keyed=True,
     )
 
 

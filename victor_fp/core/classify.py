@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from email.utils import parsedate_to_datetime
 from typing import TypeAlias
 
 from victor_fp.core.faults import (
@@ -95,6 +94,8 @@ def retry_after_of(headers: Mapping[str, str]) -> float | None:
     seconds = _number(given)
     if seconds is not None or given is None:
         return seconds
+    from email.utils import parsedate_to_datetime  # loads a tree of modules for a rare form
+
     try:
         wait = parsedate_to_datetime(given) - parsedate_to_datetime(headers["date"])
     except (KeyError, TypeError, ValueError):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Literal, TypeAlias
 
 import msgspec
 
 from victor_fp.core.catalogue.spec import ProviderSpec
-from victor_fp.core.faults import Fault, UnsupportedParameter
+from victor_fp.core.faults import Fault, InvalidRequest, UnsupportedParameter
 from victor_fp.core.json import Json, NotJson, decoded
 from victor_fp.core.options import NO_OPTIONS, Options
 from victor_fp.core.types import Message, ToolDefinition
@@ -17,6 +18,8 @@ DEFAULT_TEMPERATURE = 0.7
 DEFAULT_MAX_TOKENS = 4096
 SECRET = "<secret>"  # noqa: S105  a placeholder
 """Stands in headers where the shell puts the key."""
+
+_OPEN = re.compile(r"\{(\w+)\}")
 
 Signing: TypeAlias = Literal["none", "key", "sigv4", "google"]
 
@@ -95,6 +98,17 @@ def headers_for(endpoint: Endpoint, extra: Mapping[str, str] | None = None, *, j
     if extra:
         headers.update({name.lower(): value for name, value in extra.items()})
     return headers
+
+
+def open_setting(endpoint: Endpoint, model: str | None = None) -> Fault | None:
+    """What is wrong with a place whose base URL still wants a setting; None where it wants none."""
+    missing = _OPEN.search(endpoint.base_url)
+    if missing is None:
+        return None
+    spec, name = endpoint.spec, missing[1]
+    variables = next((setting.variables for setting in spec.settings if setting.name == name), ())
+    hint = f" (or set {' or '.join(variables)})" if variables else ""
+    return InvalidRequest(provider=spec.name, model=model, message=f"{spec.title} needs the setting {name}{hint}")
 
 
 def settled(

@@ -113,7 +113,8 @@ def interrupted(reading: StreamReading, fault: Fault) -> Read:
     if reading.over:
         return Read(reading=reading, chunks=[])
     if reading.transcript.stopped is not None and reading.transcript.fault is None:
-        return _ended(reading, [])
+        read = _grown(reading, reading.events.finish(), None)
+        return read if read.reading.over else _ended(read.reading, read.chunks)
     return _broken(reading, [], fault)
 
 

@@ -30,13 +30,13 @@ class ToolCallDraft(msgspec.Struct, frozen=True, kw_only=True):
     def call(self) -> ToolCall:
         """The call with its arguments parsed, or as the original text where they are no JSON object.
 
-        No arguments at all are an empty object. An object and text together: the text wins where there is any.
+        No arguments at all, or null, are an empty object. An object and text together: the text wins where there is any.
         """
         from victor_fp.core.transcript import joined
 
         text = joined(self.pieces)
         arguments: dict[str, Any] | str
-        if text.strip():
+        if text.strip() not in ("", "null"):
             parsed = decoded_object(text)
             arguments = text if isinstance(parsed, NotJson) else parsed
         else:

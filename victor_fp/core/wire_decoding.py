@@ -97,6 +97,8 @@ def _fitted(shape: inspect.Type, value: object) -> object:
 def _struct(shape: inspect.StructType, value: object) -> object:
     if not isinstance(value, dict):
         return _MISFIT
+    if shape.tag_field is not None and value.get(shape.tag_field, shape.tag) != shape.tag:
+        return _MISFIT
     fitted: dict[str, object] = {}
     for field in shape.fields:
         inner = _fitted(field.type, value[field.encode_name]) if field.encode_name in value else _MISFIT
@@ -112,7 +114,7 @@ def _union(shape: inspect.UnionType, value: object) -> object:
         return value
     if isinstance(value, dict):
         structs = [option for option in shape.types if isinstance(option, inspect.StructType)]
-        if structs and structs[0].tag_field is not None:
+        if len(structs) > 1 and structs[0].tag_field is not None:
             return _variant(structs[0].tag_field, {option.tag: option for option in structs}, value)
     for option in shape.types:
         fitted = _fitted(option, value)

@@ -50,7 +50,7 @@ from victor_fp.providers.protocols import (
 )
 from victor_fp.providers.runtime_capabilities import ProviderRuntimeCapabilities
 from victor_fp.providers.verdicts import verdict_on_error, verdict_on_value
-from victor_fp.shell.line import Gate
+from victor_fp.shell.gate import Gate
 from victor_fp.shell.runtime import SYSTEM, Runtime
 
 __all__ = [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import msgspec
@@ -28,8 +27,11 @@ from victor_fp.providers.runtime_capabilities import ProviderRuntimeCapabilities
 from victor_fp.shell.line import Line
 from victor_fp.shell.opening import key_finder, wire_for
 from victor_fp.shell.runtime import SYSTEM, Runtime
+from victor_fp.shell.signing import signer_for
 
 if TYPE_CHECKING:
+    from victor_fp.shell.line import Sign
+    from victor_fp.shell.stream import Streaming
     from victor_fp.shell.wire import Wire
 
 T = TypeVar("T")
@@ -40,7 +42,8 @@ class CatalogueProvider(BaseProvider):
 
     Settings of a place (organization, deployment, region ...) are keywords with the names that the entry gives, or
     the environment's variables that it names. `http_client` takes an `httpx.AsyncClient` of your own, which stays yours to
-    close; `verify`, `proxy` and `trust_env` are httpx's; `wire` replaces HTTP as a whole.
+    close; `verify`, `proxy` and `trust_env` are httpx's; `wire` replaces HTTP as a whole; `sign` replaces the signer of
+    places that need one (`AwsSigner`, `GoogleSigner`).
     """
 
     SPEC: ClassVar[ProviderSpec]
@@ -60,6 +63,7 @@ class CatalogueProvider(BaseProvider):
         proxy: str | None = None,
         trust_env: bool = True,
         wire: Wire | None = None,
+        sign: Sign | None = None,
         runtime: Runtime = SYSTEM,
         **settings: Any,
     ) -> None:
@@ -90,6 +94,7 @@ class CatalogueProvider(BaseProvider):
             timeout=timeout,
             retries=RetryPolicy(max_retries=max_retries),
             runtime=runtime,
+            sign=sign or signer_for(endpoint, environment),
         )
 
     @property
@@ -254,35 +259,39 @@ class CatalogueProvider(BaseProvider):
     async def _chunks(
         self, request: Result[ChatRequest, Fault], options: ChatOptions
     ) -> AsyncGenerator[StreamChunk, None]:
-        from victor_fp.shell.stream import streamed
-
-        asked = value_or_raise(request)
-        timeout, deadline = options.get("timeout"), options.get("deadline")
-        async with aclosing(streamed(self._line, asked, timeout=timeout, deadline=deadline)) as batches:
-            async for batch in batches:
+        streaming = self._streaming(value_or_raise(request), options)
+        try:
+            while (batch := await streaming.batch()) is not None:
                 for chunk in batch.chunks:
                     yield chunk
                 if batch.fault is not None:
                     raise error_from(batch.fault)
+        finally:
+            await streaming.aclose()
 
     async def _results(
         self, request: Result[ChatRequest, Fault], options: ChatOptions
     ) -> AsyncGenerator[Result[StreamChunk, Fault], None]:
-        from victor_fp.shell.stream import streamed
-
         match outcome(request):
             case Failure(fault):
                 yield Failure(fault)
                 return
             case Success(asked):
                 pass
-        timeout, deadline = options.get("timeout"), options.get("deadline")
-        async with aclosing(streamed(self._line, asked, timeout=timeout, deadline=deadline)) as batches:
-            async for batch in batches:
+        streaming = self._streaming(asked, options)
+        try:
+            while (batch := await streaming.batch()) is not None:
                 for chunk in batch.chunks:
                     yield Success(chunk)
                 if batch.fault is not None:
                     yield Failure(batch.fault)
+        finally:
+            await streaming.aclose()
+
+    def _streaming(self, asked: ChatRequest, options: ChatOptions) -> Streaming:
+        from victor_fp.shell.stream import Streaming
+
+        return Streaming(self._line, asked, timeout=options.get("timeout"), deadline=options.get("deadline"))
 
 
 def _discovered(configured: ProviderRuntimeCapabilities, info: ModelInfo) -> ProviderRuntimeCapabilities:

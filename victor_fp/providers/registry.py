@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from importlib.metadata import entry_points
-from typing import Any, ClassVar
+from functools import cache
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from returns.result import Failure, Success
 
@@ -14,6 +14,9 @@ from victor_fp.core.result import outcome
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.errors import error_from
 
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoints
+
 ENTRY_POINTS = "victor_fp.providers"
 """Packages name their provider classes or `ProviderSpec`s in this group of entry points."""
 
@@ -21,8 +24,8 @@ ENTRY_POINTS = "victor_fp.providers"
 class ProviderRegistry:
     """All providers known to this process, by name or alias, in any case of letters.
 
-    A registered class comes before an installed package's, and that before the catalogue's. Nothing is loaded before
-    it is asked for.
+    What a program registers comes first, then the catalogue, then installed packages, which can add a name but not take
+    a built-in one. Nothing is loaded before it is asked for.
     """
 
     _classes: ClassVar[dict[str, type[BaseProvider]]] = {}
@@ -63,10 +66,10 @@ class ProviderRegistry:
             return cls._classes[key]
         spec = catalogue.by_name(cls._specs.values()).get(key)
         if spec is None and cls._built_ins:
-            installed = _installed(key)
-            if isinstance(installed, type):
-                return installed
-            spec = installed if installed is not None else cls._built_in(key)
+            found = cls._built_in(key) or _installed(key)
+            if isinstance(found, type):
+                return found
+            spec = found
         return None if spec is None else _class_of(spec)
 
     @classmethod
@@ -80,7 +83,7 @@ class ProviderRegistry:
         names = set(cls._classes) | set(cls._specs)
         if cls._built_ins:
             names |= {spec.name for spec in catalogue.CATALOGUE}
-            names |= {point.name.lower() for point in entry_points(group=ENTRY_POINTS)}
+            names |= {point.name.lower() for point in _entry_points()}
         return sorted(names - cls._hidden)
 
     @classmethod
@@ -127,13 +130,21 @@ class ProviderRegistry:
 
 def _installed(key: str) -> type[BaseProvider] | ProviderSpec | None:
     """What an installed package offers under a name."""
-    for point in entry_points(group=ENTRY_POINTS):
+    for point in _entry_points():
         if point.name.lower() == key:
             loaded = point.load()
             if isinstance(loaded, ProviderSpec) or (isinstance(loaded, type) and issubclass(loaded, BaseProvider)):
                 return loaded
             raise TypeError(f"entry point {point.name!r} is neither a BaseProvider class nor a ProviderSpec")
     return None
+
+
+@cache
+def _entry_points() -> EntryPoints:
+    """Looked up once: the answer changes only when packages are installed."""
+    from importlib.metadata import entry_points
+
+    return entry_points(group=ENTRY_POINTS)
 
 
 def _class_of(spec: ProviderSpec) -> type[BaseProvider]:

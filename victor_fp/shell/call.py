@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import assert_never
 
 import msgspec
@@ -29,6 +30,7 @@ from victor_fp.core.resilience.call import (
 from victor_fp.core.result import outcome
 from victor_fp.core.stream_reading import BODY_LIMIT
 from victor_fp.core.types import CompletionResponse
+from victor_fp.shell.following import Work
 from victor_fp.shell.line import Line
 from victor_fp.shell.transport_faults import timed_out
 from victor_fp.shell.wire import Reply
@@ -101,7 +103,7 @@ async def attempted(
     line: Line, speaker: Speaker, asked: Asked, request: HttpRequest, timeout: float
 ) -> Result[CompletionResponse, Fault]:
     """One try of a call; `timeout` bounds all of it."""
-    match outcome(await exchanged(line, request, timeout)):
+    match outcome(await _answered(line, speaker, request, timeout)):
         case Failure(fault):
             return Failure(placed(asked, fault))
         case Success((status, headers, body)):
@@ -110,6 +112,16 @@ async def attempted(
             if status >= 300:
                 return Failure(placed(asked, redirected(status)))
             return completion(asked, folded(speaker, body), body)
+
+
+async def _answered(
+    line: Line, speaker: Speaker, request: HttpRequest, timeout: float
+) -> Result[tuple[int, dict[str, str], bytes], Fault]:
+    """The whole answer, in one exchange or in as many as the protocol needs."""
+    if speaker.follow is None:
+        return await exchanged(line, request, timeout)
+    async with Work(partial(exchanged, line), line.runtime, speaker.follow, request, timeout, stream=False) as work:
+        return await work.answered()
 
 
 async def exchanged(
@@ -155,5 +167,10 @@ def with_attempts(response: CompletionResponse, attempts: tuple[Attempt, ...]) -
     """A response that tells of the tries before the one that brought it."""
     if len(attempts) < 2:
         return response
-    metadata = {**(response.metadata or {}), "attempts": [msgspec.to_builtins(attempt) for attempt in attempts]}
+    metadata = {**(response.metadata or {}), "attempts": attempts_as_dicts(attempts)}
     return response.model_copy(update={"metadata": metadata})
+
+
+def attempts_as_dicts(attempts: tuple[Attempt, ...]) -> list[dict[str, object]]:
+    """The log of tries as it stands in metadata."""
+    return [msgspec.to_builtins(attempt) for attempt in attempts]

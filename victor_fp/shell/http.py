@@ -1,7 +1,9 @@
 """The HTTP client, and the only file that knows it: httpx, over aiohttp's connections unless the caller brings its own.
 
-One client lives in each running event loop, made on first use. It is closed with the wire, or when its loop is shut
-down, whichever comes first; so a provider serves one `asyncio.run` after another and nothing is left open at exit.
+Requests go straight to the transport: nothing of what httpx's client adds (redirects, cookies, auth, hooks) is wanted
+here, and it costs as much as the transport itself. One set of connections lives in each running event loop, made on
+first use. It is closed with the wire, or when its loop is shut down, whichever comes first; so a provider serves one
+`asyncio.run` after another and nothing is left open at exit.
 """
 
 from __future__ import annotations
@@ -10,8 +12,8 @@ import asyncio
 import ssl
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import suppress
-from functools import partial
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+from urllib.request import getproxies, proxy_bypass
 from weakref import WeakKeyDictionary
 
 import httpx
@@ -24,30 +26,110 @@ from victor_fp.shell.transport_faults import fault_of
 if TYPE_CHECKING:
     from victor_fp.shell.wire import Reply
 
-Clients: TypeAlias = Callable[[], httpx.AsyncClient]
+Verify: TypeAlias = ssl.SSLContext | str | bool
 
 LIMITS = httpx.Limits(max_connections=1000, max_keepalive_connections=200, keepalive_expiry=60.0)
 """Room for the concurrency of a service; httpx's own 20 idle connections would make it reconnect all the time."""
 
+DEFAULT_HEADERS = {"accept": "*/*", "accept-encoding": "gzip, deflate", "user-agent": "victor-fp"}
 
-def default_client(
-    *, verify: ssl.SSLContext | str | bool = True, proxy: str | None = None, trust_env: bool = True
-) -> httpx.AsyncClient:
-    """httpx over aiohttp's connection pool, whose cost does not grow with the connections open."""
-    from httpx_aiohttp import HttpxAiohttpClient
 
-    return HttpxAiohttpClient(
-        verify=verify, proxy=proxy, trust_env=trust_env, limits=LIMITS, timeout=None, follow_redirects=False
-    )
+class Carrier(Protocol):
+    """What a wire uses within one event loop."""
+
+    async def send(self, request: HttpRequest, headers: Mapping[str, str], timeout: float | None) -> httpx.Response:
+        """Send, and wait for the headers; raises what the client raises."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close what this carrier opened."""
+        ...
+
+
+class TransportCarrier:
+    """Transports over aiohttp's connection pool, whose cost does not grow with the connections open."""
+
+    def __init__(self, *, verify: Verify, proxy: str | None, trust_env: bool) -> None:
+        self._verify = verify
+        self._proxy = proxy
+        self._trust_env = trust_env
+        self._urls: dict[str, tuple[httpx.URL, httpx.AsyncBaseTransport]] = {}
+        self._transports: dict[tuple[bool, str | None], httpx.AsyncBaseTransport] = {}
+
+    async def send(self, request: HttpRequest, headers: Mapping[str, str], timeout: float | None) -> httpx.Response:
+        """Through the transport for the request's place."""
+        found = self._urls.get(request.url)
+        if found is None:
+            found = self._placed(request.url)
+        url, transport = found
+        return await transport.handle_async_request(
+            httpx.Request(
+                request.method,
+                url,
+                headers={**DEFAULT_HEADERS, **headers},
+                content=request.body or None,
+                extensions={"timeout": dict.fromkeys(("connect", "read", "write", "pool"), timeout)},
+            )
+        )
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        transports, self._transports, self._urls = self._transports, {}, {}
+        for transport in transports.values():
+            await transport.aclose()
+
+    def _placed(self, address: str) -> tuple[httpx.URL, httpx.AsyncBaseTransport]:
+        url = httpx.URL(address)
+        proxy = self._proxy
+        if proxy is None and self._trust_env and not proxy_bypass(url.host):
+            proxies = getproxies()
+            proxy = proxies.get(url.scheme) or proxies.get("all")
+        key = (url.scheme == "https", proxy)
+        transport = self._transports.get(key)
+        if transport is None:
+            transport = self._transports[key] = self._made(*key)
+        if len(self._urls) > 1000:  # some protocols put the model into the path
+            self._urls.clear()
+        self._urls[address] = url, transport
+        return url, transport
+
+    def _made(self, secure: bool, proxy: str | None) -> httpx.AsyncBaseTransport:  # noqa: FBT001
+        from httpx_aiohttp import AiohttpTransport
+
+        # Certificates are loaded only for a place that shows some.
+        return AiohttpTransport(
+            verify=self._verify if secure or proxy else False,
+            trust_env=self._trust_env,
+            limits=LIMITS,
+            proxy=None if proxy is None else httpx.Proxy(proxy),
+        )
+
+
+class ClientCarrier:
+    """A client that the caller brought, with its own transport, headers and hooks; it stays the caller's to close."""
+
+    def __init__(self, client: httpx.AsyncClient) -> None:
+        self._client = client
+
+    async def send(self, request: HttpRequest, headers: Mapping[str, str], timeout: float | None) -> httpx.Response:
+        """Through the client; a redirect is not followed with a key."""
+        built = self._client.build_request(
+            request.method, request.url, headers=headers, content=request.body or None, timeout=timeout
+        )
+        return await self._client.send(built, stream=True, follow_redirects=False)
+
+    async def aclose(self) -> None:
+        """Nothing: the caller closes it."""
 
 
 class HttpReply:
     """An httpx response still to be read."""
 
-    __slots__ = ("_response", "_timeout", "headers", "status")
+    __slots__ = ("_pieces", "_response", "_timeout", "headers", "status")
 
     def __init__(self, response: httpx.Response, timeout: float | None) -> None:
         self._response = response
+        self._pieces = response.aiter_bytes()
         self._timeout = timeout
         self.status: int = response.status_code
         self.headers: Mapping[str, str] = response.headers
@@ -56,22 +138,22 @@ class HttpReply:
         """The whole body."""
         pieces: list[bytes] = []
         size = 0
-        async for piece in self.chunks():
-            if not isinstance(piece, bytes):
-                return piece
-            size += len(piece)
-            if size > limit:
-                return InvalidResponse(message=f"the body is larger than {limit} bytes", maybe_billed=True)
-            pieces.append(piece)
+        try:
+            async for piece in self._pieces:
+                size += len(piece)
+                if size > limit:
+                    return InvalidResponse(message=f"the body is larger than {limit} bytes", maybe_billed=True)
+                pieces.append(piece)
+        except Exception as error:  # whatever the client raises is an answer that broke
+            return fault_of(error, "reading", self._timeout)
         return b"".join(pieces)
 
-    async def chunks(self) -> AsyncGenerator[bytes | Fault, None]:
-        """The body as it comes."""
+    async def receive(self) -> bytes | Fault | None:
+        """The next bytes of the body."""
         try:
-            async for piece in self._response.aiter_bytes():
-                yield piece
-        except Exception as error:  # whatever the client raises is an answer that broke
-            yield fault_of(error, "reading", self._timeout)
+            return await anext(self._pieces, None)
+        except Exception as error:
+            return fault_of(error, "reading", self._timeout)
 
     async def aclose(self) -> None:
         """Give the connection back or close it."""
@@ -80,90 +162,75 @@ class HttpReply:
 
 
 class HttpWire:
-    """A client per event loop, or one client that the caller owns."""
+    """One carrier for each event loop that sends."""
 
-    def __init__(self, make_client: Clients = default_client, *, owned: bool = True) -> None:
-        self._make_client = make_client
-        self._owned = owned
-        self._clients: WeakKeyDictionary[asyncio.AbstractEventLoop, _LoopClient] = WeakKeyDictionary()
+    def __init__(self, make_carrier: Callable[[], Carrier]) -> None:
+        self._make_carrier = make_carrier
+        self._carriers: WeakKeyDictionary[asyncio.AbstractEventLoop, _LoopCarrier] = WeakKeyDictionary()
 
     async def open(self, request: HttpRequest, secret: SecretStr | None, timeout: float | None) -> Reply | Fault:
         """Send, and wait for the headers."""
         try:
-            client = await self._client()
-            response = await client.send(
-                client.build_request(
-                    request.method,
-                    request.url,
-                    headers=_with_secret(request.headers, secret),
-                    content=request.body or None,
-                    timeout=timeout,
-                ),
-                stream=True,
-            )
+            loop = asyncio.get_running_loop()
+            held = self._carriers.get(loop) or await self._begun(loop)
+            response = await held.carrier.send(request, _with_secret(request.headers, secret), timeout)
         except Exception as error:  # whatever the client raises is a request that failed
             return fault_of(error, "opening", timeout)
         return HttpReply(response, timeout)
 
     async def aclose(self) -> None:
-        """Close the clients this wire made."""
-        loop = asyncio.get_running_loop()
-        for owner, client in list(self._clients.items()):
-            if owner is loop:
-                await client.aclose()
-        self._clients.clear()
+        """Close the running loop's connections; those of other loops ended with them."""
+        held = self._carriers.pop(asyncio.get_running_loop(), None)
+        if held is not None:
+            await held.aclose()
 
-    async def _client(self) -> httpx.AsyncClient:
-        loop = asyncio.get_running_loop()
-        found = self._clients.get(loop)
-        if found is not None and not found.client.is_closed:
-            return found.client
-        made = _LoopClient(self._make_client(), owned=self._owned)
-        self._clients[loop] = made
-        await made.begin()
-        return made.client
+    async def _begun(self, loop: asyncio.AbstractEventLoop) -> _LoopCarrier:
+        held = self._carriers[loop] = _LoopCarrier(self._make_carrier())
+        await held.begin()
+        return held
 
 
-class _LoopClient:
-    """A client that ends with its event loop.
+class _LoopCarrier:
+    """A carrier that ends with its event loop.
 
-    A loop that shuts down closes the async generators that were begun in it, so one that holds the client is enough
+    A loop that shuts down closes the async generators that were begun in it, so one that holds the carrier is enough
     to be told in time, while the loop still runs.
     """
 
-    def __init__(self, client: httpx.AsyncClient, *, owned: bool) -> None:
-        self.client = client
-        self._life = _held(client) if owned else None
+    __slots__ = ("_life", "carrier")
+
+    def __init__(self, carrier: Carrier) -> None:
+        self.carrier = carrier
+        self._life = _held(carrier)
 
     async def begin(self) -> None:
-        """Tie the client to the running loop."""
-        if self._life is not None:
-            await anext(self._life)
+        """Tie the carrier to the running loop."""
+        await anext(self._life)
 
     async def aclose(self) -> None:
         """Close it now."""
-        if self._life is not None:
-            await self._life.aclose()
+        await self._life.aclose()
 
 
-async def _held(client: httpx.AsyncClient) -> AsyncGenerator[None, None]:
+async def _held(carrier: Carrier) -> AsyncGenerator[None, None]:
     try:
         yield
     finally:
-        await client.aclose()
+        await carrier.aclose()
 
 
 def http_wire(
     *,
     http_client: httpx.AsyncClient | None = None,
-    verify: ssl.SSLContext | str | bool = True,
+    verify: Verify = True,
     proxy: str | None = None,
     trust_env: bool = True,
 ) -> HttpWire:
-    """A wire of its own clients, or over one that the caller brings and closes."""
+    """A wire over connections of its own, or over a client that the caller brings and closes."""
     if http_client is not None:
-        return HttpWire(lambda: http_client, owned=False)
-    return HttpWire(partial(default_client, verify=verify, proxy=proxy, trust_env=trust_env))
+        client = http_client
+        return HttpWire(lambda: ClientCarrier(client))
+    return HttpWire(lambda: TransportCarrier(verify=verify, proxy=proxy, trust_env=trust_env))
 
 
 def _with_secret(headers: Mapping[str, str], secret: SecretStr | None) -> dict[str, str]:

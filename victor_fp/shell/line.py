@@ -11,11 +11,13 @@ import msgspec
 from pydantic import SecretStr
 from returns.result import Failure, Result, Success
 
+from victor_fp.core.asking import with_key
+from victor_fp.core.faults import TimedOut
 from victor_fp.core.protocols import Speaker, speaker
 from victor_fp.core.requests import Endpoint, HttpRequest
-from victor_fp.core.resilience.breaker import Breaker
 from victor_fp.core.resilience.retry import RetryPolicy
 from victor_fp.core.result import outcome
+from victor_fp.shell.gate import Gate
 from victor_fp.shell.runtime import SYSTEM, Runtime
 
 if TYPE_CHECKING:
@@ -26,13 +28,6 @@ FindSecret: TypeAlias = "Callable[[], Result[SecretStr | None, Fault]]"
 """Looks a key up where that may block; None where none is needed."""
 Sign: TypeAlias = "Callable[[HttpRequest], Awaitable[Result[HttpRequest, Fault]]]"
 """Adds what authenticates a request when a key in a header does not."""
-
-
-@dataclass(kw_only=True)
-class Gate:
-    """The one place that holds a breaker's state; read and written without an await in between."""
-
-    breaker: Breaker | None = None
 
 
 @dataclass(kw_only=True)
@@ -54,7 +49,7 @@ class Line:
         """The protocol's functions, after the key was looked up once; CredentialMissing where there is none."""
         if self._ready is not None:
             return Success(self._ready[0])
-        if self.secret is None and self.endpoint.spec.auth.kind == "key":
+        if self.secret is None and self.endpoint.spec.auth.kind != "none":
             match outcome(await asyncio.to_thread(self.find_secret)):
                 case Success(secret):
                     self.secret = secret
@@ -64,10 +59,19 @@ class Line:
         endpoint = (
             self.endpoint if self.endpoint.keyed == keyed else msgspec.structs.replace(self.endpoint, keyed=keyed)
         )
+        if self.secret is not None:
+            endpoint = with_key(endpoint)
         self.endpoint = endpoint
         self._ready = (speaker(endpoint), endpoint)
         return Success(self._ready[0])
 
     async def signed(self, request: HttpRequest) -> Result[HttpRequest, Fault]:
-        """The request as it goes out."""
-        return Success(request) if self.sign is None else await self.sign(request)
+        """The request as it goes out; a plain key makes a signature needless."""
+        if self.sign is None or self.endpoint.spec.auth.kind not in ("sigv4", "google"):
+            return Success(request)
+        try:
+            async with asyncio.timeout(self.timeout):
+                return await self.sign(request)
+        except TimeoutError:
+            message = "no credentials within the time allowed"
+            return Failure(TimedOut(phase="connect", seconds=self.timeout, message=message))

@@ -1,13 +1,13 @@
-"""The world as the shell sees it: clock, sleep, luck and environment behind one small Protocol."""
+"""The world as the shell sees it: clock, sleep, luck and environment behind one small Protocol.
+
+Modules are loaded by the methods that need them, so that making a provider stays cheap.
+"""
 
 from __future__ import annotations
 
-import asyncio
 import os
-import random
 import time
 from collections.abc import Mapping
-from email.utils import formatdate
 from typing import Protocol
 
 
@@ -44,14 +44,20 @@ class SystemRuntime:
 
     def luck(self) -> float:
         """`random.random`; jitter needs no secrecy."""
+        import random
+
         return random.random()  # noqa: S311
 
     def date(self) -> str:
         """Now, as in `Sun, 06 Nov 1994 08:49:37 GMT`."""
+        from email.utils import formatdate
+
         return formatdate(usegmt=True)
 
     async def sleep(self, seconds: float) -> None:
         """`asyncio.sleep`."""
+        import asyncio
+
         await asyncio.sleep(seconds)
 
     def environment(self) -> Mapping[str, str]:

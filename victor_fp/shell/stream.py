@@ -1,26 +1,31 @@
-"""One stream: carry out the machine's orders; once a piece of the answer is out, deliver it to its end."""
+"""One stream: carry out the machine's orders; once a piece of the answer is out, deliver it to its end.
+
+Plain objects with `batch` and `aclose`, not nested generators: only the provider's own generator is known to the event
+loop, so a loop that shuts down closes each stream once, from the outside in.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import aclosing, suppress
+from contextlib import suppress
 from typing import assert_never
 
 import msgspec
 from returns.result import Failure, Success
 
 from victor_fp.core.answers import Asked, placed
-from victor_fp.core.faults import Attempt, Fault, TimedOut
+from victor_fp.core.faults import Fault, TimedOut
 from victor_fp.core.protocols import Speaker
 from victor_fp.core.requests import ChatRequest, HttpRequest
 from victor_fp.core.resilience.call import (
     Abandoned,
     Answered,
+    Call,
     Committed,
     Deliver,
     Event,
     Failed,
+    Order,
     Rested,
     Send,
     Settle,
@@ -31,7 +36,7 @@ from victor_fp.core.resilience.call import (
 from victor_fp.core.result import outcome
 from victor_fp.core.stream_reading import StreamReading, fed, finished, interrupted, opened
 from victor_fp.core.types import StreamChunk
-from victor_fp.shell.call import SLACK, dated, redirected
+from victor_fp.shell.call import SLACK, attempts_as_dicts, dated, redirected
 from victor_fp.shell.line import Line
 from victor_fp.shell.transport_faults import timed_out
 from victor_fp.shell.wire import Reply
@@ -47,174 +52,227 @@ class Batch(msgspec.Struct, frozen=True):
     fault: Fault | None = None
 
 
-async def streamed(
-    line: Line, request: ChatRequest, *, timeout: float | None = None, deadline: float | None = None
-) -> AsyncGenerator[Batch, None]:
+class Streaming:
     """The answer as it comes, in batches. The last chunk of the last batch is final, or the batch has a fault.
 
-    `timeout` bounds each silence, connecting included. `deadline` bounds the whole stream where it is given; where not,
-    the default one bounds the time to the first piece, since an answer that flows may take as long as it takes.
+    `timeout` (seconds) bounds each silence, connecting included. `deadline` bounds the whole stream where it is given;
+    where not, the default one bounds the time to the first piece, since an answer that flows may take as long as it takes.
+    Whoever makes one closes it.
     """
-    match outcome(await line.ready()):
-        case Failure(fault):
-            yield Batch([], fault)
-            return
-        case Success(speaker):
-            pass
-    match outcome(speaker.request(request)):
-        case Failure(fault):
-            yield Batch([], fault)
-            return
-        case Success(built):
-            asked = Asked(endpoint=line.endpoint, model=request.model, adjustments=built.adjustments)
-    async with aclosing(_carried_out(line, speaker, asked, built, timeout or line.timeout, deadline)) as batches:
-        async for batch in batches:
-            yield batch
 
+    def __init__(
+        self, line: Line, request: ChatRequest, *, timeout: float | None = None, deadline: float | None = None
+    ) -> None:
+        self._line = line
+        self._request = request
+        self._timeout = timeout or line.timeout
+        self._deadline = deadline
+        self._call: Call | None = None
+        self._order: Order | None = None
+        self._speaker: Speaker | None = None
+        self._built: HttpRequest | None = None
+        self._try: _Try | None = None
+        self._over = False
 
-async def _carried_out(
-    line: Line, speaker: Speaker, asked: Asked, request: HttpRequest, timeout: float, deadline: float | None
-) -> AsyncGenerator[Batch, None]:
-    gate, runtime = line.gate, line.runtime
-    began = runtime.now()
-    bounded = deadline is not None
-    call, gate.breaker, order = begin(
-        line.retries,
-        gate.breaker,
-        began,
-        timeout=timeout,
-        deadline=None if deadline is None else began + deadline,
-        provider=asked.endpoint.spec.name,
-        model=asked.model,
-    )
-    event: Event
-    try:
+    async def batch(self) -> Batch | None:
+        """The next batch; None when the stream is over."""
+        if self._over:
+            return None
+        if self._order is None and (fault := await self._begun()) is not None:
+            return self._last(fault)
         while True:
-            match order:
-                case Send(timeout=seconds, deadline=moment):
-                    event = Answered(200)
-                    committed = False
-                    tries = _attempted(line, speaker, asked, request, seconds, moment, bounded=bounded)
-                    async with aclosing(tries) as batches:
-                        async for batch in batches:
-                            if batch.chunks and not committed:
-                                committed = True
-                                call, gate.breaker, order = advance(call, gate.breaker, Committed(), runtime.now())
-                            if batch.fault is not None:
-                                event = Failed(batch.fault, runtime.luck())
-                                if batch.chunks:
-                                    yield Batch(batch.chunks)
-                                break
-                            if batch.chunks and batch.chunks[-1].is_final:
-                                call, gate.breaker, order = advance(call, gate.breaker, event, runtime.now())
-                                yield _with_attempts(batch, order)
-                            elif batch.chunks:
-                                yield batch
-                    if isinstance(order, Settle):
-                        return
+            match self._order:
+                case Send() | Deliver() as order:
+                    batch = await self._received(order)
+                    if batch is not None:
+                        return batch
                 case Wait(seconds=seconds):
-                    await runtime.sleep(seconds)
-                    event = Rested()
-                case Deliver():
-                    event = Answered()
+                    await self._line.runtime.sleep(seconds)
+                    self._advanced(Rested())
                 case Settle(fault=fault):
+                    if self._try is not None:
+                        await self._try.drained()
                     if fault is not None:
-                        yield Batch([], fault)
-                    return
+                        return self._last(fault)
+                    self._over = True
+                    return None
+                case None:
+                    return None
                 case _:
-                    assert_never(order)
-            call, gate.breaker, order = advance(call, gate.breaker, event, runtime.now())
-    finally:
-        _, gate.breaker, _ = advance(call, gate.breaker, Abandoned(), runtime.now())
+                    assert_never(self._order)
 
+    async def aclose(self) -> None:
+        """Close the connection, and give back what the call held."""
+        self._over = True
+        self._advanced(Abandoned())
+        await self._hung_up()
 
-def _with_attempts(batch: Batch, order: object) -> Batch:
-    attempts: tuple[Attempt, ...] = order.attempts if isinstance(order, Settle) else ()
-    if len(attempts) < 2:
+    async def _begun(self) -> Fault | None:
+        line, request = self._line, self._request
+        match outcome(await line.ready()):
+            case Failure(fault):
+                return fault
+            case Success(speaker):
+                self._speaker = speaker
+        match outcome(speaker.request(request)):
+            case Failure(fault):
+                return fault
+            case Success(built):
+                self._built = built
+        now = line.runtime.now()
+        self._call, line.gate.breaker, self._order = begin(
+            line.retries,
+            line.gate.breaker,
+            now,
+            timeout=self._timeout,
+            deadline=None if self._deadline is None else now + self._deadline,
+            provider=line.endpoint.spec.name,
+            model=request.model,
+        )
+        return None
+
+    async def _received(self, order: Send | Deliver) -> Batch | None:
+        """What the next read brings for the caller; None where the machine has another order first."""
+        if self._try is None:
+            self._try = await self._tried(order)
+        batch = await self._try.batch()
+        runtime = self._line.runtime
+        if batch.chunks and isinstance(order, Send):
+            self._advanced(Committed())
+        if batch.fault is not None:
+            await self._hung_up()
+            self._advanced(Failed(batch.fault, runtime.luck()))
+            return Batch(batch.chunks) if batch.chunks else None
+        if batch.chunks and batch.chunks[-1].is_final:
+            self._advanced(Answered(200))
+            return self._with_attempts(batch)
         return batch
-    last = batch.chunks[-1]
-    metadata = {**(last.metadata or {}), "attempts": [msgspec.to_builtins(attempt) for attempt in attempts]}
-    return Batch([*batch.chunks[:-1], last.model_copy(update={"metadata": metadata})])
+
+    async def _tried(self, order: Send | Deliver) -> _Try:
+        assert self._speaker is not None and self._built is not None  # noqa: PT018, S101  set before any order
+        asked = Asked(endpoint=self._line.endpoint, model=self._request.model, adjustments=self._built.adjustments)
+        moment = order.deadline if isinstance(order, Send) and self._deadline is not None else None
+        timeout = order.timeout if isinstance(order, Send) else self._timeout
+        return _Try(self._line, self._speaker, asked, self._built, timeout, moment)
+
+    def _advanced(self, event: Event) -> None:
+        """Tell the machine; an event that comes when the call has settled changes nothing."""
+        if self._call is not None:
+            gate = self._line.gate
+            self._call, gate.breaker, self._order = advance(self._call, gate.breaker, event, self._line.runtime.now())
+
+    def _with_attempts(self, batch: Batch) -> Batch:
+        attempts = self._order.attempts if isinstance(self._order, Settle) else ()
+        if len(attempts) < 2:
+            return batch
+        last = batch.chunks[-1]
+        metadata = {**(last.metadata or {}), "attempts": attempts_as_dicts(attempts)}
+        return Batch([*batch.chunks[:-1], last.model_copy(update={"metadata": metadata})])
+
+    def _last(self, fault: Fault) -> Batch:
+        self._over = True
+        return Batch([], fault)
+
+    async def _hung_up(self) -> None:
+        current, self._try = self._try, None
+        if current is not None:
+            await current.aclose()
 
 
-async def _attempted(
-    line: Line,
-    speaker: Speaker,
-    asked: Asked,
-    request: HttpRequest,
-    timeout: float,
-    moment: float,
-    *,
-    bounded: bool,
-) -> AsyncGenerator[Batch, None]:
-    """One try. `moment`, in the runtime's clock, is the deadline of the whole call."""
-    match outcome(await line.signed(request)):
-        case Failure(fault):
-            yield Batch([], fault)
-            return
-        case Success(signed):
-            pass
-    reply = await _opened(line, signed, timeout)
-    if isinstance(reply, msgspec.Struct):
-        yield Batch([], placed(asked, reply))
-        return
-    try:
-        if 300 <= reply.status < 400:
-            yield Batch([], placed(asked, redirected(reply.status)))
-            return
-        reading = opened(asked, speaker, reply.status, dated(line, reply))
-        async with aclosing(reply.chunks()) as pieces:
-            async with aclosing(_read(line, reading, pieces, timeout, moment, bounded=bounded)) as batches:
-                async for batch in batches:
-                    yield batch
+class _Try:
+    """One try: an open answer and where its reading stands. `moment`, in the runtime's clock, is the caller's deadline."""
+
+    def __init__(
+        self,
+        line: Line,
+        speaker: Speaker,
+        asked: Asked,
+        request: HttpRequest,
+        timeout: float,
+        moment: float | None,
+    ) -> None:
+        self._line = line
+        self._speaker = speaker
+        self._asked = asked
+        self._request = request
+        self._timeout = timeout
+        self._moment = moment
+        self._watched = True
+        self._reply: Reply | None = None
+        self._reading: StreamReading | None = None
+
+    async def batch(self) -> Batch:
+        """The next chunks, or the fault that ended the try."""
+        if self._reading is None:
+            reading = await self._opened()
+            if not isinstance(reading, StreamReading):
+                return Batch([], placed(self._asked, reading))
+            self._reading = reading
+        while True:
+            piece = await self._piece()
+            if isinstance(piece, bytes):
+                read = fed(self._reading, piece)
+            elif piece is None:
+                read = finished(self._reading)
+            else:
+                read = interrupted(self._reading, _phased(piece, self._reading))
+            self._reading = read.reading
+            if read.chunks or read.fault is not None:
+                self._watched = self._moment is not None
+                return Batch(read.chunks, read.fault)
+
+    async def drained(self) -> None:
+        """Read to the end of an answer that is over, for a moment at most, and give the connection back."""
+        if self._reply is not None:
             with suppress(TimeoutError):
                 async with asyncio.timeout(DRAIN):
-                    async for _ in pieces:
+                    while isinstance(await self._reply.receive(), bytes):
                         pass
-    finally:
-        await reply.aclose()
+        await self.aclose()
 
+    async def aclose(self) -> None:
+        """Close the connection, or give it back where the answer was read to its end."""
+        reply, self._reply = self._reply, None
+        if reply is not None:
+            await reply.aclose()
 
-async def _opened(line: Line, request: HttpRequest, timeout: float) -> Reply | Fault:
-    try:
-        async with asyncio.timeout(timeout + SLACK):
-            return await line.wire.open(request, line.secret, timeout)
-    except TimeoutError:
-        return timed_out("read", "opening", timeout)
-
-
-async def _read(
-    line: Line,
-    reading: StreamReading,
-    pieces: AsyncGenerator[bytes | Fault, None],
-    timeout: float,
-    moment: float,
-    *,
-    bounded: bool,
-) -> AsyncGenerator[Batch, None]:
-    watched, left = True, timeout
-    while True:
+    async def _opened(self) -> StreamReading | Fault:
+        line = self._line
+        match outcome(await line.signed(self._request)):
+            case Failure(fault):
+                return fault
+            case Success(signed):
+                pass
         try:
-            if watched:
-                left = max(0.0, moment - line.runtime.now()) if bounded else timeout
-                async with asyncio.timeout(min(left, timeout) + SLACK):
-                    piece = await anext(pieces, None)
-            else:
-                piece = await anext(pieces, None)
+            async with asyncio.timeout(self._left(self._timeout) + SLACK):
+                reply = await line.wire.open(signed, line.secret, self._timeout)
         except TimeoutError:
-            piece = timed_out("first_token", "reading", min(timeout, left))
-        if isinstance(piece, bytes):
-            read = fed(reading, piece)
-        elif piece is None:
-            read = finished(reading)
-        else:
-            read = interrupted(reading, _phased(piece, reading))
-        reading = read.reading
-        if read.chunks or read.fault is not None:
-            watched = bounded
-            yield Batch(read.chunks, read.fault)
-        if reading.over:
-            return
+            return timed_out("read", "opening", self._timeout)
+        if isinstance(reply, msgspec.Struct):
+            return reply
+        self._reply = reply
+        if 300 <= reply.status < 400:
+            return redirected(reply.status)
+        return opened(self._asked, self._speaker, reply.status, dated(line, reply))
+
+    async def _piece(self) -> bytes | Fault | None:
+        """The next bytes; None at the end. Before the first chunk, and up to a deadline, a clock of ours watches."""
+        reply = self._reply
+        if reply is None:
+            return None
+        if not self._watched:
+            return await reply.receive()
+        bound = self._left(self._timeout)
+        try:
+            async with asyncio.timeout(bound + SLACK):
+                return await reply.receive()
+        except TimeoutError:
+            return timed_out("first_token", "reading", bound)
+
+    def _left(self, timeout: float) -> float:
+        if self._moment is None:
+            return timeout
+        return min(timeout, max(0.0, self._moment - self._line.runtime.now()))
 
 
 def _phased(fault: Fault, reading: StreamReading) -> Fault:

@@ -5,7 +5,7 @@ A wire never raises for what a network can do; it gives a `Fault` whose provider
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import Mapping
 from typing import Protocol
 
 from pydantic import SecretStr
@@ -31,8 +31,8 @@ class Reply(Protocol):
         """The whole body, decompressed; InvalidResponse where it is larger than `limit` bytes."""
         ...
 
-    def chunks(self) -> AsyncGenerator[bytes | Fault, None]:
-        """The body as it comes, decompressed; a fault is the last thing, if it comes at all."""
+    async def receive(self) -> bytes | Fault | None:
+        """The next bytes of the body, decompressed; None at its end, or the fault that broke it."""
         ...
 
     async def aclose(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from victor_fp.core.faults import (
     FAULTS,
@@ -185,6 +186,12 @@ def test_reset_closes_and_forgets_attempts_under_way() -> None:
 def test_reset_of_a_closed_breaker_is_no_change_of_state() -> None:
     breaker = reset(told(Breaker(), 0.0, "failed"), 1.0)
     assert (breaker.failure_count, breaker.state_changes) == (0, 0)
+
+
+def test_reset_forgets_the_counts_and_keeps_the_totals() -> None:
+    breaker = told(Breaker(), 1.0, "succeeded", "failed")
+    assert reset(breaker, 9.0) == replace(breaker, failure_count=0, success_count=0)
+    assert reset(OPENED, 120.0) == replace(OPENED, state="closed", failure_count=0, state_changes=2)
 
 
 def test_is_open_means_that_calls_are_rejected() -> None:

@@ -19,12 +19,13 @@ from victor_fp.core.faults import (
     InvalidRequest,
     Overloaded,
     Partial,
+    QueueFull,
     RateLimited,
     ServerFailed,
     StreamInterrupted,
     TimedOut,
 )
-from victor_fp.core.resilience.breaker import Breaker, BreakerPolicy, admit, record
+from victor_fp.core.resilience.breaker import Breaker, BreakerPolicy, Permit, admit, record
 from victor_fp.core.resilience.call import (
     Abandoned,
     Answered,
@@ -34,6 +35,7 @@ from victor_fp.core.resilience.call import (
     Event,
     Failed,
     Order,
+    Refused,
     Rested,
     Send,
     Settle,
@@ -84,7 +86,8 @@ def opened(now: float) -> Breaker:
     breaker = Breaker()
     for _ in range(5):
         breaker, leave = admit(breaker, now)
-        breaker = record(breaker, leave, "failed", now) if not hasattr(leave, "retry_after") else breaker
+        assert isinstance(leave, Permit)
+        breaker = record(breaker, leave, "failed", now)
     assert breaker.state == "open"
     return breaker
 
@@ -153,13 +156,10 @@ def test_a_rest_that_does_not_fit_settles_with_the_fault_itself_at_once() -> Non
     assert settle.fault.retry_after == 1800.0
 
 
-def test_a_passing_fault_after_the_deadline_settles_as_deadline_exceeded() -> None:
-    settle = settled(told([(101.0, failed(ServerFailed(status=500, message="late")))])[0])
-    assert isinstance(settle.fault, DeadlineExceeded)
-    assert (settle.fault.status, settle.fault.message) == (
-        500,
-        "the deadline of 100 s passed; last: ServerFailed: late",
-    )
+def test_a_passing_fault_after_the_deadline_settles_as_deadline_exceeded_with_its_facts() -> None:
+    fault = settled(told([(101.0, failed(ServerFailed(status=500, message="late")))])[0]).fault
+    assert isinstance(fault, DeadlineExceeded)
+    assert (fault.status, fault.message) == (500, "the deadline of 100 s passed; last: ServerFailed: late")
 
 
 def test_a_lasting_fault_after_the_deadline_is_told_as_it_is() -> None:
@@ -274,7 +274,34 @@ def test_giving_up_during_a_rest_reports_nothing_twice() -> None:
     assert (breaker.failure_count, breaker.total_calls) == (1, 1)
 
 
-@pytest.mark.parametrize("event", [Answered(), failed(ServerFailed()), Committed(), Rested(), Abandoned()])
+def test_a_refusal_by_the_rate_limit_says_nothing_about_the_server_and_is_not_tried_again() -> None:
+    breaker = Breaker(policy=BreakerPolicy(failure_threshold=1))
+    orders, _, after = told([(1.0, Refused(RateLimited(message="the key cools down")))], breaker=breaker)
+    assert isinstance(settled(orders).fault, RateLimited)
+    assert [attempt.outcome for attempt in settled(orders).attempts] == ["RateLimited"]
+    assert after is not None
+    assert (after.state, after.total_failures) == ("closed", 0)
+
+
+def test_a_refusal_before_a_later_try_settles_with_the_last_real_fault() -> None:
+    orders, _, _ = told([(1.0, failed(ServerFailed())), (1.5, Rested()), (2.0, Refused(QueueFull()))])
+    assert isinstance(settled(orders).fault, ServerFailed)
+    assert [attempt.outcome for attempt in settled(orders).attempts] == ["ServerFailed", "QueueFull"]
+
+
+def test_a_try_that_stood_in_line_and_then_met_the_deadline_settles_as_deadline_exceeded() -> None:
+    settle = settled(told([(12.0, failed(TimedOut()))], deadline=12.0)[0])
+    assert isinstance(settle.fault, DeadlineExceeded)
+
+
+def test_a_last_try_whose_own_timeout_ran_out_settles_as_timed_out() -> None:
+    orders, _, _ = told([(10.0, failed(TimedOut()))], deadline=10.0, policy=RetryPolicy(max_retries=0))
+    assert isinstance(settled(orders).fault, TimedOut)
+
+
+@pytest.mark.parametrize(
+    "event", [Answered(), failed(ServerFailed()), Refused(QueueFull()), Committed(), Rested(), Abandoned()]
+)
 def test_a_settled_call_hears_nothing_more(event: Event) -> None:
     _, call, breaker = told([(1.0, Answered())], breaker=Breaker())
     assert advance(call, breaker, event, 2.0) == (call, breaker, call.order)

@@ -16,8 +16,20 @@ from victor_fp.core.faults import (
     TimedOut,
 )
 from victor_fp.core.resilience.breaker import Breaker, BreakerPolicy, Permit, admit, record
-from victor_fp.core.resilience.call import Answered, Event, Failed, Rested, Send, Settle, Wait, advance, begin
-from victor_fp.core.resilience.retry import RetryPolicy, patience_with
+from victor_fp.core.resilience.call import (
+    TRANSITIONS,
+    Answered,
+    Event,
+    Failed,
+    Rested,
+    Send,
+    Settle,
+    Wait,
+    advance,
+    begin,
+    phase_of,
+)
+from victor_fp.core.resilience.retry import RetryPolicy, patience_with, rest_after
 
 waits = st.none() | st.floats(0.01, 40.0)
 faults: st.SearchStrategy[Fault] = st.one_of(
@@ -72,7 +84,9 @@ def test_any_call_keeps_its_budget_its_deadline_and_its_permits(
                 breaker = _used_by_another(breaker, now)
             now += order.seconds
             event = Rested()
+        before = phase_of(call)
         call, breaker, order = advance(call, breaker, event, now)
+        assert phase_of(call) in TRANSITIONS[before, type(event).__name__]
 
     assert sends <= retries + 1
     assert len(order.attempts) == sends
@@ -87,11 +101,7 @@ def test_any_call_keeps_its_budget_its_deadline_and_its_permits(
         if isinstance(order.fault, DeadlineExceeded):
             assert now >= left - 0.05
         elif patience_with(order.fault) == "always" and not busy and threshold > sends:
-            assert sends == retries + 1 or now + _shortest_rest(order.fault) >= left or order.fault.retry_after is None
-
-
-def _shortest_rest(fault: Fault) -> float:
-    return fault.retry_after or 0.0
+            assert sends == retries + 1 or now + rest_after(order.fault, policy, sends - 1, luck) >= left
 
 
 def _used_by_another(breaker: Breaker, now: float) -> Breaker:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 
 import pytest
+from msgspec.structs import replace
 
 from victor_fp.core.resilience.rate_limit import (
     Adoption,
     Full,
+    Left,
     Limiter,
     Limits,
     Permit,
+    Slot,
     adopt,
     effective,
     give_back,
@@ -129,6 +132,14 @@ def test_a_request_that_was_never_sent_takes_nothing() -> None:
     taken(withdraw(state, permit, 1.0), 1.0, tokens=10)
 
 
+def test_withdrawing_one_of_several_frees_just_what_it_took() -> None:
+    told = Reported(requests=Budget(remaining=9, reset=50.0), tokens=Budget(remaining=900, reset=50.0))
+    before = adopt(used(limiter(requests=10, tokens=1000), 0.0, tokens=100, times=2), None, told, 0.0)
+    state, permit = taken(before, 1.0, tokens=300)
+    assert (state.requests_left, state.tokens_left) == (Left(8, 50.0), Left(600, 50.0))
+    assert withdraw(state, permit, 2.0) == replace(before, taken=3)
+
+
 def test_a_clock_that_goes_back_blocks_no_longer_than_a_minute() -> None:
     state = used(limiter(requests=2), 1000.0, times=2)
     wait = full(state, 10.0)
@@ -136,6 +147,11 @@ def test_a_clock_that_goes_back_blocks_no_longer_than_a_minute() -> None:
     assert wait <= 66.0
     state, _ = take(state, 0, 10.0)
     taken(state, 76.0)
+
+
+def test_what_lies_in_the_future_after_a_clock_that_went_back_counts_as_given_now() -> None:
+    state = used(used(limiter(requests=9), 3.0, tokens=10), 30.0, tokens=20, times=2)
+    assert take(state, 5, 6.0)[0].slots == (Slot(1, 1, 10), Slot(2, 3, 45))
 
 
 def test_a_limit_of_nothing_never_passes() -> None:
@@ -201,6 +217,15 @@ def test_silence_takes_back_nothing_that_was_said() -> None:
 
 
 def test_modes() -> None:
+    assert mode(used(limiter(tokens=10), 0.0, tokens=10), 1.0) == "full"
+    nothing_left = Reported(tokens=Budget(remaining=0, reset=9.0))
+    assert [mode(adopt(Limiter(), None, nothing_left, 0.0), now) for now in (0.0, 8.5, 9.0)] == ["held", "held", "free"]
+    one_left = Reported(requests=Budget(remaining=1, reset=9.0))
+    busy = adopt(taken(limiter(concurrency=1), 0.0)[0], None, one_left, 0.0)
+    assert mode(busy, 1.0) == "held"
+    assert mode(adopt(limiter(requests=0), None, one_left, 0.0), 1.0) == "full"
+    more_than_guessed, permit = taken(limiter(tokens=10), 0.0, tokens=1)
+    assert mode(give_back(more_than_guessed, permit, 10, 0.0), 0.0) == "full"
     assert mode(Limiter(), 0.0) == "free"
     state = used(limiter(requests=1), 0.0)
     assert mode(state, 1.0) == "full"

@@ -34,7 +34,7 @@ class RateLimitLaws(RuleBasedStateMachine):
 
     @initialize()
     def chosen(self) -> None:
-        limits = Limits(requests_per_minute=REQUESTS, tokens_per_minute=TOKENS, concurrency=CONCURRENCY)
+        limits = Limits(requests_per_minute=REQUESTS, tokens_per_minute=TOKENS, concurrency=CONCURRENCY, lease=1e9)
         self.limiter = Limiter(limits=limits)
 
     def moved(self, event: str, limiter: Limiter, now: float | None = None) -> None:
@@ -44,7 +44,7 @@ class RateLimitLaws(RuleBasedStateMachine):
         assert before == after or after in TRANSITIONS[before, event], (before, event, after)
         self.limiter, self.now = limiter, now
 
-    @rule(tokens=st.integers(0, 1500))
+    @rule(tokens=st.integers(1, 1500))
     def asks(self, tokens: int) -> None:
         limiter, answer = take(self.limiter, tokens, self.now)
         if isinstance(answer, Permit):

@@ -35,7 +35,8 @@ from victor_fp.core.resilience.retry import (
     rest_after,
 )
 
-POLICY = RetryPolicy()
+POLICY = RetryPolicy(jitter=1.0)
+"""Full jitter, so that luck shows as it is."""
 
 
 def decided(retry: Retry, fault: Fault, luck: float = 0.5, now: float = 0.0) -> Again | Stop:
@@ -118,6 +119,13 @@ def test_the_rest_is_a_random_share_of_a_doubling_bound_with_a_cap() -> None:
     assert rest_after(ServerFailed(), POLICY, 3, 0.0) == 0.0
     assert rest_after(ServerFailed(), POLICY, 3, 0.5) == 2.0
     assert rest_after(ServerFailed(), POLICY, 10_000, 0.5) == 4.0
+
+
+@pytest.mark.parametrize("lucks", [(0.999, 0.0), (0.0, 0.999), (0.5, 0.5)])
+def test_by_default_each_rest_is_longer_than_the_one_before_whatever_the_luck(lucks: tuple[float, float]) -> None:
+    rests = [rest_after(ServerFailed(), RetryPolicy(), retries, lucks[retries % 2]) for retries in range(4)]
+    assert rests == sorted(rests)
+    assert 0.3 <= rests[0] <= 0.5
 
 
 def test_without_jitter_the_rest_is_the_bound_whatever_the_luck() -> None:

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple, TypeAlias
 from victor_fp.codegen.normalise.composition import flatten_all_of
 from victor_fp.codegen.normalise.hoisting import hoist_objects
 from victor_fp.codegen.normalise.inheritance import spell_inheritance_as_unions
-from victor_fp.codegen.normalise.naming import break_alias_cycles, inline_scalars, name_as_classes
+from victor_fp.codegen.normalise.naming import break_alias_cycles, inline_scalars, move_null_to_fields, name_as_classes
 from victor_fp.codegen.normalise.responses import append_unknown_variants, make_fields_optional, open_values
 from victor_fp.codegen.normalise.spelling import (
     drop_reference_siblings,
@@ -40,6 +40,7 @@ SPELLING_STEPS: tuple[Step, ...] = (
 
 COMMON_STEPS: tuple[Step, ...] = (
     *SPELLING_STEPS,
+    move_null_to_fields,
     hoist_objects,
     break_alias_cycles,
     simplify_unions,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from victor_fp.codegen.normalise.spelling import NULL
 from victor_fp.codegen.schema import (
     COMPONENTS,
     Schema,
@@ -49,6 +50,23 @@ def name_as_classes(schemas: Schemas) -> tuple[Schemas, dict[str, str]]:
         return {**schema, "discriminator": {**discriminator, "mapping": mapping}}
 
     return {names[name]: schema for name, schema in rewrite_all(schemas, step).items()}, names
+
+
+def move_null_to_fields(schemas: Schemas) -> Schemas:
+    """Say null where a component is referred to, not in the component, so that an object or null is still an object."""
+    nullable = {name for name, schema in schemas.items() if NULL in variants(schema) and len(variants(schema)) > 1}
+
+    def moved(schema: Schema) -> Schema:
+        return {"oneOf": [schema, NULL]} if reference_name(schema) in nullable else schema
+
+    result = rewrite_all(schemas, moved)
+    return {name: _without_null(schema) if name in nullable else schema for name, schema in result.items()}
+
+
+def _without_null(schema: Schema) -> Schema:
+    kept = [option for option in variants(schema) if option != NULL]
+    described: Schema = {"description": schema["description"]} if "description" in schema else {}
+    return {**described, **kept[0]} if len(kept) == 1 and "$ref" not in kept[0] else {**schema, "oneOf": kept}
 
 
 def inline_scalars(schemas: Schemas, keep: frozenset[str]) -> Schemas:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from victor_fp.codegen.normalise.unions import merge_objects
+from victor_fp.codegen.normalise.unions import MERGED, merge_objects
 from victor_fp.codegen.schema import (
     Schema,
     Schemas,
@@ -43,7 +43,7 @@ def tag_unions(schemas: Schemas) -> Schemas:
             result[name] = changed if result[name] is before else _tagged_alike(changed, result[name])
         done.update(waiting)
     unmarked = {
-        name: {key: value for key, value in schema.items() if key not in (TAGGED, COPIED)}
+        name: {key: value for key, value in schema.items() if key not in (TAGGED, COPIED, MERGED)}
         for name, schema in result.items()
     }
     return rewrite_all(unmarked, lambda schema: {} if _is_ambiguous(unmarked, schema) else schema)
@@ -91,11 +91,14 @@ def _tagged(result: Schemas, schema: Schema, path: str, *, root: bool) -> Schema
     rest = [_tagged(result, item, path, root=False) for item in alternatives if item not in objects]
     if len(objects) < 2:
         return {**{key: value for key, value in changed.items() if key != "discriminator"}, "oneOf": [*objects, *rest]}
+    before = set(result)
     union = _union(result, objects, as_schema(schema.get("discriminator")), path)
     described: Schema = {"description": schema["description"]} if "description" in schema else {}
     if root and not rest:
         merged = reference_name(union)
-        return {**(union if merged is None else _tagged(result, result.pop(merged), path, root=True)), **described}
+        if merged is not None and merged not in before:
+            union = _tagged(result, result.pop(merged), path, root=True)
+        return {**union, **({} if "$ref" in union else described)}
     inner = _component(result, union, path + "Object" if root else path)
     return {**described, "oneOf": [*rest, inner]} if rest else inner
 

@@ -6,6 +6,7 @@ from victor_fp.codegen.schema import (
     Kind,
     Schema,
     Schemas,
+    as_list,
     as_schema,
     children,
     constants,
@@ -18,6 +19,9 @@ from victor_fp.codegen.schema import (
     resolve,
     variants,
 )
+
+MERGED = "x-merged"
+"""Marks, while unions are tagged, a component with the names of those it was merged from."""
 
 
 def simplify_unions(schemas: Schemas) -> Schemas:
@@ -62,22 +66,32 @@ def _kind(schemas: Schemas, schema: Schema) -> Kind | str:
 
 def _spliced(schemas: Schemas, alternatives: list[Schema], seen: frozenset[str]) -> list[Schema]:
     """Replace inline unions by their variants, and named ones too where they overlap with what stands beside them."""
-    result: list[Schema] = []
-    for position, item in enumerate(alternatives):
-        name = reference_name(item)
-        target = resolve(schemas, item)
-        if "oneOf" not in target or (name is not None and name in seen):
-            expanded = [item]
-        elif name is None:
-            expanded = _spliced(schemas, variants(target), seen)
-        else:
-            others = [other for place, other in enumerate(alternatives) if place != position]
-            beside = frozenset(shape for other in others for shape in kinds(schemas, other))
-            own = kinds(schemas, item)
-            overlap = bool(own & beside) or ("map" in own | beside and "object" in own | beside) or "any" in own
-            expanded = _spliced(schemas, variants(target), seen | {name}) if overlap else [item]
-        result.extend(option for option in expanded if option not in result)
+    result = _flat(alternatives)
+    spliced = seen
+    while found := [item for item in result if _overlaps(schemas, item, result)]:
+        name = reference_name(found[0]) or ""
+        inside = variants(resolve(schemas, found[0])) if name not in spliced else []
+        spliced |= {name}
+        simple = [_simple(schemas, option, spliced) for option in inside]
+        result = _flat([*result[: result.index(found[0])], *simple, *result[result.index(found[0]) + 1 :]])
     return result
+
+
+def _flat(alternatives: list[Schema]) -> list[Schema]:
+    """Alternatives without inline unions and repetitions."""
+    result: list[Schema] = []
+    for item in alternatives:
+        result.extend(option for option in (_flat(variants(item)) or [item]) if option not in result)
+    return result
+
+
+def _overlaps(schemas: Schemas, item: Schema, alternatives: list[Schema]) -> bool:
+    """Whether a named union allows a kind of JSON that another alternative allows too."""
+    if "oneOf" not in resolve(schemas, item):
+        return False
+    own = kinds(schemas, item)
+    beside = frozenset(shape for other in alternatives if other is not item for shape in kinds(schemas, other))
+    return bool(own & beside) or "any" in own or ("map" in own | beside and "object" in own | beside and bool(beside))
 
 
 def _strings(schemas: Schemas, alternatives: list[Schema]) -> list[Schema]:
@@ -112,20 +126,28 @@ def _maps(maps: list[Schema], objects: list[Schema]) -> list[Schema]:
 def merge_objects(schemas: Schemas, alternatives: list[Schema], name: str) -> str:
     """Write one flat component with the fields of all alternatives into `schemas`; only what all require is required.
 
-    Where two alternatives disagree about the type of a field, it allows everything. Returns the component's name.
+    Where two alternatives disagree about the type of a field, it allows everything. The same alternatives have one
+    component, wherever they meet: a union inside its own variants would otherwise be merged for ever. Returns its name.
     """
+    origins = sorted({origin for item in alternatives for origin in _origins(schemas, item)})
+    known = [existing for existing, schema in schemas.items() if schema.get(MERGED) == origins]
+    if known:
+        return known[0]
     resolved = [resolve(schemas, item) for item in alternatives]
     fields: dict[str, Schema] = {}
     for item in resolved:
         for field, schema in properties(item).items():
             fields[field] = _agreed(schemas, fields[field], schema) if field in fields else schema
     needed = [field for field in required(resolved[0]) if all(field in required(item) for item in resolved)]
-    merged: Schema = {"type": "object", "properties": fields, **({"required": needed} if needed else {})}
-    if name in schemas and schemas[name] == merged:
-        return name
     name = fresh(name, schemas)
-    schemas[name] = merged
+    merged: Schema = {"type": "object", "properties": fields, MERGED: origins}
+    schemas[name] = {**merged, "required": needed} if needed else merged
     return name
+
+
+def _origins(schemas: Schemas, schema: Schema) -> list[str]:
+    found = as_list(resolve(schemas, schema).get(MERGED))
+    return [str(origin) for origin in found] or [reference_name(schema) or repr(schema)]
 
 
 def _agreed(schemas: Schemas, one: Schema, other: Schema) -> Schema:

@@ -8,15 +8,28 @@ from functools import cache
 from returns.result import Failure, Result, Success
 
 from victor_fp.core.catalogue.anthropic import ANTHROPIC
+from victor_fp.core.catalogue.bedrock import BEDROCK
 from victor_fp.core.catalogue.chat_hosted import CHAT_HOSTED
 from victor_fp.core.catalogue.chat_local import CHAT_LOCAL
+from victor_fp.core.catalogue.cohere import COHERE
 from victor_fp.core.catalogue.google import GOOGLE
 from victor_fp.core.catalogue.ollama import OLLAMA
+from victor_fp.core.catalogue.replicate import REPLICATE
 from victor_fp.core.catalogue.responses import RESPONSES
 from victor_fp.core.catalogue.spec import ProviderSpec
 from victor_fp.core.faults import Fault, ProviderNotFound
 
-CATALOGUE: tuple[ProviderSpec, ...] = (*CHAT_HOSTED, *ANTHROPIC, *GOOGLE, *OLLAMA, *CHAT_LOCAL, *RESPONSES)
+CATALOGUE: tuple[ProviderSpec, ...] = (
+    *CHAT_HOSTED,
+    *ANTHROPIC,
+    *GOOGLE,
+    *BEDROCK,
+    *OLLAMA,
+    *COHERE,
+    *REPLICATE,
+    *CHAT_LOCAL,
+    *RESPONSES,
+)
 
 
 def by_name(specs: Iterable[ProviderSpec]) -> dict[str, ProviderSpec]:

@@ -22,6 +22,19 @@ LIMITS: tuple[ModelLimit, ...] = (
     ModelLimit(pattern="gemini-*", context_window=1048576, max_output=65536, source=_LISTED),
 )
 
+VERTEX_PLACE = "aiplatform.googleapis.com/v1/projects/{project}/locations/{location}"
+VERTEX_AREAS = {
+    "location=global": f"https://{VERTEX_PLACE}",
+    # Multi-region locations have hosts of their own.
+    "location=us": f"https://{VERTEX_PLACE}".replace("aiplatform.", "aiplatform.us.rep."),
+    "location=eu": f"https://{VERTEX_PLACE}".replace("aiplatform.", "aiplatform.eu.rep."),
+}
+"""Base URLs of the locations whose host names differ from the regions'."""
+VERTEX_SETTINGS = (
+    Setting(name="project", variables=("GOOGLE_CLOUD_PROJECT",)),
+    Setting(name="location", variables=("GOOGLE_CLOUD_LOCATION",), default="global"),
+)
+
 _SUPPORTS = Supports(images=True, audio=True, files=True, reasoning=True, json_schema=True)
 
 GOOGLE: tuple[ProviderSpec, ...] = (
@@ -53,15 +66,15 @@ GOOGLE: tuple[ProviderSpec, ...] = (
             counting="flat",
             # Its publisher models tell no token limits.
             lists_models=False,
-            unplaced="global",
         ),
-        base_url="https://{location}-aiplatform.googleapis.com/v1/projects/{project}/locations/{location}/publishers/google",
+        base_url=f"https://{{location}}-{VERTEX_PLACE}/publishers/google",
+        base_urls={name: f"{url}/publishers/google" for name, url in VERTEX_AREAS.items()},
         auth=Auth(kind="google"),
+        # Express mode: an API key without a project. With a project the key goes to the project's address.
+        key_auth=Auth(header="x-goog-api-key", scheme=""),
+        key_base_url="https://aiplatform.googleapis.com/v1/publishers/google",
         key_variables=("VERTEX_API_KEY",),
-        settings=(
-            Setting(name="project", variables=("GOOGLE_CLOUD_PROJECT",)),
-            Setting(name="location", variables=("GOOGLE_CLOUD_LOCATION",), default="global"),
-        ),
+        settings=VERTEX_SETTINGS,
         supports=_SUPPORTS,
         default_model="gemini-2.5-flash",
         limits=LIMITS,

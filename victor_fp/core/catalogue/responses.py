@@ -110,14 +110,27 @@ LLAMACPP_RESPONSES = _beside(
     LLAMACPP,
     ResponsesDialect(
         think_tags=True,  # with --reasoning-format none
-        # It makes a chat of the request: sampling options of chats pass through, what has no such form is lost.
-        refuses=frozenset({"user", "service_tier", "reasoning_budget", "logprobs", "name", "result_parts"}),
+        # It makes a chat of the request: options of chats pass through, those of responses are lost (as tried).
+        refuses=frozenset(
+            {
+                "user",
+                "service_tier",
+                "reasoning_budget",
+                "reasoning_effort",
+                "logprobs",
+                "name",
+                "result_parts",
+                "tool_choice:named",
+            }
+        ),
         least_tokens=1,
+        format_as="response_format",
         strict_schemas=False,
         stateless=False,
         encrypted_reasoning="never",
         developer_role="system",
         refusals=False,
+        given_text="parts",  # older versions take a plain text for the user's
         reasoning_back="plain",
         call_id_limit=None,
         model_path="../props",

@@ -17,6 +17,8 @@ class Auth(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     kind: AuthKind = "key"
     header: str = "authorization"
     scheme: str = "Bearer"
+    service: str = ""
+    """What AWS calls the service that a request is signed for."""
 
 
 NO_AUTH = Auth(kind="none", header="", scheme="")
@@ -63,13 +65,20 @@ class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True):
     dialect: Dialect
     """Which protocol it speaks, and how: the type of the dialect names the protocol."""
     base_url: str
+    """Settings stand in it as `{name}`."""
     aliases: tuple[str, ...] = ()
     auth: Auth = Auth()
+    key_auth: Auth | None = None
+    """Where a plain key goes, for an entry that else signs or fetches tokens."""
+    key_base_url: str = ""
+    """Where requests with a plain key go while settings that the base URL needs are missing."""
     key_variables: tuple[str, ...] = ()
     key_name: str = ""
     """The name its key is stored under in keyring and file; this entry's own where empty."""
     key_optional: bool = False
     base_url_variables: tuple[str, ...] = ()
+    base_urls: dict[str, str] = {}
+    """Other base URLs by a setting's value, written as `name=value`."""
     settings: tuple[Setting, ...] = ()
     headers: dict[str, str] = {}
     """Sent with every request, lower case."""

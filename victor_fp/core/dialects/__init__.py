@@ -5,11 +5,33 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from victor_fp.core.dialects.anthropic import AnthropicDialect
+from victor_fp.core.dialects.bedrock import BedrockDialect
 from victor_fp.core.dialects.chat import ChatDialect
+from victor_fp.core.dialects.cohere import CohereDialect
 from victor_fp.core.dialects.gemini import GeminiDialect
 from victor_fp.core.dialects.ollama import OllamaDialect
+from victor_fp.core.dialects.replicate import ReplicateDialect
 from victor_fp.core.dialects.responses import ResponsesDialect
 
-__all__ = ["AnthropicDialect", "ChatDialect", "Dialect", "GeminiDialect", "OllamaDialect", "ResponsesDialect"]
+__all__ = [
+    "AnthropicDialect",
+    "BedrockDialect",
+    "ChatDialect",
+    "CohereDialect",
+    "Dialect",
+    "GeminiDialect",
+    "OllamaDialect",
+    "ReplicateDialect",
+    "ResponsesDialect",
+]
 
-Dialect: TypeAlias = ChatDialect | AnthropicDialect | GeminiDialect | OllamaDialect | ResponsesDialect
+Dialect: TypeAlias = (
+    ChatDialect
+    | AnthropicDialect
+    | GeminiDialect
+    | OllamaDialect
+    | CohereDialect
+    | ReplicateDialect
+    | ResponsesDialect
+    | BedrockDialect
+)

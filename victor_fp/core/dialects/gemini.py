@@ -99,8 +99,6 @@ class GeminiDialect(msgspec.Struct, frozen=True, kw_only=True):
     """Whether countTokens takes a whole request in a field, or the contents beside the rest."""
     lists_models: bool = True
     """GET /models and GET /models/{model} tell limits."""
-    unplaced: str = ""
-    """The location whose host name carries none, for a base URL with `{location}-` in it."""
 
     def policy(self, model: str) -> GeminiPolicy:
         """What this model can take; its resource prefix does not matter."""

@@ -7,16 +7,25 @@ and a protocol's wire models are loaded when it is first spoken.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import Protocol, TypeAlias, assert_never
 
 import msgspec
 from returns.result import Result
 
 from victor_fp.core.deltas import Delta
-from victor_fp.core.dialects import AnthropicDialect, ChatDialect, GeminiDialect, OllamaDialect, ResponsesDialect
+from victor_fp.core.dialects import (
+    AnthropicDialect,
+    BedrockDialect,
+    ChatDialect,
+    CohereDialect,
+    GeminiDialect,
+    OllamaDialect,
+    ReplicateDialect,
+    ResponsesDialect,
+)
 from victor_fp.core.faults import Fault
-from victor_fp.core.framing import Frame, Framer, json_array, ndjson, sse
+from victor_fp.core.following import Follow
+from victor_fp.core.framing import Frame, Framer
 from victor_fp.core.requests import ChatRequest, Endpoint, HttpRequest
 
 Headers: TypeAlias = Mapping[str, str]
@@ -83,6 +92,8 @@ class Speaker(msgspec.Struct, frozen=True, kw_only=True):
     think_tags: bool = False
     discovery: Discovery | None = None
     counting: TokenCounting | None = None
+    follow: Follow | None = None
+    """For answers that take more than one exchange."""
 
 
 def speaker(endpoint: Endpoint) -> Speaker:
@@ -109,6 +120,18 @@ def speaker(endpoint: Endpoint) -> Speaker:
             from victor_fp.core.protocols import openai_responses
 
             return openai_responses.speaker(endpoint, dialect)
+        case CohereDialect():
+            from victor_fp.core.protocols import cohere_v2
+
+            return cohere_v2.speaker(endpoint, dialect)
+        case BedrockDialect():
+            from victor_fp.core.protocols import bedrock_converse
+
+            return bedrock_converse.speaker(endpoint, dialect)
+        case ReplicateDialect():
+            from victor_fp.core.protocols import replicate
+
+            return replicate.speaker(endpoint, dialect)
         case _:
             assert_never(dialect)
 

@@ -127,10 +127,10 @@ def admit(breaker: Breaker, now: float) -> tuple[Breaker, Permit | Rejected]:
     """Ask to send one attempt. A permit must come back through `record`, whatever happens."""
     if breaker.state == "open":
         # A clock that went back (a restart, another host) must not lock the door for longer than the timeout.
-        since = min(breaker.since, now)
-        left = since + breaker.policy.recovery_timeout - now
-        if left > _TICK:
-            return replace(breaker, since=since, total_rejected=breaker.total_rejected + 1), Rejected(left)
+        breaker = replace(breaker, since=now) if breaker.since > now else breaker
+        left = time_to_probe(breaker, now)
+        if left > 0:
+            return replace(breaker, total_rejected=breaker.total_rejected + 1), Rejected(left)
         breaker = _moved(breaker, "rested", now)
     permit = Permit(breaker.state_changes, breaker.total_calls, now)
     if breaker.state == "closed":
@@ -218,7 +218,8 @@ def time_to_probe(breaker: Breaker, now: float) -> float:
     """Seconds until an open breaker lets a probe through; 0.0 where it is not open or the time has come."""
     if breaker.state != "open":
         return 0.0
-    left = min(breaker.since, now) + breaker.policy.recovery_timeout - now
+    timeout = breaker.policy.recovery_timeout
+    left = min(timeout, breaker.since + timeout - now)
     return left if left > _TICK else 0.0
 
 

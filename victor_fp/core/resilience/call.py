@@ -7,9 +7,12 @@ reports what came of it: Send becomes Answered or Failed, Wait becomes Rested, a
 reports Committed when its first piece of the answer is about to reach the caller; the order is Deliver, and whatever
 fails after that settles the call. Abandoned (the caller cancelled, or left the stream) may come at any time.
 
+Where a rate limit stands before the sending, its refusal is reported as Refused: nothing was sent, so the breaker learns
+nothing, and since the line has let the call wait as long as it may, it is not tried again.
+
 Each try has a permit of its own, and the permit goes back with the try's verdict before anything else happens. When the
-breaker lets no next try through, the call settles with its last real fault; CircuitOpen is the answer only where
-nothing was tried. A rest that would end while the breaker is still open is not begun.
+breaker or the rate limit lets no next try through, the call settles with its last real fault; CircuitOpen, or the
+refusal, is the answer only where nothing was tried. A rest that would end while the breaker is still open is not begun.
 
 No try gets more time than the call has left. A try that the deadline cut short, or a deadline that passed during a
 rest, settles as DeadlineExceeded with the last fault's words; a rest that does not fit settles with the fault itself,
@@ -23,7 +26,6 @@ The breaker is shared by many calls, so it is passed in and handed back with eve
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Literal, TypeAlias, assert_never
 
@@ -34,6 +36,7 @@ from victor_fp.core.faults import Attempt, Cancelled, CircuitOpen, DeadlineExcee
 from victor_fp.core.resilience import breaker as circuit
 from victor_fp.core.resilience import retry as retrying
 from victor_fp.core.resilience.breaker import Breaker, Permit, Rejected, Verdict
+from victor_fp.core.resilience.deadline import deadline_exceeded
 from victor_fp.core.resilience.retry import Again, Retry, RetryPolicy, Stop
 
 Phase: TypeAlias = Literal["sending", "delivering", "waiting", "settled"]
@@ -41,6 +44,7 @@ Phase: TypeAlias = Literal["sending", "delivering", "waiting", "settled"]
 TRANSITIONS: Mapping[tuple[Phase, str], tuple[Phase, ...]] = {
     ("sending", "Answered"): ("settled",),
     ("sending", "Failed"): ("waiting", "settled"),
+    ("sending", "Refused"): ("settled",),
     ("sending", "Committed"): ("delivering",),
     ("sending", "Abandoned"): ("settled",),
     ("delivering", "Answered"): ("settled",),
@@ -52,7 +56,7 @@ TRANSITIONS: Mapping[tuple[Phase, str], tuple[Phase, ...]] = {
 """Where each event may lead; an event that is not here for a phase changes nothing and repeats the order."""
 
 
-_EARLY = 0.05
+_EARLY = 0.25
 """Seconds by which a timer may ring before its time."""
 
 
@@ -69,6 +73,12 @@ class Failed(msgspec.Struct, frozen=True):
     luck: float
 
 
+class Refused(msgspec.Struct, frozen=True):
+    """The try was not sent: the rate limit, or its waiting line, refused it."""
+
+    fault: Fault
+
+
 class Committed(msgspec.Struct, frozen=True, gc=False):
     """The stream's first piece of the answer is about to reach the caller."""
 
@@ -81,14 +91,15 @@ class Abandoned(msgspec.Struct, frozen=True, gc=False):
     """The caller gave up, in whatever way."""
 
 
-Event: TypeAlias = Answered | Failed | Committed | Rested | Abandoned
+Event: TypeAlias = Answered | Failed | Refused | Committed | Rested | Abandoned
 
 
 class Send(msgspec.Struct, frozen=True, gc=False):
     """Send the request."""
 
     timeout: float
-    """Seconds for this try: all of it for a call, each silence for a stream."""
+    """Seconds for this try: all of it for a call, each silence for a stream. Time in line does not count, but never
+    past the deadline."""
     deadline: float
     """When the whole call must be over, in the clock of `now`."""
 
@@ -169,6 +180,10 @@ def advance(call: Call, breaker: Breaker | None, event: Event, now: float) -> St
             return _settled(call, breaker, None, _logged(call, "ok", status, "", now))
         case Failed(fault, luck):
             return _failed(call, breaker, fault, luck, now)
+        case Refused(fault):
+            breaker = _reported(call, breaker, "cancelled", now)
+            attempts = _logged(call, type(fault).__name__, fault.status, fault.message, now)
+            return _settled(call, breaker, call.last if call.last is not None else fault, attempts)
         case Committed():
             deliver = Deliver()
             return replace(call, retry=retrying.commit(call.retry), order=deliver), breaker, deliver
@@ -206,7 +221,8 @@ def _tried(call: Call, breaker: Breaker | None, waited: float, now: float) -> St
         if isinstance(leave, Rejected):
             return _refused(call, breaker, leave, now)
         permit = leave
-    send = Send(min(call.timeout, left), call.retry.deadline)
+    # A hair less is a rounding of the clock, not a deadline that is near.
+    send = Send(left if left < call.timeout - 1e-6 else call.timeout, call.retry.deadline)
     call = Call(
         retry=call.retry,
         timeout=call.timeout,
@@ -259,7 +275,9 @@ def _cut_short(call: Call, fault: Fault, now: float) -> bool:
     """Whether the deadline, not the try's own timeout, is what ran out."""
     if not isinstance(fault, TimedOut) or fault.status is not None or not isinstance(call.order, Send):
         return False
-    return call.order.timeout < call.timeout and now >= call.retry.deadline - _EARLY
+    # A try that stood in line first has less time than was ordered, too.
+    less = call.order.timeout < call.timeout or now - call.sent > call.timeout + _EARLY
+    return less and now >= call.retry.deadline - _EARLY
 
 
 def _abandoned(call: Call, breaker: Breaker | None, now: float) -> Step:
@@ -292,21 +310,7 @@ def _logged(call: Call, outcome: str, status: int | None, message: str, now: flo
 
 
 def _too_late(call: Call) -> DeadlineExceeded:
-    seconds = call.retry.deadline - call.retry.began
-    passed = f"the deadline of {seconds:g} s passed" if math.isfinite(seconds) else "the deadline passed"
-    last = call.last
-    return DeadlineExceeded(
-        provider=call.provider,
-        model=call.model,
-        message=f"{passed}; last: {type(last).__name__}: {last.message}" if last is not None else passed,
-        status=last.status if last is not None else None,
-        code=last.code if last is not None else None,
-        request_id=last.request_id if last is not None else None,
-        retry_after=last.retry_after if last is not None else None,
-        maybe_billed=last.maybe_billed if last is not None else False,
-        partial=last.partial if last is not None else None,
-        seconds=seconds,
-    )
+    return deadline_exceeded(call.provider, call.model, call.retry.deadline - call.retry.began, call.last)
 
 
 def _settled(call: Call, breaker: Breaker | None, fault: Fault | None, attempts: tuple[Attempt, ...]) -> Step:

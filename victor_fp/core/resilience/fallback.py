@@ -28,6 +28,7 @@ from msgspec.structs import replace
 
 from victor_fp.core.faults import AllFallbacksFailed, Attempt, Cancelled, DeadlineExceeded, Fault
 from victor_fp.core.json import Json
+from victor_fp.core.resilience.deadline import deadline_exceeded
 
 Phase: TypeAlias = Literal["trying", "delivering", "settled"]
 
@@ -218,7 +219,7 @@ def _failed(plan: Plan, fault: Fault, now: float) -> tuple[Plan, Order]:
     following = plan.place + 1
     spent = plan.policy.max_tries is not None and plan.tries >= plan.policy.max_tries
     if now >= plan.deadline and len(plan.targets) > following:
-        return _settled(plan, _too_late(plan, fault))
+        return _settled(plan, deadline_exceeded(fault.provider, fault.model, plan.deadline - plan.began, fault))
     if following >= len(plan.targets) or spent:
         return _settled(plan, fault if plan.place == 0 else _all_failed(plan, fault))
     return _asked(plan, following, now)
@@ -252,20 +253,6 @@ def _untried(plan: Plan, fault: Fault, now: float) -> Attempt:
         outcome=type(fault).__name__,
         status=fault.status,
         message=fault.message,
-    )
-
-
-def _too_late(plan: Plan, fault: Fault) -> DeadlineExceeded:
-    seconds = plan.deadline - plan.began
-    return DeadlineExceeded(
-        provider=fault.provider,
-        model=fault.model,
-        message=f"the deadline of {seconds:g} s passed; last: {type(fault).__name__}: {fault.message}",
-        status=fault.status,
-        code=fault.code,
-        request_id=fault.request_id,
-        maybe_billed=fault.maybe_billed,
-        seconds=seconds,
     )
 
 

@@ -22,19 +22,21 @@ sent is withdrawn, and what it had taken is free again.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
 import msgspec
 from msgspec.structs import replace
 
-from victor_fp.core.resilience.ratelimit_headers import Budget, Reported
+from victor_fp.core.resilience.ratelimit_headers import NOTHING, Budget, Reported
 
 Adoption: TypeAlias = Literal["replace", "tighten", "never"]
 Mode: TypeAlias = Literal["free", "full", "held"]
 
 TRANSITIONS: Mapping[tuple[Mode, str], tuple[Mode, ...]] = {
     ("free", "taken"): ("free", "full", "held"),
+    ("free", "given_back"): ("full",),
     ("full", "given_back"): ("free",),
     ("held", "given_back"): ("free", "full"),
     ("full", "time_passed"): ("free",),
@@ -126,7 +128,7 @@ def take(limiter: Limiter, tokens: int, now: float) -> tuple[Limiter, Permit | F
         _wait_for_requests(limiter, requests_limit, now),
         _wait_for_tokens(limiter, tokens_limit, charge, now),
         _wait_for_reset(limiter.requests_left, 1, now),
-        _wait_for_reset(limiter.tokens_left, tokens, now),
+        _wait_for_reset(limiter.tokens_left, charge, now),
     )
     if wait > 0:
         return limiter, Full(wait + _TICK)
@@ -138,31 +140,33 @@ def take(limiter: Limiter, tokens: int, now: float) -> tuple[Limiter, Permit | F
         under_way=(*limiter.under_way, permit),
         taken=limiter.taken + 1,
         requests_left=_less(limiter.requests_left, 1),
-        tokens_left=_less(limiter.tokens_left, tokens),
+        tokens_left=_less(limiter.tokens_left, charge),
     ), permit
 
 
 def give_back(limiter: Limiter, permit: Permit, used: int | None, now: float) -> Limiter:
     """The request is over. `used` are the tokens that the response reported; None keeps the estimate."""
-    if permit not in limiter.under_way:
-        return limiter
     limiter = _current(limiter, now)
+    rest = _without(limiter.under_way, permit)
+    if rest is None:
+        return limiter
     correction = 0 if used is None else used - permit.tokens
     return replace(
         limiter,
-        under_way=_without(limiter.under_way, permit),
+        under_way=rest,
         slots=_corrected(limiter.slots, permit.slot, 0, correction) if correction else limiter.slots,
     )
 
 
 def withdraw(limiter: Limiter, permit: Permit, now: float) -> Limiter:
     """The request was never sent: what the permit took is free again."""
-    if permit not in limiter.under_way:
-        return limiter
     limiter = _current(limiter, now)
+    rest = _without(limiter.under_way, permit)
+    if rest is None:
+        return limiter
     return replace(
         limiter,
-        under_way=_without(limiter.under_way, permit),
+        under_way=rest,
         slots=_corrected(limiter.slots, permit.slot, -1, -permit.tokens),
         requests_left=_less(limiter.requests_left, -1),
         tokens_left=_less(limiter.tokens_left, -permit.tokens),
@@ -171,7 +175,7 @@ def withdraw(limiter: Limiter, permit: Permit, now: float) -> Limiter:
 
 def adopt(limiter: Limiter, permit: Permit | None, reported: Reported, now: float) -> Limiter:
     """Take over what the headers of the response to `permit`'s request say. Comes before `give_back`."""
-    if limiter.limits.adopt == "never":
+    if limiter.limits.adopt == "never" or reported is NOTHING:
         return limiter
     others = [other for other in limiter.under_way if other != permit]
     requests, tokens = reported.requests, reported.tokens
@@ -197,11 +201,15 @@ def effective(limiter: Limiter) -> tuple[int | None, int | None]:
 
 def mode(limiter: Limiter, now: float) -> Mode:
     """Whether a small request would find room at `now`."""
-    _, answer = take(limiter, 0, now)
+    _, answer = take(limiter, 1, now)
     if isinstance(answer, Permit):
         return "free"
-    told = (limiter.held_until > now, _wait_for_reset(limiter.requests_left, 1, now) > 0)
-    return "held" if any(told) else "full"
+    told = max(
+        limiter.held_until - now,
+        _wait_for_reset(limiter.requests_left, 1, now),
+        _wait_for_reset(limiter.tokens_left, 1, now),
+    )
+    return "held" if told > 0 else "full"
 
 
 def stats(limiter: Limiter, now: float) -> dict[str, str | int | float | None]:
@@ -255,9 +263,16 @@ def _corrected(slots: tuple[Slot, ...], index: int, requests: int, tokens: int) 
     )
 
 
-def _without(under_way: tuple[Permit, ...], permit: Permit) -> tuple[Permit, ...]:
-    place = under_way.index(permit)
+def _without(under_way: tuple[Permit, ...], permit: Permit) -> tuple[Permit, ...] | None:
+    """The others; None where this one is not out."""
+    place = bisect_left(under_way, permit.serial, key=_serial)
+    if place == len(under_way) or under_way[place] != permit:
+        return None
     return under_way[:place] + under_way[place + 1 :]
+
+
+def _serial(permit: Permit) -> int:
+    return permit.serial
 
 
 def _wait_for_requests(limiter: Limiter, limit: int | None, now: float) -> float:

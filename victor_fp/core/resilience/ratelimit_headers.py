@@ -15,10 +15,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from typing import Literal, TypeAlias
+from functools import lru_cache
+from typing import Literal, TypeAlias, assert_never
 
 import msgspec
 from msgspec.structs import replace
@@ -54,6 +55,8 @@ _NAMES: Mapping[str, Kind] = {"requests": "requests", "req": "requests", "": "re
 _GENERAL = re.compile(r"(?:x-)?ratelimit(?P<size>bysize)?-(?P<field>limit|remaining|reset)(?:-(?P<rest>[a-z-]+))?")
 _ANTHROPIC = re.compile(r"anthropic-ratelimit-(?P<rest>[a-z-]+)-(?P<field>limit|remaining|reset)")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|us|ns|µs|h|m|s|d)")
+_NUMBER = re.compile(r"\d{1,15}(\.\d+)?")
+_COUNT = re.compile(r"\s*(-?)(\d{1,30})")
 _UNITS: Mapping[str, float] = {"d": 86400, "h": 3600, "m": 60, "s": 1, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
 _YEAR_2001 = 978_307_200.0
 """A reset larger than this is a point of time, not a duration."""
@@ -64,41 +67,57 @@ def reported(headers: Mapping[str, str], wall: float | None = None) -> Reported:
 
     Times of day are measured against the response's own `date`, else against `wall`, seconds since 1970.
     """
-    said = [(name, value) for name, value in headers.items() if "ratelimit" in name]
-    if not said:
-        return NOTHING
-    date = _date_of(headers, wall)
     budgets: dict[tuple[Kind, str], Budget] = {}
-    for kind, label, field, per_minute, value in _read(said):
-        budget = _with(budgets.get((kind, label), Budget(per_minute=per_minute)), field, value, date)
-        budgets[kind, label] = budget
-    windows = {label: _WINDOWS.get(label.rsplit("-", 1)[-1]) for _, label in budgets}
-    whole = {
-        key: replace(budget, reset=windows[key[1]]) if budget.reset is None and budget.remaining == 0 else budget
-        for key, budget in budgets.items()
-    }
+    for name, value in headers.items():
+        if "ratelimit" not in name or (meaning := _meaning(name)) is None:
+            continue
+        key = (meaning.kind, meaning.label)
+        budget = budgets.get(key) or Budget(per_minute=meaning.per_minute)
+        match meaning.field:
+            case "limit":
+                budgets[key] = replace(budget, limit=_whole(value))
+            case "remaining":
+                budgets[key] = replace(budget, remaining=_whole(value))
+            case "reset":
+                budgets[key] = replace(budget, reset=_seconds_until(value.strip(), headers, wall))
+            case _:
+                assert_never(meaning.field)
+    if not budgets:
+        return NOTHING
     return Reported(
-        requests=_main(whole, "requests"),
-        tokens=_main(whole, "tokens"),
-        others=tuple(budget for (kind, _), budget in sorted(whole.items()) if kind == "others"),
+        requests=_main(budgets, "requests"),
+        tokens=_main(budgets, "tokens"),
+        others=tuple(_whole_window(budget, key) for key, budget in sorted(budgets.items()) if key[0] == "others"),
     )
 
 
-def _read(said: list[tuple[str, str]]) -> Iterator[tuple[Kind, str, Field, bool, str]]:
-    """Kind, label, field, whether the limit is per minute, and the value, for each header that is understood."""
-    for name, value in said:
-        if found := _ANTHROPIC.fullmatch(name):
-            rest, window = found["rest"], "minute"
-            kind = _NAMES.get(rest, "others")
-        elif found := _GENERAL.fullmatch(name):
-            rest, window = _split(found["rest"] or "")
-            kind = "tokens" if found["size"] and not rest else _NAMES.get(rest, "others")
-        else:
-            continue
-        per_minute = window == "minute" or (kind == "tokens" and not window)
-        if window not in {"", "minute"}:
-            kind = "others"
-        yield kind, f"{rest}-{window}", _field(found["field"]), per_minute, value.strip()
+class _Meaning(msgspec.Struct, frozen=True, gc=False):
+    """What a header's name says."""
+
+    kind: Kind
+    label: str
+    """Headers with the same label are about the same budget."""
+    field: Field
+    per_minute: bool
+
+
+@lru_cache(maxsize=256)
+def _meaning(name: str) -> _Meaning | None:
+    if found := _ANTHROPIC.fullmatch(name):
+        rest, window = found["rest"], "minute"
+        kind = _NAMES.get(rest, "others")
+    elif found := _GENERAL.fullmatch(name):
+        rest, window = _split(found["rest"] or "")
+        kind = "tokens" if found["size"] and not rest else _NAMES.get(rest, "others")
+    else:
+        return None
+    per_minute = window == "minute" or (kind == "tokens" and not window)
+    return _Meaning(
+        kind=kind if window in {"", "minute"} else "others",
+        label=f"{rest}-{window}-{found.groupdict().get('size') or ''}",
+        field=_field(found["field"]),
+        per_minute=per_minute,
+    )
 
 
 def _split(rest: str) -> tuple[str, str]:
@@ -113,44 +132,60 @@ def _field(name: str) -> Field:
 
 def _main(budgets: Mapping[tuple[Kind, str], Budget], kind: Kind) -> Budget | None:
     """The budget of a kind; where a vendor reports several, the one with the least left."""
-    of_kind = [budget for (other, _), budget in sorted(budgets.items()) if other == kind]
-    return min(of_kind, key=lambda budget: math.inf if budget.remaining is None else budget.remaining, default=None)
+    of_kind = [(_left(budget), key[1]) for key, budget in budgets.items() if key[0] == kind]
+    if not of_kind:
+        return None
+    key = (kind, min(of_kind)[1])
+    return _whole_window(budgets[key], key)
 
 
-def _with(budget: Budget, field: Field, value: str, date: float | None) -> Budget:
-    if field == "reset":
-        return replace(budget, reset=_seconds_until(value, date))
-    amount = _whole(value)
-    return replace(budget, limit=amount) if field == "limit" else replace(budget, remaining=amount)
+def _left(budget: Budget) -> float:
+    return math.inf if budget.remaining is None else budget.remaining
+
+
+def _whole_window(budget: Budget, key: tuple[Kind, str]) -> Budget:
+    """With nothing left and no reset said, the window in the name is the longest that it can last."""
+    if budget.remaining != 0 or budget.reset is not None:
+        return budget
+    return replace(budget, reset=_WINDOWS.get(key[1].split("-")[-2]))
 
 
 def _whole(value: str) -> int | None:
     """A count; the first of a list ("100, 100;w=60"), below zero as zero."""
-    found = re.match(r"(-?)(\d{1,30})", value)
+    found = _COUNT.match(value)
     return None if found is None else 0 if found[1] else int(found[2])
 
 
-def _seconds_until(value: str, date: float | None) -> float | None:
-    if re.fullmatch(r"\d{1,15}(\.\d+)?", value):
+def _seconds_until(value: str, headers: Mapping[str, str], wall: float | None) -> float | None:
+    if _NUMBER.fullmatch(value):
         number = float(value)
         if number < _YEAR_2001:
             return number
-        return _from(number / 1000 if number > _YEAR_2001 * 100 else number, date)
+        return _from(number / 1000 if number > _YEAR_2001 * 100 else number, headers, wall)
     if value and _DURATION.sub("", value) == "":
         return sum(float(amount) * _UNITS[unit] for amount, unit in _DURATION.findall(value))
     try:
         moment = datetime.fromisoformat(value)
     except ValueError:
         return None
-    return _from(moment.timestamp(), date) if moment.tzinfo is not None else None
+    return _from(moment.timestamp(), headers, wall) if moment.tzinfo is not None else None
 
 
-def _from(moment: float, date: float | None) -> float | None:
+def _from(moment: float, headers: Mapping[str, str], wall: float | None) -> float | None:
+    date = _date_of(headers.get("date"), wall)
     return None if date is None else max(0.0, moment - date)
 
 
-def _date_of(headers: Mapping[str, str], wall: float | None) -> float | None:
-    try:
-        return parsedate_to_datetime(headers["date"]).timestamp()
-    except (KeyError, TypeError, ValueError):
+def _date_of(said: str | None, wall: float | None) -> float | None:
+    if said is None:
         return wall
+    try:
+        return _timestamp(said)
+    except (TypeError, ValueError):
+        return wall
+
+
+@lru_cache(maxsize=8)
+def _timestamp(date: str) -> float:
+    """Several headers of one response are measured against the same date."""
+    return parsedate_to_datetime(date).timestamp()

@@ -7,7 +7,7 @@ fault's kind may pass by itself, the budget is not spent, nothing has been hande
 before the deadline; otherwise it stops at once, without resting first.
 
 The rest is what the latest fault asks for (`retry_after`, never an older fault's), however long, up to the deadline.
-Where it asks for nothing, the rest is exponential with full jitter: a random share of `base * 2**n`, at most `cap`.
+Where it asks for nothing, the rest is exponential with jitter: a large share of `base * 2**n`, at most `cap`.
 
 May pass by itself: rate limits, overload, server errors, timeouts, broken connections and streams, and the statuses 408
 and 409. An unreadable answer is tried again once per call: a second one means that this is no model's server. An
@@ -65,8 +65,8 @@ class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Longest first rest."""
     cap: float = 8.0
     """Longest rest that nobody asked for."""
-    jitter: float = 1.0
-    """Random share of a rest, 0 to 1; 1 is full jitter."""
+    jitter: float = 0.4
+    """Random share of a rest, 0 to 1; up to 0.5 each rest is longer than the one before, whatever the luck."""
 
 
 class Retry(msgspec.Struct, frozen=True, kw_only=True, gc=False):

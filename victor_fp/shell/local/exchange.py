@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 
 import h11
@@ -70,7 +70,7 @@ class EngineReply:
         """The whole body."""
         pieces: list[bytes] = []
         size = 0
-        async for piece in self.chunks():
+        while (piece := await self.receive()) is not None:
             if not isinstance(piece, bytes):
                 return piece
             size += len(piece)
@@ -79,24 +79,19 @@ class EngineReply:
             pieces.append(piece)
         return b"".join(pieces)
 
-    async def chunks(self) -> AsyncGenerator[bytes | Fault, None]:
-        """The body as it comes."""
-        while True:
-            try:
-                event = await self._next()
-            except TimeoutError:
-                yield TimedOut(message="the engine fell silent", phase="stream", seconds=self._timeout)
-                return
-            except (OSError, h11.RemoteProtocolError) as error:
-                yield StreamInterrupted(message=f"the engine broke off its answer ({error})")
-                return
-            if isinstance(event, h11.Data):
-                yield bytes(event.data)
-            elif isinstance(event, h11.EndOfMessage):
-                return
-            else:
-                yield StreamInterrupted(message="the engine broke off its answer")
-                return
+    async def receive(self) -> bytes | Fault | None:
+        """The next bytes of the body."""
+        try:
+            event = await self._next()
+        except TimeoutError:
+            return TimedOut(message="the engine fell silent", phase="stream", seconds=self._timeout)
+        except (OSError, h11.RemoteProtocolError) as error:
+            return StreamInterrupted(message=f"the engine broke off its answer ({error})")
+        if isinstance(event, h11.Data):
+            return bytes(event.data)
+        if isinstance(event, h11.EndOfMessage) or event is h11.PAUSED:
+            return None
+        return StreamInterrupted(message="the engine broke off its answer")
 
     async def aclose(self) -> None:
         """Close the connection, which stops the generation."""

@@ -28,7 +28,7 @@ from victor_fp.core.protocols.anthropic_messages.schemas import closed
 from victor_fp.core.protocols.anthropic_messages.tools import tooling
 from victor_fp.core.protocols.anthropic_messages.turns import turns, within_marks
 from victor_fp.core.protocols.anthropic_messages.urls import url_for
-from victor_fp.core.requests import Adjustment, ChatRequest, Endpoint, HttpRequest, headers_for, settled
+from victor_fp.core.requests import Adjustment, ChatRequest, Endpoint, HttpRequest, headers_for, open_setting, settled
 
 SERVICE_TIERS: dict[str, Literal["auto", "standard_only"]] = {
     "auto": "auto",
@@ -41,6 +41,8 @@ SERVICE_TIERS: dict[str, Literal["auto", "standard_only"]] = {
 
 def write(endpoint: Endpoint, dialect: AnthropicDialect, request: ChatRequest) -> Result[HttpRequest, Fault]:
     """The request for a completion, streamed or whole."""
+    if (fault := open_setting(endpoint, request.model)) is not None:
+        return Failure(fault)
     body, unsupported, notes = _body(dialect, request)
     decided = settled(endpoint, request, unsupported)
     if not isinstance(decided, tuple):
@@ -53,6 +55,7 @@ def write(endpoint: Endpoint, dialect: AnthropicDialect, request: ChatRequest) -
             headers=headers_for(endpoint, options.extra_headers),
             body=_with_extras(body, options),
             adjustments=(*decided, *notes),
+            signing=endpoint.spec.auth.kind if endpoint.keyed else "none",
         )
     )
 

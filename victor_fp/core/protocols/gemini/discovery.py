@@ -15,7 +15,7 @@ from victor_fp.core.faults import Fault
 from victor_fp.core.json import encoded
 from victor_fp.core.protocols import Discovery, ModelInfo, TokenCounting
 from victor_fp.core.protocols.gemini.notes import plain
-from victor_fp.core.protocols.gemini.request import body_of, place_of, resource_of
+from victor_fp.core.protocols.gemini.request import body_of, resource_of
 from victor_fp.core.requests import ChatRequest, Endpoint, HttpRequest, headers_for
 from victor_fp.core.wire_decoding import Undecodable, WireDecoder
 
@@ -91,7 +91,7 @@ def _count_request(endpoint: Endpoint, dialect: GeminiDialect, request: ChatRequ
         count = CountTokensRequest(contents=body.contents, system_instruction=body.system_instruction, tools=body.tools)
     return Success(
         HttpRequest(
-            url=f"{place_of(endpoint, dialect)}/{resource}:countTokens",
+            url=f"{endpoint.base_url}/{resource}:countTokens",
             headers=headers_for(endpoint, request.options.extra_headers),
             body=encoded(count),
             signing=endpoint.spec.auth.kind if endpoint.keyed else "none",

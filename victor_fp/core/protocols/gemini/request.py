@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Literal, TypeVar
 from urllib.parse import quote
@@ -28,13 +27,10 @@ from victor_fp.core.options import ResponseFormat
 from victor_fp.core.protocols.gemini.contents import Conversation, conversation
 from victor_fp.core.protocols.gemini.json_schema import translated
 from victor_fp.core.protocols.gemini.thinking import thinking_config
-from victor_fp.core.requests import Adjustment, ChatRequest, Endpoint, HttpRequest, headers_for, settled
+from victor_fp.core.requests import Adjustment, ChatRequest, Endpoint, HttpRequest, headers_for, open_setting, settled
 from victor_fp.core.types import ToolDefinition
 
 T = TypeVar("T")
-
-_OPEN = re.compile(r"\{(\w+)\}")
-"""A setting that the base URL still wants."""
 
 _RESOLUTIONS: dict[str | None, Literal["MEDIA_RESOLUTION_LOW", "MEDIA_RESOLUTION_HIGH"]] = {
     "low": "MEDIA_RESOLUTION_LOW",
@@ -57,10 +53,8 @@ def write(endpoint: Endpoint, dialect: GeminiDialect, request: ChatRequest) -> R
                 provider=endpoint.spec.name, model=request.model, message="there are instructions, but no user's turn"
             )
         )
-    place = place_of(endpoint, dialect)
-    if (missing := _OPEN.search(place)) is not None:
-        message = f"{endpoint.spec.title} needs the setting {missing[1]}"
-        return Failure(InvalidRequest(provider=endpoint.spec.name, model=request.model, message=message))
+    if (fault := open_setting(endpoint, request.model)) is not None:
+        return Failure(fault)
     adjustments = settled(endpoint, request, unsupported)
     if not isinstance(adjustments, tuple):
         return Failure(adjustments)
@@ -71,23 +65,13 @@ def write(endpoint: Endpoint, dialect: GeminiDialect, request: ChatRequest) -> R
     method = "streamGenerateContent?alt=sse" if request.stream else "generateContent"
     return Success(
         HttpRequest(
-            url=f"{place}/{resource_of(request.model)}:{method}",
+            url=f"{endpoint.base_url}/{resource_of(request.model)}:{method}",
             headers=headers_for(endpoint, options.extra_headers),
             body=encoded(sent),
             adjustments=adjustments,
             signing=endpoint.spec.auth.kind if endpoint.keyed else "none",
         )
     )
-
-
-def place_of(endpoint: Endpoint, dialect: GeminiDialect) -> str:
-    """The base URL with its settings in place; one location of Vertex's has a host without a prefix."""
-    url = endpoint.base_url
-    if dialect.unplaced and endpoint.settings.get("location") == dialect.unplaced:
-        url = url.replace("{location}-", "")
-    for name, value in endpoint.settings.items():
-        url = url.replace(f"{{{name}}}", quote(value, safe=""))
-    return url
 
 
 def resource_of(model: str) -> str:

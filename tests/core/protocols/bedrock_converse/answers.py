@@ -1,0 +1,155 @@
+"""Answers as the vendor writes them, whole and as frames, and the ways to read them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeAlias
+
+import msgspec
+from returns.result import Failure, Success
+
+from tests import aws_frames
+from victor_fp import replay
+from victor_fp.core.result import outcome
+from victor_fp.core.types import CompletionResponse, StreamChunk
+
+USAGE = {"inputTokens": 21, "outputTokens": 9, "totalTokens": 30}
+REGION = {"region": "eu-west-1"}
+Event: TypeAlias = tuple[str, dict[str, Any]]
+
+
+def answer(*content: dict[str, Any], stop: str | None = "end_turn", usage: Any = USAGE, **more: Any) -> dict[str, Any]:
+    body: dict[str, Any] = {"output": {"message": {"role": "assistant", "content": list(content)}}, **more}
+    if usage is not None:
+        body["usage"] = usage
+    return {**body, "stopReason": stop, "metrics": {"latencyMs": 812}}
+
+
+def text(text: str) -> dict[str, Any]:
+    return {"text": text}
+
+
+def thought(text: str, signature: str | None = None) -> dict[str, Any]:
+    signed = {} if signature is None else {"signature": signature}
+    return {"reasoningContent": {"reasoningText": {"text": text, **signed}}}
+
+
+def redacted(blob: str) -> dict[str, Any]:
+    return {"reasoningContent": {"redactedContent": blob}}
+
+
+def call(id_: str, name: str, **input_: Any) -> dict[str, Any]:
+    return {"toolUse": {"toolUseId": id_, "name": name, "input": input_}}
+
+
+def cited(text: str, *citations: dict[str, Any]) -> dict[str, Any]:
+    return {"citationsContent": {"content": [{"text": text}], "citations": list(citations)}}
+
+
+def computed(snippet: str, out: str) -> list[dict[str, Any]]:
+    """Code that the vendor runs itself: its call, and what came of it."""
+    use = {"toolUseId": "tooluse_s", "name": "code", "type": "server_tool_use", "input": {"snippet": snippet}}
+    result = {"toolUseId": "tooluse_s", "type": "code_result", "status": "success", "content": [{"json": {"out": out}}]}
+    return [{"toolUse": use}, {"toolResult": result}]
+
+
+def events(whole: dict[str, Any], *, size: int = 4) -> list[Event]:
+    """The same answer as a stream, texts in pieces of a few characters."""
+    blocks = [
+        event
+        for place, block in enumerate(whole["output"]["message"]["content"])
+        for event in block_events(place, block, size=size)
+    ]
+    ending = {"stopReason": whole["stopReason"]}
+    if "additionalModelResponseFields" in whole:
+        ending["additionalModelResponseFields"] = whole["additionalModelResponseFields"]
+    facts = ("usage", "metrics", "trace", "performanceConfig", "serviceTier")
+    metadata = {name: whole[name] for name in facts if name in whole}
+    return [("messageStart", {"role": "assistant"}), *blocks, ("messageStop", ending), ("metadata", metadata)]
+
+
+def block_events(place: int, block: dict[str, Any], *, size: int = 4) -> list[Event]:
+    start: dict[str, Any] | None = None
+    deltas: list[dict[str, Any]] = []
+    ((kind, value),) = block.items()
+    match kind, value:
+        case "text", str():
+            deltas = [{"text": piece} for piece in pieces(value, size)]
+        case "toolUse", {"input": input_, **head}:
+            start = {"toolUse": head}
+            written = json.dumps(input_) if input_ else ""
+            deltas = [{"toolUse": {"input": piece}} for piece in ["", *pieces(written, size)]]
+        case "toolResult", {"content": content, **head}:
+            start = {"toolResult": head}
+            deltas = [{"toolResult": [item]} for item in content]
+        case "reasoningContent", {"reasoningText": {"text": said, **signed}}:
+            deltas = [{"reasoningContent": {"text": piece}} for piece in pieces(said, size)]
+            deltas += [{"reasoningContent": signed}] if signed else []
+        case "reasoningContent", {"redactedContent": blob}:
+            deltas = [{"reasoningContent": {"redactedContent": blob}}]
+        case "citationsContent", {"content": content, "citations": citations}:
+            deltas = [{"text": piece} for item in content for piece in pieces(item["text"], size)]
+            deltas += [{"citation": citation} for citation in citations]
+        case _:
+            start = {kind: value}
+    at = {"contentBlockIndex": place}
+    return [
+        *([("contentBlockStart", {**at, "start": start})] if start is not None else []),
+        *(("contentBlockDelta", {**at, "delta": delta}) for delta in deltas),
+        ("contentBlockStop", at),
+    ]
+
+
+def pieces(text: str, size: int) -> list[str]:
+    return [text[start : start + size] for start in range(0, len(text), size)]
+
+
+def framed(stream: Iterable[Event]) -> bytes:
+    return b"".join(aws_frames.event(name, value) for name, value in stream)
+
+
+def streamed(data: bytes, *, size: int = 1 << 20) -> list[dict[str, Any]]:
+    """Chunks as plain dicts, then the fault as one if there is one."""
+    reads = (data[start : start + size] for start in range(0, len(data), size))
+    headers = {"content-type": "application/vnd.amazon.eventstream"}
+    read: list[dict[str, Any]] = []
+    for result in replay.stream("bedrock", 200, headers, reads, settings=REGION):
+        match outcome(result):
+            case Success(chunk):
+                read.append(plain(chunk))
+            case Failure(fault):
+                read.append({"fault": type(fault).__name__, **plain(fault)})
+    return read
+
+
+def answered(body: object, *, status: int = 200, headers: dict[str, str] | None = None) -> dict[str, Any]:
+    """The completion or the fault as a plain dict, without the raw body."""
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    match outcome(replay.response("bedrock", status, headers or {}, data)):
+        case Success(response):
+            return {key: value for key, value in plain(response).items() if key != "raw_response"}
+        case Failure(fault):
+            return {"fault": type(fault).__name__, **plain(fault)}
+
+
+def completion(body: dict[str, Any]) -> CompletionResponse:
+    match outcome(replay.response("bedrock", 200, {}, json.dumps(body).encode())):
+        case Success(response):
+            return response
+        case Failure(fault):
+            raise AssertionError(fault)
+
+
+def plain(value: object) -> dict[str, Any]:
+    """The fields that are set."""
+    if isinstance(value, (CompletionResponse, StreamChunk)):
+        return value.model_dump(exclude_defaults=True)
+    found: dict[str, Any] = msgspec.to_builtins(value)
+    return {name: item for name, item in found.items() if item not in (None, "", [], False)}
+
+
+def joined(chunks: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """A stream's final chunk with the text of all, for comparison with a whole answer."""
+    final = {key: value for key, value in chunks[-1].items() if key != "is_final"}
+    return {"content": "".join(chunk.get("content", "") for chunk in chunks), **final}

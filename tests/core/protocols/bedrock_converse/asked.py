@@ -1,0 +1,79 @@
+"""Requests as plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from returns.result import Failure, Success
+
+from victor_fp import replay
+from victor_fp.core.faults import Fault, UnsupportedParameter
+from victor_fp.core.requests import HttpRequest
+from victor_fp.core.result import outcome
+from victor_fp.core.types import Message, ToolDefinition
+
+HI = Message(role="user", content="Hi")
+WEATHER = ToolDefinition(
+    name="weather",
+    description="Weather of a city",
+    parameters={"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
+)
+SONNET, OLD, NEW = (
+    "eu.anthropic.claude-sonnet-4-5-20250929-v1:0",
+    "anthropic.claude-3-5-sonnet-20240620-v1:0",
+    "global.anthropic.claude-opus-4-8-v1:0",
+)
+NOVA, NOVA_2, LLAMA, GPT_OSS, MINIMAX = (
+    "amazon.nova-lite-v1:0",
+    "us.amazon.nova-2-lite-v1:0",
+    "meta.llama3-70b-instruct-v1:0",
+    "openai.gpt-oss-120b-1:0",
+    "minimax.minimax-m2",
+)
+PROFILE = "arn:aws:bedrock:eu-west-1:123456789012:application-inference-profile/abc123"
+REGION = {"region": "eu-west-1"}
+
+
+def request(messages: Sequence[Message] = (HI,), *, model: str = SONNET, **more: Any) -> HttpRequest:
+    match outcome(replay.request("bedrock", messages, model=model, **{"settings": REGION, **more})):
+        case Success(built):
+            return built
+        case Failure(fault):
+            raise AssertionError(fault)
+
+
+def body(messages: Sequence[Message] = (HI,), **more: Any) -> dict[str, Any]:
+    return sent(messages, **more)[0]
+
+
+def turns(*messages: Message, **more: Any) -> list[dict[str, Any]]:
+    said: list[dict[str, Any]] = body(messages, **more)["messages"]
+    return said
+
+
+def refusal(messages: Sequence[Message] = (HI,), *, model: str = SONNET, **more: Any) -> Fault:
+    match outcome(replay.request("bedrock", messages, model=model, **{"settings": REGION, **more})):
+        case Success(built):
+            raise AssertionError(built)
+        case Failure(fault):
+            return fault
+
+
+def refused(messages: Sequence[Message] = (HI,), **more: Any) -> str:
+    """The parameter that cannot be taken."""
+    fault = refusal(messages, **more)
+    assert isinstance(fault, UnsupportedParameter)
+    return fault.parameter
+
+
+def sent(messages: Sequence[Message] = (HI,), **more: Any) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+    """The body that goes out, and what was adjusted how."""
+    built = request(messages, **more)
+    found: Any = built.json()
+    return found, [(adjustment.parameter, adjustment.action) for adjustment in built.adjustments]
+
+
+def adjusted(messages: Sequence[Message] = (HI,), **more: Any) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+    """The same with leave to adjust what cannot be taken."""
+    return sent(messages, on_unsupported="adjust", **more)

@@ -1,0 +1,150 @@
+"""What went wrong: by the exception's name, then by status, wherever the error stands."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests import aws_frames
+from tests.core.protocols.bedrock_converse.answers import answer, answered, events, framed, streamed, text
+
+
+def failed(name: str, status: int, words: str = "No.") -> dict[str, Any]:
+    header = f"{name}:http://internal.amazon.com/coral/com.amazon.bedrock/"
+    return answered({"message": words}, status=status, headers={"x-amzn-errortype": header, "x-amzn-requestid": "r-1"})
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "fault"),
+    [
+        ("ValidationException", 400, "InvalidRequest"),
+        ("AccessDeniedException", 403, "PermissionRefused"),
+        ("UnrecognizedClientException", 403, "AuthRejected"),
+        ("ExpiredTokenException", 403, "AuthRejected"),
+        ("InvalidSignatureException", 403, "AuthRejected"),
+        ("MissingAuthenticationTokenException", 403, "AuthRejected"),
+        ("ResourceNotFoundException", 404, "ModelNotFound"),
+        ("ModelTimeoutException", 408, "TimedOut"),
+        ("ModelErrorException", 424, "ServerFailed"),
+        ("ThrottlingException", 429, "RateLimited"),
+        ("ModelNotReadyException", 429, "Overloaded"),
+        ("ServiceQuotaExceededException", 400, "QuotaExhausted"),
+        ("InternalServerException", 500, "ServerFailed"),
+        ("ServiceUnavailableException", 503, "Overloaded"),
+        ("YetUnknownException", 418, "InvalidRequest"),
+        ("YetUnknownException", 502, "ServerFailed"),
+    ],
+)
+def test_every_exception_has_its_fault(name: str, status: int, fault: str) -> None:
+    read = failed(name, status)
+    assert (read["fault"], read["status"], read["code"]) == (fault, status, name)
+    assert (read["message"], read["request_id"], read["provider"]) == ("No.", "r-1", "bedrock")
+
+
+@pytest.mark.parametrize(
+    ("words", "fault"),
+    [
+        ("Input is too long for requested model.", "ContextLengthExceeded"),
+        ("prompt is too long: 210000 tokens > 200000 maximum", "ContextLengthExceeded"),
+        ("The provided model identifier is invalid.", "ModelNotFound"),
+        ("Invocation of model ID x with on-demand throughput isn't supported.", "ModelNotFound"),
+        ("The text field is blank.", "InvalidRequest"),
+    ],
+)
+def test_only_prose_tells_what_a_validation_exception_is_about(words: str, fault: str) -> None:
+    assert failed("ValidationException", 400, words)["fault"] == fault
+
+
+def test_a_wrong_bearer_key_comes_as_a_denied_access() -> None:
+    words = "Authentication failed: Please make sure your API Key is valid."
+    assert failed("AccessDeniedException", 403, words)["fault"] == "AuthRejected"
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "fault", "words"),
+    [
+        (b"", 502, "ServerFailed", None),
+        (b"<html><body>Bad gateway</body></html>", 502, "ServerFailed", None),
+        (b"upstream connect error", 503, "Overloaded", "upstream connect error"),
+        (b"\xff\xfe", 500, "ServerFailed", "\ufffd\ufffd"),
+        (b'{"Message": "User is not authorized"}', 403, "PermissionRefused", "User is not authorized"),
+        (b'{"__type": "com.amazon.coral.service#ExpiredToken", "message": "old"}', 403, "AuthRejected", "old"),
+        (b'{"error": "no such route"}', 404, "ModelNotFound", "no such route"),
+        (b'["odd"]', 400, "InvalidRequest", '["odd"]'),
+        (b"null", 500, "ServerFailed", "null"),
+    ],
+)
+def test_bodies_of_any_other_form_are_read_too(body: bytes, status: int, fault: str, words: str | None) -> None:
+    read = answered(body, status=status)
+    assert (read["fault"], read.get("message")) == (fault, words)
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"{}", b"[]", b'{"output": {}}', b'"text"'])
+def test_a_200_body_that_holds_no_message_is_an_invalid_response(body: bytes) -> None:
+    assert answered(body)["fault"] == "InvalidResponse"
+
+
+def test_an_exception_in_a_200_body_is_no_completion() -> None:
+    assert answered({"__type": "ThrottlingException", "message": "slow"})["fault"] == "RateLimited"
+
+
+# Inside a stream
+
+
+def broken(place: int, faulty: bytes) -> dict[str, Any]:
+    return streamed(framed(events(answer(text("Hello")))[:place]) + faulty)[-1]
+
+
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [
+        ("throttlingException", "RateLimited"),
+        ("validationException", "InvalidRequest"),
+        ("internalServerException", "ServerFailed"),
+        ("serviceUnavailableException", "Overloaded"),
+        ("modelStreamErrorException", "ServerFailed"),
+        ("yetUnknownException", "ServerFailed"),
+    ],
+)
+def test_an_exception_frame_is_a_fault_with_what_had_come(name: str, fault: str) -> None:
+    read = broken(3, aws_frames.exception(name, {"message": "No."}))
+    assert (read["fault"], read["code"], read["message"]) == (fault, name, "No.")
+    assert (read["partial"]["content"], read["maybe_billed"]) == ("Hello", True)
+
+
+def test_an_exception_is_one_whatever_kind_of_message_carries_it() -> None:
+    assert broken(3, aws_frames.event("throttlingException", {"message": "No."}))["fault"] == "RateLimited"
+
+
+def test_a_models_own_status_tells_what_broke_its_stream() -> None:
+    told = {"originalStatusCode": 429, "originalMessage": "too much"}
+    read = broken(3, aws_frames.exception("modelStreamErrorException", told))
+    assert (read["fault"], read["message"]) == ("RateLimited", "too much")
+
+
+def test_a_prompt_that_does_not_fit_is_told_apart_in_a_stream_too() -> None:
+    said = {"message": "The model returned the following errors: prompt is too long"}
+    assert broken(0, aws_frames.exception("validationException", said))["fault"] == "ContextLengthExceeded"
+
+
+def test_an_exception_before_anything_was_said_is_not_billed() -> None:
+    read = broken(0, aws_frames.exception("throttlingException", {"message": "No."}))
+    assert read["fault"] == "RateLimited"
+    assert "maybe_billed" not in read
+    assert "partial" not in read
+
+
+def test_an_error_of_the_framing_is_a_fault_in_its_own_words() -> None:
+    read = broken(3, aws_frames.error("InternalError", "it broke"))
+    assert (read["fault"], read["code"], read["message"]) == ("ServerFailed", "InternalError", "it broke")
+
+
+def test_an_event_that_is_no_json_is_an_invalid_response() -> None:
+    assert broken(1, aws_frames.message(b"{oops", event_type="contentBlockDelta"))["fault"] == "InvalidResponse"
+
+
+def test_bytes_that_fail_their_checksum_are_an_invalid_response() -> None:
+    data = bytearray(framed(events(answer(text("Hello")))))
+    data[-1] ^= 1
+    assert streamed(bytes(data))[-1]["fault"] == "InvalidResponse"

@@ -1,0 +1,371 @@
+"""Every option of a request: mapped, adjusted where allowed, or refused; never dropped in silence."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from pydantic import BaseModel, Field
+
+from tests.core.protocols.bedrock_converse.asked import (
+    GPT_OSS,
+    HI,
+    LLAMA,
+    MINIMAX,
+    NEW,
+    NOVA,
+    NOVA_2,
+    OLD,
+    PROFILE,
+    SONNET,
+    WEATHER,
+    adjusted,
+    body,
+    refusal,
+    refused,
+    request,
+    sent,
+)
+from victor_fp.core.faults import InvalidRequest
+from victor_fp.core.types import Message, ToolDefinition
+
+PLAIN = {
+    "messages": [{"role": "user", "content": [{"text": "Hi"}]}],
+    "inferenceConfig": {"maxTokens": 4096, "temperature": 0.7},
+}
+
+
+def test_a_plain_chat_goes_to_the_region_and_the_model_stands_in_the_path() -> None:
+    built = request()
+    assert (built.method, built.signing) == ("POST", "sigv4")
+    assert built.url == (
+        "https://bedrock-runtime.eu-west-1.amazonaws.com/model/eu.anthropic.claude-sonnet-4-5-20250929-v1%3A0/converse"
+    )
+    assert built.headers == {"content-type": "application/json"}
+    assert built.json() == PLAIN
+
+
+def test_a_stream_differs_by_its_address_alone() -> None:
+    whole, stream = request(tools=[WEATHER]), request(tools=[WEATHER], stream=True)
+    assert stream.body == whole.body
+    assert stream.url == f"{whole.url}-stream"
+
+
+def test_an_arn_does_not_leave_its_place_in_the_path() -> None:
+    assert request(model=PROFILE).url.endswith(
+        "/model/arn%3Aaws%3Abedrock%3Aeu-west-1%3A123456789012%3Aapplication-inference-profile%2Fabc123/converse"
+    )
+
+
+def test_without_a_region_nothing_is_sent() -> None:
+    fault = refusal(settings={})
+    assert isinstance(fault, InvalidRequest)
+    assert "region" in fault.message
+    assert "AWS_REGION" in fault.message
+
+
+def test_a_base_url_of_ones_own_needs_no_region() -> None:
+    url = request(settings={}, base_url="http://localhost:9000/").url
+    assert url.startswith("http://localhost:9000/model/")
+
+
+def test_instructions_alone_are_no_conversation() -> None:
+    assert isinstance(refusal([Message(role="system", content="Be brief.")]), InvalidRequest)
+
+
+@pytest.mark.parametrize(
+    ("options", "fields"),
+    [
+        ({"temperature": 0.0}, {"inferenceConfig": {"maxTokens": 4096, "temperature": 0.0}}),
+        ({"temperature": None, "max_tokens": None}, {"inferenceConfig": None}),
+        ({"max_tokens": 7}, {"inferenceConfig": {"maxTokens": 7, "temperature": 0.7}}),
+        ({"top_p": 0.2}, {"inferenceConfig": {"maxTokens": 4096, "temperature": 0.7, "topP": 0.2}}),
+        (
+            {"stop": ["END", "---"]},
+            {"inferenceConfig": {"maxTokens": 4096, "temperature": 0.7, "stopSequences": ["END", "---"]}},
+        ),
+        ({"service_tier": "flex"}, {"serviceTier": {"type": "flex"}}),
+        ({"service_tier": "auto"}, {"serviceTier": {"type": "default"}}),
+        ({"logprobs": False}, {}),
+        ({"performanceConfig": {"latency": "optimized"}}, {"performanceConfig": {"latency": "optimized"}}),
+        (
+            {"extra_body": {"inferenceConfig": {"temperature": 0.1}, "requestMetadata": {"a": "b"}}},
+            {"inferenceConfig": {"maxTokens": 4096, "temperature": 0.1}, "requestMetadata": {"a": "b"}},
+        ),
+    ],
+)
+def test_an_option_is_mapped(options: dict[str, Any], fields: dict[str, Any]) -> None:
+    wanted = {name: value for name, value in {**PLAIN, **fields}.items() if value is not None}
+    assert body(model=NOVA, **options) == wanted
+
+
+@pytest.mark.parametrize(
+    ("options", "parameter"),
+    [
+        ({"seed": 1}, "seed"),
+        ({"logprobs": True}, "logprobs"),
+        ({"presence_penalty": 0.5}, "presence_penalty"),
+        ({"frequency_penalty": 0.5}, "frequency_penalty"),
+        ({"user": "u-1"}, "user"),
+        ({"service_tier": "gold"}, "service_tier"),
+        ({"response_format": "json"}, "response_format"),
+        ({"tool_choice": "required"}, "tool_choice"),
+        ({"reasoning_effort": "low"}, "reasoning_effort"),
+        ({"reasoning_budget": 2000}, "reasoning_budget"),
+    ],
+)
+def test_an_option_without_counterpart_is_refused_or_left_out_in_the_open(
+    options: dict[str, Any], parameter: str
+) -> None:
+    assert refused(model=NOVA, **options) == parameter
+    asked, adjustments = adjusted(model=NOVA, **options)
+    assert asked == PLAIN
+    assert adjustments == [(parameter, "dropped")]
+
+
+def test_extra_headers_are_sent() -> None:
+    header = {"X-Amzn-Bedrock-Trace": "ENABLED"}
+    assert request(extra_headers=header).headers["x-amzn-bedrock-trace"] == "ENABLED"
+
+
+# The model's own fields
+
+
+@pytest.mark.parametrize("model", [NOVA, SONNET])
+def test_a_temperature_above_one_is_refused_or_lowered_in_the_open(model: str) -> None:
+    assert refused(model=model, temperature=1.5) == "temperature"
+    asked, adjustments = adjusted(model=model, temperature=1.5)
+    assert (asked["inferenceConfig"]["temperature"], adjustments) == (1.0, [("temperature", "changed")])
+
+
+@pytest.mark.parametrize(
+    ("model", "fields"),
+    [
+        (OLD, {"top_k": 5}),
+        (NOVA, {"inferenceConfig": {"topK": 5}}),
+        ("cohere.command-r-v1:0", {"k": 5}),
+        ("mistral.mistral-large-2407-v1:0", {"top_k": 5}),
+        (PROFILE, {"top_k": 5}),
+    ],
+)
+def test_top_k_goes_where_the_model_reads_it(model: str, fields: dict[str, Any]) -> None:
+    assert body(model=model, top_k=5)["additionalModelRequestFields"] == fields
+
+
+def test_a_model_that_has_no_top_k_refuses_it() -> None:
+    assert refused(model=LLAMA, top_k=5) == "top_k"
+
+
+def test_the_default_bound_is_not_sent_where_it_may_be_more_than_the_model_gives() -> None:
+    assert "maxTokens" not in body(model=LLAMA)["inferenceConfig"]
+    assert body(model=LLAMA, max_tokens=100)["inferenceConfig"]["maxTokens"] == 100
+
+
+def test_claude_takes_a_budget_or_its_own_judgement_and_no_temperature_beside_it() -> None:
+    budgeted = body(reasoning_effort="low")
+    assert budgeted["additionalModelRequestFields"] == {"thinking": {"type": "enabled", "budget_tokens": 2048}}
+    assert budgeted["inferenceConfig"] == {"maxTokens": 6144}
+    judged = body(model=NEW, reasoning_effort="xhigh")
+    assert judged["additionalModelRequestFields"] == {"thinking": {"type": "adaptive"}}
+    assert judged["outputConfig"] == {"effort": "xhigh"}
+    assert refused(model=NEW, reasoning_budget=2000) == "reasoning_budget"
+    assert refused(model=OLD, reasoning_effort="low") == "reasoning_effort"
+
+
+def test_claudes_bounds_on_sampling_hold_here_too() -> None:
+    assert body(model=NEW)["inferenceConfig"] == {"maxTokens": 4096}
+    assert refused(model=NEW, temperature=0.2) == "temperature"
+    assert refused(top_p=0.3, temperature=0.2) == "top_p"
+    assert body(model=OLD, top_p=0.3, temperature=0.2)["inferenceConfig"]["topP"] == 0.3
+
+
+def test_thinking_of_the_callers_own_is_not_spoilt_by_the_default_temperature() -> None:
+    own = {"additionalModelRequestFields": {"thinking": {"type": "enabled", "budget_tokens": 1024}}}
+    asked = body(extra_body=own, tools=[WEATHER], parallel_tool_calls=False)
+    assert "temperature" not in asked["inferenceConfig"]
+    assert asked["additionalModelRequestFields"] == {
+        "thinking": {"type": "enabled", "budget_tokens": 1024},
+        "tool_choice": {"type": "auto", "disable_parallel_tool_use": True},
+    }
+
+
+@pytest.mark.parametrize(
+    ("model", "effort", "fields"),
+    [
+        (NOVA_2, "none", {"reasoningConfig": {"type": "disabled"}}),
+        (NOVA_2, "minimal", {"reasoningConfig": {"type": "enabled", "maxReasoningEffort": "low"}}),
+        (NOVA_2, "max", {"reasoningConfig": {"type": "enabled", "maxReasoningEffort": "high"}}),
+        (GPT_OSS, "medium", {"reasoning_effort": "medium"}),
+        ("us.openai.gpt-5.5", "high", {"reasoning": {"effort": "high"}}),
+    ],
+)
+def test_other_models_have_words_of_their_own_for_an_effort(model: str, effort: str, fields: dict[str, Any]) -> None:
+    assert body(model=model, reasoning_effort=effort)["additionalModelRequestFields"] == fields
+
+
+def test_a_model_that_always_reasons_cannot_be_kept_from_it() -> None:
+    assert refused(model=GPT_OSS, reasoning_effort="none") == "reasoning_effort"
+    assert "additionalModelRequestFields" not in body(model=NOVA, reasoning_effort="none")
+
+
+def test_nova_at_high_effort_takes_neither_bound_nor_sampling() -> None:
+    assert "inferenceConfig" not in body(model=NOVA_2, reasoning_effort="high")
+    assert refused(model=NOVA_2, reasoning_effort="high", temperature=0.2) == "temperature"
+    assert refused(model=NOVA_2, reasoning_effort="high", max_tokens=100) == "max_tokens"
+    assert "inferenceConfig" in body(model=NOVA_2, reasoning_effort="medium")
+
+
+# The answer's form
+
+
+class City(BaseModel):
+    name: str
+    people: int = Field(ge=0)
+
+
+def test_a_schema_goes_as_text_with_its_objects_closed() -> None:
+    asked, adjustments = sent(model=MINIMAX, response_format=City)
+    form = asked["outputConfig"]["textFormat"]
+    definition = form["structure"]["jsonSchema"]
+    assert (form["type"], definition["name"]) == ("json_schema", "City")
+    schema = json.loads(definition["schema"])
+    assert schema["additionalProperties"] is False
+    assert schema["properties"]["people"] == {"type": "integer", "title": "People", "description": "minimum: 0"}
+    assert adjustments == [("response_format", "changed")]
+
+
+@pytest.mark.parametrize("model", [NOVA, LLAMA, OLD])
+def test_models_without_structured_outputs_refuse_a_schema(model: str) -> None:
+    assert refused(model=model, response_format=City) == "response_format"
+
+
+def test_a_name_for_the_schema_keeps_to_the_signs_that_are_taken() -> None:
+    asked = body(model=MINIMAX, response_format={"title": "A city!", "type": "object", "properties": {}})
+    assert asked["outputConfig"]["textFormat"]["structure"]["jsonSchema"]["name"] == "A_city_"
+
+
+# Tools
+
+
+def test_tools_are_declared_with_their_schema() -> None:
+    assert body(tools=[WEATHER])["toolConfig"] == {
+        "tools": [
+            {
+                "toolSpec": {
+                    "name": "weather",
+                    "description": "Weather of a city",
+                    "inputSchema": {"json": WEATHER.parameters},
+                }
+            }
+        ]
+    }
+
+
+def test_a_tool_without_a_description_has_none_since_an_empty_one_is_refused() -> None:
+    bare = ToolDefinition(name="now", parameters={})
+    assert body(tools=[bare])["toolConfig"]["tools"] == [
+        {"toolSpec": {"name": "now", "inputSchema": {"json": {"type": "object"}}}}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("choice", "said"),
+    [("auto", {"auto": {}}), ("required", {"any": {}}), ({"name": "weather"}, {"tool": {"name": "weather"}})],
+)
+def test_a_choice_among_tools_is_said(choice: Any, said: dict[str, Any]) -> None:
+    assert body(tools=[WEATHER], tool_choice=choice)["toolConfig"]["toolChoice"] == said
+
+
+def test_no_calls_means_no_tools() -> None:
+    assert "toolConfig" not in body(model=NOVA, tools=[WEATHER], tool_choice="none")
+
+
+CALLED = [
+    HI,
+    Message(role="assistant", tool_calls=[{"id": "t-1", "name": "weather", "arguments": {"city": "Rome"}}]),
+    Message(role="tool", tool_call_id="t-1", content="sunny"),
+]
+
+
+def test_where_calls_were_made_claude_is_told_to_make_none_and_others_cannot_be() -> None:
+    asked = body(CALLED, tools=[WEATHER], tool_choice="none")
+    assert "toolChoice" not in asked["toolConfig"]
+    assert asked["additionalModelRequestFields"] == {"tool_choice": {"type": "none"}}
+    assert refused(CALLED, model=NOVA, tools=[WEATHER], tool_choice="none") == "tool_choice"
+
+
+def test_tools_of_earlier_calls_are_declared_by_name_since_the_vendor_wants_them() -> None:
+    asked, adjustments = sent(CALLED, model=NOVA)
+    assert asked["toolConfig"] == {
+        "tools": [{"toolSpec": {"name": "weather", "inputSchema": {"json": {"type": "object"}}}}]
+    }
+    assert adjustments == [("tools", "changed")]
+
+
+@pytest.mark.parametrize(
+    ("choice", "said"),
+    [
+        (None, {"type": "auto"}),
+        ("required", {"type": "any"}),
+        ({"name": "weather"}, {"type": "tool", "name": "weather"}),
+    ],
+)
+def test_parallel_calls_are_forbidden_in_claudes_own_words_and_the_choice_with_them(
+    choice: Any, said: dict[str, Any]
+) -> None:
+    asked = body(tools=[WEATHER], tool_choice=choice, parallel_tool_calls=False)
+    assert "toolChoice" not in asked["toolConfig"]
+    assert asked["additionalModelRequestFields"] == {"tool_choice": {**said, "disable_parallel_tool_use": True}}
+
+
+def test_models_that_decide_themselves_refuse_to_call_one_tool_at_a_time() -> None:
+    for model in (NOVA, OLD):
+        assert refused(model=model, tools=[WEATHER], parallel_tool_calls=False) == "parallel_tool_calls"
+        assert body(model=model, tools=[WEATHER], parallel_tool_calls=True) == body(model=model, tools=[WEATHER])
+
+
+def test_a_thinking_budget_allows_no_forced_call() -> None:
+    options: dict[str, Any] = {"tools": [WEATHER], "tool_choice": "required", "reasoning_effort": "low"}
+    assert refused(**options) == "tool_choice"
+    asked, adjustments = adjusted(**options)
+    assert asked["toolConfig"]["toolChoice"] == {"auto": {}}
+    assert adjustments == [("tool_choice", "changed")]
+
+
+def test_a_strict_tool_has_a_closed_schema_where_the_model_holds_to_it() -> None:
+    strict = WEATHER.model_copy(update={"strict": True})
+    spec = body(tools=[strict])["toolConfig"]["tools"][0]["toolSpec"]
+    assert spec["strict"] is True
+    assert spec["inputSchema"]["json"]["additionalProperties"] is False
+    assert refused(model=NOVA, tools=[strict]) == "tools.strict"
+
+
+# Cache points
+
+
+def test_a_cache_mark_is_a_point_behind_what_it_marks() -> None:
+    messages = [Message(role="system", content="Be brief.", cache=True), HI.model_copy(update={"cache": True})]
+    asked = body(messages, tools=[WEATHER.model_copy(update={"cache": True})])
+    point = {"cachePoint": {"type": "default"}}
+    assert asked["system"] == [{"text": "Be brief."}, point]
+    assert asked["messages"][0]["content"] == [{"text": "Hi"}, point]
+    assert asked["toolConfig"]["tools"][1:] == [point]
+
+
+def test_points_stand_only_where_the_model_takes_them() -> None:
+    messages = [Message(role="system", content="Be brief.", cache=True), HI]
+    tools = [WEATHER.model_copy(update={"cache": True})]
+    nova = body(messages, model=NOVA, tools=tools)
+    assert (len(nova["system"]), len(nova["toolConfig"]["tools"])) == (2, 1)
+    assert body(messages, model=LLAMA)["system"] == [{"text": "Be brief."}]
+
+
+def test_more_points_than_four_are_refused_or_left_out_from_the_front() -> None:
+    messages = [
+        Message(role=role, content="x", cache=True) for role in ("user", "assistant", "user", "assistant", "user")
+    ]
+    assert refused(messages) == "cache"
+    asked, adjustments = adjusted(messages)
+    assert [len(turn["content"]) for turn in asked["messages"]] == [1, 2, 2, 2, 2]
+    assert adjustments == [("cache", "changed")]

@@ -1,0 +1,264 @@
+"""Conversations as the vendor's turns: order, roles, parts, results and what goes back unmodified."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.core.protocols.bedrock_converse.answers import (
+    answer,
+    call,
+    cited,
+    completion,
+    computed,
+    redacted,
+    text,
+    thought,
+)
+from tests.core.protocols.bedrock_converse.asked import (
+    HI,
+    NEW,
+    NOVA,
+    OLD,
+    WEATHER,
+    adjusted,
+    body,
+    refused,
+    sent,
+    turns,
+)
+from victor_fp.core.types import AudioPart, FilePart, ImagePart, Message, Part, TextPart
+
+PNG = ImagePart(data=b"png", media_type="image/png")
+
+
+def content(*parts: Part, **more: Any) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = turns(Message(role="user", content=list(parts)), **more)[0]["content"]
+    return found
+
+
+def test_instructions_stand_apart_and_neighbours_of_one_role_are_one_turn() -> None:
+    asked = body(
+        [
+            Message(role="system", content="Be brief."),
+            Message(role="developer", content="Be kind."),
+            Message(role="user", content="One"),
+            Message(role="user", content="Two"),
+            Message(role="assistant", content="Three"),
+            Message(role="user", content="Four"),
+        ]
+    )
+    assert asked["system"] == [{"text": "Be brief."}, {"text": "Be kind."}]
+    assert asked["messages"] == [
+        {"role": "user", "content": [{"text": "One"}, {"text": "Two"}]},
+        {"role": "assistant", "content": [{"text": "Three"}]},
+        {"role": "user", "content": [{"text": "Four"}]},
+    ]
+
+
+def test_a_late_instruction_stands_where_the_model_takes_it_and_else_moves_in_the_open() -> None:
+    late = [HI, Message(role="system", content="In French.")]
+    assert [turn["role"] for turn in turns(*late, model=NEW)] == ["user", "system"]
+    asked, adjustments = sent(late, model=NOVA)
+    assert (asked["system"], len(asked["messages"])) == ([{"text": "In French."}], 1)
+    assert adjustments == [("messages.system", "changed")]
+
+
+def test_empty_texts_which_the_vendor_refuses_are_left_out() -> None:
+    said = turns(HI, Message(role="assistant", content=""), Message(role="user", content=[TextPart(text=""), PNG]))
+    assert len(said) == 1
+    assert [list(block) for block in said[0]["content"]] == [["text"], ["image"]]
+
+
+def test_a_speakers_name_is_left_out_in_the_open() -> None:
+    assert sent([Message(role="user", content="Hi", name="Ann")])[1] == [("messages.name", "dropped")]
+
+
+# Parts
+
+
+@pytest.mark.parametrize(
+    ("part", "block"),
+    [
+        (PNG, {"image": {"format": "png", "source": {"bytes": "cG5n"}}}),
+        (
+            ImagePart(url="data:image/jpeg;base64,anBn"),
+            {"image": {"format": "jpeg", "source": {"bytes": "anBn"}}},
+        ),
+        (
+            ImagePart(url="s3://bucket/a/cat.webp"),
+            {"image": {"format": "webp", "source": {"s3Location": {"uri": "s3://bucket/a/cat.webp"}}}},
+        ),
+        (
+            FilePart(data=b"%PDF", media_type="application/pdf", filename="Report_2026 (final).pdf"),
+            {"document": {"format": "pdf", "name": "Report 2026 (final)", "source": {"bytes": "JVBERg=="}}},
+        ),
+        (
+            FilePart(data=b"{}", media_type="application/json"),
+            {"document": {"format": "txt", "name": "document", "source": {"bytes": "e30="}}},
+        ),
+        (
+            FilePart(url="s3://bucket/talk.mp4"),
+            {"video": {"format": "mp4", "source": {"s3Location": {"uri": "s3://bucket/talk.mp4"}}}},
+        ),
+        (
+            FilePart(data=b"gif", media_type="image/gif"),
+            {"image": {"format": "gif", "source": {"bytes": "Z2lm"}}},
+        ),
+        (
+            AudioPart(data=b"snd", media_type="audio/mpeg"),
+            {"audio": {"format": "mp3", "source": {"bytes": "c25k"}}},
+        ),
+        (
+            AudioPart(url="s3://bucket/talk.mp4"),
+            {"audio": {"format": "mp4", "source": {"s3Location": {"uri": "s3://bucket/talk.mp4"}}}},
+        ),
+        (
+            FilePart(data=b"a", media_type="text/plain; charset=utf-8", filename="a.txt"),
+            {"document": {"format": "txt", "name": "a", "source": {"bytes": "YQ=="}}},
+        ),
+    ],
+)
+def test_a_part_goes_by_value_or_by_an_address_in_s3(part: Part, block: dict[str, Any]) -> None:
+    assert content(part) == [block]
+
+
+@pytest.mark.parametrize(
+    ("part", "parameter"),
+    [
+        (ImagePart(url="https://a.example/a.png"), "messages.image"),
+        (ImagePart(data=b"x", media_type="image/tiff"), "messages.image"),
+        (FilePart(url="https://a.example/a.pdf"), "messages.file"),
+        (FilePart(data=b"x", media_type="application/zip"), "messages.file"),
+        (FilePart(url="s3://bucket/nameless"), "messages.file"),
+        (AudioPart(data=b"x", media_type="audio/midi"), "messages.audio"),
+    ],
+)
+def test_a_part_that_cannot_be_sent_is_refused_or_left_out_in_the_open(part: Part, parameter: str) -> None:
+    message = Message(role="user", content=[TextPart(text="Look"), part])
+    assert refused([message]) == parameter
+    asked, adjustments = adjusted([message])
+    assert asked["messages"][0]["content"] == [{"text": "Look"}]
+    assert adjustments == [(parameter, "dropped")]
+
+
+def test_documents_have_different_names_through_the_whole_conversation() -> None:
+    file = FilePart(data=b"a", media_type="text/csv", filename="a.csv")
+    asked = turns(
+        Message(role="user", content=[file, file]),
+        Message(role="assistant", content="ok"),
+        Message(role="user", content=[file]),
+    )
+    names = [block["document"]["name"] for turn in asked for block in turn["content"] if "document" in block]
+    assert names == ["a", "a 2", "a 3"]
+
+
+def test_an_images_detail_is_left_out_in_the_open() -> None:
+    message = Message(role="user", content=[PNG.model_copy(update={"detail": "low"})])
+    assert sent([message])[1] == [("image.detail", "dropped")]
+
+
+# Calls and results
+
+
+def conversation(result: Message, **more: Any) -> list[dict[str, Any]]:
+    calls: Any = [{"id": "t-1", "name": "weather", "arguments": {"city": "Rome"}}]
+    return turns(HI, Message(role="assistant", content="Well.", tool_calls=calls), result, tools=[WEATHER], **more)
+
+
+def test_results_are_blocks_of_the_users_turn() -> None:
+    said = conversation(Message(role="tool", tool_call_id="t-1", content="sunny"))
+    assert said[1]["content"] == [
+        {"text": "Well."},
+        {"toolUse": {"toolUseId": "t-1", "name": "weather", "input": {"city": "Rome"}}},
+    ]
+    assert said[2] == {
+        "role": "user",
+        "content": [{"toolResult": {"toolUseId": "t-1", "content": [{"text": "sunny"}]}}],
+    }
+
+
+def test_a_failed_tool_says_so_where_the_model_takes_it() -> None:
+    failed = Message(role="tool", tool_call_id="t-1", content="down", is_error=True)
+    for model in (NOVA, OLD):
+        assert conversation(failed, model=model)[2]["content"][0]["toolResult"]["status"] == "error"
+    calls: Any = [{"id": "t-1", "name": "weather", "arguments": {}}]
+    asked, adjustments = sent(
+        [HI, Message(role="assistant", tool_calls=calls), failed],
+        model="mistral.mistral-large-2407-v1:0",
+        tools=[WEATHER],
+    )
+    assert "status" not in asked["messages"][2]["content"][0]["toolResult"]
+    assert adjustments == [("messages.is_error", "dropped")]
+
+
+def test_a_result_may_be_empty_or_hold_pictures() -> None:
+    empty = conversation(Message(role="tool", tool_call_id="t-1", content=""))
+    assert empty[2]["content"][0]["toolResult"]["content"] == []
+    shown = conversation(Message(role="tool", tool_call_id="t-1", content=[TextPart(text="See"), PNG]))
+    assert shown[2]["content"][0]["toolResult"]["content"] == [
+        {"text": "See"},
+        {"image": {"format": "png", "source": {"bytes": "cG5n"}}},
+    ]
+
+
+def test_a_result_holds_no_sound() -> None:
+    calls: Any = [{"id": "t-1", "name": "weather", "arguments": {}}]
+    sound = Message(role="tool", tool_call_id="t-1", content=[AudioPart(data=b"x", media_type="audio/wav")])
+    assert refused([HI, Message(role="assistant", tool_calls=calls), sound], tools=[WEATHER]) == "messages.audio"
+
+
+def test_ids_that_the_vendor_refuses_are_replaced_alike_in_call_and_result() -> None:
+    calls: Any = [{"id": "call/1|x", "name": "weather", "arguments": {}}]
+    said = turns(
+        HI,
+        Message(role="assistant", tool_calls=calls),
+        Message(role="tool", tool_call_id="call/1|x", content="ok"),
+        tools=[WEATHER],
+    )
+    id_ = said[1]["content"][0]["toolUse"]["toolUseId"]
+    assert id_ == said[2]["content"][0]["toolResult"]["toolUseId"]
+    assert id_.isalnum()
+
+
+def test_arguments_that_are_no_object_are_wrapped_in_the_open() -> None:
+    calls: Any = [{"id": "t-1", "name": "weather", "arguments": '{"city": "Ro'}]
+    messages = [HI, Message(role="assistant", tool_calls=calls), Message(role="tool", tool_call_id="t-1", content="?")]
+    asked, adjustments = sent(messages, tools=[WEATHER])
+    assert asked["messages"][1]["content"][0]["toolUse"]["input"] == {"invalid_json": '{"city": "Ro'}
+    assert adjustments == [("messages.tool_calls", "changed")]
+
+
+# What goes back
+
+
+def returned(*blocks: dict[str, Any], model: str = OLD) -> list[dict[str, Any]]:
+    """What the assistant's turn holds when an answer of these blocks is sent back."""
+    message = completion(answer(*blocks)).to_message()
+    results = [Message(role="tool", tool_call_id=call["id"], content="ok") for call in message.tool_calls or ()]
+    found: list[dict[str, Any]] = turns(HI, message, *results, HI, model=model, tools=[WEATHER])[1]["content"]
+    return found
+
+
+def test_signed_and_redacted_reasoning_stands_unmodified_before_the_call() -> None:
+    blocks = [thought("Hm.", "SigA=="), redacted("RW5j"), call("tooluse_1", "weather", city="Rome")]
+    assert returned(*blocks) == blocks
+
+
+def test_reasoning_without_a_signature_stays_at_home_since_models_that_do_not_sign_take_none() -> None:
+    assert returned(thought("Hm."), text("Yes"), model=NOVA) == [text("Yes")]
+
+
+def test_what_the_vendors_own_tools_said_goes_back() -> None:
+    blocks = [*computed("1 + 1", "2"), text("Two.")]
+    assert returned(*blocks) == blocks
+
+
+def test_cited_text_goes_back_with_its_citations() -> None:
+    blocks = [cited("It is blue.", {"title": "T"}), text(" Yes.")]
+    assert returned(*blocks) == blocks
+
+
+def test_a_picture_that_the_model_drew_stays_at_home_since_only_users_send_them() -> None:
+    assert returned(text("Here."), {"image": {"format": "png", "source": {"bytes": "aGk="}}}) == [text("Here.")]

@@ -1,0 +1,172 @@
+"""What Cohere's answers mean, whole and streamed, as snapshots."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from syrupy.assertion import SnapshotAssertion
+
+from tests.core.protocols.cohere_v2.answers import (
+    USAGE,
+    answer,
+    answered,
+    call,
+    citation,
+    events,
+    joined,
+    sse,
+    streamed,
+    text,
+    thought,
+)
+
+ROME, OSLO = '{"city": "Rome"}', '{"city": "Oslo"}'
+REASONED = {**USAGE, "tokens": {**USAGE["tokens"], "reasoning_tokens": 5, "image_tokens": 3}}
+
+ANSWERS: dict[str, dict[str, Any]] = {
+    "text": answer(text("Hello there"), usage=USAGE),
+    "tools": answer(
+        finish="TOOL_CALL", tool_plan="I will look.", tool_calls=[call("weather_1", "weather", ROME)], usage=USAGE
+    ),
+    "parallel tools": answer(
+        finish="TOOL_CALL", tool_calls=[call("w_1", "weather", ROME), call("w_2", "weather", OSLO)]
+    ),
+    "tools without arguments": answer(
+        finish="TOOL_CALL", tool_calls=[call("n_1", "now", ""), call("n_2", "now", "{}")]
+    ),
+    "a call cut by length": answer(finish="MAX_TOKENS", tool_calls=[call("w_1", "weather", '{"ci')]),
+    "text beside a call": answer(text("One moment."), finish="TOOL_CALL", tool_calls=[call("n_1", "now", "{}")]),
+    "thinking": answer(thought("Let me see."), text("Yes"), usage=REASONED),
+    "thinking and a call": answer(
+        thought("I need the time."), finish="TOOL_CALL", tool_calls=[call("n_1", "now", "{}")]
+    ),
+    "citations": answer(text("Blue."), citations=[citation(0, 4, "Blue"), citation(4, 5, ".")]),
+    "length": answer(text("Once upon a"), finish="MAX_TOKENS"),
+    "a stop sequence": answer(text("One, two"), finish="STOP_SEQUENCE"),
+    "empty": answer(),
+    "a reason nobody knows": answer(text("Hm"), finish="BORED"),
+    "usage without tokens": answer(text("Hi"), usage={"billed_units": {"search_units": 1.0}}),
+}
+EACH = pytest.mark.parametrize("name", ANSWERS)
+
+
+@EACH
+def test_a_body_is_normalised(name: str, snapshot: SnapshotAssertion) -> None:
+    assert snapshot == answered(ANSWERS[name])
+
+
+@EACH
+def test_a_stream_means_what_its_body_means(name: str) -> None:
+    assert joined(streamed(sse(events(ANSWERS[name])))) == answered(ANSWERS[name])
+
+
+@EACH
+@pytest.mark.parametrize("size", [1, 7])
+def test_the_cut_changes_nothing(name: str, size: int) -> None:
+    data = sse(events(ANSWERS[name]))
+    assert streamed(data, size=size) == streamed(data)
+    assert streamed(data.replace(b"\n", b"\r\n"), size=size) == streamed(data)
+
+
+def test_pieces_reach_the_caller_as_they_come(snapshot: SnapshotAssertion) -> None:
+    both = answer(thought("Hm"), text("Hello"), finish="TOOL_CALL", tool_calls=[call("w_1", "weather", ROME)])
+    assert snapshot == streamed(sse(events(both, size=8)))[:-1]
+
+
+@pytest.mark.parametrize("error", [None, "the model broke"])
+@pytest.mark.parametrize("reason", ["ERROR", "TIMEOUT"])
+def test_a_broken_generation_is_a_fault(reason: str, error: str | None, snapshot: SnapshotAssertion) -> None:
+    *before, _ = events(answer(text("Once")))
+    end = {"type": "message-end", "delta": {"finish_reason": reason, "error": error, "usage": USAGE}}
+    assert snapshot == streamed(sse([*before, end]))[-1]
+
+
+def test_a_body_that_broke_is_a_fault() -> None:
+    assert answered(answer(text("Once"), finish="ERROR"))["fault"] == "ServerFailed"
+
+
+@pytest.mark.parametrize("left_out", [1, 2, 5])
+def test_a_truncated_stream_keeps_what_had_come(left_out: int, snapshot: SnapshotAssertion) -> None:
+    whole = answer(thought("Hm"), text("Hello"), tool_calls=[call("w_1", "weather", ROME)], finish="TOOL_CALL")
+    assert snapshot == streamed(sse(list(events(whole, size=8))[:-left_out]))[-1]
+
+
+def test_the_sign_of_the_end_alone_is_no_end() -> None:
+    *before, end = events(answer(text("Hi")))
+    assert streamed(sse(before) + b"data: [DONE]\n\n")[-1]["fault"] == "StreamTruncated"
+    assert joined(streamed(sse([*before, end]) + b"data: [DONE]\n\n"))["content"] == "Hi"
+
+
+def test_log_probabilities_follow_each_other() -> None:
+    items = [
+        {"text": "He", "token_ids": [1, 2], "logprobs": [-0.5, -1.0]},
+        {"text": "y", "token_ids": [3], "logprobs": [0]},
+    ]
+    body = answer(text("Hey")) | {"logprobs": items}
+    start, opening, delta, *rest = events(answer(text("Hey")), size=9)
+    split = [{**delta, "delta": {"message": {"content": {"text": item["text"]}}}, "logprobs": item} for item in items]
+    assert answered(body)["metadata"]["logprobs"] == [
+        {"text": "He", "token_ids": [1, 2], "logprobs": [-0.5, -1.0]},
+        {"text": "y", "token_ids": [3], "logprobs": [0]},
+    ]
+    assert joined(streamed(sse([start, opening, *split, *rest]))) == answered(body)
+
+
+def test_interleaved_calls_stay_apart() -> None:
+    whole = answer(finish="TOOL_CALL", tool_calls=[call("w_1", "weather", ROME), call("w_2", "weather", OSLO)])
+    start, *middle, end = events(whole, size=4)
+    one = [event for event in middle if event["index"] == 0]
+    two = [event for event in middle if event["index"] == 1]
+    mixed = [event for pair in zip(one, two, strict=True) for event in pair]
+    assert joined(streamed(sse([start, *mixed, end]))) == answered(whole)
+
+
+def test_calls_with_one_index_stay_apart() -> None:
+    whole = answer(finish="TOOL_CALL", tool_calls=[call("w_1", "weather", ROME), call("w_2", "weather", OSLO)])
+    same = [{**event, "index": 0} if "index" in event else event for event in events(whole)]
+    assert joined(streamed(sse(same))) == answered(whole)
+
+
+def test_calls_without_an_id_get_one_that_is_the_same_in_body_and_stream() -> None:
+    calls: list[dict[str, Any]] = [call("", "now", "{}"), call("", "now", "{}")]
+    whole = answer(finish="TOOL_CALL", tool_calls=calls)
+    first, second = answered(whole)["tool_calls"]
+    assert first["id"]
+    assert first["id"] != second["id"]
+    assert joined(streamed(sse(events(whole)))) == answered(whole)
+
+
+def test_events_blocks_and_fields_nobody_knows_fail_nothing() -> None:
+    known = answer(text("Hi"), usage=USAGE)
+    strange = {"type": "hologram-start", "index": 9, "delta": {"message": {"depth": 3}}}
+    start, *rest = events(known)
+    assert streamed(sse([start, strange, *rest])) == streamed(sse([start, *rest]))
+    body = answer({"type": "hologram", "depth": 3}, {"type": "text", "text": "Hi", "mood": "good"}, usage=USAGE)
+    assert answered({**body, "weather": "fine"}) == answered(known)
+
+
+def test_numbers_in_another_spelling_are_read() -> None:
+    usage = {"tokens": {"input_tokens": 80.0, "output_tokens": "11"}, "cached_tokens": None}
+    assert answered(answer(text("Hi"), usage=usage))["usage"] == {
+        "prompt_tokens": 80,
+        "completion_tokens": 11,
+        "total_tokens": 91,
+    }
+
+
+@pytest.mark.parametrize("body", [{}, [], "text", {"id": "ans-1"}, b"", b"<html>", b'{"id": "ans'])
+def test_a_body_without_an_answer_is_an_invalid_response(body: object) -> None:
+    assert answered(body)["fault"] == "InvalidResponse"
+
+
+def test_a_frame_that_is_no_event_is_an_invalid_response() -> None:
+    start, *_ = events(answer(text("Hi")))
+    assert streamed(sse([start]) + b"data: {oops\n\n")[-1]["fault"] == "InvalidResponse"
+
+
+def test_an_error_where_an_answer_was_expected_is_a_fault() -> None:
+    assert answered({"message": "out of order", "id": "x"})["fault"] == "ServerFailed"
+    start, *_ = events(answer(text("Hi")))
+    told = streamed(sse([start]) + b'event: error\ndata: {"message": "the model is gone"}\n\n')[-1]
+    assert (told["fault"], told["message"], told["maybe_billed"]) == ("ServerFailed", "the model is gone", True)

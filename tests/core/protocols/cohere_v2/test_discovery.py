@@ -1,0 +1,69 @@
+"""Which models Cohere serves, and what they can."""
+
+from __future__ import annotations
+
+import json
+
+from victor_fp.core.asking import endpoint_for
+from victor_fp.core.catalogue import find
+from victor_fp.core.protocols import Discovery, ModelInfo, speaker
+
+MODEL = {
+    "name": "command-a-03-2025",
+    "endpoints": ["chat"],
+    "finetuned": False,
+    "context_length": 288000,
+    "features": ["strict_tools", "tools", "json_mode"],
+}
+
+
+def discovery() -> Discovery:
+    found = speaker(endpoint_for(find("cohere").unwrap()).unwrap()).discovery
+    assert found is not None
+    return found
+
+
+def test_the_list_is_asked_for_in_one_page() -> None:
+    asked = discovery().list_request()
+    assert (asked.method, asked.url) == ("GET", "https://api.cohere.com/v1/models?page_size=1000&endpoint=chat")
+    assert asked.headers == {"authorization": "Bearer <secret>"}
+
+
+def test_a_list_tells_names_windows_and_abilities() -> None:
+    seeing = {"name": "command-a-vision-07-2025", "context_length": 128000.0, "features": ["vision"]}
+    told = discovery().read_list(json.dumps({"models": [MODEL, seeing, {"name": "bare"}, {}]}).encode())
+    assert told == (
+        ModelInfo(
+            id="command-a-03-2025",
+            context_window=288_000,
+            supports_tools=True,
+            supports_images=False,
+            supports_reasoning=False,
+            raw=MODEL,
+        ),
+        ModelInfo(
+            id="command-a-vision-07-2025",
+            context_window=128_000,
+            supports_tools=False,
+            supports_images=True,
+            supports_reasoning=False,
+            raw={**seeing, "context_length": 128000},
+        ),
+        ModelInfo(id="bare", raw={"name": "bare"}),
+    )
+
+
+def test_one_model_is_asked_for_by_its_name() -> None:
+    ask, read = discovery().model_request, discovery().read_model
+    assert ask is not None
+    assert read is not None
+    assert ask("own/model ft").url == "https://api.cohere.com/v1/models/own%2Fmodel%20ft"
+    told = read("command-a-03-2025", json.dumps(MODEL).encode())
+    assert told is not None
+    assert told.context_window == 288_000
+    assert read("x", b"{}") is None
+
+
+def test_bodies_of_another_form_tell_nothing() -> None:
+    assert discovery().read_list(b"<html>") == ()
+    assert discovery().read_list(b"[]") == ()

@@ -1,0 +1,72 @@
+"""Cohere's refusals and failures."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from victor_fp import replay
+from victor_fp.core.faults import Fault
+
+
+def fault(status: int, body: object, **headers: str) -> Any:
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return replay.response("cohere", status, named, data).failure()
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "kind"),
+    [
+        (400, "invalid request: p must be below 1", "InvalidRequest"),
+        (400, "too many tokens: the prompt cannot exceed 4081", "ContextLengthExceeded"),
+        (401, "invalid api token", "AuthRejected"),
+        (402, "add or update your payment method", "QuotaExhausted"),
+        (403, "you may not do this", "PermissionRefused"),
+        (404, "model 'command-z' not found", "ModelNotFound"),
+        (422, "message must not be empty", "InvalidRequest"),
+        (429, "You are past the per minute request limit", "RateLimited"),
+        (429, "This key is limited to 1000 API calls / month", "QuotaExhausted"),
+        (498, "a token on the deny list", "ContentRefused"),
+        (500, "internal", "ServerFailed"),
+        (503, "try again", "Overloaded"),
+        (504, "too slow", "ServerFailed"),
+    ],
+)
+def test_a_status_and_a_phrase_decide(status: int, message: str, kind: str) -> None:
+    told = fault(status, {"id": "e-1", "message": message})
+    assert (type(told).__name__, told.message, told.status, told.provider) == (kind, message, status, "cohere")
+
+
+def test_headers_tell_the_wait_and_the_trace() -> None:
+    told = fault(429, {"message": "slow down"}, Retry_After="3", X_Debug_Trace_Id="t-1")
+    assert (told.retry_after, told.request_id) == (3.0, "t-1")
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b"", "HTTP 500"),
+        (b"<html>Bad gateway</html>", "HTTP 500"),
+        (b"upstream is gone", "upstream is gone"),
+        ("text", "text"),
+        ([], "HTTP 500"),
+        ([{"message": "first"}], "first"),
+        ({"error": {"message": "nested"}}, "nested"),
+        ({"detail": "elsewhere"}, "elsewhere"),
+        ({"message": {"text": 5}}, "HTTP 500"),
+    ],
+)
+def test_any_body_is_a_fault(body: object, message: str) -> None:
+    told = fault(500, body)
+    assert (type(told).__name__, told.message) == ("ServerFailed", message)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(400, 599), st.binary(max_size=60))
+def test_no_bytes_break_the_reading_of_errors(status: int, body: bytes) -> None:
+    assert isinstance(fault(status, body), Fault.__args__)

@@ -1,0 +1,80 @@
+"""The laws of a stream, for any answer."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.core.protocols.cohere_v2.answers import answer, answered, call, citation, events, joined, sse, streamed
+from tests.core.protocols.cohere_v2.asked import HI, THINKING, WEATHER, turns
+from victor_fp import replay
+from victor_fp.core.types import Message
+
+WORDS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=12)
+ARGUMENTS = st.dictionaries(WORDS, st.none() | st.booleans() | st.integers(-9, 9) | WORDS, max_size=3).map(json.dumps)
+CONTENT = st.builds(lambda kind, words: {"type": kind, kind: words}, st.sampled_from(["text", "thinking"]), WORDS)
+COUNTS = st.dictionaries(st.sampled_from(["input_tokens", "output_tokens", "reasoning_tokens"]), st.integers(0, 999))
+USAGES = st.fixed_dictionaries({}, optional={"tokens": COUNTS, "billed_units": COUNTS, "cached_tokens": st.integers(0)})
+REASONS = st.sampled_from(["COMPLETE", "MAX_TOKENS", "STOP_SEQUENCE", "TOOL_CALL", "YET_UNKNOWN"])
+
+
+@st.composite
+def answers(draw: st.DrawFn) -> dict[str, Any]:
+    message: dict[str, Any] = {}
+    if arguments := draw(st.lists(ARGUMENTS, max_size=3)):
+        message["tool_calls"] = [call(f"call_{place}", "weather", text) for place, text in enumerate(arguments)]
+        message["tool_plan"] = draw(st.text(max_size=9))
+    if draw(st.booleans()):
+        message["citations"] = [citation(0, 3, draw(WORDS))]
+    return answer(*draw(st.lists(CONTENT, max_size=3)), finish=draw(REASONS), usage=draw(st.none() | USAGES), **message)
+
+
+@settings(max_examples=80, deadline=None)
+@given(answers(), st.integers(1, 5))
+def test_a_stream_folds_to_its_whole_twin(whole: dict[str, Any], size: int) -> None:
+    assert joined(streamed(sse(events(whole, size=size)))) == answered(whole)
+
+
+@settings(max_examples=50, deadline=None)
+@given(answers(), st.integers(1, 40))
+def test_where_the_bytes_are_cut_changes_nothing(whole: dict[str, Any], size: int) -> None:
+    data = sse(events(whole))
+    assert streamed(data, size=size) == streamed(data)
+
+
+@settings(max_examples=50, deadline=None)
+@given(answers(), st.data())
+def test_a_stream_that_is_cut_is_never_an_answer(whole: dict[str, Any], data: st.DataObject) -> None:
+    *before, _ = events(whole)
+    bytes_ = sse(before)
+    kept = bytes_[: data.draw(st.integers(0, len(bytes_)))]
+    assert streamed(kept)[-1]["fault"] == "StreamTruncated"
+
+
+@settings(max_examples=60, deadline=None)
+@given(answers())
+def test_an_answer_goes_back_as_it_came(whole: dict[str, Any]) -> None:
+    response = replay.response("cohere", 200, {}, json.dumps(whole).encode()).unwrap()
+    results = [Message(role="tool", tool_call_id=one["id"], content="ok") for one in response.tool_calls or ()]
+    back = turns(HI, response.to_message(), *results, model=THINKING, tools=[WEATHER])[1]
+    message = whole["message"]
+    assert [one["id"] for one in back.get("tool_calls", [])] == [one["id"] for one in message.get("tool_calls", [])]
+    assert back.get("tool_plan", "") == message.get("tool_plan", "")
+    content = back.get("content", [])
+    said = [{"type": "text", "text": content}] if isinstance(content, str) else content
+    assert merged([one for one in said if one.get("text") != ""]) == merged(message.get("content", []))
+
+
+def merged(content: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    """Texts that follow each other as one: without thinking beside them, where one ends is not remembered."""
+    out: list[tuple[str, str]] = []
+    for block in content:
+        kind = block["type"]
+        if out and out[-1][0] == kind == "text":
+            out[-1] = (kind, out[-1][1] + block[kind])
+        else:
+            out.append((kind, block[kind]))
+    return out

@@ -1,0 +1,165 @@
+"""What goes to Cohere, option by option."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import BaseModel
+
+from tests.core.protocols.cohere_v2.asked import (
+    HI,
+    OLD,
+    PLAIN,
+    THINKING,
+    TIME,
+    WEATHER,
+    adjusted,
+    body,
+    extra,
+    refused,
+    request,
+)
+from victor_fp.core.types import Message
+
+
+class City(BaseModel):
+    name: str
+
+
+def test_a_plain_chat() -> None:
+    built = request()
+    assert (built.method, built.url) == ("POST", "https://api.cohere.com/v2/chat")
+    assert built.headers == {"content-type": "application/json", "authorization": "Bearer <secret>"}
+    assert built.json() == {
+        "model": PLAIN,
+        "messages": [{"role": "user", "content": "Hi"}],
+        "temperature": 0.7,
+        "max_tokens": 4096,
+    }
+
+
+def test_a_stream_differs_in_one_field() -> None:
+    assert body(stream=True) == body() | {"stream": True}
+
+
+@pytest.mark.parametrize(
+    ("options", "fields"),
+    [
+        ({"temperature": 0.2}, {"temperature": 0.2}),
+        ({"max_tokens": 7}, {"max_tokens": 7}),
+        ({"top_p": 0.9}, {"p": 0.9}),
+        ({"top_k": 40}, {"k": 40}),
+        ({"seed": 3}, {"seed": 3}),
+        ({"stop": ["a", "b"]}, {"stop_sequences": ["a", "b"]}),
+        ({"frequency_penalty": 0.5}, {"frequency_penalty": 0.5}),
+        ({"presence_penalty": 0.0}, {"presence_penalty": 0.0}),
+        ({"logprobs": True}, {"logprobs": True}),
+        ({"logprobs": 0}, {"logprobs": True}),
+        ({"logprobs": False}, {}),
+        ({"response_format": "json"}, {"response_format": {"type": "json_object"}}),
+        (
+            {"response_format": City},
+            {"response_format": {"type": "json_object", "json_schema": City.model_json_schema()}},
+        ),
+        ({"safety_mode": "STRICT"}, {"safety_mode": "STRICT"}),
+        ({"extra_body": {"priority": 3}}, {"priority": 3}),
+        ({"extra_body": {"documents": [{"data": {"text": "x"}}]}}, {"documents": [{"data": {"text": "x"}}]}),
+        ({"safety_mode": "OFF", "extra_body": {"safety_mode": "STRICT"}}, {"safety_mode": "STRICT"}),
+        ({"tool_choice": "auto"}, {}),
+        ({"tool_choice": "none"}, {}),
+        ({"parallel_tool_calls": True}, {}),
+    ],
+)
+def test_an_option_goes_out_in_cohere_s_words(options: dict[str, object], fields: dict[str, object]) -> None:
+    assert extra(**options) == fields
+
+
+@pytest.mark.parametrize(
+    ("options", "parameter", "fields", "action"),
+    [
+        ({"temperature": 1.5}, "temperature", {"temperature": 1.0}, "changed"),
+        ({"top_p": 1.0}, "top_p", {"p": 0.99}, "changed"),
+        ({"frequency_penalty": 2.0}, "frequency_penalty", {"frequency_penalty": 1.0}, "changed"),
+        ({"presence_penalty": -1.0}, "presence_penalty", {"presence_penalty": 0}, "changed"),
+        ({"stop": list("abcdef")}, "stop", {"stop_sequences": list("abcde")}, "changed"),
+        ({"logprobs": 3}, "logprobs", {"logprobs": True}, "changed"),
+        ({"service_tier": "flex"}, "service_tier", {}, "dropped"),
+        ({"user": "me"}, "user", {}, "dropped"),
+        ({"reasoning_effort": "high"}, "reasoning_effort", {}, "dropped"),
+        ({"reasoning_budget": 500}, "reasoning_budget", {}, "dropped"),
+        ({"tool_choice": "required"}, "tool_choice", {}, "dropped"),
+    ],
+)
+def test_what_cohere_cannot_take_is_a_fault_or_a_visible_adjustment(
+    options: dict[str, object], parameter: str, fields: dict[str, object], action: str
+) -> None:
+    assert refused(**options) == ("UnsupportedParameter", parameter)  # type: ignore[arg-type]  # options of any kind
+    assert adjusted(**options) == (fields, [(parameter, action)])
+
+
+@pytest.mark.parametrize(
+    ("options", "thinking"),
+    [
+        ({}, None),
+        ({"reasoning_effort": "none"}, {"type": "disabled"}),
+        ({"reasoning_effort": "high"}, {"type": "enabled"}),
+        ({"reasoning_budget": 500}, {"type": "enabled", "token_budget": 500}),
+        ({"reasoning_budget": 0}, {"type": "disabled"}),
+        ({"reasoning_effort": "low", "reasoning_budget": 500}, {"type": "enabled", "token_budget": 500}),
+    ],
+)
+def test_thinking_is_a_switch_and_a_budget(options: dict[str, object], thinking: object) -> None:
+    assert extra(model=THINKING, **options).get("thinking") == thinking
+
+
+def test_a_level_of_thinking_is_brought_to_the_switch_visibly() -> None:
+    assert refused(model=THINKING, reasoning_effort="low") == ("UnsupportedParameter", "reasoning_effort")
+    fields, adjustments = adjusted(model=THINKING, reasoning_effort="low")
+    assert (fields["thinking"], adjustments) == ({"type": "enabled"}, [("reasoning_effort", "changed")])
+
+
+def test_a_budget_for_thinking_that_is_off_is_refused() -> None:
+    assert refused(model=THINKING, reasoning_effort="none", reasoning_budget=9)[1] == "reasoning_budget"
+
+
+def test_not_thinking_needs_no_word_where_a_model_does_not_think() -> None:
+    assert extra(reasoning_effort="none") == {}
+
+
+def test_tools_and_the_choice_among_them() -> None:
+    tool = {
+        "type": "function",
+        "function": {"name": "weather", "description": "The weather", "parameters": WEATHER.parameters},
+    }
+    assert extra(tools=[WEATHER]) == {"tools": [tool]}
+    assert extra(tools=[WEATHER], tool_choice="auto") == {"tools": [tool]}
+    assert extra(tools=[WEATHER], tool_choice="required") == {"tools": [tool], "tool_choice": "REQUIRED"}
+    assert extra(tools=[WEATHER], tool_choice="none") == {"tools": [tool], "tool_choice": "NONE"}
+
+
+def test_naming_a_tool_shows_that_one_alone_and_requires_it() -> None:
+    fields = extra(tools=[TIME, WEATHER], tool_choice={"name": "weather"})
+    assert ([tool["function"]["name"] for tool in fields["tools"]], fields["tool_choice"]) == (["weather"], "REQUIRED")
+    assert refused(tools=[TIME], tool_choice={"name": "weather"}) == ("UnsupportedParameter", "tool_choice")
+
+
+def test_one_strict_tool_makes_all_strict() -> None:
+    strict = WEATHER.model_copy(update={"strict": True})
+    assert extra(tools=[TIME, strict])["strict_tools"] is True
+    assert "strict_tools" not in extra(tools=[TIME, WEATHER])
+
+
+def test_several_calls_cannot_be_forbidden() -> None:
+    assert refused(tools=[WEATHER], parallel_tool_calls=False) == ("UnsupportedParameter", "parallel_tool_calls")
+
+
+def test_older_models_take_no_tool_choice() -> None:
+    assert refused(model=OLD, tools=[WEATHER], tool_choice="required")[1] == "tool_choice"
+    assert extra(model=OLD, tools=[WEATHER], tool_choice="none") == {}
+
+
+def test_names_of_speakers_are_refused() -> None:
+    assert refused([Message(role="user", name="Ann", content="Hi")]) == ("UnsupportedParameter", "name")
+
+
+def test_headers_of_the_caller_s_own() -> None:
+    assert request([HI], extra_headers={"X-Client-Name": "me"}).headers["x-client-name"] == "me"

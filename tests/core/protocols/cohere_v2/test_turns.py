@@ -1,0 +1,129 @@
+"""Conversations on their way to Cohere: roles, parts, results, and what goes back of earlier answers."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.core.protocols.cohere_v2.answers import answer, call, text, thought
+from tests.core.protocols.cohere_v2.asked import HI, PLAIN, THINKING, WEATHER, refused, turns
+from victor_fp import replay
+from victor_fp.core.types import AudioPart, FilePart, ImagePart, Message, TextPart
+
+CALLS = [{"id": "w_1", "name": "weather", "arguments": {"city": "Rome"}}]
+RESULT = Message(role="tool", tool_call_id="w_1", content="sunny")
+
+
+def turn(**more: object) -> Message:
+    return Message.model_validate({"role": "assistant", **more})
+
+
+def test_instructions_keep_their_place() -> None:
+    said = turns(Message(role="system", content="Be brief"), HI, Message(role="developer", content="Be kind"))
+    assert [(one["role"], one["content"]) for one in said] == [
+        ("system", "Be brief"),
+        ("user", "Hi"),
+        ("system", "Be kind"),
+    ]
+
+
+def test_a_turn_with_calls_and_its_result() -> None:
+    assert turns(HI, turn(tool_calls=CALLS), RESULT)[1:] == [
+        {
+            "role": "assistant",
+            "tool_calls": [
+                {"id": "w_1", "type": "function", "function": {"name": "weather", "arguments": '{"city":"Rome"}'}}
+            ],
+        },
+        {"role": "tool", "tool_call_id": "w_1", "content": "sunny"},
+    ]
+
+
+def test_text_beside_calls_is_kept() -> None:
+    assert turns(HI, turn(content="One moment", tool_calls=CALLS), RESULT)[1]["content"] == "One moment"
+
+
+@pytest.mark.parametrize(
+    ("content", "is_error", "sent"),
+    [
+        ("", False, "(no output)"),
+        ("boom", True, "Error: boom"),
+        ("Error: boom", True, "Error: boom"),
+        ("", True, "Error"),
+    ],
+)
+def test_results_say_what_has_no_mark(content: str, is_error: bool, sent: str) -> None:
+    result = Message(role="tool", tool_call_id="w_1", content=content, is_error=is_error)
+    assert turns(HI, turn(tool_calls=CALLS), result)[2]["content"] == sent
+
+
+def test_images_go_by_address_and_by_value() -> None:
+    seen = Message(
+        role="user",
+        content=[
+            TextPart(text="What is it?"),
+            ImagePart(url="https://a.example/cat.png", detail="low"),
+            ImagePart(data=b"\x00\x01", media_type="image/png"),
+        ],
+    )
+    assert turns(seen)[0]["content"] == [
+        {"type": "text", "text": "What is it?"},
+        {"type": "image_url", "image_url": {"url": "https://a.example/cat.png", "detail": "low"}},
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAE="}},
+    ]
+
+
+@pytest.mark.parametrize(
+    "part", [AudioPart(data=b"x", media_type="audio/wav"), FilePart(data=b"x", media_type="application/pdf")]
+)
+def test_sound_and_files_are_refused(part: AudioPart | FilePart) -> None:
+    assert refused([Message(role="user", content=[part])]) == ("UnsupportedParameter", part.type)
+
+
+def test_thinking_and_plans_go_back_where_they_were() -> None:
+    whole = answer(
+        thought("I need the weather."),
+        text("One moment."),
+        tool_plan="I will look.",
+        tool_calls=[call("w_1", "weather", '{"city": "Rome"}')],
+        finish="TOOL_CALL",
+    )
+    response = replay.response("cohere", 200, {}, json.dumps(whole).encode()).unwrap()
+    assert (response.metadata or {})["tool_plan"] == "I will look."
+    back = turns(HI, response.to_message(), RESULT, model=THINKING, tools=[WEATHER])[1]
+    assert back == {
+        "role": "assistant",
+        "content": [
+            {"type": "thinking", "thinking": "I need the weather."},
+            {"type": "text", "text": "One moment."},
+        ],
+        "tool_plan": "I will look.",
+        "tool_calls": [
+            {"id": "w_1", "type": "function", "function": {"name": "weather", "arguments": '{"city":"Rome"}'}}
+        ],
+    }
+
+
+def test_a_model_that_does_not_think_gets_no_thinking_back() -> None:
+    whole = answer(thought("Hm"), text("Yes"))
+    response = replay.response("cohere", 200, {}, json.dumps(whole).encode()).unwrap()
+    assert turns(HI, response.to_message(), HI, model=PLAIN)[1] == {"role": "assistant", "content": "Yes"}
+
+
+def test_a_turn_of_another_vendor_goes_as_text_and_calls() -> None:
+    state = {
+        "protocol": "anthropic-messages",
+        "blocks": [{"kind": "reasoning", "text": "Hm", "state": {"signature": "x"}}, {"kind": "text", "text": "Yes"}],
+    }
+    said = Message(role="assistant", content="Yes", metadata={"provider_state": state})
+    assert turns(HI, said, HI, model=THINKING)[1] == {"role": "assistant", "content": "Yes"}
+
+
+def test_arguments_that_were_no_json_go_back_as_they_came() -> None:
+    broken = [{"id": "w_1", "name": "weather", "arguments": '{"ci'}]
+    assert turns(HI, turn(tool_calls=broken), RESULT)[1]["tool_calls"][0]["function"]["arguments"] == '{"ci'
+
+
+def test_an_empty_turn_is_an_empty_text() -> None:
+    assert turns(HI, turn(content=""), HI)[1] == {"role": "assistant", "content": ""}

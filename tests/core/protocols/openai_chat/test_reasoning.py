@@ -1,0 +1,97 @@
+"""Effort, budget and the limits of reasoning models, by model and in the vendor's words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.core.protocols.openai_chat.asked import adjusted, beside, refusal, sent
+
+PLACE: dict[str, Any] = {"settings": {"endpoint": "https://mine.openai.azure.com"}}
+REFUSED: dict[str, Any] = {
+    "temperature": 0.2,
+    "top_p": 0.9,
+    "presence_penalty": 0.5,
+    "frequency_penalty": 0.5,
+    "logprobs": 3,
+}
+
+
+@pytest.mark.parametrize(
+    "model", ["o1", "o3-mini", "o4-mini-2025-04-16", "gpt-5", "gpt-5-mini", "gpt-5.2", "GPT-5.6-sol", "gpt-6"]
+)
+@pytest.mark.parametrize("provider", ["openai", "azure"])
+def test_reasoning_models_take_another_bound_and_no_sampling(provider: str, model: str) -> None:
+    body = sent(provider, model=model, **PLACE)
+    assert body["max_completion_tokens"] == 4096
+    assert "max_tokens" not in body
+    assert "temperature" not in body
+    for option, value in REFUSED.items():
+        given = {option: value}
+        assert refusal(provider, model=model, **given, **PLACE) == ("UnsupportedParameter", option)
+        assert adjusted(provider, model=model, **given, **PLACE) == {option: "dropped"}
+
+
+def test_effort_none_gives_sampling_back_where_the_model_says_so() -> None:
+    assert sent("openai", model="gpt-5.1", reasoning_effort="none")["temperature"] == 0.7
+    assert sent("openai", model="gpt-5.1", reasoning_effort="none", top_p=0.5)["top_p"] == 0.5
+    assert refusal("openai", model="gpt-5.1", reasoning_effort="low", top_p=0.5) == ("UnsupportedParameter", "top_p")
+    assert refusal("openai", model="gpt-5", reasoning_effort="none", top_p=0.5)[0] == "UnsupportedParameter"
+
+
+def test_chat_models_among_reasoning_models_keep_their_sampling() -> None:
+    assert sent("openai", model="gpt-5-chat-latest", temperature=0.1)["temperature"] == 0.1
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "effort", "fields"),
+    [
+        ("openai", "gpt-5", "minimal", {"reasoning_effort": "minimal"}),
+        ("openrouter", "m", "high", {"reasoning": {"effort": "high"}}),
+        ("zai", "glm-4.7", "none", {"thinking": {"type": "disabled"}}),
+        ("zai", "glm-5.3", "max", {"thinking": {"type": "enabled"}, "reasoning_effort": "max"}),
+        ("deepseek", "deepseek-v4-flash", "low", {"thinking": {"type": "enabled"}, "reasoning_effort": "low"}),
+        ("qwen", "qwen3-max", "none", {"enable_thinking": False}),
+        ("qwen", "qwen3-max", "high", {"enable_thinking": True}),
+        ("moonshot", "kimi-k2.5", "none", {"thinking": {"type": "disabled"}}),
+        ("moonshot", "kimi-k3", "max", {"reasoning_effort": "max"}),
+        ("groq", "openai/gpt-oss-120b", "low", {"reasoning_effort": "low"}),
+        ("groq", "qwen/qwen3-32b", "high", {"reasoning_effort": "default"}),
+        ("mistral", "magistral-medium-latest", "high", {"reasoning_effort": "high"}),
+    ],
+)
+def test_effort_in_the_vendors_words(provider: str, model: str, effort: str, fields: dict[str, Any]) -> None:
+    assert beside(provider, model=model, reasoning_effort=effort) == fields
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "effort", "sent_as"),
+    [
+        ("openai", "o3", "xhigh", "high"),
+        ("openai", "gpt-5", "none", "minimal"),
+        ("mistral", "m", "low", "high"),
+        ("xai", "grok-3-mini", "medium", "low"),
+    ],
+)
+def test_an_effort_that_the_model_does_not_know_is_refused_or_becomes_the_nearest(
+    provider: str, model: str, effort: str, sent_as: str
+) -> None:
+    assert refusal(provider, model=model, reasoning_effort=effort) == ("UnsupportedParameter", "reasoning_effort")
+    assert adjusted(provider, model=model, reasoning_effort=effort) == {"reasoning_effort": "changed"}
+    assert sent(provider, model=model, reasoning_effort=effort, on_unsupported="adjust")["reasoning_effort"] == sent_as
+
+
+@pytest.mark.parametrize(
+    ("provider", "model"), [("openai", "gpt-4o"), ("groq", "llama-3.3-70b-versatile"), ("xai", "grok-4"), ("mlx", "m")]
+)
+def test_effort_is_refused_where_nothing_thinks(provider: str, model: str) -> None:
+    assert refusal(provider, model=model, reasoning_effort="low") == ("UnsupportedParameter", "reasoning_effort")
+
+
+def test_budgets() -> None:
+    assert beside("openrouter", reasoning_budget=2000) == {"reasoning": {"max_tokens": 2000}}
+    assert beside("fireworks", reasoning_budget=2000) == {"thinking": {"type": "enabled", "budget_tokens": 2000}}
+    assert beside("qwen", reasoning_budget=2000) == {"enable_thinking": True, "thinking_budget": 2000}
+    assert refusal("openai", reasoning_budget=2000) == ("UnsupportedParameter", "reasoning_budget")
+    assert adjusted("openrouter", reasoning_budget=2000, reasoning_effort="low") == {"reasoning_effort": "dropped"}

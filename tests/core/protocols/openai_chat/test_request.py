@@ -1,0 +1,240 @@
+"""Every option at every vendor: mapped, adjusted visibly, or refused; never dropped in silence."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+from pydantic import BaseModel
+from victor_fp_wire.openai_chat.request import ChatCompletionRequest
+
+from tests.core.protocols.openai_chat.asked import WEATHER, adjusted, asked, beside, refusal, sent
+from victor_fp.core.catalogue import CATALOGUE
+from victor_fp.core.dialects import ChatDialect
+from victor_fp.core.requests import HttpRequest
+
+NAMES = [spec.name for spec in CATALOGUE if isinstance(spec.dialect, ChatDialect)]
+PLACE: dict[str, Any] = {"settings": {"endpoint": "https://mine.openai.azure.com"}}
+
+
+class Answer(BaseModel):
+    """A pydantic model as an answer's form, with an optional field."""
+
+    text: str
+    score: int = 0
+
+
+def test_the_plainest_request() -> None:
+    request = asked("openai", model="gpt-4o")
+    assert isinstance(request, HttpRequest)
+    assert (request.method, request.url) == ("POST", "https://api.openai.com/v1/chat/completions")
+    assert request.headers == {"content-type": "application/json", "authorization": "Bearer <secret>"}
+    assert request.json() == {
+        "model": "gpt-4o",
+        "messages": [{"role": "user", "content": "Hi"}],
+        "max_tokens": 4096,
+        "temperature": 0.7,
+    }
+
+
+def test_a_stream_differs_by_what_makes_it_one_only() -> None:
+    assert beside("openai", stream=True) == {"stream": True, "stream_options": {"include_usage": True}}
+    assert beside("mistral", stream=True) == {"stream": True}
+    assert beside("zai", stream=True, tools=[WEATHER])["tool_stream"] is True
+
+
+EVERY_OPTION: dict[str, Any] = {
+    "temperature": 0.2,
+    "max_tokens": 100,
+    "top_p": 0.9,
+    "top_k": 40,
+    "seed": 7,
+    "stop": ["END"],
+    "presence_penalty": 0.5,
+    "frequency_penalty": 0.5,
+    "tools": [WEATHER],
+    "tool_choice": "required",
+    "parallel_tool_calls": False,
+    "response_format": Answer,
+    "reasoning_effort": "high",
+    "reasoning_budget": 2048,
+    "logprobs": 3,
+    "service_tier": "flex",
+    "user": "u-1",
+}
+
+
+@pytest.mark.parametrize("provider", NAMES)
+@pytest.mark.parametrize("option", EVERY_OPTION)
+def test_an_option_is_in_the_body_or_refused_by_name(provider: str, option: str) -> None:
+    given = {option: EVERY_OPTION[option]}
+    if option in ("tool_choice", "parallel_tool_calls"):
+        given["tools"] = [WEATHER]
+    result = asked(provider, **given, **PLACE)
+    if isinstance(result, HttpRequest):
+        plain = asked(
+            provider, **({"tools": given["tools"]} if option != "tools" and "tools" in given else {}), **PLACE
+        )
+        assert isinstance(plain, HttpRequest)
+        assert result.json() != plain.json()
+        assert result.adjustments == ()
+    else:
+        assert (type(result).__name__, getattr(result, "parameter", "")) == ("UnsupportedParameter", option)
+        changed = asked(provider, **given, **PLACE, on_unsupported="adjust")
+        assert isinstance(changed, HttpRequest)
+        assert [adjustment.parameter for adjustment in changed.adjustments] == [option]
+
+
+@pytest.mark.parametrize("provider", NAMES)
+@pytest.mark.parametrize("stream", [False, True])
+def test_the_body_is_what_the_document_describes(provider: str, stream: bool) -> None:
+    request = asked(provider, stream=stream, on_unsupported="adjust", **EVERY_OPTION, **PLACE)
+    assert isinstance(request, HttpRequest)
+    body = request.json()
+    assert isinstance(body, dict)
+    read = msgspec.convert(body, ChatCompletionRequest)
+    assert msgspec.to_builtins(read) == body
+
+
+REFUSABLE = {
+    *EVERY_OPTION,
+    *("name", "image", "image_url", "audio", "file", "file_url"),
+    *("tool_choice:required", "tool_choice:named", "tool_choice:none"),
+    *("response_format:json", "response_format:schema"),
+}
+
+
+def test_no_dialect_refuses_what_nobody_can_ask_for() -> None:
+    dialects = [spec.dialect for spec in CATALOGUE if isinstance(spec.dialect, ChatDialect)]
+    refused = [*(dialect.refuses for dialect in dialects), *(p.refuses for d in dialects for p in d.models)]
+    assert frozenset[str]().union(*refused) <= REFUSABLE
+
+
+def test_names_and_aliases_of_the_catalogue_are_unique() -> None:
+    names = [name for spec in CATALOGUE for name in (spec.name, *spec.aliases)]
+    assert len(names) == len(set(names))
+
+
+def test_options_of_openai() -> None:
+    assert beside("openai", top_p=0.9, seed=7, stop=["a"], presence_penalty=1.0, frequency_penalty=1.0) == {
+        "top_p": 0.9,
+        "seed": 7,
+        "stop": ["a"],
+        "presence_penalty": 1.0,
+        "frequency_penalty": 1.0,
+    }
+    assert beside("openai", service_tier="flex", user="u", logprobs=True) == {
+        "service_tier": "flex",
+        "user": "u",
+        "logprobs": True,
+    }
+    assert beside("openai", logprobs=5) == {"logprobs": True, "top_logprobs": 5}
+    assert beside("openai", logprobs=False) == {}
+
+
+def test_vendors_own_words() -> None:
+    assert beside("mistral", seed=7) == {"random_seed": 7}
+    assert beside("zai", user="u") == {"user_id": "u"}
+    assert beside("moonshot", user="u") == {"safety_identifier": "u"}
+    assert beside("together", logprobs=5) == {"logprobs": 5}
+    assert sent("groq", max_tokens=9)["max_completion_tokens"] == 9
+
+
+def test_more_stop_sequences_than_are_taken() -> None:
+    assert refusal("openai", stop=["a", "b", "c", "d", "e"]) == ("UnsupportedParameter", "stop")
+    assert sent("openai", stop=["a", "b", "c", "d", "e"], on_unsupported="adjust")["stop"] == ["a", "b", "c", "d"]
+    assert adjusted("zai", stop=["a", "b"]) == {"stop": "changed"}
+    assert len(sent("llamacpp", stop=list("abcdefgh"))["stop"]) == 8
+
+
+def test_tools_and_the_choice_among_them() -> None:
+    body = sent("openai", tools=[WEATHER], tool_choice={"name": "weather"}, parallel_tool_calls=False)
+    assert body["tools"] == [
+        {
+            "type": "function",
+            "function": {"name": "weather", "description": "The weather in a city", "parameters": WEATHER.parameters},
+        }
+    ]
+    assert body["tool_choice"] == {"type": "function", "function": {"name": "weather"}}
+    assert body["parallel_tool_calls"] is False
+    assert sent("mistral", tools=[WEATHER], tool_choice="required")["tool_choice"] == "any"
+    assert refusal("qwen", tools=[WEATHER], tool_choice="required") == ("UnsupportedParameter", "tool_choice")
+    assert refusal("openai", tool_choice="required") == ("UnsupportedParameter", "tool_choice")
+    assert beside("openai", tool_choice="auto") == {}
+
+
+def test_no_choice_is_the_same_as_no_tools_where_the_vendor_has_no_word_for_it() -> None:
+    assert sent("openai", tools=[WEATHER], tool_choice="none")["tool_choice"] == "none"
+    assert "tools" not in sent("zai", tools=[WEATHER], tool_choice="none")
+
+
+def test_parallel_calls_need_a_word_only_where_they_are_forbidden() -> None:
+    assert "parallel_tool_calls" not in sent("deepseek", tools=[WEATHER], parallel_tool_calls=True)
+    assert refusal("deepseek", tools=[WEATHER], parallel_tool_calls=False) == (
+        "UnsupportedParameter",
+        "parallel_tool_calls",
+    )
+
+
+def test_a_strict_tool_is_closed() -> None:
+    strict = WEATHER.model_copy(update={"strict": True})
+    function = sent("openai", tools=[strict])["tools"][0]["function"]
+    assert function["strict"] is True
+    assert function["parameters"]["additionalProperties"] is False
+
+
+def test_a_schema_as_the_answers_form() -> None:
+    given = beside("openai", response_format=Answer)["response_format"]
+    assert given["type"] == "json_schema"
+    spec = given["json_schema"]
+    assert (spec["name"], spec["strict"]) == ("Answer", True)
+    assert spec["schema"]["required"] == ["text", "score"]
+    assert spec["schema"]["additionalProperties"] is False
+    assert "default" not in spec["schema"]["properties"]["score"]
+    assert beside("llamacpp", response_format=Answer)["response_format"]["json_schema"]["schema"]["required"] == [
+        "text"
+    ]
+
+
+def test_a_schema_with_free_keys_is_sent_as_it_is_and_not_strictly() -> None:
+    free = {"type": "object", "properties": {"a": {"type": "object", "additionalProperties": {"type": "integer"}}}}
+    spec = beside("openai", response_format=free)["response_format"]["json_schema"]
+    assert (spec["schema"], spec["strict"]) == (free, False)
+
+
+def test_json_without_a_schema() -> None:
+    assert beside("openai", response_format="json") == {"response_format": {"type": "json_object"}}
+    assert beside("lmstudio", response_format="json")["response_format"]["json_schema"]["schema"] == {"type": "object"}
+    assert refusal("mlx", response_format="json") == ("UnsupportedParameter", "response_format")
+    assert refusal("deepseek", response_format=Answer) == ("UnsupportedParameter", "response_format")
+    assert adjusted("deepseek", response_format=Answer) == {"response_format": "changed"}
+    assert sent("deepseek", response_format=Answer, on_unsupported="adjust")["response_format"] == {
+        "type": "json_object"
+    }
+
+
+def test_unknown_options_and_extras_go_in_as_they_are() -> None:
+    body = sent("openai", n=2, extra_body={"n": 3, "store": True, "temperature": None})
+    assert (body["n"], body["store"], body["temperature"]) == (3, True, None)
+
+
+def test_a_bound_in_the_vendors_words_replaces_the_default_one() -> None:
+    assert "max_tokens" not in sent("openai", model="gpt-4o", extra_body={"max_completion_tokens": 5})
+    assert sent("openai", model="gpt-4o", max_tokens=7, extra_body={"max_completion_tokens": 5})["max_tokens"] == 7
+
+
+def test_no_bound_and_no_temperature_are_not_sent() -> None:
+    assert set(sent("openai", max_tokens=None, temperature=None)) == {"model", "messages"}
+
+
+def test_headers_of_settings_and_callers() -> None:
+    request = asked(
+        "openrouter", settings={"site_url": "https://mine.example", "app_name": "Mine"}, extra_headers={"X-Own": "1"}
+    )
+    assert isinstance(request, HttpRequest)
+    assert (request.headers["http-referer"], request.headers["x-title"], request.headers["x-own"]) == (
+        "https://mine.example",
+        "Mine",
+        "1",
+    )

@@ -1,0 +1,236 @@
+"""What servers do in streams that their documents do not say."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.core.protocols.openai_chat.answers import USAGE, chunk, piece, said, sse, streamed
+
+STOP = chunk({}, "stop")
+CALLS = chunk({}, "tool_calls")
+COUNTS = {"completion_tokens": 5, "prompt_tokens": 12, "total_tokens": 17}
+
+
+def calls(*chunks: dict[str, Any], provider: str = "groq") -> list[tuple[str, Any]]:
+    """Names and arguments of the calls in a stream; that every call has an id of its own is checked on the way."""
+    answer = streamed(provider, sse(*chunks, CALLS))
+    assert "fault" not in answer, answer
+    found = answer.get("tool_calls", [])
+    ids = [call["id"] for call in found]
+    assert all(ids)
+    assert len(set(ids)) == len(ids)
+    return [(call["name"], call["arguments"]) for call in found]
+
+
+def test_interleaved_calls_stay_apart() -> None:
+    assert calls(
+        chunk(piece("", id="a", name="f")),
+        chunk(piece("", index=1, id="b", name="g")),
+        chunk(piece('{"x"', index=1)),
+        chunk(piece('{"y"')),
+        chunk(piece(": 1}", index=1)),
+        chunk(piece(": 2}")),
+    ) == [("f", {"y": 2}), ("g", {"x": 1})]
+
+
+def test_calls_without_an_index_are_told_apart_by_id() -> None:
+    assert calls(
+        chunk(piece('{"x": 1}', index=None, id="a", name="f")),
+        chunk(piece('{"x": 2}', index=None, id="b", name="f")),
+    ) == [("f", {"x": 1}), ("f", {"x": 2})]
+
+
+def test_pieces_without_an_index_continue_the_newest_call() -> None:
+    assert calls(
+        chunk(piece("", index=None, id="a", name="f")),
+        chunk(piece('{"x"', index=None)),
+        chunk(piece(": 1}", index=None)),
+    ) == [("f", {"x": 1})]
+
+
+def test_calls_without_an_id_get_one() -> None:
+    assert calls(chunk(piece('{"x": 1}', name="f")), chunk(piece('{"x": 2}', index=1, name="g"))) == [
+        ("f", {"x": 1}),
+        ("g", {"x": 2}),
+    ]
+
+
+def test_whole_calls_without_ids_at_one_index_stay_apart() -> None:
+    assert calls(
+        chunk(piece('{"x": 1}', name="f")), chunk(piece('{"x": 2}', name="g")), chunk(piece('{"x": 3}', name="g"))
+    ) == [
+        ("f", {"x": 1}),
+        ("g", {"x": 2}),
+        ("g", {"x": 3}),
+    ]
+
+
+def test_a_head_that_is_repeated_opens_no_second_call() -> None:
+    assert calls(
+        chunk(piece('{"x"', id="a", name="f")),
+        chunk(piece(": 1", id="a", name="f")),
+        chunk(piece("}", id="a", name="")),
+    ) == [("f", {"x": 1})]
+
+
+def test_two_calls_with_one_id_get_ids_of_their_own() -> None:
+    assert calls(chunk(piece('{"x": 1}', id="null", name="f")), chunk(piece("{}", index=1, id="null", name="g"))) == [
+        ("f", {"x": 1}),
+        ("g", {}),
+    ]
+
+
+def test_arguments_that_come_as_an_object_are_kept() -> None:
+    call = {"index": 0, "id": "a", "function": {"name": "f", "arguments": {"x": 1}}}
+    assert calls(chunk({"tool_calls": [call]}), provider="mistral") == [("f", {"x": 1})]
+
+
+def test_an_answer_without_id_and_time_still_has_ids_for_its_calls() -> None:
+    bare = {"choices": [{"index": 0, "delta": piece('{"x": 1}', name="f")}]}
+    first = streamed("zai", sse(bare, {"choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]}))
+    assert first["tool_calls"][0]["id"]
+    other = json.loads(json.dumps(bare).replace(": 1}", ": 2}"))
+    second = streamed("zai", sse(other, {"choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]}))
+    assert second["tool_calls"][0]["id"] != first["tool_calls"][0]["id"]
+
+
+def test_a_legacy_function_call_is_a_call() -> None:
+    heads = [
+        chunk({"function_call": {"name": "f", "arguments": '{"x"'}}),
+        chunk({"function_call": {"arguments": ": 1}"}}),
+    ]
+    answer = streamed("openai", sse(*heads, chunk({}, "function_call")))
+    assert [(call["name"], call["arguments"]) for call in answer["tool_calls"]] == [("f", {"x": 1})]
+    assert answer["stop_reason"] == "tool_use"
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [
+        [chunk({}, "stop", usage=USAGE)],
+        [STOP, {**chunk(), "choices": [], "usage": USAGE}],
+        [STOP, {**chunk(), "choices": [], "usage": USAGE, "object": "chat.completion"}],
+        [chunk({}, "stop", x_groq={"id": "req_1", "usage": USAGE})],
+        [{**STOP, "choices": [{**STOP["choices"][0], "usage": USAGE}]}],
+        [
+            chunk({"content": ""}, usage={**USAGE, "completion_tokens": 3, "total_tokens": 15}),
+            chunk({}, "stop", usage=USAGE),
+        ],
+    ],
+    ids=["on the finish chunk", "after it", "as a completion", "in x_groq", "in the choice", "cumulative"],
+)
+def test_usage_is_found_wherever_it_stands(ending: list[dict[str, Any]]) -> None:
+    assert streamed("moonshot", sse(said("Hi"), *ending))["usage"] == COUNTS
+
+
+@pytest.mark.parametrize(
+    "done", [b"", b"data: [DONE]", b"data: [DONE] \n\n", b"data:[DONE]\n\n", b"data: \n\ndata: [DONE]\n\n"]
+)
+def test_the_end_is_known_in_all_its_spellings(done: bytes) -> None:
+    answer = streamed("huggingface", sse(said("Hi"), STOP, done=False) + done)
+    assert (answer["content"], answer["stop_reason"]) == ("Hi", "stop")
+
+
+def test_what_follows_the_end_does_not_count() -> None:
+    assert streamed("openai", sse(said("Hi"), STOP) + sse(said(" there"), chunk({}, "length")))["content"] == "Hi"
+
+
+def test_a_frame_that_is_cut_at_the_end_of_the_bytes_does_not_undo_a_finished_answer() -> None:
+    answer = streamed("openai", sse(said("Hi"), STOP, {**chunk(), "choices": []}, done=False)[:-30])
+    assert (answer["content"], answer["stop_reason"]) == ("Hi", "stop")
+
+
+def test_a_frame_of_garbage_fails_the_stream() -> None:
+    assert streamed("openai", sse(said("Hi"), "{oops}", STOP))["fault"] == "InvalidResponse"
+    assert streamed("openai", sse(said("Hi"), '{"choices": [', STOP))["fault"] == "InvalidResponse"
+    assert streamed("openai", sse(said("Hi"), "[1, 2]", STOP))["fault"] == "InvalidResponse"
+
+
+def test_a_reason_that_is_repeated_or_changed_is_the_last_one() -> None:
+    assert streamed("openrouter", sse(said("Hi"), STOP, chunk({}, "length")))["stop_reason"] == "length"
+
+
+@pytest.mark.parametrize(
+    ("error", "fault", "code"),
+    [
+        ({"error": {"code": 502, "message": "Upstream error"}}, "ServerFailed", "502"),
+        (
+            {
+                "error": {
+                    "code": "tool_use_failed",
+                    "type": "invalid_request_error",
+                    "message": "No call",
+                    "status_code": 400,
+                }
+            },
+            "InvalidRequest",
+            "tool_use_failed",
+        ),
+        ({"error": {"type": "overloaded_error", "message": "Overloaded"}}, "Overloaded", "overloaded_error"),
+        ({"error": "out of memory"}, "ServerFailed", None),
+        ({"error": {"message": "slow", "code": None}, "status_code": 429}, "RateLimited", "429"),
+        ({"object": "error", "message": "bad", "code": 400}, "InvalidRequest", "400"),
+        ({**chunk({"content": ""}, "error"), "error": {"code": 503, "message": "gone"}}, "Overloaded", "503"),
+        (chunk({}, "error"), "ServerFailed", None),
+        (
+            {**chunk(), "x_groq": {"error": {"code": "rate_limit_exceeded", "message": "wait"}}},
+            "RateLimited",
+            "rate_limit_exceeded",
+        ),
+    ],
+)
+def test_an_error_inside_a_stream_is_a_fault_with_what_had_come(
+    error: dict[str, Any], fault: str, code: str | None
+) -> None:
+    answer = streamed("cerebras", sse(said("Hel"), said("lo"), error))
+    assert (answer["fault"], answer.get("code")) == (fault, code)
+    assert answer["partial"]["content"] == "Hello"
+
+
+def test_an_error_event_with_plain_words_is_a_fault() -> None:
+    data = sse(said("Hi"), done=False) + b"event: error\ndata: engine died\n\n"
+    answer = streamed("huggingface", data)
+    assert (answer["fault"], answer["message"]) == ("ServerFailed", "engine died")
+
+
+def test_an_error_after_the_reason_still_fails() -> None:
+    answer = streamed("openrouter", sse(said("Hi"), chunk({}, "length"), {"error": {"code": 500, "message": "late"}}))
+    assert answer["fault"] == "ServerFailed"
+
+
+def test_executed_tools_and_sound_come_whole() -> None:
+    search = {"index": 0, "type": "search", "arguments": "{}"}
+    answer = streamed(
+        "groq",
+        sse(
+            chunk({"executed_tools": [search]}),
+            chunk({"executed_tools": [search | {"output": "found"}]}),
+            chunk({"audio": {"id": "a1", "data": "AA", "transcript": "He"}}),
+            chunk({"audio": {"data": "BB", "transcript": "y"}}),
+            STOP,
+        ),
+    )
+    assert answer["metadata"]["executed_tools"] == [search | {"output": "found"}]
+    assert answer["metadata"]["audio"] == {"id": "a1", "data": "AABB", "transcript": "Hey"}
+
+
+def test_citations_and_log_probabilities_grow_chunk_by_chunk() -> None:
+    pieces = [
+        {
+            **chunk({"content": text, "annotations": [text]}),
+        }
+        for text in ("a", "b")
+    ]
+    for text, one in zip(("a", "b"), pieces, strict=True):
+        one["choices"][0]["logprobs"] = {"content": [{"token": text, "logprob": -1.0}], "refusal": None}
+    metadata = streamed("openrouter", sse(*pieces, STOP))["metadata"]
+    assert metadata["annotations"] == ["a", "b"]
+    assert [entry["token"] for entry in metadata["logprobs"]["content"]] == ["a", "b"]
+
+
+def test_extras_that_chunks_repeat_are_told_once() -> None:
+    answer = streamed("xai", sse(chunk({"content": "a"}, citations=["x"]), chunk({}, "stop", citations=["x", "y"])))
+    assert answer["metadata"]["citations"] == ["x", "y"]

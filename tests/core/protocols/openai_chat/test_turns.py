@@ -1,0 +1,265 @@
+"""Conversations on the wire: parts, calls and results, and what each vendor wants back of its own answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from returns.result import Success
+
+from tests.core.protocols.openai_chat.answers import body, chunk, piece, said, sse
+from tests.core.protocols.openai_chat.asked import HI, WEATHER, adjusted, refusal, sent
+from victor_fp import replay
+from victor_fp.core.result import outcome
+from victor_fp.core.types import AudioPart, FilePart, ImagePart, Message, TextPart
+
+PNG = ImagePart(data=b"\x89PNG", media_type="image/png")
+CAT = ImagePart(url="https://a.example/cat.png", detail="low")
+WAV = AudioPart(data=b"RIFF", media_type="audio/wav")
+PDF = FilePart(data=b"%PDF", media_type="application/pdf", filename="a.pdf")
+CALLED = Message(role="assistant", tool_calls=[{"id": "call_1", "name": "weather", "arguments": {"city": "Oslo"}}])
+RESULT = Message(role="tool", tool_call_id="call_1", name="weather", content="rain")
+
+
+def user(*parts: Any) -> list[Message]:
+    return [Message(role="user", content=list(parts))]
+
+
+def content(provider: str, *parts: Any, **options: Any) -> Any:
+    return sent(provider, user(*parts), **options)["messages"][0]["content"]
+
+
+def messages(provider: str, *given: Message, **options: Any) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = sent(provider, given, **options)["messages"]
+    return found
+
+
+def test_images_by_address_and_by_value() -> None:
+    assert content("openai", TextPart(text="What?"), CAT, PNG) == [
+        {"type": "text", "text": "What?"},
+        {"type": "image_url", "image_url": {"url": "https://a.example/cat.png", "detail": "low"}},
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw=="}},
+    ]
+
+
+def test_images_where_there_are_no_eyes_or_no_web() -> None:
+    assert refusal("deepseek", user(PNG)) == ("UnsupportedParameter", "image")
+    assert refusal("lmstudio", user(CAT)) == ("UnsupportedParameter", "image")
+    assert content("lmstudio", PNG)[0]["type"] == "image_url"
+    assert adjusted("deepseek", user(TextPart(text="What?"), PNG)) == {"image": "dropped"}
+    assert content("deepseek", TextPart(text="What?"), PNG, on_unsupported="adjust") == [
+        {"type": "text", "text": "What?"}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("provider", "form"),
+    [
+        ("openai", {"data": "UklGRg==", "format": "wav"}),
+        ("mistral", "UklGRg=="),
+        ("qwen", {"data": "data:audio/wav;base64,UklGRg==", "format": "wav"}),
+    ],
+)
+def test_sound_in_the_vendors_form(provider: str, form: Any) -> None:
+    assert content(provider, WAV) == [{"type": "input_audio", "input_audio": form}]
+
+
+def test_sound_by_address_and_by_other_names() -> None:
+    assert refusal("openai", user(AudioPart(url="https://a.example/a.mp3"))) == ("UnsupportedParameter", "audio")
+    assert content("mistral", AudioPart(url="https://a.example/a.mp3"))[0]["input_audio"] == "https://a.example/a.mp3"
+    assert content("openai", AudioPart(data=b"1", media_type="audio/mpeg"))[0]["input_audio"]["format"] == "mp3"
+    assert refusal("groq", user(WAV)) == ("UnsupportedParameter", "audio")
+
+
+def test_files_in_the_vendors_form() -> None:
+    by_value = "data:application/pdf;base64,JVBERg=="
+    assert content("openai", PDF) == [{"type": "file", "file": {"filename": "a.pdf", "file_data": by_value}}]
+    assert content("mistral", PDF) == [{"type": "document_url", "document_url": by_value, "document_name": "a.pdf"}]
+    web = FilePart(url="https://a.example/a.pdf")
+    assert refusal("openai", user(web)) == ("UnsupportedParameter", "file")
+    assert content("openrouter", web)[0]["file"]["file_data"] == "https://a.example/a.pdf"
+    assert content("mistral", web) == [{"type": "document_url", "document_url": "https://a.example/a.pdf"}]
+    assert refusal("groq", user(PDF)) == ("UnsupportedParameter", "file")
+
+
+def test_text_parts_are_a_list_where_lists_are_taken() -> None:
+    two = (TextPart(text="a"), TextPart(text="b"))
+    assert content("openai", TextPart(text="a")) == "a"
+    assert content("openai", *two) == [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
+    assert content("together", *two) == "ab"
+
+
+def test_instructions_have_the_vendors_role() -> None:
+    system, developer = Message(role="system", content="s"), Message(role="developer", content="d")
+    assert [m["role"] for m in messages("openai", system, developer, HI)] == ["system", "developer", "user"]
+    assert [m["role"] for m in messages("mistral", system, developer, HI)] == ["system", "system", "user"]
+
+
+def test_speakers_names() -> None:
+    named = Message(role="user", content="Hi", name="ann")
+    assert messages("openai", named)[0]["name"] == "ann"
+    assert refusal("mistral", [named]) == ("UnsupportedParameter", "name")
+
+
+def test_calls_and_their_results() -> None:
+    assert messages("openai", HI, CALLED, RESULT)[1:] == [
+        {
+            "role": "assistant",
+            "tool_calls": [
+                {"id": "call_1", "type": "function", "function": {"name": "weather", "arguments": '{"city":"Oslo"}'}}
+            ],
+        },
+        {"role": "tool", "content": "rain", "tool_call_id": "call_1"},
+    ]
+
+
+def test_a_turn_of_calls_alone_has_no_content_or_an_empty_one() -> None:
+    assert "content" not in messages("openai", HI, CALLED, RESULT)[1]
+    assert messages("moonshot", HI, CALLED, RESULT)[1]["content"] == ""
+
+
+def test_unparsable_arguments_go_back_as_they_came() -> None:
+    broken = Message(
+        role="assistant", content="I", tool_calls=[{"id": "call_1", "name": "weather", "arguments": '{"city'}]
+    )
+    assert messages("openai", HI, broken, RESULT)[1]["tool_calls"][0]["function"]["arguments"] == '{"city'
+
+
+def test_results_that_failed_or_are_empty() -> None:
+    failed = Message(role="tool", tool_call_id="call_1", content="no such city", is_error=True)
+    assert messages("openai", HI, CALLED, failed)[2]["content"] == "Error: no such city"
+    told = Message(role="tool", tool_call_id="call_1", content="ERROR: no", is_error=True)
+    assert messages("openai", HI, CALLED, told)[2]["content"] == "ERROR: no"
+    empty = Message(role="tool", tool_call_id="call_1")
+    assert messages("openai", HI, CALLED, empty)[2]["content"] == ""
+    assert messages("deepseek", HI, CALLED, empty)[2]["content"] == "(no output)"
+
+
+def test_mistral_gets_ids_of_nine_characters_and_the_tools_name() -> None:
+    _, called, result = messages("mistral", HI, CALLED, RESULT)
+    id_ = called["tool_calls"][0]["id"]
+    assert len(id_) == 9
+    assert id_.isalnum()
+    assert (result["tool_call_id"], result["name"]) == (id_, "weather")
+    own = CALLED.model_copy(update={"tool_calls": [{"id": "abcDEF123", "name": "weather", "arguments": {}}]})
+    answer = RESULT.model_copy(update={"tool_call_id": "abcDEF123"})
+    assert messages("mistral", HI, own, answer)[2]["tool_call_id"] == "abcDEF123"
+
+
+def test_ids_that_are_too_long_are_shortened_in_both_places() -> None:
+    id_ = "toolu_" + "x" * 60
+    long = CALLED.model_copy(update={"tool_calls": [{"id": id_, "name": "weather", "arguments": {}}]})
+    _, called, result = messages("openai", HI, long, RESULT.model_copy(update={"tool_call_id": id_}))
+    assert len(called["tool_calls"][0]["id"]) <= 40
+    assert called["tool_calls"][0]["id"] == result["tool_call_id"]
+
+
+def turn(provider: str, data: bytes) -> Message:
+    """The answer as the message of the next turn."""
+    match outcome(replay.response(provider, 200, {}, data)):
+        case Success(response):
+            return Message.model_validate_json(response.to_message().model_dump_json())
+        case failure:
+            raise AssertionError(failure)
+
+
+def streamed_turn(provider: str, data: bytes) -> dict[str, Any]:
+    last = list(replay.stream(provider, 200, {}, [data]))[-1].unwrap()
+    assert last.metadata is not None
+    state: dict[str, Any] = last.metadata["provider_state"]
+    return state
+
+
+THOUGHT = {"reasoning_content": "rain?", "reasoning": "rain?", "content": "Well."}
+CALL = {"id": "call_1", "function": {"name": "weather", "arguments": "{}"}}
+
+
+def answered(provider: str, message: dict[str, Any]) -> dict[str, Any]:
+    """An answer of the provider as it goes back to it."""
+    given = turn(provider, body(message))
+    return messages(provider, HI, given, *([RESULT] if given.tool_calls else []))[1]
+
+
+@pytest.mark.parametrize("provider", ["zai", "moonshot", "fireworks", "vllm", "llamacpp"])
+def test_reasoning_content_goes_back(provider: str) -> None:
+    assert answered(provider, THOUGHT)["reasoning_content"] == "rain?"
+
+
+@pytest.mark.parametrize("provider", ["groq", "cerebras"])
+def test_reasoning_goes_back(provider: str) -> None:
+    assert answered(provider, THOUGHT)["reasoning"] == "rain?"
+
+
+@pytest.mark.parametrize("provider", ["openai", "xai", "together", "lmstudio", "mlx"])
+def test_reasoning_does_not_go_back_where_nobody_reads_it(provider: str) -> None:
+    assert answered(provider, THOUGHT) == {"role": "assistant", "content": "Well."}
+
+
+def test_deepseek_wants_the_thinking_of_turns_with_calls_only() -> None:
+    assert "reasoning_content" not in answered("deepseek", THOUGHT)
+    assert answered("deepseek", {**THOUGHT, "tool_calls": [CALL]})["reasoning_content"] == "rain?"
+
+
+DETAILS = [
+    {"type": "reasoning.summary", "index": 0, "summary": "rain?", "format": "openai-responses-v1"},
+    {"type": "reasoning.encrypted", "index": 0, "data": "gAAA==", "id": "rs_1", "format": "openai-responses-v1"},
+]
+
+
+def test_openrouters_details_go_back_unmodified() -> None:
+    back = answered("openrouter", {"content": "Well.", "reasoning": "rain?", "reasoning_details": DETAILS})
+    assert back == {"role": "assistant", "content": "Well.", "reasoning_details": DETAILS}
+
+
+def test_openrouters_details_are_the_same_from_a_stream() -> None:
+    first, second = DETAILS
+    data = sse(
+        chunk({"reasoning": "ra", "reasoning_details": [first | {"summary": "ra"}]}),
+        chunk({"reasoning": "in?", "reasoning_details": [first | {"summary": "in?"}]}),
+        chunk({"reasoning_details": [second]}),
+        said("Well."),
+        chunk(piece("{}", id="call_1", name="weather")),
+        chunk({}, "tool_calls"),
+    )
+    whole = {"content": "Well.", "reasoning": "rain?", "reasoning_details": DETAILS, "tool_calls": [CALL]}
+    state = turn("openrouter", body(whole, "tool_calls")).metadata
+    assert state is not None
+    assert streamed_turn("openrouter", data) == state["provider_state"]
+
+
+def test_details_of_another_router_are_not_shown_to_openrouter() -> None:
+    given = turn("huggingface", body({"content": "Well.", "reasoning": "rain?", "reasoning_details": DETAILS}))
+    assert "reasoning_details" not in messages("openrouter", HI, given)[1]
+
+
+def test_mistrals_thinking_goes_back_as_a_part() -> None:
+    thinking = {"type": "thinking", "thinking": [{"type": "text", "text": "rain?"}]}
+    back = answered("mistral", {"content": [thinking, {"type": "text", "text": "Well."}]})
+    assert back["content"] == [thinking | {"closed": True}, {"type": "text", "text": "Well."}]
+
+
+def test_a_refusal_goes_back_in_its_place() -> None:
+    assert answered("openai", {"content": None, "refusal": "No."})["refusal"] == "No."
+    assert answered("groq", {"content": None, "refusal": "No."})["content"] == "No."
+
+
+def test_a_signature_on_a_call_goes_back_with_it() -> None:
+    signed = {**CALL, "extra_content": {"google": {"thought_signature": "sig"}}}
+    back = answered("openrouter", {"content": None, "tool_calls": [signed]})
+    assert back["tool_calls"][0]["extra_content"] == {"google": {"thought_signature": "sig"}}
+
+
+def test_marks_of_a_prefix_worth_caching() -> None:
+    marked = Message(role="system", content="Long.", cache=True)
+    assert messages("openrouter", marked, HI)[0]["content"] == [
+        {"type": "text", "text": "Long.", "cache_control": {"type": "ephemeral"}}
+    ]
+    assert messages("openai", marked, HI, model="gpt-5.6-sol")[0]["content"] == [
+        {"type": "text", "text": "Long.", "prompt_cache_breakpoint": {"mode": "explicit"}}
+    ]
+    assert messages("openai", marked, HI, model="gpt-4o")[0]["content"] == "Long."
+    tool = WEATHER.model_copy(update={"cache": True})
+    assert sent("openrouter", tools=[tool])["tools"][0]["cache_control"] == {"type": "ephemeral"}
+    assert messages("qwen", HI, CALLED, RESULT.model_copy(update={"cache": True}))[2]["content"][0][
+        "cache_control"
+    ] == {"type": "ephemeral"}

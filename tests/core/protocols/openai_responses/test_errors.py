@@ -1,0 +1,126 @@
+"""Refusals and failures, by body, by stream and by both."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from returns.result import Failure
+
+from tests.core.protocols.openai_responses.answers import broken, events, message, response, sse, streamed
+from victor_fp import replay
+from victor_fp.core.result import outcome
+
+
+def fault_of(status: int, body: bytes | Any, *, provider: str = "openai-responses", **headers: str) -> dict[str, Any]:
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    result = outcome(replay.response(provider, status, {k.replace("_", "-"): v for k, v in headers.items()}, data))
+    assert isinstance(result, Failure)
+    return broken(result.failure())
+
+
+def refusing(code: str | None, kind: str = "invalid_request_error", said: str = "No.", **more: Any) -> dict[str, Any]:
+    return {"error": {"code": code, "type": kind, "message": said, "param": None, **more}}
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (400, refusing("context_length_exceeded"), "ContextLengthExceeded"),
+        (400, refusing("model_not_found"), "ModelNotFound"),
+        (400, refusing("invalid_prompt"), "ContentRefused"),
+        (400, refusing("content_filter"), "ContentRefused"),
+        (400, refusing("invalid_value"), "InvalidRequest"),
+        (401, refusing("invalid_api_key"), "AuthRejected"),
+        (403, refusing("unsupported_country_region_territory"), "PermissionRefused"),
+        (404, refusing(None, said="Item with id 'rs_1' not found."), "ModelNotFound"),
+        (429, refusing("insufficient_quota", "insufficient_quota"), "QuotaExhausted"),
+        (429, refusing("rate_limit_exceeded", "tokens"), "RateLimited"),
+        (500, refusing("server_error", "server_error"), "ServerFailed"),
+        (503, {"error": {"message": "overloaded"}}, "Overloaded"),
+        (502, b"<html><title>Bad gateway</title></html>", "ServerFailed"),
+        (500, b"", "ServerFailed"),
+        (500, b"[1, 2]", "ServerFailed"),
+        (400, b'"no"', "InvalidRequest"),
+    ],
+)
+def test_codes_and_statuses_give_the_fault(status: int, body: Any, kind: str) -> None:
+    fault = fault_of(status, body)
+    assert (fault["fault"], fault["status"]) == (kind, status)
+
+
+def test_a_refused_parameter_is_named() -> None:
+    fault = fault_of(400, refusing("unsupported_parameter", param="temperature"))
+    assert (fault["fault"], fault["parameter"]) == ("UnsupportedParameter", "temperature")
+
+
+def test_xais_bad_key_is_known_by_its_words() -> None:
+    body = {"code": "invalid-argument", "error": "Incorrect API key provided. You can obtain one from the console."}
+    assert fault_of(400, body, provider="xai-responses")["fault"] == "AuthRejected"
+
+
+def test_a_local_servers_prompt_that_does_not_fit_is_known_by_its_type() -> None:
+    body = {"error": {"code": 400, "message": "too large", "type": "exceed_context_size_error", "n_ctx": 2048}}
+    assert fault_of(400, body, provider="llamacpp-responses")["fault"] == "ContextLengthExceeded"
+
+
+def test_retry_after_and_the_request_id_are_read() -> None:
+    fault = fault_of(429, refusing("rate_limit_exceeded"), retry_after="3", x_request_id="req_1")
+    assert (fault["retry_after"], fault["request_id"]) == (3.0, "req_1")
+
+
+# Inside a stream
+
+BEGUN = events(response(message("Hello")))[:6]
+VAGUE = {"type": "error", "error": {"type": "server_error_42", "message": "Something went wrong"}}
+TELLING = {"type": "error", "error": {"type": "tokens", "code": "rate_limit_exceeded", "message": "Slow down"}}
+
+
+def failed(code: str | None, said: str = "From the end.") -> dict[str, Any]:
+    error = {"code": code, "message": said}
+    return {"type": "response.failed", "response": response(status="failed", error=error)}
+
+
+@pytest.mark.parametrize(
+    ("story", "kind", "said"),
+    [
+        ([TELLING, failed("server_error")], "RateLimited", "Slow down"),
+        ([TELLING], "RateLimited", "Slow down"),
+        ([VAGUE, failed("rate_limit_exceeded")], "RateLimited", "From the end."),
+        ([VAGUE, failed("odd")], "ServerFailed", "Something went wrong"),
+        ([VAGUE, *events(response(message("Hi")))], "ServerFailed", "Something went wrong"),
+        ([VAGUE], "ServerFailed", "Something went wrong"),
+        ([failed("insufficient_quota")], "QuotaExhausted", "From the end."),
+    ],
+)
+def test_error_and_failed_agree_on_the_one_that_says_more(story: list[dict[str, Any]], kind: str, said: str) -> None:
+    fault = streamed(sse([*BEGUN, *story]))
+    assert (fault["fault"], fault["message"], fault["partial"]["content"]) == (kind, said, "Hello")
+    assert streamed(sse([*BEGUN, *story]), size=11) == fault
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        b'event: error\ndata: {"type": "error", "code": "rate_limit_exceeded", "message": "Slow down", "param": null}\n\n',
+        b'event: error\ndata: {"error": {"code": "rate_limit_exceeded", "message": "Slow down"}}\n\n',
+        b'event: error\ndata: {"code": "rate_limit_exceeded", "message": "Slow down"}\n\n',
+        b'data: {"error": {"code": "rate_limit_exceeded", "message": "Slow down"}}\n\n',
+        b'data: {"type": "oops", "error": {"code": "rate_limit_exceeded", "message": "Slow down"}}\n\n',
+    ],
+)
+def test_an_error_in_any_of_its_forms(frame: bytes) -> None:
+    fault = streamed(sse(BEGUN) + frame)
+    assert (fault["fault"], fault["message"]) == ("RateLimited", "Slow down")
+
+
+def test_an_error_in_a_body_is_the_fault_that_its_event_is() -> None:
+    whole = response(status="failed", error={"code": "rate_limit_exceeded", "message": "Slow down"})
+    of_body = fault_of(200, whole)
+    of_stream = streamed(sse([{"type": "response.failed", "response": whole}]))
+    assert (of_body["fault"], of_body["message"], of_body["code"]) == (
+        of_stream["fault"],
+        of_stream["message"],
+        of_stream["code"],
+    )

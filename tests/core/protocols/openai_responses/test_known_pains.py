@@ -1,0 +1,209 @@
+"""What users of similar libraries suffer from, where this protocol decides it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.core.protocols.openai_responses.answers import (
+    USAGE,
+    call,
+    events,
+    incomplete,
+    message,
+    next_message,
+    read,
+    reasoning,
+    response,
+    searched,
+    sse,
+    streamed,
+    text,
+    thought,
+)
+from tests.core.protocols.openai_responses.asked import HI, THINKER, WEATHER, body, items, request
+from victor_fp.core.types import ImagePart, Message, Part, TextPart
+
+PARIS, OSLO = '{"city": "Paris"}', '{"city": "Oslo"}'
+
+
+def test_a_stream_that_ends_without_a_finish_reason_is_not_reported_as_stop() -> None:
+    end = streamed(sse(events(response(message("Half")))[:-1]))
+    assert (end["fault"], end["partial"]["content"]) == ("StreamTruncated", "Half")
+
+
+def test_two_parallel_calls_with_the_same_index_are_not_merged() -> None:
+    told = [
+        {**event, "output_index": 0} if "output_index" in event else event
+        for event in events(response(call("weather", PARIS, "1"), call("weather", OSLO, "2")))
+    ]
+    made = streamed(sse(told))["tool_calls"]
+    assert [one["arguments"] for one in made] == [{"city": "Paris"}, {"city": "Oslo"}]
+
+
+def test_calls_whose_pieces_are_mixed_stay_apart() -> None:
+    first, second, *told, last = events(response(call("weather", PARIS, "1"), call("weather", OSLO, "2")))
+    mine = [event for event in told if event["output_index"] == 0]
+    yours = [event for event in told if event["output_index"] == 1]
+    mixed = [event for pair in zip(mine, yours, strict=False) for event in pair]
+    made = streamed(sse([first, second, *mixed, *mine[len(yours) :], *yours[len(mine) :], last]))["tool_calls"]
+    assert {one["id"]: one["arguments"] for one in made} == {"call_1": {"city": "Paris"}, "call_2": {"city": "Oslo"}}
+
+
+def test_finish_stop_although_tools_were_called_is_tool_use() -> None:
+    answer = read(response(call("now", "{}")))
+    assert (answer["stop_reason"], answer["metadata"]["stop_reason_raw"]) == ("tool_use", "completed")
+
+
+def test_an_unknown_finish_reason_does_not_lose_the_response() -> None:
+    answer = read(incomplete(message("Hi"), reason="yet_unknown"))
+    assert (answer["content"], answer["stop_reason"]) == ("Hi", "yet_unknown")
+
+
+def test_overloaded_inside_a_200_stream_is_the_fault_that_a_503_is() -> None:
+    error = {"error": {"code": "server_is_overloaded", "type": "service_unavailable", "message": "Busy"}}
+    assert streamed(sse([{"type": "error", **error}]))["fault"] == read(error, status=503)["fault"] == "Overloaded"
+
+
+def test_unreported_usage_is_absent_and_never_zero() -> None:
+    assert "usage" not in read(response(message("Hi"), usage=None))
+    bare = read(response(message("Hi"), usage={"input_tokens": 3, "output_tokens": 2}))["usage"]
+    assert bare == {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
+
+
+def test_cache_tokens_are_the_same_when_streaming() -> None:
+    whole = response(
+        message("Hi"), usage={**USAGE, "input_tokens_details": {"cached_tokens": 9, "cache_write_tokens": 2}}
+    )
+    assert streamed(sse(events(whole)))["usage"] == read(whole)["usage"]
+    assert read(whole)["usage"]["cache_read_input_tokens"] == 9
+
+
+def test_encrypted_reasoning_is_not_lost_between_turns() -> None:
+    first = next_message(response(reasoning(), call("now", "{}")))
+    second = next_message(response(reasoning(id="rs_2"), call("now", "{}", "2")))
+    history = [
+        HI,
+        first,
+        Message(role="tool", tool_call_id="call_1", content="12:00"),
+        second,
+        Message(role="tool", tool_call_id="call_2", content="12:01"),
+    ]
+    sent = items(*history, model=THINKER)
+    assert [item.get("id") or item["type"] for item in sent] == [
+        "message",
+        "rs_1",
+        "fc_1",
+        "function_call_output",
+        "rs_2",
+        "fc_2",
+        "function_call_output",
+    ]
+
+
+def test_a_message_that_went_through_json_keeps_its_reasoning() -> None:
+    answer = next_message(response(reasoning("Hm."), message("Hi")))
+    again = Message.model_validate_json(json.dumps(answer.to_dict()))
+    assert items(HI, again, HI, model=THINKER) == items(HI, answer, HI, model=THINKER)
+
+
+def test_reasoning_that_is_done_after_its_answer_goes_back_before_it() -> None:
+    """As OpenRouter and llama.cpp send it."""
+    whole = response(thought("Hm."), message("Four"))
+    first, second, *told, last = events(whole)
+    late = [event for event in told if event["output_index"] == 0 and event["type"].endswith("item.done")]
+    story = [first, second, *[event for event in told if event not in late], *late, last]
+    end = streamed(sse(story), provider="openrouter-responses")
+    answer = Message(role="assistant", content=end["content"], metadata=end["metadata"])
+    sent = items(HI, answer, HI, provider="openrouter-responses")
+    assert [item["type"] for item in sent] == ["message", "reasoning", "message", "message"]
+    assert sent[1] == thought("Hm.")
+
+
+def test_a_gateway_that_writes_another_id_into_every_event_is_understood() -> None:
+    whole = response(message("Hello"), call("weather", PARIS))
+    told = [{**event, "item_id": f"odd_{number}"} for number, event in enumerate(events(whole))]
+    for number, event in enumerate(told):
+        if "item" in event:
+            event["item"] = {**event["item"], "id": f"other_{number}"}
+    end = streamed(sse(told))
+    assert (end["content"], end["tool_calls"]) == (read(whole)["content"], read(whole)["tool_calls"])
+
+
+def test_a_last_event_that_leaves_items_out_repeats_none() -> None:
+    whole = response(message("One"), searched("x"), message("Two", id="msg_2"))
+    *told, last = events(whole)
+    shortened = {**last, "response": {**whole, "output": [whole["output"][0], whole["output"][2]]}}
+    without = [event for event in told if event.get("output_index") != 1]
+    assert streamed(sse([*without, shortened]))["content"] == "OneTwo"
+    emptied = {**last, "response": {**whole, "output": []}}
+    assert streamed(sse([*told, emptied]))["content"] == "OneTwo"
+
+
+def test_a_call_that_is_announced_with_its_arguments_has_them_once() -> None:
+    whole = response(call("weather", PARIS))
+    told = events(whole)
+    for event in told:
+        if event["type"] == "response.output_item.added":
+            event["item"] = whole["output"][0]
+    assert streamed(sse(told))["tool_calls"] == read(whole)["tool_calls"]
+
+
+def test_a_call_whose_name_comes_late_is_told_whole() -> None:
+    whole = response(call("weather", PARIS))
+    told = events(whole)
+    for event in told:
+        if event["type"] == "response.output_item.added":
+            event["item"] = {**event["item"], "name": "", "call_id": ""}
+    assert streamed(sse(told))["tool_calls"] == read(whole)["tool_calls"]
+
+
+def test_a_call_without_an_id_is_given_one_that_stays() -> None:
+    whole = response({**call("now", "{}"), "call_id": None}, {**call("now", "{}"), "call_id": None, "id": None})
+    ids = [made["id"] for made in read(whole)["tool_calls"]]
+    assert len(set(ids)) == 2
+    bare = [event for event in events(response(call("now", "{}"))) if event["type"].startswith("response.c")]
+    last = {**bare[-1], "response": whole}
+    assert [made["id"] for made in streamed(sse([bare[0], last]))["tool_calls"]] == ids
+
+
+def test_tools_are_not_dropped_when_streaming() -> None:
+    assert body(tools=[WEATHER], stream=True)["tools"] == body(tools=[WEATHER])["tools"]
+
+
+def test_keys_are_in_headers_only() -> None:
+    sent = request()
+    assert "secret" not in sent.url + sent.body.decode()
+    assert sent.headers["authorization"] == "Bearer <secret>"
+
+
+def test_a_refused_key_is_not_repeated() -> None:
+    error = {"error": {"code": "invalid_api_key", "message": "Incorrect API key provided: sk-abcdef123456. Get one."}}
+    assert "abcdef" not in read(error, status=401)["message"]
+
+
+@pytest.mark.parametrize("said", ["max 5000 tokens", "error 429 in your text", "500 words"])
+def test_digits_in_prose_decide_nothing(said: str) -> None:
+    assert read({"error": {"message": said, "type": "invalid_request_error"}}, status=400)["fault"] == "InvalidRequest"
+
+
+def test_a_tools_result_keeps_its_parts_and_its_id() -> None:
+    shown: list[Part] = [TextPart(text="Here"), ImagePart(url="https://x.example/a.png")]
+    calls: Any = [{"id": "call_1", "name": "draw", "arguments": {}}]
+    history = [
+        HI,
+        Message(role="assistant", tool_calls=calls),
+        Message(role="tool", tool_call_id="call_1", content=shown),
+    ]
+    answered = items(*history)[-1]
+    assert (answered["call_id"], [part["type"] for part in answered["output"]]) == (
+        "call_1",
+        ["input_text", "input_image"],
+    )
+
+
+def test_the_vendors_own_calls_are_not_the_callers() -> None:
+    answer = read(response(searched("sky"), message(text("Blue."))))
+    assert (answer["stop_reason"], answer.get("tool_calls")) == ("stop", None)

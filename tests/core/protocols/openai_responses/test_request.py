@@ -1,0 +1,362 @@
+"""Options in the vendor's words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+from returns.result import Failure
+
+from tests.core.protocols.openai_responses.asked import (
+    CLASSIC,
+    HI,
+    THINKER,
+    WEATHER,
+    adjusted,
+    asked,
+    body,
+    refused,
+    request,
+)
+from victor_fp import replay
+from victor_fp.core.faults import InvalidRequest
+from victor_fp.core.result import outcome
+
+EVERYWHERE = (
+    "openai-responses",
+    "azure-responses",
+    "xai-responses",
+    "openrouter-responses",
+    "deepseek-responses",
+    "llamacpp-responses",
+)
+AZURE = {"endpoint": "https://unit.openai.azure.com"}
+NOT_IN_THIS_API: dict[str, Any] = {
+    "top_k": 3,
+    "seed": 7,
+    "stop": ["END"],
+    "presence_penalty": 0.5,
+    "frequency_penalty": 0.5,
+    "reasoning_budget": 1000,
+}
+
+
+class Person(BaseModel):
+    name: str
+    age: int = 0
+
+
+def settings(provider: str) -> dict[str, str] | None:
+    return AZURE if provider == "azure-responses" else None
+
+
+# The whole
+
+
+def test_a_plain_request() -> None:
+    sent = request()
+    assert (sent.method, sent.url) == ("POST", "https://api.openai.com/v1/responses")
+    assert sent.headers == {"content-type": "application/json", "authorization": "Bearer <secret>"}
+    assert sent.json() == {
+        "model": CLASSIC,
+        "input": [{"type": "message", "role": "user", "content": "Hi"}],
+        "max_output_tokens": 4096,
+        "temperature": 0.7,
+        "store": False,
+    }
+
+
+@pytest.mark.parametrize("provider", EVERYWHERE)
+def test_a_stream_differs_by_one_field(provider: str) -> None:
+    whole = body(provider=provider, settings=settings(provider))
+    assert body(provider=provider, settings=settings(provider), stream=True) == {**whole, "stream": True}
+
+
+@pytest.mark.parametrize(
+    ("provider", "url"),
+    [
+        ("openai-responses", "https://api.openai.com/v1/responses"),
+        ("azure-responses", "https://unit.openai.azure.com/openai/v1/responses"),
+        ("xai-responses", "https://api.x.ai/v1/responses"),
+        ("openrouter-responses", "https://openrouter.ai/api/v1/responses"),
+        ("deepseek-responses", "https://api.deepseek.com/responses"),
+        ("llamacpp-responses", "http://localhost:8080/v1/responses"),
+    ],
+)
+def test_where_requests_go(provider: str, url: str) -> None:
+    assert request(provider=provider, settings=settings(provider)).url == url
+
+
+@pytest.mark.parametrize(
+    ("given", "url", "model"),
+    [
+        ({"api_version": "preview"}, "https://unit.openai.azure.com/openai/v1/responses?api-version=preview", CLASSIC),
+        (
+            {"api_version": "2025-03-01-preview"},
+            "https://unit.openai.azure.com/openai/responses?api-version=2025-03-01-preview",
+            CLASSIC,
+        ),
+        ({"deployment": "mine"}, "https://unit.openai.azure.com/openai/v1/responses", "mine"),
+    ],
+)
+def test_azure_by_version_and_deployment(given: dict[str, str], url: str, model: str) -> None:
+    sent = request(provider="azure-responses", settings={**AZURE, **given})
+    assert (sent.url, body(provider="azure-responses", settings={**AZURE, **given})["model"]) == (url, model)
+    assert sent.headers["api-key"] == "<secret>"
+
+
+def test_azure_without_an_endpoint_says_so() -> None:
+    fault = asked(provider="azure-responses")
+    assert isinstance(fault, InvalidRequest)
+    assert "endpoint" in fault.message
+
+
+def test_azures_own_base_url_counts_before_the_setting() -> None:
+    built = replay.request("azure-responses", [HI], model="m", base_url="https://other.example/openai/v1")
+    assert not isinstance(outcome(built), Failure)
+    assert built.unwrap().url == "https://other.example/openai/v1/responses"
+
+
+# State
+
+
+def test_nothing_is_kept_and_reasoning_comes_back_encrypted_from_models_that_reason() -> None:
+    assert "include" not in body(model=CLASSIC)
+    thinking = body(model=THINKER)
+    assert (thinking["store"], thinking["include"]) == (False, ["reasoning.encrypted_content"])
+
+
+@pytest.mark.parametrize("model", ["o3", "o4-mini", "gpt-5", "gpt-5-nano", "gpt-5.6", "gpt-6"])
+def test_models_that_reason(model: str) -> None:
+    assert body(model=model)["include"] == ["reasoning.encrypted_content"]
+
+
+@pytest.mark.parametrize("model", ["gpt-4o", "gpt-4.1-mini", "gpt-5-chat-latest", "chatgpt-4o-latest", "my-deployment"])
+def test_models_that_do_not_or_that_nobody_knows(model: str) -> None:
+    assert "include" not in body(model=model)
+
+
+def test_a_model_that_is_asked_to_reason_is_one_that_does() -> None:
+    sent = body(provider="azure-responses", settings=AZURE, model="my-deployment", reasoning_effort="low")
+    assert sent["include"] == ["reasoning.encrypted_content"]
+
+
+@pytest.mark.parametrize(
+    ("provider", "fields"),
+    [
+        ("xai-responses", {"store": False, "include": ["reasoning.encrypted_content"]}),
+        ("openrouter-responses", {"include": ["reasoning.encrypted_content"]}),
+        ("deepseek-responses", {"store": False}),
+        ("llamacpp-responses", {}),
+    ],
+)
+def test_how_each_vendor_is_asked_to_keep_nothing(provider: str, fields: dict[str, Any]) -> None:
+    sent = body(provider=provider, model="some-model")
+    assert {name: sent[name] for name in ("store", "include") if name in sent} == fields
+
+
+# Sampling and length
+
+
+def test_a_model_that_refuses_a_temperature_is_sent_none_unless_it_was_chosen() -> None:
+    assert "temperature" not in body(model="o4-mini")
+    assert refused(model="o4-mini", temperature=0.1) == "temperature"
+    assert refused(model=THINKER, top_p=0.5) == "top_p"
+    assert body(model=THINKER, top_p=0.5, temperature=0.1, reasoning_effort="none")["top_p"] == 0.5
+    assert adjusted(model="o4-mini", temperature=0.1)[1] == [("temperature", "dropped")]
+
+
+@pytest.mark.parametrize("option", NOT_IN_THIS_API)
+@pytest.mark.parametrize("provider", ["openai-responses", "azure-responses", "xai-responses", "deepseek-responses"])
+def test_what_the_api_does_not_have_is_refused(provider: str, option: str) -> None:
+    wish = {option: NOT_IN_THIS_API[option]}
+    assert refused(provider=provider, settings=settings(provider), **wish) == option
+    sent, changes = adjusted(provider=provider, settings=settings(provider), **wish)
+    assert changes == [(option, "dropped")]
+    assert option not in sent
+
+
+def test_what_other_servers_have_beyond_it_is_sent() -> None:
+    wishes: dict[str, Any] = {"top_k": 3, "presence_penalty": 0.5, "frequency_penalty": 0.25}
+    assert wishes.items() <= body(provider="openrouter-responses", **wishes).items()
+    local: dict[str, Any] = {**wishes, "seed": 7, "stop": ["END"]}
+    assert local.items() <= body(provider="llamacpp-responses", **local).items()
+
+
+def test_a_bound_below_the_vendors_least_is_refused_or_raised_in_the_open() -> None:
+    assert refused(max_tokens=5) == "max_tokens"
+    sent, changes = adjusted(max_tokens=5)
+    assert (sent["max_output_tokens"], changes) == (16, [("max_tokens", "changed")])
+    assert body(provider="xai-responses", max_tokens=5)["max_output_tokens"] == 5
+
+
+def test_the_default_bound_yields_to_the_callers_own_field() -> None:
+    assert body(extra_body={"max_output_tokens": 99})["max_output_tokens"] == 99
+    assert "max_output_tokens" not in body(max_tokens=None)
+
+
+# Reasoning
+
+
+def test_effort_and_summary() -> None:
+    assert body(model=THINKER, reasoning_effort="low")["reasoning"] == {"effort": "low"}
+    both = body(model=THINKER, reasoning_effort="low", reasoning_summary="auto")
+    assert both["reasoning"] == {"effort": "low", "summary": "auto"}
+    assert body(model=THINKER, reasoning_summary="detailed")["reasoning"] == {"summary": "detailed"}
+    given = body(model=THINKER, reasoning_effort="low", extra_body={"reasoning": {"summary": "concise"}})
+    assert given["reasoning"] == {"effort": "low", "summary": "concise"}
+
+
+def test_an_effort_that_the_model_does_not_know_is_refused_or_sent_as_the_nearest() -> None:
+    assert refused(model="o4-mini", reasoning_effort="minimal") == "reasoning_effort"
+    sent, changes = adjusted(model="o4-mini", reasoning_effort="minimal")
+    assert (sent["reasoning"], changes) == ({"effort": "low"}, [("reasoning_effort", "changed")])
+
+
+def test_a_model_that_does_not_reason_refuses_an_effort() -> None:
+    assert refused(model=CLASSIC, reasoning_effort="low") == "reasoning_effort"
+    assert refused(provider="llamacpp-responses", model="m", reasoning_effort="low") == "reasoning_effort"
+
+
+def test_a_budget_goes_where_there_is_one_and_wins_over_an_effort_in_the_open() -> None:
+    where: dict[str, Any] = {"provider": "openrouter-responses", "model": "anthropic/claude-sonnet-4.5"}
+    assert body(**where, reasoning_budget=2000)["reasoning"] == {"max_tokens": 2000}
+    sent, changes = adjusted(**where, reasoning_budget=2000, reasoning_effort="high")
+    assert (sent["reasoning"], changes) == ({"max_tokens": 2000}, [("reasoning_effort", "dropped")])
+
+
+# Tools
+
+
+def test_tools_are_flat_and_say_whether_they_are_strict() -> None:
+    strict = WEATHER.model_copy(update={"name": "exact", "strict": True})
+    plain, exact = body(tools=[WEATHER, strict])["tools"]
+    assert plain == {
+        "type": "function",
+        "name": "weather",
+        "description": "The weather in a city",
+        "parameters": WEATHER.parameters,
+        "strict": False,
+    }
+    assert (exact["strict"], exact["parameters"]["additionalProperties"]) == (True, False)
+    assert exact["parameters"]["required"] == ["city", "day"]
+
+
+def test_a_tool_without_a_description_has_none() -> None:
+    assert "description" not in body(tools=[WEATHER.model_copy(update={"description": ""})])["tools"][0]
+
+
+@pytest.mark.parametrize("choice", ["auto", "none", "required"])
+def test_a_choice_by_word(choice: str) -> None:
+    assert body(tools=[WEATHER], tool_choice=choice)["tool_choice"] == choice
+
+
+def test_a_choice_by_name() -> None:
+    sent = body(tools=[WEATHER], tool_choice={"name": "weather"})
+    assert sent["tool_choice"] == {"type": "function", "name": "weather"}
+    assert refused(provider="llamacpp-responses", tools=[WEATHER], tool_choice={"name": "weather"}) == "tool_choice"
+
+
+def test_a_choice_among_no_tools() -> None:
+    assert "tool_choice" not in body(tool_choice="auto")
+    assert refused(tool_choice="required") == "tool_choice"
+    own = body(tool_choice="required", extra_body={"tools": [{"type": "web_search"}]})
+    assert (own["tool_choice"], own["tools"]) == ("required", [{"type": "web_search"}])
+
+
+def test_parallel_calls_can_be_forbidden_where_the_vendor_lets_callers() -> None:
+    assert body(tools=[WEATHER], parallel_tool_calls=False)["parallel_tool_calls"] is False
+    assert "parallel_tool_calls" not in body(parallel_tool_calls=False)
+    assert refused(provider="deepseek-responses", tools=[WEATHER], parallel_tool_calls=False) == "parallel_tool_calls"
+
+
+# The answer's form
+
+
+def test_a_schema_closed_as_strictness_wants_it() -> None:
+    form = body(response_format=Person)["text"]["format"]
+    assert (form["type"], form["name"], form["strict"]) == ("json_schema", "Person", True)
+    assert (form["schema"]["additionalProperties"], form["schema"]["required"]) == (False, ["name", "age"])
+
+
+def test_a_schema_that_cannot_be_closed_goes_as_it_is() -> None:
+    free = {"type": "object", "additionalProperties": {"type": "string"}, "title": "Free [keys]"}
+    assert body(response_format=free)["text"]["format"] == {
+        "type": "json_schema",
+        "name": "Free_keys_",
+        "schema": free,
+        "strict": False,
+    }
+
+
+def test_any_json() -> None:
+    assert body(response_format="json")["text"] == {"format": {"type": "json_object"}}
+
+
+def test_a_vendor_without_schemas_is_asked_for_json_in_the_open() -> None:
+    assert refused(provider="deepseek-responses", response_format=Person) == "response_format"
+    sent, changes = adjusted(provider="deepseek-responses", response_format=Person)
+    assert (sent["text"], changes) == ({"format": {"type": "json_object"}}, [("response_format", "changed")])
+
+
+def test_a_server_that_ignores_the_field_is_asked_as_in_chats() -> None:
+    sent = body(provider="llamacpp-responses", response_format=Person)
+    assert "text" not in sent
+    assert sent["response_format"]["json_schema"]["schema"] == Person.model_json_schema()
+    assert body(provider="llamacpp-responses", response_format="json")["response_format"] == {"type": "json_object"}
+
+
+def test_a_form_and_a_verbosity_share_the_field() -> None:
+    sent = body(response_format="json", extra_body={"text": {"verbosity": "low"}})
+    assert sent["text"] == {"format": {"type": "json_object"}, "verbosity": "low"}
+
+
+# Reporting
+
+
+def test_log_probabilities() -> None:
+    sent = body(logprobs=3)
+    assert (sent["include"], sent["top_logprobs"]) == (["message.output_text.logprobs"], 3)
+    assert "top_logprobs" not in body(logprobs=True)
+    assert "include" not in body(logprobs=False)
+    assert refused(model=THINKER, logprobs=True) == "logprobs"
+    assert refused(provider="llamacpp-responses", logprobs=True) == "logprobs"
+    asked_of_xai = body(provider="xai-responses", logprobs=2)
+    assert (asked_of_xai["logprobs"], asked_of_xai["top_logprobs"]) == (True, 2)
+    assert asked_of_xai["include"] == ["reasoning.encrypted_content"]
+
+
+def test_the_service_tier() -> None:
+    assert body(service_tier="flex")["service_tier"] == "flex"
+    assert refused(provider="azure-responses", settings=AZURE, service_tier="flex") == "service_tier"
+
+
+def test_the_end_user() -> None:
+    assert body(user="u-1")["safety_identifier"] == "u-1"
+    assert body(provider="azure-responses", settings=AZURE, user="u-1")["user"] == "u-1"
+    assert refused(provider="deepseek-responses", user="u-1") == "user"
+
+
+# The caller's own fields
+
+
+def test_extra_fields_go_over_the_top_and_what_both_have_is_merged() -> None:
+    own: dict[str, Any] = {
+        "store": True,
+        "prompt_cache_key": "k",
+        "include": ["web_search_call.action.sources", "reasoning.encrypted_content"],
+        "tools": [{"type": "web_search"}],
+    }
+    sent = body(model=THINKER, tools=[WEATHER], extra_body=own)
+    assert (sent["store"], sent["prompt_cache_key"]) == (True, "k")
+    assert sent["include"] == ["reasoning.encrypted_content", "web_search_call.action.sources"]
+    assert [tool["type"] for tool in sent["tools"]] == ["function", "web_search"]
+
+
+def test_an_option_that_nobody_knows_goes_into_the_body() -> None:
+    assert body(truncation="auto", extra_body={"truncation": "disabled"})["truncation"] == "disabled"
+
+
+def test_extra_headers() -> None:
+    assert request(extra_headers={"X-Trace": "1"}).headers["x-trace"] == "1"

@@ -1,0 +1,335 @@
+"""A conversation as input items."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.core.protocols.openai_responses.answers import (
+    call,
+    custom,
+    message,
+    next_message,
+    reasoning,
+    refusal,
+    response,
+    searched,
+    text,
+    thought,
+)
+from tests.core.protocols.openai_responses.asked import CLASSIC, HI, THINKER, adjusted, body, items, refused
+from victor_fp.core.types import AudioPart, FilePart, ImagePart, Message, TextPart
+
+PNG = b"\x89PNG"
+CALLS: list[Any] = [
+    {"id": "call_1", "name": "weather", "arguments": {"city": "Paris"}},
+    {"id": "call_2", "name": "weather", "arguments": '{"ci'},
+]
+CITED = {"type": "url_citation", "url": "https://sky.example", "title": "Sky", "start_index": 0, "end_index": 5}
+
+
+def said(role: str, content: Any, **more: Any) -> dict[str, Any]:
+    return {"type": "message", "role": role, "content": content, **more}
+
+
+def user(*parts: Any, **more: Any) -> Message:
+    return Message(role="user", content=[*parts], **more)
+
+
+# Instructions and users
+
+
+def test_instructions_stand_in_their_place_under_their_own_role() -> None:
+    conversation = [Message(role="system", content="A"), HI, Message(role="developer", content="B"), HI]
+    assert [(item["role"], item["content"]) for item in items(*conversation)] == [
+        ("system", "A"),
+        ("user", "Hi"),
+        ("developer", "B"),
+        ("user", "Hi"),
+    ]
+    elsewhere = items(*conversation, provider="xai-responses")
+    assert [item["role"] for item in elsewhere] == ["system", "user", "system", "user"]
+
+
+def test_text_parts_of_instructions_are_input_text() -> None:
+    assert items(Message(role="system", content=[TextPart(text="A"), TextPart(text="B")]), HI)[0] == said(
+        "system", [{"type": "input_text", "text": "A"}, {"type": "input_text", "text": "B"}]
+    )
+
+
+@pytest.mark.parametrize(
+    ("part", "sent"),
+    [
+        (
+            ImagePart(url="https://x.example/a.png", detail="low"),
+            {"type": "input_image", "image_url": "https://x.example/a.png", "detail": "low"},
+        ),
+        (
+            ImagePart(data=PNG, media_type="image/png"),
+            {"type": "input_image", "image_url": "data:image/png;base64,iVBORw==", "detail": "auto"},
+        ),
+        (
+            FilePart(data=b"%PDF", media_type="application/pdf", filename="a.pdf"),
+            {"type": "input_file", "filename": "a.pdf", "file_data": "data:application/pdf;base64,JVBERg=="},
+        ),
+        (
+            FilePart(data=b"a", media_type="text/plain"),
+            {"type": "input_file", "filename": "file.txt", "file_data": "data:text/plain;base64,YQ=="},
+        ),
+        (
+            FilePart(url="https://x.example/a.pdf"),
+            {"type": "input_file", "file_url": "https://x.example/a.pdf"},
+        ),
+        (
+            FilePart(url="data:application/pdf;base64,JVBERg=="),
+            {"type": "input_file", "filename": "file.pdf", "file_data": "data:application/pdf;base64,JVBERg=="},
+        ),
+    ],
+)
+def test_an_attachment_becomes_a_part(part: Any, sent: dict[str, Any]) -> None:
+    assert items(user(TextPart(text="See"), part)) == [said("user", [{"type": "input_text", "text": "See"}, sent])]
+
+
+def test_sound_is_sent_where_the_vendor_hears_it() -> None:
+    heard = user(AudioPart(data=b"RIFF", media_type="audio/wav"))
+    assert refused([heard]) == "audio"
+    assert adjusted([user(TextPart(text="Hear"), *heard.content)])[1] == [("audio", "dropped")]
+    assert items(heard, provider="openrouter-responses") == [
+        said("user", [{"type": "input_audio", "input_audio": {"data": "UklGRg==", "format": "wav"}}])
+    ]
+    far = user(AudioPart(url="https://x.example/a.wav"))
+    assert refused([far], provider="openrouter-responses") == "audio"
+
+
+@pytest.mark.parametrize(
+    ("provider", "part", "parameter"),
+    [
+        ("deepseek-responses", ImagePart(url="https://x.example/a.png"), "image"),
+        ("llamacpp-responses", FilePart(url="https://x.example/a.pdf"), "file"),
+        ("xai-responses", FilePart(url="https://x.example/a.pdf"), "file"),
+    ],
+)
+def test_what_a_vendor_cannot_be_shown_is_refused(provider: str, part: Any, parameter: str) -> None:
+    assert refused([user(part)], provider=provider) == parameter
+
+
+def test_a_speakers_name_is_refused_or_left_out_in_the_open() -> None:
+    named = [Message(role="user", name="Ann", content="Hi"), Message(role="user", name="Bob", content="Hi")]
+    assert refused(named) == "name"
+    assert adjusted(named)[1] == [("name", "dropped")]
+
+
+# Tools
+
+
+def test_calls_and_results_are_items_of_their_own() -> None:
+    conversation = [
+        HI,
+        Message(role="assistant", content="Looking.", tool_calls=CALLS),
+        Message(role="tool", tool_call_id="call_1", content="12C"),
+        Message(role="tool", tool_call_id="call_2", content="no such city", is_error=True),
+        Message(role="user", content="Thanks"),
+    ]
+    assert items(*conversation)[1:] == [
+        said("assistant", "Looking."),
+        {"type": "function_call", "call_id": "call_1", "name": "weather", "arguments": '{"city":"Paris"}'},
+        {"type": "function_call", "call_id": "call_2", "name": "weather", "arguments": '{"ci'},
+        {"type": "function_call_output", "call_id": "call_1", "output": "12C"},
+        {"type": "function_call_output", "call_id": "call_2", "output": "Error: no such city"},
+        said("user", "Thanks"),
+    ]
+
+
+def output(provider: str = "openai-responses", **fields: Any) -> Any:
+    answered = Message(role="tool", tool_call_id="call_1", **fields)
+    made = items(HI, Message(role="assistant", tool_calls=CALLS[:1]), answered, provider=provider)
+    return made[-1]["output"]
+
+
+def test_a_result_may_be_empty_but_for_a_vendor_that_refuses_that() -> None:
+    assert output(content="") == ""
+    assert output(content="", provider="deepseek-responses") == "(no output)"
+    assert output(content="", is_error=True) == "Error"
+    assert output(content="error 7", is_error=True) == "error 7"
+
+
+def test_a_result_may_hold_images_and_files() -> None:
+    parts = [
+        TextPart(text="Here"),
+        ImagePart(data=PNG, media_type="image/png"),
+        FilePart(url="https://x.example/a.pdf"),
+    ]
+    shown = [
+        {"type": "input_image", "image_url": "data:image/png;base64,iVBORw==", "detail": "auto"},
+        {"type": "input_file", "file_url": "https://x.example/a.pdf"},
+    ]
+    assert output(content=parts) == [{"type": "input_text", "text": "Here"}, *shown]
+    assert output(content=parts, is_error=True) == [{"type": "input_text", "text": "Error: Here"}, *shown]
+    assert output(content=[TextPart(text="a"), TextPart(text="b")]) == "ab"
+
+
+def test_a_vendor_that_reads_results_as_text_refuses_images_in_them() -> None:
+    shown = [
+        HI,
+        Message(role="assistant", tool_calls=CALLS[:1]),
+        Message(
+            role="tool", tool_call_id="call_1", content=[TextPart(text="a"), ImagePart(url="https://x.example/a.png")]
+        ),
+    ]
+    assert refused(shown, provider="xai-responses") == "messages.content"
+    sent, changes = adjusted(shown, provider="xai-responses")
+    assert (sent["input"][-1]["output"], changes) == ("a", [("messages.content", "dropped")])
+
+
+def test_an_id_that_is_too_long_for_the_vendor_is_made_fit_on_both_sides() -> None:
+    long: list[Any] = [{"id": "x" * 65, "name": "weather", "arguments": {}}]
+    conversation = [
+        HI,
+        Message(role="assistant", tool_calls=long),
+        Message(role="tool", tool_call_id="x" * 65, content=""),
+    ]
+    _, given, answered = items(*conversation)
+    assert given["call_id"] == answered["call_id"] != "x" * 65
+    assert items(*conversation, provider="xai-responses")[1]["call_id"] == "x" * 65
+
+
+# What the vendor said before
+
+
+def sent_back(*output: dict[str, Any], provider: str = "openai-responses", model: str = THINKER, **changes: Any) -> Any:
+    answer = next_message(response(*output), provider).model_copy(update=changes)
+    results = [Message(role="tool", tool_call_id=made["id"], content="ok") for made in answer.tool_calls or ()]
+    again = items(HI, answer, *results, HI, provider=provider, model=model)
+    return [item for item in again[1:-1] if not item["type"].endswith("_output")]
+
+
+def test_encrypted_reasoning_goes_back_as_it_came_before_its_call() -> None:
+    thinking = reasoning("Hm.", "So.", content=[], format="odd")
+    calling = call("weather", '{"city":"X"}')
+    del calling["status"]
+    assert sent_back(thinking, calling) == [thinking, calling]
+
+
+def test_items_keep_the_order_in_which_they_came() -> None:
+    kinds = sent_back(
+        reasoning(), searched("sky"), reasoning(id="rs_2"), message("Hi"), call("now", "{}"), message("Bye", id="msg_2")
+    )
+    assert [(item["type"], item.get("id")) for item in kinds] == [
+        ("reasoning", "rs_1"),
+        ("web_search_call", "ws_1"),
+        ("reasoning", "rs_2"),
+        ("message", "msg_1"),
+        ("function_call", "fc_1"),
+        ("message", "msg_2"),
+    ]
+
+
+def test_a_message_keeps_its_id_phase_parts_and_citations() -> None:
+    made = message(text("Blue.", CITED), refusal("No more."), phase="final_answer")
+    (back,) = sent_back(made)
+    assert back == said(
+        "assistant",
+        [{"type": "output_text", "text": "Blue.", "annotations": [CITED]}, {"type": "refusal", "refusal": "No more."}],
+        id="msg_1",
+        status="completed",
+        phase="final_answer",
+    )
+
+
+def test_messages_of_different_phases_stay_apart() -> None:
+    back = sent_back(message("Looking.", phase="commentary"), message("Blue.", id="msg_2", phase="final_answer"))
+    assert [(item["id"], item["phase"]) for item in back] == [("msg_1", "commentary"), ("msg_2", "final_answer")]
+
+
+def test_items_of_the_vendors_own_tools_go_back_as_they_came() -> None:
+    drawn = {"type": "image_generation_call", "id": "ig_1", "status": "completed", "result": "AAAA"}
+    assert sent_back(drawn, message("Here."))[0] == drawn
+
+
+def test_a_custom_tools_call_and_result_keep_their_kind() -> None:
+    answer = next_message(response(custom("sql", "select 1")))
+    assert items(HI, answer, Message(role="tool", tool_call_id="call_1", content="1"))[1:] == [
+        custom("sql", "select 1"),
+        {"type": "custom_tool_call_output", "call_id": "call_1", "output": "1"},
+    ]
+
+
+def test_a_calls_caller_goes_back_with_it() -> None:
+    made = call("weather", "{}", caller={"type": "program", "caller_id": "call_9"})
+    assert sent_back(made)[0]["caller"] == {"type": "program", "caller_id": "call_9"}
+
+
+def test_text_that_the_caller_edited_wins_over_the_state() -> None:
+    assert sent_back(reasoning(), message("Old"), content="New") == [reasoning(), said("assistant", "New")]
+
+
+def test_reasoning_that_the_vendor_could_not_look_up_stays_behind_and_so_do_the_ids_that_need_it() -> None:
+    bare = reasoning()
+    del bare["encrypted_content"]
+    assert sent_back(bare, message("Hi"), call("now", "{}")) == [
+        said("assistant", "Hi"),
+        {"type": "function_call", "call_id": "call_1", "name": "now", "arguments": "{}"},
+    ]
+
+
+def test_reasoning_that_the_vendor_keeps_goes_back_without_its_content() -> None:
+    bare = reasoning()
+    del bare["encrypted_content"]
+    answer = next_message(response(bare, message("Hi")))
+    kept = items(HI, answer, HI, model=THINKER, extra_body={"store": True})
+    assert [item.get("id") for item in kept] == [None, "rs_1", "msg_1", None]
+
+
+def test_a_model_that_does_not_reason_is_given_no_reasoning() -> None:
+    assert sent_back(reasoning(), message("Hi"), model=CLASSIC) == [said("assistant", "Hi")]
+
+
+def test_another_vendor_is_given_the_words_alone() -> None:
+    answer = next_message(response(reasoning(), searched("x"), message("Hi", phase="final_answer"), call("now", "{}")))
+    result = Message(role="tool", tool_call_id="call_1", content="ok")
+    assert items(HI, answer, result, provider="xai-responses")[1:3] == [
+        said("assistant", "Hi"),
+        {"type": "function_call", "call_id": "call_1", "name": "now", "arguments": "{}"},
+    ]
+
+
+@pytest.mark.parametrize("provider", ["deepseek-responses", "llamacpp-responses"])
+def test_plain_reasoning_goes_back_where_the_vendor_reads_it(provider: str) -> None:
+    back = sent_back(thought("Hm."), call("now", "{}"), provider=provider)
+    assert back[0] == thought("Hm.")
+
+
+def test_openrouter_is_given_every_reasoning_item_back_with_fields_nobody_knows() -> None:
+    signed = {**thought("Hm."), "signature": "sig", "format": "anthropic-claude-v1"}
+    assert sent_back(signed, message("Hi"), provider="openrouter-responses")[0] == signed
+
+
+def test_text_that_the_vendor_did_not_make_itself_is_written_as_the_server_reads_it() -> None:
+    spoken = [HI, Message(role="assistant", content="Yes"), HI]
+    assert items(*spoken)[1] == said("assistant", "Yes")
+    assert items(*spoken, provider="llamacpp-responses")[1] == said(
+        "assistant", [{"type": "output_text", "text": "Yes"}]
+    )
+
+
+def test_an_assistant_that_said_nothing_is_left_out() -> None:
+    assert items(HI, Message(role="assistant", content=""), HI) == [said("user", "Hi"), said("user", "Hi")]
+
+
+# Caching
+
+
+def test_marks_become_breakpoints_where_the_model_has_them() -> None:
+    point = {"prompt_cache_breakpoint": {"mode": "explicit"}}
+    marked = [
+        Message(role="system", content="Rules", cache=True),
+        user(TextPart(text="Long"), ImagePart(url="https://x.example/a.png"), cache=True),
+        Message(role="assistant", tool_calls=CALLS[:1]),
+        Message(role="tool", tool_call_id="call_1", content="ok", cache=True),
+    ]
+    sent = items(*marked, model="gpt-5.6")
+    assert sent[0]["content"] == [{"type": "input_text", "text": "Rules", **point}]
+    assert [part.get("prompt_cache_breakpoint") for part in sent[1]["content"]] == [None, {"mode": "explicit"}]
+    assert sent[-1]["output"] == [{"type": "input_text", "text": "ok", **point}]
+    assert "prompt_cache_breakpoint" not in str(body(marked, model=CLASSIC))

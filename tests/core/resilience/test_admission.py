@@ -1,0 +1,264 @@
+"""Who may send, told as orders, and its laws under any order of events."""
+
+from __future__ import annotations
+
+import math
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from victor_fp.core.faults import (
+    DeadlineExceeded,
+    Fault,
+    QueueFull,
+    QuotaExhausted,
+    RateLimited,
+    ServerFailed,
+    TimedOut,
+)
+from victor_fp.core.resilience.admission import (
+    Admission,
+    Arrived,
+    Event,
+    Finished,
+    GaveUp,
+    Grant,
+    Order,
+    Refuse,
+    Unsent,
+    Wake,
+    Woken,
+    advance,
+)
+from victor_fp.core.resilience.queue import Priority, Queue, QueuePolicy
+from victor_fp.core.resilience.rate_limit import Limiter, Limits, Permit
+from victor_fp.core.resilience.ratelimit_headers import Budget, Reported
+
+
+def admission(concurrency: int | None = 1, requests: int | None = None, **policy: int) -> Admission:
+    limits = Limits(concurrency=concurrency, requests_per_minute=requests)
+    return Admission(limiter=Limiter(limits=limits), queue=Queue(policy=QueuePolicy(**policy)))
+
+
+def told(state: Admission, *script: tuple[float, Event]) -> tuple[Admission, tuple[Order, ...]]:
+    """The state after the script, and the orders of its last event."""
+    orders: tuple[Order, ...] = ()
+    for now, event in script:
+        state, orders = advance(state, event, now)
+    return state, orders
+
+
+def granted(orders: tuple[Order, ...]) -> list[int]:
+    return [order.ticket for order in orders if isinstance(order, Grant)]
+
+
+def permit_of(orders: tuple[Order, ...]) -> Permit:
+    (grant,) = (order for order in orders if isinstance(order, Grant))
+    return grant.permit
+
+
+def test_where_there_is_room_a_call_is_granted_at_once() -> None:
+    _, orders = told(admission(), (0.0, Arrived(ticket=1)))
+    assert granted(orders) == [1]
+    assert len(orders) == 1
+
+
+def test_a_permit_that_comes_back_goes_to_the_head_of_the_line() -> None:
+    state, orders = told(admission(), (0.0, Arrived(ticket=1)))
+    permit = permit_of(orders)
+    state, orders = told(state, (0.0, Arrived(ticket=2)), (1.0, Arrived(ticket=3, priority=Priority.HIGH)))
+    assert granted(orders) == []
+    _, orders = told(state, (2.0, Finished(permit=permit)))
+    assert granted(orders) == [3]
+    assert [order.waited for order in orders if isinstance(order, Grant)] == [1.0]
+
+
+def test_an_unsent_permit_goes_to_the_next_too() -> None:
+    state, orders = told(admission(requests=1), (0.0, Arrived(ticket=1)))
+    permit = permit_of(orders)
+    _, orders = told(state, (0.0, Arrived(ticket=2)), (1.0, Unsent(permit)))
+    assert granted(orders) == [2]
+
+
+def test_a_newcomer_does_not_pass_the_line_even_where_it_would_fit() -> None:
+    limits = Limits(tokens_per_minute=100)
+    state, _ = told(Admission(limiter=Limiter(limits=limits)), (0.0, Arrived(ticket=1, tokens=60)))
+    state, _ = told(state, (0.0, Arrived(ticket=2, tokens=90)))
+    _, orders = told(state, (0.0, Arrived(ticket=3, tokens=1)))
+    assert granted(orders) == []
+
+
+def test_a_cancelled_call_never_runs() -> None:
+    state, orders = told(admission(), (0.0, Arrived(ticket=1)))
+    permit = permit_of(orders)
+    _, orders = told(state, (0.0, Arrived(ticket=2)), (1.0, GaveUp(2)), (2.0, Finished(permit=permit)))
+    assert orders == ()
+
+
+def test_a_call_that_timed_out_in_line_never_runs() -> None:
+    state, orders = told(admission(max_wait=5), (0.0, Arrived(ticket=1)))
+    permit = permit_of(orders)
+    state, orders = told(state, (0.0, Arrived(ticket=2)))
+    assert orders == (Wake(5.0),)
+    state, orders = told(state, (5.0, Woken()))
+    assert [type(order.fault) for order in orders if isinstance(order, Refuse)] == [TimedOut]
+    assert told(state, (6.0, Finished(permit=permit)))[1] == ()
+
+
+def test_one_deadline_holds_in_the_line_too() -> None:
+    state, _ = told(admission(), (0.0, Arrived(ticket=1)), (0.0, Arrived(ticket=2, deadline=3.0)))
+    _, orders = told(state, (3.0, Woken()))
+    assert [type(order.fault) for order in orders if isinstance(order, Refuse)] == [DeadlineExceeded]
+
+
+def test_a_full_line_refuses() -> None:
+    _, orders = told(
+        admission(max_size=1), (0.0, Arrived(ticket=1)), (0.0, Arrived(ticket=2)), (0.0, Arrived(ticket=3))
+    )
+    assert [(order.ticket, type(order.fault)) for order in orders if isinstance(order, Refuse)] == [(3, QueueFull)]
+
+
+def test_who_has_waited_too_long_makes_room_in_the_line_for_who_comes() -> None:
+    state, _ = told(admission(max_size=1, max_wait=5), (0.0, Arrived(ticket=1)), (0.0, Arrived(ticket=2)))
+    _, orders = told(state, (6.0, Arrived(ticket=3)))
+    assert [order.ticket for order in orders if isinstance(order, Refuse)] == [2]
+
+
+def test_a_wait_of_nothing_means_now_or_not() -> None:
+    state, orders = told(admission(max_wait=0), (0.0, Arrived(ticket=1)))
+    assert granted(orders) == [1]
+    _, orders = told(state, (0.0, Arrived(ticket=2)))
+    assert [order.ticket for order in orders if isinstance(order, Refuse)] == [2]
+
+
+def test_while_a_key_cools_nobody_is_granted_and_then_the_line_is_served() -> None:
+    state, orders = told(admission(concurrency=5), (0.0, Arrived(ticket=1)))
+    state, _ = told(state, (1.0, Finished(permit=permit_of(orders), fault=RateLimited(retry_after=10.0))))
+    state, orders = told(state, (2.0, Arrived(ticket=2)))
+    assert orders == (Wake(11.0),)
+    _, orders = told(state, (11.0, Woken()))
+    assert granted(orders) == [2]
+
+
+def test_who_cannot_wait_for_the_key_to_be_ready_is_refused_at_once_with_the_time_left() -> None:
+    state, orders = told(admission(concurrency=5), (0.0, Arrived(ticket=1)))
+    state, _ = told(state, (1.0, Finished(permit=permit_of(orders), fault=RateLimited(retry_after=10.0))))
+    _, orders = told(state, (2.0, Arrived(ticket=2, deadline=8.0)))
+    (refusal,) = orders
+    assert isinstance(refusal, Refuse)
+    assert isinstance(refusal.fault, RateLimited)
+    assert refusal.fault.retry_after == 9.0
+
+
+def test_those_in_line_who_cannot_wait_out_a_cooldown_are_refused_when_it_begins() -> None:
+    state, orders = told(admission(), (0.0, Arrived(ticket=1)))
+    permit = permit_of(orders)
+    state, _ = told(state, (0.0, Arrived(ticket=2, deadline=8.0)), (0.0, Arrived(ticket=3)))
+    _, orders = told(state, (1.0, Finished(permit=permit, fault=QuotaExhausted())))
+    assert [order.ticket for order in orders if isinstance(order, Refuse)] == [2]
+    assert orders[-1] == Wake(61.0)
+
+
+def test_a_full_minute_names_the_time_to_wake() -> None:
+    state, _ = told(admission(concurrency=None, requests=1), (0.0, Arrived(ticket=1)), (1.0, Arrived(ticket=2)))
+    state, orders = told(state, (2.0, Woken()))
+    (wake,) = orders
+    assert isinstance(wake, Wake)
+    assert 63.0 <= wake.at <= 63.01
+    assert granted(told(state, (wake.at, Woken()))[1]) == [2]
+
+
+def test_headers_are_adopted() -> None:
+    state, orders = told(admission(concurrency=None), (0.0, Arrived(ticket=1)))
+    said = Reported(requests=Budget(remaining=0, reset=7.0))
+    state, _ = told(state, (1.0, Finished(permit=permit_of(orders), reported=said)))
+    _, orders = told(state, (2.0, Arrived(ticket=2)))
+    assert granted(orders) == []
+
+
+class AdmissionLaws(RuleBasedStateMachine):
+    """Every arrival gets exactly one answer; nobody waits where there is room; nothing is lost."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 0.0
+        limits = Limits(concurrency=2, requests_per_minute=6, tokens_per_minute=500, lease=1e9)
+        self.state = Admission(
+            limiter=Limiter(limits=limits), queue=Queue(policy=QueuePolicy(max_size=4, max_wait=50.0))
+        )
+        self.tickets = 0
+        self.waiting: dict[int, tuple[Priority, float, float]] = {}
+        """Ticket -> priority, when it came, until when it may wait."""
+        self.running: list[Permit] = []
+        self.wake = math.inf
+
+    def happens(self, event: Event) -> None:
+        self.state, orders = advance(self.state, event, self.now)
+        for order in orders:
+            if isinstance(order, Wake):
+                assert order.at > self.now
+                self.wake = order.at
+                continue
+            _, _, until = self.waiting.pop(order.ticket)
+            if isinstance(order, Grant):
+                assert self.now < until
+                self.running.append(order.permit)
+
+    @rule(priority=st.sampled_from(Priority), tokens=st.integers(0, 600), patience=st.floats(0, 100))
+    def arrives(self, priority: Priority, tokens: int, patience: float) -> None:
+        self.tickets += 1
+        deadline = self.now + patience
+        self.waiting[self.tickets] = (priority, self.now, min(deadline, self.now + 50.0))
+        self.happens(Arrived(ticket=self.tickets, priority=priority, tokens=tokens, deadline=deadline))
+
+    @precondition(lambda self: self.waiting)
+    @rule(pick=st.integers(0, 99))
+    def gives_up(self, pick: int) -> None:
+        ticket = sorted(self.waiting)[pick % len(self.waiting)]
+        del self.waiting[ticket]
+        self.happens(GaveUp(ticket))
+
+    @precondition(lambda self: self.running)
+    @rule(
+        pick=st.integers(0, 99),
+        fault=st.none() | st.sampled_from([RateLimited(), RateLimited(retry_after=20.0), ServerFailed()]),
+        used=st.none() | st.integers(0, 600),
+    )
+    def finishes(self, pick: int, fault: Fault | None, used: int | None) -> None:
+        permit = self.running.pop(pick % len(self.running))
+        self.happens(Finished(permit=permit, fault=fault, used=used))
+
+    @precondition(lambda self: self.running)
+    @rule()
+    def sends_nothing(self) -> None:
+        self.happens(Unsent(self.running.pop()))
+
+    @rule(seconds=st.floats(0.001, 90))
+    def time_passes(self, seconds: float) -> None:
+        end = self.now + seconds
+        while self.wake <= end:
+            self.now, self.wake = self.wake, math.inf
+            self.happens(Woken())
+        self.now = end
+
+    @invariant()
+    def who_waits_stands_in_line_and_nobody_else(self) -> None:
+        assert {entry.ticket for entry in self.state.queue.entries} == set(self.waiting)
+
+    @invariant()
+    def no_permit_is_lost(self) -> None:
+        assert set(self.state.limiter.under_way) == set(self.running)
+        assert len(self.running) <= 2
+
+    @invariant()
+    def nobody_waits_past_his_time(self) -> None:
+        assert all(self.now < until for _, _, until in self.waiting.values())
+
+    @invariant()
+    def whoever_waits_will_be_woken(self) -> None:
+        assert not self.waiting or self.wake < math.inf
+
+
+TestAdmissionLaws = AdmissionLaws.TestCase
+TestAdmissionLaws.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)

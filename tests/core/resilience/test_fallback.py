@@ -1,0 +1,263 @@
+"""A plan over several targets, told as orders."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from victor_fp.core.faults import (
+    FAULTS,
+    AllFallbacksFailed,
+    Attempt,
+    AuthRejected,
+    Cancelled,
+    CircuitOpen,
+    ContentRefused,
+    ContextLengthExceeded,
+    CredentialMissing,
+    DeadlineExceeded,
+    Fault,
+    InvalidRequest,
+    ModelNotFound,
+    QuotaExhausted,
+    RateLimited,
+    ServerFailed,
+    StreamInterrupted,
+    UnsupportedParameter,
+)
+from victor_fp.core.resilience.fallback import (
+    MOVES_ON,
+    STAYS,
+    TRANSITIONS,
+    Abandoned,
+    Answered,
+    Ask,
+    Committed,
+    Deliver,
+    Event,
+    Failed,
+    FallbackPolicy,
+    Order,
+    Plan,
+    Settle,
+    Target,
+    advance,
+    begin,
+    phase_of,
+)
+
+TARGETS = (
+    Target(provider="acme", model="big"),
+    Target(provider="globex", model="grand", options={"seed": 1}),
+    Target(provider="initech", model="large"),
+)
+
+
+UNSENT = ("CircuitOpen", "QueueFull", "CredentialMissing", "ProviderNotFound")
+
+
+def tried(provider: str, outcome: str = "ok", started: float = 0.0) -> Attempt:
+    return Attempt(provider=provider, outcome=outcome, started=started, seconds=1.0)
+
+
+def failing(fault_of: type[Fault], provider: str, tries: int = 1) -> Failed:
+    log = tuple(tried(provider, fault_of.__name__, float(n)) for n in range(tries))
+    return Failed(fault_of(provider=provider, message="no", attempts=log))
+
+
+def told(*script: tuple[float, Event], policy: FallbackPolicy | None = None) -> tuple[Plan, list[Order]]:
+    plan, order = begin(TARGETS, policy or FallbackPolicy(), 0.0, 100.0)
+    orders = [order]
+    for now, event in script:
+        before = phase_of(plan)
+        plan, order = advance(plan, event, now)
+        assert phase_of(plan) in TRANSITIONS[before, type(event).__name__]
+        orders.append(order)
+    return plan, orders
+
+
+def settled(orders: list[Order]) -> Settle:
+    last = orders[-1]
+    assert isinstance(last, Settle)
+    return last
+
+
+def asked(order: Order) -> Ask:
+    assert isinstance(order, Ask)
+    return order
+
+
+def test_the_first_target_answers_and_no_other_is_asked() -> None:
+    _, orders = told((1.0, Answered((tried("acme"),))))
+    assert orders == [Ask(TARGETS[0], 0, None, 100.0), Settle(None, (tried("acme"),))]
+
+
+def test_a_target_that_fails_hands_on_to_the_next_with_its_own_model_and_options() -> None:
+    _, orders = told((3.0, failing(ServerFailed, "acme", 2)), (5.0, Answered((tried("globex"),))))
+    assert asked(orders[1]).target == TARGETS[1]
+    assert (asked(orders[1]).target.model, asked(orders[1]).target.options) == ("grand", {"seed": 1})
+
+
+def test_the_log_of_a_success_tells_every_try_from_the_beginning_of_the_plan() -> None:
+    _, orders = told((3.0, failing(ServerFailed, "acme", 2)), (5.0, Answered((tried("globex"),))))
+    log = [(attempt.provider, attempt.outcome, attempt.started) for attempt in settled(orders).attempts]
+    assert log == [("acme", "ServerFailed", 0.0), ("acme", "ServerFailed", 1.0), ("globex", "ok", 3.0)]
+
+
+def test_when_all_fail_the_fault_tells_the_whole_story() -> None:
+    _, orders = told(
+        (1.0, failing(ServerFailed, "acme")),
+        (2.0, failing(QuotaExhausted, "globex")),
+        (3.0, failing(RateLimited, "initech")),
+    )
+    fault = settled(orders).fault
+    assert isinstance(fault, AllFallbacksFailed)
+    assert fault.last == "RateLimited"
+    assert fault.message == "all 3 targets failed; last: RateLimited: no"
+    assert fault.attempts == settled(orders).attempts
+    assert [attempt.outcome for attempt in fault.attempts] == ["ServerFailed", "QuotaExhausted", "RateLimited"]
+
+
+def test_a_plan_of_one_target_ends_in_that_targets_own_fault() -> None:
+    plan, _ = begin(TARGETS[:1], FallbackPolicy(), 0.0, 100.0)
+    _, order = advance(plan, failing(ServerFailed, "acme"), 1.0)
+    assert isinstance(settled([order]).fault, ServerFailed)
+
+
+def test_a_plan_without_a_target_settles() -> None:
+    _, order = begin((), FallbackPolicy(), 0.0, 100.0)
+    assert isinstance(settled([order]).fault, AllFallbacksFailed)
+
+
+@pytest.mark.parametrize("mistake", [InvalidRequest, UnsupportedParameter, ContextLengthExceeded, ContentRefused])
+def test_the_callers_own_mistakes_never_move_on(mistake: type[Fault]) -> None:
+    _, orders = told((1.0, failing(ServerFailed, "acme")), (2.0, failing(mistake, "globex")))
+    fault = settled(orders).fault
+    assert isinstance(fault, mistake)
+    assert [attempt.outcome for attempt in fault.attempts] == ["ServerFailed", mistake.__name__]
+
+
+@pytest.mark.parametrize("own", [AuthRejected, ModelNotFound, QuotaExhausted, CircuitOpen, CredentialMissing])
+def test_what_belongs_to_the_target_alone_moves_on(own: type[Fault]) -> None:
+    assert asked(told((1.0, failing(own, "acme")))[1][-1]).place == 1
+
+
+def test_which_faults_move_on_is_data() -> None:
+    policy = FallbackPolicy(moves_on=MOVES_ON | {"ContextLengthExceeded"})
+    assert asked(told((1.0, failing(ContextLengthExceeded, "acme")), policy=policy)[1][-1]).place == 1
+    nothing = FallbackPolicy(moves_on=frozenset())
+    assert isinstance(told((1.0, failing(ServerFailed, "acme")), policy=nothing)[1][-1], Settle)
+
+
+def test_every_fault_either_moves_on_or_stays() -> None:
+    assert {kind.__name__ for kind in FAULTS} == MOVES_ON | STAYS
+    assert not MOVES_ON & STAYS
+
+
+def test_an_answer_is_never_spliced_to_a_partial_one() -> None:
+    _, orders = told((1.0, Committed()), (2.0, failing(StreamInterrupted, "acme")))
+    assert orders[1] == Deliver()
+    assert isinstance(settled(orders).fault, StreamInterrupted)
+
+
+def test_a_target_that_was_not_even_tried_is_in_the_log() -> None:
+    _, orders = told((0.5, Failed(CredentialMissing(message="no key"))), (5.0, Answered((tried("globex"),))))
+    assert settled(orders).attempts[0] == Attempt(
+        provider="acme", model="big", seconds=0.5, outcome="CredentialMissing", message="no key"
+    )
+
+
+def test_the_log_of_an_untried_later_target_is_timed_from_the_beginning_of_the_plan() -> None:
+    _, orders = told((2.0, failing(ServerFailed, "acme")), (2.5, Failed(ModelNotFound(status=404, message="no"))))
+    plan, _ = told((2.0, failing(ServerFailed, "acme")), (2.5, Failed(ModelNotFound(status=404, message="no"))))
+    assert asked(orders[-1]).place == 2
+    assert plan.attempts[-1] == Attempt(
+        provider="globex", model="grand", started=2.0, seconds=0.5, outcome="ModelNotFound", status=404, message="no"
+    )
+
+
+def test_one_budget_over_all_targets() -> None:
+    policy = FallbackPolicy(max_tries=5)
+    _, orders = told(
+        (1.0, failing(ServerFailed, "acme", 3)),
+        (2.0, failing(CircuitOpen, "globex")),
+        (3.0, failing(ServerFailed, "initech", 2)),
+        policy=policy,
+    )
+    assert [asked(order).max_retries for order in orders[:3]] == [4, 1, 1]
+
+
+def test_a_spent_budget_ends_the_plan() -> None:
+    _, orders = told((1.0, failing(ServerFailed, "acme", 3)), policy=FallbackPolicy(max_tries=3))
+    assert isinstance(settled(orders).fault, ServerFailed)
+
+
+def test_the_number_of_fallbacks_is_bounded() -> None:
+    _, orders = told(
+        (1.0, failing(ServerFailed, "acme")),
+        (2.0, failing(ServerFailed, "globex")),
+        policy=FallbackPolicy(max_fallbacks=1),
+    )
+    assert isinstance(settled(orders).fault, AllFallbacksFailed)
+
+
+def test_one_deadline_over_all_targets() -> None:
+    _, orders = told((60.0, failing(ServerFailed, "acme")), (100.0, failing(ServerFailed, "globex")))
+    assert asked(orders[1]).deadline == 100.0
+    assert isinstance(settled(orders).fault, DeadlineExceeded)
+
+
+def test_the_deadline_of_a_target_is_the_deadline_of_the_plan() -> None:
+    _, orders = told((100.0, failing(DeadlineExceeded, "acme")))
+    assert isinstance(settled(orders).fault, DeadlineExceeded)
+
+
+def test_even_shares_leave_time_for_those_behind() -> None:
+    _, orders = told(
+        (33.0, failing(DeadlineExceeded, "acme")),
+        (40.0, failing(ServerFailed, "globex")),
+        policy=FallbackPolicy(even_shares=True),
+    )
+    assert [asked(order).deadline for order in orders] == [pytest.approx(100 / 3), 66.5, 100.0]
+
+
+def test_a_caller_who_gives_up_ends_the_plan() -> None:
+    _, orders = told((1.0, failing(ServerFailed, "acme")), (2.0, Abandoned((tried("globex", "Cancelled"),))))
+    fault = settled(orders).fault
+    assert isinstance(fault, Cancelled)
+    assert [attempt.provider for attempt in fault.attempts] == ["acme", "globex"]
+
+
+def test_a_settled_plan_hears_nothing_more() -> None:
+    plan, orders = told((1.0, Answered(())))
+    assert advance(plan, failing(ServerFailed, "acme"), 2.0) == (plan, orders[-1])
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    outcomes=st.lists(st.tuples(st.sampled_from(FAULTS), st.integers(1, 4), st.floats(0, 40)), min_size=3, max_size=3),
+    max_tries=st.none() | st.integers(1, 8),
+    even=st.booleans(),
+)
+def test_a_plan_asks_each_target_at_most_once_in_order_and_keeps_its_budget(
+    outcomes: list[tuple[type[Fault], int, float]], max_tries: int | None, even: bool
+) -> None:
+    plan, order = begin(TARGETS, FallbackPolicy(max_tries=max_tries, even_shares=even), 0.0, 100.0)
+    now, places, made, sent = 0.0, list[int](), 0, 0
+    while isinstance(order, Ask):
+        assert now < order.deadline <= 100.0
+        assert order.max_retries is None or order.max_retries >= 0
+        kind, tries, seconds = outcomes[order.place]
+        tries = tries if order.max_retries is None else min(tries, order.max_retries + 1)
+        places.append(order.place)
+        now += seconds
+        made += tries
+        sent += tries if kind.__name__ not in UNSENT else 0
+        plan, order = advance(plan, failing(kind, order.target.provider, tries), now)
+    assert places == list(range(len(places)))
+    assert max_tries is None or sent <= max_tries
+    assert isinstance(order, Settle)
+    assert len(order.attempts) == made
+    assert order.fault is not None
+    assert order.fault.attempts == order.attempts

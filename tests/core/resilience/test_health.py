@@ -1,0 +1,88 @@
+"""Health scores as a table of values."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from victor_fp.core.resilience.breaker import Verdict
+from victor_fp.core.resilience.health import Health, by_preference, condition, latency, observed, score
+
+
+def after(*verdicts: Verdict, seconds: float = 1.0, now: float = 0.0) -> Health:
+    health = Health()
+    for verdict in verdicts:
+        health = observed(health, verdict, seconds, now)
+    return health
+
+
+def test_a_target_nobody_has_tried_is_healthy() -> None:
+    assert (score(Health(), 0.0), condition(Health(), 0.0), latency(Health())) == (1.0, "healthy", None)
+
+
+def test_one_failure_is_no_verdict_and_three_are() -> None:
+    assert condition(after("failed"), 0.0) == "degraded"
+    assert condition(after("failed", "failed", "failed"), 0.0) == "unhealthy"
+
+
+def test_a_rare_failure_among_successes_leaves_it_healthy() -> None:
+    successes: list[Verdict] = ["succeeded"] * 9
+    health = after(*successes, "failed")
+    assert score(health, 0.0) == pytest.approx(10 / 11)
+    assert condition(health, 0.0) == "healthy"
+
+
+def test_the_conditions_begin_at_their_bounds() -> None:
+    assert condition(after("succeeded", "succeeded", "succeeded", "failed"), 0.0) == "healthy"
+    assert score(after("failed"), 0.0) == 0.5
+    assert condition(after("failed"), 0.0) == "degraded"
+
+
+def test_callers_mistakes_and_cancellations_say_nothing() -> None:
+    assert after("ignored", "cancelled") == Health()
+
+
+def test_what_was_long_ago_fades() -> None:
+    failed = after("failed", "failed", "failed")
+    assert condition(failed, 60.0) == "unhealthy"
+    assert condition(failed, 600.0) == "healthy"
+    assert failed.last_failure == 0.0
+
+
+def test_latency_is_the_mean_of_successes_with_the_latest_counting_most() -> None:
+    health = observed(observed(Health(), "succeeded", 2.0, 0.0), "succeeded", 4.0, 0.0)
+    assert latency(health) == 3.0
+    assert latency(observed(health, "failed", 60.0, 0.0)) == 3.0
+    late = latency(observed(health, "succeeded", 9.0, 600.0))
+    assert late is not None
+    assert late > 8.9
+
+
+def test_targets_are_preferred_by_condition_then_speed() -> None:
+    targets = {
+        "unknown": Health(),
+        "dead": after("failed", "failed", "failed"),
+        "slow": after("succeeded", seconds=9.0),
+        "fast": after("succeeded", seconds=1.0),
+        "shaky": after("succeeded", "succeeded", "failed", seconds=0.1),
+    }
+    assert by_preference(targets, 0.0) == ["fast", "slow", "unknown", "shaky"]
+
+
+VERDICTS: st.SearchStrategy[Verdict] = st.sampled_from(["succeeded", "failed", "ignored", "cancelled"])
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(VERDICTS, st.floats(0, 100), st.floats(-50, 500)), max_size=30))
+def test_the_score_is_a_share_whatever_happens(history: list[tuple[Verdict, float, float]]) -> None:
+    health, now = Health(), 0.0
+    for verdict, seconds, pause in history:
+        now += pause
+        before = score(health, now)
+        health = observed(health, verdict, seconds, now)
+        assert 0.0 < score(health, now) <= 1.0
+        if verdict == "failed":
+            assert score(health, now) < before
+        if verdict == "succeeded":
+            assert score(health, now) >= before

@@ -1,0 +1,141 @@
+"""The waiting line as a table of values, and its order as a law."""
+
+from __future__ import annotations
+
+import math
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from victor_fp.core.faults import DeadlineExceeded, QueueFull, TimedOut
+from victor_fp.core.resilience.queue import (
+    Entry,
+    Priority,
+    Queue,
+    QueuePolicy,
+    head,
+    join,
+    leave,
+    next_overdue,
+    overdue,
+)
+
+
+def joined(queue: Queue, ticket: int, priority: Priority, now: float = 0.0, deadline: float = math.inf) -> Queue:
+    queue, entry = join(queue, ticket, priority, 0, now, deadline)
+    assert isinstance(entry, Entry)
+    return queue
+
+
+def served(queue: Queue) -> list[int]:
+    """Tickets in the order in which they would be granted."""
+    order: list[int] = []
+    while (entry := head(queue)) is not None:
+        order.append(entry.ticket)
+        queue, _ = leave(queue, entry.ticket)
+    return order
+
+
+STRICT = Queue(policy=QueuePolicy(ageing=None))
+
+
+def test_higher_priorities_first_and_first_come_first_served_within_one() -> None:
+    queue = STRICT
+    for ticket, priority in enumerate(
+        [Priority.BATCH, Priority.NORMAL, Priority.CRITICAL, Priority.NORMAL, Priority.HIGH]
+    ):
+        queue = joined(queue, ticket, priority)
+    assert served(queue) == [2, 4, 1, 3, 0]
+
+
+def test_priorities_are_the_five_of_the_line() -> None:
+    assert [priority.name for priority in sorted(Priority)] == ["CRITICAL", "HIGH", "NORMAL", "LOW", "BATCH"]
+
+
+def test_waiting_makes_up_for_a_level_every_thirty_seconds() -> None:
+    queue = joined(Queue(), 0, Priority.NORMAL, now=0.0)
+    queue = joined(queue, 1, Priority.HIGH, now=29.0)
+    queue = joined(queue, 2, Priority.HIGH, now=31.0)
+    assert served(queue) == [1, 0, 2]
+
+
+def test_a_batch_call_is_not_starved_for_ever_by_critical_ones() -> None:
+    queue = joined(Queue(), 0, Priority.BATCH, now=0.0)
+    for second in range(1, 200):
+        queue = joined(queue, second, Priority.CRITICAL, now=float(second))
+    assert served(queue).index(0) == 120
+
+
+def test_strict_priority_never_ages() -> None:
+    queue = joined(joined(STRICT, 0, Priority.BATCH, now=0.0), 1, Priority.CRITICAL, now=1e9)
+    assert served(queue) == [1, 0]
+
+
+def test_at_the_same_rank_the_higher_priority_goes_first() -> None:
+    queue = joined(joined(Queue(), 0, Priority.HIGH, now=0.0), 1, Priority.CRITICAL, now=30.0)
+    assert served(queue) == [1, 0]
+
+
+def test_what_waits_is_never_compared_however_many_come_at_one_moment() -> None:
+    queue = Queue()
+    for ticket in [7, 3, 9, 1]:
+        queue = joined(queue, ticket, Priority.NORMAL)
+    assert served(queue) == [7, 3, 9, 1]
+
+
+def test_who_comes_to_a_full_line_is_told_so() -> None:
+    queue = joined(Queue(policy=QueuePolicy(max_size=1), provider="acme", model="m"), 0, Priority.BATCH)
+    after, answer = join(queue, 1, Priority.CRITICAL, 0, 0.0)
+    assert after == queue
+    assert answer == QueueFull(provider="acme", model="m", message="the waiting line is full (1 calls)")
+
+
+def test_a_cancelled_entry_leaves_at_once_and_never_comes_up() -> None:
+    queue = joined(joined(Queue(), 0, Priority.NORMAL), 1, Priority.NORMAL)
+    queue, entry = leave(queue, 0)
+    assert entry is not None
+    assert served(queue) == [1]
+    assert leave(queue, 0) == (queue, None)
+
+
+def test_who_waits_too_long_is_timed_out() -> None:
+    queue = joined(Queue(policy=QueuePolicy(max_wait=10.0)), 0, Priority.NORMAL, now=5.0)
+    assert next_overdue(queue) == 15.0
+    assert overdue(queue, 14.9) == (queue, ())
+    queue, ((entry, fault),) = overdue(queue, 15.0)
+    assert entry.ticket == 0
+    assert isinstance(fault, TimedOut)
+    assert (fault.phase, fault.seconds) == ("pool", 10.0)
+    assert next_overdue(queue) == math.inf
+
+
+def test_a_deadline_that_passes_in_line_is_told_as_the_deadline() -> None:
+    queue = joined(Queue(), 0, Priority.NORMAL, now=5.0, deadline=8.0)
+    _, ((_, fault),) = overdue(queue, 8.0)
+    assert isinstance(fault, DeadlineExceeded)
+    assert fault.seconds == 3.0
+
+
+arrivals = st.lists(st.tuples(st.sampled_from(Priority), st.floats(0, 20)), max_size=30)
+
+
+@settings(max_examples=100, deadline=None)
+@given(arrivals=arrivals, ageing=st.none() | st.floats(0, 60))
+def test_nobody_passes_one_of_the_same_level_nor_one_above_who_came_before(
+    arrivals: list[tuple[Priority, float]], ageing: float | None
+) -> None:
+    queue, now, came = Queue(policy=QueuePolicy(ageing=ageing)), 0.0, dict[int, tuple[Priority, float]]()
+    for ticket, (priority, pause) in enumerate(arrivals):
+        now += pause
+        came[ticket] = (priority, now)
+        queue = joined(queue, ticket, priority, now)
+    order = served(queue)
+    assert sorted(order) == sorted(came)
+    for place, later in enumerate(order):
+        for earlier in order[:place]:
+            (first, at), (second, then) = came[earlier], came[later]
+            if first == second:
+                assert earlier < later
+            elif first > second:
+                assert ageing is not None
+                assert then - at >= ageing * (first - second) - 1e-9

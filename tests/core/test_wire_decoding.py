@@ -1,0 +1,199 @@
+"""A decoder that knows what it can, keeps what it does not know, and never raises."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from victor_fp.core.wire_decoding import Undecodable, WireDecoder
+
+
+class Text(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="text"):
+    text: str | None = None
+    level: Literal["low", "high"] | None = None
+
+
+class Call(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="call"):
+    id: str
+
+
+class UnknownType(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="__unknown__"):
+    raw: dict[str, Any]
+
+
+Block: TypeAlias = Text | Call | UnknownType
+
+
+class Usage(msgspec.Struct, frozen=True, kw_only=True):
+    tokens: int | None = None
+    seconds: float | None = msgspec.field(name="sec", default=None)
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    id: str | None = None
+    done: bool | None = None
+    blocks: list[Block] | None = None
+    usage: Usage | None = None
+    labels: dict[str, str] | None = None
+    content: str | list[Block] | None = None
+    pinned: Text | None = None
+    extra: Any = None
+
+
+ANSWERS: WireDecoder[Answer] = WireDecoder(Answer)
+BLOCKS: WireDecoder[Block] = WireDecoder(Block)
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (b'{"id": "a", "surprise": 1}', Answer(id="a")),
+        (b'{"id": 7, "": 1}', Answer(id="7")),
+        (b'{"id": ["a"], "done": "yes"}', Answer()),
+        (b'{"usage": {"tokens": 3.0, "sec": 1}}', Answer(usage=Usage(tokens=3, seconds=1.0))),
+        (b'{"usage": {"tokens": "12", "sec": "0.5"}}', Answer(usage=Usage(tokens=12, seconds=0.5))),
+        (b'{"usage": {"tokens": 3.5, "sec": 2}}', Answer(usage=Usage(seconds=2.0))),
+        (b'{"usage": "none"}', Answer()),
+        (b'{"labels": {"a": "b", "c": null, "d": 4}}', Answer(labels={"a": "b", "d": "4"})),
+        (b'{"blocks": [{"type": "text", "text": "hi"}, null, 3]}', Answer(blocks=[Text(text="hi")])),
+        (b'{"content": "hi", "done": 1}', Answer(content="hi")),
+        (b'{"content": [{"type": "new"}]}', Answer(content=[UnknownType(raw={"type": "new"})])),
+        (b'{"content": {"type": "text"}}', Answer()),
+        (b'{"pinned": {"type": "other", "text": "hi"}}', Answer()),
+        (b'{"pinned": {"text": 4}}', Answer(pinned=Text(text="4"))),
+        (b'{"extra": {"deep": [1]}, "id": false}', Answer(extra={"deep": [1]})),
+    ],
+)
+def test_a_wrong_field_costs_that_field_and_no_other(body: bytes, expected: Answer) -> None:
+    assert ANSWERS.decode(body) == expected
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (b'{"type": "text", "text": "hi"}', Text(text="hi")),
+        (b'{"type": "text", "level": "medium"}', Text()),
+        (b'{"type": "video", "url": "x"}', UnknownType(raw={"type": "video", "url": "x"})),
+        (b'{"type": 5}', UnknownType(raw={"type": 5})),
+        (b'{"type": null}', UnknownType(raw={"type": None})),
+        (b'{"type": ["text"]}', UnknownType(raw={"type": ["text"]})),
+        (b'{"text": "no tag"}', UnknownType(raw={"text": "no tag"})),
+        (b'{"type": "call"}', UnknownType(raw={"type": "call"})),
+        (b'{"type": "__unknown__"}', UnknownType(raw={"type": "__unknown__"})),
+    ],
+)
+def test_an_object_nobody_knows_is_kept_as_it_came(body: bytes, expected: Block) -> None:
+    assert BLOCKS.decode(body) == expected
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'"text"',
+        b"null",
+        b"<html>",
+        b'{"id": "\xff"}',
+        b"\xff\xfe",
+        b'{"id": 1}{"id": 2}',
+        b"{'id': 1}",
+    ],
+)
+def test_what_is_no_answer_says_why(body: bytes) -> None:
+    found = ANSWERS.decode(body)
+    assert isinstance(found, Undecodable)
+    assert found.reason
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"extra":' + b"[" * 200_000, b'{"usage":{"tokens":' + b"9" * 9_000 + b"}}", b'{"id":1e999}']
+)
+def test_absurd_input_is_no_exception(body: bytes) -> None:
+    assert isinstance(ANSWERS.decode(body), Undecodable)
+
+
+def test_a_union_without_an_unknown_variant_drops_what_it_does_not_know() -> None:
+    class Holder(msgspec.Struct, frozen=True, kw_only=True):
+        part: Text | Call | None = None
+
+    assert WireDecoder(Holder).decode(b'{"part": {"type": "new"}}') == Holder()
+
+
+def test_a_missing_required_field_makes_the_whole_undecodable() -> None:
+    assert WireDecoder(Call).decode(b'{"type": "call"}') == Undecodable("Object missing required field `id`")
+
+
+def test_an_object_of_another_type_is_not_taken_for_the_one_asked_for() -> None:
+    assert isinstance(WireDecoder(Text).decode(b'{"type": "call", "id": "x"}'), Undecodable)
+
+
+def test_memory_views_decode_like_bytes() -> None:
+    assert ANSWERS.decode(memoryview(b'xx{"id": 4}')[2:]) == Answer(id="4")
+
+
+def test_nothing_is_built_before_the_first_use() -> None:
+    class NoWireType:
+        """msgspec would refuse to build a decoder for a union of two such classes."""
+
+    decoder: WireDecoder[object] = WireDecoder(list[NoWireType] | set[NoWireType])
+    with pytest.raises(TypeError):
+        decoder.decode(b"{}")
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(["type", "id", "text", "blocks", "usage", "tokens", "content", "pinned", "raw", "labels"]),
+            inner | st.sampled_from(["text", "call", "__unknown__"]),
+            max_size=5,
+        )
+    ),
+    max_leaves=15,
+)
+
+
+@given(st.dictionaries(st.sampled_from(["id", "blocks", "usage", "content", "pinned", "labels", "extra"]), json_values))
+@settings(max_examples=100, deadline=None)
+def test_any_json_object_decodes_to_an_answer(document: dict[str, object]) -> None:
+    assert isinstance(ANSWERS.decode(msgspec.json.encode(document)), Answer)
+
+
+@given(st.dictionaries(st.sampled_from(["type", "text", "id", "raw"]), json_values))
+@settings(max_examples=100, deadline=None)
+def test_any_json_object_decodes_to_a_block(document: dict[str, object]) -> None:
+    assert isinstance(BLOCKS.decode(msgspec.json.encode(document)), Text | Call | UnknownType)
+
+
+@given(
+    st.binary(max_size=40)
+    | st.builds(lambda text, cut: text[:cut], st.just(b'{"id": "a", "usage": {"sec": 1}}'), st.integers(0, 30))
+)
+@settings(max_examples=100, deadline=None)
+def test_no_bytes_raise(body: bytes) -> None:
+    assert isinstance(ANSWERS.decode(body), Answer | Undecodable)
+
+
+answers = st.builds(
+    Answer,
+    id=st.none() | st.text(max_size=5),
+    done=st.none() | st.booleans(),
+    blocks=st.none()
+    | st.lists(st.builds(Text, text=st.text(max_size=5)) | st.builds(Call, id=st.text(max_size=5)), max_size=3),
+    usage=st.none() | st.builds(Usage, tokens=st.integers(0, 9), seconds=st.floats(0, 9)),
+)
+
+
+@given(answers)
+@settings(max_examples=50, deadline=None)
+def test_repair_changes_nothing_that_already_fits(answer: Answer) -> None:
+    document = msgspec.json.decode(msgspec.json.encode(answer))
+    spoilt = {**document, "labels": 1}
+    assert ANSWERS.decode(msgspec.json.encode(spoilt)) == answer

@@ -1,0 +1,153 @@
+"""Real servers on ephemeral loopback ports, each started once, when first asked for, and stopped at the end."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
+
+import pytest
+from returns.result import Failure, Success
+
+from victor_fp.core.result import outcome
+from victor_fp.shell.local.model_cache import resolve
+from victor_fp.shell.local.small_model import CHATML_WITH_TOOLS
+
+if TYPE_CHECKING:
+    from llmock.pytest_plugin import LLMock
+    from llmock.testing import LLMockServer
+
+HERE = Path(__file__).parent
+
+
+class Place(NamedTuple):
+    """Where a server listens."""
+
+    url: str
+    key: str = ""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whatever is in this folder needs real servers."""
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.e2e)
+
+
+def absent(what: str) -> NoReturn:
+    """Skip on a developer's machine; on CI everything must be there."""
+    if os.environ.get("CI"):
+        pytest.fail(what)
+    pytest.skip(what)
+
+
+def needs(module: str, package: str) -> None:
+    if find_spec(module) is None:
+        absent(f"{package} is not installed")
+
+
+@pytest.fixture(scope="session")
+def small_gguf() -> Path:
+    """The small model, fetched once per machine."""
+    match outcome(resolve(None, os.environ)):
+        case Success(path):
+            return path
+        case Failure(fault):
+            absent(fault.message)
+
+
+@contextmanager
+def running(command: list[str], **variables: str) -> Iterator[subprocess.Popen[str]]:
+    """A child that goes when the block ends: its stdin is closed, and then it is killed."""
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env={**os.environ, **variables},
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture(scope="session")
+def llamacpp_server(small_gguf: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """The llama.cpp server with a key, a context of 4096 tokens and a chat template that knows tools."""
+    needs("xllamacpp", "xllamacpp")
+    template = tmp_path_factory.mktemp("llamacpp") / "template.jinja"
+    template.write_text(CHATML_WITH_TOOLS, "utf-8")
+    key = "key-of-the-test-server"
+    with running([sys.executable, str(HERE / "serve_llamacpp.py"), str(small_gguf), str(template), key]) as server:
+        assert server.stdout is not None
+        address = server.stdout.readline().strip()
+        assert address.startswith("http://127.0.0.1:"), "the llama.cpp server did not start"
+        yield Place(address, key)
+
+
+@pytest.fixture(scope="session")
+def mlx_server(small_gguf: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """mlx_lm.server with the small model's weights; it runs without an accelerator too."""
+    needs("mlx_lm", "mlx-lm")
+    needs("mlx", "mlx")
+    folder = tmp_path_factory.mktemp("mlx")
+    hub = folder / "hub"
+    hub.mkdir()  # without it the list of models is an empty body
+    model = folder / "smollm2"
+    subprocess.run([sys.executable, str(HERE / "mlx_model.py"), str(small_gguf), str(model)], check=True)
+    port = free_port()
+    command = [sys.executable, "-m", "mlx_lm", "server", "--model", str(model), "--port", str(port)]
+    with running(command, HF_HOME=str(folder), HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1"):
+        url = f"http://127.0.0.1:{port}"
+        await_health(f"{url}/health", seconds=60)
+        yield Place(url)
+
+
+@pytest.fixture(scope="session")
+def fault_server() -> Iterator[LLMockServer]:
+    """A server that speaks the vendors' protocols, fails as they do, and judges how its clients cope."""
+    needs("llmock", "llmock")
+    from llmock.testing import LLMockServer
+
+    with LLMockServer() as server:
+        yield server
+
+
+@pytest.fixture
+def faults(fault_server: LLMockServer) -> LLMock:
+    """The fault server with nothing planned and nothing seen."""
+    from llmock.pytest_plugin import LLMock
+
+    return LLMock(fault_server).reset()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def await_health(url: str, *, seconds: float) -> None:
+    end = time.monotonic() + seconds
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    while True:
+        try:
+            with opener.open(url, timeout=5):
+                return
+        except (urllib.error.URLError, OSError):
+            if time.monotonic() > end:
+                pytest.fail(f"no server at {url} after {seconds} s")
+            time.sleep(0.1)

@@ -1,0 +1,110 @@
+"""How one vendor differs from the first speaker of OpenAI Chat Completions; every default is that first speaker's behaviour."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar, Literal, TypeAlias
+
+import msgspec
+
+from victor_fp.core.faults import Fault
+from victor_fp.core.json import Json
+
+TokensField: TypeAlias = Literal["max_tokens", "max_completion_tokens"]
+EffortForm: TypeAlias = Literal["reasoning_effort", "reasoning", "thinking", "thinking_and_effort", "enable_thinking"]
+"""Where the reasoning effort goes: a word; OpenRouter's object; a switch; a switch and a word; a boolean."""
+BudgetForm: TypeAlias = Literal["reasoning", "thinking", "thinking_budget"]
+"""Where a budget of thinking tokens goes: `reasoning.max_tokens`, `thinking.budget_tokens`, a field of its own."""
+ReasoningBack: TypeAlias = Literal["none", "reasoning_content", "reasoning", "reasoning_details", "thinking_part"]
+"""Where an assistant's earlier thinking goes back."""
+
+EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+"""All efforts, from least to most."""
+
+FaultCodes: TypeAlias = Mapping[str, type[Fault]]
+
+
+class ModelPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """What the models that a glob pattern names take; the first policy that matches counts. None asks the dialect."""
+
+    pattern: str
+    tokens_field: TokensField | None = None
+    refuses: frozenset[str] = frozenset()
+    """Beside what the dialect refuses, under the names of `ChatDialect.refuses`."""
+    unless_effort: frozenset[str] = frozenset()
+    """Reasoning efforts at which `refuses` does not hold."""
+    efforts: tuple[str, ...] | None = None
+    effort_words: Mapping[str, str] = {}
+    """The vendor's own words for some of them."""
+    effort_form: EffortForm | None = None
+    reasoning_back: ReasoningBack | None = None
+    cache_marks: Literal["none", "cache_control", "breakpoint"] | None = None
+
+
+class ChatDialect(msgspec.Struct, frozen=True, kw_only=True):
+    """A dialect of OpenAI Chat Completions."""
+
+    protocol: ClassVar[str] = "openai-chat"
+
+    think_tags: bool = False
+    """Models behind it may put thinking in `<think>...</think>` at the head of the content."""
+
+    # Options
+    refuses: frozenset[str] = frozenset({"top_k", "reasoning_budget"})
+    """What it cannot take: an option's name; `name` (of a speaker), `image`, `image_url` (an address), `audio`, `file`,
+    `file_url`; `tools`; `tool_choice:required|named|none`; `response_format:json|schema`."""
+    models: tuple[ModelPolicy, ...] = ()
+    spelling: Mapping[str, str] = {}
+    """Its own words for `seed`, `user` and the like."""
+    tokens_field: TokensField = "max_tokens"
+    stop_limit: int | None = 4
+    """How many stop sequences it takes at most."""
+    logprobs_as: Literal["switch", "count"] = "switch"
+    """A switch with `top_logprobs` beside it, or the count alone."""
+    stream_usage: bool = True
+    """Takes `stream_options.include_usage`."""
+    stream_tools_body: Mapping[str, Json] = {}
+    """What a streamed request with tools needs in its body."""
+    effort_form: EffortForm = "reasoning_effort"
+    efforts: tuple[str, ...] = EFFORTS
+    budget_form: BudgetForm = "reasoning"
+    required_choice: Literal["required", "any"] = "required"
+    strict_schemas: bool = True
+    """A strict schema must close every object and require every property."""
+
+    # Messages
+    developer_role: Literal["developer", "system"] = "developer"
+    text_lists: bool = True
+    """Takes text in several parts; else the parts are joined."""
+    reasoning_back: ReasoningBack = "none"
+    reasoning_back_on: Literal["all", "calls"] = "all"
+    """On every assistant turn, or on those with tool calls only."""
+    refusals: bool = True
+    """Takes an assistant's refusal back in a field of its own."""
+    wordless: Literal["absent", "empty"] = "absent"
+    """The content of an assistant's turn that has calls and no text."""
+    empty_result: str = ""
+    """What stands for a tool result without text."""
+    result_names: bool = False
+    """Takes the tool's name beside its result."""
+    call_ids: Literal["any", "nine"] = "any"
+    """`nine`: exactly nine characters of [a-zA-Z0-9]."""
+    call_id_limit: int | None = 40
+    """Characters a tool call's id may have."""
+    cache_marks: Literal["none", "cache_control", "breakpoint"] = "none"
+    audio_form: Literal["object", "base64", "data_url"] = "object"
+    file_form: Literal["file", "document_url"] = "file"
+
+    # Places
+    deployment_urls: bool = False
+    """The URL is built from the settings `endpoint`, `deployment` and `api_version`."""
+    models_path: str = "models"
+    """Of the list of models, relative to the base URL."""
+    model_path: str = ""
+    """Of the facts of the model that is being served, relative to the base URL."""
+
+    # Answers
+    stop_reasons: Mapping[str, str] = {}
+    """Finish reasons beyond the usual ones, and what they mean."""
+    codes: FaultCodes = {}
+    """Error codes beyond the usual ones, lower case."""

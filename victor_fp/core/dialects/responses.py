@@ -1,0 +1,85 @@
+"""How one vendor differs from the first speaker of OpenAI Responses; every default is that first speaker's behaviour."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar, Literal, TypeAlias
+
+import msgspec
+
+from victor_fp.core.dialects.chat import EFFORTS, FaultCodes, ModelPolicy
+from victor_fp.core.faults import ContentRefused, ServerFailed, TimedOut
+
+EncryptedReasoning: TypeAlias = Literal["by_model", "always", "never"]
+"""Whether `include` asks for it: OpenAI refuses that for models that do not reason."""
+ReasoningBack: TypeAlias = Literal["encrypted", "plain", "any"]
+"""Which reasoning items go back: with encrypted content, with plain content, or every one."""
+
+NOT_IN_THIS_API = frozenset({"top_k", "seed", "stop", "presence_penalty", "frequency_penalty", "reasoning_budget"})
+"""Options of chats that the vendor's document has no field for."""
+
+CODES: FaultCodes = {
+    # ResponseErrorCode of the vendor's document
+    "server_error": ServerFailed,
+    "invalid_prompt": ContentRefused,
+    "bio_policy": ContentRefused,
+    "cyber_policy": ContentRefused,
+    "image_content_policy_violation": ContentRefused,
+    "vector_store_timeout": TimedOut,
+}
+"""Error codes that only this protocol has, lower case."""
+
+
+class ResponsesDialect(msgspec.Struct, frozen=True, kw_only=True):
+    """A dialect of OpenAI Responses."""
+
+    protocol: ClassVar[str] = "openai-responses"
+
+    think_tags: bool = False
+    """Models behind it may put thinking in `<think>...</think>` at the head of the text."""
+
+    # Options
+    refuses: frozenset[str] = NOT_IN_THIS_API | {"name"}
+    """What it cannot take, in the words of `ChatDialect.refuses`; `result_parts` are images and files in a tool's result."""
+    models: tuple[ModelPolicy, ...] = ()
+    """First match wins; shared with the vendor's chats, whose fields for tokens and reasoning do not matter here."""
+    spelling: Mapping[str, str] = {}
+    """Its own words for `user` and the like."""
+    efforts: tuple[str, ...] = EFFORTS
+    least_tokens: int = 16
+    """OpenAI's document: max_output_tokens below 16 is refused."""
+    logprobs_as: Literal["include", "switch"] = "include"
+    """An entry of `include`, or a switch of its own; `top_logprobs` beside either."""
+    format_as: Literal["text", "response_format"] = "text"
+    """Where the answer's form is asked for: `text.format`, or the field that chats have."""
+    strict_schemas: bool = True
+    """A strict schema must close every object and require every property."""
+    stateless: bool = True
+    """Keeps responses unless `store: false` says not to, which is how we ask."""
+    encrypted_reasoning: EncryptedReasoning = "by_model"
+
+    # Input
+    developer_role: Literal["developer", "system"] = "developer"
+    refusals: bool = True
+    """Takes an assistant's refusal back as such in a message of its own making, else as text."""
+    given_text: Literal["text", "parts"] = "text"
+    """How an assistant's message that the vendor did not make itself is written."""
+    empty_result: str = ""
+    """What stands for a tool result without text."""
+    call_id_limit: int | None = 64
+    """Characters a tool call's id may have, by OpenAI's document."""
+    reasoning_back: ReasoningBack = "encrypted"
+    """With `store: false` OpenAI answers 404 to a reasoning item that it would have to look up."""
+    cache_marks: Literal["none", "breakpoint"] = "none"
+
+    # Places
+    deployment_urls: bool = False
+    """The URL is built from the settings `endpoint` and `api_version`, the model is the setting `deployment`."""
+    models_path: str = "models"
+    """Of the list of models, relative to the base URL."""
+    model_path: str = ""
+    """Of the facts of the model that is being served, relative to the base URL."""
+
+    # Answers
+    codes: FaultCodes = msgspec.field(default_factory=lambda: CODES)
+    """Error codes beyond those that are shared with chats, lower case."""

@@ -1,0 +1,187 @@
+"""What calls were like: one sample each, totals for ever, and percentiles over the last so many.
+
+A sample says what happened to one operation, with all its tries at all targets. What the vendor did not report is
+absent, never zero: tokens per second exist only where usage was reported and time passed between first and last piece.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import msgspec
+from msgspec.structs import replace
+
+from victor_fp.core.faults import Attempt
+
+WINDOW = 1000
+"""Samples that are remembered."""
+
+
+class Pace(msgspec.Struct, frozen=True, gc=False):
+    """When the pieces of a stream came. Times are those of the `now` that was passed in."""
+
+    first: float | None = None
+    last: float = 0.0
+    pieces: int = 0
+    longest_gap: float = 0.0
+
+
+NO_PIECES = Pace()
+
+
+def paced(pace: Pace, now: float) -> Pace:
+    """After one more piece."""
+    if pace.first is None:
+        return Pace(now, now, 1, 0.0)
+    gap = now - pace.last
+    return Pace(pace.first, now, pace.pieces + 1, gap if gap > pace.longest_gap else pace.longest_gap)
+
+
+class Sample(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One operation. Times in seconds."""
+
+    provider: str
+    """Who answered, or failed last."""
+    model: str | None = None
+    streamed: bool = False
+    outcome: str = "ok"
+    """"ok", "left" (the caller left an answer that had begun), or the class name of the fault."""
+    seconds: float
+    """From the caller's first await to the end."""
+    queued: float = 0.0
+    """In line for leave to send."""
+    retrying: float = 0.0
+    """In tries that failed and in rests after them, time in line apart."""
+    tries: int = 1
+    fallbacks: int = 0
+    first_piece: float | None = None
+    """From sending the request that was answered to its first piece; streams only."""
+    gap: float | None = None
+    """Mean time between pieces."""
+    longest_gap: float | None = None
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    tokens_per_second: float | None = None
+
+
+class Metrics(msgspec.Struct, frozen=True, kw_only=True):
+    """The state: a bounded window and totals."""
+
+    window: int = WINDOW
+    samples: tuple[Sample, ...] = ()
+    """Oldest first."""
+    operations: int = 0
+    failures: int = 0
+    retries: int = 0
+    fallbacks: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    outcomes: Mapping[str, int] = {}
+
+
+def recorded(metrics: Metrics, sample: Sample) -> Metrics:
+    """The state with one more operation."""
+    kept = metrics.samples
+    if len(kept) >= metrics.window:
+        kept = kept[len(kept) - metrics.window + 1 :]
+    return replace(
+        metrics,
+        samples=kept + (sample,) if metrics.window > 0 else (),  # noqa: RUF005  a third of the time
+        operations=metrics.operations + 1,
+        failures=metrics.failures + (sample.outcome not in {"ok", "left", "Cancelled"}),
+        retries=metrics.retries + max(0, sample.tries - 1 - sample.fallbacks),
+        fallbacks=metrics.fallbacks + sample.fallbacks,
+        prompt_tokens=metrics.prompt_tokens + (sample.prompt_tokens or 0),
+        completion_tokens=metrics.completion_tokens + (sample.completion_tokens or 0),
+        outcomes={**metrics.outcomes, sample.outcome: metrics.outcomes.get(sample.outcome, 0) + 1},
+    )
+
+
+def sampled(
+    attempts: Sequence[Attempt],
+    *,
+    provider: str,
+    model: str | None,
+    streamed: bool,
+    outcome: str,
+    seconds: float,
+    queued: float,
+    sent: float | None,
+    ended: float,
+    pace: Pace,
+    usage: Mapping[str, int] | None,
+) -> Sample:
+    """The sample of an operation that is over. `sent` is when the last request went out, `ended` when it was over."""
+    targets = [(attempt.provider, attempt.model) for attempt in attempts]
+    failed = sum(attempt.seconds for attempt in attempts[:-1]) + sum(attempt.waited for attempt in attempts)
+    completion_tokens = None if usage is None else usage.get("completion_tokens")
+    generating = None if sent is None else ended - (sent if pace.first is None else pace.first)
+    gaps = pace.pieces - 1
+    return Sample(
+        provider=provider,
+        model=model,
+        streamed=streamed,
+        outcome=outcome,
+        seconds=seconds,
+        queued=queued,
+        retrying=max(0.0, failed - (queued if len(attempts) > 1 else 0.0)),
+        tries=len(attempts),
+        fallbacks=sum(one != other for one, other in zip(targets, targets[1:], strict=False)),
+        first_piece=None if pace.first is None or sent is None else pace.first - sent,
+        gap=(pace.last - (pace.first or 0.0)) / gaps if gaps > 0 else None,
+        longest_gap=pace.longest_gap if gaps > 0 else None,
+        prompt_tokens=None if usage is None else usage.get("prompt_tokens"),
+        completion_tokens=completion_tokens,
+        tokens_per_second=completion_tokens / generating if completion_tokens and generating else None,
+    )
+
+
+PERCENTILES = (50, 90, 95, 99)
+
+
+def percentile(values: Sequence[float], percent: float) -> float | None:
+    """The smallest of `values` (sorted) that at least `percent` of them do not exceed; None where there are none.
+
+    >>> percentile([1.0, 2.0, 3.0, 4.0], 50)
+    2.0
+    """
+    if not values:
+        return None
+    return values[max(0, math.ceil(len(values) * percent / 100) - 1)]
+
+
+def summary(metrics: Metrics) -> dict[str, object]:
+    """Totals, and the distribution of what the window holds."""
+    return {
+        "total_requests": metrics.operations,
+        "total_failures": metrics.failures,
+        "success_rate": 1.0 - metrics.failures / metrics.operations if metrics.operations else None,
+        "outcomes": dict(metrics.outcomes),
+        "retries": metrics.retries,
+        "fallbacks": metrics.fallbacks,
+        "prompt_tokens": metrics.prompt_tokens,
+        "completion_tokens": metrics.completion_tokens,
+        "window": len(metrics.samples),
+        "seconds": _spread([one.seconds for one in metrics.samples]),
+        "queue_seconds": _spread([one.queued for one in metrics.samples]),
+        "retry_seconds": _spread([one.retrying for one in metrics.samples]),
+        "time_to_first_token": _spread([one.first_piece for one in metrics.samples]),
+        "chunk_gap": _spread([one.gap for one in metrics.samples]),
+        "longest_chunk_gap": _spread([one.longest_gap for one in metrics.samples]),
+        "tokens_per_second": _spread([one.tokens_per_second for one in metrics.samples]),
+    }
+
+
+def _spread(values: Sequence[float | None]) -> dict[str, float | int] | None:
+    """Count, mean, least, most and percentiles of what is there; None where nothing is."""
+    present = sorted(value for value in values if value is not None)
+    if not present:
+        return None
+    return {
+        "count": len(present),
+        "mean": sum(present) / len(present),
+        "min": present[0],
+        "max": present[-1],
+        **{f"p{percent}": percentile(present, percent) or 0.0 for percent in PERCENTILES},
+    }

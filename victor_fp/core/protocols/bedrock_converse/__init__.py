@@ -1,0 +1,31 @@
+"""Bedrock Converse, bound to one place."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from victor_fp.core.dialects.bedrock import BedrockDialect
+from victor_fp.core.framing import aws_event_stream
+from victor_fp.core.protocols import Speaker
+from victor_fp.core.protocols.bedrock_converse.discovery import counting, discovery
+from victor_fp.core.protocols.bedrock_converse.errors import fault
+from victor_fp.core.protocols.bedrock_converse.events import ConverseEvents
+from victor_fp.core.protocols.bedrock_converse.request import write
+from victor_fp.core.protocols.bedrock_converse.response import read
+from victor_fp.core.requests import Endpoint
+
+
+def speaker(endpoint: Endpoint, dialect: BedrockDialect) -> Speaker:
+    """The protocol's functions for one endpoint."""
+    return Speaker(
+        protocol=dialect.protocol,
+        request=partial(write, endpoint, dialect),
+        response=partial(read, endpoint),
+        # A message begins with its length, which no brace can be: a body that does is read whole.
+        framer=aws_event_stream,
+        events=partial(ConverseEvents, endpoint=endpoint),
+        error=partial(fault, endpoint),
+        think_tags=dialect.think_tags,
+        discovery=discovery(endpoint, dialect),
+        counting=counting(endpoint, dialect),
+    )

@@ -1,0 +1,143 @@
+"""How much to think and how to sample: what Converse says itself, and what goes among the model's own fields."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+from msgspec import UNSET, UnsetType
+from victor_fp_wire.anthropic_messages.request import ThinkingConfigEnabled
+from victor_fp_wire.bedrock_converse.request import InferenceConfiguration
+
+from victor_fp.core.dialects.bedrock import BedrockDialect, BedrockPolicy, Path
+from victor_fp.core.dialects.claude_models import ModelPolicy
+from victor_fp.core.json import Json
+from victor_fp.core.options import Options
+from victor_fp.core.protocols.anthropic_messages.reasoning import reasoning
+from victor_fp.core.protocols.anthropic_messages.sampling import sampling
+from victor_fp.core.requests import Adjustment, ChatRequest
+
+
+class Inference(msgspec.Struct, frozen=True, kw_only=True):
+    """What a request says about sampling, length and reasoning."""
+
+    config: InferenceConfiguration
+    fields: dict[str, Json] = {}
+    """The model's own."""
+    effort: str | UnsetType = UNSET
+    """Of outputConfig."""
+    budgeted: bool = False
+    """There is a thinking budget."""
+    unsupported: tuple[Adjustment, ...] = ()
+
+
+def inference(
+    dialect: BedrockDialect, policy: BedrockPolicy, claude: ModelPolicy | None, request: ChatRequest
+) -> Inference:
+    """The caller's wishes as far as the model takes them."""
+    return _other(dialect, policy, request) if claude is None else _claude(dialect, claude, request)
+
+
+def _claude(dialect: BedrockDialect, claude: ModelPolicy, request: ChatRequest) -> Inference:
+    """Claude's thinking, effort and sampling are bound to each other as at its own vendor."""
+    options = request.options
+    reasoned = reasoning(claude, request)
+    sampled = sampling(dialect.claude, claude, request, thinking=reasoned.active or _thinks_anyway(options))
+    fields: dict[str, Json] = {}
+    if reasoned.thinking is not UNSET:
+        fields["thinking"] = msgspec.to_builtins(reasoned.thinking)
+    if sampled.top_k is not UNSET:
+        fields["top_k"] = sampled.top_k
+    bounded = request.max_tokens is not None or reasoned.thinking is not UNSET
+    config = InferenceConfiguration(
+        max_tokens=reasoned.max_tokens if bounded else UNSET,
+        temperature=sampled.temperature,
+        top_p=sampled.top_p,
+        stop_sequences=list(options.stop) if options.stop else UNSET,
+    )
+    return Inference(
+        config=config,
+        fields=fields,
+        effort=reasoned.effort,
+        budgeted=isinstance(reasoned.thinking, ThinkingConfigEnabled),
+        unsupported=(*reasoned.unsupported, *sampled.unsupported),
+    )
+
+
+def _thinks_anyway(options: Options) -> bool:
+    """The caller's own fields ask for thinking, which our default temperature must not spoil."""
+    own = options.extra_body.get("additionalModelRequestFields")
+    thinking = own.get("thinking") if isinstance(own, Mapping) else None
+    return isinstance(thinking, Mapping) and thinking.get("type") != "disabled"
+
+
+def _other(dialect: BedrockDialect, policy: BedrockPolicy, request: ChatRequest) -> Inference:
+    options, refused = request.options, list[Adjustment]()
+    fields, word = _effort(policy, options, refused)
+    asked_bound = request.max_tokens if request.asks_max_tokens else None
+    bound = request.max_tokens if policy.default_bound else asked_bound
+    temperature, top_p = request.temperature, options.top_p
+    if word in policy.unbounded_at:
+        asked = {
+            "temperature": temperature if request.asks_temperature else None,
+            "top_p": top_p,
+            "max_tokens": asked_bound,
+            "top_k": options.top_k,
+        }
+        reason = f"this model takes none at reasoning effort {word}"
+        refused += [Adjustment(parameter=name, reason=reason) for name, value in asked.items() if value is not None]
+        temperature = top_p = bound = None
+    elif options.top_k is not None:
+        if policy.top_k:
+            fields = merged(fields, _at(policy.top_k, options.top_k))
+        else:
+            refused.append(Adjustment(parameter="top_k", reason="this model has no such parameter"))
+    if temperature is not None and temperature > dialect.most_temperature:
+        reason = f"at most {dialect.most_temperature:g}"
+        refused.append(Adjustment(parameter="temperature", reason=reason, action="changed"))
+        temperature = dialect.most_temperature
+    config = InferenceConfiguration(
+        max_tokens=UNSET if bound is None else bound,
+        temperature=UNSET if temperature is None else temperature,
+        top_p=UNSET if top_p is None else top_p,
+        stop_sequences=list(options.stop) if options.stop else UNSET,
+    )
+    return Inference(config=config, fields=fields, unsupported=tuple(refused))
+
+
+def _effort(policy: BedrockPolicy, options: Options, refused: list[Adjustment]) -> tuple[dict[str, Json], str]:
+    """The model's own fields for an effort, and its word for it; empty where nothing is asked or none can be had."""
+    effort, budget = options.reasoning_effort, options.reasoning_budget
+    if budget == 0 and effort in (None, "none"):
+        effort, budget = "none", None
+    if budget is not None:
+        reason = "this model takes no thinking budget" + ("; use reasoning_effort" if policy.effort else "")
+        refused.append(Adjustment(parameter="reasoning_budget", reason=reason))
+    if effort is None:
+        return {}, ""
+    if effort == "none":
+        if policy.effort and not policy.no_effort:
+            refused.append(Adjustment(parameter="reasoning_effort", reason="this model always reasons"))
+        return _at(policy.effort[:-1], dict(policy.no_effort)) if policy.no_effort else {}, ""
+    word = policy.efforts.get(effort)
+    if word is None:
+        reason = f"this model knows {', '.join(policy.efforts)}" if policy.efforts else "this model knows no efforts"
+        refused.append(Adjustment(parameter="reasoning_effort", reason=reason))
+        return {}, ""
+    beside = _at(policy.effort[:-1], dict(policy.effort_beside)) if policy.effort_beside else {}
+    return merged(beside, _at(policy.effort, word)), word
+
+
+def _at(path: Path, value: Json) -> dict[str, Json]:
+    """The value at its path."""
+    first, *rest = path
+    return {first: _at(tuple(rest), value) if rest else value}
+
+
+def merged(fields: Mapping[str, Json], more: Mapping[str, Json]) -> dict[str, Json]:
+    """`more` over `fields`: objects merge, everything else is replaced."""
+    out = dict(fields)
+    for name, value in more.items():
+        before = out.get(name)
+        out[name] = merged(before, value) if isinstance(before, Mapping) and isinstance(value, Mapping) else value
+    return out

@@ -1,0 +1,217 @@
+"""Parts of a message as content blocks: by value in base64, or by an address in S3, which is all that the vendor fetches."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64decode, b64encode
+from collections.abc import Mapping
+from typing import Literal, TypeAlias, assert_never
+from urllib.parse import unquote_to_bytes
+
+import msgspec
+from msgspec import UNSET, UnsetType
+from victor_fp_wire.bedrock_converse.request import (
+    AudioBlock,
+    AudioSource,
+    ContentBlock,
+    DocumentBlock,
+    DocumentSource,
+    ImageBlock,
+    ImageSource,
+    S3Location,
+    VideoBlock,
+    VideoSource,
+)
+
+from victor_fp.core.requests import Adjustment
+from victor_fp.core.types import AudioPart, FilePart, ImagePart, Part, TextPart
+
+ImageFormat: TypeAlias = Literal["png", "jpeg", "gif", "webp"]
+DocumentFormat: TypeAlias = Literal["pdf", "csv", "doc", "docx", "xls", "xlsx", "html", "txt", "md"]
+VideoFormat: TypeAlias = Literal["mkv", "mov", "mp4", "webm", "flv", "mpeg", "mpg", "wmv", "three_gp"]
+AudioFormat: TypeAlias = Literal[
+    "mp3", "opus", "wav", "aac", "flac", "mp4", "ogg", "mkv", "mka", "x-aac", "m4a", "mpeg", "mpga", "pcm", "webm"
+]
+
+# The formats are the service model's; the media types IANA's, and those that browsers send.
+IMAGES: Mapping[str, ImageFormat] = {
+    "image/png": "png",
+    "image/jpeg": "jpeg",
+    "image/jpg": "jpeg",
+    "image/gif": "gif",
+    "image/webp": "webp",
+}
+_OFFICE = "application/vnd.openxmlformats-officedocument"
+DOCUMENTS: Mapping[str, DocumentFormat] = {
+    "application/pdf": "pdf",
+    "text/csv": "csv",
+    "application/msword": "doc",
+    f"{_OFFICE}.wordprocessingml.document": "docx",
+    "application/vnd.ms-excel": "xls",
+    f"{_OFFICE}.spreadsheetml.sheet": "xlsx",
+    "text/html": "html",
+    "text/markdown": "md",
+    "text/plain": "txt",
+}
+VIDEOS: Mapping[str, VideoFormat] = {
+    "video/x-matroska": "mkv",
+    "video/quicktime": "mov",
+    "video/mp4": "mp4",
+    "video/webm": "webm",
+    "video/x-flv": "flv",
+    "video/mpeg": "mpeg",
+    "video/x-ms-wmv": "wmv",
+    "video/3gpp": "three_gp",
+}
+AUDIO: Mapping[str, AudioFormat] = {
+    "audio/mpeg": "mp3",
+    "audio/mp3": "mp3",
+    "audio/opus": "opus",
+    "audio/wav": "wav",
+    "audio/x-wav": "wav",
+    "audio/wave": "wav",
+    "audio/aac": "aac",
+    "audio/flac": "flac",
+    "audio/x-flac": "flac",
+    "audio/mp4": "mp4",
+    "audio/m4a": "m4a",
+    "audio/x-m4a": "m4a",
+    "audio/ogg": "ogg",
+    "audio/webm": "webm",
+    "audio/pcm": "pcm",
+    "audio/l16": "pcm",
+}
+_ENDINGS: Mapping[str, str] = {
+    **{form: media_type for table in (VIDEOS, DOCUMENTS, IMAGES) for media_type, form in table.items()},
+    "jpg": "image/jpeg",
+    "htm": "text/html",
+}
+_SOUND_ENDINGS: Mapping[str, str] = {form: media_type for media_type, form in AUDIO.items()}
+_UNNAMABLE = re.compile(r"[^0-9A-Za-z\-()\[\]]+")
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a part's bytes are, and what they are."""
+
+    media_type: str
+    bytes: str | UnsetType = UNSET
+    """In base64."""
+    s3_location: S3Location | UnsetType = UNSET
+
+
+def block(part: Part, names: set[str], notes: list[Adjustment]) -> ContentBlock | Adjustment | None:
+    """The block for a part; None for an empty text, an Adjustment for one that cannot be sent.
+
+    `names` are those of the request's documents so far, which the vendor wants different.
+    """
+    match part:
+        case TextPart(text=text):
+            return ContentBlock(text=text) if text else None
+        case ImagePart():
+            if part.detail in ("low", "high"):
+                notes.append(Adjustment(parameter="image.detail", reason="the protocol has no detail"))
+            source = _source(part, _ENDINGS)
+            return source if isinstance(source, Adjustment) else _image(source)
+        case AudioPart():
+            source = _source(part, _SOUND_ENDINGS)
+            return source if isinstance(source, Adjustment) else _audio(source)
+        case FilePart():
+            source = _source(part, _ENDINGS)
+            return source if isinstance(source, Adjustment) else _file(part, source, names)
+        case _:
+            assert_never(part)
+
+
+def _image(source: Source) -> ContentBlock | Adjustment:
+    form = IMAGES.get(source.media_type)
+    if form is None:
+        return _unknown("messages.image", source, IMAGES)
+    return ContentBlock(
+        image=ImageBlock(format=form, source=ImageSource(bytes=source.bytes, s3_location=source.s3_location))
+    )
+
+
+def _audio(source: Source) -> ContentBlock | Adjustment:
+    form = AUDIO.get(source.media_type)
+    if form is None:
+        return _unknown("messages.audio", source, AUDIO)
+    return ContentBlock(
+        audio=AudioBlock(format=form, source=AudioSource(bytes=source.bytes, s3_location=source.s3_location))
+    )
+
+
+def _file(part: FilePart, source: Source, names: set[str]) -> ContentBlock | Adjustment:
+    if source.media_type in IMAGES:
+        return _image(source)
+    if source.media_type in AUDIO:
+        return _audio(source)
+    if (video := VIDEOS.get(source.media_type)) is not None:
+        return ContentBlock(
+            video=VideoBlock(format=video, source=VideoSource(bytes=source.bytes, s3_location=source.s3_location))
+        )
+    form = DOCUMENTS.get(source.media_type)
+    if form is None and _is_text(source.media_type):
+        form = "txt"
+    if form is None:
+        return _unknown("messages.file", source, {**DOCUMENTS, **VIDEOS})
+    name = _fresh_name(part.filename or "", names)
+    return ContentBlock(
+        document=DocumentBlock(
+            format=form, name=name, source=DocumentSource(bytes=source.bytes, s3_location=source.s3_location)
+        )
+    )
+
+
+def _is_text(media_type: str) -> bool:
+    """JSON, XML and the like are texts too."""
+    return media_type.startswith("text/") or media_type.endswith(("json", "xml", "yaml", "javascript"))
+
+
+def _unknown(parameter: str, source: Source, known: Mapping[str, str]) -> Adjustment:
+    forms = ", ".join(dict.fromkeys(known.values()))
+    return Adjustment(
+        parameter=parameter, reason=f"the formats are {forms}, not {source.media_type or 'an unnamed one'}"
+    )
+
+
+def _source(part: ImagePart | AudioPart | FilePart, endings: Mapping[str, str]) -> Source | Adjustment:
+    if part.data is not None:
+        return Source(media_type=_plain(part.media_type or ""), bytes=b64encode(part.data).decode())
+    url = part.url or ""
+    if url.startswith("s3://"):
+        ending = url.rpartition(".")[2].lower()
+        return Source(media_type=_plain(part.media_type or endings.get(ending, "")), s3_location=S3Location(uri=url))
+    if (opened := _opened(url)) is not None:
+        return Source(media_type=_plain(part.media_type or opened[0]), bytes=b64encode(opened[1]).decode())
+    return Adjustment(parameter=f"messages.{part.type}", reason="it goes by value or by an s3:// address, not by URL")
+
+
+def _plain(media_type: str) -> str:
+    """Without parameters such as a charset."""
+    return media_type.partition(";")[0].strip().lower()
+
+
+def _opened(url: str) -> tuple[str, bytes] | None:
+    """Media type and bytes of a data: URL (RFC 2397)."""
+    head, comma, tail = url.partition(",")
+    if not comma or not head.lower().startswith("data:"):
+        return None
+    media_type, *rest = head[5:].split(";")
+    data = unquote_to_bytes(tail)
+    if any(word.strip().lower() == "base64" for word in rest):
+        try:
+            data = b64decode(data)
+        except ValueError:
+            return None
+    return media_type or "text/plain", data
+
+
+def _fresh_name(filename: str, names: set[str]) -> str:
+    """A document's name in the signs that the vendor takes, without its ending, different from the others'."""
+    stem = filename.rpartition(".")[0] or filename
+    base = _UNNAMABLE.sub(" ", stem).strip()[:180] or "document"
+    name, number = base, 2
+    while name in names:
+        name, number = f"{base} {number}", number + 1
+    names.add(name)
+    return name

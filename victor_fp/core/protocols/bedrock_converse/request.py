@@ -1,0 +1,177 @@
+"""A chat as an HTTP request; a streamed one differs in its address alone."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+from msgspec import UNSET, UnsetType
+from returns.result import Failure, Result, Success
+from victor_fp_wire.bedrock_converse.request import (
+    ConverseRequest,
+    InferenceConfiguration,
+    JsonSchemaDefinition,
+    OutputConfig,
+    OutputFormat,
+    OutputFormatStructure,
+    ServiceTier,
+)
+
+from victor_fp.core.dialects.bedrock import BedrockDialect, BedrockPolicy, unversioned
+from victor_fp.core.dialects.claude_models import ModelPolicy
+from victor_fp.core.faults import Fault, InvalidRequest
+from victor_fp.core.json import encoded
+from victor_fp.core.options import Options
+from victor_fp.core.protocols.anthropic_messages.schemas import closed
+from victor_fp.core.protocols.anthropic_messages.turns import within_marks
+from victor_fp.core.protocols.bedrock_converse.model_fields import inference, merged
+from victor_fp.core.protocols.bedrock_converse.tools import tooling
+from victor_fp.core.protocols.bedrock_converse.turns import turns
+from victor_fp.core.protocols.bedrock_converse.urls import runtime_url
+from victor_fp.core.requests import (
+    Adjustment,
+    ChatRequest,
+    Endpoint,
+    HttpRequest,
+    Signing,
+    headers_for,
+    open_setting,
+    settled,
+)
+
+_TIERS: dict[str, ServiceTier] = {
+    "auto": ServiceTier(type="default"),
+    "standard": ServiceTier(type="default"),
+    "default": ServiceTier(type="default"),
+    "priority": ServiceTier(type="priority"),
+    "flex": ServiceTier(type="flex"),
+    "reserved": ServiceTier(type="reserved"),
+}
+"""The vendor's tiers, and the words of others that mean the same."""
+_UNNAMABLE = re.compile(r"[^a-zA-Z0-9_-]+")
+
+
+class Written(msgspec.Struct, frozen=True, kw_only=True):
+    """A body, what had to be left out of it, and what was changed without a loss."""
+
+    body: ConverseRequest
+    unsupported: tuple[Adjustment, ...] = ()
+    notes: tuple[Adjustment, ...] = ()
+
+
+def write(endpoint: Endpoint, dialect: BedrockDialect, request: ChatRequest) -> Result[HttpRequest, Fault]:
+    """The request for a completion, streamed or whole."""
+    if (fault := open_setting(endpoint, request.model)) is not None:
+        return Failure(fault)
+    written = body_of(dialect, request)
+    if not written.body.messages:
+        message = "there are instructions, but no user's turn"
+        return Failure(InvalidRequest(provider=endpoint.spec.name, model=request.model, message=message))
+    decided = settled(endpoint, request, written.unsupported)
+    if not isinstance(decided, tuple):
+        return Failure(decided)
+    options = request.options
+    return Success(
+        HttpRequest(
+            url=runtime_url(endpoint, request.model, "converse-stream" if request.stream else "converse"),
+            headers=headers_for(endpoint, options.extra_headers),
+            body=_with_extras(written.body, options),
+            adjustments=(*decided, *written.notes),
+            signing=signing(endpoint),
+        )
+    )
+
+
+def signing(endpoint: Endpoint) -> Signing:
+    """What authenticates a request to this place."""
+    return endpoint.spec.auth.kind if endpoint.keyed else "none"
+
+
+def body_of(dialect: BedrockDialect, request: ChatRequest) -> Written:
+    """The body, and everything asked for that it does not say."""
+    policy, options = dialect.policy(request.model), request.options
+    claude = dialect.claude.policy(unversioned(request.model)) if policy.claude else None
+    request, over_marked = within_marks(dialect.claude, request) if policy.cache else (request, ())
+    said = turns(dialect, policy, request.messages, system_turns=claude is not None and claude.system_turns)
+    inferred = inference(dialect, policy, claude, request)
+    tooled = tooling(policy, claude, request, budgeted=inferred.budgeted, calls=said.calls)
+    form, unformed, form_notes = _format(policy, claude, options)
+    tier, untiered = _service_tier(options)
+    output = OutputConfig(text_format=form, effort=inferred.effort)
+    fields = {**inferred.fields, **tooled.fields}
+    body = ConverseRequest(
+        messages=said.messages,
+        system=said.system,
+        inference_config=UNSET if inferred.config == InferenceConfiguration() else inferred.config,
+        tool_config=tooled.config,
+        additional_model_request_fields=fields or UNSET,
+        service_tier=tier,
+        output_config=UNSET if output == OutputConfig() else output,
+    )
+    return Written(
+        body=body,
+        unsupported=(
+            *said.unsupported,
+            *inferred.unsupported,
+            *tooled.unsupported,
+            *unformed,
+            *untiered,
+            *over_marked,
+            *_without_counterpart(options),
+        ),
+        notes=(*said.notes, *tooled.notes, *form_notes),
+    )
+
+
+def _format(
+    policy: BedrockPolicy, claude: ModelPolicy | None, options: Options
+) -> tuple[OutputFormat | UnsetType, tuple[Adjustment, ...], tuple[Adjustment, ...]]:
+    """The answer's form, what cannot be asked of it, and what was said in other words."""
+    wanted = options.response_format
+    if wanted is None:
+        return UNSET, (), ()
+    if wanted.kind == "json":
+        reason = "there is no free JSON mode; give a schema"
+        return UNSET, (Adjustment(parameter="response_format", reason=reason),), ()
+    if not policy.structured or (claude is not None and not claude.structured):
+        reason = "this model has no structured outputs"
+        return UNSET, (Adjustment(parameter="response_format", reason=reason),), ()
+    schema = closed(wanted.schema)
+    reason = "objects closed and bounds moved into descriptions, as structured outputs want"
+    changed = Adjustment(parameter="response_format", reason=reason, action="changed")
+    definition = JsonSchemaDefinition(
+        schema=encoded(schema).decode(), name=_UNNAMABLE.sub("_", wanted.name)[:64] or "answer"
+    )
+    form = OutputFormat(structure=OutputFormatStructure(json_schema=definition))
+    return form, (), (changed,) if schema != wanted.schema else ()
+
+
+def _service_tier(options: Options) -> tuple[ServiceTier | UnsetType, tuple[Adjustment, ...]]:
+    if options.service_tier is None:
+        return UNSET, ()
+    tier = _TIERS.get(options.service_tier.lower())
+    if tier is None:
+        reason = f"the tiers are default, priority, flex and reserved, not {options.service_tier}"
+        return UNSET, (Adjustment(parameter="service_tier", reason=reason),)
+    return tier, ()
+
+
+def _without_counterpart(options: Options) -> tuple[Adjustment, ...]:
+    """What was asked for that the protocol has no field for."""
+    asked = {
+        "seed": options.seed is not None,
+        "logprobs": options.logprobs is not None and options.logprobs is not False,
+        "presence_penalty": bool(options.presence_penalty),
+        "frequency_penalty": bool(options.frequency_penalty),
+        "user": options.user is not None,
+    }
+    return tuple(
+        Adjustment(parameter=name, reason="the protocol has no such parameter") for name, is_ in asked.items() if is_
+    )
+
+
+def _with_extras(body: ConverseRequest, options: Options) -> bytes:
+    """The body with the caller's own fields over the top; objects merge, so that one more leaves the others."""
+    if not options.unknown and not options.extra_body:
+        return encoded(body)
+    return encoded(merged(merged(msgspec.to_builtins(body), options.unknown), options.extra_body))

@@ -1,0 +1,162 @@
+"""A whole answer as deltas, and the parts of it that a stream's events share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from victor_fp_wire.bedrock_converse.response import (
+    CitationsContentBlock,
+    ContentBlock,
+    ConverseResponse,
+    MessageStopEvent,
+    ReasoningTextBlock,
+    ToolUseBlock,
+    ToolUseBlockStart,
+)
+
+from victor_fp.core.deltas import (
+    BlockEnded,
+    Delta,
+    Ended,
+    Failed,
+    Noted,
+    ProviderState,
+    ReasoningDelta,
+    Stopped,
+    TextDelta,
+    ToolCallArguments,
+    ToolCallStarted,
+)
+from victor_fp.core.faults import Fault, InvalidResponse
+from victor_fp.core.json import Json, NotJson, decoded_object, encoded
+from victor_fp.core.protocols.bedrock_converse.errors import fault_in
+from victor_fp.core.protocols.bedrock_converse.usage import told
+from victor_fp.core.requests import Endpoint
+from victor_fp.core.tool_call_ids import made
+from victor_fp.core.wire_decoding import Undecodable, WireDecoder
+
+_ANSWER: WireDecoder[ConverseResponse] = WireDecoder(ConverseResponse)
+
+STOP_REASONS = {
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "max_tokens": "length",
+    "model_context_window_exceeded": "length",
+    "tool_use": "tool_use",
+    "content_filtered": "content_filter",
+    "guardrail_intervened": "content_filter",
+}
+"""The rest (malformed_tool_use and the like) stays the vendor's own word."""
+
+SERVER_SIDE = "server_tool_use"
+"""The type of a call that the vendor answers itself."""
+
+
+def read(endpoint: Endpoint, body: bytes) -> Sequence[Delta]:
+    """What a 200 body means."""
+    answer = _ANSWER.decode(body)
+    if isinstance(answer, Undecodable):
+        return [Failed(InvalidResponse(provider=endpoint.spec.name, message=answer.reason))]
+    message = None if answer.output is None else answer.output.message
+    if message is None and answer.stop_reason is None:
+        return [Failed(_no_answer(endpoint, body))]
+    blocks = [] if message is None else message.content or []
+    as_sent = _as_sent(body) if any(map(is_opaque, blocks)) else []
+    deltas: list[Delta] = []
+    for place, block in enumerate(blocks):
+        deltas += _unread(as_sent, place) if is_opaque(block) else block_deltas(block, place)
+    return [*deltas, *closing(answer), *told(answer), Ended()]
+
+
+def _no_answer(endpoint: Endpoint, body: bytes) -> Fault:
+    fields = decoded_object(body)
+    named = None if isinstance(fields, NotJson) else fields.get("__type")
+    if isinstance(named, str):
+        return fault_in(endpoint, named, body, maybe_billed=False)
+    return InvalidResponse(provider=endpoint.spec.name, message="the body holds no message")
+
+
+def _as_sent(body: bytes) -> list[dict[str, Json]]:
+    """The content blocks with everything that stands in them."""
+    inner: Json | NotJson = decoded_object(body)
+    for name in ("output", "message", "content"):
+        inner = inner.get(name) if isinstance(inner, Mapping) else None
+    return [dict(block) for block in inner if isinstance(block, Mapping)] if isinstance(inner, list) else []
+
+
+def _unread(as_sent: Sequence[dict[str, Json]], place: int) -> list[Delta]:
+    """A block that only the vendor reads. One without content says nothing."""
+    block = as_sent[place] if place < len(as_sent) else {}
+    return [ProviderState(block, alone=True)] if block else []
+
+
+def is_opaque(block: ContentBlock) -> bool:
+    """Whether a block goes back as it came: the vendor's own calls and their results, images, what nobody knows."""
+    if block.tool_use is not None:
+        return block.tool_use.type == SERVER_SIDE
+    if block.reasoning_content is not None:
+        return block.reasoning_content.reasoning_text is None
+    return block.text is None and block.citations_content is None
+
+
+def block_deltas(block: ContentBlock, place: int) -> list[Delta]:
+    """A whole content block that is not opaque."""
+    if block.tool_use is not None:
+        return _called(block.tool_use, place)
+    if block.reasoning_content is not None:
+        return [*_thought(block.reasoning_content.reasoning_text or ReasoningTextBlock()), BlockEnded()]
+    if block.citations_content is not None:
+        return [*_cited_text(block.citations_content), BlockEnded()]
+    return [TextDelta(block.text or ""), BlockEnded()]
+
+
+def _called(use: ToolUseBlock, place: int) -> list[Delta]:
+    started = call_started(use, place, use.input if isinstance(use.input, Mapping) else None)
+    if isinstance(use.input, Mapping) or use.input is None:
+        return [started]
+    text = use.input if isinstance(use.input, str) else encoded(use.input).decode()
+    return [started, ToolCallArguments(index=place, id=started.id, text=text)]
+
+
+def call_started(
+    use: ToolUseBlock | ToolUseBlockStart, place: int, arguments: Mapping[str, Json] | None = None
+) -> ToolCallStarted:
+    """The head of a call, with its arguments where they come at once as an object that holds any."""
+    return ToolCallStarted(
+        index=place,
+        id=use.tool_use_id or made(use.name or "", place),
+        name=use.name or "",
+        arguments=dict(arguments) if arguments else None,
+    )
+
+
+def _thought(thought: ReasoningTextBlock) -> list[Delta]:
+    return [ReasoningDelta(thought.text or ""), *signed(thought.signature)]
+
+
+def signed(signature: str | None) -> list[Delta]:
+    """The signature without which the vendor does not take its reasoning back."""
+    return [ProviderState({"signature": signature})] if signature else []
+
+
+def _cited_text(block: CitationsContentBlock) -> list[Delta]:
+    text = "".join(piece.text or "" for piece in block.content or ())
+    return [TextDelta(text), *cited(block.citations or (), spoken=bool(text))]
+
+
+def cited(citations: Sequence[Mapping[str, Json]], *, spoken: bool) -> list[Delta]:
+    """Citations go back with their text, and stand in the answer's metadata."""
+    if not citations:
+        return []
+    told_: dict[str, Json] = {"citations": list(citations)}
+    return [*([ProviderState(told_)] if spoken else []), Noted(metadata=told_)]
+
+
+def closing(said: ConverseResponse | MessageStopEvent) -> list[Delta]:
+    """Why generation ended, and the model's own fields that were asked for."""
+    deltas: list[Delta] = []
+    if said.stop_reason is not None:
+        deltas.append(Stopped(STOP_REASONS.get(said.stop_reason, said.stop_reason), said.stop_reason))
+    if said.additional_model_response_fields is not None:
+        deltas.append(Noted(metadata={"additional_model_response_fields": said.additional_model_response_fields}))
+    return deltas

@@ -1,0 +1,29 @@
+"""Cohere v2 chat: one JSON body, or typed events of which message-end is the last."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from victor_fp.core.dialects.cohere import CohereDialect
+from victor_fp.core.framing import sse
+from victor_fp.core.protocols import Speaker
+from victor_fp.core.protocols.cohere_v2.discovery import discovery
+from victor_fp.core.protocols.cohere_v2.errors import fault
+from victor_fp.core.protocols.cohere_v2.events import ChatEvents
+from victor_fp.core.protocols.cohere_v2.request import write
+from victor_fp.core.protocols.cohere_v2.response import read
+from victor_fp.core.requests import Endpoint
+
+
+def speaker(endpoint: Endpoint, dialect: CohereDialect) -> Speaker:
+    """The protocol's functions, bound to one place."""
+    return Speaker(
+        protocol=dialect.protocol,
+        request=partial(write, endpoint, dialect),
+        response=partial(read, endpoint, dialect),
+        framer=sse,
+        events=partial(ChatEvents, endpoint=endpoint, dialect=dialect),
+        error=partial(fault, endpoint, dialect),
+        think_tags=dialect.think_tags,
+        discovery=discovery(endpoint),
+    )

@@ -1,0 +1,59 @@
+"""Which models there are, and how much one of them can read."""
+
+from __future__ import annotations
+
+from functools import partial
+from urllib.parse import quote
+
+import msgspec
+from victor_fp_wire.cohere_v2 import response as wire
+
+from victor_fp.core.protocols import Discovery, ModelInfo
+from victor_fp.core.requests import Endpoint, HttpRequest, headers_for
+from victor_fp.core.wire_decoding import Undecodable, WireDecoder
+
+MODELS: WireDecoder[wire.ListModelsResponse] = WireDecoder(wire.ListModelsResponse)
+MODEL: WireDecoder[wire.Model] = WireDecoder(wire.Model)
+MOST_PER_PAGE = 1000
+"""The vendor's document; without it a page has 20 models."""
+
+
+def discovery(endpoint: Endpoint) -> Discovery:
+    """How to ask for models that chat."""
+    return Discovery(
+        list_request=partial(_get, endpoint, f"/v1/models?page_size={MOST_PER_PAGE}&endpoint=chat"),
+        read_list=read_list,
+        model_request=lambda model: _get(endpoint, f"/v1/models/{quote(model, safe='')}"),
+        read_model=read_model,
+    )
+
+
+def read_list(body: bytes) -> tuple[ModelInfo, ...]:
+    """The models of a list; none for a body of another form."""
+    listed = MODELS.decode(body)
+    if isinstance(listed, Undecodable):
+        return ()
+    return tuple(_info(model.name, model) for model in listed.models or () if model.name)
+
+
+def read_model(model: str, body: bytes) -> ModelInfo | None:
+    """One model; None for a body of another form."""
+    told = MODEL.decode(body)
+    return None if isinstance(told, Undecodable) or not told.name else _info(model, told)
+
+
+def _get(endpoint: Endpoint, path: str) -> HttpRequest:
+    return HttpRequest(method="GET", url=f"{endpoint.base_url}{path}", headers=headers_for(endpoint, json=False))
+
+
+def _info(name: str, model: wire.Model) -> ModelInfo:
+    able = None if model.features is None else frozenset(model.features)
+    facts: dict[str, object] = msgspec.to_builtins(model)
+    return ModelInfo(
+        id=name,
+        context_window=int(model.context_length) if model.context_length else None,
+        supports_tools=None if able is None else bool(able & {"tools", "strict_tools", "tool_choice"}),
+        supports_images=None if able is None else "vision" in able,
+        supports_reasoning=None if able is None else bool(able & {"reasoning", "thinking"}),
+        raw={key: value for key, value in facts.items() if value is not None},
+    )

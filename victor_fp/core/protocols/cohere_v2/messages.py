@@ -1,0 +1,102 @@
+"""A conversation in Cohere's roles, with the thinking and the plans of earlier turns."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from typing import assert_never
+
+from msgspec import UNSET
+from victor_fp_wire.cohere_v2 import request as wire
+
+from victor_fp.core.conversation import Block, assistant_blocks
+from victor_fp.core.dialects.cohere import CohereDialect, CoherePolicy
+from victor_fp.core.json import encoded
+from victor_fp.core.requests import Adjustment, ChatRequest
+from victor_fp.core.types import AudioPart, FilePart, ImagePart, Message, TextPart
+
+PLAN = "tool_plan"
+"""Where the plan of a turn with calls stands: in the message, in metadata, and in the state that goes back."""
+
+
+def wire_messages(
+    dialect: CohereDialect, policy: CoherePolicy, request: ChatRequest
+) -> tuple[list[wire.RequestMessage], list[Adjustment]]:
+    """Every message in order, and what of them Cohere has no place for. `cache` marks need none: it caches by itself."""
+    untaken: list[Adjustment] = []
+    if any(message.name and message.role != "tool" for message in request.messages):
+        untaken.append(Adjustment(parameter="name", reason="Cohere does not take the names of speakers"))
+    return [_message(dialect, policy, message, untaken) for message in request.messages], untaken
+
+
+def _message(
+    dialect: CohereDialect, policy: CoherePolicy, message: Message, untaken: list[Adjustment]
+) -> wire.RequestMessage:
+    match message.role:
+        case "system" | "developer":
+            return wire.SystemMessage(content=message.text)
+        case "user":
+            return _user_message(message, untaken)
+        case "assistant":
+            return _assistant_message(policy, assistant_blocks(message, dialect.protocol))
+        case "tool":
+            return wire.ToolMessage(
+                tool_call_id=message.tool_call_id or "", content=_result_text(message) or dialect.empty_result
+            )
+        case _:
+            assert_never(message.role)
+
+
+def _user_message(message: Message, untaken: list[Adjustment]) -> wire.UserMessage:
+    if isinstance(message.content, str):
+        return wire.UserMessage(content=message.content)
+    parts: list[wire.UserContent] = []
+    for part in message.content:
+        match part:
+            case TextPart(text=text):
+                parts.append(wire.TextContent(text=text))
+            case ImagePart():
+                parts.append(wire.ImageContent(image_url=_image_url(part)))
+            case AudioPart() | FilePart():
+                reason = "Cohere takes text and images; give documents in extra_body"
+                untaken.append(Adjustment(parameter=part.type, reason=reason))
+            case _:
+                assert_never(part)
+    return wire.UserMessage(content=parts)
+
+
+def _image_url(part: ImagePart) -> wire.ImageUrl:
+    url = part.url or ""
+    if part.data is not None:
+        url = f"data:{part.media_type};base64,{b64encode(part.data).decode('ascii')}"
+    return wire.ImageUrl(url=url, detail=part.detail or UNSET)
+
+
+def _assistant_message(policy: CoherePolicy, blocks: tuple[Block, ...]) -> wire.AssistantMessage:
+    content: list[wire.AssistantContent] = []
+    plan = ""
+    for block in blocks:
+        if block.kind in ("text", "refusal") and block.text:
+            content.append(wire.TextContent(text=block.text))
+        elif block.kind == "reasoning" and block.text and policy.thinks:
+            content.append(wire.ThinkingContent(thinking=block.text))
+        elif block.state is not None and isinstance(said := block.state.get(PLAN), str):
+            plan += said
+    calls = [_call(block) for block in blocks if block.kind == "tool_call"]
+    alone = content[0].text if len(content) == 1 and isinstance(content[0], wire.TextContent) else None
+    return wire.AssistantMessage(
+        content=alone or content or (UNSET if calls else ""),
+        tool_plan=plan if plan and calls else UNSET,
+        tool_calls=calls or UNSET,
+    )
+
+
+def _call(block: Block) -> wire.ToolCall:
+    arguments = block.arguments if isinstance(block.arguments, str) else encoded(block.arguments).decode()
+    return wire.ToolCall(id=block.id, function=wire.FunctionCall(name=block.name, arguments=arguments))
+
+
+def _result_text(message: Message) -> str:
+    """Cohere has no mark for a failed call, so that the text says it where it does not already."""
+    if not message.is_error or message.text.lower().startswith("error"):
+        return message.text
+    return f"Error: {message.text}" if message.text else "Error"

@@ -1,0 +1,100 @@
+"""A chat as the body of POST /v2/chat."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import msgspec
+from msgspec import UNSET, UnsetType
+from returns.result import Failure, Result, Success
+from victor_fp_wire.cohere_v2 import request as wire
+
+from victor_fp.core.dialects.cohere import CohereDialect
+from victor_fp.core.faults import Fault
+from victor_fp.core.json import Json, encoded
+from victor_fp.core.options import Options
+from victor_fp.core.protocols.cohere_v2.messages import wire_messages
+from victor_fp.core.protocols.cohere_v2.sampling import sampling
+from victor_fp.core.protocols.cohere_v2.thinking import thinking
+from victor_fp.core.protocols.cohere_v2.tools import tooling
+from victor_fp.core.requests import Adjustment, ChatRequest, Endpoint, HttpRequest, headers_for, settled
+
+_T = TypeVar("_T")
+
+
+def write(endpoint: Endpoint, dialect: CohereDialect, request: ChatRequest) -> Result[HttpRequest, Fault]:
+    """The request for a chat or a stream, or the fault that says what Cohere cannot take."""
+    policy, options = dialect.policy(request.model), request.options
+    messages, of_messages = wire_messages(dialect, policy, request)
+    sampled = sampling(dialect, request)
+    thought, of_thinking = thinking(policy, options)
+    tooled = tooling(policy, request)
+    adjustments = settled(
+        endpoint,
+        request,
+        [*of_messages, *sampled.unsupported, *of_thinking, *tooled.unsupported, *_without_counterpart(options)],
+    )
+    if not isinstance(adjustments, tuple):
+        return Failure(adjustments)
+    body = wire.ChatRequest(
+        model=request.model,
+        messages=messages,
+        stream=True if request.stream else UNSET,
+        tools=tooled.tools,
+        tool_choice=tooled.choice,
+        strict_tools=tooled.strict,
+        response_format=_format(options),
+        max_tokens=_set(request.max_tokens),
+        stop_sequences=sampled.stop,
+        temperature=sampled.temperature,
+        seed=_set(options.seed),
+        frequency_penalty=sampled.frequency_penalty,
+        presence_penalty=sampled.presence_penalty,
+        k=_set(options.top_k),
+        p=sampled.top_p,
+        logprobs=UNSET if options.logprobs is None or options.logprobs is False else True,
+        thinking=thought,
+    )
+    return Success(
+        HttpRequest(
+            url=f"{endpoint.base_url}/v2/chat",
+            headers=headers_for(endpoint, options.extra_headers),
+            body=encoded(_with_extras(body, options)),
+            adjustments=adjustments,
+        )
+    )
+
+
+def _format(options: Options) -> wire.ResponseFormat | UnsetType:
+    """JSON, by a schema or without. There is no strictness to ask for: a schema always binds."""
+    asked = options.response_format
+    if asked is None:
+        return UNSET
+    return wire.ResponseFormat(type="json_object", json_schema=UNSET if asked.kind == "json" else dict(asked.schema))
+
+
+def _set(value: _T | None) -> _T | UnsetType:
+    return UNSET if value is None else value
+
+
+def _without_counterpart(options: Options) -> list[Adjustment]:
+    """What was asked for that /v2/chat has no field for."""
+    untaken: list[Adjustment] = []
+    if isinstance(options.logprobs, int) and not isinstance(options.logprobs, bool) and options.logprobs > 0:
+        reason = "Cohere gives the chosen tokens only, without alternatives"
+        untaken.append(Adjustment(parameter="logprobs", reason=reason, action="changed"))
+    if options.service_tier is not None:
+        untaken.append(
+            Adjustment(parameter="service_tier", reason="Cohere has no tiers; extra_body takes its priority, a number")
+        )
+    if options.user is not None:
+        untaken.append(Adjustment(parameter="user", reason="Cohere takes no user"))
+    return untaken
+
+
+def _with_extras(body: wire.ChatRequest, options: Options) -> object:
+    """The body with the caller's own fields (documents, citation_options, safety_mode ...) over the top."""
+    if not options.unknown and not options.extra_body:
+        return body
+    built: dict[str, Json] = msgspec.to_builtins(body)
+    return {**built, **options.unknown, **options.extra_body}

@@ -1,0 +1,80 @@
+"""A whole body as deltas: plan, thinking and text in their order, calls, then what stands beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import assert_never
+
+from victor_fp_wire.cohere_v2 import response as wire
+
+from victor_fp.core.deltas import (
+    BlockEnded,
+    Delta,
+    Failed,
+    Noted,
+    ReasoningDelta,
+    TextDelta,
+    ToolCallArguments,
+    ToolCallStarted,
+)
+from victor_fp.core.dialects.cohere import CohereDialect
+from victor_fp.core.faults import Fault, InvalidResponse
+from victor_fp.core.json import NotJson, decoded_object
+from victor_fp.core.protocols.cohere_v2.errors import fault_of
+from victor_fp.core.protocols.cohere_v2.notes import cited, closing, measured, planned
+from victor_fp.core.requests import Endpoint
+from victor_fp.core.tool_call_ids import made
+from victor_fp.core.wire_decoding import Undecodable, WireDecoder
+
+BODY: WireDecoder[wire.ChatResponse] = WireDecoder(wire.ChatResponse)
+
+
+def read(endpoint: Endpoint, dialect: CohereDialect, body: bytes) -> Sequence[Delta]:
+    """The deltas of an answer; `Failed` where the body is an error or none at all."""
+    answer = BODY.decode(body)
+    if isinstance(answer, Undecodable):
+        return [Failed(InvalidResponse(provider=endpoint.spec.name, message=f"no answer: {answer.reason}"))]
+    message = answer.message
+    if message is None and answer.finish_reason is None:
+        return [Failed(_no_answer(endpoint, dialect, body))]
+    deltas: list[Delta] = [Noted(metadata={"id": answer.id})] if answer.id else []
+    if message is not None:
+        deltas += planned(message.tool_plan or "")
+        for block in message.content or ():
+            deltas += _content(block)
+        for place, call in enumerate(message.tool_calls or ()):
+            function = call.function or wire.FunctionCall()
+            deltas += started(place, place, call.id, function, answer.id)
+        deltas += cited(message.citations or [])
+    deltas += measured(answer.logprobs or [])
+    return [*deltas, *closing(endpoint, answer.finish_reason, answer.usage, None)]
+
+
+def started(
+    place: int, index: int | None, id_: str | None, function: wire.FunctionCall, seed: str | None
+) -> list[Delta]:
+    """The head of a call, with as much of its arguments as came along. `place` counts calls, `index` is the vendor's."""
+    name, arguments = function.name or "", function.arguments or ""
+    told = id_ or made(seed or name + arguments, place)
+    head: list[Delta] = [ToolCallStarted(index=index, id=told, name=name)]
+    return [*head, ToolCallArguments(index=index, id=told, text=arguments)] if arguments else head
+
+
+def _content(block: wire.AssistantContent) -> list[Delta]:
+    match block:
+        case wire.TextContent(text=text):
+            return [TextDelta(text), BlockEnded()] if text else []
+        case wire.ThinkingContent(thinking=thought):
+            return [ReasoningDelta(thought), BlockEnded()] if thought else []
+        case wire.UnknownType():
+            return []
+        case _:
+            assert_never(block)
+
+
+def _no_answer(endpoint: Endpoint, dialect: CohereDialect, body: bytes) -> Fault:
+    """A body without a message: an error has a text in its place."""
+    value = decoded_object(body)
+    if not isinstance(value, NotJson) and (value.get("error") or isinstance(value.get("message"), str)):
+        return fault_of(endpoint, dialect, value)
+    return InvalidResponse(provider=endpoint.spec.name, message="the body holds no message")

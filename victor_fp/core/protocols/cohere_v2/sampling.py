@@ -1,0 +1,51 @@
+"""Sampling within Cohere's bounds, which are narrower than those of others."""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from victor_fp.core.dialects.cohere import CohereDialect
+from victor_fp.core.requests import Adjustment, ChatRequest
+
+Number = float | UnsetType
+
+
+class Sampling(msgspec.Struct, frozen=True, kw_only=True):
+    """What goes into the body, and what of the caller's wishes does not."""
+
+    temperature: Number
+    top_p: Number
+    frequency_penalty: Number
+    presence_penalty: Number
+    stop: list[str] | UnsetType
+    unsupported: tuple[Adjustment, ...]
+
+
+def sampling(dialect: CohereDialect, request: ChatRequest) -> Sampling:
+    """The caller's wishes; one beyond a bound is brought to it, visibly."""
+    options = request.options
+    changed: list[Adjustment] = []
+    stop = UNSET if options.stop is None else list(options.stop[: dialect.stop_limit])
+    if options.stop is not None and len(options.stop) > dialect.stop_limit:
+        reason = f"Cohere takes {dialect.stop_limit} at most; the first are kept"
+        changed.append(Adjustment(parameter="stop", reason=reason, action="changed"))
+    return Sampling(
+        temperature=_bound("temperature", request.temperature, 0, dialect.most_temperature, changed),
+        top_p=_bound("top_p", options.top_p, 0.01, dialect.most_top_p, changed),
+        frequency_penalty=_bound("frequency_penalty", options.frequency_penalty, 0, dialect.most_penalty, changed),
+        presence_penalty=_bound("presence_penalty", options.presence_penalty, 0, dialect.most_penalty, changed),
+        stop=stop,
+        unsupported=tuple(changed),
+    )
+
+
+def _bound(name: str, value: float | None, least: float, most: float, changed: list[Adjustment]) -> Number:
+    if value is None:
+        return UNSET
+    if least <= value <= most:
+        return value
+    near = min(max(value, least), most)
+    reason = f"Cohere takes {least:g} to {most:g}; sent as {near:g}"
+    changed.append(Adjustment(parameter=name, reason=reason, action="changed"))
+    return near

@@ -1,0 +1,35 @@
+"""Thinking: a switch, and a budget beside it."""
+
+from __future__ import annotations
+
+from msgspec import UNSET, UnsetType
+from victor_fp_wire.cohere_v2.request import Thinking
+
+from victor_fp.core.dialects.cohere import CoherePolicy
+from victor_fp.core.options import Options
+from victor_fp.core.requests import Adjustment
+
+LEVEL = "high"
+"""The effort that thinking without a budget stands for."""
+
+
+def thinking(policy: CoherePolicy, options: Options) -> tuple[Thinking | UnsetType, list[Adjustment]]:
+    """What effort and budget come to. An effort beside a budget says less exactly what the budget says."""
+    effort, budget = options.reasoning_effort, options.reasoning_budget
+    if not policy.thinks:
+        asked = {"reasoning_effort": effort not in (None, "none"), "reasoning_budget": bool(budget)}
+        refused = [
+            Adjustment(parameter=name, reason="this model does not think") for name, given in asked.items() if given
+        ]
+        return UNSET, refused
+    if effort == "none":
+        contrary = [Adjustment(parameter="reasoning_budget", reason="thinking is switched off")] if budget else []
+        return Thinking(type="disabled"), contrary
+    if budget is not None:
+        # A budget has to be positive; none at all is no thinking.
+        return (Thinking(type="enabled", token_budget=budget) if budget > 0 else Thinking(type="disabled")), []
+    if effort is None:
+        return UNSET, []
+    reason = "Cohere has no levels, thinking is on or off; sent as on"
+    changed = [] if effort == LEVEL else [Adjustment(parameter="reasoning_effort", reason=reason, action="changed")]
+    return Thinking(type="enabled"), changed

@@ -1,0 +1,141 @@
+"""Which models a place serves, and what their limits are, in the many words that servers have for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+
+import msgspec
+from victor_fp_wire.openai_chat.response import Model, ServerProps
+
+from victor_fp.core.dialects.chat import ChatDialect
+from victor_fp.core.json import Json, NotJson, decoded
+from victor_fp.core.protocols import Discovery, ModelInfo
+from victor_fp.core.protocols.openai_chat.places import beside
+from victor_fp.core.requests import Endpoint, HttpRequest, headers_for
+from victor_fp.core.wire_decoding import Undecodable, WireDecoder
+
+MODELS: WireDecoder[Model] = WireDecoder(Model)
+PROPS: WireDecoder[ServerProps] = WireDecoder(ServerProps)
+TOOL_WORDS = frozenset({"tools", "tool_use", "function_calling", "tool_choice"})
+IMAGE_WORDS = frozenset({"image", "vision", "image_input"})
+REASONING_WORDS = frozenset({"reasoning", "thinking", "include_reasoning", "reasoning_effort"})
+
+
+def discovery(endpoint: Endpoint, dialect: ChatDialect) -> Discovery:
+    """GET /models, and where a server tells more of the model that it serves, that too."""
+    shown = dialect.model_path
+    return Discovery(
+        list_request=partial(_asking, endpoint, dialect, dialect.models_path),
+        read_list=read_list,
+        model_request=(lambda _model: _asking(endpoint, dialect, shown)) if shown else None,
+        read_model=read_props if shown else None,
+    )
+
+
+def _asking(endpoint: Endpoint, dialect: ChatDialect, path: str) -> HttpRequest:
+    return HttpRequest(
+        method="GET",
+        url=beside(endpoint, dialect, path),
+        headers=headers_for(endpoint, json=False),
+        signing=endpoint.spec.auth.kind,
+    )
+
+
+def read_list(body: bytes) -> tuple[ModelInfo, ...]:
+    """The models of a list under `data`, or of Together's bare array; nothing for a body that is neither."""
+    value = decoded(body)
+    entries = value.get("data") if isinstance(value, dict) else value
+    if isinstance(entries, NotJson) or not isinstance(entries, list):
+        return ()
+    infos = (_info(entry) for entry in entries if isinstance(entry, dict))
+    return tuple(info for info in infos if info is not None)
+
+
+def read_props(model: str, body: bytes) -> ModelInfo | None:
+    """The context that a running llama.cpp server gives each conversation."""
+    props = PROPS.decode(body)
+    raw = decoded(body)
+    if isinstance(props, Undecodable) or props.default_generation_settings is None or not isinstance(raw, dict):
+        return None
+    caps = props.chat_template_caps if isinstance(props.chat_template_caps, dict) else {}
+    seen = props.modalities if isinstance(props.modalities, dict) else {}
+    return ModelInfo(
+        id=model,
+        context_window=_whole(props.default_generation_settings.n_ctx),
+        supports_tools=_flag(caps.get("supports_tools")),
+        supports_images=_flag(seen.get("vision")),
+        raw=dict(raw),
+    )
+
+
+def _info(raw: dict[str, Json]) -> ModelInfo | None:
+    model = MODELS.decode(msgspec.json.encode(raw))
+    if isinstance(model, Undecodable) or not model.id:
+        return None
+    words = _words(model)
+    architecture = model.architecture if isinstance(model.architecture, dict) else {}
+    seen = _texts(model.input_modalities) | _texts(architecture.get("input_modalities"))
+    flags = model.capabilities if isinstance(model.capabilities, dict) else {}
+    served = [provider for provider in model.providers or () if provider.status in (None, "live")]
+    top = model.top_provider
+    return ModelInfo(
+        id=model.id,
+        context_window=_whole(
+            model.loaded_context_length
+            or model.context_length
+            or model.context_window
+            or model.max_model_len
+            or model.max_context_length
+            or model.max_prompt_length
+            or (None if model.meta is None else model.meta.n_ctx or model.meta.n_ctx_train)
+            or (None if top is None else top.context_length)
+            or max((provider.context_length or 0 for provider in served), default=0)
+        ),
+        max_output=_whole(
+            model.max_completion_tokens
+            or model.max_output_length
+            or (None if top is None else top.max_completion_tokens)
+        ),
+        supports_tools=_any(
+            model.supports_tools,
+            _flag(flags.get("function_calling")),
+            bool(words & TOOL_WORDS) if words else None,
+            any(provider.supports_tools for provider in served) if served else None,
+        ),
+        supports_images=_any(
+            model.supports_image_input,
+            model.supports_image_in,
+            _flag(flags.get("vision")),
+            bool(seen & IMAGE_WORDS) if seen else None,
+            model.type == "vlm" if model.type in ("llm", "vlm") else None,
+        ),
+        supports_reasoning=_any(model.supports_reasoning, bool(words & REASONING_WORDS) if words else None),
+        raw=dict(raw),
+    )
+
+
+def _words(model: Model) -> set[str]:
+    """Capabilities given as words: LM Studio's, Groq's features, OpenRouter's parameters."""
+    return _texts(model.capabilities) | _texts(model.supported_features) | _texts(model.supported_parameters)
+
+
+def _texts(value: object) -> set[str]:
+    return {item for item in value if isinstance(item, str)} if isinstance(value, list) else set()
+
+
+def _flag(value: object) -> bool | None:
+    return value if isinstance(value, bool) else None
+
+
+def _any(*answers: bool | None) -> bool | None:
+    return next((answer for answer in _known(answers)), None)
+
+
+def _known(answers: Iterable[bool | None]) -> list[bool]:
+    return [answer for answer in answers if answer is not None]
+
+
+def _whole(value: float | None) -> int | None:
+    """A limit in tokens; zero means that the server does not say."""
+    return int(value) if value else None

@@ -1,0 +1,77 @@
+"""What stands beside an answer: its id, model and time, and the vendors' extras, the same from a body and from a stream."""
+
+from __future__ import annotations
+
+from victor_fp_wire.openai_chat.response import (
+    ChatCompletion,
+    ChatCompletionChunk,
+    Choice,
+    ChunkChoice,
+    ChunkDelta,
+    ResponseMessage,
+)
+
+from victor_fp.core.json import Json
+
+OF_ANSWER = (
+    "system_fingerprint",
+    "service_tier",
+    "moderation",
+    "prompt_filter_results",
+    "provider",
+    "openrouter_metadata",
+    "usage_breakdown",
+    "mcp_list_tools",
+    "time_info",
+    "timings",
+    "warnings",
+    "citations",
+    "request_id",
+    "web_search",
+    "perf_metrics",
+    "prompt_logprobs",
+    "stats",
+)
+"""Fields of a completion or chunk that become metadata under their own names."""
+OF_CHOICE = ("content_filter_results", "native_finish_reason", "stop_reason", "seed", "raw_output")
+OF_MESSAGE = ("annotations", "images", "context", "extra_content")
+RENAMED = {"stop_reason": "matched_stop"}
+"""vLLM's stop_reason is the token or text that ended the answer, not a reason."""
+EMPTY: tuple[object, ...] = ("", [], {})
+
+
+def answer_notes(answer: ChatCompletion | ChatCompletionChunk) -> dict[str, Json]:
+    """Notes of a whole body, or of a chunk; later ones replace earlier ones, except the id and the time."""
+    notes = _fields(answer, OF_ANSWER)
+    if answer.id:
+        notes["id"] = answer.id
+    if answer.created:
+        notes["created"] = int(answer.created)
+    extras = answer.x_groq
+    if extras is not None and extras.usage_breakdown:
+        notes["usage_breakdown"] = extras.usage_breakdown
+    return notes
+
+
+def choice_notes(choice: Choice | ChunkChoice) -> dict[str, Json]:
+    """Notes of the choice but for its log probabilities, which grow in a stream."""
+    return _fields(choice, OF_CHOICE)
+
+
+def logprobs_of(choice: Choice | ChunkChoice) -> dict[str, Json]:
+    """Log probabilities, in the vendor's form; lists of a stream's pieces follow each other."""
+    given = choice.logprobs
+    return {"logprobs": given} if isinstance(given, dict) and given else {}
+
+
+def message_notes(message: ResponseMessage | ChunkDelta) -> dict[str, Json]:
+    """Citations, images and context that come with the text."""
+    return _fields(message, OF_MESSAGE)
+
+
+def _fields(source: object, names: tuple[str, ...]) -> dict[str, Json]:
+    return {
+        RENAMED.get(name, name): value
+        for name in names
+        if (value := getattr(source, name, None)) is not None and value not in EMPTY
+    }

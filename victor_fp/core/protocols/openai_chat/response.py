@@ -1,0 +1,99 @@
+"""A whole 200 body becomes deltas: in the order reasoning, text, refusal, calls, then what stands beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from victor_fp_wire.openai_chat.response import ChatCompletion, Choice, ResponseMessage
+
+from victor_fp.core.deltas import (
+    Delta,
+    Ended,
+    Failed,
+    Noted,
+    ProviderState,
+    ReasoningDelta,
+    RefusalDelta,
+)
+from victor_fp.core.dialects.chat import ChatDialect
+from victor_fp.core.faults import Fault, InvalidResponse
+from victor_fp.core.json import Json, NotJson, decoded_object
+from victor_fp.core.protocols.openai_chat.errors import fault_of
+from victor_fp.core.protocols.openai_chat.notes import answer_notes, choice_notes, logprobs_of, message_notes
+from victor_fp.core.protocols.openai_chat.spoken import content_deltas, reasoning_in
+from victor_fp.core.protocols.openai_chat.stop_reasons import FAILURE, stopped
+from victor_fp.core.protocols.openai_chat.tool_calls import NO_CALLS, legacy_piece, piece_of, placed, released
+from victor_fp.core.protocols.openai_chat.usage import usage_notes, usage_reported
+from victor_fp.core.requests import Endpoint
+from victor_fp.core.wire_decoding import Undecodable, WireDecoder
+
+COMPLETIONS: WireDecoder[ChatCompletion] = WireDecoder(ChatCompletion)
+
+
+def read(endpoint: Endpoint, dialect: ChatDialect, body: bytes) -> Sequence[Delta]:
+    """The deltas of a completion, or `Failed`: some vendors answer 200 with an error in the body."""
+    answer = COMPLETIONS.decode(body)
+    if isinstance(answer, Undecodable):
+        return [Failed(InvalidResponse(provider=endpoint.spec.name, message=f"no completion: {answer.reason}"))]
+    if answer.error:
+        return [Failed(_fault_in(endpoint, dialect, body, answer.model))]
+    choice = next((choice for choice in answer.choices or () if not choice.index), None)
+    if choice is None:
+        return [Failed(_no_choice(endpoint, dialect, body))]
+    message = choice.message or ResponseMessage()
+    deltas: list[Delta] = []
+    if reasoning := reasoning_in(message):
+        deltas.append(ReasoningDelta(reasoning))
+    deltas += content_deltas(message.content)
+    if message.refusal:
+        deltas.append(RefusalDelta(message.refusal))
+    deltas += _call_deltas(message, answer.id or (str(int(answer.created)) if answer.created else ""))
+    if message.reasoning_details:
+        deltas.append(ProviderState({"reasoning_details": message.reasoning_details}, alone=True))
+    deltas.append(Noted(model=answer.model or None, metadata=_notes(answer, choice, message)))
+    if (usage := usage_reported(answer.usage)) is not None:
+        deltas.append(usage)
+    if choice.finish_reason == FAILURE:
+        error = choice.error or "the vendor broke the answer off"
+        return [*deltas, Failed(fault_of(endpoint, dialect, {"error": error}, model=answer.model))]
+    if choice.finish_reason:
+        deltas.append(stopped(dialect, choice.finish_reason))
+    deltas.append(Ended())
+    return deltas
+
+
+def _call_deltas(message: ResponseMessage, seed: str) -> list[Delta]:
+    deltas: list[Delta] = []
+    pieces = [piece_of(call) for call in message.tool_calls or ()]
+    if message.function_call is not None:
+        pieces.append(legacy_piece(message.function_call))
+    calls = NO_CALLS
+    for piece in pieces:
+        calls = placed(calls, piece, seed, deltas, whole=True)
+    released(calls, deltas)
+    return deltas
+
+
+def _notes(answer: ChatCompletion, choice: Choice, message: ResponseMessage) -> dict[str, Json]:
+    notes = answer_notes(answer) | usage_notes(answer.usage)
+    notes |= choice_notes(choice) | message_notes(message) | logprobs_of(choice)
+    if answer.metadata:
+        notes["vendor_metadata"] = answer.metadata
+    if message.executed_tools:
+        notes["executed_tools"] = message.executed_tools
+    if message.audio:
+        notes["audio"] = message.audio
+    return notes
+
+
+def _fault_in(endpoint: Endpoint, dialect: ChatDialect, body: bytes, model: str | None = None) -> Fault:
+    value = decoded_object(body)
+    return fault_of(endpoint, dialect, {} if isinstance(value, NotJson) else value, model=model)
+
+
+def _no_choice(endpoint: Endpoint, dialect: ChatDialect, body: bytes) -> Fault:
+    """A body without a choice: older servers put an error's fields at the top of it."""
+    value = decoded_object(body)
+    if not isinstance(value, NotJson) and (value.get("object") == "error" or {"message", "detail"} & value.keys()):
+        return _fault_in(endpoint, dialect, body)
+    return InvalidResponse(provider=endpoint.spec.name, message="the answer holds no choice")

@@ -1,0 +1,40 @@
+"""Text and thinking of a message or a delta, wherever a vendor puts them."""
+
+from __future__ import annotations
+
+from victor_fp_wire.openai_chat.response import ChunkDelta, ContentChunk, ResponseContent, ResponseMessage
+
+from victor_fp.core.deltas import Delta, ReasoningDelta, RefusalDelta, TextDelta
+from victor_fp.core.json import Json
+
+
+def reasoning_in(message: ResponseMessage | ChunkDelta) -> str:
+    """Thinking beside the content. Servers that fill both fields say the same in both."""
+    return message.reasoning_content or message.reasoning or _reasoning_in_details(message.reasoning_details)
+
+
+def _reasoning_in_details(details: list[dict[str, Json]] | None) -> str:
+    """The readable part of OpenRouter's details, for answers that have no plain reasoning."""
+    if not details:
+        return ""
+    texts = (detail.get("text") or detail.get("summary") for detail in details)
+    return "".join(text for text in texts if isinstance(text, str))
+
+
+def content_deltas(content: ResponseContent | None) -> list[Delta]:
+    """Content as text, or as Mistral's list of text, thinking and other pieces."""
+    if not content:
+        return []
+    if isinstance(content, str):
+        return [TextDelta(content)]
+    return [delta for chunk in content for delta in _piece(chunk)]
+
+
+def _piece(chunk: ContentChunk) -> list[Delta]:
+    if chunk.thinking:
+        thinking = chunk.thinking
+        text = thinking if isinstance(thinking, str) else "".join(piece.text or "" for piece in thinking)
+        return [ReasoningDelta(text)] if text else []
+    if chunk.refusal:
+        return [RefusalDelta(chunk.refusal)]
+    return [TextDelta(chunk.text)] if chunk.text else []

@@ -1,0 +1,29 @@
+"""OpenAI Responses and its dialects, as pure functions bound to one place."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from victor_fp.core.dialects.responses import ResponsesDialect
+from victor_fp.core.framing import sse
+from victor_fp.core.protocols import Speaker
+from victor_fp.core.protocols.openai_responses.discovery import discovery
+from victor_fp.core.protocols.openai_responses.errors import fault
+from victor_fp.core.protocols.openai_responses.events import ResponseEvents
+from victor_fp.core.protocols.openai_responses.request import write
+from victor_fp.core.protocols.openai_responses.response import read
+from victor_fp.core.requests import Endpoint
+
+
+def speaker(endpoint: Endpoint, dialect: ResponsesDialect) -> Speaker:
+    """The protocol's functions for this place."""
+    return Speaker(
+        protocol=dialect.protocol,
+        request=partial(write, endpoint, dialect),
+        response=partial(read, endpoint, dialect),
+        framer=sse,
+        events=partial(ResponseEvents, endpoint=endpoint, dialect=dialect),
+        error=partial(fault, endpoint, dialect),
+        think_tags=dialect.think_tags,
+        discovery=discovery(endpoint, dialect),
+    )

@@ -1,0 +1,95 @@
+"""A whole response as deltas, and what its end says, which is also a stream's last event."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+from victor_fp_wire.openai_responses.response import Response
+
+from victor_fp.core.deltas import Delta, Ended, Failed, Noted, Stopped
+from victor_fp.core.dialects.responses import ResponsesDialect
+from victor_fp.core.faults import InvalidResponse
+from victor_fp.core.json import Json, JsonObject, NotJson, decoded_object
+from victor_fp.core.protocols.openai_responses.errors import fault_within
+from victor_fp.core.protocols.openai_responses.items import item_deltas
+from victor_fp.core.protocols.openai_responses.usage import usage_notes, usage_reported
+from victor_fp.core.requests import Endpoint
+from victor_fp.core.wire_decoding import Undecodable, WireDecoder
+
+RESPONSES: WireDecoder[Response] = WireDecoder(Response)
+
+STOP_REASONS = {"completed": "stop", "max_output_tokens": "length", "content_filter": "content_filter"}
+"""Statuses and reasons of incompleteness; one that nobody knows stays as it is."""
+UNFINISHED = ("queued", "in_progress")
+NOTED = (
+    "service_tier",
+    "system_fingerprint",
+    "moderation",
+    "conversation",
+    "content_filters",
+    "openrouter_metadata",
+    "timings",
+)
+"""Fields of a response that become metadata under their own names."""
+EMPTY: tuple[object, ...] = (None, "", [], {})
+
+
+def read(endpoint: Endpoint, dialect: ResponsesDialect, body: bytes) -> Sequence[Delta]:
+    """What a 200 body means; an error in it, or one that is no response, is `Failed`."""
+    response = RESPONSES.decode(body)
+    raw = decoded_object(body)
+    if isinstance(response, Undecodable) or isinstance(raw, NotJson):
+        reason = response.reason if isinstance(response, Undecodable) else "not an object"
+        return [Failed(InvalidResponse(provider=endpoint.spec.name, message=f"no response: {reason}"))]
+    if raw.get("error") or response.status == "failed":
+        return [Failed(fault_within(endpoint, dialect, raw.get("error") or raw, model=response.model))]
+    if response.status in UNFINISHED:
+        message = f"the response is not there yet: its status is {response.status}"
+        return [Failed(InvalidResponse(provider=endpoint.spec.name, model=response.model, message=message))]
+    if response.output is None and response.status is None:
+        if {"message", "detail", "code"} & raw.keys():
+            return [Failed(fault_within(endpoint, dialect, raw))]
+        return [Failed(InvalidResponse(provider=endpoint.spec.name, message="the answer holds no output"))]
+    deltas: list[Delta] = []
+    for place, (item, came) in enumerate(zip(response.output or (), items_in(raw), strict=False)):
+        deltas += item_deltas(item, came, place, response.id or "")
+    return [*deltas, *ending(response, raw)]
+
+
+def items_in(raw: JsonObject) -> list[JsonObject]:
+    """The output items as they came."""
+    output = raw.get("output")
+    return [item for item in output if isinstance(item, dict)] if isinstance(output, list) else []
+
+
+def ending(response: Response, raw: JsonObject) -> list[Delta]:
+    """What stands beside the output, the counts and why it ended."""
+    usage = response.usage
+    notes: dict[str, Json] = {name: value for name in NOTED if (value := raw.get(name)) not in EMPTY}
+    if response.metadata:
+        notes["vendor_metadata"] = dict(response.metadata)
+    if response.id:
+        notes["id"] = response.id
+    if response.created_at:
+        notes["created"] = int(response.created_at)
+    if usage is not None:
+        notes |= usage_notes(usage)
+    return [
+        Noted(model=response.model or None, metadata=notes),
+        *([] if usage is None else [usage_reported(usage)]),
+        stopped(response),
+        Ended(),
+    ]
+
+
+def stopped(response: Response) -> Stopped:
+    """The reason for being incomplete where there is one, else the status."""
+    details = response.incomplete_details
+    word = (None if details is None else details.reason) or response.status
+    return Stopped("stop") if word is None else Stopped(STOP_REASONS.get(word, word), word)
+
+
+def with_status(response: Response, status: str) -> Response:
+    """The response with the status that its event names, where it has none itself."""
+    return response if response.status else msgspec.structs.replace(response, status=status)

@@ -1,0 +1,79 @@
+"""What one model behind one dialect takes: the dialect and the model's policy, resolved once per request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from typing import Literal
+
+import msgspec
+
+from victor_fp.core.dialects.responses import ResponsesDialect
+from victor_fp.core.requests import Adjustment, ChatRequest, Endpoint
+
+
+class Rules(msgspec.Struct, frozen=True, kw_only=True):
+    """What may be sent, in which words."""
+
+    dialect: ResponsesDialect
+    provider: str
+    taker: str
+    """Who refuses, for people: the vendor, or the vendor and the model."""
+    refuses: frozenset[str]
+    efforts: tuple[str, ...]
+    effort_words: Mapping[str, str]
+    cache_marks: Literal["none", "cache_control", "breakpoint"]
+    stored: bool
+    """The caller has the vendor keep the response, so that items may be referred to by id."""
+    reasons: bool
+    """False where the model is known not to: such a one refuses reasoning in its input."""
+    encrypts: bool
+    """Encrypted reasoning is to be asked for."""
+
+    def refused(self, name: str) -> bool:
+        """Whether an option or a part is refused."""
+        return name in self.refuses
+
+    def against(self, parameter: str) -> Adjustment:
+        """That a parameter is refused."""
+        return Adjustment(parameter=parameter, reason=f"{self.taker} does not take it")
+
+
+def rules_for(
+    endpoint: Endpoint, dialect: ResponsesDialect, request: ChatRequest, extras: Mapping[str, object]
+) -> Rules:
+    """The dialect's rules, narrowed by the model's policy and by what the caller says in the vendor's words."""
+    model = request.model.lower()
+    policy = next((policy for policy in dialect.models if fnmatchcase(model, policy.pattern)), None)
+    effort = request.options.reasoning_effort
+    of_model: frozenset[str] = frozenset()
+    if policy is not None and effort not in policy.unless_effort:
+        of_model = policy.refuses
+    supports = endpoint.spec.supports
+    of_place = {
+        name
+        for name, given in (
+            ("tools", supports.tools),
+            ("image", supports.images),
+            ("audio", supports.audio),
+            ("file", supports.files),
+            ("response_format:schema", supports.json_schema),
+        )
+        if not given
+    }
+    refuses = dialect.refuses | of_model | of_place
+    by_model = dialect.encrypted_reasoning == "by_model"
+    reasons = not (by_model and "reasoning_effort" in refuses)
+    return Rules(
+        dialect=dialect,
+        provider=endpoint.spec.name,
+        taker=f"{endpoint.spec.title} with {request.model}" if of_model else endpoint.spec.title,
+        refuses=refuses,
+        efforts=dialect.efforts if policy is None or policy.efforts is None else policy.efforts,
+        effort_words={} if policy is None else policy.effort_words,
+        cache_marks=dialect.cache_marks if policy is None else policy.cache_marks or dialect.cache_marks,
+        stored=extras.get("store") is True,
+        reasons=reasons,
+        encrypts=dialect.encrypted_reasoning == "always"
+        or (by_model and reasons and (policy is not None or effort is not None)),
+    )

@@ -1,0 +1,46 @@
+"""The counts: the prompt with its cached part, the completion with its reasoning, as this protocol has them already."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from victor_fp_wire.openai_responses.response import ResponseUsage
+
+from victor_fp.core.deltas import UsageReported
+from victor_fp.core.json import Json
+from victor_fp.core.protocols.openai_chat.usage import TICKS_PER_DOLLAR
+
+STANDARD = {"input_tokens", "output_tokens", "total_tokens", "input_tokens_details", "output_tokens_details"}
+
+
+def usage_reported(usage: ResponseUsage) -> UsageReported:
+    """The counts, None where the vendor gave none."""
+    inside, outside = usage.input_tokens_details, usage.output_tokens_details
+    return UsageReported(
+        prompt_tokens=usage.input_tokens,
+        completion_tokens=usage.output_tokens,
+        total_tokens=usage.total_tokens,
+        cache_creation_input_tokens=None if inside is None else inside.cache_write_tokens,
+        cache_read_input_tokens=None if inside is None else inside.cached_tokens,
+        reasoning_tokens=None if outside is None else outside.reasoning_tokens,
+    )
+
+
+def usage_notes(usage: ResponseUsage) -> dict[str, Json]:
+    """The cost in US dollars where the vendor names it, and the counts as they came where they say more."""
+    notes: dict[str, Json] = {}
+    if usage.cost is not None:
+        notes["cost"] = usage.cost
+    elif usage.cost_in_usd_ticks is not None:
+        notes["cost"] = usage.cost_in_usd_ticks / TICKS_PER_DOLLAR
+    raw = _given(msgspec.to_builtins(usage))
+    if set(raw) - STANDARD:
+        notes["usage_raw"] = raw
+    return notes
+
+
+def _given(counts: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: _given(value) if isinstance(value, dict) else value for name, value in counts.items() if value is not None
+    }

@@ -1,0 +1,31 @@
+"""Replicate: a prediction is created, and its output waited for, asked for again or streamed from another place."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from victor_fp.core.dialects.replicate import ReplicateDialect
+from victor_fp.core.framing import sse
+from victor_fp.core.protocols import Speaker
+from victor_fp.core.protocols.replicate.discovery import discovery
+from victor_fp.core.protocols.replicate.errors import fault
+from victor_fp.core.protocols.replicate.events import PredictionEvents
+from victor_fp.core.protocols.replicate.pursuit import begin
+from victor_fp.core.protocols.replicate.request import write
+from victor_fp.core.protocols.replicate.response import read
+from victor_fp.core.requests import Endpoint
+
+
+def speaker(endpoint: Endpoint, dialect: ReplicateDialect) -> Speaker:
+    """The protocol's functions, bound to one place."""
+    return Speaker(
+        protocol=dialect.protocol,
+        request=partial(write, endpoint, dialect),
+        response=partial(read, endpoint, dialect),
+        framer=sse,
+        events=partial(PredictionEvents, endpoint, dialect),
+        error=partial(fault, endpoint, dialect),
+        think_tags=dialect.think_tags,
+        discovery=discovery(endpoint, dialect),
+        follow=partial(begin, endpoint, dialect),
+    )

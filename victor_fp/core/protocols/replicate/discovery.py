@@ -1,0 +1,79 @@
+"""Which language models there are, and what one of them takes by the schema of its inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from urllib.parse import quote
+
+from victor_fp_wire.replicate.response import Collection, Model
+
+from victor_fp.core.dialects.replicate import ReplicateDialect
+from victor_fp.core.json import Json
+from victor_fp.core.protocols import Discovery, ModelInfo
+from victor_fp.core.requests import Endpoint, HttpRequest, headers_for
+from victor_fp.core.wire_decoding import Undecodable, WireDecoder
+
+COLLECTIONS: WireDecoder[Collection] = WireDecoder(Collection)
+MODELS: WireDecoder[Model] = WireDecoder(Model)
+IMAGES = frozenset({"image", "images", "image_input"})
+REASONING = frozenset({"reasoning_effort", "thinking_budget", "thinking_budget_tokens", "extended_thinking"})
+ITERATED = "x-cog-array-type"
+"""In the schema of an output that comes in pieces."""
+
+
+def discovery(endpoint: Endpoint, dialect: ReplicateDialect) -> Discovery:
+    """How to ask for models; there is no list of all of them worth reading, so that of language models is."""
+    return Discovery(
+        list_request=partial(_get, endpoint, f"/collections/{quote(dialect.collection, safe='')}"),
+        read_list=read_list,
+        model_request=lambda model: _get(endpoint, f"/models/{quote(model.partition(':')[0], safe='/')}"),
+        read_model=read_model,
+    )
+
+
+def read_list(body: bytes) -> tuple[ModelInfo, ...]:
+    """The models of a collection; none for a body of another form."""
+    listed = COLLECTIONS.decode(body)
+    if isinstance(listed, Undecodable):
+        return ()
+    return tuple(
+        _info(f"{model.owner}/{model.name}", model) for model in listed.models or () if model.owner and model.name
+    )
+
+
+def read_model(model: str, body: bytes) -> ModelInfo | None:
+    """One model; None for a body of another form."""
+    told = MODELS.decode(body)
+    return None if isinstance(told, Undecodable) or not told.name else _info(model, told)
+
+
+def _get(endpoint: Endpoint, path: str) -> HttpRequest:
+    return HttpRequest(method="GET", url=f"{endpoint.base_url}{path}", headers=headers_for(endpoint, json=False))
+
+
+def _info(name: str, model: Model) -> ModelInfo:
+    """Replicate tells nothing of windows; what a model takes stands in its schema, where it has a version."""
+    schemas = _inside(model.latest_version, "openapi_schema", "components", "schemas")
+    takes = frozenset(_inside(schemas, "Input", "properties"))
+    facts: dict[str, object] = {
+        "description": model.description,
+        "visibility": model.visibility,
+        "is_official": model.is_official,
+        "run_count": model.run_count,
+        "inputs": sorted(takes) or None,
+    }
+    return ModelInfo(
+        id=name,
+        supports_tools="tools" in takes if takes else None,
+        supports_streaming=ITERATED in _inside(schemas, "Output") if takes else None,
+        supports_images=bool(takes & IMAGES) if takes else None,
+        supports_reasoning=bool(takes & REASONING) if takes else None,
+        raw={key: value for key, value in facts.items() if value is not None},
+    )
+
+
+def _inside(value: Json, *path: str) -> Mapping[str, Json]:
+    for key in path:
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value if isinstance(value, Mapping) else {}

@@ -1,0 +1,53 @@
+"""A prediction's stream as deltas: events named output, logs, error and done, with text as their data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from victor_fp.core.deltas import Delta, Ended, Failed, Stopped, TextDelta
+from victor_fp.core.dialects.replicate import ReplicateDialect
+from victor_fp.core.framing import Frame
+from victor_fp.core.json import Json, decoded
+from victor_fp.core.protocols.replicate.errors import fault_of, fault_of_status
+from victor_fp.core.requests import Endpoint
+
+
+class PredictionEvents(msgspec.Struct, frozen=True):
+    """Reads a stream; it needs to remember nothing."""
+
+    endpoint: Endpoint
+    dialect: ReplicateDialect
+
+    def read(self, frames: Sequence[Frame]) -> tuple[PredictionEvents, list[Delta]]:
+        """The deltas of these events; those of other names, such as logs, are none of the answer's."""
+        deltas: list[Delta] = []
+        for frame in frames:
+            match frame.event:
+                case "output":
+                    deltas.append(TextDelta(frame.data.decode("utf-8", "replace")))
+                case "error":
+                    deltas.append(Failed(fault_of(self.endpoint, self.dialect, _value(frame), maybe_billed=True)))
+                case "done":
+                    deltas += self._done(_value(frame))
+                case _:
+                    pass
+        return self, deltas
+
+    def finish(self) -> list[Delta]:
+        """Nothing is held back."""
+        return []
+
+    def _done(self, value: Json) -> list[Delta]:
+        reason = value.get("reason") if isinstance(value, Mapping) else None
+        if reason is None:
+            return [Stopped("stop"), Ended()]
+        status = {"error": "failed"}.get(str(reason), str(reason))
+        return [Failed(fault_of_status(self.endpoint, self.dialect, status, ""))]
+
+
+def _value(frame: Frame) -> Json:
+    """The data as JSON, or as the text that it is."""
+    value = decoded(frame.data)
+    return value if isinstance(value, dict) else frame.data.decode("utf-8", "replace")

@@ -1,0 +1,109 @@
+"""A conversation as what a model takes: one prompt and its instructions, or a list of roles and texts."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Sequence
+
+import msgspec
+
+from victor_fp.core.conversation import split_system, tool_names
+from victor_fp.core.dialects.replicate import Inputs
+from victor_fp.core.json import Json, encoded
+from victor_fp.core.requests import Adjustment
+from victor_fp.core.types import ImagePart, Message, TextPart
+
+SPEAKERS = {"user": "User", "assistant": "Assistant", "tool": "Tool"}
+
+
+class Prompted(msgspec.Struct, frozen=True, kw_only=True):
+    """Fields of `input`, and what could not become one."""
+
+    fields: dict[str, Json]
+    unsupported: tuple[Adjustment, ...] = ()
+
+
+def prompted(inputs: Inputs, messages: Sequence[Message]) -> Prompted:
+    """The conversation in the model's fields."""
+    unsupported: list[Adjustment] = []
+    fields: dict[str, Json] = {}
+    if any(message.name and message.role != "tool" for message in messages):
+        unsupported.append(Adjustment(parameter="name", reason="Replicate's models do not take the names of speakers"))
+    instructions, turns = split_system(messages)
+    names = tool_names(messages)
+    if inputs.messages and (len(turns) > 1 or len(instructions) > 1):
+        fields[inputs.messages] = [_turn(message, names) for message in messages]
+    else:
+        system = "\n\n".join(message.text for message in instructions if message.text)
+        prompt = _prompt(turns, names)
+        if system and not inputs.system:
+            prompt = f"{system}\n\n{prompt}"
+        fields["prompt"] = prompt
+        if system and inputs.system:
+            fields[inputs.system] = system
+    images = _images(inputs, messages, unsupported)
+    if images:
+        fields[inputs.images] = images[0] if inputs.one_image else list(images)
+    return Prompted(fields=fields, unsupported=tuple(unsupported))
+
+
+def _prompt(turns: Sequence[Message], names: dict[str, str]) -> str:
+    """One question as it is; a longer conversation with its speakers before what they said, open for the next answer."""
+    if len(turns) == 1 and turns[0].role == "user":
+        return turns[0].text
+    said = [f"{_speaker(message, names)}: {_said(message)}" for message in turns]
+    return "\n\n".join([*said, f"{SPEAKERS['assistant']}:"])
+
+
+def _turn(message: Message, names: dict[str, str]) -> dict[str, Json]:
+    """Roles are those of a plain chat: what a tool gave is told by the user."""
+    match message.role:
+        case "system" | "developer":
+            return {"role": "system", "content": message.text}
+        case "tool":
+            return {"role": "user", "content": f"{_speaker(message, names)}: {_said(message)}"}
+        case _:
+            return {"role": message.role, "content": _said(message)}
+
+
+def _speaker(message: Message, names: dict[str, str]) -> str:
+    name = names.get(message.tool_call_id or "") or message.name
+    return f"{SPEAKERS['tool']} {name}" if message.role == "tool" and name else SPEAKERS.get(message.role, "User")
+
+
+def _said(message: Message) -> str:
+    """The text, and calls as text, which is all that a prompt can hold."""
+    calls = [f"[calls {call['name']} with {_arguments(call['arguments'])}]" for call in message.tool_calls or ()]
+    text = f"Error: {message.text}" if message.is_error and message.text else message.text
+    return "\n".join([*([text] if text else []), *calls])
+
+
+def _arguments(arguments: object) -> str:
+    return arguments if isinstance(arguments, str) else encoded(arguments).decode()
+
+
+def _images(inputs: Inputs, messages: Sequence[Message], unsupported: list[Adjustment]) -> list[str]:
+    """Images in their order, by address or as data URLs; where they stood in the conversation is lost."""
+    seen: list[str] = []
+    for message in messages:
+        for part in message.content if isinstance(message.content, list) else ():
+            if isinstance(part, TextPart):
+                continue
+            if not isinstance(part, ImagePart):
+                reason = "Replicate's language models take no such part"
+                unsupported.append(Adjustment(parameter=part.type, reason=reason))
+            elif not inputs.images:
+                unsupported.append(Adjustment(parameter="image", reason="this model sees nothing"))
+            else:
+                seen.append(_address(part))
+    if inputs.one_image and len(seen) > 1:
+        reason = "this model takes one image; the last is kept"
+        unsupported.append(Adjustment(parameter="image", reason=reason, action="changed"))
+        return seen[-1:]
+    return seen
+
+
+def _address(part: ImagePart) -> str:
+    if part.data is None:
+        return part.url or ""
+    return f"data:{part.media_type};base64,{b64encode(part.data).decode('ascii')}"

@@ -1,0 +1,116 @@
+"""The pursuit of one prediction: created, then asked for until it is over, or streamed from where its body says.
+
+Rules. What is asked of the API goes to the endpoint's own address by the prediction's id; of the addresses in a body only
+that of the stream is followed, to the endpoint's own origin or to a host that the dialect allows, and there without a key.
+A prediction that cannot stream, or streams elsewhere, is polled. A poll that fails for the moment is repeated.
+"""
+
+from __future__ import annotations
+
+import math
+from fnmatch import fnmatchcase
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec.structs import replace
+from victor_fp_wire.replicate.response import Prediction
+
+from victor_fp.core.classify import retry_after_of
+from victor_fp.core.dialects.replicate import ReplicateDialect
+from victor_fp.core.following import Answered, Broke, Event, Give, Open, Order, Send, Stop, same_origin
+from victor_fp.core.protocols.replicate.places import prediction_url
+from victor_fp.core.protocols.replicate.request import PREFER
+from victor_fp.core.protocols.replicate.response import PREDICTIONS, RUNNING
+from victor_fp.core.requests import Endpoint, HttpRequest, headers_for
+from victor_fp.core.wire_decoding import Undecodable
+
+PASSING = frozenset({408, 429, 500, 502, 503, 504})
+"""Statuses after which a poll is repeated."""
+GROWTH = 1.5
+
+
+class Pursuit(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the pursuit stands."""
+
+    endpoint: Endpoint
+    dialect: ReplicateDialect
+    stream: bool
+    id: str = ""
+    """Empty until the prediction is known."""
+    running: bool = False
+    polls: int = 0
+    failed: int = 0
+    """Polls in a row that brought nothing."""
+
+    @property
+    def cancel(self) -> HttpRequest | None:
+        """POST /predictions/{id}/cancel, while the prediction runs."""
+        if not self.running:
+            return None
+        url = f"{prediction_url(self.endpoint, self.id)}/cancel"
+        return HttpRequest(method="POST", url=url, headers=headers_for(self.endpoint, json=False))
+
+    def after(self, event: Event) -> tuple[Pursuit, Order]:
+        """The state and the order after an exchange."""
+        if isinstance(event, Broke):
+            return self._again(0.0) or (self, Stop(event.fault))
+        if event.status >= 400:
+            wait = retry_after_of(event.headers) or 0.0
+            repeated = self._again(wait) if event.status in PASSING else None
+            return repeated or (self, Give(event))
+        prediction = PREDICTIONS.decode(event.body)
+        if isinstance(prediction, Undecodable) or not prediction.id or prediction.status not in RUNNING:
+            return replace(self, running=False), Give(event)
+        known = replace(self, id=prediction.id, running=True, failed=0)
+        address = _stream_of(prediction) if self.stream and not self.polls else ""
+        if address and self._may_open(address):
+            return known, Open(self._opening(address))
+        return known._polling(0.0)
+
+    def _again(self, wait: float) -> tuple[Pursuit, Order] | None:
+        """The poll once more; None where it was not a poll, or failed too often."""
+        if not self.running or self.failed >= self.dialect.patience:
+            return None
+        return replace(self, failed=self.failed + 1)._polling(wait)
+
+    def _polling(self, least: float) -> tuple[Pursuit, Order]:
+        rest = min(self.dialect.slowest_poll, self.dialect.poll * GROWTH ** min(self.polls, 64))
+        url = prediction_url(self.endpoint, self.id)
+        request = HttpRequest(method="GET", url=url, headers=headers_for(self.endpoint, json=False))
+        return replace(self, polls=self.polls + 1), Send(request=request, rest=max(rest, least))
+
+    def _may_open(self, address: str) -> bool:
+        if same_origin(address, self.endpoint.base_url):
+            return True
+        try:
+            parts = urlsplit(address)
+            host = parts.hostname if parts.port in (None, 443) else None
+        except ValueError:
+            return False
+        hosts = self.dialect.stream_hosts
+        return parts.scheme == "https" and host is not None and any(fnmatchcase(host, allowed) for allowed in hosts)
+
+    def _opening(self, address: str) -> HttpRequest:
+        """A key goes to the endpoint's own origin only."""
+        own = headers_for(self.endpoint, json=False) if same_origin(address, self.endpoint.base_url) else {}
+        headers = {**own, "accept": "text/event-stream", "cache-control": "no-store"}
+        return HttpRequest(method="GET", url=address, headers=headers)
+
+
+def begin(
+    endpoint: Endpoint, dialect: ReplicateDialect, request: HttpRequest, stream: bool, timeout: float
+) -> tuple[Pursuit, Send]:
+    """The creation. A whole answer is waited for no longer than half the time allowed, so that there is some left to ask
+    again, and the prediction ends with the attempt even if the caller is gone before its id is known."""
+    pursuit = Pursuit(endpoint=endpoint, dialect=dialect, stream=stream)
+    if stream or PREFER not in request.headers:
+        return pursuit, Send(request=request)
+    headers = dict(request.headers)
+    if headers[PREFER] == f"wait={dialect.wait}":
+        headers[PREFER] = f"wait={max(1, min(dialect.wait, int(timeout / 2)))}"
+    headers.setdefault("cancel-after", f"{max(dialect.least_lifetime, math.ceil(timeout))}s")
+    return pursuit, Send(request=replace(request, headers=headers))
+
+
+def _stream_of(prediction: Prediction) -> str:
+    return (prediction.urls.stream if prediction.urls is not None else None) or ""

@@ -1,0 +1,123 @@
+"""A chat as the creation of a prediction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from returns.result import Failure, Result, Success
+from victor_fp_wire.replicate.request import PredictionRequest, VersionPredictionRequest
+
+from victor_fp.core.dialects.replicate import Inputs, ReplicateDialect
+from victor_fp.core.faults import Fault, InvalidRequest
+from victor_fp.core.json import Json, encoded
+from victor_fp.core.protocols.replicate.places import SPELLINGS, place_of
+from victor_fp.core.protocols.replicate.prompts import prompted
+from victor_fp.core.requests import Adjustment, ChatRequest, Endpoint, HttpRequest, headers_for, settled
+
+PREFER = "prefer"
+
+
+def write(endpoint: Endpoint, dialect: ReplicateDialect, request: ChatRequest) -> Result[HttpRequest, Fault]:
+    """The request that creates the prediction. Options nobody knows are inputs of the model."""
+    place = place_of(endpoint, request.model)
+    if place is None:
+        message = f"{request.model!r} is no model of Replicate's: {SPELLINGS}"
+        return Failure(InvalidRequest(provider=endpoint.spec.name, model=request.model, message=message))
+    inputs, options = dialect.inputs_of(request.model), request.options
+    said = prompted(inputs, request.messages)
+    asked, unsupported = _asked(inputs, request)
+    adjustments = settled(endpoint, request, [*said.unsupported, *unsupported])
+    if not isinstance(adjustments, tuple):
+        return Failure(adjustments)
+    own = options.extra_body.get("input")
+    given: dict[str, Json] = {
+        **said.fields,
+        **asked,
+        **options.unknown,
+        **(own if isinstance(own, Mapping) else {}),
+    }
+    fields = {
+        name: value for name, value in options.extra_body.items() if name != "input" or not isinstance(own, Mapping)
+    }
+    headers = headers_for(endpoint, options.extra_headers)
+    if not request.stream:
+        headers.setdefault(PREFER, f"wait={dialect.wait}")
+    return Success(
+        HttpRequest(
+            url=place.url,
+            headers=headers,
+            body=encoded(_body(place.version, given, fields)),
+            adjustments=adjustments,
+        )
+    )
+
+
+def _body(version: str | None, given: dict[str, Json], fields: Mapping[str, Json]) -> object:
+    built = (
+        PredictionRequest(input=given) if version is None else VersionPredictionRequest(version=version, input=given)
+    )
+    if not fields:
+        return built
+    return {**({} if version is None else {"version": version}), "input": given, **fields}
+
+
+def _asked(inputs: Inputs, request: ChatRequest) -> tuple[dict[str, Json], list[Adjustment]]:
+    """Options in the model's words. The defaults are sent where the model takes them, and left out where not."""
+    options, fields, untaken = request.options, dict[str, Json](), list[Adjustment]()
+    wishes: dict[str, Json] = {
+        "max_tokens": request.max_tokens,
+        "temperature": request.temperature,
+        "top_p": options.top_p,
+        "top_k": options.top_k,
+        "seed": options.seed,
+        "presence_penalty": options.presence_penalty,
+        "frequency_penalty": options.frequency_penalty,
+        "stop": _stop(inputs, options.stop),
+        "reasoning_effort": _effort(inputs, options.reasoning_effort, untaken),
+        "reasoning_budget": options.reasoning_budget,
+    }
+    defaults = {"max_tokens": not request.asks_max_tokens, "temperature": not request.asks_temperature}
+    for name, value in wishes.items():
+        if value is None:
+            continue
+        if name in inputs.fields:
+            fields[inputs.fields[name]] = value
+        elif not defaults.get(name):
+            untaken.append(Adjustment(parameter=name, reason="this model has no such input"))
+    if inputs.thinking_switch and options.reasoning_budget is not None:
+        fields[inputs.thinking_switch] = options.reasoning_budget > 0
+        if options.reasoning_budget <= 0:
+            del fields[inputs.fields["reasoning_budget"]]
+    return fields, [*untaken, *_without_counterpart(request)]
+
+
+def _stop(inputs: Inputs, stop: tuple[str, ...] | None) -> Json:
+    if stop is None:
+        return None
+    return list(stop) if inputs.stop_form == "list" else ",".join(stop)
+
+
+def _effort(inputs: Inputs, effort: str | None, untaken: list[Adjustment]) -> str | None:
+    """The effort, if the model knows it; else the nearest, visibly."""
+    if effort is None or "reasoning_effort" not in inputs.fields or effort in inputs.efforts:
+        return effort
+    near = inputs.efforts[0] if effort in ("none", "minimal") else inputs.efforts[-1]
+    reason = f"this model knows {', '.join(inputs.efforts)}; sent as {near}"
+    untaken.append(Adjustment(parameter="reasoning_effort", reason=reason, action="changed"))
+    return near
+
+
+def _without_counterpart(request: ChatRequest) -> list[Adjustment]:
+    """What was asked for that no prediction takes."""
+    options = request.options
+    asked = {
+        "tools": bool(request.tools) and options.tool_choice != "none",
+        "response_format": options.response_format is not None,
+        "logprobs": options.logprobs is not None and options.logprobs is not False,
+        "service_tier": options.service_tier is not None,
+        "user": options.user is not None,
+    }
+    untaken = [Adjustment(parameter=name, reason="predictions take none") for name, is_ in asked.items() if is_]
+    if not request.tools and (options.tool_choice == "required" or isinstance(options.tool_choice, dict)):
+        untaken.append(Adjustment(parameter="tool_choice", reason="no tools are given to choose from"))
+    return untaken

@@ -1,0 +1,82 @@
+"""A prediction that is over, as deltas: its output is text in pieces, one text, or any other value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from victor_fp_wire.replicate.response import Prediction
+
+from victor_fp.core.deltas import Delta, Ended, Failed, Noted, Stopped, TextDelta, UsageReported
+from victor_fp.core.dialects.replicate import ReplicateDialect
+from victor_fp.core.faults import Fault, InvalidResponse
+from victor_fp.core.json import Json, NotJson, decoded_object, encoded
+from victor_fp.core.protocols.replicate.errors import fault_of, fault_of_prediction
+from victor_fp.core.requests import Endpoint
+from victor_fp.core.wire_decoding import Undecodable, WireDecoder
+
+PREDICTIONS: WireDecoder[Prediction] = WireDecoder(Prediction)
+RUNNING = frozenset({"starting", "processing"})
+
+
+def read(endpoint: Endpoint, dialect: ReplicateDialect, body: bytes) -> Sequence[Delta]:
+    """The deltas of a prediction; `Failed` where it failed, was canceled, or is not over."""
+    prediction = PREDICTIONS.decode(body)
+    if isinstance(prediction, Undecodable):
+        reason = f"the body is no prediction: {prediction.reason}"
+        return [Failed(InvalidResponse(provider=endpoint.spec.name, message=reason))]
+    if prediction.status is None:
+        return [Failed(_no_prediction(endpoint, dialect, body))]
+    if prediction.status in RUNNING:
+        reason = f"the prediction is still {prediction.status}"
+        return [Failed(InvalidResponse(provider=endpoint.spec.name, model=prediction.model, message=reason))]
+    deltas: list[Delta] = [TextDelta(text) for text in _texts(prediction.output) if text]
+    deltas.append(Noted(model=prediction.model, metadata=_notes(prediction)))
+    if (counts := _counts(prediction.metrics or {})) is not None:
+        deltas.append(counts)
+    if prediction.status != "succeeded":
+        return [*deltas, Failed(fault_of_prediction(endpoint, dialect, prediction))]
+    return [*deltas, Stopped("stop"), Ended()]
+
+
+def _texts(output: Json) -> list[str]:
+    match output:
+        case None:
+            return []
+        case str():
+            return [output]
+        case list() if all(isinstance(piece, str) for piece in output):
+            return [piece for piece in output if isinstance(piece, str)]
+        case _:
+            return [encoded(output).decode()]
+
+
+def _notes(prediction: Prediction) -> dict[str, Json]:
+    facts: dict[str, Json] = {
+        "id": prediction.id,
+        "version": prediction.version,
+        "created_at": prediction.created_at,
+        "deployment": prediction.deployment,
+        "metrics": prediction.metrics or None,
+    }
+    return {name: value for name, value in facts.items() if value is not None}
+
+
+def _counts(metrics: Mapping[str, Any]) -> UsageReported | None:
+    """Tokens, which language models count; the time that others are charged by stands in the metrics."""
+    prompt, completion = _whole(metrics.get("input_token_count")), _whole(metrics.get("output_token_count"))
+    if prompt is None and completion is None:
+        return None
+    return UsageReported(prompt_tokens=prompt, completion_tokens=completion)
+
+
+def _whole(value: object) -> int | None:
+    return int(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _no_prediction(endpoint: Endpoint, dialect: ReplicateDialect, body: bytes) -> Fault:
+    """A body without a status: an error has its words in `detail`."""
+    value = decoded_object(body)
+    if not isinstance(value, NotJson) and isinstance(value.get("detail"), str):
+        return fault_of(endpoint, dialect, value)
+    return InvalidResponse(provider=endpoint.spec.name, message="the body holds no prediction")

@@ -1,0 +1,26 @@
+"""The fault for a deadline that passed, with the facts of the last fault before it."""
+
+from __future__ import annotations
+
+import math
+
+from victor_fp.core.faults import DeadlineExceeded, Fault
+
+
+def deadline_exceeded(provider: str, model: str | None, seconds: float, last: Fault | None) -> DeadlineExceeded:
+    """`seconds` is the whole time that was allowed; `last` the fault of the last try, if there was one."""
+    passed = f"the deadline of {seconds:g} s passed" if math.isfinite(seconds) else "the deadline passed"
+    if last is None:
+        return DeadlineExceeded(provider=provider, model=model, message=passed, seconds=seconds)
+    return DeadlineExceeded(
+        provider=provider,
+        model=model,
+        message=f"{passed}; last: {type(last).__name__}: {last.message}",
+        status=last.status,
+        code=last.code,
+        request_id=last.request_id,
+        retry_after=last.retry_after,
+        maybe_billed=last.maybe_billed,
+        partial=last.partial,
+        seconds=seconds,
+    )

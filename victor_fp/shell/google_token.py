@@ -1,0 +1,103 @@
+"""Access tokens for Google Cloud, by google-auth: application default credentials, fetched and renewed in a thread."""
+
+from __future__ import annotations
+
+import asyncio
+from threading import Lock
+from typing import Any, Protocol
+
+import msgspec
+from returns.result import Failure, Result, Success
+
+from victor_fp.core.catalogue.spec import ProviderSpec
+from victor_fp.core.faults import AuthRejected, ConnectionFailed, CredentialMissing, Fault
+from victor_fp.core.requests import SECRET, HttpRequest
+
+SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
+PLACES = ("environment GOOGLE_APPLICATION_CREDENTIALS", "gcloud's application default credentials", "metadata server")
+
+
+class GoogleCredentials(Protocol):
+    """What is needed of google-auth's credentials."""
+
+    @property
+    def token(self) -> Any:
+        """The access token, where one has been fetched."""
+        ...
+
+    def before_request(self, request: Any, method: str, url: str, headers: dict[str, str]) -> None:
+        """Renew the token if need be, and write the headers that carry it."""
+        ...
+
+
+class GoogleSigner:
+    """Puts a fresh access token where a key would stand."""
+
+    def __init__(self, spec: ProviderSpec, credentials: GoogleCredentials | None = None) -> None:
+        self._spec = spec
+        self._credentials = credentials
+        self._transport: Any = None
+        self._lock = Lock()
+
+    async def __call__(self, request: HttpRequest) -> Result[HttpRequest, Fault]:
+        """The request with its token; CredentialMissing where there are no credentials."""
+        return await asyncio.to_thread(self._signed, request)
+
+    def _signed(self, request: HttpRequest) -> Result[HttpRequest, Fault]:
+        try:
+            from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError, RefreshError, TransportError
+        except ModuleNotFoundError:
+            return Failure(self._missing("tokens need the extra: pip install 'victor-fp[vertex]'"))
+        carried: dict[str, str] = {}
+        try:
+            # One at a time: whoever comes first renews the token for all.
+            with self._lock:
+                credentials = self._ready()
+                credentials.before_request(self._transport, request.method, request.url, carried)
+        except ModuleNotFoundError:
+            return Failure(self._missing("tokens need the extra: pip install 'victor-fp[vertex]'"))
+        except DefaultCredentialsError as error:
+            return Failure(self._missing(_first_line(error)))
+        except RefreshError as error:
+            message = f"no access token for {self._spec.title}: {_first_line(error)}"
+            if error.retryable:
+                return Failure(ConnectionFailed(provider=self._spec.name, message=message))
+            return Failure(AuthRejected(provider=self._spec.name, message=message))
+        except TransportError as error:
+            message = f"no access token for {self._spec.title}: {_first_line(error)}"
+            return Failure(ConnectionFailed(provider=self._spec.name, message=message))
+        except GoogleAuthError as error:
+            return Failure(self._missing(_first_line(error)))
+        kept = {name: value for name, value in request.headers.items() if SECRET not in value}
+        return Success(
+            msgspec.structs.replace(
+                request, headers={**kept, **{name.lower(): value for name, value in carried.items()}}
+            )
+        )
+
+    def _ready(self) -> GoogleCredentials:
+        if self._transport is None:
+            from google.auth.transport.requests import Request
+
+            self._transport = Request()
+        if self._credentials is None:
+            import google.auth
+
+            self._credentials = google.auth.default(scopes=list(SCOPES))[0]
+        return self._credentials
+
+    def _missing(self, reason: str) -> CredentialMissing:
+        variables = self._spec.key_variables
+        ways = "run `gcloud auth application-default login`"
+        ways += f", or set {variables[0]}" if variables else ""
+        return CredentialMissing(
+            provider=self._spec.name,
+            message=f"nothing to authenticate with at {self._spec.title}: {reason}. To mend it, {ways}.",
+            looked_in=(*(f"environment {name}" for name in variables), *PLACES),
+        )
+
+
+def _first_line(error: Exception) -> str:
+    """What went wrong, without the answer's body, which may say more than should be shown."""
+    text = str(error.args[0]) if error.args else type(error).__name__
+    return text.strip().partition("\n")[0][:300]

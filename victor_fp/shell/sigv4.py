@@ -1,0 +1,107 @@
+"""AWS Signature Version 4, by botocore: its signer, and its chain of credentials, which may ask files and the network.
+
+Everything of botocore's happens in a worker thread, since refreshing credentials blocks; one lookup serves all requests.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Mapping
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from returns.result import Failure, Result, Success
+
+from victor_fp.core.faults import CredentialMissing, Fault, InvalidRequest
+from victor_fp.core.requests import Endpoint, HttpRequest
+from victor_fp.core.result import outcome
+
+if TYPE_CHECKING:
+    from botocore.credentials import Credentials
+
+_REGION = re.compile(r"[./]([a-z]{2,3}(?:-[a-z]+)+-\d+)\.")
+"""A region in a host's name."""
+CHAIN = ("environment AWS_ACCESS_KEY_ID", "AWS profiles, SSO, web identity, container and instance roles")
+
+
+class AwsSigner:
+    """Signs for one service in one region with whatever credentials AWS's own tools would find."""
+
+    def __init__(
+        self, endpoint: Endpoint, environment: Mapping[str, str], credentials: Credentials | None = None
+    ) -> None:
+        self._spec = endpoint.spec
+        self._region = endpoint.settings.get("region") or _region_in(endpoint.base_url)
+        self._profile = endpoint.settings.get("profile")
+        self._environment = environment
+        self._credentials: Any = credentials
+        self._lock = Lock()
+
+    async def __call__(self, request: HttpRequest) -> Result[HttpRequest, Fault]:
+        """The request with its signature; CredentialMissing where there is nothing to sign with."""
+        return await asyncio.to_thread(self._signed, request)
+
+    def _signed(self, request: HttpRequest) -> Result[HttpRequest, Fault]:
+        if not self._region:
+            message = f"{self._spec.title}: a signature needs the setting region (or set AWS_REGION)"
+            return Failure(InvalidRequest(provider=self._spec.name, message=message))
+        try:
+            from botocore.auth import SigV4Auth
+            from botocore.awsrequest import AWSRequest
+        except ModuleNotFoundError:
+            return Failure(self._missing("signing needs the extra: pip install 'victor-fp[bedrock]'"))
+        match outcome(self._frozen()):
+            case Failure(fault):
+                return Failure(fault)
+            case Success(credentials):
+                pass
+        signed = AWSRequest(method=request.method, url=request.url, headers=dict(request.headers), data=request.body)
+        SigV4Auth(credentials, self._spec.auth.service, self._region).add_auth(signed)
+        headers = {str(name).lower(): str(value) for name, value in signed.headers.items()}
+        return Success(msgspec.structs.replace(request, headers=headers))
+
+    def _frozen(self) -> Result[Any, Fault]:
+        """The credentials as they are now, refreshed if need be."""
+        from botocore.exceptions import BotoCoreError
+
+        try:
+            with self._lock:
+                if self._credentials is None:
+                    self._credentials = self._found()
+                if self._credentials is None:
+                    return Failure(self._missing("no AWS credentials were found"))
+                return Success(self._credentials.get_frozen_credentials())
+        except BotoCoreError as error:
+            return Failure(self._missing(str(error)))
+
+    def _found(self) -> Any:
+        """As botocore's chain: the environment first, unless a profile was chosen; then everything else."""
+        from botocore.credentials import Credentials
+        from botocore.session import Session
+
+        key, secret = self._environment.get("AWS_ACCESS_KEY_ID"), self._environment.get("AWS_SECRET_ACCESS_KEY")
+        if key and secret and self._profile in (None, self._environment.get("AWS_PROFILE")):
+            return Credentials(key, secret, self._environment.get("AWS_SESSION_TOKEN"))
+        return Session(profile=self._profile).get_credentials()
+
+    def _missing(self, reason: str) -> CredentialMissing:
+        variables = self._spec.key_variables
+        looked_in = (*(f"environment {name}" for name in variables), *CHAIN)
+        ways = f"set {variables[0]}, or configure AWS credentials" if variables else "configure AWS credentials"
+        return CredentialMissing(
+            provider=self._spec.name,
+            message=f"nothing to authenticate with at {self._spec.title}: {reason}. To mend it, {ways}.",
+            looked_in=looked_in,
+        )
+
+
+def _region_in(url: str) -> str | None:
+    """The region that an AWS host names.
+
+    >>> _region_in("https://vpce-1a.bedrock-runtime.us-gov-west-1.vpce.amazonaws.com")
+    'us-gov-west-1'
+    """
+    found = _REGION.search(url)
+    return found[1] if found else None

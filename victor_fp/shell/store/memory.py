@@ -1,0 +1,69 @@
+"""State in this process: every step is taken at once, and nothing is awaited."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+from victor_fp.core.faults import Fault
+from victor_fp.shell.runtime import SYSTEM, Runtime
+from victor_fp.shell.store import Packing, Step
+
+S = TypeVar("S")
+R = TypeVar("R")
+
+
+class MemoryCell(Generic[S]):
+    """One state in memory."""
+
+    __slots__ = ("_now", "state")
+
+    def __init__(self, state: S, now: Callable[[], float]) -> None:
+        self.state: S = state
+        self._now = now
+
+    async def change(self, step: Step[S, R]) -> R:
+        """Take a step; there is no await in it."""
+        self.state, answer = step(self.state, self._now())
+        return answer
+
+    def post(self, step: Step[S, R], then: Callable[[R], None]) -> None:
+        """Take a step."""
+        self.state, answer = step(self.state, self._now())
+        then(answer)
+
+
+class MemoryStore:
+    """Cells in memory. Give one store to several providers to let them share limits and breakers.
+
+    One store belongs to one thread; event loops of that thread may use it one after the other.
+    """
+
+    poll = math.inf
+
+    def __init__(self, runtime: Runtime = SYSTEM) -> None:
+        self._runtime = runtime
+        # Cells of many types by name; `cell` gives each back as the type it was made with.
+        self._cells: dict[str, MemoryCell[Any]] = {}
+
+    def now(self) -> float:
+        """The runtime's clock."""
+        return self._runtime.now()
+
+    def cell(self, name: str, fresh: S, packing: Packing[S]) -> MemoryCell[S]:  # noqa: ARG002  nothing is packed
+        """The cell with this name."""
+        found = self._cells.get(name)
+        if found is None:
+            found = self._cells[name] = MemoryCell(fresh, self._runtime.now)
+        return found
+
+    def refusal(self) -> Fault | None:
+        """Memory is never out of reach."""
+        return None
+
+    async def drain(self) -> None:
+        """Nothing is ever posted for later."""
+
+    async def aclose(self) -> None:
+        """There is nothing to close."""
