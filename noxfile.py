@@ -15,7 +15,7 @@ CODE = ["victor_fp", "tests", "noxfile.py"]
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 
 
-def group(name: str) -> list[str]:
+def group(name: str) -> tuple[str, ...]:
     return nox.project.dependency_groups(PYPROJECT, name)
 
 

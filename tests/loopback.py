@@ -122,8 +122,8 @@ async def serving(*scripts: Script) -> AsyncIterator[Loopback]:
                 loopback.received.append(received)
                 script = scripts[min(len(loopback.received), len(scripts)) - 1]
                 await script(Talk(reader, writer), received)
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass  # asyncio's streams complain of a connection's task that was cancelled
         finally:
             loopback.open_connections -= 1
             tasks.discard(task)

@@ -17,9 +17,10 @@ from victor_fp.core.answers import Asked, completion, placed
 from victor_fp.core.asking import chat_request, endpoint_for
 from victor_fp.core.catalogue import find
 from victor_fp.core.completing import folded
+from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
 from victor_fp.core.faults import Fault
 from victor_fp.core.protocols import speaker
-from victor_fp.core.requests import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE, Endpoint, HttpRequest
+from victor_fp.core.requests import Endpoint, HttpRequest
 from victor_fp.core.result import outcome
 from victor_fp.core.stream_reading import Read, fed, finished, opened
 from victor_fp.core.types import CompletionResponse, Message, StreamChunk, ToolDefinition

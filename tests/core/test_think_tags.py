@@ -45,7 +45,9 @@ def test_only_a_tag_at_the_head_is_thinking(content: str, reasoning: str, text: 
 
 @given(
     st.text(alphabet="<>/think ab\n", max_size=24)
-    | st.builds("<think>{}</think>{}".format, st.text("</think> a\n", max_size=12), st.text("<think> b\n", max_size=12)),
+    | st.builds(
+        "<think>{}</think>{}".format, st.text("</think> a\n", max_size=12), st.text("<think> b\n", max_size=12)
+    ),
     st.lists(st.integers(0, 40), max_size=6),
 )
 @example("<think>a</think", [3, 9])

@@ -136,9 +136,7 @@ def test_values_at_paths_build_arguments() -> None:
             Stopped("stop"),
         ]
     )
-    assert response.tool_calls == [
-        {"id": "a", "name": "f", "arguments": {"steps": ["slice", "fry"], "hot": True}}
-    ]
+    assert response.tool_calls == [{"id": "a", "name": "f", "arguments": {"steps": ["slice", "fry"], "hot": True}}]
 
 
 def test_a_stop_word_nobody_knows_is_kept() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import Iterator
 
 import pytest
 from returns.result import Failure, Success
@@ -28,8 +28,8 @@ WEATHER = ToolDefinition(name="weather", description="Tells the weather", parame
 
 
 @pytest.fixture
-def registry() -> AsyncIterator[type[ProviderRegistry]]:
-    yield ProviderRegistry  # type: ignore[misc]  # a plain generator fixture
+def registry() -> Iterator[type[ProviderRegistry]]:
+    yield ProviderRegistry
     ProviderRegistry.restore()
 
 

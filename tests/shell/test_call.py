@@ -29,7 +29,6 @@ async def limits(talk: Talk, _: Received) -> None:
     await talk.answer(shapes.error("slow down", "rate_limit_exceeded"), 429, retry_after="7")
 
 
-
 async def test_a_call_sends_the_request_and_gives_the_answer() -> None:
     async with serving(answers) as server, acme(server.url) as provider:
         response = await provider.chat(HI, model="m-1")
@@ -105,7 +104,12 @@ async def test_the_breaker_opens_fails_fast_and_recovers() -> None:
             await provider.chat(HI, model="m-1")
             stats = provider.get_circuit_breaker_stats()
     assert stats is not None
-    assert (stats["state"], stats["total_calls"], stats["total_failures"], stats["total_rejected"]) == ("closed", 7, 5, 1)
+    assert (stats["state"], stats["total_calls"], stats["total_failures"], stats["total_rejected"]) == (
+        "closed",
+        7,
+        5,
+        1,
+    )
 
 
 async def test_two_providers_of_one_vendor_have_breakers_of_their_own() -> None:
@@ -202,7 +206,7 @@ class TestFaultsOfTheWire:
     async def test_a_slow_drip_is_bounded_as_a_whole(self, plain: bool) -> None:
         async def script(talk: Talk, _: Received) -> None:
             await talk.head()
-            for _ in range(100):
+            for _piece in range(100):
                 await talk.piece(b" ")
                 await asyncio.sleep(0.05)
 

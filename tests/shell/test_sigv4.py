@@ -9,7 +9,6 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
@@ -50,7 +49,7 @@ def _no_aws_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> N
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
-    monkeypatch.setenv("VICTOR_KEYS_FILE", str(tmp_path / "keys"))
+    monkeypatch.setenv("VICTOR_FP_CONFIG_DIR", str(tmp_path))
 
 
 def endpoint(base_url: str | None = None, **settings: str) -> Endpoint:
@@ -123,12 +122,16 @@ def arrived(loopback: Loopback, place: int = 0) -> Received:
 # The signature
 
 
-async def test_a_call_is_signed_as_the_server_checks_it_colons_in_the_model_included() -> None:
+@pytest.mark.parametrize(
+    ("model", "segment"),
+    [(MODEL, MODEL), ("arn:aws:bedrock:eu-west-1:123456789012:a/b", "arn:aws:bedrock:eu-west-1:123456789012:a%2Fb")],
+)
+async def test_a_call_is_signed_as_the_server_checks_it_whatever_signs_the_model_has(model: str, segment: str) -> None:
     async with serving(answering) as loopback, bedrock(loopback.url) as provider:
-        response = await provider.chat(HI, model=MODEL)
+        response = await provider.chat(HI, model=model)
         received = arrived(loopback)
         assert response.content == "Hello"
-        assert received.path == f"/model/{MODEL.replace(':', '%3A')}/converse"
+        assert received.path == f"/model/{segment}/converse"
         assert received.headers["authorization"] == signature(received)
         assert {"host", "x-amz-date", "content-type"} <= set(signed_names(received))
 
@@ -176,7 +179,7 @@ async def test_the_list_of_models_is_signed_too() -> None:
         await talk.answer({"modelSummaries": [{"modelId": MODEL, "outputModalities": ["TEXT"]}]})
 
     async with serving(listing) as loopback, bedrock(loopback.url) as provider:
-        listed = await provider.list_models()  # type: ignore[attr-defined]  # of the provider behind the record
+        listed = await provider.list_models()
         assert [info.id for info in listed] == [MODEL]
         assert arrived(loopback).headers["authorization"] == signature(arrived(loopback))
 
@@ -343,8 +346,7 @@ def failure(result: Any) -> Any:
 
 
 @pytest.fixture
-def without_botocore(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def without_botocore(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in sys.modules if name.partition(".")[0] == "botocore"]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "botocore", None)
-    return None

@@ -180,7 +180,7 @@ class TestLeavingAndBreaking:
 async def test_a_slow_but_steady_stream_outlives_the_default_deadline() -> None:
     async def script(talk: Talk, _: Received) -> None:
         await talk.head(content_type="text/event-stream")
-        for _ in range(10):
+        for _piece in range(10):
             await talk.event(shapes.chunk("x"))
             await asyncio.sleep(0.05)
         await talk.event(shapes.chunk(finish="stop"))

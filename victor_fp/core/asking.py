@@ -10,9 +10,10 @@ from returns.result import Failure, Result, Success
 
 from victor_fp.core.catalogue.spec import ProviderSpec
 from victor_fp.core.conversation import fault_in
+from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.options import read_options
-from victor_fp.core.requests import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE, ChatRequest, Endpoint
+from victor_fp.core.requests import ChatRequest, Endpoint
 from victor_fp.core.result import outcome
 from victor_fp.core.types import Message, ToolDefinition
 

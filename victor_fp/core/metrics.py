@@ -35,7 +35,7 @@ def paced(pace: Pace, now: float) -> Pace:
     if pace.first is None:
         return Pace(now, now, 1, 0.0)
     gap = now - pace.last
-    return Pace(pace.first, now, pace.pieces + 1, gap if gap > pace.longest_gap else pace.longest_gap)
+    return Pace(pace.first, now, pace.pieces + 1, max(pace.longest_gap, gap))
 
 
 class Sample(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -9,13 +9,12 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from victor_fp.core.catalogue.spec import ProviderSpec
+from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
 from victor_fp.core.faults import Fault, InvalidRequest, UnsupportedParameter
 from victor_fp.core.json import Json, NotJson, decoded
 from victor_fp.core.options import NO_OPTIONS, Options
 from victor_fp.core.types import Message, ToolDefinition
 
-DEFAULT_TEMPERATURE = 0.7
-DEFAULT_MAX_TOKENS = 4096
 SECRET = "<secret>"  # noqa: S105  a placeholder
 """Stands in headers where the shell puts the key."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal, NotRequired, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NotRequired, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator, with_config
 from typing_extensions import TypedDict
@@ -40,7 +40,7 @@ class Usage(TypedDict):
     reasoning_tokens: NotRequired[int]
 
 
-_FROZEN = ConfigDict(frozen=True, extra="forbid", ser_json_bytes="base64", val_json_bytes="base64")
+_FROZEN = ConfigDict(frozen=True, extra="forbid", ser_json_bytes="base64", val_json_bytes="base64", defer_build=True)
 
 
 class TextPart(BaseModel):
@@ -129,6 +129,21 @@ class Message(BaseModel):
     metadata: dict[str, Any] | None = None
     """`provider_state` holds what the vendor needs back on the next turn; see `CompletionResponse.to_message`."""
 
+    if TYPE_CHECKING:  # plain dicts are welcome where typed ones are given back
+
+        def __init__(
+            self,
+            *,
+            role: Role,
+            content: str | Sequence[TextPart | ImagePart | AudioPart | FilePart] = "",
+            name: str | None = None,
+            tool_calls: Sequence[Mapping[str, object]] | None = None,
+            tool_call_id: str | None = None,
+            is_error: bool = False,
+            cache: bool = False,
+            metadata: Mapping[str, Any] | None = None,
+        ) -> None: ...
+
     def to_dict(self) -> dict[str, Any]:
         """The fields that are set, as plain JSON values; bytes in base64."""
         return self.model_dump(mode="json", exclude_defaults=True) | {
@@ -162,7 +177,7 @@ class ToolDefinition(BaseModel):
 class CompletionResponse(BaseModel):
     """A whole answer."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), defer_build=True)
 
     content: str
     role: str = "assistant"
@@ -176,6 +191,21 @@ class CompletionResponse(BaseModel):
     metadata: dict[str, Any] | None = None
     """`reasoning_content`, `refusal`, `provider_state`, `adjustments`, `id`, citations and the vendor's extras."""
 
+    if TYPE_CHECKING:  # plain dicts are welcome where typed ones are given back
+
+        def __init__(
+            self,
+            *,
+            content: str,
+            role: str = "assistant",
+            tool_calls: Sequence[Mapping[str, object]] | None = None,
+            stop_reason: str | None = None,
+            usage: Mapping[str, object] | None = None,
+            model: str | None = None,
+            raw_response: Mapping[str, Any] | None = None,
+            metadata: Mapping[str, Any] | None = None,
+        ) -> None: ...
+
     def to_message(self) -> Message:
         """The assistant message for the next turn, with everything the vendor needs back."""
         state = (self.metadata or {}).get("provider_state")
@@ -187,7 +217,7 @@ class StreamChunk(BaseModel):
     """A piece of an answer. Exactly one chunk of a stream, the last, has `is_final`; it carries the stop reason,
     the whole usage, the whole tool calls and the whole metadata."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), defer_build=True)
 
     content: str = ""
     tool_calls: list[ToolCall] | None = None
@@ -198,3 +228,17 @@ class StreamChunk(BaseModel):
     usage: Usage | None = None
     model: str | None = None
     """On the final chunk, where the vendor names it."""
+
+    if TYPE_CHECKING:  # plain dicts are welcome where typed ones are given back
+
+        def __init__(
+            self,
+            *,
+            content: str = "",
+            tool_calls: Sequence[Mapping[str, object]] | None = None,
+            stop_reason: str | None = None,
+            is_final: bool = False,
+            metadata: Mapping[str, Any] | None = None,
+            usage: Mapping[str, object] | None = None,
+            model: str | None = None,
+        ) -> None: ...

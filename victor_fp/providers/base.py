@@ -5,16 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from pydantic import SecretStr
-from returns.result import Failure, Result, Success
 from typing_extensions import Unpack
 
-from victor_fp.core.faults import CircuitOpen, Fault
-from victor_fp.core.options import ChatOptions
-from victor_fp.core.protocols import ModelInfo
-from victor_fp.core.requests import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
+from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
+from victor_fp.core.faults import CircuitOpen
 from victor_fp.core.resilience import breaker as circuit
 from victor_fp.core.resilience.breaker import Breaker, BreakerPolicy, Rejected, Verdict
 from victor_fp.core.types import (
@@ -53,10 +50,16 @@ from victor_fp.providers.verdicts import verdict_on_error, verdict_on_value
 from victor_fp.shell.gate import Gate
 from victor_fp.shell.runtime import SYSTEM, Runtime
 
+if TYPE_CHECKING:
+    from returns.result import Result
+
+    from victor_fp.core.faults import Fault
+    from victor_fp.core.options import ChatOptions
+    from victor_fp.core.protocols import ModelInfo
+
 __all__ = [
     "AudioPart",
     "BaseProvider",
-    "ChatOptions",
     "CircuitOpenError",
     "CompletionResponse",
     "FilePart",
@@ -176,6 +179,8 @@ class BaseProvider(ABC):
         **kwargs: Unpack[ChatOptions],
     ) -> Result[CompletionResponse, Fault]:
         """`chat` with the failure as a value."""
+        from returns.result import Failure, Success
+
         try:
             response = await self.chat(
                 list(messages),
@@ -200,6 +205,8 @@ class BaseProvider(ABC):
         **kwargs: Unpack[ChatOptions],
     ) -> AsyncIterator[Result[StreamChunk, Fault]]:
         """`stream` with the failure as a value: successes, then at most one failure, then nothing."""
+        from returns.result import Failure, Success
+
         chunks = self.stream(
             list(messages),
             model=model,

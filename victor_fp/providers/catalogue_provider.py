@@ -13,10 +13,11 @@ from typing_extensions import Unpack
 from victor_fp.core.asking import chat_request, endpoint_for
 from victor_fp.core.catalogue.limits import limit_of
 from victor_fp.core.catalogue.spec import ProviderSpec
+from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
 from victor_fp.core.faults import Fault
 from victor_fp.core.options import ChatOptions
 from victor_fp.core.protocols import ModelInfo
-from victor_fp.core.requests import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE, ChatRequest
+from victor_fp.core.requests import ChatRequest
 from victor_fp.core.resilience.retry import RetryPolicy
 from victor_fp.core.result import outcome
 from victor_fp.core.types import CompletionResponse, Message, StreamChunk, ToolDefinition
@@ -101,6 +102,11 @@ class CatalogueProvider(BaseProvider):
     def name(self) -> str:
         """The entry's name."""
         return self.SPEC.name
+
+    @property
+    def line(self) -> Line:
+        """What calls are made over; for the managed path."""
+        return self._line
 
     def supports_tools(self) -> bool:
         """As the entry says."""

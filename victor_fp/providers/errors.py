@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar, assert_never
+from typing import TYPE_CHECKING, Any, TypeVar, assert_never
 
 import msgspec
-from returns.result import Failure, Result, Success
 
 from victor_fp.core.faults import (
     AllFallbacksFailed,
@@ -34,7 +33,9 @@ from victor_fp.core.faults import (
     UnsupportedParameter,
     describe,
 )
-from victor_fp.core.result import outcome
+
+if TYPE_CHECKING:
+    from returns.result import Result
 
 T = TypeVar("T")
 
@@ -239,6 +240,10 @@ def _words(error: BaseException) -> str:
 
 def value_or_raise(result: Result[T, Fault]) -> T:
     """The value of a success; the failure's exception is raised."""
+    from returns.result import Failure, Success
+
+    from victor_fp.core.result import outcome
+
     match outcome(result):
         case Success(value):
             return value

@@ -5,17 +5,14 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from returns.result import Failure, Success
-
-from victor_fp.core import catalogue
-from victor_fp.core.catalogue.spec import ProviderSpec
 from victor_fp.core.faults import ProviderNotFound
-from victor_fp.core.result import outcome
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.errors import error_from
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoints
+
+    from victor_fp.core.catalogue.spec import ProviderSpec
 
 ENTRY_POINTS = "victor_fp.providers"
 """Packages name their provider classes or `ProviderSpec`s in this group of entry points."""
@@ -42,6 +39,8 @@ class ProviderRegistry:
     @classmethod
     def register_spec(cls, spec: ProviderSpec) -> None:
         """Make a provider known by its record alone, for the registry and `replay`."""
+        from victor_fp.core import catalogue
+
         cls._specs[spec.name.lower()] = spec
         cls._hidden.discard(spec.name.lower())
         catalogue.add(spec)
@@ -59,6 +58,8 @@ class ProviderRegistry:
     @classmethod
     def get_optional(cls, name: str) -> type[BaseProvider] | None:
         """The class for a name, or None."""
+        from victor_fp.core import catalogue
+
         key = name.lower()
         if key in cls._hidden:
             return None
@@ -80,6 +81,8 @@ class ProviderRegistry:
     @classmethod
     def list_providers(cls) -> list[str]:
         """All names, sorted, without aliases."""
+        from victor_fp.core import catalogue
+
         names = set(cls._classes) | set(cls._specs)
         if cls._built_ins:
             names |= {spec.name for spec in catalogue.CATALOGUE}
@@ -94,6 +97,8 @@ class ProviderRegistry:
     @classmethod
     def unregister(cls, name: str) -> bool:
         """Forget a name, a built-in one too; whether it was known."""
+        from victor_fp.core import catalogue
+
         key = name.lower()
         known = cls.is_registered(key)
         cls._classes.pop(key, None)
@@ -106,6 +111,8 @@ class ProviderRegistry:
     @classmethod
     def clear(cls) -> None:
         """Forget everything, the built-in providers too; `restore` brings those back."""
+        from victor_fp.core import catalogue
+
         for spec in cls._specs.values():
             catalogue.remove(spec)
         cls._classes.clear()
@@ -121,17 +128,18 @@ class ProviderRegistry:
 
     @staticmethod
     def _built_in(key: str) -> ProviderSpec | None:
-        match outcome(catalogue.find(key)):
-            case Success(spec):
-                return spec
-            case Failure():
-                return None
+        from victor_fp.core import catalogue
+
+        found: ProviderSpec | None = catalogue.find(key).value_or(None)
+        return found
 
 
 def _installed(key: str) -> type[BaseProvider] | ProviderSpec | None:
     """What an installed package offers under a name."""
     for point in _entry_points():
         if point.name.lower() == key:
+            from victor_fp.core.catalogue.spec import ProviderSpec
+
             loaded = point.load()
             if isinstance(loaded, ProviderSpec) or (isinstance(loaded, type) and issubclass(loaded, BaseProvider)):
                 return loaded

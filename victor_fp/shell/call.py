@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
 from functools import partial
 from typing import assert_never
 
@@ -120,7 +121,8 @@ async def _answered(
     """The whole answer, in one exchange or in as many as the protocol needs."""
     if speaker.follow is None:
         return await exchanged(line, request, timeout)
-    async with Work(partial(exchanged, line), line.runtime, speaker.follow, request, timeout, stream=False) as work:
+    work = Work(partial(exchanged, line), line.runtime, speaker.follow, request, timeout, stream=False)
+    async with aclosing(work):
         return await work.answered()
 
 

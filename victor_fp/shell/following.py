@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from types import TracebackType
-from typing import Self, TypeAlias, assert_never
+from typing import TypeAlias, assert_never
 
 import msgspec
 from returns.result import Failure, Result, Success
@@ -21,15 +20,15 @@ from victor_fp.shell.wire import Reply
 
 Exchange: TypeAlias = Callable[[HttpRequest, float], Awaitable[Result[tuple[int, dict[str, str], bytes], Fault]]]
 """One request and its whole answer, within so many seconds."""
-Opened: TypeAlias = Callable[[HttpRequest, float], Awaitable[Reply | Fault]]
-"""One request and its answer's headers, within so many seconds."""
+Opened: TypeAlias = Callable[[HttpRequest], Awaitable[Reply | Fault]]
+"""One request and its answer's headers."""
 
 FAREWELL = 2.0
 """Seconds granted to the request that ends work nobody waits for."""
 
 
 class Work:
-    """One order for work, for the length of an `async with`: unless the answer is whole by its end, the work is ended."""
+    """One order for work; whoever makes one closes it, and it is ended there unless its answer is whole."""
 
     def __init__(
         self,
@@ -46,21 +45,18 @@ class Work:
         self.whole = False
         """The answer has come; nothing is left to be ended."""
 
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def aclose(self) -> None:
+        """End the work where it still runs, and wait a moment for that to be heard."""
         farewell = self._following.cancel
         if farewell is not None and not self.whole:
+            self.whole = True
             with suppress(TimeoutError):
                 async with asyncio.timeout(FAREWELL):
                     await self._exchange(farewell, FAREWELL)
 
     async def answered(self) -> Result[tuple[int, dict[str, str], bytes], Fault]:
         """The whole answer, as one exchange would have given it; the timeout bounds all of it."""
-        ending = await self._pursued(self._runtime.now() + self._timeout)
+        ending = await self._pursued()
         match ending:
             case Give(answered=told):
                 self.whole = True
@@ -72,12 +68,12 @@ class Work:
             case _:
                 assert_never(ending)
 
-    async def opened(self, open_: Opened, until: float) -> Reply | Fault:
-        """The answer as a stream; where it comes whole, as a stream of one piece. `until` in the runtime's clock."""
-        ending = await self._pursued(until)
+    async def opened(self, open_: Opened) -> Reply | Fault:
+        """The answer as a stream; where it comes whole, as a stream of one piece, and no later than a whole answer."""
+        ending = await self._pursued()
         match ending:
             case Open(request=request):
-                return await open_(request, self._timeout)
+                return await open_(request)
             case Give(answered=told):
                 return WholeReply(told)
             case Stop(fault=fault):
@@ -85,7 +81,8 @@ class Work:
             case _:
                 assert_never(ending)
 
-    async def _pursued(self, until: float) -> Open | Give | Stop:
+    async def _pursued(self) -> Open | Give | Stop:
+        until = self._runtime.now() + self._timeout
         order: Send | Open | Give | Stop = self._first
         while isinstance(order, Send):
             left = until - self._runtime.now()
@@ -109,20 +106,19 @@ class WholeReply:
     def __init__(self, answered: Answered) -> None:
         self.status: int = answered.status
         self.headers: Mapping[str, str] = answered.headers
-        self._body = answered.body
+        self._body: bytes | None = answered.body
+
+    async def receive(self) -> bytes | Fault | None:
+        """The body in one piece, then the end."""
+        body, self._body = self._body, None
+        return body or None
 
     async def read(self, limit: int) -> bytes | Fault:
         """The body."""
-        return self._body if len(self._body) <= limit else InvalidResponse(message=f"larger than {limit} bytes")
-
-    async def chunks(self) -> AsyncGenerator[bytes | Fault, None]:
-        """The body in one piece."""
-        yield self._body
+        body = await self.receive() or b""
+        if isinstance(body, bytes) and len(body) > limit:
+            return InvalidResponse(message=f"the body is larger than {limit} bytes")
+        return body
 
     async def aclose(self) -> None:
         """Nothing is open."""
-
-
-def is_fault(reply: Reply | Fault) -> bool:
-    """Whether there is no reply to read."""
-    return isinstance(reply, msgspec.Struct)

@@ -1,4 +1,4 @@
-"""The door before a key: carries out who may send, and lets the others wait.
+"""The door before a key: lets those in who may send, and keeps the others waiting.
 
 The machine in `core/resilience/admission.py` decides; here are the futures of those who wait and the one timer that
 wakes them.
@@ -14,7 +14,7 @@ from itertools import count
 from time import time
 from typing import assert_never
 
-from victor_fp.core.faults import Fault
+from victor_fp.core.faults import Cancelled, Fault
 from victor_fp.core.resilience import admission as admitting
 from victor_fp.core.resilience.admission import (
     Admission,
@@ -38,7 +38,7 @@ from victor_fp.shell.store import Cell, Store
 
 
 class Door:
-    """One key's rate limit and waiting line."""
+    """One key's rate limit and waiting line. Times are those of the store's clock."""
 
     def __init__(self, cell: Cell[Admission], store: Store, runtime: Runtime) -> None:
         self._cell = cell
@@ -47,29 +47,116 @@ class Door:
         self._tickets = count()
         self._waiting: dict[int, asyncio.Future[Grant | Refuse]] = {}
         self._answers: dict[int, Grant | Refuse] = {}
-        """Answers to those who have not come back from asking."""
+        """For those who have asked and not come back to hear."""
+        self._gone: set[int] = set()
+        """Those who will not come back."""
         self._timer: asyncio.Task[None] | None = None
         self._wakes_at = math.inf
 
     async def enter(self, priority: Priority, tokens: int, deadline: float) -> Permit | Fault:
-        """Leave to send one request, or why there is none. `deadline` is a point of time on the store's clock."""
+        """Leave to send one request, or why there is none. Who is cancelled while it waits is out of the line at once."""
         ticket = next(self._tickets)
+        arrived = Arrived(ticket=ticket, priority=priority, tokens=tokens, deadline=deadline)
         try:
-            await self._cell.change(
-                partial(self._taken, Arrived(ticket=ticket, priority=priority, tokens=tokens, deadline=deadline)),
-            )
-            answer = self._answers.pop(ticket, None)
+            await self._cell.change(partial(_step, arrived), self._carry_out)
             refusal = self._store.refusal()
             if refusal is not None:
-                self._gave_up(ticket, answer)
+                self._gives_up(ticket)
                 return refusal
+            answer = self._answers.pop(ticket, None)
             if answer is None:
-                future = self._waiting[ticket] = asyncio.get_running_loop().create_future()
-                answer = await future
+                self._waiting[ticket] = asyncio.get_running_loop().create_future()
+                answer = await self._waiting[ticket]
                 del self._waiting[ticket]
-        except asyncio.CancelledError:
-            future_or_none = self._waiting.pop(ticket, None)
-            told = future_or_none is not None and future_or_none.done() and not future_or_none.cancelled()
-            self._gave_up(ticket, future_or_none.result() if told and future_or_none else self._answers.pop(ticket, None))
+        except BaseException:
+            self._gives_up(ticket)
             raise
         return answer.permit if isinstance(answer, Grant) else answer.fault
+
+    def leave(self, permit: Permit, *, fault: Fault | None, used: int | None, headers: Mapping[str, str]) -> None:
+        """The request is over: how it ended, the tokens it took and what the answer's headers say of budgets."""
+        said = reported(headers, time())
+        self._post(Finished(permit=permit, fault=fault, used=used, reported=said))
+
+    def turn_back(self, permit: Permit) -> None:
+        """The request was not sent."""
+        self._post(Unsent(permit))
+
+    def close(self) -> None:
+        """Send away those who wait, and stop the timer."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._wakes_at = math.inf
+        for ticket, future in self._waiting.items():
+            if not future.done():
+                self._post(GaveUp(ticket))
+                future.set_result(Refuse(ticket, Cancelled(message="the provider was shut down")))
+
+    def stats(self) -> dict[str, str | int | float | None]:
+        """Figures for people and dashboards."""
+        state, now = self._cell.state, self._store.now()
+        return {
+            **stats(state.limiter, now),
+            "waiting": len(state.queue.entries),
+            "cooldown": left(state.cooldown, now),
+        }
+
+    def _post(self, event: Event) -> None:
+        self._cell.post(partial(_step, event), self._carry_out)
+
+    def _gives_up(self, ticket: int) -> None:
+        """Out of the line, or, where leave was given and not heard, back with it."""
+        future = self._waiting.pop(ticket, None)
+        heard = future is not None and future.done() and not future.cancelled()
+        answer = future.result() if future is not None and heard else self._answers.pop(ticket, None)
+        if isinstance(answer, Grant):
+            self.turn_back(answer.permit)
+        elif answer is None:
+            self._gone.add(ticket)
+            self._cell.post(partial(_step, GaveUp(ticket)), partial(self._forget, ticket))
+
+    def _forget(self, ticket: int, orders: tuple[Order, ...]) -> None:
+        self._gone.discard(ticket)
+        self._carry_out(orders)
+
+    def _carry_out(self, orders: tuple[Order, ...]) -> None:
+        for order in orders:
+            match order:
+                case Grant() | Refuse():
+                    self._answer(order)
+                case Wake(at=at):
+                    self._wake(at)
+                case _:
+                    assert_never(order)
+        if self._timer is not None and not self._cell.state.queue.entries:
+            self._timer.cancel()
+            self._timer, self._wakes_at = None, math.inf
+
+    def _answer(self, order: Grant | Refuse) -> None:
+        future = self._waiting.get(order.ticket)
+        if future is not None and not future.done():
+            future.set_result(order)
+        elif future is None and order.ticket not in self._gone:
+            self._answers[order.ticket] = order
+        elif isinstance(order, Grant):
+            self.turn_back(order.permit)
+
+    def _wake(self, at: float) -> None:
+        """Look again at this time; sooner where others change the state, too. A timer that rings early does no harm."""
+        at = min(at, self._store.now() + self._store.poll)
+        if self._timer is not None and not self._timer.done() and self._wakes_at <= at:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._wakes_at = at
+        self._timer = asyncio.get_running_loop().create_task(self._rings(at))
+
+    async def _rings(self, at: float) -> None:
+        await self._runtime.sleep(max(0.0, at - self._store.now()))
+        self._timer, self._wakes_at = None, math.inf
+        self._post(Woken())
+
+
+def _step(event: Event, admission: Admission, now: float) -> tuple[Admission, tuple[Order, ...]]:
+    return admitting.advance(admission, event, now)

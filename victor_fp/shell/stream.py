@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from functools import partial
 from typing import assert_never
 
 import msgspec
@@ -36,7 +37,8 @@ from victor_fp.core.resilience.call import (
 from victor_fp.core.result import outcome
 from victor_fp.core.stream_reading import StreamReading, fed, finished, interrupted, opened
 from victor_fp.core.types import StreamChunk
-from victor_fp.shell.call import SLACK, attempts_as_dicts, dated, redirected
+from victor_fp.shell.call import SLACK, attempts_as_dicts, dated, exchanged, redirected
+from victor_fp.shell.following import Work
 from victor_fp.shell.line import Line
 from victor_fp.shell.transport_faults import timed_out
 from victor_fp.shell.wire import Reply
@@ -71,7 +73,7 @@ class Streaming:
         self._order: Order | None = None
         self._speaker: Speaker | None = None
         self._built: HttpRequest | None = None
-        self._try: _Try | None = None
+        self._try: Try | None = None
         self._over = False
 
     async def batch(self) -> Batch | None:
@@ -148,12 +150,12 @@ class Streaming:
             return self._with_attempts(batch)
         return batch
 
-    async def _tried(self, order: Send | Deliver) -> _Try:
+    async def _tried(self, order: Send | Deliver) -> Try:
         assert self._speaker is not None and self._built is not None  # noqa: PT018, S101  set before any order
         asked = Asked(endpoint=self._line.endpoint, model=self._request.model, adjustments=self._built.adjustments)
         moment = order.deadline if isinstance(order, Send) and self._deadline is not None else None
         timeout = order.timeout if isinstance(order, Send) else self._timeout
-        return _Try(self._line, self._speaker, asked, self._built, timeout, moment)
+        return Try(self._line, self._speaker, asked, self._built, timeout, moment)
 
     def _advanced(self, event: Event) -> None:
         """Tell the machine; an event that comes when the call has settled changes nothing."""
@@ -179,7 +181,7 @@ class Streaming:
             await current.aclose()
 
 
-class _Try:
+class Try:
     """One try: an open answer and where its reading stands. `moment`, in the runtime's clock, is the caller's deadline."""
 
     def __init__(
@@ -199,6 +201,7 @@ class _Try:
         self._moment = moment
         self._watched = True
         self._reply: Reply | None = None
+        self._work: Work | None = None
         self._reading: StreamReading | None = None
 
     async def batch(self) -> Batch:
@@ -235,25 +238,41 @@ class _Try:
         reply, self._reply = self._reply, None
         if reply is not None:
             await reply.aclose()
+        work, self._work = self._work, None
+        if work is not None:
+            told = None if self._reading is None else self._reading.transcript
+            work.whole = told is not None and (told.stopped is not None or told.fault is not None)
+            await work.aclose()
 
     async def _opened(self) -> StreamReading | Fault:
         line = self._line
-        match outcome(await line.signed(self._request)):
-            case Failure(fault):
-                return fault
-            case Success(signed):
-                pass
-        try:
-            async with asyncio.timeout(self._left(self._timeout) + SLACK):
-                reply = await line.wire.open(signed, line.secret, self._timeout)
-        except TimeoutError:
-            return timed_out("read", "opening", self._timeout)
+        follow = self._speaker.follow
+        if follow is None:
+            reply = await self._sent(self._request)
+        else:
+            within = self._left(self._timeout)
+            self._work = Work(partial(exchanged, line), line.runtime, follow, self._request, within, stream=True)
+            reply = await self._work.opened(self._sent)
         if isinstance(reply, msgspec.Struct):
             return reply
         self._reply = reply
         if 300 <= reply.status < 400:
             return redirected(reply.status)
         return opened(self._asked, self._speaker, reply.status, dated(line, reply))
+
+    async def _sent(self, request: HttpRequest) -> Reply | Fault:
+        """The answer's headers."""
+        line = self._line
+        match outcome(await line.signed(request)):
+            case Failure(fault):
+                return fault
+            case Success(signed):
+                pass
+        try:
+            async with asyncio.timeout(self._left(self._timeout) + SLACK):
+                return await line.wire.open(signed, line.secret, self._timeout)
+        except TimeoutError:
+            return timed_out("read", "opening", self._timeout)
 
     async def _piece(self) -> bytes | Fault | None:
         """The next bytes; None at the end. Before the first chunk, and up to a deadline, a clock of ours watches."""

@@ -314,3 +314,69 @@ def test_an_event_out_of_place_repeats_the_order() -> None:
 
 def test_without_a_breaker_nothing_is_refused() -> None:
     assert [type(order).__name__ for order in told(spent_budget())[0]] == ["Send", "Wait"] * 3 + ["Send", "Settle"]
+
+
+def later(
+    *script: tuple[float, Event], breaker: Breaker | None = None, deadline: float = 60.0
+) -> tuple[Settle, Breaker | None]:
+    """A call that begins at 50, so that points of time and spans of it cannot be taken for each other."""
+    call, breaker, order = begin(EXACT, breaker, 50.0, timeout=10.0, deadline=deadline, provider="acme", model="m")
+    for now, event in script:
+        call, breaker, order = advance(call, breaker, event, now)
+    assert isinstance(order, Settle)
+    assert call.attempts == order.attempts
+    return order, breaker
+
+
+def attempt(started: float, seconds: float, outcome: str, message: str = "", waited: float = 0.0) -> Attempt:
+    return Attempt(
+        provider="acme", model="m", started=started, seconds=seconds, outcome=outcome, message=message, waited=waited
+    )
+
+
+def test_the_log_counts_from_the_beginning_of_the_call() -> None:
+    settle, _ = later((51.0, failed(ServerFailed())), (51.5, Rested()), (53.0, Answered()))
+    assert settle.attempts == (attempt(0.0, 1.0, "ServerFailed"), attempt(1.5, 1.5, "ok", waited=0.5))
+
+
+def test_an_open_breaker_is_told_with_everything_a_caller_needs() -> None:
+    settle, _ = later(breaker=opened(40.0))
+    message = "the circuit breaker is open: calls fail fast until the server has had time to recover"
+    log = (attempt(0.0, 0.0, "CircuitOpen", message),)
+    assert settle.attempts == log
+    assert settle.fault == CircuitOpen(provider="acme", model="m", message=message, retry_after=20.0, attempts=log)
+
+
+def test_a_caller_who_gave_up_is_told_so_with_the_log() -> None:
+    settle, _ = later((52.0, Abandoned()))
+    log = (attempt(0.0, 2.0, "Cancelled"),)
+    assert settle.fault == Cancelled(provider="acme", model="m", message="the caller gave up", attempts=log)
+
+
+def test_a_deadline_that_passed_during_a_rest_is_told_with_its_length() -> None:
+    settle, _ = later((51.0, failed(ServerFailed(message="boom"))), (60.0, Rested()))
+    assert settle.fault == DeadlineExceeded(
+        provider="acme",
+        model="m",
+        message="the deadline of 10 s passed; last: ServerFailed: boom",
+        seconds=10.0,
+        attempts=(attempt(0.0, 1.0, "ServerFailed", "boom"),),
+    )
+
+
+def test_a_refusal_is_logged_with_its_words() -> None:
+    settle, _ = later((52.0, Refused(RateLimited(status=429, message="cooling"))))
+    assert settle.attempts == (msgspec.structs.replace(attempt(0.0, 2.0, "RateLimited", "cooling"), status=429),)
+
+
+def test_the_breaker_hears_when_a_failure_came() -> None:
+    _, breaker = later((52.0, failed(ServerFailed())), (59.0, Abandoned()), breaker=Breaker())
+    assert breaker is not None
+    assert breaker.last_failure_time == 52.0
+
+
+@pytest.mark.parametrize(("left", "timeout"), [(9.0, 9.0), (10.0, 10.0), (10.0 - 1e-7, 10.0), (11.0, 10.0)])
+def test_a_hair_less_than_the_timeout_is_the_timeout(left: float, timeout: float) -> None:
+    _, _, order = begin(EXACT, None, 50.0, timeout=10.0, deadline=50.0 + left)
+    assert isinstance(order, Send)
+    assert order.timeout == pytest.approx(timeout, abs=1e-9)

@@ -234,6 +234,72 @@ def test_a_settled_plan_hears_nothing_more() -> None:
     assert advance(plan, failing(ServerFailed, "acme"), 2.0) == (plan, orders[-1])
 
 
+def test_a_plan_that_begins_later_tells_times_from_its_own_beginning() -> None:
+    plan, _ = begin(TARGETS, FallbackPolicy(), 50.0, 90.0)
+    plan, _ = advance(plan, failing(ServerFailed, "acme"), 52.0)
+    plan, _ = advance(plan, failing(QuotaExhausted, "globex"), 53.0)
+    last = RateLimited(
+        provider="initech",
+        model="large",
+        message="no",
+        status=429,
+        code="rate",
+        request_id="r-1",
+        retry_after=7.0,
+        maybe_billed=True,
+        attempts=(tried("initech", "RateLimited"),),
+    )
+    _, order = advance(plan, Failed(last), 54.0)
+    log = (tried("acme", "ServerFailed"), tried("globex", "QuotaExhausted", 2.0), tried("initech", "RateLimited", 3.0))
+    assert settled([order]).fault == AllFallbacksFailed(
+        provider="initech",
+        model="large",
+        message="all 3 targets failed; last: RateLimited: no",
+        status=429,
+        code="rate",
+        request_id="r-1",
+        retry_after=7.0,
+        maybe_billed=True,
+        last="RateLimited",
+        attempts=log,
+    )
+
+
+def test_a_deadline_between_two_targets_is_told_with_its_length() -> None:
+    plan, _ = begin(TARGETS, FallbackPolicy(), 50.0, 90.0)
+    _, order = advance(plan, failing(ServerFailed, "acme"), 90.0)
+    fault = settled([order]).fault
+    assert isinstance(fault, DeadlineExceeded)
+    assert (fault.provider, fault.seconds) == ("acme", 40.0)
+    assert fault.message == "the deadline of 40 s passed; last: ServerFailed: no"
+
+
+def test_at_the_last_target_the_deadline_changes_nothing() -> None:
+    plan, _ = begin(TARGETS[:1], FallbackPolicy(), 0.0, 100.0)
+    assert isinstance(settled([advance(plan, failing(ServerFailed, "acme"), 100.0)[1]]).fault, ServerFailed)
+
+
+def test_without_even_shares_a_targets_deadline_is_not_moved_on_from() -> None:
+    assert isinstance(told((50.0, failing(DeadlineExceeded, "acme")))[1][-1], Settle)
+
+
+def test_even_shares_end_with_the_plans_own_deadline() -> None:
+    plan, _ = begin(TARGETS, FallbackPolicy(even_shares=True), 0.0, 100.0)
+    assert isinstance(advance(plan, failing(DeadlineExceeded, "acme"), 100.0)[1], Settle)
+
+
+def test_giving_up_is_told_with_the_target_at_hand() -> None:
+    _, orders = told((1.0, failing(ServerFailed, "acme")), (2.0, Abandoned()))
+    assert settled(orders).fault == Cancelled(
+        provider="globex", model="grand", message="the caller gave up", attempts=(tried("acme", "ServerFailed"),)
+    )
+
+
+def test_an_empty_plan_says_so() -> None:
+    _, order = begin((), FallbackPolicy(), 0.0, 100.0)
+    assert settled([order]).fault == AllFallbacksFailed(message="the plan has no target")
+
+
 @settings(max_examples=100, deadline=None)
 @given(
     outcomes=st.lists(st.tuples(st.sampled_from(FAULTS), st.integers(1, 4), st.floats(0, 40)), min_size=3, max_size=3),

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from victor_fp.core.resilience.breaker import Verdict
-from victor_fp.core.resilience.health import Health, by_preference, condition, latency, observed, score
+from victor_fp.core.resilience.health import Health, HealthPolicy, by_preference, condition, latency, observed, score
 
 
 def after(*verdicts: Verdict, seconds: float = 1.0, now: float = 0.0) -> Health:
@@ -33,8 +33,21 @@ def test_a_rare_failure_among_successes_leaves_it_healthy() -> None:
     assert condition(health, 0.0) == "healthy"
 
 
+def test_everything_fades_by_the_half_life() -> None:
+    policy = HealthPolicy(half_life=10.0)
+    before = Health(policy=policy, at=100.0, successes=4.0, failures=2.0, seconds=8.0, last_failure=90.0)
+    assert observed(before, "succeeded", 3.0, 110.0) == Health(
+        policy=policy, at=110.0, successes=3.0, failures=1.0, seconds=7.0, last_failure=90.0
+    )
+    assert observed(before, "failed", 3.0, 110.0) == Health(
+        policy=policy, at=110.0, successes=2.0, failures=2.0, seconds=4.0, last_failure=110.0
+    )
+    assert score(before, 110.0) == (1 + 2) / (1 + 3)
+
+
 def test_the_conditions_begin_at_their_bounds() -> None:
-    assert condition(after("succeeded", "succeeded", "succeeded", "failed"), 0.0) == "healthy"
+    assert condition(Health(successes=3.0, failures=1.0), 0.0) == "healthy"
+    assert score(Health(successes=3.0, failures=1.0), 0.0) == 0.8
     assert score(after("failed"), 0.0) == 0.5
     assert condition(after("failed"), 0.0) == "degraded"
 

@@ -161,6 +161,10 @@ def test_a_senseless_retry_after_counts_as_none(senseless: float) -> None:
     assert decided(fresh(), RateLimited(retry_after=senseless)) == Again(0.25)
 
 
+def test_a_retry_knows_when_it_began() -> None:
+    assert begin(POLICY, 3.0, 9.0) == Retry(policy=POLICY, began=3.0, deadline=9.0)
+
+
 def test_an_endless_retry_after_ends_the_call_even_without_a_deadline() -> None:
     assert decided(fresh(deadline=math.inf), RateLimited(retry_after=math.inf)) == Stop("past_deadline")
 

@@ -143,10 +143,8 @@ async def test_an_error_keeps_its_status_and_body(llama: FakeLlama, gguf: Path) 
 async def test_leaving_a_stream_early_stops_the_generation(llama: FakeLlama, gguf: Path) -> None:
     wire = LocalWire(environment={})
     reply = replied(await wire.open(request(gguf, "endless"), None, 5))
-    pieces = reply.chunks()
-    assert isinstance(first := await anext(pieces), bytes)
+    assert isinstance(first := await reply.receive(), bytes)
     assert first.startswith(b"data: 0")
-    await pieces.aclose()
     await reply.aclose()
     [engine] = llama.started
     assert await asyncio.to_thread(engine.hung_up.wait, 5)
@@ -169,10 +167,10 @@ async def test_cancelling_a_call_closes_its_connection(llama: FakeLlama, gguf: P
 async def test_closing_the_wire_breaks_off_a_stream(llama: FakeLlama, gguf: Path) -> None:
     wire = LocalWire(environment={})
     reply = replied(await wire.open(request(gguf, "endless"), None, 5))
-    pieces = reply.chunks()
-    await anext(pieces)
+    await reply.receive()
     await wire.aclose()
-    last = [piece async for piece in pieces][-1]
+    while isinstance(last := await reply.receive(), bytes):
+        pass
     assert isinstance(last, StreamInterrupted)
     await reply.aclose()
 

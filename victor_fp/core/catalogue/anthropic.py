@@ -102,7 +102,8 @@ ANTHROPIC: tuple[ProviderSpec, ...] = (
         name="deepseek-anthropic",
         title="DeepSeek (Anthropic Messages)",
         dialect=AnthropicDialect(
-            models=(ModelPolicy(pattern="*", thinking="either", efforts=("high", "max"), structured=False),),
+            # Thinking is on unless it is turned off; a budget is taken and ignored, the effort counts.
+            models=(ModelPolicy(pattern="*", thinks="default", efforts=("high", "max"), structured=False),),
             most_temperature=2.0,
             unsigned_thinking=True,
             url_sources=False,
@@ -114,7 +115,7 @@ ANTHROPIC: tuple[ProviderSpec, ...] = (
         key_variables=("DEEPSEEK_API_KEY",),
         key_name="deepseek",
         supports=Supports(reasoning=True),
-        default_model="deepseek-chat",
+        default_model="deepseek-v4-pro",
         limits=(
             ModelLimit(pattern="deepseek-v4*", context_window=1_000_000, source="https://api-docs.deepseek.com"),
             ModelLimit(pattern="deepseek-*", context_window=128_000, source="https://api-docs.deepseek.com"),

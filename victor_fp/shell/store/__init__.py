@@ -26,12 +26,16 @@ class Cell(Protocol[S]):
         """The state as this process last saw it."""
         ...
 
-    async def change(self, step: Step[S, R]) -> R:
-        """Take a step, and give its answer. A step may be tried several times, so it must be pure."""
+    async def change(self, step: Step[S, R], then: Callable[[R], None]) -> None:
+        """Take a step, tell `then` its answer, and return.
+
+        A step may be tried several times before it counts, so it must be pure. `then` hears the answer before the next
+        step is taken, and also where the caller is cancelled meanwhile: what was taken can always be given back.
+        """
         ...
 
     def post(self, step: Step[S, R], then: Callable[[R], None]) -> None:
-        """Take a step without waiting for it: now, or soon, but also where the caller is being cancelled."""
+        """The same without waiting for it, in its turn: where there is nothing to wait for, or no way to."""
         ...
 
 

@@ -23,10 +23,10 @@ class MemoryCell(Generic[S]):
         self.state: S = state
         self._now = now
 
-    async def change(self, step: Step[S, R]) -> R:
+    async def change(self, step: Step[S, R], then: Callable[[R], None]) -> None:
         """Take a step; there is no await in it."""
         self.state, answer = step(self.state, self._now())
-        return answer
+        then(answer)
 
     def post(self, step: Step[S, R], then: Callable[[R], None]) -> None:
         """Take a step."""

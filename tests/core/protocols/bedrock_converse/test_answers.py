@@ -166,7 +166,8 @@ def test_redacted_reasoning_in_pieces_is_one_blob() -> None:
     pieces = [
         {"contentBlockIndex": 0, "delta": {"reasoningContent": {"redactedContent": blob}}} for blob in ("YQ==", "Yg==")
     ]
-    story = [*(("contentBlockDelta", piece) for piece in pieces), ("contentBlockStop", {"contentBlockIndex": 0})]
+    story: list[Event] = [("contentBlockDelta", piece) for piece in pieces]
+    story.append(("contentBlockStop", {"contentBlockIndex": 0}))
     read = streamed(framed([*story, ("messageStop", {"stopReason": "end_turn"})]))
     assert read[-1]["metadata"]["provider_state"]["blocks"] == [{"kind": "opaque", "state": redacted("YWI=")}]
 

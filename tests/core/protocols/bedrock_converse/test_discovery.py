@@ -55,7 +55,7 @@ def test_one_model_is_asked_for_without_its_area_and_keeps_its_name() -> None:
     assert discovery.model_request is not None
     assert discovery.read_model is not None
     url = discovery.model_request(SONNET).url
-    assert url.endswith("/foundation-models/anthropic.claude-sonnet-4-5-20250929-v1%3A0")
+    assert url.endswith("/foundation-models/anthropic.claude-sonnet-4-5-20250929-v1:0")
     info = discovery.read_model(SONNET, json.dumps({"modelDetails": MODEL}).encode())
     assert info is not None
     assert (info.id, info.supports_images) == (SONNET, True)
@@ -73,7 +73,7 @@ def test_tokens_are_counted_for_everything_that_is_read() -> None:
     messages = (Message(role="system", content="Be brief."), HI)
     match outcome(counting.request(ChatRequest(messages=messages, model=SONNET, tools=(WEATHER,)))):
         case Success(built):
-            assert built.url.endswith("/model/anthropic.claude-sonnet-4-5-20250929-v1%3A0/count-tokens")
+            assert built.url.endswith("/model/anthropic.claude-sonnet-4-5-20250929-v1:0/count-tokens")
             body: Any = built.json()
             assert set(body["input"]["converse"]) == {"messages", "system", "toolConfig"}
         case Failure(fault):

@@ -40,7 +40,7 @@ def test_a_plain_chat_goes_to_the_region_and_the_model_stands_in_the_path() -> N
     built = request()
     assert (built.method, built.signing) == ("POST", "sigv4")
     assert built.url == (
-        "https://bedrock-runtime.eu-west-1.amazonaws.com/model/eu.anthropic.claude-sonnet-4-5-20250929-v1%3A0/converse"
+        "https://bedrock-runtime.eu-west-1.amazonaws.com/model/eu.anthropic.claude-sonnet-4-5-20250929-v1:0/converse"
     )
     assert built.headers == {"content-type": "application/json"}
     assert built.json() == PLAIN
@@ -54,7 +54,7 @@ def test_a_stream_differs_by_its_address_alone() -> None:
 
 def test_an_arn_does_not_leave_its_place_in_the_path() -> None:
     assert request(model=PROFILE).url.endswith(
-        "/model/arn%3Aaws%3Abedrock%3Aeu-west-1%3A123456789012%3Aapplication-inference-profile%2Fabc123/converse"
+        "/model/arn:aws:bedrock:eu-west-1:123456789012:application-inference-profile%2Fabc123/converse"
     )
 
 

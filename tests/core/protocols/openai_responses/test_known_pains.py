@@ -207,3 +207,35 @@ def test_a_tools_result_keeps_its_parts_and_its_id() -> None:
 def test_the_vendors_own_calls_are_not_the_callers() -> None:
     answer = read(response(searched("sky"), message(text("Blue."))))
     assert (answer["stop_reason"], answer.get("tool_calls")) == ("stop", None)
+
+
+def test_a_server_that_knows_calls_by_their_call_id_alone_and_ends_all_items_late_is_understood() -> None:
+    """As llama.cpp streams: no indexes, no ids on calls, and every item done after all deltas."""
+    first = {"type": "function_call", "call_id": "fc_1", "name": "weather", "arguments": PARIS}
+    second = {**first, "call_id": "fc_2", "arguments": OSLO}
+    spoken = message("Both.")
+    output = [thought("Hm."), spoken, first, second]
+    story: list[dict[str, Any]] = [
+        {"type": "response.created", "response": {"id": "resp_1"}},
+        {"type": "response.output_item.added", "item": {**thought(""), "content": []}},
+        {"type": "response.reasoning_text.delta", "item_id": "rs_1", "delta": "Hm."},
+        {"type": "response.output_item.added", "item": {**spoken, "content": []}},
+        {"type": "response.output_text.delta", "item_id": "msg_1", "delta": "Both."},
+        {"type": "response.output_item.added", "item": {**first, "arguments": ""}},
+        {"type": "response.function_call_arguments.delta", "item_id": "fc_1", "delta": PARIS},
+        {"type": "response.output_item.added", "item": {**second, "arguments": ""}},
+        {"type": "response.function_call_arguments.delta", "item_id": "fc_2", "delta": OSLO},
+        *({"type": "response.output_item.done", "item": item} for item in output),
+        {"type": "response.completed", "response": response(*output)},
+    ]
+    end = streamed(sse(story), provider="llamacpp-responses")
+    whole = read(response(*output), provider="llamacpp-responses")
+    assert [end[name] for name in ("content", "tool_calls", "stop_reason")] == [
+        whole[name] for name in ("content", "tool_calls", "stop_reason")
+    ]
+    assert end["metadata"]["reasoning_content"] == "Hm."
+    calls = end["tool_calls"]
+    answer = Message(role="assistant", content=end["content"], tool_calls=calls, metadata=end["metadata"])
+    answered = [Message(role="tool", tool_call_id=made["id"], content="ok") for made in calls]
+    sent = items(HI, answer, *answered, provider="llamacpp-responses")
+    assert [item["type"] for item in sent[1:5]] == ["reasoning", "message", "function_call", "function_call"]

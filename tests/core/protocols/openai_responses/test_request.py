@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from pydantic import BaseModel
 from returns.result import Failure
 
 from tests.core.protocols.openai_responses.asked import (
@@ -40,11 +39,6 @@ NOT_IN_THIS_API: dict[str, Any] = {
     "frequency_penalty": 0.5,
     "reasoning_budget": 1000,
 }
-
-
-class Person(BaseModel):
-    name: str
-    age: int = 0
 
 
 def settings(provider: str) -> dict[str, str] | None:
@@ -224,118 +218,6 @@ def test_a_budget_goes_where_there_is_one_and_wins_over_an_effort_in_the_open() 
     assert body(**where, reasoning_budget=2000)["reasoning"] == {"max_tokens": 2000}
     sent, changes = adjusted(**where, reasoning_budget=2000, reasoning_effort="high")
     assert (sent["reasoning"], changes) == ({"max_tokens": 2000}, [("reasoning_effort", "dropped")])
-
-
-# Tools
-
-
-def test_tools_are_flat_and_say_whether_they_are_strict() -> None:
-    strict = WEATHER.model_copy(update={"name": "exact", "strict": True})
-    plain, exact = body(tools=[WEATHER, strict])["tools"]
-    assert plain == {
-        "type": "function",
-        "name": "weather",
-        "description": "The weather in a city",
-        "parameters": WEATHER.parameters,
-        "strict": False,
-    }
-    assert (exact["strict"], exact["parameters"]["additionalProperties"]) == (True, False)
-    assert exact["parameters"]["required"] == ["city", "day"]
-
-
-def test_a_tool_without_a_description_has_none() -> None:
-    assert "description" not in body(tools=[WEATHER.model_copy(update={"description": ""})])["tools"][0]
-
-
-@pytest.mark.parametrize("choice", ["auto", "none", "required"])
-def test_a_choice_by_word(choice: str) -> None:
-    assert body(tools=[WEATHER], tool_choice=choice)["tool_choice"] == choice
-
-
-def test_a_choice_by_name() -> None:
-    sent = body(tools=[WEATHER], tool_choice={"name": "weather"})
-    assert sent["tool_choice"] == {"type": "function", "name": "weather"}
-    assert refused(provider="llamacpp-responses", tools=[WEATHER], tool_choice={"name": "weather"}) == "tool_choice"
-
-
-def test_a_choice_among_no_tools() -> None:
-    assert "tool_choice" not in body(tool_choice="auto")
-    assert refused(tool_choice="required") == "tool_choice"
-    own = body(tool_choice="required", extra_body={"tools": [{"type": "web_search"}]})
-    assert (own["tool_choice"], own["tools"]) == ("required", [{"type": "web_search"}])
-
-
-def test_parallel_calls_can_be_forbidden_where_the_vendor_lets_callers() -> None:
-    assert body(tools=[WEATHER], parallel_tool_calls=False)["parallel_tool_calls"] is False
-    assert "parallel_tool_calls" not in body(parallel_tool_calls=False)
-    assert refused(provider="deepseek-responses", tools=[WEATHER], parallel_tool_calls=False) == "parallel_tool_calls"
-
-
-# The answer's form
-
-
-def test_a_schema_closed_as_strictness_wants_it() -> None:
-    form = body(response_format=Person)["text"]["format"]
-    assert (form["type"], form["name"], form["strict"]) == ("json_schema", "Person", True)
-    assert (form["schema"]["additionalProperties"], form["schema"]["required"]) == (False, ["name", "age"])
-
-
-def test_a_schema_that_cannot_be_closed_goes_as_it_is() -> None:
-    free = {"type": "object", "additionalProperties": {"type": "string"}, "title": "Free [keys]"}
-    assert body(response_format=free)["text"]["format"] == {
-        "type": "json_schema",
-        "name": "Free_keys_",
-        "schema": free,
-        "strict": False,
-    }
-
-
-def test_any_json() -> None:
-    assert body(response_format="json")["text"] == {"format": {"type": "json_object"}}
-
-
-def test_a_vendor_without_schemas_is_asked_for_json_in_the_open() -> None:
-    assert refused(provider="deepseek-responses", response_format=Person) == "response_format"
-    sent, changes = adjusted(provider="deepseek-responses", response_format=Person)
-    assert (sent["text"], changes) == ({"format": {"type": "json_object"}}, [("response_format", "changed")])
-
-
-def test_a_server_that_ignores_the_field_is_asked_as_in_chats() -> None:
-    sent = body(provider="llamacpp-responses", response_format=Person)
-    assert "text" not in sent
-    assert sent["response_format"]["json_schema"]["schema"] == Person.model_json_schema()
-    assert body(provider="llamacpp-responses", response_format="json")["response_format"] == {"type": "json_object"}
-
-
-def test_a_form_and_a_verbosity_share_the_field() -> None:
-    sent = body(response_format="json", extra_body={"text": {"verbosity": "low"}})
-    assert sent["text"] == {"format": {"type": "json_object"}, "verbosity": "low"}
-
-
-# Reporting
-
-
-def test_log_probabilities() -> None:
-    sent = body(logprobs=3)
-    assert (sent["include"], sent["top_logprobs"]) == (["message.output_text.logprobs"], 3)
-    assert "top_logprobs" not in body(logprobs=True)
-    assert "include" not in body(logprobs=False)
-    assert refused(model=THINKER, logprobs=True) == "logprobs"
-    assert refused(provider="llamacpp-responses", logprobs=True) == "logprobs"
-    asked_of_xai = body(provider="xai-responses", logprobs=2)
-    assert (asked_of_xai["logprobs"], asked_of_xai["top_logprobs"]) == (True, 2)
-    assert asked_of_xai["include"] == ["reasoning.encrypted_content"]
-
-
-def test_the_service_tier() -> None:
-    assert body(service_tier="flex")["service_tier"] == "flex"
-    assert refused(provider="azure-responses", settings=AZURE, service_tier="flex") == "service_tier"
-
-
-def test_the_end_user() -> None:
-    assert body(user="u-1")["safety_identifier"] == "u-1"
-    assert body(provider="azure-responses", settings=AZURE, user="u-1")["user"] == "u-1"
-    assert refused(provider="deepseek-responses", user="u-1") == "user"
 
 
 # The caller's own fields

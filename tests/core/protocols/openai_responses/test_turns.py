@@ -6,19 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.core.protocols.openai_responses.answers import (
-    call,
-    custom,
-    message,
-    next_message,
-    reasoning,
-    refusal,
-    response,
-    searched,
-    text,
-    thought,
-)
-from tests.core.protocols.openai_responses.asked import CLASSIC, HI, THINKER, adjusted, body, items, refused
+from tests.core.protocols.openai_responses.asked import CLASSIC, HI, adjusted, body, items, refused
 from victor_fp.core.types import AudioPart, FilePart, ImagePart, Message, TextPart
 
 PNG = b"\x89PNG"
@@ -26,7 +14,6 @@ CALLS: list[Any] = [
     {"id": "call_1", "name": "weather", "arguments": {"city": "Paris"}},
     {"id": "call_2", "name": "weather", "arguments": '{"ci'},
 ]
-CITED = {"type": "url_citation", "url": "https://sky.example", "title": "Sky", "start_index": 0, "end_index": 5}
 
 
 def said(role: str, content: Any, **more: Any) -> dict[str, Any]:
@@ -192,129 +179,6 @@ def test_an_id_that_is_too_long_for_the_vendor_is_made_fit_on_both_sides() -> No
     _, given, answered = items(*conversation)
     assert given["call_id"] == answered["call_id"] != "x" * 65
     assert items(*conversation, provider="xai-responses")[1]["call_id"] == "x" * 65
-
-
-# What the vendor said before
-
-
-def sent_back(*output: dict[str, Any], provider: str = "openai-responses", model: str = THINKER, **changes: Any) -> Any:
-    answer = next_message(response(*output), provider).model_copy(update=changes)
-    results = [Message(role="tool", tool_call_id=made["id"], content="ok") for made in answer.tool_calls or ()]
-    again = items(HI, answer, *results, HI, provider=provider, model=model)
-    return [item for item in again[1:-1] if not item["type"].endswith("_output")]
-
-
-def test_encrypted_reasoning_goes_back_as_it_came_before_its_call() -> None:
-    thinking = reasoning("Hm.", "So.", content=[], format="odd")
-    calling = call("weather", '{"city":"X"}')
-    del calling["status"]
-    assert sent_back(thinking, calling) == [thinking, calling]
-
-
-def test_items_keep_the_order_in_which_they_came() -> None:
-    kinds = sent_back(
-        reasoning(), searched("sky"), reasoning(id="rs_2"), message("Hi"), call("now", "{}"), message("Bye", id="msg_2")
-    )
-    assert [(item["type"], item.get("id")) for item in kinds] == [
-        ("reasoning", "rs_1"),
-        ("web_search_call", "ws_1"),
-        ("reasoning", "rs_2"),
-        ("message", "msg_1"),
-        ("function_call", "fc_1"),
-        ("message", "msg_2"),
-    ]
-
-
-def test_a_message_keeps_its_id_phase_parts_and_citations() -> None:
-    made = message(text("Blue.", CITED), refusal("No more."), phase="final_answer")
-    (back,) = sent_back(made)
-    assert back == said(
-        "assistant",
-        [{"type": "output_text", "text": "Blue.", "annotations": [CITED]}, {"type": "refusal", "refusal": "No more."}],
-        id="msg_1",
-        status="completed",
-        phase="final_answer",
-    )
-
-
-def test_messages_of_different_phases_stay_apart() -> None:
-    back = sent_back(message("Looking.", phase="commentary"), message("Blue.", id="msg_2", phase="final_answer"))
-    assert [(item["id"], item["phase"]) for item in back] == [("msg_1", "commentary"), ("msg_2", "final_answer")]
-
-
-def test_items_of_the_vendors_own_tools_go_back_as_they_came() -> None:
-    drawn = {"type": "image_generation_call", "id": "ig_1", "status": "completed", "result": "AAAA"}
-    assert sent_back(drawn, message("Here."))[0] == drawn
-
-
-def test_a_custom_tools_call_and_result_keep_their_kind() -> None:
-    answer = next_message(response(custom("sql", "select 1")))
-    assert items(HI, answer, Message(role="tool", tool_call_id="call_1", content="1"))[1:] == [
-        custom("sql", "select 1"),
-        {"type": "custom_tool_call_output", "call_id": "call_1", "output": "1"},
-    ]
-
-
-def test_a_calls_caller_goes_back_with_it() -> None:
-    made = call("weather", "{}", caller={"type": "program", "caller_id": "call_9"})
-    assert sent_back(made)[0]["caller"] == {"type": "program", "caller_id": "call_9"}
-
-
-def test_text_that_the_caller_edited_wins_over_the_state() -> None:
-    assert sent_back(reasoning(), message("Old"), content="New") == [reasoning(), said("assistant", "New")]
-
-
-def test_reasoning_that_the_vendor_could_not_look_up_stays_behind_and_so_do_the_ids_that_need_it() -> None:
-    bare = reasoning()
-    del bare["encrypted_content"]
-    assert sent_back(bare, message("Hi"), call("now", "{}")) == [
-        said("assistant", "Hi"),
-        {"type": "function_call", "call_id": "call_1", "name": "now", "arguments": "{}"},
-    ]
-
-
-def test_reasoning_that_the_vendor_keeps_goes_back_without_its_content() -> None:
-    bare = reasoning()
-    del bare["encrypted_content"]
-    answer = next_message(response(bare, message("Hi")))
-    kept = items(HI, answer, HI, model=THINKER, extra_body={"store": True})
-    assert [item.get("id") for item in kept] == [None, "rs_1", "msg_1", None]
-
-
-def test_a_model_that_does_not_reason_is_given_no_reasoning() -> None:
-    assert sent_back(reasoning(), message("Hi"), model=CLASSIC) == [said("assistant", "Hi")]
-
-
-def test_another_vendor_is_given_the_words_alone() -> None:
-    answer = next_message(response(reasoning(), searched("x"), message("Hi", phase="final_answer"), call("now", "{}")))
-    result = Message(role="tool", tool_call_id="call_1", content="ok")
-    assert items(HI, answer, result, provider="xai-responses")[1:3] == [
-        said("assistant", "Hi"),
-        {"type": "function_call", "call_id": "call_1", "name": "now", "arguments": "{}"},
-    ]
-
-
-@pytest.mark.parametrize("provider", ["deepseek-responses", "llamacpp-responses"])
-def test_plain_reasoning_goes_back_where_the_vendor_reads_it(provider: str) -> None:
-    back = sent_back(thought("Hm."), call("now", "{}"), provider=provider)
-    assert back[0] == thought("Hm.")
-
-
-def test_openrouter_is_given_every_reasoning_item_back_with_fields_nobody_knows() -> None:
-    signed = {**thought("Hm."), "signature": "sig", "format": "anthropic-claude-v1"}
-    assert sent_back(signed, message("Hi"), provider="openrouter-responses")[0] == signed
-
-
-def test_text_that_the_vendor_did_not_make_itself_is_written_as_the_server_reads_it() -> None:
-    spoken = [HI, Message(role="assistant", content="Yes"), HI]
-    assert items(*spoken)[1] == said("assistant", "Yes")
-    assert items(*spoken, provider="llamacpp-responses")[1] == said(
-        "assistant", [{"type": "output_text", "text": "Yes"}]
-    )
-
-
-def test_an_assistant_that_said_nothing_is_left_out() -> None:
-    assert items(HI, Message(role="assistant", content=""), HI) == [said("user", "Hi"), said("user", "Hi")]
 
 
 # Caching

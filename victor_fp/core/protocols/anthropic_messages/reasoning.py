@@ -15,7 +15,8 @@ from victor_fp_wire.anthropic_messages.request import (
 
 from victor_fp.core.dialects.claude_models import Effort, ModelPolicy
 from victor_fp.core.options import ReasoningEffort
-from victor_fp.core.requests import DEFAULT_MAX_TOKENS, Adjustment, ChatRequest
+from victor_fp.core.defaults import DEFAULT_MAX_TOKENS
+from victor_fp.core.requests import Adjustment, ChatRequest
 
 LEAST_BUDGET = 1024
 """The vendor's document: a thinking budget below 1024 tokens is refused."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from urllib.parse import quote
 
 import msgspec
 from returns.result import Failure, Result, Success
@@ -20,7 +19,7 @@ from victor_fp.core.faults import Fault
 from victor_fp.core.json import encoded
 from victor_fp.core.protocols import Discovery, ModelInfo, TokenCounting
 from victor_fp.core.protocols.bedrock_converse.request import body_of, signing
-from victor_fp.core.protocols.bedrock_converse.urls import control_url, runtime_url
+from victor_fp.core.protocols.bedrock_converse.urls import control_url, runtime_url, segment
 from victor_fp.core.protocols.bedrock_converse.usage import given
 from victor_fp.core.requests import ChatRequest, Endpoint, HttpRequest, headers_for, open_setting
 from victor_fp.core.wire_decoding import Undecodable, WireDecoder
@@ -74,7 +73,7 @@ def _get(endpoint: Endpoint, dialect: BedrockDialect, path: str) -> HttpRequest:
 
 
 def _get_model(endpoint: Endpoint, dialect: BedrockDialect, model: str) -> HttpRequest:
-    return _get(endpoint, dialect, f"foundation-models/{quote(dialect.bare(model), safe='-_.~')}")
+    return _get(endpoint, dialect, f"foundation-models/{segment(dialect.bare(model))}")
 
 
 def _info(model: FoundationModel) -> ModelInfo:

@@ -10,10 +10,24 @@ from victor_fp.core.requests import Endpoint
 if TYPE_CHECKING:
     from victor_fp.core.dialects.bedrock import BedrockDialect
 
+_SIGNS = "-._~!$&'()*+,;=:@"
+"""RFC 3986: what a segment holds beside letters and digits without being encoded."""
+
 
 def runtime_url(endpoint: Endpoint, model: str, action: str) -> str:
-    """The URL of an action on a model, whose id may hold colons and slashes."""
-    return f"{endpoint.base_url}/model/{quote(model, safe='-_.~')}/{action}"
+    """The URL of an action on a model."""
+    return f"{endpoint.base_url}/model/{segment(model)}/{action}"
+
+
+def segment(model: str) -> str:
+    """A model's id as one segment of a path, which is sent as it is written here: a signature covers every sign of it.
+
+    HTTP clients write signs that a segment may hold, such as the colon, as they are, whatever they are given.
+
+    >>> segment("arn:aws:bedrock:eu-west-1:1:inference-profile/a")
+    'arn:aws:bedrock:eu-west-1:1:inference-profile%2Fa'
+    """
+    return quote(model, safe=_SIGNS)
 
 
 def control_url(endpoint: Endpoint, dialect: BedrockDialect, path: str) -> str:

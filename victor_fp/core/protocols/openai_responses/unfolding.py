@@ -149,6 +149,8 @@ def done(
         items = turned_to(items, known.place, deltas)
         deltas += item_deltas(item, raw, known.place, seed)
         return items.put(_with(known, done=True))
+    if known.interrupted:
+        items = turned_to(items, known.place, deltas)
     match item:
         case OutputMessage():
             _message_done(known, item, deltas)

@@ -17,7 +17,7 @@ from victor_fp_wire.replicate.response import Prediction
 
 from victor_fp.core.classify import retry_after_of
 from victor_fp.core.dialects.replicate import ReplicateDialect
-from victor_fp.core.following import Answered, Broke, Event, Give, Open, Order, Send, Stop, same_origin
+from victor_fp.core.following import Broke, Event, Give, Open, Order, Send, Stop, same_origin
 from victor_fp.core.protocols.replicate.places import prediction_url
 from victor_fp.core.protocols.replicate.request import PREFER
 from victor_fp.core.protocols.replicate.response import PREDICTIONS, RUNNING
@@ -65,19 +65,13 @@ class Pursuit(msgspec.Struct, frozen=True, kw_only=True):
         address = _stream_of(prediction) if self.stream and not self.polls else ""
         if address and self._may_open(address):
             return known, Open(self._opening(address))
-        return known._polling(0.0)
+        return _polling(known, 0.0)
 
     def _again(self, wait: float) -> tuple[Pursuit, Order] | None:
         """The poll once more; None where it was not a poll, or failed too often."""
         if not self.running or self.failed >= self.dialect.patience:
             return None
-        return replace(self, failed=self.failed + 1)._polling(wait)
-
-    def _polling(self, least: float) -> tuple[Pursuit, Order]:
-        rest = min(self.dialect.slowest_poll, self.dialect.poll * GROWTH ** min(self.polls, 64))
-        url = prediction_url(self.endpoint, self.id)
-        request = HttpRequest(method="GET", url=url, headers=headers_for(self.endpoint, json=False))
-        return replace(self, polls=self.polls + 1), Send(request=request, rest=max(rest, least))
+        return _polling(replace(self, failed=self.failed + 1), wait)
 
     def _may_open(self, address: str) -> bool:
         if same_origin(address, self.endpoint.base_url):
@@ -97,8 +91,21 @@ class Pursuit(msgspec.Struct, frozen=True, kw_only=True):
         return HttpRequest(method="GET", url=address, headers=headers)
 
 
+def _polling(pursuit: Pursuit, least: float) -> tuple[Pursuit, Order]:
+    """Ask again, after a rest that grows with every poll."""
+    endpoint, dialect = pursuit.endpoint, pursuit.dialect
+    rest = min(dialect.slowest_poll, dialect.poll * GROWTH ** min(pursuit.polls, 64))
+    url = prediction_url(endpoint, pursuit.id)
+    request = HttpRequest(method="GET", url=url, headers=headers_for(endpoint, json=False))
+    return replace(pursuit, polls=pursuit.polls + 1), Send(request=request, rest=max(rest, least))
+
+
 def begin(
-    endpoint: Endpoint, dialect: ReplicateDialect, request: HttpRequest, stream: bool, timeout: float
+    endpoint: Endpoint,
+    dialect: ReplicateDialect,
+    request: HttpRequest,
+    stream: bool,  # noqa: FBT001  Follow's signature
+    timeout: float,
 ) -> tuple[Pursuit, Send]:
     """The creation. A whole answer is waited for no longer than half the time allowed, so that there is some left to ask
     again, and the prediction ends with the attempt even if the caller is gone before its id is known."""

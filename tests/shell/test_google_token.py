@@ -1,0 +1,294 @@
+"""Google Cloud: tokens from google-auth, keys of express mode, and Claude behind the same door."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+import time
+from typing import Any
+
+import pytest
+from returns.result import Failure, Success
+
+from tests.loopback import Loopback, Received, Talk, serving
+from tests.paper import PaperRuntime
+from victor_fp.core.asking import endpoint_for, with_key
+from victor_fp.core.catalogue import built_in
+from victor_fp.core.faults import AuthRejected, ConnectionFailed, CredentialMissing, InvalidRequest
+from victor_fp.core.protocols import speaker
+from victor_fp.core.requests import ChatRequest, HttpRequest
+from victor_fp.core.result import outcome
+from victor_fp.core.types import Message
+from victor_fp.providers.base import BaseProvider
+from victor_fp.providers.catalogue_provider import provider_class
+from victor_fp.shell.google_token import GoogleSigner
+
+google_auth = pytest.importorskip("google.auth", reason="the extra `vertex` is not installed")
+pytest.importorskip("requests", reason="the extra `vertex` is not installed")
+
+HI = [Message(role="user", content="Hi")]
+PLACE = {"GOOGLE_CLOUD_PROJECT": "p", "GOOGLE_CLOUD_LOCATION": "europe-west4"}
+GEMINI = {
+    "candidates": [{"content": {"role": "model", "parts": [{"text": "Hello"}]}, "finishReason": "STOP"}],
+    "usageMetadata": {"promptTokenCount": 1, "candidatesTokenCount": 1, "totalTokenCount": 2},
+}
+CLAUDE = {
+    "id": "msg_vrtx_1",
+    "type": "message",
+    "role": "assistant",
+    "content": [{"type": "text", "text": "Hello"}],
+    "stop_reason": "end_turn",
+    "usage": {"input_tokens": 1, "output_tokens": 1},
+}
+
+
+class Credentials:
+    """Google's credentials as far as they matter: a token that has to be fetched once, which blocks."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.token: str | None = None
+        self.error = error
+        self.fetched = 0
+        self.threads: set[int] = set()
+
+    def before_request(self, request: Any, method: str, url: str, headers: dict[str, str]) -> None:
+        self.threads.add(threading.get_ident())
+        if self.error is not None:
+            raise self.error
+        if self.token is None:
+            time.sleep(0.2)
+            self.fetched += 1
+            self.token = "ya29.token"
+        headers["authorization"] = f"Bearer {self.token}"
+        headers["X-Goog-User-Project"] = "billing"
+
+
+def vertex(
+    url: str | None,
+    credentials: Any = None,
+    *,
+    name: str = "vertex",
+    variables: dict[str, str] | None = None,
+    **more: Any,
+) -> BaseProvider:
+    spec = built_in()[name]
+    if credentials is not None:
+        more["sign"] = GoogleSigner(spec, credentials)
+    runtime = PaperRuntime(variables=PLACE if variables is None else variables)
+    made: BaseProvider = provider_class(spec)(base_url=url, runtime=runtime, max_retries=0, **more)
+    return made
+
+
+async def gemini(talk: Talk, received: Received) -> None:
+    await talk.answer(GEMINI)
+
+
+async def claude(talk: Talk, received: Received) -> None:
+    if not received.path.endswith(":streamRawPredict"):
+        await talk.answer(CLAUDE)
+        return
+    await talk.events(
+        {"type": "message_start", "message": {**CLAUDE, "content": [], "stop_reason": None}},
+        {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Hello"}},
+        {"type": "content_block_stop", "index": 0},
+        {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 1}},
+        {"type": "message_stop"},
+        done=False,
+    )
+
+
+def last(loopback: Loopback) -> Received:
+    return loopback.received[-1]
+
+
+def failure(result: Any) -> Any:
+    match result:
+        case Failure(fault):
+            return fault
+        case other:
+            raise AssertionError(other)
+
+
+# Tokens
+
+
+async def test_a_token_is_fetched_once_and_stands_where_a_key_would() -> None:
+    credentials = Credentials()
+    async with serving(gemini) as loopback, vertex(f"{loopback.url}/v1", credentials) as provider:
+        for _ in range(2):
+            assert (await provider.chat(HI, model="gemini-2.5-flash")).content == "Hello"
+        assert last(loopback).path == "/v1/models/gemini-2.5-flash:generateContent"
+        assert last(loopback).headers["authorization"] == "Bearer ya29.token"
+        assert last(loopback).headers["x-goog-user-project"] == "billing"
+        assert "x-goog-api-key" not in last(loopback).headers
+    assert credentials.fetched == 1
+
+
+async def test_fetching_a_token_does_not_hold_the_loop_and_serves_all_who_wait() -> None:
+    credentials = Credentials()
+    signer = GoogleSigner(built_in()["vertex"], credentials)
+    ticks = 0
+
+    async def tick() -> None:
+        nonlocal ticks
+        while True:
+            await asyncio.sleep(0.01)
+            ticks += 1
+
+    ticking = asyncio.create_task(tick())
+    request = HttpRequest(url="https://x.test", headers={"authorization": "Bearer <secret>", "accept": "a"})
+    results = await asyncio.gather(*(signer(request) for _ in range(3)))
+    ticking.cancel()
+    for result in results:
+        match outcome(result):
+            case Success(signed):
+                assert signed.headers == {
+                    "accept": "a",
+                    "authorization": "Bearer ya29.token",
+                    "x-goog-user-project": "billing",
+                }
+            case Failure(fault):
+                raise AssertionError(fault)
+    assert ticks >= 5
+    assert (credentials.fetched, threading.get_ident() in credentials.threads) == (1, False)
+
+
+def refused_refresh(*, retryable: bool) -> Exception:
+    from google.auth import exceptions
+
+    untyped: Any = exceptions
+    error: Exception = untyped.RefreshError("invalid_grant: Token has been expired.\nsecret body", retryable=retryable)
+    return error
+
+
+async def test_credentials_that_are_refused_are_rejected_and_a_failing_network_is_none_of_theirs() -> None:
+    for retryable, kind in ((False, AuthRejected), (True, ConnectionFailed)):
+        async with serving(gemini) as loopback:
+            credentials = Credentials(refused_refresh(retryable=retryable))
+            async with vertex(f"{loopback.url}/v1", credentials) as provider:
+                fault = failure(await provider.chat_result(HI, model="gemini-2.5-flash"))
+                assert isinstance(fault, kind)
+                assert "invalid_grant" in fault.message
+                assert "secret body" not in fault.message
+                assert loopback.received == []
+
+
+async def test_without_credentials_the_fault_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    from google.auth import exceptions
+
+    untyped: Any = exceptions
+
+    def none(**_: Any) -> Any:
+        raise untyped.DefaultCredentialsError("no default credentials")
+
+    monkeypatch.setattr(google_auth, "default", none)
+    async with serving(gemini) as loopback, vertex(f"{loopback.url}/v1") as provider:
+        fault = failure(await provider.chat_result(HI, model="gemini-2.5-flash"))
+        assert isinstance(fault, CredentialMissing)
+        assert "gcloud auth application-default login" in fault.message
+        assert "environment VERTEX_API_KEY" in fault.looked_in
+        assert loopback.received == []
+
+
+async def test_default_credentials_are_asked_for_the_clouds_scope(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+
+    def default(**options: Any) -> Any:
+        asked.append(options)
+        return Credentials(), "p"
+
+    monkeypatch.setattr(google_auth, "default", default)
+    async with serving(gemini) as loopback, vertex(f"{loopback.url}/v1") as provider:
+        await provider.chat(HI, model="gemini-2.5-flash")
+        await provider.chat(HI, model="gemini-2.5-flash")
+    assert asked == [{"scopes": ["https://www.googleapis.com/auth/cloud-platform"]}]
+
+
+@pytest.fixture
+def without_google(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.startswith("google.auth")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "google.auth", None)
+
+
+async def test_without_key_and_extra_the_fault_says_what_to_do(without_google: None) -> None:
+    async with serving(gemini) as loopback, vertex(f"{loopback.url}/v1") as provider:
+        fault = failure(await provider.chat_result(HI, model="gemini-2.5-flash"))
+        assert isinstance(fault, CredentialMissing)
+        assert "victor-fp[vertex]" in fault.message
+        assert loopback.received == []
+
+
+# Keys
+
+
+async def test_a_key_goes_in_its_own_header_and_needs_no_extra(without_google: None) -> None:
+    variables = {"VERTEX_API_KEY": "AQ.key", **PLACE}
+    async with serving(gemini) as loopback, vertex(f"{loopback.url}/v1", variables=variables) as provider:
+        await provider.chat(HI, model="gemini-2.5-flash")
+        assert last(loopback).headers["x-goog-api-key"] == "AQ.key"
+        assert "authorization" not in last(loopback).headers
+
+
+def url_of(name: str, *, keyed: bool, **settings: str) -> str:
+    match outcome(endpoint_for(built_in()[name], settings=settings)):
+        case Success(endpoint):
+            at = with_key(endpoint) if keyed else endpoint
+        case Failure(fault):
+            raise AssertionError(fault)
+    match outcome(speaker(at).request(ChatRequest(messages=tuple(HI), model="m-1"))):
+        case Success(request):
+            return request.url
+        case Failure(InvalidRequest(message=message)):
+            return message
+        case Failure(fault):
+            raise AssertionError(fault)
+
+
+def test_express_mode_has_an_address_without_a_project_and_a_project_keeps_its_own() -> None:
+    assert url_of("vertex", keyed=True) == (
+        "https://aiplatform.googleapis.com/v1/publishers/google/models/m-1:generateContent"
+    )
+    assert url_of("vertex", keyed=True, project="p", location="us-east5").startswith(
+        "https://us-east5-aiplatform.googleapis.com/v1/projects/p/"
+    )
+    assert "project" in url_of("vertex", keyed=False)
+    assert "project" in url_of("vertex-anthropic", keyed=True)
+
+
+@pytest.mark.parametrize(
+    ("location", "start"),
+    [
+        ("global", "https://aiplatform.googleapis.com/v1/projects/p/locations/global/"),
+        ("us-east5", "https://us-east5-aiplatform.googleapis.com/v1/projects/p/locations/us-east5/"),
+        ("eu", "https://aiplatform.eu.rep.googleapis.com/v1/projects/p/locations/eu/"),
+    ],
+)
+@pytest.mark.parametrize("name", ["vertex", "vertex-anthropic"])
+def test_a_location_has_its_host(name: str, location: str, start: str) -> None:
+    assert url_of(name, keyed=False, project="p", location=location).startswith(start)
+
+
+def test_a_setting_cannot_leave_its_place_in_the_address() -> None:
+    assert "/projects/p%2F..%2Fq/" in url_of("vertex", keyed=False, project="p/../q")
+
+
+# Claude
+
+
+async def test_claude_is_asked_by_raw_prediction_with_the_same_token() -> None:
+    async with serving(claude) as loopback:
+        provider = vertex(f"{loopback.url}/v1", Credentials(), name="vertex-anthropic")
+        async with provider:
+            response = await provider.chat(HI, model="claude-sonnet-4-5@20250929")
+            assert (response.content, response.stop_reason) == ("Hello", "stop")
+            received = last(loopback)
+            assert received.path == "/v1/publishers/anthropic/models/claude-sonnet-4-5@20250929:rawPredict"
+            assert received.headers["authorization"] == "Bearer ya29.token"
+            assert received.json()["anthropic_version"] == "vertex-2023-10-16"
+            assert "model" not in received.json()
+            chunks = [chunk async for chunk in provider.stream(HI, model="claude-sonnet-4-5@20250929")]
+            assert "".join(chunk.content for chunk in chunks) == "Hello"
+            assert last(loopback).path.endswith(":streamRawPredict")

@@ -1,0 +1,109 @@
+"""Nothing happens at import: what is loaded, opened and warned about, in processes of their own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+HEAVY = ("aiohttp", "httpx", "httpx_aiohttp", "victor_fp_wire", "typer", "rich", "keyring", "yaml", "botocore", "google")
+
+
+def run(code: str, *flags: str) -> str:
+    """What a fresh interpreter prints; it must end well and say nothing on stderr."""
+    path = os.pathsep.join([str(ROOT), str(ROOT / "generated")])
+    command = [sys.executable, *flags, "-c", textwrap.dedent(code)]
+    environment = os.environ | {"PYTHONPATH": path}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def loaded(statement: str) -> set[str]:
+    """The heavy modules that a statement loads."""
+    names = run(f"{statement}\nimport sys\nprint(*sys.modules)").split()
+    return {heavy for heavy in HEAVY if any(name == heavy or name.startswith(f"{heavy}.") for name in names)}
+
+
+def test_the_package_alone_loads_nothing_but_itself() -> None:
+    names = run("import victor_fp, sys; print(*sys.modules)").split()
+    assert not {name for name in names if name.split(".")[0] in {*HEAVY, "pydantic", "msgspec", "returns", "asyncio"}}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "from victor_fp.providers.registry import ProviderRegistry",
+        "from victor_fp.providers.base import BaseProvider, Message",
+        "from victor_fp import Message, ProviderRegistry, outcome, describe",
+        "from victor_fp.providers.registry import ProviderRegistry; ProviderRegistry.create('openai', api_key='k')",
+        "import victor_fp.cli",
+    ],
+)
+def test_names_and_providers_load_no_client_and_no_wire_model(statement: str) -> None:
+    assert loaded(statement) == set()
+
+
+def test_one_protocol_loads_only_its_own_wire_models() -> None:
+    code = """
+    from victor_fp import Message, replay
+    replay.request("openai", [Message(role="user", content="Hi")], model="m").unwrap()
+    import sys
+    print(*sorted({name.split(".")[1] for name in sys.modules if name.startswith("victor_fp_wire.")}))
+    """
+    assert run(code).split() == ["openai_chat"]
+
+
+def test_every_public_name_resolves() -> None:
+    run("import victor_fp\nfor name in victor_fp.__all__: getattr(victor_fp, name)")
+
+
+def test_no_warning_at_exit_after_a_call_nobody_closed() -> None:
+    code = """
+    import asyncio
+    from tests import openai_shapes as shapes
+    from tests.acme import HI, acme
+    from tests.loopback import serving
+
+    async def answers(talk, _):
+        await talk.answer(shapes.body())
+
+    async def main():
+        asyncio.get_running_loop().slow_callback_duration = 60  # a busy machine is no finding
+        async with serving(answers) as server:
+            provider = acme(server.url)
+            print((await provider.chat(HI, model="m")).content)
+
+    asyncio.run(main())
+    """
+    assert run(code, "-W", "error", "-X", "dev") == "Hello!\n"
+
+
+def test_leaving_the_program_inside_a_stream_is_silent() -> None:
+    code = """
+    import asyncio
+    from tests import openai_shapes as shapes
+    from tests.acme import HI, acme
+    from tests.loopback import serving
+
+    async def streams(talk, _):
+        await talk.head(content_type="text/event-stream")
+        await talk.event(shapes.chunk("Hel"))
+        await talk.gone(10)
+
+    async def main():
+        asyncio.get_running_loop().slow_callback_duration = 60  # a busy machine is no finding
+        async with serving(streams) as server:
+            provider = acme(server.url)
+            async for chunk in provider.stream(HI, model="m"):
+                print(chunk.content)
+                raise SystemExit(0)
+
+    asyncio.run(main())
+    """
+    assert run(code, "-W", "error", "-X", "dev") == "Hel\n"

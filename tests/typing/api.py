@@ -1,0 +1,113 @@
+"""The public API as a strictly typed program uses it; only type-checked, never run."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import assert_never, assert_type
+
+from pydantic import BaseModel
+from returns.result import Failure, Result, Success
+
+from victor_fp import (
+    CompletionResponse,
+    Fault,
+    ImagePart,
+    Message,
+    ProviderRegistry,
+    StreamChunk,
+    TextPart,
+    ToolCall,
+    ToolDefinition,
+    Usage,
+    collect,
+    outcome,
+    replay,
+)
+from victor_fp.core.faults import RateLimited, StreamTruncated
+from victor_fp.core.requests import HttpRequest
+from victor_fp.providers.base import BaseProvider, ProviderError, is_streaming_provider
+from victor_fp.providers.runtime_capabilities import ProviderRuntimeCapabilities
+
+
+class Weather(BaseModel):
+    """An answer's form."""
+
+    city: str
+
+
+MESSAGES = [
+    Message(role="system", content="Be brief."),
+    Message(role="user", content=[TextPart(text="What is this?"), ImagePart(data=b"", media_type="image/png")]),
+    Message(role="assistant", tool_calls=[{"id": "a", "name": "f", "arguments": {"x": 1}}]),
+    Message(role="tool", tool_call_id="a", content="1"),
+]
+
+
+async def raising(provider: BaseProvider) -> str:
+    """Exceptions."""
+    try:
+        response = await provider.chat(
+            MESSAGES, model="m", temperature=0.2, stop=["END"], tool_choice={"name": "f"}, response_format=Weather
+        )
+    except ProviderError as error:
+        assert_type(error.fault, Fault)
+        return error.message
+    assert_type(response, CompletionResponse)
+    assert_type(response.tool_calls, list[ToolCall] | None)
+    assert_type(response.usage, Usage | None)
+    assert_type(response.to_message(), Message)
+    if response.usage is not None and "total_tokens" in response.usage:
+        assert_type(response.usage["total_tokens"], int)
+    return response.content
+
+
+async def values(provider: BaseProvider) -> str:
+    """Values, decided exhaustively."""
+    result = await provider.chat_result(MESSAGES, model="m", seed=1)
+    assert_type(result, Result[CompletionResponse, Fault])
+    match outcome(result):
+        case Success(response):
+            assert_type(response, CompletionResponse)
+            return response.content
+        case Failure(RateLimited(retry_after=seconds)):
+            assert_type(seconds, float | None)
+            return "later"
+        case Failure(fault):
+            return fault.message
+        case other:
+            assert_never(other)
+
+
+async def streaming(provider: BaseProvider) -> list[str]:
+    """Both ways of streaming."""
+    chunks = provider.stream(MESSAGES, model="m", tools=[ToolDefinition(name="f", description="", parameters={})])
+    assert_type(chunks, AsyncIterator[StreamChunk])
+    said = [chunk.content async for chunk in chunks]
+    async for result in provider.stream_result(MESSAGES, model="m"):
+        match outcome(result):
+            case Success(chunk):
+                said.append(chunk.content)
+            case Failure(StreamTruncated(partial=partial)):
+                said.append(partial.content if partial else "")
+            case Failure(fault):
+                said.append(fault.message)
+    return said
+
+
+async def everything_else() -> None:
+    """The registry, discovery and replay."""
+    async with ProviderRegistry.create("openai", api_key="k") as provider:
+        assert_type(provider, BaseProvider)
+        assert_type(await provider.discover_capabilities("m"), ProviderRuntimeCapabilities)
+        assert_type(is_streaming_provider(provider), bool)
+        assert_type(provider.get_circuit_breaker_stats() is None, bool)
+    request = replay.request("openai", MESSAGES, model="m", stream=True)
+    assert_type(request, Result[HttpRequest, Fault])
+    assert_type(collect(replay.stream("openai", 200, {}, [b""])), Result[list[StreamChunk], Fault])
+
+
+async def mistakes(provider: BaseProvider) -> None:
+    """What the checker refuses; each ignore would be unused, and so an error, if it did not."""
+    await provider.chat(MESSAGES, model="m", tempperature=1)  # type: ignore[call-arg]  # no such option
+    await provider.chat(MESSAGES, model="m", tool_choice="maybe")  # type: ignore[arg-type]  # no such choice
+    Message(role="robot", content="")  # type: ignore[arg-type]  # no such role

@@ -1,0 +1,200 @@
+"""One operation over an ordered plan of targets: carries out what the machines order, for calls and streams alike.
+
+Nothing is decided here. `core/resilience/fallback.py` says which target is asked, `call.py` when it is tried, and
+`admission.py`, behind the target's door, when a try may go out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
+
+from victor_fp.core.faults import Attempt, Cancelled, Fault
+from victor_fp.core.metrics import NO_PIECES, Metrics, paced, recorded, sampled
+from victor_fp.core.resilience import fallback
+from victor_fp.core.resilience.call import Send
+from victor_fp.core.resilience.fallback import Ask, FallbackPolicy
+from victor_fp.core.resilience.rate_limit import Permit
+from victor_fp.core.resilience.retry import RetryPolicy
+from victor_fp.core.token_estimates import estimated_tokens
+from victor_fp.core.requests import DEFAULT_MAX_TOKENS
+from victor_fp.core.types import CompletionResponse, StreamChunk, Usage
+from victor_fp.shell import telemetry
+from victor_fp.shell.managed_source import Asking, Prepared
+from victor_fp.shell.managed_target import Place, Target, Tries
+from victor_fp.shell.runtime import Runtime
+from victor_fp.shell.store import Store
+from victor_fp.shell.telemetry import Begun, Ended, Observer
+
+
+@dataclass(kw_only=True)
+class Pool:
+    """Targets in their order, and what they share."""
+
+    targets: Sequence[Target]
+    policy: FallbackPolicy
+    store: Store
+    runtime: Runtime
+    metrics: Metrics | None = None
+    """None where nobody wants them."""
+    observers: Sequence[Observer] = ()
+    answered: dict[int, int] = field(default_factory=dict)
+    """Operations that each target, by its place, has answered."""
+
+
+class Operation:
+    """One operation, from the caller's first await to its end."""
+
+    def __init__(self, pool: Pool, asking: Asking) -> None:
+        first = pool.targets[0]
+        self.pool = pool
+        self.asking = asking
+        self.store = pool.store
+        self.began = pool.store.now()
+        self.queued = 0.0
+        self.sent: float | None = None
+        """When the last request went out."""
+        self.pace = NO_PIECES
+        self.place = 0
+        """Of the target that is being asked."""
+        self.tokens = -1
+        timeout, deadline = asking.options.get("timeout"), asking.options.get("deadline")
+        self.timeout = float(timeout) if isinstance(timeout, int | float) and timeout else None
+        self.bounded = isinstance(deadline, int | float)
+        allowed = (self.timeout or first.timeout) * (first.retries.max_retries + 1)
+        self.deadline = self.began + (float(deadline) if isinstance(deadline, int | float) else allowed)
+        self._listeners: list[telemetry.Hear] = []
+        if pool.observers:
+            model = asking.model or first.model
+            begun = Begun(provider=first.source.name, model=model, address=first.source.address, asking=asking)
+            self._listeners = telemetry.begun(pool.observers, begun)
+
+    def begin(self) -> tuple[fallback.Plan, fallback.Order]:
+        """The plan and its first order."""
+        targets = tuple(
+            fallback.Target(provider=target.source.name, model=self.model_at(place))
+            for place, target in enumerate(self.pool.targets)
+        )
+        return fallback.begin(targets, self.pool.policy, self.began, self.deadline)
+
+    def model_at(self, place: int) -> str:
+        """The model to ask for: the caller's at the first target, each other one's own."""
+        asked = self.asking.model if place == 0 else None
+        return asked or self.pool.targets[place].model
+
+    def options_at(self, place: int) -> Mapping[str, object]:
+        """The caller's options with the target's own over them."""
+        own = self.pool.targets[place].options
+        return {**self.asking.options, **own} if own else self.asking.options
+
+    def tries(self, ask: Ask, place: Place) -> Tries:
+        """The machine for the calls at one target."""
+        target = self.pool.targets[ask.place]
+        policy = target.retries
+        if ask.max_retries is not None and ask.max_retries < policy.max_retries:
+            policy = RetryPolicy(
+                max_retries=max(0, ask.max_retries), base=policy.base, cap=policy.cap, jitter=policy.jitter
+            )
+        return Tries(
+            place.breaker,
+            policy,
+            timeout=self.timeout or target.timeout,
+            deadline=ask.deadline,
+            provider=target.source.name,
+            model=self.model_at(ask.place),
+        )
+
+    async def enter(self, place: Place, order: Send) -> Permit | Fault | None:
+        """Leave to send, or why there is none; None where no limit stands before the target."""
+        now = self.store.now()
+        leave: Permit | Fault | None = None
+        if place.door is not None:
+            if self.tokens < 0:
+                self.tokens = _estimate(self.asking)
+            leave = await place.door.enter(self.asking.priority, self.tokens, order.deadline)
+            entered, now = now, self.store.now()
+            self.queued += now - entered
+        if leave is None or isinstance(leave, Permit):
+            self.sent = now
+            self.pace = NO_PIECES
+        return leave
+
+    def tried(
+        self, place: Place, permit: Permit | None, prepared: Prepared, fault: Fault | None, usage: Usage | None
+    ) -> None:
+        """A try is over: give the permit back, and learn from it."""
+        if permit is not None and place.door is not None:
+            place.door.leave(permit, fault=fault, used=_used(usage), headers=prepared.heard)
+        if self.sent is not None:
+            self.pool.targets[self.place].observe(fault, self.store.now() - self.sent)
+
+    def received(self) -> None:
+        """Pieces of the answer have come."""
+        self.pace = paced(self.pace, self.store.now())
+
+    def ended(
+        self,
+        outcome: str,
+        attempts: Sequence[Attempt],
+        *,
+        fault: Fault | None = None,
+        answer: CompletionResponse | StreamChunk | None = None,
+        text: str | None = None,
+    ) -> None:
+        """The end, told to metrics and observers."""
+        pool, now = self.pool, self.store.now()
+        if outcome == "ok":
+            pool.answered[self.place] = pool.answered.get(self.place, 0) + 1
+        if pool.metrics is None and not self._listeners:
+            return
+        target = pool.targets[self.place]
+        usage = None if answer is None else answer.usage
+        sample = sampled(
+            attempts,
+            provider=target.source.name,
+            model=self.model_at(self.place),
+            streamed=self.asking.stream,
+            outcome=outcome,
+            seconds=now - self.began,
+            queued=self.queued,
+            sent=self.sent,
+            ended=now,
+            pace=self.pace,
+            usage=None if usage is None else _counts(usage),
+        )
+        if pool.metrics is not None:
+            pool.metrics = recorded(pool.metrics, sample)
+        if self._listeners:
+            ending = Ended(sample=sample, answer=answer, text=text, fault=fault, attempts=attempts)
+            telemetry.ended(self._listeners, ending)
+
+
+def gave_up(operation: Operation) -> Cancelled:
+    """The fault for a try whose caller has left."""
+    target = operation.pool.targets[operation.place]
+    return Cancelled(provider=target.source.name, model=operation.model_at(operation.place))
+
+
+def logged(attempts: Sequence[Attempt], fault: Fault) -> Fault:
+    """A fault with the log of all tries."""
+    return replace(fault, attempts=tuple(attempts))
+
+
+def _estimate(asking: Asking) -> int:
+    chosen = asking.max_tokens if asking.max_tokens != DEFAULT_MAX_TOKENS else None
+    return estimated_tokens(asking.messages, asking.tools, chosen)
+
+
+def _used(usage: Usage | None) -> int | None:
+    if usage is None:
+        return None
+    total = usage.get("total_tokens")
+    if total is None and ("prompt_tokens" in usage or "completion_tokens" in usage):
+        return usage.get("prompt_tokens", 0) + usage.get("completion_tokens", 0)
+    return total
+
+
+def _counts(usage: Usage) -> dict[str, int]:
+    return {name: value for name, value in usage.items() if isinstance(value, int)}

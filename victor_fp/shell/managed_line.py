@@ -1,0 +1,127 @@
+"""A line of the catalogue as a source: one try is one exchange over it, without the line's own breaker and retries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from copy import copy
+from hashlib import sha256
+
+from pydantic import SecretStr
+from returns.result import Failure, Result, Success
+
+from victor_fp.core.answers import Asked
+from victor_fp.core.asking import chat_request
+from victor_fp.core.faults import Fault
+from victor_fp.core.protocols import Speaker
+from victor_fp.core.requests import HttpRequest
+from victor_fp.core.result import outcome
+from victor_fp.core.types import CompletionResponse
+from victor_fp.shell.call import attempted
+from victor_fp.shell.line import Line
+from victor_fp.shell.managed_source import Asking
+from victor_fp.shell.stream import Try
+from victor_fp.shell.wire import Reply, Wire
+
+_NOTHING: Mapping[str, str] = {}
+
+
+class LineSource:
+    """A provider of the catalogue."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self._scope: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The entry's name."""
+        return self._line.endpoint.spec.name
+
+    @property
+    def address(self) -> str | None:
+        """The base URL."""
+        return self._line.endpoint.base_url
+
+    async def scope(self) -> Result[str, Fault]:
+        """A digest of base URL and key, once the key was looked up."""
+        if self._scope is None:
+            match outcome(await self._line.ready()):
+                case Failure(fault):
+                    return Failure(fault)
+                case Success():
+                    self._scope = scope_of(self.name, self._line.endpoint.base_url, self._line.secret)
+        return Success(self._scope or "")
+
+    async def prepare(
+        self, asking: Asking, model: str, options: Mapping[str, object]
+    ) -> Result[PreparedLine, Fault]:
+        """Options read, the conversation checked, the request written."""
+        line = self._line
+        match outcome(await line.ready()):
+            case Failure(fault):
+                return Failure(fault)
+            case Success(speaker):
+                pass
+        request = chat_request(
+            self.name,
+            asking.messages,
+            model=model,
+            temperature=asking.temperature,
+            max_tokens=asking.max_tokens,
+            tools=asking.tools,
+            stream=asking.stream,
+            options=options,
+        )
+        match outcome(request.bind(speaker.request)):
+            case Failure(fault):
+                return Failure(fault)
+            case Success(built):
+                asked = Asked(endpoint=line.endpoint, model=model, adjustments=built.adjustments)
+                return Success(PreparedLine(line, speaker, asked, built))
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._line.wire.aclose()
+
+
+class PreparedLine:
+    """One call over a line. Headers are heard by a wire that stands before the line's own."""
+
+    __slots__ = ("_asked", "_line", "_request", "_speaker", "_wire", "heard")
+
+    def __init__(self, line: Line, speaker: Speaker, asked: Asked, request: HttpRequest) -> None:
+        self._wire: Wire = line.wire
+        self._line = copy(line)
+        self._line.wire = self
+        self._speaker = speaker
+        self._asked = asked
+        self._request = request
+        self.heard = _NOTHING
+
+    async def attempt(self, timeout: float) -> Result[CompletionResponse, Fault]:
+        """One try."""
+        self.heard = _NOTHING
+        return await attempted(self._line, self._speaker, self._asked, self._request, timeout)
+
+    def pieces(self, timeout: float, left: float | None) -> Try:
+        """One try of a stream."""
+        self.heard = _NOTHING
+        moment = None if left is None else self._line.runtime.now() + left
+        return Try(self._line, self._speaker, self._asked, self._request, timeout, moment)
+
+    async def open(self, request: HttpRequest, secret: SecretStr | None, timeout: float | None) -> Reply | Fault:
+        """As the line's wire does, with an ear for what vendors say of budgets."""
+        reply = await self._wire.open(request, secret, timeout)
+        headers = getattr(reply, "headers", None)
+        if headers is not None:
+            self.heard = headers
+        return reply
+
+    async def aclose(self) -> None:
+        """Nothing: the line is not this call's."""
+
+
+def scope_of(name: str, place: str | None, secret: SecretStr | None) -> str:
+    """Place and key as a digest that tells neither; a key has too many bits to be found from it."""
+    digest = sha256(f"{place}\0{'' if secret is None else secret.get_secret_value()}".encode()).hexdigest()
+    return f"{name}:{digest[:16]}"
