@@ -11,7 +11,18 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-HEAVY = ("aiohttp", "httpx", "httpx_aiohttp", "victor_fp_wire", "typer", "rich", "keyring", "yaml", "botocore", "google")
+HEAVY = (
+    "aiohttp",
+    "httpx",
+    "httpx_aiohttp",
+    "victor_fp_wire",
+    "typer",
+    "rich",
+    "keyring",
+    "yaml",
+    "botocore",
+    "google",
+)
 
 
 def run(code: str, *flags: str) -> str:

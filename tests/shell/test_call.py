@@ -260,7 +260,7 @@ def test_one_provider_serves_one_event_loop_after_another() -> None:
 async def test_no_key_and_none_needed_sends_no_authorization() -> None:
     from tests.acme import SPEC
     from victor_fp.core.catalogue.spec import ProviderSpec
-    from victor_fp.providers.catalogue_provider import provider_class
+    from victor_fp.providers.classes import provider_class
 
     spec = ProviderSpec(name="house", title="House", dialect=SPEC.dialect, base_url="http://x.test", key_optional=True)
     async with serving(answers) as server:

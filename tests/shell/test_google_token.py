@@ -21,7 +21,7 @@ from victor_fp.core.requests import ChatRequest, HttpRequest
 from victor_fp.core.result import outcome
 from victor_fp.core.types import Message
 from victor_fp.providers.base import BaseProvider
-from victor_fp.providers.catalogue_provider import provider_class
+from victor_fp.providers.classes import provider_class
 from victor_fp.shell.google_token import GoogleSigner
 
 google_auth = pytest.importorskip("google.auth", reason="the extra `vertex` is not installed")

@@ -9,9 +9,9 @@ from returns.result import Failure, Result, Success
 
 from victor_fp.cli.prompting import Wishes
 from victor_fp.cli.terminal import Terminal
+from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
 from victor_fp.core.faults import Fault, StreamTruncated
 from victor_fp.core.json import encoded
-from victor_fp.core.requests import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
 from victor_fp.core.result import outcome
 from victor_fp.core.types import CompletionResponse, Message, StreamChunk
 from victor_fp.providers.base import BaseProvider

@@ -18,6 +18,7 @@ from victor_fp.core.faults import (
     RateLimited,
     ServerFailed,
     TimedOut,
+    recast,
 )
 from victor_fp.core.requests import Endpoint
 
@@ -127,11 +128,7 @@ def by_prose(fault: Fault) -> Fault:
     if not isinstance(fault, InvalidRequest) or fault.status not in (400, 413, 422, None):
         return fault
     if TOO_LONG.search(fault.message):
-        return _as(ContextLengthExceeded, fault)
+        return recast(ContextLengthExceeded, fault)
     if fault.status == 400 and NO_MODEL.search(fault.message):
-        return _as(ModelNotFound, fault)
+        return recast(ModelNotFound, fault)
     return fault
-
-
-def _as(kind: type[ContextLengthExceeded | ModelNotFound], fault: InvalidRequest) -> Fault:
-    return kind(**{name: getattr(fault, name) for name in fault.__struct_fields__})

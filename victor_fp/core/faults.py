@@ -6,7 +6,7 @@ order to act. A field that the vendor did not report is None. End every `match` 
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypeVar
 
 import msgspec
 
@@ -223,6 +223,14 @@ FAULTS: tuple[type[Fault], ...] = (
     AllFallbacksFailed,
 )
 """Every member of `Fault`, for tables and tests."""
+
+
+F = TypeVar("F", bound=FaultBase)
+
+
+def recast(kind: type[F], fault: Fault, **changes: Any) -> F:
+    """The same facts under another name, for when more is known than who first told."""
+    return kind(**{name: getattr(fault, name) for name in FaultBase.__struct_fields__} | changes)
 
 
 def describe(fault: Fault) -> str:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import msgspec
-from msgspec.structs import replace
 
 from victor_fp.core.faults import Attempt
 
@@ -69,8 +69,9 @@ class Metrics(msgspec.Struct, frozen=True, kw_only=True):
     """The state: a bounded window and totals."""
 
     window: int = WINDOW
-    samples: tuple[Sample, ...] = ()
-    """Oldest first."""
+    settled: tuple[Sample, ...] = ()
+    fresh: tuple[Sample, ...] = ()
+    """The last few, kept apart so that one more is cheap to add to a large window."""
     operations: int = 0
     failures: int = 0
     retries: int = 0
@@ -79,17 +80,29 @@ class Metrics(msgspec.Struct, frozen=True, kw_only=True):
     completion_tokens: int = 0
     outcomes: Mapping[str, int] = {}
 
+    @property
+    def samples(self) -> tuple[Sample, ...]:
+        """The window, oldest first."""
+        return (self.settled + self.fresh)[-self.window :] if self.window > 0 else ()
+
+
+_FRESH = 32
+_UNFAILED = frozenset({"ok", "left", "Cancelled"})
+"""What is no failure of a provider's."""
+
 
 def recorded(metrics: Metrics, sample: Sample) -> Metrics:
     """The state with one more operation."""
-    kept = metrics.samples
-    if len(kept) >= metrics.window:
-        kept = kept[len(kept) - metrics.window + 1 :]
-    return replace(
-        metrics,
-        samples=kept + (sample,) if metrics.window > 0 else (),  # noqa: RUF005  a third of the time
+    failed = sample.outcome not in _UNFAILED
+    settled, fresh = metrics.settled, (*metrics.fresh, sample)
+    if len(fresh) >= _FRESH:
+        settled, fresh = (settled + fresh)[-metrics.window :] if metrics.window > 0 else (), ()
+    return Metrics(
+        window=metrics.window,
+        settled=settled,
+        fresh=fresh,
         operations=metrics.operations + 1,
-        failures=metrics.failures + (sample.outcome not in {"ok", "left", "Cancelled"}),
+        failures=metrics.failures + failed,
         retries=metrics.retries + max(0, sample.tries - 1 - sample.fallbacks),
         fallbacks=metrics.fallbacks + sample.fallbacks,
         prompt_tokens=metrics.prompt_tokens + (sample.prompt_tokens or 0),
@@ -116,8 +129,10 @@ def sampled(
     targets = [(attempt.provider, attempt.model) for attempt in attempts]
     failed = sum(attempt.seconds for attempt in attempts[:-1]) + sum(attempt.waited for attempt in attempts)
     completion_tokens = None if usage is None else usage.get("completion_tokens")
-    generating = None if sent is None else ended - (sent if pace.first is None else pace.first)
     gaps = pace.pieces - 1
+    # An answer in one piece tells nothing of how long it took to write but the whole time.
+    since = pace.first if gaps > 0 else sent
+    generating = None if since is None else ended - since
     return Sample(
         provider=provider,
         model=model,
@@ -127,7 +142,7 @@ def sampled(
         queued=queued,
         retrying=max(0.0, failed - (queued if len(attempts) > 1 else 0.0)),
         tries=len(attempts),
-        fallbacks=sum(one != other for one, other in zip(targets, targets[1:], strict=False)),
+        fallbacks=sum(one != other for one, other in pairwise(targets)),
         first_piece=None if pace.first is None or sent is None else pace.first - sent,
         gap=(pace.last - (pace.first or 0.0)) / gaps if gaps > 0 else None,
         longest_gap=pace.longest_gap if gaps > 0 else None,
@@ -153,6 +168,7 @@ def percentile(values: Sequence[float], percent: float) -> float | None:
 
 def summary(metrics: Metrics) -> dict[str, object]:
     """Totals, and the distribution of what the window holds."""
+    samples = metrics.samples
     return {
         "total_requests": metrics.operations,
         "total_failures": metrics.failures,
@@ -162,14 +178,14 @@ def summary(metrics: Metrics) -> dict[str, object]:
         "fallbacks": metrics.fallbacks,
         "prompt_tokens": metrics.prompt_tokens,
         "completion_tokens": metrics.completion_tokens,
-        "window": len(metrics.samples),
-        "seconds": _spread([one.seconds for one in metrics.samples]),
-        "queue_seconds": _spread([one.queued for one in metrics.samples]),
-        "retry_seconds": _spread([one.retrying for one in metrics.samples]),
-        "time_to_first_token": _spread([one.first_piece for one in metrics.samples]),
-        "chunk_gap": _spread([one.gap for one in metrics.samples]),
-        "longest_chunk_gap": _spread([one.longest_gap for one in metrics.samples]),
-        "tokens_per_second": _spread([one.tokens_per_second for one in metrics.samples]),
+        "window": len(samples),
+        "seconds": _spread([one.seconds for one in samples]),
+        "queue_seconds": _spread([one.queued for one in samples]),
+        "retry_seconds": _spread([one.retrying for one in samples]),
+        "time_to_first_token": _spread([one.first_piece for one in samples]),
+        "chunk_gap": _spread([one.gap for one in samples]),
+        "longest_chunk_gap": _spread([one.longest_gap for one in samples]),
+        "tokens_per_second": _spread([one.tokens_per_second for one in samples]),
     }
 
 

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import SecretStr
 from typing_extensions import Unpack
 
 from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
-from victor_fp.core.faults import CircuitOpen
-from victor_fp.core.resilience import breaker as circuit
-from victor_fp.core.resilience.breaker import Breaker, BreakerPolicy, Rejected, Verdict
 from victor_fp.core.types import (
     AudioPart,
     CompletionResponse,
@@ -39,6 +36,7 @@ from victor_fp.providers.errors import (
     error_from,
     fault_from,
 )
+from victor_fp.providers.guarded import CircuitGuarded
 from victor_fp.providers.protocols import (
     StreamingProvider,
     ToolCallingProvider,
@@ -46,9 +44,6 @@ from victor_fp.providers.protocols import (
     is_tool_calling_provider,
 )
 from victor_fp.providers.runtime_capabilities import ProviderRuntimeCapabilities
-from victor_fp.providers.verdicts import verdict_on_error, verdict_on_value
-from victor_fp.shell.gate import Gate
-from victor_fp.shell.runtime import SYSTEM, Runtime
 
 if TYPE_CHECKING:
     from returns.result import Result
@@ -87,10 +82,8 @@ __all__ = [
     "is_tool_calling_provider",
 ]
 
-T = TypeVar("T")
 
-
-class BaseProvider(ABC):
+class BaseProvider(CircuitGuarded, ABC):
     """What every LLM provider does.
 
     A custom provider gives `name`, `chat`, `stream` and `close`; everything else has a default. `chat` and `stream`
@@ -119,14 +112,11 @@ class BaseProvider(ABC):
         self.timeout = timeout
         self.max_retries = max_retries
         self.extra_config = kwargs
-        self._runtime: Runtime = SYSTEM
-        self._gate = Gate(breaker=None)
-        if use_circuit_breaker:
-            policy = BreakerPolicy(
-                failure_threshold=circuit_breaker_failure_threshold,
-                recovery_timeout=circuit_breaker_recovery_timeout,
-            )
-            self._gate.breaker = Breaker(policy=policy)
+        CircuitGuarded.__init__(
+            self,
+            threshold=circuit_breaker_failure_threshold if use_circuit_breaker else None,
+            recovery=circuit_breaker_recovery_timeout,
+        )
 
     @property
     def api_key(self) -> str | None:
@@ -271,45 +261,6 @@ class BaseProvider(ABC):
     async def count_tokens(self, text: str) -> int:
         """An estimate of the tokens in a text: about four characters each, rounded up."""
         return -(-len(text) // 4)
-
-    def is_circuit_open(self) -> bool:
-        """Whether calls fail fast right now."""
-        breaker = self._gate.breaker
-        return breaker is not None and circuit.is_open(breaker, self._runtime.now())
-
-    def get_circuit_breaker_stats(self) -> dict[str, Any] | None:
-        """The breaker's counters, or None where it is switched off."""
-        breaker = self._gate.breaker
-        return None if breaker is None else dict(circuit.stats(breaker, self.name, self._runtime.now()))
-
-    def reset_circuit_breaker(self) -> None:
-        """Close the breaker by hand."""
-        if (breaker := self._gate.breaker) is not None:
-            self._gate.breaker = circuit.reset(breaker, self._runtime.now())
-
-    async def _execute_with_circuit_breaker(self, func: Callable[..., Awaitable[T]], *args: Any, **kwargs: Any) -> T:
-        """Await `func(*args, **kwargs)` if the breaker allows it, and let its outcome count.
-
-        An exception counts as the fault it stands for; a returned HTTP response with a status of 429 or from 500 on
-        counts as a failure too, although nobody raised. Raises CircuitOpenError while the breaker is open.
-        """
-        if self._gate.breaker is None:
-            return await func(*args, **kwargs)
-        self._gate.breaker, leave = circuit.admit(self._gate.breaker, self._runtime.now())
-        if isinstance(leave, Rejected):
-            message = "the circuit breaker is open: calls fail fast until the server has had time to recover"
-            fault = CircuitOpen(provider=self.name, message=message, retry_after=leave.retry_after)
-            raise error_from(fault)
-        verdict: Verdict = "cancelled"
-        try:
-            value = await func(*args, **kwargs)
-            verdict = verdict_on_value(value)
-            return value
-        except Exception as error:
-            verdict = verdict_on_error(error)
-            raise
-        finally:
-            self._gate.breaker = circuit.record(self._gate.breaker, leave, verdict, self._runtime.now())
 
     async def __aenter__(self) -> Self:
         return self

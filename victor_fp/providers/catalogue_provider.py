@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-import msgspec
 from pydantic import SecretStr
 from returns.result import Failure, Result, Success
 from typing_extensions import Unpack
@@ -24,9 +23,9 @@ from victor_fp.core.types import CompletionResponse, Message, StreamChunk, ToolD
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.chat_stream import ChatStream
 from victor_fp.providers.errors import error_from, value_or_raise
-from victor_fp.providers.runtime_capabilities import ProviderRuntimeCapabilities
+from victor_fp.providers.runtime_capabilities import ProviderRuntimeCapabilities, discovered
 from victor_fp.shell.line import Line
-from victor_fp.shell.opening import key_finder, wire_for
+from victor_fp.shell.opening import key_at_hand, key_finder, wire_for
 from victor_fp.shell.runtime import SYSTEM, Runtime
 from victor_fp.shell.signing import signer_for
 
@@ -91,6 +90,7 @@ class CatalogueProvider(BaseProvider):
             endpoint=endpoint,
             wire=wire or wire_for(spec, http_client=http_client, verify=verify, proxy=proxy, trust_env=trust_env),
             find_secret=key_finder(spec, self._secret, environment),
+            secret=key_at_hand(spec, self._secret, environment),
             gate=self._gate,
             timeout=timeout,
             retries=RetryPolicy(max_retries=max_retries),
@@ -209,7 +209,7 @@ class CatalogueProvider(BaseProvider):
         )
         match outcome(await model_found(self._line, model)):
             case Success(info):
-                return _discovered(configured, info)
+                return discovered(configured, info)
             case Failure():
                 return configured
 
@@ -298,32 +298,3 @@ class CatalogueProvider(BaseProvider):
         from victor_fp.shell.stream import Streaming
 
         return Streaming(self._line, asked, timeout=options.get("timeout"), deadline=options.get("deadline"))
-
-
-def _discovered(configured: ProviderRuntimeCapabilities, info: ModelInfo) -> ProviderRuntimeCapabilities:
-    """What the vendor told, over what was configured."""
-    return ProviderRuntimeCapabilities(
-        provider=configured.provider,
-        model=configured.model,
-        context_window=info.context_window or configured.context_window,
-        supports_tools=configured.supports_tools if info.supports_tools is None else info.supports_tools,
-        supports_streaming=configured.supports_streaming
-        if info.supports_streaming is None
-        else info.supports_streaming,
-        source="discovered",
-        raw=dict(msgspec.to_builtins(info.raw)),
-        max_output_tokens=info.max_output or configured.max_output_tokens,
-    )
-
-
-_CLASSES: dict[str, type[CatalogueProvider]] = {}
-
-
-def provider_class(spec: ProviderSpec) -> type[CatalogueProvider]:
-    """The class for an entry, made once; its name is the vendor's with `Provider` behind it."""
-    found = _CLASSES.get(spec.name)
-    if found is None or found.SPEC is not spec:
-        word = "".join(part for part in spec.title.title() if part.isalnum())
-        found = type(f"{word}Provider", (CatalogueProvider,), {"SPEC": spec, "__doc__": f"{spec.title}."})
-        _CLASSES[spec.name] = found
-    return found

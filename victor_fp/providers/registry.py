@@ -156,6 +156,6 @@ def _entry_points() -> EntryPoints:
 
 
 def _class_of(spec: ProviderSpec) -> type[BaseProvider]:
-    from victor_fp.providers.catalogue_provider import provider_class
+    from victor_fp.providers.classes import provider_class
 
     return provider_class(spec)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from victor_fp.core.protocols import ModelInfo
 
 
 @dataclass
@@ -21,3 +24,19 @@ class ProviderRuntimeCapabilities:
     raw: dict[str, Any] | None = None
     """The vendor's own words."""
     max_output_tokens: int | None = None
+
+
+def discovered(configured: ProviderRuntimeCapabilities, info: ModelInfo) -> ProviderRuntimeCapabilities:
+    """What the vendor told, over what was configured."""
+    return ProviderRuntimeCapabilities(
+        provider=configured.provider,
+        model=configured.model,
+        context_window=info.context_window or configured.context_window,
+        supports_tools=configured.supports_tools if info.supports_tools is None else info.supports_tools,
+        supports_streaming=configured.supports_streaming
+        if info.supports_streaming is None
+        else info.supports_streaming,
+        source="discovered",
+        raw=dict(info.raw),
+        max_output_tokens=info.max_output or configured.max_output_tokens,
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import aclosing
 from functools import partial
 from typing import assert_never
@@ -117,7 +118,7 @@ async def attempted(
 
 async def _answered(
     line: Line, speaker: Speaker, request: HttpRequest, timeout: float
-) -> Result[tuple[int, dict[str, str], bytes], Fault]:
+) -> Result[tuple[int, Mapping[str, str], bytes], Fault]:
     """The whole answer, in one exchange or in as many as the protocol needs."""
     if speaker.follow is None:
         return await exchanged(line, request, timeout)
@@ -128,7 +129,7 @@ async def _answered(
 
 async def exchanged(
     line: Line, request: HttpRequest, timeout: float
-) -> Result[tuple[int, dict[str, str], bytes], Fault]:
+) -> Result[tuple[int, Mapping[str, str], bytes], Fault]:
     """One request and its whole answer: status, headers, body."""
     match outcome(await line.signed(request)):
         case Failure(fault):
@@ -152,12 +153,11 @@ async def exchanged(
             await reply.aclose()
 
 
-def dated(line: Line, reply: Reply) -> dict[str, str]:
-    """An error's headers, with a date, against which a Retry-After in the form of a date is measured."""
-    headers = dict(reply.headers)
-    if reply.status >= 400:
-        headers.setdefault("date", line.runtime.date())
-    return headers
+def dated(line: Line, reply: Reply) -> Mapping[str, str]:
+    """An answer's headers; an error's with a date, against which a Retry-After in the form of a date is measured."""
+    if reply.status < 400:
+        return reply.headers
+    return {"date": line.runtime.date(), **reply.headers}
 
 
 def redirected(status: int) -> Fault:

@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import TypeAlias, assert_never
 
-import msgspec
 from returns.result import Failure, Result, Success
 
 from victor_fp.core.faults import Fault, InvalidResponse
@@ -18,7 +17,7 @@ from victor_fp.shell.runtime import Runtime
 from victor_fp.shell.transport_faults import timed_out
 from victor_fp.shell.wire import Reply
 
-Exchange: TypeAlias = Callable[[HttpRequest, float], Awaitable[Result[tuple[int, dict[str, str], bytes], Fault]]]
+Exchange: TypeAlias = Callable[[HttpRequest, float], Awaitable[Result[tuple[int, Mapping[str, str], bytes], Fault]]]
 """One request and its whole answer, within so many seconds."""
 Opened: TypeAlias = Callable[[HttpRequest], Awaitable[Reply | Fault]]
 """One request and its answer's headers."""
@@ -43,7 +42,7 @@ class Work:
         self._exchange, self._runtime, self._timeout = exchange, runtime, timeout
         self._following, self._first = follow(request, stream, timeout)
         self.whole = False
-        """The answer has come; nothing is left to be ended."""
+        """The answer has streamed to its end; nothing is left to be ended."""
 
     async def aclose(self) -> None:
         """End the work where it still runs, and wait a moment for that to be heard."""
@@ -54,12 +53,11 @@ class Work:
                 async with asyncio.timeout(FAREWELL):
                     await self._exchange(farewell, FAREWELL)
 
-    async def answered(self) -> Result[tuple[int, dict[str, str], bytes], Fault]:
+    async def answered(self) -> Result[tuple[int, Mapping[str, str], bytes], Fault]:
         """The whole answer, as one exchange would have given it; the timeout bounds all of it."""
         ending = await self._pursued()
         match ending:
             case Give(answered=told):
-                self.whole = True
                 return Success((told.status, dict(told.headers), told.body))
             case Stop(fault=fault):
                 return Failure(fault)

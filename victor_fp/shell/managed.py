@@ -9,17 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from msgspec.structs import replace
-
+from victor_fp.core.defaults import DEFAULT_MAX_TOKENS
 from victor_fp.core.faults import Attempt, Cancelled, Fault
 from victor_fp.core.metrics import NO_PIECES, Metrics, paced, recorded, sampled
 from victor_fp.core.resilience import fallback
 from victor_fp.core.resilience.call import Send
+from victor_fp.core.resilience.deadline import deadline_exceeded
 from victor_fp.core.resilience.fallback import Ask, FallbackPolicy
 from victor_fp.core.resilience.rate_limit import Permit
 from victor_fp.core.resilience.retry import RetryPolicy
 from victor_fp.core.token_estimates import estimated_tokens
-from victor_fp.core.requests import DEFAULT_MAX_TOKENS
 from victor_fp.core.types import CompletionResponse, StreamChunk, Usage
 from victor_fp.shell import telemetry
 from victor_fp.shell.managed_source import Asking, Prepared
@@ -60,6 +59,9 @@ class Operation:
         self.place = 0
         """Of the target that is being asked."""
         self.tokens = -1
+        """Estimated when somebody counts them."""
+        self.abandoned: tuple[Attempt, ...] = ()
+        """Tries at the target that was asked last."""
         timeout, deadline = asking.options.get("timeout"), asking.options.get("deadline")
         self.timeout = float(timeout) if isinstance(timeout, int | float) and timeout else None
         self.bounded = isinstance(deadline, int | float)
@@ -116,9 +118,14 @@ class Operation:
             leave = await place.door.enter(self.asking.priority, self.tokens, order.deadline)
             entered, now = now, self.store.now()
             self.queued += now - entered
-        if leave is None or isinstance(leave, Permit):
-            self.sent = now
-            self.pace = NO_PIECES
+        if leave is not None and not isinstance(leave, Permit):
+            return leave
+        if now >= order.deadline and leave is not None and place.door is not None:
+            place.door.turn_back(leave)
+            target = self.pool.targets[self.place]
+            return deadline_exceeded(target.source.name, self.model_at(self.place), order.deadline - self.began, None)
+        self.sent = now
+        self.pace = NO_PIECES
         return leave
 
     def tried(
@@ -175,11 +182,6 @@ def gave_up(operation: Operation) -> Cancelled:
     """The fault for a try whose caller has left."""
     target = operation.pool.targets[operation.place]
     return Cancelled(provider=target.source.name, model=operation.model_at(operation.place))
-
-
-def logged(attempts: Sequence[Attempt], fault: Fault) -> Fault:
-    """A fault with the log of all tries."""
-    return replace(fault, attempts=tuple(attempts))
 
 
 def _estimate(asking: Asking) -> int:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import assert_never
 
+import msgspec
 from returns.result import Failure, Result, Success
 
-from victor_fp.core.faults import Attempt, Cancelled, Fault, InvalidResponse, TimedOut
+from victor_fp.core.faults import Attempt, Fault, InvalidResponse
 from victor_fp.core.resilience import call as calling
 from victor_fp.core.resilience import fallback
 from victor_fp.core.resilience.call import Deliver, Event, Failed, Refused, Rested, Send, Settle, Wait
@@ -20,6 +21,11 @@ from victor_fp.shell.managed_source import Asking, Prepared
 from victor_fp.shell.managed_target import Place
 
 
+class _Answered(msgspec.Struct, frozen=True):
+    answer: CompletionResponse
+    attempts: tuple[Attempt, ...]
+
+
 async def managed_call(pool: Pool, asking: Asking) -> Result[CompletionResponse, Fault]:
     """A whole answer from the first target that gives one, or the fault that ended the plan."""
     operation = Operation(pool, asking)
@@ -31,11 +37,11 @@ async def managed_call(pool: Pool, asking: Asking) -> Result[CompletionResponse,
             match order:
                 case Ask(place=place):
                     operation.place = place
-                    match outcome(await _asked(operation, order)):
-                        case Success((answer, attempts)):
-                            event = fallback.Answered(attempts)
-                        case Failure(fault):
-                            event = fallback.Failed(fault)
+                    got = await _asked(operation, order)
+                    if isinstance(got, _Answered):
+                        answer, event = got.answer, fallback.Answered(got.attempts)
+                    else:
+                        event = fallback.Failed(got)
                 case fallback.Deliver():
                     event = fallback.Answered(())
                 case fallback.Settle(fault=fault, attempts=attempts):
@@ -44,33 +50,27 @@ async def managed_call(pool: Pool, asking: Asking) -> Result[CompletionResponse,
                     assert_never(order)
             plan, order = fallback.advance(plan, event, pool.store.now())
     except BaseException:
-        plan, _ = fallback.advance(plan, fallback.Abandoned(), pool.store.now())
+        plan, _ = fallback.advance(plan, fallback.Abandoned(operation.abandoned), pool.store.now())
         operation.ended("Cancelled", plan.attempts, fault=gave_up(operation))
         raise
     if fault is None and answer is not None:
         answer = with_attempts(answer, attempts)
         operation.ended("ok", attempts, answer=answer)
         return Success(answer)
-    failed = fault if fault is not None else InvalidResponse(message="settled without an answer")
-    operation.ended(type(failed).__name__, attempts, fault=failed)
-    return Failure(failed)
+    broken = fault or _unsettled()
+    operation.ended(type(broken).__name__, attempts, fault=broken)
+    return Failure(broken)
 
 
-async def _asked(
-    operation: Operation, ask: Ask
-) -> Result[tuple[CompletionResponse, tuple[Attempt, ...]], Fault]:
+async def _asked(operation: Operation, ask: Ask) -> _Answered | Fault:
     """One target, with its retries."""
     target, model = operation.pool.targets[ask.place], operation.model_at(ask.place)
-    match outcome(await target.place(model)):
-        case Failure(fault):
-            return Failure(fault)
-        case Success(place):
-            pass
-    match outcome(await target.source.prepare(operation.asking, model, operation.options_at(ask.place))):
-        case Failure(fault):
-            return Failure(fault)
-        case Success(prepared):
-            pass
+    place = await target.place(model)
+    if not isinstance(place, Place):
+        return place
+    prepared = await target.source.prepare(operation.asking, model, operation.options_at(ask.place))
+    if isinstance(prepared, msgspec.Struct):
+        return prepared
     answer: CompletionResponse | None = None
     event: Event
     tries = operation.tries(ask, place)
@@ -85,15 +85,15 @@ async def _asked(
                     event = Rested()
                 case Deliver():
                     event = calling.Answered()
-                case Settle(fault=None, attempts=attempts) if answer is not None:
-                    return Success((answer, attempts))
-                case Settle(fault=fault):
-                    return Failure(fault if fault is not None else InvalidResponse(message="settled without an answer"))
+                case Settle(fault=ended, attempts=attempts):
+                    if ended is None and answer is not None:
+                        return _Answered(answer, attempts)
+                    return ended or _unsettled()
                 case _:
                     assert_never(order)
             order = await tries.advance(event)
     finally:
-        tries.abandon()
+        operation.abandoned = tries.abandon()
 
 
 async def _sent(
@@ -103,14 +103,10 @@ async def _sent(
     leave = await operation.enter(place, order)
     if leave is not None and not isinstance(leave, Permit):
         return Refused(leave), None
-    left = order.deadline - operation.store.now()
     fault: Fault | None = gave_up(operation)
     usage: Usage | None = None
     try:
-        if left <= 0:
-            fault = late(operation)
-            return Failed(fault, 0.0), None
-        match outcome(await prepared.attempt(min(order.timeout, left))):
+        match outcome(await prepared.attempt(min(order.timeout, order.deadline - operation.store.now()))):
             case Success(answer):
                 fault, usage = None, answer.usage
                 return calling.Answered(200), answer
@@ -121,8 +117,5 @@ async def _sent(
         operation.tried(place, leave, prepared, fault, usage)
 
 
-def late(operation: Operation) -> TimedOut:
-    """Leave came, but no time was left to use it."""
-    unsent: Cancelled = gave_up(operation)
-    message = "no time was left after the waiting line"
-    return TimedOut(provider=unsent.provider, model=unsent.model, message=message, phase="pool")
+def _unsettled() -> Fault:
+    return InvalidResponse(message="settled without an answer")

@@ -78,7 +78,7 @@ class Source(Protocol):
         """What limits and breakers are kept by: the place and the key, as a digest."""
         ...
 
-    async def prepare(self, asking: Asking, model: str, options: Mapping[str, object]) -> Result[Prepared, Fault]:
+    async def prepare(self, asking: Asking, model: str, options: Mapping[str, object]) -> Prepared | Fault:
         """The call in this provider's form. `options` are the caller's, with the target's own over them."""
         ...
 

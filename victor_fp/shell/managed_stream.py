@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import assert_never
 
-from returns.result import Failure, Success
+import msgspec
 
 from victor_fp.core.faults import Fault
 from victor_fp.core.resilience import call as calling
@@ -13,11 +13,9 @@ from victor_fp.core.resilience import fallback
 from victor_fp.core.resilience.call import Committed, Deliver, Failed, Refused, Rested, Send, Settle, Wait
 from victor_fp.core.resilience.fallback import Ask
 from victor_fp.core.resilience.rate_limit import Permit
-from victor_fp.core.result import outcome
 from victor_fp.core.types import StreamChunk
 from victor_fp.shell.call import SLACK, attempts_as_dicts
 from victor_fp.shell.managed import Operation, Pool, gave_up
-from victor_fp.shell.managed_call import late
 from victor_fp.shell.managed_source import Asking, Pieces, Prepared
 from victor_fp.shell.managed_target import Place, Tries
 from victor_fp.shell.stream import Batch
@@ -42,6 +40,7 @@ class ManagedStream:
         """An answer that is over and still to be read to its end."""
         self._text: list[str] | None = [] if any(one.wants_content for one in pool.observers) else None
         self._final: StreamChunk | None = None
+        self._told = False
         self._over = False
 
     async def batch(self) -> Batch | None:
@@ -59,7 +58,7 @@ class ManagedStream:
                     if batch is not None:
                         return batch
                 case fallback.Settle(fault=fault):
-                    return await self._settled(operation, fault)
+                    return await self._settled(fault)
                 case None:
                     return None
                 case _:
@@ -67,18 +66,13 @@ class ManagedStream:
 
     async def aclose(self) -> None:
         """Give back what is held, and close the connection."""
-        operation = self._operation
-        if operation is not None and not self._over:
+        operation, self._over = self._operation, True
+        if operation is not None and self._plan is not None:
             committed = isinstance(self._order, fallback.Deliver)
             self._tried(operation, gave_up(operation))
-            self._advance(fallback.Abandoned())
-            if not isinstance(self._order, fallback.Settle) or self._final is None:
-                attempts = () if self._plan is None else self._plan.attempts
-                self._tell(operation, "left" if committed else "Cancelled", attempts, gave_up(operation))
-        self._over = True
-        if self._tries is not None:
-            self._tries.abandon()
-        pieces, self._pieces = self._pieces or self._done, None
+            self._advance(fallback.Abandoned(() if self._tries is None else self._tries.abandon()))
+            self._tell("left" if committed else "Cancelled", gave_up(operation))
+        pieces, self._pieces, self._done = self._pieces or self._done, None, None
         if pieces is not None:
             await pieces.aclose()
 
@@ -105,23 +99,24 @@ class ManagedStream:
         """Begin with a target."""
         operation.place = ask.place
         target, model = self._pool.targets[ask.place], operation.model_at(ask.place)
-        match outcome(await target.place(model)):
-            case Failure(fault):
-                return fault
-            case Success(place):
-                self._place = place
-        match outcome(await target.source.prepare(self._asking, model, operation.options_at(ask.place))):
-            case Failure(fault):
-                return fault
-            case Success(prepared):
-                self._prepared = prepared
+        place = await target.place(model)
+        if not isinstance(place, Place):
+            return place
+        prepared = await target.source.prepare(self._asking, model, operation.options_at(ask.place))
+        if isinstance(prepared, msgspec.Struct):
+            return prepared
+        self._place, self._prepared = place, prepared
         self._tries = operation.tries(ask, place)
         await self._tries.begin()
         return None
 
     async def _received(self, operation: Operation, tries: Tries, order: Send | Deliver) -> Batch | None:
         """What the next read brings for the caller; None where the machines have another order first."""
-        if self._pieces is None and isinstance(order, Send) and (event := await self._sent(operation, order)) is not None:
+        if (
+            self._pieces is None
+            and isinstance(order, Send)
+            and (event := await self._sent(operation, order)) is not None
+        ):
             await tries.advance(event)
             return None
         batch = await self._next(operation, order)
@@ -144,10 +139,11 @@ class ManagedStream:
             settled = await tries.advance(calling.Answered(200))
             self._tries = None
             self._advance(fallback.Answered(settled.attempts if isinstance(settled, Settle) else ()))
+            self._tell("ok", None)
             return self._with_attempts(batch)
         return batch
 
-    async def _sent(self, operation: Operation, order: Send) -> Refused | Failed | None:
+    async def _sent(self, operation: Operation, order: Send) -> Refused | None:
         """Leave to send, then the request; what stands in the way, if something does."""
         assert self._place is not None and self._prepared is not None  # noqa: PT018, S101  set before any order
         leave = await operation.enter(self._place, order)
@@ -155,10 +151,6 @@ class ManagedStream:
             return Refused(leave)
         self._permit = leave
         now = operation.store.now()
-        if order.deadline <= now:
-            fault = late(operation)
-            self._tried(operation, fault)
-            return Failed(fault, 0.0)
         whole = operation.deadline - now if operation.bounded else None
         self._pieces = self._prepared.pieces(min(order.timeout, order.deadline - now), whole)
         return None
@@ -191,11 +183,27 @@ class ManagedStream:
         if pieces is not None:
             await pieces.aclose()
 
-    async def _settled(self, operation: Operation, fault: Fault | None) -> Batch | None:
+    async def _settled(self, fault: Fault | None) -> Batch | None:
         self._over = True
-        attempts = () if self._plan is None else self._plan.attempts
-        self._tell(operation, "ok" if fault is None else type(fault).__name__, attempts, fault)
-        if self._done is not None:
-            done, self._done = self._done, None
+        if fault is not None:
+            self._tell(type(fault).__name__, fault)
+            return Batch([], fault)
+        done, self._done = self._done, None
+        if done is not None:
             await done.drained()
-        return None if fault is None else Batch([], fault)
+        return None
+
+    def _tell(self, ending: str, fault: Fault | None) -> None:
+        """How it ended, to whom it concerns."""
+        if self._operation is not None and self._plan is not None and not self._told:
+            self._told = True
+            text = None if self._text is None else "".join(self._text)
+            self._operation.ended(ending, self._plan.attempts, fault=fault, answer=self._final, text=text)
+
+    def _with_attempts(self, batch: Batch) -> Batch:
+        attempts = () if self._plan is None else self._plan.attempts
+        if len(attempts) < 2:
+            return batch
+        last = batch.chunks[-1]
+        metadata = {**(last.metadata or {}), "attempts": attempts_as_dicts(attempts)}
+        return Batch([*batch.chunks[:-1], last.model_copy(update={"metadata": metadata})])

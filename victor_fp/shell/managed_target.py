@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from returns.result import Failure, Result, Success
+from returns.result import Failure, Success
 
-from victor_fp.core.faults import Fault
+from victor_fp.core.faults import Attempt, Fault
 from victor_fp.core.resilience import breaker as circuit
 from victor_fp.core.resilience import call as calling
 from victor_fp.core.resilience.admission import Admission
@@ -54,16 +54,16 @@ class Target:
     places: dict[str, Place] = field(default_factory=dict)
     """By model."""
 
-    async def place(self, model: str) -> Result[Place, Fault]:
+    async def place(self, model: str) -> Place | Fault:
         """The place for a model, made when it is first asked."""
         found = self.places.get(model)
         if found is not None:
-            return Success(found)
+            return found
         match outcome(await self.source.scope()):
             case Failure(fault):
-                return Failure(fault)
+                return fault
             case Success(scope):
-                return Success(self.places.setdefault(model, self._made(f"{scope}:{model}", model)))
+                return self.places.setdefault(model, self._made(f"{scope}:{model}", model))
 
     def observe(self, fault: Fault | None, seconds: float) -> None:
         """Learn from a try."""
@@ -124,11 +124,12 @@ class Tries:
         await self._cell.change(lambda breaker, now: self._advance(event, breaker, now), self._took)
         return self.order
 
-    def abandon(self) -> None:
-        """The caller is gone; where the call has settled, nothing happens."""
+    def abandon(self) -> tuple[Attempt, ...]:
+        """Give up a call that has not settled; the tries that are known of."""
         if self._call is None or not isinstance(self.order, calling.Settle):
             event = calling.Abandoned()
             self._cell.post(lambda breaker, now: self._advance(event, breaker, now), self._took)
+        return self.order.attempts if isinstance(self.order, calling.Settle) else ()
 
     def _begin(self, breaker: Breaker | None, now: float) -> tuple[Breaker | None, tuple[Call | None, Order]]:
         policy, timeout, deadline, provider, model = self._began

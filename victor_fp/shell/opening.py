@@ -53,6 +53,17 @@ def key_finder(spec: ProviderSpec, argument: SecretStr | None, environment: Mapp
     return partial(_found, spec, argument, environment)
 
 
+def key_at_hand(spec: ProviderSpec, argument: SecretStr | None, environment: Mapping[str, str]) -> SecretStr | None:
+    """A key that needs no lookup: the argument's, or the environment's. Whatever is odd about it is left to the lookup."""
+    if spec.auth.kind == "none":
+        return None
+    given = argument.get_secret_value() if argument is not None else None
+    key = given or next((environment[name] for name in spec.key_variables if environment.get(name)), None)
+    if not key or not key.isascii() or not key.isprintable() or " " in key:
+        return None
+    return SecretStr(key)
+
+
 def _found(
     spec: ProviderSpec, argument: SecretStr | None, environment: Mapping[str, str]
 ) -> Result[SecretStr | None, Fault]:

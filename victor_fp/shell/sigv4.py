@@ -9,7 +9,7 @@ import asyncio
 import re
 from collections.abc import Mapping
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import msgspec
 from returns.result import Failure, Result, Success
@@ -18,25 +18,30 @@ from victor_fp.core.faults import CredentialMissing, Fault, InvalidRequest
 from victor_fp.core.requests import Endpoint, HttpRequest
 from victor_fp.core.result import outcome
 
-if TYPE_CHECKING:
-    from botocore.credentials import Credentials
-
 _REGION = re.compile(r"[./]([a-z]{2,3}(?:-[a-z]+)+-\d+)\.")
 """A region in a host's name."""
 CHAIN = ("environment AWS_ACCESS_KEY_ID", "AWS profiles, SSO, web identity, container and instance roles")
+
+
+class AwsCredentials(Protocol):
+    """What is needed of botocore's credentials."""
+
+    def get_frozen_credentials(self) -> Any:
+        """Key, secret and token as they are now; renewed if need be, which may block."""
+        ...
 
 
 class AwsSigner:
     """Signs for one service in one region with whatever credentials AWS's own tools would find."""
 
     def __init__(
-        self, endpoint: Endpoint, environment: Mapping[str, str], credentials: Credentials | None = None
+        self, endpoint: Endpoint, environment: Mapping[str, str], credentials: AwsCredentials | None = None
     ) -> None:
         self._spec = endpoint.spec
         self._region = endpoint.settings.get("region") or _region_in(endpoint.base_url)
         self._profile = endpoint.settings.get("profile")
         self._environment = environment
-        self._credentials: Any = credentials
+        self._credentials = credentials
         self._lock = Lock()
 
     async def __call__(self, request: HttpRequest) -> Result[HttpRequest, Fault]:

@@ -88,8 +88,10 @@ def _complain(observer: object) -> None:
 
 _SECRETS = (
     # The names of headers and fields that hold keys, whatever follows them.
-    re.compile(r"(?i)((?:authorization|api[-_ ]?key|x-goog-api-key|access[-_]?token|secret|password)[\"']?\s*[:=]\s*)"
-               r"(?:bearer\s+|basic\s+)?[^\s\"',;&}]+"),
+    re.compile(
+        r"(?i)((?:authorization|api[-_ ]?key|x-goog-api-key|access[-_]?token|secret|password)[\"']?\s*[:=]\s*)"
+        r"(?:bearer\s+|basic\s+)?[^\s\"',;&}]+"
+    ),
     re.compile(r"(?i)(bearer\s+)[a-z0-9._~+/=-]{8,}"),
     # Vendors' own prefixes: OpenAI, Anthropic, OpenRouter, DeepSeek (sk-), Groq, xAI, Google, Hugging Face, AWS, ...
     re.compile(r"()\b(?:sk|pk|rk|gsk|xai|hf|pplx|csk|fw|nvapi|r8|tgp_v1|AIza|AKIA|ASIA|ya29)[-_.]?[A-Za-z0-9_-]{12,}"),

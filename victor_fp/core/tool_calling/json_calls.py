@@ -58,6 +58,8 @@ def _calls_in(
     name = tools.spelled(written)
     if name is None:
         return f"no tool is called {written!r}"
+    if strict and not any(key in value for key in ARGUMENT_KEYS):
+        return "no arguments"
     given = next((value[key] for key in ARGUMENT_KEYS if key in value), None)
     arguments = arguments_of(given)
     if arguments is None:

@@ -21,7 +21,10 @@ class Hopeful(msgspec.Struct, frozen=True, gc=False):
 
 Outlook: TypeAlias = Hopeful | Literal["hopeless"]
 
-_STRING_END = {'"': re.compile(r'((?:[^"\\]|\\.)*+)(")?', re.DOTALL), "'": re.compile(r"((?:[^'\\]|\\.)*+)(')?", re.DOTALL)}
+_STRING_END = {
+    '"': re.compile(r'((?:[^"\\]|\\.)*+)(")?', re.DOTALL),
+    "'": re.compile(r"((?:[^'\\]|\\.)*+)(')?", re.DOTALL),
+}
 _BARE = re.compile(r"[^\s,:}\]]*")
 
 

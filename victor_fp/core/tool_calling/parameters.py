@@ -35,7 +35,13 @@ def _kinds(schema: Json) -> set[str]:
     if not isinstance(schema, Mapping):
         return set()
     named = schema.get("type")
-    kinds = {named} if isinstance(named, str) else {kind for kind in named if isinstance(kind, str)} if isinstance(named, list) else set()
+    kinds = (
+        {named}
+        if isinstance(named, str)
+        else {kind for kind in named if isinstance(kind, str)}
+        if isinstance(named, list)
+        else set()
+    )
     for key in ("anyOf", "oneOf"):
         if isinstance(options := schema.get(key), list):
             kinds |= {kind for option in options for kind in _kinds(option)}

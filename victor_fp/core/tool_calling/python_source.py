@@ -30,6 +30,8 @@ NoCall: TypeAlias = Literal["no call"]
 
 _NAME = re.compile(r"[A-Za-z_][\w.\-]*")
 _PRINT = "print("
+_CALL = ".call"
+"""What Llama puts behind the name of a built-in tool."""
 _STRING = re.compile(
     r"(\b[a-zA-Z]{1,2})?(\"\"\"(?:[^\"\\]|\\.|\"(?!\"\"))*+\"\"\"|'''(?:[^'\\]|\\.|'(?!''))*+'''"
     r"|\"(?:[^\"\\\n]|\\.)*+\"|'(?:[^'\\\n]|\\.)*+')",
@@ -82,14 +84,16 @@ def _call(text: str, at: int, tools: Tools) -> Statement | Unfinished | NoCall:
         return "no call"
     written, open_ = found.group(), found.end()
     if open_ == len(text):
+        known, _, tail = written.rpartition(".")
         could = tools.may_become(written) or _PRINT.startswith(written)
+        could = could or ("call".startswith(tail) and tools.spelled(known) is not None)
         return Unfinished() if could else "no call"
-    name = tools.spelled(written) or tools.spelled(written.removesuffix(".call"))
+    name = tools.spelled(written) or tools.spelled(written.removesuffix(_CALL))
     if name is None or text[open_] != "(":
         return "no call"
     end = python_closed_at(text, open_)
     if end is None:
-        return Unfinished(wake=")}]'\"\n", name=name)
+        return Unfinished(wake=")]}\n", name=name)
     if end < 0:
         return "no call"
     arguments = _arguments(text[open_:end], tuple(tools.properties(name)))
@@ -121,12 +125,14 @@ _NAMES: dict[str, Json] = {"true": True, "false": False, "null": None}
 """JSON's words, which models mix into Python."""
 
 
-def _literal(node: ast.expr, depth: int) -> tuple[Json] | None:  # noqa: C901  one case for each literal
+def _literal(node: ast.expr, depth: int) -> tuple[Json] | None:
     """The value of a literal, in a tuple; None for anything that would have to be run."""
     if depth == 0:
         return None
     match node:
-        case ast.Constant(value=bool() | str() | int() | None as value):
+        case ast.Constant(value=str() as value):
+            return (value,) if _encodable(value) else None
+        case ast.Constant(value=bool() | int() | None as value):
             return (value,)
         case ast.Constant(value=float() as value):
             return (value,) if math.isfinite(value) else None
@@ -150,6 +156,11 @@ def _literal(node: ast.expr, depth: int) -> tuple[Json] | None:  # noqa: C901  o
             return (fields,)
         case _:
             return None
+
+
+def _encodable(text: str) -> bool:
+    """Whether there is no half of a surrogate pair in it."""
+    return text.isascii() or not any("\ud800" <= mark <= "\udfff" for mark in text)
 
 
 def _sound(string: re.Match[str]) -> str:

@@ -13,9 +13,9 @@ from victor_fp_wire.anthropic_messages.request import (
     ThinkingConfigParam,
 )
 
+from victor_fp.core.defaults import DEFAULT_MAX_TOKENS
 from victor_fp.core.dialects.claude_models import Effort, ModelPolicy
 from victor_fp.core.options import ReasoningEffort
-from victor_fp.core.defaults import DEFAULT_MAX_TOKENS
 from victor_fp.core.requests import Adjustment, ChatRequest
 
 LEAST_BUDGET = 1024

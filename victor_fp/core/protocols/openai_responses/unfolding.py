@@ -67,8 +67,8 @@ def turned_to(items: OpenItems, place: int, deltas: list[Delta]) -> OpenItems:
     for other in items.items:
         if other.place == place or other.done or other.interrupted:
             continue
-        if other.kind == "reasoning":
-            # The empty delta opens the block of thinking that nothing was told of.
+        if other.kind == "reasoning" and (other.part >= 0 or other.place < place):
+            # The empty delta opens the block of thinking that nothing was told of and that comes before.
             deltas += [ReasoningDelta(""), *block_ended({"id": other.id} if other.id else {})]
         elif other.kind == "message" and other.part >= 0:
             deltas += block_ended(message_state(other.id, other.phase, other.annotations))

@@ -1,0 +1,124 @@
+"""What Replicate's predictions mean, whole and streamed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from syrupy.assertion import SnapshotAssertion
+
+from tests.core.protocols.replicate.answers import METRICS, answered, event, joined, prediction, sse, streamed
+
+BODIES: dict[str, dict[str, Any]] = {
+    "text in pieces": prediction(output=["Hel", "lo", ""], metrics=METRICS),
+    "one text": prediction(output="Hello"),
+    "thinking in tags": prediction(output=["<thi", "nk>Hm</think>", "Yes"]),
+    "empty": prediction(output=[]),
+    "output that was removed": prediction(data_removed=True),
+    "another kind of value": prediction(output={"json": {"city": "Rome"}}),
+    "time without tokens": prediction(output="Hi", metrics={"predict_time": 2.0}),
+    "a deployment": prediction(output="Hi", deployment="acme/chat"),
+}
+OVER: dict[str, dict[str, Any]] = {
+    "failed": prediction("failed", error="CUDA error", output=["Hel"]),
+    "failed without a word": prediction("failed"),
+    "flagged": prediction("failed", error="The input was flagged as sensitive. (E005)"),
+    "crowded": prediction("failed", error="Queue is full, try again later. (E003)"),
+    "interrupted": prediction("failed", error="Prediction interrupted; please retry (code: PA)"),
+    "too long": prediction("failed", error="E9001: prompt too long for this model"),
+    "canceled": prediction("canceled"),
+    "aborted": prediction("aborted"),
+}
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_a_prediction_is_normalised(name: str, snapshot: SnapshotAssertion) -> None:
+    assert snapshot == answered(BODIES[name])
+
+
+@pytest.mark.parametrize("name", OVER)
+def test_a_prediction_without_an_answer_is_a_fault(name: str, snapshot: SnapshotAssertion) -> None:
+    assert snapshot == answered(OVER[name])
+
+
+@pytest.mark.parametrize("status", ["starting", "processing"])
+def test_a_prediction_that_runs_is_no_answer_yet(status: str) -> None:
+    assert answered(prediction(status))["fault"] == "InvalidResponse"
+
+
+@pytest.mark.parametrize("body", [{}, [], "text", b"", b"<html>", b'{"id": "pre', {"id": "pred1"}])
+def test_a_body_without_a_prediction_is_an_invalid_response(body: object) -> None:
+    assert answered(body)["fault"] == "InvalidResponse"
+
+
+def test_a_problem_where_a_prediction_was_expected_is_a_fault() -> None:
+    told = answered({"title": "Out of order", "detail": "come back later"})
+    assert (told["fault"], told["message"]) == ("ServerFailed", "Out of order: come back later")
+
+
+def test_a_stream(snapshot: SnapshotAssertion) -> None:
+    assert snapshot == streamed(event("logs", "warming up").encode() + sse(["Hel", "lo\n", "\n", " you", ""]))
+
+
+def test_output_that_looks_like_json_is_text() -> None:
+    assert joined(streamed(sse(['{"a":', " 1}"])))["content"] == '{"a": 1}'
+
+
+def test_a_word_behind_the_end_does_not_count() -> None:
+    assert streamed(sse(["Hi"]) + event("output", "more").encode()) == streamed(sse(["Hi"]))
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [('{"detail": "CUDA error"}', "ServerFailed"), ("plain words", "ServerFailed"), ('"(E005)"', "ContentRefused")],
+)
+def test_an_error_event_keeps_what_had_come(data: str, kind: str) -> None:
+    told = streamed(event("output", "Hel").encode() + event("error", data).encode() + sse([], {"reason": "error"}))[-1]
+    assert (told["fault"], told["partial"]["content"], told["maybe_billed"]) == (kind, "Hel", True)
+
+
+@pytest.mark.parametrize(
+    ("reason", "kind"), [("canceled", "Cancelled"), ("error", "ServerFailed"), ("odd", "ServerFailed")]
+)
+def test_an_end_with_a_reason_is_a_fault(reason: str, kind: str) -> None:
+    assert streamed(sse(["Hel"], {"reason": reason}))[-1]["fault"] == kind
+
+
+def test_a_truncated_stream_keeps_what_had_come() -> None:
+    told = streamed(event("output", "Hel").encode())[-1]
+    assert (told["fault"], told["partial"]["content"]) == ("StreamTruncated", "Hel")
+
+
+PIECES = st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\r\0"), max_size=9), max_size=6)
+
+
+@settings(max_examples=80, deadline=None)
+@given(PIECES)
+def test_a_stream_folds_to_its_whole_twin(pieces: list[str]) -> None:
+    whole = answered(prediction(output=pieces))
+    facts = {name: whole.pop(name) for name in ("model", "metadata")}
+    told = joined(streamed(sse(pieces)))
+    # What only a body tells: the prediction's own facts. What both tell: text, thinking, the end.
+    assert {name: told.get("metadata", {}).get(name) for name in ("reasoning_content", "provider_state")} == {
+        name: facts["metadata"].get(name) for name in ("reasoning_content", "provider_state")
+    }
+    told.pop("metadata", None)
+    assert told == whole
+
+
+@settings(max_examples=50, deadline=None)
+@given(PIECES, st.integers(1, 20))
+def test_where_the_bytes_are_cut_changes_nothing(pieces: list[str], size: int) -> None:
+    data = sse(pieces)
+    assert streamed(data, size=size) == streamed(data)
+    assert streamed(data.replace(b"\n", b"\r\n"), size=size) == streamed(data)
+
+
+@settings(max_examples=50, deadline=None)
+@given(PIECES, st.data())
+def test_a_cut_stream_is_never_a_completion(pieces: list[str], data: st.DataObject) -> None:
+    whole = "".join(event("output", piece) for piece in pieces).encode()
+    kept = whole[: data.draw(st.integers(0, len(whole)))]
+    assert streamed(kept)[-1]["fault"] == "StreamTruncated"

@@ -1,0 +1,58 @@
+"""Which models Replicate lists, and what a model's schema tells."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from victor_fp.core.asking import endpoint_for
+from victor_fp.core.catalogue import find
+from victor_fp.core.protocols import Discovery, ModelInfo, speaker
+
+
+def discovery() -> Discovery:
+    found = speaker(endpoint_for(find("replicate").unwrap()).unwrap()).discovery
+    assert found is not None
+    return found
+
+
+def model(name: str, output: dict[str, Any] | None = None, **inputs: Any) -> dict[str, Any]:
+    schemas = {"Input": {"properties": inputs}, "Output": output or {"type": "string"}}
+    return {
+        "owner": "acme",
+        "name": name,
+        "run_count": 3,
+        "latest_version": {"id": "v", "openapi_schema": {"components": {"schemas": schemas}}} if inputs else None,
+    }
+
+
+def test_the_collection_of_language_models_is_the_list() -> None:
+    asked = discovery().list_request()
+    assert (asked.method, asked.url) == ("GET", "https://api.replicate.com/v1/collections/language-models")
+    body = json.dumps({"name": "Language models", "models": [model("one"), model("two"), {"name": "nobody's"}]})
+    told = discovery().read_list(body.encode())
+    assert told == (ModelInfo(id="acme/one", raw={"run_count": 3}), ModelInfo(id="acme/two", raw={"run_count": 3}))
+
+
+def test_a_schema_tells_what_a_model_takes() -> None:
+    ask, read = discovery().model_request, discovery().read_model
+    assert ask is not None
+    assert read is not None
+    assert ask("acme/chat:abc").url == "https://api.replicate.com/v1/models/acme/chat"
+    pieces = {"type": "array", "items": {"type": "string"}, "x-cog-array-type": "iterator"}
+    told = read("acme/chat", json.dumps(model("chat", pieces, prompt={}, image={}, reasoning_effort={})).encode())
+    assert told == ModelInfo(
+        id="acme/chat",
+        supports_tools=False,
+        supports_streaming=True,
+        supports_images=True,
+        supports_reasoning=True,
+        raw={"run_count": 3, "inputs": ["image", "prompt", "reasoning_effort"]},
+    )
+
+
+def test_bodies_of_another_form_tell_nothing() -> None:
+    read = discovery().read_model
+    assert read is not None
+    assert (read("acme/chat", b"<html>"), read("acme/chat", b"{}")) == (None, None)
+    assert discovery().read_list(b"[]") == ()

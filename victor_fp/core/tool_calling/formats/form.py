@@ -1,0 +1,46 @@
+"""The form of a textual format's record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from victor_fp.core.tool_calling.reading import Reading
+from victor_fp.core.tool_calling.tools import Tools
+
+Where: TypeAlias = Literal["anywhere", "prose", "line"]
+"""`prose`: not in a code fence nor right behind a backtick. `line`: in prose, at the head of a line."""
+
+
+class Opening(msgspec.Struct, frozen=True, gc=False):
+    """What a call of this format begins with."""
+
+    text: str
+    where: Where = "anywhere"
+
+
+class TextFormat(msgspec.Struct, frozen=True, kw_only=True):
+    """One way in which models write calls into their text."""
+
+    name: str
+    title: str
+    """Which models write it."""
+    openings: tuple[Opening, ...]
+    named: bool = False
+    """Calls also begin with a known tool's name and a round bracket, at the head of a line."""
+    read: Callable[[str, Tools], Reading]
+    """Reads a text that begins with an opening."""
+    gap: str = ""
+    """What may stand between calls, white space aside, and goes away with them."""
+    trailers: tuple[str, ...] = ()
+    """Marks that may follow a call and go away with it."""
+    example: str
+    """A call as models of this kind write it, with NAME, and ARGUMENTS or PARAMETER and VALUE, to be filled in."""
+    method: str
+    """The word for it in `ToolCallParseResult.parse_method`."""
+    confidence: float
+    """How unlikely it is that a text of this form means something else, from 0 to 1."""
+    source: str
+    """Where the form is from."""

@@ -1,0 +1,27 @@
+"""LM Studio's own format, for models without one: `[TOOL_REQUEST]{json}[END_TOOL_REQUEST]`."""
+
+from __future__ import annotations
+
+from victor_fp.core.tool_calling.formats.form import Opening, TextFormat
+from victor_fp.core.tool_calling.json_body import json_body
+from victor_fp.core.tool_calling.reading import Reading
+from victor_fp.core.tool_calling.tools import Tools
+
+OPEN, CLOSE = "[TOOL_REQUEST]", "[END_TOOL_REQUEST]"
+
+
+def read(text: str, tools: Tools) -> Reading:
+    """JSON between the marks."""
+    return json_body(text, len(OPEN), tools, (CLOSE,))
+
+
+LM_STUDIO = TextFormat(
+    name="lm_studio",
+    title="models that LM Studio serves in its default mode",
+    openings=(Opening(OPEN),),
+    read=read,
+    example='[TOOL_REQUEST]{"name": "NAME", "arguments": ARGUMENTS}[END_TOOL_REQUEST]',
+    method="tool_request_format",
+    confidence=0.95,
+    source="LM Studio's documentation of tool use (default tool use format)",
+)

@@ -1,0 +1,183 @@
+"""Anyone's BaseProvider as a source: its own `chat` and `stream` are the tries, bounded in time, and never raise out of here."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
+from typing import Any
+
+from msgspec.structs import replace
+from pydantic import SecretStr
+from returns.result import Failure, Result, Success
+
+from victor_fp.core.faults import Fault, InvalidRequest, InvalidResponse, Partial, TimedOut
+from victor_fp.core.types import CompletionResponse, StreamChunk
+from victor_fp.providers.base import BaseProvider
+from victor_fp.providers.errors import ProviderError, fault_from
+from victor_fp.shell.managed_line import scope_of
+from victor_fp.shell.managed_source import Asking
+from victor_fp.shell.stream import Batch
+from victor_fp.shell.telemetry import LOGGER
+from victor_fp.shell.transport_faults import fault_of, timed_out
+
+_NOTHING: Mapping[str, str] = {}
+_OURS = frozenset({"timeout", "deadline", "priority"})
+"""Options of the managed path; a custom provider would send them on."""
+_UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, NameError, AssertionError, NotImplementedError)
+"""What code raises that stumbles over an answer, or over itself; logged with its trace, since the fault has none."""
+
+
+class CustomSource:
+    """A provider that somebody wrote."""
+
+    def __init__(self, provider: BaseProvider) -> None:
+        self._provider = provider
+
+    @property
+    def name(self) -> str:
+        """As it calls itself."""
+        return self._provider.name
+
+    @property
+    def address(self) -> str | None:
+        """Its base URL, if it has one."""
+        return getattr(self._provider, "base_url", None)
+
+    async def scope(self) -> Result[str, Fault]:
+        """By its base URL and key."""
+        key = getattr(self._provider, "api_key", None)
+        secret = SecretStr(key) if isinstance(key, str) else None
+        return Success(scope_of(self.name, self.address, secret))
+
+    async def prepare(self, asking: Asking, model: str, options: Mapping[str, object]) -> Result[PreparedCustom, Fault]:
+        """The arguments of its `chat` or `stream`."""
+        if not model:
+            return InvalidRequest(provider=self.name, message="model is empty")
+        return PreparedCustom(self._provider, asking, model, options)
+
+    async def aclose(self) -> None:
+        """Close the provider."""
+        await self._provider.close()
+
+
+class PreparedCustom:
+    """One call of a custom provider."""
+
+    heard = _NOTHING
+
+    def __init__(self, provider: BaseProvider, asking: Asking, model: str, options: Mapping[str, object]) -> None:
+        self._provider = provider
+        self._model = model
+        self._messages = list(asking.messages)
+        tools = None if asking.tools is None else list(asking.tools)
+        # Which keywords a provider takes is its own affair; temperature and bound are in every signature.
+        self._arguments: dict[str, Any] = {
+            "model": model,
+            "temperature": asking.temperature,
+            "max_tokens": asking.max_tokens,
+            "tools": tools,
+            **{name: value for name, value in options.items() if name not in _OURS},
+        }
+
+    async def attempt(self, timeout: float) -> Result[CompletionResponse, Fault]:
+        """One try."""
+        try:
+            async with asyncio.timeout(timeout):
+                return Success(await self._provider.chat(self._messages, **self._arguments))
+        except TimeoutError:
+            return Failure(self.placed(timed_out("read", "opening", timeout)))
+        except Exception as error:  # whatever a provider raises is a try that failed
+            return Failure(self.fault(error))
+
+    def pieces(self, timeout: float, left: float | None) -> CustomPieces:
+        """One try of a stream."""
+        return CustomPieces(self, timeout, left)
+
+    def chunks(self) -> AsyncIterator[StreamChunk]:
+        """The provider's own stream."""
+        return self._provider.stream(self._messages, **self._arguments)
+
+    def placed(self, fault: Fault) -> Fault:
+        """With who and which model."""
+        return replace(fault, provider=fault.provider or self._provider.name, model=fault.model or self._model)
+
+    def fault(self, error: Exception) -> Fault:
+        """What an exception stands for: its own fault, its response's status, or its transport's failure."""
+        if isinstance(error, ProviderError):
+            return fault_from(error, provider=self._provider.name, model=self._model)
+        words = f"{type(error).__name__}: {error}"
+        status = getattr(getattr(error, "response", None), "status_code", None)
+        if isinstance(status, int):
+            return self.placed(ProviderError(words, status_code=status).fault)
+        if isinstance(error, _UNREADABLE):
+            logging.getLogger(LOGGER).warning("%s failed to read an answer", self._provider.name, exc_info=error)
+            return self.placed(InvalidResponse(message=words, maybe_billed=True))
+        return self.placed(fault_of(error, "opening"))
+
+
+class CustomPieces:
+    """One try of a custom provider's stream. Chunks that say nothing wait for the first that does."""
+
+    def __init__(self, prepared: PreparedCustom, timeout: float, left: float | None) -> None:
+        self._prepared = prepared
+        self._chunks: AsyncIterator[StreamChunk] | None = None
+        self._timeout = timeout
+        self._ends = None if left is None else asyncio.get_running_loop().time() + left
+        self._held: list[StreamChunk] = []
+        self._said: list[str] = []
+        self._spoken = False
+
+    async def batch(self) -> Batch:
+        """The next chunks; a stream that ends without a final chunk gets one, since its provider is content with it."""
+        while True:
+            try:
+                if self._chunks is None:
+                    self._chunks = self._prepared.chunks()
+                async with asyncio.timeout(self._bound()):
+                    chunk = await anext(self._chunks, None)
+            except TimeoutError:
+                return Batch([], self._broken(self._silence()))
+            except Exception as error:
+                return Batch([], self._broken(self._prepared.fault(error)))
+            if chunk is None:
+                chunk = StreamChunk(is_final=True)
+            self._held.append(chunk)
+            if chunk.is_final or self._spoken or _says(chunk):
+                self._spoken = True
+                self._said.append(chunk.content)
+                held, self._held = self._held, []
+                return Batch(held)
+
+    async def drained(self) -> None:
+        """Nothing more is wanted."""
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close a stream that can be closed."""
+        close = getattr(self._chunks, "aclose", None)
+        if close is not None:
+            with suppress(Exception):
+                await close()
+
+    def _bound(self) -> float:
+        if self._ends is None:
+            return self._timeout
+        return min(self._timeout, max(0.0, self._ends - asyncio.get_running_loop().time()))
+
+    def _silence(self) -> TimedOut:
+        if self._spoken:
+            return timed_out("stream", "reading", self._timeout)
+        return timed_out("first_token", "opening", self._timeout)
+
+    def _broken(self, fault: Fault) -> Fault:
+        placed = self._prepared.placed(fault)
+        if not self._spoken or placed.partial is not None:
+            return placed
+        return replace(placed, partial=Partial(content="".join(self._said)), maybe_billed=True)
+
+
+def _says(chunk: StreamChunk) -> bool:
+    """Whether a chunk holds a piece of the answer."""
+    return bool(chunk.content or chunk.tool_calls or chunk.metadata)

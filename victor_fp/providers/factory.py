@@ -1,0 +1,258 @@
+"""ManagedProviderFactory: providers with resilience, rate limits, metrics and fallbacks, from a few keywords or a ProviderConfig."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from inspect import Parameter, signature
+from typing import Any
+
+from msgspec import structs
+from pydantic import SecretStr
+
+from victor_fp.core.faults import InvalidRequest
+from victor_fp.core.metrics import WINDOW, Metrics
+from victor_fp.core.resilience.breaker import BreakerPolicy
+from victor_fp.core.resilience.fallback import FallbackPolicy
+from victor_fp.core.resilience.queue import Priority, QueuePolicy
+from victor_fp.core.resilience.rate_limit import Limits
+from victor_fp.core.resilience.rate_limit_presets import PRESETS, UNLIMITED
+from victor_fp.core.resilience.retry import RetryPolicy
+from victor_fp.providers.base import BaseProvider
+from victor_fp.providers.catalogue_provider import CatalogueProvider
+from victor_fp.providers.custom_source import CustomSource
+from victor_fp.providers.errors import error_from
+from victor_fp.providers.managed_provider import ManagedProvider
+from victor_fp.providers.registry import ProviderRegistry
+from victor_fp.shell.managed import Pool
+from victor_fp.shell.managed_line import LineSource
+from victor_fp.shell.managed_source import Source
+from victor_fp.shell.managed_target import Target
+from victor_fp.shell.runtime import SYSTEM, Runtime
+from victor_fp.shell.store import Store
+from victor_fp.shell.store.memory import MemoryStore
+from victor_fp.shell.telemetry import LogObserver, Observer
+
+__all__ = [
+    "BreakerPolicy",
+    "FallbackPolicy",
+    "Limits",
+    "ManagedProvider",
+    "ManagedProviderFactory",
+    "Priority",
+    "ProviderConfig",
+    "QueuePolicy",
+    "RequestPriority",
+    "RetryPolicy",
+]
+
+RequestPriority = Priority
+"""Another name for `Priority`."""
+
+SHARED = FallbackPolicy(even_shares=True)
+"""A silent target leaves the others their share of the time."""
+
+
+@dataclass
+class ProviderConfig:
+    """One target and how it is managed. What stands here for a fallback holds for that fallback."""
+
+    provider_name: str
+    model: str
+    api_key: str | SecretStr | None = field(default=None, repr=False)
+    base_url: str | None = None
+    timeout: float = 120.0
+    """Seconds for one attempt: the whole of a call, each silence of a stream."""
+    enable_resilience: bool = True
+    """Breaker and retries."""
+    circuit_breaker_config: BreakerPolicy | None = None
+    retry_config: RetryPolicy | None = None
+    fallback_providers: list[ProviderConfig] = field(default_factory=list)
+    """Asked in this order, each with its own model. A fallback's own fallbacks come right behind it."""
+    enable_rate_limiting: bool = True
+    """Limit and waiting line. Without `concurrency_config` only what the vendor's own headers say limits."""
+    concurrency_config: Limits | str | None = None
+    """Requests and tokens per minute and calls at a time, or the name of a preset such as "openai-tier-1"."""
+    queue_config: QueuePolicy | None = None
+    num_workers: int | None = None
+    """Calls at a time; None leaves it to `concurrency_config`."""
+    enable_metrics: bool = True
+    metrics_history_size: int = WINDOW
+    """Operations over which percentiles are taken."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Options of `chat` and `stream` that are always asked at this target, over the caller's."""
+    extra_kwargs: dict[str, Any] = field(default_factory=dict, repr=False)
+    """Further keywords for the provider's constructor: settings of the place, `max_retries`, `http_client` ..."""
+
+
+class ManagedProviderFactory:
+    """Makes providers with shared infrastructure."""
+
+    @classmethod
+    async def create(
+        cls,
+        provider_name: str,
+        model: str,
+        api_key: str | SecretStr | None = None,
+        base_url: str | None = None,
+        timeout: float = 120.0,
+        enable_resilience: bool = True,  # noqa: FBT001, FBT002  the signature is given
+        enable_rate_limiting: bool = True,  # noqa: FBT001, FBT002
+        enable_metrics: bool = True,  # noqa: FBT001, FBT002
+        fallback_configs: list[ProviderConfig] | None = None,
+        *,
+        rate_limits: Limits | str | None = None,
+        queue: QueuePolicy | None = None,
+        circuit_breaker: BreakerPolicy | None = None,
+        retry: RetryPolicy | None = None,
+        fallback_policy: FallbackPolicy = SHARED,
+        store: Store | None = None,
+        observers: Sequence[Observer] = (),
+        **kwargs: Any,
+    ) -> ManagedProvider:
+        """A provider with everything on that is not switched off.
+
+        `rate_limits` are yours, or the name of a preset; without them only the vendor's own headers limit. `store` shares
+        limits and breakers with others (`MemoryStore`, `RedisStore`) and stays yours to close. Further keywords go to
+        the provider's constructor. Raises ProviderNotFoundError.
+        """
+        config = ProviderConfig(
+            provider_name=provider_name,
+            model=model,
+            api_key=api_key,
+            base_url=base_url,
+            timeout=timeout,
+            enable_resilience=enable_resilience,
+            circuit_breaker_config=circuit_breaker,
+            retry_config=retry,
+            fallback_providers=list(fallback_configs or ()),
+            enable_rate_limiting=enable_rate_limiting,
+            concurrency_config=rate_limits,
+            queue_config=queue,
+            enable_metrics=enable_metrics,
+            extra_kwargs=kwargs,
+        )
+        return await cls.create_from_config(config, fallback_policy=fallback_policy, store=store, observers=observers)
+
+    @classmethod
+    async def create_from_config(
+        cls,
+        config: ProviderConfig,
+        *,
+        fallback_policy: FallbackPolicy = SHARED,
+        store: Store | None = None,
+        observers: Sequence[Observer] = (),
+    ) -> ManagedProvider:
+        """The same from a configuration."""
+        runtime: Runtime = config.extra_kwargs.get("runtime", SYSTEM)
+        kept = store or MemoryStore(runtime)
+        providers: list[BaseProvider] = []
+        targets: list[Target] = []
+        for one in plan_of(config):
+            provider, source = _provider_for(one)
+            providers.append(provider)
+            targets.append(_target(one, source, kept, runtime))
+        pool = Pool(
+            targets=targets,
+            policy=fallback_policy,
+            store=kept,
+            runtime=runtime,
+            metrics=Metrics(window=config.metrics_history_size) if config.enable_metrics else None,
+            observers=(LogObserver(), *observers),
+        )
+        return ManagedProvider(providers, pool)
+
+    @classmethod
+    async def create_with_fallbacks(
+        cls, primary_config: ProviderConfig, fallback_configs: Sequence[ProviderConfig], **sharing: Any
+    ) -> ManagedProvider:
+        """The same with the fallbacks named apart."""
+        config = replace(primary_config, fallback_providers=list(fallback_configs))
+        return await cls.create_from_config(config, **sharing)
+
+
+def plan_of(config: ProviderConfig) -> list[ProviderConfig]:
+    """A configuration and its fallbacks, in the order in which they are asked."""
+    plan = [config]
+    for fallback in config.fallback_providers:
+        plan += plan_of(fallback)
+    return plan
+
+
+def _provider_for(config: ProviderConfig) -> tuple[BaseProvider, Source]:
+    """A provider that leaves retries to the managed path, as far as it lets itself be told."""
+    kind = ProviderRegistry.get(config.provider_name)
+    keywords: dict[str, Any] = _taken_by(kind, {"timeout": config.timeout}) | config.extra_kwargs
+    if not _is_plain(kind):
+        keywords |= _taken_by(kind, {"max_retries": 0})
+    if config.api_key is not None:
+        keywords["api_key"] = config.api_key
+    if config.base_url is not None:
+        keywords["base_url"] = config.base_url
+    provider = kind(**keywords)
+    if isinstance(provider, CatalogueProvider) and _is_plain(kind):
+        return provider, LineSource(provider.line)
+    return provider, CustomSource(provider)
+
+
+def _is_plain(kind: type[BaseProvider]) -> bool:
+    """Whether a class answers over its line alone: one that changes how is asked by its own methods."""
+    return issubclass(kind, CatalogueProvider) and all(
+        getattr(kind, name) is getattr(CatalogueProvider, name) for name in ("chat", "chat_result", "stream")
+    )
+
+
+def _taken_by(kind: type[BaseProvider], keywords: dict[str, Any]) -> dict[str, Any]:
+    """Those of our own keywords that a constructor takes."""
+    parameters = signature(kind).parameters
+    if any(parameter.kind is Parameter.VAR_KEYWORD for parameter in parameters.values()):
+        return keywords
+    return {name: value for name, value in keywords.items() if name in parameters}
+
+
+def _target(config: ProviderConfig, source: Source, store: Store, runtime: Runtime) -> Target:
+    return Target(
+        source=source,
+        model=config.model,
+        options=dict(config.options),
+        timeout=config.timeout,
+        retries=_retries(config),
+        breaker=_breaker(config),
+        limits=_limits(config),
+        queue=config.queue_config or QueuePolicy(),
+        store=store,
+        runtime=runtime,
+    )
+
+
+def _retries(config: ProviderConfig) -> RetryPolicy:
+    if not config.enable_resilience:
+        return RetryPolicy(max_retries=0)
+    given = config.extra_kwargs.get("max_retries", RetryPolicy().max_retries)
+    return config.retry_config or RetryPolicy(max_retries=given)
+
+
+def _breaker(config: ProviderConfig) -> BreakerPolicy | None:
+    """The policy given, or one of BaseProvider's own keywords."""
+    extra, usual = config.extra_kwargs, BreakerPolicy()
+    if not config.enable_resilience or not extra.get("use_circuit_breaker", True):
+        return None
+    return config.circuit_breaker_config or BreakerPolicy(
+        failure_threshold=extra.get("circuit_breaker_failure_threshold", usual.failure_threshold),
+        recovery_timeout=extra.get("circuit_breaker_recovery_timeout", usual.recovery_timeout),
+    )
+
+
+def _limits(config: ProviderConfig) -> Limits | None:
+    if not config.enable_rate_limiting:
+        return None
+    limits = config.concurrency_config or UNLIMITED
+    if isinstance(limits, str):
+        if limits not in PRESETS:
+            message = f"no preset of rate limits is called {limits!r}; there are: {', '.join(sorted(PRESETS))}"
+            raise error_from(InvalidRequest(provider=config.provider_name, message=message))
+        limits = PRESETS[limits]
+    if config.num_workers is None:
+        return limits
+    at_a_time = config.num_workers if limits.concurrency is None else min(config.num_workers, limits.concurrency)
+    return structs.replace(limits, concurrency=at_a_time)

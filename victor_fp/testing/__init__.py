@@ -1,0 +1,1 @@
+"""What programs need to test their own code and providers."""
