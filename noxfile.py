@@ -48,7 +48,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """mypy --strict and pyright over everything, this file included."""
-    session.install("-e", ".[cli,keyring,codegen]", *group("types"), *group("test"))
+    session.install("-e", ".[cli,keyring,codegen,bedrock,vertex]", *group("types"), *group("test"))
     session.run("mypy")
     session.run("pyright", "--pythonpath", str(Path(session.virtualenv.location) / "bin" / "python"))
 
@@ -56,14 +56,14 @@ def types(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """The default suite."""
-    session.install("-e", ".[cli,keyring,codegen]", *group("test"), *group("types"))
+    session.install("-e", ".[cli,keyring,codegen,bedrock,vertex]", *group("test"), *group("types"))
     session.run("pytest", "-n", "2", *session.posargs)
 
 
 @nox.session
 def slow(session: nox.Session) -> None:
     """Tests that take minutes: long simulations, vendors' full documents where VICTOR_FP_SPECS names them."""
-    session.install("-e", ".[cli,keyring,codegen]", *group("test"), *group("types"))
+    session.install("-e", ".[cli,keyring,codegen,bedrock,vertex]", *group("test"), *group("types"))
     session.run("pytest", "-m", "slow", *session.posargs)
 
 

@@ -154,13 +154,15 @@ class _Search:
             elif self.last:
                 self.at = len(self.text)
             return False
-        opening = opening_at(self.plan, self.context.behind(self.text[self.at : start]), self.text, start, last=self.last)
+        opening = opening_at(
+            self.plan, self.context.behind(self.text[self.at : start]), self.text, start, last=self.last
+        )
         if opening is None:
             self.say(len(self.text))
             return True
         if opening.at > start:
             self.say(opening.at)
-        return self.tell(start if opening.at == start else opening.at, opening.formats)
+        return opening.told and self.tell(opening.at, opening.formats)
 
     def tell(self, place: int, formats: Sequence[tuple[TextFormat, bool]]) -> bool:
         """Ask the formats in order what begins at `place`; the bool says whether the opening is there in full."""
@@ -192,13 +194,12 @@ class _Search:
     def refuse(self, place: int, refusals: list[tuple[TextFormat, NotACall]], cut_off: Remark | None) -> None:
         """Nobody takes what begins at `place`: it is text, as far as any format has looked."""
         fence = self.text.startswith(FENCE, place)
-        length = max((refusal.length for _, refusal in refusals), default=0)
-        unread = next((refusal.unread for _, refusal in refusals if refusal.unread is not None), None)
+        length = max((refusal.length for _, refusal in refusals), default=0) or (len(FENCE) if fence else 1)
+        unread = next((refusal for _, refusal in refusals if refusal.unread is not None), None)
         reasons = [(form, refusal.reason) for form, refusal in refusals if refusal.reason is not None]
-        if unread is None:
-            length = max(length, len(FENCE) if fence else 1)
+        if unread is not None:
+            length, self.unread = unread.length, unread.unread
         self.say(min(place + length, len(self.text)))
-        self.unread = unread
         if fence and length == len(FENCE):
             self.context = self.context.toggled()
         if cut_off is not None:

@@ -49,6 +49,8 @@ class Plan(msgspec.Struct, frozen=True):
     heads: re.Pattern[str]
     """A first character of an opening."""
     longest: int
+    fences: bool
+    """Some calls begin in prose only, so code fences matter."""
 
     def passes(self, text: str) -> bool:
         """No opening begins in this text."""
@@ -60,12 +62,15 @@ class OpeningFound(msgspec.Struct, frozen=True):
 
     at: int
     formats: tuple[tuple[TextFormat, bool], ...]
+    told: bool = True
+    """False for what may become the mark of a code fence."""
 
 
 def planned(tools: Tools, formats: tuple[TextFormat, ...]) -> Plan:
     """The search for calls of `tools` in `formats`."""
     openings = tuple((form, (*form.openings, *(_named(tools) if form.named else ()))) for form in formats)
-    texts = {opening.text for _, some in openings for opening in some} | {FENCE}
+    fences = any(opening.where != "anywhere" for _, some in openings for opening in some)
+    texts = {opening.text for _, some in openings for opening in some} | ({FENCE} if fences else set())
     ordered = sorted(texts, key=len, reverse=True)
     return Plan(
         tools=tools,
@@ -73,6 +78,7 @@ def planned(tools: Tools, formats: tuple[TextFormat, ...]) -> Plan:
         pattern=re.compile("|".join(map(re.escape, ordered))),
         heads=re.compile("|".join(sorted({re.escape(text[0]) for text in texts}))),
         longest=len(ordered[0]),
+        fences=fences,
     )
 
 
@@ -97,11 +103,14 @@ def opening_at(plan: Plan, context: Context, text: str, start: int, *, last: boo
             return None
         here = context.behind(text[start:place])
         formats = tuple(
-            (form, full) for form, some in plan.openings if (full := _opens(some, here, text, place, last=last)) is not None
+            (form, full)
+            for form, some in plan.openings
+            if (full := _opens(some, here, text, place, last=last)) is not None
         )
-        fence = FENCE if text.startswith(FENCE, place) else None
-        if formats or fence or (not last and FENCE.startswith(text[place:])):
+        if formats or (plan.fences and text.startswith(FENCE, place)):
             return OpeningFound(place, formats)
+        if plan.fences and not last and FENCE.startswith(text[place:]):
+            return OpeningFound(place, (), told=False)
         at = place + 1
 
 
@@ -110,7 +119,9 @@ def _begun(plan: Plan, text: str, start: int) -> int:
     for place in range(start, len(text)):
         if plan.heads.match(text, place):
             rest = text[place:]
-            if FENCE.startswith(rest) or any(o.text.startswith(rest) for _, some in plan.openings for o in some):
+            if (plan.fences and FENCE.startswith(rest)) or any(
+                o.text.startswith(rest) for _, some in plan.openings for o in some
+            ):
                 return place
     return len(text)
 

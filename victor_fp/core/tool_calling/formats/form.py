@@ -32,6 +32,8 @@ class TextFormat(msgspec.Struct, frozen=True, kw_only=True):
     """Calls also begin with a known tool's name and a round bracket, at the head of a line."""
     read: Callable[[str, Tools], Reading]
     """Reads a text that begins with an opening."""
+    markup: bool = True
+    """It has marks of its own, so that what begins like a call is meant as one."""
     gap: str = ""
     """What may stand between calls, white space aside, and goes away with them."""
     trailers: tuple[str, ...] = ()

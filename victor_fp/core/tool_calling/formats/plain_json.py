@@ -52,6 +52,7 @@ PLAIN_JSON = TextFormat(
     title="models without a format of their own, told to answer with JSON",
     openings=(Opening(FENCE, "prose"), Opening("{", "prose"), Opening("[", "prose")),
     read=read,
+    markup=False,
     gap=",;",
     example='{"name": "NAME", "arguments": ARGUMENTS}',
     method="json_fallback",

@@ -34,6 +34,7 @@ PYTHON_CALLS = TextFormat(
     openings=(Opening("[", "line"), Opening("print(", "line")),
     named=True,
     read=read,
+    markup=False,
     example='[NAME(PARAMETER="VALUE")]',
     method="python_call_fallback",
     confidence=0.8,

@@ -1,0 +1,144 @@
+"""Calls in the text of an answer, told apart from it as it streams: text deltas become text and tool call deltas.
+
+Put between a protocol's deltas and the transcript, as `think_tags` is. Only text is searched, never reasoning. A call
+comes whole, when its end is there. What was repaired in it, and what was meant as a call but stayed text, is noted in
+`metadata["text_tool_calls"]`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+from returns.result import Failure, Result, Success
+
+from victor_fp.core.deltas import (
+    Delta,
+    Noted,
+    TextDelta,
+    ToolCallArguments,
+    ToolCallStarted,
+    UsageReported,
+)
+from victor_fp.core.faults import Fault, InvalidRequest
+from victor_fp.core.json import Json, encoded
+from victor_fp.core.tool_call_ids import made
+from victor_fp.core.tool_calling.detector import Detector, Piece, Remark, detector
+from victor_fp.core.tool_calling.detector import feed as fed
+from victor_fp.core.tool_calling.detector import flush as flushed
+from victor_fp.core.tool_calling.formats import FORMATS, formats_called
+from victor_fp.core.tool_calling.reading import TextCall
+from victor_fp.core.tool_calling.tools import Tools, tools_of
+from victor_fp.core.types import ToolDefinition
+
+NOTES = "text_tool_calls"
+"""The key of the notes in metadata."""
+
+
+class TextCalls(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the search in one answer stands."""
+
+    detector: Detector
+    seed: str = ""
+    """What tells this answer from others, for ids: the vendor's id for it, or its time."""
+    made: int = 0
+    """Calls so far."""
+
+
+def start(tools: Tools, formats: Sequence[str] | None = None, *, seed: str = "") -> TextCalls:
+    """The state before an answer; `formats` by name, all where None. Names that are not known are left out."""
+    wanted = FORMATS if formats is None else tuple(form for name in formats for form in formats_called(name))
+    return TextCalls(detector=detector(tools, wanted), seed=seed)
+
+
+def asked_for(
+    option: str | None, tools: Sequence[ToolDefinition], *, provider: str = ""
+) -> Result[TextCalls | None, Fault]:
+    """The search that the option `text_tool_calls` asks for; none without the option or without tools."""
+    if option is None or not tools:
+        return Success(None)
+    formats = formats_called(option)
+    if not formats:
+        known = ", ".join(form.name for form in FORMATS)
+        message = f"text_tool_calls: {option!r} names no format; the formats: {known}, or any"
+        return Failure(InvalidRequest(provider=provider, message=message))
+    return Success(TextCalls(detector=detector(tools_of(tools), formats)))
+
+
+def feed(state: TextCalls, text: str) -> tuple[TextCalls, list[Delta]]:
+    """Take the next piece of the answer's text."""
+    found, pieces = fed(state.detector, text)
+    return _told(msgspec.structs.replace(state, detector=found), pieces)
+
+
+def flush(state: TextCalls) -> tuple[TextCalls, list[Delta]]:
+    """What was held back, where the text ends or something else begins."""
+    found, pieces = flushed(state.detector)
+    return _told(msgspec.structs.replace(state, detector=found), pieces)
+
+
+def split(state: TextCalls, deltas: Iterable[Delta]) -> tuple[TextCalls, list[Delta]]:
+    """Text deltas become text and call deltas; what is held back goes out before anything that ends the text."""
+    out: list[Delta] = []
+    for delta in deltas:
+        if type(delta) is TextDelta:
+            state, told = feed(state, delta.text)
+            out += told
+            continue
+        if isinstance(delta, Noted):
+            state = _seeded(state, delta)
+        elif not isinstance(delta, UsageReported):
+            state, told = flush(state)
+            out += told
+        out.append(delta)
+    return state, out
+
+
+def whole(state: TextCalls, deltas: Sequence[Delta]) -> list[Delta]:
+    """All deltas of a whole body, whose id may be noted anywhere among them."""
+    for delta in deltas:
+        if isinstance(delta, Noted):
+            state = _seeded(state, delta)
+    state, out = split(state, deltas)
+    return [*out, *flush(state)[1]]
+
+
+def _seeded(state: TextCalls, noted: Noted) -> TextCalls:
+    if state.seed:
+        return state
+    seed = noted.metadata.get("id") or noted.metadata.get("created")
+    return msgspec.structs.replace(state, seed=str(seed)) if seed else state
+
+
+def _told(state: TextCalls, pieces: Iterable[Piece]) -> tuple[TextCalls, list[Delta]]:
+    out: list[Delta] = []
+    for piece in pieces:
+        if isinstance(piece, str):
+            out.append(TextDelta(piece))
+        elif isinstance(piece, Remark):
+            note: dict[str, Json] = {"format": piece.format, "kept_as_text": piece.reason}
+            out.append(_noted(note if piece.name is None else {**note, "name": piece.name}))
+        else:
+            id_ = _id_of(piece, state)
+            out += _called(piece, id_)
+            if piece.repairs:
+                repairs = list(dict.fromkeys(piece.repairs))
+                out.append(_noted({"format": piece.format, "name": piece.name, "id": id_, "repairs": repairs}))
+            state = msgspec.structs.replace(state, made=state.made + 1)
+    return state, out
+
+
+def _called(call: TextCall, id_: str) -> list[Delta]:
+    if isinstance(call.arguments, str):
+        return [ToolCallStarted(id=id_, name=call.name), ToolCallArguments(id=id_, text=call.arguments)]
+    return [ToolCallStarted(id=id_, name=call.name, arguments=call.arguments)]
+
+
+def _id_of(call: TextCall, state: TextCalls) -> str:
+    """From the answer's id where it has one; set apart from ids made for calls that came as such."""
+    seed = state.seed or f"{call.name}{encoded(call.arguments).decode()}"
+    return made(f"{seed}\x00text", state.made)
+
+
+def _noted(note: dict[str, Json]) -> Noted:
+    return Noted(metadata={NOTES: [note]})
