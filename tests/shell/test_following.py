@@ -125,9 +125,9 @@ async def test_a_prediction_that_failed_is_a_fault_and_needs_no_farewell() -> No
 async def test_a_call_out_of_time_ends_its_prediction() -> None:
     runtime = PaperRuntime()
     scripts = [gives("starting", 201)]
-    async with serving(*scripts) as server:
-        async with replicate(server.url, runtime=runtime, timeout=2, max_retries=0) as provider:
-            fault = (await provider.chat_result(HI, model=MODEL)).failure()
+    options: dict[str, Any] = {"runtime": runtime, "timeout": 2, "max_retries": 0}
+    async with serving(*scripts) as server, replicate(server.url, **options) as provider:
+        fault = (await provider.chat_result(HI, model=MODEL)).failure()
     assert isinstance(fault, faults.TimedOut)
     assert fault.seconds == 2
     assert asked(server)[-1] == CANCEL
@@ -136,9 +136,9 @@ async def test_a_call_out_of_time_ends_its_prediction() -> None:
 
 async def test_a_call_whose_polls_keep_failing_ends_its_prediction() -> None:
     scripts = [gives("starting", 201), fails(500)]
-    async with serving(*scripts) as server:
-        async with replicate(server.url, runtime=PaperRuntime(), timeout=60, max_retries=0) as provider:
-            fault = (await provider.chat_result(HI, model=MODEL)).failure()
+    options: dict[str, Any] = {"runtime": PaperRuntime(), "timeout": 60, "max_retries": 0}
+    async with serving(*scripts) as server, replicate(server.url, **options) as provider:
+        fault = (await provider.chat_result(HI, model=MODEL)).failure()
     assert isinstance(fault, faults.ServerFailed)
     assert asked(server) == [CREATE, POLL, POLL, POLL, POLL, CANCEL]
 
@@ -180,9 +180,13 @@ async def test_a_stream_at_another_place_is_not_followed_and_no_key_goes_there()
         await talk.answer(prediction("starting", urls={"stream": f"{other.url}/streams/1"}), 201)
 
     scripts = [elsewhere, gives("succeeded", output=["Hel", "lo"])]
-    async with serving(streams) as other, serving(*scripts) as server:
-        async with replicate(server.url, runtime=PaperRuntime()) as provider:
-            chunks, fault = await told(provider.stream_result(HI, model=MODEL))
+    runtime = PaperRuntime()
+    async with (
+        serving(streams) as other,
+        serving(*scripts) as server,
+        replicate(server.url, runtime=runtime) as provider,
+    ):
+        chunks, fault = await told(provider.stream_result(HI, model=MODEL))
     assert fault is None
     assert "".join(chunk.content for chunk in chunks) == "Hello"
     assert (asked(server), asked(other)) == ([CREATE, POLL], [])
@@ -254,7 +258,6 @@ async def test_a_farewell_that_nobody_answers_is_not_waited_for_long(monkeypatch
         silent,
     ]
     async with serving(*scripts) as server, replicate(server.url) as provider:
-        async with asyncio.timeout(2):
-            async for _ in provider.stream(HI, model=MODEL):
-                break
-    assert asked(server) == [CREATE, STREAM, CANCEL]
+        async with asyncio.timeout(2), provider.stream(HI, model=MODEL) as stream:
+            assert (await anext(stream)).content == "Hel"
+        assert asked(server) == [CREATE, STREAM, CANCEL]

@@ -137,8 +137,8 @@ def _named(waiting: dict[str, str]) -> str:
 def provider_state(protocol: str, provider: str, model: str | None, blocks: Sequence[Block]) -> dict[str, Any] | None:
     """The plain dict for `metadata["provider_state"]`; None where plain text and calls say everything."""
     kinds = [block.kind for block in blocks]
-    in_order = kinds == sorted(kinds, reverse=True)  # "text" before "tool_call": what a plain message says
-    if in_order and all(block.state is None and block.kind in ("text", "tool_call") for block in blocks):
+    calls_last = "tool_call" not in kinds or "text" not in kinds[kinds.index("tool_call") :]
+    if calls_last and all(block.state is None and block.kind in ("text", "tool_call") for block in blocks):
         return None
     state = TurnState(protocol=protocol, provider=provider, model=model, blocks=list(blocks))
     built: dict[str, Any] = msgspec.to_builtins(state)

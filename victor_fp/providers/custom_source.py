@@ -51,7 +51,7 @@ class CustomSource:
         secret = SecretStr(key) if isinstance(key, str) else None
         return Success(scope_of(self.name, self.address, secret))
 
-    async def prepare(self, asking: Asking, model: str, options: Mapping[str, object]) -> Result[PreparedCustom, Fault]:
+    async def prepare(self, asking: Asking, model: str, options: Mapping[str, object]) -> PreparedCustom | Fault:
         """The arguments of its `chat` or `stream`."""
         if not model:
             return InvalidRequest(provider=self.name, message="model is empty")

@@ -191,6 +191,7 @@ EVENTS = st.one_of(
 @settings(max_examples=80, deadline=None)
 @given(st.booleans(), st.lists(EVENTS, min_size=1, max_size=12))
 def test_the_secret_never_leaves_the_endpoint_s_origin(stream: bool, events: list[Answered | Broke]) -> None:
+    order: Order
     following, order = begun(stream=stream)
     for event in events:
         following, order = following.after(event)

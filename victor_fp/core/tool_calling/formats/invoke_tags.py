@@ -153,7 +153,7 @@ DSML = TextFormat(
     read=read,
     trailers=_trailers(_DSML_OPENINGS),
     example=(
-        "<\uff5cDSML\uff5cfunction_calls>\n<\uff5cDSML\uff5cinvoke name="NAME">\n"
+        '<\uff5cDSML\uff5cfunction_calls>\n<\uff5cDSML\uff5cinvoke name="NAME">\n'
         '<\uff5cDSML\uff5cparameter name="PARAMETER" string="true">VALUE</\uff5cDSML\uff5cparameter>\n'
         "</\uff5cDSML\uff5cinvoke>\n</\uff5cDSML\uff5cfunction_calls>"
     ),
@@ -169,7 +169,7 @@ INVOKE_TAGS = TextFormat(
     read=read,
     trailers=_trailers(_PLAIN_OPENINGS),
     example=(
-        "<function_calls>\n<invoke name="NAME">\n"
+        '<function_calls>\n<invoke name="NAME">\n'
         '<parameter name="PARAMETER">VALUE</parameter>\n</invoke>\n</function_calls>'
     ),
     method="xml_fallback",

@@ -1,0 +1,299 @@
+"""Managed calls over real HTTP on loopback: retries, fallbacks, limits, one deadline, and the story told at the end."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from returns.result import Success
+
+from tests import openai_shapes as shapes
+from tests.acme import HI
+from tests.loopback import Received, Talk, serving
+from tests.managed_shapes import answers, config, fails, hangs, limits, managed, refuses, says
+from tests.paper import PaperRuntime
+from victor_fp.core import faults
+from victor_fp.core.resilience.fallback import FallbackPolicy
+from victor_fp.core.resilience.queue import Priority, QueuePolicy
+from victor_fp.core.resilience.rate_limit import Limits
+from victor_fp.core.types import Message
+
+
+async def test_a_call_uses_the_configured_model() -> None:
+    async with serving(answers) as server, await managed(server.url) as provider:
+        response = await provider.chat(HI)
+    assert (response.content, server.received[0].json()["model"]) == ("Hello!", "m-1")
+    assert "attempts" not in (response.metadata or {})
+
+
+async def test_a_model_named_in_the_call_wins() -> None:
+    async with serving(answers) as server, await managed(server.url) as provider:
+        await provider.chat(HI, model="m-9")
+    assert server.received[0].json()["model"] == "m-9"
+
+
+async def test_a_failure_is_retried_by_one_owner() -> None:
+    runtime = PaperRuntime()
+    async with serving(fails) as server, await managed(server.url, runtime=runtime) as provider:
+        result = await provider.chat_result(HI)
+    fault = result.failure()
+    assert isinstance(fault, faults.ServerFailed)
+    assert (len(server.received), len(fault.attempts), len(runtime.slept)) == (4, 4, 3)
+
+
+async def test_a_fallback_answers_with_its_own_model_key_and_options() -> None:
+    async with serving(fails) as one, serving(says("from two")) as two:
+        fallback = config(two.url, options={"seed": 7})
+        async with await managed(one.url, fallback_configs=[fallback], max_retries=0) as provider:
+            response = await provider.chat(HI, model="m-special", seed=1)
+            stats = provider.get_resilience_stats()
+    assert response.content == "from two"
+    assert one.received[0].json()["model"] == "m-special"
+    assert (two.received[0].json()["model"], two.received[0].json()["seed"]) == ("m-2", 7)
+    assert two.received[0].headers["authorization"] == "Bearer sk-canary-fallback-42"
+    assert response.metadata is not None
+    told = [(a["model"], a["outcome"], a["status"]) for a in response.metadata["attempts"]]
+    assert told == [("m-special", "ServerFailed", 500), ("m-2", "ok", 200)]
+    assert stats is not None
+    assert (stats["primary_successes"], stats["fallback_successes"]) == (0, 1)
+
+
+async def test_when_all_fail_the_fault_tells_the_whole_story() -> None:
+    async with serving(fails) as one, serving(limits) as two:
+        async with await managed(
+            one.url, fallback_configs=[config(two.url, extra_kwargs={"max_retries": 0})], max_retries=0
+        ) as provider:
+            fault = (await provider.chat_result(HI)).failure()
+    assert isinstance(fault, faults.AllFallbacksFailed)
+    assert [(a.model, a.outcome) for a in fault.attempts] == [("m-1", "ServerFailed"), ("m-2", "RateLimited")]
+    assert (fault.last, fault.retry_after) == ("RateLimited", 7.0)
+
+
+async def test_the_callers_own_mistake_does_not_move_on() -> None:
+    async with serving(refuses) as one, serving(answers) as two:
+        async with await managed(one.url, fallback_configs=[config(two.url)]) as provider:
+            fault = (await provider.chat_result(HI)).failure()
+    assert isinstance(fault, faults.InvalidRequest)
+    assert two.received == []
+
+
+async def test_which_faults_move_on_is_policy() -> None:
+    async with serving(fails) as one, serving(answers) as two:
+        keywords = {"fallback_configs": [config(two.url)], "fallback_policy": FallbackPolicy(moves_on=frozenset())}
+        async with await managed(one.url, max_retries=0, **keywords) as provider:
+            assert isinstance((await provider.chat_result(HI)).failure(), faults.ServerFailed)
+    assert two.received == []
+
+
+async def test_an_open_breaker_hands_over_at_once_and_each_target_has_its_own() -> None:
+    async with serving(fails) as one, serving(answers) as two:
+        async with await managed(one.url, fallback_configs=[config(two.url)], max_retries=0) as provider:
+            for _ in range(8):
+                await provider.chat(HI)
+            assert provider.is_circuit_open()
+            assert provider.is_healthy()
+            stats = provider.get_resilience_stats()
+    assert (len(one.received), len(two.received)) == (5, 8)
+    assert stats is not None
+    assert stats["primary_circuit"]["state"] == "open"
+    assert stats["fallback_circuits"]["acme:m-2"]["state"] == "closed"
+
+
+async def test_a_silent_target_leaves_the_next_one_its_share_of_the_deadline() -> None:
+    async with serving(hangs) as one, serving(says("from two")) as two:
+        async with await managed(one.url, fallback_configs=[config(two.url)]) as provider:
+            response = await provider.chat(HI, deadline=1.0)
+    assert response.content == "from two"
+
+
+async def test_one_deadline_holds_for_everything() -> None:
+    loop = asyncio.get_running_loop()
+    async with serving(hangs) as one, serving(hangs) as two:
+        async with await managed(one.url, fallback_configs=[config(two.url)]) as provider:
+            began = loop.time()
+            fault = (await provider.chat_result(HI, deadline=0.6)).failure()
+    assert isinstance(fault, faults.DeadlineExceeded)
+    assert loop.time() - began < 1.0
+
+
+async def test_no_more_calls_at_a_time_than_allowed_and_in_order_of_priority() -> None:
+    busy = most = 0
+    order: list[str] = []
+
+    async def counts(talk: Talk, received: Received) -> None:
+        nonlocal busy, most
+        busy += 1
+        most = max(most, busy)
+        order.append(str(received.json()["user"]))
+        await asyncio.sleep(0.02)
+        busy -= 1
+        await talk.answer(shapes.body())
+
+    async with serving(counts) as server:
+        async with await managed(server.url, rate_limits=Limits(concurrency=1)) as provider:
+            first = asyncio.create_task(provider.chat(HI, user="first"))
+            await asyncio.sleep(0.005)
+            later = [
+                asyncio.create_task(provider.chat(HI, user=level.name, priority=level)) for level in reversed(Priority)
+            ]
+            await asyncio.gather(first, *later)
+            stats = provider.get_rate_limit_stats()
+    assert most == 1
+    assert order == ["first", "CRITICAL", "HIGH", "NORMAL", "LOW", "BATCH"]
+    assert stats is not None
+    assert (stats["in_flight"], stats["waiting"], stats["total_requests"]) == (0, 0, 6)
+
+
+async def test_a_cancelled_call_leaves_the_line_and_never_runs() -> None:
+    async def slow(talk: Talk, _: Received) -> None:
+        await asyncio.sleep(0.1)
+        await talk.answer(shapes.body())
+
+    async with serving(slow) as server:
+        async with await managed(server.url, rate_limits=Limits(concurrency=1)) as provider:
+            first = asyncio.create_task(provider.chat(HI))
+            await asyncio.sleep(0.02)
+            second = asyncio.create_task(provider.chat(HI))
+            await asyncio.sleep(0.02)
+            second.cancel()
+            await asyncio.wait([second])
+            await first
+            stats = provider.get_rate_limit_stats()
+            metrics = provider.get_metrics()
+    assert len(server.received) == 1
+    assert stats is not None
+    assert (stats["in_flight"], stats["waiting"]) == (0, 0)
+    assert metrics is not None
+    assert metrics["summary"]["outcomes"] == {"ok": 1, "Cancelled": 1}
+    assert metrics["summary"]["total_failures"] == 0
+
+
+async def test_a_cancelled_call_gives_its_permit_back() -> None:
+    async with serving(hangs) as server:
+        async with await managed(server.url, rate_limits=Limits(concurrency=1)) as provider:
+            for _ in range(3):
+                with pytest.raises(TimeoutError):
+                    await asyncio.wait_for(provider.chat(HI), 0.1)
+            stats = provider.get_rate_limit_stats()
+    assert len(server.received) == 3
+    assert stats is not None
+    assert stats["in_flight"] == 0
+
+
+async def test_a_full_line_and_a_deadline_in_line_are_faults() -> None:
+    async with serving(hangs) as server:
+        async with await managed(
+            server.url, rate_limits=Limits(concurrency=1), queue=QueuePolicy(max_size=1), max_retries=0
+        ) as provider:
+            first = asyncio.create_task(provider.chat_result(HI, deadline=0.5))
+            await asyncio.sleep(0.05)
+            waits = asyncio.create_task(provider.chat_result(HI, deadline=0.2))
+            await asyncio.sleep(0.05)
+            full = (await provider.chat_result(HI)).failure()
+            late = (await waits).failure()
+            await first
+    assert isinstance(full, faults.QueueFull)
+    assert isinstance(late, faults.DeadlineExceeded)
+    assert (full.provider, full.model) == ("acme", "m-1")
+    assert len(server.received) == 1
+
+
+async def test_a_rate_limit_cools_the_key_for_everybody_until_the_vendor_wants_more() -> None:
+    async with serving(limits, answers) as server:
+        async with await managed(server.url, max_retries=0) as provider:
+            assert isinstance((await provider.chat_result(HI)).failure(), faults.RateLimited)
+            again = (await provider.chat_result(HI, deadline=2.0)).failure()
+            stats = provider.get_rate_limit_stats()
+    assert isinstance(again, faults.RateLimited)
+    assert again.retry_after == pytest.approx(7.0, abs=0.5)
+    assert len(server.received) == 1
+    assert stats is not None
+    assert stats["cooldown"] == pytest.approx(7.0, abs=0.5)
+
+
+async def test_what_vendors_say_in_headers_is_adopted() -> None:
+    async def tells(talk: Talk, _: Received) -> None:
+        await talk.answer(
+            shapes.body(),
+            x_ratelimit_limit_requests="2",
+            x_ratelimit_remaining_requests="0",
+            x_ratelimit_reset_requests="5s",
+        )
+
+    async with serving(tells) as server, await managed(server.url) as provider:
+        await provider.chat(HI)
+        fault = (await provider.chat_result(HI, deadline=0.3)).failure()
+        stats = provider.get_rate_limit_stats()
+    assert isinstance(fault, faults.DeadlineExceeded)
+    assert len(server.received) == 1
+    assert stats is not None
+    assert stats["state"] == "held"
+
+
+async def test_reported_usage_takes_the_place_of_the_estimate() -> None:
+    async with serving(answers) as server, await managed(server.url, rate_limits="openai-tier-1") as provider:
+        await provider.chat(HI)
+        stats = provider.get_rate_limit_stats()
+    assert stats is not None
+    assert (stats["tokens_last_minute"], stats["requests_per_minute"]) == (7, 500)
+
+
+async def test_everything_can_be_switched_off() -> None:
+    off = {"enable_resilience": False, "enable_rate_limiting": False, "enable_metrics": False}
+    async with serving(fails) as server, await managed(server.url, **off) as provider:
+        assert isinstance((await provider.chat_result(HI)).failure(), faults.ServerFailed)
+        assert provider.get_metrics() is None
+        assert provider.get_resilience_stats() is None
+        assert provider.get_rate_limit_stats() is None
+        assert provider.get_circuit_breaker_stats() is None
+    assert len(server.received) == 1
+
+
+async def test_a_missing_key_moves_on_to_the_fallback() -> None:
+    runtime = PaperRuntime()
+    async with serving(answers) as two:
+        async with await managed(
+            "http://127.0.0.1:9", api_key=None, runtime=runtime, fallback_configs=[config(two.url)]
+        ) as provider:
+            response = await provider.chat(HI)
+    assert response.metadata is not None
+    assert [a["outcome"] for a in response.metadata["attempts"]] == ["CredentialMissing", "ok"]
+
+
+async def test_a_conversation_that_cannot_be_sent_is_a_fault_and_takes_no_permit() -> None:
+    async with serving(answers) as server, await managed(server.url) as provider:
+        fault = (await provider.chat_result([Message(role="tool", tool_call_id="x", content="?")])).failure()
+        stats = provider.get_rate_limit_stats()
+    assert isinstance(fault, faults.InvalidRequest)
+    assert stats is not None
+    assert stats["total_requests"] == 0
+
+
+async def test_shutdown_sends_away_those_who_wait_and_can_be_done_twice() -> None:
+    async with serving(hangs) as server:
+        provider = await managed(server.url, rate_limits=Limits(concurrency=1), max_retries=0)
+        first = asyncio.create_task(provider.chat_result(HI, deadline=0.3))
+        await asyncio.sleep(0.05)
+        waits = asyncio.create_task(provider.chat_result(HI))
+        await asyncio.sleep(0.05)
+        await provider.shutdown()
+        assert isinstance((await waits).failure(), faults.Cancelled)
+        await first
+        await provider.shutdown()
+
+
+def test_one_provider_serves_two_event_loops_one_after_the_other() -> None:
+    async def once(provider: object = None) -> object:
+        async with serving(answers) as server:
+            made = await managed(server.url)
+            assert isinstance(await made.chat_result(HI), Success)
+            return made
+
+    provider = asyncio.run(once())
+
+    async def again() -> None:
+        fault = (await provider.chat_result(HI, deadline=1.0)).failure()  # type: ignore[attr-defined]  # a provider
+        assert isinstance(fault, faults.ConnectionFailed | faults.DeadlineExceeded)
+        await provider.shutdown()  # type: ignore[attr-defined]  # a provider
+
+    asyncio.run(again())
