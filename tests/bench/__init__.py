@@ -1,0 +1,1 @@
+"""Benchmarks: the same work through plain httpx and through victor_fp, in one run, as ratios."""

@@ -1,0 +1,126 @@
+"""`nox -s bench`: short rounds that alternate between plain httpx and victor_fp; medians of the ratios inside a round.
+
+CPU seconds of this process are counted, so the server, which runs beside it, costs nothing. Ratios move less than times do
+from machine to machine; below 1 victor_fp is the cheaper one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
+
+import httpx
+
+from tests.bench.server import CHUNKS, TEXT
+from victor_fp.core.types import Message
+from victor_fp.providers.base import BaseProvider
+from victor_fp.providers.registry import ProviderRegistry
+
+Work: TypeAlias = Callable[[], Awaitable[None]]
+ROUNDS, CALLS, TASKS, STREAMS = 8, 200, 64, 10
+ASKED = [{"role": "user", "content": "Tell me about the quick brown fox. " * 4}]
+MESSAGES = [Message(role="user", content=ASKED[0]["content"])]
+
+
+class Plain:
+    """httpx and json, as a careful program would use them by hand."""
+
+    def __init__(self, url: str, client: httpx.AsyncClient) -> None:
+        self._url = f"{url}/chat/completions"
+        self._client = client
+
+    async def call(self) -> None:
+        """One answer."""
+        reply = await self._client.post(self._url, json={"model": "m", "messages": ASKED})
+        assert reply.json()["choices"][0]["message"]["content"] == TEXT
+
+    async def stream(self) -> None:
+        """One stream."""
+        count = 0
+        body = {"model": "m", "messages": ASKED, "stream": True}
+        async with self._client.stream("POST", self._url, json=body) as reply:
+            async for line in reply.aiter_lines():
+                if line.startswith("data: ") and line != "data: [DONE]":
+                    choices = json.loads(line[6:])["choices"]
+                    count += bool(choices and choices[0]["delta"].get("content"))
+        assert count == CHUNKS
+
+
+class Ours:
+    """victor_fp, with retries and breaker on."""
+
+    def __init__(self, provider: BaseProvider) -> None:
+        self._provider = provider
+
+    async def call(self) -> None:
+        """One answer."""
+        assert (await self._provider.chat(MESSAGES, model="m")).content == TEXT
+
+    async def stream(self) -> None:
+        """One stream."""
+        count = 0
+        async for chunk in self._provider.stream(MESSAGES, model="m"):
+            count += bool(chunk.content)
+        assert count == CHUNKS
+
+
+async def calls(work: Work) -> None:
+    """One after another."""
+    for _ in range(CALLS):
+        await work()
+
+
+async def crowd(work: Work) -> None:
+    """Many at once."""
+    await asyncio.gather(*(work() for _ in range(TASKS)))
+
+
+async def streams(work: Work) -> None:
+    """Long streams that come as fast as they can."""
+    for _ in range(STREAMS):
+        await work()
+
+
+async def cost(load: Callable[[Work], Awaitable[None]], work: Work) -> float:
+    """CPU seconds."""
+    before = time.process_time()
+    await load(work)
+    return time.process_time() - before
+
+
+async def main(url: str) -> None:
+    """Measure and print."""
+    limits = httpx.Limits(max_connections=1000, max_keepalive_connections=200)
+    async with httpx.AsyncClient(limits=limits, timeout=60) as client:
+        async with ProviderRegistry.create("openai", api_key="k", base_url=url) as provider:
+            plain, ours = Plain(url, client), Ours(provider)
+            loads: dict[str, tuple[Callable[[Work], Awaitable[None]], Work, Work, int]] = {
+                "call": (calls, plain.call, ours.call, CALLS),
+                f"{TASKS} calls at once": (crowd, plain.call, ours.call, TASKS),
+                "chunk of a fast stream": (streams, plain.stream, ours.stream, STREAMS * CHUNKS),
+            }
+            print(f"{'':26}{'httpx, us':>12}{'victor_fp, us':>15}{'ratio':>9}")
+            for name, (load, theirs, own, units) in loads.items():
+                await load(theirs)
+                await load(own)
+                rounds = [(await cost(load, theirs), await cost(load, own)) for _ in range(ROUNDS)]
+                first, second = (statistics.median(column) / units * 1e6 for column in zip(*rounds, strict=True))
+                ratio = statistics.median(own_cost / their_cost for their_cost, own_cost in rounds)
+                print(f"{name:26}{first:12.1f}{second:15.1f}{ratio:9.2f}")
+
+
+if __name__ == "__main__":
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.bench.server"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stdout is not None
+        try:
+            asyncio.run(main(f"http://127.0.0.1:{int(child.stdout.readline())}/v1"))
+        finally:
+            child.terminate()

@@ -1,0 +1,94 @@
+"""Every example of the README and the docs runs as it is written."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests import openai_shapes as shapes
+from tests.loopback import Loopback, Received, Talk, serving
+from victor_fp.providers.registry import ProviderRegistry
+
+ROOT = Path(__file__).parents[1]
+PYTHON = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
+README = PYTHON.findall((ROOT / "README.md").read_text())
+HOSTED = [code for code in README if '"openai")' in code or '"anthropic")' in code]
+LOCAL = [code for code in README if '"local")' in code]
+PURE = [code for code in README if "replay.request" in code]
+
+
+async def speaks(talk: Talk, received: Received) -> None:
+    """OpenAI's and Anthropic's formats, whichever is asked; a tool is called once."""
+    if received.path.endswith("/chat/completions"):
+        await talk.answer(shapes.body("Hello from loopback."))
+        return
+    asked = received.json()["messages"]
+    done = isinstance(asked, list) and len(asked) > 1
+    text = {"type": "text", "text": "It rains."}
+    call = {"type": "tool_use", "id": "toolu_1", "name": "weather", "input": {"city": "Oslo"}}
+    await talk.answer(
+        {
+            "id": "msg_1",
+            "type": "message",
+            "role": "assistant",
+            "model": "claude",
+            "content": [text if done else call],
+            "stop_reason": "end_turn" if done else "tool_use",
+            "usage": {"input_tokens": 3, "output_tokens": 2},
+        }
+    )
+
+
+def run(code: str) -> str:
+    """What an example prints, in a process of its own."""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_there_are_examples_of_every_kind() -> None:
+    assert (len(HOSTED), len(LOCAL), len(PURE)) == (2, 2, 1)
+
+
+@pytest.mark.parametrize("code", HOSTED, ids=["failures", "tools"])
+async def test_examples_with_a_key_run(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(speaks) as server:
+        _point_at(server, monkeypatch)
+        printed = await asyncio.to_thread(run, code)
+    assert printed.strip() in ("Hello from loopback.", "It rains.")
+
+
+def _point_at(server: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", f"{ROOT}:{ROOT / 'generated'}")
+    monkeypatch.setenv("OPENAI_API_KEY", "k")
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "k")
+    monkeypatch.setenv("OPENAI_BASE_URL", f"{server.url}/v1")
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", server.url)
+
+
+@pytest.mark.parametrize("code", PURE)
+def test_examples_without_a_network_run(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", f"{ROOT}:{ROOT / 'generated'}")
+    printed = run(code)
+    assert "'role': 'user'" in printed
+    assert "content='Hello'" in printed
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("code", LOCAL, ids=["ask", "stream"])
+def test_examples_with_the_local_model_run(code: str) -> None:
+    assert len(run(code)) > 20
+
+
+def test_the_record_of_the_docs_is_a_provider() -> None:
+    (code, *_) = PYTHON.findall((ROOT / "docs" / "adding-a-provider.md").read_text())
+    try:
+        exec(compile(code, "docs", "exec"), {})
+        assert ProviderRegistry.is_registered("acme")
+    finally:
+        ProviderRegistry.restore()
