@@ -86,7 +86,7 @@ EMPTY = Transcript()
 
 
 def advance(transcript: Transcript, deltas: Iterable[Delta]) -> tuple[Transcript, list[StreamChunk]]:
-    """The transcript after these deltas, and the chunks they make; never a final one, which `finishing` gives."""
+    """The transcript after these deltas, and the chunks they make; never a final one; see `answers.final_chunk`."""
     chunks: list[StreamChunk] = []
     kind: BlockKind | None = None
     pieces: Chain = None
@@ -102,7 +102,7 @@ def advance(transcript: Transcript, deltas: Iterable[Delta]) -> tuple[Transcript
         if transcript.over:
             break
         transcript = _stepped(transcript, delta, chunks)
-        if type(delta) is TextDelta and transcript.blocks and transcript.blocks[-1].kind == "text":
+        if type(delta) is TextDelta and delta.text:
             kind, pieces = "text", transcript.blocks[-1].pieces
     if kind is not None:
         transcript = _with_last(transcript, pieces)

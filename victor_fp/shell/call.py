@@ -13,7 +13,7 @@ from returns.result import Failure, Result, Success
 
 from victor_fp.core.answers import Asked, completion, placed
 from victor_fp.core.completing import folded
-from victor_fp.core.faults import Attempt, Fault, InvalidResponse
+from victor_fp.core.faults import Attempt, Fault, FaultBase, InvalidResponse
 from victor_fp.core.protocols import Speaker
 from victor_fp.core.requests import ChatRequest, HttpRequest
 from victor_fp.core.resilience.call import (
@@ -31,6 +31,7 @@ from victor_fp.core.resilience.call import (
 )
 from victor_fp.core.result import outcome
 from victor_fp.core.stream_reading import BODY_LIMIT
+from victor_fp.core.tool_calling.hearing import hearing
 from victor_fp.core.types import CompletionResponse
 from victor_fp.shell.following import Work
 from victor_fp.shell.line import Line
@@ -55,7 +56,7 @@ async def called(
             return Failure(fault)
         case Success(built):
             asked = Asked(endpoint=line.endpoint, model=request.model, adjustments=built.adjustments)
-            return await _carried_out(line, speaker, asked, built, timeout or line.timeout, deadline)
+            return await _carried_out(line, hearing(speaker, request), asked, built, timeout or line.timeout, deadline)
 
 
 async def _carried_out(
@@ -140,7 +141,7 @@ async def exchanged(
     try:
         async with asyncio.timeout(timeout + SLACK):
             reply = await line.wire.open(signed, line.secret, timeout)
-            if isinstance(reply, msgspec.Struct):
+            if isinstance(reply, FaultBase):
                 return Failure(reply)
             body = await reply.read(BODY_LIMIT)
             if not isinstance(body, bytes):
@@ -149,7 +150,7 @@ async def exchanged(
     except TimeoutError:
         return Failure(timed_out("read", "opening", timeout))
     finally:
-        if reply is not None and not isinstance(reply, msgspec.Struct):
+        if reply is not None and not isinstance(reply, FaultBase):
             await reply.aclose()
 
 

@@ -27,6 +27,9 @@ from victor_fp.shell.runtime import Runtime
 from victor_fp.shell.store import Store
 from victor_fp.shell.telemetry import Begun, Ended, Observer
 
+MOMENT = 1.0
+"""Seconds for what comes before the first try: a key looked up, a place in line. Without it the last try would seem cut short."""
+
 
 @dataclass(kw_only=True)
 class Pool:
@@ -65,13 +68,18 @@ class Operation:
         timeout, deadline = asking.options.get("timeout"), asking.options.get("deadline")
         self.timeout = float(timeout) if isinstance(timeout, int | float) and timeout else None
         self.bounded = isinstance(deadline, int | float)
-        allowed = (self.timeout or first.timeout) * (first.retries.max_retries + 1)
-        self.deadline = self.began + (float(deadline) if isinstance(deadline, int | float) else allowed)
+        self.deadline = self.began + (float(deadline) if isinstance(deadline, int | float) else self._allowed())
         self._listeners: list[telemetry.Hear] = []
         if pool.observers:
             model = asking.model or first.model
             begun = Begun(provider=first.source.name, model=model, address=first.source.address, asking=asking)
             self._listeners = telemetry.begun(pool.observers, begun)
+
+    def _allowed(self) -> float:
+        """Where the caller sets no deadline: as long as each target would be allowed alone, and a moment to begin."""
+        return MOMENT + sum(
+            (self.timeout or target.timeout) * (target.retries.max_retries + 1) for target in self.pool.targets
+        )
 
     def begin(self) -> tuple[fallback.Plan, fallback.Order]:
         """The plan and its first order."""

@@ -14,6 +14,7 @@ from victor_fp.core.faults import Fault
 from victor_fp.core.protocols import Speaker
 from victor_fp.core.requests import HttpRequest
 from victor_fp.core.result import outcome
+from victor_fp.core.tool_calling.hearing import hearing
 from victor_fp.core.types import CompletionResponse
 from victor_fp.shell.call import attempted
 from victor_fp.shell.line import Line
@@ -69,7 +70,12 @@ class LineSource:
             stream=asking.stream,
             options=options,
         )
-        match outcome(request.bind(speaker.request)):
+        match outcome(request):
+            case Failure(fault):
+                return fault
+            case Success(chat):
+                speaker = hearing(speaker, chat)
+        match outcome(speaker.request(chat)):
             case Failure(fault):
                 return fault
             case Success(built):

@@ -15,7 +15,7 @@ import msgspec
 from returns.result import Failure, Success
 
 from victor_fp.core.answers import Asked, placed
-from victor_fp.core.faults import Fault, TimedOut
+from victor_fp.core.faults import DeadlineExceeded, Fault, FaultBase, TimedOut
 from victor_fp.core.protocols import Speaker
 from victor_fp.core.requests import ChatRequest, HttpRequest
 from victor_fp.core.resilience.call import (
@@ -36,6 +36,7 @@ from victor_fp.core.resilience.call import (
 )
 from victor_fp.core.result import outcome
 from victor_fp.core.stream_reading import StreamReading, fed, finished, interrupted, opened
+from victor_fp.core.tool_calling.hearing import hearing
 from victor_fp.core.types import StreamChunk
 from victor_fp.shell.call import SLACK, attempts_as_dicts, dated, exchanged, redirected
 from victor_fp.shell.following import Work
@@ -115,7 +116,7 @@ class Streaming:
             case Failure(fault):
                 return fault
             case Success(speaker):
-                self._speaker = speaker
+                self._speaker = hearing(speaker, request)
         match outcome(speaker.request(request)):
             case Failure(fault):
                 return fault
@@ -253,7 +254,7 @@ class Try:
             within = self._left(self._timeout)
             self._work = Work(partial(exchanged, line), line.runtime, follow, self._request, within, stream=True)
             reply = await self._work.opened(self._sent)
-        if isinstance(reply, msgspec.Struct):
+        if isinstance(reply, FaultBase):
             return reply
         self._reply = reply
         if 300 <= reply.status < 400:
@@ -282,10 +283,14 @@ class Try:
         if not self._watched:
             return await reply.receive()
         bound = self._left(self._timeout)
+        late = bound < self._timeout
         try:
-            async with asyncio.timeout(bound + SLACK):
+            # The slack lets the transport, which knows more, speak first; a deadline has none.
+            async with asyncio.timeout(bound if late else bound + SLACK):
                 return await reply.receive()
         except TimeoutError:
+            if late:
+                return DeadlineExceeded(message="the deadline passed while the answer came", maybe_billed=True)
             return timed_out("first_token", "reading", bound)
 
     def _left(self, timeout: float) -> float:
