@@ -62,9 +62,16 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def slow(session: nox.Session) -> None:
-    """Tests that take minutes: long simulations, vendors' full documents where VICTOR_FP_SPECS names them."""
+    """Tests that take minutes, `soak` aside: vendors' full documents where VICTOR_FP_SPECS names them, both checkers."""
     session.install("-e", ".[cli,keyring,codegen,bedrock,vertex]", *group("test"), *group("types"))
-    session.run("pytest", "-m", "slow", *session.posargs)
+    session.run("pytest", "-m", "slow", "--ignore", "tests/core/resilience", *session.posargs)
+
+
+@nox.session
+def soak(session: nox.Session) -> None:
+    """Ten thousand virtual hours of the composed machines."""
+    session.install("-e", ".", *group("test"))
+    session.run("pytest", "-m", "slow", "tests/core/resilience", *session.posargs)
 
 
 @nox.session

@@ -60,8 +60,7 @@ def permit_of(orders: tuple[Order, ...]) -> Permit:
 
 def test_where_there_is_room_a_call_is_granted_at_once() -> None:
     _, orders = told(admission(), (0.0, Arrived(ticket=1)))
-    assert granted(orders) == [1]
-    assert len(orders) == 1
+    assert orders == (Grant(1, permit_of(orders), 0.0),)
 
 
 def test_a_permit_that_comes_back_goes_to_the_head_of_the_line() -> None:
@@ -167,6 +166,36 @@ def test_a_full_minute_names_the_time_to_wake() -> None:
     assert isinstance(wake, Wake)
     assert 63.0 <= wake.at <= 63.01
     assert granted(told(state, (wake.at, Woken()))[1]) == [2]
+
+
+def test_the_line_is_told_when_a_lost_permit_is_given_up() -> None:
+    state, _ = told(admission(max_wait=5000), (0.0, Arrived(ticket=1)))
+    state, orders = told(state, (1.0, Arrived(ticket=2)))
+    assert orders == (Wake(900.0),)
+    assert granted(told(state, (900.0, Woken()))[1]) == [2]
+
+
+def test_used_tokens_make_room() -> None:
+    state = Admission(limiter=Limiter(limits=Limits(tokens_per_minute=100)))
+    state, orders = told(state, (0.0, Arrived(ticket=1, tokens=100)))
+    state, _ = told(state, (1.0, Finished(permit=permit_of(orders), used=10)))
+    assert granted(told(state, (1.0, Arrived(ticket=2, tokens=90)))[1]) == [2]
+
+
+def test_a_refusal_names_the_target() -> None:
+    state = Admission(queue=Queue(provider="acme", model="m"))
+    state, orders = told(state, (0.0, Arrived(ticket=1)))
+    state, _ = told(state, (1.0, Finished(permit=permit_of(orders), fault=RateLimited(retry_after=0.5))))
+    _, (refusal,) = told(state, (1.0, Arrived(ticket=2, deadline=1.5)))
+    assert isinstance(refusal, Refuse)
+    assert (refusal.fault.provider, refusal.fault.model) == ("acme", "m")
+
+
+def test_the_request_whose_headers_speak_is_not_counted_as_another() -> None:
+    state, orders = told(admission(concurrency=None), (0.0, Arrived(ticket=1)))
+    said = Reported(requests=Budget(remaining=1, reset=7.0))
+    state, _ = told(state, (1.0, Finished(permit=permit_of(orders), reported=said)))
+    assert granted(told(state, (2.0, Arrived(ticket=2)))[1]) == [2]
 
 
 def test_headers_are_adopted() -> None:

@@ -72,6 +72,30 @@ def test_it_opens_at_the_fifth_failure_in_a_row() -> None:
     assert told(Breaker(), 0.0, *failures(5)).state == "open"
 
 
+def test_the_counts_that_people_see() -> None:
+    assert told(Breaker(), 0.0, "succeeded", "succeeded").success_count == 2
+    assert told(OPENED, 130.0, "failed").failure_count == 6
+    half_open = told(OPENED, 130.0, "succeeded")
+    assert (half_open.failure_count, half_open.success_count) == (0, 1)
+    assert told(half_open, 131.0, "failed").failure_count == 1
+
+
+def test_the_time_of_opening_stays_through_recovery() -> None:
+    assert OPENED.since == 100.0
+    assert told(OPENED, 130.0, "succeeded", "succeeded").since == 100.0
+    assert time_to_probe(OPENED, 130.0 - 1e-9) == 0.0
+
+
+def test_a_rejection_gives_up_probes_whose_lease_is_over() -> None:
+    breaker = OPENED
+    for moment in (130.0, 130.0, 1000.0):
+        breaker, _ = admitted(breaker, moment)
+    breaker, _ = admitted(breaker, 1031.0)
+    breaker, _ = admitted(breaker, 1031.0)
+    breaker, _ = rejected(breaker, 1031.0)
+    assert [probe.issued for probe in breaker.probes] == [1000.0, 1031.0, 1031.0]
+
+
 def test_a_success_starts_the_count_of_failures_again() -> None:
     breaker = told(Breaker(), 0.0, *failures(4), "succeeded", *failures(4))
     assert (breaker.state, breaker.failure_count) == ("closed", 4)
@@ -102,8 +126,10 @@ def test_half_open_lets_three_probes_out_at_a_time() -> None:
     breaker, _ = admitted(breaker, 130.0)
     breaker, wait = rejected(breaker, 130.0)
     assert wait > 0
+    assert wait == 1.0
     breaker = record(breaker, probe, "cancelled", 131.0)
-    admitted(breaker, 131.0)
+    breaker, _ = admitted(breaker, 131.0)
+    rejected(breaker, 131.0)
 
 
 def test_two_successful_probes_close_it() -> None:

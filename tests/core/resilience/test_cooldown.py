@@ -85,6 +85,10 @@ def test_a_refusal_tells_the_cause_and_the_time_left(fault: Fault, cause: str, k
     assert told == kind(provider="acme", model="m", message=message, retry_after=5.0)
 
 
+def test_a_short_time_is_obeyed_too() -> None:
+    assert left(cooled(Cooldown(), RateLimited(retry_after=0.25), 0.0), 0.0) == 0.25
+
+
 @pytest.mark.parametrize("senseless", [0.0, -5.0])
 def test_a_senseless_time_counts_as_none(senseless: float) -> None:
     assert left(cooled(Cooldown(), RateLimited(retry_after=senseless), 0.0), 0.0) == 1.0

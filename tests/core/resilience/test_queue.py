@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -99,21 +100,27 @@ def test_a_cancelled_entry_leaves_at_once_and_never_comes_up() -> None:
 
 
 def test_who_waits_too_long_is_timed_out() -> None:
-    queue = joined(Queue(policy=QueuePolicy(max_wait=10.0)), 0, Priority.NORMAL, now=5.0)
+    queue = joined(Queue(policy=QueuePolicy(max_wait=10.0), provider="acme", model="m"), 0, Priority.NORMAL, now=5.0)
     assert next_overdue(queue) == 15.0
     assert overdue(queue, 14.9) == (queue, ())
     queue, ((entry, fault),) = overdue(queue, 15.0)
     assert entry.ticket == 0
-    assert isinstance(fault, TimedOut)
-    assert (fault.phase, fault.seconds) == ("pool", 10.0)
+    assert fault == TimedOut(
+        provider="acme", model="m", message="waited 10 s for room under the rate limit", phase="pool", seconds=10.0
+    )
     assert next_overdue(queue) == math.inf
 
 
-def test_a_deadline_that_passes_in_line_is_told_as_the_deadline() -> None:
-    queue = joined(Queue(), 0, Priority.NORMAL, now=5.0, deadline=8.0)
-    _, ((_, fault),) = overdue(queue, 8.0)
-    assert isinstance(fault, DeadlineExceeded)
-    assert fault.seconds == 3.0
+@pytest.mark.parametrize(("deadline", "seconds"), [(8.0, 3.0), (5.5, 0.5), (4.0, 0.0)])
+def test_a_deadline_that_passes_in_line_is_told_as_the_deadline(deadline: float, seconds: float) -> None:
+    queue = joined(Queue(provider="acme", model="m"), 0, Priority.NORMAL, now=5.0, deadline=deadline)
+    _, ((_, fault),) = overdue(queue, max(5.0, deadline))
+    assert fault == DeadlineExceeded(
+        provider="acme",
+        model="m",
+        message="the deadline passed in the waiting line of the rate limit",
+        seconds=seconds,
+    )
 
 
 arrivals = st.lists(st.tuples(st.sampled_from(Priority), st.floats(0, 20)), max_size=30)

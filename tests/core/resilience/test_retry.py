@@ -141,6 +141,18 @@ def test_retry_after_of_the_latest_fault_is_obeyed_and_never_an_older_one() -> N
     assert second == Again(0.5)
 
 
+def test_what_may_pass_is_named() -> None:
+    assert [patience_with(fault) for fault in (ServerFailed(), InvalidRequest(status=409), InvalidResponse())] == [
+        "always",
+        "always",
+        "once",
+    ]
+
+
+def test_a_short_retry_after_is_obeyed_too() -> None:
+    assert decided(fresh(), RateLimited(retry_after=0.25)) == Again(0.25)
+
+
 def test_retry_after_is_not_capped_below_the_deadline() -> None:
     assert decided(fresh(), Overloaded(retry_after=999.0)) == Again(999.0)
 

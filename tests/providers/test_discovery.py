@@ -1,0 +1,96 @@
+"""What vendors tell of their models over HTTP, and what is believed where they do not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.loopback import Received, Script, Talk, serving
+from victor_fp.providers.base import BaseProvider, ProviderError
+from victor_fp.providers.catalogue_provider import CatalogueProvider
+from victor_fp.providers.registry import ProviderRegistry
+
+
+def provider(name: str, url: str, **options: Any) -> CatalogueProvider:
+    made: BaseProvider = ProviderRegistry.create(name, api_key="k", base_url=url, timeout=2, **options)
+    assert isinstance(made, CatalogueProvider)
+    return made
+
+
+def routes(**answers: object) -> Script:
+    """Answers by the path's last word; anything else is 404."""
+
+    async def script(talk: Talk, received: Received) -> None:
+        word = received.path.split("?")[0].rstrip("/").rsplit("/", 1)[-1]
+        found = answers.get(word.replace("-", "_").replace(":", "_"))
+        await talk.answer(found if found is not None else {"error": {"message": "no"}}, 200 if found else 404)
+
+    return script
+
+
+LISTS = {
+    "groq": {"data": [{"id": "m", "context_window": 131072, "max_completion_tokens": 8192}]},
+    "openrouter": {"data": [{"id": "m", "context_length": 200000, "supported_parameters": ["tools"]}]},
+    "vllm": {"data": [{"id": "m", "max_model_len": 32768}]},
+    "mistral": {"data": [{"id": "m", "max_context_length": 128000}]},
+}
+WINDOWS = {"groq": 131072, "openrouter": 200000, "vllm": 32768, "mistral": 128000}
+
+
+@pytest.mark.parametrize("name", LISTS)
+async def test_a_list_of_models_tells_their_context_window(name: str) -> None:
+    async with serving(routes(models=LISTS[name])) as server, provider(name, f"{server.url}/v1") as asked:
+        found = await asked.discover_capabilities("m")
+    assert (found.provider, found.model, found.source) == (name, "m", "discovered")
+    assert found.context_window == WINDOWS[name]
+    assert found.raw
+
+
+async def test_anthropic_tells_of_one_model() -> None:
+    model = {"type": "model", "id": "m", "display_name": "M", "max_input_tokens": 190000, "max_tokens": 64000}
+    async with serving(routes(m=model)) as server, provider("anthropic", server.url) as asked:
+        found = await asked.discover_capabilities("m")
+    assert (found.context_window, found.max_output_tokens, found.source) == (190000, 64000, "discovered")
+    assert server.received[0].headers["x-api-key"] == "k"
+
+
+async def test_gemini_tells_of_one_model() -> None:
+    model = {"name": "models/m", "inputTokenLimit": 1048576, "outputTokenLimit": 65536}
+    async with serving(routes(m=model)) as server, provider("google", f"{server.url}/v1beta") as asked:
+        found = await asked.discover_capabilities("m")
+    assert (found.context_window, found.max_output_tokens, found.source) == (1048576, 65536, "discovered")
+
+
+async def test_ollama_tells_its_window_and_whether_it_can_call_tools() -> None:
+    show = {"model_info": {"llama.context_length": 131072}, "capabilities": ["completion"], "parameters": "num_ctx 16384"}
+    async with serving(routes(show=show)) as server, provider("ollama", server.url) as asked:
+        found = await asked.discover_capabilities("m")
+    assert (found.context_window, found.supports_tools, found.source) == (16384, False, "discovered")
+
+
+@pytest.mark.parametrize("name", ["groq", "anthropic", "google", "ollama"])
+async def test_whatever_goes_wrong_the_configured_limits_stand(name: str) -> None:
+    async with serving(routes()) as server, provider(name, server.url) as asked:
+        found = await asked.discover_capabilities("m")
+    assert found.source == "config"
+    assert found.context_window > 0
+    assert found.raw is None
+
+
+async def test_models_are_listed() -> None:
+    async with serving(routes(models=LISTS["groq"])) as server, provider("groq", f"{server.url}/v1") as asked:
+        assert [info.id for info in await asked.list_models()] == ["m"]
+
+
+async def test_a_list_that_cannot_be_had_is_an_error() -> None:
+    async with serving(routes()) as server, provider("groq", f"{server.url}/v1") as asked:
+        with pytest.raises(ProviderError):
+            await asked.list_models()
+
+
+async def test_tokens_are_counted_by_the_vendor_when_a_model_is_named() -> None:
+    async with serving(routes(count_tokens={"input_tokens": 7})) as server, provider("anthropic", server.url) as asked:
+        assert await asked.count_tokens("Hello there", model="m") == 7
+        assert await asked.count_tokens("Hello there") == 3
+    assert len(server.received) == 1
