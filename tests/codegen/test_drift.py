@@ -289,10 +289,38 @@ def test_a_document_without_a_source_is_not_compared(openapi: Path, tmp_path: Pa
     assert drift(openapi, tmp_path) == ()
 
 
+def test_a_follower_need_not_have_what_only_the_first_vendor_has(ours: Document) -> None:
+    def edit(content: dict[str, Any]) -> None:
+        remove_field(content)
+        add_field(content)
+
+    said = ("", "Receipt.tax", "added", "number")
+    assert changes(ours, edit) == {("!", "Receipt.weight", "removed", "in ours only"), said}
+    assert changes(ours, edit, of="post-office") == {said}
+    claimed = copy.deepcopy(ours.content)
+    field(claimed, "weight", of="Receipt")["x-vendor"] = ["office", "courier"]
+    marked = parse_document("post-office.yaml", json.dumps(claimed).encode())
+    assert changes(marked, edit, of="post-office") == {("!", "Receipt.weight", "removed", "in ours only"), said}
+
+
+def test_a_body_that_a_follower_describes_nowhere_is_said_to_be_undescribed(ours: Document) -> None:
+    theirs = parse_document("office.json", json.dumps(ours.content).encode())
+    found = compare_documents("x", ours, theirs, source(of="post-office", schemas={"Receipt": ""}))
+    assert "Receipt" in found.undescribed
+
+
+def test_an_entry_of_a_follower_is_compared_with_the_document_it_follows(openapi: Path, tmp_path: Path) -> None:
+    entry = (openapi / "sources.toml").read_text()
+    second = entry.replace("[post-office", "[courier").replace("vendor =", 'of = "post-office"\nvendor =')
+    (openapi / "sources.toml").write_text(f"{entry}\n{second}")
+    (tmp_path / "office.yaml").write_text(OFFICE)
+    assert [found.name for found in drift(openapi, tmp_path)] == ["post-office", "courier"]
+
+
 def test_every_document_of_ours_names_its_source() -> None:
     folder = Path(__file__).parents[2] / "openapi"
     sources = read_sources(folder / "sources.toml")
-    assert set(sources) == {path.stem for path in folder.glob("*.yaml")}
+    assert {found.of or name for name, found in sources.items()} == {path.stem for path in folder.glob("*.yaml")}
     for found in sources.values():
         assert len(found.sha256) == 64
         assert found.operations

@@ -20,7 +20,7 @@ from victor_fp.codegen.document import (
     parse_document,
 )
 from victor_fp.codegen.normalise import Side, comparable
-from victor_fp.codegen.schema import Schema, Schemas, as_list, reference, reference_name, rewrite
+from victor_fp.codegen.schema import Schema, Schemas, as_list, properties, reference, reference_name, rewrite
 from victor_fp.codegen.sources import Source, read_sources
 
 
@@ -42,11 +42,11 @@ class Drift(NamedTuple):
 def drift(openapi_dir: Path, specs: Path | str, names: tuple[str, ...] = ()) -> tuple[Drift, ...]:
     """Compare every document that `sources.toml` names with the vendor's, from a folder or below a URL."""
     sources = read_sources(openapi_dir / "sources.toml")
-    paths = [path for path in document_paths(openapi_dir, names) if path.stem in sources]
     return tuple(
-        compare_documents(path.stem, load_document(path), _vendor_document(specs, sources[path.stem].document), source)
-        for path in paths
-        for source in [sources[path.stem]]
+        compare_documents(name, load_document(path), _vendor_document(specs, source.document), source)
+        for path in document_paths(openapi_dir, names)
+        for name, source in sources.items()
+        if (source.of or name) == path.stem
     )
 
 
@@ -58,6 +58,7 @@ def compare_documents(name: str, ours: Document, theirs: Document, source: Sourc
     met: dict[Side, set[tuple[str, str]]] = {"request": set(), "response": set()}
     changes: list[tuple[Side, Change]] = []
     undescribed: dict[str, None] = {}
+    claimed = _claimed(component_schemas(ours), source.vendor) if source.of else frozenset[str]()
     for identifier, operation in known.items():
         if " /" in identifier or _is_foreign(operation, source.vendor):
             continue
@@ -74,14 +75,14 @@ def compare_documents(name: str, ours: Document, theirs: Document, source: Sourc
                 continue
             root = reference_name(schema)
             mapped = source.schemas.get(root or "")
-            counterpart = reference(mapped) if mapped else theirs_by_role.get(role)
+            counterpart = theirs_by_role.get(role) if mapped is None else reference(mapped) if mapped else None
             if counterpart is None:
                 undescribed[root or f"{identifier} {role}"] = None
                 continue
             side: Side = "request" if role == "Request" else "response"
             both = Comparison(mine, other, side, met[side])
             found = compare(both, _spelled(schema), _spelled(counterpart), Place(root or f"{identifier}{role}"))
-            changes.extend((side, change) for change in found)
+            changes.extend((side, change) for change in found if not source.of or _is_claimed(change, claimed))
     return Drift(name, source, _agreed(changes, met), tuple(undescribed), theirs.sha256 == source.sha256)
 
 
@@ -98,6 +99,18 @@ def _agreed(changes: list[tuple[Side, Change]], met: dict[Side, set[tuple[str, s
         if not change.used or reported[side, _claim(change)] >= counterparts[side, change.schema]
     )
     return tuple(dict.fromkeys(kept))
+
+
+def _claimed(schemas: Schemas, vendor: str) -> frozenset[str]:
+    """The names of fields that ours says this vendor has, where no field of that name is the first vendor's as well."""
+    fields = [field for schema in schemas.values() for field in properties(schema).items()]
+    shared = {name for name, item in fields if "x-vendor" not in item}
+    return frozenset(name for name, item in fields if vendor in as_list(item.get("x-vendor"))) - shared
+
+
+def _is_claimed(change: Change, claimed: frozenset[str]) -> bool:
+    """Whether a follower's document had to have what is missing there."""
+    return change.effect != "removed" or change.field.rpartition(".")[2] in claimed
 
 
 def _claim(change: Change) -> tuple[str, str, str, str]:

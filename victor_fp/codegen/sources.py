@@ -15,7 +15,10 @@ class Source(NamedTuple):
     """The vendor's document behind one of ours.
 
     `vendor` is the name that `x-vendor` marks use; `operations` and `schemas` map our names to the vendor's, the
-    latter for bodies that the vendor's operations do not declare.
+    latter for bodies that the vendor's operations do not declare, or "" for those that it describes nowhere.
+
+    Where `of` names one of our documents, the entry is a follower's: a vendor whose own document describes the format
+    of another. It is not expected to have all that the first vendor has, only what ours says that it has.
     """
 
     vendor: str
@@ -25,10 +28,11 @@ class Source(NamedTuple):
     compared: str
     operations: Mapping[str, str]
     schemas: Mapping[str, str]
+    of: str = ""
 
 
 def read_sources(path: Path) -> dict[str, Source]:
-    """Sources by the stem of our document; a missing file is a `CodegenFailed`."""
+    """Sources by their names; a missing file is a `CodegenFailed`."""
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, tomllib.TOMLDecodeError) as error:
@@ -53,4 +57,5 @@ def _source(path: Path, name: str, entry: dict[str, object]) -> Source:
         compared=text("compared"),
         operations=names("operations"),
         schemas=names("schemas"),
+        of=str(entry.get("of", "")),
     )

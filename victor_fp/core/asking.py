@@ -15,6 +15,7 @@ from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.options import read_options
 from victor_fp.core.requests import ChatRequest, Endpoint
 from victor_fp.core.result import outcome
+from victor_fp.core.tool_calling.hearing import in_text
 from victor_fp.core.types import Message, ToolDefinition
 
 
@@ -37,17 +38,16 @@ def chat_request(
         return Failure(InvalidRequest(provider=provider, message="model is empty"))
     match outcome(read_options(options, provider=provider)):
         case Success(read):
-            return Success(
-                ChatRequest(
-                    messages=tuple(messages),
-                    model=model,
-                    temperature=temperature,
-                    max_tokens=max_tokens,
-                    tools=tuple(tools or ()),
-                    stream=stream,
-                    options=read,
-                )
+            request = ChatRequest(
+                messages=tuple(messages),
+                model=model,
+                temperature=temperature,
+                max_tokens=max_tokens,
+                tools=tuple(tools or ()),
+                stream=stream,
+                options=read,
             )
+            return in_text(provider, request)
         case Failure(fault):
             return Failure(fault)
 

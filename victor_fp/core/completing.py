@@ -16,4 +16,8 @@ def folded(speaker: Speaker, body: bytes) -> Transcript:
     if speaker.think_tags:
         thinking, split = think_tags.split(think_tags.START, deltas)
         deltas = [*split, *think_tags.flush(thinking)]
+    if speaker.text_calls is not None:
+        from victor_fp.core.tool_calling.text_calls import whole
+
+        deltas = whole(speaker.text_calls, deltas)
     return advance(EMPTY, deltas)[0]

@@ -38,6 +38,11 @@ class ChatOptions(TypedDict, total=False):
     frequency_penalty: float
     tool_choice: ToolChoice
     parallel_tool_calls: bool
+    text_tool_calls: str
+    """Also take calls of the passed tools that the model writes as text: in the format of this name, in several with
+    commas between, or in `any`."""
+    tools_in_prompt: bool
+    """Tell of the tools in the prompt instead of by the API, for models that take none; needs `text_tool_calls`."""
     response_format: ResponseFormatOption
     reasoning_effort: ReasoningEffort
     reasoning_budget: int
@@ -78,6 +83,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     tool_choice: Literal["auto", "none", "required"] | dict[str, str] | None = None
     """A dict is `{"name": tool}`."""
     parallel_tool_calls: bool | None = None
+    text_tool_calls: str | None = None
+    tools_in_prompt: bool = False
     response_format: ResponseFormat | None = None
     reasoning_effort: ReasoningEffort | None = None
     reasoning_budget: int | None = None

@@ -33,6 +33,8 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
     tools: tuple[ToolDefinition, ...] = ()
     stream: bool = False
     options: Options = NO_OPTIONS
+    text_tools: tuple[ToolDefinition, ...] = ()
+    """Tools whose calls are looked for in the answer's text, too."""
 
     @property
     def asks_temperature(self) -> bool:

@@ -8,7 +8,7 @@ the bytes if a stop reason was given by then.
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import msgspec
 from returns.result import Failure, Success
@@ -22,6 +22,9 @@ from victor_fp.core.protocols import EventReader, Headers, Speaker
 from victor_fp.core.result import outcome
 from victor_fp.core.transcript import EMPTY, Transcript, advance
 from victor_fp.core.types import StreamChunk
+
+if TYPE_CHECKING:
+    from victor_fp.core.tool_calling.text_calls import TextCalls
 
 Form: TypeAlias = Literal["unknown", "frames", "body", "refusal"]
 BODY_LIMIT = 64 * 1024 * 1024
@@ -39,6 +42,7 @@ class StreamReading(msgspec.Struct, frozen=True, kw_only=True):
     framer: Framer
     events: EventReader
     thinking: think_tags.Thinking | None = None
+    text_calls: TextCalls | None = None
     transcript: Transcript = EMPTY
     body: tuple[bytes, ...] = ()
     """Pieces of an answer that is read whole."""
@@ -66,6 +70,7 @@ def opened(asked: Asked, speaker: Speaker, status: int, headers: Headers) -> Str
         framer=speaker.framer(),
         events=speaker.events(),
         thinking=think_tags.START if speaker.think_tags else None,
+        text_calls=speaker.text_calls,
     )
 
 
@@ -149,13 +154,26 @@ def _grown(
         thinking, deltas = think_tags.split(thinking, deltas)
         if flush:
             deltas += think_tags.flush(thinking)
+    text_calls = reading.text_calls
+    if text_calls is not None:
+        text_calls, deltas = _with_calls(text_calls, deltas, flush=flush)
     transcript, chunks = advance(reading.transcript, deltas)
-    reading = msgspec.structs.replace(reading, transcript=transcript, thinking=thinking)
+    reading = msgspec.structs.replace(reading, transcript=transcript, thinking=thinking, text_calls=text_calls)
     if transcript.fault is not None or transcript.ended:
         return _ended(reading, chunks)
     if error is not None:
         return _broken(reading, chunks, InvalidResponse(message=_told(error)))
     return Read(reading=reading, chunks=chunks)
+
+
+def _with_calls(state: TextCalls, deltas: list[Delta], *, flush: bool) -> tuple[TextCalls, list[Delta]]:
+    from victor_fp.core.tool_calling import text_calls
+
+    state, told = text_calls.split(state, deltas)
+    if flush:
+        state, rest = text_calls.flush(state)
+        told += rest
+    return state, told
 
 
 def _told(error: Overflow | Garbled) -> str:

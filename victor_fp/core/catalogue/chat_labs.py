@@ -248,11 +248,14 @@ MISTRAL = ProviderSpec(
         # Its document closes the request against other fields: https://docs.mistral.ai/api
         refuses=frozenset({"top_k", "logprobs", "service_tier", "user", "reasoning_budget", "name"}),
         spelling={"seed": "random_seed"},
+        most_temperature=1.5,
         stop_limit=None,
         stream_usage=False,
         efforts=("none", "high"),
         required_choice="any",
         reasoning_back="thinking_part",
+        # Without the mark a conversation has to end with the user or a tool.
+        begun_answer="prefix",
         refusals=False,
         wordless="empty",
         developer_role="system",

@@ -57,6 +57,8 @@ class ChatDialect(msgspec.Struct, frozen=True, kw_only=True):
     spelling: Mapping[str, str] = {}
     """Its own words for `seed`, `user` and the like."""
     tokens_field: TokensField = "max_tokens"
+    most_temperature: float | None = None
+    """Where it is less than others take."""
     stop_limit: int | None = 4
     """How many stop sequences it takes at most."""
     logprobs_as: Literal["switch", "count"] = "switch"
@@ -81,6 +83,8 @@ class ChatDialect(msgspec.Struct, frozen=True, kw_only=True):
     """On every assistant turn, or on those with tool calls only."""
     refusals: bool = True
     """Takes an assistant's refusal back in a field of its own."""
+    begun_answer: Literal["as_it_is", "prefix"] = "as_it_is"
+    """A last turn of the assistant's is the beginning of the answer: by itself, or by a mark."""
     wordless: Literal["absent", "empty"] = "absent"
     """The content of an assistant's turn that has calls and no text."""
     empty_result: str = ""

@@ -7,7 +7,7 @@ and a protocol's wire models are loaded when it is first spoken.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol, TypeAlias, assert_never
+from typing import TYPE_CHECKING, Protocol, TypeAlias, assert_never
 
 import msgspec
 from returns.result import Result
@@ -27,6 +27,9 @@ from victor_fp.core.faults import Fault
 from victor_fp.core.following import Follow
 from victor_fp.core.framing import Frame, Framer
 from victor_fp.core.requests import ChatRequest, Endpoint, HttpRequest
+
+if TYPE_CHECKING:
+    from victor_fp.core.tool_calling.text_calls import TextCalls
 
 Headers: TypeAlias = Mapping[str, str]
 """Names in lower case."""
@@ -90,6 +93,8 @@ class Speaker(msgspec.Struct, frozen=True, kw_only=True):
     json_frames: bool = False
     """Frames begin with a brace or bracket themselves, as in NDJSON, so a first byte tells nothing."""
     think_tags: bool = False
+    text_calls: TextCalls | None = None
+    """How to look for calls in the text of the answer, where that is asked for; see `tool_calling.hearing`."""
     discovery: Discovery | None = None
     counting: TokenCounting | None = None
     follow: Follow | None = None

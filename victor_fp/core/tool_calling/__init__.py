@@ -1,12 +1,19 @@
-"""Tool calls written as text: the formats that models write, read without guessing and told apart from the text."""
+"""Tool calls written as text: the formats that models write, read without guessing and told apart from the text.
+
+Names are loaded when they are first used: only who looks for calls in texts pays for the readers.
+"""
 
 from __future__ import annotations
 
-from victor_fp.core.tool_calling.detector import Detector, Remark, detector, feed, flush, found_in
-from victor_fp.core.tool_calling.formats import ANY, FORMATS, TextFormat, formats_called
-from victor_fp.core.tool_calling.reading import TextCall
-from victor_fp.core.tool_calling.repair import Broken, Repair, Repaired, repaired
-from victor_fp.core.tool_calling.tools import ANY_TOOL, Tools, tools_of, well_formed
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from victor_fp.core.tool_calling.detector import Detector, Piece, Remark, feed, flush, found_in, look_for
+    from victor_fp.core.tool_calling.formats import ANY, FORMATS, TextFormat, formats_called
+    from victor_fp.core.tool_calling.reading import TextCall
+    from victor_fp.core.tool_calling.repair import Broken, Repair, Repaired, repaired
+    from victor_fp.core.tool_calling.tools import ANY_TOOL, Tools, tools_of, well_formed
 
 __all__ = [
     "ANY",
@@ -14,13 +21,14 @@ __all__ = [
     "FORMATS",
     "Broken",
     "Detector",
+    "Piece",
     "Remark",
     "Repair",
     "Repaired",
     "TextCall",
     "TextFormat",
     "Tools",
-    "detector",
+    "look_for",
     "feed",
     "flush",
     "formats_called",
@@ -29,3 +37,18 @@ __all__ = [
     "tools_of",
     "well_formed",
 ]
+
+_HOMES = {
+    **dict.fromkeys(("Detector", "Piece", "Remark", "feed", "flush", "found_in", "look_for"), "detector"),
+    **dict.fromkeys(("ANY", "FORMATS", "TextFormat", "formats_called"), "formats"),
+    "TextCall": "reading",
+    **dict.fromkeys(("Broken", "Repair", "Repaired", "repaired"), "repair"),
+    **dict.fromkeys(("ANY_TOOL", "Tools", "tools_of", "well_formed"), "tools"),
+}
+
+
+def __getattr__(name: str) -> object:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{home}"), name)

@@ -1,4 +1,4 @@
-"""Where a bracketed value ends: walks over strings and nesting without understanding the rest.
+"""Where a bracketed value ends, or a text with an end mark: walks that go on where the last piece of text stopped.
 
 Both quotes delimit strings: in JSON proper a single quote never stands outside of one, and the JSON that models write
 with Python's quotes is walked as well. A closing bracket that does not fit ends the value, which then fails to decode.
@@ -7,6 +7,7 @@ with Python's quotes is walked as well. A closing bracket that does not fit ends
 from __future__ import annotations
 
 import re
+from typing import TypeAlias
 
 import msgspec
 
@@ -26,8 +27,36 @@ class Brackets(msgspec.Struct, frozen=True, gc=False):
 NOT_YET = Brackets()
 
 
-def walk(state: Brackets, text: str, at: int = 0) -> tuple[Brackets, int | None]:
-    """Go on through `text`: the new state, and the place behind the outermost closing bracket if it is there."""
+class Until(msgspec.Struct, frozen=True, gc=False):
+    """Up to and with one of these endings; `tail` is the last piece of the text so far."""
+
+    endings: tuple[str, ...]
+    tail: str = ""
+
+
+Walk: TypeAlias = Brackets | Until
+
+
+def until(endings: tuple[str, ...], text: str = "") -> Until:
+    """A walk that has come to the end of `text`."""
+    longest = max(map(len, endings)) - 1
+    return Until(endings, text[max(0, len(text) - longest) :])
+
+
+def walk(state: Walk, text: str, at: int = 0) -> tuple[Walk, int | None]:
+    """Go on through `text` from `at`: the new state, and the place behind the end if that is there."""
+    return _walk_until(state, text, at) if isinstance(state, Until) else _walk_brackets(state, text, at)
+
+
+def _walk_until(state: Until, text: str, at: int) -> tuple[Until, int | None]:
+    window = state.tail + text[at:]
+    ends = [place + len(ending) for ending in state.endings if (place := window.find(ending)) >= 0]
+    if ends:
+        return Until(state.endings), at + min(ends) - len(state.tail)
+    return until(state.endings, window), None
+
+
+def _walk_brackets(state: Brackets, text: str, at: int) -> tuple[Brackets, int | None]:
     waiting, quote, escaped = state.open, state.quote, state.escaped
     if escaped and at < len(text):
         at, escaped = at + 1, False
@@ -53,9 +82,10 @@ def walk(state: Brackets, text: str, at: int = 0) -> tuple[Brackets, int | None]
                 return NOT_YET, at
 
 
-def closed_at(text: str, at: int) -> int | None:
-    """The place behind the value whose opening bracket is at `at`; None where its end has not come."""
-    return walk(NOT_YET, text, at)[1]
+def end_of(text: str, at: int) -> int | Brackets:
+    """The place behind the value whose opening bracket is at `at`, or the walk that waits for it."""
+    state, end = _walk_brackets(NOT_YET, text, at)
+    return state if end is None else end
 
 
 _PYTHON = re.compile(r"""\"{3}|'{3}|["'(){}\[\]]""")
@@ -67,19 +97,23 @@ _PYTHON_STRING_ENDS = {
 }
 
 
-def python_closed_at(text: str, at: int) -> int | None:
-    """The same for Python source, with round brackets and its string literals; -1 where it cannot be Python.
+_NO_PYTHON = -1
+_CLOSERS = (")", "]", "}")
 
-    A quote that may yet become a triple one counts as undecided.
+
+def python_end_of(text: str, at: int) -> int | Until | None:
+    """The same for Python source, with round brackets and its string literals.
+
+    -1 where it cannot be Python; None where any character may decide, as behind two quotes that may become three.
     """
     waiting = ""
     while found := _PYTHON.search(text, at):
         mark, at = found.group(), found.end()
         if mark in _CLOSER:
             waiting += _CLOSER[mark]
-        elif mark in ")]}":
+        elif mark in _CLOSERS:
             if not waiting.endswith(mark):
-                return -1
+                return _NO_PYTHON
             waiting = waiting[:-1]
             if not waiting:
                 return at
@@ -88,8 +122,8 @@ def python_closed_at(text: str, at: int) -> int | None:
                 return None
             end = _PYTHON_STRING_ENDS[mark].match(text, at)
             if end is None:
-                return None
+                return until((mark, "\n") if len(mark) == 1 else (mark,), text)
             if end.lastgroup == "broken":
-                return -1
+                return _NO_PYTHON
             at = end.end()
-    return None
+    return until(_CLOSERS)

@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from victor_fp.core.tool_calling.brackets import Brackets, walk
+from victor_fp.core.tool_calling.brackets import Walk, walk
 from victor_fp.core.tool_calling.formats.form import TextFormat
 from victor_fp.core.tool_calling.openings import FENCE, Context, Plan, opening_at, planned
 from victor_fp.core.tool_calling.reading import (
@@ -21,8 +21,6 @@ from victor_fp.core.tool_calling.reading import (
     NotACall,
     TextCall,
     Unfinished,
-    Unread,
-    Until,
     past_literal,
     past_space,
 )
@@ -47,9 +45,10 @@ class Detector(msgspec.Struct, frozen=True, kw_only=True):
     plan: Plan
     held: str = ""
     """Text that cannot be told yet."""
-    wake: str | None = None
-    """Nothing can be told before one of these characters comes; None where any may."""
-    unread: Unread | None = None
+    wake: Walk | None = None
+    """Nothing can be told before this walk comes to its end; None where any character may tell."""
+    unread: Walk | None = None
+    """Everything is text up to where this walk comes to its end."""
     context: Context = Context()
     spoken: bool = False
     """There was something else than white space since the start or the last call."""
@@ -57,15 +56,17 @@ class Detector(msgspec.Struct, frozen=True, kw_only=True):
     """The format of the call just before, if nothing came since."""
 
 
-def detector(tools: Tools, formats: Sequence[TextFormat]) -> Detector:
+def look_for(tools: Tools, formats: Sequence[TextFormat]) -> Detector:
     """A search for calls of these tools in these formats, which are tried in order."""
     return Detector(plan=planned(tools, tuple(formats)))
 
 
 def feed(state: Detector, text: str) -> tuple[Detector, list[Piece]]:
     """Take the next piece of the text."""
-    if state.wake is not None and not any(mark in text for mark in state.wake):
-        return msgspec.structs.replace(state, held=state.held + text), []
+    if state.wake is not None:
+        wake, end = walk(state.wake, text)
+        if end is None:
+            return msgspec.structs.replace(state, held=state.held + text, wake=wake), []
     if not state.held and state.spoken and state.unread is None and state.plan.passes(text):
         context = state.context.behind(text)
         return msgspec.structs.replace(state, context=context, after=None), [text] if text else []
@@ -80,8 +81,8 @@ def flush(state: Detector) -> tuple[Detector, list[Piece]]:
 
 def found_in(text: str, tools: Tools, formats: Sequence[TextFormat]) -> list[Piece]:
     """The pieces of a whole text in order: text, calls, and remarks on what stayed text."""
-    state, first = feed(detector(tools, formats), text)
-    return _merged([*first, *flush(state)[1]])
+    state, first = feed(look_for(tools, formats), text)
+    return joined([*first, *flush(state)[1]])
 
 
 class _Search:
@@ -90,10 +91,10 @@ class _Search:
     def __init__(self, state: Detector, text: str, *, last: bool) -> None:
         self.plan, self.text, self.last = state.plan, text, last
         self.context, self.spoken, self.after = state.context, state.spoken, state.after
-        self.unread: Unread | None = state.unread
+        self.unread: Walk | None = state.unread
         self.pieces: list[Piece] = []
         self.at = 0
-        self.wake: str | None = None
+        self.wake: Walk | None = None
 
     def say(self, end: int) -> None:
         """Let the text go out up to `end`."""
@@ -105,23 +106,11 @@ class _Search:
             self.after = None
             self.at = end
 
-    def skim(self, state: Unread) -> None:
+    def skim(self, state: Walk) -> None:
         """Let text go out that is not to be read."""
-        if isinstance(state, Brackets):
-            going, end = walk(state, self.text, self.at)
-            self.unread = going if end is None else None
-            self.say(len(self.text) if end is None else end)
-            return
-        window = state.tail + self.text[self.at :]
-        ends = [(place, ending) for ending in state.endings if (place := window.find(ending)) >= 0]
-        if ends:
-            place, ending = min(ends)
-            self.unread = None
-            self.say(self.at + place + len(ending) - len(state.tail))
-        else:
-            longest = max(map(len, state.endings)) - 1
-            self.unread = Until(state.endings, window[len(window) - longest :] if longest else "")
-            self.say(len(self.text))
+        going, end = walk(state, self.text, self.at)
+        self.unread = going if end is None else None
+        self.say(len(self.text) if end is None else end)
 
     def past_gap(self) -> int | None:
         """Behind the white space that may go away with a call, and the marks that end one; None: more text needed."""
@@ -220,10 +209,10 @@ def _searched(state: Detector, text: str, *, last: bool) -> tuple[Detector, list
         spoken=search.spoken,
         after=search.after,
     )
-    return state, _merged(search.pieces)
+    return state, joined(search.pieces)
 
 
-def _merged(pieces: list[Piece]) -> list[Piece]:
+def joined(pieces: list[Piece]) -> list[Piece]:
     """Texts that follow each other as one."""
     out: list[Piece] = []
     for piece in pieces:

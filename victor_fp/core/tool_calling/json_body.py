@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from victor_fp.core.tool_calling.brackets import NOT_YET, closed_at
+import msgspec
+
+from victor_fp.core.tool_calling.brackets import NOT_YET, Brackets, Until, Walk, end_of
 from victor_fp.core.tool_calling.json_calls import calls_of
 from victor_fp.core.tool_calling.json_outlook import outlook
 from victor_fp.core.tool_calling.reading import (
@@ -14,47 +16,56 @@ from victor_fp.core.tool_calling.reading import (
     Reading,
     TextCall,
     Unfinished,
-    Unread,
-    Until,
     past_literal,
     past_space,
 )
 from victor_fp.core.tool_calling.tools import Tools
 
 
-def json_body(text: str, at: int, tools: Tools, closers: Sequence[str] = (), *, strict: bool = False) -> Reading:
+def json_body(
+    text: str, at: int, tools: Tools, closers: Sequence[str] = (), *, strict: bool = False, several: bool = False
+) -> Reading:
     """Read the values from `at` on; `at` is also how much is text where they are no calls.
 
-    Without `closers` the first value is all. Values follow each other with white space, commas or semicolons between.
+    Values follow each other with white space, commas or semicolons between. Without `closers` the first is all, or,
+    where there may be `several`, those up to the first that is no call. Whole values whose closing mark never comes,
+    as where a server strips it, are calls.
     """
-    unread: Unread = Until(tuple(closers)) if closers else NOT_YET
-    calls: list[TextCall] = []
+    unread: Walk = Until(tuple(closers)) if closers else NOT_YET
+    so_far: Found | None = None
     place = past_space(text, at)
     while True:
-        if place == len(text):
-            return Unfinished(salvage=_salvage(calls, place))
-        if text[place] not in "{[":
-            return NotACall(length=at, unread=unread if calls else None, reason="no JSON" if calls else None)
-        view = outlook(text, place, tools, strict=strict)
-        if view == "hopeless":
-            return NotACall(length=at, unread=unread, reason="no call of a known tool")
-        end = closed_at(text, place)
-        if end is None:
-            return Unfinished(wake="}]" if view.name else None, name=view.name)
-        found = calls_of(text[place:end], tools, strict=strict)
-        if isinstance(found, str):
-            return NotACall(length=at, unread=unread, reason=found)
-        calls += found
-        if not closers:
-            return Found(tuple(calls), end)
+        value = _value(text, place, tools, strict=strict)
+        if isinstance(value, Unfinished):
+            return msgspec.structs.replace(value, salvage=so_far)
+        if isinstance(value, str):
+            if so_far is not None and not closers:
+                return so_far
+            meant = so_far is not None or text[place] in "{["
+            return NotACall(length=at, unread=unread if meant else None, reason=value if meant else None)
+        calls, end = value
+        so_far = Found((*(so_far.calls if so_far else ()), *calls), end)
+        if not closers and not several:
+            return so_far
         place = past_space(text, end, ",;")
-        closed = past_literal(text, place, closers)
+        closed = past_literal(text, place, closers) if closers else Edge.MISSING
         if isinstance(closed, int):
-            return Found(tuple(calls), closed)
+            return Found(so_far.calls, closed)
         if closed is Edge.UNTOLD:
-            return Unfinished(salvage=_salvage(calls, end), name=calls[0].name)
+            return Unfinished(salvage=so_far, name=calls[0].name)
 
 
-def _salvage(calls: list[TextCall], length: int) -> Found | None:
-    """Whole values whose closing mark never comes, as where a server strips it, are calls."""
-    return Found(tuple(calls), length) if calls else None
+def _value(text: str, at: int, tools: Tools, *, strict: bool) -> tuple[tuple[TextCall, ...], int] | Unfinished | str:
+    """The calls of the value at `at` and the place behind it; a str says why it holds none."""
+    if at == len(text):
+        return Unfinished()
+    if text[at] not in "{[":
+        return "no JSON"
+    end = end_of(text, at)
+    view = outlook(text if isinstance(end, Brackets) else text[:end], at, tools, strict=strict)
+    if view == "hopeless":
+        return "no call of a known tool"
+    if isinstance(end, Brackets):
+        return Unfinished(wake=view.wake if view.name else None, name=view.name)
+    calls = calls_of(text[at:end], tools, strict=strict)
+    return calls if isinstance(calls, str) else (calls, end)

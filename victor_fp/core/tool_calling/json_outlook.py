@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from victor_fp.core.tool_calling.brackets import closed_at
+from victor_fp.core.tool_calling.brackets import Brackets, Walk, end_of, until
 from victor_fp.core.tool_calling.json_calls import ARGUMENT_KEYS, KEYS, NAME_KEYS, WRAPPER_KEYS
 from victor_fp.core.tool_calling.reading import past_space
 from victor_fp.core.tool_calling.tools import Tools
@@ -17,6 +17,8 @@ class Hopeful(msgspec.Struct, frozen=True, gc=False):
     """It can; `name` is the tool where that is settled."""
 
     name: str | None = None
+    wake: Walk | None = None
+    """Inside a value that ends where this walk does; None where any character may end the hope."""
 
 
 Outlook: TypeAlias = Hopeful | Literal["hopeless"]
@@ -67,15 +69,22 @@ def outlook(text: str, at: int, tools: Tools, *, strict: bool, depth: int = _DEP
                 if inner == "hopeless":
                     return inner
                 name = inner.name or name
+                if isinstance(end_of(text, at), Brackets):
+                    return Hopeful(name, inner.wake)
             elif key in NAME_KEYS or (text[at] == "[" and key in ARGUMENT_KEYS):
                 return "hopeless"
-            end = closed_at(text, at)
+            closed = end_of(text, at)
+            if isinstance(closed, Brackets):
+                return Hopeful(name, closed)
+            end = closed
         else:
             value, end = _word(text, at)
             if key in NAME_KEYS:
                 if not (tools.may_become(value) if end is None else tools.spelled(value)):
                     return "hopeless"
                 name = name or (None if end is None else tools.spelled(value))
+            elif end is None and text[at] in "\"'":
+                return Hopeful(name, until((text[at],)))
         if end is None:
             return Hopeful(name)
         at = past_space(text, end)
@@ -101,9 +110,9 @@ def _of_list(text: str, at: int, tools: Tools, *, strict: bool, depth: int) -> O
         if inner == "hopeless":
             return inner
         name = inner.name or name
-        end = closed_at(text, at)
-        if end is None:
-            return Hopeful(name)
+        end = end_of(text, at)
+        if isinstance(end, Brackets):
+            return Hopeful(name, inner.wake)
         at = end
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from victor_fp.core.tool_calling.brackets import closed_at
+from victor_fp.core.tool_calling.brackets import Brackets, Until, end_of
 from victor_fp.core.tool_calling.json_calls import arguments_of
 from victor_fp.core.tool_calling.reading import (
     Edge,
@@ -13,7 +13,6 @@ from victor_fp.core.tool_calling.reading import (
     Reading,
     TextCall,
     Unfinished,
-    Until,
     past_literal,
     past_space,
 )
@@ -46,9 +45,10 @@ def named_body(text: str, at: int, tools: Tools, closer: str) -> Reading:
     if place == len(text):
         return Unfinished(name=name)
     if text[place] == "{":
-        end = closed_at(text, place)
-        if end is None:
-            return Unfinished(name=name, wake="}]")
+        closed = end_of(text, place)
+        if isinstance(closed, Brackets):
+            return Unfinished(name=name, wake=closed)
+        end = closed
         arguments = arguments_of(text[place:end])
         if arguments is None or isinstance(arguments[0], str):
             return NotACall(length=at, unread=unread, reason="the arguments are no object")

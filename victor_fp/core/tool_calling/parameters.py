@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from victor_fp.core.json import Json
+from victor_fp.core.json import Json, encoded
 from victor_fp.core.tool_calling.repair import Broken, Repair, repaired
 
 
@@ -28,6 +28,11 @@ def typed(text: str, schema: Json) -> tuple[Json, tuple[Repair, ...]]:
 def unwrapped(text: str) -> str:
     """Without the one line break on either side that chat templates put around a value."""
     return text.removeprefix("\n").removesuffix("\n")
+
+
+def as_text(value: Json) -> str:
+    """The other way round: texts as they are, everything else as JSON."""
+    return value if isinstance(value, str) else encoded(value).decode()
 
 
 def _kinds(schema: Json) -> set[str]:

@@ -13,8 +13,8 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from victor_fp.core.json import Json
-from victor_fp.core.tool_calling.brackets import python_closed_at
+from victor_fp.core.json import Json, JsonObject
+from victor_fp.core.tool_calling.brackets import Until, python_end_of
 from victor_fp.core.tool_calling.reading import TextCall, Unfinished, past_space
 from victor_fp.core.tool_calling.tools import Tools
 
@@ -91,9 +91,9 @@ def _call(text: str, at: int, tools: Tools) -> Statement | Unfinished | NoCall:
     name = tools.spelled(written) or tools.spelled(written.removesuffix(_CALL))
     if name is None or text[open_] != "(":
         return "no call"
-    end = python_closed_at(text, open_)
-    if end is None:
-        return Unfinished(wake=")]}\n", name=name)
+    end = python_end_of(text, open_)
+    if end is None or isinstance(end, Until):
+        return Unfinished(wake=end, name=name)
     if end < 0:
         return "no call"
     arguments = _arguments(text[open_:end], tuple(tools.properties(name)))
@@ -118,6 +118,11 @@ def _arguments(source: str, names: tuple[str, ...]) -> dict[str, Json] | None:
             return None
         arguments[name] = value[0]
     return arguments
+
+
+def as_python(name: str, arguments: JsonObject) -> str:
+    """The call as Python source."""
+    return f"{name}({', '.join(f'{key}={value!r}' for key, value in arguments.items())})"
 
 
 _DEPTH = 64

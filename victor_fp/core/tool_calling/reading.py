@@ -14,7 +14,7 @@ from typing import TypeAlias
 import msgspec
 
 from victor_fp.core.json import Json
-from victor_fp.core.tool_calling.brackets import Brackets
+from victor_fp.core.tool_calling.brackets import Walk
 from victor_fp.core.tool_calling.repair import Repair
 
 
@@ -30,17 +30,6 @@ class TextCall(msgspec.Struct, frozen=True, kw_only=True):
     """Name of the format it was written in."""
 
 
-class Until(msgspec.Struct, frozen=True, gc=False):
-    """Text that goes out unread up to and with one of these endings; `tail` is its last piece."""
-
-    endings: tuple[str, ...]
-    tail: str = ""
-
-
-Unread: TypeAlias = Brackets | Until
-"""What follows is text, even if it looks like a call: it stands inside of something that is none."""
-
-
 class Found(msgspec.Struct, frozen=True):
     """Calls, and how much of the text they take."""
 
@@ -49,10 +38,11 @@ class Found(msgspec.Struct, frozen=True):
 
 
 class NotACall(msgspec.Struct, frozen=True, kw_only=True):
-    """The first `length` characters are text, and so is what `unread` covers after them."""
+    """The first `length` characters are text, and so is what `unread` walks over after them."""
 
     length: int
-    unread: Unread | None = None
+    unread: Walk | None = None
+    """What follows up to there is text, even if it looks like a call: it stands inside of something that is none."""
     reason: str | None = None
     """Why something that was meant as a call is none."""
 
@@ -60,8 +50,8 @@ class NotACall(msgspec.Struct, frozen=True, kw_only=True):
 class Unfinished(msgspec.Struct, frozen=True, kw_only=True):
     """It can still be a call."""
 
-    wake: str | None = None
-    """Nothing is decided before one of these characters comes; None where any may decide."""
+    wake: Walk | None = None
+    """Nothing is decided before this walk comes to its end; None where any character may decide."""
     salvage: Found | None = None
     """What it is if nothing more comes."""
     name: str | None = None

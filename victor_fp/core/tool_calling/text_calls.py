@@ -23,13 +23,12 @@ from victor_fp.core.deltas import (
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.json import Json, encoded
 from victor_fp.core.tool_call_ids import made
-from victor_fp.core.tool_calling.detector import Detector, Piece, Remark, detector
+from victor_fp.core.tool_calling.detector import Detector, Piece, Remark, look_for
 from victor_fp.core.tool_calling.detector import feed as fed
 from victor_fp.core.tool_calling.detector import flush as flushed
-from victor_fp.core.tool_calling.formats import FORMATS, formats_called
+from victor_fp.core.tool_calling.formats import FORMATS, TextFormat, formats_called
 from victor_fp.core.tool_calling.reading import TextCall
-from victor_fp.core.tool_calling.tools import Tools, tools_of
-from victor_fp.core.types import ToolDefinition
+from victor_fp.core.tool_calling.tools import Tools
 
 NOTES = "text_tool_calls"
 """The key of the notes in metadata."""
@@ -45,24 +44,19 @@ class TextCalls(msgspec.Struct, frozen=True, kw_only=True):
     """Calls so far."""
 
 
-def start(tools: Tools, formats: Sequence[str] | None = None, *, seed: str = "") -> TextCalls:
-    """The state before an answer; `formats` by name, all where None. Names that are not known are left out."""
-    wanted = FORMATS if formats is None else tuple(form for name in formats for form in formats_called(name))
-    return TextCalls(detector=detector(tools, wanted), seed=seed)
+def start(tools: Tools, formats: Sequence[TextFormat] = FORMATS, *, seed: str = "") -> TextCalls:
+    """The state before an answer."""
+    return TextCalls(detector=look_for(tools, formats), seed=seed)
 
 
-def asked_for(
-    option: str | None, tools: Sequence[ToolDefinition], *, provider: str = ""
-) -> Result[TextCalls | None, Fault]:
-    """The search that the option `text_tool_calls` asks for; none without the option or without tools."""
-    if option is None or not tools:
-        return Success(None)
+def asked_for(option: str, *, provider: str = "") -> Result[tuple[TextFormat, ...], Fault]:
+    """The formats that the option `text_tool_calls` names."""
     formats = formats_called(option)
-    if not formats:
-        known = ", ".join(form.name for form in FORMATS)
-        message = f"text_tool_calls: {option!r} names no format; the formats: {known}, or any"
-        return Failure(InvalidRequest(provider=provider, message=message))
-    return Success(TextCalls(detector=detector(tools_of(tools), formats)))
+    if formats:
+        return Success(formats)
+    known = ", ".join(form.name for form in FORMATS)
+    message = f"text_tool_calls: {option!r} names no format; the formats: {known}, or any"
+    return Failure(InvalidRequest(provider=provider, message=message))
 
 
 def feed(state: TextCalls, text: str) -> tuple[TextCalls, list[Delta]]:

@@ -14,6 +14,7 @@ from victor_fp.core.dialects.chat import ChatDialect
 from victor_fp.core.json import Json, encoded
 from victor_fp.core.protocols.openai_chat.parts import marked, part_written
 from victor_fp.core.protocols.openai_chat.rules import Rules, Written
+from victor_fp.core.protocols.openai_chat.spoken import REFERENCES
 from victor_fp.core.protocols.openai_chat.tools import call_id
 from victor_fp.core.requests import Adjustment, ChatRequest
 from victor_fp.core.types import Message, TextPart
@@ -27,6 +28,9 @@ def messages_written(rules: Rules, request: ChatRequest) -> Written:
         written, unsupported = _message(rules, message)
         messages.append(written)
         adjustments += unsupported
+    last = messages[-1] if messages else None
+    if rules.dialect.begun_answer == "prefix" and isinstance(last, wire.AssistantMessage) and last.tool_calls is UNSET:
+        messages[-1] = msgspec.structs.replace(last, prefix=True)
     return Written(fields={"messages": messages}, adjustments=tuple(adjustments))
 
 
@@ -90,8 +94,8 @@ def _assistant(rules: Rules, message: Message, name: str | msgspec.UnsetType) ->
     details = _details(blocks) if own and rules.reasoning_back == "reasoning_details" else []
     absent = not text and dialect.wordless == "absent" and (calls or refusal)
     content: str | list[wire.RequestPart] | msgspec.UnsetType = UNSET if absent else text
-    if thinking and own and rules.reasoning_back == "thinking_part":
-        content = [_thought(thinking), *([wire.TextPart(text=text)] if text else [])]
+    if own and rules.reasoning_back == "thinking_part" and (pieces := _pieces(blocks)):
+        content = pieces
     elif message.cache and rules.cache_marks != "none" and text:
         content = [marked(rules, wire.TextPart(text=text))]
     plain = rules.reasoning_back == "reasoning" or (rules.reasoning_back == "reasoning_details" and not details)
@@ -112,8 +116,23 @@ def _details(blocks: Sequence[Block]) -> list[dict[str, Json]]:
     return [detail for details in held if isinstance(details, list) for detail in details if isinstance(detail, dict)]
 
 
-def _thought(text: str) -> wire.ThinkingPart:
-    return wire.ThinkingPart(thinking=[{"type": "text", "text": text}], closed=True)
+def _pieces(blocks: Sequence[Block]) -> list[wire.RequestPart]:
+    """Mistral's thinking and references among the text, in their order; none where there is only text."""
+    parts: list[wire.RequestPart] = []
+    for block in blocks:
+        held = block.state.get(REFERENCES) if block.state is not None else None
+        references = [item for item in held if isinstance(item, dict)] if isinstance(held, list) else []
+        if block.kind == "reasoning" and (block.text or references):
+            thought: list[dict[str, Json]] = [{"type": "text", "text": block.text}] if block.text else []
+            parts.append(wire.ThinkingPart(thinking=[*thought, *references], closed=True))
+        elif block.kind in ("text", "refusal") and block.text:
+            parts.append(wire.TextPart(text=block.text))
+        elif block.kind == "opaque":
+            for item in references:
+                ids = item.get("reference_ids")
+                numbers = [id_ for id_ in ids if isinstance(id_, int)] if isinstance(ids, list) else []
+                parts.append(wire.ReferencePart(reference_ids=numbers))
+    return [] if all(isinstance(part, wire.TextPart) for part in parts) else parts
 
 
 def _call(rules: Rules, block: Block) -> wire.RequestToolCall:

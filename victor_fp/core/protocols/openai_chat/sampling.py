@@ -23,7 +23,12 @@ def sampling(rules: Rules, request: ChatRequest) -> Written:
     fields: dict[str, object] = {}
     adjustments: list[Adjustment] = []
     if request.temperature is not None:
-        if not rules.refused("temperature"):
+        most = rules.dialect.most_temperature
+        if most is not None and request.temperature > most and not rules.refused("temperature"):
+            fields["temperature"] = most
+            reason = f"{rules.taker} takes at most {most:g}"
+            adjustments.append(Adjustment(parameter="temperature", reason=reason, action="changed"))
+        elif not rules.refused("temperature"):
             fields["temperature"] = request.temperature
         elif request.asks_temperature:
             adjustments.append(rules.against("temperature"))

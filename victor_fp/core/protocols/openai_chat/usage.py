@@ -20,7 +20,8 @@ def usage_reported(usage: Usage | None) -> UsageReported | None:
     """The counts, None where the vendor gave none. An absent count stays absent."""
     if usage is None:
         return None
-    inside, outside = usage.prompt_tokens_details, usage.completion_tokens_details
+    inside = usage.prompt_tokens_details or usage.prompt_token_details
+    outside = usage.completion_tokens_details
     reasoning = None if outside is None else outside.reasoning_tokens
     reported = UsageReported(
         prompt_tokens=_whole(usage.prompt_tokens),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from victor_fp.core.tool_calling.formats.form import Opening, TextFormat
+from victor_fp.core.tool_calling.formats.form import Opening, TextFormat, filled
 from victor_fp.core.tool_calling.json_body import json_body
 from victor_fp.core.tool_calling.reading import Edge, NotACall, Reading, Unfinished, past_literal, past_space
 from victor_fp.core.tool_calling.tools import Tools
@@ -26,7 +26,7 @@ COMMAND_R = TextFormat(
     title="Command R, R+, R7B and Command A",
     openings=(Opening(OPEN), Opening(_WORD, "line")),
     read=read,
-    example='Action: ```json\n[{"tool_name": "NAME", "parameters": ARGUMENTS}]\n```',
+    write=filled('Action: ```json\n[{"tool_name": NAME, "parameters": ARGUMENTS}]\n```'),
     method="command_r",
     confidence=0.95,
     source="Cohere's Command R prompting guide; chat template of Command R7B",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Literal, TypeAlias
 
 import msgspec
 
+from victor_fp.core.json import JsonObject, encoded
 from victor_fp.core.tool_calling.reading import Reading
 from victor_fp.core.tool_calling.tools import Tools
 
@@ -38,11 +40,21 @@ class TextFormat(msgspec.Struct, frozen=True, kw_only=True):
     """What may stand between calls, white space aside, and goes away with them."""
     trailers: tuple[str, ...] = ()
     """Marks that may follow a call and go away with it."""
-    example: str
-    """A call as models of this kind write it, with NAME, and ARGUMENTS or PARAMETER and VALUE, to be filled in."""
+    write: Callable[[str, JsonObject], str]
+    """Writes a call of a tool with arguments as models of this kind do; for prompts and for turns already made."""
     method: str
     """The word for it in `ToolCallParseResult.parse_method`."""
     confidence: float
     """How unlikely it is that a text of this form means something else, from 0 to 1."""
     source: str
     """Where the form is from."""
+
+
+def filled(template: str) -> Callable[[str, JsonObject], str]:
+    """A writer that puts JSON for NAME and ARGUMENTS into a template."""
+    return partial(_filled, template)
+
+
+def _filled(template: str, name: str, arguments: JsonObject) -> str:
+    head, _, tail = template.partition("ARGUMENTS")
+    return head.replace("NAME", encoded(name).decode()) + encoded(arguments).decode() + tail

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from victor_fp.core.tool_calling.formats.form import Opening, TextFormat
+from victor_fp.core.tool_calling.formats.form import Opening, TextFormat, filled
 from victor_fp.core.tool_calling.json_body import json_body
 from victor_fp.core.tool_calling.named_body import named_body
 from victor_fp.core.tool_calling.reading import Edge, NotACall, Reading, Unfinished, past_literal, past_space
@@ -30,7 +30,7 @@ FUNCTION_CALL_TAGS = TextFormat(
     title="Glaive, Granite 20B and models told to answer with tags",
     openings=tuple(Opening(tag) for tag in _TAGS),
     read=read,
-    example='<function_call>{"name": "NAME", "arguments": ARGUMENTS}</function_call>',
+    write=filled('<function_call>{"name": NAME, "arguments": ARGUMENTS}</function_call>'),
     method="xml_fallback",
     confidence=0.9,
     source="chat template of Granite 20B function calling; the Glaive function calling data",

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from victor_fp.core.json import Json
-from victor_fp.core.tool_calling.brackets import closed_at
+from victor_fp.core.json import Json, JsonObject
+from victor_fp.core.tool_calling.brackets import Brackets, Until, end_of, until
 from victor_fp.core.tool_calling.formats.form import Opening, TextFormat
 from victor_fp.core.tool_calling.json_calls import arguments_of
-from victor_fp.core.tool_calling.parameters import typed, unwrapped
+from victor_fp.core.tool_calling.parameters import as_text, typed, unwrapped
 from victor_fp.core.tool_calling.reading import (
     Edge,
     Found,
@@ -17,7 +17,6 @@ from victor_fp.core.tool_calling.reading import (
     Reading,
     TextCall,
     Unfinished,
-    Until,
     past_literal,
     past_space,
 )
@@ -28,6 +27,7 @@ OPEN, CLOSE = "<function=", "</function>"
 _PARAMETER = "<parameter="
 _WRAPPER_END = "</tool_call>"
 _NAME = re.compile(r"[^>\n]*")
+_VALUE_ENDS = ("</parameter>", _PARAMETER, CLOSE)
 _VALUE_END = re.compile(r"</parameter>|\n[ \t]*(?=<parameter=|</function>)")
 """Models forget the end tag of a parameter; the next tag at the head of a line stands in for it."""
 
@@ -89,7 +89,7 @@ def _arguments(text: str, at: int, tools: Tools, name: str) -> tuple[TextCall, i
         head = text.find(">", after)
         found = _VALUE_END.search(text, head + 1) if head >= 0 else None
         if found is None:
-            return Unfinished(name=name, wake=">=")
+            return Unfinished(name=name, wake=until((">",) if head < 0 else _VALUE_ENDS, text))
         key = text[after:head].strip().strip("\"'")
         value = unwrapped(text[head + 1 : found.start()])
         arguments[key], made = typed(value, properties.get(key))
@@ -98,9 +98,9 @@ def _arguments(text: str, at: int, tools: Tools, name: str) -> tuple[TextCall, i
 
 
 def _json(text: str, at: int, name: str) -> tuple[TextCall, int] | Unfinished | str:
-    end = closed_at(text, at)
-    if end is None:
-        return Unfinished(name=name, wake="}]")
+    end = end_of(text, at)
+    if isinstance(end, Brackets):
+        return Unfinished(name=name, wake=end)
     after = past_literal(text, past_space(text, end), (CLOSE, _WRAPPER_END))
     arguments = arguments_of(text[at:end])
     if arguments is None or isinstance(arguments[0], str):
@@ -111,13 +111,19 @@ def _json(text: str, at: int, name: str) -> tuple[TextCall, int] | Unfinished | 
     return "no end tag" if isinstance(after, Edge) else (call, after)
 
 
+def write(name: str, arguments: JsonObject) -> str:
+    """A call as Qwen3-Coder writes it."""
+    inner = "".join(f"<parameter={key}>\n{as_text(value)}\n</parameter>\n" for key, value in arguments.items())
+    return f"<function={name}>\n{inner}</function>"
+
+
 FUNCTION_TAGS = TextFormat(
     name="function_tags",
     title="Qwen3-Coder, Nemotron 3 and others that write XML; Llama 3.1 with JSON inside",
     openings=(Opening(OPEN),),
     read=read,
     trailers=(_WRAPPER_END,),
-    example="<function=NAME>\n<parameter=PARAMETER>\nVALUE\n</parameter>\n</function>",
+    write=write,
     method="xml_fallback",
     confidence=0.9,
     source="chat template of Qwen3-Coder; Llama 3.1 prompt format (custom tools)",

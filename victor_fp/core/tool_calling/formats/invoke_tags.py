@@ -6,11 +6,11 @@ import re
 
 import msgspec
 
-from victor_fp.core.json import Json
-from victor_fp.core.tool_calling.brackets import closed_at
+from victor_fp.core.json import Json, JsonObject
+from victor_fp.core.tool_calling.brackets import Brackets, Until, end_of, until
 from victor_fp.core.tool_calling.formats.form import Opening, TextFormat
 from victor_fp.core.tool_calling.json_calls import arguments_of
-from victor_fp.core.tool_calling.parameters import typed, unwrapped
+from victor_fp.core.tool_calling.parameters import as_text, typed, unwrapped
 from victor_fp.core.tool_calling.reading import (
     Edge,
     Found,
@@ -18,7 +18,6 @@ from victor_fp.core.tool_calling.reading import (
     Reading,
     TextCall,
     Unfinished,
-    Until,
     past_literal,
     past_space,
 )
@@ -30,11 +29,10 @@ _DSML = ("\uff5cDSML\uff5c", "|DSML|")
 _PLAIN = ("", "antml:")
 _CONTAINERS = ("function_calls", "tool_calls")
 """DeepSeek V3.2 writes the first, V4 the second."""
-_NAME_ATTRIBUTE = re.compile(r"\s+name=(?:\"([^\"]*)\"|'([^']*)'|([^\s>\"']+))\s*>")
-_NAME_BEGUN = re.compile(r"\s+name=[\"']?([^\"'\s>]*)")
-_PARAMETER_HEAD = re.compile(
-    r"\s+name=(?:\"([^\"]*)\"|'([^']*)'|([^\s>\"']+))(?:\s+string=[\"']?(true|false)[\"']?)?\s*>"
-)
+_NAME_VALUE = r"\s+name=(?:\"([^\"<>]*)\"|'([^'<>]*)'|([^\s<>\"']+))"
+_NAME_ATTRIBUTE = re.compile(rf"{_NAME_VALUE}\s*>")
+_NAME_BEGUN = re.compile(r"\s+name=[\"']?([^\"'\s<>]*)")
+_PARAMETER_HEAD = re.compile(rf"{_NAME_VALUE}(?:\s+string=[\"']?(true|false)[\"']?)?\s*>")
 _HEAD_LIMIT = 256
 
 
@@ -91,13 +89,13 @@ def _arguments(text: str, at: int, prefix: str, tools: Tools, name: str) -> Foun
         if text.startswith(close, at):
             return Found((TextCall(name=name, arguments=arguments, repairs=tuple(repairs)),), after)
         if text.find(">", after) < 0:
-            return Unfinished(name=name, wake=">")
+            return Unfinished(name=name, wake=until((">",)))
         head = _PARAMETER_HEAD.match(text, after)
         if head is None:
             return "a parameter without a name"
         end = text.find(end_tag, head.end())
         if end < 0:
-            return Unfinished(name=name, wake=">")
+            return Unfinished(name=name, wake=until((end_tag,), text))
         value = text[head.end() : end]
         key, kind = _value_of(head), head.group(4)
         if kind == "true":
@@ -115,9 +113,9 @@ def _arguments(text: str, at: int, prefix: str, tools: Tools, name: str) -> Foun
 
 
 def _json(text: str, at: int, close: str, name: str) -> Found | Unfinished | str:
-    end = closed_at(text, at)
-    if end is None:
-        return Unfinished(name=name, wake="}]")
+    end = end_of(text, at)
+    if isinstance(end, Brackets):
+        return Unfinished(name=name, wake=end)
     arguments = arguments_of(text[at:end])
     if arguments is None or isinstance(arguments[0], str):
         return "the arguments are no object"
@@ -126,6 +124,22 @@ def _json(text: str, at: int, close: str, name: str) -> Found | Unfinished | str
         return Unfinished(name=name)
     call = TextCall(name=name, arguments=arguments[0], repairs=arguments[1])
     return "no end tag" if isinstance(after, Edge) else Found((call,), after)
+
+
+def write_dsml(name: str, arguments: JsonObject) -> str:
+    """A call as DeepSeek V3.2 writes it."""
+    tag = _DSML[0]
+    inner = "".join(
+        f'<{tag}parameter name="{key}" string="{str(isinstance(value, str)).lower()}">{as_text(value)}</{tag}parameter>\n'
+        for key, value in arguments.items()
+    )
+    return f'<{tag}function_calls>\n<{tag}invoke name="{name}">\n{inner}</{tag}invoke>\n</{tag}function_calls>'
+
+
+def write_plain(name: str, arguments: JsonObject) -> str:
+    """A call in plain tags."""
+    inner = "".join(f'<parameter name="{key}">\n{as_text(value)}\n</parameter>\n' for key, value in arguments.items())
+    return f'<function_calls>\n<invoke name="{name}">\n{inner}</invoke>\n</function_calls>'
 
 
 def _openings(prefixes: tuple[str, ...], containers: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
@@ -152,11 +166,7 @@ DSML = TextFormat(
     openings=tuple(Opening(opening) for opening, _ in _DSML_OPENINGS),
     read=read,
     trailers=_trailers(_DSML_OPENINGS),
-    example=(
-        '<\uff5cDSML\uff5cfunction_calls>\n<\uff5cDSML\uff5cinvoke name="NAME">\n'
-        '<\uff5cDSML\uff5cparameter name="PARAMETER" string="true">VALUE</\uff5cDSML\uff5cparameter>\n'
-        "</\uff5cDSML\uff5cinvoke>\n</\uff5cDSML\uff5cfunction_calls>"
-    ),
+    write=write_dsml,
     method="xml_fallback",
     confidence=0.98,
     source="DeepSeek V3.2 encoding; the DeepSeek V3.2 and V4 parsers of vLLM",
@@ -168,10 +178,7 @@ INVOKE_TAGS = TextFormat(
     openings=tuple(Opening(opening) for opening, _ in _PLAIN_OPENINGS),
     read=read,
     trailers=_trailers(_PLAIN_OPENINGS),
-    example=(
-        '<function_calls>\n<invoke name="NAME">\n'
-        '<parameter name="PARAMETER">VALUE</parameter>\n</invoke>\n</function_calls>'
-    ),
+    write=write_plain,
     method="xml_fallback",
     confidence=0.9,
     source="chat template of MiniMax M2; Anthropic's legacy tool use",

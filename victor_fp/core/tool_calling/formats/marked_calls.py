@@ -8,9 +8,11 @@ from itertools import product
 
 import msgspec
 
-from victor_fp.core.tool_calling.brackets import closed_at
+from victor_fp.core.json import JsonObject
+from victor_fp.core.tool_calling.brackets import Brackets, Until, end_of
 from victor_fp.core.tool_calling.formats.form import Opening, TextFormat
 from victor_fp.core.tool_calling.json_calls import arguments_of
+from victor_fp.core.tool_calling.parameters import as_text
 from victor_fp.core.tool_calling.reading import (
     Edge,
     Found,
@@ -18,7 +20,6 @@ from victor_fp.core.tool_calling.reading import (
     Reading,
     TextCall,
     Unfinished,
-    Until,
     past_literal,
     past_space,
 )
@@ -57,8 +58,12 @@ def _call(text: str, at: int, tools: Tools, marks: Marks) -> Reading:
     no_call = NotACall(length=at, unread=Until(marks.end), reason="no call of a known tool")
     lead, end = _word(text, at)
     first = text[lead:end]
+    if not (_KIND.startswith(first) or _may(first, tools)):
+        return no_call
     if end == len(text):
-        return Unfinished() if _KIND.startswith(first) or _may(first, tools) else no_call
+        return Unfinished()
+    if first != _KIND and _named(first, tools) is None:
+        return no_call
     behind = past_literal(text, past_space(text, end), marks.separator)
     if behind is Edge.UNTOLD:
         return Unfinished()
@@ -73,11 +78,17 @@ def _call(text: str, at: int, tools: Tools, marks: Marks) -> Reading:
             return no_call
         place, end = _word(text, place)
         written = text[place:end]
+        if not _may(written, tools):
+            return no_call
         if end == len(text):
-            return Unfinished() if _may(written, tools) else no_call
+            return Unfinished()
         place = past_space(text, end)
-    name = tools.spelled(_NUMBERED.sub("", written))
+    name = _named(written, tools)
     return no_call if name is None else _finished(text, place, name, no_call, marks)
+
+
+def _named(written: str, tools: Tools) -> str | None:
+    return tools.spelled(_NUMBERED.sub("", written))
 
 
 def _finished(text: str, place: int, name: str, no_call: NotACall, marks: Marks) -> Reading:
@@ -92,9 +103,9 @@ def _finished(text: str, place: int, name: str, no_call: NotACall, marks: Marks)
         return Unfinished(name=name)
     if text[start] != "{":
         return no_call
-    closed = closed_at(text, start)
-    if closed is None:
-        return Unfinished(name=name, wake="}]")
+    closed = end_of(text, start)
+    if isinstance(closed, Brackets):
+        return Unfinished(name=name, wake=closed)
     arguments = arguments_of(text[start:closed])
     if arguments is None or isinstance(arguments[0], str):
         return msgspec.structs.replace(no_call, reason="the arguments are no object")
@@ -120,6 +131,12 @@ def _may(begun: str, tools: Tools) -> bool:
     stem, colon, number = begun.partition(":")
     numbered = colon != "" and (number == "" or number.isdecimal()) and tools.spelled(stem) is not None
     return numbered or tools.may_become(begun)
+
+
+def write(name: str, arguments: JsonObject, marks: Marks, name_form: str) -> str:
+    """A call in these tokens, in a section of its own."""
+    inner = f"{marks.begin[0]}{name_form.format(name)}{marks.separator[0]}{as_text(arguments)}{marks.end[0]}"
+    return f"{marks.section[0]}{inner}{marks.section_end[0]}"
 
 
 def _deepseek(words: str) -> tuple[str, ...]:
@@ -150,10 +167,7 @@ DEEPSEEK = TextFormat(
     openings=tuple(Opening(mark) for mark in (*_DEEPSEEK.section, *_DEEPSEEK.begin)),
     read=partial(read, marks=_DEEPSEEK),
     trailers=(*_DEEPSEEK.section_end, "<\uff5cend\u2581of\u2581sentence\uff5c>"),
-    example=(
-        "<\uff5ctool\u2581calls\u2581begin\uff5c><\uff5ctool\u2581call\u2581begin\uff5c>NAME"
-        "<\uff5ctool\u2581sep\uff5c>ARGUMENTS<\uff5ctool\u2581call\u2581end\uff5c><\uff5ctool\u2581calls\u2581end\uff5c>"
-    ),
+    write=partial(write, marks=_DEEPSEEK, name_form="{}"),
     method="deepseek",
     confidence=0.98,
     source="chat templates of DeepSeek V3, R1 and V3.1",
@@ -165,10 +179,7 @@ KIMI = TextFormat(
     openings=tuple(Opening(mark) for mark in (*_KIMI.section, *_KIMI.begin)),
     read=partial(read, marks=_KIMI),
     trailers=_KIMI.section_end,
-    example=(
-        "<|tool_calls_section_begin|><|tool_call_begin|>functions.NAME:0<|tool_call_argument_begin|>ARGUMENTS"
-        "<|tool_call_end|><|tool_calls_section_end|>"
-    ),
+    write=partial(write, marks=_KIMI, name_form="functions.{}:0"),
     method="kimi",
     confidence=0.98,
     source="Kimi K2's tool calling guide",

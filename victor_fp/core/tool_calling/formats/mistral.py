@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from victor_fp.core.tool_calling.brackets import NOT_YET, closed_at
-from victor_fp.core.tool_calling.formats.form import Opening, TextFormat
+from victor_fp.core.tool_calling.brackets import NOT_YET, Brackets, end_of
+from victor_fp.core.tool_calling.formats.form import Opening, TextFormat, filled
 from victor_fp.core.tool_calling.json_body import json_body
 from victor_fp.core.tool_calling.json_calls import arguments_of
 from victor_fp.core.tool_calling.reading import (
@@ -53,9 +53,9 @@ def read(text: str, tools: Tools) -> Reading:
             return Unfinished(name=name)
     if text[place] != "{":
         return NotACall(length=len(OPEN), reason="no arguments")
-    closed = closed_at(text, place)
-    if closed is None:
-        return Unfinished(name=name, wake="}]")
+    closed = end_of(text, place)
+    if isinstance(closed, Brackets):
+        return Unfinished(name=name, wake=closed)
     arguments = arguments_of(text[place:closed])
     if arguments is None or isinstance(arguments[0], str):
         return NotACall(length=place, unread=NOT_YET, reason="the arguments are no object")
@@ -69,7 +69,7 @@ MISTRAL = TextFormat(
     read=read,
     gap=",;",
     trailers=("</s>",),
-    example='[TOOL_CALLS][{"name": "NAME", "arguments": ARGUMENTS}]',
+    write=filled('[TOOL_CALLS][{"name": NAME, "arguments": ARGUMENTS}]'),
     method="mistral",
     confidence=0.98,
     source="mistral-common's tokenizers v3 to v13",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from victor_fp.core.tool_calling.brackets import NOT_YET
-from victor_fp.core.tool_calling.formats.form import Opening, TextFormat
+from victor_fp.core.tool_calling.formats.form import Opening, TextFormat, filled
 from victor_fp.core.tool_calling.json_body import json_body
 from victor_fp.core.tool_calling.reading import Found, NotACall, Reading, Unfinished, past_space
 from victor_fp.core.tool_calling.tools import Tools
@@ -54,7 +54,7 @@ PLAIN_JSON = TextFormat(
     read=read,
     markup=False,
     gap=",;",
-    example='{"name": "NAME", "arguments": ARGUMENTS}',
+    write=filled('{"name": NAME, "arguments": ARGUMENTS}'),
     method="json_fallback",
     confidence=0.9,
     source="Llama 3.1 prompt format (JSON based tool calling); OpenAI's own spelling of calls",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
+from victor_fp.core.json import JsonObject
 from victor_fp.core.tool_calling.formats.form import Opening, TextFormat
-from victor_fp.core.tool_calling.python_source import Statement, statement
+from victor_fp.core.tool_calling.python_source import Statement, as_python, statement
 from victor_fp.core.tool_calling.reading import Found, NotACall, Reading, Unfinished
 from victor_fp.core.tool_calling.tools import Tools
 
@@ -28,6 +29,11 @@ def read(text: str, tools: Tools) -> Reading:
     return NotACall(length=found.end)
 
 
+def write(name: str, arguments: JsonObject) -> str:
+    """A list of one call."""
+    return f"[{as_python(name, arguments)}]"
+
+
 PYTHON_CALLS = TextFormat(
     name="python",
     title="Llama 3.2 and 4, and models that write code",
@@ -35,7 +41,7 @@ PYTHON_CALLS = TextFormat(
     named=True,
     read=read,
     markup=False,
-    example='[NAME(PARAMETER="VALUE")]',
+    write=write,
     method="python_call_fallback",
     confidence=0.8,
     source="Llama 3.2 and Llama 4 prompt formats (zero-shot function calling)",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from victor_fp.core.tool_calling.formats.form import Opening, TextFormat
+from victor_fp.core.tool_calling.formats.form import Opening, TextFormat, filled
 from victor_fp.core.tool_calling.json_body import json_body
 from victor_fp.core.tool_calling.python_source import Statement, statement
 from victor_fp.core.tool_calling.reading import Found, NotACall, Reading, Unfinished, past_space
@@ -20,7 +20,7 @@ def read(text: str, tools: Tools) -> Reading:
     if inner == len(text):
         return Unfinished()
     if text[inner] == "{":
-        return json_body(text, len(OPEN), tools)
+        return json_body(text, len(OPEN), tools, several=True)
     found = statement(text, at, tools)
     if isinstance(found, Statement):
         return Found(found.calls, found.end)
@@ -34,7 +34,7 @@ PYTHON_TAG = TextFormat(
     read=read,
     gap=",;",
     trailers=("<|eom_id|>", "<|eot_id|>"),
-    example='<|python_tag|>{"name": "NAME", "parameters": ARGUMENTS}',
+    write=filled('<|python_tag|>{"name": NAME, "parameters": ARGUMENTS}'),
     method="python_tag",
     confidence=0.95,
     source="Llama 3.1 prompt format (built-in and JSON based tool calling)",

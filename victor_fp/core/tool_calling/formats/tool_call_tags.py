@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 from victor_fp.core.json import Json
-from victor_fp.core.tool_calling.formats.form import Opening, TextFormat
+from victor_fp.core.tool_calling.brackets import Until, until
+from victor_fp.core.tool_calling.formats.form import Opening, TextFormat, filled
 from victor_fp.core.tool_calling.formats.function_tags import function_body
 from victor_fp.core.tool_calling.json_body import json_body
 from victor_fp.core.tool_calling.named_body import named_body
@@ -17,7 +18,6 @@ from victor_fp.core.tool_calling.reading import (
     Reading,
     TextCall,
     Unfinished,
-    Until,
     past_literal,
     past_space,
 )
@@ -75,14 +75,14 @@ def _glm(text: str, at: int, tools: Tools) -> Reading:
             return Found((call,), place + len(CLOSE))
         key_end = text.find(_PAIR[1], place)
         if key_end < 0:
-            return Unfinished(name=name, wake=">")
+            return Unfinished(name=name, wake=until((_PAIR[1],), text))
         value_at = past_space(text, key_end + len(_PAIR[1]))
         opened = past_literal(text, value_at, (_PAIR[2],))
         if opened is Edge.MISSING:
             return NotACall(length=len(OPEN), unread=Until((CLOSE,)), reason="an argument without a value")
         value_end = -1 if opened is Edge.UNTOLD else text.find(_PAIR[3], value_at)
         if value_end < 0:
-            return Unfinished(name=name, wake=">" if opened is not Edge.UNTOLD else None)
+            return Unfinished(name=name, wake=None if opened is Edge.UNTOLD else until((_PAIR[3],), text))
         key = text[place + len(_PAIR[0]) : key_end].strip()
         value = unwrapped(text[value_at + len(_PAIR[2]) : value_end])
         arguments[key], made = typed(value, tools.properties(name).get(key))
@@ -95,7 +95,7 @@ TOOL_CALL_TAGS = TextFormat(
     title="Hermes, Qwen, GLM and most models that are trained on their format",
     openings=(Opening(OPEN),),
     read=read,
-    example='<tool_call>\n{"name": "NAME", "arguments": ARGUMENTS}\n</tool_call>',
+    write=filled('<tool_call>\n{"name": NAME, "arguments": ARGUMENTS}\n</tool_call>'),
     method="xml_fallback",
     confidence=0.95,
     source="NousResearch Hermes function calling; chat templates of Qwen 2.5 and 3, Qwen3-Coder and GLM 4.5",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from victor_fp.core.json import JsonObject
+from victor_fp.core.tool_calling.brackets import Until
 from victor_fp.core.tool_calling.formats.form import Opening, TextFormat
-from victor_fp.core.tool_calling.python_source import Statement, statement
+from victor_fp.core.tool_calling.python_source import Statement, as_python, statement
 from victor_fp.core.tool_calling.reading import (
     Edge,
     Found,
@@ -11,7 +13,6 @@ from victor_fp.core.tool_calling.reading import (
     Reading,
     TextCall,
     Unfinished,
-    Until,
     past_literal,
     past_space,
 )
@@ -41,12 +42,17 @@ def read(text: str, tools: Tools) -> Reading:
         at = past_space(text, found.end, ";")
 
 
+def write(name: str, arguments: JsonObject) -> str:
+    """A call as Gemini writes it."""
+    return f"```tool_code\nprint(default_api.{as_python(name, arguments)})\n```"
+
+
 TOOL_CODE = TextFormat(
     name="tool_code",
     title="Gemini and Gemma",
     openings=(Opening("```tool_code", "prose"), Opening("<tool_code>")),
     read=read,
-    example='```tool_code\nprint(default_api.NAME(PARAMETER="VALUE"))\n```',
+    write=write,
     method="tool_code",
     confidence=0.95,
     source="Gemma's guide to function calling; the code that Gemini writes as text",
