@@ -8,11 +8,12 @@ from typing import Any
 import msgspec
 from returns.result import Failure, Result, Success
 
+from victor_fp.core.chains import joined
 from victor_fp.core.conversation import BlockKind, provider_state
 from victor_fp.core.faults import Fault, InvalidResponse, Partial, StreamTruncated
 from victor_fp.core.json import NotJson, decoded_object
 from victor_fp.core.requests import Adjustment, Endpoint
-from victor_fp.core.transcript import Transcript, blocks_of, joined, usage_of
+from victor_fp.core.transcript import Transcript, blocks_of, usage_of
 from victor_fp.core.types import CompletionResponse, StreamChunk
 
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
+from victor_fp.core.chains import Chain, joined
 from victor_fp.core.json import Json, JsonScalar, NotJson, decoded_object
 from victor_fp.core.types import ToolCall
-
-if TYPE_CHECKING:
-    from victor_fp.core.transcript import Chain
 
 
 class ToolCallDraft(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,8 +30,6 @@ class ToolCallDraft(msgspec.Struct, frozen=True, kw_only=True):
 
         No arguments at all, or null, are an empty object. An object and text together: the text wins where there is any.
         """
-        from victor_fp.core.transcript import joined
-
         text = joined(self.pieces)
         arguments: dict[str, Any] | str
         if text.strip() not in ("", "null"):

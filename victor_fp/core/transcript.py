@@ -1,17 +1,17 @@
 """The fold: deltas -> chunks, and deltas -> one completion. Only here are text, reasoning, calls and usage assembled.
 
-A `Transcript` is the answer so far. `advance` takes a batch of deltas and gives the chunks to hand out; `finish` says
-what the end means: a final chunk, or the fault of an answer that broke off. Pieces of text hang in a chain of pairs, so
-that growing is cheap and the state stays a value; they are joined once.
+A `Transcript` is the answer so far. `advance` takes a batch of deltas and gives the chunks to hand out; `answers` says
+what the end means: a final chunk, or the fault of an answer that broke off.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, TypeAlias, assert_never
+from typing import Any, assert_never
 
 import msgspec
 
+from victor_fp.core.chains import Chain, joined
 from victor_fp.core.conversation import Block, BlockKind
 from victor_fp.core.deltas import (
     BlockEnded,
@@ -33,19 +33,6 @@ from victor_fp.core.faults import Fault
 from victor_fp.core.json import Json
 from victor_fp.core.tool_call_drafts import ToolCallDraft, continues, grown
 from victor_fp.core.types import StreamChunk
-
-Chain: TypeAlias = "tuple[Chain, str] | None"
-"""Pieces of text, newest first."""
-
-
-def joined(chain: Chain) -> str:
-    """The pieces of a chain as one text."""
-    pieces: list[str] = []
-    while chain is not None:
-        chain, piece = chain
-        pieces.append(piece)
-    pieces.reverse()
-    return "".join(pieces)
 
 
 class Grown(msgspec.Struct, frozen=True, kw_only=True):
