@@ -88,7 +88,7 @@ class CatalogueProvider(BaseProvider):
         self._runtime = runtime
         self._line = Line(
             endpoint=endpoint,
-            wire=wire or wire_for(spec, http_client=http_client, verify=verify, proxy=proxy, trust_env=trust_env),
+            wire=wire or wire_for(endpoint, http_client=http_client, verify=verify, proxy=proxy, trust_env=trust_env),
             find_secret=key_finder(spec, self._secret, environment),
             secret=key_at_hand(spec, self._secret, environment),
             gate=self._gate,

@@ -13,7 +13,7 @@ from victor_fp.core.catalogue.spec import ProviderSpec
 
 if TYPE_CHECKING:
     from victor_fp.core.faults import Fault
-    from victor_fp.core.requests import HttpRequest
+    from victor_fp.core.requests import Endpoint, HttpRequest
     from victor_fp.shell.line import FindSecret
     from victor_fp.shell.wire import Reply, Wire
 
@@ -39,12 +39,12 @@ class LazyWire:
             await self._wire.aclose()
 
 
-def wire_for(spec: ProviderSpec, **options: Any) -> Wire:
+def wire_for(endpoint: Endpoint, **options: Any) -> Wire:
     """HTTP, or the engine in this process for the entry that is one."""
-    if spec.carrier == "in_process":
-        from victor_fp.shell.local.engine import LocalWire
+    if endpoint.spec.carrier == "in_process":
+        from victor_fp.shell.local.engine import local_wire
 
-        return LocalWire()
+        return local_wire(endpoint.settings)
     return LazyWire(options)
 
 

@@ -20,6 +20,8 @@ from victor_fp.core.faults import (
     TimedOut,
 )
 from victor_fp.core.requests import HttpRequest
+from victor_fp.providers.catalogue_provider import CatalogueProvider
+from victor_fp.providers.registry import ProviderRegistry
 from victor_fp.shell.local.engine import LocalWire
 from victor_fp.shell.wire import Reply, Wire
 
@@ -245,3 +247,12 @@ async def test_a_model_nobody_knows_is_a_fault_before_anything_is_loaded(llama: 
     )
     assert llama.started == []
     await wire.aclose()
+
+
+async def test_a_providers_settings_reach_the_engine(gguf: Path) -> None:
+    provider = ProviderRegistry.create("local", model_path=str(gguf), context=2048, threads=1)
+    assert isinstance(provider, CatalogueProvider)
+    wire = provider._line.wire
+    assert isinstance(wire, LocalWire)
+    assert (wire._model_path, wire._context, wire._threads, wire._gpu_layers) == (str(gguf), 2048, 1, None)
+    await provider.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from victor_fp.core.catalogue.spec import NO_AUTH, ProviderSpec, Supports
+from victor_fp.core.catalogue.spec import NO_AUTH, ProviderSpec, Setting, Supports
 from victor_fp.core.dialects.chat import ChatDialect
 
 # None of them keeps accounts: a service tier, an end user or a thinking budget would be taken and forgotten.
@@ -135,6 +135,12 @@ LOCAL = ProviderSpec(
     supports=Supports(reasoning=True, json_schema=True),
     default_model="smollm2-135m-instruct",
     carrier="in_process",
+    settings=(
+        Setting(name="model_path", variables=("VICTOR_FP_LOCAL_MODEL",)),
+        Setting(name="context"),
+        Setting(name="threads"),
+        Setting(name="gpu_layers"),
+    ),
     local=True,
     source="tools/server/README.md of ggml-org/llama.cpp",
 )

@@ -109,6 +109,20 @@ class LocalWire:
                 return self._known[name]
 
 
+def local_wire(settings: Mapping[str, str]) -> LocalWire:
+    """A wire with a provider's settings: `model_path`, and `context`, `threads` and `gpu_layers` as whole numbers."""
+    return LocalWire(
+        model_path=settings.get("model_path"),
+        context=int(settings.get("context", 8192)),
+        threads=_whole(settings.get("threads")),
+        gpu_layers=_whole(settings.get("gpu_layers")),
+    )
+
+
+def _whole(text: str | None) -> int | None:
+    return None if text is None else int(text)
+
+
 def _target(url: str) -> str:
     """What of the URL the engine is asked for; the place in it is nowhere."""
     parts = urlsplit(url)
