@@ -90,7 +90,7 @@ def created(
             if wrong := _strange_setting(spec, keywords):
                 return Failure(wrong)
             if spec.carrier == "in_process":
-                keywords["wire"] = _embedded_wire(terminal)
+                keywords["wire"] = _embedded_wire(terminal, settings or {})
         case Failure(_):
             pass
     keywords |= {} if base_url is None else {"base_url": base_url}
@@ -111,10 +111,10 @@ def _strange_setting(spec: ProviderSpec, settings: Mapping[str, object]) -> Endi
     return wrong_usage(f"{spec.name} has no setting {strange}", f"its settings: {', '.join(known) or 'none'}")
 
 
-def _embedded_wire(terminal: Terminal) -> object:
-    from victor_fp.shell.local.engine import LocalWire
+def _embedded_wire(terminal: Terminal, settings: Mapping[str, str]) -> object:
+    from victor_fp.shell.local.engine import local_wire
 
-    return LocalWire(progress=FetchNotice(terminal))
+    return local_wire(settings, progress=FetchNotice(terminal))
 
 
 def place_of(provider: BaseProvider) -> str | None:

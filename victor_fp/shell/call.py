@@ -36,7 +36,7 @@ from victor_fp.core.types import CompletionResponse
 from victor_fp.shell.following import Work
 from victor_fp.shell.line import Line
 from victor_fp.shell.transport_faults import timed_out
-from victor_fp.shell.wire import Reply
+from victor_fp.shell.wire import Reply, prepared
 
 SLACK = 0.05
 """Seconds by which the bound on a whole attempt is later than the transport's own, which knows what it waited for."""
@@ -56,6 +56,8 @@ async def called(
             return Failure(fault)
         case Success(built):
             asked = Asked(endpoint=line.endpoint, model=request.model, adjustments=built.adjustments)
+            if (unready := await prepared(line.wire, request.model)) is not None:
+                return Failure(placed(asked, unready))
             return await _carried_out(line, hearing(speaker, request), asked, built, timeout or line.timeout, deadline)
 
 
@@ -106,14 +108,21 @@ async def attempted(
     line: Line, speaker: Speaker, asked: Asked, request: HttpRequest, timeout: float
 ) -> Result[CompletionResponse, Fault]:
     """One try of a call; `timeout` bounds all of it."""
+    answer = await _tried(line, speaker, asked, request, timeout)
+    return answer.alt(lambda fault: line.shown(placed(asked, fault)))
+
+
+async def _tried(
+    line: Line, speaker: Speaker, asked: Asked, request: HttpRequest, timeout: float
+) -> Result[CompletionResponse, Fault]:
     match outcome(await _answered(line, speaker, request, timeout)):
         case Failure(fault):
-            return Failure(placed(asked, fault))
+            return Failure(fault)
         case Success((status, headers, body)):
             if status >= 400:
-                return Failure(placed(asked, speaker.error(status, headers, body)))
+                return Failure(speaker.error(status, headers, body))
             if status >= 300:
-                return Failure(placed(asked, redirected(status)))
+                return Failure(redirected(status))
             return completion(asked, folded(speaker, body), body)
 
 

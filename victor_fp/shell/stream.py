@@ -42,7 +42,7 @@ from victor_fp.shell.call import SLACK, attempts_as_dicts, dated, exchanged, red
 from victor_fp.shell.following import Work
 from victor_fp.shell.line import Line
 from victor_fp.shell.transport_faults import timed_out
-from victor_fp.shell.wire import Reply
+from victor_fp.shell.wire import Reply, prepared
 
 DRAIN = 0.25
 """Seconds granted to a server for closing an answer that is over, so that its connection can be used again."""
@@ -122,6 +122,8 @@ class Streaming:
                 return fault
             case Success(built):
                 self._built = built
+        if (unready := await prepared(line.wire, request.model)) is not None:
+            return placed(Asked(endpoint=line.endpoint, model=request.model), unready)
         now = line.runtime.now()
         self._call, line.gate.breaker, self._order = begin(
             line.retries,
@@ -210,7 +212,7 @@ class Try:
         if self._reading is None:
             reading = await self._opened()
             if not isinstance(reading, StreamReading):
-                return Batch([], placed(self._asked, reading))
+                return Batch([], self._line.shown(placed(self._asked, reading)))
             self._reading = reading
         while True:
             piece = await self._piece()
@@ -223,7 +225,7 @@ class Try:
             self._reading = read.reading
             if read.chunks or read.fault is not None:
                 self._watched = self._moment is not None
-                return Batch(read.chunks, read.fault)
+                return Batch(read.chunks, None if read.fault is None else self._line.shown(read.fault))
 
     async def drained(self) -> None:
         """Read to the end of an answer that is over, for a moment at most, and give the connection back."""

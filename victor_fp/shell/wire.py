@@ -6,7 +6,7 @@ A wire never raises for what a network can do; it gives a `Fault` whose provider
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from pydantic import SecretStr
 
@@ -50,3 +50,17 @@ class Wire(Protocol):
     async def aclose(self) -> None:
         """Close every connection."""
         ...
+
+
+@runtime_checkable
+class Preparing(Protocol):
+    """A wire that has something to do before a model's first request, which no timeout of a call bounds."""
+
+    async def prepare(self, model: str) -> Fault | None:
+        """Fetch or load what the model needs; what kept it from that is the fault."""
+        ...
+
+
+async def prepared(wire: Wire, model: str) -> Fault | None:
+    """Have a wire prepare, if it is one that does."""
+    return await wire.prepare(model) if isinstance(wire, Preparing) else None

@@ -70,6 +70,11 @@ class LocalWire:
                     address = started
         return await exchange(engine, address, request, _target(request.url), timeout)
 
+    async def prepare(self, model: str) -> Fault | None:
+        """Find the model's file, or fetch the small model, once."""
+        found = await self._settings_of(model)
+        return None if isinstance(found, EngineSettings) else found
+
     async def aclose(self) -> None:
         """Give the engines back; the last holder's going unloads them."""
         held, self._engines, self._latest = list(self._engines), {}, None
@@ -89,6 +94,10 @@ class LocalWire:
         name = _model_named(request)
         if name is None:
             return InvalidRequest(provider="local", message="the request's body is no JSON object")
+        return await self._settings_of(name)
+
+    async def _settings_of(self, name: str) -> EngineSettings | Fault:
+        """The engine that serves a model, after its file was found or fetched."""
         if (known := self._known.get(name)) is not None:
             return known
         chosen = name if name.lower().endswith(".gguf") or self._model_path is None else self._model_path
@@ -109,13 +118,14 @@ class LocalWire:
                 return self._known[name]
 
 
-def local_wire(settings: Mapping[str, str]) -> LocalWire:
+def local_wire(settings: Mapping[str, str], *, progress: Progress = silent) -> LocalWire:
     """A wire with a provider's settings: `model_path`, and `context`, `threads` and `gpu_layers` as whole numbers."""
     return LocalWire(
         model_path=settings.get("model_path"),
         context=int(settings.get("context", 8192)),
         threads=_whole(settings.get("threads")),
         gpu_layers=_whole(settings.get("gpu_layers")),
+        progress=progress,
     )
 
 
