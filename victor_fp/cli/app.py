@@ -115,14 +115,21 @@ def providers() -> None:
 
 @app.command()
 def models(
-    provider: Provider = None, base_url: BaseUrl = None, timeout: Timeout = None, setting: Setting = None
+    provider: Provider = None,
+    refresh: Annotated[bool, typer.Option("--refresh", help="Work their limits into the bundled ones.")] = False,
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="With --refresh: write here.")] = None,
+    base_url: BaseUrl = None,
+    timeout: Timeout = None,
+    setting: Setting = None,
 ) -> None:
     """The models that a provider offers."""
-    from victor_fp.cli.commands import Place
+    from victor_fp.cli.commands import Place, limits_refreshed
     from victor_fp.cli.commands import models as command
 
+    if out is not None and not refresh:
+        raise typer.BadParameter("--out goes with --refresh")
     place = Place(provider=provider, base_url=base_url, timeout=timeout, settings=tuple(setting or ()))
-    _run(lambda terminal: command(place, terminal))
+    _run(lambda terminal: limits_refreshed(place, out, terminal) if refresh else command(place, terminal))
 
 
 @app.command()

@@ -25,6 +25,7 @@ from victor_fp.cli.prompting import (
     user_message,
 )
 from victor_fp.cli.terminal import Terminal
+from victor_fp.core.protocols import ModelInfo
 from victor_fp.core.result import outcome
 from victor_fp.core.types import ImagePart, Message
 from victor_fp.providers.base import BaseProvider, ProviderError
@@ -113,15 +114,35 @@ def models(place: Place, terminal: Terminal) -> int:
     """List a provider's models."""
     from victor_fp.cli.listing import show_models
 
-    async def listed(provider: BaseProvider) -> int:
-        try:
-            found = await provider.list_models()
-        except ProviderError as error:
-            return ended(terminal, fault_ending(error.fault, place_of(provider)))
+    def shown_as_table(provider: BaseProvider, found: Sequence[ModelInfo]) -> int:
         if not found:
             terminal.note(f"victor: {provider.name} lists no models")
         show_models(terminal, found)
         return ExitCode.OK
+
+    return _with_models(place, terminal, shown_as_table)
+
+
+def limits_refreshed(place: Place, out: Path | None, terminal: Terminal) -> int:
+    """Work what a provider tells of its models into the bundled limits, or into a copy at `out`."""
+    from victor_fp.cli.refreshing import stored
+
+    if place.provider is None:
+        return ended(terminal, wrong_usage("--refresh needs a provider", todo="Name it: -p NAME"))
+
+    def kept(provider: BaseProvider, found: Sequence[ModelInfo]) -> int:
+        ending = stored(provider, found, out, terminal)
+        return ExitCode.OK if ending is None else ended(terminal, ending)
+
+    return _with_models(place, terminal, kept)
+
+
+def _with_models(place: Place, terminal: Terminal, use: Callable[[BaseProvider, Sequence[ModelInfo]], int]) -> int:
+    async def listed(provider: BaseProvider) -> int:
+        try:
+            return use(provider, await provider.list_models())
+        except ProviderError as error:
+            return ended(terminal, fault_ending(error.fault, place_of(provider)))
 
     async def asked() -> int:
         return await _with_provider(await _choice(place, terminal), place, terminal, listed)

@@ -10,6 +10,7 @@ from returns.result import Failure, Result, Success
 
 from victor_fp.core.chains import joined
 from victor_fp.core.conversation import BlockKind, provider_state
+from victor_fp.core.cost import priced
 from victor_fp.core.faults import Fault, InvalidResponse, Partial, StreamTruncated
 from victor_fp.core.json import NotJson, decoded_object
 from victor_fp.core.requests import Adjustment, Endpoint
@@ -79,12 +80,17 @@ def placed(asked: Asked, fault: Fault) -> Fault:
 def _facts(asked: Asked, transcript: Transcript) -> dict[str, Any]:
     """The fields that a completion and a final chunk share."""
     model = transcript.model or asked.model
+    usage = usage_of(transcript.usage)
+    metadata = _metadata(asked, transcript, model)
+    price = asked.endpoint.price
+    if price is not None and (cost := priced(price, (transcript.model, asked.model), usage, metadata)):
+        metadata["cost"] = cost
     return {
         "tool_calls": [call.call() for call in transcript.calls] or None,
         "stop_reason": _stop_reason(transcript),
-        "usage": usage_of(transcript.usage),
+        "usage": usage,
         "model": model,
-        "metadata": _metadata(asked, transcript, model) or None,
+        "metadata": metadata or None,
     }
 
 

@@ -233,6 +233,25 @@ def recast(kind: type[F], fault: Fault, **changes: Any) -> F:
     return kind(**{name: getattr(fault, name) for name in FaultBase.__struct_fields__} | changes)
 
 
+REDACTED = "[redacted]"
+SHORTEST_SECRET = 8
+"""Characters. Anything shorter is a placeholder such as "none", and would be found in innocent words."""
+
+
+def redacted(fault: Fault, *secrets: str) -> Fault:
+    """The fault without these texts, which a vendor may have echoed in its message, code or request id."""
+    hidden = sorted({secret for secret in secrets if len(secret) >= SHORTEST_SECRET}, key=len, reverse=True)
+    changes: dict[str, str] = {}
+    for name in ("message", "code", "request_id"):
+        said = getattr(fault, name) or ""
+        shown = said
+        for secret in hidden:
+            shown = shown.replace(secret, REDACTED)
+        if shown != said:
+            changes[name] = shown
+    return msgspec.structs.replace(fault, **changes) if changes else fault
+
+
 def describe(fault: Fault) -> str:
     """One line for people: who, what, and the vendor's words."""
     who = " ".join(part for part in (fault.provider, fault.model) if part)

@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from victor_fp.core.catalogue.spec import ProviderSpec
+from victor_fp.core.cost import Price
 from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
 from victor_fp.core.faults import Fault, InvalidRequest, UnsupportedParameter
 from victor_fp.core.json import Json, NotJson, decoded
@@ -56,6 +57,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     settings: Mapping[str, str] = {}
     keyed: bool = True
     """Whether a key will be sent."""
+    price: Price | None = None
+    """Works out what an answer cost whose vendor does not say."""
 
     def fault_fields(self, model: str | None = None) -> dict[str, str | None]:
         """`provider` and `model` for a fault's constructor."""
@@ -79,6 +82,10 @@ class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes = b""
     adjustments: tuple[Adjustment, ...] = ()
     signing: Signing = "key"
+
+    def __repr__(self) -> str:
+        """Without what a signed request's headers and a conversation say."""
+        return f"HttpRequest({self.method} {self.url}, headers={sorted(self.headers)}, body={len(self.body)} bytes)"
 
     def json(self) -> Json:
         """The body as a value; None where it is empty."""

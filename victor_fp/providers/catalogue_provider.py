@@ -26,6 +26,7 @@ from victor_fp.providers.errors import error_from, value_or_raise
 from victor_fp.providers.runtime_capabilities import ProviderRuntimeCapabilities, discovered
 from victor_fp.shell.line import Line
 from victor_fp.shell.opening import key_at_hand, key_finder, wire_for
+from victor_fp.shell.prices import with_prices
 from victor_fp.shell.runtime import SYSTEM, Runtime
 from victor_fp.shell.signing import signer_for
 
@@ -43,7 +44,8 @@ class CatalogueProvider(BaseProvider):
     Settings of a place (organization, deployment, region ...) are keywords with the names that the entry gives, or
     the environment's variables that it names. `http_client` takes an `httpx.AsyncClient` of your own, which stays yours to
     close; `verify`, `proxy` and `trust_env` are httpx's; `wire` replaces HTTP as a whole; `sign` replaces the signer of
-    places that need one (`AwsSigner`, `GoogleSigner`).
+    places that need one (`AwsSigner`, `GoogleSigner`). `prices=True` works out what an answer cost where the vendor does
+    not say, by the extra `prices`.
     """
 
     SPEC: ClassVar[ProviderSpec]
@@ -64,17 +66,19 @@ class CatalogueProvider(BaseProvider):
         trust_env: bool = True,
         wire: Wire | None = None,
         sign: Sign | None = None,
+        prices: bool = False,
         runtime: Runtime = SYSTEM,
         **settings: Any,
     ) -> None:
-        """Raises ProviderError where a required setting is missing; keys are looked up at the first call."""
+        """Raises ProviderError where a required setting or extra is missing; keys are looked up at the first call."""
         spec = self.SPEC
         known = {setting.name for setting in spec.settings}
         if strangers := sorted(settings.keys() - known):
             takes = ", ".join(sorted(known)) or "none"
             raise TypeError(f"{spec.name} takes no setting {strangers[0]!r}; its settings: {takes}")
         environment = runtime.environment()
-        endpoint = value_or_raise(endpoint_for(spec, base_url=base_url, settings=settings, environment=environment))
+        place = endpoint_for(spec, base_url=base_url, settings=settings, environment=environment)
+        endpoint = value_or_raise(place.bind(with_prices) if prices else place)
         super().__init__(
             api_key,
             endpoint.base_url,

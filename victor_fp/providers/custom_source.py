@@ -15,6 +15,7 @@ from returns.result import Failure, Result, Success
 from victor_fp.core.faults import Fault, InvalidRequest, InvalidResponse, Partial, TimedOut
 from victor_fp.core.types import CompletionResponse, StreamChunk
 from victor_fp.providers.base import BaseProvider
+from victor_fp.providers.catalogue_provider import CatalogueProvider
 from victor_fp.providers.errors import ProviderError, fault_from
 from victor_fp.shell.managed_line import scope_of
 from victor_fp.shell.managed_source import Asking
@@ -144,7 +145,7 @@ class CustomPieces:
             if chunk is None:
                 chunk = StreamChunk(is_final=True)
             self._held.append(chunk)
-            if chunk.is_final or self._spoken or _says(chunk):
+            if chunk.is_final or self._spoken or says(chunk):
                 self._spoken = True
                 self._said.append(chunk.content)
                 held, self._held = self._held, []
@@ -178,6 +179,13 @@ class CustomPieces:
         return replace(placed, partial=Partial(content="".join(self._said)), maybe_billed=True)
 
 
-def _says(chunk: StreamChunk) -> bool:
+def is_plain(kind: type[BaseProvider]) -> bool:
+    """Whether a class answers over its line alone: one that changes how is asked by its own methods."""
+    return issubclass(kind, CatalogueProvider) and all(
+        getattr(kind, name) is getattr(CatalogueProvider, name) for name in ("chat", "chat_result", "stream")
+    )
+
+
+def says(chunk: StreamChunk) -> bool:
     """Whether a chunk holds a piece of the answer."""
     return bool(chunk.content or chunk.tool_calls or chunk.metadata)

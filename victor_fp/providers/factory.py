@@ -20,7 +20,7 @@ from victor_fp.core.resilience.rate_limit_presets import PRESETS, UNLIMITED
 from victor_fp.core.resilience.retry import RetryPolicy
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.catalogue_provider import CatalogueProvider
-from victor_fp.providers.custom_source import CustomSource
+from victor_fp.providers.custom_source import CustomSource, is_plain
 from victor_fp.providers.errors import error_from
 from victor_fp.providers.managed_provider import ManagedProvider
 from victor_fp.providers.registry import ProviderRegistry
@@ -146,6 +146,7 @@ class ManagedProviderFactory:
         """The same from a configuration."""
         runtime: Runtime = config.extra_kwargs.get("runtime", SYSTEM)
         kept = store or MemoryStore(runtime)
+        await kept.open()
         providers: list[BaseProvider] = []
         targets: list[Target] = []
         for one in plan_of(config):
@@ -183,23 +184,16 @@ def _provider_for(config: ProviderConfig) -> tuple[BaseProvider, Source]:
     """A provider that leaves retries to the managed path, as far as it lets itself be told."""
     kind = ProviderRegistry.get(config.provider_name)
     keywords: dict[str, Any] = _taken_by(kind, {"timeout": config.timeout}) | config.extra_kwargs
-    if not _is_plain(kind):
+    if not is_plain(kind):
         keywords |= _taken_by(kind, {"max_retries": 0})
     if config.api_key is not None:
         keywords["api_key"] = config.api_key
     if config.base_url is not None:
         keywords["base_url"] = config.base_url
     provider = kind(**keywords)
-    if isinstance(provider, CatalogueProvider) and _is_plain(kind):
+    if isinstance(provider, CatalogueProvider) and is_plain(kind):
         return provider, LineSource(provider.line)
     return provider, CustomSource(provider)
-
-
-def _is_plain(kind: type[BaseProvider]) -> bool:
-    """Whether a class answers over its line alone: one that changes how is asked by its own methods."""
-    return issubclass(kind, CatalogueProvider) and all(
-        getattr(kind, name) is getattr(CatalogueProvider, name) for name in ("chat", "chat_result", "stream")
-    )
 
 
 def _taken_by(kind: type[BaseProvider], keywords: dict[str, Any]) -> dict[str, Any]:

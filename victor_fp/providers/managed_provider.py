@@ -88,7 +88,7 @@ class ManagedProvider(BaseProvider):
         """As the first provider counts."""
         return await self.provider.count_tokens(text)
 
-    async def chat(
+    async def chat(  # pyright: ignore[reportIncompatibleMethodOverride]  one keyword more: priority
         self,
         messages: Sequence[Message],
         *,
@@ -103,7 +103,7 @@ class ManagedProvider(BaseProvider):
         asking = _asking(messages, model, temperature, max_tokens, tools, priority, kwargs, stream=False)
         return value_or_raise(await managed_call(self._pool, asking))
 
-    async def chat_result(
+    async def chat_result(  # pyright: ignore[reportIncompatibleMethodOverride]  one keyword more: priority
         self,
         messages: Sequence[Message],
         *,
@@ -118,7 +118,7 @@ class ManagedProvider(BaseProvider):
         asking = _asking(messages, model, temperature, max_tokens, tools, priority, kwargs, stream=False)
         return await managed_call(self._pool, asking)
 
-    def stream(
+    def stream(  # pyright: ignore[reportIncompatibleMethodOverride]  one keyword more: priority
         self,
         messages: Sequence[Message],
         *,
@@ -133,7 +133,7 @@ class ManagedProvider(BaseProvider):
         asking = _asking(messages, model, temperature, max_tokens, tools, priority, kwargs, stream=True)
         return ChatStream(_chunks(ManagedStream(self._pool, asking)))
 
-    def stream_chat(
+    def stream_chat(  # pyright: ignore[reportIncompatibleMethodOverride]  one keyword more: priority
         self,
         messages: Sequence[Message],
         *,
@@ -148,7 +148,7 @@ class ManagedProvider(BaseProvider):
         asking = _asking(messages, model, temperature, max_tokens, tools, priority, kwargs, stream=True)
         return ChatStream(_chunks(ManagedStream(self._pool, asking)))
 
-    def stream_result(
+    def stream_result(  # pyright: ignore[reportIncompatibleMethodOverride]  one keyword more: priority
         self,
         messages: Sequence[Message],
         *,

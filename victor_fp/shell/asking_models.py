@@ -76,8 +76,8 @@ async def _fetched(
     asked = Asked(endpoint=line.endpoint, model=model)
     match outcome(await exchanged(line, request, line.timeout)):
         case Failure(fault):
-            return Failure(placed(asked, fault))
+            return Failure(line.shown(placed(asked, fault)))
         case Success((status, headers, body)):
             if status >= 300:
-                return Failure(placed(asked, speaker.error(status, headers, body)))
+                return Failure(line.shown(placed(asked, speaker.error(status, headers, body))))
             return Success(body)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 from urllib.request import getproxies, proxy_bypass
@@ -19,8 +19,9 @@ from weakref import WeakKeyDictionary
 import httpx
 from pydantic import SecretStr
 
-from victor_fp.core.faults import Fault, InvalidResponse
+from victor_fp.core.faults import Fault, InvalidRequest, InvalidResponse
 from victor_fp.core.requests import SECRET, HttpRequest
+from victor_fp.shell.decompressing import CODINGS, STEP, unpacker
 from victor_fp.shell.transport_faults import fault_of
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ Verify: TypeAlias = ssl.SSLContext | str | bool
 LIMITS = httpx.Limits(max_connections=1000, max_keepalive_connections=200, keepalive_expiry=60.0)
 """Room for the concurrency of a service; httpx's own 20 idle connections would make it reconnect all the time."""
 
-DEFAULT_HEADERS = {"accept": "*/*", "accept-encoding": "gzip, deflate", "user-agent": "victor-fp"}
+DEFAULT_HEADERS = {"accept": "*/*", "accept-encoding": CODINGS, "user-agent": "victor-fp"}
 
 
 class Carrier(Protocol):
@@ -112,9 +113,10 @@ class ClientCarrier:
         self._client = client
 
     async def send(self, request: HttpRequest, headers: Mapping[str, str], timeout: float | None) -> httpx.Response:
-        """Through the client; a redirect is not followed with a key."""
+        """Through the client; a redirect is not followed with a key, and no coding asked for that we cannot undo."""
+        asked = {"accept-encoding": CODINGS, **headers}
         built = self._client.build_request(
-            request.method, request.url, headers=headers, content=request.body or None, timeout=timeout
+            request.method, request.url, headers=asked, content=request.body or None, timeout=timeout
         )
         return await self._client.send(built, stream=True, follow_redirects=False)
 
@@ -125,21 +127,26 @@ class ClientCarrier:
 class HttpReply:
     """An httpx response still to be read."""
 
-    __slots__ = ("_pieces", "_response", "_timeout", "headers", "status")
+    __slots__ = ("_pieces", "_response", "_timeout", "_unpack", "_unpacked", "headers", "status")
 
     def __init__(self, response: httpx.Response, timeout: float | None) -> None:
         self._response = response
-        self._pieces = response.aiter_bytes()
         self._timeout = timeout
         self.status: int = response.status_code
         self.headers: Mapping[str, str] = response.headers
+        # A hook or a double of the caller's may have read it, and httpx has then unpacked it.
+        read = response.is_stream_consumed
+        encoding = None if read else response.headers.get("content-encoding")
+        self._pieces = response.aiter_bytes() if read else response.aiter_raw()
+        self._unpack = None if encoding is None else unpacker(encoding)
+        self._unpacked: Iterator[bytes] = iter(())
 
     async def read(self, limit: int) -> bytes | Fault:
         """The whole body."""
         pieces: list[bytes] = []
         size = 0
         try:
-            async for piece in self._pieces:
+            while (piece := await self._next()) is not None:
                 size += len(piece)
                 if size > limit:
                     return InvalidResponse(message=f"the body is larger than {limit} bytes", maybe_billed=True)
@@ -151,7 +158,7 @@ class HttpReply:
     async def receive(self) -> bytes | Fault | None:
         """The next bytes of the body."""
         try:
-            return await anext(self._pieces, None)
+            return await self._next()
         except Exception as error:
             return fault_of(error, "reading", self._timeout)
 
@@ -159,6 +166,19 @@ class HttpReply:
         """Give the connection back or close it."""
         with suppress(Exception):  # a connection that fails while it is closed is closed
             await self._response.aclose()
+
+    async def _next(self) -> bytes | None:
+        """The next bytes, unpacked; raises what the client and zlib raise."""
+        if self._unpack is None:
+            return await anext(self._pieces, None)
+        while (piece := next(self._unpacked, None)) is None:
+            packed = await anext(self._pieces, None)
+            if packed is None:
+                return None
+            self._unpacked = self._unpack(packed)
+        if len(piece) == STEP:
+            await asyncio.sleep(0)  # there is more of it; clocks and others first
+        return piece
 
 
 class HttpWire:
@@ -170,6 +190,9 @@ class HttpWire:
 
     async def open(self, request: HttpRequest, secret: SecretStr | None, timeout: float | None) -> Reply | Fault:
         """Send, and wait for the headers."""
+        for name, text in request.headers.items():
+            if not (text.isascii() and text.isprintable() and name.isascii() and name.isprintable()):
+                return InvalidRequest(message=f"the header {name!r} holds characters that no header may hold")
         try:
             loop = asyncio.get_running_loop()
             held = self._carriers.get(loop) or await self._begun(loop)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
 import msgspec
 from pydantic import SecretStr
 from returns.result import Failure, Result, Success
 
 from victor_fp.core.asking import with_key
-from victor_fp.core.faults import TimedOut
+from victor_fp.core.faults import TimedOut, redacted
 from victor_fp.core.protocols import Speaker, speaker
 from victor_fp.core.requests import Endpoint, HttpRequest
 from victor_fp.core.resilience.retry import RetryPolicy
@@ -36,14 +36,19 @@ class Line:
 
     endpoint: Endpoint
     wire: Wire
-    find_secret: FindSecret
+    find_secret: FindSecret = field(repr=False)
     gate: Gate
     timeout: float
     retries: RetryPolicy = field(default_factory=RetryPolicy)
-    runtime: Runtime = SYSTEM
+    runtime: Runtime = field(default=SYSTEM, repr=False)
     secret: SecretStr | None = None
     sign: Sign | None = None
     _ready: tuple[Speaker, Endpoint] | None = None
+    _tokens: tuple[str, ...] = field(default=(), repr=False)
+    """What the latest signature sent in place of a key."""
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError("a provider is not pickled: it holds a key and connections; make one in the other process")
 
     async def ready(self) -> Result[Speaker, Fault]:
         """The protocol's functions, after the key was looked up once; CredentialMissing where there is none."""
@@ -71,7 +76,20 @@ class Line:
             return Success(request)
         try:
             async with asyncio.timeout(self.timeout):
-                return await self.sign(request)
+                signed = await self.sign(request)
         except TimeoutError:
             message = "no credentials within the time allowed"
             return Failure(TimedOut(phase="connect", seconds=self.timeout, message=message))
+        self._tokens = signed.map(_tokens_in).value_or(())
+        return signed
+
+    def shown(self, fault: Fault) -> Fault:
+        """The fault as it may leave the line: a key or token of ours that the vendor echoed is no longer in it."""
+        key = () if self.secret is None else (self.secret.get_secret_value(),)
+        return redacted(fault, *key, *self._tokens) if key or self._tokens else fault
+
+
+def _tokens_in(request: HttpRequest) -> tuple[str, ...]:
+    """What authenticates a signed request, without the word that says how."""
+    carried = (request.headers.get(name, "") for name in ("authorization", "x-amz-security-token"))
+    return tuple(value.rpartition(" ")[2] for value in carried if value)

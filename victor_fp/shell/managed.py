@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from msgspec.structs import replace
+
 from victor_fp.core.defaults import DEFAULT_MAX_TOKENS
 from victor_fp.core.faults import Attempt, Cancelled, Fault
 from victor_fp.core.metrics import NO_PIECES, Metrics, paced, recorded, sampled
@@ -94,6 +96,10 @@ class Operation:
         asked = self.asking.model if place == 0 else None
         return asked or self.pool.targets[place].model
 
+    def name(self) -> str:
+        """Of the target that is being asked."""
+        return self.pool.targets[self.place].source.name
+
     def options_at(self, place: int) -> Mapping[str, object]:
         """The caller's options with the target's own over them."""
         own = self.pool.targets[place].options
@@ -127,11 +133,10 @@ class Operation:
             entered, now = now, self.store.now()
             self.queued += now - entered
         if leave is not None and not isinstance(leave, Permit):
-            return leave
+            return leave if leave.provider else replace(leave, provider=self.name(), model=self.model_at(self.place))
         if now >= order.deadline and leave is not None and place.door is not None:
             place.door.turn_back(leave)
-            target = self.pool.targets[self.place]
-            return deadline_exceeded(target.source.name, self.model_at(self.place), order.deadline - self.began, None)
+            return deadline_exceeded(self.name(), self.model_at(self.place), order.deadline - self.began, None)
         self.sent = now
         self.pace = NO_PIECES
         return leave
@@ -164,11 +169,10 @@ class Operation:
             pool.answered[self.place] = pool.answered.get(self.place, 0) + 1
         if pool.metrics is None and not self._listeners:
             return
-        target = pool.targets[self.place]
         usage = None if answer is None else answer.usage
         sample = sampled(
             attempts,
-            provider=target.source.name,
+            provider=self.name(),
             model=self.model_at(self.place),
             streamed=self.asking.stream,
             outcome=outcome,
@@ -188,8 +192,7 @@ class Operation:
 
 def gave_up(operation: Operation) -> Cancelled:
     """The fault for a try whose caller has left."""
-    target = operation.pool.targets[operation.place]
-    return Cancelled(provider=target.source.name, model=operation.model_at(operation.place))
+    return Cancelled(provider=operation.name(), model=operation.model_at(operation.place))
 
 
 def _estimate(asking: Asking) -> int:

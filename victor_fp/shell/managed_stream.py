@@ -188,9 +188,9 @@ class ManagedStream:
         if fault is not None:
             self._tell(type(fault).__name__, fault)
             return Batch([], fault)
-        done, self._done = self._done, None
-        if done is not None:
-            await done.drained()
+        if self._done is not None:
+            await self._done.drained()
+            self._done = None
         return None
 
     def _tell(self, ending: str, fault: Fault | None) -> None:

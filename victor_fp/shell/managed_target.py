@@ -22,6 +22,7 @@ from victor_fp.shell.managed_door import Door
 from victor_fp.shell.managed_source import Source
 from victor_fp.shell.runtime import Runtime
 from victor_fp.shell.store import Cell, Store
+from victor_fp.shell.store.memory import MemoryCell
 from victor_fp.shell.store.packing import CIRCUIT, LIMITS
 
 
@@ -88,6 +89,8 @@ class Target:
                 queue=Queue(policy=self.queue, provider=self.source.name, model=model),
             )
             door = Door(self.store.cell(f"limits:{name}", fresh, LIMITS), self.store, self.runtime)
+        if self.breaker is None:
+            return Place(breaker=MemoryCell(None, self.store.now), door=door)
         return Place(breaker=self.store.cell(f"breaker:{name}", self._fresh(), CIRCUIT), door=door)
 
     def _fresh(self) -> Breaker | None:

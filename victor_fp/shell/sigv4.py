@@ -6,9 +6,11 @@ Everything of botocore's happens in a worker thread, since refreshing credential
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
-from collections.abc import Mapping
-from threading import Lock
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from threading import Lock, get_ident
 from typing import Any, Protocol
 
 import msgspec
@@ -21,6 +23,31 @@ from victor_fp.core.result import outcome
 _REGION = re.compile(r"[./]([a-z]{2,3}(?:-[a-z]+)+-\d+)\.")
 """A region in a host's name."""
 CHAIN = ("environment AWS_ACCESS_KEY_ID", "AWS profiles, SSO, web identity, container and instance roles")
+
+
+class _Unheard(logging.Filter):
+    """Drops what botocore logs of our signatures: at DEBUG it logs session tokens. Others' signatures are theirs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._threads: set[int] = set()
+
+    def filter(self, record: logging.LogRecord) -> bool:  # noqa: ARG002  logging's signature
+        """Whether to let it pass; asked in the thread that logs."""
+        return get_ident() not in self._threads
+
+    @contextmanager
+    def here(self) -> Iterator[None]:
+        """Hold this thread's words back for the block."""
+        logging.getLogger("botocore.auth").addFilter(self)
+        self._threads.add(get_ident())
+        try:
+            yield
+        finally:
+            self._threads.discard(get_ident())
+
+
+_UNHEARD = _Unheard()
 
 
 class AwsCredentials(Protocol):
@@ -63,7 +90,8 @@ class AwsSigner:
             case Success(credentials):
                 pass
         signed = AWSRequest(method=request.method, url=request.url, headers=dict(request.headers), data=request.body)
-        SigV4Auth(credentials, self._spec.auth.service, self._region).add_auth(signed)
+        with _UNHEARD.here():
+            SigV4Auth(credentials, self._spec.auth.service, self._region).add_auth(signed)
         headers = {str(name).lower(): str(value) for name, value in signed.headers.items()}
         return Success(msgspec.structs.replace(request, headers=headers))
 

@@ -156,9 +156,10 @@ class Streaming:
     async def _tried(self, order: Send | Deliver) -> Try:
         assert self._speaker is not None and self._built is not None  # noqa: PT018, S101  set before any order
         asked = Asked(endpoint=self._line.endpoint, model=self._request.model, adjustments=self._built.adjustments)
-        moment = order.deadline if isinstance(order, Send) and self._deadline is not None else None
+        moment = order.deadline if isinstance(order, Send) else None
         timeout = order.timeout if isinstance(order, Send) else self._timeout
-        return Try(self._line, self._speaker, asked, self._built, timeout, moment)
+        to_the_end = self._deadline is not None
+        return Try(self._line, self._speaker, asked, self._built, timeout, moment, to_the_end=to_the_end)
 
     def _advanced(self, event: Event) -> None:
         """Tell the machine; an event that comes when the call has settled changes nothing."""
@@ -185,7 +186,9 @@ class Streaming:
 
 
 class Try:
-    """One try: an open answer and where its reading stands. `moment`, in the runtime's clock, is the caller's deadline."""
+    """One try: an open answer and where its reading stands. `moment`, in the runtime's clock, is the deadline: the
+    caller's, which holds to the end, or one that holds to the first chunk.
+    """
 
     def __init__(
         self,
@@ -195,6 +198,8 @@ class Try:
         request: HttpRequest,
         timeout: float,
         moment: float | None,
+        *,
+        to_the_end: bool = True,
     ) -> None:
         self._line = line
         self._speaker = speaker
@@ -202,6 +207,7 @@ class Try:
         self._request = request
         self._timeout = timeout
         self._moment = moment
+        self._to_the_end = to_the_end
         self._watched = True
         self._reply: Reply | None = None
         self._work: Work | None = None
@@ -224,6 +230,7 @@ class Try:
                 read = interrupted(self._reading, _phased(piece, self._reading))
             self._reading = read.reading
             if read.chunks or read.fault is not None:
+                self._moment = self._moment if self._to_the_end else None
                 self._watched = self._moment is not None
                 return Batch(read.chunks, None if read.fault is None else self._line.shown(read.fault))
 
@@ -284,16 +291,18 @@ class Try:
             return None
         if not self._watched:
             return await reply.receive()
-        bound = self._left(self._timeout)
-        late = bound < self._timeout
-        try:
-            # The slack lets the transport, which knows more, speak first; a deadline has none.
-            async with asyncio.timeout(bound if late else bound + SLACK):
-                return await reply.receive()
-        except TimeoutError:
-            if late:
-                return DeadlineExceeded(message="the deadline passed while the answer came", maybe_billed=True)
-            return timed_out("first_token", "reading", bound)
+        bound = self._timeout + SLACK  # the transport, which knows more, speaks first
+        left = self._left(self._timeout)
+        late = left < self._timeout
+        if late:
+            bound = left if self._to_the_end else left + SLACK * (left > 0)
+        if bound > 0:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(bound):
+                    return await reply.receive()
+        if late and self._to_the_end:
+            return DeadlineExceeded(message="the deadline passed while the answer came", maybe_billed=True)
+        return timed_out("first_token", "reading", self._timeout)
 
     def _left(self, timeout: float) -> float:
         if self._moment is None:

@@ -1,1 +1,15 @@
-"""What programs need to test their own code and providers."""
+"""What programs need to test their own code and providers: scripted answers, a scripted wire and server, and the laws.
+
+wire = ScriptedWire(Turn(text="Hello!"), provider="anthropic")
+provider = ProviderRegistry.create("anthropic", api_key="k", wire=wire)
+"""
+
+from __future__ import annotations
+
+from victor_fp.testing.answers import Answer, Received, json_answer
+from victor_fp.testing.scripted_wire import ScriptedWire
+from victor_fp.testing.server import Server, serving
+from victor_fp.testing.turns import Call, Turn
+from victor_fp.testing.vendors import vendor
+
+__all__ = ["Answer", "Call", "Received", "ScriptedWire", "Server", "Turn", "json_answer", "serving", "vendor"]

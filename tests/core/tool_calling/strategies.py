@@ -1,5 +1,7 @@
 """Texts in which calls, pieces of calls and talk stand side by side."""
 
+# ruff: noqa: RUF001  the bars are DeepSeek's
+
 from __future__ import annotations
 
 from collections.abc import Sequence

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from victor_fp.core.catalogue.spec import ModelLimit, ProviderSpec, Supports
+from victor_fp.core.catalogue.spec import ProviderSpec, Supports
 from victor_fp.core.dialects.chat import ChatDialect, ModelPolicy
 from victor_fp.core.faults import (
     AuthRejected,
@@ -41,11 +41,6 @@ DEEPSEEK = ProviderSpec(
     key_variables=("DEEPSEEK_API_KEY",),
     supports=Supports(reasoning=True),
     default_model="deepseek-chat",
-    limits=(
-        # The error of a prompt that is too long names 1,048,565 tokens for V4.
-        ModelLimit(pattern="deepseek-v4*", context_window=1_000_000, source="https://api-docs.deepseek.com"),
-        ModelLimit(pattern="deepseek-*", context_window=128_000, source="https://api-docs.deepseek.com"),
-    ),
     context_window=128_000,
     source="https://api-docs.deepseek.com",
 )
@@ -77,11 +72,6 @@ XAI = ProviderSpec(
     key_variables=("XAI_API_KEY",),
     supports=Supports(images=True, reasoning=True, json_schema=True),
     default_model="grok-4",
-    limits=(
-        ModelLimit(pattern="grok-4*fast*", context_window=2_000_000, source="https://docs.x.ai/docs/models"),
-        ModelLimit(pattern="grok-4*", context_window=256_000, source="https://docs.x.ai/docs/models"),
-        ModelLimit(pattern="grok-code*", context_window=256_000, source="https://docs.x.ai/docs/models"),
-    ),
     context_window=131_072,
     source="https://docs.x.ai/docs/api-reference",
 )
@@ -135,23 +125,25 @@ ZAI = ProviderSpec(
     key_variables=("ZAI_API_KEY", "ZHIPUAI_API_KEY"),
     supports=Supports(images=True, reasoning=True),
     default_model="glm-4.7",
-    limits=(
-        ModelLimit(pattern="glm-4.[67]*", context_window=200_000, max_output=128_000, source="https://docs.z.ai"),
-        ModelLimit(pattern="glm-5*", context_window=200_000, max_output=128_000, source="https://docs.z.ai"),
-    ),
     context_window=128_000,
     source="https://docs.z.ai/api-reference/llm/chat-completion",
 )
 ZAI_CODING = msgspec.structs.replace(
     ZAI,
     name="zai-coding",
+    limits_name="zai",
     title="Z.ai coding plan",
     aliases=(),
     base_url="https://api.z.ai/api/coding/paas/v4",
     key_name="zai",
 )
 ZAI_CHINA = msgspec.structs.replace(
-    ZAI, name="zai-china", title="Zhipu AI", aliases=("bigmodel",), base_url="https://open.bigmodel.cn/api/paas/v4"
+    ZAI,
+    name="zai-china",
+    limits_name="zai",
+    title="Zhipu AI",
+    aliases=("bigmodel",),
+    base_url="https://open.bigmodel.cn/api/paas/v4",
 )
 
 QWEN = ProviderSpec(
@@ -195,6 +187,7 @@ QWEN = ProviderSpec(
 QWEN_CHINA = msgspec.structs.replace(
     QWEN,
     name="qwen-china",
+    limits_name="qwen",
     title="Qwen (China)",
     aliases=(),
     base_url="https://dashscope.aliyuncs.com/compatible-mode/v1",
@@ -233,12 +226,16 @@ MOONSHOT = ProviderSpec(
     key_variables=("MOONSHOT_API_KEY",),
     supports=Supports(images=True, reasoning=True, json_schema=True),
     default_model="kimi-k2.5",
-    limits=(ModelLimit(pattern="kimi-k2*", context_window=262_144, source="https://platform.kimi.ai/docs"),),
     context_window=131_072,
     source="https://platform.kimi.ai/docs/api/chat",
 )
 MOONSHOT_CHINA = msgspec.structs.replace(
-    MOONSHOT, name="moonshot-china", title="Moonshot AI (China)", aliases=(), base_url="https://api.moonshot.cn/v1"
+    MOONSHOT,
+    name="moonshot-china",
+    limits_name="moonshot",
+    title="Moonshot AI (China)",
+    aliases=(),
+    base_url="https://api.moonshot.cn/v1",
 )
 
 MISTRAL = ProviderSpec(
@@ -270,7 +267,6 @@ MISTRAL = ProviderSpec(
     key_variables=("MISTRAL_API_KEY",),
     supports=Supports(images=True, audio=True, files=True, reasoning=True, json_schema=True),
     default_model="mistral-large-latest",
-    limits=(ModelLimit(pattern="*", context_window=131_072, source="max_context_length of GET /v1/models"),),
     context_window=131_072,
     source="https://docs.mistral.ai/api",
 )

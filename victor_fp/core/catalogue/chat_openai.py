@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from victor_fp.core.catalogue.spec import Auth, ModelLimit, ProviderSpec, Setting, Supports
+from victor_fp.core.catalogue.spec import Auth, ProviderSpec, Setting, Supports
 from victor_fp.core.dialects.chat import ChatDialect, ModelPolicy
 
 # https://platform.openai.com/docs/guides/reasoning, "limitations" and the API reference's notes on single parameters.
@@ -64,21 +64,6 @@ OPENAI_MODELS = (
     *(ModelPolicy(pattern=pattern, refuses=CLASSIC) for pattern in ("gpt-4*", "gpt-3*", "chatgpt-*", "ft:gpt-[34]*")),
 )
 
-MODELS_PAGE = "https://platform.openai.com/docs/models"
-OPENAI_LIMITS = (
-    ModelLimit(pattern="gpt-5-chat*", context_window=128_000, max_output=16_384, source=MODELS_PAGE),
-    ModelLimit(pattern="gpt-5.*-chat*", context_window=128_000, max_output=16_384, source=MODELS_PAGE),
-    ModelLimit(pattern="gpt-5*", context_window=400_000, max_output=128_000, source=MODELS_PAGE),
-    ModelLimit(pattern="gpt-4.1*", context_window=1_047_576, max_output=32_768, source=MODELS_PAGE),
-    ModelLimit(pattern="gpt-4o*", context_window=128_000, max_output=16_384, source=MODELS_PAGE),
-    ModelLimit(pattern="chatgpt-4o*", context_window=128_000, max_output=16_384, source=MODELS_PAGE),
-    ModelLimit(pattern="gpt-4-turbo*", context_window=128_000, max_output=4_096, source=MODELS_PAGE),
-    ModelLimit(pattern="gpt-4*", context_window=8_192, max_output=8_192, source=MODELS_PAGE),
-    ModelLimit(pattern="gpt-3.5*", context_window=16_385, max_output=4_096, source=MODELS_PAGE),
-    ModelLimit(pattern="o1-mini*", context_window=128_000, max_output=65_536, source=MODELS_PAGE),
-    ModelLimit(pattern="o[134]*", context_window=200_000, max_output=100_000, source=MODELS_PAGE),
-)
-
 EVERYTHING = Supports(images=True, audio=True, files=True, reasoning=True, json_schema=True)
 
 OPENAI = ProviderSpec(
@@ -95,7 +80,6 @@ OPENAI = ProviderSpec(
     ),
     supports=EVERYTHING,
     default_model="gpt-5.1",
-    limits=OPENAI_LIMITS,
     context_window=128_000,
     source="https://platform.openai.com/docs/api-reference/chat",
 )
@@ -117,7 +101,7 @@ AZURE = ProviderSpec(
         Setting(name="api_version", variables=("AZURE_OPENAI_API_VERSION", "OPENAI_API_VERSION")),
     ),
     supports=EVERYTHING,
-    limits=OPENAI_LIMITS,
+    limits_name="openai",
     context_window=128_000,
     source="https://learn.microsoft.com/azure/ai-foundry/openai/reference",
 )

@@ -2,25 +2,8 @@
 
 from __future__ import annotations
 
-from victor_fp.core.catalogue.spec import Auth, ModelLimit, ProviderSpec, Setting, Supports
+from victor_fp.core.catalogue.spec import Auth, ProviderSpec, Setting, Supports
 from victor_fp.core.dialects.gemini import GeminiDialect
-
-_LISTED = "GET /v1beta/models"
-_RETIRED = "Gemini API, model pages"
-
-LIMITS: tuple[ModelLimit, ...] = (
-    ModelLimit(pattern="*-tts*", context_window=8192, max_output=16384, source=_LISTED),
-    ModelLimit(pattern="gemini-2.5-flash-image*", context_window=32768, max_output=32768, source=_LISTED),
-    ModelLimit(pattern="gemini-3-pro-image*", context_window=131072, max_output=32768, source=_LISTED),
-    ModelLimit(pattern="gemini-3.1-flash*-image*", context_window=65536, max_output=65536, source=_LISTED),
-    ModelLimit(pattern="gemini-2.5-computer-use*", context_window=131072, max_output=65536, source=_LISTED),
-    ModelLimit(pattern="gemini-2.0-flash*", context_window=1048576, max_output=8192, source=_LISTED),
-    ModelLimit(pattern="gemini-1.5-pro*", context_window=2097152, max_output=8192, source=_RETIRED),
-    ModelLimit(pattern="gemini-1.5-flash*", context_window=1048576, max_output=8192, source=_RETIRED),
-    ModelLimit(pattern="gemma-4*", context_window=262144, max_output=32768, source=_LISTED),
-    ModelLimit(pattern="gemma-3*", context_window=131072, max_output=8192, source=_RETIRED),
-    ModelLimit(pattern="gemini-*", context_window=1048576, max_output=65536, source=_LISTED),
-)
 
 VERTEX_PLACE = "aiplatform.googleapis.com/v1/projects/{project}/locations/{location}"
 VERTEX_AREAS = {
@@ -49,7 +32,6 @@ GOOGLE: tuple[ProviderSpec, ...] = (
         supports=_SUPPORTS,
         # The alias of the current Flash model, which no retirement breaks.
         default_model="gemini-flash-latest",
-        limits=LIMITS,
         context_window=1048576,
         source="https://ai.google.dev/api",
     ),
@@ -77,7 +59,7 @@ GOOGLE: tuple[ProviderSpec, ...] = (
         settings=VERTEX_SETTINGS,
         supports=_SUPPORTS,
         default_model="gemini-2.5-flash",
-        limits=LIMITS,
+        limits_name="google",
         context_window=1048576,
         source="https://cloud.google.com/vertex-ai/generative-ai/docs/reference/rest",
     ),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
+from functools import cache
+from itertools import chain
 
 from returns.result import Success
 
@@ -14,10 +16,27 @@ UNKNOWN_CONTEXT_WINDOW = 8192
 """For a provider nobody has described."""
 
 
+@cache
+def bundled_limits(name: str) -> tuple[ModelLimit, ...]:
+    """The bundled limits kept under a name; the data is loaded when it is first asked for."""
+    from victor_fp.core.catalogue.model_limits import MODEL_LIMITS
+
+    return tuple(
+        ModelLimit(pattern=pattern, context_window=window, max_output=output, source=source, date=date)
+        for pattern, window, output, source, date in MODEL_LIMITS.get(name, ())
+    )
+
+
+def limits_name(spec: ProviderSpec) -> str:
+    """The name under which the bundled limits of an entry are kept."""
+    return spec.limits_name or spec.name
+
+
 def limit_of(spec: ProviderSpec, model: str) -> ModelLimit | None:
-    """The first configured limit whose pattern matches the model's name, in any case of letters."""
+    """The first limit whose pattern matches the model's name, in any case of letters: the entry's own, then bundled."""
     name = model.lower()
-    return next((limit for limit in spec.limits if fnmatchcase(name, limit.pattern)), None)
+    known = chain(spec.limits, bundled_limits(limits_name(spec)))
+    return next((limit for limit in known if fnmatchcase(name, limit.pattern)), None)
 
 
 def context_window_of(provider: str, model: str) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from victor_fp.core.catalogue.spec import ModelLimit, ProviderSpec, Supports
+from victor_fp.core.catalogue.spec import ProviderSpec, Supports
 from victor_fp.core.dialects.ollama import OllamaDialect
 
 OLLAMA: tuple[ProviderSpec, ...] = (
@@ -17,9 +17,6 @@ OLLAMA: tuple[ProviderSpec, ...] = (
         key_optional=True,
         supports=Supports(tools=True, streaming=True, images=True, reasoning=True, json_schema=True),
         # What the server runs a model with unless num_ctx says otherwise; discovery asks the model itself.
-        limits=(
-            ModelLimit(pattern="*", context_window=4096, source="envconfig of ollama/ollama: OLLAMA_CONTEXT_LENGTH"),
-        ),
         context_window=4096,
         local=True,
         source="docs/api.md and docs/openapi.yaml of ollama/ollama",

@@ -33,6 +33,7 @@ def _beside(
         dialect=dialect,
         base_url=base_url or chat.base_url,
         key_name=chat.key_name or chat.name,
+        limits_name=chat.limits_name or chat.name,
         supports=supports or chat.supports,
         source=source,
     )
@@ -78,6 +79,7 @@ OPENROUTER_RESPONSES = _beside(
         # Its document has the other options of chats; `reasoning.max_tokens` is the budget.
         refuses=frozenset({"seed", "stop", "name"}),
         least_tokens=1,
+        logprobs_as="count",  # its `include` has no word for them
         # It keeps nothing in any case, and leaves out by itself what a model does not have.
         stateless=False,
         encrypted_reasoning="always",

@@ -54,6 +54,8 @@ class ModelLimit(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     context_window: int
     max_output: int | None = None
     source: str = ""
+    date: str = ""
+    """When the source said so, as YYYY-MM-DD, where it was asked by a program."""
 
 
 class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,7 +87,9 @@ class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True):
     supports: Supports = Supports()
     default_model: str | None = None
     limits: tuple[ModelLimit, ...] = ()
-    """First match wins."""
+    """What is known beside the bundled limits of `model_limits`; first match wins."""
+    limits_name: str = ""
+    """The name its models' limits are kept under in the bundled ones; this entry's own where empty."""
     context_window: int = 8192
     """Where no limit matches."""
     local: bool = False

@@ -48,8 +48,8 @@ class ResponsesDialect(msgspec.Struct, frozen=True, kw_only=True):
     efforts: tuple[str, ...] = EFFORTS
     least_tokens: int = 16
     """OpenAI's document: max_output_tokens below 16 is refused."""
-    logprobs_as: Literal["include", "switch"] = "include"
-    """An entry of `include`, or a switch of its own; `top_logprobs` beside either."""
+    logprobs_as: Literal["include", "switch", "count"] = "include"
+    """An entry of `include`, or a switch of its own, with `top_logprobs` beside either; or `top_logprobs` alone."""
     format_as: Literal["text", "response_format"] = "text"
     """Where the answer's form is asked for: `text.format`, or the field that chats have."""
     strict_schemas: bool = True

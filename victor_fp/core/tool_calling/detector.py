@@ -215,9 +215,13 @@ def _searched(state: Detector, text: str, *, last: bool) -> tuple[Detector, list
 def joined(pieces: list[Piece]) -> list[Piece]:
     """Texts that follow each other as one."""
     out: list[Piece] = []
+    run: list[str] = []
     for piece in pieces:
-        if isinstance(piece, str) and out and isinstance(out[-1], str):
-            out[-1] += piece
-        else:
-            out.append(piece)
-    return out
+        if isinstance(piece, str):
+            run.append(piece)
+            continue
+        if run:
+            out.append("".join(run))
+            run = []
+        out.append(piece)
+    return [*out, "".join(run)] if run else out

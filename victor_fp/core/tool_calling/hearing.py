@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -47,16 +47,31 @@ def hearing(speaker: Speaker, request: ChatRequest) -> Speaker:
     """The speaker for the answer to this request, which `in_text` has made."""
     if not request.text_tools:
         return speaker
-    return listening(speaker, request.text_tools, request.options.text_tool_calls).value_or(speaker)
+    taken = [call["id"] for message in request.messages for call in message.tool_calls or ()]
+    seed = str(len(request.messages))
+    heard = listening(speaker, request.text_tools, request.options.text_tool_calls, seed=seed, taken=taken)
+    return heard.value_or(speaker)
 
 
-def listening(speaker: Speaker, tools: Sequence[ToolDefinition], formats: str | None) -> Result[Speaker, Fault]:
-    """A speaker that hears calls of these tools in the text, in formats as the option `text_tool_calls` names them."""
+def listening(
+    speaker: Speaker,
+    tools: Sequence[ToolDefinition],
+    formats: str | None,
+    *,
+    seed: str = "",
+    taken: Iterable[str] = (),
+) -> Result[Speaker, Fault]:
+    """A speaker that hears calls of these tools in the text, in formats as the option `text_tool_calls` names them.
+
+    `seed` and `taken` are for the ids of these calls, as in `text_calls.start`.
+    """
     if formats is None or not tools:
         return Success(speaker)
     from victor_fp.core.tool_calling.text_calls import asked_for, start
     from victor_fp.core.tool_calling.tools import tools_of
 
     return asked_for(formats).map(
-        lambda wanted: msgspec.structs.replace(speaker, text_calls=start(tools_of(tools), wanted))
+        lambda wanted: msgspec.structs.replace(
+            speaker, text_calls=start(tools_of(tools), wanted, seed=seed, taken=taken)
+        )
     )

@@ -8,7 +8,7 @@ import msgspec
 
 from victor_fp.core.tool_calling.brackets import NOT_YET, Brackets, Until, Walk, end_of
 from victor_fp.core.tool_calling.json_calls import calls_of
-from victor_fp.core.tool_calling.json_outlook import outlook
+from victor_fp.core.tool_calling.json_outlook import outlook, strange
 from victor_fp.core.tool_calling.reading import (
     Edge,
     Found,
@@ -61,6 +61,8 @@ def _value(text: str, at: int, tools: Tools, *, strict: bool) -> tuple[tuple[Tex
         return Unfinished()
     if text[at] not in "{[":
         return "no JSON"
+    if strict and strange(text, at):
+        return "no call of a known tool"
     end = end_of(text, at)
     view = outlook(text if isinstance(end, Brackets) else text[:end], at, tools, strict=strict)
     if view == "hopeless":

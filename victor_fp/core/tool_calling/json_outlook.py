@@ -27,7 +27,7 @@ _STRING_END = {
     '"': re.compile(r'((?:[^"\\]|\\.)*+)(")?', re.DOTALL),
     "'": re.compile(r"((?:[^'\\]|\\.)*+)(')?", re.DOTALL),
 }
-_BARE = re.compile(r"[^\s,:}\]]*")
+_BARE = re.compile(r"[^\s,:}\]]{0,128}")
 
 
 _DEPTH = 4
@@ -94,6 +94,17 @@ def outlook(text: str, at: int, tools: Tools, *, strict: bool, depth: int = _DEP
             at += 1
         elif text[at] != "}":
             return "hopeless"
+
+
+def strange(text: str, at: int) -> bool:
+    """Whether the first key of the object, or of the list's first object, is none of a call: told without reading on."""
+    at = past_space(text, at + 1)
+    if text.startswith("{", at):
+        at = past_space(text, at + 1)
+    if at == len(text) or text[at] in "}]":
+        return False
+    key, end = _word(text, at)
+    return key not in KEYS if end is not None else not any(known.startswith(key) for known in KEYS)
 
 
 def _of_list(text: str, at: int, tools: Tools, *, strict: bool, depth: int) -> Outlook:

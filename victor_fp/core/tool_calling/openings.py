@@ -97,7 +97,7 @@ def opening_at(plan: Plan, context: Context, text: str, start: int, *, last: boo
     while True:
         found = plan.pattern.search(text, at)
         place = found.start() if found else len(text)
-        if not last:
+        if not last and place > tail:
             place = min(place, _begun(plan, text, max(at, tail)))
         if place == len(text):
             return None

@@ -42,19 +42,21 @@ _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 
 def statement(text: str, at: int, tools: Tools) -> Statement | Unfinished | NoCall:
     """The call, or list of calls, that begins at `at`; spellings as `print(call(...))` included."""
-    if at == len(text):
-        return Unfinished()
-    if text[at] == "[":
-        return _list(text, at, tools)
     if text.startswith(_PRINT, at) and not tools.spelled("print"):
-        inner = statement(text, past_space(text, at + len(_PRINT)), tools)
+        inner = _list_or_call(text, past_space(text, at + len(_PRINT)), tools)
         if not isinstance(inner, Statement):
             return inner
         end = past_space(text, inner.end)
         if end == len(text):
             return Unfinished()
         return Statement(inner.calls, end + 1) if text[end] == ")" else "no call"
-    return _call(text, at, tools)
+    return _list_or_call(text, at, tools)
+
+
+def _list_or_call(text: str, at: int, tools: Tools) -> Statement | Unfinished | NoCall:
+    if at == len(text):
+        return Unfinished()
+    return _list(text, at, tools) if text[at] == "[" else _call(text, at, tools)
 
 
 def _list(text: str, at: int, tools: Tools) -> Statement | Unfinished | NoCall:

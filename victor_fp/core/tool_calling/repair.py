@@ -69,7 +69,12 @@ _WORDS: dict[str, tuple[Json, bool]] = {
     "None": (None, True),
 }
 _ESCAPES = {'"': '"', "'": "'", "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
-_HEX = re.compile(r"[0-9a-fA-F]{4}")
+_HEX = {
+    "u": re.compile(r"[0-9a-fA-F]{4}"),
+    "x": re.compile(r"[0-9a-fA-F]{2}"),
+    "U": re.compile(r"00(?:0[0-9a-fA-F]|10)[0-9a-fA-F]{4}"),
+}
+"""Digits of a character's number; the last two are Python's and count where its quotes are used."""
 _DEPTH = 64
 
 
@@ -213,7 +218,7 @@ class _Reading:
             elif broken := self.ends("a string"):
                 return broken
             else:
-                pieces.append(self.escape())
+                pieces.append(self.escape(quote))
 
     def sound(self, text: str) -> str | Broken:
         """Surrogate halves that escapes left alone are no text."""
@@ -222,10 +227,11 @@ class _Reading:
         except UnicodeDecodeError:
             return Broken("half a surrogate pair")
 
-    def escape(self) -> str:
+    def escape(self, quote: str) -> str:
         mark = self.text[self.at]
         self.at += 1
-        if mark == "u" and (digits := _HEX.match(self.text, self.at)):
+        digits = _HEX[mark].match(self.text, self.at) if mark == "u" or (quote == "'" and mark in _HEX) else None
+        if digits is not None:
             self.at = digits.end()
             return chr(int(digits.group(), 16))
         if mark == "\n":

@@ -8,6 +8,7 @@ comes whole, when its end is there. What was repaired in it, and what was meant 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import count
 
 import msgspec
 from returns.result import Failure, Result, Success
@@ -39,14 +40,19 @@ class TextCalls(msgspec.Struct, frozen=True, kw_only=True):
 
     detector: Detector
     seed: str = ""
-    """What tells this answer from others, for ids: the vendor's id for it, or its time."""
-    made: int = 0
-    """Calls so far."""
+    taken: frozenset[str] = frozenset()
+    """Ids of calls so far, in the conversation and in this answer."""
 
 
-def start(tools: Tools, formats: Sequence[TextFormat] = FORMATS, *, seed: str = "") -> TextCalls:
-    """The state before an answer."""
-    return TextCalls(detector=look_for(tools, formats), seed=seed)
+def start(
+    tools: Tools, formats: Sequence[TextFormat] = FORMATS, *, seed: str = "", taken: Iterable[str] = ()
+) -> TextCalls:
+    """The state before an answer.
+
+    Ids are made from the call and `seed`, so that a body and a stream have the same, and never one of `taken`, the ids
+    that the conversation has already. What vendors note of an answer cannot serve: it may come behind the text.
+    """
+    return TextCalls(detector=look_for(tools, formats), seed=seed, taken=frozenset(taken))
 
 
 def asked_for(option: str, *, provider: str = "") -> Result[tuple[TextFormat, ...], Fault]:
@@ -79,29 +85,17 @@ def split(state: TextCalls, deltas: Iterable[Delta]) -> tuple[TextCalls, list[De
             state, told = feed(state, delta.text)
             out += told
             continue
-        if isinstance(delta, Noted):
-            state = _seeded(state, delta)
-        elif not isinstance(delta, UsageReported):
+        if not isinstance(delta, Noted | UsageReported):
             state, told = flush(state)
             out += told
         out.append(delta)
     return state, out
 
 
-def whole(state: TextCalls, deltas: Sequence[Delta]) -> list[Delta]:
-    """All deltas of a whole body, whose id may be noted anywhere among them."""
-    for delta in deltas:
-        if isinstance(delta, Noted):
-            state = _seeded(state, delta)
+def whole(state: TextCalls, deltas: Iterable[Delta]) -> list[Delta]:
+    """All deltas of a whole body."""
     state, out = split(state, deltas)
     return [*out, *flush(state)[1]]
-
-
-def _seeded(state: TextCalls, noted: Noted) -> TextCalls:
-    if state.seed:
-        return state
-    seed = noted.metadata.get("id") or noted.metadata.get("created")
-    return msgspec.structs.replace(state, seed=str(seed)) if seed else state
 
 
 def _told(state: TextCalls, pieces: Iterable[Piece]) -> tuple[TextCalls, list[Delta]]:
@@ -118,7 +112,7 @@ def _told(state: TextCalls, pieces: Iterable[Piece]) -> tuple[TextCalls, list[De
             if piece.repairs:
                 repairs = list(dict.fromkeys(piece.repairs))
                 out.append(_noted({"format": piece.format, "name": piece.name, "id": id_, "repairs": repairs}))
-            state = msgspec.structs.replace(state, made=state.made + 1)
+            state = msgspec.structs.replace(state, taken=state.taken | {id_})
     return state, out
 
 
@@ -129,9 +123,9 @@ def _called(call: TextCall, id_: str) -> list[Delta]:
 
 
 def _id_of(call: TextCall, state: TextCalls) -> str:
-    """From the answer's id where it has one; set apart from ids made for calls that came as such."""
-    seed = state.seed or f"{call.name}{encoded(call.arguments).decode()}"
-    return made(f"{seed}\x00text", state.made)
+    """The first that is free."""
+    seed = f"{state.seed}\x00{call.name}{encoded(call.arguments).decode()}"
+    return next(id_ for place in count() if (id_ := made(seed, place)) not in state.taken)
 
 
 def _noted(note: dict[str, Json]) -> Noted:

@@ -71,6 +71,10 @@ class Store(Protocol):
         """Why nothing may be sent now: the shared state is out of reach, and the store was told to fail closed."""
         ...
 
+    async def open(self) -> None:
+        """Get in touch, so that the first call need not."""
+        ...
+
     async def drain(self) -> None:
         """Wait for the steps that were posted."""
         ...

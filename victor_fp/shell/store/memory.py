@@ -62,6 +62,9 @@ class MemoryStore:
         """Memory is never out of reach."""
         return None
 
+    async def open(self) -> None:
+        """There is nobody to get in touch with."""
+
     async def drain(self) -> None:
         """Nothing is ever posted for later."""
 

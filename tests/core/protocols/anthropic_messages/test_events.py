@@ -148,7 +148,8 @@ def test_what_a_gateway_adds_is_kept_beside_the_answer() -> None:
     start["message"]["provider"] = "Amazon Bedrock"
     ending |= {"context_management": {"applied_edits": []}, "usage": {"output_tokens": 9, "cost": 0.000112}}
     metadata = final([start, *rest, ending, stop])["metadata"]
-    assert (metadata["provider"], metadata["cost"]) == ("Amazon Bedrock", 0.000112)
+    assert metadata["provider"] == "Amazon Bedrock"
+    assert metadata["cost"] == {"amount": 0.000112, "currency": "USD", "source": "vendor"}
     assert metadata["context_management"] == {"applied_edits": []}
 
 

@@ -93,7 +93,7 @@ def test_reasoning_inside_the_completion_is_not_added_again() -> None:
 )
 def test_the_cost_is_in_dollars_where_the_vendor_names_it(extra: dict[str, Any], cost: float | None) -> None:
     metadata = read("openrouter", body({"content": "Hi"}, usage=BASE | extra))["metadata"]
-    assert metadata.get("cost") == cost
+    assert metadata.get("cost") == (None if cost is None else {"amount": cost, "currency": "USD", "source": "vendor"})
     assert ("usage_raw" in metadata) == bool(extra)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from victor_fp_wire.openai_chat.response import Usage
 
+from victor_fp.core.cost import cost_note
 from victor_fp.core.deltas import UsageReported
 from victor_fp.core.json import Json
 
@@ -55,15 +56,15 @@ def _completion(usage: Usage, reasoning: float | None) -> float | None:
 
 
 def usage_notes(usage: Usage | None) -> dict[str, Json]:
-    """The cost in US dollars where the vendor names it, and the counts as they came where they say more."""
+    """The cost where the vendor names it in US dollars, and the counts as they came where they say more."""
     if usage is None:
         return {}
     raw = _plain(msgspec.to_builtins(usage))
     notes: dict[str, Json] = {}
     if usage.cost is not None:
-        notes["cost"] = usage.cost
+        notes["cost"] = cost_note(usage.cost)
     elif usage.cost_in_usd_ticks is not None:
-        notes["cost"] = usage.cost_in_usd_ticks / TICKS_PER_DOLLAR
+        notes["cost"] = cost_note(usage.cost_in_usd_ticks / TICKS_PER_DOLLAR)
     if _says_more(raw):
         notes["usage_raw"] = raw
     return notes

@@ -136,12 +136,13 @@ def reporting(rules: Rules, request: ChatRequest) -> Written:
         if rules.refused("logprobs"):
             adjustments = (rules.against("logprobs"),)
         else:
-            if rules.dialect.logprobs_as == "include":
+            form = rules.dialect.logprobs_as
+            if form == "include":
                 include.append(LOGPROBS)
-            else:
+            elif form == "switch":
                 fields["logprobs"] = True
-            if asked is not True:
-                fields["top_logprobs"] = asked
+            if asked is not True or form == "count":
+                fields["top_logprobs"] = 0 if asked is True else asked
     if include:
         fields["include"] = include
     return Written(fields=fields, adjustments=adjustments)

@@ -12,7 +12,7 @@ from victor_fp.core.tool_calling.tools import Tools
 
 FENCE = "```"
 _LABELS = ("", "json", "tool_call", "tool_calls", "tool", "function_call", "function")
-_LABEL = re.compile(r"[^\s{\[]*")
+_LABEL = re.compile(r"[^\s{\[]{0,32}")
 _BEGUN_VALUE = re.compile(r'\{\s*"|\[\s*["{\[]')
 
 

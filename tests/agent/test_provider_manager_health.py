@@ -1,0 +1,285 @@
+"""ProviderManager: checks that ask, fallbacks of calls and of switches, and who is healthy."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.acme import HI, KEY, SPEC, acme
+from tests.loopback import Loopback, Received, Talk, serving
+from tests.managed_shapes import Echo, answers, fails, hangs, refuses, says, streams
+from tests.openai_shapes import body, chunk, error
+from victor_fp.agent.provider_health import checked
+from victor_fp.agent.provider_manager import ProviderManager, ProviderManagerConfig, SwitchReason
+from victor_fp.core import faults
+from victor_fp.core.catalogue.spec import ProviderSpec
+from victor_fp.core.dialects.chat import ChatDialect
+from victor_fp.providers.registry import ProviderRegistry
+
+SECOND = ProviderSpec(
+    name="second", title="Second", dialect=ChatDialect(), base_url="http://second.test/v1", default_model="s-1"
+)
+THIRD = ProviderSpec(
+    name="third", title="Third", dialect=ChatDialect(), base_url="http://third.test/v1", default_model="t-1"
+)
+MODELS = {"object": "list", "data": [{"id": "m-1", "object": "model"}]}
+
+
+@pytest.fixture(autouse=True)
+def registry() -> Iterator[None]:
+    for spec in (SPEC, SECOND, THIRD):
+        ProviderRegistry.register_spec(spec)
+    ProviderRegistry.register("echo", Echo)
+    Echo.plan, Echo.closed = [], 0
+    yield
+    ProviderRegistry.restore()
+
+
+def settings(**places: Loopback) -> dict[str, Any]:
+    return {
+        name: {"api_key": KEY, "base_url": f"{one.url}/v1", "max_retries": 0, "timeout": 5}
+        for name, one in places.items()
+    }
+
+
+def calls_fail(*names: str) -> ProviderManagerConfig:
+    return ProviderManagerConfig(enable_health_checks=False, fallback_providers=list(names))
+
+
+def lists(seconds: float = 0.0) -> Callable[[Talk, Received], Awaitable[None]]:
+    async def script(talk: Talk, received: Received) -> None:
+        await asyncio.sleep(seconds)
+        await talk.answer(MODELS if received.path.endswith("/models") else body())
+
+    return script
+
+
+async def test_a_failing_call_goes_on_at_the_fallback_with_its_own_model_and_stays_there() -> None:
+    async with serving(fails) as one, serving(says("from two")) as two:
+        manager = ProviderManager(
+            settings(second=two), acme(one.url, max_retries=0), "m-1", config=calls_fail("second")
+        )
+        async with manager:
+            response = await manager.chat(HI)
+            again = await manager.chat(HI)
+            (event,) = manager.get_switch_history()
+            assert (manager.provider_name, manager.model) == ("second", "s-1")
+    assert (response.content, again.content) == ("from two", "from two")
+    assert response.metadata is not None
+    assert [(a["provider"], a["model"], a["outcome"]) for a in response.metadata["attempts"]] == [
+        ("acme", "m-1", "ServerFailed"),
+        ("second", "s-1", "ok"),
+    ]
+    assert (event.from_provider, event.to_provider, event.reason) == ("acme", "second", SwitchReason.FALLBACK)
+    assert event.metadata == {"fault": "ServerFailed"}
+    assert (len(one.received), two.received[0].json()["model"]) == (1, "s-1")
+
+
+async def test_a_fallback_may_name_its_model() -> None:
+    async with serving(fails) as one, serving(answers) as two:
+        manager = ProviderManager(
+            settings(second=two), acme(one.url, max_retries=0), "m-1", config=calls_fail("second:s-9")
+        )
+        async with manager:
+            await manager.chat(HI)
+            assert manager.model == "s-9"
+
+
+async def test_the_callers_own_mistake_switches_nothing() -> None:
+    async with serving(refuses) as one, serving(answers) as two:
+        manager = ProviderManager(settings(second=two), acme(one.url), "m-1", config=calls_fail("second"))
+        async with manager:
+            assert isinstance((await manager.chat_result(HI)).failure(), faults.InvalidRequest)
+            assert manager.get_switch_history() == []
+    assert two.received == []
+
+
+async def test_when_all_fail_the_fault_tells_of_all() -> None:
+    async with serving(fails) as one, serving(fails) as two:
+        config = calls_fail("second", "nobody")
+        manager = ProviderManager(settings(second=two), acme(one.url, max_retries=0), "m-1", config=config)
+        async with manager:
+            fault = (await manager.chat_result(HI)).failure()
+    assert isinstance(fault, faults.AllFallbacksFailed)
+    assert [attempt.outcome for attempt in fault.attempts] == ["ServerFailed", "ServerFailed", "ProviderNotFound"]
+
+
+async def test_no_more_fallbacks_are_tried_than_allowed_and_none_where_they_are_switched_off() -> None:
+    async with serving(fails) as one, serving(fails) as two, serving(answers) as three:
+        bounded = ProviderManagerConfig(
+            enable_health_checks=False, fallback_providers=["second", "third"], max_fallback_attempts=1
+        )
+        given = settings(second=two, third=three)
+        async with ProviderManager(given, acme(one.url, max_retries=0), "m-1", config=bounded) as manager:
+            assert isinstance((await manager.chat_result(HI)).failure(), faults.AllFallbacksFailed)
+        off = ProviderManagerConfig(enable_health_checks=False, auto_fallback=False, fallback_providers=["third"])
+        async with ProviderManager(given, acme(one.url, max_retries=0), "m-1", config=off) as manager:
+            assert isinstance((await manager.chat_result(HI)).failure(), faults.ServerFailed)
+    assert three.received == []
+
+
+async def test_calls_that_fail_together_switch_once() -> None:
+    async with serving(fails) as one, serving(answers) as two:
+        manager = ProviderManager(
+            settings(second=two), acme(one.url, max_retries=0), "m-1", config=calls_fail("second")
+        )
+        async with manager:
+            got = await asyncio.gather(*(manager.chat(HI) for _ in range(8)))
+            assert len(manager.get_switch_history()) == 1
+    assert [response.content for response in got] == ["Hello!"] * 8
+
+
+async def test_a_stream_goes_on_at_the_fallback_before_its_first_piece_and_not_after() -> None:
+    async def breaks(talk: Talk, _: Received) -> None:
+        await talk.events(chunk("Hel"), done=False)
+
+    async with serving(fails, breaks) as one, serving(streams) as two:
+        given = settings(second=two, acme=one)
+        async with ProviderManager(given, acme(one.url, max_retries=0), "m-1", config=calls_fail("second")) as manager:
+            chunks = [piece async for piece in manager.stream(HI)]
+            assert "".join(piece.content for piece in chunks) == "Hello"
+            assert chunks[-1].metadata is not None
+            assert [a["outcome"] for a in chunks[-1].metadata["attempts"]] == ["ServerFailed", "ok"]
+            await manager.switch_provider("acme", "m-1")
+            results = [result async for result in manager.stream_result(HI)]
+            assert manager.provider_name == "acme"
+    assert isinstance(results[-1].failure(), faults.StreamTruncated)
+    assert len(two.received) == 1
+
+
+async def test_a_custom_provider_may_raise_what_it_likes_and_is_bounded_in_time() -> None:
+    async def for_ever() -> None:
+        await asyncio.sleep(60)
+
+    async with serving(answers, streams) as two:
+        config = calls_fail("second")
+        Echo.plan = [ConnectionError("nobody there")]
+        async with ProviderManager(settings(second=two), Echo(), "e-1", config=config) as manager:
+            assert (await manager.chat(HI)).content == "Hello!"
+        Echo.plan = [OSError("no route"), for_ever, None]
+        async with ProviderManager(settings(second=two), Echo(), "e-1", config=config) as manager:
+            assert "".join([piece.content async for piece in manager.stream(HI)]) == "Hello"
+            await manager.switch_provider("echo", "e-2")
+            late = await manager.chat_result(HI, deadline=0.1)
+            assert isinstance(late.failure(), faults.DeadlineExceeded | faults.TimedOut | faults.AllFallbacksFailed)
+            await manager.switch_provider("echo", "e-3")
+            response = await manager.chat(HI, deadline=2.0, seed=1)
+    assert response.metadata is not None
+    assert response.metadata["options"] == {"temperature": 0.7, "max_tokens": 4096, "tools": None, "seed": 1}
+
+
+async def test_one_deadline_over_all() -> None:
+    loop = asyncio.get_running_loop()
+    async with serving(hangs) as one, serving(hangs) as two:
+        manager = ProviderManager(
+            settings(second=two), acme(one.url, max_retries=0), "m-1", config=calls_fail("second")
+        )
+        async with manager:
+            began = loop.time()
+            fault = (await manager.chat_result(HI, deadline=0.3)).failure()
+    assert isinstance(fault, faults.DeadlineExceeded)
+    assert loop.time() - began < 1.0
+
+
+async def test_a_switch_asks_the_new_provider_first_and_stays_where_it_is_not_healthy() -> None:
+    async with serving(lists()) as well, serving(fails) as ill:
+        manager = ProviderManager(settings(second=well, third=ill), acme(well.url), "m-1")
+        async with manager:
+            assert not await manager.switch_provider("third")
+            assert manager.provider_name == "acme"
+            assert await manager.switch_provider("second")
+            assert manager.provider_name == "second"
+    assert ill.received[0].path == "/v1/models"
+
+
+async def test_a_switch_to_an_unhealthy_provider_ends_at_the_first_fallback_that_works() -> None:
+    async with serving(lists()) as well, serving(fails) as ill:
+        config = ProviderManagerConfig(fallback_providers=["nobody", "second"])
+        async with ProviderManager(settings(second=well, third=ill), Echo(), "e-1", config=config) as manager:
+            assert await manager.switch_provider("third")
+            assert manager.provider_name == "second"
+            (event,) = manager.get_switch_history()
+    assert (event.from_provider, event.to_provider, event.reason) == ("echo", "second", SwitchReason.FALLBACK)
+
+
+async def test_monitoring_really_asks_and_falls_back() -> None:
+    async with serving(lists(), fails) as one, serving(lists()) as two:
+        config = ProviderManagerConfig(health_check_interval=0.02, fallback_providers=["second"])
+        async with ProviderManager(settings(second=two), acme(one.url), "m-1", config=config) as manager:
+            switched = asyncio.Event()
+            manager.add_switch_callback(lambda _: switched.set())
+            await manager.start_health_monitoring()
+            await asyncio.wait_for(switched.wait(), 3)
+            assert manager.provider_name == "second"
+            await manager.stop_health_monitoring()
+            (event,) = manager.get_switch_history()
+    assert (event.reason, event.metadata["fault"]) == (SwitchReason.FALLBACK, "ServerFailed")
+
+
+async def test_monitoring_notices_recovery() -> None:
+    async with serving(fails, lists()) as one:
+        config = ProviderManagerConfig(health_check_interval=0.02)
+        async with ProviderManager(None, acme(one.url), "m-1", config=config) as manager:
+            await manager.start_health_monitoring()
+            seen: list[bool] = []
+            for _ in range(100):
+                await asyncio.sleep(0.01)
+                seen.append(manager.get_info()["is_healthy"])
+                if False in seen and seen[-1]:
+                    break
+    assert False in seen
+    assert seen[-1]
+
+
+async def test_monitoring_does_not_run_where_checks_are_switched_off() -> None:
+    async with serving(answers) as one:
+        config = ProviderManagerConfig(enable_health_checks=False, health_check_interval=0.01)
+        async with ProviderManager(None, acme(one.url), "m-1", config=config) as manager:
+            await manager.start_health_monitoring()
+            await asyncio.sleep(0.05)
+    assert one.received == []
+
+
+async def test_healthy_providers_come_by_latency_and_the_ill_are_left_out() -> None:
+    async with serving(lists(0.15)) as slow, serving(lists()) as quick, serving(fails) as ill:
+        config = ProviderManagerConfig(fallback_providers=["second", "third", "nobody"])
+        given = settings(second=quick, third=ill)
+        async with ProviderManager(given, acme(slow.url), "m-1", config=config) as manager:
+            assert await manager.get_healthy_providers() == ["second", "acme"]
+
+
+async def test_without_checks_what_calls_have_shown_decides_who_is_healthy() -> None:
+    async with serving(fails) as one:
+        config = ProviderManagerConfig(enable_health_checks=False, auto_fallback=False, fallback_providers=["echo"])
+        async with ProviderManager(None, acme(one.url, max_retries=0), "m-1", config=config) as manager:
+            assert await manager.get_healthy_providers() == ["acme", "echo"]
+            for _ in range(4):
+                await manager.chat_result(HI)
+            assert await manager.get_healthy_providers() == ["echo"]
+
+
+async def test_a_custom_provider_without_a_list_of_models_is_asked_for_a_word() -> None:
+    assert (await checked(Echo(), "e-1")).healthy
+    Echo.plan = [ConnectionError("nobody there")]
+    assert isinstance((await checked(Echo(), "e-1")).fault, faults.ConnectionFailed)
+
+
+async def test_a_check_is_bounded_in_time() -> None:
+    async with serving(hangs) as one, acme(one.url) as provider:
+        check = await checked(provider, "m-1", bound=0.1)
+    assert isinstance(check.fault, faults.TimedOut)
+    assert check.seconds < 1.0
+
+
+async def test_a_server_without_a_list_that_answers_is_healthy() -> None:
+    async def no_list(talk: Talk, received: Received) -> None:
+        if received.path.endswith("/models"):
+            await talk.answer(error("not here", None, "invalid_request_error"), 404)
+        else:
+            await talk.answer(body())
+
+    async with serving(no_list) as one, acme(one.url) as provider:
+        assert (await checked(provider, "m-1")).healthy

@@ -1,0 +1,184 @@
+"""Where a request differs from an SDK's type or a vendor's document, and is right all the same; each with its reason."""
+
+from __future__ import annotations
+
+import re
+from fnmatch import fnmatchcase
+from typing import Literal
+
+import msgspec
+
+from victor_fp.core.schema_checking import Misfit
+
+
+class Explained(msgspec.Struct, frozen=True, kw_only=True):
+    """Differences of one kind."""
+
+    of: Literal["type", "document"]
+    providers: tuple[str, ...]
+    """Patterns of names."""
+    path: str
+    """A pattern; places in lists are `[]`."""
+    said: str
+    """A pattern of what is said to be wrong."""
+    why: str
+
+    def covers(self, of: str, provider: str, misfit: Misfit) -> bool:
+        """Whether a difference is of this kind."""
+        path = re.sub(r"\[\d+\]", "[]", misfit.path)
+        return (
+            self.of == of
+            and any(fnmatchcase(provider, name) for name in self.providers)
+            and re.fullmatch(self.path, path) is not None
+            and re.fullmatch(self.said, misfit.reason) is not None
+        )
+
+
+def _known(*names: str) -> str:
+    return f"'({'|'.join(names)})' is not known"
+
+
+def _type(providers: str, path: str, said: str, why: str) -> Explained:
+    return Explained(of="type", providers=tuple(providers.split()), path=path, said=said, why=why)
+
+
+def _document(providers: str, path: str, said: str, why: str) -> Explained:
+    return Explained(of="document", providers=tuple(providers.split()), path=path, said=said, why=why)
+
+
+MESSAGE = r"\$\.messages\[\]"
+ITEM = r"\$\.input\[\]"
+TOP = r"\$"
+
+EXPLAINED: tuple[Explained, ...] = (
+    # Vendors without an SDK here, held against OpenAI's types: fields of their own.
+    _type(
+        "deepseek zai* moonshot* fireworks vllm llamacpp local",
+        MESSAGE,
+        _known("reasoning_content"),
+        "an assistant's thinking goes back in the vendor's own field",
+    ),
+    _type("deepseek zai* moonshot* fireworks", TOP, _known("thinking"), "the vendor's own switch"),
+    _type("qwen*", TOP, _known("enable_thinking", "thinking_budget"), "the vendor's own switch and budget"),
+    _type("qwen*", r".*\[\]", _known("cache_control"), "the vendor's own cache marks"),
+    _type("zai*", TOP, _known("tool_stream", "user_id"), "the vendor's own fields"),
+    _type(
+        "qwen* together fireworks vllm llamacpp lmstudio mlx local",
+        TOP,
+        _known("top_k"),
+        "OpenAI has no top_k, these have",
+    ),
+    _type("together", r"\$\.logprobs", r"\d is no bool", "a count, by the vendor's document"),
+    _type("xai-responses", TOP, _known("logprobs"), "a switch of its own, by the vendor's document"),
+    _type(
+        "llamacpp-responses",
+        TOP,
+        _known("response_format", "top_k", "seed", "presence_penalty", "frequency_penalty", "stop"),
+        "the server makes a chat of the request, whose options pass through",
+    ),
+    _type(
+        "llamacpp-responses",
+        rf"{ITEM}\.content\[\]\.type",
+        "'output_text' is none of .*",
+        "the server takes an assistant's text in parts; the SDK's type has them with ids only, which a message from elsewhere lacks",
+    ),
+    # SDKs that are older, newer or narrower than the wire.
+    _type(
+        "*anthropic",
+        TOP,
+        _known("temperature", "top_p", "top_k"),
+        "the SDK dropped what the newest models refuse; the vendor's document has it, and older models take it",
+    ),
+    _type("vertex-anthropic", TOP, "'model' is missing", "the model stands in the address"),
+    _type("vertex-anthropic", TOP, _known("anthropic_version"), "the version stands in the body"),
+    _type(
+        "groq",
+        TOP,
+        _known("stream_options"),
+        "older than the wire: the server takes it, and answers with a usage chunk",
+    ),
+    _type(
+        "openrouter",
+        r"\$\.reasoning",
+        _known("max_tokens"),
+        "the vendor's guide has it, and recorded requests were served",
+    ),
+    _type(
+        "ollama",
+        r"\$\.tools\[\]\.function\.parameters\..*",
+        _known("minimum"),
+        "the type knows a few words of JSON Schema; the server skips the others",
+    ),
+    # Documents that are older or narrower than the wire.
+    _document(
+        "azure azure-responses",
+        r"\$\.reasoning_effort|\$\.reasoning\.effort",
+        "'none' is none of .*",
+        "older than the models that have it",
+    ),
+    _document("azure", TOP, _known("service_tier"), "older than the vendor's tiers"),
+    _document(
+        "azure-responses",
+        rf"{ITEM}\.content",
+        ".* is no array",
+        "without the short form of a message, which the vendor's own examples use",
+    ),
+    _document(
+        "azure-responses",
+        rf"{ITEM}|{ITEM}\.content\[\]",
+        _known("id", "status", "file_url"),
+        "behind OpenAI's document, which has them",
+    ),
+    _document(
+        "azure-responses", rf"{ITEM}\.output", r".* is no string", "behind OpenAI's document, where results have parts"
+    ),
+    _document(
+        "openai-responses",
+        rf"{ITEM}\.content\[\]",
+        "'logprobs' is missing",
+        "the document has one form for what is said and what goes back; the SDK has it optional",
+    ),
+    _document("groq", TOP, _known("stream_options"), "recorded requests with it were served"),
+    _document(
+        "openrouter",
+        r"\$\.reasoning",
+        _known("max_tokens"),
+        "the vendor's guide has it, and recorded requests were served",
+    ),
+    _document(
+        "moonshot*",
+        MESSAGE,
+        _known("tool_calls", "tool_call_id", "reasoning_content"),
+        "the document describes plain turns; the vendor's guides to tools and thinking have the others",
+    ),
+    _document(
+        "moonshot* together huggingface",
+        r".*\.image_url",
+        _known("detail"),
+        "OpenAI's hint, sent where it was given, and skipped",
+    ),
+    _document("together huggingface", r"\$\.tools\[\]\.function", _known("strict"), "sent where it was asked for"),
+    _document(
+        "together",
+        rf"\$\.tool_choice|\$\.tool_choice\.function|{MESSAGE}\.tool_calls\[\]",
+        "'(id|index|arguments)' is missing",
+        "the document takes one form for calls in streams, calls that go back and choices; recorded requests without were served",
+    ),
+    _document(
+        "huggingface",
+        rf"{MESSAGE}|\$\.tool_choice",
+        _known("tool_call_id", "type") + "|'content' is missing",
+        "the document of one server behind the router; recorded requests in OpenAI's form were served",
+    ),
+    _document(
+        "ollama",
+        rf"{MESSAGE}|{MESSAGE}\.tool_calls\[\]",
+        _known("id", "tool_name", "tool_call_id", "thinking"),
+        "behind the vendor's SDK and its server, which have them",
+    ),
+)
+
+
+def unexplained(of: str, provider: str, misfits: list[Misfit]) -> list[str]:
+    """What is wrong for no known reason."""
+    return [str(one) for one in misfits if not any(known.covers(of, provider, one) for known in EXPLAINED)]

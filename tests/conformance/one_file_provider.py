@@ -1,0 +1,92 @@
+"""A provider that a third party might write, whole in one file: its own HTTP, and the pure core for what the bytes mean."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncIterator, Iterator, Sequence
+from functools import cache
+from typing import Any
+
+import httpx
+
+from victor_fp import replay
+from victor_fp.core.answers import Asked
+from victor_fp.core.asking import endpoint_for
+from victor_fp.core.catalogue import find
+from victor_fp.core.faults import ConnectionFailed, Fault, TimedOut
+from victor_fp.core.protocols import speaker
+from victor_fp.core.stream_reading import Read, fed, finished, interrupted, opened
+from victor_fp.core.types import CompletionResponse, Message, StreamChunk
+from victor_fp.providers.base import BaseProvider
+from victor_fp.providers.errors import error_from, value_or_raise
+
+SPOKEN = "openai"
+"""Whose format it is."""
+
+
+class OneFileProvider(BaseProvider):
+    """OpenAI's format, over a client that lives as long as a call."""
+
+    @property
+    def name(self) -> str:
+        return "one-file"
+
+    def supports_tools(self) -> bool:
+        return True
+
+    def supports_streaming(self) -> bool:
+        return True
+
+    async def chat(self, messages: Sequence[Message], *, model: str, **options: Any) -> CompletionResponse:
+        built = value_or_raise(replay.request(SPOKEN, messages, model=model, base_url=self.base_url, **options))
+        try:
+            async with self._client() as client:
+                reply = await client.post(built.url, content=built.body)
+        except httpx.HTTPError as error:
+            raise error_from(self._fault(error)) from None
+        return value_or_raise(replay.response(SPOKEN, reply.status_code, reply.headers, reply.content))
+
+    async def stream(self, messages: Sequence[Message], *, model: str, **options: Any) -> AsyncIterator[StreamChunk]:
+        asked = replay.request(SPOKEN, messages, model=model, stream=True, base_url=self.base_url, **options)
+        built = value_or_raise(asked)
+        endpoint = value_or_raise(find(SPOKEN).bind(endpoint_for))
+        reading = None
+        try:
+            async with self._client() as client, client.stream("POST", built.url, content=built.body) as reply:
+                headers = dict(reply.headers)
+                reading = opened(Asked(endpoint=endpoint, model=model), speaker(endpoint), reply.status_code, headers)
+                async for piece in reply.aiter_bytes():
+                    read = fed(reading, piece)
+                    reading = read.reading
+                    for chunk in _told(read):
+                        yield chunk
+                read = finished(reading)
+        except httpx.HTTPError as error:
+            if reading is None:
+                raise error_from(self._fault(error)) from None
+            read = interrupted(reading, self._fault(error))
+        for chunk in _told(read):
+            yield chunk
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+    def _client(self) -> httpx.AsyncClient:
+        headers = {"authorization": f"Bearer {self.api_key}", "content-type": "application/json"}
+        return httpx.AsyncClient(headers=headers, timeout=self.timeout, trust_env=False, verify=_certificates())
+
+    def _fault(self, error: httpx.HTTPError) -> Fault:
+        kind: type[Fault] = TimedOut if isinstance(error, httpx.TimeoutException) else ConnectionFailed
+        return kind(provider=self.name, message=type(error).__name__)
+
+
+@cache
+def _certificates() -> ssl.SSLContext:
+    """Read once: that takes longer than a call."""
+    return httpx.create_ssl_context()
+
+
+def _told(read: Read) -> Iterator[StreamChunk]:
+    yield from read.chunks
+    if read.fault is not None:
+        raise error_from(read.fault)

@@ -1,0 +1,293 @@
+"""Providers with one fault each, to see that the kit finds it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
+
+from returns.result import Failure, Result, Success
+
+from victor_fp.core import faults
+from victor_fp.core.result import outcome
+from victor_fp.core.types import CompletionResponse, Message, StreamChunk
+from victor_fp.providers.base import BaseProvider
+from victor_fp.providers.registry import ProviderRegistry
+
+
+class Faulty(BaseProvider):
+    """A good provider, and what one fault makes of its answers."""
+
+    inner: type[BaseProvider]
+
+    def __init__(self, api_key: str | None = None, base_url: str | None = None, **options: Any) -> None:
+        super().__init__(api_key, base_url)
+        self._inner = self.inner(api_key, base_url, **{**options, "max_retries": 0})
+
+    @property
+    def name(self) -> str:
+        return "faulty"
+
+    def supports_tools(self) -> bool:
+        return True
+
+    def supports_streaming(self) -> bool:
+        return True
+
+    async def chat(self, messages: Sequence[Message], **options: Any) -> CompletionResponse:
+        return await self._inner.chat(list(messages), **options)
+
+    def stream(self, messages: Sequence[Message], **options: Any) -> AsyncIterator[StreamChunk]:
+        return self._inner.stream(list(messages), **options)
+
+    async def chat_result(
+        self, messages: Sequence[Message], **options: Any
+    ) -> Result[CompletionResponse, faults.Fault]:
+        return self.distorted(await self._inner.chat_result(messages, **options))
+
+    async def stream_result(
+        self, messages: Sequence[Message], **options: Any
+    ) -> AsyncIterator[Result[StreamChunk, faults.Fault]]:
+        async for result in self._inner.stream_result(messages, **options):
+            for given in self.distorted_piece(result):
+                yield given
+
+    def distorted(self, result: Result[CompletionResponse, faults.Fault]) -> Result[CompletionResponse, faults.Fault]:
+        return result
+
+    def distorted_piece(self, result: Result[StreamChunk, faults.Fault]) -> list[Result[StreamChunk, faults.Fault]]:
+        return [result]
+
+    async def close(self) -> None:
+        await self._inner.close()
+
+
+Change = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+def of_answers(change: Change) -> type[Faulty]:
+    """A fault in whole answers: what it makes of their fields."""
+
+    class Changed(Faulty):
+        def distorted(
+            self, result: Result[CompletionResponse, faults.Fault]
+        ) -> Result[CompletionResponse, faults.Fault]:
+            return result.map(lambda said: said.model_copy(update=change(said.model_dump())))
+
+    return Changed
+
+
+def of_pieces(
+    change: Callable[[Result[StreamChunk, faults.Fault]], list[Result[StreamChunk, faults.Fault]]],
+) -> type[Faulty]:
+    """A fault in streams: what it gives for each piece."""
+
+    class Changed(Faulty):
+        def distorted_piece(self, result: Result[StreamChunk, faults.Fault]) -> list[Result[StreamChunk, faults.Fault]]:
+            return change(result)
+
+    return Changed
+
+
+def of_final(change: Change) -> type[Faulty]:
+    """A fault in final chunks."""
+
+    def changed(result: Result[StreamChunk, faults.Fault]) -> list[Result[StreamChunk, faults.Fault]]:
+        return [result.map(lambda said: said.model_copy(update=change(said.model_dump())) if said.is_final else said)]
+
+    return of_pieces(changed)
+
+
+def _completed(result: Result[StreamChunk, faults.Fault]) -> list[Result[StreamChunk, faults.Fault]]:
+    match outcome(result):
+        case Failure(_):
+            return [Success(StreamChunk(is_final=True, stop_reason="stop"))]
+        case Success(_):
+            return [result]
+
+
+def _not_last(result: Result[StreamChunk, faults.Fault]) -> list[Result[StreamChunk, faults.Fault]]:
+    last = isinstance(outcome(result), Success) and result.unwrap().is_final
+    return [result, Success(StreamChunk(content=""))] if last else [result]
+
+
+def _renamed(result: Result[CompletionResponse, faults.Fault]) -> Result[CompletionResponse, faults.Fault]:
+    return result.lash(lambda fault: Failure(faults.recast(faults.ServerFailed, fault)))
+
+
+class Lumping(Faulty):
+    """Every fault is the server's."""
+
+    def distorted(self, result: Result[CompletionResponse, faults.Fault]) -> Result[CompletionResponse, faults.Fault]:
+        return _renamed(result)
+
+
+class Credulous(Faulty):
+    """What cannot be read is an empty answer."""
+
+    def distorted(self, result: Result[CompletionResponse, faults.Fault]) -> Result[CompletionResponse, faults.Fault]:
+        match outcome(result):
+            case Failure(faults.InvalidResponse()):
+                return Success(CompletionResponse(content=""))
+            case _:
+                return result
+
+
+class Chatty(Faulty):
+    """Logs its key."""
+
+    async def chat_result(
+        self, messages: Sequence[Message], **options: Any
+    ) -> Result[CompletionResponse, faults.Fault]:
+        logging.getLogger("faulty").debug("asking with %s", self.api_key)
+        return await super().chat_result(messages, **options)
+
+
+class Showing(Faulty):
+    """Shows its key."""
+
+    def __repr__(self) -> str:
+        return f"<Faulty {self.api_key}>"
+
+
+class Hasty(Faulty):
+    """Tries again at once."""
+
+    async def chat_result(
+        self, messages: Sequence[Message], **options: Any
+    ) -> Result[CompletionResponse, faults.Fault]:
+        first = await super().chat_result(messages, **options)
+        return first if isinstance(first, Success) else await super().chat_result(messages, **options)
+
+
+class Holding(Faulty):
+    """Keeps its connections."""
+
+    async def close(self) -> None:
+        """Nothing is closed."""
+
+
+class Hoarding(Faulty):
+    """Reads a stream whole before it tells of it, whoever leaves."""
+
+    def stream(self, messages: Sequence[Message], **options: Any) -> AsyncIterator[StreamChunk]:
+        return self._read(messages, options)
+
+    async def _read(self, messages: Sequence[Message], options: dict[str, Any]) -> AsyncIterator[StreamChunk]:
+        self._task = asyncio.ensure_future(self._drained(messages, options))
+        yield StreamChunk(content="first")
+
+    async def _drained(self, messages: Sequence[Message], options: dict[str, Any]) -> None:
+        async for _ in self._inner.stream(list(messages), **options):
+            pass
+
+
+class Bound(Faulty):
+    """Belongs to the event loop in which it was first asked."""
+
+    _loop: asyncio.AbstractEventLoop | None = None
+
+    async def chat_result(
+        self, messages: Sequence[Message], **options: Any
+    ) -> Result[CompletionResponse, faults.Fault]:
+        here = asyncio.get_running_loop()
+        self._loop = self._loop or here
+        if self._loop is not here:
+            raise RuntimeError("Event loop is closed")
+        return await super().chat_result(messages, **options)
+
+
+class Single(Faulty):
+    """Serves one caller at a time."""
+
+    _busy = False
+
+    async def chat_result(
+        self, messages: Sequence[Message], **options: Any
+    ) -> Result[CompletionResponse, faults.Fault]:
+        if self._busy:
+            return Failure(faults.Overloaded(message="busy"))
+        self._busy = True
+        try:
+            return await super().chat_result(messages, **options)
+        finally:
+            self._busy = False
+
+
+class Forgetful(Faulty):
+    """Sends a turn without what it is made of."""
+
+    async def chat_result(
+        self, messages: Sequence[Message], **options: Any
+    ) -> Result[CompletionResponse, faults.Fault]:
+        said = [message.model_copy(update={"metadata": None}) for message in messages]
+        results = [
+            message.model_copy(update={"content": "done"}) if message.role == "tool" else message for message in said
+        ]
+        return await super().chat_result(results, **options)
+
+
+class Narrow(Faulty):
+    """Stumbles over what it does not know."""
+
+    def distorted(self, result: Result[CompletionResponse, faults.Fault]) -> Result[CompletionResponse, faults.Fault]:
+        match outcome(result):
+            case Success(response) if "x_news" in (response.raw_response or {}):
+                return Failure(faults.InvalidResponse(message="unknown field"))
+            case _:
+                return result
+
+
+def _without_reasoning(fields: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "metadata": {name: item for name, item in (fields["metadata"] or {}).items() if name != "reasoning_content"}
+    }
+
+
+def _counted(fields: dict[str, Any]) -> dict[str, Any]:
+    zero = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
+    return {"usage": fields["usage"] or zero}
+
+
+def _standard(fields: dict[str, Any]) -> dict[str, Any]:
+    reason = fields["stop_reason"]
+    return {"stop_reason": reason if reason in ("stop", "tool_use") else "stop"}
+
+
+PLANTED: dict[str, tuple[type[Faulty], set[str]]] = {
+    "text lost": (of_answers(lambda said: {"content": said["content"][1:]}), {"chat"}),
+    "calls merged": (of_answers(lambda said: {"tool_calls": (said["tool_calls"] or [None])[:1]}), {"tool calls"}),
+    "streamed calls lost": (of_final(lambda _: {"tool_calls": None}), {"streamed tool calls", "stream is body"}),
+    "streamed usage lost": (of_final(lambda _: {"usage": None}), {"stream", "any cut", "stream is body"}),
+    "a chunk behind the final one": (of_pieces(_not_last), {"stream"}),
+    "a broken stream completed": (of_pieces(_completed), {"truncated streams", "errors in streams"}),
+    "reasoning lost": (of_answers(_without_reasoning), {"reasoning"}),
+    "usage made up": (of_answers(_counted), {"usage unreported"}),
+    "reasons made up": (of_answers(_standard), {"stop reasons"}),
+    "state forgotten": (Forgetful, {"tool results", "signatures"}),
+    "novelties refused": (Narrow, {"novelties"}),
+    "faults lumped together": (Lumping, {"typed errors", "nobody there", "silence"}),
+    "anything is an answer": (Credulous, {"no answer"}),
+    "key logged": (Chatty, {"secret key"}),
+    "key shown": (Showing, {"secret key"}),
+    "retried at once": (Hasty, {"retry-after"}),
+    "connections kept": (Holding, {"closed"}),
+    "streams read on": (Hoarding, {"left early"}),
+    "one event loop": (Bound, {"second loop"}),
+    "one caller": (Single, {"together"}),
+}
+"""What is wrong, with the laws that must notice."""
+
+
+def planted(name: str) -> type[Faulty]:
+    """The faulty provider, over one that signs its reasoning."""
+    kind, _ = PLANTED[name]
+
+    class Planted(kind):  # type: ignore[misc, valid-type]  # a class of the table
+        inner = ProviderRegistry.get("anthropic")
+
+    return Planted
+
+
+__all__ = ["PLANTED", "planted"]

@@ -1,0 +1,92 @@
+"""The conformance kit finds what is wrong, and nothing where nothing is."""
+
+from __future__ import annotations
+
+from unittest import SkipTest
+
+import pytest
+
+from tests.acme import SPEC
+from tests.conformance.one_file_provider import OneFileProvider
+from tests.conformance.planted_faults import PLANTED, planted
+from tests.providers.tutorial_provider import CustomLLMProvider
+from victor_fp.providers.base import ProviderNotFoundError
+from victor_fp.providers.registry import ProviderRegistry
+from victor_fp.testing.conformance import LAWS, Case, cases, check, exam_of, examine
+
+BY_NAME = {law.name: law for law in LAWS}
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_each_planted_fault_breaks_its_laws(name: str) -> None:
+    exam = exam_of(planted(name), protocol="anthropic-messages", reasoning=True)
+    findings = {law: examine(exam, BY_NAME[law]) for law in PLANTED[name][1]}
+    assert {law: finding.verdict for law, finding in findings.items()} == dict.fromkeys(findings, "broken")
+    assert all(finding.told for finding in findings.values())
+
+
+def test_every_law_can_be_broken() -> None:
+    assert {law for _, laws in PLANTED.values() for law in laws} == set(BY_NAME)
+
+
+def test_a_provider_in_one_file_passes() -> None:
+    report = check(OneFileProvider, protocol="openai-chat")
+    assert report.passed, str(report)
+    shown = {law for law, verdict in report.verdicts.items() if verdict == "held"}
+    assert set(BY_NAME) - shown == {"reasoning", "signatures"}
+
+
+def test_a_record_passes_under_its_name() -> None:
+    ProviderRegistry.register_spec(SPEC)
+    try:
+        report = check("acme", model="m-1")
+    finally:
+        ProviderRegistry.restore()
+    assert report.passed, str(report)
+    assert report.provider == "acme"
+
+
+def test_of_a_custom_class_the_laws_of_its_object_api_are_shown() -> None:
+    verdicts = check(CustomLLMProvider).verdicts
+    held = {law for law, verdict in verdicts.items() if verdict == "held"}
+    assert held == {"typed errors", "silence", "secret key", "closed"}
+    assert verdicts["chat"] == verdicts["left early"] == "not shown"
+
+
+def test_where_its_protocol_is_named_the_laws_of_the_wire_are_shown_as_well() -> None:
+    report = check(CustomLLMProvider, protocol="openai-chat")
+    verdicts = report.verdicts
+    held = {law for law, verdict in verdicts.items() if verdict == "held"}
+    assert held == {
+        "chat",
+        "usage unreported",
+        "typed errors",
+        "silence",
+        "secret key",
+        "left early",
+        "closed",
+        "together",
+    }
+    assert not report.passed
+    told = {finding.law: finding.told for finding in report.broken}
+    assert told["tool calls"] == ("stop_reason: 'tool_calls' where 'tool_use' is right",)
+    assert "no answer" in str(report)
+
+
+def test_cases_are_for_parametrised_tests() -> None:
+    found = {case.law.name: case for case in cases(CustomLLMProvider)}
+    assert str(found["silence"]) == "custom_llm: silence"
+    assert "chat" not in found
+    found["silence"].check()
+    with pytest.raises(SkipTest, match="neither tries again"):
+        found["retry-after"].check()
+    with pytest.raises(AssertionError, match="a body of nothing became an answer"):
+        found["no answer"].check()
+    assert isinstance(found["silence"], Case)
+
+
+def test_what_cannot_be_examined_is_said() -> None:
+    with pytest.raises(ProviderNotFoundError):
+        check("nobody")
+    with pytest.raises(LookupError, match="no protocol is called 'morse'"):
+        check(CustomLLMProvider, protocol="morse")

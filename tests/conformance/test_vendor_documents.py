@@ -1,0 +1,57 @@
+"""Every shape of conversation, for every provider, held against the vendor's own document; a key that it does not have is wrong."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.conformance.explained import EXPLAINED, unexplained
+from tests.conformance.test_vendor_types import requests_of
+from tests.conformance.vendor_documents import FOLDER, OF_PROVIDER, complaints, documented
+from victor_fp.core.catalogue import built_in
+from victor_fp.core.requests import HttpRequest
+
+pytestmark = [
+    pytest.mark.conformance,
+    pytest.mark.skipif(not FOLDER.is_dir(), reason="VICTOR_FP_SPECS names no folder of vendors' full documents"),
+]
+
+
+@pytest.mark.parametrize("name", OF_PROVIDER)
+def test_requests_are_what_the_vendors_document_says(name: str) -> None:
+    spec = built_in()[name]
+    held = documented(spec)
+    if held is None:
+        pytest.skip(f"{OF_PROVIDER[name].document} is not there")
+    wrong = [
+        f"{shape} to {model}{' as a stream' if stream else ''}: {said}"
+        for shape, model, stream, request in requests_of(spec)
+        for said in unexplained("document", name, complaints(held, request, stream=stream))
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("name", OF_PROVIDER)
+def test_a_key_that_the_document_does_not_have_would_be_noticed(name: str) -> None:
+    spec = built_in()[name]
+    held = documented(spec)
+    if held is None:
+        pytest.skip(f"{OF_PROVIDER[name].document} is not there")
+    _, _, _, request = next(requests_of(spec))
+    spoilt = HttpRequest(url=request.url, body=b'{"surprise":1,' + request.body[1:])
+    noticed = [str(one) for one in complaints(held, spoilt, stream=False) if "surprise" in one.reason]
+    assert noticed == ["$: 'surprise' is not known"]
+
+
+def test_every_explanation_is_still_needed() -> None:
+    if not all((FOLDER / held.document).is_file() for held in OF_PROVIDER.values()):
+        pytest.skip("not every document is there")
+    found = {
+        explained
+        for name in OF_PROVIDER
+        if (held := documented(built_in()[name])) is not None
+        for _, _, stream, request in requests_of(built_in()[name])
+        for misfit in complaints(held, request, stream=stream)
+        for explained in EXPLAINED
+        if explained.covers("document", name, misfit)
+    }
+    assert [one.why for one in EXPLAINED if one.of == "document" and one not in found] == []

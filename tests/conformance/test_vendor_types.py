@@ -1,0 +1,89 @@
+"""Every shape of conversation, for every provider, held against the vendor's own SDK; a key that it does not have is wrong."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator
+
+import pytest
+from returns.result import Success
+
+from tests.conformance.conversations import SHAPES, built, models_of
+from tests.conformance.explained import EXPLAINED, unexplained
+from tests.conformance.vendor_types import OF_PROVIDER, Held, held_against
+from victor_fp.core.catalogue import CATALOGUE
+from victor_fp.core.catalogue.spec import ProviderSpec
+from victor_fp.core.requests import HttpRequest
+from victor_fp.core.result import outcome
+from victor_fp.core.schema_checking import Misfit
+
+pytestmark = pytest.mark.conformance
+
+HELD = [(spec, held) for spec in CATALOGUE if (held := held_against(spec)) is not None]
+
+
+def installed(held: Held) -> bool:
+    try:
+        return importlib.util.find_spec(held.module) is not None
+    except ModuleNotFoundError:
+        return False
+
+
+def requests_of(spec: ProviderSpec) -> Iterator[tuple[str, str, bool, HttpRequest]]:
+    """Every request that this provider can be asked to send."""
+    for model in models_of(spec):
+        for name, shape in SHAPES.items():
+            for stream in (False, True):
+                match outcome(built(spec, shape, model, stream=stream)):
+                    case Success(request):
+                        yield name, model, stream, request
+                    case _:
+                        pass
+
+
+def misfits_of(spec: ProviderSpec, held: Held) -> Iterator[tuple[str, list[Misfit]]]:
+    for name, model, stream, request in requests_of(spec):
+        yield f"{name} to {model}{' as a stream' if stream else ''}", held.complain(request, model, stream)
+
+
+@pytest.mark.parametrize(("spec", "held"), HELD, ids=[spec.name for spec, _ in HELD])
+def test_requests_are_what_the_vendors_sdk_would_send(spec: ProviderSpec, held: Held) -> None:
+    if not installed(held):
+        pytest.skip(f"{held.package} is not installed")
+    wrong = [
+        f"{what}: {said}"
+        for what, misfits in misfits_of(spec, held)
+        for said in unexplained("type", spec.name, misfits)
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize(("name", "held"), OF_PROVIDER.items(), ids=list(OF_PROVIDER))
+def test_a_key_that_the_sdk_does_not_have_would_be_noticed(name: str, held: Held) -> None:
+    if not installed(held):
+        pytest.skip(f"{held.package} is not installed")
+    spec = next(spec for spec in CATALOGUE if spec.name == name)
+    model = models_of(spec)[0]
+    shape = SHAPES["text"]
+    request = built(spec, shape, model).unwrap()
+    spoilt = HttpRequest(url=request.url, body=request.body.replace(b'"messages":', b'"surprise":1,"messages":', 1))
+    spoilt = (
+        spoilt
+        if spoilt.body != request.body
+        else HttpRequest(url=request.url, body=b'{"surprise":1,' + request.body[1:])
+    )
+    assert any("surprise" in misfit.reason for misfit in held.complain(spoilt, model, False))
+
+
+def test_every_explanation_is_still_needed() -> None:
+    if not all(installed(held) for _, held in HELD):
+        pytest.skip("not every SDK is installed")
+    found = {
+        explained
+        for spec, held in HELD
+        for _, misfits in misfits_of(spec, held)
+        for misfit in misfits
+        for explained in EXPLAINED
+        if explained.covers("type", spec.name, misfit)
+    }
+    assert [one.why for one in EXPLAINED if one.of == "type" and one not in found] == []

@@ -1,0 +1,139 @@
+"""Which SDK's own request type each provider's requests are held against."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from functools import cache, partial
+from typing import Any, NotRequired, TypeAlias
+
+import msgspec
+
+from tests.conformance import request_types
+from victor_fp.core.catalogue.spec import ProviderSpec
+from victor_fp.core.requests import HttpRequest
+from victor_fp.core.schema_checking import Misfit
+
+Body: TypeAlias = Mapping[str, Any]
+Complain: TypeAlias = "Callable[[HttpRequest, str, bool], list[Misfit]]"
+"""What is wrong with a request; given are also the model, and whether it asks for a stream."""
+
+
+class Held(msgspec.Struct, frozen=True, kw_only=True):
+    """An SDK's type for a request."""
+
+    package: str
+    """As PyPI has it."""
+    module: str
+    """Found where the package is installed."""
+    complain: Complain
+
+
+def _body(request: HttpRequest) -> dict[str, Any]:
+    value = request.json()
+    assert isinstance(value, dict)
+    return value
+
+
+def _by_type(module: str, whole: str, streamed: str, request: HttpRequest, model: str, stream: bool) -> list[Misfit]:
+    kind = getattr(importlib.import_module(module), streamed if stream else whole)
+    return request_types.misfits(_body(request), kind)
+
+
+def _typed(package: str, module: str, whole: str, streamed: str | None = None) -> Held:
+    return Held(package=package, module=module, complain=partial(_by_type, module, whole, streamed or whole))
+
+
+def _cohere(request: HttpRequest, model: str, stream: bool) -> list[Misfit]:
+    from cohere.v2.client import V2Client
+
+    function = V2Client.chat_stream if stream else V2Client.chat
+    body = {name: item for name, item in _body(request).items() if name != "stream"}
+    return request_types.misfits_of_arguments(body, function, without=("request_options",))
+
+
+def _google(request: HttpRequest, model: str, stream: bool) -> list[Misfit]:
+    return request_types.misfits(_body(request), _gemini())
+
+
+@cache
+def _gemini() -> Any:
+    """The SDK builds the body from these, whose fields have the wire's names."""
+    from google.genai import types
+    from typing_extensions import TypedDict
+
+    return TypedDict(
+        "GenerateContentRequest",
+        {
+            "contents": list[types.Content],
+            "systemInstruction": NotRequired[types.Content],
+            "tools": NotRequired[list[types.Tool]],
+            "toolConfig": NotRequired[types.ToolConfig],
+            "safetySettings": NotRequired[list[types.SafetySetting]],
+            "generationConfig": NotRequired[types.GenerationConfig],
+            "cachedContent": NotRequired[str],
+            "serviceTier": NotRequired[types.ServiceTier],
+        },
+    )
+
+
+@cache
+def _converse(operation: str) -> Any:
+    from botocore.session import Session
+
+    return Session().get_service_model("bedrock-runtime").operation_model(operation).input_shape
+
+
+def _bedrock(request: HttpRequest, model: str, stream: bool) -> list[Misfit]:
+    """AWS's client refuses what its service model does not know by itself."""
+    from botocore.validate import ParamValidator
+
+    shape = _converse("ConverseStream" if stream else "Converse")
+    report: str = ParamValidator().validate({**_body(request), "modelId": model}, shape).generate_report()
+    return [Misfit("$", line) for line in report.splitlines()]
+
+
+OPENAI = _typed(
+    "openai",
+    "openai.types.chat.completion_create_params",
+    "CompletionCreateParamsNonStreaming",
+    "CompletionCreateParamsStreaming",
+)
+OPENAI_RESPONSES = _typed(
+    "openai",
+    "openai.types.responses.response_create_params",
+    "ResponseCreateParamsNonStreaming",
+    "ResponseCreateParamsStreaming",
+)
+ANTHROPIC = _typed(
+    "anthropic",
+    "anthropic.types.message_create_params",
+    "MessageCreateParamsNonStreaming",
+    "MessageCreateParamsStreaming",
+)
+GOOGLE = Held(package="google-genai", module="google.genai", complain=_google)
+
+OF_PROVIDER: Mapping[str, Held] = {
+    "groq": _typed("groq", "groq.types.chat.completion_create_params", "CompletionCreateParams"),
+    "cerebras": _typed(
+        "cerebras-cloud-sdk", "cerebras.cloud.sdk.types.chat.completion_create_params", "CompletionCreateParams"
+    ),
+    "mistral": _typed("mistralai", "mistralai.client.models", "ChatCompletionRequest", "ChatCompletionStreamRequest"),
+    "openrouter": _typed("openrouter", "openrouter.components", "ChatRequest"),
+    "openrouter-responses": _typed("openrouter", "openrouter.components", "ResponsesRequest"),
+    "ollama": _typed("ollama", "ollama._types", "ChatRequest"),
+    "cohere": Held(package="cohere", module="cohere", complain=_cohere),
+    "bedrock": Held(package="botocore", module="botocore", complain=_bedrock),
+}
+OF_PROTOCOL: Mapping[str, Held] = {
+    "openai-chat": OPENAI,
+    "openai-responses": OPENAI_RESPONSES,
+    "anthropic-messages": ANTHROPIC,
+    "gemini": GOOGLE,
+}
+"""The first speaker's SDK, for places that have none of their own here."""
+
+
+def held_against(spec: ProviderSpec) -> Held | None:
+    """The type for a provider's requests; None where no SDK has one."""
+    return OF_PROVIDER.get(spec.name) or OF_PROTOCOL.get(spec.dialect.protocol)

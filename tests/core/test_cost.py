@@ -1,0 +1,89 @@
+"""What an answer cost: the vendor's word before anybody's prices, and nothing where nobody knows."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from returns.result import Success
+
+from tests.openai_shapes import body, chunks
+from victor_fp import replay
+from victor_fp.core.cost import Sale, cost_note, priced
+from victor_fp.core.result import outcome
+
+USAGE = {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7}
+
+
+def from_body(provider: str, usage: dict[str, Any]) -> Any:
+    answer = json.dumps(body(usage=usage)).encode()
+    match outcome(replay.response(provider, 200, {}, answer)):
+        case Success(response):
+            return (response.metadata or {}).get("cost")
+        case failure:
+            raise AssertionError(failure)
+
+
+def from_stream(provider: str, usage: dict[str, Any]) -> Any:
+    *texts, last = chunks("Hel", "lo!")
+    events = [*texts, last | {"usage": usage}]
+    raw = b"".join(b"data: " + json.dumps(event).encode() + b"\n\n" for event in events) + b"data: [DONE]\n\n"
+    *_, final = replay.stream(provider, 200, {"content-type": "text/event-stream"}, [raw])
+    match outcome(final):
+        case Success(chunk):
+            assert chunk.is_final
+            return (chunk.metadata or {}).get("cost")
+        case failure:
+            raise AssertionError(failure)
+
+
+@pytest.mark.parametrize(
+    ("provider", "extra", "amount"),
+    [
+        ("openrouter", {"cost": 0.00042}, 0.00042),
+        ("openrouter", {"cost": 0}, 0.0),
+        ("xai", {"cost_in_usd_ticks": 37_756_000}, 0.0037756),
+        ("openai", {}, None),
+    ],
+)
+def test_the_vendors_word_is_the_same_from_a_body_and_from_a_stream(
+    provider: str, extra: dict[str, Any], amount: float | None
+) -> None:
+    expected = None if amount is None else {"amount": amount, "currency": "USD", "source": "vendor"}
+    assert from_body(provider, USAGE | extra) == expected
+    assert from_stream(provider, USAGE | extra) == expected
+
+
+def test_prices_are_told_the_names_of_the_model_the_counts_and_the_tier() -> None:
+    sales: list[Sale] = []
+
+    def price(sale: Sale) -> float:
+        sales.append(sale)
+        return 0.5
+
+    cost = priced(price, ("m-1-2026", "m-1"), USAGE, {"service_tier": "flex"})
+    assert cost == {"amount": 0.5, "currency": "USD", "source": "genai-prices"}
+    assert sales == [Sale(models=("m-1-2026", "m-1"), usage=USAGE, service_tier="flex")]
+
+
+@pytest.mark.parametrize(
+    ("usage", "metadata"),
+    [
+        (None, {}),
+        ({"prompt_tokens": 5}, {}),
+        ({"completion_tokens": 5, "total_tokens": 9}, {}),
+        (USAGE, {"cost": cost_note(0.0)}),
+    ],
+)
+def test_prices_are_not_asked_where_counts_are_missing_or_the_vendor_has_spoken(
+    usage: dict[str, Any] | None, metadata: dict[str, Any]
+) -> None:
+    def price(sale: Sale) -> float:
+        raise AssertionError(sale)
+
+    assert priced(price, ("m",), usage, metadata) is None
+
+
+def test_a_price_nobody_knows_is_absent() -> None:
+    assert priced(lambda sale: None, ("m", None), USAGE, {}) is None

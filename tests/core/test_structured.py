@@ -1,0 +1,109 @@
+"""An answer's text as the value that was asked for, or what is wrong with it and where."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import msgspec
+import pytest
+from pydantic import BaseModel, Field
+from returns.result import Failure, Result, Success
+
+from victor_fp.core.faults import ContentRefused, Fault, InvalidResponse, RateLimited
+from victor_fp.core.structured import structured
+from victor_fp.core.types import CompletionResponse
+
+
+class Person(BaseModel):
+    name: str
+    born: date
+    tags: list[str] = Field(default=[], max_length=2)
+
+
+class Point(msgspec.Struct):
+    x: int
+    y: int = 0
+
+
+SCHEMA = {"title": "Point", "type": "object", "properties": {"x": {"type": "integer"}}, "required": ["x"]}
+
+
+def answer(content: str, **more: str) -> CompletionResponse:
+    return CompletionResponse(content=content, model="m-1", **more)  # type: ignore[arg-type]  # a field of text
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '{"x": 1, "y": 2}',
+        '  \n{"x": 1, "y": 2}\n',
+        '```json\n{"x": 1, "y": 2}\n```',
+        'Here it is:\n\n```\n{"x": 1, "y": 2}\n```\nAnything else?',
+        'Sure! {"x": 1, "y": 2} is the point.',
+        '```python\nprint({})\n```\nand\n```json\n{"x": 1, "y": 2}\n```',
+    ],
+)
+def test_plain_fenced_and_between_words(content: str) -> None:
+    assert structured(answer(content), Point) == Success(Point(1, 2))
+    assert structured(answer(content), SCHEMA) == Success({"x": 1, "y": 2})
+
+
+def test_a_pydantic_model_reads_json_spellings() -> None:
+    read = structured(Success(answer('{"name": "Ada", "born": "1815-12-10"}')), Person)
+    assert read == Success(Person(name="Ada", born=date(1815, 12, 10)))
+
+
+def test_lists_are_values_too() -> None:
+    schema = {"type": "array", "items": {"type": "integer"}}
+    assert structured(answer("The numbers: [1, 2]."), schema) == Success([1, 2])
+    assert structured(answer("[1]"), {"type": "json_schema", "json_schema": {"schema": schema}}) == Success([1])
+
+
+@pytest.mark.parametrize(
+    ("content", "form", "message"),
+    [
+        ('{"x": "one"}', Point, "the answer is no Point: Expected `int`, got `str` - at `$.x`"),
+        ('{"x": "one"}', SCHEMA, "the answer is no Point: $.x: 'one' is no integer"),
+        ("[]", Point, "the answer is no Point: Expected `object`, got `array`"),
+        (
+            '{"name": 1, "tags": ["a"]}',
+            Person,
+            "the answer is no Person: $.name: Input should be a valid string; $.born: Field required",
+        ),
+        ("No idea.", Point, "the answer is no JSON"),
+        ("", Point, "the answer has no text"),
+    ],
+)
+def test_what_is_wrong_and_where(content: str, form: type[Person | Point], message: str) -> None:
+    fault = failure(structured(answer(content), form))
+    assert isinstance(fault, InvalidResponse)
+    assert (fault.message, fault.model, fault.maybe_billed) == (message, "m-1", True)
+    assert fault.partial is not None
+    assert fault.partial.content == content
+
+
+def test_many_wrongs_are_counted() -> None:
+    schema = {"items": {"type": "integer"}}
+    fault = failure(structured(answer('["a", "b", "c", "d", "e", "f", "g"]'), schema))
+    assert fault.message.endswith("$[4]: 'e' is no integer (and 2 more)")
+
+
+def test_an_answer_that_was_cut_off_says_so() -> None:
+    fault = failure(structured(answer('{"x": 1, "y', stop_reason="length"), Point))
+    assert "cut off" in fault.message
+
+
+def test_a_refusal_is_one() -> None:
+    declined = CompletionResponse(content="", stop_reason="refusal", metadata={"refusal": "I would rather not."})
+    fault = failure(structured(declined, Point))
+    assert isinstance(fault, ContentRefused)
+    assert fault.message == "I would rather not."
+
+
+def test_a_failure_passes_through() -> None:
+    failed: Result[CompletionResponse, Fault] = Failure(RateLimited(message="slow"))
+    assert structured(failed, Point) == failed
+
+
+def failure(result: Result[object, Fault]) -> Fault:
+    return result.failure()

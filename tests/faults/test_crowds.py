@@ -1,0 +1,218 @@
+"""Many calls at once, many given up at random points, many one after the other: nothing is mixed up, nothing is left over."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import random
+import tracemalloc
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from tests import openai_shapes as shapes
+from tests.acme import acme
+from tests.loopback import Loopback, Received, Talk, serving
+from tests.managed_shapes import managed
+from victor_fp.core.types import Message
+from victor_fp.providers.base import BaseProvider
+from victor_fp.providers.factory import Limits
+
+
+def asking(word: str) -> list[Message]:
+    return [Message(role="user", content=word)]
+
+
+def asked_in(received: Received) -> str:
+    messages: Any = received.json()["messages"]
+    word = messages[-1]["content"]
+    assert isinstance(word, str)
+    return word
+
+
+async def answered(provider: BaseProvider, word: str) -> str:
+    return (await provider.chat(asking(word), model="m-1")).content
+
+
+async def streamed(provider: BaseProvider, word: str) -> str:
+    return "".join([chunk.content async for chunk in provider.stream(asking(word), model="m-1")])
+
+
+async def echoes_late(talk: Talk, received: Received) -> None:
+    """The word that was asked, after a while that has nothing to do with the order of asking."""
+    word = asked_in(received)
+    await asyncio.sleep(random.Random(word).random() / 5)
+    if received.json().get("stream"):
+        await talk.events(*shapes.chunks(word[:3], word[3:]))
+    else:
+        await talk.answer(shapes.body(word))
+
+
+@pytest.mark.parametrize("kind", ["plain", "managed"])
+async def test_500_calls_at_once_each_get_their_own_answer(kind: str) -> None:
+    words = [f"word-{number}" for number in range(500)]
+    async with serving(echoes_late) as server:
+        made: BaseProvider = acme(server.url) if kind == "plain" else await managed(server.url)
+        async with made as provider:
+            told = await asyncio.gather(
+                *(
+                    answered(provider, word) if place % 2 else streamed(provider, word)
+                    for place, word in enumerate(words)
+                )
+            )
+    assert told == words
+    assert len(server.received) == 500, "an answer was asked for twice"
+
+
+class Moods:
+    """A server that stops at a random point of its answer for a while."""
+
+    def __init__(self, seed: int) -> None:
+        self._luck = random.Random(seed)
+
+    async def __call__(self, talk: Talk, received: Received) -> None:
+        rest, place = self._luck.random() / 50, self._luck.randrange(5)
+        if asked_in(received) == "last":
+            place = 9
+        if place == 0:
+            await asyncio.sleep(rest)
+        if received.json().get("stream"):
+            await talk.head(content_type="text/event-stream")
+            for number, chunk in enumerate(shapes.chunks("Hel", "lo")):
+                if place == number + 1:
+                    await asyncio.sleep(rest)
+                await talk.event(chunk)
+            await talk.event("[DONE]")
+            await talk.end()
+        else:
+            await talk.head()
+            await talk.piece(b" ")
+            if place >= 3:
+                await asyncio.sleep(rest)
+            await talk.piece(b'{"choices": [{"index": 0, "finish_reason": "stop", "message": {"content": "Hello"}}]}')
+            await talk.end()
+
+
+async def give_up_at_random(provider: BaseProvider, times: int, seed: int) -> int:
+    """Ask and give up, 40 at a time; how many were given up before they had their answer."""
+    luck = random.Random(seed)
+    given_up = 0
+
+    async def one() -> None:
+        nonlocal given_up
+        ask = streamed if luck.random() < 0.5 else answered
+        task = asyncio.ensure_future(ask(provider, "hi"))
+        await asyncio.sleep(luck.random() ** 2 / 25)
+        task.cancel()
+        given_up += not task.done()
+        with suppress(asyncio.CancelledError):
+            assert await task == "Hello"
+
+    for begun in range(0, times, 40):
+        await asyncio.gather(*(one() for _ in range(min(40, times - begun))))
+    return given_up
+
+
+def in_use(provider: Any) -> int:
+    """Connections that the pools of a plain or managed provider hold as being in use."""
+    lines = [one._line for one in getattr(provider, "_providers", (provider,))]
+    used = 0
+    for line in lines:
+        for held in line.wire._wire._carriers.values():
+            for transport in held.carrier._transports.values():
+                used += len(transport.client.connector._acquired)
+    return used
+
+
+async def assert_as_it_was(provider: BaseProvider, server: Loopback, tasks: set[asyncio.Task[Any]]) -> None:
+    for _ in range(200):
+        if in_use(provider) == 0:
+            break
+        await asyncio.sleep(0.01)
+    assert in_use(provider) == 0
+    assert server.open_connections <= 40 + 5
+    serving_tasks = {task for task in asyncio.all_tasks() if "serving" in repr(task)}
+    assert asyncio.all_tasks() - tasks - serving_tasks == set()
+    assert await answered(provider, "last") == "Hello"
+    assert await streamed(provider, "last") == "Hello"
+
+
+@pytest.mark.parametrize("times", [300, pytest.param(10_000, marks=pytest.mark.slow)])
+async def test_calls_given_up_at_random_points_leave_nothing(times: int) -> None:
+    async with serving(Moods(seed=times)) as server, acme(server.url, max_retries=0) as provider:
+        tasks = asyncio.all_tasks()
+        given_up = await give_up_at_random(provider, times, seed=times)
+        assert times / 10 < given_up < times, "all alike prove little"
+        await assert_as_it_was(provider, server, tasks)
+        stats = provider.get_circuit_breaker_stats()
+        assert stats is not None
+        assert (stats["state"], stats["total_failures"]) == ("closed", 0)
+
+
+@pytest.mark.parametrize("times", [300, pytest.param(10_000, marks=pytest.mark.slow)])
+async def test_calls_given_up_at_random_points_give_their_permits_back(times: int) -> None:
+    async with serving(Moods(seed=times)) as server:
+        async with await managed(server.url, rate_limits=Limits(concurrency=16)) as provider:
+            tasks = asyncio.all_tasks()
+            given_up = await give_up_at_random(provider, times, seed=times)
+            assert times / 10 < given_up <= times
+            await assert_as_it_was(provider, server, tasks)
+            stats = provider.get_rate_limit_stats()
+            assert stats is not None
+            left = {name: stats[name] for name in ("in_flight", "waiting") if name in stats}
+            assert left
+            assert set(left.values()) == {0}, stats
+
+
+async def grown_by(provider: BaseProvider, server: Loopback, calls: int) -> int:
+    """Bytes still held after so many calls and streams, ten at a time."""
+    gc.collect()
+    before = tracemalloc.get_traced_memory()[0]
+    for _ in range(calls // 10):
+        await asyncio.gather(
+            *(answered(provider, "hi") for _ in range(5)), *(streamed(provider, "hi") for _ in range(5))
+        )
+        server.received.clear()
+    gc.collect()
+    return tracemalloc.get_traced_memory()[0] - before
+
+
+async def at_once(talk: Talk, received: Received) -> None:
+    if received.json().get("stream"):
+        await talk.events(*shapes.chunks("Hel", "lo"))
+    else:
+        await talk.answer(shapes.body("Hello"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["plain", "managed"])
+async def test_memory_is_flat_over_20_000_calls(kind: str) -> None:
+    async with serving(at_once) as server:
+        made: BaseProvider = acme(server.url) if kind == "plain" else await managed(server.url)
+        async with made as provider:
+            tracemalloc.start()
+            try:
+                await grown_by(provider, server, 2000)
+                grown = await grown_by(provider, server, 20_000)
+            finally:
+                tracemalloc.stop()
+    assert grown <= 20 * 10 * 1024, f"{grown / 20:.0f} bytes per 1,000 calls"
+
+
+@pytest.mark.slow
+async def test_memory_is_flat_over_calls_given_up() -> None:
+    async with serving(Moods(seed=5)) as server, acme(server.url, max_retries=0) as provider:
+        tracemalloc.start()
+        try:
+            await give_up_at_random(provider, 1000, seed=1)
+            server.received.clear()
+            gc.collect()
+            before = tracemalloc.get_traced_memory()[0]
+            await give_up_at_random(provider, 5000, seed=2)
+            server.received.clear()
+            gc.collect()
+            grown = tracemalloc.get_traced_memory()[0] - before
+        finally:
+            tracemalloc.stop()
+    assert grown <= 5 * 10 * 1024, f"{grown / 5:.0f} bytes per 1,000 calls"

@@ -1,0 +1,309 @@
+"""Answers that are not what HTTP, JSON or the protocol say: a typed fault, or the whole answer; never a wrong one."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+
+from tests import openai_shapes as shapes
+from tests.acme import HI, acme
+from tests.faults.asking import CLIENTS, brought, called, fault_of_call, streamed
+from tests.loopback import Received, Script, Talk, serving
+from victor_fp.core.faults import (
+    ConnectionFailed,
+    DeadlineExceeded,
+    Fault,
+    InvalidRequest,
+    InvalidResponse,
+    Overloaded,
+    RateLimited,
+    StreamInterrupted,
+    StreamTruncated,
+    TimedOut,
+)
+from victor_fp.core.types import Message, StreamChunk
+from victor_fp.shell.transport_faults import fault_of
+
+
+@pytest.fixture(params=CLIENTS)
+def client(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def frames(*payloads: object) -> bytes:
+    texts = [payload if isinstance(payload, str) else json.dumps(payload) for payload in payloads]
+    return b"".join(f"data: {text}\n\n".encode() for text in texts)
+
+
+def stream_of(*pieces: bytes, content_type: str = "text/event-stream", end: bool = True) -> Script:
+    """A stream of exactly these pieces; without an end the connection is closed instead."""
+
+    async def script(talk: Talk, _: Received) -> None:
+        await talk.head(content_type=content_type)
+        for piece in pieces:
+            await talk.piece(piece)
+            await asyncio.sleep(0.01)
+        if not end:
+            raise ConnectionError
+        await talk.end()
+
+    return script
+
+
+def body_of(data: bytes, status: int = 200, **headers: str) -> Script:
+    async def script(talk: Talk, _: Received) -> None:
+        await talk.answer(data, status, **headers)
+
+    return script
+
+
+FIRST, SECOND, LAST, USAGE = shapes.chunks("Hel", "lo")
+REFUSED = shapes.error("busy", "overloaded_error", "overloaded_error")
+BAD_TEXT = json.dumps(shapes.body("X")).encode().replace(b"X", b"caf\xe9 \xff\xfe")
+BAD_EVENT = frames(shapes.chunk("X")).replace(b"X", b"caf\xe9 \xff\xfe")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        BAD_TEXT,
+        b"\xff\xfe\xfd\x00" * 50,
+        b"",
+        b"null",
+        b"[]",
+        b'"fine"',
+        b"17",
+        b"{}",
+        b'{"choices": []}',
+        b'{"choices": "none"}',
+        b'{"choices": [null]}',
+        b'{"id": 1' * 3,
+        json.dumps(shapes.body()).encode()[:-20],
+        b"[" * 100_000,
+        b'{"choices":' * 100_000,
+        b"\x1f\x8b\x08" + bytes(40),
+    ],
+    ids=lambda data: repr(data[:16]),
+)
+async def test_a_body_that_is_no_completion(data: bytes) -> None:
+    fault = await fault_of_call(body_of(data))
+    assert isinstance(fault, InvalidResponse), fault
+    assert (fault.provider, fault.model) == ("acme", "m-1")
+    assert len(fault.message) < 1000
+
+
+@pytest.mark.parametrize("content_type", ["text/html", "text/plain", "image/png", "application/x-ndjson", ""])
+async def test_a_wrong_content_type_hides_no_right_answer(client: str, content_type: str) -> None:
+    right = json.dumps(shapes.body()).encode()
+    response = (await called(body_of(right, content_type=content_type), client)).unwrap()
+    assert response.content == "Hello!"
+    told = await streamed(stream_of(frames(FIRST, LAST, "[DONE]"), content_type=content_type or "x"), client)
+    assert isinstance(told.end, StreamChunk)
+    assert told.text == "Hel"
+
+
+async def test_html_in_place_of_a_stream(client: str) -> None:
+    told = await streamed(stream_of(b"<html><body>Sign in</body></html>", content_type="text/html"), client)
+    assert isinstance(told.end, InvalidResponse), told.end
+
+
+@pytest.mark.parametrize("garbage", [BAD_EVENT, frames("{not json"), frames("[1]"), frames("17"), frames('{"a": ')])
+async def test_garbage_between_events_ends_the_stream_with_what_came(client: str, garbage: bytes) -> None:
+    told = await streamed(stream_of(frames(FIRST), garbage, frames(SECOND, LAST, "[DONE]")), client)
+    assert isinstance(told.end, InvalidResponse), told.end
+    assert told.text == "Hel"
+    assert told.end.partial is not None
+    assert told.end.partial.content == "Hel"
+
+
+@pytest.mark.parametrize(
+    "harmless",
+    [
+        b": ping\n\n",
+        b"\n\n\n\n",
+        b"event: ping\n\n",
+        b"id: 7\nretry: 10\n\n",
+        b"unknown-field: \xff\xfe\n\n",
+        b"\x00\x01\x02 no field at all\n\n",
+        frames({"object": "something.new", "choices": []}),
+    ],
+    ids=lambda piece: repr(piece[:16]),
+)
+async def test_what_the_framing_allows_between_events_is_passed_over(harmless: bytes) -> None:
+    told = await streamed(stream_of(frames(FIRST), harmless, frames(SECOND, LAST), harmless, frames(USAGE, "[DONE]")))
+    assert isinstance(told.end, StreamChunk), told.end
+    assert (told.text, told.end.stop_reason) == ("Hello", "stop")
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [
+        frames(LAST, USAGE, "[DONE]", "[DONE]"),
+        frames(LAST, LAST, USAGE, "[DONE]"),
+        frames(LAST, USAGE, USAGE, "[DONE]"),
+        frames(LAST, USAGE, "[DONE]", LAST, SECOND, REFUSED, "{garbage"),
+        frames(LAST, USAGE),
+        frames(LAST, USAGE)[:-1],
+        frames(LAST, USAGE)[:-2],
+        frames(LAST, USAGE) + b"data: [DONE]",
+    ],
+    ids=[
+        "done-twice",
+        "finish-twice",
+        "usage-twice",
+        "more-after-done",
+        "no-done",
+        "half-blank",
+        "no-blank",
+        "cut-done",
+    ],
+)
+async def test_ends_that_come_twice_or_only_half_are_one_end(client: str, ending: bytes) -> None:
+    told = await streamed(stream_of(frames(FIRST, SECOND), ending), client)
+    assert isinstance(told.end, StreamChunk), told.end
+    assert (told.text, told.end.stop_reason) == ("Hello", "stop")
+    assert told.end.usage == {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7}
+
+
+@pytest.mark.parametrize(
+    ("ending", "kind"),
+    [
+        (frames("[DONE]"), StreamTruncated),
+        (b"", StreamTruncated),
+        (frames(LAST)[:20], StreamTruncated),
+        (frames(REFUSED), Overloaded),
+        (frames(REFUSED, SECOND, LAST, "[DONE]"), Overloaded),
+        (b"event: error\n" + frames(shapes.error("slow down", "rate_limit_exceeded")), RateLimited),
+    ],
+    ids=["done-alone", "nothing", "cut", "error", "error-then-more", "named-error"],
+)
+async def test_a_stream_without_its_end_is_never_whole(client: str, ending: bytes, kind: type[Fault]) -> None:
+    told = await streamed(stream_of(frames(FIRST), *([ending] if ending else [])), client)
+    assert isinstance(told.end, kind), told.end
+    assert told.text == "Hel"
+    assert told.end.partial is not None
+    assert told.end.maybe_billed
+
+
+async def test_an_error_in_a_200_body_is_that_error(client: str) -> None:
+    fault = await fault_of_call(body_of(json.dumps(REFUSED).encode()), client)
+    assert isinstance(fault, Overloaded), fault
+
+
+async def test_a_connection_closed_between_events(client: str) -> None:
+    told = await streamed(stream_of(frames(FIRST), end=False), client)
+    assert isinstance(told.end, StreamInterrupted), told.end
+    assert told.end.partial is not None
+    assert told.end.partial.content == told.text == "Hel"
+
+
+async def test_a_connection_closed_behind_the_finish_takes_nothing_away(client: str) -> None:
+    told = await streamed(stream_of(frames(FIRST, LAST), end=False), client)
+    assert isinstance(told.end, StreamChunk), told.end
+    assert (told.text, told.end.stop_reason) == ("Hel", "stop")
+
+
+@pytest.mark.parametrize("interim", ["100 Continue", "102 Processing", "103 Early Hints"])
+async def test_interim_answers_are_passed_over(client: str, interim: str) -> None:
+    async def call(talk: Talk, _: Received) -> None:
+        await talk.raw(f"HTTP/1.1 {interim}\r\nlink: </style.css>\r\n\r\n".encode() * 3)
+        await talk.answer(shapes.body())
+
+    async def stream(talk: Talk, _: Received) -> None:
+        await talk.raw(f"HTTP/1.1 {interim}\r\n\r\n".encode())
+        await talk.events(FIRST, LAST)
+
+    assert (await called(call, client)).unwrap().content == "Hello!"
+    assert (await streamed(stream, client)).text == "Hel"
+
+
+async def test_interim_answers_without_end_are_a_silence(client: str) -> None:
+    async def script(talk: Talk, _: Received) -> None:
+        while True:
+            await talk.raw(b"HTTP/1.1 103 Early Hints\r\n\r\n")
+            await asyncio.sleep(0.02)
+
+    fault = await fault_of_call(script, client, timeout=0.3)
+    assert isinstance(fault, TimedOut), fault
+
+
+async def test_comments_without_an_answer_end_with_the_default_deadline(client: str) -> None:
+    async def script(talk: Talk, _: Received) -> None:
+        await talk.head(content_type="text/event-stream")
+        while True:
+            await talk.piece(b": still thinking\n\n")
+            await asyncio.sleep(0.02)
+
+    told = await asyncio.wait_for(streamed(script, client, timeout=0.2), 2)
+    assert isinstance(told.end, TimedOut | DeadlineExceeded), told.end
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_a_redirect_loop_is_left_at_its_first_turn(client: str, status: int) -> None:
+    async with brought(client) as own:
+        seen: list[str] = []
+
+        async def script(talk: Talk, received: Received) -> None:
+            seen.append(received.path)
+            await talk.answer(b"", status, location="/v1/chat/completions")
+
+        async with serving(script) as server:
+            async with acme(server.url, max_retries=0, http_client=own) as provider:
+                fault = (await provider.chat_result(HI, model="m-1")).failure()
+                async for result in provider.stream_result(HI, model="m-1"):
+                    assert isinstance(result.failure(), InvalidResponse)
+    assert isinstance(fault, InvalidResponse)
+    assert (fault.status, len(seen)) == (status, 2)
+
+
+async def test_an_answer_before_the_request_was_read(client: str) -> None:
+    """A server that turns a large request away reads none of it; whichever end notices first, the fault has a type."""
+
+    open_tasks: set[asyncio.Task[object]] = set()
+
+    async def turned_away(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        open_tasks.add(task)
+        try:
+            await reader.readuntil(b"\r\n\r\n")
+            said = json.dumps(shapes.error("request too large", "request_too_large")).encode()
+            head = (
+                f"HTTP/1.1 413 X\r\ncontent-type: application/json\r\ncontent-length: {len(said)}\r\nconnection: close"
+            )
+            writer.write(head.encode() + b"\r\n\r\n" + said)
+            await asyncio.sleep(0.05)
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(turned_away, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    large = [Message(role="user", content="x" * 20_000_000)]
+    async with server, brought(client) as own:
+        async with acme(f"http://127.0.0.1:{port}", max_retries=0, http_client=own) as provider:
+            fault = (await provider.chat_result(large, model="m-1")).failure()
+            small = (await provider.chat_result(HI, model="m-1")).failure()
+        await asyncio.wait(open_tasks, timeout=5)
+    assert fault.status == 413 or isinstance(fault, ConnectionFailed), fault
+    assert small.status == 413
+
+
+@pytest.mark.parametrize("value", ["a\r\nx-other: b", "caf\u00e9", "a\0b"], ids=["newline", "accent", "zero"])
+async def test_a_header_that_cannot_be_sent_is_the_callers_mistake(client: str, value: str) -> None:
+    async with brought(client) as own, serving(body_of(b"{}")) as server:
+        async with acme(server.url, http_client=own) as provider:
+            result = await provider.chat_result(HI, model="m-1", extra_headers={"x-note": value})
+    fault = result.failure()
+    assert len(server.received) == 0
+    assert isinstance(fault, InvalidRequest)
+    assert (fault.maybe_billed, len(fault.attempts)) == (False, 1)
+    assert "x-note" in fault.message
+    assert "x-other" not in repr(fault)
+
+
+def test_an_exception_nobody_has_seen_before_is_still_a_fault() -> None:
+    fault = fault_of(type("NewKindOfError", (Exception,), {})("who knows"), "opening")
+    assert isinstance(fault, ConnectionFailed)
+    assert "NewKindOfError" in fault.message

@@ -1,0 +1,190 @@
+"""Answers without measure: each is a typed fault, and memory stays within a small multiple of the limit."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zlib
+
+import pytest
+
+from tests import openai_shapes as shapes
+from tests.faults.asking import CLIENTS, called, fault_of_call, peak_memory, streamed
+from tests.loopback import Received, Talk
+from victor_fp.core.faults import ConnectionFailed, DeadlineExceeded, InvalidResponse, StreamInterrupted
+from victor_fp.core.framing import DEFAULT_LIMIT
+from victor_fp.core.stream_reading import BODY_LIMIT
+from victor_fp.core.types import StreamChunk
+
+MIB = 1024 * 1024
+ZEROS = gzip.compress(bytes(16 * MIB), 9)
+"""16 KiB that stand for 16 MiB."""
+
+
+def packed_with(data: bytes, bits: int) -> bytes:
+    packer = zlib.compressobj(wbits=bits)
+    return packer.compress(data) + packer.flush()
+
+
+@pytest.fixture(params=CLIENTS)
+def client(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+async def test_a_line_of_100_mb_in_a_stream(client: str) -> None:
+    sent = 0
+
+    async def script(talk: Talk, _: Received) -> None:
+        nonlocal sent
+        await talk.head(content_type="text/event-stream")
+        await talk.event(shapes.chunk("Hel"))
+        await talk.piece(b'data: {"choices": "')
+        filler = b"x" * MIB
+        for _mib in range(100):
+            await talk.piece(filler)
+            sent += 1
+
+    with peak_memory() as peak:
+        told = await streamed(script, client)
+    assert isinstance(told.end, InvalidResponse), told.end
+    assert str(DEFAULT_LIMIT) in told.end.message
+    assert told.end.partial is not None
+    assert (told.text, told.end.partial.content) == ("Hel", "Hel")
+    assert sent < 60, "what nobody wants was read on"
+    assert peak.size < 4 * DEFAULT_LIMIT
+
+
+async def test_a_body_past_its_limit_is_not_read_on(client: str) -> None:
+    sent = 0
+
+    async def script(talk: Talk, _: Received) -> None:
+        nonlocal sent
+        await talk.head()
+        filler = b" " * MIB
+        for _mib in range(500):
+            await talk.piece(filler)
+            sent += 1
+
+    with peak_memory() as peak:
+        fault = await fault_of_call(script, client)
+    assert isinstance(fault, InvalidResponse)
+    assert str(BODY_LIMIT) in fault.message
+    assert sent < 90
+    assert peak.size < 2 * BODY_LIMIT
+
+
+async def test_a_body_that_inflates_past_the_limit(client: str) -> None:
+    async def script(talk: Talk, _: Received) -> None:
+        await talk.answer(ZEROS * 20, content_encoding="gzip")
+
+    with peak_memory() as peak:
+        fault = await fault_of_call(script, client)
+    assert isinstance(fault, InvalidResponse)
+    assert str(BODY_LIMIT) in fault.message
+    assert peak.size < 2 * BODY_LIMIT
+
+
+async def test_a_stream_that_inflates_past_the_limit_of_a_line(client: str) -> None:
+    async def script(talk: Talk, _: Received) -> None:
+        await talk.head(content_type="text/event-stream", content_encoding="gzip")
+        await talk.piece(gzip.compress(b"data: ") + ZEROS * 20)
+
+    with peak_memory() as peak:
+        told = await streamed(script, client)
+    assert isinstance(told.end, InvalidResponse), told.end
+    assert str(DEFAULT_LIMIT) in told.end.message
+    assert peak.size < 4 * DEFAULT_LIMIT
+
+
+async def test_a_bomb_in_a_bomb(client: str) -> None:
+    bomb = gzip.compress(ZEROS * 64, 9)  # 1 GiB
+    assert len(bomb) < 20_000
+
+    async def script(talk: Talk, _: Received) -> None:
+        await talk.answer(bomb, content_encoding="gzip, gzip")
+
+    with peak_memory() as peak:
+        fault = await fault_of_call(script, client)
+        told = await streamed(script, client)
+    assert isinstance(fault, InvalidResponse)
+    assert isinstance(told.end, InvalidResponse)
+    assert "packed more than once" in fault.message
+    assert peak.size < 8 * MIB
+
+
+async def test_a_bomb_of_nothing_but_comments_ends_at_the_deadline(client: str) -> None:
+    comments = gzip.compress(b":\n\n" * (4 * MIB), 9)
+
+    async def script(talk: Talk, _: Received) -> None:
+        await talk.head(content_type="text/event-stream", content_encoding="gzip")
+        while True:
+            await talk.piece(comments)
+
+    with peak_memory() as peak:
+        told = await streamed(script, client, deadline=0.3)
+    assert isinstance(told.end, DeadlineExceeded), told.end
+    assert peak.size < 16 * MIB
+
+
+@pytest.mark.parametrize("error", [False, True])
+async def test_headers_without_measure(client: str, error: bool) -> None:
+    async def script(talk: Talk, _: Received) -> None:
+        await talk.head(500 if error else 200, x_filler="x" * (2 * MIB))
+        await talk.end()
+
+    with peak_memory() as peak:
+        fault = await fault_of_call(script, client)
+    assert isinstance(fault, InvalidResponse | ConnectionFailed), fault  # plain httpx does not tell these apart
+    assert len(fault.message) < 500
+    assert peak.size < 16 * MIB
+
+
+@pytest.mark.parametrize(
+    ("coding", "pack"),
+    [
+        ("gzip", gzip.compress),
+        ("GZIP", gzip.compress),
+        ("x-gzip", gzip.compress),
+        ("gzip", lambda data: gzip.compress(data[:40]) + gzip.compress(data[40:])),
+        ("gzip", lambda data: gzip.compress(data) + bytes(9)),
+        ("deflate", zlib.compress),
+        ("deflate", lambda data: packed_with(data, -15)),
+        ("identity", bytes),
+        ("utf-8", bytes),
+    ],
+    ids=["gzip", "upper", "x-gzip", "two-members", "padded", "deflate", "raw-deflate", "identity", "mislabelled"],
+)
+async def test_what_is_packed_in_good_faith_is_read(client: str, coding: str, pack: object) -> None:
+    assert callable(pack)
+    packed = pack(json.dumps(shapes.body()).encode())
+
+    async def script(talk: Talk, _: Received) -> None:
+        await talk.answer(packed, content_encoding=coding)
+
+    assert (await called(script, client)).unwrap().content == "Hello!"
+
+
+async def test_a_packed_stream_is_read_as_it_comes(client: str) -> None:
+    packer = zlib.compressobj(wbits=31)
+
+    async def script(talk: Talk, _: Received) -> None:
+        await talk.head(content_type="text/event-stream", content_encoding="gzip")
+        for chunk in shapes.chunks("Hel", "lo"):
+            data = packer.compress(f"data: {json.dumps(chunk)}\n\n".encode()) + packer.flush(zlib.Z_SYNC_FLUSH)
+            for byte in data:
+                await talk.piece(bytes([byte]))
+        await talk.piece(packer.flush())
+        await talk.end()
+
+    told = await streamed(script, client)
+    assert isinstance(told.end, StreamChunk), told.end
+    assert (told.text, told.end.stop_reason) == ("Hello", "stop")
+
+
+async def test_packed_bytes_that_are_cut_are_an_answer_cut(client: str) -> None:
+    async def script(talk: Talk, _: Received) -> None:
+        await talk.head(content_encoding="gzip")
+        await talk.piece(ZEROS[:2000])
+        raise ConnectionError
+
+    assert isinstance(await fault_of_call(script, client), StreamInterrupted)

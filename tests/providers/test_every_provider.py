@@ -1,0 +1,41 @@
+"""Every entry of the catalogue answers over real HTTP on loopback, in chat, stream and tools, and its errors are typed.
+
+The other laws are tried on the first speaker of each protocol here, and on every entry where conformance is tested.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from victor_fp.core.catalogue import CATALOGUE
+from victor_fp.testing.conformance import LAWS, Case, cases
+
+ESSENTIAL = frozenset(
+    {"chat", "stream", "tool calls", "streamed tool calls", "tool results", "reasoning", "typed errors"}
+)
+FIRST = {spec.dialect.protocol: spec.name for spec in reversed(CATALOGUE)}
+ALL = [case for spec in CATALOGUE for case in cases(spec.name)]
+
+
+def essential(case: Case) -> bool:
+    return case.law.name in ESSENTIAL or case.exam.name in FIRST.values()
+
+
+@pytest.mark.parametrize("case", [case for case in ALL if essential(case)], ids=str)
+def test_it_holds(case: Case) -> None:
+    case.check()
+
+
+@pytest.mark.conformance
+@pytest.mark.parametrize("case", [case for case in ALL if not essential(case)], ids=str)
+def test_it_holds_as_well(case: Case) -> None:
+    case.check()
+
+
+def test_every_provider_is_asked_for_all_that_it_says_it_has() -> None:
+    tried = {(case.exam.name, case.law.name) for case in ALL}
+    assert {law.name for law in LAWS} >= ESSENTIAL
+    for spec in CATALOGUE:
+        assert {(spec.name, "chat"), (spec.name, "typed errors")} <= tried
+        assert ((spec.name, "stream") in tried) is spec.supports.streaming
+        assert ((spec.name, "tool calls") in tried) is spec.supports.tools

@@ -1,0 +1,154 @@
+"""Anyone's BaseProvider behind the managed path: guarded, timed, counted, and never raising out of it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.acme import HI
+from tests.loopback import serving
+from tests.managed_shapes import Echo, config, managed, says, streams
+from tests.providers.tutorial_provider import CustomLLMProvider
+from victor_fp.core import faults
+from victor_fp.core.resilience.rate_limit import Limits
+from victor_fp.providers.base import ProviderError, ProviderRateLimitError
+from victor_fp.providers.factory import ManagedProvider, ManagedProviderFactory, ProviderConfig
+from victor_fp.providers.registry import ProviderRegistry
+
+
+@pytest.fixture(autouse=True)
+def echo() -> Iterator[None]:
+    ProviderRegistry.register("echo", Echo)
+    ProviderRegistry.register("custom_llm", CustomLLMProvider)
+    Echo.plan, Echo.closed = [], 0
+    yield
+    ProviderRegistry.restore()
+
+
+async def managed_echo(**keywords: object) -> ManagedProvider:
+    return await ManagedProviderFactory.create("echo", "e-1", "k", **{"timeout": 1.0, **keywords})  # type: ignore[arg-type]  # any keywords
+
+
+def broken(status: int) -> httpx.HTTPStatusError:
+    request = httpx.Request("POST", "http://echo.test")
+    return httpx.HTTPStatusError("no", request=request, response=httpx.Response(status, request=request))
+
+
+async def test_it_chats_streams_and_is_closed() -> None:
+    async with await managed_echo() as provider:
+        assert (await provider.chat(HI)).content == "e-1: Hi"
+        chunks = [chunk async for chunk in provider.stream(HI)]
+        stats = provider.get_rate_limit_stats()
+    assert [(chunk.content, chunk.is_final) for chunk in chunks] == [("", False), ("e-1", False), ("", True)]
+    assert Echo.closed == 1
+    assert stats is not None
+    assert (stats["in_flight"], stats["total_requests"]) == (0, 2)
+
+
+async def test_the_options_of_the_managed_path_are_not_sent_on() -> None:
+    async with await managed_echo() as provider:
+        response = await provider.chat(HI, deadline=2.0, seed=3)
+    assert response.metadata is not None
+    assert response.metadata["options"] == {"temperature": 0.7, "max_tokens": 4096, "tools": None, "seed": 3}
+
+
+@pytest.mark.parametrize(
+    ("raised", "kind"),
+    [
+        (ProviderRateLimitError("slow", "echo"), faults.RateLimited),
+        (broken(503), faults.Overloaded),
+        (broken(401), faults.AuthRejected),
+        (httpx.ConnectError("nobody there"), faults.ConnectionFailed),
+        (TimeoutError(), faults.TimedOut),
+        (KeyError("choices"), faults.InvalidResponse),
+    ],
+)
+async def test_whatever_it_raises_becomes_a_fault(raised: Exception, kind: type[faults.Fault]) -> None:
+    Echo.plan = [raised, raised]
+    async with await managed_echo(max_retries=0) as provider:
+        fault = (await provider.chat_result(HI)).failure()
+        assert isinstance(fault, kind)
+        assert (fault.provider, fault.model) == ("echo", "e-1")
+        with pytest.raises(ProviderError):
+            await provider.chat(HI)
+
+
+async def test_code_that_stumbles_is_logged_with_its_trace(caplog: pytest.LogCaptureFixture) -> None:
+    Echo.plan = [KeyError("choices")]
+    with caplog.at_level(logging.WARNING, "victor_fp"):
+        async with await managed_echo(max_retries=0) as provider:
+            await provider.chat_result(HI)
+    assert any(record.exc_info for record in caplog.records)
+
+
+async def test_it_is_retried_by_the_managed_path_alone() -> None:
+    Echo.plan = [broken(500), broken(500)]
+    async with await managed_echo(retry=None) as provider:
+        assert provider.provider.max_retries == 0
+        response = await provider.chat(HI)
+    assert response.metadata is not None
+    assert [attempt["outcome"] for attempt in response.metadata["attempts"]] == ["ServerFailed", "ServerFailed", "ok"]
+
+
+async def test_it_is_bounded_in_time() -> None:
+    async def for_ever() -> None:
+        await asyncio.sleep(60)
+
+    Echo.plan = [for_ever, for_ever]
+    async with await managed_echo(timeout=0.1, max_retries=0) as provider:
+        assert isinstance((await provider.chat_result(HI)).failure(), faults.TimedOut)
+        (result,) = [result async for result in provider.stream_result(HI)]
+    fault = result.failure()
+    assert isinstance(fault, faults.TimedOut)
+    assert fault.phase == "first_token"
+
+
+async def test_its_streams_are_handed_over_before_the_first_piece_and_not_after() -> None:
+    async with serving(streams) as server:
+        fallback = config(server.url)
+        await managed(server.url)
+        async with await managed_echo(fallback_configs=[fallback], max_retries=0) as provider:
+            Echo.plan = [broken(500)]
+            assert "".join([chunk.content async for chunk in provider.stream(HI)]) == "Hello"
+            Echo.plan = [[broken(500)]]
+            results = [result async for result in provider.stream_result(HI)]
+    assert len(server.received) == 1
+    assert [result.unwrap().content for result in results[:-1]] == ["", "e-1"]
+    fault = results[-1].failure()
+    assert isinstance(fault, faults.ServerFailed)
+    assert fault.partial is not None
+    assert fault.partial.content == "e-1"
+
+
+async def test_it_stands_in_the_same_line() -> None:
+    busy = most = 0
+
+    async def counts() -> None:
+        nonlocal busy, most
+        busy += 1
+        most = max(most, busy)
+        await asyncio.sleep(0.01)
+        busy -= 1
+
+    Echo.plan = [counts] * 6
+    async with await managed_echo(rate_limits=Limits(concurrency=2)) as provider:
+        await asyncio.gather(*(provider.chat(HI) for _ in range(6)))
+    assert most == 2
+
+
+async def test_it_can_be_the_fallback_of_a_built_in_one() -> None:
+    async with await managed(
+        "http://127.0.0.1:9", max_retries=0, fallback_configs=[ProviderConfig("echo", "e-2")]
+    ) as provider:
+        assert (await provider.chat(HI)).content == "e-2: Hi"
+
+
+async def test_a_provider_of_the_tutorial_works_behind_it() -> None:
+    async with serving(says("from the tutorial")) as server:
+        async with await ManagedProviderFactory.create("custom_llm", "m", "k", server.url) as provider:
+            assert (await provider.chat(HI)).content == "from the tutorial"
+            assert provider.is_healthy()

@@ -1,0 +1,283 @@
+"""Against a real redis-server on loopback: many processes on one key, one of them killed, and Redis gone."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import socket
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from tests import openai_shapes as shapes
+from tests.acme import HI, KEY
+from tests.loopback import Received, Talk, serving
+from tests.managed_shapes import answers, fails, limits, managed
+from victor_fp.core import faults
+from victor_fp.core.resilience.rate_limit import Limits
+from victor_fp.shell.store.redis import RedisStore
+
+pytestmark = pytest.mark.e2e
+
+ROOT = Path(__file__).parents[3]
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+@asynccontextmanager
+async def redis_server(port: int, *more: str) -> AsyncIterator[str]:
+    """A server of the test's own, in memory only."""
+    program = shutil.which("redis-server")
+    if program is None:
+        reason = "redis-server is not installed (Debian package redis-server)"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    process = await asyncio.create_subprocess_exec(
+        program,
+        "--port",
+        str(port),
+        "--bind",
+        "127.0.0.1",
+        "--save",
+        "",
+        "--appendonly",
+        "no",
+        "--daemonize",
+        "no",
+        *more,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        for _ in range(200):
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+            except OSError:
+                await asyncio.sleep(0.02)
+            else:
+                writer.close()
+                break
+        yield f"redis://127.0.0.1:{port}/0"
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+@pytest.fixture
+async def redis() -> AsyncIterator[str]:
+    async with redis_server(free_port()) as url:
+        yield url
+
+
+async def started(url: str, redis: str, *arguments: object) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "tests.shell.store.limited_process",
+        url,
+        redis,
+        *map(str, arguments),
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'generated'}"},
+        stdout=asyncio.subprocess.PIPE,
+    )
+
+
+@pytest.mark.parametrize(
+    ("seconds", "per_minute"), [(5, 120), pytest.param(30, 600, marks=pytest.mark.slow)], ids=["short", "long"]
+)
+async def test_four_processes_on_one_key_stay_within_the_limit_together(
+    redis: str, seconds: int, per_minute: int
+) -> None:
+    times: list[float] = []
+
+    async def notes(talk: Talk, received: Received) -> None:
+        times.append(time.monotonic())
+        await answers(talk, received)
+
+    async with serving(notes) as server:
+        processes = [await started(server.url, redis, seconds, per_minute, 0, 900) for _ in range(4)]
+        counts = [int((await process.communicate())[0]) for process in processes]
+    assert len(times) == sum(counts) == per_minute
+    assert min(counts) > 0
+    assert times[-1] - times[0] < 60
+
+
+async def test_a_process_that_is_killed_loses_its_permits_no_longer_than_their_lease(redis: str) -> None:
+    async def hangs_for_the_first(talk: Talk, received: Received) -> None:
+        if len(server.received) <= 2:
+            await talk.gone(60)
+        else:
+            await answers(talk, received)
+
+    async with serving(hangs_for_the_first) as server:
+        doomed = await started(server.url, redis, 60, 0, 2, 3.0)
+        while len(server.received) < 2:
+            await asyncio.sleep(0.02)
+        taken = time.monotonic()
+        doomed.send_signal(signal.SIGKILL)
+        await doomed.wait()
+        store = RedisStore(redis, poll=0.05)
+        allowed = Limits(concurrency=2, lease=3.0)
+        async with await managed(server.url, store=store, rate_limits=allowed, enable_resilience=False) as provider:
+            early = await provider.chat_result(HI, deadline=1.0)
+            assert isinstance(early.failure(), faults.DeadlineExceeded)
+            assert (await provider.chat(HI, deadline=10.0)).content == "Hello!"
+            waited = time.monotonic() - taken
+        await store.aclose()
+    assert 2.0 < waited < 4.5
+
+
+async def test_breakers_and_cooldowns_are_shared(redis: str) -> None:
+    async with serving(*[fails] * 5, limits) as server:
+        stores = [RedisStore(redis), RedisStore(redis)]
+        one, two = [await managed(server.url, store=store, max_retries=0) for store in stores]
+        for _ in range(5):
+            await one.chat_result(HI)
+        assert isinstance((await two.chat_result(HI)).failure(), faults.CircuitOpen)
+        assert len(server.received) == 5
+        two.reset_circuit_breaker()
+        await stores[1].drain()
+        assert isinstance((await one.chat_result(HI)).failure(), faults.RateLimited)
+        cooled = (await two.chat_result(HI, deadline=1.0)).failure()
+        assert isinstance(cooled, faults.RateLimited)
+        assert cooled.retry_after == pytest.approx(7.0, abs=0.5)
+        assert len(server.received) == 6
+        for provider, store in zip((one, two), stores, strict=True):
+            await provider.shutdown()
+            await store.aclose()
+
+
+async def test_no_key_of_a_vendor_is_in_redis(redis: str) -> None:
+    from redis.asyncio import Redis
+
+    async with serving(answers) as server:
+        store = RedisStore(redis, prefix="mine")
+        async with await managed(server.url, store=store) as provider:
+            await provider.chat(HI)
+        await store.aclose()
+    async with Redis.from_url(redis) as client:
+        names = [name async for name in client.scan_iter()]
+        values = [str(await client.get(name)) for name in names]
+        expiries = [await client.pttl(name) for name in names]
+    assert len(names) == 2
+    assert all(name.startswith(b"mine:") for name in names)
+    assert KEY not in str(names) + "".join(values)
+    assert all(0 < left <= 7_200_000 for left in expiries)
+
+
+async def test_a_password_is_used_and_shown_nowhere() -> None:
+    port = free_port()
+    async with redis_server(port, "--requirepass", "hush-hush") as plain, serving(answers) as server:
+        store = RedisStore(plain.replace("//", "//:hush-hush@"), on_loss="closed")
+        async with await managed(server.url, store=store) as provider:
+            assert (await provider.chat(HI)).content == "Hello!"
+        await store.aclose()
+        assert "hush" not in repr(store) + repr(vars(store)) + repr(vars(store._swapper))
+        wrong = RedisStore(plain, on_loss="closed")
+        async with await managed(server.url, store=wrong) as provider:
+            assert isinstance((await provider.chat_result(HI)).failure(), faults.ConnectionFailed)
+        await wrong.aclose()
+
+
+@pytest.mark.parametrize("on_loss", ["open", "closed"])
+async def test_redis_that_goes_and_comes_back_raises_nothing(on_loss: str) -> None:
+    port = free_port()
+    async with serving(answers) as server:
+        store = RedisStore(f"redis://127.0.0.1:{port}/0", on_loss=on_loss)  # type: ignore[arg-type]  # one of the two
+        async with redis_server(port):
+            provider = await managed(server.url, store=store, max_retries=0)
+            assert (await provider.chat(HI)).content == "Hello!"
+        gone = await provider.chat_result(HI)
+        if on_loss == "open":
+            assert gone.unwrap().content == "Hello!"
+        else:
+            fault = gone.failure()
+            assert isinstance(fault, faults.ConnectionFailed)
+            assert (fault.phase, fault.maybe_billed) == ("pool", False)
+        async with redis_server(port):
+            await asyncio.sleep(1.1)
+            assert (await provider.chat(HI)).content == "Hello!"
+            assert store.refusal() is None
+            await provider.shutdown()
+        await store.aclose()
+
+
+async def test_redis_that_says_nothing_costs_one_timeout(redis: str) -> None:
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    mute = await asyncio.start_server(silent, "127.0.0.1", 0)
+    port = mute.sockets[0].getsockname()[1]
+    loop = asyncio.get_running_loop()
+    async with serving(answers) as server:
+        store = RedisStore(f"redis://127.0.0.1:{port}/0", timeout=0.2)
+        began = loop.time()
+        async with await managed(server.url, store=store) as provider:
+            for _ in range(5):
+                assert (await provider.chat(HI)).content == "Hello!"
+        assert loop.time() - began < 1.0
+        await store.aclose()
+    mute.close()
+    await mute.wait_closed()
+
+
+async def test_a_redis_that_loses_everything_is_given_the_copy_of_the_first_to_come(redis: str) -> None:
+    from redis.asyncio import Redis
+
+    async with serving(answers) as server:
+        store = RedisStore(redis)
+        allowed = Limits(requests_per_minute=2)
+        async with await managed(server.url, store=store, rate_limits=allowed, max_retries=0) as provider:
+            await provider.chat(HI)
+            async with Redis.from_url(redis) as client:
+                await client.flushall()
+            await provider.chat(HI)
+            assert isinstance((await provider.chat_result(HI, deadline=0.3)).failure(), faults.DeadlineExceeded)
+        await store.aclose()
+    assert len(server.received) == 2
+
+
+async def test_a_hundred_streams_over_redis_give_everything_back(redis: str) -> None:
+    async def streams(talk: Talk, _: Received) -> None:
+        await talk.events(*shapes.chunks("Hel", "lo"))
+
+    async with serving(streams) as server:
+        store = RedisStore(redis, poll=0.02)
+        async with await managed(server.url, store=store, rate_limits=Limits(concurrency=10)) as provider:
+
+            async def one(place: int) -> str:
+                said = ""
+                async with provider.stream(HI) as stream:
+                    async for chunk in stream:
+                        said += chunk.content
+                        if place % 3 == 0:
+                            break
+                return said
+
+            got = await asyncio.gather(*(one(place) for place in range(100)))
+            await store.drain()
+            stats = provider.get_rate_limit_stats()
+        await store.aclose()
+    assert set(got) == {"Hel", "Hello"}
+    assert stats is not None
+    assert (stats["in_flight"], stats["waiting"], stats["total_requests"]) == (0, 0, 100)
+
+
+def test_a_url_that_is_none_is_found_at_once() -> None:
+    with pytest.raises(ValueError, match="scheme"):
+        RedisStore("http://somewhere")

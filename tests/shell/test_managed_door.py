@@ -1,0 +1,165 @@
+"""The door before a key: who may send, in what order, and what becomes of those who may not."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests import openai_shapes as shapes
+from tests.acme import HI
+from tests.loopback import Received, Talk, serving
+from tests.managed_shapes import answers, hangs, limits, managed
+from tests.paper import PaperRuntime
+from victor_fp.core import faults
+from victor_fp.core.resilience.queue import Priority, QueuePolicy
+from victor_fp.core.resilience.rate_limit import Limits
+
+
+async def test_no_more_calls_at_a_time_than_allowed_and_in_order_of_priority() -> None:
+    busy = most = 0
+    order: list[str] = []
+
+    async def counts(talk: Talk, received: Received) -> None:
+        nonlocal busy, most
+        busy += 1
+        most = max(most, busy)
+        order.append(str(received.json()["user"]))
+        await asyncio.sleep(0.02)
+        busy -= 1
+        await talk.answer(shapes.body())
+
+    async with serving(counts) as server:
+        async with await managed(server.url, rate_limits=Limits(concurrency=1)) as provider:
+            first = asyncio.create_task(provider.chat(HI, user="first"))
+            await asyncio.sleep(0.005)
+            later = [
+                asyncio.create_task(provider.chat(HI, user=level.name, priority=level)) for level in reversed(Priority)
+            ]
+            await asyncio.gather(first, *later)
+            stats = provider.get_rate_limit_stats()
+    assert most == 1
+    assert order == ["first", "CRITICAL", "HIGH", "NORMAL", "LOW", "BATCH"]
+    assert stats is not None
+    assert (stats["in_flight"], stats["waiting"], stats["total_requests"]) == (0, 0, 6)
+
+
+async def test_a_cancelled_call_leaves_the_line_and_never_runs() -> None:
+    async def slow(talk: Talk, _: Received) -> None:
+        await asyncio.sleep(0.1)
+        await talk.answer(shapes.body())
+
+    async with serving(slow) as server:
+        async with await managed(server.url, rate_limits=Limits(concurrency=1)) as provider:
+            first = asyncio.create_task(provider.chat(HI))
+            await asyncio.sleep(0.02)
+            second = asyncio.create_task(provider.chat(HI))
+            await asyncio.sleep(0.02)
+            second.cancel()
+            await asyncio.wait([second])
+            await first
+            stats = provider.get_rate_limit_stats()
+            metrics = provider.get_metrics()
+    assert len(server.received) == 1
+    assert stats is not None
+    assert (stats["in_flight"], stats["waiting"]) == (0, 0)
+    assert metrics is not None
+    assert metrics["summary"]["outcomes"] == {"ok": 1, "Cancelled": 1}
+    assert metrics["summary"]["total_failures"] == 0
+
+
+async def test_a_cancelled_call_gives_its_permit_back() -> None:
+    async with serving(hangs) as server:
+        async with await managed(server.url, rate_limits=Limits(concurrency=1)) as provider:
+            for _ in range(3):
+                with pytest.raises(TimeoutError):
+                    await asyncio.wait_for(provider.chat(HI), 0.1)
+            stats = provider.get_rate_limit_stats()
+    assert len(server.received) == 3
+    assert stats is not None
+    assert stats["in_flight"] == 0
+
+
+async def test_a_full_line_and_a_deadline_in_line_are_faults() -> None:
+    async with serving(hangs) as server:
+        async with await managed(
+            server.url, rate_limits=Limits(concurrency=1), queue=QueuePolicy(max_size=1), max_retries=0
+        ) as provider:
+            first = asyncio.create_task(provider.chat_result(HI, deadline=0.5))
+            await asyncio.sleep(0.05)
+            waits = asyncio.create_task(provider.chat_result(HI, deadline=0.2))
+            await asyncio.sleep(0.05)
+            full = (await provider.chat_result(HI)).failure()
+            late = (await waits).failure()
+            await first
+    assert isinstance(full, faults.QueueFull)
+    assert isinstance(late, faults.DeadlineExceeded)
+    assert (full.provider, full.model) == ("acme", "m-1")
+    assert len(server.received) == 1
+
+
+async def test_a_rate_limit_cools_the_key_for_everybody_until_the_vendor_wants_more() -> None:
+    async with serving(limits, answers) as server:
+        async with await managed(server.url, max_retries=0) as provider:
+            assert isinstance((await provider.chat_result(HI)).failure(), faults.RateLimited)
+            again = (await provider.chat_result(HI, deadline=2.0)).failure()
+            stats = provider.get_rate_limit_stats()
+    assert isinstance(again, faults.RateLimited)
+    assert again.retry_after == pytest.approx(7.0, abs=0.5)
+    assert len(server.received) == 1
+    assert stats is not None
+    assert stats["cooldown"] == pytest.approx(7.0, abs=0.5)
+
+
+async def test_what_vendors_say_in_headers_is_adopted() -> None:
+    async def tells(talk: Talk, _: Received) -> None:
+        await talk.answer(
+            shapes.body(),
+            x_ratelimit_limit_requests="2",
+            x_ratelimit_remaining_requests="0",
+            x_ratelimit_reset_requests="5s",
+        )
+
+    async with serving(tells) as server, await managed(server.url) as provider:
+        await provider.chat(HI)
+        fault = (await provider.chat_result(HI, deadline=0.3)).failure()
+        stats = provider.get_rate_limit_stats()
+    assert isinstance(fault, faults.DeadlineExceeded)
+    assert len(server.received) == 1
+    assert stats is not None
+    assert stats["state"] == "held"
+
+
+async def test_reported_usage_takes_the_place_of_the_estimate() -> None:
+    async with serving(answers) as server, await managed(server.url, rate_limits="openai-tier-1") as provider:
+        await provider.chat(HI)
+        stats = provider.get_rate_limit_stats()
+    assert stats is not None
+    assert (stats["tokens_last_minute"], stats["requests_per_minute"]) == (7, 500)
+
+
+async def test_shutdown_sends_away_those_who_wait_and_can_be_done_twice() -> None:
+    async with serving(hangs) as server:
+        provider = await managed(server.url, rate_limits=Limits(concurrency=1), max_retries=0)
+        first = asyncio.create_task(provider.chat_result(HI, deadline=0.3))
+        await asyncio.sleep(0.05)
+        waits = asyncio.create_task(provider.chat_result(HI))
+        await asyncio.sleep(0.05)
+        await provider.shutdown()
+        assert isinstance((await waits).failure(), faults.Cancelled)
+        await first
+        await provider.shutdown()
+
+
+async def test_who_finds_the_minute_used_up_waits_for_the_next_and_one_timer_wakes_all() -> None:
+    runtime = PaperRuntime()
+    async with serving(answers) as server:
+        async with await managed(
+            server.url, runtime=runtime, rate_limits=Limits(requests_per_minute=2, adopt="never")
+        ) as provider:
+            await asyncio.gather(*(provider.chat(HI, deadline=100.0) for _ in range(4)))
+            metrics = provider.get_metrics()
+    assert len(server.received) == 4
+    assert 60.0 <= sum(runtime.slept) <= 63.1
+    assert metrics is not None
+    assert 60.0 <= metrics["summary"]["queue_seconds"]["max"] <= 63.1

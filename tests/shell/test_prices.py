@@ -1,0 +1,93 @@
+"""Prices by genai-prices: asked for, without network, from a body and from a stream alike."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from decimal import Decimal
+
+import pytest
+
+from tests.acme import HI
+from victor_fp.core.cost import Sale
+from victor_fp.core.types import CompletionResponse, StreamChunk
+from victor_fp.providers.base import ProviderError
+from victor_fp.providers.registry import ProviderRegistry
+from victor_fp.shell.prices import price_at
+from victor_fp.testing import ScriptedWire, Turn
+
+genai = pytest.importorskip("genai_prices")
+OPENAI = "https://api.openai.com/v1"
+USAGE = {"prompt_tokens": 1000, "completion_tokens": 100}
+
+
+@pytest.fixture
+def table() -> Iterator[None]:
+    """A table of one seller and one model: 2 dollars a million in, 1 from the cache, 10 out; half of it with flex."""
+    from genai_prices.data_snapshot import DataSnapshot, set_custom_snapshot
+    from genai_prices.types import ClauseEquals, ModelInfo, ModelPrice, PriceVariant, Provider
+
+    prices = ModelPrice(input_mtok=Decimal(2), cache_read_mtok=Decimal(1), output_mtok=Decimal(10))
+    flex = ModelPrice(input_mtok=Decimal(1), cache_read_mtok=Decimal(1), output_mtok=Decimal(5))
+    model = ModelInfo(
+        id="m-1",
+        match=ClauseEquals("m-1"),
+        prices=prices,
+        price_variants=[PriceVariant(when={"service_tier": "flex"}, prices=flex)],
+    )
+    seller = Provider(id="openai", name="OpenAI", api_pattern=r"https://api\.openai\.com", models=[model])
+    set_custom_snapshot(DataSnapshot(providers=[seller], from_auto_update=False))
+    yield
+    set_custom_snapshot(None)
+
+
+@pytest.mark.usefixtures("table")
+@pytest.mark.parametrize(
+    ("sale", "dollars"),
+    [
+        (Sale(models=("m-1",), usage=USAGE), 0.003),
+        (Sale(models=("m-1",), usage=USAGE | {"reasoning_tokens": 60}), 0.003),
+        (Sale(models=("m-1",), usage=USAGE | {"cache_read_input_tokens": 500}), 0.0025),
+        (Sale(models=("deployed-as", "m-1"), usage=USAGE), 0.003),
+        (Sale(models=("m-1",), usage=USAGE, service_tier="flex"), 0.0015),
+        (Sale(models=("m-1",), usage=USAGE, service_tier="default"), 0.003),
+        (Sale(models=("m-1",), usage=USAGE, service_tier="scale"), None),
+        (Sale(models=("m-2",), usage=USAGE), None),
+        (Sale(models=(), usage=USAGE), None),
+        (Sale(models=("m-1",), usage=USAGE | {"cache_read_input_tokens": 5000}), None),
+    ],
+)
+def test_counts_are_priced_by_the_table_and_what_it_does_not_know_is_absent(sale: Sale, dollars: float | None) -> None:
+    assert price_at(OPENAI)(sale) == dollars
+
+
+@pytest.mark.usefixtures("table")
+def test_another_address_is_another_seller() -> None:
+    assert price_at("http://localhost:8080/v1")(Sale(models=("m-1",), usage=USAGE)) is None
+
+
+@pytest.mark.usefixtures("table")
+@pytest.mark.parametrize(("prices", "amount"), [(True, 0.003), (False, None)])
+async def test_the_cost_stands_beside_an_answer_and_a_streams_end_when_asked_for(
+    prices: bool, amount: float | None
+) -> None:
+    wire = ScriptedWire(Turn(text="Hello!", usage=(1000, 100), model="m-1"))
+    found: list[object] = []
+    async with ProviderRegistry.create("openai", api_key="k", wire=wire, prices=prices) as provider:
+        response: CompletionResponse = await provider.chat(HI, model="m-1")
+        found.append((response.metadata or {}).get("cost"))
+        chunks: list[StreamChunk] = [chunk async for chunk in provider.stream(HI, model="m-1")]
+        found.append((chunks[-1].metadata or {}).get("cost"))
+    expected = None if amount is None else {"amount": amount, "currency": "USD", "source": "genai-prices"}
+    assert found == [expected, expected]
+
+
+def test_the_table_that_comes_with_the_package_knows_well_known_models() -> None:
+    assert (price_at(OPENAI)(Sale(models=("gpt-4o-2024-08-06",), usage=USAGE)) or 0) > 0
+    assert (price_at("https://api.anthropic.com")(Sale(models=("claude-sonnet-4-5",), usage=USAGE)) or 0) > 0
+
+
+def test_without_the_extra_it_is_said_when_the_provider_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "genai_prices", None)
+    with pytest.raises(ProviderError, match="victor-fp\\[prices\\]"):
+        ProviderRegistry.create("openai", api_key="k", prices=True)

@@ -1,0 +1,285 @@
+"""ProviderManager: one current provider, watched, and switched while conversations go on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from returns.result import Result
+from typing_extensions import Unpack
+
+from victor_fp.agent.manager_calls import chatted, raising, streamed
+from victor_fp.agent.manager_config import ProviderManagerConfig
+from victor_fp.agent.model_switcher import ModelSwitchEvent, SwitchReason
+from victor_fp.agent.provider_settings import default_model, spec_of
+from victor_fp.agent.provider_state import ProviderState, context_window, info_of
+from victor_fp.agent.switchboard import Switchboard, SwitchCallback
+from victor_fp.agent.switching import Switching
+from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
+from victor_fp.core.faults import Fault
+from victor_fp.core.options import ChatOptions
+from victor_fp.core.types import CompletionResponse, Message, StreamChunk, ToolDefinition
+from victor_fp.providers.base import BaseProvider
+from victor_fp.providers.chat_stream import ChatStream
+from victor_fp.providers.errors import error_from, value_or_raise
+from victor_fp.providers.runtime_capabilities import ProviderRuntimeCapabilities
+
+if TYPE_CHECKING:
+    from victor_fp.agent.tool_calling.base import BaseToolCallingAdapter
+    from victor_fp.agent.tool_calling.results import ToolCallingCapabilities
+
+__all__ = ["ModelSwitchEvent", "ProviderManager", "ProviderManagerConfig", "ProviderState", "SwitchReason"]
+
+_DETECTION = 5.0
+"""Seconds that a switch spends on finding out what the model can do."""
+
+
+class ProviderManager:
+    """Hot-swaps providers and models. A conversation in flight finishes on the old one, which is then closed."""
+
+    def __init__(
+        self,
+        settings: Any,
+        initial_provider: BaseProvider | None = None,
+        initial_model: str | None = None,
+        provider_name: str | None = None,
+        config: ProviderManagerConfig | None = None,
+    ) -> None:
+        """`settings` tell constructors' keywords and models by provider; see `settings_for`.
+
+        With a `provider_name` and no provider, one is made of the settings. Providers belong to the manager, which closes
+        them. Raises ProviderError where the named one cannot be made.
+        """
+        self.settings = settings
+        self.config = config or ProviderManagerConfig()
+        self._board = Switchboard(settings)
+        self._switching = Switching(self._board, self.config)
+        self._monitor: asyncio.Task[None] | None = None
+        self._capabilities: dict[tuple[str, str], ProviderRuntimeCapabilities] = {}
+        provider, model = initial_provider, initial_model
+        if provider is None and provider_name:
+            made = self._board.made(provider_name, model)
+            if not isinstance(made, tuple):
+                raise error_from(made)
+            provider, model = made
+        if provider is not None:
+            name = provider_name or provider.name
+            self._board.state = self._board.held(provider, name, model or default_model(name, provider) or "")
+
+    @property
+    def provider(self) -> BaseProvider | None:
+        """The current provider."""
+        return None if self._board.state is None else self._board.state.provider
+
+    @property
+    def provider_name(self) -> str:
+        """The current provider's name; empty where there is none."""
+        return "" if self._board.state is None else self._board.state.provider_name
+
+    @property
+    def model(self) -> str:
+        """The current model; empty where there is none."""
+        return "" if self._board.state is None else self._board.state.model
+
+    @property
+    def switch_count(self) -> int:
+        """Switches so far."""
+        return self._board.history.count
+
+    @property
+    def state(self) -> ProviderState | None:
+        """The current provider with what is known of it."""
+        return self._board.state
+
+    def get_current_state(self) -> ProviderState | None:
+        """The current provider with what is known of it."""
+        return self._board.state
+
+    @property
+    def capabilities(self) -> ToolCallingCapabilities | None:
+        """What the current model can do with tools, as configured; see `detect_capabilities` for the vendor's word."""
+        return None if self._board.state is None else self._board.state.capabilities
+
+    @property
+    def tool_adapter(self) -> BaseToolCallingAdapter | None:
+        """How tools are given to the current model, and its calls read."""
+        return None if self._board.state is None else self._board.state.tool_adapter
+
+    async def switch_provider(
+        self,
+        provider_name: str,
+        model: str | None = None,
+        reason: SwitchReason = SwitchReason.USER_REQUEST,
+        **provider_kwargs: Any,
+    ) -> bool:
+        """Switch to another provider, made of the settings and the keywords; whether a switch was made.
+
+        Where the new one cannot be made or is not healthy, a configured fallback takes its place; with none, everything
+        stays as it is.
+        """
+        found = await self._switching.to(provider_name, model, reason, provider_kwargs)
+        return await self._switched(found)
+
+    async def switch_model(self, model: str, reason: SwitchReason = SwitchReason.USER_REQUEST) -> bool:
+        """Switch to another model of the current provider; whether there is one."""
+        return await self._switched(await self._switching.to_model(model, reason))
+
+    def get_info(self) -> dict[str, Any]:
+        """Provider, model, capabilities and condition, as known without asking anybody."""
+        return info_of(self._board.state)
+
+    def get_context_window(self) -> int:
+        """Tokens that prompt and answer may take together; 0 without a provider."""
+        return 0 if self._board.state is None else context_window(self._board.state)
+
+    def is_cloud_provider(self) -> bool:
+        """Whether the current provider is a vendor's service."""
+        spec = spec_of(self.provider_name)
+        return spec is not None and not spec.local
+
+    def is_local_provider(self) -> bool:
+        """Whether the current provider runs on the caller's machine."""
+        spec = spec_of(self.provider_name)
+        return spec is not None and spec.local
+
+    def get_switch_history(self) -> list[ModelSwitchEvent]:
+        """Switches, oldest first."""
+        return self._board.history.events()
+
+    def add_switch_callback(self, callback: SwitchCallback) -> None:
+        """Have a function called with the new state after each switch."""
+        self._board.callbacks.append(callback)
+
+    async def detect_capabilities(self) -> ProviderRuntimeCapabilities | None:
+        """What the current model can do, tools above all, by the vendor's word where it has one; asked once."""
+        state = self._board.state
+        if state is None:
+            return None
+        key = (state.provider_name, state.model)
+        if key not in self._capabilities:
+            self._capabilities[key] = await state.provider.discover_capabilities(state.model)
+        state.runtime_capabilities = self._capabilities[key]
+        return state.runtime_capabilities
+
+    async def get_healthy_providers(self) -> list[str]:
+        """The current provider and the fallbacks that work, the fastest first.
+
+        Each is asked, all at once; where health checks are switched off, what calls have shown decides.
+        """
+        return await self._switching.healthy()
+
+    async def start_health_monitoring(self) -> None:
+        """Check the current provider from time to time, and fall back when it is not healthy.
+
+        Begins by itself with the first call or switch, unless health checks are switched off.
+        """
+        self._watch()
+
+    async def stop_health_monitoring(self) -> None:
+        """Stop checking."""
+        monitor, self._monitor = self._monitor, None
+        if monitor is not None and not monitor.done():
+            monitor.cancel()
+            with suppress(asyncio.CancelledError):
+                await monitor
+
+    async def chat(
+        self,
+        messages: Sequence[Message],
+        *,
+        model: str | None = None,
+        temperature: float = DEFAULT_TEMPERATURE,
+        max_tokens: int = DEFAULT_MAX_TOKENS,
+        tools: Sequence[ToolDefinition] | None = None,
+        **kwargs: Unpack[ChatOptions],
+    ) -> CompletionResponse:
+        """Complete a chat on the current provider, or on the fallback that takes its place. Raises ProviderError."""
+        return value_or_raise(
+            await self.chat_result(
+                messages, model=model, temperature=temperature, max_tokens=max_tokens, tools=tools, **kwargs
+            )
+        )
+
+    async def chat_result(
+        self,
+        messages: Sequence[Message],
+        *,
+        model: str | None = None,
+        temperature: float = DEFAULT_TEMPERATURE,
+        max_tokens: int = DEFAULT_MAX_TOKENS,
+        tools: Sequence[ToolDefinition] | None = None,
+        **kwargs: Unpack[ChatOptions],
+    ) -> Result[CompletionResponse, Fault]:
+        """The same as a value."""
+        self._watch()
+        options = {"temperature": temperature, "max_tokens": max_tokens, "tools": tools, **kwargs}
+        return await chatted(self._switching, messages, model, options)
+
+    def stream(
+        self,
+        messages: Sequence[Message],
+        *,
+        model: str | None = None,
+        temperature: float = DEFAULT_TEMPERATURE,
+        max_tokens: int = DEFAULT_MAX_TOKENS,
+        tools: Sequence[ToolDefinition] | None = None,
+        **kwargs: Unpack[ChatOptions],
+    ) -> ChatStream[StreamChunk]:
+        """Stream an answer; up to its first piece a fallback may take over. Raises ProviderError."""
+        options = {"temperature": temperature, "max_tokens": max_tokens, "tools": tools, **kwargs}
+        return ChatStream(raising(streamed(self._switching, messages, model, options, self._watch)))
+
+    def stream_result(
+        self,
+        messages: Sequence[Message],
+        *,
+        model: str | None = None,
+        temperature: float = DEFAULT_TEMPERATURE,
+        max_tokens: int = DEFAULT_MAX_TOKENS,
+        tools: Sequence[ToolDefinition] | None = None,
+        **kwargs: Unpack[ChatOptions],
+    ) -> ChatStream[Result[StreamChunk, Fault]]:
+        """The same as values: successes, then at most one failure."""
+        options = {"temperature": temperature, "max_tokens": max_tokens, "tools": tools, **kwargs}
+        return ChatStream(streamed(self._switching, messages, model, options, self._watch))
+
+    async def close(self) -> None:
+        """Stop watching, and close the current provider and those whose last calls are still running."""
+        await self.stop_health_monitoring()
+        await self._board.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def _switched(self, state: ProviderState | None) -> bool:
+        if state is None:
+            return False
+        await self._board.notify(state)
+        if self.config.enable_health_checks:
+            self._watch()
+            with suppress(Exception):  # what cannot be found out stays as configured
+                async with asyncio.timeout(_DETECTION):
+                    await self.detect_capabilities()
+        return True
+
+    def _watch(self) -> None:
+        running = asyncio.get_running_loop()
+        if self._monitor is not None and not self._monitor.done() and self._monitor.get_loop() is running:
+            return
+        if self.config.enable_health_checks and self._board.state is not None:
+            self._monitor = running.create_task(self._monitored())
+
+    async def _monitored(self) -> None:
+        while True:
+            await asyncio.sleep(self.config.health_check_interval)
+            state = await self._switching.examined()
+            if state is not None:
+                await self._board.notify(state)

@@ -1,0 +1,55 @@
+"""What a program's settings say of a provider: keywords for its constructor, and the model to use."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from returns.result import Success
+
+from victor_fp.core.catalogue import find
+from victor_fp.core.catalogue.spec import ProviderSpec
+from victor_fp.core.result import outcome
+from victor_fp.providers.base import BaseProvider
+
+_MODELS = ("model", "default_model")
+
+
+def settings_for(settings: Any, provider_name: str) -> dict[str, Any]:
+    """Keywords for a provider's constructor, `model` among them where the settings name one.
+
+    `settings` may have a method `get_provider_settings(name)`, or be a mapping from names to keywords, itself or under
+    "providers". Anything else, None too, says nothing.
+    """
+    ask = getattr(settings, "get_provider_settings", None)
+    found: Any = None
+    if callable(ask):
+        found = ask(provider_name)
+    elif isinstance(settings, Mapping):
+        by_name = settings.get("providers", settings)
+        found = by_name.get(provider_name) if isinstance(by_name, Mapping) else None
+    return dict(found) if isinstance(found, Mapping) else {}
+
+
+def model_in(keywords: dict[str, Any]) -> str | None:
+    """The model that settings name; taken out, since constructors do not know it."""
+    named = [keywords.pop(name, None) for name in _MODELS]
+    return next((str(model) for model in named if model), None)
+
+
+def default_model(provider_name: str, provider: BaseProvider) -> str | None:
+    """The model to use where nobody names one: the class's `default_model`, or the catalogue's."""
+    own = getattr(provider, "default_model", None)
+    if isinstance(own, str):
+        return own
+    spec = spec_of(provider_name)
+    return None if spec is None else spec.default_model
+
+
+def spec_of(provider_name: str) -> ProviderSpec | None:
+    """The catalogue's entry, if it has one."""
+    match outcome(find(provider_name)):
+        case Success(spec):
+            return spec
+        case _:
+            return None

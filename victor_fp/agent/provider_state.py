@@ -1,0 +1,86 @@
+"""The provider that is current, or was, and everything that is known of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from victor_fp.agent.in_flight import InFlight
+from victor_fp.agent.provider_settings import spec_of
+from victor_fp.core.catalogue.limits import context_window_of
+from victor_fp.core.faults import Fault, describe
+from victor_fp.providers.base import BaseProvider
+from victor_fp.providers.runtime_capabilities import ProviderRuntimeCapabilities
+
+if TYPE_CHECKING:
+    from victor_fp.agent.tool_calling.base import BaseToolCallingAdapter
+    from victor_fp.agent.tool_calling.results import ToolCallingCapabilities
+
+
+@dataclass
+class ProviderState:
+    """A provider and model in use. Callbacks of a switch are given the new one."""
+
+    provider: BaseProvider
+    provider_name: str
+    model: str
+    in_flight: InFlight = field(repr=False)
+    is_healthy: bool = True
+    last_error: str | None = None
+    runtime_capabilities: ProviderRuntimeCapabilities | None = None
+    switch_count: int = 0
+    """Switches up to this one."""
+
+    @cached_property
+    def tool_adapter(self) -> BaseToolCallingAdapter:
+        """How tools are given to this model, and its calls read."""
+        from victor_fp.agent.tool_calling.registry import ToolCallingAdapterRegistry
+
+        return ToolCallingAdapterRegistry.get_adapter(self.provider_name, self.model)
+
+    @property
+    def capabilities(self) -> ToolCallingCapabilities:
+        """What this model can do with tools, as configured."""
+        return self.tool_adapter.get_capabilities()
+
+    def hear(self, fault: Fault | None) -> None:
+        """What the last check or call came to."""
+        self.is_healthy = fault is None
+        self.last_error = None if fault is None else describe(fault)
+
+
+def info_of(state: ProviderState | None) -> dict[str, Any]:
+    """What there is to know of the current provider and model, without asking anybody."""
+    if state is None:
+        return {"provider": None, "model": None}
+    provider, found = state.provider, state.runtime_capabilities
+    spec, calling = spec_of(state.provider_name), state.capabilities
+    tools = provider.supports_tools() if found is None else found.supports_tools
+    streaming = provider.supports_streaming() if found is None else found.supports_streaming
+    return {
+        "provider": state.provider_name,
+        "model": state.model,
+        "supports_tools": tools,
+        "supports_streaming": streaming,
+        "native_tool_calls": tools and calling.native_tool_calls,
+        "streaming_tool_calls": tools and streaming and calling.streaming_tool_calls,
+        "parallel_tool_calls": tools and calling.parallel_tool_calls,
+        "thinking_mode": calling.thinking_mode,
+        "context_window": context_window(state),
+        "max_output_tokens": None if found is None else found.max_output_tokens,
+        "capabilities_source": "config" if found is None else found.source,
+        "is_cloud": spec is not None and not spec.local,
+        "is_local": spec is not None and spec.local,
+        "is_healthy": state.is_healthy and not provider.is_circuit_open(),
+        "circuit_open": provider.is_circuit_open(),
+        "in_flight": state.in_flight.count,
+        "last_error": state.last_error,
+        "switch_count": state.switch_count,
+    }
+
+
+def context_window(state: ProviderState) -> int:
+    """Tokens that prompt and answer may take together: as discovered, else as configured."""
+    found = state.runtime_capabilities
+    return context_window_of(state.provider_name, state.model) if found is None else found.context_window

@@ -1,0 +1,46 @@
+"""Tool calling adapters: how tools are given to a model, and how its calls are read, whatever it speaks."""
+
+from __future__ import annotations
+
+from victor_fp.agent.tool_calling.adapters import (
+    AnthropicToolCallingAdapter,
+    BedrockToolCallingAdapter,
+    CohereToolCallingAdapter,
+    FamilyAdapter,
+    GoogleToolCallingAdapter,
+    OllamaToolCallingAdapter,
+    OpenAIToolCallingAdapter,
+    ReplicateToolCallingAdapter,
+    ResponsesToolCallingAdapter,
+)
+from victor_fp.agent.tool_calling.base import BaseToolCallingAdapter
+from victor_fp.agent.tool_calling.capabilities import ModelCapabilityLoader, get_model_capabilities
+from victor_fp.agent.tool_calling.fallback import FallbackParsingMixin
+from victor_fp.agent.tool_calling.registry import ToolCallingAdapterRegistry
+from victor_fp.agent.tool_calling.results import (
+    ToolCall,
+    ToolCallFormat,
+    ToolCallingCapabilities,
+    ToolCallParseResult,
+)
+
+__all__ = [
+    "AnthropicToolCallingAdapter",
+    "BaseToolCallingAdapter",
+    "BedrockToolCallingAdapter",
+    "CohereToolCallingAdapter",
+    "FallbackParsingMixin",
+    "FamilyAdapter",
+    "GoogleToolCallingAdapter",
+    "ModelCapabilityLoader",
+    "OllamaToolCallingAdapter",
+    "OpenAIToolCallingAdapter",
+    "ReplicateToolCallingAdapter",
+    "ResponsesToolCallingAdapter",
+    "ToolCall",
+    "ToolCallFormat",
+    "ToolCallParseResult",
+    "ToolCallingAdapterRegistry",
+    "ToolCallingCapabilities",
+    "get_model_capabilities",
+]

@@ -1,0 +1,121 @@
+"""Adapters for the built-in providers: one class for each protocol, all of them the same code over a family's data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from victor_fp.agent.tool_calling import families
+from victor_fp.agent.tool_calling.base import BaseToolCallingAdapter
+from victor_fp.agent.tool_calling.capabilities import ModelCapabilityLoader
+from victor_fp.agent.tool_calling.fallback import FallbackParsingMixin
+from victor_fp.agent.tool_calling.families import Family
+from victor_fp.agent.tool_calling.results import ToolCallingCapabilities, ToolCallParseResult
+from victor_fp.core.tool_calling.formats import FORMATS
+from victor_fp.core.types import ToolDefinition
+
+
+class FamilyAdapter(FallbackParsingMixin, BaseToolCallingAdapter):
+    """An adapter for any provider that speaks its family's protocol.
+
+    `config` may hold `tools`, the definitions in use, and `capabilities`, a `CapabilityFile` instead of the bundled one.
+    """
+
+    FAMILY: ClassVar[Family]
+
+    def __init__(self, model: str = "", config: Mapping[str, Any] | None = None, provider: str | None = None) -> None:
+        super().__init__(model, config)
+        self._provider = provider or self.FAMILY.provider
+
+    @property
+    def provider_name(self) -> str:
+        """The provider it was made for, or the family's own."""
+        return self._provider
+
+    def get_capabilities(self) -> ToolCallingCapabilities:
+        """As the file of model capabilities has it."""
+        loader = ModelCapabilityLoader(self.config.get("capabilities"))
+        return loader.get_capabilities(self._provider, self.model, self.FAMILY.call_format)
+
+    def convert_tools(self, tools: Sequence[ToolDefinition]) -> list[dict[str, Any]]:
+        """In the family's shape."""
+        return self.FAMILY.convert(tools)
+
+    def parse_tool_calls(
+        self, content: str, raw_tool_calls: Sequence[Mapping[str, Any]] | None = None
+    ) -> ToolCallParseResult:
+        """The native calls; where there are none, those in the text, as far as the capabilities let text count."""
+        native = self.parse_native_tool_calls(raw_tool_calls or (), self.is_valid_tool_name)
+        if native.tool_calls or not content:
+            return replace(native, remaining_content=content)
+        capabilities = self.get_capabilities()
+        formats = [
+            form
+            for form in FORMATS
+            if (capabilities.xml_fallback_parsing if form.markup else capabilities.json_fallback_parsing)
+        ]
+        if not formats:
+            return replace(native, remaining_content=content)
+        found = self.parse_from_content(content, self.is_valid_tool_name, tools=self.tools, formats=formats)
+        return replace(found, warnings=[*native.warnings, *found.warnings])
+
+
+class OpenAIToolCallingAdapter(FamilyAdapter):
+    """OpenAI Chat Completions and every provider compatible with it."""
+
+    FAMILY = families.OPENAI
+
+
+class ResponsesToolCallingAdapter(FamilyAdapter):
+    """OpenAI Responses."""
+
+    FAMILY = families.RESPONSES
+
+
+class AnthropicToolCallingAdapter(FamilyAdapter):
+    """Anthropic Messages."""
+
+    FAMILY = families.ANTHROPIC
+
+
+class GoogleToolCallingAdapter(FamilyAdapter):
+    """Gemini, at Google and on Vertex."""
+
+    FAMILY = families.GOOGLE
+
+
+class BedrockToolCallingAdapter(FamilyAdapter):
+    """Bedrock Converse."""
+
+    FAMILY = families.BEDROCK
+
+
+class OllamaToolCallingAdapter(FamilyAdapter):
+    """Ollama's own protocol."""
+
+    FAMILY = families.OLLAMA
+
+
+class CohereToolCallingAdapter(FamilyAdapter):
+    """Cohere v2."""
+
+    FAMILY = families.COHERE
+
+
+class ReplicateToolCallingAdapter(FamilyAdapter):
+    """Replicate, which takes no tools: calls are in the text, if anywhere."""
+
+    FAMILY = families.REPLICATE
+
+
+ADAPTERS: tuple[type[FamilyAdapter], ...] = (
+    OpenAIToolCallingAdapter,
+    ResponsesToolCallingAdapter,
+    AnthropicToolCallingAdapter,
+    GoogleToolCallingAdapter,
+    BedrockToolCallingAdapter,
+    OllamaToolCallingAdapter,
+    CohereToolCallingAdapter,
+    ReplicateToolCallingAdapter,
+)

@@ -1,0 +1,161 @@
+"""Calls read from a provider's raw entries and from text, for adapters that want to."""
+
+from __future__ import annotations
+
+import builtins
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from victor_fp.agent.tool_calling.results import ToolCall, ToolCallParseResult
+from victor_fp.core.tool_calling.detector import Remark, found_in
+from victor_fp.core.tool_calling.formats import FORMATS, TextFormat, formats_called
+from victor_fp.core.tool_calling.json_calls import arguments_of
+from victor_fp.core.tool_calling.reading import TextCall
+from victor_fp.core.tool_calling.tools import Tools, tools_of
+from victor_fp.core.types import ToolDefinition
+
+NameCheck = Callable[[str], bool]
+
+_WRAPPERS = ("function", "functionCall", "function_call", "toolUse")
+"""OpenAI's, Gemini's twice, Bedrock's: the call stands inside."""
+_ARGUMENTS = ("arguments", "args", "input", "parameters")
+_IDS = ("id", "toolUseId", "call_id", "tool_call_id")
+_PYTHON = formats_called("python")
+_LINE_CALL = re.compile(r"^[ \t]*(?:\[|print\()?[ \t]*([A-Za-z_][\w.\-]*)\(", re.MULTILINE)
+_NOT_TOOLS = frozenset(dir(builtins))
+_REPAIRED = 0.9
+"""What a repair leaves of the confidence."""
+
+
+class FallbackParsingMixin:
+    """Parsing that adapters share. Nothing that is found is run, and nothing is guessed.
+
+    `validate_name_fn` says which names count; `valid_tool_names` lists them, and `tools` also says what their arguments
+    are, which Python calls with positional arguments and typed parameters in tags need. With neither, Python calls count
+    only with keywords, and only alone on a line.
+    """
+
+    def parse_json_arguments(self, args: Any) -> tuple[dict[str, Any] | str, str | None]:
+        """The arguments as an object, or as they came, and what there is to say about that."""
+        read = arguments_of(args)
+        if read is None:
+            return {}, f"the arguments are no object but {type(args).__name__}"
+        arguments, repairs = read
+        if isinstance(arguments, str):
+            return arguments, "the arguments are no JSON object and stay text"
+        return arguments, f"repaired {', '.join(repairs)}" if repairs else None
+
+    def parse_native_tool_calls(
+        self, raw_tool_calls: Sequence[Mapping[str, Any]], validate_name_fn: NameCheck | None = None
+    ) -> ToolCallParseResult:
+        """The calls of a provider's entries, in the shapes of OpenAI, Anthropic, Gemini, Bedrock and Ollama."""
+        calls: list[ToolCall] = []
+        warnings: list[str] = []
+        for entry in raw_tool_calls or ():
+            inner = next((entry[key] for key in _WRAPPERS if isinstance(entry.get(key), Mapping)), entry)
+            name = inner.get("name") or ""
+            if not isinstance(name, str) or not name:
+                warnings.append("skipped a call without a name")
+                continue
+            if validate_name_fn is not None and not validate_name_fn(name):
+                warnings.append(f"skipped a call of {name!r}, which is no valid name")
+                continue
+            given = next((inner[key] for key in _ARGUMENTS if key in inner), None)
+            arguments, warning = self.parse_json_arguments(given)
+            if warning is not None:
+                warnings.append(f"{name}: {warning}")
+            id_ = next((place[key] for place in (entry, inner) for key in _IDS if place.get(key)), None)
+            calls.append(ToolCall(name=name, arguments=arguments, id=None if id_ is None else str(id_)))
+        if not calls and not warnings:
+            return ToolCallParseResult()
+        return ToolCallParseResult(tool_calls=calls, parse_method="native", warnings=warnings)
+
+    def parse_json_from_content(
+        self, content: str, validate_name_fn: NameCheck | None = None, *, tools: Sequence[ToolDefinition] | None = None
+    ) -> ToolCallParseResult:
+        """Calls in plain JSON, bare or in a code fence."""
+        return _parsed(content, _tools(validate_name_fn, None, tools), formats_called("json"))
+
+    def parse_xml_from_content(
+        self, content: str, validate_name_fn: NameCheck | None = None, *, tools: Sequence[ToolDefinition] | None = None
+    ) -> ToolCallParseResult:
+        """Calls that bear marks of their own: tags, special tokens, labelled fences."""
+        marked = tuple(form for form in FORMATS if form.markup)
+        return _parsed(content, _tools(validate_name_fn, None, tools), marked)
+
+    def parse_python_call_from_content(
+        self,
+        content: str,
+        validate_name_fn: NameCheck | None = None,
+        valid_tool_names: Collection[str] | None = None,
+        *,
+        tools: Sequence[ToolDefinition] | None = None,
+    ) -> ToolCallParseResult:
+        """Python calls on lines of their own."""
+        known = _tools(validate_name_fn, valid_tool_names, tools)
+        return _parsed(content, _as_written(content, known), _PYTHON)
+
+    def parse_from_content(
+        self,
+        content: str,
+        validate_name_fn: NameCheck | None = None,
+        valid_tool_names: Collection[str] | None = None,
+        *,
+        tools: Sequence[ToolDefinition] | None = None,
+        formats: Sequence[TextFormat] = FORMATS,
+    ) -> ToolCallParseResult:
+        """Calls in any of the formats, in one pass, in the order of the text."""
+        known = _tools(validate_name_fn, valid_tool_names, tools)
+        found = _parsed(content, known, formats)
+        if found.tool_calls or known.schemas is not None or not any(form in formats for form in _PYTHON):
+            return found
+        python = _parsed(content, _as_written(content, known), _PYTHON)
+        return python if python.tool_calls else found
+
+
+def _tools(
+    check: NameCheck | None, names: Collection[str] | None, definitions: Iterable[ToolDefinition] | None
+) -> Tools:
+    """Names that are listed count; names that are not have to pass the check."""
+    if definitions is not None:
+        return tools_of(definitions)
+    if names is not None:
+        return Tools({name: {} for name in names})
+    return Tools(allows=check)
+
+
+def _as_written(content: str, known: Tools) -> Tools:
+    """Where no names are given: those that stand at the head of a line before a bracket, Python's own aside."""
+    if known.schemas is not None:
+        return known
+    written = {found.group(1) for found in _LINE_CALL.finditer(content)} - _NOT_TOOLS
+    return Tools({name: {} for name in written if known.spelled(name)})
+
+
+def _parsed(content: str, tools: Tools, formats: Sequence[TextFormat]) -> ToolCallParseResult:
+    pieces = found_in(content, tools, formats)
+    calls = [piece for piece in pieces if isinstance(piece, TextCall)]
+    warnings = [_warning(piece) for piece in pieces if isinstance(piece, Remark)]
+    if not calls:
+        return ToolCallParseResult(remaining_content=content, warnings=warnings)
+    by_name = {form.name: form for form in FORMATS}
+    return ToolCallParseResult(
+        tool_calls=[ToolCall(name=call.name, arguments=_plain(call)) for call in calls],
+        remaining_content="".join(piece for piece in pieces if isinstance(piece, str)).strip(),
+        parse_method=by_name[calls[0].format].method,
+        confidence=min(by_name[call.format].confidence * (_REPAIRED if call.repairs else 1) for call in calls),
+        warnings=[
+            *warnings,
+            *(f"{call.name}: repaired {', '.join(dict.fromkeys(call.repairs))}" for call in calls if call.repairs),
+        ],
+    )
+
+
+def _plain(call: TextCall) -> dict[str, Any] | str:
+    return call.arguments if isinstance(call.arguments, str) else dict(call.arguments)
+
+
+def _warning(remark: Remark) -> str:
+    named = f" of {remark.name!r}" if remark.name else ""
+    return f"a call{named} in the format {remark.format} stayed text: {remark.reason}"

@@ -1,0 +1,70 @@
+"""How each protocol takes tools, as data: the shape of a definition, and the word for its calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from victor_fp.agent.tool_calling.results import ToolCallFormat
+from victor_fp.core.types import ToolDefinition
+
+
+class Family(msgspec.Struct, frozen=True, kw_only=True):
+    """The providers that speak one protocol."""
+
+    protocol: str
+    provider: str
+    """The one that the protocol is named after."""
+    call_format: ToolCallFormat
+    convert: Callable[[Sequence[ToolDefinition]], list[dict[str, Any]]]
+
+
+def nested(tools: Sequence[ToolDefinition]) -> list[dict[str, Any]]:
+    """OpenAI Chat Completions, and everything compatible with it."""
+    return [{"type": "function", "function": _described(tool, "parameters")} for tool in tools]
+
+
+def flat(tools: Sequence[ToolDefinition]) -> list[dict[str, Any]]:
+    """OpenAI Responses."""
+    return [{"type": "function", **_described(tool, "parameters")} for tool in tools]
+
+
+def with_input_schema(tools: Sequence[ToolDefinition]) -> list[dict[str, Any]]:
+    """Anthropic Messages."""
+    return [_described(tool, "input_schema") for tool in tools]
+
+
+def declared(tools: Sequence[ToolDefinition]) -> list[dict[str, Any]]:
+    """Gemini: one tool with all functions; a function without parameters has none."""
+    functions = [_described(tool, "parameters" if tool.parameters.get("properties") else None) for tool in tools]
+    return [{"function_declarations": functions}] if functions else []
+
+
+def specified(tools: Sequence[ToolDefinition]) -> list[dict[str, Any]]:
+    """Bedrock Converse."""
+    return [{"toolSpec": {**_described(tool, None), "inputSchema": {"json": dict(tool.parameters)}}} for tool in tools]
+
+
+def _described(tool: ToolDefinition, schema_key: str | None) -> dict[str, Any]:
+    described: dict[str, Any] = {"name": tool.name, "description": tool.description}
+    return described if schema_key is None else {**described, schema_key: dict(tool.parameters)}
+
+
+OPENAI = Family(protocol="openai-chat", provider="openai", call_format=ToolCallFormat.OPENAI, convert=nested)
+RESPONSES = Family(
+    protocol="openai-responses", provider="openai-responses", call_format=ToolCallFormat.OPENAI, convert=flat
+)
+ANTHROPIC = Family(
+    protocol="anthropic-messages",
+    provider="anthropic",
+    call_format=ToolCallFormat.ANTHROPIC,
+    convert=with_input_schema,
+)
+GOOGLE = Family(protocol="gemini", provider="google", call_format=ToolCallFormat.GOOGLE, convert=declared)
+BEDROCK = Family(protocol="bedrock-converse", provider="bedrock", call_format=ToolCallFormat.BEDROCK, convert=specified)
+OLLAMA = Family(protocol="ollama-chat", provider="ollama", call_format=ToolCallFormat.OLLAMA_NATIVE, convert=nested)
+COHERE = Family(protocol="cohere-v2", provider="cohere", call_format=ToolCallFormat.OPENAI, convert=nested)
+REPLICATE = Family(protocol="replicate", provider="replicate", call_format=ToolCallFormat.NONE, convert=nested)
+"""Replicate takes no tools; the shape serves prompts."""

@@ -1,0 +1,56 @@
+"""Which adapter is for which provider: those that programs register, then by the protocol in the catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from returns.result import Failure, Success
+
+from victor_fp.agent.tool_calling.adapters import ADAPTERS, FamilyAdapter, OpenAIToolCallingAdapter
+from victor_fp.agent.tool_calling.base import BaseToolCallingAdapter
+from victor_fp.core.catalogue import CATALOGUE, find
+from victor_fp.core.result import outcome
+
+
+class ToolCallingAdapterRegistry:
+    """Adapters by provider."""
+
+    _registered: ClassVar[dict[str, type[BaseToolCallingAdapter]]] = {}
+    _BY_PROTOCOL: ClassVar[dict[str, type[FamilyAdapter]]] = {adapter.FAMILY.protocol: adapter for adapter in ADAPTERS}
+
+    @classmethod
+    def register(cls, provider_name: str, adapter_class: type[BaseToolCallingAdapter]) -> None:
+        """Use this class for a provider, built in or not; the last registration counts."""
+        cls._registered[provider_name.lower()] = adapter_class
+
+    @classmethod
+    def unregister(cls, provider_name: str) -> None:
+        """Forget what was registered for a provider."""
+        cls._registered.pop(provider_name.lower(), None)
+
+    @classmethod
+    def get_adapter(
+        cls, provider_name: str, model: str = "", config: Mapping[str, Any] | None = None
+    ) -> BaseToolCallingAdapter:
+        """The adapter for a provider, by any of its names. A provider nobody knows counts as OpenAI-compatible."""
+        given = provider_name.lower()
+        match outcome(find(given)):
+            case Success(spec):
+                name, family = spec.name, cls._BY_PROTOCOL[spec.dialect.protocol]
+            case Failure():
+                name, family = given, OpenAIToolCallingAdapter
+        own = cls._registered.get(given) or cls._registered.get(name)
+        if own is not None and not issubclass(own, FamilyAdapter):
+            return own(model, config)
+        return (own or family)(model, config, name)
+
+    @classmethod
+    def list_providers(cls) -> list[str]:
+        """The providers with an adapter, sorted."""
+        return sorted({*cls._registered, *(spec.name for spec in CATALOGUE)})
+
+    @classmethod
+    def is_registered(cls, provider_name: str) -> bool:
+        """Whether there is an adapter of its own, or the catalogue knows the provider."""
+        return provider_name.lower() in cls._registered or isinstance(outcome(find(provider_name)), Success)

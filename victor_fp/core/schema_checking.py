@@ -1,0 +1,295 @@
+"""What is wrong with a value by a JSON Schema, and where.
+
+The keywords that schemas of answers, tools and wire formats use are known: types, enums, objects, arrays, bounds, patterns,
+combinations, references within the document, and OpenAPI's `nullable`. Others are ignored, as the standard has it.
+"""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import msgspec
+
+Schema: TypeAlias = Mapping[str, Any]
+AnySchema: TypeAlias = Schema | bool
+"""True takes anything, False nothing."""
+
+_DEPTH = 200
+"""How deep references may lead; deeper is a schema that refers to nothing but itself."""
+_TAGS = ("type", "role", "kind")
+"""Where objects usually say what they are."""
+_BOUNDS: Mapping[str, tuple[Callable[[float, float], bool], str]] = {
+    "minimum": (operator.lt, "less than"),
+    "maximum": (operator.gt, "more than"),
+    "exclusiveMinimum": (operator.le, "not more than"),
+    "exclusiveMaximum": (operator.ge, "not less than"),
+}
+
+
+class Misfit(msgspec.Struct, frozen=True, gc=False):
+    """One thing that is wrong."""
+
+    path: str
+    """As in `$.people[0].age`."""
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}"
+
+
+def misfits(value: object, schema: AnySchema, *, root: Schema | None = None, closed: bool = False) -> list[Misfit]:
+    """Everything that is wrong with a value; nothing where it fits.
+
+    `root` is the document that references lead into, by default the schema itself. With `closed`, objects whose schema names
+    properties and says nothing of others have no others.
+
+    >>> [str(one) for one in misfits({"a": "x"}, {"type": "object", "properties": {"a": {"type": "integer"}}})]
+    ["$.a: 'x' is no integer"]
+    """
+    document = root or (schema if isinstance(schema, Mapping) else {})
+    return list(dict.fromkeys(_Checking(root=document, closed=closed).check(value, schema, "$", 0)))
+
+
+class _Checking(msgspec.Struct, frozen=True, kw_only=True):
+    root: Schema
+    closed: bool
+
+    def check(
+        self,
+        value: object,
+        schema: AnySchema,
+        path: str,
+        depth: int,
+        beside: frozenset[str] | None = frozenset(),
+        came_from: frozenset[str] = frozenset(),
+    ) -> list[Misfit]:
+        """What is wrong with one value by one schema.
+
+        `beside` are names that the schemas around it know, None where those look for strangers; `came_from` are the heirs
+        whose ancestor this is.
+        """
+        if not isinstance(schema, Mapping):  # a schema that is none of either takes anything
+            return [Misfit(path, "nothing may stand here")] if schema is False else []
+        schema = self._resolved(schema, depth)
+        if depth > _DEPTH or (value is None and schema.get("nullable") is True):
+            return []
+        if (heir := self._heir(value, schema)) is not None and heir not in came_from:
+            return self.check(value, {"$ref": heir}, path, depth + 1, beside, came_from | {heir})
+        found = [*_of_type(value, schema, path), *_of_choice(value, schema, path)]
+        found += self._combined(value, schema, path, depth, beside, came_from)
+        match value:
+            case Mapping():
+                found += self._of_object(value, schema, path, depth, beside)
+            case str():
+                found += _of_text(value, schema, path)
+            case bool() | None:
+                pass
+            case int() | float():
+                found += _of_number(value, schema, path)
+            case Sequence():
+                found += self._of_array(value, schema, path, depth)
+            case _:
+                pass
+        return found
+
+    def _resolved(self, schema: Schema, depth: int) -> Schema:
+        """The schema that a reference leads to, with what stands beside the reference."""
+        reference = schema.get("$ref")
+        if not isinstance(reference, str) or depth > _DEPTH:
+            return schema
+        target: Any = self.root
+        for name in reference.removeprefix("#").split("/")[1:]:
+            step = name.replace("~1", "/").replace("~0", "~")
+            target = target.get(step) if isinstance(target, Mapping) else None
+        if not isinstance(target, Mapping):
+            return {}
+        around = {name: item for name, item in schema.items() if name != "$ref"}
+        return {**self._resolved(target, depth + 1), **around}
+
+    def _heir(self, value: object, schema: Schema) -> str | None:
+        """Where OpenAPI's discriminator leads from a schema that others inherit from; unions are looked through instead."""
+        told = schema.get("discriminator")
+        if not isinstance(told, Mapping) or not isinstance(value, Mapping) or "oneOf" in schema or "anyOf" in schema:
+            return None
+        tag = value.get(str(told.get("propertyName")))
+        return _named(told, "mapping").get(tag) if isinstance(tag, str) else None
+
+    def _combined(
+        self,
+        value: object,
+        schema: Schema,
+        path: str,
+        depth: int,
+        beside: frozenset[str] | None,
+        came_from: frozenset[str],
+    ) -> list[Misfit]:
+        found: list[Misfit] = []
+        for part in _parts(schema, "allOf"):
+            found += self.check(value, part, path, depth + 1, None, came_from)
+        for keyword in ("anyOf", "oneOf"):
+            if branches := _parts(schema, keyword):
+                own = (
+                    self._known({name: item for name, item in schema.items() if name != keyword}, depth) or frozenset()
+                )
+                around = None if beside is None else own | beside
+                found += self._nearest(value, branches, path, depth, around)
+        return found
+
+    def _nearest(
+        self, value: object, branches: Sequence[AnySchema], path: str, depth: int, beside: frozenset[str] | None
+    ) -> list[Misfit]:
+        """What is wrong by the branch that fits best: a wrong type, then a wrong tag, is farther off than anything inside."""
+        nearest: tuple[int, list[Misfit]] | None = None
+        for branch in branches:
+            wrong = self.check(value, branch, path, depth + 1, beside)
+            if not wrong:
+                return []
+            types = sum(one.path == path and " is no " in one.reason for one in wrong)
+            tags = sum(one.path in {f"{path}.{name}" for name in _TAGS} for one in wrong)
+            distance = len(wrong) + 100 * tags + 10_000 * types
+            if nearest is None or distance < nearest[0]:
+                nearest = distance, wrong
+        return [] if nearest is None else nearest[1]
+
+    def _known(self, schema: Schema, depth: int) -> frozenset[str] | None:
+        """Every name that may stand in an object; None where any may."""
+        if schema.get("additionalProperties") not in (None, False) or depth > _DEPTH:
+            return None
+        known = frozenset(_named(schema, "properties"))
+        for part in (*_parts(schema, "allOf"), *_parts(schema, "anyOf"), *_parts(schema, "oneOf")):
+            more = self._known(self._resolved(part, depth), depth + 1) if isinstance(part, Mapping) else frozenset()
+            if more is None:
+                return None
+            known |= more
+        return known
+
+    def _of_object(
+        self, value: Mapping[str, Any], schema: Schema, path: str, depth: int, beside: frozenset[str] | None
+    ) -> list[Misfit]:
+        own, other = _named(schema, "properties"), schema.get("additionalProperties")
+        patterns = _named(schema, "patternProperties")
+        found = [
+            Misfit(path, f"{name!r} is missing")
+            for name in _parts(schema, "required")
+            if isinstance(name, str) and name not in value
+        ]
+        known: frozenset[str] | None = None
+        if self.closed and beside is not None and not _parts(schema, "anyOf") and not _parts(schema, "oneOf"):
+            # Where there are branches, they look for strangers.
+            parts = [self._resolved(part, depth) for part in _parts(schema, "allOf") if isinstance(part, Mapping)]
+            heirs = [{"$ref": heir} for part in parts if (heir := self._heir(value, part)) is not None]
+            mine = self._known({"allOf": [schema, *heirs]}, depth)
+            known = None if mine is None else mine | beside
+        for name, item in value.items():
+            inner = own.get(name, next((patterns[one] for one in patterns if _matches(one, name)), other))
+            if inner is False and name not in own:
+                found.append(Misfit(path, f"{name!r} is not known"))
+            elif isinstance(inner, Mapping | bool):
+                found += self.check(item, inner, _inside(path, name), depth + 1)
+            elif known and name not in known:
+                found.append(Misfit(path, f"{name!r} is not known"))
+        return found
+
+    def _of_array(self, value: Sequence[Any], schema: Schema, path: str, depth: int) -> list[Misfit]:
+        found = list(_bounded(len(value), schema, "Items", "items", path))
+        first = _parts(schema, "prefixItems")
+        for place, item in enumerate(value):
+            inner = first[place] if place < len(first) else schema.get("items")
+            if isinstance(inner, Mapping | bool):
+                found += self.check(item, inner, f"{path}[{place}]", depth + 1)
+        return found
+
+
+def _parts(schema: Schema, keyword: str) -> Sequence[Any]:
+    """A keyword's list; what is none counts as absent."""
+    found = schema.get(keyword)
+    return found if isinstance(found, Sequence) and not isinstance(found, str) else ()
+
+
+def _named(schema: Schema, keyword: str) -> Schema:
+    """A keyword's object; what is none counts as absent."""
+    found = schema.get(keyword)
+    return found if isinstance(found, Mapping) else {}
+
+
+def _of_type(value: object, schema: Schema, path: str) -> list[Misfit]:
+    kinds = schema.get("type")
+    wanted = [kinds] if isinstance(kinds, str) else kinds
+    if not isinstance(wanted, Sequence) or any(_is_a(value, str(kind)) for kind in wanted):
+        return []
+    return [Misfit(path, f"{_shown(value)} is no {' or '.join(map(str, wanted))}")]
+
+
+def _is_a(value: object, kind: str) -> bool:
+    match kind.lower():
+        case "object":
+            return isinstance(value, Mapping)
+        case "array":
+            return isinstance(value, Sequence) and not isinstance(value, str | bytes)
+        case "string":
+            return isinstance(value, str)
+        case "boolean":
+            return isinstance(value, bool)
+        case "null":
+            return value is None
+        case "integer":
+            whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+            return whole and not isinstance(value, bool)
+        case "number":
+            return isinstance(value, int | float) and not isinstance(value, bool)
+        case _:
+            return True
+
+
+def _of_choice(value: object, schema: Schema, path: str) -> Iterator[Misfit]:
+    if "const" in schema and not _same(value, schema["const"]):
+        yield Misfit(path, f"{_shown(value)} is not {_shown(schema['const'])}")
+    choices = schema.get("enum")
+    if isinstance(choices, Sequence) and not any(_same(value, choice) for choice in choices):
+        yield Misfit(path, f"{_shown(value)} is none of {', '.join(map(_shown, choices))}")
+
+
+def _same(one: object, other: object) -> bool:
+    return one == other and isinstance(one, bool) == isinstance(other, bool)
+
+
+def _of_text(value: str, schema: Schema, path: str) -> Iterator[Misfit]:
+    yield from _bounded(len(value), schema, "Length", "characters", path)
+    pattern = schema.get("pattern")
+    if isinstance(pattern, str) and not _matches(pattern, value):
+        yield Misfit(path, f"{_shown(value)} does not match {pattern}")
+
+
+def _matches(pattern: str, text: str) -> bool:
+    """Whether a text holds a match; a pattern that Python cannot read holds for any."""
+    try:
+        return re.search(pattern, text) is not None
+    except re.error:
+        return True
+
+
+def _of_number(value: float, schema: Schema, path: str) -> Iterator[Misfit]:
+    for keyword, (wrong, words) in _BOUNDS.items():
+        bound = schema.get(keyword)
+        if isinstance(bound, int | float) and not isinstance(bound, bool) and wrong(value, bound):
+            yield Misfit(path, f"{value} is {words} {bound}")
+
+
+def _bounded(size: int, schema: Schema, what: str, unit: str, path: str) -> Iterator[Misfit]:
+    least, most = schema.get(f"min{what}"), schema.get(f"max{what}")
+    if isinstance(least, int) and size < least:
+        yield Misfit(path, f"{size} {unit} where {least} is the least")
+    if isinstance(most, int) and size > most:
+        yield Misfit(path, f"{size} {unit} where {most} is the most")
+
+
+def _inside(path: str, name: str) -> str:
+    return f"{path}.{name}" if re.fullmatch(r"\w+", name) else f"{path}[{name!r}]"
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

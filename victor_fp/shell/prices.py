@@ -1,0 +1,61 @@
+"""Prices by the genai-prices package: its table comes with it, nothing is asked of the network."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import msgspec
+from returns.result import Failure, Result, Success
+
+from victor_fp.core.cost import Price, Sale
+from victor_fp.core.faults import Fault, InvalidRequest
+from victor_fp.core.requests import Endpoint
+
+ORDINARY_TIERS = frozenset({"auto", "default", "on_demand", "standard"})
+"""Tiers billed at the plain price; another one counts only where the table has a price for it."""
+
+
+def with_prices(endpoint: Endpoint) -> Result[Endpoint, Fault]:
+    """The endpoint with prices for its answers. Loads the table, about a third of a second the first time."""
+    try:
+        import genai_prices  # noqa: F401
+    except ImportError:
+        name = endpoint.spec.name
+        message = "prices=True needs the extra: pip install 'victor-fp[prices]'"
+        return Failure(InvalidRequest(provider=name, message=message))
+    return Success(msgspec.structs.replace(endpoint, price=price_at(endpoint.base_url)))
+
+
+def price_at(base_url: str) -> Price:
+    """The prices of whoever sells at this address; none where the table does not know the address."""
+    return partial(_price, base_url)
+
+
+def _price(base_url: str, sale: Sale) -> float | None:
+    dollars = (_price_of(base_url, model, sale) for model in sale.models)
+    return next((amount for amount in dollars if amount is not None), None)
+
+
+def _price_of(base_url: str, model: str, sale: Sale) -> float | None:
+    from genai_prices import Usage, calc_price
+
+    usage, tier = sale.usage, sale.service_tier
+    try:
+        found = calc_price(
+            Usage(
+                input_tokens=usage["prompt_tokens"],
+                output_tokens=usage["completion_tokens"],
+                cache_read_tokens=usage.get("cache_read_input_tokens"),
+                cache_write_tokens=usage.get("cache_creation_input_tokens"),
+                output_reasoning_tokens=usage.get("reasoning_tokens"),
+            ),
+            model,
+            provider_api_url=base_url,
+            price_context=None if tier is None else {"service_tier": tier},
+        )
+    except (LookupError, ValueError):  # nobody it knows, a model it does not know, counts that cannot be
+        return None
+    known = {variant.when.get("service_tier") for variant in found.model.price_variants or ()}
+    if tier is not None and tier not in ORDINARY_TIERS and tier not in known:
+        return None
+    return float(found.total_price)

@@ -1,0 +1,108 @@
+"""State in Redis: the extra `redis`. One key for each cell, swapped by a script of a few lines, which Redis runs as one step."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from weakref import WeakKeyDictionary
+
+from pydantic import SecretStr
+from redis.asyncio import Redis
+from redis.asyncio.connection import parse_url
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from victor_fp.shell.runtime import SYSTEM, Runtime
+from victor_fp.shell.store.shared import OnLoss, SharedStore, Swapped
+
+KEEP = 7200.0
+"""Seconds after which a state that nobody changes is forgotten: longer than any hold, lease or cooldown that it may tell of."""
+
+SCRIPT = """
+local time = redis.call('TIME')
+local current = redis.call('GET', KEYS[1]) or ''
+if current == ARGV[1] then
+  if ARGV[1] ~= ARGV[2] then redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end
+  return {1, '', time[1], time[2]}
+end
+return {0, current, time[1], time[2]}
+"""
+
+
+class RedisSwapper:
+    """Swaps in one Redis, with connections of each event loop's own."""
+
+    def __init__(self, url: SecretStr, prefix: str, timeout: float) -> None:
+        self._url = url
+        self._prefix = prefix
+        self._timeout = timeout
+        self._clients: WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[Redis, AsyncGenerator[None, None]]] = (
+            WeakKeyDictionary()
+        )
+
+    async def swap(self, name: str, expected: bytes, wanted: bytes) -> Swapped | None:
+        """Run the script."""
+        try:
+            client = await self._client()
+            answer = await client.register_script(SCRIPT)(
+                keys=[f"{self._prefix}:{name}"], args=[expected, wanted, int(KEEP * 1000)]
+            )
+        except (RedisError, OSError, EOFError, RuntimeError):  # refused, cut, wrong password, read-only, loop closed
+            return None
+        done, current, seconds, micros = answer
+        return Swapped(done=done == 1, current=bytes(current), at=int(seconds) + int(micros) / 1e6)
+
+    async def aclose(self) -> None:
+        """Close the running loop's connections; those of other loops ended with them."""
+        held = self._clients.pop(asyncio.get_running_loop(), None)
+        if held is not None:
+            await held[1].aclose()
+
+    async def _client(self) -> Redis:
+        loop = asyncio.get_running_loop()
+        held = self._clients.get(loop)
+        if held is None:
+            client = Redis.from_url(
+                self._url.get_secret_value(),
+                socket_timeout=self._timeout,
+                socket_connect_timeout=self._timeout,
+                # Once more over a new connection, since a kept one may be dead; more often would only take time.
+                retry=Retry(NoBackoff(), 1),
+            )
+            held = self._clients[loop] = client, _held(client)
+            await anext(held[1])
+        return held[0]
+
+
+async def _held(client: Redis) -> AsyncGenerator[None, None]:
+    """Ends with its event loop, which closes the generators that were begun in it: so nothing is left open at exit."""
+    try:
+        yield
+    finally:
+        await client.aclose()
+
+
+class RedisStore(SharedStore):
+    """Limits, cooldowns and breakers in Redis, shared by all processes that use the same Redis and prefix.
+
+    `on_loss` says what happens while Redis is out of reach: "open" (calls go on, each process under limits of its own) or
+    "closed" (calls are refused with ConnectionFailed, phase "pool"). Neither raises. `timeout` and `poll` are in seconds.
+    A URL may hold a password; it is shown nowhere. Close the store with `aclose` when the last provider that uses it is
+    shut down.
+    """
+
+    def __init__(
+        self,
+        url: str | SecretStr = "redis://127.0.0.1:6379/0",
+        *,
+        prefix: str = "victor_fp",
+        on_loss: OnLoss = "open",
+        timeout: float = 0.5,
+        poll: float = 0.1,
+        runtime: Runtime = SYSTEM,
+    ) -> None:
+        secret = SecretStr(url) if isinstance(url, str) else url
+        parse_url(secret.get_secret_value())  # a URL that is none is found here, by ValueError
+        swapper = RedisSwapper(secret, prefix, timeout)
+        super().__init__(swapper, on_loss=on_loss, timeout=timeout, poll=poll, runtime=runtime)

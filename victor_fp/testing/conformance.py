@@ -1,0 +1,190 @@
+"""The public conformance kit: the laws that hold for every provider, tried on one over real HTTP on loopback.
+
+    check("acme")                                           # by its registered name
+    check(AcmeProvider, protocol="openai-chat")             # or by whatever makes one
+
+    @pytest.mark.parametrize("case", cases("acme"), ids=str)
+    def test_acme(case: Case) -> None:
+        case.check()
+
+A provider of the catalogue's kind is asked everything. Of a class of your own the laws of its object API are shown, and those
+of its wire format where `protocol` names one that is known here, or is a `Writer` of one that is not; `reasoning` says that it
+shows its thinking. What cannot be shown is said to be so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, Literal, TypeAlias
+from unittest import SkipTest
+
+import msgspec
+
+from victor_fp.core.catalogue.spec import ProviderSpec
+from victor_fp.providers.base import BaseProvider
+from victor_fp.testing import laws_of_answers, laws_of_conduct, laws_of_faults
+from victor_fp.testing.exam import Complaints, Exam, Law, NotShown, RestlessRuntime
+from victor_fp.testing.writers import Writer, writer
+
+__all__ = ["LAWS", "Case", "Finding", "Law", "Report", "Verdict", "Writer", "cases", "check", "exam_of", "examine"]
+
+Make: TypeAlias = Callable[..., BaseProvider]
+"""Makes a provider from `api_key`, `base_url`, `timeout` and `max_retries`; a class does."""
+Verdict: TypeAlias = Literal["held", "broken", "not shown"]
+
+LAWS: tuple[Law, ...] = (*laws_of_answers.LAWS, *laws_of_faults.LAWS, *laws_of_conduct.LAWS)
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one law."""
+
+    law: str
+    verdict: Verdict
+    told: tuple[str, ...] = ()
+    """What is wrong, or why the law could not be shown."""
+
+    def __str__(self) -> str:
+        return f"{self.verdict:9}  {self.law}" + "".join(f"\n             {line}" for line in self.told)
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of all laws."""
+
+    provider: str
+    findings: tuple[Finding, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether no law is broken."""
+        return not self.broken
+
+    @property
+    def broken(self) -> tuple[Finding, ...]:
+        """The laws that are broken."""
+        return tuple(finding for finding in self.findings if finding.verdict == "broken")
+
+    @property
+    def verdicts(self) -> dict[str, Verdict]:
+        """The verdict on each law by its name."""
+        return {finding.law: finding.verdict for finding in self.findings}
+
+    def __str__(self) -> str:
+        return "\n".join([self.provider, *map(str, self.findings)])
+
+
+class Case(msgspec.Struct, frozen=True, kw_only=True):
+    """One provider and one law, for a parametrised test."""
+
+    exam: Exam
+    law: Law
+
+    def __str__(self) -> str:
+        return f"{self.exam.name}: {self.law.name}"
+
+    def check(self) -> None:
+        """Raises AssertionError where the law is broken, and SkipTest, which test runners know, where it cannot be shown."""
+        finding = examine(self.exam, self.law)
+        if finding.verdict == "broken":
+            raise AssertionError(f"{self.law.says}\n" + "\n".join(finding.told))
+        if finding.verdict == "not shown":
+            raise SkipTest("; ".join(finding.told))
+
+
+def check(
+    provider: str | Make,
+    *,
+    protocol: str | Writer | None = None,
+    model: str | None = None,
+    settings: Mapping[str, object] | None = None,
+    reasoning: bool = False,
+) -> Report:
+    """Try every law on a provider. Runs event loops of its own, so it is called where none is running."""
+    exam = exam_of(provider, protocol=protocol, model=model, settings=settings, reasoning=reasoning)
+    return Report(provider=exam.name, findings=tuple(examine(exam, law) for law in LAWS))
+
+
+def cases(
+    provider: str | Make,
+    *,
+    protocol: str | Writer | None = None,
+    model: str | None = None,
+    settings: Mapping[str, object] | None = None,
+    reasoning: bool = False,
+    laws: Sequence[Law] = LAWS,
+) -> list[Case]:
+    """The same, as cases for a parametrised test; laws that the provider has nothing to do with are left out."""
+    exam = exam_of(provider, protocol=protocol, model=model, settings=settings, reasoning=reasoning)
+    return [Case(exam=exam, law=law) for law in laws if law.needs <= exam.has]
+
+
+def examine(exam: Exam, law: Law) -> Finding:
+    """One law."""
+    lacks = sorted(law.needs - exam.has)
+    if lacks:
+        return Finding(law=law.name, verdict="not shown", told=(f"no {', no '.join(lacks)}",))
+    try:
+        found: Complaints = law.run(exam)
+    except Exception as error:  # whatever a provider raises that is no ProviderError breaks the law it is tried on
+        found = [f"raised {type(error).__name__}: {error}"]
+    if isinstance(found, NotShown):
+        return Finding(law=law.name, verdict="not shown", told=(found.reason,))
+    return Finding(law=law.name, verdict="broken" if found else "held", told=tuple(dict.fromkeys(found)))
+
+
+def exam_of(
+    provider: str | Make,
+    *,
+    protocol: str | Writer | None = None,
+    model: str | None = None,
+    settings: Mapping[str, object] | None = None,
+    reasoning: bool = False,
+) -> Exam:
+    """The examination of a provider. Raises ProviderNotFoundError, and LookupError for a protocol that is not known."""
+    from victor_fp.providers.registry import ProviderRegistry
+
+    make: Make = ProviderRegistry.get(provider) if isinstance(provider, str) else provider
+    spec = getattr(make, "SPEC", None)
+    placed = partial(make, **(settings or {}))
+    if isinstance(spec, ProviderSpec):
+        return _exam_of_spec(spec, placed, model)
+    probe = placed(api_key="k", base_url="http://localhost")
+    known = writer(protocol) if isinstance(protocol, str) else protocol
+    has = {
+        "protocol": known is not None,
+        "tools": probe.supports_tools(),
+        "streaming": probe.supports_streaming(),
+        "reasoning": reasoning,
+    }
+    return _exam(probe.name, placed, known, model, has)
+
+
+def _exam_of_spec(spec: ProviderSpec, make: Make, model: str | None) -> Exam:
+    """A provider of the catalogue's kind: its record says what it has."""
+    supports = spec.supports
+    has = {
+        "protocol": True,
+        "tools": supports.tools,
+        "streaming": supports.streaming,
+        "reasoning": supports.reasoning,
+    }
+    options: dict[str, Any] = {"runtime": RestlessRuntime(), "trust_env": False}
+    if spec.carrier == "in_process":
+        from victor_fp.shell.http import http_wire
+
+        options["wire"] = http_wire(trust_env=False)
+    speaks = writer(spec.dialect.protocol)
+    if getattr(spec.dialect, "reasoning_back", "") == "plain":  # a place that shows its thinking signs none
+        speaks = msgspec.structs.replace(speaks, signs=False)
+    return _exam(spec.name, partial(make, **options), speaks, model or spec.default_model, has, paced=True)
+
+
+def _exam(
+    name: str, make: Make, speaks: Writer | None, model: str | None, has: Mapping[str, bool], *, paced: bool = False
+) -> Exam:
+    of_protocol = {
+        "reasons": speaks is not None and speaks.reasons,
+        "signs": speaks is not None and speaks.signs,
+    }
+    words = frozenset(word for word, holds in {**has, **of_protocol}.items() if holds)
+    return Exam(name=name, make=make, writer=speaks, model=model or "model-1", has=words, paced=paced)

@@ -1,0 +1,103 @@
+"""A server on loopback that says what a script says, over real HTTP, faults of the wire included."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+
+from victor_fp.testing.answers import Answer, Received, Script
+
+
+@dataclass
+class Server:
+    """A running server: where it is, what it has been asked, and how its clients behaved."""
+
+    url: str = ""
+    received: list[Received] = field(default_factory=list)
+    open_connections: int = 0
+    left: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when a client leaves before the end of an answer."""
+
+
+@asynccontextmanager
+async def serving(script: Script) -> AsyncIterator[Server]:
+    """Answer every request by the script until the block is left."""
+    server = Server()
+    tasks: set[asyncio.Task[object]] = set()
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        if task is not None:
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
+        server.open_connections += 1
+        try:
+            while (received := await _request(reader)) is not None:
+                server.received.append(received)
+                if not await _answered(script(received), reader, writer, server.left):
+                    break
+        except ConnectionError:
+            server.left.set()
+        except asyncio.CancelledError:
+            pass  # asyncio's streams complain of a connection's task that was cancelled
+        finally:
+            server.open_connections -= 1
+            writer.close()
+
+    listening = await asyncio.start_server(connected, "127.0.0.1", 0)
+    host, port = listening.sockets[0].getsockname()[:2]
+    server.url = f"http://{host}:{port}"
+    try:
+        yield server
+    finally:
+        listening.close()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _request(reader: asyncio.StreamReader) -> Received | None:
+    """The next request; None when the client is done."""
+    try:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+        first, *lines = head.split("\r\n")
+        method, path, _ = first.split(" ", 2)
+        named = (line.partition(":") for line in lines if line)
+        headers = {name.lower(): value.strip() for name, _, value in named}
+        body = await reader.readexactly(int(headers.get("content-length", "0")))
+    except (asyncio.IncompleteReadError, ConnectionError):
+        return None
+    return Received(method=method, path=path, headers=headers, body=body)
+
+
+async def _answered(
+    answer: Answer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, left: asyncio.Event
+) -> bool:
+    """Say the answer; whether the connection can be used again."""
+    if answer.ending == "silent":
+        return await _held(reader, left)
+    fields = {**answer.headers, "transfer-encoding": "chunked"}
+    lines = [f"HTTP/1.1 {answer.status} Status", *(f"{name}: {value}" for name, value in fields.items())]
+    writer.write(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1"))
+    for piece in answer.pieces:
+        writer.write(f"{len(piece):x}\r\n".encode() + piece + b"\r\n")
+        await writer.drain()
+        await asyncio.sleep(0)  # a piece on the wire by itself, as far as the system lets it
+    if answer.ending == "held":
+        return await _held(reader, left)
+    if answer.ending == "cut":
+        writer.transport.abort()
+        return False
+    writer.write(b"0\r\n\r\n")
+    await writer.drain()
+    return True
+
+
+async def _held(reader: asyncio.StreamReader, left: asyncio.Event) -> bool:
+    """Wait until the client leaves."""
+    with suppress(ConnectionError):
+        await reader.read(1)
+    left.set()
+    return False

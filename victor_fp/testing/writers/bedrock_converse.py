@@ -1,0 +1,128 @@
+"""Bedrock Converse, as its server writes it: JSON bodies, and streams in AWS's binary framing."""
+
+from __future__ import annotations
+
+import struct
+from binascii import crc32
+from typing import Any
+
+from victor_fp.core.json import encoded
+from victor_fp.testing.answers import Answer, Received, json_answer
+from victor_fp.testing.turns import Turn
+from victor_fp.testing.writers import SIGNATURE, Event, Payload, Telling, Writer, pieces
+
+REASONS = {"stop": "end_turn", "length": "max_tokens"}
+KINDS = {
+    400: "ValidationException",
+    401: "UnrecognizedClientException",
+    403: "AccessDeniedException",
+    404: "ResourceNotFoundException",
+    429: "ThrottlingException",
+    503: "ServiceUnavailableException",
+}
+_TEXT = 7
+"""The kind of a header whose value is a text."""
+
+
+def _body(turn: Turn) -> Payload:
+    message = {"role": "assistant", "content": _blocks(turn)}
+    return {
+        "output": {"message": message},
+        "stopReason": REASONS.get(turn.reason, turn.reason),
+        **_usage(turn),
+        "metrics": {"latencyMs": 812},
+    }
+
+
+def _events(turn: Turn) -> Telling:
+    said: list[Event] = [("messageStart", {"role": "assistant"})]
+    for index, block in enumerate(_blocks(turn)):
+        said += _block_events(index, block)
+    stop = {"stopReason": REASONS.get(turn.reason, turn.reason)}
+    return Telling(
+        before=said, end=[("messageStop", stop), ("metadata", {**_usage(turn), "metrics": {"latencyMs": 812}})]
+    )
+
+
+def _error(status: int, words: str) -> Answer:
+    kind = KINDS.get(status, "InternalServerException")
+    return json_answer({"message": words}, status, {"x-amzn-errortype": kind})
+
+
+def _frame(event: Event) -> bytes:
+    """An event in AWS's framing."""
+    name, payload = event
+    return _message(encoded(payload), event_type=name, content_type="application/json", message_type="event")
+
+
+def _error_frame(words: str) -> bytes:
+    return _message(
+        encoded({"message": words}),
+        exception_type="internalServerException",
+        content_type="application/json",
+        message_type="exception",
+    )
+
+
+def _message(payload: bytes, **headers: str) -> bytes:
+    """Lengths and their check sum, headers, payload, and the check sum of it all."""
+    block = b"".join(_header(":" + name.replace("_", "-"), value) for name, value in headers.items())
+    lengths = struct.pack(">II", 16 + len(block) + len(payload), len(block))
+    start = lengths + struct.pack(">I", crc32(lengths)) + block + payload
+    return start + struct.pack(">I", crc32(start))
+
+
+def _header(name: str, value: str) -> bytes:
+    return bytes([len(name)]) + name.encode() + bytes([_TEXT]) + struct.pack(">H", len(value)) + value.encode()
+
+
+def _streams(received: Received) -> bool:
+    return received.path.endswith("/converse-stream")
+
+
+def _blocks(turn: Turn) -> list[Payload]:
+    thought = {"reasoningContent": {"reasoningText": {"text": turn.reasoning, "signature": SIGNATURE}}}
+    return [
+        *([thought] if turn.reasoning else []),
+        *([{"text": turn.text}] if turn.text else []),
+        *({"toolUse": {"toolUseId": call.id, "name": call.name, "input": {**call.arguments}}} for call in turn.calls),
+    ]
+
+
+def _block_events(index: int, block: Payload) -> list[Event]:
+    at = {"contentBlockIndex": index}
+    start: list[Event] = []
+    deltas: list[Payload]
+    if "text" in block:
+        deltas = [{"text": piece} for piece in pieces(block["text"])]
+    elif "toolUse" in block:
+        head: dict[str, Any] = dict(block["toolUse"])
+        written = encoded(head.pop("input")).decode()
+        start = [("contentBlockStart", {**at, "start": {"toolUse": head}})]
+        deltas = [{"toolUse": {"input": piece}} for piece in pieces(written)]
+    else:
+        thought = block["reasoningContent"]["reasoningText"]
+        deltas = [{"reasoningContent": {"text": piece}} for piece in pieces(thought["text"])]
+        deltas.append({"reasoningContent": {"signature": thought["signature"]}})
+    said: list[Event] = [("contentBlockDelta", {**at, "delta": delta}) for delta in deltas]
+    return [*start, *said, ("contentBlockStop", at)]
+
+
+def _usage(turn: Turn) -> Payload:
+    if turn.usage is None:
+        return {}
+    prompt, answer = turn.usage
+    return {"usage": {"inputTokens": prompt, "outputTokens": answer, "totalTokens": prompt + answer}}
+
+
+WRITER = Writer(
+    body=_body,
+    events=_events,
+    frame=_frame,
+    error=_error,
+    error_frame=_error_frame,
+    streams=_streams,
+    unknown_frame=_frame(("news", {"deep": [1]})),
+    content_type="application/vnd.amazon.eventstream",
+    signs=True,
+)

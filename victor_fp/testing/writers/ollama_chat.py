@@ -1,0 +1,78 @@
+"""Ollama's chat, as its server writes it: a line for each piece."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from victor_fp.core.json import encoded
+from victor_fp.testing.answers import Answer, Received, json_answer
+from victor_fp.testing.turns import Turn
+from victor_fp.testing.writers import Event, Payload, Telling, Writer, pieces
+
+
+def _body(turn: Turn) -> Payload:
+    message: Payload = {"content": turn.text}
+    if turn.reasoning:
+        message["thinking"] = turn.reasoning
+    if turn.calls:
+        message["tool_calls"] = _calls(turn)
+    return {**_line(turn, **message)[1], **_ending(turn)}
+
+
+def _events(turn: Turn) -> Telling:
+    said = [_line(turn, content="", thinking=piece) for piece in pieces(turn.reasoning)]
+    said += (_line(turn, content=piece) for piece in pieces(turn.text))
+    said += (_line(turn, content="", tool_calls=[call]) for call in _calls(turn))
+    return Telling(before=said, end=[("", {**_line(turn, content="")[1], **_ending(turn)})])
+
+
+def _error(status: int, words: str) -> Answer:
+    return json_answer({"error": words}, status)
+
+
+def _line_of(event: Event) -> bytes:
+    return encoded(event[1]) + b"\n"
+
+
+def _error_frame(words: str) -> bytes:
+    return _line_of(("", {"error": words}))
+
+
+def _streams(received: Received) -> bool:
+    """A stream is what a request without the field gets."""
+    body = received.json()
+    return isinstance(body, Mapping) and body.get("stream") is not False
+
+
+def _calls(turn: Turn) -> list[Payload]:
+    return [
+        {"id": call.id, "function": {"index": place, "name": call.name, "arguments": {**call.arguments}}}
+        for place, call in enumerate(turn.calls)
+    ]
+
+
+def _line(turn: Turn, **message: Any) -> Event:
+    return "", {
+        "model": turn.model,
+        "created_at": "2026-05-01T12:00:00.5Z",
+        "message": {"role": "assistant", **message},
+        "done": False,
+    }
+
+
+def _ending(turn: Turn) -> Payload:
+    usage = {} if turn.usage is None else dict(zip(("prompt_eval_count", "eval_count"), turn.usage, strict=True))
+    reason = "stop" if turn.reason == "tool_use" else turn.reason
+    return {"done": True, "done_reason": reason, "total_duration": 9_100_000_000, **usage}
+
+
+WRITER = Writer(
+    body=_body,
+    events=_events,
+    frame=_line_of,
+    error=_error,
+    error_frame=_error_frame,
+    streams=_streams,
+    content_type="application/x-ndjson",
+)
