@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from victor_fp import replay
+    from victor_fp.agent.provider_manager import ProviderManager
     from victor_fp.core.catalogue.spec import ProviderSpec
     from victor_fp.core.faults import Fault, describe
     from victor_fp.core.options import ChatOptions
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
         Usage,
     )
     from victor_fp.providers.base import BaseProvider, ProviderError
+    from victor_fp.providers.factory import ManagedProvider, ManagedProviderFactory, ProviderConfig
     from victor_fp.providers.registry import ProviderRegistry
 
 __version__ = "0.1.0"
@@ -39,8 +41,12 @@ __all__ = [
     "Fault",
     "FilePart",
     "ImagePart",
+    "ManagedProvider",
+    "ManagedProviderFactory",
     "Message",
+    "ProviderConfig",
     "ProviderError",
+    "ProviderManager",
     "ProviderRegistry",
     "ProviderSpec",
     "StreamChunk",
@@ -60,6 +66,10 @@ _HOMES = {
     **dict.fromkeys(("TextPart", "ToolCall", "ToolDefinition", "Usage"), _TYPES),
     "BaseProvider": "victor_fp.providers.base",
     "ProviderError": "victor_fp.providers.base",
+    "ManagedProvider": "victor_fp.providers.factory",
+    "ManagedProviderFactory": "victor_fp.providers.factory",
+    "ProviderConfig": "victor_fp.providers.factory",
+    "ProviderManager": "victor_fp.agent.provider_manager",
     "ProviderRegistry": "victor_fp.providers.registry",
     "ProviderSpec": "victor_fp.core.catalogue.spec",
     "ChatOptions": "victor_fp.core.options",

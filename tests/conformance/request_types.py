@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
 from enum import Enum
 from functools import cache
-from typing import Any, Literal, Union
+from typing import Any, Literal, TypeAlias, Union
 
 import typing_extensions
 from pydantic import BaseModel, RootModel
@@ -21,6 +21,8 @@ SEQUENCES = (list, collections.abc.Sequence, collections.abc.Iterable, tuple, se
 MAPPINGS = (dict, collections.abc.Mapping)
 TAGS = ("type", "role", "kind")
 FREE = (Any, object)
+Fields: TypeAlias = dict[str, tuple[Any, bool]]
+"""A field's type, and whether it must be there."""
 
 
 def misfits(value: object, kind: Any, path: str = "$") -> list[Misfit]:
@@ -58,6 +60,11 @@ def misfits_of_arguments(value: object, function: Callable[..., object], without
         for name in parameters
         if name not in ("self", *without)
     }
+    return misfits_of_fields(value, fields)
+
+
+def misfits_of_fields(value: object, fields: Fields) -> list[Misfit]:
+    """The same for SDKs that build the body out of several types."""
     return _of_fields(value, fields, "$")
 
 
@@ -106,10 +113,6 @@ def _of_map(value: object, inner: Any, path: str) -> list[Misfit]:
     if not isinstance(value, Mapping):
         return [_no(value, "object", path)]
     return [one for name, item in value.items() for one in misfits(item, inner, f"{path}.{name}")]
-
-
-Fields = dict[str, tuple[Any, bool]]
-"""A field's type, and whether it must be there."""
 
 
 def _of_fields(value: object, fields: Fields, path: str) -> list[Misfit]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Mapping
 from functools import cache, partial
-from typing import Any, NotRequired, TypeAlias
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -53,28 +53,24 @@ def _cohere(request: HttpRequest, model: str, stream: bool) -> list[Misfit]:
 
 
 def _google(request: HttpRequest, model: str, stream: bool) -> list[Misfit]:
-    return request_types.misfits(_body(request), _gemini())
+    return request_types.misfits_of_fields(_body(request), _gemini())
 
 
 @cache
-def _gemini() -> Any:
+def _gemini() -> request_types.Fields:
     """The SDK builds the body from these, whose fields have the wire's names."""
     from google.genai import types
-    from typing_extensions import TypedDict
 
-    return TypedDict(
-        "GenerateContentRequest",
-        {
-            "contents": list[types.Content],
-            "systemInstruction": NotRequired[types.Content],
-            "tools": NotRequired[list[types.Tool]],
-            "toolConfig": NotRequired[types.ToolConfig],
-            "safetySettings": NotRequired[list[types.SafetySetting]],
-            "generationConfig": NotRequired[types.GenerationConfig],
-            "cachedContent": NotRequired[str],
-            "serviceTier": NotRequired[types.ServiceTier],
-        },
-    )
+    return {
+        "contents": (list[types.Content], True),
+        "systemInstruction": (types.Content, False),
+        "tools": (list[types.Tool], False),
+        "toolConfig": (types.ToolConfig, False),
+        "safetySettings": (list[types.SafetySetting], False),
+        "generationConfig": (types.GenerationConfig, False),
+        "cachedContent": (str, False),
+        "serviceTier": (types.ServiceTier, False),
+    }
 
 
 @cache

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from hypothesis import strategies as st
 
 from victor_fp.core.deltas import (
@@ -23,6 +25,10 @@ COUNT = st.none() | st.integers(0, 10_000)
 STATE = st.dictionaries(st.sampled_from(["signature", "data"]), TEXT, min_size=1)
 
 
+def _listed(deltas: Sequence[Delta]) -> list[Delta]:
+    return [*deltas]
+
+
 def _call(index: int, id_: str, name: str, pieces: list[str]) -> list[Delta]:
     return [
         ToolCallStarted(index=index, id=id_, name=name),
@@ -32,10 +38,10 @@ def _call(index: int, id_: str, name: str, pieces: list[str]) -> list[Delta]:
 
 def deltas_of_answers() -> st.SearchStrategy[list[Delta]]:
     """Deltas of a whole answer: blocks in any order, usage anywhere, a stop reason at the end."""
-    text: st.SearchStrategy[list[Delta]] = st.lists(st.builds(TextDelta, TEXT), min_size=1, max_size=4).map(list)
+    text: st.SearchStrategy[list[Delta]] = st.lists(st.builds(TextDelta, TEXT), min_size=1, max_size=4).map(_listed)
     reasoning: st.SearchStrategy[list[Delta]] = st.tuples(
         st.builds(ReasoningDelta, TEXT), st.builds(ProviderState, STATE), st.just(BlockEnded())
-    ).map(list)
+    ).map(_listed)
     refusal: st.SearchStrategy[list[Delta]] = st.builds(RefusalDelta, TEXT).map(lambda delta: [delta])
     usage: st.SearchStrategy[list[Delta]] = st.builds(
         UsageReported, prompt_tokens=COUNT, completion_tokens=COUNT, total_tokens=COUNT, reasoning_tokens=COUNT

@@ -49,7 +49,7 @@ async def echoes_late(talk: Talk, received: Received) -> None:
         await talk.answer(shapes.body(word))
 
 
-@pytest.mark.parametrize("kind", ["plain", "managed"])
+@pytest.mark.parametrize("kind", ["plain", pytest.param("managed", marks=pytest.mark.slow)])
 async def test_500_calls_at_once_each_get_their_own_answer(kind: str) -> None:
     words = [f"word-{number}" for number in range(500)]
     async with serving(echoes_late) as server:

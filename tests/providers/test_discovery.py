@@ -63,7 +63,11 @@ async def test_gemini_tells_of_one_model() -> None:
 
 
 async def test_ollama_tells_its_window_and_whether_it_can_call_tools() -> None:
-    show = {"model_info": {"llama.context_length": 131072}, "capabilities": ["completion"], "parameters": "num_ctx 16384"}
+    show = {
+        "model_info": {"llama.context_length": 131072},
+        "capabilities": ["completion"],
+        "parameters": "num_ctx 16384",
+    }
     async with serving(routes(show=show)) as server, provider("ollama", server.url) as asked:
         found = await asked.discover_capabilities("m")
     assert (found.context_window, found.supports_tools, found.source) == (16384, False, "discovered")

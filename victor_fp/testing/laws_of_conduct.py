@@ -21,7 +21,6 @@ from victor_fp.testing.answers import Answer
 from victor_fp.testing.exam import HI, KEY, PATIENCE, SPOKEN, Complaints, Exam, Law, differing, in_a_loop, unanswered
 from victor_fp.testing.server import serving
 
-
 AT_ONCE = 1.0
 """Seconds that closing a connection may take."""
 

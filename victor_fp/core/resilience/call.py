@@ -56,8 +56,10 @@ TRANSITIONS: Mapping[tuple[Phase, str], tuple[Phase, ...]] = {
 """Where each event may lead; an event that is not here for a phase changes nothing and repeats the order."""
 
 
-_EARLY = 0.25
+_EARLY = 0.05
 """Seconds by which a timer may ring before its time."""
+_LATE = 0.25
+"""Seconds by which one may ring behind it; a try that took longer than that stood in line first."""
 
 
 class Answered(msgspec.Struct, frozen=True, gc=False):
@@ -276,7 +278,7 @@ def _cut_short(call: Call, fault: Fault, now: float) -> bool:
     if not isinstance(fault, TimedOut) or fault.status is not None or not isinstance(call.order, Send):
         return False
     # A try that stood in line first has less time than was ordered, too.
-    less = call.order.timeout < call.timeout or now - call.sent > call.timeout + _EARLY
+    less = call.order.timeout < call.timeout or now - call.sent > call.timeout + _LATE
     return less and now >= call.retry.deadline - _EARLY
 
 

@@ -1,0 +1,121 @@
+"""docs/providers.md, from the catalogue: `python -m victor_fp.core.catalogue.matrix > docs/providers.md`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+
+from returns.result import Success
+
+from victor_fp.core.asking import endpoint_for
+from victor_fp.core.catalogue import CATALOGUE
+from victor_fp.core.catalogue.spec import AuthKind, ProviderSpec, Setting
+from victor_fp.core.protocols import Speaker, speaker
+from victor_fp.core.result import outcome
+
+HEAD = """\
+# Providers
+
+Written by `python -m victor_fp.core.catalogue.matrix > docs/providers.md` from the catalogue; a test fails where it is stale.
+
+A second protocol of one vendor has a name of its own. The key is the constructor's `api_key`, else the first of the variables that is set, else what is
+stored under the provider's name. Settings are constructor keywords, or the variables beside them; they stand in base URLs as `{name}`.
+"""
+CAN = """
+What a provider's API can carry is told here; whether a model can, its vendor knows: see `discover_capabilities`. What cannot be taken is an
+`UnsupportedParameter`, or, with `on_unsupported="adjust"`, an entry of `metadata["adjustments"]`.
+"""
+WAYS: dict[AuthKind, str] = {"none": "none", "key": "", "sigv4": "AWS credentials", "google": "Google credentials"}
+ABILITIES = ("tools", "streaming", "images", "audio", "files", "reasoning", "json_schema")
+
+
+def matrix() -> str:
+    """The document."""
+    return "\n".join(
+        [
+            HEAD,
+            "## Places",
+            "",
+            *_table(("name", "aliases", "protocol", "base URL", "key", "settings"), map(_place, CATALOGUE)),
+            "",
+            "## Capabilities",
+            CAN,
+            *_table(
+                ("name", *(ability.replace("json_schema", "JSON schema") for ability in ABILITIES), "default model"),
+                map(_abilities, CATALOGUE),
+            ),
+            "",
+            "## Discovery",
+            "",
+            "Where models, their limits and the tokens of a prompt are asked for. Elsewhere limits are configured, and tokens estimated.",
+            "",
+            *_table(("name", "models", "one model", "tokens"), map(_discovery, CATALOGUE)),
+            "",
+        ]
+    )
+
+
+def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    return [_row(heads), _row(["---"] * len(heads)), *map(_row, rows)]
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+def _place(spec: ProviderSpec) -> Sequence[str]:
+    others = [f"`{url}` with `{when}`" for when, url in spec.base_urls.items()]
+    url = "in this process" if spec.carrier == "in_process" else f"`{spec.base_url}`"
+    if ".invalid" in spec.base_url and spec.carrier == "http":
+        url = "of each resource, see its settings"
+    variables = [f"or `{name}`" for name in spec.base_url_variables]
+    return (
+        f"`{spec.name}`",
+        _coded(spec.aliases),
+        spec.dialect.protocol,
+        "<br>".join([url, *others, *variables]),
+        _key(spec),
+        "<br>".join(map(_setting, spec.settings)),
+    )
+
+
+def _key(spec: ProviderSpec) -> str:
+    told = [WAYS[spec.auth.kind], _coded(spec.key_variables)]
+    optional = " (optional)" if spec.key_optional and spec.auth.kind == "key" else ""
+    stored = f"; stored as `{spec.key_name}`" if spec.key_name else ""
+    return ", or ".join(part for part in told if part) + optional + stored
+
+
+def _setting(setting: Setting) -> str:
+    default = f" = {setting.default}" if setting.default is not None else ""
+    variables = f" ({_coded(setting.variables)})" if setting.variables else ""
+    return f"`{setting.name}{default}`{variables}{' required' if setting.required else ''}"
+
+
+def _abilities(spec: ProviderSpec) -> Sequence[str]:
+    able = ("yes" if getattr(spec.supports, ability) else "" for ability in ABILITIES)
+    return (f"`{spec.name}`", *able, f"`{spec.default_model}`" if spec.default_model else "")
+
+
+def _discovery(spec: ProviderSpec) -> Sequence[str]:
+    spoken = _spoken(spec)
+    found = None if spoken is None else spoken.discovery
+    one = "" if found is None else "in the list" if found.model_request is None else "yes"
+    counted = spoken is not None and spoken.counting is not None
+    return f"`{spec.name}`", "" if found is None else "yes", one, "yes" if counted else ""
+
+
+def _spoken(spec: ProviderSpec) -> Speaker | None:
+    match outcome(endpoint_for(spec)):
+        case Success(endpoint):
+            return speaker(endpoint)
+        case _:
+            return None
+
+
+def _coded(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(matrix())
