@@ -85,7 +85,7 @@ def e2e(session: nox.Session) -> None:
 def conformance(session: nox.Session) -> None:
     """Requests against the types of the vendors' SDKs, and their full documents where VICTOR_FP_SPECS names them."""
     session.install("-e", ".", *group("test"), *group("conformance"))
-    session.run("pytest", "-m", "conformance", *session.posargs)
+    session.run("pytest", "-m", "conformance", "tests/conformance", "tests/providers", *session.posargs)
 
 
 @nox.session

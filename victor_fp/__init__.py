@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from victor_fp.core.faults import Fault, describe
     from victor_fp.core.options import ChatOptions
     from victor_fp.core.result import collect, outcome
+    from victor_fp.core.structured import structured
     from victor_fp.core.types import (
         AudioPart,
         CompletionResponse,
@@ -58,6 +59,7 @@ __all__ = [
     "describe",
     "outcome",
     "replay",
+    "structured",
 ]
 
 _TYPES = "victor_fp.core.types"
@@ -77,6 +79,7 @@ _HOMES = {
     "describe": "victor_fp.core.faults",
     "collect": "victor_fp.core.result",
     "outcome": "victor_fp.core.result",
+    "structured": "victor_fp.core.structured",
 }
 
 

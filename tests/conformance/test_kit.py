@@ -85,6 +85,11 @@ def test_cases_are_for_parametrised_tests() -> None:
     assert isinstance(found["silence"], Case)
 
 
+async def test_the_kit_wants_no_loop_around_it() -> None:
+    with pytest.raises(RuntimeError, match="event loops of their own"):
+        check(OneFileProvider)
+
+
 def test_what_cannot_be_examined_is_said() -> None:
     with pytest.raises(ProviderNotFoundError):
         check("nobody")

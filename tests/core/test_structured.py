@@ -10,8 +10,11 @@ from pydantic import BaseModel, Field
 from returns.result import Failure, Result, Success
 
 from victor_fp.core.faults import ContentRefused, Fault, InvalidResponse, RateLimited
+from victor_fp.core.json import Json
 from victor_fp.core.structured import structured
-from victor_fp.core.types import CompletionResponse
+from victor_fp.core.types import CompletionResponse, Message
+from victor_fp.providers.registry import ProviderRegistry
+from victor_fp.testing import ScriptedWire, Turn
 
 
 class Person(BaseModel):
@@ -51,6 +54,24 @@ def test_plain_fenced_and_between_words(content: str) -> None:
 def test_a_pydantic_model_reads_json_spellings() -> None:
     read = structured(Success(answer('{"name": "Ada", "born": "1815-12-10"}')), Person)
     assert read == Success(Person(name="Ada", born=date(1815, 12, 10)))
+
+
+def test_the_result_has_the_forms_type() -> None:
+    person: Result[Person, Fault] = structured(answer('{"name": "Ada", "born": "1815-12-10"}'), Person)
+    point: Result[Point, Fault] = structured(answer('{"x": 1}'), Point)
+    plain: Result[Json, Fault] = structured(answer('{"x": 1}'), SCHEMA)
+    assert (person.unwrap().name, point.unwrap().x, plain.unwrap()) == ("Ada", 1, {"x": 1})
+
+
+async def test_it_reads_what_response_format_asked_for() -> None:
+    wire = ScriptedWire(Turn(text='{"x": 3}'))
+    async with ProviderRegistry.create("openai", api_key="k", wire=wire) as provider:
+        hi = [Message(role="user", content="A point, please.")]
+        result = structured(await provider.chat_result(hi, model="m", response_format=Point), Point)
+    assert result == Success(Point(3))
+    sent = wire.requests[0].json()
+    assert isinstance(sent, dict)
+    assert sent["response_format"]["json_schema"]["name"] == "Point"
 
 
 def test_lists_are_values_too() -> None:

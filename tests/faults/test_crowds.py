@@ -143,7 +143,7 @@ async def test_calls_given_up_at_random_points_leave_nothing(times: int) -> None
     async with serving(Moods(seed=times)) as server, acme(server.url, max_retries=0) as provider:
         tasks = asyncio.all_tasks()
         given_up = await give_up_at_random(provider, times, seed=times)
-        assert times / 10 < given_up < times, "all alike prove little"
+        assert given_up > times / 10, "hardly any was given up, which proves little"
         await assert_as_it_was(provider, server, tasks)
         stats = provider.get_circuit_breaker_stats()
         assert stats is not None

@@ -6,11 +6,13 @@ import gzip
 import json
 import zlib
 
+import httpx
 import pytest
 
 from tests import openai_shapes as shapes
+from tests.acme import HI, acme
 from tests.faults.asking import CLIENTS, called, fault_of_call, peak_memory, streamed
-from tests.loopback import Received, Talk
+from tests.loopback import Received, Talk, serving
 from victor_fp.core.faults import ConnectionFailed, DeadlineExceeded, InvalidResponse, StreamInterrupted
 from victor_fp.core.framing import DEFAULT_LIMIT
 from victor_fp.core.stream_reading import BODY_LIMIT
@@ -54,7 +56,7 @@ async def test_a_line_of_100_mb_in_a_stream(client: str) -> None:
     assert peak.size < 4 * DEFAULT_LIMIT
 
 
-async def test_a_body_past_its_limit_is_not_read_on(client: str) -> None:
+async def test_a_body_past_its_limit_is_not_read_on() -> None:
     sent = 0
 
     async def script(talk: Talk, _: Received) -> None:
@@ -66,7 +68,7 @@ async def test_a_body_past_its_limit_is_not_read_on(client: str) -> None:
             sent += 1
 
     with peak_memory() as peak:
-        fault = await fault_of_call(script, client)
+        fault = await fault_of_call(script)
     assert isinstance(fault, InvalidResponse)
     assert str(BODY_LIMIT) in fault.message
     assert sent < 90
@@ -112,7 +114,7 @@ async def test_a_bomb_in_a_bomb(client: str) -> None:
     assert peak.size < 8 * MIB
 
 
-async def test_a_bomb_of_nothing_but_comments_ends_at_the_deadline(client: str) -> None:
+async def test_a_bomb_of_nothing_but_comments_ends_at_the_deadline() -> None:
     comments = gzip.compress(b":\n\n" * MIB, 9)
 
     async def script(talk: Talk, _: Received) -> None:
@@ -121,7 +123,7 @@ async def test_a_bomb_of_nothing_but_comments_ends_at_the_deadline(client: str) 
             await talk.piece(comments)
 
     with peak_memory() as peak:
-        told = await streamed(script, client, deadline=0.2)
+        told = await streamed(script, deadline=0.2)
     assert isinstance(told.end, DeadlineExceeded), told.end
     assert peak.size < 16 * MIB
 
@@ -188,3 +190,22 @@ async def test_packed_bytes_that_are_cut_are_an_answer_cut(client: str) -> None:
         raise ConnectionError
 
     assert isinstance(await fault_of_call(script, client), StreamInterrupted)
+
+
+async def test_an_answer_that_a_hook_of_the_callers_has_read_is_unpacked_once() -> None:
+    async def script(talk: Talk, _: Received) -> None:
+        await talk.answer(gzip.compress(json.dumps(shapes.body()).encode()), content_encoding="gzip")
+
+    async def looks(response: httpx.Response) -> None:
+        await response.aread()
+
+    async with httpx.AsyncClient(verify=False, event_hooks={"response": [looks]}) as own, serving(script) as server:
+        async with acme(server.url, http_client=own) as provider:
+            assert (await provider.chat(HI, model="m-1")).content == "Hello!"
+
+
+async def test_a_transport_double_may_hold_its_answer_ready() -> None:
+    packed = gzip.compress(json.dumps(shapes.body()).encode())
+    double = httpx.MockTransport(lambda _: httpx.Response(200, headers={"content-encoding": "gzip"}, content=packed))
+    async with httpx.AsyncClient(transport=double) as own, acme("http://x.test", http_client=own) as provider:
+        assert (await provider.chat(HI, model="m-1")).content == "Hello!"

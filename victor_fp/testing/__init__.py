@@ -1,7 +1,12 @@
-"""What programs need to test their own code and providers: scripted answers, a scripted wire and server, and the laws.
+"""What programs need to test their own code and providers.
 
-wire = ScriptedWire(Turn(text="Hello!"), provider="anthropic")
-provider = ProviderRegistry.create("anthropic", api_key="k", wire=wire)
+`ScriptedWire` and `serving` answer in a provider's own protocol, without a network and over one; `conformance` tries the laws
+that hold for every provider:
+
+    wire = ScriptedWire(Turn(text="Hello!"), provider="anthropic")
+    provider = ProviderRegistry.create("anthropic", api_key="k", wire=wire)
+
+Nothing of it is loaded by the rest of the package.
 """
 
 from __future__ import annotations

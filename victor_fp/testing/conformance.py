@@ -14,6 +14,7 @@ shows its thinking. What cannot be shown is said to be so.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Literal, TypeAlias
@@ -120,6 +121,8 @@ def cases(
 
 def examine(exam: Exam, law: Law) -> Finding:
     """One law."""
+    if _in_a_loop():
+        raise RuntimeError("the laws run event loops of their own: call this where none is running")
     lacks = sorted(law.needs - exam.has)
     if lacks:
         return Finding(law=law.name, verdict="not shown", told=(f"no {', no '.join(lacks)}",))
@@ -130,6 +133,14 @@ def examine(exam: Exam, law: Law) -> Finding:
     if isinstance(found, NotShown):
         return Finding(law=law.name, verdict="not shown", told=(found.reason,))
     return Finding(law=law.name, verdict="broken" if found else "held", told=tuple(dict.fromkeys(found)))
+
+
+def _in_a_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def exam_of(

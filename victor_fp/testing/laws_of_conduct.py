@@ -105,10 +105,10 @@ async def _closed(exam: Exam) -> Complaints:
             result = outcome(await exam.asked(provider))
             await provider.close()
         complaints = _unwelcome(exam, result.failure() if isinstance(result, Failure) else None)
-        for _ in range(100):
+        for _ in range(50):
             if not server.open_connections:
                 return complaints
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(AT_ONCE / 50)
         return [*complaints, f"{server.open_connections} connections are open behind close()"]
 
 
