@@ -19,9 +19,9 @@ from victor_fp.providers.catalogue_provider import CatalogueProvider
 from victor_fp.providers.errors import ProviderError, fault_from
 from victor_fp.shell.managed_line import scope_of
 from victor_fp.shell.managed_source import Asking
-from victor_fp.shell.stream import Batch
 from victor_fp.shell.telemetry import LOGGER
 from victor_fp.shell.transport_faults import fault_of, timed_out
+from victor_fp.shell.trying import Batch
 
 _NOTHING: Mapping[str, str] = {}
 _OURS = frozenset({"timeout", "deadline", "priority"})

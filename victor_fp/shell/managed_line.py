@@ -19,7 +19,7 @@ from victor_fp.core.types import CompletionResponse
 from victor_fp.shell.call import attempted
 from victor_fp.shell.line import Line
 from victor_fp.shell.managed_source import Asking
-from victor_fp.shell.stream import Try
+from victor_fp.shell.trying import Try
 from victor_fp.shell.wire import Reply, Wire
 
 _NOTHING: Mapping[str, str] = {}

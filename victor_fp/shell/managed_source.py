@@ -11,7 +11,7 @@ from returns.result import Result
 from victor_fp.core.faults import Fault
 from victor_fp.core.resilience.queue import Priority
 from victor_fp.core.types import CompletionResponse, Message, ToolDefinition
-from victor_fp.shell.stream import Batch
+from victor_fp.shell.trying import Batch
 
 
 class Asking(msgspec.Struct, frozen=True, kw_only=True):

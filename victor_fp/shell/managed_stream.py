@@ -18,8 +18,8 @@ from victor_fp.shell.call import SLACK, attempts_as_dicts
 from victor_fp.shell.managed import Operation, Pool, gave_up
 from victor_fp.shell.managed_source import Asking, Pieces, Prepared
 from victor_fp.shell.managed_target import Place, Tries
-from victor_fp.shell.stream import Batch
 from victor_fp.shell.transport_faults import timed_out
+from victor_fp.shell.trying import Batch
 
 
 class ManagedStream:
