@@ -69,8 +69,7 @@ async def test_it_reads_what_response_format_asked_for() -> None:
         hi = [Message(role="user", content="A point, please.")]
         result = structured(await provider.chat_result(hi, model="m", response_format=Point), Point)
     assert result == Success(Point(3))
-    sent = wire.requests[0].json()
-    assert isinstance(sent, dict)
+    sent = msgspec.json.decode(wire.requests[0].body)
     assert sent["response_format"]["json_schema"]["name"] == "Point"
 
 

@@ -13,16 +13,20 @@ from returns.result import Failure, Success
 from victor_fp.core.catalogue.spec import ProviderSpec
 from victor_fp.core.dialects.chat import ChatDialect
 from victor_fp.core.faults import (
+    ContextLengthExceeded,
+    DeadlineExceeded,
     Fault,
     InvalidResponse,
     Overloaded,
+    QuotaExhausted,
+    RateLimited,
     ServerFailed,
     StreamInterrupted,
     StreamTruncated,
     TimedOut,
 )
 from victor_fp.core.result import outcome
-from victor_fp.providers.base import BaseProvider, Message, StreamChunk
+from victor_fp.providers.base import BaseProvider, Message, StreamChunk, ToolDefinition
 from victor_fp.providers.factory import ManagedProviderFactory
 from victor_fp.providers.registry import ProviderRegistry
 
@@ -258,3 +262,44 @@ async def test_an_error_of_the_caller_is_not_tried_again(
     assert fault.status == 400
     assert len(faults.requests) == 1
     faults.assert_resilient(strict=True)
+
+
+async def test_a_prompt_too_long_is_told_and_not_tried_again(
+    provider: BaseProvider, vendor: Vendor, faults: LLMock
+) -> None:
+    faults.context_overflow(times=1)
+    fault = await chatted(provider, vendor)
+    assert isinstance(fault, ContextLengthExceeded), fault
+    assert len(faults.requests) == 1
+    faults.assert_resilient(strict=True)
+
+
+async def test_a_delay_within_the_timeout_is_waited_for(provider: BaseProvider, vendor: Vendor, faults: LLMock) -> None:
+    faults.delay(0.3, times=2)
+    assert await chatted(provider, vendor) == REPLY
+    await assert_whole_stream(provider, vendor)
+    assert len(faults.requests) == 2
+    faults.assert_resilient(strict=True)
+
+
+async def test_a_quota_whose_wait_passes_the_deadline_is_told_at_once(
+    provider: BaseProvider, vendor: Vendor, faults: LLMock
+) -> None:
+    faults.limits(rpm=1)
+    assert await chatted(provider, vendor) == REPLY
+    result = await provider.chat_result(ASKED, model=vendor.model, deadline=2.0)
+    match outcome(result):
+        case Failure(RateLimited() | QuotaExhausted() | TimedOut() | DeadlineExceeded()):
+            pass
+        case other:
+            raise AssertionError(other)
+    faults.assert_resilient(strict=True)
+
+
+async def test_a_broken_tool_call_keeps_its_words(provider: BaseProvider, vendor: Vendor, faults: LLMock) -> None:
+    tool = ToolDefinition(name="count", description="Counts.", parameters={"type": "object", "properties": {}})
+    faults.reset().pace(10).call_tool("count", {"to": 10}).break_tool_call("malformed_arguments")
+    response = await provider.chat(ASKED, model=vendor.model, tools=[tool])
+    assert response.tool_calls is not None
+    assert [call["name"] for call in response.tool_calls] == ["count"]
+    assert response.stop_reason == "tool_use"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -14,7 +15,7 @@ from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.catalogue.spec import ProviderSpec
 from victor_fp.core.dialects.chat import ChatDialect
 from victor_fp.providers.base import ProviderNotFoundError
-from victor_fp.providers.registry import ProviderRegistry
+from victor_fp.providers.registry import ProviderRegistry, _entry_points
 
 
 @pytest.fixture(autouse=True)
@@ -90,3 +91,25 @@ def test_a_record_does_not_leak_between_registries() -> None:
     ProviderRegistry.register_spec(SPEC)
     ProviderRegistry.restore()
     assert not ProviderRegistry.is_registered(SPEC.name)
+
+
+def test_an_installed_package_offers_a_provider_but_takes_no_built_in_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "acme_victor.py").write_text("from tests.acme import SPEC, AcmeProvider\n")
+    info = tmp_path / "acme_victor-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-victor\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(
+        "[victor_fp.providers]\nacme-class = acme_victor:AcmeProvider\nacme-record = acme_victor:SPEC\n"
+        "openai = acme_victor:AcmeProvider\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    _entry_points.cache_clear()
+    try:
+        assert ProviderRegistry.get("acme-class").__name__ == "AcmeProvider"
+        assert ProviderRegistry.create("acme-record", api_key="k").name == "acme"
+        assert {"acme-class", "acme-record"} <= set(ProviderRegistry.list_providers())
+        assert ProviderRegistry.get("openai").__name__ == "OpenaiProvider"
+    finally:
+        _entry_points.cache_clear()

@@ -31,6 +31,7 @@ from victor_fp.shell.runtime import SYSTEM, Runtime
 from victor_fp.shell.signing import signer_for
 
 if TYPE_CHECKING:
+    from victor_fp.shell.bearer_token import TokenSource
     from victor_fp.shell.line import Sign
     from victor_fp.shell.stream import Streaming
     from victor_fp.shell.wire import Wire
@@ -44,7 +45,8 @@ class CatalogueProvider(BaseProvider):
     Settings of a place (organization, deployment, region ...) are keywords with the names that the entry gives, or
     the environment's variables that it names. `http_client` takes an `httpx.AsyncClient` of your own, which stays yours to
     close; `verify`, `proxy` and `trust_env` are httpx's; `wire` replaces HTTP as a whole; `sign` replaces the signer of
-    places that need one (`AwsSigner`, `GoogleSigner`). `prices=True` works out what an answer cost where the vendor does
+    places that need one (`AwsSigner`, `GoogleSigner`). `token_provider` gives a bearer token in place of a key, such as the
+    one that azure-identity makes for Microsoft Entra. `prices=True` works out what an answer cost where the vendor does
     not say, by the extra `prices`.
     """
 
@@ -66,6 +68,7 @@ class CatalogueProvider(BaseProvider):
         trust_env: bool = True,
         wire: Wire | None = None,
         sign: Sign | None = None,
+        token_provider: TokenSource | None = None,
         prices: bool = False,
         runtime: Runtime = SYSTEM,
         **settings: Any,
@@ -94,12 +97,12 @@ class CatalogueProvider(BaseProvider):
             endpoint=endpoint,
             wire=wire or wire_for(endpoint, http_client=http_client, verify=verify, proxy=proxy, trust_env=trust_env),
             find_secret=key_finder(spec, self._secret, environment),
-            secret=key_at_hand(spec, self._secret, environment),
+            secret=None if token_provider else key_at_hand(spec, self._secret, environment),
             gate=self._gate,
             timeout=timeout,
             retries=RetryPolicy(max_retries=max_retries),
             runtime=runtime,
-            sign=sign or signer_for(endpoint, environment),
+            sign=sign or signer_for(endpoint, environment, token_provider),
         )
 
     @property

@@ -54,7 +54,8 @@ class Line:
         """The protocol's functions, after the key was looked up once; CredentialMissing where there is none."""
         if self._ready is not None:
             return Success(self._ready[0])
-        if self.secret is None and self.endpoint.spec.auth.kind != "none":
+        in_place_of_key = self.sign is not None and self.endpoint.spec.auth.kind == "key"
+        if self.secret is None and self.endpoint.spec.auth.kind != "none" and not in_place_of_key:
             match outcome(await asyncio.to_thread(self.find_secret)):
                 case Success(secret):
                     self.secret = secret
@@ -72,7 +73,7 @@ class Line:
 
     async def signed(self, request: HttpRequest) -> Result[HttpRequest, Fault]:
         """The request as it goes out; a plain key makes a signature needless."""
-        if self.sign is None or self.endpoint.spec.auth.kind not in ("sigv4", "google"):
+        if self.sign is None or (self.secret is not None and self.endpoint.spec.auth.kind == "key"):
             return Success(request)
         try:
             async with asyncio.timeout(self.timeout):

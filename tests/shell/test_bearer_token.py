@@ -1,0 +1,72 @@
+"""A token in place of a key, as Microsoft Entra gives one for Azure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests import openai_shapes as shapes
+from tests.acme import HI
+from tests.loopback import Received, Talk, serving
+from victor_fp.core import faults
+from victor_fp.providers.registry import ProviderRegistry
+
+
+async def answers(talk: Talk, _: Received) -> None:
+    await talk.answer(shapes.body())
+
+
+async def fails_once(talk: Talk, _: Received) -> None:
+    await talk.answer(shapes.error("boom"), 500)
+
+
+def numbered() -> Iterator[str]:
+    yield from (f"token-{number}" for number in range(9))
+
+
+async def test_a_token_goes_out_instead_of_a_key_and_is_asked_for_anew_at_each_try() -> None:
+    tokens = numbered()
+    async with serving(fails_once, answers) as server:
+        provider = ProviderRegistry.create(
+            "azure", api_key="never-sent", endpoint=server.url, token_provider=lambda: next(tokens)
+        )
+        async with provider:
+            await provider.chat(HI, model="m")
+    assert [received.headers["authorization"] for received in server.received] == ["Bearer token-0", "Bearer token-1"]
+    assert not any("api-key" in received.headers for received in server.received)
+    assert server.received[0].path.startswith("/openai/v1/")
+
+
+async def test_a_coroutine_may_give_it_and_the_deployments_form_takes_it_too() -> None:
+    async def token() -> str:
+        return "token-a"
+
+    async with serving(answers) as server:
+        provider = ProviderRegistry.create(
+            "azure", endpoint=server.url, deployment="d", api_version="2024-10-21", token_provider=token
+        )
+        async with provider:
+            await provider.chat(HI, model="m")
+    assert server.received[0].headers["authorization"] == "Bearer token-a"
+    assert server.received[0].path == "/openai/deployments/d/chat/completions?api-version=2024-10-21"
+
+
+@pytest.mark.parametrize("token", ["", "two\nlines"])
+async def test_a_token_that_no_header_can_carry_is_a_missing_credential(token: str) -> None:
+    async with serving(answers) as server:
+        async with ProviderRegistry.create("azure", endpoint=server.url, token_provider=lambda: token) as provider:
+            fault = (await provider.chat_result(HI, model="m")).failure()
+    assert isinstance(fault, faults.CredentialMissing)
+    assert server.received == []
+
+
+async def test_a_source_that_raises_is_a_missing_credential_without_its_words() -> None:
+    def broken() -> str:
+        raise RuntimeError("the secret is hunter2")
+
+    async with serving(answers) as server:
+        async with ProviderRegistry.create("azure", endpoint=server.url, token_provider=broken) as provider:
+            fault = (await provider.chat_result(HI, model="m")).failure()
+    assert isinstance(fault, faults.CredentialMissing)
+    assert "hunter2" not in fault.message
