@@ -293,7 +293,7 @@ async def test_a_quota_whose_wait_passes_the_deadline_is_told_at_once(
             pass
         case other:
             raise AssertionError(other)
-    faults.assert_resilient(strict=True)
+    faults.assert_resilient()  # strict would warn that it was given up, which is what the caller's deadline asks for
 
 
 async def test_a_broken_tool_call_keeps_its_words(provider: BaseProvider, vendor: Vendor, faults: LLMock) -> None:
