@@ -60,10 +60,6 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     price: Price | None = None
     """Works out what an answer cost whose vendor does not say."""
 
-    def fault_fields(self, model: str | None = None) -> dict[str, str | None]:
-        """`provider` and `model` for a fault's constructor."""
-        return {"provider": self.spec.name, "model": model}
-
 
 class Adjustment(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Something the caller asked for that was left out or changed, and why; ends in `metadata["adjustments"]`."""

@@ -139,8 +139,3 @@ def speaker(endpoint: Endpoint) -> Speaker:
             return replicate.speaker(endpoint, dialect)
         case _:
             assert_never(dialect)
-
-
-def protocol_name(endpoint: Endpoint) -> str:
-    """The protocol's name without loading it; keys provider state."""
-    return endpoint.spec.dialect.protocol
