@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import nox
@@ -72,6 +73,19 @@ def soak(session: nox.Session) -> None:
     """Ten thousand virtual hours of the composed machines."""
     session.install("-e", ".", *group("test"))
     session.run("pytest", "-m", "slow", "tests/core/resilience", *session.posargs)
+
+
+@nox.session
+def mutation(session: nox.Session) -> None:
+    """Change the resilience machines in thousands of small ways: their tests must notice nine of ten."""
+    session.install("-e", ".", *group("test"), *group("mutation"))
+    session.run("mutmut", "run", *session.posargs)
+    session.run("mutmut", "export-cicd-stats", silent=True)
+    counts = json.loads((HERE / "mutants" / "mutmut-cicd-stats.json").read_text(encoding="utf-8"))
+    noticed = (counts["killed"] + counts["timeout"]) / counts["total"]
+    session.log(f"{noticed:.1%} of {counts['total']} changes were noticed")
+    if noticed < 0.9:
+        session.error("`mutmut results` lists the changes that were not")
 
 
 @nox.session

@@ -1,5 +1,6 @@
-"""`nox -s bench`: short rounds that alternate between plain httpx and victor_fp; medians of the ratios inside a round.
+"""`nox -s bench`: short rounds that alternate between a base and victor_fp; medians of the ratios inside a round.
 
+The base is httpx and json by hand; for the managed provider it is the plain one, and what it adds is wanted below 80 us.
 CPU seconds of this process are counted, so the server, which runs beside it, costs nothing. Ratios move less than times do
 from machine to machine; below 1 victor_fp is the cheaper one.
 """
@@ -13,13 +14,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeAlias
+from contextlib import AsyncExitStack
+from typing import NamedTuple, TypeAlias
 
 import httpx
 
 from tests.bench.server import CHUNKS, TEXT
 from victor_fp.core.types import Message
 from victor_fp.providers.base import BaseProvider
+from victor_fp.providers.factory import ManagedProviderFactory
 from victor_fp.providers.registry import ProviderRegistry
 
 Work: TypeAlias = Callable[[], Awaitable[None]]
@@ -53,7 +56,7 @@ class Plain:
 
 
 class Ours:
-    """victor_fp, with retries and breaker on."""
+    """victor_fp, with retries and breaker on; managed, also with its limiter, queue, plan and metrics."""
 
     def __init__(self, provider: BaseProvider) -> None:
         self._provider = provider
@@ -94,25 +97,43 @@ async def cost(load: Callable[[Work], Awaitable[None]], work: Work) -> float:
     return time.process_time() - before
 
 
+class Row(NamedTuple):
+    """A load put on two makers of the same work."""
+
+    name: str
+    load: Callable[[Work], Awaitable[None]]
+    base: Work
+    own: Work
+    units: int
+
+
 async def main(url: str) -> None:
     """Measure and print."""
     limits = httpx.Limits(max_connections=1000, max_keepalive_connections=200)
-    async with httpx.AsyncClient(limits=limits, timeout=60) as client:
-        async with ProviderRegistry.create("openai", api_key="k", base_url=url) as provider:
-            plain, ours = Plain(url, client), Ours(provider)
-            loads: dict[str, tuple[Callable[[Work], Awaitable[None]], Work, Work, int]] = {
-                "call": (calls, plain.call, ours.call, CALLS),
-                f"{TASKS} calls at once": (crowd, plain.call, ours.call, TASKS),
-                "chunk of a fast stream": (streams, plain.stream, ours.stream, STREAMS * CHUNKS),
-            }
-            print(f"{'':26}{'httpx, us':>12}{'victor_fp, us':>15}{'ratio':>9}")
-            for name, (load, theirs, own, units) in loads.items():
-                await load(theirs)
-                await load(own)
-                rounds = [(await cost(load, theirs), await cost(load, own)) for _ in range(ROUNDS)]
-                first, second = (statistics.median(column) / units * 1e6 for column in zip(*rounds, strict=True))
-                ratio = statistics.median(own_cost / their_cost for their_cost, own_cost in rounds)
-                print(f"{name:26}{first:12.1f}{second:15.1f}{ratio:9.2f}")
+    async with AsyncExitStack() as opened:
+        client = await opened.enter_async_context(httpx.AsyncClient(limits=limits, timeout=60))
+        provider = await opened.enter_async_context(ProviderRegistry.create("openai", api_key="k", base_url=url))
+        managed = await opened.enter_async_context(
+            await ManagedProviderFactory.create("openai", "m", api_key="k", base_url=url)
+        )
+        base, ours, watched = Plain(url, client), Ours(provider), Ours(managed)
+        print(f"{'':26}{'base, us':>12}{'victor_fp, us':>15}{'more, us':>11}{'ratio':>9}")
+        for row in (
+            Row("call", calls, base.call, ours.call, CALLS),
+            Row(f"{TASKS} calls at once", crowd, base.call, ours.call, TASKS),
+            Row("chunk of a fast stream", streams, base.stream, ours.stream, STREAMS * CHUNKS),
+            Row("managed call over plain", calls, ours.call, watched.call, CALLS),
+            Row("managed chunk over plain", streams, ours.stream, watched.stream, STREAMS * CHUNKS),
+        ):
+            await row.load(row.base)
+            await row.load(row.own)
+            rounds = [(await cost(row.load, row.base), await cost(row.load, row.own)) for _ in range(ROUNDS)]
+            first, second, more = (
+                statistics.median(column) / row.units * 1e6
+                for column in zip(*((one, other, other - one) for one, other in rounds), strict=True)
+            )
+            ratio = statistics.median(other / one for one, other in rounds)
+            print(f"{row.name:26}{first:12.1f}{second:15.1f}{more:11.1f}{ratio:9.2f}")
 
 
 if __name__ == "__main__":

@@ -6,10 +6,7 @@ import asyncio
 import gc
 import json
 import random
-import time
 from collections.abc import Mapping
-
-import pytest
 
 from tests import openai_shapes as shapes
 from tests.acme import HI, KEY, SPEC
@@ -140,21 +137,3 @@ async def test_memory_stays_flat() -> None:
     await provider.shutdown()
     # The window of a thousand samples is replaced by traced ones; nothing else may stay.
     assert grown < 700_000
-
-
-@pytest.mark.slow
-async def test_the_managed_path_costs_no_more_than_80_microseconds_over_the_plain_one() -> None:
-    managed = await over(PaperWire())
-    plain = ProviderRegistry.create("acme", api_key=KEY, wire=PaperWire())
-
-    async def cost(provider: object, calls: int = 2000) -> float:
-        began = time.process_time()
-        for _ in range(calls):
-            await provider.chat(HI, model="m-1")  # type: ignore[attr-defined]  # either provider
-        return (time.process_time() - began) / calls * 1e6
-
-    await cost(managed, 1500)
-    differences = [await cost(managed) - await cost(plain) for _ in range(5)]
-    assert min(differences) <= 80
-    await managed.shutdown()
-    await plain.close()
