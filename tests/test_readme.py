@@ -19,13 +19,15 @@ PYTHON = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
 README = PYTHON.findall((ROOT / "README.md").read_text())
 HOSTED = [code for code in README if '"openai")' in code or '"anthropic")' in code]
 LOCAL = [code for code in README if '"local")' in code]
+ASKING = PYTHON.findall((ROOT / "docs" / "asking.md").read_text())
 PURE = [code for code in README if "replay.request" in code]
 
 
 async def speaks(talk: Talk, received: Received) -> None:
     """OpenAI's and Anthropic's formats, whichever is asked; a tool is called once."""
     if received.path.endswith("/chat/completions"):
-        await talk.answer(shapes.body("Hello from loopback."))
+        form = received.json().get("response_format")
+        await talk.answer(shapes.body('{"name": "Oslo", "inhabitants": 717710}' if form else "Hello from loopback."))
         return
     asked = received.json()["messages"]
     done = isinstance(asked, list) and len(asked) > 1
@@ -69,6 +71,19 @@ def _point_at(server: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANTHROPIC_API_KEY", "k")
     monkeypatch.setenv("OPENAI_BASE_URL", f"{server.url}/v1")
     monkeypatch.setenv("ANTHROPIC_BASE_URL", server.url)
+
+
+@pytest.mark.parametrize(
+    ("code", "printed"),
+    list(zip(ASKING, ["What do these have in common?", "Oslo 717710", "Success"], strict=True)),
+    ids=["parts", "form", "settings"],
+)
+async def test_examples_of_how_to_ask_run(code: str, printed: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(speaks) as server:
+        _point_at(server, monkeypatch)
+        shown = await asyncio.to_thread(run, code)
+    assert printed in shown
+    assert "Failure" not in shown
 
 
 @pytest.mark.parametrize("code", PURE)

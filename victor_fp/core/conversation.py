@@ -143,3 +143,12 @@ def provider_state(protocol: str, provider: str, model: str | None, blocks: Sequ
     state = TurnState(protocol=protocol, provider=provider, model=model, blocks=list(blocks))
     built: dict[str, Any] = msgspec.to_builtins(state)
     return built
+
+
+def instructed(messages: Sequence[Message], words: str) -> tuple[Message, ...]:
+    """The conversation with these words at the end of its system message, which is made where there is none."""
+    if not messages or messages[0].role not in ("system", "developer"):
+        return (Message(role="system", content=words), *messages)
+    first, *rest = messages
+    content = f"{first.content}\n\n{words}" if isinstance(first.content, str) else [*first.content, TextPart(text=words)]
+    return (first.model_copy(update={"content": content}), *rest)

@@ -14,6 +14,7 @@ from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
 from victor_fp.core.faults import Fault, InvalidRequest, UnsupportedParameter
 from victor_fp.core.json import Json, NotJson, decoded
 from victor_fp.core.options import NO_OPTIONS, Options
+from victor_fp.core.secrecy import without_password
 from victor_fp.core.types import Message, ToolDefinition
 
 SECRET = "<secret>"  # noqa: S105  a placeholder
@@ -60,6 +61,10 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     price: Price | None = None
     """Works out what an answer cost whose vendor does not say."""
 
+    def __repr__(self) -> str:
+        """Without a password in the address."""
+        return f"Endpoint({self.spec.name} at {without_password(self.base_url)}, settings={dict(self.settings)})"
+
 
 class Adjustment(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Something the caller asked for that was left out or changed, and why; ends in `metadata["adjustments"]`."""
@@ -81,7 +86,8 @@ class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         """Without what a signed request's headers and a conversation say."""
-        return f"HttpRequest({self.method} {self.url}, headers={sorted(self.headers)}, body={len(self.body)} bytes)"
+        url = without_password(self.url)
+        return f"HttpRequest({self.method} {url}, headers={sorted(self.headers)}, body={len(self.body)} bytes)"
 
     def json(self) -> Json:
         """The body as a value; None where it is empty."""
@@ -122,9 +128,10 @@ def settled(
     if not unsupported or request.options.on_unsupported == "adjust":
         return tuple(unsupported)
     first = unsupported[0]
+    instead = "have it told in words" if first.parameter == "response_format" else "go on without it"
     return UnsupportedParameter(
         provider=endpoint.spec.name,
         model=request.model,
         parameter=first.parameter,
-        message=f"{first.parameter}: {first.reason}. Pass on_unsupported='adjust' to go on without it.",
+        message=f"{first.parameter}: {first.reason}. Pass on_unsupported='adjust' to {instead}.",
     )

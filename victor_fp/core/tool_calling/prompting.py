@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from victor_fp.core.conversation import instructed
 from victor_fp.core.json import JsonObject, encoded
 from victor_fp.core.tool_calling.formats import TextFormat
-from victor_fp.core.types import Message, TextPart, ToolCall, ToolDefinition
+from victor_fp.core.types import Message, ToolCall, ToolDefinition
 
 _RESULT = "<tool_response>\n{}\n</tool_response>"
 """As Hermes and Qwen are told of results; other models understand it."""
@@ -69,13 +70,7 @@ def told_in_words(
     if not tools:
         return tuple(told)
     words = instructions(tools, form, choice=choice, parallel=parallel)
-    if told and told[0].role in ("system", "developer"):
-        first = told[0]
-        content = (
-            f"{first.content}\n\n{words}" if isinstance(first.content, str) else [*first.content, TextPart(text=words)]
-        )
-        return (first.model_copy(update={"content": content}), *told[1:])
-    return (Message(role="system", content=words), *told)
+    return instructed(told, words)
 
 
 def _with_result(told: list[Message], message: Message) -> list[Message]:

@@ -77,7 +77,6 @@ def test_an_option_is_mapped(options: dict[str, Any], fields: dict[str, Any]) ->
         ({"presence_penalty": 0.5}, "presence_penalty"),
         ({"frequency_penalty": 0.5}, "frequency_penalty"),
         ({"service_tier": "flex"}, "service_tier"),
-        ({"response_format": "json"}, "response_format"),
         ({"tool_choice": "required"}, "tool_choice"),
     ],
 )

@@ -108,7 +108,6 @@ def test_an_option_is_mapped(options: dict[str, Any], fields: dict[str, Any]) ->
         ({"frequency_penalty": 0.5}, "frequency_penalty"),
         ({"user": "u-1"}, "user"),
         ({"service_tier": "gold"}, "service_tier"),
-        ({"response_format": "json"}, "response_format"),
         ({"tool_choice": "required"}, "tool_choice"),
         ({"reasoning_effort": "low"}, "reasoning_effort"),
         ({"reasoning_budget": 2000}, "reasoning_budget"),

@@ -28,9 +28,9 @@ def response_format(rules: Rules, request: ChatRequest) -> Written:
     if asked.kind == "json":
         return Written(fields={"response_format": JSON_OBJECT})
     if no_schema:
-        reason = f"{rules.taker} knows JSON but no schema; sent as json_object"
-        changed = Adjustment(parameter="response_format", reason=reason, action="changed")
-        return Written(fields={"response_format": JSON_OBJECT}, adjustments=(changed,))
+        reason = f"{rules.taker} knows JSON but no schema"
+        dropped = Adjustment(parameter="response_format", reason=reason)
+        return Written(fields={"response_format": JSON_OBJECT}, adjustments=(dropped,))
     closed = strict_schema(asked.schema) if asked.strict and rules.dialect.strict_schemas else None
     spec = JsonSchemaFormat(
         name=asked.name,

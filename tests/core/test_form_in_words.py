@@ -1,0 +1,94 @@
+"""A form that a place cannot be asked for is told in words, visibly, and only where the caller allows it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from victor_fp import replay
+from victor_fp.core.faults import UnsupportedParameter
+from victor_fp.core.requests import HttpRequest
+from victor_fp.core.types import Message, TextPart
+
+HI = Message(role="user", content="Hi")
+
+
+class City(BaseModel):
+    name: str
+
+
+WORDS = (
+    "Answer with one JSON value and nothing else. It fits this JSON Schema:\n"
+    '{"properties":{"name":{"title":"Name","type":"string"}},"required":["name"],"title":"City","type":"object"}'
+)
+
+
+def written(provider: str, *messages: Message, **options: Any) -> HttpRequest:
+    model = options.pop("model", "m")
+    settings = {"region": "eu-west-1"} if provider == "bedrock" else None
+    asked = replay.request(
+        provider, messages or (HI,), model=model, settings=settings, on_unsupported="adjust", **options
+    )
+    return asked.unwrap()
+
+
+def body(provider: str, *messages: Message, **options: Any) -> Any:
+    return written(provider, *messages, **options).json()
+
+
+def test_where_a_schema_is_unknown_it_is_told_beside_plain_json() -> None:
+    asked = written("deepseek", response_format=City)
+    sent: Any = asked.json()
+    assert sent["messages"] == [{"role": "system", "content": WORDS}, {"role": "user", "content": "Hi"}]
+    assert sent["response_format"] == {"type": "json_object"}
+    (told,) = asked.adjustments
+    assert (told.parameter, told.action) == ("response_format", "changed")
+    assert told.reason.endswith("; told in the system message")
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "place"),
+    [
+        ("bedrock", "anthropic.claude-3-haiku-20240307-v1:0", lambda sent: sent["system"][-1]["text"]),
+        ("bedrock", "amazon.nova-lite-v1:0", lambda sent: sent["system"][-1]["text"]),
+        ("replicate", "meta/llama-3-8b", lambda sent: sent["input"]["system_prompt"]),
+        ("deepseek-responses", "deepseek-chat", lambda sent: str(sent["input"][0])),
+        ("anthropic", "claude-3-haiku-20240307", lambda sent: sent["system"]),
+    ],
+)
+def test_every_protocol_tells_it_in_its_own_place(provider: str, model: str, place: Any) -> None:
+    assert "It fits this JSON Schema" in place(body(provider, model=model, response_format=City))
+
+
+def test_free_json_is_told_as_well() -> None:
+    sent = body("anthropic", model="claude-sonnet-4-5", response_format="json")
+    assert sent["system"] == "Answer with one JSON object and nothing else."
+
+
+def test_the_callers_own_system_message_stays_before_the_words() -> None:
+    parts = Message(role="system", content=[TextPart(text="Be brief.")])
+    plain = Message(role="developer", content="Be brief.")
+    assert body("deepseek", plain, HI, response_format=City)["messages"][0]["content"] == f"Be brief.\n\n{WORDS}"
+    system = str(body("deepseek", parts, HI, response_format=City)["messages"][0]["content"])
+    assert system.index("Be brief.") < system.index("Answer with one")
+
+
+def test_what_a_place_can_be_asked_for_is_not_told() -> None:
+    assert "system" not in str(body("openai", response_format=City)["messages"])
+    assert not written("openai", response_format=City).adjustments
+
+
+def test_other_adjustments_keep_their_own_words() -> None:
+    asked = written("deepseek", response_format=City, top_k=3)
+    assert {one.parameter: one.action for one in asked.adjustments} == {
+        "top_k": "dropped",
+        "response_format": "changed",
+    }
+
+
+def test_nobody_is_told_anything_unasked() -> None:
+    refused = replay.request("deepseek", [HI], model="m", response_format=City).failure()
+    assert isinstance(refused, UnsupportedParameter)
+    assert refused.message.endswith("Pass on_unsupported='adjust' to have it told in words.")

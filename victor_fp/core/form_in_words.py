@@ -1,0 +1,52 @@
+"""The answer's form in words, for places that have no mechanism for it and callers who allow the adjustment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from msgspec.structs import replace
+from returns.result import Failure, Result, Success
+
+from victor_fp.core.conversation import instructed
+from victor_fp.core.faults import Fault
+from victor_fp.core.json import encoded
+from victor_fp.core.options import ResponseFormat
+from victor_fp.core.requests import Adjustment, ChatRequest, HttpRequest
+from victor_fp.core.result import outcome
+
+Write: TypeAlias = Callable[[ChatRequest], Result[HttpRequest, Fault]]
+
+
+def told_where_dropped(write: Write, request: ChatRequest) -> Result[HttpRequest, Fault]:
+    """The request as a protocol writes it; where that drops the answer's form, the system message tells of it."""
+    form = request.options.response_format
+    written = write(request)
+    if form is None:
+        return written
+    match outcome(written):
+        case Success(http) if any(_drops_form(adjustment) for adjustment in http.adjustments):
+            told = replace(request, messages=instructed(request.messages, in_words(form)))
+            return write(told).map(_visibly)
+        case Success() | Failure():
+            return written
+
+
+def in_words(form: ResponseFormat) -> str:
+    """What a model is told of the form of its answer."""
+    if form.kind == "json":
+        return "Answer with one JSON object and nothing else."
+    schema = encoded(form.schema).decode()
+    return f"Answer with one JSON value and nothing else. It fits this JSON Schema:\n{schema}"
+
+
+def _drops_form(adjustment: Adjustment) -> bool:
+    return adjustment.parameter == "response_format" and adjustment.action == "dropped"
+
+
+def _visibly(http: HttpRequest) -> HttpRequest:
+    adjustments = tuple(
+        replace(one, action="changed", reason=f"{one.reason}; told in the system message") if _drops_form(one) else one
+        for one in http.adjustments
+    )
+    return replace(http, adjustments=adjustments)
