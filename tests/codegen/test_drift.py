@@ -303,6 +303,74 @@ def test_a_follower_need_not_have_what_only_the_first_vendor_has(ours: Document)
     assert changes(marked, edit, of="post-office") == {("!", "Receipt.weight", "removed", "in ours only"), said}
 
 
+def test_a_follower_has_what_a_mark_names_it_for_at_that_very_place(ours: Document) -> None:
+    marked = copy.deepcopy(ours.content)
+    schema(marked, "Stamp")["properties"]["weight"] = {"type": "number", "x-vendor": ["office"]}
+    mine = parse_document("post-office.json", json.dumps(marked).encode())
+    expected = {("!", "Stamp.weight", "removed", "in ours only")}
+    assert changes(mine, remove_stamp_weight, of="post-office") == expected
+    assert changes(mine, lambda content: None, of="post-office") == set()
+
+
+def remove_stamp_weight(content: dict[str, Any]) -> None:
+    """Take the field from both places where one of its name stands; only one of them is marked."""
+    remove_field(content)
+    del schema(content, "Stamp")["properties"]["weight"]
+
+
+def test_a_marked_variant_is_expected_of_its_vendor_only(ours: Document) -> None:
+    marked = copy.deepcopy(ours.content)
+    schema(marked, "Delivered")["x-vendor"] = ["office"]
+    mine = parse_document("post-office.json", json.dumps(marked).encode())
+    gone = {("!", "TrackingEvent.", "removed", "variant event=delivered")}
+    assert changes(mine, drop_variant, of="post-office") == gone
+    assert changes(mine, drop_variant, of="post-office", vendor="courier") == set()
+
+
+def test_a_whole_follower_has_all_that_is_unmarked(ours: Document) -> None:
+    expected = {("!", "Receipt.weight", "removed", "in ours only")}
+    assert changes(ours, remove_field, of="post-office", whole=True) == expected
+    assert changes(ours, remove_field, of="post-office") == set()
+
+
+def test_values_of_one_vendor_only_are_not_expected_of_another(ours: Document) -> None:
+    marked = copy.deepcopy(ours.content)
+    field(marked, "priority", of="Letter")["x-vendor-values"] = {"courier": ["fast"], "office": ["slow"]}
+    mine = parse_document("post-office.json", json.dumps(marked).encode())
+
+    def slow_only(content: dict[str, Any]) -> None:
+        field(content, "priority", of="Letter")["enum"] = ["slow"]
+
+    def fast_only(content: dict[str, Any]) -> None:
+        field(content, "priority", of="Letter")["enum"] = ["fast"]
+
+    assert changes(mine, slow_only) == set()
+    assert ("!", "Letter.priority", "removed", "value 'slow'") in changes(mine, fast_only)
+
+
+def test_an_excused_place_is_not_reported_and_one_without_need_is_named(ours: Document) -> None:
+    content: dict[str, Any] = copy.deepcopy(ours.content)
+    remove_field(content)
+    add_field(content)
+    theirs = parse_document("office.json", json.dumps(content).encode())
+    reasons = {"Receipt.w*": "seen on the scales", "Receipt.tax": "merely added", "Letter.pages[].stamp": "gone"}
+    found = compare_documents("post-office", ours, theirs, source(excused=reasons, vendor="island"))
+    assert {f"{change.schema}.{change.field}" for change in found.changes} == {"Receipt.tax"}
+    assert found.needless == ("Receipt.tax", "Letter.pages[].stamp")
+    assert "excused without need: Receipt.tax, Letter.pages[].stamp" in report((found,), only_used=True)
+    assert "excused: Receipt.w*: seen on the scales" in report((found,))
+
+
+def test_a_union_in_the_operation_itself_is_compared_as_one_among_the_components_is(ours: Document) -> None:
+    def inline(content: dict[str, Any]) -> None:
+        demand_field(content)
+        content["components"]["schemas"]["Parcel"] = copy.deepcopy(schema(content, "Letter"))
+        body = content["paths"]["/letters"]["post"]["requestBody"]["content"]["application/json"]
+        body["schema"] = {"oneOf": [body["schema"], {"$ref": "#/components/schemas/Parcel"}]}
+
+    assert changes(ours, inline) == {("!", "Letter.stamp", "added", "string, required")}
+
+
 def test_a_body_that_a_follower_describes_nowhere_is_said_to_be_undescribed(ours: Document) -> None:
     theirs = parse_document("office.json", json.dumps(ours.content).encode())
     found = compare_documents("x", ours, theirs, source(of="post-office", schemas={"Receipt": ""}))

@@ -30,6 +30,12 @@ from victor_fp.core.catalogue.spec import ModelLimit
         ("vertex", "gemini-2.0-flash-001", 1_048_576, 8_192),
         ("zai-china", "glm-4.7", 200_000, 128_000),
         ("moonshot-china", "kimi-k2.5", 262_144, None),
+        ("openai", "gpt-5.4", 1_050_000, 128_000),
+        ("openai", "gpt-5.4-mini", 400_000, 128_000),
+        ("mistral", "mistral-large-latest", 262_144, None),
+        ("mistral", "devstral-medium-2507", 131_072, None),
+        ("google", "gemma-3-4b-it", 32_768, 8_192),
+        ("deepseek", "deepseek-v4-flash", 1_000_000, 384_000),
     ],
 )
 def test_models_have_their_limits_wherever_they_are_sold(

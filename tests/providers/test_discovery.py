@@ -33,9 +33,8 @@ LISTS = {
     "groq": {"data": [{"id": "m", "context_window": 131072, "max_completion_tokens": 8192}]},
     "openrouter": {"data": [{"id": "m", "context_length": 200000, "supported_parameters": ["tools"]}]},
     "vllm": {"data": [{"id": "m", "max_model_len": 32768}]},
-    "mistral": {"data": [{"id": "m", "max_context_length": 128000}]},
 }
-WINDOWS = {"groq": 131072, "openrouter": 200000, "vllm": 32768, "mistral": 128000}
+WINDOWS = {"groq": 131072, "openrouter": 200000, "vllm": 32768}
 
 
 @pytest.mark.parametrize("name", LISTS)
@@ -53,6 +52,14 @@ async def test_anthropic_tells_of_one_model() -> None:
         found = await asked.discover_capabilities("m")
     assert (found.context_window, found.max_output_tokens, found.source) == (190000, 64000, "discovered")
     assert server.received[0].headers["x-api-key"] == "k"
+
+
+async def test_mistral_tells_of_one_model() -> None:
+    model = {"id": "m", "max_context_length": 128000, "capabilities": {"function_calling": False, "vision": True}}
+    async with serving(routes(m=model)) as server, provider("mistral", f"{server.url}/v1") as asked:
+        found = await asked.discover_capabilities("m")
+    assert (found.context_window, found.supports_tools, found.source) == (128000, False, "discovered")
+    assert server.received[0].path == "/v1/models/m"
 
 
 async def test_gemini_tells_of_one_model() -> None:

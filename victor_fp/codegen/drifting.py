@@ -5,6 +5,7 @@ from __future__ import annotations
 import urllib.error
 import urllib.request
 from collections import Counter
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,7 +21,7 @@ from victor_fp.codegen.document import (
     parse_document,
 )
 from victor_fp.codegen.normalise import Side, comparable
-from victor_fp.codegen.schema import Schema, Schemas, as_list, properties, reference, reference_name, rewrite
+from victor_fp.codegen.schema import Schema, Schemas, as_list, as_schema, prune, reference, reference_name, rewrite
 from victor_fp.codegen.sources import Source, read_sources
 
 
@@ -32,6 +33,8 @@ class Drift(NamedTuple):
     changes: tuple[Change, ...]
     undescribed: tuple[str, ...]
     same_bytes: bool
+    needless: tuple[str, ...] = ()
+    """Places that `source` excuses without need."""
 
     @property
     def used(self) -> tuple[Change, ...]:
@@ -52,15 +55,38 @@ def drift(openapi_dir: Path, specs: Path | str, names: tuple[str, ...] = ()) -> 
 
 def compare_documents(name: str, ours: Document, theirs: Document, source: Source) -> Drift:
     """Walk both documents from the operations that `source` pairs."""
-    mine = comparable(_without_marked(component_schemas(ours), source.vendor))
+    changes, undescribed = _differences(ours, theirs, source, source.vendor)
+    if source.of and not source.whole:
+        unclaimed, _ = _differences(ours, theirs, source, None)
+        not_expected = {change for change in unclaimed if change.effect == "removed"}
+        changes = tuple(change for change in changes if change not in not_expected)
+    kept, needless = _unexcused(changes, tuple(source.excused))
+    return Drift(name, source, kept, undescribed, theirs.sha256 == source.sha256, needless)
+
+
+def _unexcused(changes: tuple[Change, ...], patterns: tuple[str, ...]) -> tuple[tuple[Change, ...], tuple[str, ...]]:
+    """The changes that no pattern of a place excuses, and the patterns without anything to excuse."""
+
+    def excuses(pattern: str, change: Change) -> bool:
+        spot = f"{change.schema}.{change.field}".rstrip(".")
+        return change.used and (spot == pattern or fnmatchcase(spot, pattern))
+
+    kept = tuple(change for change in changes if not any(excuses(pattern, change) for pattern in patterns))
+    return kept, tuple(pattern for pattern in patterns if not any(excuses(pattern, change) for change in changes))
+
+
+def _differences(
+    ours: Document, theirs: Document, source: Source, vendor: str | None
+) -> tuple[tuple[Change, ...], tuple[str, ...]]:
+    """What is different, and which of our bodies the vendor describes nowhere; None asks what no vendor is marked for."""
+    mine = comparable(_without_marked(component_schemas(ours), vendor))
     other = comparable(component_schemas(theirs))
     known, vendor_operations = operations(ours), operations(theirs)
     met: dict[Side, set[tuple[str, str]]] = {"request": set(), "response": set()}
     changes: list[tuple[Side, Change]] = []
     undescribed: dict[str, None] = {}
-    claimed = _claimed(component_schemas(ours), source.vendor) if source.of else frozenset[str]()
     for identifier, operation in known.items():
-        if " /" in identifier or _is_foreign(operation, source.vendor):
+        if " /" in identifier or _is_foreign(operation, vendor):
             continue
         if identifier not in source.operations:
             undescribed[identifier] = None
@@ -71,7 +97,7 @@ def compare_documents(name: str, ours: Document, theirs: Document, source: Sourc
             continue
         theirs_by_role = dict(reversed(bodies(theirs, vendor_operations[target])))
         for role, schema in bodies(ours, operation):
-            if _is_foreign(schema, source.vendor):
+            if _is_foreign(schema, vendor):
                 continue
             root = reference_name(schema)
             mapped = source.schemas.get(root or "")
@@ -81,9 +107,10 @@ def compare_documents(name: str, ours: Document, theirs: Document, source: Sourc
                 continue
             side: Side = "request" if role == "Request" else "response"
             both = Comparison(mine, other, side, met[side])
-            found = compare(both, _spelled(schema), _spelled(counterpart), Place(root or f"{identifier}{role}"))
-            changes.extend((side, change) for change in found if not source.of or _is_claimed(change, claimed))
-    return Drift(name, source, _agreed(changes, met), tuple(undescribed), theirs.sha256 == source.sha256)
+            place = Place(root or f"{identifier}{role}")
+            found = compare(both, _spelled(mine, schema), _spelled(other, counterpart), place)
+            changes.extend((side, change) for change in found)
+    return _agreed(changes, met), tuple(undescribed)
 
 
 def _agreed(changes: list[tuple[Side, Change]], met: dict[Side, set[tuple[str, str]]]) -> tuple[Change, ...]:
@@ -99,18 +126,6 @@ def _agreed(changes: list[tuple[Side, Change]], met: dict[Side, set[tuple[str, s
         if not change.used or reported[side, _claim(change)] >= counterparts[side, change.schema]
     )
     return tuple(dict.fromkeys(kept))
-
-
-def _claimed(schemas: Schemas, vendor: str) -> frozenset[str]:
-    """The names of fields that ours says this vendor has, where no field of that name is the first vendor's as well."""
-    fields = [field for schema in schemas.values() for field in properties(schema).items()]
-    shared = {name for name, item in fields if "x-vendor" not in item}
-    return frozenset(name for name, item in fields if vendor in as_list(item.get("x-vendor"))) - shared
-
-
-def _is_claimed(change: Change, claimed: frozenset[str]) -> bool:
-    """Whether a follower's document had to have what is missing there."""
-    return change.effect != "removed" or change.field.rpartition(".")[2] in claimed
 
 
 def _claim(change: Change) -> tuple[str, str, str, str]:
@@ -135,6 +150,9 @@ def report(drifts: tuple[Drift, ...], *, only_used: bool = False) -> str:
             ]
         if found.undescribed:
             lines.append(f"  not in the vendor's document: {', '.join(found.undescribed)}")
+        lines += [f"  excused: {spot}: {reason}" for spot, reason in found.source.excused.items() if not only_used]
+        if found.needless:
+            lines.append(f"  excused without need: {', '.join(found.needless)}")
         counts = {effect: sum(change.effect == effect for change in found.changes) for effect in _EFFECTS}
         summary = ", ".join(f"{number} {effect}" for effect, number in counts.items())
         lines.append(f"  {summary}; {len(found.used)} touch what we use")
@@ -144,15 +162,15 @@ def report(drifts: tuple[Drift, ...], *, only_used: bool = False) -> str:
 _EFFECTS = ("added", "removed", "changed")
 
 
-def _is_foreign(schema: Schema, vendor: str) -> bool:
+def _is_foreign(schema: Schema, vendor: str | None) -> bool:
     """Whether a node is marked as other vendors' (`x-vendor`) or as seen on the wire only (`x-undocumented`)."""
     return schema.get("x-undocumented") is True or ("x-vendor" in schema and vendor not in as_list(schema["x-vendor"]))
 
 
-def _without_marked(schemas: Schemas, vendor: str) -> Schemas:
+def _without_marked(schemas: Schemas, vendor: str | None) -> Schemas:
     """Leave out properties, variants and components that the vendor's own document is not expected to have.
 
-    A list in `x-undocumented` names single values of an enum.
+    A list in `x-undocumented` names single values of an enum; a mapping in `x-vendor-values` those of some vendors only.
     """
     foreign = {name for name, schema in schemas.items() if _is_foreign(schema, vendor)}
 
@@ -165,6 +183,8 @@ def _without_marked(schemas: Schemas, vendor: str) -> Schemas:
             if keyword in kept:
                 kept[keyword] = [item for item in as_list(kept[keyword]) if not dropped(item)]
         unseen = as_list(kept.get("x-undocumented"))
+        for owner, values in as_schema(kept.get("x-vendor-values")).items():
+            unseen += [] if owner == vendor else as_list(values)
         if unseen and "enum" in kept:
             kept["enum"] = [value for value in as_list(kept["enum"]) if value not in unseen]
         fields = kept.get("properties")
@@ -175,8 +195,12 @@ def _without_marked(schemas: Schemas, vendor: str) -> Schemas:
     return {name: rewrite(schema, step) for name, schema in schemas.items() if name not in foreign}
 
 
-def _spelled(schema: Schema) -> Schema:
-    return schema if "$ref" in schema else comparable({"Body": schema})["Body"]
+def _spelled(schemas: Schemas, schema: Schema) -> Schema:
+    """A body that stands in the operation itself, spelled as the components that it leads to are."""
+    return schema if "$ref" in schema else comparable(prune({**schemas, _BODY: schema}, [_BODY]))[_BODY]
+
+
+_BODY = "(body)"
 
 
 def _vendor_document(specs: Path | str, name: str) -> Document:

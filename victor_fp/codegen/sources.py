@@ -18,7 +18,8 @@ class Source(NamedTuple):
     latter for bodies that the vendor's operations do not declare, or "" for those that it describes nowhere.
 
     Where `of` names one of our documents, the entry is a follower's: a vendor whose own document describes the format
-    of another. It is not expected to have all that the first vendor has, only what ours says that it has.
+    of another. It is not expected to have all that the first vendor has, only what a mark says that it has; where it is
+    `whole`, what is unmarked belongs to both of them.
     """
 
     vendor: str
@@ -29,6 +30,9 @@ class Source(NamedTuple):
     operations: Mapping[str, str]
     schemas: Mapping[str, str]
     of: str = ""
+    whole: bool = False
+    excused: Mapping[str, str] = {}
+    """Glob of places in our document -> why it stays although the vendor's document says otherwise."""
 
 
 def read_sources(path: Path) -> dict[str, Source]:
@@ -58,4 +62,6 @@ def _source(path: Path, name: str, entry: dict[str, object]) -> Source:
         operations=names("operations"),
         schemas=names("schemas"),
         of=str(entry.get("of", "")),
+        whole=entry.get("whole") is True,
+        excused=names("excused"),
     )

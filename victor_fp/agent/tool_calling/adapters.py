@@ -103,6 +103,12 @@ class CohereToolCallingAdapter(FamilyAdapter):
     FAMILY = families.COHERE
 
 
+class MistralToolCallingAdapter(FamilyAdapter):
+    """Mistral."""
+
+    FAMILY = families.MISTRAL
+
+
 class ReplicateToolCallingAdapter(FamilyAdapter):
     """Replicate, which takes no tools: calls are in the text, if anywhere."""
 
@@ -117,5 +123,6 @@ ADAPTERS: tuple[type[FamilyAdapter], ...] = (
     BedrockToolCallingAdapter,
     OllamaToolCallingAdapter,
     CohereToolCallingAdapter,
+    MistralToolCallingAdapter,
     ReplicateToolCallingAdapter,
 )

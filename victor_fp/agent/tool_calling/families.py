@@ -66,5 +66,6 @@ GOOGLE = Family(protocol="gemini", provider="google", call_format=ToolCallFormat
 BEDROCK = Family(protocol="bedrock-converse", provider="bedrock", call_format=ToolCallFormat.BEDROCK, convert=specified)
 OLLAMA = Family(protocol="ollama-chat", provider="ollama", call_format=ToolCallFormat.OLLAMA_NATIVE, convert=nested)
 COHERE = Family(protocol="cohere-v2", provider="cohere", call_format=ToolCallFormat.OPENAI, convert=nested)
+MISTRAL = Family(protocol="mistral", provider="mistral", call_format=ToolCallFormat.OPENAI, convert=nested)
 REPLICATE = Family(protocol="replicate", provider="replicate", call_format=ToolCallFormat.NONE, convert=nested)
 """Replicate takes no tools; the shape serves prompts."""

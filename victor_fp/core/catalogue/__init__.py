@@ -13,6 +13,7 @@ from victor_fp.core.catalogue.chat_hosted import CHAT_HOSTED
 from victor_fp.core.catalogue.chat_local import CHAT_LOCAL
 from victor_fp.core.catalogue.cohere import COHERE
 from victor_fp.core.catalogue.google import GOOGLE
+from victor_fp.core.catalogue.mistral import MISTRAL
 from victor_fp.core.catalogue.ollama import OLLAMA
 from victor_fp.core.catalogue.replicate import REPLICATE
 from victor_fp.core.catalogue.responses import RESPONSES
@@ -21,6 +22,7 @@ from victor_fp.core.faults import Fault, ProviderNotFound
 
 CATALOGUE: tuple[ProviderSpec, ...] = (
     *CHAT_HOSTED,
+    *MISTRAL,
     *ANTHROPIC,
     *GOOGLE,
     *BEDROCK,

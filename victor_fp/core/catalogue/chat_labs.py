@@ -40,8 +40,9 @@ DEEPSEEK = ProviderSpec(
     base_url="https://api.deepseek.com/v1",
     key_variables=("DEEPSEEK_API_KEY",),
     supports=Supports(reasoning=True),
-    default_model="deepseek-chat",
-    context_window=128_000,
+    # GET /models lists V4 alone; deepseek-chat and deepseek-reasoner ended in July 2026.
+    default_model="deepseek-v4-flash",
+    context_window=1_000_000,
     source="https://api-docs.deepseek.com",
 )
 
@@ -107,10 +108,10 @@ ZAI = ProviderSpec(
         wordless="empty",
         developer_role="system",
         strict_schemas=False,
-        # https://docs.z.ai/api-reference/api-code
+        # https://docs.z.ai/api-reference/api-code; unconfirmed: 1261 and those above 1302.
         codes={
             **dict.fromkeys(("1000", "1001", "1002", "1003", "1004"), AuthRejected),
-            **dict.fromkeys(("1110", "1111", "1112", "1220"), PermissionRefused),
+            **dict.fromkeys(("1110", "1111", "1112", "1121", "1220"), PermissionRefused),
             **dict.fromkeys(("1113", "1304", "1308", "1309", "1310"), QuotaExhausted),
             **dict.fromkeys(("1211", "1212", "1221", "1222"), ModelNotFound),
             **dict.fromkeys(("1210", "1213", "1214", "1215"), InvalidRequest),
@@ -118,7 +119,7 @@ ZAI = ProviderSpec(
             **dict.fromkeys(("1300", "1301"), ContentRefused),
             **dict.fromkeys(("1302", "1303"), RateLimited),
             **dict.fromkeys(("1305", "1312"), Overloaded),
-            **dict.fromkeys(("1230", "1234"), ServerFailed),
+            **dict.fromkeys(("1120", "1230", "1234"), ServerFailed),
         },
     ),
     base_url="https://api.z.ai/api/paas/v4",
@@ -210,10 +211,13 @@ MOONSHOT = ProviderSpec(
                 efforts=("low", "high", "max"),
                 effort_form="reasoning_effort",
             ),
+            # https://platform.kimi.ai/docs/openapi.json: its thinking cannot be disabled.
+            ModelPolicy(pattern="kimi-k2.7-code*", refuses=_KIMI_FIXED, efforts=("high",)),
             ModelPolicy(pattern="kimi-k2.*", refuses=_KIMI_FIXED, efforts=("none", "high")),
             ModelPolicy(pattern="*", refuses=frozenset({"reasoning_effort"})),
         ),
         tokens_field="max_completion_tokens",
+        most_temperature=1.0,
         stop_limit=5,
         effort_form="thinking",
         reasoning_back="reasoning_content",
@@ -238,37 +242,4 @@ MOONSHOT_CHINA = msgspec.structs.replace(
     base_url="https://api.moonshot.cn/v1",
 )
 
-MISTRAL = ProviderSpec(
-    name="mistral",
-    title="Mistral",
-    dialect=ChatDialect(
-        # Its document closes the request against other fields: https://docs.mistral.ai/api
-        refuses=frozenset({"top_k", "logprobs", "service_tier", "user", "reasoning_budget", "name"}),
-        spelling={"seed": "random_seed"},
-        most_temperature=1.5,
-        stop_limit=None,
-        stream_usage=False,
-        efforts=("none", "high"),
-        required_choice="any",
-        reasoning_back="thinking_part",
-        # Without the mark a conversation has to end with the user or a tool.
-        begun_answer="prefix",
-        refusals=False,
-        wordless="empty",
-        developer_role="system",
-        strict_schemas=False,
-        result_names=True,
-        call_ids="nine",
-        audio_form="base64",
-        file_form="document_url",
-        codes={"service_tier_capacity_exceeded": RateLimited, "unauthorized": AuthRejected},
-    ),
-    base_url="https://api.mistral.ai/v1",
-    key_variables=("MISTRAL_API_KEY",),
-    supports=Supports(images=True, audio=True, files=True, reasoning=True, json_schema=True),
-    default_model="mistral-large-latest",
-    context_window=131_072,
-    source="https://docs.mistral.ai/api",
-)
-
-CHAT_LABS = (DEEPSEEK, XAI, ZAI, ZAI_CODING, ZAI_CHINA, QWEN, QWEN_CHINA, MOONSHOT, MOONSHOT_CHINA, MISTRAL)
+CHAT_LABS = (DEEPSEEK, XAI, ZAI, ZAI_CODING, ZAI_CHINA, QWEN, QWEN_CHINA, MOONSHOT, MOONSHOT_CHINA)

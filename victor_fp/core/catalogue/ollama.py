@@ -16,7 +16,8 @@ OLLAMA: tuple[ProviderSpec, ...] = (
         key_variables=("OLLAMA_API_KEY",),
         key_optional=True,
         supports=Supports(tools=True, streaming=True, images=True, reasoning=True, json_schema=True),
-        # What the server runs a model with unless num_ctx says otherwise; discovery asks the model itself.
+        # What a server with less than 24 GiB of VRAM runs a model with unless num_ctx says otherwise (its
+        # docs/context-length.mdx); discovery asks the model itself.
         context_window=4096,
         local=True,
         source="docs/api.md and docs/openapi.yaml of ollama/ollama",

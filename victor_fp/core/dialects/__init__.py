@@ -9,6 +9,7 @@ from victor_fp.core.dialects.bedrock import BedrockDialect
 from victor_fp.core.dialects.chat import ChatDialect
 from victor_fp.core.dialects.cohere import CohereDialect
 from victor_fp.core.dialects.gemini import GeminiDialect
+from victor_fp.core.dialects.mistral import MistralDialect
 from victor_fp.core.dialects.ollama import OllamaDialect
 from victor_fp.core.dialects.replicate import ReplicateDialect
 from victor_fp.core.dialects.responses import ResponsesDialect
@@ -20,6 +21,7 @@ __all__ = [
     "CohereDialect",
     "Dialect",
     "GeminiDialect",
+    "MistralDialect",
     "OllamaDialect",
     "ReplicateDialect",
     "ResponsesDialect",
@@ -31,6 +33,7 @@ Dialect: TypeAlias = (
     | GeminiDialect
     | OllamaDialect
     | CohereDialect
+    | MistralDialect
     | ReplicateDialect
     | ResponsesDialect
     | BedrockDialect

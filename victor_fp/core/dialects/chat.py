@@ -15,7 +15,7 @@ EffortForm: TypeAlias = Literal["reasoning_effort", "reasoning", "thinking", "th
 """Where the reasoning effort goes: a word; OpenRouter's object; a switch; a switch and a word; a boolean."""
 BudgetForm: TypeAlias = Literal["reasoning", "thinking", "thinking_budget"]
 """Where a budget of thinking tokens goes: `reasoning.max_tokens`, `thinking.budget_tokens`, a field of its own."""
-ReasoningBack: TypeAlias = Literal["none", "reasoning_content", "reasoning", "reasoning_details", "thinking_part"]
+ReasoningBack: TypeAlias = Literal["none", "reasoning_content", "reasoning", "reasoning_details"]
 """Where an assistant's earlier thinking goes back."""
 
 EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
@@ -70,7 +70,6 @@ class ChatDialect(msgspec.Struct, frozen=True, kw_only=True):
     effort_form: EffortForm = "reasoning_effort"
     efforts: tuple[str, ...] = EFFORTS
     budget_form: BudgetForm = "reasoning"
-    required_choice: Literal["required", "any"] = "required"
     strict_schemas: bool = True
     """A strict schema must close every object and require every property."""
 
@@ -83,21 +82,14 @@ class ChatDialect(msgspec.Struct, frozen=True, kw_only=True):
     """On every assistant turn, or on those with tool calls only."""
     refusals: bool = True
     """Takes an assistant's refusal back in a field of its own."""
-    begun_answer: Literal["as_it_is", "prefix"] = "as_it_is"
-    """A last turn of the assistant's is the beginning of the answer: by itself, or by a mark."""
     wordless: Literal["absent", "empty"] = "absent"
     """The content of an assistant's turn that has calls and no text."""
     empty_result: str = ""
     """What stands for a tool result without text."""
-    result_names: bool = False
-    """Takes the tool's name beside its result."""
-    call_ids: Literal["any", "nine"] = "any"
-    """`nine`: exactly nine characters of [a-zA-Z0-9]."""
     call_id_limit: int | None = 40
     """Characters a tool call's id may have."""
     cache_marks: Literal["none", "cache_control", "breakpoint"] = "none"
-    audio_form: Literal["object", "base64", "data_url"] = "object"
-    file_form: Literal["file", "document_url"] = "file"
+    audio_form: Literal["object", "data_url"] = "object"
 
     # Places
     deployment_urls: bool = False

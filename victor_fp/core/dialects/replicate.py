@@ -40,20 +40,39 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True):
     """Has to be true for the model to think."""
 
 
+_GPT_5: Mapping[str, str] = {"max_tokens": "max_completion_tokens", "reasoning_effort": "reasoning_effort"}
+
 INPUTS: tuple[Inputs, ...] = (
+    # Read: gpt-5.6-terra, gpt-5.4; gpt-5.1; gpt-5-nano. Others of their kind are taken for the same.
     Inputs(
-        pattern="openai/gpt-5*",
-        fields={"max_tokens": "max_completion_tokens", "reasoning_effort": "reasoning_effort"},
+        pattern="openai/gpt-5.[4-9]*",
+        fields=_GPT_5,
         messages="messages",
         images="image_input",
-        efforts=("none", "minimal", "low", "medium", "high"),
+        efforts=("none", "low", "medium", "high", "xhigh"),
     ),
     Inputs(
+        pattern="openai/gpt-5.*",
+        fields=_GPT_5,
+        messages="messages",
+        images="image_input",
+        efforts=("none", "low", "medium", "high"),
+    ),
+    Inputs(
+        pattern="openai/gpt-5*",
+        fields=_GPT_5,
+        messages="messages",
+        images="image_input",
+        efforts=("minimal", "low", "medium", "high"),
+    ),
+    # Read: o1, o4-mini.
+    Inputs(
         pattern="openai/o[1-9]*",
-        fields={"max_tokens": "max_completion_tokens", "reasoning_effort": "reasoning_effort"},
+        fields=_GPT_5,
         images="image_input",
         efforts=("low", "medium", "high"),
     ),
+    # Unconfirmed.
     Inputs(
         pattern="openai/gpt-4*",
         fields={
@@ -66,6 +85,7 @@ INPUTS: tuple[Inputs, ...] = (
         messages="messages",
         images="image_input",
     ),
+    # Read: claude-4-sonnet.
     Inputs(
         pattern="anthropic/claude-*",
         fields={"max_tokens": "max_tokens", "reasoning_budget": "thinking_budget_tokens"},
@@ -73,6 +93,7 @@ INPUTS: tuple[Inputs, ...] = (
         one_image=True,
         thinking_switch="extended_thinking",
     ),
+    # Unconfirmed, like all that follow but for Llama 2.
     Inputs(
         pattern="google/gemini-*",
         fields={
@@ -98,13 +119,13 @@ INPUTS: tuple[Inputs, ...] = (
         },
         system="",
     ),
-    # What most language models there take.
+    # What most language models there seem to take.
     Inputs(pattern="*", fields={**SAMPLING, "max_tokens": "max_tokens", "seed": "seed"}),
 )
-"""First match wins. Source: https://replicate.com/<owner>/<name>/api, read in November 2026."""
+"""First match wins. Source where a model is said to be read: https://replicate.com/<owner>/<name>/api, in November 2026."""
 
 CODES: Mapping[str, type[Fault]] = {
-    # https://replicate.com/docs/reference/error-codes, and codes that stand in predictions' errors.
+    # https://replicate.com/docs/reference/error-codes; unconfirmed.
     "e003": Overloaded,
     "e004": Overloaded,
     "e005": ContentRefused,

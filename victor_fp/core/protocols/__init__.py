@@ -7,6 +7,7 @@ and a protocol's wire models are loaded when it is first spoken.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeAlias, assert_never
 
 import msgspec
@@ -19,12 +20,14 @@ from victor_fp.core.dialects import (
     ChatDialect,
     CohereDialect,
     GeminiDialect,
+    MistralDialect,
     OllamaDialect,
     ReplicateDialect,
     ResponsesDialect,
 )
 from victor_fp.core.faults import Fault
 from victor_fp.core.following import Follow
+from victor_fp.core.form_in_words import told_where_dropped
 from victor_fp.core.framing import Frame, Framer
 from victor_fp.core.requests import ChatRequest, Endpoint, HttpRequest
 
@@ -103,6 +106,11 @@ class Speaker(msgspec.Struct, frozen=True, kw_only=True):
 
 def speaker(endpoint: Endpoint) -> Speaker:
     """The functions of the protocol that `endpoint` speaks, bound to it."""
+    spoken = _spoken(endpoint)
+    return msgspec.structs.replace(spoken, request=partial(told_where_dropped, spoken.request))
+
+
+def _spoken(endpoint: Endpoint) -> Speaker:
     dialect = endpoint.spec.dialect
     match dialect:
         case ChatDialect():
@@ -129,6 +137,10 @@ def speaker(endpoint: Endpoint) -> Speaker:
             from victor_fp.core.protocols import cohere_v2
 
             return cohere_v2.speaker(endpoint, dialect)
+        case MistralDialect():
+            from victor_fp.core.protocols import mistral
+
+            return mistral.speaker(endpoint, dialect)
         case BedrockDialect():
             from victor_fp.core.protocols import bedrock_converse
 

@@ -98,6 +98,7 @@ _MODULES: Mapping[str, str] = {
     "gemini": "gemini",
     "ollama-chat": "ollama_chat",
     "cohere-v2": "cohere_v2",
+    "mistral": "mistral",
     "bedrock-converse": "bedrock_converse",
     "replicate": "replicate",
 }

@@ -49,6 +49,7 @@ ERRORS: list[tuple[str, int, dict[str, Any]]] = [
     ("QuotaExhausted", 429, error(429, "RESOURCE_EXHAUSTED", "Enough.", quota("RequestsPerDayPerProject"), RETRY)),
     ("QuotaExhausted", 429, error(429, "RESOURCE_EXHAUSTED", "None.", quota("RequestsPerMinute", "0"))),
     ("QuotaExhausted", 429, error(429, "RESOURCE_EXHAUSTED", "Your prepaid credits are depleted.")),
+    ("InvalidRequest", 413, error(413, "RESOURCE_EXHAUSTED", "Request payload too large.")),
     ("ServerFailed", 500, error(500, "INTERNAL")),
     ("Overloaded", 503, error(503, "UNAVAILABLE")),
     ("TimedOut", 504, error(504, "DEADLINE_EXCEEDED")),

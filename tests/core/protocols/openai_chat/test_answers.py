@@ -39,7 +39,7 @@ WHOLE: dict[str, tuple[str, bytes]] = {
         ),
     ),
     "thinking in parts": (
-        "mistral",
+        "huggingface",
         body(
             {
                 "content": [

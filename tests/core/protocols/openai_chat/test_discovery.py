@@ -30,7 +30,7 @@ def listed(provider: str, *models: dict[str, Any]) -> tuple[ModelInfo, ...]:
         ("openrouter", {"context_length": 200000, "top_provider": {"context_length": 1}}, 200000),
         ("openrouter", {"context_length": None, "top_provider": {"context_length": 8000}}, 8000),
         ("vllm", {"max_model_len": 4096}, 4096),
-        ("mistral", {"max_context_length": 131072}, 131072),
+        ("lmstudio", {"max_context_length": 131072}, 131072),
         ("lmstudio", {"max_context_length": 131072, "loaded_context_length": 8192}, 8192),
         ("llamacpp", {"meta": {"n_ctx": 4096, "n_ctx_train": 40960}}, 4096),
         ("llamacpp", {"meta": {"n_ctx_train": 40960}}, 40960),
@@ -52,7 +52,7 @@ def test_the_context_window_is_found_under_every_name(provider: str, facts: dict
 @pytest.mark.parametrize(
     ("provider", "facts", "supports"),
     [
-        ("mistral", {"capabilities": {"function_calling": True, "vision": False}}, (True, False, None)),
+        ("azure", {"capabilities": {"chat_completion": True}}, (None, None, None)),
         ("lmstudio", {"capabilities": ["tool_use"], "type": "llm"}, (True, False, False)),
         ("lmstudio", {"capabilities": [], "type": "vlm"}, (None, True, None)),
         (

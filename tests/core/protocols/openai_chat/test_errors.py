@@ -25,7 +25,7 @@ CASES: list[tuple[str, str, int, Any]] = [
     ),
     ("AuthRejected", "xai", 400, {"code": "invalid-argument", "error": "Incorrect API key provided: ab***yz."}),
     ("AuthRejected", "zai", 401, {"error": {"code": "1001", "message": "no"}}),
-    ("AuthRejected", "mistral", 401, {"detail": "no"}),
+    ("AuthRejected", "vllm", 401, {"detail": "no"}),
     ("PermissionRefused", "openai", 403, {"error": {"message": "no"}}),
     (
         "QuotaExhausted",
@@ -47,12 +47,6 @@ CASES: list[tuple[str, str, int, Any]] = [
     ),
     ("ModelNotFound", "openai", 404, {"error": {"message": "no such model", "code": "model_not_found"}}),
     ("ModelNotFound", "azure", 404, {"error": {"message": "no", "code": "DeploymentNotFound"}}),
-    (
-        "ModelNotFound",
-        "mistral",
-        400,
-        {"object": "error", "message": "Invalid model: x", "type": "invalid_model", "code": "1500"},
-    ),
     ("ModelNotFound", "openrouter", 400, {"error": {"message": "x/y is not a valid model ID", "code": 400}}),
     ("ContextLengthExceeded", "openai", 400, {"error": {"message": "too long", "code": "context_length_exceeded"}}),
     (

@@ -21,7 +21,7 @@ JSON = st.recursive(
     max_leaves=5,
 )
 REASONS = ["stop", "length", "tool_calls", "content_filter", "yet_unknown"]
-PROVIDERS = st.sampled_from(["openai", "groq", "deepseek", "openrouter", "mistral", "xai", "huggingface"])
+PROVIDERS = st.sampled_from(["openai", "groq", "deepseek", "openrouter", "moonshot", "xai", "huggingface"])
 USAGES = st.fixed_dictionaries(
     {"prompt_tokens": COUNT, "completion_tokens": COUNT},
     optional={

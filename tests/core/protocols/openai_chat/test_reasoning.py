@@ -58,7 +58,6 @@ def test_chat_models_among_reasoning_models_keep_their_sampling() -> None:
         ("moonshot", "kimi-k3", "max", {"reasoning_effort": "max"}),
         ("groq", "openai/gpt-oss-120b", "low", {"reasoning_effort": "low"}),
         ("groq", "qwen/qwen3-32b", "high", {"reasoning_effort": "default"}),
-        ("mistral", "magistral-medium-latest", "high", {"reasoning_effort": "high"}),
     ],
 )
 def test_effort_in_the_vendors_words(provider: str, model: str, effort: str, fields: dict[str, Any]) -> None:
@@ -70,7 +69,6 @@ def test_effort_in_the_vendors_words(provider: str, model: str, effort: str, fie
     [
         ("openai", "o3", "xhigh", "high"),
         ("openai", "gpt-5", "none", "minimal"),
-        ("mistral", "m", "low", "high"),
         ("xai", "grok-3-mini", "medium", "low"),
     ],
 )

@@ -14,9 +14,9 @@ CALLS = chunk({}, "tool_calls")
 COUNTS = {"completion_tokens": 5, "prompt_tokens": 12, "total_tokens": 17}
 
 
-def calls(*chunks: dict[str, Any], provider: str = "groq") -> list[tuple[str, Any]]:
+def calls(*chunks: dict[str, Any]) -> list[tuple[str, Any]]:
     """Names and arguments of the calls in a stream; that every call has an id of its own is checked on the way."""
-    answer = streamed(provider, sse(*chunks, CALLS))
+    answer = streamed("groq", sse(*chunks, CALLS))
     assert "fault" not in answer, answer
     found = answer.get("tool_calls", [])
     ids = [call["id"] for call in found]
@@ -85,7 +85,7 @@ def test_two_calls_with_one_id_get_ids_of_their_own() -> None:
 
 def test_arguments_that_come_as_an_object_are_kept() -> None:
     call = {"index": 0, "id": "a", "function": {"name": "f", "arguments": {"x": 1}}}
-    assert calls(chunk({"tool_calls": [call]}), provider="mistral") == [("f", {"x": 1})]
+    assert calls(chunk({"tool_calls": [call]})) == [("f", {"x": 1})]
 
 
 def test_an_answer_without_id_and_time_still_has_ids_for_its_calls() -> None:

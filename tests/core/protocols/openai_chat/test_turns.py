@@ -56,7 +56,6 @@ def test_images_where_there_are_no_eyes_or_no_web() -> None:
     ("provider", "form"),
     [
         ("openai", {"data": "UklGRg==", "format": "wav"}),
-        ("mistral", "UklGRg=="),
         ("qwen", {"data": "data:audio/wav;base64,UklGRg==", "format": "wav"}),
     ],
 )
@@ -66,7 +65,9 @@ def test_sound_in_the_vendors_form(provider: str, form: Any) -> None:
 
 def test_sound_by_address_and_by_other_names() -> None:
     assert refusal("openai", user(AudioPart(url="https://a.example/a.mp3"))) == ("UnsupportedParameter", "audio")
-    assert content("mistral", AudioPart(url="https://a.example/a.mp3"))[0]["input_audio"] == "https://a.example/a.mp3"
+    assert (
+        content("qwen", AudioPart(url="https://a.example/a.mp3"))[0]["input_audio"]["data"] == "https://a.example/a.mp3"
+    )
     assert content("openai", AudioPart(data=b"1", media_type="audio/mpeg"))[0]["input_audio"]["format"] == "mp3"
     assert refusal("groq", user(WAV)) == ("UnsupportedParameter", "audio")
 
@@ -74,11 +75,9 @@ def test_sound_by_address_and_by_other_names() -> None:
 def test_files_in_the_vendors_form() -> None:
     by_value = "data:application/pdf;base64,JVBERg=="
     assert content("openai", PDF) == [{"type": "file", "file": {"filename": "a.pdf", "file_data": by_value}}]
-    assert content("mistral", PDF) == [{"type": "document_url", "document_url": by_value, "document_name": "a.pdf"}]
     web = FilePart(url="https://a.example/a.pdf")
     assert refusal("openai", user(web)) == ("UnsupportedParameter", "file")
     assert content("openrouter", web)[0]["file"]["file_data"] == "https://a.example/a.pdf"
-    assert content("mistral", web) == [{"type": "document_url", "document_url": "https://a.example/a.pdf"}]
     assert refusal("groq", user(PDF)) == ("UnsupportedParameter", "file")
 
 
@@ -92,13 +91,13 @@ def test_text_parts_are_a_list_where_lists_are_taken() -> None:
 def test_instructions_have_the_vendors_role() -> None:
     system, developer = Message(role="system", content="s"), Message(role="developer", content="d")
     assert [m["role"] for m in messages("openai", system, developer, HI)] == ["system", "developer", "user"]
-    assert [m["role"] for m in messages("mistral", system, developer, HI)] == ["system", "system", "user"]
+    assert [m["role"] for m in messages("deepseek", system, developer, HI)] == ["system", "system", "user"]
 
 
 def test_speakers_names() -> None:
     named = Message(role="user", content="Hi", name="ann")
     assert messages("openai", named)[0]["name"] == "ann"
-    assert refusal("mistral", [named]) == ("UnsupportedParameter", "name")
+    assert refusal("zai", [named]) == ("UnsupportedParameter", "name")
 
 
 def test_calls_and_their_results() -> None:
@@ -133,17 +132,6 @@ def test_results_that_failed_or_are_empty() -> None:
     empty = Message(role="tool", tool_call_id="call_1")
     assert messages("openai", HI, CALLED, empty)[2]["content"] == ""
     assert messages("deepseek", HI, CALLED, empty)[2]["content"] == "(no output)"
-
-
-def test_mistral_gets_ids_of_nine_characters_and_the_tools_name() -> None:
-    _, called, result = messages("mistral", HI, CALLED, RESULT)
-    id_ = called["tool_calls"][0]["id"]
-    assert len(id_) == 9
-    assert id_.isalnum()
-    assert (result["tool_call_id"], result["name"]) == (id_, "weather")
-    own = CALLED.model_copy(update={"tool_calls": [{"id": "abcDEF123", "name": "weather", "arguments": {}}]})
-    answer = RESULT.model_copy(update={"tool_call_id": "abcDEF123"})
-    assert messages("mistral", HI, own, answer)[2]["tool_call_id"] == "abcDEF123"
 
 
 def test_ids_that_are_too_long_are_shortened_in_both_places() -> None:
@@ -230,12 +218,6 @@ def test_openrouters_details_are_the_same_from_a_stream() -> None:
 def test_details_of_another_router_are_not_shown_to_openrouter() -> None:
     given = turn("huggingface", body({"content": "Well.", "reasoning": "rain?", "reasoning_details": DETAILS}))
     assert "reasoning_details" not in messages("openrouter", HI, given)[1]
-
-
-def test_mistrals_thinking_goes_back_as_a_part() -> None:
-    thinking = {"type": "thinking", "thinking": [{"type": "text", "text": "rain?"}]}
-    back = answered("mistral", {"content": [thinking, {"type": "text", "text": "Well."}]})
-    assert back["content"] == [thinking | {"closed": True}, {"type": "text", "text": "Well."}]
 
 
 def test_a_refusal_goes_back_in_its_place() -> None:

@@ -39,7 +39,6 @@ def test_zero_that_was_reported_is_zero() -> None:
         ("deepseek", {"prompt_cache_hit_tokens": 64, "prompt_cache_miss_tokens": 36}),
         ("moonshot", {"cached_tokens": 64}),
         ("together", {"cached_tokens": 64.0}),
-        ("mistral", {"num_cached_tokens": 64}),
         ("huggingface", {"cached_tokens": 1, "prompt_tokens_details": {"cached_tokens": 64}}),
     ],
 )

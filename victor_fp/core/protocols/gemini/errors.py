@@ -57,6 +57,8 @@ _ERRORS: WireDecoder[ErrorResponse | list[ErrorResponse]] = WireDecoder(ErrorRes
 _KEYLESS = re.compile(r"API key not valid|unregistered callers", re.IGNORECASE)
 """Prose of a missing or wrong key, for the answers that carry no reason."""
 
+TOO_LARGE = 413
+"""A request beyond what one may hold is of the code RESOURCE_EXHAUSTED, too, and will not fit the next time either."""
 _SPENT = re.compile(r"credits? (are|is|have been) depleted|spend(ing)? (cap|limit)", re.IGNORECASE)
 _SECONDS = re.compile(r"(\d+(?:\.\d+)?)s")
 _TITLE = re.compile(r"<title>(.*?)</title>", re.IGNORECASE | re.DOTALL)
@@ -105,6 +107,8 @@ def fault_of(
             retry_after=_retry_after(details),
         )
     )
+    if isinstance(found, RateLimited) and status == TOO_LARGE:
+        return by_prose(_as(InvalidRequest, found))
     if isinstance(found, RateLimited) and _spent(error, details):
         return _as(QuotaExhausted, found)
     if isinstance(found, (InvalidRequest, PermissionRefused)) and _KEYLESS.search(found.message):
@@ -112,7 +116,7 @@ def fault_of(
     return found
 
 
-def _as(kind: type[QuotaExhausted | AuthRejected], found: Fault) -> Fault:
+def _as(kind: type[QuotaExhausted | AuthRejected | InvalidRequest], found: Fault) -> Fault:
     return kind(**{name: getattr(found, name) for name in kind.__struct_fields__})
 
 

@@ -76,7 +76,6 @@ def _info(raw: dict[str, Json]) -> ModelInfo | None:
     words = _words(model)
     architecture = model.architecture if isinstance(model.architecture, dict) else {}
     seen = _texts(model.input_modalities) | _texts(architecture.get("input_modalities"))
-    flags = model.capabilities if isinstance(model.capabilities, dict) else {}
     served = [provider for provider in model.providers or () if provider.status in (None, "live")]
     top = model.top_provider
     return ModelInfo(
@@ -99,14 +98,12 @@ def _info(raw: dict[str, Json]) -> ModelInfo | None:
         ),
         supports_tools=_any(
             model.supports_tools,
-            _flag(flags.get("function_calling")),
             bool(words & TOOL_WORDS) if words else None,
             any(provider.supports_tools for provider in served) if served else None,
         ),
         supports_images=_any(
             model.supports_image_input,
             model.supports_image_in,
-            _flag(flags.get("vision")),
             bool(seen & IMAGE_WORDS) if seen else None,
             model.type == "vlm" if model.type in ("llm", "vlm") else None,
         ),

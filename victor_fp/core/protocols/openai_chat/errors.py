@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import TypeAlias
 
 import msgspec
 
 from victor_fp.core.classify import by_prose, classified
-from victor_fp.core.dialects import ChatDialect, ResponsesDialect
+from victor_fp.core.dialects import ChatDialect, MistralDialect, ResponsesDialect
 from victor_fp.core.faults import AuthRejected, Fault, InvalidRequest, UnsupportedParameter
 from victor_fp.core.json import Json, NotJson, decoded, encoded
 from victor_fp.core.protocols.openai_chat.codes import CODES
 from victor_fp.core.requests import Endpoint
 
+Dialect: TypeAlias = ChatDialect | MistralDialect | ResponsesDialect
+"""Those whose vendors' errors are told apart by the same codes and words."""
 LONGEST = 2000
 """Characters of a vendor's words that a fault repeats."""
 CODE_KEYS = ("code", "type", "error_type", "reason", "status", "status_code")
@@ -23,13 +26,7 @@ _KEY = re.compile(r"(?<=provided: )\S+?(?=[.,;]?(\s|$))|\b(sk|gsk|xai|hf|pplx|cs
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 
 
-def fault(
-    endpoint: Endpoint,
-    dialect: ChatDialect | ResponsesDialect,
-    status: int,
-    headers: Mapping[str, str],
-    body: bytes,
-) -> Fault:
+def fault(endpoint: Endpoint, dialect: Dialect, status: int, headers: Mapping[str, str], body: bytes) -> Fault:
     """The fault of an answer with status >= 400, whatever its body is."""
     value = decoded(body)
     said: Json = _prose(body) if isinstance(value, NotJson) else value
@@ -38,7 +35,7 @@ def fault(
 
 def fault_of(
     endpoint: Endpoint,
-    dialect: ChatDialect | ResponsesDialect,
+    dialect: Dialect,
     value: Json,
     *,
     status: int | None = None,

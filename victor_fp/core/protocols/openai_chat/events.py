@@ -23,15 +23,16 @@ from victor_fp.core.deltas import (
     TextDelta,
 )
 from victor_fp.core.dialects.chat import ChatDialect
-from victor_fp.core.faults import Fault, InvalidResponse
+from victor_fp.core.faults import Fault
 from victor_fp.core.framing import Frame
 from victor_fp.core.json import Json, NotJson, decoded
 from victor_fp.core.protocols import EventReader
+from victor_fp.core.protocols.openai_chat.endings import Cut, meaning
 from victor_fp.core.protocols.openai_chat.errors import fault_of
 from victor_fp.core.protocols.openai_chat.fragments import grown, whole
 from victor_fp.core.protocols.openai_chat.notes import answer_notes, choice_notes, logprobs_of, message_notes
 from victor_fp.core.protocols.openai_chat.spoken import content_deltas, reasoning_in
-from victor_fp.core.protocols.openai_chat.stop_reasons import FAILURE, stopped
+from victor_fp.core.protocols.openai_chat.stop_reasons import BROKEN_OFF, FAILURE, stopped
 from victor_fp.core.protocols.openai_chat.tool_calls import (
     NO_CALLS,
     Calls,
@@ -46,10 +47,7 @@ from victor_fp.core.requests import Endpoint
 from victor_fp.core.wire_decoding import Undecodable, WireDecoder
 
 CHUNKS: WireDecoder[ChatCompletionChunk] = WireDecoder(ChatCompletionChunk)
-DONE = b"[DONE]"
 UNCOUNTED = Usage()
-CUT = "truncated"
-"""How msgspec says that a JSON text ends too soon."""
 
 
 class Gathered(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,7 +64,7 @@ class Gathered(msgspec.Struct, frozen=True, kw_only=True):
     calls: Calls = NO_CALLS
     begun: bool = False
     cut: Fault | None = None
-    """The newest frame breaks off in the middle of its JSON: a failure if another follows, else the stream's own end."""
+    """See `endings.Cut`."""
 
 
 class ChatEvents(msgspec.Struct, frozen=True):
@@ -102,21 +100,14 @@ class ChatEvents(msgspec.Struct, frozen=True):
 
     def _ended(self, gathered: Gathered, frame: Frame, reason: str, deltas: list[Delta], *, last: bool) -> Gathered:
         """A frame that is no chunk: the end, or a failure."""
-        data = frame.data.strip()
-        if data == DONE:
+        meant = meaning(self.endpoint, self.dialect, frame, reason, gathered.model, last=last)
+        if isinstance(meant, Cut):
+            return msgspec.structs.replace(gathered, cut=meant.fault)
+        if isinstance(meant, Ended):
             gathered = _released(gathered, deltas)
             _noted(gathered, deltas)
-            deltas.append(Ended())
-        elif data and frame.event == "error":
-            value = decoded(data)
-            error: Json = data.decode("utf-8", "replace") if isinstance(value, NotJson) else value
-            deltas.append(Failed(self._fault({"error": error}, gathered)))
-        elif data:
-            message = f"a frame of the stream is no chunk: {reason}"
-            fault = InvalidResponse(provider=self.endpoint.spec.name, model=gathered.model, message=message)
-            if last and CUT in reason:
-                return msgspec.structs.replace(gathered, cut=fault)
-            deltas.append(Failed(fault))
+        if meant is not None:
+            deltas.append(meant)
         return gathered
 
     def _fault(self, error: Json, gathered: Gathered) -> Fault:
@@ -252,7 +243,7 @@ def _error_in(frame: Frame, chunk: ChatCompletionChunk, choice: ChunkChoice | No
         error: Json = {"error": chunk.x_groq.error}
         return error
     if choice is not None and choice.finish_reason == FAILURE:
-        return {"error": choice.error or "the vendor broke the answer off"}
+        return {"error": choice.error or BROKEN_OFF}
     return None
 
 

@@ -14,7 +14,6 @@ from victor_fp.core.dialects.chat import ChatDialect
 from victor_fp.core.json import Json, encoded
 from victor_fp.core.protocols.openai_chat.parts import marked, part_written
 from victor_fp.core.protocols.openai_chat.rules import Rules, Written
-from victor_fp.core.protocols.openai_chat.spoken import REFERENCES
 from victor_fp.core.protocols.openai_chat.tools import call_id
 from victor_fp.core.requests import Adjustment, ChatRequest
 from victor_fp.core.types import Message, TextPart
@@ -28,9 +27,6 @@ def messages_written(rules: Rules, request: ChatRequest) -> Written:
         written, unsupported = _message(rules, message)
         messages.append(written)
         adjustments += unsupported
-    last = messages[-1] if messages else None
-    if rules.dialect.begun_answer == "prefix" and isinstance(last, wire.AssistantMessage) and last.tool_calls is UNSET:
-        messages[-1] = msgspec.structs.replace(last, prefix=True)
     return Written(fields={"messages": messages}, adjustments=tuple(adjustments))
 
 
@@ -94,9 +90,7 @@ def _assistant(rules: Rules, message: Message, name: str | msgspec.UnsetType) ->
     details = _details(blocks) if own and rules.reasoning_back == "reasoning_details" else []
     absent = not text and dialect.wordless == "absent" and (calls or refusal)
     content: str | list[wire.RequestPart] | msgspec.UnsetType = UNSET if absent else text
-    if own and rules.reasoning_back == "thinking_part" and (pieces := _pieces(blocks)):
-        content = pieces
-    elif message.cache and rules.cache_marks != "none" and text:
+    if message.cache and rules.cache_marks != "none" and text:
         content = [marked(rules, wire.TextPart(text=text))]
     plain = rules.reasoning_back == "reasoning" or (rules.reasoning_back == "reasoning_details" and not details)
     return wire.AssistantMessage(
@@ -116,25 +110,6 @@ def _details(blocks: Sequence[Block]) -> list[dict[str, Json]]:
     return [detail for details in held if isinstance(details, list) for detail in details if isinstance(detail, dict)]
 
 
-def _pieces(blocks: Sequence[Block]) -> list[wire.RequestPart]:
-    """Mistral's thinking and references among the text, in their order; none where there is only text."""
-    parts: list[wire.RequestPart] = []
-    for block in blocks:
-        held = block.state.get(REFERENCES) if block.state is not None else None
-        references = [item for item in held if isinstance(item, dict)] if isinstance(held, list) else []
-        if block.kind == "reasoning" and (block.text or references):
-            thought: list[dict[str, Json]] = [{"type": "text", "text": block.text}] if block.text else []
-            parts.append(wire.ThinkingPart(thinking=[*thought, *references], closed=True))
-        elif block.kind in ("text", "refusal") and block.text:
-            parts.append(wire.TextPart(text=block.text))
-        elif block.kind == "opaque":
-            for item in references:
-                ids = item.get("reference_ids")
-                numbers = [id_ for id_ in ids if isinstance(id_, int)] if isinstance(ids, list) else []
-                parts.append(wire.ReferencePart(reference_ids=numbers))
-    return [] if all(isinstance(part, wire.TextPart) for part in parts) else parts
-
-
 def _call(rules: Rules, block: Block) -> wire.RequestToolCall:
     arguments = block.arguments if isinstance(block.arguments, str) else encoded(block.arguments).decode()
     extra = block.state.get("extra_content") if block.state is not None else None
@@ -147,10 +122,7 @@ def _call(rules: Rules, block: Block) -> wire.RequestToolCall:
 
 
 def _result(rules: Rules, message: Message) -> wire.ToolMessage:
-    """A tool's result. The protocol has no mark for failures, so that the text says it where it does not already."""
-    texts = [message.text] if isinstance(message.content, str) else _texts(message)
-    if message.is_error and not message.text.lower().startswith("error"):
-        texts = [f"Error: {message.text}" if message.text else "Error"]
+    texts = result_texts(message)
     marks = message.cache and rules.cache_marks != "none"
     content: wire.RequestContent
     if "".join(texts) and (marks or (len(texts) > 1 and rules.dialect.text_lists)):
@@ -158,12 +130,12 @@ def _result(rules: Rules, message: Message) -> wire.ToolMessage:
         content = [*parts[:-1], marked(rules, parts[-1]) if marks else parts[-1]]
     else:
         content = "".join(texts) or rules.dialect.empty_result
-    return wire.ToolMessage(
-        content=content,
-        tool_call_id=call_id(rules, message.tool_call_id or ""),
-        name=message.name if message.name and rules.dialect.result_names else UNSET,
-    )
+    return wire.ToolMessage(content=content, tool_call_id=call_id(rules, message.tool_call_id or ""))
 
 
-def _texts(message: Message) -> list[str]:
-    return [part.text for part in message.content if isinstance(part, TextPart)]
+def result_texts(message: Message) -> list[str]:
+    """A tool's result. The protocol has no mark for failures, so that the text says it where it does not already."""
+    if message.is_error and not message.text.lower().startswith("error"):
+        return [f"Error: {message.text}" if message.text else "Error"]
+    given = message.content
+    return [given] if isinstance(given, str) else [part.text for part in given if isinstance(part, TextPart)]

@@ -81,24 +81,19 @@ def _sound(rules: Rules, part: AudioPart) -> wire.AudioPart | Adjustment:
     media_type = part.media_type or "audio/wav"
     format_ = SOUND_FORMATS.get(media_type, media_type.partition("/")[2])
     form = rules.dialect.audio_form
-    if part.data is None:
-        if form == "object":
-            return _by_value(rules, "audio")
-        url = part.url or ""
-        return wire.AudioPart(input_audio=url if form == "base64" else wire.InputAudio(data=url, format=format_))
     match form:
         case "object":
-            sound: wire.InputAudio | str = wire.InputAudio(data=b64encode(part.data).decode("ascii"), format=format_)
-        case "base64":
-            sound = b64encode(part.data).decode("ascii")
+            if part.data is None:
+                return _by_value(rules, "audio")
+            data = b64encode(part.data).decode("ascii")
         case "data_url":
-            sound = wire.InputAudio(data=data_url(part.data, media_type), format=format_)
+            data = part.url or "" if part.data is None else data_url(part.data, media_type)
         case _:
             assert_never(form)
-    return wire.AudioPart(input_audio=sound)
+    return wire.AudioPart(input_audio=wire.InputAudio(data=data, format=format_))
 
 
-def _file(rules: Rules, part: FilePart) -> wire.FilePart | wire.DocumentUrlPart | Adjustment:
+def _file(rules: Rules, part: FilePart) -> wire.FilePart | Adjustment:
     if rules.refused("file"):
         return rules.against("file")
     media_type = part.media_type or "application/pdf"
@@ -107,14 +102,7 @@ def _file(rules: Rules, part: FilePart) -> wire.FilePart | wire.DocumentUrlPart 
     url = part.url if part.data is None else data_url(part.data, media_type)
     extension = EXTENSIONS.get(media_type, media_type.partition("/")[2])
     filename = part.filename or f"file.{extension}"
-    form = rules.dialect.file_form
-    match form:
-        case "file":
-            return wire.FilePart(file=wire.FileReference(filename=filename, file_data=url or ""))
-        case "document_url":
-            return wire.DocumentUrlPart(document_url=url or "", document_name=part.filename or UNSET)
-        case _:
-            assert_never(form)
+    return wire.FilePart(file=wire.FileReference(filename=filename, file_data=url or ""))
 
 
 def _by_value(rules: Rules, parameter: str) -> Adjustment:

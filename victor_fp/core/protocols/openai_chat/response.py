@@ -21,7 +21,7 @@ from victor_fp.core.json import Json, NotJson, decoded_object
 from victor_fp.core.protocols.openai_chat.errors import fault_of
 from victor_fp.core.protocols.openai_chat.notes import answer_notes, choice_notes, logprobs_of, message_notes
 from victor_fp.core.protocols.openai_chat.spoken import content_deltas, reasoning_in
-from victor_fp.core.protocols.openai_chat.stop_reasons import FAILURE, stopped
+from victor_fp.core.protocols.openai_chat.stop_reasons import BROKEN_OFF, FAILURE, stopped
 from victor_fp.core.protocols.openai_chat.tool_calls import NO_CALLS, legacy_piece, piece_of, placed, released
 from victor_fp.core.protocols.openai_chat.usage import usage_notes, usage_reported
 from victor_fp.core.requests import Endpoint
@@ -54,7 +54,7 @@ def read(endpoint: Endpoint, dialect: ChatDialect, body: bytes) -> Sequence[Delt
     if (usage := usage_reported(answer.usage)) is not None:
         deltas.append(usage)
     if choice.finish_reason == FAILURE:
-        error = choice.error or "the vendor broke the answer off"
+        error = choice.error or BROKEN_OFF
         return [*deltas, Failed(fault_of(endpoint, dialect, {"error": error}, model=answer.model))]
     if choice.finish_reason:
         deltas.append(stopped(dialect, choice.finish_reason))

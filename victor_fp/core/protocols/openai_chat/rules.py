@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from fnmatch import fnmatchcase
-from typing import Literal
 
 import msgspec
 
 from victor_fp.core.dialects.chat import ChatDialect, EffortForm, ModelPolicy, ReasoningBack, TokensField
+from victor_fp.core.protocols.taking import Taking, unsupported
 from victor_fp.core.requests import Adjustment, ChatRequest, Endpoint
 
 
@@ -19,28 +18,13 @@ class Written(msgspec.Struct, frozen=True, kw_only=True):
     adjustments: tuple[Adjustment, ...] = ()
 
 
-class Rules(msgspec.Struct, frozen=True, kw_only=True):
+class Rules(Taking, frozen=True, kw_only=True):
     """What may be sent, in which words."""
 
     dialect: ChatDialect
-    provider: str
-    taker: str
-    """Who refuses, for people: the vendor, or the vendor and the model."""
-    refuses: frozenset[str]
-    efforts: tuple[str, ...]
-    effort_words: Mapping[str, str]
     effort_form: EffortForm
     tokens_field: TokensField
     reasoning_back: ReasoningBack
-    cache_marks: Literal["none", "cache_control", "breakpoint"]
-
-    def refused(self, *names: str) -> str | None:
-        """The first of these names that is refused."""
-        return next((name for name in names if name in self.refuses), None)
-
-    def against(self, parameter: str) -> Adjustment:
-        """That a parameter is refused."""
-        return Adjustment(parameter=parameter, reason=f"{self.taker} does not take it")
 
     def word(self, option: str) -> str:
         """The vendor's own word for an option."""
@@ -53,23 +37,11 @@ def rules_for(endpoint: Endpoint, dialect: ChatDialect, request: ChatRequest) ->
     policy = next((policy for policy in dialect.models if fnmatchcase(model, policy.pattern)), ModelPolicy(pattern="*"))
     lifted = request.options.reasoning_effort in policy.unless_effort
     of_model = frozenset[str]() if lifted else policy.refuses
-    supports = endpoint.spec.supports
-    of_place = {
-        name
-        for name, given in (
-            ("tools", supports.tools),
-            ("image", supports.images),
-            ("audio", supports.audio),
-            ("file", supports.files),
-            ("response_format:schema", supports.json_schema),
-        )
-        if not given
-    }
     return Rules(
         dialect=dialect,
         provider=endpoint.spec.name,
         taker=f"{endpoint.spec.title} with {request.model}" if of_model else endpoint.spec.title,
-        refuses=dialect.refuses | of_model | of_place,
+        refuses=dialect.refuses | of_model | unsupported(endpoint.spec.supports),
         efforts=dialect.efforts if policy.efforts is None else policy.efforts,
         effort_words=policy.effort_words,
         effort_form=policy.effort_form or dialect.effort_form,

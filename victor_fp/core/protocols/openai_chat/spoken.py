@@ -2,20 +2,10 @@
 
 from __future__ import annotations
 
-import msgspec
-from victor_fp_wire.openai_chat.response import (
-    ChunkDelta,
-    ContentChunk,
-    ResponseContent,
-    ResponseMessage,
-    ThinkingText,
-)
+from victor_fp_wire.openai_chat.response import ChunkDelta, ContentChunk, ResponseContent, ResponseMessage
 
-from victor_fp.core.deltas import Delta, Noted, ProviderState, ReasoningDelta, RefusalDelta, TextDelta
+from victor_fp.core.deltas import Delta, ReasoningDelta, RefusalDelta, TextDelta
 from victor_fp.core.json import Json
-
-REFERENCES = "references"
-"""Where the state of a block keeps what it refers to."""
 
 
 def reasoning_in(message: ResponseMessage | ChunkDelta) -> str:
@@ -32,7 +22,7 @@ def _reasoning_in_details(details: list[dict[str, Json]] | None) -> str:
 
 
 def content_deltas(content: ResponseContent | None) -> list[Delta]:
-    """Content as text, or as Mistral's list of text, thinking and other pieces."""
+    """Content as text, or as the list of text and thinking that servers of Mistral's models pass on."""
     if not content:
         return []
     if isinstance(content, str):
@@ -41,27 +31,13 @@ def content_deltas(content: ResponseContent | None) -> list[Delta]:
 
 
 def _piece(chunk: ContentChunk) -> list[Delta]:
-    if chunk.thinking:
-        return _thought(chunk.thinking)
+    if thought := _thought(chunk):
+        return [ReasoningDelta(thought)]
     if chunk.refusal:
         return [RefusalDelta(chunk.refusal)]
-    if chunk.reference_ids:
-        reference: dict[str, Json] = {"type": "reference", "reference_ids": chunk.reference_ids}
-        return [ProviderState({REFERENCES: [reference]}, alone=True), Noted(metadata={"citations": [reference]})]
     return [TextDelta(chunk.text)] if chunk.text else []
 
 
-def _thought(thinking: str | list[ThinkingText]) -> list[Delta]:
-    """Thinking, and what it refers to, which goes back with it."""
-    if isinstance(thinking, str):
-        return [ReasoningDelta(thinking)]
-    text = "".join(piece.text or "" for piece in thinking)
-    references: list[Json] = [_plain(piece) for piece in thinking if piece.reference_ids or piece.tool]
-    if not references:
-        return [ReasoningDelta(text)] if text else []
-    return [ReasoningDelta(text), ProviderState({REFERENCES: references}), Noted(metadata={"citations": references})]
-
-
-def _plain(piece: ThinkingText) -> dict[str, Json]:
-    fields: dict[str, Json] = msgspec.to_builtins(piece)
-    return {name: value for name, value in fields.items() if value is not None}
+def _thought(chunk: ContentChunk) -> str:
+    thinking = chunk.thinking or ""
+    return thinking if isinstance(thinking, str) else "".join(piece.text or "" for piece in thinking)

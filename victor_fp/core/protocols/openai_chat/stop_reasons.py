@@ -15,8 +15,7 @@ STOP_REASONS = {
     "eos": "stop",
     "eos_token": "stop",
     "stop_sequence": "stop",
-    # Mistral, zai
-    "model_length": "length",
+    # zai
     "model_context_window_exceeded": "length",
     # Gateways that pass another vendor's word through
     "end_turn": "stop",
@@ -24,7 +23,9 @@ STOP_REASONS = {
     "tool_use": "tool_use",
 }
 FAILURE = "error"
-"""OpenRouter's and Mistral's word for an answer that broke."""
+"""The word for an answer that broke, of OpenRouter for one."""
+BROKEN_OFF = "the vendor broke the answer off"
+"""What is said of it where the vendor says no more."""
 
 
 def stopped(dialect: ChatDialect, reason: str) -> Stopped:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from msgspec import UNSET
 from victor_fp_wire.openai_chat.request import (
     CacheControl,
@@ -20,14 +18,13 @@ from victor_fp.core.tool_call_ids import made
 from victor_fp.core.types import ToolDefinition
 
 EPHEMERAL = CacheControl(type="ephemeral")
-_NINE = re.compile(r"[a-zA-Z0-9]{9}")
 
 
 def tools_written(rules: Rules, request: ChatRequest) -> Written:
     """`tools`, `tool_choice` and `parallel_tool_calls`."""
     choice, parallel = request.options.tool_choice, request.options.parallel_tool_calls
     if not request.tools:
-        return _without_tools(choice)
+        return Written(adjustments=untaken_choice(choice))
     if rules.refused("tools"):
         return Written(adjustments=(rules.against("tools"),))
     if choice == "none" and rules.refused("tool_choice:none"):
@@ -38,7 +35,7 @@ def tools_written(rules: Rules, request: ChatRequest) -> Written:
         if rules.refused(f"tool_choice:{choice if isinstance(choice, str) else 'named'}"):
             adjustments.append(rules.against("tool_choice"))
         else:
-            fields["tool_choice"] = _choice(rules, choice)
+            fields["tool_choice"] = _choice(choice)
     if parallel is not None:
         if not rules.refused("parallel_tool_calls"):
             fields["parallel_tool_calls"] = parallel
@@ -48,16 +45,17 @@ def tools_written(rules: Rules, request: ChatRequest) -> Written:
     return Written(fields=fields, adjustments=tuple(adjustments))
 
 
-def _without_tools(choice: str | dict[str, str] | None) -> Written:
+def untaken_choice(choice: str | dict[str, str] | None) -> tuple[Adjustment, ...]:
+    """What of a choice cannot be taken where there are no tools."""
     if choice in (None, "auto", "none"):
-        return Written()
-    return Written(adjustments=(Adjustment(parameter="tool_choice", reason="no tools are given to choose from"),))
+        return ()
+    return (Adjustment(parameter="tool_choice", reason="no tools are given to choose from"),)
 
 
-def _choice(rules: Rules, choice: str | dict[str, str]) -> str | NamedToolChoice:
+def _choice(choice: str | dict[str, str]) -> str | NamedToolChoice:
     if isinstance(choice, dict):
         return NamedToolChoice(type="function", function=FunctionName(name=choice["name"]))
-    return rules.dialect.required_choice if choice == "required" else choice
+    return choice
 
 
 def _tool(rules: Rules, tool: ToolDefinition) -> Tool:
@@ -76,8 +74,5 @@ def _tool(rules: Rules, tool: ToolDefinition) -> Tool:
 
 def call_id(rules: Rules, given: str) -> str:
     """A call's id as the vendor takes it: another vendor's id that does not fit becomes one that does, always the same."""
-    dialect = rules.dialect
-    fits = _NINE.fullmatch(given) is not None if dialect.call_ids == "nine" else True
-    if fits and (dialect.call_id_limit is None or len(given) <= dialect.call_id_limit):
-        return given
-    return made(given, 0)
+    limit = rules.dialect.call_id_limit
+    return given if limit is None or len(given) <= limit else made(given, 0)

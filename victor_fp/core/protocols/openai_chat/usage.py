@@ -21,25 +21,24 @@ def usage_reported(usage: Usage | None) -> UsageReported | None:
     """The counts, None where the vendor gave none. An absent count stays absent."""
     if usage is None:
         return None
-    inside = usage.prompt_tokens_details or usage.prompt_token_details
+    inside = usage.prompt_tokens_details
     outside = usage.completion_tokens_details
     reasoning = None if outside is None else outside.reasoning_tokens
     reported = UsageReported(
-        prompt_tokens=_whole(usage.prompt_tokens),
-        completion_tokens=_whole(_completion(usage, reasoning)),
-        total_tokens=_whole(usage.total_tokens),
+        prompt_tokens=whole_number(usage.prompt_tokens),
+        completion_tokens=whole_number(_completion(usage, reasoning)),
+        total_tokens=whole_number(usage.total_tokens),
         cache_creation_input_tokens=None
         if inside is None
-        else _whole(_first(inside.cache_write_tokens, inside.cache_creation_input_tokens)),
-        cache_read_input_tokens=_whole(
+        else whole_number(_first(inside.cache_write_tokens, inside.cache_creation_input_tokens)),
+        cache_read_input_tokens=whole_number(
             _first(
                 None if inside is None else inside.cached_tokens,
                 usage.prompt_cache_hit_tokens,
                 usage.cached_tokens,
-                usage.num_cached_tokens,
             )
         ),
-        reasoning_tokens=_whole(reasoning),
+        reasoning_tokens=whole_number(reasoning),
     )
     return None if reported == NOTHING else reported
 
@@ -59,15 +58,18 @@ def usage_notes(usage: Usage | None) -> dict[str, Json]:
     """The cost where the vendor names it in US dollars, and the counts as they came where they say more."""
     if usage is None:
         return {}
-    raw = _plain(msgspec.to_builtins(usage))
-    notes: dict[str, Json] = {}
+    notes = counts_noted(usage)
     if usage.cost is not None:
         notes["cost"] = cost_note(usage.cost)
     elif usage.cost_in_usd_ticks is not None:
         notes["cost"] = cost_note(usage.cost_in_usd_ticks / TICKS_PER_DOLLAR)
-    if _says_more(raw):
-        notes["usage_raw"] = raw
     return notes
+
+
+def counts_noted(usage: msgspec.Struct | None) -> dict[str, Json]:
+    """The counts as they came, where they say more than the standard ones."""
+    raw = {} if usage is None else plain(msgspec.to_builtins(usage))
+    return {"usage_raw": raw} if _says_more(raw) else {}
 
 
 def _says_more(raw: dict[str, Any]) -> bool:
@@ -77,12 +79,12 @@ def _says_more(raw: dict[str, Any]) -> bool:
     )
 
 
-def _plain(value: dict[str, Any]) -> dict[str, Any]:
+def plain(value: dict[str, Any]) -> dict[str, Any]:
     """Without what is absent; whole numbers as such."""
     out: dict[str, Any] = {}
     for name, item in value.items():
         if isinstance(item, dict):
-            out[name] = _plain(item)
+            out[name] = plain(item)
         elif isinstance(item, float) and item.is_integer():
             out[name] = int(item)
         elif item is not None:
@@ -94,5 +96,6 @@ def _first(*values: float | None) -> float | None:
     return next((value for value in values if value is not None), None)
 
 
-def _whole(value: float | None) -> int | None:
+def whole_number(value: float | None) -> int | None:
+    """A count; some servers write 1.0."""
     return None if value is None else int(value)

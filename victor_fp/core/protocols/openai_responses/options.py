@@ -9,9 +9,9 @@ from msgspec import UNSET
 from victor_fp_wire.openai_responses.request import Reasoning, TextFormat, TextOptions
 
 from victor_fp.core.protocols.openai_chat.formats import strict_schema
-from victor_fp.core.protocols.openai_chat.reasoning import nearest
 from victor_fp.core.protocols.openai_chat.rules import Written
 from victor_fp.core.protocols.openai_responses.rules import Rules
+from victor_fp.core.protocols.taking import thinking
 from victor_fp.core.requests import Adjustment, ChatRequest
 
 ENCRYPTED_REASONING = "reasoning.encrypted_content"
@@ -65,30 +65,13 @@ def sampling(rules: Rules, request: ChatRequest) -> Written:
 
 
 def reasoning(rules: Rules, request: ChatRequest) -> Written:
-    """`reasoning`: the effort, a budget where there is one. Where both are asked for, the budget, being exact, wins."""
-    effort, budget = request.options.reasoning_effort, request.options.reasoning_budget
-    adjustments: list[Adjustment] = []
-    if budget is not None and rules.refused("reasoning_budget"):
-        adjustments.append(rules.against("reasoning_budget"))
-        budget = None
-    word: str | None = effort
-    if word is not None and (rules.refused("reasoning_effort") or not rules.efforts):
-        adjustments.append(rules.against("reasoning_effort"))
-        word = None
-    if word is not None and budget is not None:
-        reason = "a budget says the same more exactly, and only one of the two may be sent"
-        adjustments.append(Adjustment(parameter="reasoning_effort", reason=reason))
-        word = None
-    if word is not None and word not in rules.efforts:
-        near = nearest(word, rules.efforts)
-        reason = f"{rules.taker} knows {', '.join(rules.efforts)}; sent as {near}"
-        adjustments.append(Adjustment(parameter="reasoning_effort", reason=reason, action="changed"))
-        word = near
-    if word is None and budget is None:
-        return Written(adjustments=tuple(adjustments))
-    said = UNSET if word is None else rules.effort_words.get(word, word)
-    asked = Reasoning(effort=said, max_tokens=UNSET if budget is None else budget)
-    return Written(fields={"reasoning": asked}, adjustments=tuple(adjustments))
+    """`reasoning`: the effort, or a budget where there is one."""
+    asked = thinking(rules, request.options)
+    if asked.effort is None and asked.budget is None:
+        return Written(adjustments=asked.adjustments)
+    said = UNSET if asked.effort is None else rules.effort_words.get(asked.effort, asked.effort)
+    wanted = Reasoning(effort=said, max_tokens=UNSET if asked.budget is None else asked.budget)
+    return Written(fields={"reasoning": wanted}, adjustments=asked.adjustments)
 
 
 def text_format(rules: Rules, request: ChatRequest) -> Written:
@@ -99,8 +82,8 @@ def text_format(rules: Rules, request: ChatRequest) -> Written:
     adjustments: tuple[Adjustment, ...] = ()
     kind = asked.kind
     if kind == "schema" and rules.refused("response_format:schema"):
-        reason = f"{rules.taker} knows JSON but no schema; sent as json_object"
-        adjustments = (Adjustment(parameter="response_format", reason=reason, action="changed"),)
+        reason = f"{rules.taker} knows JSON but no schema"
+        adjustments = (Adjustment(parameter="response_format", reason=reason),)
         kind = "json"
     if kind == "json":
         if rules.refused("response_format:json"):

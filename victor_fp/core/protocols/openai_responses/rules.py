@@ -4,39 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
-from typing import Literal
-
-import msgspec
 
 from victor_fp.core.dialects.responses import ResponsesDialect
-from victor_fp.core.requests import Adjustment, ChatRequest, Endpoint
+from victor_fp.core.protocols.taking import Taking, unsupported
+from victor_fp.core.requests import ChatRequest, Endpoint
 
 
-class Rules(msgspec.Struct, frozen=True, kw_only=True):
+class Rules(Taking, frozen=True, kw_only=True):
     """What may be sent, in which words."""
 
     dialect: ResponsesDialect
-    provider: str
-    taker: str
-    """Who refuses, for people: the vendor, or the vendor and the model."""
-    refuses: frozenset[str]
-    efforts: tuple[str, ...]
-    effort_words: Mapping[str, str]
-    cache_marks: Literal["none", "cache_control", "breakpoint"]
     stored: bool
     """The caller has the vendor keep the response, so that items may be referred to by id."""
     reasons: bool
     """False where the model is known not to: such a one refuses reasoning in its input."""
     encrypts: bool
     """Encrypted reasoning is to be asked for."""
-
-    def refused(self, name: str) -> bool:
-        """Whether an option or a part is refused."""
-        return name in self.refuses
-
-    def against(self, parameter: str) -> Adjustment:
-        """That a parameter is refused."""
-        return Adjustment(parameter=parameter, reason=f"{self.taker} does not take it")
 
 
 def rules_for(
@@ -49,19 +32,7 @@ def rules_for(
     of_model: frozenset[str] = frozenset()
     if policy is not None and effort not in policy.unless_effort:
         of_model = policy.refuses
-    supports = endpoint.spec.supports
-    of_place = {
-        name
-        for name, given in (
-            ("tools", supports.tools),
-            ("image", supports.images),
-            ("audio", supports.audio),
-            ("file", supports.files),
-            ("response_format:schema", supports.json_schema),
-        )
-        if not given
-    }
-    refuses = dialect.refuses | of_model | of_place
+    refuses = dialect.refuses | of_model | unsupported(endpoint.spec.supports)
     by_model = dialect.encrypted_reasoning == "by_model"
     reasons = not (by_model and "reasoning_effort" in refuses)
     return Rules(

@@ -98,10 +98,11 @@ def _stop(inputs: Inputs, stop: tuple[str, ...] | None) -> Json:
 
 
 def _effort(inputs: Inputs, effort: str | None, untaken: list[Adjustment]) -> str | None:
-    """The effort, if the model knows it; else the nearest, visibly."""
+    """The effort, if the model knows it; else the nearest, visibly. Thinking is not switched off for being too little."""
     if effort is None or "reasoning_effort" not in inputs.fields or effort in inputs.efforts:
         return effort
-    near = inputs.efforts[0] if effort in ("none", "minimal") else inputs.efforts[-1]
+    thinking = tuple(word for word in inputs.efforts if word != "none")
+    near = inputs.efforts[0] if effort == "none" else thinking[0] if effort == "minimal" else thinking[-1]
     reason = f"this model knows {', '.join(inputs.efforts)}; sent as {near}"
     untaken.append(Adjustment(parameter="reasoning_effort", reason=reason, action="changed"))
     return near

@@ -1,0 +1,65 @@
+"""Which models Mistral serves, and what they can."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from victor_fp.core.asking import endpoint_for
+from victor_fp.core.catalogue import find
+from victor_fp.core.protocols import Discovery, ModelInfo, speaker
+
+MODEL: dict[str, Any] = {
+    "id": "mistral-large-2512",
+    "object": "model",
+    "created": 1700000000,
+    "owned_by": "mistralai",
+    "capabilities": {"completion_chat": True, "function_calling": True, "vision": True, "reasoning": False},
+    "name": "mistral-large-2512",
+    "max_context_length": 262144,
+    "aliases": ["mistral-large-latest"],
+    "deprecation": None,
+    "type": "base",
+    "yet_unknown": {"deep": [1]},
+}
+INFO = ModelInfo(
+    id="mistral-large-2512",
+    context_window=262_144,
+    supports_tools=True,
+    supports_images=True,
+    supports_reasoning=False,
+    raw=MODEL,
+)
+
+
+def discovery() -> Discovery:
+    found = speaker(endpoint_for(find("mistral").unwrap()).unwrap()).discovery
+    assert found is not None
+    return found
+
+
+def test_the_list_is_asked_for() -> None:
+    asked = discovery().list_request()
+    assert (asked.method, asked.url) == ("GET", "https://api.mistral.ai/v1/models")
+    assert asked.headers == {"authorization": "Bearer <secret>"}
+
+
+def test_a_list_tells_names_windows_and_abilities() -> None:
+    bare, nameless = {"id": "bare", "max_context_length": 0}, {"object": "model"}
+    body = json.dumps({"object": "list", "data": [MODEL, bare, nameless, "text"]}).encode()
+    assert discovery().read_list(body) == (INFO, ModelInfo(id="bare", raw=bare))
+
+
+def test_one_model_is_asked_for_by_its_name() -> None:
+    ask, read = discovery().model_request, discovery().read_model
+    assert ask is not None
+    assert read is not None
+    assert ask("ft:own/model x").url == "https://api.mistral.ai/v1/models/ft%3Aown%2Fmodel%20x"
+    assert read("mistral-large-latest", json.dumps(MODEL).encode()) == INFO
+    assert read("x", b'{"detail": "no"}') is None
+    assert read("x", b"[]") is None
+
+
+def test_bodies_of_another_form_tell_nothing() -> None:
+    for body in (b"<html>", b"[]", b'{"data": 3}', b"{}"):
+        assert discovery().read_list(body) == ()

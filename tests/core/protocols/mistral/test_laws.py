@@ -1,0 +1,148 @@
+"""The laws of a stream, for any answer."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.core.protocols.mistral.answers import (
+    HEAD,
+    answer,
+    call,
+    events,
+    read,
+    reference,
+    sse,
+    streamed,
+    text,
+    thought,
+)
+from tests.core.protocols.mistral.asked import back
+
+WORDS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=12)
+ARGUMENTS = st.dictionaries(WORDS, st.none() | st.booleans() | st.integers(-9, 9) | WORDS, max_size=3)
+IDS = st.lists(st.integers(0, 9) | WORDS, min_size=1, max_size=3)
+FOUND = st.builds(lambda title: {"type": "tool_reference", "tool": "web_search", "title": title}, WORDS)
+REFERENCES = st.builds(lambda ids: reference(*ids), IDS)
+THOUGHTS = st.builds(
+    lambda words, beside, more: thought(text(words), *beside, **more),
+    WORDS,
+    st.lists(FOUND | REFERENCES, max_size=2),
+    st.fixed_dictionaries({}, optional={"signature": WORDS}),
+)
+IMAGES = st.builds(lambda url: {"type": "image_url", "image_url": url}, WORDS)
+CONTENT = WORDS | st.lists(st.builds(text, WORDS) | THOUGHTS | REFERENCES | IMAGES, max_size=5) | st.just("")
+COUNT = st.integers(0, 999)
+USAGES = st.fixed_dictionaries(
+    {},
+    optional={
+        "prompt_tokens": COUNT,
+        "completion_tokens": COUNT,
+        "total_tokens": COUNT,
+        "num_cached_tokens": st.none() | COUNT,
+        "prompt_tokens_details": st.fixed_dictionaries({}, optional={"cached_tokens": COUNT}),
+        "service_tier": WORDS,
+    },
+)
+REASONS = st.sampled_from(["stop", "length", "model_length", "tool_calls", "yet_unknown"])
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 9) | WORDS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@st.composite
+def answers(draw: st.DrawFn, identified: bool = False) -> dict[str, Any]:
+    with_ids = identified or draw(st.booleans())
+    calls = [
+        call(
+            f"abcDEF{place:03}" if with_ids else None,
+            f"f{place}",
+            draw(st.sampled_from([arguments, json.dumps(arguments)])),
+            place,
+        )
+        for place, arguments in enumerate(draw(st.lists(ARGUMENTS, max_size=3)))
+    ]
+    whole = answer(draw(CONTENT), draw(REASONS), draw(st.none() | USAGES), tool_calls=calls)
+    head: dict[str, Any] = draw(
+        st.sampled_from([HEAD, {"id": "", "created": 7}, {"id": None, "created": None, "model": None}])
+    )
+    return whole | head
+
+
+@settings(max_examples=100, deadline=None)
+@given(answers(), st.integers(1, 5))
+def test_a_stream_folds_to_its_whole_twin(whole: dict[str, Any], size: int) -> None:
+    assert streamed(sse(*events(whole, size))) == read(whole)
+
+
+@settings(max_examples=60, deadline=None)
+@given(answers(), st.integers(1, 40), st.booleans())
+def test_where_the_bytes_are_cut_changes_nothing(whole: dict[str, Any], size: int, done: bool) -> None:
+    data = sse(*events(whole), done=done)
+    assert streamed(data, size) == streamed(data)
+
+
+@settings(max_examples=60, deadline=None)
+@given(answers(), st.data())
+def test_a_stream_that_is_cut_is_never_an_answer(whole: dict[str, Any], data: st.DataObject) -> None:
+    *before, _ = events(whole)
+    bytes_ = sse(*before, done=False)
+    kept = bytes_[: data.draw(st.integers(0, len(bytes_)))]
+    assert streamed(kept)["fault"] == "StreamTruncated"
+
+
+@settings(max_examples=60, deadline=None)
+@given(answers(), st.dictionaries(WORDS.map("x-".__add__), JSON, max_size=2), JSON)
+def test_what_nobody_knows_never_fails_an_answer(whole: dict[str, Any], odd: dict[str, Any], role: Any) -> None:
+    known = read(whole)
+    (choice,) = whole["choices"]
+    message = {**choice["message"], **odd, "role": role}
+    extended = {**whole, **odd, "object": role, "choices": [{**choice, **odd, "message": message}]}
+    assert read(extended) == known
+    strange = [{**event, **odd, "object": role} for event in events(whole)]
+    assert streamed(sse(*strange)) == known
+
+
+@settings(max_examples=60, deadline=None)
+@given(answers(), st.data())
+def test_any_value_anywhere_in_a_chunk_is_read_without_raising(whole: dict[str, Any], data: st.DataObject) -> None:
+    (choice,) = whole["choices"]
+    place = data.draw(st.sampled_from(["content", "tool_calls"]))
+    odd = {**whole, "choices": [{**choice, "message": {**choice["message"], place: data.draw(JSON)}}]}
+    assert read(odd)
+    delta = {**HEAD, "choices": [{"index": 0, "delta": {place: data.draw(JSON)}, "finish_reason": None}]}
+    assert streamed(sse(delta, *events(whole)))
+
+
+@settings(max_examples=80, deadline=None)
+@given(answers(identified=True))
+def test_an_answer_goes_back_as_it_came(whole: dict[str, Any]) -> None:
+    (choice,) = whole["choices"]
+    message, given_back = choice["message"], back(whole)
+    assert [one["id"] for one in given_back.get("tool_calls", [])] == [one["id"] for one in message["tool_calls"]]
+    assert merged(given_back["content"]) == merged(message["content"])
+
+
+def merged(content: str | list[dict[str, Any]]) -> list[Any]:
+    """Texts that follow each other as one, and thoughts that follow each other unsigned, with what they refer to."""
+    out: list[Any] = []
+    for chunk in [text(content)] if isinstance(content, str) else content:
+        if chunk["type"] == "text":
+            if out and isinstance(out[-1], str):
+                out[-1] += chunk["text"]
+            elif chunk["text"]:
+                out.append(chunk["text"])
+        elif chunk["type"] == "thinking":
+            words = "".join(piece["text"] for piece in chunk["thinking"] if piece["type"] == "text")
+            beside = [piece for piece in chunk["thinking"] if piece["type"] != "text"]
+            if out and isinstance(out[-1], tuple) and out[-1][2] is None:
+                words, beside = out[-1][0] + words, out.pop()[1] + beside
+            out.append((words, beside, chunk.get("signature")))
+        else:
+            out.append(chunk)
+    return out

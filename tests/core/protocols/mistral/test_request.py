@@ -1,0 +1,151 @@
+"""What is asked, in Mistral's words, and what its closed request has no word for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from tests.core.protocols.mistral.asked import HI, WEATHER, adjusted, beside, refusal
+from tests.core.protocols.openai_chat.asked import asked, sent
+from victor_fp.core.requests import HttpRequest
+from victor_fp.core.types import ToolDefinition
+
+
+class City(BaseModel):
+    """A city."""
+
+    name: str
+
+
+def test_the_plainest_request() -> None:
+    request = asked("mistral", model="mistral-small-latest")
+    assert isinstance(request, HttpRequest)
+    assert (request.method, request.url) == ("POST", "https://api.mistral.ai/v1/chat/completions")
+    assert request.headers == {"content-type": "application/json", "authorization": "Bearer <secret>"}
+    assert request.json() == {
+        "model": "mistral-small-latest",
+        "messages": [{"role": "user", "content": "Hi"}],
+        "max_tokens": 4096,
+        "temperature": 0.7,
+    }
+
+
+@pytest.mark.parametrize(
+    ("options", "fields"),
+    [
+        ({"seed": 3}, {"random_seed": 3}),
+        ({"top_p": 0.5, "max_tokens": 9, "temperature": 0.0}, {"top_p": 0.5, "max_tokens": 9, "temperature": 0.0}),
+        ({"stop": list("abcdef")}, {"stop": list("abcdef")}),
+        ({"presence_penalty": 1.0, "frequency_penalty": -1.0}, {"presence_penalty": 1.0, "frequency_penalty": -1.0}),
+        ({"reasoning_effort": "high"}, {"reasoning_effort": "high"}),
+        ({"reasoning_effort": "none"}, {"reasoning_effort": "none"}),
+        ({"service_tier": "standard_only"}, {"service_tier": "standard_only"}),
+        ({"stream": True}, {"stream": True}),
+        ({"response_format": "json"}, {"response_format": {"type": "json_object"}}),
+        ({"logprobs": False}, {}),
+    ],
+)
+def test_options_in_its_words(options: dict[str, Any], fields: dict[str, Any]) -> None:
+    assert beside(**options) == fields
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        {"safe_prompt": True},
+        {"prompt_mode": "reasoning"},
+        {"prompt_cache_key": "k"},
+        {"guardrails": [{"block_on_error": True}]},
+        {"prediction": {"type": "content", "content": "x"}},
+        {"n": 2},
+        {"metadata": {"a": "b"}},
+    ],
+)
+def test_options_of_its_own_go_into_the_body_as_they_are(own: dict[str, Any]) -> None:
+    assert beside(**own) == own
+    assert beside(extra_body=own) == own
+
+
+def test_extra_body_stands_over_everything() -> None:
+    assert beside(seed=3, extra_body={"random_seed": 4}) == {"random_seed": 4}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"top_k": 4},
+        {"logprobs": True},
+        {"logprobs": 3},
+        {"service_tier": "flex"},
+        {"user": "me"},
+        {"reasoning_budget": 100},
+    ],
+)
+def test_its_document_closes_the_request_against_what_it_does_not_name(options: dict[str, Any]) -> None:
+    (name,) = options
+    assert refusal(**options) == ("UnsupportedParameter", name)
+    assert adjusted(**options) == {name: "dropped"}
+    assert beside(**options, on_unsupported="adjust") == {}
+
+
+def test_a_temperature_beyond_its_bound_is_brought_to_it_visibly() -> None:
+    assert refusal(temperature=1.8) == ("UnsupportedParameter", "temperature")
+    assert adjusted(temperature=1.8) == {"temperature": "changed"}
+    assert sent("mistral", temperature=1.8, on_unsupported="adjust")["temperature"] == 1.5
+    assert sent("mistral", temperature=1.5)["temperature"] == 1.5
+
+
+@pytest.mark.parametrize("effort", ["minimal", "low", "max"])
+def test_an_effort_that_it_does_not_know_becomes_the_nearest_visibly(effort: str) -> None:
+    assert refusal(reasoning_effort=effort) == ("UnsupportedParameter", "reasoning_effort")
+    assert adjusted(reasoning_effort=effort) == {"reasoning_effort": "changed"}
+    assert beside(reasoning_effort=effort, on_unsupported="adjust") == {"reasoning_effort": "high"}
+
+
+def test_an_answer_by_a_schema() -> None:
+    asked_for = beside(response_format=City)["response_format"]
+    assert (asked_for["type"], asked_for["json_schema"]["name"]) == ("json_schema", "City")
+    assert asked_for["json_schema"]["strict"] is True
+    assert asked_for["json_schema"]["schema"]["properties"]["name"] == {"title": "Name", "type": "string"}
+
+
+def test_tools() -> None:
+    strict = ToolDefinition(name="now", description="", parameters={"type": "object", "properties": {}}, strict=True)
+    assert sent("mistral", tools=[WEATHER, strict])["tools"] == [
+        {
+            "type": "function",
+            "function": {"name": "weather", "description": WEATHER.description, "parameters": WEATHER.parameters},
+        },
+        {"type": "function", "function": {"name": "now", "parameters": strict.parameters, "strict": True}},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("choice", "written"),
+    [
+        ("auto", "auto"),
+        ("none", "none"),
+        ("required", "any"),
+        ({"name": "weather"}, {"type": "function", "function": {"name": "weather"}}),
+    ],
+)
+def test_the_choice_among_tools(choice: Any, written: object) -> None:
+    assert beside(tools=[WEATHER], tool_choice=choice) == {"tool_choice": written}
+
+
+def test_several_calls_at_once_are_allowed_or_not() -> None:
+    assert beside(tools=[WEATHER], parallel_tool_calls=False) == {"parallel_tool_calls": False}
+    assert beside(parallel_tool_calls=False) == {}
+
+
+def test_a_choice_without_tools() -> None:
+    assert refusal(tool_choice="required") == ("UnsupportedParameter", "tool_choice")
+    assert beside(tool_choice="auto") == {}
+
+
+def test_the_names_of_speakers_are_not_taken() -> None:
+    named = HI.model_copy(update={"name": "ann"})
+    assert refusal(named) == ("UnsupportedParameter", "name")
+    assert sent("mistral", [named], on_unsupported="adjust")["messages"] == [{"role": "user", "content": "Hi"}]

@@ -1,0 +1,125 @@
+"""How Mistral's streams go, end and fail."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.core.protocols.mistral.answers import HEAD, USAGE, call, chunk, sse, streamed, text, thought
+from tests.core.protocols.openai_chat.answers import chunks
+from victor_fp.core.types import StreamChunk
+
+STOP = chunk({"content": ""}, "stop")
+
+
+def said(content: object) -> dict[str, Any]:
+    return chunk({"content": content})
+
+
+def told(*payloads: Any) -> list[StreamChunk]:
+    return [result.unwrap() for result in chunks("mistral", [sse(*payloads)])]
+
+
+def test_pieces_reach_the_caller_as_they_come() -> None:
+    found = told(said(""), said([thought(text("Hm"))]), said([text("Ye")]), said("s."), STOP)
+    assert [piece.content for piece in found if piece.content] == ["Ye", "s."]
+    assert [piece.metadata["reasoning_content"] for piece in found[:-1] if piece.metadata] == ["Hm"]
+    assert [piece.is_final for piece in found] == [False] * (len(found) - 1) + [True]
+
+
+def test_whole_calls_at_one_index_stay_apart() -> None:
+    calls = [call("abcDEF123", "f", '{"x": 1}'), call("abcDEF124", "f", '{"x": 2}')]
+    for deltas in ([{"tool_calls": calls}], [{"tool_calls": [one]} for one in calls]):
+        answer = streamed(sse(*map(chunk, deltas), chunk({}, "tool_calls")))
+        assert [(one["id"], one["arguments"]) for one in answer["tool_calls"]] == [
+            ("abcDEF123", {"x": 1}),
+            ("abcDEF124", {"x": 2}),
+        ]
+
+
+def test_a_call_in_pieces_is_one_call() -> None:
+    deltas = [{"tool_calls": [call("abcDEF123", "f", '{"x"')]}, {"tool_calls": [call("abcDEF123", "", ": 1}")]}]
+    answer = streamed(sse(*map(chunk, deltas), chunk({}, "tool_calls")))
+    assert answer["tool_calls"] == [{"id": "abcDEF123", "name": "f", "arguments": {"x": 1}}]
+
+
+def test_other_answers_to_the_same_prompt_are_left_out() -> None:
+    other = said("Two")
+    other["choices"][0]["index"] = 1
+    both = said("ne")
+    both["choices"].append(other["choices"][0])
+    assert streamed(sse(said("O"), other, both, STOP))["content"] == "One"
+
+
+def test_usage_stands_on_the_last_chunk_or_behind_it() -> None:
+    beside = chunk({"content": ""}, "stop", usage=USAGE)
+    behind = {**HEAD, "choices": [], "usage": USAGE}
+    for ending in ([beside], [STOP, behind]):
+        assert streamed(sse(said("Hi"), *ending))["usage"] == USAGE
+
+
+@pytest.mark.parametrize("done", [b"", b"data: [DONE]", b"data: [DONE] \n\n", b": a comment\n\ndata:[DONE]\n\n"])
+def test_the_end_is_known_in_all_its_spellings(done: bytes) -> None:
+    answer = streamed(sse(said("Hi"), STOP, done=False) + done)
+    assert (answer["content"], answer["stop_reason"]) == ("Hi", "stop")
+
+
+def test_what_follows_the_end_does_not_count() -> None:
+    assert streamed(sse(said("Hi"), STOP) + sse(said(" there"), STOP))["content"] == "Hi"
+
+
+@pytest.mark.parametrize("frames", [[], [said("Hi")], [said("Hi"), said(" there")]])
+def test_a_stream_without_a_reason_is_truncated(frames: list[Any]) -> None:
+    for done in (True, False):
+        broken = streamed(sse(*frames, done=done))
+        assert broken["fault"] == "StreamTruncated"
+        assert (broken.get("partial") or {}).get("content", "") == "".join(
+            frame["choices"][0]["delta"]["content"] for frame in frames
+        )
+
+
+def test_a_frame_that_is_cut_at_the_end_of_the_bytes_does_not_undo_a_finished_answer() -> None:
+    answer = streamed(sse(said("Hi"), STOP, {**HEAD, "choices": []}, done=False)[:-20])
+    assert (answer["content"], answer["stop_reason"]) == ("Hi", "stop")
+
+
+@pytest.mark.parametrize("garbage", ["{oops}", '{"choices": [', "[1, 2]"])
+def test_a_frame_of_garbage_fails_the_stream(garbage: str) -> None:
+    assert streamed(sse(said("Hi"), garbage, STOP))["fault"] == "InvalidResponse"
+
+
+@pytest.mark.parametrize(
+    ("error", "fault"),
+    [
+        ({"object": "error", "message": "wait", "type": "rate_limited", "param": None, "code": "1300"}, "RateLimited"),
+        ({"object": "error", "message": "broke", "type": "internal_server_error", "code": "1000"}, "ServerFailed"),
+        ({"detail": "the engine is gone"}, "ServerFailed"),
+        ({"message": "no", "request_id": "r"}, "ServerFailed"),
+        ({"error": {"message": "Overloaded", "type": "overloaded_error"}}, "Overloaded"),
+        (chunk({"content": ""}, "error"), "ServerFailed"),
+    ],
+)
+def test_an_error_inside_a_stream_is_a_fault_with_what_had_come(error: dict[str, Any], fault: str) -> None:
+    answer = streamed(sse(said("Hel"), said("lo"), error))
+    assert (answer["fault"], answer["partial"]["content"]) == (fault, "Hello")
+    assert answer["message"]
+
+
+def test_an_error_event_is_a_fault_whatever_its_data_is() -> None:
+    for words in ("engine died", json.dumps("engine died"), json.dumps({"message": "engine died"})):
+        answer = streamed(sse(said("Hi"), done=False) + f"event: error\ndata: {words}\n\n".encode())
+        assert (answer["fault"], answer["message"]) == ("ServerFailed", "engine died")
+
+
+def test_chunks_without_choices_mean_nothing() -> None:
+    news = {**HEAD, "object": "chat.completion.news", "choices": []}
+    assert streamed(sse(news, said("Hi"), news, STOP)) == streamed(sse(said("Hi"), STOP))
+
+
+def test_log_probabilities_follow_each_other() -> None:
+    pieces = [said(words) for words in "ab"]
+    for words, piece in zip("ab", pieces, strict=True):
+        piece["choices"][0]["logprobs"] = {"content": [{"token": words}]}
+    assert streamed(sse(*pieces, STOP))["metadata"]["logprobs"] == {"content": [{"token": "a"}, {"token": "b"}]}

@@ -1,0 +1,168 @@
+"""Conversations in Mistral's roles, and what of an answer goes back to it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.core.protocols.mistral.answers import answer, call, reference, text, thought
+from tests.core.protocols.mistral.asked import HI, back, returned, turns
+from tests.core.protocols.openai_chat.asked import sent
+from victor_fp.core.types import AudioPart, FilePart, ImagePart, Message, TextPart
+
+TOOL_REFERENCE = {"type": "tool_reference", "tool": "web_search", "title": "Rome", "url": "https://rome.example"}
+CALLED = Message(role="assistant", tool_calls=[{"id": "call_1", "name": "weather", "arguments": {"city": "Oslo"}}])
+RESULT = Message(role="tool", tool_call_id="call_1", name="weather", content="rain")
+
+
+def content(*parts: Any) -> Any:
+    return turns(Message(role="user", content=list(parts)))[0]["content"]
+
+
+def test_instructions_have_one_role() -> None:
+    developer = Message(role="developer", content=[TextPart(text="a"), TextPart(text="b")])
+    assert turns(Message(role="system", content="s"), developer, HI)[:2] == [
+        {"role": "system", "content": "s"},
+        {"role": "system", "content": [text("a"), text("b")]},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("part", "chunk"),
+    [
+        (
+            ImagePart(url="https://a.example/cat.png", detail="low"),
+            {"type": "image_url", "image_url": {"url": "https://a.example/cat.png", "detail": "low"}},
+        ),
+        (
+            ImagePart(data=b"\x89PNG", media_type="image/png"),
+            {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw=="}},
+        ),
+        (AudioPart(data=b"RIFF", media_type="audio/wav"), {"type": "input_audio", "input_audio": "UklGRg=="}),
+        (AudioPart(url="https://a.example/a.mp3"), {"type": "input_audio", "input_audio": "https://a.example/a.mp3"}),
+        (
+            FilePart(data=b"%PDF", media_type="application/pdf", filename="a.pdf"),
+            {
+                "type": "document_url",
+                "document_url": "data:application/pdf;base64,JVBERg==",
+                "document_name": "a.pdf",
+            },
+        ),
+        (
+            FilePart(url="https://a.example/a.pdf"),
+            {"type": "document_url", "document_url": "https://a.example/a.pdf"},
+        ),
+    ],
+)
+def test_parts_are_chunks(part: Any, chunk: dict[str, Any]) -> None:
+    assert content(TextPart(text="What?"), part) == [text("What?"), chunk]
+
+
+def test_text_alone_is_text() -> None:
+    assert content(TextPart(text="a")) == "a"
+    assert content(TextPart(text="a"), TextPart(text="b")) == [text("a"), text("b")]
+
+
+def test_a_call_and_its_result_get_an_id_of_nine_characters_and_the_tools_name() -> None:
+    _, called, result = turns(HI, CALLED, RESULT)
+    id_ = called["tool_calls"][0]["id"]
+    assert (len(id_), id_.isalnum()) == (9, True)
+    assert called == {
+        "role": "assistant",
+        "content": "",
+        "tool_calls": [
+            {"id": id_, "type": "function", "function": {"name": "weather", "arguments": '{"city":"Oslo"}'}}
+        ],
+    }
+    assert result == {"role": "tool", "tool_call_id": id_, "name": "weather", "content": "rain"}
+
+
+def test_an_id_of_its_own_stays() -> None:
+    own = answer("", "tool_calls", tool_calls=[call("abcDEF123", "weather", "{}")])
+    assert back(own)["tool_calls"][0]["id"] == "abcDEF123"
+
+
+def test_results_that_failed_or_come_in_parts() -> None:
+    failed = RESULT.model_copy(update={"is_error": True})
+    assert turns(HI, CALLED, failed)[2]["content"] == "Error: rain"
+    parts = RESULT.model_copy(update={"content": [TextPart(text="a"), TextPart(text="b")]})
+    assert turns(HI, CALLED, parts)[2]["content"] == [text("a"), text("b")]
+
+
+def test_a_turn_of_the_assistants_at_the_end_begins_the_answer() -> None:
+    begun = Message(role="assistant", content="Dear")
+    assert turns(HI, begun)[1] == {"role": "assistant", "content": "Dear", "prefix": True}
+    assert "prefix" not in turns(HI, begun, HI)[1]
+
+
+def test_thinking_goes_back_as_a_chunk() -> None:
+    thinking = thought(text("rain?"))
+    assert back(answer([thinking, text("Well.")]))["content"] == [{**thinking, "closed": True}, text("Well.")]
+
+
+def test_a_signature_goes_back_on_its_thought() -> None:
+    thoughts = [thought(text(words), closed=True, signature=words * 2) for words in ("a", "b")]
+    assert back(answer([*thoughts, text("Well.")]))["content"] == [*thoughts, text("Well.")]
+
+
+def test_thinking_before_a_call_goes_back_beside_it() -> None:
+    whole = answer([thought(text("rain?"))], "tool_calls", tool_calls=[call("abcDEF123", "weather", "{}")])
+    assert back(whole)["content"] == [thought(text("rain?"), closed=True)]
+    assert len(back(whole)["tool_calls"]) == 1
+
+
+def test_references_go_back_in_their_places() -> None:
+    given = [text("Rome"), reference(1, 2), text(" is old"), reference("a3")]
+    assert back(answer(given))["content"] == given
+
+
+def test_what_thinking_refers_to_goes_back_with_it() -> None:
+    given = [thought(text("I looked."), TOOL_REFERENCE, reference(4)), text("Yes.")]
+    assert back(answer(given))["content"] == [{**given[0], "closed": True}, given[1]]
+
+
+def test_chunks_that_are_no_text_go_back_as_they_came() -> None:
+    given = [
+        text("See"),
+        {"type": "image_url", "image_url": {"url": "https://a.example/a.png"}},
+        {"type": "image_url", "image_url": "https://a.example/b.png"},
+        {"type": "document_url", "document_url": "https://a.example/a.pdf", "document_name": "a"},
+        {"type": "file", "file_id": "f"},
+        {"type": "input_audio", "input_audio": "UklGRg=="},
+    ]
+    assert back(answer(given))["content"] == given
+
+
+def test_a_chunk_of_a_kind_that_nobody_knows_does_not_go_back() -> None:
+    assert back(answer([text("See"), {"type": "yet_unknown", "deep": [1]}]))["content"] == "See"
+
+
+def test_text_that_was_edited_keeps_the_references() -> None:
+    edited = returned(answer([text("Rome"), reference(1)])).model_copy(update={"content": "Oslo"})
+    assert turns(HI, edited, HI)[1]["content"] == [text("Oslo"), reference(1)]
+
+
+def test_other_vendors_get_the_text_alone() -> None:
+    given = returned(answer([thought(text("rain?"), signature="s"), text("Rome"), reference(1)]))
+    assert sent("openai", [HI, given, HI])["messages"][1] == {"role": "assistant", "content": "Rome"}
+
+
+IDS = st.text(st.characters(codec="ascii", categories=("L", "N", "P")), min_size=1, max_size=30)
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.lists(IDS, min_size=1, max_size=4, unique=True))
+def test_ids_of_others_become_nine_characters_the_same_for_call_and_result(ids: list[str]) -> None:
+    calls = [{"id": id_, "name": "weather", "arguments": {}} for id_ in ids]
+    results = [Message(role="tool", tool_call_id=id_, content="ok") for id_ in ids]
+    given = [HI, Message.model_validate({"role": "assistant", "tool_calls": calls}), *results]
+    first, again = turns(*given), turns(*given)
+    named = [one["id"] for one in first[1]["tool_calls"]]
+    assert named == [result["tool_call_id"] for result in first[2:]]
+    assert len(set(named)) == len(ids)
+    assert all(len(name) == 9 and name.isascii() and name.isalnum() for name in named)
+    assert json.dumps(first) == json.dumps(again)

@@ -1,0 +1,46 @@
+"""What Mistral counts, and where."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.core.protocols.mistral.answers import USAGE, answer, events, read, sse, streamed
+
+
+def usage(counts: dict[str, Any]) -> Any:
+    whole = answer("Hi", usage=counts)
+    assert streamed(sse(*events(whole))) == read(whole)
+    return read(whole).get("usage")
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"num_cached_tokens": 4},
+        {"prompt_tokens_details": {"cached_tokens": 4}},
+        {"prompt_token_details": {"cached_tokens": 4}},
+        {"prompt_tokens_details": {}, "num_cached_tokens": 4},
+        {"prompt_tokens_details": {"cached_tokens": 4}, "num_cached_tokens": None},
+    ],
+)
+def test_cached_tokens_are_found_wherever_they_stand(extra: dict[str, Any]) -> None:
+    assert usage({**USAGE, **extra}) == {**USAGE, "cache_read_input_tokens": 4}
+
+
+def test_what_was_not_counted_is_absent_and_zero_is_zero() -> None:
+    assert usage({"prompt_tokens": 3}) == {"prompt_tokens": 3}
+    assert usage({**USAGE, "num_cached_tokens": 0}) == {**USAGE, "cache_read_input_tokens": 0}
+    assert usage({}) is None
+    assert "usage" not in read(answer("Hi"))
+
+
+def test_counts_of_its_own_stand_in_metadata() -> None:
+    more = {**USAGE, "prompt_audio_seconds": 3, "service_tier": "default"}
+    assert read(answer("Hi", usage=more))["metadata"]["usage_raw"] == more
+    assert "usage_raw" not in read(answer("Hi", usage=USAGE))["metadata"]
+
+
+def test_a_total_that_is_missing_is_the_sum() -> None:
+    assert usage({"prompt_tokens": 12, "completion_tokens": 5}) == USAGE

@@ -1,0 +1,23 @@
+"""Moonshot's bounds, as its own document states them per model."""
+
+from __future__ import annotations
+
+from tests.core.protocols.openai_chat.asked import adjusted, beside, refusal, sent
+
+
+def test_temperature_goes_up_to_one() -> None:
+    assert sent("moonshot", model="moonshot-v1-8k", temperature=1.0)["temperature"] == 1.0
+    assert refusal("moonshot", model="moonshot-v1-8k", temperature=1.5) == ("UnsupportedParameter", "temperature")
+    assert sent("moonshot", model="moonshot-v1-8k", temperature=1.5, on_unsupported="adjust")["temperature"] == 1.0
+
+
+def test_models_with_fixed_sampling_are_sent_no_temperature() -> None:
+    assert "temperature" not in sent("moonshot", model="kimi-k2.6")
+    assert adjusted("moonshot", model="kimi-k2.6", temperature=1.5) == {"temperature": "dropped"}
+
+
+def test_the_thinking_of_the_coding_model_cannot_be_switched_off() -> None:
+    assert beside("moonshot", model="kimi-k2.6", reasoning_effort="none") == {"thinking": {"type": "disabled"}}
+    asked = {"model": "kimi-k2.7-code-highspeed", "reasoning_effort": "none"}
+    assert refusal("moonshot", **asked) == ("UnsupportedParameter", "reasoning_effort")
+    assert sent("moonshot", on_unsupported="adjust", **asked)["thinking"] == {"type": "enabled"}

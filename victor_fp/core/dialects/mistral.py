@@ -1,0 +1,33 @@
+"""How one place differs from Mistral's own chat completions; every default is Mistral's own behaviour."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import msgspec
+
+from victor_fp.core.dialects.chat import FaultCodes
+from victor_fp.core.faults import AuthRejected, RateLimited
+
+CODES: FaultCodes = {
+    # Seen with 429: the capacity that all callers of a tier share is used up for the moment.
+    "service_tier_capacity_exceeded": RateLimited,
+    "unauthorized": AuthRejected,
+}
+"""Error codes and types that others do not have, lower case."""
+
+
+class MistralDialect(msgspec.Struct, frozen=True, kw_only=True):
+    """A dialect of Mistral's chat completions."""
+
+    protocol: ClassVar[str] = "mistral"
+
+    think_tags: bool = False
+    """Models behind it may put thinking in `<think>...</think>` at the head of the content."""
+    efforts: tuple[str, ...] = ("none", "high")
+    """API reference: reasoning_effort; what both of the vendor's documents have."""
+    tiers: tuple[str, ...] = ("auto", "standard_only")
+    """API reference: service_tier."""
+    most_temperature: float = 1.5
+    """API reference: 0 to 1.5, where others allow 2."""
+    codes: FaultCodes = msgspec.field(default_factory=lambda: CODES)

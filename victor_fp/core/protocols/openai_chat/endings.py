@@ -1,0 +1,40 @@
+"""A frame of a stream that is no chunk: its end, an error in words, or garbage."""
+
+from __future__ import annotations
+
+import msgspec
+
+from victor_fp.core.deltas import Ended, Failed
+from victor_fp.core.faults import Fault, InvalidResponse
+from victor_fp.core.framing import Frame
+from victor_fp.core.json import Json, NotJson, decoded
+from victor_fp.core.protocols.openai_chat.errors import Dialect, fault_of
+from victor_fp.core.requests import Endpoint
+
+DONE = b"[DONE]"
+TOO_SHORT = "truncated"
+"""How msgspec says that a JSON text ends too soon."""
+
+
+class Cut(msgspec.Struct, frozen=True):
+    """The last frame so far breaks off in its JSON: a failure if another follows, else the stream's own end."""
+
+    fault: Fault
+
+
+def meaning(
+    endpoint: Endpoint, dialect: Dialect, frame: Frame, reason: str, model: str | None, *, last: bool
+) -> Ended | Failed | Cut | None:
+    """What the frame means; None where it is empty. `reason` says why it is no chunk."""
+    data = frame.data.strip()
+    if data == DONE:
+        return Ended()
+    if not data:
+        return None
+    if frame.event == "error":
+        value = decoded(data)
+        error: Json = data.decode("utf-8", "replace") if isinstance(value, NotJson) else value
+        return Failed(fault_of(endpoint, dialect, {"error": error}, model=model))
+    message = f"a frame of the stream is no chunk: {reason}"
+    fault = InvalidResponse(provider=endpoint.spec.name, model=model, message=message)
+    return Cut(fault) if last and TOO_SHORT in reason else Failed(fault)

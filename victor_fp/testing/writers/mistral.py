@@ -1,0 +1,88 @@
+"""Mistral's chat completions, as its server writes them: thinking stands in the content, and calls come whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from victor_fp.core.json import encoded
+from victor_fp.testing.answers import Answer, json_answer
+from victor_fp.testing.turns import Turn
+from victor_fp.testing.writers import SIGNATURE, Event, Payload, Telling, Writer, asks_by_body, pieces, sse
+
+HEAD: Payload = {"id": "cmpl-1", "created": 1700000000}
+REASONS = {"tool_use": "tool_calls"}
+
+
+def _body(turn: Turn) -> Payload:
+    message: Payload = {"role": "assistant", "content": turn.text, "tool_calls": _calls(turn) or None}
+    if turn.reasoning:
+        text = [{"type": "text", "text": turn.text}] if turn.text else []
+        message["content"] = [{**_thought(turn.reasoning), "closed": True, "signature": SIGNATURE}, *text]
+    choice = {"index": 0, "message": message, "finish_reason": _reason(turn)}
+    return {**HEAD, "object": "chat.completion", "model": turn.model, "choices": [choice], **_usage(turn)}
+
+
+def _events(turn: Turn) -> Telling:
+    said = [_chunk(turn, {"role": "assistant", "content": content}) for content in _contents(turn)]
+    if calls := _calls(turn):
+        said.append(_chunk(turn, {"content": "", "tool_calls": calls}))
+    return Telling(before=said, end=[_chunk(turn, {"content": ""}, _reason(turn), **_usage(turn))])
+
+
+def _contents(turn: Turn) -> Iterator[Any]:
+    """The content of each delta, the first of which is empty."""
+    yield ""
+    for piece in pieces(turn.reasoning):
+        yield [_thought(piece)]
+    if turn.reasoning:
+        yield [{"type": "thinking", "thinking": [], "signature": SIGNATURE}]
+    yield from pieces(turn.text)
+
+
+def _thought(text: str) -> Payload:
+    return {"type": "thinking", "thinking": [{"type": "text", "text": text}]}
+
+
+def _calls(turn: Turn) -> list[Payload]:
+    return [
+        {"id": call.id, "function": {"name": call.name, "arguments": encoded(call.arguments).decode()}, "index": index}
+        for index, call in enumerate(turn.calls)
+    ]
+
+
+def _error(status: int, words: str) -> Answer:
+    return json_answer({"object": "error", "message": words, "type": "error", "param": None, "code": None}, status)
+
+
+def _error_frame(words: str) -> bytes:
+    return sse(("", {"object": "error", "message": words, "type": "internal_server_error", "code": None}))
+
+
+def _chunk(turn: Turn, delta: Payload, reason: str | None = None, **more: Any) -> Event:
+    choice = {"index": 0, "delta": delta, "finish_reason": reason}
+    return "", {**HEAD, "object": "chat.completion.chunk", "model": turn.model, "choices": [choice], **more}
+
+
+def _reason(turn: Turn) -> str:
+    return REASONS.get(turn.reason, turn.reason)
+
+
+def _usage(turn: Turn) -> Payload:
+    if turn.usage is None:
+        return {}
+    prompt, answer = turn.usage
+    return {"usage": {"prompt_tokens": prompt, "completion_tokens": answer, "total_tokens": prompt + answer}}
+
+
+WRITER = Writer(
+    body=_body,
+    events=_events,
+    frame=sse,
+    error=_error,
+    error_frame=_error_frame,
+    streams=asks_by_body,
+    unknown_frame=sse(("", {**HEAD, "object": "chat.completion.news", "choices": []})),
+    ending=b"data: [DONE]\n\n",
+    signs=True,
+)
