@@ -49,7 +49,7 @@ def test_a_record_passes_under_its_name() -> None:
 def test_of_a_custom_class_the_laws_of_its_object_api_are_shown() -> None:
     verdicts = check(CustomLLMProvider).verdicts
     held = {law for law, verdict in verdicts.items() if verdict == "held"}
-    assert held == {"typed errors", "silence", "secret key", "closed"}
+    assert held == {"typed errors", "nobody there", "silence", "secret key", "closed"}
     assert verdicts["chat"] == verdicts["left early"] == "not shown"
 
 
@@ -60,7 +60,9 @@ def test_where_its_protocol_is_named_the_laws_of_the_wire_are_shown_as_well() ->
     assert held == {
         "chat",
         "usage unreported",
+        "errors in streams",
         "typed errors",
+        "nobody there",
         "silence",
         "secret key",
         "left early",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -104,6 +105,7 @@ async def test_responses_with_status_500_open_its_breaker_although_nobody_raised
         "state_changes",
     }
     assert (stats["name"], stats["state"], stats["total_rejected"]) == ("custom_llm", "closed", 1)
+    assert stats["last_failure_time"] == pytest.approx(time.time(), abs=60)
 
 
 async def test_a_breaker_can_be_switched_off() -> None:

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import copy
+import json
 import pickle
 
+import aiohttp
+import httpx
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from victor_fp.core import faults
 from victor_fp.core.faults import FAULTS, Attempt, Fault, Partial, describe
-from victor_fp.providers.errors import ProviderError, error_from, fault_from
+from victor_fp.providers.errors import (
+    ProviderAuthError,
+    ProviderError,
+    ProviderRateLimitError,
+    ProviderTimeoutError,
+    error_from,
+    fault_from,
+)
 
 ATTEMPTS = st.lists(st.builds(Attempt, provider=st.just("p")), max_size=2).map(tuple)
 FAULT: st.SearchStrategy[Fault] = st.one_of(
@@ -55,7 +67,90 @@ def test_every_fault_has_an_exception_of_its_family(kind: type[Fault]) -> None:
     assert isinstance(error_from(kind()), ProviderError)
 
 
+def unread() -> Exception:
+    try:
+        json.loads("<html>")
+    except ValueError as error:
+        return error
+    raise AssertionError
+
+
+class Slow(httpx.ReadTimeout):
+    """Somebody's own name for a timeout."""
+
+
+class Refused(Exception):
+    """An SDK's error: the status is on it."""
+
+    status_code = 429
+
+
+def answered(status: int) -> httpx.HTTPStatusError:
+    request = httpx.Request("POST", "http://own.test")
+    return httpx.HTTPStatusError("no", request=request, response=httpx.Response(status, request=request))
+
+
+CAUSES: list[tuple[Exception, dict[str, object]]] = [
+    (httpx.ConnectError("nobody there"), {"kind": faults.ConnectionFailed, "phase": "connect"}),
+    (httpx.ConnectTimeout("slow"), {"kind": faults.TimedOut, "phase": "connect"}),
+    (httpx.ReadTimeout("slow"), {"kind": faults.TimedOut, "phase": "read"}),
+    (httpx.PoolTimeout("full"), {"kind": faults.TimedOut, "phase": "pool"}),
+    (Slow("slow"), {"kind": faults.TimedOut, "phase": "read"}),
+    (aiohttp.ServerDisconnectedError(), {"kind": faults.ConnectionFailed, "phase": "read"}),
+    (TimeoutError(), {"kind": faults.TimedOut, "phase": "read"}),
+    (ConnectionResetError(), {"kind": faults.ConnectionFailed, "phase": "read"}),
+    (OSError("odd"), {"kind": faults.ConnectionFailed}),
+    (unread(), {"kind": faults.InvalidResponse, "maybe_billed": True}),
+    (KeyError("choices"), {"kind": faults.InvalidResponse, "maybe_billed": True}),
+    (msgspec.DecodeError("bad"), {"kind": faults.InvalidResponse}),
+    (httpx.DecodingError("bad"), {"kind": faults.InvalidResponse}),
+    (answered(429), {"kind": faults.RateLimited, "status": 429}),
+    (answered(503), {"kind": faults.Overloaded, "status": 503}),
+    (Refused(), {"kind": faults.RateLimited, "status": 429}),
+    (RuntimeError("odd"), {"kind": faults.ServerFailed}),
+]
+
+
+@pytest.mark.parametrize(("cause", "expected"), CAUSES, ids=lambda part: type(part).__name__)
+def test_an_exception_of_a_client_is_the_fault_it_stands_for(cause: Exception, expected: dict[str, object]) -> None:
+    facts = {name: value for name, value in expected.items() if name != "kind"}
+    raised_from = ProviderError("no answer")
+    raised_from.__cause__ = cause
+    for error in (cause, ProviderError("no answer", raw_error=cause), raised_from):
+        fault = fault_from(error, provider="p", model="m")
+        assert type(fault) is expected["kind"]
+        assert {name: getattr(fault, name) for name in facts} == facts
+        assert (fault.provider, fault.model) == ("p", "m")
+        if error is not cause:
+            assert fault.message == "no answer"
+
+
+def test_of_an_error_made_by_hand_the_class_and_the_status_stand() -> None:
+    cause = httpx.ConnectTimeout("slow")
+    for error, kind in (
+        (ProviderAuthError("no", raw_error=cause), faults.AuthRejected),
+        (ProviderRateLimitError("no", raw_error=cause, retry_after=3), faults.RateLimited),
+        (ProviderError("no", status_code=404, raw_error=cause), faults.ModelNotFound),
+        (ProviderError("no", status_code=500, raw_error=cause), faults.ServerFailed),
+        (error_from(faults.ServerFailed(message="no")), faults.ServerFailed),
+    ):
+        error.__cause__ = cause
+        assert type(fault_from(error)) is kind
+    timeout = fault_from(ProviderTimeoutError("no", raw_error=cause))
+    assert isinstance(timeout, faults.TimedOut)
+    assert timeout.phase == "connect"
+    assert ProviderError("no", raw_error="only words").fault == faults.ServerFailed(message="no")
+
+
+def test_a_connection_that_breaks_in_the_middle_is_an_interruption() -> None:
+    assert isinstance(fault_from(httpx.ReadError("reset"), reading=True), faults.StreamInterrupted)
+    timeout = fault_from(httpx.ReadTimeout("slow"), reading=True)
+    assert isinstance(timeout, faults.TimedOut)
+    assert timeout.phase == "stream"
+
+
 def test_strangers_become_the_nearest_fault() -> None:
     assert type(fault_from(TimeoutError("late"), provider="p")).__name__ == "TimedOut"
     assert type(fault_from(ConnectionResetError())).__name__ == "ConnectionFailed"
-    assert type(fault_from(ValueError("odd"))).__name__ == "ServerFailed"
+    assert type(fault_from(ValueError("odd"))).__name__ == "InvalidResponse"
+    assert type(fault_from(RuntimeError("odd"))).__name__ == "ServerFailed"

@@ -131,7 +131,7 @@ async def test_providers_that_share_a_store_share_limits_by_key_and_model() -> N
         await other.chat(HI)
         for provider in (one, two, other):
             await provider.shutdown()
-    assert isinstance(refused, faults.DeadlineExceeded)
+    assert isinstance(refused, faults.RateLimited)
     assert len(server.received) == 3
 
 

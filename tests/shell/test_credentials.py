@@ -15,7 +15,8 @@ from returns.result import Failure, Result, Success
 from victor_fp.core.catalogue.spec import NO_AUTH, ProviderSpec
 from victor_fp.core.dialects.chat import ChatDialect
 from victor_fp.core.faults import CredentialMissing, describe
-from victor_fp.shell.credentials import Credential, Secret, find_credential, unsendable
+from victor_fp.core.secrecy import Secret
+from victor_fp.shell.credentials import Credential, find_credential, unsendable
 from victor_fp.shell.key_file import KeyFile, StoreUnusable
 from victor_fp.shell.key_ring import NoKeyRing
 

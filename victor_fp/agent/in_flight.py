@@ -18,7 +18,7 @@ from victor_fp.core.faults import Fault
 from victor_fp.core.result import outcome
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.chat_stream import ChatStream
-from victor_fp.providers.errors import fault_from
+from victor_fp.providers.failing import fault_raised
 from victor_fp.shell.runtime import SYSTEM
 
 _CALLS = ("chat", "chat_result")
@@ -65,7 +65,7 @@ class InFlight:
                 self._tell(_fault_in(answer), began)
                 return answer
             except Exception as error:
-                self._tell(fault_from(error), began)
+                self._tell(fault_raised(self._provider, error), began)
                 raise
             finally:
                 _inside.reset(token)
@@ -104,7 +104,7 @@ class InFlight:
                 yield item
             self._tell(fault, began)
         except Exception as error:
-            self._tell(fault_from(error), began)
+            self._tell(fault_raised(self._provider, error), began)
             raise
         finally:
             self._end()

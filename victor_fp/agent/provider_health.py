@@ -20,7 +20,8 @@ from victor_fp.core.resilience.fallback import MOVES_ON
 from victor_fp.core.result import outcome
 from victor_fp.core.types import Message
 from victor_fp.providers.base import BaseProvider
-from victor_fp.providers.errors import ProviderError, fault_from
+from victor_fp.providers.errors import ProviderError
+from victor_fp.providers.failing import fault_raised
 from victor_fp.shell.runtime import SYSTEM
 
 BOUND = 10.0
@@ -57,7 +58,7 @@ async def checked(provider: BaseProvider, model: str, bound: float = BOUND) -> C
             provider=provider.name, model=model, message=f"no sign of life within {bound:g} s", seconds=bound
         )
     except Exception as error:  # a check finds out; it does not fail
-        fault = fault_from(error, provider=provider.name, model=model)
+        fault = fault_raised(provider, error, model)
     return Checked(seconds=SYSTEM.now() - began, fault=fault)
 
 

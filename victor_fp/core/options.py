@@ -12,6 +12,7 @@ from typing_extensions import TypedDict
 
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.json import Json
+from victor_fp.core.secrecy import Veiled
 
 ReasoningEffort: TypeAlias = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 OnUnsupported: TypeAlias = Literal["fail", "adjust"]
@@ -121,9 +122,12 @@ def read_options(given: Mapping[str, object], *, provider: str = "") -> Result[O
         else:
             known["response_format"] = format_
     try:
-        return Success(msgspec.convert({**known, "unknown": unknown}, Options))
+        options = msgspec.convert({**known, "unknown": unknown}, Options)
     except msgspec.ValidationError as error:
         return Failure(InvalidRequest(provider=provider, message=f"invalid option: {error}"))
+    if options.extra_headers:  # a gateway's key may be among them
+        options = msgspec.structs.replace(options, extra_headers=Veiled(options.extra_headers))
+    return Success(options)
 
 
 def _format_of(value: object) -> ResponseFormat | str | None:

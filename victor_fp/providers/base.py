@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -11,6 +12,7 @@ from pydantic import SecretStr
 from typing_extensions import Unpack
 
 from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
+from victor_fp.core.secrecy import Veiled, kept_secret, without_password
 from victor_fp.core.types import (
     AudioPart,
     CompletionResponse,
@@ -87,7 +89,10 @@ class BaseProvider(CircuitGuarded, ABC):
     """What every LLM provider does.
 
     A custom provider gives `name`, `chat`, `stream` and `close`; everything else has a default. `chat` and `stream`
-    raise `ProviderError`; `chat_result` and `stream_result` give the same as values.
+    raise `ProviderError`; `chat_result` and `stream_result` give the same as values, whatever `chat` and `stream` raise.
+
+    A provider that holds a key can be copied and not pickled: that raises TypeError. One without can be pickled as far as
+    its own attributes can.
     """
 
     def __init__(
@@ -107,11 +112,11 @@ class BaseProvider(CircuitGuarded, ABC):
         of attempts after the first. The breaker opens after `circuit_breaker_failure_threshold` failures in a row and probes
         again after `circuit_breaker_recovery_timeout` seconds.
         """
-        self._secret = SecretStr(api_key) if isinstance(api_key, str) else api_key
+        self._secret = kept_secret(api_key)
         self.base_url = base_url
         self.timeout = timeout
         self.max_retries = max_retries
-        self.extra_config = kwargs
+        self.extra_config: dict[str, Any] = Veiled(kwargs)
         CircuitGuarded.__init__(
             self,
             threshold=circuit_breaker_failure_threshold if use_circuit_breaker else None,
@@ -171,6 +176,8 @@ class BaseProvider(CircuitGuarded, ABC):
         """`chat` with the failure as a value."""
         from returns.result import Failure, Success
 
+        from victor_fp.providers.failing import failed
+
         try:
             response = await self.chat(
                 list(messages),
@@ -180,8 +187,8 @@ class BaseProvider(CircuitGuarded, ABC):
                 tools=None if tools is None else list(tools),
                 **kwargs,
             )
-        except ProviderError as error:
-            return Failure(fault_from(error, provider=self.name, model=model))
+        except Exception as error:  # whatever a provider raises is a call that failed
+            return Failure(failed(self, error, model))
         return Success(response)
 
     async def stream_result(
@@ -197,21 +204,35 @@ class BaseProvider(CircuitGuarded, ABC):
         """`stream` with the failure as a value: successes, then at most one failure, then nothing."""
         from returns.result import Failure, Success
 
-        chunks = self.stream(
-            list(messages),
-            model=model,
-            temperature=temperature,
-            max_tokens=max_tokens,
-            tools=None if tools is None else list(tools),
-            **kwargs,
-        )
+        from victor_fp.providers.failing import failed
+
+        chunks: AsyncIterator[StreamChunk] | None = None
+        said: list[str] = []
         try:
-            async for chunk in chunks:
+            while True:
+                try:
+                    if chunks is None:
+                        chunks = aiter(
+                            self.stream(
+                                list(messages),
+                                model=model,
+                                temperature=temperature,
+                                max_tokens=max_tokens,
+                                tools=None if tools is None else list(tools),
+                                **kwargs,
+                            )
+                        )
+                    chunk = await anext(chunks, None)
+                except Exception as error:
+                    yield Failure(failed(self, error, model, said))
+                    return
+                if chunk is None:
+                    return
+                said.append(chunk.content)
                 yield Success(chunk)
-        except ProviderError as error:
-            yield Failure(fault_from(error, provider=self.name, model=model))
         finally:
-            await _closed(chunks)
+            with suppress(Exception):  # its failure has been told, or nobody waits for it any more
+                await _closed(chunks)
 
     async def stream_chat(
         self,
@@ -271,11 +292,12 @@ class BaseProvider(CircuitGuarded, ABC):
         await self.close()
 
     def __repr__(self) -> str:
-        where = f" at {self.base_url}" if self.base_url else ""
+        place: str | None = getattr(self, "base_url", None)  # a constructor that raised may have left it out
+        where = f" at {without_password(place)}" if place else ""
         return f"<{type(self).__name__} {self.name}{where}>"
 
 
-async def _closed(chunks: AsyncIterator[StreamChunk]) -> None:
+async def _closed(chunks: AsyncIterator[StreamChunk] | None) -> None:
     """Close a stream that can be closed."""
     close = getattr(chunks, "aclose", None)
     if close is not None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -12,22 +11,19 @@ from msgspec.structs import replace
 from pydantic import SecretStr
 from returns.result import Failure, Result, Success
 
-from victor_fp.core.faults import Fault, InvalidRequest, InvalidResponse, Partial, TimedOut
+from victor_fp.core.faults import Fault, InvalidRequest, Partial, TimedOut
 from victor_fp.core.types import CompletionResponse, StreamChunk
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.catalogue_provider import CatalogueProvider
-from victor_fp.providers.errors import ProviderError, fault_from
+from victor_fp.providers.failing import failed
 from victor_fp.shell.managed_line import scope_of
 from victor_fp.shell.managed_source import Asking
-from victor_fp.shell.telemetry import LOGGER
-from victor_fp.shell.transport_faults import fault_of, timed_out
+from victor_fp.shell.transport_faults import timed_out
 from victor_fp.shell.trying import Batch
 
 _NOTHING: Mapping[str, str] = {}
 _OURS = frozenset({"timeout", "deadline", "priority"})
 """Options of the managed path; a custom provider would send them on."""
-_UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, NameError, AssertionError, NotImplementedError)
-"""What code raises that stumbles over an answer, or over itself; logged with its trace, since the fault has none."""
 
 
 class CustomSource:
@@ -104,18 +100,9 @@ class PreparedCustom:
         """With who and which model."""
         return replace(fault, provider=fault.provider or self._provider.name, model=fault.model or self._model)
 
-    def fault(self, error: Exception) -> Fault:
-        """What an exception stands for: its own fault, its response's status, or its transport's failure."""
-        if isinstance(error, ProviderError):
-            return fault_from(error, provider=self._provider.name, model=self._model)
-        words = f"{type(error).__name__}: {error}"
-        status = getattr(getattr(error, "response", None), "status_code", None)
-        if isinstance(status, int):
-            return self.placed(ProviderError(words, status_code=status).fault)
-        if isinstance(error, _UNREADABLE):
-            logging.getLogger(LOGGER).warning("%s failed to read an answer", self._provider.name, exc_info=error)
-            return self.placed(InvalidResponse(message=words, maybe_billed=True))
-        return self.placed(fault_of(error, "opening"))
+    def fault(self, error: Exception, said: Sequence[str] = ()) -> Fault:
+        """What an exception stands for; `said` is what had reached the caller."""
+        return failed(self._provider, error, self._model, said)
 
 
 class CustomPieces:
@@ -141,7 +128,7 @@ class CustomPieces:
             except TimeoutError:
                 return Batch([], self._broken(self._silence()))
             except Exception as error:
-                return Batch([], self._broken(self._prepared.fault(error)))
+                return Batch([], self._prepared.fault(error, self._said))
             if chunk is None:
                 chunk = StreamChunk(is_final=True)
             self._held.append(chunk)

@@ -17,6 +17,7 @@ from victor_fp.core.faults import (
     CredentialMissing,
     DeadlineExceeded,
     Fault,
+    FaultBase,
     InvalidRequest,
     InvalidResponse,
     ModelNotFound,
@@ -33,6 +34,7 @@ from victor_fp.core.faults import (
     UnsupportedParameter,
     describe,
 )
+from victor_fp.providers.strangers import fault_of_stranger, kind_of_status
 
 if TYPE_CHECKING:
     from returns.result import Result
@@ -43,8 +45,11 @@ T = TypeVar("T")
 class ProviderError(Exception):
     """Anything that went wrong with a provider; `fault` says exactly what.
 
-    Built by hand, as custom providers do, it makes the fault that its class and status stand for.
+    Built by hand, as custom providers do, it makes the fault that its class and status stand for, and where these say nothing,
+    the one that `raw_error` stands for.
     """
+
+    _by_hand = False
 
     def __init__(
         self,
@@ -57,8 +62,10 @@ class ProviderError(Exception):
         fault: Fault | None = None,
         **details: Any,
     ) -> None:
+        self._by_hand = fault is None
         if fault is None:
-            fault = self._made_fault(message, provider or "", model, status_code, details)
+            made = self._made_fault(message, provider or "", model, status_code, details)
+            fault = self._nearer(made, raw_error)
         super().__init__(fault.message or message)
         self.fault = fault
         self.raw_error = raw_error
@@ -95,6 +102,11 @@ class ProviderError(Exception):
     def __reduce__(self) -> tuple[Any, ...]:
         return _revived, (type(self), self.fault)
 
+    def told(self) -> Fault:
+        """The fault, with what the exception it was raised from says of an error made by hand."""
+        apart = self._by_hand and self.raw_error is None
+        return self._nearer(self.fault, self.__cause__) if apart else self.fault
+
     def _made_fault(
         self, message: str, provider: str, model: str | None, status: int | None, details: dict[str, Any]
     ) -> Fault:
@@ -110,7 +122,21 @@ class ProviderError(Exception):
 
     def _kind(self, status: int | None) -> type[Fault]:
         """The fault that this class stands for; the plain error asks the status."""
-        return _BY_STATUS.get(status or 0) or (InvalidRequest if status and 400 <= status < 500 else ServerFailed)
+        return kind_of_status(status)
+
+    def _nearer(self, made: Fault, cause: object) -> Fault:
+        """What was made by hand, told from its cause: a phase, a status, or, of a plain error that says neither, the kind.
+
+        What the class or the status says stands.
+        """
+        if not isinstance(cause, BaseException):
+            return made
+        known = cause.fault if isinstance(cause, ProviderError) else fault_of_stranger(cause)
+        says_nothing = made.status is None and self._kind(None) is ServerFailed
+        if type(known) is not type(made) and not says_nothing:
+            return made
+        told = {name: getattr(made, name) for name in FaultBase.__struct_fields__ if getattr(made, name)}
+        return msgspec.structs.replace(known, **told)
 
 
 class ProviderAuthError(ProviderError):
@@ -164,17 +190,6 @@ class CircuitOpenError(ProviderError):
 
 ProviderAuthenticationError = ProviderAuthError
 
-_BY_STATUS: dict[int, type[Fault]] = {
-    401: AuthRejected,
-    402: QuotaExhausted,
-    403: PermissionRefused,
-    404: ModelNotFound,
-    408: TimedOut,
-    429: RateLimited,
-    503: Overloaded,
-    529: Overloaded,
-}
-
 
 def _revived(kind: type[ProviderError], fault: Fault) -> ProviderError:
     return kind(fault=fault)
@@ -218,24 +233,16 @@ def error_from(fault: Fault) -> ProviderError:
     return error_class(fault)(fault=fault)
 
 
-def fault_from(error: BaseException, *, provider: str = "", model: str | None = None) -> Fault:
-    """The fault of an exception: its own, or, for a stranger, the nearest one."""
-    match error:
-        case ProviderError():
-            fault = error.fault
-            return msgspec.structs.replace(
-                fault, provider=fault.provider or provider, model=fault.model if fault.model is not None else model
-            )
-        case TimeoutError():
-            return TimedOut(provider=provider, model=model, message=str(error) or "timed out")
-        case ConnectionError():
-            return ConnectionFailed(provider=provider, model=model, message=_words(error))
-        case _:
-            return ServerFailed(provider=provider, model=model, message=_words(error))
+def fault_from(error: BaseException, *, provider: str = "", model: str | None = None, reading: bool = False) -> Fault:
+    """The fault of an exception: its own, or, for a stranger, the nearest one; `reading` once an answer had begun.
 
-
-def _words(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"
+    Of an error made by hand the `raw_error`, or what it was raised `from`, tells what it leaves open: the phase of a
+    timeout, or the kind of a plain `ProviderError` without a status.
+    """
+    fault = error.told() if isinstance(error, ProviderError) else fault_of_stranger(error, reading=reading)
+    return msgspec.structs.replace(
+        fault, provider=fault.provider or provider, model=fault.model if fault.model is not None else model
+    )
 
 
 def value_or_raise(result: Result[T, Fault]) -> T:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from inspect import Parameter, signature
 from typing import Any
 
@@ -18,6 +18,7 @@ from victor_fp.core.resilience.queue import Priority, QueuePolicy
 from victor_fp.core.resilience.rate_limit import Limits
 from victor_fp.core.resilience.rate_limit_presets import PRESETS, UNLIMITED
 from victor_fp.core.resilience.retry import RetryPolicy
+from victor_fp.core.secrecy import Veiled, kept_secret, without_password
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.catalogue_provider import CatalogueProvider
 from victor_fp.providers.custom_source import CustomSource, is_plain
@@ -84,6 +85,19 @@ class ProviderConfig:
     extra_kwargs: dict[str, Any] = field(default_factory=dict, repr=False)
     """Further keywords for the provider's constructor: settings of the place, `max_retries`, `http_client` ..."""
 
+    def __repr__(self) -> str:
+        shown = {one.name: getattr(self, one.name) for one in fields(self) if one.repr}
+        shown["base_url"] = self.base_url and without_password(self.base_url)
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Keys are held as `Secret`s: `asdict` and `vars` show none, and a configuration with one is not pickled."""
+        if name == "api_key":
+            value = kept_secret(value)
+        elif name == "extra_kwargs":
+            value = Veiled(value)
+        object.__setattr__(self, name, value)
+
 
 class ManagedProviderFactory:
     """Makes providers with shared infrastructure."""
@@ -116,6 +130,7 @@ class ManagedProviderFactory:
         limits and breakers with others (`MemoryStore`, `RedisStore`) and stays yours to close. Further keywords go to
         the provider's constructor. Raises ProviderNotFoundError.
         """
+        api_key, kwargs = kept_secret(api_key), Veiled(kwargs)  # a frame shown with its variables shows no key
         config = ProviderConfig(
             provider_name=provider_name,
             model=model,
@@ -183,11 +198,12 @@ def plan_of(config: ProviderConfig) -> list[ProviderConfig]:
 def _provider_for(config: ProviderConfig) -> tuple[BaseProvider, Source]:
     """A provider that leaves retries to the managed path, as far as it lets itself be told."""
     kind = ProviderRegistry.get(config.provider_name)
-    keywords: dict[str, Any] = _taken_by(kind, {"timeout": config.timeout}) | config.extra_kwargs
+    keywords = Veiled[Any](_taken_by(kind, {"timeout": config.timeout}) | config.extra_kwargs)
     if not is_plain(kind):
-        keywords |= _taken_by(kind, {"max_retries": 0})
-    if config.api_key is not None:
-        keywords["api_key"] = config.api_key
+        keywords.update(_taken_by(kind, {"max_retries": 0}))
+    if isinstance(config.api_key, SecretStr):
+        # Somebody's own class may put the key into a header as it comes.
+        keywords["api_key"] = config.api_key if is_plain(kind) else config.api_key.get_secret_value()
     if config.base_url is not None:
         keywords["base_url"] = config.base_url
     provider = kind(**keywords)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
+from time import time
 from typing import Any, TypeVar
 
 from victor_fp.core.faults import CircuitOpen
@@ -38,9 +39,9 @@ class CircuitGuarded(ABC):
         return breaker is not None and circuit.is_open(breaker, self._runtime.now())
 
     def get_circuit_breaker_stats(self) -> dict[str, Any] | None:
-        """The breaker's counters, or None where it is switched off."""
+        """The breaker's state and counters, or None where it is switched off; `last_failure_time` is seconds since 1970."""
         breaker = self._gate.breaker
-        return None if breaker is None else dict(circuit.stats(breaker, self.name, self._runtime.now()))
+        return None if breaker is None else circuit.stats(breaker, self.name, self._runtime.now(), time())
 
     def reset_circuit_breaker(self) -> None:
         """Close the breaker by hand."""

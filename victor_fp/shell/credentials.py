@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Literal, NoReturn, TypeAlias
+from typing import Literal, TypeAlias
 
 import msgspec
 from pydantic import SecretStr
@@ -12,23 +12,11 @@ from returns.result import Failure, Result, Success
 from victor_fp.core.catalogue.spec import ProviderSpec
 from victor_fp.core.faults import CredentialMissing, Fault
 from victor_fp.core.result import outcome
+from victor_fp.core.secrecy import Secret
 from victor_fp.shell.key_file import KeyFile, StoreUnusable, key_file
 from victor_fp.shell.key_ring import SERVICE, KeyRing, system_key_ring
 
 Source: TypeAlias = Literal["argument", "environment", "keyring", "file"]
-
-
-class Secret(SecretStr):
-    """A SecretStr that also stays out of pickles."""
-
-    def __reduce_ex__(self, protocol: object) -> NoReturn:
-        raise TypeError("a secret is not pickled: give the other process its own key")
-
-    def __copy__(self) -> Secret:
-        return self
-
-    def __deepcopy__(self, memo: object) -> Secret:
-        return self
 
 
 class Credential(msgspec.Struct, frozen=True, kw_only=True):

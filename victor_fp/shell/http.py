@@ -153,6 +153,8 @@ class HttpReply:
                 pieces.append(piece)
         except Exception as error:  # whatever the client raises is an answer that broke
             return fault_of(error, "reading", self._timeout)
+        except BaseException as error:
+            raise _bare(error) from None
         return b"".join(pieces)
 
     async def receive(self) -> bytes | Fault | None:
@@ -161,6 +163,8 @@ class HttpReply:
             return await self._next()
         except Exception as error:
             return fault_of(error, "reading", self._timeout)
+        except BaseException as error:
+            raise _bare(error) from None
 
     async def aclose(self) -> None:
         """Give the connection back or close it."""
@@ -190,15 +194,16 @@ class HttpWire:
 
     async def open(self, request: HttpRequest, secret: SecretStr | None, timeout: float | None) -> Reply | Fault:
         """Send, and wait for the headers."""
-        for name, text in request.headers.items():
-            if not (text.isascii() and text.isprintable() and name.isascii() and name.isprintable()):
-                return InvalidRequest(message=f"the header {name!r} holds characters that no header may hold")
+        if (unsendable := _unsendable(request.headers)) is not None:
+            return InvalidRequest(message=f"the header {unsendable!r} holds characters that no header may hold")
         try:
             loop = asyncio.get_running_loop()
             held = self._carriers.get(loop) or await self._begun(loop)
             response = await held.carrier.send(request, _with_secret(request.headers, secret), timeout)
         except Exception as error:  # whatever the client raises is a request that failed
             return fault_of(error, "opening", timeout)
+        except BaseException as error:
+            raise _bare(error) from None
         return HttpReply(response, timeout)
 
     async def aclose(self) -> None:
@@ -254,6 +259,20 @@ def http_wire(
         client = http_client
         return HttpWire(lambda: ClientCarrier(client))
     return HttpWire(lambda: TransportCarrier(verify=verify, proxy=proxy, trust_env=trust_env))
+
+
+def _unsendable(headers: Mapping[str, str]) -> str | None:
+    """The name of a header that cannot be sent."""
+    for name, text in headers.items():
+        if not (text.isascii() and text.isprintable() and name.isascii() and name.isprintable()):
+            return name
+    return None
+
+
+def _bare(error: BaseException) -> BaseException:
+    """A cancellation without the client's frames: error trackers show their variables, and one of them is the key."""
+    error.__context__ = None
+    return error.with_traceback(None)
 
 
 def _with_secret(headers: Mapping[str, str], secret: SecretStr | None) -> dict[str, str]:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from copy import copy, deepcopy
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 import msgspec
 from pydantic import SecretStr
 from returns.result import Failure, Result, Success
 
 from victor_fp.core.asking import with_key
-from victor_fp.core.faults import TimedOut, redacted
+from victor_fp.core.faults import CredentialMissing, TimedOut, redacted
 from victor_fp.core.protocols import Speaker, speaker
 from victor_fp.core.requests import Endpoint, HttpRequest
 from victor_fp.core.resilience.retry import RetryPolicy
 from victor_fp.core.result import outcome
+from victor_fp.core.secrecy import Secret
 from victor_fp.shell.gate import Gate
 from victor_fp.shell.runtime import SYSTEM, Runtime
 
@@ -44,11 +46,22 @@ class Line:
     secret: SecretStr | None = None
     sign: Sign | None = None
     _ready: tuple[Speaker, Endpoint] | None = None
-    _tokens: tuple[str, ...] = field(default=(), repr=False)
+    _tokens: tuple[Secret, ...] = ()
     """What the latest signature sent in place of a key."""
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         raise TypeError("a provider is not pickled: it holds a key and connections; make one in the other process")
+
+    def __copy__(self) -> Line:
+        copied = object.__new__(Line)
+        copied.__dict__.update(self.__dict__)
+        return copied
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Line:
+        """With a breaker of its own; connections and what finds keys and signs are shared."""
+        copied = copy(self)
+        copied.gate = deepcopy(self.gate, memo)
+        return copied
 
     async def ready(self) -> Result[Speaker, Fault]:
         """The protocol's functions, after the key was looked up once; CredentialMissing where there is none."""
@@ -81,16 +94,19 @@ class Line:
         except TimeoutError:
             message = "no credentials within the time allowed"
             return Failure(TimedOut(phase="connect", seconds=self.timeout, message=message))
+        except Exception as error:  # a signer may be anybody's; what it says may quote a secret, its class does not
+            return Failure(CredentialMissing(message=f"the request could not be signed: {type(error).__name__}"))
         self._tokens = signed.map(_tokens_in).value_or(())
         return signed
 
     def shown(self, fault: Fault) -> Fault:
         """The fault as it may leave the line: a key or token of ours that the vendor echoed is no longer in it."""
         key = () if self.secret is None else (self.secret.get_secret_value(),)
-        return redacted(fault, *key, *self._tokens) if key or self._tokens else fault
+        tokens = (token.get_secret_value() for token in self._tokens)
+        return redacted(fault, *key, *tokens) if key or self._tokens else fault
 
 
-def _tokens_in(request: HttpRequest) -> tuple[str, ...]:
+def _tokens_in(request: HttpRequest) -> tuple[Secret, ...]:
     """What authenticates a signed request, without the word that says how."""
     carried = (request.headers.get(name, "") for name in ("authorization", "x-amz-security-token"))
-    return tuple(value.rpartition(" ")[2] for value in carried if value)
+    return tuple(Secret(value.rpartition(" ")[2]) for value in carried if value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from time import time
 from typing import Any
 
 import msgspec
@@ -60,7 +61,7 @@ def limits_of(targets: Sequence[Target]) -> dict[str, Any] | None:
 def circuit_of(target: Target) -> dict[str, Any] | None:
     """A target's breaker, or None where it has none."""
     breaker = target.circuit()
-    return None if breaker is None else dict(circuit.stats(breaker, title_of(target), target.store.now()))
+    return None if breaker is None else circuit.stats(breaker, title_of(target), target.store.now(), time())
 
 
 def health_of(target: Target) -> dict[str, Any]:

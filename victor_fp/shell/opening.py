@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from returns.result import Result
 
 from victor_fp.core.catalogue.spec import ProviderSpec
+from victor_fp.core.secrecy import Secret
 
 if TYPE_CHECKING:
     from victor_fp.core.faults import Fault
@@ -61,7 +62,7 @@ def key_at_hand(spec: ProviderSpec, argument: SecretStr | None, environment: Map
     key = given or next((environment[name] for name in spec.key_variables if environment.get(name)), None)
     if not key or not key.isascii() or not key.isprintable() or " " in key:
         return None
-    return SecretStr(key)
+    return Secret(key)
 
 
 def _found(

@@ -8,7 +8,6 @@ Names are compared, so that neither client need be loaded to be understood.
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator
 from typing import Literal, TypeAlias
 
 from victor_fp.core.faults import (
@@ -80,28 +79,47 @@ _NOT_HTTP = frozenset(
         "LocalProtocolError",
     }
 )
+_TRANSPORTS = frozenset({"ClientError", "ConnectionError", "NetworkError", "TransportError"})
+"""What is left of httpx's, aiohttp's, requests' and the system's own when nothing nearer is known."""
 _NOT_A_URL = frozenset({"InvalidURL", "InvalidUrlClientError", "NonHttpUrlClientError", "UnsupportedProtocol"})
 
 
 def fault_of(error: BaseException, stage: Stage, timeout: float | None = None) -> Fault:
     """The fault for an exception that came while opening or reading."""
-    for cause in _inside_out(error):
-        name = type(cause).__name__
+    return known_fault_of(error, stage, timeout) or _cut(stage, _words(error))
+
+
+def known_fault_of(error: BaseException, stage: Stage, timeout: float | None = None) -> Fault | None:
+    """The same for an exception that may be anything; None where neither it nor its causes are a transport's."""
+    chain = _inside_out(error)
+    for cause in chain:
         if isinstance(cause, OSError) and cause.errno == errno.ECONNREFUSED:
             return ConnectionFailed(message="the connection was refused")
-        if name in _TIMEOUTS:
-            return timed_out(_TIMEOUTS[name], stage, timeout)
-        if name in _NOT_A_URL:
-            return InvalidRequest(message=f"the URL cannot be used: {cause}")
-        if name in _CONNECTING:
-            return ConnectionFailed(message=_words(cause))
-        if name in _NOT_HTTP:
-            return InvalidResponse(message=f"the answer is no valid HTTP: {_words(cause)}", maybe_billed=True)
-        if name in _CUT_SHORT:
-            return _cut(stage, "the answer was cut short")
-        if name in _BROKEN_PIPES:
-            return _cut(stage, "the connection was reset")
-    return _cut(stage, _words(error))
+        fault = _named(type(cause).__name__, cause, stage, timeout)
+        if fault is not None:
+            return fault
+    # A class of somebody's own stands for the nearest one that is known.
+    bases = ((cause, base.__name__) for cause in chain for base in type(cause).__mro__)
+    named = (_named(name, cause, stage, timeout) for cause, name in bases)
+    return next((fault for fault in named if fault is not None), None)
+
+
+def _named(name: str, cause: BaseException, stage: Stage, timeout: float | None) -> Fault | None:
+    if name in _TIMEOUTS:
+        return timed_out(_TIMEOUTS[name], stage, timeout)
+    if name in _NOT_A_URL:
+        return InvalidRequest(message=f"the URL cannot be used: {cause}")
+    if name in _CONNECTING:
+        return ConnectionFailed(message=_words(cause))
+    if name in _NOT_HTTP:
+        return InvalidResponse(message=f"the answer is no valid HTTP: {_words(cause)}", maybe_billed=True)
+    if name in _CUT_SHORT:
+        return _cut(stage, "the answer was cut short")
+    if name in _BROKEN_PIPES:
+        return _cut(stage, "the connection was reset")
+    if name in _TRANSPORTS:
+        return _cut(stage, _words(cause))
+    return None
 
 
 def timed_out(phase: Phase, stage: Stage, timeout: float | None) -> TimedOut:
@@ -120,14 +138,14 @@ def _cut(stage: Stage, message: str) -> Fault:
     return StreamInterrupted(message=f"{message} in the middle of the answer", maybe_billed=True)
 
 
-def _inside_out(error: BaseException) -> Iterator[BaseException]:
+def _inside_out(error: BaseException) -> list[BaseException]:
     """The chain of causes, innermost first; implicit contexts count where there is no explicit cause."""
     chain: list[BaseException] = []
     cause: BaseException | None = error
     while cause is not None and cause not in chain:
         chain.append(cause)
         cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
-    return reversed(chain)
+    return chain[::-1]
 
 
 def _words(error: BaseException) -> str:

@@ -37,6 +37,10 @@ class Received(msgspec.Struct, frozen=True, kw_only=True):
     """Names in lower case."""
     body: bytes = b""
 
+    def __repr__(self) -> str:
+        """Without what the headers say: a failed test's report is no place for a real key."""
+        return f"Received({self.method} {self.path}, headers={sorted(self.headers)}, body={self.body!r})"
+
     def json(self) -> Json:
         """The body as a value; None where it is empty or no JSON."""
         value = decoded(self.body)

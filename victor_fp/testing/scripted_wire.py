@@ -32,7 +32,7 @@ class ScriptedWire:
         self._writer = writer_for(provider)
         self._told = 0
         self.requests: list[HttpRequest] = []
-        """Everything that was sent, with the key as a placeholder."""
+        """Everything that was sent, with the key as a placeholder; what a signer put in its place is in the headers."""
         self.replies: list[ScriptedReply] = []
         self.closed = False
 

@@ -237,11 +237,15 @@ def test_stats_have_the_promised_keys() -> None:
         "total_rejected": 1,
         "failure_count": 5,
         "success_count": 0,
-        "last_failure_time": 1.0,
+        "last_failure_time": 5000.0,
         "state_changes": 1,
     }
-    assert stats(breaker, "openai", 2.0) == expected
-    assert stats(breaker, "openai", 31.0) == expected | {"state": "half_open"}
+    assert stats(breaker, "openai", 2.0, wall=5001.0) == expected
+    assert stats(breaker, "openai", 31.0, wall=5030.0) == expected | {"state": "half_open"}
+
+
+def test_what_never_failed_has_no_time_of_failure() -> None:
+    assert stats(Breaker(), "openai", 2.0, wall=5001.0)["last_failure_time"] is None
 
 
 @pytest.mark.parametrize(

@@ -149,3 +149,8 @@ def test_no_header_makes_it_fail(headers: dict[str, str]) -> None:
     told = reported(headers, wall=WALL)
     for budget in (told.requests, told.tokens, *told.others):
         assert budget is None or budget.reset is None or budget.reset >= 0
+
+
+def test_a_reset_of_boundless_length_is_none() -> None:
+    told = reported({"ratelimit-remaining": "3", "ratelimit-reset": "1s" * 40}).requests
+    assert told == Budget(remaining=3)

@@ -223,9 +223,13 @@ def time_to_probe(breaker: Breaker, now: float) -> float:
     return left if left > _TICK else 0.0
 
 
-def stats(breaker: Breaker, name: str, now: float) -> dict[str, str | int | float | None]:
-    """Figures for people and dashboards; an open breaker whose time has come reads "half_open"."""
+def stats(breaker: Breaker, name: str, now: float, wall: float) -> dict[str, str | int | float | None]:
+    """Figures for people and dashboards; an open breaker whose time has come reads "half_open".
+
+    `wall` is what `now` is called on the wall, in seconds since 1970, and `last_failure_time` is told in that.
+    """
     due = breaker.state == "open" and not is_open(breaker, now)
+    failed = breaker.last_failure_time
     return {
         "name": name,
         "state": "half_open" if due else breaker.state,
@@ -234,7 +238,7 @@ def stats(breaker: Breaker, name: str, now: float) -> dict[str, str | int | floa
         "total_rejected": breaker.total_rejected,
         "failure_count": breaker.failure_count,
         "success_count": breaker.success_count,
-        "last_failure_time": breaker.last_failure_time,
+        "last_failure_time": None if failed is None else wall - (now - failed),
         "state_changes": breaker.state_changes,
     }
 

@@ -15,14 +15,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Literal, TypeAlias, assert_never
 
 import msgspec
-from msgspec.structs import replace
 
 Kind: TypeAlias = Literal["requests", "tokens", "others"]
 Field: TypeAlias = Literal["limit", "remaining", "reset"]
@@ -58,6 +57,8 @@ _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|us|ns|µs|h|m|s|d)")
 _NUMBER = re.compile(r"\d{1,15}(\.\d+)?")
 _COUNT = re.compile(r"\s*(-?)(\d{1,30})")
 _UNITS: Mapping[str, float] = {"d": 86400, "h": 3600, "m": 60, "s": 1, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
+_LONGEST = 64
+"""Characters of a reset; what is longer is none, and not remembered."""
 _YEAR_2001 = 978_307_200.0
 """A reset larger than this is a point of time, not a duration."""
 
@@ -67,27 +68,29 @@ def reported(headers: Mapping[str, str], wall: float | None = None) -> Reported:
 
     Times of day are measured against the response's own `date`, else against `wall`, seconds since 1970.
     """
-    budgets: dict[tuple[Kind, str], Budget] = {}
+    drafts: dict[str, _Draft] = {}
     for name, value in headers.items():
         if "ratelimit" not in name or (meaning := _meaning(name)) is None:
             continue
-        key = (meaning.kind, meaning.label)
-        budget = budgets.get(key) or Budget(per_minute=meaning.per_minute)
+        draft = drafts.get(meaning.label)
+        if draft is None:
+            draft = drafts[meaning.label] = _Draft(meaning)
         match meaning.field:
             case "limit":
-                budgets[key] = replace(budget, limit=_whole(value))
+                draft.limit = _whole(value)
             case "remaining":
-                budgets[key] = replace(budget, remaining=_whole(value))
+                draft.remaining = _whole(value)
             case "reset":
-                budgets[key] = replace(budget, reset=_seconds_until(value.strip(), headers, wall))
+                draft.reset = _seconds_until(value.strip(), headers, wall)
             case _:
                 assert_never(meaning.field)
-    if not budgets:
+    if not drafts:
         return NOTHING
+    others = [draft for draft in drafts.values() if draft.meaning.kind == "others"]
     return Reported(
-        requests=_main(budgets, "requests"),
-        tokens=_main(budgets, "tokens"),
-        others=tuple(_whole_window(budget, key) for key, budget in sorted(budgets.items()) if key[0] == "others"),
+        requests=_main(drafts.values(), "requests"),
+        tokens=_main(drafts.values(), "tokens"),
+        others=tuple(_budget(draft) for draft in sorted(others, key=_label)) if others else (),
     )
 
 
@@ -99,6 +102,20 @@ class _Meaning(msgspec.Struct, frozen=True, gc=False):
     """Headers with the same label are about the same budget."""
     field: Field
     per_minute: bool
+    window: float | None
+    """Seconds of the window in the name."""
+
+
+class _Draft:
+    """A budget while its headers are read; a plain object, since it is filled field by field."""
+
+    __slots__ = ("limit", "meaning", "remaining", "reset")
+
+    def __init__(self, meaning: _Meaning) -> None:
+        self.meaning = meaning
+        self.limit: int | None = None
+        self.remaining: int | None = None
+        self.reset: float | None = None
 
 
 @lru_cache(maxsize=256)
@@ -117,6 +134,7 @@ def _meaning(name: str) -> _Meaning | None:
         label=f"{rest}-{window}-{found.groupdict().get('size') or ''}",
         field=_field(found["field"]),
         per_minute=per_minute,
+        window=_WINDOWS.get(window),
     )
 
 
@@ -130,28 +148,34 @@ def _field(name: str) -> Field:
     return "limit" if name == "limit" else "remaining" if name == "remaining" else "reset"
 
 
-def _main(budgets: Mapping[tuple[Kind, str], Budget], kind: Kind) -> Budget | None:
+def _main(drafts: Iterable[_Draft], kind: Kind) -> Budget | None:
     """The budget of a kind; where a vendor reports several, the one with the least left."""
-    of_kind = [(_left(budget), key[1]) for key, budget in budgets.items() if key[0] == kind]
+    of_kind = [draft for draft in drafts if draft.meaning.kind == kind]
     if not of_kind:
         return None
-    key = (kind, min(of_kind)[1])
-    return _whole_window(budgets[key], key)
+    return _budget(of_kind[0] if len(of_kind) == 1 else min(of_kind, key=_left))
 
 
-def _left(budget: Budget) -> float:
-    return math.inf if budget.remaining is None else budget.remaining
+def _left(draft: _Draft) -> tuple[float, str]:
+    return math.inf if draft.remaining is None else draft.remaining, draft.meaning.label
 
 
-def _whole_window(budget: Budget, key: tuple[Kind, str]) -> Budget:
+def _label(draft: _Draft) -> str:
+    return draft.meaning.label
+
+
+def _budget(draft: _Draft) -> Budget:
     """With nothing left and no reset said, the window in the name is the longest that it can last."""
-    if budget.remaining != 0 or budget.reset is not None:
-        return budget
-    return replace(budget, reset=_WINDOWS.get(key[1].split("-")[-2]))
+    reset = draft.reset
+    if reset is None and draft.remaining == 0:
+        reset = draft.meaning.window
+    return Budget(limit=draft.limit, remaining=draft.remaining, reset=reset, per_minute=draft.meaning.per_minute)
 
 
 def _whole(value: str) -> int | None:
     """A count; the first of a list ("100, 100;w=60"), below zero as zero."""
+    if len(value) <= 30 and value.isascii() and value.isdigit():
+        return int(value)
     found = _COUNT.match(value)
     return None if found is None else 0 if found[1] else int(found[2])
 
@@ -162,13 +186,31 @@ def _seconds_until(value: str, headers: Mapping[str, str], wall: float | None) -
         if number < _YEAR_2001:
             return number
         return _from(number / 1000 if number > _YEAR_2001 * 100 else number, headers, wall)
-    if value and _DURATION.sub("", value) == "":
-        return sum(float(amount) * _UNITS[unit] for amount, unit in _DURATION.findall(value))
+    if len(value) > _LONGEST:
+        return None
+    duration = _duration(value)
+    if duration is not None:
+        return duration
+    moment = _moment(value)
+    return None if moment is None else _from(moment, headers, wall)
+
+
+@lru_cache(maxsize=512)
+def _duration(text: str) -> float | None:
+    """Seconds of "6m0s"; the same few are said again and again."""
+    if not text or _DURATION.sub("", text):
+        return None
+    return sum(float(amount) * _UNITS[unit] for amount, unit in _DURATION.findall(text))
+
+
+@lru_cache(maxsize=64)
+def _moment(text: str) -> float | None:
+    """The Unix time of "2026-03-02T10:00:07Z"; several budgets of one response end at the same."""
     try:
-        moment = datetime.fromisoformat(value)
+        moment = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return _from(moment.timestamp(), headers, wall) if moment.tzinfo is not None else None
+    return moment.timestamp() if moment.tzinfo is not None else None
 
 
 def _from(moment: float, headers: Mapping[str, str], wall: float | None) -> float | None:

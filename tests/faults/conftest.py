@@ -1,0 +1,23 @@
+"""An ear for everything that is logged."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from tests.faults.canaries import Heard
+
+
+@pytest.fixture
+def heard() -> Iterator[Heard]:
+    heard, root = Heard(), logging.getLogger()
+    level = root.level
+    root.addHandler(heard)
+    root.setLevel(logging.DEBUG)
+    try:
+        yield heard
+    finally:
+        root.setLevel(level)
+        root.removeHandler(heard)

@@ -1,0 +1,289 @@
+"""What holds a key shows it to nobody and takes it into no pickle, in whatever way it is looked at."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import pickle
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+from pydantic import SecretStr
+from returns.result import Failure
+
+from tests.acme import HI, SPEC, AcmeProvider, acme
+from tests.faults.canaries import KEY, KINDS, MODEL, Heard, assert_clean, pickled, reprs, shown
+from tests.paper import PaperRuntime
+from victor_fp.agent.provider_health import checked
+from victor_fp.agent.provider_manager import ProviderManager, ProviderManagerConfig
+from victor_fp.core import faults
+from victor_fp.core.catalogue.spec import Setting
+from victor_fp.core.faults import FAULTS, Attempt, InvalidRequest, redacted
+from victor_fp.core.options import read_options
+from victor_fp.core.requests import HttpRequest
+from victor_fp.core.secrecy import Secret, Veiled, secrets_in, sounds_secret
+from victor_fp.core.types import CompletionResponse, Message, StreamChunk
+from victor_fp.providers.base import BaseProvider, ProviderError
+from victor_fp.providers.errors import error_from
+from victor_fp.providers.factory import ManagedProviderFactory, ProviderConfig
+from victor_fp.providers.registry import ProviderRegistry
+from victor_fp.shell.credentials import Credential
+from victor_fp.shell.runtime import SYSTEM
+from victor_fp.testing.answers import Received
+
+
+class Own(BaseProvider):
+    """Somebody's own provider, careless with what it raises."""
+
+    raised: Exception | None = None
+
+    @property
+    def name(self) -> str:
+        return "own"
+
+    async def chat(self, messages: list[Message], **options: Any) -> CompletionResponse:
+        if self.raised is not None:
+            raise self.raised
+        return CompletionResponse(content="Hi", model="m")
+
+    async def stream(self, messages: list[Message], **options: Any) -> AsyncIterator[StreamChunk]:
+        yield StreamChunk(content="Hi")
+        if self.raised is not None:
+            raise self.raised
+
+    async def close(self) -> None:
+        pass
+
+
+class Strict(Own):
+    """A provider that refuses its key, and says it."""
+
+    def __init__(self, api_key: str, **keywords: Any) -> None:
+        raise ValueError(f"odd key {api_key}, odd keywords {keywords}")
+
+
+HOLDERS: dict[str, Callable[[], Any]] = {
+    "a custom provider": lambda: Own(api_key=KEY),
+    "a custom provider with a SecretStr": lambda: Own(api_key=SecretStr(KEY)),
+    "a custom provider with a keyword": lambda: Own(access_token=KEY),
+    "a custom provider with headers": lambda: Own(default_headers={"X-Api-Key": KEY}),
+    "a custom provider with a SecretStr for a keyword": lambda: Own(anything=SecretStr(KEY)),
+    "a configuration": lambda: ProviderConfig("acme", MODEL, api_key=KEY),
+    "a configuration with a keyword": lambda: ProviderConfig("acme", MODEL, extra_kwargs={"client_secret": KEY}),
+    "a configuration's fallback": lambda: ProviderConfig(
+        "acme", MODEL, fallback_providers=[ProviderConfig("acme", MODEL, api_key=KEY)]
+    ),
+    "a credential": lambda: Credential(secret=Secret(KEY), source="argument", place="api_key"),
+    "a secret": lambda: Secret(KEY),
+}
+
+
+@pytest.mark.parametrize("holder", HOLDERS)
+def test_what_holds_a_key_is_not_pickled_and_does_not_show_it(holder: str) -> None:
+    thing = HOLDERS[holder]()
+    with pytest.raises(TypeError, match="not pickled"):
+        pickle.dumps(thing)
+    assert_clean(pickled(thing) + repr(thing) + str(thing))
+    if dataclasses.is_dataclass(thing) and not isinstance(thing, type):
+        assert_clean(repr(dataclasses.asdict(thing)) + repr(vars(thing)))
+        assert_clean(repr(dataclasses.replace(thing, model="m-2")))
+    elif isinstance(thing, BaseProvider):
+        assert_clean(repr(vars(thing)) + repr(thing.__getstate__()))
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy], ids=["copy", "deepcopy"])
+def test_a_copy_of_a_provider_has_its_key(copied: Callable[[Any], Any]) -> None:
+    own = copied(Own(api_key=KEY, client_secret=KEY, region="x"))
+    assert (own.api_key, own.extra_config) == (KEY, {"client_secret": KEY, "region": "x"})
+    config = copied(ProviderConfig("acme", MODEL, api_key=KEY, extra_kwargs={"client_secret": KEY}))
+    assert (config.api_key.get_secret_value(), config.extra_kwargs) == (KEY, {"client_secret": KEY})
+    assert_clean(pickled(own) + repr(own.extra_config) + pickled(config) + repr(config.extra_kwargs))
+    provider = copied(acme("http://127.0.0.1:9"))
+    assert provider.api_key == provider.line.secret.get_secret_value()
+    assert provider._gate is provider.line.gate
+
+
+def test_a_deep_copy_has_a_breaker_of_its_own() -> None:
+    provider = acme("http://127.0.0.1:9")
+    assert copy.deepcopy(provider).line.gate is not provider.line.gate
+
+
+def test_without_a_key_a_provider_and_a_configuration_are_pickled() -> None:
+    own = pickle.loads(pickle.dumps(Own(base_url="http://own.test", max_tokens=5)))
+    assert (own.base_url, own.api_key, own.extra_config) == ("http://own.test", None, {"max_tokens": 5})
+    config = ProviderConfig("acme", MODEL, extra_kwargs={"max_retries": 1})
+    assert pickle.loads(pickle.dumps(config)) == config
+
+
+def test_a_configuration_keeps_a_key_that_is_set_later() -> None:
+    config = ProviderConfig("acme", MODEL)
+    config.api_key = KEY
+    assert_clean(repr(dataclasses.asdict(config)) + pickled(config))
+
+
+async def test_a_custom_provider_is_given_the_key_of_a_configuration_as_text() -> None:
+    ProviderRegistry.register("own", Own)
+    try:
+        async with await ManagedProviderFactory.create(
+            "own", "m", api_key=SecretStr(KEY), client_secret=KEY
+        ) as provider:
+            assert provider.provider.api_key == KEY
+            assert provider.provider.extra_config["client_secret"] == KEY
+            assert_clean(reprs_of_managed(provider))
+    finally:
+        ProviderRegistry.restore()
+
+
+def reprs_of_managed(provider: Any) -> str:
+    return repr(provider) + repr(vars(provider)) + repr(vars(provider._pool)) + pickled(provider)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_provider_that_was_never_used_shows_no_key(kind: str) -> None:
+    async with KINDS[kind]("http://127.0.0.1:9") as provider:
+        assert_clean(reprs(provider))
+
+
+def test_the_environment_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOMEBODYS_TOKEN", KEY)
+    assert_clean(reprs(acme("http://127.0.0.1:9", runtime=SYSTEM)))
+
+    class Placed(AcmeProvider):
+        SPEC = replace(SPEC, settings=(Setting(name="place", required=True),))
+
+    with pytest.raises(ProviderError, match="needs place") as caught:
+        Placed(api_key=KEY)
+    assert_clean(shown(caught.value))
+
+
+async def test_a_constructor_that_refuses_shows_no_key() -> None:
+    with pytest.raises(TypeError) as caught:
+        ProviderRegistry.create("openai", api_key=KEY, api_keey=KEY)
+    assert_clean(shown(caught.value))
+    with pytest.raises(TypeError) as caught:
+        await ManagedProviderFactory.create("openai", MODEL, api_key=KEY, api_keey=KEY)
+    assert_clean(shown(caught.value))
+
+
+async def test_a_manager_shows_no_key_of_its_settings(heard: Heard) -> None:
+    ProviderRegistry.register("strict", Strict)
+    ProviderRegistry.register("own", Own)
+    Own.raised = RuntimeError(f"bad header 'Bearer {KEY}'")
+    try:
+        settings = {"strict": {"api_key": KEY, "client_secret": KEY}, "own": {"api_key": KEY}}
+        with pytest.raises(ProviderError) as caught:
+            ProviderManager(settings, provider_name="strict")
+        assert_clean(shown(caught.value).replace(repr(settings), ""))
+        config = ProviderManagerConfig(enable_health_checks=False, auto_fallback=False)
+        async with ProviderManager(settings, provider_name="own", initial_model="m", config=config) as manager:
+            assert_clean(repr(await manager.chat_result(HI)) + repr(manager.get_info()) + repr(manager.state))
+            fault = (await checked(Own(api_key=KEY), "m")).fault
+            assert fault is not None
+            assert_clean(fault.message)
+    finally:
+        Own.raised = None
+        ProviderRegistry.restore()
+    assert_clean("\n".join(heard.lines))
+
+
+@pytest.mark.parametrize(
+    "raised",
+    [
+        ValueError(f"Illegal header value b'Bearer {KEY}'"),
+        RuntimeError(f"Illegal header value b'Bearer {KEY}'"),
+        ProviderError(f"rejected: {KEY}", "own", 401),
+    ],
+    ids=lambda raised: type(raised).__name__,
+)
+async def test_a_custom_providers_exception_may_quote_its_key(
+    raised: Exception, heard: Heard, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(Own, "raised", raised)
+    ProviderRegistry.register("own", Own)
+    try:
+        async with await ManagedProviderFactory.create("own", "m", api_key=KEY, max_retries=0) as managed:
+            told = [repr(await one.chat_result(HI, model="m")) for one in (managed, Own(api_key=KEY))]
+            for one in (managed, Own(api_key=KEY)):
+                told += [repr(result) async for result in one.stream_result(HI, model="m")]
+            told.append(repr(managed.get_metrics()))
+    finally:
+        ProviderRegistry.restore()
+    assert_clean("".join(told))
+    assert "[redacted]" in told[0]
+    assert_clean("\n".join(heard.lines))
+
+
+def test_what_goes_into_headers_is_not_shown() -> None:
+    signed = HttpRequest(url="https://x.test", headers={"authorization": f"Bearer {KEY}"}, body=b"{}")
+    assert_clean(repr(signed) + str(signed))
+    options = read_options({"extra_headers": {"x-gateway": KEY}}).unwrap()
+    assert options.extra_headers == {"x-gateway": KEY}
+    assert_clean(repr(options))
+
+
+@pytest.mark.parametrize(
+    ("name", "secret"),
+    [
+        ("api_key", True),
+        ("apiKey", True),
+        ("APIKEY", True),
+        ("aws_secret_access_key", True),
+        ("X-Amz-Security-Token", True),
+        ("Authorization", True),
+        ("db.password", True),
+        ("max_tokens", False),
+        ("tokenizer", False),
+        ("keyboard", False),
+        ("monkey", False),
+        ("", False),
+    ],
+)
+def test_names_that_sound_secret(name: str, secret: bool) -> None:
+    assert sounds_secret(name) is secret
+
+
+def test_secrets_are_found_among_keywords() -> None:
+    given = {"token": "t", "n": 1, "auth": {"user": "u"}, "hidden": SecretStr("s"), "password": b"p", "region": "x"}
+    assert list(secrets_in({**given, "secret": "", "key": None})) == ["t", "u", "s", "p"]
+    assert repr(Veiled(given, one="x")).count("...") == len(given) + 1
+
+
+@pytest.mark.parametrize("kind", FAULTS, ids=lambda kind: kind.__name__)
+def test_every_kind_of_fault_is_redacted(kind: Any) -> None:
+    fault = kind(provider="acme", message=f"{KEY}, I said {KEY}", code=KEY, request_id=f"r-{KEY}", status=401)
+    hidden = redacted(fault, KEY)
+    assert (hidden.message, hidden.code, hidden.request_id) == (
+        "[redacted], I said [redacted]",
+        "[redacted]",
+        "r-[redacted]",
+    )
+    assert (type(hidden), hidden.status, hidden.provider) == (kind, 401, "acme")
+    assert_clean(shown(error_from(hidden)))
+
+
+def test_redaction_leaves_other_words_alone() -> None:
+    fault = InvalidRequest(message="no such model: none", attempts=(Attempt(provider="acme"),))
+    assert redacted(fault, "none", "", KEY) is fault
+    longer = KEY + "-longer"
+    assert redacted(InvalidRequest(message=longer), KEY, longer).message == "[redacted]"
+
+
+async def test_a_signer_that_fails_is_a_fault_that_tells_no_secret() -> None:
+    async def sign(request: HttpRequest) -> Any:
+        raise OSError(f"{KEY} was refused")
+
+    async with AcmeProvider(base_url="http://127.0.0.1:9", sign=sign, runtime=PaperRuntime(), max_retries=0) as one:
+        match await one.chat_result(HI, model=MODEL):
+            case Failure(faults.CredentialMissing() as fault):
+                assert_clean(repr(fault))
+                assert "OSError" in fault.message
+            case other:
+                raise AssertionError(other)
+
+
+def test_what_the_testing_kit_received_is_reported_without_keys() -> None:
+    received = Received(method="POST", path="/v1", headers={"authorization": f"Bearer {KEY}"}, body=b"{}")
+    assert_clean(repr(received))
+    assert received.headers["authorization"].endswith(KEY)

@@ -1,0 +1,63 @@
+"""What an exception that is not ours stands for: its response's status, its transport's failure, or code that stumbled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from victor_fp.core.faults import (
+    AuthRejected,
+    Fault,
+    InvalidRequest,
+    InvalidResponse,
+    ModelNotFound,
+    Overloaded,
+    PermissionRefused,
+    QuotaExhausted,
+    RateLimited,
+    ServerFailed,
+    TimedOut,
+)
+from victor_fp.shell.transport_faults import Stage, fault_of, known_fault_of
+
+_UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, NameError, AssertionError, NotImplementedError)
+"""What code raises that stumbles over an answer, or over itself."""
+_DECODERS = frozenset({"msgspec", "pydantic_core", "orjson", "simplejson", "ujson"})
+_BY_STATUS: dict[int, type[Fault]] = {
+    401: AuthRejected,
+    402: QuotaExhausted,
+    403: PermissionRefused,
+    404: ModelNotFound,
+    408: TimedOut,
+    429: RateLimited,
+    503: Overloaded,
+    529: Overloaded,
+}
+
+
+def kind_of_status(status: int | None) -> type[Fault]:
+    """What a status alone says; without one the server is to blame."""
+    return _BY_STATUS.get(status or 0) or (InvalidRequest if status and 400 <= status < 500 else ServerFailed)
+
+
+def fault_of_stranger(error: BaseException, *, reading: bool = False) -> Fault:
+    """The nearest fault for any exception; `reading` once a part of the answer had come."""
+    words = f"{type(error).__name__}: {error}"
+    status = _status_of(error)
+    if status is not None:
+        return kind_of_status(status)(message=words, status=status)
+    stage: Stage = "reading" if reading else "opening"
+    known = known_fault_of(error, stage)
+    if known is not None:
+        return known
+    if isinstance(error, _UNREADABLE) or type(error).__module__.partition(".")[0] in _DECODERS:
+        return InvalidResponse(message=words, maybe_billed=True)
+    return fault_of(error, stage) if isinstance(error, OSError) else ServerFailed(message=words, maybe_billed=True)
+
+
+def _status_of(error: BaseException) -> int | None:
+    """The HTTP status that clients put on the response, or on the error itself; only one that is an error's."""
+    response = getattr(error, "response", None)
+    found = [getattr(thing, name, None) for thing in (response, error) for name in ("status_code", "status", "code")]
+    if isinstance(response, Mapping) and isinstance(facts := response.get("ResponseMetadata"), Mapping):  # botocore's
+        found.append(facts.get("HTTPStatusCode"))
+    return next((status for status in found if isinstance(status, int) and 400 <= status < 600), None)
