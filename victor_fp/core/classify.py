@@ -36,6 +36,10 @@ _STATUSES: Codes = {
     "503": Overloaded,
     "529": Overloaded,
 }
+LONGEST = 2000
+"""Characters of a vendor's words that a fault repeats."""
+_PAGE = re.compile(r"<(!doctype )?html\b", re.IGNORECASE)
+_TITLE = re.compile(r"<title[^>]*>\s*(.*?)\s*</title>", re.IGNORECASE | re.DOTALL)
 _REQUEST_IDS = ("x-request-id", "request-id", "x-amzn-requestid", "apim-request-id", "cf-ray")
 
 
@@ -55,7 +59,7 @@ def classified(
 
     `said` are the words that stand where this vendor puts codes, most telling first; the first that `codes` knows
     decides, else the status, else ServerFailed. `retry_after` is what the body says, for when the headers do not.
-    `status` None is an error inside a stream or a 200 body.
+    `status` None is an error inside a stream or a 200 body. The message is never empty.
     """
     headers = headers or {}
     words = [str(word) for word in said if word is not None and word != ""]
@@ -66,13 +70,27 @@ def classified(
     return kind(
         provider=endpoint.spec.name,
         model=model,
-        message=message.strip(),
+        message=message.strip()[:LONGEST] or _unsaid(status),
         status=status,
         code=words[0] if words else None,
         request_id=next((headers[name] for name in _REQUEST_IDS if name in headers), None),
         retry_after=waited if waited is not None else retry_after,
         maybe_billed=maybe_billed,
     )
+
+
+def prose(body: bytes) -> str:
+    """What a body that is no JSON says: a page's title, or its beginning."""
+    text = body[: 4 * LONGEST].decode("utf-8", "replace").strip()
+    if not _PAGE.match(text):
+        return text[:LONGEST]
+    title = _TITLE.search(text)
+    return title[1] if title is not None and title[1] else "an HTML page"
+
+
+def _unsaid(status: int | None) -> str:
+    """In place of the words of a vendor that says nothing."""
+    return "the server reports an error" if status is None else f"HTTP {status}"
 
 
 def _status_among(words: Iterable[str]) -> int | None:

@@ -150,5 +150,7 @@ def instructed(messages: Sequence[Message], words: str) -> tuple[Message, ...]:
     if not messages or messages[0].role not in ("system", "developer"):
         return (Message(role="system", content=words), *messages)
     first, *rest = messages
-    content = f"{first.content}\n\n{words}" if isinstance(first.content, str) else [*first.content, TextPart(text=words)]
+    content = (
+        f"{first.content}\n\n{words}" if isinstance(first.content, str) else [*first.content, TextPart(text=words)]
+    )
     return (first.model_copy(update={"content": content}), *rest)

@@ -67,8 +67,8 @@ def test_retry_after_is_read_from_the_header_and_absent_without_one() -> None:
 @pytest.mark.parametrize(
     ("body", "status", "fault", "words"),
     [
-        (b"", 502, "ServerFailed", None),
-        (b"<html><body>Bad gateway</body></html>", 502, "ServerFailed", None),
+        (b"", 502, "ServerFailed", "HTTP 502"),
+        (b"<html><body>Bad gateway</body></html>", 502, "ServerFailed", "an HTML page"),
         (b"upstream connect error", 503, "Overloaded", "upstream connect error"),
         (b"\xff\xfe", 500, "ServerFailed", "\ufffd\ufffd"),
         (b'{"error": "no such route"}', 404, "ModelNotFound", "no such route"),

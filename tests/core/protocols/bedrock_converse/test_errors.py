@@ -64,15 +64,15 @@ def test_a_wrong_bearer_key_comes_as_a_denied_access() -> None:
 @pytest.mark.parametrize(
     ("body", "status", "fault", "words"),
     [
-        (b"", 502, "ServerFailed", None),
-        (b"<html><body>Bad gateway</body></html>", 502, "ServerFailed", None),
+        (b"", 502, "ServerFailed", "HTTP 502"),
+        (b"<html><body>Bad gateway</body></html>", 502, "ServerFailed", "an HTML page"),
         (b"upstream connect error", 503, "Overloaded", "upstream connect error"),
         (b"\xff\xfe", 500, "ServerFailed", "\ufffd\ufffd"),
         (b'{"Message": "User is not authorized"}', 403, "PermissionRefused", "User is not authorized"),
         (b'{"__type": "com.amazon.coral.service#ExpiredToken", "message": "old"}', 403, "AuthRejected", "old"),
         (b'{"error": "no such route"}', 404, "ModelNotFound", "no such route"),
         (b'["odd"]', 400, "InvalidRequest", '["odd"]'),
-        (b"null", 500, "ServerFailed", "null"),
+        (b"null", 500, "ServerFailed", "HTTP 500"),
     ],
 )
 def test_bodies_of_any_other_form_are_read_too(body: bytes, status: int, fault: str, words: str | None) -> None:

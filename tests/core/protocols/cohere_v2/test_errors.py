@@ -51,7 +51,7 @@ def test_headers_tell_the_wait_and_the_trace() -> None:
     ("body", "message"),
     [
         (b"", "HTTP 500"),
-        (b"<html>Bad gateway</html>", "HTTP 500"),
+        (b"<html>Bad gateway</html>", "an HTML page"),
         (b"upstream is gone", "upstream is gone"),
         ("text", "text"),
         ([], "HTTP 500"),

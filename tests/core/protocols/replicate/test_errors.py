@@ -49,7 +49,7 @@ def test_the_wait_stands_in_a_header_or_in_the_body() -> None:
     ("body", "message"),
     [
         (b"", "HTTP 500"),
-        (b"<html>Bad gateway</html>", "HTTP 500"),
+        (b"<html>Bad gateway</html>", "an HTML page"),
         (b"upstream is gone", "upstream is gone"),
         ("text", "text"),
         ([], "HTTP 500"),

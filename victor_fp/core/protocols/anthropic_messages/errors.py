@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from victor_fp_wire.anthropic_messages.response import Error, ErrorResponse
 
-from victor_fp.core.classify import Codes, by_prose, classified
+from victor_fp.core.classify import Codes, by_prose, classified, prose
 from victor_fp.core.faults import (
     AuthRejected,
     ContextLengthExceeded,
@@ -61,10 +61,11 @@ def fault(endpoint: Endpoint, status: int, headers: Mapping[str, str], body: byt
     """The fault for a body with an error status, of whatever form."""
     match BODY.decode(_unwrapped(body)):
         case Undecodable():
-            return _classified(endpoint, None, status=status, headers=headers, text=_first_words(body))
+            return _classified(endpoint, None, status=status, headers=headers, text=prose(body))
         case ErrorResponse() as answer:
             named = headers if answer.request_id is None else {"request-id": answer.request_id, **headers}
-            return _classified(endpoint, answer.error, status=status, headers=named, text=answer.message or "")
+            text = answer.message or ("" if answer.error else prose(body))
+            return _classified(endpoint, answer.error, status=status, headers=named, text=text)
 
 
 def fault_within(
@@ -109,9 +110,3 @@ def _unwrapped(body: bytes) -> bytes:
         return body
     value = decoded(body)
     return encoded(value[0]) if isinstance(value, list) and value else body
-
-
-def _first_words(body: bytes) -> str:
-    """The start of a text answer; of HTML nothing, since a page says nothing that helps."""
-    text = body[:500].decode("utf-8", "replace").strip()
-    return "" if text.startswith("<") else text[:200]

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import msgspec
 from victor_fp_wire.bedrock_converse.response import StreamException
 
-from victor_fp.core.classify import Codes, by_prose, classified
+from victor_fp.core.classify import Codes, by_prose, classified, prose
 from victor_fp.core.faults import (
     AuthRejected,
     ContextLengthExceeded,
@@ -22,7 +22,7 @@ from victor_fp.core.faults import (
     ServerFailed,
     TimedOut,
 )
-from victor_fp.core.json import Json, NotJson, decoded
+from victor_fp.core.json import Json, decoded
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.wire_decoding import Undecodable, WireDecoder
 
@@ -68,8 +68,8 @@ def fault(endpoint: Endpoint, status: int, headers: Mapping[str, str], body: byt
     fields: Mapping[str, Json] = value if isinstance(value, Mapping) else {}
     words = (headers.get(_TYPE_HEADER), fields.get("__type"), fields.get("code"))
     message = _text(fields, "message") or _text(fields, "Message") or _text(fields, "error")
-    if not message and (isinstance(value, NotJson) or not fields):
-        message = _first_words(body)
+    if not message and value:
+        message = prose(body)
     return _made_exact(
         classified(
             endpoint,
@@ -85,7 +85,7 @@ def fault(endpoint: Endpoint, status: int, headers: Mapping[str, str], body: byt
 def fault_in(endpoint: Endpoint, name: str, payload: bytes, *, maybe_billed: bool) -> Fault:
     """The fault for an exception or an error among the frames of a stream; an error's payload is plain text."""
     read = _EXCEPTION.decode(payload)
-    exception = StreamException(message=_first_words(payload)) if isinstance(read, Undecodable) else read
+    exception = StreamException(message=prose(payload)) if isinstance(read, Undecodable) else read
     return _made_exact(
         classified(
             endpoint,
@@ -127,9 +127,3 @@ def _as(kind: type[ContextLengthExceeded | AuthRejected], found: Fault) -> Fault
 def _text(fields: Mapping[str, Json], name: str) -> str:
     value = fields.get(name)
     return value if isinstance(value, str) else ""
-
-
-def _first_words(body: bytes) -> str:
-    """The start of a text answer; of HTML nothing, since a page says nothing that helps."""
-    text = body[:500].decode("utf-8", "replace").strip()
-    return "" if text.startswith("<") else text[:200]

@@ -5,14 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from victor_fp.core.classify import Codes, by_prose, classified
+from victor_fp.core.classify import Codes, by_prose, classified, prose
 from victor_fp.core.dialects.cohere import CohereDialect
 from victor_fp.core.faults import ContentRefused, Fault, QuotaExhausted, RateLimited
 from victor_fp.core.json import Json, NotJson, decoded
 from victor_fp.core.requests import Endpoint
 
-SHOWN = 2000
-"""Characters of a vendor's words that a fault repeats."""
 STATUSES: Codes = {
     # API reference: the request or the answer holds a token that is not allowed.
     "498": ContentRefused,
@@ -25,8 +23,7 @@ def fault(endpoint: Endpoint, dialect: CohereDialect, status: int, headers: Mapp
     """The fault of a body with status >= 400, whatever it is."""
     value = decoded(body)
     if isinstance(value, NotJson):
-        text = body[:SHOWN].decode("utf-8", "replace").strip()
-        value = {"message": "" if text.startswith("<") else text}
+        value = prose(body)
     return fault_of(endpoint, dialect, value, status=status, headers=headers)
 
 
@@ -43,7 +40,7 @@ def fault_of(
     headers = dict(headers or {})
     if "x-debug-trace-id" in headers:
         headers.setdefault("x-request-id", headers["x-debug-trace-id"])
-    message = (_message(value) or ("the server reports an error" if status is None else f"HTTP {status}"))[:SHOWN]
+    message = _message(value)
     found = classified(
         endpoint,
         status=status,

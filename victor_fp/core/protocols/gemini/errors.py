@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 import msgspec
 from victor_fp_wire.gemini.response import ErrorDetail, ErrorResponse, Status
 
-from victor_fp.core.classify import Codes, by_prose, classified
+from victor_fp.core.classify import Codes, by_prose, classified, prose
 from victor_fp.core.faults import (
     AuthRejected,
     Fault,
@@ -61,9 +61,6 @@ TOO_LARGE = 413
 """A request beyond what one may hold is of the code RESOURCE_EXHAUSTED, too, and will not fit the next time either."""
 _SPENT = re.compile(r"credits? (are|is|have been) depleted|spend(ing)? (cap|limit)", re.IGNORECASE)
 _SECONDS = re.compile(r"(\d+(?:\.\d+)?)s")
-_TITLE = re.compile(r"<title>(.*?)</title>", re.IGNORECASE | re.DOTALL)
-_SHOWN = 500
-"""Characters of a body without an error object that a message repeats."""
 
 
 def fault(endpoint: Endpoint, status: int, headers: Mapping[str, str], body: bytes) -> Fault:
@@ -147,13 +144,9 @@ def _text(value: object) -> str | None:
 
 
 def _shown(body: bytes) -> str:
-    """What a body without an error object says: a page's title, an error that is a plain text, or its beginning."""
+    """What a body without an error object says: an error that is a plain text, or whatever there is."""
     value = decoded(body)
     if isinstance(value, Mapping):
         said = value.get("error", value.get("message"))
-        return said if isinstance(said, str) else msgspec.json.encode(value).decode()[:_SHOWN]
-    text = body.decode("utf-8", "replace").strip()
-    if text.startswith("<"):
-        title = _TITLE.search(text)
-        return title[1].strip()[:_SHOWN] if title else "an HTML page"
-    return text[:_SHOWN]
+        return said if isinstance(said, str) else msgspec.json.encode(value).decode()
+    return prose(body)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from victor_fp.core.classify import NO_MODEL, TOO_LONG, classified
+from victor_fp.core.classify import NO_MODEL, TOO_LONG, classified, prose
 from victor_fp.core.dialects.ollama import OllamaDialect
 from victor_fp.core.faults import (
     ContextLengthExceeded,
@@ -21,9 +21,6 @@ from victor_fp.core.faults import (
 from victor_fp.core.json import Json, NotJson, decoded
 from victor_fp.core.requests import Endpoint
 
-SHOWN = 300
-"""Characters of a body that is not Ollama's own, which a fault repeats."""
-
 # server/routes.go and server/prompt.go of ollama/ollama.
 LACKS = re.compile(r"does not support (\w+)")
 OVERFULL = re.compile(r"input length exceeds|exceeds (the )?(maximum )?context", re.IGNORECASE)
@@ -32,17 +29,13 @@ OVERFULL = re.compile(r"input length exceeds|exceeds (the )?(maximum )?context",
 def fault(endpoint: Endpoint, dialect: OllamaDialect, status: int, headers: Mapping[str, str], body: bytes) -> Fault:
     """The fault of a body with status >= 400, whatever it is."""
     value = decoded(body)
-    if isinstance(value, NotJson):
-        text = body.decode("utf-8", "replace").strip()
-        message = "" if text.startswith("<") else text[:SHOWN]
-    else:
-        message = _message(value)
-    return _told(endpoint, dialect, message or f"HTTP {status}", status=status, headers=headers)
+    message = prose(body) if isinstance(value, NotJson) else _message(value)
+    return _told(endpoint, dialect, message, status=status, headers=headers)
 
 
 def fault_of_error(endpoint: Endpoint, dialect: OllamaDialect, error: Json, *, model: str | None = None) -> Fault:
     """The fault of an `error` in a stream or a 200 body."""
-    return _told(endpoint, dialect, _message(error) or "the server reports an error", model=model)
+    return _told(endpoint, dialect, _message(error), model=model)
 
 
 def _told(

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from victor_fp.core.classify import by_prose, classified
+from victor_fp.core.classify import by_prose, classified, prose
 from victor_fp.core.dialects import ChatDialect, MistralDialect, ResponsesDialect
 from victor_fp.core.faults import AuthRejected, Fault, InvalidRequest, UnsupportedParameter
 from victor_fp.core.json import Json, NotJson, decoded, encoded
@@ -17,19 +17,16 @@ from victor_fp.core.requests import Endpoint
 
 Dialect: TypeAlias = ChatDialect | MistralDialect | ResponsesDialect
 """Those whose vendors' errors are told apart by the same codes and words."""
-LONGEST = 2000
-"""Characters of a vendor's words that a fault repeats."""
 CODE_KEYS = ("code", "type", "error_type", "reason", "status", "status_code")
 WAIT_KEYS = ("retry_after", "retry_after_seconds", "retryDelay")
 _BAD_KEY = re.compile(r"\b(incorrect|invalid) api key\b", re.IGNORECASE)
 _KEY = re.compile(r"(?<=provided: )\S+?(?=[.,;]?(\s|$))|\b(sk|gsk|xai|hf|pplx|csk|fw)[-_][\w*.-]{6,}", re.IGNORECASE)
-_TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 
 
 def fault(endpoint: Endpoint, dialect: Dialect, status: int, headers: Mapping[str, str], body: bytes) -> Fault:
     """The fault of an answer with status >= 400, whatever its body is."""
     value = decoded(body)
-    said: Json = _prose(body) if isinstance(value, NotJson) else value
+    said: Json = prose(body) if isinstance(value, NotJson) else value
     return fault_of(endpoint, dialect, said, status=status, headers=headers)
 
 
@@ -47,7 +44,7 @@ def fault_of(
     found = classified(
         endpoint,
         status=status,
-        message=masked(_message(error, value))[:LONGEST],
+        message=masked(_message(error, value)),
         codes={**CODES, **dialect.codes},
         said=codes_in(error, value),
         headers=headers,
@@ -130,12 +127,3 @@ def _seconds(value: Json) -> float | None:
     if isinstance(value, str) and re.fullmatch(r"\d+(\.\d+)?s?", value):
         return float(value.removesuffix("s"))
     return None
-
-
-def _prose(body: bytes) -> str:
-    """A body that is no JSON: a page's title, or its first words."""
-    text = body[: 4 * LONGEST].decode("utf-8", "replace").strip()
-    if text.startswith("<"):
-        title = _TITLE.search(text)
-        return title.group(1).strip() if title else "the answer is a page, not JSON"
-    return text

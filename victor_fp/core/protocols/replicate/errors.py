@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from victor_fp_wire.replicate.response import Prediction
 
-from victor_fp.core.classify import TOO_LONG, by_prose, classified
+from victor_fp.core.classify import TOO_LONG, by_prose, classified, prose
 from victor_fp.core.dialects.replicate import ReplicateDialect
 from victor_fp.core.faults import (
     Cancelled,
@@ -21,8 +21,6 @@ from victor_fp.core.faults import (
 from victor_fp.core.json import Json, NotJson, decoded, encoded
 from victor_fp.core.requests import Endpoint
 
-SHOWN = 2000
-"""Characters of a vendor's words that a fault repeats."""
 CODE = re.compile(r"\((?:code: )?(E\d{3,5}|PA)\)|^(E\d{3,5})\b")
 NO_VERSION = re.compile(r"version does not exist|invalid version", re.IGNORECASE)
 """A 422 that names no field: the model is not there, or not for this key."""
@@ -31,10 +29,9 @@ NO_VERSION = re.compile(r"version does not exist|invalid version", re.IGNORECASE
 def fault(endpoint: Endpoint, dialect: ReplicateDialect, status: int, headers: Mapping[str, str], body: bytes) -> Fault:
     """The fault of a body with status >= 400, whatever it is."""
     value = decoded(body)
-    if isinstance(value, NotJson):
-        text = body[:SHOWN].decode("utf-8", "replace").strip()
-        value = "" if text.startswith("<") else text
-    return fault_of(endpoint, dialect, value, status=status, headers=headers)
+    return fault_of(
+        endpoint, dialect, prose(body) if isinstance(value, NotJson) else value, status=status, headers=headers
+    )
 
 
 def fault_of(
@@ -47,12 +44,12 @@ def fault_of(
     maybe_billed: bool = False,
 ) -> Fault:
     """The fault that a decoded error means. `status` None: in a stream or a 200 body."""
-    words = _words(value) or ("the prediction failed" if status is None else f"HTTP {status}")
+    words = _words(value) or ("the prediction failed" if status is None else "")
     wait = value.get("retry_after") if isinstance(value, Mapping) else None
     found = classified(
         endpoint,
         status=status,
-        message=words[:SHOWN],
+        message=words,
         codes=dialect.codes,
         said=_codes(words),
         headers=headers,

@@ -1,0 +1,60 @@
+"""An error's words and its wait, read the same way for every vendor."""
+
+from __future__ import annotations
+
+import pytest
+
+from victor_fp import replay
+from victor_fp.core.catalogue import built_in
+from victor_fp.core.classify import LONGEST, prose, retry_after_of
+
+SETTINGS = {"endpoint": "https://x.test", "region": "r", "project": "p", "location": "l"}
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"upstream connect error\n", "upstream connect error"),
+        (b"<html><head><title>\n 502 Bad Gateway </title></head></html>", "502 Bad Gateway"),
+        (b"<!doctype HTML>\n<html lang=en><body>Bad gateway</body></html>", "an HTML page"),
+        (b"<html><title></title></html>", "an HTML page"),
+        (b"<Error><Code>AccessDenied</Code></Error>", "<Error><Code>AccessDenied</Code></Error>"),
+        (b"\xff\xfe", "\ufffd\ufffd"),
+        (b"x" * 100_000, "x" * LONGEST),
+        (b" \r\n", ""),
+    ],
+)
+def test_a_body_that_is_no_json_says_its_title_or_its_beginning(body: bytes, words: str) -> None:
+    assert prose(body) == words
+
+
+@pytest.mark.parametrize("provider", sorted({spec.name for spec in built_in().values()}))
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"", {"HTTP 403"}),
+        (b"{}", {"HTTP 403", "{}"}),
+        (b"<html>Forbidden</html>", {"an HTML page"}),
+        (b"Forbidden", {"Forbidden"}),
+    ],
+)
+def test_no_provider_fails_without_a_word(provider: str, body: bytes, words: set[str]) -> None:
+    assert replay.response(provider, 403, {}, body, settings=SETTINGS).failure().message in words
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, None),
+        ({"retry-after": "7"}, 7.0),
+        ({"retry-after": " 1.5 "}, 1.5),
+        ({"retry-after-ms": "250", "retry-after": "7"}, 0.25),
+        ({"retry-after": "Sun, 22 Nov 2026 10:00:30 GMT", "date": "Sun, 22 Nov 2026 10:00:00 GMT"}, 30.0),
+        ({"retry-after": "Sun, 22 Nov 2026 10:00:00 GMT", "date": "Sun, 22 Nov 2026 10:00:30 GMT"}, 0.0),
+        ({"retry-after": "Sun, 22 Nov 2026 10:00:30 GMT"}, None),
+        ({"retry-after": "soon"}, None),
+        ({"retry-after": "-3"}, None),
+    ],
+)
+def test_the_wait_is_read_in_every_form(headers: dict[str, str], seconds: float | None) -> None:
+    assert retry_after_of(headers) == seconds
