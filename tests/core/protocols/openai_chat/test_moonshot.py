@@ -18,6 +18,8 @@ def test_models_with_fixed_sampling_are_sent_no_temperature() -> None:
 
 def test_the_thinking_of_the_coding_model_cannot_be_switched_off() -> None:
     assert beside("moonshot", model="kimi-k2.6", reasoning_effort="none") == {"thinking": {"type": "disabled"}}
-    asked = {"model": "kimi-k2.7-code-highspeed", "reasoning_effort": "none"}
-    assert refusal("moonshot", **asked) == ("UnsupportedParameter", "reasoning_effort")
-    assert sent("moonshot", on_unsupported="adjust", **asked)["thinking"] == {"type": "enabled"}
+    coder = "kimi-k2.7-code-highspeed"
+    refused = refusal("moonshot", model=coder, reasoning_effort="none")
+    assert refused == ("UnsupportedParameter", "reasoning_effort")
+    asked = sent("moonshot", model=coder, reasoning_effort="none", on_unsupported="adjust")
+    assert asked["thinking"] == {"type": "enabled"}
