@@ -65,7 +65,7 @@ def classified(
     words = [str(word) for word in said if word is not None and word != ""]
     kind = next((codes[word.lower()] for word in words if word.lower() in codes), None)
     if kind is None:
-        kind = _by_status(status if status is not None else _status_among(words))
+        kind = kind_of_status(status if status is not None else _status_among(words))
     waited = retry_after_of(headers)
     return kind(
         provider=endpoint.spec.name,
@@ -98,7 +98,8 @@ def _status_among(words: Iterable[str]) -> int | None:
     return next((int(word) for word in words if re.fullmatch(r"[45]\d\d", word)), None)
 
 
-def _by_status(status: int | None) -> FaultType:
+def kind_of_status(status: int | None) -> FaultType:
+    """What a status alone says; without one the server is to blame."""
     if status is None or status >= 500:
         return _STATUSES.get(str(status), ServerFailed)
     return _STATUSES.get(str(status), InvalidRequest)

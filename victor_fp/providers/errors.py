@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, assert_never
 
 import msgspec
 
+from victor_fp.core.classify import kind_of_status
 from victor_fp.core.faults import (
     AllFallbacksFailed,
     AuthRejected,
@@ -34,7 +35,7 @@ from victor_fp.core.faults import (
     UnsupportedParameter,
     describe,
 )
-from victor_fp.providers.strangers import fault_of_stranger, kind_of_status
+from victor_fp.providers.strangers import fault_of_stranger
 
 if TYPE_CHECKING:
     from returns.result import Result

@@ -4,39 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from victor_fp.core.faults import (
-    AuthRejected,
-    Fault,
-    InvalidRequest,
-    InvalidResponse,
-    ModelNotFound,
-    Overloaded,
-    PermissionRefused,
-    QuotaExhausted,
-    RateLimited,
-    ServerFailed,
-    TimedOut,
-)
+from victor_fp.core.classify import kind_of_status
+from victor_fp.core.faults import Fault, InvalidResponse, ServerFailed
 from victor_fp.shell.transport_faults import Stage, fault_of, known_fault_of
 
 _UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, NameError, AssertionError, NotImplementedError)
 """What code raises that stumbles over an answer, or over itself."""
 _DECODERS = frozenset({"msgspec", "pydantic_core", "orjson", "simplejson", "ujson"})
-_BY_STATUS: dict[int, type[Fault]] = {
-    401: AuthRejected,
-    402: QuotaExhausted,
-    403: PermissionRefused,
-    404: ModelNotFound,
-    408: TimedOut,
-    429: RateLimited,
-    503: Overloaded,
-    529: Overloaded,
-}
-
-
-def kind_of_status(status: int | None) -> type[Fault]:
-    """What a status alone says; without one the server is to blame."""
-    return _BY_STATUS.get(status or 0) or (InvalidRequest if status and 400 <= status < 500 else ServerFailed)
 
 
 def fault_of_stranger(error: BaseException, *, reading: bool = False) -> Fault:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from victor_fp.core.classify import kind_of_status
 from victor_fp.core.resilience.breaker import Verdict, verdict_of
 from victor_fp.providers.errors import fault_from
-from victor_fp.providers.strangers import kind_of_status
 
 
 def verdict_on_value(value: object) -> Verdict:
