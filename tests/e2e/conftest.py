@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import subprocess
@@ -10,21 +11,18 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, NoReturn
+from typing import NamedTuple, NoReturn
 
 import pytest
 from returns.result import Failure, Success
 
+from tests.e2e.faulty_vendors import MANNERS, VENDORS, Case, Servers, played
 from victor_fp.core.result import outcome
 from victor_fp.shell.local.model_cache import resolve
 from victor_fp.shell.local.small_model import CHATML_WITH_TOOLS
-
-if TYPE_CHECKING:
-    from llmock.pytest_plugin import LLMock
-    from llmock.testing import LLMockServer
 
 HERE = Path(__file__).parent
 
@@ -116,21 +114,25 @@ def mlx_server(small_gguf: Path, tmp_path_factory: pytest.TempPathFactory) -> It
 
 
 @pytest.fixture(scope="session")
-def fault_server() -> Iterator[LLMockServer]:
-    """A server that speaks the vendors' protocols, fails as they do, and judges how its clients cope."""
+def fault_servers() -> Iterator[Servers]:
+    """A server for each vendor and manner. They speak the vendors' protocols, fail as they do, and judge their clients."""
     needs("llmock", "llmock")
     from llmock.testing import LLMockServer
 
-    with LLMockServer() as server:
-        yield server
+    with ExitStack() as stack:
+        servers: Servers = {
+            (manner, vendor.provider): stack.enter_context(LLMockServer()) for manner in MANNERS for vendor in VENDORS
+        }
+        for server in servers.values():
+            built(server.url)
+        asyncio.run(played(Case.assert_answered, servers))  # what is loaded at a first call takes its time
+        yield servers
 
 
-@pytest.fixture
-def faults(fault_server: LLMockServer) -> LLMock:
-    """The fault server with nothing planned and nothing seen."""
-    from llmock.pytest_plugin import LLMock
-
-    return LLMock(fault_server).reset()
+def built(url: str) -> None:
+    """A server builds its routes at the first request that it has none for; several of one process get in each other's way."""
+    with suppress(urllib.error.HTTPError):
+        urllib.request.build_opener(urllib.request.ProxyHandler({})).open(f"{url}/nowhere", timeout=30)
 
 
 def free_port() -> int:

@@ -1,305 +1,250 @@
-"""Ten vendors, plain and managed, against a server that fails as they do and judges its client: no FAIL, no WARN."""
+"""Refusals, delays and outages of ten vendors, and the verdict on the client that met them: no FAIL, no WARN."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, NamedTuple
+from collections import Counter
+from collections.abc import Iterable
 
 import pytest
-from returns.result import Failure, Success
 
-from victor_fp.core.catalogue.spec import ProviderSpec
-from victor_fp.core.dialects.chat import ChatDialect
-from victor_fp.core.faults import (
-    ContextLengthExceeded,
-    DeadlineExceeded,
-    Fault,
-    InvalidResponse,
-    Overloaded,
-    QuotaExhausted,
-    RateLimited,
-    ServerFailed,
-    StreamInterrupted,
-    StreamTruncated,
-    TimedOut,
+from tests.e2e.faulty_vendors import (
+    MANNERS,
+    REPLY,
+    VENDORS,
+    Case,
+    Manner,
+    Servers,
+    chatted,
+    on_every_vendor,
+    opened,
+    streamed,
 )
-from victor_fp.core.result import outcome
-from victor_fp.providers.base import BaseProvider, Message, StreamChunk, ToolDefinition
-from victor_fp.providers.factory import ManagedProviderFactory
-from victor_fp.providers.registry import ProviderRegistry
+from victor_fp.core.faults import (
+    AuthRejected,
+    ContextLengthExceeded,
+    Fault,
+    FaultBase,
+    InvalidRequest,
+    ModelNotFound,
+    Overloaded,
+    PermissionRefused,
+    QuotaExhausted,
+    ServerFailed,
+)
+from victor_fp.providers.base import CompletionResponse, StreamChunk
 
-if TYPE_CHECKING:
-    from llmock.pytest_plugin import LLMock
-
-ASKED = [Message(role="user", content="Count to ten.")]
-REPLY = "one two three four five six seven eight nine ten"
-
-
-class Vendor(NamedTuple):
-    provider: str
-    model: str
-    path: str
-    lead: int
-    """Events of a stream before the first piece of the answer."""
-
-
-VENDORS = [
-    Vendor("openai", "gpt-4o-mini", "/v1", 1),
-    Vendor("anthropic", "claude-sonnet-4-5", "/anthropic", 2),
-    Vendor("google", "gemini-2.0-flash", "/gemini/v1beta", 0),
-    Vendor("mistral", "mistral-large-latest", "/mistral/v1", 1),
-    Vendor("cohere", "command-r-plus", "/cohere", 2),
-    Vendor("groq", "llama-3.3-70b-versatile", "/groq/openai/v1", 1),
-    Vendor("together", "meta-llama/Llama-3.3-70B-Instruct-Turbo", "/together/v1", 1),
-    Vendor("xai", "grok-4", "/xai/v1", 1),
-    Vendor("perplexity", "sonar", "/perplexity/v1", 1),
-    Vendor("ai21", "jamba-large", "/ai21/v1", 1),
-]
-UNLISTED = ("perplexity", "ai21")
-"""Not in the catalogue: each is one record, as a caller would write it."""
+EVERY_STATUS = range(400, 600)
+NAMED = (400, 401, 402, 403, 404, 408, 409, 413, 422, 429, 500, 501, 502, 503, 504, 529)
+"""Statuses for which the server has bodies of each vendor's own."""
+NAMELESS = (405, 418, 451, 499, 505, 520, 599)
+PASSING = frozenset({408, 409, 429, *range(500, 600)})
+MEANINGS: dict[int, type[Fault]] = {401: AuthRejected, 403: PermissionRefused, 404: ModelNotFound}
 
 
-@pytest.fixture(params=VENDORS, ids=lambda vendor: vendor.provider)
-def vendor(request: pytest.FixtureRequest) -> Vendor:
-    assert isinstance(request.param, Vendor)
-    return request.param
+@on_every_vendor
+async def test_without_faults(case: Case) -> None:
+    await case.assert_answered()
+    await case.assert_whole_stream()
+    await case.assert_clean(requests=2)
 
 
-@pytest.fixture(params=["plain", "managed"])
-async def provider(request: pytest.FixtureRequest, vendor: Vendor, faults: LLMock) -> AsyncIterator[BaseProvider]:
-    faults.reply(REPLY, times=None).pace(10)
-    name, place = vendor.provider, faults.url + vendor.path
-    if name in UNLISTED:
-        ProviderRegistry.register_spec(ProviderSpec(name=name, title=name, dialect=ChatDialect(), base_url=place))
-    made: BaseProvider
-    if request.param == "managed":
-        made = await ManagedProviderFactory.create(name, vendor.model, api_key="test-key", base_url=place, timeout=1.0)
-    else:
-        made = ProviderRegistry.create(name, api_key="test-key", base_url=place, timeout=1.0)
-    async with made:
-        yield made
-
-
-async def chatted(provider: BaseProvider, vendor: Vendor) -> Fault | str:
-    match outcome(await provider.chat_result(ASKED, model=vendor.model)):
-        case Success(response):
-            assert response.stop_reason == "stop"
-            return response.content
-        case Failure(fault):
-            return fault
-
-
-async def streamed(provider: BaseProvider, vendor: Vendor, **options: float) -> tuple[str, Fault | StreamChunk]:
-    """The text that came, and how the stream ended."""
-    text = ""
-    end: Fault | StreamChunk | None = None
-    async for result in provider.stream_result(ASKED, model=vendor.model, **options):  # type: ignore[arg-type]  # timeout
-        assert end is None, "something came after the end"
-        match outcome(result):
-            case Success(chunk):
-                text += chunk.content
-                end = chunk if chunk.is_final else None
-            case Failure(fault):
-                end = fault
-    assert end is not None
-    return text, end
-
-
-async def assert_asked_again(provider: BaseProvider, vendor: Vendor) -> None:
-    """What a caller does who was told of a broken stream: rest, so that the server sees the end of it, and ask again."""
-    await asyncio.sleep(0.4)
-    await assert_whole_stream(provider, vendor)
-
-
-async def assert_whole_stream(provider: BaseProvider, vendor: Vendor) -> None:
-    text, end = await streamed(provider, vendor)
-    assert isinstance(end, StreamChunk), end
-    assert (text, end.stop_reason) == (REPLY, "stop")
-
-
-async def test_without_faults(provider: BaseProvider, vendor: Vendor, faults: LLMock) -> None:
-    assert await chatted(provider, vendor) == REPLY
-    await assert_whole_stream(provider, vendor)
-    faults.assert_resilient(strict=True)
-    assert len(faults.requests) == 2
-
-
-async def test_a_rate_limits_wait_is_kept(provider: BaseProvider, vendor: Vendor, faults: LLMock) -> None:
-    faults.rate_limit(times=2, retry_after=0.4)
+@on_every_vendor
+async def test_a_rate_limits_wait_is_kept(case: Case) -> None:
+    case.faults.rate_limit(times=2, retry_after=0.4)
     began = time.monotonic()
-    assert await chatted(provider, vendor) == REPLY
+    await case.assert_answered()
     assert time.monotonic() - began >= 0.8
-    faults.rate_limit(times=1, retry_after=0.4)
-    await assert_whole_stream(provider, vendor)
-    faults.assert_resilient(strict=True)
-    assert len(faults.requests) == 5
+    case.faults.rate_limit(times=1, retry_after=0.4)
+    await case.assert_whole_stream()
+    await case.assert_clean(requests=5)
 
 
-async def test_503_passes(provider: BaseProvider, vendor: Vendor, faults: LLMock) -> None:
-    faults.fail(503, times=2)
-    assert await chatted(provider, vendor) == REPLY
-    faults.fail(503, times=1)
-    await assert_whole_stream(provider, vendor)
-    faults.assert_resilient(strict=True)
+@on_every_vendor
+async def test_a_wait_that_any_other_refusal_asks_for_is_kept(case: Case) -> None:
+    for status in (408, 409, 500, 503, 529):
+        case.faults.fail(status, retry_after=0.7)
+        began = time.monotonic()
+        await case.assert_answered()
+        assert time.monotonic() - began >= 0.7
+    case.faults.fail(400, retry_after=0.1)
+    assert isinstance(await case.chatted(), InvalidRequest)
+    await case.assert_clean(requests=11)
 
 
-async def test_an_outage_ends_in_a_fault_after_a_few_tries(
-    provider: BaseProvider, vendor: Vendor, faults: LLMock
-) -> None:
-    faults.outage()
-    fault = await chatted(provider, vendor)
+@on_every_vendor
+async def test_every_status_once_is_outlived_or_told(case: Case) -> None:
+    await assert_outlived_or_told(case, EVERY_STATUS, stream=False)
+
+
+@on_every_vendor
+async def test_every_status_before_a_stream_is_outlived_or_told(case: Case) -> None:
+    await assert_outlived_or_told(case, (*NAMED, *NAMELESS), stream=True)
+
+
+async def assert_outlived_or_told(case: Case, statuses: Iterable[int], *, stream: bool) -> None:
+    """Each status meets a provider and a model of its own, so that all of them can be asked together."""
+    from llmock.scenarios import Fail, Match
+
+    few = asyncio.Semaphore(16)
+
+    async def met(status: int) -> None:
+        model = f"{case.vendor.model}-{status}"
+        case.faults.add(Fail(status, match=Match(model=model)))
+        async with few, case.another(timeout=20) as provider:
+            end = (await streamed(provider, model))[1] if stream else await chatted(provider, model)
+        if status in PASSING:
+            assert isinstance(end, CompletionResponse | StreamChunk), (status, end)
+        else:
+            assert isinstance(end, FaultBase), (status, end)
+            assert isinstance(end, MEANINGS.get(status, FaultBase)), (status, end)
+            assert (end.status, len(end.attempts)) == (status, 1), end
+
+    ended = await asyncio.gather(*map(met, statuses), return_exceptions=True)
+    assert [error for error in ended if error] == []
+    await case.assert_clean(requests=sum(1 + (status in PASSING) for status in statuses))
+
+
+def tries(status: int) -> int:
+    """How often a call is sent that is always answered so."""
+    return 4 if status in PASSING else 1
+
+
+@on_every_vendor
+async def test_an_outage_of_every_kind_ends_in_a_fault_after_a_few_tries(case: Case) -> None:
+    async def met(status: int) -> None:
+        headers = {"x-llmock-force-status": str(status)}
+        async with case.another() as provider:
+            fault = await chatted(provider, f"{case.vendor.model}-{status}", extra_headers=headers)
+        assert isinstance(fault, FaultBase), (status, fault)
+        assert (fault.status, len(fault.attempts)) == (status, tries(status)), fault
+
+    statuses = (*NAMED, *NAMELESS)
+    await asyncio.gather(*map(met, statuses))
+    await case.assert_clean(requests=sum(map(tries, statuses)))
+
+
+@on_every_vendor
+async def test_an_outage_is_told_with_its_tries(case: Case) -> None:
+    case.faults.outage()
+    async with case.another() as provider:  # the first one's breaker counts
+        fault, (text, end) = await asyncio.gather(case.chatted(), streamed(provider, case.vendor.model))
     assert isinstance(fault, Overloaded | ServerFailed), fault
     assert fault.status == 503
-    assert len(fault.attempts) == len(faults.requests)
-    assert 2 <= len(faults.requests) <= 4
-    faults.assert_resilient(strict=True)
+    assert (text, isinstance(end, Overloaded | ServerFailed)) == ("", True), end
+    assert isinstance(end, FaultBase)
+    assert len(fault.attempts) == len(end.attempts) == 4
+    await case.assert_clean(requests=8)
 
 
-async def test_a_stream_cut_before_its_first_piece_is_asked_for_again(
-    provider: BaseProvider, vendor: Vendor, faults: LLMock
-) -> None:
-    faults.truncate(after_chunks=vendor.lead).disconnect(after_chunks=vendor.lead)
-    await assert_whole_stream(provider, vendor)
-    faults.assert_resilient(strict=True)
-    assert len(faults.requests) == 3
-
-
-async def test_a_stream_cut_in_the_middle_is_a_fault_with_what_had_come(
-    provider: BaseProvider, vendor: Vendor, faults: LLMock
-) -> None:
-    faults.truncate(after_chunks=vendor.lead + 3)
-    text, end = await streamed(provider, vendor)
-    assert isinstance(end, StreamTruncated), end
-    assert 0 < len(text) < len(REPLY)
-    assert REPLY.startswith(text)
-    assert end.partial is not None
-    assert end.partial.content == text
-    assert len(faults.requests) == 1, "what had begun was begun again"
-    await assert_asked_again(provider, vendor)
-    faults.assert_resilient(strict=True)
-
-
-async def test_a_stream_disconnected_in_the_middle_is_a_fault_with_what_had_come(
-    provider: BaseProvider, vendor: Vendor, faults: LLMock
-) -> None:
-    faults.disconnect(after_chunks=vendor.lead + 3)
-    text, end = await streamed(provider, vendor)
-    assert isinstance(end, StreamInterrupted), end
-    assert 0 < len(text) < len(REPLY)
-    assert REPLY.startswith(text)
-    assert len(faults.requests) == 1
-    await assert_asked_again(provider, vendor)
-    faults.assert_resilient(strict=True)
-
-
-async def test_corruption_is_a_fault_and_ends_the_connection(
-    provider: BaseProvider, vendor: Vendor, faults: LLMock
-) -> None:
-    faults.pace(50).corrupt(after_chunks=vendor.lead + 2)
-    text, end = await streamed(provider, vendor)
-    assert isinstance(end, InvalidResponse), end
-    assert REPLY.startswith(text)
-    await assert_asked_again(provider, vendor)
-    faults.assert_resilient(strict=True)
-
-
-async def test_corruption_before_the_first_piece_is_asked_for_again(
-    provider: BaseProvider, vendor: Vendor, faults: LLMock
-) -> None:
-    faults.pace(50).corrupt(after_chunks=0)
-    await assert_whole_stream(provider, vendor)
-    faults.assert_resilient(strict=True)
-    assert len(faults.requests) == 2
-
-
-async def test_a_stall_in_the_middle_times_out(provider: BaseProvider, vendor: Vendor, faults: LLMock) -> None:
-    faults.stall(after_chunks=vendor.lead + 2, seconds=20)
-    began = time.monotonic()
-    text, end = await streamed(provider, vendor, timeout=0.5)
-    assert isinstance(end, TimedOut), end
-    assert end.phase == "stream"
-    assert time.monotonic() - began < 3
-    assert 0 < len(text) < len(REPLY)
-    await assert_asked_again(provider, vendor)
-    faults.assert_resilient(strict=True)
-
-
-async def test_a_stall_before_the_first_piece_is_asked_for_again(
-    provider: BaseProvider, vendor: Vendor, faults: LLMock
-) -> None:
-    faults.stall(after_chunks=vendor.lead, seconds=20)
-    await assert_whole_stream(provider, vendor)
-    faults.assert_resilient(strict=True)
-    assert len(faults.requests) == 2
-
-
-async def test_a_slow_first_token_is_waited_for_within_the_timeout(
-    provider: BaseProvider, vendor: Vendor, faults: LLMock
-) -> None:
-    faults.slow_first_token(0.6)
-    await assert_whole_stream(provider, vendor)
-    faults.assert_resilient(strict=True)
-    assert len(faults.requests) == 1
-
-
-async def test_a_first_token_slower_than_the_timeout_is_asked_for_again(
-    provider: BaseProvider, vendor: Vendor, faults: LLMock
-) -> None:
-    faults.slow_first_token(20)
-    await assert_whole_stream(provider, vendor)
-    faults.assert_resilient(strict=True)
-    assert len(faults.requests) == 2
-
-
-async def test_an_error_of_the_caller_is_not_tried_again(
-    provider: BaseProvider, vendor: Vendor, faults: LLMock
-) -> None:
-    faults.fail(400)
-    fault = await chatted(provider, vendor)
-    assert not isinstance(fault, str)
-    assert fault.status == 400
-    assert len(faults.requests) == 1
-    faults.assert_resilient(strict=True)
-
-
-async def test_a_prompt_too_long_is_told_and_not_tried_again(
-    provider: BaseProvider, vendor: Vendor, faults: LLMock
-) -> None:
-    faults.context_overflow(times=1)
-    fault = await chatted(provider, vendor)
+@on_every_vendor
+async def test_a_prompt_too_long_is_told_and_not_tried_again(case: Case) -> None:
+    case.faults.context_overflow(times=2)
+    fault = await case.chatted()
     assert isinstance(fault, ContextLengthExceeded), fault
-    assert len(faults.requests) == 1
-    faults.assert_resilient(strict=True)
+    _, end = await case.streamed()
+    assert isinstance(end, ContextLengthExceeded), end
+    await case.assert_clean(requests=2)
 
 
-async def test_a_delay_within_the_timeout_is_waited_for(provider: BaseProvider, vendor: Vendor, faults: LLMock) -> None:
-    faults.delay(0.3, times=2)
-    assert await chatted(provider, vendor) == REPLY
-    await assert_whole_stream(provider, vendor)
-    assert len(faults.requests) == 2
-    faults.assert_resilient(strict=True)
+@on_every_vendor
+async def test_an_exhausted_quota_is_not_waited_for(case: Case) -> None:
+    """A 429 by number only: the judge, who reads no words, would have it tried again."""
+    case.faults.fail(429, code="insufficient_quota", message="You exceeded your current quota.", retry_after=0.1)
+    fault = await case.chatted()
+    if isinstance(fault, QuotaExhausted):
+        assert Counter(finding.code for finding in (await case.verdict()).findings) == {"gave_up": 1}
+    else:
+        assert isinstance(fault, CompletionResponse), fault
+        await case.assert_clean(requests=2)
 
 
-async def test_a_quota_whose_wait_passes_the_deadline_is_told_at_once(
-    provider: BaseProvider, vendor: Vendor, faults: LLMock
-) -> None:
-    faults.limits(rpm=1)
-    assert await chatted(provider, vendor) == REPLY
-    result = await provider.chat_result(ASKED, model=vendor.model, deadline=2.0)
-    match outcome(result):
-        case Failure(RateLimited() | QuotaExhausted() | TimedOut() | DeadlineExceeded()):
-            pass
-        case other:
-            raise AssertionError(other)
-    faults.assert_resilient()  # strict would warn that it was given up, which is what the caller's deadline asks for
+@on_every_vendor
+async def test_a_body_that_the_server_cannot_read_is_told(case: Case) -> None:
+    prompt = "contents" if case.vendor.provider == "google" else "messages"
+    fault = await case.chatted(extra_body={prompt: 5})
+    assert isinstance(fault, InvalidRequest), fault
+    assert fault.status == 422
+    await case.assert_clean(requests=1)
 
 
-async def test_a_broken_tool_call_keeps_its_words(provider: BaseProvider, vendor: Vendor, faults: LLMock) -> None:
-    tool = ToolDefinition(name="count", description="Counts.", parameters={"type": "object", "properties": {}})
-    faults.reset().pace(10).call_tool("count", {"to": 10}).break_tool_call("malformed_arguments")
-    response = await provider.chat(ASKED, model=vendor.model, tools=[tool])
-    assert response.tool_calls is not None
-    assert [call["name"] for call in response.tool_calls] == ["count"]
-    assert response.stop_reason == "tool_use"
+@on_every_vendor
+async def test_a_delay_within_the_timeout_is_waited_for(case: Case) -> None:
+    case.faults.delay(0.3, times=2)
+    await case.assert_answered()
+    await case.assert_whole_stream()
+    await case.assert_clean(requests=2)
+
+
+@on_every_vendor
+async def test_a_delay_beyond_the_timeout_is_not_waited_for(case: Case) -> None:
+    case.faults.delay(1.5)
+    began = time.monotonic()
+    await case.assert_answered(timeout=0.7)
+    assert time.monotonic() - began < 1.5
+    case.faults.delay(1.5)
+    await case.assert_whole_stream(timeout=0.7)
+    await asyncio.sleep(1.0)  # the server sees its delay through and then sees nobody
+    await case.assert_clean(requests=4)
+
+
+@on_every_vendor
+async def test_errors_and_latency_at_random_are_outlived_or_told(case: Case) -> None:
+    from llmock.chaos import ChaosSettings
+
+    case.server.state.chaos = ChaosSettings(latency_ms=20, error_rates={429: 0.1, 500: 0.1, 503: 0.1})
+
+    async def met(number: int) -> None:
+        model = f"{case.vendor.model}-{number}"
+        async with case.another() as provider:
+            end = (await streamed(provider, model))[1] if number % 2 else await chatted(provider, model)
+        if isinstance(end, FaultBase):
+            assert (end.status in PASSING, len(end.attempts)) == (True, 4), end
+
+    await asyncio.gather(*map(met, range(12)))
+    await case.assert_clean()
+
+
+@on_every_vendor
+async def test_an_answer_cut_short_by_the_vendor_is_told_as_such(case: Case) -> None:
+    """Nothing to try again: the model stopped for a reason."""
+    from llmock.scenarios import Reply
+
+    reasons = {"length": {"length"}, "content_filter": {"content_filter", "refusal"}}
+    if case.vendor.provider == "cohere":
+        del reasons["content_filter"]  # played as a generation that failed
+    for finish, meanings in reasons.items():
+        case.faults.reset().add(Reply(text=REPLY, finish_reason=finish, times=2)).pace(10)
+        answer = await case.chatted()
+        assert isinstance(answer, CompletionResponse), answer
+        text, end = await case.streamed()
+        assert isinstance(end, StreamChunk), end
+        assert answer.content == text == REPLY
+        assert {answer.stop_reason, end.stop_reason} <= meanings
+        await case.assert_clean(requests=2)
+
+
+@pytest.mark.parametrize("manner", MANNERS)
+async def test_a_generation_that_failed_is_asked_for_again_or_told(manner: Manner, fault_servers: Servers) -> None:
+    """Cohere has a finish reason for it. Whole answers are thrown away, streamed ones have reached the caller."""
+    from llmock.scenarios import Reply
+
+    (cohere,) = (vendor for vendor in VENDORS if vendor.provider == "cohere")
+    failed = Reply(text="one two", finish_reason="content_filter")
+    async with opened(cohere, manner, fault_servers[manner, "cohere"]) as case:
+        case.faults.reset().add(failed).reply(REPLY)
+        await case.assert_answered()
+        case.faults.add(failed)
+        text, end = await case.streamed()
+        assert (text, type(end)) == ("one two", ServerFailed)
+        await case.assert_clean(requests=3)
+
+
+@on_every_vendor
+async def test_a_place_where_nothing_is_tells_so(case: Case) -> None:
+    async with case.another(path="/nowhere") as provider:
+        fault = await chatted(provider, case.vendor.model)
+    assert isinstance(fault, FaultBase), fault
+    assert fault.status == 404
+    await case.assert_clean(requests=1)

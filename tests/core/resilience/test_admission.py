@@ -198,6 +198,28 @@ def test_the_request_whose_headers_speak_is_not_counted_as_another() -> None:
     assert granted(told(state, (2.0, Arrived(ticket=2)))[1]) == [2]
 
 
+def test_while_no_permit_is_out_who_could_not_wait_for_room_is_refused_at_once() -> None:
+    state, orders = told(admission(concurrency=None), (0.0, Arrived(ticket=1)))
+    said = Reported(requests=Budget(remaining=0, reset=7.0))
+    state, _ = told(state, (1.0, Finished(permit=permit_of(orders), reported=said)))
+    _, (wake,) = told(state, (2.0, Arrived(ticket=2, deadline=20.0)))
+    assert isinstance(wake, Wake)
+    _, (refusal,) = told(state, (2.0, Arrived(ticket=3, deadline=7.0)))
+    assert isinstance(refusal, Refuse)
+    assert isinstance(refusal.fault, RateLimited)
+    assert refusal.fault.retry_after is not None
+    assert abs(wake.at - 8.0) + abs(refusal.fault.retry_after - 6.0) < 0.001
+
+
+def test_while_a_permit_is_out_its_return_is_waited_for() -> None:
+    state, orders = told(admission(concurrency=None, requests=1), (0.0, Arrived(ticket=1)))
+    state, waits = told(state, (1.0, Arrived(ticket=2, deadline=20.0)))
+    assert [type(order) for order in waits] == [Wake]
+    assert granted(told(state, (2.0, Unsent(permit_of(orders))))[1]) == [2]
+    _, orders = told(state, (2.0, Finished(permit=permit_of(orders))))
+    assert [(order.ticket, type(order.fault)) for order in orders if isinstance(order, Refuse)] == [(2, RateLimited)]
+
+
 def test_headers_are_adopted() -> None:
     state, orders = told(admission(concurrency=None), (0.0, Arrived(ticket=1)))
     said = Reported(requests=Budget(remaining=0, reset=7.0))

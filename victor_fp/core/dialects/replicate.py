@@ -38,6 +38,8 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True):
     efforts: tuple[str, ...] = ()
     thinking_switch: str = ""
     """Has to be true for the model to think."""
+    least_tokens: int = 1
+    """The least that an answer may be bounded to."""
 
 
 _GPT_5: Mapping[str, str] = {"max_tokens": "max_completion_tokens", "reasoning_effort": "reasoning_effort"}
@@ -92,6 +94,7 @@ INPUTS: tuple[Inputs, ...] = (
         images="image",
         one_image=True,
         thinking_switch="extended_thinking",
+        least_tokens=1024,
     ),
     # Unconfirmed, like all that follow but for Llama 2.
     Inputs(

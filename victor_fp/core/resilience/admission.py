@@ -8,7 +8,8 @@ event the line is served from its head as long as there is room, and who has wai
 
 A grant comes with a permit, which goes back by Finished (the request was sent) or Unsent. Finished carries how it
 ended, the tokens that were used and what the headers said; a rate limit makes the key cool. While it cools nobody is
-granted, and who could not wait until it is ready is refused at once with the time that is left.
+granted, and who could not wait until it is ready is refused at once with the time that is left. The same holds at the
+head of the line while no permit is out, for then nothing but time makes room.
 
 Wake names the time at which something may change without an event: send Woken then. A later Wake replaces it.
 """
@@ -21,7 +22,7 @@ from typing import TypeAlias, assert_never
 import msgspec
 from msgspec.structs import replace
 
-from victor_fp.core.faults import Fault, QueueFull
+from victor_fp.core.faults import Fault, QueueFull, RateLimited
 from victor_fp.core.resilience import cooldown as cooling
 from victor_fp.core.resilience import queue as waiting
 from victor_fp.core.resilience import rate_limit as limiting
@@ -166,7 +167,11 @@ def _served(admission: Admission, now: float) -> tuple[Admission, tuple[Order, .
         limiter, answer = limiting.take(limiter, first.tokens, now)
         if isinstance(answer, Full):
             room_at = math.inf if answer.retry_after is None else now + answer.retry_after
-            break
+            if limiter.under_way or answer.retry_after is None or room_at < first.until:
+                break
+            queue, _ = waiting.leave(queue, first.ticket)
+            orders.append(Refuse(first.ticket, _no_room(queue, answer.retry_after)))
+            continue
         queue, _ = waiting.leave(queue, first.ticket)
         orders.append(Grant(first.ticket, answer, now - first.joined))
     at = min(room_at, waiting.next_overdue(queue), _lease_end(limiter)) if queue.entries else math.inf
@@ -178,6 +183,11 @@ def _served(admission: Admission, now: float) -> tuple[Admission, tuple[Order, .
 def _lease_end(limiter: Limiter) -> float:
     """When the oldest permit that is out would be given up."""
     return limiter.under_way[0].issued + limiter.limits.lease if limiter.under_way else math.inf
+
+
+def _no_room(queue: Queue, seconds: float) -> Fault:
+    message = f"no room under the rate limit for {seconds:.3g} s more"
+    return RateLimited(provider=queue.provider, model=queue.model, message=message, retry_after=seconds)
 
 
 def _cooling(admission: Admission, now: float) -> Fault:

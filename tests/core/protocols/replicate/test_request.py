@@ -113,6 +113,7 @@ def test_an_option_goes_out_in_the_model_s_words(
         (LLAMA, {"service_tier": "flex"}, "service_tier", {}, "dropped"),
         (LLAMA, {"user": "me"}, "user", {}, "dropped"),
         (GPT, {"temperature": 0.2}, "temperature", {}, "dropped"),
+        (CLAUDE, {"max_tokens": 100}, "max_tokens", {"max_tokens": 1024}, "changed"),
         (GPT, {"reasoning_effort": "max"}, "reasoning_effort", {"reasoning_effort": "high"}, "changed"),
         (GPT, {"reasoning_effort": "none"}, "reasoning_effort", {"reasoning_effort": "minimal"}, "changed"),
         ("openai/gpt-5.1", {"reasoning_effort": "minimal"}, "reasoning_effort", {"reasoning_effort": "low"}, "changed"),

@@ -12,6 +12,7 @@ from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.json import Json, encoded
 from victor_fp.core.protocols.replicate.places import SPELLINGS, place_of
 from victor_fp.core.protocols.replicate.prompts import prompted
+from victor_fp.core.protocols.taking import nearest
 from victor_fp.core.requests import Adjustment, ChatRequest, Endpoint, HttpRequest, headers_for, settled
 
 PREFER = "prefer"
@@ -65,7 +66,7 @@ def _asked(inputs: Inputs, request: ChatRequest) -> tuple[dict[str, Json], list[
     """Options in the model's words. The defaults are sent where the model takes them, and left out where not."""
     options, fields, untaken = request.options, dict[str, Json](), list[Adjustment]()
     wishes: dict[str, Json] = {
-        "max_tokens": request.max_tokens,
+        "max_tokens": _bound(inputs, request.max_tokens, untaken),
         "temperature": request.temperature,
         "top_p": options.top_p,
         "top_k": options.top_k,
@@ -91,6 +92,14 @@ def _asked(inputs: Inputs, request: ChatRequest) -> tuple[dict[str, Json], list[
     return fields, [*untaken, *_without_counterpart(request)]
 
 
+def _bound(inputs: Inputs, bound: int | None, untaken: list[Adjustment]) -> int | None:
+    if bound is None or bound >= inputs.least_tokens or "max_tokens" not in inputs.fields:
+        return bound
+    reason = f"this model takes at least {inputs.least_tokens}"
+    untaken.append(Adjustment(parameter="max_tokens", reason=reason, action="changed"))
+    return inputs.least_tokens
+
+
 def _stop(inputs: Inputs, stop: tuple[str, ...] | None) -> Json:
     if stop is None:
         return None
@@ -101,8 +110,7 @@ def _effort(inputs: Inputs, effort: str | None, untaken: list[Adjustment]) -> st
     """The effort, if the model knows it; else the nearest, visibly. Thinking is not switched off for being too little."""
     if effort is None or "reasoning_effort" not in inputs.fields or effort in inputs.efforts:
         return effort
-    thinking = tuple(word for word in inputs.efforts if word != "none")
-    near = inputs.efforts[0] if effort == "none" else thinking[0] if effort == "minimal" else thinking[-1]
+    near = nearest(effort, inputs.efforts)
     reason = f"this model knows {', '.join(inputs.efforts)}; sent as {near}"
     untaken.append(Adjustment(parameter="reasoning_effort", reason=reason, action="changed"))
     return near

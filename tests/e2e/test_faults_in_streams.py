@@ -1,0 +1,203 @@
+"""Streams of ten vendors cut, torn, garbled and stalled at every event, and the verdict on the client: no FAIL, no WARN."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import pytest
+from returns.result import Failure, Success
+
+from tests.e2e.faulty_vendors import MANNERS, REPLY, Case, Manner, Servers, on_every_vendor, played, streamed
+from victor_fp.core.faults import Fault, InvalidResponse, StreamInterrupted, StreamTruncated, TimedOut
+from victor_fp.core.result import outcome
+from victor_fp.providers.base import Message, StreamChunk
+
+if TYPE_CHECKING:
+    from llmock.scenarios import StreamFaultKind
+
+KINDS: dict[StreamFaultKind, type[Fault]] = {
+    "truncate": StreamTruncated,
+    "disconnect": StreamInterrupted,
+    "malformed": InvalidResponse,
+    "stall": TimedOut,
+}
+JUDGED: dict[StreamFaultKind, dict[str, int]] = {
+    "truncate": {"truncated_stream_accepted": 1},
+    "disconnect": {"gave_up": 1},
+    "malformed": {"malformed_chunk_ignored": 1},
+    "stall": {},
+}
+"""What the judge says of a stream that was cut so and not asked for again, wherever it was cut."""
+REST = 0.7
+"""Seconds a caller rests before it asks again: longer than the provider's own first rest, for a rest must grow."""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("manner", MANNERS)
+async def test_at_every_event_a_fault_is_outlived_or_told(
+    kind: StreamFaultKind, manner: Manner, fault_servers: Servers
+) -> None:
+    """Before the first piece the provider asks again; behind it the caller is told, rests, and asks again."""
+    from llmock.scenarios import Match, StreamFault
+
+    async def scenario(case: Case) -> None:
+        events = await counted_events(case)
+        last = events - case.vendor.coda
+        if kind == "malformed":  # at the second event after, the server notices that its client has hung up
+            last = events - 2
+            case.faults.pace(200)
+
+        async def met(at: int) -> None:
+            model = f"{case.vendor.model}-{at}"
+            case.faults.add(StreamFault(kind, after_chunks=at, stall_seconds=20, match=Match(model=model)))
+            async with case.another() as provider:
+                text, end = await streamed(provider, model, timeout=1.0)
+                if at <= case.vendor.lead:
+                    assert isinstance(end, StreamChunk), (at, end)
+                if not isinstance(end, StreamChunk):
+                    assert isinstance(end, KINDS[kind]), (at, end)
+                    assert REPLY.startswith(text)
+                    assert text
+                    assert end.partial is not None
+                    assert end.partial.content == text
+                    await asyncio.sleep(REST)
+                    text, end = await streamed(provider, model)
+                assert (text, isinstance(end, StreamChunk)) == (REPLY, True), (at, text, end)
+
+        await asyncio.gather(*map(met, range(last)))
+        await case.assert_clean(requests=2 * last)
+
+    await played(scenario, fault_servers, [manner])
+
+
+@pytest.mark.parametrize("kind", ["truncate", "disconnect", "stall"])
+async def test_an_answer_is_whole_when_its_stop_reason_has_come(kind: StreamFaultKind, fault_servers: Servers) -> None:
+    """Some servers send no [DONE]. The judge does not look at the reason, so it finds fault with this alone."""
+    from llmock.scenarios import StreamFault
+
+    async def scenario(case: Case) -> None:
+        events = await counted_events(case)
+        for at in range(events - case.vendor.coda, events):
+            case.faults.reset().reply(REPLY).add(StreamFault(kind, after_chunks=at, stall_seconds=20))
+            await case.assert_whole_stream()
+            findings = Counter(finding.code for finding in (await case.verdict()).findings)
+            assert findings == JUDGED[kind], (at, findings)
+
+    await played(scenario, fault_servers)
+
+
+@on_every_vendor
+async def test_a_last_event_that_is_garbled_is_told(case: Case) -> None:
+    """The server has then sent everything and cannot see whether anybody minds, so the judge warns whatever is done."""
+    events = await counted_events(case)
+    case.faults.reset().pace(30).reply(REPLY).corrupt(after_chunks=events - 1)
+    text, end = await case.streamed()
+    if isinstance(end, StreamChunk):
+        assert text == REPLY
+    else:
+        assert isinstance(end, InvalidResponse), end
+        assert REPLY.startswith(text)
+    assert Counter(finding.code for finding in (await case.verdict()).findings) == JUDGED["malformed"]
+
+
+async def counted_events(case: Case) -> int:
+    """How many events a whole stream has, with the server forgetting that it was asked."""
+    await case.assert_whole_stream()
+    events: int = (await asyncio.to_thread(lambda: case.faults.last_request)).chunks_sent
+    case.faults.reset().reply(REPLY, times=None).pace(50)
+    return events
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_fault_at_a_random_event_of_every_stream_is_told(kind: StreamFaultKind, fault_servers: Servers) -> None:
+    from llmock.chaos import StreamChaos
+
+    async def scenario(case: Case) -> None:
+        case.server.state.stream_chaos = StreamChaos(((kind, 1.0),), stall_seconds=20, chunk_delay_ms=30)
+        text, end = await case.streamed(timeout=1.0, deadline=12.0)
+        assert isinstance(end, KINDS[kind]), end
+        assert REPLY.startswith(text)
+        case.server.state.stream_chaos = StreamChaos(chunk_delay_ms=10)
+        await asyncio.sleep(REST)
+        await case.assert_whole_stream()
+        await case.assert_clean()
+
+    await played(scenario, fault_servers)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_fault_before_the_first_piece_of_every_stream_ends_after_a_few_tries(
+    kind: StreamFaultKind, fault_servers: Servers
+) -> None:
+    """The judge wants a stream cut or garbled to be asked for once more, always; nothing else is found."""
+    from llmock.scenarios import StreamFault
+
+    async def scenario(case: Case) -> None:
+        case.faults.pace(30).add(StreamFault(kind, after_chunks=case.vendor.lead, stall_seconds=20, times=None))
+        text, end = await case.streamed(timeout=1.0, deadline=12.0)
+        assert text == ""
+        assert isinstance(end, KINDS[kind]), end
+        tries = 2 if kind == "malformed" else 4
+        verdict = await case.verdict()
+        assert len(end.attempts) == verdict.attempts == tries, end
+        assert Counter(finding.code for finding in verdict.findings) == (
+            JUDGED[kind] if kind in ("truncate", "malformed") else {}
+        )
+
+    await played(scenario, fault_servers)
+
+
+@on_every_vendor
+async def test_a_stall_in_the_middle_times_out(case: Case) -> None:
+    case.faults.stall(after_chunks=case.vendor.lead + 2, seconds=20)
+    began = time.monotonic()
+    text, end = await case.streamed(timeout=0.5)
+    assert isinstance(end, TimedOut), end
+    assert end.phase == "stream"
+    assert time.monotonic() - began < 3
+    assert 0 < len(text) < len(REPLY)
+    await asyncio.sleep(REST)
+    await case.assert_whole_stream()
+    await case.assert_clean(requests=2)
+
+
+@on_every_vendor
+async def test_what_has_begun_is_not_begun_again(case: Case) -> None:
+    case.faults.truncate(after_chunks=case.vendor.lead + 3)
+    _, end = await case.streamed()
+    assert isinstance(end, StreamTruncated), end
+    assert len(end.attempts) == (await case.verdict()).attempts == 1
+
+
+@on_every_vendor
+async def test_a_slow_first_token_is_waited_for_within_the_timeout(case: Case) -> None:
+    case.faults.slow_first_token(0.6)
+    await case.assert_whole_stream()
+    await case.assert_clean(requests=1)
+
+
+@on_every_vendor
+async def test_a_first_token_slower_than_the_timeout_is_asked_for_again(case: Case) -> None:
+    case.faults.slow_first_token(20)
+    await case.assert_whole_stream(timeout=1.0)
+    await case.assert_clean(requests=2)
+
+
+@on_every_vendor
+async def test_a_caller_who_leaves_closes_the_stream(case: Case) -> None:
+    case.faults.pace(100)
+    asked = [Message(role="user", content="Count to ten, slowly.")]
+    async for result in case.provider.stream_result(asked, model=case.vendor.model):
+        match outcome(result):
+            case Success(chunk) if chunk.content:
+                break
+            case Success():
+                pass
+            case Failure(fault):
+                raise AssertionError(fault)
+    verdict = await case.verdict()
+    assert [attempt.completed for call in verdict.calls for attempt in call.attempts] == [False]
+    verdict.assert_ok(strict=True)

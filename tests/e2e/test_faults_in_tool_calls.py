@@ -1,0 +1,145 @@
+"""Tool calls that ten vendors' models get wrong: nothing is lost, and the conversation goes on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import pytest
+from returns.result import Failure, Success
+
+from tests.e2e.faulty_vendors import ASKED, MANNERS, REPLY, Case, Manner, Servers, on_every_vendor, played
+from victor_fp.core.result import outcome
+from victor_fp.core.types import ToolCall
+from victor_fp.providers.base import CompletionResponse, Message, StreamChunk, ToolDefinition
+
+COUNT = ToolDefinition(
+    name="count",
+    description="Counts.",
+    parameters={"type": "object", "properties": {"to": {"type": "integer"}}, "required": ["to"]},
+)
+HALF = '{"to"'
+"""What the server leaves of {"to": 10}."""
+
+both_ways = pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+either = pytest.mark.parametrize("manner", MANNERS)
+
+
+@both_ways
+@either
+async def test_a_call_with_broken_arguments_keeps_their_words(
+    manner: Manner, fault_servers: Servers, *, stream: bool
+) -> None:
+    async def scenario(case: Case) -> None:
+        case.faults.reset().call_tool("count", {"to": 10}).reply(REPLY, times=None).break_tool_call()
+        asked = await called(case, ASKED, stream=stream)
+        assert [(call["name"], call["arguments"]) for call in calls_in(asked)] == [("count", left(case, stream=stream))]
+        await assert_goes_on(case, asked, "The arguments are no JSON.", stream=stream)
+        await case.assert_clean(requests=2)
+
+    await played(scenario, fault_servers, [manner])
+
+
+@both_ways
+@either
+async def test_a_call_of_a_tool_that_was_not_offered_is_handed_on(
+    manner: Manner, fault_servers: Servers, *, stream: bool
+) -> None:
+    async def scenario(case: Case) -> None:
+        faults = case.faults.reset().call_tool("count", {"to": 10}).reply(REPLY, times=None)
+        faults.break_tool_call("unknown_tool")
+        asked = await called(case, ASKED, stream=stream)
+        assert [(call["name"], call["arguments"]) for call in calls_in(asked)] == [("llmock_unknown_tool", {"to": 10})]
+        await assert_goes_on(case, asked, "There is no tool llmock_unknown_tool.", stream=stream)
+        await case.assert_clean(requests=2)
+
+    await played(scenario, fault_servers, [manner])
+
+
+@both_ways
+@either
+async def test_the_other_calls_of_a_turn_are_as_they_were(
+    manner: Manner, fault_servers: Servers, *, stream: bool
+) -> None:
+    from llmock.scenarios import Reply
+    from llmock.scenarios import ToolCall as Told
+
+    async def scenario(case: Case) -> None:
+        turn = Reply(text="Let me count.", tool_calls=(Told("count", {"to": 10}), Told("count", {"to": 20})))
+        case.faults.reset().add(turn).reply(REPLY, times=None).break_tool_call()
+        asked = await called(case, ASKED, stream=stream)
+        assert asked.content == "Let me count."
+        assert [call["arguments"] for call in calls_in(asked)] == [left(case, stream=stream), {"to": 20}]
+        assert len({call["id"] for call in calls_in(asked)}) == 2
+        await assert_goes_on(case, asked, "The arguments are no JSON.", stream=stream)
+        await case.assert_clean(requests=2)
+
+    await played(scenario, fault_servers, [manner])
+
+
+@on_every_vendor
+async def test_a_model_left_to_itself_calls_what_was_offered(case: Case) -> None:
+    case.faults.reset()
+    asked = await called(case, ASKED, stream=False)
+    assert [(call["name"], call["arguments"]) for call in calls_in(asked)] == [("count", {"to": 1})]
+    await case.assert_clean(requests=1)
+
+
+@on_every_vendor
+async def test_a_model_that_passes_tools_over_answers_in_words(case: Case) -> None:
+    case.faults.reset().tool_mode("off")
+    for stream in (False, True):
+        answer = await called(case, ASKED, stream=stream)
+        assert answer.tool_calls is None
+        assert answer.content
+    await case.assert_clean(requests=2)
+
+
+async def called(case: Case, messages: Sequence[Message], *, stream: bool) -> Message:
+    """The model's turn as the next request will repeat it."""
+    provider, model = case.provider, case.vendor.model
+    if not stream:
+        match outcome(await provider.chat_result(messages, model=model, tools=[COUNT])):
+            case Success(answer):
+                return turn(answer, answer.content)
+            case Failure(fault):
+                raise AssertionError(fault)
+    text = ""
+    async for result in provider.stream_result(messages, model=model, tools=[COUNT]):
+        match outcome(result):
+            case Success(chunk):
+                text += chunk.content
+                if chunk.is_final:
+                    return turn(chunk, text)
+            case Failure(fault):
+                raise AssertionError(fault)
+    raise AssertionError("a stream without an end")
+
+
+def turn(answer: CompletionResponse | StreamChunk, text: str) -> Message:
+    assert answer.stop_reason == ("tool_use" if answer.tool_calls else "stop"), answer
+    return CompletionResponse(content=text, tool_calls=answer.tool_calls, metadata=answer.metadata).to_message()
+
+
+def calls_in(asked: Message) -> Sequence[ToolCall]:
+    return asked.tool_calls or ()
+
+
+def left(case: Case, *, stream: bool) -> object:
+    """What comes over the wire of the broken arguments: where they are no text, the server sends an empty object."""
+    wordless = case.vendor.provider == "google" or (case.vendor.provider == "anthropic" and not stream)
+    return {} if wordless else HALF
+
+
+async def assert_goes_on(case: Case, asked: Message, complaint: str, *, stream: bool) -> None:
+    """The caller says what was wrong with the calls, and the model answers."""
+    results = [
+        Message(role="tool", tool_call_id=call["id"], name=call["name"], content=complaint, is_error=True)
+        for call in calls_in(asked)
+    ]
+    answer = await called(case, [*ASKED, asked, *results], stream=stream)
+    assert (answer.content, answer.tool_calls) == (REPLY, None)
+    verdict = await case.verdict()
+    sent = json.dumps(verdict.calls[-1].last.body)
+    assert sent.count(complaint) == len(results)
+    assert all(call["name"] in sent for call in calls_in(asked))

@@ -1,0 +1,97 @@
+"""Ten vendors' quotas of requests, tokens and context, with the waits they really take, and the verdict on the client."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from tests.e2e.faulty_vendors import REPLY, Case, Servers, on_every_vendor, played
+from victor_fp.core.faults import ContextLengthExceeded, RateLimited
+
+MINUTE = 60.0
+LONG = 90.0
+"""Seconds: a deadline that leaves room for a minute's wait."""
+
+
+async def test_a_request_a_minute_is_waited_for(fault_servers: Servers) -> None:
+    """The one test here that takes a minute; calls and streams, plain and managed, all vendors wait it out together."""
+
+    async def scenario(case: Case) -> None:
+        case.faults.limits(rpm=1)
+
+        async def one_after_another(key: str, *, stream: bool) -> None:
+            async with case.another(key=key) as provider:
+                own = Case(**{**vars(case), "provider": provider})
+                ask = own.assert_whole_stream if stream else own.assert_answered
+                await ask()
+                began = time.monotonic()
+                await ask(deadline=LONG)
+                assert MINUTE - 2 < time.monotonic() - began < MINUTE + 10
+
+        await asyncio.gather(one_after_another("key-1", stream=False), one_after_another("key-2", stream=True))
+        await case.assert_clean()
+        assert len((await case.verdict()).calls) == 4
+
+    await played(scenario, fault_servers)
+
+
+@on_every_vendor
+async def test_a_moments_lack_of_tokens_is_waited_for(case: Case) -> None:
+    """Each call books a little over 4096 tokens, its own bound, so that the second lacks some forty to two hundred."""
+    case.faults.limits(tpm=8150)
+    await case.assert_answered()
+    began = time.monotonic()
+    await case.assert_answered()
+    assert 0.3 < time.monotonic() - began < 4
+    await case.assert_clean(requests=3)
+
+
+@on_every_vendor
+async def test_a_moments_lack_of_tokens_is_waited_for_before_a_stream(case: Case) -> None:
+    case.faults.limits(tpm=8150)
+    await case.assert_whole_stream()
+    began = time.monotonic()
+    await case.assert_whole_stream()
+    assert 0.3 < time.monotonic() - began < 4
+    await case.assert_clean(requests=3)
+
+
+@on_every_vendor
+async def test_a_quota_whose_wait_passes_the_deadline_is_told(case: Case) -> None:
+    """A plain provider is told by the server, and the judge warns that it gave up: the caller's deadline asked for that.
+    A managed one knows from the headers before, and does not send."""
+    case.faults.limits(rpm=1)
+    await case.assert_answered()
+    began = time.monotonic()
+    fault = await case.chatted(deadline=1.0)
+    assert time.monotonic() - began < 0.7, "told at once"
+    verdict = await case.verdict()
+    assert isinstance(fault, RateLimited), fault
+    assert fault.retry_after is not None
+    assert MINUTE - 5 < fault.retry_after < MINUTE + 5
+    if case.manner == "managed":
+        verdict.assert_ok(strict=True)
+        assert verdict.attempts == 1
+    else:
+        assert [finding.code for finding in verdict.findings] == ["gave_up"]
+
+
+@on_every_vendor
+async def test_a_call_larger_than_a_minutes_tokens_is_told(case: Case) -> None:
+    """It will never be let through, but a rate limit is all that the vendor says."""
+    case.faults.limits(tpm=1000)
+    fault = await case.chatted(deadline=1.0)
+    assert isinstance(fault, RateLimited), fault
+    assert [finding.code for finding in (await case.verdict()).findings] == ["gave_up"]
+
+
+@on_every_vendor
+async def test_a_context_window_that_is_too_small_is_told_and_not_tried_again(case: Case) -> None:
+    case.faults.limits(context_window=1)
+    fault = await case.chatted()
+    assert isinstance(fault, ContextLengthExceeded), fault
+    _, end = await case.streamed()
+    assert isinstance(end, ContextLengthExceeded), end
+    await case.assert_clean(requests=2)
+    case.faults.reset().reply(REPLY).limits(context_window=100)
+    await case.assert_answered()
