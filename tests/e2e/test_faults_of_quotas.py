@@ -63,8 +63,8 @@ async def test_a_quota_whose_wait_passes_the_deadline_is_told(case: Case) -> Non
     case.faults.limits(rpm=1)
     await case.assert_answered()
     began = time.monotonic()
-    fault = await case.chatted(deadline=1.0)
-    assert time.monotonic() - began < 0.7, "told at once"
+    fault = await case.chatted(deadline=6.0)
+    assert time.monotonic() - began < 4, "told at once"
     verdict = await case.verdict()
     assert isinstance(fault, RateLimited), fault
     assert fault.retry_after is not None
