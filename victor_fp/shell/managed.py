@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from msgspec.structs import replace
 
@@ -47,6 +48,20 @@ class Pool:
     answered: dict[int, int] = field(default_factory=dict)
     """Operations that each target, by its place, has answered."""
 
+    @cached_property
+    def plan(self) -> tuple[fallback.Target, ...]:
+        """The targets as an operation is planned that names no model."""
+        return tuple(fallback.Target(provider=target.source.name, model=target.model) for target in self.targets)
+
+    @cached_property
+    def patience(self) -> float:
+        """Seconds for an operation without bounds: as long as each target would be allowed alone, and a moment to begin."""
+        return self.patience_with(None)
+
+    def patience_with(self, timeout: float | None) -> float:
+        """The same where the caller bounds each try."""
+        return MOMENT + sum((timeout or target.timeout) * (target.retries.max_retries + 1) for target in self.targets)
+
 
 class Operation:
     """One operation, from the caller's first await to its end."""
@@ -70,35 +85,29 @@ class Operation:
         timeout, deadline = asking.options.get("timeout"), asking.options.get("deadline")
         self.timeout = float(timeout) if isinstance(timeout, int | float) and timeout else None
         self.bounded = isinstance(deadline, int | float)
-        self.deadline = self.began + (float(deadline) if isinstance(deadline, int | float) else self._allowed())
+        patience = pool.patience if self.timeout is None else pool.patience_with(self.timeout)
+        self.deadline = self.began + (float(deadline) if isinstance(deadline, int | float) else patience)
+        self._plan = pool.plan
+        if asking.model and asking.model != first.model:
+            self._plan = (replace(self._plan[0], model=asking.model), *self._plan[1:])
         self._listeners: list[telemetry.Hear] = []
         if pool.observers:
-            model = asking.model or first.model
-            begun = Begun(provider=first.source.name, model=model, address=first.source.address, asking=asking)
+            planned = self._plan[0]
+            begun = Begun(provider=planned.provider, model=planned.model, address=first.source.address, asking=asking)
             self._listeners = telemetry.begun(pool.observers, begun)
-
-    def _allowed(self) -> float:
-        """Where the caller sets no deadline: as long as each target would be allowed alone, and a moment to begin."""
-        return MOMENT + sum(
-            (self.timeout or target.timeout) * (target.retries.max_retries + 1) for target in self.pool.targets
-        )
 
     def begin(self) -> tuple[fallback.Plan, fallback.Order]:
         """The plan and its first order."""
-        targets = tuple(
-            fallback.Target(provider=target.source.name, model=self.model_at(place))
-            for place, target in enumerate(self.pool.targets)
-        )
-        return fallback.begin(targets, self.pool.policy, self.began, self.deadline)
+        return fallback.begin(self._plan, self.pool.policy, self.began, self.deadline)
 
     def model_at(self, place: int) -> str:
         """The model to ask for: the caller's at the first target, each other one's own."""
-        asked = self.asking.model if place == 0 else None
-        return asked or self.pool.targets[place].model
+        return self._plan[place].model
 
-    def name(self) -> str:
-        """Of the target that is being asked."""
-        return self.pool.targets[self.place].source.name
+    @property
+    def asked(self) -> fallback.Target:
+        """Whom and what is being asked."""
+        return self._plan[self.place]
 
     def options_at(self, place: int) -> Mapping[str, object]:
         """The caller's options with the target's own over them."""
@@ -118,8 +127,8 @@ class Operation:
             policy,
             timeout=self.timeout or target.timeout,
             deadline=ask.deadline,
-            provider=target.source.name,
-            model=self.model_at(ask.place),
+            provider=ask.target.provider,
+            model=ask.target.model,
         )
 
     async def enter(self, place: Place, order: Send) -> Permit | Fault | None:
@@ -133,10 +142,10 @@ class Operation:
             entered, now = now, self.store.now()
             self.queued += now - entered
         if leave is not None and not isinstance(leave, Permit):
-            return leave if leave.provider else replace(leave, provider=self.name(), model=self.model_at(self.place))
+            return leave if leave.provider else replace(leave, provider=self.asked.provider, model=self.asked.model)
         if now >= order.deadline and leave is not None and place.door is not None:
             place.door.turn_back(leave)
-            return deadline_exceeded(self.name(), self.model_at(self.place), order.deadline - self.began, None)
+            return deadline_exceeded(self.asked.provider, self.asked.model, order.deadline - self.began, None)
         self.sent = now
         self.pace = NO_PIECES
         return leave
@@ -172,8 +181,8 @@ class Operation:
         usage = None if answer is None else answer.usage
         sample = sampled(
             attempts,
-            provider=self.name(),
-            model=self.model_at(self.place),
+            provider=self.asked.provider,
+            model=self.asked.model,
             streamed=self.asking.stream,
             outcome=outcome,
             seconds=now - self.began,
@@ -192,7 +201,7 @@ class Operation:
 
 def gave_up(operation: Operation) -> Cancelled:
     """The fault for a try whose caller has left."""
-    return Cancelled(provider=operation.name(), model=operation.model_at(operation.place))
+    return Cancelled(provider=operation.asked.provider, model=operation.asked.model)
 
 
 def _estimate(asking: Asking) -> int:

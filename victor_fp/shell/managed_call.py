@@ -103,18 +103,21 @@ async def _sent(
     leave = await operation.enter(place, order)
     if leave is not None and not isinstance(leave, Permit):
         return Refused(leave), None
-    fault: Fault | None = gave_up(operation)
+    heard = False
+    fault: Fault | None = None
     usage: Usage | None = None
     try:
-        match outcome(await prepared.attempt(min(order.timeout, order.deadline - operation.store.now()))):
+        got = await prepared.attempt(min(order.timeout, order.deadline - operation.store.now()))
+        heard = True
+        match outcome(got):
             case Success(answer):
-                fault, usage = None, answer.usage
+                usage = answer.usage
                 return calling.Answered(200), answer
             case Failure(failed):
                 fault = failed
                 return Failed(failed, operation.pool.runtime.luck()), None
     finally:
-        operation.tried(place, leave, prepared, fault, usage)
+        operation.tried(place, leave, prepared, fault if heard else gave_up(operation), usage)
 
 
 def _unsettled() -> Fault:

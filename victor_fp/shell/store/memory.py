@@ -43,19 +43,15 @@ class MemoryStore:
     poll = math.inf
 
     def __init__(self, runtime: Runtime = SYSTEM) -> None:
-        self._runtime = runtime
+        self.now = runtime.now
         # Cells of many types by name; `cell` gives each back as the type it was made with.
         self._cells: dict[str, MemoryCell[Any]] = {}
-
-    def now(self) -> float:
-        """The runtime's clock."""
-        return self._runtime.now()
 
     def cell(self, name: str, fresh: S, packing: Packing[S]) -> MemoryCell[S]:  # noqa: ARG002  nothing is packed
         """The cell with this name."""
         found = self._cells.get(name)
         if found is None:
-            found = self._cells[name] = MemoryCell(fresh, self._runtime.now)
+            found = self._cells[name] = MemoryCell(fresh, self.now)
         return found
 
     def refusal(self) -> Fault | None:
