@@ -62,6 +62,12 @@ def test_names_and_providers_load_no_client_and_no_wire_model(statement: str) ->
     assert loaded(statement) == set()
 
 
+def test_the_registry_and_the_standard_types_load_no_provider() -> None:
+    names = run("import victor_fp.providers.registry, victor_fp.providers.base, sys; print(*sys.modules)").split()
+    kinds = ("returns", "asyncio", "victor_fp.core.catalogue", "victor_fp.core.dialects", "victor_fp.core.protocols")
+    assert not [name for name in names if name.startswith(kinds)]
+
+
 def test_one_protocol_loads_only_its_own_wire_models() -> None:
     code = """
     from victor_fp import Message, replay

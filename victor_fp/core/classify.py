@@ -7,35 +7,19 @@ from collections.abc import Iterable, Mapping
 from typing import TypeAlias
 
 from victor_fp.core.faults import (
-    AuthRejected,
     ContextLengthExceeded,
     Fault,
     InvalidRequest,
     ModelNotFound,
-    Overloaded,
-    PermissionRefused,
-    QuotaExhausted,
-    RateLimited,
-    ServerFailed,
-    TimedOut,
     recast,
 )
 from victor_fp.core.requests import Endpoint
+from victor_fp.core.statuses import kind_of_status
 
 FaultType: TypeAlias = type[Fault]
 Codes: TypeAlias = Mapping[str, FaultType]
 """A vendor's codes, lower case, and what they mean."""
 
-_STATUSES: Codes = {
-    "401": AuthRejected,
-    "402": QuotaExhausted,
-    "403": PermissionRefused,
-    "404": ModelNotFound,
-    "408": TimedOut,
-    "429": RateLimited,
-    "503": Overloaded,
-    "529": Overloaded,
-}
 LONGEST = 2000
 """Characters of a vendor's words that a fault repeats."""
 _PAGE = re.compile(r"<(!doctype )?html\b", re.IGNORECASE)
@@ -96,13 +80,6 @@ def _unsaid(status: int | None) -> str:
 def _status_among(words: Iterable[str]) -> int | None:
     """A status that a vendor repeats as a code inside a stream's error."""
     return next((int(word) for word in words if re.fullmatch(r"[45]\d\d", word)), None)
-
-
-def kind_of_status(status: int | None) -> FaultType:
-    """What a status alone says; without one the server is to blame."""
-    if status is None or status >= 500:
-        return _STATUSES.get(str(status), ServerFailed)
-    return _STATUSES.get(str(status), InvalidRequest)
 
 
 def retry_after_of(headers: Mapping[str, str]) -> float | None:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, TypeVar, assert_never
 
 import msgspec
 
-from victor_fp.core.classify import kind_of_status
 from victor_fp.core.faults import (
     AllFallbacksFailed,
     AuthRejected,
@@ -35,6 +34,7 @@ from victor_fp.core.faults import (
     UnsupportedParameter,
     describe,
 )
+from victor_fp.core.statuses import kind_of_status
 from victor_fp.providers.strangers import fault_of_stranger
 
 if TYPE_CHECKING:

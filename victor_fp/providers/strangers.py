@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from victor_fp.core.classify import kind_of_status
 from victor_fp.core.faults import Fault, InvalidResponse, ServerFailed
+from victor_fp.core.statuses import kind_of_status
 from victor_fp.shell.transport_faults import Stage, fault_of, known_fault_of
 
 _UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, NameError, AssertionError, NotImplementedError)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from victor_fp.core.classify import kind_of_status
 from victor_fp.core.resilience.breaker import Verdict, verdict_of
+from victor_fp.core.statuses import kind_of_status
 from victor_fp.providers.errors import fault_from
 
 
