@@ -103,6 +103,13 @@ def conformance(session: nox.Session) -> None:
 
 
 @nox.session
+def docs(session: nox.Session) -> None:
+    """Write what the docs take from the code; `-- --check` fails where a page is stale."""
+    session.install("-e", ".[codegen]")
+    session.run("python", "-m", "victor_fp.codegen", "pages", *session.posargs)
+
+
+@nox.session
 def demo(session: nox.Session) -> None:
     """A real answer from the embedded local model; no key, no account."""
     session.install("-e", ".[cli,local]")

@@ -1,20 +1,9 @@
-"""docs/providers.md says what the catalogue says."""
+"""The tables of providers say what the catalogue says."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import victor_fp
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.catalogue.matrix import matrix
-
-DOCUMENT = Path(victor_fp.__file__).parents[1] / "docs" / "providers.md"
-
-
-def test_the_document_is_current() -> None:
-    assert DOCUMENT.read_text(encoding="utf-8") == matrix(), (
-        "run: python -m victor_fp.core.catalogue.matrix > docs/providers.md"
-    )
 
 
 def test_every_provider_has_its_row_in_every_table() -> None:

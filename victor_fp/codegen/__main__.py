@@ -1,4 +1,4 @@
-"""`python -m victor_fp.codegen`: compile, check, vendor and drift from the command line."""
+"""`python -m victor_fp.codegen`: compile, check, vendor, drift and pages from the command line."""
 
 from __future__ import annotations
 
@@ -41,6 +41,9 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("--check", action="store_true", help="write nothing; as the command check")
         command.add_argument("names", nargs="*", metavar="NAME", help="documents, such as openai-chat; all when none")
         command.add_argument("--openapi", type=Path, default=Path("openapi"), help="folder of documents")
+    pages = commands.add_parser("pages", help="write what the docs take from the code")
+    pages.add_argument("--check", action="store_true", help="write nothing; fail where a page is stale")
+    pages.add_argument("--docs", type=Path, default=Path("docs"), help="folder of pages")
     vendor = commands.add_parser("vendor", help="compile operations of a vendor's full document")
     vendor.add_argument("spec", type=Path)
     vendor.add_argument("--operation", action="append", required=True, metavar="ID", help='id, or "POST /path"')
@@ -65,6 +68,8 @@ def _run(options: argparse.Namespace) -> tuple[int, list[str]]:
             drifts = drift(options.openapi, options.specs, tuple(options.names))
             touched = any(found.used for found in drifts)
             return (1 if touched else 0), [report(drifts, only_used=options.only_used)]
+        case "pages":
+            return _pages(options.docs, check_only=options.check)
         case _:
             written = compile_vendor(
                 options.spec,
@@ -74,6 +79,15 @@ def _run(options: argparse.Namespace) -> tuple[int, list[str]]:
                 response_components=tuple(options.response),
             )
             return 0, [f"wrote {len(written.changed)} files to {options.out}"]
+
+
+def _pages(docs: Path, *, check_only: bool) -> tuple[int, list[str]]:
+    from victor_fp.codegen.pages import stale_pages, write_pages  # loads every protocol
+
+    if check_only:
+        stale = stale_pages(docs)
+        return (1 if stale else 0), [f"stale: {page}" for page in stale] or ["up to date"]
+    return 0, [f"wrote {page}" for page in write_pages(docs)] or ["up to date"]
 
 
 if __name__ == "__main__":

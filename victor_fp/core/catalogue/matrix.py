@@ -1,8 +1,7 @@
-"""docs/providers.md, from the catalogue: `python -m victor_fp.core.catalogue.matrix > docs/providers.md`."""
+"""docs/providers.md, from the catalogue; `nox -s docs` writes it."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Sequence
 
 from returns.result import Success
@@ -16,7 +15,7 @@ from victor_fp.core.result import outcome
 HEAD = """\
 # Providers
 
-Written by `python -m victor_fp.core.catalogue.matrix > docs/providers.md` from the catalogue; a test fails where it is stale.
+Written by `nox -s docs` from the catalogue; a test fails where it is stale.
 
 A second protocol of one vendor has a name of its own. The key is the constructor's `api_key`, else the first of the variables that is set, else what is
 stored under the provider's name. Settings are constructor keywords, or the variables beside them; they stand in base URLs as `{name}`.
@@ -115,7 +114,3 @@ def _spoken(spec: ProviderSpec) -> Speaker | None:
 
 def _coded(names: Iterable[str]) -> str:
     return ", ".join(f"`{name}`" for name in names)
-
-
-if __name__ == "__main__":
-    sys.stdout.write(matrix())

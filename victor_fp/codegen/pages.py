@@ -1,0 +1,51 @@
+"""What the docs take from the code: the tables of providers, and the state diagrams of the machines."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from victor_fp.codegen.document import CodegenFailed
+from victor_fp.core.catalogue.matrix import matrix
+from victor_fp.core.resilience import breaker, call, fallback, queue, rate_limit
+from victor_fp.core.resilience.diagram import mermaid
+
+DIAGRAMS: Mapping[str, str] = {
+    "breaker": mermaid(breaker.TRANSITIONS.items(), "closed"),
+    "retry": mermaid(call.TRANSITIONS.items(), "sending"),
+    "rate-limit": mermaid(rate_limit.TRANSITIONS.items(), "free"),
+    "queue": mermaid(queue.TRANSITIONS.items(), "arriving"),
+    "fallback": mermaid(fallback.TRANSITIONS.items(), "trying"),
+}
+"""By the machine's page below docs/machines."""
+
+_DRAWN = re.compile(r"(?<=^```mermaid\n).*?(?=\n```$)", re.DOTALL | re.MULTILINE)
+
+
+def stale_pages(docs: Path) -> dict[Path, str]:
+    """The pages that do not say what the code says, as they should be."""
+    wanted = {docs / "providers.md": matrix()}
+    for name, diagram in DIAGRAMS.items():
+        page = docs / "machines" / f"{name}.md"
+        wanted[page] = _with_diagram(page, diagram)
+    return {page: text for page, text in wanted.items() if _text_of(page) != text}
+
+
+def write_pages(docs: Path) -> tuple[Path, ...]:
+    """Bring every page up to date; those that changed."""
+    stale = stale_pages(docs)
+    for page, text in stale.items():
+        page.write_text(text, encoding="utf-8")
+    return tuple(stale)
+
+
+def _with_diagram(page: Path, diagram: str) -> str:
+    text, places = _DRAWN.subn(lambda _: diagram, _text_of(page))
+    if places != 1:
+        raise CodegenFailed(f"{page}: {places} Mermaid blocks where one is wanted")
+    return text
+
+
+def _text_of(page: Path) -> str:
+    return page.read_text(encoding="utf-8") if page.exists() else ""
