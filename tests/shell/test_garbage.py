@@ -1,0 +1,51 @@
+"""A call frees what it held as it ends: nothing of it waits for the cycle collector, whose runs are dear."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+
+import pytest
+
+from tests.acme import HI, KEY
+from tests.shell.test_managed_cancelling import PaperWire, over
+from victor_fp.providers.base import BaseProvider
+from victor_fp.providers.registry import ProviderRegistry
+
+CALLS = 100
+
+
+@pytest.fixture
+def no_collector() -> Iterator[None]:
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+async def made(kind: str) -> BaseProvider:
+    if kind == "managed":
+        return await over(PaperWire())
+    return ProviderRegistry.create("acme", api_key=KEY, wire=PaperWire())
+
+
+async def asked(provider: BaseProvider, *, stream: bool) -> None:
+    if not stream:
+        await provider.chat(HI, model="m-1")
+        return
+    async for _ in provider.stream(HI, model="m-1"):
+        pass
+
+
+@pytest.mark.parametrize("kind", ["plain", "managed"])
+@pytest.mark.parametrize("stream", [False, True], ids=["chat", "stream"])
+async def test_calls_leave_no_circles(kind: str, stream: bool, no_collector: None) -> None:
+    await over(PaperWire())  # registers the provider
+    provider = await made(kind)
+    await asked(provider, stream=stream)
+    gc.collect()
+    for _ in range(CALLS):
+        await asked(provider, stream=stream)
+    assert gc.collect() < CALLS / 10
+    await provider.close()
