@@ -126,8 +126,6 @@ def sampled(
     usage: Mapping[str, int] | None,
 ) -> Sample:
     """The sample of an operation that is over. `sent` is when the last request went out, `ended` when it was over."""
-    targets = [(attempt.provider, attempt.model) for attempt in attempts]
-    failed = sum(attempt.seconds for attempt in attempts[:-1]) + sum(attempt.waited for attempt in attempts)
     completion_tokens = None if usage is None else usage.get("completion_tokens")
     gaps = pace.pieces - 1
     # An answer in one piece tells nothing of how long it took to write but the whole time.
@@ -140,9 +138,9 @@ def sampled(
         outcome=outcome,
         seconds=seconds,
         queued=queued,
-        retrying=max(0.0, failed - (queued if len(attempts) > 1 else 0.0)),
+        retrying=_retrying(attempts, queued),
         tries=len(attempts),
-        fallbacks=sum(one != other for one, other in pairwise(targets)),
+        fallbacks=_fallbacks(attempts),
         first_piece=None if pace.first is None or sent is None else pace.first - sent,
         gap=(pace.last - (pace.first or 0.0)) / gaps if gaps > 0 else None,
         longest_gap=pace.longest_gap if gaps > 0 else None,
@@ -150,6 +148,21 @@ def sampled(
         completion_tokens=completion_tokens,
         tokens_per_second=completion_tokens / generating if completion_tokens and generating else None,
     )
+
+
+def _retrying(attempts: Sequence[Attempt], queued: float) -> float:
+    """Seconds in tries that failed and in rests, time in line apart."""
+    if len(attempts) < 2:  # as nearly always
+        return attempts[0].waited if attempts else 0.0
+    failed = sum(attempt.seconds for attempt in attempts[:-1]) + sum(attempt.waited for attempt in attempts)
+    return max(0.0, failed - queued)
+
+
+def _fallbacks(attempts: Sequence[Attempt]) -> int:
+    if len(attempts) < 2:
+        return 0
+    targets = [(attempt.provider, attempt.model) for attempt in attempts]
+    return sum(one != other for one, other in pairwise(targets))
 
 
 PERCENTILES = (50, 90, 95, 99)
