@@ -123,13 +123,17 @@ def take(limiter: Limiter, tokens: int, now: float) -> tuple[Limiter, Permit | F
     charge = tokens if tokens_limit is None else min(tokens, tokens_limit)
     if limiter.limits.concurrency is not None and len(limiter.under_way) >= limiter.limits.concurrency:
         return limiter, Full(None)
-    wait = max(
-        limiter.held_until - now,
-        _wait_for_requests(limiter, requests_limit, now),
-        _wait_for_tokens(limiter, tokens_limit, charge, now),
-        _wait_for_reset(limiter.requests_left, 1, now),
-        _wait_for_reset(limiter.tokens_left, charge, now),
-    )
+    wait = limiter.held_until - now
+    if requests_limit is not None:
+        requests = [(slot.index, slot.requests) for slot in limiter.slots]
+        wait = max(wait, _wait_for_slots(requests, requests_limit - 1, now))
+    if tokens_limit is not None:
+        spent = [(slot.index, slot.tokens) for slot in limiter.slots]
+        wait = max(wait, _wait_for_slots(spent, tokens_limit - charge, now))
+    if limiter.requests_left is not None:
+        wait = max(wait, _wait_for_reset(limiter.requests_left, 1, now))
+    if limiter.tokens_left is not None:
+        wait = max(wait, _wait_for_reset(limiter.tokens_left, charge, now))
     if wait > 0:
         return limiter, Full(wait + _TICK)
     slot = int(now // SLOT)
@@ -257,10 +261,13 @@ def _charged(slots: tuple[Slot, ...], index: int, requests: int, tokens: int) ->
 
 
 def _corrected(slots: tuple[Slot, ...], index: int, requests: int, tokens: int) -> tuple[Slot, ...]:
-    return tuple(
-        Slot(index, max(0, slot.requests + requests), max(0, slot.tokens + tokens)) if slot.index == index else slot
-        for slot in slots
-    )
+    """With one slot's counts changed; most calls end in the newest one."""
+    for back, slot in enumerate(reversed(slots), 1):
+        if slot.index == index:
+            place = len(slots) - back
+            right = Slot(index, max(0, slot.requests + requests), max(0, slot.tokens + tokens))
+            return (*slots[:place], right, *slots[place + 1 :])
+    return slots
 
 
 def _without(under_way: tuple[Permit, ...], permit: Permit) -> tuple[Permit, ...] | None:
@@ -273,18 +280,6 @@ def _without(under_way: tuple[Permit, ...], permit: Permit) -> tuple[Permit, ...
 
 def _serial(permit: Permit) -> int:
     return permit.serial
-
-
-def _wait_for_requests(limiter: Limiter, limit: int | None, now: float) -> float:
-    if limit is None:
-        return 0.0
-    return _wait_for_slots([(slot.index, slot.requests) for slot in limiter.slots], limit - 1, now)
-
-
-def _wait_for_tokens(limiter: Limiter, limit: int | None, charge: int, now: float) -> float:
-    if limit is None:
-        return 0.0
-    return _wait_for_slots([(slot.index, slot.tokens) for slot in limiter.slots], limit - charge, now)
 
 
 def _wait_for_slots(given: list[tuple[int, int]], room: int, now: float) -> float:
@@ -302,6 +297,7 @@ def _wait_for_slots(given: list[tuple[int, int]], room: int, now: float) -> floa
 
 
 def _wait_for_reset(left: Left | None, amount: int, now: float) -> float:
+    """Seconds until what the vendor said is left is filled again, where it does not suffice."""
     return 0.0 if left is None or left.amount >= amount else max(0.0, left.until - now)
 
 
