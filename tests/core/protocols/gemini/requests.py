@@ -38,7 +38,7 @@ def body(messages: Sequence[Message] = HI, **more: Any) -> dict[str, Any]:
 
 
 def config(**more: Any) -> dict[str, Any]:
-    """The generationConfig without the seeds' defaults."""
+    """The generationConfig without the default options."""
     options: dict[str, Any] = {"temperature": None, "max_tokens": None} | more
     found: dict[str, Any] = body(**options).get("generationConfig", {})
     return found
