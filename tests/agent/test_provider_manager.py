@@ -87,6 +87,7 @@ async def test_without_a_provider_everything_is_empty_and_a_call_says_so() -> No
     async with ProviderManager(None) as manager:
         assert (manager.provider, manager.provider_name, manager.model) == (None, "", "")
         assert manager.get_info() == {"provider": None, "model": None}
+        assert manager.get_context_window() == 0
         assert await manager.get_healthy_providers() == []
         assert not await manager.switch_model("m")
         with pytest.raises(ProviderError, match="no provider"):
@@ -239,6 +240,7 @@ async def test_info_tells_what_the_provider_can_do() -> None:
         assert manager.capabilities.native_tool_calls
         assert manager.tool_adapter is not None
         assert info["context_window"] >= 200_000
+        assert manager.get_context_window() == info["context_window"]
         await manager.switch_provider("ollama", "llama3")
         assert manager.is_local_provider()
         assert not manager.is_cloud_provider()

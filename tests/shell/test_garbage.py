@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.acme import HI, KEY
-from tests.shell.test_managed_cancelling import PaperWire, over
+from tests.paper_wire import PaperWire, over
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.registry import ProviderRegistry
 

@@ -4,71 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import json
 import random
-from collections.abc import Mapping
 
-from tests import openai_shapes as shapes
-from tests.acme import HI, KEY, SPEC
-from victor_fp.core.faults import ConnectionFailed, Fault
+from tests.acme import HI, KEY
+from tests.paper_wire import PaperWire, over
 from victor_fp.core.resilience.breaker import BreakerPolicy
 from victor_fp.core.resilience.rate_limit import Limits
-from victor_fp.providers.factory import ManagedProvider, ManagedProviderFactory, ProviderConfig
-from victor_fp.providers.registry import ProviderRegistry
-from victor_fp.shell.wire import Reply
-
-WHOLE = json.dumps(shapes.body()).encode()
-EVENTS = [f"data: {json.dumps(chunk)}\n\n".encode() for chunk in shapes.chunks("Hel", "lo")] + [b"data: [DONE]\n\n"]
-
-
-class PaperReply:
-    """An answer in memory, with as many turns of the loop in it as a test likes."""
-
-    status = 200
-    headers: Mapping[str, str] = {}
-
-    def __init__(self, wire: PaperWire, *, stream: bool) -> None:
-        self._wire = wire
-        self._pieces = list(EVENTS) if stream else [WHOLE]
-        self.headers = {"content-type": "text/event-stream" if stream else "application/json"}
-        wire.open_replies += 1
-
-    async def read(self, limit: int) -> bytes | Fault:
-        await self._wire.turns()
-        return self._pieces.pop()
-
-    async def receive(self) -> bytes | Fault | None:
-        await self._wire.turns()
-        return self._pieces.pop(0) if self._pieces else None
-
-    async def aclose(self) -> None:
-        self._wire.open_replies -= 1
-
-
-class PaperWire:
-    """A wire that answers at once, or fails by luck."""
-
-    def __init__(self, luck: random.Random | None = None) -> None:
-        self.open_replies = 0
-        self._luck = luck
-
-    async def open(self, request: object, secret: object, timeout: float | None) -> Reply | Fault:
-        await self.turns()
-        if self._luck is not None and self._luck.random() < 0.2:
-            return ConnectionFailed(message="no luck")
-        return PaperReply(self, stream=b'"stream":true' in getattr(request, "body", b""))
-
-    async def aclose(self) -> None:
-        """Nothing is open."""
-
-    async def turns(self) -> None:
-        for _ in range(0 if self._luck is None else self._luck.randrange(4)):
-            await asyncio.sleep(0)
-
-
-async def over(wire: PaperWire, **keywords: object) -> ManagedProvider:
-    ProviderRegistry.register_spec(SPEC)
-    return await ManagedProviderFactory.create("acme", "m-1", KEY, wire=wire, **keywords)  # type: ignore[arg-type]  # any
+from victor_fp.providers.factory import ProviderConfig
 
 
 async def test_cancelled_anywhere_everything_comes_back() -> None:

@@ -35,8 +35,6 @@ class ModelSwitchEvent:
     to_model: str
     reason: SwitchReason
     timestamp: datetime = field(default_factory=lambda: datetime.now(UTC))
-    context_preserved: bool = True
-    """Messages belong to the caller and go to any provider as they are."""
     metadata: Mapping[str, str] = field(default_factory=dict)
     """`fault` names what made a fallback necessary."""
 

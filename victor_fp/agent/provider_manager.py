@@ -94,10 +94,6 @@ class ProviderManager:
         """The current provider with what is known of it."""
         return self._board.state
 
-    def get_current_state(self) -> ProviderState | None:
-        """The current provider with what is known of it."""
-        return self._board.state
-
     @property
     def capabilities(self) -> ToolCallingCapabilities | None:
         """What the current model can do with tools, as configured; see `detect_capabilities` for the vendor's word."""

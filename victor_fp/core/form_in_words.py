@@ -12,7 +12,7 @@ from victor_fp.core.conversation import instructed
 from victor_fp.core.faults import Fault
 from victor_fp.core.json import encoded
 from victor_fp.core.options import ResponseFormat
-from victor_fp.core.requests import Adjustment, ChatRequest, HttpRequest
+from victor_fp.core.requests import ChatRequest, HttpRequest
 from victor_fp.core.result import outcome
 
 Write: TypeAlias = Callable[[ChatRequest], Result[HttpRequest, Fault]]
@@ -25,7 +25,7 @@ def told_where_dropped(write: Write, request: ChatRequest) -> Result[HttpRequest
     if form is None:
         return written
     match outcome(written):
-        case Success(http) if any(_drops_form(adjustment) for adjustment in http.adjustments):
+        case Success(http) if any(adjustment.drops_form for adjustment in http.adjustments):
             told = replace(request, messages=instructed(request.messages, in_words(form)))
             return write(told).map(_visibly)
         case Success() | Failure():
@@ -40,13 +40,9 @@ def in_words(form: ResponseFormat) -> str:
     return f"Answer with one JSON value and nothing else. It fits this JSON Schema:\n{schema}"
 
 
-def _drops_form(adjustment: Adjustment) -> bool:
-    return adjustment.parameter == "response_format" and adjustment.action == "dropped"
-
-
 def _visibly(http: HttpRequest) -> HttpRequest:
     adjustments = tuple(
-        replace(one, action="changed", reason=f"{one.reason}; told in the system message") if _drops_form(one) else one
+        replace(one, action="changed", reason=f"{one.reason}; told in the system message") if one.drops_form else one
         for one in http.adjustments
     )
     return replace(http, adjustments=adjustments)

@@ -73,6 +73,11 @@ class Adjustment(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     reason: str
     action: Literal["dropped", "changed"] = "dropped"
 
+    @property
+    def drops_form(self) -> bool:
+        """Whether nothing of the answer's form is asked for; see `form_in_words`."""
+        return self.parameter == "response_format" and self.action == "dropped"
+
 
 class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
     """A request ready to send, but for the secret, which stands in headers as `SECRET`."""
@@ -128,7 +133,7 @@ def settled(
     if not unsupported or request.options.on_unsupported == "adjust":
         return tuple(unsupported)
     first = unsupported[0]
-    instead = "have it told in words" if first.parameter == "response_format" else "go on without it"
+    instead = "have it told in words" if first.drops_form else "go on without it"
     return UnsupportedParameter(
         provider=endpoint.spec.name,
         model=request.model,

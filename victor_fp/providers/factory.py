@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from inspect import Parameter, signature
 from typing import Any
 
@@ -177,14 +177,6 @@ class ManagedProviderFactory:
             observers=(LogObserver(), *observers),
         )
         return ManagedProvider(providers, pool)
-
-    @classmethod
-    async def create_with_fallbacks(
-        cls, primary_config: ProviderConfig, fallback_configs: Sequence[ProviderConfig], **sharing: Any
-    ) -> ManagedProvider:
-        """The same with the fallbacks named apart."""
-        config = replace(primary_config, fallback_providers=list(fallback_configs))
-        return await cls.create_from_config(config, **sharing)
 
 
 def plan_of(config: ProviderConfig) -> list[ProviderConfig]:

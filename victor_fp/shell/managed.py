@@ -100,10 +100,6 @@ class Operation:
         """The plan and its first order."""
         return fallback.begin(self._plan, self.pool.policy, self.began, self.deadline)
 
-    def model_at(self, place: int) -> str:
-        """The model to ask for: the caller's at the first target, each other one's own."""
-        return self._plan[place].model
-
     @property
     def asked(self) -> fallback.Target:
         """Whom and what is being asked."""

@@ -64,7 +64,7 @@ async def managed_call(pool: Pool, asking: Asking) -> Result[CompletionResponse,
 
 async def _asked(operation: Operation, ask: Ask) -> _Answered | Fault:
     """One target, with its retries."""
-    target, model = operation.pool.targets[ask.place], operation.model_at(ask.place)
+    target, model = operation.pool.targets[ask.place], ask.target.model
     place = await target.place(model)
     if not isinstance(place, Place):
         return place

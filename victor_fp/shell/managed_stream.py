@@ -98,7 +98,7 @@ class ManagedStream:
     async def _opened(self, operation: Operation, ask: Ask) -> Fault | None:
         """Begin with a target."""
         operation.place = ask.place
-        target, model = self._pool.targets[ask.place], operation.model_at(ask.place)
+        target, model = self._pool.targets[ask.place], ask.target.model
         place = await target.place(model)
         if not isinstance(place, Place):
             return place

@@ -181,7 +181,7 @@ LAWS: tuple[Law, ...] = (
     ),
     Law(
         name="truncated streams",
-        says="A stream without its own ending is never complete.",
+        says="A stream that ends before it says why is never complete.",
         run=in_a_loop(_truncated),
         needs=_STREAM,
     ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from victor_fp.agent.tool_calling.results import ToolCallFormat, ToolCallingCapabilities
-from victor_fp.config.model_capabilities import CapabilityFile, ModelCapabilities, bundled, capabilities_of
+from victor_fp.config.model_capabilities import CapabilityFile, ModelCapabilities, capabilities_of
 
 
 class ModelCapabilityLoader:
@@ -17,14 +17,6 @@ class ModelCapabilityLoader:
     ) -> ToolCallingCapabilities:
         """What the model can do with tools at the provider; `format_hint` stands where the file names no format."""
         return _told(capabilities_of(provider, model, self._file), format_hint or ToolCallFormat.UNKNOWN)
-
-    def get_all_model_patterns(self) -> list[str]:
-        """The patterns the file knows."""
-        return list((self._file or bundled()).models)
-
-    def get_provider_names(self) -> list[str]:
-        """The providers the file has defaults for."""
-        return list((self._file or bundled()).provider_defaults)
 
 
 def get_model_capabilities(

@@ -9,9 +9,9 @@ from victor_fp.core.json import encoded
 from victor_fp.testing.answers import Answer, json_answer
 from victor_fp.testing.turns import Turn
 from victor_fp.testing.writers import SIGNATURE, Event, Payload, Telling, Writer, asks_by_body, pieces, sse
+from victor_fp.testing.writers.openai_chat import reason_of, usage_of
 
 HEAD: Payload = {"id": "cmpl-1", "created": 1700000000}
-REASONS = {"tool_use": "tool_calls"}
 
 
 def _body(turn: Turn) -> Payload:
@@ -19,15 +19,15 @@ def _body(turn: Turn) -> Payload:
     if turn.reasoning:
         text = [{"type": "text", "text": turn.text}] if turn.text else []
         message["content"] = [{**_thought(turn.reasoning), "closed": True, "signature": SIGNATURE}, *text]
-    choice = {"index": 0, "message": message, "finish_reason": _reason(turn)}
-    return {**HEAD, "object": "chat.completion", "model": turn.model, "choices": [choice], **_usage(turn)}
+    choice = {"index": 0, "message": message, "finish_reason": reason_of(turn)}
+    return {**HEAD, "object": "chat.completion", "model": turn.model, "choices": [choice], **usage_of(turn)}
 
 
 def _events(turn: Turn) -> Telling:
     said = [_chunk(turn, {"role": "assistant", "content": content}) for content in _contents(turn)]
     if calls := _calls(turn):
         said.append(_chunk(turn, {"content": "", "tool_calls": calls}))
-    return Telling(before=said, end=[_chunk(turn, {"content": ""}, _reason(turn), **_usage(turn))])
+    return Telling(before=said, end=[_chunk(turn, {"content": ""}, reason_of(turn), **usage_of(turn))])
 
 
 def _contents(turn: Turn) -> Iterator[Any]:
@@ -62,17 +62,6 @@ def _error_frame(words: str) -> bytes:
 def _chunk(turn: Turn, delta: Payload, reason: str | None = None, **more: Any) -> Event:
     choice = {"index": 0, "delta": delta, "finish_reason": reason}
     return "", {**HEAD, "object": "chat.completion.chunk", "model": turn.model, "choices": [choice], **more}
-
-
-def _reason(turn: Turn) -> str:
-    return REASONS.get(turn.reason, turn.reason)
-
-
-def _usage(turn: Turn) -> Payload:
-    if turn.usage is None:
-        return {}
-    prompt, answer = turn.usage
-    return {"usage": {"prompt_tokens": prompt, "completion_tokens": answer, "total_tokens": prompt + answer}}
 
 
 WRITER = Writer(

@@ -24,8 +24,8 @@ def _body(turn: Turn) -> Payload:
             }
             for call in turn.calls
         ]
-    choice = {"index": 0, "message": message, "finish_reason": _reason(turn)}
-    return {**HEAD, "object": "chat.completion", "model": turn.model, "choices": [choice], **_usage(turn)}
+    choice = {"index": 0, "message": message, "finish_reason": reason_of(turn)}
+    return {**HEAD, "object": "chat.completion", "model": turn.model, "choices": [choice], **usage_of(turn)}
 
 
 def _events(turn: Turn) -> Telling:
@@ -37,10 +37,10 @@ def _events(turn: Turn) -> Telling:
         said.append(_chunk(turn, {"tool_calls": [head]}))
         for piece in pieces(encoded(call.arguments).decode()):
             said.append(_chunk(turn, {"tool_calls": [{"index": index, "function": {"arguments": piece}}]}))
-    end = [_chunk(turn, {}, _reason(turn))]
+    end = [_chunk(turn, {}, reason_of(turn))]
     if turn.usage is not None:
         name, last = _chunk(turn, {})
-        end.append((name, {**last, "choices": [], **_usage(turn)}))
+        end.append((name, {**last, "choices": [], **usage_of(turn)}))
     return Telling(before=said, end=end)
 
 
@@ -57,11 +57,13 @@ def _chunk(turn: Turn, delta: Payload, reason: str | None = None) -> Event:
     return "", {**HEAD, "object": "chat.completion.chunk", "model": turn.model, "choices": [choice]}
 
 
-def _reason(turn: Turn) -> str:
+def reason_of(turn: Turn) -> str:
+    """Why the answer ended, in the protocol's word."""
     return REASONS.get(turn.reason, turn.reason)
 
 
-def _usage(turn: Turn) -> Payload:
+def usage_of(turn: Turn) -> Payload:
+    """The field of the counts; nothing where none are reported."""
     if turn.usage is None:
         return {}
     prompt, answer = turn.usage

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from typing import TypeAlias, assert_never
+from typing import assert_never
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET
 from victor_fp_wire.openai_chat import request as wire
 
 from victor_fp.core.protocols.openai_chat.rules import Rules
@@ -24,7 +24,6 @@ SOUND_FORMATS = {
 }
 """Media types whose subtype is not the format's name."""
 
-Mark: TypeAlias = wire.CacheControl | UnsetType
 EXTENSIONS = {"text/plain": "txt", "text/markdown": "md"}
 
 
