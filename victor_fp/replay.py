@@ -14,12 +14,12 @@ from typing import Any
 from returns.result import Failure, Result, Success
 
 from victor_fp.core.answers import Asked, completion, placed
-from victor_fp.core.asking import chat_request, endpoint_for
 from victor_fp.core.catalogue import find
 from victor_fp.core.completing import folded
 from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
 from victor_fp.core.faults import Fault
-from victor_fp.core.protocols import Speaker, speaker
+from victor_fp.core.protocols import Codec, codec_for
+from victor_fp.core.request_building.chat import build_chat_request, build_endpoint
 from victor_fp.core.requests import Endpoint, HttpRequest
 from victor_fp.core.result import outcome
 from victor_fp.core.stream_reading import Read, fed, finished, opened
@@ -47,7 +47,7 @@ def request(
         case Failure(fault):
             return Failure(fault)
         case Success(endpoint):
-            return chat_request(
+            return build_chat_request(
                 endpoint.spec.name,
                 messages,
                 model=model,
@@ -56,7 +56,7 @@ def request(
                 tools=tools,
                 stream=stream,
                 options=options,
-            ).bind(speaker(endpoint).request)
+            ).bind(codec_for(endpoint).request)
 
 
 def response(
@@ -114,18 +114,18 @@ def _spoken(
     settings: Mapping[str, object] | None,
     tools: Sequence[ToolDefinition] | None,
     text_tool_calls: str | None,
-) -> Result[tuple[Endpoint, Speaker], Fault]:
+) -> Result[tuple[Endpoint, Codec], Fault]:
     """The place, and its protocol with an ear for calls in the text."""
     match outcome(_endpoint(provider, None, settings)):
         case Failure(fault):
             return Failure(fault)
         case Success(endpoint):
-            spoken = listening(speaker(endpoint), tools or (), text_tool_calls)
+            spoken = listening(codec_for(endpoint), tools or (), text_tool_calls)
             return spoken.map(lambda hears: (endpoint, hears))
 
 
 def _endpoint(provider: str, base_url: str | None, settings: Mapping[str, object] | None) -> Result[Endpoint, Fault]:
-    return find(provider).bind(partial(endpoint_for, base_url=base_url, settings=settings))
+    return find(provider).bind(partial(build_endpoint, base_url=base_url, settings=settings))
 
 
 def _lowered(headers: Mapping[str, str]) -> dict[str, str]:

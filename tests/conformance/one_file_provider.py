@@ -11,10 +11,10 @@ import httpx
 
 from victor_fp import replay
 from victor_fp.core.answers import Asked
-from victor_fp.core.asking import endpoint_for
 from victor_fp.core.catalogue import find
 from victor_fp.core.faults import ConnectionFailed, Fault, TimedOut
-from victor_fp.core.protocols import speaker
+from victor_fp.core.protocols import codec_for
+from victor_fp.core.request_building.chat import build_endpoint
 from victor_fp.core.stream_reading import Read, fed, finished, interrupted, opened
 from victor_fp.core.types import CompletionResponse, Message, StreamChunk
 from victor_fp.providers.base import BaseProvider
@@ -49,12 +49,12 @@ class OneFileProvider(BaseProvider):
     async def stream(self, messages: Sequence[Message], *, model: str, **options: Any) -> AsyncIterator[StreamChunk]:
         asked = replay.request(SPOKEN, messages, model=model, stream=True, base_url=self.base_url, **options)
         built = value_or_raise(asked)
-        endpoint = value_or_raise(find(SPOKEN).bind(endpoint_for))
+        endpoint = value_or_raise(find(SPOKEN).bind(build_endpoint))
         reading = None
         try:
             async with self._client() as client, client.stream("POST", built.url, content=built.body) as reply:
                 headers = dict(reply.headers)
-                reading = opened(Asked(endpoint=endpoint, model=model), speaker(endpoint), reply.status_code, headers)
+                reading = opened(Asked(endpoint=endpoint, model=model), codec_for(endpoint), reply.status_code, headers)
                 async for piece in reply.aiter_bytes():
                     read = fed(reading, piece)
                     reading = read.reading

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from victor_fp.core.deltas import (
     BlockEnded,
     Delta,
-    Noted,
-    ProviderState,
+    MetadataReported,
     ReasoningDelta,
     RefusalDelta,
+    StateReported,
     Stopped,
     TextDelta,
     ToolCallArguments,
@@ -40,14 +40,14 @@ def deltas_of_answers() -> st.SearchStrategy[list[Delta]]:
     """Deltas of a whole answer: blocks in any order, usage anywhere, a stop reason at the end."""
     text: st.SearchStrategy[list[Delta]] = st.lists(st.builds(TextDelta, TEXT), min_size=1, max_size=4).map(_listed)
     reasoning: st.SearchStrategy[list[Delta]] = st.tuples(
-        st.builds(ReasoningDelta, TEXT), st.builds(ProviderState, STATE), st.just(BlockEnded())
+        st.builds(ReasoningDelta, TEXT), st.builds(StateReported, STATE), st.just(BlockEnded())
     ).map(_listed)
     refusal: st.SearchStrategy[list[Delta]] = st.builds(RefusalDelta, TEXT).map(lambda delta: [delta])
     usage: st.SearchStrategy[list[Delta]] = st.builds(
         UsageReported, prompt_tokens=COUNT, completion_tokens=COUNT, total_tokens=COUNT, reasoning_tokens=COUNT
     ).map(lambda delta: [delta])
     noted: st.SearchStrategy[list[Delta]] = st.builds(
-        Noted, model=st.none() | st.just("m-2"), metadata=st.dictionaries(st.just("id"), TEXT)
+        MetadataReported, model=st.none() | st.just("m-2"), metadata=st.dictionaries(st.just("id"), TEXT)
     ).map(lambda delta: [delta])
     calls: st.SearchStrategy[list[Delta]] = st.builds(
         _call,

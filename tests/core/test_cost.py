@@ -10,7 +10,7 @@ from returns.result import Success
 
 from tests.openai_shapes import body, chunks
 from victor_fp import replay
-from victor_fp.core.cost import Sale, cost_note, priced
+from victor_fp.core.cost import PricedUsage, build_cost, compute_cost
 from victor_fp.core.result import outcome
 
 USAGE = {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7}
@@ -56,15 +56,15 @@ def test_the_vendors_word_is_the_same_from_a_body_and_from_a_stream(
 
 
 def test_prices_are_told_the_names_of_the_model_the_counts_and_the_tier() -> None:
-    sales: list[Sale] = []
+    sales: list[PricedUsage] = []
 
-    def price(sale: Sale) -> float:
+    def price(sale: PricedUsage) -> float:
         sales.append(sale)
         return 0.5
 
-    cost = priced(price, ("m-1-2026", "m-1"), USAGE, {"service_tier": "flex"})
+    cost = compute_cost(price, ("m-1-2026", "m-1"), USAGE, {"service_tier": "flex"})
     assert cost == {"amount": 0.5, "currency": "USD", "source": "genai-prices"}
-    assert sales == [Sale(models=("m-1-2026", "m-1"), usage=USAGE, service_tier="flex")]
+    assert sales == [PricedUsage(models=("m-1-2026", "m-1"), usage=USAGE, service_tier="flex")]
 
 
 @pytest.mark.parametrize(
@@ -73,17 +73,17 @@ def test_prices_are_told_the_names_of_the_model_the_counts_and_the_tier() -> Non
         (None, {}),
         ({"prompt_tokens": 5}, {}),
         ({"completion_tokens": 5, "total_tokens": 9}, {}),
-        (USAGE, {"cost": cost_note(0.0)}),
+        (USAGE, {"cost": build_cost(0.0)}),
     ],
 )
 def test_prices_are_not_asked_where_counts_are_missing_or_the_vendor_has_spoken(
     usage: dict[str, Any] | None, metadata: dict[str, Any]
 ) -> None:
-    def price(sale: Sale) -> float:
+    def price(sale: PricedUsage) -> float:
         raise AssertionError(sale)
 
-    assert priced(price, ("m",), usage, metadata) is None
+    assert compute_cost(price, ("m",), usage, metadata) is None
 
 
 def test_a_price_nobody_knows_is_absent() -> None:
-    assert priced(lambda sale: None, ("m", None), USAGE, {}) is None
+    assert compute_cost(lambda sale: None, ("m", None), USAGE, {}) is None

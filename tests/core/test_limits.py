@@ -9,10 +9,10 @@ from victor_fp.config.limits_file import bundled_file, rendered
 from victor_fp.core.catalogue import CATALOGUE, built_in
 from victor_fp.core.catalogue.limits import (
     UNKNOWN_CONTEXT_WINDOW,
-    bundled_limits,
-    context_window_of,
-    limit_of,
-    limits_name,
+    choose_limits_name,
+    find_context_window,
+    find_limit,
+    load_bundled_limits,
 )
 from victor_fp.core.catalogue.model_limits import MODEL_LIMITS
 from victor_fp.core.catalogue.spec import ModelLimit
@@ -41,38 +41,38 @@ from victor_fp.core.catalogue.spec import ModelLimit
 def test_models_have_their_limits_wherever_they_are_sold(
     provider: str, model: str, window: int, output: int | None
 ) -> None:
-    limit = limit_of(built_in()[provider], model)
+    limit = find_limit(built_in()[provider], model)
     assert limit is not None
     assert (limit.context_window, limit.max_output) == (window, output)
-    assert context_window_of(provider, model) == window
+    assert find_context_window(provider, model) == window
 
 
 def test_a_model_that_nothing_describes_has_the_window_of_its_provider() -> None:
-    assert limit_of(built_in()["openai"], "unheard-of") is None
-    assert context_window_of("openai", "unheard-of") == built_in()["openai"].context_window
-    assert context_window_of("nobody", "m") == UNKNOWN_CONTEXT_WINDOW
+    assert find_limit(built_in()["openai"], "unheard-of") is None
+    assert find_context_window("openai", "unheard-of") == built_in()["openai"].context_window
+    assert find_context_window("nobody", "m") == UNKNOWN_CONTEXT_WINDOW
 
 
 def test_limits_of_an_entry_come_before_the_bundled_ones() -> None:
     own = ModelLimit(pattern="gpt-4.1*", context_window=7)
     spec = msgspec.structs.replace(built_in()["openai"], limits=(own,))
-    assert limit_of(spec, "gpt-4.1") is own
-    assert limit_of(spec, "gpt-4o") == limit_of(built_in()["openai"], "gpt-4o")
+    assert find_limit(spec, "gpt-4.1") is own
+    assert find_limit(spec, "gpt-4o") == find_limit(built_in()["openai"], "gpt-4o")
 
 
 def test_every_bundled_limit_belongs_to_a_provider_has_a_source_and_can_match() -> None:
-    assert MODEL_LIMITS.keys() <= {limits_name(spec) for spec in CATALOGUE}
+    assert MODEL_LIMITS.keys() <= {choose_limits_name(spec) for spec in CATALOGUE}
     for name in MODEL_LIMITS:
-        patterns = [limit.pattern for limit in bundled_limits(name)]
+        patterns = [limit.pattern for limit in load_bundled_limits(name)]
         assert len(patterns) == len(set(patterns))
-        for limit in bundled_limits(name):
+        for limit in load_bundled_limits(name):
             assert limit.pattern == limit.pattern.lower()
             assert limit.source
             assert limit.context_window >= (limit.max_output or 0) or "tts" in limit.pattern
 
 
 def test_entries_share_limits_with_entries_that_exist() -> None:
-    assert {limits_name(spec) for spec in CATALOGUE} <= {spec.name for spec in CATALOGUE}
+    assert {choose_limits_name(spec) for spec in CATALOGUE} <= {spec.name for spec in CATALOGUE}
 
 
 def test_the_bundled_file_is_as_a_refresh_would_write_it() -> None:

@@ -12,13 +12,13 @@ from victor_fp.core.catalogue.spec import ProviderSpec
 from victor_fp.core.deltas import (
     BlockEnded,
     Delta,
-    Ended,
-    Failed,
-    Noted,
-    ProviderState,
+    ErrorReported,
+    MetadataReported,
     ReasoningDelta,
     RefusalDelta,
+    StateReported,
     Stopped,
+    StreamEnded,
     TextDelta,
     ToolCallArguments,
     ToolCallArgumentSet,
@@ -29,7 +29,7 @@ from victor_fp.core.dialects.chat import ChatDialect
 from victor_fp.core.faults import Overloaded, ServerFailed, StreamTruncated
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.result import outcome
-from victor_fp.core.transcript import EMPTY, advance, merged
+from victor_fp.core.transcript import EMPTY, advance, merge_metadata
 from victor_fp.core.types import CompletionResponse, StreamChunk
 
 SPEC = ProviderSpec(name="acme", title="Acme", dialect=ChatDialect(), base_url="http://acme.test/v1")
@@ -187,18 +187,22 @@ def test_a_stream_without_a_stop_reason_is_truncated_and_keeps_what_came() -> No
 
 
 def test_an_end_without_a_reason_is_no_stop() -> None:
-    _, fault = streamed([[TextDelta("x"), Ended()]])
+    _, fault = streamed([[TextDelta("x"), StreamEnded()]])
     assert isinstance(fault, StreamTruncated)
 
 
 def test_nothing_counts_after_an_error() -> None:
-    chunks, fault = streamed([[TextDelta("x"), Failed(Overloaded(message="busy")), TextDelta("y"), Stopped("stop")]])
+    chunks, fault = streamed(
+        [[TextDelta("x"), ErrorReported(Overloaded(message="busy")), TextDelta("y"), Stopped("stop")]]
+    )
     assert [chunk.content for chunk in chunks] == ["x"]
     assert isinstance(fault, Overloaded)
 
 
 def test_nothing_counts_after_the_end() -> None:
-    chunks, fault = streamed([[TextDelta("x"), Stopped("stop"), Ended(), TextDelta("y"), Failed(ServerFailed())]])
+    chunks, fault = streamed(
+        [[TextDelta("x"), Stopped("stop"), StreamEnded(), TextDelta("y"), ErrorReported(ServerFailed())]]
+    )
     assert "".join(chunk.content for chunk in chunks) == "x"
     assert fault is None
 
@@ -207,15 +211,15 @@ def test_state_goes_back_on_the_block_it_came_with() -> None:
     response = answered(
         [
             ReasoningDelta("think"),
-            ProviderState({"signature": "s1"}),
+            StateReported({"signature": "s1"}),
             BlockEnded(),
             ReasoningDelta("more"),
-            ProviderState({"signature": "s2"}),
-            ProviderState({"data": "xx"}, alone=True),
+            StateReported({"signature": "s2"}),
+            StateReported({"data": "xx"}, alone=True),
             TextDelta("answer"),
             ToolCallStarted(index=0, id="a", name="f", arguments={"x": 1}, state={"sig": "t"}),
             Stopped("tool_use"),
-            Noted(model="m-1-0901", metadata={"id": "r"}),
+            MetadataReported(model="m-1-0901", metadata={"id": "r"}),
         ]
     )
     assert response.metadata is not None
@@ -240,7 +244,7 @@ def test_plain_answers_carry_no_state() -> None:
 
 
 def test_merging_extends_lists_and_joins_objects() -> None:
-    assert merged({"a": [1], "b": {"x": 1}, "c": 1}, {"a": [2], "b": {"y": 2}, "c": 3, "d": 4}) == {
+    assert merge_metadata({"a": [1], "b": {"x": 1}, "c": 1}, {"a": [2], "b": {"y": 2}, "c": 3, "d": 4}) == {
         "a": [1, 2],
         "b": {"x": 1, "y": 2},
         "c": 3,

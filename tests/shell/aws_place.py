@@ -14,8 +14,8 @@ from returns.result import Failure, Success
 from tests import aws_frames
 from tests.loopback import Loopback, Received, Talk
 from tests.paper import PaperRuntime
-from victor_fp.core.asking import endpoint_for
 from victor_fp.core.catalogue import built_in
+from victor_fp.core.request_building.chat import build_endpoint
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.result import outcome
 from victor_fp.core.types import Message
@@ -45,7 +45,7 @@ def no_aws_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> No
 
 
 def endpoint(base_url: str | None = None, **settings: str) -> Endpoint:
-    match outcome(endpoint_for(built_in()["bedrock"], base_url=base_url, settings=settings)):
+    match outcome(build_endpoint(built_in()["bedrock"], base_url=base_url, settings=settings)):
         case Success(found):
             return found
         case Failure(fault):

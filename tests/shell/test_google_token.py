@@ -13,10 +13,10 @@ from returns.result import Failure, Success
 
 from tests.loopback import Loopback, Received, Talk, serving
 from tests.paper import PaperRuntime
-from victor_fp.core.asking import endpoint_for, with_key
 from victor_fp.core.catalogue import built_in
 from victor_fp.core.faults import AuthRejected, ConnectionFailed, CredentialMissing, InvalidRequest
-from victor_fp.core.protocols import speaker
+from victor_fp.core.protocols import codec_for
+from victor_fp.core.request_building.chat import apply_key_auth, build_endpoint
 from victor_fp.core.requests import ChatRequest, HttpRequest
 from victor_fp.core.result import outcome
 from victor_fp.core.types import Message
@@ -233,12 +233,12 @@ async def test_a_key_goes_in_its_own_header_and_needs_no_extra(without_google: N
 
 
 def url_of(name: str, *, keyed: bool, **settings: str) -> str:
-    match outcome(endpoint_for(built_in()[name], settings=settings)):
+    match outcome(build_endpoint(built_in()[name], settings=settings)):
         case Success(endpoint):
-            at = with_key(endpoint) if keyed else endpoint
+            at = apply_key_auth(endpoint) if keyed else endpoint
         case Failure(fault):
             raise AssertionError(fault)
-    match outcome(speaker(at).request(ChatRequest(messages=tuple(HI), model="m-1"))):
+    match outcome(codec_for(at).request(ChatRequest(messages=tuple(HI), model="m-1"))):
         case Success(request):
             return request.url
         case Failure(InvalidRequest(message=message)):

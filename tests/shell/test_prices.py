@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 
 from tests.acme import HI
-from victor_fp.core.cost import Sale
+from victor_fp.core.cost import PricedUsage
 from victor_fp.core.types import CompletionResponse, StreamChunk
 from victor_fp.providers.base import ProviderError
 from victor_fp.providers.registry import ProviderRegistry
@@ -45,25 +45,27 @@ def table() -> Iterator[None]:
 @pytest.mark.parametrize(
     ("sale", "dollars"),
     [
-        (Sale(models=("m-1",), usage=USAGE), 0.003),
-        (Sale(models=("m-1",), usage=USAGE | {"reasoning_tokens": 60}), 0.003),
-        (Sale(models=("m-1",), usage=USAGE | {"cache_read_input_tokens": 500}), 0.0025),
-        (Sale(models=("deployed-as", "m-1"), usage=USAGE), 0.003),
-        (Sale(models=("m-1",), usage=USAGE, service_tier="flex"), 0.0015),
-        (Sale(models=("m-1",), usage=USAGE, service_tier="default"), 0.003),
-        (Sale(models=("m-1",), usage=USAGE, service_tier="scale"), None),
-        (Sale(models=("m-2",), usage=USAGE), None),
-        (Sale(models=(), usage=USAGE), None),
-        (Sale(models=("m-1",), usage=USAGE | {"cache_read_input_tokens": 5000}), None),
+        (PricedUsage(models=("m-1",), usage=USAGE), 0.003),
+        (PricedUsage(models=("m-1",), usage=USAGE | {"reasoning_tokens": 60}), 0.003),
+        (PricedUsage(models=("m-1",), usage=USAGE | {"cache_read_input_tokens": 500}), 0.0025),
+        (PricedUsage(models=("deployed-as", "m-1"), usage=USAGE), 0.003),
+        (PricedUsage(models=("m-1",), usage=USAGE, service_tier="flex"), 0.0015),
+        (PricedUsage(models=("m-1",), usage=USAGE, service_tier="default"), 0.003),
+        (PricedUsage(models=("m-1",), usage=USAGE, service_tier="scale"), None),
+        (PricedUsage(models=("m-2",), usage=USAGE), None),
+        (PricedUsage(models=(), usage=USAGE), None),
+        (PricedUsage(models=("m-1",), usage=USAGE | {"cache_read_input_tokens": 5000}), None),
     ],
 )
-def test_counts_are_priced_by_the_table_and_what_it_does_not_know_is_absent(sale: Sale, dollars: float | None) -> None:
+def test_counts_are_priced_by_the_table_and_what_it_does_not_know_is_absent(
+    sale: PricedUsage, dollars: float | None
+) -> None:
     assert price_at(OPENAI)(sale) == dollars
 
 
 @pytest.mark.usefixtures("table")
 def test_another_address_is_another_seller() -> None:
-    assert price_at("http://localhost:8080/v1")(Sale(models=("m-1",), usage=USAGE)) is None
+    assert price_at("http://localhost:8080/v1")(PricedUsage(models=("m-1",), usage=USAGE)) is None
 
 
 @pytest.mark.usefixtures("table")
@@ -83,8 +85,8 @@ async def test_the_cost_stands_beside_an_answer_and_a_streams_end_when_asked_for
 
 
 def test_the_table_that_comes_with_the_package_knows_well_known_models() -> None:
-    assert (price_at(OPENAI)(Sale(models=("gpt-4o-2024-08-06",), usage=USAGE)) or 0) > 0
-    assert (price_at("https://api.anthropic.com")(Sale(models=("claude-sonnet-4-5",), usage=USAGE)) or 0) > 0
+    assert (price_at(OPENAI)(PricedUsage(models=("gpt-4o-2024-08-06",), usage=USAGE)) or 0) > 0
+    assert (price_at("https://api.anthropic.com")(PricedUsage(models=("claude-sonnet-4-5",), usage=USAGE)) or 0) > 0
 
 
 def test_without_the_extra_it_is_said_when_the_provider_is_made(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from victor_fp.agent.in_flight import InFlight
 from victor_fp.agent.provider_settings import spec_of
-from victor_fp.core.catalogue.limits import context_window_of
+from victor_fp.core.catalogue.limits import find_context_window
 from victor_fp.core.faults import Fault, describe
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.runtime_capabilities import ProviderRuntimeCapabilities
@@ -83,4 +83,4 @@ def info_of(state: ProviderState | None) -> dict[str, Any]:
 def context_window(state: ProviderState) -> int:
     """Tokens that prompt and answer may take together: as discovered, else as configured."""
     found = state.runtime_capabilities
-    return context_window_of(state.provider_name, state.model) if found is None else found.context_window
+    return find_context_window(state.provider_name, state.model) if found is None else found.context_window

@@ -11,7 +11,7 @@ from victor_fp.cli.prompting import Wishes
 from victor_fp.cli.terminal import Terminal
 from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
 from victor_fp.core.faults import Fault, StreamTruncated
-from victor_fp.core.json import encoded
+from victor_fp.core.json import encode_json
 from victor_fp.core.result import outcome
 from victor_fp.core.types import CompletionResponse, Message, StreamChunk
 from victor_fp.providers.base import BaseProvider
@@ -114,7 +114,7 @@ def completed(final: StreamChunk, content: str) -> CompletionResponse:
 
 def call_text(name: str, arguments: object) -> str:
     """A tool call as people write it."""
-    return f"{name}({arguments if isinstance(arguments, str) else encoded(arguments).decode()})"
+    return f"{name}({arguments if isinstance(arguments, str) else encode_json(arguments).decode()})"
 
 
 def _end_line(terminal: Terminal, text: str) -> None:

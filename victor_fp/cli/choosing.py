@@ -11,9 +11,9 @@ from returns.result import Failure, Result, Success
 from victor_fp.cli.endings import Ending, ExitCode, fault_ending, wrong_usage
 from victor_fp.cli.probing import running_server
 from victor_fp.cli.terminal import FetchNotice, Terminal
-from victor_fp.core.asking import endpoint_for
 from victor_fp.core.catalogue import CATALOGUE, find
 from victor_fp.core.catalogue.spec import ProviderSpec
+from victor_fp.core.request_building.chat import build_endpoint
 from victor_fp.core.result import outcome
 from victor_fp.providers.base import BaseProvider, ProviderError
 from victor_fp.shell.credentials import Credential, find_key, key_wanted_by
@@ -57,7 +57,7 @@ def first_with_key(
 ) -> tuple[ProviderSpec, Credential] | None:
     """The first remote provider that has a key and every setting it needs: by environment, else keyring, else file."""
     remote = [spec for spec in specs if spec.auth.kind == "key" and not spec.local and not spec.key_optional]
-    ready = [spec for spec in remote if isinstance(endpoint_for(spec, environment=environment), Success)]
+    ready = [spec for spec in remote if isinstance(build_endpoint(spec, environment=environment), Success)]
     nowhere: tuple[Mapping[str, str], KeyRing, KeyFile] = ({}, NoKeyRing(), KeyFile(None))
     for world, keys, stored in (
         (environment, nowhere[1], nowhere[2]),

@@ -34,7 +34,7 @@ from victor_fp.core.faults import (
     TimedOut,
     UnsupportedParameter,
 )
-from victor_fp.core.json import encoded
+from victor_fp.core.json import encode_json
 from victor_fp.shell.key_file import StoreUnusable
 
 LONGEST = 1200
@@ -79,10 +79,10 @@ def ending_json(ending: Ending) -> str:
     """An ending as one line of JSON; what is not known is absent."""
     if ending.fault is None:
         message = ": ".join(part for part in (ending.what, ending.why) if part)
-        return encoded({"error": {"type": "WrongUsage", "message": message}}).decode()
+        return encode_json({"error": {"type": "WrongUsage", "message": message}}).decode()
     fields = msgspec.to_builtins(ending.fault)
     told = {name: value for name, value in fields.items() if value not in (None, "", [], False)}
-    return encoded({"error": {"type": type(ending.fault).__name__, **told}}).decode()
+    return encode_json({"error": {"type": type(ending.fault).__name__, **told}}).decode()
 
 
 def wrong_usage(what: str, why: str = "", todo: str = "") -> Ending:

@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 import msgspec
 from returns.result import Failure, Success
 
-from victor_fp.core.asking import endpoint_for
 from victor_fp.core.catalogue.spec import ProviderSpec
-from victor_fp.core.protocols import Discovery, ModelInfo, speaker
+from victor_fp.core.protocols import Discovery, ModelInfo, codec_for
+from victor_fp.core.request_building.chat import build_endpoint
 from victor_fp.core.result import outcome
 
 BUDGET = 0.3
@@ -60,14 +60,14 @@ def _candidate(spec: ProviderSpec, environment: Mapping[str, str]) -> _Candidate
     """A place on this machine; anything else would need a name server, which may take its time."""
     if not spec.local:
         return None
-    match outcome(endpoint_for(spec, environment=environment)):
+    match outcome(build_endpoint(spec, environment=environment)):
         case Failure(_):
             return None
         case Success(endpoint):
             address = urlsplit(endpoint.base_url)
     if address.hostname not in _LOOPBACK or address.scheme != "http":
         return None
-    discovery = speaker(endpoint).discovery
+    discovery = codec_for(endpoint).discovery
     if discovery is None:
         return None
     return _Candidate(

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from returns.result import Failure, Result, Success
 
 from victor_fp.cli.endings import Ending, wrong_usage
-from victor_fp.core.json import Json, NotJson, decoded
+from victor_fp.core.json import Json, NotJson, decode_json
 from victor_fp.core.result import collect
 from victor_fp.core.types import ImagePart, Message, Part, TextPart, ToolDefinition
 
@@ -97,7 +97,7 @@ def tools_of(path: Path | None) -> Result[list[ToolDefinition], Ending]:
     if path is None:
         return Success([])
     try:
-        value = decoded(path.read_bytes())
+        value = decode_json(path.read_bytes())
     except OSError as error:
         return Failure(wrong_usage(f"{path} cannot be read", error.strerror or type(error).__name__))
     if isinstance(value, NotJson):

@@ -12,7 +12,7 @@ from returns.result import Failure, Success
 from victor_fp.cli.endings import Ending, wrong_usage
 from victor_fp.cli.terminal import Terminal
 from victor_fp.config.limits_file import bundled_file, refreshed, store, with_rows
-from victor_fp.core.catalogue.limits import limits_name
+from victor_fp.core.catalogue.limits import choose_limits_name
 from victor_fp.core.catalogue.model_limits import MODEL_LIMITS
 from victor_fp.core.protocols import ModelInfo
 from victor_fp.core.result import outcome
@@ -33,7 +33,7 @@ def stored(provider: BaseProvider, models: Sequence[ModelInfo], out: Path | None
         return wrong_usage(f"{spec.name} does not tell the limits of its models")
     source = f"list of models at {urlsplit(provider.line.endpoint.base_url).hostname}"
     date = datetime.now(UTC).date().isoformat()
-    name = limits_name(spec)
+    name = choose_limits_name(spec)
     before = MODEL_LIMITS.get(name, ())
     rows = refreshed(before, telling, source=source, date=date)
     path = out or bundled_file()

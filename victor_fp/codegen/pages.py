@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from victor_fp.codegen.document import CodegenFailed
-from victor_fp.core.catalogue.matrix import matrix
+from victor_fp.core.catalogue.matrix import render_matrix
 from victor_fp.core.resilience import breaker, call, fallback, queue, rate_limit
 from victor_fp.core.resilience.diagram import mermaid
 
@@ -25,7 +25,7 @@ _DRAWN = re.compile(r"(?<=^```mermaid\n).*?(?=\n```$)", re.DOTALL | re.MULTILINE
 
 def stale_pages(docs: Path) -> dict[Path, str]:
     """The pages that do not say what the code says, as they should be."""
-    wanted = {docs / "providers.md": matrix()}
+    wanted = {docs / "providers.md": render_matrix()}
     for name, diagram in DIAGRAMS.items():
         page = docs / "machines" / f"{name}.md"
         wanted[page] = _with_diagram(page, diagram)

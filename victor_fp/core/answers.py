@@ -8,13 +8,13 @@ from typing import Any
 import msgspec
 from returns.result import Failure, Result, Success
 
-from victor_fp.core.chains import joined
-from victor_fp.core.conversation import BlockKind, provider_state
-from victor_fp.core.cost import priced
+from victor_fp.core.chains import join_chain
+from victor_fp.core.cost import compute_cost
 from victor_fp.core.faults import Fault, InvalidResponse, Partial, StreamTruncated
-from victor_fp.core.json import NotJson, decoded_object
+from victor_fp.core.json import NotJson, decode_json_object
+from victor_fp.core.request_building.conversation import BlockKind, build_provider_state
 from victor_fp.core.requests import Adjustment, Endpoint
-from victor_fp.core.transcript import Transcript, blocks_of, usage_of
+from victor_fp.core.transcript import Transcript, build_blocks, build_usage
 from victor_fp.core.types import CompletionResponse, StreamChunk
 
 
@@ -28,7 +28,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 
 def text_of(transcript: Transcript, kind: BlockKind, joint: str = "") -> str:
     """The text of all blocks of one kind."""
-    return joint.join(text for block in transcript.blocks if block.kind == kind and (text := joined(block.pieces)))
+    return joint.join(text for block in transcript.blocks if block.kind == kind and (text := join_chain(block.pieces)))
 
 
 def completion(asked: Asked, transcript: Transcript, body: bytes) -> Result[CompletionResponse, Fault]:
@@ -37,7 +37,7 @@ def completion(asked: Asked, transcript: Transcript, body: bytes) -> Result[Comp
         return Failure(placed(asked, transcript.fault))
     if not transcript.blocks and transcript.stopped is None and not transcript.ended:
         return Failure(placed(asked, InvalidResponse(message="the answer holds no completion")))
-    raw = decoded_object(body)
+    raw = decode_json_object(body)
     return Success(
         CompletionResponse(
             content=text_of(transcript, "text"),
@@ -65,7 +65,7 @@ def broken_off(asked: Asked, transcript: Transcript, fault: Fault) -> Fault:
         content=text_of(transcript, "text"),
         reasoning=text_of(transcript, "reasoning", "\n\n"),
         tool_calls=tuple({**call.call()} for call in transcript.calls),
-        usage=usage_of(transcript.usage),
+        usage=build_usage(transcript.usage),
     )
     return msgspec.structs.replace(placed(asked, fault), partial=partial, maybe_billed=True)
 
@@ -80,10 +80,10 @@ def placed(asked: Asked, fault: Fault) -> Fault:
 def _facts(asked: Asked, transcript: Transcript) -> dict[str, Any]:
     """The fields that a completion and a final chunk share."""
     model = transcript.model or asked.model
-    usage = usage_of(transcript.usage)
+    usage = build_usage(transcript.usage)
     metadata = _metadata(asked, transcript, model)
     price = asked.endpoint.price
-    if price is not None and (cost := priced(price, (transcript.model, asked.model), usage, metadata)):
+    if price is not None and (cost := compute_cost(price, (transcript.model, asked.model), usage, metadata)):
         metadata["cost"] = cost
     return {
         "tool_calls": [call.call() for call in transcript.calls] or None,
@@ -120,7 +120,7 @@ def _metadata(asked: Asked, transcript: Transcript, model: str | None) -> dict[s
         if refusal := text_of(transcript, "refusal"):
             metadata["refusal"] = refusal
         spec = asked.endpoint.spec
-        state = provider_state(spec.dialect.protocol, spec.name, model, blocks_of(transcript))
+        state = build_provider_state(spec.dialect.protocol, spec.name, model, build_blocks(transcript))
         if state is not None:
             metadata["provider_state"] = state
     if asked.adjustments:

@@ -8,7 +8,7 @@ Chain: TypeAlias = "tuple[Chain, str] | None"
 """Pieces of text, newest first."""
 
 
-def joined(chain: Chain) -> str:
+def join_chain(chain: Chain) -> str:
     """The pieces of a chain as one text.
 
     >>> joined(((None, "a"), "b"))

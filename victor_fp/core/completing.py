@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from victor_fp.core import think_tags
 from victor_fp.core.deltas import Delta
-from victor_fp.core.protocols import Speaker
+from victor_fp.core.protocols import Codec
 from victor_fp.core.transcript import EMPTY, Transcript, advance
 
 
-def folded(speaker: Speaker, body: bytes) -> Transcript:
+def folded(speaker: Codec, body: bytes) -> Transcript:
     """The transcript of a 200 body."""
     deltas: Sequence[Delta] = speaker.response(body)
     if speaker.think_tags:

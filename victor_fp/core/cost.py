@@ -12,7 +12,7 @@ from victor_fp.core.json import Json
 CostSource: TypeAlias = Literal["vendor", "genai-prices"]
 
 
-class Sale(msgspec.Struct, frozen=True, kw_only=True):
+class PricedUsage(msgspec.Struct, frozen=True, kw_only=True):
     """What a price depends on. The counts are those of `types.Usage`."""
 
     models: tuple[str, ...]
@@ -21,11 +21,11 @@ class Sale(msgspec.Struct, frozen=True, kw_only=True):
     service_tier: str | None = None
 
 
-Price: TypeAlias = Callable[[Sale], float | None]
+Price: TypeAlias = Callable[[PricedUsage], float | None]
 """US dollars; None where a price is not known."""
 
 
-def cost_note(dollars: float, source: CostSource = "vendor") -> dict[str, Json]:
+def build_cost(dollars: float, source: CostSource = "vendor") -> dict[str, Json]:
     """A cost as it stands in `metadata["cost"]`.
 
     >>> cost_note(0.25)
@@ -34,7 +34,7 @@ def cost_note(dollars: float, source: CostSource = "vendor") -> dict[str, Json]:
     return {"amount": float(dollars), "currency": "USD", "source": source}
 
 
-def priced(
+def compute_cost(
     price: Price, models: Sequence[str | None], usage: Mapping[str, Any] | None, metadata: Mapping[str, Any]
 ) -> dict[str, Json] | None:
     """The cost of an answer by these prices, where its vendor named none and both of its counts are known."""
@@ -42,5 +42,5 @@ def priced(
         return None
     names = tuple(dict.fromkeys(name for name in models if name))
     tier = metadata.get("service_tier")
-    dollars = price(Sale(models=names, usage=usage, service_tier=tier if isinstance(tier, str) else None))
-    return None if dollars is None else cost_note(dollars, "genai-prices")
+    dollars = price(PricedUsage(models=names, usage=usage, service_tier=tier if isinstance(tier, str) else None))
+    return None if dollars is None else build_cost(dollars, "genai-prices")

@@ -68,7 +68,7 @@ class ToolCallArgumentSet(msgspec.Struct, frozen=True, kw_only=True):
     value: JsonScalar
 
 
-class ProviderState(msgspec.Struct, frozen=True):
+class StateReported(msgspec.Struct, frozen=True):
     """Opaque state that the vendor wants back unmodified, on the block it came with, or standing `alone` in the order.
 
     Keys of the same block merge: lists are extended, other values replaced.
@@ -96,20 +96,20 @@ class Stopped(msgspec.Struct, frozen=True, gc=False):
     raw: str | None = None
 
 
-class Noted(msgspec.Struct, frozen=True, kw_only=True):
+class MetadataReported(msgspec.Struct, frozen=True, kw_only=True):
     """Facts beside the answer, kept in its metadata: lists are extended, objects merged, other values replaced."""
 
     model: str | None = None
     metadata: dict[str, Json] = {}
 
 
-class Failed(msgspec.Struct, frozen=True):
+class ErrorReported(msgspec.Struct, frozen=True):
     """An error where an answer was expected; nothing after it counts."""
 
     fault: Fault
 
 
-class Ended(msgspec.Struct, frozen=True, gc=False):
+class StreamEnded(msgspec.Struct, frozen=True, gc=False):
     """The protocol's own ending; nothing after it counts."""
 
 
@@ -121,10 +121,10 @@ Delta: TypeAlias = (
     | ToolCallStarted
     | ToolCallArguments
     | ToolCallArgumentSet
-    | ProviderState
+    | StateReported
     | UsageReported
     | Stopped
-    | Noted
-    | Failed
-    | Ended
+    | MetadataReported
+    | ErrorReported
+    | StreamEnded
 )

@@ -1,6 +1,6 @@
 """An answer that takes more than one exchange, as a machine: work is ordered at one place, and its answer is asked for or streams at another.
 
-Rules. `Speaker.follow` begins with the order to send the request. The shell carries out one order at a time. Send
+Rules. `Codec.follow` begins with the order to send the request. The shell carries out one order at a time. Send
 becomes Answered or Broke, which `after` turns into the next order; Open hands the answer over as a stream, Give as a
 whole body, and either is the last order. Whoever leaves before the answer is whole sends `cancel`, if there is one: the
 work goes on, and is charged for, where nobody waits for it. A key stands only in requests to the endpoint's own origin.
@@ -50,7 +50,7 @@ class Open(msgspec.Struct, frozen=True):
 
 
 class Give(msgspec.Struct, frozen=True):
-    """This is the answer: `Speaker.response` or `Speaker.error` reads it."""
+    """This is the answer: `Codec.response` or `Codec.error` reads it."""
 
     answered: Answered
 

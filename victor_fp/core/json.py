@@ -25,12 +25,12 @@ class NotJson(msgspec.Struct, frozen=True, gc=False):
     reason: str
 
 
-def encoded(value: object) -> bytes:
+def encode_json(value: object) -> bytes:
     """JSON bytes of anything msgspec can write; keys keep their order."""
     return _ENCODER.encode(value)
 
 
-def decoded(data: bytes | str) -> Json | NotJson:
+def decode_json(data: bytes | str) -> Json | NotJson:
     """The value of a JSON text."""
     try:
         return _DECODER.decode(data)
@@ -38,9 +38,9 @@ def decoded(data: bytes | str) -> Json | NotJson:
         return NotJson(str(error))
 
 
-def decoded_object(data: bytes | str) -> dict[str, Json] | NotJson:
+def decode_json_object(data: bytes | str) -> dict[str, Json] | NotJson:
     """The object of a JSON text; any other kind of value counts as not JSON."""
-    match decoded(data):
+    match decode_json(data):
         case dict() as value:
             return value
         case NotJson() as broken:

@@ -114,7 +114,7 @@ def read_options(given: Mapping[str, object], *, provider: str = "") -> Result[O
     if isinstance(stop := known.get("stop"), str):
         known["stop"] = (stop,)
     if "response_format" in known:
-        format_ = _format_of(known["response_format"])
+        format_ = _read_format(known["response_format"])
         if format_ is None:
             known.pop("response_format")
         elif isinstance(format_, str):
@@ -130,28 +130,28 @@ def read_options(given: Mapping[str, object], *, provider: str = "") -> Result[O
     return Success(options)
 
 
-def _format_of(value: object) -> ResponseFormat | str | None:
+def _read_format(value: object) -> ResponseFormat | str | None:
     """The format in any of its spellings; None for plain text; a str says what is wrong."""
     if value == "json":
         return ResponseFormat(kind="json")
     if isinstance(value, ResponseFormat):
         return value
     if isinstance(value, type):
-        return _format_of_class(value)
+        return _read_format_class(value)
     if isinstance(value, Mapping):
-        return _format_of_mapping(value)
+        return _read_format_mapping(value)
     return "expected 'json', a JSON Schema, a pydantic model or a msgspec Struct"
 
 
-def _format_of_class(kind: type[object]) -> ResponseFormat | str:
+def _read_format_class(kind: type[object]) -> ResponseFormat | str:
     if issubclass(kind, BaseModel):
         return ResponseFormat(kind="schema", name=kind.__name__, schema=kind.model_json_schema())
     if issubclass(kind, msgspec.Struct):
-        return ResponseFormat(kind="schema", name=kind.__name__, schema=_struct_schema(kind))
+        return ResponseFormat(kind="schema", name=kind.__name__, schema=_build_struct_schema(kind))
     return f"{kind.__name__} is neither a pydantic model nor a msgspec Struct"
 
 
-def _struct_schema(kind: type[msgspec.Struct]) -> dict[str, Json]:
+def _build_struct_schema(kind: type[msgspec.Struct]) -> dict[str, Json]:
     """One self-contained object schema: the root inlined, its definitions beside it."""
     (root,), definitions = msgspec.json.schema_components([kind], ref_template="#/$defs/{name}")
     name = str(root["$ref"]).rsplit("/", 1)[-1]
@@ -160,7 +160,7 @@ def _struct_schema(kind: type[msgspec.Struct]) -> dict[str, Json]:
     return own | ({"$defs": rest} if rest else {})
 
 
-def _format_of_mapping(value: Mapping[str, Any]) -> ResponseFormat | str | None:
+def _read_format_mapping(value: Mapping[str, Any]) -> ResponseFormat | str | None:
     match value.get("type"):
         case "text" if len(value) == 1:
             return None

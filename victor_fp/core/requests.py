@@ -12,7 +12,7 @@ from victor_fp.core.catalogue.spec import ProviderSpec
 from victor_fp.core.cost import Price
 from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
 from victor_fp.core.faults import Fault, InvalidRequest, UnsupportedParameter
-from victor_fp.core.json import Json, NotJson, decoded
+from victor_fp.core.json import Json, NotJson, decode_json
 from victor_fp.core.options import NO_OPTIONS, Options
 from victor_fp.core.secrecy import without_password
 from victor_fp.core.types import Message, ToolDefinition
@@ -96,11 +96,11 @@ class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     def json(self) -> Json:
         """The body as a value; None where it is empty."""
-        value = decoded(self.body) if self.body else None
+        value = decode_json(self.body) if self.body else None
         return None if isinstance(value, NotJson) else value
 
 
-def headers_for(endpoint: Endpoint, extra: Mapping[str, str] | None = None, *, json: bool = True) -> dict[str, str]:
+def build_headers(endpoint: Endpoint, extra: Mapping[str, str] | None = None, *, json: bool = True) -> dict[str, str]:
     """The headers that every request to this place carries: content type, auth placeholder, fixed ones, the caller's."""
     headers = {"content-type": "application/json"} if json else {}
     auth = endpoint.spec.auth
@@ -115,7 +115,7 @@ def headers_for(endpoint: Endpoint, extra: Mapping[str, str] | None = None, *, j
     return headers
 
 
-def open_setting(endpoint: Endpoint, model: str | None = None) -> Fault | None:
+def find_missing_setting(endpoint: Endpoint, model: str | None = None) -> Fault | None:
     """What is wrong with a place whose base URL still wants a setting; None where it wants none."""
     missing = _OPEN.search(endpoint.base_url)
     if missing is None:
@@ -126,7 +126,7 @@ def open_setting(endpoint: Endpoint, model: str | None = None) -> Fault | None:
     return InvalidRequest(provider=spec.name, model=model, message=f"{spec.title} needs the setting {name}{hint}")
 
 
-def settled(
+def resolve_unsupported(
     endpoint: Endpoint, request: ChatRequest, unsupported: Sequence[Adjustment]
 ) -> tuple[Adjustment, ...] | Fault:
     """What to do about parameters that cannot be taken: the first as a fault, or all as visible adjustments."""

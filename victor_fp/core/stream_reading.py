@@ -18,7 +18,7 @@ from victor_fp.core.answers import Asked, broken_off, final_chunk, placed
 from victor_fp.core.deltas import Delta, Stopped
 from victor_fp.core.faults import Fault, InvalidResponse, StreamTruncated, recast
 from victor_fp.core.framing import Framer, Garbled, Overflow, held_longer
-from victor_fp.core.protocols import EventReader, Headers, Speaker
+from victor_fp.core.protocols import Codec, EventReader, Headers
 from victor_fp.core.result import outcome
 from victor_fp.core.transcript import EMPTY, Transcript, advance
 from victor_fp.core.types import StreamChunk
@@ -35,7 +35,7 @@ class StreamReading(msgspec.Struct, frozen=True, kw_only=True):
     """Where the reading of one stream stands."""
 
     asked: Asked
-    speaker: Speaker
+    speaker: Codec
     status: int
     headers: Headers
     form: Form
@@ -59,7 +59,7 @@ class Read(msgspec.Struct, frozen=True, kw_only=True):
     fault: Fault | None = None
 
 
-def opened(asked: Asked, speaker: Speaker, status: int, headers: Headers) -> StreamReading:
+def opened(asked: Asked, speaker: Codec, status: int, headers: Headers) -> StreamReading:
     """The state before the first byte."""
     return StreamReading(
         asked=asked,

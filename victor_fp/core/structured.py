@@ -17,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 from returns.result import Failure, Result, Success
 
 from victor_fp.core.faults import ContentRefused, Fault, InvalidResponse, Partial
-from victor_fp.core.json import Json, NotJson, decoded
+from victor_fp.core.json import Json, NotJson, decode_json
 from victor_fp.core.result import outcome
 from victor_fp.core.schema_checking import misfits
 from victor_fp.core.types import CompletionResponse
@@ -55,7 +55,7 @@ def _read(response: CompletionResponse, form: Form) -> Result[Any, Fault]:
     if refusal or response.stop_reason in ("refusal", "content_filter"):
         return Failure(ContentRefused(model=response.model, message=str(refusal or "the model declined to answer")))
     texts = list(dict.fromkeys(_candidates(response.content)))
-    values = [value for text in texts if not isinstance(value := decoded(text), NotJson)]
+    values = [value for text in texts if not isinstance(value := decode_json(text), NotJson)]
     if not values:
         return Failure(_invalid(response, _unreadable(response)))
     wrong: list[str] = []

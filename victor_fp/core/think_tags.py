@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from victor_fp.core.deltas import BlockEnded, Delta, Noted, ReasoningDelta, TextDelta, UsageReported
+from victor_fp.core.deltas import BlockEnded, Delta, MetadataReported, ReasoningDelta, TextDelta, UsageReported
 
 OPEN, CLOSE = "<think>", "</think>"
 
@@ -40,7 +40,7 @@ def split(state: Thinking, deltas: Iterable[Delta]) -> tuple[Thinking, list[Delt
             else:
                 state = _told(state, delta.text, out)
         else:
-            if not isinstance(delta, Noted | UsageReported):
+            if not isinstance(delta, MetadataReported | UsageReported):
                 state = _flushed(state, out)
             out.append(delta)
     return state, out

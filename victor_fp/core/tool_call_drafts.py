@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-from victor_fp.core.chains import Chain, joined
-from victor_fp.core.json import Json, JsonScalar, NotJson, decoded_object
+from victor_fp.core.chains import Chain, join_chain
+from victor_fp.core.json import Json, JsonScalar, NotJson, decode_json_object
 from victor_fp.core.types import ToolCall
 
 
@@ -30,10 +30,10 @@ class ToolCallDraft(msgspec.Struct, frozen=True, kw_only=True):
 
         No arguments at all, or null, are an empty object. An object and text together: the text wins where there is any.
         """
-        text = joined(self.pieces)
+        text = join_chain(self.pieces)
         arguments: dict[str, Any] | str
         if text.strip() not in ("", "null"):
-            parsed = decoded_object(text)
+            parsed = decode_json_object(text)
             arguments = text if isinstance(parsed, NotJson) else parsed
         else:
             arguments = self.whole or {}

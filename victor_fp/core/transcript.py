@@ -11,18 +11,17 @@ from typing import Any, assert_never
 
 import msgspec
 
-from victor_fp.core.chains import Chain, joined
-from victor_fp.core.conversation import Block, BlockKind
+from victor_fp.core.chains import Chain, join_chain
 from victor_fp.core.deltas import (
     BlockEnded,
     Delta,
-    Ended,
-    Failed,
-    Noted,
-    ProviderState,
+    ErrorReported,
+    MetadataReported,
     ReasoningDelta,
     RefusalDelta,
+    StateReported,
     Stopped,
+    StreamEnded,
     TextDelta,
     ToolCallArguments,
     ToolCallArgumentSet,
@@ -31,11 +30,12 @@ from victor_fp.core.deltas import (
 )
 from victor_fp.core.faults import Fault
 from victor_fp.core.json import Json
+from victor_fp.core.request_building.conversation import Block, BlockKind
 from victor_fp.core.tool_call_drafts import ToolCallDraft, continues, grown
 from victor_fp.core.types import StreamChunk
 
 
-class Grown(msgspec.Struct, frozen=True, kw_only=True):
+class OpenBlock(msgspec.Struct, frozen=True, kw_only=True):
     """A block of the answer while it grows."""
 
     kind: BlockKind
@@ -49,7 +49,7 @@ class Grown(msgspec.Struct, frozen=True, kw_only=True):
 class Transcript(msgspec.Struct, frozen=True, kw_only=True):
     """The answer so far."""
 
-    blocks: tuple[Grown, ...] = ()
+    blocks: tuple[OpenBlock, ...] = ()
     calls: tuple[ToolCallDraft, ...] = ()
     usage: UsageReported | None = None
     stopped: Stopped | None = None
@@ -88,7 +88,7 @@ def advance(transcript: Transcript, deltas: Iterable[Delta]) -> tuple[Transcript
             kind = None
         if transcript.over:
             break
-        transcript = _stepped(transcript, delta, chunks)
+        transcript = _apply_delta(transcript, delta, chunks)
         if type(delta) is TextDelta and delta.text:
             kind, pieces = "text", transcript.blocks[-1].pieces
     if kind is not None:
@@ -101,67 +101,67 @@ def _with_last(transcript: Transcript, pieces: Chain) -> Transcript:
     return msgspec.structs.replace(transcript, blocks=(*transcript.blocks[:-1], last))
 
 
-def _stepped(transcript: Transcript, delta: Delta, chunks: list[StreamChunk]) -> Transcript:
+def _apply_delta(transcript: Transcript, delta: Delta, chunks: list[StreamChunk]) -> Transcript:
     replace = msgspec.structs.replace
     match delta:
         case TextDelta(text):
             if text:
                 chunks.append(StreamChunk(content=text))
-            return _said(transcript, "text", text)
+            return _append_text(transcript, "text", text)
         case ReasoningDelta(text):
             if text:
                 chunks.append(StreamChunk(metadata={"reasoning_content": text}))
-            return _said(transcript, "reasoning", text)
+            return _append_text(transcript, "reasoning", text)
         case RefusalDelta(text):
             if text:
                 chunks.append(StreamChunk(metadata={"refusal": text}))
-            return _said(transcript, "refusal", text)
+            return _append_text(transcript, "refusal", text)
         case BlockEnded():
             if not transcript.blocks:
                 return transcript
             last = replace(transcript.blocks[-1], closed=True)
             return replace(transcript, blocks=(*transcript.blocks[:-1], last))
         case ToolCallStarted():
-            return _called(transcript, delta, chunks)
+            return _start_call(transcript, delta, chunks)
         case ToolCallArguments() | ToolCallArgumentSet():
-            return _argued(transcript, delta, chunks)
-        case ProviderState():
-            return _attached(transcript, delta)
+            return _append_arguments(transcript, delta, chunks)
+        case StateReported():
+            return _attach_state(transcript, delta)
         case UsageReported():
-            return replace(transcript, usage=_counted(transcript.usage, delta))
+            return replace(transcript, usage=_merge_usage(transcript.usage, delta))
         case Stopped():
             return replace(transcript, stopped=delta)
-        case Noted(model=model, metadata=metadata):
+        case MetadataReported(model=model, metadata=metadata):
             return replace(
                 transcript,
                 model=model if model is not None else transcript.model,
-                metadata=merged(transcript.metadata, metadata) if metadata else transcript.metadata,
+                metadata=merge_metadata(transcript.metadata, metadata) if metadata else transcript.metadata,
             )
-        case Failed(fault):
+        case ErrorReported(fault):
             return replace(transcript, fault=fault)
-        case Ended():
+        case StreamEnded():
             return replace(transcript, ended=True)
         case _:
             assert_never(delta)
 
 
-def _said(transcript: Transcript, kind: BlockKind, text: str) -> Transcript:
+def _append_text(transcript: Transcript, kind: BlockKind, text: str) -> Transcript:
     blocks = transcript.blocks
     if blocks and blocks[-1].kind == kind and not blocks[-1].closed:
         return _with_last(transcript, (blocks[-1].pieces, text)) if text else transcript
     if not text and kind != "reasoning":
         return transcript
-    return msgspec.structs.replace(transcript, blocks=(*blocks, Grown(kind=kind, pieces=(None, text))))
+    return msgspec.structs.replace(transcript, blocks=(*blocks, OpenBlock(kind=kind, pieces=(None, text))))
 
 
-def _called(transcript: Transcript, delta: ToolCallStarted, chunks: list[StreamChunk]) -> Transcript:
+def _start_call(transcript: Transcript, delta: ToolCallStarted, chunks: list[StreamChunk]) -> Transcript:
     place = continues(transcript.calls, delta.index, delta.id)
     if place is None:
         place = len(transcript.calls)
         call = ToolCallDraft(
             index=delta.index, id=delta.id or "", name=delta.name, whole=delta.arguments, ordinal=place
         )
-        block = Grown(kind="tool_call", call=place, state=delta.state, closed=True)
+        block = OpenBlock(kind="tool_call", call=place, state=delta.state, closed=True)
         blocks, calls = (*transcript.blocks, block), (*transcript.calls, call)
     else:
         call = transcript.calls[place]
@@ -172,7 +172,7 @@ def _called(transcript: Transcript, delta: ToolCallStarted, chunks: list[StreamC
             whole=delta.arguments if delta.arguments is not None else call.whole,
         )
         calls = (*transcript.calls[:place], call, *transcript.calls[place + 1 :])
-        blocks = _stated(transcript.blocks, place, delta.state)
+        blocks = _attach_call_state(transcript.blocks, place, delta.state)
     piece: dict[str, object] = {"index": place, "id": call.id, "name": call.name}
     if delta.arguments is not None:
         piece["arguments"] = delta.arguments
@@ -180,22 +180,24 @@ def _called(transcript: Transcript, delta: ToolCallStarted, chunks: list[StreamC
     return msgspec.structs.replace(transcript, blocks=blocks, calls=calls)
 
 
-def _stated(blocks: tuple[Grown, ...], call: int, state: dict[str, Json] | None) -> tuple[Grown, ...]:
+def _attach_call_state(
+    blocks: tuple[OpenBlock, ...], call: int, state: dict[str, Json] | None
+) -> tuple[OpenBlock, ...]:
     if state is None:
         return blocks
     return tuple(
-        msgspec.structs.replace(block, state=merged(block.state or {}, state)) if block.call == call else block
+        msgspec.structs.replace(block, state=merge_metadata(block.state or {}, state)) if block.call == call else block
         for block in blocks
     )
 
 
-def _argued(
+def _append_arguments(
     transcript: Transcript, delta: ToolCallArguments | ToolCallArgumentSet, chunks: list[StreamChunk]
 ) -> Transcript:
     place = continues(transcript.calls, delta.index, delta.id)
     if place is None:
         started = ToolCallStarted(index=delta.index, id=delta.id)
-        return _argued(_called(transcript, started, chunks), delta, chunks)
+        return _append_arguments(_start_call(transcript, started, chunks), delta, chunks)
     call = transcript.calls[place]
     piece: dict[str, object] = {"index": place, "id": call.id}
     if isinstance(delta, ToolCallArguments):
@@ -209,17 +211,17 @@ def _argued(
     return msgspec.structs.replace(transcript, calls=calls)
 
 
-def _attached(transcript: Transcript, delta: ProviderState) -> Transcript:
+def _attach_state(transcript: Transcript, delta: StateReported) -> Transcript:
     blocks = transcript.blocks
     last = blocks[-1] if blocks else None
     if delta.alone or last is None or (last.closed and last.kind != "tool_call"):
-        alone = Grown(kind="opaque", state=delta.state, closed=delta.alone)
+        alone = OpenBlock(kind="opaque", state=delta.state, closed=delta.alone)
         return msgspec.structs.replace(transcript, blocks=(*blocks, alone))
-    last = msgspec.structs.replace(last, state=merged(last.state or {}, delta.state))
+    last = msgspec.structs.replace(last, state=merge_metadata(last.state or {}, delta.state))
     return msgspec.structs.replace(transcript, blocks=(*blocks[:-1], last))
 
 
-def merged(old: dict[str, Json], new: dict[str, Json]) -> dict[str, Json]:
+def merge_metadata(old: dict[str, Json], new: dict[str, Json]) -> dict[str, Json]:
     """Lists are extended, objects merged, everything else replaced."""
     out = dict(old)
     for key, value in new.items():
@@ -227,20 +229,20 @@ def merged(old: dict[str, Json], new: dict[str, Json]) -> dict[str, Json]:
             case list() as before, list() as after:
                 out[key] = [*before, *after]
             case dict() as before, dict() as after:
-                out[key] = merged(before, after)
+                out[key] = merge_metadata(before, after)
             case _:
                 out[key] = value
     return out
 
 
-def _counted(old: UsageReported | None, new: UsageReported) -> UsageReported:
+def _merge_usage(old: UsageReported | None, new: UsageReported) -> UsageReported:
     if old is None:
         return new
     fields = {name: value for name in new.__struct_fields__ if (value := getattr(new, name)) is not None}
     return msgspec.structs.replace(old, **fields)
 
 
-def blocks_of(transcript: Transcript) -> list[Block]:
+def build_blocks(transcript: Transcript) -> list[Block]:
     """The answer's blocks in order, whole."""
     out: list[Block] = []
     for grown_block in transcript.blocks:
@@ -255,12 +257,12 @@ def blocks_of(transcript: Transcript) -> list[Block]:
                     state=grown_block.state,
                 )
             )
-        elif (text := joined(grown_block.pieces)) or grown_block.state:
+        elif (text := join_chain(grown_block.pieces)) or grown_block.state:
             out.append(Block(kind=grown_block.kind, text=text, state=grown_block.state))
     return out
 
 
-def usage_of(reported: UsageReported | None) -> dict[str, Any] | None:
+def build_usage(reported: UsageReported | None) -> dict[str, Any] | None:
     """What was reported as the standard dict; the total is the vendor's or the sum."""
     if reported is None:
         return None

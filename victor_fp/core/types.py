@@ -92,21 +92,21 @@ class FilePart(_Attachment):
 Part: TypeAlias = Annotated[TextPart | ImagePart | AudioPart | FilePart, Field(discriminator="type")]
 
 
-def _calls_in_any_spelling(value: Any) -> Any:
+def _normalise_calls(value: Any) -> Any:
     """Also take OpenAI's nested spelling of a tool call, `{"id", "type", "function": {"name", "arguments"}}`."""
     if not isinstance(value, Sequence) or isinstance(value, str):
         return value
-    return [_flat_call(call) for call in value]
+    return [_flatten_call(call) for call in value]
 
 
-def _flat_call(call: Any) -> Any:
+def _flatten_call(call: Any) -> Any:
     if isinstance(call, Mapping) and isinstance(function := call.get("function"), Mapping):
         rest = {key: item for key, item in call.items() if key not in ("function", "type")}
         return {**rest, "name": function.get("name"), "arguments": function.get("arguments") or {}}
     return call
 
 
-ToolCalls: TypeAlias = Annotated[list[ToolCall], BeforeValidator(_calls_in_any_spelling)]
+ToolCalls: TypeAlias = Annotated[list[ToolCall], BeforeValidator(_normalise_calls)]
 
 
 class Message(BaseModel):
@@ -127,7 +127,7 @@ class Message(BaseModel):
     cache: bool = False
     """Marks the end of a prefix worth caching, where the vendor lets callers say so."""
     metadata: dict[str, Any] | None = None
-    """`provider_state` holds what the vendor needs back on the next turn; see `CompletionResponse.to_message`."""
+    """`build_provider_state` holds what the vendor needs back on the next turn; see `CompletionResponse.to_message`."""
 
     if TYPE_CHECKING:  # plain dicts are welcome where typed ones are given back
 
@@ -189,7 +189,7 @@ class CompletionResponse(BaseModel):
     raw_response: dict[str, Any] | None = None
     """The vendor's body, decoded."""
     metadata: dict[str, Any] | None = None
-    """`reasoning_content`, `refusal`, `provider_state`, `adjustments`, `id`, citations and the vendor's extras."""
+    """`reasoning_content`, `refusal`, `build_provider_state`, `adjustments`, `id`, citations and the vendor's extras."""
 
     if TYPE_CHECKING:  # plain dicts are welcome where typed ones are given back
 

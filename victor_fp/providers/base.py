@@ -264,12 +264,12 @@ class BaseProvider(CircuitGuarded, ABC):
 
     async def discover_capabilities(self, model: str) -> ProviderRuntimeCapabilities:
         """What the model can do: by default configured limits and what this class declares."""
-        from victor_fp.core.catalogue.limits import context_window_of
+        from victor_fp.core.catalogue.limits import find_context_window
 
         return ProviderRuntimeCapabilities(
             provider=self.name,
             model=model,
-            context_window=context_window_of(self.name, model),
+            context_window=find_context_window(self.name, model),
             supports_tools=self.supports_tools(),
             supports_streaming=self.supports_streaming(),
             source="config",

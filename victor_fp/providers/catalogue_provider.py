@@ -9,13 +9,13 @@ from pydantic import SecretStr
 from returns.result import Failure, Result, Success
 from typing_extensions import Unpack
 
-from victor_fp.core.asking import chat_request, endpoint_for
-from victor_fp.core.catalogue.limits import limit_of
+from victor_fp.core.catalogue.limits import find_limit
 from victor_fp.core.catalogue.spec import ProviderSpec
 from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
 from victor_fp.core.faults import Fault
 from victor_fp.core.options import ChatOptions
 from victor_fp.core.protocols import ModelInfo
+from victor_fp.core.request_building.chat import build_chat_request, build_endpoint
 from victor_fp.core.requests import ChatRequest
 from victor_fp.core.resilience.retry import RetryPolicy
 from victor_fp.core.result import outcome
@@ -83,7 +83,7 @@ class CatalogueProvider(BaseProvider):
             takes = ", ".join(sorted(known)) or "none"
             raise TypeError(f"{spec.name} takes no setting {strangers[0]!r}; its settings: {takes}")
         environment = VeiledView(runtime.environment())
-        place = endpoint_for(spec, base_url=base_url, settings=settings, environment=environment)
+        place = build_endpoint(spec, base_url=base_url, settings=settings, environment=environment)
         endpoint = value_or_raise(place.bind(with_prices) if prices else place)
         super().__init__(
             api_key,
@@ -208,7 +208,7 @@ class CatalogueProvider(BaseProvider):
         """What the vendor says of the model, by HTTP where it can be asked; else what is configured."""
         from victor_fp.shell.asking_models import model_found
 
-        limit = limit_of(self.SPEC, model)
+        limit = find_limit(self.SPEC, model)
         configured = ProviderRuntimeCapabilities(
             provider=self.name,
             model=model,
@@ -261,7 +261,7 @@ class CatalogueProvider(BaseProvider):
         *,
         stream: bool,
     ) -> Result[ChatRequest, Fault]:
-        return chat_request(
+        return build_chat_request(
             self.name,
             messages,
             model=model,

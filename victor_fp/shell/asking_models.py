@@ -6,7 +6,7 @@ from returns.result import Failure, Result, Success
 
 from victor_fp.core.answers import Asked, placed
 from victor_fp.core.faults import Fault, InvalidResponse
-from victor_fp.core.protocols import ModelInfo, Speaker
+from victor_fp.core.protocols import Codec, ModelInfo
 from victor_fp.core.requests import ChatRequest, HttpRequest
 from victor_fp.core.result import outcome
 from victor_fp.shell.call import exchanged
@@ -69,9 +69,7 @@ async def tokens_counted(line: Line, request: ChatRequest) -> Result[int | None,
                     return (await _fetched(line, speaker, built, request.model)).map(counting.read)
 
 
-async def _fetched(
-    line: Line, speaker: Speaker, request: HttpRequest, model: str | None = None
-) -> Result[bytes, Fault]:
+async def _fetched(line: Line, speaker: Codec, request: HttpRequest, model: str | None = None) -> Result[bytes, Fault]:
     """One try, outside the breaker: a question about models is no evidence about answers."""
     asked = Asked(endpoint=line.endpoint, model=model)
     match outcome(await exchanged(line, request, line.timeout)):

@@ -14,7 +14,7 @@ from returns.result import Failure, Result, Success
 from victor_fp.core.answers import Asked, completion, placed
 from victor_fp.core.completing import folded
 from victor_fp.core.faults import Attempt, Fault, FaultBase, InvalidResponse
-from victor_fp.core.protocols import Speaker
+from victor_fp.core.protocols import Codec
 from victor_fp.core.requests import ChatRequest, HttpRequest
 from victor_fp.core.resilience.call import (
     Abandoned,
@@ -62,7 +62,7 @@ async def called(
 
 
 async def _carried_out(
-    line: Line, speaker: Speaker, asked: Asked, request: HttpRequest, timeout: float, deadline: float | None
+    line: Line, speaker: Codec, asked: Asked, request: HttpRequest, timeout: float, deadline: float | None
 ) -> Result[CompletionResponse, Fault]:
     gate, runtime = line.gate, line.runtime
     began = runtime.now()
@@ -105,7 +105,7 @@ async def _carried_out(
 
 
 async def attempted(
-    line: Line, speaker: Speaker, asked: Asked, request: HttpRequest, timeout: float
+    line: Line, speaker: Codec, asked: Asked, request: HttpRequest, timeout: float
 ) -> Result[CompletionResponse, Fault]:
     """One try of a call; `timeout` bounds all of it."""
     answer = await _tried(line, speaker, asked, request, timeout)
@@ -113,7 +113,7 @@ async def attempted(
 
 
 async def _tried(
-    line: Line, speaker: Speaker, asked: Asked, request: HttpRequest, timeout: float
+    line: Line, speaker: Codec, asked: Asked, request: HttpRequest, timeout: float
 ) -> Result[CompletionResponse, Fault]:
     match outcome(await _answered(line, speaker, request, timeout)):
         case Failure(fault):
@@ -127,7 +127,7 @@ async def _tried(
 
 
 async def _answered(
-    line: Line, speaker: Speaker, request: HttpRequest, timeout: float
+    line: Line, speaker: Codec, request: HttpRequest, timeout: float
 ) -> Result[tuple[int, Mapping[str, str], bytes], Fault]:
     """The whole answer, in one exchange or in as many as the protocol needs."""
     if speaker.follow is None:

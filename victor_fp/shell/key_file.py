@@ -15,7 +15,7 @@ from typing import Literal
 import msgspec
 from returns.result import Failure, Result, Success
 
-from victor_fp.core.json import NotJson, decoded_object
+from victor_fp.core.json import NotJson, decode_json_object
 from victor_fp.core.result import outcome
 
 FILE_NAME = "keys.json"
@@ -127,7 +127,7 @@ class KeyFile(msgspec.Struct, frozen=True):
     def _keys(self, content: bytes) -> Result[dict[str, str], StoreUnusable]:
         if len(content) > MOST_BYTES:
             return self._refused("is too large to be a file of keys")
-        match decoded_object(content) if content.strip() else {}:
+        match decode_json_object(content) if content.strip() else {}:
             case NotJson():
                 # The reason may quote the content, which is secret.
                 return self._refused("is not a JSON object", "mend it or delete it")

@@ -12,9 +12,9 @@ import msgspec
 from pydantic import SecretStr
 from returns.result import Failure, Result, Success
 
-from victor_fp.core.asking import with_key
 from victor_fp.core.faults import CredentialMissing, TimedOut, redacted
-from victor_fp.core.protocols import Speaker, speaker
+from victor_fp.core.protocols import Codec, codec_for
+from victor_fp.core.request_building.chat import apply_key_auth
 from victor_fp.core.requests import Endpoint, HttpRequest
 from victor_fp.core.resilience.retry import RetryPolicy
 from victor_fp.core.result import outcome
@@ -45,7 +45,7 @@ class Line:
     runtime: Runtime = field(default=SYSTEM, repr=False)
     secret: SecretStr | None = None
     sign: Sign | None = None
-    _ready: tuple[Speaker, Endpoint] | None = None
+    _ready: tuple[Codec, Endpoint] | None = None
     _tokens: tuple[Secret, ...] = ()
     """What the latest signature sent in place of a key."""
 
@@ -63,7 +63,7 @@ class Line:
         copied.gate = deepcopy(self.gate, memo)
         return copied
 
-    async def ready(self) -> Result[Speaker, Fault]:
+    async def ready(self) -> Result[Codec, Fault]:
         """The protocol's functions, after the key was looked up once; CredentialMissing where there is none."""
         if self._ready is not None:
             return Success(self._ready[0])
@@ -79,9 +79,9 @@ class Line:
             self.endpoint if self.endpoint.keyed == keyed else msgspec.structs.replace(self.endpoint, keyed=keyed)
         )
         if self.secret is not None:
-            endpoint = with_key(endpoint)
+            endpoint = apply_key_auth(endpoint)
         self.endpoint = endpoint
-        self._ready = (speaker(endpoint), endpoint)
+        self._ready = (codec_for(endpoint), endpoint)
         return Success(self._ready[0])
 
     async def signed(self, request: HttpRequest) -> Result[HttpRequest, Fault]:

@@ -9,9 +9,9 @@ from pydantic import SecretStr
 from returns.result import Failure, Result, Success
 
 from victor_fp.core.answers import Asked
-from victor_fp.core.asking import chat_request
 from victor_fp.core.faults import Fault
-from victor_fp.core.protocols import Speaker
+from victor_fp.core.protocols import Codec
+from victor_fp.core.request_building.chat import build_chat_request
 from victor_fp.core.requests import HttpRequest
 from victor_fp.core.result import outcome
 from victor_fp.core.tool_calling.hearing import hearing
@@ -60,7 +60,7 @@ class LineSource:
                 return fault
             case Success(speaker):
                 pass
-        request = chat_request(
+        request = build_chat_request(
             self.name,
             asking.messages,
             model=model,
@@ -92,7 +92,7 @@ class PreparedLine:
 
     __slots__ = ("_asked", "_ear", "_line", "_request", "_speaker")
 
-    def __init__(self, line: Line, speaker: Speaker, asked: Asked, request: HttpRequest) -> None:
+    def __init__(self, line: Line, speaker: Codec, asked: Asked, request: HttpRequest) -> None:
         self._ear = _Ear(line.wire)
         self._line = object.__new__(Line)  # a copy at a tenth of the price: one is made for each call
         self._line.__dict__.update(line.__dict__, wire=self._ear)

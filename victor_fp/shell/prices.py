@@ -7,7 +7,7 @@ from functools import partial
 import msgspec
 from returns.result import Failure, Result, Success
 
-from victor_fp.core.cost import Price, Sale
+from victor_fp.core.cost import Price, PricedUsage
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.requests import Endpoint
 
@@ -31,12 +31,12 @@ def price_at(base_url: str) -> Price:
     return partial(_price, base_url)
 
 
-def _price(base_url: str, sale: Sale) -> float | None:
+def _price(base_url: str, sale: PricedUsage) -> float | None:
     dollars = (_price_of(base_url, model, sale) for model in sale.models)
     return next((amount for amount in dollars if amount is not None), None)
 
 
-def _price_of(base_url: str, model: str, sale: Sale) -> float | None:
+def _price_of(base_url: str, model: str, sale: PricedUsage) -> float | None:
     from genai_prices import Usage, calc_price
 
     usage, tier = sale.usage, sale.service_tier

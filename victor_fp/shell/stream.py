@@ -12,7 +12,7 @@ from returns.result import Failure, Success
 
 from victor_fp.core.answers import Asked, placed
 from victor_fp.core.faults import Fault
-from victor_fp.core.protocols import Speaker
+from victor_fp.core.protocols import Codec
 from victor_fp.core.requests import ChatRequest, HttpRequest
 from victor_fp.core.resilience.call import (
     Abandoned,
@@ -55,7 +55,7 @@ class Streaming:
         self._deadline = deadline
         self._call: Call | None = None
         self._order: Order | None = None
-        self._speaker: Speaker | None = None
+        self._speaker: Codec | None = None
         self._built: HttpRequest | None = None
         self._try: Try | None = None
         self._over = False

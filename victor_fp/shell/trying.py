@@ -11,7 +11,7 @@ from returns.result import Failure, Success
 
 from victor_fp.core.answers import Asked, placed
 from victor_fp.core.faults import DeadlineExceeded, Fault, FaultBase, TimedOut
-from victor_fp.core.protocols import Speaker
+from victor_fp.core.protocols import Codec
 from victor_fp.core.requests import HttpRequest
 from victor_fp.core.result import outcome
 from victor_fp.core.stream_reading import StreamReading, fed, finished, interrupted, opened
@@ -41,7 +41,7 @@ class Try:
     def __init__(
         self,
         line: Line,
-        speaker: Speaker,
+        speaker: Codec,
         asked: Asked,
         request: HttpRequest,
         timeout: float,

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from victor_fp.core.json import Json, decoded, encoded
+from victor_fp.core.json import Json, decode_json, encode_json
 from victor_fp.core.requests import HttpRequest
 
 Ending: TypeAlias = Literal["whole", "cut", "held", "silent"]
@@ -43,7 +43,7 @@ class Received(msgspec.Struct, frozen=True, kw_only=True):
 
     def json(self) -> Json:
         """The body as a value; None where it is empty or no JSON."""
-        value = decoded(self.body)
+        value = decode_json(self.body)
         return None if isinstance(value, msgspec.Struct) else value
 
 
@@ -54,7 +54,7 @@ Script: TypeAlias = Callable[[Received], Answer]
 def json_answer(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
     """A JSON body in one piece."""
     return Answer(
-        status=status, headers={"content-type": "application/json", **(headers or {})}, pieces=(encoded(value),)
+        status=status, headers={"content-type": "application/json", **(headers or {})}, pieces=(encode_json(value),)
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 from returns.result import Failure, Success
 
-from victor_fp.core.json import decoded
+from victor_fp.core.json import decode_json
 from victor_fp.core.result import outcome
 from victor_fp.core.types import CompletionResponse, StreamChunk
 from victor_fp.testing.answers import Answer
@@ -42,7 +42,9 @@ async def told_in_pieces(exam: Exam, turn: Turn, *, tools: bool = False, answer:
 
 def _amiss(turn: Turn, said: CompletionResponse | StreamChunk, *, usage: bool) -> list[str]:
     """What an answer, or a stream's last chunk, tells otherwise than the turn has it."""
-    calls = [{"id": call.id, "name": call.name, "arguments": decoded(_plain(call.arguments))} for call in turn.calls]
+    calls = [
+        {"id": call.id, "name": call.name, "arguments": decode_json(_plain(call.arguments))} for call in turn.calls
+    ]
     complaints = [
         *differing("tool_calls", calls or None, said.tool_calls),
         *differing("stop_reason", turn.reason, said.stop_reason),

@@ -17,7 +17,7 @@ from tests.loopback import Received, Talk, serving
 from victor_fp import replay
 from victor_fp.core.deltas import (
     Delta,
-    Noted,
+    MetadataReported,
     ReasoningDelta,
     Stopped,
     TextDelta,
@@ -27,7 +27,7 @@ from victor_fp.core.deltas import (
 from victor_fp.core.faults import InvalidRequest
 from victor_fp.core.result import outcome
 from victor_fp.core.tool_calling import text_calls
-from victor_fp.core.transcript import EMPTY, advance, blocks_of
+from victor_fp.core.transcript import EMPTY, advance, build_blocks
 from victor_fp.core.types import CompletionResponse, Message, StreamChunk, ToolDefinition
 
 SEARCH = ToolDefinition(
@@ -64,7 +64,7 @@ def test_what_is_held_back_goes_out_before_anything_that_ends_the_text() -> None
 
 
 def test_notes_pass_and_reasoning_is_never_searched() -> None:
-    note = Noted(metadata={"id": "r2"})
+    note = MetadataReported(metadata={"id": "r2"})
     assert split(TextDelta("<tool"), note, TextDelta("box>")) == [note, TextDelta("<toolbox>")]
     assert split(ReasoningDelta(CALL)) == [ReasoningDelta(CALL)]
 
@@ -82,7 +82,7 @@ def test_ids_are_the_same_for_the_same_answer_and_new_in_the_conversation() -> N
 
 def test_what_was_repaired_and_what_stayed_text_is_noted() -> None:
     deltas = split(TextDelta("<tool_call>{'name': 'search', 'arguments': {}}</tool_call> <function=rm></function>"))
-    notes = [note for delta in deltas if isinstance(delta, Noted) for note in _notes(delta)]
+    notes = [note for delta in deltas if isinstance(delta, MetadataReported) for note in _notes(delta)]
     call = next(delta for delta in deltas if isinstance(delta, ToolCallStarted))
     assert notes == [
         {"format": "hermes", "name": "search", "id": call.id, "repairs": ["single_quotes"]},
@@ -90,7 +90,7 @@ def test_what_was_repaired_and_what_stayed_text_is_noted() -> None:
     ]
 
 
-def _notes(noted: Noted) -> list[Any]:
+def _notes(noted: MetadataReported) -> list[Any]:
     notes = noted.metadata[text_calls.NOTES]
     assert isinstance(notes, list)
     return notes
@@ -99,12 +99,12 @@ def _notes(noted: Noted) -> list[Any]:
 @settings(max_examples=60, deadline=None)
 @given(texts(), st.lists(st.integers(0, 200), max_size=6))
 def test_a_stream_folds_to_what_the_body_does(text: str, places: list[int]) -> None:
-    body = text_calls.whole(text_calls.start(TOOLS), [TextDelta(text), Noted(metadata={"id": "r1"})])
+    body = text_calls.whole(text_calls.start(TOOLS), [TextDelta(text), MetadataReported(metadata={"id": "r1"})])
     state, streamed = text_calls.split(
-        text_calls.start(TOOLS), [Noted(metadata={"id": "r1"}), *map(TextDelta, cut(text, places))]
+        text_calls.start(TOOLS), [MetadataReported(metadata={"id": "r1"}), *map(TextDelta, cut(text, places))]
     )
     streamed += text_calls.flush(state)[1]
-    assert blocks_of(advance(EMPTY, streamed)[0]) == blocks_of(advance(EMPTY, body)[0])
+    assert build_blocks(advance(EMPTY, streamed)[0]) == build_blocks(advance(EMPTY, body)[0])
 
 
 def completed(text: str, **hears: Any) -> CompletionResponse:

@@ -17,7 +17,7 @@ UNKNOWN_CONTEXT_WINDOW = 8192
 
 
 @cache
-def bundled_limits(name: str) -> tuple[ModelLimit, ...]:
+def load_bundled_limits(name: str) -> tuple[ModelLimit, ...]:
     """The bundled limits kept under a name; the data is loaded when it is first asked for."""
     from victor_fp.core.catalogue.model_limits import MODEL_LIMITS
 
@@ -27,23 +27,23 @@ def bundled_limits(name: str) -> tuple[ModelLimit, ...]:
     )
 
 
-def limits_name(spec: ProviderSpec) -> str:
+def choose_limits_name(spec: ProviderSpec) -> str:
     """The name under which the bundled limits of an entry are kept."""
     return spec.limits_name or spec.name
 
 
-def limit_of(spec: ProviderSpec, model: str) -> ModelLimit | None:
+def find_limit(spec: ProviderSpec, model: str) -> ModelLimit | None:
     """The first limit whose pattern matches the model's name, in any case of letters: the entry's own, then bundled."""
     name = model.lower()
-    known = chain(spec.limits, bundled_limits(limits_name(spec)))
+    known = chain(spec.limits, load_bundled_limits(choose_limits_name(spec)))
     return next((limit for limit in known if fnmatchcase(name, limit.pattern)), None)
 
 
-def context_window_of(provider: str, model: str) -> int:
+def find_context_window(provider: str, model: str) -> int:
     """Tokens that prompt and answer may take together, as configured."""
     match outcome(find(provider)):
         case Success(spec):
-            limit = limit_of(spec, model)
+            limit = find_limit(spec, model)
             return spec.context_window if limit is None else limit.context_window
         case _:
             return UNKNOWN_CONTEXT_WINDOW

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 
 from returns.result import Success
 
-from victor_fp.core.asking import endpoint_for
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.catalogue.spec import AuthKind, ProviderSpec, Setting
-from victor_fp.core.protocols import Speaker, speaker
+from victor_fp.core.protocols import Codec, codec_for
+from victor_fp.core.request_building.chat import build_endpoint
 from victor_fp.core.result import outcome
 
 HEAD = """\
@@ -28,41 +28,43 @@ WAYS: dict[AuthKind, str] = {"none": "none", "key": "", "sigv4": "AWS credential
 ABILITIES = ("tools", "streaming", "images", "audio", "files", "reasoning", "json_schema")
 
 
-def matrix() -> str:
+def render_matrix() -> str:
     """The document."""
     return "\n".join(
         [
             HEAD,
             "## Places",
             "",
-            *_table(("name", "aliases", "protocol", "base URL", "key", "settings"), map(_place, CATALOGUE)),
+            *_render_table(
+                ("name", "aliases", "protocol", "base URL", "key", "settings"), map(_render_address, CATALOGUE)
+            ),
             "",
             "## Capabilities",
             CAN,
-            *_table(
+            *_render_table(
                 ("name", *(ability.replace("json_schema", "JSON schema") for ability in ABILITIES), "default model"),
-                map(_abilities, CATALOGUE),
+                map(_render_capabilities, CATALOGUE),
             ),
             "",
             "## Discovery",
             "",
             "Where models, their limits and the tokens of a prompt are asked for. Elsewhere limits are configured, and tokens estimated.",
             "",
-            *_table(("name", "models", "one model", "tokens"), map(_discovery, CATALOGUE)),
+            *_render_table(("name", "models", "one model", "tokens"), map(_render_discovery, CATALOGUE)),
             "",
         ]
     )
 
 
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    return [_row(heads), _row(["---"] * len(heads)), *map(_row, rows)]
+def _render_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    return [_render_row(heads), _render_row(["---"] * len(heads)), *map(_render_row, rows)]
 
 
-def _row(cells: Sequence[str]) -> str:
+def _render_row(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 
 
-def _place(spec: ProviderSpec) -> Sequence[str]:
+def _render_address(spec: ProviderSpec) -> Sequence[str]:
     others = [f"`{url}` with `{when}`" for when, url in spec.base_urls.items()]
     url = "in this process" if spec.carrier == "in_process" else f"`{spec.base_url}`"
     if ".invalid" in spec.base_url and spec.carrier == "http":
@@ -70,47 +72,47 @@ def _place(spec: ProviderSpec) -> Sequence[str]:
     variables = [f"or `{name}`" for name in spec.base_url_variables]
     return (
         f"`{spec.name}`",
-        _coded(spec.aliases),
+        _render_names(spec.aliases),
         spec.dialect.protocol,
         "<br>".join([url, *others, *variables]),
-        _key(spec),
-        "<br>".join(map(_setting, spec.settings)),
+        _render_key(spec),
+        "<br>".join(map(_render_setting, spec.settings)),
     )
 
 
-def _key(spec: ProviderSpec) -> str:
-    told = [WAYS[spec.auth.kind], _coded(spec.key_variables)]
+def _render_key(spec: ProviderSpec) -> str:
+    told = [WAYS[spec.auth.kind], _render_names(spec.key_variables)]
     optional = " (optional)" if spec.key_optional and spec.auth.kind == "key" else ""
     stored = f"; stored as `{spec.key_name}`" if spec.key_name else ""
     return ", or ".join(part for part in told if part) + optional + stored
 
 
-def _setting(setting: Setting) -> str:
+def _render_setting(setting: Setting) -> str:
     default = f" = {setting.default}" if setting.default is not None else ""
-    variables = f" ({_coded(setting.variables)})" if setting.variables else ""
+    variables = f" ({_render_names(setting.variables)})" if setting.variables else ""
     return f"`{setting.name}{default}`{variables}{' required' if setting.required else ''}"
 
 
-def _abilities(spec: ProviderSpec) -> Sequence[str]:
+def _render_capabilities(spec: ProviderSpec) -> Sequence[str]:
     able = ("yes" if getattr(spec.supports, ability) else "" for ability in ABILITIES)
     return (f"`{spec.name}`", *able, f"`{spec.default_model}`" if spec.default_model else "")
 
 
-def _discovery(spec: ProviderSpec) -> Sequence[str]:
-    spoken = _spoken(spec)
+def _render_discovery(spec: ProviderSpec) -> Sequence[str]:
+    spoken = _bind_codec(spec)
     found = None if spoken is None else spoken.discovery
     one = "" if found is None else "in the list" if found.model_request is None else "yes"
     counted = spoken is not None and spoken.counting is not None
     return f"`{spec.name}`", "" if found is None else "yes", one, "yes" if counted else ""
 
 
-def _spoken(spec: ProviderSpec) -> Speaker | None:
-    match outcome(endpoint_for(spec)):
+def _bind_codec(spec: ProviderSpec) -> Codec | None:
+    match outcome(build_endpoint(spec)):
         case Success(endpoint):
-            return speaker(endpoint)
+            return codec_for(endpoint)
         case _:
             return None
 
 
-def _coded(names: Iterable[str]) -> str:
+def _render_names(names: Iterable[str]) -> str:
     return ", ".join(f"`{name}`" for name in names)

@@ -16,7 +16,7 @@ _NAMELESS = NOT_IN_THIS_API | {"name"}
 _WITHOUT_AUDIO = Supports(images=True, files=True, reasoning=True, json_schema=True)
 
 
-def _beside(
+def _derive_responses_entry(
     chat: ProviderSpec,
     dialect: ResponsesDialect,
     *,
@@ -39,7 +39,7 @@ def _beside(
     )
 
 
-OPENAI_RESPONSES = _beside(
+OPENAI_RESPONSES = _derive_responses_entry(
     OPENAI,
     # `user` is the older form of what is now safety_identifier.
     ResponsesDialect(models=OPENAI_MODELS, spelling={"user": "safety_identifier"}),
@@ -47,7 +47,7 @@ OPENAI_RESPONSES = _beside(
     source="https://platform.openai.com/docs/api-reference/responses",
 )
 
-AZURE_RESPONSES = _beside(
+AZURE_RESPONSES = _derive_responses_entry(
     AZURE,
     # Its v1 document has no service_tier.
     ResponsesDialect(refuses=_NAMELESS | {"service_tier"}, models=OPENAI_MODELS, deployment_urls=True),
@@ -55,7 +55,7 @@ AZURE_RESPONSES = _beside(
     source="https://learn.microsoft.com/azure/ai-foundry/openai/how-to/responses",
 )
 
-XAI_RESPONSES = _beside(
+XAI_RESPONSES = _derive_responses_entry(
     XAI,
     ResponsesDialect(
         # https://docs.x.ai/developers/rest-api-reference: service_tier is taken and ignored, results are text.
@@ -73,7 +73,7 @@ XAI_RESPONSES = _beside(
     source="https://docs.x.ai/docs/guides/chat",
 )
 
-OPENROUTER_RESPONSES = _beside(
+OPENROUTER_RESPONSES = _derive_responses_entry(
     OPENROUTER,
     ResponsesDialect(
         # Its document has the other options of chats; `reasoning.max_tokens` is the budget.
@@ -89,7 +89,7 @@ OPENROUTER_RESPONSES = _beside(
     source="https://openrouter.ai/docs/api/api-reference/responses/create-responses",
 )
 
-DEEPSEEK_RESPONSES = _beside(
+DEEPSEEK_RESPONSES = _derive_responses_entry(
     DEEPSEEK,
     ResponsesDialect(
         refuses=_NAMELESS | {"parallel_tool_calls", "service_tier", "user", "logprobs", "result_parts"},
@@ -108,7 +108,7 @@ DEEPSEEK_RESPONSES = _beside(
     source="https://api-docs.deepseek.com, and what was recorded",
 )
 
-LLAMACPP_RESPONSES = _beside(
+LLAMACPP_RESPONSES = _derive_responses_entry(
     LLAMACPP,
     ResponsesDialect(
         think_tags=True,  # with --reasoning-format none

@@ -1,6 +1,6 @@
 """Protocols: what each wire format means, as pure functions over generated models.
 
-`speaker` binds a protocol's functions to one place. It is the only door: nothing outside knows which protocol is spoken,
+`codec_for` binds a protocol's functions to one place. It is the only door: nothing outside knows which protocol is spoken,
 and a protocol's wire models are loaded when it is first spoken.
 """
 
@@ -27,8 +27,8 @@ from victor_fp.core.dialects import (
 )
 from victor_fp.core.faults import Fault
 from victor_fp.core.following import Follow
-from victor_fp.core.form_in_words import told_where_dropped
 from victor_fp.core.framing import Frame, Framer
+from victor_fp.core.request_building.schema_prompt import prompt_dropped_schema
 from victor_fp.core.requests import ChatRequest, Endpoint, HttpRequest
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class EventReader(Protocol):
     """Reads the frames of one stream, a batch at a time; an immutable value."""
 
     def read(self, frames: Sequence[Frame]) -> tuple[EventReader, list[Delta]]:
-        """The reader for what follows, and what these frames mean. Never raises; an undecodable frame is `Failed`."""
+        """The reader for what follows, and what these frames mean. Never raises; an undecodable frame is `ErrorReported`."""
         ...
 
     def finish(self) -> list[Delta]:
@@ -80,13 +80,13 @@ class TokenCounting(msgspec.Struct, frozen=True, kw_only=True):
     read: Callable[[bytes], int | None]
 
 
-class Speaker(msgspec.Struct, frozen=True, kw_only=True):
+class Codec(msgspec.Struct, frozen=True, kw_only=True):
     """One protocol, bound to one place."""
 
     protocol: str
     request: Callable[[ChatRequest], Result[HttpRequest, Fault]]
     response: Callable[[bytes], Sequence[Delta]]
-    """A 200 body as deltas; an error in it, or a body that is none, is `Failed`."""
+    """A 200 body as deltas; an error in it, or a body that is none, is `ErrorReported`."""
     framer: Callable[[], Framer]
     events: Callable[[], EventReader]
     error: Callable[[int, Headers, bytes], Fault]
@@ -104,50 +104,50 @@ class Speaker(msgspec.Struct, frozen=True, kw_only=True):
     """For answers that take more than one exchange."""
 
 
-def speaker(endpoint: Endpoint) -> Speaker:
+def codec_for(endpoint: Endpoint) -> Codec:
     """The functions of the protocol that `endpoint` speaks, bound to it."""
-    spoken = _spoken(endpoint)
-    return msgspec.structs.replace(spoken, request=partial(told_where_dropped, spoken.request))
+    spoken = _bind_protocol(endpoint)
+    return msgspec.structs.replace(spoken, request=partial(prompt_dropped_schema, spoken.request))
 
 
-def _spoken(endpoint: Endpoint) -> Speaker:
+def _bind_protocol(endpoint: Endpoint) -> Codec:
     dialect = endpoint.spec.dialect
     match dialect:
         case ChatDialect():
             from victor_fp.core.protocols import openai_chat
 
-            return openai_chat.speaker(endpoint, dialect)
+            return openai_chat.codec_for(endpoint, dialect)
         case AnthropicDialect():
             from victor_fp.core.protocols import anthropic_messages
 
-            return anthropic_messages.speaker(endpoint, dialect)
+            return anthropic_messages.codec_for(endpoint, dialect)
         case GeminiDialect():
             from victor_fp.core.protocols import gemini
 
-            return gemini.speaker(endpoint, dialect)
+            return gemini.codec_for(endpoint, dialect)
         case OllamaDialect():
             from victor_fp.core.protocols import ollama_chat
 
-            return ollama_chat.speaker(endpoint, dialect)
+            return ollama_chat.codec_for(endpoint, dialect)
         case ResponsesDialect():
             from victor_fp.core.protocols import openai_responses
 
-            return openai_responses.speaker(endpoint, dialect)
+            return openai_responses.codec_for(endpoint, dialect)
         case CohereDialect():
             from victor_fp.core.protocols import cohere_v2
 
-            return cohere_v2.speaker(endpoint, dialect)
+            return cohere_v2.codec_for(endpoint, dialect)
         case MistralDialect():
             from victor_fp.core.protocols import mistral
 
-            return mistral.speaker(endpoint, dialect)
+            return mistral.codec_for(endpoint, dialect)
         case BedrockDialect():
             from victor_fp.core.protocols import bedrock_converse
 
-            return bedrock_converse.speaker(endpoint, dialect)
+            return bedrock_converse.codec_for(endpoint, dialect)
         case ReplicateDialect():
             from victor_fp.core.protocols import replicate
 
-            return replicate.speaker(endpoint, dialect)
+            return replicate.codec_for(endpoint, dialect)
         case _:
             assert_never(dialect)

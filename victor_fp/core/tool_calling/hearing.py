@@ -14,7 +14,7 @@ from victor_fp.core.result import outcome
 from victor_fp.core.types import ToolDefinition
 
 if TYPE_CHECKING:
-    from victor_fp.core.protocols import Speaker
+    from victor_fp.core.protocols import Codec
 
 
 def in_text(provider: str, request: ChatRequest) -> Result[ChatRequest, Fault]:
@@ -43,7 +43,7 @@ def in_text(provider: str, request: ChatRequest) -> Result[ChatRequest, Fault]:
     return Success(msgspec.structs.replace(request, messages=messages, tools=(), options=options))
 
 
-def hearing(speaker: Speaker, request: ChatRequest) -> Speaker:
+def hearing(speaker: Codec, request: ChatRequest) -> Codec:
     """The speaker for the answer to this request, which `in_text` has made."""
     if not request.text_tools:
         return speaker
@@ -54,13 +54,13 @@ def hearing(speaker: Speaker, request: ChatRequest) -> Speaker:
 
 
 def listening(
-    speaker: Speaker,
+    speaker: Codec,
     tools: Sequence[ToolDefinition],
     formats: str | None,
     *,
     seed: str = "",
     taken: Iterable[str] = (),
-) -> Result[Speaker, Fault]:
+) -> Result[Codec, Fault]:
     """A speaker that hears calls of these tools in the text, in formats as the option `text_tool_calls` names them.
 
     `seed` and `taken` are for the ids of these calls, as in `text_calls.start`.

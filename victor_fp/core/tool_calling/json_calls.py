@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from victor_fp.core.json import Json, NotJson, decoded_object
+from victor_fp.core.json import Json, NotJson, decode_json_object
 from victor_fp.core.tool_calling.reading import TextCall
 from victor_fp.core.tool_calling.repair import Broken, Repair, repaired
 from victor_fp.core.tool_calling.tools import Tools
@@ -77,7 +77,7 @@ def arguments_of(given: Json) -> tuple[dict[str, Json] | str, tuple[Repair, ...]
         return None
     if not given.strip():
         return {}, ()
-    strict = decoded_object(given)
+    strict = decode_json_object(given)
     if not isinstance(strict, NotJson):
         return strict, ()
     match repaired(given):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from victor_fp.core.json import Json, encoded
+from victor_fp.core.json import Json, encode_json
 from victor_fp.core.tool_calling.repair import Broken, Repair, repaired
 
 
@@ -32,7 +32,7 @@ def unwrapped(text: str) -> str:
 
 def as_text(value: Json) -> str:
     """The other way round: texts as they are, everything else as JSON."""
-    return value if isinstance(value, str) else encoded(value).decode()
+    return value if isinstance(value, str) else encode_json(value).decode()
 
 
 def _kinds(schema: Json) -> set[str]:

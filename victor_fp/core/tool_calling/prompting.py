@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from victor_fp.core.conversation import instructed
-from victor_fp.core.json import JsonObject, encoded
+from victor_fp.core.json import JsonObject, encode_json
+from victor_fp.core.request_building.conversation import append_instructions
 from victor_fp.core.tool_calling.formats import TextFormat
 from victor_fp.core.types import Message, ToolCall, ToolDefinition
 
@@ -26,7 +26,7 @@ def instructions(
     `choice` and `parallel` are the options `tool_choice` and `parallel_tool_calls`.
     """
     described = "\n".join(
-        encoded({"name": tool.name, "description": tool.description, "parameters": tool.parameters}).decode()
+        encode_json({"name": tool.name, "description": tool.description, "parameters": tool.parameters}).decode()
         for tool in tools
     )
     example = form.write("TOOL_NAME", {"PARAMETER_NAME": "VALUE"})
@@ -70,7 +70,7 @@ def told_in_words(
     if not tools:
         return tuple(told)
     words = instructions(tools, form, choice=choice, parallel=parallel)
-    return instructed(told, words)
+    return append_instructions(told, words)
 
 
 def _with_result(told: list[Message], message: Message) -> list[Message]:

@@ -13,7 +13,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from victor_fp.core.json import Json, NotJson, decoded
+from victor_fp.core.json import Json, NotJson, decode_json
 
 Repair: TypeAlias = Literal[
     "trailing_comma", "single_quotes", "control_character", "python_literal", "unquoted_key", "invalid_escape"
@@ -43,7 +43,7 @@ def repaired(text: str) -> Repaired | Broken:
     >>> repaired('{"path": "a.py", "li')
     Broken(reason='the text ends inside a string', truncated=True)
     """
-    strict = decoded(text)
+    strict = decode_json(text)
     if not isinstance(strict, NotJson):
         return Repaired(strict)
     reading = _Reading(text)

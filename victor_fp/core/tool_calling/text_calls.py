@@ -15,14 +15,14 @@ from returns.result import Failure, Result, Success
 
 from victor_fp.core.deltas import (
     Delta,
-    Noted,
+    MetadataReported,
     TextDelta,
     ToolCallArguments,
     ToolCallStarted,
     UsageReported,
 )
 from victor_fp.core.faults import Fault, InvalidRequest
-from victor_fp.core.json import Json, encoded
+from victor_fp.core.json import Json, encode_json
 from victor_fp.core.tool_call_ids import made
 from victor_fp.core.tool_calling.detector import Detector, Piece, Remark, look_for
 from victor_fp.core.tool_calling.detector import feed as fed
@@ -85,7 +85,7 @@ def split(state: TextCalls, deltas: Iterable[Delta]) -> tuple[TextCalls, list[De
             state, told = feed(state, delta.text)
             out += told
             continue
-        if not isinstance(delta, Noted | UsageReported):
+        if not isinstance(delta, MetadataReported | UsageReported):
             state, told = flush(state)
             out += told
         out.append(delta)
@@ -124,9 +124,9 @@ def _called(call: TextCall, id_: str) -> list[Delta]:
 
 def _id_of(call: TextCall, state: TextCalls) -> str:
     """The first that is free."""
-    seed = f"{state.seed}\x00{call.name}{encoded(call.arguments).decode()}"
+    seed = f"{state.seed}\x00{call.name}{encode_json(call.arguments).decode()}"
     return next(id_ for place in count() if (id_ := made(seed, place)) not in state.taken)
 
 
-def _noted(note: dict[str, Json]) -> Noted:
-    return Noted(metadata={NOTES: [note]})
+def _noted(note: dict[str, Json]) -> MetadataReported:
+    return MetadataReported(metadata={NOTES: [note]})

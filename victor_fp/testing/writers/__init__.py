@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from victor_fp.core.json import encoded
+from victor_fp.core.json import encode_json
 from victor_fp.testing.answers import Answer, Received
 from victor_fp.testing.turns import Turn
 
@@ -61,7 +61,7 @@ class Writer(msgspec.Struct, frozen=True, kw_only=True):
 
     def whole_of(self, body: object) -> Answer:
         """A body."""
-        return Answer(headers={"content-type": "application/json"}, pieces=(encoded(body),))
+        return Answer(headers={"content-type": "application/json"}, pieces=(encode_json(body),))
 
     def stream(self, turn: Turn) -> Answer:
         """The turn as a stream, a piece for each event."""
@@ -82,7 +82,7 @@ def sse(event: Event) -> bytes:
     """A server-sent event, with its name where it has one."""
     name, payload = event
     head = f"event: {name}\n".encode() if name else b""
-    return head + b"data: " + encoded(payload) + b"\n\n"
+    return head + b"data: " + encode_json(payload) + b"\n\n"
 
 
 def asks_by_body(received: Received) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from victor_fp.core.json import encoded
+from victor_fp.core.json import encode_json
 from victor_fp.testing.answers import Answer, Received, json_answer
 from victor_fp.testing.turns import Turn
 from victor_fp.testing.writers import SIGNATURE, Event, Payload, Telling, Writer, asks_by_body, pieces, sse
@@ -79,7 +79,7 @@ def _block_events(index: int, block: Payload) -> list[Event]:
             deltas = [{"type": "text_delta", "text": piece} for piece in pieces(block["text"])]
         case _:
             empty = {**block, "input": {}}
-            written = encoded(block["input"]).decode() if block["input"] else ""
+            written = encode_json(block["input"]).decode() if block["input"] else ""
             deltas = [{"type": "input_json_delta", "partial_json": piece} for piece in ["", *pieces(written)]]
     return [
         _event("content_block_start", index=index, content_block=empty),

@@ -6,7 +6,7 @@ import struct
 from binascii import crc32
 from typing import Any
 
-from victor_fp.core.json import encoded
+from victor_fp.core.json import encode_json
 from victor_fp.testing.answers import Answer, Received, json_answer
 from victor_fp.testing.turns import Turn
 from victor_fp.testing.writers import SIGNATURE, Event, Payload, Telling, Writer, pieces
@@ -52,12 +52,12 @@ def _error(status: int, words: str) -> Answer:
 def _frame(event: Event) -> bytes:
     """An event in AWS's framing."""
     name, payload = event
-    return _message(encoded(payload), event_type=name, content_type="application/json", message_type="event")
+    return _message(encode_json(payload), event_type=name, content_type="application/json", message_type="event")
 
 
 def _error_frame(words: str) -> bytes:
     return _message(
-        encoded({"message": words}),
+        encode_json({"message": words}),
         exception_type="internalServerException",
         content_type="application/json",
         message_type="exception",
@@ -97,7 +97,7 @@ def _block_events(index: int, block: Payload) -> list[Event]:
         deltas = [{"text": piece} for piece in pieces(block["text"])]
     elif "toolUse" in block:
         head: dict[str, Any] = dict(block["toolUse"])
-        written = encoded(head.pop("input")).decode()
+        written = encode_json(head.pop("input")).decode()
         start = [("contentBlockStart", {**at, "start": {"toolUse": head}})]
         deltas = [{"toolUse": {"input": piece}} for piece in pieces(written)]
     else:

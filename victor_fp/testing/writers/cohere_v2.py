@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from victor_fp.core.json import encoded
+from victor_fp.core.json import encode_json
 from victor_fp.testing.answers import Answer, json_answer
 from victor_fp.testing.turns import Turn
 from victor_fp.testing.writers import Event, Payload, Telling, Writer, asks_by_body, pieces, sse
@@ -55,7 +55,7 @@ def _content(turn: Turn) -> list[Payload]:
 
 
 def _written(arguments: object) -> str:
-    return encoded(arguments).decode()
+    return encode_json(arguments).decode()
 
 
 def _event(name: str, **fields: Any) -> Event:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from victor_fp.core.json import encoded
+from victor_fp.core.json import encode_json
 from victor_fp.testing.answers import Answer, json_answer
 from victor_fp.testing.turns import Turn
 from victor_fp.testing.writers import SIGNATURE, Event, Payload, Telling, Writer, asks_by_body, pieces, sse
@@ -46,7 +46,11 @@ def _thought(text: str) -> Payload:
 
 def _calls(turn: Turn) -> list[Payload]:
     return [
-        {"id": call.id, "function": {"name": call.name, "arguments": encoded(call.arguments).decode()}, "index": index}
+        {
+            "id": call.id,
+            "function": {"name": call.name, "arguments": encode_json(call.arguments).decode()},
+            "index": index,
+        }
         for index, call in enumerate(turn.calls)
     ]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from victor_fp.core.json import encoded
+from victor_fp.core.json import encode_json
 from victor_fp.testing.answers import Answer, Received, json_answer
 from victor_fp.testing.turns import Turn
 from victor_fp.testing.writers import Event, Payload, Telling, Writer, pieces
@@ -32,7 +32,7 @@ def _error(status: int, words: str) -> Answer:
 
 
 def _line_of(event: Event) -> bytes:
-    return encoded(event[1]) + b"\n"
+    return encode_json(event[1]) + b"\n"
 
 
 def _error_frame(words: str) -> bytes:

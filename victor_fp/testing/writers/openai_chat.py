@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from victor_fp.core.json import encoded
+from victor_fp.core.json import encode_json
 from victor_fp.testing.answers import Answer, json_answer
 from victor_fp.testing.turns import Turn
 from victor_fp.testing.writers import Event, Payload, Telling, Writer, asks_by_body, pieces, sse
@@ -20,7 +20,7 @@ def _body(turn: Turn) -> Payload:
             {
                 "id": call.id,
                 "type": "function",
-                "function": {"name": call.name, "arguments": encoded(call.arguments).decode()},
+                "function": {"name": call.name, "arguments": encode_json(call.arguments).decode()},
             }
             for call in turn.calls
         ]
@@ -35,7 +35,7 @@ def _events(turn: Turn) -> Telling:
     for index, call in enumerate(turn.calls):
         head = {"index": index, "id": call.id, "type": "function", "function": {"name": call.name, "arguments": ""}}
         said.append(_chunk(turn, {"tool_calls": [head]}))
-        for piece in pieces(encoded(call.arguments).decode()):
+        for piece in pieces(encode_json(call.arguments).decode()):
             said.append(_chunk(turn, {"tool_calls": [{"index": index, "function": {"arguments": piece}}]}))
     end = [_chunk(turn, {}, reason_of(turn))]
     if turn.usage is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from victor_fp.core.json import encoded
+from victor_fp.core.json import encode_json
 from victor_fp.testing.answers import Answer, json_answer
 from victor_fp.testing.turns import Turn
 from victor_fp.testing.writers import SIGNATURE, Event, Payload, Telling, Writer, asks_by_body, pieces, sse
@@ -77,7 +77,7 @@ def _calls(turn: Turn) -> list[Payload]:
             "id": f"fc_{place}",
             "call_id": call.id,
             "name": call.name,
-            "arguments": encoded(call.arguments).decode(),
+            "arguments": encode_json(call.arguments).decode(),
             "status": "completed",
         }
         for place, call in enumerate(turn.calls)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from victor_fp.core.json import encoded
+from victor_fp.core.json import encode_json
 from victor_fp.testing.answers import Answer, Received, json_answer
 from victor_fp.testing.turns import Turn
 from victor_fp.testing.writers import Event, Payload, Telling, Writer, pieces, sse
@@ -70,7 +70,7 @@ def _prediction(status: str, **more: Any) -> Payload:
 
 
 def _error_frame(words: str) -> bytes:
-    return b"event: error\ndata: " + encoded({"detail": words}) + b"\n\n"
+    return b"event: error\ndata: " + encode_json({"detail": words}) + b"\n\n"
 
 
 WRITER = Writer(

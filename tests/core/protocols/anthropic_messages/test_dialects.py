@@ -10,11 +10,11 @@ from returns.result import Failure, Result, Success
 
 from tests.core.protocols.anthropic_messages.answers import completion, events, joined, message, sse, streamed, text
 from tests.core.protocols.anthropic_messages.asked import HI, request
-from victor_fp.core.asking import chat_request
 from victor_fp.core.catalogue.spec import Auth, ProviderSpec
 from victor_fp.core.dialects.anthropic import AnthropicDialect
 from victor_fp.core.faults import Fault, UnsupportedParameter
-from victor_fp.core.protocols import speaker
+from victor_fp.core.protocols import codec_for
+from victor_fp.core.request_building.chat import build_chat_request
 from victor_fp.core.requests import Endpoint, HttpRequest
 from victor_fp.core.result import outcome
 from victor_fp.core.types import ImagePart, Message
@@ -44,7 +44,9 @@ GATEWAY = ProviderSpec(
 
 def written(spec: ProviderSpec, messages: Sequence[Message] = (HI,), **more: Any) -> Result[HttpRequest, Fault]:
     asked = {"temperature": 0.7, "max_tokens": 4096, "options": {}, **more}
-    return chat_request(spec.name, messages, **asked).bind(speaker(Endpoint(spec=spec, base_url=spec.base_url)).request)
+    return build_chat_request(spec.name, messages, **asked).bind(
+        codec_for(Endpoint(spec=spec, base_url=spec.base_url)).request
+    )
 
 
 def sent(spec: ProviderSpec, messages: Sequence[Message] = (HI,), **more: Any) -> tuple[str, dict[str, Any]]:
@@ -88,7 +90,7 @@ def test_vertex_takes_images_by_value_only() -> None:
 
 
 def test_a_place_without_counting_or_listing_offers_neither() -> None:
-    spoken = speaker(Endpoint(spec=VERTEX, base_url=VERTEX.base_url))
+    spoken = codec_for(Endpoint(spec=VERTEX, base_url=VERTEX.base_url))
     assert (spoken.discovery, spoken.counting) == (None, None)
 
 

@@ -8,14 +8,14 @@ from typing import Any
 from returns.result import Success
 
 from tests.core.protocols.anthropic_messages.asked import HI, WEATHER
-from victor_fp.core.asking import chat_request
 from victor_fp.core.catalogue import built_in
-from victor_fp.core.protocols import ModelInfo, speaker
+from victor_fp.core.protocols import ModelInfo, codec_for
+from victor_fp.core.request_building.chat import build_chat_request
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.types import Message
 
 SPEC = built_in()["anthropic"]
-SPOKEN = speaker(Endpoint(spec=SPEC, base_url=SPEC.base_url))
+SPOKEN = codec_for(Endpoint(spec=SPEC, base_url=SPEC.base_url))
 YES, NO = {"supported": True}, {"supported": False}
 MODEL = {
     "type": "model",
@@ -69,7 +69,7 @@ def test_bodies_of_another_form_tell_nothing() -> None:
 
 def test_tokens_are_counted_for_the_chat_as_it_would_be_sent() -> None:
     assert SPOKEN.counting is not None
-    chat = chat_request(
+    chat = build_chat_request(
         "anthropic",
         [Message(role="system", content="Rules"), HI],
         model="claude-sonnet-4-5",

@@ -8,9 +8,9 @@ from typing import Any
 from returns.result import Failure, Success
 
 from tests.core.protocols.bedrock_converse.asked import HI, SONNET, WEATHER
-from victor_fp.core.asking import endpoint_for
 from victor_fp.core.catalogue import built_in
-from victor_fp.core.protocols import ModelInfo, Speaker, speaker
+from victor_fp.core.protocols import Codec, ModelInfo, codec_for
+from victor_fp.core.request_building.chat import build_endpoint
 from victor_fp.core.requests import ChatRequest
 from victor_fp.core.result import outcome
 from victor_fp.core.types import Message
@@ -29,10 +29,10 @@ MODEL = {
 EMBEDDING = {**MODEL, "modelId": "amazon.titan-embed-text-v2:0", "outputModalities": ["EMBEDDING"]}
 
 
-def spoken(base_url: str | None = None) -> Speaker:
-    match outcome(endpoint_for(built_in()["bedrock"], base_url=base_url, settings={"region": "eu-west-1"})):
+def spoken(base_url: str | None = None) -> Codec:
+    match outcome(build_endpoint(built_in()["bedrock"], base_url=base_url, settings={"region": "eu-west-1"})):
         case Success(endpoint):
-            return speaker(endpoint)
+            return codec_for(endpoint)
         case Failure(fault):
             raise AssertionError(fault)
 

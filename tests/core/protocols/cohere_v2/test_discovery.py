@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
-from victor_fp.core.asking import endpoint_for
 from victor_fp.core.catalogue import find
-from victor_fp.core.protocols import Discovery, ModelInfo, speaker
+from victor_fp.core.protocols import Discovery, ModelInfo, codec_for
+from victor_fp.core.request_building.chat import build_endpoint
 
 MODEL = {
     "name": "command-a-03-2025",
@@ -18,7 +18,7 @@ MODEL = {
 
 
 def discovery() -> Discovery:
-    found = speaker(endpoint_for(find("cohere").unwrap()).unwrap()).discovery
+    found = codec_for(build_endpoint(find("cohere").unwrap()).unwrap()).discovery
     assert found is not None
     return found
 

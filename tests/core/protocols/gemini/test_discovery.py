@@ -8,9 +8,9 @@ from typing import Any
 from returns.result import Success
 
 from tests.core.protocols.gemini.requests import HI, MIDDLE, WEATHER
-from victor_fp.core.asking import chat_request, endpoint_for
 from victor_fp.core.catalogue import built_in
-from victor_fp.core.protocols import ModelInfo, Speaker, speaker
+from victor_fp.core.protocols import Codec, ModelInfo, codec_for
+from victor_fp.core.request_building.chat import build_chat_request, build_endpoint
 
 MODEL = {
     "name": "models/gemini-2.5-flash",
@@ -29,17 +29,17 @@ INFO = ModelInfo(
 )
 
 
-def spoken(provider: str = "google", **settings: str) -> Speaker:
-    match endpoint_for(built_in()[provider], settings=settings):
+def spoken(provider: str = "google", **settings: str) -> Codec:
+    match build_endpoint(built_in()[provider], settings=settings):
         case Success(endpoint):
-            return speaker(endpoint)
+            return codec_for(endpoint)
     raise AssertionError(provider)
 
 
 def counted(provider: str, **settings: str) -> tuple[str, Any]:
     counting = spoken(provider, **settings).counting
     assert counting is not None
-    asked = chat_request("google", HI, model=MIDDLE, tools=[WEATHER], options={"user": "u"})
+    asked = build_chat_request("google", HI, model=MIDDLE, tools=[WEATHER], options={"user": "u"})
     request = asked.bind(counting.request).unwrap()
     return request.url, request.json()
 

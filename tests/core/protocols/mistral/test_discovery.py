@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from victor_fp.core.asking import endpoint_for
 from victor_fp.core.catalogue import find
-from victor_fp.core.protocols import Discovery, ModelInfo, speaker
+from victor_fp.core.protocols import Discovery, ModelInfo, codec_for
+from victor_fp.core.request_building.chat import build_endpoint
 
 MODEL: dict[str, Any] = {
     "id": "mistral-large-2512",
@@ -33,7 +33,7 @@ INFO = ModelInfo(
 
 
 def discovery() -> Discovery:
-    found = speaker(endpoint_for(find("mistral").unwrap()).unwrap()).discovery
+    found = codec_for(build_endpoint(find("mistral").unwrap()).unwrap()).discovery
     assert found is not None
     return found
 

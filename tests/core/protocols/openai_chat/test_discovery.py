@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from victor_fp.core.asking import endpoint_for
 from victor_fp.core.catalogue import built_in
-from victor_fp.core.protocols import Discovery, ModelInfo, speaker
+from victor_fp.core.protocols import Discovery, ModelInfo, codec_for
+from victor_fp.core.request_building.chat import build_endpoint
 
 
 def discovery(provider: str, **settings: str) -> Discovery:
-    found = speaker(endpoint_for(built_in()[provider], settings=settings).unwrap()).discovery
+    found = codec_for(build_endpoint(built_in()[provider], settings=settings).unwrap()).discovery
     assert found is not None
     return found
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from victor_fp.core.asking import endpoint_for
 from victor_fp.core.catalogue import find
-from victor_fp.core.protocols import Discovery, ModelInfo, speaker
+from victor_fp.core.protocols import Discovery, ModelInfo, codec_for
+from victor_fp.core.request_building.chat import build_endpoint
 
 
 def discovery() -> Discovery:
-    found = speaker(endpoint_for(find("replicate").unwrap()).unwrap()).discovery
+    found = codec_for(build_endpoint(find("replicate").unwrap()).unwrap()).discovery
     assert found is not None
     return found
 

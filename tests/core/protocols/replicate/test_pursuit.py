@@ -11,19 +11,19 @@ from hypothesis import strategies as st
 
 from tests.core.protocols.replicate.answers import API, prediction
 from tests.core.protocols.replicate.asked import request
-from victor_fp.core.asking import endpoint_for
 from victor_fp.core.catalogue import find
 from victor_fp.core.faults import ConnectionFailed
 from victor_fp.core.following import Answered, Broke, Following, Give, Open, Order, Send, Stop
-from victor_fp.core.protocols import speaker
+from victor_fp.core.protocols import codec_for
+from victor_fp.core.request_building.chat import build_endpoint
 
-ENDPOINT = endpoint_for(find("replicate").unwrap()).unwrap()
+ENDPOINT = build_endpoint(find("replicate").unwrap()).unwrap()
 STREAM = "https://stream.replicate.com/v1/files/abc"
 DOWN = Broke(ConnectionFailed(message="reset"))
 
 
 def begun(*, stream: bool = False, timeout: float = 60.0, **more: Any) -> tuple[Following, Send]:
-    follow = speaker(ENDPOINT).follow
+    follow = codec_for(ENDPOINT).follow
     assert follow is not None
     return follow(request(stream=stream, **more), stream, timeout)
 

@@ -6,7 +6,7 @@ from functools import partial
 
 from victor_fp.core.dialects.anthropic import AnthropicDialect
 from victor_fp.core.framing import sse
-from victor_fp.core.protocols import Speaker
+from victor_fp.core.protocols import Codec
 from victor_fp.core.protocols.anthropic_messages.discovery import counting, discovery
 from victor_fp.core.protocols.anthropic_messages.errors import fault
 from victor_fp.core.protocols.anthropic_messages.events import MessageEvents
@@ -15,9 +15,9 @@ from victor_fp.core.protocols.anthropic_messages.response import read
 from victor_fp.core.requests import Endpoint
 
 
-def speaker(endpoint: Endpoint, dialect: AnthropicDialect) -> Speaker:
+def codec_for(endpoint: Endpoint, dialect: AnthropicDialect) -> Codec:
     """The protocol's functions for one endpoint."""
-    return Speaker(
+    return Codec(
         protocol=dialect.protocol,
         request=partial(write, endpoint, dialect),
         response=partial(read, endpoint),

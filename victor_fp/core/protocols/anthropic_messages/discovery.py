@@ -9,11 +9,11 @@ import msgspec
 from victor_fp_wire.anthropic_messages import response as wire
 
 from victor_fp.core.dialects.anthropic import AnthropicDialect
-from victor_fp.core.json import NotJson, decoded_object
+from victor_fp.core.json import NotJson, decode_json_object
 from victor_fp.core.protocols import Discovery, ModelInfo, TokenCounting
 from victor_fp.core.protocols.anthropic_messages.request import write_count
 from victor_fp.core.protocols.anthropic_messages.urls import url_for
-from victor_fp.core.requests import Endpoint, HttpRequest, headers_for
+from victor_fp.core.requests import Endpoint, HttpRequest, build_headers
 from victor_fp.core.wire_decoding import Undecodable, WireDecoder
 
 MODELS: WireDecoder[wire.ListResponseModelInfo] = WireDecoder(wire.ListResponseModelInfo)
@@ -53,7 +53,7 @@ def read_list(body: bytes) -> tuple[ModelInfo, ...]:
 def read_model(model: str, body: bytes) -> ModelInfo | None:
     """One model; None for a body of another form."""
     answer = MODEL.decode(body)
-    raw = decoded_object(body)
+    raw = decode_json_object(body)
     if isinstance(answer, Undecodable) or isinstance(raw, NotJson) or not answer.id:
         return None
     info = _info(answer, dict(raw))
@@ -67,7 +67,7 @@ def read_count(body: bytes) -> int | None:
 
 
 def _get(endpoint: Endpoint, path: str) -> HttpRequest:
-    return HttpRequest(method="GET", url=url_for(endpoint, path), headers=headers_for(endpoint, json=False))
+    return HttpRequest(method="GET", url=url_for(endpoint, path), headers=build_headers(endpoint, json=False))
 
 
 def _get_model(endpoint: Endpoint, dialect: AnthropicDialect, model: str) -> HttpRequest:

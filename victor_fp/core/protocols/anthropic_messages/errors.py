@@ -20,7 +20,7 @@ from victor_fp.core.faults import (
     ServerFailed,
     TimedOut,
 )
-from victor_fp.core.json import decoded, encoded
+from victor_fp.core.json import decode_json, encode_json
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.wire_decoding import Undecodable, WireDecoder
 
@@ -108,5 +108,5 @@ def _unwrapped(body: bytes) -> bytes:
     """The object in a list of one, as Google's servers send it; anything else as it is."""
     if not body.lstrip().startswith(b"["):
         return body
-    value = decoded(body)
-    return encoded(value[0]) if isinstance(value, list) and value else body
+    value = decode_json(body)
+    return encode_json(value[0]) if isinstance(value, list) and value else body

@@ -36,17 +36,17 @@ from victor_fp_wire.anthropic_messages.response import (
 from victor_fp.core.deltas import (
     BlockEnded,
     Delta,
-    Ended,
-    Failed,
-    Noted,
-    ProviderState,
+    ErrorReported,
+    MetadataReported,
     ReasoningDelta,
+    StateReported,
+    StreamEnded,
     TextDelta,
     ToolCallArguments,
 )
 from victor_fp.core.faults import InvalidResponse
 from victor_fp.core.framing import Frame
-from victor_fp.core.json import Json, NotJson, decoded, encoded
+from victor_fp.core.json import Json, NotJson, decode_json, encode_json
 from victor_fp.core.protocols.anthropic_messages.errors import BODY, fault_within
 from victor_fp.core.protocols.anthropic_messages.response import (
     call_started,
@@ -81,9 +81,9 @@ class Pending(msgspec.Struct, frozen=True, kw_only=True):
             return [*cited("text", self.citations), BlockEnded()]
         text = "".join(self.pieces)
         if not text.strip():
-            return [ProviderState(self.block, alone=True)]
-        parsed = decoded(text)
-        return [ProviderState({**self.block, "input": text if isinstance(parsed, NotJson) else parsed}, alone=True)]
+            return [StateReported(self.block, alone=True)]
+        parsed = decode_json(text)
+        return [StateReported({**self.block, "input": text if isinstance(parsed, NotJson) else parsed}, alone=True)]
 
 
 class MessageEvents(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,7 +105,7 @@ class MessageEvents(msgspec.Struct, frozen=True, kw_only=True):
             if not isinstance(event, Undecodable):
                 reader = reader._after(event, deltas)
             elif frame.data.strip() != DONE:
-                deltas.append(Failed(InvalidResponse(provider=self.endpoint.spec.name, message=event.reason)))
+                deltas.append(ErrorReported(InvalidResponse(provider=self.endpoint.spec.name, message=event.reason)))
         return reader, deltas
 
     def finish(self) -> list[Delta]:
@@ -114,7 +114,7 @@ class MessageEvents(msgspec.Struct, frozen=True, kw_only=True):
 
     def _counts(self) -> list[Delta]:
         facts = {} if self.usage is None else noted(self.usage)
-        return [Noted(metadata=facts)] if facts else []
+        return [MetadataReported(metadata=facts)] if facts else []
 
     def _after(self, event: MessageStreamEvent, deltas: list[Delta]) -> MessageEvents:
         match event:
@@ -134,15 +134,15 @@ class MessageEvents(msgspec.Struct, frozen=True, kw_only=True):
                 if delta is not None:
                     deltas += closing(delta)
                 if facts := management(event.context_management):
-                    deltas.append(Noted(metadata=facts))
+                    deltas.append(MetadataReported(metadata=facts))
                 return self._counting(usage, deltas)
             case MessageStopEvent():
-                deltas += [*self._counts(), Ended()]
+                deltas += [*self._counts(), StreamEnded()]
                 return self
             case ErrorEvent(error=error, request_id=request_id):
                 billed = bool(self.id)
                 fault = fault_within(self.endpoint, error, request_id=request_id, maybe_billed=billed)
-                deltas.append(Failed(fault))
+                deltas.append(ErrorReported(fault))
                 return self
             case UnknownType(raw=raw):
                 deltas += self._untyped(raw)
@@ -225,9 +225,9 @@ class MessageEvents(msgspec.Struct, frozen=True, kw_only=True):
         """Events nobody knows mean nothing, unless they hold an error."""
         if raw.get("error") is None:
             return []
-        body = BODY.decode(encoded(raw))
+        body = BODY.decode(encode_json(raw))
         error = None if isinstance(body, Undecodable) else body.error
-        return [Failed(fault_within(self.endpoint, error, maybe_billed=bool(self.id)))]
+        return [ErrorReported(fault_within(self.endpoint, error, maybe_billed=bool(self.id)))]
 
 
 def _patched(block: Mapping[str, Json], delta: Mapping[str, Json]) -> dict[str, Json]:

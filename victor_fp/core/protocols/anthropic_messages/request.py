@@ -20,7 +20,7 @@ from victor_fp_wire.anthropic_messages.request import (
 from victor_fp.core.dialects.anthropic import AnthropicDialect
 from victor_fp.core.dialects.claude_models import ModelPolicy
 from victor_fp.core.faults import Fault
-from victor_fp.core.json import encoded
+from victor_fp.core.json import encode_json
 from victor_fp.core.options import Options
 from victor_fp.core.protocols.anthropic_messages.reasoning import reasoning
 from victor_fp.core.protocols.anthropic_messages.sampling import sampling
@@ -28,7 +28,15 @@ from victor_fp.core.protocols.anthropic_messages.schemas import closed
 from victor_fp.core.protocols.anthropic_messages.tools import tooling
 from victor_fp.core.protocols.anthropic_messages.turns import turns, within_marks
 from victor_fp.core.protocols.anthropic_messages.urls import url_for
-from victor_fp.core.requests import Adjustment, ChatRequest, Endpoint, HttpRequest, headers_for, open_setting, settled
+from victor_fp.core.requests import (
+    Adjustment,
+    ChatRequest,
+    Endpoint,
+    HttpRequest,
+    build_headers,
+    find_missing_setting,
+    resolve_unsupported,
+)
 
 SERVICE_TIERS: dict[str, Literal["auto", "standard_only"]] = {
     "auto": "auto",
@@ -41,10 +49,10 @@ SERVICE_TIERS: dict[str, Literal["auto", "standard_only"]] = {
 
 def write(endpoint: Endpoint, dialect: AnthropicDialect, request: ChatRequest) -> Result[HttpRequest, Fault]:
     """The request for a completion, streamed or whole."""
-    if (fault := open_setting(endpoint, request.model)) is not None:
+    if (fault := find_missing_setting(endpoint, request.model)) is not None:
         return Failure(fault)
     body, unsupported, notes = _body(dialect, request)
-    decided = settled(endpoint, request, unsupported)
+    decided = resolve_unsupported(endpoint, request, unsupported)
     if not isinstance(decided, tuple):
         return Failure(decided)
     options = request.options
@@ -52,7 +60,7 @@ def write(endpoint: Endpoint, dialect: AnthropicDialect, request: ChatRequest) -
     return Success(
         HttpRequest(
             url=url_for(endpoint, path, model=request.model),
-            headers=headers_for(endpoint, options.extra_headers),
+            headers=build_headers(endpoint, options.extra_headers),
             body=_with_extras(body, options),
             adjustments=(*decided, *notes),
             signing=endpoint.spec.auth.kind if endpoint.keyed else "none",
@@ -75,8 +83,8 @@ def write_count(endpoint: Endpoint, dialect: AnthropicDialect, request: ChatRequ
     return Success(
         HttpRequest(
             url=url_for(endpoint, dialect.count_path, model=request.model),
-            headers=headers_for(endpoint, request.options.extra_headers),
-            body=encoded(counted),
+            headers=build_headers(endpoint, request.options.extra_headers),
+            body=encode_json(counted),
         )
     )
 
@@ -176,5 +184,5 @@ def _without_counterpart(options: Options) -> tuple[Adjustment, ...]:
 def _with_extras(body: CreateMessageParams, options: Options) -> bytes:
     """The body with the caller's own fields over the top."""
     if not options.unknown and not options.extra_body:
-        return encoded(body)
-    return encoded({**msgspec.to_builtins(body), **options.unknown, **options.extra_body})
+        return encode_json(body)
+    return encode_json({**msgspec.to_builtins(body), **options.unknown, **options.extra_body})

@@ -18,18 +18,18 @@ from victor_fp_wire.anthropic_messages.response import (
 from victor_fp.core.deltas import (
     BlockEnded,
     Delta,
-    Ended,
-    Failed,
-    Noted,
-    ProviderState,
+    ErrorReported,
+    MetadataReported,
     ReasoningDelta,
+    StateReported,
     Stopped,
+    StreamEnded,
     TextDelta,
     ToolCallArguments,
     ToolCallStarted,
 )
 from victor_fp.core.faults import InvalidResponse
-from victor_fp.core.json import Json, encoded
+from victor_fp.core.json import Json, encode_json
 from victor_fp.core.protocols.anthropic_messages.errors import fault_within
 from victor_fp.core.protocols.anthropic_messages.usage import noted, reported
 from victor_fp.core.requests import Endpoint
@@ -53,11 +53,11 @@ def read(endpoint: Endpoint, body: bytes) -> Sequence[Delta]:
     """What a 200 body means."""
     message = MESSAGE.decode(body)
     if isinstance(message, Undecodable):
-        return [Failed(InvalidResponse(provider=endpoint.spec.name, message=message.reason))]
+        return [ErrorReported(InvalidResponse(provider=endpoint.spec.name, message=message.reason))]
     if message.error is not None:
-        return [Failed(fault_within(endpoint, message.error))]
+        return [ErrorReported(fault_within(endpoint, message.error))]
     if message.content is None and message.stop_reason is None:
-        return [Failed(InvalidResponse(provider=endpoint.spec.name, message="the body holds no message"))]
+        return [ErrorReported(InvalidResponse(provider=endpoint.spec.name, message="the body holds no message"))]
     deltas = opening(message)
     for place, block in enumerate(message.content or ()):
         deltas += block_deltas(block, place, message.id or "")
@@ -65,8 +65,8 @@ def read(endpoint: Endpoint, body: bytes) -> Sequence[Delta]:
     if message.usage is not None:
         deltas.append(reported(message.usage))
         if facts := noted(message.usage):
-            deltas.append(Noted(metadata=facts))
-    deltas.append(Ended())
+            deltas.append(MetadataReported(metadata=facts))
+    deltas.append(StreamEnded())
     return deltas
 
 
@@ -75,7 +75,7 @@ def opening(message: Message) -> list[Delta]:
     facts = without_nulls({"id": message.id, "provider": message.provider, "container": message.container})
     if message.model is None and not facts:
         return []
-    return [Noted(model=message.model, metadata=facts)]
+    return [MetadataReported(model=message.model, metadata=facts)]
 
 
 def closing(said: Message | MessageDelta) -> list[Delta]:
@@ -93,7 +93,7 @@ def closing(said: Message | MessageDelta) -> list[Delta]:
     else:
         facts |= management(said.context_management)
     if facts:
-        deltas.append(Noted(metadata=facts))
+        deltas.append(MetadataReported(metadata=facts))
     return deltas
 
 
@@ -113,10 +113,10 @@ def block_deltas(block: ContentBlock, place: int, seed: str) -> list[Delta]:
             started = call_started(block, place, seed)
             if isinstance(arguments, Mapping) or arguments is None:
                 return [started]
-            text = arguments if isinstance(arguments, str) else encoded(arguments).decode()
+            text = arguments if isinstance(arguments, str) else encode_json(arguments).decode()
             return [started, ToolCallArguments(index=place, id=started.id, text=text)]
         case _:
-            return [ProviderState(opaque(block), alone=True)]
+            return [StateReported(opaque(block), alone=True)]
 
 
 def call_started(block: ResponseToolUseBlock, place: int, seed: str) -> ToolCallStarted:
@@ -140,12 +140,12 @@ def cited(text: str | None, citations: Sequence[Mapping[str, Json]] | None) -> l
     if not citations:
         return []
     told: dict[str, Json] = {"citations": list(citations)}
-    return [*([ProviderState(told)] if text else []), Noted(metadata=told)]
+    return [*([StateReported(told)] if text else []), MetadataReported(metadata=told)]
 
 
 def signed(signature: str | None) -> list[Delta]:
     """The signature without which the vendor does not take its thinking back."""
-    return [ProviderState({"signature": signature})] if signature else []
+    return [StateReported({"signature": signature})] if signature else []
 
 
 def opaque(block: ContentBlock) -> dict[str, Json]:

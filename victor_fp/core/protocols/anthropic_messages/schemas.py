@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from victor_fp.core.json import Json, encoded
+from victor_fp.core.json import Json, encode_json
 
 _BOUNDS = (
     "minimum",
@@ -39,7 +39,7 @@ def closed(schema: Mapping[str, Json]) -> dict[str, Json]:
     bounds: list[str] = []
     for key, value in schema.items():
         if key in _BOUNDS and not (key == "minItems" and value in (0, 1)):
-            bounds.append(f"{key}: {encoded(value).decode()}")
+            bounds.append(f"{key}: {encode_json(value).decode()}")
         elif key in _NAMED and isinstance(value, Mapping):
             out[key] = {name: _closed(inner) for name, inner in value.items()}
         elif key in _LISTED and isinstance(value, list):

@@ -19,12 +19,12 @@ from victor_fp_wire.anthropic_messages.request import (
     RequestToolUseBlock,
 )
 
-from victor_fp.core.conversation import Block, assistant_blocks
 from victor_fp.core.dialects.anthropic import AnthropicDialect
 from victor_fp.core.dialects.claude_models import ModelPolicy
 from victor_fp.core.json import Json
 from victor_fp.core.protocols.anthropic_messages.parts import PartBlock, part_blocks
 from victor_fp.core.protocols.anthropic_messages.tools import EPHEMERAL
+from victor_fp.core.request_building.conversation import Block, split_assistant_turn
 from victor_fp.core.requests import Adjustment, ChatRequest
 from victor_fp.core.tool_call_ids import made
 from victor_fp.core.types import Message
@@ -152,7 +152,7 @@ def _blocks(
     dialect: AnthropicDialect, message: Message, unsupported: list[Adjustment], notes: list[Adjustment]
 ) -> list[InputContentBlock]:
     if message.role == "assistant":
-        blocks = assistant_blocks(message, dialect.protocol)
+        blocks = split_assistant_turn(message, dialect.protocol)
         return [written for block in blocks if (written := _written(dialect, block, notes)) is not None]
     parts = part_blocks(dialect, message, unsupported, notes)
     if message.role != "tool":

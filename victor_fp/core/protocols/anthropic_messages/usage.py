@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 from victor_fp_wire.anthropic_messages.response import Usage
 
-from victor_fp.core.cost import cost_note
+from victor_fp.core.cost import build_cost
 from victor_fp.core.deltas import UsageReported
 from victor_fp.core.json import Json
 
@@ -42,7 +42,7 @@ def noted(usage: Usage) -> dict[str, Json]:
     given: dict[str, Json] = {name: value for name, value in msgspec.to_builtins(usage).items() if value is not None}
     facts: dict[str, Json] = {name: given[name] for name in given if name in _APART}
     if usage.cost is not None:
-        facts["cost"] = cost_note(usage.cost)
+        facts["cost"] = build_cost(usage.cost)
     if given.keys() - _STANDARD - _APART:
         facts["usage_raw"] = given
     return facts

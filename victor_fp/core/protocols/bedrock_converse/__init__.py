@@ -6,7 +6,7 @@ from functools import partial
 
 from victor_fp.core.dialects.bedrock import BedrockDialect
 from victor_fp.core.framing import aws_event_stream
-from victor_fp.core.protocols import Speaker
+from victor_fp.core.protocols import Codec
 from victor_fp.core.protocols.bedrock_converse.discovery import counting, discovery
 from victor_fp.core.protocols.bedrock_converse.errors import fault
 from victor_fp.core.protocols.bedrock_converse.events import ConverseEvents
@@ -15,9 +15,9 @@ from victor_fp.core.protocols.bedrock_converse.response import read
 from victor_fp.core.requests import Endpoint
 
 
-def speaker(endpoint: Endpoint, dialect: BedrockDialect) -> Speaker:
+def codec_for(endpoint: Endpoint, dialect: BedrockDialect) -> Codec:
     """The protocol's functions for one endpoint."""
-    return Speaker(
+    return Codec(
         protocol=dialect.protocol,
         request=partial(write, endpoint, dialect),
         response=partial(read, endpoint),

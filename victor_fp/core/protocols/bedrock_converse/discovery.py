@@ -16,12 +16,12 @@ from victor_fp_wire.bedrock_converse.response import (
 
 from victor_fp.core.dialects.bedrock import BedrockDialect
 from victor_fp.core.faults import Fault
-from victor_fp.core.json import encoded
+from victor_fp.core.json import encode_json
 from victor_fp.core.protocols import Discovery, ModelInfo, TokenCounting
 from victor_fp.core.protocols.bedrock_converse.request import body_of, signing
 from victor_fp.core.protocols.bedrock_converse.urls import control_url, runtime_url, segment
 from victor_fp.core.protocols.bedrock_converse.usage import given
-from victor_fp.core.requests import ChatRequest, Endpoint, HttpRequest, headers_for, open_setting
+from victor_fp.core.requests import ChatRequest, Endpoint, HttpRequest, build_headers, find_missing_setting
 from victor_fp.core.wire_decoding import Undecodable, WireDecoder
 
 _LIST: WireDecoder[ListFoundationModelsResponse] = WireDecoder(ListFoundationModelsResponse)
@@ -69,7 +69,7 @@ def read_count(body: bytes) -> int | None:
 
 def _get(endpoint: Endpoint, dialect: BedrockDialect, path: str) -> HttpRequest:
     url = control_url(endpoint, dialect, path)
-    return HttpRequest(method="GET", url=url, headers=headers_for(endpoint, json=False), signing=signing(endpoint))
+    return HttpRequest(method="GET", url=url, headers=build_headers(endpoint, json=False), signing=signing(endpoint))
 
 
 def _get_model(endpoint: Endpoint, dialect: BedrockDialect, model: str) -> HttpRequest:
@@ -86,7 +86,7 @@ def _info(model: FoundationModel) -> ModelInfo:
 
 
 def _count_request(endpoint: Endpoint, dialect: BedrockDialect, request: ChatRequest) -> Result[HttpRequest, Fault]:
-    if (fault := open_setting(endpoint, request.model)) is not None:
+    if (fault := find_missing_setting(endpoint, request.model)) is not None:
         return Failure(fault)
     body = body_of(dialect, request).body
     counted = ConverseTokensRequest(
@@ -99,8 +99,8 @@ def _count_request(endpoint: Endpoint, dialect: BedrockDialect, request: ChatReq
         HttpRequest(
             # Counting knows models, not the profiles that spread them over regions.
             url=runtime_url(endpoint, dialect.bare(request.model), "count-tokens"),
-            headers=headers_for(endpoint, request.options.extra_headers),
-            body=encoded(CountTokensRequest(input=CountTokensInput(converse=counted))),
+            headers=build_headers(endpoint, request.options.extra_headers),
+            body=encode_json(CountTokensRequest(input=CountTokensInput(converse=counted))),
             signing=signing(endpoint),
         )
     )

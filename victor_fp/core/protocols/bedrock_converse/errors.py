@@ -22,7 +22,7 @@ from victor_fp.core.faults import (
     ServerFailed,
     TimedOut,
 )
-from victor_fp.core.json import Json, decoded
+from victor_fp.core.json import Json, decode_json
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.wire_decoding import Undecodable, WireDecoder
 
@@ -64,7 +64,7 @@ _KEYLESS = re.compile(r"api key|bearer token|security token", re.IGNORECASE)
 
 def fault(endpoint: Endpoint, status: int, headers: Mapping[str, str], body: bytes) -> Fault:
     """The fault for a body with an error status, of whatever form."""
-    value = decoded(body)
+    value = decode_json(body)
     fields: Mapping[str, Json] = value if isinstance(value, Mapping) else {}
     words = (headers.get(_TYPE_HEADER), fields.get("__type"), fields.get("code"))
     message = _text(fields, "message") or _text(fields, "Message") or _text(fields, "error")

@@ -24,16 +24,16 @@ from victor_fp_wire.bedrock_converse.response import (
 from victor_fp.core.deltas import (
     BlockEnded,
     Delta,
-    Ended,
-    Failed,
-    ProviderState,
+    ErrorReported,
     ReasoningDelta,
+    StateReported,
+    StreamEnded,
     TextDelta,
     ToolCallArguments,
 )
 from victor_fp.core.faults import InvalidResponse
 from victor_fp.core.framing import Frame
-from victor_fp.core.json import Json, NotJson, decoded, decoded_object
+from victor_fp.core.json import Json, NotJson, decode_json, decode_json_object
 from victor_fp.core.protocols.bedrock_converse.errors import fault_in, is_exception
 from victor_fp.core.protocols.bedrock_converse.response import SERVER_SIDE, call_started, cited, closing, signed
 from victor_fp.core.protocols.bedrock_converse.usage import told
@@ -64,9 +64,9 @@ class Open(msgspec.Struct, frozen=True, kw_only=True):
             return [*cited(self.citations, spoken=self.spoken), BlockEnded()]
         content: Json = self.held
         if self.kind == "toolUse" and isinstance(text := self.held.get("input"), str):
-            parsed = decoded(text) if text.strip() else {}
+            parsed = decode_json(text) if text.strip() else {}
             content = {**self.held, "input": text if isinstance(parsed, NotJson) else parsed}
-        return [ProviderState({self.kind: content}, alone=True)]
+        return [StateReported({self.kind: content}, alone=True)]
 
 
 _UNSAID, _SPOKEN = Open(), Open(spoken=True)
@@ -124,16 +124,16 @@ class ConverseEvents(msgspec.Struct, frozen=True, kw_only=True):
                 if isinstance(metadata, Undecodable):
                     return self._undecodable(metadata, deltas)
                 # The last event; the service model's order is messageStop, then metadata.
-                deltas += [*told(metadata), *([Ended()] if self.stopped else [])]
+                deltas += [*told(metadata), *([StreamEnded()] if self.stopped else [])]
                 return self
             case name if frame.kind in ("exception", "error") or is_exception(name):
-                deltas.append(Failed(fault_in(self.endpoint, name, frame.data, maybe_billed=self.begun)))
+                deltas.append(ErrorReported(fault_in(self.endpoint, name, frame.data, maybe_billed=self.begun)))
                 return self
             case _:
                 return self
 
     def _undecodable(self, event: Undecodable, deltas: list[Delta]) -> ConverseEvents:
-        deltas.append(Failed(InvalidResponse(provider=self.endpoint.spec.name, message=event.reason)))
+        deltas.append(ErrorReported(InvalidResponse(provider=self.endpoint.spec.name, message=event.reason)))
         return self
 
     def _started(self, event: ContentBlockStartEvent, frame: Frame, deltas: list[Delta]) -> ConverseEvents:
@@ -192,7 +192,7 @@ def _thought(block: Open, thought: ReasoningContentBlockDelta, deltas: list[Delt
 
 def _only_field(payload: bytes, place: str) -> tuple[str, Mapping[str, Json]]:
     """The one field of a union, and its value, where the union's field is not known here."""
-    event = decoded_object(payload)
+    event = decode_json_object(payload)
     union = {} if isinstance(event, NotJson) else event.get(place)
     if not isinstance(union, Mapping):
         return "", {}
@@ -201,7 +201,7 @@ def _only_field(payload: bytes, place: str) -> tuple[str, Mapping[str, Json]]:
 
 def _held_longer(block: Open, payload: bytes) -> Open:
     """An opaque block after one more piece: texts and lists grow, the rest is replaced."""
-    event = decoded_object(payload)
+    event = decode_json_object(payload)
     union = {} if isinstance(event, NotJson) else event.get("delta")
     piece = union.get(block.kind) if isinstance(union, Mapping) else None
     held = dict(block.held)

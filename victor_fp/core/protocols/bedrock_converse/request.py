@@ -20,7 +20,7 @@ from victor_fp_wire.bedrock_converse.request import (
 from victor_fp.core.dialects.bedrock import BedrockDialect, BedrockPolicy, unversioned
 from victor_fp.core.dialects.claude_models import ModelPolicy
 from victor_fp.core.faults import Fault, InvalidRequest
-from victor_fp.core.json import encoded
+from victor_fp.core.json import encode_json
 from victor_fp.core.options import Options
 from victor_fp.core.protocols.anthropic_messages.schemas import closed
 from victor_fp.core.protocols.anthropic_messages.turns import within_marks
@@ -34,9 +34,9 @@ from victor_fp.core.requests import (
     Endpoint,
     HttpRequest,
     Signing,
-    headers_for,
-    open_setting,
-    settled,
+    build_headers,
+    find_missing_setting,
+    resolve_unsupported,
 )
 
 _TIERS: dict[str, ServiceTier] = {
@@ -61,20 +61,20 @@ class Written(msgspec.Struct, frozen=True, kw_only=True):
 
 def write(endpoint: Endpoint, dialect: BedrockDialect, request: ChatRequest) -> Result[HttpRequest, Fault]:
     """The request for a completion, streamed or whole."""
-    if (fault := open_setting(endpoint, request.model)) is not None:
+    if (fault := find_missing_setting(endpoint, request.model)) is not None:
         return Failure(fault)
     written = body_of(dialect, request)
     if not written.body.messages:
         message = "there are instructions, but no user's turn"
         return Failure(InvalidRequest(provider=endpoint.spec.name, model=request.model, message=message))
-    decided = settled(endpoint, request, written.unsupported)
+    decided = resolve_unsupported(endpoint, request, written.unsupported)
     if not isinstance(decided, tuple):
         return Failure(decided)
     options = request.options
     return Success(
         HttpRequest(
             url=runtime_url(endpoint, request.model, "converse-stream" if request.stream else "converse"),
-            headers=headers_for(endpoint, options.extra_headers),
+            headers=build_headers(endpoint, options.extra_headers),
             body=_with_extras(written.body, options),
             adjustments=(*decided, *written.notes),
             signing=signing(endpoint),
@@ -140,7 +140,7 @@ def _format(
     reason = "objects closed and bounds moved into descriptions, as structured outputs want"
     changed = Adjustment(parameter="response_format", reason=reason, action="changed")
     definition = JsonSchemaDefinition(
-        schema=encoded(schema).decode(), name=_UNNAMABLE.sub("_", wanted.name)[:64] or "answer"
+        schema=encode_json(schema).decode(), name=_UNNAMABLE.sub("_", wanted.name)[:64] or "answer"
     )
     form = OutputFormat(structure=OutputFormatStructure(json_schema=definition))
     return form, (), (changed,) if schema != wanted.schema else ()
@@ -173,5 +173,5 @@ def _without_counterpart(options: Options) -> tuple[Adjustment, ...]:
 def _with_extras(body: ConverseRequest, options: Options) -> bytes:
     """The body with the caller's own fields over the top; objects merge, so that one more leaves the others."""
     if not options.unknown and not options.extra_body:
-        return encoded(body)
-    return encoded(merged(merged(msgspec.to_builtins(body), options.unknown), options.extra_body))
+        return encode_json(body)
+    return encode_json(merged(merged(msgspec.to_builtins(body), options.unknown), options.extra_body))

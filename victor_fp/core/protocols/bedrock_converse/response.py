@@ -17,18 +17,18 @@ from victor_fp_wire.bedrock_converse.response import (
 from victor_fp.core.deltas import (
     BlockEnded,
     Delta,
-    Ended,
-    Failed,
-    Noted,
-    ProviderState,
+    ErrorReported,
+    MetadataReported,
     ReasoningDelta,
+    StateReported,
     Stopped,
+    StreamEnded,
     TextDelta,
     ToolCallArguments,
     ToolCallStarted,
 )
 from victor_fp.core.faults import Fault, InvalidResponse
-from victor_fp.core.json import Json, NotJson, decoded_object, encoded
+from victor_fp.core.json import Json, NotJson, decode_json_object, encode_json
 from victor_fp.core.protocols.bedrock_converse.errors import fault_in
 from victor_fp.core.protocols.bedrock_converse.usage import told
 from victor_fp.core.requests import Endpoint
@@ -56,20 +56,20 @@ def read(endpoint: Endpoint, body: bytes) -> Sequence[Delta]:
     """What a 200 body means."""
     answer = _ANSWER.decode(body)
     if isinstance(answer, Undecodable):
-        return [Failed(InvalidResponse(provider=endpoint.spec.name, message=answer.reason))]
+        return [ErrorReported(InvalidResponse(provider=endpoint.spec.name, message=answer.reason))]
     message = None if answer.output is None else answer.output.message
     if message is None and answer.stop_reason is None:
-        return [Failed(_no_answer(endpoint, body))]
+        return [ErrorReported(_no_answer(endpoint, body))]
     blocks = [] if message is None else message.content or []
     as_sent = _as_sent(body) if any(map(is_opaque, blocks)) else []
     deltas: list[Delta] = []
     for place, block in enumerate(blocks):
         deltas += _unread(as_sent, place) if is_opaque(block) else block_deltas(block, place)
-    return [*deltas, *closing(answer), *told(answer), Ended()]
+    return [*deltas, *closing(answer), *told(answer), StreamEnded()]
 
 
 def _no_answer(endpoint: Endpoint, body: bytes) -> Fault:
-    fields = decoded_object(body)
+    fields = decode_json_object(body)
     named = None if isinstance(fields, NotJson) else fields.get("__type")
     if isinstance(named, str):
         return fault_in(endpoint, named, body, maybe_billed=False)
@@ -78,7 +78,7 @@ def _no_answer(endpoint: Endpoint, body: bytes) -> Fault:
 
 def _as_sent(body: bytes) -> list[dict[str, Json]]:
     """The content blocks with everything that stands in them."""
-    inner: Json | NotJson = decoded_object(body)
+    inner: Json | NotJson = decode_json_object(body)
     for name in ("output", "message", "content"):
         inner = inner.get(name) if isinstance(inner, Mapping) else None
     return [dict(block) for block in inner if isinstance(block, Mapping)] if isinstance(inner, list) else []
@@ -87,7 +87,7 @@ def _as_sent(body: bytes) -> list[dict[str, Json]]:
 def _unread(as_sent: Sequence[dict[str, Json]], place: int) -> list[Delta]:
     """A block that only the vendor reads. One without content says nothing."""
     block = as_sent[place] if place < len(as_sent) else {}
-    return [ProviderState(block, alone=True)] if block else []
+    return [StateReported(block, alone=True)] if block else []
 
 
 def is_opaque(block: ContentBlock) -> bool:
@@ -114,7 +114,7 @@ def _called(use: ToolUseBlock, place: int) -> list[Delta]:
     started = call_started(use, place, use.input if isinstance(use.input, Mapping) else None)
     if isinstance(use.input, Mapping) or use.input is None:
         return [started]
-    text = use.input if isinstance(use.input, str) else encoded(use.input).decode()
+    text = use.input if isinstance(use.input, str) else encode_json(use.input).decode()
     return [started, ToolCallArguments(index=place, id=started.id, text=text)]
 
 
@@ -136,7 +136,7 @@ def _thought(thought: ReasoningTextBlock) -> list[Delta]:
 
 def signed(signature: str | None) -> list[Delta]:
     """The signature without which the vendor does not take its reasoning back."""
-    return [ProviderState({"signature": signature})] if signature else []
+    return [StateReported({"signature": signature})] if signature else []
 
 
 def _cited_text(block: CitationsContentBlock) -> list[Delta]:
@@ -149,7 +149,7 @@ def cited(citations: Sequence[Mapping[str, Json]], *, spoken: bool) -> list[Delt
     if not citations:
         return []
     told_: dict[str, Json] = {"citations": list(citations)}
-    return [*([ProviderState(told_)] if spoken else []), Noted(metadata=told_)]
+    return [*([StateReported(told_)] if spoken else []), MetadataReported(metadata=told_)]
 
 
 def closing(said: ConverseResponse | MessageStopEvent) -> list[Delta]:
@@ -158,5 +158,7 @@ def closing(said: ConverseResponse | MessageStopEvent) -> list[Delta]:
     if said.stop_reason is not None:
         deltas.append(Stopped(STOP_REASONS.get(said.stop_reason, said.stop_reason), said.stop_reason))
     if said.additional_model_response_fields is not None:
-        deltas.append(Noted(metadata={"additional_model_response_fields": said.additional_model_response_fields}))
+        deltas.append(
+            MetadataReported(metadata={"additional_model_response_fields": said.additional_model_response_fields})
+        )
     return deltas

@@ -15,12 +15,12 @@ from victor_fp_wire.bedrock_converse.request import (
     ToolSpecification,
 )
 
-from victor_fp.core.conversation import tool_names
 from victor_fp.core.dialects.bedrock import BedrockPolicy
 from victor_fp.core.dialects.claude_models import ModelPolicy
 from victor_fp.core.json import Json
 from victor_fp.core.protocols.anthropic_messages.schemas import as_object, closed
 from victor_fp.core.protocols.bedrock_converse.turns import CACHE_POINT
+from victor_fp.core.request_building.conversation import index_tool_names
 from victor_fp.core.requests import Adjustment, ChatRequest
 from victor_fp.core.types import ToolDefinition
 
@@ -81,7 +81,7 @@ def _undefined(request: ChatRequest, refused: Sequence[Adjustment], *, calls: bo
     if not calls:
         return Tooling(unsupported=tuple(refused))
     anything: dict[str, Json] = {"type": "object"}
-    names = dict.fromkeys(tool_names(request.messages).values())
+    names = dict.fromkeys(index_tool_names(request.messages).values())
     tools = [
         Tool(tool_spec=ToolSpecification(name=name, input_schema=ToolInputSchema(json=anything))) for name in names
     ]

@@ -22,10 +22,10 @@ from victor_fp_wire.bedrock_converse.request import (
 )
 from victor_fp_wire.bedrock_converse.request import Message as Turn
 
-from victor_fp.core.conversation import Block, assistant_blocks
 from victor_fp.core.dialects.bedrock import BedrockDialect, BedrockPolicy
 from victor_fp.core.json import Json
 from victor_fp.core.protocols.bedrock_converse.parts import block as part_block
+from victor_fp.core.request_building.conversation import Block, split_assistant_turn
 from victor_fp.core.requests import Adjustment
 from victor_fp.core.tool_call_ids import made
 from victor_fp.core.types import Message, TextPart
@@ -128,7 +128,7 @@ def _texts(message: Message) -> list[str]:
 
 def _blocks(writer: _Writer, message: Message) -> list[ContentBlock]:
     if message.role == "assistant":
-        blocks = assistant_blocks(message, writer.dialect.protocol)
+        blocks = split_assistant_turn(message, writer.dialect.protocol)
         return [written for block in blocks if (written := _written(block, writer.notes)) is not None]
     parts = _parts(writer, message)
     return [_result(writer, message, parts)] if message.role == "tool" else parts

@@ -9,7 +9,7 @@ from victor_fp_wire.bedrock_converse.response import (
     TokenUsage,
 )
 
-from victor_fp.core.deltas import Delta, Noted, UsageReported
+from victor_fp.core.deltas import Delta, MetadataReported, UsageReported
 from victor_fp.core.json import Json
 
 
@@ -27,7 +27,7 @@ def told(said: ConverseResponse | ConverseStreamMetadataEvent) -> list[Delta]:
         facts["service_tier"] = said.service_tier.type
     if said.usage is not None and (said.usage.cache_details or said.usage.server_tool_usage):
         facts["usage_raw"] = given(said.usage)
-    return [*deltas, Noted(metadata=facts)] if facts else deltas
+    return [*deltas, MetadataReported(metadata=facts)] if facts else deltas
 
 
 def reported(usage: TokenUsage) -> UsageReported:

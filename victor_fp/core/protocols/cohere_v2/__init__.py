@@ -6,7 +6,7 @@ from functools import partial
 
 from victor_fp.core.dialects.cohere import CohereDialect
 from victor_fp.core.framing import sse
-from victor_fp.core.protocols import Speaker
+from victor_fp.core.protocols import Codec
 from victor_fp.core.protocols.cohere_v2.discovery import discovery
 from victor_fp.core.protocols.cohere_v2.errors import fault
 from victor_fp.core.protocols.cohere_v2.events import ChatEvents
@@ -15,9 +15,9 @@ from victor_fp.core.protocols.cohere_v2.response import read
 from victor_fp.core.requests import Endpoint
 
 
-def speaker(endpoint: Endpoint, dialect: CohereDialect) -> Speaker:
+def codec_for(endpoint: Endpoint, dialect: CohereDialect) -> Codec:
     """The protocol's functions, bound to one place."""
-    return Speaker(
+    return Codec(
         protocol=dialect.protocol,
         request=partial(write, endpoint, dialect),
         response=partial(read, endpoint, dialect),

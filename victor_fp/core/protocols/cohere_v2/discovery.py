@@ -9,7 +9,7 @@ import msgspec
 from victor_fp_wire.cohere_v2 import response as wire
 
 from victor_fp.core.protocols import Discovery, ModelInfo
-from victor_fp.core.requests import Endpoint, HttpRequest, headers_for
+from victor_fp.core.requests import Endpoint, HttpRequest, build_headers
 from victor_fp.core.wire_decoding import Undecodable, WireDecoder
 
 MODELS: WireDecoder[wire.ListModelsResponse] = WireDecoder(wire.ListModelsResponse)
@@ -43,7 +43,7 @@ def read_model(model: str, body: bytes) -> ModelInfo | None:
 
 
 def _get(endpoint: Endpoint, path: str) -> HttpRequest:
-    return HttpRequest(method="GET", url=f"{endpoint.base_url}{path}", headers=headers_for(endpoint, json=False))
+    return HttpRequest(method="GET", url=f"{endpoint.base_url}{path}", headers=build_headers(endpoint, json=False))
 
 
 def _info(name: str, model: wire.Model) -> ModelInfo:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from victor_fp.core.classify import Codes, by_prose, classified, prose
 from victor_fp.core.dialects.cohere import CohereDialect
 from victor_fp.core.faults import ContentRefused, Fault, QuotaExhausted, RateLimited
-from victor_fp.core.json import Json, NotJson, decoded
+from victor_fp.core.json import Json, NotJson, decode_json
 from victor_fp.core.requests import Endpoint
 
 STATUSES: Codes = {
@@ -21,7 +21,7 @@ USED_UP = re.compile(r"(calls?|requests?) ?(/|per|a) ?month|monthly", re.IGNOREC
 
 def fault(endpoint: Endpoint, dialect: CohereDialect, status: int, headers: Mapping[str, str], body: bytes) -> Fault:
     """The fault of a body with status >= 400, whatever it is."""
-    value = decoded(body)
+    value = decode_json(body)
     if isinstance(value, NotJson):
         value = prose(body)
     return fault_of(endpoint, dialect, value, status=status, headers=headers)

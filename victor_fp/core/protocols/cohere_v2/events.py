@@ -16,8 +16,8 @@ from victor_fp_wire.cohere_v2 import response as wire
 from victor_fp.core.deltas import (
     BlockEnded,
     Delta,
-    Failed,
-    Noted,
+    ErrorReported,
+    MetadataReported,
     ReasoningDelta,
     TextDelta,
     ToolCallArguments,
@@ -57,7 +57,7 @@ class ChatEvents(msgspec.Struct, frozen=True, kw_only=True):
                 reader = reader._after(event, deltas)
             elif frame.data.strip() != DONE:
                 reason = f"a frame of the stream is no event: {event.reason}"
-                deltas.append(Failed(InvalidResponse(provider=self.endpoint.spec.name, message=reason)))
+                deltas.append(ErrorReported(InvalidResponse(provider=self.endpoint.spec.name, message=reason)))
         return reader, deltas
 
     def finish(self) -> list[Delta]:
@@ -98,12 +98,12 @@ class ChatEvents(msgspec.Struct, frozen=True, kw_only=True):
                 return self
             case wire.MessageStartEvent(id=id_):
                 if id_:
-                    deltas.append(Noted(metadata={"id": id_}))
+                    deltas.append(MetadataReported(metadata={"id": id_}))
                 return replace(self, id=id_ or self.id)
             case wire.MessageEndEvent(id=id_, delta=end):
                 reader = self._planned(deltas)
                 if id_ and not self.id:
-                    deltas.append(Noted(metadata={"id": id_}))
+                    deltas.append(MetadataReported(metadata={"id": id_}))
                 end = end or wire.MessageEnd()
                 deltas += closing(self.endpoint, end.finish_reason, end.usage, end.error)
                 return reader
@@ -125,7 +125,7 @@ class ChatEvents(msgspec.Struct, frozen=True, kw_only=True):
     def _untyped(self, raw: Mapping[str, Json]) -> list[Delta]:
         """Events nobody knows mean nothing, unless they are an error: its text stands where others have a message."""
         if raw.get("error") or isinstance(raw.get("message"), str):
-            return [Failed(fault_of(self.endpoint, self.dialect, raw, maybe_billed=bool(self.id)))]
+            return [ErrorReported(fault_of(self.endpoint, self.dialect, raw, maybe_billed=bool(self.id)))]
         return []
 
 

@@ -8,9 +8,9 @@ from typing import assert_never
 from msgspec import UNSET
 from victor_fp_wire.cohere_v2 import request as wire
 
-from victor_fp.core.conversation import Block, assistant_blocks
 from victor_fp.core.dialects.cohere import CohereDialect, CoherePolicy
-from victor_fp.core.json import encoded
+from victor_fp.core.json import encode_json
+from victor_fp.core.request_building.conversation import Block, split_assistant_turn
 from victor_fp.core.requests import Adjustment, ChatRequest
 from victor_fp.core.types import AudioPart, FilePart, ImagePart, Message, TextPart
 
@@ -37,7 +37,7 @@ def _message(
         case "user":
             return _user_message(message, untaken)
         case "assistant":
-            return _assistant_message(policy, assistant_blocks(message, dialect.protocol))
+            return _assistant_message(policy, split_assistant_turn(message, dialect.protocol))
         case "tool":
             return wire.ToolMessage(
                 tool_call_id=message.tool_call_id or "", content=_result_text(message) or dialect.empty_result
@@ -91,7 +91,7 @@ def _assistant_message(policy: CoherePolicy, blocks: tuple[Block, ...]) -> wire.
 
 
 def _call(block: Block) -> wire.ToolCall:
-    arguments = block.arguments if isinstance(block.arguments, str) else encoded(block.arguments).decode()
+    arguments = block.arguments if isinstance(block.arguments, str) else encode_json(block.arguments).decode()
     return wire.ToolCall(id=block.id, function=wire.FunctionCall(name=block.name, arguments=arguments))
 
 

@@ -7,7 +7,15 @@ from typing import Any
 import msgspec
 from victor_fp_wire.cohere_v2.response import LogprobItem, Usage
 
-from victor_fp.core.deltas import Delta, Ended, Failed, Noted, ProviderState, Stopped, UsageReported
+from victor_fp.core.deltas import (
+    Delta,
+    ErrorReported,
+    MetadataReported,
+    StateReported,
+    Stopped,
+    StreamEnded,
+    UsageReported,
+)
 from victor_fp.core.faults import Fault, ServerFailed, TimedOut
 from victor_fp.core.json import Json
 from victor_fp.core.protocols.cohere_v2.messages import PLAN
@@ -30,28 +38,28 @@ def planned(plan: str) -> list[Delta]:
     """The plan before calls: for the caller in metadata, for the vendor as state that goes back."""
     if not plan:
         return []
-    return [ProviderState({PLAN: plan}, alone=True), Noted(metadata={PLAN: plan})]
+    return [StateReported({PLAN: plan}, alone=True), MetadataReported(metadata={PLAN: plan})]
 
 
 def cited(citations: list[dict[str, Any]]) -> list[Delta]:
     """Citations, in the vendor's form."""
-    return [Noted(metadata={"citations": list(citations)})] if citations else []
+    return [MetadataReported(metadata={"citations": list(citations)})] if citations else []
 
 
 def measured(items: list[LogprobItem]) -> list[Delta]:
     """Log probabilities, in the vendor's form."""
     told: list[Json] = [_plain(msgspec.to_builtins(item)) for item in items]
-    return [Noted(metadata={"logprobs": told})] if told else []
+    return [MetadataReported(metadata={"logprobs": told})] if told else []
 
 
 def closing(endpoint: Endpoint, reason: str | None, usage: Usage | None, error: str | None) -> list[Delta]:
     """Counts, the reason, and the end; or the failure that the reason is."""
     deltas: list[Delta] = [] if usage is None else counted(usage)
     if error or reason in BROKEN:
-        return [*deltas, Failed(_broken(endpoint, reason, error))]
+        return [*deltas, ErrorReported(_broken(endpoint, reason, error))]
     if reason:
         deltas.append(Stopped(STOP_REASONS.get(reason, reason), reason))
-    return [*deltas, Ended()]
+    return [*deltas, StreamEnded()]
 
 
 def counted(usage: Usage) -> list[Delta]:
@@ -66,7 +74,7 @@ def counted(usage: Usage) -> list[Delta]:
     if reported != UsageReported():
         deltas.append(reported)
     if raw := _plain(msgspec.to_builtins(usage)):
-        deltas.append(Noted(metadata={"usage_raw": raw}))
+        deltas.append(MetadataReported(metadata={"usage_raw": raw}))
     return deltas
 
 

@@ -11,13 +11,13 @@ from victor_fp_wire.cohere_v2 import request as wire
 
 from victor_fp.core.dialects.cohere import CohereDialect
 from victor_fp.core.faults import Fault
-from victor_fp.core.json import Json, encoded
+from victor_fp.core.json import Json, encode_json
 from victor_fp.core.options import Options
 from victor_fp.core.protocols.cohere_v2.messages import wire_messages
 from victor_fp.core.protocols.cohere_v2.sampling import sampling
 from victor_fp.core.protocols.cohere_v2.thinking import thinking
 from victor_fp.core.protocols.cohere_v2.tools import tooling
-from victor_fp.core.requests import Adjustment, ChatRequest, Endpoint, HttpRequest, headers_for, settled
+from victor_fp.core.requests import Adjustment, ChatRequest, Endpoint, HttpRequest, build_headers, resolve_unsupported
 
 _T = TypeVar("_T")
 
@@ -29,7 +29,7 @@ def write(endpoint: Endpoint, dialect: CohereDialect, request: ChatRequest) -> R
     sampled = sampling(dialect, request)
     thought, of_thinking = thinking(policy, options)
     tooled = tooling(policy, request)
-    adjustments = settled(
+    adjustments = resolve_unsupported(
         endpoint,
         request,
         [*of_messages, *sampled.unsupported, *of_thinking, *tooled.unsupported, *_without_counterpart(options)],
@@ -58,8 +58,8 @@ def write(endpoint: Endpoint, dialect: CohereDialect, request: ChatRequest) -> R
     return Success(
         HttpRequest(
             url=f"{endpoint.base_url}/v2/chat",
-            headers=headers_for(endpoint, options.extra_headers),
-            body=encoded(_with_extras(body, options)),
+            headers=build_headers(endpoint, options.extra_headers),
+            body=encode_json(_with_extras(body, options)),
             adjustments=adjustments,
         )
     )

@@ -10,8 +10,8 @@ from victor_fp_wire.cohere_v2 import response as wire
 from victor_fp.core.deltas import (
     BlockEnded,
     Delta,
-    Failed,
-    Noted,
+    ErrorReported,
+    MetadataReported,
     ReasoningDelta,
     TextDelta,
     ToolCallArguments,
@@ -19,7 +19,7 @@ from victor_fp.core.deltas import (
 )
 from victor_fp.core.dialects.cohere import CohereDialect
 from victor_fp.core.faults import Fault, InvalidResponse
-from victor_fp.core.json import NotJson, decoded_object
+from victor_fp.core.json import NotJson, decode_json_object
 from victor_fp.core.protocols.cohere_v2.errors import fault_of
 from victor_fp.core.protocols.cohere_v2.notes import cited, closing, measured, planned
 from victor_fp.core.requests import Endpoint
@@ -30,14 +30,14 @@ BODY: WireDecoder[wire.ChatResponse] = WireDecoder(wire.ChatResponse)
 
 
 def read(endpoint: Endpoint, dialect: CohereDialect, body: bytes) -> Sequence[Delta]:
-    """The deltas of an answer; `Failed` where the body is an error or none at all."""
+    """The deltas of an answer; `ErrorReported` where the body is an error or none at all."""
     answer = BODY.decode(body)
     if isinstance(answer, Undecodable):
-        return [Failed(InvalidResponse(provider=endpoint.spec.name, message=f"no answer: {answer.reason}"))]
+        return [ErrorReported(InvalidResponse(provider=endpoint.spec.name, message=f"no answer: {answer.reason}"))]
     message = answer.message
     if message is None and answer.finish_reason is None:
-        return [Failed(_no_answer(endpoint, dialect, body))]
-    deltas: list[Delta] = [Noted(metadata={"id": answer.id})] if answer.id else []
+        return [ErrorReported(_no_answer(endpoint, dialect, body))]
+    deltas: list[Delta] = [MetadataReported(metadata={"id": answer.id})] if answer.id else []
     if message is not None:
         deltas += planned(message.tool_plan or "")
         for block in message.content or ():
@@ -74,7 +74,7 @@ def _content(block: wire.AssistantContent) -> list[Delta]:
 
 def _no_answer(endpoint: Endpoint, dialect: CohereDialect, body: bytes) -> Fault:
     """A body without a message: an error has a text in its place."""
-    value = decoded_object(body)
+    value = decode_json_object(body)
     if not isinstance(value, NotJson) and (value.get("error") or isinstance(value.get("message"), str)):
         return fault_of(endpoint, dialect, value)
     return InvalidResponse(provider=endpoint.spec.name, message="the body holds no message")

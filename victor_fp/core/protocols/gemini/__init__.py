@@ -6,7 +6,7 @@ from functools import partial
 
 from victor_fp.core.dialects.gemini import GeminiDialect
 from victor_fp.core.framing import json_array, sse
-from victor_fp.core.protocols import Speaker
+from victor_fp.core.protocols import Codec
 from victor_fp.core.protocols.gemini.discovery import counting, discovery
 from victor_fp.core.protocols.gemini.errors import fault
 from victor_fp.core.protocols.gemini.events import reader
@@ -15,9 +15,9 @@ from victor_fp.core.protocols.gemini.response import read
 from victor_fp.core.requests import Endpoint
 
 
-def speaker(endpoint: Endpoint, dialect: GeminiDialect) -> Speaker:
+def codec_for(endpoint: Endpoint, dialect: GeminiDialect) -> Codec:
     """The protocol's functions, bound to one place."""
-    return Speaker(
+    return Codec(
         protocol=dialect.protocol,
         request=partial(write, endpoint, dialect),
         response=partial(read, endpoint),

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import msgspec
 from victor_fp_wire.gemini.request import Content, Part
 
-from victor_fp.core.conversation import assistant_blocks, split_system
 from victor_fp.core.dialects.gemini import GeminiDialect, GeminiPolicy
 from victor_fp.core.protocols.gemini.parts import content_parts, result_part, turn_parts
+from victor_fp.core.request_building.conversation import split_assistant_turn, split_system
 from victor_fp.core.requests import Adjustment
 from victor_fp.core.types import ImagePart, Message
 
@@ -54,7 +54,7 @@ def _contents(turns: Sequence[Message], dialect: GeminiDialect, policy: GeminiPo
             contents.append(_results(results, names, given))
             results = []
         if message.role == "assistant":
-            blocks = assistant_blocks(message, dialect.protocol)
+            blocks = split_assistant_turn(message, dialect.protocol)
             # A conversation may use an id anew, so only the newest turn's calls name the results that follow it.
             names = {block.id: block.name for block in blocks if block.kind == "tool_call"}
             given = {block.id for block in blocks if block.kind == "tool_call" and "id" in (block.state or {})}

@@ -12,11 +12,11 @@ from victor_fp_wire.gemini.response import CountTokensResponse, ListModelsRespon
 
 from victor_fp.core.dialects.gemini import GeminiDialect
 from victor_fp.core.faults import Fault
-from victor_fp.core.json import encoded
+from victor_fp.core.json import encode_json
 from victor_fp.core.protocols import Discovery, ModelInfo, TokenCounting
 from victor_fp.core.protocols.gemini.notes import plain
 from victor_fp.core.protocols.gemini.request import body_of, resource_of
-from victor_fp.core.requests import ChatRequest, Endpoint, HttpRequest, headers_for
+from victor_fp.core.requests import ChatRequest, Endpoint, HttpRequest, build_headers
 from victor_fp.core.wire_decoding import Undecodable, WireDecoder
 
 _LISTS: WireDecoder[ListModelsResponse] = WireDecoder(ListModelsResponse)
@@ -40,7 +40,7 @@ def _get(endpoint: Endpoint, path: str) -> HttpRequest:
     return HttpRequest(
         method="GET",
         url=f"{endpoint.base_url}/{path}",
-        headers=headers_for(endpoint, json=False),
+        headers=build_headers(endpoint, json=False),
         signing=endpoint.spec.auth.kind if endpoint.keyed else "none",
     )
 
@@ -92,8 +92,8 @@ def _count_request(endpoint: Endpoint, dialect: GeminiDialect, request: ChatRequ
     return Success(
         HttpRequest(
             url=f"{endpoint.base_url}/{resource}:countTokens",
-            headers=headers_for(endpoint, request.options.extra_headers),
-            body=encoded(count),
+            headers=build_headers(endpoint, request.options.extra_headers),
+            body=encode_json(count),
             signing=endpoint.spec.auth.kind if endpoint.keyed else "none",
         )
     )

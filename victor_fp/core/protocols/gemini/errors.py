@@ -21,7 +21,7 @@ from victor_fp.core.faults import (
     ServerFailed,
     TimedOut,
 )
-from victor_fp.core.json import decoded
+from victor_fp.core.json import decode_json
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.wire_decoding import Undecodable, WireDecoder
 
@@ -145,7 +145,7 @@ def _text(value: object) -> str | None:
 
 def _shown(body: bytes) -> str:
     """What a body without an error object says: an error that is a plain text, or whatever there is."""
-    value = decoded(body)
+    value = decode_json(body)
     if isinstance(value, Mapping):
         said = value.get("error", value.get("message"))
         return said if isinstance(said, str) else msgspec.json.encode(value).decode()

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from victor_fp.core.deltas import Delta, Ended, Failed
+from victor_fp.core.deltas import Delta, ErrorReported, StreamEnded
 from victor_fp.core.faults import InvalidResponse
 from victor_fp.core.framing import Frame
 from victor_fp.core.protocols.gemini.errors import error_in, fault_of
@@ -39,18 +39,18 @@ class GeminiReader(msgspec.Struct, frozen=True):
     def _piece(self, progress: Progress, data: bytes, deltas: list[Delta]) -> Progress:
         if data.strip() == b"[DONE]":
             # Gateways that imitate OpenAI add it.
-            deltas.append(Ended())
+            deltas.append(StreamEnded())
             return progress
         answer = ANSWERS.decode(data)
         if isinstance(answer, Undecodable):
             message = f"an event of the stream does not decode: {answer.reason}"
             deltas.append(
-                Failed(InvalidResponse(provider=self.endpoint.spec.name, model=progress.model, message=message))
+                ErrorReported(InvalidResponse(provider=self.endpoint.spec.name, model=progress.model, message=message))
             )
             return progress
         progress = told(self.endpoint, progress, answer, deltas)
         if b'"error"' in data and (error := error_in(data)) is not None:
-            deltas.append(Failed(fault_of(self.endpoint, error, model=progress.model)))
+            deltas.append(ErrorReported(fault_of(self.endpoint, error, model=progress.model)))
         return progress
 
 

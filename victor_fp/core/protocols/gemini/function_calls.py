@@ -7,9 +7,9 @@ import re
 import msgspec
 from victor_fp_wire.gemini.response import FunctionCall, PartialArg
 
-from victor_fp.core.deltas import Delta, Failed, ProviderState, ToolCallArgumentSet, ToolCallStarted
+from victor_fp.core.deltas import Delta, ErrorReported, StateReported, ToolCallArgumentSet, ToolCallStarted
 from victor_fp.core.faults import InvalidResponse
-from victor_fp.core.json import Json, JsonScalar, encoded
+from victor_fp.core.json import Json, JsonScalar, encode_json
 from victor_fp.core.tool_call_ids import made
 
 _STEP = re.compile(
@@ -50,14 +50,14 @@ def called(
             )
         )
     elif signature and seen.count:
-        deltas.append(ProviderState({"thoughtSignature": signature}))
+        deltas.append(StateReported({"thoughtSignature": signature}))
     for piece in call.partial_args or ():
         _set(seen, piece, deltas)
     return seen
 
 
 def _made_id(seed: str | None, call: FunctionCall, ordinal: int) -> str:
-    return made(seed or f"{call.name}{encoded(call.args or {}).decode()}", ordinal)
+    return made(seed or f"{call.name}{encode_json(call.args or {}).decode()}", ordinal)
 
 
 def _state(id_: str | None, signature: str | None) -> dict[str, Json] | None:
@@ -74,7 +74,7 @@ def _set(seen: CallsSeen, piece: PartialArg, deltas: list[Delta]) -> None:
     path = steps(piece.json_path or "")
     if path is None or not seen.count:
         what = f"arguments at {piece.json_path!r}, which is no path" if path is None else "arguments of no call"
-        deltas.append(Failed(InvalidResponse(message=f"the answer streams {what}")))
+        deltas.append(ErrorReported(InvalidResponse(message=f"the answer streams {what}")))
         return
     value = _value(piece)
     if value is None and piece.will_continue:

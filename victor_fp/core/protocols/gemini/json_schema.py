@@ -13,7 +13,7 @@ from typing import TypeAlias
 import msgspec
 from victor_fp_wire.gemini.request import Schema
 
-from victor_fp.core.json import Json, JsonObject, encoded
+from victor_fp.core.json import Json, JsonObject, encode_json
 
 Node: TypeAlias = dict[str, Json]
 
@@ -56,7 +56,7 @@ def _node(given: Json, root: JsonObject, seen: tuple[str, ...], lost: list[str])
     _listed(node, given, words)
     _alternatives(node, given, root, seen, lost)
     _members(node, given, root, seen, lost)
-    words += [f"{key}: {encoded(value).decode()}" for key, value in given.items() if _unsaid(key, value)]
+    words += [f"{key}: {encode_json(value).decode()}" for key, value in given.items() if _unsaid(key, value)]
     if description := "; ".join(text for text in (given.get("description"), *words) if isinstance(text, str) and text):
         node["description"] = description
     return node
@@ -159,7 +159,7 @@ def _listed(node: Node, given: JsonObject, words: list[str]) -> None:
     elif values == [None]:
         node["type"] = "NULL"
     elif not (all(isinstance(value, bool) for value in values) and len(values) == 2):
-        words.append(f"one of {encoded(values).decode()}")
+        words.append(f"one of {encode_json(values).decode()}")
 
 
 def _exactly(value: Json) -> Node:

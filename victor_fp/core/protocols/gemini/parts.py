@@ -11,9 +11,9 @@ import msgspec
 from msgspec import UNSET, UnsetType
 from victor_fp_wire.gemini.request import Blob, FileData, FunctionCall, FunctionResponse, Part
 
-from victor_fp.core.conversation import Block
 from victor_fp.core.dialects.gemini import GeminiDialect
-from victor_fp.core.json import Json, NotJson, decoded_object
+from victor_fp.core.json import Json, NotJson, decode_json_object
+from victor_fp.core.request_building.conversation import Block
 from victor_fp.core.types import AudioPart, FilePart, ImagePart, Message, TextPart
 
 MEDIA_TYPES = {
@@ -127,7 +127,7 @@ def arguments_of(arguments: dict[str, Json] | str) -> dict[str, Json]:
     """Arguments as the object that the wire wants; text that is none, as a broken call leaves it, inside of one."""
     if not isinstance(arguments, str):
         return arguments
-    read = decoded_object(arguments) if arguments.strip() else {}
+    read = decode_json_object(arguments) if arguments.strip() else {}
     return {"arguments": arguments} if isinstance(read, NotJson) else read
 
 

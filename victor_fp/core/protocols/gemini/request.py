@@ -22,12 +22,20 @@ from victor_fp_wire.gemini.request import (
 
 from victor_fp.core.dialects.gemini import GeminiDialect, GeminiPolicy
 from victor_fp.core.faults import Fault, InvalidRequest
-from victor_fp.core.json import Json, JsonObject, encoded
+from victor_fp.core.json import Json, JsonObject, encode_json
 from victor_fp.core.options import ResponseFormat
 from victor_fp.core.protocols.gemini.contents import Conversation, conversation
 from victor_fp.core.protocols.gemini.json_schema import translated
 from victor_fp.core.protocols.gemini.thinking import thinking_config
-from victor_fp.core.requests import Adjustment, ChatRequest, Endpoint, HttpRequest, headers_for, open_setting, settled
+from victor_fp.core.requests import (
+    Adjustment,
+    ChatRequest,
+    Endpoint,
+    HttpRequest,
+    build_headers,
+    find_missing_setting,
+    resolve_unsupported,
+)
 from victor_fp.core.types import ToolDefinition
 
 T = TypeVar("T")
@@ -53,9 +61,9 @@ def write(endpoint: Endpoint, dialect: GeminiDialect, request: ChatRequest) -> R
                 provider=endpoint.spec.name, model=request.model, message="there are instructions, but no user's turn"
             )
         )
-    if (fault := open_setting(endpoint, request.model)) is not None:
+    if (fault := find_missing_setting(endpoint, request.model)) is not None:
         return Failure(fault)
-    adjustments = settled(endpoint, request, unsupported)
+    adjustments = resolve_unsupported(endpoint, request, unsupported)
     if not isinstance(adjustments, tuple):
         return Failure(adjustments)
     options = request.options
@@ -66,8 +74,8 @@ def write(endpoint: Endpoint, dialect: GeminiDialect, request: ChatRequest) -> R
     return Success(
         HttpRequest(
             url=f"{endpoint.base_url}/{resource_of(request.model)}:{method}",
-            headers=headers_for(endpoint, options.extra_headers),
-            body=encoded(sent),
+            headers=build_headers(endpoint, options.extra_headers),
+            body=encode_json(sent),
             adjustments=adjustments,
             signing=endpoint.spec.auth.kind if endpoint.keyed else "none",
         )

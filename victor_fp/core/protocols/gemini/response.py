@@ -16,12 +16,12 @@ from victor_fp_wire.gemini.response import (
 from victor_fp.core.deltas import (
     BlockEnded,
     Delta,
-    Ended,
-    Failed,
-    Noted,
-    ProviderState,
+    ErrorReported,
+    MetadataReported,
     ReasoningDelta,
+    StateReported,
     Stopped,
+    StreamEnded,
     TextDelta,
     UsageReported,
 )
@@ -70,14 +70,16 @@ def read(endpoint: Endpoint, body: bytes) -> Sequence[Delta]:
     if isinstance(answer, Undecodable) or not (answer.candidates or _refuses(answer.prompt_feedback)):
         error = error_in(body)
         if error is not None:
-            return [Failed(fault_of(endpoint, error))]
+            return [ErrorReported(fault_of(endpoint, error))]
         reason = answer.reason if isinstance(answer, Undecodable) else "no candidate, and no reason why"
         return [
-            Failed(InvalidResponse(provider=endpoint.spec.name, message=f"the answer holds no completion: {reason}"))
+            ErrorReported(
+                InvalidResponse(provider=endpoint.spec.name, message=f"the answer holds no completion: {reason}")
+            )
         ]
     deltas: list[Delta] = []
     progress = told(endpoint, START, answer, deltas)
-    return [*deltas, *noted_last(progress), Ended()]
+    return [*deltas, *noted_last(progress), StreamEnded()]
 
 
 def told(endpoint: Endpoint, progress: Progress, answer: GenerateContentResponse, deltas: list[Delta]) -> Progress:
@@ -93,7 +95,7 @@ def told(endpoint: Endpoint, progress: Progress, answer: GenerateContentResponse
         deltas.append(_reported(usage))
         progress = msgspec.structs.replace(progress, usage=usage)
     if (feedback := answer.prompt_feedback) is not None and _refuses(feedback):
-        deltas.append(Failed(_refusal(endpoint, progress.model, feedback)))
+        deltas.append(ErrorReported(_refusal(endpoint, progress.model, feedback)))
     if notes := replaced_notes(answer):
         progress = msgspec.structs.replace(progress, notes={**progress.notes, **notes})
     return progress
@@ -108,7 +110,7 @@ def noted_last(progress: Progress) -> list[Delta]:
             notes["service_tier"] = tier
         if any(not isinstance(value, int) for value in usage.values()):
             notes["usage_raw"] = usage
-    return [Noted(metadata=notes)] if notes else []
+    return [MetadataReported(metadata=notes)] if notes else []
 
 
 def _named(progress: Progress, answer: GenerateContentResponse, deltas: list[Delta]) -> Progress:
@@ -123,7 +125,7 @@ def _named(progress: Progress, answer: GenerateContentResponse, deltas: list[Del
         metadata["id"] = id_
     if created:
         metadata["created"] = created
-    deltas.append(Noted(model=model, metadata=metadata))
+    deltas.append(MetadataReported(model=model, metadata=metadata))
     return msgspec.structs.replace(progress, id=id_, created=created, model=model)
 
 
@@ -142,7 +144,7 @@ def _candidate(progress: Progress, candidate: Candidate, deltas: list[Delta]) ->
         reason = STOP_REASONS.get(candidate.finish_reason, candidate.finish_reason)
         deltas.append(Stopped(reason, candidate.finish_reason))
     if notes := candidate_notes(candidate):
-        deltas.append(Noted(metadata=notes))
+        deltas.append(MetadataReported(metadata=notes))
     return progress
 
 
@@ -156,7 +158,7 @@ def _said(part: Part, text: str, deltas: list[Delta]) -> None:
     delta = ReasoningDelta(text) if part.thought else TextDelta(text)
     if signature:
         state: dict[str, Json] = {"thoughtSignature": signature}
-        deltas += (BlockEnded(), delta, ProviderState(state), BlockEnded())
+        deltas += (BlockEnded(), delta, StateReported(state), BlockEnded())
     else:
         deltas.append(delta)
 
@@ -169,11 +171,11 @@ def _kept(part: Part, deltas: list[Delta]) -> None:
     shown = {name: value for name, value in whole.items() if name not in ("thoughtSignature", "text", "thought")}
     if shown:
         note: dict[str, Json] = {**shown, "thought": True} if part.thought else shown
-        deltas.append(Noted(metadata={"parts": [note]}))
+        deltas.append(MetadataReported(metadata={"parts": [note]}))
     else:
         # A signature may come alone, but a part without any content is refused.
         whole = {"text": "", **whole}
-    deltas.append(ProviderState({"part": whole}, alone=True))
+    deltas.append(StateReported({"part": whole}, alone=True))
 
 
 def _newest(old: UsageMetadata | None, new: UsageMetadata) -> UsageMetadata:

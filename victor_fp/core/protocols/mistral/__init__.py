@@ -6,7 +6,7 @@ from functools import partial
 
 from victor_fp.core.dialects.mistral import MistralDialect
 from victor_fp.core.framing import sse
-from victor_fp.core.protocols import Speaker
+from victor_fp.core.protocols import Codec
 from victor_fp.core.protocols.mistral.discovery import discovery
 from victor_fp.core.protocols.mistral.events import ChatEvents
 from victor_fp.core.protocols.mistral.request import write
@@ -15,9 +15,9 @@ from victor_fp.core.protocols.openai_chat.errors import fault
 from victor_fp.core.requests import Endpoint
 
 
-def speaker(endpoint: Endpoint, dialect: MistralDialect) -> Speaker:
+def codec_for(endpoint: Endpoint, dialect: MistralDialect) -> Codec:
     """The protocol's functions, bound to one place."""
-    return Speaker(
+    return Codec(
         protocol=dialect.protocol,
         request=partial(write, endpoint, dialect),
         response=partial(read, endpoint, dialect),

@@ -7,9 +7,9 @@ from urllib.parse import quote
 
 from victor_fp_wire.mistral.response import Model, ModelCapabilities
 
-from victor_fp.core.json import Json, decoded, decoded_object, encoded
+from victor_fp.core.json import Json, decode_json, decode_json_object, encode_json
 from victor_fp.core.protocols import Discovery, ModelInfo
-from victor_fp.core.requests import Endpoint, HttpRequest, headers_for
+from victor_fp.core.requests import Endpoint, HttpRequest, build_headers
 from victor_fp.core.wire_decoding import Undecodable, WireDecoder
 
 MODELS: WireDecoder[Model] = WireDecoder(Model)
@@ -28,7 +28,7 @@ def discovery(endpoint: Endpoint) -> Discovery:
 
 def read_list(body: bytes) -> tuple[ModelInfo, ...]:
     """The models of a list; nothing for a body that is none."""
-    value = decoded(body)
+    value = decode_json(body)
     entries = value.get("data") if isinstance(value, dict) else None
     infos = (_info(entry) for entry in (entries if isinstance(entries, list) else ()))
     return tuple(info for info in infos if info is not None)
@@ -36,14 +36,14 @@ def read_list(body: bytes) -> tuple[ModelInfo, ...]:
 
 def read_model(_model: str, body: bytes) -> ModelInfo | None:
     """One model; None for a body of another form."""
-    return _info(decoded_object(body))
+    return _info(decode_json_object(body))
 
 
 def _get(endpoint: Endpoint, path: str) -> HttpRequest:
     return HttpRequest(
         method="GET",
         url=f"{endpoint.base_url}{path}",
-        headers=headers_for(endpoint, json=False),
+        headers=build_headers(endpoint, json=False),
         signing=endpoint.spec.auth.kind,
     )
 
@@ -52,7 +52,7 @@ def _info(raw: object) -> ModelInfo | None:
     if not isinstance(raw, dict):
         return None
     facts: dict[str, Json] = raw
-    model = MODELS.decode(encoded(facts))
+    model = MODELS.decode(encode_json(facts))
     if isinstance(model, Undecodable) or not model.id:
         return None
     able = model.capabilities or NOTHING_KNOWN

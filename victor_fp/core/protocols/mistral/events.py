@@ -12,11 +12,11 @@ from collections.abc import Sequence
 import msgspec
 from victor_fp_wire.mistral.response import ChatCompletionChunk, ChunkChoice
 
-from victor_fp.core.deltas import Delta, Ended, Failed, Noted, TextDelta
+from victor_fp.core.deltas import Delta, ErrorReported, MetadataReported, StreamEnded, TextDelta
 from victor_fp.core.dialects.mistral import MistralDialect
 from victor_fp.core.faults import Fault
 from victor_fp.core.framing import Frame
-from victor_fp.core.json import Json, NotJson, decoded_object
+from victor_fp.core.json import Json, NotJson, decode_json_object
 from victor_fp.core.protocols.mistral.notes import counted, identity, logprobs_of, seed_of, stopped
 from victor_fp.core.protocols.mistral.response import ERRORS
 from victor_fp.core.protocols.mistral.spoken import call_piece, content_deltas
@@ -56,7 +56,7 @@ class ChatEvents(msgspec.Struct, frozen=True):
         deltas: list[Delta] = []
         before = gathered = self.gathered
         if before.cut is not None and frames:
-            return self, [Failed(before.cut)]
+            return self, [ErrorReported(before.cut)]
         for frame in frames:
             chunk = CHUNKS.decode(frame.data)
             if isinstance(chunk, Undecodable):
@@ -75,7 +75,7 @@ class ChatEvents(msgspec.Struct, frozen=True):
         meant = meaning(self.endpoint, self.dialect, frame, reason, gathered.model, last=last)
         if isinstance(meant, Cut):
             return msgspec.structs.replace(gathered, cut=meant.fault)
-        if isinstance(meant, Ended):
+        if isinstance(meant, StreamEnded):
             deltas += _closed(gathered)
         if meant is not None:
             deltas.append(meant)
@@ -92,7 +92,7 @@ class ChatEvents(msgspec.Struct, frozen=True):
             deltas.append(usage)
         error = _error_in(frame, chunk, choice)
         if error is not None:
-            deltas.append(Failed(fault_of(self.endpoint, self.dialect, error, model=gathered.model)))
+            deltas.append(ErrorReported(fault_of(self.endpoint, self.dialect, error, model=gathered.model)))
         elif choice is not None and choice.finish_reason:
             gathered = msgspec.structs.replace(gathered, calls=released(gathered.calls, deltas))
             deltas.append(stopped(choice.finish_reason))
@@ -130,7 +130,7 @@ def _spoken(gathered: Gathered, choice: ChunkChoice, deltas: list[Delta]) -> Gat
         for call in choice.delta.tool_calls or ():
             calls = placed(calls, call_piece(call), gathered.seed, deltas)
     if beside := logprobs_of(choice):
-        deltas.append(Noted(metadata=beside))
+        deltas.append(MetadataReported(metadata=beside))
     return gathered if calls is gathered.calls else msgspec.structs.replace(gathered, calls=calls)
 
 
@@ -138,7 +138,7 @@ def _error_in(frame: Frame, chunk: ChatCompletionChunk, choice: ChunkChoice | No
     """The error that a chunk holds or is, in any of its forms; None where it is none."""
     if choice is not None and not chunk.error:
         return {"error": BROKEN_OFF} if choice.finish_reason == FAILURE else None
-    value = decoded_object(frame.data)
+    value = decode_json_object(frame.data)
     if isinstance(value, NotJson):
         return None
     return value if frame.event == "error" or ERRORS & value.keys() else None
@@ -149,5 +149,5 @@ def _closed(gathered: Gathered) -> list[Delta]:
     deltas: list[Delta] = []
     released(gathered.calls, deltas)
     if gathered.notes or gathered.model:
-        deltas.append(Noted(model=gathered.model, metadata=gathered.notes))
+        deltas.append(MetadataReported(model=gathered.model, metadata=gathered.notes))
     return deltas

@@ -10,13 +10,13 @@ from msgspec import UNSET
 from victor_fp_wire.mistral import request as wire
 
 from victor_fp.core.catalogue.spec import ProviderSpec
-from victor_fp.core.conversation import Block, assistant_blocks, turn_state
 from victor_fp.core.dialects.mistral import MistralDialect
-from victor_fp.core.json import encoded
+from victor_fp.core.json import encode_json
 from victor_fp.core.protocols.mistral.chunks import chunk_written, refused
 from victor_fp.core.protocols.mistral.spoken import PIECES, SIGNATURE
 from victor_fp.core.protocols.mistral.tools import call_id
 from victor_fp.core.protocols.openai_chat.messages import result_texts
+from victor_fp.core.request_building.conversation import Block, read_turn_state, split_assistant_turn
 from victor_fp.core.requests import Adjustment
 from victor_fp.core.types import Message, TextPart
 from victor_fp.core.wire_decoding import Undecodable, WireDecoder
@@ -73,8 +73,8 @@ def _content(spec: ProviderSpec, message: Message, untaken: list[Adjustment]) ->
 
 
 def _assistant(spec: ProviderSpec, message: Message) -> wire.AssistantMessage:
-    blocks = assistant_blocks(message, MistralDialect.protocol)
-    state = turn_state(message)
+    blocks = split_assistant_turn(message, MistralDialect.protocol)
+    state = read_turn_state(message)
     chunks = _chunks(blocks) if state is not None and state.provider == spec.name else []
     calls = [_call(block) for block in blocks if block.kind == "tool_call"]
     return wire.AssistantMessage(
@@ -111,7 +111,7 @@ def _thought(block: Block) -> wire.ThinkChunk | None:
 def _kept(block: Block, kind: WireDecoder[_T]) -> list[_T]:
     """The pieces that a block keeps in its state, as far as the vendor takes them back."""
     held = block.state.get(PIECES) if block.state is not None else None
-    pieces = [kind.decode(encoded(piece)) for piece in held] if isinstance(held, list) else []
+    pieces = [kind.decode(encode_json(piece)) for piece in held] if isinstance(held, list) else []
     return [piece for piece in pieces if not isinstance(piece, Undecodable)]
 
 
@@ -120,7 +120,7 @@ def _said(text: str) -> wire.TextChunk:
 
 
 def _call(block: Block) -> wire.ToolCall:
-    arguments = block.arguments if isinstance(block.arguments, str) else encoded(block.arguments).decode()
+    arguments = block.arguments if isinstance(block.arguments, str) else encode_json(block.arguments).decode()
     function = wire.FunctionCall(name=block.name, arguments=arguments)
     return wire.ToolCall(id=call_id(block.id), type="function", function=function)
 

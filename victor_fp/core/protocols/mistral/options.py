@@ -10,7 +10,7 @@ from victor_fp.core.catalogue.spec import ProviderSpec
 from victor_fp.core.dialects.mistral import MistralDialect
 from victor_fp.core.options import Options, ResponseFormat
 from victor_fp.core.protocols.mistral.chunks import refused
-from victor_fp.core.protocols.taking import nearest
+from victor_fp.core.protocols.support import find_nearest_effort
 from victor_fp.core.requests import Adjustment, ChatRequest
 
 JSON_OBJECT = WireFormat(type="json_object")
@@ -38,7 +38,7 @@ def effort(spec: ProviderSpec, dialect: MistralDialect, options: Options, untake
     if not known:
         untaken.append(refused(spec, "reasoning_effort"))
         return UNSET
-    near = nearest(word, known)
+    near = find_nearest_effort(word, known)
     reason = f"{spec.title} knows {', '.join(known)}; sent as {near}"
     untaken.append(Adjustment(parameter="reasoning_effort", reason=reason, action="changed"))
     return near

@@ -11,12 +11,12 @@ from victor_fp_wire.mistral.request import ChatCompletionRequest
 
 from victor_fp.core.dialects.mistral import MistralDialect
 from victor_fp.core.faults import Fault
-from victor_fp.core.json import Json, encoded
+from victor_fp.core.json import Json, encode_json
 from victor_fp.core.options import Options
 from victor_fp.core.protocols.mistral.messages import messages_written
 from victor_fp.core.protocols.mistral.options import answer_form, effort, temperature, tier, without_counterpart
 from victor_fp.core.protocols.mistral.tools import choice, tools_written
-from victor_fp.core.requests import Adjustment, ChatRequest, Endpoint, HttpRequest, headers_for, settled
+from victor_fp.core.requests import Adjustment, ChatRequest, Endpoint, HttpRequest, build_headers, resolve_unsupported
 
 _T = TypeVar("_T")
 
@@ -45,14 +45,14 @@ def write(endpoint: Endpoint, dialect: MistralDialect, request: ChatRequest) -> 
         reasoning_effort=effort(spec, dialect, options, untaken),
         service_tier=tier(spec, dialect, options, untaken),
     )
-    adjustments = settled(endpoint, request, [*untaken, *without_counterpart(spec, options)])
+    adjustments = resolve_unsupported(endpoint, request, [*untaken, *without_counterpart(spec, options)])
     if not isinstance(adjustments, tuple):
         return Failure(adjustments)
     return Success(
         HttpRequest(
             url=f"{endpoint.base_url}/chat/completions",
-            headers=headers_for(endpoint, options.extra_headers),
-            body=encoded(_with_extras(body, options)),
+            headers=build_headers(endpoint, options.extra_headers),
+            body=encode_json(_with_extras(body, options)),
             adjustments=adjustments,
             signing=spec.auth.kind,
         )

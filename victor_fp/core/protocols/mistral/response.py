@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from victor_fp_wire.mistral.response import ChatCompletion, ResponseMessage
 
-from victor_fp.core.deltas import Delta, Ended, Failed, Noted
+from victor_fp.core.deltas import Delta, ErrorReported, MetadataReported, StreamEnded
 from victor_fp.core.dialects.mistral import MistralDialect
 from victor_fp.core.faults import Fault, InvalidResponse
-from victor_fp.core.json import NotJson, decoded_object
+from victor_fp.core.json import NotJson, decode_json_object
 from victor_fp.core.protocols.mistral.notes import counted, identity, logprobs_of, seed_of, stopped
 from victor_fp.core.protocols.mistral.spoken import call_piece, content_deltas
 from victor_fp.core.protocols.openai_chat.errors import fault_of
@@ -25,13 +25,13 @@ ERRORS = frozenset({"error", "message", "detail"})
 
 
 def read(endpoint: Endpoint, dialect: MistralDialect, body: bytes) -> Sequence[Delta]:
-    """The deltas of a completion, or `Failed` where the body is an error or none at all."""
+    """The deltas of a completion, or `ErrorReported` where the body is an error or none at all."""
     answer = COMPLETIONS.decode(body)
     if isinstance(answer, Undecodable):
-        return [Failed(InvalidResponse(provider=endpoint.spec.name, message=f"no completion: {answer.reason}"))]
+        return [ErrorReported(InvalidResponse(provider=endpoint.spec.name, message=f"no completion: {answer.reason}"))]
     choice = next((choice for choice in answer.choices or () if not choice.index), None)
     if choice is None or answer.error:
-        return [Failed(_no_answer(endpoint, dialect, body, answer.model))]
+        return [ErrorReported(_no_answer(endpoint, dialect, body, answer.model))]
     message = choice.message or ResponseMessage()
     deltas = content_deltas(message.content)
     calls = NO_CALLS
@@ -39,19 +39,19 @@ def read(endpoint: Endpoint, dialect: MistralDialect, body: bytes) -> Sequence[D
         calls = placed(calls, call_piece(call), seed_of(answer), deltas, whole=True)
     released(calls, deltas)
     notes = identity(answer) | counts_noted(answer.usage) | logprobs_of(choice)
-    deltas.append(Noted(model=answer.model or None, metadata=notes))
+    deltas.append(MetadataReported(model=answer.model or None, metadata=notes))
     if (usage := counted(answer.usage)) is not None:
         deltas.append(usage)
     if choice.finish_reason == FAILURE:
-        return [*deltas, Failed(fault_of(endpoint, dialect, {"error": BROKEN_OFF}, model=answer.model))]
+        return [*deltas, ErrorReported(fault_of(endpoint, dialect, {"error": BROKEN_OFF}, model=answer.model))]
     if choice.finish_reason:
         deltas.append(stopped(choice.finish_reason))
-    deltas.append(Ended())
+    deltas.append(StreamEnded())
     return deltas
 
 
 def _no_answer(endpoint: Endpoint, dialect: MistralDialect, body: bytes, model: str | None) -> Fault:
-    value = decoded_object(body)
+    value = decode_json_object(body)
     if not isinstance(value, NotJson) and ERRORS & value.keys():
         return fault_of(endpoint, dialect, value, model=model)
     return InvalidResponse(provider=endpoint.spec.name, message="the answer holds no choice")

@@ -21,7 +21,7 @@ from victor_fp_wire.mistral.response import (
     UnknownType,
 )
 
-from victor_fp.core.deltas import BlockEnded, Delta, Noted, ProviderState, ReasoningDelta, TextDelta
+from victor_fp.core.deltas import BlockEnded, Delta, MetadataReported, ReasoningDelta, StateReported, TextDelta
 from victor_fp.core.json import Json
 from victor_fp.core.protocols.openai_chat.tool_calls import Piece
 from victor_fp.core.protocols.openai_chat.usage import plain
@@ -70,7 +70,7 @@ def _piece(chunk: ContentChunk) -> list[Delta]:
 
 def _alone(note: str, piece: dict[str, Json]) -> list[Delta]:
     """A piece that stands between texts: in the metadata, and in its place on the next turn."""
-    return [ProviderState({PIECES: [piece]}, alone=True), Noted(metadata={note: [piece]})]
+    return [StateReported({PIECES: [piece]}, alone=True), MetadataReported(metadata={note: [piece]})]
 
 
 def _thought(chunk: ThinkChunk) -> list[Delta]:
@@ -83,9 +83,9 @@ def _thought(chunk: ThinkChunk) -> list[Delta]:
         return []
     deltas: list[Delta] = [ReasoningDelta(text)]
     if beside:
-        deltas += [ProviderState({PIECES: beside}), Noted(metadata={"citations": beside})]
+        deltas += [StateReported({PIECES: beside}), MetadataReported(metadata={"citations": beside})]
     if chunk.signature:
-        deltas += [ProviderState({SIGNATURE: chunk.signature}), BlockEnded()]
+        deltas += [StateReported({SIGNATURE: chunk.signature}), BlockEnded()]
     return deltas
 
 

@@ -6,7 +6,7 @@ from functools import partial
 
 from victor_fp.core.dialects.ollama import OllamaDialect
 from victor_fp.core.framing import ndjson
-from victor_fp.core.protocols import Speaker
+from victor_fp.core.protocols import Codec
 from victor_fp.core.protocols.ollama_chat.discovery import discovery
 from victor_fp.core.protocols.ollama_chat.errors import fault
 from victor_fp.core.protocols.ollama_chat.events import LineReader
@@ -15,9 +15,9 @@ from victor_fp.core.protocols.ollama_chat.response import read
 from victor_fp.core.requests import Endpoint
 
 
-def speaker(endpoint: Endpoint, dialect: OllamaDialect) -> Speaker:
+def codec_for(endpoint: Endpoint, dialect: OllamaDialect) -> Codec:
     """The protocol's functions, bound to one place."""
-    return Speaker(
+    return Codec(
         protocol=dialect.protocol,
         request=partial(write, endpoint, dialect),
         response=partial(read, endpoint, dialect),

@@ -9,10 +9,10 @@ import msgspec
 from victor_fp_wire.ollama_chat import request as asked
 from victor_fp_wire.ollama_chat import response as wire
 
-from victor_fp.core.json import encoded
+from victor_fp.core.json import encode_json
 from victor_fp.core.protocols import Discovery, ModelInfo
 from victor_fp.core.protocols.ollama_chat.response import reported
-from victor_fp.core.requests import Endpoint, HttpRequest, headers_for
+from victor_fp.core.requests import Endpoint, HttpRequest, build_headers
 from victor_fp.core.wire_decoding import Undecodable, WireDecoder
 
 LISTS: WireDecoder[wire.ListResponse] = WireDecoder(wire.ListResponse)
@@ -33,7 +33,7 @@ def discovery(endpoint: Endpoint) -> Discovery:
 
 def list_request(endpoint: Endpoint) -> HttpRequest:
     """GET /api/tags."""
-    return HttpRequest(method="GET", url=f"{endpoint.base_url}/api/tags", headers=headers_for(endpoint, json=False))
+    return HttpRequest(method="GET", url=f"{endpoint.base_url}/api/tags", headers=build_headers(endpoint, json=False))
 
 
 def read_list(body: bytes) -> tuple[ModelInfo, ...]:
@@ -48,8 +48,8 @@ def read_list(body: bytes) -> tuple[ModelInfo, ...]:
 
 def model_request(endpoint: Endpoint, model: str) -> HttpRequest:
     """POST /api/show."""
-    body = encoded(asked.ShowRequest(model=model))
-    return HttpRequest(url=f"{endpoint.base_url}/api/show", headers=headers_for(endpoint), body=body)
+    body = encode_json(asked.ShowRequest(model=model))
+    return HttpRequest(url=f"{endpoint.base_url}/api/show", headers=build_headers(endpoint), body=body)
 
 
 def read_model(model: str, body: bytes) -> ModelInfo | None:

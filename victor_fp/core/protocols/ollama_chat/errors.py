@@ -18,7 +18,7 @@ from victor_fp.core.faults import (
     ServerFailed,
     UnsupportedParameter,
 )
-from victor_fp.core.json import Json, NotJson, decoded
+from victor_fp.core.json import Json, NotJson, decode_json
 from victor_fp.core.requests import Endpoint
 
 # server/routes.go and server/prompt.go of ollama/ollama.
@@ -28,7 +28,7 @@ OVERFULL = re.compile(r"input length exceeds|exceeds (the )?(maximum )?context",
 
 def fault(endpoint: Endpoint, dialect: OllamaDialect, status: int, headers: Mapping[str, str], body: bytes) -> Fault:
     """The fault of a body with status >= 400, whatever it is."""
-    value = decoded(body)
+    value = decode_json(body)
     message = prose(body) if isinstance(value, NotJson) else _message(value)
     return _told(endpoint, dialect, message, status=status, headers=headers)
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from victor_fp.core.deltas import Delta, Failed, ToolCallStarted
+from victor_fp.core.deltas import Delta, ErrorReported, ToolCallStarted
 from victor_fp.core.dialects.ollama import OllamaDialect
 from victor_fp.core.faults import InvalidResponse
 from victor_fp.core.framing import Frame
@@ -30,7 +30,7 @@ class LineReader(msgspec.Struct, frozen=True):
             line = LINES.decode(frame.data)
             if isinstance(line, Undecodable):
                 reason = f"a line of the stream is no answer: {line.reason}"
-                deltas.append(Failed(InvalidResponse(message=reason, provider=self.endpoint.spec.name)))
+                deltas.append(ErrorReported(InvalidResponse(message=reason, provider=self.endpoint.spec.name)))
                 break
             said = line_deltas(self.endpoint, self.dialect, line, calls)
             if line.message is not None and line.message.tool_calls:

@@ -10,9 +10,9 @@ from msgspec import UNSET
 from returns.result import Failure, Result, Success
 from victor_fp_wire.ollama_chat import request as wire
 
-from victor_fp.core.conversation import Block, assistant_blocks, tool_names
 from victor_fp.core.dialects.ollama import OllamaDialect
 from victor_fp.core.faults import Fault, InvalidRequest, UnsupportedParameter
+from victor_fp.core.request_building.conversation import Block, index_tool_names, split_assistant_turn
 from victor_fp.core.requests import Adjustment, ChatRequest, Endpoint
 from victor_fp.core.types import AudioPart, FilePart, ImagePart, Message, Part, TextPart
 
@@ -22,7 +22,7 @@ Written: TypeAlias = tuple[list[wire.ChatMessage], list[Adjustment]]
 
 def wire_messages(endpoint: Endpoint, dialect: OllamaDialect, request: ChatRequest) -> Result[Written, Fault]:
     """Every message in order; a part that Ollama cannot be shown is a fault, since a prompt without it means less."""
-    names = tool_names(request.messages)
+    names = index_tool_names(request.messages)
     written: list[wire.ChatMessage] = []
     for message in request.messages:
         one = _message(dialect, message, names)
@@ -86,7 +86,7 @@ def _base64(image: ImagePart) -> str | None:
 
 
 def _assistant_message(dialect: OllamaDialect, message: Message) -> wire.ChatMessage | Block:
-    blocks = assistant_blocks(message, dialect.protocol)
+    blocks = split_assistant_turn(message, dialect.protocol)
     calls: list[wire.RequestToolCall] = []
     for block in blocks:
         if block.kind == "tool_call":

@@ -12,9 +12,9 @@ from victor_fp_wire.ollama_chat import request as wire
 
 from victor_fp.core.dialects.ollama import OllamaDialect
 from victor_fp.core.faults import Fault
-from victor_fp.core.json import Json, encoded
+from victor_fp.core.json import Json, encode_json
 from victor_fp.core.protocols.ollama_chat.messages import wire_messages
-from victor_fp.core.requests import Adjustment, ChatRequest, Endpoint, HttpRequest, headers_for, settled
+from victor_fp.core.requests import Adjustment, ChatRequest, Endpoint, HttpRequest, build_headers, resolve_unsupported
 from victor_fp.core.result import outcome
 from victor_fp.core.types import ToolDefinition
 
@@ -37,14 +37,14 @@ def _settled(
     messages: list[wire.ChatMessage],
     unsupported: list[Adjustment],
 ) -> Result[HttpRequest, Fault]:
-    adjustments = settled(endpoint, request, unsupported)
+    adjustments = resolve_unsupported(endpoint, request, unsupported)
     if not isinstance(adjustments, tuple):
         return Failure(adjustments)
     return Success(
         HttpRequest(
             url=f"{endpoint.base_url}/api/chat",
-            headers=headers_for(endpoint, request.options.extra_headers),
-            body=encoded(_with_extras(dialect, request, _body(dialect, request, messages))),
+            headers=build_headers(endpoint, request.options.extra_headers),
+            body=encode_json(_with_extras(dialect, request, _body(dialect, request, messages))),
             adjustments=adjustments,
         )
     )

@@ -9,11 +9,11 @@ from victor_fp_wire.ollama_chat import response as wire
 
 from victor_fp.core.deltas import (
     Delta,
-    Ended,
-    Failed,
-    Noted,
+    ErrorReported,
+    MetadataReported,
     ReasoningDelta,
     Stopped,
+    StreamEnded,
     TextDelta,
     ToolCallArguments,
     ToolCallStarted,
@@ -21,7 +21,7 @@ from victor_fp.core.deltas import (
 )
 from victor_fp.core.dialects.ollama import OllamaDialect
 from victor_fp.core.faults import InvalidResponse
-from victor_fp.core.json import Json, encoded
+from victor_fp.core.json import Json, encode_json
 from victor_fp.core.protocols.ollama_chat.errors import fault_of_error
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.tool_call_ids import made
@@ -41,13 +41,15 @@ METADATA = (
 
 
 def read(endpoint: Endpoint, dialect: OllamaDialect, body: bytes) -> Sequence[Delta]:
-    """The deltas of a whole body; `Failed` where it holds an error or no answer."""
+    """The deltas of a whole body; `ErrorReported` where it holds an error or no answer."""
     line = LINES.decode(body)
     if isinstance(line, Undecodable):
-        return [Failed(InvalidResponse(message=f"the body is no answer: {line.reason}", provider=endpoint.spec.name))]
+        return [
+            ErrorReported(InvalidResponse(message=f"the body is no answer: {line.reason}", provider=endpoint.spec.name))
+        ]
     if line.error is None and (line.message is None or line.done is False):
         reason = "the body holds no message" if line.message is None else "the answer in the body is not done"
-        return [Failed(InvalidResponse(message=reason, provider=endpoint.spec.name, model=line.model))]
+        return [ErrorReported(InvalidResponse(message=reason, provider=endpoint.spec.name, model=line.model))]
     if line.done is None:
         # Servers that imitate Ollama leave `done` out of whole answers.
         line = msgspec.structs.replace(line, done=True)
@@ -57,7 +59,7 @@ def read(endpoint: Endpoint, dialect: OllamaDialect, body: bytes) -> Sequence[De
 def line_deltas(endpoint: Endpoint, dialect: OllamaDialect, line: wire.ChatResponse, calls: int) -> list[Delta]:
     """What one line says; `calls` is how many calls the lines before it held."""
     if line.error is not None:
-        return [Failed(fault_of_error(endpoint, dialect, line.error, model=line.model))]
+        return [ErrorReported(fault_of_error(endpoint, dialect, line.error, model=line.model))]
     deltas: list[Delta] = []
     if (message := line.message) is not None:
         if message.thinking:
@@ -68,9 +70,9 @@ def line_deltas(endpoint: Endpoint, dialect: OllamaDialect, line: wire.ChatRespo
             for ordinal, call in enumerate(message.tool_calls, calls):
                 deltas += _call(line, call, ordinal)
         if message.images:
-            deltas.append(Noted(metadata={"images": list(message.images)}))
+            deltas.append(MetadataReported(metadata={"images": list(message.images)}))
     if line.logprobs:
-        deltas.append(Noted(metadata={"logprobs": reported(msgspec.to_builtins(line.logprobs))}))
+        deltas.append(MetadataReported(metadata={"logprobs": reported(msgspec.to_builtins(line.logprobs))}))
     if line.done:
         deltas += _ending(line)
     return deltas
@@ -80,7 +82,7 @@ def _call(line: wire.ChatResponse, call: wire.ToolCall, ordinal: int) -> list[De
     """A call comes whole. Its place in the answer tells it apart: indexes are missing or repeated in some versions."""
     function = call.function or wire.FunctionCall()
     name, arguments = function.name or "", function.arguments
-    id_ = call.id or made(f"{line.created_at}\x00{name}\x00{encoded(arguments).decode()}", ordinal)
+    id_ = call.id or made(f"{line.created_at}\x00{name}\x00{encode_json(arguments).decode()}", ordinal)
     if isinstance(arguments, str):
         return [
             ToolCallStarted(index=ordinal, id=id_, name=name),
@@ -91,13 +93,13 @@ def _call(line: wire.ChatResponse, call: wire.ToolCall, ordinal: int) -> list[De
 
 def _ending(line: wire.ChatResponse) -> list[Delta]:
     metadata: dict[str, Json] = {name: value for name in METADATA if (value := getattr(line, name)) is not None}
-    deltas: list[Delta] = [Noted(model=line.model, metadata=metadata)]
+    deltas: list[Delta] = [MetadataReported(model=line.model, metadata=metadata)]
     if line.prompt_eval_count is not None or line.eval_count is not None:
         deltas.append(UsageReported(prompt_tokens=line.prompt_eval_count, completion_tokens=line.eval_count))
     # stop and length are the standard words; load and unload answer a chat without messages. Versions before
     # done_reason say with `done` alone that the model came to its end.
     deltas.append(Stopped(line.done_reason or "stop", line.done_reason))
-    deltas.append(Ended())
+    deltas.append(StreamEnded())
     return deltas
 
 

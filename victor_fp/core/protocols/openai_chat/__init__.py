@@ -6,7 +6,7 @@ from functools import partial
 
 from victor_fp.core.dialects.chat import ChatDialect
 from victor_fp.core.framing import sse
-from victor_fp.core.protocols import Speaker
+from victor_fp.core.protocols import Codec
 from victor_fp.core.protocols.openai_chat.discovery import discovery
 from victor_fp.core.protocols.openai_chat.errors import fault
 from victor_fp.core.protocols.openai_chat.events import ChatEvents
@@ -15,9 +15,9 @@ from victor_fp.core.protocols.openai_chat.response import read
 from victor_fp.core.requests import Endpoint
 
 
-def speaker(endpoint: Endpoint, dialect: ChatDialect) -> Speaker:
+def codec_for(endpoint: Endpoint, dialect: ChatDialect) -> Codec:
     """The protocol's functions for this place."""
-    return Speaker(
+    return Codec(
         protocol=dialect.protocol,
         request=partial(write, endpoint, dialect),
         response=partial(read, endpoint, dialect),

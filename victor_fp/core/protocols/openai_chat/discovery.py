@@ -9,10 +9,10 @@ import msgspec
 from victor_fp_wire.openai_chat.response import Model, ServerProps
 
 from victor_fp.core.dialects.chat import ChatDialect
-from victor_fp.core.json import Json, NotJson, decoded
+from victor_fp.core.json import Json, NotJson, decode_json
 from victor_fp.core.protocols import Discovery, ModelInfo
 from victor_fp.core.protocols.openai_chat.places import beside
-from victor_fp.core.requests import Endpoint, HttpRequest, headers_for
+from victor_fp.core.requests import Endpoint, HttpRequest, build_headers
 from victor_fp.core.wire_decoding import Undecodable, WireDecoder
 
 MODELS: WireDecoder[Model] = WireDecoder(Model)
@@ -37,14 +37,14 @@ def _asking(endpoint: Endpoint, dialect: ChatDialect, path: str) -> HttpRequest:
     return HttpRequest(
         method="GET",
         url=beside(endpoint, dialect, path),
-        headers=headers_for(endpoint, json=False),
+        headers=build_headers(endpoint, json=False),
         signing=endpoint.spec.auth.kind,
     )
 
 
 def read_list(body: bytes) -> tuple[ModelInfo, ...]:
     """The models of a list under `data`, or of Together's bare array; nothing for a body that is neither."""
-    value = decoded(body)
+    value = decode_json(body)
     entries = value.get("data") if isinstance(value, dict) else value
     if isinstance(entries, NotJson) or not isinstance(entries, list):
         return ()
@@ -55,7 +55,7 @@ def read_list(body: bytes) -> tuple[ModelInfo, ...]:
 def read_props(model: str, body: bytes) -> ModelInfo | None:
     """The context that a running llama.cpp server gives each conversation."""
     props = PROPS.decode(body)
-    raw = decoded(body)
+    raw = decode_json(body)
     if isinstance(props, Undecodable) or props.default_generation_settings is None or not isinstance(raw, dict):
         return None
     caps = props.chat_template_caps if isinstance(props.chat_template_caps, dict) else {}

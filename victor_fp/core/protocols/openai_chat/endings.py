@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
-from victor_fp.core.deltas import Ended, Failed
+from victor_fp.core.deltas import ErrorReported, StreamEnded
 from victor_fp.core.faults import Fault, InvalidResponse
 from victor_fp.core.framing import Frame
-from victor_fp.core.json import Json, NotJson, decoded
+from victor_fp.core.json import Json, NotJson, decode_json
 from victor_fp.core.protocols.openai_chat.errors import Dialect, fault_of
 from victor_fp.core.requests import Endpoint
 
@@ -24,17 +24,17 @@ class Cut(msgspec.Struct, frozen=True):
 
 def meaning(
     endpoint: Endpoint, dialect: Dialect, frame: Frame, reason: str, model: str | None, *, last: bool
-) -> Ended | Failed | Cut | None:
+) -> StreamEnded | ErrorReported | Cut | None:
     """What the frame means; None where it is empty. `reason` says why it is no chunk."""
     data = frame.data.strip()
     if data == DONE:
-        return Ended()
+        return StreamEnded()
     if not data:
         return None
     if frame.event == "error":
-        value = decoded(data)
+        value = decode_json(data)
         error: Json = data.decode("utf-8", "replace") if isinstance(value, NotJson) else value
-        return Failed(fault_of(endpoint, dialect, {"error": error}, model=model))
+        return ErrorReported(fault_of(endpoint, dialect, {"error": error}, model=model))
     message = f"a frame of the stream is no chunk: {reason}"
     fault = InvalidResponse(provider=endpoint.spec.name, model=model, message=message)
-    return Cut(fault) if last and TOO_SHORT in reason else Failed(fault)
+    return Cut(fault) if last and TOO_SHORT in reason else ErrorReported(fault)

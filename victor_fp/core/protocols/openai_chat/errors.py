@@ -11,7 +11,7 @@ import msgspec
 from victor_fp.core.classify import by_prose, classified, prose
 from victor_fp.core.dialects import ChatDialect, MistralDialect, ResponsesDialect
 from victor_fp.core.faults import AuthRejected, Fault, InvalidRequest, UnsupportedParameter
-from victor_fp.core.json import Json, NotJson, decoded, encoded
+from victor_fp.core.json import Json, NotJson, decode_json, encode_json
 from victor_fp.core.protocols.openai_chat.codes import CODES
 from victor_fp.core.requests import Endpoint
 
@@ -25,7 +25,7 @@ _KEY = re.compile(r"(?<=provided: )\S+?(?=[.,;]?(\s|$))|\b(sk|gsk|xai|hf|pplx|cs
 
 def fault(endpoint: Endpoint, dialect: Dialect, status: int, headers: Mapping[str, str], body: bytes) -> Fault:
     """The fault of an answer with status >= 400, whatever its body is."""
-    value = decoded(body)
+    value = decode_json(body)
     said: Json = prose(body) if isinstance(value, NotJson) else value
     return fault_of(endpoint, dialect, said, status=status, headers=headers)
 
@@ -75,7 +75,7 @@ def codes_in(*values: Json) -> list[str | int | None]:
         objects = [value for value in level if isinstance(value, dict)]
         for key in CODE_KEYS:
             found += [word for value in objects if isinstance(word := value.get(key), str | int)]
-        raw = [decoded(text) for value in objects if isinstance(text := value.get("raw"), str) and text[:1] in "{["]
+        raw = [decode_json(text) for value in objects if isinstance(text := value.get("raw"), str) and text[:1] in "{["]
         level = [inner for value in objects for inner in value.values() if isinstance(inner, dict | list)]
         level += [inner for value in level if isinstance(value, list) for inner in value]
         level += [value for value in raw if not isinstance(value, NotJson)]
@@ -101,8 +101,8 @@ def _message(error: Json, whole: Json) -> str:
                 if isinstance(words, str) and words:
                     return words
                 if words and key in ("message", "detail"):
-                    return encoded(words).decode()
-    return encoded(whole).decode() if whole else ""
+                    return encode_json(words).decode()
+    return encode_json(whole).decode() if whole else ""
 
 
 def _wait_in(value: Json) -> float | None:

@@ -14,18 +14,18 @@ from victor_fp_wire.openai_chat.response import ChatCompletionChunk, ChunkChoice
 
 from victor_fp.core.deltas import (
     Delta,
-    Ended,
-    Failed,
-    Noted,
-    ProviderState,
+    ErrorReported,
+    MetadataReported,
     ReasoningDelta,
     RefusalDelta,
+    StateReported,
+    StreamEnded,
     TextDelta,
 )
 from victor_fp.core.dialects.chat import ChatDialect
 from victor_fp.core.faults import Fault
 from victor_fp.core.framing import Frame
-from victor_fp.core.json import Json, NotJson, decoded
+from victor_fp.core.json import Json, NotJson, decode_json
 from victor_fp.core.protocols import EventReader
 from victor_fp.core.protocols.openai_chat.endings import Cut, meaning
 from victor_fp.core.protocols.openai_chat.errors import fault_of
@@ -79,7 +79,7 @@ class ChatEvents(msgspec.Struct, frozen=True):
         deltas: list[Delta] = []
         before = gathered = self.gathered
         if before.cut is not None and frames:
-            return self, [Failed(before.cut)]
+            return self, [ErrorReported(before.cut)]
         for frame in frames:
             chunk = CHUNKS.decode(frame.data)
             if isinstance(chunk, Undecodable):
@@ -103,7 +103,7 @@ class ChatEvents(msgspec.Struct, frozen=True):
         meant = meaning(self.endpoint, self.dialect, frame, reason, gathered.model, last=last)
         if isinstance(meant, Cut):
             return msgspec.structs.replace(gathered, cut=meant.fault)
-        if isinstance(meant, Ended):
+        if isinstance(meant, StreamEnded):
             gathered = _released(gathered, deltas)
             _noted(gathered, deltas)
         if meant is not None:
@@ -125,7 +125,7 @@ class ChatEvents(msgspec.Struct, frozen=True):
             deltas.append(usage)
         error = _error_in(frame, chunk, choice)
         if error is not None:
-            deltas.append(Failed(self._fault(error, gathered)))
+            deltas.append(ErrorReported(self._fault(error, gathered)))
         elif choice is not None and choice.finish_reason:
             gathered = _released(gathered, deltas)
             deltas.append(stopped(self.dialect, choice.finish_reason))
@@ -205,7 +205,7 @@ def _spoken(gathered: Gathered, choice: ChunkChoice, deltas: list[Delta]) -> Gat
             gathered = _collected(gathered, delta)
         beside |= message_notes(delta)
     if beside:
-        deltas.append(Noted(metadata=beside))
+        deltas.append(MetadataReported(metadata=beside))
     return gathered
 
 
@@ -237,7 +237,7 @@ def _counts(chunk: ChatCompletionChunk, choice: ChunkChoice | None) -> Usage | N
 def _error_in(frame: Frame, chunk: ChatCompletionChunk, choice: ChunkChoice | None) -> Json:
     """The error that a chunk holds or is; None where it is none."""
     if chunk.error or (choice is None and (frame.event == "error" or chunk.object == "error")):
-        value = decoded(frame.data)
+        value = decode_json(frame.data)
         return {} if isinstance(value, NotJson) else value
     if chunk.x_groq is not None and chunk.x_groq.error:
         error: Json = {"error": chunk.x_groq.error}
@@ -253,7 +253,7 @@ def _released(gathered: Gathered, deltas: list[Delta]) -> Gathered:
     if not gathered.details and calls is gathered.calls:
         return gathered
     if gathered.details:
-        deltas.append(ProviderState({"reasoning_details": list(gathered.details)}, alone=True))
+        deltas.append(StateReported({"reasoning_details": list(gathered.details)}, alone=True))
     return msgspec.structs.replace(gathered, calls=calls, details=())
 
 
@@ -265,4 +265,4 @@ def _noted(gathered: Gathered, deltas: list[Delta]) -> None:
     if gathered.audio:
         notes["audio"] = gathered.audio
     if notes or gathered.model:
-        deltas.append(Noted(model=gathered.model, metadata=notes))
+        deltas.append(MetadataReported(model=gathered.model, metadata=notes))

@@ -9,12 +9,12 @@ import msgspec
 from msgspec import UNSET
 from victor_fp_wire.openai_chat import request as wire
 
-from victor_fp.core.conversation import Block, assistant_blocks, turn_state
 from victor_fp.core.dialects.chat import ChatDialect
-from victor_fp.core.json import Json, encoded
+from victor_fp.core.json import Json, encode_json
 from victor_fp.core.protocols.openai_chat.parts import marked, part_written
 from victor_fp.core.protocols.openai_chat.rules import Rules, Written
 from victor_fp.core.protocols.openai_chat.tools import call_id
+from victor_fp.core.request_building.conversation import Block, read_turn_state, split_assistant_turn
 from victor_fp.core.requests import Adjustment, ChatRequest
 from victor_fp.core.types import Message, TextPart
 
@@ -77,7 +77,7 @@ def _content(rules: Rules, message: Message) -> tuple[wire.RequestContent, list[
 
 def _assistant(rules: Rules, message: Message, name: str | msgspec.UnsetType) -> wire.AssistantMessage:
     dialect = rules.dialect
-    blocks = assistant_blocks(message, ChatDialect.protocol)
+    blocks = split_assistant_turn(message, ChatDialect.protocol)
     calls = [_call(rules, block) for block in blocks if block.kind == "tool_call"]
     text = "".join(block.text for block in blocks if block.kind == "text")
     refusal = "".join(block.text for block in blocks if block.kind == "refusal")
@@ -85,7 +85,7 @@ def _assistant(rules: Rules, message: Message, name: str | msgspec.UnsetType) ->
         text, refusal = text + refusal, ""
     wanted = rules.reasoning_back != "none" and (calls or dialect.reasoning_back_on == "all")
     thinking = "\n\n".join(block.text for block in blocks if block.kind == "reasoning" and block.text) if wanted else ""
-    state = turn_state(message)
+    state = read_turn_state(message)
     own = state is not None and state.provider == rules.provider
     details = _details(blocks) if own and rules.reasoning_back == "reasoning_details" else []
     absent = not text and dialect.wordless == "absent" and (calls or refusal)
@@ -111,7 +111,7 @@ def _details(blocks: Sequence[Block]) -> list[dict[str, Json]]:
 
 
 def _call(rules: Rules, block: Block) -> wire.RequestToolCall:
-    arguments = block.arguments if isinstance(block.arguments, str) else encoded(block.arguments).decode()
+    arguments = block.arguments if isinstance(block.arguments, str) else encode_json(block.arguments).decode()
     extra = block.state.get("extra_content") if block.state is not None else None
     return wire.RequestToolCall(
         id=call_id(rules, block.id),

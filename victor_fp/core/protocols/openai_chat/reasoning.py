@@ -7,13 +7,13 @@ from typing import assert_never
 from victor_fp_wire.openai_chat.request import ReasoningOptions, ThinkingSwitch
 
 from victor_fp.core.protocols.openai_chat.rules import Rules, Written
-from victor_fp.core.protocols.taking import thinking
+from victor_fp.core.protocols.support import choose_thinking
 from victor_fp.core.requests import ChatRequest
 
 
 def reasoning(rules: Rules, request: ChatRequest) -> Written:
     """Effort and budget, each in its place."""
-    asked = thinking(rules, request.options)
+    asked = choose_thinking(rules, request.options)
     fields = {} if asked.effort is None else _effort(rules, asked.effort)
     if asked.budget is not None:
         fields |= _budget(rules, asked.budget)

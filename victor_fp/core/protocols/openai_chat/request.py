@@ -9,7 +9,7 @@ from victor_fp_wire.openai_chat.request import StreamOptions
 
 from victor_fp.core.dialects.chat import ChatDialect
 from victor_fp.core.faults import Fault, InvalidRequest
-from victor_fp.core.json import encoded
+from victor_fp.core.json import encode_json
 from victor_fp.core.protocols.openai_chat.formats import response_format
 from victor_fp.core.protocols.openai_chat.messages import messages_written
 from victor_fp.core.protocols.openai_chat.places import chat_url
@@ -17,7 +17,7 @@ from victor_fp.core.protocols.openai_chat.reasoning import reasoning
 from victor_fp.core.protocols.openai_chat.rules import Rules, Written, rules_for
 from victor_fp.core.protocols.openai_chat.sampling import length, reporting, sampling
 from victor_fp.core.protocols.openai_chat.tools import tools_written
-from victor_fp.core.requests import ChatRequest, Endpoint, HttpRequest, headers_for, settled
+from victor_fp.core.requests import ChatRequest, Endpoint, HttpRequest, build_headers, resolve_unsupported
 
 
 def write(endpoint: Endpoint, dialect: ChatDialect, request: ChatRequest) -> Result[HttpRequest, Fault]:
@@ -40,7 +40,7 @@ def write(endpoint: Endpoint, dialect: ChatDialect, request: ChatRequest) -> Res
         Written(fields=_streaming(rules, request)),
     )
     unsupported = tuple(adjustment for part in parts for adjustment in part.adjustments)
-    adjustments = settled(endpoint, request, unsupported)
+    adjustments = resolve_unsupported(endpoint, request, unsupported)
     if not isinstance(adjustments, tuple):
         return Failure(adjustments)
     body: dict[str, object] = {}
@@ -50,8 +50,8 @@ def write(endpoint: Endpoint, dialect: ChatDialect, request: ChatRequest) -> Res
     return Success(
         HttpRequest(
             url=place.url,
-            headers=headers_for(endpoint, request.options.extra_headers),
-            body=encoded(body),
+            headers=build_headers(endpoint, request.options.extra_headers),
+            body=encode_json(body),
             adjustments=adjustments,
             signing=endpoint.spec.auth.kind,
         )

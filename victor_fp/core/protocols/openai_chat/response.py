@@ -8,16 +8,16 @@ from victor_fp_wire.openai_chat.response import ChatCompletion, Choice, Response
 
 from victor_fp.core.deltas import (
     Delta,
-    Ended,
-    Failed,
-    Noted,
-    ProviderState,
+    ErrorReported,
+    MetadataReported,
     ReasoningDelta,
     RefusalDelta,
+    StateReported,
+    StreamEnded,
 )
 from victor_fp.core.dialects.chat import ChatDialect
 from victor_fp.core.faults import Fault, InvalidResponse
-from victor_fp.core.json import Json, NotJson, decoded_object
+from victor_fp.core.json import Json, NotJson, decode_json_object
 from victor_fp.core.protocols.openai_chat.errors import fault_of
 from victor_fp.core.protocols.openai_chat.notes import answer_notes, choice_notes, logprobs_of, message_notes
 from victor_fp.core.protocols.openai_chat.spoken import content_deltas, reasoning_in
@@ -31,15 +31,15 @@ COMPLETIONS: WireDecoder[ChatCompletion] = WireDecoder(ChatCompletion)
 
 
 def read(endpoint: Endpoint, dialect: ChatDialect, body: bytes) -> Sequence[Delta]:
-    """The deltas of a completion, or `Failed`: some vendors answer 200 with an error in the body."""
+    """The deltas of a completion, or `ErrorReported`: some vendors answer 200 with an error in the body."""
     answer = COMPLETIONS.decode(body)
     if isinstance(answer, Undecodable):
-        return [Failed(InvalidResponse(provider=endpoint.spec.name, message=f"no completion: {answer.reason}"))]
+        return [ErrorReported(InvalidResponse(provider=endpoint.spec.name, message=f"no completion: {answer.reason}"))]
     if answer.error:
-        return [Failed(_fault_in(endpoint, dialect, body, answer.model))]
+        return [ErrorReported(_fault_in(endpoint, dialect, body, answer.model))]
     choice = next((choice for choice in answer.choices or () if not choice.index), None)
     if choice is None:
-        return [Failed(_no_choice(endpoint, dialect, body))]
+        return [ErrorReported(_no_choice(endpoint, dialect, body))]
     message = choice.message or ResponseMessage()
     deltas: list[Delta] = []
     if reasoning := reasoning_in(message):
@@ -49,16 +49,16 @@ def read(endpoint: Endpoint, dialect: ChatDialect, body: bytes) -> Sequence[Delt
         deltas.append(RefusalDelta(message.refusal))
     deltas += _call_deltas(message, answer.id or (str(int(answer.created)) if answer.created else ""))
     if message.reasoning_details:
-        deltas.append(ProviderState({"reasoning_details": message.reasoning_details}, alone=True))
-    deltas.append(Noted(model=answer.model or None, metadata=_notes(answer, choice, message)))
+        deltas.append(StateReported({"reasoning_details": message.reasoning_details}, alone=True))
+    deltas.append(MetadataReported(model=answer.model or None, metadata=_notes(answer, choice, message)))
     if (usage := usage_reported(answer.usage)) is not None:
         deltas.append(usage)
     if choice.finish_reason == FAILURE:
         error = choice.error or BROKEN_OFF
-        return [*deltas, Failed(fault_of(endpoint, dialect, {"error": error}, model=answer.model))]
+        return [*deltas, ErrorReported(fault_of(endpoint, dialect, {"error": error}, model=answer.model))]
     if choice.finish_reason:
         deltas.append(stopped(dialect, choice.finish_reason))
-    deltas.append(Ended())
+    deltas.append(StreamEnded())
     return deltas
 
 
@@ -87,13 +87,13 @@ def _notes(answer: ChatCompletion, choice: Choice, message: ResponseMessage) -> 
 
 
 def _fault_in(endpoint: Endpoint, dialect: ChatDialect, body: bytes, model: str | None = None) -> Fault:
-    value = decoded_object(body)
+    value = decode_json_object(body)
     return fault_of(endpoint, dialect, {} if isinstance(value, NotJson) else value, model=model)
 
 
 def _no_choice(endpoint: Endpoint, dialect: ChatDialect, body: bytes) -> Fault:
     """A body without a choice: older servers put an error's fields at the top of it."""
-    value = decoded_object(body)
+    value = decode_json_object(body)
     if not isinstance(value, NotJson) and (value.get("object") == "error" or {"message", "detail"} & value.keys()):
         return _fault_in(endpoint, dialect, body)
     return InvalidResponse(provider=endpoint.spec.name, message="the answer holds no choice")

@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 import msgspec
 
 from victor_fp.core.dialects.chat import ChatDialect, EffortForm, ModelPolicy, ReasoningBack, TokensField
-from victor_fp.core.protocols.taking import Taking, unsupported
+from victor_fp.core.protocols.support import SupportRules, list_unsupported
 from victor_fp.core.requests import Adjustment, ChatRequest, Endpoint
 
 
@@ -18,7 +18,7 @@ class Written(msgspec.Struct, frozen=True, kw_only=True):
     adjustments: tuple[Adjustment, ...] = ()
 
 
-class Rules(Taking, frozen=True, kw_only=True):
+class Rules(SupportRules, frozen=True, kw_only=True):
     """What may be sent, in which words."""
 
     dialect: ChatDialect
@@ -41,7 +41,7 @@ def rules_for(endpoint: Endpoint, dialect: ChatDialect, request: ChatRequest) ->
         dialect=dialect,
         provider=endpoint.spec.name,
         taker=f"{endpoint.spec.title} with {request.model}" if of_model else endpoint.spec.title,
-        refuses=dialect.refuses | of_model | unsupported(endpoint.spec.supports),
+        refuses=dialect.refuses | of_model | list_unsupported(endpoint.spec.supports),
         efforts=dialect.efforts if policy.efforts is None else policy.efforts,
         effort_words=policy.effort_words,
         effort_form=policy.effort_form or dialect.effort_form,

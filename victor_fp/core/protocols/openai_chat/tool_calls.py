@@ -13,7 +13,7 @@ import msgspec
 from victor_fp_wire.openai_chat.response import FunctionCall, ToolCall
 
 from victor_fp.core.deltas import Delta, ToolCallArguments, ToolCallStarted
-from victor_fp.core.json import Json, encoded
+from victor_fp.core.json import Json, encode_json
 from victor_fp.core.tool_call_ids import made
 
 Arguments = str | dict[str, Json] | None
@@ -110,7 +110,7 @@ def released(calls: Calls, deltas: list[Delta]) -> Calls:
 
 
 def _text(arguments: Arguments) -> str:
-    return arguments or "" if isinstance(arguments, str | None) else encoded(arguments).decode()
+    return arguments or "" if isinstance(arguments, str | None) else encode_json(arguments).decode()
 
 
 def _id_of(calls: Calls, piece: Piece, seed: str, ordinal: int) -> str | None:

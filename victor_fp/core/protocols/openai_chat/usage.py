@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from victor_fp_wire.openai_chat.response import Usage
 
-from victor_fp.core.cost import cost_note
+from victor_fp.core.cost import build_cost
 from victor_fp.core.deltas import UsageReported
 from victor_fp.core.json import Json
 
@@ -60,9 +60,9 @@ def usage_notes(usage: Usage | None) -> dict[str, Json]:
         return {}
     notes = counts_noted(usage)
     if usage.cost is not None:
-        notes["cost"] = cost_note(usage.cost)
+        notes["cost"] = build_cost(usage.cost)
     elif usage.cost_in_usd_ticks is not None:
-        notes["cost"] = cost_note(usage.cost_in_usd_ticks / TICKS_PER_DOLLAR)
+        notes["cost"] = build_cost(usage.cost_in_usd_ticks / TICKS_PER_DOLLAR)
     return notes
 
 

@@ -6,7 +6,7 @@ from functools import partial
 
 from victor_fp.core.dialects.responses import ResponsesDialect
 from victor_fp.core.framing import sse
-from victor_fp.core.protocols import Speaker
+from victor_fp.core.protocols import Codec
 from victor_fp.core.protocols.openai_responses.discovery import discovery
 from victor_fp.core.protocols.openai_responses.errors import fault
 from victor_fp.core.protocols.openai_responses.events import ResponseEvents
@@ -15,9 +15,9 @@ from victor_fp.core.protocols.openai_responses.response import read
 from victor_fp.core.requests import Endpoint
 
 
-def speaker(endpoint: Endpoint, dialect: ResponsesDialect) -> Speaker:
+def codec_for(endpoint: Endpoint, dialect: ResponsesDialect) -> Codec:
     """The protocol's functions for this place."""
-    return Speaker(
+    return Codec(
         protocol=dialect.protocol,
         request=partial(write, endpoint, dialect),
         response=partial(read, endpoint, dialect),

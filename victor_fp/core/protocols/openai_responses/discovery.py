@@ -8,7 +8,7 @@ from victor_fp.core.dialects.responses import ResponsesDialect
 from victor_fp.core.protocols import Discovery
 from victor_fp.core.protocols.openai_chat.discovery import read_list, read_props
 from victor_fp.core.protocols.openai_responses.places import beside
-from victor_fp.core.requests import Endpoint, HttpRequest, headers_for
+from victor_fp.core.requests import Endpoint, HttpRequest, build_headers
 
 
 def discovery(endpoint: Endpoint, dialect: ResponsesDialect) -> Discovery:
@@ -26,6 +26,6 @@ def _asking(endpoint: Endpoint, dialect: ResponsesDialect, path: str) -> HttpReq
     return HttpRequest(
         method="GET",
         url=beside(endpoint, dialect, path),
-        headers=headers_for(endpoint, json=False),
+        headers=build_headers(endpoint, json=False),
         signing=endpoint.spec.auth.kind,
     )

@@ -32,11 +32,11 @@ from victor_fp_wire.openai_responses.response import (
     UnknownType,
 )
 
-from victor_fp.core.deltas import Delta, Ended, Failed, RefusalDelta, Stopped, TextDelta
+from victor_fp.core.deltas import Delta, ErrorReported, RefusalDelta, Stopped, StreamEnded, TextDelta
 from victor_fp.core.dialects.responses import ResponsesDialect
 from victor_fp.core.faults import Fault, InvalidResponse
 from victor_fp.core.framing import Frame
-from victor_fp.core.json import Json, JsonObject, NotJson, decoded_object
+from victor_fp.core.json import Json, JsonObject, NotJson, decode_json_object
 from victor_fp.core.protocols.openai_responses import unfolding
 from victor_fp.core.protocols.openai_responses.errors import fault_within, telling
 from victor_fp.core.protocols.openai_responses.open_items import OpenItems
@@ -76,12 +76,12 @@ class ResponseEvents(msgspec.Struct, frozen=True, kw_only=True):
             elif not isinstance(event, Undecodable):
                 reader = reader._after(event, frame, deltas)
             elif (data := frame.data.strip()) and data != DONE:
-                deltas.append(Failed(reader.error or self._undecodable(event)))
+                deltas.append(ErrorReported(reader.error or self._undecodable(event)))
         return reader, deltas
 
     def finish(self) -> list[Delta]:
         """An error that nothing followed."""
-        return [] if self.error is None else [Failed(self.error)]
+        return [] if self.error is None else [ErrorReported(self.error)]
 
     def _undecodable(self, event: Undecodable) -> InvalidResponse:
         message = f"a frame of the stream is no event: {event.reason}"
@@ -92,7 +92,7 @@ class ResponseEvents(msgspec.Struct, frozen=True, kw_only=True):
 
     def _after(self, event: ResponseStreamEvent, frame: Frame, deltas: list[Delta]) -> ResponseEvents:
         if self.error is not None and not isinstance(event, ResponseFailedEvent):
-            deltas.append(Failed(self.error))
+            deltas.append(ErrorReported(self.error))
             return self
         match event:
             case ResponseTextDeltaEvent(delta=text):
@@ -107,7 +107,7 @@ class ResponseEvents(msgspec.Struct, frozen=True, kw_only=True):
                 self._ended(event, frame, deltas)
                 return self
             case ResponseFailedEvent():
-                deltas.append(Failed(self._failed(frame)))
+                deltas.append(ErrorReported(self._failed(frame)))
                 return self
             case ResponseErrorEvent():
                 return self._erred(_object(frame), deltas)
@@ -152,7 +152,7 @@ class ResponseEvents(msgspec.Struct, frozen=True, kw_only=True):
     ) -> None:
         raw = _object(frame).get("response")
         if event.response is None or not isinstance(raw, dict):
-            deltas += [Stopped("stop"), Ended()]
+            deltas += [Stopped("stop"), StreamEnded()]
             return
         status = "completed" if isinstance(event, ResponseCompletedEvent) else "incomplete"
         response = with_status(event.response, status)
@@ -164,7 +164,7 @@ class ResponseEvents(msgspec.Struct, frozen=True, kw_only=True):
         fault = self._fault(error)
         if not telling(self.dialect, error):
             return msgspec.structs.replace(self, error=fault)
-        deltas.append(Failed(fault))
+        deltas.append(ErrorReported(fault))
         return self
 
     def _failed(self, frame: Frame) -> Fault:
@@ -180,7 +180,7 @@ def _spot(event: ResponseTextDeltaEvent) -> Spot:
 
 
 def _object(frame: Frame) -> JsonObject:
-    value = decoded_object(frame.data)
+    value = decode_json_object(frame.data)
     return {} if isinstance(value, NotJson) else value
 
 

@@ -24,10 +24,10 @@ from victor_fp_wire.openai_responses.response import (
 from victor_fp.core.deltas import (
     BlockEnded,
     Delta,
-    Noted,
-    ProviderState,
+    MetadataReported,
     ReasoningDelta,
     RefusalDelta,
+    StateReported,
     TextDelta,
     ToolCallArguments,
     ToolCallStarted,
@@ -53,12 +53,12 @@ def item_deltas(item: OutputItem, raw: JsonObject, place: int, seed: str) -> lis
                 deltas += part_ended(message_state(item.id, item.phase, _annotations(part)), part)
             return deltas + message_notes(item)
         case ReasoningItem():
-            return [ReasoningDelta(reasoning_text(item)), ProviderState(reasoning_state(raw)), BlockEnded()]
+            return [ReasoningDelta(reasoning_text(item)), StateReported(reasoning_state(raw)), BlockEnded()]
         case FunctionToolCall() | CustomToolCall():
             id_ = item.call_id or made(seed, place)
             return [call_started(item, raw, place, id_), *call_arguments(item, place, id_)]
         case UnknownType():
-            return [ProviderState(given(raw), alone=True)]
+            return [StateReported(given(raw), alone=True)]
         case _:
             assert_never(item)
 
@@ -71,7 +71,7 @@ def spoken(part: OutputMessageContent) -> list[Delta]:
         case RefusalContent(refusal=refusal):
             return [RefusalDelta(refusal)] if refusal else []
         case UnknownType(raw=raw):
-            return [Noted(metadata={"output_parts": [raw]})]
+            return [MetadataReported(metadata={"output_parts": [raw]})]
         case _:
             assert_never(part)
 
@@ -84,7 +84,7 @@ def part_ended(state: dict[str, Json], part: OutputMessageContent) -> list[Delta
 
 def block_ended(state: dict[str, Json]) -> list[Delta]:
     """State for the block that the deltas before are in, and its end."""
-    return [*([ProviderState(state)] if state else []), BlockEnded()]
+    return [*([StateReported(state)] if state else []), BlockEnded()]
 
 
 def message_state(id_: str | None, phase: str | None, annotations: Sequence[Mapping[str, Json]]) -> dict[str, Json]:
@@ -107,7 +107,7 @@ def message_notes(item: OutputMessage) -> list[Delta]:
         notes["citations"] = cited
     if logprobs := [one for part in texts for one in part.logprobs or ()]:
         notes["logprobs"] = {"content": logprobs}
-    return [Noted(metadata=notes)] if notes else []
+    return [MetadataReported(metadata=notes)] if notes else []
 
 
 def _annotations(part: OutputMessageContent) -> Sequence[Mapping[str, Json]]:

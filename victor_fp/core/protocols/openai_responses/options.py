@@ -11,7 +11,7 @@ from victor_fp_wire.openai_responses.request import Reasoning, TextFormat, TextO
 from victor_fp.core.protocols.openai_chat.formats import strict_schema
 from victor_fp.core.protocols.openai_chat.rules import Written
 from victor_fp.core.protocols.openai_responses.rules import Rules
-from victor_fp.core.protocols.taking import thinking
+from victor_fp.core.protocols.support import choose_thinking
 from victor_fp.core.requests import Adjustment, ChatRequest
 
 ENCRYPTED_REASONING = "reasoning.encrypted_content"
@@ -66,7 +66,7 @@ def sampling(rules: Rules, request: ChatRequest) -> Written:
 
 def reasoning(rules: Rules, request: ChatRequest) -> Written:
     """`reasoning`: the effort, or a budget where there is one."""
-    asked = thinking(rules, request.options)
+    asked = choose_thinking(rules, request.options)
     if asked.effort is None and asked.budget is None:
         return Written(adjustments=asked.adjustments)
     said = UNSET if asked.effort is None else rules.effort_words.get(asked.effort, asked.effort)

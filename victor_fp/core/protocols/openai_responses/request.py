@@ -9,7 +9,7 @@ from returns.result import Failure, Result, Success
 
 from victor_fp.core.dialects.responses import ResponsesDialect
 from victor_fp.core.faults import Fault, InvalidRequest
-from victor_fp.core.json import encoded
+from victor_fp.core.json import encode_json
 from victor_fp.core.options import Options
 from victor_fp.core.protocols.openai_chat.rules import Written
 from victor_fp.core.protocols.openai_responses.options import length, reasoning, reporting, sampling, text_format
@@ -17,7 +17,7 @@ from victor_fp.core.protocols.openai_responses.places import responses_url
 from victor_fp.core.protocols.openai_responses.rules import rules_for
 from victor_fp.core.protocols.openai_responses.tools import tools_written
 from victor_fp.core.protocols.openai_responses.turns import input_written
-from victor_fp.core.requests import ChatRequest, Endpoint, HttpRequest, headers_for, settled
+from victor_fp.core.requests import ChatRequest, Endpoint, HttpRequest, build_headers, resolve_unsupported
 
 UNITED = ("include", "tools")
 """Lists that the caller's extra fields lengthen, since ours say what the library itself needs."""
@@ -43,15 +43,15 @@ def write(endpoint: Endpoint, dialect: ResponsesDialect, request: ChatRequest) -
         Written(fields={"stream": True} if request.stream else {}),
     )
     unsupported = tuple(adjustment for part in parts for adjustment in part.adjustments)
-    adjustments = settled(endpoint, request, unsupported)
+    adjustments = resolve_unsupported(endpoint, request, unsupported)
     if not isinstance(adjustments, tuple):
         return Failure(adjustments)
     body = {name: value for part in parts for name, value in part.fields.items()}
     return Success(
         HttpRequest(
             url=place.url,
-            headers=headers_for(endpoint, request.options.extra_headers),
-            body=encoded(_extended(body, extras)),
+            headers=build_headers(endpoint, request.options.extra_headers),
+            body=encode_json(_extended(body, extras)),
             adjustments=adjustments,
             signing=endpoint.spec.auth.kind,
         )

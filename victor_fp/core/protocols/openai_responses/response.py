@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import msgspec
 from victor_fp_wire.openai_responses.response import Response
 
-from victor_fp.core.deltas import Delta, Ended, Failed, Noted, Stopped
+from victor_fp.core.deltas import Delta, ErrorReported, MetadataReported, Stopped, StreamEnded
 from victor_fp.core.dialects.responses import ResponsesDialect
 from victor_fp.core.faults import InvalidResponse
-from victor_fp.core.json import Json, JsonObject, NotJson, decoded_object
+from victor_fp.core.json import Json, JsonObject, NotJson, decode_json_object
 from victor_fp.core.protocols.openai_responses.errors import fault_within
 from victor_fp.core.protocols.openai_responses.items import item_deltas
 from victor_fp.core.protocols.openai_responses.usage import usage_notes, usage_reported
@@ -36,21 +36,21 @@ EMPTY: tuple[object, ...] = (None, "", [], {})
 
 
 def read(endpoint: Endpoint, dialect: ResponsesDialect, body: bytes) -> Sequence[Delta]:
-    """What a 200 body means; an error in it, or one that is no response, is `Failed`."""
+    """What a 200 body means; an error in it, or one that is no response, is `ErrorReported`."""
     response = RESPONSES.decode(body)
-    raw = decoded_object(body)
+    raw = decode_json_object(body)
     if isinstance(response, Undecodable) or isinstance(raw, NotJson):
         reason = response.reason if isinstance(response, Undecodable) else "not an object"
-        return [Failed(InvalidResponse(provider=endpoint.spec.name, message=f"no response: {reason}"))]
+        return [ErrorReported(InvalidResponse(provider=endpoint.spec.name, message=f"no response: {reason}"))]
     if raw.get("error") or response.status == "failed":
-        return [Failed(fault_within(endpoint, dialect, raw.get("error") or raw, model=response.model))]
+        return [ErrorReported(fault_within(endpoint, dialect, raw.get("error") or raw, model=response.model))]
     if response.status in UNFINISHED:
         message = f"the response is not there yet: its status is {response.status}"
-        return [Failed(InvalidResponse(provider=endpoint.spec.name, model=response.model, message=message))]
+        return [ErrorReported(InvalidResponse(provider=endpoint.spec.name, model=response.model, message=message))]
     if response.output is None and response.status is None:
         if {"message", "detail", "code"} & raw.keys():
-            return [Failed(fault_within(endpoint, dialect, raw))]
-        return [Failed(InvalidResponse(provider=endpoint.spec.name, message="the answer holds no output"))]
+            return [ErrorReported(fault_within(endpoint, dialect, raw))]
+        return [ErrorReported(InvalidResponse(provider=endpoint.spec.name, message="the answer holds no output"))]
     deltas: list[Delta] = []
     for place, (item, came) in enumerate(zip(response.output or (), items_in(raw), strict=False)):
         deltas += item_deltas(item, came, place, response.id or "")
@@ -76,10 +76,10 @@ def ending(response: Response, raw: JsonObject) -> list[Delta]:
     if usage is not None:
         notes |= usage_notes(usage)
     return [
-        Noted(model=response.model or None, metadata=notes),
+        MetadataReported(model=response.model or None, metadata=notes),
         *([] if usage is None else [usage_reported(usage)]),
         stopped(response),
-        Ended(),
+        StreamEnded(),
     ]
 
 

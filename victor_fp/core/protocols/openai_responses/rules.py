@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 
 from victor_fp.core.dialects.responses import ResponsesDialect
-from victor_fp.core.protocols.taking import Taking, unsupported
+from victor_fp.core.protocols.support import SupportRules, list_unsupported
 from victor_fp.core.requests import ChatRequest, Endpoint
 
 
-class Rules(Taking, frozen=True, kw_only=True):
+class Rules(SupportRules, frozen=True, kw_only=True):
     """What may be sent, in which words."""
 
     dialect: ResponsesDialect
@@ -32,7 +32,7 @@ def rules_for(
     of_model: frozenset[str] = frozenset()
     if policy is not None and effort not in policy.unless_effort:
         of_model = policy.refuses
-    refuses = dialect.refuses | of_model | unsupported(endpoint.spec.supports)
+    refuses = dialect.refuses | of_model | list_unsupported(endpoint.spec.supports)
     by_model = dialect.encrypted_reasoning == "by_model"
     reasons = not (by_model and "reasoning_effort" in refuses)
     return Rules(

@@ -20,13 +20,13 @@ from victor_fp_wire.openai_responses.request import (
     InputMessage,
 )
 
-from victor_fp.core.conversation import Block, assistant_blocks, turn_state
 from victor_fp.core.dialects.responses import ResponsesDialect
-from victor_fp.core.json import Json, encoded
+from victor_fp.core.json import Json, encode_json
 from victor_fp.core.protocols.openai_chat.rules import Written
 from victor_fp.core.protocols.openai_responses.parts import Shown, marked, part_written
 from victor_fp.core.protocols.openai_responses.rules import Rules
 from victor_fp.core.protocols.openai_responses.tools import call_id
+from victor_fp.core.request_building.conversation import Block, read_turn_state, split_assistant_turn
 from victor_fp.core.requests import Adjustment, ChatRequest
 from victor_fp.core.types import Message, TextPart
 
@@ -48,7 +48,7 @@ def input_written(rules: Rules, request: ChatRequest) -> Written:
                 role = rules.dialect.developer_role if message.role == "developer" else message.role
                 items.append(InputMessage(role=role, content=_content(rules, message, adjustments)))
             case "assistant":
-                blocks = assistant_blocks(message, ResponsesDialect.protocol)
+                blocks = split_assistant_turn(message, ResponsesDialect.protocol)
                 custom |= {block.id for block in blocks if _is_custom(block)}
                 items += _assistant(rules, message, blocks)
             case "tool":
@@ -122,7 +122,7 @@ class _Turn(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _assistant(rules: Rules, message: Message, blocks: Sequence[Block]) -> list[Item]:
-    state = turn_state(message)
+    state = read_turn_state(message)
     own = state is not None and state.provider == rules.provider
     late = {
         str(block.state["id"]): dict(block.state)
@@ -227,7 +227,7 @@ def _is_custom(block: Block) -> bool:
 
 
 def _call(rules: Rules, turn: _Turn, block: Block) -> FunctionCallItem | CustomToolCallItem:
-    arguments = block.arguments if isinstance(block.arguments, str) else encoded(block.arguments).decode()
+    arguments = block.arguments if isinstance(block.arguments, str) else encode_json(block.arguments).decode()
     state = block.state or {} if turn.own else {}
     id_ = _text(state.get("id")) if turn.ids else UNSET
     caller = state.get("caller")

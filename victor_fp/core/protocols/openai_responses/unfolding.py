@@ -20,7 +20,7 @@ from victor_fp_wire.openai_responses.response import (
     ReasoningItem,
 )
 
-from victor_fp.core.deltas import Delta, ProviderState, ReasoningDelta, ToolCallArguments
+from victor_fp.core.deltas import Delta, ReasoningDelta, StateReported, ToolCallArguments
 from victor_fp.core.json import Json, JsonObject
 from victor_fp.core.protocols.openai_responses.items import (
     PARAGRAPH,
@@ -156,7 +156,7 @@ def done(
             _message_done(known, item, deltas)
         case ReasoningItem():
             deltas += (
-                [ProviderState(given(raw), alone=True)] if known.interrupted else block_ended(reasoning_state(raw))
+                [StateReported(given(raw), alone=True)] if known.interrupted else block_ended(reasoning_state(raw))
             )
         case FunctionToolCall() | CustomToolCall():
             _call_done(known, item, raw, deltas)

@@ -6,7 +6,7 @@ from functools import partial
 
 from victor_fp.core.dialects.replicate import ReplicateDialect
 from victor_fp.core.framing import sse
-from victor_fp.core.protocols import Speaker
+from victor_fp.core.protocols import Codec
 from victor_fp.core.protocols.replicate.discovery import discovery
 from victor_fp.core.protocols.replicate.errors import fault
 from victor_fp.core.protocols.replicate.events import PredictionEvents
@@ -16,9 +16,9 @@ from victor_fp.core.protocols.replicate.response import read
 from victor_fp.core.requests import Endpoint
 
 
-def speaker(endpoint: Endpoint, dialect: ReplicateDialect) -> Speaker:
+def codec_for(endpoint: Endpoint, dialect: ReplicateDialect) -> Codec:
     """The protocol's functions, bound to one place."""
-    return Speaker(
+    return Codec(
         protocol=dialect.protocol,
         request=partial(write, endpoint, dialect),
         response=partial(read, endpoint, dialect),

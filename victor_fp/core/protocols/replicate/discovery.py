@@ -11,7 +11,7 @@ from victor_fp_wire.replicate.response import Collection, Model
 from victor_fp.core.dialects.replicate import ReplicateDialect
 from victor_fp.core.json import Json
 from victor_fp.core.protocols import Discovery, ModelInfo
-from victor_fp.core.requests import Endpoint, HttpRequest, headers_for
+from victor_fp.core.requests import Endpoint, HttpRequest, build_headers
 from victor_fp.core.wire_decoding import Undecodable, WireDecoder
 
 COLLECTIONS: WireDecoder[Collection] = WireDecoder(Collection)
@@ -49,7 +49,7 @@ def read_model(model: str, body: bytes) -> ModelInfo | None:
 
 
 def _get(endpoint: Endpoint, path: str) -> HttpRequest:
-    return HttpRequest(method="GET", url=f"{endpoint.base_url}{path}", headers=headers_for(endpoint, json=False))
+    return HttpRequest(method="GET", url=f"{endpoint.base_url}{path}", headers=build_headers(endpoint, json=False))
 
 
 def _info(name: str, model: Model) -> ModelInfo:

@@ -18,7 +18,7 @@ from victor_fp.core.faults import (
     ServerFailed,
     TimedOut,
 )
-from victor_fp.core.json import Json, NotJson, decoded, encoded
+from victor_fp.core.json import Json, NotJson, decode_json, encode_json
 from victor_fp.core.requests import Endpoint
 
 CODE = re.compile(r"\((?:code: )?(E\d{3,5}|PA)\)|^(E\d{3,5})\b")
@@ -28,7 +28,7 @@ NO_VERSION = re.compile(r"version does not exist|invalid version", re.IGNORECASE
 
 def fault(endpoint: Endpoint, dialect: ReplicateDialect, status: int, headers: Mapping[str, str], body: bytes) -> Fault:
     """The fault of a body with status >= 400, whatever it is."""
-    value = decoded(body)
+    value = decode_json(body)
     return fault_of(
         endpoint, dialect, prose(body) if isinstance(value, NotJson) else value, status=status, headers=headers
     )
@@ -96,6 +96,6 @@ def _words(value: Json) -> str:
             told = [text for key in ("title", "detail", "error", "message") if (text := _words(value.get(key)))]
             return ": ".join(dict.fromkeys(told))
         case [_, *_]:
-            return encoded(value).decode()
+            return encode_json(value).decode()
         case _:
             return ""

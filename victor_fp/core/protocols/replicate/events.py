@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from victor_fp.core.deltas import Delta, Ended, Failed, Stopped, TextDelta
+from victor_fp.core.deltas import Delta, ErrorReported, Stopped, StreamEnded, TextDelta
 from victor_fp.core.dialects.replicate import ReplicateDialect
 from victor_fp.core.framing import Frame
-from victor_fp.core.json import Json, decoded
+from victor_fp.core.json import Json, decode_json
 from victor_fp.core.protocols.replicate.errors import fault_of, fault_of_status
 from victor_fp.core.requests import Endpoint
 
@@ -28,7 +28,9 @@ class PredictionEvents(msgspec.Struct, frozen=True):
                 case "output":
                     deltas.append(TextDelta(frame.data.decode("utf-8", "replace")))
                 case "error":
-                    deltas.append(Failed(fault_of(self.endpoint, self.dialect, _value(frame), maybe_billed=True)))
+                    deltas.append(
+                        ErrorReported(fault_of(self.endpoint, self.dialect, _value(frame), maybe_billed=True))
+                    )
                 case "done":
                     deltas += self._done(_value(frame))
                 case _:
@@ -42,12 +44,12 @@ class PredictionEvents(msgspec.Struct, frozen=True):
     def _done(self, value: Json) -> list[Delta]:
         reason = value.get("reason") if isinstance(value, Mapping) else None
         if reason is None:
-            return [Stopped("stop"), Ended()]
+            return [Stopped("stop"), StreamEnded()]
         status = {"error": "failed"}.get(str(reason), str(reason))
-        return [Failed(fault_of_status(self.endpoint, self.dialect, status, ""))]
+        return [ErrorReported(fault_of_status(self.endpoint, self.dialect, status, ""))]
 
 
 def _value(frame: Frame) -> Json:
     """The data as JSON, or as the text that it is."""
-    value = decoded(frame.data)
+    value = decode_json(frame.data)
     return value if isinstance(value, dict) else frame.data.decode("utf-8", "replace")

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import msgspec
 
-from victor_fp.core.conversation import split_system, tool_names
 from victor_fp.core.dialects.replicate import Inputs
-from victor_fp.core.json import Json, encoded
+from victor_fp.core.json import Json, encode_json
+from victor_fp.core.request_building.conversation import index_tool_names, split_system
 from victor_fp.core.requests import Adjustment
 from victor_fp.core.types import ImagePart, Message, TextPart
 
@@ -30,7 +30,7 @@ def prompted(inputs: Inputs, messages: Sequence[Message]) -> Prompted:
     if any(message.name and message.role != "tool" for message in messages):
         unsupported.append(Adjustment(parameter="name", reason="Replicate's models do not take the names of speakers"))
     instructions, turns = split_system(messages)
-    names = tool_names(messages)
+    names = index_tool_names(messages)
     if inputs.messages and (len(turns) > 1 or len(instructions) > 1):
         fields[inputs.messages] = [_turn(message, names) for message in messages]
     else:
@@ -79,7 +79,7 @@ def _said(message: Message) -> str:
 
 
 def _arguments(arguments: object) -> str:
-    return arguments if isinstance(arguments, str) else encoded(arguments).decode()
+    return arguments if isinstance(arguments, str) else encode_json(arguments).decode()
 
 
 def _images(inputs: Inputs, messages: Sequence[Message], unsupported: list[Adjustment]) -> list[str]:

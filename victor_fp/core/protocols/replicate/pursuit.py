@@ -21,7 +21,7 @@ from victor_fp.core.following import Broke, Event, Give, Open, Order, Send, Stop
 from victor_fp.core.protocols.replicate.places import prediction_url
 from victor_fp.core.protocols.replicate.request import PREFER
 from victor_fp.core.protocols.replicate.response import PREDICTIONS, RUNNING
-from victor_fp.core.requests import Endpoint, HttpRequest, headers_for
+from victor_fp.core.requests import Endpoint, HttpRequest, build_headers
 from victor_fp.core.wire_decoding import Undecodable
 
 PASSING = frozenset({408, 429, 500, 502, 503, 504})
@@ -48,7 +48,7 @@ class Pursuit(msgspec.Struct, frozen=True, kw_only=True):
         if not self.running:
             return None
         url = f"{prediction_url(self.endpoint, self.id)}/cancel"
-        return HttpRequest(method="POST", url=url, headers=headers_for(self.endpoint, json=False))
+        return HttpRequest(method="POST", url=url, headers=build_headers(self.endpoint, json=False))
 
     def after(self, event: Event) -> tuple[Pursuit, Order]:
         """The state and the order after an exchange."""
@@ -86,7 +86,7 @@ class Pursuit(msgspec.Struct, frozen=True, kw_only=True):
 
     def _opening(self, address: str) -> HttpRequest:
         """A key goes to the endpoint's own origin only."""
-        own = headers_for(self.endpoint, json=False) if same_origin(address, self.endpoint.base_url) else {}
+        own = build_headers(self.endpoint, json=False) if same_origin(address, self.endpoint.base_url) else {}
         headers = {**own, "accept": "text/event-stream", "cache-control": "no-store"}
         return HttpRequest(method="GET", url=address, headers=headers)
 
@@ -96,7 +96,7 @@ def _polling(pursuit: Pursuit, least: float) -> tuple[Pursuit, Order]:
     endpoint, dialect = pursuit.endpoint, pursuit.dialect
     rest = min(dialect.slowest_poll, dialect.poll * GROWTH ** min(pursuit.polls, 64))
     url = prediction_url(endpoint, pursuit.id)
-    request = HttpRequest(method="GET", url=url, headers=headers_for(endpoint, json=False))
+    request = HttpRequest(method="GET", url=url, headers=build_headers(endpoint, json=False))
     return replace(pursuit, polls=pursuit.polls + 1), Send(request=request, rest=max(rest, least))
 
 

@@ -9,11 +9,11 @@ from victor_fp_wire.replicate.request import PredictionRequest, VersionPredictio
 
 from victor_fp.core.dialects.replicate import Inputs, ReplicateDialect
 from victor_fp.core.faults import Fault, InvalidRequest
-from victor_fp.core.json import Json, encoded
+from victor_fp.core.json import Json, encode_json
 from victor_fp.core.protocols.replicate.places import SPELLINGS, place_of
 from victor_fp.core.protocols.replicate.prompts import prompted
-from victor_fp.core.protocols.taking import nearest
-from victor_fp.core.requests import Adjustment, ChatRequest, Endpoint, HttpRequest, headers_for, settled
+from victor_fp.core.protocols.support import find_nearest_effort
+from victor_fp.core.requests import Adjustment, ChatRequest, Endpoint, HttpRequest, build_headers, resolve_unsupported
 
 PREFER = "prefer"
 
@@ -27,7 +27,7 @@ def write(endpoint: Endpoint, dialect: ReplicateDialect, request: ChatRequest) -
     inputs, options = dialect.inputs_of(request.model), request.options
     said = prompted(inputs, request.messages)
     asked, unsupported = _asked(inputs, request)
-    adjustments = settled(endpoint, request, [*said.unsupported, *unsupported])
+    adjustments = resolve_unsupported(endpoint, request, [*said.unsupported, *unsupported])
     if not isinstance(adjustments, tuple):
         return Failure(adjustments)
     own = options.extra_body.get("input")
@@ -40,14 +40,14 @@ def write(endpoint: Endpoint, dialect: ReplicateDialect, request: ChatRequest) -
     fields = {
         name: value for name, value in options.extra_body.items() if name != "input" or not isinstance(own, Mapping)
     }
-    headers = headers_for(endpoint, options.extra_headers)
+    headers = build_headers(endpoint, options.extra_headers)
     if not request.stream:
         headers.setdefault(PREFER, f"wait={dialect.wait}")
     return Success(
         HttpRequest(
             url=place.url,
             headers=headers,
-            body=encoded(_body(place.version, given, fields)),
+            body=encode_json(_body(place.version, given, fields)),
             adjustments=adjustments,
         )
     )
@@ -110,7 +110,7 @@ def _effort(inputs: Inputs, effort: str | None, untaken: list[Adjustment]) -> st
     """The effort, if the model knows it; else the nearest, visibly. Thinking is not switched off for being too little."""
     if effort is None or "reasoning_effort" not in inputs.fields or effort in inputs.efforts:
         return effort
-    near = nearest(effort, inputs.efforts)
+    near = find_nearest_effort(effort, inputs.efforts)
     reason = f"this model knows {', '.join(inputs.efforts)}; sent as {near}"
     untaken.append(Adjustment(parameter="reasoning_effort", reason=reason, action="changed"))
     return near

@@ -7,10 +7,10 @@ from typing import Any
 
 from victor_fp_wire.replicate.response import Prediction
 
-from victor_fp.core.deltas import Delta, Ended, Failed, Noted, Stopped, TextDelta, UsageReported
+from victor_fp.core.deltas import Delta, ErrorReported, MetadataReported, Stopped, StreamEnded, TextDelta, UsageReported
 from victor_fp.core.dialects.replicate import ReplicateDialect
 from victor_fp.core.faults import Fault, InvalidResponse
-from victor_fp.core.json import Json, NotJson, decoded_object, encoded
+from victor_fp.core.json import Json, NotJson, decode_json_object, encode_json
 from victor_fp.core.protocols.replicate.errors import fault_of, fault_of_prediction
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.wire_decoding import Undecodable, WireDecoder
@@ -20,23 +20,23 @@ RUNNING = frozenset({"starting", "processing"})
 
 
 def read(endpoint: Endpoint, dialect: ReplicateDialect, body: bytes) -> Sequence[Delta]:
-    """The deltas of a prediction; `Failed` where it failed, was canceled, or is not over."""
+    """The deltas of a prediction; `ErrorReported` where it failed, was canceled, or is not over."""
     prediction = PREDICTIONS.decode(body)
     if isinstance(prediction, Undecodable):
         reason = f"the body is no prediction: {prediction.reason}"
-        return [Failed(InvalidResponse(provider=endpoint.spec.name, message=reason))]
+        return [ErrorReported(InvalidResponse(provider=endpoint.spec.name, message=reason))]
     if prediction.status is None:
-        return [Failed(_no_prediction(endpoint, dialect, body))]
+        return [ErrorReported(_no_prediction(endpoint, dialect, body))]
     if prediction.status in RUNNING:
         reason = f"the prediction is still {prediction.status}"
-        return [Failed(InvalidResponse(provider=endpoint.spec.name, model=prediction.model, message=reason))]
+        return [ErrorReported(InvalidResponse(provider=endpoint.spec.name, model=prediction.model, message=reason))]
     deltas: list[Delta] = [TextDelta(text) for text in _texts(prediction.output) if text]
-    deltas.append(Noted(model=prediction.model, metadata=_notes(prediction)))
+    deltas.append(MetadataReported(model=prediction.model, metadata=_notes(prediction)))
     if (counts := _counts(prediction.metrics or {})) is not None:
         deltas.append(counts)
     if prediction.status != "succeeded":
-        return [*deltas, Failed(fault_of_prediction(endpoint, dialect, prediction))]
-    return [*deltas, Stopped("stop"), Ended()]
+        return [*deltas, ErrorReported(fault_of_prediction(endpoint, dialect, prediction))]
+    return [*deltas, Stopped("stop"), StreamEnded()]
 
 
 def _texts(output: Json) -> list[str]:
@@ -48,7 +48,7 @@ def _texts(output: Json) -> list[str]:
         case list() if all(isinstance(piece, str) for piece in output):
             return [piece for piece in output if isinstance(piece, str)]
         case _:
-            return [encoded(output).decode()]
+            return [encode_json(output).decode()]
 
 
 def _notes(prediction: Prediction) -> dict[str, Json]:
@@ -76,7 +76,7 @@ def _whole(value: object) -> int | None:
 
 def _no_prediction(endpoint: Endpoint, dialect: ReplicateDialect, body: bytes) -> Fault:
     """A body without a status: an error has its words in `detail`."""
-    value = decoded_object(body)
+    value = decode_json_object(body)
     if not isinstance(value, NotJson) and isinstance(value.get("detail"), str):
         return fault_of(endpoint, dialect, value)
     return InvalidResponse(provider=endpoint.spec.name, message="the body holds no prediction")

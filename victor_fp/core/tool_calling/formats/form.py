@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from victor_fp.core.json import JsonObject, encoded
+from victor_fp.core.json import JsonObject, encode_json
 from victor_fp.core.tool_calling.reading import Reading
 from victor_fp.core.tool_calling.tools import Tools
 
@@ -57,4 +57,4 @@ def filled(template: str) -> Callable[[str, JsonObject], str]:
 
 def _filled(template: str, name: str, arguments: JsonObject) -> str:
     head, _, tail = template.partition("ARGUMENTS")
-    return head.replace("NAME", encoded(name).decode()) + encoded(arguments).decode() + tail
+    return head.replace("NAME", encode_json(name).decode()) + encode_json(arguments).decode() + tail

@@ -13,7 +13,7 @@ from victor_fp.core.options import Options
 from victor_fp.core.requests import Adjustment
 
 
-class Taking(msgspec.Struct, frozen=True, kw_only=True):
+class SupportRules(msgspec.Struct, frozen=True, kw_only=True):
     """What one model at one place takes, in which words."""
 
     provider: str
@@ -33,7 +33,7 @@ class Taking(msgspec.Struct, frozen=True, kw_only=True):
         return Adjustment(parameter=parameter, reason=f"{self.taker} does not take it")
 
 
-class Thinking(msgspec.Struct, frozen=True, kw_only=True):
+class ThinkingChoice(msgspec.Struct, frozen=True, kw_only=True):
     """How hard to think, by a word the place knows or by tokens, and what of the wishes could not be met."""
 
     effort: str | None = None
@@ -41,8 +41,8 @@ class Thinking(msgspec.Struct, frozen=True, kw_only=True):
     adjustments: tuple[Adjustment, ...] = ()
 
 
-def unsupported(supports: Supports) -> frozenset[str]:
-    """The names, as in `Taking.refuses`, of what a catalogue entry says its place cannot do."""
+def list_unsupported(supports: Supports) -> frozenset[str]:
+    """The names, as in `SupportRules.refuses`, of what a catalogue entry says its place cannot do."""
     given = {
         "tools": supports.tools,
         "image": supports.images,
@@ -53,7 +53,7 @@ def unsupported(supports: Supports) -> frozenset[str]:
     return frozenset(name for name, can in given.items() if not can)
 
 
-def thinking(rules: Taking, options: Options) -> Thinking:
+def choose_thinking(rules: SupportRules, options: Options) -> ThinkingChoice:
     """Effort and budget. Where both are asked for, the budget, being exact, wins visibly."""
     word, budget = options.reasoning_effort, options.reasoning_budget
     effort: str | None = word
@@ -69,14 +69,14 @@ def thinking(rules: Taking, options: Options) -> Thinking:
         adjustments.append(Adjustment(parameter="reasoning_effort", reason=reason))
         effort = None
     if effort is not None and effort not in rules.efforts:
-        near = nearest(effort, rules.efforts)
+        near = find_nearest_effort(effort, rules.efforts)
         reason = f"{rules.taker} knows {', '.join(rules.efforts)}; sent as {near}"
         adjustments.append(Adjustment(parameter="reasoning_effort", reason=reason, action="changed"))
         effort = near
-    return Thinking(effort=effort, budget=budget, adjustments=tuple(adjustments))
+    return ThinkingChoice(effort=effort, budget=budget, adjustments=tuple(adjustments))
 
 
-def nearest(effort: str, known: tuple[str, ...]) -> str:
+def find_nearest_effort(effort: str, known: tuple[str, ...]) -> str:
     """The known effort nearest to this one; of two, the lesser. Thinking is not switched off for being too little.
 
     >>> nearest("minimal", ("none", "low", "high"))

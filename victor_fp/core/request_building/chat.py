@@ -9,17 +9,17 @@ import msgspec
 from returns.result import Failure, Result, Success
 
 from victor_fp.core.catalogue.spec import ProviderSpec
-from victor_fp.core.conversation import fault_in
 from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.options import read_options
+from victor_fp.core.request_building.conversation import validate_conversation
 from victor_fp.core.requests import ChatRequest, Endpoint
 from victor_fp.core.result import outcome
 from victor_fp.core.tool_calling.hearing import in_text
 from victor_fp.core.types import Message, ToolDefinition
 
 
-def chat_request(
+def build_chat_request(
     provider: str,
     messages: Sequence[Message],
     *,
@@ -31,7 +31,7 @@ def chat_request(
     options: Mapping[str, object],
 ) -> Result[ChatRequest, Fault]:
     """A checked request, or the typed fault that says what is wrong with it."""
-    fault = fault_in(messages, provider=provider, model=model)
+    fault = validate_conversation(messages, provider=provider, model=model)
     if fault is not None:
         return Failure(fault)
     if not model:
@@ -52,7 +52,7 @@ def chat_request(
             return Failure(fault)
 
 
-def endpoint_for(
+def build_endpoint(
     spec: ProviderSpec,
     *,
     base_url: str | None = None,
@@ -78,15 +78,15 @@ def endpoint_for(
     return Success(
         Endpoint(
             spec=spec,
-            base_url=normalised_url(url or _own_base_url(spec, found)),
+            base_url=normalise_url(url or _fill_base_url(spec, found)),
             settings=found,
             keyed=spec.auth.kind != "none" if keyed is None else keyed,
         )
     )
 
 
-def _own_base_url(spec: ProviderSpec, settings: Mapping[str, str]) -> str:
-    """The entry's base URL with its settings in place; one that is missing stays open, see `open_setting`."""
+def _fill_base_url(spec: ProviderSpec, settings: Mapping[str, str]) -> str:
+    """The entry's base URL with its settings in place; one that is missing stays open, see `find_missing_setting`."""
     chosen = (spec.base_urls.get(f"{name}={value}") for name, value in settings.items())
     url = next((url for url in chosen if url is not None), spec.base_url)
     for name, value in settings.items():
@@ -94,7 +94,7 @@ def _own_base_url(spec: ProviderSpec, settings: Mapping[str, str]) -> str:
     return url
 
 
-def with_key(endpoint: Endpoint) -> Endpoint:
+def apply_key_auth(endpoint: Endpoint) -> Endpoint:
     """The endpoint for a caller who has a plain key where the entry else signs or fetches tokens."""
     spec = endpoint.spec
     if spec.key_auth is None:
@@ -108,7 +108,7 @@ def with_key(endpoint: Endpoint) -> Endpoint:
     )
 
 
-def normalised_url(url: str) -> str:
+def normalise_url(url: str) -> str:
     """With a scheme, without a trailing slash: `host:port` is taken for plain HTTP, as OLLAMA_HOST is written."""
     url = url.strip().rstrip("/")
     return url if "://" in url else f"http://{url}"

@@ -8,17 +8,17 @@ from typing import TypeAlias
 from msgspec.structs import replace
 from returns.result import Failure, Result, Success
 
-from victor_fp.core.conversation import instructed
 from victor_fp.core.faults import Fault
-from victor_fp.core.json import encoded
+from victor_fp.core.json import encode_json
 from victor_fp.core.options import ResponseFormat
+from victor_fp.core.request_building.conversation import append_instructions
 from victor_fp.core.requests import ChatRequest, HttpRequest
 from victor_fp.core.result import outcome
 
 Write: TypeAlias = Callable[[ChatRequest], Result[HttpRequest, Fault]]
 
 
-def told_where_dropped(write: Write, request: ChatRequest) -> Result[HttpRequest, Fault]:
+def prompt_dropped_schema(write: Write, request: ChatRequest) -> Result[HttpRequest, Fault]:
     """The request as a protocol writes it; where that drops the answer's form, the system message tells of it."""
     form = request.options.response_format
     written = write(request)
@@ -26,21 +26,21 @@ def told_where_dropped(write: Write, request: ChatRequest) -> Result[HttpRequest
         return written
     match outcome(written):
         case Success(http) if any(adjustment.drops_form for adjustment in http.adjustments):
-            told = replace(request, messages=instructed(request.messages, in_words(form)))
-            return write(told).map(_visibly)
+            told = replace(request, messages=append_instructions(request.messages, describe_format(form)))
+            return write(told).map(_record_adjustment)
         case Success() | Failure():
             return written
 
 
-def in_words(form: ResponseFormat) -> str:
+def describe_format(form: ResponseFormat) -> str:
     """What a model is told of the form of its answer."""
     if form.kind == "json":
         return "Answer with one JSON object and nothing else."
-    schema = encoded(form.schema).decode()
+    schema = encode_json(form.schema).decode()
     return f"Answer with one JSON value and nothing else. It fits this JSON Schema:\n{schema}"
 
 
-def _visibly(http: HttpRequest) -> HttpRequest:
+def _record_adjustment(http: HttpRequest) -> HttpRequest:
     adjustments = tuple(
         replace(one, action="changed", reason=f"{one.reason}; told in the system message") if one.drops_form else one
         for one in http.adjustments

@@ -27,7 +27,7 @@ class Block(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class TurnState(msgspec.Struct, frozen=True, kw_only=True):
-    """`metadata["provider_state"]` of an assistant's message: the turn as its vendor gave it."""
+    """`metadata["build_provider_state"]` of an assistant's message: the turn as its vendor gave it."""
 
     protocol: str
     provider: str = ""
@@ -35,7 +35,7 @@ class TurnState(msgspec.Struct, frozen=True, kw_only=True):
     blocks: list[Block] = []
 
 
-def turn_state(message: Message) -> TurnState | None:
+def read_turn_state(message: Message) -> TurnState | None:
     """The state a message carries; None where there is none, or where it is not ours to read."""
     if not message.metadata or not isinstance(state := message.metadata.get("provider_state"), dict):
         return None
@@ -45,25 +45,25 @@ def turn_state(message: Message) -> TurnState | None:
         return None
 
 
-def assistant_blocks(message: Message, protocol: str) -> tuple[Block, ...]:
+def split_assistant_turn(message: Message, protocol: str) -> tuple[Block, ...]:
     """An assistant's turn in order: as its vendor gave it where the same protocol wants it back, else text, then calls.
 
     The message wins over the state: text that was edited replaces the old text in its place, calls that were removed
     are left out, calls that were added come last. Only text parts of a list content are taken; see `lone_text`.
     """
     calls = message.tool_calls or []
-    state = turn_state(message)
+    state = read_turn_state(message)
     plain = [Block(kind="text", text=message.text)] if message.text else []
     if state is None or state.protocol != protocol:
-        return (*plain, *map(_call_block, calls))
-    return tuple(_reconciled(state.blocks, message.text, calls))
+        return (*plain, *map(_build_call_block, calls))
+    return tuple(_reconcile_blocks(state.blocks, message.text, calls))
 
 
-def _call_block(call: ToolCall) -> Block:
+def _build_call_block(call: ToolCall) -> Block:
     return Block(kind="tool_call", id=call["id"], name=call["name"], arguments=call["arguments"])
 
 
-def _reconciled(blocks: Sequence[Block], text: str, calls: Sequence[ToolCall]) -> list[Block]:
+def _reconcile_blocks(blocks: Sequence[Block], text: str, calls: Sequence[ToolCall]) -> list[Block]:
     edited = "".join(block.text for block in blocks if block.kind == "text") != text
     left = {call["id"]: call for call in calls}
     kept: list[Block] = []
@@ -79,7 +79,7 @@ def _reconciled(blocks: Sequence[Block], text: str, calls: Sequence[ToolCall]) -
             kept.append(block)
     if edited and text:
         kept.append(Block(kind="text", text=text))
-    return kept + [_call_block(call) for call in left.values()]
+    return kept + [_build_call_block(call) for call in left.values()]
 
 
 def split_system(messages: Sequence[Message]) -> tuple[list[Message], list[Message]]:
@@ -88,18 +88,18 @@ def split_system(messages: Sequence[Message]) -> tuple[list[Message], list[Messa
     return system, [message for message in messages if message.role not in ("system", "developer")]
 
 
-def tool_names(messages: Sequence[Message]) -> dict[str, str]:
+def index_tool_names(messages: Sequence[Message]) -> dict[str, str]:
     """The name of every call by its id, for protocols that want names with results."""
     return {call["id"]: call["name"] for message in messages for call in message.tool_calls or ()}
 
 
-def fault_in(messages: Sequence[Message], *, provider: str = "", model: str | None = None) -> Fault | None:
+def validate_conversation(messages: Sequence[Message], *, provider: str = "", model: str | None = None) -> Fault | None:
     """What is wrong with a conversation before any vendor sees it; None if nothing is."""
-    reason = _reason_against(messages)
+    reason = _find_problem(messages)
     return None if reason is None else InvalidRequest(provider=provider, model=model, message=reason)
 
 
-def _reason_against(messages: Sequence[Message]) -> str | None:
+def _find_problem(messages: Sequence[Message]) -> str | None:
     if not messages:
         return "messages is empty"
     waiting: dict[str, str] = {}
@@ -112,7 +112,7 @@ def _reason_against(messages: Sequence[Message]) -> str | None:
             waiting.pop(message.tool_call_id)
             continue
         if waiting:
-            return f"messages[{place}]: calls without a result: {_named(waiting)}"
+            return f"messages[{place}]: calls without a result: {_format_ids(waiting)}"
         if message.tool_calls and message.role != "assistant":
             return f"messages[{place}]: only an assistant's message has tool_calls"
         if message.role in ("system", "developer", "assistant") and not _is_text(message):
@@ -122,7 +122,7 @@ def _reason_against(messages: Sequence[Message]) -> str | None:
                 return f"messages[{place}]: two calls with the id {call['id']!r}"
             waiting[call["id"]] = call["name"]
     if waiting:
-        return f"calls without a result: {_named(waiting)}"
+        return f"calls without a result: {_format_ids(waiting)}"
     return None
 
 
@@ -130,12 +130,14 @@ def _is_text(message: Message) -> bool:
     return isinstance(message.content, str) or all(isinstance(part, TextPart) for part in message.content)
 
 
-def _named(waiting: dict[str, str]) -> str:
+def _format_ids(waiting: dict[str, str]) -> str:
     return ", ".join(f"{name} ({id_})" for id_, name in waiting.items())
 
 
-def provider_state(protocol: str, provider: str, model: str | None, blocks: Sequence[Block]) -> dict[str, Any] | None:
-    """The plain dict for `metadata["provider_state"]`; None where plain text and calls say everything."""
+def build_provider_state(
+    protocol: str, provider: str, model: str | None, blocks: Sequence[Block]
+) -> dict[str, Any] | None:
+    """The plain dict for `metadata["build_provider_state"]`; None where plain text and calls say everything."""
     kinds = [block.kind for block in blocks]
     calls_last = "tool_call" not in kinds or "text" not in kinds[kinds.index("tool_call") :]
     if calls_last and all(block.state is None and block.kind in ("text", "tool_call") for block in blocks):
@@ -145,7 +147,7 @@ def provider_state(protocol: str, provider: str, model: str | None, blocks: Sequ
     return built
 
 
-def instructed(messages: Sequence[Message], words: str) -> tuple[Message, ...]:
+def append_instructions(messages: Sequence[Message], words: str) -> tuple[Message, ...]:
     """The conversation with these words at the end of its system message, which is made where there is none."""
     if not messages or messages[0].role not in ("system", "developer"):
         return (Message(role="system", content=words), *messages)
