@@ -28,7 +28,7 @@ Price: TypeAlias = Callable[[PricedUsage], float | None]
 def build_cost(dollars: float, source: CostSource = "vendor") -> dict[str, Json]:
     """A cost as it stands in `metadata["cost"]`.
 
-    >>> cost_note(0.25)
+    >>> build_cost(0.25)
     {'amount': 0.25, 'currency': 'USD', 'source': 'vendor'}
     """
     return {"amount": float(dollars), "currency": "USD", "source": source}

@@ -14,7 +14,7 @@ TokensField: TypeAlias = Literal["max_tokens", "max_completion_tokens"]
 EffortForm: TypeAlias = Literal["reasoning_effort", "reasoning", "thinking", "thinking_and_effort", "enable_thinking"]
 """Where the reasoning effort goes: a word; OpenRouter's object; a switch; a switch and a word; a boolean."""
 BudgetForm: TypeAlias = Literal["reasoning", "thinking", "thinking_budget"]
-"""Where a budget of thinking tokens goes: `reasoning.max_tokens`, `choose_thinking.budget_tokens`, a field of its own."""
+"""Where a budget of thinking tokens goes: `reasoning.max_tokens`, `thinking.budget_tokens`, a field of its own."""
 ReasoningBack: TypeAlias = Literal["none", "reasoning_content", "reasoning", "reasoning_details"]
 """Where an assistant's earlier thinking goes back."""
 
