@@ -65,7 +65,7 @@ def test_the_result_has_the_forms_type() -> None:
 
 async def test_it_reads_what_response_format_asked_for() -> None:
     wire = ScriptedWire(Turn(text='{"x": 3}'))
-    async with ProviderRegistry.create("openai", api_key="k", wire=wire) as provider:
+    async with ProviderRegistry.create("openai", api_key="k", transport=wire) as provider:
         hi = [Message(role="user", content="A point, please.")]
         result = structured(await provider.chat_result(hi, model="m", response_format=Point), Point)
     assert result == Success(Point(3))

@@ -195,7 +195,7 @@ def pickled(thing: object) -> str:
 def reprs(provider: Any) -> str:
     """All that a provider shows of itself."""
     lines = [one._line for one in getattr(provider, "_providers", (provider,))]
-    told = [str(provider), *(repr(line.wire) + repr(line.endpoint) for line in lines)]
+    told = [str(provider), *(repr(line.transport) + repr(line.endpoint) for line in lines)]
     for thing in (provider, *lines):
         told += [repr(thing), seen_inside(thing), repr(thing.__getstate__()), pickled(thing)]
         told += [pickled(copy.copy(thing)), repr(copy.copy(thing))]

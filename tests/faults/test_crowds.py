@@ -119,7 +119,7 @@ def in_use(provider: Any) -> int:
     lines = [one._line for one in getattr(provider, "_providers", (provider,))]
     used = 0
     for line in lines:
-        for held in line.wire._wire._carriers.values():
+        for held in line.transport._transport._carriers.values():
             for transport in held.carrier._transports.values():
                 used += len(transport.client.connector._acquired)
     return used

@@ -24,7 +24,7 @@ from victor_fp.core.faults import (
     TimedOut,
 )
 from victor_fp.core.types import Message, StreamChunk
-from victor_fp.shell.transport_faults import fault_of
+from victor_fp.shell.transport.errors import fault_from_error
 
 
 @pytest.fixture(params=CLIENTS)
@@ -304,6 +304,6 @@ async def test_a_header_that_cannot_be_sent_is_the_callers_mistake(client: str, 
 
 
 def test_an_exception_nobody_has_seen_before_is_still_a_fault() -> None:
-    fault = fault_of(type("NewKindOfError", (Exception,), {})("who knows"), "opening")
+    fault = fault_from_error(type("NewKindOfError", (Exception,), {})("who knows"), "opening")
     assert isinstance(fault, ConnectionFailed)
     assert "NewKindOfError" in fault.message

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.acme import HI, KEY
-from tests.paper_wire import PaperWire, over
+from tests.paper_transport import PaperTransport, over
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.registry import ProviderRegistry
 
@@ -26,8 +26,8 @@ def no_collector() -> Iterator[None]:
 
 async def made(kind: str) -> BaseProvider:
     if kind == "managed":
-        return await over(PaperWire())
-    return ProviderRegistry.create("acme", api_key=KEY, wire=PaperWire())
+        return await over(PaperTransport())
+    return ProviderRegistry.create("acme", api_key=KEY, transport=PaperTransport())
 
 
 async def asked(provider: BaseProvider, *, stream: bool) -> None:
@@ -41,7 +41,7 @@ async def asked(provider: BaseProvider, *, stream: bool) -> None:
 @pytest.mark.parametrize("kind", ["plain", "managed"])
 @pytest.mark.parametrize("stream", [False, True], ids=["chat", "stream"])
 async def test_calls_leave_no_circles(kind: str, stream: bool, no_collector: None) -> None:
-    await over(PaperWire())  # registers the provider
+    await over(PaperTransport())  # registers the provider
     provider = await made(kind)
     await asked(provider, stream=stream)
     gc.collect()

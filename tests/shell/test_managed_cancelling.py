@@ -7,7 +7,7 @@ import gc
 import random
 
 from tests.acme import HI, KEY
-from tests.paper_wire import PaperWire, over
+from tests.paper_transport import PaperTransport, over
 from victor_fp.core.resilience.breaker import BreakerPolicy
 from victor_fp.core.resilience.rate_limit import Limits
 from victor_fp.providers.factory import ProviderConfig
@@ -15,10 +15,10 @@ from victor_fp.providers.factory import ProviderConfig
 
 async def test_cancelled_anywhere_everything_comes_back() -> None:
     luck = random.Random(7)
-    wire = PaperWire(luck)
+    wire = PaperTransport(luck)
     patient = BreakerPolicy(failure_threshold=3, recovery_timeout=0.0)
     fallback = ProviderConfig(
-        "acme", "m-2", KEY, circuit_breaker_config=patient, extra_kwargs={"wire": wire, "max_retries": 0}
+        "acme", "m-2", KEY, circuit_breaker_config=patient, extra_kwargs={"transport": wire, "max_retries": 0}
     )
     provider = await over(
         wire, rate_limits=Limits(concurrency=4), circuit_breaker=patient, max_retries=0, fallback_configs=[fallback]
@@ -54,7 +54,7 @@ async def test_cancelled_anywhere_everything_comes_back() -> None:
 
 
 async def test_five_hundred_at_once_each_get_an_answer() -> None:
-    provider = await over(PaperWire(), rate_limits=Limits(concurrency=50))
+    provider = await over(PaperTransport(), rate_limits=Limits(concurrency=50))
     got = await asyncio.gather(*(provider.chat(HI) for _ in range(500)))
     stats = provider.get_rate_limit_stats()
     assert [response.content for response in got] == ["Hello!"] * 500
@@ -66,7 +66,7 @@ async def test_five_hundred_at_once_each_get_an_answer() -> None:
 async def test_memory_stays_flat() -> None:
     import tracemalloc
 
-    provider = await over(PaperWire(), rate_limits=Limits(concurrency=2))
+    provider = await over(PaperTransport(), rate_limits=Limits(concurrency=2))
     for _ in range(1200):
         await provider.chat(HI)
     gc.collect()

@@ -75,7 +75,7 @@ async def test_the_cost_stands_beside_an_answer_and_a_streams_end_when_asked_for
 ) -> None:
     wire = ScriptedWire(Turn(text="Hello!", usage=(1000, 100), model="m-1"))
     found: list[object] = []
-    async with ProviderRegistry.create("openai", api_key="k", wire=wire, prices=prices) as provider:
+    async with ProviderRegistry.create("openai", api_key="k", transport=wire, prices=prices) as provider:
         response: CompletionResponse = await provider.chat(HI, model="m-1")
         found.append((response.metadata or {}).get("cost"))
         chunks: list[StreamChunk] = [chunk async for chunk in provider.stream(HI, model="m-1")]

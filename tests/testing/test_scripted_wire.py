@@ -20,7 +20,7 @@ from victor_fp.testing import Answer, Call, ScriptedWire, Turn, json_answer
 
 
 def over(wire: ScriptedWire, name: str = "openai", **options: Any) -> BaseProvider:
-    return ProviderRegistry.create(name, **{"api_key": KEY, "wire": wire, "runtime": PaperRuntime(), **options})
+    return ProviderRegistry.create(name, **{"api_key": KEY, "transport": wire, "runtime": PaperRuntime(), **options})
 
 
 @pytest.mark.parametrize("spec", CATALOGUE, ids=[spec.name for spec in CATALOGUE])

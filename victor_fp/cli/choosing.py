@@ -48,7 +48,7 @@ async def chosen(
     if running := await running_server(specs, environment):
         first = running.models[0].id
         return Choice(provider=running.spec.name, model=model or first, reason=f"it runs at {running.base_url}")
-    embedded = next((spec.name for spec in specs if spec.carrier == "in_process"), "local")
+    embedded = next((spec.name for spec in specs if spec.transport == "in_process"), "local")
     return Choice(provider=embedded, model=model, reason="no key and no local server was found")
 
 
@@ -89,8 +89,8 @@ def created(
         case Success(spec):
             if wrong := _strange_setting(spec, keywords):
                 return Failure(wrong)
-            if spec.carrier == "in_process":
-                keywords["wire"] = _embedded_wire(terminal, settings or {})
+            if spec.transport == "in_process":
+                keywords["transport"] = _embedded_wire(terminal, settings or {})
         case Failure(_):
             pass
     keywords |= {} if base_url is None else {"base_url": base_url}
@@ -119,7 +119,7 @@ def _embedded_wire(terminal: Terminal, settings: Mapping[str, str]) -> object:
 
 def place_of(provider: BaseProvider) -> str | None:
     """The server's address, where there is a server."""
-    inside = outcome(find(provider.name).map(lambda spec: spec.carrier == "in_process")).value_or(False)
+    inside = outcome(find(provider.name).map(lambda spec: spec.transport == "in_process")).value_or(False)
     return None if inside else provider.base_url
 
 

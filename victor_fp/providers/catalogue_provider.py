@@ -26,16 +26,17 @@ from victor_fp.providers.chat_stream import ChatStream
 from victor_fp.providers.errors import error_from, value_or_raise
 from victor_fp.providers.runtime_capabilities import ProviderRuntimeCapabilities, discovered
 from victor_fp.shell.line import Line
-from victor_fp.shell.opening import key_at_hand, key_finder, wire_for
+from victor_fp.shell.opening import key_at_hand, key_finder
 from victor_fp.shell.prices import with_prices
 from victor_fp.shell.runtime import SYSTEM, Runtime
 from victor_fp.shell.signing import signer_for
+from victor_fp.shell.transport.factory import transport_for
 
 if TYPE_CHECKING:
     from victor_fp.shell.bearer_token import TokenSource
     from victor_fp.shell.line import Sign
     from victor_fp.shell.stream import Streaming
-    from victor_fp.shell.wire import Wire
+    from victor_fp.shell.transport.protocol import Transport
 
 T = TypeVar("T")
 
@@ -45,7 +46,7 @@ class CatalogueProvider(BaseProvider):
 
     Settings of a place (organization, deployment, region ...) are keywords with the names that the entry gives, or
     the environment's variables that it names. `http_client` takes an `httpx.AsyncClient` of your own, which stays yours to
-    close; `verify`, `proxy` and `trust_env` are httpx's; `wire` replaces HTTP as a whole; `sign` replaces the signer of
+    close; `verify`, `proxy` and `trust_env` are httpx's; `transport` replaces HTTP as a whole; `sign` replaces the signer of
     places that need one (`AwsSigner`, `GoogleSigner`). `token_provider` gives a bearer token in place of a key, such as the
     one that azure-identity makes for Microsoft Entra. `prices=True` works out what an answer cost where the vendor does
     not say, by the extra `prices`.
@@ -67,7 +68,7 @@ class CatalogueProvider(BaseProvider):
         verify: Any = True,
         proxy: str | None = None,
         trust_env: bool = True,
-        wire: Wire | None = None,
+        transport: Transport | None = None,
         sign: Sign | None = None,
         token_provider: TokenSource | None = None,
         prices: bool = False,
@@ -98,7 +99,8 @@ class CatalogueProvider(BaseProvider):
         self._runtime = runtime
         self._line = Line(
             endpoint=endpoint,
-            wire=wire or wire_for(endpoint, http_client=http_client, verify=verify, proxy=proxy, trust_env=trust_env),
+            transport=transport
+            or transport_for(endpoint, http_client=http_client, verify=verify, proxy=proxy, trust_env=trust_env),
             find_secret=key_finder(spec, self._secret, environment),
             secret=None if token_provider else key_at_hand(spec, self._secret, environment),
             gate=self._gate,
@@ -248,7 +250,7 @@ class CatalogueProvider(BaseProvider):
 
     async def close(self) -> None:
         """Close the connections this provider made; a client given to it stays open."""
-        await self._line.wire.aclose()
+        await self._line.transport.aclose()
 
     def _request(
         self,

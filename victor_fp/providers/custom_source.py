@@ -18,7 +18,7 @@ from victor_fp.providers.catalogue_provider import CatalogueProvider
 from victor_fp.providers.failing import failed
 from victor_fp.shell.managed_line import scope_of
 from victor_fp.shell.managed_source import Asking
-from victor_fp.shell.transport_faults import timed_out
+from victor_fp.shell.transport.errors import timeout_fault
 from victor_fp.shell.trying import Batch
 
 _NOTHING: Mapping[str, str] = {}
@@ -84,7 +84,7 @@ class PreparedCustom:
             async with asyncio.timeout(timeout):
                 return Success(await self._provider.chat(self._messages, **self._arguments))
         except TimeoutError:
-            return Failure(self.placed(timed_out("read", "opening", timeout)))
+            return Failure(self.placed(timeout_fault("read", "opening", timeout)))
         except Exception as error:  # whatever a provider raises is a try that failed
             return Failure(self.fault(error))
 
@@ -156,8 +156,8 @@ class CustomPieces:
 
     def _silence(self) -> TimedOut:
         if self._spoken:
-            return timed_out("stream", "reading", self._timeout)
-        return timed_out("first_token", "opening", self._timeout)
+            return timeout_fault("stream", "reading", self._timeout)
+        return timeout_fault("first_token", "opening", self._timeout)
 
     def _broken(self, fault: Fault) -> Fault:
         placed = self._prepared.placed(fault)

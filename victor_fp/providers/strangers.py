@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from victor_fp.core.faults import Fault, InvalidResponse, ServerFailed
 from victor_fp.core.statuses import kind_of_status
-from victor_fp.shell.transport_faults import Stage, fault_of, known_fault_of
+from victor_fp.shell.transport.errors import Stage, fault_from_error, known_fault_from_error
 
 _UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, NameError, AssertionError, NotImplementedError)
 """What code raises that stumbles over an answer, or over itself."""
@@ -20,12 +20,14 @@ def fault_of_stranger(error: BaseException, *, reading: bool = False) -> Fault:
     if status is not None:
         return kind_of_status(status)(message=words, status=status)
     stage: Stage = "reading" if reading else "opening"
-    known = known_fault_of(error, stage)
+    known = known_fault_from_error(error, stage)
     if known is not None:
         return known
     if isinstance(error, _UNREADABLE) or type(error).__module__.partition(".")[0] in _DECODERS:
         return InvalidResponse(message=words, maybe_billed=True)
-    return fault_of(error, stage) if isinstance(error, OSError) else ServerFailed(message=words, maybe_billed=True)
+    return (
+        fault_from_error(error, stage) if isinstance(error, OSError) else ServerFailed(message=words, maybe_billed=True)
+    )
 
 
 def _status_of(error: BaseException) -> int | None:

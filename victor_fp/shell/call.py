@@ -35,8 +35,8 @@ from victor_fp.core.tool_calling.hearing import hearing
 from victor_fp.core.types import CompletionResponse
 from victor_fp.shell.following import Work
 from victor_fp.shell.line import Line
-from victor_fp.shell.transport_faults import timed_out
-from victor_fp.shell.wire import Reply, prepared
+from victor_fp.shell.transport.errors import timeout_fault
+from victor_fp.shell.transport.protocol import TransportResponse, prepare_model
 
 SLACK = 0.05
 """Seconds by which the bound on a whole attempt is later than the transport's own, which knows what it waited for."""
@@ -56,7 +56,7 @@ async def called(
             return Failure(fault)
         case Success(built):
             asked = Asked(endpoint=line.endpoint, model=request.model, adjustments=built.adjustments)
-            if (unready := await prepared(line.wire, request.model)) is not None:
+            if (unready := await prepare_model(line.transport, request.model)) is not None:
                 return Failure(placed(asked, unready))
             return await _carried_out(line, hearing(speaker, request), asked, built, timeout or line.timeout, deadline)
 
@@ -146,10 +146,10 @@ async def exchanged(
             return Failure(fault)
         case Success(signed):
             pass
-    reply: Reply | Fault | None = None
+    reply: TransportResponse | Fault | None = None
     try:
         async with asyncio.timeout(timeout + SLACK):
-            reply = await line.wire.open(signed, line.secret, timeout)
+            reply = await line.transport.open(signed, line.secret, timeout)
             if isinstance(reply, FaultBase):
                 return Failure(reply)
             body = await reply.read(BODY_LIMIT)
@@ -157,13 +157,13 @@ async def exchanged(
                 return Failure(body)
             return Success((reply.status, dated(line, reply), body))
     except TimeoutError:
-        return Failure(timed_out("read", "opening", timeout))
+        return Failure(timeout_fault("read", "opening", timeout))
     finally:
         if reply is not None and not isinstance(reply, FaultBase):
             await reply.aclose()
 
 
-def dated(line: Line, reply: Reply) -> Mapping[str, str]:
+def dated(line: Line, reply: TransportResponse) -> Mapping[str, str]:
     """An answer's headers; an error's with a date, against which a Retry-After in the form of a date is measured."""
     if reply.status < 400:
         return reply.headers

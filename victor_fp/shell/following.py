@@ -14,12 +14,12 @@ from victor_fp.core.following import Answered, Broke, Event, Follow, Give, Open,
 from victor_fp.core.requests import HttpRequest
 from victor_fp.core.result import outcome
 from victor_fp.shell.runtime import Runtime
-from victor_fp.shell.transport_faults import timed_out
-from victor_fp.shell.wire import Reply
+from victor_fp.shell.transport.errors import timeout_fault
+from victor_fp.shell.transport.protocol import TransportResponse
 
 Exchange: TypeAlias = Callable[[HttpRequest, float], Awaitable[Result[tuple[int, Mapping[str, str], bytes], Fault]]]
 """One request and its whole answer, within so many seconds."""
-Opened: TypeAlias = Callable[[HttpRequest], Awaitable[Reply | Fault]]
+Opened: TypeAlias = Callable[[HttpRequest], Awaitable[TransportResponse | Fault]]
 """One request and its answer's headers."""
 
 FAREWELL = 2.0
@@ -66,7 +66,7 @@ class Work:
             case _:
                 assert_never(ending)
 
-    async def opened(self, open_: Opened) -> Reply | Fault:
+    async def opened(self, open_: Opened) -> TransportResponse | Fault:
         """The answer as a stream; where it comes whole, as a stream of one piece, and no later than a whole answer."""
         ending = await self._pursued()
         match ending:
@@ -85,7 +85,7 @@ class Work:
         while isinstance(order, Send):
             left = until - self._runtime.now()
             if order.rest >= left:
-                return Stop(timed_out("read", "opening", self._timeout))
+                return Stop(timeout_fault("read", "opening", self._timeout))
             if order.rest:
                 await self._runtime.sleep(order.rest)
             event: Event

@@ -24,7 +24,7 @@ from victor_fp.shell.runtime import SYSTEM, Runtime
 
 if TYPE_CHECKING:
     from victor_fp.core.faults import Fault
-    from victor_fp.shell.wire import Wire
+    from victor_fp.shell.transport.protocol import Transport
 
 FindSecret: TypeAlias = "Callable[[], Result[SecretStr | None, Fault]]"
 """Looks a key up where that may block; None where none is needed."""
@@ -37,7 +37,7 @@ class Line:
     """One provider instance at one place, with its own breaker."""
 
     endpoint: Endpoint
-    wire: Wire
+    transport: Transport
     find_secret: FindSecret = field(repr=False)
     gate: Gate
     timeout: float

@@ -19,8 +19,8 @@ from victor_fp.core.types import CompletionResponse
 from victor_fp.shell.call import attempted
 from victor_fp.shell.line import Line
 from victor_fp.shell.managed_source import Asking
+from victor_fp.shell.transport.protocol import Transport, TransportResponse
 from victor_fp.shell.trying import Try
-from victor_fp.shell.wire import Reply, Wire
 
 _NOTHING: Mapping[str, str] = {}
 
@@ -84,7 +84,7 @@ class LineSource:
 
     async def aclose(self) -> None:
         """Close the connections."""
-        await self._line.wire.aclose()
+        await self._line.transport.aclose()
 
 
 class PreparedLine:
@@ -93,9 +93,9 @@ class PreparedLine:
     __slots__ = ("_asked", "_ear", "_line", "_request", "_speaker")
 
     def __init__(self, line: Line, speaker: Codec, asked: Asked, request: HttpRequest) -> None:
-        self._ear = _Ear(line.wire)
+        self._ear = _Ear(line.transport)
         self._line = object.__new__(Line)  # a copy at a tenth of the price: one is made for each call
-        self._line.__dict__.update(line.__dict__, wire=self._ear)
+        self._line.__dict__.update(line.__dict__, transport=self._ear)
         self._speaker = speaker
         self._asked = asked
         self._request = request
@@ -122,11 +122,13 @@ class _Ear:
 
     __slots__ = ("_wire", "heard")
 
-    def __init__(self, wire: Wire) -> None:
+    def __init__(self, wire: Transport) -> None:
         self._wire = wire
         self.heard = _NOTHING
 
-    async def open(self, request: HttpRequest, secret: SecretStr | None, timeout: float | None) -> Reply | Fault:
+    async def open(
+        self, request: HttpRequest, secret: SecretStr | None, timeout: float | None
+    ) -> TransportResponse | Fault:
         """As the line's wire does."""
         reply = await self._wire.open(request, secret, timeout)
         headers = getattr(reply, "headers", None)

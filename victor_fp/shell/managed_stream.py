@@ -18,7 +18,7 @@ from victor_fp.shell.call import SLACK, attempts_as_dicts
 from victor_fp.shell.managed import Operation, Pool, gave_up
 from victor_fp.shell.managed_source import Asking, Pieces, Prepared
 from victor_fp.shell.managed_target import Place, Tries
-from victor_fp.shell.transport_faults import timed_out
+from victor_fp.shell.transport.errors import timeout_fault
 from victor_fp.shell.trying import Batch
 
 
@@ -165,7 +165,7 @@ class ManagedStream:
             async with asyncio.timeout(left + 2 * SLACK):
                 return await self._pieces.batch()
         except TimeoutError:
-            return Batch([], timed_out("first_token", "opening", left))
+            return Batch([], timeout_fault("first_token", "opening", left))
 
     def _advance(self, event: fallback.Event) -> None:
         if self._plan is not None:

@@ -1,10 +1,10 @@
-"""What a line is made of: the wire that a catalogue entry asks for, and the way to its key."""
+"""The way to the key of a catalogue entry."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 from returns.result import Result
@@ -14,39 +14,7 @@ from victor_fp.core.secrecy import Secret
 
 if TYPE_CHECKING:
     from victor_fp.core.faults import Fault
-    from victor_fp.core.requests import Endpoint, HttpRequest
     from victor_fp.shell.line import FindSecret
-    from victor_fp.shell.wire import Reply, Wire
-
-
-class LazyWire:
-    """A wire that is made when something is first sent, so that making a provider loads no HTTP client."""
-
-    def __init__(self, options: Mapping[str, Any]) -> None:
-        self._options = options
-        self._wire: Wire | None = None
-
-    async def open(self, request: HttpRequest, secret: SecretStr | None, timeout: float | None) -> Reply | Fault:
-        """Send over the wire, made now if need be."""
-        if self._wire is None:
-            from victor_fp.shell.http import http_wire
-
-            self._wire = http_wire(**self._options)
-        return await self._wire.open(request, secret, timeout)
-
-    async def aclose(self) -> None:
-        """Close the wire, if it was made."""
-        if self._wire is not None:
-            await self._wire.aclose()
-
-
-def wire_for(endpoint: Endpoint, **options: Any) -> Wire:
-    """HTTP, or the engine in this process for the entry that is one."""
-    if endpoint.spec.carrier == "in_process":
-        from victor_fp.shell.local.engine import local_wire
-
-        return local_wire(endpoint.settings)
-    return LazyWire(options)
 
 
 def key_finder(spec: ProviderSpec, argument: SecretStr | None, environment: Mapping[str, str]) -> FindSecret:

@@ -34,8 +34,8 @@ from victor_fp.core.result import outcome
 from victor_fp.core.tool_calling.hearing import hearing
 from victor_fp.shell.call import attempts_as_dicts
 from victor_fp.shell.line import Line
+from victor_fp.shell.transport.protocol import prepare_model
 from victor_fp.shell.trying import Batch, Try
-from victor_fp.shell.wire import prepared
 
 
 class Streaming:
@@ -105,7 +105,7 @@ class Streaming:
                 return fault
             case Success(built):
                 self._built = built
-        if (unready := await prepared(line.wire, request.model)) is not None:
+        if (unready := await prepare_model(line.transport, request.model)) is not None:
             return placed(Asked(endpoint=line.endpoint, model=request.model), unready)
         now = line.runtime.now()
         self._call, line.gate.breaker, self._order = begin(

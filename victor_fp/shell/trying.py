@@ -19,8 +19,8 @@ from victor_fp.core.types import StreamChunk
 from victor_fp.shell.call import SLACK, dated, exchanged, redirected
 from victor_fp.shell.following import Work
 from victor_fp.shell.line import Line
-from victor_fp.shell.transport_faults import timed_out
-from victor_fp.shell.wire import Reply
+from victor_fp.shell.transport.errors import timeout_fault
+from victor_fp.shell.transport.protocol import TransportResponse
 
 DRAIN = 0.25
 """Seconds granted to a server for closing an answer that is over, so that its connection can be used again."""
@@ -57,7 +57,7 @@ class Try:
         self._moment = moment
         self._to_the_end = to_the_end
         self._watched = True
-        self._reply: Reply | None = None
+        self._reply: TransportResponse | None = None
         self._work: Work | None = None
         self._reading: StreamReading | None = None
 
@@ -118,7 +118,7 @@ class Try:
             return redirected(reply.status)
         return opened(self._asked, self._speaker, reply.status, dated(line, reply))
 
-    async def _sent(self, request: HttpRequest) -> Reply | Fault:
+    async def _sent(self, request: HttpRequest) -> TransportResponse | Fault:
         """The answer's headers."""
         line = self._line
         match outcome(await line.signed(request)):
@@ -128,9 +128,9 @@ class Try:
                 pass
         try:
             async with asyncio.timeout(self._left(self._timeout) + SLACK):
-                return await line.wire.open(signed, line.secret, self._timeout)
+                return await line.transport.open(signed, line.secret, self._timeout)
         except TimeoutError:
-            return timed_out("read", "opening", self._timeout)
+            return timeout_fault("read", "opening", self._timeout)
 
     async def _piece(self) -> bytes | Fault | None:
         """The next bytes; None at the end. Before the first chunk, and up to a deadline, a clock of ours watches."""
@@ -150,7 +150,7 @@ class Try:
                     return await reply.receive()
         if late and self._to_the_end:
             return DeadlineExceeded(message="the deadline passed while the answer came", maybe_billed=True)
-        return timed_out("first_token", "reading", self._timeout)
+        return timeout_fault("first_token", "reading", self._timeout)
 
     def _left(self, timeout: float) -> float:
         if self._moment is None:

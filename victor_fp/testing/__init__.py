@@ -3,8 +3,8 @@
 `ScriptedWire` and `serving` answer in a provider's own protocol, without a network and over one; `conformance` tries the laws
 that hold for every provider:
 
-    wire = ScriptedWire(Turn(text="Hello!"), provider="anthropic")
-    provider = ProviderRegistry.create("anthropic", api_key="k", wire=wire)
+    transport = ScriptedWire(Turn(text="Hello!"), provider="anthropic")
+    provider = ProviderRegistry.create("anthropic", api_key="k", transport=transport)
 
 Nothing of it is loaded by the rest of the package.
 """

@@ -180,10 +180,10 @@ def _exam_of_spec(spec: ProviderSpec, make: Make, model: str | None) -> Exam:
         "reasoning": supports.reasoning,
     }
     options: dict[str, Any] = {"runtime": RestlessRuntime(), "trust_env": False}
-    if spec.carrier == "in_process":
-        from victor_fp.shell.http import http_wire
+    if spec.transport == "in_process":
+        from victor_fp.shell.transport.http import http_transport
 
-        options["wire"] = http_wire(trust_env=False)
+        options["transport"] = http_transport(trust_env=False)
     speaks = writer(spec.dialect.protocol)
     if getattr(spec.dialect, "reasoning_back", "") == "plain":  # a place that shows its thinking signs none
         speaks = msgspec.structs.replace(speaks, signs=False)

@@ -18,7 +18,7 @@ Scripted: TypeAlias = Turn | Answer | Fault
 
 
 class ScriptedWire:
-    """Takes the place of HTTP in a provider: `create("openai", api_key="k", wire=ScriptedWire(Turn(text="Hi")))`.
+    """Takes the place of HTTP in a provider: `create("openai", api_key="k", transport=ScriptedWire(Turn(text="Hi")))`.
 
     Each request gets the next answer, and the last one stands for all that follow: a `Turn` in the protocol of `provider`, whole
     or as a stream, as was asked; an `Answer` as it is; a `Fault` as what became of the connection. A turn that is `held`

@@ -23,7 +23,7 @@ from victor_fp.core.requests import HttpRequest
 from victor_fp.providers.catalogue_provider import CatalogueProvider
 from victor_fp.providers.registry import ProviderRegistry
 from victor_fp.shell.local.engine import LocalWire
-from victor_fp.shell.wire import Reply, Wire
+from victor_fp.shell.transport.protocol import Transport, TransportResponse
 
 
 def request(model: object, prompt: str = "hi", **more: Any) -> HttpRequest:
@@ -35,12 +35,12 @@ def request(model: object, prompt: str = "hi", **more: Any) -> HttpRequest:
     )
 
 
-def replied(reply: Reply | Fault) -> Reply:
+def replied(reply: TransportResponse | Fault) -> TransportResponse:
     assert not isinstance(reply, msgspec.Struct), reply
     return reply
 
 
-async def whole(wire: Wire, asked: HttpRequest) -> tuple[int, bytes]:
+async def whole(wire: Transport, asked: HttpRequest) -> tuple[int, bytes]:
     reply = replied(await wire.open(asked, None, 5))
     try:
         body = await reply.read(1_000_000)
@@ -252,7 +252,7 @@ async def test_a_model_nobody_knows_is_a_fault_before_anything_is_loaded(llama: 
 async def test_a_providers_settings_reach_the_engine(gguf: Path) -> None:
     provider = ProviderRegistry.create("local", model_path=str(gguf), context=2048, threads=1)
     assert isinstance(provider, CatalogueProvider)
-    wire = provider._line.wire
+    wire = provider._line.transport
     assert isinstance(wire, LocalWire)
     assert (wire._model_path, wire._context, wire._threads, wire._gpu_layers) == (str(gguf), 2048, 1, None)
     await provider.close()

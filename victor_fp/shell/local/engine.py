@@ -19,7 +19,7 @@ from victor_fp.shell.local.llamacpp import POOL, Engine, EngineSettings
 from victor_fp.shell.local.model_cache import resolve, silent
 from victor_fp.shell.local.package_fetch import Progress
 from victor_fp.shell.local.small_model import CHATML_WITH_TOOLS, SMALL_MODEL
-from victor_fp.shell.wire import Reply
+from victor_fp.shell.transport.protocol import TransportResponse
 
 
 class _Named(msgspec.Struct):
@@ -55,7 +55,9 @@ class LocalWire:
         self._known: dict[str, EngineSettings] = {}
         self._latest: EngineSettings | None = None
 
-    async def open(self, request: HttpRequest, secret: SecretStr | None, timeout: float | None) -> Reply | Fault:  # noqa: ARG002
+    async def open(
+        self, request: HttpRequest, secret: SecretStr | None, timeout: float | None
+    ) -> TransportResponse | Fault:
         """Send to the engine of the model that the request names."""
         settings = await self._settings_for(request)
         if not isinstance(settings, EngineSettings):

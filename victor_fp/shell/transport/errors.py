@@ -84,12 +84,12 @@ _TRANSPORTS = frozenset({"ClientError", "ConnectionError", "NetworkError", "Tran
 _NOT_A_URL = frozenset({"InvalidURL", "InvalidUrlClientError", "NonHttpUrlClientError", "UnsupportedProtocol"})
 
 
-def fault_of(error: BaseException, stage: Stage, timeout: float | None = None) -> Fault:
+def fault_from_error(error: BaseException, stage: Stage, timeout: float | None = None) -> Fault:
     """The fault for an exception that came while opening or reading."""
-    return known_fault_of(error, stage, timeout) or _cut(stage, _words(error))
+    return known_fault_from_error(error, stage, timeout) or _cut(stage, _words(error))
 
 
-def known_fault_of(error: BaseException, stage: Stage, timeout: float | None = None) -> Fault | None:
+def known_fault_from_error(error: BaseException, stage: Stage, timeout: float | None = None) -> Fault | None:
     """The same for an exception that may be anything; None where neither it nor its causes are a transport's."""
     chain = _inside_out(error)
     for cause in chain:
@@ -106,7 +106,7 @@ def known_fault_of(error: BaseException, stage: Stage, timeout: float | None = N
 
 def _named(name: str, cause: BaseException, stage: Stage, timeout: float | None) -> Fault | None:
     if name in _TIMEOUTS:
-        return timed_out(_TIMEOUTS[name], stage, timeout)
+        return timeout_fault(_TIMEOUTS[name], stage, timeout)
     if name in _NOT_A_URL:
         return InvalidRequest(message=f"the URL cannot be used: {cause}")
     if name in _CONNECTING:
@@ -122,7 +122,7 @@ def _named(name: str, cause: BaseException, stage: Stage, timeout: float | None)
     return None
 
 
-def timed_out(phase: Phase, stage: Stage, timeout: float | None) -> TimedOut:
+def timeout_fault(phase: Phase, stage: Stage, timeout: float | None) -> TimedOut:
     """Nothing came in time."""
     phase = "stream" if stage == "reading" else phase
     bound = "" if timeout is None else f" within {timeout:g} s"

@@ -27,7 +27,7 @@ class DecodingError(ValueError):
     """Bytes that are not of the coding that their answer names, or are packed more than once."""
 
 
-class Unpacker:
+class Decompressor:
     """One coding. Takes bytes as they come; gives what they stand for, in steps that are made when they are wanted."""
 
     __slots__ = ("_formats", "_zlib")
@@ -58,14 +58,14 @@ class Unpacker:
                 self._zlib = zlib.decompressobj(GZIP)  # gzip may go on with another member
 
 
-def unpacker(encoding: str) -> Unpack | None:
+def decompressor_for(encoding: str) -> Unpack | None:
     """What undoes a Content-Encoding; None where there is nothing to undo. Unknown words are taken for decoration."""
     formats = [_FORMATS[name] for word in encoding.lower().split(",") if (name := word.strip()) in _FORMATS]
     match formats:
         case []:
             return None
         case [one]:
-            return Unpacker(one)
+            return Decompressor(one)
         case _:
             return _refused
 

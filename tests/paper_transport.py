@@ -12,19 +12,19 @@ from tests.acme import KEY, SPEC
 from victor_fp.core.faults import ConnectionFailed, Fault
 from victor_fp.providers.factory import ManagedProvider, ManagedProviderFactory
 from victor_fp.providers.registry import ProviderRegistry
-from victor_fp.shell.wire import Reply
+from victor_fp.shell.transport.protocol import TransportResponse
 
 WHOLE = json.dumps(shapes.body()).encode()
 EVENTS = [f"data: {json.dumps(chunk)}\n\n".encode() for chunk in shapes.chunks("Hel", "lo")] + [b"data: [DONE]\n\n"]
 
 
-class PaperReply:
+class PaperResponse:
     """An answer in memory, with as many turns of the loop in it as a test likes."""
 
     status = 200
     headers: Mapping[str, str] = {}
 
-    def __init__(self, wire: PaperWire, *, stream: bool) -> None:
+    def __init__(self, wire: PaperTransport, *, stream: bool) -> None:
         self._wire = wire
         self._pieces = list(EVENTS) if stream else [WHOLE]
         self.headers = {"content-type": "text/event-stream" if stream else "application/json"}
@@ -42,18 +42,18 @@ class PaperReply:
         self._wire.open_replies -= 1
 
 
-class PaperWire:
+class PaperTransport:
     """A wire that answers at once, or fails by luck."""
 
     def __init__(self, luck: random.Random | None = None) -> None:
         self.open_replies = 0
         self._luck = luck
 
-    async def open(self, request: object, secret: object, timeout: float | None) -> Reply | Fault:
+    async def open(self, request: object, secret: object, timeout: float | None) -> TransportResponse | Fault:
         await self.turns()
         if self._luck is not None and self._luck.random() < 0.2:
             return ConnectionFailed(message="no luck")
-        return PaperReply(self, stream=b'"stream":true' in getattr(request, "body", b""))
+        return PaperResponse(self, stream=b'"stream":true' in getattr(request, "body", b""))
 
     async def aclose(self) -> None:
         """Nothing is open."""
@@ -63,6 +63,6 @@ class PaperWire:
             await asyncio.sleep(0)
 
 
-async def over(wire: PaperWire, **keywords: object) -> ManagedProvider:
+async def over(wire: PaperTransport, **keywords: object) -> ManagedProvider:
     ProviderRegistry.register_spec(SPEC)
-    return await ManagedProviderFactory.create("acme", "m-1", KEY, wire=wire, **keywords)  # type: ignore[arg-type]  # any
+    return await ManagedProviderFactory.create("acme", "m-1", KEY, transport=wire, **keywords)  # type: ignore[arg-type]  # any

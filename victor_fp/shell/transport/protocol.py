@@ -14,7 +14,7 @@ from victor_fp.core.faults import Fault
 from victor_fp.core.requests import HttpRequest
 
 
-class Reply(Protocol):
+class TransportResponse(Protocol):
     """An answer whose headers have come and whose body is still to be read."""
 
     @property
@@ -40,10 +40,12 @@ class Reply(Protocol):
         ...
 
 
-class Wire(Protocol):
+class Transport(Protocol):
     """Carries requests."""
 
-    async def open(self, request: HttpRequest, secret: SecretStr | None, timeout: float | None) -> Reply | Fault:
+    async def open(
+        self, request: HttpRequest, secret: SecretStr | None, timeout: float | None
+    ) -> TransportResponse | Fault:
         """Send, and wait for the answer's headers. `timeout` (seconds) bounds connecting and each silence."""
         ...
 
@@ -53,7 +55,7 @@ class Wire(Protocol):
 
 
 @runtime_checkable
-class Preparing(Protocol):
+class PreparingTransport(Protocol):
     """A wire that has something to do before a model's first request, which no timeout of a call bounds."""
 
     async def prepare(self, model: str) -> Fault | None:
@@ -61,6 +63,6 @@ class Preparing(Protocol):
         ...
 
 
-async def prepared(wire: Wire, model: str) -> Fault | None:
+async def prepare_model(wire: Transport, model: str) -> Fault | None:
     """Have a wire prepare, if it is one that does."""
-    return await wire.prepare(model) if isinstance(wire, Preparing) else None
+    return await wire.prepare(model) if isinstance(wire, PreparingTransport) else None

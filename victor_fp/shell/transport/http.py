@@ -21,11 +21,11 @@ from pydantic import SecretStr
 
 from victor_fp.core.faults import Fault, InvalidRequest, InvalidResponse
 from victor_fp.core.requests import SECRET, HttpRequest
-from victor_fp.shell.decompressing import CODINGS, STEP, unpacker
-from victor_fp.shell.transport_faults import fault_of
+from victor_fp.shell.transport.decompression import CODINGS, STEP, decompressor_for
+from victor_fp.shell.transport.errors import fault_from_error
 
 if TYPE_CHECKING:
-    from victor_fp.shell.wire import Reply
+    from victor_fp.shell.transport.protocol import TransportResponse
 
 Verify: TypeAlias = ssl.SSLContext | str | bool
 
@@ -138,7 +138,7 @@ class HttpReply:
         read = response.is_stream_consumed
         encoding = None if read else response.headers.get("content-encoding")
         self._pieces = response.aiter_bytes() if read else response.aiter_raw()
-        self._unpack = None if encoding is None else unpacker(encoding)
+        self._unpack = None if encoding is None else decompressor_for(encoding)
         self._unpacked: Iterator[bytes] = iter(())
 
     async def read(self, limit: int) -> bytes | Fault:
@@ -152,7 +152,7 @@ class HttpReply:
                     return InvalidResponse(message=f"the body is larger than {limit} bytes", maybe_billed=True)
                 pieces.append(piece)
         except Exception as error:  # whatever the client raises is an answer that broke
-            return fault_of(error, "reading", self._timeout)
+            return fault_from_error(error, "reading", self._timeout)
         except BaseException as error:
             raise _bare(error) from None
         return b"".join(pieces)
@@ -162,7 +162,7 @@ class HttpReply:
         try:
             return await self._next()
         except Exception as error:
-            return fault_of(error, "reading", self._timeout)
+            return fault_from_error(error, "reading", self._timeout)
         except BaseException as error:
             raise _bare(error) from None
 
@@ -192,7 +192,9 @@ class HttpWire:
         self._make_carrier = make_carrier
         self._carriers: WeakKeyDictionary[asyncio.AbstractEventLoop, _LoopCarrier] = WeakKeyDictionary()
 
-    async def open(self, request: HttpRequest, secret: SecretStr | None, timeout: float | None) -> Reply | Fault:
+    async def open(
+        self, request: HttpRequest, secret: SecretStr | None, timeout: float | None
+    ) -> TransportResponse | Fault:
         """Send, and wait for the headers."""
         if (unsendable := _unsendable(request.headers)) is not None:
             return InvalidRequest(message=f"the header {unsendable!r} holds characters that no header may hold")
@@ -201,7 +203,7 @@ class HttpWire:
             held = self._carriers.get(loop) or await self._begun(loop)
             response = await held.carrier.send(request, _with_secret(request.headers, secret), timeout)
         except Exception as error:  # whatever the client raises is a request that failed
-            return fault_of(error, "opening", timeout)
+            return fault_from_error(error, "opening", timeout)
         except BaseException as error:
             raise _bare(error) from None
         return HttpReply(response, timeout)
@@ -247,7 +249,7 @@ async def _held(carrier: Carrier) -> AsyncGenerator[None, None]:
         await carrier.aclose()
 
 
-def http_wire(
+def http_transport(
     *,
     http_client: httpx.AsyncClient | None = None,
     verify: Verify = True,
