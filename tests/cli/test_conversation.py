@@ -14,7 +14,7 @@ from tests.cli.conftest import Serve
 from tests.loopback import Received, Script, Talk
 from tests.openai_shapes import chunk, chunks, error
 from victor_fp.cli.conversation import talk
-from victor_fp.cli.prompting import Wishes
+from victor_fp.cli.inputs import Wishes
 from victor_fp.cli.terminal import FetchNotice, Terminal
 
 CALL = {"index": 0, "id": "call_1", "type": "function", "function": {"name": "add", "arguments": '{"a": 1}'}}
@@ -96,7 +96,7 @@ def test_a_failed_turn_is_told_and_forgotten(serve: Serve) -> None:
 def test_thinking_is_shown_dim_to_those_who_watch_and_kept_from_pipes(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from victor_fp.cli.answering import shown
+    from victor_fp.cli.output import shown
     from victor_fp.core.types import CompletionResponse, Message, StreamChunk
     from victor_fp.providers.base import BaseProvider
 

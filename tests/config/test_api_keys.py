@@ -17,8 +17,8 @@ from victor_fp.config.api_keys import (
     stored_names,
 )
 from victor_fp.core.faults import CredentialMissing, InvalidRequest
-from victor_fp.shell.key_file import KeyFile, StoreUnusable
-from victor_fp.shell.key_ring import NoKeyRing
+from victor_fp.shell.credentials.key_file import KeyFile, StoreUnusable
+from victor_fp.shell.credentials.key_ring import NoKeyRing
 
 
 class PaperRing:

@@ -15,7 +15,7 @@ from victor_fp.core.faults import Fault
 from victor_fp.core.requests import HttpRequest
 from victor_fp.core.result import outcome
 from victor_fp.core.types import AudioPart, FilePart, ImagePart, Message, TextPart, ToolDefinition
-from victor_fp.testing.turns import Call, Turn
+from victor_fp.testing.script import Call, Turn
 from victor_fp.testing.vendors import writer_for
 
 PNG = bytes.fromhex("89504e470d0a1a0a0000000d49484452")

@@ -12,15 +12,15 @@ from tests.conformance.planted_faults import PLANTED, planted
 from tests.providers.tutorial_provider import CustomLLMProvider
 from victor_fp.providers.base import ProviderNotFoundError
 from victor_fp.providers.registry import ProviderRegistry
-from victor_fp.testing.conformance import LAWS, Case, cases, check, exam_of, examine
+from victor_fp.testing.conformance import LAWS, Case, cases, check, examine, harness_for
 
 BY_NAME = {law.name: law for law in LAWS}
 
 
 @pytest.mark.parametrize("name", PLANTED)
 def test_each_planted_fault_breaks_its_laws(name: str) -> None:
-    exam = exam_of(planted(name), protocol="anthropic-messages", reasoning=True)
-    findings = {law: examine(exam, BY_NAME[law]) for law in PLANTED[name][1]}
+    harness = harness_for(planted(name), protocol="anthropic-messages", reasoning=True)
+    findings = {law: examine(harness, BY_NAME[law]) for law in PLANTED[name][1]}
     assert {law: finding.verdict for law, finding in findings.items()} == dict.fromkeys(findings, "broken")
     assert all(finding.told for finding in findings.values())
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.conformance.explained import EXPLAINED, unexplained
 from tests.conformance.test_vendor_types import requests_of
-from tests.conformance.vendor_documents import FOLDER, OF_PROVIDER, complaints, documented
+from tests.conformance.vendor_documents import FOLDER, OF_PROVIDER, documented, problems
 from victor_fp.core.catalogue import built_in
 from victor_fp.core.requests import HttpRequest
 
@@ -25,7 +25,7 @@ def test_requests_are_what_the_vendors_document_says(name: str) -> None:
     wrong = [
         f"{shape} to {model}{' as a stream' if stream else ''}: {said}"
         for shape, model, stream, request in requests_of(spec)
-        for said in unexplained("document", name, complaints(held, request, stream=stream))
+        for said in unexplained("document", name, problems(held, request, stream=stream))
     ]
     assert wrong == []
 
@@ -38,7 +38,7 @@ def test_a_key_that_the_document_does_not_have_would_be_noticed(name: str) -> No
         pytest.skip(f"{OF_PROVIDER[name].document} is not there")
     _, _, _, request = next(requests_of(spec))
     spoilt = HttpRequest(url=request.url, body=b'{"surprise":1,' + request.body[1:])
-    noticed = [str(one) for one in complaints(held, spoilt, stream=False) if "surprise" in one.reason]
+    noticed = [str(one) for one in problems(held, spoilt, stream=False) if "surprise" in one.reason]
     assert noticed == ["$: 'surprise' is not known"]
 
 
@@ -50,7 +50,7 @@ def test_every_explanation_is_still_needed() -> None:
         for name in OF_PROVIDER
         if (held := documented(built_in()[name])) is not None
         for _, _, stream, request in requests_of(built_in()[name])
-        for misfit in complaints(held, request, stream=stream)
+        for misfit in problems(held, request, stream=stream)
         for explained in EXPLAINED
         if explained.covers("document", name, misfit)
     }

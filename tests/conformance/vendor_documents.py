@@ -65,7 +65,7 @@ def documented(spec: ProviderSpec) -> Documented | None:
     return found if found is not None and (FOLDER / found.document).is_file() else None
 
 
-def complaints(held: Documented, request: HttpRequest, *, stream: bool) -> list[Misfit]:
+def problems(held: Documented, request: HttpRequest, *, stream: bool) -> list[Misfit]:
     """What is wrong with a request by a document; keys that the document does not have are wrong."""
     root = _read(held.document)
     path = held.stream_path if stream and held.stream_path else held.path

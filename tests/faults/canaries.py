@@ -73,7 +73,7 @@ def bedrock(url: str, **more: Any) -> BaseProvider:
 def vertex(url: str, **more: Any) -> BaseProvider:
     if find_spec("google.auth") is None or find_spec("requests") is None:
         pytest.skip("the extra `vertex` is not installed")
-    from victor_fp.shell.google_token import GoogleSigner
+    from victor_fp.shell.credentials.google_token import GoogleSigner
 
     spec = built_in()["vertex"]
     place = PaperRuntime(variables={"GOOGLE_CLOUD_PROJECT": "p", "GOOGLE_CLOUD_LOCATION": "europe-west4"})

@@ -29,7 +29,7 @@ from victor_fp.providers.base import BaseProvider, ProviderError
 from victor_fp.providers.errors import error_from
 from victor_fp.providers.factory import ManagedProviderFactory, ProviderConfig
 from victor_fp.providers.registry import ProviderRegistry
-from victor_fp.shell.credentials import Credential
+from victor_fp.shell.credentials.lookup import Credential
 from victor_fp.shell.runtime import SYSTEM
 from victor_fp.testing.answers import Received
 

@@ -18,7 +18,7 @@ ALL = [case for spec in CATALOGUE for case in cases(spec.name)]
 
 
 def essential(case: Case) -> bool:
-    return case.law.name in ESSENTIAL or case.exam.name in FIRST.values()
+    return case.law.name in ESSENTIAL or case.harness.name in FIRST.values()
 
 
 @pytest.mark.parametrize("case", [case for case in ALL if essential(case)], ids=str)
@@ -33,7 +33,7 @@ def test_it_holds_as_well(case: Case) -> None:
 
 
 def test_every_provider_is_asked_for_all_that_it_says_it_has() -> None:
-    tried = {(case.exam.name, case.law.name) for case in ALL}
+    tried = {(case.harness.name, case.law.name) for case in ALL}
     assert {law.name for law in LAWS} >= ESSENTIAL
     for spec in CATALOGUE:
         assert {(spec.name, "chat"), (spec.name, "typed errors")} <= tried

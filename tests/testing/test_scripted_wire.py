@@ -18,6 +18,8 @@ from victor_fp.providers.chat_stream import ChatStream
 from victor_fp.providers.registry import ProviderRegistry
 from victor_fp.testing import Answer, Call, ScriptedWire, Turn, json_answer
 
+WITH_TOOLS = [spec for spec in CATALOGUE if spec.supports.tools]
+
 
 def over(wire: ScriptedWire, name: str = "openai", **options: Any) -> BaseProvider:
     return ProviderRegistry.create(name, **{"api_key": KEY, "transport": wire, "runtime": PaperRuntime(), **options})
@@ -90,7 +92,7 @@ async def test_a_body_that_is_too_large_is_no_answer() -> None:
 
 
 def test_an_empty_script_and_an_unknown_provider_are_mistakes() -> None:
-    with pytest.raises(ValueError, match="needs an answer"):
+    with pytest.raises(ValueError, match="needs at least one answer"):
         ScriptedWire()
     with pytest.raises(LookupError, match="no provider is called 'nobody'"):
         ScriptedWire(Turn(), provider="nobody")
@@ -100,3 +102,13 @@ def _request() -> Any:
     from victor_fp.core.requests import HttpRequest
 
     return HttpRequest(url="https://vendor.test/v1/chat/completions?a=1", body=b"{}")
+
+
+@pytest.mark.parametrize("spec", WITH_TOOLS, ids=[spec.name for spec in WITH_TOOLS])
+async def test_calls_without_ids_get_distinct_ones_in_every_protocol(spec: ProviderSpec) -> None:
+    calls = (Call(name="a"), Call(name="b", id="call_1"), Call(name="c"))
+    wire = ScriptedWire(Turn(calls=calls), Turn(calls=(Call(name="a"),)), provider=spec.name)
+    async with over(wire, spec.name, base_url="https://vendor.test") as provider:
+        responses = [await provider.chat(HI, model=spec.default_model or "m-1") for _ in range(2)]
+    ids = [call["id"] for response in responses for call in response.tool_calls or ()]
+    assert len(ids) == len(set(ids)) == 4

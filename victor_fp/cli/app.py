@@ -105,7 +105,7 @@ def providers() -> None:
     def command(terminal: Terminal) -> int:
         import os
 
-        from victor_fp.cli.listing import provider_rows
+        from victor_fp.cli.tables import provider_rows
 
         terminal.table(("name", "protocol", "key", "can"), provider_rows(os.environ))
         return 0

@@ -12,10 +12,8 @@ from pathlib import Path
 import msgspec
 from returns.result import Failure, Result, Success
 
-from victor_fp.cli.answering import shown, whole
-from victor_fp.cli.choosing import Choice, chosen, created, model_for, place_of
-from victor_fp.cli.endings import Ending, ExitCode, ending_json, fault_ending, wrong_usage
-from victor_fp.cli.prompting import (
+from victor_fp.cli.exit_codes import Ending, ExitCode, ending_json, fault_ending, wrong_usage
+from victor_fp.cli.inputs import (
     Wishes,
     asked_text,
     images_of,
@@ -24,6 +22,8 @@ from victor_fp.cli.prompting import (
     tools_of,
     user_message,
 )
+from victor_fp.cli.output import shown, whole
+from victor_fp.cli.provider_selection import Choice, chosen, created, model_for, place_of
 from victor_fp.cli.terminal import Terminal
 from victor_fp.core.protocols import ModelInfo
 from victor_fp.core.result import outcome
@@ -112,7 +112,7 @@ def chat(place: Place, question: Question, terminal: Terminal) -> int:
 
 def models(place: Place, terminal: Terminal) -> int:
     """List a provider's models."""
-    from victor_fp.cli.listing import show_models
+    from victor_fp.cli.tables import show_models
 
     def shown_as_table(provider: BaseProvider, found: Sequence[ModelInfo]) -> int:
         if not found:
@@ -125,7 +125,7 @@ def models(place: Place, terminal: Terminal) -> int:
 
 def limits_refreshed(place: Place, out: Path | None, terminal: Terminal) -> int:
     """Work what a provider tells of its models into the bundled limits, or into a copy at `out`."""
-    from victor_fp.cli.refreshing import stored
+    from victor_fp.cli.limits_refresh import stored
 
     if place.provider is None:
         return ended(terminal, wrong_usage("--refresh needs a provider", todo="Name it: -p NAME"))
@@ -152,7 +152,7 @@ def _with_models(place: Place, terminal: Terminal, use: Callable[[BaseProvider, 
 
 def check(place: Place, terminal: Terminal) -> int:
     """Make a real, tiny call."""
-    from victor_fp.cli.checking import checked
+    from victor_fp.cli.check import checked
 
     async def tried(provider: BaseProvider) -> int:
         ending = await checked(provider, place.model, terminal, os.environ)

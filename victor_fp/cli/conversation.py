@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 import msgspec
 from returns.result import Failure, Result, Success
 
-from victor_fp.cli.answering import call_text, shown
-from victor_fp.cli.choosing import place_of
-from victor_fp.cli.endings import ExitCode, fault_ending
-from victor_fp.cli.prompting import Wishes, user_message
+from victor_fp.cli.exit_codes import ExitCode, fault_ending
+from victor_fp.cli.inputs import Wishes, user_message
+from victor_fp.cli.output import call_text, shown
+from victor_fp.cli.provider_selection import place_of
 from victor_fp.cli.terminal import Terminal
 from victor_fp.core.faults import Fault
 from victor_fp.core.result import outcome

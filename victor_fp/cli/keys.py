@@ -9,17 +9,17 @@ from getpass import getpass
 from returns.result import Failure, Success
 
 from victor_fp.cli.commands import ended
-from victor_fp.cli.endings import Ending, ExitCode, fault_ending, store_ending, wrong_usage
+from victor_fp.cli.exit_codes import Ending, ExitCode, fault_ending, store_ending, wrong_usage
 from victor_fp.cli.terminal import Terminal
 from victor_fp.core.faults import Fault
 from victor_fp.core.result import outcome
-from victor_fp.shell.key_file import StoreUnusable
-from victor_fp.shell.key_ring import system_key_ring
+from victor_fp.shell.credentials.key_file import StoreUnusable
+from victor_fp.shell.credentials.key_ring import system_key_ring
 
 
 def show(terminal: Terminal, *, keyring: bool) -> int:
     """Which names have a key, and where; with `keyring` only what that holds."""
-    from victor_fp.cli.listing import key_rows
+    from victor_fp.cli.tables import key_rows
 
     if keyring and isinstance(unusable := system_key_ring().read(""), Failure):
         return ended(terminal, store_ending(unusable.failure()))
@@ -32,7 +32,7 @@ def show(terminal: Terminal, *, keyring: bool) -> int:
 
 def put(name: str, terminal: Terminal, *, keyring: bool) -> int:
     """Store a key."""
-    from victor_fp.cli.listing import is_known
+    from victor_fp.cli.tables import is_known
     from victor_fp.config.api_keys import find_api_key, store_api_key
 
     secret = _secret(name)

@@ -11,9 +11,9 @@ from returns.result import Failure, Result, Success
 from victor_fp.core.catalogue import built_in, find
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.result import outcome
-from victor_fp.shell.credentials import Credential, KeyWanted, find_key, key_wanted_by, unsendable
-from victor_fp.shell.key_file import KeyFile, StoreUnusable, key_file
-from victor_fp.shell.key_ring import KeyRing, system_key_ring
+from victor_fp.shell.credentials.key_file import KeyFile, StoreUnusable, key_file
+from victor_fp.shell.credentials.key_ring import KeyRing, system_key_ring
+from victor_fp.shell.credentials.lookup import Credential, KeyWanted, find_key, key_wanted_by, unsendable
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*", re.ASCII)
 

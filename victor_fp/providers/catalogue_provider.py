@@ -25,15 +25,15 @@ from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.chat_stream import ChatStream
 from victor_fp.providers.errors import error_from, value_or_raise
 from victor_fp.providers.runtime_capabilities import ProviderRuntimeCapabilities, discovered
+from victor_fp.shell.credentials.signing import signer_for
 from victor_fp.shell.line import Line
 from victor_fp.shell.opening import key_at_hand, key_finder
 from victor_fp.shell.prices import with_prices
 from victor_fp.shell.runtime import SYSTEM, Runtime
-from victor_fp.shell.signing import signer_for
 from victor_fp.shell.transport.factory import transport_for
 
 if TYPE_CHECKING:
-    from victor_fp.shell.bearer_token import TokenSource
+    from victor_fp.shell.credentials.signing import TokenSource
     from victor_fp.shell.line import Sign
     from victor_fp.shell.stream import Streaming
     from victor_fp.shell.transport.protocol import Transport

@@ -36,6 +36,6 @@ def key_at_hand(spec: ProviderSpec, argument: SecretStr | None, environment: Map
 def _found(
     spec: ProviderSpec, argument: SecretStr | None, environment: Mapping[str, str]
 ) -> Result[SecretStr | None, Fault]:
-    from victor_fp.shell.credentials import find_credential
+    from victor_fp.shell.credentials.lookup import find_credential
 
     return find_credential(spec, argument, environment).map(lambda found: None if found is None else found.secret)

@@ -58,7 +58,7 @@ def json_answer(value: object, status: int = 200, headers: Mapping[str, str] | N
     )
 
 
-def received_from(request: HttpRequest) -> Received:
+def received_from_request(request: HttpRequest) -> Received:
     """A request that never left the process, as its server would have seen it, but for the key."""
     parts = urlsplit(request.url)
     path = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"

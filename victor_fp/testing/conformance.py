@@ -24,17 +24,17 @@ import msgspec
 
 from victor_fp.core.catalogue.spec import ProviderSpec
 from victor_fp.providers.base import BaseProvider
-from victor_fp.testing import laws_of_answers, laws_of_conduct, laws_of_faults
-from victor_fp.testing.exam import Complaints, Exam, Law, NotShown, RestlessRuntime
+from victor_fp.testing.harness import Harness, Law, NoSleepRuntime, NotApplicable, Problems
+from victor_fp.testing.laws import behaviour, faults, responses
 from victor_fp.testing.writers import Writer, writer
 
-__all__ = ["LAWS", "Case", "Finding", "Law", "Report", "Verdict", "Writer", "cases", "check", "exam_of", "examine"]
+__all__ = ["LAWS", "Case", "Finding", "Law", "Report", "Verdict", "Writer", "cases", "check", "harness_for", "examine"]
 
 Make: TypeAlias = Callable[..., BaseProvider]
 """Makes a provider from `api_key`, `base_url`, `timeout` and `max_retries`; a class does."""
 Verdict: TypeAlias = Literal["held", "broken", "not shown"]
 
-LAWS: tuple[Law, ...] = (*laws_of_answers.LAWS, *laws_of_faults.LAWS, *laws_of_conduct.LAWS)
+LAWS: tuple[Law, ...] = (*responses.LAWS, *faults.LAWS, *behaviour.LAWS)
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,15 +77,15 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 class Case(msgspec.Struct, frozen=True, kw_only=True):
     """One provider and one law, for a parametrised test."""
 
-    exam: Exam
+    harness: Harness
     law: Law
 
     def __str__(self) -> str:
-        return f"{self.exam.name}: {self.law.name}"
+        return f"{self.harness.name}: {self.law.name}"
 
     def check(self) -> None:
         """Raises AssertionError where the law is broken, and SkipTest, which test runners know, where it cannot be shown."""
-        finding = examine(self.exam, self.law)
+        finding = examine(self.harness, self.law)
         if finding.verdict == "broken":
             raise AssertionError(f"{self.law.says}\n" + "\n".join(finding.told))
         if finding.verdict == "not shown":
@@ -101,8 +101,8 @@ def check(
     reasoning: bool = False,
 ) -> Report:
     """Try every law on a provider. Runs event loops of its own, so it is called where none is running."""
-    exam = exam_of(provider, protocol=protocol, model=model, settings=settings, reasoning=reasoning)
-    return Report(provider=exam.name, findings=tuple(examine(exam, law) for law in LAWS))
+    harness = harness_for(provider, protocol=protocol, model=model, settings=settings, reasoning=reasoning)
+    return Report(provider=harness.name, findings=tuple(examine(harness, law) for law in LAWS))
 
 
 def cases(
@@ -115,27 +115,27 @@ def cases(
     laws: Sequence[Law] = LAWS,
 ) -> list[Case]:
     """The same, as cases for a parametrised test; laws that the provider has nothing to do with are left out."""
-    exam = exam_of(provider, protocol=protocol, model=model, settings=settings, reasoning=reasoning)
-    return [Case(exam=exam, law=law) for law in laws if law.needs <= exam.has]
+    harness = harness_for(provider, protocol=protocol, model=model, settings=settings, reasoning=reasoning)
+    return [Case(harness=harness, law=law) for law in laws if law.needs <= harness.has]
 
 
-def examine(exam: Exam, law: Law) -> Finding:
+def examine(harness: Harness, law: Law) -> Finding:
     """One law."""
-    if _in_a_loop():
+    if _is_loop_running():
         raise RuntimeError("the laws run event loops of their own: call this where none is running")
-    lacks = sorted(law.needs - exam.has)
+    lacks = sorted(law.needs - harness.has)
     if lacks:
         return Finding(law=law.name, verdict="not shown", told=(f"no {', no '.join(lacks)}",))
     try:
-        found: Complaints = law.run(exam)
+        found: Problems = law.run(harness)
     except Exception as error:  # whatever a provider raises that is no ProviderError breaks the law it is tried on
         found = [f"raised {type(error).__name__}: {error}"]
-    if isinstance(found, NotShown):
+    if isinstance(found, NotApplicable):
         return Finding(law=law.name, verdict="not shown", told=(found.reason,))
     return Finding(law=law.name, verdict="broken" if found else "held", told=tuple(dict.fromkeys(found)))
 
 
-def _in_a_loop() -> bool:
+def _is_loop_running() -> bool:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
@@ -143,14 +143,14 @@ def _in_a_loop() -> bool:
     return True
 
 
-def exam_of(
+def harness_for(
     provider: str | Make,
     *,
     protocol: str | Writer | None = None,
     model: str | None = None,
     settings: Mapping[str, object] | None = None,
     reasoning: bool = False,
-) -> Exam:
+) -> Harness:
     """The examination of a provider. Raises ProviderNotFoundError, and LookupError for a protocol that is not known."""
     from victor_fp.providers.registry import ProviderRegistry
 
@@ -158,7 +158,7 @@ def exam_of(
     spec = getattr(make, "SPEC", None)
     placed = partial(make, **(settings or {}))
     if isinstance(spec, ProviderSpec):
-        return _exam_of_spec(spec, placed, model)
+        return _harness_for_spec(spec, placed, model)
     probe = placed(api_key="k", base_url="http://localhost")
     known = writer(protocol) if isinstance(protocol, str) else protocol
     has = {
@@ -167,10 +167,10 @@ def exam_of(
         "streaming": probe.supports_streaming(),
         "reasoning": reasoning,
     }
-    return _exam(probe.name, placed, known, model, has)
+    return _make_harness(probe.name, placed, known, model, has)
 
 
-def _exam_of_spec(spec: ProviderSpec, make: Make, model: str | None) -> Exam:
+def _harness_for_spec(spec: ProviderSpec, make: Make, model: str | None) -> Harness:
     """A provider of the catalogue's kind: its record says what it has."""
     supports = spec.supports
     has = {
@@ -179,7 +179,7 @@ def _exam_of_spec(spec: ProviderSpec, make: Make, model: str | None) -> Exam:
         "streaming": supports.streaming,
         "reasoning": supports.reasoning,
     }
-    options: dict[str, Any] = {"runtime": RestlessRuntime(), "trust_env": False}
+    options: dict[str, Any] = {"runtime": NoSleepRuntime(), "trust_env": False}
     if spec.transport == "in_process":
         from victor_fp.shell.transport.http import http_transport
 
@@ -187,15 +187,15 @@ def _exam_of_spec(spec: ProviderSpec, make: Make, model: str | None) -> Exam:
     speaks = writer(spec.dialect.protocol)
     if getattr(spec.dialect, "reasoning_back", "") == "plain":  # a place that shows its thinking signs none
         speaks = msgspec.structs.replace(speaks, signs=False)
-    return _exam(spec.name, partial(make, **options), speaks, model or spec.default_model, has, paced=True)
+    return _make_harness(spec.name, partial(make, **options), speaks, model or spec.default_model, has, paced=True)
 
 
-def _exam(
+def _make_harness(
     name: str, make: Make, speaks: Writer | None, model: str | None, has: Mapping[str, bool], *, paced: bool = False
-) -> Exam:
+) -> Harness:
     of_protocol = {
         "reasons": speaks is not None and speaks.reasons,
         "signs": speaks is not None and speaks.signs,
     }
     words = frozenset(word for word, holds in {**has, **of_protocol}.items() if holds)
-    return Exam(name=name, make=make, writer=speaks, model=model or "model-1", has=words, paced=paced)
+    return Harness(name=name, make=make, writer=speaks, model=model or "model-1", has=words, paced=paced)

@@ -34,9 +34,9 @@ async def serving(script: Script) -> AsyncIterator[Server]:
             task.add_done_callback(tasks.discard)
         server.open_connections += 1
         try:
-            while (received := await _request(reader)) is not None:
+            while (received := await _read_request(reader)) is not None:
                 server.received.append(received)
-                if not await _answered(script(received), reader, writer, server.left):
+                if not await _send_answer(script(received), reader, writer, server.left):
                     break
         except ConnectionError:
             server.left.set()
@@ -58,7 +58,7 @@ async def serving(script: Script) -> AsyncIterator[Server]:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _request(reader: asyncio.StreamReader) -> Received | None:
+async def _read_request(reader: asyncio.StreamReader) -> Received | None:
     """The next request; None when the client is done."""
     try:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
@@ -72,12 +72,12 @@ async def _request(reader: asyncio.StreamReader) -> Received | None:
     return Received(method=method, path=path, headers=headers, body=body)
 
 
-async def _answered(
+async def _send_answer(
     answer: Answer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, left: asyncio.Event
 ) -> bool:
     """Say the answer; whether the connection can be used again."""
     if answer.ending == "silent":
-        return await _held(reader, left)
+        return await _wait_for_disconnect(reader, left)
     fields = {**answer.headers, "transfer-encoding": "chunked"}
     lines = [f"HTTP/1.1 {answer.status} Status", *(f"{name}: {value}" for name, value in fields.items())]
     writer.write(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1"))
@@ -86,7 +86,7 @@ async def _answered(
         await writer.drain()
         await asyncio.sleep(0)  # a piece on the wire by itself, as far as the system lets it
     if answer.ending == "held":
-        return await _held(reader, left)
+        return await _wait_for_disconnect(reader, left)
     if answer.ending == "cut":
         writer.transport.abort()
         return False
@@ -95,7 +95,7 @@ async def _answered(
     return True
 
 
-async def _held(reader: asyncio.StreamReader, left: asyncio.Event) -> bool:
+async def _wait_for_disconnect(reader: asyncio.StreamReader, left: asyncio.Event) -> bool:
     """Wait until the client leaves."""
     with suppress(ConnectionError):
         await reader.read(1)

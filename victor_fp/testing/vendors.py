@@ -1,16 +1,16 @@
-"""A stand-in for a provider's vendor: says turns in the provider's own protocol, whole or as a stream, as it is asked."""
+"""Scripts that answer as a provider's vendor would, in the provider's own protocol, whole or as a stream."""
 
 from __future__ import annotations
 
 from victor_fp.core import catalogue
 from victor_fp.core.result import outcome
 from victor_fp.testing.answers import Answer, Received, Script
-from victor_fp.testing.turns import Turn
+from victor_fp.testing.script import CallIds, Turn
 from victor_fp.testing.writers import PROTOCOLS, Writer, writer
 
 
 def writer_for(name: str) -> Writer:
-    """The writer for a provider's name, an alias, or a protocol's name. Raises LookupError."""
+    """Return the writer for a provider's name, an alias, or a protocol's name. Raises LookupError."""
     from returns.result import Failure, Success
 
     if name in PROTOCOLS:
@@ -23,32 +23,34 @@ def writer_for(name: str) -> Writer:
 
 
 def vendor(name: str, *turns: Turn | Answer) -> Script:
-    """A script for `serving`: the turns one request after another, the last one for all that follow.
+    """Return a script for `serving`: one turn for each request in order, the last one for all that follow.
 
-    A stand-in takes any key and any model. An `Answer` is given as it is.
+    Any key and any model are accepted. An `Answer` is sent as it is.
     """
-    speaks = writer_for(name)
-    told = 0
+    protocol_writer = writer_for(name)
+    ids = CallIds()
+    sent = 0
 
     def script(received: Received) -> Answer:
-        nonlocal told
-        led = lead(speaks, received)
-        if led is not None:
-            return led
-        turn = turns[min(told, len(turns) - 1)]
-        told += 1
-        return said(speaks, turn, received)
+        nonlocal sent
+        preliminary = answer_preliminary(protocol_writer, received)
+        if preliminary is not None:
+            return preliminary
+        turn = turns[min(sent, len(turns) - 1)]
+        sent += 1
+        return render_turn(protocol_writer, turn, received, ids)
 
     return script
 
 
-def lead(speaks: Writer, received: Received) -> Answer | None:
-    """The answer to a request that only leads to the answer."""
-    return None if speaks.lead is None else speaks.lead(received)
+def answer_preliminary(protocol_writer: Writer, received: Received) -> Answer | None:
+    """Return the answer to a request that only prepares the one for a turn; None for any other request."""
+    return None if protocol_writer.lead is None else protocol_writer.lead(received)
 
 
-def said(speaks: Writer, turn: Turn | Answer, received: Received) -> Answer:
-    """A turn in the form that was asked for."""
+def render_turn(protocol_writer: Writer, turn: Turn | Answer, received: Received, ids: CallIds) -> Answer:
+    """Write a turn whole or as a stream, as the request asks; calls without ids get one from `ids`."""
     if isinstance(turn, Answer):
         return turn
-    return speaks.stream(turn) if speaks.streams(received) else speaks.whole(turn)
+    turn = ids.assign(turn)
+    return protocol_writer.stream(turn) if protocol_writer.streams(received) else protocol_writer.whole(turn)

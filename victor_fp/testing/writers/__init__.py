@@ -11,7 +11,7 @@ import msgspec
 
 from victor_fp.core.json import encode_json
 from victor_fp.testing.answers import Answer, Received
-from victor_fp.testing.turns import Turn
+from victor_fp.testing.script import CallIds, Turn
 
 Payload: TypeAlias = dict[str, Any]
 Event: TypeAlias = tuple[str, Payload]
@@ -57,7 +57,7 @@ class Writer(msgspec.Struct, frozen=True, kw_only=True):
 
     def whole(self, turn: Turn) -> Answer:
         """The turn as a body."""
-        return self.whole_of(self.body(turn))
+        return self.whole_of(self.body(CallIds().assign(turn)))
 
     def whole_of(self, body: object) -> Answer:
         """A body."""
@@ -65,7 +65,7 @@ class Writer(msgspec.Struct, frozen=True, kw_only=True):
 
     def stream(self, turn: Turn) -> Answer:
         """The turn as a stream, a piece for each event."""
-        telling = self.events(turn)
+        telling = self.events(CallIds().assign(turn))
         return self.stream_of([*map(self.frame, [*telling.before, *telling.end]), self.ending])
 
     def stream_of(self, frames: Sequence[bytes]) -> Answer:

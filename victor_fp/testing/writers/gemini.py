@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from victor_fp.testing.answers import Answer, Received, json_answer
-from victor_fp.testing.turns import Turn
+from victor_fp.testing.script import Turn
 from victor_fp.testing.writers import SIGNATURE, Event, Payload, Telling, Writer, pieces, sse
 
 REASONS = {"stop": "STOP", "length": "MAX_TOKENS", "tool_use": "STOP"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from victor_fp.core.json import encode_json
 from victor_fp.testing.answers import Answer, json_answer
-from victor_fp.testing.turns import Turn
+from victor_fp.testing.script import Turn
 from victor_fp.testing.writers import Event, Payload, Telling, Writer, asks_by_body, pieces, sse
 
 HEAD: Payload = {"id": "chatcmpl-1", "created": 1700000000}

@@ -6,7 +6,7 @@ from typing import Any
 
 from victor_fp.core.json import encode_json
 from victor_fp.testing.answers import Answer, json_answer
-from victor_fp.testing.turns import Turn
+from victor_fp.testing.script import Turn
 from victor_fp.testing.writers import SIGNATURE, Event, Payload, Telling, Writer, asks_by_body, pieces, sse
 
 LIMITS = {"length": "max_output_tokens"}

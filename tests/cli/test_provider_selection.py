@@ -11,12 +11,12 @@ import pytest
 
 from tests.cli.conftest import Serve, friendly
 from tests.loopback import Received, Talk
-from victor_fp.cli.choosing import chosen
-from victor_fp.cli.probing import running_server
+from victor_fp.cli.local_servers import running_server
+from victor_fp.cli.provider_selection import chosen
 from victor_fp.config.api_keys import store_api_key
 from victor_fp.core.catalogue.spec import NO_AUTH, ProviderSpec, Setting
 from victor_fp.core.dialects.chat import ChatDialect
-from victor_fp.shell.key_ring import NoKeyRing
+from victor_fp.shell.credentials.key_ring import NoKeyRing
 
 
 def hosted(name: str, **more: object) -> ProviderSpec:

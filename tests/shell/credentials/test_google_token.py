@@ -22,7 +22,7 @@ from victor_fp.core.result import outcome
 from victor_fp.core.types import Message
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.classes import provider_class
-from victor_fp.shell.google_token import GoogleSigner
+from victor_fp.shell.credentials.google_token import GoogleSigner
 
 google_auth = pytest.importorskip("google.auth", reason="the extra `vertex` is not installed")
 pytest.importorskip("requests", reason="the extra `vertex` is not installed")

@@ -13,8 +13,8 @@ from victor_fp.core.catalogue.spec import ProviderSpec
 from victor_fp.core.faults import CredentialMissing, Fault
 from victor_fp.core.result import outcome
 from victor_fp.core.secrecy import Secret
-from victor_fp.shell.key_file import KeyFile, StoreUnusable, key_file
-from victor_fp.shell.key_ring import SERVICE, KeyRing, system_key_ring
+from victor_fp.shell.credentials.key_file import KeyFile, StoreUnusable, key_file
+from victor_fp.shell.credentials.key_ring import SERVICE, KeyRing, system_key_ring
 
 Source: TypeAlias = Literal["argument", "environment", "keyring", "file"]
 

@@ -35,7 +35,7 @@ from victor_fp.core.faults import (
     UnsupportedParameter,
 )
 from victor_fp.core.json import encode_json
-from victor_fp.shell.key_file import StoreUnusable
+from victor_fp.shell.credentials.key_file import StoreUnusable
 
 LONGEST = 1200
 """Characters of an error line: a vendor may answer with a page."""

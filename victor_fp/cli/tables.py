@@ -12,9 +12,9 @@ from victor_fp.core.catalogue import CATALOGUE, find
 from victor_fp.core.catalogue.spec import ProviderSpec, Supports
 from victor_fp.core.protocols import ModelInfo
 from victor_fp.core.result import outcome
-from victor_fp.shell.credentials import Credential, find_credential
-from victor_fp.shell.key_file import key_file
-from victor_fp.shell.key_ring import KeyRing
+from victor_fp.shell.credentials.key_file import key_file
+from victor_fp.shell.credentials.key_ring import KeyRing
+from victor_fp.shell.credentials.lookup import Credential, find_credential
 
 _CHAINS = {"sigv4": "AWS's own chain", "google": "Google's own chain"}
 """Credentials that the vendor's own machinery finds."""

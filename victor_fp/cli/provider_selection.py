@@ -8,17 +8,17 @@ from typing import Any
 import msgspec
 from returns.result import Failure, Result, Success
 
-from victor_fp.cli.endings import Ending, ExitCode, fault_ending, wrong_usage
-from victor_fp.cli.probing import running_server
+from victor_fp.cli.exit_codes import Ending, ExitCode, fault_ending, wrong_usage
+from victor_fp.cli.local_servers import running_server
 from victor_fp.cli.terminal import FetchNotice, Terminal
 from victor_fp.core.catalogue import CATALOGUE, find
 from victor_fp.core.catalogue.spec import ProviderSpec
 from victor_fp.core.request_building.chat import build_endpoint
 from victor_fp.core.result import outcome
 from victor_fp.providers.base import BaseProvider, ProviderError
-from victor_fp.shell.credentials import Credential, find_key, key_wanted_by
-from victor_fp.shell.key_file import KeyFile, key_file
-from victor_fp.shell.key_ring import KeyRing, NoKeyRing, system_key_ring
+from victor_fp.shell.credentials.key_file import KeyFile, key_file
+from victor_fp.shell.credentials.key_ring import KeyRing, NoKeyRing, system_key_ring
+from victor_fp.shell.credentials.lookup import Credential, find_key, key_wanted_by
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True):

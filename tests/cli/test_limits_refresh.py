@@ -63,7 +63,7 @@ def test_without_another_file_the_bundled_one_is_changed(
     serve: Serve, world: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bundled = tmp_path / "bundled.py"
-    monkeypatch.setattr("victor_fp.cli.refreshing.bundled_file", lambda: bundled)
+    monkeypatch.setattr("victor_fp.cli.limits_refresh.bundled_file", lambda: bundled)
 
     result = refresh("-p", "groq", "--base-url", f"{serve(lists).url}/v1", env=world | {"GROQ_API_KEY": "k"})
 

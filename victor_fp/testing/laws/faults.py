@@ -11,16 +11,16 @@ from victor_fp.core import faults
 from victor_fp.core.result import outcome
 from victor_fp.core.types import CompletionResponse
 from victor_fp.testing.answers import Answer
-from victor_fp.testing.exam import (
-    SPOKEN,
-    Complaints,
-    Exam,
+from victor_fp.testing.harness import (
+    TEXT_TURN,
+    Harness,
     Law,
-    NotShown,
-    RestlessRuntime,
-    differing,
-    in_a_loop,
-    unanswered,
+    NoSleepRuntime,
+    NotApplicable,
+    Problems,
+    compare,
+    describe_failure,
+    run_in_loop,
 )
 from victor_fp.testing.writers import Event
 
@@ -43,16 +43,16 @@ NO_ANSWERS = {
 }
 
 
-async def _statuses(exam: Exam) -> Complaints:
-    complaints: list[str] = []
+async def _statuses(harness: Harness) -> Problems:
+    problems: list[str] = []
     for status, kinds in STATUSES.items():
-        async with exam.facing(exam.error(status, WORDS)) as (provider, _):
-            got = [_fault_in(await exam.asked(provider))]
-            if "streaming" in exam.has:
-                got.append((await exam.heard(provider)).fault)
+        async with harness.connect(harness.error(status, WORDS)) as (provider, _):
+            got = [_fault_in(await harness.ask(provider))]
+            if "streaming" in harness.has:
+                got.append((await harness.collect_stream(provider)).fault)
         for fault in got:
-            complaints += [f"status {status} became an answer"] if fault is None else _amiss(status, fault, kinds)
-    return complaints
+            problems += [f"status {status} became an answer"] if fault is None else _compare_turn(status, fault, kinds)
+    return problems
 
 
 def _fault_in(result: Result[CompletionResponse, faults.Fault]) -> faults.Fault | None:
@@ -63,7 +63,7 @@ def _fault_in(result: Result[CompletionResponse, faults.Fault]) -> faults.Fault 
             return None
 
 
-def _amiss(status: int, fault: faults.Fault, kinds: tuple[type[faults.Fault], ...]) -> list[str]:
+def _compare_turn(status: int, fault: faults.Fault, kinds: tuple[type[faults.Fault], ...]) -> list[str]:
     wanted = " or ".join(kind.__name__ for kind in kinds)
     return [
         *([] if isinstance(fault, kinds) else [f"status {status} is {type(fault).__name__} where {wanted} is right"]),
@@ -72,91 +72,91 @@ def _amiss(status: int, fault: faults.Fault, kinds: tuple[type[faults.Fault], ..
     ]
 
 
-async def _unreadable(exam: Exam) -> Complaints:
-    complaints: list[str] = []
+async def _unreadable(harness: Harness) -> Problems:
+    problems: list[str] = []
     for what, body in NO_ANSWERS.items():
         answer = Answer(headers={"content-type": "application/json"}, pieces=(body,) if body else ())
-        async with exam.facing(answer) as (provider, _):
-            if _fault_in(await exam.asked(provider)) is None:
-                complaints.append(f"{what} became an answer")
-    return complaints
+        async with harness.connect(answer) as (provider, _):
+            if _fault_in(await harness.ask(provider)) is None:
+                problems.append(f"{what} became an answer")
+    return problems
 
 
-async def _truncated(exam: Exam) -> Complaints:
+async def _truncated(harness: Harness) -> Problems:
     """A stream that ends before its stop reason, at any place, in good order or not, is a fault."""
-    speaks = exam.speaks
-    before = b"".join(map(speaks.frame, speaks.events(SPOKEN).before))
-    stop = speaks.frame(speaks.events(SPOKEN).end[0])
-    complaints: list[str] = []
+    speaks = harness.protocol_writer
+    before = b"".join(map(speaks.frame, speaks.events(TEXT_TURN).before))
+    stop = speaks.frame(speaks.events(TEXT_TURN).end[0])
+    problems: list[str] = []
     for length in (0, len(before) // 3, len(before), len(before) + len(stop) // 2):
         pieces = ((before + stop)[:length],) if length else ()
         for ending in ("whole", "cut"):
             answer = Answer(headers={"content-type": speaks.content_type}, pieces=pieces, ending=ending)
-            async with exam.facing(answer) as (provider, _):
-                heard = await exam.heard(provider)
+            async with harness.connect(answer) as (provider, _):
+                heard = await harness.collect_stream(provider)
             if heard.fault is None:
-                complaints.append(f"a stream of {length} bytes ({ending}), without its stop reason, passes for whole")
+                problems.append(f"a stream of {length} bytes ({ending}), without its stop reason, passes for whole")
             elif any(chunk.is_final for chunk in heard.chunks) or heard.late:
-                complaints.append("a stream that failed has a final chunk, or results behind its failure")
-    return complaints
+                problems.append("a stream that failed has a final chunk, or results behind its failure")
+    return problems
 
 
-async def _error_inside(exam: Exam) -> Complaints:
+async def _error_inside(harness: Harness) -> Problems:
     """An error in a stream with status 200 is a fault, before the first piece or after it."""
-    speaks = exam.speaks
-    before: list[Event] = list(speaks.events(SPOKEN).before)
-    complaints: list[str] = []
+    speaks = harness.protocol_writer
+    before: list[Event] = list(speaks.events(TEXT_TURN).before)
+    problems: list[str] = []
     for place in (0, len(before)):
         frames = [*map(speaks.frame, before[:place]), speaks.error_frame(WORDS), speaks.ending]
-        async with exam.facing(speaks.stream_of(frames)) as (provider, _):
-            heard = await exam.heard(provider)
+        async with harness.connect(speaks.stream_of(frames)) as (provider, _):
+            heard = await harness.collect_stream(provider)
         if heard.fault is None:
-            complaints.append(f"an error behind {place} events of a stream is lost")
+            problems.append(f"an error behind {place} events of a stream is lost")
             continue
         if isinstance(heard.fault, faults.StreamTruncated):
-            complaints.append("an error in a stream is taken for a stream that broke off")
+            problems.append("an error in a stream is taken for a stream that broke off")
         if any(chunk.is_final for chunk in heard.chunks) or heard.late:
-            complaints.append("a stream that failed has a final chunk, or results behind its failure")
-        if place and heard.text != SPOKEN.text:
-            complaints.append(f"the text before the error is {heard.text!r}")
-    return complaints
+            problems.append("a stream that failed has a final chunk, or results behind its failure")
+        if place and heard.text != TEXT_TURN.text:
+            problems.append(f"the text before the error is {heard.text!r}")
+    return problems
 
 
-async def _retry_after(exam: Exam) -> Complaints:
+async def _retry_after(harness: Harness) -> Problems:
     """The wait that the vendor asks for is kept, and told to whoever does not retry."""
-    refusal = exam.error(429, WORDS)
+    refusal = harness.error(429, WORDS)
     waiting = Answer(status=429, headers={**refusal.headers, "retry-after": "1"}, pieces=refusal.pieces)
-    rests: list[float] = []
-    options: dict[str, object] = {"max_retries": 1, **({"runtime": RestlessRuntime(rests)} if exam.paced else {})}
-    after = exam.error(500, WORDS) if exam.writer is None else exam.writer.whole(SPOKEN)
+    sleeps: list[float] = []
+    options: dict[str, object] = {"max_retries": 1, **({"runtime": NoSleepRuntime(sleeps)} if harness.paced else {})}
+    after = harness.error(500, WORDS) if harness.writer is None else harness.writer.whole(TEXT_TURN)
     loop = asyncio.get_running_loop()
-    async with exam.facing(waiting, after, **options) as (provider, server):
+    async with harness.connect(waiting, after, **options) as (provider, server):
         began = loop.time()
-        fault = _fault_in(await exam.asked(provider))
-        waited = sum(rests) if exam.paced else loop.time() - began
+        fault = _fault_in(await harness.ask(provider))
+        waited = sum(sleeps) if harness.paced else loop.time() - began
     if len(server.received) > 1:
-        if fault is not None and exam.writer is not None:
-            return [unanswered(fault)]
+        if fault is not None and harness.writer is not None:
+            return [describe_failure(fault)]
         return [] if waited >= 0.99 else [f"tried again after {waited:.2f} s, where the vendor asked for 1"]
     if fault is None:
         return ["status 429 became an answer"]
     if fault.retry_after is None:
-        return NotShown("it neither tries again nor tells the wait")
-    return differing("the fault's wait", 1.0, fault.retry_after)
+        return NotApplicable("it neither tries again nor tells the wait")
+    return compare("the fault's wait", 1.0, fault.retry_after)
 
 
-async def _nobody_there(exam: Exam) -> Complaints:
+async def _nobody_there(harness: Harness) -> Problems:
     """A port where nobody listens is a failed connection."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound and not listening: connections are refused
-        async with exam.provider(f"http://127.0.0.1:{taken.getsockname()[1]}") as provider:
-            return _is_a(_fault_in(await exam.asked(provider)), faults.ConnectionFailed)
+        async with harness.provider(f"http://127.0.0.1:{taken.getsockname()[1]}") as provider:
+            return _is_a(_fault_in(await harness.ask(provider)), faults.ConnectionFailed)
 
 
-async def _silence(exam: Exam) -> Complaints:
+async def _silence(harness: Harness) -> Problems:
     """A server that says nothing is timed out."""
-    async with exam.facing(Answer(ending="silent"), timeout=0.06) as (provider, _):
-        return _is_a(_fault_in(await exam.asked(provider)), faults.TimedOut)
+    async with harness.connect(Answer(ending="silent"), timeout=0.06) as (provider, _):
+        return _is_a(_fault_in(await harness.ask(provider)), faults.TimedOut)
 
 
 def _is_a(fault: faults.Fault | None, kind: type[faults.Fault]) -> list[str]:
@@ -170,38 +170,38 @@ LAWS: tuple[Law, ...] = (
     Law(
         name="typed errors",
         says="An error's status decides its fault, which says whose it is.",
-        run=in_a_loop(_statuses),
+        run=run_in_loop(_statuses),
         needs=frozenset(),
     ),
     Law(
         name="no answer",
         says="A body that is no answer never becomes one.",
-        run=in_a_loop(_unreadable),
+        run=run_in_loop(_unreadable),
         needs=frozenset(),
     ),
     Law(
         name="truncated streams",
         says="A stream that ends before it says why is never complete.",
-        run=in_a_loop(_truncated),
+        run=run_in_loop(_truncated),
         needs=_STREAM,
     ),
     Law(
         name="errors in streams",
         says="An error inside a stream is a fault, and what came before it is kept.",
-        run=in_a_loop(_error_inside),
+        run=run_in_loop(_error_inside),
         needs=_STREAM,
     ),
     Law(
         name="retry-after",
         says="The wait that a vendor asks for is kept.",
-        run=in_a_loop(_retry_after),
+        run=run_in_loop(_retry_after),
         needs=frozenset(),
     ),
     Law(
         name="nobody there",
         says="A refused connection is ConnectionFailed.",
-        run=in_a_loop(_nobody_there),
+        run=run_in_loop(_nobody_there),
         needs=frozenset(),
     ),
-    Law(name="silence", says="A silent server is TimedOut.", run=in_a_loop(_silence), needs=frozenset()),
+    Law(name="silence", says="A silent server is TimedOut.", run=run_in_loop(_silence), needs=frozenset()),
 )

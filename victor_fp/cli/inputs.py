@@ -15,7 +15,7 @@ import msgspec
 from pydantic import ValidationError
 from returns.result import Failure, Result, Success
 
-from victor_fp.cli.endings import Ending, wrong_usage
+from victor_fp.cli.exit_codes import Ending, wrong_usage
 from victor_fp.core.json import Json, NotJson, decode_json
 from victor_fp.core.result import collect
 from victor_fp.core.types import ImagePart, Message, Part, TextPart, ToolDefinition

@@ -14,7 +14,7 @@ from threading import Event, Thread
 import pytest
 from returns.result import Success
 
-from victor_fp.shell.key_ring import Backend, NotInstalled, SystemKeyRing
+from victor_fp.shell.credentials.key_ring import Backend, NotInstalled, SystemKeyRing
 
 
 class Memory:
@@ -134,7 +134,7 @@ def test_a_missing_library_is_said_with_the_way_to_get_it() -> None:
 def asked_in_a_process(**environment: str) -> tuple[str, float]:
     pytest.importorskip("keyring")
     program = (
-        "import sys, time; from victor_fp.shell.key_ring import system_key_ring\n"
+        "import sys, time; from victor_fp.shell.credentials.key_ring import system_key_ring\n"
         "assert 'keyring' not in sys.modules\n"
         "t = time.monotonic(); found = system_key_ring().read('openai'); print(time.monotonic() - t); print(found)"
     )

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from returns.result import Failure, Result, Success
 
-from victor_fp.cli.prompting import Wishes
+from victor_fp.cli.inputs import Wishes
 from victor_fp.cli.terminal import Terminal
 from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
 from victor_fp.core.faults import Fault, StreamTruncated

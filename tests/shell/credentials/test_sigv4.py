@@ -9,7 +9,7 @@ from returns.result import Failure, Success
 
 from tests.loopback import Received, Talk, serving
 from tests.paper import PaperRuntime
-from tests.shell.aws_place import (
+from tests.shell.credentials.aws_place import (
     HI,
     KEY,
     KEYS,
@@ -29,7 +29,7 @@ from victor_fp.core.catalogue import built_in
 from victor_fp.core.requests import HttpRequest
 from victor_fp.core.result import outcome
 from victor_fp.providers.classes import provider_class
-from victor_fp.shell.sigv4 import AwsSigner
+from victor_fp.shell.credentials.sigv4 import AwsSigner
 
 pytest.importorskip("botocore", reason="the extra `bedrock` is not installed")
 # Fixtures that tests ask for by name.

@@ -18,14 +18,25 @@ from victor_fp.core.faults import Fault
 from victor_fp.core.result import outcome
 from victor_fp.providers.base import BaseProvider, ProviderError
 from victor_fp.testing.answers import Answer
-from victor_fp.testing.exam import HI, KEY, PATIENCE, SPOKEN, Complaints, Exam, Law, differing, in_a_loop, unanswered
+from victor_fp.testing.harness import (
+    HI,
+    KEY,
+    LAW_TIMEOUT,
+    TEXT_TURN,
+    Harness,
+    Law,
+    Problems,
+    compare,
+    describe_failure,
+    run_in_loop,
+)
 from victor_fp.testing.server import serving
 
-AT_ONCE = 1.0
+CLOSE_TIMEOUT = 1.0
 """Seconds that closing a connection may take."""
 
 
-class _Ear(logging.Handler):
+class _LogCapture(logging.Handler):
     """Hears every record that is logged."""
 
     def __init__(self) -> None:
@@ -37,8 +48,8 @@ class _Ear(logging.Handler):
 
 
 @contextmanager
-def _listening() -> Iterator[list[str]]:
-    ear, root = _Ear(), logging.getLogger()
+def _capture_log() -> Iterator[list[str]]:
+    ear, root = _LogCapture(), logging.getLogger()
     level = root.level
     root.addHandler(ear)
     root.setLevel(logging.DEBUG)
@@ -49,15 +60,15 @@ def _listening() -> Iterator[list[str]]:
         root.setLevel(level)
 
 
-async def _secret(exam: Exam) -> Complaints:
+async def _check_secret(harness: Harness) -> Problems:
     """The key is in headers and nowhere else, even where the vendor refuses it."""
     seen: dict[str, str] = {}
-    with _listening() as logged:
-        async with exam.facing(_first(exam), exam.error(401, "bad key")) as (provider, server):
-            seen["an answer"] = repr(await exam.asked(provider))
-            seen["a fault"] = repr(await exam.asked(provider))
+    with _capture_log() as logged:
+        async with harness.connect(_first_answer(harness), harness.error(401, "bad key")) as (provider, server):
+            seen["an answer"] = repr(await harness.ask(provider))
+            seen["a fault"] = repr(await harness.ask(provider))
             try:
-                await provider.chat([HI], model=exam.model)
+                await provider.chat([HI], model=harness.model)
             except ProviderError as error:
                 seen["an exception"] = f"{error!r} {error} {''.join(traceback.format_exception(error))}"
             seen["repr(provider)"] = f"{provider!r} {provider}"
@@ -67,88 +78,88 @@ async def _secret(exam: Exam) -> Complaints:
     return [f"the key is in {place}" for place, words in seen.items() if KEY in words]
 
 
-def _first(exam: Exam) -> Answer:
+def _first_answer(harness: Harness) -> Answer:
     """An answer, or what comes next to one where nobody knows how they are written."""
-    return exam.error(500, "no") if exam.writer is None else exam.writer.whole(SPOKEN)
+    return harness.error(500, "no") if harness.writer is None else harness.writer.whole(TEXT_TURN)
 
 
-def _unwelcome(exam: Exam, fault: Fault | None) -> list[str]:
-    """A complaint about anything but what `_first` leads to."""
-    if exam.writer is None and fault is not None and fault.status == 500:
+def _unexpected_fault(harness: Harness, fault: Fault | None) -> list[str]:
+    """A problem about anything but what `_first_answer` leads to."""
+    if harness.writer is None and fault is not None and fault.status == 500:
         return []
-    return [] if fault is None else [unanswered(fault)]
+    return [] if fault is None else [describe_failure(fault)]
 
 
-async def _left_early(exam: Exam) -> Complaints:
+async def _check_early_exit(harness: Harness) -> Problems:
     """Whoever leaves a stream closes its connection at once."""
-    speaks = exam.speaks
-    frames = tuple(map(speaks.frame, speaks.events(SPOKEN).before))
+    speaks = harness.protocol_writer
+    frames = tuple(map(speaks.frame, speaks.events(TEXT_TURN).before))
     held = Answer(headers={"content-type": speaks.content_type}, pieces=frames, ending="held")
-    async with exam.facing(held) as (provider, server):
-        stream = provider.stream([HI], model=exam.model)
+    async with harness.connect(held) as (provider, server):
+        stream = provider.stream([HI], model=harness.model)
         async for _ in stream:
             break
         close = getattr(stream, "aclose", None)
         if close is not None:
             await close()
         try:
-            await asyncio.wait_for(server.left.wait(), AT_ONCE)
+            await asyncio.wait_for(server.left.wait(), CLOSE_TIMEOUT)
         except TimeoutError:
-            return [f"the connection of a stream that was left is still open after {AT_ONCE:g} s"]
+            return [f"the connection of a stream that was left is still open after {CLOSE_TIMEOUT:g} s"]
     return []
 
 
-async def _closed(exam: Exam) -> Complaints:
+async def _check_close(harness: Harness) -> Problems:
     """A provider that is closed, twice even, has no connection open."""
-    async with serving(exam.script(_first(exam))) as server:
-        async with exam.provider(server.url) as provider:
-            result = outcome(await exam.asked(provider))
+    async with serving(harness.script(_first_answer(harness))) as server:
+        async with harness.provider(server.url) as provider:
+            result = outcome(await harness.ask(provider))
             await provider.close()
-        complaints = _unwelcome(exam, result.failure() if isinstance(result, Failure) else None)
+        problems = _unexpected_fault(harness, result.failure() if isinstance(result, Failure) else None)
         for _ in range(50):
             if not server.open_connections:
-                return complaints
-            await asyncio.sleep(AT_ONCE / 50)
-        return [*complaints, f"{server.open_connections} connections are open behind close()"]
+                return problems
+            await asyncio.sleep(CLOSE_TIMEOUT / 50)
+        return [*problems, f"{server.open_connections} connections are open behind close()"]
 
 
-async def _together(exam: Exam) -> Complaints:
+async def _check_concurrent_calls(harness: Harness) -> Problems:
     """Calls at the same time do not stand in each other's way."""
-    async with exam.facing(exam.speaks.whole(SPOKEN)) as (provider, _):
-        results = await asyncio.gather(*(exam.asked(provider) for _ in range(8)))
-    complaints: list[str] = []
+    async with harness.connect(harness.protocol_writer.whole(TEXT_TURN)) as (provider, _):
+        results = await asyncio.gather(*(harness.ask(provider) for _ in range(8)))
+    problems: list[str] = []
     for result in results:
         match outcome(result):
             case Failure(fault):
-                complaints.append(unanswered(fault))
+                problems.append(describe_failure(fault))
             case Success(response):
-                complaints += differing("content", SPOKEN.text, response.content)
-    return complaints
+                problems += compare("content", TEXT_TURN.text, response.content)
+    return problems
 
 
-def _second_loop(exam: Exam) -> Complaints:
+def _check_second_loop(harness: Harness) -> Problems:
     """A provider that served one event loop serves the next."""
 
     async def asked(provider: BaseProvider | None, url: str, *, last: bool) -> tuple[BaseProvider, Fault | None]:
-        provider = provider or exam.provider(url)
-        async with asyncio.timeout(PATIENCE):
-            result = outcome(await exam.asked(provider))
+        provider = provider or harness.provider(url)
+        async with asyncio.timeout(LAW_TIMEOUT):
+            result = outcome(await harness.ask(provider))
             if last:
                 await provider.close()
         return provider, result.failure() if isinstance(result, Failure) else None
 
     provider: BaseProvider | None = None
-    with _served_by_a_thread(exam) as url:
+    with _serve_in_thread(harness) as url:
         for turn in ("first", "second"):
             provider, fault = asyncio.run(asked(provider, url, last=turn == "second"))
-            if complaints := _unwelcome(exam, fault):
+            if problems := _unexpected_fault(harness, fault):
                 provider = None
-                _swept()
-                return [f"in the {turn} event loop it {complaint}" for complaint in complaints]
+                _collect_garbage()
+                return [f"in the {turn} event loop it {problem}" for problem in problems]
     return []
 
 
-def _swept() -> None:
+def _collect_garbage() -> None:
     """What a provider left open in a loop that is gone cannot be closed any more, and need not be heard of later."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
@@ -156,14 +167,14 @@ def _swept() -> None:
 
 
 @contextmanager
-def _served_by_a_thread(exam: Exam) -> Iterator[str]:
+def _serve_in_thread(harness: Harness) -> Iterator[str]:
     """A server that outlives the event loops of those who ask it."""
     urls: SimpleQueue[str] = SimpleQueue()
     loop = asyncio.new_event_loop()
     over = asyncio.Event()
 
     async def serve() -> None:
-        async with serving(exam.script(_first(exam))) as server:
+        async with serving(harness.script(_first_answer(harness))) as server:
             urls.put(server.url)
             await over.wait()
 
@@ -174,10 +185,10 @@ def _served_by_a_thread(exam: Exam) -> Iterator[str]:
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
     try:
-        yield urls.get(timeout=PATIENCE)
+        yield urls.get(timeout=LAW_TIMEOUT)
     finally:
         loop.call_soon_threadsafe(over.set)
-        thread.join(PATIENCE)
+        thread.join(LAW_TIMEOUT)
 
 
 _STREAM = frozenset({"protocol", "streaming"})
@@ -186,26 +197,26 @@ LAWS: tuple[Law, ...] = (
     Law(
         name="secret key",
         says="The key travels in headers and is seen nowhere else.",
-        run=in_a_loop(_secret),
+        run=run_in_loop(_check_secret),
         needs=frozenset(),
     ),
     Law(
         name="left early",
         says="Leaving a stream closes its connection at once.",
-        run=in_a_loop(_left_early),
+        run=run_in_loop(_check_early_exit),
         needs=_STREAM,
     ),
     Law(
         name="closed",
         says="A closed provider has no connection open.",
-        run=in_a_loop(_closed),
+        run=run_in_loop(_check_close),
         needs=frozenset(),
     ),
-    Law(name="together", says="Calls at the same time are answered.", run=in_a_loop(_together)),
+    Law(name="together", says="Calls at the same time are answered.", run=run_in_loop(_check_concurrent_calls)),
     Law(
         name="second loop",
         says="A provider that served one event loop serves the next.",
-        run=_second_loop,
+        run=_check_second_loop,
         needs=frozenset(),
     ),
 )

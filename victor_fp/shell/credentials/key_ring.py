@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar, cast
 
 from returns.result import Failure, Result, Success
 
-from victor_fp.shell.key_file import StoreUnusable
+from victor_fp.shell.credentials.key_file import StoreUnusable
 
 T = TypeVar("T")
 

@@ -8,10 +8,10 @@ from time import perf_counter
 import msgspec
 from returns.result import Failure, Result, Success
 
-from victor_fp.cli.answering import whole
-from victor_fp.cli.choosing import model_for, place_of
-from victor_fp.cli.endings import Ending, ExitCode, fault_ending
-from victor_fp.cli.prompting import Wishes
+from victor_fp.cli.exit_codes import Ending, ExitCode, fault_ending
+from victor_fp.cli.inputs import Wishes
+from victor_fp.cli.output import whole
+from victor_fp.cli.provider_selection import model_for, place_of
 from victor_fp.cli.terminal import Terminal
 from victor_fp.config.api_keys import key_wanted
 from victor_fp.core.catalogue import find
@@ -19,7 +19,7 @@ from victor_fp.core.faults import Fault
 from victor_fp.core.result import outcome
 from victor_fp.core.types import CompletionResponse, Message
 from victor_fp.providers.base import BaseProvider
-from victor_fp.shell.credentials import Credential, find_credential, find_key
+from victor_fp.shell.credentials.lookup import Credential, find_credential, find_key
 
 QUESTION = Message(role="user", content="Answer with the word OK.")
 ENOUGH = 16

@@ -12,7 +12,7 @@ import pytest
 from returns.result import Failure, Success
 
 from tests.loopback import Received, Talk, serving
-from tests.shell.aws_place import (
+from tests.shell.credentials.aws_place import (
     HI,
     KEY,
     KEYS,
@@ -30,7 +30,7 @@ from tests.shell.aws_place import (
 from victor_fp.core.faults import CredentialMissing, InvalidRequest, RateLimited
 from victor_fp.core.requests import HttpRequest
 from victor_fp.core.result import outcome
-from victor_fp.shell.sigv4 import AwsSigner
+from victor_fp.shell.credentials.sigv4 import AwsSigner
 
 pytest.importorskip("botocore", reason="the extra `bedrock` is not installed")
 # Fixtures that tests ask for by name.

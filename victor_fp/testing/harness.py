@@ -17,14 +17,14 @@ from victor_fp.core.types import CompletionResponse, Message, StreamChunk, ToolD
 from victor_fp.providers.base import BaseProvider
 from victor_fp.shell.runtime import SystemRuntime
 from victor_fp.testing.answers import Answer, Received, Script, json_answer
+from victor_fp.testing.script import Call, Turn
 from victor_fp.testing.server import Server, serving
-from victor_fp.testing.turns import Call, Turn
-from victor_fp.testing.vendors import lead
+from victor_fp.testing.vendors import answer_preliminary
 from victor_fp.testing.writers import Writer
 
 KEY = "sk-canary-0123456789abcdef"
 """What must not be seen anywhere but in a header."""
-PATIENCE = 10.0
+LAW_TIMEOUT = 10.0
 """Seconds that one law may take."""
 HI = Message(role="user", content="What is the weather?")
 WEATHER = ToolDefinition(
@@ -32,8 +32,8 @@ WEATHER = ToolDefinition(
     description="Tells the weather",
     parameters={"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
 )
-SPOKEN = Turn(text="It is sunny, and 23 °C: ☀\nquite warm.")
-CALLING = Turn(
+TEXT_TURN = Turn(text="It is sunny, and 23 °C: ☀\nquite warm.")
+TOOL_CALLS_TURN = Turn(
     calls=(
         Call(id="call_1", name="weather", arguments={"city": "Oslo"}),
         Call(id="call_2", name="weather", arguments={"city": "São Paulo", "days": [1, 2]}),
@@ -41,14 +41,14 @@ CALLING = Turn(
 )
 
 
-class NotShown(msgspec.Struct, frozen=True):
+class NotApplicable(msgspec.Struct, frozen=True):
     """A law of which this provider cannot show whether it holds."""
 
     reason: str
 
 
-Complaints: TypeAlias = list[str] | NotShown
-Run: TypeAlias = "Callable[[Exam], Complaints]"
+Problems: TypeAlias = list[str] | NotApplicable
+Run: TypeAlias = "Callable[[Harness], Problems]"
 
 
 class Law(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,7 +63,7 @@ class Law(msgspec.Struct, frozen=True, kw_only=True):
     """Of what the provider must have: `protocol` (a known one), `streaming`, `tools`, `reasoning`, `reasons`, `signs`."""
 
 
-class Heard(msgspec.Struct, frozen=True, kw_only=True):
+class CollectedStream(msgspec.Struct, frozen=True, kw_only=True):
     """All of a stream."""
 
     chunks: list[StreamChunk]
@@ -83,14 +83,14 @@ class Heard(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @dataclass
-class RestlessRuntime(SystemRuntime):
-    """The real clock, an empty environment, and rests that are noted instead of taken."""
+class NoSleepRuntime(SystemRuntime):
+    """The real clock, an empty environment, and sleeps that are noted instead of taken."""
 
-    rests: list[float] = field(default_factory=list)
+    sleeps: list[float] = field(default_factory=list)
 
     async def sleep(self, seconds: float) -> None:
         """Note it."""
-        self.rests.append(seconds)
+        self.sleeps.append(seconds)
         await asyncio.sleep(0)
 
     def environment(self) -> Mapping[str, str]:
@@ -99,7 +99,7 @@ class RestlessRuntime(SystemRuntime):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Exam:
+class Harness:
     """One provider under examination."""
 
     name: str
@@ -113,7 +113,7 @@ class Exam:
     """Rests by the runtime it is given."""
 
     @property
-    def speaks(self) -> Writer:
+    def protocol_writer(self) -> Writer:
         """The protocol's writer; laws that need one say so."""
         if self.writer is None:
             raise LookupError(f"it is not known which protocol {self.name} speaks")
@@ -130,7 +130,7 @@ class Exam:
         return self.make(**{"api_key": KEY, "base_url": url, "timeout": 5.0, "max_retries": 0, **options})
 
     @asynccontextmanager
-    async def facing(self, *answers: Answer, **options: Any) -> AsyncIterator[tuple[BaseProvider, Server]]:
+    async def connect(self, *answers: Answer, **options: Any) -> AsyncIterator[tuple[BaseProvider, Server]]:
         """A provider, and the server that gives it these answers, the last one for all that follow."""
         async with serving(self.script(*answers)) as server, self.provider(server.url, **options) as provider:
             yield provider, server
@@ -141,7 +141,7 @@ class Exam:
 
         def script(received: Received) -> Answer:
             nonlocal told
-            led = lead(self.speaks, received) if self.writer is not None else None
+            led = answer_preliminary(self.protocol_writer, received) if self.writer is not None else None
             if led is not None:
                 return led
             told += 1
@@ -149,7 +149,7 @@ class Exam:
 
         return script
 
-    async def asked(
+    async def ask(
         self,
         provider: BaseProvider,
         messages: list[Message] | None = None,
@@ -158,7 +158,9 @@ class Exam:
         """A whole answer."""
         return await provider.chat_result(messages or [HI], model=self.model, tools=tools)
 
-    async def heard(self, provider: BaseProvider, tools: list[ToolDefinition] | None = None) -> Heard:
+    async def collect_stream(
+        self, provider: BaseProvider, tools: list[ToolDefinition] | None = None
+    ) -> CollectedStream:
         """All of a stream."""
         chunks: list[StreamChunk] = []
         fault: Fault | None = None
@@ -170,27 +172,27 @@ class Exam:
                     chunks.append(chunk)
                 case Failure(found):
                     fault = found
-        return Heard(chunks=chunks, fault=fault, late=late)
+        return CollectedStream(chunks=chunks, fault=fault, late=late)
 
 
-def in_a_loop(law: Callable[[Exam], Awaitable[Complaints]]) -> Run:
+def run_in_loop(law: Callable[[Harness], Awaitable[Problems]]) -> Run:
     """A law that needs one event loop, in one of its own."""
 
-    async def bounded(exam: Exam) -> Complaints:
-        async with asyncio.timeout(PATIENCE):
-            return await law(exam)
+    async def bounded(harness: Harness) -> Problems:
+        async with asyncio.timeout(LAW_TIMEOUT):
+            return await law(harness)
 
-    def run(exam: Exam) -> Complaints:
-        return asyncio.run(bounded(exam))
+    def run(harness: Harness) -> Problems:
+        return asyncio.run(bounded(harness))
 
     return run
 
 
-def differing(what: str, wanted: object, got: object) -> list[str]:
-    """A complaint where two things differ that should not."""
+def compare(what: str, wanted: object, got: object) -> list[str]:
+    """A problem where two things differ that should not."""
     return [] if wanted == got else [f"{what}: {got!r} where {wanted!r} is right"]
 
 
-def unanswered(fault: Fault) -> str:
-    """A complaint about a failure where there should be an answer."""
+def describe_failure(fault: Fault) -> str:
+    """A problem about a failure where there should be an answer."""
     return f"failed with {type(fault).__name__}: {fault.message}"

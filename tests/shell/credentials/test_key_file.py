@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from returns.result import Success
 
-from victor_fp.shell import key_file as module
-from victor_fp.shell.key_file import KeyFile, StoreUnusable, config_directory, key_file
+from victor_fp.shell.credentials import key_file as module
+from victor_fp.shell.credentials.key_file import KeyFile, StoreUnusable, config_directory, key_file
 
 posix = pytest.mark.skipif(os.name != "posix", reason="permission bits are POSIX")
 
@@ -140,7 +140,7 @@ def test_a_file_where_the_directory_should_be_is_a_value(tmp_path: Path) -> None
 def test_processes_that_store_at_once_lose_no_key(tmp_path: Path) -> None:
     path = tmp_path / "keys.json"
     program = (
-        "import sys; from pathlib import Path; from victor_fp.shell.key_file import KeyFile\n"
+        "import sys; from pathlib import Path; from victor_fp.shell.credentials.key_file import KeyFile\n"
         "f = KeyFile(Path(sys.argv[1]))\n"
         "for i in range(10): assert f.store(f'{sys.argv[2]}-{i}', 'k').value_or(1) is None"
     )

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from tests.cli.conftest import ROOT
-from victor_fp.cli.endings import LONGEST, ExitCode, ending_json, fault_ending
+from victor_fp.cli.exit_codes import LONGEST, ExitCode, ending_json, fault_ending
 from victor_fp.cli.terminal import printable
 from victor_fp.core.faults import FAULTS, ConnectionFailed, Fault, RateLimited
 

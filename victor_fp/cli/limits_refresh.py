@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from returns.result import Failure, Success
 
-from victor_fp.cli.endings import Ending, wrong_usage
+from victor_fp.cli.exit_codes import Ending, wrong_usage
 from victor_fp.cli.terminal import Terminal
 from victor_fp.config.limits_file import bundled_file, refreshed, store, with_rows
 from victor_fp.core.catalogue.limits import choose_limits_name

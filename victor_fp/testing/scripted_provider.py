@@ -1,0 +1,193 @@
+"""A provider whose answers are computed by a function, for tests of programs and agents."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from inspect import isawaitable
+from typing import Any, TypeAlias
+
+import msgspec
+from typing_extensions import Unpack
+
+from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
+from victor_fp.core.faults import Fault, FaultBase
+from victor_fp.core.options import ChatOptions
+from victor_fp.core.protocols import ModelInfo
+from victor_fp.core.types import CompletionResponse, Message, StreamChunk, ToolCall, ToolDefinition
+from victor_fp.providers.base import BaseProvider
+from victor_fp.providers.errors import error_from
+from victor_fp.testing.script import CallIds, Turn
+
+ScriptedAnswer: TypeAlias = str | Sequence[str] | Turn | CompletionResponse | Fault
+"""A text; a text in the pieces in which it is streamed; a turn; a whole response; or the fault the call fails with."""
+
+
+class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """One call as the provider received it."""
+
+    number: int
+    """0 for the first call."""
+    messages: tuple[Message, ...]
+    model: str
+    temperature: float
+    max_tokens: int
+    tools: tuple[ToolDefinition, ...] = ()
+    options: Mapping[str, Any] = {}
+    """Further options of the call, by name."""
+    stream: bool = False
+
+    @property
+    def text(self) -> str:
+        """The text of the last message."""
+        return self.messages[-1].text if self.messages else ""
+
+
+AnswerFunction: TypeAlias = Callable[[CallRecord], ScriptedAnswer | Awaitable[ScriptedAnswer]]
+
+
+class ScriptedProvider(BaseProvider):
+    """Answers each call with what a function returns for it, and records the calls.
+
+        provider = ScriptedProvider(lambda call: f"You said: {call.text}")
+        assert (await provider.chat([Message(role="user", content="hi")], model="m")).content == "You said: hi"
+        assert provider.calls[0].model == "m"
+
+    The function may be async. A fault that it returns is raised as its exception. Calls of a `Turn` that have no id get
+    ids that are unique for the provider.
+    """
+
+    def __init__(
+        self, answer: AnswerFunction, *, name: str = "scripted", models: Sequence[str] = (), **options: Any
+    ) -> None:
+        """`models` is what `list_models` returns; `options` are BaseProvider's, such as `use_circuit_breaker`."""
+        super().__init__(**options)
+        self._answer = answer
+        self._name = name
+        self._models = tuple(models)
+        self._ids = CallIds()
+        self.calls: list[CallRecord] = []
+        """The calls so far, in order."""
+        self.closed = False
+
+    @property
+    def name(self) -> str:
+        """The name that it was given."""
+        return self._name
+
+    async def chat(
+        self,
+        messages: list[Message],
+        *,
+        model: str,
+        temperature: float = DEFAULT_TEMPERATURE,
+        max_tokens: int = DEFAULT_MAX_TOKENS,
+        tools: list[ToolDefinition] | None = None,
+        **kwargs: Unpack[ChatOptions],
+    ) -> CompletionResponse:
+        """Answer with what the function returns. Raises ProviderError where that is a fault."""
+        call = self._record(messages, model, temperature, max_tokens, tools, kwargs, stream=False)
+        _, response = await self._respond(call)
+        return response
+
+    async def stream(
+        self,
+        messages: list[Message],
+        *,
+        model: str,
+        temperature: float = DEFAULT_TEMPERATURE,
+        max_tokens: int = DEFAULT_MAX_TOKENS,
+        tools: list[ToolDefinition] | None = None,
+        **kwargs: Unpack[ChatOptions],
+    ) -> AsyncIterator[StreamChunk]:
+        """Stream what the function returns: a sequence of texts piece by piece, anything else in one piece."""
+        call = self._record(messages, model, temperature, max_tokens, tools, kwargs, stream=True)
+        pieces, response = await self._respond(call)
+        for piece in pieces:
+            yield StreamChunk(content=piece, model=response.model)
+        yield StreamChunk(
+            content="",
+            tool_calls=response.tool_calls,
+            stop_reason=response.stop_reason,
+            usage=response.usage,
+            model=response.model,
+            metadata=response.metadata,
+            is_final=True,
+        )
+
+    async def close(self) -> None:
+        """Record that it was closed."""
+        self.closed = True
+
+    def supports_tools(self) -> bool:
+        """Tools can be passed."""
+        return True
+
+    def supports_streaming(self) -> bool:
+        """Answers can be streamed."""
+        return True
+
+    async def list_models(self) -> list[ModelInfo]:
+        """Return the models that it was given."""
+        return [ModelInfo(id=model) for model in self._models]
+
+    def _record(
+        self,
+        messages: Sequence[Message],
+        model: str,
+        temperature: float,
+        max_tokens: int,
+        tools: Sequence[ToolDefinition] | None,
+        options: ChatOptions,
+        *,
+        stream: bool,
+    ) -> CallRecord:
+        call = CallRecord(
+            number=len(self.calls),
+            messages=tuple(messages),
+            model=model,
+            temperature=temperature,
+            max_tokens=max_tokens,
+            tools=tuple(tools or ()),
+            options=dict(options),
+            stream=stream,
+        )
+        self.calls.append(call)
+        return call
+
+    async def _respond(self, call: CallRecord) -> tuple[Sequence[str], CompletionResponse]:
+        """Return the pieces of the answer's text, and the answer as a response."""
+        given = self._answer(call)
+        answer: ScriptedAnswer = await given if isawaitable(given) else given
+        if isinstance(answer, FaultBase):
+            raise error_from(msgspec.structs.replace(answer, provider=answer.provider or self._name))
+        if isinstance(answer, CompletionResponse):
+            return _pieces(answer.content), answer
+        if isinstance(answer, Turn):
+            return _pieces(answer.text), self._response_from_turn(answer, call.model)
+        pieces = _pieces(answer) if isinstance(answer, str) else tuple(answer)
+        return pieces, CompletionResponse(content="".join(pieces), stop_reason="stop", model=call.model)
+
+    def _response_from_turn(self, turn: Turn, model: str) -> CompletionResponse:
+        calls = [
+            ToolCall(id=call.id, name=call.name, arguments=dict(call.arguments))
+            for call in self._ids.assign(turn).calls
+        ]
+        prompt, completion = turn.usage or (0, 0)
+        return CompletionResponse(
+            content=turn.text,
+            tool_calls=calls or None,
+            stop_reason=turn.reason,
+            usage=None
+            if turn.usage is None
+            else {
+                "prompt_tokens": prompt,
+                "completion_tokens": completion,
+                "total_tokens": prompt + completion,
+            },
+            model=model,
+            metadata={"reasoning_content": turn.reasoning} if turn.reasoning else None,
+        )
+
+
+def _pieces(text: str) -> tuple[str, ...]:
+    return (text,) if text else ()
