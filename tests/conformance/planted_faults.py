@@ -113,7 +113,7 @@ def _not_last(result: Result[StreamChunk, faults.Fault]) -> list[Result[StreamCh
 
 
 def _renamed(result: Result[CompletionResponse, faults.Fault]) -> Result[CompletionResponse, faults.Fault]:
-    return result.lash(lambda fault: Failure(faults.recast(faults.ServerFailed, fault)))
+    return result.lash(lambda fault: Failure(faults.convert_fault(faults.ServerFailed, fault)))
 
 
 class Lumping(Faulty):

@@ -21,7 +21,7 @@ from tests.acme import HI, acme
 from tests.loopback import Received, Talk
 from tests.paper import PaperRuntime
 from victor_fp.core.catalogue import built_in
-from victor_fp.core.secrecy import Veiled
+from victor_fp.core.redaction import HiddenValuesDict
 from victor_fp.providers.base import BaseProvider, ProviderError
 from victor_fp.providers.classes import provider_class
 
@@ -64,7 +64,9 @@ def bedrock(url: str, **more: Any) -> BaseProvider:
         "AWS_SESSION_TOKEN": AWS_SESSION,
         "AWS_REGION": "eu-west-1",
     }
-    place = PaperRuntime(variables=Veiled(variables))  # as the real environment, it is handed on without being shown
+    place = PaperRuntime(
+        variables=HiddenValuesDict(variables)
+    )  # as the real environment, it is handed on without being shown
     kind = provider_class(built_in()["bedrock"])
     made: BaseProvider = kind(base_url=url, max_retries=1, runtime=place, **more)
     return made

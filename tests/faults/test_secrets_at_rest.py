@@ -20,10 +20,10 @@ from victor_fp.agent.provider_health import checked
 from victor_fp.agent.provider_manager import ProviderManager, ProviderManagerConfig
 from victor_fp.core import faults
 from victor_fp.core.catalogue.spec import Setting
-from victor_fp.core.faults import FAULTS, Attempt, InvalidRequest, redacted
+from victor_fp.core.faults import FAULT_TYPES, Attempt, InvalidRequest, redact_fault
 from victor_fp.core.options import read_options
+from victor_fp.core.redaction import HiddenValuesDict, Secret, find_secrets, is_secret_name
 from victor_fp.core.requests import HttpRequest
-from victor_fp.core.secrecy import Secret, Veiled, secrets_in, sounds_secret
 from victor_fp.core.types import CompletionResponse, Message, StreamChunk
 from victor_fp.providers.base import BaseProvider, ProviderError
 from victor_fp.providers.errors import error_from
@@ -241,19 +241,19 @@ def test_what_goes_into_headers_is_not_shown() -> None:
     ],
 )
 def test_names_that_sound_secret(name: str, secret: bool) -> None:
-    assert sounds_secret(name) is secret
+    assert is_secret_name(name) is secret
 
 
 def test_secrets_are_found_among_keywords() -> None:
     given = {"token": "t", "n": 1, "auth": {"user": "u"}, "hidden": SecretStr("s"), "password": b"p", "region": "x"}
-    assert list(secrets_in({**given, "secret": "", "key": None})) == ["t", "u", "s", "p"]
-    assert repr(Veiled(given, one="x")).count("...") == len(given) + 1
+    assert list(find_secrets({**given, "secret": "", "key": None})) == ["t", "u", "s", "p"]
+    assert repr(HiddenValuesDict(given, one="x")).count("...") == len(given) + 1
 
 
-@pytest.mark.parametrize("kind", FAULTS, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("kind", FAULT_TYPES, ids=lambda kind: kind.__name__)
 def test_every_kind_of_fault_is_redacted(kind: Any) -> None:
     fault = kind(provider="acme", message=f"{KEY}, I said {KEY}", code=KEY, request_id=f"r-{KEY}", status=401)
-    hidden = redacted(fault, KEY)
+    hidden = redact_fault(fault, KEY)
     assert (hidden.message, hidden.code, hidden.request_id) == (
         "[redacted], I said [redacted]",
         "[redacted]",
@@ -265,9 +265,9 @@ def test_every_kind_of_fault_is_redacted(kind: Any) -> None:
 
 def test_redaction_leaves_other_words_alone() -> None:
     fault = InvalidRequest(message="no such model: none", attempts=(Attempt(provider="acme"),))
-    assert redacted(fault, "none", "", KEY) is fault
+    assert redact_fault(fault, "none", "", KEY) is fault
     longer = KEY + "-longer"
-    assert redacted(InvalidRequest(message=longer), KEY, longer).message == "[redacted]"
+    assert redact_fault(InvalidRequest(message=longer), KEY, longer).message == "[redacted]"
 
 
 async def test_a_signer_that_fails_is_a_fault_that_tells_no_secret() -> None:

@@ -13,10 +13,10 @@ from victor_fp.agent.in_flight import InFlight
 from victor_fp.agent.model_switcher import ModelSwitchEvent, SwitchHistory, SwitchReason
 from victor_fp.agent.provider_settings import default_model, model_in, settings_for
 from victor_fp.agent.provider_state import ProviderState
-from victor_fp.core.faults import Fault, InvalidRequest, redacted
+from victor_fp.core.faults import Fault, InvalidRequest, redact_fault
+from victor_fp.core.redaction import HiddenValuesDict, find_secrets
 from victor_fp.core.resilience.breaker import verdict_of
 from victor_fp.core.resilience.health import Health, observed
-from victor_fp.core.secrecy import Veiled, secrets_in
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.errors import ProviderError
 from victor_fp.providers.registry import ProviderRegistry
@@ -46,15 +46,15 @@ class Switchboard:
 
         The model is the one named, else the settings', else the provider's default one, else the current one.
         """
-        given = Veiled({**settings_for(self._settings, name), **(keywords or {})})
+        given = HiddenValuesDict({**settings_for(self._settings, name), **(keywords or {})})
         configured = model_in(given)
         try:
             provider = ProviderRegistry.create(name, **given)
         except ProviderError as error:
-            return redacted(error.fault, *secrets_in(given))
+            return redact_fault(error.fault, *find_secrets(given))
         except Exception as error:  # a constructor may refuse its keywords in any way, and quote them
             refused = InvalidRequest(provider=name, message=f"{type(error).__name__}: {error}")
-            return redacted(refused, *secrets_in(given))
+            return redact_fault(refused, *find_secrets(given))
         current = "" if self.state is None else self.state.model
         return provider, model or configured or default_model(name, provider) or current
 

@@ -1,31 +1,37 @@
-"""Everything that can go wrong, as one closed union of values.
+"""Faults: everything that can go wrong, as one closed union of values.
 
-Every fault says who (`provider`, `model`), what (`message`, safe to show: no key, no prompt) and what a caller needs in
-order to act. A field that the vendor did not report is None. End every `match` on a `Fault` with `assert_never`.
+Every fault carries the provider, the model and a message that is safe to show (no key, no prompt). A field that the
+vendor did not report is None. What the state machines need to know of a fault are class attributes, so that adding a
+fault means one class and its line in `Fault`. End every `match` on a `Fault` with `assert_never`.
 """
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import Any, ClassVar, Literal, TypeAlias, TypeVar, get_args
 
 import msgspec
+
+from victor_fp.core.redaction import hide_secrets, redact_url
 
 Phase: TypeAlias = Literal["pool", "connect", "write", "read", "first_token", "stream"]
 """Where in a call the transport failed."""
 
+RETRYABLE_REQUEST_STATUSES = frozenset({408, 409, 425, 429})
+"""The only 4xx statuses that may go away without a change to the request: timeout, conflict, too early, rate limit."""
+
 
 class Partial(msgspec.Struct, frozen=True, kw_only=True):
-    """What had reached the caller when a stream broke."""
+    """What had reached the caller when a stream failed."""
 
     content: str = ""
     reasoning: str = ""
     tool_calls: tuple[dict[str, object], ...] = ()
-    """Calls as far as they came; unfinished arguments are the original text."""
+    """Tool calls as far as they were received; unfinished arguments are the original text."""
     usage: dict[str, int] | None = None
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
-    """One try of a call: which target, when, and how it ended."""
+    """One attempt of a call: which target, when, and how it ended."""
 
     provider: str
     model: str | None = None
@@ -37,77 +43,115 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     status: int | None = None
     message: str = ""
     waited: float = 0.0
-    """Seconds of rest before this try."""
+    """Seconds of backoff before this attempt."""
 
 
 class FaultBase(msgspec.Struct, frozen=True, kw_only=True):
-    """What all faults share."""
+    """The fields and class attributes that all faults share."""
+
+    is_retryable: ClassVar[bool] = False
+    """The same request may succeed if it is sent again. Ask `can_retry`, which knows the exceptions."""
+    retry_limit: ClassVar[int | None] = None
+    """How often one call retries after this fault; None leaves it to the retry policy."""
+    counts_against_breaker: ClassVar[bool] = False
+    """The server failed, rather than the caller or the caller's quota. Ask `indicts_server`, which knows the exceptions."""
+    allows_fallback: ClassVar[bool] = False
+    """Another target may answer where this one did not."""
+    is_local: ClassVar[bool] = False
+    """Made on this side; nothing was sent because of it and no server's answer stands behind it."""
 
     provider: str = ""
     model: str | None = None
     message: str = ""
     status: int | None = None
-    """HTTP status, where there was an answer."""
+    """HTTP status, where there was a response."""
     code: str | None = None
-    """The vendor's own code or type."""
+    """The vendor's own code or type; never just the HTTP status."""
     request_id: str | None = None
     retry_after: float | None = None
     """Seconds the vendor asks to wait."""
     maybe_billed: bool = False
-    """The request may have been processed, and charged for, although no whole answer came."""
+    """The request may have been processed, and charged for, although no whole response came."""
     partial: Partial | None = None
     attempts: tuple[Attempt, ...] = ()
-    """The tries that led here, oldest first."""
+    """The attempts that led here, oldest first."""
+    url: str | None = None
+    """Where the request went, without user info, query values that are secrets, and fragment."""
+    evidence: str | None = None
+    """The vendor's error body as received, secrets removed, at most 4 KiB. It may quote the request: do not log it blindly."""
 
 
 class InvalidRequest(FaultBase, frozen=True, kw_only=True):
-    """The request is wrong, by the vendor's word or by ours before it was sent."""
+    """The request is wrong, according to the vendor or to a check before it was sent."""
 
 
 class UnsupportedParameter(FaultBase, frozen=True, kw_only=True):
-    """The provider or model cannot take a parameter that was asked for."""
+    """The provider or model does not support a parameter that was asked for."""
 
     parameter: str = ""
 
 
 class AuthRejected(FaultBase, frozen=True, kw_only=True):
-    """The key is missing at the vendor's side, wrong or expired."""
+    """The key is missing at the vendor, wrong or expired."""
+
+    allows_fallback = True
 
 
 class PermissionRefused(FaultBase, frozen=True, kw_only=True):
-    """The key is known but may not do this."""
+    """The key is known but not allowed to do this."""
+
+    allows_fallback = True
 
 
 class ModelNotFound(FaultBase, frozen=True, kw_only=True):
-    """No such model, deployment or version."""
+    """The model, deployment or version does not exist."""
+
+    allows_fallback = True
 
 
 class ContextLengthExceeded(FaultBase, frozen=True, kw_only=True):
-    """The prompt, or the prompt and the room asked for, does not fit the model."""
+    """The prompt, or the prompt and the requested output, does not fit the model."""
 
 
 class ContentRefused(FaultBase, frozen=True, kw_only=True):
-    """A safety system refused to read the prompt or to give the answer."""
+    """A safety system refused to read the prompt or to give the response."""
 
 
 class RateLimited(FaultBase, frozen=True, kw_only=True):
     """Too many requests or tokens for now."""
 
+    is_retryable = True
+    allows_fallback = True
+
 
 class QuotaExhausted(FaultBase, frozen=True, kw_only=True):
     """Credit or quota is used up; waiting does not help."""
+
+    allows_fallback = True
 
 
 class Overloaded(FaultBase, frozen=True, kw_only=True):
     """The vendor has no capacity for now (529, 503, overloaded_error, a model still loading)."""
 
+    is_retryable = True
+    counts_against_breaker = True
+    allows_fallback = True
+
 
 class ServerFailed(FaultBase, frozen=True, kw_only=True):
     """The vendor's own failure."""
 
+    is_retryable = True
+    counts_against_breaker = True
+    allows_fallback = True
+
 
 class TimedOut(FaultBase, frozen=True, kw_only=True):
     """Nothing came within the time allowed."""
+
+    is_retryable = True
+    counts_against_breaker = True
+    allows_fallback = True
 
     phase: Phase = "read"
     seconds: float | None = None
@@ -115,21 +159,39 @@ class TimedOut(FaultBase, frozen=True, kw_only=True):
 
 
 class ConnectionFailed(FaultBase, frozen=True, kw_only=True):
-    """Name resolution, TLS, refusal, or a reset before the answer's headers."""
+    """Name resolution, TLS, refusal, or a reset before the response headers."""
+
+    is_retryable = True
+    counts_against_breaker = True
+    allows_fallback = True
 
     phase: Phase = "connect"
 
 
 class InvalidResponse(FaultBase, frozen=True, kw_only=True):
-    """An answer that is not what the protocol says: no JSON, wrong type, too large, HTML."""
+    """A response that violates the protocol: not JSON, of the wrong type, too large, HTML."""
+
+    is_retryable = True
+    retry_limit = 1
+    """A second unreadable response means that this is not a model server."""
+    counts_against_breaker = True
+    allows_fallback = True
 
 
 class StreamTruncated(FaultBase, frozen=True, kw_only=True):
-    """The stream ended in good order but without the protocol's own ending."""
+    """The stream ended in good order but without the protocol's final event."""
+
+    is_retryable = True
+    counts_against_breaker = True
+    allows_fallback = True
 
 
 class StreamInterrupted(FaultBase, frozen=True, kw_only=True):
     """The connection broke in the middle of a stream."""
+
+    is_retryable = True
+    counts_against_breaker = True
+    allows_fallback = True
 
     phase: Phase = "stream"
 
@@ -137,23 +199,36 @@ class StreamInterrupted(FaultBase, frozen=True, kw_only=True):
 class CircuitOpen(FaultBase, frozen=True, kw_only=True):
     """The breaker fails fast; retry_after is the time until it probes again."""
 
+    allows_fallback = True
+    is_local = True
+
 
 class QueueFull(FaultBase, frozen=True, kw_only=True):
-    """The waiting line of a rate limiter is at its bound."""
+    """The queue of a rate limiter is full."""
+
+    allows_fallback = True
+    is_local = True
 
 
 class DeadlineExceeded(FaultBase, frozen=True, kw_only=True):
-    """The caller's own deadline passed, queue, retries and waits included."""
+    """The caller's own deadline passed; queueing, retries and backoff count."""
+
+    is_local = True
 
     seconds: float | None = None
 
 
 class Cancelled(FaultBase, frozen=True, kw_only=True):
-    """The caller gave up; an event for the machines, never an answer."""
+    """The caller gave up; an event for the state machines, never a result."""
+
+    is_local = True
 
 
 class CredentialMissing(FaultBase, frozen=True, kw_only=True):
-    """No key was found in any of the places looked at."""
+    """No key was found in any of the places searched."""
+
+    allows_fallback = True
+    is_local = True
 
     looked_in: tuple[str, ...] = ()
 
@@ -161,11 +236,16 @@ class CredentialMissing(FaultBase, frozen=True, kw_only=True):
 class ProviderNotFound(FaultBase, frozen=True, kw_only=True):
     """No provider is registered under this name."""
 
+    allows_fallback = True
+    is_local = True
+
     known: tuple[str, ...] = ()
 
 
 class AllFallbacksFailed(FaultBase, frozen=True, kw_only=True):
-    """Every target of a plan failed; `attempts` tells the whole story."""
+    """Every target of a plan failed; `attempts` lists all attempts."""
+
+    is_local = True
 
     last: str = ""
     """Class name of the last target's fault."""
@@ -197,63 +277,68 @@ Fault: TypeAlias = (
     | AllFallbacksFailed
 )
 
-FAULTS: tuple[type[Fault], ...] = (
-    InvalidRequest,
-    UnsupportedParameter,
-    AuthRejected,
-    PermissionRefused,
-    ModelNotFound,
-    ContextLengthExceeded,
-    ContentRefused,
-    RateLimited,
-    QuotaExhausted,
-    Overloaded,
-    ServerFailed,
-    TimedOut,
-    ConnectionFailed,
-    InvalidResponse,
-    StreamTruncated,
-    StreamInterrupted,
-    CircuitOpen,
-    QueueFull,
-    DeadlineExceeded,
-    Cancelled,
-    CredentialMissing,
-    ProviderNotFound,
-    AllFallbacksFailed,
-)
+FAULT_TYPES: tuple[type[Fault], ...] = get_args(Fault)
 """Every member of `Fault`, for tables and tests."""
-
 
 F = TypeVar("F", bound=FaultBase)
 
 
-def recast(kind: type[F], fault: Fault, **changes: Any) -> F:
-    """The same facts under another name, for when more is known than who first told."""
-    return kind(**{name: getattr(fault, name) for name in FaultBase.__struct_fields__} | changes)
+def is_final_status(status: int | None) -> bool:
+    """Whether an HTTP status rejects the request for good: a 4xx other than 408, 409, 425 and 429.
+
+    >>> is_final_status(413), is_final_status(429), is_final_status(500), is_final_status(None)
+    (True, False, False, False)
+    """
+    return status is not None and 400 <= status < 500 and status not in RETRYABLE_REQUEST_STATUSES
 
 
-REDACTED = "[redacted]"
-SHORTEST_SECRET = 8
-"""Characters. Anything shorter is a placeholder such as "none", and would be found in innocent words."""
+def can_retry(fault: Fault) -> bool:
+    """Whether sending the same request again may succeed.
+
+    The class decides, with two exceptions by status: a final 4xx is never retried, and 408, 409 and 425 are retried
+    whatever the fault is called.
+    """
+    if isinstance(fault, InvalidRequest):
+        return fault.status in (408, 409, 425)
+    return fault.is_retryable and not is_final_status(fault.status)
 
 
-def redacted(fault: Fault, *secrets: str) -> Fault:
-    """The fault without these texts, which a vendor may have echoed in its message, code or request id."""
-    hidden = sorted({secret for secret in secrets if len(secret) >= SHORTEST_SECRET}, key=len, reverse=True)
+def indicts_server(fault: Fault) -> bool:
+    """Whether the fault counts against the server's circuit breaker.
+
+    The class decides, except that a timeout in our own connection pool says nothing: the server was never asked.
+    """
+    return fault.counts_against_breaker and not (isinstance(fault, TimedOut) and fault.phase == "pool")
+
+
+def convert_fault(fault_type: type[F], fault: Fault, **changes: Any) -> F:
+    """The shared fields of a fault as another type of fault."""
+    return fault_type(**{name: getattr(fault, name) for name in FaultBase.__struct_fields__} | changes)
+
+
+def with_context(fault: Fault, provider: str, model: str | None = None, url: str | None = None) -> Fault:
+    """The fault with its provider, model and URL, where it has none yet. The URL is stored without secrets."""
+    return msgspec.structs.replace(
+        fault,
+        provider=fault.provider or provider,
+        model=fault.model or model,
+        url=fault.url if fault.url is not None or url is None else redact_url(url),
+    )
+
+
+def redact_fault(fault: Fault, *secrets: str) -> Fault:
+    """The fault without these secrets, which a vendor may have repeated in its error."""
     changes: dict[str, str] = {}
-    for name in ("message", "code", "request_id"):
-        said = getattr(fault, name) or ""
-        shown = said
-        for secret in hidden:
-            shown = shown.replace(secret, REDACTED)
-        if shown != said:
-            changes[name] = shown
+    for name in ("message", "code", "request_id", "url", "evidence"):
+        text = getattr(fault, name) or ""
+        redacted = hide_secrets(text, secrets)
+        if redacted != text:
+            changes[name] = redacted
     return msgspec.structs.replace(fault, **changes) if changes else fault
 
 
 def describe(fault: Fault) -> str:
-    """One line for people: who, what, and the vendor's words."""
+    """One line for people: who, what, and the vendor's message."""
     who = " ".join(part for part in (fault.provider, fault.model) if part)
     facts = [str(part) for part in (fault.status, fault.code) if part is not None]
     what = type(fault).__name__ + (f" ({', '.join(facts)})" if facts else "")

@@ -12,7 +12,7 @@ from typing_extensions import TypedDict
 
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.json import Json
-from victor_fp.core.secrecy import Veiled
+from victor_fp.core.redaction import HiddenValuesDict
 
 ReasoningEffort: TypeAlias = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 OnUnsupported: TypeAlias = Literal["fail", "adjust"]
@@ -126,7 +126,7 @@ def read_options(given: Mapping[str, object], *, provider: str = "") -> Result[O
     except msgspec.ValidationError as error:
         return Failure(InvalidRequest(provider=provider, message=f"invalid option: {error}"))
     if options.extra_headers:  # a gateway's key may be among them
-        options = msgspec.structs.replace(options, extra_headers=Veiled(options.extra_headers))
+        options = msgspec.structs.replace(options, extra_headers=HiddenValuesDict(options.extra_headers))
     return Success(options)
 
 

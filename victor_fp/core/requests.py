@@ -14,7 +14,7 @@ from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
 from victor_fp.core.faults import Fault, InvalidRequest, UnsupportedParameter
 from victor_fp.core.json import Json, NotJson, decode_json
 from victor_fp.core.options import NO_OPTIONS, Options
-from victor_fp.core.secrecy import without_password
+from victor_fp.core.redaction import redact_url
 from victor_fp.core.types import Message, ToolDefinition
 
 SECRET = "<secret>"  # noqa: S105  a placeholder
@@ -63,7 +63,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         """Without a password in the address."""
-        return f"Endpoint({self.spec.name} at {without_password(self.base_url)}, settings={dict(self.settings)})"
+        return f"Endpoint({self.spec.name} at {redact_url(self.base_url)}, settings={dict(self.settings)})"
 
 
 class Adjustment(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -91,7 +91,7 @@ class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         """Without what a signed request's headers and a conversation say."""
-        url = without_password(self.url)
+        url = redact_url(self.url)
         return f"HttpRequest({self.method} {url}, headers={sorted(self.headers)}, body={len(self.body)} bytes)"
 
     def json(self) -> Json:

@@ -16,7 +16,7 @@ from returns.result import Failure, Success
 from victor_fp.core import think_tags
 from victor_fp.core.answers import Asked, broken_off, final_chunk, placed
 from victor_fp.core.deltas import Delta, Stopped
-from victor_fp.core.faults import Fault, InvalidResponse, StreamTruncated, recast
+from victor_fp.core.faults import Fault, InvalidResponse, StreamTruncated, convert_fault
 from victor_fp.core.framing import Framer, Garbled, Overflow, held_longer
 from victor_fp.core.protocols import Codec, EventReader, Headers
 from victor_fp.core.result import outcome
@@ -109,7 +109,7 @@ def finished(reading: StreamReading) -> Read:
 
 def _cut_off(fault: InvalidResponse) -> StreamTruncated:
     """An unterminated last frame that does not decode was cut with its stream; it is not a frame gone wrong."""
-    return recast(StreamTruncated, fault, message="the stream ended in the middle of an event")
+    return convert_fault(StreamTruncated, fault, message="the stream ended in the middle of an event")
 
 
 def interrupted(reading: StreamReading, fault: Fault) -> Read:

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from typing_extensions import Unpack
 
 from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
-from victor_fp.core.secrecy import Veiled, kept_secret, without_password
+from victor_fp.core.redaction import HiddenValuesDict, redact_url, to_secret
 from victor_fp.core.types import (
     AudioPart,
     CompletionResponse,
@@ -112,11 +112,11 @@ class BaseProvider(CircuitGuarded, ABC):
         of attempts after the first. The breaker opens after `circuit_breaker_failure_threshold` failures in a row and probes
         again after `circuit_breaker_recovery_timeout` seconds.
         """
-        self._secret = kept_secret(api_key)
+        self._secret = to_secret(api_key)
         self.base_url = base_url
         self.timeout = timeout
         self.max_retries = max_retries
-        self.extra_config: dict[str, Any] = Veiled(kwargs)
+        self.extra_config: dict[str, Any] = HiddenValuesDict(kwargs)
         CircuitGuarded.__init__(
             self,
             threshold=circuit_breaker_failure_threshold if use_circuit_breaker else None,
@@ -293,7 +293,7 @@ class BaseProvider(CircuitGuarded, ABC):
 
     def __repr__(self) -> str:
         place: str | None = getattr(self, "base_url", None)  # a constructor that raised may have left it out
-        where = f" at {without_password(place)}" if place else ""
+        where = f" at {redact_url(place)}" if place else ""
         return f"<{type(self).__name__} {self.name}{where}>"
 
 

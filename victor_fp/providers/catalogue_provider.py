@@ -15,11 +15,11 @@ from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
 from victor_fp.core.faults import Fault
 from victor_fp.core.options import ChatOptions
 from victor_fp.core.protocols import ModelInfo
+from victor_fp.core.redaction import HiddenValuesDict, HiddenValuesView, to_secret
 from victor_fp.core.request_building.chat import build_chat_request, build_endpoint
 from victor_fp.core.requests import ChatRequest
 from victor_fp.core.resilience.retry import RetryPolicy
 from victor_fp.core.result import outcome
-from victor_fp.core.secrecy import Veiled, VeiledView, kept_secret
 from victor_fp.core.types import CompletionResponse, Message, StreamChunk, ToolDefinition
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.chat_stream import ChatStream
@@ -77,13 +77,13 @@ class CatalogueProvider(BaseProvider):
     ) -> None:
         """Raises ProviderError where a required setting or extra is missing; keys are looked up at the first call."""
         # Tools that show a frame's variables, should anything raise in here, show no key.
-        api_key, settings = kept_secret(api_key), Veiled(settings)
+        api_key, settings = to_secret(api_key), HiddenValuesDict(settings)
         spec = self.SPEC
         known = {setting.name for setting in spec.settings}
         if strangers := sorted(settings.keys() - known):
             takes = ", ".join(sorted(known)) or "none"
             raise TypeError(f"{spec.name} takes no setting {strangers[0]!r}; its settings: {takes}")
-        environment = VeiledView(runtime.environment())
+        environment = HiddenValuesView(runtime.environment())
         place = build_endpoint(spec, base_url=base_url, settings=settings, environment=environment)
         endpoint = value_or_raise(place.bind(with_prices) if prices else place)
         super().__init__(

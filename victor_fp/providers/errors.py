@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, assert_never
 
 import msgspec
 
+from victor_fp.core.classification.statuses import fault_type_for_status
 from victor_fp.core.faults import (
     AllFallbacksFailed,
     AuthRejected,
@@ -34,7 +35,6 @@ from victor_fp.core.faults import (
     UnsupportedParameter,
     describe,
 )
-from victor_fp.core.statuses import kind_of_status
 from victor_fp.providers.strangers import fault_of_stranger
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ class ProviderError(Exception):
 
     def _kind(self, status: int | None) -> type[Fault]:
         """The fault that this class stands for; the plain error asks the status."""
-        return kind_of_status(status)
+        return fault_type_for_status(status)
 
     def _nearer(self, made: Fault, cause: object) -> Fault:
         """What was made by hand, told from its cause: a phase, a status, or, of a plain error that says neither, the kind.

@@ -12,13 +12,13 @@ from pydantic import SecretStr
 
 from victor_fp.core.faults import InvalidRequest
 from victor_fp.core.metrics import WINDOW, Metrics
+from victor_fp.core.redaction import HiddenValuesDict, redact_url, to_secret
 from victor_fp.core.resilience.breaker import BreakerPolicy
 from victor_fp.core.resilience.fallback import FallbackPolicy
 from victor_fp.core.resilience.queue import Priority, QueuePolicy
 from victor_fp.core.resilience.rate_limit import Limits
 from victor_fp.core.resilience.rate_limit_presets import PRESETS, UNLIMITED
 from victor_fp.core.resilience.retry import RetryPolicy
-from victor_fp.core.secrecy import Veiled, kept_secret, without_password
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.catalogue_provider import CatalogueProvider
 from victor_fp.providers.custom_source import CustomSource, is_plain
@@ -87,15 +87,15 @@ class ProviderConfig:
 
     def __repr__(self) -> str:
         shown = {one.name: getattr(self, one.name) for one in fields(self) if one.repr}
-        shown["base_url"] = self.base_url and without_password(self.base_url)
+        shown["base_url"] = self.base_url and redact_url(self.base_url)
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Keys are held as `Secret`s: `asdict` and `vars` show none, and a configuration with one is not pickled."""
         if name == "api_key":
-            value = kept_secret(value)
+            value = to_secret(value)
         elif name == "extra_kwargs":
-            value = Veiled(value)
+            value = HiddenValuesDict(value)
         object.__setattr__(self, name, value)
 
 
@@ -130,7 +130,7 @@ class ManagedProviderFactory:
         limits and breakers with others (`MemoryStore`, `RedisStore`) and stays yours to close. Further keywords go to
         the provider's constructor. Raises ProviderNotFoundError.
         """
-        api_key, kwargs = kept_secret(api_key), Veiled(kwargs)  # a frame shown with its variables shows no key
+        api_key, kwargs = to_secret(api_key), HiddenValuesDict(kwargs)  # a frame shown with its variables shows no key
         config = ProviderConfig(
             provider_name=provider_name,
             model=model,
@@ -190,7 +190,7 @@ def plan_of(config: ProviderConfig) -> list[ProviderConfig]:
 def _provider_for(config: ProviderConfig) -> tuple[BaseProvider, Source]:
     """A provider that leaves retries to the managed path, as far as it lets itself be told."""
     kind = ProviderRegistry.get(config.provider_name)
-    keywords = Veiled[Any](_taken_by(kind, {"timeout": config.timeout}) | config.extra_kwargs)
+    keywords = HiddenValuesDict[Any](_taken_by(kind, {"timeout": config.timeout}) | config.extra_kwargs)
     if not is_plain(kind):
         keywords.update(_taken_by(kind, {"max_retries": 0}))
     if isinstance(config.api_key, SecretStr):

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from victor_fp.core.faults import SHORTEST_SECRET, Fault, InvalidResponse, Partial, redacted
-from victor_fp.core.secrecy import secrets_in
+from victor_fp.core.faults import Fault, InvalidResponse, Partial, redact_fault
+from victor_fp.core.redaction import SHORTEST_SECRET, find_secrets
 from victor_fp.providers.errors import ProviderError, fault_from
 from victor_fp.shell.telemetry import LOGGER
 
@@ -32,14 +32,14 @@ def fault_raised(
     provider: BaseProvider, error: BaseException, model: str | None = None, *, reading: bool = False
 ) -> Fault:
     """The same without a word: an exception's text may quote a header, and so the key."""
-    return redacted(fault_from(error, provider=provider.name, model=model, reading=reading), *secrets_of(provider))
+    return redact_fault(fault_from(error, provider=provider.name, model=model, reading=reading), *secrets_of(provider))
 
 
 def secrets_of(provider: BaseProvider) -> tuple[str, ...]:
     """The key and the secret keywords that a provider was made with."""
     key = getattr(provider, "api_key", None)
     config = getattr(provider, "extra_config", None) or {}
-    found = (*((key,) if isinstance(key, str) else ()), *secrets_in(config))
+    found = (*((key,) if isinstance(key, str) else ()), *find_secrets(config))
     return tuple(secret for secret in found if len(secret) >= SHORTEST_SECRET)
 
 

@@ -6,7 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from victor_fp.core.faults import ProviderNotFound
-from victor_fp.core.secrecy import Veiled
+from victor_fp.core.redaction import HiddenValuesDict
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.errors import error_from
 
@@ -77,7 +77,7 @@ class ProviderRegistry:
     @classmethod
     def create(cls, name: str, **kwargs: Any) -> BaseProvider:
         """An instance, made with the constructor's keywords. Raises ProviderNotFoundError."""
-        kwargs = Veiled(kwargs)  # tools that show a frame's variables show no key here
+        kwargs = HiddenValuesDict(kwargs)  # tools that show a frame's variables show no key here
         return cls.get(name)(**kwargs)
 
     @classmethod

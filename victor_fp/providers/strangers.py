@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from victor_fp.core.classification.statuses import fault_type_for_status
 from victor_fp.core.faults import Fault, InvalidResponse, ServerFailed
-from victor_fp.core.statuses import kind_of_status
 from victor_fp.shell.transport.errors import Stage, fault_from_error, known_fault_from_error
 
 _UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, NameError, AssertionError, NotImplementedError)
@@ -18,7 +18,7 @@ def fault_of_stranger(error: BaseException, *, reading: bool = False) -> Fault:
     words = f"{type(error).__name__}: {error}"
     status = _status_of(error)
     if status is not None:
-        return kind_of_status(status)(message=words, status=status)
+        return fault_type_for_status(status)(message=words, status=status)
     stage: Stage = "reading" if reading else "opening"
     known = known_fault_from_error(error, stage)
     if known is not None:

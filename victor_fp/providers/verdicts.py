@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from victor_fp.core.classification.statuses import fault_type_for_status
 from victor_fp.core.resilience.breaker import Verdict, verdict_of
-from victor_fp.core.statuses import kind_of_status
 from victor_fp.providers.errors import fault_from
 
 
@@ -13,7 +13,7 @@ def verdict_on_value(value: object) -> Verdict:
     return (
         "succeeded"
         if not isinstance(status, int) or status < 400
-        else verdict_of(kind_of_status(status)(status=status))
+        else verdict_of(fault_type_for_status(status)(status=status))
     )
 
 

@@ -12,13 +12,13 @@ import msgspec
 from pydantic import SecretStr
 from returns.result import Failure, Result, Success
 
-from victor_fp.core.faults import CredentialMissing, TimedOut, redacted
+from victor_fp.core.faults import CredentialMissing, TimedOut, redact_fault
 from victor_fp.core.protocols import Codec, codec_for
+from victor_fp.core.redaction import Secret
 from victor_fp.core.request_building.chat import apply_key_auth
 from victor_fp.core.requests import Endpoint, HttpRequest
 from victor_fp.core.resilience.retry import RetryPolicy
 from victor_fp.core.result import outcome
-from victor_fp.core.secrecy import Secret
 from victor_fp.shell.gate import Gate
 from victor_fp.shell.runtime import SYSTEM, Runtime
 
@@ -103,7 +103,7 @@ class Line:
         """The fault as it may leave the line: a key or token of ours that the vendor echoed is no longer in it."""
         key = () if self.secret is None else (self.secret.get_secret_value(),)
         tokens = (token.get_secret_value() for token in self._tokens)
-        return redacted(fault, *key, *tokens) if key or self._tokens else fault
+        return redact_fault(fault, *key, *tokens) if key or self._tokens else fault
 
 
 def _tokens_in(request: HttpRequest) -> tuple[Secret, ...]:

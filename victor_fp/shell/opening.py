@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from returns.result import Result
 
 from victor_fp.core.catalogue.spec import ProviderSpec
-from victor_fp.core.secrecy import Secret
+from victor_fp.core.redaction import Secret
 
 if TYPE_CHECKING:
     from victor_fp.core.faults import Fault

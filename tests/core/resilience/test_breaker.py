@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from victor_fp.core.faults import (
-    FAULTS,
+    FAULT_TYPES,
     AuthRejected,
     Cancelled,
     CircuitOpen,
@@ -253,7 +253,7 @@ def test_what_never_failed_has_no_time_of_failure() -> None:
     [
         (None, "succeeded"),
         (ServerFailed(status=500), "failed"),
-        (RateLimited(status=429), "failed"),
+        (RateLimited(status=429), "ignored"),
         (Overloaded(status=529), "failed"),
         (TimedOut(), "failed"),
         (TimedOut(status=408), "failed"),
@@ -275,6 +275,6 @@ def test_what_counts_as_a_failure(fault: Fault | None, verdict: Verdict) -> None
     assert verdict_of(fault) == verdict
 
 
-@pytest.mark.parametrize("kind", FAULTS)
+@pytest.mark.parametrize("kind", FAULT_TYPES)
 def test_no_fault_is_a_success(kind: type[Fault]) -> None:
     assert verdict_of(kind()) != "succeeded"

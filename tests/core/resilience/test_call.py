@@ -200,7 +200,7 @@ def test_a_call_that_opens_the_breaker_itself_settles_with_its_last_real_fault_a
 def test_a_rest_that_outlasts_the_open_breaker_becomes_a_probe() -> None:
     breaker = Breaker(policy=BreakerPolicy(failure_threshold=1))
     orders, _, after = told(
-        [(1.0, failed(RateLimited(retry_after=31.0))), (32.0, Rested()), (33.0, Answered())], breaker=breaker
+        [(1.0, failed(Overloaded(retry_after=31.0))), (32.0, Rested()), (33.0, Answered())], breaker=breaker
     )
     assert orders[:3] == [Send(10.0, 100.0), Wait(31.0), Send(10.0, 100.0)]
     assert after is not None

@@ -15,7 +15,7 @@ from returns.result import Failure, Result, Success
 from victor_fp.core.catalogue.spec import NO_AUTH, ProviderSpec
 from victor_fp.core.dialects.chat import ChatDialect
 from victor_fp.core.faults import CredentialMissing, describe
-from victor_fp.core.secrecy import Secret
+from victor_fp.core.redaction import Secret
 from victor_fp.shell.credentials.key_file import KeyFile, StoreUnusable
 from victor_fp.shell.credentials.key_ring import NoKeyRing
 from victor_fp.shell.credentials.lookup import Credential, find_credential, unsendable

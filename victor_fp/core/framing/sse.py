@@ -122,4 +122,7 @@ def _frame(block: bytes) -> Frame | None:
             data.append(value.removeprefix(b" "))
         elif name == b"event":
             event = value.removeprefix(b" ")
-    return Frame(b"\n".join(data), event.decode("utf-8", "replace")) if data else None
+    if data:
+        return Frame(b"\n".join(data), event.decode("utf-8", "replace"))
+    # By the grammar a line such as {"error": ...} is a field nobody knows; servers that fail in mid-stream write just that.
+    return Frame(block.strip(), "error") if block.lstrip()[:1] == b"{" else None

@@ -12,8 +12,8 @@ state changes) it was given in: a report from an earlier generation adds to the 
 was cancelled returns its permit and proves nothing. A probe that nobody reports (a process that was killed) is given
 up after `probe_lease`, so that no lost permit keeps the breaker half-open for ever.
 
-What counts: server errors, rate limits, overload, timeouts, broken connections and unreadable answers are failures. An
-answer that blames the caller (4xx) is not: closed, it changes nothing, since a gateway may refuse requests in front of a
+What counts: server errors, overload, timeouts, broken connections and unreadable answers are failures. An answer that
+blames the caller (4xx, rate limits and quotas included) is not: closed, it changes nothing, since a gateway may refuse requests in front of a
 dead server; half-open, it shows that the server is alive and counts like a success, since a breaker that waits for
 perfect callers would stay half-open. What never reached the server, or got no answer through the caller's own doing,
 counts as cancelled.
@@ -27,32 +27,7 @@ from typing import Literal, TypeAlias, assert_never
 import msgspec
 from msgspec.structs import replace
 
-from victor_fp.core.faults import (
-    AllFallbacksFailed,
-    AuthRejected,
-    Cancelled,
-    CircuitOpen,
-    ConnectionFailed,
-    ContentRefused,
-    ContextLengthExceeded,
-    CredentialMissing,
-    DeadlineExceeded,
-    Fault,
-    InvalidRequest,
-    InvalidResponse,
-    ModelNotFound,
-    Overloaded,
-    PermissionRefused,
-    ProviderNotFound,
-    QueueFull,
-    QuotaExhausted,
-    RateLimited,
-    ServerFailed,
-    StreamInterrupted,
-    StreamTruncated,
-    TimedOut,
-    UnsupportedParameter,
-)
+from victor_fp.core.faults import Fault, indicts_server
 
 State: TypeAlias = Literal["closed", "open", "half_open"]
 Move: TypeAlias = Literal["tripped", "rested", "relapsed", "recovered", "reset"]
@@ -244,43 +219,9 @@ def stats(breaker: Breaker, name: str, now: float, wall: float) -> dict[str, str
 
 
 def verdict_of(fault: Fault | None) -> Verdict:
-    """What an attempt's end says about the server; None is a whole answer."""
-    match fault:
-        case None:
-            return "succeeded"
-        case TimedOut(phase="pool"):
-            return "cancelled"  # our own pool had no free connection: the server was never asked
-        case (
-            ServerFailed()
-            | RateLimited()
-            | Overloaded()
-            | TimedOut()
-            | ConnectionFailed()
-            | InvalidResponse()
-            | StreamTruncated()
-            | StreamInterrupted()
-        ):
-            return "failed"
-        case (
-            InvalidRequest()
-            | UnsupportedParameter()
-            | AuthRejected()
-            | PermissionRefused()
-            | ModelNotFound()
-            | ContextLengthExceeded()
-            | ContentRefused()
-            | QuotaExhausted()
-        ):
-            return "cancelled" if fault.status is None else "ignored"
-        case (
-            Cancelled()
-            | CircuitOpen()
-            | QueueFull()
-            | DeadlineExceeded()
-            | CredentialMissing()
-            | ProviderNotFound()
-            | AllFallbacksFailed()
-        ):
-            return "cancelled"
-        case _:
-            assert_never(fault)
+    """What an attempt's end says about the server; None is a whole response."""
+    if fault is None:
+        return "succeeded"
+    if indicts_server(fault):
+        return "failed"
+    return "cancelled" if fault.is_local or fault.status is None else "ignored"

@@ -26,7 +26,7 @@ from typing import Literal, TypeAlias, assert_never
 import msgspec
 from msgspec.structs import replace
 
-from victor_fp.core.faults import AllFallbacksFailed, Attempt, Cancelled, DeadlineExceeded, Fault
+from victor_fp.core.faults import FAULT_TYPES, AllFallbacksFailed, Attempt, Cancelled, DeadlineExceeded, Fault
 from victor_fp.core.json import Json
 from victor_fp.core.resilience.deadline import deadline_exceeded
 
@@ -43,43 +43,10 @@ TRANSITIONS: Mapping[tuple[Phase, str], tuple[Phase, ...]] = {
 }
 """Where each event may lead; an event that is not here for a phase changes nothing and repeats the order."""
 
-MOVES_ON = frozenset(
-    {
-        "AuthRejected",
-        "PermissionRefused",
-        "ModelNotFound",
-        "CredentialMissing",
-        "ProviderNotFound",
-        "RateLimited",
-        "QuotaExhausted",
-        "Overloaded",
-        "ServerFailed",
-        "TimedOut",
-        "ConnectionFailed",
-        "InvalidResponse",
-        "StreamTruncated",
-        "StreamInterrupted",
-        "CircuitOpen",
-        "QueueFull",
-    }
-)
+MOVES_ON = frozenset(kind.__name__ for kind in FAULT_TYPES if kind.allows_fallback)
 """Faults of a target, after which another one may do better."""
 
-STAYS = frozenset(
-    {
-        "InvalidRequest",
-        "UnsupportedParameter",
-        "ContextLengthExceeded",
-        "ContentRefused",
-        "DeadlineExceeded",
-        "Cancelled",
-        "AllFallbacksFailed",
-    }
-)
-"""Faults of the request or of the caller, which no other target mends."""
-
-
-_UNSENT = frozenset({"CircuitOpen", "QueueFull", "CredentialMissing", "ProviderNotFound"})
+_UNSENT = frozenset(kind.__name__ for kind in FAULT_TYPES if kind.allows_fallback and kind.is_local)
 """Outcomes of a target that was not sent anything; they use up no try."""
 
 

@@ -17,44 +17,16 @@ that it wants no calls.
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias, assert_never
+from typing import Literal, TypeAlias
 
 import msgspec
 from msgspec.structs import replace
 
-from victor_fp.core.faults import (
-    AllFallbacksFailed,
-    AuthRejected,
-    Cancelled,
-    CircuitOpen,
-    ConnectionFailed,
-    ContentRefused,
-    ContextLengthExceeded,
-    CredentialMissing,
-    DeadlineExceeded,
-    Fault,
-    InvalidRequest,
-    InvalidResponse,
-    ModelNotFound,
-    Overloaded,
-    PermissionRefused,
-    ProviderNotFound,
-    QueueFull,
-    QuotaExhausted,
-    RateLimited,
-    ServerFailed,
-    StreamInterrupted,
-    StreamTruncated,
-    TimedOut,
-    UnsupportedParameter,
-)
+from victor_fp.core.faults import Fault, InvalidResponse, can_retry
 
 StopReason: TypeAlias = Literal["lasting", "committed", "spent", "past_deadline"]
 Patience: TypeAlias = Literal["never", "once", "always"]
 """How often a kind of fault is worth another try within one call."""
-
-PASSING_STATUSES = frozenset({408, 409})
-"""Caller's errors by number that pass by themselves: the request's own timeout, and a conflict with a lock."""
 
 
 class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -134,37 +106,6 @@ def rest_after(fault: Fault, policy: RetryPolicy, retries: int, luck: float) -> 
 
 def patience_with(fault: Fault) -> Patience:
     """Whether another try may help against this kind of fault."""
-    match fault:
-        case (
-            RateLimited()
-            | Overloaded()
-            | ServerFailed()
-            | TimedOut()
-            | ConnectionFailed()
-            | StreamTruncated()
-            | StreamInterrupted()
-        ):
-            return "always"
-        case InvalidResponse():
-            return "once"
-        case InvalidRequest():
-            return "always" if fault.status in PASSING_STATUSES else "never"
-        case (
-            UnsupportedParameter()
-            | AuthRejected()
-            | PermissionRefused()
-            | ModelNotFound()
-            | ContextLengthExceeded()
-            | ContentRefused()
-            | QuotaExhausted()
-            | CircuitOpen()
-            | QueueFull()
-            | DeadlineExceeded()
-            | Cancelled()
-            | CredentialMissing()
-            | ProviderNotFound()
-            | AllFallbacksFailed()
-        ):
-            return "never"
-        case _:
-            assert_never(fault)
+    if not can_retry(fault):
+        return "never"
+    return "once" if fault.retry_limit == 1 else "always"

@@ -11,8 +11,8 @@ from returns.result import Failure, Result, Success
 
 from victor_fp.core.catalogue.spec import ProviderSpec
 from victor_fp.core.faults import CredentialMissing, Fault
+from victor_fp.core.redaction import Secret
 from victor_fp.core.result import outcome
-from victor_fp.core.secrecy import Secret
 from victor_fp.shell.credentials.key_file import KeyFile, StoreUnusable, key_file
 from victor_fp.shell.credentials.key_ring import SERVICE, KeyRing, system_key_ring
 

@@ -49,9 +49,9 @@ def test_a_telling_type_wins_over_the_status_and_a_general_one_does_not(status: 
     "words",
     ["prompt is too long: 210000 tokens > 200000 maximum", "input length and max_tokens exceed context limit", ""],
 )
-def test_only_the_vendors_own_words_tell_that_a_prompt_does_not_fit(words: str) -> None:
+def test_a_prompt_that_does_not_fit_is_told_by_its_wording(words: str) -> None:
     read = answered(error("invalid_request_error", words), status=400)
-    assert read["fault"] == ("ContextLengthExceeded" if words.startswith("prompt") else "InvalidRequest")
+    assert read["fault"] == ("ContextLengthExceeded" if words else "InvalidRequest")
 
 
 def test_the_request_id_of_the_header_wins() -> None:
@@ -73,7 +73,7 @@ def test_retry_after_is_read_from_the_header_and_absent_without_one() -> None:
         (b"\xff\xfe", 500, "ServerFailed", "\ufffd\ufffd"),
         (b'{"error": "no such route"}', 404, "ModelNotFound", "no such route"),
         (b'{"message": "slow down"}', 429, "RateLimited", "slow down"),
-        (b"null", 500, "ServerFailed", "null"),
+        (b"null", 500, "ServerFailed", "HTTP 500"),
     ],
 )
 def test_bodies_of_any_other_form_are_read_too(body: bytes, status: int, fault: str, words: str | None) -> None:
@@ -88,7 +88,8 @@ def test_llama_cpp_says_in_a_type_that_a_prompt_does_not_fit() -> None:
 
 def test_googles_codes_are_known_and_its_lists_opened() -> None:
     body = [{"error": {"code": 403, "status": "RESOURCE_EXHAUSTED", "message": "Quota exceeded"}}]
-    assert answered(body, status=403)["fault"] == "RateLimited"
+    assert answered(body, status=429)["fault"] == "RateLimited"
+    assert answered(body, status=403)["fault"] == "PermissionRefused", "a final 4xx is no rate limit"
 
 
 def test_an_error_in_a_200_body_is_no_completion() -> None:

@@ -71,7 +71,7 @@ def test_a_wrong_bearer_key_comes_as_a_denied_access() -> None:
         (b'{"Message": "User is not authorized"}', 403, "PermissionRefused", "User is not authorized"),
         (b'{"__type": "com.amazon.coral.service#ExpiredToken", "message": "old"}', 403, "AuthRejected", "old"),
         (b'{"error": "no such route"}', 404, "ModelNotFound", "no such route"),
-        (b'["odd"]', 400, "InvalidRequest", '["odd"]'),
+        (b'["odd"]', 400, "InvalidRequest", "odd"),
         (b"null", 500, "ServerFailed", "HTTP 500"),
     ],
 )

@@ -156,4 +156,5 @@ def test_a_body_without_done_is_an_answer() -> None:
 
 
 def test_an_error_in_a_body_with_status_200_is_a_fault() -> None:
-    assert answered({"error": "boom"}) == {"fault": "ServerFailed", "provider": "ollama", "message": "boom"}
+    expected = {"fault": "ServerFailed", "provider": "ollama", "message": "boom", "evidence": '{"error":"boom"}'}
+    assert answered({"error": "boom"}) == expected

@@ -54,7 +54,7 @@ def test_the_wait_stands_in_a_header_or_in_the_body() -> None:
         ("text", "text"),
         ([], "HTTP 500"),
         ({"error": "nested"}, "nested"),
-        ({"detail": [{"msg": "wrong"}]}, '[{"msg":"wrong"}]'),
+        ({"detail": [{"msg": "wrong"}]}, "wrong"),
     ],
 )
 def test_any_body_is_a_fault(body: object, message: str) -> None:

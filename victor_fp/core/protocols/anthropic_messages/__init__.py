@@ -8,7 +8,7 @@ from victor_fp.core.dialects.anthropic import AnthropicDialect
 from victor_fp.core.framing import sse
 from victor_fp.core.protocols import Codec
 from victor_fp.core.protocols.anthropic_messages.discovery import counting, discovery
-from victor_fp.core.protocols.anthropic_messages.errors import fault
+from victor_fp.core.protocols.anthropic_messages.errors import fault_from_response
 from victor_fp.core.protocols.anthropic_messages.events import MessageEvents
 from victor_fp.core.protocols.anthropic_messages.request import write
 from victor_fp.core.protocols.anthropic_messages.response import read
@@ -23,7 +23,7 @@ def codec_for(endpoint: Endpoint, dialect: AnthropicDialect) -> Codec:
         response=partial(read, endpoint),
         framer=sse,
         events=partial(MessageEvents, endpoint=endpoint),
-        error=partial(fault, endpoint),
+        error=partial(fault_from_response, endpoint),
         think_tags=dialect.think_tags,
         discovery=discovery(endpoint, dialect),
         counting=counting(endpoint, dialect),

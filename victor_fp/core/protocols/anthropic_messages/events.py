@@ -47,7 +47,7 @@ from victor_fp.core.deltas import (
 from victor_fp.core.faults import InvalidResponse
 from victor_fp.core.framing import Frame
 from victor_fp.core.json import Json, NotJson, decode_json, encode_json
-from victor_fp.core.protocols.anthropic_messages.errors import BODY, fault_within
+from victor_fp.core.protocols.anthropic_messages.errors import BODY, fault_from_error
 from victor_fp.core.protocols.anthropic_messages.response import (
     call_started,
     cited,
@@ -103,7 +103,7 @@ class MessageEvents(msgspec.Struct, frozen=True, kw_only=True):
         for frame in frames:
             event = EVENT.decode(frame.data)
             if not isinstance(event, Undecodable):
-                reader = reader._after(event, deltas)
+                reader = reader._after(event, frame, deltas)
             elif frame.data.strip() != DONE:
                 deltas.append(ErrorReported(InvalidResponse(provider=self.endpoint.spec.name, message=event.reason)))
         return reader, deltas
@@ -116,7 +116,7 @@ class MessageEvents(msgspec.Struct, frozen=True, kw_only=True):
         facts = {} if self.usage is None else noted(self.usage)
         return [MetadataReported(metadata=facts)] if facts else []
 
-    def _after(self, event: MessageStreamEvent, deltas: list[Delta]) -> MessageEvents:
+    def _after(self, event: MessageStreamEvent, frame: Frame, deltas: list[Delta]) -> MessageEvents:
         match event:
             case ContentBlockDeltaEvent():
                 return self._grown(event, deltas)
@@ -126,6 +126,11 @@ class MessageEvents(msgspec.Struct, frozen=True, kw_only=True):
                 return self._stopped(index, deltas)
             case MessageStartEvent(message=message):
                 if message is None:
+                    return self
+                if self.id and message.id and message.id != self.id:
+                    # Two responses on one connection: neither may be given for the other.
+                    text = f"a second message began inside an open stream: {message.id} after {self.id}"
+                    deltas.append(ErrorReported(InvalidResponse(provider=self.endpoint.spec.name, message=text)))
                     return self
                 deltas += opening(message)
                 # A repeated start replaces the first one's counts.
@@ -141,11 +146,11 @@ class MessageEvents(msgspec.Struct, frozen=True, kw_only=True):
                 return self
             case ErrorEvent(error=error, request_id=request_id):
                 billed = bool(self.id)
-                fault = fault_within(self.endpoint, error, request_id=request_id, maybe_billed=billed)
+                fault = fault_from_error(self.endpoint, error, frame.data, request_id=request_id, maybe_billed=billed)
                 deltas.append(ErrorReported(fault))
                 return self
             case UnknownType(raw=raw):
-                deltas += self._untyped(raw)
+                deltas += self._untyped(raw, frame)
                 return self
             case PingEvent():
                 return self
@@ -221,13 +226,13 @@ class MessageEvents(msgspec.Struct, frozen=True, kw_only=True):
         deltas.append(reported(counts))
         return msgspec.structs.replace(self, id=id_, usage=counts)
 
-    def _untyped(self, raw: Mapping[str, Json]) -> list[Delta]:
-        """Events nobody knows mean nothing, unless they hold an error."""
-        if raw.get("error") is None:
+    def _untyped(self, raw: Mapping[str, Json], frame: Frame) -> list[Delta]:
+        """Events nobody knows mean nothing, unless they hold or are an error."""
+        if raw.get("error") is None and frame.event != "error":
             return []
-        body = BODY.decode(encode_json(raw))
-        error = None if isinstance(body, Undecodable) else body.error
-        return [ErrorReported(fault_within(self.endpoint, error, maybe_billed=bool(self.id)))]
+        answer = BODY.decode(encode_json(raw))
+        error = None if isinstance(answer, Undecodable) else answer.error
+        return [ErrorReported(fault_from_error(self.endpoint, error, frame.data, maybe_billed=bool(self.id)))]
 
 
 def _patched(block: Mapping[str, Json], delta: Mapping[str, Json]) -> dict[str, Json]:

@@ -30,7 +30,7 @@ from victor_fp.core.deltas import (
 )
 from victor_fp.core.faults import InvalidResponse
 from victor_fp.core.json import Json, encode_json
-from victor_fp.core.protocols.anthropic_messages.errors import fault_within
+from victor_fp.core.protocols.anthropic_messages.errors import fault_from_error
 from victor_fp.core.protocols.anthropic_messages.usage import noted, reported
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.tool_call_ids import made
@@ -55,7 +55,7 @@ def read(endpoint: Endpoint, body: bytes) -> Sequence[Delta]:
     if isinstance(message, Undecodable):
         return [ErrorReported(InvalidResponse(provider=endpoint.spec.name, message=message.reason))]
     if message.error is not None:
-        return [ErrorReported(fault_within(endpoint, message.error))]
+        return [ErrorReported(fault_from_error(endpoint, message.error, body))]
     if message.content is None and message.stop_reason is None:
         return [ErrorReported(InvalidResponse(provider=endpoint.spec.name, message="the body holds no message"))]
     deltas = opening(message)

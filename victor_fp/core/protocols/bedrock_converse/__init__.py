@@ -8,7 +8,7 @@ from victor_fp.core.dialects.bedrock import BedrockDialect
 from victor_fp.core.framing import aws_event_stream
 from victor_fp.core.protocols import Codec
 from victor_fp.core.protocols.bedrock_converse.discovery import counting, discovery
-from victor_fp.core.protocols.bedrock_converse.errors import fault
+from victor_fp.core.protocols.bedrock_converse.errors import fault_from_response
 from victor_fp.core.protocols.bedrock_converse.events import ConverseEvents
 from victor_fp.core.protocols.bedrock_converse.request import write
 from victor_fp.core.protocols.bedrock_converse.response import read
@@ -24,7 +24,7 @@ def codec_for(endpoint: Endpoint, dialect: BedrockDialect) -> Codec:
         # A message begins with its length, which no brace can be: a body that does is read whole.
         framer=aws_event_stream,
         events=partial(ConverseEvents, endpoint=endpoint),
-        error=partial(fault, endpoint),
+        error=partial(fault_from_response, endpoint),
         think_tags=dialect.think_tags,
         discovery=discovery(endpoint, dialect),
         counting=counting(endpoint, dialect),

@@ -34,7 +34,7 @@ from victor_fp.core.deltas import (
 from victor_fp.core.faults import InvalidResponse
 from victor_fp.core.framing import Frame
 from victor_fp.core.json import Json, NotJson, decode_json, decode_json_object
-from victor_fp.core.protocols.bedrock_converse.errors import fault_in, is_exception
+from victor_fp.core.protocols.bedrock_converse.errors import fault_from_exception, is_exception
 from victor_fp.core.protocols.bedrock_converse.response import SERVER_SIDE, call_started, cited, closing, signed
 from victor_fp.core.protocols.bedrock_converse.usage import told
 from victor_fp.core.requests import Endpoint
@@ -127,7 +127,9 @@ class ConverseEvents(msgspec.Struct, frozen=True, kw_only=True):
                 deltas += [*told(metadata), *([StreamEnded()] if self.stopped else [])]
                 return self
             case name if frame.kind in ("exception", "error") or is_exception(name):
-                deltas.append(ErrorReported(fault_in(self.endpoint, name, frame.data, maybe_billed=self.begun)))
+                deltas.append(
+                    ErrorReported(fault_from_exception(self.endpoint, name, frame.data, maybe_billed=self.begun))
+                )
                 return self
             case _:
                 return self

@@ -29,7 +29,7 @@ from victor_fp.core.deltas import (
 )
 from victor_fp.core.faults import Fault, InvalidResponse
 from victor_fp.core.json import Json, NotJson, decode_json_object, encode_json
-from victor_fp.core.protocols.bedrock_converse.errors import fault_in
+from victor_fp.core.protocols.bedrock_converse.errors import fault_from_exception
 from victor_fp.core.protocols.bedrock_converse.usage import told
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.tool_call_ids import made
@@ -72,7 +72,7 @@ def _no_answer(endpoint: Endpoint, body: bytes) -> Fault:
     fields = decode_json_object(body)
     named = None if isinstance(fields, NotJson) else fields.get("__type")
     if isinstance(named, str):
-        return fault_in(endpoint, named, body, maybe_billed=False)
+        return fault_from_exception(endpoint, named, body, maybe_billed=False)
     return InvalidResponse(provider=endpoint.spec.name, message="the body holds no message")
 
 

@@ -8,7 +8,7 @@ from victor_fp.core.dialects.cohere import CohereDialect
 from victor_fp.core.framing import sse
 from victor_fp.core.protocols import Codec
 from victor_fp.core.protocols.cohere_v2.discovery import discovery
-from victor_fp.core.protocols.cohere_v2.errors import fault
+from victor_fp.core.protocols.cohere_v2.errors import fault_from_response
 from victor_fp.core.protocols.cohere_v2.events import ChatEvents
 from victor_fp.core.protocols.cohere_v2.request import write
 from victor_fp.core.protocols.cohere_v2.response import read
@@ -23,7 +23,7 @@ def codec_for(endpoint: Endpoint, dialect: CohereDialect) -> Codec:
         response=partial(read, endpoint, dialect),
         framer=sse,
         events=partial(ChatEvents, endpoint=endpoint, dialect=dialect),
-        error=partial(fault, endpoint, dialect),
+        error=partial(fault_from_response, endpoint, dialect),
         think_tags=dialect.think_tags,
         discovery=discovery(endpoint),
     )

@@ -1,83 +1,36 @@
-"""Cohere's errors: a status and `{"message": text}`. There are no codes; where the status leaves it open, phrases tell."""
+"""Cohere's errors: a status and `{"message": text}`; there are no codes, and phrases decide where the status does not."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
-from victor_fp.core.classify import Codes, by_prose, classified, prose
+import msgspec
+from victor_fp_wire.cohere_v2.response import ErrorBody
+
+from victor_fp.core.classification.classifier import classify_error
+from victor_fp.core.classification.details import read_body, read_details
+from victor_fp.core.classification.families import COHERE_FAMILY
 from victor_fp.core.dialects.cohere import CohereDialect
-from victor_fp.core.faults import ContentRefused, Fault, QuotaExhausted, RateLimited
-from victor_fp.core.json import Json, NotJson, decode_json
+from victor_fp.core.faults import Fault
+from victor_fp.core.json import Json, encode_json
 from victor_fp.core.requests import Endpoint
+from victor_fp.core.wire_decoding import Undecodable, WireDecoder
 
-STATUSES: Codes = {
-    # API reference: the request or the answer holds a token that is not allowed.
-    "498": ContentRefused,
-}
-USED_UP = re.compile(r"(calls?|requests?) ?(/|per|a) ?month|monthly", re.IGNORECASE)
-"""A trial key's limit of a month, which comes with the status of a rate limit."""
+BODY: WireDecoder[ErrorBody] = WireDecoder(ErrorBody)
 
 
-def fault(endpoint: Endpoint, dialect: CohereDialect, status: int, headers: Mapping[str, str], body: bytes) -> Fault:
-    """The fault of a body with status >= 400, whatever it is."""
-    value = decode_json(body)
-    if isinstance(value, NotJson):
-        value = prose(body)
-    return fault_of(endpoint, dialect, value, status=status, headers=headers)
-
-
-def fault_of(
-    endpoint: Endpoint,
-    dialect: CohereDialect,
-    value: Json,
-    *,
-    status: int | None = None,
-    headers: Mapping[str, str] | None = None,
-    maybe_billed: bool = False,
+def fault_from_response(
+    endpoint: Endpoint, dialect: CohereDialect, status: int, headers: Mapping[str, str], body: bytes
 ) -> Fault:
-    """The fault that a decoded error means. `status` None: inside a stream or a 200 body."""
-    headers = dict(headers or {})
-    if "x-debug-trace-id" in headers:
-        headers.setdefault("x-request-id", headers["x-debug-trace-id"])
-    message = _message(value)
-    found = classified(
-        endpoint,
-        status=status,
-        message=message,
-        codes={**STATUSES, **dialect.codes},
-        said=_codes(value, status),
-        headers=headers,
-        maybe_billed=maybe_billed,
-    )
-    if isinstance(found, RateLimited) and USED_UP.search(message):
-        return QuotaExhausted(**{name: getattr(found, name) for name in found.__struct_fields__})
-    return by_prose(found)
+    """The fault of a response with status >= 400, whatever its body is."""
+    details, answer = read_body(body), BODY.decode(body)
+    if not isinstance(answer, Undecodable) and answer.id:
+        details = msgspec.structs.replace(details, request_id=answer.id)
+    table = COHERE_FAMILY.with_codes(dialect.codes)
+    return classify_error(endpoint, table, details, status=status, headers=headers, body=body)
 
 
-def _codes(value: Json, status: int | None) -> list[str | int | None]:
-    """Gateways put codes beside the message or under `error`; Cohere's own word is the status."""
-    said: list[str | int | None] = []
-    if isinstance(value, Mapping):
-        places = (value, value.get("error"))
-        said = [
-            word
-            for place in places
-            if isinstance(place, Mapping)
-            for key in ("code", "type")
-            if isinstance(word := place.get(key), str | int)
-        ]
-    return said if status is None or str(status) not in STATUSES else [*said, status]
-
-
-def _message(value: Json) -> str:
-    """The text of an error: Cohere's own is `message`; proxies in front of it nest objects."""
-    match value:
-        case str():
-            return value.strip()
-        case Mapping():
-            return next((text for key in ("message", "error", "detail") if (text := _message(value.get(key)))), "")
-        case [first, *_]:
-            return _message(first)
-        case _:
-            return ""
+def fault_from_error(endpoint: Endpoint, dialect: CohereDialect, value: Json, *, maybe_billed: bool = False) -> Fault:
+    """The fault of an error inside a stream or a 200 body."""
+    table = COHERE_FAMILY.with_codes(dialect.codes)
+    return classify_error(endpoint, table, read_details(value), body=encode_json(value), maybe_billed=maybe_billed)

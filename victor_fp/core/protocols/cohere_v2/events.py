@@ -26,7 +26,7 @@ from victor_fp.core.dialects.cohere import CohereDialect
 from victor_fp.core.faults import InvalidResponse
 from victor_fp.core.framing import Frame
 from victor_fp.core.json import Json
-from victor_fp.core.protocols.cohere_v2.errors import fault_of
+from victor_fp.core.protocols.cohere_v2.errors import fault_from_error
 from victor_fp.core.protocols.cohere_v2.notes import cited, closing, measured, planned
 from victor_fp.core.protocols.cohere_v2.response import started
 from victor_fp.core.requests import Endpoint
@@ -54,7 +54,7 @@ class ChatEvents(msgspec.Struct, frozen=True, kw_only=True):
         for frame in frames:
             event = EVENT.decode(frame.data)
             if not isinstance(event, Undecodable):
-                reader = reader._after(event, deltas)
+                reader = reader._after(event, frame, deltas)
             elif frame.data.strip() != DONE:
                 reason = f"a frame of the stream is no event: {event.reason}"
                 deltas.append(ErrorReported(InvalidResponse(provider=self.endpoint.spec.name, message=reason)))
@@ -64,7 +64,7 @@ class ChatEvents(msgspec.Struct, frozen=True, kw_only=True):
         """The plan, where the stream broke off in it."""
         return planned("".join(self.plan))
 
-    def _after(self, event: wire.ChatEvent, deltas: list[Delta]) -> ChatEvents:
+    def _after(self, event: wire.ChatEvent, frame: Frame, deltas: list[Delta]) -> ChatEvents:
         match event:
             case wire.ContentDeltaEvent(delta=delta, logprobs=logprobs):
                 _spoken(_message(delta), deltas)
@@ -108,7 +108,7 @@ class ChatEvents(msgspec.Struct, frozen=True, kw_only=True):
                 deltas += closing(self.endpoint, end.finish_reason, end.usage, end.error)
                 return reader
             case wire.UnknownType(raw=raw):
-                deltas += self._untyped(raw)
+                deltas += self._untyped(raw, frame)
                 return self
             case wire.ToolCallEndEvent() | wire.CitationEndEvent():
                 return self
@@ -122,10 +122,10 @@ class ChatEvents(msgspec.Struct, frozen=True, kw_only=True):
         deltas += planned("".join(self.plan))
         return replace(self, plan=())
 
-    def _untyped(self, raw: Mapping[str, Json]) -> list[Delta]:
+    def _untyped(self, raw: Mapping[str, Json], frame: Frame) -> list[Delta]:
         """Events nobody knows mean nothing, unless they are an error: its text stands where others have a message."""
-        if raw.get("error") or isinstance(raw.get("message"), str):
-            return [ErrorReported(fault_of(self.endpoint, self.dialect, raw, maybe_billed=bool(self.id)))]
+        if raw.get("error") or isinstance(raw.get("message"), str) or frame.event == "error":
+            return [ErrorReported(fault_from_error(self.endpoint, self.dialect, raw, maybe_billed=bool(self.id)))]
         return []
 
 

@@ -20,7 +20,7 @@ from victor_fp.core.deltas import (
 from victor_fp.core.dialects.cohere import CohereDialect
 from victor_fp.core.faults import Fault, InvalidResponse
 from victor_fp.core.json import NotJson, decode_json_object
-from victor_fp.core.protocols.cohere_v2.errors import fault_of
+from victor_fp.core.protocols.cohere_v2.errors import fault_from_error
 from victor_fp.core.protocols.cohere_v2.notes import cited, closing, measured, planned
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.tool_call_ids import made
@@ -76,5 +76,5 @@ def _no_answer(endpoint: Endpoint, dialect: CohereDialect, body: bytes) -> Fault
     """A body without a message: an error has a text in its place."""
     value = decode_json_object(body)
     if not isinstance(value, NotJson) and (value.get("error") or isinstance(value.get("message"), str)):
-        return fault_of(endpoint, dialect, value)
+        return fault_from_error(endpoint, dialect, value)
     return InvalidResponse(provider=endpoint.spec.name, message="the body holds no message")

@@ -8,7 +8,7 @@ from victor_fp.core.dialects.gemini import GeminiDialect
 from victor_fp.core.framing import json_array, sse
 from victor_fp.core.protocols import Codec
 from victor_fp.core.protocols.gemini.discovery import counting, discovery
-from victor_fp.core.protocols.gemini.errors import fault
+from victor_fp.core.protocols.gemini.errors import fault_from_response
 from victor_fp.core.protocols.gemini.events import reader
 from victor_fp.core.protocols.gemini.request import write
 from victor_fp.core.protocols.gemini.response import read
@@ -24,7 +24,7 @@ def codec_for(endpoint: Endpoint, dialect: GeminiDialect) -> Codec:
         framer=sse,
         array_framer=json_array,
         events=partial(reader, endpoint),
-        error=partial(fault, endpoint),
+        error=partial(fault_from_response, endpoint),
         think_tags=dialect.think_tags,
         discovery=discovery(endpoint) if dialect.lists_models else None,
         counting=counting(endpoint, dialect),

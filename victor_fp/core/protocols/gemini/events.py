@@ -13,7 +13,7 @@ import msgspec
 from victor_fp.core.deltas import Delta, ErrorReported, StreamEnded
 from victor_fp.core.faults import InvalidResponse
 from victor_fp.core.framing import Frame
-from victor_fp.core.protocols.gemini.errors import error_in, fault_of
+from victor_fp.core.protocols.gemini.errors import fault_from_error, find_status
 from victor_fp.core.protocols.gemini.response import ANSWERS, START, Progress, noted_last, told
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.wire_decoding import Undecodable
@@ -29,14 +29,15 @@ class GeminiReader(msgspec.Struct, frozen=True):
         """The reader for what follows, and what these pieces of the answer mean."""
         progress, deltas = self.progress, list[Delta]()
         for frame in frames:
-            progress = self._piece(progress, frame.data, deltas)
+            progress = self._piece(progress, frame, deltas)
         return (self if progress is self.progress else GeminiReader(self.endpoint, progress)), deltas
 
     def finish(self) -> list[Delta]:
         """The facts of which the last word counts."""
         return noted_last(self.progress)
 
-    def _piece(self, progress: Progress, data: bytes, deltas: list[Delta]) -> Progress:
+    def _piece(self, progress: Progress, frame: Frame, deltas: list[Delta]) -> Progress:
+        data = frame.data
         if data.strip() == b"[DONE]":
             # Gateways that imitate OpenAI add it.
             deltas.append(StreamEnded())
@@ -49,8 +50,10 @@ class GeminiReader(msgspec.Struct, frozen=True):
             )
             return progress
         progress = told(self.endpoint, progress, answer, deltas)
-        if b'"error"' in data and (error := error_in(data)) is not None:
-            deltas.append(ErrorReported(fault_of(self.endpoint, error, model=progress.model)))
+        if b'"error"' in data and (error := find_status(data)) is not None:
+            deltas.append(ErrorReported(fault_from_error(self.endpoint, error, data, model=progress.model)))
+        elif frame.event == "error":
+            deltas.append(ErrorReported(fault_from_error(self.endpoint, None, data, model=progress.model)))
         return progress
 
 

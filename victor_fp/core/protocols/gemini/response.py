@@ -27,7 +27,7 @@ from victor_fp.core.deltas import (
 )
 from victor_fp.core.faults import ContentRefused, InvalidResponse
 from victor_fp.core.json import Json
-from victor_fp.core.protocols.gemini.errors import error_in, fault_of
+from victor_fp.core.protocols.gemini.errors import fault_from_error, find_status
 from victor_fp.core.protocols.gemini.function_calls import NO_CALLS, CallsSeen, called
 from victor_fp.core.protocols.gemini.notes import candidate_notes, plain, replaced_notes
 from victor_fp.core.requests import Endpoint
@@ -68,9 +68,9 @@ def read(endpoint: Endpoint, body: bytes) -> Sequence[Delta]:
     """A 200 body as deltas."""
     answer = ANSWERS.decode(body)
     if isinstance(answer, Undecodable) or not (answer.candidates or _refuses(answer.prompt_feedback)):
-        error = error_in(body)
+        error = find_status(body)
         if error is not None:
-            return [ErrorReported(fault_of(endpoint, error))]
+            return [ErrorReported(fault_from_error(endpoint, error, body))]
         reason = answer.reason if isinstance(answer, Undecodable) else "no candidate, and no reason why"
         return [
             ErrorReported(

@@ -11,7 +11,7 @@ from victor_fp.core.protocols.mistral.discovery import discovery
 from victor_fp.core.protocols.mistral.events import ChatEvents
 from victor_fp.core.protocols.mistral.request import write
 from victor_fp.core.protocols.mistral.response import read
-from victor_fp.core.protocols.openai_chat.errors import fault
+from victor_fp.core.protocols.openai_chat.errors import fault_from_response
 from victor_fp.core.requests import Endpoint
 
 
@@ -23,7 +23,7 @@ def codec_for(endpoint: Endpoint, dialect: MistralDialect) -> Codec:
         response=partial(read, endpoint, dialect),
         framer=sse,
         events=partial(ChatEvents, endpoint, dialect),
-        error=partial(fault, endpoint, dialect),
+        error=partial(fault_from_response, endpoint, dialect),
         think_tags=dialect.think_tags,
         discovery=discovery(endpoint),
     )

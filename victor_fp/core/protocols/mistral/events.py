@@ -21,7 +21,7 @@ from victor_fp.core.protocols.mistral.notes import counted, identity, logprobs_o
 from victor_fp.core.protocols.mistral.response import ERRORS
 from victor_fp.core.protocols.mistral.spoken import call_piece, content_deltas
 from victor_fp.core.protocols.openai_chat.endings import Cut, meaning
-from victor_fp.core.protocols.openai_chat.errors import fault_of
+from victor_fp.core.protocols.openai_chat.errors import fault_from_error
 from victor_fp.core.protocols.openai_chat.stop_reasons import BROKEN_OFF, FAILURE
 from victor_fp.core.protocols.openai_chat.tool_calls import NO_CALLS, Calls, placed, released
 from victor_fp.core.protocols.openai_chat.usage import counts_noted
@@ -92,7 +92,7 @@ class ChatEvents(msgspec.Struct, frozen=True):
             deltas.append(usage)
         error = _error_in(frame, chunk, choice)
         if error is not None:
-            deltas.append(ErrorReported(fault_of(self.endpoint, self.dialect, error, model=gathered.model)))
+            deltas.append(ErrorReported(fault_from_error(self.endpoint, self.dialect, error, model=gathered.model)))
         elif choice is not None and choice.finish_reason:
             gathered = msgspec.structs.replace(gathered, calls=released(gathered.calls, deltas))
             deltas.append(stopped(choice.finish_reason))

@@ -12,7 +12,7 @@ from victor_fp.core.faults import Fault, InvalidResponse
 from victor_fp.core.json import NotJson, decode_json_object
 from victor_fp.core.protocols.mistral.notes import counted, identity, logprobs_of, seed_of, stopped
 from victor_fp.core.protocols.mistral.spoken import call_piece, content_deltas
-from victor_fp.core.protocols.openai_chat.errors import fault_of
+from victor_fp.core.protocols.openai_chat.errors import fault_from_error
 from victor_fp.core.protocols.openai_chat.stop_reasons import BROKEN_OFF, FAILURE
 from victor_fp.core.protocols.openai_chat.tool_calls import NO_CALLS, placed, released
 from victor_fp.core.protocols.openai_chat.usage import counts_noted
@@ -43,7 +43,7 @@ def read(endpoint: Endpoint, dialect: MistralDialect, body: bytes) -> Sequence[D
     if (usage := counted(answer.usage)) is not None:
         deltas.append(usage)
     if choice.finish_reason == FAILURE:
-        return [*deltas, ErrorReported(fault_of(endpoint, dialect, {"error": BROKEN_OFF}, model=answer.model))]
+        return [*deltas, ErrorReported(fault_from_error(endpoint, dialect, {"error": BROKEN_OFF}, model=answer.model))]
     if choice.finish_reason:
         deltas.append(stopped(choice.finish_reason))
     deltas.append(StreamEnded())
@@ -53,5 +53,5 @@ def read(endpoint: Endpoint, dialect: MistralDialect, body: bytes) -> Sequence[D
 def _no_answer(endpoint: Endpoint, dialect: MistralDialect, body: bytes, model: str | None) -> Fault:
     value = decode_json_object(body)
     if not isinstance(value, NotJson) and ERRORS & value.keys():
-        return fault_of(endpoint, dialect, value, model=model)
+        return fault_from_error(endpoint, dialect, value, model=model)
     return InvalidResponse(provider=endpoint.spec.name, message="the answer holds no choice")

@@ -8,7 +8,7 @@ from victor_fp.core.dialects.ollama import OllamaDialect
 from victor_fp.core.framing import ndjson
 from victor_fp.core.protocols import Codec
 from victor_fp.core.protocols.ollama_chat.discovery import discovery
-from victor_fp.core.protocols.ollama_chat.errors import fault
+from victor_fp.core.protocols.ollama_chat.errors import fault_from_response
 from victor_fp.core.protocols.ollama_chat.events import LineReader
 from victor_fp.core.protocols.ollama_chat.request import write
 from victor_fp.core.protocols.ollama_chat.response import read
@@ -23,7 +23,7 @@ def codec_for(endpoint: Endpoint, dialect: OllamaDialect) -> Codec:
         response=partial(read, endpoint, dialect),
         framer=ndjson,
         events=partial(LineReader, endpoint, dialect),
-        error=partial(fault, endpoint, dialect),
+        error=partial(fault_from_response, endpoint, dialect),
         think_tags=dialect.think_tags,
         json_frames=True,
         discovery=discovery(endpoint),

@@ -1,71 +1,52 @@
-"""Ollama's errors: a status and `{"error": text}`, or the same object as a line of a stream.
-
-There are no codes. Where the status leaves a 400 open, a few fixed phrases of the server tell more.
-"""
+"""Ollama's errors: a status and `{"error": text}`, or the same object as a line of a stream. There are no codes."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 
-from victor_fp.core.classify import NO_MODEL, TOO_LONG, classified, prose
+import msgspec
+from victor_fp_wire.ollama_chat.response import ErrorResponse
+
+from victor_fp.core.classification.classifier import classify_error
+from victor_fp.core.classification.details import ErrorDetails, read_body, read_details
+from victor_fp.core.classification.families import OLLAMA_FAMILY
 from victor_fp.core.dialects.ollama import OllamaDialect
-from victor_fp.core.faults import (
-    ContextLengthExceeded,
-    Fault,
-    InvalidRequest,
-    ModelNotFound,
-    ServerFailed,
-    UnsupportedParameter,
-)
-from victor_fp.core.json import Json, NotJson, decode_json
+from victor_fp.core.faults import Fault, UnsupportedParameter, is_final_status
+from victor_fp.core.json import Json, encode_json
 from victor_fp.core.requests import Endpoint
+from victor_fp.core.wire_decoding import Undecodable, WireDecoder
 
-# server/routes.go and server/prompt.go of ollama/ollama.
-LACKS = re.compile(r"does not support (\w+)")
-OVERFULL = re.compile(r"input length exceeds|exceeds (the )?(maximum )?context", re.IGNORECASE)
-
-
-def fault(endpoint: Endpoint, dialect: OllamaDialect, status: int, headers: Mapping[str, str], body: bytes) -> Fault:
-    """The fault of a body with status >= 400, whatever it is."""
-    value = decode_json(body)
-    message = prose(body) if isinstance(value, NotJson) else _message(value)
-    return _told(endpoint, dialect, message, status=status, headers=headers)
+BODY: WireDecoder[ErrorResponse] = WireDecoder(ErrorResponse)
+_LACKS = re.compile(r"does not support (\w{1,40})")
+"""server/routes.go of ollama/ollama: a capability that the model lacks."""
 
 
-def fault_of_error(endpoint: Endpoint, dialect: OllamaDialect, error: Json, *, model: str | None = None) -> Fault:
-    """The fault of an `error` in a stream or a 200 body."""
-    return _told(endpoint, dialect, _message(error), model=model)
-
-
-def _told(
-    endpoint: Endpoint,
-    dialect: OllamaDialect,
-    message: str,
-    *,
-    status: int | None = None,
-    headers: Mapping[str, str] | None = None,
-    model: str | None = None,
+def fault_from_response(
+    endpoint: Endpoint, dialect: OllamaDialect, status: int, headers: Mapping[str, str], body: bytes
 ) -> Fault:
-    plain = classified(endpoint, status=status, message=message, codes={}, headers=headers, model=model)
-    if not isinstance(plain, InvalidRequest) and not (status is None and isinstance(plain, ServerFailed)):
-        return plain
-    same = {name: getattr(plain, name) for name in plain.__struct_fields__}
-    if (lacks := LACKS.search(message)) is not None and lacks[1] in dialect.refused_capabilities:
-        return UnsupportedParameter(parameter=dialect.refused_capabilities[lacks[1]], **same)
-    if TOO_LONG.search(message) or OVERFULL.search(message):
-        return ContextLengthExceeded(**same)
-    if NO_MODEL.search(message):
-        return ModelNotFound(**same)
-    return plain
+    """The fault of a response with status >= 400, whatever its body is."""
+    answer = BODY.decode(body)
+    known = not isinstance(answer, Undecodable) and answer.error is not None
+    details = read_body(body)
+    if not known:
+        details = msgspec.structs.replace(details, is_recognized=False)
+    if status in (400, 422) or not is_final_status(status):
+        details = _with_capability(dialect, details, status)
+    return classify_error(endpoint, OLLAMA_FAMILY, details, status=status, headers=headers, body=body)
 
 
-def _message(value: Json) -> str:
-    """The text of an error: Ollama's own is a text under `error`; proxies in front of it nest objects."""
-    match value:
-        case str():
-            return value.strip()
-        case Mapping():
-            return next((text for key in ("error", "message", "detail") if (text := _message(value.get(key)))), "")
-        case _:
-            return ""
+def fault_from_error(endpoint: Endpoint, dialect: OllamaDialect, error: Json, *, model: str | None = None) -> Fault:
+    """The fault of an `error` in a stream or a 200 body."""
+    value: Json = {"error": error}
+    details = _with_capability(dialect, read_details(value), None)
+    return classify_error(endpoint, OLLAMA_FAMILY, details, body=encode_json(value), model=model)
+
+
+def _with_capability(dialect: OllamaDialect, details: ErrorDetails, status: int | None) -> ErrorDetails:
+    """The details with the parameter that stands for a capability which the model lacks."""
+    lacks = _LACKS.search(details.message)
+    parameter = None if lacks is None else dialect.refused_capabilities.get(lacks[1])
+    if parameter is None or (status is not None and status >= 500):
+        return details
+    return msgspec.structs.replace(details, fault_type=UnsupportedParameter, parameter=parameter)

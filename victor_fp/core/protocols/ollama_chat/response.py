@@ -22,7 +22,7 @@ from victor_fp.core.deltas import (
 from victor_fp.core.dialects.ollama import OllamaDialect
 from victor_fp.core.faults import InvalidResponse
 from victor_fp.core.json import Json, encode_json
-from victor_fp.core.protocols.ollama_chat.errors import fault_of_error
+from victor_fp.core.protocols.ollama_chat.errors import fault_from_error
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.tool_call_ids import made
 from victor_fp.core.wire_decoding import Undecodable, WireDecoder
@@ -59,7 +59,7 @@ def read(endpoint: Endpoint, dialect: OllamaDialect, body: bytes) -> Sequence[De
 def line_deltas(endpoint: Endpoint, dialect: OllamaDialect, line: wire.ChatResponse, calls: int) -> list[Delta]:
     """What one line says; `calls` is how many calls the lines before it held."""
     if line.error is not None:
-        return [ErrorReported(fault_of_error(endpoint, dialect, line.error, model=line.model))]
+        return [ErrorReported(fault_from_error(endpoint, dialect, line.error, model=line.model))]
     deltas: list[Delta] = []
     if (message := line.message) is not None:
         if message.thinking:

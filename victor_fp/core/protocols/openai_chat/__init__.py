@@ -8,7 +8,7 @@ from victor_fp.core.dialects.chat import ChatDialect
 from victor_fp.core.framing import sse
 from victor_fp.core.protocols import Codec
 from victor_fp.core.protocols.openai_chat.discovery import discovery
-from victor_fp.core.protocols.openai_chat.errors import fault
+from victor_fp.core.protocols.openai_chat.errors import fault_from_response
 from victor_fp.core.protocols.openai_chat.events import ChatEvents
 from victor_fp.core.protocols.openai_chat.request import write
 from victor_fp.core.protocols.openai_chat.response import read
@@ -23,7 +23,7 @@ def codec_for(endpoint: Endpoint, dialect: ChatDialect) -> Codec:
         response=partial(read, endpoint, dialect),
         framer=sse,
         events=partial(ChatEvents, endpoint, dialect),
-        error=partial(fault, endpoint, dialect),
+        error=partial(fault_from_response, endpoint, dialect),
         think_tags=dialect.think_tags,
         discovery=discovery(endpoint, dialect),
     )

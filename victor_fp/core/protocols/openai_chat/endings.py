@@ -8,7 +8,7 @@ from victor_fp.core.deltas import ErrorReported, StreamEnded
 from victor_fp.core.faults import Fault, InvalidResponse
 from victor_fp.core.framing import Frame
 from victor_fp.core.json import Json, NotJson, decode_json
-from victor_fp.core.protocols.openai_chat.errors import Dialect, fault_of
+from victor_fp.core.protocols.openai_chat.errors import Dialect, fault_from_error
 from victor_fp.core.requests import Endpoint
 
 DONE = b"[DONE]"
@@ -34,7 +34,7 @@ def meaning(
     if frame.event == "error":
         value = decode_json(data)
         error: Json = data.decode("utf-8", "replace") if isinstance(value, NotJson) else value
-        return ErrorReported(fault_of(endpoint, dialect, {"error": error}, model=model))
+        return ErrorReported(fault_from_error(endpoint, dialect, {"error": error}, model=model))
     message = f"a frame of the stream is no chunk: {reason}"
     fault = InvalidResponse(provider=endpoint.spec.name, model=model, message=message)
     return Cut(fault) if last and TOO_SHORT in reason else ErrorReported(fault)

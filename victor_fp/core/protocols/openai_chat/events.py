@@ -28,7 +28,7 @@ from victor_fp.core.framing import Frame
 from victor_fp.core.json import Json, NotJson, decode_json
 from victor_fp.core.protocols import EventReader
 from victor_fp.core.protocols.openai_chat.endings import Cut, meaning
-from victor_fp.core.protocols.openai_chat.errors import fault_of
+from victor_fp.core.protocols.openai_chat.errors import fault_from_error
 from victor_fp.core.protocols.openai_chat.fragments import grown, whole
 from victor_fp.core.protocols.openai_chat.notes import answer_notes, choice_notes, logprobs_of, message_notes
 from victor_fp.core.protocols.openai_chat.spoken import content_deltas, reasoning_in
@@ -111,7 +111,7 @@ class ChatEvents(msgspec.Struct, frozen=True):
         return gathered
 
     def _fault(self, error: Json, gathered: Gathered) -> Fault:
-        return fault_of(self.endpoint, self.dialect, error, model=gathered.model)
+        return fault_from_error(self.endpoint, self.dialect, error, model=gathered.model)
 
     def _told(self, gathered: Gathered, frame: Frame, chunk: ChatCompletionChunk, deltas: list[Delta]) -> Gathered:
         """A chunk that says more than text."""

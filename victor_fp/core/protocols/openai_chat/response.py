@@ -18,7 +18,7 @@ from victor_fp.core.deltas import (
 from victor_fp.core.dialects.chat import ChatDialect
 from victor_fp.core.faults import Fault, InvalidResponse
 from victor_fp.core.json import Json, NotJson, decode_json_object
-from victor_fp.core.protocols.openai_chat.errors import fault_of
+from victor_fp.core.protocols.openai_chat.errors import fault_from_error
 from victor_fp.core.protocols.openai_chat.notes import answer_notes, choice_notes, logprobs_of, message_notes
 from victor_fp.core.protocols.openai_chat.spoken import content_deltas, reasoning_in
 from victor_fp.core.protocols.openai_chat.stop_reasons import BROKEN_OFF, FAILURE, stopped
@@ -55,7 +55,7 @@ def read(endpoint: Endpoint, dialect: ChatDialect, body: bytes) -> Sequence[Delt
         deltas.append(usage)
     if choice.finish_reason == FAILURE:
         error = choice.error or BROKEN_OFF
-        return [*deltas, ErrorReported(fault_of(endpoint, dialect, {"error": error}, model=answer.model))]
+        return [*deltas, ErrorReported(fault_from_error(endpoint, dialect, {"error": error}, model=answer.model))]
     if choice.finish_reason:
         deltas.append(stopped(dialect, choice.finish_reason))
     deltas.append(StreamEnded())
@@ -88,7 +88,7 @@ def _notes(answer: ChatCompletion, choice: Choice, message: ResponseMessage) -> 
 
 def _fault_in(endpoint: Endpoint, dialect: ChatDialect, body: bytes, model: str | None = None) -> Fault:
     value = decode_json_object(body)
-    return fault_of(endpoint, dialect, {} if isinstance(value, NotJson) else value, model=model)
+    return fault_from_error(endpoint, dialect, {} if isinstance(value, NotJson) else value, model=model)
 
 
 def _no_choice(endpoint: Endpoint, dialect: ChatDialect, body: bytes) -> Fault:

@@ -8,7 +8,7 @@ from victor_fp.core.dialects.responses import ResponsesDialect
 from victor_fp.core.framing import sse
 from victor_fp.core.protocols import Codec
 from victor_fp.core.protocols.openai_responses.discovery import discovery
-from victor_fp.core.protocols.openai_responses.errors import fault
+from victor_fp.core.protocols.openai_responses.errors import fault_from_response
 from victor_fp.core.protocols.openai_responses.events import ResponseEvents
 from victor_fp.core.protocols.openai_responses.request import write
 from victor_fp.core.protocols.openai_responses.response import read
@@ -23,7 +23,7 @@ def codec_for(endpoint: Endpoint, dialect: ResponsesDialect) -> Codec:
         response=partial(read, endpoint, dialect),
         framer=sse,
         events=partial(ResponseEvents, endpoint=endpoint, dialect=dialect),
-        error=partial(fault, endpoint, dialect),
+        error=partial(fault_from_response, endpoint, dialect),
         think_tags=dialect.think_tags,
         discovery=discovery(endpoint, dialect),
     )

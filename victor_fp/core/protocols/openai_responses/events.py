@@ -38,7 +38,7 @@ from victor_fp.core.faults import Fault, InvalidResponse
 from victor_fp.core.framing import Frame
 from victor_fp.core.json import Json, JsonObject, NotJson, decode_json_object
 from victor_fp.core.protocols.openai_responses import unfolding
-from victor_fp.core.protocols.openai_responses.errors import fault_within, telling
+from victor_fp.core.protocols.openai_responses.errors import fault_from_error, has_known_code
 from victor_fp.core.protocols.openai_responses.open_items import OpenItems
 from victor_fp.core.protocols.openai_responses.response import ending, items_in, with_status
 from victor_fp.core.requests import Endpoint
@@ -88,7 +88,7 @@ class ResponseEvents(msgspec.Struct, frozen=True, kw_only=True):
         return InvalidResponse(provider=self.endpoint.spec.name, model=self.model, message=message)
 
     def _fault(self, error: Json) -> Fault:
-        return fault_within(self.endpoint, self.dialect, error, model=self.model)
+        return fault_from_error(self.endpoint, self.dialect, error, model=self.model)
 
     def _after(self, event: ResponseStreamEvent, frame: Frame, deltas: list[Delta]) -> ResponseEvents:
         if self.error is not None and not isinstance(event, ResponseFailedEvent):
@@ -162,7 +162,7 @@ class ResponseEvents(msgspec.Struct, frozen=True, kw_only=True):
     def _erred(self, event: JsonObject, deltas: list[Delta]) -> ResponseEvents:
         error: Json = event.get("error") or {name: value for name, value in event.items() if name != "type"}
         fault = self._fault(error)
-        if not telling(self.dialect, error):
+        if not has_known_code(self.dialect, error):
             return msgspec.structs.replace(self, error=fault)
         deltas.append(ErrorReported(fault))
         return self
@@ -170,7 +170,7 @@ class ResponseEvents(msgspec.Struct, frozen=True, kw_only=True):
     def _failed(self, frame: Frame) -> Fault:
         response = _object(frame).get("response")
         error = response.get("error") if isinstance(response, dict) else None
-        if self.error is not None and not telling(self.dialect, error):
+        if self.error is not None and not has_known_code(self.dialect, error):
             return self.error
         return self._fault(error or {"message": "the response failed"})
 

@@ -11,7 +11,7 @@ from victor_fp.core.deltas import Delta, ErrorReported, MetadataReported, Stoppe
 from victor_fp.core.dialects.responses import ResponsesDialect
 from victor_fp.core.faults import InvalidResponse
 from victor_fp.core.json import Json, JsonObject, NotJson, decode_json_object
-from victor_fp.core.protocols.openai_responses.errors import fault_within
+from victor_fp.core.protocols.openai_responses.errors import fault_from_error
 from victor_fp.core.protocols.openai_responses.items import item_deltas
 from victor_fp.core.protocols.openai_responses.usage import usage_notes, usage_reported
 from victor_fp.core.requests import Endpoint
@@ -43,13 +43,13 @@ def read(endpoint: Endpoint, dialect: ResponsesDialect, body: bytes) -> Sequence
         reason = response.reason if isinstance(response, Undecodable) else "not an object"
         return [ErrorReported(InvalidResponse(provider=endpoint.spec.name, message=f"no response: {reason}"))]
     if raw.get("error") or response.status == "failed":
-        return [ErrorReported(fault_within(endpoint, dialect, raw.get("error") or raw, model=response.model))]
+        return [ErrorReported(fault_from_error(endpoint, dialect, raw.get("error") or raw, model=response.model))]
     if response.status in UNFINISHED:
         message = f"the response is not there yet: its status is {response.status}"
         return [ErrorReported(InvalidResponse(provider=endpoint.spec.name, model=response.model, message=message))]
     if response.output is None and response.status is None:
         if {"message", "detail", "code"} & raw.keys():
-            return [ErrorReported(fault_within(endpoint, dialect, raw))]
+            return [ErrorReported(fault_from_error(endpoint, dialect, raw))]
         return [ErrorReported(InvalidResponse(provider=endpoint.spec.name, message="the answer holds no output"))]
     deltas: list[Delta] = []
     for place, (item, came) in enumerate(zip(response.output or (), items_in(raw), strict=False)):

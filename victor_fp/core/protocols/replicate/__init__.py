@@ -8,7 +8,7 @@ from victor_fp.core.dialects.replicate import ReplicateDialect
 from victor_fp.core.framing import sse
 from victor_fp.core.protocols import Codec
 from victor_fp.core.protocols.replicate.discovery import discovery
-from victor_fp.core.protocols.replicate.errors import fault
+from victor_fp.core.protocols.replicate.errors import fault_from_response
 from victor_fp.core.protocols.replicate.events import PredictionEvents
 from victor_fp.core.protocols.replicate.pursuit import begin
 from victor_fp.core.protocols.replicate.request import write
@@ -24,7 +24,7 @@ def codec_for(endpoint: Endpoint, dialect: ReplicateDialect) -> Codec:
         response=partial(read, endpoint, dialect),
         framer=sse,
         events=partial(PredictionEvents, endpoint, dialect),
-        error=partial(fault, endpoint, dialect),
+        error=partial(fault_from_response, endpoint, dialect),
         think_tags=dialect.think_tags,
         discovery=discovery(endpoint, dialect),
         follow=partial(begin, endpoint, dialect),

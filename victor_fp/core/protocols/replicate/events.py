@@ -10,7 +10,7 @@ from victor_fp.core.deltas import Delta, ErrorReported, Stopped, StreamEnded, Te
 from victor_fp.core.dialects.replicate import ReplicateDialect
 from victor_fp.core.framing import Frame
 from victor_fp.core.json import Json, decode_json
-from victor_fp.core.protocols.replicate.errors import fault_of, fault_of_status
+from victor_fp.core.protocols.replicate.errors import fault_from_error, fault_from_status
 from victor_fp.core.requests import Endpoint
 
 
@@ -29,7 +29,7 @@ class PredictionEvents(msgspec.Struct, frozen=True):
                     deltas.append(TextDelta(frame.data.decode("utf-8", "replace")))
                 case "error":
                     deltas.append(
-                        ErrorReported(fault_of(self.endpoint, self.dialect, _value(frame), maybe_billed=True))
+                        ErrorReported(fault_from_error(self.endpoint, self.dialect, _value(frame), maybe_billed=True))
                     )
                 case "done":
                     deltas += self._done(_value(frame))
@@ -46,7 +46,7 @@ class PredictionEvents(msgspec.Struct, frozen=True):
         if reason is None:
             return [Stopped("stop"), StreamEnded()]
         status = {"error": "failed"}.get(str(reason), str(reason))
-        return [ErrorReported(fault_of_status(self.endpoint, self.dialect, status, ""))]
+        return [ErrorReported(fault_from_status(self.endpoint, self.dialect, status, ""))]
 
 
 def _value(frame: Frame) -> Json:

@@ -15,7 +15,7 @@ import msgspec
 from msgspec.structs import replace
 from victor_fp_wire.replicate.response import Prediction
 
-from victor_fp.core.classify import retry_after_of
+from victor_fp.core.classification.headers import read_retry_after
 from victor_fp.core.dialects.replicate import ReplicateDialect
 from victor_fp.core.following import Broke, Event, Give, Open, Order, Send, Stop, same_origin
 from victor_fp.core.protocols.replicate.places import prediction_url
@@ -55,7 +55,7 @@ class Pursuit(msgspec.Struct, frozen=True, kw_only=True):
         if isinstance(event, Broke):
             return self._again(0.0) or (self, Stop(event.fault))
         if event.status >= 400:
-            wait = retry_after_of(event.headers) or 0.0
+            wait = read_retry_after(event.headers) or 0.0
             repeated = self._again(wait) if event.status in PASSING else None
             return repeated or (self, Give(event))
         prediction = PREDICTIONS.decode(event.body)

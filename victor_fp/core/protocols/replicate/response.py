@@ -11,7 +11,7 @@ from victor_fp.core.deltas import Delta, ErrorReported, MetadataReported, Stoppe
 from victor_fp.core.dialects.replicate import ReplicateDialect
 from victor_fp.core.faults import Fault, InvalidResponse
 from victor_fp.core.json import Json, NotJson, decode_json_object, encode_json
-from victor_fp.core.protocols.replicate.errors import fault_of, fault_of_prediction
+from victor_fp.core.protocols.replicate.errors import fault_from_error, fault_from_prediction
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.wire_decoding import Undecodable, WireDecoder
 
@@ -35,7 +35,7 @@ def read(endpoint: Endpoint, dialect: ReplicateDialect, body: bytes) -> Sequence
     if (counts := _counts(prediction.metrics or {})) is not None:
         deltas.append(counts)
     if prediction.status != "succeeded":
-        return [*deltas, ErrorReported(fault_of_prediction(endpoint, dialect, prediction))]
+        return [*deltas, ErrorReported(fault_from_prediction(endpoint, dialect, prediction))]
     return [*deltas, Stopped("stop"), StreamEnded()]
 
 
@@ -78,5 +78,5 @@ def _no_prediction(endpoint: Endpoint, dialect: ReplicateDialect, body: bytes) -
     """A body without a status: an error has its words in `detail`."""
     value = decode_json_object(body)
     if not isinstance(value, NotJson) and isinstance(value.get("detail"), str):
-        return fault_of(endpoint, dialect, value)
+        return fault_from_error(endpoint, dialect, value)
     return InvalidResponse(provider=endpoint.spec.name, message="the body holds no prediction")

@@ -17,7 +17,7 @@ from victor_fp.core.faults import (
     TimedOut,
 )
 
-_KINDS: Mapping[int, type[Fault]] = {
+FAULT_TYPES_BY_STATUS: Mapping[int, type[Fault]] = {
     401: AuthRejected,
     402: QuotaExhausted,
     403: PermissionRefused,
@@ -29,7 +29,11 @@ _KINDS: Mapping[int, type[Fault]] = {
 }
 
 
-def kind_of_status(status: int | None) -> type[Fault]:
-    """The fault of a status; without one the server is to blame."""
-    unnamed = InvalidRequest if status is not None and status < 500 else ServerFailed
-    return _KINDS.get(status or 0, unnamed)
+def fault_type_for_status(status: int | None) -> type[Fault]:
+    """The fault type of a status; without a status the server is at fault.
+
+    >>> fault_type_for_status(404).__name__, fault_type_for_status(500).__name__, fault_type_for_status(413).__name__
+    ('ModelNotFound', 'ServerFailed', 'InvalidRequest')
+    """
+    other = InvalidRequest if status is not None and status < 500 else ServerFailed
+    return FAULT_TYPES_BY_STATUS.get(status or 0, other)

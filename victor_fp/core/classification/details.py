@@ -1,0 +1,243 @@
+"""Read what an error says of itself: its message, codes and wait, wherever vendors, frameworks and gateways put them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from victor_fp.core.classification.tables import FaultType
+from victor_fp.core.json import Json, NotJson, decode_json, encode_json
+from victor_fp.core.redaction import LONGEST_TEXT
+
+CODE_KEYS = ("code", "type", "error_type", "reason", "status", "status_code")
+"""Where vendors put codes, at each level of nesting in this order."""
+WAIT_KEYS = ("retry_after", "retry_after_seconds", "retryDelay")
+MESSAGE_KEYS = (
+    "message",
+    "Message",
+    "msg",
+    "detail",
+    "details",
+    "error_description",
+    "error_message",
+    "errorMessage",
+    "originalMessage",
+    "status_msg",
+    "description",
+    "errors",
+    "reason",
+)
+"""Where vendors, frameworks and gateways put words, most telling first."""
+UPSTREAM_KEYS = ("raw", "upstream_error", "original_error", "innererror", "provider_error", "cause")
+"""Where gateways put the error of the server behind them: OpenRouter under `metadata.raw`."""
+QUOTED_KEYS = frozenset({"input", "failed_generation", "body", "request", "ctx", "messages", "prompt"})
+"""What repeats the request or the model's output, which must not decide."""
+
+MOST_ITEMS = 8
+"""Entries of a list of errors whose words are shown."""
+DEEPEST = 6
+"""Levels of nesting in which words are looked for, and of errors inside errors."""
+_PAGE = re.compile(r"<(!doctype )?html\b", re.IGNORECASE)
+
+
+class ErrorDetails(msgspec.Struct, frozen=True, kw_only=True):
+    """What an error says of itself."""
+
+    message: str = ""
+    """The words of the server that answered."""
+    upstream: tuple[str, ...] = ()
+    """The words of the servers behind it, outermost first."""
+    codes: tuple[str, ...] = ()
+    """Codes, most telling first, those of servers behind the first one last."""
+    parameter: str = ""
+    """The parameter that is at fault."""
+    retry_after: float | None = None
+    """Seconds to wait, according to the body."""
+    request_id: str | None = None
+    fault_type: FaultType | None = None
+    """What typed details that are no codes mean."""
+    is_recognized: bool = True
+    """False for a body that is not an error of any API: a web page, plain text, nothing."""
+
+
+def read_body(body: bytes) -> ErrorDetails:
+    """The details of a body of any form: JSON, a web page, text, nothing."""
+    value = decode_json(body)
+    if isinstance(value, NotJson):
+        return ErrorDetails(message=read_text(body), is_recognized=False)
+    return read_details(value)
+
+
+def read_text(body: bytes) -> str:
+    """What a body that is not JSON says: the title of a page, or its text.
+
+    >>> read_text(b"<html><head><title> 502 Bad Gateway </title></head></html>")
+    '502 Bad Gateway'
+    """
+    text = body[:LONGEST_TEXT].decode("utf-8", "replace").strip()
+    if not _PAGE.match(text):
+        return text
+    lowered = text.lower()
+    start = lowered.find(">", lowered.find("<title")) + 1 if "<title" in lowered else 0
+    end = lowered.find("</title", start) if start else -1
+    title = " ".join(text[start:end].split()) if end > 0 else ""
+    return title or "an HTML page"
+
+
+def read_details(value: Json) -> ErrorDetails:
+    """The details of a decoded error: a whole body, an event, or what stands under `error`."""
+    error = find_error(value)
+    message = ("" if isinstance(error, str) else find_words(error)) or find_words(value)
+    upstream_values = _find_upstream(value, message)
+    codes = list(find_codes(error, value))
+    upstream: list[str] = []
+    for inner in upstream_values:
+        words = inner.strip() if isinstance(inner, str) else find_words(inner)
+        if words and words not in message and words not in upstream:
+            upstream.append(words)
+        codes += find_codes(inner)
+    parameter = error.get("param") if isinstance(error, Mapping) else None
+    is_recognized = bool(message or codes)
+    if not message and value and not upstream:
+        message = encode_json(value).decode() if not isinstance(value, str) else value.strip()
+    return ErrorDetails(
+        message=message,
+        upstream=tuple(upstream),
+        codes=tuple(dict.fromkeys(codes)),
+        parameter=parameter if isinstance(parameter, str) else "",
+        retry_after=find_wait(value, *upstream_values),
+        request_id=_find_request_id(value),
+        is_recognized=is_recognized,
+    )
+
+
+def find_error(value: Json) -> Json:
+    """What stands under `error`, or the value itself; the first entry of a list."""
+    while isinstance(value, list) and value:
+        value = value[0]
+    error: Json = value.get("error") if isinstance(value, Mapping) else None
+    return error or value
+
+
+def find_words(value: Json, depth: int = 0) -> str:
+    """The words of an error, wherever they stand.
+
+    >>> find_words({"detail": [{"loc": ["body", "messages"], "msg": "Field required"}]})
+    'body.messages: Field required'
+    >>> find_words({"error": "invalid_grant", "error_description": "Token expired"})
+    'invalid_grant: Token expired'
+    """
+    if isinstance(value, str):
+        return value.strip()
+    if depth >= DEEPEST:
+        return ""
+    if isinstance(value, Mapping):
+        lead, error = value.get("title"), value.get("error")
+        if isinstance(error, Mapping | list) and (words := find_words(error, depth + 1)):
+            return words
+        main = next((words for key in MESSAGE_KEYS if (words := find_words(value.get(key), depth + 1))), "")
+        place = value.get("loc")
+        if not lead and isinstance(place, list):
+            lead = ".".join(str(step) for step in place if isinstance(step, str | int))
+        parts = [part.strip() for part in (lead, error) if isinstance(part, str) and part.strip()]
+        parts = [part for part in parts if part not in main]
+        return ": ".join([*parts, *([main] if main else [])])
+    if isinstance(value, Sequence):
+        found = (find_words(item, depth + 1) for item in value[:MOST_ITEMS])
+        return "; ".join(dict.fromkeys(words for words in found if words))
+    return ""
+
+
+def find_codes(*values: Json) -> tuple[str, ...]:
+    """Every word that stands where vendors put codes: outer levels first, and at each level in the order of `CODE_KEYS`."""
+    level: list[Json] = list(values)
+    found: list[str] = []
+    while level:
+        objects = [value for value in level if isinstance(value, Mapping)]
+        for key in CODE_KEYS:
+            words = (value.get(key) for value in objects)
+            found += [
+                str(word) for word in words if isinstance(word, str | int) and not isinstance(word, bool) and word != ""
+            ]
+        inside = [inner for value in objects for key, inner in value.items() if key not in QUOTED_KEYS]
+        inside += [inner for value in level if isinstance(value, list) for inner in value]
+        level = [inner for inner in inside if isinstance(inner, Mapping | list)]
+    return tuple(dict.fromkeys(found))
+
+
+def find_wait(*values: Json) -> float | None:
+    """Seconds to wait, according to a number under one of `WAIT_KEYS`, or a duration such as Google's "34.4s"."""
+    level: list[Json] = list(values)
+    while level:
+        objects = [inner for inner in level if isinstance(inner, Mapping)]
+        for place in objects:
+            for key in WAIT_KEYS:
+                seconds = read_seconds(place.get(key))
+                if seconds is not None:
+                    return seconds
+        inside = [inner for place in objects for inner in place.values()]
+        inside += [inner for place in level if isinstance(place, list) for inner in place]
+        level = [inner for inner in inside if isinstance(inner, Mapping | list)]
+    return None
+
+
+def read_seconds(value: object) -> float | None:
+    """A duration as a number or as a text such as "34.4s"; None for anything else, infinities and negatives included."""
+    if isinstance(value, str) and len(value) <= 32 and re.fullmatch(r"\d+(\.\d+)?s?", value, re.ASCII):
+        return float(value.removesuffix("s"))
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < float("1e18"):
+        return float(value)
+    return None
+
+
+def _find_request_id(value: Json) -> str | None:
+    for place in (value, find_error(value)):
+        if isinstance(place, Mapping):
+            for key in ("request_id", "requestId"):
+                found = place.get(key)
+                if isinstance(found, str) and found:
+                    return found
+    return None
+
+
+def _find_upstream(value: Json, message: str) -> list[Json]:
+    """The errors inside an error: under the keys of gateways, and JSON in the middle of its words."""
+    found: list[Json] = []
+    texts, level = [message], [value]
+    for _ in range(DEEPEST):
+        objects = [inner for inner in level if isinstance(inner, Mapping)]
+        raw = [place[key] for place in objects for key in UPSTREAM_KEYS if place.get(key)]
+        raw += [inner for text in texts if not isinstance(inner := _embedded_json(text), NotJson)]
+        texts, parsed = [], list[Json]()
+        for inner in raw:
+            read = _embedded_json(inner) if isinstance(inner, str) else inner
+            if isinstance(read, NotJson) and isinstance(inner, str):
+                parsed.append(_page_title(inner))
+            elif isinstance(read, Mapping | list):
+                parsed.append(read)
+        found += parsed
+        texts = [find_words(inner) for inner in parsed if not isinstance(inner, str)]
+        inside = [inner for place in objects for key, inner in place.items() if key not in QUOTED_KEYS]
+        inside += [item for inner in level if isinstance(inner, list) for item in inner]
+        level = [inner for inner in (*inside, *parsed) if isinstance(inner, Mapping | list)]
+        if not level and not any(texts):
+            break
+    return found
+
+
+def _embedded_json(text: str) -> Json | NotJson:
+    """The JSON object or list that a text is, or ends in: 'OpenAIException - {"error": ...}'."""
+    start = text.find("{")
+    end = text.rfind("}")
+    if start < 0 or end < start:
+        return NotJson("no object")
+    lead = text[:start].rstrip()
+    if lead.endswith("["):
+        start, end = len(lead) - 1, max(text.rfind("]"), end)
+    return decode_json(text[start : end + 1])
+
+
+def _page_title(text: str) -> str:
+    return read_text(text[:LONGEST_TEXT].encode("utf-8", "replace"))

@@ -1,0 +1,200 @@
+"""The error tables of the vendor families: what their codes, types, reasons and exceptions mean."""
+
+from __future__ import annotations
+
+from victor_fp.core.classification.phrases import (
+    AWS_BAD_KEY,
+    COHERE_QUOTA,
+    COMMON_PHRASES,
+    OPENAI_QUOTA,
+    REPLICATE_MODELS,
+)
+from victor_fp.core.classification.tables import ErrorTable, FaultCodes
+from victor_fp.core.faults import (
+    AuthRejected,
+    ContentRefused,
+    ContextLengthExceeded,
+    InvalidRequest,
+    ModelNotFound,
+    Overloaded,
+    PermissionRefused,
+    QuotaExhausted,
+    RateLimited,
+    ServerFailed,
+    TimedOut,
+    UnsupportedParameter,
+)
+
+OPENAI_CODES: FaultCodes = {
+    # https://platform.openai.com/docs/guides/error-codes, and the documents of those who follow it.
+    # The key and its permissions
+    "invalid_api_key": AuthRejected,
+    "authentication_error": AuthRejected,
+    "invalid_authentication": AuthRejected,
+    "invalid_authentication_error": AuthRejected,
+    "incorrect_api_key_error": AuthRejected,
+    "wrong_api_key": AuthRejected,
+    "api_key_invalid": AuthRejected,
+    "account_deactivated": PermissionRefused,
+    "permission_error": PermissionRefused,
+    "permission_denied": PermissionRefused,
+    "permission_denied_error": PermissionRefused,
+    "permissiondenied": PermissionRefused,
+    "unsupported_country_region_territory": PermissionRefused,
+    # The model
+    "model_not_found": ModelNotFound,
+    "invalid_model": ModelNotFound,
+    "model_not_available": ModelNotFound,
+    "model_not_supported": ModelNotFound,
+    "model_not_exist": ModelNotFound,
+    "deploymentnotfound": ModelNotFound,
+    "unknown_model": ModelNotFound,
+    # The prompt
+    "context_length_exceeded": ContextLengthExceeded,
+    "exceed_context_size_error": ContextLengthExceeded,
+    "context_window_exceeded": ContextLengthExceeded,
+    "model_context_window_exceeded": ContextLengthExceeded,
+    "too_many_tokens": ContextLengthExceeded,
+    "content_filter": ContentRefused,
+    "content_policy_violation": ContentRefused,
+    "responsibleaipolicyviolation": ContentRefused,
+    "moderation_blocked": ContentRefused,
+    "unsupported_parameter": UnsupportedParameter,
+    "unsupported_value": UnsupportedParameter,
+    "tool_use_failed": InvalidRequest,
+    # Limits
+    "insufficient_quota": QuotaExhausted,
+    "insufficient_balance": QuotaExhausted,
+    "insufficient_credits": QuotaExhausted,
+    "exceeded_current_quota_error": QuotaExhausted,
+    "billing_hard_limit_reached": QuotaExhausted,
+    "billing_not_active": QuotaExhausted,
+    "rate_limit_exceeded": RateLimited,
+    "rate_limit_error": RateLimited,
+    "rate_limit_reached_error": RateLimited,
+    "rate_limited": RateLimited,
+    "ratelimitreached": RateLimited,
+    "too_many_requests": RateLimited,
+    "too_many_requests_error": RateLimited,
+    "toomanyrequests": RateLimited,
+    # The server
+    "overloaded_error": Overloaded,
+    "engine_overloaded": Overloaded,
+    "engine_overloaded_error": Overloaded,
+    "server_is_overloaded": Overloaded,
+    "slow_down": Overloaded,
+    "overloaded": Overloaded,
+    "unavailable_error": Overloaded,
+    "queue_exceeded": Overloaded,
+    "timeout": TimedOut,
+    "request_timeout": TimedOut,
+}
+"""A code that several causes share (invalid_request_error) is left to the status."""
+
+OPENAI_FAMILY = ErrorTable(codes=OPENAI_CODES, phrases=(*OPENAI_QUOTA, *COMMON_PHRASES))
+"""Chat Completions and Responses of OpenAI and its followers, and Mistral."""
+
+ANTHROPIC_FAMILY = ErrorTable(
+    codes={
+        # https://docs.anthropic.com/en/api/errors. invalid_request_error is absent: gateways send it with every 4xx.
+        "authentication_error": AuthRejected,
+        "permission_error": PermissionRefused,
+        "billing_error": QuotaExhausted,
+        "rate_limit_error": RateLimited,
+        "overloaded_error": Overloaded,
+        "timeout_error": TimedOut,
+        # Servers of this format: llama.cpp, gateways in front of others
+        "exceed_context_size_error": ContextLengthExceeded,
+        "context_length_exceeded": ContextLengthExceeded,
+        "model_not_found": ModelNotFound,
+        "insufficient_quota": QuotaExhausted,
+        # Google's canonical codes, on Vertex AI
+        "unauthenticated": AuthRejected,
+        "permission_denied": PermissionRefused,
+        "resource_exhausted": RateLimited,
+        "unavailable": Overloaded,
+        "deadline_exceeded": TimedOut,
+    },
+    stream_codes={
+        "invalid_request_error": InvalidRequest,
+        "request_too_large": InvalidRequest,
+        "not_found_error": ModelNotFound,
+        "api_error": ServerFailed,
+    },
+    phrases=COMMON_PHRASES,
+)
+
+GOOGLE_FAMILY = ErrorTable(
+    codes={
+        # Reasons of google.rpc.ErrorInfo: google/api/error_reason.proto
+        "api_key_invalid": AuthRejected,
+        "access_token_expired": AuthRejected,
+        "access_token_type_unsupported": AuthRejected,
+        "credentials_missing": AuthRejected,
+        "api_key_service_blocked": PermissionRefused,
+        "service_disabled": PermissionRefused,
+        "billing_disabled": PermissionRefused,
+        "consumer_suspended": PermissionRefused,
+        "iam_permission_denied": PermissionRefused,
+        "rate_limit_exceeded": RateLimited,
+        # Canonical codes: google/rpc/code.proto
+        "invalid_argument": InvalidRequest,
+        "failed_precondition": InvalidRequest,
+        "out_of_range": InvalidRequest,
+        "unauthenticated": AuthRejected,
+        "permission_denied": PermissionRefused,
+        "not_found": ModelNotFound,
+        "resource_exhausted": RateLimited,
+        "unavailable": Overloaded,
+        "deadline_exceeded": TimedOut,
+        "internal": ServerFailed,
+        "unknown": ServerFailed,
+        "cancelled": ServerFailed,
+    },
+    phrases=COMMON_PHRASES,
+)
+
+AWS_FAMILY = ErrorTable(
+    codes={
+        # Converse and ConverseStream of the service model
+        "validationexception": InvalidRequest,
+        "accessdeniedexception": PermissionRefused,
+        "resourcenotfoundexception": ModelNotFound,
+        "throttlingexception": RateLimited,
+        "toomanyrequestsexception": RateLimited,
+        "servicequotaexceededexception": QuotaExhausted,
+        "modelnotreadyexception": Overloaded,
+        "serviceunavailableexception": Overloaded,
+        "modeltimeoutexception": TimedOut,
+        "modelerrorexception": ServerFailed,
+        "internalserverexception": ServerFailed,
+        "internalfailure": ServerFailed,
+        # "Common error types" of every AWS service: the caller is not who the signature says
+        "unrecognizedclientexception": AuthRejected,
+        "invalidsignatureexception": AuthRejected,
+        "signaturedoesnotmatch": AuthRejected,
+        "incompletesignature": AuthRejected,
+        "incompletesignatureexception": AuthRejected,
+        "missingauthenticationtoken": AuthRejected,
+        "missingauthenticationtokenexception": AuthRejected,
+        "expiredtoken": AuthRejected,
+        "expiredtokenexception": AuthRejected,
+        "invalidclienttokenid": AuthRejected,
+        "requestexpired": AuthRejected,
+    },
+    phrases=(*COMMON_PHRASES, *AWS_BAD_KEY),
+)
+"""Bedrock. modelStreamErrorException is left to the model's own status, which it repeats."""
+
+COHERE_FAMILY = ErrorTable(
+    # https://docs.cohere.com/reference/errors: the request or the response holds a token that is not allowed.
+    statuses={498: ContentRefused},
+    phrases=(*COHERE_QUOTA, *COMMON_PHRASES),
+)
+"""Cohere has no codes; gateways in front of it do."""
+
+OLLAMA_FAMILY = ErrorTable(phrases=COMMON_PHRASES)
+"""Ollama has no codes: a status and a text."""
+
+REPLICATE_FAMILY = ErrorTable(phrases=(*REPLICATE_MODELS, *COMMON_PHRASES))
+"""Replicate's codes stand inside its words; see `ReplicateDialect.codes`."""

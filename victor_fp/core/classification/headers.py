@@ -1,0 +1,43 @@
+"""What response headers say of a failure: how long to wait, and the request's id."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from victor_fp.core.classification.details import read_seconds
+
+REQUEST_ID_HEADERS = (
+    "x-request-id",
+    "request-id",
+    "x-amzn-requestid",
+    "apim-request-id",
+    "x-debug-trace-id",
+    "cf-ray",
+)
+"""Names that vendors use, most telling first."""
+
+
+def read_retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds to wait by `retry-after-ms` or `retry-after` (seconds, or a date measured against the `date` header)."""
+    milliseconds = read_seconds(headers.get("retry-after-ms", "").strip())
+    if milliseconds is not None:
+        return milliseconds / 1000
+    given = headers.get("retry-after")
+    if given is None:
+        return None
+    seconds = read_seconds(given.strip()) if re.fullmatch(r"\s*\d+(\.\d+)?\s*", given) else None
+    if seconds is not None:
+        return seconds
+    from email.utils import parsedate_to_datetime  # loads a tree of modules for a rare form
+
+    try:
+        wait = parsedate_to_datetime(given) - parsedate_to_datetime(headers["date"])
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return None
+    return max(0.0, wait.total_seconds())
+
+
+def read_request_id(headers: Mapping[str, str]) -> str | None:
+    """The id by which the vendor can find the request."""
+    return next((headers[name] for name in REQUEST_ID_HEADERS if headers.get(name)), None)

@@ -1,0 +1,208 @@
+"""Redaction: secrets stay out of messages, URLs, reprs, logs and pickles.
+
+Texts are redacted before they are cut, so that no cut hides a secret from redaction; where a text was cut before its
+secrets were known, `hide_secrets` also removes the beginning of a secret at its end. All functions are linear in the text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NoReturn, TypeVar
+
+from pydantic import SecretStr
+
+V = TypeVar("V")
+
+NOT_PICKLED = "a secret is not pickled: give the other process its own key, or let it look one up"
+HIDDEN = "..."
+REDACTED = "[redacted]"
+CUT = "\N{HORIZONTAL ELLIPSIS}"
+"""The last character of a text that was cut."""
+SHORTEST_SECRET = 8
+"""Characters. Anything shorter is a placeholder such as "none", and would be found in innocent words."""
+SHORTEST_PREFIX = 4
+"""Characters of a secret's beginning that are removed from the end of a text that was cut."""
+LONGEST_TEXT = 64 * 1024
+"""Characters of a text that are looked at; what follows is never shown."""
+
+_WORDS = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])")
+_SECRET_WORDS = frozenset(
+    {
+        "apikey",
+        "auth",
+        "authorization",
+        "cookie",
+        "credential",
+        "credentials",
+        "key",
+        "passphrase",
+        "passwd",
+        "password",
+        "secret",
+        "secrets",
+        "sig",
+        "signature",
+        "token",
+    }
+)
+_USER_INFO = re.compile(r"(?<=://)[^/\s?#@]*@(?=[^/\s?#])")
+_QUERY_VALUE = re.compile(r"(?<=[?&])([^=&?#\s]*)=([^&#\s]+)")
+
+_CREDENTIALS = (
+    # Vendors' own prefixes: OpenAI, Anthropic, OpenRouter, DeepSeek (sk-), Groq, xAI, Google, Hugging Face, AWS, ...
+    # The asterisks are those of vendors who repeat a key masked, which still shows its ends.
+    re.compile(
+        r"\b(?:(?:sk|pk|rk|gsk|xai|hf|pplx|csk|fw|nvapi|r8|tgp_v1)[-_]|AIza|AKIA|ASIA|ya29\.)[A-Za-z0-9_*-]{10,}"
+    ),
+    re.compile(r"(?i)(?<=\bbearer )[a-z0-9._~+/=-]{8,}"),
+    # OpenAI: "Incorrect API key provided: <the key>."
+    re.compile(r"(?<=provided: )[^\s.,;]+(?:[.,;]+[^\s.,;]+)*"),
+    re.compile(r"(?<=://)[^/\s?#@:]*:[^/\s?#@]*(?=@)"),
+)
+"""Credentials that can be told by their own form, in any text."""
+_NAMED_CREDENTIALS = re.compile(
+    r"(?i)((?:authorization|api[-_ ]?key|access[-_]?token|secret|password)[\"']?[ \t]{0,8}[:=][ \t]{0,8}[\"']?)(?:bearer |basic )?[^\s\"',;&}]+"
+)
+"""Values that stand behind the name of a header or field that holds a key: for evidence and logs, not for messages."""
+
+
+class Secret(SecretStr):
+    """A SecretStr that also stays out of pickles. Copies are the secret itself."""
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError(NOT_PICKLED)
+
+    def __copy__(self) -> Secret:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Secret:
+        return self
+
+
+def to_secret(key: str | SecretStr | None) -> Secret | None:
+    """A key as it is stored."""
+    if key is None or isinstance(key, Secret):
+        return key
+    return Secret(key.get_secret_value() if isinstance(key, SecretStr) else key)
+
+
+class HiddenValuesDict(dict[str, V]):
+    """A dict whose repr shows names and no values; one that holds a secret is not pickled."""
+
+    def __repr__(self) -> str:
+        return f"{{{', '.join(f'{name!r}: {HIDDEN}' for name in self)}}}"
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        if any(find_secrets(self)):
+            raise TypeError(NOT_PICKLED)
+        return type(self), (dict(self),)
+
+    def __copy__(self) -> HiddenValuesDict[V]:
+        return type(self)(self)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> HiddenValuesDict[V]:
+        from copy import deepcopy
+
+        return type(self)({name: deepcopy(value, memo) for name, value in self.items()})
+
+
+class HiddenValuesView(Mapping[str, V]):
+    """A live view of another mapping, such as the environment, whose repr shows no values."""
+
+    __slots__ = ("_seen",)
+
+    def __init__(self, seen: Mapping[str, V]) -> None:
+        self._seen = seen
+
+    def __getitem__(self, name: str) -> V:
+        return self._seen[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._seen)
+
+    def __len__(self) -> int:
+        return len(self._seen)
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} variables>"
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError(NOT_PICKLED)
+
+
+def find_secrets(values: Mapping[str, object]) -> Iterator[str]:
+    """Yield the secrets among keywords or headers: `SecretStr` values, and texts whose names say so."""
+    for name, value in values.items():
+        match value:
+            case SecretStr():
+                yield value.get_secret_value()
+            case Mapping():
+                yield from find_secrets({f"{name}.{inner}": held for inner, held in value.items()})
+            case str() if value and is_secret_name(name):
+                yield value
+            case bytes() if value and is_secret_name(name):
+                yield value.decode("latin-1")
+            case _:
+                pass
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether the name of a keyword, header or query parameter says that its value is a secret.
+
+    >>> is_secret_name("aws_secret_access_key"), is_secret_name("X-Api-Key"), is_secret_name("max_tokens")
+    (True, True, False)
+    """
+    return not _SECRET_WORDS.isdisjoint(word.lower() for word in _WORDS.findall(name))
+
+
+def redact_url(url: str) -> str:
+    """A URL without user info, fragment and the values of query parameters that hold secrets.
+
+    >>> redact_url("https://me:hunter2@gateway.test/v1?key=abc&alt=sse")
+    'https://...@gateway.test/v1?key=...&alt=sse'
+    """
+    bare = _USER_INFO.sub(f"{HIDDEN}@", url.partition("#")[0])
+    return _QUERY_VALUE.sub(lambda pair: f"{pair[1]}={HIDDEN if is_secret_name(pair[1]) else pair[2]}", bare)
+
+
+def redact_text(text: str, *, names: bool = False) -> str:
+    """A text without what looks like a credential; with `names`, also without values that follow names like `api_key:`.
+
+    >>> redact_text("Incorrect API key provided: sk-abcdefghijklmnop. See our docs.")
+    'Incorrect API key provided: [redacted]. See our docs.'
+    """
+    for pattern in _CREDENTIALS:
+        text = pattern.sub(REDACTED, text)
+    return _NAMED_CREDENTIALS.sub(rf"\1{REDACTED}", text) if names else text
+
+
+def hide_secrets(text: str, secrets: Iterable[str]) -> str:
+    """A text without these secrets; where it was cut, also without a secret's beginning at its end.
+
+    >>> hide_secrets("wrong key: abcdefgh-1234, abcdef\N{HORIZONTAL ELLIPSIS}", ["abcdefgh-1234"])
+    'wrong key: [redacted], [redacted]\N{HORIZONTAL ELLIPSIS}'
+    """
+    hidden = sorted({secret for secret in secrets if len(secret) >= SHORTEST_SECRET}, key=len, reverse=True)
+    for secret in hidden:
+        text = text.replace(secret, REDACTED)
+    if hidden and text.endswith(CUT):
+        body = text.removesuffix(CUT)
+        for secret in hidden:
+            for length in range(min(len(secret), len(body)), SHORTEST_PREFIX - 1, -1):
+                if body.endswith(secret[:length]):
+                    return f"{body[:-length]}{REDACTED}{CUT}"
+    return text
+
+
+def cut_text(text: str, limit: int) -> str:
+    """A text of at most `limit` characters; one that was longer ends in an ellipsis."""
+    return text if len(text) <= limit else text[: limit - 1] + CUT
+
+
+def cut_bytes(text: str, limit: int) -> str:
+    """A text of at most `limit` bytes of UTF-8; one that was longer ends in an ellipsis."""
+    data = text.encode("utf-8", "replace")
+    if len(data) <= limit:
+        return data.decode()
+    return data[: limit - len(CUT.encode())].decode("utf-8", "ignore") + CUT
