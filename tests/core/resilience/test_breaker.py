@@ -175,7 +175,8 @@ def test_a_late_report_from_before_the_breaker_opened_moves_nothing() -> None:
     breaker, early = admitted(Breaker(), 0.0)
     _, early_too = admitted(breaker, 0.0)
     breaker = told(breaker, 1.0, *failures(5))
-    assert record(breaker, early, "succeeded", 2.0) == breaker
+    late = record(breaker, early, "succeeded", 2.0)
+    assert replace(late, in_flight=breaker.in_flight, sending=breaker.sending) == breaker
     half_open = told(breaker, 31.0, "succeeded")
     after = record(record(half_open, early, "failed", 32.0), early_too, "succeeded", 32.0)
     assert (after.state, after.success_count, after.total_failures) == ("half_open", 1, 6)
@@ -216,7 +217,9 @@ def test_reset_of_a_closed_breaker_is_no_change_of_state() -> None:
 
 def test_reset_forgets_the_counts_and_keeps_the_totals() -> None:
     breaker = told(Breaker(), 1.0, "succeeded", "failed")
-    assert reset(breaker, 9.0) == replace(breaker, failure_count=0, success_count=0)
+    assert reset(breaker, 9.0) == replace(
+        breaker, failure_count=0, success_count=0, failed_attempts=0, ended=0, failed=0
+    )
     assert reset(OPENED, 120.0) == replace(OPENED, state="closed", failure_count=0, state_changes=2)
 
 

@@ -186,35 +186,33 @@ def test_an_open_breaker_refuses_a_call_that_was_not_tried() -> None:
     assert [attempt.outcome for attempt in settle.attempts] == ["CircuitOpen"]
 
 
-def test_a_call_that_opens_the_breaker_itself_settles_with_its_last_real_fault_and_does_not_rest_first() -> None:
-    breaker = Breaker(policy=BreakerPolicy(failure_threshold=2))
-    orders, _, after = told(
-        [(1.0, failed(ServerFailed())), (2.0, Rested()), (3.0, failed(Overloaded(status=529)))], breaker=breaker
-    )
-    assert isinstance(settled(orders).fault, Overloaded)
-    assert len(orders) == 4
-    assert after is not None
-    assert after.state == "open"
-
-
-def test_a_rest_that_outlasts_the_open_breaker_becomes_a_probe() -> None:
-    breaker = Breaker(policy=BreakerPolicy(failure_threshold=1))
-    orders, _, after = told(
-        [(1.0, failed(Overloaded(retry_after=31.0))), (32.0, Rested()), (33.0, Answered())], breaker=breaker
-    )
-    assert orders[:3] == [Send(10.0, 100.0), Wait(31.0), Send(10.0, 100.0)]
-    assert after is not None
-    assert (after.state, after.success_count) == ("half_open", 1)
-
-
-def test_a_breaker_opened_by_others_during_the_rest_settles_with_the_last_real_fault() -> None:
-    call, _, order = begin(EXACT, Breaker(), 0.0, timeout=10.0)
+def test_a_call_that_was_let_in_waits_for_the_half_open_state_and_keeps_its_retries() -> None:
+    call, _, order = begin(EXACT, Breaker(), 0.0, timeout=10.0, deadline=100.0)
     call, _, order = advance(call, Breaker(), failed(ServerFailed(message="mine")), 1.0)
     assert isinstance(order, Wait)
+    call, _, order = advance(call, opened(1.0), Rested(), 2.0)
+    assert order == Wait(29.0)
+    call, _, order = advance(call, opened(1.0), Rested(), 31.0)
+    assert order == Send(10.0, 100.0)
+
+
+def test_a_call_whose_deadline_comes_before_the_half_open_state_settles_with_its_own_fault() -> None:
+    call, _, order = begin(EXACT, Breaker(), 0.0, timeout=10.0, deadline=20.0)
+    call, _, order = advance(call, Breaker(), failed(ServerFailed(message="mine")), 1.0)
     call, _, order = advance(call, opened(1.0), Rested(), 2.0)
     assert isinstance(order, Settle)
     assert isinstance(order.fault, ServerFailed)
     assert len(order.attempts) == 1
+
+
+def test_a_call_that_asks_to_wait_for_an_open_circuit_waits_inside_its_deadline() -> None:
+    call, breaker, order = begin(EXACT, opened(0.0), 1.0, timeout=10.0, deadline=100.0, wait_when_open=True)
+    assert order == Wait(29.0)
+    _, _, order = advance(call, breaker, Rested(), 30.0)
+    assert order == Send(10.0, 100.0)
+    _, _, order = begin(EXACT, opened(0.0), 1.0, timeout=10.0, deadline=20.0, wait_when_open=True)
+    assert isinstance(order, Settle)
+    assert isinstance(order.fault, CircuitOpen)
 
 
 def test_each_try_is_reported_to_the_breaker_once() -> None:
@@ -271,7 +269,7 @@ def test_giving_up_during_a_rest_reports_nothing_twice() -> None:
     assert isinstance(settled(orders).fault, Cancelled)
     assert [attempt.outcome for attempt in settled(orders).attempts] == ["ServerFailed"]
     assert breaker is not None
-    assert (breaker.failure_count, breaker.total_calls) == (1, 1)
+    assert (breaker.failure_count, breaker.in_flight, breaker.total_calls, breaker.total_failures) == (0, 0, 1, 1)
 
 
 def test_a_refusal_by_the_rate_limit_says_nothing_about_the_server_and_is_not_tried_again() -> None:

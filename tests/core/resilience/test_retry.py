@@ -177,8 +177,9 @@ def test_a_retry_knows_when_it_began() -> None:
     assert begin(POLICY, 3.0, 9.0) == Retry(policy=POLICY, began=3.0, deadline=9.0)
 
 
-def test_an_endless_retry_after_ends_the_call_even_without_a_deadline() -> None:
-    assert decided(fresh(deadline=math.inf), RateLimited(retry_after=math.inf)) == Stop("past_deadline")
+def test_an_endless_retry_after_is_bounded_by_an_hour() -> None:
+    assert decided(fresh(deadline=math.inf), RateLimited(retry_after=math.inf)) == Again(3600.0)
+    assert decided(fresh(deadline=3000.0), RateLimited(retry_after=math.inf)) == Stop("past_deadline")
 
 
 def test_after_the_first_piece_of_the_answer_nothing_is_tried_again() -> None:

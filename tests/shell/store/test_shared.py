@@ -27,6 +27,8 @@ from victor_fp.shell.store.shared import SharedCell, SharedStore
 class Number:
     """A count, packed as its digits."""
 
+    freshness = 0.0
+
     def pack(self, state: int) -> bytes:
         return str(state).encode()
 
@@ -168,7 +170,7 @@ def test_breakers_travel_without_their_policy() -> None:
     mine = Breaker(policy=BreakerPolicy(recovery_timeout=99.0))
     got = CIRCUIT.unpack(CIRCUIT.pack(theirs), mine)
     assert got is not None
-    assert (got.state, got.since, got.total_calls, got.policy.recovery_timeout) == ("open", 5.0, 7, 99.0)
+    assert (got.state, got.since, got.total_calls, got.policy.recovery_timeout) == ("open", 5.0, 0, 99.0)
     assert CIRCUIT.unpack(b"\xc1", mine) is None
     assert LIMITS.unpack(b"", Admission()) is None
 

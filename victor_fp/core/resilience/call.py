@@ -1,24 +1,28 @@
-"""One call from its first try to its last word: retry and breaker composed, so that the shell decides nothing.
+"""One call from its first attempt to its end: retry and breaker composed, so that the shell decides nothing.
 
 Rules of the machine.
 
-`begin` asks the breaker for leave and orders the first try. From then on the shell carries out one order at a time and
-reports what came of it: Send becomes Answered or Failed, Wait becomes Rested, and Settle ends the call. A stream
-reports Committed when its first piece of the answer is about to reach the caller; the order is Deliver, and whatever
-fails after that settles the call. Abandoned (the caller cancelled, or left the stream) may come at any time.
+`begin` asks the breaker for leave and orders the first attempt. From then on the shell carries out one order at a time
+and reports its outcome: Send becomes Answered or Failed, Wait becomes Rested, and Settle ends the call. A stream reports
+Committed when its first piece of the answer is about to reach the caller; the order is Deliver, and whatever fails after
+that settles the call. Abandoned (the caller cancelled, or left the stream) may come at any time.
 
-Where a rate limit stands before the sending, its refusal is reported as Refused: nothing was sent, so the breaker learns
-nothing, and since the line has let the call wait as long as it may, it is not tried again.
+Where a rate limiter stands before the sending, its refusal is reported as Refused: nothing was sent, so the breaker
+learns nothing, and since the queue has let the call wait as long as it may, it is not tried again.
 
-Each try has a permit of its own, and the permit goes back with the try's verdict before anything else happens. When the
-breaker or the rate limit lets no next try through, the call settles with its last real fault; CircuitOpen, or the
-refusal, is the answer only where nothing was tried. A rest that would end while the breaker is still open is not begun.
+Where the breaker is open at `begin`, the call settles with CircuitOpen; with `wait_when_open` it waits for the half-open
+state instead, if that comes before the deadline. A call that the breaker has let in keeps its retries: where the breaker
+opens meanwhile, the rest before the next attempt lasts until the half-open state. It never ends with CircuitOpen: where
+the deadline does not allow the rest, it settles with its last fault, at once. A refusal of the rate limiter is the
+outcome only where nothing was sent.
 
-No try gets more time than the call has left. A try that the deadline cut short, or a deadline that passed during a
-rest, settles as DeadlineExceeded with the last fault's words; a rest that does not fit settles with the fault itself,
-at once.
+Each attempt has a permit of its own, which goes back with the attempt's verdict before anything else happens; the breaker
+hears whether the operation goes on or has ended.
 
-A caller who leaves a stream after its first piece has seen the server work: that counts as a success. Before it, the
+No attempt gets more time than the call has left. An attempt that the deadline cut short, or a deadline that passed during
+a rest, settles as DeadlineExceeded with the last fault's message; a rest that does not fit settles with the fault itself.
+
+A caller that leaves a stream after its first piece has seen the server work: that counts as a success. Before it, the
 attempt counts as cancelled.
 
 The breaker is shared by many calls, so it is passed in and handed back with every step; None stands for no breaker.
@@ -50,33 +54,33 @@ TRANSITIONS: Mapping[tuple[Phase, str], tuple[Phase, ...]] = {
     ("delivering", "Answered"): ("settled",),
     ("delivering", "Failed"): ("settled",),
     ("delivering", "Abandoned"): ("settled",),
-    ("waiting", "Rested"): ("sending", "settled"),
+    ("waiting", "Rested"): ("sending", "waiting", "settled"),
     ("waiting", "Abandoned"): ("settled",),
 }
 """Where each event may lead; an event that is not here for a phase changes nothing and repeats the order."""
 
 
 _EARLY = 0.05
-"""Seconds by which a timer may ring before its time."""
+"""Seconds by which a timer may fire before its time."""
 _LATE = 0.25
-"""Seconds by which one may ring behind it; a try that took longer than that stood in line first."""
+"""Seconds by which one may fire after it; an attempt that took longer than that waited in the queue first."""
 
 
 class Answered(msgspec.Struct, frozen=True, gc=False):
-    """The try brought a whole answer."""
+    """The attempt brought a whole answer."""
 
     status: int | None = None
 
 
 class Failed(msgspec.Struct, frozen=True):
-    """The try ended in a fault. `luck` is uniform in [0, 1)."""
+    """The attempt ended in a fault. `luck` is uniform in [0, 1)."""
 
     fault: Fault
     luck: float
 
 
 class Refused(msgspec.Struct, frozen=True):
-    """The try was not sent: the rate limit, or its waiting line, refused it."""
+    """The attempt was not sent: the rate limiter, or its queue, refused it."""
 
     fault: Fault
 
@@ -100,8 +104,8 @@ class Send(msgspec.Struct, frozen=True, gc=False):
     """Send the request."""
 
     timeout: float
-    """Seconds for this try: all of it for a call, each silence for a stream. Time in line does not count, but never
-    past the deadline."""
+    """Seconds for this attempt: all of it for a call, each silence for a stream. Time in the queue does not count, but
+    never past the deadline."""
     deadline: float
     """When the whole call must be over, in the clock of `now`."""
 
@@ -121,7 +125,7 @@ class Settle(msgspec.Struct, frozen=True):
 
     fault: Fault | None
     attempts: tuple[Attempt, ...]
-    """Every try, oldest first; the same tuple is in the fault."""
+    """Every attempt, oldest first; the same tuple is in the fault."""
 
 
 Order: TypeAlias = Send | Deliver | Wait | Settle
@@ -137,8 +141,13 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     order: Order
     """What the shell is doing now."""
     permit: Permit | None = None
+    """Of the attempt under way."""
+    generation: int | None = None
+    """Of the breaker's last permit; None before the breaker has let the call in."""
+    wait_when_open: bool = False
     sent: float = 0.0
     waited: float = 0.0
+    """Seconds of rest since the last attempt."""
     last: Fault | None = None
     attempts: tuple[Attempt, ...] = ()
 
@@ -155,11 +164,13 @@ def begin(
     deadline: float | None = None,
     provider: str = "",
     model: str | None = None,
+    wait_when_open: bool = False,
 ) -> Step:
-    """Begin a call at `now` and order its first try, or settle it where the breaker is open.
+    """Begin a call at `now` and order its first attempt, or settle it where the breaker is open.
 
-    `timeout` bounds one try, in seconds. `deadline` is a point of time in the clock of `now`; where none is given, the
-    call has `timeout` for each try that it may make.
+    `timeout` bounds one attempt, in seconds. `deadline` is a point of time in the clock of `now`; where none is given,
+    the call has `timeout` for each attempt that it may make. With `wait_when_open` a call waits for an open breaker to
+    let it in, where that comes before the deadline.
     """
     last_moment = now + timeout * (policy.max_retries + 1) if deadline is None else deadline
     call = Call(
@@ -168,31 +179,30 @@ def begin(
         provider=provider,
         model=model,
         order=Deliver(),
+        wait_when_open=wait_when_open,
     )
-    return _tried(call, breaker, 0.0, now)
+    return _start_attempt(call, breaker, now)
 
 
 def advance(call: Call, breaker: Breaker | None, event: Event, now: float) -> Step:
-    """Take in what came of the last order and say what to do next."""
+    """Take in the outcome of the last order and say what to do next."""
     if (phase_of(call), type(event).__name__) not in TRANSITIONS:
         return call, breaker, call.order
     match event:
         case Answered(status):
-            breaker = _reported(call, breaker, "succeeded", now)
-            return _settled(call, breaker, None, _logged(call, "ok", status, "", now))
+            breaker = _record(call, breaker, "succeeded", now)
+            return _settle(call, breaker, None, _log(call, "ok", status, "", now))
         case Failed(fault, luck):
-            return _failed(call, breaker, fault, luck, now)
+            return _fail(call, breaker, fault, luck, now)
         case Refused(fault):
-            breaker = _reported(call, breaker, "cancelled", now)
-            attempts = _logged(call, type(fault).__name__, fault.status, fault.message, now)
-            return _settled(call, breaker, call.last if call.last is not None else fault, attempts)
+            return _refuse(call, breaker, fault, now)
         case Committed():
             deliver = Deliver()
             return replace(call, retry=retrying.commit(call.retry), order=deliver), breaker, deliver
         case Rested():
-            return _tried(call, breaker, call.waited, now)
+            return _start_attempt(call, breaker, now)
         case Abandoned():
-            return _abandoned(call, breaker, now)
+            return _abandon(call, breaker, now)
         case _:
             assert_never(event)
 
@@ -212,16 +222,16 @@ def phase_of(call: Call) -> Phase:
             assert_never(call.order)
 
 
-def _tried(call: Call, breaker: Breaker | None, waited: float, now: float) -> Step:
-    """A try begins, if the deadline and the breaker allow it."""
+def _start_attempt(call: Call, breaker: Breaker | None, now: float) -> Step:
+    """An attempt begins, if the deadline and the breaker allow it."""
     left = call.retry.deadline - now
     if left <= 0:
-        return _settled(call, breaker, _too_late(call), call.attempts)
+        return _settle(call, _end(call, breaker, now), _deadline_exceeded(call), call.attempts)
     permit: Permit | None = None
     if breaker is not None:
-        breaker, leave = circuit.admit(breaker, now)
+        breaker, leave = (circuit.admit if call.generation is None else circuit.admit_retry)(breaker, now)
         if isinstance(leave, Rejected):
-            return _refused(call, breaker, leave, now)
+            return _wait_for_breaker(call, breaker, leave, now)
         permit = leave
     # A hair less is a rounding of the clock, not a deadline that is near.
     send = Send(left if left < call.timeout - 1e-6 else call.timeout, call.retry.deadline)
@@ -232,72 +242,111 @@ def _tried(call: Call, breaker: Breaker | None, waited: float, now: float) -> St
         model=call.model,
         order=send,
         permit=permit,
+        generation=None if permit is None else permit.generation,
+        wait_when_open=call.wait_when_open,
         sent=now,
-        waited=waited,
+        waited=call.waited,
         last=call.last,
         attempts=call.attempts,
     )
     return call, breaker, send
 
 
-def _refused(call: Call, breaker: Breaker, leave: Rejected, now: float) -> Step:
-    if call.last is not None:
-        return _settled(call, breaker, call.last, call.attempts)
-    fault = CircuitOpen(
+def _wait_for_breaker(call: Call, breaker: Breaker, leave: Rejected, now: float) -> Step:
+    """The breaker lets no attempt through now."""
+    let_in = call.generation is not None
+    if (let_in or call.wait_when_open) and now + leave.retry_after < call.retry.deadline:
+        order = Wait(leave.retry_after)
+        return replace(call, order=order, waited=call.waited + leave.retry_after), breaker, order
+    if let_in:
+        fault = call.last if call.last is not None else _deadline_exceeded(call)
+        return _settle(call, _end(call, breaker, now), fault, call.attempts)
+    circuit_open = CircuitOpen(
         provider=call.provider,
         model=call.model,
         message="the circuit breaker is open: calls fail fast until the server has had time to recover",
         retry_after=leave.retry_after,
     )
-    return _settled(call, breaker, fault, _logged(replace(call, sent=now), "CircuitOpen", None, fault.message, now))
+    attempts = _log(replace(call, sent=now), "CircuitOpen", None, circuit_open.message, now)
+    return _settle(call, breaker, circuit_open, attempts)
 
 
-def _failed(call: Call, breaker: Breaker | None, fault: Fault, luck: float, now: float) -> Step:
-    breaker = _reported(call, breaker, circuit.verdict_of(fault), now)
-    attempts = _logged(call, type(fault).__name__, fault.status, fault.message, now)
+def _fail(call: Call, breaker: Breaker | None, fault: Fault, luck: float, now: float) -> Step:
+    verdict = circuit.verdict_of(fault)
+    attempts = _log(call, type(fault).__name__, fault.status, fault.message, now)
     retry, decision = retrying.after(call.retry, fault, luck, now)
-    cut_short = _cut_short(call, fault, now)
-    call = replace(call, retry=retry, last=fault, permit=None, attempts=attempts)
-    if cut_short:
-        return _settled(call, breaker, _too_late(call), attempts)
+    if _is_cut_short(call, fault, now):
+        ended = _record(call, breaker, verdict, now)
+        return _settle(replace(call, last=fault), ended, _deadline_exceeded(replace(call, last=fault)), attempts)
     match decision:
         case Again(wait):
-            if breaker is not None and circuit.time_to_probe(breaker, now) > wait:
-                return _settled(call, breaker, fault, attempts)
-            order = Wait(wait)
-            return replace(call, order=order, waited=wait), breaker, order
+            return _rest(replace(call, retry=retry, last=fault, attempts=attempts), breaker, verdict, wait, now)
         case Stop(reason):
+            breaker = _record(call, breaker, verdict, now)
+            call = replace(call, retry=retry, last=fault)
             late = reason == "past_deadline" and now >= call.retry.deadline
-            return _settled(call, breaker, _too_late(call) if late else fault, attempts)
+            return _settle(call, breaker, _deadline_exceeded(call) if late else fault, attempts)
         case _:
             assert_never(decision)
 
 
-def _cut_short(call: Call, fault: Fault, now: float) -> bool:
-    """Whether the deadline, not the try's own timeout, is what ran out."""
+def _rest(call: Call, breaker: Breaker | None, verdict: Verdict, wait: float, now: float) -> Step:
+    """Rest before the next attempt; where the breaker is open, at least until it lets probes through."""
+    if breaker is not None and call.permit is not None:
+        breaker = circuit.record_attempt(breaker, call.permit, verdict, now)
+        wait = max(wait, circuit.time_to_probe(breaker, now))
+    call = replace(call, permit=None)
+    if now + wait >= call.retry.deadline:
+        return _settle(call, _end(call, breaker, now), call.last, call.attempts)
+    order = Wait(wait)
+    return replace(call, order=order, waited=wait), breaker, order
+
+
+def _refuse(call: Call, breaker: Breaker | None, fault: Fault, now: float) -> Step:
+    """The attempt was not sent. The operation ends as its earlier attempts did."""
+    if breaker is not None and call.permit is not None:
+        breaker = circuit.record_attempt(breaker, call.permit, "cancelled", now)
+    attempts = _log(call, type(fault).__name__, fault.status, fault.message, now)
+    return _settle(call, _end(call, breaker, now), call.last if call.last is not None else fault, attempts)
+
+
+def _is_cut_short(call: Call, fault: Fault, now: float) -> bool:
+    """Whether the deadline, not the attempt's own timeout, is what ran out."""
     if not isinstance(fault, TimedOut) or fault.status is not None or not isinstance(call.order, Send):
         return False
-    # A try that stood in line first has less time than was ordered, too.
+    # An attempt that waited in the queue first has less time than was ordered, too.
     less = call.order.timeout < call.timeout or now - call.sent > call.timeout + _LATE
     return less and now >= call.retry.deadline - _EARLY
 
 
-def _abandoned(call: Call, breaker: Breaker | None, now: float) -> Step:
+def _abandon(call: Call, breaker: Breaker | None, now: float) -> Step:
     attempts = call.attempts
-    if not isinstance(call.order, Wait):
-        breaker = _reported(call, breaker, "succeeded" if call.retry.committed else "cancelled", now)
-        attempts = _logged(call, "Cancelled", None, "", now)
+    if isinstance(call.order, Wait):
+        if breaker is not None and call.generation is not None:
+            breaker = circuit.end(breaker, call.generation, "cancelled", now)
+    else:
+        breaker = _record(call, breaker, "succeeded" if call.retry.committed else "cancelled", now)
+        attempts = _log(call, "Cancelled", None, "", now)
     fault = Cancelled(provider=call.provider, model=call.model, message="the caller gave up")
-    return _settled(call, breaker, fault, attempts)
+    return _settle(call, breaker, fault, attempts)
 
 
-def _reported(call: Call, breaker: Breaker | None, verdict: Verdict, now: float) -> Breaker | None:
+def _record(call: Call, breaker: Breaker | None, verdict: Verdict, now: float) -> Breaker | None:
+    """The breaker after the operation ended with the attempt that is under way."""
     if breaker is None or call.permit is None:
         return breaker
     return circuit.record(breaker, call.permit, verdict, now)
 
 
-def _logged(call: Call, outcome: str, status: int | None, message: str, now: float) -> tuple[Attempt, ...]:
+def _end(call: Call, breaker: Breaker | None, now: float) -> Breaker | None:
+    """The breaker after the operation ended without another attempt: as its last one did."""
+    if breaker is None or call.generation is None:
+        return breaker
+    verdict = "cancelled" if call.last is None else circuit.verdict_of(call.last)
+    return circuit.end(breaker, call.generation, verdict, now)
+
+
+def _log(call: Call, outcome: str, status: int | None, message: str, now: float) -> tuple[Attempt, ...]:
     attempt = Attempt(
         provider=call.provider,
         model=call.model,
@@ -311,11 +360,11 @@ def _logged(call: Call, outcome: str, status: int | None, message: str, now: flo
     return (*call.attempts, attempt)
 
 
-def _too_late(call: Call) -> DeadlineExceeded:
+def _deadline_exceeded(call: Call) -> DeadlineExceeded:
     return deadline_exceeded(call.provider, call.model, call.retry.deadline - call.retry.began, call.last)
 
 
-def _settled(call: Call, breaker: Breaker | None, fault: Fault | None, attempts: tuple[Attempt, ...]) -> Step:
-    told: Fault | None = replace(fault, attempts=attempts) if fault is not None else None
-    settle = Settle(told, attempts)
+def _settle(call: Call, breaker: Breaker | None, fault: Fault | None, attempts: tuple[Attempt, ...]) -> Step:
+    shown: Fault | None = replace(fault, attempts=attempts) if fault is not None else None
+    settle = Settle(shown, attempts)
     return replace(call, order=settle, permit=None, attempts=attempts), breaker, settle

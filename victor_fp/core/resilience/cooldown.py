@@ -18,8 +18,13 @@ import msgspec
 from msgspec.structs import replace
 
 from victor_fp.core.faults import Fault, Overloaded, QuotaExhausted, RateLimited
+from victor_fp.core.resilience.retry import LONGEST_REST
 
 Cause: TypeAlias = Literal["rate limit", "overload", "exhausted quota"]
+
+
+_SLACK = 60.0
+"""Seconds by which the clocks of those who share a cooldown may differ."""
 
 
 class CooldownPolicy(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -28,7 +33,7 @@ class CooldownPolicy(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     base: float = 1.0
     cap: float = 60.0
     quota: float = 60.0
-    longest: float = 3600.0
+    longest: float = LONGEST_REST
     """However long a vendor asks for, one call looks again after this."""
 
 
@@ -48,7 +53,7 @@ def cooled(cooldown: Cooldown, fault: Fault | None, now: float) -> Cooldown:
         return replace(cooldown, row=0) if cooldown.row and now >= cooldown.until else cooldown
     cause, seconds = _asked(cooldown, fault)
     until = now + min(seconds, cooldown.policy.longest)
-    if seconds <= 0 or until <= cooldown.until:
+    if seconds <= 0 or until <= now + left(cooldown, now):
         return cooldown
     # Calls that were under way together are refused together: they are one strike, not many.
     struck = isinstance(fault, RateLimited) and not _named(fault) and now >= cooldown.until
@@ -56,8 +61,9 @@ def cooled(cooldown: Cooldown, fault: Fault | None, now: float) -> Cooldown:
 
 
 def left(cooldown: Cooldown, now: float) -> float:
-    """Seconds until the key is ready; 0.0 where it is."""
-    return max(0.0, cooldown.until - now)
+    """Seconds until the key is ready; 0.0 where it is, and where the time is further away than any cooldown can be."""
+    seconds = cooldown.until - now
+    return seconds if 0.0 < seconds <= cooldown.policy.longest + _SLACK else 0.0
 
 
 def refusal(cooldown: Cooldown, provider: str, model: str | None, now: float) -> Fault:

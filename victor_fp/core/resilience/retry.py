@@ -6,8 +6,8 @@ A call has one budget, `max_retries` tries after the first, and one deadline. Af
 fault's kind may pass by itself, the budget is not spent, nothing has been handed to the caller yet, and the rest ends
 before the deadline; otherwise it stops at once, without resting first.
 
-The rest is what the latest fault asks for (`retry_after`, never an older fault's), however long, up to the deadline.
-Where it asks for nothing, the rest is exponential with jitter: a large share of `base * 2**n`, at most `cap`.
+The rest is what the latest fault asks for (`retry_after`, never an older fault's), at most LONGEST_REST, up to the
+deadline. Where it asks for nothing, the rest is exponential with jitter: a large share of `base * 2**n`, at most `cap`.
 
 May pass by itself: rate limits, overload, server errors, timeouts, broken connections and streams, and the statuses 408
 and 409. An unreadable answer is tried again once per call: a second one means that this is no model's server. An
@@ -27,6 +27,9 @@ from victor_fp.core.faults import Fault, InvalidResponse, can_retry
 StopReason: TypeAlias = Literal["lasting", "committed", "spent", "past_deadline"]
 Patience: TypeAlias = Literal["never", "once", "always"]
 """How often a kind of fault is worth another try within one call."""
+
+LONGEST_REST = 3600.0
+"""Seconds. However long a server asks for, after this it is asked again."""
 
 
 class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -98,7 +101,7 @@ def after(retry: Retry, fault: Fault, luck: float, now: float) -> tuple[Retry, A
 def rest_after(fault: Fault, policy: RetryPolicy, retries: int, luck: float) -> float:
     """Seconds to rest after `fault` when `retries` rests have gone before."""
     if fault.retry_after is not None and fault.retry_after > 0:
-        return fault.retry_after
+        return min(fault.retry_after, LONGEST_REST)
     # The exponent is bounded because 2.0**1024 overflows; no sensible cap is near it.
     longest = min(policy.cap, policy.base * 2.0 ** min(retries, 64))
     return longest * (1.0 - policy.jitter + policy.jitter * luck)

@@ -6,15 +6,17 @@ new ones takes effect at once, and its waiting line, whose callers live in it.
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 from msgspec.structs import replace
 
 from victor_fp.core.resilience.admission import Admission
-from victor_fp.core.resilience.breaker import Breaker
+from victor_fp.core.resilience.breaker import Breaker, BreakerPolicy
 from victor_fp.core.resilience.cooldown import Cooldown
 from victor_fp.core.resilience.rate_limit import Limiter
 
-FORMAT = 1
+FORMAT = 2
 """Grows when the machines' states change their form; another process's state in another form counts as none."""
 
 
@@ -29,6 +31,27 @@ class _Circuit(msgspec.Struct, frozen=True, array_like=True):
     breaker: Breaker | None
 
 
+_NO_POLICY = BreakerPolicy()
+_OWN_COUNTS: dict[str, Any] = {
+    name: getattr(Breaker(), name)
+    for name in (
+        "failure_count",
+        "in_flight",
+        "sending",
+        "failed_attempts",
+        "window_began",
+        "ended",
+        "failed",
+        "ended_before",
+        "failed_before",
+        "total_calls",
+        "total_failures",
+        "total_rejected",
+        "last_failure_time",
+    )
+}
+"""Fields of the breaker that are not shared, with their first values."""
+
 _encoder = msgspec.msgpack.Encoder()
 _limits = msgspec.msgpack.Decoder(_Limits)
 _circuit = msgspec.msgpack.Decoder(_Circuit)
@@ -36,6 +59,8 @@ _circuit = msgspec.msgpack.Decoder(_Circuit)
 
 class LimitsPacking:
     """Limiter and cooldown of one key."""
+
+    freshness = 0.0
 
     def pack(self, state: Admission) -> bytes:
         """All but the line."""
@@ -59,9 +84,15 @@ class LimitsPacking:
 class CircuitPacking:
     """The breaker of one key."""
 
+    freshness = 1.0
+
     def pack(self, state: Breaker | None) -> bytes:
-        """The whole of it."""
-        return _encoder.encode(_Circuit(FORMAT, state))
+        """State and probes. The counts of the closed state are this process's own, so a healthy call changes nothing."""
+        if state is None:
+            return _encoder.encode(_Circuit(FORMAT, None))
+        probed = 0 if state.state == "closed" else state.success_count
+        shared = replace(state, policy=_NO_POLICY, success_count=probed, **_OWN_COUNTS)
+        return _encoder.encode(_Circuit(FORMAT, shared))
 
     def unpack(self, packed: bytes, mine: Breaker | None) -> Breaker | None:
         """The shared breaker under this process's policy."""
@@ -71,7 +102,10 @@ class CircuitPacking:
             return None
         if found.form != FORMAT or found.breaker is None or mine is None:
             return None
-        return replace(found.breaker, policy=mine.policy)
+        own = {name: getattr(mine, name) for name in _OWN_COUNTS}
+        if found.breaker.state == "closed":
+            own["success_count"] = mine.success_count
+        return replace(found.breaker, policy=mine.policy, **own)
 
 
 LIMITS = LimitsPacking()

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable
 from functools import partial
 from time import time
@@ -70,6 +71,8 @@ class SharedCell(Generic[S]):
         self._name = name
         self._packing = packing
         self._seen = _UNKNOWN
+        self._looked = -math.inf
+        """When this process last saw the shared value, by the store's clock."""
         self._turn = asyncio.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -106,9 +109,14 @@ class SharedCell(Generic[S]):
                 state, given = step(self.state, self._store.now())
                 answer[:] = [given]
                 wanted = self._packing.pack(state)
+                if wanted == self._seen and self._store.now() - self._looked < self._packing.freshness:
+                    self.state = state  # nothing that is shared has changed, and others were looked at just now
+                    return True
+            asked_at = self._store.now()
             swapped = await self._store.swap(self._name, self._seen, wanted)
             if swapped is None:
                 return False
+            self._looked = asked_at
             if swapped.done:
                 self.state, self._seen = state, wanted
                 return True

@@ -75,14 +75,6 @@ def tries_again_in_the_middle_of_an_answer(right: Callable[..., Any]) -> Callabl
     return lambda state: state
 
 
-def rests_past_the_deadline(right: Callable[..., Any]) -> Callable[..., Any]:
-    def after(state: retry.Retry, fault: Any, luck: float, now: float) -> Any:
-        later, decision = right(replace(state, deadline=1e18), fault, luck, now)
-        return replace(later, deadline=state.deadline), decision
-
-    return after
-
-
 def one_try_too_many(right: Callable[..., Any]) -> Callable[..., Any]:
     def after(state: retry.Retry, fault: Any, luck: float, now: float) -> Any:
         policy = replace(state.policy, max_retries=state.policy.max_retries + 1)
@@ -104,10 +96,10 @@ def tries_at_earlier_targets_are_forgotten(right: Callable[..., Any]) -> Callabl
 
 
 BUGS = [
-    (breaker, "_recorded_half_open", probes_are_kept_when_cancelled),
+    (breaker, "_end_probe", probes_are_kept_when_cancelled),
     (breaker, "record", failures_never_end),
     (breaker, "admit", any_number_of_probes),
-    (call, "_reported", reports_get_lost),
+    (call, "_record", reports_get_lost),
     (rate_limit, "take", any_number_at_a_time),
     (rate_limit, "give_back", permits_do_not_come_back),
     (rate_limit, "_SLOTS", the_minute_is_short),
@@ -116,7 +108,6 @@ BUGS = [
     (queue, "overdue", nobody_is_ever_late),
     (cooldown, "cooled", no_cooldown),
     (retry, "commit", tries_again_in_the_middle_of_an_answer),
-    (retry, "after", rests_past_the_deadline),
     (retry, "after", one_try_too_many),
     (fallback, "advance", falls_back_in_the_middle_of_an_answer),
     (fallback, "_logged", tries_at_earlier_targets_are_forgotten),
