@@ -23,6 +23,7 @@ from victor_fp.providers.factory import (
     ProviderConfig,
     RequestPriority,
     RetryPolicy,
+    plan_of,
 )
 from victor_fp.providers.registry import ProviderRegistry
 from victor_fp.shell.store.memory import MemoryStore
@@ -172,3 +173,23 @@ def test_a_config_has_the_promised_fields_and_defaults() -> None:
     )
     assert (given.fallback_providers, given.extra_kwargs, given.metrics_history_size) == ([], {}, 1000)
     assert ManagedProvider.__doc__
+
+
+def test_a_fallback_without_figures_of_its_own_inherits_timeout_and_retries() -> None:
+    plain = ProviderConfig(provider_name="groq", model="m")
+    own = ProviderConfig(provider_name="xai", model="m", timeout=7.0, retry_config=RetryPolicy(max_retries=9))
+    config = ProviderConfig(
+        provider_name="openai",
+        model="m",
+        timeout=3.0,
+        retry_config=RetryPolicy(max_retries=1),
+        on_circuit_open="wait",
+        fallback_providers=[plain, own],
+    )
+    _, inherited, kept = plan_of(config)
+    assert (inherited.timeout, inherited.retry_config, inherited.on_circuit_open) == (
+        3.0,
+        RetryPolicy(max_retries=1),
+        "wait",
+    )
+    assert (kept.timeout, kept.retry_config) == (7.0, RetryPolicy(max_retries=9))

@@ -79,6 +79,7 @@ class CatalogueProvider(BaseProvider):
         # Tools that show a frame's variables, should anything raise in here, show no key.
         api_key, settings = to_secret(api_key), HiddenValuesDict(settings)
         spec = self.SPEC
+        transport = transport or settings.pop("wire", None)  # the keyword's name in version 0.1
         known = {setting.name for setting in spec.settings}
         if strangers := sorted(settings.keys() - known):
             takes = ", ".join(sorted(known)) or "none"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from inspect import Parameter, signature
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from msgspec import structs
 from pydantic import SecretStr
@@ -54,6 +54,12 @@ SHARED = FallbackPolicy(even_shares=True)
 """A silent target leaves the others their share of the time."""
 
 
+OnCircuitOpen: TypeAlias = Literal["fail", "wait"]
+
+DEFAULT_TIMEOUT = 120.0
+"""Seconds for one attempt."""
+
+
 @dataclass
 class ProviderConfig:
     """One target and how it is managed. What stands here for a fallback holds for that fallback."""
@@ -62,12 +68,16 @@ class ProviderConfig:
     model: str
     api_key: str | SecretStr | None = field(default=None, repr=False)
     base_url: str | None = None
-    timeout: float = 120.0
-    """Seconds for one attempt: the whole of a call, each silence of a stream."""
+    timeout: float = DEFAULT_TIMEOUT
+    """Seconds for one attempt: the whole of a call, each silence of a stream. A fallback that keeps the default inherits
+    the primary target's."""
     enable_resilience: bool = True
     """Breaker and retries."""
     circuit_breaker_config: BreakerPolicy | None = None
+    on_circuit_open: OnCircuitOpen = "fail"
+    """"wait" makes calls wait for an open circuit inside their deadline instead of failing with CircuitOpen."""
     retry_config: RetryPolicy | None = None
+    """None is the policy's defaults, and for a fallback the policy of the primary target."""
     fallback_providers: list[ProviderConfig] = field(default_factory=list)
     """Asked in this order, each with its own model. A fallback's own fallbacks come right behind it."""
     enable_rate_limiting: bool = True
@@ -118,6 +128,7 @@ class ManagedProviderFactory:
         rate_limits: Limits | str | None = None,
         queue: QueuePolicy | None = None,
         circuit_breaker: BreakerPolicy | None = None,
+        on_circuit_open: OnCircuitOpen = "fail",
         retry: RetryPolicy | None = None,
         fallback_policy: FallbackPolicy = SHARED,
         store: Store | None = None,
@@ -139,6 +150,7 @@ class ManagedProviderFactory:
             timeout=timeout,
             enable_resilience=enable_resilience,
             circuit_breaker_config=circuit_breaker,
+            on_circuit_open=on_circuit_open,
             retry_config=retry,
             fallback_providers=list(fallback_configs or ()),
             enable_rate_limiting=enable_rate_limiting,
@@ -180,11 +192,27 @@ class ManagedProviderFactory:
 
 
 def plan_of(config: ProviderConfig) -> list[ProviderConfig]:
-    """A configuration and its fallbacks, in the order in which they are asked."""
+    """A configuration and its fallbacks, in the order in which they are asked.
+
+    A fallback without figures of its own inherits timeout, retries and what happens at an open circuit.
+    """
     plan = [config]
     for fallback in config.fallback_providers:
-        plan += plan_of(fallback)
+        inherited = replace(
+            fallback,
+            timeout=config.timeout if fallback.timeout == DEFAULT_TIMEOUT else fallback.timeout,
+            retry_config=fallback.retry_config
+            or (None if "max_retries" in fallback.extra_kwargs else _given_retries(config)),
+            on_circuit_open=config.on_circuit_open if fallback.on_circuit_open == "fail" else fallback.on_circuit_open,
+        )
+        plan += plan_of(inherited)
     return plan
+
+
+def _given_retries(config: ProviderConfig) -> RetryPolicy | None:
+    """The retries that a configuration names, in either of its two ways."""
+    given = config.extra_kwargs.get("max_retries")
+    return config.retry_config or (None if given is None else RetryPolicy(max_retries=given))
 
 
 def _provider_for(config: ProviderConfig) -> tuple[BaseProvider, Source]:
@@ -218,6 +246,7 @@ def _target(config: ProviderConfig, source: Source, store: Store, runtime: Runti
         model=config.model,
         options=dict(config.options),
         timeout=config.timeout,
+        wait_when_open=config.on_circuit_open == "wait",
         retries=_retries(config),
         breaker=_breaker(config),
         limits=_limits(config),

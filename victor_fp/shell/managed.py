@@ -125,6 +125,7 @@ class Operation:
             deadline=ask.deadline,
             provider=ask.target.provider,
             model=ask.target.model,
+            wait_when_open=target.wait_when_open,
         )
 
     async def enter(self, place: Place, order: Send) -> Permit | Fault | None:

@@ -46,6 +46,8 @@ class Target:
     retries: RetryPolicy
     breaker: BreakerPolicy | None
     """None is no breaker."""
+    wait_when_open: bool = False
+    """Calls wait for an open circuit inside their deadline."""
     limits: Limits | None
     """None is no rate limit and no line."""
     queue: QueuePolicy
@@ -111,10 +113,11 @@ class Tries:
         deadline: float,
         provider: str,
         model: str,
+        wait_when_open: bool = False,
     ) -> None:
         self._cell = cell
         self._call: Call | None = None
-        self._began = (policy, timeout, deadline, provider, model)
+        self._began = (policy, timeout, deadline, provider, model, wait_when_open)
         self.order: Order = calling.Deliver()
 
     async def begin(self) -> Order:
@@ -135,9 +138,16 @@ class Tries:
         return self.order.attempts if isinstance(self.order, calling.Settle) else ()
 
     def _begin(self, breaker: Breaker | None, now: float) -> tuple[Breaker | None, tuple[Call | None, Order]]:
-        policy, timeout, deadline, provider, model = self._began
+        policy, timeout, deadline, provider, model, wait_when_open = self._began
         call, breaker, order = calling.begin(
-            policy, breaker, now, timeout=timeout, deadline=deadline, provider=provider, model=model
+            policy,
+            breaker,
+            now,
+            timeout=timeout,
+            deadline=deadline,
+            provider=provider,
+            model=model,
+            wait_when_open=wait_when_open,
         )
         return breaker, (call, order)
 

@@ -143,9 +143,12 @@ def _arrived(admission: Admission, event: Arrived, now: float) -> tuple[Admissio
 
 def _finished(admission: Admission, event: Finished, now: float) -> Admission:
     limiter = limiting.adopt(admission.limiter, event.permit, event.reported, now)
+    used = event.used
+    if used is None and event.fault is not None and not event.fault.maybe_billed:
+        used = 0  # what failed unbilled took no tokens
     return replace(
         admission,
-        limiter=limiting.give_back(limiter, event.permit, event.used, now),
+        limiter=limiting.give_back(limiter, event.permit, used, now),
         cooldown=cooling.cooled(admission.cooldown, event.fault, now),
     )
 
