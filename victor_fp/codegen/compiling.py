@@ -13,6 +13,7 @@ from victor_fp.codegen.emit import GENERATOR, GENERATOR_VERSION, emit
 from victor_fp.codegen.normalise import Side, normalise
 from victor_fp.codegen.rewriting import rewrite_module
 from victor_fp.codegen.schema import Schema, Schemas
+from victor_fp.codegen.vendor_fields import split_vendor_fields
 
 Files = dict[str, str]
 """Relative path -> text."""
@@ -84,7 +85,7 @@ def _compiled(openapi_dir: Path, names: tuple[str, ...]) -> Files:
     }
     for path in document_paths(openapi_dir, names):
         document = load_document(path)
-        sliced = slice_operations(document)
+        sliced = split_vendor_fields(slice_operations(document))
         folder = path.stem.replace("-", "_") + "/"
         files |= _package(document, folder, sliced.schemas, sliced.request_roots, sliced.response_roots)
     return files

@@ -99,7 +99,7 @@ def _stop_reason(transcript: Transcript) -> str | None:
     if transcript.stopped is None:
         return "tool_use" if transcript.calls else None
     reason = transcript.stopped.reason
-    if reason == "stop" and transcript.calls:
+    if transcript.calls and reason not in ("length", "content_filter", "refusal"):
         return "tool_use"
     if reason == "tool_use" and not transcript.calls:
         return "stop"

@@ -127,7 +127,7 @@ class Message(BaseModel):
     cache: bool = False
     """Marks the end of a prefix worth caching, where the vendor lets callers say so."""
     metadata: dict[str, Any] | None = None
-    """`provider_state` holds what the vendor needs back on the next turn; see `CompletionResponse.to_message`."""
+    """`build_provider_state` holds what the vendor needs back on the next turn; see `CompletionResponse.to_message`."""
 
     if TYPE_CHECKING:  # plain dicts are welcome where typed ones are given back
 
@@ -189,7 +189,7 @@ class CompletionResponse(BaseModel):
     raw_response: dict[str, Any] | None = None
     """The vendor's body, decoded."""
     metadata: dict[str, Any] | None = None
-    """`reasoning_content`, `refusal`, `provider_state`, `adjustments`, `id`, citations and the vendor's extras."""
+    """`reasoning_content`, `refusal`, `build_provider_state`, `adjustments`, `id`, citations and the vendor's extras."""
 
     if TYPE_CHECKING:  # plain dicts are welcome where typed ones are given back
 

@@ -31,6 +31,7 @@ DEEPSEEK = ProviderSpec(
         # Since V4 the thinking of turns with tool calls is wanted back, else 400; R1, which knew no tools, refused any.
         reasoning_back="reasoning_content",
         reasoning_back_on="calls",
+        reasoning_filler="",  # V4 answers 400 to a turn without it in a conversation with tools
         refusals=False,
         wordless="empty",
         developer_role="system",
@@ -221,6 +222,7 @@ MOONSHOT = ProviderSpec(
         stop_limit=5,
         effort_form="thinking",
         reasoning_back="reasoning_content",
+        reasoning_filler=" ",  # an empty one is refused like none
         refusals=False,
         wordless="empty",
         developer_role="system",

@@ -9,7 +9,7 @@ OLLAMA: tuple[ProviderSpec, ...] = (
     ProviderSpec(
         name="ollama",
         title="Ollama",
-        # Servers before `thinking` was a field, and models whose template Ollama does not know, think in the content.
+        # Servers before `choose_thinking` was a field, and models whose template Ollama does not know, think in the content.
         dialect=OllamaDialect(think_tags=True),
         base_url="http://localhost:11434",
         base_url_variables=("OLLAMA_HOST",),

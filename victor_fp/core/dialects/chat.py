@@ -14,7 +14,7 @@ TokensField: TypeAlias = Literal["max_tokens", "max_completion_tokens"]
 EffortForm: TypeAlias = Literal["reasoning_effort", "reasoning", "thinking", "thinking_and_effort", "enable_thinking"]
 """Where the reasoning effort goes: a word; OpenRouter's object; a switch; a switch and a word; a boolean."""
 BudgetForm: TypeAlias = Literal["reasoning", "thinking", "thinking_budget"]
-"""Where a budget of thinking tokens goes: `reasoning.max_tokens`, `thinking.budget_tokens`, a field of its own."""
+"""Where a budget of thinking tokens goes: `reasoning.max_tokens`, `choose_thinking.budget_tokens`, a field of its own."""
 ReasoningBack: TypeAlias = Literal["none", "reasoning_content", "reasoning", "reasoning_details"]
 """Where an assistant's earlier thinking goes back."""
 
@@ -78,6 +78,9 @@ class ChatDialect(msgspec.Struct, frozen=True, kw_only=True):
     text_lists: bool = True
     """Takes text in several parts; else the parts are joined."""
     reasoning_back: ReasoningBack = "none"
+    reasoning_filler: str | None = None
+    """Stands for the reasoning of an assistant turn that has none, in a conversation with tools, where the vendor
+    refuses such a turn otherwise."""
     reasoning_back_on: Literal["all", "calls"] = "all"
     """On every assistant turn, or on those with tool calls only."""
     refusals: bool = True
@@ -100,6 +103,8 @@ class ChatDialect(msgspec.Struct, frozen=True, kw_only=True):
     """Of the facts of the model that is being served, relative to the base URL."""
 
     # Answers
+    done_is_stop: bool = False
+    """Streams may end with `[DONE]` and no finish reason before it; else such a stream is truncated."""
     stop_reasons: Mapping[str, str] = {}
     """Finish reasons beyond the usual ones, and what they mean."""
     codes: FaultCodes = {}

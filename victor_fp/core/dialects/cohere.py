@@ -16,7 +16,7 @@ class CoherePolicy(msgspec.Struct, frozen=True, kw_only=True):
 
     pattern: str
     thinks: bool = True
-    """Takes `thinking`, and its own thinking back."""
+    """Takes `choose_thinking`, and its own thinking back."""
     tool_choice: bool = True
 
 

@@ -27,7 +27,7 @@ class Block(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class TurnState(msgspec.Struct, frozen=True, kw_only=True):
-    """`metadata["provider_state"]` of an assistant's message: the turn as its vendor gave it."""
+    """`metadata["build_provider_state"]` of an assistant's message: the turn as its vendor gave it."""
 
     protocol: str
     provider: str = ""
@@ -137,7 +137,7 @@ def _format_ids(waiting: dict[str, str]) -> str:
 def build_provider_state(
     protocol: str, provider: str, model: str | None, blocks: Sequence[Block]
 ) -> dict[str, Any] | None:
-    """The plain dict for `metadata["provider_state"]`; None where plain text and calls say everything."""
+    """The plain dict for `metadata["build_provider_state"]`; None where plain text and calls say everything."""
     kinds = [block.kind for block in blocks]
     calls_last = "tool_call" not in kinds or "text" not in kinds[kinds.index("tool_call") :]
     if calls_last and all(block.state is None and block.kind in ("text", "tool_call") for block in blocks):

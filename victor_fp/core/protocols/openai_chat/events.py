@@ -19,6 +19,7 @@ from victor_fp.core.deltas import (
     ReasoningDelta,
     RefusalDelta,
     StateReported,
+    Stopped,
     StreamEnded,
     TextDelta,
 )
@@ -37,6 +38,7 @@ from victor_fp.core.protocols.openai_chat.tool_calls import (
     NO_CALLS,
     Calls,
     Piece,
+    is_empty_piece,
     legacy_piece,
     piece_of,
     placed,
@@ -63,6 +65,8 @@ class Gathered(msgspec.Struct, frozen=True, kw_only=True):
     audio: dict[str, Json] = {}
     calls: Calls = NO_CALLS
     begun: bool = False
+    stopped: bool = False
+    """A finish reason has come."""
     cut: Fault | None = None
     """See `endings.Cut`."""
 
@@ -105,6 +109,8 @@ class ChatEvents(msgspec.Struct, frozen=True):
             return msgspec.structs.replace(gathered, cut=meant.fault)
         if isinstance(meant, StreamEnded):
             gathered = _released(gathered, deltas)
+            if self.dialect.done_is_stop and not gathered.stopped:
+                deltas.append(Stopped("stop"))
             _noted(gathered, deltas)
         if meant is not None:
             deltas.append(meant)
@@ -129,6 +135,7 @@ class ChatEvents(msgspec.Struct, frozen=True):
         elif choice is not None and choice.finish_reason:
             gathered = _released(gathered, deltas)
             deltas.append(stopped(self.dialect, choice.finish_reason))
+            gathered = msgspec.structs.replace(gathered, stopped=True)
         return gathered
 
 
@@ -199,6 +206,8 @@ def _spoken(gathered: Gathered, choice: ChunkChoice, deltas: list[Delta]) -> Gat
         if delta.tool_calls or delta.function_call:
             calls = gathered.calls
             for piece in _pieces(delta):
+                if is_empty_piece(piece):
+                    continue
                 calls = placed(calls, piece, gathered.seed, deltas)
             gathered = msgspec.structs.replace(gathered, calls=calls)
         if delta.reasoning_details or delta.executed_tools or delta.audio:

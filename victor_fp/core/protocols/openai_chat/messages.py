@@ -23,14 +23,15 @@ def messages_written(rules: Rules, request: ChatRequest) -> Written:
     """`messages`, and what of them could not be sent."""
     messages: list[wire.RequestMessage] = []
     adjustments: list[Adjustment] = []
+    with_tools = bool(request.tools) or any(message.tool_calls for message in request.messages)
     for message in request.messages:
-        written, unsupported = _message(rules, message)
+        written, unsupported = _message(rules, message, with_tools=with_tools)
         messages.append(written)
         adjustments += unsupported
     return Written(fields={"messages": messages}, adjustments=tuple(adjustments))
 
 
-def _message(rules: Rules, message: Message) -> tuple[wire.RequestMessage, list[Adjustment]]:
+def _message(rules: Rules, message: Message, *, with_tools: bool) -> tuple[wire.RequestMessage, list[Adjustment]]:
     match message.role:
         case "system" | "developer":
             content, adjustments = _content(rules, message)
@@ -43,7 +44,8 @@ def _message(rules: Rules, message: Message) -> tuple[wire.RequestMessage, list[
             return wire.UserMessage(content=content, name=_speaker(rules, message, adjustments)), adjustments
         case "assistant":
             adjustments = []
-            return _assistant(rules, message, _speaker(rules, message, adjustments)), adjustments
+            name = _speaker(rules, message, adjustments)
+            return _assistant(rules, message, name, with_tools=with_tools), adjustments
         case "tool":
             return _result(rules, message), []
         case _:
@@ -75,7 +77,9 @@ def _content(rules: Rules, message: Message) -> tuple[wire.RequestContent, list[
     return parts or "", [part for part in written if isinstance(part, Adjustment)]
 
 
-def _assistant(rules: Rules, message: Message, name: str | msgspec.UnsetType) -> wire.AssistantMessage:
+def _assistant(
+    rules: Rules, message: Message, name: str | msgspec.UnsetType, *, with_tools: bool
+) -> wire.AssistantMessage:
     dialect = rules.dialect
     blocks = split_assistant_turn(message, ChatDialect.protocol)
     calls = [_call(rules, block) for block in blocks if block.kind == "tool_call"]
@@ -83,8 +87,14 @@ def _assistant(rules: Rules, message: Message, name: str | msgspec.UnsetType) ->
     refusal = "".join(block.text for block in blocks if block.kind == "refusal")
     if refusal and not dialect.refusals:
         text, refusal = text + refusal, ""
-    wanted = rules.reasoning_back != "none" and (calls or dialect.reasoning_back_on == "all")
+    wanted = rules.reasoning_back != "none" and (
+        calls or dialect.reasoning_back_on == "all" or (with_tools and dialect.reasoning_filler is not None)
+    )
     thinking = "\n\n".join(block.text for block in blocks if block.kind == "reasoning" and block.text) if wanted else ""
+    if with_tools and not thinking and dialect.reasoning_filler is not None:
+        filler: str | msgspec.UnsetType = dialect.reasoning_filler
+    else:
+        filler = UNSET
     state = read_turn_state(message)
     own = state is not None and state.provider == rules.provider
     details = _details(blocks) if own and rules.reasoning_back == "reasoning_details" else []
@@ -98,7 +108,7 @@ def _assistant(rules: Rules, message: Message, name: str | msgspec.UnsetType) ->
         name=name,
         refusal=refusal or UNSET,
         tool_calls=calls or UNSET,
-        reasoning_content=thinking if thinking and rules.reasoning_back == "reasoning_content" else UNSET,
+        reasoning_content=thinking if thinking and rules.reasoning_back == "reasoning_content" else filler,
         reasoning=thinking if thinking and plain else UNSET,
         reasoning_details=details or UNSET,
     )

@@ -22,7 +22,14 @@ from victor_fp.core.protocols.openai_chat.errors import fault_from_error
 from victor_fp.core.protocols.openai_chat.notes import answer_notes, choice_notes, logprobs_of, message_notes
 from victor_fp.core.protocols.openai_chat.spoken import content_deltas, reasoning_in
 from victor_fp.core.protocols.openai_chat.stop_reasons import BROKEN_OFF, FAILURE, stopped
-from victor_fp.core.protocols.openai_chat.tool_calls import NO_CALLS, legacy_piece, piece_of, placed, released
+from victor_fp.core.protocols.openai_chat.tool_calls import (
+    NO_CALLS,
+    is_empty_piece,
+    legacy_piece,
+    piece_of,
+    placed,
+    released,
+)
 from victor_fp.core.protocols.openai_chat.usage import usage_notes, usage_reported
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.wire_decoding import Undecodable, WireDecoder
@@ -69,7 +76,8 @@ def _call_deltas(message: ResponseMessage, seed: str) -> list[Delta]:
         pieces.append(legacy_piece(message.function_call))
     calls = NO_CALLS
     for piece in pieces:
-        calls = placed(calls, piece, seed, deltas, whole=True)
+        if not is_empty_piece(piece):
+            calls = placed(calls, piece, seed, deltas, whole=True)
     released(calls, deltas)
     return deltas
 

@@ -56,12 +56,17 @@ def piece_of(call: ToolCall) -> Piece:
     """A tool call of the wire; custom tools take a text where functions take arguments."""
     extra = call.extra_content
     state: dict[str, Json] | None = {"extra_content": extra} if isinstance(extra, dict) else None
-    if call.custom is not None:
+    if call.custom is not None and (call.custom.name or call.custom.input):
         return Piece(index=call.index, id=call.id or "", name=call.custom.name or "", arguments=call.custom.input)
     function = call.function or FunctionCall()
     return Piece(
         index=call.index, id=call.id or "", name=function.name or "", arguments=function.arguments, state=state
     )
+
+
+def is_empty_piece(piece: Piece) -> bool:
+    """A record without a name, an id, arguments or an index, as some servers send beside text; no call is meant."""
+    return not (piece.name or piece.id or piece.arguments) and piece.index is None
 
 
 def legacy_piece(call: FunctionCall) -> Piece:

@@ -1,0 +1,53 @@
+"""Splits the fields that single vendors add to a request body into one small schema per vendor."""
+
+from __future__ import annotations
+
+from victor_fp.codegen.document import CodegenFailed, Slice
+from victor_fp.codegen.schema import Schema, Schemas, as_list, as_schema, pascal
+
+MARK = "x-vendor"
+"""On a property: the vendors that accept it; without it the property is the format's own."""
+APART = "x-vendor-fields"
+"""On a request body: `apart` moves every marked property into schemas of the vendors it is marked for."""
+
+
+def split_vendor_fields(sliced: Slice) -> Slice:
+    """Move the marked properties of every body that asks for it into components `<Vendor>Fields`, as further roots.
+
+    A property that several vendors accept is in the component of each, so that no component has a field of a vendor
+    that it is not named after.
+    """
+    schemas: Schemas = dict(sliced.schemas)
+    roots: dict[str, None] = {}
+    for root in sliced.request_roots:
+        roots[root] = None
+        schema = as_schema(schemas.get(root))
+        if APART not in schema:
+            continue
+        if schema[APART] != "apart":
+            raise CodegenFailed(f"{root}: {APART} is {schema[APART]!r}; the only value is 'apart'")
+        common, apart = _split(schema)
+        schemas[root] = common
+        for name, component in apart.items():
+            if name in schemas:
+                raise CodegenFailed(f"{root}: the vendor component {name} exists already")
+            schemas[name] = component
+            roots[name] = None
+    return sliced._replace(schemas=schemas, request_roots=tuple(roots))
+
+
+def _split(schema: Schema) -> tuple[Schema, Schemas]:
+    """The body without marked properties, and a component per vendor in the order of first mention."""
+    common: Schema = {}
+    by_vendor: dict[str, Schema] = {}
+    for name, value in as_schema(schema.get("properties")).items():
+        vendors = [str(vendor) for vendor in as_list(as_schema(value).get(MARK))]
+        if not vendors:
+            common[name] = value
+        for vendor in vendors:
+            by_vendor.setdefault(vendor, {})[name] = value
+    body = {key: value for key, value in schema.items() if key != APART} | {"properties": common}
+    return body, {
+        f"{pascal(vendor)}Fields": {"type": "object", "properties": properties}
+        for vendor, properties in by_vendor.items()
+    }
