@@ -56,6 +56,7 @@ def test_one_package_with_two_modules_per_document(compiled: Path) -> None:
         "__init__.py",
         "py.typed",
         "post_office/__init__.py",
+        "post_office/operations.py",
         "post_office/request.py",
         "post_office/response.py",
     }
@@ -138,7 +139,7 @@ def test_output_of_a_document_that_is_gone_is_removed_and_other_files_are_not(tm
 
 
 def test_single_documents_can_be_compiled_by_name(tmp_path: Path) -> None:
-    assert len(compile_documents(FIXTURES, tmp_path, ("post-office",)).changed) == 5
+    assert len(compile_documents(FIXTURES, tmp_path, ("post-office",)).changed) == 6
     with pytest.raises(CodegenFailed, match=r"no pigeon in .*there are: post-office"):
         compile_documents(FIXTURES, tmp_path, ("pigeon",))
 
@@ -150,7 +151,7 @@ def test_a_vendors_document_compiles_to_a_package_of_its_own(tmp_path: Path) -> 
     compile_vendor(
         FIXTURES / "post-office.yaml", ("sendLetter",), out, overlay_path=patch, response_components=("Stamp",)
     )
-    assert set(texts(out)) == {"__init__.py", "request.py", "response.py"}
+    assert set(texts(out)) == {"__init__.py", "operations.py", "request.py", "response.py"}
     assert "    to: int\n" in (out / "request.py").read_text()
     assert "What is put into the box" not in (out / "request.py").read_text()
     assert "class Stamp(" in (out / "response.py").read_text()

@@ -1,18 +1,29 @@
-"""Document in, package of wire models out: the whole way from `openapi/` to `generated/victor_fp_wire`."""
+"""Compiles documents to packages of wire models and operations: `openapi/` to `generated/victor_fp_wire`."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from victor_fp.codegen.document import CodegenFailed, Document, load_document, overlay, slice_operations
+from victor_fp.codegen.document import (
+    METHODS,
+    CodegenFailed,
+    Document,
+    Slice,
+    load_document,
+    overlay,
+    printable_name,
+    slice_operations,
+)
 from victor_fp.codegen.emit import GENERATOR, GENERATOR_VERSION, emit
 from victor_fp.codegen.normalise import Side, normalise
+from victor_fp.codegen.operations import RUNTIME, emit_operations, read_operations
 from victor_fp.codegen.rewriting import rewrite_module
-from victor_fp.codegen.schema import Schema, Schemas
+from victor_fp.codegen.schema import Schema, as_schema
 from victor_fp.codegen.vendor_fields import split_vendor_fields
 
 Files = dict[str, str]
@@ -59,12 +70,26 @@ def compile_vendor(
         document = overlay(document, json.loads(overlay_path.read_bytes()))
     sliced = slice_operations(document, operation_ids, response_components)
     schemas = {name: _undescribed(schema) for name, schema in sliced.schemas.items()}
-    files = _package(document, "", schemas, sliced.request_roots, sliced.response_roots)
+    files = _package(_without_summaries(document), "", sliced._replace(schemas=schemas))
     return _write(out_dir, files, everything=False)
 
 
 def _undescribed(schema: Schema) -> Schema:
     return {key: value for key, value in schema.items() if key != "description"}
+
+
+def _without_summaries(document: Document) -> Document:
+    """The document without what it says about its operations: only facts are taken from a vendor."""
+    paths = {
+        path: {
+            key: {name: value for name, value in as_schema(node).items() if name != "summary"}
+            if key in METHODS
+            else node
+            for key, node in as_schema(item).items()
+        }
+        for path, item in as_schema(document.content.get("paths")).items()
+    }
+    return document._replace(content={**document.content, "paths": paths})
 
 
 def document_paths(openapi_dir: Path, names: tuple[str, ...] = ()) -> tuple[Path, ...]:
@@ -77,42 +102,41 @@ def document_paths(openapi_dir: Path, names: tuple[str, ...] = ()) -> tuple[Path
 
 
 def _compiled(openapi_dir: Path, names: tuple[str, ...]) -> Files:
-    files: Files = {
-        "__init__.py": _formatted(
-            f'{MARK}; do not edit.\n"""Wire models of every protocol, compiled from openapi/."""\n'
-        ),
-        "py.typed": "",
-    }
+    start = f'{MARK}; do not edit.\n"""Wire models and operations of every protocol, compiled from openapi/."""\n'
+    files: Files = {"__init__.py": _formatted(start + RUNTIME), "py.typed": ""}
     for path in document_paths(openapi_dir, names):
         document = load_document(path)
         sliced = split_vendor_fields(slice_operations(document))
-        folder = path.stem.replace("-", "_") + "/"
-        files |= _package(document, folder, sliced.schemas, sliced.request_roots, sliced.response_roots)
+        files |= _package(document, path.stem.replace("-", "_") + "/", sliced)
     return files
 
 
-def _package(
-    document: Document, folder: str, schemas: Schemas, requests: tuple[str, ...], responses: tuple[str, ...]
-) -> Files:
+def _package(document: Document, folder: str, sliced: Slice) -> Files:
     start = _header(document)
-    files = {f"{folder}__init__.py": _formatted(f'{start}\n"""Wire models compiled from {document.name}."""\n')}
+    title = f'{start}\n"""Wire models and operations compiled from {printable_name(document)}."""\n'
+    files = {f"{folder}__init__.py": _formatted(title if folder else title + RUNTIME)}
     sides: tuple[tuple[Side, tuple[str, ...], str], ...] = (
-        ("request", requests, "What is sent: a field left UNSET is absent, None is null."),
-        ("response", responses, "What is received: a field that is absent or null is None."),
+        ("request", sliced.request_roots, "What is sent: a field left UNSET is absent, None is null."),
+        ("response", sliced.response_roots, "What is received: a field that is absent or null is None."),
     )
-    for side, roots, docstring in sides:
-        normalised = normalise(schemas, roots, side)
+    roots: dict[Side, Mapping[str, str]] = {}
+    for side, wanted, docstring in sides:
+        normalised = normalise(sliced.schemas, wanted, side)
         source = emit(normalised.schemas) if normalised.schemas else ""
         header = f'{start}\n"""{docstring}"""'
         text = rewrite_module(source, side, tuple(normalised.schemas), header)
         files[f"{folder}{side}.py"] = _formatted(text)
+        roots[side] = normalised.roots
+    shapes = read_operations(document, sliced, roots["request"], roots["response"])
+    header = f'{start}\n"""Operations: where each is sent, with what parameters, and the types of its bodies."""'
+    runtime = ".." if folder else "."
+    files[f"{folder}operations.py"] = _formatted(emit_operations(shapes, header, runtime=runtime))
     return files
 
 
 def _header(document: Document) -> str:
-    return (
-        f"{MARK} ({GENERATOR} {GENERATOR_VERSION}); do not edit.\n# Source: {document.name}, sha256 {document.sha256}"
-    )
+    source = f"# Source: {printable_name(document)}, sha256 {document.sha256}"
+    return f"{MARK} ({GENERATOR} {GENERATOR_VERSION}); do not edit.\n{source}"
 
 
 def _formatted(source: str) -> str:

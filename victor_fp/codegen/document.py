@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,12 +26,19 @@ class Document(NamedTuple):
     sha256: str
 
 
+def printable_name(document: Document) -> str:
+    """The document's name as it may stand in a comment or a docstring, whatever the file is called."""
+    return "".join(sign if sign.isalnum() or sign in "._- " else "?" for sign in document.name)
+
+
 class Slice(NamedTuple):
-    """Schemas of the chosen operations and the roots of each side, by component name."""
+    """Schemas of the chosen operations, the roots of each side by component name, and every operation's own roots."""
 
     schemas: Schemas
     request_roots: tuple[str, ...]
     response_roots: tuple[str, ...]
+    roots_by_operation: Mapping[str, Mapping[str, str]] = {}
+    """Operation -> role (Request, Response, Event, Error) -> component; of several error bodies the most general one."""
 
 
 def parse_document(name: str, data: bytes) -> Document:
@@ -110,12 +118,18 @@ def slice_operations(
         raise CodegenFailed(f"{document.name} has no {', '.join([*missing, *absent])}")
     requests: dict[str, None] = {}
     responses: dict[str, None] = {}
+    roots: dict[str, dict[str, str]] = {}
     for identifier in chosen:
+        own = roots.setdefault(identifier, {})
         for role, schema in bodies(document, known[identifier]):
             name = _root_name(schemas, schema, pascal(identifier) + role)
             (requests if role == "Request" else responses)[name] = None
+            if role == "Error":
+                own[role] = name  # the last one: documents write `default` behind the statuses
+            else:
+                own.setdefault(role, name)
     responses.update(dict.fromkeys(response_components))
-    return Slice(schemas, tuple(requests), tuple(responses))
+    return Slice(schemas, tuple(requests), tuple(responses), roots)
 
 
 def _root_name(schemas: Schemas, schema: Schema, name: str) -> str:
@@ -133,10 +147,10 @@ def _root_name(schemas: Schemas, schema: Schema, name: str) -> str:
 def bodies(document: Document, operation: Schema) -> list[tuple[str, Schema]]:
     """The role and schema of every body: Request, Response, Event (one frame of a stream), Error."""
     found: list[tuple[str, Schema]] = []
-    request = as_schema(_pointed(document, operation.get("requestBody")).get("content"))
+    request = as_schema(follow_pointer(document, operation.get("requestBody")).get("content"))
     found.extend(("Request", schema) for media, schema in _schemas(request) if media == "application/json")
     for status, response in as_schema(operation.get("responses")).items():
-        content = as_schema(_pointed(document, response).get("content"))
+        content = as_schema(follow_pointer(document, response).get("content"))
         for media, schema in _schemas(content):
             if media in STREAMS and status.startswith("2"):
                 found.append(("Event", schema))
@@ -150,8 +164,8 @@ def _schemas(content: Schema) -> list[tuple[str, Schema]]:
     return [(media, schema) for media, schema in bodies if schema]
 
 
-def _pointed(document: Document, node: object) -> Schema:
-    """The node itself, or what its `$ref` points at within the document."""
+def follow_pointer(document: Document, node: object) -> Schema:
+    """Return the node itself, or what its `$ref` points at within the document."""
     schema = as_schema(node)
     for _ in range(10):
         target = schema.get("$ref")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Literal, NamedTuple, TypeAlias
 
 from victor_fp.codegen.normalise.composition import flatten_all_of
@@ -51,10 +51,10 @@ RESPONSE_STEPS: tuple[Step, ...] = (open_values, make_fields_optional, append_un
 
 
 class Normalised(NamedTuple):
-    """Schemas ready to be compiled, in reading order, and the names their roots ended up with."""
+    """Schemas ready to be compiled, in reading order, and the class names of their roots, by component name."""
 
     schemas: Schemas
-    roots: tuple[str, ...]
+    roots: Mapping[str, str]
 
 
 def comparable(schemas: Schemas) -> Schemas:
@@ -72,4 +72,4 @@ def normalise(schemas: Schemas, roots: tuple[str, ...], side: Side) -> Normalise
         current = step(current)
     current = inline_scalars(current, frozenset(roots))
     current, names = name_as_classes(prune(current, roots))
-    return Normalised(current, tuple(names[root] for root in roots if root in names))
+    return Normalised(current, {root: names[root] for root in roots if root in names})

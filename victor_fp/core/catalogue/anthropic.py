@@ -28,13 +28,11 @@ ANTHROPIC: tuple[ProviderSpec, ...] = (
         title="Claude on Google Vertex AI",
         aliases=("vertex-claude",),
         dialect=AnthropicDialect(
-            # The model stands in the address, the version in the body, and streams have an address of their own.
-            path="/publishers/anthropic/models/{model}:rawPredict",
-            stream_path="/publishers/anthropic/models/{model}:streamRawPredict",
+            # The model is in the URL and the version in the body.
             model_in_body=False,
             version_in_body="vertex-2023-10-16",
-            count_path="",
-            models_path="",
+            counts_tokens=False,
+            lists_models=False,
             url_sources=False,
         ),
         base_url=f"https://{{location}}-{VERTEX_PLACE}",
@@ -81,8 +79,8 @@ ANTHROPIC: tuple[ProviderSpec, ...] = (
             most_temperature=2.0,
             unsigned_thinking=True,
             url_sources=False,
-            count_path="",
-            models_path="",
+            counts_tokens=False,
+            lists_models=False,
         ),
         base_url="https://api.deepseek.com/anthropic",
         auth=Auth(header="x-api-key", scheme=""),

@@ -15,16 +15,12 @@ class AnthropicDialect(msgspec.Struct, frozen=True, kw_only=True):
 
     protocol: ClassVar[str] = "anthropic-messages"
 
-    path: str = "/v1/messages"
-    """Behind the base URL; `{model}` stands for the model's name (Vertex AI: .../models/{model}:rawPredict)."""
-    stream_path: str = ""
-    """Where streams have a path of their own (Vertex AI: .../models/{model}:streamRawPredict)."""
-    count_path: str = "/v1/messages/count_tokens"
-    """Empty where the server counts no tokens."""
-    models_path: str = "/v1/models"
-    """Empty where the server lists no models."""
+    counts_tokens: bool = True
+    """Whether the server has the operation `countTokens`."""
+    lists_models: bool = True
+    """Whether the server has the operations `listModels` and `getModel`."""
     model_in_body: bool = True
-    """Vertex AI refuses a model in the body."""
+    """False for Vertex AI, which has the model in the URL (operations `rawPredict` and `streamRawPredict`)."""
     version_in_body: str = ""
     """Vertex AI takes the API version as `anthropic_version` in the body."""
     models: tuple[ModelPolicy, ...] = CLAUDE_MODELS

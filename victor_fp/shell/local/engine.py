@@ -56,7 +56,10 @@ class LocalWire:
         self._latest: EngineSettings | None = None
 
     async def open(
-        self, request: HttpRequest, secret: SecretStr | None, timeout: float | None
+        self,
+        request: HttpRequest,
+        secret: SecretStr | None,  # noqa: ARG002  the engine takes no key
+        timeout: float | None,
     ) -> TransportResponse | Fault:
         """Send to the engine of the model that the request names."""
         settings = await self._settings_for(request)

@@ -101,9 +101,9 @@ def test_leaving_ends_a_prediction_that_runs() -> None:
 def test_an_id_is_no_path() -> None:
     following, order = begun()[0].after(told("starting", 201, id="../account?x=1"))
     assert isinstance(order, Send)
-    assert order.request.url == f"{API}/predictions/..%2Faccount%3Fx%3D1"
+    assert order.request.url == f"{API}/predictions/..%2Faccount%3Fx=1"
     assert following.cancel is not None
-    assert following.cancel.url == f"{API}/predictions/..%2Faccount%3Fx%3D1/cancel"
+    assert following.cancel.url == f"{API}/predictions/..%2Faccount%3Fx=1/cancel"
 
 
 @pytest.mark.parametrize(

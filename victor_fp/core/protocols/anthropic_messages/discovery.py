@@ -3,41 +3,41 @@
 from __future__ import annotations
 
 from functools import partial
-from urllib.parse import quote
 
 import msgspec
 from victor_fp_wire.anthropic_messages import response as wire
+from victor_fp_wire.anthropic_messages.operations import CountTokens, GetModel, ListModels
 
 from victor_fp.core.dialects.anthropic import AnthropicDialect
 from victor_fp.core.json import NotJson, decode_json_object
 from victor_fp.core.protocols import Discovery, ModelInfo, TokenCounting
 from victor_fp.core.protocols.anthropic_messages.request import write_count
-from victor_fp.core.protocols.anthropic_messages.urls import url_for
-from victor_fp.core.requests import Endpoint, HttpRequest, build_headers
-from victor_fp.core.wire_decoding import Undecodable, WireDecoder
+from victor_fp.core.protocols.operations import build_request, decoder_for
+from victor_fp.core.requests import Endpoint
+from victor_fp.core.wire_decoding import Undecodable
 
-MODELS: WireDecoder[wire.ListResponseModelInfo] = WireDecoder(wire.ListResponseModelInfo)
-MODEL: WireDecoder[wire.ModelInfo] = WireDecoder(wire.ModelInfo)
-COUNT: WireDecoder[wire.CountMessageTokensResponse] = WireDecoder(wire.CountMessageTokensResponse)
+MODELS = decoder_for(ListModels.RESPONSE)
+MODEL = decoder_for(GetModel.RESPONSE)
+COUNT = decoder_for(CountTokens.RESPONSE)
 MOST_PER_PAGE = 1000
 """The vendor's document; without a limit a page has 20 models."""
 
 
 def discovery(endpoint: Endpoint, dialect: AnthropicDialect) -> Discovery | None:
     """How to ask for models; None where the server lists none."""
-    if not dialect.models_path:
+    if not dialect.lists_models:
         return None
     return Discovery(
-        list_request=partial(_get, endpoint, f"{dialect.models_path}?limit={MOST_PER_PAGE}"),
+        list_request=partial(build_request, endpoint, ListModels(limit=MOST_PER_PAGE)),
         read_list=read_list,
-        model_request=partial(_get_model, endpoint, dialect),
+        model_request=lambda model: build_request(endpoint, GetModel(model_id=model)),
         read_model=read_model,
     )
 
 
 def counting(endpoint: Endpoint, dialect: AnthropicDialect) -> TokenCounting | None:
     """How to have tokens counted; None where the server does not count."""
-    if not dialect.count_path:
+    if not dialect.counts_tokens:
         return None
     return TokenCounting(request=partial(write_count, endpoint, dialect), read=read_count)
 
@@ -64,14 +64,6 @@ def read_count(body: bytes) -> int | None:
     """The count; None for a body of another form."""
     answer = COUNT.decode(body)
     return None if isinstance(answer, Undecodable) else answer.input_tokens
-
-
-def _get(endpoint: Endpoint, path: str) -> HttpRequest:
-    return HttpRequest(method="GET", url=url_for(endpoint, path), headers=build_headers(endpoint, json=False))
-
-
-def _get_model(endpoint: Endpoint, dialect: AnthropicDialect, model: str) -> HttpRequest:
-    return _get(endpoint, f"{dialect.models_path}/{quote(model, safe='@:-._~')}")
 
 
 def _info(model: wire.ModelInfo, raw: dict[str, object]) -> ModelInfo:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import assert_never
 
 import msgspec
+from victor_fp_wire.anthropic_messages.operations import CreateMessage
 from victor_fp_wire.anthropic_messages.response import (
     CitationsDelta,
     ContentBlock,
@@ -58,12 +59,12 @@ from victor_fp.core.protocols.anthropic_messages.response import (
     signed,
 )
 from victor_fp.core.protocols.anthropic_messages.usage import noted, renewed, reported
+from victor_fp.core.protocols.operations import decoder_for
+from victor_fp.core.protocols.stream_end import is_done
 from victor_fp.core.requests import Endpoint
-from victor_fp.core.wire_decoding import Undecodable, WireDecoder
+from victor_fp.core.wire_decoding import Undecodable
 
-EVENT: WireDecoder[MessageStreamEvent] = WireDecoder(MessageStreamEvent)
-DONE = b"[DONE]"
-"""Gateways end with OpenAI's sign, after message_stop."""
+EVENT = decoder_for(CreateMessage.EVENT)
 
 
 class Pending(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,10 +102,12 @@ class MessageEvents(msgspec.Struct, frozen=True, kw_only=True):
         deltas: list[Delta] = []
         reader = self
         for frame in frames:
+            if is_done(frame.data):  # from gateways, after message_stop
+                continue
             event = EVENT.decode(frame.data)
             if not isinstance(event, Undecodable):
                 reader = reader._after(event, frame, deltas)
-            elif frame.data.strip() != DONE:
+            else:
                 deltas.append(ErrorReported(InvalidResponse(provider=self.endpoint.spec.name, message=event.reason)))
         return reader, deltas
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-import msgspec
 from msgspec import UNSET, UnsetType
 from returns.result import Failure, Result, Success
+from victor_fp_wire.anthropic_messages.operations import CountTokens, CreateMessage, RawPredict, StreamRawPredict
 from victor_fp_wire.anthropic_messages.request import (
     CountMessageTokensParams,
     CreateMessageParams,
@@ -27,13 +27,12 @@ from victor_fp.core.protocols.anthropic_messages.sampling import sampling
 from victor_fp.core.protocols.anthropic_messages.schemas import closed
 from victor_fp.core.protocols.anthropic_messages.tools import tooling
 from victor_fp.core.protocols.anthropic_messages.turns import turns, within_marks
-from victor_fp.core.protocols.anthropic_messages.urls import url_for
+from victor_fp.core.protocols.operations import build_chat, build_request
 from victor_fp.core.requests import (
     Adjustment,
     ChatRequest,
     Endpoint,
     HttpRequest,
-    build_headers,
     find_missing_setting,
     resolve_unsupported,
 )
@@ -55,17 +54,15 @@ def write(endpoint: Endpoint, dialect: AnthropicDialect, request: ChatRequest) -
     decided = resolve_unsupported(endpoint, request, unsupported)
     if not isinstance(decided, tuple):
         return Failure(decided)
-    options = request.options
-    path = dialect.stream_path if request.stream and dialect.stream_path else dialect.path
-    return Success(
-        HttpRequest(
-            url=url_for(endpoint, path, model=request.model),
-            headers=build_headers(endpoint, options.extra_headers),
-            body=_with_extras(body, options),
-            adjustments=(*decided, *notes),
-            signing=endpoint.spec.auth.kind if endpoint.keyed else "none",
-        )
-    )
+    operation = _choose_operation(dialect, request)
+    return Success(build_chat(endpoint, operation, body, request.options, (*decided, *notes)))
+
+
+def _choose_operation(dialect: AnthropicDialect, request: ChatRequest) -> CreateMessage | RawPredict | StreamRawPredict:
+    """Return the operation: Vertex AI has one for whole messages and one for streams, and both name the model."""
+    if dialect.model_in_body:
+        return CreateMessage()
+    return StreamRawPredict(model=request.model) if request.stream else RawPredict(model=request.model)
 
 
 def write_count(endpoint: Endpoint, dialect: AnthropicDialect, request: ChatRequest) -> Result[HttpRequest, Fault]:
@@ -81,11 +78,7 @@ def write_count(endpoint: Endpoint, dialect: AnthropicDialect, request: ChatRequ
         output_config=body.output_config,
     )
     return Success(
-        HttpRequest(
-            url=url_for(endpoint, dialect.count_path, model=request.model),
-            headers=build_headers(endpoint, request.options.extra_headers),
-            body=encode_json(counted),
-        )
+        build_request(endpoint, CountTokens(), body=encode_json(counted), extra_headers=request.options.extra_headers)
     )
 
 
@@ -179,10 +172,3 @@ def _without_counterpart(options: Options) -> tuple[Adjustment, ...]:
     return tuple(
         Adjustment(parameter=name, reason="the protocol has no such parameter") for name, is_ in asked.items() if is_
     )
-
-
-def _with_extras(body: CreateMessageParams, options: Options) -> bytes:
-    """The body with the caller's own fields over the top."""
-    if not options.unknown and not options.extra_body:
-        return encode_json(body)
-    return encode_json({**msgspec.to_builtins(body), **options.unknown, **options.extra_body})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import msgspec
+from victor_fp_wire.anthropic_messages.operations import CreateMessage
 from victor_fp_wire.anthropic_messages.response import (
     ContentBlock,
     Message,
@@ -32,11 +33,12 @@ from victor_fp.core.faults import InvalidResponse
 from victor_fp.core.json import Json, encode_json
 from victor_fp.core.protocols.anthropic_messages.errors import fault_from_error
 from victor_fp.core.protocols.anthropic_messages.usage import noted, reported
+from victor_fp.core.protocols.operations import decoder_for
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.tool_call_ids import made
-from victor_fp.core.wire_decoding import Undecodable, WireDecoder
+from victor_fp.core.wire_decoding import Undecodable
 
-MESSAGE: WireDecoder[Message] = WireDecoder(Message)
+MESSAGE = decoder_for(CreateMessage.RESPONSE)
 
 STOP_REASONS = {
     "end_turn": "stop",

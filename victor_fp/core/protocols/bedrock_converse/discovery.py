@@ -6,35 +6,32 @@ from functools import partial
 
 import msgspec
 from returns.result import Failure, Result, Success
+from victor_fp_wire import Operation
+from victor_fp_wire.bedrock_converse.operations import CountTokens, GetFoundationModel, ListFoundationModels
 from victor_fp_wire.bedrock_converse.request import ConverseTokensRequest, CountTokensInput, CountTokensRequest
-from victor_fp_wire.bedrock_converse.response import (
-    CountTokensResponse,
-    FoundationModel,
-    GetFoundationModelResponse,
-    ListFoundationModelsResponse,
-)
+from victor_fp_wire.bedrock_converse.response import FoundationModel
 
 from victor_fp.core.dialects.bedrock import BedrockDialect
 from victor_fp.core.faults import Fault
 from victor_fp.core.json import encode_json
 from victor_fp.core.protocols import Discovery, ModelInfo, TokenCounting
-from victor_fp.core.protocols.bedrock_converse.request import body_of, signing
-from victor_fp.core.protocols.bedrock_converse.urls import control_url, runtime_url, segment
+from victor_fp.core.protocols.bedrock_converse.request import body_of
 from victor_fp.core.protocols.bedrock_converse.usage import given
-from victor_fp.core.requests import ChatRequest, Endpoint, HttpRequest, build_headers, find_missing_setting
-from victor_fp.core.wire_decoding import Undecodable, WireDecoder
+from victor_fp.core.protocols.operations import build_request, decoder_for
+from victor_fp.core.requests import ChatRequest, Endpoint, HttpRequest, find_missing_setting
+from victor_fp.core.wire_decoding import Undecodable
 
-_LIST: WireDecoder[ListFoundationModelsResponse] = WireDecoder(ListFoundationModelsResponse)
-_ONE: WireDecoder[GetFoundationModelResponse] = WireDecoder(GetFoundationModelResponse)
-_COUNT: WireDecoder[CountTokensResponse] = WireDecoder(CountTokensResponse)
+_LIST = decoder_for(ListFoundationModels.RESPONSE)
+_ONE = decoder_for(GetFoundationModel.RESPONSE)
+_COUNT = decoder_for(CountTokens.RESPONSE)
 
 
 def discovery(endpoint: Endpoint, dialect: BedrockDialect) -> Discovery:
     """ListFoundationModels and GetFoundationModel of the control plane."""
     return Discovery(
-        list_request=partial(_get, endpoint, dialect, "foundation-models"),
+        list_request=partial(_build_control_request, endpoint, dialect, ListFoundationModels()),
         read_list=read_list,
-        model_request=partial(_get_model, endpoint, dialect),
+        model_request=partial(_build_model_request, endpoint, dialect),
         read_model=read_model,
     )
 
@@ -67,13 +64,16 @@ def read_count(body: bytes) -> int | None:
     return None if isinstance(answer, Undecodable) else answer.input_tokens
 
 
-def _get(endpoint: Endpoint, dialect: BedrockDialect, path: str) -> HttpRequest:
-    url = control_url(endpoint, dialect, path)
-    return HttpRequest(method="GET", url=url, headers=build_headers(endpoint, json=False), signing=signing(endpoint))
+def _build_control_request(endpoint: Endpoint, dialect: BedrockDialect, operation: Operation) -> HttpRequest:
+    """Build a request to the control plane, whose host is not the runtime's."""
+    base_url = endpoint.base_url
+    for runtime, control in dialect.control_host.items():
+        base_url = base_url.replace(runtime, control)
+    return build_request(endpoint, operation, base_url=base_url)
 
 
-def _get_model(endpoint: Endpoint, dialect: BedrockDialect, model: str) -> HttpRequest:
-    return _get(endpoint, dialect, f"foundation-models/{segment(dialect.bare(model))}")
+def _build_model_request(endpoint: Endpoint, dialect: BedrockDialect, model: str) -> HttpRequest:
+    return _build_control_request(endpoint, dialect, GetFoundationModel(model_identifier=dialect.bare(model)))
 
 
 def _info(model: FoundationModel) -> ModelInfo:
@@ -96,11 +96,11 @@ def _count_request(endpoint: Endpoint, dialect: BedrockDialect, request: ChatReq
         additional_model_request_fields=body.additional_model_request_fields,
     )
     return Success(
-        HttpRequest(
+        build_request(
+            endpoint,
             # Counting knows models, not the profiles that spread them over regions.
-            url=runtime_url(endpoint, dialect.bare(request.model), "count-tokens"),
-            headers=build_headers(endpoint, request.options.extra_headers),
+            CountTokens(model_id=dialect.bare(request.model)),
             body=encode_json(CountTokensRequest(input=CountTokensInput(converse=counted))),
-            signing=signing(endpoint),
+            extra_headers=request.options.extra_headers,
         )
     )

@@ -7,6 +7,7 @@ import re
 import msgspec
 from msgspec import UNSET, UnsetType
 from returns.result import Failure, Result, Success
+from victor_fp_wire.bedrock_converse.operations import Converse, ConverseStream
 from victor_fp_wire.bedrock_converse.request import (
     ConverseRequest,
     InferenceConfiguration,
@@ -24,17 +25,15 @@ from victor_fp.core.json import encode_json
 from victor_fp.core.options import Options
 from victor_fp.core.protocols.anthropic_messages.schemas import closed
 from victor_fp.core.protocols.anthropic_messages.turns import within_marks
-from victor_fp.core.protocols.bedrock_converse.model_fields import inference, merged
+from victor_fp.core.protocols.bedrock_converse.model_fields import inference
 from victor_fp.core.protocols.bedrock_converse.tools import tooling
 from victor_fp.core.protocols.bedrock_converse.turns import turns
-from victor_fp.core.protocols.bedrock_converse.urls import runtime_url
+from victor_fp.core.protocols.operations import build_chat
 from victor_fp.core.requests import (
     Adjustment,
     ChatRequest,
     Endpoint,
     HttpRequest,
-    Signing,
-    build_headers,
     find_missing_setting,
     resolve_unsupported,
 )
@@ -70,21 +69,9 @@ def write(endpoint: Endpoint, dialect: BedrockDialect, request: ChatRequest) -> 
     decided = resolve_unsupported(endpoint, request, written.unsupported)
     if not isinstance(decided, tuple):
         return Failure(decided)
-    options = request.options
-    return Success(
-        HttpRequest(
-            url=runtime_url(endpoint, request.model, "converse-stream" if request.stream else "converse"),
-            headers=build_headers(endpoint, options.extra_headers),
-            body=_with_extras(written.body, options),
-            adjustments=(*decided, *written.notes),
-            signing=signing(endpoint),
-        )
-    )
-
-
-def signing(endpoint: Endpoint) -> Signing:
-    """What authenticates a request to this place."""
-    return endpoint.spec.auth.kind if endpoint.keyed else "none"
+    model = request.model
+    operation = ConverseStream(model_id=model) if request.stream else Converse(model_id=model)
+    return Success(build_chat(endpoint, operation, written.body, request.options, (*decided, *written.notes)))
 
 
 def body_of(dialect: BedrockDialect, request: ChatRequest) -> Written:
@@ -168,10 +155,3 @@ def _without_counterpart(options: Options) -> tuple[Adjustment, ...]:
     return tuple(
         Adjustment(parameter=name, reason="the protocol has no such parameter") for name, is_ in asked.items() if is_
     )
-
-
-def _with_extras(body: ConverseRequest, options: Options) -> bytes:
-    """The body with the caller's own fields over the top; objects merge, so that one more leaves the others."""
-    if not options.unknown and not options.extra_body:
-        return encode_json(body)
-    return encode_json(merged(merged(msgspec.to_builtins(body), options.unknown), options.extra_body))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from victor_fp_wire.bedrock_converse.operations import Converse
 from victor_fp_wire.bedrock_converse.response import (
     CitationsContentBlock,
     ContentBlock,
@@ -31,11 +32,12 @@ from victor_fp.core.faults import Fault, InvalidResponse
 from victor_fp.core.json import Json, NotJson, decode_json_object, encode_json
 from victor_fp.core.protocols.bedrock_converse.errors import fault_from_exception
 from victor_fp.core.protocols.bedrock_converse.usage import told
+from victor_fp.core.protocols.operations import decoder_for
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.tool_call_ids import made
-from victor_fp.core.wire_decoding import Undecodable, WireDecoder
+from victor_fp.core.wire_decoding import Undecodable
 
-_ANSWER: WireDecoder[ConverseResponse] = WireDecoder(ConverseResponse)
+_ANSWER = decoder_for(Converse.RESPONSE)
 
 STOP_REASONS = {
     "end_turn": "stop",

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from functools import partial
-from urllib.parse import quote
 
 import msgspec
 from victor_fp_wire.cohere_v2 import response as wire
+from victor_fp_wire.cohere_v2.operations import GetModel, ListModels
 
 from victor_fp.core.protocols import Discovery, ModelInfo
-from victor_fp.core.requests import Endpoint, HttpRequest, build_headers
-from victor_fp.core.wire_decoding import Undecodable, WireDecoder
+from victor_fp.core.protocols.operations import build_request, decoder_for
+from victor_fp.core.requests import Endpoint
+from victor_fp.core.wire_decoding import Undecodable
 
-MODELS: WireDecoder[wire.ListModelsResponse] = WireDecoder(wire.ListModelsResponse)
-MODEL: WireDecoder[wire.Model] = WireDecoder(wire.Model)
+MODELS = decoder_for(ListModels.RESPONSE)
+MODEL = decoder_for(GetModel.RESPONSE)
 MOST_PER_PAGE = 1000
 """The vendor's document; without it a page has 20 models."""
 
@@ -21,9 +22,9 @@ MOST_PER_PAGE = 1000
 def discovery(endpoint: Endpoint) -> Discovery:
     """How to ask for models that chat."""
     return Discovery(
-        list_request=partial(_get, endpoint, f"/v1/models?page_size={MOST_PER_PAGE}&endpoint=chat"),
+        list_request=partial(build_request, endpoint, ListModels(page_size=MOST_PER_PAGE, endpoint="chat")),
         read_list=read_list,
-        model_request=lambda model: _get(endpoint, f"/v1/models/{quote(model, safe='')}"),
+        model_request=lambda model: build_request(endpoint, GetModel(model=model)),
         read_model=read_model,
     )
 
@@ -40,10 +41,6 @@ def read_model(model: str, body: bytes) -> ModelInfo | None:
     """One model; None for a body of another form."""
     told = MODEL.decode(body)
     return None if isinstance(told, Undecodable) or not told.name else _info(model, told)
-
-
-def _get(endpoint: Endpoint, path: str) -> HttpRequest:
-    return HttpRequest(method="GET", url=f"{endpoint.base_url}{path}", headers=build_headers(endpoint, json=False))
 
 
 def _info(name: str, model: wire.Model) -> ModelInfo:

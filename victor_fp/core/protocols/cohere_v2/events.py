@@ -12,6 +12,7 @@ from typing import assert_never
 import msgspec
 from msgspec.structs import replace
 from victor_fp_wire.cohere_v2 import response as wire
+from victor_fp_wire.cohere_v2.operations import Chat
 
 from victor_fp.core.deltas import (
     BlockEnded,
@@ -29,12 +30,12 @@ from victor_fp.core.json import Json
 from victor_fp.core.protocols.cohere_v2.errors import fault_from_error
 from victor_fp.core.protocols.cohere_v2.notes import cited, closing, measured, planned
 from victor_fp.core.protocols.cohere_v2.response import started
+from victor_fp.core.protocols.operations import decoder_for
+from victor_fp.core.protocols.stream_end import is_done
 from victor_fp.core.requests import Endpoint
-from victor_fp.core.wire_decoding import Undecodable, WireDecoder
+from victor_fp.core.wire_decoding import Undecodable
 
-EVENT: WireDecoder[wire.ChatEvent] = WireDecoder(wire.ChatEvent)
-DONE = b"[DONE]"
-"""The vendor's document ends streams with it, behind message-end."""
+EVENT = decoder_for(Chat.EVENT)
 NOTHING = wire.MessageDelta()
 
 
@@ -52,10 +53,12 @@ class ChatEvents(msgspec.Struct, frozen=True, kw_only=True):
         """The reader for what follows, and what these frames mean."""
         reader, deltas = self, list[Delta]()
         for frame in frames:
+            if is_done(frame.data):  # behind message-end
+                continue
             event = EVENT.decode(frame.data)
             if not isinstance(event, Undecodable):
                 reader = reader._after(event, frame, deltas)
-            elif frame.data.strip() != DONE:
+            else:
                 reason = f"a frame of the stream is no event: {event.reason}"
                 deltas.append(ErrorReported(InvalidResponse(provider=self.endpoint.spec.name, message=reason)))
         return reader, deltas

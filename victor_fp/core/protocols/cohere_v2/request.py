@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-import msgspec
 from msgspec import UNSET, UnsetType
 from returns.result import Failure, Result, Success
 from victor_fp_wire.cohere_v2 import request as wire
+from victor_fp_wire.cohere_v2.operations import Chat
 
 from victor_fp.core.dialects.cohere import CohereDialect
 from victor_fp.core.faults import Fault
-from victor_fp.core.json import Json, encode_json
 from victor_fp.core.options import Options
 from victor_fp.core.protocols.cohere_v2.messages import wire_messages
 from victor_fp.core.protocols.cohere_v2.sampling import sampling
 from victor_fp.core.protocols.cohere_v2.thinking import thinking
 from victor_fp.core.protocols.cohere_v2.tools import tooling
-from victor_fp.core.requests import Adjustment, ChatRequest, Endpoint, HttpRequest, build_headers, resolve_unsupported
+from victor_fp.core.protocols.operations import build_chat
+from victor_fp.core.requests import Adjustment, ChatRequest, Endpoint, HttpRequest, resolve_unsupported
 
 _T = TypeVar("_T")
 
@@ -55,14 +55,8 @@ def write(endpoint: Endpoint, dialect: CohereDialect, request: ChatRequest) -> R
         logprobs=UNSET if options.logprobs is None or options.logprobs is False else True,
         thinking=thought,
     )
-    return Success(
-        HttpRequest(
-            url=f"{endpoint.base_url}/v2/chat",
-            headers=build_headers(endpoint, options.extra_headers),
-            body=encode_json(_with_extras(body, options)),
-            adjustments=adjustments,
-        )
-    )
+    # Fields of the caller's own are documents, citation_options, safety_mode and the like.
+    return Success(build_chat(endpoint, Chat(), body, options, adjustments))
 
 
 def _format(options: Options) -> wire.ResponseFormat | UnsetType:
@@ -90,11 +84,3 @@ def _without_counterpart(options: Options) -> list[Adjustment]:
     if options.user is not None:
         untaken.append(Adjustment(parameter="user", reason="Cohere takes no user"))
     return untaken
-
-
-def _with_extras(body: wire.ChatRequest, options: Options) -> object:
-    """The body with the caller's own fields (documents, citation_options, safety_mode ...) over the top."""
-    if not options.unknown and not options.extra_body:
-        return body
-    built: dict[str, Json] = msgspec.to_builtins(body)
-    return {**built, **options.unknown, **options.extra_body}

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from victor_fp_wire.cohere_v2 import response as wire
+from victor_fp_wire.cohere_v2.operations import Chat
 
 from victor_fp.core.deltas import (
     BlockEnded,
@@ -22,11 +23,12 @@ from victor_fp.core.faults import Fault, InvalidResponse
 from victor_fp.core.json import NotJson, decode_json_object
 from victor_fp.core.protocols.cohere_v2.errors import fault_from_error
 from victor_fp.core.protocols.cohere_v2.notes import cited, closing, measured, planned
+from victor_fp.core.protocols.operations import decoder_for
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.tool_call_ids import made
-from victor_fp.core.wire_decoding import Undecodable, WireDecoder
+from victor_fp.core.wire_decoding import Undecodable
 
-BODY: WireDecoder[wire.ChatResponse] = WireDecoder(wire.ChatResponse)
+BODY = decoder_for(Chat.RESPONSE)
 
 
 def read(endpoint: Endpoint, dialect: CohereDialect, body: bytes) -> Sequence[Delta]:

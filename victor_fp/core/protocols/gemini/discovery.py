@@ -7,21 +7,23 @@ from functools import partial
 import msgspec
 from msgspec import UNSET
 from returns.result import Result, Success
+from victor_fp_wire.gemini.operations import CountTokens, GetModel, ListModels
 from victor_fp_wire.gemini.request import CountTokensRequest
-from victor_fp_wire.gemini.response import CountTokensResponse, ListModelsResponse, Model
+from victor_fp_wire.gemini.response import Model
 
 from victor_fp.core.dialects.gemini import GeminiDialect
 from victor_fp.core.faults import Fault
 from victor_fp.core.json import encode_json
 from victor_fp.core.protocols import Discovery, ModelInfo, TokenCounting
 from victor_fp.core.protocols.gemini.notes import plain
-from victor_fp.core.protocols.gemini.request import body_of, resource_of
-from victor_fp.core.requests import ChatRequest, Endpoint, HttpRequest, build_headers
-from victor_fp.core.wire_decoding import Undecodable, WireDecoder
+from victor_fp.core.protocols.gemini.request import body_of, resource_name
+from victor_fp.core.protocols.operations import build_request, decoder_for
+from victor_fp.core.requests import ChatRequest, Endpoint, HttpRequest
+from victor_fp.core.wire_decoding import Undecodable
 
-_LISTS: WireDecoder[ListModelsResponse] = WireDecoder(ListModelsResponse)
-_MODELS: WireDecoder[Model] = WireDecoder(Model)
-_COUNTS: WireDecoder[CountTokensResponse] = WireDecoder(CountTokensResponse)
+_LISTS = decoder_for(ListModels.RESPONSE)
+_MODELS = decoder_for(GetModel.RESPONSE)
+_COUNTS = decoder_for(CountTokens.RESPONSE)
 _PAGE = 1000
 """The most that one page holds, which is more than there are."""
 
@@ -29,24 +31,11 @@ _PAGE = 1000
 def discovery(endpoint: Endpoint) -> Discovery:
     """GET /models and GET /models/{model}."""
     return Discovery(
-        list_request=partial(_get, endpoint, f"models?pageSize={_PAGE}"),
+        list_request=partial(build_request, endpoint, ListModels(page_size=_PAGE)),
         read_list=read_list,
-        model_request=partial(_model_request, endpoint),
+        model_request=lambda model: build_request(endpoint, GetModel(model=resource_name(model))),
         read_model=read_model,
     )
-
-
-def _get(endpoint: Endpoint, path: str) -> HttpRequest:
-    return HttpRequest(
-        method="GET",
-        url=f"{endpoint.base_url}/{path}",
-        headers=build_headers(endpoint, json=False),
-        signing=endpoint.spec.auth.kind if endpoint.keyed else "none",
-    )
-
-
-def _model_request(endpoint: Endpoint, model: str) -> HttpRequest:
-    return _get(endpoint, resource_of(model))
 
 
 def read_list(body: bytes) -> tuple[ModelInfo, ...]:
@@ -83,18 +72,18 @@ def counting(endpoint: Endpoint, dialect: GeminiDialect) -> TokenCounting:
 
 def _count_request(endpoint: Endpoint, dialect: GeminiDialect, request: ChatRequest) -> Result[HttpRequest, Fault]:
     body, _ = body_of(dialect, request)
-    resource = resource_of(request.model)
+    resource = resource_name(request.model)
     if dialect.counting == "nested":
         whole = msgspec.structs.replace(body, model=resource, service_tier=UNSET)
         count = CountTokensRequest(generate_content_request=whole)
     else:
         count = CountTokensRequest(contents=body.contents, system_instruction=body.system_instruction, tools=body.tools)
     return Success(
-        HttpRequest(
-            url=f"{endpoint.base_url}/{resource}:countTokens",
-            headers=build_headers(endpoint, request.options.extra_headers),
+        build_request(
+            endpoint,
+            CountTokens(model=resource),
             body=encode_json(count),
-            signing=endpoint.spec.auth.kind if endpoint.keyed else "none",
+            extra_headers=request.options.extra_headers,
         )
     )
 

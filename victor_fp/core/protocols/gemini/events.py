@@ -15,6 +15,7 @@ from victor_fp.core.faults import InvalidResponse
 from victor_fp.core.framing import Frame
 from victor_fp.core.protocols.gemini.errors import fault_from_error, find_status
 from victor_fp.core.protocols.gemini.response import ANSWERS, START, Progress, noted_last, told
+from victor_fp.core.protocols.stream_end import is_done
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.wire_decoding import Undecodable
 
@@ -38,7 +39,7 @@ class GeminiReader(msgspec.Struct, frozen=True):
 
     def _piece(self, progress: Progress, frame: Frame, deltas: list[Delta]) -> Progress:
         data = frame.data
-        if data.strip() == b"[DONE]":
+        if is_done(data):
             # Gateways that imitate OpenAI add it.
             deltas.append(StreamEnded())
             return progress

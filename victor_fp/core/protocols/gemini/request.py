@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Literal, TypeVar
-from urllib.parse import quote
 
-import msgspec
 from msgspec import UNSET, UnsetType
 from returns.result import Failure, Result, Success
+from victor_fp_wire.gemini.operations import GenerateContent, StreamGenerateContent
 from victor_fp_wire.gemini.request import (
     FunctionCallingConfig,
     FunctionDeclaration,
@@ -22,17 +20,17 @@ from victor_fp_wire.gemini.request import (
 
 from victor_fp.core.dialects.gemini import GeminiDialect, GeminiPolicy
 from victor_fp.core.faults import Fault, InvalidRequest
-from victor_fp.core.json import Json, JsonObject, encode_json
+from victor_fp.core.json import Json
 from victor_fp.core.options import ResponseFormat
 from victor_fp.core.protocols.gemini.contents import Conversation, conversation
 from victor_fp.core.protocols.gemini.json_schema import translated
 from victor_fp.core.protocols.gemini.thinking import thinking_config
+from victor_fp.core.protocols.operations import build_chat
 from victor_fp.core.requests import (
     Adjustment,
     ChatRequest,
     Endpoint,
     HttpRequest,
-    build_headers,
     find_missing_setting,
     resolve_unsupported,
 )
@@ -49,6 +47,8 @@ _TIERS: dict[str | None, Literal["standard", "flex", "priority"]] = {
     "flex": "flex",
     "priority": "priority",
 }
+_APPENDED = frozenset({"tools"})
+"""The tools that Google runs itself stand beside the caller's functions."""
 _RESOURCES = ("models/", "tunedModels/", "endpoints/", "dynamic/")
 
 
@@ -66,26 +66,15 @@ def write(endpoint: Endpoint, dialect: GeminiDialect, request: ChatRequest) -> R
     adjustments = resolve_unsupported(endpoint, request, unsupported)
     if not isinstance(adjustments, tuple):
         return Failure(adjustments)
-    options = request.options
-    sent: object = body
-    if options.unknown or options.extra_body:
-        sent = laid_over(laid_over(msgspec.to_builtins(body), options.unknown), options.extra_body)
-    method = "streamGenerateContent?alt=sse" if request.stream else "generateContent"
-    return Success(
-        HttpRequest(
-            url=f"{endpoint.base_url}/{resource_of(request.model)}:{method}",
-            headers=build_headers(endpoint, options.extra_headers),
-            body=encode_json(sent),
-            adjustments=adjustments,
-            signing=endpoint.spec.auth.kind if endpoint.keyed else "none",
-        )
-    )
+    resource = resource_name(request.model)
+    operation = StreamGenerateContent(model=resource, alt="sse") if request.stream else GenerateContent(model=resource)
+    return Success(build_chat(endpoint, operation, body, request.options, adjustments, appended=_APPENDED))
 
 
-def resource_of(model: str) -> str:
-    """The model as the path names it: a bare name is one of `models/`."""
+def resource_name(model: str) -> str:
+    """Return the model as the path names it: a bare name is one of `models/`."""
     name = model.strip("/")
-    return quote(name if name.startswith(_RESOURCES) else f"models/{name}", safe="/-_.~@")
+    return name if name.startswith(_RESOURCES) else f"models/{name}"
 
 
 def body_of(dialect: GeminiDialect, request: ChatRequest) -> tuple[GenerateContentRequest, list[Adjustment]]:
@@ -212,18 +201,3 @@ def _tool_config(request: ChatRequest, policy: GeminiPolicy) -> ToolConfig | Uns
         case named:
             config = FunctionCallingConfig(mode="ANY", allowed_function_names=[named["name"]])
             return ToolConfig(function_calling_config=config)
-
-
-def laid_over(body: JsonObject, extra: JsonObject) -> dict[str, Json]:
-    """`extra` over `body`: objects merge, so that one more generationConfig field leaves the others; the tools that
-    Google runs itself come behind the caller's; everything else is replaced."""
-    out = dict(body)
-    for key, value in extra.items():
-        before = out.get(key)
-        if isinstance(before, Mapping) and isinstance(value, Mapping):
-            out[key] = laid_over(before, value)
-        elif key == "tools" and isinstance(before, list) and isinstance(value, list):
-            out[key] = [*before, *value]
-        else:
-            out[key] = value
-    return out

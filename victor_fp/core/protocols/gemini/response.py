@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import msgspec
+from victor_fp_wire.gemini.operations import GenerateContent
 from victor_fp_wire.gemini.response import (
     Candidate,
     GenerateContentResponse,
@@ -30,10 +31,12 @@ from victor_fp.core.json import Json
 from victor_fp.core.protocols.gemini.errors import fault_from_error, find_status
 from victor_fp.core.protocols.gemini.function_calls import NO_CALLS, CallsSeen, called
 from victor_fp.core.protocols.gemini.notes import candidate_notes, plain, replaced_notes
+from victor_fp.core.protocols.operations import decoder_for
 from victor_fp.core.requests import Endpoint
-from victor_fp.core.wire_decoding import Undecodable, WireDecoder
+from victor_fp.core.wire_decoding import Undecodable
 
-ANSWERS: WireDecoder[GenerateContentResponse] = WireDecoder(GenerateContentResponse)
+ANSWERS = decoder_for(GenerateContent.RESPONSE)
+"""Of whole bodies and of the events of a stream, which have the same type."""
 
 STOP_REASONS: Mapping[str, str] = {
     "STOP": "stop",

@@ -6,17 +6,19 @@ import re
 from functools import partial
 
 import msgspec
-from victor_fp_wire.ollama_chat import request as asked
 from victor_fp_wire.ollama_chat import response as wire
+from victor_fp_wire.ollama_chat.operations import ListModels, ShowModel
+from victor_fp_wire.ollama_chat.request import ShowRequest
 
 from victor_fp.core.json import encode_json
 from victor_fp.core.protocols import Discovery, ModelInfo
 from victor_fp.core.protocols.ollama_chat.response import reported
-from victor_fp.core.requests import Endpoint, HttpRequest, build_headers
-from victor_fp.core.wire_decoding import Undecodable, WireDecoder
+from victor_fp.core.protocols.operations import build_request, decoder_for
+from victor_fp.core.requests import Endpoint, HttpRequest
+from victor_fp.core.wire_decoding import Undecodable
 
-LISTS: WireDecoder[wire.ListResponse] = WireDecoder(wire.ListResponse)
-MODELS: WireDecoder[wire.ShowResponse] = WireDecoder(wire.ShowResponse)
+LISTS = decoder_for(ListModels.RESPONSE)
+MODELS = decoder_for(ShowModel.RESPONSE)
 NUM_CTX = re.compile(r"^\s*num_ctx\s+(\d+)\s*$", re.MULTILINE)
 """A line of /api/show's `parameters`: what the model is run with, where its file says so."""
 
@@ -24,16 +26,11 @@ NUM_CTX = re.compile(r"^\s*num_ctx\s+(\d+)\s*$", re.MULTILINE)
 def discovery(endpoint: Endpoint) -> Discovery:
     """How to ask this server for models."""
     return Discovery(
-        list_request=partial(list_request, endpoint),
+        list_request=partial(build_request, endpoint, ListModels()),
         read_list=read_list,
-        model_request=partial(model_request, endpoint),
+        model_request=partial(build_model_request, endpoint),
         read_model=read_model,
     )
-
-
-def list_request(endpoint: Endpoint) -> HttpRequest:
-    """GET /api/tags."""
-    return HttpRequest(method="GET", url=f"{endpoint.base_url}/api/tags", headers=build_headers(endpoint, json=False))
 
 
 def read_list(body: bytes) -> tuple[ModelInfo, ...]:
@@ -46,10 +43,9 @@ def read_list(body: bytes) -> tuple[ModelInfo, ...]:
     )
 
 
-def model_request(endpoint: Endpoint, model: str) -> HttpRequest:
-    """POST /api/show."""
-    body = encode_json(asked.ShowRequest(model=model))
-    return HttpRequest(url=f"{endpoint.base_url}/api/show", headers=build_headers(endpoint), body=body)
+def build_model_request(endpoint: Endpoint, model: str) -> HttpRequest:
+    """Build the request for the facts of one model."""
+    return build_request(endpoint, ShowModel(), body=encode_json(ShowRequest(model=model)))
 
 
 def read_model(model: str, body: bytes) -> ModelInfo | None:

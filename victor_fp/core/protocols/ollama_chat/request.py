@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypeVar
 
-import msgspec
 from msgspec import UNSET, UnsetType
 from returns.result import Failure, Result, Success
 from victor_fp_wire.ollama_chat import request as wire
+from victor_fp_wire.ollama_chat.operations import Chat
 
 from victor_fp.core.dialects.ollama import OllamaDialect
 from victor_fp.core.faults import Fault
-from victor_fp.core.json import Json, encode_json
+from victor_fp.core.json import Json
 from victor_fp.core.protocols.ollama_chat.messages import wire_messages
-from victor_fp.core.requests import Adjustment, ChatRequest, Endpoint, HttpRequest, build_headers, resolve_unsupported
+from victor_fp.core.protocols.operations import build_chat
+from victor_fp.core.requests import Adjustment, ChatRequest, Endpoint, HttpRequest, resolve_unsupported
 from victor_fp.core.result import outcome
 from victor_fp.core.types import ToolDefinition
 
@@ -40,14 +41,17 @@ def _settled(
     adjustments = resolve_unsupported(endpoint, request, unsupported)
     if not isinstance(adjustments, tuple):
         return Failure(adjustments)
-    return Success(
-        HttpRequest(
-            url=f"{endpoint.base_url}/api/chat",
-            headers=build_headers(endpoint, request.options.extra_headers),
-            body=encode_json(_with_extras(dialect, request, _body(dialect, request, messages))),
-            adjustments=adjustments,
-        )
-    )
+    unknown = _place_unknown(dialect, request.options.unknown)
+    body = _body(dialect, request, messages)
+    return Success(build_chat(endpoint, Chat(), body, request.options, adjustments, unknown=unknown))
+
+
+def _place_unknown(dialect: OllamaDialect, unknown: Mapping[str, Json]) -> dict[str, Json]:
+    """Return the caller's own options with those of the runtime under `options`."""
+    runtime = {name: value for name, value in unknown.items() if name in dialect.runtime_options}
+    placed = {name: value for name, value in unknown.items() if name not in runtime}
+    own = placed.get("options")
+    return {**placed, "options": {**(own if isinstance(own, Mapping) else {}), **runtime}} if runtime else placed
 
 
 def _body(dialect: OllamaDialect, request: ChatRequest, messages: list[wire.ChatMessage]) -> wire.ChatRequest:
@@ -145,22 +149,3 @@ def _untaken(dialect: OllamaDialect, request: ChatRequest) -> list[Adjustment]:
     if asked.user is not None:
         untaken.append(Adjustment(parameter="user", reason="Ollama takes no user"))
     return untaken
-
-
-def _with_extras(dialect: OllamaDialect, request: ChatRequest, body: wire.ChatRequest) -> object:
-    """The body with the caller's own fields: runtime options under `options`, then `extra_body` over everything."""
-    asked = request.options
-    if not asked.unknown and not asked.extra_body:
-        return body
-    built: dict[str, Json] = msgspec.to_builtins(body)
-    runtime = {name: value for name, value in asked.unknown.items() if name in dialect.runtime_options}
-    beside = {name: value for name, value in asked.unknown.items() if name not in runtime}
-    return _merged(_merged(built, {**beside, **({"options": runtime} if runtime else {})}), asked.extra_body)
-
-
-def _merged(under: Mapping[str, Json], over: Mapping[str, Json]) -> dict[str, Json]:
-    """`over` wins, but its `options` join those below instead of displacing them."""
-    below, above = under.get("options"), over.get("options")
-    if isinstance(below, Mapping) and isinstance(above, Mapping):
-        return {**under, **over, "options": {**below, **above}}
-    return {**under, **over}

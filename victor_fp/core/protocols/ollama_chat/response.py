@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 from victor_fp_wire.ollama_chat import response as wire
+from victor_fp_wire.ollama_chat.operations import Chat
 
 from victor_fp.core.deltas import (
     Delta,
@@ -23,11 +24,13 @@ from victor_fp.core.dialects.ollama import OllamaDialect
 from victor_fp.core.faults import InvalidResponse
 from victor_fp.core.json import Json, encode_json
 from victor_fp.core.protocols.ollama_chat.errors import fault_from_error
+from victor_fp.core.protocols.operations import decoder_for
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.tool_call_ids import made
-from victor_fp.core.wire_decoding import Undecodable, WireDecoder
+from victor_fp.core.wire_decoding import Undecodable
 
-LINES: WireDecoder[wire.ChatResponse] = WireDecoder(wire.ChatResponse)
+LINES = decoder_for(Chat.RESPONSE)
+"""Of whole bodies and of the lines of a stream, which have the same type."""
 METADATA = (
     "created_at",
     "total_duration",

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from urllib.parse import quote
 
-from victor_fp_wire.replicate.response import Collection, Model
+from victor_fp_wire.replicate.operations import GetCollection, GetModel
+from victor_fp_wire.replicate.response import Model
 
 from victor_fp.core.dialects.replicate import ReplicateDialect
 from victor_fp.core.json import Json
 from victor_fp.core.protocols import Discovery, ModelInfo
-from victor_fp.core.requests import Endpoint, HttpRequest, build_headers
-from victor_fp.core.wire_decoding import Undecodable, WireDecoder
+from victor_fp.core.protocols.operations import build_request, decoder_for
+from victor_fp.core.requests import Endpoint, HttpRequest
+from victor_fp.core.wire_decoding import Undecodable
 
-COLLECTIONS: WireDecoder[Collection] = WireDecoder(Collection)
-MODELS: WireDecoder[Model] = WireDecoder(Model)
+COLLECTIONS = decoder_for(GetCollection.RESPONSE)
+MODELS = decoder_for(GetModel.RESPONSE)
 IMAGES = frozenset({"image", "images", "image_input"})
 REASONING = frozenset({"reasoning_effort", "thinking_budget", "thinking_budget_tokens", "extended_thinking"})
 ITERATED = "x-cog-array-type"
@@ -25,9 +26,9 @@ ITERATED = "x-cog-array-type"
 def discovery(endpoint: Endpoint, dialect: ReplicateDialect) -> Discovery:
     """How to ask for models; there is no list of all of them worth reading, so that of language models is."""
     return Discovery(
-        list_request=partial(_get, endpoint, f"/collections/{quote(dialect.collection, safe='')}"),
+        list_request=partial(build_request, endpoint, GetCollection(slug=dialect.collection)),
         read_list=read_list,
-        model_request=lambda model: _get(endpoint, f"/models/{quote(model.partition(':')[0], safe='/')}"),
+        model_request=partial(_build_model_request, endpoint),
         read_model=read_model,
     )
 
@@ -48,8 +49,9 @@ def read_model(model: str, body: bytes) -> ModelInfo | None:
     return None if isinstance(told, Undecodable) or not told.name else _info(model, told)
 
 
-def _get(endpoint: Endpoint, path: str) -> HttpRequest:
-    return HttpRequest(method="GET", url=f"{endpoint.base_url}{path}", headers=build_headers(endpoint, json=False))
+def _build_model_request(endpoint: Endpoint, model: str) -> HttpRequest:
+    owner, _, name = model.partition(":")[0].partition("/")
+    return build_request(endpoint, GetModel(owner=owner, name=name))
 
 
 def _info(name: str, model: Model) -> ModelInfo:

@@ -13,12 +13,13 @@ from urllib.parse import urlsplit
 
 import msgspec
 from msgspec.structs import replace
+from victor_fp_wire.replicate.operations import CancelPrediction, GetPrediction
 from victor_fp_wire.replicate.response import Prediction
 
 from victor_fp.core.classification.headers import read_retry_after
 from victor_fp.core.dialects.replicate import ReplicateDialect
 from victor_fp.core.following import Broke, Event, Give, Open, Order, Send, Stop, same_origin
-from victor_fp.core.protocols.replicate.places import prediction_url
+from victor_fp.core.protocols.operations import build_request
 from victor_fp.core.protocols.replicate.request import PREFER
 from victor_fp.core.protocols.replicate.response import PREDICTIONS, RUNNING
 from victor_fp.core.requests import Endpoint, HttpRequest, build_headers
@@ -47,8 +48,7 @@ class Pursuit(msgspec.Struct, frozen=True, kw_only=True):
         """POST /predictions/{id}/cancel, while the prediction runs."""
         if not self.running:
             return None
-        url = f"{prediction_url(self.endpoint, self.id)}/cancel"
-        return HttpRequest(method="POST", url=url, headers=build_headers(self.endpoint, json=False))
+        return build_request(self.endpoint, CancelPrediction(id=self.id))
 
     def after(self, event: Event) -> tuple[Pursuit, Order]:
         """The state and the order after an exchange."""
@@ -95,8 +95,7 @@ def _polling(pursuit: Pursuit, least: float) -> tuple[Pursuit, Order]:
     """Ask again, after a rest that grows with every poll."""
     endpoint, dialect = pursuit.endpoint, pursuit.dialect
     rest = min(dialect.slowest_poll, dialect.poll * GROWTH ** min(pursuit.polls, 64))
-    url = prediction_url(endpoint, pursuit.id)
-    request = HttpRequest(method="GET", url=url, headers=build_headers(endpoint, json=False))
+    request = build_request(endpoint, GetPrediction(id=pursuit.id))
     return replace(pursuit, polls=pursuit.polls + 1), Send(request=request, rest=max(rest, least))
 
 

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
+from msgspec import UNSET
 from returns.result import Failure, Result, Success
+from victor_fp_wire.replicate.operations import CreateDeploymentPrediction, CreateModelPrediction, CreatePrediction
 from victor_fp_wire.replicate.request import PredictionRequest, VersionPredictionRequest
 
 from victor_fp.core.dialects.replicate import Inputs, ReplicateDialect
 from victor_fp.core.faults import Fault, InvalidRequest
-from victor_fp.core.json import Json, encode_json
-from victor_fp.core.protocols.replicate.places import SPELLINGS, place_of
+from victor_fp.core.json import Json
+from victor_fp.core.protocols.operations import build_chat
+from victor_fp.core.protocols.replicate.model_names import SPELLINGS, parse_model
 from victor_fp.core.protocols.replicate.prompts import prompted
 from victor_fp.core.protocols.support import find_nearest_effort
-from victor_fp.core.requests import Adjustment, ChatRequest, Endpoint, HttpRequest, build_headers, resolve_unsupported
+from victor_fp.core.requests import Adjustment, ChatRequest, Endpoint, HttpRequest, resolve_unsupported
 
 PREFER = "prefer"
 
 
 def write(endpoint: Endpoint, dialect: ReplicateDialect, request: ChatRequest) -> Result[HttpRequest, Fault]:
     """The request that creates the prediction. Options nobody knows are inputs of the model."""
-    place = place_of(endpoint, request.model)
-    if place is None:
-        message = f"{request.model!r} is no model of Replicate's: {SPELLINGS}"
+    target = parse_model(request.model)
+    if target is None:
+        message = f"{request.model!r} is not a Replicate model: expected {SPELLINGS}"
         return Failure(InvalidRequest(provider=endpoint.spec.name, model=request.model, message=message))
     inputs, options = dialect.inputs_of(request.model), request.options
     said = prompted(inputs, request.messages)
@@ -30,36 +31,17 @@ def write(endpoint: Endpoint, dialect: ReplicateDialect, request: ChatRequest) -
     adjustments = resolve_unsupported(endpoint, request, [*said.unsupported, *unsupported])
     if not isinstance(adjustments, tuple):
         return Failure(adjustments)
-    own = options.extra_body.get("input")
-    given: dict[str, Json] = {
-        **said.fields,
-        **asked,
-        **options.unknown,
-        **(own if isinstance(own, Mapping) else {}),
-    }
-    fields = {
-        name: value for name, value in options.extra_body.items() if name != "input" or not isinstance(own, Mapping)
-    }
-    headers = build_headers(endpoint, options.extra_headers)
-    if not request.stream:
-        headers.setdefault(PREFER, f"wait={dialect.wait}")
-    return Success(
-        HttpRequest(
-            url=place.url,
-            headers=headers,
-            body=encode_json(_body(place.version, given, fields)),
-            adjustments=adjustments,
-        )
-    )
-
-
-def _body(version: str | None, given: dict[str, Json], fields: Mapping[str, Json]) -> object:
-    built = (
-        PredictionRequest(input=given) if version is None else VersionPredictionRequest(version=version, input=given)
-    )
-    if not fields:
-        return built
-    return {**({} if version is None else {"version": version}), "input": given, **fields}
+    given: dict[str, Json] = {**said.fields, **asked}
+    prefer = UNSET if request.stream else f"wait={dialect.wait}"
+    unknown = {"input": options.unknown} if options.unknown else {}
+    if target.version:
+        versioned = VersionPredictionRequest(version=target.version, input=given)
+        creation = CreatePrediction(prefer=prefer)
+        return Success(build_chat(endpoint, creation, versioned, options, adjustments, unknown=unknown))
+    create = CreateDeploymentPrediction if target.is_deployment else CreateModelPrediction
+    operation = create(owner=target.owner, name=target.name, prefer=prefer)
+    body = PredictionRequest(input=given)
+    return Success(build_chat(endpoint, operation, body, options, adjustments, unknown=unknown))
 
 
 def _asked(inputs: Inputs, request: ChatRequest) -> tuple[dict[str, Json], list[Adjustment]]:

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from victor_fp_wire.replicate.operations import GetPrediction
 from victor_fp_wire.replicate.response import Prediction
 
 from victor_fp.core.deltas import Delta, ErrorReported, MetadataReported, Stopped, StreamEnded, TextDelta, UsageReported
 from victor_fp.core.dialects.replicate import ReplicateDialect
 from victor_fp.core.faults import Fault, InvalidResponse
 from victor_fp.core.json import Json, NotJson, decode_json_object, encode_json
+from victor_fp.core.protocols.operations import decoder_for
 from victor_fp.core.protocols.replicate.errors import fault_from_error, fault_from_prediction
 from victor_fp.core.requests import Endpoint
-from victor_fp.core.wire_decoding import Undecodable, WireDecoder
+from victor_fp.core.wire_decoding import Undecodable
 
-PREDICTIONS: WireDecoder[Prediction] = WireDecoder(Prediction)
+PREDICTIONS = decoder_for(GetPrediction.RESPONSE)
 RUNNING = frozenset({"starting", "processing"})
 
 

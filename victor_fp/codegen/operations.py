@@ -1,0 +1,245 @@
+"""Operations of a document as typed descriptors: method, path template, parameters and the types of the bodies."""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections.abc import Mapping
+from typing import Literal, NamedTuple, TypeAlias, get_args
+
+from victor_fp.codegen.document import METHODS, CodegenFailed, Document, Slice, follow_pointer
+from victor_fp.codegen.schema import Schema, as_list, as_schema, constants, fresh, pascal, resolve
+
+Location: TypeAlias = Literal["path", "query", "header"]
+Role: TypeAlias = Literal["REQUEST", "RESPONSE", "EVENT", "ERROR"]
+
+SCALARS = {"string": "str", "integer": "int", "number": "float", "boolean": "bool"}
+_TEMPLATE = re.compile(r"\{([^{}]*)\}")
+
+RUNTIME = '''
+from __future__ import annotations
+
+from typing import ClassVar, Generic, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
+
+T = TypeVar("T")
+
+Method: TypeAlias = Literal["DELETE", "GET", "PATCH", "POST", "PUT", "QUERY"]
+
+
+class Body(NamedTuple, Generic[T]):
+    """The type of a JSON body, or of one event of a stream."""
+
+    wire_type: object
+
+
+class Parameter(NamedTuple):
+    """A parameter of an operation."""
+
+    name: str
+    """On the wire."""
+    field: str
+    """Of the descriptor."""
+    location: Literal["path", "query", "header"]
+    reserved: bool = False
+    """Its slashes separate segments of the path."""
+
+
+class Operation(Protocol):
+    """The facts every descriptor has; an instance holds values for its parameters."""
+
+    ID: ClassVar[str]
+    METHOD: ClassVar[Method]
+    PATH: ClassVar[str]
+    PARAMETERS: ClassVar[tuple[Parameter, ...]]
+'''
+"""What descriptors are made of; it stands in the package's `__init__.py` and costs no import of a wire model."""
+
+
+class ParameterShape(NamedTuple):
+    """One parameter as it will be written."""
+
+    name: str
+    field: str
+    location: Location
+    annotation: str
+    required: bool
+    reserved: bool
+
+
+class OperationShape(NamedTuple):
+    """One operation as it will be written; `bodies` holds qualified class names."""
+
+    identifier: str
+    name: str
+    method: str
+    path: str
+    summary: str
+    parameters: tuple[ParameterShape, ...]
+    bodies: Mapping[Role, str]
+
+
+def read_operations(
+    document: Document, sliced: Slice, requests: Mapping[str, str], responses: Mapping[str, str]
+) -> tuple[OperationShape, ...]:
+    """Read the operations of a slice; `requests` and `responses` are the class names of its roots."""
+    shapes: list[OperationShape] = []
+    taken: set[str] = set()
+    wanted = sliced.roots_by_operation
+    for path, item in as_schema(document.content.get("paths")).items():
+        for method, node in as_schema(item).items():
+            operation = as_schema(node)
+            identifier = _identifier(method, path, operation, wanted)
+            if identifier is None:
+                continue
+            if not path.startswith("/"):
+                raise CodegenFailed(f"{document.name}: the path {path!r} does not begin with a slash")
+            name = fresh(_class_name(identifier), taken)
+            taken.add(name)
+            shapes.append(
+                OperationShape(
+                    identifier=identifier,
+                    name=name,
+                    method=method.upper(),
+                    path=path,
+                    summary=_one_line(operation.get("summary")),
+                    parameters=_parameters(document, sliced, path, as_schema(item), operation),
+                    bodies=_bodies(wanted[identifier], requests, responses),
+                )
+            )
+    return tuple(shapes)
+
+
+def emit_operations(shapes: tuple[OperationShape, ...], header: str, *, runtime: str) -> str:
+    """Python source of the descriptors; `runtime` is the relative module that holds `RUNTIME`."""
+    used = {body.split(".")[0] for shape in shapes for body in shape.bodies.values()}
+    literal = any("Literal[" in parameter.annotation for shape in shapes for parameter in shape.parameters)
+    unset = any(not parameter.required for shape in shapes for parameter in shape.parameters)
+    lines = [header, "", "from __future__ import annotations", ""]
+    lines += [f"from typing import ClassVar{', Literal' if literal else ''}", ""]
+    lines += [f"from msgspec import {'UNSET, ' if unset else ''}Struct{', UnsetType' if unset else ''}", ""]
+    lines += [f"from {runtime} import {'Body, ' if used else ''}Method, Parameter"]
+    lines += [f"from . import {module} as {alias}" for alias, module in _MODULES.items() if alias in used]
+    for shape in shapes:
+        lines += ["", "", *_class(shape)]
+    return "\n".join(lines) + "\n"
+
+
+_MODULES = {"sent": "request", "received": "response"}
+
+
+def _class(shape: OperationShape) -> list[str]:
+    title = f"{shape.method} {shape.path}" + (f": {shape.summary}" if shape.summary else "")
+    parameters = "".join(f"{_parameter(parameter)}, " for parameter in shape.parameters)
+    lines = [
+        f"class {shape.name}(Struct, frozen=True, kw_only=True):",
+        f"    {_docstring(title)}",
+        "",
+        f"    ID: ClassVar[str] = {shape.identifier!r}",
+        f"    METHOD: ClassVar[Method] = {shape.method!r}",
+        f"    PATH: ClassVar[str] = {shape.path!r}",
+        f"    PARAMETERS: ClassVar[tuple[Parameter, ...]] = ({parameters.removesuffix(' ')})",
+    ]
+    for role in get_args(Role):
+        body = shape.bodies.get(role)
+        lines.append(
+            f"    {role}: ClassVar[None] = None"
+            if body is None
+            else f"    {role}: ClassVar[Body[{body}]] = Body({body})"
+        )
+    fields = [
+        f"    {parameter.field}: {parameter.annotation}" + ("" if parameter.required else " | UnsetType = UNSET")
+        for parameter in shape.parameters
+    ]
+    return [*lines, *(["", *fields] if fields else [])]
+
+
+def _parameter(parameter: ParameterShape) -> str:
+    reserved = ", reserved=True" if parameter.reserved else ""
+    return f"Parameter({parameter.name!r}, {parameter.field!r}, {parameter.location!r}{reserved})"
+
+
+def _docstring(text: str) -> str:
+    """A literal that reads as a docstring whatever the document says."""
+    plain = "".join(sign if sign.isprintable() else " " for sign in text)
+    return '"""' + plain.replace("\\", "\\\\").replace('"', "'") + '"""'
+
+
+def _one_line(value: object) -> str:
+    return " ".join(value.split()) if isinstance(value, str) else ""
+
+
+def _identifier(method: str, path: str, operation: Schema, wanted: Mapping[str, Mapping[str, str]]) -> str | None:
+    """The name a slice knows an operation by; None where it was not asked for."""
+    if method not in METHODS:
+        return None
+    own = operation.get("operationId")
+    return next((name for name in (own, f"{method.upper()} {path}") if isinstance(name, str) and name in wanted), None)
+
+
+def _class_name(identifier: str) -> str:
+    name = pascal(identifier)
+    return name if name.isidentifier() and not keyword.iskeyword(name) else f"Operation{name}"
+
+
+def _bodies(roots: Mapping[str, str], requests: Mapping[str, str], responses: Mapping[str, str]) -> dict[Role, str]:
+    found: dict[Role, str] = {}
+    for role in get_args(Role):
+        root = roots.get(role.capitalize(), "")
+        names, module = (requests, "sent") if role == "REQUEST" else (responses, "received")
+        if root in names:
+            found[role] = f"{module}.{names[root]}"
+    return found
+
+
+def _parameters(
+    document: Document, sliced: Slice, path: str, item: Schema, operation: Schema
+) -> tuple[ParameterShape, ...]:
+    """Parameters in the order of the template, then those of query and header as they are declared."""
+    declared: dict[tuple[str, str], Schema] = {}
+    for node in (*as_list(item.get("parameters")), *as_list(operation.get("parameters"))):
+        parameter = follow_pointer(document, node)
+        name, location = parameter.get("name"), parameter.get("in")
+        if isinstance(name, str) and isinstance(location, str):
+            declared[name, location] = parameter
+    in_path: list[tuple[str, Location]] = [(name, "path") for name in dict.fromkeys(_TEMPLATE.findall(path))]
+    beyond: list[tuple[str, Location]] = [
+        (name, location) for name, place in declared for location in get_args(Location) if place == location != "path"
+    ]
+    shapes: list[ParameterShape] = []
+    taken: set[str] = set()
+    for name, location in (*in_path, *beyond):
+        node = declared.get((name, location), {})
+        field = fresh(_field_name(name), taken)
+        taken.add(field)
+        shapes.append(
+            ParameterShape(
+                name=name,
+                field=field,
+                location=location,
+                annotation=_annotation(resolve(sliced.schemas, as_schema(node.get("schema")))),
+                required=location == "path" or node.get("required") is True,
+                reserved=location == "path" and node.get("allowReserved") is True,
+            )
+        )
+    return tuple(shapes)
+
+
+def _field_name(name: str) -> str:
+    """`pageSize`, `Cancel-After` and `class` as names of Python fields."""
+    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
+    field = "_".join(re.findall(r"[A-Za-z0-9]+", spaced)).lower() or "parameter"
+    if field[0].isdigit():
+        return f"parameter_{field}"
+    return f"{field}_" if keyword.iskeyword(field) else field
+
+
+def _annotation(schema: Schema) -> str:
+    """The Python type of a parameter; what is no scalar and no list of scalars is text."""
+    values = constants(schema)
+    if values:
+        return f"Literal[{', '.join(repr(value) for value in values)}]"
+    kind = schema.get("type")
+    if kind == "array":
+        inner = as_schema(schema.get("items")).get("type")
+        return f"tuple[{SCALARS.get(str(inner), 'str')}, ...]"
+    return SCALARS.get(str(kind), "str")

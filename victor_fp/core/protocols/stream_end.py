@@ -1,0 +1,16 @@
+"""The end marker `[DONE]` of event streams, which OpenAI introduced and most vendors and gateways send."""
+
+from __future__ import annotations
+
+DONE = b"[DONE]"
+_LONGEST = 16
+"""Bytes a marker may take with white space around it; longer data is not even looked at."""
+
+
+def is_done(data: bytes) -> bool:
+    """Return whether an event's data is the end marker. It is not JSON, so it is recognised before decoding.
+
+    >>> is_done(b" [DONE]"), is_done(b'{"done": true}')
+    (True, False)
+    """
+    return len(data) <= _LONGEST and data.strip() == DONE
