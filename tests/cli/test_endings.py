@@ -10,10 +10,10 @@ import pytest
 from tests.cli.conftest import ROOT
 from victor_fp.cli.endings import LONGEST, ExitCode, ending_json, fault_ending
 from victor_fp.cli.terminal import printable
-from victor_fp.core.faults import FAULTS, ConnectionFailed, Fault, RateLimited
+from victor_fp.core.faults import FAULT_TYPES, ConnectionFailed, Fault, RateLimited
 
 
-@pytest.mark.parametrize("kind", FAULTS, ids=lambda kind: str(kind.__name__))
+@pytest.mark.parametrize("kind", FAULT_TYPES, ids=lambda kind: str(kind.__name__))
 def test_every_fault_has_a_code_and_a_line(kind: type[Fault]) -> None:
     ending = fault_ending(kind(provider="acme", model="m-1", message="it said no\nand\tmore"))
 

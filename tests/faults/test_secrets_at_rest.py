@@ -20,7 +20,7 @@ from victor_fp.agent.provider_health import checked
 from victor_fp.agent.provider_manager import ProviderManager, ProviderManagerConfig
 from victor_fp.core import faults
 from victor_fp.core.catalogue.spec import Setting
-from victor_fp.core.faults import FAULTS, Attempt, InvalidRequest, redacted
+from victor_fp.core.faults import FAULT_TYPES, Attempt, InvalidRequest, redacted
 from victor_fp.core.options import read_options
 from victor_fp.core.requests import HttpRequest
 from victor_fp.core.secrecy import Secret, Veiled, secrets_in, sounds_secret
@@ -250,7 +250,7 @@ def test_secrets_are_found_among_keywords() -> None:
     assert repr(Veiled(given, one="x")).count("...") == len(given) + 1
 
 
-@pytest.mark.parametrize("kind", FAULTS, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("kind", FAULT_TYPES, ids=lambda kind: kind.__name__)
 def test_every_kind_of_fault_is_redacted(kind: Any) -> None:
     fault = kind(provider="acme", message=f"{KEY}, I said {KEY}", code=KEY, request_id=f"r-{KEY}", status=401)
     hidden = redacted(fault, KEY)

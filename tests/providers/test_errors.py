@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from victor_fp.core import faults
-from victor_fp.core.faults import FAULTS, Attempt, Fault, Partial, describe
+from victor_fp.core.faults import FAULT_TYPES, Attempt, Fault, Partial, describe
 from victor_fp.providers.errors import (
     ProviderAuthError,
     ProviderError,
@@ -37,7 +37,7 @@ FAULT: st.SearchStrategy[Fault] = st.one_of(
             partial=st.none() | st.builds(Partial, content=st.text(max_size=5)),
             attempts=ATTEMPTS,
         )
-        for kind in FAULTS
+        for kind in FAULT_TYPES
     )
 )
 
@@ -62,7 +62,7 @@ def test_errors_say_who_and_what(fault: Fault) -> None:
     assert type(fault).__name__ in str(error)
 
 
-@pytest.mark.parametrize("kind", FAULTS)
+@pytest.mark.parametrize("kind", FAULT_TYPES)
 def test_every_fault_has_an_exception_of_its_family(kind: type[Fault]) -> None:
     assert isinstance(error_from(kind()), ProviderError)
 

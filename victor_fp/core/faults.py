@@ -171,6 +171,14 @@ class AllFallbacksFailed(FaultBase, frozen=True, kw_only=True):
     """Class name of the last target's fault."""
 
 
+class BudgetExceeded(FaultBase, frozen=True, kw_only=True):
+    """A budget of money, tokens or requests has no room for the call; nothing was sent."""
+
+
+class LedgerFailed(FaultBase, frozen=True, kw_only=True):
+    """A job's ledger cannot be read or written."""
+
+
 Fault: TypeAlias = (
     InvalidRequest
     | UnsupportedParameter
@@ -195,9 +203,11 @@ Fault: TypeAlias = (
     | CredentialMissing
     | ProviderNotFound
     | AllFallbacksFailed
+    | BudgetExceeded
+    | LedgerFailed
 )
 
-FAULTS: tuple[type[Fault], ...] = (
+FAULT_TYPES: tuple[type[Fault], ...] = (
     InvalidRequest,
     UnsupportedParameter,
     AuthRejected,
@@ -221,11 +231,18 @@ FAULTS: tuple[type[Fault], ...] = (
     CredentialMissing,
     ProviderNotFound,
     AllFallbacksFailed,
+    BudgetExceeded,
+    LedgerFailed,
 )
 """Every member of `Fault`, for tables and tests."""
 
 
 F = TypeVar("F", bound=FaultBase)
+
+
+def can_retry(fault: Fault) -> bool:
+    """Temporary."""
+    return isinstance(fault, RateLimited | Overloaded | ServerFailed | TimedOut | ConnectionFailed | InvalidResponse | StreamTruncated | StreamInterrupted | QueueFull | DeadlineExceeded)
 
 
 def recast(kind: type[F], fault: Fault, **changes: Any) -> F:

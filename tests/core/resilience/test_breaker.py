@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from victor_fp.core.faults import (
-    FAULTS,
+    FAULT_TYPES,
     AuthRejected,
     Cancelled,
     CircuitOpen,
@@ -275,6 +275,6 @@ def test_what_counts_as_a_failure(fault: Fault | None, verdict: Verdict) -> None
     assert verdict_of(fault) == verdict
 
 
-@pytest.mark.parametrize("kind", FAULTS)
+@pytest.mark.parametrize("kind", FAULT_TYPES)
 def test_no_fault_is_a_success(kind: type[Fault]) -> None:
     assert verdict_of(kind()) != "succeeded"

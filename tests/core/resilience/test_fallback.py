@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from victor_fp.core.faults import (
-    FAULTS,
+    FAULT_TYPES,
     AllFallbacksFailed,
     Attempt,
     AuthRejected,
@@ -151,7 +151,7 @@ def test_which_faults_move_on_is_data() -> None:
 
 
 def test_every_fault_either_moves_on_or_stays() -> None:
-    assert {kind.__name__ for kind in FAULTS} == MOVES_ON | STAYS
+    assert {kind.__name__ for kind in FAULT_TYPES} == MOVES_ON | STAYS
     assert not MOVES_ON & STAYS
 
 
@@ -302,7 +302,7 @@ def test_an_empty_plan_says_so() -> None:
 
 @settings(max_examples=100, deadline=None)
 @given(
-    outcomes=st.lists(st.tuples(st.sampled_from(FAULTS), st.integers(1, 4), st.floats(0, 40)), min_size=3, max_size=3),
+    outcomes=st.lists(st.tuples(st.sampled_from(FAULT_TYPES), st.integers(1, 4), st.floats(0, 40)), min_size=3, max_size=3),
     max_tries=st.none() | st.integers(1, 8),
     even=st.booleans(),
 )

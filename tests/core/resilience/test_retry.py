@@ -7,7 +7,7 @@ import math
 import pytest
 
 from victor_fp.core.faults import (
-    FAULTS,
+    FAULT_TYPES,
     AuthRejected,
     CircuitOpen,
     ConnectionFailed,
@@ -79,7 +79,7 @@ TRIED_AGAIN = {
 }
 
 
-@pytest.mark.parametrize("kind", [kind for kind in FAULTS if kind.__name__ not in TRIED_AGAIN])
+@pytest.mark.parametrize("kind", [kind for kind in FAULT_TYPES if kind.__name__ not in TRIED_AGAIN])
 def test_what_lasts_stops_at_once(kind: type[Fault]) -> None:
     assert patience_with(kind()) == "never"
     assert decided(fresh(), kind()) == Stop("lasting")
