@@ -11,6 +11,7 @@ import msgspec
 from victor_fp.core.faults import (
     AllFallbacksFailed,
     AuthRejected,
+    BudgetExceeded,
     Cancelled,
     CircuitOpen,
     ConnectionFailed,
@@ -21,6 +22,7 @@ from victor_fp.core.faults import (
     Fault,
     InvalidRequest,
     InvalidResponse,
+    LedgerFailed,
     ModelNotFound,
     Overloaded,
     PermissionRefused,
@@ -151,6 +153,14 @@ def _meaning(fault: Fault) -> tuple[ExitCode, str, str]:
             return ExitCode.FAILED, "the answer cannot be understood", "Is this the right address for this provider?"
         case CircuitOpen():
             return ExitCode.FAILED, "not tried after repeated failures", _wait(fault)
+        case BudgetExceeded():
+            return ExitCode.LIMITED, "the budget is used up", ""
+        case LedgerFailed():
+            return (
+                ExitCode.FAILED,
+                "the ledger cannot be read or written",
+                "Check the path, its permissions and the free space.",
+            )
         case AllFallbacksFailed():
             return ExitCode.FAILED, "every provider of the plan failed", ""
         case Cancelled():

@@ -251,6 +251,18 @@ class AllFallbacksFailed(FaultBase, frozen=True, kw_only=True):
     """Class name of the last target's fault."""
 
 
+class BudgetExceeded(FaultBase, frozen=True, kw_only=True):
+    """A budget of money, tokens or requests has no room for the call; nothing was sent."""
+
+    is_local = True
+
+
+class LedgerFailed(FaultBase, frozen=True, kw_only=True):
+    """A job's ledger cannot be read or written."""
+
+    is_local = True
+
+
 Fault: TypeAlias = (
     InvalidRequest
     | UnsupportedParameter
@@ -275,6 +287,8 @@ Fault: TypeAlias = (
     | CredentialMissing
     | ProviderNotFound
     | AllFallbacksFailed
+    | BudgetExceeded
+    | LedgerFailed
 )
 
 FAULT_TYPES: tuple[type[Fault], ...] = get_args(Fault)

@@ -10,6 +10,7 @@ from victor_fp.core.classification.statuses import fault_type_for_status
 from victor_fp.core.faults import (
     AllFallbacksFailed,
     AuthRejected,
+    BudgetExceeded,
     Cancelled,
     CircuitOpen,
     ConnectionFailed,
@@ -21,6 +22,7 @@ from victor_fp.core.faults import (
     FaultBase,
     InvalidRequest,
     InvalidResponse,
+    LedgerFailed,
     ModelNotFound,
     Overloaded,
     PermissionRefused,
@@ -223,6 +225,8 @@ def error_class(fault: Fault) -> type[ProviderError]:
             | ServerFailed()
             | Cancelled()
             | AllFallbacksFailed()
+            | BudgetExceeded()
+            | LedgerFailed()
         ):
             return ProviderError
         case _:

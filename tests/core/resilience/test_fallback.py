@@ -158,6 +158,8 @@ def test_the_default_policy_moves_on_after_the_faults_of_a_target_and_no_others(
         "DeadlineExceeded",
         "Cancelled",
         "AllFallbacksFailed",
+        "BudgetExceeded",
+        "LedgerFailed",
     }
     assert {kind.__name__ for kind in FAULT_TYPES} - MOVES_ON == stays
 

@@ -1,0 +1,104 @@
+"""A job whose process is killed, whose disk is full, and whose ledger is read-only."""
+
+from __future__ import annotations
+
+import os
+import random
+import resource
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.jobs.row_provider import RowProvider
+from victor_fp.core.faults import LedgerFailed
+from victor_fp.jobs import Row, export, read_report, run
+
+ROOT = Path(__file__).parents[2]
+CONCURRENCY = 16
+
+
+def start(ledger: Path, calls: Path, rows: int) -> subprocess.Popen[bytes]:
+    paths = os.pathsep.join([str(ROOT), str(ROOT / "generated")])
+    command = [sys.executable, "-m", "tests.jobs.killed_job", str(ledger), str(calls), str(rows)]
+    return subprocess.Popen(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": paths})
+
+
+def kill_after(process: subprocess.Popen[bytes], calls: Path, lines: int) -> None:
+    """Kill the process once the vendor has counted so many calls, or let it end."""
+    while process.poll() is None:
+        if calls.exists() and calls.read_bytes().count(b"\n") >= lines:
+            process.kill()
+            break
+    process.wait()
+
+
+def check_kills(tmp_path: Path, rows: int, kills: int) -> None:
+    ledger, calls, luck = tmp_path / "job.ledger", tmp_path / "calls", random.Random(7)
+    for _ in range(kills):
+        before = calls.read_bytes().count(b"\n") if calls.exists() else 0
+        kill_after(start(ledger, calls, rows), calls, before + luck.randrange(1, max(2, 2 * rows // kills)))
+    assert start(ledger, calls, rows).wait() == 0
+    report = read_report(ledger).unwrap()
+    assert (report.done, report.left) == (rows, 0)
+    assert export(ledger, tmp_path / "out.jsonl").unwrap() == rows
+    counts = Counter(calls.read_text().splitlines())
+    assert len(counts) == rows
+    repeated = sum(counts.values()) - rows
+    assert repeated <= kills * CONCURRENCY
+
+
+def test_a_killed_job_loses_no_row_and_repeats_at_most_what_was_in_flight(tmp_path: Path) -> None:
+    check_kills(tmp_path, rows=2000, kills=3)
+
+
+@pytest.mark.slow
+def test_twenty_kills_of_a_job_of_twenty_thousand_rows(tmp_path: Path) -> None:
+    check_kills(tmp_path, rows=20_000, kills=20)
+
+
+async def test_a_ledger_that_cannot_be_written_stops_the_job_with_the_answers_at_hand(tmp_path: Path) -> None:
+    """A limit on file size stands for a full disk."""
+    ledger = tmp_path / "job.ledger"
+    provider = RowProvider(lambda prompt, _: prompt * 500)
+    job = run((Row(str(number), f"text {number}") for number in range(3000)), provider, model="m", ledger=ledger)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    found = {}
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, hard))
+        async for done in job:
+            found[done.key] = done
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert isinstance(job.stopped, LedgerFailed)
+    assert str(ledger) in job.stopped.message
+    unrecorded = [done for done in found.values() if done.response is not None and done.result.value_or(None) is None]
+    assert unrecorded
+    answered = {prompt.removeprefix("text ") for prompt in provider.asked}
+    assert answered <= {key for key, done in found.items() if done.response is not None} | {""}
+    again = RowProvider()
+    rows = (Row(str(number), f"text {number}") for number in range(3000))
+    assert len([1 async for _ in run(rows, again, model="m", ledger=ledger)]) == 3000
+    assert sum(again.asked.values()) <= 3000 - len(found) + 2 * len(unrecorded)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root writes read-only files")
+async def test_a_read_only_ledger_is_refused_before_anything_is_sent(tmp_path: Path) -> None:
+    (tmp_path / "dir").mkdir(mode=0o500)
+    provider = RowProvider()
+    job = run([Row("a", "b")], provider, model="m", ledger=tmp_path / "dir" / "job.ledger")
+    (only,) = [done async for done in job]
+    assert isinstance(only.result.failure(), LedgerFailed)
+    assert not provider.asked
+
+
+async def test_a_ledger_in_use_is_refused(tmp_path: Path) -> None:
+    first = run((Row(str(number), "x") for number in range(500)), RowProvider(), model="m", ledger=tmp_path / "l")
+    await anext(first)
+    second = run([Row("a", "b")], provider := RowProvider(), model="m", ledger=tmp_path / "l")
+    (only,) = [done async for done in second]
+    assert "locked" in only.result.failure().message
+    assert not provider.asked
+    await first.aclose()

@@ -1,0 +1,265 @@
+"""Jobs over a provider in memory: every row exactly once, resumed runs, budgets, and what stops a job."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+from returns.result import Failure, Success
+
+from tests.jobs.row_provider import RowProvider
+from tests.paper import PaperRuntime
+from victor_fp.core.cost import PricedUsage
+from victor_fp.core.faults import (
+    BudgetExceeded,
+    CircuitOpen,
+    ContentRefused,
+    CredentialMissing,
+    InvalidRequest,
+    InvalidResponse,
+    LedgerFailed,
+    ServerFailed,
+)
+from victor_fp.core.jobs.rows import RowInput
+from victor_fp.jobs import Budget, Row, export, read_report, reopen_rows, run
+
+
+def rows(count: int) -> list[Row]:
+    return [Row(str(number), f"text {number}") for number in range(count)]
+
+
+async def test_every_row_is_answered_once(tmp_path: Path) -> None:
+    provider = RowProvider()
+    found = {done.key: done async for done in run(rows(500), provider, model="m", ledger=tmp_path / "job.ledger")}
+    assert len(found) == 500
+    assert all(done.result.unwrap().content == f"TEXT {key}" for key, done in found.items())
+    assert set(provider.asked.values()) == {1}
+    report = read_report(tmp_path / "job.ledger").unwrap()
+    assert (report.read, report.done, report.left) == (500, 500, 0)
+    assert (report.prompt_tokens, report.completion_tokens) == (5000, 2500)
+
+
+async def test_a_second_run_asks_nothing_and_yields_the_recorded_results(tmp_path: Path) -> None:
+    ledger = tmp_path / "job.ledger"
+    first = {done.key: done.result.unwrap() async for done in run(rows(50), RowProvider(), model="m", ledger=ledger)}
+    again = RowProvider()
+    second = [done async for done in run(rows(50), again, model="m", ledger=ledger)]
+    assert not again.asked
+    assert all(done.is_resumed for done in second)
+    assert {done.key: done.result.unwrap() for done in second} == first
+    assert [done async for done in run(rows(50), again, model="m", ledger=ledger, skip_finished=True)] == []
+
+
+async def test_a_run_that_is_left_early_repeats_only_what_was_in_flight(tmp_path: Path) -> None:
+    ledger, first = tmp_path / "job.ledger", RowProvider()
+    seen = set()
+    async with run(rows(300), first, model="m", ledger=ledger, concurrency=8) as job:
+        async for done in job:
+            seen.add(done.key)
+            if len(seen) == 100:
+                break
+    recorded = read_report(ledger).unwrap().done
+    second = RowProvider()
+    found = {done.key async for done in run(rows(300), second, model="m", ledger=ledger)}
+    assert found == {str(number) for number in range(300)}
+    repeated = sum(first.asked[prompt] for prompt in second.asked)
+    assert seen <= found
+    assert recorded >= 100
+    assert repeated <= 8
+
+
+async def test_one_bad_row_stops_nothing(tmp_path: Path) -> None:
+    def answer(prompt: str, _: int) -> str | ContentRefused:
+        return ContentRefused(message="declined") if prompt == "text 3" else prompt
+
+    provider = RowProvider(answer)
+    job = run(rows(10), provider, model="m", ledger=tmp_path / "job.ledger")
+    found = {done.key: done.result async for done in job}
+    assert isinstance(found["3"], Failure)
+    assert sum(isinstance(result, Success) for result in found.values()) == 9
+    assert job.stopped is None
+    assert (await job.report()).unwrap().faults == {"ContentRefused": 1}
+
+
+async def test_passing_failures_are_asked_again_and_permanent_ones_are_not(tmp_path: Path) -> None:
+    def answer(prompt: str, before: int) -> str | ServerFailed | InvalidRequest:
+        if prompt == "text 0" and before < 2:
+            return ServerFailed(status=500)
+        return InvalidRequest(status=400) if prompt == "text 1" else prompt
+
+    provider, runtime = RowProvider(answer), PaperRuntime()
+    ledger = tmp_path / "job.ledger"
+    found = {done.key: done.result async for done in run(rows(2), provider, model="m", ledger=ledger, runtime=runtime)}
+    assert isinstance(found["0"], Success)
+    assert isinstance(found["1"], Failure)
+    assert provider.asked == {"text 0": 3, "text 1": 1}
+    assert len(runtime.slept) == 2
+    again = RowProvider(answer)
+    assert [done.is_resumed async for done in run(rows(2), again, model="m", ledger=ledger)] == [True, True]
+    assert reopen_rows(ledger, ["failed"]).unwrap() == 1
+    assert {done.key async for done in run(rows(2), again, model="m", ledger=ledger, skip_finished=True)} == {"1"}
+
+
+async def test_a_failure_that_outlasts_the_tries_is_asked_by_the_next_run(tmp_path: Path) -> None:
+    ledger, runtime = tmp_path / "job.ledger", PaperRuntime()
+    down = RowProvider(lambda *_: ServerFailed(status=500))
+    first = [done.result async for done in run(rows(3), down, model="m", ledger=ledger, runtime=runtime)]
+    assert all(isinstance(result, Failure) for result in first)
+    report = read_report(ledger).unwrap()
+    assert (report.retryable, report.left) == (3, 3)
+    up = RowProvider()
+    assert all([isinstance(done.result, Success) async for done in run(rows(3), up, model="m", ledger=ledger)])
+
+
+async def test_an_open_circuit_makes_rows_wait(tmp_path: Path) -> None:
+    provider = RowProvider(lambda prompt, before: CircuitOpen(retry_after=20.0) if before < 10 else prompt)
+    runtime = PaperRuntime()
+    job = run(rows(4), provider, model="m", ledger=tmp_path / "job.ledger", runtime=runtime, max_tries=1)
+    assert all([isinstance(done.result, Success) async for done in job])
+
+
+async def test_missing_credentials_stop_the_job_and_leave_the_rest_open(tmp_path: Path) -> None:
+    provider = RowProvider(lambda *_: CredentialMissing(message="no key"))
+    job = run(rows(100), provider, model="m", ledger=tmp_path / "job.ledger", concurrency=4)
+    found = [done async for done in job]
+    assert isinstance(job.stopped, CredentialMissing)
+    assert 1 <= len(found) <= 4
+    assert sum(provider.asked.values()) <= 4
+    assert (await job.report()).unwrap().done == 0
+
+
+async def test_a_budget_in_requests_is_never_exceeded(tmp_path: Path) -> None:
+    provider = RowProvider()
+    job = run(
+        rows(100), provider, model="m", ledger=tmp_path / "job.ledger", concurrency=16, budget=Budget(requests=30)
+    )
+    found = [done async for done in job]
+    assert isinstance(job.stopped, BudgetExceeded)
+    assert sum(provider.asked.values()) == 30
+    assert sum(isinstance(done.result, Success) for done in found) == 30
+
+
+async def test_a_budget_in_dollars_needs_a_price(tmp_path: Path) -> None:
+    def price(call: PricedUsage) -> float:
+        return 0.01 * int(call.usage["prompt_tokens"] + call.usage["completion_tokens"]) / 15
+
+    unpriced = run(rows(5), RowProvider(), model="m", ledger=tmp_path / "a.ledger", budget=Budget(usd=1.0))
+    (only,) = [done async for done in unpriced]
+    assert isinstance(only.result, Failure)
+    assert "no price is known for model 'm'" in only.result.failure().message
+    provider = RowProvider()
+    priced = run(
+        rows(200),
+        provider,
+        model="m",
+        ledger=tmp_path / "b.ledger",
+        budget=Budget(usd=1.0),
+        price=price,
+        max_tokens=5,
+    )
+    costs = [done.cost_usd or 0.0 async for done in priced]
+    assert isinstance(priced.stopped, BudgetExceeded)
+    assert 0.8 <= sum(costs) <= 1.0 + 1e-9
+
+
+async def test_doubled_and_changed_keys_are_refused_and_the_rest_is_answered(tmp_path: Path) -> None:
+    ledger = tmp_path / "job.ledger"
+    given = [Row("a", "one"), Row("b", "two"), Row("a", "three")]
+    found = [(done.key, done.result) async for done in run(given, RowProvider(), model="m", ledger=ledger)]
+    assert sorted(key for key, _ in found) == ["a", "a", "b"]
+    (refused,) = [result.failure() for _, result in found if isinstance(result, Failure)]
+    assert refused.message == "key 'a' occurs twice in the input"
+    changed = [done.result async for done in run([Row("a", "changed")], RowProvider(), model="m", ledger=ledger)]
+    assert "has changed since an earlier run" in changed[0].failure().message
+    assert read_report(ledger).unwrap().done == 2
+
+
+async def test_rows_that_cannot_be_read_are_faults_of_those_rows(tmp_path: Path) -> None:
+    given: list[RowInput] = [
+        {"key": "ok", "prompt": "x"},
+        {"key": "none"},
+        {"key": "bad", "messages": [{"role": "nobody"}]},
+    ]
+    found = {done.key: done.result async for done in run(given, RowProvider(), model="m", ledger=tmp_path / "l")}
+    assert isinstance(found["ok"], Success)
+    assert found["none"].failure().message == "row 'none' has neither messages nor prompt"
+    assert "row 'bad'" in found["bad"].failure().message
+
+
+async def test_rows_may_come_from_an_async_iterable(tmp_path: Path) -> None:
+    async def source() -> AsyncIterator[Row]:
+        for row in rows(20):
+            await asyncio.sleep(0)
+            yield row
+
+    assert len([done async for done in run(source(), RowProvider(), model="m", ledger=tmp_path / "l")]) == 20
+
+
+async def test_concurrency_is_bounded_and_the_consumer_holds_it_back(tmp_path: Path) -> None:
+    provider = RowProvider()
+    read = 0
+
+    def source() -> Iterator[Row]:
+        nonlocal read
+        for row in rows(5000):
+            read += 1
+            yield row
+
+    job = run(source(), provider, model="m", ledger=tmp_path / "l", concurrency=20)
+    await anext(job)
+    for _ in range(200):
+        await asyncio.sleep(0)
+    assert provider.most_in_flight <= 20
+    assert read <= 300
+    assert sum(provider.asked.values()) <= 100
+    await job.aclose()
+
+
+class City(BaseModel):
+    name: str
+    people: int
+
+
+async def test_structured_output_is_parsed_and_a_misfit_is_a_fault_with_the_answer(tmp_path: Path) -> None:
+    provider = RowProvider(lambda prompt, _: '{"name": "Paris", "people": 2}' if prompt == "text 0" else "no")
+    found = {done.key: done async for done in run(rows(2), provider, model="m", ledger=tmp_path / "l", schema=City)}
+    assert found["0"].result == Success(City(name="Paris", people=2))
+    assert isinstance(found["1"].result.failure(), InvalidResponse)
+    assert found["1"].response is not None
+    assert found["1"].response.content == "no"
+
+
+async def test_a_ledger_that_cannot_be_opened_is_a_fault(tmp_path: Path) -> None:
+    (tmp_path / "l").write_text("this is not a database, and it is long enough to be looked at as one" * 50)
+    job = run(rows(3), RowProvider(), model="m", ledger=tmp_path / "l")
+    (only,) = [done async for done in job]
+    assert isinstance(only.result.failure(), LedgerFailed)
+    assert isinstance(job.stopped, LedgerFailed)
+
+
+async def test_an_exception_in_the_source_is_raised_and_what_was_answered_is_recorded(tmp_path: Path) -> None:
+    def source() -> Iterator[Row]:
+        yield from rows(200)
+        raise OSError("the input broke")
+
+    ledger = tmp_path / "l"
+    found = []
+    with pytest.raises(OSError, match="the input broke"):
+        async for done in run(source(), RowProvider(), model="m", ledger=ledger):
+            found += [done.key]
+    assert read_report(ledger).unwrap().done >= len(found) >= 64
+
+
+async def test_export_in_input_order_and_in_order_of_completion(tmp_path: Path) -> None:
+    ledger = tmp_path / "l"
+    async for _ in run(rows(30), RowProvider(), model="m", ledger=ledger):
+        pass
+    assert export(ledger, tmp_path / "out.jsonl").unwrap() == 30
+    lines = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert [line["key"] for line in lines] == [str(number) for number in range(30)]
+    assert lines[7]["response"]["content"] == "TEXT 7"
+    assert export(ledger, tmp_path / "by_time.jsonl", order="completion").unwrap() == 30

@@ -1,0 +1,147 @@
+"""What becomes of a row: whether it is asked at all, and what follows from the way it ended."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from victor_fp.core.faults import (
+    AuthRejected,
+    BudgetExceeded,
+    CircuitOpen,
+    CredentialMissing,
+    Fault,
+    InvalidRequest,
+    LedgerFailed,
+    PermissionRefused,
+    ProviderNotFound,
+    QuotaExhausted,
+    can_retry,
+)
+from victor_fp.core.jobs.rows import CheckedRow
+
+Status: TypeAlias = Literal["done", "failed", "retryable"]
+"""Of a finished row: answered; failed for good; failed in a way that another run may mend."""
+
+_STOPPING = (
+    AuthRejected,
+    BudgetExceeded,
+    CredentialMissing,
+    LedgerFailed,
+    PermissionRefused,
+    ProviderNotFound,
+    QuotaExhausted,
+)
+"""Faults that every further row would meet as well."""
+
+
+class Ask(msgspec.Struct, frozen=True):
+    """Ask this row."""
+
+    row: CheckedRow
+
+
+class Replay(msgspec.Struct, frozen=True):
+    """The ledger has the row's result from an earlier run."""
+
+    key: str
+    status: Status
+    body: bytes
+
+
+class Refuse(msgspec.Struct, frozen=True):
+    """The row is not asked and its result is this fault. `is_recorded` is False where the key belongs to another row."""
+
+    key: str
+    fault: Fault
+    digest: bytes = b""
+    is_recorded: bool = True
+
+
+Decision: TypeAlias = Ask | Replay | Refuse
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """What the ledger knows of a key."""
+
+    digest: bytes
+    run: int
+    """The run in which the key was last read from the input."""
+    status: Status | None = None
+    body: bytes = b""
+
+
+def decide_row(row: CheckedRow, entry: Entry | None, run: int, *, retry_failed: bool = False) -> Decision:
+    """What to do with a row that the input holds, given what the ledger knows of its key.
+
+    A key that was read before in this run, and a key whose row has changed since an earlier run, are refused: one result
+    cannot stand for two questions.
+    """
+    if entry is None:
+        return Ask(row)
+    if entry.run == run:
+        return Refuse(row.key, _conflict(f"key {row.key!r} occurs twice in the input"), is_recorded=False)
+    if entry.digest != row.digest:
+        message = f"the row under key {row.key!r} has changed since an earlier run; use another key or another ledger"
+        return Refuse(row.key, _conflict(message), is_recorded=False)
+    match entry.status:
+        case "done":
+            return Replay(row.key, entry.status, entry.body)
+        case "failed":
+            return Ask(row) if retry_failed else Replay(row.key, entry.status, entry.body)
+        case "retryable" | None:
+            return Ask(row)
+
+
+class Finish(msgspec.Struct, frozen=True):
+    """The row is over with this status."""
+
+    status: Status
+
+
+class Again(msgspec.Struct, frozen=True):
+    """Ask the row once more after so many seconds."""
+
+    seconds: float
+    counts: bool = True
+    """Whether this uses up one of the row's retries; waiting for an open circuit does not."""
+
+
+class StopJob(msgspec.Struct, frozen=True):
+    """Start no further row; this one stays open for the next run."""
+
+    fault: Fault
+
+
+Outcome: TypeAlias = Finish | Again | StopJob
+
+
+def decide_outcome(fault: Fault | None, tries: int, max_tries: int, luck: float) -> Outcome:
+    """What follows from the end of a row's `tries`-th attempt. `luck` in [0, 1) spreads the pauses.
+
+    The provider has made its own retries by then; these are for failures that outlast them.
+    """
+    if fault is None:
+        return Finish("done")
+    if isinstance(fault, _STOPPING):
+        return StopJob(fault)
+    if isinstance(fault, CircuitOpen):
+        return Again(min(60.0, max(0.1, fault.retry_after or 1.0)) * (1.0 + 0.1 * luck), counts=False)
+    if not can_retry(fault):
+        return Finish("failed")
+    if tries >= max_tries:
+        return Finish("retryable")
+    pause = fault.retry_after if fault.retry_after is not None else 2.0**tries
+    return Again(min(60.0, max(0.1, pause)) * (1.0 + 0.25 * luck))
+
+
+def is_pressure(fault: Fault | None, statuses: tuple[int | None, ...]) -> bool:
+    """Whether a row's end shows that the vendor wants less: its fault, or an attempt that was limited on the way."""
+    if isinstance(fault, CircuitOpen) or (fault is not None and fault.status in (429, 503, 529)):
+        return True
+    return any(status in (429, 503, 529) for status in statuses)
+
+
+def _conflict(message: str) -> InvalidRequest:
+    return InvalidRequest(message=message)

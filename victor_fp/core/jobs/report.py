@@ -1,0 +1,50 @@
+"""What a job has come to, as figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """Counts of a ledger. Money in US dollars, times in seconds."""
+
+    read: int = 0
+    """Rows of the input that were seen so far."""
+    done: int = 0
+    failed: int = 0
+    """Failed for good."""
+    retryable: int = 0
+    """Failed in a way that another run may mend."""
+    left: int = 0
+    """Seen and not finished, the retryable ones included."""
+    faults: Mapping[str, int] = {}
+    """Failed rows by fault class."""
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost_usd: float | None = None
+    """Sum of the costs that are known; None where none is."""
+    unpriced: int = 0
+    """Answered rows whose cost is not known."""
+    seconds: float | None = None
+    """From the first finished row to the last."""
+
+    @property
+    def rows_per_second(self) -> float | None:
+        """Throughput over the whole ledger; None before there are two finished rows."""
+        finished = self.done + self.failed + self.retryable
+        return None if not self.seconds or finished < 2 else finished / self.seconds
+
+
+def format_report(report: Report) -> str:
+    """A few lines for people."""
+    lines = [f"{report.done} done, {report.failed} failed, {report.left} left of {report.read} rows read"]
+    lines += [f"  {count} x {name}" for name, count in sorted(report.faults.items(), key=lambda item: -item[1])]
+    lines.append(f"tokens: {report.prompt_tokens} in, {report.completion_tokens} out")
+    if report.cost_usd is not None:
+        unpriced = f" ({report.unpriced} answers without a known price)" if report.unpriced else ""
+        lines.append(f"cost: ${report.cost_usd:.4f}{unpriced}")
+    if report.rows_per_second is not None:
+        lines.append(f"throughput: {report.rows_per_second:.1f} rows/s")
+    return "\n".join(lines)

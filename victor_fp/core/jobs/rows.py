@@ -1,0 +1,209 @@
+"""Rows of a job: what one row asks, how it is read from plain data, and the digest that identifies it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
+from typing import Any, TypeAlias
+
+import msgspec
+from pydantic import BaseModel, ValidationError
+from returns.result import Failure, Result, Success
+
+from victor_fp.core.faults import Fault, InvalidRequest
+from victor_fp.core.json import NotJson, decode_json_object
+from victor_fp.core.types import Message, ToolDefinition
+
+MAX_KEY_LENGTH = 512
+"""Characters of a key; vendors' batch APIs accept fewer, and shorten it reversibly."""
+_FIELD = re.compile(r"\{([A-Za-z_][\w.-]*)\}|\{\{|\}\}")
+
+
+class Row(msgspec.Struct, frozen=True):
+    """One row: a key that is unique in its job, the conversation (or one text), and options of `chat`.
+
+    >>> Row("1", "Name a colour.", {"temperature": 0.0}).key
+    '1'
+    """
+
+    key: str
+    messages: str | Sequence[Message | Mapping[str, Any]]
+    options: Mapping[str, Any] = {}
+    """Keywords of `chat` beyond `model`, `messages` and `tools`; they come before the job's own."""
+    model: str | None = None
+    """Before the job's model."""
+    tools: Sequence[ToolDefinition | Mapping[str, Any]] = ()
+
+
+class CheckedRow(msgspec.Struct, frozen=True):
+    """A row that can be asked: messages and tools are typed, and the digest is known."""
+
+    key: str
+    messages: tuple[Message, ...]
+    model: str
+    tools: tuple[ToolDefinition, ...]
+    options: Mapping[str, Any]
+    digest: bytes
+
+
+class RejectedRow(msgspec.Struct, frozen=True):
+    """A row that cannot be asked, and why."""
+
+    key: str
+    fault: Fault
+    digest: bytes = b""
+
+
+RowInput: TypeAlias = "Row | Mapping[str, Any] | RejectedRow"
+"""What a source of rows may yield; a mapping has `key` and `messages` or `prompt`."""
+
+
+def check_row(
+    given: RowInput,
+    position: int,
+    *,
+    provider: str,
+    model: str | None,
+    options: Mapping[str, Any],
+    tools: Sequence[ToolDefinition | Mapping[str, Any]] = (),
+) -> CheckedRow | RejectedRow:
+    """The row as it will be asked, or the fault that says what is wrong with it.
+
+    `position` counts rows from 0 and names a row that has no key of its own. `model`, `options` and `tools` are the job's, for
+    rows without their own.
+    """
+    if isinstance(given, RejectedRow):
+        return given
+    row = given if isinstance(given, Row) else _row_from_mapping(given, position)
+    if isinstance(row, RejectedRow):
+        return row
+    where = f"row {row.key!r}"
+    if not row.key or len(row.key) > MAX_KEY_LENGTH:
+        message = f"row {position}: the key must have 1 to {MAX_KEY_LENGTH} characters"
+        return _reject(row.key[:80] or f"row-{position}", message)
+    chosen = row.model or model
+    if not chosen:
+        return _reject(row.key, f"{where}: no model; give the row or the job one")
+    try:
+        messages = tuple(_message(item) for item in _message_list(row.messages))
+        typed_tools = tuple(
+            tool if isinstance(tool, ToolDefinition) else ToolDefinition.model_validate(tool)
+            for tool in row.tools or tools
+        )
+    except (ValidationError, TypeError, ValueError) as error:
+        return _reject(row.key, f"{where}: {_first_line(error)}")
+    merged = {**options, **row.options}
+    try:
+        digest = digest_row(provider, chosen, messages, typed_tools, merged)
+    except (TypeError, ValueError, msgspec.MsgspecError) as error:
+        return _reject(row.key, f"{where}: an option cannot be stored: {_first_line(error)}")
+    return CheckedRow(row.key, messages, chosen, typed_tools, merged, digest)
+
+
+def digest_row(
+    provider: str,
+    model: str,
+    messages: Sequence[Message],
+    tools: Sequence[ToolDefinition],
+    options: Mapping[str, Any],
+) -> bytes:
+    """16 bytes that change when anything that is asked changes.
+
+    The digest covers what is asked in our own types and not the vendor's request body, so that a new release of this
+    package does not make finished rows look changed and pay for them again.
+    """
+    asked = (provider, model, messages, tools, sorted(options.items()))
+    return blake2b(_encoder.encode(asked), digest_size=16).digest()
+
+
+def parse_row(line: str | bytes, position: int) -> RowInput:
+    """A line of JSONL as a row's mapping, or the rejected row that says why it is none."""
+    value = decode_json_object(line if isinstance(line, bytes) else line.encode("utf-8", "replace"))
+    if isinstance(value, NotJson):
+        return _reject(f"row-{position}", f"line {position + 1} is not a JSON object: {value.reason}")
+    return value
+
+
+def fill_template(template: str, columns: Mapping[str, Any]) -> Result[str, Fault]:
+    """A prompt with `{column}` replaced by the column's value; `{{` and `}}` are braces.
+
+    >>> fill_template("Summarise: {text}", {"text": "..."}).unwrap()
+    'Summarise: ...'
+    """
+    missing = next((name for name in template_fields(template) if name not in columns), None)
+    if missing is not None:
+        known = ", ".join(sorted(map(str, columns))) or "none"
+        return Failure(InvalidRequest(message=f"the template needs column {missing!r}; the row has: {known}"))
+    return Success(_FIELD.sub(lambda found: _fill(found, columns), template))
+
+
+def template_fields(template: str) -> tuple[str, ...]:
+    """The columns that a template names, in order."""
+    return tuple(dict.fromkeys(found[1] for found in _FIELD.finditer(template) if found[1]))
+
+
+def _fill(found: re.Match[str], columns: Mapping[str, Any]) -> str:
+    if not found[1]:
+        return found[0][0]
+    value = columns[found[1]]
+    return value if isinstance(value, str) else msgspec.json.encode(value, enc_hook=str).decode()
+
+
+def _row_from_mapping(given: object, position: int) -> Row | RejectedRow:
+    if not isinstance(given, Mapping):
+        return _reject(f"row-{position}", f"row {position} is a {type(given).__name__}; expected a Row or a mapping")
+    key = next((given[name] for name in ("key", "custom_id", "id") if given.get(name) is not None), None)
+    name = str(position) if key is None else str(key)
+    messages = given.get("messages", given.get("prompt"))
+    if messages is None:
+        return _reject(name, f"row {name!r} has neither messages nor prompt")
+    options = given.get("options") or {}
+    if not isinstance(options, Mapping):
+        return _reject(name, f"row {name!r}: options must be an object")
+    model, tools = given.get("model"), given.get("tools") or ()
+    if model is not None and not isinstance(model, str):
+        return _reject(name, f"row {name!r}: model must be a text")
+    if isinstance(tools, str | Mapping) or not isinstance(tools, Sequence):
+        return _reject(name, f"row {name!r}: tools must be a list")
+    return Row(name, messages, options, model, tools)
+
+
+def _message_list(given: Any) -> Sequence[Any]:
+    if isinstance(given, str):
+        return (Message(role="user", content=given),)
+    if isinstance(given, Sequence) and given:
+        return given
+    raise ValueError("messages must be a text or a list of messages with at least one")
+
+
+def _message(item: Any) -> Message:
+    return item if isinstance(item, Message) else Message.model_validate(item)
+
+
+def _reject(key: str, message: str) -> RejectedRow:
+    return RejectedRow(key, InvalidRequest(message=message))
+
+
+def _first_line(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        return f"{where}: {first['msg']}" if where else first["msg"]
+    return (str(error).splitlines() or [type(error).__name__])[0][:300]
+
+
+def _encode_other(value: Any) -> Any:
+    """What msgspec does not encode by itself: pydantic values by their fields, classes by their schema."""
+    if isinstance(value, BaseModel):
+        return value.__dict__
+    if isinstance(value, type) and issubclass(value, BaseModel):
+        return value.model_json_schema()
+    if isinstance(value, type) and issubclass(value, msgspec.Struct):
+        return msgspec.json.schema(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{type(value).__name__} cannot be part of a row")
+
+
+_encoder = msgspec.msgpack.Encoder(enc_hook=_encode_other, order="sorted")

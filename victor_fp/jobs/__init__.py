@@ -1,0 +1,33 @@
+"""Jobs: many rows, each asked once, with results in a ledger that survives the process.
+
+async for done in run(rows, provider, model="gpt-5-mini", ledger="job.ledger"):
+    print(done.key, done.result)
+"""
+
+from __future__ import annotations
+
+from victor_fp.core.jobs.report import Report, format_report
+from victor_fp.core.jobs.rows import Row
+from victor_fp.core.resilience.budget import Budget
+from victor_fp.jobs.export import export
+from victor_fp.jobs.runner import Done, JobRun, run
+from victor_fp.jobs.sources import read_csv, read_jsonl, read_parquet, read_rows
+from victor_fp.shell.ledger.sqlite import Ledger, read_report, reopen_rows
+
+__all__ = [
+    "Budget",
+    "Done",
+    "JobRun",
+    "Ledger",
+    "Report",
+    "Row",
+    "export",
+    "format_report",
+    "read_csv",
+    "read_jsonl",
+    "read_parquet",
+    "read_report",
+    "read_rows",
+    "reopen_rows",
+    "run",
+]
