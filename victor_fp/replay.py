@@ -20,24 +20,25 @@ from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
 from victor_fp.core.faults import Fault
 from victor_fp.core.protocols import Codec, codec_for
 from victor_fp.core.request_building.chat import build_chat_request, build_endpoint
+from victor_fp.core.request_building.message_input import MessagesInput, ToolInput
 from victor_fp.core.requests import Endpoint, HttpRequest
 from victor_fp.core.result import outcome
 from victor_fp.core.stream_reading import Read, fed, finished, opened
 from victor_fp.core.tool_calling.hearing import listening
-from victor_fp.core.types import CompletionResponse, Message, StreamChunk, ToolDefinition
+from victor_fp.core.types import CompletionResponse, StreamChunk, ToolDefinition
 
 __all__ = ["request", "response", "stream"]
 
 
 def request(
     provider: str,
-    messages: Sequence[Message],
+    messages: MessagesInput,
     *,
     model: str,
     stream: bool = False,
     temperature: float | None = DEFAULT_TEMPERATURE,
     max_tokens: int | None = DEFAULT_MAX_TOKENS,
-    tools: Sequence[ToolDefinition] | None = None,
+    tools: Sequence[ToolInput] | None = None,
     base_url: str | None = None,
     settings: Mapping[str, object] | None = None,
     **options: Any,

@@ -176,15 +176,21 @@ class BaseProvider(CircuitGuarded, ABC):
         """`chat` with the failure as a value."""
         from returns.result import Failure, Success
 
+        from victor_fp.core.request_building.message_input import read_conversation
+        from victor_fp.core.result import outcome
         from victor_fp.providers.failing import failed
 
+        read = outcome(read_conversation(messages, tools, provider=self.name, model=model))
+        if isinstance(read, Failure):
+            return read
+        typed, definitions = read.unwrap()
         try:
             response = await self.chat(
-                list(messages),
+                list(typed),
                 model=model,
                 temperature=temperature,
                 max_tokens=max_tokens,
-                tools=None if tools is None else list(tools),
+                tools=None if tools is None else list(definitions),
                 **kwargs,
             )
         except Exception as error:  # whatever a provider raises is a call that failed
@@ -204,8 +210,15 @@ class BaseProvider(CircuitGuarded, ABC):
         """`stream` with the failure as a value: successes, then at most one failure, then nothing."""
         from returns.result import Failure, Success
 
+        from victor_fp.core.request_building.message_input import read_conversation
+        from victor_fp.core.result import outcome
         from victor_fp.providers.failing import failed
 
+        read = outcome(read_conversation(messages, tools, provider=self.name, model=model))
+        if isinstance(read, Failure):
+            yield read
+            return
+        typed, definitions = read.unwrap()
         chunks: AsyncIterator[StreamChunk] | None = None
         said: list[str] = []
         try:
@@ -214,11 +227,11 @@ class BaseProvider(CircuitGuarded, ABC):
                     if chunks is None:
                         chunks = aiter(
                             self.stream(
-                                list(messages),
+                                list(typed),
                                 model=model,
                                 temperature=temperature,
                                 max_tokens=max_tokens,
-                                tools=None if tools is None else list(tools),
+                                tools=None if tools is None else list(definitions),
                                 **kwargs,
                             )
                         )

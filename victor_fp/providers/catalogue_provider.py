@@ -17,10 +17,11 @@ from victor_fp.core.options import ChatOptions
 from victor_fp.core.protocols import ModelInfo
 from victor_fp.core.redaction import HiddenValuesDict, HiddenValuesView, to_secret
 from victor_fp.core.request_building.chat import build_chat_request, build_endpoint
+from victor_fp.core.request_building.message_input import MessagesInput, ToolInput
 from victor_fp.core.requests import ChatRequest
 from victor_fp.core.resilience.retry import RetryPolicy
 from victor_fp.core.result import outcome
-from victor_fp.core.types import CompletionResponse, Message, StreamChunk, ToolDefinition
+from victor_fp.core.types import CompletionResponse, Message, StreamChunk
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.chat_stream import ChatStream
 from victor_fp.providers.errors import error_from, value_or_raise
@@ -131,12 +132,12 @@ class CatalogueProvider(BaseProvider):
 
     async def chat(
         self,
-        messages: Sequence[Message],
+        messages: MessagesInput,
         *,
         model: str,
         temperature: float | None = DEFAULT_TEMPERATURE,
         max_tokens: int | None = DEFAULT_MAX_TOKENS,
-        tools: Sequence[ToolDefinition] | None = None,
+        tools: Sequence[ToolInput] | None = None,
         **kwargs: Unpack[ChatOptions],
     ) -> CompletionResponse:
         """Complete a chat. Raises ProviderError."""
@@ -148,12 +149,12 @@ class CatalogueProvider(BaseProvider):
 
     async def chat_result(
         self,
-        messages: Sequence[Message],
+        messages: MessagesInput,
         *,
         model: str,
         temperature: float | None = DEFAULT_TEMPERATURE,
         max_tokens: int | None = DEFAULT_MAX_TOKENS,
-        tools: Sequence[ToolDefinition] | None = None,
+        tools: Sequence[ToolInput] | None = None,
         **kwargs: Unpack[ChatOptions],
     ) -> Result[CompletionResponse, Fault]:
         """Complete a chat."""
@@ -168,12 +169,12 @@ class CatalogueProvider(BaseProvider):
 
     def stream(
         self,
-        messages: Sequence[Message],
+        messages: MessagesInput,
         *,
         model: str,
         temperature: float | None = DEFAULT_TEMPERATURE,
         max_tokens: int | None = DEFAULT_MAX_TOKENS,
-        tools: Sequence[ToolDefinition] | None = None,
+        tools: Sequence[ToolInput] | None = None,
         **kwargs: Unpack[ChatOptions],
     ) -> ChatStream[StreamChunk]:
         """Stream a chat completion. Raises ProviderError while it is iterated."""
@@ -182,12 +183,12 @@ class CatalogueProvider(BaseProvider):
 
     def stream_result(
         self,
-        messages: Sequence[Message],
+        messages: MessagesInput,
         *,
         model: str,
         temperature: float | None = DEFAULT_TEMPERATURE,
         max_tokens: int | None = DEFAULT_MAX_TOKENS,
-        tools: Sequence[ToolDefinition] | None = None,
+        tools: Sequence[ToolInput] | None = None,
         **kwargs: Unpack[ChatOptions],
     ) -> ChatStream[Result[StreamChunk, Fault]]:
         """Stream a chat completion: successes, then at most one failure, then nothing."""
@@ -196,12 +197,12 @@ class CatalogueProvider(BaseProvider):
 
     def stream_chat(
         self,
-        messages: Sequence[Message],
+        messages: MessagesInput,
         *,
         model: str,
         temperature: float | None = DEFAULT_TEMPERATURE,
         max_tokens: int | None = DEFAULT_MAX_TOKENS,
-        tools: Sequence[ToolDefinition] | None = None,
+        tools: Sequence[ToolInput] | None = None,
         **kwargs: Unpack[ChatOptions],
     ) -> ChatStream[StreamChunk]:
         """Another name for `stream`."""
@@ -255,11 +256,11 @@ class CatalogueProvider(BaseProvider):
 
     def _request(
         self,
-        messages: Sequence[Message],
+        messages: MessagesInput,
         model: str,
         temperature: float | None,
         max_tokens: int | None,
-        tools: Sequence[ToolDefinition] | None,
+        tools: Sequence[ToolInput] | None,
         options: Mapping[str, object],
         *,
         stream: bool,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from returns.result import Failure, Result, Success
 from typing_extensions import Unpack
@@ -12,6 +12,7 @@ from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
 from victor_fp.core.faults import Fault
 from victor_fp.core.options import ChatOptions
 from victor_fp.core.protocols import ModelInfo
+from victor_fp.core.request_building.message_input import MessagesInput, ToolInput, read_messages, read_tools
 from victor_fp.core.resilience.queue import Priority
 from victor_fp.core.types import CompletionResponse, Message, StreamChunk, ToolDefinition
 from victor_fp.providers.base import BaseProvider
@@ -90,12 +91,12 @@ class ManagedProvider(BaseProvider):
 
     async def chat(  # pyright: ignore[reportIncompatibleMethodOverride]  one keyword more: priority
         self,
-        messages: Sequence[Message],
+        messages: MessagesInput,
         *,
         model: str | None = None,
         temperature: float | None = DEFAULT_TEMPERATURE,
         max_tokens: int | None = DEFAULT_MAX_TOKENS,
-        tools: Sequence[ToolDefinition] | None = None,
+        tools: Sequence[ToolInput] | None = None,
         priority: Priority = Priority.NORMAL,
         **kwargs: Unpack[ChatOptions],
     ) -> CompletionResponse:
@@ -105,12 +106,12 @@ class ManagedProvider(BaseProvider):
 
     async def chat_result(  # pyright: ignore[reportIncompatibleMethodOverride]  one keyword more: priority
         self,
-        messages: Sequence[Message],
+        messages: MessagesInput,
         *,
         model: str | None = None,
         temperature: float | None = DEFAULT_TEMPERATURE,
         max_tokens: int | None = DEFAULT_MAX_TOKENS,
-        tools: Sequence[ToolDefinition] | None = None,
+        tools: Sequence[ToolInput] | None = None,
         priority: Priority = Priority.NORMAL,
         **kwargs: Unpack[ChatOptions],
     ) -> Result[CompletionResponse, Fault]:
@@ -120,12 +121,12 @@ class ManagedProvider(BaseProvider):
 
     def stream(  # pyright: ignore[reportIncompatibleMethodOverride]  one keyword more: priority
         self,
-        messages: Sequence[Message],
+        messages: MessagesInput,
         *,
         model: str | None = None,
         temperature: float | None = DEFAULT_TEMPERATURE,
         max_tokens: int | None = DEFAULT_MAX_TOKENS,
-        tools: Sequence[ToolDefinition] | None = None,
+        tools: Sequence[ToolInput] | None = None,
         priority: Priority = Priority.NORMAL,
         **kwargs: Unpack[ChatOptions],
     ) -> ChatStream[StreamChunk]:
@@ -135,12 +136,12 @@ class ManagedProvider(BaseProvider):
 
     def stream_chat(  # pyright: ignore[reportIncompatibleMethodOverride]  one keyword more: priority
         self,
-        messages: Sequence[Message],
+        messages: MessagesInput,
         *,
         model: str | None = None,
         temperature: float | None = DEFAULT_TEMPERATURE,
         max_tokens: int | None = DEFAULT_MAX_TOKENS,
-        tools: Sequence[ToolDefinition] | None = None,
+        tools: Sequence[ToolInput] | None = None,
         priority: Priority = Priority.NORMAL,
         **kwargs: Unpack[ChatOptions],
     ) -> ChatStream[StreamChunk]:
@@ -150,12 +151,12 @@ class ManagedProvider(BaseProvider):
 
     def stream_result(  # pyright: ignore[reportIncompatibleMethodOverride]  one keyword more: priority
         self,
-        messages: Sequence[Message],
+        messages: MessagesInput,
         *,
         model: str | None = None,
         temperature: float | None = DEFAULT_TEMPERATURE,
         max_tokens: int | None = DEFAULT_MAX_TOKENS,
-        tools: Sequence[ToolDefinition] | None = None,
+        tools: Sequence[ToolInput] | None = None,
         priority: Priority = Priority.NORMAL,
         **kwargs: Unpack[ChatOptions],
     ) -> ChatStream[Result[StreamChunk, Fault]]:
@@ -212,22 +213,23 @@ class ManagedProvider(BaseProvider):
 
 
 def _asking(
-    messages: Sequence[Message],
+    messages: MessagesInput,
     model: str | None,
     temperature: float | None,
     max_tokens: int | None,
-    tools: Sequence[ToolDefinition] | None,
+    tools: Sequence[ToolInput] | None,
     priority: Priority,
     options: ChatOptions,
     *,
     stream: bool,
 ) -> Asking:
     return Asking(
-        messages=messages,
+        # the target refuses what cannot be read
+        messages=read_messages(messages).value_or(cast("tuple[Message, ...]", messages)),
         model=model,
         temperature=temperature,
         max_tokens=max_tokens,
-        tools=tools,
+        tools=None if tools is None else read_tools(tools).value_or(cast("tuple[ToolDefinition, ...]", tools)),
         options=dict(options),
         priority=Priority(priority),
         stream=stream,

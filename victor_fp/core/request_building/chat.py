@@ -13,37 +13,46 @@ from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.options import read_options
 from victor_fp.core.request_building.conversation import validate_conversation
+from victor_fp.core.request_building.message_input import MessagesInput, ToolInput, read_messages, read_tools
 from victor_fp.core.requests import ChatRequest, Endpoint
 from victor_fp.core.result import outcome
 from victor_fp.core.tool_calling.hearing import in_text
-from victor_fp.core.types import Message, ToolDefinition
 
 
 def build_chat_request(
     provider: str,
-    messages: Sequence[Message],
+    messages: MessagesInput,
     *,
     model: str,
     temperature: float | None = DEFAULT_TEMPERATURE,
     max_tokens: int | None = DEFAULT_MAX_TOKENS,
-    tools: Sequence[ToolDefinition] | None = None,
+    tools: Sequence[ToolInput] | None = None,
     stream: bool = False,
     options: Mapping[str, object],
 ) -> Result[ChatRequest, Fault]:
     """A checked request, or the typed fault that says what is wrong with it."""
-    fault = validate_conversation(messages, provider=provider, model=model)
+    match outcome(read_messages(messages, provider=provider, model=model)):
+        case Success(typed):
+            fault = validate_conversation(typed, provider=provider, model=model)
+        case Failure(unreadable):
+            return Failure(unreadable)
     if fault is not None:
         return Failure(fault)
+    match outcome(read_tools(tools, provider=provider, model=model)):
+        case Success(definitions):
+            pass
+        case Failure(unreadable):
+            return Failure(unreadable)
     if not model:
         return Failure(InvalidRequest(provider=provider, message="model is empty"))
     match outcome(read_options(options, provider=provider)):
         case Success(read):
             request = ChatRequest(
-                messages=tuple(messages),
+                messages=typed,
                 model=model,
                 temperature=temperature,
                 max_tokens=max_tokens,
-                tools=tuple(tools or ()),
+                tools=definitions,
                 stream=stream,
                 options=read,
             )
