@@ -146,4 +146,23 @@ HUGGINGFACE = ProviderSpec(
     source="https://huggingface.co/docs/inference-providers/tasks/chat-completion",
 )
 
-CHAT_CLOUDS = (GROQ, TOGETHER, OPENROUTER, FIREWORKS, CEREBRAS, HUGGINGFACE)
+SNOWFLAKE = ProviderSpec(
+    name="snowflake",
+    title="Snowflake Cortex",
+    aliases=("snowflake-cortex",),
+    dialect=ChatDialect(
+        # Recorded: streams end with [DONE] and give no finish reason, and every field is printed, empty or not.
+        done_is_stop=True,
+        refusals=False,
+        developer_role="system",
+        strict_schemas=False,
+    ),
+    base_url="https://{account}.snowflakecomputing.com/api/v2/cortex/v1",
+    key_variables=("SNOWFLAKE_CORTEX_PAT", "SNOWFLAKE_TOKEN"),
+    settings=(Setting(name="account", variables=("SNOWFLAKE_ACCOUNT",)),),
+    supports=Supports(images=True, reasoning=True, json_schema=True),
+    context_window=128_000,
+    source="https://docs.snowflake.com/en/user-guide/snowflake-cortex/cortex-rest-api",
+)
+
+CHAT_CLOUDS = (GROQ, TOGETHER, OPENROUTER, FIREWORKS, CEREBRAS, HUGGINGFACE, SNOWFLAKE)

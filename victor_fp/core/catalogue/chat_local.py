@@ -43,7 +43,7 @@ LLAMACPP = ProviderSpec(
         developer_role="system",
         strict_schemas=False,
         call_id_limit=None,
-        model_path="../props",
+        has_server_props=True,
     ),
     base_url="http://localhost:8080/v1",
     base_url_variables=("LLAMACPP_BASE_URL",),
@@ -71,7 +71,7 @@ LMSTUDIO = ProviderSpec(
         developer_role="system",
         strict_schemas=False,
         call_id_limit=None,
-        models_path="../api/v0/models",  # its own list, which has the context lengths
+        models_list="lmstudio",  # has the context lengths
     ),
     base_url="http://localhost:1234/v1",
     base_url_variables=("LMSTUDIO_BASE_URL",),
@@ -126,7 +126,7 @@ LOCAL = ProviderSpec(
         developer_role="system",
         strict_schemas=False,
         call_id_limit=None,
-        model_path="../props",
+        has_server_props=True,
     ),
     # Never resolved: the engine answers in the process.
     base_url="http://local.invalid/v1",

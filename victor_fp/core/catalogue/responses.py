@@ -135,7 +135,7 @@ LLAMACPP_RESPONSES = _derive_responses_entry(
         given_text="parts",  # older versions take a plain text for the user's
         reasoning_back="plain",
         call_id_limit=None,
-        model_path="../props",
+        has_server_props=True,
     ),
     supports=Supports(images=True, reasoning=True, json_schema=True),
     source="tools/server/README.md of ggml-org/llama.cpp",

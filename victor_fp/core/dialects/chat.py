@@ -97,10 +97,10 @@ class ChatDialect(msgspec.Struct, frozen=True, kw_only=True):
     # Places
     deployment_urls: bool = False
     """The URL is built from the settings `endpoint`, `deployment` and `api_version`."""
-    models_path: str = "models"
-    """Of the list of models, relative to the base URL."""
-    model_path: str = ""
-    """Of the facts of the model that is being served, relative to the base URL."""
+    models_list: Literal["openai", "lmstudio"] = "openai"
+    """The operation that lists the models: `listModels`, or LM Studio's `listLocalModels`."""
+    has_server_props: bool = False
+    """Whether the server has llama.cpp's operation `getServerProps`."""
 
     # Answers
     done_is_stop: bool = False

@@ -54,7 +54,7 @@ def test_one_model_is_asked_for_by_its_name() -> None:
     ask, read = discovery().model_request, discovery().read_model
     assert ask is not None
     assert read is not None
-    assert ask("ft:own/model x").url == "https://api.mistral.ai/v1/models/ft%3Aown%2Fmodel%20x"
+    assert ask("ft:own/model x").url == "https://api.mistral.ai/v1/models/ft:own%2Fmodel%20x"
     assert read("mistral-large-latest", json.dumps(MODEL).encode()) == INFO
     assert read("x", b'{"detail": "no"}') is None
     assert read("x", b"[]") is None

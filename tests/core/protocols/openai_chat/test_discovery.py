@@ -108,7 +108,7 @@ def test_llama_cpp_tells_the_context_it_runs_with() -> None:
     found = discovery("llamacpp")
     assert found.model_request is not None
     assert found.read_model is not None
-    assert found.model_request("m").url == "http://localhost:8080/props"
+    assert found.model_request("m").url == "http://localhost:8080/props?model=m"
     props = {
         "default_generation_settings": {"n_ctx": 4096},
         "chat_template_caps": {"supports_tools": True},

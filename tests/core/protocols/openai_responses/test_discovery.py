@@ -40,7 +40,7 @@ def test_a_local_server_is_asked_for_the_model_that_it_serves() -> None:
     found = discovery("llamacpp-responses")
     assert found.model_request is not None
     assert found.read_model is not None
-    assert found.model_request("m").url == "http://localhost:8080/props"
+    assert found.model_request("m").url == "http://localhost:8080/props?model=m"
     model = found.read_model("m", b'{"default_generation_settings": {"n_ctx": 4096}}')
     assert model is not None
     assert model.context_window == 4096

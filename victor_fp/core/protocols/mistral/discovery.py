@@ -3,64 +3,56 @@
 from __future__ import annotations
 
 from functools import partial
-from urllib.parse import quote
 
+from victor_fp_wire.mistral.operations import GetModel, ListModels
 from victor_fp_wire.mistral.response import Model, ModelCapabilities
 
-from victor_fp.core.json import Json, decode_json, decode_json_object, encode_json
+from victor_fp.core.json import Json, NotJson, decode_json_object
 from victor_fp.core.protocols import Discovery, ModelInfo
-from victor_fp.core.requests import Endpoint, HttpRequest, build_headers
-from victor_fp.core.wire_decoding import Undecodable, WireDecoder
+from victor_fp.core.protocols.openai_chat.discovery import index_raw_models
+from victor_fp.core.protocols.operations import build_request, decoder_for
+from victor_fp.core.requests import Endpoint
+from victor_fp.core.wire_decoding import Undecodable
 
-MODELS: WireDecoder[Model] = WireDecoder(Model)
+MODELS = decoder_for(ListModels.RESPONSE)
+MODEL = decoder_for(GetModel.RESPONSE)
 NOTHING_KNOWN = ModelCapabilities()
 
 
 def discovery(endpoint: Endpoint) -> Discovery:
     """GET /models, and GET /models/{id}, which takes aliases too."""
     return Discovery(
-        list_request=partial(_get, endpoint, "/models"),
+        list_request=partial(build_request, endpoint, ListModels()),
         read_list=read_list,
-        model_request=lambda model: _get(endpoint, f"/models/{quote(model, safe='')}"),
+        model_request=lambda model: build_request(endpoint, GetModel(model_id=model)),
         read_model=read_model,
     )
 
 
 def read_list(body: bytes) -> tuple[ModelInfo, ...]:
     """The models of a list; nothing for a body that is none."""
-    value = decode_json(body)
-    entries = value.get("data") if isinstance(value, dict) else None
-    infos = (_info(entry) for entry in (entries if isinstance(entries, list) else ()))
-    return tuple(info for info in infos if info is not None)
+    listed = MODELS.decode(body)
+    models = () if isinstance(listed, Undecodable) else listed.data or ()
+    raw = index_raw_models(body)
+    return tuple(_info(model.id, model, raw.get(model.id, {})) for model in models if model.id)
 
 
 def read_model(_model: str, body: bytes) -> ModelInfo | None:
     """One model; None for a body of another form."""
-    return _info(decode_json_object(body))
-
-
-def _get(endpoint: Endpoint, path: str) -> HttpRequest:
-    return HttpRequest(
-        method="GET",
-        url=f"{endpoint.base_url}{path}",
-        headers=build_headers(endpoint, json=False),
-        signing=endpoint.spec.auth.kind,
-    )
-
-
-def _info(raw: object) -> ModelInfo | None:
-    if not isinstance(raw, dict):
+    model = MODEL.decode(body)
+    raw = decode_json_object(body)
+    if isinstance(model, Undecodable) or isinstance(raw, NotJson) or not model.id:
         return None
-    facts: dict[str, Json] = raw
-    model = MODELS.decode(encode_json(facts))
-    if isinstance(model, Undecodable) or not model.id:
-        return None
+    return _info(model.id, model, raw)
+
+
+def _info(name: str, model: Model, raw: dict[str, Json]) -> ModelInfo:
     able = model.capabilities or NOTHING_KNOWN
     return ModelInfo(
-        id=model.id,
+        id=name,
         context_window=int(model.max_context_length) if model.max_context_length else None,
         supports_tools=able.function_calling,
         supports_images=able.vision,
         supports_reasoning=able.reasoning,
-        raw=dict(facts),
+        raw=dict(raw),
     )

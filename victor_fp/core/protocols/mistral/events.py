@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
+from victor_fp_wire.mistral.operations import CreateChatCompletion
 from victor_fp_wire.mistral.response import ChatCompletionChunk, ChunkChoice
 
 from victor_fp.core.deltas import Delta, ErrorReported, MetadataReported, StreamEnded, TextDelta
@@ -25,10 +26,12 @@ from victor_fp.core.protocols.openai_chat.errors import fault_from_error
 from victor_fp.core.protocols.openai_chat.stop_reasons import BROKEN_OFF, FAILURE
 from victor_fp.core.protocols.openai_chat.tool_calls import NO_CALLS, Calls, placed, released
 from victor_fp.core.protocols.openai_chat.usage import counts_noted
+from victor_fp.core.protocols.operations import decoder_for
+from victor_fp.core.protocols.stream_end import is_done
 from victor_fp.core.requests import Endpoint
-from victor_fp.core.wire_decoding import Undecodable, WireDecoder
+from victor_fp.core.wire_decoding import Undecodable
 
-CHUNKS: WireDecoder[ChatCompletionChunk] = WireDecoder(ChatCompletionChunk)
+CHUNKS = decoder_for(CreateChatCompletion.EVENT)
 
 
 class Gathered(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,6 +61,9 @@ class ChatEvents(msgspec.Struct, frozen=True):
         if before.cut is not None and frames:
             return self, [ErrorReported(before.cut)]
         for frame in frames:
+            if is_done(frame.data):
+                deltas += [*_closed(gathered), StreamEnded()]
+                continue
             chunk = CHUNKS.decode(frame.data)
             if isinstance(chunk, Undecodable):
                 gathered = self._ended(gathered, frame, chunk.reason, deltas, last=frame is frames[-1])
@@ -75,8 +81,6 @@ class ChatEvents(msgspec.Struct, frozen=True):
         meant = meaning(self.endpoint, self.dialect, frame, reason, gathered.model, last=last)
         if isinstance(meant, Cut):
             return msgspec.structs.replace(gathered, cut=meant.fault)
-        if isinstance(meant, StreamEnded):
-            deltas += _closed(gathered)
         if meant is not None:
             deltas.append(meant)
         return gathered

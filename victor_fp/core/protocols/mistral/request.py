@@ -7,6 +7,7 @@ from typing import TypeVar
 import msgspec
 from msgspec import UNSET, UnsetType
 from returns.result import Failure, Result, Success
+from victor_fp_wire.mistral.operations import CreateChatCompletion
 from victor_fp_wire.mistral.request import ChatCompletionRequest
 
 from victor_fp.core.dialects.mistral import MistralDialect
@@ -16,6 +17,7 @@ from victor_fp.core.options import Options
 from victor_fp.core.protocols.mistral.messages import messages_written
 from victor_fp.core.protocols.mistral.options import answer_form, effort, temperature, tier, without_counterpart
 from victor_fp.core.protocols.mistral.tools import choice, tools_written
+from victor_fp.core.protocols.operations import build_url
 from victor_fp.core.requests import Adjustment, ChatRequest, Endpoint, HttpRequest, build_headers, resolve_unsupported
 
 _T = TypeVar("_T")
@@ -50,7 +52,7 @@ def write(endpoint: Endpoint, dialect: MistralDialect, request: ChatRequest) -> 
         return Failure(adjustments)
     return Success(
         HttpRequest(
-            url=f"{endpoint.base_url}/chat/completions",
+            url=build_url(endpoint.base_url, CreateChatCompletion()),
             headers=build_headers(endpoint, options.extra_headers),
             body=encode_json(_with_extras(body, options)),
             adjustments=adjustments,

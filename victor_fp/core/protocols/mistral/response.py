@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from victor_fp_wire.mistral.response import ChatCompletion, ResponseMessage
+from victor_fp_wire.mistral.operations import CreateChatCompletion
+from victor_fp_wire.mistral.response import ResponseMessage
 
 from victor_fp.core.deltas import Delta, ErrorReported, MetadataReported, StreamEnded
 from victor_fp.core.dialects.mistral import MistralDialect
@@ -16,10 +17,11 @@ from victor_fp.core.protocols.openai_chat.errors import fault_from_error
 from victor_fp.core.protocols.openai_chat.stop_reasons import BROKEN_OFF, FAILURE
 from victor_fp.core.protocols.openai_chat.tool_calls import NO_CALLS, placed, released
 from victor_fp.core.protocols.openai_chat.usage import counts_noted
+from victor_fp.core.protocols.operations import decoder_for
 from victor_fp.core.requests import Endpoint
-from victor_fp.core.wire_decoding import Undecodable, WireDecoder
+from victor_fp.core.wire_decoding import Undecodable
 
-COMPLETIONS: WireDecoder[ChatCompletion] = WireDecoder(ChatCompletion)
+COMPLETIONS = decoder_for(CreateChatCompletion.RESPONSE)
 ERRORS = frozenset({"error", "message", "detail"})
 """Where the three forms of an error have their words, and gateways theirs."""
 

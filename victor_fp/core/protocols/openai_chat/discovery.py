@@ -5,51 +5,50 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import partial
 
-import msgspec
-from victor_fp_wire.openai_chat.response import Model, ServerProps
+from victor_fp_wire.openai_chat.operations import GetServerProps, ListModels
+from victor_fp_wire.openai_chat.response import Model
 
 from victor_fp.core.dialects.chat import ChatDialect
-from victor_fp.core.json import Json, NotJson, decode_json
+from victor_fp.core.json import Json, decode_json
 from victor_fp.core.protocols import Discovery, ModelInfo
-from victor_fp.core.protocols.openai_chat.places import beside
-from victor_fp.core.requests import Endpoint, HttpRequest, build_headers
-from victor_fp.core.wire_decoding import Undecodable, WireDecoder
+from victor_fp.core.protocols.openai_chat.routes import build_list_request, build_props_request
+from victor_fp.core.protocols.operations import decoder_for
+from victor_fp.core.requests import Endpoint
+from victor_fp.core.wire_decoding import Undecodable
 
-MODELS: WireDecoder[Model] = WireDecoder(Model)
-PROPS: WireDecoder[ServerProps] = WireDecoder(ServerProps)
+MODELS = decoder_for(ListModels.RESPONSE)
+PROPS = decoder_for(GetServerProps.RESPONSE)
 TOOL_WORDS = frozenset({"tools", "tool_use", "function_calling", "tool_choice"})
 IMAGE_WORDS = frozenset({"image", "vision", "image_input"})
 REASONING_WORDS = frozenset({"reasoning", "thinking", "include_reasoning", "reasoning_effort"})
 
 
 def discovery(endpoint: Endpoint, dialect: ChatDialect) -> Discovery:
-    """GET /models, and where a server tells more of the model that it serves, that too."""
-    shown = dialect.model_path
+    """Return how to list models, and how to ask a llama.cpp server for the settings of one."""
     return Discovery(
-        list_request=partial(_asking, endpoint, dialect, dialect.models_path),
+        list_request=partial(build_list_request, endpoint, dialect),
         read_list=read_list,
-        model_request=(lambda _model: _asking(endpoint, dialect, shown)) if shown else None,
-        read_model=read_props if shown else None,
-    )
-
-
-def _asking(endpoint: Endpoint, dialect: ChatDialect, path: str) -> HttpRequest:
-    return HttpRequest(
-        method="GET",
-        url=beside(endpoint, dialect, path),
-        headers=build_headers(endpoint, json=False),
-        signing=endpoint.spec.auth.kind,
+        model_request=partial(build_props_request, endpoint) if dialect.has_server_props else None,
+        read_model=read_props if dialect.has_server_props else None,
     )
 
 
 def read_list(body: bytes) -> tuple[ModelInfo, ...]:
     """The models of a list under `data`, or of Together's bare array; nothing for a body that is neither."""
+    listed = MODELS.decode(body)
+    if isinstance(listed, Undecodable):
+        return ()
+    models = listed if isinstance(listed, list) else listed.data or ()
+    raw = index_raw_models(body)
+    return tuple(_info(model.id, model, raw.get(model.id, {})) for model in models if model.id)
+
+
+def index_raw_models(body: bytes) -> dict[str, dict[str, Json]]:
+    """Return the entries of a list of models as they came, by id."""
     value = decode_json(body)
     entries = value.get("data") if isinstance(value, dict) else value
-    if isinstance(entries, NotJson) or not isinstance(entries, list):
-        return ()
-    infos = (_info(entry) for entry in entries if isinstance(entry, dict))
-    return tuple(info for info in infos if info is not None)
+    found = [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
+    return {str(entry["id"]): entry for entry in found if "id" in entry}
 
 
 def read_props(model: str, body: bytes) -> ModelInfo | None:
@@ -69,17 +68,14 @@ def read_props(model: str, body: bytes) -> ModelInfo | None:
     )
 
 
-def _info(raw: dict[str, Json]) -> ModelInfo | None:
-    model = MODELS.decode(msgspec.json.encode(raw))
-    if isinstance(model, Undecodable) or not model.id:
-        return None
+def _info(name: str, model: Model, raw: dict[str, Json]) -> ModelInfo:
     words = _words(model)
     architecture = model.architecture if isinstance(model.architecture, dict) else {}
     seen = _texts(model.input_modalities) | _texts(architecture.get("input_modalities"))
     served = [provider for provider in model.providers or () if provider.status in (None, "live")]
     top = model.top_provider
     return ModelInfo(
-        id=model.id,
+        id=name,
         context_window=_whole(
             model.loaded_context_length
             or model.context_length

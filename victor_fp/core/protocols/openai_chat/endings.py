@@ -1,17 +1,16 @@
-"""A frame of a stream that is no chunk: its end, an error in words, or garbage."""
+"""A frame of a stream that does not decode as a chunk: cut off, an error in words, or invalid."""
 
 from __future__ import annotations
 
 import msgspec
 
-from victor_fp.core.deltas import ErrorReported, StreamEnded
+from victor_fp.core.deltas import ErrorReported
 from victor_fp.core.faults import Fault, InvalidResponse
 from victor_fp.core.framing import Frame
 from victor_fp.core.json import Json, NotJson, decode_json
 from victor_fp.core.protocols.openai_chat.errors import Dialect, fault_from_error
 from victor_fp.core.requests import Endpoint
 
-DONE = b"[DONE]"
 TOO_SHORT = "truncated"
 """How msgspec says that a JSON text ends too soon."""
 
@@ -24,11 +23,9 @@ class Cut(msgspec.Struct, frozen=True):
 
 def meaning(
     endpoint: Endpoint, dialect: Dialect, frame: Frame, reason: str, model: str | None, *, last: bool
-) -> StreamEnded | ErrorReported | Cut | None:
+) -> ErrorReported | Cut | None:
     """What the frame means; None where it is empty. `reason` says why it is no chunk."""
     data = frame.data.strip()
-    if data == DONE:
-        return StreamEnded()
     if not data:
         return None
     if frame.event == "error":

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
+from victor_fp_wire.openai_chat.operations import CreateChatCompletion
 from victor_fp_wire.openai_chat.response import ChatCompletionChunk, ChunkChoice, ChunkDelta, Usage
 
 from victor_fp.core.deltas import (
@@ -45,10 +46,12 @@ from victor_fp.core.protocols.openai_chat.tool_calls import (
     released,
 )
 from victor_fp.core.protocols.openai_chat.usage import usage_notes, usage_reported
+from victor_fp.core.protocols.operations import decoder_for
+from victor_fp.core.protocols.stream_end import is_done
 from victor_fp.core.requests import Endpoint
-from victor_fp.core.wire_decoding import Undecodable, WireDecoder
+from victor_fp.core.wire_decoding import Undecodable
 
-CHUNKS: WireDecoder[ChatCompletionChunk] = WireDecoder(ChatCompletionChunk)
+CHUNKS = decoder_for(CreateChatCompletion.EVENT)
 UNCOUNTED = Usage()
 
 
@@ -85,6 +88,13 @@ class ChatEvents(msgspec.Struct, frozen=True):
         if before.cut is not None and frames:
             return self, [ErrorReported(before.cut)]
         for frame in frames:
+            if is_done(frame.data):
+                gathered = _released(gathered, deltas)
+                if self.dialect.done_is_stop and not gathered.stopped:
+                    deltas.append(Stopped("stop"))
+                _noted(gathered, deltas)
+                deltas.append(StreamEnded())
+                continue
             chunk = CHUNKS.decode(frame.data)
             if isinstance(chunk, Undecodable):
                 gathered = self._ended(gathered, frame, chunk.reason, deltas, last=frame is frames[-1])
@@ -103,15 +113,10 @@ class ChatEvents(msgspec.Struct, frozen=True):
         return deltas
 
     def _ended(self, gathered: Gathered, frame: Frame, reason: str, deltas: list[Delta], *, last: bool) -> Gathered:
-        """A frame that is no chunk: the end, or a failure."""
+        """A frame that does not decode as a chunk: cut off, an error, or invalid."""
         meant = meaning(self.endpoint, self.dialect, frame, reason, gathered.model, last=last)
         if isinstance(meant, Cut):
             return msgspec.structs.replace(gathered, cut=meant.fault)
-        if isinstance(meant, StreamEnded):
-            gathered = _released(gathered, deltas)
-            if self.dialect.done_is_stop and not gathered.stopped:
-                deltas.append(Stopped("stop"))
-            _noted(gathered, deltas)
         if meant is not None:
             deltas.append(meant)
         return gathered

@@ -12,8 +12,8 @@ from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.json import encode_json
 from victor_fp.core.protocols.openai_chat.formats import response_format
 from victor_fp.core.protocols.openai_chat.messages import messages_written
-from victor_fp.core.protocols.openai_chat.places import chat_url
 from victor_fp.core.protocols.openai_chat.reasoning import reasoning
+from victor_fp.core.protocols.openai_chat.routes import choose_route
 from victor_fp.core.protocols.openai_chat.rules import Rules, Written, rules_for
 from victor_fp.core.protocols.openai_chat.sampling import length, reporting, sampling
 from victor_fp.core.protocols.openai_chat.tools import tools_written
@@ -22,14 +22,14 @@ from victor_fp.core.requests import ChatRequest, Endpoint, HttpRequest, build_he
 
 def write(endpoint: Endpoint, dialect: ChatDialect, request: ChatRequest) -> Result[HttpRequest, Fault]:
     """POST /chat/completions. What the vendor cannot take is a Failure, or an adjustment where the caller allows it."""
-    place = chat_url(endpoint, dialect, request.model)
-    if place is None:
+    route = choose_route(endpoint, dialect, request.model)
+    if route is None:
         message = f"{endpoint.spec.title} needs endpoint="
         return Failure(InvalidRequest(provider=endpoint.spec.name, model=request.model, message=message))
     rules = rules_for(endpoint, dialect, request)
     extras: Mapping[str, object] = {**request.options.unknown, **request.options.extra_body}
     parts = (
-        Written(fields={"model": request.model} if place.names_model else {}),
+        Written(fields={"model": request.model} if route.names_model else {}),
         messages_written(rules, request),
         length(rules, request, extras),
         sampling(rules, request),
@@ -49,7 +49,7 @@ def write(endpoint: Endpoint, dialect: ChatDialect, request: ChatRequest) -> Res
     body.update(extras)
     return Success(
         HttpRequest(
-            url=place.url,
+            url=route.url,
             headers=build_headers(endpoint, request.options.extra_headers),
             body=encode_json(body),
             adjustments=adjustments,

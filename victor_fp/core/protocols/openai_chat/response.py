@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from victor_fp_wire.openai_chat.operations import CreateChatCompletion
 from victor_fp_wire.openai_chat.response import ChatCompletion, Choice, ResponseMessage
 
 from victor_fp.core.deltas import (
@@ -31,10 +32,11 @@ from victor_fp.core.protocols.openai_chat.tool_calls import (
     released,
 )
 from victor_fp.core.protocols.openai_chat.usage import usage_notes, usage_reported
+from victor_fp.core.protocols.operations import decoder_for
 from victor_fp.core.requests import Endpoint
-from victor_fp.core.wire_decoding import Undecodable, WireDecoder
+from victor_fp.core.wire_decoding import Undecodable
 
-COMPLETIONS: WireDecoder[ChatCompletion] = WireDecoder(ChatCompletion)
+COMPLETIONS = decoder_for(CreateChatCompletion.RESPONSE)
 
 
 def read(endpoint: Endpoint, dialect: ChatDialect, body: bytes) -> Sequence[Delta]:

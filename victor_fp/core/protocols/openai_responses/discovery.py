@@ -1,4 +1,4 @@
-"""Which models a place serves: the same lists that the vendors' chats have."""
+"""Discovery of models for Responses: the lists are those of Chat Completions."""
 
 from __future__ import annotations
 
@@ -7,25 +7,15 @@ from functools import partial
 from victor_fp.core.dialects.responses import ResponsesDialect
 from victor_fp.core.protocols import Discovery
 from victor_fp.core.protocols.openai_chat.discovery import read_list, read_props
-from victor_fp.core.protocols.openai_responses.places import beside
-from victor_fp.core.requests import Endpoint, HttpRequest, build_headers
+from victor_fp.core.protocols.openai_chat.routes import build_list_request, build_props_request
+from victor_fp.core.requests import Endpoint
 
 
 def discovery(endpoint: Endpoint, dialect: ResponsesDialect) -> Discovery:
-    """GET /models, and where a server tells more of the model that it serves, that too."""
-    shown = dialect.model_path
+    """Return how to list models, and how to ask a llama.cpp server for the settings of one."""
     return Discovery(
-        list_request=partial(_asking, endpoint, dialect, dialect.models_path),
+        list_request=partial(build_list_request, endpoint, dialect),
         read_list=read_list,
-        model_request=(lambda _model: _asking(endpoint, dialect, shown)) if shown else None,
-        read_model=read_props if shown else None,
-    )
-
-
-def _asking(endpoint: Endpoint, dialect: ResponsesDialect, path: str) -> HttpRequest:
-    return HttpRequest(
-        method="GET",
-        url=beside(endpoint, dialect, path),
-        headers=build_headers(endpoint, json=False),
-        signing=endpoint.spec.auth.kind,
+        model_request=partial(build_props_request, endpoint) if dialect.has_server_props else None,
+        read_model=read_props if dialect.has_server_props else None,
     )

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import TypeAlias
 
 import msgspec
+from victor_fp_wire.openai_responses.operations import CreateResponse
 from victor_fp_wire.openai_responses.response import (
     OutputTextContent,
     ResponseCompletedEvent,
@@ -41,11 +42,12 @@ from victor_fp.core.protocols.openai_responses import unfolding
 from victor_fp.core.protocols.openai_responses.errors import fault_from_error, has_known_code
 from victor_fp.core.protocols.openai_responses.open_items import OpenItems
 from victor_fp.core.protocols.openai_responses.response import ending, items_in, with_status
+from victor_fp.core.protocols.operations import decoder_for
+from victor_fp.core.protocols.stream_end import is_done
 from victor_fp.core.requests import Endpoint
-from victor_fp.core.wire_decoding import Undecodable, WireDecoder
+from victor_fp.core.wire_decoding import Undecodable
 
-EVENTS: WireDecoder[ResponseStreamEvent] = WireDecoder(ResponseStreamEvent)
-DONE = b"[DONE]"
+EVENTS = decoder_for(CreateResponse.EVENT)
 """Gateways end with the sign of chats."""
 Spot: TypeAlias = tuple[int | None, str | None, int | None]
 """Where the newest text went: index and id of the item, index of the part."""
@@ -69,13 +71,15 @@ class ResponseEvents(msgspec.Struct, frozen=True, kw_only=True):
         deltas: list[Delta] = []
         reader = self
         for frame in frames:
+            if not frame.data or is_done(frame.data):
+                continue
             event = EVENTS.decode(frame.data)
             if type(event) is ResponseTextDeltaEvent and reader.spot == _spot(event):
                 # As nearly all events are.
                 deltas.append(TextDelta(event.delta or ""))
             elif not isinstance(event, Undecodable):
                 reader = reader._after(event, frame, deltas)
-            elif (data := frame.data.strip()) and data != DONE:
+            elif frame.data.strip():
                 deltas.append(ErrorReported(reader.error or self._undecodable(event)))
         return reader, deltas
 

@@ -13,7 +13,7 @@ from victor_fp.core.json import encode_json
 from victor_fp.core.options import Options
 from victor_fp.core.protocols.openai_chat.rules import Written
 from victor_fp.core.protocols.openai_responses.options import length, reasoning, reporting, sampling, text_format
-from victor_fp.core.protocols.openai_responses.places import responses_url
+from victor_fp.core.protocols.openai_responses.routes import choose_route
 from victor_fp.core.protocols.openai_responses.rules import rules_for
 from victor_fp.core.protocols.openai_responses.tools import tools_written
 from victor_fp.core.protocols.openai_responses.turns import input_written
@@ -25,14 +25,14 @@ UNITED = ("include", "tools")
 
 def write(endpoint: Endpoint, dialect: ResponsesDialect, request: ChatRequest) -> Result[HttpRequest, Fault]:
     """POST /responses. What the vendor cannot take is a Failure, or an adjustment where the caller allows it."""
-    place = responses_url(endpoint, dialect, request.model)
-    if place is None:
+    route = choose_route(endpoint, dialect, request.model)
+    if route is None:
         message = f"{endpoint.spec.title} needs endpoint="
         return Failure(InvalidRequest(provider=endpoint.spec.name, model=request.model, message=message))
     extras = _extras(request.options)
     rules = rules_for(endpoint, dialect, request, extras)
     parts = (
-        Written(fields={"model": place.model}),
+        Written(fields={"model": route.model}),
         input_written(rules, request),
         length(rules, request, extras),
         sampling(rules, request),
@@ -49,7 +49,7 @@ def write(endpoint: Endpoint, dialect: ResponsesDialect, request: ChatRequest) -
     body = {name: value for part in parts for name, value in part.fields.items()}
     return Success(
         HttpRequest(
-            url=place.url,
+            url=route.url,
             headers=build_headers(endpoint, request.options.extra_headers),
             body=encode_json(_extended(body, extras)),
             adjustments=adjustments,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
+from victor_fp_wire.openai_responses.operations import CreateResponse
 from victor_fp_wire.openai_responses.response import Response
 
 from victor_fp.core.deltas import Delta, ErrorReported, MetadataReported, Stopped, StreamEnded
@@ -14,10 +15,11 @@ from victor_fp.core.json import Json, JsonObject, NotJson, decode_json_object
 from victor_fp.core.protocols.openai_responses.errors import fault_from_error
 from victor_fp.core.protocols.openai_responses.items import item_deltas
 from victor_fp.core.protocols.openai_responses.usage import usage_notes, usage_reported
+from victor_fp.core.protocols.operations import decoder_for
 from victor_fp.core.requests import Endpoint
-from victor_fp.core.wire_decoding import Undecodable, WireDecoder
+from victor_fp.core.wire_decoding import Undecodable
 
-RESPONSES: WireDecoder[Response] = WireDecoder(Response)
+RESPONSES = decoder_for(CreateResponse.RESPONSE)
 
 STOP_REASONS = {"completed": "stop", "max_output_tokens": "length", "content_filter": "content_filter"}
 """Statuses and reasons of incompleteness; one that nobody knows stays as it is."""

@@ -1,4 +1,4 @@
-"""Azure's two forms of URL, and what comes of a place that is not said."""
+"""Azure has two forms of URL; a missing resource is refused by name."""
 
 from __future__ import annotations
 
@@ -38,5 +38,5 @@ def test_the_urls_of_azure() -> None:
     )
 
 
-def test_azure_without_a_place_says_what_it_needs() -> None:
+def test_azure_without_a_resource_says_what_it_needs() -> None:
     assert refusal("azure", model="gpt-4o")[0] == "InvalidRequest"

@@ -1,0 +1,119 @@
+"""Every compiled operation and every body that one names is used by the protocols; what is not used is removed."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import victor_fp_wire
+
+import victor_fp.core.protocols as protocols
+
+DOCUMENTS = [package.name for package in pkgutil.iter_modules(victor_fp_wire.__path__)]
+ROLES = ("REQUEST", "RESPONSE", "EVENT", "ERROR")
+DECODED_BY_FIELD = {("bedrock_converse", "ConverseStreamOutput")}
+"""Unions of the vendor's whose fields are decoded one by one, since each frame's header names its field."""
+
+NOT_YET = {
+    ("bedrock_converse", "ERROR ExceptionBody"),
+    ("cohere_v2", "ERROR ErrorBody"),
+    ("mistral", "ERROR ErrorBody"),
+    ("ollama_chat", "ERROR ErrorResponse"),
+    ("openai_chat", "ERROR ErrorBody"),
+    ("openai_chat", "REQUEST ChatCompletionRequest"),
+    ("openai_responses", "ERROR ErrorResponse"),
+    ("openai_responses", "REQUEST CreateResponse"),
+    ("replicate", "ERROR Problem"),
+}
+"""Bodies that are still built or read as plain dicts; an entry goes when its protocol uses the type."""
+
+
+def operations(document: str) -> dict[str, type[Any]]:
+    module = importlib.import_module(f"victor_fp_wire.{document}.operations")
+    return {name: item for name, item in inspect.getmembers(module, inspect.isclass) if hasattr(item, "PARAMETERS")}
+
+
+@cache
+def imported() -> frozenset[tuple[str, str]]:
+    """(module, name) for everything the protocols import from the wire, and (module.operation, role) for what they read."""
+    found: set[tuple[str, str]] = set()
+    for path in Path(protocols.__file__).parent.rglob("*.py"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        aliases = dict(wire_imports(tree))
+        for node in ast.walk(tree):
+            match node:
+                case ast.Name(id=name) if name in aliases:
+                    found.add(aliases[name])
+                case ast.Attribute(value=ast.Name(id=name), attr=attribute) if name in aliases:
+                    module, inner = aliases[name]
+                    found.add((f"{module}.{inner}", attribute))
+                case _:
+                    pass
+    return frozenset(found)
+
+
+def wire_imports(tree: ast.Module) -> Iterator[tuple[str, tuple[str, str]]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("victor_fp_wire"):
+            for alias in node.names:
+                yield alias.asname or alias.name, (node.module or "", alias.name)
+
+
+def is_used(document: str, role: str, name: str) -> bool:
+    side = "request" if role == "REQUEST" else "response"
+    direct = {(f"victor_fp_wire.{document}.{side}", name), (f"victor_fp_wire.{document}.{side}.{name}", name)}
+    if direct & imported():
+        return True
+    readers = {
+        operation for operation, item in operations(document).items() if name_of(getattr(item, role), document) == name
+    }
+    return any((f"victor_fp_wire.{document}.operations.{operation}", role) in imported() for operation in readers)
+
+
+def name_of(body: victor_fp_wire.Body[object] | None, document: str) -> str | None:
+    """The name of the body's type in its module: a struct's own, an alias's by identity."""
+    if body is None:
+        return None
+    if isinstance(body.wire_type, type):
+        return body.wire_type.__name__
+    module = importlib.import_module(f"victor_fp_wire.{document}.response")
+    return next(name for name, item in vars(module).items() if item is body.wire_type)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_operation_is_used(document: str) -> None:
+    module = f"victor_fp_wire.{document}.operations"
+    unused = [name for name in operations(document) if (module, name) not in imported()]
+    assert unused == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_body_of_an_operation_is_used(document: str) -> None:
+    bodies = {
+        (role, name)
+        for item in operations(document).values()
+        for role in ROLES
+        if (name := name_of(getattr(item, role), document)) is not None
+    }
+    assert bodies
+    unused = {
+        f"{role} {name}"
+        for role, name in bodies
+        if (document, name) not in DECODED_BY_FIELD and not is_used(document, role, name)
+    }
+    assert {(document, body) for body in unused} <= NOT_YET
+
+
+def test_the_exceptions_are_still_needed() -> None:
+    for document, name in DECODED_BY_FIELD:
+        fields = msgspec.structs.fields(getattr(importlib.import_module(f"victor_fp_wire.{document}.response"), name))
+        assert any(str(field.type.__args__[0].__name__) in str(imported()) for field in fields)
+        assert not is_used(document, "EVENT", name)
