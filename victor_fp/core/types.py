@@ -189,7 +189,7 @@ class CompletionResponse(BaseModel):
     raw_response: dict[str, Any] | None = None
     """The vendor's body, decoded."""
     metadata: dict[str, Any] | None = None
-    """`reasoning_content`, `refusal`, `build_provider_state`, `adjustments`, `id`, citations and the vendor's extras."""
+    """`reasoning_content`, `refusal`, `provider_state`, `adjustments`, `id`, citations and the vendor's extras."""
 
     if TYPE_CHECKING:  # plain dicts are welcome where typed ones are given back
 
