@@ -20,6 +20,7 @@ README = PYTHON.findall((ROOT / "README.md").read_text())
 HOSTED = [code for code in README if '"openai")' in code or '"anthropic")' in code]
 LOCAL = [code for code in README if '"local")' in code]
 ASKING = PYTHON.findall((ROOT / "docs" / "asking.md").read_text())
+JOBS = PYTHON.findall((ROOT / "docs" / "jobs.md").read_text())
 PURE = [code for code in README if "replay.request" in code]
 
 
@@ -107,3 +108,15 @@ def test_the_record_of_the_docs_is_a_provider() -> None:
         assert ProviderRegistry.is_registered("acme")
     finally:
         ProviderRegistry.restore()
+
+
+@pytest.mark.parametrize("code", JOBS)
+async def test_the_job_of_the_docs_runs_and_resumes(code: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    code = code.replace('sys.argv[1] if len(sys.argv) > 1 else "."', repr(str(tmp_path)))
+    async with serving(speaks) as server:
+        _point_at(server, monkeypatch)
+        printed = await asyncio.to_thread(run, code)
+    assert printed.count("Hello from loopback.") == 10
+    again = await asyncio.to_thread(run, code)  # the server is gone: results come from the ledger
+    assert again.splitlines()[-1] == "10 rows exported"
+    assert again.count("Hello from loopback.") == 10

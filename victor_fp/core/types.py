@@ -127,7 +127,7 @@ class Message(BaseModel):
     cache: bool = False
     """Marks the end of a prefix worth caching, where the vendor lets callers say so."""
     metadata: dict[str, Any] | None = None
-    """`build_provider_state` holds what the vendor needs back on the next turn; see `CompletionResponse.to_message`."""
+    """`provider_state` holds what the vendor needs back on the next turn; see `CompletionResponse.to_message`."""
 
     if TYPE_CHECKING:  # plain dicts are welcome where typed ones are given back
 
