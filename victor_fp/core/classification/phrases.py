@@ -1,6 +1,6 @@
 """Phrases by which vendors without a code for it report context overflow, exhausted quota, unknown models and bad keys.
 
-Every entry cites where the wording was seen. The phrases of all families are looked for in every error, since any server may
+Every entry names a source of the wording; not every source has been opened again. The phrases of all families are looked for in every error, since any server may
 stand behind any address and gateways pass on the words of others; only phrases that mean something else at another vendor
 are kept with their family.
 """
