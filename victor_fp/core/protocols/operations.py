@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Literal, Protocol, TypeVar
+from typing import Literal, TypeVar
 from urllib.parse import quote
 
 import msgspec
@@ -23,7 +23,6 @@ from victor_fp.core.requests import Adjustment, Endpoint, HttpRequest, Signing, 
 from victor_fp.core.wire_decoding import WireDecoder
 
 T = TypeVar("T")
-B = TypeVar("B", bound=msgspec.Struct)
 
 SEGMENT_SIGNS = "-._~!$&'()*+,;=:@"
 """RFC 3986: what a path segment holds unencoded beside letters and digits. A signature covers the path as written."""
@@ -34,15 +33,6 @@ _SHARED_PREFIX = re.compile(r"/(v\d\w*|api)(?=/)")
 """The first segment of a path that a base URL may end with already."""
 
 _DOTS = re.compile(r"(?<![^/])\.{1,2}(?![^/])")
-
-
-class AcceptsBody(Operation, Protocol[B]):
-    """An operation that is sent with a body of type B."""
-
-    @property
-    def REQUEST(self) -> Body[B]:  # noqa: N802  the name that descriptors give it
-        """The body's type."""
-        ...
 
 
 def decoder_for(body: Body[T]) -> WireDecoder[T]:
@@ -75,8 +65,8 @@ def build_request(
 
 def build_chat(
     endpoint: Endpoint,
-    operation: AcceptsBody[B],
-    body: B,
+    operation: Operation,
+    body: msgspec.Struct,
     options: Options,
     adjustments: tuple[Adjustment, ...] = (),
     *,
