@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from returns.result import Failure, Success
 
 from tests.core.strategies import deltas_of_answers
+from victor_fp import replay
 from victor_fp.core.answers import Asked, completion, final_chunk
 from victor_fp.core.catalogue.spec import ProviderSpec
 from victor_fp.core.deltas import (
@@ -274,3 +276,17 @@ def test_a_streamed_answer_and_its_whole_twin_are_the_same(deltas: list[Delta]) 
         whole.metadata,
         whole.model,
     )
+
+
+def test_the_final_chunk_has_the_whole_answer() -> None:
+    body = b'event: message_start\ndata: {"type":"message_start","message":{"id":"m1","type":"message","role":"assistant","content":[],"model":"claude","stop_reason":null,"stop_sequence":null,"usage":{"input_tokens":1,"output_tokens":1}}}\n\nevent: content_block_start\ndata: {"type":"content_block_start","index":0,"content_block":{"type":"thinking","thinking":"Hm.","signature":"sig"}}\n\nevent: content_block_stop\ndata: {"type":"content_block_stop","index":0}\n\nevent: content_block_start\ndata: {"type":"content_block_start","index":1,"content_block":{"type":"text","text":"Hi"}}\n\nevent: content_block_stop\ndata: {"type":"content_block_stop","index":1}\n\nevent: message_delta\ndata: {"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":2}}\n\nevent: message_stop\ndata: {"type":"message_stop"}\n\n'
+    chunks = [result.unwrap() for result in replay.stream("anthropic", 200, {}, [body])]
+    final = chunks[-1]
+    assert final.response is not None
+    assert final.response.content == "Hi"
+    message = final.to_message()
+    assert message.content == "Hi"
+    assert message.metadata is not None
+    assert "provider_state" in message.metadata
+    with pytest.raises(ValueError, match="only the final chunk"):
+        chunks[0].to_message()

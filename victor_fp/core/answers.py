@@ -54,7 +54,9 @@ def final_chunk(asked: Asked, transcript: Transcript) -> Result[StreamChunk, Fau
     if transcript.stopped is None:
         message = "the stream ended without the protocol's own ending"
         return Failure(broken_off(asked, transcript, StreamTruncated(message=message)))
-    return Success(StreamChunk(is_final=True, **_facts(asked, transcript)))
+    facts = _facts(asked, transcript)
+    response = CompletionResponse(content=text_of(transcript, "text"), **facts)
+    return Success(StreamChunk(is_final=True, response=response, **facts))
 
 
 def broken_off(asked: Asked, transcript: Transcript, fault: Fault) -> Fault:

@@ -228,6 +228,8 @@ class StreamChunk(BaseModel):
     usage: Usage | None = None
     model: str | None = None
     """On the final chunk, where the vendor names it."""
+    response: CompletionResponse | None = Field(default=None, exclude=True, repr=False)
+    """On the final chunk: the whole answer, as `chat` would have given it, without `raw_response`."""
 
     if TYPE_CHECKING:  # plain dicts are welcome where typed ones are given back
 
@@ -241,4 +243,11 @@ class StreamChunk(BaseModel):
             metadata: Mapping[str, Any] | None = None,
             usage: Mapping[str, object] | None = None,
             model: str | None = None,
+            response: CompletionResponse | None = None,
         ) -> None: ...
+
+    def to_message(self) -> Message:
+        """The assistant message for the next turn, from the final chunk. Raises ValueError on any other chunk."""
+        if self.response is None:
+            raise ValueError("only the final chunk of a stream has the whole answer")
+        return self.response.to_message()
