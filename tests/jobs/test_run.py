@@ -159,11 +159,11 @@ async def test_a_budget_in_dollars_needs_a_price(tmp_path: Path) -> None:
         ledger=tmp_path / "b.ledger",
         budget=Budget(usd=1.0),
         price=price,
-        max_tokens=5,
+        max_tokens=20,
     )
     costs = [done.cost_usd or 0.0 async for done in priced]
     assert isinstance(priced.stopped, BudgetExceeded)
-    assert 0.8 <= sum(costs) <= 1.0 + 1e-9
+    assert 0.5 <= sum(costs) <= 1.0 + 1e-9  # estimates are above what is used, so the bound holds
 
 
 async def test_doubled_and_changed_keys_are_refused_and_the_rest_is_answered(tmp_path: Path) -> None:
