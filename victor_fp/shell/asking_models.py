@@ -28,7 +28,7 @@ async def models_listed(line: Line) -> Result[list[ModelInfo], Fault]:
 
 async def model_found(line: Line, model: str) -> Result[ModelInfo, Fault]:
     """What the vendor tells of one model."""
-    match outcome(await line.ready()):
+    match outcome(await line.ready(model)):
         case Failure(fault):
             return Failure(fault)
         case Success(speaker):
@@ -55,7 +55,7 @@ async def model_found(line: Line, model: str) -> Result[ModelInfo, Fault]:
 
 async def tokens_counted(line: Line, request: ChatRequest) -> Result[int | None, Fault]:
     """The vendor's own count of a request's tokens; None where it has no way to count."""
-    match outcome(await line.ready()):
+    match outcome(await line.ready(request.model)):
         case Failure(fault):
             return Failure(fault)
         case Success(speaker):

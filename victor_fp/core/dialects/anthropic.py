@@ -14,6 +14,11 @@ class AnthropicDialect(msgspec.Struct, frozen=True, kw_only=True):
     """A dialect of Anthropic Messages."""
 
     protocol: ClassVar[str] = "anthropic-messages"
+    routes: ClassVar[tuple[str, ...]] = (
+        r"/v1/messages(/count_tokens)?",
+        r"/publishers/anthropic(/models/[^/]+)?",
+    )
+    """Endings of a path, as patterns, that an address may have although it should end before them."""
 
     counts_tokens: bool = True
     """Whether the server has the operation `countTokens`."""
