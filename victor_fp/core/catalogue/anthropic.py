@@ -50,6 +50,7 @@ ANTHROPIC: tuple[ProviderSpec, ...] = (
             most_temperature=2.0,
             unsigned_thinking=True,
             think_tags=True,
+            has_server_props=True,
         ),
         base_url="http://localhost:8080",
         base_url_variables=("LLAMACPP_BASE_URL",),

@@ -24,6 +24,8 @@ class AnthropicDialect(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the server has the operation `countTokens`."""
     lists_models: bool = True
     """Whether the server has the operations `listModels` and `getModel`."""
+    has_server_props: bool = False
+    """Whether the server has llama.cpp's operation `getServerProps` in place of `getModel`."""
     model_in_body: bool = True
     """False for Vertex AI, which has the model in the URL (operations `rawPredict` and `streamRawPredict`)."""
     version_in_body: str = ""

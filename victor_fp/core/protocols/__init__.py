@@ -71,6 +71,10 @@ class Discovery(msgspec.Struct, frozen=True, kw_only=True):
     model_request: Callable[[str], HttpRequest] | None = None
     """Asks for one model; where absent the list is searched."""
     read_model: Callable[[str, bytes], ModelInfo | None] | None = None
+    next_page: Callable[[bytes], HttpRequest | None] | None = None
+    """The request for the page after this one; None where it is the last."""
+    list_has_limits: bool = False
+    """Whether the list may have a context window that the answer for one model has not, as with llama.cpp's router."""
 
 
 class TokenCounting(msgspec.Struct, frozen=True, kw_only=True):
