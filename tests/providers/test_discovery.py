@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -118,7 +119,7 @@ def paged(key: str, pages: list[object], found: list[str]) -> Script:
     return script
 
 
-PAGES = {
+PAGES: dict[str, tuple[str, Callable[[str, bool], object]]] = {
     "anthropic": ("after_id", lambda name, last: {"data": [{"id": name}], "has_more": not last, "last_id": name}),
     "google": (
         "pageToken",
@@ -157,7 +158,7 @@ async def test_the_pages_that_are_followed_are_bounded() -> None:
         assert len(await vendor.list_models()) == len(asked) == 20
 
 
-WINDOWLESS = {
+WINDOWLESS: dict[str, object] = {
     "vllm": {"data": [{"id": "m"}]},
     "lmstudio": {"data": [{"id": "m", "state": "not-loaded"}]},
     "ollama": {"capabilities": ["completion"], "details": {}},
