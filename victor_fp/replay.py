@@ -19,7 +19,8 @@ from victor_fp.core.completing import folded
 from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
 from victor_fp.core.faults import Fault
 from victor_fp.core.protocols import Codec, codec_for
-from victor_fp.core.request_building.chat import build_chat_request, build_endpoint
+from victor_fp.core.request_building.chat import build_chat_request
+from victor_fp.core.request_building.endpoints import build_endpoint
 from victor_fp.core.request_building.message_input import MessagesInput, ToolInput
 from victor_fp.core.requests import Endpoint, HttpRequest
 from victor_fp.core.result import outcome
@@ -57,7 +58,7 @@ def request(
                 tools=tools,
                 stream=stream,
                 options=options,
-            ).bind(codec_for(endpoint).request)
+            ).bind(codec_for(endpoint).for_model(model).request)
 
 
 def response(

@@ -69,13 +69,22 @@ def test_a_base_that_names_its_heirs_becomes_their_union() -> None:
 
 
 def test_inline_objects_are_named_parent_and_field_at_every_depth() -> None:
-    inner = thing(token_count={"type": "integer"})
-    schemas: Schemas = {"Answer": thing(usage=thing(prompt_details=inner), choices={"type": "array", "items": inner})}
+    inner, choice = thing(token_count={"type": "integer"}), thing(text=TEXT)
+    schemas: Schemas = {"Answer": thing(usage=thing(prompt_details=inner), choices={"type": "array", "items": choice})}
     assert hoist_objects(schemas) == {
         "Answer": thing(usage=reference("AnswerUsage"), choices={"type": "array", "items": reference("AnswerChoices")}),
         "AnswerUsage": thing(prompt_details=reference("AnswerUsagePromptDetails")),
         "AnswerUsagePromptDetails": inner,
-        "AnswerChoices": inner,
+        "AnswerChoices": choice,
+    }
+
+
+def test_inline_objects_that_are_alike_share_one_component() -> None:
+    inner = thing(b=thing(c=TEXT))
+    assert hoist_objects({"A": thing(one=inner, two=inner)}) == {
+        "A": thing(one=reference("AOne"), two=reference("AOne")),
+        "AOne": thing(b=reference("AOneB")),
+        "AOneB": thing(c=TEXT),
     }
 
 

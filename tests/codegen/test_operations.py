@@ -11,7 +11,8 @@ from unittest.mock import patch
 
 import pytest
 
-from victor_fp.codegen.document import CodegenFailed, parse_document, slice_operations
+from victor_fp.codegen.bounds import CodegenFailed
+from victor_fp.codegen.document import parse_document, slice_operations
 from victor_fp.codegen.operations import emit_operations, read_operations
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from victor_fp.codegen.document import CodegenFailed
+from victor_fp.codegen.bounds import CodegenFailed
 from victor_fp.codegen.normalise import Side
 from victor_fp.codegen.rewriting import rewrite_module
 

@@ -14,7 +14,7 @@ from victor_fp.core.answers import Asked
 from victor_fp.core.catalogue import find
 from victor_fp.core.faults import ConnectionFailed, Fault, TimedOut
 from victor_fp.core.protocols import codec_for
-from victor_fp.core.request_building.chat import build_endpoint
+from victor_fp.core.request_building.endpoints import build_endpoint
 from victor_fp.core.stream_reading import Read, fed, finished, interrupted, opened
 from victor_fp.core.types import CompletionResponse, Message, StreamChunk
 from victor_fp.providers.base import BaseProvider

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 
@@ -105,3 +107,83 @@ async def test_tokens_are_counted_by_the_vendor_when_a_model_is_named() -> None:
         assert await asked.count_tokens("Hello there", model="m") == 7
         assert await asked.count_tokens("Hello there") == 3
     assert len(server.received) == 1
+
+
+def paged(key: str, pages: list[object], found: list[str]) -> Script:
+    """Answers page by page; the value of the query's `key` is kept."""
+
+    async def script(talk: Talk, received: Received) -> None:
+        found.append(dict(parse_qsl(received.path.partition("?")[2])).get(key, ""))
+        await talk.answer(pages[min(len(found), len(pages)) - 1])
+
+    return script
+
+
+PAGES: dict[str, tuple[str, Callable[[str, bool], object]]] = {
+    "anthropic": ("after_id", lambda name, last: {"data": [{"id": name}], "has_more": not last, "last_id": name}),
+    "google": (
+        "pageToken",
+        lambda name, last: {"models": [{"name": name}], **({} if last else {"nextPageToken": name})},
+    ),
+    "cohere": (
+        "page_token",
+        lambda name, last: {"models": [{"name": name}], **({} if last else {"next_page_token": name})},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PAGES)
+async def test_every_page_of_a_list_is_followed(name: str) -> None:
+    key, page = PAGES[name]
+    asked: list[str] = []
+    script = paged(key, [page("a", False), page("b", False), page("c", True)], asked)
+    async with serving(script) as server, provider(name, server.url) as vendor:
+        assert [info.id for info in await vendor.list_models()] == ["a", "b", "c"]
+    assert asked == ["", "a", "b"]
+
+
+@pytest.mark.parametrize("name", PAGES)
+async def test_pages_that_repeat_themselves_end(name: str) -> None:
+    key, page = PAGES[name]
+    asked: list[str] = []
+    async with serving(paged(key, [page("a", False)], asked)) as server, provider(name, server.url) as vendor:
+        assert [info.id for info in await vendor.list_models()] == ["a"]
+    assert asked == ["", "a"]
+
+
+async def test_the_pages_that_are_followed_are_bounded() -> None:
+    asked: list[str] = []
+    pages: list[object] = [{"data": [{"id": str(n)}], "has_more": True, "last_id": str(n)} for n in range(50)]
+    async with serving(paged("after_id", pages, asked)) as server, provider("anthropic", server.url) as vendor:
+        assert len(await vendor.list_models()) == len(asked) == 20
+
+
+WINDOWLESS: dict[str, object] = {
+    "vllm": {"data": [{"id": "m"}]},
+    "lmstudio": {"data": [{"id": "m", "state": "not-loaded"}]},
+    "ollama": {"capabilities": ["completion"], "details": {}},
+    "mistral": {"id": "m"},
+    "anthropic": {"id": "m"},
+    "google": {"name": "models/m"},
+}
+
+
+@pytest.mark.parametrize("name", WINDOWLESS)
+async def test_a_window_that_the_vendor_did_not_name_is_not_discovered(name: str) -> None:
+    async def script(talk: Talk, _: Received) -> None:
+        await talk.answer(WINDOWLESS[name])
+
+    async with serving(script) as server, provider(name, server.url) as vendor:
+        found = await vendor.discover_capabilities("m")
+    assert found.source == "config"
+
+
+@pytest.mark.parametrize("name", ["llamacpp", "llamacpp-responses", "llamacpp-anthropic"])
+@pytest.mark.parametrize("props", [{"default_generation_settings": {"n_ctx": 0}}, None])
+async def test_a_router_without_props_for_the_model_is_asked_for_its_list(name: str, props: object) -> None:
+    listed = {"data": [{"id": "m", "meta": {"n_ctx": 65536}}]}
+    async with serving(routes(props=props, models=listed)) as server, provider(name, server.url) as vendor:
+        found = await vendor.discover_capabilities("m")
+    assert (found.context_window, found.source) == (65536, "discovered")
+    assert [received.path.partition("?")[0] for received in server.received] == ["/props", "/v1/models"]
+    assert server.received[0].path == "/props?model=m"

@@ -12,7 +12,7 @@ from returns.result import Failure, Success
 
 from victor_fp.core.catalogue.spec import ProviderSpec
 from victor_fp.core.protocols import Discovery, ModelInfo, codec_for
-from victor_fp.core.request_building.chat import build_endpoint
+from victor_fp.core.request_building.endpoints import build_endpoint
 from victor_fp.core.result import outcome
 
 BUDGET = 0.3

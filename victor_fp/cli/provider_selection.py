@@ -13,7 +13,7 @@ from victor_fp.cli.local_servers import running_server
 from victor_fp.cli.terminal import FetchNotice, Terminal
 from victor_fp.core.catalogue import CATALOGUE, find
 from victor_fp.core.catalogue.spec import ProviderSpec
-from victor_fp.core.request_building.chat import build_endpoint
+from victor_fp.core.request_building.endpoints import build_endpoint
 from victor_fp.core.result import outcome
 from victor_fp.providers.base import BaseProvider, ProviderError
 from victor_fp.shell.credentials.key_file import KeyFile, key_file

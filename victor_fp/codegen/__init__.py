@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from victor_fp.codegen.bounds import CodegenFailed
 from victor_fp.codegen.compiling import Written, check, compile_documents, compile_vendor
-from victor_fp.codegen.document import CodegenFailed
 from victor_fp.codegen.drifting import Drift, drift, report
 
 __all__ = [

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from victor_fp.codegen.bounds import CodegenFailed
 from victor_fp.codegen.document import (
     METHODS,
-    CodegenFailed,
     Document,
     Slice,
     load_document,
+    load_patch,
     overlay,
     printable_name,
     slice_operations,
@@ -67,10 +67,13 @@ def compile_vendor(
     """
     document = load_document(spec_path)
     if overlay_path is not None:
-        document = overlay(document, json.loads(overlay_path.read_bytes()))
-    sliced = slice_operations(document, operation_ids, response_components)
-    schemas = {name: _undescribed(schema) for name, schema in sliced.schemas.items()}
-    files = _package(_without_summaries(document), "", sliced._replace(schemas=schemas))
+        document = overlay(document, load_patch(overlay_path))
+    try:
+        sliced = slice_operations(document, operation_ids, response_components)
+        schemas = {name: _undescribed(schema) for name, schema in sliced.schemas.items()}
+        files = _package(_without_summaries(document), "", sliced._replace(schemas=schemas))
+    except RecursionError:
+        raise CodegenFailed(f"{document.name} cannot be compiled: its schemas refer to each other too deeply") from None
     return _write(out_dir, files, everything=False)
 
 

@@ -7,15 +7,23 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import unquote
 
-from victor_fp.codegen.schema import Schema, Schemas, as_schema, fresh, pascal, reference_name
+from victor_fp.codegen.bounds import DEEPEST_CHAIN, MOST_SLICE_NODES, CodegenFailed, find_excess, json_children
+from victor_fp.codegen.schema import (
+    Schema,
+    Schemas,
+    as_schema,
+    fresh,
+    pascal,
+    reference,
+    reference_name,
+    references,
+    rewrite,
+)
 
 METHODS = ("get", "put", "post", "delete", "patch", "query")
 STREAMS = ("text/event-stream", "application/x-ndjson", "application/jsonl", "application/vnd.amazon.eventstream")
-
-
-class CodegenFailed(Exception):
-    """The compiler cannot go on; the message says what to do about it."""
 
 
 class Document(NamedTuple):
@@ -42,25 +50,67 @@ class Slice(NamedTuple):
 
 
 def parse_document(name: str, data: bytes) -> Document:
-    """Read YAML or JSON, told apart by the file name's ending."""
-    if name.endswith(".json"):
-        content = json.loads(data)
-    else:
-        try:
-            import yaml
-        except ModuleNotFoundError:
-            raise CodegenFailed(f"pyyaml is not installed; {name} needs it: pip install 'victor-fp[codegen]'") from None
-        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-        content = yaml.load(data, Loader=loader)  # noqa: S506 -- both are safe loaders
+    """Parse YAML or JSON, told apart by the file name's ending; what is malformed or too large is a `CodegenFailed`."""
+    content = _parse_json(name, data) if name.endswith(".json") else _parse_yaml(name, data)
     if not isinstance(content, dict) or not ("paths" in content or "components" in content):
-        raise CodegenFailed(f"{name} is no OpenAPI document: it has neither paths nor components")
+        raise CodegenFailed(f"{name} is not an OpenAPI document: it has neither paths nor components")
     return Document(name, as_schema(content), hashlib.sha256(data).hexdigest())
 
 
+def _parse_json(name: str, data: bytes) -> object:
+    try:
+        content: object = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise CodegenFailed(f"{name} is not valid JSON: {_first_line(error)}") from None
+    _require_bounds(name, find_excess(content, json_children))
+    return content
+
+
+def _parse_yaml(name: str, data: bytes) -> object:
+    try:
+        import yaml
+    except ModuleNotFoundError:
+        raise CodegenFailed(f"pyyaml is not installed; {name} needs it: pip install 'victor-fp[codegen]'") from None
+
+    def children(node: yaml.Node) -> list[yaml.Node]:
+        if isinstance(node, yaml.MappingNode):
+            return [inner for pair in node.value for inner in pair]
+        return list(node.value) if isinstance(node, yaml.SequenceNode) else []
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(data)
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        _require_bounds(name, find_excess(node, children))  # before merge keys and aliases are followed
+        return loader.construct_document(node)
+    except (yaml.YAMLError, ValueError, TypeError, OverflowError, RecursionError) as error:
+        raise CodegenFailed(f"{name} is not valid YAML: {_first_line(error)}") from None
+    finally:
+        loader.dispose()
+
+
+def _require_bounds(name: str, excess: str | None) -> None:
+    if excess is not None:
+        raise CodegenFailed(f"{name} cannot be compiled: {excess}")
+
+
+def _first_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:160] or type(error).__name__
+
+
 def load_document(path: Path) -> Document:
-    """Read a document from disk; an unreadable one is a `CodegenFailed`."""
+    """Read a document from disk, and nothing else; an unreadable one is a `CodegenFailed`."""
     try:
         return parse_document(path.name, path.read_bytes())
+    except OSError as error:
+        raise CodegenFailed(f"cannot read {path}: {error.strerror}") from error
+
+
+def load_patch(path: Path) -> object:
+    """Read a JSON merge patch from disk; one that is unreadable or malformed is a `CodegenFailed`."""
+    try:
+        return _parse_json(path.name, path.read_bytes())
     except OSError as error:
         raise CodegenFailed(f"cannot read {path}: {error.strerror}") from error
 
@@ -129,7 +179,73 @@ def slice_operations(
             else:
                 own.setdefault(role, name)
     responses.update(dict.fromkeys(response_components))
+    _resolve_pointers(document, schemas, (*requests, *responses))
     return Slice(schemas, tuple(requests), tuple(responses), roots)
+
+
+def _resolve_pointers(document: Document, schemas: Schemas, roots: tuple[str, ...]) -> None:
+    """Check every reference that the roots reach, and give what one points at beside the components a name there."""
+    reached: dict[str, list[str]] = {}
+    count = 0
+    waiting = list(roots)
+    done: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        if name in done:
+            continue
+        done.add(name)
+        schemas[name], found = _name_targets(document, schemas, name)
+        count += found
+        if count > MOST_SLICE_NODES:
+            raise CodegenFailed(f"{document.name}: the chosen operations reach more than {MOST_SLICE_NODES} schemas")
+        waiting.extend(references(schemas[name]))
+        bare = {key: value for key, value in schemas[name].items() if key != "properties"}
+        reached[name] = list(dict.fromkeys(references(bare)))
+    if (deepest := _longest_chain(reached)) > DEEPEST_CHAIN:
+        raise CodegenFailed(
+            f"{document.name}: {deepest} schemas are made of each other in a chain; at most {DEEPEST_CHAIN} are supported"
+        )
+
+
+def _longest_chain(reached: Mapping[str, list[str]]) -> int:
+    """The length of the longest chain of references; one that closes a circle ends there."""
+    lengths: dict[str, int] = {}
+    entered: set[str] = set()
+    stack = [(name, False) for name in reached]
+    while stack:
+        name, complete = stack.pop()
+        if complete:
+            lengths[name] = 1 + max((lengths.get(inner, 0) for inner in reached.get(name, ())), default=0)
+        elif name not in entered:
+            entered.add(name)
+            stack.append((name, True))
+            stack.extend((inner, False) for inner in reached.get(name, ()) if inner not in entered)
+    return max(lengths.values(), default=0)
+
+
+def _name_targets(document: Document, schemas: Schemas, name: str) -> tuple[Schema, int]:
+    """The component with references to components only, and how many schemas stand in it."""
+    count = 0
+
+    def step(schema: Schema) -> Schema:
+        nonlocal count
+        count += 1
+        target = schema.get("$ref")
+        if not isinstance(target, str):
+            return schema
+        if not target.startswith("#/"):
+            raise CodegenFailed(f"{document.name}: {name} refers to {target!r}, which is outside the document")
+        known = reference_name(schema)
+        if known is not None and known in schemas:
+            return schema
+        pointed = _find(document, target)
+        if not isinstance(pointed, dict):
+            raise CodegenFailed(f"{document.name}: {name} refers to {target!r}, which is not there")
+        made = "Pointed" + pascal(target.replace("~1", " ").replace("~0", " "))
+        schemas.setdefault(made, as_schema(pointed))
+        return {**schema, **reference(made)}
+
+    return rewrite(schemas[name], step), count
 
 
 def _root_name(schemas: Schemas, schema: Schema, name: str) -> str:
@@ -169,10 +285,17 @@ def follow_pointer(document: Document, node: object) -> Schema:
     schema = as_schema(node)
     for _ in range(10):
         target = schema.get("$ref")
-        if not isinstance(target, str) or not target.startswith("#/"):
+        if not isinstance(target, str):
             return schema
-        found: object = document.content
-        for step in target[2:].split("/"):
-            found = as_schema(found).get(step.replace("~1", "/").replace("~0", "~"))
-        schema = as_schema(found)
+        if not target.startswith("#/"):
+            raise CodegenFailed(f"{document.name}: {target!r} is outside the document")
+        schema = as_schema(_find(document, target))
     return {}
+
+
+def _find(document: Document, pointer: str) -> object:
+    """What a JSON pointer of the form `#/...` points at; None where that is nothing."""
+    found: object = document.content
+    for step in pointer[2:].split("/"):
+        found = as_schema(found).get(unquote(step).replace("~1", "/").replace("~0", "~"))
+    return found

@@ -9,17 +9,10 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import NamedTuple
 
+from victor_fp.codegen.bounds import CodegenFailed
 from victor_fp.codegen.comparing import Change, Comparison, Place, compare
 from victor_fp.codegen.compiling import document_paths
-from victor_fp.codegen.document import (
-    CodegenFailed,
-    Document,
-    bodies,
-    component_schemas,
-    load_document,
-    operations,
-    parse_document,
-)
+from victor_fp.codegen.document import Document, bodies, component_schemas, load_document, operations, parse_document
 from victor_fp.codegen.normalise import Side, comparable
 from victor_fp.codegen.schema import Schema, Schemas, as_list, as_schema, prune, reference, reference_name, rewrite
 from victor_fp.codegen.sources import Source, read_sources

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import warnings
 from importlib import metadata
 
-from victor_fp.codegen.document import CodegenFailed
-from victor_fp.codegen.schema import Schemas
+from victor_fp.codegen.bounds import CodegenFailed
+from victor_fp.codegen.schema import COMPONENTS, Schema, Schemas, as_schema
 
+_UNENCODABLE = re.compile(r"[\"\\\x00-\x1f]")
 GENERATOR = "datamodel-code-generator"
 GENERATOR_VERSION = "0.89.0"
 
@@ -29,22 +31,64 @@ def require_generator() -> None:
 
 
 def emit(schemas: Schemas) -> str:
-    """Python source for normalised schemas, as the generator writes it."""
-    require_generator()
-    from datamodel_code_generator import generate
-    from datamodel_code_generator.enums import AllOfMergeMode, DataModelType, InputFileType, OpenAPIScope
-    from datamodel_code_generator.format import PythonVersion
-    from datamodel_code_generator.parser import LiteralType
+    """Return Python source for normalised schemas, as the generator writes it.
 
-    document = {
+    The generator would open files and URLs that a reference names: no other than references to components reach it.
+    """
+    require_generator()
+    _require_sound(schemas)
+    document: Schema = {
         "openapi": "3.1.0",
         "info": {"title": "wire", "version": "1"},
         "paths": {},
         "components": {"schemas": schemas},
     }
+    try:
+        source = _generate(document)
+    except Exception as error:  # whatever the generator stumbles over is the document's fault
+        raise CodegenFailed(f"the generator failed: {type(error).__name__}: {str(error)[:200]}") from error
+    if not isinstance(source, str):
+        raise CodegenFailed("the generator split its output over several modules; a component name has a dot in it")
+    return source
+
+
+def _require_sound(schemas: Schemas) -> None:
+    """Raise `CodegenFailed` unless every reference and every target of a discriminator is one of the components.
+
+    Names of properties must be such that msgspec can encode them as they are.
+    """
+    waiting: list[object] = list(schemas.values())
+    targets: list[object] = []
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, list):
+            waiting += value
+        elif isinstance(value, dict):
+            waiting += value.values()
+            for name in as_schema(value.get("properties")):
+                if _UNENCODABLE.search(name):
+                    raise CodegenFailed(
+                        f"property {name!r}: quotes, backslashes and control characters are not supported"
+                    )
+            if isinstance(value.get("$ref"), str):
+                targets.append(value["$ref"])
+            discriminator = value.get("discriminator")
+            if isinstance(discriminator, dict) and isinstance(discriminator.get("mapping"), dict):
+                targets += discriminator["mapping"].values()
+    for target in targets:
+        if not isinstance(target, str) or target.removeprefix(COMPONENTS) not in schemas or not target.startswith("#"):
+            raise CodegenFailed(f"reference {target!r} is not to a schema of the document")
+
+
+def _generate(document: Schema) -> object:
+    from datamodel_code_generator import generate
+    from datamodel_code_generator.enums import AllOfMergeMode, DataModelType, InputFileType, OpenAPIScope
+    from datamodel_code_generator.format import PythonVersion
+    from datamodel_code_generator.parser import LiteralType
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        source = generate(
+        return generate(
             json.dumps(document),
             input_file_type=InputFileType.OpenAPI,
             openapi_scopes=[OpenAPIScope.Schemas],
@@ -68,6 +112,3 @@ def emit(schemas: Schemas) -> str:
             disable_timestamp=True,
             formatters=[],
         )
-    if not isinstance(source, str):
-        raise CodegenFailed("the generator split its output over several modules; a component name has a dot in it")
-    return source

@@ -7,7 +7,8 @@ import re
 from collections.abc import Mapping
 from typing import Literal, NamedTuple, TypeAlias, get_args
 
-from victor_fp.codegen.document import METHODS, CodegenFailed, Document, Slice, follow_pointer
+from victor_fp.codegen.bounds import CodegenFailed
+from victor_fp.codegen.document import METHODS, Document, Slice, follow_pointer
 from victor_fp.codegen.schema import Schema, as_list, as_schema, constants, fresh, pascal, resolve
 
 Location: TypeAlias = Literal["path", "query", "header"]

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from victor_fp.codegen.document import CodegenFailed
+from victor_fp.codegen.bounds import CodegenFailed
 from victor_fp.core.catalogue.matrix import render_matrix
 from victor_fp.core.resilience import breaker, call, fallback, queue, rate_limit
 from victor_fp.core.resilience.diagram import mermaid

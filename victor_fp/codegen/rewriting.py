@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 
-from victor_fp.codegen.document import CodegenFailed
+from victor_fp.codegen.bounds import CodegenFailed
 from victor_fp.codegen.normalise import Side
 
 IMPORTABLE = {"typing": ("Any", "Literal", "TypeAlias"), "msgspec": ("UNSET", "Struct", "UnsetType", "field")}
@@ -16,7 +16,7 @@ def rewrite_module(source: str, side: Side, order: tuple[str, ...], header: str)
 
     In a request a field left out is UNSET, apart from null; in a response both read as None.
     """
-    statements = ast.parse(source).body
+    statements = _parse(source)
     classes = {node.name: _struct(node, side) for node in statements if isinstance(node, ast.ClassDef)}
     aliases = {
         node.target.id: node
@@ -35,6 +35,45 @@ def rewrite_module(source: str, side: Side, order: tuple[str, ...], header: str)
         needed = [name for name in names if name in used]
         lines += [f"from {module} import {', '.join(needed)}", ""] if needed else []
     return "\n".join([*lines, *(ast.unparse(ast.fix_missing_locations(node)) + "\n\n" for node in body)])
+
+
+def _parse(source: str) -> list[ast.stmt]:
+    """The statements of the generator's module that are kept: no text of a document is anything else than a literal."""
+    try:
+        statements = ast.parse(source).body
+    except (SyntaxError, ValueError, RecursionError) as error:
+        raise CodegenFailed(f"the generator's output is not Python: {error}") from error
+    kept = [node for node in statements if isinstance(node, ast.ClassDef | ast.AnnAssign)]
+    for node in kept:
+        for part in ast.walk(node):
+            if not isinstance(part, _HARMLESS) or (isinstance(part, ast.Call) and not _is_field(part)):
+                raise CodegenFailed(
+                    f"the generator's output holds code where a type was expected: {ast.unparse(part)[:80]}"
+                )
+    return list(kept)
+
+
+_HARMLESS = (
+    ast.ClassDef,
+    ast.AnnAssign,
+    ast.Expr,
+    ast.Pass,
+    ast.Name,
+    ast.Constant,
+    ast.Subscript,
+    ast.Tuple,
+    ast.List,
+    ast.BinOp,
+    ast.BitOr,
+    ast.Call,
+    ast.keyword,
+    ast.expr_context,
+)
+"""The syntax that class definitions of structs and aliases of types are made of."""
+
+
+def _is_field(call: ast.Call) -> bool:
+    return isinstance(call.func, ast.Name) and call.func.id in ("field", "Meta")
 
 
 def _struct(node: ast.ClassDef, side: Side) -> ast.ClassDef:

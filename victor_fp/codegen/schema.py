@@ -94,16 +94,24 @@ def kind(schemas: Schemas, schema: Schema) -> Kind:
             return "any"
 
 
-def kinds(schemas: Schemas, schema: Schema, seen: frozenset[str] = frozenset()) -> frozenset[Kind]:
-    """Every kind of JSON a schema allows, looking through references and unions."""
-    name = reference_name(schema)
-    if name is not None and name in seen:
-        return frozenset()
-    target = resolve(schemas, schema)
-    if "oneOf" not in target:
-        return frozenset({kind(schemas, target)})
-    beyond = seen if name is None else seen | {name}
-    return frozenset(found for variant in variants(target) for found in kinds(schemas, variant, beyond))
+def kinds(schemas: Schemas, schema: Schema) -> frozenset[Kind]:
+    """Every kind of JSON a schema allows, looking through references and unions; each component is visited once."""
+    found: set[Kind] = set()
+    seen: set[str] = set()
+    waiting = [schema]
+    while waiting:
+        current = waiting.pop()
+        name = reference_name(current)
+        if name is not None:
+            if name in seen:
+                continue
+            seen.add(name)
+        target = resolve(schemas, current)
+        if "oneOf" in target:
+            waiting += variants(target)
+        else:
+            found.add(kind(schemas, target))
+    return frozenset(found)
 
 
 def children(schema: Schema, change: Callable[[Schema], Schema]) -> Schema:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from victor_fp.codegen.document import CodegenFailed
+from victor_fp.codegen.bounds import CodegenFailed
 from victor_fp.codegen.schema import as_schema
 
 

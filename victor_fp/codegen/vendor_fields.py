@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from victor_fp.codegen.document import CodegenFailed, Slice
+from victor_fp.codegen.bounds import CodegenFailed
+from victor_fp.codegen.document import Slice
 from victor_fp.codegen.schema import Schema, Schemas, as_list, as_schema, pascal
 
 MARK = "x-vendor"

@@ -16,7 +16,8 @@ from victor_fp.core.faults import Fault
 from victor_fp.core.options import ChatOptions
 from victor_fp.core.protocols import ModelInfo
 from victor_fp.core.redaction import HiddenValuesDict, HiddenValuesView, to_secret
-from victor_fp.core.request_building.chat import build_chat_request, build_endpoint
+from victor_fp.core.request_building.chat import build_chat_request
+from victor_fp.core.request_building.endpoints import build_endpoint
 from victor_fp.core.request_building.message_input import MessagesInput, ToolInput
 from victor_fp.core.requests import ChatRequest
 from victor_fp.core.resilience.retry import RetryPolicy

@@ -20,7 +20,7 @@ class ProviderRuntimeCapabilities:
     supports_tools: bool
     supports_streaming: bool
     source: str = "config"
-    """`discovered` where the vendor said so over HTTP, else `config`."""
+    """`discovered` where the vendor named the context window over HTTP, else `config`."""
     raw: dict[str, Any] | None = None
     """The vendor's own words."""
     max_output_tokens: int | None = None
@@ -36,7 +36,7 @@ def discovered(configured: ProviderRuntimeCapabilities, info: ModelInfo) -> Prov
         supports_streaming=configured.supports_streaming
         if info.supports_streaming is None
         else info.supports_streaming,
-        source="discovered",
+        source="discovered" if info.context_window else configured.source,
         raw=dict(info.raw),
         max_output_tokens=info.max_output or configured.max_output_tokens,
     )

@@ -46,7 +46,7 @@ async def called(
     line: Line, request: ChatRequest, *, timeout: float | None = None, deadline: float | None = None
 ) -> Result[CompletionResponse, Fault]:
     """A whole answer, or the fault that the call settled with. `timeout` and `deadline` in seconds."""
-    match outcome(await line.ready()):
+    match outcome(await line.ready(request.model)):
         case Failure(fault):
             return Failure(fault)
         case Success(speaker):

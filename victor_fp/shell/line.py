@@ -15,7 +15,7 @@ from returns.result import Failure, Result, Success
 from victor_fp.core.faults import CredentialMissing, TimedOut, redact_fault
 from victor_fp.core.protocols import Codec, codec_for
 from victor_fp.core.redaction import Secret
-from victor_fp.core.request_building.chat import apply_key_auth
+from victor_fp.core.request_building.endpoints import apply_key_auth
 from victor_fp.core.requests import Endpoint, HttpRequest
 from victor_fp.core.resilience.retry import RetryPolicy
 from victor_fp.core.result import outcome
@@ -63,10 +63,10 @@ class Line:
         copied.gate = deepcopy(self.gate, memo)
         return copied
 
-    async def ready(self) -> Result[Codec, Fault]:
-        """The protocol's functions, after the key was looked up once; CredentialMissing where there is none."""
+    async def ready(self, model: str | None = None) -> Result[Codec, Fault]:
+        """The codec that serves the model, after the key was looked up once; CredentialMissing where there is none."""
         if self._ready is not None:
-            return Success(self._ready[0])
+            return Success(self._ready[0].for_model(model))
         in_place_of_key = self.sign is not None and self.endpoint.spec.auth.kind == "key"
         if self.secret is None and self.endpoint.spec.auth.kind != "none" and not in_place_of_key:
             match outcome(await asyncio.to_thread(self.find_secret)):
@@ -82,7 +82,7 @@ class Line:
             endpoint = apply_key_auth(endpoint)
         self.endpoint = endpoint
         self._ready = (codec_for(endpoint), endpoint)
-        return Success(self._ready[0])
+        return Success(self._ready[0].for_model(model))
 
     async def signed(self, request: HttpRequest) -> Result[HttpRequest, Fault]:
         """The request as it goes out; a plain key makes a signature needless."""

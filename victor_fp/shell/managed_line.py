@@ -55,7 +55,7 @@ class LineSource:
     async def prepare(self, asking: Asking, model: str, options: Mapping[str, object]) -> PreparedLine | Fault:
         """Options read, the conversation checked, the request written."""
         line = self._line
-        match outcome(await line.ready()):
+        match outcome(await line.ready(model)):
             case Failure(fault):
                 return fault
             case Success(speaker):

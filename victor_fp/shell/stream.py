@@ -95,7 +95,7 @@ class Streaming:
 
     async def _begun(self) -> Fault | None:
         line, request = self._line, self._request
-        match outcome(await line.ready()):
+        match outcome(await line.ready(request.model)):
             case Failure(fault):
                 return fault
             case Success(speaker):

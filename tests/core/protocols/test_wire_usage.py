@@ -38,7 +38,11 @@ NOT_YET = {
 
 def operations(document: str) -> dict[str, type[Any]]:
     module = importlib.import_module(f"victor_fp_wire.{document}.operations")
-    return {name: item for name, item in inspect.getmembers(module, inspect.isclass) if hasattr(item, "PARAMETERS")}
+    return {
+        name: item
+        for name, item in inspect.getmembers(module, inspect.isclass)
+        if issubclass(item, msgspec.Struct) and hasattr(item, "PARAMETERS")
+    }
 
 
 @cache

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import product
 
+from victor_fp.codegen.bounds import Work
 from victor_fp.codegen.schema import (
     Schema,
     Schemas,
@@ -22,11 +23,13 @@ MOST_COMBINATIONS = 64
 
 def flatten_all_of(schemas: Schemas) -> Schemas:
     """Merge the parts of each `allOf`, and the properties that stand beside a `oneOf` into each of its variants."""
-    return {name: _flat(schemas, schema, frozenset({name})) for name, schema in schemas.items()}
+    work = Work()
+    return {name: _flat(schemas, schema, frozenset({name}), work) for name, schema in schemas.items()}
 
 
-def _flat(schemas: Schemas, schema: Schema, seen: frozenset[str]) -> Schema:
-    schema = children(schema, lambda inner: _flat(schemas, inner, seen))
+def _flat(schemas: Schemas, schema: Schema, seen: frozenset[str], work: Work) -> Schema:
+    work.spend()
+    schema = children(schema, lambda inner: _flat(schemas, inner, seen, work))
     composed = "allOf" in schema or ("oneOf" in schema and "properties" in schema)
     if not composed:
         return schema
@@ -37,11 +40,11 @@ def _flat(schemas: Schemas, schema: Schema, seen: frozenset[str]) -> Schema:
         parts.append({key: schema[key] for key in ("oneOf", "discriminator") if key in schema})
     if len(parts) == 1 and not own.keys() - {"type", "required"} and not required(own):
         return {**parts[0], **described}
-    return {**_merged(schemas, [*parts, own], seen), **described}
+    return {**_merged(schemas, [*parts, own], seen, work), **described}
 
 
-def _merged(schemas: Schemas, parts: list[Schema], seen: frozenset[str]) -> Schema:
-    alternatives = [_alternatives(schemas, part, seen) for part in parts]
+def _merged(schemas: Schemas, parts: list[Schema], seen: frozenset[str], work: Work) -> Schema:
+    alternatives = [_alternatives(schemas, part, seen, work) for part in parts]
     count = 1
     for options in alternatives:
         count *= max(1, len(options))
@@ -56,7 +59,7 @@ def _merged(schemas: Schemas, parts: list[Schema], seen: frozenset[str]) -> Sche
     return {"oneOf": merged, "discriminator": {"propertyName": as_schema(discriminators[0]).get("propertyName")}}
 
 
-def _alternatives(schemas: Schemas, part: Schema, seen: frozenset[str]) -> list[Schema]:
+def _alternatives(schemas: Schemas, part: Schema, seen: frozenset[str], work: Work) -> list[Schema]:
     """The plain schemas a part stands for: itself, what it refers to, or each variant of a union."""
     name = reference_name(part)
     if name is not None:
@@ -65,11 +68,13 @@ def _alternatives(schemas: Schemas, part: Schema, seen: frozenset[str]) -> list[
         target = {
             key: value for key, value in schemas[name].items() if key != "discriminator" or "oneOf" in schemas[name]
         }
-        flat = _flat(schemas, target, seen | {name})
-        return _alternatives(schemas, flat, seen | {name})
+        flat = _flat(schemas, target, seen | {name}, work)
+        return _alternatives(schemas, flat, seen | {name}, work)
     if "oneOf" in part:
         return [
-            option for variant in _tagged_variants(schemas, part) for option in _alternatives(schemas, variant, seen)
+            option
+            for variant in _tagged_variants(schemas, part)
+            for option in _alternatives(schemas, variant, seen, work)
         ]
     return [part]
 

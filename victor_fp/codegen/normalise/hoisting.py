@@ -18,14 +18,25 @@ from victor_fp.codegen.schema import (
 
 
 def hoist_objects(schemas: Schemas) -> Schemas:
-    """Move every inline object into a component of its own and refer to it."""
-    result: Schemas = dict(schemas)
+    """Move every inline object into a component of its own and refer to it; objects that are alike share one."""
+    result = _Hoisted(schemas)
     for name, schema in schemas.items():
         result[name] = _inside(result, schema, name)
-    return result
+    return dict(result)
 
 
-def _inside(result: Schemas, schema: Schema, path: str) -> Schema:
+class _Hoisted(dict[str, Schema]):
+    """Components, and the names of those that were inline objects by their content.
+
+    A YAML alias writes one object in many places; without sharing, the output would grow with every level of them.
+    """
+
+    def __init__(self, schemas: Schemas) -> None:
+        super().__init__(schemas)
+        self.by_content: dict[str, str] = {}
+
+
+def _inside(result: _Hoisted, schema: Schema, path: str) -> Schema:
     """Hoist what a schema contains; `path` is the name an object found here would get."""
     changed = dict(schema)
     if "properties" in schema:
@@ -42,12 +53,17 @@ def _inside(result: Schemas, schema: Schema, path: str) -> Schema:
     return changed
 
 
-def _hoisted(result: Schemas, schema: Schema, name: str) -> Schema:
+def _hoisted(result: _Hoisted, schema: Schema, name: str) -> Schema:
     if "properties" not in schema:
         return _inside(result, schema, name)
     name = fresh(name, result)
     result[name] = {}
-    result[name] = _inside(result, schema, name)
+    inside = _inside(result, schema, name)
+    known = result.by_content.setdefault(repr({key: inside[key] for key in inside if key != "description"}), name)
+    if known != name:
+        del result[name]
+        return reference(known)
+    result[name] = inside
     return reference(name)
 
 

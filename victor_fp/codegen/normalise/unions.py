@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
+from victor_fp.codegen.bounds import CodegenFailed, Work
 from victor_fp.codegen.schema import (
     Kind,
     Schema,
@@ -20,6 +23,8 @@ from victor_fp.codegen.schema import (
     variants,
 )
 
+MOST_VARIANTS = 1000
+"""Of one union with those inside it; the largest union of a vendor has some 60."""
 MERGED = "x-merged"
 """Marks, while unions are tagged, a component with the names of those it was merged from."""
 
@@ -29,15 +34,17 @@ def simplify_unions(schemas: Schemas) -> Schemas:
 
     Objects with properties stay apart, for tags to tell them; beside a map of anything they become that map.
     """
-    return {name: _simple(schemas, schema, frozenset({name})) for name, schema in schemas.items()}
+    work = _Work()
+    return {name: _simple(schemas, schema, frozenset({name}), work) for name, schema in schemas.items()}
 
 
-def _simple(schemas: Schemas, schema: Schema, seen: frozenset[str]) -> Schema:
-    schema = children(schema, lambda inner: _simple(schemas, inner, seen))
+def _simple(schemas: Schemas, schema: Schema, seen: frozenset[str], work: _Work) -> Schema:
+    work.spend()
+    schema = children(schema, lambda inner: _simple(schemas, inner, seen, work))
     if "oneOf" not in schema:
         return schema
     described: Schema = {"description": schema["description"]} if "description" in schema else {}
-    alternatives = _spliced(schemas, variants(schema), seen)
+    alternatives = _spliced(schemas, variants(schema), seen, work)
     found = {shape: [item for item in alternatives if _kind(schemas, item) == shape] for shape in _ORDER}
     if found["any"]:
         return described
@@ -45,7 +52,7 @@ def _simple(schemas: Schemas, schema: Schema, seen: frozenset[str]) -> Schema:
         *_strings(schemas, found["string"]),
         *_numbers(schemas, found["number"]),
         *found["boolean"][:1],
-        *_arrays(schemas, found["array"], seen),
+        *_arrays(schemas, found["array"], seen, work),
         *_maps(found["map"], found["object"]),
         *found["null"][:1],
     ]
@@ -64,16 +71,17 @@ def _kind(schemas: Schemas, schema: Schema) -> Kind | str:
     return "union" if "oneOf" in resolve(schemas, schema) else kind(schemas, schema)
 
 
-def _spliced(schemas: Schemas, alternatives: list[Schema], seen: frozenset[str]) -> list[Schema]:
+def _spliced(schemas: Schemas, alternatives: list[Schema], seen: frozenset[str], work: _Work) -> list[Schema]:
     """Replace inline unions by their variants, and named ones too where they overlap with what stands beside them."""
     result = _flat(alternatives)
     spliced = seen
-    while found := [item for item in result if _overlaps(schemas, item, result)]:
-        name = reference_name(found[0]) or ""
-        inside = variants(resolve(schemas, found[0])) if name not in spliced else []
+    while (place := _find_overlap([work.kinds(schemas, item) for item in result], schemas, result)) is not None:
+        work.spend(len(result))
+        name = reference_name(result[place]) or ""
+        inside = variants(resolve(schemas, result[place])) if name not in spliced else []
         spliced |= {name}
-        simple = [_simple(schemas, option, spliced) for option in inside]
-        result = _flat([*result[: result.index(found[0])], *simple, *result[result.index(found[0]) + 1 :]])
+        simple = [_simple(schemas, option, spliced, work) for option in inside]
+        result = _flat([*result[:place], *simple, *result[place + 1 :]])
     return result
 
 
@@ -82,16 +90,39 @@ def _flat(alternatives: list[Schema]) -> list[Schema]:
     result: list[Schema] = []
     for item in alternatives:
         result.extend(option for option in (_flat(variants(item)) or [item]) if option not in result)
+        if len(result) > MOST_VARIANTS:
+            raise CodegenFailed(f"a union has more than {MOST_VARIANTS} variants")
     return result
 
 
-def _overlaps(schemas: Schemas, item: Schema, alternatives: list[Schema]) -> bool:
-    """Whether a named union allows a kind of JSON that another alternative allows too."""
-    if "oneOf" not in resolve(schemas, item):
-        return False
-    own = kinds(schemas, item)
-    beside = frozenset(shape for other in alternatives if other is not item for shape in kinds(schemas, other))
-    return bool(own & beside) or "any" in own or ("map" in own | beside and "object" in own | beside and bool(beside))
+def _find_overlap(shapes: list[frozenset[Kind]], schemas: Schemas, alternatives: list[Schema]) -> int | None:
+    """The place of the first named union that allows a kind of JSON which another alternative allows too."""
+    counts = Counter(shape for group in shapes for shape in group)
+    for place, (item, own) in enumerate(zip(alternatives, shapes, strict=True)):
+        if "oneOf" not in resolve(schemas, item):
+            continue
+        beside = {shape for shape, count in counts.items() if count > (shape in own)}
+        both = own | beside
+        if own & beside or "any" in own or ("map" in both and "object" in both and beside):
+            return place
+    return None
+
+
+class _Work(Work):
+    """Counts what is written out, and remembers the kinds of JSON that each component allows."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._kinds: dict[str, frozenset[Kind]] = {}
+
+    def kinds(self, schemas: Schemas, item: Schema) -> frozenset[Kind]:
+        """The kinds of JSON an alternative allows; `schemas` is the same at every call."""
+        name = reference_name(item)
+        if name is None:
+            return kinds(schemas, item)
+        if name not in self._kinds:
+            self._kinds[name] = kinds(schemas, item)
+        return self._kinds[name]
 
 
 def _strings(schemas: Schemas, alternatives: list[Schema]) -> list[Schema]:
@@ -110,11 +141,11 @@ def _numbers(schemas: Schemas, alternatives: list[Schema]) -> list[Schema]:
     return [{"type": "integer" if whole else "number"}]
 
 
-def _arrays(schemas: Schemas, alternatives: list[Schema], seen: frozenset[str]) -> list[Schema]:
+def _arrays(schemas: Schemas, alternatives: list[Schema], seen: frozenset[str], work: _Work) -> list[Schema]:
     if len(alternatives) < 2:
         return alternatives
     items = [as_schema(resolve(schemas, item).get("items")) for item in alternatives]
-    return [{"type": "array", "items": _simple(schemas, {"oneOf": items}, seen)}]
+    return [{"type": "array", "items": _simple(schemas, {"oneOf": items}, seen, work)}]
 
 
 def _maps(maps: list[Schema], objects: list[Schema]) -> list[Schema]:
@@ -153,6 +184,6 @@ def _origins(schemas: Schemas, schema: Schema) -> list[str]:
 def _agreed(schemas: Schemas, one: Schema, other: Schema) -> Schema:
     if one == other:
         return one
-    united = _simple(schemas, {"oneOf": [one, other]}, frozenset())
+    united = _simple(schemas, {"oneOf": [one, other]}, frozenset(), _Work())
     objects = [item for item in variants(united) if _kind(schemas, item) in ("object", "union")]
     return united if len(objects) < 2 else {}

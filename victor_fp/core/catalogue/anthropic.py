@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from victor_fp.core.catalogue.google import VERTEX_AREAS, VERTEX_PLACE, VERTEX_SETTINGS
+from victor_fp.core.catalogue.google import VERTEX_AREAS, VERTEX_CLAUDE, VERTEX_PLACE, VERTEX_SETTINGS
 from victor_fp.core.catalogue.spec import Auth, ProviderSpec, Supports
 from victor_fp.core.dialects.anthropic import AnthropicDialect
 from victor_fp.core.dialects.claude_models import ModelPolicy
@@ -27,14 +27,7 @@ ANTHROPIC: tuple[ProviderSpec, ...] = (
         name="vertex-anthropic",
         title="Claude on Google Vertex AI",
         aliases=("vertex-claude",),
-        dialect=AnthropicDialect(
-            # The model is in the URL and the version in the body.
-            model_in_body=False,
-            version_in_body="vertex-2023-10-16",
-            counts_tokens=False,
-            lists_models=False,
-            url_sources=False,
-        ),
+        dialect=VERTEX_CLAUDE,
         base_url=f"https://{{location}}-{VERTEX_PLACE}",
         base_urls=VERTEX_AREAS,
         auth=Auth(kind="google"),
@@ -57,6 +50,7 @@ ANTHROPIC: tuple[ProviderSpec, ...] = (
             most_temperature=2.0,
             unsigned_thinking=True,
             think_tags=True,
+            has_server_props=True,
         ),
         base_url="http://localhost:8080",
         base_url_variables=("LLAMACPP_BASE_URL",),

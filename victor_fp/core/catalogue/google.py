@@ -1,8 +1,9 @@
-"""Google's two doors to Gemini: the developer API with a key, and Vertex AI with a project and a location."""
+"""Catalogue entries of Google: the Gemini API with a key, and Vertex AI with a project and a location."""
 
 from __future__ import annotations
 
-from victor_fp.core.catalogue.spec import Auth, ProviderSpec, Setting, Supports
+from victor_fp.core.catalogue.spec import Auth, ModelRoute, ProviderSpec, Setting, Supports
+from victor_fp.core.dialects.anthropic import AnthropicDialect
 from victor_fp.core.dialects.gemini import GeminiDialect
 
 VERTEX_PLACE = "aiplatform.googleapis.com/v1/projects/{project}/locations/{location}"
@@ -16,6 +17,14 @@ VERTEX_AREAS = {
 VERTEX_SETTINGS = (
     Setting(name="project", variables=("GOOGLE_CLOUD_PROJECT",)),
     Setting(name="location", variables=("GOOGLE_CLOUD_LOCATION",), default="global"),
+)
+VERTEX_CLAUDE = AnthropicDialect(
+    # The model is in the URL and the version in the body.
+    model_in_body=False,
+    version_in_body="vertex-2023-10-16",
+    counts_tokens=False,
+    lists_models=False,
+    url_sources=False,
 )
 
 _SUPPORTS = Supports(images=True, audio=True, files=True, reasoning=True, json_schema=True)
@@ -51,6 +60,11 @@ GOOGLE: tuple[ProviderSpec, ...] = (
         ),
         base_url=f"https://{{location}}-{VERTEX_PLACE}/publishers/google",
         base_urls={name: f"{url}/publishers/google" for name, url in VERTEX_AREAS.items()},
+        model_routes=(
+            ModelRoute(
+                pattern="claude-*", dialect=VERTEX_CLAUDE, limits_name="anthropic", without="/publishers/google"
+            ),
+        ),
         auth=Auth(kind="google"),
         # Express mode: an API key without a project. With a project the key goes to the project's address.
         key_auth=Auth(header="x-goog-api-key", scheme=""),

@@ -34,6 +34,7 @@ def choose_limits_name(spec: ProviderSpec) -> str:
 
 def find_limit(spec: ProviderSpec, model: str) -> ModelLimit | None:
     """The first limit whose pattern matches the model's name, in any case of letters: the entry's own, then bundled."""
+    spec = spec.for_model(model)
     name = model.lower()
     known = chain(spec.limits, load_bundled_limits(choose_limits_name(spec)))
     return next((limit for limit in known if fnmatchcase(name, limit.pattern)), None)

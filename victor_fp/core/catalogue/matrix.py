@@ -9,7 +9,7 @@ from returns.result import Success
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.catalogue.spec import AuthKind, ProviderSpec, Setting
 from victor_fp.core.protocols import Codec, codec_for
-from victor_fp.core.request_building.chat import build_endpoint
+from victor_fp.core.request_building.endpoints import build_endpoint
 from victor_fp.core.result import outcome
 
 HEAD = """\

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -58,6 +59,17 @@ class ModelLimit(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """When the source said so, as YYYY-MM-DD, where it was asked by a program."""
 
 
+class ModelRoute(msgspec.Struct, frozen=True, kw_only=True):
+    """Models that a vendor serves under one name by another protocol than its others."""
+
+    pattern: str
+    """A glob of model names, lower case; the last segment of a name counts."""
+    dialect: Dialect
+    limits_name: str
+    without: str = ""
+    """The end of the entry's base URL that the paths of these models do not follow."""
+
+
 class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True):
     """One provider. A second protocol of the same vendor is an entry of its own."""
 
@@ -90,6 +102,10 @@ class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True):
     """What is known beside the bundled limits of `model_limits`; first match wins."""
     limits_name: str = ""
     """The name its models' limits are kept under in the bundled ones; this entry's own where empty."""
+    model_routes: tuple[ModelRoute, ...] = ()
+    """Models that another protocol serves at the same address with the same key; first match wins."""
+    default_port: int | None = None
+    """Port of an address that is written without a scheme and a port."""
     context_window: int = 8192
     """Where no limit matches."""
     local: bool = False
@@ -98,3 +114,15 @@ class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True):
     """What carries its requests."""
     source: str = ""
     """Where the facts of this entry are from."""
+
+    def for_model(self, model: str) -> ProviderSpec:
+        """Return the entry as it serves the model."""
+        route = self.route_for(model)
+        if route is None:
+            return self
+        return msgspec.structs.replace(self, dialect=route.dialect, limits_name=route.limits_name, model_routes=())
+
+    def route_for(self, model: str) -> ModelRoute | None:
+        """Return the route of a model that another protocol serves; None for most."""
+        name = model.rsplit("/", 1)[-1].lower()
+        return next((route for route in self.model_routes if fnmatchcase(name, route.pattern)), None)

@@ -14,11 +14,18 @@ class AnthropicDialect(msgspec.Struct, frozen=True, kw_only=True):
     """A dialect of Anthropic Messages."""
 
     protocol: ClassVar[str] = "anthropic-messages"
+    routes: ClassVar[tuple[str, ...]] = (
+        r"/v1/messages(/count_tokens)?",
+        r"/publishers/anthropic(/models/[^/]+)?",
+    )
+    """Endings of a path, as patterns, that an address may have although it should end before them."""
 
     counts_tokens: bool = True
     """Whether the server has the operation `countTokens`."""
     lists_models: bool = True
     """Whether the server has the operations `listModels` and `getModel`."""
+    has_server_props: bool = False
+    """Whether the server has llama.cpp's operation `getServerProps` in place of `getModel`."""
     model_in_body: bool = True
     """False for Vertex AI, which has the model in the URL (operations `rawPredict` and `streamRawPredict`)."""
     version_in_body: str = ""

@@ -100,6 +100,8 @@ class BedrockDialect(msgspec.Struct, frozen=True, kw_only=True):
     """A dialect of Bedrock Converse."""
 
     protocol: ClassVar[str] = "bedrock-converse"
+    routes: ClassVar[tuple[str, ...]] = (r"/model/[^/]+/converse(-stream)?",)
+    """Endings of a path, as patterns, that an address may have although it should end before them."""
 
     think_tags: bool = False
     """Models behind it may put thinking in `<think>...</think>` at the head of the content."""

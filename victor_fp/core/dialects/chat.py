@@ -45,6 +45,11 @@ class ChatDialect(msgspec.Struct, frozen=True, kw_only=True):
     """A dialect of OpenAI Chat Completions."""
 
     protocol: ClassVar[str] = "openai-chat"
+    routes: ClassVar[tuple[str, ...]] = (
+        r"/deployments/[^/]+/chat/completions",
+        r"/chat/completions",
+    )
+    """Endings of a path, as patterns, that an address may have although it should end before them."""
 
     think_tags: bool = False
     """Models behind it may put thinking in `<think>...</think>` at the head of the content."""

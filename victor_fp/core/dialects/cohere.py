@@ -38,6 +38,8 @@ class CohereDialect(msgspec.Struct, frozen=True, kw_only=True):
     """A dialect of Cohere v2 chat."""
 
     protocol: ClassVar[str] = "cohere-v2"
+    routes: ClassVar[tuple[str, ...]] = (r"/v2/chat",)
+    """Endings of a path, as patterns, that an address may have although it should end before them."""
 
     think_tags: bool = False
     """Models behind it may put thinking in `<think>...</think>` at the head of the content."""

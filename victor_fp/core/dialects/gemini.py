@@ -87,6 +87,8 @@ class GeminiDialect(msgspec.Struct, frozen=True, kw_only=True):
     """A dialect of Gemini generateContent."""
 
     protocol: ClassVar[str] = "gemini"
+    routes: ClassVar[tuple[str, ...]] = (r"/models/[^/]+",)
+    """Endings of a path, as patterns, that an address may have although it should end before them."""
 
     think_tags: bool = False
     """Models behind it may put thinking in `<think>...</think>` at the head of the content."""

@@ -21,6 +21,8 @@ class MistralDialect(msgspec.Struct, frozen=True, kw_only=True):
     """A dialect of Mistral's chat completions."""
 
     protocol: ClassVar[str] = "mistral"
+    routes: ClassVar[tuple[str, ...]] = (r"/chat/completions",)
+    """Endings of a path, as patterns, that an address may have although it should end before them."""
 
     think_tags: bool = False
     """Models behind it may put thinking in `<think>...</think>` at the head of the content."""

@@ -47,6 +47,11 @@ class OllamaDialect(msgspec.Struct, frozen=True, kw_only=True):
     """A dialect of Ollama /api/chat."""
 
     protocol: ClassVar[str] = "ollama-chat"
+    routes: ClassVar[tuple[str, ...]] = (
+        r"/api/(chat|generate|tags|show)",
+        r"/v1",
+    )
+    """Endings of a path, as patterns, that an address may have although it should end before them."""
 
     think_tags: bool = False
     """Models behind it may put thinking in `<think>...</think>` at the head of the content."""

@@ -142,6 +142,8 @@ class ReplicateDialect(msgspec.Struct, frozen=True, kw_only=True):
     """A dialect of Replicate's predictions."""
 
     protocol: ClassVar[str] = "replicate"
+    routes: ClassVar[tuple[str, ...]] = (r"/predictions",)
+    """Endings of a path, as patterns, that an address may have although it should end before them."""
 
     think_tags: bool = False
     """Models behind it may put thinking in `<think>...</think>` at the head of the output."""

@@ -34,6 +34,11 @@ class ResponsesDialect(msgspec.Struct, frozen=True, kw_only=True):
     """A dialect of OpenAI Responses."""
 
     protocol: ClassVar[str] = "openai-responses"
+    routes: ClassVar[tuple[str, ...]] = (
+        r"/responses",
+        r"/chat/completions",
+    )
+    """Endings of a path, as patterns, that an address may have although it should end before them."""
 
     think_tags: bool = False
     """Models behind it may put thinking in `<think>...</think>` at the head of the text."""

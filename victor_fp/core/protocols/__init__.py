@@ -71,6 +71,10 @@ class Discovery(msgspec.Struct, frozen=True, kw_only=True):
     model_request: Callable[[str], HttpRequest] | None = None
     """Asks for one model; where absent the list is searched."""
     read_model: Callable[[str, bytes], ModelInfo | None] | None = None
+    next_page: Callable[[bytes], HttpRequest | None] | None = None
+    """The request for the page after this one; None where it is the last."""
+    list_has_limits: bool = False
+    """Whether the list may have a context window that the answer for one model has not, as with llama.cpp's router."""
 
 
 class TokenCounting(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,12 +106,31 @@ class Codec(msgspec.Struct, frozen=True, kw_only=True):
     counting: TokenCounting | None = None
     follow: Follow | None = None
     """For answers that take more than one exchange."""
+    route: Callable[[str], Codec | None] | None = None
+    """For a vendor that serves some models by another protocol: the codec of such a model."""
+
+    def for_model(self, model: str | None) -> Codec:
+        """Return the codec that serves the model, which is this one with nearly all vendors."""
+        other = None if self.route is None or model is None else self.route(model)
+        return self if other is None else other
 
 
 def codec_for(endpoint: Endpoint) -> Codec:
     """The functions of the protocol that `endpoint` speaks, bound to it."""
     spoken = _bind_protocol(endpoint)
-    return msgspec.structs.replace(spoken, request=partial(prompt_dropped_schema, spoken.request))
+    return msgspec.structs.replace(
+        spoken,
+        request=partial(prompt_dropped_schema, spoken.request),
+        route=partial(_route_model, endpoint) if endpoint.spec.model_routes else None,
+    )
+
+
+def _route_model(endpoint: Endpoint, model: str) -> Codec | None:
+    route = endpoint.spec.route_for(model)
+    if route is None:
+        return None
+    base_url = endpoint.base_url.removesuffix(route.without)
+    return codec_for(msgspec.structs.replace(endpoint, spec=endpoint.spec.for_model(model), base_url=base_url))
 
 
 def _bind_protocol(endpoint: Endpoint) -> Codec:

@@ -10,7 +10,7 @@ from returns.result import Failure, Success
 from tests.core.protocols.bedrock_converse.asked import HI, SONNET, WEATHER
 from victor_fp.core.catalogue import built_in
 from victor_fp.core.protocols import Codec, ModelInfo, codec_for
-from victor_fp.core.request_building.chat import build_endpoint
+from victor_fp.core.request_building.endpoints import build_endpoint
 from victor_fp.core.requests import ChatRequest
 from victor_fp.core.result import outcome
 from victor_fp.core.types import Message

@@ -6,7 +6,7 @@ import json
 
 from victor_fp.core.catalogue import find
 from victor_fp.core.protocols import Discovery, ModelInfo, codec_for
-from victor_fp.core.request_building.chat import build_endpoint
+from victor_fp.core.request_building.endpoints import build_endpoint
 
 MODEL = {
     "name": "command-a-03-2025",

@@ -7,7 +7,7 @@ from typing import Any
 
 from victor_fp.core.catalogue import find
 from victor_fp.core.protocols import Discovery, ModelInfo, codec_for
-from victor_fp.core.request_building.chat import build_endpoint
+from victor_fp.core.request_building.endpoints import build_endpoint
 
 MODEL: dict[str, Any] = {
     "id": "mistral-large-2512",

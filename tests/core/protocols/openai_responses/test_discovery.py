@@ -9,7 +9,7 @@ import pytest
 from victor_fp.core.catalogue import built_in
 from victor_fp.core.catalogue.responses import RESPONSES
 from victor_fp.core.protocols import Discovery, codec_for
-from victor_fp.core.request_building.chat import build_endpoint
+from victor_fp.core.request_building.endpoints import build_endpoint
 
 
 def discovery(provider: str, **settings: str) -> Discovery:

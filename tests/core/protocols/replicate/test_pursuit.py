@@ -15,7 +15,7 @@ from victor_fp.core.catalogue import find
 from victor_fp.core.faults import ConnectionFailed
 from victor_fp.core.following import Answered, Broke, Following, Give, Open, Order, Send, Stop
 from victor_fp.core.protocols import codec_for
-from victor_fp.core.request_building.chat import build_endpoint
+from victor_fp.core.request_building.endpoints import build_endpoint
 
 ENDPOINT = build_endpoint(find("replicate").unwrap()).unwrap()
 STREAM = "https://stream.replicate.com/v1/files/abc"

@@ -12,8 +12,11 @@ from victor_fp.core.dialects.anthropic import AnthropicDialect
 from victor_fp.core.json import NotJson, decode_json_object
 from victor_fp.core.protocols import Discovery, ModelInfo, TokenCounting
 from victor_fp.core.protocols.anthropic_messages.request import write_count
+from victor_fp.core.protocols.openai_chat.discovery import read_list as read_served_list
+from victor_fp.core.protocols.openai_chat.discovery import read_props
+from victor_fp.core.protocols.openai_chat.routes import build_props_request
 from victor_fp.core.protocols.operations import build_request, decoder_for
-from victor_fp.core.requests import Endpoint
+from victor_fp.core.requests import Endpoint, HttpRequest
 from victor_fp.core.wire_decoding import Undecodable
 
 MODELS = decoder_for(ListModels.RESPONSE)
@@ -29,10 +32,25 @@ def discovery(endpoint: Endpoint, dialect: AnthropicDialect) -> Discovery | None
         return None
     return Discovery(
         list_request=partial(build_request, endpoint, ListModels(limit=MOST_PER_PAGE)),
-        read_list=read_list,
-        model_request=lambda model: build_request(endpoint, GetModel(model_id=model)),
-        read_model=read_model,
+        read_list=read_served_list if dialect.has_server_props else read_list,
+        model_request=partial(_build_model_request, endpoint, dialect),
+        read_model=read_props if dialect.has_server_props else read_model,
+        next_page=partial(_build_next_page, endpoint),
+        list_has_limits=dialect.has_server_props,
     )
+
+
+def _build_model_request(endpoint: Endpoint, dialect: AnthropicDialect, model: str) -> HttpRequest:
+    if dialect.has_server_props:
+        return build_props_request(endpoint, model)
+    return build_request(endpoint, GetModel(model_id=model))
+
+
+def _build_next_page(endpoint: Endpoint, body: bytes) -> HttpRequest | None:
+    page = MODELS.decode(body)
+    if isinstance(page, Undecodable) or not page.has_more or not page.last_id:
+        return None
+    return build_request(endpoint, ListModels(limit=MOST_PER_PAGE, after_id=page.last_id))
 
 
 def counting(endpoint: Endpoint, dialect: AnthropicDialect) -> TokenCounting | None:

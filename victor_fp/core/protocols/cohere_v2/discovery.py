@@ -10,7 +10,7 @@ from victor_fp_wire.cohere_v2.operations import GetModel, ListModels
 
 from victor_fp.core.protocols import Discovery, ModelInfo
 from victor_fp.core.protocols.operations import build_request, decoder_for
-from victor_fp.core.requests import Endpoint
+from victor_fp.core.requests import Endpoint, HttpRequest
 from victor_fp.core.wire_decoding import Undecodable
 
 MODELS = decoder_for(ListModels.RESPONSE)
@@ -26,7 +26,16 @@ def discovery(endpoint: Endpoint) -> Discovery:
         read_list=read_list,
         model_request=lambda model: build_request(endpoint, GetModel(model=model)),
         read_model=read_model,
+        next_page=partial(_build_next_page, endpoint),
     )
+
+
+def _build_next_page(endpoint: Endpoint, body: bytes) -> HttpRequest | None:
+    page = MODELS.decode(body)
+    if isinstance(page, Undecodable) or not page.next_page_token:
+        return None
+    following = ListModels(page_size=MOST_PER_PAGE, page_token=page.next_page_token, endpoint="chat")
+    return build_request(endpoint, following)
 
 
 def read_list(body: bytes) -> tuple[ModelInfo, ...]:

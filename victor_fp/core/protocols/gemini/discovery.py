@@ -35,7 +35,15 @@ def discovery(endpoint: Endpoint) -> Discovery:
         read_list=read_list,
         model_request=lambda model: build_request(endpoint, GetModel(model=resource_name(model))),
         read_model=read_model,
+        next_page=partial(_build_next_page, endpoint),
     )
+
+
+def _build_next_page(endpoint: Endpoint, body: bytes) -> HttpRequest | None:
+    page = _LISTS.decode(body)
+    if isinstance(page, Undecodable) or not page.next_page_token:
+        return None
+    return build_request(endpoint, ListModels(page_size=_PAGE, page_token=page.next_page_token))
 
 
 def read_list(body: bytes) -> tuple[ModelInfo, ...]:

@@ -18,4 +18,5 @@ def discovery(endpoint: Endpoint, dialect: ResponsesDialect) -> Discovery:
         read_list=read_list,
         model_request=partial(build_props_request, endpoint) if dialect.has_server_props else None,
         read_model=read_props if dialect.has_server_props else None,
+        list_has_limits=dialect.has_server_props,
     )

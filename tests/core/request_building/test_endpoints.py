@@ -1,0 +1,205 @@
+"""Endpoints: where a base URL comes from, what of it is understood, and what is refused by name."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from returns.result import Failure, Success
+
+from victor_fp import replay
+from victor_fp.core.catalogue import CATALOGUE, built_in
+from victor_fp.core.catalogue.limits import find_context_window
+from victor_fp.core.faults import Fault, InvalidRequest
+from victor_fp.core.protocols import codec_for
+from victor_fp.core.request_building.endpoints import apply_key_auth, build_endpoint
+from victor_fp.core.requests import Endpoint
+from victor_fp.core.result import outcome
+from victor_fp.core.types import Message
+
+HI = [Message(role="user", content="hi")]
+
+
+def endpoint(provider: str, base_url: str | None = None, **given: Any) -> Endpoint:
+    match outcome(build_endpoint(built_in()[provider], base_url=base_url, **given)):
+        case Success(found):
+            return found
+        case other:
+            raise AssertionError(other)
+
+
+def refusal(provider: str, base_url: str | None = None, **given: Any) -> Fault:
+    match outcome(build_endpoint(built_in()[provider], base_url=base_url, **given)):
+        case Failure(fault):
+            assert isinstance(fault, InvalidRequest)
+            return fault
+        case other:
+            raise AssertionError(other)
+
+
+def sent_to(provider: str, model: str = "m", **given: Any) -> str:
+    match outcome(replay.request(provider, HI, model=model, **given)):
+        case Success(request):
+            return request.url
+        case other:
+            raise AssertionError(other)
+
+
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [
+        ("0.0.0.0", "http://127.0.0.1:11434"),
+        ("0.0.0.0:8200", "http://127.0.0.1:8200"),
+        ("127.0.0.1", "http://127.0.0.1:11434"),
+        ("gpu-box", "http://gpu-box:11434"),
+        ("gpu-box:8200", "http://gpu-box:8200"),
+        ("gpu-box:", "http://gpu-box:11434"),
+        (":8200", "http://127.0.0.1:8200"),
+        ("[::1]", "http://[::1]:11434"),
+        ("[::1]:8200", "http://[::1]:8200"),
+        ("::1", "http://[::1]:11434"),
+        ("[::]:8200", "http://[::1]:8200"),
+        ("gpu-box/ollama/", "http://gpu-box:11434/ollama"),
+        ("http://gpu-box", "http://gpu-box"),
+        ("https://ollama.example.org", "https://ollama.example.org"),
+        ("https://ollama.example.org:8443/x/", "https://ollama.example.org:8443/x"),
+        ("ollama.com", "https://ollama.com"),
+        (' "gpu-box:8200" ', "http://gpu-box:8200"),
+        ("", "http://localhost:11434"),
+        ("  ", "http://localhost:11434"),
+    ],
+)
+def test_the_forms_of_ollama_host(host: str, address: str) -> None:
+    assert endpoint("ollama", environment={"OLLAMA_HOST": host}).base_url == address
+    assert endpoint("ollama", host).base_url == address
+
+
+def test_other_vendors_have_no_port_of_their_own() -> None:
+    assert endpoint("vllm", "gpu-box:9000").base_url == "http://gpu-box:9000/v1"
+    assert endpoint("vllm", "gpu-box").base_url == "http://gpu-box/v1"
+
+
+@pytest.mark.parametrize("spec", CATALOGUE, ids=lambda spec: spec.name)
+def test_an_origin_alone_keeps_the_path_of_the_entry(spec: Any) -> None:
+    settings = {setting.name: "x" for setting in spec.settings if setting.name in ("project", "location", "region")}
+    own = endpoint(spec.name, settings=settings).base_url
+    path = "/" + own.partition("://")[2].partition("/")[2]
+    moved = endpoint(spec.name, "https://gateway.example:8443/", settings=settings).base_url
+    assert moved == f"https://gateway.example:8443{path}".rstrip("/")
+
+
+def test_a_path_of_the_callers_own_replaces_that_of_the_entry() -> None:
+    assert endpoint("openai", "https://gateway.example/openai/").base_url == "https://gateway.example/openai"
+
+
+ROUTES = [
+    ("openai", "https://g.example/v1/chat/completions", "https://g.example/v1/chat/completions"),
+    ("openai", "https://g.example/chat/completions/", "https://g.example/chat/completions"),
+    ("openai-responses", "https://g.example/v1/responses", "https://g.example/v1/responses"),
+    ("anthropic", "https://g.example/v1/messages", "https://g.example/v1/messages"),
+    ("anthropic", "https://g.example/v1", "https://g.example/v1/messages"),
+    ("anthropic", "https://g.example/x/v1/messages", "https://g.example/x/v1/messages"),
+    (
+        "google",
+        "https://g.example/v1beta/models/m:generateContent",
+        "https://g.example/v1beta/models/m:generateContent",
+    ),
+    ("cohere", "https://g.example/v2/chat", "https://g.example/v2/chat"),
+    ("cohere", "https://g.example/v2", "https://g.example/v2/chat"),
+    ("mistral", "https://g.example/v1/chat/completions", "https://g.example/v1/chat/completions"),
+    ("ollama", "http://g.example:11434/api/chat", "http://g.example:11434/api/chat"),
+    ("ollama", "http://g.example:11434/v1", "http://g.example:11434/api/chat"),
+    ("ollama", "http://g.example:11434/api", "http://g.example:11434/api/chat"),
+    ("bedrock", "https://g.example/model/m/converse", "https://g.example/model/m/converse"),
+]
+
+
+@pytest.mark.parametrize(("provider", "base_url", "url"), ROUTES)
+def test_an_address_that_ends_in_the_route_is_understood(provider: str, base_url: str, url: str) -> None:
+    assert sent_to(provider, base_url=base_url) == url
+
+
+def test_azures_target_address_is_taken_apart() -> None:
+    target = "https://mine.openai.azure.com/openai/deployments/gpt%204o/chat/completions?api-version=2025-01-01-preview"
+    assert sent_to("azure", base_url=target) == target
+    assert sent_to("azure", settings={"endpoint": target}) == target
+
+
+REFUSED = [
+    ("http://someone:hunter2@h/v1", "holds a user name or password"),
+    ("http://hunter2@h/v1", "holds a user name or password"),
+    ("someone:hunter2@h/v1", "holds a user name or password"),
+    ("http://a:b@hunter2@h/v1", "holds a user name or password"),
+    ("http://h/v1?key=hunter2", "has a query (key)"),
+    ("http://h/v1?hunter2", "has a query"),
+    ("http://h/v1#hunter2", "has a fragment"),
+    ("ftp://h/hunter2", "has the scheme 'ftp'"),
+    ("file:///hunter2", "has the scheme 'file'"),
+    ("http://[::1/hunter2", "is not a valid URL"),
+    ("http://h:999999/hunter2", "is not a valid URL"),
+    ("http://h:port/hunter2", "is not a valid URL"),
+    ("http:///hunter2", "is not a valid URL"),
+    ("http://h h/hunter2", "is not a valid URL"),
+    ("http://h\r\nx: hunter2/v1", "is not a valid URL"),
+    ("://hunter2", "has the scheme ''"),
+]
+
+
+@pytest.mark.parametrize(("base_url", "reason"), REFUSED)
+@pytest.mark.parametrize("provider", ["openai", "ollama", "anthropic", "azure"])
+def test_what_cannot_be_used_is_refused_by_name(provider: str, base_url: str, reason: str) -> None:
+    fault = refusal(provider, base_url)
+    assert re.match(r"base_url (is|has|holds)", fault.message)
+    assert reason in fault.message or "hunter2" not in reason
+    assert "hunter2" not in fault.message or "(hunter2)" in fault.message
+
+
+def test_the_variable_that_holds_a_bad_address_is_named() -> None:
+    fault = refusal("openai", environment={"OPENAI_BASE_URL": "http://u:p@h"})
+    assert fault.message.startswith("OPENAI_BASE_URL holds a user name")
+
+
+def test_vertex_behind_a_gateway_keeps_project_location_and_publisher() -> None:
+    settings = {"project": "p", "location": "europe-west1"}
+    place = "https://gw.example/v1/projects/p/locations/europe-west1"
+    gemini = sent_to("vertex", "gemini-2.5-flash", base_url="https://gw.example", settings=settings)
+    assert gemini == f"{place}/publishers/google/models/gemini-2.5-flash:generateContent"
+    claude = sent_to("vertex-anthropic", "claude-sonnet-4-5", base_url="https://gw.example", settings=settings)
+    assert claude == f"{place}/publishers/anthropic/models/claude-sonnet-4-5:rawPredict"
+
+
+def test_vertex_routes_claude_to_its_own_protocol() -> None:
+    model = "claude-sonnet-4-5@20250929"
+    settings = {"project": "p", "location": "global"}
+    match outcome(replay.request("vertex", HI, model=model, settings=settings, stream=True)):
+        case Success(request):
+            body = request.json()
+        case other:
+            raise AssertionError(other)
+    assert request.url.endswith(f"/locations/global/publishers/anthropic/models/{model}:streamRawPredict")
+    assert isinstance(body, dict)
+    assert body["anthropic_version"] == "vertex-2023-10-16"
+    assert "model" not in body
+
+
+def test_a_routed_model_has_its_own_codec_and_limits() -> None:
+    codec = codec_for(endpoint("vertex", settings={"project": "p"}))
+    assert codec.for_model("gemini-2.5-pro") is codec
+    assert codec.for_model(None) is codec
+    assert codec.for_model("claude-opus-4-5").protocol == "anthropic-messages"
+    assert find_context_window("vertex", "claude-sonnet-4-5") == find_context_window("anthropic", "claude-sonnet-4-5")
+
+
+def test_an_express_key_goes_to_the_callers_gateway() -> None:
+    own = apply_key_auth(endpoint("vertex", "https://gw.example"))
+    assert own.base_url.startswith("https://gw.example")
+    assert apply_key_auth(endpoint("vertex")).base_url == "https://aiplatform.googleapis.com/v1/publishers/google"
+
+
+def test_a_missing_setting_is_asked_for_when_a_request_is_made() -> None:
+    match outcome(replay.request("vertex", HI, model="gemini-2.5-flash")):
+        case Failure(fault):
+            assert "needs the setting project" in fault.message
+        case other:
+            raise AssertionError(other)

@@ -1,0 +1,187 @@
+"""Endpoints: a catalogue entry with its settings filled in, at the vendor's address or at the caller's own.
+
+An address of the caller's own replaces the origin of the entry's base URL; where it names no path, the entry's path stays.
+It may end in the route of an operation, as addresses are often copied from a vendor's page. What cannot be used is refused
+by name, and no message repeats an address that may hold a password.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
+
+import msgspec
+from returns.result import Failure, Result, Success
+
+from victor_fp.core.catalogue.spec import ProviderSpec
+from victor_fp.core.faults import Fault, InvalidRequest
+from victor_fp.core.requests import Endpoint
+from victor_fp.core.result import outcome
+
+_DEPLOYMENT: Final = re.compile(r"/openai/deployments/([^/]+)(?=/|$)")
+_ANY_ADDRESS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  what a server listens on, not we
+"""Addresses a server listens on and no client connects to, and where the server is found."""
+
+
+def build_endpoint(
+    spec: ProviderSpec,
+    *,
+    base_url: str | None = None,
+    settings: Mapping[str, object] | None = None,
+    environment: Mapping[str, str] | None = None,
+    keyed: bool | None = None,
+) -> Result[Endpoint, Fault]:
+    """Build the endpoint for a catalogue entry: keyword > environment > default, for the base URL and every setting."""
+    environment = environment or {}
+    given = settings or {}
+    found: dict[str, str] = {}
+    for setting in spec.settings:
+        value = given.get(setting.name)
+        if value is None:
+            value = next((environment[name] for name in setting.variables if environment.get(name)), setting.default)
+        if value is not None:
+            found[setting.name] = str(value)
+        elif setting.required:
+            places = " or ".join(setting.variables)
+            hint = f" (or set {places})" if places else ""
+            return Failure(InvalidRequest(provider=spec.name, message=f"{spec.title} needs {setting.name}={hint}"))
+    url = _fill_base_url(spec, found)
+    variable = next((name for name in spec.base_url_variables if environment.get(name)), "")
+    sources = {
+        "base_url": base_url or "",
+        variable: environment.get(variable, ""),
+        "endpoint": found.get("endpoint", ""),
+    }
+    source = next((source for source, text in sources.items() if text.strip(_AROUND)), None)
+    if source is not None:
+        match outcome(_parse_address(spec, source, sources[source])):
+            case Failure(fault):
+                return Failure(fault)
+            case Success(address):
+                found = {**address.settings, **found}
+                url = _join_address(address, url)
+    return Success(
+        Endpoint(
+            spec=spec,
+            base_url=url.rstrip("/"),
+            settings=found,
+            keyed=spec.auth.kind != "none" if keyed is None else keyed,
+        )
+    )
+
+
+def apply_key_auth(endpoint: Endpoint) -> Endpoint:
+    """Return the endpoint for a caller who has a plain key where the entry otherwise signs or fetches tokens."""
+    spec = endpoint.spec
+    if spec.key_auth is None:
+        return endpoint
+    base_url = endpoint.base_url
+    if "{" in base_url and spec.key_base_url:
+        base_url = spec.key_base_url
+    return msgspec.structs.replace(
+        endpoint, spec=msgspec.structs.replace(spec, auth=spec.key_auth), base_url=base_url, keyed=True
+    )
+
+
+class _Address(msgspec.Struct, frozen=True, kw_only=True):
+    """An address of the caller's own, taken apart."""
+
+    origin: str
+    path: str | None
+    """Without the route of an operation and without a trailing slash; None where the address names none."""
+    settings: Mapping[str, str] = {}
+    """Settings that the address itself holds, such as Azure's deployment and API version."""
+
+
+_AROUND = " \t\r\n\"'"
+"""What surrounds a value in shells and .env files; Ollama strips the same."""
+
+
+def _parse_address(spec: ProviderSpec, source: str, text: str) -> Result[_Address, Fault]:
+    """Take an address apart, or say by name what about it cannot be used."""
+    text = text.strip(_AROUND)
+    try:
+        parts = urlsplit(_with_scheme(spec, text))
+        port = parts.port
+    except ValueError:
+        return _refuse(spec, source, "is not a valid URL")
+    if parts.scheme not in ("http", "https"):
+        return _refuse(spec, source, f"has the scheme {parts.scheme!r}; it takes http and https")
+    if parts.username is not None or parts.password is not None or "@" in parts.netloc:
+        advice = "pass credentials as api_key= or in extra_headers="
+        return _refuse(spec, source, f"holds a user name or password, which is not supported: {advice}")
+    if parts.fragment:
+        return _refuse(spec, source, "has a fragment (#...)")
+    if not parts.hostname or re.search(r"[\s\\<>\"^`|]", parts.netloc + parts.path):
+        return _refuse(spec, source, "is not a valid URL")
+    path = parts.path.rstrip("/") or None
+    settings: dict[str, str] = {}
+    known = {setting.name for setting in spec.settings}
+    query = dict(parse_qsl(parts.query, keep_blank_values=True))
+    if "api_version" in known and "api-version" in query:
+        settings["api_version"] = query.pop("api-version")
+    if query or (parts.query and not settings):
+        names = ", ".join(sorted(query)) or "no names"
+        return _refuse(spec, source, f"has a query ({names}), which is not supported: pass settings by their names")
+    if "deployment" in known and (deployment := _DEPLOYMENT.search(path or "")) is not None:
+        settings["deployment"] = unquote(deployment[1])
+    for dialect in (spec.dialect, *(route.dialect for route in spec.model_routes)):
+        path = path and _strip_route(path, dialect.routes)
+    return Success(_Address(origin=_format_origin(parts, port), path=path, settings=settings))
+
+
+def _strip_route(path: str, routes: tuple[str, ...]) -> str:
+    """The path without the first route that it ends in, if any."""
+    found = next((match for route in routes if (match := re.search(rf"{route}(:\w+)?$", path)) is not None), None)
+    return path if found is None else path[: found.start()].rstrip("/")
+
+
+def _with_scheme(spec: ProviderSpec, text: str) -> str:
+    """The address with a scheme: without one it is plain HTTP, at the port the entry's server listens on by default.
+
+    Ollama's forms for OLLAMA_HOST (envconfig/config.go) are `host`, `host:port`, `:port`, `[v6]`, `[v6]:port` and a URL.
+    """
+    if "://" in text:
+        return text
+    if text == "ollama.com" and spec.name == "ollama":
+        return f"https://{text}"
+    host, slash, path = text.partition("/")
+    if host.count(":") > 1 and not host.startswith("["):
+        host = f"[{host}]"
+    if host.startswith(":"):
+        host = f"127.0.0.1{host}"
+    if spec.default_port is not None and not re.search(r":\d+$", host) and "@" not in host:
+        host = f"{host.rstrip(':')}:{spec.default_port}"
+    return f"http://{host}{slash}{path}"
+
+
+def _format_origin(parts: SplitResult, port: int | None) -> str:
+    host = (parts.hostname or "").lower()
+    host = _ANY_ADDRESS.get(host, host)
+    shown = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{shown}" + (f":{port}" if port is not None else "")
+
+
+def _join_address(address: _Address, url: str) -> str:
+    """The caller's address with the entry's path where it names none; a path that still wants settings is left out."""
+    own = _path_of(url)
+    return address.origin + (address.path if address.path is not None else "" if "{" in own else own)
+
+
+def _path_of(url: str) -> str:
+    return "/" + url.partition("://")[2].partition("/")[2].rstrip("/") if "/" in url.partition("://")[2] else ""
+
+
+def _refuse(spec: ProviderSpec, source: str, problem: str) -> Failure[Fault]:
+    return Failure(InvalidRequest(provider=spec.name, message=f"{source} {problem}"))
+
+
+def _fill_base_url(spec: ProviderSpec, settings: Mapping[str, str]) -> str:
+    """The entry's base URL with its settings in place; one that is missing stays open, see `find_missing_setting`."""
+    chosen = (spec.base_urls.get(f"{name}={value}") for name, value in settings.items())
+    url = next((url for url in chosen if url is not None), spec.base_url)
+    for name, value in settings.items():
+        url = url.replace(f"{{{name}}}", quote(value, safe=""))
+    return url
