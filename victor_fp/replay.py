@@ -13,18 +13,17 @@ from typing import Any
 
 from returns.result import Failure, Result, Success
 
-from victor_fp.core.answers import Asked, completion, placed
 from victor_fp.core.catalogue import find
-from victor_fp.core.completing import folded
 from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
 from victor_fp.core.faults import Fault
 from victor_fp.core.protocols import Codec, codec_for
 from victor_fp.core.request_building.chat import build_chat_request
 from victor_fp.core.request_building.endpoints import build_endpoint
-from victor_fp.core.request_building.message_input import MessagesInput, ToolInput
+from victor_fp.core.request_building.inputs import Messages, Tools
 from victor_fp.core.requests import Endpoint, HttpRequest
+from victor_fp.core.responses import ResponseContext, build_completion, fold_response, with_context
 from victor_fp.core.result import outcome
-from victor_fp.core.stream_reading import Read, fed, finished, opened
+from victor_fp.core.stream_reading import ReadResult, begin_reading, feed, finish
 from victor_fp.core.tool_calling.hearing import listening
 from victor_fp.core.types import CompletionResponse, StreamChunk, ToolDefinition
 
@@ -33,13 +32,13 @@ __all__ = ["request", "response", "stream"]
 
 def request(
     provider: str,
-    messages: MessagesInput,
+    messages: Messages,
     *,
     model: str,
     stream: bool = False,
     temperature: float | None = DEFAULT_TEMPERATURE,
     max_tokens: int | None = DEFAULT_MAX_TOKENS,
-    tools: Sequence[ToolInput] | None = None,
+    tools: Tools | None = None,
     base_url: str | None = None,
     settings: Mapping[str, object] | None = None,
     **options: Any,
@@ -76,10 +75,10 @@ def response(
         case Failure(fault):
             return Failure(fault)
         case Success((endpoint, spoken)):
-            asked = Asked(endpoint=endpoint)
+            context = ResponseContext(endpoint=endpoint)
             if status >= 400:
-                return Failure(placed(asked, spoken.error(status, _lowered(headers), body)))
-            return completion(asked, folded(spoken, body), body)
+                return Failure(with_context(context, spoken.error(status, _lowered(headers), body)))
+            return build_completion(context, fold_response(spoken, body), body)
 
 
 def stream(
@@ -97,15 +96,15 @@ def stream(
         case Failure(fault):
             yield Failure(fault)
         case Success((endpoint, spoken)):
-            reading = opened(Asked(endpoint=endpoint), spoken, status, _lowered(headers))
+            reading = begin_reading(ResponseContext(endpoint=endpoint), spoken, status, _lowered(headers))
             for chunk in chunks:
-                read = fed(reading, chunk)
+                read = feed(reading, chunk)
                 reading = read.reading
                 yield from _told(read)
-            yield from _told(finished(reading))
+            yield from _told(finish(reading))
 
 
-def _told(read: Read) -> Iterator[Result[StreamChunk, Fault]]:
+def _told(read: ReadResult) -> Iterator[Result[StreamChunk, Fault]]:
     yield from map(Success, read.chunks)
     if read.fault is not None:
         yield Failure(read.fault)

@@ -107,12 +107,10 @@ async def test_a_name_alone_makes_a_provider_of_the_settings() -> None:
         ProviderManager(None, provider_name="nobody")
 
 
-@pytest.mark.parametrize("way", ["manager", "provider"])
-async def test_a_call_in_flight_finishes_on_the_old_provider_which_is_then_closed(way: str) -> None:
+async def test_a_call_in_flight_finishes_on_the_old_provider_which_is_then_closed() -> None:
     old = Slow()
     async with ProviderManager(None, old, "old-1", config=QUIET) as manager:
-        call = manager.chat(HI) if way == "manager" else old.chat(HI, model="old-1")
-        running = asyncio.create_task(call)
+        running = asyncio.create_task(manager.chat(HI))
         await asyncio.sleep(0)
         assert await manager.switch_provider("echo", "new-1")
         assert (await manager.chat(HI)).content == "new-1: Hi"
@@ -124,11 +122,10 @@ async def test_a_call_in_flight_finishes_on_the_old_provider_which_is_then_close
         assert old.log == ["closed"]
 
 
-@pytest.mark.parametrize("way", ["manager", "provider"])
-async def test_a_stream_in_flight_finishes_on_the_old_provider_which_is_then_closed(way: str) -> None:
+async def test_a_stream_in_flight_finishes_on_the_old_provider_which_is_then_closed() -> None:
     old = Slow()
     async with ProviderManager(None, old, "old-1", config=QUIET) as manager:
-        stream = aiter(manager.stream(HI) if way == "manager" else old.stream_chat(HI, model="old-1"))
+        stream = aiter(manager.stream(HI))
         old.go.set()
         first = await anext(stream)
         assert await manager.switch_provider("echo", "new-1")
@@ -138,6 +135,26 @@ async def test_a_stream_in_flight_finishes_on_the_old_provider_which_is_then_clo
         assert "".join(chunk.content for chunk in [first, *rest]) == "old-1"
         await asyncio.sleep(0.01)
         assert old.log == ["closed"]
+
+
+@pytest.mark.parametrize("kind", ["call", "stream"])
+async def test_a_call_made_on_the_provider_itself_counts_as_in_flight(kind: str) -> None:
+    go = asyncio.Event()
+
+    async def slow(talk: Talk, received: Received) -> None:
+        await go.wait()
+        await (talk.events(*chunks("Hel", "lo")) if received.json().get("stream") else talk.answer(body("Hello")))
+
+    async with serving(slow) as one:
+        old = acme(one.url)
+        async with ProviderManager(None, old, "m-1", config=QUIET) as manager:
+            call = old.chat(HI, model="m-1") if kind == "call" else old.stream(HI, model="m-1").response()
+            running = asyncio.ensure_future(call)
+            while old.in_flight.count == 0:
+                await asyncio.sleep(0)
+            assert await manager.switch_provider("echo", "new-1")
+            go.set()
+            assert (await running).content == "Hello"
 
 
 async def test_a_conversation_goes_on_over_a_switch_of_real_providers() -> None:

@@ -12,7 +12,7 @@ from tests.acme import HI, KEY, SPEC, acme
 from tests.loopback import Loopback, Received, Talk, serving
 from tests.managed_shapes import Echo, answers, fails, hangs, refuses, says, streams
 from tests.openai_shapes import body, chunk, error
-from victor_fp.agent.provider_health import checked
+from victor_fp.agent.provider_health import check_provider
 from victor_fp.agent.provider_manager import ProviderManager, ProviderManagerConfig, SwitchReason
 from victor_fp.core import faults
 from victor_fp.core.catalogue.spec import ProviderSpec
@@ -262,14 +262,14 @@ async def test_without_checks_what_calls_have_shown_decides_who_is_healthy() -> 
 
 
 async def test_a_custom_provider_without_a_list_of_models_is_asked_for_a_word() -> None:
-    assert (await checked(Echo(), "e-1")).healthy
+    assert (await check_provider(Echo(), "e-1")).is_healthy
     Echo.plan = [ConnectionError("nobody there")]
-    assert isinstance((await checked(Echo(), "e-1")).fault, faults.ConnectionFailed)
+    assert isinstance((await check_provider(Echo(), "e-1")).fault, faults.ConnectionFailed)
 
 
 async def test_a_check_is_bounded_in_time() -> None:
     async with serving(hangs) as one, acme(one.url) as provider:
-        check = await checked(provider, "m-1", bound=0.1)
+        check = await check_provider(provider, "m-1", timeout=0.1)
     assert isinstance(check.fault, faults.TimedOut)
     assert check.seconds < 1.0
 
@@ -282,4 +282,4 @@ async def test_a_server_without_a_list_that_answers_is_healthy() -> None:
             await talk.answer(body())
 
     async with serving(no_list) as one, acme(one.url) as provider:
-        assert (await checked(provider, "m-1")).healthy
+        assert (await check_provider(provider, "m-1")).is_healthy

@@ -20,6 +20,7 @@ from typing import NamedTuple, TypeAlias
 
 import httpx
 
+from tests.bench.hops import report
 from tests.bench.server import CHUNKS, TEXT
 from victor_fp.core.types import Message
 from victor_fp.providers.base import BaseProvider
@@ -139,6 +140,7 @@ async def main(url: str) -> None:
 
 
 if __name__ == "__main__":
+    report()
     with subprocess.Popen(
         [sys.executable, "-m", "tests.bench.server"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as child:

@@ -10,17 +10,17 @@ from typing import Any
 import httpx
 
 from victor_fp import replay
-from victor_fp.core.answers import Asked
 from victor_fp.core.catalogue import find
 from victor_fp.core.faults import ConnectionFailed, Fault, TimedOut
 from victor_fp.core.protocols import codec_for
 from victor_fp.core.request_building.endpoints import build_endpoint
-from victor_fp.core.stream_reading import Read, fed, finished, interrupted, opened
+from victor_fp.core.responses import ResponseContext
+from victor_fp.core.stream_reading import ReadResult, begin_reading, feed, finish, interrupt
 from victor_fp.core.types import CompletionResponse, Message, StreamChunk
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.errors import error_from, value_or_raise
 
-TEXT_TURN = "openai"
+SPOKEN = "openai"
 """Whose format it is."""
 
 
@@ -38,33 +38,35 @@ class OneFileProvider(BaseProvider):
         return True
 
     async def chat(self, messages: Sequence[Message], *, model: str, **options: Any) -> CompletionResponse:
-        built = value_or_raise(replay.request(TEXT_TURN, messages, model=model, base_url=self.base_url, **options))
+        built = value_or_raise(replay.request(SPOKEN, messages, model=model, base_url=self.base_url, **options))
         try:
             async with self._client() as client:
                 reply = await client.post(built.url, content=built.body)
         except httpx.HTTPError as error:
             raise error_from(self._fault(error)) from None
-        return value_or_raise(replay.response(TEXT_TURN, reply.status_code, reply.headers, reply.content))
+        return value_or_raise(replay.response(SPOKEN, reply.status_code, reply.headers, reply.content))
 
     async def stream(self, messages: Sequence[Message], *, model: str, **options: Any) -> AsyncIterator[StreamChunk]:
-        asked = replay.request(TEXT_TURN, messages, model=model, stream=True, base_url=self.base_url, **options)
+        asked = replay.request(SPOKEN, messages, model=model, stream=True, base_url=self.base_url, **options)
         built = value_or_raise(asked)
-        endpoint = value_or_raise(find(TEXT_TURN).bind(build_endpoint))
+        endpoint = value_or_raise(find(SPOKEN).bind(build_endpoint))
         reading = None
         try:
             async with self._client() as client, client.stream("POST", built.url, content=built.body) as reply:
                 headers = dict(reply.headers)
-                reading = opened(Asked(endpoint=endpoint, model=model), codec_for(endpoint), reply.status_code, headers)
+                reading = begin_reading(
+                    ResponseContext(endpoint=endpoint, model=model), codec_for(endpoint), reply.status_code, headers
+                )
                 async for piece in reply.aiter_bytes():
-                    read = fed(reading, piece)
+                    read = feed(reading, piece)
                     reading = read.reading
                     for chunk in _told(read):
                         yield chunk
-                read = finished(reading)
+                read = finish(reading)
         except httpx.HTTPError as error:
             if reading is None:
                 raise error_from(self._fault(error)) from None
-            read = interrupted(reading, self._fault(error))
+            read = interrupt(reading, self._fault(error))
         for chunk in _told(read):
             yield chunk
 
@@ -86,7 +88,7 @@ def _certificates() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
-def _told(read: Read) -> Iterator[StreamChunk]:
+def _told(read: ReadResult) -> Iterator[StreamChunk]:
     yield from read.chunks
     if read.fault is not None:
         raise error_from(read.fault)

@@ -9,7 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from victor_fp.core.faults import Attempt
-from victor_fp.core.metrics import NO_PIECES, Metrics, Pace, Sample, paced, percentile, recorded, sampled, summary
+from victor_fp.core.metrics import (
+    NO_PIECES,
+    Metrics,
+    Pace,
+    Sample,
+    add_arrival,
+    build_sample,
+    percentile,
+    record_sample,
+    summarize,
+)
 
 TIMES = st.lists(st.floats(0.0, 1e6), min_size=1, max_size=200)
 
@@ -31,7 +41,7 @@ def of_attempts(*attempts: Attempt, **facts: object) -> Sample:
         "pace": NO_PIECES,
         "usage": None,
     }
-    return sampled(attempts, **{**usual, **facts})  # type: ignore[arg-type]  # any facts
+    return build_sample(attempts, **{**usual, **facts})  # type: ignore[arg-type]  # any facts
 
 
 @given(TIMES, st.integers(1, 100))
@@ -49,21 +59,21 @@ def test_a_percentile_is_the_smallest_value_that_so_many_do_not_exceed(values: l
 def test_the_window_holds_the_last_ones_in_order_and_totals_count_all(values: list[float], window: int) -> None:
     metrics = Metrics(window=window)
     for value in values:
-        metrics = recorded(metrics, sample(value))
+        metrics = record_sample(metrics, sample(value))
     assert [one.seconds for one in metrics.samples] == values[-window:]
     assert len(metrics.settled) <= window
-    assert summary(metrics)["total_requests"] == len(values)
+    assert summarize(metrics)["total_requests"] == len(values)
 
 
 def test_a_window_of_nothing_keeps_totals_only() -> None:
     metrics = Metrics(window=0)
     for _ in range(50):
-        metrics = recorded(metrics, sample())
+        metrics = record_sample(metrics, sample())
     assert (metrics.samples, metrics.settled, metrics.operations) == ((), (), 50)
 
 
 def test_what_nobody_reported_is_absent_and_never_zero() -> None:
-    told = summary(recorded(Metrics(), sample()))
+    told = summarize(record_sample(Metrics(), sample()))
     assert (told["time_to_first_token"], told["tokens_per_second"], told["chunk_gap"]) == (None, None, None)
     assert told["seconds"] == {
         "count": 1,
@@ -75,29 +85,29 @@ def test_what_nobody_reported_is_absent_and_never_zero() -> None:
         "p95": 1.0,
         "p99": 1.0,
     }
-    assert summary(Metrics())["success_rate"] is None
+    assert summarize(Metrics())["success_rate"] is None
 
 
 def test_leaving_and_cancelling_are_no_failures() -> None:
     metrics = Metrics()
     for outcome in ("ok", "left", "Cancelled", "ServerFailed"):
-        metrics = recorded(metrics, sample(outcome=outcome))
-    assert summary(metrics)["total_failures"] == 1
-    assert summary(metrics)["success_rate"] == 0.75
-    assert summary(metrics)["outcomes"] == {"ok": 1, "left": 1, "Cancelled": 1, "ServerFailed": 1}
+        metrics = record_sample(metrics, sample(outcome=outcome))
+    assert summarize(metrics)["total_failures"] == 1
+    assert summarize(metrics)["success_rate"] == 0.75
+    assert summarize(metrics)["outcomes"] == {"ok": 1, "left": 1, "Cancelled": 1, "ServerFailed": 1}
 
 
 def test_gaps_between_pieces() -> None:
     pace = NO_PIECES
     for moment in (10.0, 10.5, 12.5, 13.0):
-        pace = paced(pace, moment)
+        pace = add_arrival(pace, moment)
     assert pace == Pace(first=10.0, last=13.0, pieces=4, longest_gap=2.0)
     seen = of_attempts(Attempt(provider="acme"), pace=pace, sent=9.0, streamed=True)
     assert (seen.first_piece, seen.gap, seen.longest_gap) == (1.0, 1.0, 2.0)
 
 
 def test_tokens_per_second_come_from_reported_usage_after_the_first_piece() -> None:
-    pace = paced(paced(NO_PIECES, 10.0), 12.0)
+    pace = add_arrival(add_arrival(NO_PIECES, 10.0), 12.0)
     seen = of_attempts(Attempt(provider="acme"), pace=pace, sent=5.0, ended=12.0, usage={"completion_tokens": 40})
     assert seen.tokens_per_second == pytest.approx(20.0)
     whole = of_attempts(Attempt(provider="acme"), sent=1.0, ended=3.0, usage={"completion_tokens": 40})
@@ -113,5 +123,5 @@ def test_retries_and_fallbacks_are_told_apart() -> None:
     )
     seen = of_attempts(*tries, queued=0.25)
     assert (seen.tries, seen.fallbacks, seen.retrying) == (3, 1, 2.25)
-    told = summary(recorded(Metrics(), seen))
+    told = summarize(record_sample(Metrics(), seen))
     assert (told["retries"], told["fallbacks"]) == (1, 1)

@@ -9,7 +9,6 @@ from returns.result import Failure, Success
 
 from tests.core.strategies import deltas_of_answers
 from victor_fp import replay
-from victor_fp.core.answers import Asked, completion, final_chunk
 from victor_fp.core.catalogue.spec import ProviderSpec
 from victor_fp.core.deltas import (
     BlockEnded,
@@ -30,16 +29,17 @@ from victor_fp.core.deltas import (
 from victor_fp.core.dialects.chat import ChatDialect
 from victor_fp.core.faults import Overloaded, ServerFailed, StreamTruncated
 from victor_fp.core.requests import Endpoint
+from victor_fp.core.responses import ResponseContext, build_completion, build_final_chunk
 from victor_fp.core.result import outcome
 from victor_fp.core.transcript import EMPTY, advance, merge_metadata
 from victor_fp.core.types import CompletionResponse, StreamChunk
 
 SPEC = ProviderSpec(name="acme", title="Acme", dialect=ChatDialect(), base_url="http://acme.test/v1")
-ASKED = Asked(endpoint=Endpoint(spec=SPEC, base_url=SPEC.base_url), model="m-1")
+ASKED = ResponseContext(endpoint=Endpoint(spec=SPEC, base_url=SPEC.base_url), model="m-1")
 
 
 def answered(deltas: list[Delta]) -> CompletionResponse:
-    match outcome(completion(ASKED, advance(EMPTY, deltas)[0], b"{}")):
+    match outcome(build_completion(ASKED, advance(EMPTY, deltas)[0], b"{}")):
         case Success(response):
             return response
         case Failure(fault):
@@ -51,7 +51,7 @@ def streamed(batches: list[list[Delta]]) -> tuple[list[StreamChunk], object]:
     for batch in batches:
         transcript, more = advance(transcript, batch)
         chunks += more
-    match outcome(final_chunk(ASKED, transcript)):
+    match outcome(build_final_chunk(ASKED, transcript)):
         case Success(chunk):
             return [*chunks, chunk], None
         case Failure(fault):

@@ -196,12 +196,14 @@ def pickled(thing: object) -> str:
 
 def reprs(provider: Any) -> str:
     """All that a provider shows of itself."""
-    lines = [one._line for one in getattr(provider, "_providers", (provider,))]
+    lines = [one.connection for one in getattr(provider, "_providers", (provider,))]
     told = [str(provider), *(repr(line.transport) + repr(line.endpoint) for line in lines)]
     for thing in (provider, *lines):
         told += [repr(thing), seen_inside(thing), repr(thing.__getstate__()), pickled(thing)]
         told += [pickled(copy.copy(thing)), repr(copy.copy(thing))]
-    told += [repr(dataclasses.replace(line)) + seen_inside(line.find_secret) + seen_inside(line.sign) for line in lines]
+    told += [
+        repr(dataclasses.replace(line)) + seen_inside(line.find_secret) + seen_inside(line.signer) for line in lines
+    ]
     return "".join(told)
 
 

@@ -116,7 +116,7 @@ async def give_up_at_random(provider: BaseProvider, times: int, seed: int) -> in
 
 def in_use(provider: Any) -> int:
     """Connections that the pools of a plain or managed provider hold as being in use."""
-    lines = [one._line for one in getattr(provider, "_providers", (provider,))]
+    lines = [one.connection for one in getattr(provider, "_providers", (provider,))]
     used = 0
     for line in lines:
         for held in line.transport._transport._carriers.values():

@@ -16,7 +16,7 @@ from returns.result import Failure
 from tests.acme import HI, SPEC, AcmeProvider, acme
 from tests.faults.canaries import KEY, KINDS, MODEL, Heard, assert_clean, pickled, reprs, shown
 from tests.paper import PaperRuntime
-from victor_fp.agent.provider_health import checked
+from victor_fp.agent.provider_health import check_provider
 from victor_fp.agent.provider_manager import ProviderManager, ProviderManagerConfig
 from victor_fp.core import faults
 from victor_fp.core.catalogue.spec import Setting
@@ -101,13 +101,13 @@ def test_a_copy_of_a_provider_has_its_key(copied: Callable[[Any], Any]) -> None:
     assert (config.api_key.get_secret_value(), config.extra_kwargs) == (KEY, {"client_secret": KEY})
     assert_clean(pickled(own) + repr(own.extra_config) + pickled(config) + repr(config.extra_kwargs))
     provider = copied(acme("http://127.0.0.1:9"))
-    assert provider.api_key == provider.line.secret.get_secret_value()
-    assert provider._gate is provider.line.gate
+    assert provider.api_key == provider.connection.secret.get_secret_value()
+    assert provider._breaker_cell is provider._pool.targets[0].every_model.breaker
 
 
 def test_a_deep_copy_has_a_breaker_of_its_own() -> None:
     provider = acme("http://127.0.0.1:9")
-    assert copy.deepcopy(provider).line.gate is not provider.line.gate
+    assert copy.deepcopy(provider)._breaker_cell is not provider._breaker_cell
 
 
 def test_without_a_key_a_provider_and_a_configuration_are_pickled() -> None:
@@ -179,7 +179,7 @@ async def test_a_manager_shows_no_key_of_its_settings(heard: Heard) -> None:
         config = ProviderManagerConfig(enable_health_checks=False, auto_fallback=False)
         async with ProviderManager(settings, provider_name="own", initial_model="m", config=config) as manager:
             assert_clean(repr(await manager.chat_result(HI)) + repr(manager.get_info()) + repr(manager.state))
-            fault = (await checked(Own(api_key=KEY), "m")).fault
+            fault = (await check_provider(Own(api_key=KEY), "m")).fault
             assert fault is not None
             assert_clean(fault.message)
     finally:

@@ -23,8 +23,8 @@ from victor_fp.providers.factory import (
     ProviderConfig,
     RequestPriority,
     RetryPolicy,
-    plan_of,
 )
+from victor_fp.providers.managed_config import list_plan
 from victor_fp.providers.registry import ProviderRegistry
 from victor_fp.shell.store.memory import MemoryStore
 
@@ -186,7 +186,7 @@ def test_a_fallback_without_figures_of_its_own_inherits_timeout_and_retries() ->
         on_circuit_open="wait",
         fallback_providers=[plain, own],
     )
-    _, inherited, kept = plan_of(config)
+    _, inherited, kept = list_plan(config)
     assert (inherited.timeout, inherited.retry_config, inherited.on_circuit_open) == (
         3.0,
         RetryPolicy(max_retries=1),

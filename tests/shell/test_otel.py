@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -30,6 +31,10 @@ ASKED = [
     Message(role="assistant", tool_calls=[{"id": "c1", "name": "look", "arguments": {"at": "it"}}]),
     Message(role="tool", tool_call_id="c1", content="a cat"),
 ]
+
+
+NEWER = {"gen_ai.request.reasoning.level", "gen_ai.usage.cache_write.input_tokens"}
+"""Names of the conventions' own repository, which the installed package does not have."""
 
 
 class Watched:
@@ -177,7 +182,7 @@ async def test_a_span_stands_below_the_callers(watched: Watched) -> None:
     assert inner.parent.span_id == outer.context.span_id
 
 
-@pytest.mark.parametrize("version", ["1.36", "1.41"])
+@pytest.mark.parametrize("version", ["1.36", "1.41", "genai-0.1"])
 async def test_content_is_not_recorded_unless_asked_for(
     watched: Watched, version: Version, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -205,6 +210,62 @@ async def test_content_in_the_conventions_form_where_a_program_asks(watched: Wat
     assert json.loads(attributes["gen_ai.output.messages"]) == [
         {"role": "assistant", "parts": [{"type": "text", "content": "Hello"}], "finish_reason": "stop"}
     ]
+
+
+async def test_after_a_fallback_everything_names_the_target_that_answered(watched: Watched) -> None:
+    async with serving(fails) as one, serving(answers) as two:
+        fallback = config(two.url, "m-2")
+        async with await provider(one.url, watched, max_retries=0, fallback_configs=[fallback]) as asked:
+            await asked.chat(HI)
+    assert watched.span().name == "chat m-2"
+    measured = [facts for points in watched.measured().values() for facts, _, _ in points]
+    for facts in (watched.attributes(), *measured):
+        assert (facts["gen_ai.request.model"], facts["gen_ai.response.model"]) == ("m-2", "m-1")
+        assert facts["server.port"] == two.port
+
+
+async def test_each_chunk_after_the_first_is_measured(watched: Watched) -> None:
+    async def three(talk: Talk, _: Received) -> None:
+        await talk.head(content_type="text/event-stream")
+        for piece in ("a", "b", "c"):
+            await talk.event(shapes.chunk(piece))
+            await asyncio.sleep(0.01)
+        await talk.event(shapes.chunk("", "stop"))
+        await talk.event("[DONE]")
+        await talk.end()
+
+    async with serving(three) as server, await provider(server.url, watched) as one:
+        assert (await one.stream(HI).response()).content == "abc"
+    ((_, _, count),) = watched.measured()["gen_ai.client.operation.time_per_output_chunk"]
+    assert count >= 2
+
+
+async def test_a_cancelled_call_is_marked(watched: Watched) -> None:
+    async with serving(hangs) as server, await provider(server.url, watched) as one:
+        task = asyncio.create_task(one.chat(HI))
+        await asyncio.sleep(0.02)
+        task.cancel()
+        await asyncio.wait([task])
+    assert watched.span().status.status_code == StatusCode.UNSET
+    ((facts, _, _),) = watched.measured()["gen_ai.client.operation.duration"]
+    for marked in (watched.attributes(), facts):
+        assert marked["error.type"] == "Cancelled"
+    assert watched.attributes()["victor_fp.outcome"] == "Cancelled"
+
+
+async def test_the_newest_conventions_have_a_histogram_for_each_count(watched: Watched) -> None:
+    async with serving(streams) as server:
+        async with await provider(server.url, watched, otel={"version": "genai-0.1"}) as one:
+            await one.stream(HI, reasoning_effort="low", on_unsupported="adjust").response()
+    assert watched.attributes()["gen_ai.request.reasoning.level"] == "low"
+    measured = watched.measured()
+    assert {name: total for name, ((_, total, _),) in measured.items() if ".usage." in name} == {
+        "gen_ai.client.inference.usage.input_tokens": 5,
+        "gen_ai.client.inference.usage.output_tokens": 2,
+    }
+    assert "gen_ai.client.inference.duration" in measured
+    assert "gen_ai.client.inference.time_to_first_chunk" in measured
+    assert "gen_ai.client.token.usage" not in measured
 
 
 def test_of_attachments_only_the_fact_is_recorded() -> None:
@@ -246,6 +307,6 @@ def test_the_names_are_those_of_the_published_conventions() -> None:
         ours += [names.response_id, names.finish_reasons, names.prompt, names.completion, names.token_type]
         ours += [name for name in (names.stream, names.first_chunk, names.system) if name]
         ours += [*names.options.values(), *names.usage.values()]
-        assert [name for name in ours if name not in published] == []
+        assert [name for name in ours if name not in published | NEWER] == []
     vendors = {one.value for one in attributes.GenAiProviderNameValues}
     assert [vendor for vendor in NAMES["1.41"].vendors.values() if vendor not in vendors] == []

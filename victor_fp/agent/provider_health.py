@@ -1,8 +1,9 @@
-"""Whether a provider works, found out by asking it something."""
+"""Health checks of providers: each is asked something small, and timed."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import msgspec
 from returns.result import Failure, Success
@@ -20,17 +21,19 @@ from victor_fp.core.resilience.fallback import MOVES_ON
 from victor_fp.core.result import outcome
 from victor_fp.core.types import Message
 from victor_fp.providers.base import BaseProvider
-from victor_fp.providers.errors import ProviderError
-from victor_fp.providers.failing import fault_raised
+from victor_fp.providers.catalogue_provider import CatalogueProvider
+from victor_fp.providers.errors import ProviderError, fault_raised, value_or_raise
+from victor_fp.shell.engine.call_spec import CallSpec
+from victor_fp.shell.engine.model_list import list_models
 from victor_fp.shell.runtime import SYSTEM
 
-BOUND = 10.0
-"""Seconds after which a provider that says nothing is not healthy."""
+CHECK_TIMEOUT = 10.0
+"""Seconds after which a provider that does not respond is not healthy."""
 _ALIVE = (InvalidRequest, UnsupportedParameter, ModelNotFound, PermissionRefused)
-"""Answers to a question about models that show a server at work: not every server has a list, nor every key a right to it."""
+"""Faults of a model list that show a working server: not every server has a list, and not every key may read it."""
 
 
-class Checked(msgspec.Struct, frozen=True, kw_only=True):
+class HealthCheck(msgspec.Struct, frozen=True, kw_only=True):
     """What a check found."""
 
     seconds: float
@@ -38,12 +41,12 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
     """Why a call made now would likely fail; None where it would not."""
 
     @property
-    def healthy(self) -> bool:
-        """Whether nothing speaks against calling."""
+    def is_healthy(self) -> bool:
+        """Whether a call made now would likely be answered."""
         return self.fault is None
 
 
-async def checked(provider: BaseProvider, model: str, bound: float = BOUND) -> Checked:
+async def check_provider(provider: BaseProvider, model: str, timeout: float = CHECK_TIMEOUT) -> HealthCheck:
     """Ask a provider something and time it; never raises.
 
     A built-in is asked for its models, which costs no tokens, and so is any provider that overrides `list_models`. One
@@ -51,21 +54,21 @@ async def checked(provider: BaseProvider, model: str, bound: float = BOUND) -> C
     """
     began = SYSTEM.now()
     try:
-        async with asyncio.timeout(bound):
-            fault = await _asked(provider, model)
+        async with asyncio.timeout(timeout):
+            fault = await _ask(provider, model)
     except TimeoutError:
         fault = TimedOut(
-            provider=provider.name, model=model, message=f"no sign of life within {bound:g} s", seconds=bound
+            provider=provider.name, model=model, message=f"no response within {timeout:g} s", seconds=timeout
         )
     except Exception as error:  # a check finds out; it does not fail
         fault = fault_raised(provider, error, model)
-    return Checked(seconds=SYSTEM.now() - began, fault=fault)
+    return HealthCheck(seconds=SYSTEM.now() - began, fault=fault)
 
 
-async def _asked(provider: BaseProvider, model: str) -> Fault | None:
+async def _ask(provider: BaseProvider, model: str) -> Fault | None:
     if type(provider).list_models is not BaseProvider.list_models:
         try:
-            models = await provider.list_models()
+            models = await _list_models(provider)
         except ProviderError as error:
             if not isinstance(error.fault, InvalidResponse):
                 return None if isinstance(error.fault, _ALIVE) else error.fault
@@ -79,3 +82,11 @@ async def _asked(provider: BaseProvider, model: str) -> Fault | None:
             return fault if type(fault).__name__ in MOVES_ON else None
         case Success():
             return None
+
+
+async def _list_models(provider: BaseProvider) -> Sequence[object]:
+    """The models, without retries where the provider runs on the engine: a check is quick."""
+    is_own = type(provider).list_models is CatalogueProvider.list_models
+    if is_own and isinstance(provider, CatalogueProvider):
+        return value_or_raise(await list_models(provider.engine_pool, CallSpec(max_retries=0)))
+    return await provider.list_models()

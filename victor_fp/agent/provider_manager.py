@@ -3,29 +3,36 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import logging
+import threading
 from contextlib import suppress
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from returns.result import Result
+from returns.result import Failure, Result, Success
 from typing_extensions import Unpack
 
-from victor_fp.agent.manager_calls import chatted, raising, streamed
+from victor_fp.agent.current_provider import CurrentProvider, SwitchCallback
+from victor_fp.agent.failover import FailoverController, closed_fault
 from victor_fp.agent.manager_config import ProviderManagerConfig
+from victor_fp.agent.manager_pool import ManagerPool, no_provider_fault
 from victor_fp.agent.model_switcher import ModelSwitchEvent, SwitchReason
 from victor_fp.agent.provider_settings import default_model, spec_of
-from victor_fp.agent.provider_state import ProviderState, context_window, info_of
-from victor_fp.agent.switchboard import Switchboard, SwitchCallback
-from victor_fp.agent.switching import Switching
+from victor_fp.agent.provider_state import ProviderState, context_window, describe_state
 from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
-from victor_fp.core.faults import Fault
+from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.options import ChatOptions
-from victor_fp.core.types import CompletionResponse, Message, StreamChunk, ToolDefinition
+from victor_fp.core.request_building.inputs import Messages, Tools
+from victor_fp.core.result import outcome
+from victor_fp.core.types import CompletionResponse, StreamChunk
 from victor_fp.providers.base import BaseProvider
-from victor_fp.providers.chat_stream import ChatStream
+from victor_fp.providers.chat_stream import ChatStream, complete, stream_chunks, stream_results
 from victor_fp.providers.errors import error_from, value_or_raise
 from victor_fp.providers.runtime_capabilities import ProviderRuntimeCapabilities
+from victor_fp.shell.engine.call_spec import CallSpec, chat_spec
+from victor_fp.shell.engine.target import TargetPool
+from victor_fp.shell.engine.telemetry import LOGGER
 
 if TYPE_CHECKING:
     from victor_fp.agent.tool_calling.base import BaseToolCallingAdapter
@@ -55,54 +62,55 @@ class ProviderManager:
         """
         self.settings = settings
         self.config = config or ProviderManagerConfig()
-        self._board = Switchboard(settings)
-        self._switching = Switching(self._board, self.config)
+        self._current = CurrentProvider(settings)
+        self._failover = FailoverController(self._current, self.config)
+        self._thread: int | None = None
         self._monitor: asyncio.Task[None] | None = None
         self._capabilities: dict[tuple[str, str], ProviderRuntimeCapabilities] = {}
         provider, model = initial_provider, initial_model
         if provider is None and provider_name:
-            made = self._board.made(provider_name, model)
+            made = self._current.create(provider_name, model)
             if not isinstance(made, tuple):
                 raise error_from(made)
             provider, model = made
         if provider is not None:
             name = provider_name or provider.name
-            self._board.state = self._board.held(provider, name, model or default_model(name, provider) or "")
+            self._current.state = self._current.hold(provider, name, model or default_model(name, provider) or "")
 
     @property
     def provider(self) -> BaseProvider | None:
         """The current provider."""
-        return None if self._board.state is None else self._board.state.provider
+        return None if self._current.state is None else self._current.state.provider
 
     @property
     def provider_name(self) -> str:
         """The current provider's name; empty where there is none."""
-        return "" if self._board.state is None else self._board.state.provider_name
+        return "" if self._current.state is None else self._current.state.provider_name
 
     @property
     def model(self) -> str:
         """The current model; empty where there is none."""
-        return "" if self._board.state is None else self._board.state.model
+        return "" if self._current.state is None else self._current.state.model
 
     @property
     def switch_count(self) -> int:
         """Switches so far."""
-        return self._board.history.count
+        return self._current.history.count
 
     @property
     def state(self) -> ProviderState | None:
         """The current provider with what is known of it."""
-        return self._board.state
+        return self._current.state
 
     @property
     def capabilities(self) -> ToolCallingCapabilities | None:
         """What the current model can do with tools, as configured; see `detect_capabilities` for the vendor's word."""
-        return None if self._board.state is None else self._board.state.capabilities
+        return None if self._current.state is None else self._current.state.capabilities
 
     @property
     def tool_adapter(self) -> BaseToolCallingAdapter | None:
         """How tools are given to the current model, and its calls read."""
-        return None if self._board.state is None else self._board.state.tool_adapter
+        return None if self._current.state is None else self._current.state.tool_adapter
 
     async def switch_provider(
         self,
@@ -116,20 +124,22 @@ class ProviderManager:
         Where the new one cannot be made or is not healthy, a configured fallback takes its place; with none, everything
         stays as it is.
         """
-        found = await self._switching.to(provider_name, model, reason, provider_kwargs)
+        self._check_thread()
+        found = await self._failover.switch_to(provider_name, model, reason, provider_kwargs)
         return await self._switched(found)
 
     async def switch_model(self, model: str, reason: SwitchReason = SwitchReason.USER_REQUEST) -> bool:
         """Switch to another model of the current provider; whether there is one."""
-        return await self._switched(await self._switching.to_model(model, reason))
+        self._check_thread()
+        return await self._switched(await self._failover.switch_model(model, reason))
 
     def get_info(self) -> dict[str, Any]:
         """Provider, model, capabilities and condition, as known without asking anybody."""
-        return info_of(self._board.state)
+        return describe_state(self._current.state)
 
     def get_context_window(self) -> int:
         """Tokens that prompt and answer may take together; 0 without a provider."""
-        return 0 if self._board.state is None else context_window(self._board.state)
+        return 0 if self._current.state is None else context_window(self._current.state)
 
     def is_cloud_provider(self) -> bool:
         """Whether the current provider is a vendor's service."""
@@ -143,15 +153,15 @@ class ProviderManager:
 
     def get_switch_history(self) -> list[ModelSwitchEvent]:
         """Switches, oldest first."""
-        return self._board.history.events()
+        return self._current.history.events()
 
     def add_switch_callback(self, callback: SwitchCallback) -> None:
         """Have a function called with the new state after each switch."""
-        self._board.callbacks.append(callback)
+        self._current.callbacks.append(callback)
 
     async def detect_capabilities(self) -> ProviderRuntimeCapabilities | None:
         """What the current model can do, tools above all, by the vendor's word where it has one; asked once."""
-        state = self._board.state
+        state = self._current.state
         if state is None:
             return None
         key = (state.provider_name, state.model)
@@ -165,7 +175,7 @@ class ProviderManager:
 
         Each is asked, all at once; where health checks are switched off, what calls have shown decides.
         """
-        return await self._switching.healthy()
+        return await self._failover.list_healthy()
 
     async def start_health_monitoring(self) -> None:
         """Check the current provider from time to time, and fall back when it is not healthy.
@@ -184,12 +194,12 @@ class ProviderManager:
 
     async def chat(
         self,
-        messages: Sequence[Message],
+        messages: Messages,
         *,
         model: str | None = None,
         temperature: float = DEFAULT_TEMPERATURE,
         max_tokens: int = DEFAULT_MAX_TOKENS,
-        tools: Sequence[ToolDefinition] | None = None,
+        tools: Tools | None = None,
         **kwargs: Unpack[ChatOptions],
     ) -> CompletionResponse:
         """Complete a chat on the current provider, or on the fallback that takes its place. Raises ProviderError."""
@@ -201,51 +211,57 @@ class ProviderManager:
 
     async def chat_result(
         self,
-        messages: Sequence[Message],
+        messages: Messages,
         *,
         model: str | None = None,
         temperature: float = DEFAULT_TEMPERATURE,
         max_tokens: int = DEFAULT_MAX_TOKENS,
-        tools: Sequence[ToolDefinition] | None = None,
+        tools: Tools | None = None,
         **kwargs: Unpack[ChatOptions],
     ) -> Result[CompletionResponse, Fault]:
         """The same as a value."""
-        self._watch()
-        options = {"temperature": temperature, "max_tokens": max_tokens, "tools": tools, **kwargs}
-        return await chatted(self._switching, messages, model, options)
+        spec = self._spec(messages, model, temperature, max_tokens, tools, kwargs, stream=False)
+        match outcome(self._pool_for(spec)):
+            case Failure(fault):
+                return Failure(fault)
+            case Success(pool):
+                return await complete(pool, spec)
 
     def stream(
         self,
-        messages: Sequence[Message],
+        messages: Messages,
         *,
         model: str | None = None,
         temperature: float = DEFAULT_TEMPERATURE,
         max_tokens: int = DEFAULT_MAX_TOKENS,
-        tools: Sequence[ToolDefinition] | None = None,
+        tools: Tools | None = None,
         **kwargs: Unpack[ChatOptions],
     ) -> ChatStream[StreamChunk]:
         """Stream an answer; up to its first piece a fallback may take over. Raises ProviderError."""
-        options = {"temperature": temperature, "max_tokens": max_tokens, "tools": tools, **kwargs}
-        return ChatStream(raising(streamed(self._switching, messages, model, options, self._watch)))
+        spec = self._spec(messages, model, temperature, max_tokens, tools, kwargs, stream=True)
+        return ChatStream(stream_chunks(partial(self._pool_for, spec), spec))
 
     def stream_result(
         self,
-        messages: Sequence[Message],
+        messages: Messages,
         *,
         model: str | None = None,
         temperature: float = DEFAULT_TEMPERATURE,
         max_tokens: int = DEFAULT_MAX_TOKENS,
-        tools: Sequence[ToolDefinition] | None = None,
+        tools: Tools | None = None,
         **kwargs: Unpack[ChatOptions],
     ) -> ChatStream[Result[StreamChunk, Fault]]:
         """The same as values: successes, then at most one failure."""
-        options = {"temperature": temperature, "max_tokens": max_tokens, "tools": tools, **kwargs}
-        return ChatStream(streamed(self._switching, messages, model, options, self._watch))
+        spec = self._spec(messages, model, temperature, max_tokens, tools, kwargs, stream=True)
+        return ChatStream(stream_results(partial(self._pool_for, spec), spec))
 
     async def close(self) -> None:
-        """Stop watching, and close the current provider and those whose last calls are still running."""
+        """Stop watching, end what is in flight, and close the current provider and those that are retiring.
+
+        Nothing can be asked of the manager after this. A provider that another manager holds stays open.
+        """
+        await self._current.close()
         await self.stop_health_monitoring()
-        await self._board.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -258,7 +274,9 @@ class ProviderManager:
     async def _switched(self, state: ProviderState | None) -> bool:
         if state is None:
             return False
-        await self._board.notify(state)
+        await self._current.notify(state)
+        if self._current.is_closed:
+            return False
         if self.config.enable_health_checks:
             self._watch()
             with suppress(Exception):  # what cannot be found out stays as configured
@@ -266,16 +284,67 @@ class ProviderManager:
                     await self.detect_capabilities()
         return True
 
+    def _spec(
+        self,
+        messages: Messages,
+        model: str | None,
+        temperature: float,
+        max_tokens: int,
+        tools: Tools | None,
+        options: ChatOptions,
+        *,
+        stream: bool,
+    ) -> Result[CallSpec, Fault]:
+        """The call, or why it cannot be made."""
+        return chat_spec(
+            self.provider_name,
+            messages,
+            options,
+            model=model,
+            temperature=temperature,
+            max_tokens=max_tokens,
+            tools=tools,
+            stream=stream,
+        )
+
+    def _pool_for(self, spec: Result[CallSpec, Fault]) -> Result[TargetPool, Fault]:
+        """The targets of a call that begins now."""
+        wrong = self._wrong_thread()
+        if wrong is None and self._current.is_closed:
+            wrong = closed_fault()
+        if wrong is None and self._current.state is None:
+            wrong = no_provider_fault()
+        if wrong is not None:
+            return Failure(wrong)
+        self._watch()
+        return spec.map(lambda call: ManagerPool(self._failover, call))
+
+    def _wrong_thread(self) -> Fault | None:
+        """Why the running thread may not use this manager; None where it may."""
+        if self._thread is None:
+            self._thread = threading.get_ident()
+        if self._thread == threading.get_ident():
+            return None
+        return InvalidRequest(message="the manager is used in two threads: give each thread a manager of its own")
+
+    def _check_thread(self) -> None:
+        wrong = self._wrong_thread()
+        if wrong is not None:
+            raise error_from(wrong)
+
     def _watch(self) -> None:
         running = asyncio.get_running_loop()
         if self._monitor is not None and not self._monitor.done() and self._monitor.get_loop() is running:
             return
-        if self.config.enable_health_checks and self._board.state is not None:
-            self._monitor = running.create_task(self._monitored())
+        if self.config.enable_health_checks and self._current.state is not None and not self._current.is_closed:
+            self._monitor = running.create_task(self._check_regularly())
 
-    async def _monitored(self) -> None:
+    async def _check_regularly(self) -> None:
         while True:
             await asyncio.sleep(self.config.health_check_interval)
-            state = await self._switching.examined()
-            if state is not None:
-                await self._board.notify(state)
+            try:
+                state = await self._failover.check_current()
+                if state is not None:
+                    await self._current.notify(state)
+            except Exception:  # watching goes on, whatever one check came to
+                logging.getLogger(LOGGER).warning("a health check failed", exc_info=True)

@@ -27,8 +27,16 @@ def settings_for(settings: Any, provider_name: str) -> dict[str, Any]:
         found = ask(provider_name)
     elif isinstance(settings, Mapping):
         by_name = settings.get("providers", settings)
-        found = by_name.get(provider_name) if isinstance(by_name, Mapping) else None
+        found = _find_by_name(by_name, provider_name) if isinstance(by_name, Mapping) else None
     return dict(found) if isinstance(found, Mapping) else {}
+
+
+def _find_by_name(by_name: Mapping[Any, Any], provider_name: str) -> Any:
+    """The entry of a name; names differ in case only by accident."""
+    if provider_name in by_name:
+        return by_name[provider_name]
+    wanted = provider_name.lower()
+    return next((value for name, value in by_name.items() if str(name).lower() == wanted), None)
 
 
 def model_in(keywords: dict[str, Any]) -> str | None:

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from victor_fp.agent.in_flight import InFlight
 from victor_fp.agent.provider_settings import spec_of
 from victor_fp.core.catalogue.limits import find_context_window
 from victor_fp.core.faults import Fault, describe
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.runtime_capabilities import ProviderRuntimeCapabilities
+from victor_fp.shell.engine.in_flight import InFlight, in_flight_of
 
 if TYPE_CHECKING:
     from victor_fp.agent.tool_calling.base import BaseToolCallingAdapter
@@ -20,17 +20,24 @@ if TYPE_CHECKING:
 
 @dataclass
 class ProviderState:
-    """A provider and model in use. Callbacks of a switch are given the new one."""
+    """A provider and model in use. The callbacks of a switch get the new one."""
 
     provider: BaseProvider
     provider_name: str
     model: str
-    in_flight: InFlight = field(repr=False)
     is_healthy: bool = True
+    """True until a call or check failed."""
     last_error: str | None = None
     runtime_capabilities: ProviderRuntimeCapabilities | None = None
     switch_count: int = 0
     """Switches up to this one."""
+    is_released: bool = field(default=False, repr=False)
+    """Whether the provider is no longer held by this state."""
+
+    @property
+    def in_flight(self) -> InFlight:
+        """Operations of this provider that are not over, whichever manager made them."""
+        return in_flight_of(self.provider)
 
     @cached_property
     def tool_adapter(self) -> BaseToolCallingAdapter:
@@ -44,13 +51,13 @@ class ProviderState:
         """What this model can do with tools, as configured."""
         return self.tool_adapter.get_capabilities()
 
-    def hear(self, fault: Fault | None) -> None:
+    def record_health(self, fault: Fault | None) -> None:
         """What the last check or call came to."""
         self.is_healthy = fault is None
         self.last_error = None if fault is None else describe(fault)
 
 
-def info_of(state: ProviderState | None) -> dict[str, Any]:
+def describe_state(state: ProviderState | None) -> dict[str, Any]:
     """What there is to know of the current provider and model, without asking anybody."""
     if state is None:
         return {"provider": None, "model": None}
@@ -81,6 +88,15 @@ def info_of(state: ProviderState | None) -> dict[str, Any]:
 
 
 def context_window(state: ProviderState) -> int:
-    """Tokens that prompt and answer may take together: as discovered, else as configured."""
-    found = state.runtime_capabilities
-    return find_context_window(state.provider_name, state.model) if found is None else found.context_window
+    """Tokens that prompt and answer may take together: as discovered, as the provider says, else as configured."""
+    if state.runtime_capabilities is not None:
+        return state.runtime_capabilities.context_window
+    own = getattr(state.provider, "get_context_window", None)
+    if callable(own):
+        try:
+            window = own(state.model)
+        except Exception:  # a provider's own code; what it cannot say is configured
+            window = None
+        if isinstance(window, int) and window > 0:
+            return window
+    return find_context_window(state.provider_name, state.model)

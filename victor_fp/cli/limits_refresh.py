@@ -31,7 +31,7 @@ def stored(provider: BaseProvider, models: Sequence[ModelInfo], out: Path | None
     telling = [info for info in models if info.context_window]
     if not telling:
         return wrong_usage(f"{spec.name} does not tell the limits of its models")
-    source = f"list of models at {urlsplit(provider.line.endpoint.base_url).hostname}"
+    source = f"list of models at {urlsplit(provider.connection.endpoint.base_url).hostname}"
     date = datetime.now(UTC).date().isoformat()
     name = choose_limits_name(spec)
     before = MODEL_LIMITS.get(name, ())

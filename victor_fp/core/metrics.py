@@ -30,7 +30,7 @@ class Pace(msgspec.Struct, frozen=True, gc=False):
 NO_PIECES = Pace()
 
 
-def paced(pace: Pace, now: float) -> Pace:
+def add_arrival(pace: Pace, now: float) -> Pace:
     """After one more piece."""
     if pace.first is None:
         return Pace(now, now, 1, 0.0)
@@ -91,7 +91,7 @@ _UNFAILED = frozenset({"ok", "left", "Cancelled"})
 """What is no failure of a provider's."""
 
 
-def recorded(metrics: Metrics, sample: Sample) -> Metrics:
+def record_sample(metrics: Metrics, sample: Sample) -> Metrics:
     """The state with one more operation."""
     failed = sample.outcome not in _UNFAILED
     settled, fresh = metrics.settled, (*metrics.fresh, sample)
@@ -111,7 +111,7 @@ def recorded(metrics: Metrics, sample: Sample) -> Metrics:
     )
 
 
-def sampled(
+def build_sample(
     attempts: Sequence[Attempt],
     *,
     provider: str,
@@ -138,9 +138,9 @@ def sampled(
         outcome=outcome,
         seconds=seconds,
         queued=queued,
-        retrying=_retrying(attempts, queued),
+        retrying=_measure_retrying(attempts, queued),
         tries=len(attempts),
-        fallbacks=_fallbacks(attempts),
+        fallbacks=_count_fallbacks(attempts),
         first_piece=None if pace.first is None or sent is None else pace.first - sent,
         gap=(pace.last - (pace.first or 0.0)) / gaps if gaps > 0 else None,
         longest_gap=pace.longest_gap if gaps > 0 else None,
@@ -150,7 +150,7 @@ def sampled(
     )
 
 
-def _retrying(attempts: Sequence[Attempt], queued: float) -> float:
+def _measure_retrying(attempts: Sequence[Attempt], queued: float) -> float:
     """Seconds in tries that failed and in rests, time in line apart."""
     if len(attempts) < 2:  # as nearly always
         return attempts[0].waited if attempts else 0.0
@@ -158,7 +158,7 @@ def _retrying(attempts: Sequence[Attempt], queued: float) -> float:
     return max(0.0, failed - queued)
 
 
-def _fallbacks(attempts: Sequence[Attempt]) -> int:
+def _count_fallbacks(attempts: Sequence[Attempt]) -> int:
     if len(attempts) < 2:
         return 0
     targets = [(attempt.provider, attempt.model) for attempt in attempts]
@@ -179,7 +179,7 @@ def percentile(values: Sequence[float], percent: float) -> float | None:
     return values[max(0, math.ceil(len(values) * percent / 100) - 1)]
 
 
-def summary(metrics: Metrics) -> dict[str, object]:
+def summarize(metrics: Metrics) -> dict[str, object]:
     """Totals, and the distribution of what the window holds."""
     samples = metrics.samples
     return {
@@ -192,17 +192,17 @@ def summary(metrics: Metrics) -> dict[str, object]:
         "prompt_tokens": metrics.prompt_tokens,
         "completion_tokens": metrics.completion_tokens,
         "window": len(samples),
-        "seconds": _spread([one.seconds for one in samples]),
-        "queue_seconds": _spread([one.queued for one in samples]),
-        "retry_seconds": _spread([one.retrying for one in samples]),
-        "time_to_first_token": _spread([one.first_piece for one in samples]),
-        "chunk_gap": _spread([one.gap for one in samples]),
-        "longest_chunk_gap": _spread([one.longest_gap for one in samples]),
-        "tokens_per_second": _spread([one.tokens_per_second for one in samples]),
+        "seconds": _describe_spread([one.seconds for one in samples]),
+        "queue_seconds": _describe_spread([one.queued for one in samples]),
+        "retry_seconds": _describe_spread([one.retrying for one in samples]),
+        "time_to_first_token": _describe_spread([one.first_piece for one in samples]),
+        "chunk_gap": _describe_spread([one.gap for one in samples]),
+        "longest_chunk_gap": _describe_spread([one.longest_gap for one in samples]),
+        "tokens_per_second": _describe_spread([one.tokens_per_second for one in samples]),
     }
 
 
-def _spread(values: Sequence[float | None]) -> dict[str, float | int] | None:
+def _describe_spread(values: Sequence[float | None]) -> dict[str, float | int] | None:
     """Count, mean, least, most and percentiles of what is there; None where nothing is."""
     present = sorted(value for value in values if value is not None)
     if not present:

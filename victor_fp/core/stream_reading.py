@@ -14,11 +14,11 @@ import msgspec
 from returns.result import Failure, Success
 
 from victor_fp.core import think_tags
-from victor_fp.core.answers import Asked, broken_off, final_chunk, placed
 from victor_fp.core.deltas import Delta, Stopped
 from victor_fp.core.faults import Fault, InvalidResponse, StreamTruncated, convert_fault
 from victor_fp.core.framing import Framer, Garbled, Overflow, held_longer
 from victor_fp.core.protocols import Codec, EventReader, Headers
+from victor_fp.core.responses import ResponseContext, build_final_chunk, with_context, with_partial
 from victor_fp.core.result import outcome
 from victor_fp.core.transcript import EMPTY, Transcript, advance
 from victor_fp.core.types import StreamChunk
@@ -34,8 +34,8 @@ BODY_LIMIT = 64 * 1024 * 1024
 class StreamReading(msgspec.Struct, frozen=True, kw_only=True):
     """Where the reading of one stream stands."""
 
-    asked: Asked
-    speaker: Codec
+    context: ResponseContext
+    codec: Codec
     status: int
     headers: Headers
     form: Form
@@ -51,7 +51,7 @@ class StreamReading(msgspec.Struct, frozen=True, kw_only=True):
     """The final chunk or the fault is out."""
 
 
-class Read(msgspec.Struct, frozen=True, kw_only=True):
+class ReadResult(msgspec.Struct, frozen=True, kw_only=True):
     """What one read brought: chunks, the last of which may be final, then at most one fault."""
 
     reading: StreamReading
@@ -59,52 +59,52 @@ class Read(msgspec.Struct, frozen=True, kw_only=True):
     fault: Fault | None = None
 
 
-def opened(asked: Asked, speaker: Codec, status: int, headers: Headers) -> StreamReading:
+def begin_reading(context: ResponseContext, codec: Codec, status: int, headers: Headers) -> StreamReading:
     """The state before the first byte."""
     return StreamReading(
-        asked=asked,
-        speaker=speaker,
+        context=context,
+        codec=codec,
         status=status,
         headers=headers,
         form="refusal" if status >= 400 else "unknown",
-        framer=speaker.framer(),
-        events=speaker.events(),
-        thinking=think_tags.START if speaker.think_tags else None,
-        text_calls=speaker.text_calls,
+        framer=codec.framer(),
+        events=codec.events(),
+        thinking=think_tags.START if codec.think_tags else None,
+        text_calls=codec.text_calls,
     )
 
 
-def fed(reading: StreamReading, data: bytes) -> Read:
+def feed(reading: StreamReading, data: bytes) -> ReadResult:
     """Take what one read gave, of any size."""
     if reading.over or not data:
-        return Read(reading=reading, chunks=[])
+        return ReadResult(reading=reading, chunks=[])
     if reading.form == "unknown":
-        reading, data = _recognised(reading, data)
+        reading, data = _recognise_form(reading, data)
         if not data:
-            return Read(reading=reading, chunks=[])
+            return ReadResult(reading=reading, chunks=[])
     if reading.form != "frames":
-        return _kept(reading, data)
+        return _keep_body(reading, data)
     framer, frames, error = reading.framer.feed(data)
     events, deltas = reading.events.read(frames) if frames else (reading.events, [])
-    return _grown(msgspec.structs.replace(reading, framer=framer, events=events), deltas, error)
+    return _advance(msgspec.structs.replace(reading, framer=framer, events=events), deltas, error)
 
 
-def finished(reading: StreamReading) -> Read:
+def finish(reading: StreamReading) -> ReadResult:
     """Take the end of the bytes. The result ends with a final chunk or a fault, if neither came before."""
     if reading.over:
-        return Read(reading=reading, chunks=[])
+        return ReadResult(reading=reading, chunks=[])
     if reading.form == "refusal":
-        fault = reading.speaker.error(reading.status, reading.headers, b"".join(reading.body))
-        return _broken(reading, [], fault)
+        fault = reading.codec.error(reading.status, reading.headers, b"".join(reading.body))
+        return _fail(reading, [], fault)
     if reading.form == "body":
-        read = _grown(reading, list(reading.speaker.response(b"".join(reading.body))), None)
-        return read if read.reading.over else _ended(read.reading, read.chunks)
+        read = _advance(reading, list(reading.codec.response(b"".join(reading.body))), None)
+        return read if read.reading.over else _end(read.reading, read.chunks)
     frames, error = reading.framer.finish()
     events, deltas = reading.events.read(frames) if frames else (reading.events, [])
-    read = _grown(reading, [*deltas, *events.finish()], error, flush=True)
+    read = _advance(reading, [*deltas, *events.finish()], error, flush=True)
     if isinstance(read.fault, InvalidResponse) and frames:
         return msgspec.structs.replace(read, fault=_cut_off(read.fault))
-    return read if read.reading.over else _ended(read.reading, read.chunks)
+    return read if read.reading.over else _end(read.reading, read.chunks)
 
 
 def _cut_off(fault: InvalidResponse) -> StreamTruncated:
@@ -112,17 +112,17 @@ def _cut_off(fault: InvalidResponse) -> StreamTruncated:
     return convert_fault(StreamTruncated, fault, message="the stream ended in the middle of an event")
 
 
-def interrupted(reading: StreamReading, fault: Fault) -> Read:
+def interrupt(reading: StreamReading, fault: Fault) -> ReadResult:
     """The connection broke, or nothing came in time: an answer that had its stop reason is whole all the same."""
     if reading.over:
-        return Read(reading=reading, chunks=[])
+        return ReadResult(reading=reading, chunks=[])
     if reading.transcript.stopped is not None and reading.transcript.fault is None:
-        read = _grown(reading, reading.events.finish(), None)
-        return read if read.reading.over else _ended(read.reading, read.chunks)
-    return _broken(reading, [], fault)
+        read = _advance(reading, reading.events.finish(), None)
+        return read if read.reading.over else _end(read.reading, read.chunks)
+    return _fail(reading, [], fault)
 
 
-def _recognised(reading: StreamReading, data: bytes) -> tuple[StreamReading, bytes]:
+def _recognise_form(reading: StreamReading, data: bytes) -> tuple[StreamReading, bytes]:
     """The form of a 200 answer by its first byte that is neither white space nor a BOM."""
     replace = msgspec.structs.replace
     lead = b"".join((*reading.body, data)).removeprefix(b"\xef\xbb\xbf").lstrip()
@@ -130,25 +130,25 @@ def _recognised(reading: StreamReading, data: bytes) -> tuple[StreamReading, byt
         return replace(reading, body=(*reading.body, data)), b""
     whole = b"".join((*reading.body, data))
     first = lead[:1]
-    array = reading.speaker.array_framer
+    array = reading.codec.array_framer
     if first == b"[" and array is not None:
         return replace(reading, form="frames", framer=array(), body=()), lead
-    if first in (b"{", b"<") and not reading.speaker.json_frames:
+    if first in (b"{", b"<") and not reading.codec.json_frames:
         return replace(reading, form="body", body=()), whole
     return replace(reading, form="frames", body=()), whole
 
 
-def _kept(reading: StreamReading, data: bytes) -> Read:
+def _keep_body(reading: StreamReading, data: bytes) -> ReadResult:
     size = reading.size + len(data)
     if size > BODY_LIMIT:
-        return _broken(reading, [], InvalidResponse(message=f"the body is larger than {BODY_LIMIT} bytes"))
+        return _fail(reading, [], InvalidResponse(message=f"the body is larger than {BODY_LIMIT} bytes"))
     reading = msgspec.structs.replace(reading, body=held_longer(reading.body, data), size=size)
-    return Read(reading=reading, chunks=[])
+    return ReadResult(reading=reading, chunks=[])
 
 
-def _grown(
+def _advance(
     reading: StreamReading, deltas: list[Delta], error: Overflow | Garbled | None, *, flush: bool = False
-) -> Read:
+) -> ReadResult:
     thinking = reading.thinking
     if thinking is not None:
         thinking, deltas = think_tags.split(thinking, deltas)
@@ -156,17 +156,17 @@ def _grown(
             deltas += think_tags.flush(thinking)
     text_calls = reading.text_calls
     if text_calls is not None:
-        text_calls, deltas = _with_calls(text_calls, deltas, flush=flush)
+        text_calls, deltas = _find_text_calls(text_calls, deltas, flush=flush)
     transcript, chunks = advance(reading.transcript, deltas)
     reading = msgspec.structs.replace(reading, transcript=transcript, thinking=thinking, text_calls=text_calls)
     if transcript.fault is not None or transcript.ended:
-        return _ended(reading, chunks)
+        return _end(reading, chunks)
     if error is not None:
-        return _broken(reading, chunks, InvalidResponse(message=_told(error)))
-    return Read(reading=reading, chunks=chunks)
+        return _fail(reading, chunks, InvalidResponse(message=_describe(error)))
+    return ReadResult(reading=reading, chunks=chunks)
 
 
-def _with_calls(state: TextCalls, deltas: list[Delta], *, flush: bool) -> tuple[TextCalls, list[Delta]]:
+def _find_text_calls(state: TextCalls, deltas: list[Delta], *, flush: bool) -> tuple[TextCalls, list[Delta]]:
     from victor_fp.core.tool_calling import text_calls
 
     state, told = text_calls.split(state, deltas)
@@ -176,7 +176,7 @@ def _with_calls(state: TextCalls, deltas: list[Delta], *, flush: bool) -> tuple[
     return state, told
 
 
-def _told(error: Overflow | Garbled) -> str:
+def _describe(error: Overflow | Garbled) -> str:
     match error:
         case Overflow(limit):
             return f"one event of the stream is larger than {limit} bytes"
@@ -184,21 +184,25 @@ def _told(error: Overflow | Garbled) -> str:
             return f"the stream's framing is broken: {reason}"
 
 
-def _ended(reading: StreamReading, chunks: list[StreamChunk]) -> Read:
+def _end(reading: StreamReading, chunks: list[StreamChunk]) -> ReadResult:
     whole_body = reading.form == "body" and reading.transcript.stopped is None and reading.transcript.ended
     transcript = reading.transcript
     if whole_body:
         transcript = msgspec.structs.replace(transcript, stopped=Stopped("stop"))
     over = msgspec.structs.replace(reading, over=True)
-    match outcome(final_chunk(reading.asked, transcript)):
+    match outcome(build_final_chunk(reading.context, transcript)):
         case Success(chunk):
-            return Read(reading=over, chunks=[*chunks, chunk])
+            return ReadResult(reading=over, chunks=[*chunks, chunk])
         case Failure(fault):
-            return Read(reading=over, chunks=chunks, fault=fault)
+            return ReadResult(reading=over, chunks=chunks, fault=fault)
 
 
-def _broken(reading: StreamReading, chunks: list[StreamChunk], fault: Fault) -> Read:
+def _fail(reading: StreamReading, chunks: list[StreamChunk], fault: Fault) -> ReadResult:
     over = msgspec.structs.replace(reading, over=True)
     transcript = reading.transcript
-    fault = placed(reading.asked, fault) if reading.status >= 400 else broken_off(reading.asked, transcript, fault)
-    return Read(reading=over, chunks=chunks, fault=fault)
+    fault = (
+        with_context(reading.context, fault)
+        if reading.status >= 400
+        else with_partial(reading.context, transcript, fault)
+    )
+    return ReadResult(reading=over, chunks=chunks, fault=fault)

@@ -20,10 +20,10 @@ from victor_fp.core.faults import ContentRefused, Fault, InvalidResponse, Partia
 from victor_fp.core.json import Json, NotJson, decode_json
 from victor_fp.core.result import outcome
 from victor_fp.core.schema_checking import misfits
-from victor_fp.core.types import CompletionResponse
+from victor_fp.core.types import CompletionResponse, StreamChunk
 
 T = TypeVar("T", bound="BaseModel | msgspec.Struct")
-Answer: TypeAlias = "CompletionResponse | Result[CompletionResponse, Fault]"
+Answer: TypeAlias = "CompletionResponse | StreamChunk | Result[CompletionResponse, Fault] | Result[StreamChunk, Fault]"
 Form: TypeAlias = "type[BaseModel | msgspec.Struct] | Mapping[str, Any]"
 
 _FENCE = re.compile(r"```[\w-]*[ \t]*\n(.*?)\n?[ \t]*```", re.DOTALL)
@@ -38,16 +38,25 @@ def structured(answer: Answer, form: Mapping[str, Any]) -> Result[Json, Fault]: 
 def structured(answer: Answer, form: type[Any] | Mapping[str, Any]) -> Result[Any, Fault]:
     """The value in an answer's text.
 
-    A failure passes through. ContentRefused where the model declined; InvalidResponse where the text is no JSON, or not of
+    The answer is a response, the final chunk of a stream, or a result of either; a failure passes through. ContentRefused where the model declined; InvalidResponse where the text is no JSON, or not of
     this form: its message says what is wrong and where, its `partial` has the text.
     """
-    match answer if isinstance(answer, CompletionResponse) else outcome(answer):
-        case CompletionResponse() as response:
-            return _read(response, form)
-        case Success(response):
-            return _read(response, form)
+    if isinstance(answer, CompletionResponse | StreamChunk):
+        return _read_answer(answer, form)
+    result: Result[Any, Fault] = answer
+    match outcome(result):
+        case Success(value):
+            return _read_answer(value, form)
         case Failure(fault):
             return Failure(fault)
+
+
+def _read_answer(answer: CompletionResponse | StreamChunk, form: Form) -> Result[Any, Fault]:
+    """A final chunk is read as the whole response that it holds."""
+    response = answer if isinstance(answer, CompletionResponse) else answer.response
+    if response is None:
+        return Failure(InvalidResponse(message="only the final chunk of a stream holds the whole answer"))
+    return _read(response, form)
 
 
 def _read(response: CompletionResponse, form: Form) -> Result[Any, Fault]:

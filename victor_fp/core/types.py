@@ -229,7 +229,7 @@ class StreamChunk(BaseModel):
     model: str | None = None
     """On the final chunk, where the vendor names it."""
     response: CompletionResponse | None = Field(default=None, exclude=True, repr=False)
-    """On the final chunk: the whole answer, as `chat` would have given it, without `raw_response`."""
+    """On the final chunk the whole response; not part of a dump."""
 
     if TYPE_CHECKING:  # plain dicts are welcome where typed ones are given back
 
@@ -247,7 +247,10 @@ class StreamChunk(BaseModel):
         ) -> None: ...
 
     def to_message(self) -> Message:
-        """The assistant message for the next turn, from the final chunk. Raises ValueError on any other chunk."""
+        """On the final chunk: the assistant message for the next turn, with everything the vendor needs back.
+
+        Raises ValueError on any other chunk.
+        """
         if self.response is None:
-            raise ValueError("only the final chunk of a stream has the whole answer")
+            raise ValueError("only the final chunk of a stream holds the whole message")
         return self.response.to_message()

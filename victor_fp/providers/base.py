@@ -176,25 +176,19 @@ class BaseProvider(CircuitGuarded, ABC):
         """`chat` with the failure as a value."""
         from returns.result import Failure, Success
 
-        from victor_fp.core.request_building.message_input import read_conversation
-        from victor_fp.core.result import outcome
-        from victor_fp.providers.failing import failed
+        from victor_fp.providers.errors import fault_of_provider
 
-        read = outcome(read_conversation(messages, tools, provider=self.name, model=model))
-        if isinstance(read, Failure):
-            return read
-        typed, definitions = read.unwrap()
         try:
             response = await self.chat(
-                list(typed),
+                list(messages),
                 model=model,
                 temperature=temperature,
                 max_tokens=max_tokens,
-                tools=None if tools is None else list(definitions),
+                tools=None if tools is None else list(tools),
                 **kwargs,
             )
         except Exception as error:  # whatever a provider raises is a call that failed
-            return Failure(failed(self, error, model))
+            return Failure(fault_of_provider(self, error, model))
         return Success(response)
 
     async def stream_result(
@@ -210,15 +204,8 @@ class BaseProvider(CircuitGuarded, ABC):
         """`stream` with the failure as a value: successes, then at most one failure, then nothing."""
         from returns.result import Failure, Success
 
-        from victor_fp.core.request_building.message_input import read_conversation
-        from victor_fp.core.result import outcome
-        from victor_fp.providers.failing import failed
+        from victor_fp.providers.errors import fault_of_provider
 
-        read = outcome(read_conversation(messages, tools, provider=self.name, model=model))
-        if isinstance(read, Failure):
-            yield read
-            return
-        typed, definitions = read.unwrap()
         chunks: AsyncIterator[StreamChunk] | None = None
         said: list[str] = []
         try:
@@ -227,17 +214,17 @@ class BaseProvider(CircuitGuarded, ABC):
                     if chunks is None:
                         chunks = aiter(
                             self.stream(
-                                list(typed),
+                                list(messages),
                                 model=model,
                                 temperature=temperature,
                                 max_tokens=max_tokens,
-                                tools=None if tools is None else list(definitions),
+                                tools=None if tools is None else list(tools),
                                 **kwargs,
                             )
                         )
                     chunk = await anext(chunks, None)
                 except Exception as error:
-                    yield Failure(failed(self, error, model, said))
+                    yield Failure(fault_of_provider(self, error, model, said))
                     return
                 if chunk is None:
                     return

@@ -1,9 +1,10 @@
-"""The provider behind every catalogue entry: the object API over one line."""
+"""The provider behind every catalogue entry: the object API over one target of the engine."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+import copy
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 from pydantic import SecretStr
 from returns.result import Failure, Result, Success
@@ -16,28 +17,33 @@ from victor_fp.core.faults import Fault
 from victor_fp.core.options import ChatOptions
 from victor_fp.core.protocols import ModelInfo
 from victor_fp.core.redaction import HiddenValuesDict, HiddenValuesView, to_secret
-from victor_fp.core.request_building.chat import build_chat_request
 from victor_fp.core.request_building.endpoints import build_endpoint
-from victor_fp.core.request_building.message_input import MessagesInput, ToolInput
-from victor_fp.core.requests import ChatRequest
+from victor_fp.core.request_building.inputs import Messages, Tools
 from victor_fp.core.resilience.retry import RetryPolicy
 from victor_fp.core.result import outcome
 from victor_fp.core.types import CompletionResponse, Message, StreamChunk
 from victor_fp.providers.base import BaseProvider
-from victor_fp.providers.chat_stream import ChatStream
-from victor_fp.providers.errors import error_from, value_or_raise
+from victor_fp.providers.chat_stream import ChatStream, complete, stream_chunks, stream_results
+from victor_fp.providers.errors import value_or_raise
 from victor_fp.providers.runtime_capabilities import ProviderRuntimeCapabilities, discovered
 from victor_fp.shell.credentials.signing import signer_for
-from victor_fp.shell.line import Line
-from victor_fp.shell.opening import key_at_hand, key_finder
+from victor_fp.shell.engine.call_spec import CallSpec, chat_spec
+from victor_fp.shell.engine.connection import Connection, secret_at_hand, secret_finder
+from victor_fp.shell.engine.http_backend import HttpBackend
+from victor_fp.shell.engine.in_flight import InFlight
+from victor_fp.shell.engine.kinds import MODEL, TOKEN_COUNT
+from victor_fp.shell.engine.model_list import list_models
+from victor_fp.shell.engine.operation import Operation
+from victor_fp.shell.engine.target import ModelState, Target, TargetPool
 from victor_fp.shell.prices import with_prices
 from victor_fp.shell.runtime import SYSTEM, Runtime
+from victor_fp.shell.store.memory import MemoryCell
 from victor_fp.shell.transport.factory import transport_for
 
 if TYPE_CHECKING:
     from victor_fp.shell.credentials.signing import TokenSource
-    from victor_fp.shell.line import Sign
-    from victor_fp.shell.stream import Streaming
+    from victor_fp.shell.engine.connection import Sign
+    from victor_fp.shell.engine.telemetry import Observer
     from victor_fp.shell.transport.protocol import Transport
 
 T = TypeVar("T")
@@ -46,12 +52,12 @@ T = TypeVar("T")
 class CatalogueProvider(BaseProvider):
     """A provider that its catalogue entry describes wholly; `class X(CatalogueProvider): SPEC = ProviderSpec(...)`.
 
-    Settings of a place (organization, deployment, region ...) are keywords with the names that the entry gives, or
+    Settings of an endpoint (organization, deployment, region ...) are keywords with the names that the entry gives, or
     the environment's variables that it names. `http_client` takes an `httpx.AsyncClient` of your own, which stays yours to
     close; `verify`, `proxy` and `trust_env` are httpx's; `transport` replaces HTTP as a whole; `sign` replaces the signer of
     places that need one (`AwsSigner`, `GoogleSigner`). `token_provider` gives a bearer token in place of a key, such as the
     one that azure-identity makes for Microsoft Entra. `prices=True` works out what an answer cost where the vendor does
-    not say, by the extra `prices`.
+    not say, by the extra `prices`. `observers` are told of every operation; see `OtelObserver`.
     """
 
     SPEC: ClassVar[ProviderSpec]
@@ -74,6 +80,7 @@ class CatalogueProvider(BaseProvider):
         sign: Sign | None = None,
         token_provider: TokenSource | None = None,
         prices: bool = False,
+        observers: Sequence[Observer] = (),
         runtime: Runtime = SYSTEM,
         **settings: Any,
     ) -> None:
@@ -100,18 +107,39 @@ class CatalogueProvider(BaseProvider):
             **settings,
         )
         self._runtime = runtime
-        self._line = Line(
+        self._breaker_cell = MemoryCell(self._breaker_cell.state, runtime.now)
+        connection = Connection(
             endpoint=endpoint,
             transport=transport
             or transport_for(endpoint, http_client=http_client, verify=verify, proxy=proxy, trust_env=trust_env),
-            find_secret=key_finder(spec, self._secret, environment),
-            secret=None if token_provider else key_at_hand(spec, self._secret, environment),
-            gate=self._gate,
-            timeout=timeout,
-            retries=RetryPolicy(max_retries=max_retries),
+            find_secret=secret_finder(spec, self._secret, environment),
+            secret=None if token_provider else secret_at_hand(spec, self._secret, environment),
+            signing_timeout=timeout,
             runtime=runtime,
-            sign=sign or signer_for(endpoint, environment, token_provider),
+            signer=sign or signer_for(endpoint, environment, token_provider),
         )
+        self._pool = self._make_pool(connection, observers)
+
+    def _make_pool(self, connection: Connection, observers: Sequence[Observer]) -> TargetPool:
+        target = Target(
+            backend=HttpBackend(connection),
+            model="",
+            timeout=self.timeout,
+            retries=RetryPolicy(max_retries=self.max_retries),
+            every_model=ModelState(breaker=self._breaker_cell, limiter=None),
+        )
+        return TargetPool((target,), runtime=self._runtime, observers=observers)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """With a breaker of its own; connections and what finds keys and signs are shared."""
+        copied = copy.copy(self)
+        copied._separate()  # noqa: SLF001  another object of this class
+        return copied
+
+    def _separate(self) -> None:
+        """Stop sharing the breaker with the provider that this one was copied from."""
+        self._breaker_cell = MemoryCell(self._breaker_cell.state, self._runtime.now)
+        self._pool = self._make_pool(copy.copy(self.connection), self._pool.observers)
 
     @property
     def name(self) -> str:
@@ -119,9 +147,27 @@ class CatalogueProvider(BaseProvider):
         return self.SPEC.name
 
     @property
-    def line(self) -> Line:
-        """What calls are made over; for the managed path."""
-        return self._line
+    def backend(self) -> HttpBackend:
+        """The engine's view of this provider, for providers that manage it."""
+        backend = self._pool.targets[0].backend
+        if not isinstance(backend, HttpBackend):
+            raise TypeError("a catalogue provider has an HTTP backend")
+        return backend
+
+    @property
+    def connection(self) -> Connection:
+        """What reaches the endpoint: transport, key and codec."""
+        return self.backend.connection
+
+    @property
+    def engine_pool(self) -> TargetPool:
+        """The targets that calls run on."""
+        return self._pool
+
+    @property
+    def in_flight(self) -> InFlight:
+        """Operations that are not over."""
+        return self._pool.in_flight
 
     def supports_tools(self) -> bool:
         """As the entry says."""
@@ -133,12 +179,12 @@ class CatalogueProvider(BaseProvider):
 
     async def chat(
         self,
-        messages: MessagesInput,
+        messages: Messages,
         *,
         model: str,
         temperature: float | None = DEFAULT_TEMPERATURE,
         max_tokens: int | None = DEFAULT_MAX_TOKENS,
-        tools: Sequence[ToolInput] | None = None,
+        tools: Tools | None = None,
         **kwargs: Unpack[ChatOptions],
     ) -> CompletionResponse:
         """Complete a chat. Raises ProviderError."""
@@ -150,60 +196,81 @@ class CatalogueProvider(BaseProvider):
 
     async def chat_result(
         self,
-        messages: MessagesInput,
+        messages: Messages,
         *,
         model: str,
         temperature: float | None = DEFAULT_TEMPERATURE,
         max_tokens: int | None = DEFAULT_MAX_TOKENS,
-        tools: Sequence[ToolInput] | None = None,
+        tools: Tools | None = None,
         **kwargs: Unpack[ChatOptions],
     ) -> Result[CompletionResponse, Fault]:
         """Complete a chat."""
-        from victor_fp.shell.call import called
-
-        request = self._request(messages, model, temperature, max_tokens, tools, kwargs, stream=False)
-        match outcome(request):
-            case Success(asked):
-                return await called(self._line, asked, timeout=kwargs.get("timeout"), deadline=kwargs.get("deadline"))
-            case Failure(fault):
-                return Failure(fault)
+        spec = chat_spec(
+            self.SPEC.name,
+            messages,
+            kwargs,
+            model=model,
+            temperature=temperature,
+            max_tokens=max_tokens,
+            tools=tools,
+            stream=False,
+        )
+        return await complete(self._pool, spec)
 
     def stream(
         self,
-        messages: MessagesInput,
+        messages: Messages,
         *,
         model: str,
         temperature: float | None = DEFAULT_TEMPERATURE,
         max_tokens: int | None = DEFAULT_MAX_TOKENS,
-        tools: Sequence[ToolInput] | None = None,
+        tools: Tools | None = None,
         **kwargs: Unpack[ChatOptions],
     ) -> ChatStream[StreamChunk]:
         """Stream a chat completion. Raises ProviderError while it is iterated."""
-        request = self._request(messages, model, temperature, max_tokens, tools, kwargs, stream=True)
-        return ChatStream(self._chunks(request, kwargs))
+        spec = chat_spec(
+            self.SPEC.name,
+            messages,
+            kwargs,
+            model=model,
+            temperature=temperature,
+            max_tokens=max_tokens,
+            tools=tools,
+            stream=True,
+        )
+        return ChatStream(stream_chunks(self._pool, spec))
 
     def stream_result(
         self,
-        messages: MessagesInput,
+        messages: Messages,
         *,
         model: str,
         temperature: float | None = DEFAULT_TEMPERATURE,
         max_tokens: int | None = DEFAULT_MAX_TOKENS,
-        tools: Sequence[ToolInput] | None = None,
+        tools: Tools | None = None,
         **kwargs: Unpack[ChatOptions],
     ) -> ChatStream[Result[StreamChunk, Fault]]:
         """Stream a chat completion: successes, then at most one failure, then nothing."""
-        request = self._request(messages, model, temperature, max_tokens, tools, kwargs, stream=True)
-        return ChatStream(self._results(request, kwargs))
+        spec = chat_spec(
+            self.SPEC.name,
+            messages,
+            kwargs,
+            model=model,
+            temperature=temperature,
+            max_tokens=max_tokens,
+            tools=tools,
+            stream=True,
+        )
+        return ChatStream(stream_results(self._pool, spec))
 
     def stream_chat(
         self,
-        messages: MessagesInput,
+        messages: Messages,
         *,
         model: str,
         temperature: float | None = DEFAULT_TEMPERATURE,
         max_tokens: int | None = DEFAULT_MAX_TOKENS,
-        tools: Sequence[ToolInput] | None = None,
+        tools: Tools | None = None,
         **kwargs: Unpack[ChatOptions],
     ) -> ChatStream[StreamChunk]:
         """Another name for `stream`."""
@@ -211,8 +278,10 @@ class CatalogueProvider(BaseProvider):
 
     async def discover_capabilities(self, model: str) -> ProviderRuntimeCapabilities:
         """What the vendor says of the model, by HTTP where it can be asked; else what is configured."""
-        from victor_fp.shell.asking_models import model_found
+        return await self.discover_on(self._pool, model)
 
+    async def discover_on(self, pool: TargetPool, model: str) -> ProviderRuntimeCapabilities:
+        """The same asked through these targets, which may have limits and retries of their own."""
         limit = find_limit(self.SPEC, model)
         configured = ProviderRuntimeCapabilities(
             provider=self.name,
@@ -222,11 +291,33 @@ class CatalogueProvider(BaseProvider):
             supports_streaming=self.supports_streaming(),
             max_output_tokens=limit.max_output if limit else None,
         )
-        match outcome(await model_found(self._line, model)):
+        match outcome(await self._find_model(model, pool)):
             case Success(info):
                 return discovered(configured, info)
             case Failure():
                 return configured
+
+    async def _find_model(self, model: str, pool: TargetPool) -> Result[ModelInfo, Fault]:
+        """The vendor's own description of a model: from its endpoint for one model, and from the list where that has
+        more, as with llama.cpp's router."""
+        match outcome(await self.backend.connection.prepare()):
+            case Failure(fault):
+                return Failure(fault)
+            case Success(codec):
+                discovery = codec.for_model(model).discovery
+        result = await Operation(pool, MODEL, CallSpec(model=model)).result()
+        found: ModelInfo | None = result.value_or(None)
+        if discovery is None or not (
+            discovery.model_request is None
+            or (discovery.list_has_limits and (found is None or found.context_window is None))
+        ):
+            return result
+        match outcome(await list_models(pool, CallSpec())):
+            case Success(models):
+                found = next((info for info in models if info.id == model), found)
+            case Failure(fault):
+                return Failure(fault) if found is None else Success(found)
+        return result if found is None else Success(found)
 
     async def list_models(self) -> list[ModelInfo]:
         """The models on offer. Raises ProviderError."""
@@ -234,17 +325,13 @@ class CatalogueProvider(BaseProvider):
 
     async def list_models_result(self) -> Result[list[ModelInfo], Fault]:
         """The models on offer."""
-        from victor_fp.shell.asking_models import models_listed
-
-        return await models_listed(self._line)
+        return await list_models(self._pool, CallSpec())
 
     async def count_tokens(self, text: str, *, model: str | None = None) -> int:
         """The vendor's own count where a model is named and the vendor counts; else an estimate."""
         if model is not None:
-            from victor_fp.shell.asking_models import tokens_counted
-
-            request = ChatRequest(messages=(Message(role="user", content=text),), model=model)
-            match outcome(await tokens_counted(self._line, request)):
+            spec = CallSpec(messages=(Message(role="user", content=text),), model=model)
+            match outcome(await Operation(self._pool, TOKEN_COUNT, spec).result()):
                 case Success(int(count)):
                     return count
                 case _:
@@ -252,64 +339,6 @@ class CatalogueProvider(BaseProvider):
         return await super().count_tokens(text)
 
     async def close(self) -> None:
-        """Close the connections this provider made; a client given to it stays open."""
-        await self._line.transport.aclose()
-
-    def _request(
-        self,
-        messages: MessagesInput,
-        model: str,
-        temperature: float | None,
-        max_tokens: int | None,
-        tools: Sequence[ToolInput] | None,
-        options: Mapping[str, object],
-        *,
-        stream: bool,
-    ) -> Result[ChatRequest, Fault]:
-        return build_chat_request(
-            self.name,
-            messages,
-            model=model,
-            temperature=temperature,
-            max_tokens=max_tokens,
-            tools=tools,
-            stream=stream,
-            options=options,
-        )
-
-    async def _chunks(
-        self, request: Result[ChatRequest, Fault], options: ChatOptions
-    ) -> AsyncGenerator[StreamChunk, None]:
-        streaming = self._streaming(value_or_raise(request), options)
-        try:
-            while (batch := await streaming.batch()) is not None:
-                for chunk in batch.chunks:
-                    yield chunk
-                if batch.fault is not None:
-                    raise error_from(batch.fault)
-        finally:
-            await streaming.aclose()
-
-    async def _results(
-        self, request: Result[ChatRequest, Fault], options: ChatOptions
-    ) -> AsyncGenerator[Result[StreamChunk, Fault], None]:
-        match outcome(request):
-            case Failure(fault):
-                yield Failure(fault)
-                return
-            case Success(asked):
-                pass
-        streaming = self._streaming(asked, options)
-        try:
-            while (batch := await streaming.batch()) is not None:
-                for chunk in batch.chunks:
-                    yield Success(chunk)
-                if batch.fault is not None:
-                    yield Failure(batch.fault)
-        finally:
-            await streaming.aclose()
-
-    def _streaming(self, asked: ChatRequest, options: ChatOptions) -> Streaming:
-        from victor_fp.shell.stream import Streaming
-
-        return Streaming(self._line, asked, timeout=options.get("timeout"), deadline=options.get("deadline"))
+        """End open streams with a fault and close the connections; a client given to the constructor stays open."""
+        self._pool.in_flight.interrupt("the provider was closed")
+        await self.backend.aclose()

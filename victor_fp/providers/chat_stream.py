@@ -1,16 +1,31 @@
-"""A stream of an answer: iterate it, leave it early, or hold it with `async with`; leaving closes the connection."""
+"""Streams as callers hold them, and the two ways out of the engine: results as values, or exceptions."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from types import TracebackType
-from typing import Generic, Self, TypeVar
+from typing import Any, Generic, Self, TypeAlias, TypeVar, overload
+
+from returns.result import Failure, Result, Success
+
+from victor_fp.core.faults import Attempt, Fault, InvalidResponse
+from victor_fp.core.responses import attempts_as_dicts, fold_chunks, record_attempts
+from victor_fp.core.result import outcome
+from victor_fp.core.types import CompletionResponse, StreamChunk
+from victor_fp.providers.errors import error_from, value_or_raise
+from victor_fp.shell.engine.call_spec import CallSpec
+from victor_fp.shell.engine.kinds import COMPLETION, STREAM
+from victor_fp.shell.engine.operation import Operation
+from victor_fp.shell.engine.target import TargetPool
 
 T_co = TypeVar("T_co", covariant=True)
 
 
 class ChatStream(AsyncIterator[T_co], Generic[T_co]):
-    """An async iterator that can be closed. Nothing is sent before the first item is asked for."""
+    """An async iterator that can be left early, or held with `async with`; leaving closes the connection.
+
+    Nothing is sent before the first item is asked for.
+    """
 
     __slots__ = ("_items",)
 
@@ -24,6 +39,36 @@ class ChatStream(AsyncIterator[T_co], Generic[T_co]):
     async def __anext__(self) -> T_co:
         return await anext(self._items)
 
+    @overload
+    async def response(self: ChatStream[StreamChunk]) -> CompletionResponse: ...
+    @overload
+    async def response(self: ChatStream[Result[StreamChunk, Fault]]) -> Result[CompletionResponse, Fault]: ...
+    async def response(self: ChatStream[Any]) -> CompletionResponse | Result[CompletionResponse, Fault]:
+        """Read the stream to its end and return the whole response.
+
+        A stream of chunks raises ProviderError; a stream of results returns the failure.
+
+            response = await provider.stream(messages, model=model).response()
+        """
+        chunks: list[StreamChunk] = []
+        are_results = False
+        async with self:
+            async for item in self._items:
+                if isinstance(item, StreamChunk):
+                    chunks.append(item)
+                    continue
+                are_results = True
+                result: Result[StreamChunk, Fault] = item
+                match outcome(result):
+                    case Success(chunk):
+                        chunks.append(chunk)
+                    case Failure(fault):
+                        return Failure(fault)
+        if not chunks:
+            raise error_from(InvalidResponse(message="the stream was read before, and nothing is left of it"))
+        response = fold_chunks(chunks)
+        return Success(response) if are_results else response
+
     async def aclose(self) -> None:
         """Stop the answer, and close the connection it comes over."""
         await self._items.aclose()
@@ -35,3 +80,81 @@ class ChatStream(AsyncIterator[T_co], Generic[T_co]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.aclose()
+
+
+async def complete(pool: TargetPool, spec: Result[CallSpec, Fault]) -> Result[CompletionResponse, Fault]:
+    """The whole answer to a call, with its attempts in the metadata where there were several."""
+    match outcome(spec):
+        case Success(call):
+            operation = Operation(pool, COMPLETION, call)
+            result = await operation.result()
+            attempts = operation.records
+            if len(attempts) < 2:
+                return result
+            return result.map(lambda response: record_attempts(response, attempts))
+        case Failure(fault):
+            return Failure(fault)
+
+
+PoolOrChoice: TypeAlias = TargetPool | Callable[[], Result[TargetPool, Fault]]
+"""The targets of a stream, or what chooses them when its first item is asked for."""
+
+
+def _open_operation(targets: PoolOrChoice, spec: Result[CallSpec, Fault]) -> Result[Operation[StreamChunk], Fault]:
+    pool = Success(targets) if isinstance(targets, TargetPool) else targets()
+    match outcome(spec):
+        case Success(call):
+            return pool.map(lambda chosen: Operation(chosen, STREAM, call))
+        case Failure(fault):
+            return Failure(fault)
+
+
+async def stream_results(
+    targets: PoolOrChoice, spec: Result[CallSpec, Fault]
+) -> AsyncGenerator[Result[StreamChunk, Fault], None]:
+    """The chunks of a stream: successes, then at most one failure, then nothing."""
+    match outcome(_open_operation(targets, spec)):
+        case Failure(fault):
+            yield Failure(fault)
+            return
+        case Success(operation):
+            pass
+    try:
+        is_last = False
+        while not is_last:
+            match outcome(await operation.next()):
+                case Success(batch):
+                    is_last = batch.is_last
+                    for chunk in batch.items:
+                        yield Success(_finished(chunk, operation.records) if chunk.is_final else chunk)
+                case Failure(fault):
+                    yield Failure(fault)
+                    return
+    finally:
+        await operation.aclose()
+
+
+async def stream_chunks(targets: PoolOrChoice, spec: Result[CallSpec, Fault]) -> AsyncGenerator[StreamChunk, None]:
+    """The same with the failure raised as ProviderError."""
+    operation = value_or_raise(_open_operation(targets, spec))
+    try:
+        is_last = False
+        while not is_last:
+            match outcome(await operation.next()):
+                case Success(batch):
+                    is_last = batch.is_last
+                    for chunk in batch.items:
+                        yield _finished(chunk, operation.records) if chunk.is_final else chunk
+                case Failure(fault):
+                    raise error_from(fault)
+    finally:
+        await operation.aclose()
+
+
+def _finished(chunk: StreamChunk, attempts: tuple[Attempt, ...]) -> StreamChunk:
+    """The final chunk, with the attempts where there were several."""
+    if len(attempts) < 2:
+        return chunk
+    metadata = {**(chunk.metadata or {}), "attempts": attempts_as_dicts(attempts)}
+    response = None if chunk.response is None else record_attempts(chunk.response, attempts)
+    return chunk.model_copy(update={"metadata": metadata, "response": response})

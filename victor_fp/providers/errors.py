@@ -1,7 +1,8 @@
-"""The raising face: exceptions that carry their fault, and the way there and back."""
+"""Exceptions that carry their fault, and the fault that any other exception stands for."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, assert_never
 
 import msgspec
@@ -25,6 +26,7 @@ from victor_fp.core.faults import (
     LedgerFailed,
     ModelNotFound,
     Overloaded,
+    Partial,
     PermissionRefused,
     ProviderNotFound,
     QueueFull,
@@ -36,11 +38,16 @@ from victor_fp.core.faults import (
     TimedOut,
     UnsupportedParameter,
     describe,
+    redact_fault,
 )
-from victor_fp.providers.strangers import fault_of_stranger
+from victor_fp.core.redaction import SHORTEST_SECRET, find_secrets
+from victor_fp.core.resilience.breaker import Verdict, verdict_of
+from victor_fp.shell.transport.errors import Stage, fault_from_error, known_fault_from_error
 
 if TYPE_CHECKING:
     from returns.result import Result
+
+    from victor_fp.providers.base import BaseProvider
 
 T = TypeVar("T")
 
@@ -67,8 +74,8 @@ class ProviderError(Exception):
     ) -> None:
         self._by_hand = fault is None
         if fault is None:
-            made = self._made_fault(message, provider or "", model, status_code, details)
-            fault = self._nearer(made, raw_error)
+            made = self._make_fault(message, provider or "", model, status_code, details)
+            fault = self._complete_fault(made, raw_error)
         super().__init__(fault.message or message)
         self.fault = fault
         self.raw_error = raw_error
@@ -103,14 +110,14 @@ class ProviderError(Exception):
         return describe(self.fault)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _revived, (type(self), self.fault)
+        return _revive, (type(self), self.fault)
 
-    def told(self) -> Fault:
-        """The fault, with what the exception it was raised from says of an error made by hand."""
+    def full_fault(self) -> Fault:
+        """The fault; of an error made by hand, completed by the exception that it was raised from."""
         apart = self._by_hand and self.raw_error is None
-        return self._nearer(self.fault, self.__cause__) if apart else self.fault
+        return self._complete_fault(self.fault, self.__cause__) if apart else self.fault
 
-    def _made_fault(
+    def _make_fault(
         self, message: str, provider: str, model: str | None, status: int | None, details: dict[str, Any]
     ) -> Fault:
         kind = self._kind(status)
@@ -124,17 +131,17 @@ class ProviderError(Exception):
         )
 
     def _kind(self, status: int | None) -> type[Fault]:
-        """The fault that this class stands for; the plain error asks the status."""
+        """The fault that this class stands for; the plain error decides by the status."""
         return fault_type_for_status(status)
 
-    def _nearer(self, made: Fault, cause: object) -> Fault:
-        """What was made by hand, told from its cause: a phase, a status, or, of a plain error that says neither, the kind.
+    def _complete_fault(self, made: Fault, cause: object) -> Fault:
+        """The fault made by hand, completed by its cause: a phase, a status, or, for a plain error that has neither, the kind.
 
-        What the class or the status says stands.
+        The kind that the class or the status gives stays.
         """
         if not isinstance(cause, BaseException):
             return made
-        known = cause.fault if isinstance(cause, ProviderError) else fault_of_stranger(cause)
+        known = cause.fault if isinstance(cause, ProviderError) else fault_from_foreign(cause)
         says_nothing = made.status is None and self._kind(None) is ServerFailed
         if type(known) is not type(made) and not says_nothing:
             return made
@@ -194,7 +201,7 @@ class CircuitOpenError(ProviderError):
 ProviderAuthenticationError = ProviderAuthError
 
 
-def _revived(kind: type[ProviderError], fault: Fault) -> ProviderError:
+def _revive(kind: type[ProviderError], fault: Fault) -> ProviderError:
     return kind(fault=fault)
 
 
@@ -244,7 +251,7 @@ def fault_from(error: BaseException, *, provider: str = "", model: str | None = 
     Of an error made by hand the `raw_error`, or what it was raised `from`, tells what it leaves open: the phase of a
     timeout, or the kind of a plain `ProviderError` without a status.
     """
-    fault = error.told() if isinstance(error, ProviderError) else fault_of_stranger(error, reading=reading)
+    fault = error.full_fault() if isinstance(error, ProviderError) else fault_from_foreign(error, reading=reading)
     return msgspec.structs.replace(
         fault, provider=fault.provider or provider, model=fault.model if fault.model is not None else model
     )
@@ -261,3 +268,91 @@ def value_or_raise(result: Result[T, Fault]) -> T:
             return value
         case Failure(fault):
             raise error_from(fault)
+
+
+_UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, NameError, AssertionError, NotImplementedError)
+"""What code raises that cannot read a response, or has a defect of its own."""
+_DECODERS = frozenset({"msgspec", "pydantic_core", "orjson", "simplejson", "ujson"})
+
+
+def fault_from_foreign(error: BaseException, *, reading: bool = False) -> Fault:
+    """The nearest fault for an exception that is not ours; `reading` once a part of the answer had come."""
+    message_ = f"{type(error).__name__}: {error}"
+    status = _find_status(error)
+    if status is not None:
+        return fault_type_for_status(status)(message=message_, status=status)
+    stage: Stage = "reading" if reading else "opening"
+    known = known_fault_from_error(error, stage)
+    if known is not None:
+        return known
+    if isinstance(error, _UNREADABLE) or type(error).__module__.partition(".")[0] in _DECODERS:
+        return InvalidResponse(message=message_, maybe_billed=True)
+    return (
+        fault_from_error(error, stage)
+        if isinstance(error, OSError)
+        else ServerFailed(message=message_, maybe_billed=True)
+    )
+
+
+def _find_status(error: BaseException) -> int | None:
+    """The HTTP status that clients put on the response, or on the error itself; only one that is an error's."""
+    response = getattr(error, "response", None)
+    found = [getattr(thing, name, None) for thing in (response, error) for name in ("status_code", "status", "code")]
+    if isinstance(response, Mapping) and isinstance(facts := response.get("ResponseMetadata"), Mapping):  # botocore's
+        found.append(facts.get("HTTPStatusCode"))
+    return next((status for status in found if isinstance(status, int) and 400 <= status < 600), None)
+
+
+def fault_of_provider(provider: BaseProvider, error: Exception, model: str | None, said: Sequence[str] = ()) -> Fault:
+    """The fault for what a provider raised, logged where its code could not read a response.
+
+    `said` are the texts of a stream that had reached its caller.
+    """
+    fault = fault_raised(provider, error, model, reading=bool(said))
+    if isinstance(fault, InvalidResponse) and not isinstance(error, ProviderError):
+        _log_defect(provider, error)
+    if said and fault.partial is None:
+        fault = msgspec.structs.replace(fault, partial=Partial(content="".join(said)), maybe_billed=True)
+    return fault
+
+
+def fault_raised(
+    provider: BaseProvider, error: BaseException, model: str | None = None, *, reading: bool = False
+) -> Fault:
+    """The same without a log record. Secrets are removed: the text of an exception may quote a header, and so the key."""
+    return redact_fault(
+        fault_from(error, provider=provider.name, model=model, reading=reading), *find_provider_secrets(provider)
+    )
+
+
+def find_provider_secrets(provider: BaseProvider) -> tuple[str, ...]:
+    """The key and the secret keywords that a provider was made with."""
+    key = getattr(provider, "api_key", None)
+    config = getattr(provider, "extra_config", None) or {}
+    found = (*((key,) if isinstance(key, str) else ()), *find_secrets(config))
+    return tuple(secret for secret in found if len(secret) >= SHORTEST_SECRET)
+
+
+def _log_defect(provider: BaseProvider, error: Exception) -> None:
+    """With the traceback, which the fault does not have, unless a secret is in it."""
+    import logging
+    import traceback
+
+    text = "".join(traceback.format_exception(error))
+    trace = None if any(secret in text for secret in find_provider_secrets(provider)) else error
+    logging.getLogger("victor_fp").warning("%s failed to read an answer", provider.name, exc_info=trace)
+
+
+def verdict_on_value(value: object) -> Verdict:
+    """A returned response counts by its status, if it has one; any other value is a success."""
+    status = getattr(value, "status_code", None)
+    return (
+        "succeeded"
+        if not isinstance(status, int) or status < 400
+        else verdict_of(fault_type_for_status(status)(status=status))
+    )
+
+
+def verdict_on_error(error: Exception) -> Verdict:
+    """An exception counts as the fault that it stands for."""
+    return verdict_of(fault_from(error))

@@ -1,4 +1,4 @@
-"""A provider's circuit breaker, as the object API shows it."""
+"""The circuit breaker of a provider, as the object API shows it."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ from typing import Any, TypeVar
 from victor_fp.core.faults import CircuitOpen
 from victor_fp.core.resilience import breaker as circuit
 from victor_fp.core.resilience.breaker import Breaker, BreakerPolicy, Rejected, Verdict
-from victor_fp.providers.errors import error_from
-from victor_fp.providers.verdicts import verdict_on_error, verdict_on_value
-from victor_fp.shell.gate import Gate
+from victor_fp.providers.errors import error_from, verdict_on_error, verdict_on_value
 from victor_fp.shell.runtime import SYSTEM, Runtime
+from victor_fp.shell.store.memory import MemoryCell
 
 T = TypeVar("T")
 
@@ -23,30 +22,31 @@ class CircuitGuarded(ABC):
 
     def __init__(self, *, threshold: int | None, recovery: float) -> None:
         self._runtime: Runtime = SYSTEM
-        self._gate = Gate()
+        breaker: Breaker | None = None
         if threshold is not None:
-            policy = BreakerPolicy(failure_threshold=threshold, recovery_timeout=recovery)
-            self._gate.breaker = Breaker(policy=policy)
+            breaker = Breaker(policy=BreakerPolicy(failure_threshold=threshold, recovery_timeout=recovery))
+        self._breaker_cell: MemoryCell[Breaker | None] = MemoryCell(breaker, self._runtime.now)
 
     @property
     @abstractmethod
     def name(self) -> str:
-        """What the breaker is called in its statistics."""
+        """The name of the breaker in its statistics."""
 
     def is_circuit_open(self) -> bool:
         """Whether calls fail fast right now."""
-        breaker = self._gate.breaker
+        breaker = self._breaker_cell.state
         return breaker is not None and circuit.is_open(breaker, self._runtime.now())
 
     def get_circuit_breaker_stats(self) -> dict[str, Any] | None:
         """The breaker's state and counters, or None where it is switched off; `last_failure_time` is seconds since 1970."""
-        breaker = self._gate.breaker
+        breaker = self._breaker_cell.state
         return None if breaker is None else circuit.stats(breaker, self.name, self._runtime.now(), time())
 
     def reset_circuit_breaker(self) -> None:
         """Close the breaker by hand."""
-        if (breaker := self._gate.breaker) is not None:
-            self._gate.breaker = circuit.reset(breaker, self._runtime.now())
+        breaker = self._breaker_cell.state
+        if breaker is not None:
+            self._breaker_cell.state = circuit.reset(breaker, self._runtime.now())
 
     async def _execute_with_circuit_breaker(self, func: Callable[..., Awaitable[T]], *args: Any, **kwargs: Any) -> T:
         """Await `func(*args, **kwargs)` if the breaker allows it, and let its outcome count.
@@ -54,9 +54,10 @@ class CircuitGuarded(ABC):
         An exception counts as the fault it stands for; a returned HTTP response with a status of 429 or from 500 on
         counts as a failure too, although nobody raised. Raises CircuitOpenError while the breaker is open.
         """
-        if self._gate.breaker is None:
+        breaker = self._breaker_cell.state
+        if breaker is None:
             return await func(*args, **kwargs)
-        self._gate.breaker, leave = circuit.admit(self._gate.breaker, self._runtime.now())
+        self._breaker_cell.state, leave = circuit.admit(breaker, self._runtime.now())
         if isinstance(leave, Rejected):
             message = "the circuit breaker is open: calls fail fast until the server has had time to recover"
             fault = CircuitOpen(provider=self.name, message=message, retry_after=leave.retry_after)
@@ -70,4 +71,6 @@ class CircuitGuarded(ABC):
             verdict = verdict_on_error(error)
             raise
         finally:
-            self._gate.breaker = circuit.record(self._gate.breaker, leave, verdict, self._runtime.now())
+            breaker = self._breaker_cell.state
+            if breaker is not None:
+                self._breaker_cell.state = circuit.record(breaker, leave, verdict, self._runtime.now())

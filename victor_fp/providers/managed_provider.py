@@ -1,54 +1,89 @@
-"""ManagedProvider: one provider to its caller, and behind it a plan of targets with limits, breakers, retries and metrics."""
+"""ManagedProvider: one provider to its caller, and behind it several targets with limits, breakers, retries and metrics."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
-from typing import Any, Protocol, cast
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
 
-from returns.result import Failure, Result, Success
+from returns.result import Result, Success
 from typing_extensions import Unpack
 
 from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
 from victor_fp.core.faults import Fault
 from victor_fp.core.options import ChatOptions
 from victor_fp.core.protocols import ModelInfo
-from victor_fp.core.request_building.message_input import MessagesInput, ToolInput, read_messages, read_tools
+from victor_fp.core.request_building.inputs import Messages, Tools
+from victor_fp.core.resilience.fallback import FallbackPolicy
 from victor_fp.core.resilience.queue import Priority
-from victor_fp.core.types import CompletionResponse, Message, StreamChunk, ToolDefinition
+from victor_fp.core.result import outcome
+from victor_fp.core.types import CompletionResponse, Message, StreamChunk
 from victor_fp.providers.base import BaseProvider
-from victor_fp.providers.chat_stream import ChatStream
-from victor_fp.providers.errors import error_from, value_or_raise
+from victor_fp.providers.catalogue_provider import CatalogueProvider
+from victor_fp.providers.chat_stream import ChatStream, complete, stream_chunks, stream_results
+from victor_fp.providers.errors import value_or_raise
+from victor_fp.providers.managed_config import EVEN_SHARES, ProviderConfig, build_pool
+from victor_fp.providers.provider_backend import CAPABILITIES, ProviderBackend, is_overridden
 from victor_fp.providers.runtime_capabilities import ProviderRuntimeCapabilities
-from victor_fp.shell.managed import Pool
-from victor_fp.shell.managed_call import managed_call
-from victor_fp.shell.managed_source import Asking
-from victor_fp.shell.managed_stats import circuit_of, is_healthy, is_open, limits_of, metrics_of, resilience_of
-from victor_fp.shell.managed_stream import ManagedStream
-from victor_fp.shell.managed_target import reset
+from victor_fp.shell.engine.backend import Kind
+from victor_fp.shell.engine.call_spec import CallSpec, chat_spec
+from victor_fp.shell.engine.in_flight import InFlight
+from victor_fp.shell.engine.kinds import TOKEN_COUNT
+from victor_fp.shell.engine.model_list import list_models
+from victor_fp.shell.engine.operation import Operation
+from victor_fp.shell.engine.stats import (
+    collect_limits,
+    collect_metrics,
+    collect_resilience,
+    describe_breaker,
+    is_healthy,
+    is_open,
+)
+from victor_fp.shell.engine.target import TargetPool, reset_breaker
+from victor_fp.shell.engine.telemetry import Observer
+from victor_fp.shell.store import Store
 
-
-class Closing(Protocol):
-    """Something that ends with the provider."""
-
-    async def aclose(self) -> None:
-        """Close it."""
-        ...
+T = TypeVar("T")
 
 
 class ManagedProvider(BaseProvider):
-    """A provider with retries, breakers, rate limits, a waiting line, fallbacks and metrics; made by `ManagedProviderFactory`.
+    """A provider with retries, breakers, rate limits, a queue, fallbacks and metrics.
+
+    Made by `ManagedProviderFactory`, or around a provider that exists:
+
+        managed = ManagedProvider(base_provider=provider, config=ProviderConfig("openai", "gpt-5.1"))
 
     `model` may be left out of every call: the configured one is used. A fallback always uses its own model and options.
     """
 
-    def __init__(self, providers: Sequence[BaseProvider], pool: Pool, *, owned: Sequence[Closing] = ()) -> None:
-        """`providers` belong to the targets of `pool`, in their order; `owned` is closed with them."""
-        first = providers[0]
+    def __init__(
+        self,
+        base_provider: BaseProvider | None = None,
+        config: ProviderConfig | None = None,
+        *,
+        fallback_policy: FallbackPolicy = EVEN_SHARES,
+        store: Store | None = None,
+        observers: Sequence[Observer] = (),
+    ) -> None:
+        """`base_provider` is used as it is and closed with this provider; without one, `config` says what to create.
+
+        Without a `config` the usual settings manage the provider, and its `default_model`, if it has one, is the model.
+        """
+        self._providers: tuple[BaseProvider, ...] = ()
+        if config is None:
+            if base_provider is None:
+                raise TypeError("ManagedProvider needs base_provider= or config=")
+            own = getattr(base_provider, "default_model", None)
+            spec = getattr(base_provider, "SPEC", None)
+            model = own if isinstance(own, str) else getattr(spec, "default_model", None)
+            config = ProviderConfig(base_provider.name, model or "")
+        providers, pool = build_pool(
+            config, base_provider=base_provider, policy=fallback_policy, store=store, observers=observers
+        )
         self._providers = tuple(providers)
         self._pool = pool
-        self._owned = tuple(owned)
         super().__init__(
-            base_url=first.base_url,
+            base_url=getattr(providers[0], "base_url", None),
             timeout=pool.targets[0].timeout,
             max_retries=pool.targets[0].retries.max_retries,
             use_circuit_breaker=False,
@@ -57,7 +92,17 @@ class ManagedProvider(BaseProvider):
     @property
     def name(self) -> str:
         """The first provider's name."""
-        return self._providers[0].name
+        return self._providers[0].name if self._providers else ""
+
+    @property
+    def engine_pool(self) -> TargetPool:
+        """The targets that calls run on."""
+        return self._pool
+
+    @property
+    def in_flight(self) -> InFlight:
+        """Operations that are not over."""
+        return self._pool.in_flight
 
     @property
     def model(self) -> str:
@@ -78,181 +123,181 @@ class ManagedProvider(BaseProvider):
         return self.provider.supports_streaming()
 
     async def discover_capabilities(self, model: str | None = None) -> ProviderRuntimeCapabilities:
-        """As the first provider finds them out."""
-        return await self.provider.discover_capabilities(model or self.model)
+        """What the first provider finds out, with retries and under the rate limit."""
+        provider, wanted = self.provider, model or self.model
+        if isinstance(provider, CatalogueProvider) and not is_overridden(provider, "discover_capabilities"):
+            return await provider.discover_on(self._questions(), wanted)
+        return value_or_raise(await self._ask(CAPABILITIES, "discover_capabilities", CallSpec(model=wanted)))
 
     async def list_models(self) -> list[ModelInfo]:
-        """As the first provider lists them."""
-        return await self.provider.list_models()
+        """The models that the first provider offers, with retries and under the rate limit. Raises ProviderError."""
+        return value_or_raise(await list_models(self._questions("list_models"), CallSpec()))
 
-    async def count_tokens(self, text: str) -> int:
-        """As the first provider counts."""
-        return await self.provider.count_tokens(text)
+    async def count_tokens(self, text: str, *, model: str | None = None) -> int:
+        """The first provider's count: the vendor's own where a model is named and the vendor counts, else an estimate."""
+        if model is None or not isinstance(self.provider, CatalogueProvider):
+            return await self.provider.count_tokens(text)
+        spec = CallSpec(messages=(Message(role="user", content=text),), model=model)
+        match outcome(await self._ask(TOKEN_COUNT, "count_tokens", spec)):
+            case Success(int(count)):
+                return count
+            case _:
+                return await super().count_tokens(text)
+
+    async def _ask(self, kind: Kind[T], method: str, spec: CallSpec) -> Result[T, Fault]:
+        """Ask the first provider something that is no chat."""
+        return await Operation(self._questions(method), kind, spec).result()
+
+    def _questions(self, method: str | None = None) -> TargetPool:
+        """The first target alone. A method that a class overrides is called as it is."""
+        target = self._pool.targets[0]
+        if method is not None and is_overridden(self.provider, method):
+            target = replace(target, backend=ProviderBackend(self.provider))
+        elif isinstance(self.provider, CatalogueProvider):
+            target = replace(target, backend=self.provider.backend)
+        return TargetPool((target,), store=self._pool.store, runtime=self._pool.runtime)
 
     async def chat(  # pyright: ignore[reportIncompatibleMethodOverride]  one keyword more: priority
         self,
-        messages: MessagesInput,
+        messages: Messages,
         *,
         model: str | None = None,
         temperature: float | None = DEFAULT_TEMPERATURE,
         max_tokens: int | None = DEFAULT_MAX_TOKENS,
-        tools: Sequence[ToolInput] | None = None,
+        tools: Tools | None = None,
         priority: Priority = Priority.NORMAL,
         **kwargs: Unpack[ChatOptions],
     ) -> CompletionResponse:
         """Complete a chat. Raises ProviderError."""
-        asking = _asking(messages, model, temperature, max_tokens, tools, priority, kwargs, stream=False)
-        return value_or_raise(await managed_call(self._pool, asking))
+        spec = self._spec(messages, kwargs, model, temperature, max_tokens, tools, priority, stream=False)
+        return value_or_raise(await complete(self._pool, spec))
 
     async def chat_result(  # pyright: ignore[reportIncompatibleMethodOverride]  one keyword more: priority
         self,
-        messages: MessagesInput,
+        messages: Messages,
         *,
         model: str | None = None,
         temperature: float | None = DEFAULT_TEMPERATURE,
         max_tokens: int | None = DEFAULT_MAX_TOKENS,
-        tools: Sequence[ToolInput] | None = None,
+        tools: Tools | None = None,
         priority: Priority = Priority.NORMAL,
         **kwargs: Unpack[ChatOptions],
     ) -> Result[CompletionResponse, Fault]:
         """Complete a chat."""
-        asking = _asking(messages, model, temperature, max_tokens, tools, priority, kwargs, stream=False)
-        return await managed_call(self._pool, asking)
+        spec = self._spec(messages, kwargs, model, temperature, max_tokens, tools, priority, stream=False)
+        return await complete(self._pool, spec)
 
     def stream(  # pyright: ignore[reportIncompatibleMethodOverride]  one keyword more: priority
         self,
-        messages: MessagesInput,
+        messages: Messages,
         *,
         model: str | None = None,
         temperature: float | None = DEFAULT_TEMPERATURE,
         max_tokens: int | None = DEFAULT_MAX_TOKENS,
-        tools: Sequence[ToolInput] | None = None,
+        tools: Tools | None = None,
         priority: Priority = Priority.NORMAL,
         **kwargs: Unpack[ChatOptions],
     ) -> ChatStream[StreamChunk]:
         """Stream a chat completion. Raises ProviderError while it is iterated."""
-        asking = _asking(messages, model, temperature, max_tokens, tools, priority, kwargs, stream=True)
-        return ChatStream(_chunks(ManagedStream(self._pool, asking)))
+        spec = self._spec(messages, kwargs, model, temperature, max_tokens, tools, priority, stream=True)
+        return ChatStream(stream_chunks(self._pool, spec))
 
     def stream_chat(  # pyright: ignore[reportIncompatibleMethodOverride]  one keyword more: priority
         self,
-        messages: MessagesInput,
+        messages: Messages,
         *,
         model: str | None = None,
         temperature: float | None = DEFAULT_TEMPERATURE,
         max_tokens: int | None = DEFAULT_MAX_TOKENS,
-        tools: Sequence[ToolInput] | None = None,
+        tools: Tools | None = None,
         priority: Priority = Priority.NORMAL,
         **kwargs: Unpack[ChatOptions],
     ) -> ChatStream[StreamChunk]:
         """Another name for `stream`."""
-        asking = _asking(messages, model, temperature, max_tokens, tools, priority, kwargs, stream=True)
-        return ChatStream(_chunks(ManagedStream(self._pool, asking)))
+        spec = self._spec(messages, kwargs, model, temperature, max_tokens, tools, priority, stream=True)
+        return ChatStream(stream_chunks(self._pool, spec))
 
     def stream_result(  # pyright: ignore[reportIncompatibleMethodOverride]  one keyword more: priority
         self,
-        messages: MessagesInput,
+        messages: Messages,
         *,
         model: str | None = None,
         temperature: float | None = DEFAULT_TEMPERATURE,
         max_tokens: int | None = DEFAULT_MAX_TOKENS,
-        tools: Sequence[ToolInput] | None = None,
+        tools: Tools | None = None,
         priority: Priority = Priority.NORMAL,
         **kwargs: Unpack[ChatOptions],
     ) -> ChatStream[Result[StreamChunk, Fault]]:
         """Stream a chat completion: successes, then at most one failure, then nothing."""
-        asking = _asking(messages, model, temperature, max_tokens, tools, priority, kwargs, stream=True)
-        return ChatStream(_results(ManagedStream(self._pool, asking)))
+        spec = self._spec(messages, kwargs, model, temperature, max_tokens, tools, priority, stream=True)
+        return ChatStream(stream_results(self._pool, spec))
 
     def get_metrics(self) -> dict[str, Any] | None:
         """Totals, percentiles over the window, and the last operations; None where metrics are switched off."""
-        return metrics_of(self._pool)
+        return collect_metrics(self._pool)
 
     def get_resilience_stats(self) -> dict[str, Any] | None:
         """Breakers, health and who answered; None where resilience is switched off and there is nowhere to fall back."""
-        return resilience_of(self._pool)
+        return collect_resilience(self._pool)
 
     def get_rate_limit_stats(self) -> dict[str, Any] | None:
         """Limits, permits and lines of each target and model; None where rate limiting is switched off.
 
         The first target's figures for its configured model also stand at the top.
         """
-        return limits_of(self._pool.targets)
+        return collect_limits(self._pool.targets)
 
     def is_healthy(self) -> bool:
         """Whether a call made now is likely to be answered, by the first target or one behind it, as real traffic shows."""
-        return any(is_healthy(target) for target in self._pool.targets)
+        return any(is_healthy(target, self._pool) for target in self._pool.targets)
 
     def is_circuit_open(self) -> bool:
         """Whether calls to the first target fail fast right now."""
-        return is_open(self._pool.targets[0])
+        return is_open(self._pool.targets[0], self._pool)
 
     def get_circuit_breaker_stats(self) -> dict[str, Any] | None:
         """The first target's breaker, or None where it is switched off."""
-        return circuit_of(self._pool.targets[0])
+        return describe_breaker(self._pool.targets[0], self._pool)
 
     def reset_circuit_breaker(self) -> None:
         """Close all breakers by hand."""
         for target in self._pool.targets:
-            for place in target.places.values():
-                place.breaker.post(reset, lambda _: None)
+            for state in target.states.values():
+                state.breaker.post(reset_breaker, lambda _: None)
 
     async def shutdown(self) -> None:
         """Send away those who wait, give everything back and close all providers. Harmless when done twice."""
+        self._pool.in_flight.interrupt("the provider was shut down")
         for target in self._pool.targets:
             target.close()
         await self._pool.store.drain()
         for provider in self._providers:
             await provider.close()
-        for one in self._owned:
-            await one.aclose()
 
     async def close(self) -> None:
         """Another name for `shutdown`."""
         await self.shutdown()
 
-
-def _asking(
-    messages: MessagesInput,
-    model: str | None,
-    temperature: float | None,
-    max_tokens: int | None,
-    tools: Sequence[ToolInput] | None,
-    priority: Priority,
-    options: ChatOptions,
-    *,
-    stream: bool,
-) -> Asking:
-    return Asking(
-        # the target refuses what cannot be read
-        messages=read_messages(messages).value_or(cast("tuple[Message, ...]", messages)),
-        model=model,
-        temperature=temperature,
-        max_tokens=max_tokens,
-        tools=None if tools is None else read_tools(tools).value_or(cast("tuple[ToolDefinition, ...]", tools)),
-        options=dict(options),
-        priority=Priority(priority),
-        stream=stream,
-    )
-
-
-async def _chunks(stream: ManagedStream) -> AsyncGenerator[StreamChunk, None]:
-    try:
-        while (batch := await stream.batch()) is not None:
-            for chunk in batch.chunks:
-                yield chunk
-            if batch.fault is not None:
-                raise error_from(batch.fault)
-    finally:
-        await stream.aclose()
-
-
-async def _results(stream: ManagedStream) -> AsyncGenerator[Result[StreamChunk, Fault], None]:
-    try:
-        while (batch := await stream.batch()) is not None:
-            for chunk in batch.chunks:
-                yield Success(chunk)
-            if batch.fault is not None:
-                yield Failure(batch.fault)
-    finally:
-        await stream.aclose()
+    def _spec(
+        self,
+        messages: Messages,
+        options: ChatOptions,
+        model: str | None,
+        temperature: float | None,
+        max_tokens: int | None,
+        tools: Tools | None,
+        priority: Priority,
+        *,
+        stream: bool,
+    ) -> Result[CallSpec, Fault]:
+        return chat_spec(
+            self.name,
+            messages,
+            options,
+            model=model,
+            temperature=temperature,
+            max_tokens=max_tokens,
+            tools=tools,
+            stream=stream,
+            priority=priority,
+        )

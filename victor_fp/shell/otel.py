@@ -1,7 +1,8 @@
-"""OpenTelemetry: one span and a few measurements for each operation, in the words of the GenAI conventions.
+"""OpenTelemetry: one span and a few measurements for each operation, with the names of the GenAI conventions.
 
-Needs the extra `otel`, which is the API alone; where spans go is the program's affair. A span covers the whole operation with
-all its tries; tries that failed are its events. Prompts and answers are not recorded unless a program asks for them.
+Needs the extra `otel`, which is the API alone; the program configures where spans go. A span covers the whole operation with
+all its attempts; failed attempts are its events. Span and measurements carry provider, model and address of the target that
+answered. Prompts and answers are not recorded unless a program asks for them.
 """
 
 from __future__ import annotations
@@ -20,11 +21,13 @@ from opentelemetry.util.types import AttributeValue
 
 from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
 from victor_fp.core.types import CompletionResponse
+from victor_fp.shell.engine.telemetry import Begun, Ended, OnEnd, redacted
 from victor_fp.shell.otel_messages import answer_parts, prompt_of, system_of
 from victor_fp.shell.otel_names import (
     NAMES,
     OWN_FAILED_TRY,
     OWN_FALLBACKS,
+    OWN_OUTCOME,
     OWN_QUEUED,
     OWN_RETRYING,
     OWN_TRIES,
@@ -32,17 +35,17 @@ from victor_fp.shell.otel_names import (
     TOKENS,
     Version,
 )
-from victor_fp.shell.telemetry import Begun, Ended, Hear, redacted
 
 SCOPE = "victor_fp"
 CAPTURE = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
 """The environment's variable by which programs allow content in general: true."""
 
-_QUIET = frozenset({"ok", "left", "Cancelled"})
+_NO_ERROR = frozenset({"ok", "left", "Cancelled"})
+"""Outcomes that do not make a span an error; all but "ok" are still recorded."""
 
 
 class OtelObserver:
-    """Give one to `ManagedProviderFactory.create(..., observers=[OtelObserver()])`.
+    """Pass one to a provider: `ManagedProviderFactory.create(..., observers=[OtelObserver()])`.
 
     `version` chooses the conventions' names. `capture_content` records prompts and answers on the span; None asks the
     environment. Without providers of its own it uses the program's global ones.
@@ -63,53 +66,57 @@ class OtelObserver:
         meter = metrics.get_meter(SCOPE, meter_provider=meter_provider)
         histogram = partial(meter.create_histogram, unit="s", explicit_bucket_boundaries_advisory=SECONDS)
         self._duration = histogram(self._names.duration_metric, description="Duration of an operation")
-        self._usage = meter.create_histogram(
-            self._names.usage_metric,
+        tokens = partial(
+            meter.create_histogram,
             unit="{token}",
             description="Tokens of an operation",
             explicit_bucket_boundaries_advisory=TOKENS,
         )
+        usage_metric, usage_metrics = self._names.usage_metric, self._names.usage_metrics
+        self._usage = tokens(usage_metric) if usage_metric else None
+        self._counts = {count: tokens(name) for count, name in usage_metrics.items()}
         names = self._names
         self._first_chunk = histogram(names.first_chunk_metric) if names.first_chunk_metric else None
         self._chunk_gap = histogram(names.chunk_gap_metric) if names.chunk_gap_metric else None
 
-    def begun(self, operation: Begun) -> Hear | None:
+    def begun(self, operation: Begun) -> OnEnd | None:
         """Start a span, below the caller's current one."""
-        names, asking = self._names, operation.asking
-        place = self._place(operation.address)
+        names, spec = self._names, operation.spec
+        address = self._address(operation.address)
         attributes: dict[str, AttributeValue] = {
             names.operation: "chat",
             names.provider: self._vendor(operation.provider),
             names.request_model: operation.model,
-            **place,
+            **address,
             **self._options(operation),
         }
-        if names.stream and asking.stream:
+        if names.stream and spec.stream:
             attributes[names.stream] = True
         span = self._tracer.start_span(f"chat {operation.model}", kind=SpanKind.CLIENT, attributes=attributes)
         if self.wants_content and span.is_recording():
-            if names.system and (system := system_of(asking.messages)):
+            if names.system and (system := system_of(spec.messages)):
                 span.set_attribute(names.system, json.dumps(system))
-            span.set_attribute(names.prompt, json.dumps(prompt_of(asking.messages, apart=bool(names.system))))
-        return partial(self._ended, span, operation, place)
+            span.set_attribute(names.prompt, json.dumps(prompt_of(spec.messages, apart=bool(names.system))))
+        return partial(self._end, span)
 
-    def _ended(self, span: Span, operation: Begun, place: Mapping[str, AttributeValue], ending: Ended) -> None:
+    def _end(self, span: Span, ending: Ended) -> None:
         names, sample = self._names, ending.sample
         shared: dict[str, AttributeValue] = {
             names.operation: "chat",
             names.provider: self._vendor(sample.provider),
-            names.request_model: operation.model,
-            **place,
+            names.request_model: sample.model or "",
+            **self._address(ending.address),
         }
         if ending.answer is not None and ending.answer.model:
             shared[names.response_model] = ending.answer.model
-        if sample.outcome not in _QUIET:
+        if sample.outcome not in {"ok", "left"}:
             shared[names.error] = sample.outcome
         self._measure(ending, shared)
         if span.is_recording():
-            span.set_attributes({**shared, **self._of_answer(ending), **self._of_sample(ending)})
-            self._tell_tries(span, ending)
-            if sample.outcome not in _QUIET:
+            span.update_name(f"chat {sample.model or ''}".rstrip())
+            span.set_attributes({**shared, **self._describe_answer(ending), **self._describe_sample(ending)})
+            self._record_failed_attempts(span, ending)
+            if sample.outcome not in _NO_ERROR:
                 message = redacted(ending.fault.message) if ending.fault is not None else None
                 span.set_status(Status(StatusCode.ERROR, message))
         span.end()
@@ -118,44 +125,50 @@ class OtelObserver:
         sample = ending.sample
         self._duration.record(sample.seconds, shared)
         for kind, count in (("input", sample.prompt_tokens), ("output", sample.completion_tokens)):
-            if count is not None:
+            if count is not None and self._usage is not None:
                 self._usage.record(count, {**shared, self._names.token_type: kind})
+        usage: Mapping[str, Any] = {} if ending.answer is None else ending.answer.usage or {}
+        for name, histogram in self._counts.items():
+            if isinstance(count := usage.get(name), int):
+                histogram.record(count, shared)
         if self._first_chunk is not None and sample.first_piece is not None:
             self._first_chunk.record(sample.first_piece, shared)
-        if self._chunk_gap is not None and sample.gap is not None:
-            self._chunk_gap.record(sample.gap, shared)
+        if self._chunk_gap is not None:
+            for gap in ending.chunk_gaps:
+                self._chunk_gap.record(gap, shared)
 
-    def _of_answer(self, ending: Ended) -> dict[str, AttributeValue]:
+    def _describe_answer(self, ending: Ended) -> dict[str, AttributeValue]:
         names, answer = self._names, ending.answer
         if answer is None:
             return {}
-        told: dict[str, AttributeValue] = {}
+        attributes: dict[str, AttributeValue] = {}
         if answer.stop_reason:
-            told[names.finish_reasons] = [answer.stop_reason]
+            attributes[names.finish_reasons] = [answer.stop_reason]
         if isinstance(identity := (answer.metadata or {}).get("id"), str):
-            told[names.response_id] = identity
+            attributes[names.response_id] = identity
         usage: Mapping[str, Any] = answer.usage or {}
-        told |= {name: usage[count] for count, name in names.usage.items() if isinstance(usage.get(count), int)}
+        attributes |= {name: usage[count] for count, name in names.usage.items() if isinstance(usage.get(count), int)}
         if self.wants_content:
             text = answer.content if isinstance(answer, CompletionResponse) else ending.text or ""
             parts = answer_parts(text, answer.tool_calls)
             message = {"role": "assistant", "parts": parts, "finish_reason": answer.stop_reason or ""}
-            told[names.completion] = json.dumps([message])
-        return told
+            attributes[names.completion] = json.dumps([message])
+        return attributes
 
-    def _of_sample(self, ending: Ended) -> dict[str, AttributeValue]:
+    def _describe_sample(self, ending: Ended) -> dict[str, AttributeValue]:
         sample = ending.sample
-        told: dict[str, AttributeValue] = {
+        attributes: dict[str, AttributeValue] = {
+            OWN_OUTCOME: sample.outcome,
             OWN_TRIES: sample.tries,
             OWN_FALLBACKS: sample.fallbacks,
             OWN_QUEUED: sample.queued,
             OWN_RETRYING: sample.retrying,
         }
         if self._names.first_chunk and sample.first_piece is not None:
-            told[self._names.first_chunk] = sample.first_piece
-        return told
+            attributes[self._names.first_chunk] = sample.first_piece
+        return attributes
 
-    def _tell_tries(self, span: Span, ending: Ended) -> None:
+    def _record_failed_attempts(self, span: Span, ending: Ended) -> None:
         for attempt in ending.attempts:
             if attempt.outcome != "ok":
                 facts: dict[str, AttributeValue] = {
@@ -169,25 +182,25 @@ class OtelObserver:
                 span.add_event(OWN_FAILED_TRY, facts)
 
     def _options(self, operation: Begun) -> dict[str, AttributeValue]:
-        """What the caller chose; the usual temperature and bound were nobody's choice."""
-        asking = operation.asking
-        given: dict[str, Any] = dict(asking.options)
-        if asking.temperature not in {None, DEFAULT_TEMPERATURE}:
-            given["temperature"] = asking.temperature
-        if asking.max_tokens not in {None, DEFAULT_MAX_TOKENS}:
-            given["max_tokens"] = asking.max_tokens
-        told: dict[str, AttributeValue] = {}
+        """What the caller chose; the default temperature and max_tokens were not chosen."""
+        spec = operation.spec
+        given: dict[str, Any] = dict(spec.options)
+        if spec.temperature not in {None, DEFAULT_TEMPERATURE}:
+            given["temperature"] = spec.temperature
+        if spec.max_tokens not in {None, DEFAULT_MAX_TOKENS}:
+            given["max_tokens"] = spec.max_tokens
+        attributes: dict[str, AttributeValue] = {}
         for option, name in self._names.options.items():
             value = given.get(option)
             if isinstance(value, int | float | str):
-                told[name] = [value] if option == "stop" and isinstance(value, str) else value
+                attributes[name] = [value] if option == "stop" and isinstance(value, str) else value
             elif isinstance(value, list | tuple):
-                told[name] = [str(one) for one in value]
+                attributes[name] = [str(one) for one in value]
         if given.get("response_format") is not None:
-            told[self._names.output_type] = "json"
-        return told
+            attributes[self._names.output_type] = "json"
+        return attributes
 
-    def _place(self, address: str | None) -> dict[str, AttributeValue]:
+    def _address(self, address: str | None) -> dict[str, AttributeValue]:
         parts = urlsplit(address or "")
         if not parts.hostname:
             return {}

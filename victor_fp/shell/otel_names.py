@@ -1,7 +1,8 @@
 """The names of OpenTelemetry's GenAI conventions, one column for each version that can be chosen.
 
-From the semantic conventions of OpenTelemetry, "gen-ai" spans and metrics, at 1.36 and at 1.41. A field that a version has no
-name for is empty and is not emitted.
+From the semantic conventions of OpenTelemetry, "gen-ai" spans and metrics, at 1.36 and at 1.41, and from the conventions that
+replaced them in a repository of their own (semantic-conventions-genai, 0.1.0), here "genai-0.1". A field that a version has
+no name for is empty and is not emitted.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-Version: TypeAlias = Literal["1.36", "1.41"]
+Version: TypeAlias = Literal["1.36", "1.41", "genai-0.1"]
 
 
 class Names(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,6 +40,9 @@ class Names(msgspec.Struct, frozen=True, kw_only=True):
     token_type: str = "gen_ai.token.type"  # noqa: S105  a name
     duration_metric: str = "gen_ai.client.operation.duration"
     usage_metric: str = "gen_ai.client.token.usage"
+    """One histogram for all counts, which the token type tells apart."""
+    usage_metrics: Mapping[str, str] = {}
+    """One histogram for each count, by the name in `usage`."""
     first_chunk_metric: str = ""
     chunk_gap_metric: str = ""
     vendors: Mapping[str, str] = {}
@@ -95,9 +99,37 @@ NAMES: Mapping[Version, Names] = {
         chunk_gap_metric="gen_ai.client.operation.time_per_output_chunk",
         vendors={**_VENDORS, "xai": "x_ai"},
     ),
+    "genai-0.1": Names(
+        provider="gen_ai.provider.name",
+        stream="gen_ai.request.stream",
+        first_chunk="gen_ai.response.time_to_first_chunk",
+        options={**_OPTIONS, "reasoning_effort": "gen_ai.request.reasoning.level"},
+        usage={
+            **_COUNTS,
+            "cache_creation_input_tokens": "gen_ai.usage.cache_write.input_tokens",
+            "cache_read_input_tokens": "gen_ai.usage.cache_read.input_tokens",
+            "reasoning_tokens": "gen_ai.usage.reasoning.output_tokens",
+        },
+        system="gen_ai.system_instructions",
+        prompt="gen_ai.input.messages",
+        completion="gen_ai.output.messages",
+        duration_metric="gen_ai.client.inference.duration",
+        usage_metric="",
+        usage_metrics={
+            "prompt_tokens": "gen_ai.client.inference.usage.input_tokens",
+            "completion_tokens": "gen_ai.client.inference.usage.output_tokens",
+            "cache_creation_input_tokens": "gen_ai.client.inference.usage.cache_write.input_tokens",
+            "cache_read_input_tokens": "gen_ai.client.inference.usage.cache_read.input_tokens",
+            "reasoning_tokens": "gen_ai.client.inference.usage.reasoning.output_tokens",
+        },
+        first_chunk_metric="gen_ai.client.inference.time_to_first_chunk",
+        chunk_gap_metric="gen_ai.client.inference.time_per_output_chunk",
+        vendors={**_VENDORS, "xai": "x_ai"},
+    ),
 }
 
 OWN_TRIES = "victor_fp.tries"
+OWN_OUTCOME = "victor_fp.outcome"
 OWN_FALLBACKS = "victor_fp.fallbacks"
 OWN_QUEUED = "victor_fp.queue_seconds"
 OWN_RETRYING = "victor_fp.retry_seconds"

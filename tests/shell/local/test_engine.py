@@ -252,7 +252,7 @@ async def test_a_model_nobody_knows_is_a_fault_before_anything_is_loaded(llama: 
 async def test_a_providers_settings_reach_the_engine(gguf: Path) -> None:
     provider = ProviderRegistry.create("local", model_path=str(gguf), context=2048, threads=1)
     assert isinstance(provider, CatalogueProvider)
-    wire = provider._line.transport
+    wire = provider.connection.transport
     assert isinstance(wire, LocalWire)
     assert (wire._model_path, wire._context, wire._threads, wire._gpu_layers) == (str(gguf), 2048, 1, None)
     await provider.close()

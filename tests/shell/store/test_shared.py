@@ -231,6 +231,7 @@ async def test_a_store_that_is_gone_is_a_choice_and_no_exception(on_loss: str) -
     async with serving(answers) as server:
         async with await managed(server.url, store=store, rate_limits=Limits(concurrency=1)) as provider:
             got = [await provider.chat_result(HI) for _ in range(3)]
+            await store.drain()
             stats = provider.get_rate_limit_stats()
     assert stats is not None
     assert stats["in_flight"] == 0

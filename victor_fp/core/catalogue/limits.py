@@ -12,7 +12,7 @@ from victor_fp.core.catalogue import find
 from victor_fp.core.catalogue.spec import ModelLimit, ProviderSpec
 from victor_fp.core.result import outcome
 
-UNKNOWN_CONTEXT_WINDOW = 8192
+UNKNOWN_CONTEXT_WINDOW = 128_000
 """For a provider nobody has described."""
 
 

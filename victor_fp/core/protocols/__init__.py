@@ -26,8 +26,8 @@ from victor_fp.core.dialects import (
     ResponsesDialect,
 )
 from victor_fp.core.faults import Fault
-from victor_fp.core.following import Follow
 from victor_fp.core.framing import Frame, Framer
+from victor_fp.core.polling import StartPolling
 from victor_fp.core.request_building.schema_prompt import prompt_dropped_schema
 from victor_fp.core.requests import ChatRequest, Endpoint, HttpRequest
 
@@ -104,7 +104,7 @@ class Codec(msgspec.Struct, frozen=True, kw_only=True):
     """How to look for calls in the text of the answer, where that is asked for; see `tool_calling.hearing`."""
     discovery: Discovery | None = None
     counting: TokenCounting | None = None
-    follow: Follow | None = None
+    start_polling: StartPolling | None = None
     """For answers that take more than one exchange."""
     route: Callable[[str], Codec | None] | None = None
     """For a vendor that serves some models by another protocol: the codec of such a model."""

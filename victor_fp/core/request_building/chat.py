@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from returns.result import Failure, Result, Success
 
@@ -10,7 +10,7 @@ from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.options import read_options
 from victor_fp.core.request_building.conversation import validate_conversation
-from victor_fp.core.request_building.message_input import MessagesInput, ToolInput, read_messages, read_tools
+from victor_fp.core.request_building.inputs import Messages, Tools, read_messages, read_tools
 from victor_fp.core.requests import ChatRequest
 from victor_fp.core.result import outcome
 from victor_fp.core.tool_calling.hearing import in_text
@@ -18,28 +18,24 @@ from victor_fp.core.tool_calling.hearing import in_text
 
 def build_chat_request(
     provider: str,
-    messages: MessagesInput,
+    messages: Messages,
     *,
     model: str,
     temperature: float | None = DEFAULT_TEMPERATURE,
     max_tokens: int | None = DEFAULT_MAX_TOKENS,
-    tools: Sequence[ToolInput] | None = None,
+    tools: Tools | None = None,
     stream: bool = False,
     options: Mapping[str, object],
 ) -> Result[ChatRequest, Fault]:
     """A checked request, or the typed fault that says what is wrong with it."""
-    match outcome(read_messages(messages, provider=provider, model=model)):
-        case Success(typed):
-            fault = validate_conversation(typed, provider=provider, model=model)
-        case Failure(unreadable):
-            return Failure(unreadable)
+    typed = read_messages(messages)
+    definitions = read_tools(tools or ())
+    if isinstance(typed, str) or isinstance(definitions, str):
+        problem = typed if isinstance(typed, str) else str(definitions)
+        return Failure(InvalidRequest(provider=provider, model=model, message=problem))
+    fault = validate_conversation(typed, provider=provider, model=model)
     if fault is not None:
         return Failure(fault)
-    match outcome(read_tools(tools, provider=provider, model=model)):
-        case Success(definitions):
-            pass
-        case Failure(unreadable):
-            return Failure(unreadable)
     if not model:
         return Failure(InvalidRequest(provider=provider, message="model is empty"))
     match outcome(read_options(options, provider=provider)):

@@ -15,7 +15,7 @@ from victor_fp.core.requests import HttpRequest
 
 if TYPE_CHECKING:
     from victor_fp.core.requests import Endpoint
-    from victor_fp.shell.line import Sign
+    from victor_fp.shell.engine.connection import Sign
 
 TokenSource: TypeAlias = Callable[[], str] | Callable[[], Awaitable[str]]
 """Returns a token that is valid now. Caching and renewal are up to the function."""

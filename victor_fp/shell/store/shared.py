@@ -23,9 +23,9 @@ from typing import Any, Generic, Literal, Protocol, TypeAlias, TypeVar
 import msgspec
 
 from victor_fp.core.faults import ConnectionFailed, Fault
+from victor_fp.shell.engine.telemetry import LOGGER
 from victor_fp.shell.runtime import SYSTEM, Runtime
 from victor_fp.shell.store import Packing, Step
-from victor_fp.shell.telemetry import LOGGER
 
 S = TypeVar("S")
 R = TypeVar("R")

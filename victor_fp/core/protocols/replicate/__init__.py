@@ -10,7 +10,7 @@ from victor_fp.core.protocols import Codec
 from victor_fp.core.protocols.replicate.discovery import discovery
 from victor_fp.core.protocols.replicate.errors import fault_from_response
 from victor_fp.core.protocols.replicate.events import PredictionEvents
-from victor_fp.core.protocols.replicate.pursuit import begin
+from victor_fp.core.protocols.replicate.polling import begin
 from victor_fp.core.protocols.replicate.request import write
 from victor_fp.core.protocols.replicate.response import read
 from victor_fp.core.requests import Endpoint
@@ -27,5 +27,5 @@ def codec_for(endpoint: Endpoint, dialect: ReplicateDialect) -> Codec:
         error=partial(fault_from_response, endpoint, dialect),
         think_tags=dialect.think_tags,
         discovery=discovery(endpoint, dialect),
-        follow=partial(begin, endpoint, dialect),
+        start_polling=partial(begin, endpoint, dialect),
     )

@@ -1,0 +1,301 @@
+"""The engine's loop: kinds other than chats, closing, inheritance, and what a shared store costs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from returns.result import Failure, Result, Success
+
+from tests import openai_shapes as shapes
+from tests.acme import HI, KEY, acme
+from tests.loopback import Received, Talk, serving
+from tests.managed_shapes import answers, config, fails, managed, streams
+from tests.paper import PaperRuntime
+from tests.paper_transport import PaperTransport, over
+from victor_fp.core import faults
+from victor_fp.core.protocols import ModelInfo
+from victor_fp.core.resilience.rate_limit import Limits
+from victor_fp.core.resilience.retry import RetryPolicy
+from victor_fp.core.types import CompletionResponse, Message, StreamChunk
+from victor_fp.providers.base import BaseProvider, ProviderError
+from victor_fp.providers.factory import ManagedProvider, ProviderConfig
+from victor_fp.shell.store.shared import SharedStore, Swapped
+
+
+async def lists(talk: Talk, _: Received) -> None:
+    await talk.answer({"object": "list", "data": [{"id": "m-1", "object": "model", "context_length": 4321}]})
+
+
+class TestQuestionsAboutModels:
+    async def test_a_list_is_retried_on_a_plain_provider(self) -> None:
+        runtime = PaperRuntime()
+        async with serving(fails, lists) as server, acme(server.url, runtime=runtime) as provider:
+            assert [info.id for info in await provider.list_models()] == ["m-1"]
+        assert len(server.received) == 2
+        assert len(runtime.slept) == 1
+
+    async def test_discovery_is_retried_and_limited_on_a_managed_provider(self) -> None:
+        runtime = PaperRuntime()
+        async with serving(fails, lists) as server:
+            async with await managed(
+                server.url, runtime=runtime, rate_limits=Limits(requests_per_minute=100)
+            ) as provider:
+                found = await provider.discover_capabilities()
+                stats = provider.get_rate_limit_stats()
+        assert (found.source, found.context_window) == ("discovered", 4321)
+        assert stats is not None
+        assert (stats["total_requests"], stats["in_flight"]) == (2, 0)
+
+    async def test_failures_of_questions_do_not_open_the_breaker(self) -> None:
+        async with serving(fails) as server, await managed(server.url, max_retries=0) as provider:
+            for _ in range(8):
+                with pytest.raises(ProviderError):
+                    await provider.list_models()
+            assert not provider.is_circuit_open()
+
+    async def test_a_count_of_a_vendor_that_does_not_count_is_an_estimate(self) -> None:
+        async with serving(fails) as server, await managed(server.url) as provider:
+            assert await provider.count_tokens("12345678", model="m") == 2
+        assert server.received == []
+
+
+class TestWrapping:
+    async def test_a_base_provider_is_wrapped_as_it_is(self) -> None:
+        async with serving(fails, answers) as server:
+            base = acme(server.url, runtime=PaperRuntime())
+            wrapped = ManagedProvider(
+                base_provider=base, config=ProviderConfig("acme", "m-1", extra_kwargs={"runtime": PaperRuntime()})
+            )
+            async with wrapped as provider:
+                assert provider.provider is base
+                assert (await provider.chat(HI)).content == "Hello!"
+        assert len(server.received) == 2
+
+    async def test_a_wrapped_custom_provider_uses_its_own_methods(self) -> None:
+        async with ManagedProvider(base_provider=Overriding(), config=ProviderConfig("own", "m")) as provider:
+            assert (await provider.chat(HI)).content == "chat_result"
+
+    def test_one_of_the_two_is_needed(self) -> None:
+        with pytest.raises(TypeError, match="base_provider"):
+            ManagedProvider()
+
+
+class Overriding(BaseProvider):
+    """Overrides the methods that return results, and says which one was used."""
+
+    @property
+    def name(self) -> str:
+        return "own"
+
+    async def chat(self, messages: list[Message], **options: Any) -> CompletionResponse:
+        return CompletionResponse(content="chat")
+
+    async def chat_result(self, messages: Any, **options: Any) -> Result[CompletionResponse, faults.Fault]:
+        return Success(CompletionResponse(content="chat_result"))
+
+    async def stream(self, messages: list[Message], **options: Any) -> AsyncIterator[StreamChunk]:
+        yield StreamChunk(content="stream", is_final=True)
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+class WithStreamResult(Overriding):
+    async def stream_result(self, messages: Any, **options: Any) -> AsyncIterator[Result[StreamChunk, faults.Fault]]:
+        yield Success(StreamChunk(content="stream_result"))
+        yield Success(StreamChunk(is_final=True))
+
+
+class WithStreamChat(Overriding):
+    async def stream_chat(self, messages: Any, **options: Any) -> AsyncIterator[StreamChunk]:
+        yield StreamChunk(content="stream_chat")
+        yield StreamChunk(is_final=True)
+
+
+class Failing(Overriding):
+    async def chat_result(self, messages: Any, **options: Any) -> Result[CompletionResponse, faults.Fault]:
+        return Failure(faults.QuotaExhausted(message="no credit"))
+
+    async def stream_result(self, messages: Any, **options: Any) -> AsyncIterator[Result[StreamChunk, faults.Fault]]:
+        yield Failure(faults.QuotaExhausted(message="no credit"))
+
+
+class TestOverriddenMethods:
+    @pytest.mark.parametrize(
+        ("kind", "used"), [(Overriding, "stream"), (WithStreamResult, "stream_result"), (WithStreamChat, "stream_chat")]
+    )
+    async def test_the_overridden_stream_is_used_when_managed(self, kind: type[BaseProvider], used: str) -> None:
+        async with ManagedProvider(base_provider=kind(), config=ProviderConfig("own", "m")) as provider:
+            assert (await provider.stream(HI).response()).content == used
+
+    @pytest.mark.parametrize("name", ["chat", "chat_result", "stream", "stream_chat", "stream_result"])
+    async def test_every_method_that_a_subclass_of_a_built_in_overrides_is_used(self, name: str) -> None:
+        async def whole(*_: Any, **__: Any) -> Any:
+            response = CompletionResponse(content=name)
+            return Success(response) if name == "chat_result" else response
+
+        async def pieces(*_: Any, **__: Any) -> AsyncIterator[Any]:
+            chunk = StreamChunk(content=name, is_final=True)
+            yield Success(chunk) if name == "stream_result" else chunk
+
+        kind = type("Own", (type(acme("http://127.0.0.1:9")),), {name: whole if name.startswith("chat") else pieces})
+        base = kind(api_key=KEY, base_url="http://127.0.0.1:9/v1", timeout=1)
+        async with ManagedProvider(base_provider=base, config=ProviderConfig("acme", "m")) as provider:
+            response = await (provider.chat(HI) if name.startswith("chat") else provider.stream(HI).response())
+        assert response.content == name
+
+    async def test_faults_that_they_return_are_the_faults(self) -> None:
+        async with ManagedProvider(base_provider=Failing(), config=ProviderConfig("own", "m")) as provider:
+            assert isinstance((await provider.chat_result(HI)).failure(), faults.QuotaExhausted)
+            assert isinstance((await provider.stream_result(HI).response()).failure(), faults.QuotaExhausted)
+
+    async def test_their_models_are_listed(self) -> None:
+        class Listing(Overriding):
+            async def list_models(self) -> list[ModelInfo]:
+                return [ModelInfo(id="own-1")]
+
+        async with ManagedProvider(base_provider=Listing(), config=ProviderConfig("own", "m")) as provider:
+            assert [info.id for info in await provider.list_models()] == ["own-1"]
+
+
+class TestInheritance:
+    async def test_a_fallback_without_figures_of_its_own_has_those_of_the_primary(self) -> None:
+        async with serving(answers) as server:
+            bare = ProviderConfig("acme", "m-2", KEY, f"{server.url}/v1")
+            async with await managed(
+                server.url, timeout=7, retry=RetryPolicy(max_retries=1), fallback_configs=[bare]
+            ) as provider:
+                first, second = provider.engine_pool.targets
+        assert (second.timeout, second.retries.max_retries) == (first.timeout, 1)
+        assert bare.timeout == 120.0
+
+    async def test_figures_of_its_own_stay(self) -> None:
+        async with serving(answers) as server:
+            own = config(server.url, timeout=120.0, retry_config=RetryPolicy(max_retries=5))
+            async with await managed(server.url, timeout=7, fallback_configs=[own]) as provider:
+                target = provider.engine_pool.targets[1]
+        assert (target.timeout, target.retries.max_retries) == (120.0, 5)
+
+
+class TestClosing:
+    @pytest.mark.parametrize("is_managed", [False, True])
+    async def test_open_streams_end_at_once_with_a_fault(self, is_managed: bool) -> None:
+        async def stalls(talk: Talk, _: Received) -> None:
+            await talk.head(content_type="text/event-stream")
+            await talk.event(shapes.chunk("Hel"))
+            await talk.gone(30)
+
+        async with serving(stalls) as server:
+            provider: Any = await managed(server.url) if is_managed else acme(server.url, timeout=30)
+            stream = aiter(provider.stream_result(HI, model="m-1"))
+            assert (await anext(stream)).unwrap().content == "Hel"
+            waiting = asyncio.ensure_future(anext(stream))
+            await asyncio.sleep(0.02)
+            await provider.close()
+            fault = (await waiting).failure()
+            assert provider.in_flight.count == 0
+        assert isinstance(fault, faults.Cancelled)
+        assert "closed" in fault.message or "shut down" in fault.message
+        assert fault.partial is not None
+        assert fault.partial.content == "Hel"
+
+    async def test_a_stream_that_nobody_reads_at_the_moment_ends_when_it_is_read_again(self) -> None:
+        provider = await over(PaperTransport())
+        stream = aiter(provider.stream_result(HI))
+        await anext(stream)
+        await provider.close()
+        rest = [result async for result in stream]
+        assert [type(result.failure()) for result in rest] == [faults.Cancelled]
+
+    async def test_a_caller_who_cancels_is_still_cancelled(self) -> None:
+        async def hangs(talk: Talk, _: Received) -> None:
+            await talk.gone(30)
+
+        async with serving(hangs) as server, acme(server.url, timeout=30) as provider:
+            task = asyncio.create_task(provider.chat(HI, model="m"))
+            await asyncio.sleep(0.02)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert provider.in_flight.count == 0
+
+
+class RoundTrips:
+    """A shared place whose swaps all wait until the next round trip is over."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, bytes] = {}
+        self.log: list[str] = []
+        self._gate = asyncio.Event()
+
+    async def swap(self, name: str, expected: bytes, wanted: bytes) -> Swapped | None:
+        self.log.append(name.partition(":")[0])
+        await self._gate.wait()
+        current = self.values.get(name, b"")
+        if current == expected:
+            self.values[name] = wanted
+        return Swapped(done=current == expected, current=current, at=1e9)
+
+    def finish(self) -> None:
+        """End the round trips that are under way."""
+        gate, self._gate = self._gate, asyncio.Event()
+        gate.set()
+
+    async def aclose(self) -> None:
+        """Nothing is open."""
+
+
+async def test_a_managed_stream_over_a_shared_store_waits_for_one_round_trip_before_it_sends() -> None:
+    place = RoundTrips()
+    store = SharedStore(place, timeout=30)
+
+    async def rounds_until(done: asyncio.Future[Any]) -> int:
+        count = 0
+        while not done.done():
+            for _ in range(30):
+                await asyncio.sleep(0)
+            if done.done():
+                return count
+            count += 1
+            place.finish()
+        return count
+
+    creating = asyncio.ensure_future(over(PaperTransport(), store=store, rate_limits=Limits(concurrency=5)))
+    await rounds_until(creating)
+    provider = creating.result()
+    # The first call also learns what the place holds.
+    warming = asyncio.ensure_future(provider.chat(HI))
+    await rounds_until(warming)
+    draining = asyncio.ensure_future(store.drain())
+    await rounds_until(draining)
+    place.log.clear()
+    stream = aiter(provider.stream(HI))
+    first = asyncio.ensure_future(anext(stream))
+    assert await rounds_until(first) == 1
+    assert place.log == ["limits"]  # the breaker of a healthy target costs nothing
+    second = asyncio.ensure_future(anext(stream))
+    assert await rounds_until(second) == 0
+    assert place.log == ["limits"]  # the breaker of a healthy target costs nothing
+    closing = asyncio.ensure_future(provider.close())
+    await rounds_until(closing)
+
+
+async def test_streams_with_a_plain_provider_report_to_its_observers() -> None:
+    class Notes:
+        def __init__(self) -> None:
+            self.ended: list[Any] = []
+
+        def begun(self, operation: Any) -> Any:
+            return self.ended.append
+
+    notes = Notes()
+    async with serving(answers, streams) as server, acme(server.url, observers=[notes]) as provider:
+        await provider.chat(HI, model="m-1")
+        await provider.stream(HI, model="m-1").response()
+    assert [(one.sample.model, one.sample.outcome, one.sample.streamed) for one in notes.ended] == [
+        ("m-1", "ok", False),
+        ("m-1", "ok", True),
+    ]

@@ -1,0 +1,263 @@
+"""Answers that take more than one exchange, over real HTTP on loopback: wait, poll, stream, leave."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from returns.result import Failure, Success
+
+from tests.acme import HI, KEY
+from tests.core.protocols.replicate.answers import METRICS, event, prediction, sse
+from tests.loopback import Loopback, Received, Script, Talk, serving
+from tests.paper import PaperRuntime
+from victor_fp.core import faults
+from victor_fp.core.catalogue.replicate import REPLICATE
+from victor_fp.core.types import StreamChunk
+from victor_fp.providers.catalogue_provider import CatalogueProvider
+
+MODEL = "acme/chat"
+
+
+class ReplicateProvider(CatalogueProvider):
+    """Replicate, at whatever address."""
+
+    SPEC = REPLICATE[0]
+
+
+def replicate(url: str, **options: Any) -> ReplicateProvider:
+    return ReplicateProvider(**{"api_key": KEY, "base_url": f"{url}/v1", "timeout": 5, **options})
+
+
+def gives(status: str, code: int = 200, **changes: Any) -> Script:
+    """A script that answers with a prediction; `stream` is the path under which it streams."""
+
+    async def script(talk: Talk, received: Received) -> None:
+        urls = {"stream": f"http://{received.headers['host']}/{changes['stream']}"} if "stream" in changes else {}
+        fields = {name: value for name, value in changes.items() if name != "stream"}
+        await talk.answer(prediction(status, urls=urls, **fields), code)
+
+    return script
+
+
+def fails(status: int) -> Script:
+    async def script(talk: Talk, _: Received) -> None:
+        await talk.answer({"detail": "boom"}, status)
+
+    return script
+
+
+async def streams(talk: Talk, _: Received) -> None:
+    await talk.head(content_type="text/event-stream")
+    await talk.piece(sse(["Hel", "lo"]))
+    await talk.end()
+
+
+async def stalls(talk: Talk, _: Received) -> None:
+    await talk.head(content_type="text/event-stream")
+    await talk.piece(event("output", "Hel").encode())
+    await talk.gone(10)
+
+
+def asked(server: Loopback) -> list[tuple[str, str]]:
+    return [(received.method, received.path) for received in server.received]
+
+
+CREATE, POLL, CANCEL = (
+    ("POST", "/v1/models/acme/chat/predictions"),
+    ("GET", "/v1/predictions/pred1"),
+    ("POST", "/v1/predictions/pred1/cancel"),
+)
+STREAM = ("GET", "/streams/1")
+
+
+async def told(stream: Any) -> tuple[list[StreamChunk], faults.Fault | None]:
+    chunks: list[StreamChunk] = []
+    async for result in stream:
+        match result:
+            case Success(chunk):
+                chunks.append(chunk)
+            case Failure(fault):
+                return chunks, fault
+    return chunks, None
+
+
+async def eventually(holds: Callable[[], bool]) -> None:
+    for _ in range(200):
+        if holds():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("it never came")
+
+
+async def test_a_prediction_that_is_waited_for_takes_one_exchange() -> None:
+    whole = gives("succeeded", 201, output=["Hel", "lo"], metrics=METRICS)
+    async with serving(whole) as server, replicate(server.url) as provider:
+        response = await provider.chat(HI, model=MODEL)
+    assert (response.content, response.stop_reason) == ("Hello", "stop")
+    assert response.usage == {"prompt_tokens": 26, "completion_tokens": 84, "total_tokens": 110}
+    (received,) = server.received
+    assert (received.headers["prefer"], received.headers["cancel-after"]) == ("wait=2", "5s")
+    assert received.headers["authorization"] == f"Bearer {KEY}"
+
+
+async def test_a_prediction_that_takes_longer_is_polled() -> None:
+    runtime = PaperRuntime()
+    scripts = [gives("starting", 201), gives("processing"), fails(502), gives("succeeded", output="Hello")]
+    async with serving(*scripts) as server, replicate(server.url, runtime=runtime) as provider:
+        response = await provider.chat(HI, model=MODEL)
+    assert response.content == "Hello"
+    assert asked(server) == [CREATE, POLL, POLL, POLL]
+    assert runtime.slept == [0.5, 0.75, 1.125]
+    assert {received.headers["authorization"] for received in server.received} == {f"Bearer {KEY}"}
+
+
+async def test_a_prediction_that_failed_is_a_fault_and_needs_no_farewell() -> None:
+    scripts = [gives("starting", 201), gives("failed", error="flagged (E005)")]
+    async with serving(*scripts) as server, replicate(server.url, runtime=PaperRuntime()) as provider:
+        fault = (await provider.chat_result(HI, model=MODEL)).failure()
+    assert isinstance(fault, faults.ContentRefused)
+    assert asked(server) == [CREATE, POLL]
+
+
+async def test_a_call_out_of_time_ends_its_prediction() -> None:
+    runtime = PaperRuntime()
+    scripts = [gives("starting", 201)]
+    options: dict[str, Any] = {"runtime": runtime, "timeout": 2, "max_retries": 0}
+    async with serving(*scripts) as server, replicate(server.url, **options) as provider:
+        fault = (await provider.chat_result(HI, model=MODEL)).failure()
+    assert isinstance(fault, faults.TimedOut)
+    assert fault.seconds == 2
+    assert asked(server)[-1] == CANCEL
+    assert asked(server)[:-1] == [CREATE, POLL, POLL]
+
+
+async def test_a_call_whose_polls_keep_failing_ends_its_prediction() -> None:
+    scripts = [gives("starting", 201), fails(500)]
+    options: dict[str, Any] = {"runtime": PaperRuntime(), "timeout": 60, "max_retries": 0}
+    async with serving(*scripts) as server, replicate(server.url, **options) as provider:
+        fault = (await provider.chat_result(HI, model=MODEL)).failure()
+    assert isinstance(fault, faults.ServerFailed)
+    assert asked(server) == [CREATE, POLL, POLL, POLL, POLL, CANCEL]
+
+
+async def test_cancelling_a_call_cancels_the_prediction() -> None:
+    async with serving(gives("starting", 201), gives("processing")) as server, replicate(server.url) as provider:
+        task = asyncio.create_task(provider.chat(HI, model=MODEL))
+        await eventually(lambda: POLL in asked(server))
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert asked(server)[-1] == CANCEL
+        assert server.received[-1].headers["authorization"] == f"Bearer {KEY}"
+
+
+async def test_an_order_that_is_refused_is_a_fault() -> None:
+    async with serving(fails(402)) as server, replicate(server.url) as provider:
+        fault = (await provider.chat_result(HI, model=MODEL)).failure()
+    assert isinstance(fault, faults.QuotaExhausted)
+    assert asked(server) == [CREATE]
+
+
+async def test_a_stream_is_read_where_the_prediction_says() -> None:
+    async with (
+        serving(gives("starting", 201, stream="streams/1"), streams) as server,
+        replicate(server.url) as provider,
+    ):
+        chunks, fault = await told(provider.stream_result(HI, model=MODEL))
+    assert fault is None
+    assert "".join(chunk.content for chunk in chunks) == "Hello"
+    assert (chunks[-1].is_final, chunks[-1].stop_reason) == (True, "stop")
+    assert asked(server) == [CREATE, STREAM]
+    assert "prefer" not in server.received[0].headers
+    assert server.received[1].headers["accept"] == "text/event-stream"
+
+
+async def test_a_stream_at_another_place_is_not_followed_and_no_key_goes_there() -> None:
+    async def elsewhere(talk: Talk, _: Received) -> None:
+        await talk.answer(prediction("starting", urls={"stream": f"{other.url}/streams/1"}), 201)
+
+    scripts = [elsewhere, gives("succeeded", output=["Hel", "lo"])]
+    runtime = PaperRuntime()
+    async with (
+        serving(streams) as other,
+        serving(*scripts) as server,
+        replicate(server.url, runtime=runtime) as provider,
+    ):
+        chunks, fault = await told(provider.stream_result(HI, model=MODEL))
+    assert fault is None
+    assert "".join(chunk.content for chunk in chunks) == "Hello"
+    assert (asked(server), asked(other)) == ([CREATE, POLL], [])
+
+
+async def test_a_prediction_that_is_over_at_once_streams_as_one_piece() -> None:
+    async with serving(gives("succeeded", 201, output="Hello")) as server, replicate(server.url) as provider:
+        chunks, fault = await told(provider.stream_result(HI, model=MODEL))
+    assert fault is None
+    assert [(chunk.content, chunk.is_final) for chunk in chunks] == [("Hello", False), ("", True)]
+
+
+async def test_leaving_a_stream_closes_it_and_cancels_the_prediction() -> None:
+    scripts = [gives("starting", 201, stream="streams/1"), stalls, gives("canceled")]
+    async with serving(*scripts) as server, replicate(server.url) as provider:
+        async for chunk in provider.stream(HI, model=MODEL):
+            assert chunk.content == "Hel"
+            break
+        await eventually(lambda: CANCEL in asked(server))
+    assert asked(server) == [CREATE, STREAM, CANCEL]
+
+
+async def test_cancelling_a_stream_before_its_first_piece_cancels_the_prediction() -> None:
+    async def silent(talk: Talk, _: Received) -> None:
+        await talk.head(content_type="text/event-stream")
+        await talk.gone(10)
+
+    scripts = [gives("starting", 201, stream="streams/1"), silent, gives("canceled")]
+    async with serving(*scripts) as server, replicate(server.url) as provider:
+        task = asyncio.create_task(told(provider.stream_result(HI, model=MODEL)))
+        await eventually(lambda: STREAM in asked(server))
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await eventually(lambda: CANCEL in asked(server))
+
+
+async def test_a_stream_that_falls_silent_cancels_the_prediction() -> None:
+    scripts = [gives("starting", 201, stream="streams/1"), stalls, gives("canceled")]
+    async with serving(*scripts) as server, replicate(server.url, timeout=0.3) as provider:
+        _, fault = await told(provider.stream_result(HI, model=MODEL))
+        await eventually(lambda: CANCEL in asked(server))
+    assert isinstance(fault, faults.TimedOut)
+    assert fault.partial is not None
+    assert fault.partial.content == "Hel"
+
+
+async def test_a_stream_that_tells_of_an_error_needs_no_farewell() -> None:
+    async def breaks(talk: Talk, _: Received) -> None:
+        await talk.head(content_type="text/event-stream")
+        await talk.piece(event("error", '{"detail": "out of memory"}').encode())
+        await talk.end()
+
+    scripts = [gives("starting", 201, stream="streams/1"), breaks]
+    async with serving(*scripts) as server, replicate(server.url, max_retries=0) as provider:
+        _, fault = await told(provider.stream_result(HI, model=MODEL))
+    assert isinstance(fault, faults.ServerFailed)
+    assert asked(server) == [CREATE, STREAM]
+
+
+async def test_a_farewell_that_nobody_answers_is_not_waited_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def silent(talk: Talk, _: Received) -> None:
+        await talk.gone(10)
+
+    monkeypatch.setattr("victor_fp.shell.engine.polling.CANCEL_TIMEOUT", 0.1)
+    scripts: list[Callable[[Talk, Received], Awaitable[None]]] = [
+        gives("starting", 201, stream="streams/1"),
+        stalls,
+        silent,
+    ]
+    async with serving(*scripts) as server, replicate(server.url) as provider:
+        async with asyncio.timeout(2), provider.stream(HI, model=MODEL) as stream:
+            assert (await anext(stream)).content == "Hel"
+        assert asked(server) == [CREATE, STREAM, CANCEL]

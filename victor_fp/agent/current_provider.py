@@ -1,0 +1,151 @@
+"""The current provider, and how another takes its place: created, put in, the old one closed when its last call is over."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from victor_fp.agent.model_switcher import ModelSwitchEvent, SwitchHistory, SwitchReason
+from victor_fp.agent.provider_settings import default_model, model_in, settings_for
+from victor_fp.agent.provider_state import ProviderState
+from victor_fp.core.faults import Fault, InvalidRequest, redact_fault
+from victor_fp.core.redaction import HiddenValuesDict, find_secrets
+from victor_fp.core.resilience.breaker import verdict_of
+from victor_fp.core.resilience.health import Health, observed
+from victor_fp.providers.base import BaseProvider
+from victor_fp.providers.errors import ProviderError
+from victor_fp.providers.registry import ProviderRegistry
+from victor_fp.shell.engine.in_flight import in_flight_of
+from victor_fp.shell.engine.telemetry import LOGGER
+from victor_fp.shell.runtime import SYSTEM
+
+SwitchCallback = Callable[[ProviderState], Any]
+"""Called after each switch; may be a coroutine function."""
+
+
+class CurrentProvider:
+    """Holds one state at a time. A provider that several managers hold is closed by the last of them."""
+
+    def __init__(self, settings: Any) -> None:
+        self.state: ProviderState | None = None
+        self.history = SwitchHistory()
+        self.callbacks: list[SwitchCallback] = []
+        self.health: dict[str, Health] = {}
+        """By provider name, as checks and calls show it."""
+        self.is_closed = False
+        self._settings = settings
+        self._retiring: dict[asyncio.Task[None], BaseProvider] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+
+    def create(
+        self, name: str, model: str | None = None, keywords: Mapping[str, Any] | None = None
+    ) -> tuple[BaseProvider, str] | Fault:
+        """A new provider by the settings, with the model to use, or why there is none. Never raises.
+
+        The model is the one given, else the one of the settings, else the provider's default one, else the current one.
+        """
+        given = HiddenValuesDict[Any](keywords or {})
+        try:
+            given = HiddenValuesDict({**settings_for(self._settings, name), **given})
+            configured = model_in(given)
+            provider = ProviderRegistry.create(name, **given)
+            current = "" if self.state is None else self.state.model
+            return provider, model or configured or default_model(name, provider) or current
+        except ProviderError as error:
+            return redact_fault(error.fault, *find_secrets(given))
+        except Exception as error:  # settings and constructors are anybody's code, and may quote keywords
+            refused = InvalidRequest(
+                provider=name, message=f"{name} could not be created: {type(error).__name__}: {error}"
+            )
+            return redact_fault(refused, *find_secrets(given))
+
+    def hold(self, provider: BaseProvider, name: str, model: str) -> ProviderState:
+        """A state for a provider, which stays open until it is released."""
+        in_flight_of(provider).holders += 1
+        return ProviderState(provider=provider, provider_name=name.lower(), model=model)
+
+    async def put(
+        self, state: ProviderState, reason: SwitchReason, metadata: Mapping[str, str] | None = None
+    ) -> ProviderState:
+        """Make a state the current one; the next call runs on it."""
+        before, self.state = self.state, state
+        self.history.record(
+            ModelSwitchEvent(
+                from_provider="" if before is None else before.provider_name,
+                from_model="" if before is None else before.model,
+                to_provider=state.provider_name,
+                to_model=state.model,
+                reason=reason,
+                metadata=dict(metadata or {}),
+            )
+        )
+        state.switch_count = self.history.count
+        if before is not None and before.provider is not state.provider:
+            self._retire(before)
+        return state
+
+    async def notify(self, state: ProviderState) -> None:
+        """Call the callbacks of a switch. What one raises is logged."""
+        for callback in list(self.callbacks):
+            try:
+                returned = callback(state)
+                if inspect.isawaitable(returned):
+                    await returned
+            except Exception:
+                logging.getLogger(LOGGER).warning("a switch callback failed", exc_info=True)
+
+    def learn(self, name: str, fault: Fault | None, seconds: float) -> None:
+        """Learn from a check or a call."""
+        health = self.health.get(name, Health())
+        self.health[name] = observed(health, verdict_of(fault), seconds, SYSTEM.now())
+
+    async def close(self) -> None:
+        """Close the current provider and those that are retiring, now. Nothing is created or put in after this."""
+        self.is_closed = True
+        for provider in self._retiring.values():
+            in_flight_of(provider).interrupt("the provider was closed")
+        state = self.state
+        if state is not None and not state.is_released:
+            state.is_released = True
+            in_flight = in_flight_of(state.provider)
+            in_flight.holders -= 1
+            if in_flight.holders <= 0:
+                in_flight.interrupt("the provider was closed")
+                await self.close_provider(state.provider)
+        while closing := {*self._retiring, *self._closing}:
+            await asyncio.wait(closing)
+
+    async def close_provider(self, provider: BaseProvider) -> None:
+        """Close a provider, to the end even where the caller is cancelled; one that cannot be closed is logged."""
+        task = asyncio.get_running_loop().create_task(_close(provider))
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+        await asyncio.shield(task)
+
+    def _retire(self, state: ProviderState) -> None:
+        """Close a provider once its last call is over."""
+        state.is_released = True
+        in_flight = in_flight_of(state.provider)
+        in_flight.holders -= 1
+        if in_flight.holders > 0:
+            return
+        task = asyncio.get_running_loop().create_task(_close_when_idle(state.provider))
+        self._retiring[task] = state.provider
+        task.add_done_callback(lambda done: self._retiring.pop(done, None))
+
+
+async def _close_when_idle(provider: BaseProvider) -> None:
+    in_flight = in_flight_of(provider)
+    await in_flight.wait_idle()
+    if in_flight.holders <= 0:
+        await _close(provider)
+
+
+async def _close(provider: BaseProvider) -> None:
+    try:
+        await provider.close()
+    except Exception:
+        logging.getLogger(LOGGER).warning("%s could not be closed", provider.name, exc_info=True)

@@ -1,0 +1,172 @@
+"""Failover: to the provider that is asked for, or to the first fallback that works, one switch at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from victor_fp.agent.current_provider import CurrentProvider
+from victor_fp.agent.manager_config import ProviderManagerConfig
+from victor_fp.agent.model_switcher import SwitchReason
+from victor_fp.agent.provider_health import HealthCheck, check_provider
+from victor_fp.agent.provider_state import ProviderState
+from victor_fp.core.faults import Fault, InvalidRequest, describe
+from victor_fp.core.resilience.health import Health, by_preference
+from victor_fp.providers.base import BaseProvider
+from victor_fp.shell.engine.telemetry import LOGGER, redacted
+from victor_fp.shell.runtime import SYSTEM
+
+
+class FailoverController:
+    """Decides which provider is current and which one comes next, and makes the switch."""
+
+    def __init__(self, current: CurrentProvider, config: ProviderManagerConfig) -> None:
+        self.current = current
+        self.config = config
+        self._lock = asyncio.Lock()
+
+    async def switch_to(
+        self, name: str, model: str | None, reason: SwitchReason, keywords: Mapping[str, Any]
+    ) -> ProviderState | None:
+        """To a provider, or, where it does not work, to the first fallback that does; None where nothing was switched."""
+        async with self._lock:
+            found = await self._switch(name, model, reason, keywords)
+            if isinstance(found, ProviderState):
+                return found
+            self._log(name, found)
+            if reason is SwitchReason.FALLBACK or not self.config.auto_fallback or self.current.is_closed:
+                return None
+            return await self._switch_to_fallback(found)
+
+    async def switch_model(self, model: str, reason: SwitchReason) -> ProviderState | None:
+        """To another model of the current provider."""
+        async with self._lock:
+            before = self.current.state
+            if before is None or self.current.is_closed:
+                return None
+            state = ProviderState(provider=before.provider, provider_name=before.provider_name, model=model)
+            before.is_released = True  # the provider is held by the new state
+            return await self.current.put(state, reason)
+
+    async def fall_back(
+        self, name: str, model: str | None, failing: BaseProvider, cause: Fault
+    ) -> tuple[ProviderState, bool] | Fault:
+        """The provider to go on with after a call failed, and whether this made a switch.
+
+        A call that finds another provider in place already goes on with that. Nothing is checked: the call that follows
+        is check enough.
+        """
+        async with self._lock:
+            state = self.current.state
+            if state is not None and state.provider is not failing and not self.current.is_closed:
+                return state, False
+            if state is not None:
+                state.record_health(cause)
+            found = await self._switch(name, model, SwitchReason.FALLBACK, {}, because=cause, check=False)
+        if isinstance(found, ProviderState):
+            return found, True
+        self._log(name, found)
+        return found
+
+    async def check_current(self) -> ProviderState | None:
+        """Check the current provider; the fallback that took its place, if one had to."""
+        state = self.current.state
+        if state is None or self.current.is_closed:
+            return None
+        check = await check_provider(state.provider, state.model)
+        state.record_health(check.fault)
+        self.current.learn(state.provider_name, check.fault, check.seconds)
+        if check.fault is None or not self.config.auto_fallback:
+            return None
+        async with self._lock:
+            return await self._switch_to_fallback(check.fault) if self.current.state is state else None
+
+    async def list_healthy(self) -> list[str]:
+        """Names of providers that work, the fastest first."""
+        names: dict[str, str | None] = {}
+        if self.current.state is not None:
+            names[self.current.state.provider_name] = self.current.state.model
+        for name, model in self.config.fallbacks():
+            names.setdefault(name, model)
+        if not self.config.enable_health_checks:
+            return by_preference({name: self.current.health.get(name, Health()) for name in names}, SYSTEM.now())
+        checks = await asyncio.gather(*(self._check(name, model) for name, model in names.items()))
+        timed = [(check.seconds, name) for name, check in zip(names, checks, strict=True) if check.is_healthy]
+        return [name for _, name in sorted(timed)]
+
+    async def _check(self, name: str, model: str | None) -> HealthCheck:
+        state = self.current.state
+        if state is not None and state.provider_name == name:
+            check = await check_provider(state.provider, state.model)
+            state.record_health(check.fault)
+        else:
+            created = self.current.create(name, model)
+            if not isinstance(created, tuple):
+                return HealthCheck(seconds=0.0, fault=created)
+            provider, found_model = created
+            try:
+                check = await check_provider(provider, found_model)
+            finally:
+                await self.current.close_provider(provider)
+        self.current.learn(name, check.fault, check.seconds)
+        return check
+
+    async def _switch_to_fallback(self, cause: Fault) -> ProviderState | None:
+        state = self.current.state
+        for name, model in self.config.fallbacks()[: self.config.max_fallback_attempts]:
+            if state is not None and state.provider_name == name and model in {None, state.model}:
+                continue
+            found = await self._switch(name, model, SwitchReason.FALLBACK, {}, because=cause)
+            if isinstance(found, ProviderState):
+                return found
+            self._log(name, found)
+        return None
+
+    async def _switch(
+        self,
+        name: str,
+        model: str | None,
+        reason: SwitchReason,
+        keywords: Mapping[str, Any],
+        *,
+        because: Fault | None = None,
+        check: bool = True,
+    ) -> ProviderState | Fault:
+        """Create, check and put in a provider. One that is not put in, for whatever reason, is closed."""
+        if self.current.is_closed:
+            return closed_fault()
+        created = self.current.create(name, model, keywords)
+        if not isinstance(created, tuple):
+            return created
+        provider, found_model = created
+        fault: Fault | None = None
+        is_put_in = False
+        try:
+            if check and self.config.enable_health_checks:
+                found = await check_provider(provider, found_model)
+                self.current.learn(name.lower(), found.fault, found.seconds)
+                fault = found.fault
+            if self.current.is_closed:
+                fault = closed_fault()
+            if fault is None:
+                is_put_in = True
+        finally:
+            if not is_put_in:
+                await self.current.close_provider(provider)
+        if fault is not None:
+            return fault
+        state = self.current.hold(provider, name, found_model)
+        return await self.current.put(state, reason, {} if because is None else {"fault": type(because).__name__})
+
+    def _log(self, name: str, fault: Fault) -> None:
+        text = redacted(describe(fault))
+        logging.getLogger(LOGGER).warning("no switch to %s: %s", name, text)
+        if self.current.state is not None:
+            self.current.state.last_error = text
+
+
+def closed_fault() -> Fault:
+    """The fault for whatever is asked of a manager that was closed."""
+    return InvalidRequest(message="the manager is closed: make another one")

@@ -1,0 +1,100 @@
+"""The targets of one call through a manager: the current provider, and its fallbacks as they take its place."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from returns.result import Failure, Result, Success
+
+from victor_fp.agent.failover import FailoverController, closed_fault
+from victor_fp.agent.provider_state import ProviderState
+from victor_fp.core.faults import Fault, InvalidRequest, ProviderNotFound
+from victor_fp.core.resilience import fallback
+from victor_fp.core.resilience.fallback import MOVES_ON, FallbackPolicy
+from victor_fp.core.resilience.retry import RetryPolicy
+from victor_fp.providers.base import BaseProvider
+from victor_fp.providers.provider_backend import ProviderBackend, engine_pool_of
+from victor_fp.shell.engine.call_spec import LONGEST, CallSpec
+from victor_fp.shell.engine.in_flight import Interruptible, in_flight_of
+from victor_fp.shell.engine.operation import PoolBackend
+from victor_fp.shell.engine.target import ModelState, Target, TargetPool
+from victor_fp.shell.runtime import SYSTEM
+from victor_fp.shell.store.memory import MemoryCell
+
+NO_RETRIES = RetryPolicy(max_retries=0)
+"""Providers retry by themselves."""
+MANAGER_MOVES_ON = MOVES_ON | {"AllFallbacksFailed"}
+"""A managed provider whose own targets have all failed is one provider that failed."""
+
+
+class ManagerPool(TargetPool):
+    """Chooses targets; the engine's loop does everything else."""
+
+    def __init__(self, failover: FailoverController, spec: CallSpec) -> None:
+        config, state = failover.config, failover.current.state
+        super().__init__((), runtime=SYSTEM)
+        self._failover = failover
+        self._spec = spec
+        self._used: BaseProvider | None = None
+        self.policy = FallbackPolicy(
+            moves_on=MANAGER_MOVES_ON, max_fallbacks=config.max_fallback_attempts if config.auto_fallback else 0
+        )
+        self._fallbacks: list[tuple[str, str | None]] = []
+        if state is not None:
+            self._fallbacks = [
+                (name, model)
+                for name, model in config.fallbacks()
+                if name != state.provider_name or model not in {None, state.model}
+            ]
+            self.plan = (
+                fallback.Target(provider=state.provider_name, model=spec.model or state.model),
+                *(fallback.Target(provider=name, model=model or "") for name, model in self._fallbacks),
+            )
+
+    def patience_with(self, timeout: float | None) -> float:  # noqa: ARG002  providers bound themselves
+        """Without a deadline of the caller's, only the providers' own bounds hold."""
+        return LONGEST
+
+    async def resolve(self, index: int, cause: Fault | None, operation: Interruptible) -> Result[Target, Fault]:
+        """The current provider for the first attempt; after that the fallback that takes its place."""
+        current = self._failover.current
+        if current.is_closed:
+            return Failure(closed_fault())
+        state, is_switched = current.state, False
+        if state is None:
+            return Failure(no_provider_fault())
+        if index > 0 and cause is not None and self._used is not None:
+            name, model = self._fallbacks[index - 1]
+            found = await self._failover.fall_back(name, model, self._used, cause)
+            if not isinstance(found, tuple):
+                # A fallback that cannot be created says nothing of the next one.
+                message = f"the fallback {name} is not available: {found.message}"
+                return Failure(ProviderNotFound(provider=name, message=message))
+            state, is_switched = found
+        self._used = state.provider
+        target = self._target_for(state)
+        if target.in_flight is not None:
+            target.in_flight.add(operation)
+        if is_switched:
+            await current.notify(state)
+        return Success(target)
+
+    def _target_for(self, state: ProviderState) -> Target:
+        provider = state.provider
+        own = engine_pool_of(provider)
+        attempts = getattr(provider, "max_retries", 0) + 1
+        timeout = float(getattr(provider, "timeout", 60.0))
+        return Target(
+            backend=ProviderBackend(provider) if own is None else PoolBackend(own, provider.base_url),
+            model=state.model,
+            timeout=LONGEST if own is not None else timeout if self._spec.stream else timeout * attempts,
+            retries=NO_RETRIES,
+            every_model=ModelState(breaker=MemoryCell(None, SYSTEM.now), limiter=None),
+            in_flight=in_flight_of(provider),
+            on_attempt=partial(self._failover.current.learn, state.provider_name),
+        )
+
+
+def no_provider_fault() -> Fault:
+    """The fault for a call that has nobody to answer it."""
+    return InvalidRequest(message="the manager has no provider: switch to one first")

@@ -1,0 +1,169 @@
+"""Messages and tools in every spelling that callers use: our classes, dicts of the same fields, OpenAI's dicts, or one text.
+
+A reader returns the values, or a sentence that says what is wrong and where.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeAlias, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from victor_fp.core.request_building.conversation import Block, build_provider_state
+from victor_fp.core.types import Message, ToolDefinition
+
+Messages: TypeAlias = "Sequence[Message | Mapping[str, Any]] | str"
+"""A conversation as callers may pass it."""
+Tools: TypeAlias = "Sequence[ToolDefinition | Mapping[str, Any]]"
+"""Tools as callers may pass them."""
+
+T = TypeVar("T")
+M = TypeVar("M", bound=BaseModel)
+
+_SHOWN_ERRORS = 3
+_REASONING_FIELDS = ("reasoning_content", "reasoning")
+"""Where vendors of OpenAI's format put an assistant's reasoning."""
+_MESSAGE_FIELDS = frozenset(Message.model_fields)
+_EMPTY_EXTRAS = frozenset({"refusal", "annotations", "audio", "function_call", *_REASONING_FIELDS})
+"""Fields of a dumped OpenAI message that say nothing where they are empty."""
+
+
+def read_messages(messages: object) -> tuple[Message, ...] | str:
+    """A conversation from one text, or from messages and dicts in any mixture."""
+    if isinstance(messages, str):
+        return (Message(role="user", content=messages),)
+    if isinstance(messages, Message):
+        return (messages,)
+    if isinstance(messages, Mapping | bytes) or not isinstance(messages, Iterable):
+        return f"messages: expected messages, dicts or one text, got {type(messages).__name__}"
+    given = tuple(messages)
+    for message in given:
+        if not isinstance(message, Message):
+            return _read_each("messages", given, _read_message)
+    return given
+
+
+def read_tools(tools: object) -> tuple[ToolDefinition, ...] | str:
+    """Tools from definitions and dicts in any mixture."""
+    if isinstance(tools, str | Mapping | bytes) or not isinstance(tools, Iterable):
+        return f"tools: expected a list of tool definitions or dicts, got {type(tools).__name__}"
+    given = tuple(tools)
+    for tool in given:
+        if not isinstance(tool, ToolDefinition):
+            return _read_each("tools", given, _read_tool)
+    return given
+
+
+def _read_each(name: str, given: tuple[object, ...], read: Callable[[object], T | str]) -> tuple[T, ...] | str:
+    values: list[T] = []
+    for index, one in enumerate(given):
+        value = read(one)
+        if isinstance(value, str):
+            return f"{name}[{index}]: {value}"
+        values.append(value)
+    return tuple(values)
+
+
+def _read_message(given: object) -> Message | str:
+    if isinstance(given, Message):
+        return given
+    if not isinstance(given, Mapping):
+        return f"expected a message or a dict, got {type(given).__name__}"
+    fields = {str(name): value for name, value in given.items()}
+    texts = [text for name in _REASONING_FIELDS if isinstance(text := fields.get(name), str)]
+    reasoning = next(filter(None, texts), "")
+    if reasoning:
+        fields = {name: value for name, value in fields.items() if name not in _REASONING_FIELDS}
+    fields = {name: value for name, value in fields.items() if name not in _EMPTY_EXTRAS or value}
+    refusal = fields.pop("refusal", None)
+    if "content" not in fields and refusal is None and not fields.get("tool_calls"):
+        return "content is missing"
+    content = fields.get("content")
+    if content is None:
+        content = refusal if isinstance(refusal, str) else ""
+    if isinstance(content, list | tuple):
+        parts = _read_each("content", tuple(content), _read_part)
+        if isinstance(parts, str):
+            return parts
+        content = list(parts)
+    for name in ("name", "tool_calls", "tool_call_id", "metadata"):
+        if name in fields and fields[name] is None:
+            del fields[name]
+    message = _validated(Message, {**fields, "content": content})
+    return _with_reasoning(message, reasoning) if reasoning and isinstance(message, Message) else message
+
+
+def _with_reasoning(message: Message, reasoning: str) -> Message:
+    if message.metadata is not None:
+        return message
+    return message.model_copy(update={"metadata": {"provider_state": _state_with(message, reasoning)}})
+
+
+def _state_with(message: Message, reasoning: str) -> dict[str, Any] | None:
+    calls = [
+        Block(kind="tool_call", id=call["id"], name=call["name"], arguments=call["arguments"])
+        for call in message.tool_calls or ()
+    ]
+    text = [Block(kind="text", text=message.text)] if message.text else []
+    return build_provider_state("openai_chat", "", None, [Block(kind="reasoning", text=reasoning), *text, *calls])
+
+
+def _read_part(given: object) -> Mapping[Any, Any] | BaseModel | str:
+    if isinstance(given, BaseModel):
+        return given
+    if not isinstance(given, Mapping):
+        return f"expected a part or a dict, got {type(given).__name__}"
+    match given.get("type"):
+        case "image_url":
+            source = given.get("image_url")
+            url, detail = (source.get("url"), source.get("detail")) if isinstance(source, Mapping) else (source, None)
+            if not isinstance(url, str):
+                return "image_url needs a url"
+            return _attachment("image", url, **({} if detail is None else {"detail": detail}))
+        case "input_audio":
+            audio = given.get("input_audio")
+            if not isinstance(audio, Mapping) or not isinstance(data := audio.get("data"), str):
+                return "input_audio needs data"
+            return {"type": "audio", "data": data, "media_type": f"audio/{audio.get('format', 'wav')}"}
+        case "file" if isinstance(file := given.get("file"), Mapping):
+            if not isinstance(data := file.get("file_data"), str):
+                return "a file needs file_data: a file that was uploaded to a vendor cannot be passed by its id"
+            name = file.get("filename")
+            return _attachment("file", data, **({} if name is None else {"filename": name}))
+        case "refusal":
+            return {"type": "text", "text": given.get("refusal")}
+        case _:
+            return given
+
+
+def _attachment(kind: str, address: str, **rest: object) -> dict[str, object]:
+    """By value for a data URL, else by address."""
+    lead, comma, data = address.partition(",")
+    if not address.startswith("data:") or not comma or not lead.endswith(";base64"):
+        return {"type": kind, "url": address, **rest}
+    return {"type": kind, "data": data, "media_type": lead.removeprefix("data:").split(";")[0] or None, **rest}
+
+
+def _read_tool(given: object) -> ToolDefinition | str:
+    if isinstance(given, ToolDefinition):
+        return given
+    if not isinstance(given, Mapping):
+        return f"expected a tool definition or a dict, got {type(given).__name__}"
+    fields = {str(name): value for name, value in given.items()}
+    if fields.get("type") == "function":
+        function = fields.pop("function", None)
+        del fields["type"]
+        if isinstance(function, Mapping):
+            fields = {**fields, **{str(name): value for name, value in function.items()}}
+    return _validated(ToolDefinition, {name: value for name, value in fields.items() if value is not None})
+
+
+def _validated(kind: type[M], fields: Mapping[str, object]) -> M | str:
+    try:
+        return kind.model_validate(fields)
+    except ValidationError as error:
+        wrong = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()[:_SHOWN_ERRORS]]
+        return "; ".join(wrong)
+    except (ValueError, TypeError, RecursionError) as error:
+        return f"{type(error).__name__}: {error}"

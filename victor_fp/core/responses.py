@@ -1,0 +1,188 @@
+"""From a body or a transcript to the result: a completion, a final chunk, or a fault with the part that had come."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from returns.result import Failure, Result, Success
+
+from victor_fp.core import think_tags
+from victor_fp.core.chains import join_chain
+from victor_fp.core.cost import compute_cost
+from victor_fp.core.deltas import Delta
+from victor_fp.core.faults import Attempt, Fault, InvalidResponse, Partial, StreamTruncated
+from victor_fp.core.json import NotJson, decode_json_object
+from victor_fp.core.protocols import Codec
+from victor_fp.core.request_building.conversation import BlockKind, build_provider_state
+from victor_fp.core.requests import Adjustment, Endpoint
+from victor_fp.core.transcript import EMPTY, Transcript, advance, build_blocks, build_usage
+from victor_fp.core.types import CompletionResponse, StreamChunk
+
+
+class ResponseContext(msgspec.Struct, frozen=True, kw_only=True):
+    """What reading a response needs to know of its request."""
+
+    endpoint: Endpoint
+    model: str | None = None
+    adjustments: tuple[Adjustment, ...] = ()
+
+
+def fold_response(codec: Codec, body: bytes) -> Transcript:
+    """The transcript of a 200 body: the same deltas and the same fold as a stream, at once."""
+    deltas: Sequence[Delta] = codec.response(body)
+    if codec.think_tags:
+        thinking, split = think_tags.split(think_tags.START, deltas)
+        deltas = [*split, *think_tags.flush(thinking)]
+    if codec.text_calls is not None:
+        from victor_fp.core.tool_calling.text_calls import whole
+
+        deltas = whole(codec.text_calls, deltas)
+    return advance(EMPTY, deltas)[0]
+
+
+def text_of(transcript: Transcript, kind: BlockKind, separator: str = "") -> str:
+    """The text of all blocks of one kind."""
+    texts = [join_chain(block.pieces) for block in transcript.blocks if block.kind == kind]
+    return separator.join(filter(None, texts))
+
+
+def build_completion(
+    context: ResponseContext, transcript: Transcript, body: bytes
+) -> Result[CompletionResponse, Fault]:
+    """The result of a whole body, or the fault in it."""
+    if transcript.fault is not None:
+        return Failure(with_context(context, transcript.fault))
+    if not transcript.blocks and transcript.stopped is None and not transcript.ended:
+        return Failure(with_context(context, InvalidResponse(message="the response holds no completion")))
+    raw = decode_json_object(body)
+    return Success(
+        CompletionResponse(
+            content=text_of(transcript, "text"),
+            raw_response=None if isinstance(raw, NotJson) else raw,
+            **_shared_fields(context, transcript),
+        )
+    )
+
+
+def build_final_chunk(context: ResponseContext, transcript: Transcript) -> Result[StreamChunk, Fault]:
+    """The final chunk of a stream, with the whole response, or why there is none."""
+    if transcript.fault is not None:
+        return Failure(with_partial(context, transcript, transcript.fault))
+    if transcript.stopped is None:
+        message = "the stream ended without the protocol's own ending"
+        return Failure(with_partial(context, transcript, StreamTruncated(message=message)))
+    fields = _shared_fields(context, transcript)
+    response = CompletionResponse(content=text_of(transcript, "text"), **fields)
+    return Success(StreamChunk(is_final=True, response=response, **fields))
+
+
+def fold_chunks(chunks: Sequence[StreamChunk]) -> CompletionResponse:
+    """The whole response of chunks whose maker did not fold them: custom providers yield what they like."""
+    final = chunks[-1] if chunks else StreamChunk(is_final=True)
+    if final.response is not None:
+        return final.response
+    metadata = dict(final.metadata or {})
+    if "reasoning_content" not in metadata:
+        pieces = [str((chunk.metadata or {}).get("reasoning_content") or "") for chunk in chunks]
+        if reasoning := "".join(pieces):
+            metadata["reasoning_content"] = reasoning
+    calls = final.tool_calls or [call for chunk in chunks for call in chunk.tool_calls or ()]
+    return CompletionResponse(
+        content="".join([chunk.content for chunk in chunks]),
+        tool_calls=calls or None,
+        stop_reason=final.stop_reason,
+        usage=final.usage or next((chunk.usage for chunk in reversed(chunks) if chunk.usage), None),
+        model=final.model or next((chunk.model for chunk in chunks if chunk.model), None),
+        metadata=metadata or None,
+    )
+
+
+def with_partial(context: ResponseContext, transcript: Transcript, fault: Fault) -> Fault:
+    """A fault that ends a stream, with everything that had reached the caller."""
+    if not transcript.spoken:
+        return with_context(context, fault)
+    partial = Partial(
+        content=text_of(transcript, "text"),
+        reasoning=text_of(transcript, "reasoning", "\n\n"),
+        tool_calls=tuple({**call.call()} for call in transcript.calls),
+        usage=build_usage(transcript.usage),
+    )
+    return msgspec.structs.replace(with_context(context, fault), partial=partial, maybe_billed=True)
+
+
+def with_context(context: ResponseContext, fault: Fault) -> Fault:
+    """A fault that names provider and model."""
+    if fault.provider and fault.model:
+        return fault
+    return msgspec.structs.replace(
+        fault, provider=fault.provider or context.endpoint.spec.name, model=fault.model or context.model
+    )
+
+
+def _shared_fields(context: ResponseContext, transcript: Transcript) -> dict[str, Any]:
+    """The fields that a completion and a final chunk share."""
+    model = transcript.model or context.model
+    usage = build_usage(transcript.usage)
+    stopped = transcript.stopped
+    metadata: dict[str, Any] = dict(transcript.metadata)
+    if stopped is not None and stopped.raw is not None:
+        metadata["stop_reason_raw"] = stopped.raw
+    is_plain = True
+    for block in transcript.blocks:
+        is_plain = is_plain and block.kind == "text" and block.state is None
+    if not is_plain:
+        metadata.update(_block_metadata(context, transcript, model))
+    if context.adjustments:
+        metadata["adjustments"] = adjustments_as_dicts(context.adjustments)
+    price = context.endpoint.price
+    if price is not None and (cost := compute_cost(price, (transcript.model, context.model), usage, metadata)):
+        metadata["cost"] = cost
+    calls = [call.call() for call in transcript.calls] if transcript.calls else None
+    reason = None if stopped is None else stopped.reason
+    if calls and reason not in {"length", "content_filter", "refusal"}:
+        reason = "tool_use"  # whatever the vendor calls it; the raw word is kept
+    elif reason in {"stop", "tool_use"}:
+        # A refusal is one even where the vendor says stop.
+        if reason == "tool_use":
+            reason = "stop"
+        if reason == "stop" and "refusal" in metadata:
+            reason = "refusal"
+    return {
+        "tool_calls": calls,
+        "stop_reason": reason,
+        "usage": usage,
+        "model": model,
+        "metadata": metadata or None,
+    }
+
+
+def _block_metadata(context: ResponseContext, transcript: Transcript, model: str | None) -> dict[str, Any]:
+    """What blocks other than plain text add to the metadata."""
+    metadata: dict[str, Any] = {}
+    if reasoning := text_of(transcript, "reasoning", "\n\n"):
+        metadata["reasoning_content"] = reasoning
+    if refusal := text_of(transcript, "refusal"):
+        metadata["refusal"] = refusal
+    spec = context.endpoint.spec
+    state = build_provider_state(spec.dialect.protocol, spec.name, model, build_blocks(transcript))
+    if state is not None:
+        metadata["provider_state"] = state
+    return metadata
+
+
+def adjustments_as_dicts(adjustments: Sequence[Adjustment]) -> list[dict[str, str]]:
+    """Adjustments as they stand in metadata."""
+    return [{"parameter": a.parameter, "action": a.action, "reason": a.reason} for a in adjustments]
+
+
+def attempts_as_dicts(attempts: Sequence[Attempt]) -> list[dict[str, object]]:
+    """Attempts as they stand in metadata."""
+    return [msgspec.to_builtins(attempt) for attempt in attempts]
+
+
+def record_attempts(response: CompletionResponse, attempts: Sequence[Attempt]) -> CompletionResponse:
+    """The response with the attempts that led to it in its metadata."""
+    metadata = {**(response.metadata or {}), "attempts": attempts_as_dicts(attempts)}
+    return response.model_copy(update={"metadata": metadata})

@@ -1,0 +1,206 @@
+"""How a provider is managed, as configuration, and the pool of targets that a configuration describes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from inspect import Parameter, signature
+from typing import Any, Literal, TypeAlias
+
+from msgspec import structs
+from pydantic import SecretStr
+
+from victor_fp.core.faults import InvalidRequest
+from victor_fp.core.metrics import WINDOW, Metrics
+from victor_fp.core.redaction import HiddenValuesDict, redact_url, to_secret
+from victor_fp.core.resilience.breaker import BreakerPolicy
+from victor_fp.core.resilience.fallback import FallbackPolicy
+from victor_fp.core.resilience.health import Health
+from victor_fp.core.resilience.queue import QueuePolicy
+from victor_fp.core.resilience.rate_limit import Limits
+from victor_fp.core.resilience.rate_limit_presets import PRESETS, UNLIMITED
+from victor_fp.core.resilience.retry import RetryPolicy
+from victor_fp.providers.base import BaseProvider
+from victor_fp.providers.errors import error_from
+from victor_fp.providers.provider_backend import backend_of, runs_on_http_alone
+from victor_fp.providers.registry import ProviderRegistry
+from victor_fp.shell.engine.in_flight import in_flight_of
+from victor_fp.shell.engine.target import Target, TargetPool
+from victor_fp.shell.engine.telemetry import LogObserver, Observer
+from victor_fp.shell.runtime import SYSTEM, Runtime
+from victor_fp.shell.store import Store
+from victor_fp.shell.store.memory import MemoryStore
+
+EVEN_SHARES = FallbackPolicy(even_shares=True)
+"""A silent target leaves the others their share of the time."""
+DEFAULT_TIMEOUT = float("120")
+"""Seconds for one attempt where a configuration does not say. Compared by identity, so that 120 seconds that a caller
+chose for a fallback are told from the default, which is inherited."""
+OnCircuitOpen: TypeAlias = Literal["fail", "wait"]
+
+
+@dataclass
+class ProviderConfig:
+    """One target and how it is managed. Each fallback has a configuration of its own."""
+
+    provider_name: str
+    model: str
+    api_key: str | SecretStr | None = field(default=None, repr=False)
+    base_url: str | None = None
+    timeout: float = DEFAULT_TIMEOUT
+    """Seconds for one attempt: the whole of a call, each silence of a stream. A fallback for which none is chosen has the
+    timeout of the primary."""
+    enable_resilience: bool = True
+    """Breaker and retries."""
+    circuit_breaker_config: BreakerPolicy | None = None
+    retry_config: RetryPolicy | None = None
+    """None is the usual policy, and for a fallback the policy of the primary."""
+    on_circuit_open: OnCircuitOpen = "fail"
+    """Whether a call that finds the breaker open fails at once, or waits for it inside its deadline."""
+    fallback_providers: list[ProviderConfig] = field(default_factory=list)
+    """Asked in this order, each with its own model. A fallback's own fallbacks come right after it."""
+    enable_rate_limiting: bool = True
+    """Rate limit and queue. Without `concurrency_config` only the vendor's own headers limit."""
+    concurrency_config: Limits | str | None = None
+    """Requests and tokens per minute and calls at a time, or the name of a preset such as "openai-tier-1"."""
+    queue_config: QueuePolicy | None = None
+    num_workers: int | None = None
+    """Calls at a time; None leaves it to `concurrency_config`."""
+    enable_metrics: bool = True
+    metrics_history_size: int = WINDOW
+    """Operations over which percentiles are taken."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Options of `chat` and `stream` that are always passed at this target, over the caller's."""
+    extra_kwargs: dict[str, Any] = field(default_factory=dict, repr=False)
+    """Further keywords for the provider's constructor: settings of the endpoint, `max_retries`, `http_client` ..."""
+
+    def __repr__(self) -> str:
+        shown = {one.name: getattr(self, one.name) for one in fields(self) if one.repr}
+        shown["base_url"] = self.base_url and redact_url(self.base_url)
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Keys are held as `Secret`s: `asdict` and `vars` show none, and a configuration with one is not pickled."""
+        if name == "api_key":
+            value = to_secret(value)
+        elif name == "extra_kwargs":
+            value = HiddenValuesDict(value)
+        object.__setattr__(self, name, value)
+
+
+def list_plan(config: ProviderConfig) -> list[ProviderConfig]:
+    """A configuration and its fallbacks in the order in which they are asked; fallbacks inherit timeout and retries."""
+    plan = [config]
+    for fallback in config.fallback_providers:
+        for one in list_plan(fallback):
+            inherited = ProviderConfig(**{each.name: getattr(one, each.name) for each in fields(one)})
+            inherited.timeout = config.timeout if one.timeout is DEFAULT_TIMEOUT else one.timeout
+            if inherited.retry_config is None and "max_retries" not in inherited.extra_kwargs:
+                inherited.retry_config = _choose_retries(config)
+            if inherited.on_circuit_open == "fail":
+                inherited.on_circuit_open = config.on_circuit_open
+            plan.append(inherited)
+    return plan
+
+
+def build_pool(
+    config: ProviderConfig,
+    *,
+    base_provider: BaseProvider | None = None,
+    policy: FallbackPolicy = EVEN_SHARES,
+    store: Store | None = None,
+    observers: Sequence[Observer] = (),
+) -> tuple[list[BaseProvider], TargetPool]:
+    """The providers of a configuration and the pool of their targets. A `base_provider` takes the first place."""
+    runtime: Runtime = config.extra_kwargs.get("runtime", SYSTEM)
+    providers: list[BaseProvider] = []
+    targets: list[Target] = []
+    for one in list_plan(config):
+        first = base_provider if not providers else None
+        provider = first or _create_provider(one)
+        providers.append(provider)
+        targets.append(_build_target(one, provider, is_wrapped=first is not None))
+    pool = TargetPool(
+        targets,
+        policy=policy,
+        store=store or MemoryStore(runtime),
+        runtime=runtime,
+        metrics=Metrics(window=config.metrics_history_size) if config.enable_metrics else None,
+        observers=(LogObserver(), *observers),
+    )
+    return providers, pool
+
+
+def _create_provider(config: ProviderConfig) -> BaseProvider:
+    """A provider that leaves retries to the engine, as far as its constructor allows."""
+    kind = ProviderRegistry.get(config.provider_name)
+    is_http = runs_on_http_alone(kind)
+    keywords = HiddenValuesDict[Any](_accepted(kind, {"timeout": config.timeout}) | config.extra_kwargs)
+    if not is_http:
+        keywords.update(_accepted(kind, {"max_retries": 0}))
+    if isinstance(config.api_key, SecretStr):
+        # A custom class may put the key into a header as it comes.
+        keywords["api_key"] = config.api_key if is_http else config.api_key.get_secret_value()
+    if config.base_url is not None:
+        keywords["base_url"] = config.base_url
+    return kind(**keywords)
+
+
+def _accepted(kind: type[BaseProvider], keywords: dict[str, Any]) -> dict[str, Any]:
+    """Those of our own keywords that a constructor accepts."""
+    parameters = signature(kind).parameters
+    if any(parameter.kind is Parameter.VAR_KEYWORD for parameter in parameters.values()):
+        return keywords
+    return {name: value for name, value in keywords.items() if name in parameters}
+
+
+def _build_target(config: ProviderConfig, provider: BaseProvider, *, is_wrapped: bool) -> Target:
+    timeout = config.timeout
+    if is_wrapped and timeout is DEFAULT_TIMEOUT:
+        timeout = float(getattr(provider, "timeout", DEFAULT_TIMEOUT))
+    return Target(
+        backend=backend_of(provider),
+        model=config.model,
+        options=dict(config.options),
+        timeout=timeout,
+        retries=_choose_retries(config),
+        breaker=_choose_breaker(config),
+        limits=_choose_limits(config),
+        queue=config.queue_config or QueuePolicy(),
+        waits_for_breaker=config.on_circuit_open == "wait",
+        health=Health(),
+        in_flight=in_flight_of(provider) if is_wrapped else None,
+    )
+
+
+def _choose_retries(config: ProviderConfig) -> RetryPolicy:
+    if not config.enable_resilience:
+        return RetryPolicy(max_retries=0)
+    given = config.extra_kwargs.get("max_retries", RetryPolicy().max_retries)
+    return config.retry_config or RetryPolicy(max_retries=given)
+
+
+def _choose_breaker(config: ProviderConfig) -> BreakerPolicy | None:
+    """The policy of the configuration, or one from the keywords of BaseProvider."""
+    extra, usual = config.extra_kwargs, BreakerPolicy()
+    if not config.enable_resilience or not extra.get("use_circuit_breaker", True):
+        return None
+    return config.circuit_breaker_config or BreakerPolicy(
+        failure_threshold=extra.get("circuit_breaker_failure_threshold", usual.failure_threshold),
+        recovery_timeout=extra.get("circuit_breaker_recovery_timeout", usual.recovery_timeout),
+    )
+
+
+def _choose_limits(config: ProviderConfig) -> Limits | None:
+    if not config.enable_rate_limiting:
+        return None
+    limits = config.concurrency_config or UNLIMITED
+    if isinstance(limits, str):
+        if limits not in PRESETS:
+            message = f"there is no preset of rate limits {limits!r}; presets: {', '.join(sorted(PRESETS))}"
+            raise error_from(InvalidRequest(provider=config.provider_name, message=message))
+        limits = PRESETS[limits]
+    if config.num_workers is None:
+        return limits
+    at_a_time = config.num_workers if limits.concurrency is None else min(config.num_workers, limits.concurrency)
+    return structs.replace(limits, concurrency=at_a_time)

@@ -1,0 +1,306 @@
+"""Any BaseProvider class as a backend: its own methods are the attempts, bounded in time, and never raise out of here."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import suppress
+from functools import partial
+from typing import Any, Generic, TypeVar, cast
+
+from msgspec.structs import replace
+from pydantic import SecretStr
+from returns.result import Failure, Result, Success
+
+from victor_fp.core.faults import Attempt as AttemptRecord
+from victor_fp.core.faults import Fault, InvalidRequest, Partial, TimedOut
+from victor_fp.core.responses import fold_chunks
+from victor_fp.core.result import outcome
+from victor_fp.core.types import StreamChunk
+from victor_fp.providers.base import BaseProvider
+from victor_fp.providers.catalogue_provider import CatalogueProvider
+from victor_fp.providers.errors import fault_of_provider
+from victor_fp.providers.runtime_capabilities import ProviderRuntimeCapabilities
+from victor_fp.shell.engine.backend import Attempt, Backend, Batch, BoundRequest, Kind, TimeLimits
+from victor_fp.shell.engine.call_spec import CallSpec
+from victor_fp.shell.engine.http_backend import digest_scope
+from victor_fp.shell.engine.model_list import ModelPage
+from victor_fp.shell.engine.target import TargetPool
+from victor_fp.shell.transport.errors import timeout_fault
+
+T = TypeVar("T")
+
+CHAT_METHODS = ("chat_result", "chat")
+STREAM_METHODS = ("stream_result", "stream_chat", "stream")
+"""Methods that do the same; the one that is overridden nearest to the instance is used, in this order where several are."""
+
+
+CAPABILITIES: Kind[ProviderRuntimeCapabilities] = Kind(
+    name="capabilities",
+    compile=lambda *_: Failure(InvalidRequest(message="capabilities are found out by a provider's own method")),
+    uses_breaker=False,
+)
+
+_NO_HEADERS: Mapping[str, str] = {}
+
+
+class ProviderBackend:
+    """A provider that is used through its public methods."""
+
+    def __init__(self, provider: BaseProvider) -> None:
+        self._provider = provider
+
+    @property
+    def name(self) -> str:
+        """Its own name."""
+        return self._provider.name
+
+    @property
+    def address(self) -> str | None:
+        """Its base URL, if it has one."""
+        return getattr(self._provider, "base_url", None)
+
+    async def scope(self) -> Result[str, Fault]:
+        """A digest of its base URL and key."""
+        key = getattr(self._provider, "api_key", None)
+        secret = SecretStr(key) if isinstance(key, str) else None
+        return Success(digest_scope(self.name, self.address, secret))
+
+    async def bind(
+        self, kind: Kind[T], spec: CallSpec, model: str, options: Mapping[str, Any]
+    ) -> Result[BoundRequest[T], Fault]:
+        """The method to call, with its arguments."""
+        provider = self._provider
+        match kind.name:
+            case "models":
+                return Success(
+                    cast("BoundRequest[T]", ProviderRequest(provider, model, partial(_list_models, provider)))
+                )
+            case "token_count":
+                text = "".join(message.text for message in spec.messages)
+                return Success(
+                    cast("BoundRequest[T]", ProviderRequest(provider, model, lambda: provider.count_tokens(text)))
+                )
+            case "capabilities":
+                return Success(
+                    cast(
+                        "BoundRequest[T]",
+                        ProviderRequest(provider, model, lambda: provider.discover_capabilities(model)),
+                    )
+                )
+            case "completion" | "stream":
+                pass
+            case _:
+                return Failure(InvalidRequest(provider=self.name, model=model, message=f"{kind.name} is not supported"))
+        if not model:
+            return Failure(InvalidRequest(provider=self.name, message="model is empty"))
+        method = overridden_method(provider, STREAM_METHODS if kind.name == "stream" else CHAT_METHODS)
+        # Which keywords a provider accepts is its own affair; temperature and max_tokens are in every signature.
+        arguments: dict[str, Any] = {
+            "model": model,
+            "temperature": spec.temperature,
+            "max_tokens": spec.max_tokens,
+            "tools": None if spec.tools is None else list(spec.tools),
+            **options,
+        }
+        messages = list(spec.messages)
+        bound = ProviderRequest(
+            provider, model, lambda: getattr(provider, method)(messages, **arguments), is_stream=kind.name == "stream"
+        )
+        return Success(cast("BoundRequest[T]", bound))
+
+    async def aclose(self) -> None:
+        """Close the provider."""
+        await self._provider.close()
+
+
+class ProviderRequest:
+    """One call of a provider's method."""
+
+    __slots__ = ("call", "is_stream", "model", "provider")
+
+    def __init__(self, provider: BaseProvider, model: str, call: Callable[[], Any], *, is_stream: bool = False) -> None:
+        self.provider = provider
+        self.model = model
+        self.call = call
+        self.is_stream = is_stream
+
+    def start(self, limits: TimeLimits) -> Attempt[Any]:
+        """One attempt."""
+        return ProviderStreamAttempt(self, limits) if self.is_stream else ProviderAttempt(self, limits.timeout)
+
+    def with_context(self, fault: Fault) -> Fault:
+        """The fault with provider and model."""
+        return replace(fault, provider=fault.provider or self.provider.name, model=fault.model or self.model)
+
+
+class ProviderAttempt(Generic[T]):
+    """An attempt whose result is whole. The timeout bounds all of it."""
+
+    headers = _NO_HEADERS
+    records: tuple[AttemptRecord, ...] = ()
+
+    def __init__(self, request: ProviderRequest, timeout: float) -> None:
+        self._request = request
+        self._timeout = timeout
+
+    async def next(self) -> Result[Batch[T], Fault]:
+        """The only batch."""
+        request = self._request
+        try:
+            async with asyncio.timeout(self._timeout):
+                value = await cast("Awaitable[Any]", request.call())
+        except TimeoutError:
+            return Failure(request.with_context(timeout_fault("read", "opening", self._timeout)))
+        except Exception as error:  # whatever a provider raises is an attempt that failed
+            return Failure(fault_of_provider(request.provider, error, request.model))
+        if isinstance(value, Result):
+            result: Result[Any, Fault] = value
+            match outcome(result):
+                case Failure(fault):
+                    self.records = fault.attempts
+                    return Failure(request.with_context(fault))
+                case Success(value):
+                    pass
+        return Success(Batch((value,), is_last=True, usage=getattr(value, "usage", None)))
+
+    async def drain(self) -> None:
+        """Nothing is left to be read."""
+
+    async def aclose(self) -> None:
+        """Nothing is open."""
+
+
+class ProviderStreamAttempt:
+    """An attempt at a stream. Chunks without content wait for the first that has some."""
+
+    headers = _NO_HEADERS
+    records: tuple[AttemptRecord, ...] = ()
+
+    def __init__(self, request: ProviderRequest, limits: TimeLimits) -> None:
+        self._request = request
+        self._timeout = limits.timeout
+        now = asyncio.get_running_loop().time()
+        self._first_at = now + limits.first
+        self._whole_at = None if limits.whole is None else now + limits.whole
+        self._items: AsyncIterator[Any] | None = None
+        self._held: list[StreamChunk] = []
+        self._received: list[StreamChunk] = []
+        self._has_content = False
+
+    async def next(self) -> Result[Batch[StreamChunk], Fault]:
+        """The next chunks; a stream that ends without a final chunk gets one, since its provider is content with it."""
+        request = self._request
+        while True:
+            try:
+                if self._items is None:
+                    self._items = aiter(request.call())
+                async with asyncio.timeout(self._seconds_left()):
+                    item = await anext(self._items, None)
+            except TimeoutError:
+                return Failure(self._with_partial(request.with_context(self._silence())))
+            except Exception as error:
+                said = [chunk.content for chunk in self._received]
+                return Failure(fault_of_provider(request.provider, error, request.model, said))
+            if isinstance(item, Result):
+                result: Result[StreamChunk, Fault] = item
+                match outcome(result):
+                    case Failure(fault):
+                        self.records = fault.attempts
+                        return Failure(request.with_context(fault))
+                    case Success(item):
+                        pass
+            chunk = StreamChunk(is_final=True) if item is None else item
+            self._held.append(chunk)
+            self._received.append(chunk)
+            if not (chunk.is_final or self._has_content or has_content(chunk)):
+                continue
+            self._has_content = True
+            held, self._held = self._held, []
+            if chunk.is_final and chunk.response is None:
+                held[-1] = chunk.model_copy(update={"response": fold_chunks(self._received)})
+            return Success(Batch(held, chunk.is_final, chunk.usage))
+
+    async def drain(self) -> None:
+        """Nothing more is wanted."""
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close a stream that can be closed."""
+        close = getattr(self._items, "aclose", None)
+        if close is not None:
+            with suppress(Exception):
+                await close()
+
+    def _seconds_left(self) -> float:
+        until = self._whole_at if self._has_content else self._first_at
+        if until is None:
+            return self._timeout
+        return min(self._timeout, max(0.0, until - asyncio.get_running_loop().time()))
+
+    def _silence(self) -> TimedOut:
+        if self._has_content:
+            return timeout_fault("stream", "reading", self._timeout)
+        return timeout_fault("first_token", "opening", self._timeout)
+
+    def _with_partial(self, fault: Fault) -> Fault:
+        if not self._has_content or fault.partial is not None:
+            return fault
+        partial = Partial(content="".join([chunk.content for chunk in self._received]))
+        return replace(fault, partial=partial, maybe_billed=True)
+
+
+async def _list_models(provider: BaseProvider) -> ModelPage:
+    """All models of a provider as the only page."""
+    return ModelPage(tuple(await provider.list_models()))
+
+
+def overridden_method(provider: BaseProvider, names: tuple[str, ...]) -> str:
+    """The name among several for the same that is defined nearest to the instance."""
+    own = [name for name in names if name in vars(provider)]
+    if own:
+        return own[0]
+    for kind in type(provider).__mro__:
+        defined = [name for name in names if name in vars(kind)]
+        if kind is BaseProvider:
+            break
+        if defined:
+            return defined[0]
+    return names[-1]
+
+
+def is_overridden(provider: BaseProvider, name: str) -> bool:
+    """Whether a provider has a method of its own in place of the catalogue provider's."""
+    return name in vars(provider) or getattr(type(provider), name) is not getattr(CatalogueProvider, name)
+
+
+def runs_on_http_alone(kind: type[BaseProvider]) -> bool:
+    """Whether the engine may use the HTTP backend of a class in place of its methods: none of them is overridden."""
+    return issubclass(kind, CatalogueProvider) and all(
+        getattr(kind, name) is getattr(CatalogueProvider, name) for name in (*CHAT_METHODS, *STREAM_METHODS)
+    )
+
+
+def backend_of(provider: BaseProvider) -> Backend:
+    """The backend for a provider: its own, or its methods where they may do something else."""
+    is_replaced = any(name in vars(provider) for name in (*CHAT_METHODS, *STREAM_METHODS))
+    if isinstance(provider, CatalogueProvider) and runs_on_http_alone(type(provider)) and not is_replaced:
+        return provider.backend
+    return ProviderBackend(provider)
+
+
+def has_content(chunk: StreamChunk) -> bool:
+    """Whether a chunk holds a piece of the answer."""
+    return bool(chunk.content or chunk.tool_calls or chunk.metadata)
+
+
+def engine_pool_of(provider: BaseProvider) -> TargetPool | None:
+    """The targets of a provider whose chats run on the engine; None where its methods may do something else."""
+    names = (*CHAT_METHODS, *STREAM_METHODS)
+    pool = getattr(provider, "engine_pool", None)
+    if not isinstance(pool, TargetPool) or any(name in vars(provider) for name in names):
+        return None
+    kind = type(provider)
+    owner = next(one for one in kind.__mro__ if "engine_pool" in vars(one))
+    is_own = all(getattr(kind, name) is getattr(owner, name) for name in names)
+    return pool if is_own else None

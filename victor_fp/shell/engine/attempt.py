@@ -1,0 +1,268 @@
+"""Attempts over HTTP: a whole body at once, or a stream as it comes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import aclosing, suppress
+from typing import Generic, TypeVar
+
+import msgspec
+from returns.result import Failure, Result, Success
+
+from victor_fp.core.faults import Attempt as AttemptRecord
+from victor_fp.core.faults import DeadlineExceeded, Fault, FaultBase, InvalidResponse, TimedOut
+from victor_fp.core.requests import HttpRequest
+from victor_fp.core.responses import with_context
+from victor_fp.core.result import outcome
+from victor_fp.core.stream_reading import BODY_LIMIT, StreamReading, begin_reading, feed, finish, interrupt
+from victor_fp.core.types import CompletionResponse, StreamChunk
+from victor_fp.shell.engine.backend import Batch, Exchange, TimeLimits
+from victor_fp.shell.engine.connection import Connection
+from victor_fp.shell.engine.polling import PollingCall
+from victor_fp.shell.transport.errors import timeout_fault
+from victor_fp.shell.transport.protocol import TransportResponse
+
+T = TypeVar("T")
+
+SLACK = 0.05
+"""Seconds by which the bound on a whole attempt is later than the transport's own, which knows what it waited for."""
+DRAIN = 0.25
+"""Seconds granted to a server for closing a response that is over, so that its connection can be used again."""
+
+_NO_HEADERS: Mapping[str, str] = {}
+
+
+class HttpAttempt(Generic[T]):
+    """What both kinds of attempts share."""
+
+    __slots__ = ("_connection", "_exchange", "_timeout", "headers")
+
+    records: tuple[AttemptRecord, ...] = ()
+
+    def __init__(self, connection: Connection, exchange: Exchange[T], timeout: float) -> None:
+        self._connection = connection
+        self._exchange = exchange
+        self._timeout = timeout
+        self.headers = _NO_HEADERS
+
+    def _failure(self, fault: Fault) -> Failure[Fault]:
+        return Failure(self._connection.hide_secrets(with_context(self._exchange.context, fault)))
+
+    async def _fetch(self, request: HttpRequest, timeout: float) -> Result[tuple[int, Mapping[str, str], bytes], Fault]:
+        """One request and its whole response: status, headers, body."""
+        connection = self._connection
+        if connection.signer is not None and connection.signs:
+            match outcome(await connection.sign(request)):
+                case Success(request):
+                    pass
+                case Failure(fault):
+                    return Failure(fault)
+        response: TransportResponse | Fault | None = None
+        try:
+            async with asyncio.timeout(timeout + SLACK):
+                response = await connection.transport.open(request, connection.secret, timeout)
+                if isinstance(response, FaultBase):
+                    return Failure(response)
+                self.headers = response.headers
+                body = await response.read(BODY_LIMIT)
+            if not isinstance(body, bytes):
+                return Failure(body)
+            headers = response.headers if response.status < 400 else self._add_date(response.headers)
+            return Success((response.status, headers, body))
+        except TimeoutError:
+            return Failure(timeout_fault("read", "opening", timeout))
+        finally:
+            if response is not None and not isinstance(response, FaultBase):
+                await response.aclose()
+
+    def _add_date(self, headers: Mapping[str, str]) -> Mapping[str, str]:
+        """Headers of an error with a date, against which a Retry-After in the form of a date is measured."""
+        return {"date": self._connection.runtime.date(), **headers}
+
+
+class WholeAttempt(HttpAttempt[T]):
+    """An attempt whose response is read whole."""
+
+    __slots__ = ()
+
+    async def next(self) -> Result[Batch[T], Fault]:
+        """The only batch. The timeout bounds all of it."""
+        exchange = self._exchange
+        if exchange.codec.start_polling is None or exchange.read is None:
+            received = await self._fetch(exchange.request, self._timeout)
+        else:
+            runtime = self._connection.runtime
+            call = PollingCall(
+                self._fetch, runtime, exchange.codec.start_polling, exchange.request, self._timeout, stream=False
+            )
+            async with aclosing(call):
+                received = await call.read_whole()
+        match outcome(received):
+            case Success((status, headers, body)):
+                if status >= 400:
+                    return self._failure(exchange.codec.error(status, headers, body))
+                if status >= 300 or exchange.read is None:
+                    return self._failure(redirect_fault(status))
+                match outcome(exchange.read(body)):
+                    case Success(value):
+                        usage = value.usage if isinstance(value, CompletionResponse) else None
+                        return Success(Batch((value,), is_last=True, usage=usage))
+                    case Failure(fault):
+                        return self._failure(fault)
+            case Failure(fault):
+                return self._failure(fault)
+
+    async def drain(self) -> None:
+        """Nothing is left to be read."""
+
+    async def aclose(self) -> None:
+        """Nothing is open."""
+
+
+class StreamAttempt(HttpAttempt[StreamChunk]):
+    """An attempt whose response is read as a stream, one batch per network read."""
+
+    __slots__ = ("_fault", "_first_at", "_is_first", "_polling", "_reading", "_response", "_whole_at")
+
+    def __init__(self, connection: Connection, exchange: Exchange[StreamChunk], limits: TimeLimits) -> None:
+        super().__init__(connection, exchange, limits.timeout)
+        now = connection.runtime.now()
+        self._first_at = now + limits.first
+        self._whole_at = None if limits.whole is None else now + limits.whole
+        self._is_first = True
+        self._fault: Fault | None = None
+        """To be returned once the chunks that came with it are out."""
+        self._response: TransportResponse | None = None
+        self._polling: PollingCall | None = None
+        self._reading: StreamReading | None = None
+
+    async def next(self) -> Result[Batch[StreamChunk], Fault]:
+        """The next chunks, or the fault that ends the attempt."""
+        if self._fault is not None:
+            return Failure(self._fault)
+        if self._reading is None:
+            reading = await self._open()
+            if not isinstance(reading, StreamReading):
+                return self._failure(reading)
+            self._reading = reading
+        while True:
+            piece = await self._receive()
+            if isinstance(piece, bytes):
+                read = feed(self._reading, piece)
+            elif piece is None:
+                read = finish(self._reading)
+            else:
+                read = interrupt(self._reading, _with_phase(piece, self._reading))
+            self._reading = read.reading
+            if read.fault is not None:
+                self._fault = self._connection.hide_secrets(read.fault)
+            if chunks := read.chunks:
+                self._is_first = False
+                last = chunks[-1]
+                return Success(Batch(chunks, last.is_final, last.usage))
+            if self._fault is not None:
+                return Failure(self._fault)
+
+    async def drain(self) -> None:
+        """Read to the end of a response that is over, for a moment at most, and give the connection back."""
+        try:
+            if self._response is not None:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(DRAIN):
+                        while isinstance(await self._response.receive(), bytes):
+                            pass
+        finally:
+            await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the connection, or give it back where the response was read to its end."""
+        response, self._response = self._response, None
+        if response is not None:
+            await response.aclose()
+        polling, self._polling = self._polling, None
+        if polling is not None:
+            transcript = None if self._reading is None else self._reading.transcript
+            polling.is_whole = transcript is not None and (
+                transcript.stopped is not None or transcript.fault is not None
+            )
+            await polling.aclose()
+
+    def interrupt(self, fault: Fault) -> Fault:
+        """The fault, with what had come of the answer, for a stream that is ended from outside."""
+        if self._reading is None:
+            return with_context(self._exchange.context, fault)
+        return interrupt(self._reading, fault).fault or fault
+
+    async def _open(self) -> StreamReading | Fault:
+        exchange, connection = self._exchange, self._connection
+        follow = exchange.codec.start_polling
+        if follow is None:
+            response = await self._send(exchange.request)
+        else:
+            seconds = self._seconds_left()
+            self._polling = PollingCall(self._fetch, connection.runtime, follow, exchange.request, seconds, stream=True)
+            response = await self._polling.open(self._send)
+        if isinstance(response, FaultBase):
+            return response
+        self._response = response
+        self.headers = response.headers
+        if 300 <= response.status < 400:
+            return redirect_fault(response.status)
+        headers = response.headers if response.status < 400 else self._add_date(response.headers)
+        return begin_reading(exchange.context, exchange.codec, response.status, headers)
+
+    async def _send(self, request: HttpRequest) -> TransportResponse | Fault:
+        """The response whose headers have come."""
+        connection = self._connection
+        if connection.signer is not None and connection.signs:
+            match outcome(await connection.sign(request)):
+                case Failure(fault):
+                    return fault
+                case Success(request):
+                    pass
+        try:
+            async with asyncio.timeout(self._seconds_left() + SLACK):
+                return await connection.transport.open(request, connection.secret, self._timeout)
+        except TimeoutError:
+            return timeout_fault("read", "opening", self._timeout)
+
+    async def _receive(self) -> bytes | Fault | None:
+        """The next bytes; None at the end. Up to the first chunk and up to a deadline we keep time ourselves."""
+        response = self._response
+        if response is None:
+            return None
+        if not self._is_first and self._whole_at is None:
+            return await response.receive()
+        left = self._seconds_left()
+        is_late = left < self._timeout
+        # The transport, which knows more, speaks first, but not after the caller's deadline.
+        bound = left if left <= 0 or (is_late and self._whole_at is not None) else left + SLACK
+        if bound > 0:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(bound):
+                    return await response.receive()
+        if is_late and self._whole_at is not None and not (self._is_first and self._first_at < self._whole_at):
+            return DeadlineExceeded(message="the deadline passed while the answer came", maybe_billed=True)
+        return timeout_fault("first_token", "reading", self._timeout)
+
+    def _seconds_left(self) -> float:
+        """For the next wait."""
+        until = self._first_at if self._is_first else self._whole_at
+        if self._is_first and self._whole_at is not None:
+            until = min(self._first_at, self._whole_at)
+        if until is None:
+            return self._timeout
+        return min(self._timeout, max(0.0, until - self._connection.runtime.now()))
+
+
+def redirect_fault(status: int) -> Fault:
+    """Redirects are not followed: a key is not carried to another host."""
+    return InvalidResponse(status=status, message=f"status {status}: redirects are not followed, since a key is sent")
+
+
+def _with_phase(fault: Fault, reading: StreamReading) -> Fault:
+    """A silence before the first piece of the answer is a wait for the first token."""
+    if isinstance(fault, TimedOut) and not reading.transcript.spoken:
+        return msgspec.structs.replace(fault, phase="first_token")
+    return fault

@@ -1,0 +1,105 @@
+"""What a caller asks: one frozen value, made at the public face from whatever was passed, and passed on whole."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from returns.result import Failure, Result, Success
+
+from victor_fp.core.faults import Fault, InvalidRequest
+from victor_fp.core.request_building.inputs import read_messages, read_tools
+from victor_fp.core.resilience.queue import Priority
+from victor_fp.core.types import Message, ToolDefinition
+
+LONGEST = 1e7
+"""Seconds. Bounds above it, infinity included, are cut to it: timers of event loops do not accept every number."""
+
+
+class CallSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """One call, whoever will answer it."""
+
+    messages: tuple[Message, ...] = ()
+    model: str = ""
+    """For the first target; empty is the target's own model. Further targets always use their own."""
+    temperature: float | None = None
+    max_tokens: int | None = None
+    tools: tuple[ToolDefinition, ...] | None = None
+    options: Mapping[str, Any] = {}
+    """As the caller passed them, without what the engine itself reads."""
+    stream: bool = False
+    timeout: float | None = None
+    """Seconds for one attempt; None is the target's own."""
+    deadline: float | None = None
+    """Seconds for everything; None is as long as all attempts may take."""
+    priority: Priority = Priority.NORMAL
+    max_retries: int | None = None
+    """At most so many retries at each target; None leaves it to the target's policy."""
+
+
+def chat_spec(
+    provider: str,
+    messages: object,
+    options: Mapping[str, Any],
+    *,
+    model: object,
+    temperature: object,
+    max_tokens: object,
+    tools: object,
+    stream: bool,
+    priority: object = Priority.NORMAL,
+) -> Result[CallSpec, Fault]:
+    """A chat, or a stream of one; InvalidRequest names the argument that is wrong."""
+    if model is not None and not isinstance(model, str):
+        return _wrong(provider, "model", "a string", model)
+    if temperature is not None and not (isinstance(temperature, int | float) and math.isfinite(temperature)):
+        return _wrong(provider, "temperature", "a number", temperature)
+    if max_tokens is not None and not isinstance(max_tokens, int):
+        return _wrong(provider, "max_tokens", "an integer", max_tokens)
+    if not isinstance(priority, Priority):
+        try:
+            priority = Priority(priority)  # type: ignore[arg-type]  # anything may be passed; the enum decides
+        except ValueError:
+            return _wrong(provider, "priority", "a Priority", priority)
+    timeout: float | None = None
+    deadline: float | None = None
+    if "timeout" in options or "deadline" in options:
+        timeout, deadline = options.get("timeout"), options.get("deadline")
+        if timeout is not None and not (_is_number(timeout) and timeout > 0):
+            return _wrong(provider, "timeout", "a positive number of seconds", timeout)
+        if deadline is not None and not _is_number(deadline):
+            return _wrong(provider, "deadline", "a number of seconds", deadline)
+        timeout = None if timeout is None else min(timeout, LONGEST)
+        deadline = None if deadline is None else min(deadline, LONGEST)
+        options = {name: value for name, value in options.items() if name not in {"timeout", "deadline"}}
+    conversation = read_messages(messages)
+    if isinstance(conversation, str):
+        return Failure(InvalidRequest(provider=provider, model=model, message=conversation))
+    definitions = None if tools is None else read_tools(tools)
+    if isinstance(definitions, str):
+        return Failure(InvalidRequest(provider=provider, model=model, message=definitions))
+    return Success(
+        CallSpec(
+            messages=conversation,
+            model=model or "",
+            temperature=temperature,
+            max_tokens=max_tokens,
+            tools=definitions,
+            options=options,
+            stream=stream,
+            timeout=timeout,
+            deadline=deadline,
+            priority=priority,
+        )
+    )
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not math.isnan(value)
+
+
+def _wrong(provider: str, argument: str, expected: str, value: object) -> Failure[Fault]:
+    message = f"{argument}: expected {expected}, got {type(value).__name__}"
+    return Failure(InvalidRequest(provider=provider, message=message))

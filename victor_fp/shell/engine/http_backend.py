@@ -1,0 +1,125 @@
+"""A provider of the catalogue as a backend: calls are compiled by its codec and sent over its connection."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any, Generic, TypeVar, cast
+
+import msgspec
+from pydantic import SecretStr
+from returns.result import Failure, Result, Success
+
+from victor_fp.core.faults import Attempt as AttemptRecord
+from victor_fp.core.faults import Fault, InvalidRequest
+from victor_fp.core.responses import with_context
+from victor_fp.core.result import outcome
+from victor_fp.core.types import StreamChunk
+from victor_fp.shell.engine.attempt import StreamAttempt, WholeAttempt
+from victor_fp.shell.engine.backend import Attempt, Batch, BoundRequest, Exchange, Kind, Known, TimeLimits
+from victor_fp.shell.engine.call_spec import CallSpec
+from victor_fp.shell.engine.connection import Connection
+from victor_fp.shell.transport.protocol import prepare_model
+
+T = TypeVar("T")
+
+
+class HttpBackend:
+    """A provider of the catalogue."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.name = connection.endpoint.spec.name
+        self._scope: str | None = None
+
+    @property
+    def address(self) -> str | None:
+        """The base URL."""
+        return self.connection.endpoint.base_url
+
+    async def scope(self) -> Result[str, Fault]:
+        """A digest of base URL and key, once the key was looked up."""
+        if self._scope is None:
+            match outcome(await self.connection.prepare()):
+                case Failure(fault):
+                    return Failure(fault)
+                case Success():
+                    self._scope = digest_scope(self.name, self.address, self.connection.secret)
+        return Success(self._scope or "")
+
+    async def bind(
+        self, kind: Kind[T], spec: CallSpec, model: str, options: Mapping[str, Any]
+    ) -> Result[BoundRequest[T], Fault]:
+        """The request as the codec writes it."""
+        connection = self.connection
+        codec = connection.codec
+        if codec is None:
+            match outcome(await connection.prepare()):
+                case Failure(fault):
+                    return Failure(fault)
+                case Success(codec):
+                    pass
+        try:
+            compiled = kind.compile(codec.for_model(model), connection.endpoint, spec, model, options)
+        except Exception as error:  # values that no encoder accepts, in options that are passed on as they are
+            message = f"the request could not be built: {type(error).__name__}: {error}"
+            return Failure(InvalidRequest(provider=self.name, model=model, message=message))
+        match outcome(compiled):
+            case Success(exchange):
+                if isinstance(exchange, Known):
+                    return Success(KnownRequest(exchange.value))
+            case Failure(fault):
+                return Failure(fault)
+        if connection.needs_preparation and (unready := await prepare_model(connection.transport, model)) is not None:
+            return Failure(with_context(exchange.context, unready))
+        return Success(HttpBoundRequest(connection, exchange))
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self.connection.transport.aclose()
+
+
+class HttpBoundRequest(msgspec.Struct, Generic[T], frozen=True):
+    """A compiled request and the connection it goes over."""
+
+    connection: Connection
+    exchange: Exchange[T]
+
+    def start(self, limits: TimeLimits) -> Attempt[T]:
+        """One attempt."""
+        exchange = self.exchange
+        if exchange.read is not None:
+            return WholeAttempt(self.connection, exchange, limits.timeout)
+        # Only the kind of streams leaves the body unread, and its items are chunks.
+        stream = StreamAttempt(self.connection, cast("Exchange[StreamChunk]", exchange), limits)
+        return cast("Attempt[T]", stream)
+
+
+class KnownRequest(Generic[T]):
+    """A result that needs no exchange: request and attempt in one."""
+
+    headers: Mapping[str, str] = {}
+    records: tuple[AttemptRecord, ...] = ()
+
+    def __init__(self, value: T) -> None:
+        self._value = value
+
+    def start(self, limits: TimeLimits) -> Attempt[T]:  # noqa: ARG002  nothing takes time
+        """The attempt that has succeeded already."""
+        return self
+
+    async def next(self) -> Result[Batch[T], Fault]:
+        """The value."""
+        return Success(Batch((self._value,), is_last=True))
+
+    async def drain(self) -> None:
+        """Nothing is left to be read."""
+
+    async def aclose(self) -> None:
+        """Nothing is open."""
+
+
+def digest_scope(name: str, address: str | None, secret: SecretStr | None) -> str:
+    """Address and key as a digest that reveals neither; a key has too many bits to be found from it."""
+    digest = sha256(f"{address}\0{'' if secret is None else secret.get_secret_value()}".encode()).hexdigest()
+    return f"{name}:{digest[:16]}"

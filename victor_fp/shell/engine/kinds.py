@@ -1,0 +1,108 @@
+"""The kinds of results: how each is asked for through a codec, and how its response is read.
+
+A new kind is one function here and one public method of the providers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from returns.result import Failure, Result, Success
+
+from victor_fp.core.faults import Fault, InvalidResponse
+from victor_fp.core.protocols import Codec, ModelInfo
+from victor_fp.core.request_building.chat import build_chat_request
+from victor_fp.core.requests import ChatRequest, Endpoint
+from victor_fp.core.responses import ResponseContext, build_completion, fold_response
+from victor_fp.core.result import outcome
+from victor_fp.core.tool_calling.hearing import hearing
+from victor_fp.core.types import CompletionResponse, StreamChunk
+from victor_fp.shell.engine.backend import Exchange, Kind, Known
+from victor_fp.shell.engine.call_spec import CallSpec
+
+
+def _compile_chat(
+    codec: Codec, endpoint: Endpoint, spec: CallSpec, model: str, options: Mapping[str, Any]
+) -> Result[Exchange[Any] | Known[Any], Fault]:
+    """The request, and its response read as a stream; a whole response is read by the same codec."""
+    request = build_chat_request(
+        endpoint.spec.name,
+        spec.messages,
+        model=model,
+        temperature=spec.temperature,
+        max_tokens=spec.max_tokens,
+        tools=spec.tools,
+        stream=spec.stream,
+        options=options,
+    )
+    match outcome(request):
+        case Success(chat):
+            if chat.text_tools:
+                codec = hearing(codec, chat)
+        case Failure(fault):
+            return Failure(fault)
+    match outcome(codec.request(chat)):
+        case Success(built):
+            context = ResponseContext(endpoint=endpoint, model=model, adjustments=built.adjustments)
+            read = None if spec.stream else partial(_read_completion, codec, context)
+            return Success(Exchange(request=built, codec=codec, context=context, read=read))
+        case Failure(fault):
+            return Failure(fault)
+
+
+def _read_completion(codec: Codec, context: ResponseContext, body: bytes) -> Result[CompletionResponse, Fault]:
+    return build_completion(context, fold_response(codec, body), body)
+
+
+def _compile_model(
+    codec: Codec,
+    endpoint: Endpoint,
+    spec: CallSpec,  # noqa: ARG001  every kind is compiled from the same arguments
+    model: str,
+    options: Mapping[str, Any],  # noqa: ARG001
+) -> Result[Exchange[ModelInfo] | Known[ModelInfo], Fault]:
+    discovery = codec.discovery
+    unknown = InvalidResponse(
+        provider=endpoint.spec.name, model=model, message=f"{endpoint.spec.title} does not describe {model!r}"
+    )
+    if discovery is None:
+        return Failure(unknown)
+    if discovery.model_request is None or discovery.read_model is None:
+        return Failure(unknown)
+    request, read_model = discovery.model_request(model), discovery.read_model
+
+    def read(body: bytes) -> Result[ModelInfo, Fault]:
+        found = read_model(model, body)
+        return Failure(unknown) if found is None else Success(found)
+
+    context = ResponseContext(endpoint=endpoint, model=model)
+    return Success(Exchange(request=request, codec=codec, context=context, read=read))
+
+
+def _compile_count(
+    codec: Codec,
+    endpoint: Endpoint,
+    spec: CallSpec,
+    model: str,
+    options: Mapping[str, Any],  # noqa: ARG001
+) -> Result[Exchange[int | None] | Known[int | None], Fault]:
+    counting = codec.counting
+    if counting is None:
+        return Success(Known(None))
+    match outcome(counting.request(ChatRequest(messages=spec.messages, model=model))):
+        case Failure(fault):
+            return Failure(fault)
+        case Success(request):
+            context = ResponseContext(endpoint=endpoint, model=model)
+            read = counting.read
+            return Success(
+                Exchange(request=request, codec=codec, context=context, read=lambda body: Success(read(body)))
+            )
+
+
+COMPLETION: Kind[CompletionResponse] = Kind(name="completion", compile=_compile_chat)
+STREAM: Kind[StreamChunk] = Kind(name="stream", compile=_compile_chat)
+MODEL: Kind[ModelInfo] = Kind(name="model", compile=_compile_model, uses_breaker=False)
+TOKEN_COUNT: Kind[int | None] = Kind(name="token_count", compile=_compile_count, uses_breaker=False)

@@ -1,0 +1,525 @@
+"""The one loop: an operation drives targets, attempts, rate limiters and breakers as the machines order.
+
+Nothing is decided here. `core/resilience/fallback.py` says which target is asked, `call.py` when an attempt is made, and
+`admission.py`, behind the target's rate limiter, when it may be sent. A whole answer is a stream whose first batch is the last.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Any, Generic, TypeVar, assert_never
+
+from msgspec.structs import replace
+from returns.result import Failure, Result, Success
+
+from victor_fp.core.defaults import DEFAULT_MAX_TOKENS
+from victor_fp.core.faults import Attempt as AttemptRecord
+from victor_fp.core.faults import Cancelled, Fault, InvalidResponse
+from victor_fp.core.metrics import Pace, build_sample, record_sample
+from victor_fp.core.resilience import fallback
+from victor_fp.core.resilience.breaker import Breaker
+from victor_fp.core.resilience.call import Abandoned, Answered, Deliver, Failed, Refused, Rested, Send, Settle, Wait
+from victor_fp.core.resilience.deadline import deadline_exceeded
+from victor_fp.core.resilience.rate_limit import Permit
+from victor_fp.core.resilience.retry import RetryPolicy
+from victor_fp.core.result import outcome
+from victor_fp.core.token_estimates import estimated_tokens
+from victor_fp.core.types import CompletionResponse, StreamChunk, Usage
+from victor_fp.shell.engine import telemetry
+from victor_fp.shell.engine.attempt import StreamAttempt
+from victor_fp.shell.engine.backend import Attempt, Batch, BoundRequest, Kind, TimeLimits
+from victor_fp.shell.engine.call_spec import CallSpec
+from victor_fp.shell.engine.retry_loop import RetryLoop
+from victor_fp.shell.engine.target import ModelState, Target, TargetPool
+from victor_fp.shell.store.memory import MemoryCell
+
+T = TypeVar("T")
+
+
+class Operation(Generic[T]):
+    """One operation, from the caller's first await to its end. Whoever makes one closes it."""
+
+    __slots__ = (
+        "_arrivals", "_attempt", "_began", "_bound", "_cause", "_deadline", "_ended_by", "_index", "_is_over", "_kind",
+        "_model", "_on_end", "_order", "_permit", "_plan", "_pool", "_queued", "_retry", "_sent", "_spec", "_state", "_target",
+        "_task", "_text", "_tokens", "records",
+    )  # fmt: skip
+
+    headers: Mapping[str, str] = {}
+
+    def __init__(self, pool: TargetPool, kind: Kind[T], spec: CallSpec) -> None:
+        self._pool = pool
+        self._kind = kind
+        self._spec = spec
+        self.records: tuple[AttemptRecord, ...] = ()
+        """Every attempt at every target, oldest first, once the operation is over."""
+        self._is_over = False
+        self._began: float | None = None
+        self._deadline: float | None = None
+        self._plan: fallback.Plan | None = None
+        self._order: fallback.Order | None = None
+        self._cause: Fault | None = None
+        self._index = 0
+        self._target: Target | None = None
+        self._model = ""
+        self._state: ModelState | None = None
+        self._bound: BoundRequest[T] | None = None
+        self._retry: RetryLoop | None = None
+        self._attempt: Attempt[T] | None = None
+        self._permit: Permit | None = None
+        self._sent: float | None = None
+        self._queued = 0.0
+        self._tokens = -1
+        self._arrivals: list[float] = []
+        self._on_end: list[telemetry.OnEnd] = []
+        self._text: list[str] | None = None
+        self._task: asyncio.Task[Any] | None = None
+        self._ended_by: Fault | None = None
+
+    async def result(self) -> Result[T, Fault]:
+        """The one item of an operation whose result is whole."""
+        try:
+            match outcome(await self.next()):
+                case Success(batch):
+                    return Success(batch.items[-1])
+                case Failure(fault):
+                    return Failure(fault)
+        finally:
+            if not self._is_over or self._attempt is not None:
+                await self.aclose()
+
+    async def next(self) -> Result[Batch[T], Fault]:
+        """The next batch. After the last one, and after a failure, the operation is over and is not asked again."""
+        pool = self._pool
+        self._task = asyncio.current_task()
+        try:
+            if self._ended_by is not None:
+                return await self._end_early(self._ended_by)
+            if self._began is None and (fault := await self._begin()) is not None:
+                return self._fail(fault)
+            while True:
+                retry = self._retry
+                if retry is None:
+                    if (fault := await self._enter_target()) is not None:
+                        return self._fail(fault)
+                    continue
+                match retry.order:
+                    case Send() as send:
+                        if self._attempt is None and not await self._start_attempt(retry, send):
+                            continue
+                    case Deliver():
+                        if retry.is_pending:  # the first order is still to come: the permit is waited for meanwhile
+                            await self._wait_for_order(retry)
+                            continue
+                    case Wait(seconds=seconds):
+                        await pool.runtime.sleep(seconds)
+                        await retry.advance(Rested())
+                        continue
+                    case Settle(fault=settled, attempts=attempts):
+                        if (fault := self._leave_target(settled, attempts)) is not None:
+                            return self._fail(fault)
+                        continue
+                    case _:
+                        assert_never(retry.order)
+                attempt = self._attempt
+                if attempt is None:
+                    raise RuntimeError("an attempt is started before its result is asked for")
+                received = await attempt.next()
+                match outcome(received):
+                    case Success(batch):
+                        if pool.metrics is not None or self._on_end:
+                            self._record_arrival(batch)
+                        if batch.is_last:
+                            self._complete(retry, batch)
+                        elif isinstance(retry.order, Send):  # once a piece is out, its target is final
+                            retry.commit(pool.store.now())
+                            if self._plan is not None:
+                                self._advance_plan(fallback.Committed())
+                        return received
+                    case Failure(fault):
+                        await self._fail_attempt(retry, attempt, fault)
+        except asyncio.CancelledError:
+            if self._ended_by is None or self._task is None or self._task.uncancel() > 0:
+                raise
+            return await self._end_early(self._ended_by)
+        finally:
+            self._task = None
+
+    def interrupt(self, fault: Fault) -> None:
+        """End the operation at once with this fault: its provider is closed."""
+        if not self._is_over and self._ended_by is None:
+            self._ended_by = fault
+            if self._task is not None:
+                self._task.cancel()
+
+    async def drain(self) -> None:
+        """Read a response that is over to its end, so that its connection can be used again."""
+        attempt, self._attempt = self._attempt, None
+        if attempt is not None:
+            await attempt.drain()
+
+    async def aclose(self) -> None:
+        """Give back what is held, and close the connection, or drain it where the answer is whole."""
+        if self._is_over:
+            await self.drain()
+            return
+        retry = self._retry
+        is_committed = retry is not None and isinstance(retry.order, Deliver) and not retry.is_pending
+        attempt = self._attempt
+        self._abandon(Cancelled(message="the caller gave up"))
+        self._finish("left" if is_committed else "Cancelled", fault=self._gone())
+        if attempt is not None:
+            await attempt.aclose()
+
+    async def _begin(self) -> Fault | None:
+        """Start the clock and the plan, and tell observers."""
+        pool, spec = self._pool, self._spec
+        self._began = now = pool.store.now()
+        pool.in_flight.operations.add(self)
+        if spec.deadline is not None:
+            self._deadline = now + spec.deadline
+        if pool.policy is not None:
+            plan = pool.plan
+            if spec.model and plan and spec.model != plan[0].model:
+                plan = (replace(plan[0], model=spec.model), *plan[1:])
+            if self._deadline is None:
+                patience = pool.patience if spec.timeout is None else pool.patience_with(spec.timeout)
+                self._deadline = now + patience
+            self._plan, self._order = fallback.begin(plan, pool.policy, now, self._deadline)
+            if isinstance(self._order, fallback.Settle):
+                return self._order.fault
+        if pool.observers and pool.plan:
+            planned = pool.plan[0]
+            begun = telemetry.Begun(
+                provider=planned.provider,
+                model=spec.model or planned.model,
+                address=pool.targets[0].backend.address if pool.targets else None,
+                spec=spec,
+            )
+            self._on_end = telemetry.notify_begin(pool.observers, begun)
+            if spec.stream and telemetry.wants_content(pool.observers):
+                self._text = []
+        return None
+
+    async def _enter_target(self) -> Fault | None:
+        """Begin with the target that the plan names; the fault that ends the operation, if there is one."""
+        pool, spec, order = self._pool, self._spec, self._order
+        deadline, retries = self._deadline, spec.max_retries
+        if isinstance(order, fallback.Ask):
+            self._index = order.place
+            deadline = order.deadline
+            if order.max_retries is not None:
+                retries = order.max_retries if retries is None else min(retries, order.max_retries)
+        if pool.policy is None:
+            target = pool.targets[0]
+        else:
+            self._target = None
+            match outcome(await pool.resolve(self._index, self._cause, self)):
+                case Success(target):
+                    pass
+                case Failure(fault):
+                    return self._skip_target(fault)
+        self._target = target
+        model = self._model = (spec.model if self._index == 0 else "") or target.model
+        if target.in_flight is not None:
+            target.in_flight.add(self)
+        state = target.every_model
+        if state is None:
+            match outcome(await target.state_for(model or target.model, pool.store, pool.runtime)):
+                case Success(state):
+                    pass
+                case Failure(fault):
+                    return self._skip_target(fault)
+        self._state = state
+        options = {**spec.options, **target.options} if target.options else spec.options
+        match outcome(await target.backend.bind(self._kind, spec, model, options)):
+            case Success(bound):
+                self._bound = bound
+            case Failure(fault):
+                return self._skip_target(fault)
+        policy = target.retries
+        if retries is not None and retries < policy.max_retries:
+            policy = RetryPolicy(max_retries=max(0, retries), base=policy.base, cap=policy.cap, jitter=policy.jitter)
+        self._retry = RetryLoop(
+            state.breaker if self._kind.uses_breaker else _no_breaker(pool),
+            policy,
+            timeout=spec.timeout or target.timeout,
+            deadline=deadline,
+            provider=target.backend.name,
+            model=model,
+            waits_for_breaker=target.waits_for_breaker,
+        )
+        return None
+
+    def _skip_target(self, fault: Fault) -> Fault | None:
+        """Nothing was sent to this target."""
+        return fault if self._plan is None else self._move_on(fallback.Failed(fault), fault)
+
+    def _leave_target(self, fault: Fault | None, attempts: tuple[AttemptRecord, ...]) -> Fault | None:
+        """A target has settled with a fault: go on with the next one, or end."""
+        fault = fault or InvalidResponse(message="the call settled without an answer")
+        self._retry = None
+        if self._plan is None:
+            self.records = attempts
+            return fault
+        return self._move_on(fallback.Failed(fault), fault)
+
+    def _move_on(self, event: fallback.Event, cause: Fault) -> Fault | None:
+        target, self._cause = self._target, cause
+        if target is not None and target.in_flight is not None:
+            target.in_flight.discard(self)
+        self._advance_plan(event)
+        return self._order.fault if isinstance(self._order, fallback.Settle) else None
+
+    def _advance_plan(self, event: fallback.Event) -> None:
+        if self._plan is not None:
+            self._plan, self._order = fallback.advance(self._plan, event, self._pool.store.now())
+
+    async def _wait_for_order(self, retry: RetryLoop) -> None:
+        """Wait for the order and for a permit at the same time, so that a shared store costs one round trip."""
+        if self._state is not None and self._state.limiter is not None and self._permit is None:
+            deadline = self._deadline if self._deadline is not None else self._pool.store.now() + 60.0
+            if isinstance(self._order, fallback.Ask):
+                deadline = self._order.deadline
+            match outcome(await self._acquire(deadline)):
+                case Success(permit):
+                    self._permit = permit
+                case Failure(fault):
+                    await retry.wait()
+                    if isinstance(retry.order, Send):
+                        retry.finish(Refused(fault), self._pool.store.now())
+                    return
+        await retry.wait()
+        if self._permit is not None and not isinstance(retry.order, Send):
+            self._withdraw_permit()
+
+    async def _start_attempt(self, retry: RetryLoop, order: Send) -> bool:
+        """Get leave to send, and start the attempt; False where there is no leave."""
+        pool, state, bound, target = self._pool, self._state, self._bound, self._target
+        if state is None or bound is None or target is None:
+            raise RuntimeError("a target is entered before an attempt is started")
+        now, timeout = pool.store.now(), order.timeout
+        if state.limiter is not None:
+            if self._permit is None:
+                match outcome(await self._acquire(order.deadline)):
+                    case Success(permit):
+                        self._permit = permit
+                    case Failure(fault):
+                        retry.finish(Refused(fault), pool.store.now())
+                        return False
+            now = pool.store.now()
+            if now >= order.deadline:
+                self._withdraw_permit()
+                late = deadline_exceeded(target.backend.name, self._model, order.deadline - (self._began or now), None)
+                retry.finish(Refused(late), now)
+                return False
+            timeout = min(timeout, order.deadline - now)
+        left = order.deadline - now
+        whole = None if self._spec.deadline is None or self._deadline is None else self._deadline - now
+        self._sent = now
+        self._arrivals.clear()
+        self._attempt = bound.start(TimeLimits(timeout, left, whole))
+        return True
+
+    async def _acquire(self, deadline: float) -> Result[Permit, Fault]:
+        state, target, spec, store = self._state, self._target, self._spec, self._pool.store
+        if state is None or state.limiter is None or target is None:
+            raise RuntimeError("a target without a limiter gives no permits")
+        if self._tokens < 0:
+            max_tokens = spec.max_tokens if spec.max_tokens != DEFAULT_MAX_TOKENS else None
+            self._tokens = estimated_tokens(spec.messages, spec.tools, max_tokens)
+        began = store.now()
+        granted = await state.limiter.acquire(spec.priority, self._tokens, deadline)
+        self._queued += store.now() - began
+        return granted.alt(
+            lambda fault: fault if fault.provider else replace(fault, provider=target.backend.name, model=self._model)
+        )
+
+    def _withdraw_permit(self) -> None:
+        permit, self._permit = self._permit, None
+        if permit is not None and self._state is not None and self._state.limiter is not None:
+            self._state.limiter.withdraw(permit)
+
+    def _record_arrival(self, batch: Batch[T]) -> None:
+        self._arrivals.append(self._pool.store.now())
+        if self._text is not None:
+            self._text += [item.content for item in batch.items if isinstance(item, StreamChunk)]
+
+    def _complete(self, retry: RetryLoop, batch: Batch[T]) -> None:
+        now = self._pool.store.now()
+        if self._permit is not None or (self._target is not None and self._target.is_observed):
+            self._release_permit(None, batch.usage, now)
+        retry.finish(Answered(200), now)
+        inner = () if self._attempt is None else self._attempt.records
+        if not self._spec.stream:
+            self._attempt = None
+        order = retry.order
+        self.records = inner or (order.attempts if isinstance(order, Settle) else ())
+        if self._plan is not None:
+            self._advance_plan(fallback.Answered(self.records))
+            self.records = self._plan.attempts
+        self._finish("ok", answer=batch.items[-1] if batch.items else None, usage=batch.usage)
+
+    async def _fail_attempt(self, retry: RetryLoop, attempt: Attempt[T], fault: Fault) -> None:
+        self._release_permit(fault, None, self._pool.store.now())
+        self._attempt = None
+        inner = attempt.records
+        await attempt.aclose()
+        await retry.advance(Failed(fault, self._pool.runtime.luck()))
+        if inner and isinstance(retry.order, Settle) and retry.order.fault is not None:
+            retry.order = Settle(replace(retry.order.fault, attempts=inner), inner)
+
+    def _release_permit(self, fault: Fault | None, usage: Usage | None, now: float) -> None:
+        """Give the permit back, and learn from the attempt."""
+        permit, self._permit = self._permit, None
+        state, attempt = self._state, self._attempt
+        if permit is not None and state is not None and state.limiter is not None:
+            headers = {} if attempt is None else attempt.headers
+            state.limiter.release(permit, fault=fault, used=_count_tokens(usage), headers=headers)
+        if self._target is not None and self._sent is not None and attempt is not None:
+            self._target.observe(fault, now - self._sent, now)
+
+    def _abandon(self, fault: Fault) -> None:
+        """Give everything back before the answer is whole."""
+        now = self._pool.store.now()
+        if self._attempt is None:
+            self._withdraw_permit()
+        else:
+            self._release_permit(fault, None, now)
+        self._attempt = None
+        if self._retry is not None:
+            self._retry.finish(Abandoned(), now)
+            self.records = self._retry.records
+        if self._plan is not None:
+            self._advance_plan(fallback.Abandoned(self.records))
+            self.records = self._plan.attempts
+
+    async def _end_early(self, fault: Fault) -> Result[Batch[T], Fault]:
+        """The provider was closed: everything is given back, and the caller gets the fault at once."""
+        attempt = self._attempt
+        if isinstance(attempt, StreamAttempt):
+            fault = attempt.interrupt(fault)
+        fault = replace(fault, provider=fault.provider or self._provider, model=fault.model or self._model or None)
+        self._abandon(fault)
+        if attempt is not None:
+            await attempt.aclose()
+        self._finish(type(fault).__name__, fault=replace(fault, attempts=self.records))
+        return Failure(replace(fault, attempts=self.records))
+
+    def _fail(self, fault: Fault) -> Result[Batch[T], Fault]:
+        self.records = fault.attempts or self.records
+        self._finish(type(fault).__name__, fault=fault)
+        return Failure(fault)
+
+    def _gone(self) -> Fault:
+        return Cancelled(provider=self._provider, model=self._model or None, message="the caller gave up")
+
+    @property
+    def _provider(self) -> str:
+        """The provider that is asked, or will be asked first."""
+        if self._target is not None:
+            return self._target.backend.name
+        return self._pool.plan[0].provider if self._pool.plan else ""
+
+    def _finish(
+        self, result: str, *, fault: Fault | None = None, answer: object = None, usage: Usage | None = None
+    ) -> None:
+        """The end: no longer in flight; metrics and observers learn of it."""
+        if self._is_over:
+            return
+        self._is_over = True
+        pool, target = self._pool, self._target
+        pool.in_flight.discard(self)
+        if target is not None and target.in_flight is not None:
+            target.in_flight.discard(self)
+        if result == "ok":
+            pool.answered[self._index] = pool.answered.get(self._index, 0) + 1
+        if self._began is None or (pool.metrics is None and not self._on_end):
+            return
+        now, arrivals = pool.store.now(), self._arrivals
+        is_streamed = self._spec.stream
+        pace = _measure_pace(arrivals) if is_streamed and arrivals else Pace()
+        planned = pool.plan[0] if pool.plan else None
+        sample = build_sample(
+            self.records,
+            provider=self._provider,
+            model=self._model or (planned.model if planned else None),
+            streamed=is_streamed,
+            outcome=result,
+            seconds=now - self._began,
+            queued=self._queued,
+            sent=self._sent,
+            ended=now,
+            pace=pace,
+            usage=None if usage is None else {name: n for name, n in usage.items() if isinstance(n, int)},
+        )
+        if pool.metrics is not None:
+            pool.metrics = record_sample(pool.metrics, sample)
+        if self._on_end:
+            ending = telemetry.Ended(
+                sample=sample,
+                address=None if target is None else target.backend.address,
+                answer=answer if isinstance(answer, CompletionResponse | StreamChunk) else None,
+                text=None if self._text is None else "".join(self._text),
+                chunk_gaps=[after - before for before, after in pairwise(arrivals)] if is_streamed else (),
+                fault=fault,
+                attempts=self.records,
+            )
+            telemetry.notify_end(self._on_end, ending)
+
+
+class PoolBackend:
+    """A provider with targets of its own as one backend: its attempts are operations, which retry by themselves."""
+
+    def __init__(self, pool: TargetPool, address: str | None) -> None:
+        self._pool = pool
+        self.address = address
+
+    @property
+    def name(self) -> str:
+        """The name of the first target's provider."""
+        return self._pool.plan[0].provider
+
+    async def scope(self) -> Result[str, Fault]:
+        """That of the first target."""
+        return await self._pool.targets[0].backend.scope()
+
+    async def bind(
+        self, kind: Kind[T], spec: CallSpec, model: str, options: Mapping[str, Any]
+    ) -> Result[BoundRequest[T], Fault]:
+        """The same call, for the pool."""
+        return Success(PoolRequest(self._pool, kind, replace(spec, model=model, options=options)))
+
+    async def aclose(self) -> None:
+        """Whoever made the pool closes it."""
+
+
+class PoolRequest(Generic[T]):
+    """A call for a pool."""
+
+    def __init__(self, pool: TargetPool, kind: Kind[T], spec: CallSpec) -> None:
+        self._pool, self._kind, self._spec = pool, kind, spec
+
+    def start(self, limits: TimeLimits) -> Attempt[T]:
+        """An operation, inside what is left of the caller's deadline."""
+        return Operation(self._pool, self._kind, replace(self._spec, deadline=limits.whole))
+
+
+def _measure_pace(arrivals: list[float]) -> Pace:
+    longest = max((after - before for before, after in pairwise(arrivals)), default=0.0)
+    return Pace(arrivals[0], arrivals[-1], len(arrivals), longest)
+
+
+def _no_breaker(pool: TargetPool) -> MemoryCell[Breaker | None]:
+    return MemoryCell(None, pool.store.now)
+
+
+def _count_tokens(usage: Usage | None) -> int | None:
+    if usage is None:
+        return None
+    total = usage.get("total_tokens")
+    if total is None and ("prompt_tokens" in usage or "completion_tokens" in usage):
+        return usage.get("prompt_tokens", 0) + usage.get("completion_tokens", 0)
+    return total

@@ -1,0 +1,131 @@
+"""Polling of long-running predictions: carries out the machine's orders, and cancels the prediction of a caller who leaves."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from typing import TypeAlias, assert_never
+
+from returns.result import Failure, Result, Success
+
+from victor_fp.core.faults import Fault, InvalidResponse
+from victor_fp.core.polling import (
+    Event,
+    ExchangeDone,
+    ExchangeFailed,
+    OpenStream,
+    SendRequest,
+    StartPolling,
+    StopPolling,
+    UseResponse,
+)
+from victor_fp.core.requests import HttpRequest
+from victor_fp.core.result import outcome
+from victor_fp.shell.runtime import Runtime
+from victor_fp.shell.transport.errors import timeout_fault
+from victor_fp.shell.transport.protocol import TransportResponse
+
+Exchange: TypeAlias = Callable[[HttpRequest, float], Awaitable[Result[tuple[int, Mapping[str, str], bytes], Fault]]]
+"""One request and its whole response, within so many seconds."""
+OpenResponse: TypeAlias = Callable[[HttpRequest], Awaitable[TransportResponse | Fault]]
+"""One request and the response whose headers have come."""
+
+CANCEL_TIMEOUT = 2.0
+"""Seconds granted to the request that cancels a prediction nobody waits for."""
+
+
+class PollingCall:
+    """One prediction. Closing it cancels the prediction at the vendor unless its answer is whole."""
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        runtime: Runtime,
+        follow: StartPolling,
+        request: HttpRequest,
+        timeout: float,
+        *,
+        stream: bool,
+    ) -> None:
+        self._exchange, self._runtime, self._timeout = exchange, runtime, timeout
+        self._polling, self._first = follow(request, stream, timeout)
+        self.is_whole = False
+        """The answer has streamed to its end; nothing is left to be cancelled."""
+
+    async def aclose(self) -> None:
+        """Cancel the prediction where it still runs, and wait a moment for the vendor to confirm."""
+        cancel = self._polling.cancel
+        if cancel is not None and not self.is_whole:
+            self.is_whole = True
+            with suppress(TimeoutError):
+                async with asyncio.timeout(CANCEL_TIMEOUT):
+                    await self._exchange(cancel, CANCEL_TIMEOUT)
+
+    async def read_whole(self) -> Result[tuple[int, Mapping[str, str], bytes], Fault]:
+        """The whole answer, as one exchange would have given it; the timeout bounds all of it."""
+        ending = await self._poll()
+        match ending:
+            case UseResponse(answered=answered):
+                return Success((answered.status, dict(answered.headers), answered.body))
+            case StopPolling(fault=fault):
+                return Failure(fault)
+            case OpenStream():
+                return Failure(InvalidResponse(message="a stream where a whole answer was asked for"))
+            case _:
+                assert_never(ending)
+
+    async def open(self, open_stream: OpenResponse) -> TransportResponse | Fault:
+        """The answer as a stream; where it comes whole, as a stream of one piece, and no later than a whole answer."""
+        ending = await self._poll()
+        match ending:
+            case OpenStream(request=request):
+                return await open_stream(request)
+            case UseResponse(answered=answered):
+                return WholeResponse(answered)
+            case StopPolling(fault=fault):
+                return fault
+            case _:
+                assert_never(ending)
+
+    async def _poll(self) -> OpenStream | UseResponse | StopPolling:
+        until = self._runtime.now() + self._timeout
+        order: SendRequest | OpenStream | UseResponse | StopPolling = self._first
+        while isinstance(order, SendRequest):
+            left = until - self._runtime.now()
+            if order.rest >= left:
+                return StopPolling(timeout_fault("read", "opening", self._timeout))
+            if order.rest:
+                await self._runtime.sleep(order.rest)
+            event: Event
+            match outcome(await self._exchange(order.request, min(left - order.rest, self._timeout))):
+                case Success((status, headers, body)):
+                    event = ExchangeDone(status=status, headers=headers, body=body)
+                case Failure(fault):
+                    event = ExchangeFailed(fault)
+            self._polling, order = self._polling.after(event)
+        return order
+
+
+class WholeResponse:
+    """A response that has come already, read like one that still comes."""
+
+    def __init__(self, answered: ExchangeDone) -> None:
+        self.status: int = answered.status
+        self.headers: Mapping[str, str] = answered.headers
+        self._body: bytes | None = answered.body
+
+    async def receive(self) -> bytes | Fault | None:
+        """The body in one piece, then the end."""
+        body, self._body = self._body, None
+        return body or None
+
+    async def read(self, limit: int) -> bytes | Fault:
+        """The body."""
+        body = await self.receive() or b""
+        if isinstance(body, bytes) and len(body) > limit:
+            return InvalidResponse(message=f"the body is larger than {limit} bytes")
+        return body
+
+    async def aclose(self) -> None:
+        """Nothing is open."""

@@ -1,0 +1,164 @@
+"""The rate limiter before a key: grants permits to send, and keeps the other calls waiting in a queue.
+
+The machine in `core/resilience/admission.py` decides; here are the futures of the calls that wait, and the one timer that
+wakes them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Mapping
+from functools import partial
+from itertools import count
+from time import time
+from typing import assert_never
+
+from returns.result import Failure, Result, Success
+
+from victor_fp.core.faults import Cancelled, Fault
+from victor_fp.core.resilience import admission as admitting
+from victor_fp.core.resilience.admission import (
+    Admission,
+    Arrived,
+    Event,
+    Finished,
+    GaveUp,
+    Grant,
+    Order,
+    Refuse,
+    Unsent,
+    Wake,
+    Woken,
+)
+from victor_fp.core.resilience.cooldown import left
+from victor_fp.core.resilience.queue import Priority
+from victor_fp.core.resilience.rate_limit import Permit, stats
+from victor_fp.core.resilience.ratelimit_headers import reported
+from victor_fp.shell.runtime import Runtime
+from victor_fp.shell.store import Cell, Store
+
+
+class RateLimiter:
+    """The rate limit and the queue of one key. Times are those of the store's clock."""
+
+    def __init__(self, cell: Cell[Admission], store: Store, runtime: Runtime) -> None:
+        self._cell = cell
+        self._store = store
+        self._runtime = runtime
+        self._tickets = count()
+        self._waiting: dict[int, asyncio.Future[Grant | Refuse]] = {}
+        self._answers: dict[int, Grant | Refuse] = {}
+        """Orders for calls that have not begun to wait for them."""
+        self._gone: set[int] = set()
+        """Tickets of calls that gave up and whose orders are ignored."""
+        self._timer: asyncio.Task[None] | None = None
+        self._wakes_at = math.inf
+
+    async def acquire(self, priority: Priority, tokens: int, deadline: float) -> Result[Permit, Fault]:
+        """A permit to send one request, or why there is none. A call that is cancelled leaves the queue at once."""
+        ticket = next(self._tickets)
+        arrived = Arrived(ticket=ticket, priority=priority, tokens=tokens, deadline=deadline)
+        try:
+            await self._cell.change(partial(_step, arrived), self._carry_out)
+            refusal = self._store.refusal()
+            if refusal is not None:
+                self._give_up(ticket)
+                return Failure(refusal)
+            answer = self._answers.pop(ticket, None)
+            if answer is None:
+                self._waiting[ticket] = asyncio.get_running_loop().create_future()
+                answer = await self._waiting[ticket]
+                del self._waiting[ticket]
+        except BaseException:
+            self._give_up(ticket)
+            raise
+        return Success(answer.permit) if isinstance(answer, Grant) else Failure(answer.fault)
+
+    def release(self, permit: Permit, *, fault: Fault | None, used: int | None, headers: Mapping[str, str]) -> None:
+        """The request is over: how it ended, the tokens it took and what the response's headers say of budgets."""
+        budgets = reported(headers, time())
+        self._post(Finished(permit=permit, fault=fault, used=used, reported=budgets))
+
+    def withdraw(self, permit: Permit) -> None:
+        """The request was not sent."""
+        self._post(Unsent(permit))
+
+    def close(self) -> None:
+        """Refuse the calls that wait, and stop the timer."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._wakes_at = math.inf
+        for ticket, future in self._waiting.items():
+            if not future.done():
+                self._post(GaveUp(ticket))
+                future.set_result(Refuse(ticket, Cancelled(message="the provider was shut down")))
+
+    def stats(self) -> dict[str, str | int | float | None]:
+        """Figures for people and dashboards."""
+        state, now = self._cell.state, self._store.now()
+        return {
+            **stats(state.limiter, now),
+            "waiting": len(state.queue.entries),
+            "cooldown": left(state.cooldown, now),
+        }
+
+    def _post(self, event: Event) -> None:
+        self._cell.post(partial(_step, event), self._carry_out)
+
+    def _give_up(self, ticket: int) -> None:
+        """Leave the queue; a permit that was granted meanwhile is given back."""
+        future = self._waiting.pop(ticket, None)
+        is_answered = future is not None and future.done() and not future.cancelled()
+        answer = future.result() if future is not None and is_answered else self._answers.pop(ticket, None)
+        if isinstance(answer, Grant):
+            self.withdraw(answer.permit)
+        elif answer is None:
+            self._gone.add(ticket)
+            self._cell.post(partial(_step, GaveUp(ticket)), partial(self._forget, ticket))
+
+    def _forget(self, ticket: int, orders: tuple[Order, ...]) -> None:
+        self._gone.discard(ticket)
+        self._carry_out(orders)
+
+    def _carry_out(self, orders: tuple[Order, ...]) -> None:
+        for order in orders:
+            match order:
+                case Grant() | Refuse():
+                    self._answer(order)
+                case Wake(at=at):
+                    self._wake(at)
+                case _:
+                    assert_never(order)
+        if self._timer is not None and not self._cell.state.queue.entries:
+            self._timer.cancel()
+            self._timer, self._wakes_at = None, math.inf
+
+    def _answer(self, order: Grant | Refuse) -> None:
+        future = self._waiting.get(order.ticket)
+        if future is not None and not future.done():
+            future.set_result(order)
+        elif future is None and order.ticket not in self._gone:
+            self._answers[order.ticket] = order
+        elif isinstance(order, Grant):
+            self.withdraw(order.permit)
+
+    def _wake(self, at: float) -> None:
+        """Look again at this time; sooner where others change the state, too. A timer that fires early does no harm."""
+        at = min(at, self._store.now() + self._store.poll)
+        if self._timer is not None and not self._timer.done() and self._wakes_at <= at:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._wakes_at = at
+        self._timer = asyncio.get_running_loop().create_task(self._fire(at))
+
+    async def _fire(self, at: float) -> None:
+        await self._runtime.sleep(max(0.0, at - self._store.now()))
+        self._timer, self._wakes_at = None, math.inf
+        self._post(Woken())
+
+
+def _step(event: Event, admission: Admission, now: float) -> tuple[Admission, tuple[Order, ...]]:
+    return admitting.advance(admission, event, now)

@@ -1,0 +1,120 @@
+"""The retry machine of one call at one target, over a breaker that lives in a cell: in this process or shared by many."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from victor_fp.core.faults import Attempt as AttemptRecord
+from victor_fp.core.resilience.breaker import Breaker
+from victor_fp.core.resilience.call import (
+    Abandoned,
+    Answered,
+    Call,
+    Committed,
+    Deliver,
+    Event,
+    Order,
+    Refused,
+    Settle,
+    advance,
+    begin,
+)
+from victor_fp.core.resilience.retry import RetryPolicy
+from victor_fp.shell.store import Cell
+
+
+class RetryLoop:
+    """Reports events to the machine; `order` says what to do now.
+
+    With a shared store a change of the breaker takes a round trip. It is waited for only where the next order depends on the
+    breaker: before an attempt, and after one that failed.
+    """
+
+    __slots__ = ("_arrived", "_begin", "_call", "_cell", "_is_over", "is_pending", "order")
+
+    def __init__(
+        self,
+        cell: Cell[Breaker | None],
+        policy: RetryPolicy,
+        *,
+        timeout: float,
+        deadline: float | None,
+        provider: str,
+        model: str,
+        waits_for_breaker: bool = False,
+    ) -> None:
+        """Asks for the first attempt. Its order may be pending."""
+        self._cell = cell
+        waits: dict[str, Any] = {"wait_when_open": True} if waits_for_breaker else {}
+        self._begin: Callable[[Breaker | None, float], tuple[Call, Breaker | None, Order]] = partial(
+            begin, policy, timeout=timeout, deadline=deadline, provider=provider, model=model, **waits
+        )
+        self._call: Call | None = None
+        self._arrived: asyncio.Future[None] | None = None
+        self._is_over = False
+        self.is_pending = False
+        """Whether the order for the latest event is still to come."""
+        self.order: Order = Deliver()
+        self._post(None)
+
+    @property
+    def records(self) -> tuple[AttemptRecord, ...]:
+        """The attempts so far, once the call has settled."""
+        return self.order.attempts if isinstance(self.order, Settle) else ()
+
+    async def advance(self, event: Event) -> None:
+        """Report what came of the last order, and wait for the next one."""
+        self._post(event)
+        if self.is_pending:
+            await self.wait()
+
+    async def wait(self) -> None:
+        """Wait for a pending order."""
+        while self.is_pending:
+            self._arrived = asyncio.get_running_loop().create_future()
+            await self._arrived
+
+    def commit(self, now: float) -> None:
+        """A piece of the answer is about to reach the caller. The breaker is neither asked nor changed."""
+        if self._call is not None:
+            self._call, _, self.order = advance(self._call, self._cell.state, Committed(), now)
+
+    def finish(self, event: Answered | Refused | Abandoned, now: float) -> None:
+        """Report how the call ended. The breaker is changed in its turn, which is not waited for."""
+        if self._is_over or isinstance(self.order, Settle):
+            return
+        self._post(event)
+        if self.is_pending:
+            self._is_over, self.is_pending = True, False
+            self.order = Settle(None, ())
+            if self._call is not None:
+                _, _, self.order = advance(self._call, self._cell.state, event, now)
+
+    def _post(self, event: Event | None) -> None:
+        self.is_pending = True
+        self._cell.post(partial(self._step, event), self._take)
+
+    def _step(
+        self, event: Event | None, breaker: Breaker | None, now: float
+    ) -> tuple[Breaker | None, tuple[Call, Order] | None]:
+        """One step of the cell. Steps are taken in turn, so the call is the one that the step before left."""
+        if event is None:
+            call, breaker, order = self._begin(breaker, now)
+        elif self._call is not None:
+            call, breaker, order = advance(self._call, breaker, event, now)
+        else:
+            return breaker, None
+        return breaker, (call, order)
+
+    def _take(self, taken: tuple[Call, Order] | None) -> None:
+        if taken is None:
+            return
+        self._call, order = taken
+        if self._is_over:
+            return
+        self.order, self.is_pending = order, False
+        if self._arrived is not None and not self._arrived.done():
+            self._arrived.set_result(None)

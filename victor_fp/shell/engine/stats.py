@@ -1,0 +1,89 @@
+"""Figures of a pool of targets for people and dashboards, as plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from time import time
+from typing import Any
+
+import msgspec
+
+from victor_fp.core.metrics import summarize
+from victor_fp.core.resilience import breaker as circuit
+from victor_fp.core.resilience.health import Health, condition, latency, score
+from victor_fp.shell.engine.target import Target, TargetPool
+
+RECENT = 20
+"""Operations that are listed one by one."""
+
+
+def collect_metrics(pool: TargetPool) -> dict[str, Any] | None:
+    """Totals, percentiles over the window, and the last operations; None where metrics are switched off."""
+    metrics = pool.metrics
+    if metrics is None:
+        return None
+    recent = [msgspec.to_builtins(sample) for sample in metrics.samples[-RECENT:]]
+    return {"summary": summarize(metrics), "recent": recent, "history_size": len(metrics.samples)}
+
+
+def collect_resilience(pool: TargetPool) -> dict[str, Any] | None:
+    """Breakers, health and the targets that answered; None where there is neither a breaker nor a fallback."""
+    first, *others = pool.targets
+    if first.breaker is None and not others:
+        return None
+    metrics = pool.metrics
+    return {
+        "total_requests": None if metrics is None else metrics.operations,
+        "total_failures": None if metrics is None else metrics.failures,
+        "retry_attempts": None if metrics is None else metrics.retries,
+        "primary_successes": pool.answered.get(0, 0),
+        "fallback_successes": sum(count for index, count in pool.answered.items() if index > 0),
+        "primary_circuit": describe_breaker(first, pool),
+        "fallback_circuits": {title_of(target): describe_breaker(target, pool) for target in others},
+        "health": {title_of(target): describe_health(target, pool) for target in pool.targets},
+    }
+
+
+def collect_limits(targets: Sequence[Target]) -> dict[str, Any] | None:
+    """Limits, permits and queues by target and model, the first target's also at the top; None where nothing limits."""
+    if all(target.limits is None for target in targets):
+        return None
+    by_target: dict[str, Any] = {}
+    for target in targets:
+        for model, state in target.states.items():
+            if state.limiter is not None:
+                by_target[f"{target.backend.name}:{model}"] = state.limiter.stats()
+    first: dict[str, Any] = by_target.get(title_of(targets[0]), {})
+    return {**first, "targets": by_target}
+
+
+def describe_breaker(target: Target, pool: TargetPool) -> dict[str, Any] | None:
+    """A target's breaker, or None where it has none."""
+    breaker = target.current_breaker()
+    return None if breaker is None else circuit.stats(breaker, title_of(target), pool.store.now(), time())
+
+
+def describe_health(target: Target, pool: TargetPool) -> dict[str, Any]:
+    """A target's health as its traffic shows it; latency in seconds."""
+    now, health = pool.store.now(), target.health or Health()
+    return {
+        "condition": condition(health, now),
+        "score": score(health, now),
+        "latency": latency(health),
+    }
+
+
+def is_open(target: Target, pool: TargetPool) -> bool:
+    """Whether calls to a target fail fast right now."""
+    breaker = target.current_breaker()
+    return breaker is not None and circuit.is_open(breaker, pool.store.now())
+
+
+def is_healthy(target: Target, pool: TargetPool) -> bool:
+    """Whether a call made now is likely to be answered."""
+    return not is_open(target, pool) and condition(target.health or Health(), pool.store.now()) != "unhealthy"
+
+
+def title_of(target: Target) -> str:
+    """Provider and model."""
+    return f"{target.backend.name}:{target.model}"

@@ -1,0 +1,170 @@
+"""A target: one backend and model with the breaker, the rate limiter and the health that belong to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from returns.result import Failure, Result, Success
+
+from victor_fp.core.faults import Fault
+from victor_fp.core.metrics import Metrics
+from victor_fp.core.resilience import breaker as circuit
+from victor_fp.core.resilience import fallback
+from victor_fp.core.resilience.admission import Admission
+from victor_fp.core.resilience.breaker import Breaker, BreakerPolicy, verdict_of
+from victor_fp.core.resilience.fallback import FallbackPolicy
+from victor_fp.core.resilience.health import Health, observed
+from victor_fp.core.resilience.queue import Queue, QueuePolicy
+from victor_fp.core.resilience.rate_limit import Limiter, Limits
+from victor_fp.core.resilience.retry import RetryPolicy
+from victor_fp.core.result import outcome
+from victor_fp.shell.engine.backend import Backend
+from victor_fp.shell.engine.in_flight import InFlight, Interruptible
+from victor_fp.shell.engine.rate_limiter import RateLimiter
+from victor_fp.shell.engine.telemetry import Observer
+from victor_fp.shell.runtime import Runtime
+from victor_fp.shell.store import Cell, Store
+from victor_fp.shell.store.memory import MemoryCell, MemoryStore
+from victor_fp.shell.store.packing import CIRCUIT, LIMITS
+
+START_ALLOWANCE = 1.0
+"""Seconds for what comes before the first attempt: a key looked up, a wait for a permit. Without it the last attempt of an
+operation without a deadline would seem cut short."""
+
+
+@dataclass(kw_only=True)
+class ModelState:
+    """What one model at one target has to itself."""
+
+    breaker: Cell[Breaker | None]
+    limiter: RateLimiter | None
+
+
+@dataclass(kw_only=True)
+class Target:
+    """One backend and model that an operation may use."""
+
+    backend: Backend
+    model: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Passed over what the caller passes."""
+    timeout: float
+    retries: RetryPolicy
+    breaker: BreakerPolicy | None = None
+    """None is no breaker."""
+    limits: Limits | None = None
+    """None is neither rate limit nor queue."""
+    queue: QueuePolicy = field(default_factory=QueuePolicy)
+    waits_for_breaker: bool = False
+    """Whether a call that finds the breaker open waits for it, inside its deadline, instead of failing."""
+    health: Health | None = None
+    """What attempts have shown; None where nobody asks."""
+    on_attempt: Callable[[Fault | None, float], None] | None = None
+    """Told of each attempt: how it ended, and after how many seconds."""
+    states: dict[str, ModelState] = field(default_factory=dict)
+    """By model."""
+    every_model: ModelState | None = None
+    """The state of all models, where they share one."""
+    in_flight: InFlight | None = None
+    """Counts operations that use this target, where the provider behind it is known to others as well."""
+
+    async def state_for(self, model: str, store: Store, runtime: Runtime) -> Result[ModelState, Fault]:
+        """The state of a model, made when it is first asked for."""
+        found = self.every_model or self.states.get(model)
+        if found is not None:
+            return Success(found)
+        match outcome(await self.backend.scope()):
+            case Failure(fault):
+                return Failure(fault)
+            case Success(scope):
+                made = self._make_state(f"{scope}:{model}", model, store, runtime)
+                return Success(self.states.setdefault(model, made))
+
+    @property
+    def is_observed(self) -> bool:
+        """Whether anybody learns from attempts."""
+        return self.health is not None or self.on_attempt is not None
+
+    def observe(self, fault: Fault | None, seconds: float, now: float) -> None:
+        """Learn from an attempt."""
+        if self.on_attempt is not None:
+            self.on_attempt(fault, seconds)
+        if self.health is not None:
+            self.health = observed(self.health, verdict_of(fault), seconds, now)
+
+    def current_breaker(self) -> Breaker | None:
+        """The breaker as this process last saw it."""
+        state = self.every_model or self.states.get(self.model)
+        return self._new_breaker() if state is None else state.breaker.state
+
+    def close(self) -> None:
+        """Refuse the calls that wait for a permit."""
+        for state in self.states.values():
+            if state.limiter is not None:
+                state.limiter.close()
+
+    def _make_state(self, name: str, model: str, store: Store, runtime: Runtime) -> ModelState:
+        limiter: RateLimiter | None = None
+        if self.limits is not None:
+            fresh = Admission(
+                limiter=Limiter(limits=self.limits),
+                queue=Queue(policy=self.queue, provider=self.backend.name, model=model),
+            )
+            limiter = RateLimiter(store.cell(f"limits:{name}", fresh, LIMITS), store, runtime)
+        if self.breaker is None:
+            return ModelState(breaker=MemoryCell(None, store.now), limiter=limiter)
+        return ModelState(breaker=store.cell(f"breaker:{name}", self._new_breaker(), CIRCUIT), limiter=limiter)
+
+    def _new_breaker(self) -> Breaker | None:
+        return None if self.breaker is None else Breaker(policy=self.breaker)
+
+
+class TargetPool:
+    """The targets of a provider in their order, and what they share."""
+
+    def __init__(
+        self,
+        targets: Sequence[Target],
+        *,
+        policy: FallbackPolicy | None = None,
+        store: Store | None = None,
+        runtime: Runtime,
+        metrics: Metrics | None = None,
+        observers: Sequence[Observer] = (),
+    ) -> None:
+        """`policy` None is for a pool of one target, which needs no plan; `metrics` None records none."""
+        self.targets = targets
+        self.policy = policy
+        self.runtime = runtime
+        self.store = store or MemoryStore(runtime)
+        self.metrics = metrics
+        self.observers = observers
+        self.in_flight = InFlight()
+        self.answered: dict[int, int] = {}
+        """Operations that each target, by its index, has answered."""
+        self.plan = tuple(fallback.Target(provider=one.backend.name, model=one.model) for one in targets)
+        """The targets as the plan of an operation that names no model."""
+        self.patience = self.patience_with(None)
+        """Seconds for an operation without a deadline: what each target would have alone, and a moment to begin."""
+
+    def patience_with(self, timeout: float | None) -> float:
+        """The same where the caller bounds each attempt."""
+        return START_ALLOWANCE + sum(
+            (timeout or target.timeout) * (target.retries.max_retries + 1) for target in self.targets
+        )
+
+    async def resolve(
+        self,
+        index: int,
+        cause: Fault | None,  # noqa: ARG002  pools that choose targets while they are asked decide by it
+        operation: Interruptible,  # noqa: ARG002
+    ) -> Result[Target, Fault]:
+        """The target with this index; `cause` is the fault that made the operation move on to it."""
+        return Success(self.targets[index])
+
+
+def reset_breaker(breaker: Breaker | None, now: float) -> tuple[Breaker | None, None]:
+    """Close a breaker by hand, as a step of a cell."""
+    return (None if breaker is None else circuit.reset(breaker, now)), None

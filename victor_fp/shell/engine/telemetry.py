@@ -1,0 +1,184 @@
+"""Telemetry of operations: the seam for observers, and the observer that writes structured logs.
+
+An observer is told that an operation begins and returns a function for its end. Whatever an observer raises is logged:
+observing a call never breaks it.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Protocol, TypeAlias
+
+import msgspec
+
+from victor_fp.core.faults import Attempt, Fault
+from victor_fp.core.metrics import Sample
+from victor_fp.core.types import CompletionResponse, StreamChunk
+from victor_fp.shell.engine.call_spec import CallSpec
+
+LOGGER = "victor_fp"
+
+
+class Begun(msgspec.Struct, frozen=True, kw_only=True):
+    """An operation begins."""
+
+    provider: str
+    """The first target's."""
+    model: str
+    address: str | None
+    spec: CallSpec
+
+
+class Ended(msgspec.Struct, frozen=True, kw_only=True):
+    """An operation is over. The sample names the target that answered, or failed last."""
+
+    sample: Sample
+    address: str | None = None
+    """Of that target."""
+    answer: CompletionResponse | StreamChunk | None = None
+    """The whole answer, or the final chunk."""
+    text: str | None = None
+    """The text of a stream, where an observer asked for content."""
+    chunk_gaps: Sequence[float] = ()
+    """Seconds between the batches of a stream."""
+    fault: Fault | None = None
+    attempts: Sequence[Attempt] = ()
+
+
+OnEnd: TypeAlias = Callable[[Ended], None]
+
+
+class Observer(Protocol):
+    """Observes operations."""
+
+    @property
+    def wants_content(self) -> bool:
+        """Whether the text of streams is to be kept until their end; an observer without this attribute gets none."""
+        ...
+
+    def begun(self, operation: Begun) -> OnEnd | None:
+        """An operation begins; the function that is returned is called at its end."""
+        ...
+
+
+def notify_begin(observers: Iterable[Observer], operation: Begun) -> list[OnEnd]:
+    """Tell every observer; the functions to call at the end."""
+    on_end: list[OnEnd] = []
+    for observer in observers:
+        try:
+            function = observer.begun(operation)
+        except Exception:
+            _log_failure(observer)
+        else:
+            if function is not None:
+                on_end.append(function)
+    return on_end
+
+
+def notify_end(on_end: Iterable[OnEnd], ending: Ended) -> None:
+    """Call every function for the end."""
+    for function in on_end:
+        try:
+            function(ending)
+        except Exception:
+            _log_failure(function)
+
+
+def wants_content(observers: Iterable[Observer]) -> bool:
+    """Whether any observer asks for the text of streams."""
+    return any(map(_wants_content, observers))
+
+
+def _wants_content(observer: Observer) -> bool:
+    try:
+        return bool(observer.wants_content)
+    except Exception:  # missing, or a property that fails
+        return False
+
+
+def _log_failure(observer: object) -> None:
+    logging.getLogger(LOGGER).warning("an observer failed: %s", type(observer).__name__, exc_info=True)
+
+
+_SECRETS = (
+    # The names of headers and fields that hold keys, whatever follows them.
+    re.compile(
+        r"(?i)((?:authorization|api[-_ ]?key|x-goog-api-key|access[-_]?token|secret|password)[\"']?\s*[:=]\s*)"
+        r"(?:bearer\s+|basic\s+)?[^\s\"',;&}]+"
+    ),
+    re.compile(r"(?i)(bearer\s+)[a-z0-9._~+/=-]{8,}"),
+    # Vendors' own prefixes: OpenAI, Anthropic, OpenRouter, DeepSeek (sk-), Groq, xAI, Google, Hugging Face, AWS, ...
+    re.compile(r"()\b(?:sk|pk|rk|gsk|xai|hf|pplx|csk|fw|nvapi|r8|tgp_v1|AIza|AKIA|ASIA|ya29)[-_.]?[A-Za-z0-9_-]{12,}"),
+    # User and password in a URL.
+    re.compile(r"(://)[^/\s:@]+:[^/\s@]+(?=@)"),
+)
+
+
+def redacted(text: str) -> str:
+    """`text` without what looks like a key.
+
+    >>> redacted("Incorrect API key provided: sk-abcdefghijklmnop")
+    'Incorrect API key provided: <redacted>'
+    """
+    for pattern in _SECRETS:
+        text = pattern.sub(r"\1<redacted>", text)
+    return text
+
+
+class LogObserver:
+    """One log record for each operation: DEBUG where it succeeded, INFO where it took more than one attempt, WARNING where it failed.
+
+    The facts are in the record's `victor_fp` attribute, a dict, for formatters that write JSON; neither prompts nor
+    answers are among them, and messages are redacted.
+    """
+
+    wants_content = False
+
+    def __init__(self, logger: logging.Logger | None = None) -> None:
+        self._logger = logger or logging.getLogger(LOGGER)
+        if logger is None and not self._logger.handlers:
+            self._logger.addHandler(logging.NullHandler())
+
+    def begun(self, operation: Begun) -> OnEnd | None:  # noqa: ARG002  the end has all facts
+        """Only the end is logged."""
+        return self._log
+
+    def _log(self, ending: Ended) -> None:
+        sample = ending.sample
+        level = choose_level(sample)
+        if not self._logger.isEnabledFor(level):
+            return
+        who = f"{sample.provider} {sample.model}"
+        message = f"{who}: {sample.outcome} after {sample.seconds:.3f} s, {sample.tries} attempts"
+        self._logger.log(level, message, extra={"victor_fp": collect_facts(ending)})
+
+
+def choose_level(sample: Sample) -> int:
+    """The level of the record."""
+    if sample.outcome not in {"ok", "left", "Cancelled"}:
+        return logging.WARNING
+    return logging.INFO if sample.tries > 1 else logging.DEBUG
+
+
+def collect_facts(ending: Ended) -> Mapping[str, object]:
+    """The facts of the record."""
+    facts: dict[str, object] = {
+        name: value for name, value in msgspec.to_builtins(ending.sample).items() if value is not None
+    }
+    if ending.fault is not None:
+        fault = ending.fault
+        facts["fault"] = {
+            "kind": type(fault).__name__,
+            "message": redacted(fault.message),
+            "status": fault.status,
+            "code": fault.code,
+            "request_id": fault.request_id,
+            "retry_after": fault.retry_after,
+        }
+    if len(ending.attempts) > 1:
+        facts["attempts"] = [
+            {**msgspec.to_builtins(attempt), "message": redacted(attempt.message)} for attempt in ending.attempts
+        ]
+    return facts
