@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from victor_fp.core.schema_checking import Misfit
+from tests.conformance.schema_checking import Misfit
 
 
 class Explained(msgspec.Struct, frozen=True, kw_only=True):

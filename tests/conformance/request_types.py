@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeAlias, Union
 import typing_extensions
 from pydantic import BaseModel, RootModel
 
-from victor_fp.core.schema_checking import Misfit
+from tests.conformance.schema_checking import Misfit
 
 SEQUENCES = (list, collections.abc.Sequence, collections.abc.Iterable, tuple, set)
 MAPPINGS = (dict, collections.abc.Mapping)

@@ -12,7 +12,7 @@ from typing_extensions import TypeAliasType
 
 from tests.conformance.explained import Explained, unexplained
 from tests.conformance.request_types import misfits, misfits_of_arguments
-from victor_fp.core.schema_checking import Misfit
+from tests.conformance.schema_checking import Misfit
 
 T = TypeVar("T")
 OptionalNullable = TypeAliasType("OptionalNullable", T | None, type_params=(T,))

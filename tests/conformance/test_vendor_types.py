@@ -10,12 +10,12 @@ from returns.result import Success
 
 from tests.conformance.conversations import SHAPES, built, models_of
 from tests.conformance.explained import EXPLAINED, unexplained
+from tests.conformance.schema_checking import Misfit
 from tests.conformance.vendor_types import OF_PROVIDER, Held, held_against
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.catalogue.spec import ProviderSpec
 from victor_fp.core.requests import HttpRequest
 from victor_fp.core.result import outcome
-from victor_fp.core.schema_checking import Misfit
 
 pytestmark = pytest.mark.conformance
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import msgspec
 
+from tests.conformance.schema_checking import Misfit, misfits
 from victor_fp.core.catalogue.spec import ProviderSpec
 from victor_fp.core.requests import HttpRequest
-from victor_fp.core.schema_checking import Misfit, misfits
 
 FOLDER = Path(os.environ.get("VICTOR_FP_SPECS", "specs"))
 

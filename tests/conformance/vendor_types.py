@@ -10,9 +10,9 @@ from typing import Any, TypeAlias
 import msgspec
 
 from tests.conformance import request_types
+from tests.conformance.schema_checking import Misfit
 from victor_fp.core.catalogue.spec import ProviderSpec
 from victor_fp.core.requests import HttpRequest
-from victor_fp.core.schema_checking import Misfit
 
 Body: TypeAlias = Mapping[str, Any]
 Complain: TypeAlias = "Callable[[HttpRequest, str, bool], list[Misfit]]"

@@ -3,32 +3,35 @@
     result = await provider.chat_result(messages, model=model, response_format=Person)
     structured(result, Person)                              # Result[Person, Fault]
 
-A pydantic model, a msgspec Struct or a JSON Schema; the text may be plain JSON, fenced, or stand between words.
+A pydantic model, a msgspec Struct or a JSON Schema (draft 2020-12); the text may be plain JSON, fenced, or stand
+between words.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar, overload
 
 import msgspec
 from pydantic import BaseModel, ValidationError
 from returns.result import Failure, Result, Success
 
-from victor_fp.core.faults import ContentRefused, Fault, InvalidResponse, Partial
-from victor_fp.core.json import Json, NotJson, decode_json
+from victor_fp.core.faults import ContentRefused, Fault, InvalidRequest, InvalidResponse, Partial
+from victor_fp.core.json import Json, NotJson, decode_json, encode_json
+from victor_fp.core.json_schema import MISSING, SchemaError, compile_schema, render_path
 from victor_fp.core.result import outcome
-from victor_fp.core.schema_checking import misfits
-from victor_fp.core.types import CompletionResponse, StreamChunk
+from victor_fp.core.types import CompletionResponse, Message, StreamChunk
 
 T = TypeVar("T", bound="BaseModel | msgspec.Struct")
 Answer: TypeAlias = "CompletionResponse | StreamChunk | Result[CompletionResponse, Fault] | Result[StreamChunk, Fault]"
 Form: TypeAlias = "type[BaseModel | msgspec.Struct] | Mapping[str, Any]"
+Check: TypeAlias = "Callable[[Json], Result[Any, Sequence[SchemaError]]]"
 
-_FENCE = re.compile(r"```[\w-]*[ \t]*\n(.*?)\n?[ \t]*```", re.DOTALL)
-_TOLD = 5
-"""How many things that are wrong a fault names."""
+_FENCE = "```"
+_LABEL = re.compile(r"[\w-]{0,64}[ \t]{0,16}\n")
+_MAX_SHOWN = 5
+"""Errors that a fault's message names."""
 
 
 @overload
@@ -36,10 +39,11 @@ def structured(answer: Answer, form: type[T]) -> Result[T, Fault]: ...
 @overload
 def structured(answer: Answer, form: Mapping[str, Any]) -> Result[Json, Fault]: ...
 def structured(answer: Answer, form: type[Any] | Mapping[str, Any]) -> Result[Any, Fault]:
-    """The value in an answer's text.
+    """Return the value in an answer's text.
 
-    The answer is a response, the final chunk of a stream, or a result of either; a failure passes through. ContentRefused where the model declined; InvalidResponse where the text is no JSON, or not of
-    this form: its message says what is wrong and where, its `partial` has the text.
+    The answer is a response, the final chunk of a stream, or a result of either; a failure passes through. ContentRefused
+    where the model declined; InvalidResponse where the text is not JSON or does not match: its message says what is wrong
+    and where, its `partial` has the text; InvalidRequest where the schema itself is invalid.
     """
     if isinstance(answer, CompletionResponse | StreamChunk):
         return _read_answer(answer, form)
@@ -59,49 +63,103 @@ def _read_answer(answer: CompletionResponse | StreamChunk, form: Form) -> Result
     return _read(response, form)
 
 
+def repair_messages(
+    messages: Sequence[Message], response: CompletionResponse, fault: InvalidResponse, form: Form
+) -> tuple[Message, ...]:
+    """The conversation for one more attempt: the invalid answer, then what was wrong with it and the schema it must match.
+
+    `fault` is what `structured(response, form)` returned.
+    """
+    turn = () if not response.content.strip() else (Message(role="assistant", content=response.content),)
+    wanted = encode_json(_schema_of(form) if isinstance(form, Mapping) else _json_schema_of(form)).decode()
+    correction = (
+        f"That answer cannot be used: {fault.message}.\n"
+        "Answer again with one JSON value and nothing else. It must match this JSON Schema:\n"
+        f"{wanted}"
+    )
+    return (*messages, *turn, Message(role="user", content=correction))
+
+
 def _read(response: CompletionResponse, form: Form) -> Result[Any, Fault]:
     refusal = (response.metadata or {}).get("refusal")
     if refusal or response.stop_reason in ("refusal", "content_filter"):
         return Failure(ContentRefused(model=response.model, message=str(refusal or "the model declined to answer")))
-    texts = list(dict.fromkeys(_candidates(response.content)))
-    values = [value for text in texts if not isinstance(value := decode_json(text), NotJson)]
-    if not values:
-        return Failure(_invalid(response, _unreadable(response)))
-    wrong: list[str] = []
-    for value in values:
-        match _fitted(value, form):
-            case Success(fitting):
-                return Success(fitting)
-            case Failure(reasons):
-                wrong = wrong or reasons
-    more = f" (and {len(wrong) - _TOLD} more)" if len(wrong) > _TOLD else ""
-    return Failure(_invalid(response, f"the answer is no {_name(form)}: {'; '.join(wrong[:_TOLD])}{more}"))
+    match outcome(_checker(form)):
+        case Failure(reason):
+            unusable = "cannot be checked" if reason is MISSING else "is not a valid JSON Schema (draft 2020-12)"
+            message = f"schema {_name(form)} {unusable}: {reason}"
+            return Failure(InvalidRequest(model=response.model, message=message))
+        case Success(check):
+            return _first_match(response, form, check)
+
+
+def _first_match(response: CompletionResponse, form: Form, check: Check) -> Result[Any, Fault]:
+    errors: Sequence[SchemaError] | None = None
+    for text in dict.fromkeys(_candidates(response.content)):
+        value = decode_json(text)
+        if isinstance(value, NotJson):
+            continue
+        match outcome(check(value)):
+            case Success(matching):
+                return Success(matching)
+            case Failure(found):
+                errors = errors if errors is not None else found
+    if errors is None:
+        return Failure(_invalid(response, _explain_missing(response)))
+    more = f" (and {len(errors) - _MAX_SHOWN} more)" if len(errors) > _MAX_SHOWN else ""
+    shown = "; ".join(map(str, errors[:_MAX_SHOWN]))
+    return Failure(_invalid(response, f"JSON does not match schema {_name(form)}: {shown}{more}"))
 
 
 def _candidates(content: str) -> Iterator[str]:
-    """What of a text may be the JSON: all of it, what is fenced, what stands between the outermost brackets."""
+    """The parts of a text that may be the JSON: all of it, each fenced block, the span between the outermost brackets."""
     yield content.strip()
-    yield from (match[1] for match in _FENCE.finditer(content))
+    yield from _fenced(content)
     for opening, closing in ("{}", "[]"):
         start, end = content.find(opening), content.rfind(closing)
         if 0 <= start < end:
             yield content[start : end + 1]
 
 
-def _fitted(value: Json, form: Form) -> Result[Any, list[str]]:
+def _fenced(content: str) -> Iterator[str]:
+    at = content.find(_FENCE)
+    while at >= 0:
+        label = _LABEL.match(content, at + len(_FENCE))
+        if label is None:
+            at = content.find(_FENCE, at + len(_FENCE))
+            continue
+        end = content.find(_FENCE, label.end())
+        if end < 0:
+            return
+        yield content[label.end() : end].strip()
+        at = content.find(_FENCE, end + len(_FENCE))
+
+
+def _checker(form: Form) -> Result[Check, str]:
     if isinstance(form, Mapping):
-        wrong = [str(misfit) for misfit in misfits(value, _schema_of(form))]
-        return Failure(wrong) if wrong else Success(value)
-    if issubclass(form, BaseModel):
-        try:
-            # As JSON: dates, bytes and enums have their JSON spelling here.
-            return Success(form.model_validate_json(msgspec.json.encode(value)))
-        except ValidationError as error:
-            return Failure([_told(one["loc"], one["msg"]) for one in error.errors(include_url=False)])
+        return compile_schema(_schema_of(form)).map(
+            lambda schema: lambda value: _matched(value, schema.find_errors(value))
+        )
+    return Success(lambda value: _converted(value, form))
+
+
+def _matched(value: Json, errors: Sequence[SchemaError]) -> Result[Any, Sequence[SchemaError]]:
+    return Failure(errors) if errors else Success(value)
+
+
+def _converted(value: Json, form: type[BaseModel | msgspec.Struct]) -> Result[Any, Sequence[SchemaError]]:
     try:
+        if issubclass(form, BaseModel):
+            # As JSON: dates, bytes and enums have their JSON spelling here.
+            return Success(form.model_validate_json(encode_json(value)))
         return Success(msgspec.convert(value, form))
+    except ValidationError as error:
+        return Failure([SchemaError(render_path(one["loc"]), one["msg"]) for one in error.errors(include_url=False)])
     except msgspec.ValidationError as error:
-        return Failure([str(error)])
+        reason, _, path = str(error).partition(" - at `")
+        return Failure([SchemaError(path.removesuffix("`") or "$", reason.replace("`", ""))])
+    except (ValueError, RecursionError) as error:
+        return Failure([SchemaError("$", str(error))])
 
 
 def _schema_of(form: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -111,21 +169,24 @@ def _schema_of(form: Mapping[str, Any]) -> Mapping[str, Any]:
     return inner if isinstance(inner, Mapping) else form
 
 
-def _told(place: tuple[int | str, ...], words: str) -> str:
-    path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in place)
-    return f"${path}: {words}"
+def _json_schema_of(form: type[BaseModel | msgspec.Struct]) -> Mapping[str, Any]:
+    return form.model_json_schema() if issubclass(form, BaseModel) else msgspec.json.schema(form)
 
 
-def _unreadable(response: CompletionResponse) -> str:
+def _explain_missing(response: CompletionResponse) -> str:
     if not response.content.strip():
         return "the answer has no text"
     if response.stop_reason == "length":
-        return "the answer was cut off by its bound on tokens before its JSON was whole"
-    return "the answer is no JSON"
+        return "the answer ends before its JSON does: it reached the token limit"
+    return "the answer is not JSON"
 
 
 def _name(form: Form) -> str:
-    return str(form.get("title") or "value of the schema") if isinstance(form, Mapping) else form.__name__
+    if not isinstance(form, Mapping):
+        return form.__name__
+    wrapped = form.get("json_schema")
+    given = wrapped.get("name") if isinstance(wrapped, Mapping) else None
+    return str(_schema_of(form).get("title") or given or "of the request")
 
 
 def _invalid(response: CompletionResponse, message: str) -> InvalidResponse:

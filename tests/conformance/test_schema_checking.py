@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from victor_fp.core.schema_checking import misfits
+from tests.conformance.schema_checking import misfits
 
 PERSON: dict[str, Any] = {
     "type": "object",

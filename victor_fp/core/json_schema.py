@@ -1,0 +1,245 @@
+"""JSON Schema validation of values from outside: draft 2020-12 by jsonschema-rs, bounded, without retrieval."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import msgspec
+from returns.result import Failure, Result, Success
+
+from victor_fp.core.json import Json, encode_json
+
+if TYPE_CHECKING:
+    from jsonschema_rs import Draft202012Validator, PatternOptionsType, ValidationError
+
+Schema: TypeAlias = Mapping[str, Any]
+
+MAX_DEPTH = 200
+"""Levels of lists and objects that a value may have; the validator recurses natively, on the thread's stack."""
+MAX_ERRORS = 100
+"""Errors of one value that are looked at."""
+_MAX_EVALUATIONS = 10_000
+"""Subschemas that may be evaluated to describe an error under a recursive schema."""
+_BACKTRACK_LIMIT = 100_000
+"""Steps that one match of a pattern with lookaround or back references may take; other patterns match in linear time."""
+_SHOWN = 60
+"""Characters of a value or of a list of choices that an error shows."""
+_TAGS = ("type", "role", "kind")
+"""Properties in which objects usually name what they are; a branch whose tag differs is farther off than others."""
+_WORD = re.compile(r"\w+")
+_MASK = "value"
+MISSING = "the package jsonschema-rs is not installed: pip install 'victor-fp[schema]'"
+
+
+class SchemaError(msgspec.Struct, frozen=True, gc=False):
+    """One reason why a value does not match a schema."""
+
+    path: str
+    """JSON path of the value, such as `$.people[0].age`."""
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaValidator:
+    """A compiled schema."""
+
+    compiled: Draft202012Validator
+    explosive: int = 0
+    """How many times a level of the value may be evaluated to describe an error; 0 for a schema without recursion."""
+
+    def find_errors(self, value: Json) -> tuple[SchemaError, ...]:
+        """The errors of a value, at most `MAX_ERRORS`; empty where it matches. Raises nothing for any JSON value.
+
+        >>> compile_schema({"type": "integer"}).unwrap().find_errors("a")
+        (SchemaError(path='$', reason='expected integer, got string'),)
+        """
+        depth = measure_depth(value)
+        if depth > MAX_DEPTH:
+            return (SchemaError("$", f"nested more than {MAX_DEPTH} levels deep"),)
+        try:
+            if self.compiled.is_valid(value):
+                return ()
+            if self.explosive and self.explosive ** min(depth, 64) > _MAX_EVALUATIONS:
+                return (SchemaError("$", f"does not match (nested {depth} levels deep, too deep for details)"),)
+            return tuple(dict.fromkeys(_describe_all(self.compiled, value))) or (SchemaError("$", "does not match"),)
+        except ValueError as error:
+            return (SchemaError("$", f"cannot be validated: {_shorten(str(error))}"),)
+
+
+def compile_schema(schema: Schema) -> Result[SchemaValidator, str]:
+    """The validator of a JSON Schema, or what is wrong with the schema.
+
+    References lead into the schema itself and to the published meta-schemas; nothing else is read or fetched.
+    """
+    try:
+        import jsonschema_rs as library
+    except ImportError:
+        return Failure(MISSING)
+    plain = dict(schema)
+    # Patterns are matched in linear time where they can be. Lookaround and back references need the other engine.
+    engines: tuple[PatternOptionsType, ...] = (
+        library.RegexOptions(),
+        library.FancyRegexOptions(backtrack_limit=_BACKTRACK_LIMIT),
+    )
+    reason = ""
+    for engine in engines:
+        try:
+            compiled = library.Draft202012Validator(plain, mask=_MASK, offline=True, pattern_options=engine)
+            return Success(SchemaValidator(compiled, _count_references(plain) if _is_recursive(plain) else 0))
+        except (ValueError, TypeError, RecursionError, library.ReferencingError) as error:
+            reason = _shorten(str(error).partition("\n")[0])
+    return Failure(reason)
+
+
+def measure_depth(value: Json) -> int:
+    """How many levels of lists and objects a value has; 0 for a scalar. Does not recurse.
+
+    >>> measure_depth({"a": [1]})
+    2
+    """
+    depth, level = 0, [value]
+    while True:
+        level = [
+            inner
+            for item in level
+            if isinstance(item, Mapping | list)
+            for inner in (item.values() if isinstance(item, Mapping) else item)
+        ] or ([None] if any(isinstance(item, Mapping | list) for item in level) else [])
+        if not level:
+            return depth
+        depth += 1
+
+
+def _is_recursive(schema: Schema) -> bool:
+    """Whether a reference may lead back to a schema that it stands in.
+
+    Decided by definition, so a `$dynamicRef`, a reference to the root or one into the middle of a schema counts as such.
+    """
+    uses: dict[str, set[str]] = {}
+    for key in ("$defs", "definitions"):
+        definitions = schema.get(key)
+        if isinstance(definitions, Mapping):
+            uses |= {f"#/{key}/{name}": set(_references(inner)) for name, inner in definitions.items()}
+    rest = {key: inner for key, inner in schema.items() if key not in ("$defs", "definitions")}
+    if any(target not in uses for targets in (set(_references(rest)), *uses.values()) for target in targets):
+        return True
+    settled: set[str] = set()
+    while ready := [name for name, targets in uses.items() if name not in settled and targets <= settled]:
+        settled.update(ready)
+    return len(settled) < len(uses)
+
+
+def _count_references(schema: Schema) -> int:
+    return max(2, sum(1 for _ in _references(schema)))
+
+
+def _references(schema: object) -> Iterator[str]:
+    waiting = [schema]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, Mapping):
+            for key, inner in item.items():
+                if key in ("$ref", "$dynamicRef", "$recursiveRef") and isinstance(inner, str):
+                    yield inner
+                else:
+                    waiting.append(inner)
+        elif isinstance(item, list | tuple):
+            waiting += item
+
+
+def _describe_all(compiled: Draft202012Validator, value: Json) -> Iterator[SchemaError]:
+    for count, error in enumerate(compiled.iter_errors(value)):
+        if count == MAX_ERRORS:
+            return
+        yield from _describe(error)
+
+
+def _describe(error: ValidationError) -> Iterator[SchemaError]:
+    """An error in words; for alternatives, the errors of the branch that is nearest to the value."""
+    path = render_path(error.instance_path)
+    keyword = error.kind.name
+    branches: list[list[ValidationError]] = getattr(error.kind, "context", [])
+    if keyword in ("anyOf", "oneOf") and any(branches) and all(branches):
+        yield from (
+            found for inner in min(branches, key=lambda one: _distance(one, path)) for found in _describe(inner)
+        )
+        return
+    details: dict[str, Any] = {} if keyword in ("anyOf", "oneOf", "propertyNames") else error.kind.as_dict()
+    match keyword:
+        case "type":
+            reason = f"expected {' or '.join(_types(details))}, got {_type_of(error.instance)}"
+        case "required":
+            reason = f"missing property {details['property']!r}"
+        case "additionalProperties" | "unevaluatedProperties":
+            reason = f"unknown property {_shorten(', '.join(map(repr, details['unexpected'])))}"
+        case "enum":
+            choices = ", ".join(_show(choice) for choice in details["options"])
+            reason = f"expected one of {_shorten(choices)}, got {_show(error.instance)}"
+        case "const":
+            reason = f"expected {_show(details['expected_value'])}, got {_show(error.instance)}"
+        case "oneOf":
+            reason = "matches more than one of the alternatives of 'oneOf'"
+        case "anyOf":
+            reason = "matches none of the alternatives of 'anyOf'"
+        case "falseSchema":
+            reason = "not allowed"
+        case _:
+            reason = _shorten(error.message.removeprefix(f"{_MASK} "))
+    yield SchemaError(path, reason)
+
+
+def _distance(errors: Sequence[ValidationError], path: str) -> int:
+    """How far a branch is from the value: a wrong type, a wrong tag, anything about the value itself, anything inside."""
+    places = [(error.kind.name, render_path(error.instance_path)) for error in errors]
+    types = sum(place == path and keyword == "type" for keyword, place in places)
+    tags = sum(place in {f"{path}.{name}" for name in _TAGS} for _, place in places)
+    own = sum(place == path for _, place in places)
+    return len(errors) + 10 * own + 100 * tags + 10_000 * types
+
+
+def _types(details: Mapping[str, Any]) -> list[str]:
+    found = details.get("types") or details.get("type") or []
+    return [found] if isinstance(found, str) else [str(one) for one in found]
+
+
+def _type_of(value: object) -> str:
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "boolean"
+        case int():
+            return "integer"
+        case str():
+            return "string"
+        case Mapping():
+            return "object"
+        case list():
+            return "array"
+        case _:
+            return "number"
+
+
+def render_path(steps: Sequence[str | int]) -> str:
+    """The JSON path of a value.
+
+    >>> render_path(["people", 0, "full name"])
+    "$.people[0]['full name']"
+    """
+    return "$" + "".join(
+        f".{step}" if isinstance(step, str) and _WORD.fullmatch(step) else f"[{step!r}]" for step in steps
+    )
+
+
+def _show(value: object) -> str:
+    return _shorten(encode_json(value).decode())
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
