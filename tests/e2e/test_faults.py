@@ -39,7 +39,7 @@ EVERY_STATUS = range(400, 600)
 NAMED = (400, 401, 402, 403, 404, 408, 409, 413, 422, 429, 500, 501, 502, 503, 504, 529)
 """Statuses for which the server has bodies of each vendor's own."""
 NAMELESS = (405, 418, 451, 499, 505, 520, 599)
-PASSING = frozenset({408, 409, 429, *range(500, 600)})
+PASSING = frozenset({408, 409, 425, 429, *range(500, 600)})
 MEANINGS: dict[int, type[Fault]] = {401: AuthRejected, 403: PermissionRefused, 404: ModelNotFound}
 
 

@@ -27,7 +27,8 @@ from victor_fp.shell.store.shared import SharedCell, SharedStore
 class Number:
     """A count, packed as its digits."""
 
-    freshness = 0.0
+    def freshness(self, state: int) -> float:
+        return 0.0
 
     def pack(self, state: int) -> bytes:
         return str(state).encode()

@@ -42,8 +42,9 @@ class Cell(Protocol[S]):
 class Packing(Protocol[S]):
     """How a state goes to other processes and comes back."""
 
-    freshness: float
-    """Seconds for which a shared value counts as seen: a step that changes nothing shared is not sent within them."""
+    def freshness(self, state: S) -> float:
+        """Seconds for which a shared value counts as seen: a step that changes nothing shared is not sent within them."""
+        ...
 
     def pack(self, state: S) -> bytes:
         """What of a state is shared."""

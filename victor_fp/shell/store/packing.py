@@ -60,7 +60,9 @@ _circuit = msgspec.msgpack.Decoder(_Circuit)
 class LimitsPacking:
     """Limiter and cooldown of one key."""
 
-    freshness = 0.0
+    def freshness(self, state: Admission) -> float:  # noqa: ARG002  whoever waits looks again at once
+        """Every step looks at what others did."""
+        return 0.0
 
     def pack(self, state: Admission) -> bytes:
         """All but the line."""
@@ -84,7 +86,9 @@ class LimitsPacking:
 class CircuitPacking:
     """The breaker of one key."""
 
-    freshness = 1.0
+    def freshness(self, state: Breaker | None) -> float:
+        """A healthy call need not look; while the breaker is not closed every step does."""
+        return 1.0 if state is None or state.state == "closed" else 0.0
 
     def pack(self, state: Breaker | None) -> bytes:
         """State and probes. The counts of the closed state are this process's own, so a healthy call changes nothing."""

@@ -109,7 +109,7 @@ class SharedCell(Generic[S]):
                 state, given = step(self.state, self._store.now())
                 answer[:] = [given]
                 wanted = self._packing.pack(state)
-                if wanted == self._seen and self._store.now() - self._looked < self._packing.freshness:
+                if wanted == self._seen and self._store.now() - self._looked < self._packing.freshness(state):
                     self.state = state  # nothing that is shared has changed, and others were looked at just now
                     return True
             asked_at = self._store.now()
