@@ -179,7 +179,7 @@ def test_a_stream_that_breaks_shows_what_came_and_says_so(serve: Serve, keyed: d
     result = chat("Hi", *at(serve(broken)), env=keyed)
 
     assert result.stdout == "Half an ans\n"
-    assert "the answer broke off" in result.stderr
+    assert "the response ended early" in result.stderr
     assert result.exit_code == 6
 
 
@@ -242,7 +242,7 @@ def test_a_defect_is_one_line_too(keyed: dict[str, str], monkeypatch: pytest.Mon
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("surprise")
 
-    monkeypatch.setattr("victor_fp.cli.commands.created", broken)
+    monkeypatch.setattr("victor_fp.cli.commands.create_provider", broken)
 
     result = chat("Hi", "-p", "openai", env=keyed)
 
@@ -270,3 +270,25 @@ def test_a_whole_answer_without_text_is_no_empty_line(serve: Serve, keyed: dict[
     result = chat("Hi", "--no-stream", *at(serve(nothing)), env=keyed)
 
     assert (result.stdout, result.exit_code) == ("", 0)
+
+
+def test_json_with_deeply_nested_arguments_is_written(serve: Serve, keyed: dict[str, str]) -> None:
+    async def nested(talk: Talk, received: Received) -> None:
+        function = {"name": "f", "arguments": '{"a":' * 300 + "1" + "}" * 300}
+        message = {"role": "assistant", "content": None, "tool_calls": [{"id": "c", "function": function}]}
+        await talk.answer(body(choices=[{"index": 0, "message": message, "finish_reason": "tool_calls"}]))
+
+    result = chat("Hi", "--json", *at(serve(nested)), env=keyed)
+
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["tool_calls"][0]["name"] == "f"
+
+
+def test_a_full_disk_is_not_a_defect(keyed: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("victor_fp.cli.commands.create_provider", full)
+    result = chat("Hi", "-p", "openai", env=keyed)
+    assert (result.exit_code, "defect" in result.stderr) == (1, False)
+    assert "No space left on device" in result.stderr

@@ -13,9 +13,10 @@ from tests.acme import acme
 from tests.cli.conftest import Serve
 from tests.loopback import Received, Script, Talk
 from tests.openai_shapes import chunk, chunks, error
-from victor_fp.cli.conversation import talk
-from victor_fp.cli.inputs import Wishes
-from victor_fp.cli.terminal import FetchNotice, Terminal
+from victor_fp.cli.conversation import run_conversation
+from victor_fp.cli.inputs import RequestOptions
+from victor_fp.cli.output import show_response
+from victor_fp.cli.terminal import DownloadProgress, Terminal
 
 CALL = {"index": 0, "id": "call_1", "type": "function", "function": {"name": "add", "arguments": '{"a": 1}'}}
 
@@ -42,7 +43,7 @@ def converse(url: str, *lines: str | None) -> tuple[int, str, str]:
     out, err = io.StringIO(), io.StringIO()
     provider = acme(url, max_retries=0)
     with asyncio.Runner() as runner:
-        code = talk(provider, "m-1", Wishes(), Terminal(out, err), runner, ask=typing(*lines))
+        code = run_conversation(provider, "m-1", RequestOptions(), Terminal(out, err), runner, ask=typing(*lines))
         runner.run(provider.close())
     return code, out.getvalue(), err.getvalue()
 
@@ -96,7 +97,6 @@ def test_a_failed_turn_is_told_and_forgotten(serve: Serve) -> None:
 def test_thinking_is_shown_dim_to_those_who_watch_and_kept_from_pipes(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from victor_fp.cli.output import shown
     from victor_fp.core.types import CompletionResponse, Message, StreamChunk
     from victor_fp.providers.base import BaseProvider
 
@@ -124,7 +124,7 @@ def test_thinking_is_shown_dim_to_those_who_watch_and_kept_from_pipes(
     hello = [Message(role="user", content="?")]
     shown_on: list[str] = []
     for out in (Screen(), io.StringIO()):
-        answered = asyncio.run(shown(Thinker(), "m", hello, Wishes(), Terminal(out, io.StringIO())))
+        answered = asyncio.run(show_response(Thinker(), "m", hello, RequestOptions(), Terminal(out, io.StringIO())))
         shown_on.append(out.getvalue())
         assert answered.map(lambda response: response.content).value_or("") == "Yes"
 
@@ -134,11 +134,43 @@ def test_thinking_is_shown_dim_to_those_who_watch_and_kept_from_pipes(
 def test_a_download_is_told_in_place_to_those_who_watch_and_once_to_logs() -> None:
     told: list[str] = []
     for err in (Screen(), io.StringIO()):
-        notice = FetchNotice(Terminal(io.StringIO(), err))
+        notice = DownloadProgress(Terminal(io.StringIO(), err))
         for done in (0, 10, 10, 100):
             notice(done * 10**6, 100 * 10**6)
         told.append(err.getvalue())
 
     assert told[0].count("\r") == 3
     assert told[0].endswith("100 % of 100 MB\n")
-    assert told[1] == "victor: fetching the model, once: 100 MB\n"
+    assert told[1] == "victor: downloading the model, once: 100 MB\n"
+
+
+HOSTILE = "f\x1b]52;c;ZXZpbA==\x07\u202e\n> "
+
+
+async def calling_hostile(conversation: Talk, received: Received) -> None:
+    call = CALL | {"function": {"name": HOSTILE, "arguments": f"not json {HOSTILE}"}}
+    called = chunk(choices=[{"index": 0, "delta": {"tool_calls": [call]}, "finish_reason": None}])
+    await conversation.events(called, chunk(finish="tool_calls"))
+
+
+def test_prompts_have_one_line_and_no_control_characters(serve: Serve) -> None:
+    prompts: list[str] = []
+    typed = typing("hi", "ok")
+
+    def ask(prompt: str) -> str:
+        prompts.append(prompt)
+        return typed(prompt)
+
+    provider = acme(serve(calling_hostile, saying("done")).url, max_retries=0)
+    with asyncio.Runner() as runner:
+        run_conversation(provider, "m-1", RequestOptions(), Terminal(io.StringIO(), io.StringIO()), runner, ask=ask)
+        runner.run(provider.close())
+    assert prompts[0] == "> "
+    assert prompts[1].startswith("result of f]52;c;ZXZpbA==")
+    assert all(prompt.isprintable() and prompt.isascii() for prompt in prompts)
+
+
+def test_tables_have_no_control_characters_even_in_a_pipe() -> None:
+    out = io.StringIO()
+    Terminal(out, io.StringIO()).table(("a", "b"), [(HOSTILE, "x\ty")])
+    assert out.getvalue() == "f]52;c;ZXZpbA== >\tx y\n"

@@ -8,20 +8,20 @@ import msgspec
 import pytest
 
 from tests.cli.conftest import ROOT
-from victor_fp.cli.exit_codes import LONGEST, ExitCode, ending_json, fault_ending
-from victor_fp.cli.terminal import printable
+from victor_fp.cli.exit_codes import MAX_LINE, ExitCode, error_from_fault, error_json
+from victor_fp.cli.terminal import strip_controls
 from victor_fp.core.faults import FAULT_TYPES, ConnectionFailed, Fault, RateLimited
 
 
 @pytest.mark.parametrize("kind", FAULT_TYPES, ids=lambda kind: str(kind.__name__))
 def test_every_fault_has_a_code_and_a_line(kind: type[Fault]) -> None:
-    ending = fault_ending(kind(provider="acme", model="m-1", message="it said no\nand\tmore"))
+    ending = error_from_fault(kind(provider="acme", model="m-1", message="it said no\nand\tmore"))
 
     assert ending.code not in (ExitCode.OK, ExitCode.BUG)
     assert ending.line.startswith("victor: acme m-1: ")
     assert "it said no and more" in ending.line
     assert "\n" not in ending.line
-    assert msgspec.json.decode(ending_json(ending))["error"]["type"] == kind.__name__
+    assert msgspec.json.decode(error_json(ending))["error"]["type"] == kind.__name__
 
 
 def test_every_exit_code_is_documented() -> None:
@@ -35,17 +35,17 @@ def test_the_line_has_what_the_vendor_wants_quoted() -> None:
         provider="acme", status=429, code="slow_down", request_id="req_1", message="Easy.", retry_after=12
     )
 
-    assert fault_ending(fault).line == (
+    assert error_from_fault(fault).line == (
         "victor: acme: too many requests (429, slow_down, req_1): Easy. Try again in 12 s."
     )
 
 
 def test_a_page_of_an_error_is_cut() -> None:
-    assert len(fault_ending(RateLimited(message="x" * 10_000)).line) < LONGEST + 100
+    assert len(error_from_fault(RateLimited(message="x" * 10_000)).line) < MAX_LINE + 100
 
 
 def test_the_address_is_named_where_nothing_answers() -> None:
-    line = fault_ending(ConnectionFailed(provider="acme", message="refused"), "http://127.0.0.1:1").line
+    line = error_from_fault(ConnectionFailed(provider="acme", message="refused"), "http://127.0.0.1:1").line
 
     assert "no connection to http://127.0.0.1:1" in line
 
@@ -56,8 +56,9 @@ def test_the_address_is_named_where_nothing_answers() -> None:
         ("plain\n\ttext", "plain\n\ttext"),
         ("\x1b[2Jgone", "[2Jgone"),
         ("a\rb\x00\x9bc\x7f", "abc"),
+        ("a\u202eb\u2066c\u200fd\u061ce\u2028f", "abcdef"),
         ("gr\u00fc\u00dfe \u4f60", "gr\u00fc\u00dfe \u4f60"),
     ],
 )
 def test_control_characters_do_not_reach_a_terminal(text: str, expected: str) -> None:
-    assert printable(text) == expected
+    assert strip_controls(text) == expected

@@ -66,10 +66,10 @@ def test_a_key_on_the_command_line_is_refused_and_not_repeated(world: dict[str, 
 @pytest.mark.parametrize(
     ("arguments", "stdin", "code", "says"),
     [
-        (["set", "openai"], "", 2, "no key was given"),
+        (["set", "openai"], "", 2, "no key given"),
         (["set", "openai"], "two words\n", 2, "white space"),
-        (["set", "../up"], "x\n", 2, "no provider's name"),
-        (["delete", "openai"], "", 4, "holds no key for openai"),
+        (["set", "../up"], "x\n", 2, "not a valid provider name"),
+        (["delete", "openai"], "", 4, "has no key for openai"),
         (["set", "openai", "--keyring"], "x\n", 3, "no backend on this machine"),
         (["list", "--keyring"], "", 3, "no backend on this machine"),
         (["migrate"], "", 0, "nothing to move"),

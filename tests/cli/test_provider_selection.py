@@ -11,8 +11,8 @@ import pytest
 
 from tests.cli.conftest import Serve, friendly
 from tests.loopback import Received, Talk
-from victor_fp.cli.local_servers import running_server
-from victor_fp.cli.provider_selection import chosen
+from victor_fp.cli.local_servers import find_running_server
+from victor_fp.cli.provider_selection import select_provider
 from victor_fp.config.api_keys import store_api_key
 from victor_fp.core.catalogue.spec import NO_AUTH, ProviderSpec, Setting
 from victor_fp.core.dialects.chat import ChatDialect
@@ -43,7 +43,9 @@ SPECS = (
 
 def choice(environment: Mapping[str, str], *specs: ProviderSpec, **asked: str) -> tuple[str, str | None, str]:
     made = asyncio.run(
-        chosen(asked.get("provider"), asked.get("model"), environment, specs=specs or SPECS, key_ring=NoKeyRing())
+        select_provider(
+            asked.get("provider"), asked.get("model"), environment, specs=specs or SPECS, key_ring=NoKeyRing()
+        )
     )
     return made.provider, made.model, made.reason
 
@@ -81,7 +83,7 @@ def test_a_running_server_is_found_with_its_model(serve: Serve) -> None:
     name, model, reason = choice({}, silent, local("runs", server.url))
 
     assert (name, model) == ("runs", "m-1")
-    assert reason == f"it runs at {server.url}/v1"
+    assert reason == f"running at {server.url}/v1"
     assert server.received[0].path == "/v1/models"
 
 
@@ -89,7 +91,7 @@ def test_only_this_machine_is_looked_at() -> None:
     far = local("far", "http://192.0.2.1:8080")
 
     started = time.monotonic()
-    assert asyncio.run(running_server([far], {})) is None
+    assert asyncio.run(find_running_server([far], {})) is None
     assert time.monotonic() - started < 0.25
 
 
@@ -114,8 +116,8 @@ def test_what_is_no_model_server_is_passed_by_in_time(serve: Serve, kind: str) -
                 await talk.reset()
 
     server = serve(strange)
-    asyncio.run(running_server([], {}))
+    asyncio.run(find_running_server([], {}))
 
     started = time.monotonic()
-    assert asyncio.run(running_server([local("odd", server.url)], {}, budget=0.3)) is None
+    assert asyncio.run(find_running_server([local("odd", server.url)], {}, timeout=0.3)) is None
     assert time.monotonic() - started < 1

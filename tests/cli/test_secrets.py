@@ -53,7 +53,7 @@ def test_a_defect_shows_no_variables(world: dict[str, str]) -> None:
         "def broken(*given, **more):\n"
         "    key = __import__('os').environ['OPENAI_API_KEY']\n"
         "    raise RuntimeError('surprise')\n"
-        "commands.created = broken\n"
+        "commands.create_provider = broken\n"
         "from victor_fp.cli import main\n"
         "main()\n"
     )

@@ -61,7 +61,7 @@ def test_a_check_makes_a_real_call_and_says_what_works(serve: Serve, keyed: dict
     assert said["key"] == "found: environment OPENAI_API_KEY"
     assert said["model"].startswith(("m-1", "can"))
     assert said["connection"] == "works"
-    assert said["answer"].startswith("'Hello there!' (7 tokens) after ")
+    assert said["response"].startswith("'Hello there!' (7 tokens) after ")
     assert any(received.method == "POST" for received in server.received)
 
 

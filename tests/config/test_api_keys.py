@@ -11,13 +11,13 @@ from victor_fp.config.api_keys import (
     delete_api_key,
     find_api_key,
     get_api_key,
-    key_wanted,
+    key_query_from_name,
     migrate_api_keys,
     store_api_key,
     stored_names,
 )
 from victor_fp.core.faults import CredentialMissing, InvalidRequest
-from victor_fp.shell.credentials.key_file import KeyFile, StoreUnusable
+from victor_fp.shell.credentials.key_file import KeyFile, KeyStoreFailure
 from victor_fp.shell.credentials.key_ring import NoKeyRing
 
 
@@ -28,15 +28,15 @@ class PaperRing:
         self.keys: dict[str, str] = {}
         self.forgetful = forgetful
 
-    def read(self, name: str, /) -> Result[str | None, StoreUnusable]:
+    def read(self, name: str, /) -> Result[str | None, KeyStoreFailure]:
         return Success(self.keys.get(name))
 
-    def store(self, name: str, secret: str, /) -> Result[None, StoreUnusable]:
+    def store(self, name: str, secret: str, /) -> Result[None, KeyStoreFailure]:
         if not self.forgetful:
             self.keys[name] = secret
         return Success(None)
 
-    def remove(self, name: str, /) -> Result[bool, StoreUnusable]:
+    def remove(self, name: str, /) -> Result[bool, KeyStoreFailure]:
         return Success(self.keys.pop(name, None) is not None)
 
 
@@ -65,7 +65,7 @@ def test_the_tutorials_question_is_answered_from_variable_and_file(
 
 
 def test_an_unknown_name_stands_for_itself_and_its_variable() -> None:
-    wanted = key_wanted(" Custom-LLM ")
+    wanted = key_query_from_name(" Custom-LLM ")
 
     assert (wanted.name, wanted.variables) == ("custom-llm", ("CUSTOM_LLM_API_KEY",))
 
@@ -120,7 +120,7 @@ def test_a_keyring_that_does_not_keep_a_key_costs_none(world: dict[str, str]) ->
 
     moved = migrate_api_keys(environment=world, key_ring=PaperRing(forgetful=True))
 
-    assert moved.failure().reason == "did not keep the key"
+    assert moved.failure().reason == "did not keep the key (not moved: custom; moved: none)"
     assert file_of(world).read() == Success({"custom": "one"})
 
 
@@ -139,3 +139,20 @@ def test_keys_of_known_names_move_back_into_the_file(world: dict[str, str]) -> N
     assert migrate_api_keys(to_keyring=False, environment=world, key_ring=ring) == Success(stored_names())
     assert file_of(world).read() == Success({name: f"key-of-{name}" for name in stored_names()})
     assert ring.keys == {}
+
+
+def test_a_key_that_cannot_be_moved_does_not_keep_the_others(world: dict[str, str]) -> None:
+    class Choosy(PaperRing):
+        def store(self, name: str, secret: str, /) -> Result[None, KeyStoreFailure]:
+            if name == "bad":
+                return Failure(KeyStoreFailure(store="keyring", location="test", reason="refused"))
+            return super().store(name, secret)
+
+    ring = Choosy()
+    for name in ("bad", "openai"):
+        store_api_key(name, f"key-of-{name}", environment=world)
+
+    moved = migrate_api_keys(environment=world, key_ring=ring)
+
+    assert moved.failure().reason == "refused (not moved: bad; moved: openai)"
+    assert (ring.keys, file_of(world).read()) == ({"openai": "key-of-openai"}, Success({"bad": "key-of-bad"}))

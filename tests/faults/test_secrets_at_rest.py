@@ -75,7 +75,7 @@ HOLDERS: dict[str, Callable[[], Any]] = {
     "a configuration's fallback": lambda: ProviderConfig(
         "acme", MODEL, fallback_providers=[ProviderConfig("acme", MODEL, api_key=KEY)]
     ),
-    "a credential": lambda: Credential(secret=Secret(KEY), source="argument", place="api_key"),
+    "a credential": lambda: Credential(secret=Secret(KEY), source="argument", location="api_key"),
     "a secret": lambda: Secret(KEY),
 }
 

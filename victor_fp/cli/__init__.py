@@ -31,8 +31,8 @@ def run(arguments: list[str]) -> int:
         app(arguments, prog_name="victor")
     except KeyboardInterrupt:
         return INTERRUPTED
-    except SystemExit as ending:
-        return ending.code if isinstance(ending.code, int) else int(ending.code is not None)
+    except SystemExit as error:
+        return error.code if isinstance(error.code, int) else int(error.code is not None)
     return 0
 
 

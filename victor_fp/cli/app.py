@@ -1,4 +1,4 @@
-"""The command line: what can be written after `victor`, and nothing of what it does."""
+"""The command line of `victor`: commands, options and help."""
 
 from __future__ import annotations
 
@@ -11,40 +11,44 @@ import typer
 if TYPE_CHECKING:
     from victor_fp.cli.terminal import Terminal
 
-ENDINGS = "Exit codes: 0 done, 1 server failed, 2 wrong usage, 3 key, 4 not found, 5 limit, 6 no connection, 7 refused, 130 Ctrl-C."
+EXIT_CODES = "Exit codes: 0 success, 1 server failed, 2 wrong usage, 3 key, 4 not found, 5 limit, 6 no connection, 7 refused, 130 Ctrl-C."
 
 app = typer.Typer(
-    help="One interface to every LLM chat provider.",
-    epilog=ENDINGS,
+    help="Chat with any LLM provider.",
+    epilog=EXIT_CODES,
     no_args_is_help=True,
     rich_markup_mode=None,
     # A traceback with local variables could show a key.
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-key_app = typer.Typer(help="Keys: where they are, and storing them.", invoke_without_command=True)
+key_app = typer.Typer(help="Store keys and list where they are found.", invoke_without_command=True)
 app.add_typer(key_app, name="keys")
 
 Provider = Annotated[
     str | None,
     typer.Option(
-        "--provider", "-p", metavar="NAME", envvar="VICTOR_FP_PROVIDER", help="Whom to ask; see: victor providers."
+        "--provider", "-p", metavar="NAME", envvar="VICTOR_FP_PROVIDER", help="The provider; see: victor providers."
     ),
 ]
 Model = Annotated[str | None, typer.Option("--model", "-m", metavar="MODEL", help="See: victor models.")]
-BaseUrl = Annotated[str | None, typer.Option("--base-url", metavar="URL", help="The server, where it is another.")]
-Timeout = Annotated[float | None, typer.Option("--timeout", min=0.001, metavar="SECONDS", help="Longest silence.")]
-Setting = Annotated[
-    list[str] | None, typer.Option("--setting", metavar="NAME=VALUE", help="A setting of the provider's; repeatable.")
+BaseUrl = Annotated[
+    str | None, typer.Option("--base-url", metavar="URL", help="The server, where it is not the vendor's.")
 ]
-Keyring = Annotated[bool, typer.Option("--keyring", help="The system's keyring instead of the file.")]
+Timeout = Annotated[
+    float | None, typer.Option("--timeout", min=0.001, metavar="SECONDS", help="Longest wait for data.")
+]
+Setting = Annotated[
+    list[str] | None, typer.Option("--setting", metavar="NAME=VALUE", help="A setting of the provider; repeatable.")
+]
+Keyring = Annotated[bool, typer.Option("--keyring", help="Use the system keyring instead of the file.")]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The provider's name.")]
 
 
 def _run(command: Callable[[Terminal], int]) -> None:
-    from victor_fp.cli.commands import guarded
+    from victor_fp.cli.commands import run_command
 
-    raise typer.Exit(guarded(command))
+    raise typer.Exit(run_command(command))
 
 
 def _version(asked: bool) -> None:
@@ -57,35 +61,41 @@ def _version(asked: bool) -> None:
 
 @app.callback()
 def victor(
-    _: Annotated[bool, typer.Option("--version", "-V", callback=_version, is_eager=True, help="The version.")] = False,
+    _: Annotated[
+        bool, typer.Option("--version", "-V", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
 ) -> None:
-    """One interface to every LLM chat provider."""
+    """Chat with any LLM provider."""
 
 
-@app.command(epilog=ENDINGS)
+@app.command(epilog=EXIT_CODES)
 def chat(
     prompt: Annotated[
-        str | None, typer.Argument(metavar="PROMPT", help="None: standard input, or a conversation.")
+        str | None, typer.Argument(metavar="PROMPT", help="Without it: standard input, or a conversation.")
     ] = None,
     provider: Provider = None,
     model: Model = None,
     system: Annotated[str | None, typer.Option("--system", "-s", metavar="TEXT", help="Instructions.")] = None,
-    stream: Annotated[bool, typer.Option("--stream/--no-stream", help="Show the answer as it comes.")] = True,
-    temperature: Annotated[float | None, typer.Option(min=0, help="0 is the most certain.")] = None,
-    max_tokens: Annotated[int | None, typer.Option(min=1, help="Longest answer, in tokens.")] = None,
-    tools: Annotated[Path | None, typer.Option(metavar="FILE", help="Tool definitions, JSON.")] = None,
-    image: Annotated[list[str] | None, typer.Option(metavar="FILE", help="An image, or its URL; repeatable.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object: the completion, or the error.")] = False,
+    stream: Annotated[bool, typer.Option("--stream/--no-stream", help="Show the response as it arrives.")] = True,
+    temperature: Annotated[
+        float | None, typer.Option(min=0, help="Sampling temperature; 0 for the most likely tokens.")
+    ] = None,
+    max_tokens: Annotated[int | None, typer.Option(min=1, help="Maximum length of the response in tokens.")] = None,
+    tools: Annotated[Path | None, typer.Option(metavar="FILE", help="Tool definitions as JSON.")] = None,
+    image: Annotated[list[str] | None, typer.Option(metavar="FILE", help="An image file or URL; repeatable.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object: the response or the error.")] = False,
     base_url: BaseUrl = None,
     timeout: Timeout = None,
     setting: Setting = None,
 ) -> None:
-    """Ask a model. What is piped in follows the prompt; without both this is a conversation."""
-    from victor_fp.cli.commands import Place, Question
+    """Send a prompt to a model. Standard input follows the prompt; without either, start a conversation."""
+    from victor_fp.cli.commands import PromptOptions, TargetOptions
     from victor_fp.cli.commands import chat as command
 
-    place = Place(provider=provider, model=model, base_url=base_url, timeout=timeout, settings=tuple(setting or ()))
-    question = Question(
+    target = TargetOptions(
+        provider=provider, model=model, base_url=base_url, timeout=timeout, settings=tuple(setting or ())
+    )
+    prompt_options = PromptOptions(
         prompt=prompt,
         system=system,
         images=tuple(image or ()),
@@ -95,19 +105,19 @@ def chat(
         stream=stream,
         as_json=as_json,
     )
-    _run(lambda terminal: command(place, question, terminal))
+    _run(lambda terminal: command(target, prompt_options, terminal))
 
 
 @app.command()
 def providers() -> None:
-    """Every provider: protocol, key and capabilities."""
+    """List providers: protocol, key and capabilities."""
 
     def command(terminal: Terminal) -> int:
         import os
 
-        from victor_fp.cli.tables import provider_rows
+        from victor_fp.cli.tables import build_provider_rows
 
-        terminal.table(("name", "protocol", "key", "can"), provider_rows(os.environ))
+        terminal.table(("name", "protocol", "key", "can"), build_provider_rows(os.environ))
         return 0
 
     _run(command)
@@ -116,20 +126,24 @@ def providers() -> None:
 @app.command()
 def models(
     provider: Provider = None,
-    refresh: Annotated[bool, typer.Option("--refresh", help="Work their limits into the bundled ones.")] = False,
-    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="With --refresh: write here.")] = None,
+    refresh: Annotated[
+        bool, typer.Option("--refresh", help="Store their limits in the bundled table of limits.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="With --refresh: write the limits to this file.")
+    ] = None,
     base_url: BaseUrl = None,
     timeout: Timeout = None,
     setting: Setting = None,
 ) -> None:
-    """The models that a provider offers."""
-    from victor_fp.cli.commands import Place, limits_refreshed
+    """List the models of a provider."""
+    from victor_fp.cli.commands import TargetOptions, refresh_limits
     from victor_fp.cli.commands import models as command
 
     if out is not None and not refresh:
-        raise typer.BadParameter("--out goes with --refresh")
-    place = Place(provider=provider, base_url=base_url, timeout=timeout, settings=tuple(setting or ()))
-    _run(lambda terminal: limits_refreshed(place, out, terminal) if refresh else command(place, terminal))
+        raise typer.BadParameter("--out needs --refresh")
+    target = TargetOptions(provider=provider, base_url=base_url, timeout=timeout, settings=tuple(setting or ()))
+    _run(lambda terminal: refresh_limits(target, out, terminal) if refresh else command(target, terminal))
 
 
 @app.command()
@@ -140,25 +154,31 @@ def check(
     timeout: Timeout = None,
     setting: Setting = None,
 ) -> None:
-    """Make a real, tiny call and say what works."""
-    from victor_fp.cli.commands import Place
+    """Send a small request and report what works."""
+    from victor_fp.cli.commands import TargetOptions
     from victor_fp.cli.commands import check as command
 
-    place = Place(provider=name, model=model, base_url=base_url, timeout=timeout, settings=tuple(setting or ()))
-    _run(lambda terminal: command(place, terminal))
+    target = TargetOptions(
+        provider=name, model=model, base_url=base_url, timeout=timeout, settings=tuple(setting or ())
+    )
+    _run(lambda terminal: command(target, terminal))
 
 
 @app.command()
 def codegen(
-    spec: Annotated[Path, typer.Argument(metavar="SPEC", help="The vendor's OpenAPI document.")],
-    operation: Annotated[list[str], typer.Option("--operation", metavar="ID", help='Id, or "POST /path"; repeatable.')],
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The package to write.")],
+    spec: Annotated[Path, typer.Argument(metavar="SPEC", help="The OpenAPI document of the vendor.")],
+    operation: Annotated[
+        list[str], typer.Option("--operation", metavar="ID", help='Operation id or "POST /path"; repeatable.')
+    ],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Directory of the generated package.")],
     response: Annotated[
-        list[str] | None, typer.Option("--response", metavar="SCHEMA", help="Further schema to decode; repeatable.")
+        list[str] | None, typer.Option("--response", metavar="SCHEMA", help="A further schema to generate; repeatable.")
     ] = None,
-    overlay: Annotated[Path | None, typer.Option("--overlay", metavar="FILE", help="JSON merge patch.")] = None,
+    overlay: Annotated[
+        Path | None, typer.Option("--overlay", metavar="FILE", help="A JSON merge patch to apply first.")
+    ] = None,
 ) -> None:
-    """Compile a vendor's document into typed wire models."""
+    """Generate typed wire models from an OpenAPI document."""
     from victor_fp.cli.commands import codegen as command
 
     _run(lambda terminal: command(spec, operation, out, response or (), overlay, terminal))
@@ -167,13 +187,15 @@ def codegen(
 @key_app.callback()
 def keys(
     context: typer.Context,
-    set_name: Annotated[str | None, typer.Option("--set", metavar="NAME", help="As: victor keys set NAME.")] = None,
+    set_name: Annotated[
+        str | None, typer.Option("--set", metavar="NAME", help="Same as: victor keys set NAME.")
+    ] = None,
     keyring: Keyring = False,
 ) -> None:
-    """Keys: where they are, and storing them. Without a command, list them."""
+    """Store keys and list where they are found. Without a command, list them."""
     if context.invoked_subcommand is not None:
         if keyring or set_name is not None:
-            raise typer.BadParameter("write it after the command, as in: victor keys set NAME --keyring")
+            raise typer.BadParameter("options go after the command: victor keys set NAME --keyring")
     elif set_name is None:
         list_keys(keyring)
     else:
@@ -182,10 +204,10 @@ def keys(
 
 @key_app.command("list")
 def list_keys(keyring: Keyring = False) -> None:
-    """Which providers have a key, and where it was found. Keys themselves are never shown."""
-    from victor_fp.cli.keys import show
+    """List the providers that have a key and where it was found. The keys are not shown."""
+    from victor_fp.cli.keys import list_keys as command
 
-    _run(lambda terminal: show(terminal, keyring=keyring))
+    _run(lambda terminal: command(terminal, keyring=keyring))
 
 
 @key_app.command("set")
@@ -194,25 +216,25 @@ def set_key(
     misplaced: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
     keyring: Keyring = False,
 ) -> None:
-    """Store a key: asked for without showing it, or read from standard input."""
-    from victor_fp.cli.keys import no_secrets_here, put
+    """Store a key, typed without echo or read from standard input."""
+    from victor_fp.cli.keys import refuse_key_argument, store_key
 
-    _run(no_secrets_here if misplaced else lambda terminal: put(name, terminal, keyring=keyring))
+    _run(refuse_key_argument if misplaced else lambda terminal: store_key(name, terminal, keyring=keyring))
 
 
 @key_app.command("delete")
 def delete_key(name: Name, keyring: Keyring = False) -> None:
     """Delete a stored key."""
-    from victor_fp.cli.keys import remove
+    from victor_fp.cli.keys import delete_key as command
 
-    _run(lambda terminal: remove(name, terminal, keyring=keyring))
+    _run(lambda terminal: command(name, terminal, keyring=keyring))
 
 
 @key_app.command("migrate")
 def migrate_keys(
-    keyring: Annotated[bool, typer.Option("--keyring/--file", help="Into the keyring, or back into the file.")] = True,
+    keyring: Annotated[bool, typer.Option("--keyring/--file", help="To the keyring, or back to the file.")] = True,
 ) -> None:
-    """Move all keys from the file into the keyring, or back."""
-    from victor_fp.cli.keys import migrate
+    """Move all keys from the file to the keyring, or back."""
+    from victor_fp.cli.keys import migrate_keys as command
 
-    _run(lambda terminal: migrate(terminal, keyring=keyring))
+    _run(lambda terminal: command(terminal, keyring=keyring))

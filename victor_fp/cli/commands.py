@@ -1,4 +1,4 @@
-"""The commands without their command line: each takes what was asked and gives an exit code."""
+"""The commands: each takes its parsed options and returns an exit code."""
 
 from __future__ import annotations
 
@@ -8,22 +8,23 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from traceback import walk_tb
 
 import msgspec
 from returns.result import Failure, Result, Success
 
-from victor_fp.cli.exit_codes import Ending, ExitCode, ending_json, fault_ending, wrong_usage
+from victor_fp.cli.exit_codes import CommandError, ExitCode, error_from_fault, error_json, usage_error
 from victor_fp.cli.inputs import (
-    Wishes,
-    asked_text,
-    images_of,
-    piped_text,
-    settings_of,
-    tools_of,
-    user_message,
+    RequestOptions,
+    build_user_message,
+    join_prompt,
+    parse_settings,
+    read_images,
+    read_piped_text,
+    read_tools,
 )
-from victor_fp.cli.output import shown, whole
-from victor_fp.cli.provider_selection import Choice, chosen, created, model_for, place_of
+from victor_fp.cli.output import fetch_response, response_json, show_response
+from victor_fp.cli.provider_selection import Selection, create_provider, select_model, select_provider, server_address
 from victor_fp.cli.terminal import Terminal
 from victor_fp.core.protocols import ModelInfo
 from victor_fp.core.result import outcome
@@ -31,8 +32,8 @@ from victor_fp.core.types import ImagePart, Message
 from victor_fp.providers.base import BaseProvider, ProviderError
 
 
-class Place(msgspec.Struct, frozen=True, kw_only=True):
-    """Whom to ask, as the command line says it."""
+class TargetOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """The provider, model and address of a command."""
 
     provider: str | None = None
     model: str | None = None
@@ -41,8 +42,8 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     settings: tuple[str, ...] = ()
 
 
-class Question(msgspec.Struct, frozen=True, kw_only=True):
-    """What to ask, as the command line says it."""
+class PromptOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """The prompt and the request options of `victor chat`."""
 
     prompt: str | None = None
     system: str | None = None
@@ -55,11 +56,11 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class JsonTerminal(Terminal):
-    """A terminal whose output is one JSON object, whether the command does what was asked or not."""
+    """A terminal for one JSON object: the response or the error."""
 
 
-def guarded(command: Callable[[Terminal], int]) -> int:
-    """Run a command; its exit code, whatever happens."""
+def run_command(command: Callable[[Terminal], int]) -> int:
+    """Run a command and return its exit code; errors are reported as one line."""
     terminal = Terminal()
     try:
         return command(terminal)
@@ -68,50 +69,77 @@ def guarded(command: Callable[[Terminal], int]) -> int:
             terminal.note("")
         return ExitCode.INTERRUPTED
     except BrokenPipeError:
-        _mute_stdout()
+        _silence_stdout()
         return ExitCode.PIPE_CLOSED
     except Exception as error:
         if os.environ.get("VICTOR_FP_DEBUG"):
             raise
-        why = f"{type(error).__name__}: {error}"
-        todo = "This is a defect in victor_fp; VICTOR_FP_DEBUG=1 shows where."
-        return ended(terminal, Ending(code=ExitCode.BUG, what="unexpected failure", why=why, todo=todo))
+        return report_error(terminal, _unexpected_error(error))
 
 
-def ended(terminal: Terminal, ending: Ending) -> int:
-    """Say how it ended; the exit code."""
+def _unexpected_error(error: Exception) -> CommandError:
+    """Say where an unexpected exception comes from: the system, a provider package, or a defect here."""
+    why = f"{type(error).__name__}: {error}"
+    if isinstance(error, OSError):
+        return CommandError(code=ExitCode.FAILED, what="the operating system refused", why=error.strerror or why)
+    if package := _find_plugin(error):
+        todo = "Report it to the authors of that package; VICTOR_FP_DEBUG=1 shows where."
+        return CommandError(code=ExitCode.FAILED, what=f"the provider package {package} failed", why=why, todo=todo)
+    todo = "This is a defect in victor_fp; VICTOR_FP_DEBUG=1 shows where."
+    return CommandError(code=ExitCode.BUG, what="unexpected failure", why=why, todo=todo)
+
+
+def _find_plugin(error: Exception) -> str | None:
+    """Return the installed provider package whose code raised the error, or could not be loaded."""
+    from importlib.metadata import entry_points
+
+    from victor_fp.providers.registry import ENTRY_POINTS
+
+    raised_in = [frame.f_globals.get("__name__", "") for frame, _ in walk_tb(error.__traceback__)]
+    missing = error.name or "" if isinstance(error, ImportError) else ""
+    for point in entry_points(group=ENTRY_POINTS):
+        package = point.module.partition(".")[0]
+        if any(name.partition(".")[0] == package for name in (*raised_in, missing)):
+            return package
+    return None
+
+
+def report_error(terminal: Terminal, error: CommandError) -> int:
+    """Report an error and return its exit code."""
     if isinstance(terminal, JsonTerminal):
-        terminal.line(ending_json(ending))
-    terminal.note(ending.line)
-    return ending.code
+        terminal.line(error_json(error))
+    terminal.note(error.line)
+    return error.code
 
 
-def chat(place: Place, question: Question, terminal: Terminal) -> int:
-    """Ask once, or converse where there is nobody but a person to ask."""
-    if question.as_json:
+def chat(target: TargetOptions, prompt_options: PromptOptions, terminal: Terminal) -> int:
+    """Send a prompt, or start a conversation where a terminal is attached and no prompt is given."""
+    if prompt_options.as_json:
         terminal = JsonTerminal(terminal.out, terminal.err)
-    talking = question.prompt is None and sys.stdin is not None and sys.stdin.isatty() and terminal.shown
-    if talking and question.as_json:
-        return ended(
-            terminal, wrong_usage("--json needs a prompt", todo="Give it as an argument or on standard input.")
+    talking = prompt_options.prompt is None and sys.stdin is not None and sys.stdin.isatty() and terminal.shown
+    if talking and prompt_options.as_json:
+        return report_error(
+            terminal, usage_error("--json needs a prompt", todo="Pass it as an argument or on standard input.")
         )
-    match outcome(_materials(question)):
-        case Failure(ending):
-            return ended(terminal, ending)
-        case Success((images, wishes)):
+    match outcome(_read_inputs(prompt_options)):
+        case Failure(error):
+            return report_error(terminal, error)
+        case Success((images, options)):
             pass
-    opening = [Message(role="system", content=question.system)] if question.system else []
+    opening = [Message(role="system", content=prompt_options.system)] if prompt_options.system else []
     if talking:
-        return _converse(place, wishes, opening, images, terminal)
-    text = asked_text(question.prompt, _standard_input(question.prompt, terminal))
+        return _converse(target, options, opening, images, terminal)
+    text = join_prompt(prompt_options.prompt, _standard_input(prompt_options.prompt, terminal))
     if not text:
-        return ended(terminal, wrong_usage("there is no prompt", todo="Give it as an argument or on standard input."))
-    messages = [*opening, user_message(text, images)]
-    return asyncio.run(_once(place, messages, wishes, terminal, as_json=question.as_json))
+        return report_error(
+            terminal, usage_error("no prompt given", todo="Pass it as an argument or on standard input.")
+        )
+    messages = [*opening, build_user_message(text, images)]
+    return asyncio.run(_ask_once(target, messages, options, terminal, as_json=prompt_options.as_json))
 
 
-def models(place: Place, terminal: Terminal) -> int:
-    """List a provider's models."""
+def models(target: TargetOptions, terminal: Terminal) -> int:
+    """List the models of a provider."""
     from victor_fp.cli.tables import show_models
 
     def shown_as_table(provider: BaseProvider, found: Sequence[ModelInfo]) -> int:
@@ -120,51 +148,53 @@ def models(place: Place, terminal: Terminal) -> int:
         show_models(terminal, found)
         return ExitCode.OK
 
-    return _with_models(place, terminal, shown_as_table)
+    return _with_models(target, terminal, shown_as_table)
 
 
-def limits_refreshed(place: Place, out: Path | None, terminal: Terminal) -> int:
+def refresh_limits(target: TargetOptions, out: Path | None, terminal: Terminal) -> int:
     """Work what a provider tells of its models into the bundled limits, or into a copy at `out`."""
     from victor_fp.cli.limits_refresh import stored
 
-    if place.provider is None:
-        return ended(terminal, wrong_usage("--refresh needs a provider", todo="Name it: -p NAME"))
+    if target.provider is None:
+        return report_error(terminal, usage_error("--refresh needs a provider", todo="Name it: -p NAME"))
 
     def kept(provider: BaseProvider, found: Sequence[ModelInfo]) -> int:
-        ending = stored(provider, found, out, terminal)
-        return ExitCode.OK if ending is None else ended(terminal, ending)
+        error = stored(provider, found, out, terminal)
+        return ExitCode.OK if error is None else report_error(terminal, error)
 
-    return _with_models(place, terminal, kept)
+    return _with_models(target, terminal, kept)
 
 
-def _with_models(place: Place, terminal: Terminal, use: Callable[[BaseProvider, Sequence[ModelInfo]], int]) -> int:
+def _with_models(
+    target: TargetOptions, terminal: Terminal, use: Callable[[BaseProvider, Sequence[ModelInfo]], int]
+) -> int:
     async def listed(provider: BaseProvider) -> int:
         try:
             return use(provider, await provider.list_models())
         except ProviderError as error:
-            return ended(terminal, fault_ending(error.fault, place_of(provider)))
+            return report_error(terminal, error_from_fault(error.fault, server_address(provider)))
 
     async def asked() -> int:
-        return await _with_provider(await _choice(place, terminal), place, terminal, listed)
+        return await _with_provider(await _choice(target, terminal), target, terminal, listed)
 
     return asyncio.run(asked())
 
 
-def check(place: Place, terminal: Terminal) -> int:
-    """Make a real, tiny call."""
-    from victor_fp.cli.check import checked
+def check(target: TargetOptions, terminal: Terminal) -> int:
+    """Send a small request and report what works."""
+    from victor_fp.cli.check import run_check
 
     async def tried(provider: BaseProvider) -> int:
-        ending = await checked(provider, place.model, terminal, os.environ)
-        return ExitCode.OK if ending is None else ended(terminal, ending)
+        error = await run_check(provider, target.model, terminal, os.environ)
+        return ExitCode.OK if error is None else report_error(terminal, error)
 
-    return asyncio.run(_with_provider(Choice(provider=place.provider or "local"), place, terminal, tried))
+    return asyncio.run(_with_provider(Selection(provider=target.provider or "local"), target, terminal, tried))
 
 
 def codegen(
     spec: Path, operations: Sequence[str], out: Path, responses: Sequence[str], overlay: Path | None, terminal: Terminal
 ) -> int:
-    """Compile a vendor's document."""
+    """Generate wire models from an OpenAPI document."""
     try:
         from victor_fp.codegen import CodegenFailed, compile_vendor
 
@@ -173,33 +203,33 @@ def codegen(
                 spec, tuple(operations), out, overlay_path=overlay, response_components=tuple(responses)
             )
         except (CodegenFailed, OSError) as error:
-            return ended(terminal, wrong_usage(f"{spec} was not compiled", str(error)))
+            return report_error(terminal, usage_error(f"{spec} cannot be compiled", str(error)))
     except ImportError as error:
         todo = "pip install 'victor_fp[codegen]'"
-        return ended(terminal, wrong_usage("codegen needs the extra of that name", f"{error.name} is missing", todo))
+        return report_error(terminal, usage_error("codegen needs its extra", f"{error.name} is missing", todo))
     for name in written.changed:
         terminal.line(f"wrote {out / name}")
     terminal.hint(f"{len(written.changed)} written, {written.unchanged} unchanged")
     return ExitCode.OK
 
 
-def _materials(question: Question) -> Result[tuple[list[ImagePart], Wishes], Ending]:
-    match outcome(images_of(question.images)):
-        case Failure(ending):
-            return Failure(ending)
+def _read_inputs(prompt_options: PromptOptions) -> Result[tuple[list[ImagePart], RequestOptions], CommandError]:
+    match outcome(read_images(prompt_options.images)):
+        case Failure(error):
+            return Failure(error)
         case Success(images):
             pass
-    match outcome(tools_of(question.tools)):
-        case Failure(ending):
-            return Failure(ending)
+    match outcome(read_tools(prompt_options.tools)):
+        case Failure(error):
+            return Failure(error)
         case Success(tools):
-            wishes = Wishes(
-                temperature=question.temperature,
-                max_tokens=question.max_tokens,
+            options = RequestOptions(
+                temperature=prompt_options.temperature,
+                max_tokens=prompt_options.max_tokens,
                 tools=tuple(tools),
-                stream=question.stream,
+                stream=prompt_options.stream,
             )
-            return Success((images, wishes))
+            return Success((images, options))
 
 
 def _standard_input(prompt: str | None, terminal: Terminal) -> str | None:
@@ -207,84 +237,92 @@ def _standard_input(prompt: str | None, terminal: Terminal) -> str | None:
     if prompt is None and stdin is not None and stdin.isatty():
         terminal.note("victor: type the prompt, then Ctrl-D")
         return stdin.read()
-    return piped_text(stdin, prompted=prompt is not None, note=terminal.note)
+    return read_piped_text(stdin, prompted=prompt is not None, note=terminal.note)
 
 
-async def _choice(place: Place, terminal: Terminal) -> Choice:
-    choice = await chosen(place.provider, place.model, os.environ)
-    if choice.reason:
-        terminal.hint(f"victor: asking {choice.provider} ({choice.reason})")
-    return choice
+async def _choice(target: TargetOptions, terminal: Terminal) -> Selection:
+    selection = await select_provider(target.provider, target.model, os.environ)
+    if selection.reason:
+        terminal.hint(f"victor: using {selection.provider} ({selection.reason})")
+    return selection
 
 
 async def _with_provider(
-    choice: Choice, place: Place, terminal: Terminal, use: Callable[[BaseProvider], Awaitable[int]]
+    selection: Selection, target: TargetOptions, terminal: Terminal, use: Callable[[BaseProvider], Awaitable[int]]
 ) -> int:
-    match outcome(_provider(choice, place, terminal)):
-        case Failure(ending):
-            return ended(terminal, ending)
+    match outcome(_provider(selection, target, terminal)):
+        case Failure(error):
+            return report_error(terminal, error)
         case Success(provider):
             async with provider:
                 return await use(provider)
 
 
-def _provider(choice: Choice, place: Place, terminal: Terminal) -> Result[BaseProvider, Ending]:
-    def made(settings: Mapping[str, str]) -> Result[BaseProvider, Ending]:
-        return created(choice.provider, terminal, base_url=place.base_url, timeout=place.timeout, settings=settings)
+def _provider(selection: Selection, target: TargetOptions, terminal: Terminal) -> Result[BaseProvider, CommandError]:
+    def made(settings: Mapping[str, str]) -> Result[BaseProvider, CommandError]:
+        return create_provider(
+            selection.provider, terminal, base_url=target.base_url, timeout=target.timeout, settings=settings
+        )
 
-    return settings_of(place.settings).bind(made)
+    return parse_settings(target.settings).bind(made)
 
 
-async def _once(place: Place, messages: Sequence[Message], wishes: Wishes, terminal: Terminal, *, as_json: bool) -> int:
-    choice = await _choice(place, terminal)
+async def _ask_once(
+    target: TargetOptions, messages: Sequence[Message], options: RequestOptions, terminal: Terminal, *, as_json: bool
+) -> int:
+    selection = await _choice(target, terminal)
 
     async def asked(provider: BaseProvider) -> int:
-        match outcome(await model_for(provider, choice.model)):
-            case Failure(ending):
-                return ended(terminal, ending)
+        match outcome(await select_model(provider, selection.model)):
+            case Failure(error):
+                return report_error(terminal, error)
             case Success(model):
                 pass
         if as_json:
-            answered = await whole(provider, model, messages, wishes)
+            answered = await fetch_response(provider, model, messages, options)
         else:
-            answered = await shown(provider, model, messages, wishes, terminal)
+            answered = await show_response(provider, model, messages, options, terminal)
         match outcome(answered):
             case Failure(fault):
-                return ended(terminal, fault_ending(fault, place_of(provider)))
+                return report_error(terminal, error_from_fault(fault, server_address(provider)))
             case Success(response):
                 if as_json:
-                    terminal.line(response.model_dump_json(exclude_none=True))
+                    terminal.line(response_json(response))
                 return ExitCode.OK
 
-    return await _with_provider(choice, place, terminal, asked)
+    return await _with_provider(selection, target, terminal, asked)
 
 
 def _converse(
-    place: Place, wishes: Wishes, opening: Sequence[Message], images: Sequence[ImagePart], terminal: Terminal
+    target: TargetOptions,
+    options: RequestOptions,
+    opening: Sequence[Message],
+    images: Sequence[ImagePart],
+    terminal: Terminal,
 ) -> int:
-    from victor_fp.cli.conversation import talk
+    from victor_fp.cli.conversation import run_conversation
 
     with suppress(ImportError):
         import readline  # noqa: F401  line editing for input()
     with asyncio.Runner() as runner:
-        choice = runner.run(_choice(place, terminal))
-        match outcome(_provider(choice, place, terminal)):
-            case Failure(ending):
-                return ended(terminal, ending)
+        selection = runner.run(_choice(target, terminal))
+        match outcome(_provider(selection, target, terminal)):
+            case Failure(error):
+                return report_error(terminal, error)
             case Success(provider):
                 pass
         try:
-            match outcome(runner.run(model_for(provider, choice.model))):
-                case Failure(ending):
-                    return ended(terminal, ending)
+            match outcome(runner.run(select_model(provider, selection.model))):
+                case Failure(error):
+                    return report_error(terminal, error)
                 case Success(model):
-                    return talk(provider, model, wishes, terminal, runner, opening=opening, images=images)
+                    return run_conversation(provider, model, options, terminal, runner, opening=opening, images=images)
         finally:
             runner.run(provider.close())
 
 
-def _mute_stdout() -> None:
-    """Whoever read the output has gone: what is left in the buffer must not fail again when Python ends."""
+def _silence_stdout() -> None:
+    """Redirect stdout to nowhere, so that flushing it at exit does not fail again after the reader has closed the pipe."""
     nothing = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nothing, sys.stdout.fileno())
     os.close(nothing)

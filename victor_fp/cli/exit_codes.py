@@ -1,4 +1,4 @@
-"""How a command ends: an exit code, and for people one line that says what, why and what to do."""
+"""Exit codes and error messages of the command."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ from victor_fp.core.faults import (
     UnsupportedParameter,
 )
 from victor_fp.core.json import encode_json
-from victor_fp.shell.credentials.key_file import StoreUnusable
+from victor_fp.shell.credentials.key_file import KeyStoreFailure
 
-LONGEST = 1200
-"""Characters of an error line: a vendor may answer with a page."""
+MAX_LINE = 1200
+"""Characters of an error message: a vendor may send a whole HTML page."""
 
 
 class ExitCode(IntEnum):
-    """What the shell sees."""
+    """Exit codes of the process."""
 
     OK = 0
     FAILED = 1
@@ -59,58 +59,58 @@ class ExitCode(IntEnum):
     PIPE_CLOSED = 141
 
 
-class Ending(msgspec.Struct, frozen=True, kw_only=True):
-    """A command that did not do what was asked."""
+class CommandError(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a command failed: an exit code, what is wrong, why, and what to do."""
 
     code: ExitCode
     what: str
     why: str = ""
     todo: str = ""
     fault: Fault | None = None
-    """What happened, where it has a type."""
+    """The fault behind it, if there is one."""
 
     @property
     def line(self) -> str:
-        """One line for people."""
-        told = ": ".join(" ".join(part.split()).rstrip(".") for part in (self.what, self.why) if part)
-        told = told if len(told) <= LONGEST else told[:LONGEST] + " ..."
-        return f"victor: {told}. {self.todo}" if self.todo else f"victor: {told}"
+        """The message as one line."""
+        text = ": ".join(" ".join(part.split()).rstrip(".") for part in (self.what, self.why) if part)
+        text = text if len(text) <= MAX_LINE else text[:MAX_LINE] + " ..."
+        return f"victor: {text}. {self.todo}" if self.todo else f"victor: {text}"
 
 
-def ending_json(ending: Ending) -> str:
-    """An ending as one line of JSON; what is not known is absent."""
-    if ending.fault is None:
-        message = ": ".join(part for part in (ending.what, ending.why) if part)
+def error_json(error: CommandError) -> str:
+    """Return the error as one line of JSON; fields that are not known are absent."""
+    if error.fault is None:
+        message = ": ".join(part for part in (error.what, error.why) if part)
         return encode_json({"error": {"type": "WrongUsage", "message": message}}).decode()
-    fields = msgspec.to_builtins(ending.fault)
-    told = {name: value for name, value in fields.items() if value not in (None, "", [], False)}
-    return encode_json({"error": {"type": type(ending.fault).__name__, **told}}).decode()
+    fields = msgspec.to_builtins(error.fault)
+    known = {name: value for name, value in fields.items() if value not in (None, "", [], False)}
+    return encode_json({"error": {"type": type(error.fault).__name__, **known}}).decode()
 
 
-def wrong_usage(what: str, why: str = "", todo: str = "") -> Ending:
-    """The command line, or a file it names, cannot be used."""
-    return Ending(code=ExitCode.USAGE, what=what, why=why, todo=todo)
+def usage_error(what: str, why: str = "", todo: str = "") -> CommandError:
+    """Return the error for a wrong command line, or a file it names that cannot be used."""
+    return CommandError(code=ExitCode.USAGE, what=what, why=why, todo=todo)
 
 
-def store_ending(unusable: StoreUnusable) -> Ending:
-    """A keyring or file of keys that cannot be used."""
-    what = f"the {unusable.store} ({unusable.place}) cannot be used"
-    return Ending(code=ExitCode.KEY, what=what, why=unusable.reason, todo=_order(unusable.remedy))
+def error_from_store(failure: KeyStoreFailure) -> CommandError:
+    """Return the error for a keyring or key file that cannot be used."""
+    what = f"the {failure.store} ({failure.location}) cannot be used"
+    return CommandError(code=ExitCode.KEY, what=what, why=failure.reason, todo=_format_remedy(failure.remedy))
 
 
-def fault_ending(fault: Fault, place: str | None = None) -> Ending:
-    """What a fault means for the shell, and what its reader can do; `place` is the server's address."""
-    code, what, todo = _meaning(fault)
-    if place and code == ExitCode.UNREACHABLE:
-        what = f"{what} from {place}" if not isinstance(fault, ConnectionFailed) else f"{what} to {place}"
+def error_from_fault(fault: Fault, address: str | None = None) -> CommandError:
+    """Return the error for a fault: its exit code and what to do about it. `address` is the server's."""
+    code, what, todo = _describe_fault(fault)
+    if address and code == ExitCode.UNREACHABLE:
+        what = f"{what} from {address}" if not isinstance(fault, ConnectionFailed) else f"{what} to {address}"
     who = " ".join(part for part in (fault.provider, fault.model) if part)
     facts = ", ".join(str(part) for part in (fault.status, fault.code, fault.request_id) if part is not None)
     lead = f"{who}: {what}" if who else what
     what = f"{lead} ({facts})" if facts else lead
-    return Ending(code=code, what=what, why=fault.message, todo=todo, fault=fault)
+    return CommandError(code=code, what=what, why=fault.message, todo=todo, fault=fault)
 
 
-def _meaning(fault: Fault) -> tuple[ExitCode, str, str]:
+def _describe_fault(fault: Fault) -> tuple[ExitCode, str, str]:
     name = fault.provider or "NAME"
     match fault:
         case InvalidRequest():
@@ -122,15 +122,15 @@ def _meaning(fault: Fault) -> tuple[ExitCode, str, str]:
         case CredentialMissing():
             return ExitCode.KEY, "the key is missing", ""
         case AuthRejected():
-            return ExitCode.KEY, "the key was not accepted", f"Give another: victor keys set {name}"
+            return ExitCode.KEY, "the key was rejected", f"Store another: victor keys set {name}"
         case PermissionRefused():
-            return ExitCode.KEY, "the key may not do this", "Ask for access or use another model."
+            return ExitCode.KEY, "the key does not have permission", "Ask for access or use another model."
         case ProviderNotFound():
-            return ExitCode.NOT_FOUND, "no such provider", _nearest(fault)
+            return ExitCode.NOT_FOUND, "no such provider", _suggest_provider(fault)
         case ModelNotFound():
             return ExitCode.NOT_FOUND, "no such model", f"See: victor models -p {name}"
         case RateLimited() | QueueFull():
-            return ExitCode.LIMITED, "too many requests", _wait(fault)
+            return ExitCode.LIMITED, "too many requests", _retry_hint(fault)
         case QuotaExhausted():
             return (
                 ExitCode.LIMITED,
@@ -138,21 +138,21 @@ def _meaning(fault: Fault) -> tuple[ExitCode, str, str]:
                 "Waiting does not help; see the vendor's billing page.",
             )
         case Overloaded():
-            return ExitCode.LIMITED, "the server has no capacity now", _wait(fault)
+            return ExitCode.LIMITED, "the server is overloaded", _retry_hint(fault)
         case ConnectionFailed():
             return ExitCode.UNREACHABLE, "no connection", "Is the server running, and its address right?"
         case TimedOut() | DeadlineExceeded():
-            return ExitCode.UNREACHABLE, "no answer in time", "Try again."
+            return ExitCode.UNREACHABLE, "no response in time", "Try again."
         case StreamTruncated() | StreamInterrupted():
-            return ExitCode.UNREACHABLE, "the answer broke off", "Try again."
+            return ExitCode.UNREACHABLE, "the response ended early", "Try again."
         case ContentRefused():
-            return ExitCode.REFUSED, "refused by the provider's safety system", ""
+            return ExitCode.REFUSED, "refused by the provider's content filter", ""
         case ServerFailed():
             return ExitCode.FAILED, "the server failed", "Try again."
         case InvalidResponse():
-            return ExitCode.FAILED, "the answer cannot be understood", "Is this the right address for this provider?"
+            return ExitCode.FAILED, "the response is not valid", "Is this the right address for this provider?"
         case CircuitOpen():
-            return ExitCode.FAILED, "not tried after repeated failures", _wait(fault)
+            return ExitCode.FAILED, "not sent after repeated failures", _retry_hint(fault)
         case BudgetExceeded():
             return ExitCode.LIMITED, "the budget is used up", ""
         case LedgerFailed():
@@ -162,21 +162,21 @@ def _meaning(fault: Fault) -> tuple[ExitCode, str, str]:
                 "Check the path, its permissions and the free space.",
             )
         case AllFallbacksFailed():
-            return ExitCode.FAILED, "every provider of the plan failed", ""
+            return ExitCode.FAILED, "every provider failed", ""
         case Cancelled():
             return ExitCode.INTERRUPTED, "cancelled", ""
         case _:
             assert_never(fault)
 
 
-def _wait(fault: Fault) -> str:
+def _retry_hint(fault: Fault) -> str:
     return "Try again later." if fault.retry_after is None else f"Try again in {fault.retry_after:.0f} s."
 
 
-def _nearest(fault: ProviderNotFound) -> str:
+def _suggest_provider(fault: ProviderNotFound) -> str:
     near = get_close_matches(fault.provider, fault.known, n=1)
     return f"Did you mean {near[0]}? See: victor providers" if near else "See: victor providers"
 
 
-def _order(remedy: str) -> str:
-    return f"To mend it: {remedy}" if remedy else ""
+def _format_remedy(remedy: str) -> str:
+    return f"To fix it: {remedy}" if remedy else ""

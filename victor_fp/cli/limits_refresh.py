@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from returns.result import Failure, Success
 
-from victor_fp.cli.exit_codes import Ending, wrong_usage
+from victor_fp.cli.exit_codes import CommandError, usage_error
 from victor_fp.cli.terminal import Terminal
 from victor_fp.config.limits_file import bundled_file, refreshed, store, with_rows
 from victor_fp.core.catalogue.limits import choose_limits_name
@@ -20,17 +20,19 @@ from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.catalogue_provider import CatalogueProvider
 
 
-def stored(provider: BaseProvider, models: Sequence[ModelInfo], out: Path | None, terminal: Terminal) -> Ending | None:
+def stored(
+    provider: BaseProvider, models: Sequence[ModelInfo], out: Path | None, terminal: Terminal
+) -> CommandError | None:
     """Write the limits with these models in them, and say which are new; how it ended where they were not written."""
     if not isinstance(provider, CatalogueProvider):
-        return wrong_usage(f"{provider.name} is no provider of the catalogue")
+        return usage_error(f"{provider.name} is no provider of the catalogue")
     spec = provider.SPEC
     if spec.local:
         todo = "It is asked for them whenever they are needed."
-        return wrong_usage(f"{spec.name} runs here, and its limits hold nowhere else", todo=todo)
+        return usage_error(f"{spec.name} runs here, and its limits hold nowhere else", todo=todo)
     telling = [info for info in models if info.context_window]
     if not telling:
-        return wrong_usage(f"{spec.name} does not tell the limits of its models")
+        return usage_error(f"{spec.name} does not tell the limits of its models")
     source = f"list of models at {urlsplit(provider.connection.endpoint.base_url).hostname}"
     date = datetime.now(UTC).date().isoformat()
     name = choose_limits_name(spec)
@@ -39,7 +41,7 @@ def stored(provider: BaseProvider, models: Sequence[ModelInfo], out: Path | None
     path = out or bundled_file()
     match outcome(store(path, with_rows(name, rows))):
         case Failure(reason):
-            return wrong_usage("the limits were not written", reason, "Name another file: --out FILE")
+            return usage_error("the limits were not written", reason, "Name another file: --out FILE")
         case Success(_):
             pass
     known = {row[:3] for row in before}

@@ -1,4 +1,4 @@
-"""Which local server answers right now: one bounded look at the loopback ports of the catalogue."""
+"""Detection of local servers: one bounded probe of the catalogue's loopback ports."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from victor_fp.core.protocols import Discovery, ModelInfo, codec_for
 from victor_fp.core.request_building.endpoints import build_endpoint
 from victor_fp.core.result import outcome
 
-BUDGET = 0.3
-"""Seconds for all servers together."""
-LARGEST = 1_000_000
-"""Bytes of a list of models."""
-_LOOPBACK = ("localhost", "127.0.0.1", "::1", "0.0.0.0")  # noqa: S104  an address to ask, none to bind
+PROBE_TIMEOUT = 0.3
+"""Seconds for all probes together."""
+MAX_BODY = 1_000_000
+"""Bytes of a model list."""
+_LOOPBACK = ("localhost", "127.0.0.1", "::1", "0.0.0.0")  # noqa: S104  connected to, not bound
 
 
-class Running(msgspec.Struct, frozen=True, kw_only=True):
-    """A local server that answered, and what it serves."""
+class RunningServer(msgspec.Struct, frozen=True, kw_only=True):
+    """A local server that responded, and its models."""
 
     spec: ProviderSpec
     base_url: str
@@ -38,26 +38,26 @@ class _Candidate(msgspec.Struct, frozen=True, kw_only=True):
     discovery: Discovery
 
 
-async def running_server(
-    specs: Iterable[ProviderSpec], environment: Mapping[str, str], budget: float = BUDGET
-) -> Running | None:
-    """The first of `specs` whose server on this machine lists at least one model within `budget` seconds."""
-    candidates = [found for spec in specs if (found := _candidate(spec, environment))]
-    asking = [asyncio.create_task(_models(candidate)) for candidate in candidates]
-    if not asking:
+async def find_running_server(
+    specs: Iterable[ProviderSpec], environment: Mapping[str, str], timeout: float = PROBE_TIMEOUT
+) -> RunningServer | None:
+    """Return the first of `specs` whose server on this machine lists a model within `timeout` seconds."""
+    candidates = [found for spec in specs if (found := _to_candidate(spec, environment))]
+    tasks = [asyncio.create_task(_list_models(candidate)) for candidate in candidates]
+    if not tasks:
         return None
-    done, late = await asyncio.wait(asking, timeout=budget)
+    done, late = await asyncio.wait(tasks, timeout=timeout)
     for task in late:
         task.cancel()
     await asyncio.gather(*late, return_exceptions=True)
-    for candidate, task in zip(candidates, asking, strict=True):
+    for candidate, task in zip(candidates, tasks, strict=True):
         if task in done and (models := task.result()):
-            return Running(spec=candidate.spec, base_url=candidate.base_url, models=models)
+            return RunningServer(spec=candidate.spec, base_url=candidate.base_url, models=models)
     return None
 
 
-def _candidate(spec: ProviderSpec, environment: Mapping[str, str]) -> _Candidate | None:
-    """A place on this machine; anything else would need a name server, which may take its time."""
+def _to_candidate(spec: ProviderSpec, environment: Mapping[str, str]) -> _Candidate | None:
+    """Return how to probe an entry; None unless its address is a loopback address, as others need a DNS query."""
     if not spec.local:
         return None
     match outcome(build_endpoint(spec, environment=environment)):
@@ -75,19 +75,18 @@ def _candidate(spec: ProviderSpec, environment: Mapping[str, str]) -> _Candidate
     )
 
 
-async def _models(candidate: _Candidate) -> tuple[ModelInfo, ...]:
+async def _list_models(candidate: _Candidate) -> tuple[ModelInfo, ...]:
     request = candidate.discovery.list_request()
     address = urlsplit(request.url)
     path = address.path + (f"?{address.query}" if address.query else "")
-    body = await _fetched(candidate.host, candidate.port, path)
+    body = await _fetch(candidate.host, candidate.port, path)
     return candidate.discovery.read_list(body) if body else ()
 
 
-async def _fetched(host: str, port: int, path: str) -> bytes:
-    """The body of a 200 answer to a bare HTTP/1.0 GET; empty otherwise. The HTTP client proper takes longer to load than all
-    of this may take."""
+async def _fetch(host: str, port: int, path: str) -> bytes:
+    """Return the body of a 200 response to a plain HTTP/1.0 GET, else nothing. Importing the HTTP client takes longer than the probe."""
     try:
-        reader, writer = await asyncio.open_connection(host, port, limit=LARGEST)
+        reader, writer = await asyncio.open_connection(host, port, limit=MAX_BODY)
     except OSError:
         return b""
     try:
@@ -99,7 +98,7 @@ async def _fetched(host: str, port: int, path: str) -> bytes:
             return b""
         headers = dict(line.lower().split(":", 1) for line in fields.splitlines() if ":" in line)
         length = headers.get("content-length", "").strip()
-        return await reader.readexactly(int(length)) if length.isdigit() else await reader.read(LARGEST)
+        return await reader.readexactly(int(length)) if length.isdigit() else await reader.read(MAX_BODY)
     except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
         return b""
     finally:

@@ -1,4 +1,4 @@
-"""One answer: streamed to the terminal as it comes, or whole, and what to say beside it."""
+"""Showing a response: streamed or whole, with notes on stderr."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from returns.result import Failure, Result, Success
 
-from victor_fp.cli.inputs import Wishes
+from victor_fp.cli.inputs import RequestOptions
 from victor_fp.cli.terminal import Terminal
 from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
 from victor_fp.core.faults import Fault, StreamTruncated
@@ -17,59 +17,59 @@ from victor_fp.core.types import CompletionResponse, Message, StreamChunk
 from victor_fp.providers.base import BaseProvider
 
 
-async def whole(
-    provider: BaseProvider, model: str, messages: Sequence[Message], wishes: Wishes
+async def fetch_response(
+    provider: BaseProvider, model: str, messages: Sequence[Message], options: RequestOptions
 ) -> Result[CompletionResponse, Fault]:
-    """The answer in one piece."""
+    """Request a whole response."""
     return await provider.chat_result(
         messages,
         model=model,
-        temperature=DEFAULT_TEMPERATURE if wishes.temperature is None else wishes.temperature,
-        max_tokens=DEFAULT_MAX_TOKENS if wishes.max_tokens is None else wishes.max_tokens,
-        tools=wishes.tools or None,
+        temperature=DEFAULT_TEMPERATURE if options.temperature is None else options.temperature,
+        max_tokens=DEFAULT_MAX_TOKENS if options.max_tokens is None else options.max_tokens,
+        tools=options.tools or None,
     )
 
 
-async def shown(
-    provider: BaseProvider, model: str, messages: Sequence[Message], wishes: Wishes, terminal: Terminal
+async def show_response(
+    provider: BaseProvider, model: str, messages: Sequence[Message], options: RequestOptions, terminal: Terminal
 ) -> Result[CompletionResponse, Fault]:
-    """The answer on the terminal, streamed where that is wished and possible."""
-    if wishes.stream and provider.supports_streaming():
-        return await _streamed(provider, model, messages, wishes, terminal)
-    answered = await whole(provider, model, messages, wishes)
+    """Request a response and show it, streamed if asked for and supported."""
+    if options.stream and provider.supports_streaming():
+        return await _show_stream(provider, model, messages, options, terminal)
+    answered = await fetch_response(provider, model, messages, options)
     match outcome(answered):
         case Success(response):
             terminal.write(response.content)
             _end_line(terminal, response.content)
-            _remark(terminal, response)
+            _show_notes(terminal, response)
         case Failure(_):
             pass
     return answered
 
 
-async def _streamed(
-    provider: BaseProvider, model: str, messages: Sequence[Message], wishes: Wishes, terminal: Terminal
+async def _show_stream(
+    provider: BaseProvider, model: str, messages: Sequence[Message], options: RequestOptions, terminal: Terminal
 ) -> Result[CompletionResponse, Fault]:
     pieces: list[str] = []
     thinking = False
     stream = provider.stream_result(
         messages,
         model=model,
-        temperature=DEFAULT_TEMPERATURE if wishes.temperature is None else wishes.temperature,
-        max_tokens=DEFAULT_MAX_TOKENS if wishes.max_tokens is None else wishes.max_tokens,
-        tools=wishes.tools or None,
+        temperature=DEFAULT_TEMPERATURE if options.temperature is None else options.temperature,
+        max_tokens=DEFAULT_MAX_TOKENS if options.max_tokens is None else options.max_tokens,
+        tools=options.tools or None,
     )
     async with _closing(stream):
         async for step in stream:
             match outcome(step):
                 case Success(chunk):
-                    thinking = _show_piece(terminal, chunk, thinking=thinking)
+                    thinking = _show_chunk(terminal, chunk, thinking=thinking)
                     pieces.append(chunk.content)
                     if chunk.is_final:
                         content = "".join(pieces)
-                        response = completed(chunk, content)
+                        response = response_from_chunk(chunk, content)
                         _end_line(terminal, content or ("?" if thinking else ""))
-                        _remark(terminal, response)
+                        _show_notes(terminal, response)
                         return Success(response)
                 case Failure(fault):
                     _end_line(terminal, "".join(pieces) or ("?" if thinking else ""))
@@ -79,7 +79,7 @@ async def _streamed(
 
 @asynccontextmanager
 async def _closing(stream: object) -> AsyncIterator[None]:
-    """Close the stream at the end, where it can be closed: a provider's own may be any async iterator."""
+    """Close the stream on exit, if it can be closed: a custom provider may return any async iterator."""
     try:
         yield
     finally:
@@ -87,8 +87,8 @@ async def _closing(stream: object) -> AsyncIterator[None]:
             await close()
 
 
-def _show_piece(terminal: Terminal, chunk: StreamChunk, *, thinking: bool) -> bool:
-    """Show what came; whether the cursor stands behind a thought. Thoughts are for those who watch, not for pipes."""
+def _show_chunk(terminal: Terminal, chunk: StreamChunk, *, thinking: bool) -> bool:
+    """Show a chunk; return whether reasoning was shown last. Reasoning is shown on terminals only."""
     thought = None if chunk.is_final else (chunk.metadata or {}).get("reasoning_content")
     if terminal.shown and isinstance(thought, str) and thought:
         terminal.write(thought, dim=True)
@@ -100,8 +100,8 @@ def _show_piece(terminal: Terminal, chunk: StreamChunk, *, thinking: bool) -> bo
     return thinking
 
 
-def completed(final: StreamChunk, content: str) -> CompletionResponse:
-    """A stream's end and its text as the completion they are."""
+def response_from_chunk(final: StreamChunk, content: str) -> CompletionResponse:
+    """Return the response of a stream from its final chunk and its text."""
     return CompletionResponse(
         content=content,
         tool_calls=final.tool_calls,
@@ -112,8 +112,17 @@ def completed(final: StreamChunk, content: str) -> CompletionResponse:
     )
 
 
-def call_text(name: str, arguments: object) -> str:
-    """A tool call as people write it."""
+def response_json(response: CompletionResponse) -> str:
+    """Return a response as one line of JSON without the fields that are None.
+
+    msgspec writes it: pydantic refuses values nested deeper than 255 levels, which models may well return as arguments.
+    """
+    fields = {name: getattr(response, name) for name in type(response).model_fields}
+    return encode_json({name: value for name, value in fields.items() if value is not None}).decode()
+
+
+def format_call(name: str, arguments: object) -> str:
+    """Return a tool call in the notation of a function call."""
     return f"{name}({arguments if isinstance(arguments, str) else encode_json(arguments).decode()})"
 
 
@@ -122,10 +131,10 @@ def _end_line(terminal: Terminal, text: str) -> None:
         terminal.line()
 
 
-def _remark(terminal: Terminal, response: CompletionResponse) -> None:
-    """Calls are part of the answer; what was cut, left out or refused is said aside."""
+def _show_notes(terminal: Terminal, response: CompletionResponse) -> None:
+    """Show tool calls, then notes on adjustments, refusal and stop reason."""
     for call in response.tool_calls or ():
-        terminal.line(call_text(call["name"], call["arguments"]))
+        terminal.line(format_call(call["name"], call["arguments"]))
     metadata = response.metadata or {}
     for adjustment in metadata.get("adjustments") or ():
         terminal.note(f"victor: {adjustment['parameter']} was {adjustment['action']}: {adjustment['reason']}")
@@ -134,10 +143,10 @@ def _remark(terminal: Terminal, response: CompletionResponse) -> None:
         terminal.note(f"victor: the model refused: {refusal}")
     match response.stop_reason:
         case "length":
-            terminal.note("victor: the answer was cut at the limit of tokens; --max-tokens raises it")
+            terminal.note("victor: the response was cut at the token limit; raise it with --max-tokens")
         case "content_filter":
-            terminal.note("victor: the answer was cut by the provider's content filter")
+            terminal.note("victor: the response was cut by the provider's content filter")
         case None | "stop" | "tool_use" | "refusal":
             pass
         case reason:
-            terminal.hint(f"victor: the model stopped for {reason}")
+            terminal.hint(f"victor: stop reason: {reason}")

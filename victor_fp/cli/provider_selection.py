@@ -1,4 +1,4 @@
-"""Whom to ask where the command line does not say: who has a key, else who runs here, else the embedded model."""
+"""Choice of the provider: as asked, else the first with a key, a running local server, or the embedded model."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 from returns.result import Failure, Result, Success
 
-from victor_fp.cli.exit_codes import Ending, ExitCode, fault_ending, wrong_usage
-from victor_fp.cli.local_servers import running_server
-from victor_fp.cli.terminal import FetchNotice, Terminal
+from victor_fp.cli.exit_codes import CommandError, ExitCode, error_from_fault, usage_error
+from victor_fp.cli.local_servers import find_running_server
+from victor_fp.cli.terminal import DownloadProgress, Terminal
 from victor_fp.core.catalogue import CATALOGUE, find
 from victor_fp.core.catalogue.spec import ProviderSpec
 from victor_fp.core.request_building.endpoints import build_endpoint
@@ -18,44 +18,44 @@ from victor_fp.core.result import outcome
 from victor_fp.providers.base import BaseProvider, ProviderError
 from victor_fp.shell.credentials.key_file import KeyFile, key_file
 from victor_fp.shell.credentials.key_ring import KeyRing, NoKeyRing, system_key_ring
-from victor_fp.shell.credentials.lookup import Credential, find_key, key_wanted_by
+from victor_fp.shell.credentials.lookup import Credential, find_key, key_query_for
 
 
-class Choice(msgspec.Struct, frozen=True, kw_only=True):
-    """Whom to ask, and why."""
+class Selection(msgspec.Struct, frozen=True, kw_only=True):
+    """The selected provider and model, and why."""
 
     provider: str
     model: str | None = None
     reason: str = ""
-    """Empty where the caller chose."""
+    """Empty where the command line names the provider."""
 
 
-async def chosen(
+async def select_provider(
     provider: str | None,
     model: str | None,
     environment: Mapping[str, str],
     *,
     specs: Iterable[ProviderSpec] = CATALOGUE,
     key_ring: KeyRing | None = None,
-) -> Choice:
-    """The caller's choice, or the best there is."""
+) -> Selection:
+    """Return the provider that was asked for, or the first that can be used."""
     if provider:
-        return Choice(provider=provider, model=model)
+        return Selection(provider=provider, model=model)
     specs = tuple(specs)
-    if found := first_with_key(specs, environment, key_ring or system_key_ring(), key_file(environment)):
+    if found := find_first_with_key(specs, environment, key_ring or system_key_ring(), key_file(environment)):
         spec, credential = found
-        return Choice(provider=spec.name, model=model, reason=f"key from {credential.source} {credential.place}")
-    if running := await running_server(specs, environment):
+        return Selection(provider=spec.name, model=model, reason=f"key from {credential.source} {credential.location}")
+    if running := await find_running_server(specs, environment):
         first = running.models[0].id
-        return Choice(provider=running.spec.name, model=model or first, reason=f"it runs at {running.base_url}")
+        return Selection(provider=running.spec.name, model=model or first, reason=f"running at {running.base_url}")
     embedded = next((spec.name for spec in specs if spec.transport == "in_process"), "local")
-    return Choice(provider=embedded, model=model, reason="no key and no local server was found")
+    return Selection(provider=embedded, model=model, reason="no key and no local server found")
 
 
-def first_with_key(
+def find_first_with_key(
     specs: Iterable[ProviderSpec], environment: Mapping[str, str], ring: KeyRing, file: KeyFile
 ) -> tuple[ProviderSpec, Credential] | None:
-    """The first remote provider that has a key and every setting it needs: by environment, else keyring, else file."""
+    """Return the first remote provider with a key and all required settings: environment, then keyring, then file."""
     remote = [spec for spec in specs if spec.auth.kind == "key" and not spec.local and not spec.key_optional]
     ready = [spec for spec in remote if isinstance(build_endpoint(spec, environment=environment), Success)]
     nowhere: tuple[Mapping[str, str], KeyRing, KeyFile] = ({}, NoKeyRing(), KeyFile(None))
@@ -65,7 +65,7 @@ def first_with_key(
         (nowhere[0], nowhere[1], file),
     ):
         for spec in ready:
-            match outcome(find_key(key_wanted_by(spec), None, world, key_ring=keys, key_file=stored)):
+            match outcome(find_key(key_query_for(spec), None, world, key_ring=keys, key_file=stored)):
                 case Success(Credential() as credential):
                     return spec, credential
                 case _:
@@ -73,24 +73,24 @@ def first_with_key(
     return None
 
 
-def created(
+def create_provider(
     name: str,
     terminal: Terminal,
     *,
     base_url: str | None = None,
     timeout: float | None = None,
     settings: Mapping[str, str] | None = None,
-) -> Result[BaseProvider, Ending]:
-    """A provider by name, at the place that the settings say."""
+) -> Result[BaseProvider, CommandError]:
+    """Create a provider by name with its settings."""
     from victor_fp.providers.registry import ProviderRegistry
 
     keywords: dict[str, Any] = dict(settings or {})
     match outcome(find(name)):
         case Success(spec):
-            if wrong := _strange_setting(spec, keywords):
+            if wrong := _find_unknown_setting(spec, keywords):
                 return Failure(wrong)
             if spec.transport == "in_process":
-                keywords["transport"] = _embedded_wire(terminal, settings or {})
+                keywords["transport"] = _create_local_wire(terminal, settings or {})
         case Failure(_):
             pass
     keywords |= {} if base_url is None else {"base_url": base_url}
@@ -98,41 +98,41 @@ def created(
     try:
         return Success(ProviderRegistry.create(name, **keywords))
     except ProviderError as error:
-        return Failure(fault_ending(error.fault))
+        return Failure(error_from_fault(error.fault))
     except TypeError as error:
-        return Failure(wrong_usage(f"provider {name} cannot be made", str(error)))
+        return Failure(usage_error(f"provider {name} cannot be created", str(error)))
 
 
-def _strange_setting(spec: ProviderSpec, settings: Mapping[str, object]) -> Ending | None:
+def _find_unknown_setting(spec: ProviderSpec, settings: Mapping[str, object]) -> CommandError | None:
     known = [setting.name for setting in spec.settings]
     strange = next((name for name in settings if name not in known), None)
     if strange is None:
         return None
-    return wrong_usage(f"{spec.name} has no setting {strange}", f"its settings: {', '.join(known) or 'none'}")
+    return usage_error(f"{spec.name} has no setting {strange}", f"its settings: {', '.join(known) or 'none'}")
 
 
-def _embedded_wire(terminal: Terminal, settings: Mapping[str, str]) -> object:
+def _create_local_wire(terminal: Terminal, settings: Mapping[str, str]) -> object:
     from victor_fp.shell.local.engine import local_wire
 
-    return local_wire(settings, progress=FetchNotice(terminal))
+    return local_wire(settings, progress=DownloadProgress(terminal))
 
 
-def place_of(provider: BaseProvider) -> str | None:
-    """The server's address, where there is a server."""
+def server_address(provider: BaseProvider) -> str | None:
+    """Return the address of the server; None for the embedded model."""
     inside = outcome(find(provider.name).map(lambda spec: spec.transport == "in_process")).value_or(False)
     return None if inside else provider.base_url
 
 
-async def model_for(provider: BaseProvider, model: str | None) -> Result[str, Ending]:
-    """The model asked for, else the catalogue's default, else the first that the provider lists."""
+async def select_model(provider: BaseProvider, model: str | None) -> Result[str, CommandError]:
+    """Return the model asked for, the catalogue's default, or the first that the provider lists."""
     default = outcome(find(provider.name).map(lambda spec: spec.default_model)).value_or(None)
     if model or (model := default):
         return Success(model)
     try:
         listed = await provider.list_models()
     except ProviderError as error:
-        return Failure(fault_ending(error.fault, place_of(provider)))
+        return Failure(error_from_fault(error.fault, server_address(provider)))
     if listed:
         return Success(listed[0].id)
-    what = f"{provider.name} names no model"
-    return Failure(Ending(code=ExitCode.NOT_FOUND, what=what, todo="Give one with --model."))
+    what = f"{provider.name} lists no models"
+    return Failure(CommandError(code=ExitCode.NOT_FOUND, what=what, todo="Name one with --model."))

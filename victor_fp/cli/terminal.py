@@ -1,4 +1,4 @@
-"""What the command shows: text as it comes, notes aside on stderr, tables that become plain lines in a pipe."""
+"""Terminal output: text as it arrives, notes on stderr, tables that become plain lines in a pipe."""
 
 from __future__ import annotations
 
@@ -8,12 +8,24 @@ from collections.abc import Iterable, Sequence
 from io import TextIOWrapper
 from typing import TextIO
 
-_HARMLESS = {code: None for code in (*range(0x20), 0x7F, *range(0x80, 0xA0)) if chr(code) not in "\n\t"}
+_CONTROLS = (*range(0x20), 0x7F, *range(0x80, 0xA0))
+_BIDI = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+"""Characters that reorder text (Unicode Standard Annex 9): a terminal that obeys them shows other text than was written."""
+_SEPARATORS = (0x2028, 0x2029)
+_REMOVED = {code: None for code in (*_CONTROLS, *_BIDI, *_SEPARATORS) if chr(code) not in "\n\t"}
 
 
-def printable(text: str) -> str:
-    """Without control characters: what a model says must not drive the terminal that shows it."""
-    return text.translate(_HARMLESS)
+def strip_controls(text: str) -> str:
+    """Remove control and bidirectional formatting characters, newline and tab excepted.
+
+    Text from models, vendors and files could otherwise set the clipboard, the title or the order of what is shown.
+    """
+    return text.translate(_REMOVED)
+
+
+def to_one_line(text: str) -> str:
+    """Strip control characters and join lines, for text inside a prompt, a table or a message of one line."""
+    return " ".join(strip_controls(text).split())
 
 
 class Terminal:
@@ -24,41 +36,43 @@ class Terminal:
         self.err = err or sys.stderr
         for stream in (self.out, self.err):
             if isinstance(stream, TextIOWrapper):
-                # A locale without the answer's letters is no reason to lose the answer.
+                # In a locale that cannot encode a character, a replacement is better than losing the answer.
                 stream.reconfigure(errors="replace")
         self.shown = self.out.isatty()
+        """Whether stdout is a terminal."""
         self.watched = self.err.isatty()
+        """Whether stderr is a terminal."""
         self._colour = self.shown and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
     def write(self, text: str, *, dim: bool = False) -> None:
-        """Put text out at once, as it is in a pipe, harmless on a terminal."""
+        """Write and flush text: unchanged to a pipe, without control characters to a terminal."""
         if not text:
             return
         if self.shown:
-            text = printable(text)
+            text = strip_controls(text)
             text = f"\x1b[2m{text}\x1b[0m" if dim and self._colour else text
         self.out.write(text)
         self.out.flush()
 
     def line(self, text: str = "") -> None:
-        """A line of output."""
+        """Write a line of output."""
         self.write(text + "\n")
 
     def note(self, text: str) -> None:
-        """A line aside."""
-        self.err.write(printable(text) + "\n")
+        """Write a line to stderr."""
+        self.err.write(strip_controls(text) + "\n")
         self.err.flush()
 
     def hint(self, text: str) -> None:
-        """A line aside that only somebody who watches needs."""
+        """Write a line to stderr if that is a terminal."""
         if self.watched:
             self.note(text)
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-        """Rows under their columns; in a pipe one line a row, fields apart by tabs."""
+        """Write rows under their columns; to a pipe one line for each row, fields separated by tabs."""
         if not self.shown:
             for row in rows:
-                self.line("\t".join(" ".join(field.split()) for field in row))
+                self.line("\t".join(map(to_one_line, row)))
             return
         from rich import box
         from rich.console import Console
@@ -69,26 +83,26 @@ class Terminal:
         for column in columns:
             table.add_column(column, overflow="fold")
         for row in rows:
-            table.add_row(*(Text(printable(field)) for field in row))
+            table.add_row(*(Text(to_one_line(field)) for field in row))
         Console(file=self.out).print(table)
 
 
-class FetchNotice:
-    """Tells how a download goes: a line that counts up where somebody watches, one plain line elsewhere."""
+class DownloadProgress:
+    """Reports a download: a line that counts up on a terminal, one plain line elsewhere."""
 
     def __init__(self, terminal: Terminal) -> None:
         self._terminal = terminal
-        self._told = -1
+        self._percent = -1
 
     def __call__(self, done: int, total: int) -> None:
-        """`done` of `total` bytes are here."""
+        """Report that `done` of `total` bytes have arrived."""
         percent = 100 * done // total if total else 100
-        if percent == self._told:
+        if percent == self._percent:
             return
-        text = f"fetching the model, once: {percent:3d} % of {total / 1e6:.0f} MB"
+        text = f"downloading the model, once: {percent:3d} % of {total / 1e6:.0f} MB"
         if self._terminal.watched:
             self._terminal.err.write(f"\r{text}" + ("\n" if percent >= 100 else ""))
             self._terminal.err.flush()
-        elif self._told < 0:
-            self._terminal.note(f"victor: fetching the model, once: {total / 1e6:.0f} MB")
-        self._told = percent
+        elif self._percent < 0:
+            self._terminal.note(f"victor: downloading the model, once: {total / 1e6:.0f} MB")
+        self._percent = percent

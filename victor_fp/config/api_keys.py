@@ -1,27 +1,28 @@
-"""Keys by provider name, for people who write their own providers: found, stored and removed."""
+"""API keys by provider name: find, store, delete and migrate them."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
+import msgspec
 from returns.result import Failure, Result, Success
 
 from victor_fp.core.catalogue import built_in, find
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.result import outcome
-from victor_fp.shell.credentials.key_file import KeyFile, StoreUnusable, key_file
+from victor_fp.shell.credentials.key_file import KeyFile, KeyStoreFailure, key_file
 from victor_fp.shell.credentials.key_ring import KeyRing, system_key_ring
-from victor_fp.shell.credentials.lookup import Credential, KeyWanted, find_key, key_wanted_by, unsendable
+from victor_fp.shell.credentials.lookup import Credential, KeyQuery, find_key, find_key_problem, key_query_for
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*", re.ASCII)
 
 
 def get_api_key(name: str) -> str | None:
-    """The key stored or set for provider `name`: environment, then keyring, then file; None where there is none.
+    """Return the key for provider `name`: environment, then keyring, then file; None where there is none.
 
-    Works for any name: `custom_llm` is also looked for in the variable CUSTOM_LLM_API_KEY.
+    Works for any name: for `custom_llm` the variable is CUSTOM_LLM_API_KEY.
     """
     match outcome(find_api_key(name)):
         case Success(credential):
@@ -37,21 +38,21 @@ def find_api_key(
     key_ring: KeyRing | None = None,
     key_file: KeyFile | None = None,
 ) -> Result[Credential | None, Fault]:
-    """As `get_api_key`, with the place it was found in, or CredentialMissing that names the places looked at."""
-    world = os.environ if environment is None else environment
-    return find_key(key_wanted(name), None, world, key_ring=key_ring, key_file=key_file)
+    """Like `get_api_key`, with where it was found, or CredentialMissing with the locations tried."""
+    variables = os.environ if environment is None else environment
+    return find_key(key_query_from_name(name), None, variables, key_ring=key_ring, key_file=key_file)
 
 
-def key_wanted(name: str) -> KeyWanted:
-    """What is looked for under a provider's name or alias; a name nobody knows stands for itself."""
+def key_query_from_name(name: str) -> KeyQuery:
+    """Return the key query for a provider's name or alias; an unknown name is used as it is."""
     plain = name.strip().lower()
     match outcome(find(plain)):
         case Success(spec):
-            return key_wanted_by(spec)
+            return key_query_for(spec)
         case Failure(_):
             pass
     variable = re.sub(r"[^A-Z0-9]", "_", plain.upper()) + "_API_KEY"
-    return KeyWanted(name=plain, provider=plain, title=plain, variables=(variable,))
+    return KeyQuery(name=plain, provider=plain, title=plain, variables=(variable,))
 
 
 def store_api_key(
@@ -61,22 +62,25 @@ def store_api_key(
     keyring: bool = False,
     environment: Mapping[str, str] | None = None,
     key_ring: KeyRing | None = None,
-) -> Result[str, Fault | StoreUnusable]:
-    """Put a key into the file of keys, or the keyring; the place it went to."""
-    stored_as = key_wanted(name).name
+) -> Result[str, Fault | KeyStoreFailure]:
+    """Store a key in the key file, or the keyring; return where."""
+    stored_as = key_query_from_name(name).name
     if not _NAME.fullmatch(stored_as):
         return Failure(
-            InvalidRequest(message=f"{name!r} is no provider's name: letters, digits, '.', '_' and '-' make one")
+            InvalidRequest(message=f"{name!r} is not a valid provider name: use letters, digits, '.', '_' and '-'")
         )
+    if not isinstance(secret, str):
+        kind = type(secret).__name__
+        return Failure(InvalidRequest(provider=stored_as, message=f"the key must be str, got {kind}: decode it first"))
     if not secret.strip():
         return Failure(InvalidRequest(provider=stored_as, message="the key is empty"))
-    if wrong := unsendable(secret):
-        return Failure(InvalidRequest(provider=stored_as, message=f"the key {wrong}"))
+    if problem := find_key_problem(secret):
+        return Failure(InvalidRequest(provider=stored_as, message=f"the key {problem}"))
     if keyring:
         stored = (key_ring or system_key_ring()).store(stored_as, secret.strip())
         return stored.map(lambda _: f"keyring victor_fp/{stored_as}")
     file = key_file(os.environ if environment is None else environment)
-    return file.store(stored_as, secret.strip()).map(lambda _: f"file {file.place}")
+    return file.store(stored_as, secret.strip()).map(lambda _: f"file {file.location}")
 
 
 def delete_api_key(
@@ -85,9 +89,9 @@ def delete_api_key(
     keyring: bool = False,
     environment: Mapping[str, str] | None = None,
     key_ring: KeyRing | None = None,
-) -> Result[bool, StoreUnusable]:
-    """Take a key out of the file of keys, or the keyring; False where there was none."""
-    stored_as = key_wanted(name).name
+) -> Result[bool, KeyStoreFailure]:
+    """Delete a key from the key file, or the keyring; False where there is none."""
+    stored_as = key_query_from_name(name).name
     if keyring:
         return (key_ring or system_key_ring()).remove(stored_as)
     return key_file(os.environ if environment is None else environment).remove(stored_as)
@@ -98,11 +102,12 @@ def migrate_api_keys(
     to_keyring: bool = True,
     environment: Mapping[str, str] | None = None,
     key_ring: KeyRing | None = None,
-) -> Result[tuple[str, ...], StoreUnusable]:
-    """Move every key of the file into the keyring, or those of known names back; the names moved.
+) -> Result[tuple[str, ...], KeyStoreFailure]:
+    """Move all keys from the file to the keyring, or back; return the names moved.
 
-    A key is removed from where it was only after it has been read back from where it went. A keyring cannot be listed, so
-    the way back covers the names of the catalogue and of the file.
+    A key is removed from its old store after it was read back from the new one. A key that cannot be moved stays, the
+    others are moved all the same, and the failure names it. A keyring cannot be listed: moving back covers the names of
+    the catalogue.
     """
     ring = key_ring or system_key_ring()
     file = key_file(os.environ if environment is None else environment)
@@ -110,50 +115,58 @@ def migrate_api_keys(
 
 
 def stored_names() -> tuple[str, ...]:
-    """The names that built-in providers' keys are stored under, each once, in the catalogue's order."""
-    wanted = (key_wanted_by(spec) for spec in built_in().values() if spec.key_variables)
+    """Return the names under which built-in providers' keys are stored, in the catalogue's order."""
+    wanted = (key_query_for(spec) for spec in built_in().values() if spec.key_variables)
     return tuple(dict.fromkeys(key.name for key in wanted))
 
 
-def _into_ring(ring: KeyRing, file: KeyFile) -> Result[tuple[str, ...], StoreUnusable]:
-    moved: list[str] = []
+def _into_ring(ring: KeyRing, file: KeyFile) -> Result[tuple[str, ...], KeyStoreFailure]:
     match outcome(file.read()):
-        case Failure(unusable):
-            return Failure(unusable)
+        case Failure(failure):
+            return Failure(failure)
         case Success(keys):
-            for name, secret in keys.items():
-                match outcome(_moved_into_ring(ring, file, name, secret)):
-                    case Failure(unusable):
-                        return Failure(unusable)
-                    case Success(_):
-                        moved.append(name)
-    return Success(tuple(moved))
+            return _collect_moves((name, _move_into_ring(ring, file, name, secret)) for name, secret in keys.items())
 
 
-def _moved_into_ring(ring: KeyRing, file: KeyFile, name: str, secret: str) -> Result[bool, StoreUnusable]:
-    def arrived(found: str | None) -> Result[bool, StoreUnusable]:
-        lost = StoreUnusable(store="keyring", place=f"victor_fp/{name}", reason="did not keep the key")
+def _into_file(ring: KeyRing, file: KeyFile) -> Result[tuple[str, ...], KeyStoreFailure]:
+    return _collect_moves((name, _move_into_file(ring, file, name)) for name in stored_names())
+
+
+def _collect_moves(
+    moves: Iterable[tuple[str, Result[bool, KeyStoreFailure]]],
+) -> Result[tuple[str, ...], KeyStoreFailure]:
+    """Return the names moved, or the first failure with the names that were not moved."""
+    moved: list[str] = []
+    failed: dict[str, KeyStoreFailure] = {}
+    for name, move in moves:
+        match outcome(move):
+            case Failure(failure):
+                failed[name] = failure
+            case Success(True):
+                moved.append(name)
+            case Success(_):
+                continue
+    if not failed:
+        return Success(tuple(moved))
+    first = next(iter(failed.values()))
+    reason = f"{first.reason} (not moved: {', '.join(failed)}; moved: {', '.join(moved) or 'none'})"
+    return Failure(msgspec.structs.replace(first, reason=reason))
+
+
+def _move_into_ring(ring: KeyRing, file: KeyFile, name: str, secret: str) -> Result[bool, KeyStoreFailure]:
+    def verify(found: str | None) -> Result[bool, KeyStoreFailure]:
+        lost = KeyStoreFailure(store="keyring", location=f"victor_fp/{name}", reason="did not keep the key")
         return file.remove(name) if found == secret else Failure(lost)
 
-    return ring.store(name, secret).bind(lambda _: ring.read(name)).bind(arrived)
+    return ring.store(name, secret).bind(lambda _: ring.read(name)).bind(verify)
 
 
-def _moved_into_file(ring: KeyRing, file: KeyFile, name: str, secret: str) -> Result[bool, StoreUnusable]:
-    return file.store(name, secret).bind(lambda _: ring.remove(name))
+def _move_into_file(ring: KeyRing, file: KeyFile, name: str) -> Result[bool, KeyStoreFailure]:
+    """Move a key if the keyring has it; return whether it had."""
 
+    def move(secret: str | None) -> Result[bool, KeyStoreFailure]:
+        if secret is None:
+            return Success(False)  # noqa: FBT003  a Result's value
+        return file.store(name, secret).bind(lambda _: ring.remove(name)).map(lambda _: True)
 
-def _into_file(ring: KeyRing, file: KeyFile) -> Result[tuple[str, ...], StoreUnusable]:
-    moved: list[str] = []
-    for name in stored_names():
-        match outcome(ring.read(name)):
-            case Failure(unusable):
-                return Failure(unusable)
-            case Success(None):
-                continue
-            case Success(str() as secret):
-                match outcome(_moved_into_file(ring, file, name, secret)):
-                    case Failure(unusable):
-                        return Failure(unusable)
-                    case Success(_):
-                        moved.append(name)
-    return Success(tuple(moved))
+    return ring.read(name).bind(move)

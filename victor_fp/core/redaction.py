@@ -80,11 +80,23 @@ class Secret(SecretStr):
         return self
 
 
+class MistypedSecret(Secret):
+    """Stands for a key that is not text, such as the bytes of a secret manager; the key itself is not kept."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__("\0")  # not valid in a header, so that it is never sent
+        self.kind = kind
+
+
 def to_secret(key: str | SecretStr | None) -> Secret | None:
-    """A key as it is stored."""
+    """Return a key in the form in which it is held; one that is not text is replaced by a `MistypedSecret`.
+
+    It does not raise: the frames of an exception would show the key.
+    """
     if key is None or isinstance(key, Secret):
         return key
-    return Secret(key.get_secret_value() if isinstance(key, SecretStr) else key)
+    value: object = key.get_secret_value() if isinstance(key, SecretStr) else key
+    return Secret(value) if isinstance(value, str) else MistypedSecret(type(value).__name__)
 
 
 class HiddenValuesDict(dict[str, V]):

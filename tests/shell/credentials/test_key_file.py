@@ -12,14 +12,14 @@ import pytest
 from returns.result import Success
 
 from victor_fp.shell.credentials import key_file as module
-from victor_fp.shell.credentials.key_file import KeyFile, StoreUnusable, config_directory, key_file
+from victor_fp.shell.credentials.key_file import KeyFile, KeyStoreFailure, config_directory, key_file
 
 posix = pytest.mark.skipif(os.name != "posix", reason="permission bits are POSIX")
 
 
-def refused(file: KeyFile) -> StoreUnusable:
+def refused(file: KeyFile) -> KeyStoreFailure:
     unusable = file.read().failure()
-    assert isinstance(unusable, StoreUnusable)
+    assert isinstance(unusable, KeyStoreFailure)
     return unusable
 
 
@@ -101,10 +101,10 @@ def test_an_empty_file_holds_no_keys_and_odd_values_are_no_keys(tmp_path: Path) 
 
 def test_a_huge_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "keys.json"
-    path.write_bytes(b" " * (module.MOST_BYTES + 1))
+    path.write_bytes(b" " * (module.MAX_BYTES + 1))
     path.chmod(0o600)
 
-    assert refused(KeyFile(path)).reason == "is too large to be a file of keys"
+    assert refused(KeyFile(path)).reason == "is too large for a key file"
 
 
 @posix
@@ -152,7 +152,7 @@ def test_processes_that_store_at_once_lose_no_key(tmp_path: Path) -> None:
 
 def test_a_change_waits_only_so_long_for_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fcntl = pytest.importorskip("fcntl")
-    monkeypatch.setattr(module, "PATIENCE", 0.05)
+    monkeypatch.setattr(module, "LOCK_TIMEOUT", 0.05)
     with open(tmp_path / "keys.lock", "w") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
         unusable = KeyFile(tmp_path / "keys.json").store("a", "b").failure()
@@ -181,3 +181,36 @@ def test_without_a_home_nothing_is_read_and_storing_says_what_to_set() -> None:
 
     assert file.read() == Success({})
     assert file.store("a", "b").failure().remedy == "set HOME or VICTOR_FP_CONFIG_DIR"
+
+
+@pytest.mark.parametrize(
+    "bad",
+    ["9" * 5000, "1e999", '"\\ud800"', "NaN", "[" * 50 + "]" * 50, "null", "-" + "9" * 5000, '{"a": "\\udfff"}'],
+    ids=["integer", "float", "surrogate", "nan", "nested", "null", "negative", "surrogate inside"],
+)
+def test_a_bad_entry_does_not_affect_the_others(tmp_path: Path, bad: str) -> None:
+    file = KeyFile(tmp_path / "keys.json")
+    file.store("groq", "two")
+    (tmp_path / "keys.json").write_text('{"bad": ' + bad + ', "openai": "one"}')
+
+    assert file.read() == Success({"openai": "one"})
+    assert file.store("groq", "two") == Success(None)
+    assert file.read() == Success({"openai": "one", "groq": "two"})
+    assert '"bad"' in (tmp_path / "keys.json").read_text()
+    assert file.remove("bad") == Success(True)
+
+
+@pytest.mark.parametrize(
+    ("name", "secret"), [("openai", "\ud800"), ("\udfff", "one"), ("openai", "x" * module.MAX_BYTES)], ids=str.__len__
+)
+def test_a_key_that_the_file_cannot_hold_is_refused_and_nothing_is_written(
+    tmp_path: Path, name: str, secret: str
+) -> None:
+    file = KeyFile(tmp_path / "keys.json")
+    file.store("groq", "two")
+    before = (tmp_path / "keys.json").read_bytes()
+
+    reason = file.store(name, secret).failure().reason
+
+    assert reason.startswith("cannot hold the key")
+    assert (tmp_path / "keys.json").read_bytes() == before

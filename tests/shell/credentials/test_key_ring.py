@@ -109,7 +109,7 @@ def test_a_failing_backend_is_named_by_class_and_its_words_are_kept_back() -> No
 
 def test_a_hanging_backend_costs_its_patience_once() -> None:
     backend = Hanging()
-    keys = ring(backend, read_patience=0.1)
+    keys = ring(backend, read_timeout=0.1)
 
     started = time.monotonic()
     first = keys.read("openai").failure()
@@ -117,7 +117,7 @@ def test_a_hanging_backend_costs_its_patience_once() -> None:
     backend.over.set()
 
     assert time.monotonic() - started < 1
-    assert first.reason == "did not answer within 0.1 s"
+    assert first.reason == "did not respond within 0.1 s"
     assert again == [first] * 3
     assert backend.questions == 1
 
@@ -191,5 +191,16 @@ def test_a_bus_that_accepts_and_never_answers_does_not_hang_us(tmp_path: Path) -
         )
         daemon.join(5)
 
-    assert "did not answer within 2 s" in said
+    assert "did not respond within 2 s" in said
     assert seconds < 8
+
+
+@pytest.mark.parametrize("answer", [b"sk-canary", 7, ["sk-canary"]], ids=["bytes", "int", "list"])
+def test_an_answer_that_is_not_text_is_reported_without_showing_it(answer: object) -> None:
+    class Mistyped(Memory):
+        def get_password(self, service: str, username: str, /) -> str | None:
+            return answer  # type: ignore[return-value]  # what some backends do
+
+    failure = SystemKeyRing(lambda: Mistyped).read("openai").failure()
+
+    assert failure.reason == f"returned {type(answer).__name__}, expected str"

@@ -12,13 +12,16 @@ import pytest
 from pydantic import SecretStr
 from returns.result import Failure, Result, Success
 
+from victor_fp.config.api_keys import store_api_key
 from victor_fp.core.catalogue.spec import NO_AUTH, ProviderSpec
 from victor_fp.core.dialects.chat import ChatDialect
 from victor_fp.core.faults import CredentialMissing, describe
 from victor_fp.core.redaction import Secret
-from victor_fp.shell.credentials.key_file import KeyFile, StoreUnusable
+from victor_fp.core.types import Message
+from victor_fp.providers.registry import ProviderRegistry
+from victor_fp.shell.credentials.key_file import KeyFile, KeyStoreFailure
 from victor_fp.shell.credentials.key_ring import NoKeyRing
-from victor_fp.shell.credentials.lookup import Credential, find_credential, unsendable
+from victor_fp.shell.credentials.lookup import Credential, find_credential, find_key_problem
 
 SPEC = ProviderSpec(
     name="acme",
@@ -37,15 +40,15 @@ class PaperRing:
         self.keys = keys
         self.asked: list[str] = []
 
-    def read(self, name: str, /) -> Result[str | None, StoreUnusable]:
+    def read(self, name: str, /) -> Result[str | None, KeyStoreFailure]:
         self.asked.append(name)
         return Success(self.keys.get(name))
 
-    def store(self, name: str, secret: str, /) -> Result[None, StoreUnusable]:
+    def store(self, name: str, secret: str, /) -> Result[None, KeyStoreFailure]:
         self.keys[name] = secret
         return Success(None)
 
-    def remove(self, name: str, /) -> Result[bool, StoreUnusable]:
+    def remove(self, name: str, /) -> Result[bool, KeyStoreFailure]:
         return Success(self.keys.pop(name, None) is not None)
 
 
@@ -57,7 +60,7 @@ def file(tmp_path: Path) -> KeyFile:
 def found(result: Result[Credential | None, object]) -> tuple[str, str, str]:
     credential = result.value_or(None)
     assert credential is not None
-    return credential.secret.get_secret_value(), credential.source, credential.place
+    return credential.secret.get_secret_value(), credential.source, credential.location
 
 
 def missing(result: Result[Credential | None, object]) -> CredentialMissing:
@@ -100,8 +103,8 @@ def test_a_key_that_no_header_can_carry_is_named_and_not_quoted(file: KeyFile, b
 
     assert "ACME_API_KEY" in fault.message
     assert broken not in fault.message
-    assert unsendable(broken)
-    assert not unsendable(KEY)
+    assert find_key_problem(broken)
+    assert not find_key_problem(KEY)
 
 
 def test_a_missing_key_names_every_place_and_the_ways_to_mend_it(file: KeyFile) -> None:
@@ -160,7 +163,7 @@ def test_without_a_home_there_is_no_file_and_no_guess() -> None:
 
 
 def test_the_key_shows_in_no_repr_text_log_copy_or_pickle(caplog: pytest.LogCaptureFixture) -> None:
-    credential = Credential(secret=Secret(KEY), source="environment", place="ACME_API_KEY")
+    credential = Credential(secret=Secret(KEY), source="environment", location="ACME_API_KEY")
 
     with caplog.at_level(logging.DEBUG):
         logging.getLogger("test").debug("%s %r", credential, credential)
@@ -181,3 +184,22 @@ def test_a_failure_prints_without_the_key(file: KeyFile) -> None:
 
     assert isinstance(result, Failure)
     assert KEY not in repr(result)
+
+
+@pytest.mark.parametrize(
+    "key", [b"sk-canary", bytearray(b"sk-canary"), ["sk-canary"], 7], ids=lambda key: type(key).__name__
+)
+async def test_a_key_that_is_not_text_is_a_fault_that_does_not_show_it(key: object) -> None:
+    provider = ProviderRegistry.create("openai", api_key=key)
+    async with provider:
+        fault = (await provider.chat_result([Message(role="user", content="hi")], model="m")).failure()
+    assert isinstance(fault, CredentialMissing)
+    assert f"argument api_key: expected str, got {type(key).__name__}" in fault.message
+    assert "canary" not in f"{fault!r} {provider!r} {vars(provider)!r}"
+
+
+def test_a_stored_key_is_text(tmp_path: Path) -> None:
+    environment = {"VICTOR_FP_CONFIG_DIR": str(tmp_path)}
+    fault = store_api_key("openai", b"sk-canary", environment=environment).failure()  # type: ignore[arg-type]  # a mistake
+    assert "the key must be str, got bytes" in str(fault)
+    assert not list(tmp_path.iterdir())

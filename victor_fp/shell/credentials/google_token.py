@@ -1,4 +1,4 @@
-"""Access tokens for Google Cloud, by google-auth: application default credentials, fetched and renewed in a thread."""
+"""Google Cloud access tokens from application default credentials, fetched and renewed by google-auth in a thread."""
 
 from __future__ import annotations
 
@@ -14,24 +14,28 @@ from victor_fp.core.faults import AuthRejected, ConnectionFailed, CredentialMiss
 from victor_fp.core.requests import SECRET, HttpRequest
 
 SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
-PLACES = ("environment GOOGLE_APPLICATION_CREDENTIALS", "gcloud's application default credentials", "metadata server")
+LOCATIONS = (
+    "environment GOOGLE_APPLICATION_CREDENTIALS",
+    "gcloud's application default credentials",
+    "metadata server",
+)
 
 
 class GoogleCredentials(Protocol):
-    """What is needed of google-auth's credentials."""
+    """The part of google-auth's credentials that is used here."""
 
     @property
     def token(self) -> Any:
-        """The access token, where one has been fetched."""
+        """The access token, once fetched."""
         ...
 
     def before_request(self, request: Any, method: str, url: str, headers: dict[str, str]) -> None:
-        """Renew the token if need be, and write the headers that carry it."""
+        """Renew the token if necessary and add it to the headers."""
         ...
 
 
 class GoogleSigner:
-    """Puts a fresh access token where a key would stand."""
+    """Adds a current access token to requests."""
 
     def __init__(self, spec: ProviderSpec, credentials: GoogleCredentials | None = None) -> None:
         self._spec = spec
@@ -40,19 +44,19 @@ class GoogleSigner:
         self._lock = Lock()
 
     async def __call__(self, request: HttpRequest) -> Result[HttpRequest, Fault]:
-        """The request with its token; CredentialMissing where there are no credentials."""
-        return await asyncio.to_thread(self._signed, request)
+        """Return the request with a token, or CredentialMissing where there are no credentials."""
+        return await asyncio.to_thread(self._sign, request)
 
-    def _signed(self, request: HttpRequest) -> Result[HttpRequest, Fault]:
+    def _sign(self, request: HttpRequest) -> Result[HttpRequest, Fault]:
         try:
             from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError, RefreshError, TransportError
         except ModuleNotFoundError:
             return Failure(self._missing("tokens need the extra: pip install 'victor-fp[vertex]'"))
         carried: dict[str, str] = {}
         try:
-            # One at a time: whoever comes first renews the token for all.
+            # One thread at a time: the first renews the token for all.
             with self._lock:
-                credentials = self._ready()
+                credentials = self._load_credentials()
                 credentials.before_request(self._transport, request.method, request.url, carried)
         except ModuleNotFoundError:
             return Failure(self._missing("tokens need the extra: pip install 'victor-fp[vertex]'"))
@@ -75,7 +79,7 @@ class GoogleSigner:
             )
         )
 
-    def _ready(self) -> GoogleCredentials:
+    def _load_credentials(self) -> GoogleCredentials:
         if self._transport is None:
             from google.auth.transport.requests import Request
 
@@ -92,12 +96,12 @@ class GoogleSigner:
         ways += f", or set {variables[0]}" if variables else ""
         return CredentialMissing(
             provider=self._spec.name,
-            message=f"nothing to authenticate with at {self._spec.title}: {reason}. To mend it, {ways}.",
-            looked_in=(*(f"environment {name}" for name in variables), *PLACES),
+            message=f"no credentials for {self._spec.title}: {reason}. To fix it, {ways}.",
+            looked_in=(*(f"environment {name}" for name in variables), *LOCATIONS),
         )
 
 
 def _first_line(error: Exception) -> str:
-    """What went wrong, without the answer's body, which may say more than should be shown."""
+    """Return the first line of the error without the response body, which may hold secrets."""
     text = str(error.args[0]) if error.args else type(error).__name__
     return text.strip().partition("\n")[0][:300]

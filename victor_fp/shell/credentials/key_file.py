@@ -1,7 +1,8 @@
-"""Keys in one JSON file that only its owner can read: `{"openai": "..."}`, replaced as a whole, never changed in place."""
+"""The key file: JSON `{"openai": "..."}`, readable by its owner only, and always replaced as a whole."""
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 import sys
@@ -15,31 +16,31 @@ from typing import Literal
 import msgspec
 from returns.result import Failure, Result, Success
 
-from victor_fp.core.json import NotJson, decode_json_object
+from victor_fp.core.json import decode_json
 from victor_fp.core.result import outcome
 
 FILE_NAME = "keys.json"
-MOST_BYTES = 1_000_000
-"""No file of keys is larger; what is, is something else."""
-PATIENCE = 2.0
-"""Seconds that a change waits for another process's change."""
+MAX_BYTES = 1_000_000
+"""Larger files are not key files."""
+LOCK_TIMEOUT = 2.0
+"""Seconds that a change waits for the change of another process."""
 
 
-class StoreUnusable(msgspec.Struct, frozen=True, kw_only=True):
-    """A place for keys that cannot be used now, and why."""
+class KeyStoreFailure(msgspec.Struct, frozen=True, kw_only=True):
+    """A keyring or key file that cannot be used, and why."""
 
     store: Literal["keyring", "file"]
-    place: str
+    location: str
     reason: str
     remedy: str = ""
-    """What to do about it, as an order."""
+    """What to do about it, in the imperative."""
 
 
 def config_directory(environment: Mapping[str, str], *, windows: bool = sys.platform == "win32") -> Path | None:
-    """Where settings live: VICTOR_FP_CONFIG_DIR, else `victor_fp` in the user's configuration directory.
+    """Return VICTOR_FP_CONFIG_DIR, else `victor_fp` in the user's configuration directory.
 
-    None where the environment names no home. A relative XDG_CONFIG_HOME counts as unset (XDG Base Directory
-    Specification).
+    None where the environment has no home directory. A relative XDG_CONFIG_HOME is ignored, as the XDG Base Directory
+    Specification demands.
     """
     if own := environment.get("VICTOR_FP_CONFIG_DIR"):
         return Path(own).absolute()
@@ -51,128 +52,182 @@ def config_directory(environment: Mapping[str, str], *, windows: bool = sys.plat
 
 
 class KeyFile(msgspec.Struct, frozen=True):
-    """The file of keys at `path`; None where no home is known."""
+    """The key file at `path`; None where there is no home directory."""
 
     path: Path | None
 
     @property
-    def place(self) -> str:
-        """The path for people."""
+    def location(self) -> str:
+        """The path, for messages."""
         return str(self.path) if self.path else "no configuration directory"
 
-    def read(self) -> Result[dict[str, str], StoreUnusable]:
-        """Keys by name; empty where there is no file. A file that others can read is refused."""
+    def read(self) -> Result[dict[str, str], KeyStoreFailure]:
+        """Return the keys by name; empty where there is no file. A file that others can read is refused.
+
+        Entries that are not text are left out, whatever they hold.
+        """
+        return self._read_entries().map(_select_keys)
+
+    def _read_entries(self) -> Result[dict[str, msgspec.Raw], KeyStoreFailure]:
         if self.path is None:
             return Success({})
         try:
-            # Without O_NONBLOCK a named pipe in the file's place would hold the caller for ever.
+            # Without O_NONBLOCK, opening a named pipe would block for ever.
             descriptor = os.open(self.path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
         except (FileNotFoundError, NotADirectoryError):
             return Success({})
         except OSError as error:
             return self._refused(f"cannot be opened ({error.strerror})")
-        if refused := self._objection(os.fstat(descriptor)):
+        if refused := self._check_permissions(os.fstat(descriptor)):
             os.close(descriptor)
             return Failure(refused)
         with os.fdopen(descriptor, "rb") as file:
             try:
-                return self._keys(file.read(MOST_BYTES + 1))
+                return self._decode_entries(file.read(MAX_BYTES + 1))
             except OSError as error:
                 return self._refused(f"cannot be read ({error.strerror})")
 
-    def store(self, name: str, secret: str) -> Result[None, StoreUnusable]:
-        """Put a key under `name`, in place of what stood there."""
-        return self._change(lambda keys: {**keys, name: secret}).map(lambda _: None)
+    def store(self, name: str, secret: str) -> Result[None, KeyStoreFailure]:
+        """Store a key under `name`, replacing the one that is there.
 
-    def remove(self, name: str) -> Result[bool, StoreUnusable]:
-        """Take the key under `name` away; False where there was none."""
+        A name or key that the file cannot hold is refused before anything is written.
+        """
+        try:
+            name.encode()
+            value = msgspec.Raw(msgspec.json.encode(secret))
+        except (UnicodeEncodeError, AttributeError, TypeError):
+            return self._refused("cannot hold the key: it is not valid text", "give the key again")
+        return self._change(lambda entries: {**entries, name: value}).map(lambda _: None)
 
-        def without(keys: dict[str, str]) -> dict[str, str]:
-            return {key: value for key, value in keys.items() if key != name}
+    def remove(self, name: str) -> Result[bool, KeyStoreFailure]:
+        """Remove the key under `name`; False where there is none."""
+
+        def without(entries: dict[str, msgspec.Raw]) -> dict[str, msgspec.Raw]:
+            return {key: value for key, value in entries.items() if key != name}
 
         return self._change(without).map(lambda before: name in before)
 
-    def _change(self, change: Callable[[dict[str, str]], dict[str, str]]) -> Result[dict[str, str], StoreUnusable]:
-        """Read, change and replace under a lock; the keys as they were before."""
+    def _change(
+        self, change: Callable[[dict[str, msgspec.Raw]], dict[str, msgspec.Raw]]
+    ) -> Result[dict[str, msgspec.Raw], KeyStoreFailure]:
+        """Read, change and replace the entries under a lock; return them as they were before."""
         if self.path is None:
-            return self._refused("has no place", "set HOME or VICTOR_FP_CONFIG_DIR")
+            return self._refused("has no location", "set HOME or VICTOR_FP_CONFIG_DIR")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with _alone(self.path.with_suffix(".lock")) as alone:
-                if not alone:
+            with _lock(self.path.with_suffix(".lock")) as locked:
+                if not locked:
                     return self._refused("is being changed by another process", "try again")
-                match outcome(self.read()):
+                match outcome(self._read_entries()):
                     case Success(before):
                         after = change(before)
+                        content = _join_entries(after)
+                        if len(content) > MAX_BYTES:
+                            return self._refused(f"cannot hold the key: it would exceed {MAX_BYTES} bytes")
                         if after != before:
-                            _replace(self.path, after)
+                            _replace(self.path, content)
                         return Success(before)
                     case Failure(refused):
                         return Failure(refused)
         except OSError as error:
             return self._refused(f"cannot be written ({error.strerror})")
 
-    def _objection(self, found: os.stat_result) -> StoreUnusable | None:
+    def _check_permissions(self, found: os.stat_result) -> KeyStoreFailure | None:
         if not stat.S_ISREG(found.st_mode):
             return self._unusable("is no regular file")
         if os.name != "posix":
             return None
         if found.st_mode & 0o077:
             mode = stat.S_IMODE(found.st_mode)
-            return self._unusable(f"can be read by others (mode {mode:04o})", f"chmod 600 {self.place}")
+            return self._unusable(f"can be read by others (mode {mode:04o})", f"chmod 600 {self.location}")
         if os.geteuid() not in (0, found.st_uid):
             return self._unusable("belongs to another user")
         return None
 
-    def _keys(self, content: bytes) -> Result[dict[str, str], StoreUnusable]:
-        if len(content) > MOST_BYTES:
-            return self._refused("is too large to be a file of keys")
-        match decode_json_object(content) if content.strip() else {}:
-            case NotJson():
-                # The reason may quote the content, which is secret.
-                return self._refused("is not a JSON object", "mend it or delete it")
-            case keys:
-                return Success({name: value for name, value in keys.items() if isinstance(value, str)})
+    def _decode_entries(self, content: bytes) -> Result[dict[str, msgspec.Raw], KeyStoreFailure]:
+        """Split the object into its entries without decoding them, so that a bad one does not affect the others."""
+        if len(content) > MAX_BYTES:
+            return self._refused("is too large for a key file")
+        if not content.strip():
+            return Success({})
+        try:
+            return Success(_split_entries(content))
+        except (TypeError, RecursionError, ValueError):
+            # The exception is dropped: its message may quote the content, which is secret.
+            return self._refused("is not a JSON object", "fix it or delete it")
 
-    def _refused(self, reason: str, remedy: str = "") -> Failure[StoreUnusable]:
+    def _refused(self, reason: str, remedy: str = "") -> Failure[KeyStoreFailure]:
         return Failure(self._unusable(reason, remedy))
 
-    def _unusable(self, reason: str, remedy: str = "") -> StoreUnusable:
-        return StoreUnusable(store="file", place=self.place, reason=reason, remedy=remedy)
+    def _unusable(self, reason: str, remedy: str = "") -> KeyStoreFailure:
+        return KeyStoreFailure(store="file", location=self.location, reason=reason, remedy=remedy)
 
 
 def key_file(environment: Mapping[str, str]) -> KeyFile:
-    """The user's file of keys."""
+    """Return the user's key file."""
     directory = config_directory(environment)
     return KeyFile(directory / FILE_NAME if directory else None)
 
 
-def _replace(path: Path, keys: Mapping[str, str]) -> None:
-    """Write beside and rename over: a reader sees the old file or the new one, whole. A link stays a link."""
+def _split_entries(content: bytes) -> dict[str, msgspec.Raw]:
+    """Split an object into its entries. Raises ValueError, TypeError or RecursionError where it is none.
+
+    msgspec rejects the whole text for one lone surrogate or NaN; the standard library reads them, so that the other
+    entries stay usable. An integer beyond Python's limit of digits becomes Infinity: such an entry is not a key.
+    """
+    try:
+        return msgspec.json.decode(content, type=dict[str, msgspec.Raw])
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        pass
+    entries: object = json.loads(content, parse_int=float)
+    if not isinstance(entries, dict):
+        raise TypeError("not an object")
+    valid = {
+        name: value
+        for name, value in entries.items()
+        if name.isascii() or name.encode("utf-8", "replace").decode() == name
+    }
+    return {name: msgspec.Raw(json.dumps(value).encode()) for name, value in valid.items()}
+
+
+def _join_entries(entries: Mapping[str, msgspec.Raw]) -> bytes:
+    """Return the object of these entries, one a line; values are written as they are, valid or not."""
+    lines = (b"  " + msgspec.json.encode(name) + b": " + bytes(raw) for name, raw in entries.items())
+    return b"{\n" + b",\n".join(lines) + b"\n}\n" if entries else b"{}\n"
+
+
+def _select_keys(entries: Mapping[str, msgspec.Raw]) -> dict[str, str]:
+    """Return the entries that are text."""
+    values = ((name, decode_json(bytes(raw))) for name, raw in entries.items())
+    return {name: value for name, value in values if isinstance(value, str)}
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Write a temporary file and rename it, so that readers see the old or the new file. A symbolic link is kept."""
     target = Path(os.path.realpath(path))
-    descriptor, beside = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(msgspec.json.format(msgspec.json.encode(dict(keys)), indent=2) + b"\n")
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(beside, target)
+        os.replace(temporary, target)
     except BaseException:
         with suppress(OSError):
-            os.unlink(beside)
+            os.unlink(temporary)
         raise
 
 
 @contextmanager
-def _alone(lock: Path) -> Iterator[bool]:
-    """Hold the lock file; False where another process holds it for too long. Without fcntl nobody waits."""
+def _lock(lock: Path) -> Iterator[bool]:
+    """Hold the lock file; False where another process holds it for too long. Without fcntl there is no lock."""
     try:
         import fcntl
     except ImportError:
         yield True
         return
     with open(os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "rb") as file:
-        until = monotonic() + PATIENCE
+        until = monotonic() + LOCK_TIMEOUT
         while True:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,4 +1,4 @@
-"""Keys in the operating system's keyring, asked in a way that neither prompts, nor hangs, nor raises."""
+"""Keys in the operating system's keyring: reading neither prompts, nor hangs, nor raises."""
 
 from __future__ import annotations
 
@@ -10,52 +10,52 @@ from typing import Protocol, TypeVar, cast
 
 from returns.result import Failure, Result, Success
 
-from victor_fp.shell.credentials.key_file import StoreUnusable
+from victor_fp.shell.credentials.key_file import KeyStoreFailure
 
 T = TypeVar("T")
 
 SERVICE = "victor_fp"
-READ_PATIENCE = 2.0
-"""Seconds to wait for an answer; a D-Bus peer that never answers is a thing that happens."""
-WRITE_PATIENCE = 60.0
-"""Seconds for a change: the system may ask its user to unlock the keyring."""
+READ_TIMEOUT = 2.0
+"""Seconds to wait for a response; D-Bus peers sometimes never respond."""
+WRITE_TIMEOUT = 60.0
+"""Seconds for a change: the system may ask the user to unlock the keyring."""
 INSTALL = "pip install 'victor_fp[keyring]'"
 
 
 class KeyRing(Protocol):
-    """Somewhere that holds a key per name."""
+    """A store with one key per name."""
 
-    def read(self, name: str, /) -> Result[str | None, StoreUnusable]:
-        """The key, None where there is none."""
+    def read(self, name: str, /) -> Result[str | None, KeyStoreFailure]:
+        """Return the key; None where there is none."""
         ...
 
-    def store(self, name: str, secret: str, /) -> Result[None, StoreUnusable]:
-        """Put a key under `name`, in place of what stood there."""
+    def store(self, name: str, secret: str, /) -> Result[None, KeyStoreFailure]:
+        """Store a key under `name`, replacing the one that is there."""
         ...
 
-    def remove(self, name: str, /) -> Result[bool, StoreUnusable]:
-        """Take the key away; False where there was none."""
+    def remove(self, name: str, /) -> Result[bool, KeyStoreFailure]:
+        """Remove the key; False where there is none."""
         ...
 
 
 class Backend(Protocol):
-    """What this module needs of a backend of the `keyring` library."""
+    """The part of a `keyring` backend that is used here."""
 
     @property
     def priority(self) -> float:
-        """How good it is; zero or less is no keyring."""
+        """Its priority; zero or less marks a backend that stores nothing."""
         ...
 
     def get_password(self, service: str, username: str, /) -> str | None:
-        """The password, None where there is none."""
+        """Return the password; None where there is none."""
         ...
 
     def set_password(self, service: str, username: str, password: str, /) -> None:
-        """Keep a password."""
+        """Store a password."""
         ...
 
     def delete_password(self, service: str, username: str, /) -> None:
-        """Forget a password."""
+        """Delete a password."""
         ...
 
 
@@ -64,11 +64,11 @@ class NotInstalled(Exception):
 
 
 class Unusable(Exception):
-    """A backend that holds nothing, or nothing now."""
+    """A backend that cannot be read now."""
 
 
 def system_backend() -> Callable[[], Backend]:
-    """The library's choice of a backend, to be called where a hang does no harm: it may speak to D-Bus."""
+    """Return the function that chooses a backend; it may use D-Bus and hang, so it is called in a thread."""
     try:
         import keyring
     except ImportError as error:
@@ -79,101 +79,108 @@ def system_backend() -> Callable[[], Backend]:
 class SystemKeyRing:
     """The operating system's keyring through the `keyring` library, loaded on first use.
 
-    Every question runs in a thread of its own with a bound on the wait. After one that was not answered no more are asked.
+    Every operation runs in its own thread with a timeout. After one that timed out, the keyring is not used again.
     """
 
     def __init__(
         self,
         load: Callable[[], Callable[[], Backend]] = system_backend,
         *,
-        read_patience: float = READ_PATIENCE,
-        write_patience: float = WRITE_PATIENCE,
+        read_timeout: float = READ_TIMEOUT,
+        write_timeout: float = WRITE_TIMEOUT,
     ) -> None:
         self._load = load
-        self._read_patience = read_patience
-        self._write_patience = write_patience
-        self._stuck: StoreUnusable | None = None
+        self._read_timeout = read_timeout
+        self._write_timeout = write_timeout
+        self._stuck: KeyStoreFailure | None = None
 
-    def read(self, name: str) -> Result[str | None, StoreUnusable]:
-        """The key, None where there is none. A locked keyring stays locked and counts as unusable."""
-        return self._ask(lambda backend: _unlocked(backend).get_password(SERVICE, name), self._read_patience)
+    def read(self, name: str) -> Result[str | None, KeyStoreFailure]:
+        """Return the key; None where there is none. A locked keyring is not unlocked and counts as unusable."""
+        return self._ask(lambda backend: _read_password(_require_unlocked(backend), name), self._read_timeout)
 
-    def store(self, name: str, secret: str) -> Result[None, StoreUnusable]:
-        """Put a key under `name`; the system may ask its user to unlock the keyring."""
-        return self._ask(lambda backend: backend.set_password(SERVICE, name, secret), self._write_patience)
+    def store(self, name: str, secret: str) -> Result[None, KeyStoreFailure]:
+        """Store a key under `name`; the system may ask the user to unlock the keyring."""
+        return self._ask(lambda backend: backend.set_password(SERVICE, name, secret), self._write_timeout)
 
-    def remove(self, name: str) -> Result[bool, StoreUnusable]:
-        """Take the key away; False where there was none."""
-        return self._ask(lambda backend: _delete(backend, name), self._write_patience)
+    def remove(self, name: str) -> Result[bool, KeyStoreFailure]:
+        """Remove the key; False where there is none."""
+        return self._ask(lambda backend: _delete(backend, name), self._write_timeout)
 
-    def _ask(self, question: Callable[[Backend], T], patience: float) -> Result[T, StoreUnusable]:
+    def _ask(self, operation: Callable[[Backend], T], timeout: float) -> Result[T, KeyStoreFailure]:
         if self._stuck:
             return Failure(self._stuck)
         try:
             choose = self._load()
         except NotInstalled:
             return Failure(_unusable("not installed", INSTALL))
-        answers: list[Result[T, StoreUnusable]] = []
-        asking = Thread(target=lambda: answers.append(_answer(choose, question)), daemon=True, name="victor_fp-keyring")
-        asking.start()
-        asking.join(patience)
+        answers: list[Result[T, KeyStoreFailure]] = []
+        thread = Thread(target=lambda: answers.append(_run(choose, operation)), daemon=True, name="victor_fp-keyring")
+        thread.start()
+        thread.join(timeout)
         if not answers:
-            self._stuck = _unusable(f"did not answer within {patience:g} s")
+            self._stuck = _unusable(f"did not respond within {timeout:g} s")
             return Failure(self._stuck)
         return answers[0]
 
 
 @cache
 def system_key_ring() -> KeyRing:
-    """This process's keyring; nothing is loaded before it is asked."""
+    """Return this process's keyring; the library is loaded on first use."""
     return SystemKeyRing()
 
 
 class NoKeyRing:
-    """A keyring that is not there."""
+    """A keyring that is never used."""
 
-    def read(self, _name: str, /) -> Result[str | None, StoreUnusable]:
-        """Nothing."""
+    def read(self, _name: str, /) -> Result[str | None, KeyStoreFailure]:
+        """Fail: not used."""
         return Failure(_unusable("not used"))
 
-    def store(self, _name: str, _secret: str, /) -> Result[None, StoreUnusable]:
-        """Refused."""
+    def store(self, _name: str, _secret: str, /) -> Result[None, KeyStoreFailure]:
+        """Fail: not used."""
         return Failure(_unusable("not used"))
 
-    def remove(self, _name: str, /) -> Result[bool, StoreUnusable]:
-        """Refused."""
+    def remove(self, _name: str, /) -> Result[bool, KeyStoreFailure]:
+        """Fail: not used."""
         return Failure(_unusable("not used"))
 
 
-def _answer(choose: Callable[[], Backend], question: Callable[[Backend], T]) -> Result[T, StoreUnusable]:
-    """Backends raise what they like, even what is no `Exception`; an error's text may quote the secret, its class does not."""
+def _run(choose: Callable[[], Backend], operation: Callable[[Backend], T]) -> Result[T, KeyStoreFailure]:
+    """Run an operation. Backends raise anything, even what is not an `Exception`; only its class is reported, as the text may quote the secret."""
     try:
         backend = choose()
         if not _holds_keys(backend):
             return Failure(_unusable("no backend on this machine"))
-        return Success(question(backend))
+        return Success(operation(backend))
     except Unusable as error:
-        return Failure(_unusable(str(error), "unlock it"))
+        return Failure(_unusable(*error.args))
     except BaseException as error:
         return Failure(_unusable(f"failed ({type(error).__name__})"))
 
 
 def _holds_keys(backend: Backend) -> bool:
-    """The library's stand-ins for "none" have a priority of zero or less; a chain is as good as its links."""
+    """Return whether a backend stores anything: the null and fail backends have a priority of zero or less."""
     links = getattr(backend, "backends", None)
     return bool(links) if links is not None else backend.priority > 0
 
 
-def _unlocked(backend: Backend) -> Backend:
-    """The backend, unless reading would make the desktop ask its user to unlock or to create a keyring."""
+def _require_unlocked(backend: Backend) -> Backend:
+    """Return the backend. Raises Unusable where reading would make the desktop prompt to unlock or create a keyring."""
     links = getattr(backend, "backends", None) or (backend,)
     if any(type(link).__module__ == "keyring.backends.SecretService" for link in links):
         import secretstorage
 
         with closing(secretstorage.dbus_init()) as connection:
             if secretstorage.Collection(connection).is_locked():
-                raise Unusable("locked")
+                raise Unusable("locked", "unlock it")
     return backend
+
+
+def _read_password(backend: Backend, name: str) -> str | None:
+    found: object = backend.get_password(SERVICE, name)
+    if found is not None and not isinstance(found, str):
+        raise Unusable(f"returned {type(found).__name__}, expected str")
+    return found
 
 
 def _delete(backend: Backend, name: str) -> bool:
@@ -183,5 +190,5 @@ def _delete(backend: Backend, name: str) -> bool:
     return True
 
 
-def _unusable(reason: str, remedy: str = "") -> StoreUnusable:
-    return StoreUnusable(store="keyring", place=SERVICE, reason=reason, remedy=remedy)
+def _unusable(reason: str, remedy: str = "") -> KeyStoreFailure:
+    return KeyStoreFailure(store="keyring", location=SERVICE, reason=reason, remedy=remedy)

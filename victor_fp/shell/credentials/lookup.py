@@ -1,4 +1,4 @@
-"""Where a provider's key is found: argument, then environment, then keyring, then the file of keys."""
+"""Lookup of a provider's API key: argument, then environment, then keyring, then key file."""
 
 from __future__ import annotations
 
@@ -11,37 +11,37 @@ from returns.result import Failure, Result, Success
 
 from victor_fp.core.catalogue.spec import ProviderSpec
 from victor_fp.core.faults import CredentialMissing, Fault
-from victor_fp.core.redaction import Secret
+from victor_fp.core.redaction import MistypedSecret, Secret, to_secret
 from victor_fp.core.result import outcome
-from victor_fp.shell.credentials.key_file import KeyFile, StoreUnusable, key_file
+from victor_fp.shell.credentials.key_file import KeyFile, KeyStoreFailure, key_file
 from victor_fp.shell.credentials.key_ring import SERVICE, KeyRing, system_key_ring
 
-Source: TypeAlias = Literal["argument", "environment", "keyring", "file"]
+CredentialSource: TypeAlias = Literal["argument", "environment", "keyring", "file"]
 
 
 class Credential(msgspec.Struct, frozen=True, kw_only=True):
     """A key, and where it was found."""
 
     secret: SecretStr
-    source: Source
-    place: str
+    source: CredentialSource
+    location: str
     """The argument's or variable's name, the keyring's service and entry, or the file's path."""
 
 
-class KeyWanted(msgspec.Struct, frozen=True, kw_only=True):
-    """Whose key is looked for, and under which names."""
+class KeyQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Which key to look for, and under which names."""
 
     name: str
-    """What it is stored under in keyring and file."""
+    """The name in keyring and file."""
     provider: str
     title: str
     variables: tuple[str, ...] = ()
     optional: bool = False
 
 
-def key_wanted_by(spec: ProviderSpec) -> KeyWanted:
-    """The key of a catalogue entry. A place with a credential chain of its own (AWS, Google) can do without."""
-    return KeyWanted(
+def key_query_for(spec: ProviderSpec) -> KeyQuery:
+    """Return the query for a catalogue entry. A key is optional where AWS's or Google's credential chain may serve."""
+    return KeyQuery(
         name=spec.key_name or spec.name,
         provider=spec.name,
         title=spec.title or spec.name,
@@ -58,85 +58,97 @@ def find_credential(
     key_ring: KeyRing | None = None,
     key_file: KeyFile | None = None,
 ) -> Result[Credential | None, Fault]:
-    """The key for `spec`; None where it has none and needs none; CredentialMissing, with every place looked at, otherwise.
+    """Return the key for `spec`; None where it has none and needs none; else CredentialMissing with every location tried.
 
-    Asks neither people nor the network. A keyring that hangs costs its patience once per process.
+    Neither prompts nor uses the network. A keyring that does not respond costs its timeout once per process.
     """
-    wanted = key_wanted_by(spec)
+    query = key_query_for(spec)
     if spec.auth.kind == "none" and not spec.key_variables:
-        return find_key(msgspec.structs.replace(wanted, name=""), argument, {})
-    return find_key(wanted, argument, environment, key_ring=key_ring, key_file=key_file)
+        return find_key(msgspec.structs.replace(query, name=""), argument, {})
+    return find_key(query, argument, environment, key_ring=key_ring, key_file=key_file)
 
 
 def find_key(
-    wanted: KeyWanted,
+    query: KeyQuery,
     argument: str | SecretStr | None,
     environment: Mapping[str, str],
     *,
     key_ring: KeyRing | None = None,
     key_file: KeyFile | None = None,
 ) -> Result[Credential | None, Fault]:
-    """As `find_credential`, for a key that no catalogue entry describes. An empty name looks in no store."""
-    looked_in: list[str] = []
+    """Like `find_credential`, for a key that no catalogue entry describes. With an empty name no store is read."""
+    tried: list[str] = []
     remedies: list[str] = []
-    for source, place, found in _places(wanted, argument, environment, key_ring, key_file):
+    for source, location, found in _iterate_locations(query, argument, environment, key_ring, key_file):
         match found:
-            case StoreUnusable(reason=reason, remedy=remedy):
-                looked_in.append(f"{source} {place}: {reason}")
+            case MistypedSecret(kind=kind):
+                failed = (*tried, f"{source} {location}: expected str, got {kind}")
+                return Failure(_missing(query, failed, ("decode the key",)))
+            case KeyStoreFailure(reason=reason, remedy=remedy):
+                tried.append(f"{source} {location}: {reason}")
                 remedies += [remedy] * (source == "file" and bool(remedy))
             case None:
-                looked_in.append(f"{source} {place}: nothing")
+                tried.append(f"{source} {location}: nothing")
             case str() if not found.strip():
-                looked_in.append(f"{source} {place}: empty")
-            case _ if wrong := unsendable(found):
-                return Failure(_missing(wanted, (*looked_in, f"{source} {place}: {wrong}"), ("give the key again",)))
+                tried.append(f"{source} {location}: empty")
+            case str():
+                if problem := find_key_problem(found):
+                    failed = (*tried, f"{source} {location}: {problem}")
+                    return Failure(_missing(query, failed, ("give the key again",)))
+                return Success(Credential(secret=Secret(found.strip()), source=source, location=location))
             case _:
-                return Success(Credential(secret=Secret(found.strip()), source=source, place=place))
-    return Success(None) if wanted.optional else Failure(_missing(wanted, tuple(looked_in), tuple(remedies)))
+                tried.append(f"{source} {location}: expected str, got {type(found).__name__}")
+    return Success(None) if query.optional else Failure(_missing(query, tuple(tried), tuple(remedies)))
 
 
-def unsendable(key: str) -> str:
-    """Why a key cannot travel in a header, without quoting it; empty where it can."""
+def find_key_problem(key: str) -> str:
+    """Return why a key cannot be sent in a header, without quoting it; empty where it can."""
     text = key.strip()
     if any(character.isspace() for character in text):
-        return "holds white space within"
-    return "" if text.isascii() and text.isprintable() else "holds characters that no key has"
+        return "contains white space"
+    return "" if text.isascii() and text.isprintable() else "contains characters that are not valid in a header"
 
 
-_Place: TypeAlias = tuple[Source, str, "str | StoreUnusable | None"]
+_Location: TypeAlias = tuple[CredentialSource, str, object]
+"""Source, location, and what is there: the key, None, or why the store cannot be read."""
 
 
-def _places(
-    wanted: KeyWanted,
+def _iterate_locations(
+    query: KeyQuery,
     argument: str | SecretStr | None,
     environment: Mapping[str, str],
     ring: KeyRing | None,
     file: KeyFile | None,
-) -> Iterator[_Place]:
-    """The places in order, each looked at only when its turn comes."""
-    yield "argument", "api_key", argument.get_secret_value() if isinstance(argument, SecretStr) else argument
-    for variable in wanted.variables:
+) -> Iterator[_Location]:
+    """Yield the locations in order; each is read only when its turn comes."""
+    given = to_secret(argument)
+    yield (
+        "argument",
+        "api_key",
+        given if given is None or isinstance(given, MistypedSecret) else given.get_secret_value(),
+    )
+    for variable in query.variables:
         yield "environment", variable, environment.get(variable)
-    if not wanted.name:
+    if not query.name:
         return
-    match outcome((ring or system_key_ring()).read(wanted.name)):
+    match outcome((ring or system_key_ring()).read(query.name)):
         case Success(secret):
-            yield "keyring", f"{SERVICE}/{wanted.name}", secret
-        case Failure(unusable):
-            yield "keyring", f"{SERVICE}/{wanted.name}", unusable
+            yield "keyring", f"{SERVICE}/{query.name}", secret
+        case Failure(failure):
+            yield "keyring", f"{SERVICE}/{query.name}", failure
     file = file or key_file(environment)
     match outcome(file.read()):
         case Success(keys):
-            yield "file", file.place, keys.get(wanted.name)
-        case Failure(unusable):
-            yield "file", file.place, unusable
+            yield "file", file.location, keys.get(query.name)
+        case Failure(failure):
+            yield "file", file.location, failure
 
 
-def _missing(wanted: KeyWanted, looked_in: tuple[str, ...], remedies: tuple[str, ...]) -> CredentialMissing:
-    ways = [f"set {wanted.variables[0]}"] if wanted.variables else []
-    ways = [*remedies, *ways, f"run: victor keys set {wanted.name}", "pass the argument api_key"]
+def _missing(query: KeyQuery, tried: tuple[str, ...], remedies: tuple[str, ...]) -> CredentialMissing:
+    ways = [f"set {query.variables[0]}"] if query.variables else []
+    ways = [*remedies, *ways, f"run: victor keys set {query.name}", "pass the argument api_key"]
     return CredentialMissing(
-        provider=wanted.provider,
-        message=f"no usable key for {wanted.title}. Looked at {'; '.join(looked_in)}. To mend it, {', or '.join(ways)}.",
-        looked_in=looked_in,
+        provider=query.provider,
+        message=f"no usable key for {query.title}. Looked at {'; '.join(tried)}. To fix it, {', or '.join(ways)}.",
+        looked_in=tried,
     )

@@ -1,6 +1,6 @@
-"""AWS Signature Version 4, by botocore: its signer, and its chain of credentials, which may ask files and the network.
+"""AWS Signature Version 4 with botocore's signer and credential chain.
 
-Everything of botocore's happens in a worker thread, since refreshing credentials blocks; one lookup serves all requests.
+botocore runs in a worker thread, since refreshing credentials reads files and the network; one lookup serves all requests.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from victor_fp.core.requests import Endpoint, HttpRequest
 from victor_fp.core.result import outcome
 
 _REGION = re.compile(r"[./]([a-z]{2,3}(?:-[a-z]+)+-\d+)\.")
-"""A region in a host's name."""
+"""A region in a host name."""
 CHAIN = ("environment AWS_ACCESS_KEY_ID", "AWS profiles, SSO, web identity, container and instance roles")
 
 
-class _Unheard(logging.Filter):
-    """Drops what botocore logs of our signatures: at DEBUG it logs session tokens. Others' signatures are theirs."""
+class _ThreadLogFilter(logging.Filter):
+    """Drops botocore's records from threads that sign here: at DEBUG it logs session tokens."""
 
     def __init__(self) -> None:
         super().__init__()
         self._threads: set[int] = set()
 
     def filter(self, record: logging.LogRecord) -> bool:  # noqa: ARG002  logging's signature
-        """Whether to let it pass; asked in the thread that logs."""
+        """Return whether to log the record; called in the thread that logs."""
         return get_ident() not in self._threads
 
     @contextmanager
-    def here(self) -> Iterator[None]:
-        """Hold this thread's words back for the block."""
+    def mute_thread(self) -> Iterator[None]:
+        """Drop the records of the current thread inside the block."""
         logging.getLogger("botocore.auth").addFilter(self)
         self._threads.add(get_ident())
         try:
@@ -47,70 +47,70 @@ class _Unheard(logging.Filter):
             self._threads.discard(get_ident())
 
 
-_UNHEARD = _Unheard()
+_LOG_FILTER = _ThreadLogFilter()
 
 
 class AwsCredentials(Protocol):
-    """What is needed of botocore's credentials."""
+    """The part of botocore's credentials that is used here."""
 
     def get_frozen_credentials(self) -> Any:
-        """Key, secret and token as they are now; renewed if need be, which may block."""
+        """Return key, secret and token, refreshed if necessary; may block."""
         ...
 
 
 class AwsSigner:
-    """Signs for one service in one region with whatever credentials AWS's own tools would find."""
+    """Signs requests for one service and region with the credentials that AWS's own tools would find."""
 
     def __init__(
         self, endpoint: Endpoint, environment: Mapping[str, str], credentials: AwsCredentials | None = None
     ) -> None:
         self._spec = endpoint.spec
-        self._region = endpoint.settings.get("region") or _region_in(endpoint.base_url)
+        self._region = endpoint.settings.get("region") or _find_region(endpoint.base_url)
         self._profile = endpoint.settings.get("profile")
         self._environment = environment
         self._credentials = credentials
         self._lock = Lock()
 
     async def __call__(self, request: HttpRequest) -> Result[HttpRequest, Fault]:
-        """The request with its signature; CredentialMissing where there is nothing to sign with."""
-        return await asyncio.to_thread(self._signed, request)
+        """Return the signed request, or CredentialMissing where there are no credentials."""
+        return await asyncio.to_thread(self._sign, request)
 
-    def _signed(self, request: HttpRequest) -> Result[HttpRequest, Fault]:
+    def _sign(self, request: HttpRequest) -> Result[HttpRequest, Fault]:
         if not self._region:
-            message = f"{self._spec.title}: a signature needs the setting region (or set AWS_REGION)"
+            message = f"{self._spec.title}: signing needs the setting region (or set AWS_REGION)"
             return Failure(InvalidRequest(provider=self._spec.name, message=message))
         try:
             from botocore.auth import SigV4Auth
             from botocore.awsrequest import AWSRequest
         except ModuleNotFoundError:
             return Failure(self._missing("signing needs the extra: pip install 'victor-fp[bedrock]'"))
-        match outcome(self._frozen()):
+        match outcome(self._load_credentials()):
             case Failure(fault):
                 return Failure(fault)
             case Success(credentials):
                 pass
         signed = AWSRequest(method=request.method, url=request.url, headers=dict(request.headers), data=request.body)
-        with _UNHEARD.here():
+        with _LOG_FILTER.mute_thread():
             SigV4Auth(credentials, self._spec.auth.service, self._region).add_auth(signed)
         headers = {str(name).lower(): str(value) for name, value in signed.headers.items()}
         return Success(msgspec.structs.replace(request, headers=headers))
 
-    def _frozen(self) -> Result[Any, Fault]:
-        """The credentials as they are now, refreshed if need be."""
+    def _load_credentials(self) -> Result[Any, Fault]:
+        """Return the credentials, refreshed if necessary."""
         from botocore.exceptions import BotoCoreError
 
         try:
             with self._lock:
                 if self._credentials is None:
-                    self._credentials = self._found()
+                    self._credentials = self._find_credentials()
                 if self._credentials is None:
                     return Failure(self._missing("no AWS credentials were found"))
                 return Success(self._credentials.get_frozen_credentials())
         except BotoCoreError as error:
             return Failure(self._missing(str(error)))
 
-    def _found(self) -> Any:
-        """As botocore's chain: the environment first, unless a profile was chosen; then everything else."""
+    def _find_credentials(self) -> Any:
+        """Find credentials in botocore's order: the environment, unless a profile was chosen; then the rest of its chain."""
         from botocore.credentials import Credentials
         from botocore.session import Session
 
@@ -125,15 +125,15 @@ class AwsSigner:
         ways = f"set {variables[0]}, or configure AWS credentials" if variables else "configure AWS credentials"
         return CredentialMissing(
             provider=self._spec.name,
-            message=f"nothing to authenticate with at {self._spec.title}: {reason}. To mend it, {ways}.",
+            message=f"no credentials for {self._spec.title}: {reason}. To fix it, {ways}.",
             looked_in=looked_in,
         )
 
 
-def _region_in(url: str) -> str | None:
-    """The region that an AWS host names.
+def _find_region(url: str) -> str | None:
+    """Return the region in the name of an AWS host.
 
-    >>> _region_in("https://vpce-1a.bedrock-runtime.us-gov-west-1.vpce.amazonaws.com")
+    >>> _find_region("https://vpce-1a.bedrock-runtime.us-gov-west-1.vpce.amazonaws.com")
     'us-gov-west-1'
     """
     found = _REGION.search(url)
