@@ -235,3 +235,22 @@ def test_modes() -> None:
 def test_presets_give_way_to_the_vendors_word() -> None:
     assert {limits.adopt for limits in PRESETS.values()} == {"replace"}
     assert all((limits.requests_per_minute or 1) > 0 for limits in PRESETS.values())
+
+
+@pytest.mark.parametrize("reset", [1e15, 9_999_999 * 86_400.0])
+def test_a_reset_is_waited_for_a_day_at_most(reset: float) -> None:
+    limiter, permit = take(Limiter(), 1, 0.0)
+    assert isinstance(permit, Permit)
+    for reported in (
+        Reported(requests=Budget(remaining=0, reset=reset)),
+        Reported(tokens=Budget(remaining=0, reset=reset)),
+        Reported(others=(Budget(remaining=0, reset=reset),)),
+    ):
+        told = adopt(limiter, permit, reported, 0.0)
+        assert isinstance(take(told, 1, 86_399.0)[1], Full)
+        assert isinstance(take(told, 1, 86_401.0)[1], Permit)
+
+
+def test_permits_issued_in_a_far_future_do_not_count() -> None:
+    damaged = Limiter(limits=Limits(concurrency=1), under_way=(Permit(0, 1e300, 0, 0),))
+    assert isinstance(take(damaged, 1, 100.0)[1], Permit)

@@ -14,8 +14,9 @@ from tests.managed_shapes import answers, fails, hangs, managed
 from tests.paper import PaperRuntime
 from tests.shell.store.places import PaperPlace
 from victor_fp.core import faults
-from victor_fp.core.resilience.admission import Admission
-from victor_fp.core.resilience.breaker import Breaker, BreakerPolicy
+from victor_fp.core.resilience.admission import Admission, Arrived, Grant, advance
+from victor_fp.core.resilience.breaker import Breaker, BreakerPolicy, admit
+from victor_fp.core.resilience.breaker import Permit as BreakerPermit
 from victor_fp.core.resilience.cooldown import Cooldown, CooldownPolicy
 from victor_fp.core.resilience.queue import Priority, Queue, join
 from victor_fp.core.resilience.rate_limit import Limiter, Limits, Permit, take
@@ -279,3 +280,36 @@ async def test_memory_takes_steps_at_once() -> None:
     cell.post(one_more, heard.append)
     await cell.change(one_more, heard.append)
     assert (heard, store.cell("count", 0, Number()).state, store.now()) == ([1, 2], 2, 1000.0)
+
+
+@pytest.mark.parametrize("value", [b"\x01", b"garbage", b"\xc1", b"\x91" * 200_000 + b"\x01"])
+async def test_a_damaged_value_counts_as_absent(value: bytes) -> None:
+    place = PaperPlace(values={"count": value})
+    _, mine = counter(place)
+    assert [await taken(mine), await taken(mine)] == [1, 2]
+    assert place.values["count"] == b"2"
+
+
+def test_a_deeply_nested_value_is_not_read() -> None:
+    for packing, state in ((LIMITS, Admission()), (CIRCUIT, Breaker())):
+        whole = packing.pack(state)  # type: ignore[arg-type]  # each with its own state
+        deep = bytes([0x90 | ((whole[0] & 0x0F) + 1)]) + whole[1:] + b"\x91" * 200_000 + b"\x01"
+        assert packing.unpack(deep, state) is None  # type: ignore[arg-type]  # each with its own state
+        assert packing.unpack(b"\x00" * (5 * 2**20), state) is None  # type: ignore[arg-type]  # each with its own state
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf])
+def test_a_number_that_no_state_holds_is_not_read(number: float) -> None:
+    assert CIRCUIT.unpack(CIRCUIT.pack(Breaker(state="open", since=number)), Breaker()) is None
+    assert LIMITS.unpack(LIMITS.pack(Admission(cooldown=Cooldown(until=number))), Admission()) is None
+
+
+def test_a_time_that_is_too_far_ahead_is_not_waited_for() -> None:
+    held = Admission(limiter=Limiter(held_until=1e300), cooldown=Cooldown(until=1e300))
+    got = LIMITS.unpack(LIMITS.pack(held), Admission())
+    assert got is not None
+    _, (order,) = advance(got, Arrived(ticket=1, deadline=5e9), 4e9)
+    assert isinstance(order, Grant)
+    opened = CIRCUIT.unpack(CIRCUIT.pack(Breaker(state="open", since=1e300)), Breaker())
+    assert opened is not None
+    assert isinstance(admit(opened, 4e9)[1], BreakerPermit)

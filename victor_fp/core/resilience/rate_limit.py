@@ -50,8 +50,12 @@ TRANSITIONS: Mapping[tuple[Mode, str], tuple[Mode, ...]] = {
 SLOT = 3.0
 """Seconds."""
 _SLOTS = 20
+LONGEST_HOLD = 86400.0
+"""Seconds. However far away a server puts the reset of a budget, after this it is asked again."""
+_SLACK = 60.0
+"""Seconds by which the clocks of those who share a state may differ; what lies further ahead than that is damaged."""
 _TICK = 1e-6
-"""Added to waits, so that who waits as long as told does not come a rounding too early."""
+"""Added to waits, so that a caller that waits as long as it was told does not come a rounding too early."""
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -123,7 +127,7 @@ def take(limiter: Limiter, tokens: int, now: float) -> tuple[Limiter, Permit | F
     charge = tokens if tokens_limit is None else min(tokens, tokens_limit)
     if limiter.limits.concurrency is not None and len(limiter.under_way) >= limiter.limits.concurrency:
         return limiter, Full(None)
-    wait = limiter.held_until - now
+    wait = _time_until(limiter.held_until, now)
     if requests_limit is not None:
         requests = [(slot.index, slot.requests) for slot in limiter.slots]
         wait = max(wait, _wait_for_slots(requests, requests_limit - 1, now))
@@ -183,14 +187,18 @@ def adopt(limiter: Limiter, permit: Permit | None, reported: Reported, now: floa
         return limiter
     others = [other for other in limiter.under_way if other != permit]
     requests, tokens = reported.requests, reported.tokens
-    held = [now + budget.reset for budget in reported.others if budget.remaining == 0 and budget.reset is not None]
+    held = [
+        now + min(budget.reset, LONGEST_HOLD)
+        for budget in reported.others
+        if budget.remaining == 0 and budget.reset is not None
+    ]
     return replace(
         limiter,
         requests_left=_left(requests, len(others), now) or limiter.requests_left,
         tokens_left=_left(tokens, sum(other.tokens for other in others), now) or limiter.tokens_left,
         told_requests=_stated(requests) or limiter.told_requests,
         told_tokens=_stated(tokens) or limiter.told_tokens,
-        held_until=max(limiter.held_until, *held) if held else limiter.held_until,
+        held_until=max(now + _time_until(limiter.held_until, now), *held) if held else limiter.held_until,
     )
 
 
@@ -209,7 +217,7 @@ def mode(limiter: Limiter, now: float) -> Mode:
     if isinstance(answer, Permit):
         return "free"
     told = max(
-        limiter.held_until - now,
+        _time_until(limiter.held_until, now),
         _wait_for_reset(limiter.requests_left, 1, now),
         _wait_for_reset(limiter.tokens_left, 1, now),
     )
@@ -239,8 +247,9 @@ def _current(limiter: Limiter, now: float) -> Limiter:
         slots = tuple(old for old in slots if old.index >= slot - _SLOTS)
     if slots and slots[-1].index > slot:
         slots = _pulled_back(slots, slot)
-    if under_way and now - under_way[0].issued >= limiter.limits.lease:
-        under_way = tuple(permit for permit in under_way if now - permit.issued < limiter.limits.lease)
+    lease = limiter.limits.lease
+    if under_way and (now - under_way[0].issued >= lease or under_way[-1].issued - now > lease + _SLACK):
+        under_way = tuple(permit for permit in under_way if -lease - _SLACK <= now - permit.issued < lease)
     if slots is limiter.slots and under_way is limiter.under_way:
         return limiter
     return replace(limiter, slots=slots, under_way=under_way)
@@ -298,7 +307,13 @@ def _wait_for_slots(given: list[tuple[int, int]], room: int, now: float) -> floa
 
 def _wait_for_reset(left: Left | None, amount: int, now: float) -> float:
     """Seconds until what the vendor said is left is filled again, where it does not suffice."""
-    return 0.0 if left is None or left.amount >= amount else max(0.0, left.until - now)
+    return 0.0 if left is None or left.amount >= amount else _time_until(left.until, now)
+
+
+def _time_until(moment: float, now: float) -> float:
+    """Seconds; 0.0 where it has passed, and where it is further away than any hold can be."""
+    seconds = moment - now
+    return seconds if 0.0 < seconds <= LONGEST_HOLD + _SLACK else 0.0
 
 
 def _less(left: Left | None, amount: int) -> Left | None:
@@ -308,7 +323,7 @@ def _less(left: Left | None, amount: int) -> Left | None:
 def _left(budget: Budget | None, spoken_for: int, now: float) -> Left | None:
     if budget is None or budget.remaining is None or budget.reset is None:
         return None
-    return Left(budget.remaining - spoken_for, now + budget.reset)
+    return Left(budget.remaining - spoken_for, now + min(budget.reset, LONGEST_HOLD))
 
 
 def _stated(budget: Budget | None) -> int | None:

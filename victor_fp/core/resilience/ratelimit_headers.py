@@ -223,7 +223,7 @@ def _date_of(said: str | None, wall: float | None) -> float | None:
         return wall
     try:
         return _timestamp(said)
-    except (TypeError, ValueError):
+    except (OverflowError, TypeError, ValueError):
         return wall
 
 

@@ -6,7 +6,8 @@ new ones takes effect at once, and its waiting line, whose callers live in it.
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec.structs import replace
@@ -16,6 +17,10 @@ from victor_fp.core.resilience.breaker import Breaker, BreakerPolicy
 from victor_fp.core.resilience.cooldown import Cooldown
 from victor_fp.core.resilience.rate_limit import Limiter
 
+T = TypeVar("T")
+
+LARGEST = 4 * 2**20
+"""Bytes. A larger value is not read."""
 FORMAT = 2
 """Grows when the machines' states change their form; another process's state in another form counts as none."""
 
@@ -70,11 +75,8 @@ class LimitsPacking:
 
     def unpack(self, packed: bytes, mine: Admission) -> Admission | None:
         """The shared counts under this process's limits, with its line."""
-        try:
-            found = _limits.decode(packed)
-        except msgspec.MsgspecError:
-            return None
-        if found.form != FORMAT:
+        found = _decode(_limits, packed)
+        if found is None or found.form != FORMAT or not _is_sane(found):
             return None
         return replace(
             mine,
@@ -100,16 +102,40 @@ class CircuitPacking:
 
     def unpack(self, packed: bytes, mine: Breaker | None) -> Breaker | None:
         """The shared breaker under this process's policy."""
-        try:
-            found = _circuit.decode(packed)
-        except msgspec.MsgspecError:
-            return None
-        if found.form != FORMAT or found.breaker is None or mine is None:
+        found = _decode(_circuit, packed)
+        if found is None or found.form != FORMAT or found.breaker is None or mine is None or not _is_sane(found):
             return None
         own = {name: getattr(mine, name) for name in _OWN_COUNTS}
         if found.breaker.state == "closed":
             own["success_count"] = mine.success_count
         return replace(found.breaker, policy=mine.policy, **own)
+
+
+def _decode(decoder: msgspec.msgpack.Decoder[T], packed: bytes) -> T | None:
+    """What was packed; None where it is no such thing, or so deep or large that it cannot be one of ours."""
+    if len(packed) > LARGEST:
+        return None
+    try:
+        return decoder.decode(packed)
+    except (msgspec.MsgspecError, RecursionError):
+        return None
+
+
+def _is_sane(value: object) -> bool:
+    """Whether every number in a state can be one: counts that are not negative or huge, times that are finite, or -inf."""
+    match value:
+        case bool() | str() | None:
+            return True
+        case int():
+            return 0 <= value < 2**53
+        case float():
+            return value == -math.inf or math.isfinite(value)
+        case tuple():
+            return all(_is_sane(one) for one in value)
+        case msgspec.Struct():
+            return all(_is_sane(getattr(value, name)) for name in value.__struct_fields__)
+        case _:
+            return False
 
 
 LIMITS = LimitsPacking()

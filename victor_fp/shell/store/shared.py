@@ -37,7 +37,7 @@ AGAIN = 1.0
 _DRIFT = 0.25
 """Seconds by which two clocks may part before the difference is taken anew; less is the way there and back."""
 _UNKNOWN = b"\x01"
-"""No packed state is this: swapping it tells what there is."""
+"""No packed state is this: swapping it for itself reports what there is."""
 
 
 class Swapped(msgspec.Struct, frozen=True):
@@ -70,7 +70,8 @@ class SharedCell(Generic[S]):
         self._store = store
         self._name = name
         self._packing = packing
-        self._seen = _UNKNOWN
+        self._seen: bytes | None = None
+        """The shared value as it was last seen."""
         self._looked = -math.inf
         """When this process last saw the shared value, by the store's clock."""
         self._turn = asyncio.Lock()
@@ -104,24 +105,24 @@ class SharedCell(Generic[S]):
     async def _put(self, step: Step[S, R], answer: list[R]) -> bool:
         """Take the step until it counts; whether it could."""
         while True:
-            state, wanted = self.state, _UNKNOWN
-            if self._seen != _UNKNOWN:
+            state, expected, wanted = self.state, self._seen, _UNKNOWN
+            if expected is not None:
                 state, given = step(self.state, self._store.now())
                 answer[:] = [given]
                 wanted = self._packing.pack(state)
-                if wanted == self._seen and self._store.now() - self._looked < self._packing.freshness(state):
+                if wanted == expected and self._store.now() - self._looked < self._packing.freshness(state):
                     self.state = state  # nothing that is shared has changed, and others were looked at just now
                     return True
             asked_at = self._store.now()
-            swapped = await self._store.swap(self._name, self._seen, wanted)
+            swapped = await self._store.swap(self._name, _UNKNOWN if expected is None else expected, wanted)
             if swapped is None:
                 return False
             self._looked = asked_at
-            if swapped.done:
+            if swapped.done and expected is not None:
                 self.state, self._seen = state, wanted
                 return True
-            self._seen = swapped.current
-            self.state = self._packing.unpack(swapped.current, self.state) or self.state
+            self._seen = _UNKNOWN if swapped.done else swapped.current
+            self.state = self._packing.unpack(self._seen, self.state) or self.state
 
 
 class SharedStore:
