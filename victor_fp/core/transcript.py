@@ -28,11 +28,14 @@ from victor_fp.core.deltas import (
     ToolCallStarted,
     UsageReported,
 )
-from victor_fp.core.faults import Fault
+from victor_fp.core.faults import Fault, InvalidResponse
 from victor_fp.core.json import Json
 from victor_fp.core.request_building.conversation import Block, BlockKind
 from victor_fp.core.tool_call_drafts import ToolCallDraft, continues, grown
 from victor_fp.core.types import StreamChunk
+
+MAX_CALLS = 1024
+"""Tool calls of one response. Finding the call that a piece belongs to takes time that grows with them."""
 
 
 class OpenBlock(msgspec.Struct, frozen=True, kw_only=True):
@@ -158,6 +161,9 @@ def _start_call(transcript: Transcript, delta: ToolCallStarted, chunks: list[Str
     place = continues(transcript.calls, delta.index, delta.id)
     if place is None:
         place = len(transcript.calls)
+        if place == MAX_CALLS:
+            message = f"the response has more than {MAX_CALLS} tool calls"
+            return msgspec.structs.replace(transcript, fault=InvalidResponse(message=message, maybe_billed=True))
         call = ToolCallDraft(
             index=delta.index, id=delta.id or "", name=delta.name, whole=delta.arguments, ordinal=place
         )

@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeAlias, assert_never
 
 import msgspec
-from returns.result import Result
+from returns.result import Failure, Result
 
 from victor_fp.core.deltas import Delta
 from victor_fp.core.dialects import (
@@ -25,11 +25,12 @@ from victor_fp.core.dialects import (
     ReplicateDialect,
     ResponsesDialect,
 )
-from victor_fp.core.faults import Fault
+from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.framing import Frame, Framer
 from victor_fp.core.polling import StartPolling
 from victor_fp.core.request_building.schema_prompt import prompt_dropped_schema
 from victor_fp.core.requests import ChatRequest, Endpoint, HttpRequest
+from victor_fp.core.types import Message
 
 if TYPE_CHECKING:
     from victor_fp.core.tool_calling.text_calls import TextCalls
@@ -120,9 +121,30 @@ def codec_for(endpoint: Endpoint) -> Codec:
     spoken = _bind_protocol(endpoint)
     return msgspec.structs.replace(
         spoken,
-        request=partial(prompt_dropped_schema, spoken.request),
+        request=partial(_build_request, spoken.request, endpoint.spec.name),
         route=partial(_route_model, endpoint) if endpoint.spec.model_routes else None,
     )
+
+
+def _build_request(
+    build: Callable[[ChatRequest], Result[HttpRequest, Fault]], provider: str, request: ChatRequest
+) -> Result[HttpRequest, Fault]:
+    """Build the request; text that no encoding can carry, such as half of a surrogate pair, is InvalidRequest."""
+    try:
+        return prompt_dropped_schema(build, request)
+    except UnicodeEncodeError as error:
+        place = next((n for n, message in enumerate(request.messages) if not _is_valid_unicode(message)), None)
+        where = "a tool or an option" if place is None else f"messages[{place}]"
+        message = f"{where} is not valid Unicode: half of a surrogate pair at position {error.start} of a text"
+        return Failure(InvalidRequest(provider=provider, model=request.model, message=message))
+
+
+def _is_valid_unicode(message: Message) -> bool:
+    try:
+        msgspec.json.encode(message.to_dict())
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _route_model(endpoint: Endpoint, model: str) -> Codec | None:

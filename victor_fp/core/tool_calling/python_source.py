@@ -116,7 +116,7 @@ def _arguments(source: str, names: tuple[str, ...]) -> dict[str, Json] | None:
     arguments: dict[str, Json] = {}
     for name, node in given:
         value = _literal(node, _DEPTH)
-        if value is None or name in arguments:
+        if value is None or name in arguments or not _encodable(name):
             return None
         arguments[name] = value[0]
     return arguments
@@ -128,6 +128,8 @@ def as_python(name: str, arguments: JsonObject) -> str:
 
 
 _DEPTH = 64
+_MAX_BITS = 1024
+"""Of an integer literal. Python converts integers of more than 4,300 digits only where that is allowed."""
 _NAMES: dict[str, Json] = {"true": True, "false": False, "null": None}
 """JSON's words, which models mix into Python."""
 
@@ -139,14 +141,16 @@ def _literal(node: ast.expr, depth: int) -> tuple[Json] | None:
     match node:
         case ast.Constant(value=str() as value):
             return (value,) if _encodable(value) else None
-        case ast.Constant(value=bool() | int() | None as value):
+        case ast.Constant(value=bool() | None as value):
             return (value,)
+        case ast.Constant(value=int() as value):
+            return (value,) if value.bit_length() <= _MAX_BITS else None
         case ast.Constant(value=float() as value):
             return (value,) if math.isfinite(value) else None
         case ast.Name(id=word) if word in _NAMES:
             return (_NAMES[word],)
         case ast.UnaryOp(op=ast.USub() | ast.UAdd() as sign, operand=ast.Constant(value=int() | float() as value)):
-            if isinstance(value, bool) or not math.isfinite(value):
+            if isinstance(value, bool) or not _is_json_number(value):
                 return None
             return (-value if isinstance(sign, ast.USub) else value,)
         case ast.List(elts=elements) | ast.Tuple(elts=elements):
@@ -159,10 +163,16 @@ def _literal(node: ast.expr, depth: int) -> tuple[Json] | None:
                 value_found = _literal(value_node, depth - 1)
                 if not isinstance(key, ast.Constant) or not isinstance(key.value, str) or value_found is None:
                     return None
+                if not _encodable(key.value):
+                    return None
                 fields[key.value] = value_found[0]
             return (fields,)
         case _:
             return None
+
+
+def _is_json_number(value: float) -> bool:
+    return value.bit_length() <= _MAX_BITS if isinstance(value, int) else math.isfinite(value)
 
 
 def _encodable(text: str) -> bool:

@@ -8,7 +8,8 @@ comes whole, when its end is there. What was repaired in it, and what was meant 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import count
+from collections.abc import Set as AbstractSet
+from itertools import chain, count
 
 import msgspec
 from returns.result import Failure, Result, Success
@@ -100,6 +101,7 @@ def whole(state: TextCalls, deltas: Iterable[Delta]) -> list[Delta]:
 
 def _told(state: TextCalls, pieces: Iterable[Piece]) -> tuple[TextCalls, list[Delta]]:
     out: list[Delta] = []
+    taken: set[str] | None = None  # copied once for all pieces
     for piece in pieces:
         if isinstance(piece, str):
             out.append(TextDelta(piece))
@@ -107,13 +109,15 @@ def _told(state: TextCalls, pieces: Iterable[Piece]) -> tuple[TextCalls, list[De
             note: dict[str, Json] = {"format": piece.format, "kept_as_text": piece.reason}
             out.append(_noted(note if piece.name is None else {**note, "name": piece.name}))
         else:
-            id_ = _id_of(piece, state)
+            if taken is None:
+                taken = set(state.taken)
+            id_ = _id_of(piece, state.seed, taken)
             out += _called(piece, id_)
             if piece.repairs:
                 repairs = list(dict.fromkeys(piece.repairs))
                 out.append(_noted({"format": piece.format, "name": piece.name, "id": id_, "repairs": repairs}))
-            state = msgspec.structs.replace(state, taken=state.taken | {id_})
-    return state, out
+            taken.add(id_)
+    return state if taken is None else msgspec.structs.replace(state, taken=frozenset(taken)), out
 
 
 def _called(call: TextCall, id_: str) -> list[Delta]:
@@ -122,10 +126,10 @@ def _called(call: TextCall, id_: str) -> list[Delta]:
     return [ToolCallStarted(id=id_, name=call.name, arguments=call.arguments)]
 
 
-def _id_of(call: TextCall, state: TextCalls) -> str:
-    """The first that is free."""
-    seed = f"{state.seed}\x00{call.name}{encode_json(call.arguments).decode()}"
-    return next(id_ for place in count() if (id_ := made(seed, place)) not in state.taken)
+def _id_of(call: TextCall, base: str, taken: AbstractSet[str]) -> str:
+    """The first that is free; a call like an earlier one starts behind all ids, so that many equal calls stay linear."""
+    seed = f"{base}\x00{call.name}{encode_json(call.arguments).decode()}"
+    return next(id_ for place in chain((0,), count(len(taken) + 1)) if (id_ := made(seed, place)) not in taken)
 
 
 def _noted(note: dict[str, Json]) -> MetadataReported:

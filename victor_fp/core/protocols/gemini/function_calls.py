@@ -13,8 +13,9 @@ from victor_fp.core.json import Json, JsonScalar, encode_json
 from victor_fp.core.tool_call_ids import made
 
 _STEP = re.compile(
-    r"\.(?P<name>[^.\[\]]+)|\[(?P<index>\d+)\]|\['(?P<single>(?:[^'\\]|\\.)*)'\]|\[\"(?P<double>(?:[^\"\\]|\\.)*)\"\]"
+    r"\.(?P<name>[^.\[\]]+)|\[(?P<index>\d{1,4})\]|\['(?P<single>(?:[^'\\]|\\.)*)'\]|\[\"(?P<double>(?:[^\"\\]|\\.)*)\"\]"
 )
+_MAX_STEPS = 64
 _ESCAPED = re.compile(r"\\(.)")
 _EXACT = 2.0**53
 """Above it a double no longer holds every integer."""
@@ -95,7 +96,8 @@ def _value(piece: PartialArg) -> JsonScalar:
 
 
 def steps(path: str) -> tuple[str | int, ...] | None:
-    """The names and places of a JSON path such as `$.recipe.steps[0]['a name']`; None where it is none.
+    """The names and indexes of a JSON path such as `$.recipe.steps[0]['a name']`; None where it is not valid, deeper than
+    64 steps, or has an index of more than four digits: memory and stack depend on both.
 
     >>> steps("$.recipe.steps[0]['a name']")
     ('recipe', 'steps', 0, 'a name')
@@ -106,7 +108,7 @@ def steps(path: str) -> tuple[str | int, ...] | None:
     place = 1
     while place < len(path):
         match = _STEP.match(path, place)
-        if match is None:
+        if match is None or len(found) == _MAX_STEPS:
             return None
         found.append(int(match["index"]) if match["index"] is not None else _name(match))
         place = match.end()
