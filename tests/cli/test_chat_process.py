@@ -19,7 +19,8 @@ from tests.cli.conftest import Serve, at, friendly, victor
 from tests.loopback import Received, Talk
 from tests.openai_shapes import chunk, chunks
 
-RUN = "from victor_fp.cli import main; main()"
+RUN = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from victor_fp.cli import main; main()"
+"""Ctrl-C works even where the tests themselves run in the background and a shell had SIGINT ignored."""
 posix = pytest.mark.skipif(os.name != "posix", reason="signals and terminals as POSIX has them")
 
 
