@@ -215,6 +215,20 @@ def test_a_call_that_asks_to_wait_for_an_open_circuit_waits_inside_its_deadline(
     assert isinstance(order.fault, CircuitOpen)
 
 
+@pytest.mark.parametrize("waits", [True, False])
+def test_a_call_that_waits_for_an_open_circuit_gets_its_retries_back(waits: bool) -> None:
+    call, breaker, order = begin(EXACT, Breaker(), 0.0, timeout=10.0, deadline=1_000.0, wait_when_open=waits)
+    now = 0.0
+    for _ in range(EXACT.max_retries):
+        call, breaker, order = advance(call, breaker, failed(ServerFailed()), now)
+        assert isinstance(order, Wait)
+        now += order.seconds
+        call, breaker, order = advance(call, breaker, Rested(), now)
+    assert call.permit is not None
+    call, breaker, order = advance(call, opened(now), failed(ServerFailed()), now)
+    assert isinstance(order, Wait if waits else Settle)
+
+
 def test_each_try_is_reported_to_the_breaker_once() -> None:
     _, _, breaker = told(
         [

@@ -13,8 +13,9 @@ learns nothing, and since the queue has let the call wait as long as it may, it 
 Where the breaker is open at `begin`, the call settles with CircuitOpen; with `wait_when_open` it waits for the half-open
 state instead, if that comes before the deadline. A call that the breaker has let in keeps its retries: where the breaker
 opens meanwhile, the rest before the next attempt lasts until the half-open state. It never ends with CircuitOpen: where
-the deadline does not allow the rest, it settles with its last fault, at once. A refusal of the rate limiter is the
-outcome only where nothing was sent.
+the deadline does not allow the rest, it settles with its last fault, at once. With `wait_when_open`, an
+open breaker gives the call its retries back: the server is down, and the deadline alone says how long it waits. A refusal
+of the rate limiter is the outcome only where nothing was sent.
 
 Each attempt has a permit of its own, which goes back with the attempt's verdict before anything else happens; the breaker
 hears whether the operation goes on or has ended.
@@ -257,7 +258,8 @@ def _wait_for_breaker(call: Call, breaker: Breaker, leave: Rejected, now: float)
     let_in = call.generation is not None
     if (let_in or call.wait_when_open) and now + leave.retry_after < call.retry.deadline:
         order = Wait(leave.retry_after)
-        return replace(call, order=order, waited=call.waited + leave.retry_after), breaker, order
+        retry = retrying.restore(call.retry) if call.wait_when_open else call.retry
+        return replace(call, retry=retry, order=order, waited=call.waited + leave.retry_after), breaker, order
     if let_in:
         fault = call.last if call.last is not None else _deadline_exceeded(call)
         return _settle(call, _end(call, breaker, now), fault, call.attempts)
@@ -274,6 +276,8 @@ def _wait_for_breaker(call: Call, breaker: Breaker, leave: Rejected, now: float)
 def _fail(call: Call, breaker: Breaker | None, fault: Fault, luck: float, now: float) -> Step:
     verdict = circuit.verdict_of(fault)
     attempts = _log(call, type(fault).__name__, fault.status, fault.message, now)
+    if call.wait_when_open and _leaves_breaker_open(call, breaker, verdict, now):
+        call = replace(call, retry=retrying.restore(call.retry))
     retry, decision = retrying.after(call.retry, fault, luck, now)
     if _is_cut_short(call, fault, now):
         ended = _record(call, breaker, verdict, now)
@@ -288,6 +292,13 @@ def _fail(call: Call, breaker: Breaker | None, fault: Fault, luck: float, now: f
             return _settle(call, breaker, _deadline_exceeded(call) if late else fault, attempts)
         case _:
             assert_never(decision)
+
+
+def _leaves_breaker_open(call: Call, breaker: Breaker | None, verdict: Verdict, now: float) -> bool:
+    """Whether the breaker is open, or is opened by this failure."""
+    if breaker is None or call.permit is None:
+        return False
+    return circuit.record_attempt(breaker, call.permit, verdict, now).state == "open"
 
 
 def _rest(call: Call, breaker: Breaker | None, verdict: Verdict, wait: float, now: float) -> Step:

@@ -81,6 +81,11 @@ def commit(retry: Retry) -> Retry:
     return retry if retry.committed else replace(retry, committed=True)
 
 
+def restore(retry: Retry) -> Retry:
+    """The whole budget again: what failed so far was the server being down."""
+    return replace(retry, tries=0, unreadable=0)
+
+
 def after(retry: Retry, fault: Fault, luck: float, now: float) -> tuple[Retry, Again | Stop]:
     """What to do after `fault` ended a try at `now`. `luck` is uniform in [0, 1)."""
     unreadable = retry.unreadable + isinstance(fault, InvalidResponse)
