@@ -76,7 +76,7 @@ async def test_a_provider_is_one_record_and_no_class() -> None:
         key_variables=("NEWCOMER_API_KEY",),
     )
     ProviderRegistry.register_spec(spec)
-    request = replay.request("new", HI, model="m").unwrap()
+    request = replay.request("new", HI, model="m", catalogue=ProviderRegistry.catalogue()).unwrap()
     assert request.url == "https://newcomer.test/v1/chat/completions"
     assert "<secret>" in request.headers["authorization"]
     async with serving(answers) as server:
@@ -84,6 +84,10 @@ async def test_a_provider_is_one_record_and_no_class() -> None:
             assert (await provider.chat(HI, model="m")).content == "I am new here."
             assert (provider.name, type(provider).__name__) == ("newcomer", "NewcomerProvider")
     ProviderRegistry.unregister("newcomer")
+    assert (
+        replay.request("newcomer", HI, model="m", catalogue=ProviderRegistry.catalogue()).failure().provider
+        == "newcomer"
+    )
     assert replay.request("newcomer", HI, model="m").failure().provider == "newcomer"
 
 

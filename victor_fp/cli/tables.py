@@ -8,7 +8,7 @@ from returns.result import Failure, Success
 
 from victor_fp.cli.terminal import Terminal
 from victor_fp.config.api_keys import find_api_key, stored_names
-from victor_fp.core.catalogue import CATALOGUE, find
+from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.catalogue.spec import ProviderSpec, Supports
 from victor_fp.core.protocols import ModelInfo
 from victor_fp.core.result import outcome
@@ -78,7 +78,7 @@ def show_models(terminal: Terminal, models: Sequence[ModelInfo]) -> None:
 
 def is_known_provider(name: str) -> bool:
     """Return whether the catalogue has an entry of this name."""
-    return isinstance(find(name), Success)
+    return name in CATALOGUE
 
 
 def _number(value: int | None) -> str:

@@ -115,11 +115,6 @@ def test_no_dialect_refuses_what_nobody_can_ask_for() -> None:
     assert frozenset[str]().union(*refused) <= REFUSABLE
 
 
-def test_names_and_aliases_of_the_catalogue_are_unique() -> None:
-    names = [name for spec in CATALOGUE for name in (spec.name, *spec.aliases)]
-    assert len(names) == len(set(names))
-
-
 def test_options_of_openai() -> None:
     assert beside("openai", top_p=0.9, seed=7, stop=["a"], presence_penalty=1.0, frequency_penalty=1.0) == {
         "top_p": 0.9,
