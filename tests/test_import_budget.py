@@ -89,6 +89,21 @@ def test_one_provider_loads_only_its_group_of_the_catalogue() -> None:
     assert run(code).split() == ["anthropic"]
 
 
+def test_the_list_of_providers_loads_no_parser_of_options_and_no_keyring() -> None:
+    code = """
+    import contextlib, io, sys
+    from victor_fp.cli import run
+    with contextlib.redirect_stdout(io.StringIO()):
+        assert run(["providers"]) == 0
+    print(*sys.modules)
+    """
+    heavy = {*HEAVY, "pydantic", "asyncio", "victor_fp.core.protocols"}
+    names = run(code).split()
+    assert {
+        module for module in heavy if any(name == module or name.startswith(f"{module}.") for name in names)
+    } == set()
+
+
 def test_every_public_name_resolves() -> None:
     run("import victor_fp\nfor name in victor_fp.__all__: getattr(victor_fp, name)")
 

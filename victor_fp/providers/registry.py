@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from functools import cache, partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from victor_fp.core.redaction import HiddenValuesDict
+from victor_fp.core.secrets import HiddenValuesDict
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.errors import value_or_raise
+from victor_fp.providers.installed import catalogue_with_installed, load_class
 
 if TYPE_CHECKING:
-    from importlib.metadata import EntryPoint, EntryPoints
-
     from returns.result import Result
 
     from victor_fp.core.catalogue import Catalogue
     from victor_fp.core.catalogue.spec import ProviderSpec
     from victor_fp.core.faults import Fault
-
-ENTRY_POINTS = "victor_fp.providers"
-"""Packages name their provider classes or `ProviderSpec`s in this group of entry points."""
 
 
 class ProviderRegistry:
@@ -37,7 +32,7 @@ class ProviderRegistry:
     def catalogue(cls) -> Catalogue:
         """Return the entries known now, as a value: for `replay`, and for looking entries up."""
         if cls._catalogue is None:
-            cls._catalogue = _catalogue_with_installed()
+            cls._catalogue = catalogue_with_installed()
         return cls._catalogue
 
     @classmethod
@@ -69,8 +64,7 @@ class ProviderRegistry:
             from victor_fp.providers.classes import provider_class
 
             return provider_class(spec)
-        point = _entry_points_by_name().get(key) if key in catalogue else None
-        return None if point is None else _load_class(point)
+        return load_class(key) if key in catalogue else None
 
     @classmethod
     def create(cls, name: str, **kwargs: Any) -> BaseProvider:
@@ -115,43 +109,3 @@ class ProviderRegistry:
         from victor_fp.providers.classes import provider_class
 
         return cls.catalogue().find(name).map(provider_class)
-
-
-def _catalogue_with_installed() -> Catalogue:
-    """The built-in entries, and behind them those that installed packages offer; a package is loaded when it is asked for."""
-    from victor_fp.core.catalogue import CATALOGUE, LazyEntry
-
-    entries = dict(CATALOGUE.entries)
-    for name, point in _entry_points_by_name().items():
-        entries.setdefault(name, LazyEntry(name, partial(_load_spec, point)))
-    return type(CATALOGUE)(entries)
-
-
-def _load_spec(point: EntryPoint) -> ProviderSpec | None:
-    """The entry of an installed package; None where it offers a class, or cannot be loaded."""
-    from victor_fp.core.catalogue.spec import ProviderSpec
-
-    try:
-        loaded = point.load()
-    except Exception:  # a package's own code: asking for its provider by name raises what it raised
-        return None
-    return loaded if isinstance(loaded, ProviderSpec) else None
-
-
-def _load_class(point: EntryPoint) -> type[BaseProvider]:
-    loaded = point.load()
-    if isinstance(loaded, type) and issubclass(loaded, BaseProvider):
-        return loaded
-    raise TypeError(f"entry point {point.name!r} is neither a BaseProvider class nor a ProviderSpec")
-
-
-def _entry_points_by_name() -> dict[str, EntryPoint]:
-    return {point.name.lower(): point for point in reversed(tuple(_entry_points()))}
-
-
-@cache
-def _entry_points() -> EntryPoints:
-    """Looked up once: the answer changes only when packages are installed."""
-    from importlib.metadata import entry_points
-
-    return entry_points(group=ENTRY_POINTS)
