@@ -37,7 +37,7 @@ class ToolCallingAdapterRegistry:
         given = provider_name.lower()
         match outcome(ProviderRegistry.catalogue().find(given)):
             case Success(spec):
-                name, family = spec.name, cls._BY_PROTOCOL[spec.dialect.protocol]
+                name, family = spec.name, cls._BY_PROTOCOL.get(spec.dialect.protocol, OpenAIToolCallingAdapter)
             case Failure():
                 name, family = given, OpenAIToolCallingAdapter
         own = cls._registered.get(given) or cls._registered.get(name)

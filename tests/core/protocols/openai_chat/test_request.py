@@ -12,7 +12,7 @@ from victor_fp_wire.openai_chat.request import ChatCompletionRequest
 
 from tests.core.protocols.openai_chat.asked import WEATHER, adjusted, asked, beside, refusal, sent
 from victor_fp.core.catalogue import CATALOGUE
-from victor_fp.core.dialects import ChatDialect
+from victor_fp.core.dialects.chat import ChatDialect
 from victor_fp.core.requests import HttpRequest
 
 NAMES = [spec.name for spec in CATALOGUE if isinstance(spec.dialect, ChatDialect)]
