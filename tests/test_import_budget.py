@@ -78,6 +78,32 @@ def test_one_protocol_loads_only_its_own_wire_models() -> None:
     assert run(code).split() == ["openai_chat"]
 
 
+def test_one_provider_loads_only_its_group_of_the_catalogue() -> None:
+    code = """
+    from victor_fp import ProviderRegistry
+    ProviderRegistry.create("claude", api_key="k")
+    names = ProviderRegistry.list_providers()
+    import sys
+    print(*sorted(name.split(".")[4] for name in sys.modules if name.startswith("victor_fp.core.catalogue.entries.")))
+    """
+    assert run(code).split() == ["anthropic"]
+
+
+def test_the_list_of_providers_loads_no_parser_of_options_and_no_keyring() -> None:
+    code = """
+    import contextlib, io, sys
+    from victor_fp.cli import run
+    with contextlib.redirect_stdout(io.StringIO()):
+        assert run(["providers"]) == 0
+    print(*sys.modules)
+    """
+    heavy = {*HEAVY, "pydantic", "asyncio", "victor_fp.core.protocols"}
+    names = run(code).split()
+    assert {
+        module for module in heavy if any(name == module or name.startswith(f"{module}.") for name in names)
+    } == set()
+
+
 def test_every_public_name_resolves() -> None:
     run("import victor_fp\nfor name in victor_fp.__all__: getattr(victor_fp, name)")
 

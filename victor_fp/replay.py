@@ -2,7 +2,8 @@
 
     replay.request("openai", [Message(role="user", content="Hi")], model="gpt-5.1").map(HttpRequest.json)
 
-`provider` is any registered name or alias.
+`provider` is any name or alias of the catalogue: the built-in one, or another that is passed as `catalogue`, such as
+`ProviderRegistry.catalogue()`, which has what a program registered.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 
 from returns.result import Failure, Result, Success
 
-from victor_fp.core.catalogue import find
+from victor_fp.core.catalogue import CATALOGUE, Catalogue
 from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
 from victor_fp.core.faults import Fault
 from victor_fp.core.protocols import Codec, codec_for
@@ -41,10 +42,11 @@ def request(
     tools: Tools | None = None,
     base_url: str | None = None,
     settings: Mapping[str, object] | None = None,
+    catalogue: Catalogue = CATALOGUE,
     **options: Any,
 ) -> Result[HttpRequest, Fault]:
     """The request that `chat` (or, with `stream`, `stream`) would send; the key stands as a placeholder."""
-    match outcome(_endpoint(provider, base_url, settings)):
+    match outcome(_build_endpoint(catalogue, provider, base_url, settings)):
         case Failure(fault):
             return Failure(fault)
         case Success(endpoint):
@@ -69,16 +71,17 @@ def response(
     settings: Mapping[str, object] | None = None,
     tools: Sequence[ToolDefinition] | None = None,
     text_tool_calls: str | None = None,
+    catalogue: Catalogue = CATALOGUE,
 ) -> Result[CompletionResponse, Fault]:
     """What an answer's body means. Calls of `tools` in the text are found as `text_tool_calls` says."""
-    match outcome(_spoken(provider, settings, tools, text_tool_calls)):
+    match outcome(_bind_codec(catalogue, provider, settings, tools, text_tool_calls)):
         case Failure(fault):
             return Failure(fault)
-        case Success((endpoint, spoken)):
+        case Success((endpoint, codec)):
             context = ResponseContext(endpoint=endpoint)
             if status >= 400:
-                return Failure(with_context(context, spoken.error(status, _lowered(headers), body)))
-            return build_completion(context, fold_response(spoken, body), body)
+                return Failure(with_context(context, codec.error(status, _lowered(headers), body)))
+            return build_completion(context, fold_response(codec, body), body)
 
 
 def stream(
@@ -90,43 +93,47 @@ def stream(
     settings: Mapping[str, object] | None = None,
     tools: Sequence[ToolDefinition] | None = None,
     text_tool_calls: str | None = None,
+    catalogue: Catalogue = CATALOGUE,
 ) -> Iterator[Result[StreamChunk, Fault]]:
     """What a streamed answer means, in whatever pieces it came: successes, then at most one failure, then nothing."""
-    match outcome(_spoken(provider, settings, tools, text_tool_calls)):
+    match outcome(_bind_codec(catalogue, provider, settings, tools, text_tool_calls)):
         case Failure(fault):
             yield Failure(fault)
-        case Success((endpoint, spoken)):
-            reading = begin_reading(ResponseContext(endpoint=endpoint), spoken, status, _lowered(headers))
+        case Success((endpoint, codec)):
+            reading = begin_reading(ResponseContext(endpoint=endpoint), codec, status, _lowered(headers))
             for chunk in chunks:
                 read = feed(reading, chunk)
                 reading = read.reading
-                yield from _told(read)
-            yield from _told(finish(reading))
+                yield from _iterate_results(read)
+            yield from _iterate_results(finish(reading))
 
 
-def _told(read: ReadResult) -> Iterator[Result[StreamChunk, Fault]]:
+def _iterate_results(read: ReadResult) -> Iterator[Result[StreamChunk, Fault]]:
     yield from map(Success, read.chunks)
     if read.fault is not None:
         yield Failure(read.fault)
 
 
-def _spoken(
+def _bind_codec(
+    catalogue: Catalogue,
     provider: str,
     settings: Mapping[str, object] | None,
     tools: Sequence[ToolDefinition] | None,
     text_tool_calls: str | None,
 ) -> Result[tuple[Endpoint, Codec], Fault]:
-    """The place, and its protocol with an ear for calls in the text."""
-    match outcome(_endpoint(provider, None, settings)):
+    """The endpoint, and its codec, which looks for calls in the text where that is asked for."""
+    match outcome(_build_endpoint(catalogue, provider, None, settings)):
         case Failure(fault):
             return Failure(fault)
         case Success(endpoint):
-            spoken = listening(codec_for(endpoint), tools or (), text_tool_calls)
-            return spoken.map(lambda hears: (endpoint, hears))
+            bound = listening(codec_for(endpoint), tools or (), text_tool_calls)
+            return bound.map(lambda codec: (endpoint, codec))
 
 
-def _endpoint(provider: str, base_url: str | None, settings: Mapping[str, object] | None) -> Result[Endpoint, Fault]:
-    return find(provider).bind(partial(build_endpoint, base_url=base_url, settings=settings))
+def _build_endpoint(
+    catalogue: Catalogue, provider: str, base_url: str | None, settings: Mapping[str, object] | None
+) -> Result[Endpoint, Fault]:
+    return catalogue.find(provider).bind(partial(build_endpoint, base_url=base_url, settings=settings))
 
 
 def _lowered(headers: Mapping[str, str]) -> dict[str, str]:

@@ -250,12 +250,12 @@ def test_a_terminal_is_not_driven_by_what_a_model_says(serve: Serve, keyed: dict
 
 
 @posix
-def test_tables_are_drawn_on_a_terminal(world: dict[str, str]) -> None:
+def test_providers_are_grouped_on_a_terminal(world: dict[str, str]) -> None:
     with terminal("providers", env=world) as (process, tty):
         shown = tty.until("ollama-chat")
         process.wait(10)
 
-    assert "protocol" in shown
+        assert "Local servers" in shown
     assert "\t" not in shown
 
 

@@ -1,4 +1,4 @@
-"""`victor providers`, `models`, `check` and `codegen`."""
+"""`victor models`, `check` and `codegen`."""
 
 from __future__ import annotations
 
@@ -8,28 +8,14 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from tests.cli.conftest import KEY, Serve, at, friendly
+from tests.cli.conftest import Serve, at, friendly
 from tests.loopback import Received, Talk
 from tests.openai_shapes import error
 from victor_fp.cli.app import app
-from victor_fp.core.catalogue import CATALOGUE
 
 
 def run(*arguments: str, env: dict[str, str]) -> Result:
     return CliRunner().invoke(app, list(arguments), env=env)
-
-
-def test_every_provider_of_the_catalogue_is_a_line(keyed: dict[str, str]) -> None:
-    result = run("providers", env=keyed)
-
-    rows = {line.split("\t")[0]: line.split("\t")[1:] for line in result.stdout.splitlines()}
-    assert result.exit_code == 0
-    assert {spec.name for spec in CATALOGUE} <= set(rows)
-    assert rows["openai"][:2] == ["openai-chat", "environment OPENAI_API_KEY"]
-    assert rows["anthropic"][1] == "missing: ANTHROPIC_API_KEY"
-    assert rows["ollama"][1] == "not needed"
-    assert "tools" in rows["openai"][2].split()
-    assert KEY not in result.output
 
 
 def test_models_are_lines_with_the_id_first(serve: Serve, keyed: dict[str, str]) -> None:

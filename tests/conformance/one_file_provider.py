@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 from victor_fp import replay
-from victor_fp.core.catalogue import find
+from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.faults import ConnectionFailed, Fault, TimedOut
 from victor_fp.core.protocols import codec_for
 from victor_fp.core.request_building.endpoints import build_endpoint
@@ -49,7 +49,7 @@ class OneFileProvider(BaseProvider):
     async def stream(self, messages: Sequence[Message], *, model: str, **options: Any) -> AsyncIterator[StreamChunk]:
         asked = replay.request(SPOKEN, messages, model=model, stream=True, base_url=self.base_url, **options)
         built = value_or_raise(asked)
-        endpoint = value_or_raise(find(SPOKEN).bind(build_endpoint))
+        endpoint = value_or_raise(CATALOGUE.find(SPOKEN).bind(build_endpoint))
         reading = None
         try:
             async with self._client() as client, client.stream("POST", built.url, content=built.body) as reply:

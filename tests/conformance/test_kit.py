@@ -95,5 +95,5 @@ async def test_the_kit_wants_no_loop_around_it() -> None:
 def test_what_cannot_be_examined_is_said() -> None:
     with pytest.raises(ProviderNotFoundError):
         check("nobody")
-    with pytest.raises(LookupError, match="no protocol is called 'morse'"):
+    with pytest.raises(LookupError, match="no protocol is named 'morse'"):
         check(CustomLLMProvider, protocol="morse")

@@ -7,7 +7,7 @@ import pytest
 from tests.conformance.explained import EXPLAINED, unexplained
 from tests.conformance.test_vendor_types import requests_of
 from tests.conformance.vendor_documents import FOLDER, OF_PROVIDER, documented, problems
-from victor_fp.core.catalogue import built_in
+from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.requests import HttpRequest
 
 pytestmark = [
@@ -18,7 +18,7 @@ pytestmark = [
 
 @pytest.mark.parametrize("name", OF_PROVIDER)
 def test_requests_are_what_the_vendors_document_says(name: str) -> None:
-    spec = built_in()[name]
+    spec = CATALOGUE.find(name).unwrap()
     held = documented(spec)
     if held is None:
         pytest.skip(f"{OF_PROVIDER[name].document} is not there")
@@ -32,7 +32,7 @@ def test_requests_are_what_the_vendors_document_says(name: str) -> None:
 
 @pytest.mark.parametrize("name", OF_PROVIDER)
 def test_a_key_that_the_document_does_not_have_would_be_noticed(name: str) -> None:
-    spec = built_in()[name]
+    spec = CATALOGUE.find(name).unwrap()
     held = documented(spec)
     if held is None:
         pytest.skip(f"{OF_PROVIDER[name].document} is not there")
@@ -48,8 +48,8 @@ def test_every_explanation_is_still_needed() -> None:
     found = {
         explained
         for name in OF_PROVIDER
-        if (held := documented(built_in()[name])) is not None
-        for _, _, stream, request in requests_of(built_in()[name])
+        if (held := documented(CATALOGUE.find(name).unwrap())) is not None
+        for _, _, stream, request in requests_of(CATALOGUE.find(name).unwrap())
         for misfit in problems(held, request, stream=stream)
         for explained in EXPLAINED
         if explained.covers("document", name, misfit)

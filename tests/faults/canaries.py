@@ -20,8 +20,8 @@ from pydantic import SecretStr
 from tests.acme import HI, acme
 from tests.loopback import Received, Talk
 from tests.paper import PaperRuntime
-from victor_fp.core.catalogue import built_in
-from victor_fp.core.redaction import HiddenValuesDict
+from victor_fp.core.catalogue import CATALOGUE
+from victor_fp.core.secrets import HiddenValuesDict
 from victor_fp.providers.base import BaseProvider, ProviderError
 from victor_fp.providers.classes import provider_class
 
@@ -49,7 +49,7 @@ class GoogleToken:
 
 
 def plain(name: str, url: str, **more: Any) -> BaseProvider:
-    made: BaseProvider = provider_class(built_in()[name])(
+    made: BaseProvider = provider_class(CATALOGUE.find(name).unwrap())(
         api_key=KEY, base_url=url, max_retries=1, runtime=PaperRuntime(), **more
     )
     return made
@@ -67,7 +67,7 @@ def bedrock(url: str, **more: Any) -> BaseProvider:
     place = PaperRuntime(
         variables=HiddenValuesDict(variables)
     )  # as the real environment, it is handed on without being shown
-    kind = provider_class(built_in()["bedrock"])
+    kind = provider_class(CATALOGUE.find("bedrock").unwrap())
     made: BaseProvider = kind(base_url=url, max_retries=1, runtime=place, **more)
     return made
 
@@ -77,7 +77,7 @@ def vertex(url: str, **more: Any) -> BaseProvider:
         pytest.skip("the extra `vertex` is not installed")
     from victor_fp.shell.credentials.google_token import GoogleSigner
 
-    spec = built_in()["vertex"]
+    spec = CATALOGUE.find("vertex").unwrap()
     place = PaperRuntime(variables={"GOOGLE_CLOUD_PROJECT": "p", "GOOGLE_CLOUD_LOCATION": "europe-west4"})
     signer = GoogleSigner(spec, GoogleToken())
     made: BaseProvider = provider_class(spec)(base_url=url, max_retries=1, runtime=place, sign=signer, **more)

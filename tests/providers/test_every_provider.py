@@ -13,7 +13,7 @@ from victor_fp.testing.conformance import LAWS, Case, cases
 ESSENTIAL = frozenset(
     {"chat", "stream", "tool calls", "streamed tool calls", "tool results", "reasoning", "typed errors"}
 )
-FIRST = {spec.dialect.protocol: spec.name for spec in reversed(CATALOGUE)}
+FIRST = {spec.dialect.protocol: spec.name for spec in reversed(tuple(CATALOGUE))}
 ALL = [case for spec in CATALOGUE for case in cases(spec.name)]
 
 

@@ -15,7 +15,8 @@ from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.catalogue.spec import ProviderSpec
 from victor_fp.core.dialects.chat import ChatDialect
 from victor_fp.providers.base import ProviderNotFoundError
-from victor_fp.providers.registry import ProviderRegistry, _entry_points
+from victor_fp.providers.installed import find_entry_points
+from victor_fp.providers.registry import ProviderRegistry
 
 
 @pytest.fixture(autouse=True)
@@ -76,7 +77,7 @@ async def test_a_provider_is_one_record_and_no_class() -> None:
         key_variables=("NEWCOMER_API_KEY",),
     )
     ProviderRegistry.register_spec(spec)
-    request = replay.request("new", HI, model="m").unwrap()
+    request = replay.request("new", HI, model="m", catalogue=ProviderRegistry.catalogue()).unwrap()
     assert request.url == "https://newcomer.test/v1/chat/completions"
     assert "<secret>" in request.headers["authorization"]
     async with serving(answers) as server:
@@ -84,6 +85,10 @@ async def test_a_provider_is_one_record_and_no_class() -> None:
             assert (await provider.chat(HI, model="m")).content == "I am new here."
             assert (provider.name, type(provider).__name__) == ("newcomer", "NewcomerProvider")
     ProviderRegistry.unregister("newcomer")
+    assert (
+        replay.request("newcomer", HI, model="m", catalogue=ProviderRegistry.catalogue()).failure().provider
+        == "newcomer"
+    )
     assert replay.request("newcomer", HI, model="m").failure().provider == "newcomer"
 
 
@@ -105,11 +110,16 @@ def test_an_installed_package_offers_a_provider_but_takes_no_built_in_name(
         "openai = acme_victor:AcmeProvider\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
-    _entry_points.cache_clear()
+    ProviderRegistry.restore()
+    find_entry_points.cache_clear()
     try:
         assert ProviderRegistry.get("acme-class").__name__ == "AcmeProvider"
         assert ProviderRegistry.create("acme-record", api_key="k").name == "acme"
         assert {"acme-class", "acme-record"} <= set(ProviderRegistry.list_providers())
+        known = ProviderRegistry.catalogue()
+        assert replay.request("acme-record", HI, model="m", catalogue=known).unwrap().url.startswith("http://acme.test")
+        assert known.find("acme-class").failure().provider == "acme-class"
+        assert "acme" in [entry.name for entry in known]
         assert ProviderRegistry.get("openai").__name__ == "OpenaiProvider"
     finally:
-        _entry_points.cache_clear()
+        find_entry_points.cache_clear()

@@ -94,7 +94,7 @@ async def test_a_body_that_is_too_large_is_no_answer() -> None:
 def test_an_empty_script_and_an_unknown_provider_are_mistakes() -> None:
     with pytest.raises(ValueError, match="needs at least one answer"):
         ScriptedWire()
-    with pytest.raises(LookupError, match="no provider is called 'nobody'"):
+    with pytest.raises(LookupError, match="no provider is named 'nobody'"):
         ScriptedWire(Turn(), provider="nobody")
 
 

@@ -12,9 +12,9 @@ from victor_fp.agent.model_switcher import ModelSwitchEvent, SwitchHistory, Swit
 from victor_fp.agent.provider_settings import default_model, model_in, settings_for
 from victor_fp.agent.provider_state import ProviderState
 from victor_fp.core.faults import Fault, InvalidRequest, redact_fault
-from victor_fp.core.redaction import HiddenValuesDict, find_secrets
 from victor_fp.core.resilience.breaker import verdict_of
 from victor_fp.core.resilience.health import Health, observed
+from victor_fp.core.secrets import HiddenValuesDict, find_secrets
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.errors import ProviderError
 from victor_fp.providers.registry import ProviderRegistry

@@ -7,10 +7,10 @@ from typing import Any
 
 from returns.result import Success
 
-from victor_fp.core.catalogue import find
 from victor_fp.core.catalogue.spec import ProviderSpec
 from victor_fp.core.result import outcome
 from victor_fp.providers.base import BaseProvider
+from victor_fp.providers.registry import ProviderRegistry
 
 _MODELS = ("model", "default_model")
 
@@ -56,7 +56,7 @@ def default_model(provider_name: str, provider: BaseProvider) -> str | None:
 
 def spec_of(provider_name: str) -> ProviderSpec | None:
     """The catalogue's entry, if it has one."""
-    match outcome(find(provider_name)):
+    match outcome(ProviderRegistry.catalogue().find(provider_name)):
         case Success(spec):
             return spec
         case _:

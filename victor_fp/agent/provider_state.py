@@ -10,6 +10,7 @@ from victor_fp.agent.provider_settings import spec_of
 from victor_fp.core.catalogue.limits import find_context_window
 from victor_fp.core.faults import Fault, describe
 from victor_fp.providers.base import BaseProvider
+from victor_fp.providers.registry import ProviderRegistry
 from victor_fp.providers.runtime_capabilities import ProviderRuntimeCapabilities
 from victor_fp.shell.engine.in_flight import InFlight, in_flight_of
 
@@ -99,4 +100,4 @@ def context_window(state: ProviderState) -> int:
             window = None
         if isinstance(window, int) and window > 0:
             return window
-    return find_context_window(state.provider_name, state.model)
+    return find_context_window(state.provider_name, state.model, ProviderRegistry.catalogue())

@@ -19,6 +19,13 @@ def run(arguments: list[str]) -> int:
         sys.stdout.write(f"victor {version()}\n")
         return 0
     try:
+        match arguments:
+            case ["providers"]:
+                return run_providers()
+            case ["providers", "--search" | "-s", text]:
+                return run_providers(text)
+            case _:
+                pass
         try:
             from victor_fp.cli.app import app
         except ImportError as error:
@@ -34,6 +41,14 @@ def run(arguments: list[str]) -> int:
     except SystemExit as error:
         return error.code if isinstance(error.code, int) else int(error.code is not None)
     return 0
+
+
+def run_providers(search: str = "") -> int:
+    """Run `victor providers` without the parser of options, whose import takes longer than the list."""
+    from victor_fp.cli.providers import list_providers
+    from victor_fp.cli.reporting import run_command
+
+    return run_command(lambda terminal: list_providers(terminal, search))
 
 
 def version() -> str:

@@ -46,7 +46,7 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="The provider's name."
 
 
 def _run(command: Callable[[Terminal], int]) -> None:
-    from victor_fp.cli.commands import run_command
+    from victor_fp.cli.reporting import run_command
 
     raise typer.Exit(run_command(command))
 
@@ -109,18 +109,15 @@ def chat(
 
 
 @app.command()
-def providers() -> None:
+def providers(
+    search: Annotated[
+        str, typer.Option("--search", "-s", metavar="TEXT", help="Only providers with this text in a name or address.")
+    ] = "",
+) -> None:
     """List providers: protocol, key and capabilities."""
+    from victor_fp.cli.providers import list_providers
 
-    def command(terminal: Terminal) -> int:
-        import os
-
-        from victor_fp.cli.tables import build_provider_rows
-
-        terminal.table(("name", "protocol", "key", "can"), build_provider_rows(os.environ))
-        return 0
-
-    _run(command)
+    _run(lambda terminal: list_providers(terminal, search))
 
 
 @app.command()

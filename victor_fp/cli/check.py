@@ -14,11 +14,11 @@ from victor_fp.cli.output import fetch_response
 from victor_fp.cli.provider_selection import select_model, server_address
 from victor_fp.cli.terminal import Terminal
 from victor_fp.config.api_keys import key_query_from_name
-from victor_fp.core.catalogue import find
 from victor_fp.core.faults import Fault
 from victor_fp.core.result import outcome
 from victor_fp.core.types import CompletionResponse, Message
 from victor_fp.providers.base import BaseProvider
+from victor_fp.providers.registry import ProviderRegistry
 from victor_fp.shell.credentials.lookup import Credential, find_credential, find_key
 
 QUESTION = Message(role="user", content="Answer with the word OK.")
@@ -66,7 +66,7 @@ async def run_check(
 
 def _find_credential(name: str, environment: Mapping[str, str]) -> Result[Credential | None, Fault]:
     """Find the key. A provider class without a catalogue entry may not need one."""
-    match outcome(find(name)):
+    match outcome(ProviderRegistry.catalogue().find(name)):
         case Success(spec):
             return find_credential(spec, None, environment)
         case Failure(_):

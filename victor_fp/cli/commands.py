@@ -8,12 +8,11 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from traceback import walk_tb
 
 import msgspec
 from returns.result import Failure, Result, Success
 
-from victor_fp.cli.exit_codes import CommandError, ExitCode, error_from_fault, error_json, usage_error
+from victor_fp.cli.exit_codes import CommandError, ExitCode, error_from_fault, usage_error
 from victor_fp.cli.inputs import (
     RequestOptions,
     build_user_message,
@@ -25,6 +24,7 @@ from victor_fp.cli.inputs import (
 )
 from victor_fp.cli.output import fetch_response, response_json, show_response
 from victor_fp.cli.provider_selection import Selection, create_provider, select_model, select_provider, server_address
+from victor_fp.cli.reporting import JsonTerminal, report_error
 from victor_fp.cli.terminal import Terminal
 from victor_fp.core.protocols import ModelInfo
 from victor_fp.core.result import outcome
@@ -53,63 +53,6 @@ class PromptOptions(msgspec.Struct, frozen=True, kw_only=True):
     max_tokens: int | None = None
     stream: bool = True
     as_json: bool = False
-
-
-class JsonTerminal(Terminal):
-    """A terminal for one JSON object: the response or the error."""
-
-
-def run_command(command: Callable[[Terminal], int]) -> int:
-    """Run a command and return its exit code; errors are reported as one line."""
-    terminal = Terminal()
-    try:
-        return command(terminal)
-    except KeyboardInterrupt:
-        if terminal.watched:
-            terminal.note("")
-        return ExitCode.INTERRUPTED
-    except BrokenPipeError:
-        _silence_stdout()
-        return ExitCode.PIPE_CLOSED
-    except Exception as error:
-        if os.environ.get("VICTOR_FP_DEBUG"):
-            raise
-        return report_error(terminal, _unexpected_error(error))
-
-
-def _unexpected_error(error: Exception) -> CommandError:
-    """Say where an unexpected exception comes from: the system, a provider package, or a defect here."""
-    why = f"{type(error).__name__}: {error}"
-    if isinstance(error, OSError):
-        return CommandError(code=ExitCode.FAILED, what="the operating system refused", why=error.strerror or why)
-    if package := _find_plugin(error):
-        todo = "Report it to the authors of that package; VICTOR_FP_DEBUG=1 shows where."
-        return CommandError(code=ExitCode.FAILED, what=f"the provider package {package} failed", why=why, todo=todo)
-    todo = "This is a defect in victor_fp; VICTOR_FP_DEBUG=1 shows where."
-    return CommandError(code=ExitCode.BUG, what="unexpected failure", why=why, todo=todo)
-
-
-def _find_plugin(error: Exception) -> str | None:
-    """Return the installed provider package whose code raised the error, or could not be loaded."""
-    from importlib.metadata import entry_points
-
-    from victor_fp.providers.registry import ENTRY_POINTS
-
-    raised_in = [frame.f_globals.get("__name__", "") for frame, _ in walk_tb(error.__traceback__)]
-    missing = error.name or "" if isinstance(error, ImportError) else ""
-    for point in entry_points(group=ENTRY_POINTS):
-        package = point.module.partition(".")[0]
-        if any(name.partition(".")[0] == package for name in (*raised_in, missing)):
-            return package
-    return None
-
-
-def report_error(terminal: Terminal, error: CommandError) -> int:
-    """Report an error and return its exit code."""
-    if isinstance(terminal, JsonTerminal):
-        terminal.line(error_json(error))
-    terminal.note(error.line)
-    return error.code
 
 
 def chat(target: TargetOptions, prompt_options: PromptOptions, terminal: Terminal) -> int:
@@ -319,10 +262,3 @@ def _converse(
                     return run_conversation(provider, model, options, terminal, runner, opening=opening, images=images)
         finally:
             runner.run(provider.close())
-
-
-def _silence_stdout() -> None:
-    """Redirect stdout to nowhere, so that flushing it at exit does not fail again after the reader has closed the pipe."""
-    nothing = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nothing, sys.stdout.fileno())
-    os.close(nothing)

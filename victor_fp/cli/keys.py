@@ -8,8 +8,8 @@ from getpass import getpass
 
 from returns.result import Failure, Success
 
-from victor_fp.cli.commands import report_error
 from victor_fp.cli.exit_codes import CommandError, ExitCode, error_from_fault, error_from_store, usage_error
+from victor_fp.cli.reporting import report_error
 from victor_fp.cli.terminal import Terminal, to_one_line
 from victor_fp.core.faults import Fault
 from victor_fp.core.result import outcome

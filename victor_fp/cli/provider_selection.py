@@ -11,11 +11,11 @@ from returns.result import Failure, Result, Success
 from victor_fp.cli.exit_codes import CommandError, ExitCode, error_from_fault, usage_error
 from victor_fp.cli.local_servers import find_running_server
 from victor_fp.cli.terminal import DownloadProgress, Terminal
-from victor_fp.core.catalogue import CATALOGUE, find
 from victor_fp.core.catalogue.spec import ProviderSpec
 from victor_fp.core.request_building.endpoints import build_endpoint
 from victor_fp.core.result import outcome
 from victor_fp.providers.base import BaseProvider, ProviderError
+from victor_fp.providers.registry import ProviderRegistry
 from victor_fp.shell.credentials.key_file import KeyFile, key_file
 from victor_fp.shell.credentials.key_ring import KeyRing, NoKeyRing, system_key_ring
 from victor_fp.shell.credentials.lookup import Credential, find_key, key_query_for
@@ -35,13 +35,13 @@ async def select_provider(
     model: str | None,
     environment: Mapping[str, str],
     *,
-    specs: Iterable[ProviderSpec] = CATALOGUE,
+    specs: Iterable[ProviderSpec] | None = None,
     key_ring: KeyRing | None = None,
 ) -> Selection:
     """Return the provider that was asked for, or the first that can be used."""
     if provider:
         return Selection(provider=provider, model=model)
-    specs = tuple(specs)
+    specs = tuple(ProviderRegistry.catalogue() if specs is None else specs)
     if found := find_first_with_key(specs, environment, key_ring or system_key_ring(), key_file(environment)):
         spec, credential = found
         return Selection(provider=spec.name, model=model, reason=f"key from {credential.source} {credential.location}")
@@ -82,10 +82,8 @@ def create_provider(
     settings: Mapping[str, str] | None = None,
 ) -> Result[BaseProvider, CommandError]:
     """Create a provider by name with its settings."""
-    from victor_fp.providers.registry import ProviderRegistry
-
     keywords: dict[str, Any] = dict(settings or {})
-    match outcome(find(name)):
+    match outcome(ProviderRegistry.catalogue().find(name)):
         case Success(spec):
             if wrong := _find_unknown_setting(spec, keywords):
                 return Failure(wrong)
@@ -119,13 +117,17 @@ def _create_local_wire(terminal: Terminal, settings: Mapping[str, str]) -> objec
 
 def server_address(provider: BaseProvider) -> str | None:
     """Return the address of the server; None for the embedded model."""
-    inside = outcome(find(provider.name).map(lambda spec: spec.transport == "in_process")).value_or(False)
+    inside = outcome(
+        ProviderRegistry.catalogue().find(provider.name).map(lambda spec: spec.transport == "in_process")
+    ).value_or(False)
     return None if inside else provider.base_url
 
 
 async def select_model(provider: BaseProvider, model: str | None) -> Result[str, CommandError]:
     """Return the model asked for, the catalogue's default, or the first that the provider lists."""
-    default = outcome(find(provider.name).map(lambda spec: spec.default_model)).value_or(None)
+    default = outcome(ProviderRegistry.catalogue().find(provider.name).map(lambda spec: spec.default_model)).value_or(
+        None
+    )
     if model or (model := default):
         return Success(model)
     try:

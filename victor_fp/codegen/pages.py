@@ -1,4 +1,4 @@
-"""What the docs take from the code: the tables of providers, and the state diagrams of the machines."""
+"""What is written from the code: the tables of providers, the catalogue's index, and the diagrams of the machines."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from victor_fp.codegen.bounds import CodegenFailed
+from victor_fp.codegen.catalogue_index import INDEX_FILE, render_index
 from victor_fp.core.catalogue.matrix import render_matrix
 from victor_fp.core.resilience import breaker, call, fallback, queue, rate_limit
 from victor_fp.core.resilience.diagram import mermaid
@@ -25,7 +26,7 @@ _DRAWN = re.compile(r"(?<=^```mermaid\n).*?(?=\n```$)", re.DOTALL | re.MULTILINE
 
 def stale_pages(docs: Path) -> dict[Path, str]:
     """The pages that do not say what the code says, as they should be."""
-    wanted = {docs / "providers.md": render_matrix()}
+    wanted = {docs / "providers.md": render_matrix(), INDEX_FILE: render_index()}
     for name, diagram in DIAGRAMS.items():
         page = docs / "machines" / f"{name}.md"
         wanted[page] = _with_diagram(page, diagram)

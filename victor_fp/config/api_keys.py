@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping
 import msgspec
 from returns.result import Failure, Result, Success
 
-from victor_fp.core.catalogue import built_in, find
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.result import outcome
+from victor_fp.providers.registry import ProviderRegistry
 from victor_fp.shell.credentials.key_file import KeyFile, KeyStoreFailure, key_file
 from victor_fp.shell.credentials.key_ring import KeyRing, system_key_ring
 from victor_fp.shell.credentials.lookup import Credential, KeyQuery, find_key, find_key_problem, key_query_for
@@ -46,7 +46,7 @@ def find_api_key(
 def key_query_from_name(name: str) -> KeyQuery:
     """Return the key query for a provider's name or alias; an unknown name is used as it is."""
     plain = name.strip().lower()
-    match outcome(find(plain)):
+    match outcome(ProviderRegistry.catalogue().find(plain)):
         case Success(spec):
             return key_query_for(spec)
         case Failure(_):
@@ -116,7 +116,7 @@ def migrate_api_keys(
 
 def stored_names() -> tuple[str, ...]:
     """Return the names under which built-in providers' keys are stored, in the catalogue's order."""
-    wanted = (key_query_for(spec) for spec in built_in().values() if spec.key_variables)
+    wanted = (key_query_for(spec) for spec in ProviderRegistry.catalogue() if spec.key_variables)
     return tuple(dict.fromkeys(key.name for key in wanted))
 
 

@@ -20,7 +20,7 @@ from typing import Any, TypeAlias
 import msgspec
 from returns.result import Failure, Result, Success
 
-from victor_fp.core.catalogue import find
+from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.json import Json
 from victor_fp.core.result import outcome
 
@@ -187,7 +187,7 @@ def _spelled_out(pattern: str) -> int:
 def _names_of(provider: str) -> list[str]:
     """The catalogue's name for it, then the name it was given."""
     given = provider.lower()
-    known = find(provider).map(lambda spec: spec.name).value_or(given)
+    known = CATALOGUE.find(provider).map(lambda spec: spec.name).value_or(given)
     return [known] if known == given else [known, given]
 
 

@@ -240,6 +240,9 @@ class ProviderNotFound(FaultBase, frozen=True, kw_only=True):
     is_local = True
 
     known: tuple[str, ...] = ()
+    """The names of all providers, sorted."""
+    suggestions: tuple[str, ...] = ()
+    """Names that are spelt like the one asked for, the most similar first."""
 
 
 class AllFallbacksFailed(FaultBase, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""Redaction: secrets stay out of messages, URLs, reprs, logs and pickles.
+"""Redaction: secrets stay out of messages, URLs, evidence and logs.
 
 Texts are redacted before they are cut, so that no cut hides a secret from redaction; where a text was cut before its
 secrets were known, `hide_secrets` also removes the beginning of a secret at its end. All functions are linear in the text.
@@ -7,14 +7,8 @@ secrets were known, `hide_secrets` also removes the beginning of a secret at its
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NoReturn, TypeVar
+from collections.abc import Iterable
 
-from pydantic import SecretStr
-
-V = TypeVar("V")
-
-NOT_PICKLED = "a secret is not pickled: give the other process its own key, or let it look one up"
 HIDDEN = "..."
 REDACTED = "[redacted]"
 CUT = "\N{HORIZONTAL ELLIPSIS}"
@@ -65,98 +59,6 @@ _NAMED_CREDENTIALS = re.compile(
     r"(?i)((?:authorization|api[-_ ]?key|access[-_]?token|secret|password)[\"']?[ \t]{0,8}[:=][ \t]{0,8}[\"']?)(?:bearer |basic )?[^\s\"',;&}]+"
 )
 """Values that stand behind the name of a header or field that holds a key: for evidence and logs, not for messages."""
-
-
-class Secret(SecretStr):
-    """A SecretStr that also stays out of pickles. Copies are the secret itself."""
-
-    def __reduce_ex__(self, protocol: object) -> NoReturn:
-        raise TypeError(NOT_PICKLED)
-
-    def __copy__(self) -> Secret:
-        return self
-
-    def __deepcopy__(self, memo: object) -> Secret:
-        return self
-
-
-class MistypedSecret(Secret):
-    """Stands for a key that is not text, such as the bytes of a secret manager; the key itself is not kept."""
-
-    def __init__(self, kind: str) -> None:
-        super().__init__("\0")  # not valid in a header, so that it is never sent
-        self.kind = kind
-
-
-def to_secret(key: str | SecretStr | None) -> Secret | None:
-    """Return a key in the form in which it is held; one that is not text is replaced by a `MistypedSecret`.
-
-    It does not raise: the frames of an exception would show the key.
-    """
-    if key is None or isinstance(key, Secret):
-        return key
-    value: object = key.get_secret_value() if isinstance(key, SecretStr) else key
-    return Secret(value) if isinstance(value, str) else MistypedSecret(type(value).__name__)
-
-
-class HiddenValuesDict(dict[str, V]):
-    """A dict whose repr shows names and no values; one that holds a secret is not pickled."""
-
-    def __repr__(self) -> str:
-        return f"{{{', '.join(f'{name!r}: {HIDDEN}' for name in self)}}}"
-
-    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
-        if any(find_secrets(self)):
-            raise TypeError(NOT_PICKLED)
-        return type(self), (dict(self),)
-
-    def __copy__(self) -> HiddenValuesDict[V]:
-        return type(self)(self)
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> HiddenValuesDict[V]:
-        from copy import deepcopy
-
-        return type(self)({name: deepcopy(value, memo) for name, value in self.items()})
-
-
-class HiddenValuesView(Mapping[str, V]):
-    """A live view of another mapping, such as the environment, whose repr shows no values."""
-
-    __slots__ = ("_seen",)
-
-    def __init__(self, seen: Mapping[str, V]) -> None:
-        self._seen = seen
-
-    def __getitem__(self, name: str) -> V:
-        return self._seen[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._seen)
-
-    def __len__(self) -> int:
-        return len(self._seen)
-
-    def __repr__(self) -> str:
-        return f"<{len(self)} variables>"
-
-    def __reduce_ex__(self, protocol: object) -> NoReturn:
-        raise TypeError(NOT_PICKLED)
-
-
-def find_secrets(values: Mapping[str, object]) -> Iterator[str]:
-    """Yield the secrets among keywords or headers: `SecretStr` values, and texts whose names say so."""
-    for name, value in values.items():
-        match value:
-            case SecretStr():
-                yield value.get_secret_value()
-            case Mapping():
-                yield from find_secrets({f"{name}.{inner}": held for inner, held in value.items()})
-            case str() if value and is_secret_name(name):
-                yield value
-            case bytes() if value and is_secret_name(name):
-                yield value.decode("latin-1")
-            case _:
-                pass
 
 
 def is_secret_name(name: str) -> bool:

@@ -12,7 +12,8 @@ from pydantic import SecretStr
 from typing_extensions import Unpack
 
 from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
-from victor_fp.core.redaction import HiddenValuesDict, redact_url, to_secret
+from victor_fp.core.redaction import redact_url
+from victor_fp.core.secrets import HiddenValuesDict, to_secret
 from victor_fp.core.types import (
     AudioPart,
     CompletionResponse,

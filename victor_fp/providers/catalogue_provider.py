@@ -16,11 +16,11 @@ from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
 from victor_fp.core.faults import Fault
 from victor_fp.core.options import ChatOptions
 from victor_fp.core.protocols import ModelInfo
-from victor_fp.core.redaction import HiddenValuesDict, HiddenValuesView, to_secret
 from victor_fp.core.request_building.endpoints import build_endpoint
 from victor_fp.core.request_building.inputs import Messages, Tools
 from victor_fp.core.resilience.retry import RetryPolicy
 from victor_fp.core.result import outcome
+from victor_fp.core.secrets import HiddenValuesDict, HiddenValuesView, to_secret
 from victor_fp.core.types import CompletionResponse, Message, StreamChunk
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.chat_stream import ChatStream, complete, stream_chunks, stream_results

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from victor_fp.core.faults import InvalidRequest
 from victor_fp.core.metrics import WINDOW, Metrics
-from victor_fp.core.redaction import HiddenValuesDict, redact_url, to_secret
+from victor_fp.core.redaction import redact_url
 from victor_fp.core.resilience.breaker import BreakerPolicy
 from victor_fp.core.resilience.fallback import FallbackPolicy
 from victor_fp.core.resilience.health import Health
@@ -20,6 +20,7 @@ from victor_fp.core.resilience.queue import QueuePolicy
 from victor_fp.core.resilience.rate_limit import Limits
 from victor_fp.core.resilience.rate_limit_presets import PRESETS, UNLIMITED
 from victor_fp.core.resilience.retry import RetryPolicy
+from victor_fp.core.secrets import HiddenValuesDict, to_secret
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.errors import error_from
 from victor_fp.providers.provider_backend import backend_of, runs_on_http_alone

@@ -2,162 +2,110 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from victor_fp.core.faults import ProviderNotFound
-from victor_fp.core.redaction import HiddenValuesDict
+from victor_fp.core.secrets import HiddenValuesDict
 from victor_fp.providers.base import BaseProvider
-from victor_fp.providers.errors import error_from
+from victor_fp.providers.errors import value_or_raise
+from victor_fp.providers.installed import catalogue_with_installed, load_class
 
 if TYPE_CHECKING:
-    from importlib.metadata import EntryPoints
+    from returns.result import Result
 
+    from victor_fp.core.catalogue import Catalogue
     from victor_fp.core.catalogue.spec import ProviderSpec
-
-ENTRY_POINTS = "victor_fp.providers"
-"""Packages name their provider classes or `ProviderSpec`s in this group of entry points."""
+    from victor_fp.core.faults import Fault
 
 
 class ProviderRegistry:
     """All providers known to this process, by name or alias, in any case of letters.
 
-    What a program registers comes first, then the catalogue, then installed packages, which can add a name but not take
-    a built-in one. Nothing is loaded before it is asked for.
+    What a program registers comes first, then the built-in catalogue, then installed packages, which can add a name but
+    not replace a built-in one. Nothing is loaded before it is asked for.
     """
 
     _classes: ClassVar[dict[str, type[BaseProvider]]] = {}
-    _specs: ClassVar[dict[str, ProviderSpec]] = {}
-    _hidden: ClassVar[set[str]] = set()
-    _built_ins: ClassVar[bool] = True
+    _catalogue: ClassVar[Catalogue | None] = None
+    """None until somebody asks, so that importing the registry loads no entry."""
+
+    @classmethod
+    def catalogue(cls) -> Catalogue:
+        """Return the entries known now, as a value: for `replay`, and for looking entries up."""
+        if cls._catalogue is None:
+            cls._catalogue = catalogue_with_installed()
+        return cls._catalogue
 
     @classmethod
     def register(cls, name: str, provider_class: type[BaseProvider]) -> None:
         """Make a class known under a name; it replaces what had that name."""
         cls._classes[name.lower()] = provider_class
-        cls._hidden.discard(name.lower())
 
     @classmethod
     def register_spec(cls, spec: ProviderSpec) -> None:
-        """Make a provider known by its record alone, for the registry and `replay`."""
-        from victor_fp.core import catalogue
-
-        cls._specs[spec.name.lower()] = spec
-        cls._hidden.discard(spec.name.lower())
-        catalogue.add(spec)
+        """Make a provider known by its catalogue entry alone; it replaces what had its name."""
+        cls._classes.pop(spec.name.lower(), None)
+        cls._catalogue = cls.catalogue().with_entry(spec)
 
     @classmethod
     def get(cls, name: str) -> type[BaseProvider]:
-        """The class for a name. Raises ProviderNotFoundError."""
+        """Return the class for a name. Raises ProviderNotFoundError."""
         found = cls.get_optional(name)
-        if found is not None:
-            return found
-        known = tuple(cls.list_providers())
-        message = f"no provider is called {name!r}; there are: {', '.join(known) or 'none'}"
-        raise error_from(ProviderNotFound(provider=name, known=known, message=message))
+        return value_or_raise(cls._not_found(name)) if found is None else found
 
     @classmethod
     def get_optional(cls, name: str) -> type[BaseProvider] | None:
-        """The class for a name, or None."""
-        from victor_fp.core import catalogue
-
+        """Return the class for a name; None where there is none."""
         key = name.lower()
-        if key in cls._hidden:
-            return None
         if key in cls._classes:
             return cls._classes[key]
-        spec = catalogue.by_name(cls._specs.values()).get(key)
-        if spec is None and cls._built_ins:
-            found = cls._built_in(key) or _installed(key)
-            if isinstance(found, type):
-                return found
-            spec = found
-        return None if spec is None else _class_of(spec)
+        catalogue = cls.catalogue()
+        spec: ProviderSpec | None = catalogue.find(key).value_or(None)
+        if spec is not None:
+            from victor_fp.providers.classes import provider_class
+
+            return provider_class(spec)
+        return load_class(key) if key in catalogue else None
 
     @classmethod
     def create(cls, name: str, **kwargs: Any) -> BaseProvider:
-        """An instance, made with the constructor's keywords. Raises ProviderNotFoundError."""
+        """Return an instance, made with the constructor's keywords. Raises ProviderNotFoundError."""
         kwargs = HiddenValuesDict(kwargs)  # tools that show a frame's variables show no key here
         return cls.get(name)(**kwargs)
 
     @classmethod
     def list_providers(cls) -> list[str]:
-        """All names, sorted, without aliases."""
-        from victor_fp.core import catalogue
-
-        names = set(cls._classes) | set(cls._specs)
-        if cls._built_ins:
-            names |= {spec.name for spec in catalogue.CATALOGUE}
-            names |= {point.name.lower() for point in _entry_points()}
-        return sorted(names - cls._hidden)
+        """Return all names, sorted, without aliases."""
+        return sorted({*cls._classes, *cls.catalogue().names})
 
     @classmethod
     def is_registered(cls, name: str) -> bool:
         """Whether a name or alias is known."""
-        return cls.get_optional(name) is not None
+        return name.lower() in cls._classes or name in cls.catalogue()
 
     @classmethod
     def unregister(cls, name: str) -> bool:
-        """Forget a name, a built-in one too; whether it was known."""
-        from victor_fp.core import catalogue
-
-        key = name.lower()
-        known = cls.is_registered(key)
-        cls._classes.pop(key, None)
-        if (spec := cls._specs.pop(key, None)) is not None:
-            catalogue.remove(spec)
-        if cls.get_optional(key) is not None:
-            cls._hidden.add(key)
+        """Remove a name, a built-in one too; return whether it was known."""
+        known = cls.is_registered(name)
+        cls._classes.pop(name.lower(), None)
+        cls._catalogue = cls.catalogue().without(name)
         return known
 
     @classmethod
     def clear(cls) -> None:
-        """Forget everything, the built-in providers too; `restore` brings those back."""
-        from victor_fp.core import catalogue
+        """Remove everything, the built-in providers too; `restore` brings those back."""
+        from victor_fp.core.catalogue import Catalogue
 
-        for spec in cls._specs.values():
-            catalogue.remove(spec)
         cls._classes.clear()
-        cls._specs.clear()
-        cls._hidden.clear()
-        cls._built_ins = False
+        cls._catalogue = Catalogue()
 
     @classmethod
     def restore(cls) -> None:
-        """Back to the built-in and installed providers alone."""
-        cls.clear()
-        cls._built_ins = True
+        """Return to the built-in and installed providers alone."""
+        cls._classes.clear()
+        cls._catalogue = None
 
-    @staticmethod
-    def _built_in(key: str) -> ProviderSpec | None:
-        from victor_fp.core import catalogue
+    @classmethod
+    def _not_found(cls, name: str) -> Result[type[BaseProvider], Fault]:
+        from victor_fp.providers.classes import provider_class
 
-        found: ProviderSpec | None = catalogue.find(key).value_or(None)
-        return found
-
-
-def _installed(key: str) -> type[BaseProvider] | ProviderSpec | None:
-    """What an installed package offers under a name."""
-    for point in _entry_points():
-        if point.name.lower() == key:
-            from victor_fp.core.catalogue.spec import ProviderSpec
-
-            loaded = point.load()
-            if isinstance(loaded, ProviderSpec) or (isinstance(loaded, type) and issubclass(loaded, BaseProvider)):
-                return loaded
-            raise TypeError(f"entry point {point.name!r} is neither a BaseProvider class nor a ProviderSpec")
-    return None
-
-
-@cache
-def _entry_points() -> EntryPoints:
-    """Looked up once: the answer changes only when packages are installed."""
-    from importlib.metadata import entry_points
-
-    return entry_points(group=ENTRY_POINTS)
-
-
-def _class_of(spec: ProviderSpec) -> type[BaseProvider]:
-    from victor_fp.providers.classes import provider_class
-
-    return provider_class(spec)
+        return cls.catalogue().find(name).map(provider_class)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from victor_fp.core import catalogue
+from victor_fp.core.protocols import PROTOCOLS
 from victor_fp.core.result import outcome
+from victor_fp.providers.registry import ProviderRegistry
 from victor_fp.testing.answers import Answer, Received, Script
 from victor_fp.testing.script import CallIds, Turn
-from victor_fp.testing.writers import PROTOCOLS, Writer, writer
+from victor_fp.testing.writers import Writer, writer
 
 
 def writer_for(name: str) -> Writer:
@@ -15,7 +16,7 @@ def writer_for(name: str) -> Writer:
 
     if name in PROTOCOLS:
         return writer(name)
-    match outcome(catalogue.find(name)):
+    match outcome(ProviderRegistry.catalogue().find(name)):
         case Success(spec):
             return writer(spec.dialect.protocol)
         case Failure(fault):

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from victor_fp import replay
-from victor_fp.core.catalogue import built_in
+from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.classification.classifier import EVIDENCE_LIMIT, MESSAGE_LIMIT, make_evidence
 from victor_fp.core.classification.details import read_body
 from victor_fp.core.classification.phrases import COMMON_PHRASES, CONTEXT_OVERFLOW
@@ -30,7 +30,7 @@ from victor_fp.core.faults import (
 )
 
 SETTINGS = {"endpoint": "https://x.test", "region": "r", "project": "p", "location": "l"}
-PROVIDERS = sorted({spec.name for spec in built_in().values()})
+PROVIDERS = sorted(CATALOGUE.names)
 ONE_OF_EACH = (
     "openai",
     "openai-responses",

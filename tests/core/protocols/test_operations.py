@@ -12,12 +12,12 @@ from victor_fp_wire.bedrock_converse.operations import Converse
 from victor_fp_wire.gemini.operations import GenerateContent, StreamGenerateContent
 from victor_fp_wire.replicate.operations import CreatePrediction
 
-from victor_fp.core.catalogue import built_in
+from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.options import Options
 from victor_fp.core.protocols.operations import build_chat, build_request, build_url, decoder_for
 from victor_fp.core.requests import Endpoint
 
-HERE = Endpoint(spec=built_in()["anthropic"], base_url="http://localhost")
+HERE = Endpoint(spec=CATALOGUE.find("anthropic").unwrap(), base_url="http://localhost")
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from returns.result import Failure, Success
 
 from victor_fp import replay
-from victor_fp.core.catalogue import CATALOGUE, built_in
+from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.catalogue.limits import find_context_window
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.protocols import codec_for
@@ -22,7 +22,7 @@ HI = [Message(role="user", content="hi")]
 
 
 def endpoint(provider: str, base_url: str | None = None, **given: Any) -> Endpoint:
-    match outcome(build_endpoint(built_in()[provider], base_url=base_url, **given)):
+    match outcome(build_endpoint(CATALOGUE.find(provider).unwrap(), base_url=base_url, **given)):
         case Success(found):
             return found
         case other:
@@ -30,7 +30,7 @@ def endpoint(provider: str, base_url: str | None = None, **given: Any) -> Endpoi
 
 
 def refusal(provider: str, base_url: str | None = None, **given: Any) -> Fault:
-    match outcome(build_endpoint(built_in()[provider], base_url=base_url, **given)):
+    match outcome(build_endpoint(CATALOGUE.find(provider).unwrap(), base_url=base_url, **given)):
         case Failure(fault):
             assert isinstance(fault, InvalidRequest)
             return fault

@@ -14,7 +14,7 @@ from returns.result import Failure, Success
 from tests import aws_frames
 from tests.loopback import Loopback, Received, Talk
 from tests.paper import PaperRuntime
-from victor_fp.core.catalogue import built_in
+from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.request_building.endpoints import build_endpoint
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.result import outcome
@@ -45,7 +45,7 @@ def no_aws_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> No
 
 
 def endpoint(base_url: str | None = None, **settings: str) -> Endpoint:
-    match outcome(build_endpoint(built_in()["bedrock"], base_url=base_url, settings=settings)):
+    match outcome(build_endpoint(CATALOGUE.find("bedrock").unwrap(), base_url=base_url, settings=settings)):
         case Success(found):
             return found
         case Failure(fault):
@@ -54,7 +54,9 @@ def endpoint(base_url: str | None = None, **settings: str) -> Endpoint:
 
 def bedrock(url: str, variables: dict[str, str] | None = None, **options: Any) -> BaseProvider:
     runtime = PaperRuntime(variables={**KEYS, **REGION} if variables is None else variables)
-    made: BaseProvider = provider_class(built_in()["bedrock"])(base_url=url, runtime=runtime, max_retries=0, **options)
+    made: BaseProvider = provider_class(CATALOGUE.find("bedrock").unwrap())(
+        base_url=url, runtime=runtime, max_retries=0, **options
+    )
     return made
 
 

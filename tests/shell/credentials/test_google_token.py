@@ -13,7 +13,7 @@ from returns.result import Failure, Success
 
 from tests.loopback import Loopback, Received, Talk, serving
 from tests.paper import PaperRuntime
-from victor_fp.core.catalogue import built_in
+from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.faults import AuthRejected, ConnectionFailed, CredentialMissing, InvalidRequest
 from victor_fp.core.protocols import codec_for
 from victor_fp.core.request_building.endpoints import apply_key_auth, build_endpoint
@@ -72,7 +72,7 @@ def vertex(
     variables: dict[str, str] | None = None,
     **more: Any,
 ) -> BaseProvider:
-    spec = built_in()[name]
+    spec = CATALOGUE.find(name).unwrap()
     if credentials is not None:
         more["sign"] = GoogleSigner(spec, credentials)
     runtime = PaperRuntime(variables=PLACE if variables is None else variables)
@@ -128,7 +128,7 @@ async def test_a_token_is_fetched_once_and_stands_where_a_key_would() -> None:
 
 async def test_fetching_a_token_does_not_hold_the_loop_and_serves_all_who_wait() -> None:
     credentials = Credentials()
-    signer = GoogleSigner(built_in()["vertex"], credentials)
+    signer = GoogleSigner(CATALOGUE.find("vertex").unwrap(), credentials)
     ticks = 0
 
     async def tick() -> None:
@@ -233,7 +233,7 @@ async def test_a_key_goes_in_its_own_header_and_needs_no_extra(without_google: N
 
 
 def url_of(name: str, *, keyed: bool, **settings: str) -> str:
-    match outcome(build_endpoint(built_in()[name], settings=settings)):
+    match outcome(build_endpoint(CATALOGUE.find(name).unwrap(), settings=settings)):
         case Success(endpoint):
             at = apply_key_auth(endpoint) if keyed else endpoint
         case Failure(fault):

@@ -14,7 +14,7 @@ from tests.core.protocols.replicate.answers import METRICS, event, prediction, s
 from tests.loopback import Loopback, Received, Script, Talk, serving
 from tests.paper import PaperRuntime
 from victor_fp.core import faults
-from victor_fp.core.catalogue.replicate import REPLICATE
+from victor_fp.core.catalogue.entries.hosts import REPLICATE
 from victor_fp.core.types import StreamChunk
 from victor_fp.providers.catalogue_provider import CatalogueProvider
 
@@ -24,7 +24,7 @@ MODEL = "acme/chat"
 class ReplicateProvider(CatalogueProvider):
     """Replicate, at whatever address."""
 
-    SPEC = REPLICATE[0]
+    SPEC = REPLICATE
 
 
 def replicate(url: str, **options: Any) -> ReplicateProvider:

@@ -9,8 +9,8 @@ from returns.result import Failure, Success
 
 from victor_fp.agent.tool_calling.adapters import ADAPTERS, FamilyAdapter, OpenAIToolCallingAdapter
 from victor_fp.agent.tool_calling.base import BaseToolCallingAdapter
-from victor_fp.core.catalogue import CATALOGUE, find
 from victor_fp.core.result import outcome
+from victor_fp.providers.registry import ProviderRegistry
 
 
 class ToolCallingAdapterRegistry:
@@ -35,9 +35,9 @@ class ToolCallingAdapterRegistry:
     ) -> BaseToolCallingAdapter:
         """The adapter for a provider, by any of its names. A provider nobody knows counts as OpenAI-compatible."""
         given = provider_name.lower()
-        match outcome(find(given)):
+        match outcome(ProviderRegistry.catalogue().find(given)):
             case Success(spec):
-                name, family = spec.name, cls._BY_PROTOCOL[spec.dialect.protocol]
+                name, family = spec.name, cls._BY_PROTOCOL.get(spec.dialect.protocol, OpenAIToolCallingAdapter)
             case Failure():
                 name, family = given, OpenAIToolCallingAdapter
         own = cls._registered.get(given) or cls._registered.get(name)
@@ -48,9 +48,9 @@ class ToolCallingAdapterRegistry:
     @classmethod
     def list_providers(cls) -> list[str]:
         """The providers with an adapter, sorted."""
-        return sorted({*cls._registered, *(spec.name for spec in CATALOGUE)})
+        return sorted({*cls._registered, *ProviderRegistry.catalogue().names})
 
     @classmethod
     def is_registered(cls, provider_name: str) -> bool:
         """Whether there is an adapter of its own, or the catalogue knows the provider."""
-        return provider_name.lower() in cls._registered or isinstance(outcome(find(provider_name)), Success)
+        return provider_name.lower() in cls._registered or provider_name in ProviderRegistry.catalogue()

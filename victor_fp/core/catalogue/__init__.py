@@ -1,74 +1,120 @@
-"""The providers as data, and how to find one by name or alias. Adding a provider is adding a record."""
+"""The providers as data: a `Catalogue` is an immutable value that finds an entry by name or alias.
+
+    CATALOGUE.find("claude").map(lambda entry: entry.base_url)
+
+`CATALOGUE` holds the built-in entries. Their names are known at once (`index`); an entry is loaded with its group when
+somebody asks for it, so that importing the package does not cost more with every provider.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from functools import cache
+from collections.abc import Callable, Iterator, Mapping
+from difflib import get_close_matches
+from functools import partial
+from importlib import import_module
+from types import MappingProxyType
+from typing import TYPE_CHECKING, TypeAlias
 
+import msgspec
 from returns.result import Failure, Result, Success
 
-from victor_fp.core.catalogue.anthropic import ANTHROPIC
-from victor_fp.core.catalogue.bedrock import BEDROCK
-from victor_fp.core.catalogue.chat_hosted import CHAT_HOSTED
-from victor_fp.core.catalogue.chat_local import CHAT_LOCAL
-from victor_fp.core.catalogue.cohere import COHERE
-from victor_fp.core.catalogue.google import GOOGLE
-from victor_fp.core.catalogue.mistral import MISTRAL
-from victor_fp.core.catalogue.ollama import OLLAMA
-from victor_fp.core.catalogue.replicate import REPLICATE
-from victor_fp.core.catalogue.responses import RESPONSES
-from victor_fp.core.catalogue.spec import ProviderSpec
+from victor_fp.core.catalogue.index import ALIASES, NAMES
 from victor_fp.core.faults import Fault, ProviderNotFound
 
-CATALOGUE: tuple[ProviderSpec, ...] = (
-    *CHAT_HOSTED,
-    *MISTRAL,
-    *ANTHROPIC,
-    *GOOGLE,
-    *BEDROCK,
-    *OLLAMA,
-    *COHERE,
-    *REPLICATE,
-    *CHAT_LOCAL,
-    *RESPONSES,
-)
+if TYPE_CHECKING:
+    from victor_fp.core.catalogue.spec import ProviderSpec
+
+MAX_SUGGESTIONS = 3
 
 
-def by_name(specs: Iterable[ProviderSpec]) -> dict[str, ProviderSpec]:
-    """Entries under their names and aliases, lower case; a later entry does not displace an earlier one."""
-    found: dict[str, ProviderSpec] = {}
-    for spec in specs:
-        for name in (spec.name, *spec.aliases):
-            found.setdefault(name.lower(), spec)
-    return found
+class LazyEntry(msgspec.Struct, frozen=True):
+    """An entry that is loaded when it is asked for."""
+
+    name: str
+    load: Callable[[], ProviderSpec | None]
+    """None where nothing of this kind is there after all, such as a class of an installed package."""
 
 
-@cache
-def built_in() -> Mapping[str, ProviderSpec]:
-    """The catalogue under every name it knows."""
-    return by_name(CATALOGUE)
+Entry: TypeAlias = "ProviderSpec | LazyEntry"
 
 
-_ADDED: dict[str, ProviderSpec] = {}
-"""Records that programs added, under their names and aliases; they come before the built-in ones."""
+class Catalogue(msgspec.Struct, frozen=True):
+    """Providers by name and alias, in any case of letters. Every change returns another catalogue."""
+
+    entries: Mapping[str, Entry] = {}
+    """Under their names and aliases, lower case; iteration keeps the order of the names."""
+
+    def __iter__(self) -> Iterator[ProviderSpec]:
+        for key, entry in self.entries.items():
+            if key == entry.name.lower() and (spec := _load(entry)) is not None:
+                yield spec
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name.lower() in self.entries
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all entries, without aliases; loads none of them."""
+        return tuple(entry.name for key, entry in self.entries.items() if key == entry.name.lower())
+
+    def find(self, name: str) -> Result[ProviderSpec, Fault]:
+        """Return the entry for a name or alias; ProviderNotFound names similar ones."""
+        found = self.entries.get(name.lower())
+        spec = None if found is None else _load(found)
+        if spec is not None:
+            return Success(spec)
+        similar = self.suggest(name)
+        hint = f"; did you mean {' or '.join(similar)}?" if similar else ""
+        return Failure(
+            ProviderNotFound(
+                provider=name,
+                known=tuple(sorted(self.names)),
+                suggestions=similar,
+                message=f"no provider is named {name!r}{hint}",
+            )
+        )
+
+    def suggest(self, name: str) -> tuple[str, ...]:
+        """Return names and aliases that are spelt like this one, the most similar first."""
+        return tuple(get_close_matches(name.lower(), self.entries, n=MAX_SUGGESTIONS))
+
+    def with_entry(self, entry: Entry) -> Catalogue:
+        """Return the catalogue with an entry before all others; it takes the place of one with the same name."""
+        aliases = () if isinstance(entry, LazyEntry) else entry.aliases
+        own: dict[str, Entry] = {name.lower(): entry for name in (*aliases, entry.name)}
+        kept = self.without(entry.name).entries
+        return Catalogue(MappingProxyType(own | {key: item for key, item in kept.items() if key not in own}))
+
+    def without(self, name: str) -> Catalogue:
+        """Return the catalogue without an entry, or, where `name` is an alias, without that alias."""
+        key = name.lower()
+        kept = {known: item for known, item in self.entries.items() if key not in (known, item.name.lower())}
+        return Catalogue(MappingProxyType(kept))
 
 
-def add(spec: ProviderSpec) -> None:
-    """Make a record known to everything that looks providers up by name."""
-    _ADDED.update(by_name([spec]))
+def load_group(group: str) -> tuple[ProviderSpec, ...]:
+    """Return the entries of a group, which is a module of `catalogue.entries`."""
+    entries: tuple[ProviderSpec, ...] = import_module(f"{__name__}.entries.{group}").ENTRIES
+    return entries
 
 
-def remove(spec: ProviderSpec) -> None:
-    """Forget an added record."""
-    for name in [name for name, added in _ADDED.items() if added is spec]:
-        del _ADDED[name]
+def _load(entry: Entry) -> ProviderSpec | None:
+    return entry.load() if isinstance(entry, LazyEntry) else entry
 
 
-def find(name: str) -> Result[ProviderSpec, Fault]:
-    """The entry for a name or alias, in any case of letters."""
-    key = name.lower()
-    spec = _ADDED.get(key) or built_in().get(key)
-    if spec is not None:
-        return Success(spec)
-    known = tuple(sorted({entry.name for entry in (*built_in().values(), *_ADDED.values())}))
-    return Failure(ProviderNotFound(provider=name, known=known, message=f"no provider is called {name!r}"))
+def _load_built_in(group: str, name: str) -> ProviderSpec | None:
+    return next((entry for entry in load_group(group) if entry.name == name), None)
+
+
+def _build_catalogue() -> Catalogue:
+    entries: dict[str, Entry] = {
+        name: LazyEntry(name, partial(_load_built_in, group, name)) for name, group in NAMES.items()
+    }
+    return Catalogue(MappingProxyType(entries | {alias: entries[name] for alias, name in ALIASES.items()}))
+
+
+CATALOGUE = _build_catalogue()
+"""The built-in providers."""

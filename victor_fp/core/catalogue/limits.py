@@ -8,7 +8,7 @@ from itertools import chain
 
 from returns.result import Success
 
-from victor_fp.core.catalogue import find
+from victor_fp.core.catalogue import CATALOGUE, Catalogue
 from victor_fp.core.catalogue.spec import ModelLimit, ProviderSpec
 from victor_fp.core.result import outcome
 
@@ -40,9 +40,9 @@ def find_limit(spec: ProviderSpec, model: str) -> ModelLimit | None:
     return next((limit for limit in known if fnmatchcase(name, limit.pattern)), None)
 
 
-def find_context_window(provider: str, model: str) -> int:
+def find_context_window(provider: str, model: str, catalogue: Catalogue = CATALOGUE) -> int:
     """Tokens that prompt and answer may take together, as configured."""
-    match outcome(find(provider)):
+    match outcome(catalogue.find(provider)):
         case Success(spec):
             limit = find_limit(spec, model)
             return spec.context_window if limit is None else limit.context_window

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from returns.result import Success
 
-from victor_fp.core.catalogue import CATALOGUE
+from victor_fp.core.catalogue import load_group
+from victor_fp.core.catalogue.entries import GROUPS
 from victor_fp.core.catalogue.spec import AuthKind, ProviderSpec, Setting
 from victor_fp.core.protocols import Codec, codec_for
 from victor_fp.core.request_building.endpoints import build_endpoint
@@ -29,28 +30,29 @@ ABILITIES = ("tools", "streaming", "images", "audio", "files", "reasoning", "jso
 
 
 def render_matrix() -> str:
-    """The document."""
+    """Return the document. It reads the groups themselves, as the index may be stale."""
+    entries = [entry for group in GROUPS for entry in load_group(group)]
     return "\n".join(
         [
             HEAD,
             "## Places",
             "",
             *_render_table(
-                ("name", "aliases", "protocol", "base URL", "key", "settings"), map(_render_address, CATALOGUE)
+                ("name", "aliases", "protocol", "base URL", "key", "settings"), map(_render_address, entries)
             ),
             "",
             "## Capabilities",
             CAN,
             *_render_table(
                 ("name", *(ability.replace("json_schema", "JSON schema") for ability in ABILITIES), "default model"),
-                map(_render_capabilities, CATALOGUE),
+                map(_render_capabilities, entries),
             ),
             "",
             "## Discovery",
             "",
             "Where models, their limits and the tokens of a prompt are asked for. Elsewhere limits are configured, and tokens estimated.",
             "",
-            *_render_table(("name", "models", "one model", "tokens"), map(_render_discovery, CATALOGUE)),
+            *_render_table(("name", "models", "one model", "tokens"), map(_render_discovery, entries)),
             "",
         ]
     )

@@ -126,3 +126,28 @@ class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True):
         """Return the route of a model that another protocol serves; None for most."""
         name = model.rsplit("/", 1)[-1].lower()
         return next((route for route in self.model_routes if fnmatchcase(name, route.pattern)), None)
+
+
+def derive_entry(
+    entry: ProviderSpec,
+    suffix: str,
+    dialect: Dialect,
+    *,
+    source: str,
+    title: str = "",
+    base_url: str = "",
+    supports: Supports | None = None,
+) -> ProviderSpec:
+    """Return the entry of a vendor's second protocol, `<name>-<suffix>`, with the same key and the same limits."""
+    return msgspec.structs.replace(
+        entry,
+        name=f"{entry.name}-{suffix}",
+        title=title or f"{entry.title} {suffix.title()}",
+        aliases=(),
+        dialect=dialect,
+        base_url=base_url or entry.base_url,
+        key_name=entry.key_name or entry.name,
+        limits_name=entry.limits_name or entry.name,
+        supports=supports or entry.supports,
+        source=source,
+    )

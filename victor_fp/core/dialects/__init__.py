@@ -1,40 +1,19 @@
-"""Dialects: how one vendor speaks a protocol, as data. The type of a dialect decides the protocol."""
+"""Dialects: how one vendor deviates from a protocol, as data; one module per protocol. A dialect's type names its protocol."""
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import ClassVar, Protocol
 
-from victor_fp.core.dialects.anthropic import AnthropicDialect
-from victor_fp.core.dialects.bedrock import BedrockDialect
-from victor_fp.core.dialects.chat import ChatDialect
-from victor_fp.core.dialects.cohere import CohereDialect
-from victor_fp.core.dialects.gemini import GeminiDialect
-from victor_fp.core.dialects.mistral import MistralDialect
-from victor_fp.core.dialects.ollama import OllamaDialect
-from victor_fp.core.dialects.replicate import ReplicateDialect
-from victor_fp.core.dialects.responses import ResponsesDialect
 
-__all__ = [
-    "AnthropicDialect",
-    "BedrockDialect",
-    "ChatDialect",
-    "CohereDialect",
-    "Dialect",
-    "GeminiDialect",
-    "MistralDialect",
-    "OllamaDialect",
-    "ReplicateDialect",
-    "ResponsesDialect",
-]
+class Dialect(Protocol):
+    """What every dialect has; its other fields are known to its protocol alone."""
 
-Dialect: TypeAlias = (
-    ChatDialect
-    | AnthropicDialect
-    | GeminiDialect
-    | OllamaDialect
-    | CohereDialect
-    | MistralDialect
-    | ReplicateDialect
-    | ResponsesDialect
-    | BedrockDialect
-)
+    protocol: ClassVar[str]
+    """The name of the protocol, as in `victor_fp.core.protocols.PROTOCOLS`."""
+    routes: ClassVar[tuple[str, ...]]
+    """Endings of a path, as patterns, that an address may have although it should end before them."""
+
+    @property
+    def think_tags(self) -> bool:
+        """Whether models behind it may put thinking in `<think>...</think>` at the head of the text."""
+        ...

@@ -1,30 +1,21 @@
 """Protocols: what each wire format means, as pure functions over generated models.
 
-`codec_for` binds a protocol's functions to one place. It is the only door: nothing outside knows which protocol is spoken,
-and a protocol's wire models are loaded when it is first spoken.
+A protocol is a package with a `ProtocolRecord` named PROTOCOL, and a line in `PROTOCOLS`. `codec_for` binds its functions to
+an endpoint; nothing outside knows which protocol that is, and its wire models are loaded when it is first used.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Protocol, TypeAlias, assert_never
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar
 
 import msgspec
 from returns.result import Failure, Result
 
 from victor_fp.core.deltas import Delta
-from victor_fp.core.dialects import (
-    AnthropicDialect,
-    BedrockDialect,
-    ChatDialect,
-    CohereDialect,
-    GeminiDialect,
-    MistralDialect,
-    OllamaDialect,
-    ReplicateDialect,
-    ResponsesDialect,
-)
+from victor_fp.core.dialects import Dialect
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.framing import Frame, Framer
 from victor_fp.core.polling import StartPolling
@@ -37,6 +28,21 @@ if TYPE_CHECKING:
 
 Headers: TypeAlias = Mapping[str, str]
 """Names in lower case."""
+D = TypeVar("D", bound=Dialect)
+
+PROTOCOLS: Mapping[str, str] = {
+    "openai-chat": "openai_chat",
+    "openai-responses": "openai_responses",
+    "anthropic-messages": "anthropic_messages",
+    "gemini": "gemini",
+    "ollama-chat": "ollama_chat",
+    "cohere-v2": "cohere_v2",
+    "mistral": "mistral",
+    "bedrock-converse": "bedrock_converse",
+    "replicate": "replicate",
+}
+"""The name of every protocol and its package: the one list of them. The wire models, the document and the writer for tests
+have the same names."""
 
 
 class EventReader(Protocol):
@@ -116,8 +122,34 @@ class Codec(msgspec.Struct, frozen=True, kw_only=True):
         return self if other is None else other
 
 
+class ProtocolRecord(msgspec.Struct, Generic[D], frozen=True, kw_only=True):
+    """What a protocol's package says of itself, as PROTOCOL."""
+
+    title: str
+    """As its vendor writes it."""
+    dialect: type[D]
+    """Whose `protocol` is the protocol's name."""
+    bind: Callable[[Endpoint, D], Codec]
+    """Binds the protocol's functions to an endpoint and its dialect."""
+
+    def codec_for(self, endpoint: Endpoint) -> Codec:
+        """Return the codec of an endpoint whose dialect is this protocol's."""
+        dialect = endpoint.spec.dialect
+        if not isinstance(dialect, self.dialect):
+            raise TypeError(
+                f"the dialect of {endpoint.spec.name} names {dialect.protocol} and is no {self.dialect.__name__}"
+            )
+        return self.bind(endpoint, dialect)
+
+
+def load_protocol(name: str) -> ProtocolRecord[Any]:
+    """Return the record of a protocol; its package is loaded when it is first asked for."""
+    record: ProtocolRecord[Any] = import_module(f"{__name__}.{PROTOCOLS[name]}").PROTOCOL
+    return record
+
+
 def codec_for(endpoint: Endpoint) -> Codec:
-    """The functions of the protocol that `endpoint` speaks, bound to it."""
+    """Return the functions of the endpoint's protocol, bound to it."""
     spoken = _bind_protocol(endpoint)
     return msgspec.structs.replace(
         spoken,
@@ -156,43 +188,4 @@ def _route_model(endpoint: Endpoint, model: str) -> Codec | None:
 
 
 def _bind_protocol(endpoint: Endpoint) -> Codec:
-    dialect = endpoint.spec.dialect
-    match dialect:
-        case ChatDialect():
-            from victor_fp.core.protocols import openai_chat
-
-            return openai_chat.codec_for(endpoint, dialect)
-        case AnthropicDialect():
-            from victor_fp.core.protocols import anthropic_messages
-
-            return anthropic_messages.codec_for(endpoint, dialect)
-        case GeminiDialect():
-            from victor_fp.core.protocols import gemini
-
-            return gemini.codec_for(endpoint, dialect)
-        case OllamaDialect():
-            from victor_fp.core.protocols import ollama_chat
-
-            return ollama_chat.codec_for(endpoint, dialect)
-        case ResponsesDialect():
-            from victor_fp.core.protocols import openai_responses
-
-            return openai_responses.codec_for(endpoint, dialect)
-        case CohereDialect():
-            from victor_fp.core.protocols import cohere_v2
-
-            return cohere_v2.codec_for(endpoint, dialect)
-        case MistralDialect():
-            from victor_fp.core.protocols import mistral
-
-            return mistral.codec_for(endpoint, dialect)
-        case BedrockDialect():
-            from victor_fp.core.protocols import bedrock_converse
-
-            return bedrock_converse.codec_for(endpoint, dialect)
-        case ReplicateDialect():
-            from victor_fp.core.protocols import replicate
-
-            return replicate.codec_for(endpoint, dialect)
-        case _:
-            assert_never(dialect)
+    return load_protocol(endpoint.spec.dialect.protocol).codec_for(endpoint)

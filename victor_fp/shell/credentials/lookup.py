@@ -11,8 +11,8 @@ from returns.result import Failure, Result, Success
 
 from victor_fp.core.catalogue.spec import ProviderSpec
 from victor_fp.core.faults import CredentialMissing, Fault
-from victor_fp.core.redaction import MistypedSecret, Secret, to_secret
 from victor_fp.core.result import outcome
+from victor_fp.core.secrets import MistypedSecret, Secret, to_secret
 from victor_fp.shell.credentials.key_file import KeyFile, KeyStoreFailure, key_file
 from victor_fp.shell.credentials.key_ring import SERVICE, KeyRing, system_key_ring
 

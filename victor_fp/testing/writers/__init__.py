@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from victor_fp.core.json import encode_json
+from victor_fp.core.protocols import PROTOCOLS
 from victor_fp.testing.answers import Answer, Received
 from victor_fp.testing.script import CallIds, Turn
 
@@ -91,27 +92,11 @@ def asks_by_body(received: Received) -> bool:
     return isinstance(body, Mapping) and body.get("stream") is True
 
 
-_MODULES: Mapping[str, str] = {
-    "openai-chat": "openai_chat",
-    "openai-responses": "openai_responses",
-    "anthropic-messages": "anthropic_messages",
-    "gemini": "gemini",
-    "ollama-chat": "ollama_chat",
-    "cohere-v2": "cohere_v2",
-    "mistral": "mistral",
-    "bedrock-converse": "bedrock_converse",
-    "replicate": "replicate",
-}
-"""By the protocol's name, as a dialect has it."""
-
-PROTOCOLS: tuple[str, ...] = tuple(_MODULES)
-
-
 @cache
 def writer(protocol: str) -> Writer:
     """The writer of a protocol. Raises LookupError for one that nobody wrote."""
-    if protocol not in _MODULES:
-        raise LookupError(f"no protocol is called {protocol!r}; there are: {', '.join(PROTOCOLS)}")
-    module = import_module(f"{__name__}.{_MODULES[protocol]}")
+    if protocol not in PROTOCOLS:
+        raise LookupError(f"no protocol is named {protocol!r}; there are: {', '.join(PROTOCOLS)}")
+    module = import_module(f"{__name__}.{PROTOCOLS[protocol]}")
     found: Writer = module.WRITER
     return found

@@ -8,13 +8,13 @@ from typing import Any
 from returns.result import Success
 
 from tests.core.protocols.anthropic_messages.asked import HI, WEATHER
-from victor_fp.core.catalogue import built_in
+from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.protocols import ModelInfo, codec_for
 from victor_fp.core.request_building.chat import build_chat_request
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.types import Message
 
-SPEC = built_in()["anthropic"]
+SPEC = CATALOGUE.find("anthropic").unwrap()
 SPOKEN = codec_for(Endpoint(spec=SPEC, base_url=SPEC.base_url))
 YES, NO = {"supported": True}, {"supported": False}
 MODEL = {

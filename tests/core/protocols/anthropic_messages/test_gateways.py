@@ -8,7 +8,7 @@ import pytest
 
 from tests.core.protocols.anthropic_messages.answers import answered, completion, message, text
 from tests.core.protocols.anthropic_messages.asked import HI, request
-from victor_fp.core.catalogue import built_in
+from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.types import Message
 
 THOUGHT = {"type": "thinking", "thinking": "Hm."}
@@ -26,7 +26,7 @@ def test_a_gateway_has_its_address_and_shares_its_vendors_key(provider: str, url
     assert (built.url, built.headers["x-api-key"]) == (url, "<secret>")
     body: Any = built.json()
     assert (body["model"], body["temperature"]) == ("m-1", 1.5)
-    spec = built_in()[provider]
+    spec = CATALOGUE.find(provider).unwrap()
     assert spec.key_variables == (variable,)
     assert spec.key_name == provider.partition("-")[0]
 

@@ -8,7 +8,7 @@ from typing import Any
 from returns.result import Failure, Success
 
 from tests.core.protocols.bedrock_converse.asked import HI, SONNET, WEATHER
-from victor_fp.core.catalogue import built_in
+from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.protocols import Codec, ModelInfo, codec_for
 from victor_fp.core.request_building.endpoints import build_endpoint
 from victor_fp.core.requests import ChatRequest
@@ -30,7 +30,9 @@ EMBEDDING = {**MODEL, "modelId": "amazon.titan-embed-text-v2:0", "outputModaliti
 
 
 def spoken(base_url: str | None = None) -> Codec:
-    match outcome(build_endpoint(built_in()["bedrock"], base_url=base_url, settings={"region": "eu-west-1"})):
+    match outcome(
+        build_endpoint(CATALOGUE.find("bedrock").unwrap(), base_url=base_url, settings={"region": "eu-west-1"})
+    ):
         case Success(endpoint):
             return codec_for(endpoint)
         case Failure(fault):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from victor_fp.core.catalogue import find
+from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.protocols import Discovery, ModelInfo, codec_for
 from victor_fp.core.request_building.endpoints import build_endpoint
 
@@ -18,7 +18,7 @@ MODEL = {
 
 
 def discovery() -> Discovery:
-    found = codec_for(build_endpoint(find("cohere").unwrap()).unwrap()).discovery
+    found = codec_for(build_endpoint(CATALOGUE.find("cohere").unwrap()).unwrap()).discovery
     assert found is not None
     return found
 

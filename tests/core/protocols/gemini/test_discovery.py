@@ -8,7 +8,7 @@ from typing import Any
 from returns.result import Success
 
 from tests.core.protocols.gemini.requests import HI, MIDDLE, WEATHER
-from victor_fp.core.catalogue import built_in
+from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.protocols import Codec, ModelInfo, codec_for
 from victor_fp.core.request_building.chat import build_chat_request
 from victor_fp.core.request_building.endpoints import build_endpoint
@@ -31,7 +31,7 @@ INFO = ModelInfo(
 
 
 def spoken(provider: str = "google", **settings: str) -> Codec:
-    match build_endpoint(built_in()[provider], settings=settings):
+    match build_endpoint(CATALOGUE.find(provider).unwrap(), settings=settings):
         case Success(endpoint):
             return codec_for(endpoint)
     raise AssertionError(provider)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from victor_fp.core.catalogue import find
+from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.protocols import Discovery, ModelInfo, codec_for
 from victor_fp.core.request_building.endpoints import build_endpoint
 
@@ -33,7 +33,7 @@ INFO = ModelInfo(
 
 
 def discovery() -> Discovery:
-    found = codec_for(build_endpoint(find("mistral").unwrap()).unwrap()).discovery
+    found = codec_for(build_endpoint(CATALOGUE.find("mistral").unwrap()).unwrap()).discovery
     assert found is not None
     return found
 

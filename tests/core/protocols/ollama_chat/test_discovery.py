@@ -7,13 +7,13 @@ import json
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
-from victor_fp.core.catalogue.ollama import OLLAMA
+from victor_fp.core.catalogue.entries.local import OLLAMA
 from victor_fp.core.json import Json
 from victor_fp.core.protocols import ModelInfo
 from victor_fp.core.protocols.ollama_chat.discovery import build_model_request, discovery, read_list, read_model
 from victor_fp.core.requests import Endpoint
 
-ENDPOINT = Endpoint(spec=OLLAMA[0], base_url="http://localhost:11434", keyed=False)
+ENDPOINT = Endpoint(spec=OLLAMA, base_url="http://localhost:11434", keyed=False)
 
 
 def shown(**fields: Json) -> bytes:

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from victor_fp.core.catalogue import built_in
+from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.protocols import Discovery, ModelInfo, codec_for
 from victor_fp.core.request_building.endpoints import build_endpoint
 
 
 def discovery(provider: str, **settings: str) -> Discovery:
-    found = codec_for(build_endpoint(built_in()[provider], settings=settings).unwrap()).discovery
+    found = codec_for(build_endpoint(CATALOGUE.find(provider).unwrap(), settings=settings).unwrap()).discovery
     assert found is not None
     return found
 

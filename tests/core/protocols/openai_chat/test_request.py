@@ -12,7 +12,7 @@ from victor_fp_wire.openai_chat.request import ChatCompletionRequest
 
 from tests.core.protocols.openai_chat.asked import WEATHER, adjusted, asked, beside, refusal, sent
 from victor_fp.core.catalogue import CATALOGUE
-from victor_fp.core.dialects import ChatDialect
+from victor_fp.core.dialects.chat import ChatDialect
 from victor_fp.core.requests import HttpRequest
 
 NAMES = [spec.name for spec in CATALOGUE if isinstance(spec.dialect, ChatDialect)]
@@ -113,11 +113,6 @@ def test_no_dialect_refuses_what_nobody_can_ask_for() -> None:
     dialects = [spec.dialect for spec in CATALOGUE if isinstance(spec.dialect, ChatDialect)]
     refused = [*(dialect.refuses for dialect in dialects), *(p.refuses for d in dialects for p in d.models)]
     assert frozenset[str]().union(*refused) <= REFUSABLE
-
-
-def test_names_and_aliases_of_the_catalogue_are_unique() -> None:
-    names = [name for spec in CATALOGUE for name in (spec.name, *spec.aliases)]
-    assert len(names) == len(set(names))
 
 
 def test_options_of_openai() -> None:

@@ -6,14 +6,13 @@ import json
 
 import pytest
 
-from victor_fp.core.catalogue import built_in
-from victor_fp.core.catalogue.responses import RESPONSES
+from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.protocols import Discovery, codec_for
 from victor_fp.core.request_building.endpoints import build_endpoint
 
 
 def discovery(provider: str, **settings: str) -> Discovery:
-    found = codec_for(build_endpoint(built_in()[provider], settings=settings).unwrap()).discovery
+    found = codec_for(build_endpoint(CATALOGUE.find(provider).unwrap(), settings=settings).unwrap()).discovery
     assert found is not None
     return found
 
@@ -47,8 +46,8 @@ def test_a_local_server_is_asked_for_the_model_that_it_serves() -> None:
 
 
 def test_each_entry_has_the_key_of_its_vendors_chats_and_a_name_of_its_own() -> None:
-    for spec in RESPONSES:
-        chat = built_in()[spec.key_name]
+    for spec in (entry for entry in CATALOGUE if entry.dialect.protocol == "openai-responses"):
+        chat = CATALOGUE.find(spec.key_name).unwrap()
         assert spec.name == f"{chat.name}-responses"
         assert (spec.key_variables, spec.auth, spec.settings, spec.limits) == (
             chat.key_variables,
@@ -56,4 +55,4 @@ def test_each_entry_has_the_key_of_its_vendors_chats_and_a_name_of_its_own() -> 
             chat.settings,
             chat.limits,
         )
-        assert built_in()[spec.name] is spec
+        assert CATALOGUE.find(spec.name).unwrap() is spec

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from victor_fp.core.catalogue import find
+from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.protocols import Discovery, ModelInfo, codec_for
 from victor_fp.core.request_building.endpoints import build_endpoint
 
 
 def discovery() -> Discovery:
-    found = codec_for(build_endpoint(find("replicate").unwrap()).unwrap()).discovery
+    found = codec_for(build_endpoint(CATALOGUE.find("replicate").unwrap()).unwrap()).discovery
     assert found is not None
     return found
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.core.protocols.replicate.answers import API, prediction
 from tests.core.protocols.replicate.asked import request
-from victor_fp.core.catalogue import find
+from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.faults import ConnectionFailed
 from victor_fp.core.polling import (
     ExchangeDone,
@@ -26,7 +26,7 @@ from victor_fp.core.polling import (
 from victor_fp.core.protocols import codec_for
 from victor_fp.core.request_building.endpoints import build_endpoint
 
-ENDPOINT = build_endpoint(find("replicate").unwrap()).unwrap()
+ENDPOINT = build_endpoint(CATALOGUE.find("replicate").unwrap()).unwrap()
 STREAM = "https://stream.replicate.com/v1/files/abc"
 DOWN = ExchangeFailed(ConnectionFailed(message="reset"))
 

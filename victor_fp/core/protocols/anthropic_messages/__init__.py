@@ -6,7 +6,7 @@ from functools import partial
 
 from victor_fp.core.dialects.anthropic import AnthropicDialect
 from victor_fp.core.framing import sse
-from victor_fp.core.protocols import Codec
+from victor_fp.core.protocols import Codec, ProtocolRecord
 from victor_fp.core.protocols.anthropic_messages.discovery import counting, discovery
 from victor_fp.core.protocols.anthropic_messages.errors import fault_from_response
 from victor_fp.core.protocols.anthropic_messages.events import MessageEvents
@@ -28,3 +28,6 @@ def codec_for(endpoint: Endpoint, dialect: AnthropicDialect) -> Codec:
         discovery=discovery(endpoint, dialect),
         counting=counting(endpoint, dialect),
     )
+
+
+PROTOCOL = ProtocolRecord(title="Anthropic Messages", dialect=AnthropicDialect, bind=codec_for)

@@ -6,7 +6,7 @@ from functools import partial
 
 from victor_fp.core.dialects.bedrock import BedrockDialect
 from victor_fp.core.framing import aws_event_stream
-from victor_fp.core.protocols import Codec
+from victor_fp.core.protocols import Codec, ProtocolRecord
 from victor_fp.core.protocols.bedrock_converse.discovery import counting, discovery
 from victor_fp.core.protocols.bedrock_converse.errors import fault_from_response
 from victor_fp.core.protocols.bedrock_converse.events import ConverseEvents
@@ -29,3 +29,6 @@ def codec_for(endpoint: Endpoint, dialect: BedrockDialect) -> Codec:
         discovery=discovery(endpoint, dialect),
         counting=counting(endpoint, dialect),
     )
+
+
+PROTOCOL = ProtocolRecord(title="Amazon Bedrock Converse", dialect=BedrockDialect, bind=codec_for)

@@ -6,7 +6,7 @@ from functools import partial
 
 from victor_fp.core.dialects.cohere import CohereDialect
 from victor_fp.core.framing import sse
-from victor_fp.core.protocols import Codec
+from victor_fp.core.protocols import Codec, ProtocolRecord
 from victor_fp.core.protocols.cohere_v2.discovery import discovery
 from victor_fp.core.protocols.cohere_v2.errors import fault_from_response
 from victor_fp.core.protocols.cohere_v2.events import ChatEvents
@@ -27,3 +27,6 @@ def codec_for(endpoint: Endpoint, dialect: CohereDialect) -> Codec:
         think_tags=dialect.think_tags,
         discovery=discovery(endpoint),
     )
+
+
+PROTOCOL = ProtocolRecord(title="Cohere v2 chat", dialect=CohereDialect, bind=codec_for)

@@ -6,7 +6,7 @@ from functools import partial
 
 from victor_fp.core.dialects.gemini import GeminiDialect
 from victor_fp.core.framing import json_array, sse
-from victor_fp.core.protocols import Codec
+from victor_fp.core.protocols import Codec, ProtocolRecord
 from victor_fp.core.protocols.gemini.discovery import counting, discovery
 from victor_fp.core.protocols.gemini.errors import fault_from_response
 from victor_fp.core.protocols.gemini.events import reader
@@ -29,3 +29,6 @@ def codec_for(endpoint: Endpoint, dialect: GeminiDialect) -> Codec:
         discovery=discovery(endpoint) if dialect.lists_models else None,
         counting=counting(endpoint, dialect),
     )
+
+
+PROTOCOL = ProtocolRecord(title="Gemini generateContent", dialect=GeminiDialect, bind=codec_for)

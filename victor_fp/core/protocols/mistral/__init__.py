@@ -6,7 +6,7 @@ from functools import partial
 
 from victor_fp.core.dialects.mistral import MistralDialect
 from victor_fp.core.framing import sse
-from victor_fp.core.protocols import Codec
+from victor_fp.core.protocols import Codec, ProtocolRecord
 from victor_fp.core.protocols.mistral.discovery import discovery
 from victor_fp.core.protocols.mistral.events import ChatEvents
 from victor_fp.core.protocols.mistral.request import write
@@ -27,3 +27,6 @@ def codec_for(endpoint: Endpoint, dialect: MistralDialect) -> Codec:
         think_tags=dialect.think_tags,
         discovery=discovery(endpoint),
     )
+
+
+PROTOCOL = ProtocolRecord(title="Mistral chat completions", dialect=MistralDialect, bind=codec_for)

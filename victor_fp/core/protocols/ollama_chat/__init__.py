@@ -6,7 +6,7 @@ from functools import partial
 
 from victor_fp.core.dialects.ollama import OllamaDialect
 from victor_fp.core.framing import ndjson
-from victor_fp.core.protocols import Codec
+from victor_fp.core.protocols import Codec, ProtocolRecord
 from victor_fp.core.protocols.ollama_chat.discovery import discovery
 from victor_fp.core.protocols.ollama_chat.errors import fault_from_response
 from victor_fp.core.protocols.ollama_chat.events import LineReader
@@ -28,3 +28,6 @@ def codec_for(endpoint: Endpoint, dialect: OllamaDialect) -> Codec:
         json_frames=True,
         discovery=discovery(endpoint),
     )
+
+
+PROTOCOL = ProtocolRecord(title="Ollama chat", dialect=OllamaDialect, bind=codec_for)

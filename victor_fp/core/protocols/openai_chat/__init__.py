@@ -6,7 +6,7 @@ from functools import partial
 
 from victor_fp.core.dialects.chat import ChatDialect
 from victor_fp.core.framing import sse
-from victor_fp.core.protocols import Codec
+from victor_fp.core.protocols import Codec, ProtocolRecord
 from victor_fp.core.protocols.openai_chat.discovery import discovery
 from victor_fp.core.protocols.openai_chat.errors import fault_from_response
 from victor_fp.core.protocols.openai_chat.events import ChatEvents
@@ -27,3 +27,6 @@ def codec_for(endpoint: Endpoint, dialect: ChatDialect) -> Codec:
         think_tags=dialect.think_tags,
         discovery=discovery(endpoint, dialect),
     )
+
+
+PROTOCOL = ProtocolRecord(title="OpenAI Chat Completions", dialect=ChatDialect, bind=codec_for)

@@ -11,7 +11,9 @@ from victor_fp_wire.openai_chat.response import ErrorBody
 from victor_fp.core.classification.classifier import classify_error
 from victor_fp.core.classification.details import ErrorDetails, read_body, read_details
 from victor_fp.core.classification.families import OPENAI_FAMILY
-from victor_fp.core.dialects import ChatDialect, MistralDialect, ResponsesDialect
+from victor_fp.core.dialects.chat import ChatDialect
+from victor_fp.core.dialects.mistral import MistralDialect
+from victor_fp.core.dialects.responses import ResponsesDialect
 from victor_fp.core.faults import Fault
 from victor_fp.core.json import Json, encode_json
 from victor_fp.core.requests import Endpoint

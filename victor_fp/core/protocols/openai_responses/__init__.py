@@ -6,7 +6,7 @@ from functools import partial
 
 from victor_fp.core.dialects.responses import ResponsesDialect
 from victor_fp.core.framing import sse
-from victor_fp.core.protocols import Codec
+from victor_fp.core.protocols import Codec, ProtocolRecord
 from victor_fp.core.protocols.openai_responses.discovery import discovery
 from victor_fp.core.protocols.openai_responses.errors import fault_from_response
 from victor_fp.core.protocols.openai_responses.events import ResponseEvents
@@ -27,3 +27,6 @@ def codec_for(endpoint: Endpoint, dialect: ResponsesDialect) -> Codec:
         think_tags=dialect.think_tags,
         discovery=discovery(endpoint, dialect),
     )
+
+
+PROTOCOL = ProtocolRecord(title="OpenAI Responses", dialect=ResponsesDialect, bind=codec_for)

@@ -6,7 +6,7 @@ from functools import partial
 
 from victor_fp.core.dialects.replicate import ReplicateDialect
 from victor_fp.core.framing import sse
-from victor_fp.core.protocols import Codec
+from victor_fp.core.protocols import Codec, ProtocolRecord
 from victor_fp.core.protocols.replicate.discovery import discovery
 from victor_fp.core.protocols.replicate.errors import fault_from_response
 from victor_fp.core.protocols.replicate.events import PredictionEvents
@@ -29,3 +29,6 @@ def codec_for(endpoint: Endpoint, dialect: ReplicateDialect) -> Codec:
         discovery=discovery(endpoint, dialect),
         start_polling=partial(begin, endpoint, dialect),
     )
+
+
+PROTOCOL = ProtocolRecord(title="Replicate predictions", dialect=ReplicateDialect, bind=codec_for)

@@ -1,9 +1,10 @@
-"""Clouds and routers that serve other people's models over Chat Completions."""
+"""Inference hosts: other vendors' open models behind an API of their own."""
 
 from __future__ import annotations
 
-from victor_fp.core.catalogue.spec import ProviderSpec, Setting, Supports
+from victor_fp.core.catalogue.spec import ProviderSpec, Supports
 from victor_fp.core.dialects.chat import ChatDialect, ModelPolicy
+from victor_fp.core.dialects.replicate import ReplicateDialect
 from victor_fp.core.faults import InvalidRequest, Overloaded, QuotaExhausted, RateLimited
 
 GROQ = ProviderSpec(
@@ -53,30 +54,6 @@ TOGETHER = ProviderSpec(
     default_model="meta-llama/Llama-3.3-70B-Instruct-Turbo",
     context_window=131_072,
     source="https://docs.together.ai/reference/chat-completions-1",
-)
-
-OPENROUTER = ProviderSpec(
-    name="openrouter",
-    title="OpenRouter",
-    dialect=ChatDialect(
-        # It leaves out by itself what a model does not take, and takes files by address.
-        refuses=frozenset(),
-        effort_form="reasoning",
-        budget_form="reasoning",
-        # https://openrouter.ai/docs/use-cases/reasoning-tokens: details are to be passed back unmodified.
-        reasoning_back="reasoning_details",
-        cache_marks="cache_control",
-    ),
-    base_url="https://openrouter.ai/api/v1",
-    key_variables=("OPENROUTER_API_KEY",),
-    settings=(
-        Setting(name="site_url", variables=("OPENROUTER_SITE_URL",), header="http-referer"),
-        Setting(name="app_name", variables=("OPENROUTER_APP_NAME",), header="x-title"),
-    ),
-    supports=Supports(images=True, audio=True, files=True, reasoning=True, json_schema=True),
-    default_model="openrouter/auto",
-    context_window=128_000,
-    source="https://openrouter.ai/docs/api-reference/chat-completion",
 )
 
 FIREWORKS = ProviderSpec(
@@ -146,23 +123,23 @@ HUGGINGFACE = ProviderSpec(
     source="https://huggingface.co/docs/inference-providers/tasks/chat-completion",
 )
 
-SNOWFLAKE = ProviderSpec(
-    name="snowflake",
-    title="Snowflake Cortex",
-    aliases=("snowflake-cortex",),
-    dialect=ChatDialect(
-        # Recorded: streams end with [DONE] and give no finish reason, and every field is printed, empty or not.
-        done_is_stop=True,
-        refusals=False,
-        developer_role="system",
-        strict_schemas=False,
-    ),
-    base_url="https://{account}.snowflakecomputing.com/api/v2/cortex/v1",
-    key_variables=("SNOWFLAKE_CORTEX_PAT", "SNOWFLAKE_TOKEN"),
-    settings=(Setting(name="account", variables=("SNOWFLAKE_ACCOUNT",)),),
-    supports=Supports(images=True, reasoning=True, json_schema=True),
-    context_window=128_000,
-    source="https://docs.snowflake.com/en/user-guide/snowflake-cortex/cortex-rest-api",
+REPLICATE = ProviderSpec(
+    name="replicate",
+    title="Replicate",
+    dialect=ReplicateDialect(think_tags=True),
+    base_url="https://api.replicate.com/v1",
+    key_variables=("REPLICATE_API_TOKEN",),
+    supports=Supports(tools=False, images=True, reasoning=True),
+    default_model="meta/meta-llama-3-70b-instruct",
+    context_window=8_192,
+    source="https://replicate.com/docs/reference/http",
 )
 
-CHAT_CLOUDS = (GROQ, TOGETHER, OPENROUTER, FIREWORKS, CEREBRAS, HUGGINGFACE, SNOWFLAKE)
+ENTRIES: tuple[ProviderSpec, ...] = (
+    GROQ,
+    TOGETHER,
+    FIREWORKS,
+    CEREBRAS,
+    HUGGINGFACE,
+    REPLICATE,
+)

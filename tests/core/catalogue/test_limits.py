@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from victor_fp.config.limits_file import bundled_file, rendered
-from victor_fp.core.catalogue import CATALOGUE, built_in
+from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.catalogue.limits import (
     UNKNOWN_CONTEXT_WINDOW,
     choose_limits_name,
@@ -41,23 +41,23 @@ from victor_fp.core.catalogue.spec import ModelLimit
 def test_models_have_their_limits_wherever_they_are_sold(
     provider: str, model: str, window: int, output: int | None
 ) -> None:
-    limit = find_limit(built_in()[provider], model)
+    limit = find_limit(CATALOGUE.find(provider).unwrap(), model)
     assert limit is not None
     assert (limit.context_window, limit.max_output) == (window, output)
     assert find_context_window(provider, model) == window
 
 
 def test_a_model_that_nothing_describes_has_the_window_of_its_provider() -> None:
-    assert find_limit(built_in()["openai"], "unheard-of") is None
-    assert find_context_window("openai", "unheard-of") == built_in()["openai"].context_window
+    assert find_limit(CATALOGUE.find("openai").unwrap(), "unheard-of") is None
+    assert find_context_window("openai", "unheard-of") == CATALOGUE.find("openai").unwrap().context_window
     assert find_context_window("nobody", "m") == UNKNOWN_CONTEXT_WINDOW
 
 
 def test_limits_of_an_entry_come_before_the_bundled_ones() -> None:
     own = ModelLimit(pattern="gpt-4.1*", context_window=7)
-    spec = msgspec.structs.replace(built_in()["openai"], limits=(own,))
+    spec = msgspec.structs.replace(CATALOGUE.find("openai").unwrap(), limits=(own,))
     assert find_limit(spec, "gpt-4.1") is own
-    assert find_limit(spec, "gpt-4o") == find_limit(built_in()["openai"], "gpt-4o")
+    assert find_limit(spec, "gpt-4o") == find_limit(CATALOGUE.find("openai").unwrap(), "gpt-4o")
 
 
 def test_every_bundled_limit_belongs_to_a_provider_has_a_source_and_can_match() -> None:

@@ -1,9 +1,10 @@
-"""OpenAI and Azure OpenAI: the first speakers of Chat Completions, and what their models take."""
+"""OpenAI and Azure OpenAI."""
 
 from __future__ import annotations
 
-from victor_fp.core.catalogue.spec import Auth, ProviderSpec, Setting, Supports
+from victor_fp.core.catalogue.spec import Auth, ProviderSpec, Setting, Supports, derive_entry
 from victor_fp.core.dialects.chat import ChatDialect, ModelPolicy
+from victor_fp.core.dialects.responses import NOT_IN_THIS_API, ResponsesDialect
 
 # https://platform.openai.com/docs/guides/reasoning, "limitations" and the API reference's notes on single parameters.
 SAMPLING = frozenset({"temperature", "top_p", "presence_penalty", "frequency_penalty", "logprobs"})
@@ -106,4 +107,29 @@ AZURE = ProviderSpec(
     source="https://learn.microsoft.com/azure/ai-foundry/openai/reference",
 )
 
-CHAT_OPENAI = (OPENAI, AZURE)
+_WITHOUT_AUDIO = Supports(images=True, files=True, reasoning=True, json_schema=True)
+
+OPENAI_RESPONSES = derive_entry(
+    OPENAI,
+    "responses",
+    # `user` is the older form of what is now safety_identifier.
+    ResponsesDialect(models=OPENAI_MODELS, spelling={"user": "safety_identifier"}),
+    supports=_WITHOUT_AUDIO,
+    source="https://platform.openai.com/docs/api-reference/responses",
+)
+
+AZURE_RESPONSES = derive_entry(
+    AZURE,
+    "responses",
+    # Its v1 document has no service_tier.
+    ResponsesDialect(refuses=NOT_IN_THIS_API | {"name", "service_tier"}, models=OPENAI_MODELS, deployment_urls=True),
+    supports=_WITHOUT_AUDIO,
+    source="https://learn.microsoft.com/azure/ai-foundry/openai/how-to/responses",
+)
+
+ENTRIES: tuple[ProviderSpec, ...] = (
+    OPENAI,
+    AZURE,
+    OPENAI_RESPONSES,
+    AZURE_RESPONSES,
+)

@@ -1,4 +1,4 @@
-"""Laboratories that serve their own models over Chat Completions."""
+"""Vendors in China that serve their own models, with addresses there and abroad."""
 
 from __future__ import annotations
 
@@ -17,65 +17,6 @@ from victor_fp.core.faults import (
     QuotaExhausted,
     RateLimited,
     ServerFailed,
-)
-
-DEEPSEEK = ProviderSpec(
-    name="deepseek",
-    title="DeepSeek",
-    dialect=ChatDialect(
-        refuses=frozenset({"top_k", "reasoning_budget", "parallel_tool_calls", "service_tier", "user"}),
-        stop_limit=16,
-        # https://api-docs.deepseek.com/guides/thinking_mode: a switch, and an effort beside it since V4.
-        effort_form="thinking_and_effort",
-        efforts=("none", "low", "medium", "high", "max"),
-        # Since V4 the thinking of turns with tool calls is wanted back, else 400; R1, which knew no tools, refused any.
-        reasoning_back="reasoning_content",
-        reasoning_back_on="calls",
-        reasoning_filler="",  # V4 answers 400 to a turn without it in a conversation with tools
-        refusals=False,
-        wordless="empty",
-        developer_role="system",
-        strict_schemas=False,
-        empty_result="(no output)",  # an empty tool result is refused
-    ),
-    base_url="https://api.deepseek.com/v1",
-    key_variables=("DEEPSEEK_API_KEY",),
-    supports=Supports(reasoning=True),
-    # GET /models lists V4 alone; deepseek-chat and deepseek-reasoner ended in July 2026.
-    default_model="deepseek-v4-flash",
-    context_window=1_000_000,
-    source="https://api-docs.deepseek.com",
-)
-
-_GROK_THINKING = frozenset({"presence_penalty", "frequency_penalty", "stop"})
-# https://docs.x.ai/docs/guides/reasoning: which parameters reasoning models refuse, and who takes an effort.
-GROK_MODELS = (
-    ModelPolicy(pattern="*non-reasoning*", refuses=frozenset({"reasoning_effort"})),
-    ModelPolicy(pattern="grok-3-mini*", refuses=_GROK_THINKING, efforts=("low", "high")),
-    ModelPolicy(pattern="grok-[23]*", refuses=frozenset({"reasoning_effort"})),
-    ModelPolicy(pattern="grok-4", refuses=_GROK_THINKING | {"reasoning_effort"}),
-    ModelPolicy(pattern="grok-4-*", refuses=_GROK_THINKING | {"reasoning_effort"}),
-    ModelPolicy(pattern="grok-code*", refuses=_GROK_THINKING | {"reasoning_effort"}),
-    ModelPolicy(pattern="grok-4.*", refuses=_GROK_THINKING),
-)
-XAI = ProviderSpec(
-    name="xai",
-    title="xAI",
-    aliases=("grok",),
-    dialect=ChatDialect(
-        refuses=frozenset({"top_k", "reasoning_budget", "service_tier"}),
-        models=GROK_MODELS,
-        developer_role="system",
-        strict_schemas=False,
-        # A bad key and a bad model share this code (seen with 400); the prose behind it decides.
-        codes={"invalid-argument": InvalidRequest},
-    ),
-    base_url="https://api.x.ai/v1",
-    key_variables=("XAI_API_KEY",),
-    supports=Supports(images=True, reasoning=True, json_schema=True),
-    default_model="grok-4",
-    context_window=131_072,
-    source="https://docs.x.ai/docs/api-reference",
 )
 
 ZAI = ProviderSpec(
@@ -244,4 +185,12 @@ MOONSHOT_CHINA = msgspec.structs.replace(
     base_url="https://api.moonshot.cn/v1",
 )
 
-CHAT_LABS = (DEEPSEEK, XAI, ZAI, ZAI_CODING, ZAI_CHINA, QWEN, QWEN_CHINA, MOONSHOT, MOONSHOT_CHINA)
+ENTRIES: tuple[ProviderSpec, ...] = (
+    ZAI,
+    ZAI_CODING,
+    ZAI_CHINA,
+    QWEN,
+    QWEN_CHINA,
+    MOONSHOT,
+    MOONSHOT_CHINA,
+)

@@ -1,12 +1,34 @@
-"""Servers on the caller's machine that speak Chat Completions, and the engine inside the process."""
+"""Servers on the caller's machine, and the engine inside the process."""
 
 from __future__ import annotations
 
-from victor_fp.core.catalogue.spec import NO_AUTH, ProviderSpec, Setting, Supports
+from victor_fp.core.catalogue.spec import NO_AUTH, Auth, ProviderSpec, Setting, Supports, derive_entry
+from victor_fp.core.dialects.anthropic import AnthropicDialect
 from victor_fp.core.dialects.chat import ChatDialect
+from victor_fp.core.dialects.claude_models import ModelPolicy
+from victor_fp.core.dialects.ollama import OllamaDialect
+from victor_fp.core.dialects.responses import ResponsesDialect
 
 # None of them keeps accounts: a service tier, an end user or a thinking budget would be taken and forgotten.
 _FORGOTTEN = frozenset({"service_tier", "user", "reasoning_budget"})
+
+OLLAMA = ProviderSpec(
+    name="ollama",
+    title="Ollama",
+    # Servers before `choose_thinking` was a field, and models whose template Ollama does not know, think in the content.
+    dialect=OllamaDialect(think_tags=True),
+    base_url="http://localhost:11434",
+    base_url_variables=("OLLAMA_HOST",),
+    default_port=11434,
+    key_variables=("OLLAMA_API_KEY",),
+    key_optional=True,
+    supports=Supports(tools=True, streaming=True, images=True, reasoning=True, json_schema=True),
+    # What a server with less than 24 GiB of VRAM runs a model with unless num_ctx says otherwise (its
+    # docs/context-length.mdx); discovery asks the model itself.
+    context_window=4096,
+    local=True,
+    source="docs/api.md and docs/openapi.yaml of ollama/ollama",
+)
 
 VLLM = ProviderSpec(
     name="vllm",
@@ -52,6 +74,64 @@ LLAMACPP = ProviderSpec(
     # After a streamed answer the server drops the kept connection without a word: the next request on it is lost.
     headers={"connection": "close"},
     supports=Supports(images=True, audio=True, reasoning=True, json_schema=True),
+    local=True,
+    source="tools/server/README.md of ggml-org/llama.cpp",
+)
+
+LLAMACPP_RESPONSES = derive_entry(
+    LLAMACPP,
+    "responses",
+    ResponsesDialect(
+        think_tags=True,  # with --reasoning-format none
+        # It makes a chat of the request: options of chats pass through, those of responses are lost (as tried).
+        refuses=frozenset(
+            {
+                "user",
+                "service_tier",
+                "reasoning_budget",
+                "reasoning_effort",
+                "logprobs",
+                "name",
+                "result_parts",
+                "tool_choice:named",
+            }
+        ),
+        least_tokens=1,
+        format_as="response_format",
+        strict_schemas=False,
+        stateless=False,
+        encrypted_reasoning="never",
+        developer_role="system",
+        refusals=False,
+        given_text="parts",  # older versions take a plain text for the user's
+        reasoning_back="plain",
+        call_id_limit=None,
+        has_server_props=True,
+    ),
+    supports=Supports(images=True, reasoning=True, json_schema=True),
+    source="tools/server/README.md of ggml-org/llama.cpp",
+)
+
+LLAMACPP_ANTHROPIC = ProviderSpec(
+    name="llamacpp-anthropic",
+    title="llama.cpp (Anthropic Messages)",
+    dialect=AnthropicDialect(
+        # The server turns requests into its own chat format: what its models take is the model's affair.
+        models=(ModelPolicy(pattern="*", structured=False),),
+        most_temperature=2.0,
+        unsigned_thinking=True,
+        think_tags=True,
+        has_server_props=True,
+    ),
+    base_url="http://localhost:8080",
+    base_url_variables=("LLAMACPP_BASE_URL",),
+    auth=Auth(header="x-api-key", scheme=""),
+    key_variables=("LLAMACPP_API_KEY",),
+    key_name="llamacpp",
+    key_optional=True,
+    # After a streamed answer the server drops the kept connection without a word: the next request on it is lost.
+    headers={"connection": "close"},
+    supports=Supports(images=True, reasoning=True),
     local=True,
     source="tools/server/README.md of ggml-org/llama.cpp",
 )
@@ -145,4 +225,13 @@ LOCAL = ProviderSpec(
     source="tools/server/README.md of ggml-org/llama.cpp",
 )
 
-CHAT_LOCAL: tuple[ProviderSpec, ...] = (VLLM, LLAMACPP, LMSTUDIO, MLX, LOCAL)
+ENTRIES: tuple[ProviderSpec, ...] = (
+    OLLAMA,
+    VLLM,
+    LLAMACPP,
+    LMSTUDIO,
+    MLX,
+    LOCAL,
+    LLAMACPP_RESPONSES,
+    LLAMACPP_ANTHROPIC,
+)

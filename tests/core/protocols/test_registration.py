@@ -1,0 +1,62 @@
+"""Every protocol is one package and one line: what else there is of it has the same name."""
+
+from __future__ import annotations
+
+import pkgutil
+from pathlib import Path
+
+import pytest
+import victor_fp_wire
+
+import victor_fp.core.dialects as dialects
+import victor_fp.core.protocols as protocols
+from tests.acme import SPEC
+from victor_fp.agent.tool_calling.adapters import ADAPTERS
+from victor_fp.core.catalogue import CATALOGUE
+from victor_fp.core.dialects.cohere import CohereDialect
+from victor_fp.core.dialects.mistral import MistralDialect
+from victor_fp.core.protocols import PROTOCOLS, codec_for, load_protocol
+from victor_fp.core.request_building.endpoints import build_endpoint
+from victor_fp.core.requests import Endpoint
+from victor_fp.testing.writers import Writer, writer
+
+ROOT = Path(protocols.__file__).parents[3]
+
+
+def packages(module_path: list[str]) -> set[str]:
+    return {module.name for module in pkgutil.iter_modules(module_path) if module.ispkg}
+
+
+def test_every_package_below_protocols_is_registered() -> None:
+    assert packages(protocols.__path__) == set(PROTOCOLS.values())
+    assert packages(victor_fp_wire.__path__) >= set(PROTOCOLS.values())
+
+
+def test_every_protocol_has_a_document_and_a_dialect_module() -> None:
+    assert set(PROTOCOLS) <= {path.stem for path in (ROOT / "openapi").glob("*.yaml")}
+    modules = {module.name for module in pkgutil.iter_modules(dialects.__path__)}
+    assert {load_protocol(name).dialect.__module__.rpartition(".")[2] for name in PROTOCOLS} <= modules
+
+
+@pytest.mark.parametrize("name", PROTOCOLS)
+def test_a_record_is_named_as_its_dialect_says(name: str) -> None:
+    record = load_protocol(name)
+    assert record.dialect.protocol == name
+    assert record.title
+    assert isinstance(writer(name), Writer)
+
+
+def test_every_protocol_is_spoken_by_an_entry_of_the_catalogue() -> None:
+    spoken = {entry.dialect.protocol for entry in CATALOGUE}
+    assert spoken == set(PROTOCOLS) == {adapter.FAMILY.protocol for adapter in ADAPTERS}
+    for entry in CATALOGUE:
+        assert codec_for(build_endpoint(entry).unwrap()).protocol == entry.dialect.protocol
+
+
+def test_a_dialect_that_is_not_its_protocols_own_is_a_mistake() -> None:
+    class Pretender(CohereDialect, frozen=True, kw_only=True):
+        protocol = MistralDialect.protocol
+
+    spec = type(SPEC)(name="p", title="P", dialect=Pretender(), base_url="http://p.test")
+    with pytest.raises(TypeError, match="the dialect of p names mistral and is no MistralDialect"):
+        codec_for(Endpoint(spec=spec, base_url="http://p.test"))

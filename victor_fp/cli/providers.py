@@ -1,0 +1,121 @@
+"""`victor providers`: the catalogue by group, with where each key was found.
+
+Nothing heavy is imported: neither the parser of options nor pydantic, and the system's keyring is not asked.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+
+import msgspec
+
+from victor_fp.cli.terminal import Terminal, to_one_line
+from victor_fp.core.catalogue import CATALOGUE
+from victor_fp.core.catalogue.entries import GROUPS
+from victor_fp.core.catalogue.index import NAMES
+from victor_fp.core.catalogue.spec import ProviderSpec, Supports
+from victor_fp.shell.credentials.key_file import key_file
+
+_CHAINS = {"sigv4": "AWS credentials", "google": "Google credentials"}
+"""Credentials found by the vendors' own libraries."""
+_INSTALLED = "Installed packages"
+_GAP = 2
+"""Spaces between columns."""
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """What is listed of one provider."""
+
+    group: str
+    name: str
+    key: str = ""
+    """Where the key was found, or what is missing."""
+    protocol: str = ""
+    supports: str = ""
+
+
+def list_providers(terminal: Terminal, search: str = "") -> int:
+    """List the providers whose names, title or address contain `search`, in any case of letters.
+
+    To a pipe each is a line of name, protocol, key and capabilities, separated by tabs. On a terminal they are grouped,
+    and columns that do not fit are left out.
+    """
+    rows = list(build_rows(os.environ, search))
+    if not terminal.shown:
+        for row in rows:
+            terminal.line("\t".join(map(to_one_line, (row.name, row.protocol, row.key, row.supports))))
+        return 0
+    for line in layout_rows(rows, shutil.get_terminal_size().columns):
+        terminal.line(line)
+    note = "Keys in the system's keyring are not looked for here; see: victor keys list."
+    similar = CATALOGUE.suggest(search) if search and not rows else ()
+    terminal.hint(f"no provider matches; similar names: {', '.join(similar)}" if similar else note)
+    return 0
+
+
+def build_rows(environment: Mapping[str, str], search: str = "") -> Iterator[Row]:
+    """Yield the rows: the built-in providers by group, then what installed packages offer."""
+    from victor_fp.providers.installed import find_entry_points
+
+    stored: Mapping[str, str] = key_file(environment).read().value_or({})
+    for entry in CATALOGUE:
+        if _matches(search, (entry.name, *entry.aliases, entry.title, entry.base_url)):
+            yield Row(
+                group=GROUPS[NAMES[entry.name]],
+                name=entry.name,
+                key=describe_key(entry, environment, stored),
+                protocol=entry.dialect.protocol,
+                supports=describe_support(entry.supports),
+            )
+    for name in sorted(find_entry_points()):
+        if name not in CATALOGUE and _matches(search, (name,)):
+            yield Row(group=_INSTALLED, name=name)
+
+
+def describe_key(entry: ProviderSpec, environment: Mapping[str, str], stored: Mapping[str, str]) -> str:
+    """Return where the key was found, or which variables it is missing from; `stored` is the key file."""
+    found = next((name for name in entry.key_variables if environment.get(name, "").strip()), None)
+    if found is not None:
+        return f"environment {found}"
+    if stored.get(entry.key_name or entry.name, "").strip():
+        return "file"
+    if entry.auth.kind in _CHAINS:
+        return _CHAINS[entry.auth.kind]
+    if entry.key_optional or entry.auth.kind == "none":
+        return "not needed"
+    return f"missing: {' or '.join(entry.key_variables)}" if entry.key_variables else "missing"
+
+
+def describe_support(supports: Supports) -> str:
+    """Return the names of what the API supports."""
+    return " ".join(name.replace("_", "-") for name in supports.__struct_fields__ if getattr(supports, name))
+
+
+def layout_rows(rows: Iterable[Row], width: int) -> Iterator[str]:
+    """Yield the lines of a table that is at most `width` characters wide: names and keys, and what else fits."""
+    rows = list(rows)
+    columns = [[row.name for row in rows], [_first_variable(row.key) for row in rows]]
+    columns += [[row.protocol for row in rows], [row.supports for row in rows]]
+    widths = [max(map(len, column), default=0) for column in columns]
+    shown = max(2, next((n for n in range(4, 1, -1) if _total(widths[:n]) <= width), 2))
+    group = None
+    for row, cells in zip(rows, zip(*columns[:shown], strict=True), strict=True):
+        if row.group != group:
+            yield row.group if group is None else f"\n{row.group}"
+            group = row.group
+        cut = (cell.ljust(size + _GAP) for cell, size in zip(cells, widths, strict=False))
+        yield f"  {''.join(cut)}".rstrip()[:width]
+
+
+def _total(widths: list[int]) -> int:
+    return _GAP + sum(widths) + _GAP * (len(widths) - 1)
+
+
+def _first_variable(key: str) -> str:
+    return key.partition(" or ")[0]
+
+
+def _matches(search: str, texts: Iterable[str]) -> bool:
+    return any(search.lower() in text.lower() for text in texts)

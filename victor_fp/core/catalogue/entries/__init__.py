@@ -1,0 +1,19 @@
+"""The built-in entries, in one module per group: `ENTRIES` of each module lists them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+GROUPS: Mapping[str, str] = {
+    "openai": "OpenAI",
+    "anthropic": "Anthropic",
+    "google": "Google",
+    "amazon": "Amazon",
+    "labs": "Laboratories",
+    "china": "Laboratories in China",
+    "hosts": "Inference hosts",
+    "clouds": "Clouds",
+    "gateways": "Gateways",
+    "local": "Local servers",
+}
+"""The modules and their titles, in the order in which entries are listed and a default provider is looked for."""
