@@ -82,18 +82,16 @@ class ToolCallDraft(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, sets=(self.sets, (path, value)), lengths=lengths)
 
 
-class ToolCallDrafts(msgspec.Struct, frozen=True):
-    """The calls of an answer in order, found by index and id without a search."""
+class CallIndex(msgspec.Struct, frozen=True):
+    """The newest call by index and id, by index alone, and by id alone: pieces find their call without a search."""
 
-    drafts: PersistentList[ToolCallDraft] = PersistentList()
     newest: PersistentMap[tuple[object, object], int] = PersistentMap()
-    """The ordinal of the newest call by index and id, by index alone, and by id alone."""
+    count: int = 0
 
-    def find(self, index: int | None, id_: str | None) -> int | None:
-        """The ordinal of the call that a piece continues, by index *and* id; None where it opens a new one.
+    def candidates(self, index: float | None, id_: str | None) -> list[int]:
+        """The ordinals among which the newest call is that has this index and this id, or came without one of them.
 
-        The newest call with this index is meant unless the piece has another id. Without an index it is the call with
-        this id; with neither, the newest call. A call that came without index or id fits any.
+        The caller still has to check them: a call may have got another id since.
         """
         keys: tuple[tuple[object, object], ...]
         if index is not None and id_:
@@ -103,31 +101,49 @@ class ToolCallDrafts(msgspec.Struct, frozen=True):
         elif id_:
             keys = (("id", id_), ("id", ""))
         else:
-            return len(self.drafts) - 1 if len(self.drafts) else None
-        ordinals = (self.newest.get(key) for key in keys)
-        return max((one for one in ordinals if one is not None and self._fits(one, index, id_)), default=None)
+            return [self.count - 1] if self.count else []
+        found = {self.newest.get(key) for key in keys}
+        return sorted((ordinal for ordinal in found if ordinal is not None), reverse=True)
+
+    def with_call(self, ordinal: int, index: float | None, id_: str) -> CallIndex:
+        """The index with a call, or with what is new about one."""
+        newest = self.newest
+        for key in ((index, id_), ("index", index), ("id", id_)):
+            if ordinal >= newest.get(key, -1):
+                newest = newest.with_item(key, ordinal)
+        return CallIndex(newest, max(self.count, ordinal + 1))
+
+
+class ToolCallDrafts(msgspec.Struct, frozen=True):
+    """The calls of an answer in order."""
+
+    drafts: PersistentList[ToolCallDraft] = PersistentList()
+    index: CallIndex = CallIndex()
+
+    def find(self, index: int | None, id_: str | None) -> int | None:
+        """The ordinal of the call that a piece continues, by index *and* id; None where it opens a new one.
+
+        The newest call with this index is meant unless the piece has another id. Without an index it is the call with
+        this id; with neither, the newest call. A call that came without index or id fits any.
+        """
+        for ordinal in self.index.candidates(index, id_):
+            call = self.drafts[ordinal]
+            same_index = index is None or call.index is None or call.index == index
+            if same_index and (not id_ or not call.id or call.id == id_):
+                return ordinal
+        return None
 
     def with_appended(self, draft: ToolCallDraft) -> ToolCallDrafts:
         """The calls with one more."""
-        return ToolCallDrafts(self.drafts.with_appended(draft), self._with_keys(draft))
+        return ToolCallDrafts(
+            self.drafts.with_appended(draft), self.index.with_call(draft.ordinal, draft.index, draft.id)
+        )
 
     def with_replaced(self, draft: ToolCallDraft) -> ToolCallDrafts:
         """The calls with another state of one of them."""
         known = draft.id == self.drafts[draft.ordinal].id
-        newest = self.newest if known else self._with_keys(draft)
-        return ToolCallDrafts(self.drafts.with_replaced(draft.ordinal, draft), newest)
-
-    def _fits(self, ordinal: int, index: int | None, id_: str | None) -> bool:
-        call = self.drafts[ordinal]
-        same_index = index is None or call.index is None or call.index == index
-        return same_index and (not id_ or not call.id or call.id == id_)
-
-    def _with_keys(self, draft: ToolCallDraft) -> PersistentMap[tuple[object, object], int]:
-        newest = self.newest
-        for key in ((draft.index, draft.id), ("index", draft.index), ("id", draft.id)):
-            if draft.ordinal >= newest.get(key, -1):
-                newest = newest.with_item(key, draft.ordinal)
-        return newest
+        index = self.index if known else self.index.with_call(draft.ordinal, draft.index, draft.id)
+        return ToolCallDrafts(self.drafts.with_replaced(draft.ordinal, draft), index)
 
     def __getitem__(self, ordinal: int) -> ToolCallDraft:
         return self.drafts[ordinal]
