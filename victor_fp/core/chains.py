@@ -53,6 +53,37 @@ def merge_objects(objects: Iterable[Mapping[str, Json]]) -> dict[str, Json]:
     return _merge(objects, _MAX_MERGE_DEPTH)
 
 
+def concatenate_objects(objects: Iterable[Mapping[str, Json]]) -> dict[str, Json]:
+    """One object of several that each continue the one before: texts and lists grow, any other value is replaced.
+
+    >>> concatenate_objects([{"a": "x", "b": 1}, {"a": "y", "b": 2}])
+    {'a': 'xy', 'b': 2}
+    """
+    values: dict[str, list[Json]] = {}
+    for one in objects:
+        for key, value in one.items():
+            values.setdefault(key, []).append(value)
+    return {key: found[0] if len(found) == 1 else _concatenate(found) for key, found in values.items()}
+
+
+def _concatenate(values: list[Json]) -> Json:
+    last = values[-1]
+    run = values[_start_of_run(values) :]
+    if isinstance(last, str):
+        return "".join(value for value in run if isinstance(value, str))
+    if isinstance(last, list):
+        return [item for value in run if isinstance(value, list) for item in value]
+    return last
+
+
+def _start_of_run(values: list[Json]) -> int:
+    """Where the values begin that have the type of the last one."""
+    start = len(values) - 1
+    while start and type(values[start - 1]) is type(values[-1]):
+        start -= 1
+    return start
+
+
 def _merge(objects: Iterable[Mapping[str, Json]], depth: int) -> dict[str, Json]:
     values: dict[str, list[Json]] = {}
     for one in objects:
@@ -65,9 +96,7 @@ def _merge_values(values: list[Json], depth: int) -> Json:
     last = values[-1]
     if depth == 0 or not isinstance(last, list | dict):
         return last
-    start = len(values) - 1
-    while start and type(values[start - 1]) is type(last):
-        start -= 1
+    run = values[_start_of_run(values) :]
     if isinstance(last, list):
-        return [item for value in values[start:] if isinstance(value, list) for item in value]
-    return _merge((value for value in values[start:] if isinstance(value, dict)), depth - 1)
+        return [item for value in run if isinstance(value, list) for item in value]
+    return _merge((value for value in run if isinstance(value, dict)), depth - 1)
