@@ -100,9 +100,7 @@ def add_fragment(
         call = msgspec.structs.replace(call, held=(call.held, fragment))
     else:
         if (fragment.name and not call.name) or fragment.state is not None:
-            deltas.append(
-                ToolCallStarted(index=ordinal, id=call.emitted_id, name=fragment.name, state=fragment.state)
-            )
+            deltas.append(ToolCallStarted(index=ordinal, id=call.emitted_id, name=fragment.name, state=fragment.state))
         deltas += _argument_deltas(ordinal, call.emitted_id, fragment.arguments)
         if (call.name or not fragment.name) and (call.has_arguments or not fragment.arguments):
             return calls, deltas
