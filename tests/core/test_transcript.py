@@ -31,7 +31,7 @@ from victor_fp.core.faults import Overloaded, ServerFailed, StreamTruncated
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.responses import ResponseContext, build_completion, build_final_chunk
 from victor_fp.core.result import outcome
-from victor_fp.core.transcript import EMPTY, advance, merge_metadata
+from victor_fp.core.transcript import EMPTY, advance
 from victor_fp.core.types import CompletionResponse, StreamChunk
 
 SPEC = ProviderSpec(name="acme", title="Acme", dialect=ChatDialect(), base_url="http://acme.test/v1")
@@ -243,15 +243,6 @@ def test_state_goes_back_on_the_block_it_came_with() -> None:
 def test_plain_answers_carry_no_state() -> None:
     response = answered([TextDelta("x"), ToolCallStarted(index=0, id="a", name="f"), Stopped("stop")])
     assert response.metadata is None
-
-
-def test_merging_extends_lists_and_joins_objects() -> None:
-    assert merge_metadata({"a": [1], "b": {"x": 1}, "c": 1}, {"a": [2], "b": {"y": 2}, "c": 3, "d": 4}) == {
-        "a": [1, 2],
-        "b": {"x": 1, "y": 2},
-        "c": 3,
-        "d": 4,
-    }
 
 
 @given(deltas_of_answers(), st.data())

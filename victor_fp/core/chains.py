@@ -1,22 +1,102 @@
-"""Text that grows piece by piece and stays a value: pieces hang in a chain of pairs and are joined once."""
+"""Sequences that grow piece by piece and stay values: pieces hang in a chain of pairs, and are joined or merged once.
+
+A chain is `(rest, newest)` or None. Growing one costs the same however long it is, where a tuple would be copied whole.
+"""
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeAlias, TypeVar
+
+from victor_fp.core.json import Json
+
+T = TypeVar("T")
 
 Chain: TypeAlias = "tuple[Chain, str] | None"
 """Pieces of text, newest first."""
+Objects: TypeAlias = "tuple[Objects, Mapping[str, Json]] | None"
+"""JSON objects that are to be merged, newest first."""
+
+_MAX_MERGE_DEPTH = 64
+"""Levels of objects that are merged; objects below that replace each other."""
+
+
+def unroll(chain: tuple[Any, T] | None) -> list[T]:
+    """The items of a chain, oldest first.
+
+    >>> unroll(((None, "a"), "b"))
+    ['a', 'b']
+    """
+    items: list[T] = []
+    while chain is not None:
+        chain, item = chain
+        items.append(item)
+    items.reverse()
+    return items
 
 
 def join_chain(chain: Chain) -> str:
     """The pieces of a chain as one text.
 
-    >>> joined(((None, "a"), "b"))
+    >>> join_chain(((None, "a"), "b"))
     'ab'
     """
-    pieces: list[str] = []
-    while chain is not None:
-        chain, piece = chain
-        pieces.append(piece)
-    pieces.reverse()
-    return "".join(pieces)
+    return "".join(unroll(chain))
+
+
+def merge_objects(objects: Iterable[Mapping[str, Json]]) -> dict[str, Json]:
+    """One object of several, in order: lists are extended, objects merged, any other value is replaced by a later one.
+
+    >>> merge_objects([{"a": [1], "b": 1}, {"a": [2], "b": 2}])
+    {'a': [1, 2], 'b': 2}
+    """
+    return _merge(objects, _MAX_MERGE_DEPTH)
+
+
+def concatenate_objects(objects: Iterable[Mapping[str, Json]]) -> dict[str, Json]:
+    """One object of several that each continue the one before: texts and lists grow, any other value is replaced.
+
+    >>> concatenate_objects([{"a": "x", "b": 1}, {"a": "y", "b": 2}])
+    {'a': 'xy', 'b': 2}
+    """
+    values: dict[str, list[Json]] = {}
+    for one in objects:
+        for key, value in one.items():
+            values.setdefault(key, []).append(value)
+    return {key: found[0] if len(found) == 1 else _concatenate(found) for key, found in values.items()}
+
+
+def _concatenate(values: list[Json]) -> Json:
+    last = values[-1]
+    run = values[_start_of_run(values) :]
+    if isinstance(last, str):
+        return "".join(value for value in run if isinstance(value, str))
+    if isinstance(last, list):
+        return [item for value in run if isinstance(value, list) for item in value]
+    return last
+
+
+def _start_of_run(values: list[Json]) -> int:
+    """Where the values begin that have the type of the last one."""
+    start = len(values) - 1
+    while start and type(values[start - 1]) is type(values[-1]):
+        start -= 1
+    return start
+
+
+def _merge(objects: Iterable[Mapping[str, Json]], depth: int) -> dict[str, Json]:
+    values: dict[str, list[Json]] = {}
+    for one in objects:
+        for key, value in one.items():
+            values.setdefault(key, []).append(value)
+    return {key: found[0] if len(found) == 1 else _merge_values(found, depth) for key, found in values.items()}
+
+
+def _merge_values(values: list[Json], depth: int) -> Json:
+    last = values[-1]
+    if depth == 0 or not isinstance(last, list | dict):
+        return last
+    run = values[_start_of_run(values) :]
+    if isinstance(last, list):
+        return [item for value in run if isinstance(value, list) for item in value]
+    return _merge((value for value in run if isinstance(value, dict)), depth - 1)

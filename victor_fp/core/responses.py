@@ -54,7 +54,7 @@ def build_completion(
     """The result of a whole body, or the fault in it."""
     if transcript.fault is not None:
         return Failure(with_context(context, transcript.fault))
-    if not transcript.blocks and transcript.stopped is None and not transcript.ended:
+    if not transcript.spoken and transcript.stopped is None and not transcript.ended:
         return Failure(with_context(context, InvalidResponse(message="the response holds no completion")))
     raw = decode_json_object(body)
     return Success(
@@ -126,12 +126,12 @@ def _shared_fields(context: ResponseContext, transcript: Transcript) -> dict[str
     model = transcript.model or context.model
     usage = build_usage(transcript.usage)
     stopped = transcript.stopped
-    metadata: dict[str, Any] = dict(transcript.metadata)
+    metadata: dict[str, Any] = {**transcript.metadata}
     if stopped is not None and stopped.raw is not None:
         metadata["stop_reason_raw"] = stopped.raw
     is_plain = True
     for block in transcript.blocks:
-        is_plain = is_plain and block.kind == "text" and block.state is None
+        is_plain = is_plain and block.kind == "text" and block.states is None
     if not is_plain:
         metadata.update(_block_metadata(context, transcript, model))
     if context.adjustments:
@@ -139,7 +139,7 @@ def _shared_fields(context: ResponseContext, transcript: Transcript) -> dict[str
     price = context.endpoint.price
     if price is not None and (cost := compute_cost(price, (transcript.model, context.model), usage, metadata)):
         metadata["cost"] = cost
-    calls = [call.call() for call in transcript.calls] if transcript.calls else None
+    calls = [call.call() for call in transcript.calls] if len(transcript.calls) else None
     reason = None if stopped is None else stopped.reason
     if calls and reason not in {"length", "content_filter", "refusal"}:
         reason = "tool_use"  # whatever the vendor calls it; the raw word is kept

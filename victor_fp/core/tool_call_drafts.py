@@ -1,15 +1,25 @@
-"""A tool call while its arguments still arrive, and which call a piece belongs to."""
+"""Tool calls while their arguments still arrive, and which call a piece belongs to."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeAlias
 
 import msgspec
 
-from victor_fp.core.chains import Chain, join_chain
+from victor_fp.core.chains import Chain, Objects, join_chain, merge_objects, unroll
 from victor_fp.core.json import Json, JsonScalar, NotJson, decode_json_object
+from victor_fp.core.persistent import PersistentList, PersistentMap
 from victor_fp.core.types import ToolCall
+
+Path: TypeAlias = tuple[str | int, ...]
+ArgumentSets: TypeAlias = "tuple[ArgumentSets, tuple[Path, JsonScalar]] | None"
+"""Values at paths, newest first."""
+
+MAX_PATH_STEPS = 64
+"""Steps of a path into arguments."""
+MAX_INDEX_GAP = 64
+"""How far behind a list's end an index may lie; the items between are null."""
 
 
 class ToolCallDraft(msgspec.Struct, frozen=True, kw_only=True):
@@ -19,14 +29,20 @@ class ToolCallDraft(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     name: str
     ordinal: int
-    """Its place among the answer's calls."""
+    """Its position among the answer's calls."""
     pieces: Chain = None
     """JSON text."""
     whole: dict[str, Json] | None = None
     """Arguments that came as an object."""
+    sets: ArgumentSets = None
+    """Arguments that came one by one, over those of `whole`."""
+    lengths: PersistentMap[Path, int] = PersistentMap()
+    """How long the lists are that `sets` builds."""
+    states: Objects = None
+    """Opaque state to be sent back with the call."""
 
     def call(self) -> ToolCall:
-        """The call with its arguments parsed, or as the original text where they are no JSON object.
+        """The call with its arguments parsed, or as the original text where they are not a JSON object.
 
         No arguments at all, or null, are an empty object. An object and text together: the text wins where there is any.
         """
@@ -36,42 +52,176 @@ class ToolCallDraft(msgspec.Struct, frozen=True, kw_only=True):
             parsed = decode_json_object(text)
             arguments = text if isinstance(parsed, NotJson) else parsed
         else:
-            arguments = self.whole or {}
+            arguments = _build_arguments(self.whole or {}, self.sets)
         return ToolCall(id=self.id or f"call_{self.ordinal}", name=self.name, arguments=arguments)
 
+    def state(self) -> dict[str, Json] | None:
+        """The opaque state that has come so far."""
+        return None if self.states is None else merge_objects(unroll(self.states))
 
-def continues(calls: Sequence[ToolCallDraft], index: int | None, id_: str | None) -> int | None:
-    """Which call a piece continues, by index *and* id: None where it opens a new one.
+    def with_value(self, path: Path, value: JsonScalar) -> ToolCallDraft | None:
+        """The call with `value` at `path` of its arguments: a text there grows, anything else is set.
 
-    The newest call with this index is meant unless the piece has another id. Without an index it is the call with
-    this id; with neither, the newest call.
-    """
-    for place in range(len(calls) - 1, -1, -1):
-        call = calls[place]
-        if index is not None and call.index is not None and call.index != index:
-            continue
-        if not id_ or not call.id or call.id == id_:
-            return place
-        if index is not None and call.index == index:
-            continue
-    return None
+        None for a path that does not begin with a name, has over `MAX_PATH_STEPS` steps, or an index over `MAX_INDEX_GAP`
+        behind the end of its list.
+        """
+        if not path or not isinstance(path[0], str) or len(path) > MAX_PATH_STEPS:
+            return None
+        lengths = self.lengths
+        inner: Json = self.whole or {}
+        for depth, step in enumerate(path):
+            if isinstance(step, int):
+                known = lengths.get(path[:depth], len(inner) if isinstance(inner, list) else 0)
+                if not 0 <= step <= known + MAX_INDEX_GAP:
+                    return None
+                if step >= known:
+                    lengths = lengths.with_item(path[:depth], step + 1)
+                inner = inner[step] if isinstance(inner, list) and step < len(inner) else None
+            else:
+                inner = inner.get(step) if isinstance(inner, Mapping) else None
+        return msgspec.structs.replace(self, sets=(self.sets, (path, value)), lengths=lengths)
 
 
-def grown(arguments: dict[str, Json], path: tuple[str | int, ...], value: JsonScalar) -> dict[str, Json]:
-    """`arguments` with `value` at `path`: a text there grows, anything else is set. The original is unchanged."""
-    result = _grown(arguments, path, value)
-    return result if isinstance(result, dict) else arguments
+class CallIndex(msgspec.Struct, frozen=True):
+    """The newest call by index and id, by index alone, and by id alone: pieces find their call without a search."""
+
+    newest: PersistentMap[tuple[object, object], int] = PersistentMap()
+    count: int = 0
+
+    def candidates(self, index: float | None, id_: str | None) -> list[int]:
+        """The ordinals among which the newest call is that has this index and this id, or came without one of them.
+
+        The caller still has to check them: a call may have got another id since.
+        """
+        keys: tuple[tuple[object, object], ...]
+        if index is not None and id_:
+            keys = ((index, id_), (index, ""), (None, id_), (None, ""))
+        elif index is not None:
+            keys = (("index", index), ("index", None))
+        elif id_:
+            keys = (("id", id_), ("id", ""))
+        else:
+            return [self.count - 1] if self.count else []
+        found = {self.newest.get(key) for key in keys}
+        return sorted((ordinal for ordinal in found if ordinal is not None), reverse=True)
+
+    def with_call(self, ordinal: int, index: float | None, id_: str) -> CallIndex:
+        """The index with a call, or with what is new about one."""
+        newest = self.newest
+        for key in ((index, id_), ("index", index), ("id", id_)):
+            if ordinal >= newest.get(key, -1):
+                newest = newest.with_item(key, ordinal)
+        return CallIndex(newest, max(self.count, ordinal + 1))
 
 
-def _grown(place: Json, path: tuple[str | int, ...], value: JsonScalar) -> Json:
-    if not path:
-        return place + value if isinstance(place, str) and isinstance(value, str) else value
-    key, *rest = path
-    if isinstance(key, int):
-        items: list[Json] = list(place) if isinstance(place, list) else []
-        items += [None] * (key + 1 - len(items))
-        items[key] = _grown(items[key], tuple(rest), value)
-        return items
-    fields: dict[str, Json] = dict(place) if isinstance(place, dict) else {}
-    fields[key] = _grown(fields.get(key), tuple(rest), value)
-    return fields
+class ToolCallDrafts(msgspec.Struct, frozen=True):
+    """The calls of an answer in order."""
+
+    drafts: PersistentList[ToolCallDraft] = PersistentList()
+    index: CallIndex = CallIndex()
+
+    def find(self, index: int | None, id_: str | None) -> int | None:
+        """The ordinal of the call that a piece continues, by index *and* id; None where it opens a new one.
+
+        The newest call with this index is meant unless the piece has another id. Without an index it is the call with
+        this id; with neither, the newest call. A call that came without index or id fits any.
+        """
+        for ordinal in self.index.candidates(index, id_):
+            call = self.drafts[ordinal]
+            same_index = index is None or call.index is None or call.index == index
+            if same_index and (not id_ or not call.id or call.id == id_):
+                return ordinal
+        return None
+
+    def with_appended(self, draft: ToolCallDraft) -> ToolCallDrafts:
+        """The calls with one more."""
+        return ToolCallDrafts(
+            self.drafts.with_appended(draft), self.index.with_call(draft.ordinal, draft.index, draft.id)
+        )
+
+    def with_replaced(self, draft: ToolCallDraft) -> ToolCallDrafts:
+        """The calls with another state of one of them."""
+        known = draft.id == self.drafts[draft.ordinal].id
+        index = self.index if known else self.index.with_call(draft.ordinal, draft.index, draft.id)
+        return ToolCallDrafts(self.drafts.with_replaced(draft.ordinal, draft), index)
+
+    def __getitem__(self, ordinal: int) -> ToolCallDraft:
+        return self.drafts[ordinal]
+
+    def __len__(self) -> int:
+        return len(self.drafts)
+
+    def __iter__(self) -> Iterator[ToolCallDraft]:
+        return iter(self.drafts)
+
+
+class _Fields(dict[str, Any]):
+    """An object under construction."""
+
+
+class _Items(list[Any]):
+    """A list under construction."""
+
+
+class _Text(list[str]):
+    """A text under construction."""
+
+
+def _build_arguments(whole: dict[str, Json], sets: ArgumentSets) -> dict[str, Any]:
+    if sets is None:
+        return whole
+    root = _Fields(whole)
+    for path, value in unroll(sets):
+        _set(root, path, value)
+    built = _finish(root)
+    return built if isinstance(built, dict) else {}
+
+
+def _set(root: _Fields, path: Path, value: JsonScalar) -> None:
+    place: _Fields | _Items = root
+    for depth, step in enumerate(path):
+        if isinstance(place, _Items) and isinstance(step, int):
+            if step > len(place) + MAX_INDEX_GAP:
+                return  # another value took the place of the list that `with_value` counted
+            place.extend([None] * (step + 1 - len(place)))
+        last = depth + 1 == len(path)
+        before = _at(place, step)
+        inner = _leaf(before, value) if last else _container(before, path[depth + 1])
+        place[step] = inner  # type: ignore[index]  # an int for a list, a str for an object: `_container` chose by it
+        if last or not isinstance(inner, _Fields | _Items):
+            return
+        place = inner
+
+
+def _at(place: _Fields | _Items, step: str | int) -> Any:
+    if isinstance(place, _Items):
+        return place[step] if isinstance(step, int) else None
+    return place.get(step) if isinstance(step, str) else None
+
+
+def _container(before: object, step: str | int) -> _Fields | _Items:
+    """What the next step leads into; what stood there stays if it is of that kind."""
+    if isinstance(step, int):
+        return before if isinstance(before, _Items) else _Items(before if isinstance(before, list) else ())
+    return before if isinstance(before, _Fields) else _Fields(before if isinstance(before, dict) else {})
+
+
+def _leaf(before: object, value: JsonScalar) -> object:
+    if not isinstance(value, str):
+        return value
+    if isinstance(before, _Text):
+        before.append(value)
+        return before
+    return _Text((before, value) if isinstance(before, str) else (value,))
+
+
+def _finish(built: object) -> object:
+    match built:
+        case _Text():
+            return "".join(built)
+        case _Fields():
+            return {key: _finish(value) for key, value in built.items()}
+        case _Items():
+            return [_finish(value) for value in built]
+        case _:
+            return built

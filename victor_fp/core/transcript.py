@@ -7,11 +7,11 @@ what the end means: a final chunk, or the fault of an answer that broke off.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, assert_never
+from typing import Any, TypeAlias, assert_never
 
 import msgspec
 
-from victor_fp.core.chains import Chain, join_chain
+from victor_fp.core.chains import Chain, Objects, join_chain, merge_objects, unroll
 from victor_fp.core.deltas import (
     BlockEnded,
     Delta,
@@ -31,11 +31,11 @@ from victor_fp.core.deltas import (
 from victor_fp.core.faults import Fault, InvalidResponse
 from victor_fp.core.json import Json
 from victor_fp.core.request_building.conversation import Block, BlockKind
-from victor_fp.core.tool_call_drafts import ToolCallDraft, continues, grown
+from victor_fp.core.tool_call_drafts import ToolCallDraft, ToolCallDrafts
 from victor_fp.core.types import StreamChunk
 
 MAX_CALLS = 1024
-"""Tool calls of one response. Finding the call that a piece belongs to takes time that grows with them."""
+"""Tool calls of one response: a call of ten bytes takes over a hundred times as much memory."""
 
 
 class OpenBlock(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,22 +44,41 @@ class OpenBlock(msgspec.Struct, frozen=True, kw_only=True):
     kind: BlockKind
     pieces: Chain = None
     call: int = -1
-    """Which of the transcript's calls, for a tool call's block."""
-    state: dict[str, Json] | None = None
+    """Which of the transcript's calls, for a tool call's block; the call has its state."""
+    states: Objects = None
     closed: bool = False
+
+    @property
+    def state(self) -> dict[str, Json] | None:
+        """The vendor's opaque state of this block."""
+        return None if self.states is None else merge_objects(unroll(self.states))
+
+
+OpenBlocks: TypeAlias = "tuple[OpenBlocks, OpenBlock] | None"
+"""Blocks, newest first. Only the newest one grows."""
 
 
 class Transcript(msgspec.Struct, frozen=True, kw_only=True):
     """The answer so far."""
 
-    blocks: tuple[OpenBlock, ...] = ()
-    calls: tuple[ToolCallDraft, ...] = ()
+    open_blocks: OpenBlocks = None
+    calls: ToolCallDrafts = ToolCallDrafts()
     usage: UsageReported | None = None
     stopped: Stopped | None = None
     ended: bool = False
     fault: Fault | None = None
     model: str | None = None
-    metadata: dict[str, Json] = {}
+    notes: Objects = None
+
+    @property
+    def blocks(self) -> list[OpenBlock]:
+        """The blocks in order."""
+        return unroll(self.open_blocks)
+
+    @property
+    def metadata(self) -> dict[str, Json]:
+        """Facts beside the answer: lists are extended, objects merged, other values replaced by later ones."""
+        return merge_objects(unroll(self.notes))
 
     @property
     def over(self) -> bool:
@@ -69,39 +88,42 @@ class Transcript(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def spoken(self) -> bool:
         """Something of meaning has reached the caller: the commit point is passed."""
-        return bool(self.blocks)
+        return self.open_blocks is not None
 
 
 EMPTY = Transcript()
 
 
 def advance(transcript: Transcript, deltas: Iterable[Delta]) -> tuple[Transcript, list[StreamChunk]]:
-    """The transcript after these deltas, and the chunks they make; never a final one; see `answers.final_chunk`."""
+    """The transcript after these deltas, and the chunks they make; never a final one; see `responses.build_final_chunk`."""
     chunks: list[StreamChunk] = []
-    kind: BlockKind | None = None
+    text_before: OpenBlocks = None
+    text_block: OpenBlock | None = None
     pieces: Chain = None
     for delta in deltas:
-        if type(delta) is TextDelta and kind == "text":
-            if text := delta.text:
-                pieces = (pieces, text)
-                chunks.append(StreamChunk(content=text))
-            continue
-        if kind is not None:
-            transcript = _with_last(transcript, pieces)
-            kind = None
+        if text_block is not None:
+            if type(delta) is TextDelta:
+                if text := delta.text:
+                    pieces = (pieces, text)
+                    chunks.append(StreamChunk(content=text))
+                continue
+            transcript = _with_pieces(transcript, text_before, text_block, pieces)
+            text_block = None
         if transcript.over:
             break
         transcript = _apply_delta(transcript, delta, chunks)
-        if type(delta) is TextDelta and delta.text:
-            kind, pieces = "text", transcript.blocks[-1].pieces
-    if kind is not None:
-        transcript = _with_last(transcript, pieces)
+        if type(delta) is TextDelta and delta.text and transcript.open_blocks is not None:
+            text_before, text_block = transcript.open_blocks
+            pieces = text_block.pieces
+    if text_block is not None:
+        transcript = _with_pieces(transcript, text_before, text_block, pieces)
     return transcript, chunks
 
 
-def _with_last(transcript: Transcript, pieces: Chain) -> Transcript:
-    last = msgspec.structs.replace(transcript.blocks[-1], pieces=pieces)
-    return msgspec.structs.replace(transcript, blocks=(*transcript.blocks[:-1], last))
+def _with_pieces(transcript: Transcript, before: OpenBlocks, block: OpenBlock, pieces: Chain) -> Transcript:
+    """The transcript whose newest block is `block` with these pieces."""
+    block = msgspec.structs.replace(block, pieces=pieces)
+    return msgspec.structs.replace(transcript, open_blocks=(before, block))
 
 
 def _apply_delta(transcript: Transcript, delta: Delta, chunks: list[StreamChunk]) -> Transcript:
@@ -120,10 +142,10 @@ def _apply_delta(transcript: Transcript, delta: Delta, chunks: list[StreamChunk]
                 chunks.append(StreamChunk(metadata={"refusal": text}))
             return _append_text(transcript, "refusal", text)
         case BlockEnded():
-            if not transcript.blocks:
+            if transcript.open_blocks is None:
                 return transcript
-            last = replace(transcript.blocks[-1], closed=True)
-            return replace(transcript, blocks=(*transcript.blocks[:-1], last))
+            before, last = transcript.open_blocks
+            return replace(transcript, open_blocks=(before, replace(last, closed=True)))
         case ToolCallStarted():
             return _start_call(transcript, delta, chunks)
         case ToolCallArguments() | ToolCallArgumentSet():
@@ -138,7 +160,7 @@ def _apply_delta(transcript: Transcript, delta: Delta, chunks: list[StreamChunk]
             return replace(
                 transcript,
                 model=model if model is not None else transcript.model,
-                metadata=merge_metadata(transcript.metadata, metadata) if metadata else transcript.metadata,
+                notes=(transcript.notes, metadata) if metadata else transcript.notes,
             )
         case ErrorReported(fault):
             return replace(transcript, fault=fault)
@@ -149,96 +171,86 @@ def _apply_delta(transcript: Transcript, delta: Delta, chunks: list[StreamChunk]
 
 
 def _append_text(transcript: Transcript, kind: BlockKind, text: str) -> Transcript:
-    blocks = transcript.blocks
-    if blocks and blocks[-1].kind == kind and not blocks[-1].closed:
-        return _with_last(transcript, (blocks[-1].pieces, text)) if text else transcript
+    if transcript.open_blocks is not None:
+        before, last = transcript.open_blocks
+        if last.kind == kind and not last.closed:
+            return _with_pieces(transcript, before, last, (last.pieces, text)) if text else transcript
     if not text and kind != "reasoning":
         return transcript
-    return msgspec.structs.replace(transcript, blocks=(*blocks, OpenBlock(kind=kind, pieces=(None, text))))
+    return _append_block(transcript, OpenBlock(kind=kind, pieces=(None, text)))
+
+
+def _append_block(transcript: Transcript, block: OpenBlock) -> Transcript:
+    return msgspec.structs.replace(transcript, open_blocks=(transcript.open_blocks, block))
 
 
 def _start_call(transcript: Transcript, delta: ToolCallStarted, chunks: list[StreamChunk]) -> Transcript:
-    place = continues(transcript.calls, delta.index, delta.id)
-    if place is None:
-        place = len(transcript.calls)
-        if place == MAX_CALLS:
+    ordinal = transcript.calls.find(delta.index, delta.id)
+    if ordinal is None:
+        ordinal = len(transcript.calls)
+        if ordinal == MAX_CALLS:
             message = f"the response has more than {MAX_CALLS} tool calls"
             return msgspec.structs.replace(transcript, fault=InvalidResponse(message=message, maybe_billed=True))
         call = ToolCallDraft(
-            index=delta.index, id=delta.id or "", name=delta.name, whole=delta.arguments, ordinal=place
+            index=delta.index,
+            id=delta.id or "",
+            name=delta.name,
+            whole=delta.arguments,
+            ordinal=ordinal,
+            states=None if delta.state is None else (None, delta.state),
         )
-        block = OpenBlock(kind="tool_call", call=place, state=delta.state, closed=True)
-        blocks, calls = (*transcript.blocks, block), (*transcript.calls, call)
+        calls = transcript.calls.with_appended(call)
+        transcript = _append_block(transcript, OpenBlock(kind="tool_call", call=ordinal, closed=True))
     else:
-        call = transcript.calls[place]
+        call = transcript.calls[ordinal]
         call = msgspec.structs.replace(
             call,
             id=call.id or delta.id or "",
             name=call.name or delta.name,
             whole=delta.arguments if delta.arguments is not None else call.whole,
+            states=call.states if delta.state is None else (call.states, delta.state),
         )
-        calls = (*transcript.calls[:place], call, *transcript.calls[place + 1 :])
-        blocks = _attach_call_state(transcript.blocks, place, delta.state)
-    piece: dict[str, object] = {"index": place, "id": call.id, "name": call.name}
+        calls = transcript.calls.with_replaced(call)
+    piece: dict[str, object] = {"index": ordinal, "id": call.id, "name": call.name}
     if delta.arguments is not None:
         piece["arguments"] = delta.arguments
     chunks.append(StreamChunk(metadata={"tool_call_deltas": [piece]}))
-    return msgspec.structs.replace(transcript, blocks=blocks, calls=calls)
-
-
-def _attach_call_state(
-    blocks: tuple[OpenBlock, ...], call: int, state: dict[str, Json] | None
-) -> tuple[OpenBlock, ...]:
-    if state is None:
-        return blocks
-    return tuple(
-        msgspec.structs.replace(block, state=merge_metadata(block.state or {}, state)) if block.call == call else block
-        for block in blocks
-    )
+    return msgspec.structs.replace(transcript, calls=calls)
 
 
 def _append_arguments(
     transcript: Transcript, delta: ToolCallArguments | ToolCallArgumentSet, chunks: list[StreamChunk]
 ) -> Transcript:
-    place = continues(transcript.calls, delta.index, delta.id)
-    if place is None:
-        started = ToolCallStarted(index=delta.index, id=delta.id)
-        return _append_arguments(_start_call(transcript, started, chunks), delta, chunks)
-    call = transcript.calls[place]
-    piece: dict[str, object] = {"index": place, "id": call.id}
+    ordinal = transcript.calls.find(delta.index, delta.id)
+    if ordinal is None:
+        transcript = _start_call(transcript, ToolCallStarted(index=delta.index, id=delta.id), chunks)
+        return transcript if transcript.fault is not None else _append_arguments(transcript, delta, chunks)
+    call = transcript.calls[ordinal]
+    piece: dict[str, object] = {"index": ordinal, "id": call.id}
     if isinstance(delta, ToolCallArguments):
         call = msgspec.structs.replace(call, pieces=(call.pieces, delta.text))
         piece["arguments"] = delta.text
     else:
-        call = msgspec.structs.replace(call, whole=grown(call.whole or {}, delta.path, delta.value))
+        changed = call.with_value(delta.path, delta.value)
+        if changed is None:
+            message = "a tool call's argument is at a path that is too deep, or far behind the end of its list"
+            return msgspec.structs.replace(transcript, fault=InvalidResponse(message=message, maybe_billed=True))
+        call = changed
         piece |= {"path": list(delta.path), "value": delta.value}
     chunks.append(StreamChunk(metadata={"tool_call_deltas": [piece]}))
-    calls = (*transcript.calls[:place], call, *transcript.calls[place + 1 :])
-    return msgspec.structs.replace(transcript, calls=calls)
+    return msgspec.structs.replace(transcript, calls=transcript.calls.with_replaced(call))
 
 
 def _attach_state(transcript: Transcript, delta: StateReported) -> Transcript:
-    blocks = transcript.blocks
-    last = blocks[-1] if blocks else None
+    before, last = transcript.open_blocks or (None, None)
     if delta.alone or last is None or (last.closed and last.kind != "tool_call"):
-        alone = OpenBlock(kind="opaque", state=delta.state, closed=delta.alone)
-        return msgspec.structs.replace(transcript, blocks=(*blocks, alone))
-    last = msgspec.structs.replace(last, state=merge_metadata(last.state or {}, delta.state))
-    return msgspec.structs.replace(transcript, blocks=(*blocks[:-1], last))
-
-
-def merge_metadata(old: dict[str, Json], new: dict[str, Json]) -> dict[str, Json]:
-    """Lists are extended, objects merged, everything else replaced."""
-    out = dict(old)
-    for key, value in new.items():
-        match out.get(key), value:
-            case list() as before, list() as after:
-                out[key] = [*before, *after]
-            case dict() as before, dict() as after:
-                out[key] = merge_metadata(before, after)
-            case _:
-                out[key] = value
-    return out
+        return _append_block(transcript, OpenBlock(kind="opaque", states=(None, delta.state), closed=delta.alone))
+    if last.kind == "tool_call":
+        call = transcript.calls[last.call]
+        call = msgspec.structs.replace(call, states=(call.states, delta.state))
+        return msgspec.structs.replace(transcript, calls=transcript.calls.with_replaced(call))
+    last = msgspec.structs.replace(last, states=(last.states, delta.state))
+    return msgspec.structs.replace(transcript, open_blocks=(before, last))
 
 
 def _merge_usage(old: UsageReported | None, new: UsageReported) -> UsageReported:
@@ -251,20 +263,23 @@ def _merge_usage(old: UsageReported | None, new: UsageReported) -> UsageReported
 def build_blocks(transcript: Transcript) -> list[Block]:
     """The answer's blocks in order, whole."""
     out: list[Block] = []
-    for grown_block in transcript.blocks:
-        if grown_block.kind == "tool_call":
-            call = transcript.calls[grown_block.call].call()
+    for block in transcript.blocks:
+        if block.kind == "tool_call":
+            draft = transcript.calls[block.call]
+            call = draft.call()
             out.append(
                 Block(
                     kind="tool_call",
                     id=call["id"],
                     name=call["name"],
                     arguments=call["arguments"],
-                    state=grown_block.state,
+                    state=draft.state(),
                 )
             )
-        elif (text := join_chain(grown_block.pieces)) or grown_block.state:
-            out.append(Block(kind=grown_block.kind, text=text, state=grown_block.state))
+        else:
+            text, state = join_chain(block.pieces), block.state
+            if text or state:
+                out.append(Block(kind=block.kind, text=text, state=state))
     return out
 
 

@@ -1,7 +1,7 @@
 """A stream's events as deltas.
 
-Most events mean one delta and no memory. Remembered are the counts, which message_delta only adds to, and blocks that
-have to be whole before they mean anything: what the vendor's own tools say, and the citations of a text.
+Most events are one delta and change no state. Kept are the counts, which message_delta only adds to, and blocks that have
+to be whole before they mean anything: calls and results of the vendor's own tools, and the citations of a text.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from victor_fp_wire.anthropic_messages.response import (
     Usage,
 )
 
+from victor_fp.core.chains import Chain, Objects, concatenate_objects, join_chain, unroll
 from victor_fp.core.deltas import (
     BlockEnded,
     Delta,
@@ -48,6 +49,7 @@ from victor_fp.core.deltas import (
 from victor_fp.core.faults import InvalidResponse
 from victor_fp.core.framing import Frame
 from victor_fp.core.json import Json, NotJson, decode_json, encode_json
+from victor_fp.core.persistent import PersistentMap
 from victor_fp.core.protocols.anthropic_messages.errors import BODY, fault_from_error
 from victor_fp.core.protocols.anthropic_messages.response import (
     call_started,
@@ -67,24 +69,25 @@ from victor_fp.core.wire_decoding import Undecodable
 EVENT = decoder_for(CreateMessage.EVENT)
 
 
-class Pending(msgspec.Struct, frozen=True, kw_only=True):
+class PendingBlock(msgspec.Struct, frozen=True, kw_only=True):
     """A block that means something only when it is whole."""
 
-    block: dict[str, Json] = {}
-    """As it started; empty for a text that is only cited."""
-    pieces: tuple[str, ...] = ()
-    """JSON text of its input."""
-    citations: tuple[dict[str, Json], ...] = ()
+    objects: Objects = None
+    """The block as it started, and deltas of kinds that are not known; None for a text that is only cited."""
+    input: Chain = None
+    """JSON text."""
+    citations: Objects = None
 
-    def whole(self) -> list[Delta]:
+    def finish(self) -> list[Delta]:
         """What the block means now that it has ended."""
-        if not self.block:
-            return [*cited("text", self.citations), BlockEnded()]
-        text = "".join(self.pieces)
+        if self.objects is None:
+            return [*cited("text", unroll(self.citations)), BlockEnded()]
+        block = concatenate_objects(unroll(self.objects))
+        text = join_chain(self.input)
         if not text.strip():
-            return [StateReported(self.block, alone=True)]
+            return [StateReported(block, alone=True)]
         parsed = decode_json(text)
-        return [StateReported({**self.block, "input": text if isinstance(parsed, NotJson) else parsed}, alone=True)]
+        return [StateReported({**block, "input": text if isinstance(parsed, NotJson) else parsed}, alone=True)]
 
 
 class MessageEvents(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,8 +97,8 @@ class MessageEvents(msgspec.Struct, frozen=True, kw_only=True):
     id: str = ""
     """The message's."""
     usage: Usage | None = None
-    pending: dict[int | None, Pending] = {}
-    """By the block's index."""
+    pending: PersistentMap[int | None, PendingBlock | None] = PersistentMap()
+    """By the block's index; None for those that have ended."""
 
     def read(self, frames: Sequence[Frame]) -> tuple[MessageEvents, list[Delta]]:
         """The reader for what follows, and what these frames mean."""
@@ -105,150 +108,129 @@ class MessageEvents(msgspec.Struct, frozen=True, kw_only=True):
             if is_done(frame.data):  # from gateways, after message_stop
                 continue
             event = EVENT.decode(frame.data)
-            if not isinstance(event, Undecodable):
-                reader = reader._after(event, frame, deltas)
-            else:
+            if isinstance(event, Undecodable):
                 deltas.append(ErrorReported(InvalidResponse(provider=self.endpoint.spec.name, message=event.reason)))
+            elif type(event) is ContentBlockDeltaEvent and type(event.delta) is TextContentBlockDelta:
+                if event.delta.text:
+                    deltas.append(TextDelta(event.delta.text))
+            else:
+                reader, more = reader._on_event(event, frame)
+                deltas += more
         return reader, deltas
 
     def finish(self) -> list[Delta]:
         """The counts, where no message_stop came."""
-        return self._counts()
+        return self._report_counts()
 
-    def _counts(self) -> list[Delta]:
+    def _report_counts(self) -> list[Delta]:
         facts = {} if self.usage is None else noted(self.usage)
         return [MetadataReported(metadata=facts)] if facts else []
 
-    def _after(self, event: MessageStreamEvent, frame: Frame, deltas: list[Delta]) -> MessageEvents:
+    def _on_event(self, event: MessageStreamEvent, frame: Frame) -> tuple[MessageEvents, list[Delta]]:
         match event:
             case ContentBlockDeltaEvent():
-                return self._grown(event, deltas)
+                return self._on_delta(event)
             case ContentBlockStartEvent(index=index, content_block=block):
-                return self if block is None else self._started(index, block, deltas)
+                return (self, []) if block is None else self._on_start(index, block)
             case ContentBlockStopEvent(index=index):
-                return self._stopped(index, deltas)
+                pending = self.pending.get(index)
+                return (self, [BlockEnded()]) if pending is None else (self._with(index, None), pending.finish())
             case MessageStartEvent(message=message):
                 if message is None:
-                    return self
+                    return self, []
                 if self.id and message.id and message.id != self.id:
                     # Two responses on one connection: neither may be given for the other.
                     text = f"a second message began inside an open stream: {message.id} after {self.id}"
-                    deltas.append(ErrorReported(InvalidResponse(provider=self.endpoint.spec.name, message=text)))
-                    return self
-                deltas += opening(message)
+                    return self, [ErrorReported(InvalidResponse(provider=self.endpoint.spec.name, message=text))]
                 # A repeated start replaces the first one's counts.
-                return self._counting(message.usage, deltas, id_=message.id or self.id, afresh=True)
+                reader, counts = self._with_usage(message.usage, id_=message.id or self.id, afresh=True)
+                return reader, [*opening(message), *counts]
             case MessageDeltaEvent(delta=delta, usage=usage):
-                if delta is not None:
-                    deltas += closing(delta)
-                if facts := management(event.context_management):
-                    deltas.append(MetadataReported(metadata=facts))
-                return self._counting(usage, deltas)
+                facts = management(event.context_management)
+                reader, counts = self._with_usage(usage)
+                return reader, [
+                    *([] if delta is None else closing(delta)),
+                    *([MetadataReported(metadata=facts)] if facts else []),
+                    *counts,
+                ]
             case MessageStopEvent():
-                deltas += [*self._counts(), StreamEnded()]
-                return self
+                return self, [*self._report_counts(), StreamEnded()]
             case ErrorEvent(error=error, request_id=request_id):
                 billed = bool(self.id)
                 fault = fault_from_error(self.endpoint, error, frame.data, request_id=request_id, maybe_billed=billed)
-                deltas.append(ErrorReported(fault))
-                return self
+                return self, [ErrorReported(fault)]
             case UnknownType(raw=raw):
-                deltas += self._untyped(raw, frame)
-                return self
+                return self, self._read_unknown(raw, frame)
             case PingEvent():
-                return self
+                return self, []
             case _:
                 assert_never(event)
 
-    def _grown(self, event: ContentBlockDeltaEvent, deltas: list[Delta]) -> MessageEvents:
+    def _on_delta(self, event: ContentBlockDeltaEvent) -> tuple[MessageEvents, list[Delta]]:
         match event.delta:
             case TextContentBlockDelta(text=text):
-                if text:
-                    deltas.append(TextDelta(text))
+                return self, [TextDelta(text)] if text else []
             case ThinkingContentBlockDelta(thinking=thinking):
-                if thinking:
-                    deltas.append(ReasoningDelta(thinking))
+                return self, [ReasoningDelta(thinking)] if thinking else []
             case InputJsonContentBlockDelta(partial_json=text):
                 if (pending := self.pending.get(event.index)) is not None:
-                    grown = msgspec.structs.replace(pending, pieces=(*pending.pieces, text or ""))
-                    return self._with(event.index, grown)
-                if text:
-                    deltas.append(ToolCallArguments(index=event.index, text=text))
+                    grown = msgspec.structs.replace(pending, input=(pending.input, text or ""))
+                    return self._with(event.index, grown), []
+                return self, [ToolCallArguments(index=event.index, text=text)] if text else []
             case SignatureContentBlockDelta(signature=signature):
                 # The empty delta opens the block where its thinking is kept from us.
-                deltas += [ReasoningDelta(""), *signed(signature)]
+                return self, [ReasoningDelta(""), *signed(signature)]
             case CitationsDelta(citation=citation):
-                if citation is not None:
-                    held = self.pending.get(event.index, Pending())
-                    return self._with(event.index, msgspec.structs.replace(held, citations=(*held.citations, citation)))
+                if citation is None:
+                    return self, []
+                pending = self.pending.get(event.index) or PendingBlock()
+                grown = msgspec.structs.replace(pending, citations=(pending.citations, citation))
+                return self._with(event.index, grown), []
             case UnknownType(raw=raw):
-                if (pending := self.pending.get(event.index)) is not None and pending.block:
-                    return self._with(event.index, msgspec.structs.replace(pending, block=_patched(pending.block, raw)))
+                if (pending := self.pending.get(event.index)) is not None and pending.objects is not None:
+                    fields = {name: value for name, value in raw.items() if name != "type"}
+                    grown = msgspec.structs.replace(pending, objects=(pending.objects, fields))
+                    return self._with(event.index, grown), []
+                return self, []
             case None:
-                pass
+                return self, []
             case _:
                 assert_never(event.delta)
-        return self
 
-    def _started(self, index: int | None, block: ContentBlock, deltas: list[Delta]) -> MessageEvents:
+    def _on_start(self, index: int | None, block: ContentBlock) -> tuple[MessageEvents, list[Delta]]:
         match block:
             case ResponseTextBlock(text=text, citations=citations):
-                if text:
-                    deltas.append(TextDelta(text))
-                return self._with(index, Pending(citations=tuple(citations))) if citations else self
+                deltas: list[Delta] = [TextDelta(text)] if text else []
+                chain: Objects = None
+                for citation in citations or ():
+                    chain = (chain, citation)
+                return (self if chain is None else self._with(index, PendingBlock(citations=chain))), deltas
             case ResponseThinkingBlock(thinking=thinking, signature=signature):
                 if thinking or signature:
-                    deltas += [ReasoningDelta(thinking or ""), *signed(signature)]
-                return self
+                    return self, [ReasoningDelta(thinking or ""), *signed(signature)]
+                return self, []
             case ResponseToolUseBlock():
                 started = call_started(block, index or 0, self.id)
-                deltas.append(msgspec.structs.replace(started, index=index))
-                return self
+                return self, [msgspec.structs.replace(started, index=index)]
             case _:
-                return self._with(index, Pending(block=opaque(block)))
+                return self._with(index, PendingBlock(objects=(None, opaque(block)))), []
 
-    def _stopped(self, index: int | None, deltas: list[Delta]) -> MessageEvents:
-        pending = self.pending.get(index)
-        if pending is None:
-            deltas.append(BlockEnded())
-            return self
-        deltas += pending.whole()
-        rest = {place: other for place, other in self.pending.items() if place != index}
-        return msgspec.structs.replace(self, pending=rest)
+    def _with(self, index: int | None, pending: PendingBlock | None) -> MessageEvents:
+        return msgspec.structs.replace(self, pending=self.pending.with_item(index, pending))
 
-    def _with(self, index: int | None, pending: Pending) -> MessageEvents:
-        return msgspec.structs.replace(self, pending={**self.pending, index: pending})
-
-    def _counting(
-        self, usage: Usage | None, deltas: list[Delta], *, id_: str | None = None, afresh: bool = False
-    ) -> MessageEvents:
+    def _with_usage(
+        self, usage: Usage | None, *, id_: str | None = None, afresh: bool = False
+    ) -> tuple[MessageEvents, list[Delta]]:
         id_ = self.id if id_ is None else id_
         if usage is None:
-            return msgspec.structs.replace(self, id=id_)
+            return msgspec.structs.replace(self, id=id_), []
         counts = usage if afresh else renewed(self.usage, usage)
-        deltas.append(reported(counts))
-        return msgspec.structs.replace(self, id=id_, usage=counts)
+        return msgspec.structs.replace(self, id=id_, usage=counts), [reported(counts)]
 
-    def _untyped(self, raw: Mapping[str, Json], frame: Frame) -> list[Delta]:
-        """Events nobody knows mean nothing, unless they hold or are an error."""
+    def _read_unknown(self, raw: Mapping[str, Json], frame: Frame) -> list[Delta]:
+        """Events of an unknown type are skipped, unless they hold or are an error."""
         if raw.get("error") is None and frame.event != "error":
             return []
         answer = BODY.decode(encode_json(raw))
         error = None if isinstance(answer, Undecodable) else answer.error
         return [ErrorReported(fault_from_error(self.endpoint, error, frame.data, maybe_billed=bool(self.id)))]
-
-
-def _patched(block: Mapping[str, Json], delta: Mapping[str, Json]) -> dict[str, Json]:
-    """A block of a kind nobody knows after a delta of a kind nobody knows: texts and lists grow, the rest is replaced."""
-    out = dict(block)
-    for name, value in delta.items():
-        match out.get(name), value:
-            case _ if name == "type":
-                pass
-            case str() as before, str() as more:
-                out[name] = before + more
-            case list() as items, list() as others:
-                out[name] = [*items, *others]
-            case _:
-                out[name] = value
-    return out

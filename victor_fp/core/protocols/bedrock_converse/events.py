@@ -1,8 +1,8 @@
 """A stream's frames as deltas.
 
 The frame's name says which event its payload is. Only calls are announced; text and reasoning begin with their first
-piece. Remembered are the blocks that are open, for the citations of a text and for what means something only when it is
-whole: the vendor's own calls, their results, and whatever else goes back as it came.
+piece. Kept are the blocks that are open, for the citations of a text and for what means something only when it is whole:
+the vendor's own calls, their results, and whatever else goes back as it came.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from victor_fp_wire.bedrock_converse.response import (
     ReasoningContentBlockDelta,
 )
 
+from victor_fp.core.chains import Objects, concatenate_objects, unroll
 from victor_fp.core.deltas import (
     BlockEnded,
     Delta,
@@ -34,6 +35,7 @@ from victor_fp.core.deltas import (
 from victor_fp.core.faults import InvalidResponse
 from victor_fp.core.framing import Frame
 from victor_fp.core.json import Json, NotJson, decode_json, decode_json_object
+from victor_fp.core.persistent import PersistentMap
 from victor_fp.core.protocols.bedrock_converse.errors import fault_from_exception, is_exception
 from victor_fp.core.protocols.bedrock_converse.response import SERVER_SIDE, call_started, cited, closing, signed
 from victor_fp.core.protocols.bedrock_converse.usage import told
@@ -47,37 +49,41 @@ _MESSAGE_STOP: WireDecoder[MessageStopEvent] = WireDecoder(MessageStopEvent)
 _METADATA: WireDecoder[ConverseStreamMetadataEvent] = WireDecoder(ConverseStreamMetadataEvent)
 
 
-class Open(msgspec.Struct, frozen=True, kw_only=True):
+class OpenBlock(msgspec.Struct, frozen=True, kw_only=True):
     """A block while it grows."""
 
-    spoken: bool = False
+    has_text: bool = False
     """Some text has come."""
-    citations: tuple[dict[str, Json], ...] = ()
+    citations: Objects = None
     kind: str = ""
     """The field of an opaque block."""
-    held: dict[str, Json] = {}
+    held: Objects = None
     """What has come of an opaque block."""
 
-    def whole(self) -> list[Delta]:
+    def finish(self) -> list[Delta]:
         """What the block means now that it has ended."""
         if not self.kind:
-            return [*cited(self.citations, spoken=self.spoken), BlockEnded()]
-        content: Json = self.held
-        if self.kind == "toolUse" and isinstance(text := self.held.get("input"), str):
+            return [*cited(unroll(self.citations), spoken=self.has_text), BlockEnded()]
+        pieces = unroll(self.held)
+        content = concatenate_objects(pieces)
+        if _BLOB in content:
+            content = {**content, _BLOB: _join_blobs([piece[_BLOB] for piece in pieces if _BLOB in piece])}
+        if self.kind == "toolUse" and isinstance(text := content.get("input"), str):
             parsed = decode_json(text) if text.strip() else {}
-            content = {**self.held, "input": text if isinstance(parsed, NotJson) else parsed}
+            content = {**content, "input": text if isinstance(parsed, NotJson) else parsed}
         return [StateReported({self.kind: content}, alone=True)]
 
 
-_UNSAID, _SPOKEN = Open(), Open(spoken=True)
+_BLOB = "redactedContent"
+_EMPTY, _WITH_TEXT = OpenBlock(), OpenBlock(has_text=True)
 
 
 class ConverseEvents(msgspec.Struct, frozen=True, kw_only=True):
     """Reads the frames of one stream."""
 
     endpoint: Endpoint
-    blocks: dict[int | None, Open] = {}
-    """Those that have begun and not ended, by index."""
+    blocks: PersistentMap[int | None, OpenBlock | None] = PersistentMap()
+    """Those that have begun, by index; None for those that have ended."""
     current: int | None = None
     begun: bool = False
     stopped: bool = False
@@ -87,109 +93,101 @@ class ConverseEvents(msgspec.Struct, frozen=True, kw_only=True):
         deltas: list[Delta] = []
         reader = self
         for frame in frames:
-            reader = reader._after(frame, deltas)
+            reader, more = reader._on_frame(frame)
+            deltas += more
         return reader, deltas
 
     def finish(self) -> list[Delta]:
         """Blocks whose end did not come."""
-        return [delta for block in self.blocks.values() for delta in block.whole()]
+        return [delta for block in self.blocks.to_dict().values() if block is not None for delta in block.finish()]
 
-    def _after(self, frame: Frame, deltas: list[Delta]) -> ConverseEvents:
+    def _on_frame(self, frame: Frame) -> tuple[ConverseEvents, list[Delta]]:
         match frame.event:
             case "contentBlockDelta":
                 delta = _DELTA.decode(frame.data)
-                if not isinstance(delta, Undecodable):
-                    return self._grown(delta, frame, deltas)
-                return self._undecodable(delta, deltas)
+                return self._undecodable(delta) if isinstance(delta, Undecodable) else self._on_delta(delta, frame)
             case "contentBlockStart":
                 start = _START.decode(frame.data)
-                if not isinstance(start, Undecodable):
-                    return self._started(start, frame, deltas)
-                return self._undecodable(start, deltas)
+                return self._undecodable(start) if isinstance(start, Undecodable) else self._on_start(start, frame)
             case "contentBlockStop":
                 stop = _STOP.decode(frame.data)
-                if not isinstance(stop, Undecodable):
-                    return self._ended(stop.content_block_index, deltas)
-                return self._undecodable(stop, deltas)
+                return self._undecodable(stop) if isinstance(stop, Undecodable) else self._on_stop(stop)
             case "messageStart":
-                return msgspec.structs.replace(self, begun=True)
+                return msgspec.structs.replace(self, begun=True), []
             case "messageStop":
                 ending = _MESSAGE_STOP.decode(frame.data)
                 if isinstance(ending, Undecodable):
-                    return self._undecodable(ending, deltas)
-                deltas += [*self.finish(), *closing(ending)]
-                return msgspec.structs.replace(self, blocks={}, stopped=True)
+                    return self._undecodable(ending)
+                stopped = msgspec.structs.replace(self, blocks=PersistentMap(), stopped=True)
+                return stopped, [*self.finish(), *closing(ending)]
             case "metadata":
                 metadata = _METADATA.decode(frame.data)
                 if isinstance(metadata, Undecodable):
-                    return self._undecodable(metadata, deltas)
+                    return self._undecodable(metadata)
                 # The last event; the service model's order is messageStop, then metadata.
-                deltas += [*told(metadata), *([StreamEnded()] if self.stopped else [])]
-                return self
+                return self, [*told(metadata), *([StreamEnded()] if self.stopped else [])]
             case name if frame.kind in ("exception", "error") or is_exception(name):
-                deltas.append(
-                    ErrorReported(fault_from_exception(self.endpoint, name, frame.data, maybe_billed=self.begun))
-                )
-                return self
+                fault = fault_from_exception(self.endpoint, name, frame.data, maybe_billed=self.begun)
+                return self, [ErrorReported(fault)]
             case _:
-                return self
+                return self, []
 
-    def _undecodable(self, event: Undecodable, deltas: list[Delta]) -> ConverseEvents:
-        deltas.append(ErrorReported(InvalidResponse(provider=self.endpoint.spec.name, message=event.reason)))
-        return self
+    def _undecodable(self, event: Undecodable) -> tuple[ConverseEvents, list[Delta]]:
+        return self, [ErrorReported(InvalidResponse(provider=self.endpoint.spec.name, message=event.reason))]
 
-    def _started(self, event: ContentBlockStartEvent, frame: Frame, deltas: list[Delta]) -> ConverseEvents:
+    def _on_start(self, event: ContentBlockStartEvent, frame: Frame) -> tuple[ConverseEvents, list[Delta]]:
         index = event.content_block_index
         use = None if event.start is None else event.start.tool_use
         if use is not None and use.type != SERVER_SIDE:
-            deltas.append(call_started(use, index or 0))
-            return self._holding(index, Open())
+            return self._with(index, OpenBlock()), [call_started(use, index or 0)]
         kind, fields = _only_field(frame.data, "start")
-        return self._holding(index, Open(kind=kind, held=dict(fields)))
+        return self._with(index, OpenBlock(kind=kind, held=(None, fields))), []
 
-    def _grown(self, event: ContentBlockDeltaEvent, frame: Frame, deltas: list[Delta]) -> ConverseEvents:
+    def _on_delta(self, event: ContentBlockDeltaEvent, frame: Frame) -> tuple[ConverseEvents, list[Delta]]:
         index, delta = event.content_block_index, event.delta or ContentBlockDelta()
-        block = self.blocks.get(index, _UNSAID)
+        deltas: list[Delta] = []
+        block = self.blocks.get(index) or _EMPTY
         if block.kind:
-            return self._holding(index, _held_longer(block, frame.data))
-        if index != self.current and self.current in self.blocks and not self.blocks[self.current].kind:
-            # A block can end without a word.
+            held = (block.held, _read_piece(block.kind, frame.data))
+            return self._with(index, msgspec.structs.replace(block, held=held)), deltas
+        if index != self.current and (open_before := self.blocks.get(self.current)) and not open_before.kind:
+            # A block can end without an event.
             deltas.append(BlockEnded())
         if delta.text is not None:
             if delta.text:
                 deltas.append(TextDelta(delta.text))
-                if not block.spoken:
-                    block = _SPOKEN if block is _UNSAID else msgspec.structs.replace(block, spoken=True)
+                if not block.has_text:
+                    block = _WITH_TEXT if block is _EMPTY else msgspec.structs.replace(block, has_text=True)
         elif delta.tool_use is not None:
             if delta.tool_use.input:
                 deltas.append(ToolCallArguments(index=index or 0, text=delta.tool_use.input))
         elif delta.reasoning_content is not None:
-            block = _thought(block, delta.reasoning_content, deltas)
+            block, thought = _read_reasoning(block, delta.reasoning_content)
+            deltas += thought
         elif delta.citation is not None:
-            block = msgspec.structs.replace(block, citations=(*block.citations, delta.citation))
-        return self._holding(index, block)
+            block = msgspec.structs.replace(block, citations=(block.citations, delta.citation))
+        return self._with(index, block), deltas
 
-    def _holding(self, index: int | None, block: Open) -> ConverseEvents:
-        if self.blocks.get(index) is block and self.current == index:
+    def _with(self, index: int | None, block: OpenBlock) -> ConverseEvents:
+        if self.current == index and self.blocks.get(index) is block:
             return self
-        return msgspec.structs.replace(self, blocks={**self.blocks, index: block}, current=index, begun=True)
+        return msgspec.structs.replace(self, blocks=self.blocks.with_item(index, block), current=index, begun=True)
 
-    def _ended(self, index: int | None, deltas: list[Delta]) -> ConverseEvents:
-        deltas += self.blocks.get(index, _UNSAID).whole()
-        left = {place: block for place, block in self.blocks.items() if place != index}
-        return msgspec.structs.replace(self, blocks=left)
+    def _on_stop(self, event: ContentBlockStopEvent) -> tuple[ConverseEvents, list[Delta]]:
+        index = event.content_block_index
+        deltas = (self.blocks.get(index) or _EMPTY).finish()
+        return msgspec.structs.replace(self, blocks=self.blocks.with_item(index, None)), deltas
 
 
-def _thought(block: Open, thought: ReasoningContentBlockDelta, deltas: list[Delta]) -> Open:
+def _read_reasoning(block: OpenBlock, thought: ReasoningContentBlockDelta) -> tuple[OpenBlock, list[Delta]]:
     if thought.redacted_content is not None:
-        held: dict[str, Json] = {"redactedContent": thought.redacted_content}
-        return msgspec.structs.replace(block, kind="reasoningContent", held=held)
-    if thought.text:
-        deltas.append(ReasoningDelta(thought.text))
+        fields: dict[str, Json] = {_BLOB: thought.redacted_content}
+        return msgspec.structs.replace(block, kind="reasoningContent", held=(None, fields)), []
+    deltas: list[Delta] = [ReasoningDelta(thought.text)] if thought.text else []
     if thought.signature:
         # The empty delta opens the block where its reasoning is kept from us.
         deltas += [ReasoningDelta(""), *signed(thought.signature)]
-    return block
+    return block, deltas
 
 
 def _only_field(payload: bytes, place: str) -> tuple[str, Mapping[str, Json]]:
@@ -201,29 +199,23 @@ def _only_field(payload: bytes, place: str) -> tuple[str, Mapping[str, Json]]:
     return next(((name, value) for name, value in union.items() if isinstance(value, Mapping)), ("", {}))
 
 
-def _held_longer(block: Open, payload: bytes) -> Open:
-    """An opaque block after one more piece: texts and lists grow, the rest is replaced."""
+def _read_piece(kind: str, payload: bytes) -> Mapping[str, Json]:
+    """One more piece of an opaque block."""
     event = decode_json_object(payload)
     union = {} if isinstance(event, NotJson) else event.get("delta")
-    piece = union.get(block.kind) if isinstance(union, Mapping) else None
-    held = dict(block.held)
+    piece = union.get(kind) if isinstance(union, Mapping) else None
     if isinstance(piece, list):
         # A result's deltas are lists of what its content will hold.
-        piece = {"content": piece}
-    for name, value in (piece if isinstance(piece, Mapping) else {}).items():
-        match held.get(name), value:
-            case str() as before, str() as more:
-                held[name] = _joined_blobs(before, more) if name == "redactedContent" else before + more
-            case list() as items, list() as others:
-                held[name] = [*items, *others]
-            case _:
-                held[name] = value
-    return msgspec.structs.replace(block, held=held)
+        return {"content": piece}
+    return piece if isinstance(piece, Mapping) else {}
 
 
-def _joined_blobs(before: str, more: str) -> str:
-    """One base64 text of two."""
+def _join_blobs(blobs: Sequence[Json]) -> Json:
+    """One base64 text of several; the texts one after the other where one is not base64."""
+    texts = [blob for blob in blobs if isinstance(blob, str)]
+    if len(texts) < 2:
+        return blobs[-1]
     try:
-        return b64encode(b64decode(before, validate=True) + b64decode(more, validate=True)).decode()
+        return b64encode(b"".join(b64decode(text, validate=True) for text in texts)).decode()
     except ValueError:
-        return before + more
+        return "".join(texts)

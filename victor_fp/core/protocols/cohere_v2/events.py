@@ -1,7 +1,7 @@
 """A stream's typed events as deltas.
 
-Pieces of text, thinking and arguments mean a delta each. Remembered are the answer's id, of which ids for calls without
-one are made, the calls that are open, and the plan, which means something when it is whole.
+Pieces of text, thinking and arguments are a delta each. Kept are the answer's id, of which ids for calls without one are
+made, the number of calls, and the plan, which means something when it is whole.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from victor_fp_wire.cohere_v2 import response as wire
 from victor_fp_wire.cohere_v2.operations import Chat
 
+from victor_fp.core.chains import Chain, join_chain
 from victor_fp.core.deltas import (
     BlockEnded,
     Delta,
@@ -45,8 +46,8 @@ class ChatEvents(msgspec.Struct, frozen=True, kw_only=True):
     endpoint: Endpoint
     dialect: CohereDialect
     id: str = ""
-    plan: tuple[str, ...] = ()
-    """Pieces that have not been told."""
+    plan: Chain = None
+    """Pieces that have not been emitted."""
     calls: int = 0
 
     def read(self, frames: Sequence[Frame]) -> tuple[ChatEvents, list[Delta]]:
@@ -56,77 +57,66 @@ class ChatEvents(msgspec.Struct, frozen=True, kw_only=True):
             if is_done(frame.data):  # behind message-end
                 continue
             event = EVENT.decode(frame.data)
-            if not isinstance(event, Undecodable):
-                reader = reader._after(event, frame, deltas)
-            else:
-                reason = f"a frame of the stream is no event: {event.reason}"
+            if isinstance(event, Undecodable):
+                reason = f"a frame of the stream is not an event: {event.reason}"
                 deltas.append(ErrorReported(InvalidResponse(provider=self.endpoint.spec.name, message=reason)))
+            else:
+                reader, more = reader._on_event(event, frame)
+                deltas += more
         return reader, deltas
 
     def finish(self) -> list[Delta]:
         """The plan, where the stream broke off in it."""
-        return planned("".join(self.plan))
+        return planned(join_chain(self.plan))
 
-    def _after(self, event: wire.ChatEvent, frame: Frame, deltas: list[Delta]) -> ChatEvents:
+    def _on_event(self, event: wire.ChatEvent, frame: Frame) -> tuple[ChatEvents, list[Delta]]:
         match event:
             case wire.ContentDeltaEvent(delta=delta, logprobs=logprobs):
-                _spoken(_message(delta), deltas)
-                if logprobs is not None:
-                    deltas += measured([logprobs])
-                return self
+                return self, [*_content_deltas(_message(delta)), *([] if logprobs is None else measured([logprobs]))]
             case wire.ContentStartEvent(delta=delta):
-                reader = self._planned(deltas)
-                _spoken(_message(delta), deltas)
-                return reader
+                reader, plan = self._release_plan()
+                return reader, [*plan, *_content_deltas(_message(delta))]
             case wire.ContentEndEvent():
-                deltas.append(BlockEnded())
-                return self
+                return self, [BlockEnded()]
             case wire.ToolPlanDeltaEvent(delta=delta):
                 piece = _message(delta).tool_plan
-                return replace(self, plan=(*self.plan, piece)) if piece else self
+                return replace(self, plan=(self.plan, piece)) if piece else self, []
             case wire.ToolCallStartEvent(index=index, delta=delta):
                 call = _message(delta).tool_calls or wire.ToolCallDelta()
-                reader = self._planned(deltas)
-                deltas += started(self.calls, index, call.id, call.function or wire.FunctionCall(), self.id)
-                return replace(reader, calls=self.calls + 1)
+                reader, plan = self._release_plan()
+                head = started(self.calls, index, call.id, call.function or wire.FunctionCall(), self.id)
+                return replace(reader, calls=self.calls + 1), [*plan, *head]
             case wire.ToolCallDeltaEvent(index=index, delta=delta):
                 call = _message(delta).tool_calls or wire.ToolCallDelta()
-                if call.function is not None and call.function.arguments:
-                    deltas.append(ToolCallArguments(index=index, text=call.function.arguments))
-                return self
+                if call.function is None or not call.function.arguments:
+                    return self, []
+                return self, [ToolCallArguments(index=index, text=call.function.arguments)]
             case wire.CitationStartEvent(delta=delta):
                 citation = _message(delta).citations
-                if citation is not None:
-                    deltas += cited([citation])
-                return self
+                return self, [] if citation is None else cited([citation])
             case wire.MessageStartEvent(id=id_):
-                if id_:
-                    deltas.append(MetadataReported(metadata={"id": id_}))
-                return replace(self, id=id_ or self.id)
+                return replace(self, id=id_ or self.id), [MetadataReported(metadata={"id": id_})] if id_ else []
             case wire.MessageEndEvent(id=id_, delta=end):
-                reader = self._planned(deltas)
+                reader, deltas = self._release_plan()
                 if id_ and not self.id:
                     deltas.append(MetadataReported(metadata={"id": id_}))
                 end = end or wire.MessageEnd()
-                deltas += closing(self.endpoint, end.finish_reason, end.usage, end.error)
-                return reader
+                return reader, [*deltas, *closing(self.endpoint, end.finish_reason, end.usage, end.error)]
             case wire.UnknownType(raw=raw):
-                deltas += self._untyped(raw, frame)
-                return self
+                return self, self._read_unknown(raw, frame)
             case wire.ToolCallEndEvent() | wire.CitationEndEvent():
-                return self
+                return self, []
             case _:
                 assert_never(event)
 
-    def _planned(self, deltas: list[Delta]) -> ChatEvents:
-        """The plan, told before what follows it."""
-        if not self.plan:
-            return self
-        deltas += planned("".join(self.plan))
-        return replace(self, plan=())
+    def _release_plan(self) -> tuple[ChatEvents, list[Delta]]:
+        """The plan, emitted before what follows it."""
+        if self.plan is None:
+            return self, []
+        return replace(self, plan=None), planned(join_chain(self.plan))
 
-    def _untyped(self, raw: Mapping[str, Json], frame: Frame) -> list[Delta]:
-        """Events nobody knows mean nothing, unless they are an error: its text stands where others have a message."""
+    def _read_unknown(self, raw: Mapping[str, Json], frame: Frame) -> list[Delta]:
+        """Events of an unknown type are skipped, unless they are an error: its text stands where others have a message."""
         if raw.get("error") or isinstance(raw.get("message"), str) or frame.event == "error":
             return [ErrorReported(fault_from_error(self.endpoint, self.dialect, raw, maybe_billed=bool(self.id)))]
         return []
@@ -136,11 +126,9 @@ def _message(delta: wire.EventDelta | None) -> wire.MessageDelta:
     return NOTHING if delta is None or delta.message is None else delta.message
 
 
-def _spoken(message: wire.MessageDelta, deltas: list[Delta]) -> None:
+def _content_deltas(message: wire.MessageDelta) -> list[Delta]:
     content = message.content
     if content is None:
-        return
-    if content.text:
-        deltas.append(TextDelta(content.text))
-    if content.thinking:
-        deltas.append(ReasoningDelta(content.thinking))
+        return []
+    deltas: list[Delta] = [TextDelta(content.text)] if content.text else []
+    return [*deltas, ReasoningDelta(content.thinking)] if content.thinking else deltas

@@ -1,7 +1,7 @@
 """The chunks of a stream become the same deltas as a body.
 
-A chunk that holds nothing but text, as nearly all do, is one text delta and changes nothing else. What stands beside the
-answer is gathered and told once, before the end. The stream ends with [DONE]; an error in place of a chunk, or the finish
+A chunk that holds nothing but text, as nearly all do, is one text delta and changes nothing else. Facts beside the
+answer are kept and reported once, before the end. The stream ends with [DONE]; an error in place of a chunk, or the finish
 reason "error", fails it wherever it comes.
 """
 
@@ -20,11 +20,11 @@ from victor_fp.core.framing import Frame
 from victor_fp.core.json import Json, NotJson, decode_json_object
 from victor_fp.core.protocols.mistral.notes import counted, identity, logprobs_of, seed_of, stopped
 from victor_fp.core.protocols.mistral.response import ERRORS
-from victor_fp.core.protocols.mistral.spoken import call_piece, content_deltas
+from victor_fp.core.protocols.mistral.spoken import content_deltas, read_fragment
 from victor_fp.core.protocols.openai_chat.endings import Cut, meaning
 from victor_fp.core.protocols.openai_chat.errors import fault_from_error
 from victor_fp.core.protocols.openai_chat.stop_reasons import BROKEN_OFF, FAILURE
-from victor_fp.core.protocols.openai_chat.tool_calls import NO_CALLS, Calls, placed, released
+from victor_fp.core.protocols.openai_chat.tool_calls import NO_CALLS, OpenCalls, add_fragment, release_held
 from victor_fp.core.protocols.openai_chat.usage import counts_noted
 from victor_fp.core.protocols.operations import decoder_for
 from victor_fp.core.protocols.stream_end import is_done
@@ -34,14 +34,14 @@ from victor_fp.core.wire_decoding import Undecodable
 CHUNKS = decoder_for(CreateChatCompletion.EVENT)
 
 
-class Gathered(msgspec.Struct, frozen=True, kw_only=True):
-    """What a stream has said so far that later chunks may continue."""
+class Accumulator(msgspec.Struct, frozen=True, kw_only=True):
+    """What a stream has sent so far that later chunks may continue."""
 
     seed: str = ""
     """What ids for calls are made of."""
     model: str | None = None
     notes: dict[str, Json] = {}
-    calls: Calls = NO_CALLS
+    calls: OpenCalls = NO_CALLS
     begun: bool = False
     cut: Fault | None = None
     """See `endings.Cut`."""
@@ -52,59 +52,65 @@ class ChatEvents(msgspec.Struct, frozen=True):
 
     endpoint: Endpoint
     dialect: MistralDialect
-    gathered: Gathered = Gathered()
+    state: Accumulator = Accumulator()
 
     def read(self, frames: Sequence[Frame]) -> tuple[ChatEvents, list[Delta]]:
         """The reader for what follows, and what these frames mean."""
         deltas: list[Delta] = []
-        before = gathered = self.gathered
+        before = state = self.state
         if before.cut is not None and frames:
             return self, [ErrorReported(before.cut)]
         for frame in frames:
             if is_done(frame.data):
-                deltas += [*_closed(gathered), StreamEnded()]
+                deltas += [*_close(state), StreamEnded()]
                 continue
             chunk = CHUNKS.decode(frame.data)
             if isinstance(chunk, Undecodable):
-                gathered = self._ended(gathered, frame, chunk.reason, deltas, last=frame is frames[-1])
-            elif gathered.begun and (text := _text_alone(chunk)) is not None:
+                state, more = self._on_undecodable(state, frame, chunk.reason, last=frame is frames[-1])
+                deltas += more
+            elif state.begun and (text := _read_plain_text(chunk)) is not None:
                 deltas.append(TextDelta(text))
             else:
-                gathered = self._told(gathered, frame, chunk, deltas)
-        return (self if gathered is before else ChatEvents(self.endpoint, self.dialect, gathered)), deltas
+                state, more = self._on_chunk(state, frame, chunk)
+                deltas += more
+        return (self if state is before else ChatEvents(self.endpoint, self.dialect, state)), deltas
 
     def finish(self) -> list[Delta]:
-        """What was gathered, for streams that end without [DONE]."""
-        return _closed(self.gathered)
+        """What was held back, for streams that end without [DONE]."""
+        return _close(self.state)
 
-    def _ended(self, gathered: Gathered, frame: Frame, reason: str, deltas: list[Delta], *, last: bool) -> Gathered:
-        meant = meaning(self.endpoint, self.dialect, frame, reason, gathered.model, last=last)
+    def _on_undecodable(
+        self, state: Accumulator, frame: Frame, reason: str, *, last: bool
+    ) -> tuple[Accumulator, list[Delta]]:
+        meant = meaning(self.endpoint, self.dialect, frame, reason, state.model, last=last)
         if isinstance(meant, Cut):
-            return msgspec.structs.replace(gathered, cut=meant.fault)
-        if meant is not None:
-            deltas.append(meant)
-        return gathered
+            return msgspec.structs.replace(state, cut=meant.fault), []
+        return state, [] if meant is None else [meant]
 
-    def _told(self, gathered: Gathered, frame: Frame, chunk: ChatCompletionChunk, deltas: list[Delta]) -> Gathered:
-        """A chunk that says more than text."""
+    def _on_chunk(
+        self, state: Accumulator, frame: Frame, chunk: ChatCompletionChunk
+    ) -> tuple[Accumulator, list[Delta]]:
+        """A chunk that has more than text."""
+        deltas: list[Delta] = []
         choice = next((choice for choice in chunk.choices or () if not choice.index), None)
-        if not gathered.begun or choice is None or choice.finish_reason or chunk.usage is not None:
-            gathered = _noting(gathered, chunk)
+        if not state.begun or choice is None or choice.finish_reason or chunk.usage is not None:
+            state = _record_metadata(state, chunk)
         if choice is not None:
-            gathered = _spoken(gathered, choice, deltas)
+            state, deltas = _on_choice(state, choice)
         if (usage := counted(chunk.usage)) is not None:
             deltas.append(usage)
         error = _error_in(frame, chunk, choice)
         if error is not None:
-            deltas.append(ErrorReported(fault_from_error(self.endpoint, self.dialect, error, model=gathered.model)))
+            deltas.append(ErrorReported(fault_from_error(self.endpoint, self.dialect, error, model=state.model)))
         elif choice is not None and choice.finish_reason:
-            gathered = msgspec.structs.replace(gathered, calls=released(gathered.calls, deltas))
-            deltas.append(stopped(choice.finish_reason))
-        return gathered
+            calls, released = release_held(state.calls)
+            state = msgspec.structs.replace(state, calls=calls)
+            deltas += [*released, stopped(choice.finish_reason)]
+        return state, deltas
 
 
-def _text_alone(chunk: ChatCompletionChunk) -> str | None:
-    """The text of a chunk that says nothing else; None for every other chunk."""
+def _read_plain_text(chunk: ChatCompletionChunk) -> str | None:
+    """The text of a chunk that has nothing else; None for every other chunk."""
     choices = chunk.choices
     if not choices or len(choices) != 1 or chunk.usage is not None or chunk.error is not None:
         return None
@@ -115,27 +121,28 @@ def _text_alone(chunk: ChatCompletionChunk) -> str | None:
     return delta.content if delta.tool_calls is None and isinstance(delta.content, str) else None
 
 
-def _noting(gathered: Gathered, chunk: ChatCompletionChunk) -> Gathered:
-    """What stands beside the answer, from the chunks that may say so; the first id and time count."""
+def _record_metadata(state: Accumulator, chunk: ChatCompletionChunk) -> Accumulator:
+    """Facts beside the answer, from the chunks that may have some; the first id and time count."""
     return msgspec.structs.replace(
-        gathered,
+        state,
         begun=True,
-        seed=gathered.seed or seed_of(chunk),
-        model=gathered.model or chunk.model or None,
-        notes=identity(chunk) | gathered.notes | counts_noted(chunk.usage),
+        seed=state.seed or seed_of(chunk),
+        model=state.model or chunk.model or None,
+        notes=identity(chunk) | state.notes | counts_noted(chunk.usage),
     )
 
 
-def _spoken(gathered: Gathered, choice: ChunkChoice, deltas: list[Delta]) -> Gathered:
-    """The deltas of a choice, and the calls with its pieces of calls."""
-    calls = gathered.calls
+def _on_choice(state: Accumulator, choice: ChunkChoice) -> tuple[Accumulator, list[Delta]]:
+    """The deltas of a choice, and the calls with its fragments of calls."""
+    calls, deltas = state.calls, list[Delta]()
     if choice.delta is not None:
         deltas += content_deltas(choice.delta.content)
         for call in choice.delta.tool_calls or ():
-            calls = placed(calls, call_piece(call), gathered.seed, deltas)
-    if beside := logprobs_of(choice):
-        deltas.append(MetadataReported(metadata=beside))
-    return gathered if calls is gathered.calls else msgspec.structs.replace(gathered, calls=calls)
+            calls, more = add_fragment(calls, read_fragment(call), state.seed)
+            deltas += more
+    if facts := logprobs_of(choice):
+        deltas.append(MetadataReported(metadata=facts))
+    return state if calls is state.calls else msgspec.structs.replace(state, calls=calls), deltas
 
 
 def _error_in(frame: Frame, chunk: ChatCompletionChunk, choice: ChunkChoice | None) -> Json:
@@ -148,10 +155,9 @@ def _error_in(frame: Frame, chunk: ChatCompletionChunk, choice: ChunkChoice | No
     return value if frame.event == "error" or ERRORS & value.keys() else None
 
 
-def _closed(gathered: Gathered) -> list[Delta]:
-    """Calls that were held back until they are whole, and what stands beside the answer, once."""
-    deltas: list[Delta] = []
-    released(gathered.calls, deltas)
-    if gathered.notes or gathered.model:
-        deltas.append(MetadataReported(model=gathered.model, metadata=gathered.notes))
+def _close(state: Accumulator) -> list[Delta]:
+    """Calls that were held back until they are whole, and the facts beside the answer, once."""
+    _, deltas = release_held(state.calls)
+    if state.notes or state.model:
+        deltas.append(MetadataReported(model=state.model, metadata=state.notes))
     return deltas

@@ -12,10 +12,10 @@ from victor_fp.core.dialects.mistral import MistralDialect
 from victor_fp.core.faults import Fault, InvalidResponse
 from victor_fp.core.json import NotJson, decode_json_object
 from victor_fp.core.protocols.mistral.notes import counted, identity, logprobs_of, seed_of, stopped
-from victor_fp.core.protocols.mistral.spoken import call_piece, content_deltas
+from victor_fp.core.protocols.mistral.spoken import content_deltas, read_fragment
 from victor_fp.core.protocols.openai_chat.errors import fault_from_error
 from victor_fp.core.protocols.openai_chat.stop_reasons import BROKEN_OFF, FAILURE
-from victor_fp.core.protocols.openai_chat.tool_calls import NO_CALLS, placed, released
+from victor_fp.core.protocols.openai_chat.tool_calls import NO_CALLS, add_fragment, release_held
 from victor_fp.core.protocols.openai_chat.usage import counts_noted
 from victor_fp.core.protocols.operations import decoder_for
 from victor_fp.core.requests import Endpoint
@@ -38,8 +38,9 @@ def read(endpoint: Endpoint, dialect: MistralDialect, body: bytes) -> Sequence[D
     deltas = content_deltas(message.content)
     calls = NO_CALLS
     for call in message.tool_calls or ():
-        calls = placed(calls, call_piece(call), seed_of(answer), deltas, whole=True)
-    released(calls, deltas)
+        calls, more = add_fragment(calls, read_fragment(call), seed_of(answer), whole=True)
+        deltas += more
+    deltas += release_held(calls)[1]
     notes = identity(answer) | counts_noted(answer.usage) | logprobs_of(choice)
     deltas.append(MetadataReported(model=answer.model or None, metadata=notes))
     if (usage := counted(answer.usage)) is not None:

@@ -23,7 +23,7 @@ from victor_fp_wire.mistral.response import (
 
 from victor_fp.core.deltas import BlockEnded, Delta, MetadataReported, ReasoningDelta, StateReported, TextDelta
 from victor_fp.core.json import Json
-from victor_fp.core.protocols.openai_chat.tool_calls import Piece
+from victor_fp.core.protocols.openai_chat.tool_calls import Fragment
 from victor_fp.core.protocols.openai_chat.usage import plain
 
 PIECES = "pieces"
@@ -42,13 +42,13 @@ def content_deltas(content: ResponseContent | None) -> list[Delta]:
     return [delta for chunk in content for delta in _piece(chunk)]
 
 
-def call_piece(call: ToolCall) -> Piece:
+def read_fragment(call: ToolCall) -> Fragment:
     """A tool call of the wire, whose arguments are JSON text or the object itself."""
     id_ = "" if call.id in (None, NO_ID) else call.id or ""
     function = call.function
     if function is None:
-        return Piece(index=call.index, id=id_)
-    return Piece(index=call.index, id=id_, name=function.name or "", arguments=function.arguments)
+        return Fragment(index=call.index, id=id_)
+    return Fragment(index=call.index, id=id_, name=function.name or "", arguments=function.arguments)
 
 
 def _piece(chunk: ContentChunk) -> list[Delta]:

@@ -1,8 +1,8 @@
 """The chunks of a stream become the same deltas as a body.
 
-Rules: a chunk that holds nothing but text, as nearly all do, is one text delta and changes nothing else. What stands
-beside the answer is gathered and told once, before the end, because later chunks repeat and complete it. The stream ends
-with [DONE]; an error chunk, or the finish reason "error", fails it wherever it comes.
+Rules: a chunk that holds nothing but text, as nearly all do, is one text delta and changes nothing else. Facts beside the
+answer are kept and reported once, before the end, because later chunks repeat and complete them. The stream ends with
+[DONE]; an error chunk, or the finish reason "error", fails it wherever it comes.
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ from victor_fp.core.json import Json, NotJson, decode_json
 from victor_fp.core.protocols import EventReader
 from victor_fp.core.protocols.openai_chat.endings import Cut, meaning
 from victor_fp.core.protocols.openai_chat.errors import fault_from_error
-from victor_fp.core.protocols.openai_chat.fragments import grown, whole
+from victor_fp.core.protocols.openai_chat.fragments import OpenRecord, OpenRecords
 from victor_fp.core.protocols.openai_chat.notes import answer_notes, choice_notes, logprobs_of, message_notes
 from victor_fp.core.protocols.openai_chat.spoken import content_deltas, reasoning_in
 from victor_fp.core.protocols.openai_chat.stop_reasons import BROKEN_OFF, FAILURE, stopped
 from victor_fp.core.protocols.openai_chat.tool_calls import (
     NO_CALLS,
-    Calls,
-    Piece,
-    is_empty_piece,
-    legacy_piece,
-    piece_of,
-    placed,
-    released,
+    Fragment,
+    OpenCalls,
+    add_fragment,
+    is_empty_fragment,
+    read_fragment,
+    read_legacy_fragment,
+    release_held,
 )
 from victor_fp.core.protocols.openai_chat.usage import usage_notes, usage_reported
 from victor_fp.core.protocols.operations import decoder_for
@@ -55,18 +55,18 @@ CHUNKS = decoder_for(CreateChatCompletion.EVENT)
 UNCOUNTED = Usage()
 
 
-class Gathered(msgspec.Struct, frozen=True, kw_only=True):
-    """What a stream has said so far that later chunks may continue."""
+class Accumulator(msgspec.Struct, frozen=True, kw_only=True):
+    """What a stream has sent so far that later chunks may continue."""
 
     seed: str = ""
     """The answer's id, else its time: what ids for calls are made of."""
     model: str | None = None
     notes: dict[str, Json] = {}
-    details: tuple[dict[str, Json], ...] = ()
-    """Reasoning details that have not been told."""
-    executed: tuple[dict[str, Json], ...] = ()
-    audio: dict[str, Json] = {}
-    calls: Calls = NO_CALLS
+    details: OpenRecords = OpenRecords()
+    """Reasoning details that have not been emitted."""
+    executed: OpenRecords = OpenRecords()
+    audio: OpenRecord | None = None
+    calls: OpenCalls = NO_CALLS
     begun: bool = False
     stopped: bool = False
     """A finish reason has come."""
@@ -79,73 +79,77 @@ class ChatEvents(msgspec.Struct, frozen=True):
 
     endpoint: Endpoint
     dialect: ChatDialect
-    gathered: Gathered = Gathered()
+    state: Accumulator = Accumulator()
 
     def read(self, frames: Sequence[Frame]) -> tuple[EventReader, list[Delta]]:
         """What a batch of frames means."""
         deltas: list[Delta] = []
-        before = gathered = self.gathered
+        before = state = self.state
         if before.cut is not None and frames:
             return self, [ErrorReported(before.cut)]
         for frame in frames:
             if is_done(frame.data):
-                gathered = _released(gathered, deltas)
-                if self.dialect.done_is_stop and not gathered.stopped:
+                state, more = _release(state)
+                deltas += more
+                if self.dialect.done_is_stop and not state.stopped:
                     deltas.append(Stopped("stop"))
-                _noted(gathered, deltas)
-                deltas.append(StreamEnded())
+                deltas += [*_report_metadata(state), StreamEnded()]
                 continue
             chunk = CHUNKS.decode(frame.data)
             if isinstance(chunk, Undecodable):
-                gathered = self._ended(gathered, frame, chunk.reason, deltas, last=frame is frames[-1])
-            elif gathered.begun and (delta := spoken_alone(chunk)) is not None:
+                state, more = self._on_undecodable(state, frame, chunk.reason, last=frame is frames[-1])
+                deltas += more
+            elif state.begun and (delta := read_plain_text(chunk)) is not None:
                 deltas.append(delta)
             else:
-                gathered = self._told(gathered, frame, chunk, deltas)
-        if gathered is before:
+                state, more = self._on_chunk(state, frame, chunk)
+                deltas += more
+        if state is before:
             return self, deltas
-        return ChatEvents(self.endpoint, self.dialect, gathered), deltas
+        return ChatEvents(self.endpoint, self.dialect, state), deltas
 
     def finish(self) -> list[Delta]:
-        """What was gathered, for streams that end without [DONE]."""
-        deltas: list[Delta] = []
-        _noted(_released(self.gathered, deltas), deltas)
-        return deltas
+        """What was held back, for streams that end without [DONE]."""
+        state, deltas = _release(self.state)
+        return [*deltas, *_report_metadata(state)]
 
-    def _ended(self, gathered: Gathered, frame: Frame, reason: str, deltas: list[Delta], *, last: bool) -> Gathered:
+    def _on_undecodable(
+        self, state: Accumulator, frame: Frame, reason: str, *, last: bool
+    ) -> tuple[Accumulator, list[Delta]]:
         """A frame that does not decode as a chunk: cut off, an error, or invalid."""
-        meant = meaning(self.endpoint, self.dialect, frame, reason, gathered.model, last=last)
+        meant = meaning(self.endpoint, self.dialect, frame, reason, state.model, last=last)
         if isinstance(meant, Cut):
-            return msgspec.structs.replace(gathered, cut=meant.fault)
-        if meant is not None:
-            deltas.append(meant)
-        return gathered
+            return msgspec.structs.replace(state, cut=meant.fault), []
+        return state, [] if meant is None else [meant]
 
-    def _fault(self, error: Json, gathered: Gathered) -> Fault:
-        return fault_from_error(self.endpoint, self.dialect, error, model=gathered.model)
+    def _fault(self, error: Json, state: Accumulator) -> Fault:
+        return fault_from_error(self.endpoint, self.dialect, error, model=state.model)
 
-    def _told(self, gathered: Gathered, frame: Frame, chunk: ChatCompletionChunk, deltas: list[Delta]) -> Gathered:
-        """A chunk that says more than text."""
+    def _on_chunk(
+        self, state: Accumulator, frame: Frame, chunk: ChatCompletionChunk
+    ) -> tuple[Accumulator, list[Delta]]:
+        """A chunk that has more than text."""
+        deltas: list[Delta] = []
         choice = next((choice for choice in chunk.choices or () if not choice.index), None)
         counts = _counts(chunk, choice)
-        if not gathered.begun or choice is None or choice.finish_reason or counts is not None:
-            gathered = _noting(gathered, chunk, counts)
+        if not state.begun or choice is None or choice.finish_reason or counts is not None:
+            state = _record_metadata(state, chunk, counts)
         if choice is not None:
-            gathered = _spoken(gathered, choice, deltas)
+            state, deltas = _on_choice(state, choice)
         if (usage := usage_reported(counts)) is not None:
             deltas.append(usage)
         error = _error_in(frame, chunk, choice)
         if error is not None:
-            deltas.append(ErrorReported(self._fault(error, gathered)))
+            deltas.append(ErrorReported(self._fault(error, state)))
         elif choice is not None and choice.finish_reason:
-            gathered = _released(gathered, deltas)
-            deltas.append(stopped(self.dialect, choice.finish_reason))
-            gathered = msgspec.structs.replace(gathered, stopped=True)
-        return gathered
+            state, released = _release(state)
+            deltas += [*released, stopped(self.dialect, choice.finish_reason)]
+            state = msgspec.structs.replace(state, stopped=True)
+        return state, deltas
 
 
-def spoken_alone(chunk: ChatCompletionChunk) -> TextDelta | ReasoningDelta | None:
-    """The text, or the thinking, of a chunk that says nothing else; None for every other chunk."""
+def read_plain_text(chunk: ChatCompletionChunk) -> TextDelta | ReasoningDelta | None:
+    """The text, or the thinking, of a chunk that has nothing else; None for every other chunk."""
     choices = chunk.choices
     if (
         not choices
@@ -183,24 +187,25 @@ def spoken_alone(chunk: ChatCompletionChunk) -> TextDelta | ReasoningDelta | Non
     return TextDelta(content) if type(content) is str else None
 
 
-def _noting(gathered: Gathered, chunk: ChatCompletionChunk, counts: Usage | None) -> Gathered:
-    """What stands beside the answer, from the chunks that may say so: the first, those without a choice, the last ones."""
-    notes = gathered.notes | answer_notes(chunk) | usage_notes(counts)
-    notes |= {first: gathered.notes[first] for first in ("id", "created") if first in gathered.notes}
+def _record_metadata(state: Accumulator, chunk: ChatCompletionChunk, counts: Usage | None) -> Accumulator:
+    """Facts beside the answer, from the chunks that may have some: the first, those without a choice, the last ones."""
+    notes = state.notes | answer_notes(chunk) | usage_notes(counts)
+    notes |= {first: state.notes[first] for first in ("id", "created") if first in state.notes}
     return msgspec.structs.replace(
-        gathered,
+        state,
         begun=True,
-        seed=gathered.seed or chunk.id or (str(int(chunk.created)) if chunk.created else ""),
-        model=gathered.model or chunk.model or None,
+        seed=state.seed or chunk.id or (str(int(chunk.created)) if chunk.created else ""),
+        model=state.model or chunk.model or None,
         notes=notes,
     )
 
 
-def _spoken(gathered: Gathered, choice: ChunkChoice, deltas: list[Delta]) -> Gathered:
+def _on_choice(state: Accumulator, choice: ChunkChoice) -> tuple[Accumulator, list[Delta]]:
     """The deltas of a choice, and what of it is to be kept."""
-    beside = logprobs_of(choice)
+    deltas: list[Delta] = []
+    facts = logprobs_of(choice)
     if notes := choice_notes(choice):
-        gathered = msgspec.structs.replace(gathered, notes=gathered.notes | notes)
+        state = msgspec.structs.replace(state, notes=state.notes | notes)
     delta = choice.delta
     if delta is not None:
         if reasoning := reasoning_in(delta):
@@ -209,34 +214,37 @@ def _spoken(gathered: Gathered, choice: ChunkChoice, deltas: list[Delta]) -> Gat
         if delta.refusal:
             deltas.append(RefusalDelta(delta.refusal))
         if delta.tool_calls or delta.function_call:
-            calls = gathered.calls
-            for piece in _pieces(delta):
-                if is_empty_piece(piece):
-                    continue
-                calls = placed(calls, piece, gathered.seed, deltas)
-            gathered = msgspec.structs.replace(gathered, calls=calls)
+            calls = state.calls
+            for fragment in _fragments(delta):
+                if not is_empty_fragment(fragment):
+                    calls, more = add_fragment(calls, fragment, state.seed)
+                    deltas += more
+            state = msgspec.structs.replace(state, calls=calls)
         if delta.reasoning_details or delta.executed_tools or delta.audio:
-            gathered = _collected(gathered, delta)
-        beside |= message_notes(delta)
-    if beside:
-        deltas.append(MetadataReported(metadata=beside))
-    return gathered
+            state = _with_records(state, delta)
+        facts |= message_notes(delta)
+    if facts:
+        deltas.append(MetadataReported(metadata=facts))
+    return state, deltas
 
 
-def _collected(gathered: Gathered, delta: ChunkDelta) -> Gathered:
+def _with_records(state: Accumulator, delta: ChunkDelta) -> Accumulator:
     """The records that come in fragments."""
     executed = delta.executed_tools if isinstance(delta.executed_tools, list) else ()
+    audio = state.audio
+    if isinstance(delta.audio, dict) and delta.audio:
+        audio = (audio or OpenRecord()).with_fragment(delta.audio)
     return msgspec.structs.replace(
-        gathered,
-        details=whole(gathered.details, delta.reasoning_details or ()),
-        executed=whole(gathered.executed, executed),
-        audio=grown(gathered.audio, delta.audio) if isinstance(delta.audio, dict) else gathered.audio,
+        state,
+        details=state.details.with_fragments(delta.reasoning_details or ()),
+        executed=state.executed.with_fragments(executed),
+        audio=audio,
     )
 
 
-def _pieces(delta: ChunkDelta) -> list[Piece]:
-    pieces = [piece_of(call) for call in delta.tool_calls or ()]
-    return pieces if delta.function_call is None else [*pieces, legacy_piece(delta.function_call)]
+def _fragments(delta: ChunkDelta) -> list[Fragment]:
+    fragments = [read_fragment(call) for call in delta.tool_calls or ()]
+    return fragments if delta.function_call is None else [*fragments, read_legacy_fragment(delta.function_call)]
 
 
 def _counts(chunk: ChatCompletionChunk, choice: ChunkChoice | None) -> Usage | None:
@@ -261,22 +269,21 @@ def _error_in(frame: Frame, chunk: ChatCompletionChunk, choice: ChunkChoice | No
     return None
 
 
-def _released(gathered: Gathered, deltas: list[Delta]) -> Gathered:
+def _release(state: Accumulator) -> tuple[Accumulator, list[Delta]]:
     """Calls and reasoning details that were held back until they are whole."""
-    calls = released(gathered.calls, deltas)
-    if not gathered.details and calls is gathered.calls:
-        return gathered
-    if gathered.details:
-        deltas.append(StateReported({"reasoning_details": list(gathered.details)}, alone=True))
-    return msgspec.structs.replace(gathered, calls=calls, details=())
+    calls, deltas = release_held(state.calls)
+    if state.details.newest is None and calls is state.calls:
+        return state, deltas
+    if state.details.newest is not None:
+        deltas.append(StateReported({"reasoning_details": state.details.merge()}, alone=True))
+    return msgspec.structs.replace(state, calls=calls, details=OpenRecords()), deltas
 
 
-def _noted(gathered: Gathered, deltas: list[Delta]) -> None:
-    """What stands beside the answer, once."""
-    notes = dict(gathered.notes)
-    if gathered.executed:
-        notes["executed_tools"] = list(gathered.executed)
-    if gathered.audio:
-        notes["audio"] = gathered.audio
-    if notes or gathered.model:
-        deltas.append(MetadataReported(model=gathered.model, metadata=notes))
+def _report_metadata(state: Accumulator) -> list[Delta]:
+    """Facts beside the answer, once."""
+    notes = dict(state.notes)
+    if state.executed.newest is not None:
+        notes["executed_tools"] = state.executed.merge()
+    if state.audio is not None:
+        notes["audio"] = state.audio.merge()
+    return [MetadataReported(model=state.model, metadata=notes)] if notes or state.model else []

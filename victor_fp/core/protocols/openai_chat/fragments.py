@@ -1,46 +1,91 @@
-"""Records that a stream sends in fragments (OpenRouter's reasoning details, Groq's executed tools, sound), made whole."""
+"""Records that a stream sends in fragments (OpenRouter's reasoning details, Groq's executed tools, audio)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TypeAlias
 
+import msgspec
+
+from victor_fp.core.chains import unroll
 from victor_fp.core.json import Json
 
 GROWING = frozenset({"text", "summary", "data", "transcript"})
 """Texts that follow each other; every other field is replaced by a later one that is not null."""
 
-Record = dict[str, Json]
+Record: TypeAlias = dict[str, Json]
+_Chain: TypeAlias = "tuple[_Chain, Record] | None"
+_Records: TypeAlias = "tuple[_Records, OpenRecord] | None"
 
 
-def whole(records: tuple[Record, ...], fragments: Iterable[Record]) -> tuple[Record, ...]:
-    """The records so far, with these fragments: a fragment grows the last record where type, index and id agree.
+class OpenRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """One record as far as its fragments have come."""
 
-    >>> whole(({"type": "reasoning.text", "index": 0, "text": "a"},), [{"type": "reasoning.text", "index": 0, "text": "b"}])
-    ({'type': 'reasoning.text', 'index': 0, 'text': 'ab'},)
-    """
-    out = list(records)
-    for fragment in fragments:
-        if out and _continues(out[-1], fragment):
-            out[-1] = grown(out[-1], fragment)
-        else:
-            out.append(fragment)
-    return tuple(out)
+    fragments: _Chain = None
+    key: tuple[Json, Json] = (None, None)
+    """Its type and index."""
+    id: Json = None
+
+    def with_fragment(self, fragment: Record) -> OpenRecord:
+        """The record with one more fragment."""
+        id_ = self.id if fragment.get("id") is None else _scalar(fragment["id"])
+        return OpenRecord(fragments=(self.fragments, fragment), key=_key(fragment), id=id_)
+
+    def merge(self) -> Record:
+        """The record whole.
+
+        >>> OpenRecord().with_fragment({"index": 0, "text": "a"}).with_fragment({"index": 0, "text": "b"}).merge()
+        {'index': 0, 'text': 'ab'}
+        """
+        values: dict[str, list[Json]] = {}
+        for fragment in unroll(self.fragments):
+            for name, value in fragment.items():
+                values.setdefault(name, []).append(value)
+        return {name: _merge_values(name, found) for name, found in values.items()}
 
 
-def _continues(record: Record, fragment: Record) -> bool:
+class OpenRecords(msgspec.Struct, frozen=True):
+    """The records of a stream; only the newest one grows."""
+
+    newest: _Records = None
+
+    def with_fragments(self, fragments: Iterable[Record]) -> OpenRecords:
+        """The records with these fragments: one grows the newest record where type, index and id agree."""
+        records = self.newest
+        for fragment in fragments:
+            if records is not None and _continues(records[1], fragment):
+                records = (records[0], records[1].with_fragment(fragment))
+            else:
+                records = (records, OpenRecord().with_fragment(fragment))
+        return self if records is self.newest else OpenRecords(records)
+
+    def merge(self) -> list[Record]:
+        """The records whole, in order."""
+        return [record.merge() for record in unroll(self.newest)]
+
+
+def _key(fragment: Record) -> tuple[Json, Json]:
+    return _scalar(fragment.get("type")), _scalar(fragment.get("index"))
+
+
+def _scalar(value: Json) -> Json:
+    """Comparing what is nested would recurse."""
+    return value if isinstance(value, str | int | float) else None
+
+
+def _continues(record: OpenRecord, fragment: Record) -> bool:
     if "index" not in fragment or fragment.get("type") == "reasoning.encrypted":
         return False
-    same = all(record.get(key) == fragment.get(key) for key in ("type", "index"))
-    return same and (not fragment.get("id") or not record.get("id") or record["id"] == fragment["id"])
+    id_ = _scalar(fragment.get("id"))
+    return record.key == _key(fragment) and (not id_ or not record.id or record.id == id_)
 
 
-def grown(record: Record, fragment: Record) -> Record:
-    """One record with one more fragment."""
-    out = dict(record)
-    for key, value in fragment.items():
-        before = out.get(key)
-        if key in GROWING and isinstance(before, str) and isinstance(value, str):
-            out[key] = before + value
-        elif value is not None or key not in out:
-            out[key] = value
-    return out
+def _merge_values(name: str, values: list[Json]) -> Json:
+    merged = values[0]
+    text = [merged] if isinstance(merged, str) else None
+    for value in values[1:]:
+        if name in GROWING and text is not None and isinstance(value, str):
+            text.append(value)
+        elif value is not None:
+            merged, text = value, [value] if isinstance(value, str) else None
+    return merged if text is None else "".join(text)

@@ -25,11 +25,11 @@ from victor_fp.core.protocols.openai_chat.spoken import content_deltas, reasonin
 from victor_fp.core.protocols.openai_chat.stop_reasons import BROKEN_OFF, FAILURE, stopped
 from victor_fp.core.protocols.openai_chat.tool_calls import (
     NO_CALLS,
-    is_empty_piece,
-    legacy_piece,
-    piece_of,
-    placed,
-    released,
+    add_fragment,
+    is_empty_fragment,
+    read_fragment,
+    read_legacy_fragment,
+    release_held,
 )
 from victor_fp.core.protocols.openai_chat.usage import usage_notes, usage_reported
 from victor_fp.core.protocols.operations import decoder_for
@@ -73,15 +73,15 @@ def read(endpoint: Endpoint, dialect: ChatDialect, body: bytes) -> Sequence[Delt
 
 def _call_deltas(message: ResponseMessage, seed: str) -> list[Delta]:
     deltas: list[Delta] = []
-    pieces = [piece_of(call) for call in message.tool_calls or ()]
+    fragments = [read_fragment(call) for call in message.tool_calls or ()]
     if message.function_call is not None:
-        pieces.append(legacy_piece(message.function_call))
+        fragments.append(read_legacy_fragment(message.function_call))
     calls = NO_CALLS
-    for piece in pieces:
-        if not is_empty_piece(piece):
-            calls = placed(calls, piece, seed, deltas, whole=True)
-    released(calls, deltas)
-    return deltas
+    for fragment in fragments:
+        if not is_empty_fragment(fragment):
+            calls, more = add_fragment(calls, fragment, seed, whole=True)
+            deltas += more
+    return deltas + release_held(calls)[1]
 
 
 def _notes(answer: ChatCompletion, choice: Choice, message: ResponseMessage) -> dict[str, Json]:

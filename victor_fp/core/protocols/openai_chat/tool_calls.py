@@ -1,6 +1,6 @@
-"""Which call a piece of one belongs to, however a server numbers them.
+"""Which call a fragment of one belongs to, however a server numbers them.
 
-Rules: a piece continues the newest open call that has its index (or, without an index, its id; with neither, any), unless
+Rules: a fragment continues the newest open call that has its index (or, without an index, its id; with neither, any), unless
 it brings another id, or the head of another call: another name, or arguments that begin anew. Calls are numbered in the
 order in which they open, and that number is the index of their deltas. A call without an id, or with one that an earlier
 call of this answer has, gets one made of the answer's id and its number; where the answer has neither id nor time, one made
@@ -9,17 +9,22 @@ of what it says, for which it is held back until it is whole.
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import msgspec
 from victor_fp_wire.openai_chat.response import FunctionCall, ToolCall
 
+from victor_fp.core.chains import unroll
 from victor_fp.core.deltas import Delta, ToolCallArguments, ToolCallStarted
 from victor_fp.core.json import Json, encode_json
+from victor_fp.core.persistent import PersistentList, PersistentMap
+from victor_fp.core.tool_call_drafts import CallIndex
 from victor_fp.core.tool_call_ids import made
 
 Arguments = str | dict[str, Json] | None
 
 
-class Piece(msgspec.Struct, frozen=True, kw_only=True):
+class Fragment(msgspec.Struct, frozen=True, kw_only=True):
     """A call or a part of one, as the server sent it."""
 
     index: float | None = None
@@ -29,6 +34,10 @@ class Piece(msgspec.Struct, frozen=True, kw_only=True):
     state: dict[str, Json] | None = None
 
 
+_Fragments: TypeAlias = "tuple[_Fragments, Fragment] | None"
+_Ordinals: TypeAlias = "tuple[_Ordinals, int] | None"
+
+
 class OpenCall(msgspec.Struct, frozen=True, kw_only=True):
     """A call that has begun."""
 
@@ -36,119 +45,144 @@ class OpenCall(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     """The server's own, or empty."""
     name: str
-    argued: bool
-    """Arguments have come."""
-    told_id: str | None
-    """The id under which it was told; None while it is held back."""
-    held: tuple[Piece, ...] = ()
+    has_arguments: bool
+    emitted_id: str | None
+    """The id of its deltas; None while it is held back."""
+    held: _Fragments = None
 
 
-class Calls(msgspec.Struct, frozen=True, kw_only=True):
+class OpenCalls(msgspec.Struct, frozen=True, kw_only=True):
     """The calls of one answer so far."""
 
-    open: tuple[OpenCall, ...] = ()
+    calls: PersistentList[OpenCall] = PersistentList()
+    index: CallIndex = CallIndex()
+    ids: PersistentMap[str, bool] = PersistentMap()
+    """The ids of deltas so far."""
+    held: _Ordinals = None
+    """The calls that are held back."""
 
 
-NO_CALLS = Calls()
+NO_CALLS = OpenCalls()
 
 
-def piece_of(call: ToolCall) -> Piece:
+def read_fragment(call: ToolCall) -> Fragment:
     """A tool call of the wire; custom tools take a text where functions take arguments."""
     extra = call.extra_content
     state: dict[str, Json] | None = {"extra_content": extra} if isinstance(extra, dict) else None
     if call.custom is not None and (call.custom.name or call.custom.input):
-        return Piece(index=call.index, id=call.id or "", name=call.custom.name or "", arguments=call.custom.input)
+        return Fragment(index=call.index, id=call.id or "", name=call.custom.name or "", arguments=call.custom.input)
     function = call.function or FunctionCall()
-    return Piece(
+    return Fragment(
         index=call.index, id=call.id or "", name=function.name or "", arguments=function.arguments, state=state
     )
 
 
-def is_empty_piece(piece: Piece) -> bool:
-    """A record without a name, an id, arguments or an index, as some servers send beside text; no call is meant."""
-    return not (piece.name or piece.id or piece.arguments) and piece.index is None
-
-
-def legacy_piece(call: FunctionCall) -> Piece:
+def read_legacy_fragment(call: FunctionCall) -> Fragment:
     """A `function_call`, which came before tools."""
-    return Piece(name=call.name or "", arguments=call.arguments)
+    return Fragment(name=call.name or "", arguments=call.arguments)
 
 
-def placed(calls: Calls, piece: Piece, seed: str, deltas: list[Delta], *, whole: bool = False) -> Calls:
-    """The calls with this piece; its deltas are added. A `whole` call of a body never continues another."""
-    ordinal = None if whole else _continued(calls, piece)
+def is_empty_fragment(fragment: Fragment) -> bool:
+    """A record without a name, an id, arguments or an index, as some servers send beside text; no call is meant."""
+    return not (fragment.name or fragment.id or fragment.arguments) and fragment.index is None
+
+
+def add_fragment(
+    calls: OpenCalls, fragment: Fragment, seed: str, *, whole: bool = False
+) -> tuple[OpenCalls, list[Delta]]:
+    """The calls with this fragment, and its deltas. A `whole` call of a body never continues another."""
+    ordinal = None if whole else _find_continued(calls, fragment)
     if ordinal is None:
-        ordinal = len(calls.open)
-        told = _id_of(calls, piece, seed, ordinal)
-        call = OpenCall(index=piece.index, id=piece.id, name=piece.name, argued=False, told_id=told)
-        if told is not None:
-            deltas.append(ToolCallStarted(index=ordinal, id=told, name=piece.name, state=piece.state))
+        return _open_call(calls, fragment, seed)
+    call = calls.calls[ordinal]
+    deltas: list[Delta] = []
+    if call.emitted_id is None:
+        call = msgspec.structs.replace(call, held=(call.held, fragment))
     else:
-        call = calls.open[ordinal]
-        if call.told_id is not None and ((piece.name and not call.name) or piece.state is not None):
-            deltas.append(ToolCallStarted(index=ordinal, id=call.told_id, name=piece.name, state=piece.state))
-    if call.told_id is None:
-        call = msgspec.structs.replace(call, held=(*call.held, piece))
-    else:
-        _tell_arguments(ordinal, call.told_id, piece.arguments, deltas)
-    call = msgspec.structs.replace(call, name=call.name or piece.name, argued=call.argued or bool(piece.arguments))
-    return Calls(open=(*calls.open[:ordinal], call, *calls.open[ordinal + 1 :]))
+        if (fragment.name and not call.name) or fragment.state is not None:
+            deltas.append(ToolCallStarted(index=ordinal, id=call.emitted_id, name=fragment.name, state=fragment.state))
+        deltas += _argument_deltas(ordinal, call.emitted_id, fragment.arguments)
+        if (call.name or not fragment.name) and (call.has_arguments or not fragment.arguments):
+            return calls, deltas
+    call = msgspec.structs.replace(
+        call, name=call.name or fragment.name, has_arguments=call.has_arguments or bool(fragment.arguments)
+    )
+    return msgspec.structs.replace(calls, calls=calls.calls.with_replaced(ordinal, call)), deltas
 
 
-def released(calls: Calls, deltas: list[Delta]) -> Calls:
-    """The calls that were held back, told now that they are whole."""
-    for ordinal, call in enumerate(calls.open):
-        if call.told_id is None:
-            told = made(call.name + "".join(_text(piece.arguments) for piece in call.held), ordinal)
-            state = next((piece.state for piece in call.held if piece.state is not None), None)
-            deltas.append(ToolCallStarted(index=ordinal, id=told, name=call.name, state=state))
-            for piece in call.held:
-                _tell_arguments(ordinal, told, piece.arguments, deltas)
-            calls = Calls(
-                open=(
-                    *calls.open[:ordinal],
-                    msgspec.structs.replace(call, told_id=told, held=()),
-                    *calls.open[ordinal + 1 :],
-                )
-            )
-    return calls
+def release_held(calls: OpenCalls) -> tuple[OpenCalls, list[Delta]]:
+    """The calls that were held back, emitted now that they are whole."""
+    if calls.held is None:
+        return calls, []
+    deltas: list[Delta] = []
+    opened = calls.calls
+    ids = calls.ids
+    for ordinal in unroll(calls.held):
+        call = opened[ordinal]
+        held = unroll(call.held)
+        id_ = made(call.name + "".join(_text(fragment.arguments) for fragment in held), ordinal)
+        state = next((fragment.state for fragment in held if fragment.state is not None), None)
+        deltas.append(ToolCallStarted(index=ordinal, id=id_, name=call.name, state=state))
+        for fragment in held:
+            deltas += _argument_deltas(ordinal, id_, fragment.arguments)
+        opened = opened.with_replaced(ordinal, msgspec.structs.replace(call, emitted_id=id_, held=None))
+        ids = ids.with_item(id_, True)  # noqa: FBT003  a set
+    return msgspec.structs.replace(calls, calls=opened, ids=ids, held=None), deltas
+
+
+def _open_call(calls: OpenCalls, fragment: Fragment, seed: str) -> tuple[OpenCalls, list[Delta]]:
+    ordinal = len(calls.calls)
+    id_ = _choose_id(calls, fragment, seed, ordinal)
+    call = OpenCall(
+        index=fragment.index,
+        id=fragment.id,
+        name=fragment.name,
+        has_arguments=bool(fragment.arguments),
+        emitted_id=id_,
+        held=(None, fragment) if id_ is None else None,
+    )
+    opened = OpenCalls(
+        calls=calls.calls.with_appended(call),
+        index=calls.index.with_call(ordinal, fragment.index, fragment.id),
+        ids=calls.ids if id_ is None else calls.ids.with_item(id_, True),  # noqa: FBT003  a set
+        held=(calls.held, ordinal) if id_ is None else calls.held,
+    )
+    if id_ is None:
+        return opened, []
+    started = ToolCallStarted(index=ordinal, id=id_, name=fragment.name, state=fragment.state)
+    return opened, [started, *_argument_deltas(ordinal, id_, fragment.arguments)]
 
 
 def _text(arguments: Arguments) -> str:
     return arguments or "" if isinstance(arguments, str | None) else encode_json(arguments).decode()
 
 
-def _id_of(calls: Calls, piece: Piece, seed: str, ordinal: int) -> str | None:
-    if piece.id and all(call.told_id != piece.id for call in calls.open):
-        return piece.id
+def _choose_id(calls: OpenCalls, fragment: Fragment, seed: str, ordinal: int) -> str | None:
+    if fragment.id and fragment.id not in calls.ids:
+        return fragment.id
     return made(seed, ordinal) if seed else None
 
 
-def _tell_arguments(ordinal: int, id_: str, arguments: Arguments, deltas: list[Delta]) -> None:
+def _argument_deltas(ordinal: int, id_: str, arguments: Arguments) -> list[Delta]:
     if isinstance(arguments, dict):
-        deltas.append(ToolCallStarted(index=ordinal, id=id_, arguments=arguments))
-    elif arguments:
-        deltas.append(ToolCallArguments(index=ordinal, id=id_, text=arguments))
+        return [ToolCallStarted(index=ordinal, id=id_, arguments=arguments)]
+    return [ToolCallArguments(index=ordinal, id=id_, text=arguments)] if arguments else []
 
 
-def _continued(calls: Calls, piece: Piece) -> int | None:
-    for ordinal in range(len(calls.open) - 1, -1, -1):
-        call = calls.open[ordinal]
-        if piece.index is not None and call.index is not None and piece.index != call.index:
+def _find_continued(calls: OpenCalls, fragment: Fragment) -> int | None:
+    for ordinal in calls.index.candidates(fragment.index, fragment.id):
+        call = calls.calls[ordinal]
+        if fragment.id and not call.id and fragment.index is None:
             continue
-        if piece.id and call.id and piece.id != call.id:
-            continue
-        if piece.id and not call.id and piece.index is None:
-            continue
-        return None if _opens_another(call, piece) else ordinal
+        return None if _opens_another(call, fragment) else ordinal
     return None
 
 
-def _opens_another(call: OpenCall, piece: Piece) -> bool:
-    """Whether a piece that could continue this call is the head of another one all the same."""
-    if not piece.name or not call.name or (piece.id and piece.id == call.id and piece.name == call.name):
+def _opens_another(call: OpenCall, fragment: Fragment) -> bool:
+    """Whether a fragment that could continue this call is the head of another one all the same."""
+    if not fragment.name or not call.name or (fragment.id and fragment.id == call.id and fragment.name == call.name):
         return False
-    if piece.name != call.name:
+    if fragment.name != call.name:
         return True
-    begins = isinstance(piece.arguments, dict) or (piece.arguments or "").lstrip().startswith("{")
-    return call.argued and begins
+    begins = isinstance(fragment.arguments, dict) or (fragment.arguments or "").lstrip().startswith("{")
+    return call.has_arguments and begins

@@ -1,6 +1,6 @@
 """The events of a stream become the same deltas as a whole response.
 
-The last event holds the whole response: what no event told is told from there. `error` is often followed by
+The last event holds the whole response: what no event brought is emitted from there. `error` is often followed by
 `response.failed`; the first of the two whose code says what went wrong decides.
 """
 
@@ -38,9 +38,9 @@ from victor_fp.core.dialects.responses import ResponsesDialect
 from victor_fp.core.faults import Fault, InvalidResponse
 from victor_fp.core.framing import Frame
 from victor_fp.core.json import Json, JsonObject, NotJson, decode_json_object
-from victor_fp.core.protocols.openai_responses import unfolding
+from victor_fp.core.protocols.openai_responses import item_state
 from victor_fp.core.protocols.openai_responses.errors import fault_from_error, has_known_code
-from victor_fp.core.protocols.openai_responses.open_items import OpenItems
+from victor_fp.core.protocols.openai_responses.item_state import OpenItems
 from victor_fp.core.protocols.openai_responses.response import ending, items_in, with_status
 from victor_fp.core.protocols.operations import decoder_for
 from victor_fp.core.protocols.stream_end import is_done
@@ -48,7 +48,6 @@ from victor_fp.core.requests import Endpoint
 from victor_fp.core.wire_decoding import Undecodable
 
 EVENTS = decoder_for(CreateResponse.EVENT)
-"""Gateways end with the sign of chats."""
 Spot: TypeAlias = tuple[int | None, str | None, int | None]
 """Where the newest text went: index and id of the item, index of the part."""
 
@@ -71,14 +70,15 @@ class ResponseEvents(msgspec.Struct, frozen=True, kw_only=True):
         deltas: list[Delta] = []
         reader = self
         for frame in frames:
-            if not frame.data or is_done(frame.data):
+            if not frame.data or is_done(frame.data):  # gateways end as Chat Completions does
                 continue
             event = EVENTS.decode(frame.data)
             if type(event) is ResponseTextDeltaEvent and reader.spot == _spot(event):
                 # As nearly all events are.
                 deltas.append(TextDelta(event.delta or ""))
             elif not isinstance(event, Undecodable):
-                reader = reader._after(event, frame, deltas)
+                reader, more = reader._on_event(event, frame)
+                deltas += more
             elif frame.data.strip():
                 deltas.append(ErrorReported(reader.error or self._undecodable(event)))
         return reader, deltas
@@ -88,88 +88,82 @@ class ResponseEvents(msgspec.Struct, frozen=True, kw_only=True):
         return [] if self.error is None else [ErrorReported(self.error)]
 
     def _undecodable(self, event: Undecodable) -> InvalidResponse:
-        message = f"a frame of the stream is no event: {event.reason}"
+        message = f"a frame of the stream is not an event: {event.reason}"
         return InvalidResponse(provider=self.endpoint.spec.name, model=self.model, message=message)
 
     def _fault(self, error: Json) -> Fault:
         return fault_from_error(self.endpoint, self.dialect, error, model=self.model)
 
-    def _after(self, event: ResponseStreamEvent, frame: Frame, deltas: list[Delta]) -> ResponseEvents:
+    def _on_event(self, event: ResponseStreamEvent, frame: Frame) -> tuple[ResponseEvents, list[Delta]]:
         if self.error is not None and not isinstance(event, ResponseFailedEvent):
-            deltas.append(ErrorReported(self.error))
-            return self
+            return self, [ErrorReported(self.error)]
         match event:
             case ResponseTextDeltaEvent(delta=text):
-                items = self._speaking(event, deltas)
-                deltas.append(TextDelta(text or ""))
-                return msgspec.structs.replace(self, items=items, spot=_spot(event))
+                items, deltas = self._append_text(event)
+                reader = msgspec.structs.replace(self, items=items, spot=_spot(event))
+                return reader, [*deltas, TextDelta(text or "")]
             case ResponseCreatedEvent(response=response) | ResponseInProgressEvent(response=response):
                 if response is None:
-                    return self
-                return msgspec.structs.replace(self, id=response.id or self.id, model=response.model or self.model)
+                    return self, []
+                return msgspec.structs.replace(self, id=response.id or self.id, model=response.model or self.model), []
             case ResponseCompletedEvent() | ResponseIncompleteEvent():
-                self._ended(event, frame, deltas)
-                return self
+                return self, self._finish(event, frame)
             case ResponseFailedEvent():
-                deltas.append(ErrorReported(self._failed(frame)))
-                return self
+                return self, [ErrorReported(self._failed(frame))]
             case ResponseErrorEvent():
-                return self._erred(_object(frame), deltas)
+                return self._on_error(_object(frame))
             case UnknownType(raw=raw) if raw.get("error") or frame.event == "error":
-                return self._erred(raw, deltas)
+                return self._on_error(raw)
             case _:
-                items = self._unfolded(event, frame, deltas)
-                return self if items is self.items else msgspec.structs.replace(self, items=items, spot=None)
+                items, deltas = self._on_item_event(event, frame)
+                reader = self if items is self.items else msgspec.structs.replace(self, items=items, spot=None)
+                return reader, deltas
 
-    def _unfolded(self, event: ResponseStreamEvent, frame: Frame, deltas: list[Delta]) -> OpenItems:
-        """The items after an event that is about one of them; what no event tells of is left to the item's end."""
+    def _on_item_event(self, event: ResponseStreamEvent, frame: Frame) -> tuple[OpenItems, list[Delta]]:
+        """The items after an event that is about one of them; what no event brings is left to the item's end."""
         items = self.items
         match event:
             case ResponseFunctionCallArgumentsDeltaEvent() | ResponseCustomToolCallInputDeltaEvent():
-                return unfolding.arguing(items, event.output_index, event.item_id, event.delta or "", deltas)
+                return item_state.append_arguments(items, event.output_index, event.item_id, event.delta or "")
             case ResponseReasoningSummaryTextDeltaEvent(summary_index=part, delta=text):
                 index, id_ = event.output_index, event.item_id
-                return unfolding.thinking(items, index, id_, "summary", part or 0, text or "", deltas)
+                return item_state.append_reasoning(items, index, id_, "summary", part or 0, text or "")
             case ResponseReasoningTextDeltaEvent(content_index=part, delta=text):
                 index, id_ = event.output_index, event.item_id
-                return unfolding.thinking(items, index, id_, "content", part or 0, text or "", deltas)
+                return item_state.append_reasoning(items, index, id_, "content", part or 0, text or "")
             case ResponseRefusalDeltaEvent(delta=text):
-                items = self._speaking(event, deltas)
-                deltas.append(RefusalDelta(text or ""))
-                return items
+                items, deltas = self._append_text(event)
+                return items, [*deltas, RefusalDelta(text or "")]
             case ResponseOutputTextAnnotationAddedEvent(annotation=annotation) if annotation is not None:
-                return unfolding.cited(items, event.output_index, event.item_id, [annotation], whole=False)
+                index, id_ = event.output_index, event.item_id
+                return item_state.add_annotations(items, index, id_, [annotation], whole=False), []
             case ResponseContentPartDoneEvent(part=OutputTextContent(annotations=list() as cited)) if cited:
-                return unfolding.cited(items, event.output_index, event.item_id, cited, whole=True)
+                return item_state.add_annotations(items, event.output_index, event.item_id, cited, whole=True), []
             case ResponseOutputItemAddedEvent(item=item) if item is not None:
-                return unfolding.added(items, event.output_index, item, _item_in(frame), deltas)
+                return item_state.add_item(items, event.output_index, item, _item_in(frame))
             case ResponseOutputItemDoneEvent(item=item) if item is not None:
-                return unfolding.done(items, event.output_index, item, _item_in(frame), self.id, deltas)
+                return item_state.finish_item(items, event.output_index, item, _item_in(frame), self.id)
             case _:
-                return items
+                return items, []
 
-    def _speaking(self, event: ResponseTextDeltaEvent | ResponseRefusalDeltaEvent, deltas: list[Delta]) -> OpenItems:
-        return unfolding.speaking(self.items, event.output_index, event.item_id, event.content_index, deltas)
+    def _append_text(self, event: ResponseTextDeltaEvent | ResponseRefusalDeltaEvent) -> tuple[OpenItems, list[Delta]]:
+        return item_state.append_text(self.items, event.output_index, event.item_id, event.content_index)
 
-    def _ended(
-        self, event: ResponseCompletedEvent | ResponseIncompleteEvent, frame: Frame, deltas: list[Delta]
-    ) -> None:
+    def _finish(self, event: ResponseCompletedEvent | ResponseIncompleteEvent, frame: Frame) -> list[Delta]:
         raw = _object(frame).get("response")
         if event.response is None or not isinstance(raw, dict):
-            deltas += [Stopped("stop"), StreamEnded()]
-            return
+            return [Stopped("stop"), StreamEnded()]
         status = "completed" if isinstance(event, ResponseCompletedEvent) else "incomplete"
         response = with_status(event.response, status)
-        unfolding.completed(self.items, response.output or (), items_in(raw), self.id, deltas)
-        deltas += ending(response, raw if event.timings is None else {**raw, "timings": event.timings})
+        _, deltas = item_state.finish_response(self.items, response.output or (), items_in(raw), self.id)
+        return [*deltas, *ending(response, raw if event.timings is None else {**raw, "timings": event.timings})]
 
-    def _erred(self, event: JsonObject, deltas: list[Delta]) -> ResponseEvents:
+    def _on_error(self, event: JsonObject) -> tuple[ResponseEvents, list[Delta]]:
         error: Json = event.get("error") or {name: value for name, value in event.items() if name != "type"}
         fault = self._fault(error)
         if not has_known_code(self.dialect, error):
-            return msgspec.structs.replace(self, error=fault)
-        deltas.append(ErrorReported(fault))
-        return self
+            return msgspec.structs.replace(self, error=fault), []
+        return self, [ErrorReported(fault)]
 
     def _failed(self, frame: Frame) -> Fault:
         response = _object(frame).get("response")
