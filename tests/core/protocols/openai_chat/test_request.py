@@ -214,7 +214,17 @@ def test_json_without_a_schema() -> None:
 
 def test_unknown_options_and_extras_go_in_as_they_are() -> None:
     body = sent("openai", n=2, extra_body={"n": 3, "store": True, "temperature": None})
-    assert (body["n"], body["store"], body["temperature"]) == (3, True, None)
+    assert (body["n"], body["store"], "temperature" in body) == (3, True, False)
+
+
+def test_extra_body_joins_what_options_made_and_reports_what_it_overrides() -> None:
+    assert sent("openrouter", reasoning_effort="low", extra_body={"reasoning": {"exclude": True}})["reasoning"] == {
+        "effort": "low",
+        "exclude": True,
+    }
+    streamed = sent("openai", stream=True, extra_body={"stream_options": {"include_obfuscation": False}})
+    assert streamed["stream_options"] == {"include_usage": True, "include_obfuscation": False}
+    assert adjusted("openai", seed=1, extra_body={"seed": 2}) == {"seed": "changed"}
 
 
 def test_a_bound_in_the_vendors_words_replaces_the_default_one() -> None:

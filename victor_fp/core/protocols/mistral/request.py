@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-import msgspec
 from msgspec import UNSET, UnsetType
 from returns.result import Failure, Result, Success
 from victor_fp_wire.mistral.operations import CreateChatCompletion
@@ -12,13 +11,11 @@ from victor_fp_wire.mistral.request import ChatCompletionRequest
 
 from victor_fp.core.dialects.mistral import MistralDialect
 from victor_fp.core.faults import Fault
-from victor_fp.core.json import Json, encode_json
-from victor_fp.core.options import Options
 from victor_fp.core.protocols.mistral.messages import messages_written
 from victor_fp.core.protocols.mistral.options import answer_form, effort, temperature, tier, without_counterpart
 from victor_fp.core.protocols.mistral.tools import choice, tools_written
-from victor_fp.core.protocols.operations import build_url
-from victor_fp.core.requests import Adjustment, ChatRequest, Endpoint, HttpRequest, build_headers, resolve_unsupported
+from victor_fp.core.protocols.operations import build_chat
+from victor_fp.core.requests import Adjustment, ChatRequest, Endpoint, HttpRequest, resolve_unsupported
 
 _T = TypeVar("_T")
 
@@ -50,24 +47,9 @@ def write(endpoint: Endpoint, dialect: MistralDialect, request: ChatRequest) -> 
     adjustments = resolve_unsupported(endpoint, request, [*untaken, *without_counterpart(spec, options)])
     if not isinstance(adjustments, tuple):
         return Failure(adjustments)
-    return Success(
-        HttpRequest(
-            url=build_url(endpoint.base_url, CreateChatCompletion()),
-            headers=build_headers(endpoint, options.extra_headers),
-            body=encode_json(_with_extras(body, options)),
-            adjustments=adjustments,
-            signing=spec.auth.kind,
-        )
-    )
+    # Fields of the caller's own are safe_prompt, prompt_mode, guardrails, prediction and the like.
+    return Success(build_chat(endpoint, CreateChatCompletion(), body, options, adjustments))
 
 
 def _set(value: _T | None) -> _T | UnsetType:
     return UNSET if value is None else value
-
-
-def _with_extras(body: ChatCompletionRequest, options: Options) -> object:
-    """The body with the caller's own fields (safe_prompt, prompt_mode, guardrails, prediction ...) over the top."""
-    if not options.unknown and not options.extra_body:
-        return body
-    built: dict[str, Json] = msgspec.to_builtins(body)
-    return {**built, **options.unknown, **options.extra_body}

@@ -9,7 +9,6 @@ from victor_fp_wire.openai_chat.request import StreamOptions
 
 from victor_fp.core.dialects.chat import ChatDialect
 from victor_fp.core.faults import Fault, InvalidRequest
-from victor_fp.core.json import encode_json
 from victor_fp.core.protocols.openai_chat.formats import response_format
 from victor_fp.core.protocols.openai_chat.messages import messages_written
 from victor_fp.core.protocols.openai_chat.reasoning import reasoning
@@ -17,7 +16,9 @@ from victor_fp.core.protocols.openai_chat.routes import choose_route
 from victor_fp.core.protocols.openai_chat.rules import Rules, Written, rules_for
 from victor_fp.core.protocols.openai_chat.sampling import length, reporting, sampling
 from victor_fp.core.protocols.openai_chat.tools import tools_written
-from victor_fp.core.requests import ChatRequest, Endpoint, HttpRequest, build_headers, resolve_unsupported
+from victor_fp.core.protocols.operations import build_request
+from victor_fp.core.request_building.extra_body import merge_extra_body
+from victor_fp.core.requests import ChatRequest, Endpoint, HttpRequest, resolve_unsupported
 
 
 def write(endpoint: Endpoint, dialect: ChatDialect, request: ChatRequest) -> Result[HttpRequest, Fault]:
@@ -46,14 +47,16 @@ def write(endpoint: Endpoint, dialect: ChatDialect, request: ChatRequest) -> Res
     body: dict[str, object] = {}
     for part in parts:
         body.update(part.fields)
-    body.update(extras)
+    options = request.options
+    data, overrides = merge_extra_body(body, options.extra_body, unknown=options.unknown)
     return Success(
-        HttpRequest(
-            url=route.url,
-            headers=build_headers(endpoint, request.options.extra_headers),
-            body=encode_json(body),
-            adjustments=adjustments,
-            signing=endpoint.spec.auth.kind,
+        build_request(
+            endpoint,
+            route.operation,
+            base_url=route.base_url,
+            body=data,
+            extra_headers=options.extra_headers,
+            adjustments=(*adjustments, *overrides),
         )
     )
 

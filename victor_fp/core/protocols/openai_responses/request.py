@@ -4,23 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import msgspec
 from returns.result import Failure, Result, Success
 
 from victor_fp.core.dialects.responses import ResponsesDialect
 from victor_fp.core.faults import Fault, InvalidRequest
-from victor_fp.core.json import encode_json
-from victor_fp.core.options import Options
 from victor_fp.core.protocols.openai_chat.rules import Written
 from victor_fp.core.protocols.openai_responses.options import length, reasoning, reporting, sampling, text_format
 from victor_fp.core.protocols.openai_responses.routes import choose_route
 from victor_fp.core.protocols.openai_responses.rules import rules_for
 from victor_fp.core.protocols.openai_responses.tools import tools_written
 from victor_fp.core.protocols.openai_responses.turns import input_written
-from victor_fp.core.requests import ChatRequest, Endpoint, HttpRequest, build_headers, resolve_unsupported
+from victor_fp.core.protocols.operations import build_request
+from victor_fp.core.request_building.extra_body import merge_extra_body
+from victor_fp.core.requests import ChatRequest, Endpoint, HttpRequest, resolve_unsupported
 
-UNITED = ("include", "tools")
-"""Lists that the caller's extra fields lengthen, since ours say what the library itself needs."""
+APPENDED = frozenset({"include", "tools"})
+"""Arrays that the caller's own fields extend, since ours name what the library itself needs."""
 
 
 def write(endpoint: Endpoint, dialect: ResponsesDialect, request: ChatRequest) -> Result[HttpRequest, Fault]:
@@ -29,7 +28,9 @@ def write(endpoint: Endpoint, dialect: ResponsesDialect, request: ChatRequest) -
     if route is None:
         message = f"{endpoint.spec.title} needs endpoint="
         return Failure(InvalidRequest(provider=endpoint.spec.name, model=request.model, message=message))
-    extras = _extras(request.options)
+    options = request.options
+    unknown = _place_summary(options.unknown)
+    extras = {**unknown, **options.extra_body}
     rules = rules_for(endpoint, dialect, request, extras)
     parts = (
         Written(fields={"model": route.model}),
@@ -47,37 +48,23 @@ def write(endpoint: Endpoint, dialect: ResponsesDialect, request: ChatRequest) -
     if not isinstance(adjustments, tuple):
         return Failure(adjustments)
     body = {name: value for part in parts for name, value in part.fields.items()}
+    data, overrides = merge_extra_body(body, options.extra_body, unknown=unknown, appended=APPENDED)
     return Success(
-        HttpRequest(
-            url=route.url,
-            headers=build_headers(endpoint, request.options.extra_headers),
-            body=encode_json(_extended(body, extras)),
-            adjustments=adjustments,
-            signing=endpoint.spec.auth.kind,
+        build_request(
+            endpoint,
+            route.operation,
+            base_url=route.base_url,
+            body=data,
+            extra_headers=options.extra_headers,
+            adjustments=(*adjustments, *overrides),
         )
     )
 
 
-def _extras(options: Options) -> dict[str, object]:
-    """The caller's own fields. A summary of the reasoning is asked for by a word of its own, as its effort is."""
-    extras: dict[str, object] = {**options.unknown, **options.extra_body}
-    summary = options.unknown.get("reasoning_summary")
-    if summary is not None and "reasoning_summary" not in options.extra_body:
-        del extras["reasoning_summary"]
-        asked = extras.get("reasoning")
-        extras["reasoning"] = {"summary": summary, **(asked if isinstance(asked, Mapping) else {})}
-    return extras
-
-
-def _extended(body: Mapping[str, object], extras: Mapping[str, object]) -> dict[str, object]:
-    """The body with the caller's fields over the top: objects of both are merged, lists of entries united."""
-    out = dict(body)
-    for name, value in extras.items():
-        ours = msgspec.to_builtins(out.get(name))
-        if isinstance(ours, dict) and isinstance(value, Mapping):
-            out[name] = {**ours, **value}
-        elif name in UNITED and isinstance(ours, list) and isinstance(value, list | tuple):
-            out[name] = [*ours, *(entry for entry in value if entry not in ours)]
-        else:
-            out[name] = value
-    return out
+def _place_summary(unknown: Mapping[str, object]) -> dict[str, object]:
+    """The caller's own options, with a summary of the reasoning, which has an option of its own, in its place."""
+    placed = dict(unknown)
+    if (summary := placed.pop("reasoning_summary", None)) is not None:
+        own = placed.get("reasoning")
+        placed["reasoning"] = {"summary": summary, **(own if isinstance(own, Mapping) else {})}
+    return placed
