@@ -13,9 +13,11 @@ from victor_fp.cli.local_servers import find_running_server
 from victor_fp.cli.terminal import DownloadProgress, Terminal
 from victor_fp.core.catalogue import CATALOGUE, find
 from victor_fp.core.catalogue.spec import ProviderSpec
+from victor_fp.core.model_names import split_model_name
 from victor_fp.core.request_building.endpoints import build_endpoint
 from victor_fp.core.result import outcome
 from victor_fp.providers.base import BaseProvider, ProviderError
+from victor_fp.providers.registry import ProviderRegistry
 from victor_fp.shell.credentials.key_file import KeyFile, key_file
 from victor_fp.shell.credentials.key_ring import KeyRing, NoKeyRing, system_key_ring
 from victor_fp.shell.credentials.lookup import Credential, find_key, key_query_for
@@ -38,9 +40,17 @@ async def select_provider(
     specs: Iterable[ProviderSpec] = CATALOGUE,
     key_ring: KeyRing | None = None,
 ) -> Selection:
-    """Return the provider that was asked for, or the first that can be used."""
+    """Return the provider that was asked for, or the first that can be used.
+
+    `openai/gpt-5-mini` names provider and model, as the provider or as the model.
+    """
     if provider:
-        return Selection(provider=provider, model=model)
+        name, named = split_model_name(provider, ProviderRegistry.is_registered)
+        return Selection(provider=name, model=model or named)
+    if model:
+        name, named = split_model_name(model)
+        if named and ProviderRegistry.is_registered(name):
+            return Selection(provider=name, model=named)
     specs = tuple(specs)
     if found := find_first_with_key(specs, environment, key_ring or system_key_ring(), key_file(environment)):
         spec, credential = found
@@ -82,8 +92,6 @@ def create_provider(
     settings: Mapping[str, str] | None = None,
 ) -> Result[BaseProvider, CommandError]:
     """Create a provider by name with its settings."""
-    from victor_fp.providers.registry import ProviderRegistry
-
     keywords: dict[str, Any] = dict(settings or {})
     match outcome(find(name)):
         case Success(spec):
@@ -124,9 +132,8 @@ def server_address(provider: BaseProvider) -> str | None:
 
 
 async def select_model(provider: BaseProvider, model: str | None) -> Result[str, CommandError]:
-    """Return the model asked for, the catalogue's default, or the first that the provider lists."""
-    default = outcome(find(provider.name).map(lambda spec: spec.default_model)).value_or(None)
-    if model or (model := default):
+    """Return the model asked for, the provider's default, or the first that it lists."""
+    if model or (model := provider.default_model):
         return Success(model)
     try:
         listed = await provider.list_models()
