@@ -54,6 +54,20 @@ def test_the_callers_choice_is_not_discussed() -> None:
     assert choice({"FIRST_KEY": "k"}, provider="second", model="m") == ("second", "m", "")
 
 
+@pytest.mark.parametrize("asked", [{"provider": "openai/gpt-5-mini"}, {"model": "openai/gpt-5-mini"}])
+def test_one_name_holds_provider_and_model(asked: dict[str, str]) -> None:
+    assert choice({"FIRST_KEY": "k"}, **asked) == ("openai", "gpt-5-mini", "")
+
+
+def test_a_model_with_a_slash_stays_whole_where_its_beginning_is_no_provider_or_one_is_named() -> None:
+    assert choice({"FIRST_KEY": "k"}, model="meta-llama/llama-4") == (
+        "first",
+        "meta-llama/llama-4",
+        "key from environment FIRST_KEY",
+    )
+    assert choice({}, provider="openrouter", model="openai/gpt-5") == ("openrouter", "openai/gpt-5", "")
+
+
 def test_the_first_with_a_key_is_asked() -> None:
     assert choice({"SECOND_KEY": "k"})[0] == "second"
     assert choice({"SECOND_KEY": "k", "FIRST_KEY": "k"}) == ("first", None, "key from environment FIRST_KEY")

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from victor_fp.core.model_names import split_model_name
+from victor_fp.providers.registry import ProviderRegistry
+
 
 @dataclass
 class ProviderManagerConfig:
@@ -16,13 +19,12 @@ class ProviderManagerConfig:
     auto_fallback: bool = True
     """Switch to a fallback when the current provider is found unhealthy, or a call fails for the provider's reasons."""
     fallback_providers: list[str] = field(default_factory=list)
-    """Names, in order; "name:model" names the model to use there."""
+    """Names, in order; "name/model" or "name:model" names the model to use there."""
     max_fallback_attempts: int = 3
 
     def fallbacks(self) -> list[tuple[str, str | None]]:
         """Names of the fallbacks, in lower case, each with its model where one is named."""
-        return [(name.lower(), model or None) for name, _, model in map(_parted, self.fallback_providers)]
-
-
-def _parted(spelling: str) -> tuple[str, str, str]:
-    return spelling.partition(":")
+        split = (
+            split_model_name(name, ProviderRegistry.is_registered, separators="/:") for name in self.fallback_providers
+        )
+        return [(name.lower(), model) for name, model in split]

@@ -22,6 +22,7 @@ from victor_fp.agent.provider_settings import default_model, spec_of
 from victor_fp.agent.provider_state import ProviderState, context_window, describe_state
 from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
 from victor_fp.core.faults import Fault, InvalidRequest
+from victor_fp.core.model_names import split_model_name
 from victor_fp.core.options import ChatOptions
 from victor_fp.core.request_building.inputs import Messages, Tools
 from victor_fp.core.result import outcome
@@ -29,6 +30,7 @@ from victor_fp.core.types import CompletionResponse, StreamChunk
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.chat_stream import ChatStream, complete, stream_chunks, stream_results
 from victor_fp.providers.errors import error_from, value_or_raise
+from victor_fp.providers.registry import ProviderRegistry
 from victor_fp.providers.runtime_capabilities import ProviderRuntimeCapabilities
 from victor_fp.shell.engine.call_spec import CallSpec, chat_spec
 from victor_fp.shell.engine.target import TargetPool
@@ -57,7 +59,7 @@ class ProviderManager:
     ) -> None:
         """`settings` tell constructors' keywords and models by provider; see `settings_for`.
 
-        With a `provider_name` and no provider, one is made of the settings. Providers belong to the manager, which closes
+        With a `provider_name` and no provider, one is made of the settings; "openai/gpt-5-mini" names its model too. Providers belong to the manager, which closes
         them. Raises ProviderError where the named one cannot be made.
         """
         self.settings = settings
@@ -69,6 +71,8 @@ class ProviderManager:
         self._capabilities: dict[tuple[str, str], ProviderRuntimeCapabilities] = {}
         provider, model = initial_provider, initial_model
         if provider is None and provider_name:
+            provider_name, named = split_model_name(provider_name, ProviderRegistry.is_registered)
+            model = model or named
             made = self._current.create(provider_name, model)
             if not isinstance(made, tuple):
                 raise error_from(made)
@@ -121,11 +125,14 @@ class ProviderManager:
     ) -> bool:
         """Switch to another provider, made of the settings and the keywords; whether a switch was made.
 
+        "openai/gpt-5-mini" names the provider and its model.
+
         Where the new one cannot be made or is not healthy, a configured fallback takes its place; with none, everything
         stays as it is.
         """
         self._check_thread()
-        found = await self._failover.switch_to(provider_name, model, reason, provider_kwargs)
+        provider_name, named = split_model_name(provider_name, ProviderRegistry.is_registered)
+        found = await self._failover.switch_to(provider_name, model or named, reason, provider_kwargs)
         return await self._switched(found)
 
     async def switch_model(self, model: str, reason: SwitchReason = SwitchReason.USER_REQUEST) -> bool:

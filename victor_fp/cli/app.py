@@ -28,10 +28,16 @@ app.add_typer(key_app, name="keys")
 Provider = Annotated[
     str | None,
     typer.Option(
-        "--provider", "-p", metavar="NAME", envvar="VICTOR_FP_PROVIDER", help="The provider; see: victor providers."
+        "--provider",
+        "-p",
+        metavar="NAME",
+        envvar="VICTOR_FP_PROVIDER",
+        help="The provider, or PROVIDER/MODEL; see: victor providers.",
     ),
 ]
-Model = Annotated[str | None, typer.Option("--model", "-m", metavar="MODEL", help="See: victor models.")]
+Model = Annotated[
+    str | None, typer.Option("--model", "-m", metavar="MODEL", help="The model, or PROVIDER/MODEL; see: victor models.")
+]
 BaseUrl = Annotated[
     str | None, typer.Option("--base-url", metavar="URL", help="The server, where it is not the vendor's.")
 ]
@@ -145,7 +151,7 @@ def models(
 
 @app.command()
 def check(
-    name: Name,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The provider, or PROVIDER/MODEL.")],
     model: Model = None,
     base_url: BaseUrl = None,
     timeout: Timeout = None,

@@ -26,10 +26,12 @@ from victor_fp.cli.output import fetch_response, response_json, show_response
 from victor_fp.cli.provider_selection import Selection, create_provider, select_model, select_provider, server_address
 from victor_fp.cli.reporting import JsonTerminal, report_error
 from victor_fp.cli.terminal import Terminal
+from victor_fp.core.model_names import split_model_name
 from victor_fp.core.protocols import ModelInfo
 from victor_fp.core.result import outcome
 from victor_fp.core.types import ImagePart, Message
 from victor_fp.providers.base import BaseProvider, ProviderError
+from victor_fp.providers.registry import ProviderRegistry
 
 
 class TargetOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,7 +133,9 @@ def check(target: TargetOptions, terminal: Terminal) -> int:
         error = await run_check(provider, target.model, terminal, os.environ)
         return ExitCode.OK if error is None else report_error(terminal, error)
 
-    return asyncio.run(_with_provider(Selection(provider=target.provider or "local"), target, terminal, tried))
+    name, named = split_model_name(target.provider or "local", ProviderRegistry.is_registered)
+    target = msgspec.structs.replace(target, provider=name, model=target.model or named)
+    return asyncio.run(_with_provider(Selection(provider=name), target, terminal, tried))
 
 
 def codegen(

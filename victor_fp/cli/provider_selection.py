@@ -12,6 +12,7 @@ from victor_fp.cli.exit_codes import CommandError, ExitCode, error_from_fault, u
 from victor_fp.cli.local_servers import find_running_server
 from victor_fp.cli.terminal import DownloadProgress, Terminal
 from victor_fp.core.catalogue.spec import ProviderSpec
+from victor_fp.core.model_names import split_model_name
 from victor_fp.core.request_building.endpoints import build_endpoint
 from victor_fp.core.result import outcome
 from victor_fp.providers.base import BaseProvider, ProviderError
@@ -38,9 +39,17 @@ async def select_provider(
     specs: Iterable[ProviderSpec] | None = None,
     key_ring: KeyRing | None = None,
 ) -> Selection:
-    """Return the provider that was asked for, or the first that can be used."""
+    """Return the provider that was asked for, or the first that can be used.
+
+    `openai/gpt-5-mini` names provider and model, as the provider or as the model.
+    """
     if provider:
-        return Selection(provider=provider, model=model)
+        name, named = split_model_name(provider, ProviderRegistry.is_registered)
+        return Selection(provider=name, model=model or named)
+    if model:
+        name, named = split_model_name(model)
+        if named and ProviderRegistry.is_registered(name):
+            return Selection(provider=name, model=named)
     specs = tuple(ProviderRegistry.catalogue() if specs is None else specs)
     if found := find_first_with_key(specs, environment, key_ring or system_key_ring(), key_file(environment)):
         spec, credential = found
@@ -124,11 +133,8 @@ def server_address(provider: BaseProvider) -> str | None:
 
 
 async def select_model(provider: BaseProvider, model: str | None) -> Result[str, CommandError]:
-    """Return the model asked for, the catalogue's default, or the first that the provider lists."""
-    default = outcome(ProviderRegistry.catalogue().find(provider.name).map(lambda spec: spec.default_model)).value_or(
-        None
-    )
-    if model or (model := default):
+    """Return the model asked for, the provider's default, or the first that it lists."""
+    if model or (model := provider.default_model):
         return Success(model)
     try:
         listed = await provider.list_models()

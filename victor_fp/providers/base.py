@@ -96,6 +96,10 @@ class BaseProvider(CircuitGuarded, ABC):
     its own attributes can.
     """
 
+    default_model: str | None = None
+    """The model of calls that name none, where the provider is used through a manager, a managed provider or `victor_fp.sync`;
+    `create("acme/model-1")` sets it. Built-in providers use it in every call."""
+
     def __init__(
         self,
         api_key: str | SecretStr | None = None,

@@ -52,6 +52,8 @@ T = TypeVar("T")
 class CatalogueProvider(BaseProvider):
     """A provider that its catalogue entry describes wholly; `class X(CatalogueProvider): SPEC = ProviderSpec(...)`.
 
+    Calls that name no model use `default_model`: the one given here, or the entry's.
+
     Settings of an endpoint (organization, deployment, region ...) are keywords with the names that the entry gives, or
     the environment's variables that it names. `http_client` takes an `httpx.AsyncClient` of your own, which stays yours to
     close; `verify`, `proxy` and `trust_env` are httpx's; `transport` replaces HTTP as a whole; `sign` replaces the signer of
@@ -81,6 +83,7 @@ class CatalogueProvider(BaseProvider):
         token_provider: TokenSource | None = None,
         prices: bool = False,
         observers: Sequence[Observer] = (),
+        default_model: str | None = None,
         runtime: Runtime = SYSTEM,
         **settings: Any,
     ) -> None:
@@ -106,6 +109,7 @@ class CatalogueProvider(BaseProvider):
             circuit_breaker_recovery_timeout,
             **settings,
         )
+        self.default_model = default_model or self.default_model or spec.default_model
         self._runtime = runtime
         self._breaker_cell = MemoryCell(self._breaker_cell.state, runtime.now)
         connection = Connection(
@@ -181,7 +185,7 @@ class CatalogueProvider(BaseProvider):
         self,
         messages: Messages,
         *,
-        model: str,
+        model: str | None = None,
         temperature: float | None = DEFAULT_TEMPERATURE,
         max_tokens: int | None = DEFAULT_MAX_TOKENS,
         tools: Tools | None = None,
@@ -198,7 +202,7 @@ class CatalogueProvider(BaseProvider):
         self,
         messages: Messages,
         *,
-        model: str,
+        model: str | None = None,
         temperature: float | None = DEFAULT_TEMPERATURE,
         max_tokens: int | None = DEFAULT_MAX_TOKENS,
         tools: Tools | None = None,
@@ -209,7 +213,7 @@ class CatalogueProvider(BaseProvider):
             self.SPEC.name,
             messages,
             kwargs,
-            model=model,
+            model=model or self.default_model,
             temperature=temperature,
             max_tokens=max_tokens,
             tools=tools,
@@ -221,7 +225,7 @@ class CatalogueProvider(BaseProvider):
         self,
         messages: Messages,
         *,
-        model: str,
+        model: str | None = None,
         temperature: float | None = DEFAULT_TEMPERATURE,
         max_tokens: int | None = DEFAULT_MAX_TOKENS,
         tools: Tools | None = None,
@@ -232,7 +236,7 @@ class CatalogueProvider(BaseProvider):
             self.SPEC.name,
             messages,
             kwargs,
-            model=model,
+            model=model or self.default_model,
             temperature=temperature,
             max_tokens=max_tokens,
             tools=tools,
@@ -244,7 +248,7 @@ class CatalogueProvider(BaseProvider):
         self,
         messages: Messages,
         *,
-        model: str,
+        model: str | None = None,
         temperature: float | None = DEFAULT_TEMPERATURE,
         max_tokens: int | None = DEFAULT_MAX_TOKENS,
         tools: Tools | None = None,
@@ -255,7 +259,7 @@ class CatalogueProvider(BaseProvider):
             self.SPEC.name,
             messages,
             kwargs,
-            model=model,
+            model=model or self.default_model,
             temperature=temperature,
             max_tokens=max_tokens,
             tools=tools,
@@ -267,7 +271,7 @@ class CatalogueProvider(BaseProvider):
         self,
         messages: Messages,
         *,
-        model: str,
+        model: str | None = None,
         temperature: float | None = DEFAULT_TEMPERATURE,
         max_tokens: int | None = DEFAULT_MAX_TOKENS,
         tools: Tools | None = None,

@@ -44,7 +44,7 @@ class ManagedProviderFactory:
     async def create(
         cls,
         provider_name: str,
-        model: str,
+        model: str | None = None,
         api_key: str | SecretStr | None = None,
         base_url: str | None = None,
         timeout: float = 120.0,
@@ -65,6 +65,7 @@ class ManagedProviderFactory:
     ) -> ManagedProvider:
         """A provider with everything on that is not switched off.
 
+        `provider_name` may name the model as well, as in "openai/gpt-5-mini"; without a model the provider's default one is used.
         `rate_limits` are yours, or the name of a preset; without them only the vendor's own headers limit.
         `on_circuit_open="wait"` lets calls wait for an open breaker inside their deadline. `store` shares limits and
         breakers with others (`MemoryStore`, `RedisStore`) and stays yours to close. Further keywords go to the
@@ -73,7 +74,7 @@ class ManagedProviderFactory:
         api_key, kwargs = to_secret(api_key), HiddenValuesDict(kwargs)  # a frame shown with its variables shows no key
         config = ProviderConfig(
             provider_name=provider_name,
-            model=model,
+            model=model or "",
             api_key=api_key,
             base_url=base_url,
             timeout=timeout,

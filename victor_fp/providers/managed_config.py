@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from inspect import Parameter, signature
 from typing import Any, Literal, TypeAlias
 
@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from victor_fp.core.faults import InvalidRequest
 from victor_fp.core.metrics import WINDOW, Metrics
+from victor_fp.core.model_names import split_model_name
 from victor_fp.core.redaction import redact_url
 from victor_fp.core.resilience.breaker import BreakerPolicy
 from victor_fp.core.resilience.fallback import FallbackPolicy
@@ -45,7 +46,9 @@ class ProviderConfig:
     """One target and how it is managed. Each fallback has a configuration of its own."""
 
     provider_name: str
-    model: str
+    """May name the model as well, as in "openai/gpt-5-mini"."""
+    model: str = ""
+    """Empty is the provider's default model."""
     api_key: str | SecretStr | None = field(default=None, repr=False)
     base_url: str | None = None
     timeout: float = DEFAULT_TIMEOUT
@@ -91,7 +94,7 @@ class ProviderConfig:
 
 def list_plan(config: ProviderConfig) -> list[ProviderConfig]:
     """A configuration and its fallbacks in the order in which they are asked; fallbacks inherit timeout and retries."""
-    plan = [config]
+    plan = [_split_name(config)]
     for fallback in config.fallback_providers:
         for one in list_plan(fallback):
             inherited = ProviderConfig(**{each.name: getattr(one, each.name) for each in fields(one)})
@@ -102,6 +105,12 @@ def list_plan(config: ProviderConfig) -> list[ProviderConfig]:
                 inherited.on_circuit_open = config.on_circuit_open
             plan.append(inherited)
     return plan
+
+
+def _split_name(config: ProviderConfig) -> ProviderConfig:
+    """The configuration with provider and model apart, where its name is that of both."""
+    provider, model = split_model_name(config.provider_name, ProviderRegistry.is_registered)
+    return config if model is None else replace(config, provider_name=provider, model=config.model or model)
 
 
 def build_pool(
@@ -161,7 +170,7 @@ def _build_target(config: ProviderConfig, provider: BaseProvider, *, is_wrapped:
         timeout = float(getattr(provider, "timeout", DEFAULT_TIMEOUT))
     return Target(
         backend=backend_of(provider),
-        model=config.model,
+        model=config.model or getattr(provider, "default_model", None) or "",
         options=dict(config.options),
         timeout=timeout,
         retries=_choose_retries(config),

@@ -14,6 +14,7 @@ from returns.result import Failure, Result, Success
 
 from victor_fp.core.faults import Attempt as AttemptRecord
 from victor_fp.core.faults import Fault, InvalidRequest, Partial, TimedOut
+from victor_fp.core.model_names import missing_model_message
 from victor_fp.core.responses import fold_chunks
 from victor_fp.core.result import outcome
 from victor_fp.core.types import StreamChunk
@@ -93,7 +94,7 @@ class ProviderBackend:
             case _:
                 return Failure(InvalidRequest(provider=self.name, model=model, message=f"{kind.name} is not supported"))
         if not model:
-            return Failure(InvalidRequest(provider=self.name, message="model is empty"))
+            return Failure(InvalidRequest(provider=self.name, message=missing_model_message(self.name)))
         method = overridden_method(provider, STREAM_METHODS if kind.name == "stream" else CHAT_METHODS)
         # Which keywords a provider accepts is its own affair; temperature and max_tokens are in every signature.
         arguments: dict[str, Any] = {

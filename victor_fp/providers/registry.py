@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from victor_fp.core.model_names import split_model_name
 from victor_fp.core.secrets import HiddenValuesDict
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.errors import value_or_raise
@@ -68,9 +69,16 @@ class ProviderRegistry:
 
     @classmethod
     def create(cls, name: str, **kwargs: Any) -> BaseProvider:
-        """Return an instance, made with the constructor's keywords. Raises ProviderNotFoundError."""
+        """An instance, made with the constructor's keywords; "openai/gpt-5-mini" names its default model as well.
+
+        Raises ProviderNotFoundError.
+        """
         kwargs = HiddenValuesDict(kwargs)  # tools that show a frame's variables show no key here
-        return cls.get(name)(**kwargs)
+        name, model = split_model_name(name, cls.is_registered)
+        provider = cls.get(name)(**kwargs)
+        if model is not None:
+            provider.default_model = model
+        return provider
 
     @classmethod
     def list_providers(cls) -> list[str]:

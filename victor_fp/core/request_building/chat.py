@@ -8,6 +8,7 @@ from returns.result import Failure, Result, Success
 
 from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
 from victor_fp.core.faults import Fault, InvalidRequest
+from victor_fp.core.model_names import missing_model_message
 from victor_fp.core.options import read_options
 from victor_fp.core.request_building.conversation import validate_conversation
 from victor_fp.core.request_building.inputs import Messages, Tools, read_messages, read_tools
@@ -37,7 +38,7 @@ def build_chat_request(
     if fault is not None:
         return Failure(fault)
     if not model:
-        return Failure(InvalidRequest(provider=provider, message="model is empty"))
+        return Failure(InvalidRequest(provider=provider, message=missing_model_message(provider)))
     match outcome(read_options(options, provider=provider)):
         case Success(read):
             request = ChatRequest(

@@ -1,0 +1,97 @@
+"""The model of calls that name none: from the name that a provider is created by, from its entry, or none at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.acme import HI, KEY, SPEC, AcmeProvider
+from victor_fp.agent.provider_manager import ProviderManager, ProviderManagerConfig
+from victor_fp.core.faults import InvalidRequest
+from victor_fp.providers.base import ProviderError, ProviderNotFoundError
+from victor_fp.providers.factory import ManagedProviderFactory, ProviderConfig
+from victor_fp.providers.registry import ProviderRegistry
+from victor_fp.testing import ScriptedProvider, ScriptedWire, Turn
+
+
+@pytest.fixture(autouse=True)
+def _registry() -> Iterator[None]:
+    ProviderRegistry.register_spec(SPEC)
+    yield
+    ProviderRegistry.restore()
+
+
+def models_asked(wire: ScriptedWire) -> list[object]:
+    bodies = [request.json() for request in wire.requests]
+    return [body["model"] for body in bodies if isinstance(body, dict)]
+
+
+async def test_a_name_may_hold_the_model() -> None:
+    wire = ScriptedWire(Turn(text="Hi"))
+    async with ProviderRegistry.create("acme/m-1", api_key=KEY, transport=wire) as provider:
+        assert (provider.name, provider.default_model) == ("acme", "m-1")
+        await provider.chat(HI, model="m-2")
+    assert models_asked(wire) == ["m-2"]
+
+
+async def test_every_call_of_a_built_in_provider_uses_the_default_model() -> None:
+    wire = ScriptedWire(Turn(text="Hi"))
+    provider = AcmeProvider(KEY, default_model="m-1", transport=wire)
+    await provider.chat(HI)
+    await provider.stream(HI).response()
+    assert (await provider.chat_result(HI, model="m-2")).unwrap().content == "Hi"
+    assert models_asked(wire) == ["m-1", "m-1", "m-2"]
+
+
+async def test_the_entry_names_a_default_model() -> None:
+    provider = ProviderRegistry.create("anthropic", api_key=KEY)
+    assert provider.default_model == "claude-sonnet-4-5"
+
+
+async def test_without_any_model_the_call_fails_and_says_what_to_do() -> None:
+    provider = AcmeProvider(KEY, transport=ScriptedWire(Turn(text="Hi")))
+    with pytest.raises(ProviderError, match=r"no model is named: pass model=.*'acme/MODEL'") as caught:
+        await provider.chat(HI)
+    assert isinstance(caught.value.fault, InvalidRequest)
+
+
+def test_an_unknown_provider_in_a_name_is_named_without_the_model() -> None:
+    with pytest.raises(ProviderNotFoundError, match="'opnai'"):
+        ProviderRegistry.create("opnai/gpt-5-mini")
+
+
+async def test_a_class_of_the_users_own_gets_the_model_too() -> None:
+    ProviderRegistry.register("own", lambda: ScriptedProvider(lambda call: call.model))  # type: ignore[arg-type]  # a factory
+    provider = ProviderRegistry.create("own/m-1")
+    assert provider.default_model == "m-1"
+
+
+async def test_a_managed_provider_takes_the_model_from_its_name() -> None:
+    wire = ScriptedWire(Turn(text="Hi"))
+    async with await ManagedProviderFactory.create("acme/m-1", api_key=KEY, transport=wire) as managed:
+        assert managed.model == "m-1"
+        await managed.chat(HI)
+    assert models_asked(wire) == ["m-1"]
+
+
+async def test_a_fallback_takes_the_model_from_its_name_or_its_entry() -> None:
+    named = ProviderConfig("acme/m-2", api_key=KEY)
+    by_entry = ProviderConfig("anthropic", api_key=KEY)
+    async with await ManagedProviderFactory.create("acme/m-1", api_key=KEY, fallback_configs=[named, by_entry]) as made:
+        plan = [(target.provider, target.model) for target in made.engine_pool.plan]
+    assert plan == [("acme", "m-1"), ("acme", "m-2"), ("anthropic", "claude-sonnet-4-5")]
+
+
+async def test_the_manager_takes_the_model_from_a_name() -> None:
+    config = ProviderManagerConfig(enable_health_checks=False)
+    manager = ProviderManager({"acme": {"api_key": KEY}}, provider_name="acme/m-1", config=config)
+    assert (manager.provider_name, manager.model) == ("acme", "m-1")
+    assert await manager.switch_provider("acme/m-2")
+    assert (manager.provider_name, manager.model) == ("acme", "m-2")
+    await manager.close()
+
+
+def test_fallbacks_of_the_manager_are_written_with_a_slash_or_a_colon() -> None:
+    config = ProviderManagerConfig(fallback_providers=["OpenAI/gpt-5-mini", "ollama:qwen3:8b", "local"])
+    assert config.fallbacks() == [("openai", "gpt-5-mini"), ("ollama", "qwen3:8b"), ("local", None)]
