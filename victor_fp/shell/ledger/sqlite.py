@@ -31,6 +31,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 FORMAT = 2
+GATHERING = 0.002
+"""Seconds for which a commit waits for further rows: a row takes far longer, and commits of many rows cost less."""
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS rows (
@@ -158,11 +160,11 @@ class Ledger:
     async def _write(self) -> None:
         try:
             while (commit := self._next) is not None:
+                await asyncio.sleep(GATHERING)
                 self._next = None
                 result = await self._in_thread(self._finish, commit.rows)
                 commit.fault = result.failure() if isinstance(result, Failure) else None
                 commit.event.set()
-                await asyncio.sleep(0)  # those who wait go on first, so that what they finish joins the next commit
         finally:
             self._writer = None
 
