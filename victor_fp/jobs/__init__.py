@@ -9,10 +9,12 @@ from __future__ import annotations
 from victor_fp.core.jobs.report import Report, format_report
 from victor_fp.core.jobs.rows import Row
 from victor_fp.core.resilience.budget import Budget
+from victor_fp.jobs.done import Done
 from victor_fp.jobs.export import export
-from victor_fp.jobs.runner import Done, JobRun, run
+from victor_fp.jobs.runner import JobRun, run
 from victor_fp.jobs.sources import read_csv, read_jsonl, read_parquet, read_rows
-from victor_fp.shell.ledger.sqlite import Ledger, read_report, reopen_rows
+from victor_fp.shell.ledger.reading import read_report, reopen_rows
+from victor_fp.shell.ledger.sqlite import Ledger
 
 __all__ = [
     "Budget",

@@ -13,7 +13,7 @@ from returns.result import Failure, Result, Success
 from victor_fp.core.faults import Fault, LedgerFailed
 from victor_fp.core.jobs.records import decode_result
 from victor_fp.core.result import outcome
-from victor_fp.shell.ledger.sqlite import LedgerEntry, read_entries
+from victor_fp.shell.ledger.reading import LedgerEntry, read_entries
 
 
 def export(

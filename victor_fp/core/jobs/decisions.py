@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -19,7 +20,7 @@ from victor_fp.core.faults import (
     QuotaExhausted,
     can_retry,
 )
-from victor_fp.core.jobs.rows import CheckedRow
+from victor_fp.core.jobs.rows import CheckedRow, RejectedRow
 
 Status: TypeAlias = Literal["done", "failed", "retryable"]
 """Of a finished row: answered; failed for good; failed in a way that another run may mend."""
@@ -55,36 +56,44 @@ class Refuse(msgspec.Struct, frozen=True):
 
     key: str
     fault: Fault
-    digest: bytes = b""
+    position: int
     is_recorded: bool = True
 
 
 Decision: TypeAlias = Ask | Replay | Refuse
 
 
-class Entry(msgspec.Struct, frozen=True):
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """What the ledger knows of a key."""
 
+    number: int
+    """The row's number in the ledger."""
     digest: bytes
+    """Empty where the row could not be read."""
     run: int
-    """The run in which the key was last read from the input."""
+    """The run in which it finished."""
     status: Status | None = None
+    """None where its result was forgotten."""
     body: bytes = b""
 
 
-def decide_row(row: CheckedRow, entry: Entry | None, run: int, *, retry_failed: bool = False) -> Decision:
+def decide_row(
+    row: CheckedRow | RejectedRow, entry: Entry | None, *, is_repeated: bool, retry_failed: bool = False
+) -> Decision:
     """What to do with a row that the input holds, given what the ledger knows of its key.
 
-    A key that was read before in this run, and a key whose row has changed since an earlier run, are refused: one result
-    cannot stand for two questions.
+    `is_repeated`: the key was read before in this run. Such a row, and one that has changed since it was answered, is
+    refused: one result cannot stand for two questions. A row that could not be read in an earlier run may have changed.
     """
-    if entry is None:
+    if is_repeated:
+        return Refuse(row.key, _conflict(f"key {row.key!r} occurs twice in the input"), row.position, is_recorded=False)
+    if isinstance(row, RejectedRow):
+        return Refuse(row.key, row.fault, row.position, is_recorded=entry is None or not entry.digest)
+    if entry is None or not entry.digest:
         return Ask(row)
-    if entry.run == run:
-        return Refuse(row.key, _conflict(f"key {row.key!r} occurs twice in the input"), is_recorded=False)
     if entry.digest != row.digest:
         message = f"the row under key {row.key!r} has changed since an earlier run; use another key or another ledger"
-        return Refuse(row.key, _conflict(message), is_recorded=False)
+        return Refuse(row.key, _conflict(message), row.position, is_recorded=False)
     match entry.status:
         case "done":
             return Replay(row.key, entry.status, entry.body)
@@ -136,7 +145,7 @@ def decide_outcome(fault: Fault | None, tries: int, max_tries: int, luck: float)
     return Again(min(60.0, max(0.1, pause)) * (1.0 + 0.25 * luck))
 
 
-def is_pressure(fault: Fault | None, statuses: tuple[int | None, ...]) -> bool:
+def is_pressure(fault: Fault | None, statuses: Sequence[int | None]) -> bool:
     """Whether a row's end shows that the vendor wants less: its fault, or an attempt that was limited on the way."""
     if isinstance(fault, CircuitOpen) or (fault is not None and fault.status in (429, 503, 529)):
         return True

@@ -8,6 +8,7 @@ from hashlib import blake2b
 from typing import Any, TypeAlias
 
 import msgspec
+from msgspec.structs import replace
 from pydantic import BaseModel, ValidationError
 from returns.result import Failure, Result, Success
 
@@ -45,6 +46,8 @@ class CheckedRow(msgspec.Struct, frozen=True):
     tools: tuple[ToolDefinition, ...]
     options: Mapping[str, Any]
     digest: bytes
+    position: int = 0
+    """Its number in the input, from 0."""
 
 
 class RejectedRow(msgspec.Struct, frozen=True):
@@ -52,7 +55,7 @@ class RejectedRow(msgspec.Struct, frozen=True):
 
     key: str
     fault: Fault
-    digest: bytes = b""
+    position: int = 0
 
 
 RowInput: TypeAlias = "Row | Mapping[str, Any] | RejectedRow"
@@ -73,18 +76,17 @@ def check_row(
     `position` counts rows from 0 and names a row that has no key of its own. `model`, `options` and `tools` are the job's, for
     rows without their own.
     """
-    if isinstance(given, RejectedRow):
-        return given
-    row = given if isinstance(given, Row) else _row_from_mapping(given, position)
+    row = given if isinstance(given, Row | RejectedRow) else _row_from_mapping(given, position)
     if isinstance(row, RejectedRow):
-        return row
-    where = f"row {row.key!r}"
-    if not row.key or len(row.key) > MAX_KEY_LENGTH:
-        message = f"row {position}: the key must have 1 to {MAX_KEY_LENGTH} characters"
-        return _reject(row.key[:80] or f"row-{position}", message)
+        return replace(row, position=position)
+    key = row.key
+    if not 0 < len(key) <= MAX_KEY_LENGTH or not (key.isascii() or _is_unicode(key)):
+        shown = key[:80].encode("utf-8", "replace").decode() or f"row-{position}"
+        message = f"row {position}: the key must be valid Unicode of 1 to {MAX_KEY_LENGTH} characters"
+        return _reject(shown, message, position)
     chosen = row.model or model
     if not chosen:
-        return _reject(row.key, f"{where}: no model; give the row or the job one")
+        return _reject(key, f"row {key!r}: no model; give the row or the job one", position)
     try:
         messages = tuple(_message(item) for item in _message_list(row.messages))
         typed_tools = tuple(
@@ -92,13 +94,13 @@ def check_row(
             for tool in row.tools or tools
         )
     except (ValidationError, TypeError, ValueError) as error:
-        return _reject(row.key, f"{where}: {_first_line(error)}")
+        return _reject(key, f"row {key!r}: {_first_line(error)}", position)
     merged = {**options, **row.options}
     try:
         digest = digest_row(provider, chosen, messages, typed_tools, merged)
     except (TypeError, ValueError, msgspec.MsgspecError) as error:
-        return _reject(row.key, f"{where}: an option cannot be stored: {_first_line(error)}")
-    return CheckedRow(row.key, messages, chosen, typed_tools, merged, digest)
+        return _reject(key, f"row {key!r}: an option cannot be stored: {_first_line(error)}", position)
+    return CheckedRow(key, messages, chosen, typed_tools, merged, digest, position)
 
 
 def digest_row(
@@ -181,8 +183,13 @@ def _message(item: Any) -> Message:
     return item if isinstance(item, Message) else Message.model_validate(item)
 
 
-def _reject(key: str, message: str) -> RejectedRow:
-    return RejectedRow(key, InvalidRequest(message=message))
+def _is_unicode(text: str) -> bool:
+    """Whether a text has no lone surrogates, which neither the ledger nor a vendor accepts."""
+    return text.encode("utf-8", "replace").decode() == text
+
+
+def _reject(key: str, message: str, position: int = 0) -> RejectedRow:
+    return RejectedRow(key, InvalidRequest(message=message), position)
 
 
 def _first_line(error: Exception) -> str:

@@ -1,7 +1,8 @@
-"""The ledger of a job: one SQLite file that knows every row of the input and how it ended."""
+"""The ledger of a job: one SQLite file that knows how every finished row of the input ended."""
 
 from __future__ import annotations
 
-from victor_fp.shell.ledger.sqlite import FinishedRow, Ledger, LedgerEntry
+from victor_fp.shell.ledger.reading import LedgerEntry, read_entries, read_report, reopen_rows
+from victor_fp.shell.ledger.sqlite import FinishedRow, Ledger
 
-__all__ = ["FinishedRow", "Ledger", "LedgerEntry"]
+__all__ = ["FinishedRow", "Ledger", "LedgerEntry", "read_entries", "read_report", "reopen_rows"]

@@ -1,0 +1,72 @@
+"""The end of a row: its result, what it cost, and how many attempts it took."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Generic, TypeAlias, TypeVar
+
+import msgspec
+from returns.result import Failure, Result, Success
+
+from victor_fp.core.cost import Price, PricedUsage
+from victor_fp.core.faults import Attempt, Fault
+from victor_fp.core.result import outcome
+from victor_fp.core.structured import structured
+from victor_fp.core.types import CompletionResponse, Usage
+
+T = TypeVar("T")
+
+Schema: TypeAlias = "type[Any] | Mapping[str, Any]"
+"""What an answer is parsed into: a pydantic model, a msgspec Struct, or a JSON Schema."""
+
+
+class Done(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
+    """One row's end. `result` is the answer (or the value it was parsed into), or the fault."""
+
+    key: str
+    result: Result[T, Fault]
+    response: CompletionResponse | None = None
+    """The whole answer, where there is one; also where it could not be recorded or parsed."""
+    usage: Usage | None = None
+    cost_usd: float | None = None
+    """None where it is not known."""
+    attempts: tuple[Attempt, ...] = ()
+    is_resumed: bool = False
+    """The result is an earlier run's, read from the ledger."""
+
+
+def build_done(
+    key: str,
+    result: Result[CompletionResponse, Fault],
+    *,
+    schema: Schema | None,
+    price: Price | None,
+    model: str | None,
+    is_resumed: bool = False,
+) -> Done[Any]:
+    """The end of a row whose result is known."""
+    value: Result[Any, Fault] = result if schema is None else structured(result, schema)
+    match outcome(result):
+        case Success(response):
+            return Done(
+                key=key,
+                result=value,
+                response=response,
+                usage=response.usage,
+                cost_usd=find_cost(response, price, model),
+                is_resumed=is_resumed,
+            )
+        case Failure(fault):
+            return Done(key=key, result=value, attempts=fault.attempts, is_resumed=is_resumed)
+
+
+def find_cost(response: CompletionResponse, price: Price | None, model: str | None) -> float | None:
+    """US dollars: as the vendor or the provider's own prices say, else by `price`; None where it is not known."""
+    found = response.metadata.get("cost") if response.metadata else None
+    if isinstance(found, Mapping) and isinstance(found.get("amount"), int | float):
+        return float(found["amount"])
+    usage = response.usage
+    if price is None or usage is None or not {"prompt_tokens", "completion_tokens"} <= usage.keys():
+        return None
+    models = tuple(name for name in (response.model, model) if name)
+    return price(PricedUsage(models=models, usage=usage))

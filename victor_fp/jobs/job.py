@@ -1,0 +1,154 @@
+"""What the routes of a job share: its settings, rows, ledger and spending, and the results on their way to the caller."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Mapping
+from typing import Any, Generic, TypeVar
+
+import msgspec
+from returns.result import Failure, Result
+
+from victor_fp.core.cost import Price
+from victor_fp.core.faults import Fault
+from victor_fp.core.jobs.decisions import Refuse, Replay, Status
+from victor_fp.core.jobs.records import decode_result, encode_result
+from victor_fp.core.types import CompletionResponse
+from victor_fp.jobs.done import Done, Schema, build_done
+from victor_fp.jobs.row_reader import RowReader
+from victor_fp.jobs.spending import JobSpending
+from victor_fp.providers.base import BaseProvider
+from victor_fp.shell.ledger.sqlite import FinishedRow, Ledger
+from victor_fp.shell.runtime import Runtime
+
+T = TypeVar("T")
+
+
+class JobSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How a job is run."""
+
+    model: str | None
+    schema: Schema | None
+    concurrency: int
+    price: Price | None
+    max_tries: int
+    skip_finished: bool
+
+
+class Job(Generic[T]):
+    """A job that runs: routes take rows from it and hand results to it."""
+
+    def __init__(
+        self,
+        provider: BaseProvider,
+        settings: JobSettings,
+        reader: RowReader,
+        ledger: Ledger,
+        spending: JobSpending | None,
+        runtime: Runtime,
+    ) -> None:
+        self.provider = provider
+        self.settings = settings
+        self.reader = reader
+        self.ledger = ledger
+        self.spending = spending
+        self.runtime = runtime
+        self.stopped: Fault | None = None
+        """Why no further row is started; None where that is not so."""
+        self.results: deque[Done[T]] = deque()
+        self._arrived = asyncio.Event()
+        self._fetched = asyncio.Event()
+
+    async def wait(self) -> None:
+        """Wait for a result, or for `wake`."""
+        self._arrived.clear()
+        await self._arrived.wait()
+
+    def wake(self) -> None:
+        """Let the caller look again: a result has come, or a route has ended."""
+        self._arrived.set()
+
+    def on_fetch(self) -> None:
+        """The caller has taken a result."""
+        self._fetched.set()
+
+    @property
+    def is_full(self) -> bool:
+        """Whether as many results wait for the caller as rows may be in flight."""
+        return len(self.results) >= self.settings.concurrency
+
+    async def wait_for_room(self) -> None:
+        """Wait until the caller has taken results."""
+        while self.is_full:
+            self._fetched.clear()
+            await self._fetched.wait()
+
+    def hand_out(self, done: Done[T]) -> None:
+        """Give a row's end to the caller."""
+        self.results.append(done)
+        self._arrived.set()
+
+    def stop(self, key: str, fault: Fault, response: CompletionResponse | None = None) -> None:
+        """Start no further row. The row that met the fault is handed out with it and stays open in the ledger."""
+        self.stopped = self.stopped or fault
+        self.reader.clear()
+        usage = None if response is None else response.usage
+        self.hand_out(Done(key=key, result=Failure(fault), response=response, usage=usage))
+
+    def replay(self, decision: Replay) -> None:
+        """Hand out a result of an earlier run."""
+        if not self.settings.skip_finished:
+            self.hand_out(self._done(decision.key, decode_result(decision.body), is_resumed=True))
+
+    async def refuse(self, decision: Refuse) -> None:
+        """Hand out the fault of a row that is not asked; it is recorded where the key is the row's own."""
+        failure: Result[CompletionResponse, Fault] = Failure(decision.fault)
+        if decision.is_recorded:
+            await self.record(decision.key, decision.position, b"", failure, "failed", 0)
+        else:
+            self.hand_out(self._done(decision.key, failure))
+
+    async def record(
+        self,
+        key: str,
+        position: int,
+        digest: bytes,
+        result: Result[CompletionResponse, Fault],
+        status: Status,
+        tries: int,
+    ) -> None:
+        """Write a row's end; once it is committed, hand it out."""
+        done = self._done(key, result)
+        usage: Mapping[str, Any] = done.usage or {}
+        response = done.response
+        fault = await self.ledger.finish(
+            FinishedRow(
+                key=key,
+                position=position,
+                digest=digest,
+                status=status,
+                body=encode_result(result),
+                fault=None if response is not None else type(result.failure()).__name__,
+                prompt_tokens=usage.get("prompt_tokens"),
+                completion_tokens=usage.get("completion_tokens"),
+                cost=done.cost_usd,
+                attempts=tries,
+            )
+        )
+        if fault is not None:
+            self.stop(key, fault, response)
+            return
+        self.reader.close_row(key)
+        self.hand_out(done)
+
+    def _done(self, key: str, result: Result[CompletionResponse, Fault], *, is_resumed: bool = False) -> Done[T]:
+        settings = self.settings
+        return build_done(
+            key,
+            result,
+            schema=settings.schema,
+            price=settings.price,
+            model=settings.model,
+            is_resumed=is_resumed,
+        )

@@ -1,0 +1,166 @@
+"""The live route: rows are asked one call each, as many at a time as the vendor allows."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any, assert_never
+
+from returns.result import Failure, Result, Success
+
+from victor_fp.core.faults import Fault
+from victor_fp.core.jobs import concurrency as pacing
+from victor_fp.core.jobs.concurrency import Concurrency, ConcurrencyPolicy
+from victor_fp.core.jobs.decisions import (
+    Again,
+    Ask,
+    Decision,
+    Finish,
+    Refuse,
+    Replay,
+    StopJob,
+    decide_outcome,
+    is_pressure,
+)
+from victor_fp.core.jobs.rows import CheckedRow
+from victor_fp.core.resilience.budget import Amount
+from victor_fp.core.result import outcome
+from victor_fp.core.types import CompletionResponse
+from victor_fp.jobs.job import Job
+
+PATIENCE = 600.0
+"""Seconds that a row waits for an open circuit before the job stops."""
+
+
+class LiveRoute:
+    """Workers that take rows until there are none. A worker holds its row until the result is in the ledger."""
+
+    def __init__(self, job: Job[Any]) -> None:
+        self.error: BaseException | None = None
+        """What the source of rows or a custom provider raised."""
+        self._job = job
+        most = job.settings.concurrency
+        self._pace: Concurrency = pacing.begin_concurrency(ConcurrencyPolicy(most=most, start=min(most, 16)))
+        self._workers: set[asyncio.Task[None]] = set()
+        self._reading = asyncio.Lock()
+        self._is_closed = False
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a worker is left."""
+        return bool(self._workers)
+
+    def start(self) -> None:
+        """Start as many workers as rows may be in flight."""
+        allowed = pacing.allowed_rows(self._pace)
+        while len(self._workers) < allowed and not self._is_over():
+            worker = asyncio.get_running_loop().create_task(self._work())
+            self._workers.add(worker)
+            worker.add_done_callback(self._on_worker_end)
+
+    async def aclose(self) -> None:
+        """Cancel the rows in flight."""
+        self._is_closed = True
+        workers, self._workers = self._workers, set()
+        for worker in workers:
+            worker.cancel()
+        if workers:
+            await asyncio.wait(workers)
+
+    def _is_over(self) -> bool:
+        reader = self._job.reader
+        return self._is_closed or (reader.is_exhausted and reader.is_empty)
+
+    def _on_worker_end(self, worker: asyncio.Task[None]) -> None:
+        self._workers.discard(worker)
+        if not worker.cancelled() and (error := worker.exception()) is not None:
+            self.error = self.error or error
+            self._job.reader.clear()
+        self._job.wake()
+
+    async def _work(self) -> None:
+        """Take rows until there are none, or more workers than rows may be in flight."""
+        job, reader = self._job, self._job.reader
+        while len(self._workers) <= pacing.allowed_rows(self._pace):
+            decision = reader.take() or await self._read()
+            if decision is None:
+                return
+            match decision:
+                case Ask(row=row):
+                    await self._ask(row)
+                case Replay():
+                    job.replay(decision)
+                case Refuse():
+                    await job.refuse(decision)
+                case _:
+                    assert_never(decision)
+            if job.is_full:
+                await job.wait_for_room()
+            if len(self._workers) < pacing.allowed_rows(self._pace):
+                self.start()
+
+    async def _read(self) -> Decision | None:
+        """The next decision, once a chunk of rows is read; None at the end."""
+        job, reader = self._job, self._job.reader
+        while not self._is_over():
+            async with self._reading:
+                decision = reader.take()
+                if decision is not None or self._is_over():
+                    return decision
+                if (failed := await reader.fill(job.ledger)) is not None:
+                    job.stop(*failed)
+        return reader.take()
+
+    async def _ask(self, row: CheckedRow) -> None:
+        """Ask a row until it is finished, or the job stops."""
+        job, spending = self._job, self._job.spending
+        options: Mapping[str, Any] = row.options
+        tries, waited = 0, 0.0
+        while True:
+            estimate: Amount | None = None
+            if spending is not None:
+                match outcome(spending.reserve(row)):
+                    case Success(reserved):
+                        estimate = reserved
+                    case Failure(refusal):
+                        job.stop(row.key, refusal)
+                        return
+            reductions = self._pace.reductions
+            result: Result[CompletionResponse, Fault] | None = None
+            try:
+                result = await job.provider.chat_result(
+                    row.messages, model=row.model, tools=row.tools or None, **options
+                )
+            finally:
+                if spending is not None and estimate is not None:
+                    spending.settle(estimate, result)
+            tries += 1
+            response = result.value_or(None)
+            fault = None if response is not None else result.failure()
+            under_pressure = is_pressure(fault, _attempt_statuses(response, fault))
+            self._pace = pacing.end_row(self._pace, reductions, under_pressure=under_pressure)
+            match decide_outcome(fault, tries, job.settings.max_tries, job.runtime.luck()):
+                case Finish(status=status):
+                    await job.record(row.key, row.position, row.digest, result, status, tries)
+                    return
+                case Again(seconds=seconds, counts=counts):
+                    if not counts:
+                        tries -= 1
+                        waited += seconds
+                        if waited > PATIENCE and fault is not None:
+                            job.stop(row.key, fault)
+                            return
+                    await job.runtime.sleep(seconds)
+                case StopJob(fault=stopping):
+                    job.stop(row.key, stopping)
+                    return
+
+
+def _attempt_statuses(response: CompletionResponse | None, fault: Fault | None) -> Sequence[int | None]:
+    """Statuses of the attempts that the provider made by itself."""
+    if fault is not None:
+        return [attempt.status for attempt in fault.attempts]
+    if response is None or not response.metadata or "attempts" not in response.metadata:
+        return ()
+    attempts = response.metadata["attempts"]
+    return [attempt.get("status") for attempt in attempts if isinstance(attempt, Mapping)]

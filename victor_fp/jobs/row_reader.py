@@ -1,0 +1,158 @@
+"""Reading rows a chunk at a time: each is checked, looked up in the ledger, and decided on."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+import msgspec
+from returns.result import Failure, Success
+
+from victor_fp.core.faults import Fault
+from victor_fp.core.jobs.decisions import Decision, Refuse, Replay, decide_row
+from victor_fp.core.jobs.rows import RowInput, check_row
+from victor_fp.core.result import outcome
+from victor_fp.core.types import ToolDefinition
+from victor_fp.shell.ledger.sqlite import Ledger
+
+CHUNK = 128
+"""Rows that are read and looked up together."""
+
+
+class RowSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What the job says about every row."""
+
+    provider: str
+    model: str | None
+    options: Mapping[str, Any]
+    tools: Sequence[ToolDefinition | Mapping[str, Any]]
+    retry_failed: bool
+
+
+class RowReader:
+    """The rows of a job, with what to do about each. Keys that occur twice are found.
+
+    A key is known from the rows in flight, from the ledger once its row is finished, and, where an earlier run finished it,
+    from one bit per row of the ledger: memory does not grow with the keys of the input.
+    """
+
+    def __init__(self, rows: Iterable[RowInput] | AsyncIterable[RowInput], settings: RowSettings) -> None:
+        self.is_exhausted = False
+        """Whether the input has come to its end."""
+        self._source = _Source(rows)
+        self._settings = settings
+        self._position = 0
+        self._decisions: deque[Decision] = deque()
+        self._open: set[str] = set()
+        """Keys of this run whose rows are not in the ledger yet."""
+        self._resumed = bytearray()
+        """A bit for each row of the ledger: whether this run has read a row that an earlier one finished."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether a chunk must be read before there is a decision to take."""
+        return not self._decisions
+
+    def take(self) -> Decision | None:
+        """The next decision that is at hand."""
+        return self._decisions.popleft() if self._decisions else None
+
+    def clear(self) -> None:
+        """Forget what was read ahead, and read no more."""
+        self._decisions.clear()
+        self.is_exhausted = True
+
+    def close_row(self, key: str) -> None:
+        """The row is in the ledger."""
+        self._open.discard(key)
+
+    async def fill(self, ledger: Ledger) -> tuple[str, Fault] | None:
+        """Read and look up a chunk; the key and the fault where the ledger cannot be read."""
+        given = await self._source.read(CHUNK)
+        if len(given) < CHUNK:
+            self.is_exhausted = True
+        if not given:
+            return None
+        settings, start = self._settings, self._position
+        rows = [
+            check_row(
+                row,
+                position,
+                provider=settings.provider,
+                model=settings.model,
+                options=settings.options,
+                tools=settings.tools,
+            )
+            for position, row in enumerate(given, start)
+        ]
+        self._position += len(rows)
+        repeated = []
+        for row in rows:
+            repeated.append(row.key in self._open)
+            self._open.add(row.key)
+        match outcome(await ledger.look_up([row.key for row in rows])):
+            case Failure(fault):
+                return rows[0].key, fault
+            case Success(entries):
+                pass
+        finished = 0
+        for row, is_open in zip(rows, repeated, strict=True):
+            entry = entries.get(row.key)
+            is_repeated = is_open or (
+                entry is not None and (entry.run == ledger.run or not self._mark_resumed(entry.number))
+            )
+            decision = decide_row(row, entry, is_repeated=is_repeated, retry_failed=settings.retry_failed)
+            if isinstance(decision, Replay):
+                finished += 1
+                self._open.discard(row.key)
+            elif isinstance(decision, Refuse) and not decision.is_recorded:
+                finished += 1
+            self._decisions.append(decision)
+        ledger.read += len(rows)
+        ledger.finished += finished
+        return None
+
+    async def aclose(self) -> None:
+        """Close a generator of the caller's, so that its files are closed."""
+        await self._source.aclose()
+
+    def _mark_resumed(self, number: int) -> bool:
+        """Whether this is the first time in this run that the row of this number is read."""
+        index, bit = number >> 3, 1 << (number & 7)
+        if index >= len(self._resumed):
+            self._resumed.extend(bytes(index + 1 - len(self._resumed)))
+        if self._resumed[index] & bit:
+            return False
+        self._resumed[index] |= bit
+        return True
+
+
+class _Source:
+    """Rows from an iterable or an async iterable, a chunk at a time."""
+
+    def __init__(self, rows: Iterable[RowInput] | AsyncIterable[RowInput]) -> None:
+        self._async: AsyncIterator[RowInput] | None = rows.__aiter__() if isinstance(rows, AsyncIterable) else None
+        self._sync = iter(()) if isinstance(rows, AsyncIterable) else iter(rows)
+
+    async def read(self, count: int) -> list[RowInput]:
+        """The next rows; fewer than `count` at the end."""
+        if self._async is None:
+            return list(islice(self._sync, count))
+        chunk: list[RowInput] = []
+        while len(chunk) < count:
+            try:
+                chunk.append(await anext(self._async))
+            except StopAsyncIteration:
+                break
+        return chunk
+
+    async def aclose(self) -> None:
+        """Close a generator of the caller's."""
+        for source in (self._async, self._sync):
+            close = getattr(source, "aclose", None)
+            if close is not None:
+                await close()
+            elif (close_sync := getattr(source, "close", None)) is not None:
+                close_sync()

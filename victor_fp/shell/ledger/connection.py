@@ -1,0 +1,66 @@
+"""Connections to a ledger's files, the lock that keeps other runs out, and transactions."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from victor_fp.core.faults import LedgerFailed
+
+
+def connect(file: Path) -> sqlite3.Connection:
+    """A connection for reading and writing; the file is created where there is none. Raises sqlite3.Error."""
+    return sqlite3.connect(file, timeout=5.0, isolation_level=None, check_same_thread=False)
+
+
+def connect_read_only(file: Path) -> sqlite3.Connection:
+    """A connection for reading. Raises sqlite3.Error where there is no file."""
+    return sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True, timeout=5.0, isolation_level=None)
+
+
+def lock_ledger(file: Path) -> sqlite3.Connection:
+    """Keep other runs out until the connection is closed or the process ends; readers are let in.
+
+    The lock is the exclusive transaction of an empty database beside the ledger, which works on every system that SQLite
+    does. Raises sqlite3.Error where another run has it.
+    """
+    lock = sqlite3.connect(
+        file.with_name(f"{file.name}-lock"), timeout=1.0, isolation_level=None, check_same_thread=False
+    )
+    try:
+        lock.execute("BEGIN EXCLUSIVE")
+    except sqlite3.OperationalError as error:
+        lock.close()
+        if "locked" in str(error):
+            raise sqlite3.OperationalError("locked by another run; wait for its end or stop it") from error
+        raise
+    return lock
+
+
+class Transaction:
+    """BEGIN on entry; COMMIT on a normal exit, ROLLBACK on an exception."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def __enter__(self) -> None:
+        self._connection.execute("BEGIN IMMEDIATE")
+
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        if kind is None:
+            try:
+                self._connection.execute("COMMIT")
+                return
+            except sqlite3.Error:
+                self._roll_back()
+                raise
+        self._roll_back()
+
+    def _roll_back(self) -> None:
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+
+
+def ledger_fault(path: Path, error: BaseException) -> LedgerFailed:
+    """The fault for a ledger that cannot be used."""
+    return LedgerFailed(message=f"ledger {path}: {error}")

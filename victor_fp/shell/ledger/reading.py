@@ -1,0 +1,96 @@
+"""Reading a ledger, also while a run has it open, and reopening rows in one that no run has."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+from returns.result import Failure, Result, Success
+
+from victor_fp.core.faults import Fault
+from victor_fp.core.jobs.decisions import Status
+from victor_fp.core.jobs.report import Report
+from victor_fp.shell.ledger.connection import Transaction, connect, connect_read_only, ledger_fault, lock_ledger
+
+R = TypeVar("R")
+
+
+class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One finished row."""
+
+    key: str
+    status: Status
+    body: bytes
+    cost: float | None
+
+
+def read_report(path: str | Path) -> Result[Report, Fault]:
+    """The report of a ledger; of one that a run has open, what is committed so far."""
+    return _read(Path(path), count_rows)
+
+
+def read_entries(path: str | Path, *, by_completion: bool = False) -> Iterator[LedgerEntry]:
+    """Finished rows in the order of the input, or in the order in which they finished. Raises sqlite3.Error."""
+    # Only numbers are sorted: sorting whole rows would copy every body into a temporary file.
+    order = "finished, id" if by_completion else "position, run, id"
+    numbers = f"SELECT id FROM rows WHERE status IS NOT NULL ORDER BY {order}"  # noqa: S608
+    with closing(connect_read_only(Path(path))) as connection:
+        for (number,) in connection.execute(numbers):
+            query = "SELECT key, status, body, cost FROM rows WHERE id = ?"
+            key, status, body, cost = connection.execute(query, (number,)).fetchone()
+            yield LedgerEntry(key=key, status=status, body=body, cost=cost)
+
+
+def reopen_rows(path: str | Path, statuses: Iterable[Status]) -> Result[int, Fault]:
+    """Forget the results of rows with these statuses, so that the next run asks them again; how many there were."""
+
+    file, chosen = Path(path), tuple(statuses)
+    marks = ",".join("?" * len(chosen))
+    final = f"SELECT count(*) FROM rows WHERE status IN ({marks}) AND status != 'retryable'"  # noqa: S608  marks only
+    forget = f"UPDATE rows SET status = NULL, fault = NULL, body = NULL WHERE status IN ({marks})"  # noqa: S608
+    try:
+        connect_read_only(file).close()  # a path without a ledger is not given one
+        with closing(lock_ledger(file)), closing(connect(file)) as connection, Transaction(connection):
+            counted = connection.execute(final, chosen).fetchone()
+            connection.execute("UPDATE meta SET value = value - ? WHERE name = 'finished'", counted)
+            return Success(connection.execute(forget, chosen).rowcount)
+    except (sqlite3.Error, OSError) as error:
+        return Failure(ledger_fault(file, error))
+
+
+def count_rows(connection: sqlite3.Connection) -> Report:
+    """The figures of an open ledger. It reads every row."""
+    statuses = dict(connection.execute("SELECT status, count(*) FROM rows GROUP BY status").fetchall())
+    faults = dict(connection.execute("SELECT fault, count(*) FROM rows WHERE fault IS NOT NULL GROUP BY fault"))
+    first, last = connection.execute("SELECT min(finished), max(finished) FROM rows").fetchone()
+    prompt, completion, cost, priced = connection.execute(
+        "SELECT total(prompt_tokens), total(completion_tokens), sum(cost), count(cost) FROM rows WHERE status = 'done'"
+    ).fetchone()
+    counters = dict(connection.execute("SELECT name, value FROM meta WHERE name IN ('read', 'finished')"))
+    read = int(counters.get("read", 0))
+    done = statuses.get("done", 0)
+    return Report(
+        read=read,
+        done=done,
+        failed=statuses.get("failed", 0),
+        retryable=statuses.get("retryable", 0),
+        left=max(0, read - int(counters.get("finished", 0))),
+        faults=faults,
+        prompt_tokens=int(prompt),
+        completion_tokens=int(completion),
+        cost_usd=cost,
+        unpriced=done - priced,
+        seconds=None if first is None else last - first,
+    )
+
+
+def _read(path: Path, function: Callable[[sqlite3.Connection], R]) -> Result[R, Fault]:
+    try:
+        with closing(connect_read_only(path)) as connection:
+            return Success(function(connection))
+    except (sqlite3.Error, OSError) as error:
+        return Failure(ledger_fault(path, error))
