@@ -340,7 +340,8 @@ def _finish_message(known: OpenItem, item: OutputMessage) -> list[Delta]:
             continue
         annotations: Sequence[Mapping[str, Json]] = ()
         if isinstance(part, OutputTextContent):
-            annotations = part.annotations or unroll(known.annotations)
+            recorded: Sequence[Mapping[str, Json]] = unroll(known.annotations)
+            annotations = part.annotations or recorded
         deltas += part_ended(message_state(item.id or known.id, item.phase or known.phase, annotations), part)
     return deltas + message_notes(item)
 
