@@ -20,8 +20,9 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode, TracerProvid
 from opentelemetry.util.types import AttributeValue
 
 from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
+from victor_fp.core.redaction import redact_text
 from victor_fp.core.types import CompletionResponse
-from victor_fp.shell.engine.telemetry import Begun, Ended, OnEnd, redacted
+from victor_fp.shell.engine.telemetry import Begun, Ended, OnEnd
 from victor_fp.shell.otel_messages import answer_parts, prompt_of, system_of
 from victor_fp.shell.otel_names import (
     NAMES,
@@ -117,7 +118,7 @@ class OtelObserver:
             span.set_attributes({**shared, **self._describe_answer(ending), **self._describe_sample(ending)})
             self._record_failed_attempts(span, ending)
             if sample.outcome not in _NO_ERROR:
-                message = redacted(ending.fault.message) if ending.fault is not None else None
+                message = redact_text(ending.fault.message, names=True) if ending.fault is not None else None
                 span.set_status(Status(StatusCode.ERROR, message))
         span.end()
 
@@ -175,7 +176,7 @@ class OtelObserver:
                     self._names.provider: self._vendor(attempt.provider),
                     self._names.request_model: attempt.model or "",
                     self._names.error: attempt.outcome,
-                    "message": redacted(attempt.message),
+                    "message": redact_text(attempt.message, names=True),
                     "started": attempt.started,
                     "seconds": attempt.seconds,
                 }

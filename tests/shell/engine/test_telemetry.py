@@ -14,7 +14,8 @@ from tests.acme import HI, KEY
 from tests.loopback import Received, Talk, serving
 from tests.managed_shapes import answers, fails, managed, streams
 from tests.paper import PaperRuntime
-from victor_fp.shell.engine.telemetry import Begun, Ended, OnEnd, redacted
+from victor_fp.core.redaction import redact_text
+from victor_fp.shell.engine.telemetry import Begun, Ended, OnEnd
 
 
 class Notes:
@@ -130,11 +131,11 @@ async def test_a_program_that_configures_no_logging_reads_nothing(capfd: pytest.
     ],
 )
 def test_what_looks_like_a_key_is_taken_out(text: str) -> None:
-    told = redacted(text)
-    assert "<redacted>" in told
+    told = redact_text(text, names=True)
+    assert "[redacted]" in told
     assert "abcdefghijkl" not in told.lower()
 
 
 @given(st.text(alphabet="abcdefghij ,.", max_size=200))
 def test_plain_words_stay(text: str) -> None:
-    assert redacted(text) == text
+    assert redact_text(text, names=True) == text

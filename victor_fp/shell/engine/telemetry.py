@@ -7,7 +7,6 @@ observing a call never breaks it.
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol, TypeAlias
 
@@ -15,6 +14,7 @@ import msgspec
 
 from victor_fp.core.faults import Attempt, Fault
 from victor_fp.core.metrics import Sample
+from victor_fp.core.redaction import redact_text
 from victor_fp.core.types import CompletionResponse, StreamChunk
 from victor_fp.shell.engine.call_spec import CallSpec
 
@@ -102,31 +102,6 @@ def _log_failure(observer: object) -> None:
     logging.getLogger(LOGGER).warning("an observer failed: %s", type(observer).__name__, exc_info=True)
 
 
-_SECRETS = (
-    # The names of headers and fields that hold keys, whatever follows them.
-    re.compile(
-        r"(?i)((?:authorization|api[-_ ]?key|x-goog-api-key|access[-_]?token|secret|password)[\"']?\s*[:=]\s*)"
-        r"(?:bearer\s+|basic\s+)?[^\s\"',;&}]+"
-    ),
-    re.compile(r"(?i)(bearer\s+)[a-z0-9._~+/=-]{8,}"),
-    # Vendors' own prefixes: OpenAI, Anthropic, OpenRouter, DeepSeek (sk-), Groq, xAI, Google, Hugging Face, AWS, ...
-    re.compile(r"()\b(?:sk|pk|rk|gsk|xai|hf|pplx|csk|fw|nvapi|r8|tgp_v1|AIza|AKIA|ASIA|ya29)[-_.]?[A-Za-z0-9_-]{12,}"),
-    # User and password in a URL.
-    re.compile(r"(://)[^/\s:@]+:[^/\s@]+(?=@)"),
-)
-
-
-def redacted(text: str) -> str:
-    """`text` without what looks like a key.
-
-    >>> redacted("Incorrect API key provided: sk-abcdefghijklmnop")
-    'Incorrect API key provided: <redacted>'
-    """
-    for pattern in _SECRETS:
-        text = pattern.sub(r"\1<redacted>", text)
-    return text
-
-
 class LogObserver:
     """One log record for each operation: DEBUG where it succeeded, INFO where it took more than one attempt, WARNING where it failed.
 
@@ -171,7 +146,7 @@ def collect_facts(ending: Ended) -> Mapping[str, object]:
         fault = ending.fault
         facts["fault"] = {
             "kind": type(fault).__name__,
-            "message": redacted(fault.message),
+            "message": redact_text(fault.message, names=True),
             "status": fault.status,
             "code": fault.code,
             "request_id": fault.request_id,
@@ -179,6 +154,7 @@ def collect_facts(ending: Ended) -> Mapping[str, object]:
         }
     if len(ending.attempts) > 1:
         facts["attempts"] = [
-            {**msgspec.to_builtins(attempt), "message": redacted(attempt.message)} for attempt in ending.attempts
+            {**msgspec.to_builtins(attempt), "message": redact_text(attempt.message, names=True)}
+            for attempt in ending.attempts
         ]
     return facts

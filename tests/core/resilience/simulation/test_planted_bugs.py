@@ -106,11 +106,11 @@ BUGS = [
     (queue, "leave", cancelled_entries_stay),
     (queue, "_order", last_come_first_served),
     (queue, "overdue", nobody_is_ever_late),
-    (cooldown, "cooled", no_cooldown),
+    (cooldown, "record_fault", no_cooldown),
     (retry, "commit", tries_again_in_the_middle_of_an_answer),
     (retry, "after", one_try_too_many),
     (fallback, "advance", falls_back_in_the_middle_of_an_answer),
-    (fallback, "_logged", tries_at_earlier_targets_are_forgotten),
+    (fallback, "_log_attempts", tries_at_earlier_targets_are_forgotten),
 ]
 
 
@@ -132,6 +132,6 @@ def test_retry_after_that_the_retries_ignore_is_caught_where_no_cooldown_covers_
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(retry, "rest_after", retry_after_is_ignored(retry.rest_after))
-    monkeypatch.setattr(cooldown, "cooled", no_cooldown(cooldown.cooled))
+    monkeypatch.setattr(cooldown, "record_fault", no_cooldown(cooldown.record_fault))
     with pytest.raises(Violation, match="Retry-After"):
         twenty_runs()
