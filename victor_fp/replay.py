@@ -25,7 +25,7 @@ from victor_fp.core.requests import Endpoint, HttpRequest
 from victor_fp.core.responses import ResponseContext, build_completion, fold_response, with_context
 from victor_fp.core.result import outcome
 from victor_fp.core.stream_reading import ReadResult, begin_reading, feed, finish
-from victor_fp.core.tool_calling.hearing import listening
+from victor_fp.core.tool_calling.hearing import codec_with_text_calls
 from victor_fp.core.types import CompletionResponse, StreamChunk, ToolDefinition
 
 __all__ = ["request", "response", "stream"]
@@ -80,7 +80,7 @@ def response(
         case Success((endpoint, codec)):
             context = ResponseContext(endpoint=endpoint)
             if status >= 400:
-                return Failure(with_context(context, codec.error(status, _lowered(headers), body)))
+                return Failure(with_context(context, codec.error(status, _lower_names(headers), body)))
             return build_completion(context, fold_response(codec, body), body)
 
 
@@ -100,7 +100,7 @@ def stream(
         case Failure(fault):
             yield Failure(fault)
         case Success((endpoint, codec)):
-            reading = begin_reading(ResponseContext(endpoint=endpoint), codec, status, _lowered(headers))
+            reading = begin_reading(ResponseContext(endpoint=endpoint), codec, status, _lower_names(headers))
             for chunk in chunks:
                 read = feed(reading, chunk)
                 reading = read.reading
@@ -126,7 +126,7 @@ def _bind_codec(
         case Failure(fault):
             return Failure(fault)
         case Success(endpoint):
-            bound = listening(codec_for(endpoint), tools or (), text_tool_calls)
+            bound = codec_with_text_calls(codec_for(endpoint), tools or (), text_tool_calls)
             return bound.map(lambda codec: (endpoint, codec))
 
 
@@ -136,5 +136,5 @@ def _build_endpoint(
     return catalogue.find(provider).bind(partial(build_endpoint, base_url=base_url, settings=settings))
 
 
-def _lowered(headers: Mapping[str, str]) -> dict[str, str]:
+def _lower_names(headers: Mapping[str, str]) -> dict[str, str]:
     return {name.lower(): value for name, value in headers.items()}

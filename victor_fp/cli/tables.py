@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from victor_fp.cli.terminal import Terminal
-from victor_fp.config.api_keys import find_api_key, stored_names
+from victor_fp.config.api_keys import find_api_key, list_stored_names
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.protocols import ModelInfo
 from victor_fp.shell.credentials.key_file import key_file
@@ -23,9 +23,9 @@ def build_model_rows(models: Sequence[ModelInfo]) -> list[tuple[str, str, str, s
 def build_key_rows(environment: Mapping[str, str], ring: KeyRing, *, only_ring: bool = False) -> list[tuple[str, str]]:
     """Return the names that have a key, and where it was found."""
     if only_ring:
-        return [(name, "keyring") for name in stored_names() if ring.read(name).value_or(None)]
+        return [(name, "keyring") for name in list_stored_names() if ring.read(name).value_or(None)]
     in_file: dict[str, str] = key_file(environment).read().value_or({})
-    names = dict.fromkeys((*stored_names(), *in_file))
+    names = dict.fromkeys((*list_stored_names(), *in_file))
     rows = []
     for name in names:
         found = find_api_key(name, environment, key_ring=ring).value_or(None)
