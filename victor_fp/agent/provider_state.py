@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from victor_fp.agent.provider_settings import spec_of
-from victor_fp.core.catalogue.limits import find_context_window
 from victor_fp.core.faults import Fault, describe
+from victor_fp.core.models.limits import find_context_window
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.registry import ProviderRegistry
 from victor_fp.providers.runtime_capabilities import ProviderRuntimeCapabilities
 from victor_fp.shell.engine.in_flight import InFlight, in_flight_of
+from victor_fp.shell.limits_file import load_limits
 
 if TYPE_CHECKING:
     from victor_fp.agent.tool_calling.base import BaseToolCallingAdapter
@@ -100,4 +102,5 @@ def context_window(state: ProviderState) -> int:
             window = None
         if isinstance(window, int) and window > 0:
             return window
-    return find_context_window(state.provider_name, state.model, ProviderRegistry.catalogue())
+    catalogue, reported = ProviderRegistry.catalogue(), load_limits(os.environ)
+    return find_context_window(state.provider_name, state.model, catalogue, reported)
