@@ -23,7 +23,8 @@ HEAVY = (
     "botocore",
     "google",
     "genai_prices",
-    "victor_fp.core.catalogue.model_limits",
+    "victor_fp.core.models.limit_data",
+    "victor_fp.core.models.capability_data",
 )
 
 

@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from victor_fp import replay
     from victor_fp.agent.provider_manager import ProviderManager
+    from victor_fp.core.catalogue import Catalogue
     from victor_fp.core.catalogue.spec import ProviderSpec
     from victor_fp.core.faults import Fault, describe
+    from victor_fp.core.metadata import ChunkMetadata, ResponseMetadata
     from victor_fp.core.options import ChatOptions
     from victor_fp.core.result import collect, outcome
+    from victor_fp.core.stats import CircuitBreakerStats, ProviderInfo, ProviderMetrics, RateLimitStats, ResilienceStats
     from victor_fp.core.structured import structured
     from victor_fp.core.types import (
         AudioPart,
@@ -37,7 +40,10 @@ __version__ = "0.1.0"
 __all__ = [
     "AudioPart",
     "BaseProvider",
+    "Catalogue",
     "ChatOptions",
+    "ChunkMetadata",
+    "CircuitBreakerStats",
     "CompletionResponse",
     "Fault",
     "FilePart",
@@ -47,9 +53,14 @@ __all__ = [
     "Message",
     "ProviderConfig",
     "ProviderError",
+    "ProviderInfo",
     "ProviderManager",
+    "ProviderMetrics",
     "ProviderRegistry",
     "ProviderSpec",
+    "RateLimitStats",
+    "ResilienceStats",
+    "ResponseMetadata",
     "StreamChunk",
     "TextPart",
     "ToolCall",
@@ -73,7 +84,11 @@ _HOMES = {
     "ProviderConfig": "victor_fp.providers.factory",
     "ProviderManager": "victor_fp.agent.provider_manager",
     "ProviderRegistry": "victor_fp.providers.registry",
+    "Catalogue": "victor_fp.core.catalogue",
     "ProviderSpec": "victor_fp.core.catalogue.spec",
+    **dict.fromkeys(("ChunkMetadata", "ResponseMetadata"), "victor_fp.core.metadata"),
+    **dict.fromkeys(("CircuitBreakerStats", "ProviderInfo", "ProviderMetrics"), "victor_fp.core.stats"),
+    **dict.fromkeys(("RateLimitStats", "ResilienceStats"), "victor_fp.core.stats"),
     "ChatOptions": "victor_fp.core.options",
     "Fault": "victor_fp.core.faults",
     "describe": "victor_fp.core.faults",

@@ -224,7 +224,7 @@ async def test_a_switch_that_cannot_be_made_changes_nothing() -> None:
         assert not await manager.switch_provider("nobody")
         assert not await manager.switch_provider("acme", no_such_setting="x")
         assert (manager.provider_name, manager.get_switch_history()) == ("echo", [])
-        assert "no_such_setting" in manager.get_info()["last_error"]
+        assert "no_such_setting" in (manager.get_info()["last_error"] or "")
 
 
 async def test_the_model_is_the_settings_or_the_catalogues_where_nobody_names_one() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
+import victor_fp
 from tests.cli.conftest import Serve
 from tests.loopback import Received, Talk
 from victor_fp.cli.app import app
-from victor_fp.config.limits_file import locate_bundled_file
-from victor_fp.core.catalogue.model_limits import MODEL_LIMITS
+from victor_fp.shell.limits_file import load_limits
 
 LISTED = [
     {"id": "m-big", "context_window": 131_072, "max_completion_tokens": 8_192},
@@ -30,18 +31,23 @@ def refresh(*arguments: str, env: dict[str, str]) -> Result:
 
 
 def limits_in(path: Path) -> dict[str, Any]:
-    read: dict[str, Any] = {}
-    exec(compile(path.read_text(), str(path), "exec"), read)
-    found = read["MODEL_LIMITS"]
+    found = json.loads(path.read_text())
     assert isinstance(found, dict)
     return found
 
 
-def test_what_a_provider_tells_is_written_with_source_and_date(
+PACKAGE = Path(victor_fp.__file__).parent
+
+
+def snapshot() -> dict[Path, int]:
+    return {path: path.stat().st_mtime_ns for path in PACKAGE.rglob("*.py")}
+
+
+def test_what_a_provider_reports_is_stored_with_source_and_date(
     serve: Serve, world: dict[str, str], tmp_path: Path
 ) -> None:
-    server, before = serve(lists), locate_bundled_file().read_bytes()
-    out = tmp_path / "model_limits.py"
+    server, before = serve(lists), snapshot()
+    out = tmp_path / "limits.json"
     days = {datetime.now(UTC).date().isoformat()}
 
     result = refresh(
@@ -51,33 +57,50 @@ def test_what_a_provider_tells_is_written_with_source_and_date(
     days.add(datetime.now(UTC).date().isoformat())
     assert (result.exit_code, result.stdout) == (0, "m-big\t131072\t8192\n")
     assert [received.path for received in server.received] == ["/v1/models"]
-    written = limits_in(out)
-    (row,) = written.pop("groq")
-    assert row[:4] == ("m-big", 131_072, 8_192, "list of models at 127.0.0.1")
-    assert row[4] in days
-    assert written == {name: rows for name, rows in MODEL_LIMITS.items() if name != "groq"}
-    assert locate_bundled_file().read_bytes() == before
+    (row,) = limits_in(out).pop("groq")
+    assert row.pop("date") in days
+    assert row == {
+        "pattern": "m-big",
+        "context_window": 131_072,
+        "max_output": 8_192,
+        "source": "list of models at 127.0.0.1",
+    }
+    assert snapshot() == before
 
 
-def test_without_another_file_the_bundled_one_is_changed(
-    serve: Serve, world: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_without_another_file_the_one_in_the_configuration_directory_is_written(
+    serve: Serve, world: dict[str, str]
 ) -> None:
-    bundled = tmp_path / "bundled.py"
-    monkeypatch.setattr("victor_fp.cli.limits_refresh.locate_bundled_file", lambda: bundled)
+    world = world | {"GROQ_API_KEY": "k"}
+    path = Path(world["VICTOR_FP_CONFIG_DIR"]) / "limits.json"
+    first = refresh("-p", "groq", "--base-url", f"{serve(lists).url}/v1", env=world)
+    again = refresh("-p", "groq", "--base-url", f"{serve(lists).url}/v1", env=world)
+
+    assert (first.exit_code, again.exit_code) == (0, 0)
+    assert limits_in(path)["groq"][0]["pattern"] == "m-big"
+    assert again.stdout == ""
+    assert load_limits(world)["groq"][0].context_window == 131_072
+
+
+def test_a_damaged_file_is_reported_and_left_alone(serve: Serve, world: dict[str, str]) -> None:
+    path = Path(world["VICTOR_FP_CONFIG_DIR"]) / "limits.json"
+    path.parent.mkdir(parents=True)
+    path.write_text("{")
 
     result = refresh("-p", "groq", "--base-url", f"{serve(lists).url}/v1", env=world | {"GROQ_API_KEY": "k"})
 
-    assert result.exit_code == 0
-    assert limits_in(bundled)["groq"][0][0] == "m-big"
+    assert result.exit_code == 2
+    assert "is not a file of limits" in result.stderr
+    assert path.read_text() == "{"
 
 
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["-p", "ollama"], "runs here"),
+        (["-p", "ollama"], "runs on this machine"),
         ([], "needs a provider"),
-        (["-p", "groq", "--base-url", "{silent}/v1"], "does not tell"),
-        (["-p", "groq", "--base-url", "{telling}/v1", "--out", "{nowhere}/x.py"], "cannot be written"),
+        (["-p", "groq", "--base-url", "{silent}/v1"], "does not report"),
+        (["-p", "groq", "--base-url", "{telling}/v1", "--out", "{nowhere}/x.json"], "cannot be written"),
     ],
 )
 def test_what_cannot_be_refreshed_is_said_in_one_line(
@@ -87,15 +110,14 @@ def test_what_cannot_be_refreshed_is_said_in_one_line(
         await talk.answer({"data": [{"id": "m"}], "models": []})
 
     places = {"silent": serve(silent).url, "telling": serve(lists).url, "nowhere": str(tmp_path / "nowhere")}
+    (tmp_path / "nowhere").write_text("a file")
     world = world | {"GROQ_API_KEY": "k", "OLLAMA_HOST": places["silent"]}
-    before = locate_bundled_file().read_bytes()
 
     result = refresh(*(argument.format(**places) for argument in arguments), env=world)
 
     assert (result.exit_code, result.stdout) == (2, "")
     assert says in result.stderr
     assert result.stderr.count("\n") == 1
-    assert locate_bundled_file().read_bytes() == before
 
 
 def test_a_file_to_write_without_a_refresh_is_wrong_usage(world: dict[str, str]) -> None:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import assert_never, assert_type
+from typing import Any, assert_never, assert_type
 
 from pydantic import BaseModel
 from returns.result import Failure, Result, Success
 
 from victor_fp import (
+    ChunkMetadata,
     CompletionResponse,
     Fault,
     ImagePart,
+    ManagedProvider,
     Message,
+    ProviderInfo,
+    ProviderManager,
     ProviderRegistry,
+    ResponseMetadata,
     StreamChunk,
     TextPart,
     ToolCall,
@@ -104,6 +109,25 @@ async def everything_else() -> None:
     request = replay.request("openai", MESSAGES, model="m", stream=True)
     assert_type(request, Result[HttpRequest, Fault])
     assert_type(collect(replay.stream("openai", 200, {}, [b""])), Result[list[StreamChunk], Fault])
+
+
+async def metadata_and_figures(provider: ManagedProvider, manager: ProviderManager) -> None:
+    """Metadata is a dict with room for extras, with a typed view beside it; figures are typed."""
+    response = await provider.chat(MESSAGES)
+    as_dict: dict[str, Any] | None = response.metadata
+    assert_type(response.typed_metadata.get("reasoning_content"), str | None)
+    assert_type(response.typed_metadata, ResponseMetadata)
+    if "cost" in response.typed_metadata:
+        assert_type(response.typed_metadata["cost"]["amount"], float)
+    async for chunk in provider.stream(MESSAGES):
+        assert_type(chunk.typed_metadata, ChunkMetadata)
+    metrics, limits = provider.get_metrics(), provider.get_rate_limit_stats()
+    if metrics is not None and limits is not None and as_dict is not None:
+        assert_type(metrics["summary"]["total_requests"], int)
+        assert_type(limits["targets"]["openai:m"]["waiting"], int)
+    breaker: dict[str, Any] | None = provider.get_circuit_breaker_stats()
+    assert breaker is None or breaker["state"] == "closed"
+    assert_type(manager.get_info(), ProviderInfo)
 
 
 async def mistakes(provider: BaseProvider) -> None:

@@ -26,6 +26,7 @@ from victor_fp.core.model_names import split_model_name
 from victor_fp.core.options import ChatOptions
 from victor_fp.core.request_building.inputs import Messages, Tools
 from victor_fp.core.result import outcome
+from victor_fp.core.stats import ProviderInfo
 from victor_fp.core.types import CompletionResponse, StreamChunk
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.chat_stream import ChatStream, complete, stream_chunks, stream_results
@@ -140,7 +141,7 @@ class ProviderManager:
         self._check_thread()
         return await self._apply_switch(await self._failover.switch_model(model, reason))
 
-    def get_info(self) -> dict[str, Any]:
+    def get_info(self) -> ProviderInfo:
         """Provider, model, capabilities and condition, as known without asking anybody."""
         return describe_state(self._current.state)
 

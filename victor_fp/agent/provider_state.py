@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from victor_fp.agent.provider_settings import spec_of
-from victor_fp.core.catalogue.limits import find_context_window
 from victor_fp.core.faults import Fault, describe
+from victor_fp.core.models.limits import find_context_window
+from victor_fp.core.stats import ProviderInfo
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.registry import ProviderRegistry
 from victor_fp.providers.runtime_capabilities import ProviderRuntimeCapabilities
 from victor_fp.shell.engine.in_flight import InFlight, find_in_flight
+from victor_fp.shell.limits_file import load_limits
 
 if TYPE_CHECKING:
     from victor_fp.agent.tool_calling.base import BaseToolCallingAdapter
@@ -58,7 +61,7 @@ class ProviderState:
         self.last_error = None if fault is None else describe(fault)
 
 
-def describe_state(state: ProviderState | None) -> dict[str, Any]:
+def describe_state(state: ProviderState | None) -> ProviderInfo:
     """What there is to know of the current provider and model, without asking anybody."""
     if state is None:
         return {"provider": None, "model": None}
@@ -100,4 +103,5 @@ def context_window(state: ProviderState) -> int:
             window = None
         if isinstance(window, int) and window > 0:
             return window
-    return find_context_window(state.provider_name, state.model, ProviderRegistry.catalogue())
+    catalogue, reported = ProviderRegistry.catalogue(), load_limits(os.environ)
+    return find_context_window(state.provider_name, state.model, catalogue, reported)

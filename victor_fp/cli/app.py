@@ -130,10 +130,10 @@ def providers(
 def models(
     provider: Provider = None,
     refresh: Annotated[
-        bool, typer.Option("--refresh", help="Store their limits in the bundled table of limits.")
+        bool, typer.Option("--refresh", help="Store their limits in the configuration directory.")
     ] = False,
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="With --refresh: write the limits to this file.")
+        Path | None, typer.Option("--out", metavar="FILE", help="With --refresh: store the limits in this file.")
     ] = None,
     base_url: BaseUrl = None,
     timeout: Timeout = None,

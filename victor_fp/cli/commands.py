@@ -97,7 +97,7 @@ def models(target: TargetOptions, terminal: Terminal) -> int:
 
 
 def refresh_limits(target: TargetOptions, out: Path | None, terminal: Terminal) -> int:
-    """Work what a provider tells of its models into the bundled limits, or into a copy at `out`."""
+    """Store the limits that a provider reports in the user's file of limits, or at `out`."""
     from victor_fp.cli.limits_refresh import store_limits
 
     if target.provider is None:

@@ -1,7 +1,8 @@
-"""Working what a provider tells of its models into the bundled limits."""
+"""`victor models --refresh`: the limits that a provider reports, stored in the user's configuration directory."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,42 +12,56 @@ from returns.result import Failure, Success
 
 from victor_fp.cli.exit_codes import CommandError, usage_error
 from victor_fp.cli.terminal import Terminal
-from victor_fp.config.limits_file import locate_bundled_file, refresh_rows, store, with_rows
-from victor_fp.core.catalogue.limits import choose_limits_name
-from victor_fp.core.catalogue.model_limits import MODEL_LIMITS
+from victor_fp.core.models.limits import choose_limits_name, load_bundled_limits, merge_reported
 from victor_fp.core.protocols import ModelInfo
 from victor_fp.core.result import outcome
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.catalogue_provider import CatalogueProvider
+from victor_fp.shell.limits_file import find_limits_file, read_limits, write_limits
 
 
 def store_limits(
     provider: BaseProvider, models: Sequence[ModelInfo], out: Path | None, terminal: Terminal
 ) -> CommandError | None:
-    """Write the limits with these models in them, and say which are new; how it ended where they were not written."""
+    """Store the limits of these models and list those that are new; return the error where they were not stored."""
     if not isinstance(provider, CatalogueProvider):
-        return usage_error(f"{provider.name} is no provider of the catalogue")
+        return usage_error(f"{provider.name} is not a provider of the catalogue")
     spec = provider.SPEC
     if spec.local:
-        todo = "It is asked for them whenever they are needed."
-        return usage_error(f"{spec.name} runs here, and its limits hold nowhere else", todo=todo)
-    telling = [info for info in models if info.context_window]
-    if not telling:
-        return usage_error(f"{spec.name} does not tell the limits of its models")
-    source = f"list of models at {urlsplit(provider.connection.endpoint.base_url).hostname}"
-    date = datetime.now(UTC).date().isoformat()
-    name = choose_limits_name(spec)
-    before = MODEL_LIMITS.get(name, ())
-    rows = refresh_rows(before, telling, source=source, date=date)
-    path = out or locate_bundled_file()
-    match outcome(store(path, with_rows(name, rows))):
-        case Failure(reason):
-            return usage_error("the limits were not written", reason, "Name another file: --out FILE")
+        todo = "They are asked for whenever they are needed."
+        return usage_error(f"{spec.name} runs on this machine, so its limits are not stored", todo=todo)
+    limited = [info for info in models if info.context_window]
+    if not limited:
+        return usage_error(f"{spec.name} does not report the limits of its models")
+    path = out or find_limits_file(os.environ)
+    if path is None:
+        return usage_error("there is no home directory to store limits in", todo="Name a file: --out FILE")
+    match outcome(read_limits(path)):
+        case Failure(invalid):
+            todo = "Repair or delete it, or name another: --out FILE"
+            return usage_error(f"{path} is not a file of limits", invalid.reason, todo)
+        case Success(stored):
+            name = choose_limits_name(spec)
+            before = stored.get(name, ())
+    limits = merge_reported(
+        before,
+        load_bundled_limits(name),
+        limited,
+        source=f"list of models at {urlsplit(provider.connection.endpoint.base_url).hostname}",
+        date=datetime.now(UTC).date().isoformat(),
+    )
+    match outcome(write_limits(path, {**stored, name: limits})):
+        case Failure(invalid):
+            return usage_error(f"{path} {invalid.reason}", todo="Name another file: --out FILE")
         case Success(_):
             pass
-    known = {row[:3] for row in before}
-    new = [(row[0], f"{row[1]}", f"{row[2] or ''}") for row in rows if row[:3] not in known]
+    known = {(limit.pattern, limit.context_window, limit.max_output) for limit in before}
+    new = [
+        (limit.pattern, f"{limit.context_window}", f"{limit.max_output or ''}")
+        for limit in limits
+        if (limit.pattern, limit.context_window, limit.max_output) not in known
+    ]
     if new:
-        terminal.table(("model", "context", "longest answer"), new)
-    terminal.hint(f"victor: {len(telling)} models told their limits; written to {path}")
+        terminal.table(("model", "context", "max output"), new)
+    terminal.hint(f"victor: limits of {len(limited)} models reported; stored in {path}")
     return None

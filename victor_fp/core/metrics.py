@@ -13,6 +13,7 @@ from itertools import pairwise
 import msgspec
 
 from victor_fp.core.faults import Attempt
+from victor_fp.core.stats import MetricsSummary, Spread
 
 WINDOW = 1000
 """Samples that are remembered."""
@@ -165,9 +166,6 @@ def _count_fallbacks(attempts: Sequence[Attempt]) -> int:
     return sum(one != other for one, other in pairwise(targets))
 
 
-PERCENTILES = (50, 90, 95, 99)
-
-
 def percentile(values: Sequence[float], percent: float) -> float | None:
     """The smallest of `values` (sorted) that at least `percent` of them do not exceed; None where there are none.
 
@@ -179,7 +177,7 @@ def percentile(values: Sequence[float], percent: float) -> float | None:
     return values[max(0, math.ceil(len(values) * percent / 100) - 1)]
 
 
-def summarize(metrics: Metrics) -> dict[str, object]:
+def summarize(metrics: Metrics) -> MetricsSummary:
     """Totals, and the distribution of what the window holds."""
     samples = metrics.samples
     return {
@@ -202,7 +200,7 @@ def summarize(metrics: Metrics) -> dict[str, object]:
     }
 
 
-def _describe_spread(values: Sequence[float | None]) -> dict[str, float | int] | None:
+def _describe_spread(values: Sequence[float | None]) -> Spread | None:
     """Count, mean, least, most and percentiles of what is there; None where nothing is."""
     present = sorted(value for value in values if value is not None)
     if not present:
@@ -212,5 +210,8 @@ def _describe_spread(values: Sequence[float | None]) -> dict[str, float | int] |
         "mean": sum(present) / len(present),
         "min": present[0],
         "max": present[-1],
-        **{f"p{percent}": percentile(present, percent) or 0.0 for percent in PERCENTILES},
+        "p50": percentile(present, 50) or 0.0,
+        "p90": percentile(present, 90) or 0.0,
+        "p95": percentile(present, 95) or 0.0,
+        "p99": percentile(present, 99) or 0.0,
     }

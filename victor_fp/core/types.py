@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NotRequired, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NotRequired, TypeAlias, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator, with_config
 from typing_extensions import TypedDict
+
+if TYPE_CHECKING:
+    from victor_fp.core.metadata import ChunkMetadata, ResponseMetadata
 
 Role: TypeAlias = Literal["system", "developer", "user", "assistant", "tool"]
 
@@ -189,7 +192,8 @@ class CompletionResponse(BaseModel):
     raw_response: dict[str, Any] | None = None
     """The vendor's body, decoded."""
     metadata: dict[str, Any] | None = None
-    """`reasoning_content`, `refusal`, `provider_state`, `adjustments`, `id`, citations and the vendor's extras."""
+    """`reasoning_content`, `refusal`, `provider_state`, `adjustments`, `id`, citations and the vendor's extras: the keys of
+    `ResponseMetadata`."""
 
     if TYPE_CHECKING:  # plain dicts are welcome where typed ones are given back
 
@@ -205,6 +209,11 @@ class CompletionResponse(BaseModel):
             raw_response: Mapping[str, Any] | None = None,
             metadata: Mapping[str, Any] | None = None,
         ) -> None: ...
+
+    @property
+    def typed_metadata(self) -> ResponseMetadata:
+        """The metadata with the types of its documented keys; empty where there is none."""
+        return cast("ResponseMetadata", self.metadata or {})
 
     def to_message(self) -> Message:
         """The assistant message for the next turn, with everything the vendor needs back."""
@@ -224,7 +233,8 @@ class StreamChunk(BaseModel):
     stop_reason: str | None = None
     is_final: bool = False
     metadata: dict[str, Any] | None = None
-    """Before the end `reasoning_content`, `refusal` and `tool_call_deltas` in pieces; on the final chunk whole."""
+    """Before the end `reasoning_content`, `refusal` and `tool_call_deltas` in pieces; on the final chunk whole: the keys of
+    `ChunkMetadata`."""
     usage: Usage | None = None
     model: str | None = None
     """On the final chunk, where the vendor names it."""
@@ -245,6 +255,11 @@ class StreamChunk(BaseModel):
             model: str | None = None,
             response: CompletionResponse | None = None,
         ) -> None: ...
+
+    @property
+    def typed_metadata(self) -> ChunkMetadata:
+        """The metadata with the types of its documented keys; empty where there is none."""
+        return cast("ChunkMetadata", self.metadata or {})
 
     def to_message(self) -> Message:
         """On the final chunk: the assistant message for the next turn, with everything the vendor needs back.

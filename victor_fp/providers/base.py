@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
@@ -269,12 +270,13 @@ class BaseProvider(CircuitGuarded, ABC):
 
     async def discover_capabilities(self, model: str) -> ProviderRuntimeCapabilities:
         """What the model can do: by default configured limits and what this class declares."""
-        from victor_fp.core.catalogue.limits import find_context_window
+        from victor_fp.core.models.limits import find_context_window
+        from victor_fp.shell.limits_file import load_limits
 
         return ProviderRuntimeCapabilities(
             provider=self.name,
             model=model,
-            context_window=find_context_window(self.name, model),
+            context_window=find_context_window(self.name, model, reported=load_limits(os.environ)),
             supports_tools=self.supports_tools(),
             supports_streaming=self.supports_streaming(),
             source="config",

@@ -10,10 +10,10 @@ from pydantic import SecretStr
 from returns.result import Failure, Result, Success
 from typing_extensions import Unpack
 
-from victor_fp.core.catalogue.limits import find_limit
 from victor_fp.core.catalogue.spec import ProviderSpec
 from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
 from victor_fp.core.faults import Fault
+from victor_fp.core.models.limits import find_limit
 from victor_fp.core.options import ChatOptions
 from victor_fp.core.protocols import ModelInfo
 from victor_fp.core.request_building.endpoints import build_endpoint
@@ -35,6 +35,7 @@ from victor_fp.shell.engine.kinds import MODEL, TOKEN_COUNT
 from victor_fp.shell.engine.model_list import list_models
 from victor_fp.shell.engine.operation import Operation
 from victor_fp.shell.engine.target import ModelState, Target, TargetPool
+from victor_fp.shell.limits_file import load_limits
 from victor_fp.shell.prices import with_prices
 from victor_fp.shell.runtime import SYSTEM, Runtime
 from victor_fp.shell.store.memory import MemoryCell
@@ -286,7 +287,7 @@ class CatalogueProvider(BaseProvider):
 
     async def discover_on(self, pool: TargetPool, model: str) -> ProviderRuntimeCapabilities:
         """The same asked through these targets, which may have limits and retries of their own."""
-        limit = find_limit(self.SPEC, model)
+        limit = find_limit(self.SPEC, model, load_limits(self._runtime.environment()))
         configured = ProviderRuntimeCapabilities(
             provider=self.name,
             model=model,

@@ -38,9 +38,9 @@ class CircuitGuarded(ABC):
         return breaker is not None and circuit.is_open(breaker, self._runtime.now())
 
     def get_circuit_breaker_stats(self) -> dict[str, Any] | None:
-        """The breaker's state and counters, or None where it is switched off; `last_failure_time` is seconds since 1970."""
+        """Return the breaker's figures in the shape of `CircuitBreakerStats`; None where it is switched off."""
         breaker = self._breaker_cell.state
-        return None if breaker is None else circuit.stats(breaker, self.name, self._runtime.now(), time())
+        return None if breaker is None else {**circuit.stats(breaker, self.name, self._runtime.now(), time())}
 
     def reset_circuit_breaker(self) -> None:
         """Close the breaker by hand."""

@@ -17,6 +17,7 @@ from victor_fp.core.request_building.inputs import Messages, Tools
 from victor_fp.core.resilience.fallback import FallbackPolicy
 from victor_fp.core.resilience.queue import Priority
 from victor_fp.core.result import outcome
+from victor_fp.core.stats import ProviderMetrics, RateLimitStats, ResilienceStats
 from victor_fp.core.types import CompletionResponse, Message, StreamChunk
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.catalogue_provider import CatalogueProvider
@@ -232,15 +233,15 @@ class ManagedProvider(BaseProvider):
         spec = self._spec(messages, kwargs, model, temperature, max_tokens, tools, priority, stream=True)
         return ChatStream(stream_results(self._pool, spec))
 
-    def get_metrics(self) -> dict[str, Any] | None:
+    def get_metrics(self) -> ProviderMetrics | None:
         """Totals, percentiles over the window, and the last operations; None where metrics are switched off."""
         return collect_metrics(self._pool)
 
-    def get_resilience_stats(self) -> dict[str, Any] | None:
+    def get_resilience_stats(self) -> ResilienceStats | None:
         """Breakers, health and who answered; None where resilience is switched off and there is nowhere to fall back."""
         return collect_resilience(self._pool)
 
-    def get_rate_limit_stats(self) -> dict[str, Any] | None:
+    def get_rate_limit_stats(self) -> RateLimitStats | None:
         """Limits, permits and lines of each target and model; None where rate limiting is switched off.
 
         The first target's figures for its configured model also stand at the top.
@@ -257,7 +258,8 @@ class ManagedProvider(BaseProvider):
 
     def get_circuit_breaker_stats(self) -> dict[str, Any] | None:
         """The first target's breaker, or None where it is switched off."""
-        return describe_breaker(self._pool.targets[0], self._pool)
+        stats = describe_breaker(self._pool.targets[0], self._pool)
+        return None if stats is None else {**stats}
 
     def reset_circuit_breaker(self) -> None:
         """Close all breakers by hand."""

@@ -19,8 +19,8 @@ from victor_fp.agent.tool_calling import (
     ToolCallParseResult,
     get_model_capabilities,
 )
-from victor_fp.config.model_capabilities import CapabilityFile
 from victor_fp.core.catalogue import CATALOGUE
+from victor_fp.core.models.capabilities import CapabilityTable
 from victor_fp.core.types import ToolDefinition
 
 WEATHER = ToolDefinition(
@@ -191,7 +191,7 @@ def test_text_counts_where_the_capabilities_say_so() -> None:
     served = ToolCallingAdapterRegistry.get_adapter("vllm", "qwen2.5").parse_tool_calls(text)
     assert served.tool_calls == [ToolCall("find", {"q": 1})]
     assert (served.remaining_content, served.parse_method) == ("", "xml_fallback")
-    file = CapabilityFile(defaults={"xml_fallback_parsing": False, "json_fallback_parsing": False})
+    file = CapabilityTable(defaults={"xml_fallback_parsing": False, "json_fallback_parsing": False})
     neither = ToolCallingAdapterRegistry.get_adapter("acme", "m", {"capabilities": file}).parse_tool_calls(text)
     assert neither.tool_calls == []
 

@@ -10,8 +10,8 @@ from returns.result import Failure, Success
 
 from victor_fp import replay
 from victor_fp.core.catalogue import CATALOGUE
-from victor_fp.core.catalogue.limits import find_context_window
 from victor_fp.core.faults import Fault, InvalidRequest
+from victor_fp.core.models.limits import find_context_window
 from victor_fp.core.protocols import codec_for
 from victor_fp.core.request_building.endpoints import apply_key_auth, build_endpoint
 from victor_fp.core.requests import Endpoint

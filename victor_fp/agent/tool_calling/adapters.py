@@ -19,7 +19,7 @@ from victor_fp.core.types import ToolDefinition
 class FamilyAdapter(FallbackParsingMixin, BaseToolCallingAdapter):
     """An adapter for any provider that speaks its family's protocol.
 
-    `config` may hold `tools`, the definitions in use, and `capabilities`, a `CapabilityFile` instead of the bundled one.
+    `config` may hold `tools`, the definitions in use, and `capabilities`, a `CapabilityTable` instead of the bundled one.
     """
 
     FAMILY: ClassVar[Family]
@@ -34,7 +34,7 @@ class FamilyAdapter(FallbackParsingMixin, BaseToolCallingAdapter):
         return self._provider
 
     def get_capabilities(self) -> ToolCallingCapabilities:
-        """As the file of model capabilities has it."""
+        """As the table of model capabilities has it."""
         loader = ModelCapabilityLoader(self.config.get("capabilities"))
         return loader.get_capabilities(self._provider, self.model, self.FAMILY.call_format)
 

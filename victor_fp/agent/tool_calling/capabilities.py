@@ -1,32 +1,34 @@
-"""Capabilities for adapters, from the file of model capabilities."""
+"""Capabilities for adapters, from the table of model capabilities."""
 
 from __future__ import annotations
 
 from victor_fp.agent.tool_calling.results import ToolCallFormat, ToolCallingCapabilities
-from victor_fp.config.model_capabilities import CapabilityFile, ModelCapabilities, capabilities_of
+from victor_fp.core.models.capabilities import CapabilityTable, ModelCapabilities, find_capabilities
+from victor_fp.providers.registry import ProviderRegistry
 
 
 class ModelCapabilityLoader:
-    """The capabilities of models by provider, from the bundled file or another."""
+    """The capabilities of models by provider, from the bundled table or another."""
 
-    def __init__(self, file: CapabilityFile | None = None) -> None:
-        self._file = file
+    def __init__(self, table: CapabilityTable | None = None) -> None:
+        self._table = table
 
     def get_capabilities(
         self, provider: str, model: str = "", format_hint: ToolCallFormat | None = None
     ) -> ToolCallingCapabilities:
-        """What the model can do with tools at the provider; `format_hint` stands where the file names no format."""
-        return _apply_hint(capabilities_of(provider, model, self._file), format_hint or ToolCallFormat.UNKNOWN)
+        """Return what the model can do with tools; `format_hint` is used where the table names no format."""
+        known = find_capabilities(provider, model, self._table, ProviderRegistry.catalogue())
+        return _build_capabilities(known, format_hint or ToolCallFormat.UNKNOWN)
 
 
 def get_model_capabilities(
     provider: str, model: str = "", format_hint: ToolCallFormat | None = None
 ) -> ToolCallingCapabilities:
-    """As the bundled file has it."""
+    """Return what the bundled table says."""
     return ModelCapabilityLoader().get_capabilities(provider, model, format_hint)
 
 
-def _apply_hint(known: ModelCapabilities, hint: ToolCallFormat) -> ToolCallingCapabilities:
+def _build_capabilities(known: ModelCapabilities, hint: ToolCallFormat) -> ToolCallingCapabilities:
     named = known.tool_call_format if known.native_tool_calls else known.text_call_format
     return ToolCallingCapabilities(
         native_tool_calls=known.native_tool_calls,

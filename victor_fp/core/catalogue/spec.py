@@ -110,6 +110,8 @@ class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True):
     """Where no limit matches."""
     local: bool = False
     """Runs on the caller's machine."""
+    open_models: bool = False
+    """Serves other vendors' open models, whose tool calls may reach the text where its parser misses them."""
     transport: Literal["http", "in_process"] = "http"
     """What carries its requests."""
     source: str = ""

@@ -17,3 +17,7 @@ class Dialect(Protocol):
     def think_tags(self) -> bool:
         """Whether models behind it may put thinking in `<think>...</think>` at the head of the text."""
         ...
+
+    def can_reason(self, model: str) -> bool | None:
+        """Whether a model thinks; None where nothing is known of it."""
+        ...

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import msgspec
 
-from victor_fp.core.dialects.claude_models import CLAUDE_MODELS, ModelPolicy
+from victor_fp.core.models.claude import CLAUDE_MODELS, ClaudePolicy
 
 
 class AnthropicDialect(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,7 +30,7 @@ class AnthropicDialect(msgspec.Struct, frozen=True, kw_only=True):
     """False for Vertex AI, which has the model in the URL (operations `rawPredict` and `streamRawPredict`)."""
     version_in_body: str = ""
     """Vertex AI takes the API version as `anthropic_version` in the body."""
-    models: tuple[ModelPolicy, ...] = CLAUDE_MODELS
+    models: tuple[ClaudePolicy, ...] = CLAUDE_MODELS
     """First match wins."""
     most_temperature: float = 1.0
     """OpenAI and others allow 2; Anthropic refuses more than 1."""
@@ -43,7 +43,11 @@ class AnthropicDialect(msgspec.Struct, frozen=True, kw_only=True):
     think_tags: bool = False
     """Models behind it may put thinking in `<think>...</think>` at the head of the content."""
 
-    def policy(self, model: str) -> ModelPolicy:
+    def policy(self, model: str) -> ClaudePolicy:
         """What this model can be asked; a model that no pattern names can be asked everything old models take."""
         name = model.lower().replace(".", "-")
-        return next((policy for policy in self.models if fnmatchcase(name, policy.pattern)), ModelPolicy(pattern="*"))
+        return next((policy for policy in self.models if fnmatchcase(name, policy.pattern)), ClaudePolicy(pattern="*"))
+
+    def can_reason(self, model: str) -> bool | None:
+        """Whether the model thinks, as its policy says."""
+        return self.policy(model).thinking != "none" if "claude" in model.lower() else None

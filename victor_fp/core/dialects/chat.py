@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
 from typing import ClassVar, Literal, TypeAlias
 
 import msgspec
@@ -36,9 +37,20 @@ class ModelPolicy(msgspec.Struct, frozen=True, kw_only=True):
     efforts: tuple[str, ...] | None = None
     effort_words: Mapping[str, str] = {}
     """The vendor's own words for some of them."""
+    reasons: bool | None = None
+    """Whether these models think; where it is not said, those with efforts do."""
     effort_form: EffortForm | None = None
     reasoning_back: ReasoningBack | None = None
     cache_marks: Literal["none", "cache_control", "breakpoint"] | None = None
+
+    def can_reason(self) -> bool | None:
+        """Whether these models think; None where it is not known."""
+        return self.reasons if self.reasons is not None or not self.efforts else True
+
+
+def find_policy(policies: Iterable[ModelPolicy], model: str) -> ModelPolicy | None:
+    """Return the first policy whose pattern matches the model's name, in lower case."""
+    return next((policy for policy in policies if fnmatchcase(model.lower(), policy.pattern)), None)
 
 
 class ChatDialect(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,3 +126,8 @@ class ChatDialect(msgspec.Struct, frozen=True, kw_only=True):
     """Finish reasons beyond the usual ones, and what they mean."""
     codes: FaultCodes = {}
     """Error codes beyond the usual ones, lower case."""
+
+    def can_reason(self, model: str) -> bool | None:
+        """Whether the model thinks, as its policy says."""
+        policy = find_policy(self.models, model)
+        return None if policy is None else policy.can_reason()

@@ -4,75 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
-from typing import ClassVar, Literal, TypeAlias
+from typing import ClassVar, Literal
 
 import msgspec
 
-Efforts: TypeAlias = Mapping[str, int | str]
-"""For each `reasoning_effort` a thinking level, or a budget in tokens; an effort that is missing cannot be had."""
-
-LEVELS: Efforts = {
-    "minimal": "MINIMAL",
-    "low": "LOW",
-    "medium": "MEDIUM",
-    "high": "HIGH",
-    "xhigh": "HIGH",
-    "max": "HIGH",
-}
-"""Nothing is above HIGH, and none of these models can be kept from thinking. Source: Gemini API, "Thinking levels"."""
-
-STAND_IN = "skip_thought_signature_validator"
-"""Lets a call pass that no Gemini model made. Source: Gemini API, "Thought signatures", FAQ."""
-
-
-class GeminiPolicy(msgspec.Struct, frozen=True, kw_only=True):
-    """What the models that a glob pattern names can take; the defaults are the newest models'."""
-
-    pattern: str
-    efforts: Efforts = {}
-    """Empty where the model does not think."""
-    json_schema: bool = True
-    """Schemas go as JSON Schema; older models take a subset in a form of Google's own."""
-    validated: bool = True
-    """Function calling has the mode VALIDATED, which holds arguments to their schema."""
-    system: bool = True
-    """Takes a systemInstruction; where not, the text leads the first user turn, as Google advises for Gemma."""
-    stand_in: str = STAND_IN
-    """Signature for a turn's first call where it has none and the model refuses unsigned calls."""
-
-
-POLICIES: tuple[GeminiPolicy, ...] = (
-    GeminiPolicy(pattern="gemma-3*", json_schema=False, validated=False, system=False, stand_in=""),
-    GeminiPolicy(pattern="gemini-1.*", json_schema=False, validated=False, stand_in=""),
-    GeminiPolicy(pattern="gemini-2.0*", json_schema=False, validated=False, stand_in=""),
-    GeminiPolicy(pattern="gemini-2.5-*image*", stand_in=""),
-    GeminiPolicy(pattern="gemini-2.5-*tts*", stand_in=""),
-    # Budgets as Google's own OpenAI-compatible endpoint sets them; 2.5 Pro takes 128 to 32768 and cannot be turned off.
-    GeminiPolicy(
-        pattern="gemini-2.5-pro*",
-        efforts={"minimal": 1024, "low": 1024, "medium": 8192, "high": 24576, "xhigh": 32768, "max": 32768},
-        stand_in="",
-    ),
-    GeminiPolicy(
-        pattern="gemini-2.5*",
-        efforts={
-            "none": 0,
-            "minimal": 1024,
-            "low": 1024,
-            "medium": 8192,
-            "high": 24576,
-            "xhigh": 24576,
-            "max": 24576,
-        },
-        stand_in="",
-    ),
-    # The Pro models lack MINIMAL, the first of them MEDIUM too. Source: Gemini API, "OpenAI compatibility".
-    GeminiPolicy(pattern="gemini-3-pro*", efforts={**LEVELS, "minimal": "LOW", "medium": "HIGH"}),
-    GeminiPolicy(pattern="gemini-3*-pro*", efforts={**LEVELS, "minimal": "LOW"}),
-    GeminiPolicy(pattern="gemini-pro-latest", efforts={**LEVELS, "minimal": "LOW"}),
-    GeminiPolicy(pattern="*", efforts=LEVELS),
-)
-"""First match wins."""
+from victor_fp.core.models.gemini import POLICIES, GeminiPolicy
 
 TIERS: Mapping[str, str] = {
     "auto": "",
@@ -106,6 +42,11 @@ class GeminiDialect(msgspec.Struct, frozen=True, kw_only=True):
         """What this model can take; its resource prefix does not matter."""
         name = model.rsplit("/", 1)[-1]
         return next((policy for policy in self.policies if fnmatchcase(name, policy.pattern)), _NEWEST)
+
+    def can_reason(self, model: str) -> bool | None:
+        """Whether the model thinks, as its policy says."""
+        policy = self.policy(model)
+        return None if policy.pattern == "*" else bool(policy.efforts)
 
 
 _NEWEST = POLICIES[-1]

@@ -33,3 +33,7 @@ class MistralDialect(msgspec.Struct, frozen=True, kw_only=True):
     most_temperature: float = 1.5
     """API reference: 0 to 1.5, where others allow 2."""
     codes: FaultCodes = msgspec.field(default_factory=lambda: CODES)
+
+    def can_reason(self, model: str) -> bool | None:  # noqa: ARG002  the signature of all dialects
+        """None: it has no policies of models."""
+        return None

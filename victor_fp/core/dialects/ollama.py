@@ -79,3 +79,7 @@ class OllamaDialect(msgspec.Struct, frozen=True, kw_only=True):
         }
     )
     """Which parameter a capability that the model lacks stands for."""
+
+    def can_reason(self, model: str) -> bool | None:  # noqa: ARG002  the signature of all dialects
+        """None: it has no policies of models."""
+        return None

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal, TypeAlias
 
 import msgspec
 
-from victor_fp.core.dialects.chat import EFFORTS, FaultCodes, ModelPolicy
+from victor_fp.core.dialects.chat import EFFORTS, FaultCodes, ModelPolicy, find_policy
 from victor_fp.core.faults import ContentRefused, ServerFailed, TimedOut
 
 EncryptedReasoning: TypeAlias = Literal["by_model", "always", "never"]
@@ -88,3 +88,8 @@ class ResponsesDialect(msgspec.Struct, frozen=True, kw_only=True):
     # Answers
     codes: FaultCodes = msgspec.field(default_factory=lambda: CODES)
     """Error codes beyond those that are shared with chats, lower case."""
+
+    def can_reason(self, model: str) -> bool | None:
+        """Whether the model thinks, as its policy says."""
+        policy = find_policy(self.models, model)
+        return None if policy is None else policy.can_reason()

@@ -50,6 +50,7 @@ import msgspec
 from msgspec.structs import replace
 
 from victor_fp.core.faults import Fault, indicts_server
+from victor_fp.core.stats import CircuitBreakerStats
 
 State: TypeAlias = Literal["closed", "open", "half_open"]
 Move: TypeAlias = Literal["tripped", "rested", "relapsed", "recovered", "reset"]
@@ -346,7 +347,7 @@ def time_to_probe(breaker: Breaker, now: float) -> float:
     return left if left > _TICK else 0.0
 
 
-def stats(breaker: Breaker, name: str, now: float, wall: float) -> dict[str, str | int | float | None]:
+def stats(breaker: Breaker, name: str, now: float, wall: float) -> CircuitBreakerStats:
     """Figures for people and dashboards; an open breaker whose time has come reads "half_open".
 
     `wall` is what `now` is called on the wall, in seconds since 1970, and `last_failure_time` is told in that.

@@ -30,6 +30,7 @@ import msgspec
 from msgspec.structs import replace
 
 from victor_fp.core.resilience.ratelimit_headers import NOTHING, Budget, Reported
+from victor_fp.core.stats import LimiterStats
 
 Adoption: TypeAlias = Literal["replace", "tighten", "never"]
 Mode: TypeAlias = Literal["free", "full", "held"]
@@ -224,7 +225,7 @@ def mode(limiter: Limiter, now: float) -> Mode:
     return "held" if told > 0 else "full"
 
 
-def stats(limiter: Limiter, now: float) -> dict[str, str | int | float | None]:
+def stats(limiter: Limiter, now: float) -> LimiterStats:
     """Figures for people and dashboards."""
     limiter = _current(limiter, now)
     requests_limit, tokens_limit = effective(limiter)

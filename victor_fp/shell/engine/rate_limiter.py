@@ -35,6 +35,7 @@ from victor_fp.core.resilience.cooldown import time_left
 from victor_fp.core.resilience.queue import Priority
 from victor_fp.core.resilience.rate_limit import Permit, stats
 from victor_fp.core.resilience.ratelimit_headers import read_budgets
+from victor_fp.core.stats import QueueStats
 from victor_fp.shell.runtime import Runtime
 from victor_fp.shell.store import Cell, Store
 
@@ -95,7 +96,7 @@ class RateLimiter:
                 self._post(GaveUp(ticket))
                 future.set_result(Refuse(ticket, Cancelled(message="the provider was shut down")))
 
-    def stats(self) -> dict[str, str | int | float | None]:
+    def stats(self) -> QueueStats:
         """Figures for people and dashboards."""
         state, now = self._cell.state, self._store.now()
         return {

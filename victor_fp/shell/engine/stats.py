@@ -4,29 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from time import time
-from typing import Any
 
 import msgspec
 
 from victor_fp.core.metrics import summarize
 from victor_fp.core.resilience import breaker as circuit
 from victor_fp.core.resilience.health import Health, condition, latency, score
+from victor_fp.core.stats import (
+    CircuitBreakerStats,
+    HealthStats,
+    OperationSample,
+    ProviderMetrics,
+    QueueStats,
+    RateLimitStats,
+    ResilienceStats,
+)
 from victor_fp.shell.engine.target import Target, TargetPool
 
 RECENT = 20
 """Operations that are listed one by one."""
 
 
-def collect_metrics(pool: TargetPool) -> dict[str, Any] | None:
+def collect_metrics(pool: TargetPool) -> ProviderMetrics | None:
     """Totals, percentiles over the window, and the last operations; None where metrics are switched off."""
     metrics = pool.metrics
     if metrics is None:
         return None
-    recent = [msgspec.to_builtins(sample) for sample in metrics.samples[-RECENT:]]
+    recent: list[OperationSample] = [msgspec.to_builtins(sample) for sample in metrics.samples[-RECENT:]]
     return {"summary": summarize(metrics), "recent": recent, "history_size": len(metrics.samples)}
 
 
-def collect_resilience(pool: TargetPool) -> dict[str, Any] | None:
+def collect_resilience(pool: TargetPool) -> ResilienceStats | None:
     """Breakers, health and the targets that answered; None where there is neither a breaker nor a fallback."""
     first, *others = pool.targets
     if first.breaker is None and not others:
@@ -44,26 +52,26 @@ def collect_resilience(pool: TargetPool) -> dict[str, Any] | None:
     }
 
 
-def collect_limits(targets: Sequence[Target]) -> dict[str, Any] | None:
+def collect_limits(targets: Sequence[Target]) -> RateLimitStats | None:
     """Limits, permits and queues by target and model, the first target's also at the top; None where nothing limits."""
     if all(target.limits is None for target in targets):
         return None
-    by_target: dict[str, Any] = {}
+    by_target: dict[str, QueueStats] = {}
     for target in targets:
         for model, state in target.states.items():
             if state.limiter is not None:
                 by_target[f"{target.backend.name}:{model}"] = state.limiter.stats()
-    first: dict[str, Any] = by_target.get(title_of(targets[0]), {})
-    return {**first, "targets": by_target}
+    first = by_target.get(title_of(targets[0]))
+    return {"targets": by_target} if first is None else {**first, "targets": by_target}
 
 
-def describe_breaker(target: Target, pool: TargetPool) -> dict[str, Any] | None:
+def describe_breaker(target: Target, pool: TargetPool) -> CircuitBreakerStats | None:
     """A target's breaker, or None where it has none."""
     breaker = target.current_breaker()
     return None if breaker is None else circuit.stats(breaker, title_of(target), pool.store.now(), time())
 
 
-def describe_health(target: Target, pool: TargetPool) -> dict[str, Any]:
+def describe_health(target: Target, pool: TargetPool) -> HealthStats:
     """A target's health as its traffic shows it; latency in seconds."""
     now, health = pool.store.now(), target.health or Health()
     return {

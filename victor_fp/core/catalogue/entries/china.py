@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from victor_fp.core.catalogue.spec import ProviderSpec, Supports
-from victor_fp.core.dialects.chat import ChatDialect, ModelPolicy
+from victor_fp.core.dialects.chat import ChatDialect
 from victor_fp.core.faults import (
     AuthRejected,
     ContentRefused,
@@ -18,6 +18,7 @@ from victor_fp.core.faults import (
     RateLimited,
     ServerFailed,
 )
+from victor_fp.core.models.chat import KIMI_MODELS
 
 ZAI = ProviderSpec(
     name="zai",
@@ -136,7 +137,6 @@ QWEN_CHINA = msgspec.structs.replace(
     base_url="https://dashscope.aliyuncs.com/compatible-mode/v1",
 )
 
-_KIMI_FIXED = frozenset({"temperature", "top_p", "presence_penalty", "frequency_penalty"})
 MOONSHOT = ProviderSpec(
     name="moonshot",
     title="Moonshot AI",
@@ -145,19 +145,7 @@ MOONSHOT = ProviderSpec(
         # Images go by value only.
         refuses=frozenset({"top_k", "reasoning_budget", "seed", "service_tier", "parallel_tool_calls", "image_url"}),
         spelling={"user": "safety_identifier"},
-        # https://platform.kimi.ai/docs: these models fix what the vendor sees as their best sampling.
-        models=(
-            ModelPolicy(
-                pattern="kimi-k[3-9]*",
-                refuses=_KIMI_FIXED,
-                efforts=("low", "high", "max"),
-                effort_form="reasoning_effort",
-            ),
-            # https://platform.kimi.ai/docs/openapi.json: its thinking cannot be disabled.
-            ModelPolicy(pattern="kimi-k2.7-code*", refuses=_KIMI_FIXED, efforts=("high",)),
-            ModelPolicy(pattern="kimi-k2.*", refuses=_KIMI_FIXED, efforts=("none", "high")),
-            ModelPolicy(pattern="*", refuses=frozenset({"reasoning_effort"})),
-        ),
+        models=KIMI_MODELS,
         tokens_field="max_completion_tokens",
         most_temperature=1.0,
         stop_limit=5,

@@ -20,6 +20,7 @@ SNOWFLAKE = ProviderSpec(
     key_variables=("SNOWFLAKE_CORTEX_PAT", "SNOWFLAKE_TOKEN"),
     settings=(Setting(name="account", variables=("SNOWFLAKE_ACCOUNT",)),),
     supports=Supports(images=True, reasoning=True, json_schema=True),
+    open_models=True,
     context_window=128_000,
     source="https://docs.snowflake.com/en/user-guide/snowflake-cortex/cortex-rest-api",
 )

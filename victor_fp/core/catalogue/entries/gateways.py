@@ -26,6 +26,7 @@ OPENROUTER = ProviderSpec(
     ),
     supports=Supports(images=True, audio=True, files=True, reasoning=True, json_schema=True),
     default_model="openrouter/auto",
+    open_models=True,
     context_window=128_000,
     source="https://openrouter.ai/docs/api-reference/chat-completion",
 )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from victor_fp.core.catalogue.spec import ProviderSpec, Supports
-from victor_fp.core.dialects.chat import ChatDialect, ModelPolicy
+from victor_fp.core.dialects.chat import ChatDialect
 from victor_fp.core.dialects.replicate import ReplicateDialect
 from victor_fp.core.faults import InvalidRequest, Overloaded, QuotaExhausted, RateLimited
+from victor_fp.core.models.chat import GROQ_MODELS
 
 GROQ = ProviderSpec(
     name="groq",
@@ -15,11 +16,7 @@ GROQ = ProviderSpec(
         think_tags=True,  # reasoning_format "raw", the default of some models
         # https://console.groq.com/docs/api-reference: "not yet supported by any of our models"
         refuses=frozenset({"top_k", "reasoning_budget", "logprobs", "presence_penalty", "frequency_penalty"}),
-        models=(
-            ModelPolicy(pattern="openai/gpt-oss*", efforts=("low", "medium", "high")),
-            ModelPolicy(pattern="qwen/*", efforts=("none", "high"), effort_words={"high": "default"}),
-            ModelPolicy(pattern="*", refuses=frozenset({"reasoning_effort"})),
-        ),
+        models=GROQ_MODELS,
         tokens_field="max_completion_tokens",
         reasoning_back="reasoning",
         refusals=False,
@@ -28,6 +25,7 @@ GROQ = ProviderSpec(
     key_variables=("GROQ_API_KEY", "GROQCLOUD_API_KEY"),
     supports=Supports(images=True, reasoning=True, json_schema=True),
     default_model="openai/gpt-oss-120b",
+    open_models=True,
     context_window=131_072,
     source="https://console.groq.com/docs/api-reference",
 )
@@ -52,6 +50,7 @@ TOGETHER = ProviderSpec(
     key_variables=("TOGETHER_API_KEY",),
     supports=Supports(images=True, audio=True, reasoning=True, json_schema=True),
     default_model="meta-llama/Llama-3.3-70B-Instruct-Turbo",
+    open_models=True,
     context_window=131_072,
     source="https://docs.together.ai/reference/chat-completions-1",
 )
@@ -74,6 +73,7 @@ FIREWORKS = ProviderSpec(
     key_variables=("FIREWORKS_API_KEY",),
     supports=Supports(images=True, reasoning=True, json_schema=True),
     default_model="accounts/fireworks/models/gpt-oss-120b",
+    open_models=True,
     context_window=131_072,
     source="https://docs.fireworks.ai/api-reference/post-chatcompletions",
 )
@@ -99,6 +99,7 @@ CEREBRAS = ProviderSpec(
     key_variables=("CEREBRAS_API_KEY",),
     supports=Supports(images=True, reasoning=True, json_schema=True),
     default_model="gpt-oss-120b",
+    open_models=True,
     context_window=131_072,
     source="https://inference-docs.cerebras.ai/api-reference/chat-completions",
 )
@@ -119,6 +120,7 @@ HUGGINGFACE = ProviderSpec(
     key_variables=("HF_TOKEN", "HUGGINGFACE_API_KEY"),
     supports=Supports(images=True, reasoning=True, json_schema=True),
     default_model="openai/gpt-oss-120b",
+    open_models=True,
     context_window=131_072,
     source="https://huggingface.co/docs/inference-providers/tasks/chat-completion",
 )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from victor_fp.core.catalogue.spec import Auth, ProviderSpec, Supports, derive_entry
 from victor_fp.core.dialects.anthropic import AnthropicDialect
-from victor_fp.core.dialects.chat import ChatDialect, ModelPolicy
-from victor_fp.core.dialects.claude_models import ModelPolicy as ClaudePolicy
+from victor_fp.core.dialects.chat import ChatDialect
 from victor_fp.core.dialects.cohere import CohereDialect
 from victor_fp.core.dialects.mistral import MistralDialect
 from victor_fp.core.dialects.responses import CODES, NOT_IN_THIS_API, ResponsesDialect
 from victor_fp.core.faults import InvalidRequest
+from victor_fp.core.models.chat import GROK_MODELS
+from victor_fp.core.models.claude import ClaudePolicy
 
 _NAMELESS = NOT_IN_THIS_API | {"name"}
 
@@ -84,17 +85,6 @@ DEEPSEEK_ANTHROPIC = ProviderSpec(
     source="https://api-docs.deepseek.com/guides/anthropic_api",
 )
 
-_GROK_THINKING = frozenset({"presence_penalty", "frequency_penalty", "stop"})
-# https://docs.x.ai/docs/guides/reasoning: which parameters reasoning models refuse, and who takes an effort.
-GROK_MODELS = (
-    ModelPolicy(pattern="*non-reasoning*", refuses=frozenset({"reasoning_effort"})),
-    ModelPolicy(pattern="grok-3-mini*", refuses=_GROK_THINKING, efforts=("low", "high")),
-    ModelPolicy(pattern="grok-[23]*", refuses=frozenset({"reasoning_effort"})),
-    ModelPolicy(pattern="grok-4", refuses=_GROK_THINKING | {"reasoning_effort"}),
-    ModelPolicy(pattern="grok-4-*", refuses=_GROK_THINKING | {"reasoning_effort"}),
-    ModelPolicy(pattern="grok-code*", refuses=_GROK_THINKING | {"reasoning_effort"}),
-    ModelPolicy(pattern="grok-4.*", refuses=_GROK_THINKING),
-)
 XAI = ProviderSpec(
     name="xai",
     title="xAI",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from victor_fp.core.catalogue.spec import NO_AUTH, Auth, ProviderSpec, Setting, Supports, derive_entry
 from victor_fp.core.dialects.anthropic import AnthropicDialect
 from victor_fp.core.dialects.chat import ChatDialect
-from victor_fp.core.dialects.claude_models import ModelPolicy
 from victor_fp.core.dialects.ollama import OllamaDialect
 from victor_fp.core.dialects.responses import ResponsesDialect
+from victor_fp.core.models.claude import ClaudePolicy
 
 # None of them keeps accounts: a service tier, an end user or a thinking budget would be taken and forgotten.
 _FORGOTTEN = frozenset({"service_tier", "user", "reasoning_budget"})
@@ -117,7 +117,7 @@ LLAMACPP_ANTHROPIC = ProviderSpec(
     title="llama.cpp (Anthropic Messages)",
     dialect=AnthropicDialect(
         # The server turns requests into its own chat format: what its models take is the model's affair.
-        models=(ModelPolicy(pattern="*", structured=False),),
+        models=(ClaudePolicy(pattern="*", structured=False),),
         most_temperature=2.0,
         unsigned_thinking=True,
         think_tags=True,

@@ -3,67 +3,9 @@
 from __future__ import annotations
 
 from victor_fp.core.catalogue.spec import Auth, ProviderSpec, Setting, Supports, derive_entry
-from victor_fp.core.dialects.chat import ChatDialect, ModelPolicy
+from victor_fp.core.dialects.chat import ChatDialect
 from victor_fp.core.dialects.responses import NOT_IN_THIS_API, ResponsesDialect
-
-# https://platform.openai.com/docs/guides/reasoning, "limitations" and the API reference's notes on single parameters.
-SAMPLING = frozenset({"temperature", "top_p", "presence_penalty", "frequency_penalty", "logprobs"})
-O_SERIES = frozenset({*SAMPLING, "parallel_tool_calls"})
-CLASSIC = frozenset({"reasoning_effort"})
-
-OPENAI_MODELS = (
-    ModelPolicy(
-        pattern="o[34]*",
-        tokens_field="max_completion_tokens",
-        refuses=O_SERIES | {"stop"},
-        efforts=("low", "medium", "high"),
-    ),
-    ModelPolicy(
-        pattern="o1*", tokens_field="max_completion_tokens", refuses=O_SERIES, efforts=("low", "medium", "high")
-    ),
-    ModelPolicy(pattern="gpt-5-chat*", tokens_field="max_completion_tokens", refuses=CLASSIC),
-    ModelPolicy(
-        pattern="*-search-*", tokens_field="max_completion_tokens", refuses=CLASSIC | SAMPLING | {"seed", "stop"}
-    ),
-    # From 5.1 on, effort "none" lifts the limits on sampling.
-    ModelPolicy(
-        pattern="gpt-5.1*",
-        tokens_field="max_completion_tokens",
-        refuses=SAMPLING | {"stop"},
-        unless_effort=frozenset({"none"}),
-        efforts=("none", "low", "medium", "high"),
-    ),
-    # Breakpoints came with 5.6: `prompt_cache_options` of the API reference.
-    ModelPolicy(
-        pattern="gpt-5.[6-9]*",
-        tokens_field="max_completion_tokens",
-        refuses=SAMPLING | {"stop"},
-        unless_effort=frozenset({"none"}),
-        efforts=("none", "low", "medium", "high", "xhigh", "max"),
-        cache_marks="breakpoint",
-    ),
-    ModelPolicy(
-        pattern="gpt-5.*",
-        tokens_field="max_completion_tokens",
-        refuses=SAMPLING | {"stop"},
-        unless_effort=frozenset({"none"}),
-        efforts=("none", "low", "medium", "high", "xhigh"),
-    ),
-    ModelPolicy(
-        pattern="gpt-5*",
-        tokens_field="max_completion_tokens",
-        refuses=SAMPLING | {"stop"},
-        efforts=("minimal", "low", "medium", "high"),
-    ),
-    ModelPolicy(
-        pattern="gpt-[6-9]*",
-        tokens_field="max_completion_tokens",
-        refuses=SAMPLING | {"stop"},
-        unless_effort=frozenset({"none"}),
-        cache_marks="breakpoint",
-    ),
-    *(ModelPolicy(pattern=pattern, refuses=CLASSIC) for pattern in ("gpt-4*", "gpt-3*", "chatgpt-*", "ft:gpt-[34]*")),
-)
+from victor_fp.core.models.chat import OPENAI_MODELS
 
 EVERYTHING = Supports(images=True, audio=True, files=True, reasoning=True, json_schema=True)
 

@@ -14,7 +14,7 @@ from victor_fp_wire.anthropic_messages.request import (
 )
 
 from victor_fp.core.defaults import DEFAULT_MAX_TOKENS
-from victor_fp.core.dialects.claude_models import Effort, ModelPolicy
+from victor_fp.core.models.claude import ClaudePolicy, Effort
 from victor_fp.core.options import ReasoningEffort
 from victor_fp.core.requests import Adjustment, ChatRequest
 
@@ -46,7 +46,7 @@ class Reasoning(msgspec.Struct, frozen=True, kw_only=True):
         return isinstance(self.thinking, (ThinkingConfigEnabled, ThinkingConfigAdaptive))
 
 
-def build_reasoning(policy: ModelPolicy, request: ChatRequest) -> Reasoning:
+def build_reasoning(policy: ClaudePolicy, request: ChatRequest) -> Reasoning:
     """reasoning_effort and reasoning_budget in the words of this model."""
     effort, budget = request.options.reasoning_effort, request.options.reasoning_budget
     room = request.max_tokens if request.max_tokens is not None else DEFAULT_MAX_TOKENS
@@ -76,7 +76,7 @@ def build_reasoning(policy: ModelPolicy, request: ChatRequest) -> Reasoning:
     return Reasoning(max_tokens=room, thinking=ThinkingConfigAdaptive(), effort=level, unsupported=refused)
 
 
-def _turn_off(policy: ModelPolicy, room: int, refused: tuple[Adjustment, ...]) -> Reasoning:
+def _turn_off(policy: ClaudePolicy, room: int, refused: tuple[Adjustment, ...]) -> Reasoning:
     match policy.thinks:
         case "asked":
             return Reasoning(max_tokens=room, unsupported=refused)
@@ -90,7 +90,7 @@ def _turn_off(policy: ModelPolicy, room: int, refused: tuple[Adjustment, ...]) -
 
 
 def _choose_effort(
-    policy: ModelPolicy, effort: ReasoningEffort | None, *, by_budget: bool
+    policy: ClaudePolicy, effort: ReasoningEffort | None, *, by_budget: bool
 ) -> tuple[Effort | UnsetType, tuple[Adjustment, ...]]:
     """The level for output_config; UNSET where the budget alone says it."""
     if effort is None or (not policy.efforts and by_budget):
@@ -106,11 +106,11 @@ def _choose_effort(
     return best, (Adjustment(parameter="reasoning_effort", reason=reason, action="changed"),)
 
 
-def _choose_level(policy: ModelPolicy, effort: ReasoningEffort) -> Effort | None:
+def _choose_level(policy: ClaudePolicy, effort: ReasoningEffort) -> Effort | None:
     return next((level for level in policy.efforts if level == effort), None)
 
 
-def _lower_effort(policy: ModelPolicy, ceiling: Literal["max"]) -> Effort:
+def _lower_effort(policy: ClaudePolicy, ceiling: Literal["max"]) -> Effort:
     return next(level for level in reversed(policy.efforts) if level != ceiling)
 
 

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from victor_fp.core.dialects.anthropic import AnthropicDialect
-from victor_fp.core.dialects.claude_models import ModelPolicy
+from victor_fp.core.models.claude import ClaudePolicy
 from victor_fp.core.requests import Adjustment, ChatRequest
 
 LEAST_TOP_P_THINKING = 0.95
@@ -24,7 +24,9 @@ class Sampling(msgspec.Struct, frozen=True, kw_only=True):
     unsupported: tuple[Adjustment, ...] = ()
 
 
-def build_sampling(dialect: AnthropicDialect, policy: ModelPolicy, request: ChatRequest, *, thinking: bool) -> Sampling:
+def build_sampling(
+    dialect: AnthropicDialect, policy: ClaudePolicy, request: ChatRequest, *, thinking: bool
+) -> Sampling:
     """The caller's wishes as far as the model takes them. A default temperature yields in silence, an asked one not."""
     fixed = "thinking allows only the vendor's own" if thinking else "this model takes none"
     asked = request.temperature if request.asks_temperature else None

@@ -14,7 +14,7 @@ from victor_fp_wire.anthropic_messages.request import (
     ToolChoiceTool,
 )
 
-from victor_fp.core.dialects.claude_models import ModelPolicy
+from victor_fp.core.models.claude import ClaudePolicy
 from victor_fp.core.protocols.anthropic_messages.schemas import as_object, close_schema
 from victor_fp.core.requests import Adjustment, ChatRequest
 from victor_fp.core.types import ToolDefinition
@@ -30,7 +30,7 @@ class Tooling(msgspec.Struct, frozen=True, kw_only=True):
     unsupported: tuple[Adjustment, ...] = ()
 
 
-def build_tools(policy: ModelPolicy, request: ChatRequest, *, budgeted: bool) -> Tooling:
+def build_tools(policy: ClaudePolicy, request: ChatRequest, *, budgeted: bool) -> Tooling:
     """Definitions, choice and parallel use. `budgeted`: the request has a thinking budget, which allows no force."""
     choice, parallel = request.options.tool_choice, request.options.parallel_tool_calls
     forced = choice == "required" or isinstance(choice, dict)
@@ -62,7 +62,7 @@ def _build_choice(choice: str | dict[str, str] | None, *, parallel: bool | None)
             return ToolChoiceAuto(disable_parallel_tool_use=disable)
 
 
-def _build_tool(policy: ModelPolicy, tool: ToolDefinition, refused: list[Adjustment]) -> Tool:
+def _build_tool(policy: ClaudePolicy, tool: ToolDefinition, refused: list[Adjustment]) -> Tool:
     strict = tool.strict
     if strict and not policy.structured:
         refused.append(Adjustment(parameter="tools.strict", reason="this model does not hold tools to their schema"))

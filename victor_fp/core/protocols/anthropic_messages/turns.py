@@ -20,8 +20,8 @@ from victor_fp_wire.anthropic_messages.request import (
 )
 
 from victor_fp.core.dialects.anthropic import AnthropicDialect
-from victor_fp.core.dialects.claude_models import ModelPolicy
 from victor_fp.core.json import Json
+from victor_fp.core.models.claude import ClaudePolicy
 from victor_fp.core.protocols.anthropic_messages.parts import PartBlock, part_blocks
 from victor_fp.core.protocols.anthropic_messages.tools import EPHEMERAL
 from victor_fp.core.request_building.conversation import Block, split_assistant_turn
@@ -74,7 +74,7 @@ def limit_cache_marks(dialect: AnthropicDialect, request: ChatRequest) -> tuple[
     )
 
 
-def build_turns(dialect: AnthropicDialect, policy: ModelPolicy, messages: Sequence[Message]) -> Turns:
+def build_turns(dialect: AnthropicDialect, policy: ClaudePolicy, messages: Sequence[Message]) -> Turns:
     """System messages before the first turn become the system field; what the model cannot take is listed."""
     system: list[RequestTextBlock] = []
     said: list[tuple[Role, list[InputContentBlock]]] = []

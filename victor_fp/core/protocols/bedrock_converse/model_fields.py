@@ -9,9 +9,10 @@ from msgspec import UNSET, UnsetType
 from victor_fp_wire.anthropic_messages.request import ThinkingConfigEnabled
 from victor_fp_wire.bedrock_converse.request import InferenceConfiguration
 
-from victor_fp.core.dialects.bedrock import BedrockDialect, BedrockPolicy, Path
-from victor_fp.core.dialects.claude_models import ModelPolicy
+from victor_fp.core.dialects.bedrock import BedrockDialect
 from victor_fp.core.json import Json
+from victor_fp.core.models.bedrock import BedrockPolicy, Path
+from victor_fp.core.models.claude import ClaudePolicy
 from victor_fp.core.options import Options
 from victor_fp.core.protocols.anthropic_messages.reasoning import build_reasoning
 from victor_fp.core.protocols.anthropic_messages.sampling import build_sampling
@@ -32,7 +33,7 @@ class Inference(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def build_inference(
-    dialect: BedrockDialect, policy: BedrockPolicy, claude: ModelPolicy | None, request: ChatRequest
+    dialect: BedrockDialect, policy: BedrockPolicy, claude: ClaudePolicy | None, request: ChatRequest
 ) -> Inference:
     """The caller's wishes as far as the model takes them."""
     return (
@@ -42,7 +43,7 @@ def build_inference(
     )
 
 
-def _build_claude_inference(dialect: BedrockDialect, claude: ModelPolicy, request: ChatRequest) -> Inference:
+def _build_claude_inference(dialect: BedrockDialect, claude: ClaudePolicy, request: ChatRequest) -> Inference:
     """Claude's thinking, effort and sampling are bound to each other as at its own vendor."""
     options = request.options
     reasoned = build_reasoning(claude, request)

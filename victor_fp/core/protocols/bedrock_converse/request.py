@@ -18,10 +18,11 @@ from victor_fp_wire.bedrock_converse.request import (
     ServiceTier,
 )
 
-from victor_fp.core.dialects.bedrock import BedrockDialect, BedrockPolicy, strip_version
-from victor_fp.core.dialects.claude_models import ModelPolicy
+from victor_fp.core.dialects.bedrock import BedrockDialect, strip_version
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.json import encode_json
+from victor_fp.core.models.bedrock import BedrockPolicy
+from victor_fp.core.models.claude import ClaudePolicy
 from victor_fp.core.options import Options
 from victor_fp.core.protocols.anthropic_messages.schemas import close_schema
 from victor_fp.core.protocols.anthropic_messages.turns import limit_cache_marks
@@ -111,7 +112,7 @@ def body_of(dialect: BedrockDialect, request: ChatRequest) -> Written:
 
 
 def _format(
-    policy: BedrockPolicy, claude: ModelPolicy | None, options: Options
+    policy: BedrockPolicy, claude: ClaudePolicy | None, options: Options
 ) -> tuple[OutputFormat | UnsetType, tuple[Adjustment, ...], tuple[Adjustment, ...]]:
     """The answer's form, what cannot be asked of it, and what was said in other words."""
     wanted = options.response_format

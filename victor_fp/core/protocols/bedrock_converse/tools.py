@@ -15,9 +15,9 @@ from victor_fp_wire.bedrock_converse.request import (
     ToolSpecification,
 )
 
-from victor_fp.core.dialects.bedrock import BedrockPolicy
-from victor_fp.core.dialects.claude_models import ModelPolicy
 from victor_fp.core.json import Json
+from victor_fp.core.models.bedrock import BedrockPolicy
+from victor_fp.core.models.claude import ClaudePolicy
 from victor_fp.core.protocols.anthropic_messages.schemas import as_object, close_schema
 from victor_fp.core.protocols.bedrock_converse.turns import CACHE_POINT
 from victor_fp.core.request_building.conversation import index_tool_names
@@ -36,7 +36,7 @@ class Tooling(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def build_tools(
-    policy: BedrockPolicy, claude: ModelPolicy | None, request: ChatRequest, *, budgeted: bool, calls: bool
+    policy: BedrockPolicy, claude: ClaudePolicy | None, request: ChatRequest, *, budgeted: bool, calls: bool
 ) -> Tooling:
     """Definitions, choice and parallel use.
 
@@ -65,7 +65,7 @@ def build_tools(
 
 
 def _choice(
-    claude: ModelPolicy | None, request: ChatRequest, *, budgeted: bool
+    claude: ClaudePolicy | None, request: ChatRequest, *, budgeted: bool
 ) -> tuple[str | dict[str, str] | None, list[Adjustment]]:
     choice = request.options.tool_choice
     if choice != "required" and not isinstance(choice, dict):
@@ -123,7 +123,7 @@ def _build_claude_choice(choice: str | dict[str, str] | None, parallel: bool | N
 
 
 def _tool(
-    policy: BedrockPolicy, claude: ModelPolicy | None, tool: ToolDefinition, refused: list[Adjustment]
+    policy: BedrockPolicy, claude: ClaudePolicy | None, tool: ToolDefinition, refused: list[Adjustment]
 ) -> list[Tool]:
     strict = tool.strict
     if strict and not (policy.structured and (claude is None or claude.structured)):

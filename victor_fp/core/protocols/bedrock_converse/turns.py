@@ -22,8 +22,9 @@ from victor_fp_wire.bedrock_converse.request import (
 )
 from victor_fp_wire.bedrock_converse.request import Message as Turn
 
-from victor_fp.core.dialects.bedrock import BedrockDialect, BedrockPolicy
+from victor_fp.core.dialects.bedrock import BedrockDialect
 from victor_fp.core.json import Json
+from victor_fp.core.models.bedrock import BedrockPolicy
 from victor_fp.core.protocols.bedrock_converse.parts import block as part_block
 from victor_fp.core.request_building.conversation import Block, split_assistant_turn
 from victor_fp.core.requests import Adjustment

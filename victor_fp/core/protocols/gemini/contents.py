@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import msgspec
 from victor_fp_wire.gemini.request import Content, Part
 
-from victor_fp.core.dialects.gemini import GeminiDialect, GeminiPolicy
+from victor_fp.core.dialects.gemini import GeminiDialect
+from victor_fp.core.models.gemini import GeminiPolicy
 from victor_fp.core.protocols.gemini.parts import content_parts, result_part, turn_parts
 from victor_fp.core.request_building.conversation import split_assistant_turn, split_system
 from victor_fp.core.requests import Adjustment

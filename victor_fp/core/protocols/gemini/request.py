@@ -18,9 +18,10 @@ from victor_fp_wire.gemini.request import (
     ToolConfig,
 )
 
-from victor_fp.core.dialects.gemini import GeminiDialect, GeminiPolicy
+from victor_fp.core.dialects.gemini import GeminiDialect
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.json import Json
+from victor_fp.core.models.gemini import GeminiPolicy
 from victor_fp.core.options import ResponseFormat
 from victor_fp.core.protocols.gemini.contents import Conversation, conversation
 from victor_fp.core.protocols.gemini.json_schema import translate_schema

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from victor_fp.core.dialects.replicate import Inputs
 from victor_fp.core.json import Json, encode_json
+from victor_fp.core.models.replicate import Inputs
 from victor_fp.core.request_building.conversation import index_tool_names, split_system
 from victor_fp.core.requests import Adjustment
 from victor_fp.core.types import ImagePart, Message, TextPart

@@ -12,7 +12,7 @@ import msgspec
 Effort: TypeAlias = Literal["low", "medium", "high", "xhigh", "max"]
 
 
-class ModelPolicy(msgspec.Struct, frozen=True, kw_only=True):
+class ClaudePolicy(msgspec.Struct, frozen=True, kw_only=True):
     """What the models that a glob pattern names can be asked. The pattern sees lower case, and `-` for `.`."""
 
     pattern: str
@@ -36,28 +36,28 @@ _TO_HIGH: tuple[Effort, ...] = ("low", "medium", "high")
 _TO_MAX: tuple[Effort, ...] = ("low", "medium", "high", "max")
 _ALL: tuple[Effort, ...] = ("low", "medium", "high", "xhigh", "max")
 
-CLAUDE_MODELS: tuple[ModelPolicy, ...] = (
-    ModelPolicy(pattern="*claude-2*", thinking="none", structured=False),
-    ModelPolicy(pattern="*claude-instant*", thinking="none", structured=False),
-    ModelPolicy(pattern="*claude-3-7*", structured=False),
-    ModelPolicy(pattern="*claude-3*", thinking="none", structured=False),
+CLAUDE_MODELS: tuple[ClaudePolicy, ...] = (
+    ClaudePolicy(pattern="*claude-2*", thinking="none", structured=False),
+    ClaudePolicy(pattern="*claude-instant*", thinking="none", structured=False),
+    ClaudePolicy(pattern="*claude-3-7*", structured=False),
+    ClaudePolicy(pattern="*claude-3*", thinking="none", structured=False),
     # Migration to Claude 4: temperature or top_p, not both.
-    ModelPolicy(pattern="*claude-opus-4-1*", sampling="one"),
-    ModelPolicy(pattern="*claude-haiku-4-5*", sampling="one"),
-    ModelPolicy(pattern="*claude-sonnet-4-5*", sampling="one"),
-    ModelPolicy(pattern="*claude-opus-4-5*", sampling="one", efforts=_TO_HIGH),
-    ModelPolicy(pattern="*claude-opus-4-6*", sampling="one", thinking="either", efforts=_TO_MAX),
-    ModelPolicy(pattern="*claude-sonnet-4-6*", sampling="one", thinking="either", efforts=_TO_MAX),
+    ClaudePolicy(pattern="*claude-opus-4-1*", sampling="one"),
+    ClaudePolicy(pattern="*claude-haiku-4-5*", sampling="one"),
+    ClaudePolicy(pattern="*claude-sonnet-4-5*", sampling="one"),
+    ClaudePolicy(pattern="*claude-opus-4-5*", sampling="one", efforts=_TO_HIGH),
+    ClaudePolicy(pattern="*claude-opus-4-6*", sampling="one", thinking="either", efforts=_TO_MAX),
+    ClaudePolicy(pattern="*claude-sonnet-4-6*", sampling="one", thinking="either", efforts=_TO_MAX),
     # Models after Opus 4.6 refuse temperature, top_p, top_k and thinking budgets.
-    ModelPolicy(pattern="*claude-opus-4-7*", sampling="none", thinking="adaptive", efforts=_ALL),
-    ModelPolicy(pattern="*claude-opus-4-8*", sampling="none", thinking="adaptive", efforts=_ALL, system_turns=True),
-    ModelPolicy(pattern="*claude-opus-4*", structured=False),
-    ModelPolicy(pattern="*claude-sonnet-4*", structured=False),
+    ClaudePolicy(pattern="*claude-opus-4-7*", sampling="none", thinking="adaptive", efforts=_ALL),
+    ClaudePolicy(pattern="*claude-opus-4-8*", sampling="none", thinking="adaptive", efforts=_ALL, system_turns=True),
+    ClaudePolicy(pattern="*claude-opus-4*", structured=False),
+    ClaudePolicy(pattern="*claude-sonnet-4*", structured=False),
     # Preview: always thinks, and still takes a budget.
-    ModelPolicy(pattern="*claude-mythos-preview*", sampling="none", thinking="either", thinks="always", efforts=_ALL),
+    ClaudePolicy(pattern="*claude-mythos-preview*", sampling="none", thinking="either", thinks="always", efforts=_ALL),
     # From Opus 5 and Sonnet 5 on thinking is the default; Haiku 5.5 keeps a way to turn it off.
     *(
-        ModelPolicy(
+        ClaudePolicy(
             pattern=pattern, sampling="none", thinking="adaptive", thinks="default", efforts=_ALL, system_turns=True
         )
         for pattern in (
@@ -70,13 +70,13 @@ CLAUDE_MODELS: tuple[ModelPolicy, ...] = (
     ),
     # The first Fable 5 and Mythos 5 always think; whether they take a forced choice is left to the vendor's answer.
     *(
-        ModelPolicy(
+        ClaudePolicy(
             pattern=pattern, sampling="none", thinking="adaptive", thinks="always", efforts=_ALL, system_turns=True
         )
         for pattern in ("*claude-fable-5", "*claude-fable-5@*", "*claude-mythos-5", "*claude-mythos-5@*")
     ),
     # Fable 5.1, Opus 5.5, Sonnet 5.5 and, until their own facts are known, models to come: no forced tool choice.
-    ModelPolicy(
+    ClaudePolicy(
         pattern="*claude-*",
         sampling="none",
         thinking="adaptive",
@@ -86,6 +86,6 @@ CLAUDE_MODELS: tuple[ModelPolicy, ...] = (
         forced_tools=False,
     ),
     # Another vendor's model behind a server of this format.
-    ModelPolicy(pattern="*"),
+    ClaudePolicy(pattern="*"),
 )
 """First match wins; the last matches everything."""

@@ -5,17 +5,18 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from victor_fp.config.limits_file import locate_bundled_file, render_limits
 from victor_fp.core.catalogue import CATALOGUE
-from victor_fp.core.catalogue.limits import (
+from victor_fp.core.catalogue.spec import ModelLimit
+from victor_fp.core.models.limit_data import MODEL_LIMITS
+from victor_fp.core.models.limits import (
     UNKNOWN_CONTEXT_WINDOW,
     choose_limits_name,
     find_context_window,
     find_limit,
     load_bundled_limits,
+    merge_reported,
 )
-from victor_fp.core.catalogue.model_limits import MODEL_LIMITS
-from victor_fp.core.catalogue.spec import ModelLimit
+from victor_fp.core.protocols import ModelInfo
 
 
 @pytest.mark.parametrize(
@@ -75,7 +76,48 @@ def test_entries_share_limits_with_entries_that_exist() -> None:
     assert {choose_limits_name(spec) for spec in CATALOGUE} <= {spec.name for spec in CATALOGUE}
 
 
-def test_the_bundled_file_is_as_a_refresh_would_write_it() -> None:
-    text = locate_bundled_file().read_text(encoding="utf-8")
-    assert text == render_limits(MODEL_LIMITS)
-    assert locate_bundled_file().name == "model_limits.py"
+BUNDLED = (
+    ModelLimit(pattern="big-*", context_window=1000, max_output=100, source="pages"),
+    ModelLimit(pattern="*", context_window=10, source="pages"),
+)
+
+
+def merge(*models: ModelInfo, stored: tuple[ModelLimit, ...] = ()) -> tuple[ModelLimit, ...]:
+    return merge_reported(stored, BUNDLED, models, source="list", date="2026-11-20")
+
+
+def reported(pattern: str, window: int, output: int | None = None) -> ModelLimit:
+    return ModelLimit(pattern=pattern, context_window=window, max_output=output, source="list", date="2026-11-20")
+
+
+def test_a_model_that_is_reported_differently_is_stored() -> None:
+    assert merge(ModelInfo(id="Big-1", context_window=2000, max_output=200)) == (reported("big-1", 2000, 200),)
+
+
+def test_a_model_that_is_known_as_reported_is_not_stored() -> None:
+    assert merge(ModelInfo(id="big-1", context_window=1000, max_output=100)) == ()
+
+
+def test_what_is_not_reported_stays_as_it_was() -> None:
+    assert merge(ModelInfo(id="big-1", context_window=None, max_output=7)) == ()
+    assert merge(ModelInfo(id="big-1", context_window=5000)) == (reported("big-1", 5000, 100),)
+
+
+def test_a_later_refresh_replaces_the_earlier_one_and_keeps_models_that_are_gone() -> None:
+    first = merge(ModelInfo(id="a", context_window=1), ModelInfo(id="b", context_window=2))
+    second = merge(ModelInfo(id="b", context_window=3), stored=first)
+    assert [(limit.pattern, limit.context_window) for limit in second] == [("b", 3), ("a", 1)]
+
+
+def test_a_name_with_marks_of_patterns_matches_itself_only() -> None:
+    assert merge(ModelInfo(id="a[1]*", context_window=5))[0].pattern == "a[[]1][*]"
+
+
+def test_reported_limits_come_between_the_entrys_own_and_the_bundled_ones() -> None:
+    spec = CATALOGUE.find("openai").unwrap()
+    limits = {"openai": (reported("gpt-4.1", 5),)}
+    assert find_limit(spec, "GPT-4.1", limits) == reported("gpt-4.1", 5)
+    assert find_limit(CATALOGUE.find("azure").unwrap(), "gpt-4.1", limits) == reported("gpt-4.1", 5)
+    own = msgspec.structs.replace(spec, limits=(ModelLimit(pattern="*", context_window=7),))
+    assert find_limit(own, "gpt-4.1", limits) == ModelLimit(pattern="*", context_window=7)
+    assert find_context_window("openai", "gpt-4.1", reported=limits) == 5

@@ -1,0 +1,49 @@
+"""Everything known of one model at one provider, joined from the tables of `core.models`."""
+
+from __future__ import annotations
+
+import msgspec
+
+from victor_fp.core.catalogue import CATALOGUE, Catalogue
+from victor_fp.core.catalogue.spec import ProviderSpec
+from victor_fp.core.models.capabilities import CapabilityTable, ModelCapabilities, find_capabilities
+from victor_fp.core.models.limits import NO_LIMITS, Limits, find_limit
+
+
+class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of a model before its vendor is asked."""
+
+    provider: str
+    model: str
+    context_window: int
+    """Tokens that prompt and response may take together."""
+    max_output: int | None = None
+    """Tokens; None where it is not known."""
+    limits_source: str = ""
+    """Where the limits are from; empty for the provider's own window, which no table refines."""
+    reasoning: bool = False
+    """Thinks before it answers, or can."""
+    capabilities: ModelCapabilities
+
+
+def find_facts(
+    entry: ProviderSpec,
+    model: str,
+    *,
+    reported: Limits = NO_LIMITS,
+    table: CapabilityTable | None = None,
+    catalogue: Catalogue = CATALOGUE,
+) -> ModelFacts:
+    """Return what is known of a model. An unknown model gets its provider's window and default capabilities."""
+    limit = find_limit(entry, model, reported)
+    capabilities = find_capabilities(entry.name, model, table, catalogue.with_entry(entry))
+    reasoning = entry.for_model(model).dialect.can_reason(model)
+    return ModelFacts(
+        provider=entry.name,
+        model=model,
+        context_window=entry.context_window if limit is None else limit.context_window,
+        max_output=None if limit is None else limit.max_output,
+        limits_source="" if limit is None else limit.source,
+        reasoning=capabilities.reasoning if reasoning is None else reasoning,
+        capabilities=capabilities,
+    )

@@ -1,0 +1,150 @@
+"""Limits of models as data, by provider; `victor models --refresh` keeps what providers report in a file of the user's.
+
+Patterns are globs in lower case, and the first that matches counts.
+"""
+
+# fmt: off
+from __future__ import annotations
+
+from typing import TypeAlias
+
+Row: TypeAlias = tuple[str, int, int | None, str]
+"""Pattern, context window and longest answer in tokens, source."""
+
+_CLAUDE: tuple[Row, ...] = (
+    ("claude-3-haiku*", 200_000, 4_096, "unconfirmed; resellers say the same"),
+    ("claude-3-opus*", 200_000, 4_096, "unconfirmed"),
+    ("claude-3-5-*", 200_000, 8_192, "unconfirmed"),
+    ("claude-3-7-*", 200_000, 64_000, "unconfirmed"),
+    ("claude-haiku-4-5*", 200_000, 64_000, "GET https://api.anthropic.com/v1/models, as recorded in 2026"),
+    ("claude-opus-4-5*", 200_000, 64_000, "GET https://api.anthropic.com/v1/models, as recorded in 2026"),
+    ("claude-opus-4-1*", 200_000, 32_000, "GET https://api.anthropic.com/v1/models, as recorded in 2026"),
+    ("claude-sonnet-4-5*", 200_000, 64_000, "https://platform.claude.com/docs/en/models/sonnet-4-5/overview; GET /v1/models says 1,000,000, which needs a beta header"),
+    ("claude-opus-4-6*", 1_000_000, 128_000, "GET https://api.anthropic.com/v1/models, as recorded in 2026"),
+    ("claude-opus-4-7*", 1_000_000, 128_000, "GET https://api.anthropic.com/v1/models, as recorded in 2026"),
+    ("claude-opus-4-8*", 1_000_000, 128_000, "GET https://api.anthropic.com/v1/models, as recorded in 2026"),
+    ("claude-sonnet-4-6*", 1_000_000, 128_000, "GET https://api.anthropic.com/v1/models, as recorded in 2026"),
+    ("claude-opus-4*", 200_000, 32_000, "GET https://api.anthropic.com/v1/models, as recorded in 2026"),
+    ("claude-sonnet-4*", 200_000, 64_000, "GET https://api.anthropic.com/v1/models, as recorded in 2026, says 1,000,000, which needs a beta header; 200,000 without it is unconfirmed"),
+    ("claude-opus-5*", 1_000_000, 128_000, "GET https://api.anthropic.com/v1/models, as recorded in 2026"),
+    ("claude-sonnet-5*", 1_000_000, 128_000, "GET https://api.anthropic.com/v1/models, as recorded in 2026"),
+    ("claude-fable-5*", 1_000_000, 128_000, "GET https://api.anthropic.com/v1/models, as recorded in 2026"),
+    ("claude-mythos-5*", 1_000_000, 128_000, "unconfirmed"),
+)
+
+MODEL_LIMITS: dict[str, tuple[Row, ...]] = {
+    "anthropic": _CLAUDE,
+    "bedrock": (
+        *((f"*anthropic.{pattern}", window, output, source) for pattern, window, output, source in _CLAUDE),
+        ("*amazon.nova-2-lite*", 1_000_000, 64_000, "unconfirmed"),
+        ("*amazon.nova-premier*", 1_000_000, 25_000, "https://docs.aws.amazon.com/bedrock/latest/userguide/model-card-amazon-nova-premier.html"),
+        ("*amazon.nova-micro*", 128_000, 5_000, "resellers' pages; unconfirmed by the vendor's own"),
+        ("*amazon.nova-*", 300_000, 5_000, "https://docs.aws.amazon.com/bedrock/latest/userguide/model-card-amazon-nova-lite.html; unconfirmed for others than Nova Lite"),
+        ("*meta.llama3-8b*", 8_000, None, "unconfirmed"),
+        ("*meta.llama3-70b*", 8_000, None, "unconfirmed"),
+        ("*meta.llama3*", 128_000, None, "https://docs.aws.amazon.com/bedrock/latest/userguide/model-card-meta-llama-3-1-70b-instruct.html; unconfirmed for others than Llama 3.1 70B"),
+        ("*openai.gpt-oss*", 128_000, None, "unconfirmed"),
+        ("*deepseek.*", 128_000, None, "unconfirmed"),
+    ),
+    "cohere": (
+        ("command-a-reasoning*", 256_000, 32_000, "https://docs.cohere.com/docs/command-a-reasoning"),
+        ("command-a-03-2025", 256_000, 8_000, "https://docs.cohere.com/docs/command-a-reasoning; the longest answer is unconfirmed"),
+        ("command-a-vision*", 128_000, 8_000, "128,000: resellers' pages; unconfirmed by the vendor's own; the longest answer is unconfirmed"),
+        ("command-a-translate*", 8_000, 8_000, "unconfirmed"),
+        ("command-a-*", 128_000, None, "unconfirmed"),
+        ("command-r7b*", 128_000, 4_096, "unconfirmed"),
+        ("command-r*", 128_000, 4_096, "https://docs.cohere.com/v1/docs/command-r: 128k and 4k"),
+    ),
+    "deepseek": (
+        ("deepseek-*", 1_000_000, 384_000, "https://api-docs.deepseek.com/quick_start/pricing: 1M and 384K"),
+    ),
+    "google": (
+        ("*-tts*", 8_192, 16_384, "GET https://generativelanguage.googleapis.com/v1beta/models, as recorded in 2026"),
+        ("gemini-2.5-flash-image*", 32_768, 32_768, "GET https://generativelanguage.googleapis.com/v1beta/models, as recorded in 2026"),
+        ("gemini-2.5-flash-native-audio*", 131_072, 8_192, "GET https://generativelanguage.googleapis.com/v1beta/models, as recorded in 2026"),
+        ("gemini-3-pro-image*", 131_072, 32_768, "GET https://generativelanguage.googleapis.com/v1beta/models, as recorded in 2026"),
+        ("nano-banana-pro*", 131_072, 32_768, "GET https://generativelanguage.googleapis.com/v1beta/models, as recorded in 2026"),
+        ("gemini-3.1-flash*-image*", 65_536, 65_536, "GET https://generativelanguage.googleapis.com/v1beta/models, as recorded in 2026"),
+        ("gemini-3.1-flash-live*", 131_072, 65_536, "GET https://generativelanguage.googleapis.com/v1beta/models, as recorded in 2026"),
+        ("gemini-omni-flash*", 131_072, 65_536, "GET https://generativelanguage.googleapis.com/v1beta/models, as recorded in 2026"),
+        ("gemini-robotics-er-1.5*", 1_048_576, 65_536, "GET https://generativelanguage.googleapis.com/v1beta/models, as recorded in 2025 and 2026"),
+        ("gemini-robotics*", 131_072, 65_536, "GET https://generativelanguage.googleapis.com/v1beta/models, as recorded in 2026"),
+        ("gemini-2.5-computer-use*", 131_072, 65_536, "GET https://generativelanguage.googleapis.com/v1beta/models, as recorded in 2026"),
+        ("gemini-2.0-flash*", 1_048_576, 8_192, "GET https://generativelanguage.googleapis.com/v1beta/models, as recorded in 2025 and 2026"),
+        ("gemini-1.5-pro*", 2_097_152, 8_192, "unconfirmed"),
+        ("gemini-1.5-flash*", 1_048_576, 8_192, "https://ai.google.dev/models/gemini, as long as it was served"),
+        ("gemma-4*", 262_144, 32_768, "GET https://generativelanguage.googleapis.com/v1beta/models, as recorded in 2026"),
+        ("gemma-3-27b*", 131_072, 8_192, "GET https://generativelanguage.googleapis.com/v1beta/models, as recorded in 2025 and 2026"),
+        ("gemma-3n*", 8_192, 2_048, "GET https://generativelanguage.googleapis.com/v1beta/models, as recorded in 2025 and 2026"),
+        ("gemma-3*", 32_768, 8_192, "GET https://generativelanguage.googleapis.com/v1beta/models, as recorded in 2025 and 2026"),
+        ("gemini-*", 1_048_576, 65_536, "GET https://generativelanguage.googleapis.com/v1beta/models, as recorded in 2026"),
+    ),
+    "mistral": (
+        ("codestral-embed*", 8_192, None, "max_context_length of GET https://api.mistral.ai/v1/models, as recorded in January 2026"),
+        ("codestral*", 256_000, None, "max_context_length of GET https://api.mistral.ai/v1/models, as recorded in January 2026"),
+        ("devstral-*-2507", 131_072, None, "max_context_length of GET https://api.mistral.ai/v1/models, as recorded in January 2026"),
+        ("*devstral*", 262_144, None, "max_context_length of GET https://api.mistral.ai/v1/models, as recorded in January 2026"),
+        ("mistral-large-2411", 131_072, None, "max_context_length of GET https://api.mistral.ai/v1/models, as recorded in January 2026"),
+        ("mistral-large-pixtral*", 131_072, None, "max_context_length of GET https://api.mistral.ai/v1/models, as recorded in January 2026"),
+        ("mistral-large*", 262_144, None, "max_context_length of GET https://api.mistral.ai/v1/models, as recorded in January 2026"),
+        ("ministral-3b*", 131_072, None, "max_context_length of GET https://api.mistral.ai/v1/models, as recorded in January 2026"),
+        ("ministral-8b-2410", 131_072, None, "max_context_length of GET https://api.mistral.ai/v1/models, as recorded in January 2026"),
+        ("ministral-*", 262_144, None, "max_context_length of GET https://api.mistral.ai/v1/models, as recorded in January 2026"),
+        ("mistral-vibe-cli*", 262_144, None, "max_context_length of GET https://api.mistral.ai/v1/models, as recorded in January 2026"),
+        ("voxtral*", 32_768, None, "max_context_length of GET https://api.mistral.ai/v1/models, as recorded in January 2026"),
+        ("labs-mistral-small-creative", 32_768, None, "max_context_length of GET https://api.mistral.ai/v1/models, as recorded in January 2026"),
+        ("mistral-small-2501", 32_768, None, "max_context_length of GET https://api.mistral.ai/v1/models, as recorded in January 2026"),
+        ("open-mistral-7b", 32_768, None, "max_context_length of GET https://api.mistral.ai/v1/models, as recorded in January 2026"),
+        ("*", 131_072, None, "max_context_length of GET https://api.mistral.ai/v1/models, as recorded in January 2026"),
+    ),
+    "moonshot": (
+        ("kimi-k3*", 1_048_576, 1_048_576, "https://platform.kimi.ai/docs/openapi.json, at max_completion_tokens"),
+        ("kimi-k2-0711*", 131_072, None, "resellers' pages; unconfirmed by the vendor's own"),
+        ("kimi-k2*", 262_144, None, "https://platform.kimi.com/docs/pricing/chat-k26: 256k"),
+        ("moonshot-v1-8k*", 8_192, None, "its name: 8k"),
+        ("moonshot-v1-32k*", 32_768, None, "its name: 32k"),
+    ),
+    "ollama": (
+        ("*", 4_096, None, "docs/context-length.mdx of ollama/ollama: below 24 GiB of VRAM; 32k or 256k above"),
+    ),
+    "openai": (
+        ("gpt-6*", 1_050_000, 128_000, "resellers' pages; unconfirmed by the vendor's own"),
+        ("gpt-5-chat*", 128_000, 16_384, "resellers' pages; unconfirmed by the vendor's own"),
+        ("gpt-5.*-chat*", 128_000, 16_384, "resellers' pages; unconfirmed by the vendor's own"),
+        ("gpt-5.*-mini*", 400_000, 128_000, "resellers' pages; unconfirmed by the vendor's own"),
+        ("gpt-5.*-nano*", 400_000, 128_000, "resellers' pages; unconfirmed by the vendor's own"),
+        ("gpt-5.[4-9]*", 1_050_000, 128_000, "resellers' pages; unconfirmed by the vendor's own"),
+        ("gpt-5*", 400_000, 128_000, "https://developers.openai.com/api/docs/models/gpt-5-nano; unconfirmed for others than GPT-5 nano"),
+        ("gpt-4.1*", 1_047_576, 32_768, "unconfirmed"),
+        ("gpt-4o*", 128_000, 16_384, "unconfirmed"),
+        ("chatgpt-4o*", 128_000, 16_384, "unconfirmed"),
+        ("gpt-4-turbo*", 128_000, 4_096, "resellers' pages; unconfirmed by the vendor's own"),
+        ("gpt-4*", 8_192, 8_192, "resellers' pages; unconfirmed by the vendor's own"),
+        ("gpt-3.5*", 16_385, 4_096, "resellers' pages; unconfirmed by the vendor's own"),
+        ("o1-mini*", 128_000, 65_536, "unconfirmed"),
+        ("o[134]*", 200_000, 100_000, "unconfirmed"),
+    ),
+    "replicate": (
+        ("openai/gpt-5*", 400_000, None, "unconfirmed: what the model's own vendor allows"),
+        ("openai/gpt-4.1*", 1_000_000, None, "unconfirmed: what the model's own vendor allows"),
+        ("openai/gpt-4o*", 128_000, None, "unconfirmed: what the model's own vendor allows"),
+        ("anthropic/claude-*", 200_000, None, "unconfirmed: what the model's own vendor allows"),
+        ("google/gemini-*", 1_000_000, None, "unconfirmed: what the model's own vendor allows"),
+        ("meta/meta-llama-3.1-*", 128_000, None, "unconfirmed: what the model's own vendor allows"),
+        ("meta/llama-2-*", 4_096, None, "unconfirmed: what the model's own vendor allows"),
+        ("meta/*", 8_192, None, "unconfirmed: what the model's own vendor allows"),
+    ),
+    "xai": (
+        ("grok-4.3*", 1_000_000, None, "https://docs.x.ai/docs/models/grok-4-fast, which has become Grok 4.3's page"),
+        ("grok-4*fast*", 2_000_000, None, "https://docs.x.ai/docs/models, October 2025"),
+        ("grok-4*", 256_000, None, "https://docs.x.ai/docs/models, October 2025"),
+        ("grok-code*", 256_000, None, "https://docs.x.ai/docs/models, October 2025"),
+        ("grok-3*", 131_072, None, "https://docs.x.ai/docs/models, October 2025"),
+        ("grok-2-vision*", 32_768, None, "https://docs.x.ai/docs/models, October 2025"),
+    ),
+    "zai": (
+        ("glm-4.[67]*", 200_000, 128_000, "resellers' pages; unconfirmed by the vendor's own"),
+        ("glm-5.[2-9]*", 1_000_000, 128_000, "resellers' pages; unconfirmed by the vendor's own"),
+        ("glm-5*", 200_000, 128_000, "resellers' pages; unconfirmed by the vendor's own"),
+    ),
+}

@@ -1,0 +1,91 @@
+"""Limits of models: what is known of them until their vendor reports otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
+from functools import cache
+from glob import escape
+from itertools import chain
+from types import MappingProxyType
+from typing import TypeAlias
+
+from returns.result import Success
+
+from victor_fp.core.catalogue import CATALOGUE, Catalogue
+from victor_fp.core.catalogue.spec import ModelLimit, ProviderSpec
+from victor_fp.core.protocols import ModelInfo
+from victor_fp.core.result import outcome
+
+UNKNOWN_CONTEXT_WINDOW = 128_000
+"""For a provider that the catalogue does not have."""
+
+Limits: TypeAlias = Mapping[str, tuple[ModelLimit, ...]]
+"""Limits by the name that `choose_limits_name` gives; the first that matches a model counts."""
+NO_LIMITS: Limits = MappingProxyType({})
+
+
+@cache
+def load_bundled_limits(name: str) -> tuple[ModelLimit, ...]:
+    """Return the bundled limits kept under a name; the data is loaded when it is first asked for."""
+    from victor_fp.core.models.limit_data import MODEL_LIMITS
+
+    return tuple(
+        ModelLimit(pattern=pattern, context_window=window, max_output=output, source=source)
+        for pattern, window, output, source in MODEL_LIMITS.get(name, ())
+    )
+
+
+def choose_limits_name(spec: ProviderSpec) -> str:
+    """Return the name under which the limits of an entry's models are kept."""
+    return spec.limits_name or spec.name
+
+
+def find_limit(spec: ProviderSpec, model: str, reported: Limits = NO_LIMITS) -> ModelLimit | None:
+    """Return the first limit whose pattern matches the model's name, in any case of letters.
+
+    The entry's own limits come first, then those that a provider reported (see `merge_reported`), then the bundled ones.
+    """
+    spec = spec.for_model(model)
+    name, kept_as = model.lower(), choose_limits_name(spec)
+    known = chain(spec.limits, reported.get(kept_as, ()), load_bundled_limits(kept_as))
+    return next((limit for limit in known if fnmatchcase(name, limit.pattern)), None)
+
+
+def find_context_window(
+    provider: str, model: str, catalogue: Catalogue = CATALOGUE, reported: Limits = NO_LIMITS
+) -> int:
+    """Return the tokens that prompt and response may take together, as configured."""
+    match outcome(catalogue.find(provider)):
+        case Success(spec):
+            limit = find_limit(spec, model, reported)
+            return spec.context_window if limit is None else limit.context_window
+        case _:
+            return UNKNOWN_CONTEXT_WINDOW
+
+
+def merge_reported(
+    stored: Iterable[ModelLimit],
+    bundled: Iterable[ModelLimit],
+    models: Iterable[ModelInfo],
+    *,
+    source: str,
+    date: str,
+) -> tuple[ModelLimit, ...]:
+    """Return what is to be stored after a provider reported its models: a limit for each that is not known as reported.
+
+    What a provider does not report stays as it was, and so do models that it no longer lists.
+    """
+    reported = {info.id.lower(): info for info in models if info.context_window}
+    kept = tuple(limit for limit in stored if limit.pattern not in {escape(name) for name in reported})
+    known = (*kept, *bundled)
+    fresh: list[ModelLimit] = []
+    for name, info in sorted(reported.items()):
+        before = next((limit for limit in known if fnmatchcase(name, limit.pattern)), None)
+        window = info.context_window or 0
+        output = info.max_output or (before.max_output if before else None)
+        if before is None or (window, output) != (before.context_window, before.max_output):
+            fresh.append(
+                ModelLimit(pattern=escape(name), context_window=window, max_output=output, source=source, date=date)
+            )
+    return (*fresh, *kept)
