@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from hypothesis import strategies as st
 
 from victor_fp.core.tool_calling import FORMATS, Piece, Tools, feed, flush, look_for
-from victor_fp.core.tool_calling.detector import joined
+from victor_fp.core.tool_calling.detector import join_texts
 
 TOOLS = Tools(
     {
@@ -104,4 +104,4 @@ def fed(pieces: Sequence[str], tools: Tools = TOOLS, names: Sequence[str] | None
     for piece in pieces:
         state, found = feed(state, piece)
         out += found
-    return joined([*out, *flush(state)[1]])
+    return join_texts([*out, *flush(state)[1]])

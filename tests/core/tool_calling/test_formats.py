@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from tests.core.tool_calling.strategies import TOOLS, fed
 from victor_fp.core.json import Json
-from victor_fp.core.tool_calling import FORMATS, Piece, Remark, TextCall, TextFormat, formats_called, found_in
-from victor_fp.core.tool_calling.detector import joined
+from victor_fp.core.tool_calling import FORMATS, Piece, Remark, TextCall, TextFormat, find_pieces, formats_called
+from victor_fp.core.tool_calling.detector import join_texts
 
 A = ("search", {"query": "a"})
 B = ("search", {"query": "b"})
@@ -23,9 +23,9 @@ NOW: tuple[str, dict[str, Any]] = ("get-time.v2", {})
 def called(text: str, name: str = "any") -> list[tuple[str, Any] | str]:
     """Calls as pairs and texts, in order."""
     pieces: list[Piece] = [
-        piece for piece in found_in(text, TOOLS, formats_called(name)) if not isinstance(piece, Remark)
+        piece for piece in find_pieces(text, TOOLS, formats_called(name)) if not isinstance(piece, Remark)
     ]
-    found = joined(pieces)
+    found = join_texts(pieces)
     return [(piece.name, piece.arguments) if isinstance(piece, TextCall) else str(piece) for piece in found]
 
 
@@ -157,7 +157,7 @@ def test_what_is_no_call_stays_text_to_the_letter(text: str) -> None:
     ],
 )  # fmt: skip
 def test_what_was_meant_as_a_call_is_remarked_upon_and_stays_text(text: str, remark: Remark) -> None:
-    pieces = found_in(text, TOOLS, FORMATS)
+    pieces = find_pieces(text, TOOLS, FORMATS)
     assert remark in pieces
     assert "".join(piece for piece in pieces if isinstance(piece, str)) == text
 
@@ -197,6 +197,6 @@ def test_what_a_format_writes_it_reads(form: TextFormat, query: str, limit: int 
     arguments: dict[str, Json] = {"query": query}
     if limit is not None:
         arguments["limit"] = limit
-    pieces = found_in(before + form.write("search", arguments), TOOLS, [form])
+    pieces = find_pieces(before + form.write("search", arguments), TOOLS, [form])
     call = TextCall(name="search", arguments=arguments, format=form.name)
     assert pieces == ([before] if before else []) + [call]

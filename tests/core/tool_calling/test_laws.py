@@ -7,7 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.core.tool_calling.strategies import MARKS, TOOLS, broken_calls, cut, fed, texts
-from victor_fp.core.tool_calling import ANY_TOOL, FORMATS, TextCall, TextFormat, repaired
+from victor_fp.core.tool_calling import ANY_TOOL, FORMATS, TextCall, TextFormat, repair_json
 from victor_fp.core.tool_calling.reading import Unfinished
 
 
@@ -71,4 +71,4 @@ def test_what_a_reader_has_decided_stays_when_the_text_grows(form: TextFormat, r
 @given(st.text(alphabet="{}[]\"'\\,: \nabtrueNone0123.-", max_size=30))
 @example('{"a": "\\ud800"}')
 def test_repair_takes_any_text(text: str) -> None:
-    repaired(text)
+    repair_json(text)

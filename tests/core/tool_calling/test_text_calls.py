@@ -72,7 +72,7 @@ def test_notes_pass_and_reasoning_is_never_searched() -> None:
 def test_ids_are_the_same_for_the_same_answer_and_new_in_the_conversation() -> None:
     def ids(*taken: str) -> list[str]:
         state = text_calls.start(TOOLS, taken=taken)
-        told = text_calls.whole(state, [TextDelta(CALL * 2)])
+        told = text_calls.fold_text_calls(state, [TextDelta(CALL * 2)])
         return [delta.id or "" for delta in told if isinstance(delta, ToolCallStarted)]
 
     first = ids()
@@ -99,7 +99,9 @@ def _notes(noted: MetadataReported) -> list[Any]:
 @settings(max_examples=60, deadline=None)
 @given(texts(), st.lists(st.integers(0, 200), max_size=6))
 def test_a_stream_folds_to_what_the_body_does(text: str, places: list[int]) -> None:
-    body = text_calls.whole(text_calls.start(TOOLS), [TextDelta(text), MetadataReported(metadata={"id": "r1"})])
+    body = text_calls.fold_text_calls(
+        text_calls.start(TOOLS), [TextDelta(text), MetadataReported(metadata={"id": "r1"})]
+    )
     state, streamed = text_calls.split(
         text_calls.start(TOOLS), [MetadataReported(metadata={"id": "r1"}), *map(TextDelta, cut(text, places))]
     )

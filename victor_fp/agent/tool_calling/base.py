@@ -134,9 +134,9 @@ class BaseToolCallingAdapter(ABC):
     def sanitize_content(self, content: str) -> str:
         """The text without marks of calls that stand alone, runs of closing tags, and wide gaps; code is left as it is."""
         pieces = _FENCED.split(content)
-        swept = (piece if piece.startswith("```") else _swept(piece) for piece in pieces)
+        swept = (piece if piece.startswith("```") else _remove_markup(piece) for piece in pieces)
         return "".join(swept).strip()
 
 
-def _swept(text: str) -> str:
+def _remove_markup(text: str) -> str:
     return _EMPTY_LINES.sub("\n\n\n", _ORPHAN.sub("", _CLOSING_RUN.sub("", text)))

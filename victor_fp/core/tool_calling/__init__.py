@@ -9,10 +9,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from victor_fp.core.tool_calling.detector import Detector, Piece, Remark, feed, flush, found_in, look_for
+    from victor_fp.core.tool_calling.detector import Detector, Piece, Remark, feed, find_pieces, flush, look_for
     from victor_fp.core.tool_calling.formats import ANY, FORMATS, TextFormat, formats_called
     from victor_fp.core.tool_calling.reading import TextCall
-    from victor_fp.core.tool_calling.repair import Broken, Repair, Repaired, repaired
+    from victor_fp.core.tool_calling.repair import Broken, Repair, Repaired, repair_json
     from victor_fp.core.tool_calling.tools import ANY_TOOL, Tools, tools_of, well_formed
 
 __all__ = [
@@ -32,8 +32,8 @@ __all__ = [
     "feed",
     "flush",
     "formats_called",
-    "found_in",
-    "repaired",
+    "find_pieces",
+    "repair_json",
     "tools_of",
     "well_formed",
 ]

@@ -15,14 +15,14 @@ import msgspec
 
 from victor_fp.core.tool_calling.brackets import Walk, walk
 from victor_fp.core.tool_calling.formats.form import TextFormat
-from victor_fp.core.tool_calling.openings import FENCE, Context, Plan, opening_at, planned
+from victor_fp.core.tool_calling.openings import FENCE, Context, Plan, build_plan, find_opening
 from victor_fp.core.tool_calling.reading import (
     Found,
     NotACall,
     TextCall,
     Unfinished,
-    past_literal,
-    past_space,
+    skip_literal,
+    skip_space,
 )
 from victor_fp.core.tool_calling.tools import Tools
 
@@ -58,7 +58,7 @@ class Detector(msgspec.Struct, frozen=True, kw_only=True):
 
 def look_for(tools: Tools, formats: Sequence[TextFormat]) -> Detector:
     """A search for calls of these tools in these formats, which are tried in order."""
-    return Detector(plan=planned(tools, tuple(formats)))
+    return Detector(plan=build_plan(tools, tuple(formats)))
 
 
 def feed(state: Detector, text: str) -> tuple[Detector, list[Piece]]:
@@ -70,19 +70,19 @@ def feed(state: Detector, text: str) -> tuple[Detector, list[Piece]]:
     if not state.held and state.spoken and state.unread is None and state.plan.passes(text):
         context = state.context.behind(text)
         return msgspec.structs.replace(state, context=context, after=None), [text] if text else []
-    return _searched(state, state.held + text, last=False)
+    return _search(state, state.held + text, last=False)
 
 
 def flush(state: Detector) -> tuple[Detector, list[Piece]]:
     """Take the end of the text, or of a stretch of it: nothing waits any longer."""
-    state, pieces = _searched(state, state.held, last=True)
+    state, pieces = _search(state, state.held, last=True)
     return msgspec.structs.replace(state, unread=None, after=None), pieces
 
 
-def found_in(text: str, tools: Tools, formats: Sequence[TextFormat]) -> list[Piece]:
+def find_pieces(text: str, tools: Tools, formats: Sequence[TextFormat]) -> list[Piece]:
     """The pieces of a whole text in order: text, calls, and remarks on what stayed text."""
     state, first = feed(look_for(tools, formats), text)
-    return joined([*first, *flush(state)[1]])
+    return join_texts([*first, *flush(state)[1]])
 
 
 class _Search:
@@ -112,13 +112,13 @@ class _Search:
         self.unread = going if end is None else None
         self.say(len(self.text) if end is None else end)
 
-    def past_gap(self) -> int | None:
+    def find_gap_end(self) -> int | None:
         """Behind the white space that may go away with a call, and the marks that end one; None: more text needed."""
         while True:
-            place = past_space(self.text, self.at, self.after.gap if self.after else "")
+            place = skip_space(self.text, self.at, self.after.gap if self.after else "")
             if self.after is None or not self.after.trailers:
                 return place
-            behind = past_literal(self.text, place, self.after.trailers)
+            behind = skip_literal(self.text, place, self.after.trailers)
             if not isinstance(behind, int):
                 waits = behind.value == "untold" and not self.last
                 return None if waits else place
@@ -134,7 +134,7 @@ class _Search:
 
     def step(self) -> bool:
         """Tell the next stretch; False where the rest has to wait, or is dropped at the end."""
-        start = self.at if self.spoken else self.past_gap()
+        start = self.at if self.spoken else self.find_gap_end()
         if start is None:
             return False
         if start >= len(self.text):
@@ -143,7 +143,7 @@ class _Search:
             elif self.last:
                 self.at = len(self.text)
             return False
-        opening = opening_at(
+        opening = find_opening(
             self.plan, self.context.behind(self.text[self.at : start]), self.text, start, last=self.last
         )
         if opening is None:
@@ -197,7 +197,7 @@ class _Search:
             self.pieces.append(Remark(format=reasons[0][0].name, reason=reasons[0][1]))
 
 
-def _searched(state: Detector, text: str, *, last: bool) -> tuple[Detector, list[Piece]]:
+def _search(state: Detector, text: str, *, last: bool) -> tuple[Detector, list[Piece]]:
     search = _Search(state, text, last=last)
     search.run()
     state = msgspec.structs.replace(
@@ -209,10 +209,10 @@ def _searched(state: Detector, text: str, *, last: bool) -> tuple[Detector, list
         spoken=search.spoken,
         after=search.after,
     )
-    return state, joined(search.pieces)
+    return state, join_texts(search.pieces)
 
 
-def joined(pieces: list[Piece]) -> list[Piece]:
+def join_texts(pieces: list[Piece]) -> list[Piece]:
     """Texts that follow each other as one."""
     out: list[Piece] = []
     run: list[str] = []

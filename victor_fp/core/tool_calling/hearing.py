@@ -17,17 +17,17 @@ if TYPE_CHECKING:
     from victor_fp.core.protocols import Codec
 
 
-def in_text(provider: str, request: ChatRequest) -> Result[ChatRequest, Fault]:
+def describe_tools_in_text(provider: str, request: ChatRequest) -> Result[ChatRequest, Fault]:
     """The request with its tools where the options want them; InvalidRequest for options that do not go together."""
     options = request.options
     if options.text_tool_calls is None:
         if options.tools_in_prompt:
             return Failure(InvalidRequest(provider=provider, message="tools_in_prompt needs text_tool_calls"))
         return Success(request)
-    from victor_fp.core.tool_calling.prompting import told_in_words
-    from victor_fp.core.tool_calling.text_calls import asked_for
+    from victor_fp.core.tool_calling.prompting import describe_tools_in_messages
+    from victor_fp.core.tool_calling.text_calls import parse_formats
 
-    match outcome(asked_for(options.text_tool_calls, provider=provider)):
+    match outcome(parse_formats(options.text_tool_calls, provider=provider)):
         case Failure(fault):
             return Failure(fault)
         case Success(formats):
@@ -36,24 +36,24 @@ def in_text(provider: str, request: ChatRequest) -> Result[ChatRequest, Fault]:
     request = msgspec.structs.replace(request, text_tools=tools)
     if not options.tools_in_prompt:
         return Success(request)
-    messages = told_in_words(
+    messages = describe_tools_in_messages(
         request.messages, tools, formats[0], choice=options.tool_choice, parallel=options.parallel_tool_calls
     )
     options = msgspec.structs.replace(options, tool_choice=None, parallel_tool_calls=None)
     return Success(msgspec.structs.replace(request, messages=messages, tools=(), options=options))
 
 
-def hearing(speaker: Codec, request: ChatRequest) -> Codec:
+def codec_with_text_tools(speaker: Codec, request: ChatRequest) -> Codec:
     """The speaker for the answer to this request, which `in_text` has made."""
     if not request.text_tools:
         return speaker
     taken = [call["id"] for message in request.messages for call in message.tool_calls or ()]
     seed = str(len(request.messages))
-    heard = listening(speaker, request.text_tools, request.options.text_tool_calls, seed=seed, taken=taken)
+    heard = codec_with_text_calls(speaker, request.text_tools, request.options.text_tool_calls, seed=seed, taken=taken)
     return heard.value_or(speaker)
 
 
-def listening(
+def codec_with_text_calls(
     speaker: Codec,
     tools: Sequence[ToolDefinition],
     formats: str | None,
@@ -67,10 +67,10 @@ def listening(
     """
     if formats is None or not tools:
         return Success(speaker)
-    from victor_fp.core.tool_calling.text_calls import asked_for, start
+    from victor_fp.core.tool_calling.text_calls import parse_formats, start
     from victor_fp.core.tool_calling.tools import tools_of
 
-    return asked_for(formats).map(
+    return parse_formats(formats).map(
         lambda wanted: msgspec.structs.replace(
             speaker, text_calls=start(tools_of(tools), wanted, seed=seed, taken=taken)
         )

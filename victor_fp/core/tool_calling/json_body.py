@@ -8,7 +8,7 @@ import msgspec
 
 from victor_fp.core.tool_calling.brackets import NOT_YET, Brackets, Until, Walk, end_of
 from victor_fp.core.tool_calling.json_calls import calls_of
-from victor_fp.core.tool_calling.json_outlook import outlook, strange
+from victor_fp.core.tool_calling.json_outlook import is_foreign_object, outlook
 from victor_fp.core.tool_calling.reading import (
     Edge,
     Found,
@@ -16,8 +16,8 @@ from victor_fp.core.tool_calling.reading import (
     Reading,
     TextCall,
     Unfinished,
-    past_literal,
-    past_space,
+    skip_literal,
+    skip_space,
 )
 from victor_fp.core.tool_calling.tools import Tools
 
@@ -33,7 +33,7 @@ def json_body(
     """
     unread: Walk = Until(tuple(closers)) if closers else NOT_YET
     so_far: Found | None = None
-    place = past_space(text, at)
+    place = skip_space(text, at)
     while True:
         value = _value(text, place, tools, strict=strict)
         if isinstance(value, Unfinished):
@@ -47,8 +47,8 @@ def json_body(
         so_far = Found((*(so_far.calls if so_far else ()), *calls), end)
         if not closers and not several:
             return so_far
-        place = past_space(text, end, ",;")
-        closed = past_literal(text, place, closers) if closers else Edge.MISSING
+        place = skip_space(text, end, ",;")
+        closed = skip_literal(text, place, closers) if closers else Edge.MISSING
         if isinstance(closed, int):
             return Found(so_far.calls, closed)
         if closed is Edge.UNTOLD:
@@ -61,7 +61,7 @@ def _value(text: str, at: int, tools: Tools, *, strict: bool) -> tuple[tuple[Tex
         return Unfinished()
     if text[at] not in "{[":
         return "no JSON"
-    if strict and strange(text, at):
+    if strict and is_foreign_object(text, at):
         return "no call of a known tool"
     end = end_of(text, at)
     view = outlook(text if isinstance(end, Brackets) else text[:end], at, tools, strict=strict)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from victor_fp.core.json import Json, NotJson, decode_json_object
 from victor_fp.core.tool_calling.reading import TextCall
-from victor_fp.core.tool_calling.repair import Broken, Repair, repaired
+from victor_fp.core.tool_calling.repair import Broken, Repair, repair_json
 from victor_fp.core.tool_calling.tools import Tools
 
 NAME_KEYS = ("name", "tool_name", "tool", "function", "action")
@@ -25,7 +25,7 @@ def calls_of(text: str, tools: Tools, *, strict: bool) -> tuple[TextCall, ...] |
 
     `strict` is for text without markup around it: no keys beyond the known ones.
     """
-    match repaired(text):
+    match repair_json(text):
         case Broken(reason=reason):
             return reason
         case read:
@@ -80,7 +80,7 @@ def arguments_of(given: Json) -> tuple[dict[str, Json] | str, tuple[Repair, ...]
     strict = decode_json_object(given)
     if not isinstance(strict, NotJson):
         return strict, ()
-    match repaired(given):
+    match repair_json(given):
         case Broken():
             return given, ()
         case read:

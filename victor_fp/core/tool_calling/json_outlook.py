@@ -9,7 +9,7 @@ import msgspec
 
 from victor_fp.core.tool_calling.brackets import Brackets, Walk, end_of, until
 from victor_fp.core.tool_calling.json_calls import ARGUMENT_KEYS, KEYS, NAME_KEYS, WRAPPER_KEYS
-from victor_fp.core.tool_calling.reading import past_space
+from victor_fp.core.tool_calling.reading import skip_space
 from victor_fp.core.tool_calling.tools import Tools
 
 
@@ -42,11 +42,11 @@ def outlook(text: str, at: int, tools: Tools, *, strict: bool, depth: int = _DEP
     if depth == 0:
         return "hopeless"
     if text[at] == "[":
-        return _of_list(text, at, tools, strict=strict, depth=depth)
+        return _classify_list(text, at, tools, strict=strict, depth=depth)
     name: str | None = None
     at += 1
     while True:
-        at = past_space(text, at)
+        at = skip_space(text, at)
         if at == len(text) or text[at] == "}":
             return Hopeful(name)
         key, end = _word(text, at)
@@ -55,12 +55,12 @@ def outlook(text: str, at: int, tools: Tools, *, strict: bool, depth: int = _DEP
             return Hopeful(name) if begun else "hopeless"
         if strict and key not in KEYS:
             return "hopeless"
-        at = past_space(text, end)
+        at = skip_space(text, end)
         if at == len(text):
             return Hopeful(name)
         if text[at] != ":":
             return "hopeless"
-        at = past_space(text, at + 1)
+        at = skip_space(text, at + 1)
         if at == len(text):
             return Hopeful(name)
         if text[at] in "{[":
@@ -87,7 +87,7 @@ def outlook(text: str, at: int, tools: Tools, *, strict: bool, depth: int = _DEP
                 return Hopeful(name, until((text[at],)))
         if end is None:
             return Hopeful(name)
-        at = past_space(text, end)
+        at = skip_space(text, end)
         if at == len(text):
             return Hopeful(name)
         if text[at] == ",":
@@ -96,23 +96,23 @@ def outlook(text: str, at: int, tools: Tools, *, strict: bool, depth: int = _DEP
             return "hopeless"
 
 
-def strange(text: str, at: int) -> bool:
+def is_foreign_object(text: str, at: int) -> bool:
     """Whether the first key of the object, or of the list's first object, is none of a call: told without reading on."""
-    at = past_space(text, at + 1)
+    at = skip_space(text, at + 1)
     if text.startswith("{", at):
-        at = past_space(text, at + 1)
+        at = skip_space(text, at + 1)
     if at == len(text) or text[at] in "}]":
         return False
     key, end = _word(text, at)
     return key not in KEYS if end is not None else not any(known.startswith(key) for known in KEYS)
 
 
-def _of_list(text: str, at: int, tools: Tools, *, strict: bool, depth: int) -> Outlook:
+def _classify_list(text: str, at: int, tools: Tools, *, strict: bool, depth: int) -> Outlook:
     """A list of calls: every element must be an object that is one or can become one."""
     name: str | None = None
     at += 1
     while True:
-        at = past_space(text, at, ",")
+        at = skip_space(text, at, ",")
         if at == len(text) or text[at] == "]":
             return Hopeful(name)
         if text[at] != "{":

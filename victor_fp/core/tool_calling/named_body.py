@@ -13,8 +13,8 @@ from victor_fp.core.tool_calling.reading import (
     Reading,
     TextCall,
     Unfinished,
-    past_literal,
-    past_space,
+    skip_literal,
+    skip_space,
 )
 from victor_fp.core.tool_calling.tools import Tools
 
@@ -23,25 +23,25 @@ _NAME, _NAME_END = "<name>", "</name>"
 _ARGUMENTS, _ARGUMENTS_END = ("<arguments>", "<parameters>"), ("</arguments>", "</parameters>")
 
 
-def named_body(text: str, at: int, tools: Tools, closer: str) -> Reading:
+def read_named_body(text: str, at: int, tools: Tools, closer: str) -> Reading:
     """Read from `<name>` at `at` on; `at` is also how much is text where it is no call."""
     unread = Until((closer,))
-    lead = past_space(text, at + len(_NAME))
+    lead = skip_space(text, at + len(_NAME))
     written = _WORD.match(text, lead)
     name_end = written.end() if written else lead
     name = tools.spelled(text[lead:name_end])
     if not tools.may_become(text[lead:name_end]) or (name is None and name_end < len(text)):
         return NotACall(length=at, unread=unread, reason="no call of a known tool")
-    place = past_literal(text, past_space(text, name_end), (_NAME_END,))
+    place = skip_literal(text, skip_space(text, name_end), (_NAME_END,))
     if not isinstance(place, Edge):
-        place = past_literal(text, past_space(text, place), (*_ARGUMENTS, closer))
+        place = skip_literal(text, skip_space(text, place), (*_ARGUMENTS, closer))
     if place is Edge.UNTOLD:
         return Unfinished(name=name)
     if isinstance(place, Edge) or name is None:
         return NotACall(length=at, unread=unread, reason="no arguments")
     if text.startswith(closer, place - len(closer)):
         return Found((TextCall(name=name, arguments={}),), place)
-    place = past_space(text, place)
+    place = skip_space(text, place)
     if place == len(text):
         return Unfinished(name=name)
     if text[place] == "{":
@@ -56,7 +56,7 @@ def named_body(text: str, at: int, tools: Tools, closer: str) -> Reading:
     else:
         end, call = place, TextCall(name=name, arguments={})
     for options in (_ARGUMENTS_END, (closer,)):
-        behind = past_literal(text, past_space(text, end), options)
+        behind = skip_literal(text, skip_space(text, end), options)
         if behind is Edge.UNTOLD:
             return Unfinished(name=name, salvage=Found((call,), end))
         if isinstance(behind, Edge):

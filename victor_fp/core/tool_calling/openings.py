@@ -66,9 +66,9 @@ class OpeningFound(msgspec.Struct, frozen=True):
     """False for what may become the mark of a code fence."""
 
 
-def planned(tools: Tools, formats: tuple[TextFormat, ...]) -> Plan:
+def build_plan(tools: Tools, formats: tuple[TextFormat, ...]) -> Plan:
     """The search for calls of `tools` in `formats`."""
-    openings = tuple((form, (*form.openings, *(_named(tools) if form.named else ()))) for form in formats)
+    openings = tuple((form, (*form.openings, *(_build_name_openings(tools) if form.named else ()))) for form in formats)
     fences = any(opening.where != "anywhere" for _, some in openings for opening in some)
     texts = {opening.text for _, some in openings for opening in some} | ({FENCE} if fences else set())
     ordered = sorted(texts, key=len, reverse=True)
@@ -82,12 +82,12 @@ def planned(tools: Tools, formats: tuple[TextFormat, ...]) -> Plan:
     )
 
 
-def _named(tools: Tools) -> tuple[Opening, ...]:
+def _build_name_openings(tools: Tools) -> tuple[Opening, ...]:
     """A known tool's name and a bracket, at the head of a line."""
     return tuple(Opening(f"{space}{name}(", "line") for name in tools.schemas or () for space in ("", *NAMESPACES))
 
 
-def opening_at(plan: Plan, context: Context, text: str, start: int, *, last: bool) -> OpeningFound | None:
+def find_opening(plan: Plan, context: Context, text: str, start: int, *, last: bool) -> OpeningFound | None:
     """The first place from `start` on where a call may begin, or a code fence does; `context` is that of `start`.
 
     Where more text may come, the beginning of an opening at the end of the text counts too.
@@ -98,7 +98,7 @@ def opening_at(plan: Plan, context: Context, text: str, start: int, *, last: boo
         found = plan.pattern.search(text, at)
         place = found.start() if found else len(text)
         if not last and place > tail:
-            place = min(place, _begun(plan, text, max(at, tail)))
+            place = min(place, _find_partial_opening(plan, text, max(at, tail)))
         if place == len(text):
             return None
         here = context.behind(text[start:place])
@@ -114,7 +114,7 @@ def opening_at(plan: Plan, context: Context, text: str, start: int, *, last: boo
         at = place + 1
 
 
-def _begun(plan: Plan, text: str, start: int) -> int:
+def _find_partial_opening(plan: Plan, text: str, start: int) -> int:
     """The first place from which the rest of the text is the beginning of an opening."""
     for place in range(start, len(text)):
         if plan.heads.match(text, place):

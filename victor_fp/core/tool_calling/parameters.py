@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from victor_fp.core.json import Json, encode_json
-from victor_fp.core.tool_calling.repair import Broken, Repair, repaired
+from victor_fp.core.tool_calling.repair import Broken, Repair, repair_json
 
 
-def typed(text: str, schema: Json) -> tuple[Json, tuple[Repair, ...]]:
+def convert_parameter(text: str, schema: Json) -> tuple[Json, tuple[Repair, ...]]:
     """The text itself where the schema takes texts or is unknown; else the JSON value that it writes, if it fits.
 
     >>> typed("3", {"type": "integer"})
@@ -19,13 +19,13 @@ def typed(text: str, schema: Json) -> tuple[Json, tuple[Repair, ...]]:
     wanted = _kinds(schema)
     if not wanted or "string" in wanted:
         return text, ()
-    read = repaired(text.strip())
+    read = repair_json(text.strip())
     if isinstance(read, Broken) or not wanted & _kinds_of(read.value):
         return text, ()
     return read.value, read.repairs
 
 
-def unwrapped(text: str) -> str:
+def strip_line_breaks(text: str) -> str:
     """Without the one line break on either side that chat templates put around a value."""
     return text.removeprefix("\n").removesuffix("\n")
 

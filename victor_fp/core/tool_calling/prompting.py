@@ -36,11 +36,11 @@ def instructions(
         f"{described}\n\n"
         "To call a tool, write a call of exactly this form, and stop after it:\n"
         f"{example}\n\n"
-        f"{several} The results come in the next message. {_wanted(choice)}"
+        f"{several} The results come in the next message. {_describe_choice(choice)}"
     )
 
 
-def _wanted(choice: str | Mapping[str, str] | None) -> str:
+def _describe_choice(choice: str | Mapping[str, str] | None) -> str:
     if isinstance(choice, Mapping):
         return f"Answer with a call of {choice['name']}."
     if choice == "required":
@@ -48,7 +48,7 @@ def _wanted(choice: str | Mapping[str, str] | None) -> str:
     return "Call a tool only where it is needed; otherwise answer in plain text."
 
 
-def told_in_words(
+def describe_tools_in_messages(
     messages: Iterable[Message],
     tools: Sequence[ToolDefinition],
     form: TextFormat,
@@ -62,7 +62,7 @@ def told_in_words(
         if message.role == "tool":
             told = _with_result(told, message)
         elif message.tool_calls:
-            calls = "\n".join(_written(call, form) for call in message.tool_calls)
+            calls = "\n".join(_render_call(call, form) for call in message.tool_calls)
             text = f"{message.text}\n{calls}" if message.text else calls
             told.append(Message(role="assistant", content=text))
         else:
@@ -86,7 +86,7 @@ def _with_result(told: list[Message], message: Message) -> list[Message]:
 _END = "</tool_response>"
 
 
-def _written(call: ToolCall, form: TextFormat) -> str:
+def _render_call(call: ToolCall, form: TextFormat) -> str:
     arguments: Any = call["arguments"]
     known: JsonObject = arguments if isinstance(arguments, Mapping) else {"arguments": arguments}
     return form.write(call["name"], known)

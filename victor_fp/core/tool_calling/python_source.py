@@ -15,7 +15,7 @@ import msgspec
 
 from victor_fp.core.json import Json, JsonObject
 from victor_fp.core.tool_calling.brackets import Until, python_end_of
-from victor_fp.core.tool_calling.reading import TextCall, Unfinished, past_space
+from victor_fp.core.tool_calling.reading import TextCall, Unfinished, skip_space
 from victor_fp.core.tool_calling.tools import Tools
 
 
@@ -43,10 +43,10 @@ _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 def statement(text: str, at: int, tools: Tools) -> Statement | Unfinished | NoCall:
     """The call, or list of calls, that begins at `at`; spellings as `print(call(...))` included."""
     if text.startswith(_PRINT, at) and not tools.spelled("print"):
-        inner = _list_or_call(text, past_space(text, at + len(_PRINT)), tools)
+        inner = _list_or_call(text, skip_space(text, at + len(_PRINT)), tools)
         if not isinstance(inner, Statement):
             return inner
-        end = past_space(text, inner.end)
+        end = skip_space(text, inner.end)
         if end == len(text):
             return Unfinished()
         return Statement(inner.calls, end + 1) if text[end] == ")" else "no call"
@@ -61,7 +61,7 @@ def _list_or_call(text: str, at: int, tools: Tools) -> Statement | Unfinished | 
 
 def _list(text: str, at: int, tools: Tools) -> Statement | Unfinished | NoCall:
     calls: list[TextCall] = []
-    at = past_space(text, at + 1)
+    at = skip_space(text, at + 1)
     while True:
         if at == len(text):
             return Unfinished()
@@ -71,11 +71,11 @@ def _list(text: str, at: int, tools: Tools) -> Statement | Unfinished | NoCall:
         if not isinstance(found, Statement):
             return found
         calls += found.calls
-        at = past_space(text, found.end)
+        at = skip_space(text, found.end)
         if at == len(text):
             return Unfinished()
         if text[at] == ",":
-            at = past_space(text, at + 1)
+            at = skip_space(text, at + 1)
         elif text[at] != "]":
             return "no call"
 
@@ -105,7 +105,7 @@ def _call(text: str, at: int, tools: Tools) -> Statement | Unfinished | NoCall:
 def _arguments(source: str, names: tuple[str, ...]) -> dict[str, Json] | None:
     """The arguments between two brackets, if they are literals that JSON can hold."""
     try:
-        parsed = ast.parse(f"f{_STRING.sub(_sound, source)}", mode="eval").body
+        parsed = ast.parse(f"f{_STRING.sub(_escape_backslashes, source)}", mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
     if not isinstance(parsed, ast.Call) or not isinstance(parsed.func, ast.Name):
@@ -180,11 +180,11 @@ def _encodable(text: str) -> bool:
     return text.isascii() or not any("\ud800" <= mark <= "\udfff" for mark in text)
 
 
-def _sound(string: re.Match[str]) -> str:
+def _escape_backslashes(string: re.Match[str]) -> str:
     """A string literal whose backslashes all escape something, as they stand: Python would warn and mean the same."""
     prefix, literal = string.group(1) or "", string.group(2)
-    return string.group() if "r" in prefix.lower() else prefix + _ESCAPE.sub(_kept, literal)
+    return string.group() if "r" in prefix.lower() else prefix + _ESCAPE.sub(_keep_escape, literal)
 
 
-def _kept(escape: re.Match[str]) -> str:
+def _keep_escape(escape: re.Match[str]) -> str:
     return escape.group() if escape.group(1) in "\n\\'\"abfnrtvxuNU01234567" else "\\" + escape.group()

@@ -71,7 +71,7 @@ class Edge(enum.Enum):
 _SPACE = re.compile(r"\s*")
 
 
-def past_space(text: str, at: int, more: str = "") -> int:
+def skip_space(text: str, at: int, more: str = "") -> int:
     """The next place that holds neither white space nor one of `more`."""
     while True:
         found = _SPACE.match(text, at)
@@ -81,7 +81,7 @@ def past_space(text: str, at: int, more: str = "") -> int:
         at += 1
 
 
-def past_literal(text: str, at: int, options: Sequence[str]) -> int | Edge:
+def skip_literal(text: str, at: int, options: Sequence[str]) -> int | Edge:
     """The place behind the longest option that stands at `at`, unless a longer one may still come."""
     rest = text[at : at + max(map(len, options))]
     if len(text) - at == len(rest) and any(len(option) > len(rest) and option.startswith(rest) for option in options):

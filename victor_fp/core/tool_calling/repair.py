@@ -35,7 +35,7 @@ class Broken(msgspec.Struct, frozen=True, gc=False):
     """The text ends before the value does."""
 
 
-def repaired(text: str) -> Repaired | Broken:
+def repair_json(text: str) -> Repaired | Broken:
     """The JSON value of a text: strictly read if that goes, else with repairs.
 
     >>> repaired("{'path': 'a.py', 'deep': True,}").value

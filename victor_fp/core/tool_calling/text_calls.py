@@ -24,7 +24,7 @@ from victor_fp.core.deltas import (
 )
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.json import Json, encode_json
-from victor_fp.core.tool_call_ids import made
+from victor_fp.core.tool_call_ids import make_id
 from victor_fp.core.tool_calling.detector import Detector, Piece, Remark, look_for
 from victor_fp.core.tool_calling.detector import feed as fed
 from victor_fp.core.tool_calling.detector import flush as flushed
@@ -56,7 +56,7 @@ def start(
     return TextCalls(detector=look_for(tools, formats), seed=seed, taken=frozenset(taken))
 
 
-def asked_for(option: str, *, provider: str = "") -> Result[tuple[TextFormat, ...], Fault]:
+def parse_formats(option: str, *, provider: str = "") -> Result[tuple[TextFormat, ...], Fault]:
     """The formats that the option `text_tool_calls` names."""
     formats = formats_called(option)
     if formats:
@@ -69,13 +69,13 @@ def asked_for(option: str, *, provider: str = "") -> Result[tuple[TextFormat, ..
 def feed(state: TextCalls, text: str) -> tuple[TextCalls, list[Delta]]:
     """Take the next piece of the answer's text."""
     found, pieces = fed(state.detector, text)
-    return _told(msgspec.structs.replace(state, detector=found), pieces)
+    return _emit_pieces(msgspec.structs.replace(state, detector=found), pieces)
 
 
 def flush(state: TextCalls) -> tuple[TextCalls, list[Delta]]:
     """What was held back, where the text ends or something else begins."""
     found, pieces = flushed(state.detector)
-    return _told(msgspec.structs.replace(state, detector=found), pieces)
+    return _emit_pieces(msgspec.structs.replace(state, detector=found), pieces)
 
 
 def split(state: TextCalls, deltas: Iterable[Delta]) -> tuple[TextCalls, list[Delta]]:
@@ -93,13 +93,13 @@ def split(state: TextCalls, deltas: Iterable[Delta]) -> tuple[TextCalls, list[De
     return state, out
 
 
-def whole(state: TextCalls, deltas: Iterable[Delta]) -> list[Delta]:
+def fold_text_calls(state: TextCalls, deltas: Iterable[Delta]) -> list[Delta]:
     """All deltas of a whole body."""
     state, out = split(state, deltas)
     return [*out, *flush(state)[1]]
 
 
-def _told(state: TextCalls, pieces: Iterable[Piece]) -> tuple[TextCalls, list[Delta]]:
+def _emit_pieces(state: TextCalls, pieces: Iterable[Piece]) -> tuple[TextCalls, list[Delta]]:
     out: list[Delta] = []
     taken: set[str] | None = None  # copied once for all pieces
     for piece in pieces:
@@ -107,20 +107,20 @@ def _told(state: TextCalls, pieces: Iterable[Piece]) -> tuple[TextCalls, list[De
             out.append(TextDelta(piece))
         elif isinstance(piece, Remark):
             note: dict[str, Json] = {"format": piece.format, "kept_as_text": piece.reason}
-            out.append(_noted(note if piece.name is None else {**note, "name": piece.name}))
+            out.append(_build_note(note if piece.name is None else {**note, "name": piece.name}))
         else:
             if taken is None:
                 taken = set(state.taken)
             id_ = _id_of(piece, state.seed, taken)
-            out += _called(piece, id_)
+            out += _emit_call(piece, id_)
             if piece.repairs:
                 repairs = list(dict.fromkeys(piece.repairs))
-                out.append(_noted({"format": piece.format, "name": piece.name, "id": id_, "repairs": repairs}))
+                out.append(_build_note({"format": piece.format, "name": piece.name, "id": id_, "repairs": repairs}))
             taken.add(id_)
     return state if taken is None else msgspec.structs.replace(state, taken=frozenset(taken)), out
 
 
-def _called(call: TextCall, id_: str) -> list[Delta]:
+def _emit_call(call: TextCall, id_: str) -> list[Delta]:
     if isinstance(call.arguments, str):
         return [ToolCallStarted(id=id_, name=call.name), ToolCallArguments(id=id_, text=call.arguments)]
     return [ToolCallStarted(id=id_, name=call.name, arguments=call.arguments)]
@@ -129,8 +129,8 @@ def _called(call: TextCall, id_: str) -> list[Delta]:
 def _id_of(call: TextCall, base: str, taken: AbstractSet[str]) -> str:
     """The first that is free; a call like an earlier one starts behind all ids, so that many equal calls stay linear."""
     seed = f"{base}\x00{call.name}{encode_json(call.arguments).decode()}"
-    return next(id_ for place in chain((0,), count(len(taken) + 1)) if (id_ := made(seed, place)) not in taken)
+    return next(id_ for place in chain((0,), count(len(taken) + 1)) if (id_ := make_id(seed, place)) not in taken)
 
 
-def _noted(note: dict[str, Json]) -> MetadataReported:
+def _build_note(note: dict[str, Json]) -> MetadataReported:
     return MetadataReported(metadata={NOTES: [note]})

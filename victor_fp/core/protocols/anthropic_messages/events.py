@@ -52,15 +52,15 @@ from victor_fp.core.json import Json, NotJson, decode_json, encode_json
 from victor_fp.core.persistent import PersistentMap
 from victor_fp.core.protocols.anthropic_messages.errors import BODY, fault_from_error
 from victor_fp.core.protocols.anthropic_messages.response import (
-    call_started,
-    cited,
-    closing,
-    management,
-    opaque,
-    opening,
-    signed,
+    build_call_start,
+    describe_management,
+    emit_citations,
+    emit_signature,
+    emit_start,
+    emit_stop,
+    to_opaque,
 )
-from victor_fp.core.protocols.anthropic_messages.usage import noted, renewed, reported
+from victor_fp.core.protocols.anthropic_messages.usage import describe_usage, merge_usage, report_usage
 from victor_fp.core.protocols.operations import decoder_for
 from victor_fp.core.protocols.stream_end import is_done
 from victor_fp.core.requests import Endpoint
@@ -81,7 +81,7 @@ class PendingBlock(msgspec.Struct, frozen=True, kw_only=True):
     def finish(self) -> list[Delta]:
         """What the block means now that it has ended."""
         if self.objects is None:
-            return [*cited("text", unroll(self.citations)), BlockEnded()]
+            return [*emit_citations("text", unroll(self.citations)), BlockEnded()]
         block = concatenate_objects(unroll(self.objects))
         text = join_chain(self.input)
         if not text.strip():
@@ -123,7 +123,7 @@ class MessageEvents(msgspec.Struct, frozen=True, kw_only=True):
         return self._report_counts()
 
     def _report_counts(self) -> list[Delta]:
-        facts = {} if self.usage is None else noted(self.usage)
+        facts = {} if self.usage is None else describe_usage(self.usage)
         return [MetadataReported(metadata=facts)] if facts else []
 
     def _on_event(self, event: MessageStreamEvent, frame: Frame) -> tuple[MessageEvents, list[Delta]]:
@@ -144,12 +144,12 @@ class MessageEvents(msgspec.Struct, frozen=True, kw_only=True):
                     return self, [ErrorReported(InvalidResponse(provider=self.endpoint.spec.name, message=text))]
                 # A repeated start replaces the first one's counts.
                 reader, counts = self._with_usage(message.usage, id_=message.id or self.id, afresh=True)
-                return reader, [*opening(message), *counts]
+                return reader, [*emit_start(message), *counts]
             case MessageDeltaEvent(delta=delta, usage=usage):
-                facts = management(event.context_management)
+                facts = describe_management(event.context_management)
                 reader, counts = self._with_usage(usage)
                 return reader, [
-                    *([] if delta is None else closing(delta)),
+                    *([] if delta is None else emit_stop(delta)),
                     *([MetadataReported(metadata=facts)] if facts else []),
                     *counts,
                 ]
@@ -179,7 +179,7 @@ class MessageEvents(msgspec.Struct, frozen=True, kw_only=True):
                 return self, [ToolCallArguments(index=event.index, text=text)] if text else []
             case SignatureContentBlockDelta(signature=signature):
                 # The empty delta opens the block where its thinking is kept from us.
-                return self, [ReasoningDelta(""), *signed(signature)]
+                return self, [ReasoningDelta(""), *emit_signature(signature)]
             case CitationsDelta(citation=citation):
                 if citation is None:
                     return self, []
@@ -207,13 +207,13 @@ class MessageEvents(msgspec.Struct, frozen=True, kw_only=True):
                 return (self if chain is None else self._with(index, PendingBlock(citations=chain))), deltas
             case ResponseThinkingBlock(thinking=thinking, signature=signature):
                 if thinking or signature:
-                    return self, [ReasoningDelta(thinking or ""), *signed(signature)]
+                    return self, [ReasoningDelta(thinking or ""), *emit_signature(signature)]
                 return self, []
             case ResponseToolUseBlock():
-                started = call_started(block, index or 0, self.id)
+                started = build_call_start(block, index or 0, self.id)
                 return self, [msgspec.structs.replace(started, index=index)]
             case _:
-                return self._with(index, PendingBlock(objects=(None, opaque(block)))), []
+                return self._with(index, PendingBlock(objects=(None, to_opaque(block)))), []
 
     def _with(self, index: int | None, pending: PendingBlock | None) -> MessageEvents:
         return msgspec.structs.replace(self, pending=self.pending.with_item(index, pending))
@@ -224,8 +224,8 @@ class MessageEvents(msgspec.Struct, frozen=True, kw_only=True):
         id_ = self.id if id_ is None else id_
         if usage is None:
             return msgspec.structs.replace(self, id=id_), []
-        counts = usage if afresh else renewed(self.usage, usage)
-        return msgspec.structs.replace(self, id=id_, usage=counts), [reported(counts)]
+        counts = usage if afresh else merge_usage(self.usage, usage)
+        return msgspec.structs.replace(self, id=id_, usage=counts), [report_usage(counts)]
 
     def _read_unknown(self, raw: Mapping[str, Json], frame: Frame) -> list[Delta]:
         """Events of an unknown type are skipped, unless they hold or are an error."""

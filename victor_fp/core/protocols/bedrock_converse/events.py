@@ -37,8 +37,14 @@ from victor_fp.core.framing import Frame
 from victor_fp.core.json import Json, NotJson, decode_json, decode_json_object
 from victor_fp.core.persistent import PersistentMap
 from victor_fp.core.protocols.bedrock_converse.errors import fault_from_exception, is_exception
-from victor_fp.core.protocols.bedrock_converse.response import SERVER_SIDE, call_started, cited, closing, signed
-from victor_fp.core.protocols.bedrock_converse.usage import told
+from victor_fp.core.protocols.bedrock_converse.response import (
+    SERVER_SIDE,
+    call_started,
+    emit_citations,
+    emit_signature,
+    emit_stop,
+)
+from victor_fp.core.protocols.bedrock_converse.usage import emit_usage
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.wire_decoding import Undecodable, WireDecoder
 
@@ -63,7 +69,7 @@ class OpenBlock(msgspec.Struct, frozen=True, kw_only=True):
     def finish(self) -> list[Delta]:
         """What the block means now that it has ended."""
         if not self.kind:
-            return [*cited(unroll(self.citations), spoken=self.has_text), BlockEnded()]
+            return [*emit_citations(unroll(self.citations), spoken=self.has_text), BlockEnded()]
         pieces = unroll(self.held)
         content = concatenate_objects(pieces)
         if _BLOB in content:
@@ -119,13 +125,13 @@ class ConverseEvents(msgspec.Struct, frozen=True, kw_only=True):
                 if isinstance(ending, Undecodable):
                     return self._undecodable(ending)
                 stopped = msgspec.structs.replace(self, blocks=PersistentMap(), stopped=True)
-                return stopped, [*self.finish(), *closing(ending)]
+                return stopped, [*self.finish(), *emit_stop(ending)]
             case "metadata":
                 metadata = _METADATA.decode(frame.data)
                 if isinstance(metadata, Undecodable):
                     return self._undecodable(metadata)
                 # The last event; the service model's order is messageStop, then metadata.
-                return self, [*told(metadata), *([StreamEnded()] if self.stopped else [])]
+                return self, [*emit_usage(metadata), *([StreamEnded()] if self.stopped else [])]
             case name if frame.kind in ("exception", "error") or is_exception(name):
                 fault = fault_from_exception(self.endpoint, name, frame.data, maybe_billed=self.begun)
                 return self, [ErrorReported(fault)]
@@ -140,7 +146,7 @@ class ConverseEvents(msgspec.Struct, frozen=True, kw_only=True):
         use = None if event.start is None else event.start.tool_use
         if use is not None and use.type != SERVER_SIDE:
             return self._with(index, OpenBlock()), [call_started(use, index or 0)]
-        kind, fields = _only_field(frame.data, "start")
+        kind, fields = _find_only_field(frame.data, "start")
         return self._with(index, OpenBlock(kind=kind, held=(None, fields))), []
 
     def _on_delta(self, event: ContentBlockDeltaEvent, frame: Frame) -> tuple[ConverseEvents, list[Delta]]:
@@ -186,11 +192,11 @@ def _read_reasoning(block: OpenBlock, thought: ReasoningContentBlockDelta) -> tu
     deltas: list[Delta] = [ReasoningDelta(thought.text)] if thought.text else []
     if thought.signature:
         # The empty delta opens the block where its reasoning is kept from us.
-        deltas += [ReasoningDelta(""), *signed(thought.signature)]
+        deltas += [ReasoningDelta(""), *emit_signature(thought.signature)]
     return block, deltas
 
 
-def _only_field(payload: bytes, place: str) -> tuple[str, Mapping[str, Json]]:
+def _find_only_field(payload: bytes, place: str) -> tuple[str, Mapping[str, Json]]:
     """The one field of a union, and its value, where the union's field is not known here."""
     event = decode_json_object(payload)
     union = {} if isinstance(event, NotJson) else event.get(place)

@@ -29,8 +29,8 @@ from victor_fp.core.faults import InvalidResponse
 from victor_fp.core.framing import Frame
 from victor_fp.core.json import Json
 from victor_fp.core.protocols.cohere_v2.errors import fault_from_error
-from victor_fp.core.protocols.cohere_v2.notes import cited, closing, measured, planned
-from victor_fp.core.protocols.cohere_v2.response import started
+from victor_fp.core.protocols.cohere_v2.notes import emit_citations, emit_logprobs, emit_plan, emit_stop
+from victor_fp.core.protocols.cohere_v2.response import emit_call_start
 from victor_fp.core.protocols.operations import decoder_for
 from victor_fp.core.protocols.stream_end import is_done
 from victor_fp.core.requests import Endpoint
@@ -67,12 +67,15 @@ class ChatEvents(msgspec.Struct, frozen=True, kw_only=True):
 
     def finish(self) -> list[Delta]:
         """The plan, where the stream broke off in it."""
-        return planned(join_chain(self.plan))
+        return emit_plan(join_chain(self.plan))
 
     def _on_event(self, event: wire.ChatEvent, frame: Frame) -> tuple[ChatEvents, list[Delta]]:
         match event:
             case wire.ContentDeltaEvent(delta=delta, logprobs=logprobs):
-                return self, [*_content_deltas(_message(delta)), *([] if logprobs is None else measured([logprobs]))]
+                return self, [
+                    *_content_deltas(_message(delta)),
+                    *([] if logprobs is None else emit_logprobs([logprobs])),
+                ]
             case wire.ContentStartEvent(delta=delta):
                 reader, plan = self._release_plan()
                 return reader, [*plan, *_content_deltas(_message(delta))]
@@ -84,7 +87,7 @@ class ChatEvents(msgspec.Struct, frozen=True, kw_only=True):
             case wire.ToolCallStartEvent(index=index, delta=delta):
                 call = _message(delta).tool_calls or wire.ToolCallDelta()
                 reader, plan = self._release_plan()
-                head = started(self.calls, index, call.id, call.function or wire.FunctionCall(), self.id)
+                head = emit_call_start(self.calls, index, call.id, call.function or wire.FunctionCall(), self.id)
                 return replace(reader, calls=self.calls + 1), [*plan, *head]
             case wire.ToolCallDeltaEvent(index=index, delta=delta):
                 call = _message(delta).tool_calls or wire.ToolCallDelta()
@@ -93,7 +96,7 @@ class ChatEvents(msgspec.Struct, frozen=True, kw_only=True):
                 return self, [ToolCallArguments(index=index, text=call.function.arguments)]
             case wire.CitationStartEvent(delta=delta):
                 citation = _message(delta).citations
-                return self, [] if citation is None else cited([citation])
+                return self, [] if citation is None else emit_citations([citation])
             case wire.MessageStartEvent(id=id_):
                 return replace(self, id=id_ or self.id), [MetadataReported(metadata={"id": id_})] if id_ else []
             case wire.MessageEndEvent(id=id_, delta=end):
@@ -101,7 +104,7 @@ class ChatEvents(msgspec.Struct, frozen=True, kw_only=True):
                 if id_ and not self.id:
                     deltas.append(MetadataReported(metadata={"id": id_}))
                 end = end or wire.MessageEnd()
-                return reader, [*deltas, *closing(self.endpoint, end.finish_reason, end.usage, end.error)]
+                return reader, [*deltas, *emit_stop(self.endpoint, end.finish_reason, end.usage, end.error)]
             case wire.UnknownType(raw=raw):
                 return self, self._read_unknown(raw, frame)
             case wire.ToolCallEndEvent() | wire.CitationEndEvent():
@@ -113,7 +116,7 @@ class ChatEvents(msgspec.Struct, frozen=True, kw_only=True):
         """The plan, emitted before what follows it."""
         if self.plan is None:
             return self, []
-        return replace(self, plan=None), planned(join_chain(self.plan))
+        return replace(self, plan=None), emit_plan(join_chain(self.plan))
 
     def _read_unknown(self, raw: Mapping[str, Json], frame: Frame) -> list[Delta]:
         """Events of an unknown type are skipped, unless they are an error: its text stands where others have a message."""

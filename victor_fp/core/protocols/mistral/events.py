@@ -18,10 +18,10 @@ from victor_fp.core.dialects.mistral import MistralDialect
 from victor_fp.core.faults import Fault
 from victor_fp.core.framing import Frame
 from victor_fp.core.json import Json, NotJson, decode_json_object
-from victor_fp.core.protocols.mistral.notes import counted, identity, logprobs_of, seed_of, stopped
+from victor_fp.core.protocols.mistral.notes import build_stop, choose_seed, identity, logprobs_of, report_usage
 from victor_fp.core.protocols.mistral.response import ERRORS
 from victor_fp.core.protocols.mistral.spoken import content_deltas, read_fragment
-from victor_fp.core.protocols.openai_chat.endings import Cut, meaning
+from victor_fp.core.protocols.openai_chat.endings import Cut, interpret_frame
 from victor_fp.core.protocols.openai_chat.errors import fault_from_error
 from victor_fp.core.protocols.openai_chat.stop_reasons import BROKEN_OFF, FAILURE
 from victor_fp.core.protocols.openai_chat.tool_calls import NO_CALLS, OpenCalls, add_fragment, release_held
@@ -82,7 +82,7 @@ class ChatEvents(msgspec.Struct, frozen=True):
     def _on_undecodable(
         self, state: Accumulator, frame: Frame, reason: str, *, last: bool
     ) -> tuple[Accumulator, list[Delta]]:
-        meant = meaning(self.endpoint, self.dialect, frame, reason, state.model, last=last)
+        meant = interpret_frame(self.endpoint, self.dialect, frame, reason, state.model, last=last)
         if isinstance(meant, Cut):
             return msgspec.structs.replace(state, cut=meant.fault), []
         return state, [] if meant is None else [meant]
@@ -97,7 +97,7 @@ class ChatEvents(msgspec.Struct, frozen=True):
             state = _record_metadata(state, chunk)
         if choice is not None:
             state, deltas = _on_choice(state, choice)
-        if (usage := counted(chunk.usage)) is not None:
+        if (usage := report_usage(chunk.usage)) is not None:
             deltas.append(usage)
         error = _error_in(frame, chunk, choice)
         if error is not None:
@@ -105,7 +105,7 @@ class ChatEvents(msgspec.Struct, frozen=True):
         elif choice is not None and choice.finish_reason:
             calls, released = release_held(state.calls)
             state = msgspec.structs.replace(state, calls=calls)
-            deltas += [*released, stopped(choice.finish_reason)]
+            deltas += [*released, build_stop(choice.finish_reason)]
         return state, deltas
 
 
@@ -126,7 +126,7 @@ def _record_metadata(state: Accumulator, chunk: ChatCompletionChunk) -> Accumula
     return msgspec.structs.replace(
         state,
         begun=True,
-        seed=state.seed or seed_of(chunk),
+        seed=state.seed or choose_seed(chunk),
         model=state.model or chunk.model or None,
         notes=identity(chunk) | state.notes | counts_noted(chunk.usage),
     )

@@ -29,12 +29,12 @@ from victor_fp.core.faults import Fault
 from victor_fp.core.framing import Frame
 from victor_fp.core.json import Json, NotJson, decode_json
 from victor_fp.core.protocols import EventReader
-from victor_fp.core.protocols.openai_chat.endings import Cut, meaning
+from victor_fp.core.protocols.openai_chat.endings import Cut, interpret_frame
 from victor_fp.core.protocols.openai_chat.errors import fault_from_error
 from victor_fp.core.protocols.openai_chat.fragments import OpenRecord, OpenRecords
 from victor_fp.core.protocols.openai_chat.notes import answer_notes, choice_notes, logprobs_of, message_notes
-from victor_fp.core.protocols.openai_chat.spoken import content_deltas, reasoning_in
-from victor_fp.core.protocols.openai_chat.stop_reasons import BROKEN_OFF, FAILURE, stopped
+from victor_fp.core.protocols.openai_chat.spoken import content_deltas, find_reasoning
+from victor_fp.core.protocols.openai_chat.stop_reasons import BROKEN_OFF, FAILURE, build_stop
 from victor_fp.core.protocols.openai_chat.tool_calls import (
     NO_CALLS,
     Fragment,
@@ -117,7 +117,7 @@ class ChatEvents(msgspec.Struct, frozen=True):
         self, state: Accumulator, frame: Frame, reason: str, *, last: bool
     ) -> tuple[Accumulator, list[Delta]]:
         """A frame that does not decode as a chunk: cut off, an error, or invalid."""
-        meant = meaning(self.endpoint, self.dialect, frame, reason, state.model, last=last)
+        meant = interpret_frame(self.endpoint, self.dialect, frame, reason, state.model, last=last)
         if isinstance(meant, Cut):
             return msgspec.structs.replace(state, cut=meant.fault), []
         return state, [] if meant is None else [meant]
@@ -143,7 +143,7 @@ class ChatEvents(msgspec.Struct, frozen=True):
             deltas.append(ErrorReported(self._fault(error, state)))
         elif choice is not None and choice.finish_reason:
             state, released = _release(state)
-            deltas += [*released, stopped(self.dialect, choice.finish_reason)]
+            deltas += [*released, build_stop(self.dialect, choice.finish_reason)]
             state = msgspec.structs.replace(state, stopped=True)
         return state, deltas
 
@@ -208,7 +208,7 @@ def _on_choice(state: Accumulator, choice: ChunkChoice) -> tuple[Accumulator, li
         state = msgspec.structs.replace(state, notes=state.notes | notes)
     delta = choice.delta
     if delta is not None:
-        if reasoning := reasoning_in(delta):
+        if reasoning := find_reasoning(delta):
             deltas.append(ReasoningDelta(reasoning))
         deltas += content_deltas(delta.content)
         if delta.refusal:

@@ -19,7 +19,7 @@ from victor_fp.core.deltas import Delta, ToolCallArguments, ToolCallStarted
 from victor_fp.core.json import Json, encode_json
 from victor_fp.core.persistent import PersistentList, PersistentMap
 from victor_fp.core.tool_call_drafts import CallIndex
-from victor_fp.core.tool_call_ids import made
+from victor_fp.core.tool_call_ids import make_id
 
 Arguments = str | dict[str, Json] | None
 
@@ -120,7 +120,7 @@ def release_held(calls: OpenCalls) -> tuple[OpenCalls, list[Delta]]:
     for ordinal in unroll(calls.held):
         call = opened[ordinal]
         held = unroll(call.held)
-        id_ = made(call.name + "".join(_text(fragment.arguments) for fragment in held), ordinal)
+        id_ = make_id(call.name + "".join(_text(fragment.arguments) for fragment in held), ordinal)
         state = next((fragment.state for fragment in held if fragment.state is not None), None)
         deltas.append(ToolCallStarted(index=ordinal, id=id_, name=call.name, state=state))
         for fragment in held:
@@ -160,7 +160,7 @@ def _text(arguments: Arguments) -> str:
 def _choose_id(calls: OpenCalls, fragment: Fragment, seed: str, ordinal: int) -> str | None:
     if fragment.id and fragment.id not in calls.ids:
         return fragment.id
-    return made(seed, ordinal) if seed else None
+    return make_id(seed, ordinal) if seed else None
 
 
 def _argument_deltas(ordinal: int, id_: str, arguments: Arguments) -> list[Delta]:

@@ -31,13 +31,13 @@ from victor_fp.core.protocols.openai_responses.items import (
     call_arguments,
     call_started,
     call_state,
-    given,
+    drop_nulls,
+    emit_part,
     item_deltas,
     message_notes,
     message_state,
     part_ended,
     reasoning_state,
-    spoken,
 )
 
 Aspect: TypeAlias = Literal["summary", "content"]
@@ -290,7 +290,7 @@ def finish_item(
             deltas += _finish_message(known, item)
         case ReasoningItem():
             deltas += (
-                [StateReported(given(raw), alone=True)] if known.interrupted else block_ended(reasoning_state(raw))
+                [StateReported(drop_nulls(raw), alone=True)] if known.interrupted else block_ended(reasoning_state(raw))
             )
         case FunctionToolCall() | CustomToolCall():
             deltas += _finish_call(known, item, raw)
@@ -335,12 +335,12 @@ def _finish_message(known: OpenItem, item: OutputMessage) -> list[Delta]:
     content = item.content or ()
     for number, part in enumerate(content):
         if known.numbered and number not in known.emitted:
-            deltas += spoken(part)
+            deltas += emit_part(part)
         elif number <= known.closed or (not known.numbered and number < len(content) - 1):
             continue
         annotations: Sequence[Mapping[str, Json]] = ()
         if isinstance(part, OutputTextContent):
-            annotations = part.annotations if part.annotations else unroll(known.annotations)
+            annotations = part.annotations or unroll(known.annotations)
         deltas += part_ended(message_state(item.id or known.id, item.phase or known.phase, annotations), part)
     return deltas + message_notes(item)
 

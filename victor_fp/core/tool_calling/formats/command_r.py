@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from victor_fp.core.tool_calling.formats.form import Opening, TextFormat, filled
+from victor_fp.core.tool_calling.formats.form import Opening, TextFormat, fill_template
 from victor_fp.core.tool_calling.json_body import json_body
-from victor_fp.core.tool_calling.reading import Edge, NotACall, Reading, Unfinished, past_literal, past_space
+from victor_fp.core.tool_calling.reading import Edge, NotACall, Reading, Unfinished, skip_literal, skip_space
 from victor_fp.core.tool_calling.tools import Tools
 
 _WORD, _FENCES = "Action:", ("```json", "```")
@@ -15,7 +15,7 @@ def read(text: str, tools: Tools) -> Reading:
     """The list, in whichever of the two ways it is marked."""
     if text.startswith(OPEN):
         return json_body(text, len(OPEN), tools, (CLOSE,))
-    fence = past_literal(text, past_space(text, len(_WORD)), _FENCES)
+    fence = skip_literal(text, skip_space(text, len(_WORD)), _FENCES)
     if fence is Edge.UNTOLD:
         return Unfinished()
     return NotACall(length=len(_WORD)) if isinstance(fence, Edge) else json_body(text, fence, tools, ("```",))
@@ -26,7 +26,7 @@ COMMAND_R = TextFormat(
     title="Command R, R+, R7B and Command A",
     openings=(Opening(OPEN), Opening(_WORD, "line")),
     read=read,
-    write=filled('Action: ```json\n[{"tool_name": NAME, "parameters": ARGUMENTS}]\n```'),
+    write=fill_template('Action: ```json\n[{"tool_name": NAME, "parameters": ARGUMENTS}]\n```'),
     method="command_r",
     confidence=0.95,
     source="Cohere's Command R prompting guide; chat template of Command R7B",

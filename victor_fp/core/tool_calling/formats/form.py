@@ -50,11 +50,11 @@ class TextFormat(msgspec.Struct, frozen=True, kw_only=True):
     """Where the form is from."""
 
 
-def filled(template: str) -> Callable[[str, JsonObject], str]:
+def fill_template(template: str) -> Callable[[str, JsonObject], str]:
     """A writer that puts JSON for NAME and ARGUMENTS into a template."""
-    return partial(_filled, template)
+    return partial(_fill, template)
 
 
-def _filled(template: str, name: str, arguments: JsonObject) -> str:
+def _fill(template: str, name: str, arguments: JsonObject) -> str:
     head, _, tail = template.partition("ARGUMENTS")
     return head.replace("NAME", encode_json(name).decode()) + encode_json(arguments).decode() + tail

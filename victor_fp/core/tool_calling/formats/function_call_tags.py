@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from victor_fp.core.tool_calling.formats.form import Opening, TextFormat, filled
+from victor_fp.core.tool_calling.formats.form import Opening, TextFormat, fill_template
 from victor_fp.core.tool_calling.json_body import json_body
-from victor_fp.core.tool_calling.named_body import named_body
-from victor_fp.core.tool_calling.reading import Edge, NotACall, Reading, Unfinished, past_literal, past_space
+from victor_fp.core.tool_calling.named_body import read_named_body
+from victor_fp.core.tool_calling.reading import Edge, NotACall, Reading, Unfinished, skip_literal, skip_space
 from victor_fp.core.tool_calling.tools import Tools
 
 _TAGS = {"<function_call>": "</function_call>", "<functioncall>": "</functioncall>"}
@@ -14,15 +14,17 @@ _TAGS = {"<function_call>": "</function_call>", "<functioncall>": "</functioncal
 def read(text: str, tools: Tools) -> Reading:
     """JSON, or a name tag, in the tag that opens the text."""
     opening = next(tag for tag in _TAGS if text.startswith(tag))
-    at = past_space(text, len(opening))
+    at = skip_space(text, len(opening))
     if at == len(text):
         return Unfinished()
     if text[at] in "{[":
         return json_body(text, len(opening), tools, (_TAGS[opening],))
-    inner = past_literal(text, at, ("<name>",))
+    inner = skip_literal(text, at, ("<name>",))
     if inner is Edge.UNTOLD:
         return Unfinished()
-    return NotACall(length=len(opening)) if isinstance(inner, Edge) else named_body(text, at, tools, _TAGS[opening])
+    return (
+        NotACall(length=len(opening)) if isinstance(inner, Edge) else read_named_body(text, at, tools, _TAGS[opening])
+    )
 
 
 FUNCTION_CALL_TAGS = TextFormat(
@@ -30,7 +32,7 @@ FUNCTION_CALL_TAGS = TextFormat(
     title="Glaive, Granite 20B and models told to answer with tags",
     openings=tuple(Opening(tag) for tag in _TAGS),
     read=read,
-    write=filled('<function_call>{"name": NAME, "arguments": ARGUMENTS}</function_call>'),
+    write=fill_template('<function_call>{"name": NAME, "arguments": ARGUMENTS}</function_call>'),
     method="xml_fallback",
     confidence=0.9,
     source="chat template of Granite 20B function calling; the Glaive function calling data",

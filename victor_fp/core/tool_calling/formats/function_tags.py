@@ -9,7 +9,7 @@ from victor_fp.core.json import Json, JsonObject
 from victor_fp.core.tool_calling.brackets import Brackets, Until, end_of, until
 from victor_fp.core.tool_calling.formats.form import Opening, TextFormat
 from victor_fp.core.tool_calling.json_calls import arguments_of
-from victor_fp.core.tool_calling.parameters import as_text, typed, unwrapped
+from victor_fp.core.tool_calling.parameters import as_text, convert_parameter, strip_line_breaks
 from victor_fp.core.tool_calling.reading import (
     Edge,
     Found,
@@ -17,8 +17,8 @@ from victor_fp.core.tool_calling.reading import (
     Reading,
     TextCall,
     Unfinished,
-    past_literal,
-    past_space,
+    skip_literal,
+    skip_space,
 )
 from victor_fp.core.tool_calling.repair import Repair
 from victor_fp.core.tool_calling.tools import Tools
@@ -58,7 +58,7 @@ def function_body(text: str, at: int, tools: Tools, closers: Sequence[str]) -> R
         return Found((call,), end)
     if text.startswith(_WRAPPER_END, end - len(_WRAPPER_END)):
         return Found((call,), end)
-    behind = past_literal(text, past_space(text, end), closers)
+    behind = skip_literal(text, skip_space(text, end), closers)
     if behind is Edge.UNTOLD:
         return Unfinished(name=name, salvage=Found((call,), end))
     return Found((call,), end if isinstance(behind, Edge) else behind)
@@ -73,13 +73,13 @@ def _arguments(text: str, at: int, tools: Tools, name: str) -> tuple[TextCall, i
     properties = tools.properties(name)
     arguments: dict[str, Json] = {}
     repairs: list[Repair] = []
-    at = past_space(text, at)
+    at = skip_space(text, at)
     if text.startswith("{", at):
         return _json(text, at, name)
     while True:
         if at == len(text):
             return Unfinished(name=name)
-        after = past_literal(text, at, (_PARAMETER, CLOSE, _WRAPPER_END))
+        after = skip_literal(text, at, (_PARAMETER, CLOSE, _WRAPPER_END))
         if after is Edge.UNTOLD:
             return Unfinished(name=name)
         if isinstance(after, Edge):
@@ -91,17 +91,17 @@ def _arguments(text: str, at: int, tools: Tools, name: str) -> tuple[TextCall, i
         if found is None:
             return Unfinished(name=name, wake=until((">",) if head < 0 else _VALUE_ENDS, text))
         key = text[after:head].strip().strip("\"'")
-        value = unwrapped(text[head + 1 : found.start()])
-        arguments[key], made = typed(value, properties.get(key))
+        value = strip_line_breaks(text[head + 1 : found.start()])
+        arguments[key], made = convert_parameter(value, properties.get(key))
         repairs += made
-        at = past_space(text, found.end())
+        at = skip_space(text, found.end())
 
 
 def _json(text: str, at: int, name: str) -> tuple[TextCall, int] | Unfinished | str:
     end = end_of(text, at)
     if isinstance(end, Brackets):
         return Unfinished(name=name, wake=end)
-    after = past_literal(text, past_space(text, end), (CLOSE, _WRAPPER_END))
+    after = skip_literal(text, skip_space(text, end), (CLOSE, _WRAPPER_END))
     arguments = arguments_of(text[at:end])
     if arguments is None or isinstance(arguments[0], str):
         return "the arguments are no object"

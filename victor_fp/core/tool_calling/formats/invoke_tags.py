@@ -10,7 +10,7 @@ from victor_fp.core.json import Json, JsonObject
 from victor_fp.core.tool_calling.brackets import Brackets, Until, end_of, until
 from victor_fp.core.tool_calling.formats.form import Opening, TextFormat
 from victor_fp.core.tool_calling.json_calls import arguments_of
-from victor_fp.core.tool_calling.parameters import as_text, typed, unwrapped
+from victor_fp.core.tool_calling.parameters import as_text, convert_parameter, strip_line_breaks
 from victor_fp.core.tool_calling.reading import (
     Edge,
     Found,
@@ -18,10 +18,10 @@ from victor_fp.core.tool_calling.reading import (
     Reading,
     TextCall,
     Unfinished,
-    past_literal,
-    past_space,
+    skip_literal,
+    skip_space,
 )
-from victor_fp.core.tool_calling.repair import Broken, Repair, repaired
+from victor_fp.core.tool_calling.repair import Broken, Repair, repair_json
 from victor_fp.core.tool_calling.tools import Tools
 
 _DSML = ("\uff5cDSML\uff5c", "|DSML|")
@@ -41,7 +41,7 @@ def read(text: str, tools: Tools) -> Reading:
     opened = next(opening for opening, _ in _OPENINGS if text.startswith(opening))
     prefix = dict(_OPENINGS)[opened]
     if not opened.endswith("invoke"):
-        inner = past_literal(text, past_space(text, len(opened)), (f"<{prefix}invoke",))
+        inner = skip_literal(text, skip_space(text, len(opened)), (f"<{prefix}invoke",))
         if inner is Edge.UNTOLD:
             return Unfinished()
         if isinstance(inner, Edge):
@@ -77,11 +77,11 @@ def _arguments(text: str, at: int, prefix: str, tools: Tools, name: str) -> Foun
     opening, end_tag, close = f"<{prefix}parameter", f"</{prefix}parameter>", f"</{prefix}invoke>"
     arguments: dict[str, Json] = {}
     repairs: list[Repair] = []
-    at = past_space(text, at)
+    at = skip_space(text, at)
     if text.startswith("{", at):
         return _json(text, at, close, name)
     while True:
-        after = past_literal(text, at, (opening, close))
+        after = skip_literal(text, at, (opening, close))
         if after is Edge.UNTOLD:
             return Unfinished(name=name)
         if isinstance(after, Edge):
@@ -101,15 +101,15 @@ def _arguments(text: str, at: int, prefix: str, tools: Tools, name: str) -> Foun
         if kind == "true":
             arguments[key] = value
         elif kind == "false":
-            read_value = repaired(value.strip())
+            read_value = repair_json(value.strip())
             if isinstance(read_value, Broken):
                 return f"the parameter {key!r} is no JSON"
             arguments[key] = read_value.value
             repairs += read_value.repairs
         else:
-            arguments[key], made = typed(unwrapped(value), tools.properties(name).get(key))
+            arguments[key], made = convert_parameter(strip_line_breaks(value), tools.properties(name).get(key))
             repairs += made
-        at = past_space(text, end + len(end_tag))
+        at = skip_space(text, end + len(end_tag))
 
 
 def _json(text: str, at: int, close: str, name: str) -> Found | Unfinished | str:
@@ -119,7 +119,7 @@ def _json(text: str, at: int, close: str, name: str) -> Found | Unfinished | str
     arguments = arguments_of(text[at:end])
     if arguments is None or isinstance(arguments[0], str):
         return "the arguments are no object"
-    after = past_literal(text, past_space(text, end), (close,))
+    after = skip_literal(text, skip_space(text, end), (close,))
     if after is Edge.UNTOLD:
         return Unfinished(name=name)
     call = TextCall(name=name, arguments=arguments[0], repairs=arguments[1])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from victor_fp.core.tool_calling.formats.form import Opening, TextFormat, filled
+from victor_fp.core.tool_calling.formats.form import Opening, TextFormat, fill_template
 from victor_fp.core.tool_calling.json_body import json_body
 from victor_fp.core.tool_calling.reading import Reading
 from victor_fp.core.tool_calling.tools import Tools
@@ -20,7 +20,7 @@ LM_STUDIO = TextFormat(
     title="models that LM Studio serves in its default mode",
     openings=(Opening(OPEN),),
     read=read,
-    write=filled('[TOOL_REQUEST]{"name": NAME, "arguments": ARGUMENTS}[END_TOOL_REQUEST]'),
+    write=fill_template('[TOOL_REQUEST]{"name": NAME, "arguments": ARGUMENTS}[END_TOOL_REQUEST]'),
     method="tool_request_format",
     confidence=0.95,
     source="LM Studio's documentation of tool use (default tool use format)",

@@ -20,8 +20,8 @@ from victor_fp.core.tool_calling.reading import (
     Reading,
     TextCall,
     Unfinished,
-    past_literal,
-    past_space,
+    skip_literal,
+    skip_space,
 )
 from victor_fp.core.tool_calling.tools import Tools
 
@@ -45,11 +45,11 @@ _NUMBERED = re.compile(r":\d+\Z")
 
 def read(text: str, tools: Tools, marks: Marks) -> Reading:
     """One call, with the token that opens the section if that stands before it."""
-    at = past_literal(text, 0, (*marks.section, *marks.begin))
+    at = skip_literal(text, 0, (*marks.section, *marks.begin))
     if isinstance(at, int) and any(text.startswith(mark) for mark in marks.section):
-        at = past_literal(text, past_space(text, at), marks.begin)
+        at = skip_literal(text, skip_space(text, at), marks.begin)
     if isinstance(at, Edge):
-        lead = past_literal(text, 0, marks.section)
+        lead = skip_literal(text, 0, marks.section)
         return Unfinished() if at is Edge.UNTOLD else NotACall(length=lead if isinstance(lead, int) else 1)
     return _call(text, at, tools, marks)
 
@@ -62,14 +62,14 @@ def _call(text: str, at: int, tools: Tools, marks: Marks) -> Reading:
         return no_call
     if end == len(text):
         return Unfinished()
-    if first != _KIND and _named(first, tools) is None:
+    if first != _KIND and _find_name(first, tools) is None:
         return no_call
-    behind = past_literal(text, past_space(text, end), marks.separator)
+    behind = skip_literal(text, skip_space(text, end), marks.separator)
     if behind is Edge.UNTOLD:
         return Unfinished()
     if isinstance(behind, Edge):
         return no_call
-    place = past_space(text, behind)
+    place = skip_space(text, behind)
     if place == len(text):
         return Unfinished()
     written = first
@@ -82,23 +82,23 @@ def _call(text: str, at: int, tools: Tools, marks: Marks) -> Reading:
             return no_call
         if end == len(text):
             return Unfinished()
-        place = past_space(text, end)
-    name = _named(written, tools)
-    return no_call if name is None else _finished(text, place, name, no_call, marks)
+        place = skip_space(text, end)
+    name = _find_name(written, tools)
+    return no_call if name is None else _read_end(text, place, name, no_call, marks)
 
 
-def _named(written: str, tools: Tools) -> str | None:
+def _find_name(written: str, tools: Tools) -> str | None:
     return tools.spelled(_NUMBERED.sub("", written))
 
 
-def _finished(text: str, place: int, name: str, no_call: NotACall, marks: Marks) -> Reading:
+def _read_end(text: str, place: int, name: str, no_call: NotACall, marks: Marks) -> Reading:
     """The arguments, in a fence or not, and the token that ends the call."""
-    fence = past_literal(text, place, ("```json",)) if not text.startswith("{", place) else place
+    fence = skip_literal(text, place, ("```json",)) if not text.startswith("{", place) else place
     if fence is Edge.UNTOLD:
         return Unfinished(name=name)
     if isinstance(fence, Edge):
         return no_call
-    start = past_space(text, fence)
+    start = skip_space(text, fence)
     if start == len(text):
         return Unfinished(name=name)
     if text[start] != "{":
@@ -110,11 +110,11 @@ def _finished(text: str, place: int, name: str, no_call: NotACall, marks: Marks)
     if arguments is None or isinstance(arguments[0], str):
         return msgspec.structs.replace(no_call, reason="the arguments are no object")
     found = Found((TextCall(name=name, arguments=arguments[0], repairs=arguments[1]),), closed)
-    after: int | Edge = past_space(text, closed)
+    after: int | Edge = skip_space(text, closed)
     if isinstance(after, int) and fence != place:
-        after = past_literal(text, after, ("```",))
+        after = skip_literal(text, after, ("```",))
     if isinstance(after, int):
-        after = past_literal(text, past_space(text, after), marks.end)
+        after = skip_literal(text, skip_space(text, after), marks.end)
     if after is Edge.UNTOLD:
         return Unfinished(name=name, salvage=found)
     return no_call if isinstance(after, Edge) else Found(found.calls, after)
@@ -122,7 +122,7 @@ def _finished(text: str, place: int, name: str, no_call: NotACall, marks: Marks)
 
 def _word(text: str, at: int) -> tuple[int, int]:
     """Where the next word begins and ends."""
-    at = past_space(text, at)
+    at = skip_space(text, at)
     found = _WORD.match(text, at)
     return at, found.end() if found else at
 

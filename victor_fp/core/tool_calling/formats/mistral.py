@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from victor_fp.core.tool_calling.brackets import NOT_YET, Brackets, end_of
-from victor_fp.core.tool_calling.formats.form import Opening, TextFormat, filled
+from victor_fp.core.tool_calling.formats.form import Opening, TextFormat, fill_template
 from victor_fp.core.tool_calling.json_body import json_body
 from victor_fp.core.tool_calling.json_calls import arguments_of
 from victor_fp.core.tool_calling.reading import (
@@ -15,8 +15,8 @@ from victor_fp.core.tool_calling.reading import (
     Reading,
     TextCall,
     Unfinished,
-    past_literal,
-    past_space,
+    skip_literal,
+    skip_space,
 )
 from victor_fp.core.tool_calling.tools import Tools
 
@@ -27,7 +27,7 @@ _NAME = re.compile(r"[^\s{\[]*")
 
 def read(text: str, tools: Tools) -> Reading:
     """The list, or the one call, behind the mark. A call's id is read over: ids are made for every call alike."""
-    at = past_space(text, len(OPEN))
+    at = skip_space(text, len(OPEN))
     if at == len(text):
         return Unfinished()
     if text[at] in "{[":
@@ -37,18 +37,18 @@ def read(text: str, tools: Tools) -> Reading:
     name = tools.spelled(text[at:end])
     if not tools.may_become(text[at:end]) or (name is None and end < len(text)):
         return NotACall(length=len(OPEN), reason="no call of a known tool")
-    place = past_space(text, end)
+    place = skip_space(text, end)
     if place == len(text) or name is None:
         return Unfinished(name=name)
     if text[place] == "[":
-        marked = past_literal(text, place, (_ARGUMENTS, _ID))
+        marked = skip_literal(text, place, (_ARGUMENTS, _ID))
         if not isinstance(marked, Edge) and text.startswith(_ID, place):
             mark = text.find("[", marked)
-            marked = Edge.UNTOLD if mark < 0 else past_literal(text, mark, (_ARGUMENTS,))
+            marked = Edge.UNTOLD if mark < 0 else skip_literal(text, mark, (_ARGUMENTS,))
         if isinstance(marked, Edge):
             undecided = marked is Edge.UNTOLD
             return Unfinished(name=name) if undecided else NotACall(length=len(OPEN), reason="no arguments")
-        place = past_space(text, marked)
+        place = skip_space(text, marked)
         if place == len(text):
             return Unfinished(name=name)
     if text[place] != "{":
@@ -69,7 +69,7 @@ MISTRAL = TextFormat(
     read=read,
     gap=",;",
     trailers=("</s>",),
-    write=filled('[TOOL_CALLS][{"name": NAME, "arguments": ARGUMENTS}]'),
+    write=fill_template('[TOOL_CALLS][{"name": NAME, "arguments": ARGUMENTS}]'),
     method="mistral",
     confidence=0.98,
     source="mistral-common's tokenizers v3 to v13",

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 from victor_fp.core.tool_calling.brackets import NOT_YET
-from victor_fp.core.tool_calling.formats.form import Opening, TextFormat, filled
+from victor_fp.core.tool_calling.formats.form import Opening, TextFormat, fill_template
 from victor_fp.core.tool_calling.json_body import json_body
-from victor_fp.core.tool_calling.reading import Found, NotACall, Reading, Unfinished, past_space
+from victor_fp.core.tool_calling.reading import Found, NotACall, Reading, Unfinished, skip_space
 from victor_fp.core.tool_calling.tools import Tools
 
 FENCE = "```"
@@ -18,10 +18,10 @@ _BEGUN_VALUE = re.compile(r'\{\s*"|\[\s*["{\[]')
 
 def read(text: str, tools: Tools) -> Reading:
     """A fence with nothing but calls in it, or a value that is one."""
-    return _fenced(text, tools) if text.startswith(FENCE) else _bare(text, tools)
+    return _read_fenced(text, tools) if text.startswith(FENCE) else _read_bare(text, tools)
 
 
-def _fenced(text: str, tools: Tools) -> Reading:
+def _read_fenced(text: str, tools: Tools) -> Reading:
     found = _LABEL.match(text, len(FENCE))
     end = found.end() if found else len(FENCE)
     label = text[len(FENCE) : end]
@@ -32,9 +32,9 @@ def _fenced(text: str, tools: Tools) -> Reading:
     return reading if isinstance(reading, Found | Unfinished) else NotACall(length=len(FENCE))
 
 
-def _bare(text: str, tools: Tools) -> Reading:
+def _read_bare(text: str, tools: Tools) -> Reading:
     """A value that is no call goes out unread to its end, if it is JSON: what it quotes is no call either."""
-    at = past_space(text, 1)
+    at = skip_space(text, 1)
     if at == len(text):
         return Unfinished()
     if text[0] == "[" and text[at] != "{":
@@ -54,7 +54,7 @@ PLAIN_JSON = TextFormat(
     read=read,
     markup=False,
     gap=",;",
-    write=filled('{"name": NAME, "arguments": ARGUMENTS}'),
+    write=fill_template('{"name": NAME, "arguments": ARGUMENTS}'),
     method="json_fallback",
     confidence=0.9,
     source="Llama 3.1 prompt format (JSON based tool calling); OpenAI's own spelling of calls",

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from victor_fp.core.tool_calling.formats.form import Opening, TextFormat, filled
+from victor_fp.core.tool_calling.formats.form import Opening, TextFormat, fill_template
 from victor_fp.core.tool_calling.json_body import json_body
 from victor_fp.core.tool_calling.python_source import Statement, statement
-from victor_fp.core.tool_calling.reading import Found, NotACall, Reading, Unfinished, past_space
+from victor_fp.core.tool_calling.reading import Found, NotACall, Reading, Unfinished, skip_space
 from victor_fp.core.tool_calling.tools import Tools
 
 OPEN = "<|python_tag|>"
@@ -13,10 +13,10 @@ OPEN = "<|python_tag|>"
 
 def read(text: str, tools: Tools) -> Reading:
     """JSON behind the tag, or else Python; code that is no call is text."""
-    at = past_space(text, len(OPEN))
+    at = skip_space(text, len(OPEN))
     if at == len(text):
         return Unfinished()
-    inner = past_space(text, at + 1) if text[at] == "[" else at
+    inner = skip_space(text, at + 1) if text[at] == "[" else at
     if inner == len(text):
         return Unfinished()
     if text[inner] == "{":
@@ -34,7 +34,7 @@ PYTHON_TAG = TextFormat(
     read=read,
     gap=",;",
     trailers=("<|eom_id|>", "<|eot_id|>"),
-    write=filled('<|python_tag|>{"name": NAME, "parameters": ARGUMENTS}'),
+    write=fill_template('<|python_tag|>{"name": NAME, "parameters": ARGUMENTS}'),
     method="python_tag",
     confidence=0.95,
     source="Llama 3.1 prompt format (built-in and JSON based tool calling)",

@@ -13,8 +13,8 @@ from victor_fp.core.tool_calling.reading import (
     Reading,
     TextCall,
     Unfinished,
-    past_literal,
-    past_space,
+    skip_literal,
+    skip_space,
 )
 from victor_fp.core.tool_calling.tools import Tools
 
@@ -26,9 +26,9 @@ def read(text: str, tools: Tools) -> Reading:
     opening = next(mark for mark in _ENDS if text.startswith(mark))
     close = _ENDS[opening]
     calls: list[TextCall] = []
-    at = past_space(text, len(opening))
+    at = skip_space(text, len(opening))
     while True:
-        closed = past_literal(text, at, (close,))
+        closed = skip_literal(text, at, (close,))
         if closed is Edge.UNTOLD:
             return Unfinished(salvage=Found(tuple(calls), at) if calls else None)
         if isinstance(closed, int):
@@ -39,7 +39,7 @@ def read(text: str, tools: Tools) -> Reading:
         if not isinstance(found, Statement):
             return NotACall(length=len(opening), unread=Until((close,)), reason="more than calls with literals")
         calls += found.calls
-        at = past_space(text, found.end, ";")
+        at = skip_space(text, found.end, ";")
 
 
 def write(name: str, arguments: JsonObject) -> str:
