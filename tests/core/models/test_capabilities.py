@@ -22,7 +22,7 @@ from victor_fp.core.models.capabilities import (
     overlay_capabilities,
 )
 from victor_fp.core.protocols import PROTOCOLS
-from victor_fp.core.tool_calling import formats_called
+from victor_fp.core.text_tools import formats_called
 
 FILE = """
 defaults: {recommended_max_tools: 5, requires_strict_prompting: true}
