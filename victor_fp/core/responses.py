@@ -36,7 +36,7 @@ def fold_response(codec: Codec, body: bytes) -> Transcript:
         thinking, split = think_tags.split(think_tags.START, deltas)
         deltas = [*split, *think_tags.flush(thinking)]
     if codec.text_calls is not None:
-        from victor_fp.core.tool_calling.text_calls import fold_text_calls
+        from victor_fp.core.text_tools.text_calls import fold_text_calls
 
         deltas = fold_text_calls(codec.text_calls, deltas)
     return advance(EMPTY, deltas)[0]

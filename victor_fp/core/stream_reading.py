@@ -24,7 +24,7 @@ from victor_fp.core.transcript import EMPTY, Transcript, advance
 from victor_fp.core.types import StreamChunk
 
 if TYPE_CHECKING:
-    from victor_fp.core.tool_calling.text_calls import TextCalls
+    from victor_fp.core.text_tools.text_calls import TextCalls
 
 Form: TypeAlias = Literal["unknown", "frames", "body", "refusal"]
 BODY_LIMIT = 64 * 1024 * 1024
@@ -167,7 +167,7 @@ def _advance(
 
 
 def _find_text_calls(state: TextCalls, deltas: list[Delta], *, flush: bool) -> tuple[TextCalls, list[Delta]]:
-    from victor_fp.core.tool_calling import text_calls
+    from victor_fp.core.text_tools import text_calls
 
     state, told = text_calls.split(state, deltas)
     if flush:
