@@ -72,6 +72,6 @@ def listening(
 
     return asked_for(formats).map(
         lambda wanted: msgspec.structs.replace(
-            speaker, text_calls=start(tools_of(tools), wanted, seed=seed, taken=taken)
+            speaker, filters=(*speaker.filters, start(tools_of(tools), wanted, seed=seed, taken=taken))
         )
     )
