@@ -24,7 +24,7 @@ from victor_fp.core.requests import Endpoint, HttpRequest
 from victor_fp.core.responses import ResponseContext, build_completion, fold_response, with_context
 from victor_fp.core.result import outcome
 from victor_fp.core.stream_reading import ReadResult, begin_reading, feed, finish
-from victor_fp.core.tool_calling.hearing import listening
+from victor_fp.core.text_tools.hearing import listening
 from victor_fp.core.types import CompletionResponse, StreamChunk, ToolDefinition
 
 __all__ = ["request", "response", "stream"]

@@ -22,7 +22,7 @@ from victor_fp.config.model_capabilities import (
 )
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.result import outcome
-from victor_fp.core.tool_calling import formats_called
+from victor_fp.core.text_tools import formats_called
 
 FILE = """
 defaults: {recommended_max_tools: 5, requires_strict_prompting: true}

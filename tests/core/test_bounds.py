@@ -11,8 +11,8 @@ from victor_fp.core.deltas import ToolCallStarted
 from victor_fp.core.faults import InvalidRequest, InvalidResponse
 from victor_fp.core.protocols.gemini.function_calls import steps
 from victor_fp.core.result import outcome
-from victor_fp.core.tool_calling.python_source import statement
-from victor_fp.core.tool_calling.tools import Tools
+from victor_fp.core.text_tools.python_source import statement
+from victor_fp.core.text_tools.tools import Tools
 from victor_fp.core.transcript import EMPTY, MAX_CALLS, advance
 from victor_fp.core.types import Message
 

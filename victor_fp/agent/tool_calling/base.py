@@ -14,8 +14,8 @@ from victor_fp.agent.tool_calling.results import (
     ToolCallingCapabilities,
     ToolCallParseResult,
 )
-from victor_fp.core.tool_calling.formats import formats_called
-from victor_fp.core.tool_calling.tools import well_formed
+from victor_fp.core.text_tools.formats import formats_called
+from victor_fp.core.text_tools.tools import well_formed
 from victor_fp.core.types import ToolDefinition
 
 __all__ = [

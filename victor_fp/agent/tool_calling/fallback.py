@@ -8,11 +8,11 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from victor_fp.agent.tool_calling.results import ToolCall, ToolCallParseResult
-from victor_fp.core.tool_calling.detector import Remark, found_in
-from victor_fp.core.tool_calling.formats import FORMATS, TextFormat, formats_called
-from victor_fp.core.tool_calling.json_calls import arguments_of
-from victor_fp.core.tool_calling.reading import TextCall
-from victor_fp.core.tool_calling.tools import Tools, tools_of
+from victor_fp.core.text_tools.detector import Remark, found_in
+from victor_fp.core.text_tools.formats import FORMATS, TextFormat, formats_called
+from victor_fp.core.text_tools.json_calls import arguments_of
+from victor_fp.core.text_tools.reading import TextCall
+from victor_fp.core.text_tools.tools import Tools, tools_of
 from victor_fp.core.types import ToolDefinition
 
 NameCheck = Callable[[str], bool]

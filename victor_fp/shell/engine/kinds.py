@@ -17,7 +17,7 @@ from victor_fp.core.request_building.chat import build_chat_request
 from victor_fp.core.requests import ChatRequest, Endpoint
 from victor_fp.core.responses import ResponseContext, build_completion, fold_response
 from victor_fp.core.result import outcome
-from victor_fp.core.tool_calling.hearing import hearing
+from victor_fp.core.text_tools.hearing import hearing
 from victor_fp.core.types import CompletionResponse, StreamChunk
 from victor_fp.shell.engine.backend import Exchange, Kind, Known
 from victor_fp.shell.engine.call_spec import CallSpec
