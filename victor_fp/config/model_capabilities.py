@@ -38,7 +38,7 @@ class ModelCapabilities(msgspec.Struct, frozen=True, kw_only=True):
     thinking_disable_prefix: str | None = None
     """Put before a message, it keeps the model from thinking."""
     text_format: str = "any"
-    """The textual format of its calls, by the names of `core.tool_calling.FORMATS`."""
+    """The textual format of its calls, by the names of `core.text_tools.FORMATS`."""
     native_tool_calls: bool = False
     """The provider returns this model's calls as such."""
     streaming_tool_calls: bool = False

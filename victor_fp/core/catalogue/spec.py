@@ -110,7 +110,7 @@ class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True):
     """Where no limit matches."""
     local: bool = False
     """Runs on the caller's machine."""
-    transport: Literal["http", "in_process"] = "http"
+    transport: Literal["http", "embedded"] = "http"
     """What carries its requests."""
     source: str = ""
     """Where the facts of this entry are from."""
