@@ -18,7 +18,9 @@ ROOT = Path(__file__).parents[1]
 PYTHON = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
 README = PYTHON.findall((ROOT / "README.md").read_text())
 HOSTED = [code for code in README if '"openai")' in code or '"anthropic")' in code]
-LOCAL = [code for code in README if '"local")' in code]
+LOCAL = [code for code in README if '"local")' in code] + PYTHON.findall(
+    (ROOT / "docs" / "local-engine.md").read_text()
+)
 ASKING = PYTHON.findall((ROOT / "docs" / "asking.md").read_text())
 JOBS = PYTHON.findall((ROOT / "docs" / "jobs.md").read_text())
 PURE = [code for code in README if "replay.request" in code]
@@ -55,7 +57,7 @@ def run(code: str) -> str:
 
 
 def test_there_are_examples_of_every_kind() -> None:
-    assert (len(HOSTED), len(LOCAL), len(PURE)) == (2, 2, 1)
+    assert (len(HOSTED), len(LOCAL), len(PURE)) == (2, 3, 1)
 
 
 @pytest.mark.parametrize("code", HOSTED, ids=["failures", "tools"])
@@ -96,7 +98,7 @@ def test_examples_without_a_network_run(code: str, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.e2e
-@pytest.mark.parametrize("code", LOCAL, ids=["ask", "stream"])
+@pytest.mark.parametrize("code", LOCAL, ids=["ask", "stream", "docs"])
 def test_examples_with_the_local_model_run(code: str) -> None:
     assert len(run(code)) > 20
 

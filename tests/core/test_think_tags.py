@@ -7,14 +7,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from victor_fp.core.deltas import BlockEnded, Delta, ReasoningDelta, Stopped, TextDelta, ToolCallStarted
-from victor_fp.core.think_tags import START, flush, split
+from victor_fp.core.think_tags import START
 
 
 def told(pieces: list[str]) -> tuple[str, str]:
     """Reasoning and text of a content that came in these pieces."""
     deltas: list[Delta] = [TextDelta(piece) for piece in pieces]
-    state, out = split(START, deltas)
-    out += flush(state)
+    state, out = START.feed(deltas)
+    out += state.finish()
     return (
         "".join(delta.text for delta in out if isinstance(delta, ReasoningDelta)),
         "".join(delta.text for delta in out if isinstance(delta, TextDelta)),
@@ -59,10 +59,10 @@ def test_where_the_stream_cuts_changes_nothing(content: str, cuts: list[int]) ->
 
 def test_what_is_held_back_goes_out_before_a_call_or_the_end() -> None:
     call = ToolCallStarted(index=0, id="a", name="f")
-    _, out = split(START, [TextDelta("<th"), call, Stopped("stop")])
+    _, out = START.feed([TextDelta("<th"), call, Stopped("stop")])
     assert out == [TextDelta("<th"), call, Stopped("stop")]
 
 
 def test_text_behind_the_tag_is_a_block_of_its_own() -> None:
-    _, out = split(START, [TextDelta("<think>a</think>b")])
+    _, out = START.feed([TextDelta("<think>a</think>b")])
     assert out == [ReasoningDelta("a"), BlockEnded(), TextDelta("b")]

@@ -1,4 +1,4 @@
-"""Provider `local`: the real llama.cpp in this process."""
+"""Provider `local`: the real llama.cpp in a child process."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.e2e.conversations import CAPITAL, PERSON, STORY, TOOLS, WEATHER, coun
 from victor_fp.core.faults import ContextLengthExceeded, InvalidRequest, ModelNotFound
 from victor_fp.providers.base import Message
 from victor_fp.providers.registry import ProviderRegistry
-from victor_fp.shell.local.llamacpp import POOL
+from victor_fp.shell.local.engine_process import POOL
 
 MODEL = "smollm2-135m-instruct"
 

@@ -57,7 +57,7 @@ async def select_provider(
     if running := await find_running_server(specs, environment):
         first = running.models[0].id
         return Selection(provider=running.spec.name, model=model or first, reason=f"running at {running.base_url}")
-    embedded = next((spec.name for spec in specs if spec.transport == "in_process"), "local")
+    embedded = next((spec.name for spec in specs if spec.transport == "embedded"), "local")
     return Selection(provider=embedded, model=model, reason="no key and no local server found")
 
 
@@ -96,8 +96,8 @@ def create_provider(
         case Success(spec):
             if wrong := _find_unknown_setting(spec, keywords):
                 return Failure(wrong)
-            if spec.transport == "in_process":
-                keywords["transport"] = _create_local_wire(terminal, settings or {})
+            if spec.transport == "embedded":
+                keywords["transport"] = _create_local_transport(terminal, settings or {})
         case Failure(_):
             pass
     keywords |= {} if base_url is None else {"base_url": base_url}
@@ -118,16 +118,16 @@ def _find_unknown_setting(spec: ProviderSpec, settings: Mapping[str, object]) ->
     return usage_error(f"{spec.name} has no setting {strange}", f"its settings: {', '.join(known) or 'none'}")
 
 
-def _create_local_wire(terminal: Terminal, settings: Mapping[str, str]) -> object:
-    from victor_fp.shell.local.engine import local_wire
+def _create_local_transport(terminal: Terminal, settings: Mapping[str, str]) -> object:
+    from victor_fp.shell.local.transport import LocalTransport
 
-    return local_wire(settings, progress=DownloadProgress(terminal))
+    return LocalTransport.from_settings(settings, progress=DownloadProgress(terminal))
 
 
 def server_address(provider: BaseProvider) -> str | None:
     """Return the address of the server; None for the embedded model."""
     inside = outcome(
-        ProviderRegistry.catalogue().find(provider.name).map(lambda spec: spec.transport == "in_process")
+        ProviderRegistry.catalogue().find(provider.name).map(lambda spec: spec.transport == "embedded")
     ).value_or(False)
     return None if inside else provider.base_url
 

@@ -1,7 +1,10 @@
-"""What JSON can hold, as a type, and the two encoders that everything shares."""
+"""What JSON can hold, as a type, and the encoder and decoders that everything shares."""
 
 from __future__ import annotations
 
+import json
+import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -17,10 +20,19 @@ JsonObject: TypeAlias = Mapping[str, Json]
 
 _ENCODER = msgspec.json.Encoder()
 _DECODER: msgspec.json.Decoder[Json] = msgspec.json.Decoder()
+_UNREADABLE = (msgspec.DecodeError, UnicodeError, RecursionError)
+
+_ESCAPE = re.compile(
+    r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}(\\u[dD][c-fC-F][0-9a-fA-F]{2})?|u[dD][c-fC-F][0-9a-fA-F]{2}|.)", re.DOTALL
+)
+"""An escape sequence; the group is the second half of a surrogate pair."""
+_SURROGATES = ("\\ud", "\\uD")
+_MAX_DIGITS = 400
+"""Of an integer. Python converts integers of more than 4,300 digits only where that is allowed."""
 
 
 class NotJson(msgspec.Struct, frozen=True, gc=False):
-    """Bytes that are no JSON, and why."""
+    """Bytes that are not JSON, and why."""
 
     reason: str
 
@@ -34,16 +46,69 @@ def decode_json(data: bytes | str) -> Json | NotJson:
     """The value of a JSON text."""
     try:
         return _DECODER.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except _UNREADABLE as error:
         return NotJson(str(error))
 
 
 def decode_json_object(data: bytes | str) -> dict[str, Json] | NotJson:
-    """The object of a JSON text; any other kind of value counts as not JSON."""
-    match decode_json(data):
-        case dict() as value:
-            return value
+    """The object of a JSON text from a server or a model; any other kind of value counts as not JSON.
+
+    What is not quite JSON is read as `decode_flawed_json` does.
+    """
+    value = decode_json(data)
+    if isinstance(value, NotJson):
+        flawed = decode_flawed_json(data)
+        value = value if isinstance(flawed, NotJson) else flawed
+    match value:
+        case dict() as fields:
+            return fields
         case NotJson() as broken:
             return broken
         case _:
             return NotJson("not an object")
+
+
+def decode_flawed_json(data: bytes | str, *, keep_halves: bool = False) -> Json | NotJson:
+    """The value of a text that is JSON but for flaws that servers and models make.
+
+    Control characters in strings are taken as they are; numbers that are not finite or have over 400 digits are null;
+    what is not valid Unicode is U+FFFD. With `keep_halves`, halves of surrogate pairs and bytes that are not UTF-8 stay
+    in the strings as surrogates, for `UnicodeRepair` to join or replace.
+
+    >>> decode_flawed_json('{"a": NaN, "b": "\\\\ud83d"}')
+    {'a': None, 'b': '\ufffd'}
+    """
+    errors = "surrogateescape" if keep_halves else "replace"
+    try:
+        text = data if isinstance(data, str) else data.decode("utf-8", errors)
+        if not keep_halves:
+            text = _replace_halves(text)
+        value: Json = json.loads(text, strict=False, parse_int=_int, parse_float=_float, parse_constant=_constant)
+    except (ValueError, RecursionError) as error:
+        return NotJson(str(error))
+    return value
+
+
+def _replace_halves(text: str) -> str:
+    if any(mark in text for mark in _SURROGATES):
+        text = _ESCAPE.sub(_whole_escape, text)
+    return text if text.isascii() else text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def _whole_escape(escape: re.Match[str]) -> str:
+    found = escape.group()
+    is_half = len(found) == 6 and found[2] in "dD"
+    return "\\ufffd" if is_half else found
+
+
+def _int(digits: str) -> int | None:
+    return int(digits) if len(digits) <= _MAX_DIGITS else None
+
+
+def _float(digits: str) -> float | None:
+    value = float(digits)
+    return value if math.isfinite(value) else None
+
+
+def _constant(name: str) -> None:  # noqa: ARG001  NaN, Infinity or -Infinity
+    return None

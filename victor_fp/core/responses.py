@@ -8,10 +8,9 @@ from typing import Any
 import msgspec
 from returns.result import Failure, Result, Success
 
-from victor_fp.core import think_tags
 from victor_fp.core.chains import join_chain
 from victor_fp.core.cost import compute_cost
-from victor_fp.core.deltas import Delta
+from victor_fp.core.delta_filters import run_filters
 from victor_fp.core.faults import Attempt, Fault, InvalidResponse, Partial, StreamTruncated
 from victor_fp.core.json import NotJson, decode_json_object
 from victor_fp.core.protocols import Codec
@@ -19,6 +18,7 @@ from victor_fp.core.request_building.conversation import BlockKind, build_provid
 from victor_fp.core.requests import Adjustment, Endpoint
 from victor_fp.core.transcript import EMPTY, Transcript, advance, build_blocks, build_usage
 from victor_fp.core.types import CompletionResponse, StreamChunk
+from victor_fp.core.unicode_repair import UnicodeRepair, may_need_repair
 
 
 class ResponseContext(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,14 +31,8 @@ class ResponseContext(msgspec.Struct, frozen=True, kw_only=True):
 
 def fold_response(codec: Codec, body: bytes) -> Transcript:
     """The transcript of a 200 body: the same deltas and the same fold as a stream, at once."""
-    deltas: Sequence[Delta] = codec.response(body)
-    if codec.think_tags:
-        thinking, split = think_tags.split(think_tags.START, deltas)
-        deltas = [*split, *think_tags.flush(thinking)]
-    if codec.text_calls is not None:
-        from victor_fp.core.text_tools.text_calls import fold_text_calls
-
-        deltas = fold_text_calls(codec.text_calls, deltas)
+    filters = (UnicodeRepair(), *codec.filters) if may_need_repair(body) else codec.filters
+    _, deltas = run_filters(filters, codec.response(body), last=True)
     return advance(EMPTY, deltas)[0]
 
 

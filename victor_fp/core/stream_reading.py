@@ -8,12 +8,12 @@ the bytes if a stop reason was given by then.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import msgspec
 from returns.result import Failure, Success
 
-from victor_fp.core import think_tags
+from victor_fp.core.delta_filters import DeltaFilter, run_filters
 from victor_fp.core.deltas import Delta, Stopped
 from victor_fp.core.faults import Fault, InvalidResponse, StreamTruncated, convert_fault
 from victor_fp.core.framing import Framer, Garbled, Overflow, append_held
@@ -22,13 +22,14 @@ from victor_fp.core.responses import ResponseContext, build_final_chunk, with_co
 from victor_fp.core.result import outcome
 from victor_fp.core.transcript import EMPTY, Transcript, advance
 from victor_fp.core.types import StreamChunk
-
-if TYPE_CHECKING:
-    from victor_fp.core.text_tools.text_calls import TextCalls
+from victor_fp.core.unicode_repair import UnicodeRepair, may_need_repair
 
 Form: TypeAlias = Literal["unknown", "frames", "body", "refusal"]
 BODY_LIMIT = 64 * 1024 * 1024
 """Bytes that a whole body may take, decompressed."""
+LEAD_LIMIT = 1024 * 1024
+"""Bytes of white space that may precede a response: servers send some to keep a connection alive."""
+_BOM = b"\xef\xbb\xbf"
 
 
 class StreamReading(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,12 +42,14 @@ class StreamReading(msgspec.Struct, frozen=True, kw_only=True):
     form: Form
     framer: Framer
     events: EventReader
-    thinking: think_tags.Thinking | None = None
-    text_calls: TextCalls | None = None
+    filters: tuple[DeltaFilter, ...] = ()
+    repairs: bool = False
+    """The first filter is the one for text that is not valid Unicode."""
     transcript: Transcript = EMPTY
     body: tuple[bytes, ...] = ()
-    """Pieces of an answer that is read whole."""
+    """Pieces of an answer that is read whole, or the last line of white space before one."""
     size: int = 0
+    """Bytes of `body`, or of white space so far."""
     over: bool = False
     """The final chunk or the fault is out."""
 
@@ -69,8 +72,7 @@ def begin_reading(context: ResponseContext, codec: Codec, status: int, headers: 
         form="refusal" if status >= 400 else "unknown",
         framer=codec.framer(),
         events=codec.events(),
-        thinking=think_tags.START if codec.think_tags else None,
-        text_calls=codec.text_calls,
+        filters=codec.filters,
     )
 
 
@@ -81,7 +83,12 @@ def feed(reading: StreamReading, data: bytes) -> ReadResult:
     if reading.form == "unknown":
         reading, data = _recognise_form(reading, data)
         if not data:
+            if reading.size > LEAD_LIMIT:
+                message = f"the response begins with more than {LEAD_LIMIT} bytes of white space"
+                return _fail(reading, [], InvalidResponse(message=message))
             return ReadResult(reading=reading, chunks=[])
+    if not reading.repairs and may_need_repair(data):
+        reading = msgspec.structs.replace(reading, filters=(UnicodeRepair(), *reading.filters), repairs=True)
     if reading.form != "frames":
         return _keep_body(reading, data)
     framer, frames, error = reading.framer.feed(data)
@@ -97,7 +104,8 @@ def finish(reading: StreamReading) -> ReadResult:
         fault = reading.codec.error(reading.status, reading.headers, b"".join(reading.body))
         return _fail(reading, [], fault)
     if reading.form == "body":
-        read = _advance(reading, list(reading.codec.response(b"".join(reading.body))), None)
+        deltas = list(reading.codec.response(b"".join(reading.body)))
+        read = _advance(reading, deltas, None, flush=True)
         return read if read.reading.over else _end(read.reading, read.chunks)
     frames, error = reading.framer.finish()
     events, deltas = reading.events.read(frames) if frames else (reading.events, [])
@@ -117,25 +125,35 @@ def interrupt(reading: StreamReading, fault: Fault) -> ReadResult:
     if reading.over:
         return ReadResult(reading=reading, chunks=[])
     if reading.transcript.stopped is not None and reading.transcript.fault is None:
-        read = _advance(reading, reading.events.finish(), None)
+        read = _advance(reading, reading.events.finish(), None, flush=True)
         return read if read.reading.over else _end(read.reading, read.chunks)
     return _fail(reading, [], fault)
 
 
 def _recognise_form(reading: StreamReading, data: bytes) -> tuple[StreamReading, bytes]:
-    """The form of a 200 answer by its first byte that is neither white space nor a BOM."""
+    """The form of a 200 answer by its first byte that is neither white space nor part of a byte order mark.
+
+    Lines of nothing but white space are dropped.
+    """
     replace = msgspec.structs.replace
-    lead = b"".join((*reading.body, data)).removeprefix(b"\xef\xbb\xbf").lstrip()
-    if not lead or lead in (b"\xef", b"\xef\xbb"):
-        return replace(reading, body=(*reading.body, data)), b""
-    whole = b"".join((*reading.body, data))
+    size = reading.size + len(data)
+    held = reading.body
+    if held and held[0].startswith(_BOM[:1]):
+        held, data = (), b"".join((*held, data))
+    data = data.removeprefix(_BOM)
+    lead = data.lstrip()
+    if not lead or (len(lead) < len(_BOM) and _BOM.startswith(lead)):
+        line = data.rpartition(b"\n")[2]
+        held = held if len(line) == len(data) else ()
+        return replace(reading, body=append_held(held, line) if line else held, size=size), b""
+    whole = b"".join((*held, data)) if held else data
     first = lead[:1]
     array = reading.codec.array_framer
     if first == b"[" and array is not None:
-        return replace(reading, form="frames", framer=array(), body=()), lead
+        return replace(reading, form="frames", framer=array(), body=(), size=0), lead
     if first in (b"{", b"<") and not reading.codec.json_frames:
-        return replace(reading, form="body", body=()), whole
-    return replace(reading, form="frames", body=()), whole
+        return replace(reading, form="body", body=(), size=0), whole
+    return replace(reading, form="frames", body=(), size=0), whole
 
 
 def _keep_body(reading: StreamReading, data: bytes) -> ReadResult:
@@ -149,31 +167,16 @@ def _keep_body(reading: StreamReading, data: bytes) -> ReadResult:
 def _advance(
     reading: StreamReading, deltas: list[Delta], error: Overflow | Garbled | None, *, flush: bool = False
 ) -> ReadResult:
-    thinking = reading.thinking
-    if thinking is not None:
-        thinking, deltas = think_tags.split(thinking, deltas)
-        if flush:
-            deltas += think_tags.flush(thinking)
-    text_calls = reading.text_calls
-    if text_calls is not None:
-        text_calls, deltas = _find_text_calls(text_calls, deltas, flush=flush)
+    filters = reading.filters
+    if filters and (deltas or flush):
+        filters, deltas = run_filters(filters, deltas, last=flush)
     transcript, chunks = advance(reading.transcript, deltas)
-    reading = msgspec.structs.replace(reading, transcript=transcript, thinking=thinking, text_calls=text_calls)
+    reading = msgspec.structs.replace(reading, transcript=transcript, filters=filters)
     if transcript.fault is not None or transcript.ended:
         return _end(reading, chunks)
     if error is not None:
         return _fail(reading, chunks, InvalidResponse(message=_describe(error)))
     return ReadResult(reading=reading, chunks=chunks)
-
-
-def _find_text_calls(state: TextCalls, deltas: list[Delta], *, flush: bool) -> tuple[TextCalls, list[Delta]]:
-    from victor_fp.core.text_tools import text_calls
-
-    state, told = text_calls.split(state, deltas)
-    if flush:
-        state, rest = text_calls.flush(state)
-        told += rest
-    return state, told
 
 
 def _describe(error: Overflow | Garbled) -> str:

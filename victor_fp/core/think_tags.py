@@ -7,95 +7,103 @@ unclosed tag leaves all of it reasoning.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
 import msgspec
 
+from victor_fp.core.chains import Chain, join_chain
 from victor_fp.core.deltas import BlockEnded, Delta, MetadataReported, ReasoningDelta, TextDelta, UsageReported
 
 OPEN, CLOSE = "<think>", "</think>"
 
-Where: TypeAlias = Literal["head", "opened", "inside", "closed", "outside"]
+Position: TypeAlias = Literal["head", "opened", "inside", "closed", "outside"]
 """`opened` and `closed` are just behind a tag, where white space is still dropped."""
 
 
-class Thinking(msgspec.Struct, frozen=True, gc=False):
-    """Where the split stands, and the text that cannot be told yet."""
+class ThinkTags(msgspec.Struct, frozen=True, gc=False):
+    """Where the split stands, and the text that is not decided yet."""
 
-    where: Where = "head"
+    position: Position = "head"
+    space: Chain = None
+    """White space that goes away if a tag follows."""
     held: str = ""
+    """Behind the white space: what may be the beginning of a tag."""
 
-
-START = Thinking()
-
-
-def split(state: Thinking, deltas: Iterable[Delta]) -> tuple[Thinking, list[Delta]]:
-    """Text deltas become text and reasoning deltas; what is held back goes out before anything that ends the text."""
-    out: list[Delta] = []
-    for delta in deltas:
-        if type(delta) is TextDelta:
-            if state.where == "outside":
-                out.append(delta)
+    def feed(self, deltas: Sequence[Delta]) -> tuple[ThinkTags, list[Delta]]:
+        """Text deltas become text and reasoning deltas; what is held back goes out before anything that ends the text."""
+        out: list[Delta] = []
+        state = self
+        for delta in deltas:
+            if type(delta) is TextDelta:
+                if state.position == "outside":
+                    out.append(delta)
+                else:
+                    state, split = _split(state, delta.text)
+                    out += split
             else:
-                state = _emit(state, delta.text, out)
-        else:
-            if not isinstance(delta, MetadataReported | UsageReported):
-                state = _flush(state, out)
-            out.append(delta)
-    return state, out
+                if not isinstance(delta, MetadataReported | UsageReported):
+                    out += state.finish()
+                    state = ThinkTags(state.position)
+                out.append(delta)
+        return state, out
+
+    def finish(self) -> list[Delta]:
+        """What was held back when the stream is over."""
+        text = join_chain(self.space) + self.held
+        if not text:
+            return []
+        return [ReasoningDelta(text) if self.position == "inside" else TextDelta(text)]
 
 
-def flush(state: Thinking) -> list[Delta]:
-    """What was held back when the stream is over."""
+def _split(state: ThinkTags, text: str) -> tuple[ThinkTags, list[Delta]]:
+    if state.position == "head":
+        return _split_head(state, state.held + text)
+    if state.position == "opened":
+        text = text.lstrip()
+        return _split_inside(ThinkTags(), text) if text else (state, [])
+    if state.position == "inside":
+        return _split_inside(state, state.held + text)
+    return _split_closed(text)
+
+
+def _split_head(state: ThinkTags, text: str) -> tuple[ThinkTags, list[Delta]]:
+    lead = text.lstrip()
+    if lead.startswith(OPEN):
+        return _split(ThinkTags("opened"), lead[len(OPEN) :])
+    space = (state.space, text[: len(text) - len(lead)]) if len(lead) < len(text) else state.space
+    if OPEN.startswith(lead):
+        return ThinkTags("head", space, lead), []
+    return ThinkTags("outside"), [TextDelta(join_chain(space) + lead)]
+
+
+def _split_inside(state: ThinkTags, text: str) -> tuple[ThinkTags, list[Delta]]:
+    thought, tag, rest = text.partition(CLOSE)
+    if not tag:
+        return _hold_inside(state, text)
     out: list[Delta] = []
-    _flush(state, out)
-    return out
+    if thought := thought.rstrip():
+        out.append(ReasoningDelta(join_chain(state.space) + thought))
+    state, more = _split_closed(rest)
+    return state, [*out, BlockEnded(), *more]
 
 
-def _flush(state: Thinking, out: list[Delta]) -> Thinking:
-    if state.held:
-        out.append(ReasoningDelta(state.held) if state.where == "inside" else TextDelta(state.held))
-    return Thinking(state.where)
+def _hold_inside(state: ThinkTags, text: str) -> tuple[ThinkTags, list[Delta]]:
+    """With no end tag yet: white space at the end, and what may be an end tag's head, wait."""
+    longest = min(len(CLOSE) - 1, len(text))
+    cut = next((len(text) - n for n in range(longest, 0, -1) if CLOSE.startswith(text[-n:])), len(text))
+    thought, held = text[:cut], text[cut:]
+    said = thought.rstrip()
+    space = thought[len(said) :]
+    if not said:
+        return ThinkTags("inside", (state.space, space) if space else state.space, held), []
+    delta = ReasoningDelta(join_chain(state.space) + said)
+    return ThinkTags("inside", (None, space) if space else None, held), [delta]
 
 
-def _emit(state: Thinking, text: str, out: list[Delta]) -> Thinking:
-    where, held = state.where, state.held + text
-    if where == "head":
-        lead = held.lstrip()
-        if lead.startswith(OPEN):
-            where, held = "opened", lead[len(OPEN) :]
-        elif OPEN.startswith(lead):
-            return Thinking("head", held)
-        else:
-            out.append(TextDelta(held))
-            return Thinking("outside")
-    if where == "opened":
-        held = held.lstrip()
-        if not held:
-            return Thinking("opened")
-        where = "inside"
-    if where == "inside":
-        thought, tag, rest = held.partition(CLOSE)
-        if not tag:
-            return _feed_inside(held, out)
-        if thought := thought.rstrip():
-            out.append(ReasoningDelta(thought))
-        out.append(BlockEnded())
-        where, held = "closed", rest
-    held = held.lstrip()
-    if not held:
-        return Thinking("closed")
-    out.append(TextDelta(held))
-    return Thinking("outside")
+START = ThinkTags()
 
 
-def _feed_inside(text: str, out: list[Delta]) -> Thinking:
-    """Inside, with no end tag yet: white space at the end, and what may be an end tag's head, wait."""
-    cut = next(
-        (len(text) - n for n in range(min(len(CLOSE) - 1, len(text)), 0, -1) if CLOSE.startswith(text[-n:])), len(text)
-    )
-    cut = len(text[:cut].rstrip())
-    if cut:
-        out.append(ReasoningDelta(text[:cut]))
-    return Thinking("inside", text[cut:])
+def _split_closed(text: str) -> tuple[ThinkTags, list[Delta]]:
+    text = text.lstrip()
+    return (ThinkTags("outside"), [TextDelta(text)]) if text else (ThinkTags("closed"), [])

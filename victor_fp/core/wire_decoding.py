@@ -1,4 +1,4 @@
-"""Bytes to wire models, whatever a server makes of its own documents: one strict pass, and a repair only when it fails."""
+"""Bytes to wire models, whatever a server makes of its own document: one strict pass, and a repair only when it fails."""
 
 from __future__ import annotations
 
@@ -7,16 +7,20 @@ from typing import Final, Generic, TypeVar, overload
 import msgspec
 from msgspec import inspect
 
+from victor_fp.core.json import NotJson, decode_flawed_json
+
 T = TypeVar("T")
 
 UNKNOWN_TAG: Final = "__unknown__"
 """The tag of the variant that compiled unions keep for objects whose own tag they do not know."""
 
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_LARGE = 1 << 64
+"""Integers beyond it are not written as text: Python writes at most 4,300 digits."""
 
 
 class Undecodable(msgspec.Struct, frozen=True, gc=False):
-    """Bytes that are no JSON, or JSON of another shape than asked for; `reason` is safe to show."""
+    """Bytes that are not JSON, or JSON of another shape than asked for; `reason` is safe to show."""
 
     reason: str
 
@@ -26,45 +30,56 @@ class WireDecoder(Generic[T]):
 
     Known shapes take one msgspec pass. On a validation error the JSON is repaired: an object with an unknown tag
     becomes its union's unknown variant (its tag "__unknown__", the object in `raw`), a number of another spelling is
-    respelt, and an optional field or list item of a wrong type is left out.
+    respelt, and an optional field or list item of a wrong type is left out. What is not quite JSON is read by
+    `decode_flawed_json`, with its `keep_halves`.
 
         EVENTS: WireDecoder[MessageStreamEvent] = WireDecoder(MessageStreamEvent)
     """
 
-    __slots__ = ("_decoder", "_shape", "_wire_type")
+    __slots__ = ("_decoder", "_keep_halves", "_shape", "_wire_type")
 
     @overload
-    def __init__(self, wire_type: type[T]) -> None: ...
+    def __init__(self, wire_type: type[T], *, keep_halves: bool = False) -> None: ...
     @overload
-    def __init__(self, wire_type: object) -> None: ...
-    def __init__(self, wire_type: object) -> None:
+    def __init__(self, wire_type: object, *, keep_halves: bool = False) -> None: ...
+    def __init__(self, wire_type: object, *, keep_halves: bool = False) -> None:
         self._wire_type = wire_type
+        self._keep_halves = keep_halves
         self._decoder: msgspec.json.Decoder[T] | None = None
         self._shape: inspect.Type | None = None
 
     def decode(self, data: bytes | memoryview) -> T | Undecodable:
-        """The value the bytes stand for, or why they stand for none. Raises nothing."""
+        """The value that the bytes stand for, or why they stand for none. Raises nothing."""
         decoder = self._decoder
         if decoder is None:
             decoder = self._decoder = msgspec.json.Decoder(self._wire_type)
         try:
             return decoder.decode(data)
         except msgspec.ValidationError as misfit:
-            return self._decode_repaired(data, str(misfit))
+            return self._repair(data, str(misfit))
+        except RecursionError as error:
+            return Undecodable(str(error))
         except _UNREADABLE as error:
-            return Undecodable(str(error) or type(error).__name__)
+            return self._repair(data, str(error) or type(error).__name__)
 
-    def _decode_repaired(self, data: bytes | memoryview, reason: str) -> T | Undecodable:
+    def _repair(self, data: bytes | memoryview, reason: str) -> T | Undecodable:
         if self._shape is None:
             self._shape = inspect.type_info(self._wire_type)
         try:
-            fitted = _fit_value(self._shape, msgspec.json.decode(data))
+            value = self._decode_plain(data)
+            fitted = _MISFIT if isinstance(value, NotJson) else _fit(self._shape, value)
             if fitted is _MISFIT:
                 return Undecodable(reason)
-            value: T = msgspec.convert(fitted, self._wire_type)
+            found: T = msgspec.convert(fitted, self._wire_type)
         except (*_UNREADABLE, ValueError):
             return Undecodable(reason)
-        return value
+        return found
+
+    def _decode_plain(self, data: bytes | memoryview) -> object:
+        try:
+            return msgspec.json.decode(data)
+        except _UNREADABLE:
+            return decode_flawed_json(bytes(data), keep_halves=self._keep_halves)
 
 
 class _Misfit:
@@ -74,8 +89,8 @@ class _Misfit:
 _MISFIT: Final = _Misfit()
 
 
-def _fit_value(shape: inspect.Type, value: object) -> object:
-    """The value as near to the shape as it can be brought, or _MISFIT."""
+def _fit(shape: inspect.Type, value: object) -> object:
+    """The value brought as near to the shape as possible, or _MISFIT."""
     match shape:
         case inspect.StructType():
             return _struct(shape, value)
@@ -84,14 +99,14 @@ def _fit_value(shape: inspect.Type, value: object) -> object:
         case inspect.ListType():
             if not isinstance(value, list):
                 return _MISFIT
-            return [item for item in (_fit_value(shape.item_type, inner) for inner in value) if item is not _MISFIT]
+            return [item for item in (_fit(shape.item_type, inner) for inner in value) if item is not _MISFIT]
         case inspect.DictType():
             if not isinstance(value, dict):
                 return _MISFIT
-            entries = ((key, _fit_value(shape.value_type, inner)) for key, inner in value.items())
+            entries = ((key, _fit(shape.value_type, inner)) for key, inner in value.items())
             return {key: inner for key, inner in entries if inner is not _MISFIT}
         case _:
-            return value if _is(shape, value) else _respelt(shape, value)
+            return value if _is(shape, value) else _respell(shape, value)
 
 
 def _struct(shape: inspect.StructType, value: object) -> object:
@@ -101,7 +116,7 @@ def _struct(shape: inspect.StructType, value: object) -> object:
         return _MISFIT
     fitted: dict[str, object] = {}
     for field in shape.fields:
-        inner = _fit_value(field.type, value[field.encode_name]) if field.encode_name in value else _MISFIT
+        inner = _fit(field.type, value[field.encode_name]) if field.encode_name in value else _MISFIT
         if inner is not _MISFIT:
             fitted[field.encode_name] = inner
         elif field.required:
@@ -117,7 +132,7 @@ def _union(shape: inspect.UnionType, value: object) -> object:
         if len(structs) > 1 and structs[0].tag_field is not None:
             return _variant(structs[0].tag_field, {option.tag: option for option in structs}, value)
     for option in shape.types:
-        fitted = _fit_value(option, value)
+        fitted = _fit(option, value)
         if fitted is not _MISFIT:
             return fitted
     return _MISFIT
@@ -153,14 +168,14 @@ def _is(shape: inspect.Type, value: object) -> bool:
             return False
 
 
-def _respelt(shape: inspect.Type, value: object) -> object:
+def _respell(shape: inspect.Type, value: object) -> object:
     """A number written as 1.0 or "1" where it should be 1, and a text written as a number."""
     match shape, value:
         case inspect.IntType(), float() if value.is_integer():
             return int(value)
         case ((inspect.IntType() | inspect.FloatType()), str()):
             return _number(shape, value)
-        case inspect.StrType(), int() if not isinstance(value, bool):
+        case inspect.StrType(), int() if not isinstance(value, bool) and abs(value) < _LARGE:
             return str(value)
         case _:
             return _MISFIT

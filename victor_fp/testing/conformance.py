@@ -180,7 +180,7 @@ def _harness_for_spec(spec: ProviderSpec, make: Make, model: str | None) -> Harn
         "reasoning": supports.reasoning,
     }
     options: dict[str, Any] = {"runtime": NoSleepRuntime(), "trust_env": False}
-    if spec.transport == "in_process":
+    if spec.transport == "embedded":
         from victor_fp.shell.transport.http import http_transport
 
         options["transport"] = http_transport(trust_env=False)

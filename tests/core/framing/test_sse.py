@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from victor_fp.core.framing import Frame, Overflow
-from victor_fp.core.framing.sse import sse
+from victor_fp.core.framing.sse import LONG, sse
 
 
 def frames_of(stream: bytes) -> list[Frame]:
@@ -85,3 +85,15 @@ def test_what_an_encoder_writes_is_read_again(events: list[tuple[str, list[str],
         written += f"event: {name}{newline}" if name else ""
         written += "".join(f"data: {line}{newline}" for line in lines) + newline
     assert frames_of(written.encode()) == [Frame("\n".join(lines).encode(), name) for name, lines, _ in events]
+
+
+@pytest.mark.parametrize(
+    "line", [b"data", b"data:", b"data: ", b"data:  x", b"dat: x", b"datax: y", b"event", b"event:e", b"e:", b":"]
+)
+def test_a_long_event_is_read_as_a_short_one(line: bytes) -> None:
+    lines = [b"event: first", line, b"data:a", line, b"data: b"]
+    comments = [b": " + b"x" * 98] * 1000
+
+    short, long, behind = (b"\n".join(some) + b"\n\n" for some in (lines, [*lines, *comments], [*comments, *lines]))
+    assert len(short) < LONG < len(long)
+    assert frames_of(long) == frames_of(behind) == frames_of(short)

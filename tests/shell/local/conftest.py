@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.shell.local.fake_llama import TINY_BYTES, FakeLlama
+from victor_fp.shell.local.engine_process import POOL
 from victor_fp.shell.local.small_model import PackagedModel
 
 
@@ -49,7 +49,7 @@ def wheel(tmp_path: Path) -> Path:
 @pytest.fixture
 def llama(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeLlama]:
     fake = FakeLlama()
-    monkeypatch.setitem(sys.modules, "xllamacpp", fake)
+    monkeypatch.setattr(POOL, "launch", fake.launch)
     yield fake
     assert fake.stopped == fake.started, "an engine was left running"
 

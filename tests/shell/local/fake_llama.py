@@ -5,8 +5,15 @@ from __future__ import annotations
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
+
+import msgspec
+from returns.result import Failure, Result, Success
+
+from victor_fp.core.faults import Fault, InvalidRequest
+from victor_fp.shell.local.engine_process import Address, EngineProcess, EngineSettings
+from victor_fp.shell.local.engine_worker import build_parameters
 
 TINY_BYTES = b"GGUF" + bytes(range(256)) * 40
 
@@ -74,35 +81,51 @@ class _Server(ThreadingHTTPServer):
         self.hung_up = threading.Event()
 
 
-class FakeLlama(ModuleType):
-    """Stands in for the module `xllamacpp`."""
+class FakeLlama:
+    """Stands in for the processes that engines run in: `launch` is a pool's."""
 
     def __init__(self) -> None:
-        super().__init__("xllamacpp")
         self.started: list[_Server] = []
         self.stopped: list[_Server] = []
         self.refuses = False
-        llama = self
 
-        class Server:
-            def __init__(self, parameters: SimpleNamespace) -> None:
-                if llama.refuses:
-                    raise RuntimeError("Failed to init server")
-                self._http = _Server(parameters)
-                self._thread = threading.Thread(target=self._http.serve_forever, args=(0.01,), daemon=True)
-                self._thread.start()
-                self.listening_address = f"http://127.0.0.1:{self._http.server_port}"
-                llama.started.append(self._http)
-
-            def __del__(self) -> None:
-                if hasattr(self, "_http"):
-                    self._http.shutdown()
-                    self._thread.join()
-                    self._http.server_close()
-                    llama.stopped.append(self._http)
-
-        self.Server = Server
+    def launch(self, settings: EngineSettings) -> Result[EngineProcess, Fault]:
+        return Success(_Process(self, settings))
 
     @staticmethod
     def CommonParams() -> SimpleNamespace:
         return SimpleNamespace(model=SimpleNamespace(), cpuparams=SimpleNamespace(), cpuparams_batch=SimpleNamespace())
+
+
+class _Process:
+    def __init__(self, llama: FakeLlama, settings: EngineSettings) -> None:
+        self._llama = llama
+        self._settings = settings
+        self._http: _Server | None = None
+
+    def wait(self) -> Result[Address, Fault]:
+        if self._llama.refuses:
+            message = f"llama.cpp cannot load {self._settings.path}: Failed to init server"
+            return Failure(InvalidRequest(code="model_load_failed", message=message))
+        wanted = {**msgspec.to_builtins(self._settings), "model": self._settings.path, "key": "k" * 43}
+        parameters = build_parameters(self._llama, wanted)
+        assert isinstance(parameters, SimpleNamespace)
+        self._http = _Server(parameters)
+        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.01,), daemon=True)
+        self._thread.start()
+        self._llama.started.append(self._http)
+        return Success(Address(host="127.0.0.1", port=self._http.server_port, key="k" * 43))
+
+    def is_running(self) -> bool:
+        return self._http is not None
+
+    def kill(self) -> None:
+        http, self._http = self._http, None
+        if http is not None:
+            http.shutdown()
+            self._thread.join()
+            http.server_close()
+            self._llama.stopped.append(http)
+
+    def disown(self) -> None:
+        self._http = None

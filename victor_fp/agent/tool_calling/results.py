@@ -55,7 +55,7 @@ class ToolCallingCapabilities:
     """Empty turns before an agent gives up."""
     timeout_multiplier: float = 1.0
     text_format: str = "any"
-    """The textual formats of its calls, by the names of `core.tool_calling.FORMATS`."""
+    """The textual formats of its calls, by the names of `core.text_tools.FORMATS`."""
 
 
 @dataclass(frozen=True, slots=True)

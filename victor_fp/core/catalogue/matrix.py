@@ -68,7 +68,7 @@ def _render_row(cells: Sequence[str]) -> str:
 
 def _render_address(spec: ProviderSpec) -> Sequence[str]:
     others = [f"`{url}` with `{when}`" for when, url in spec.base_urls.items()]
-    url = "in this process" if spec.transport == "in_process" else f"`{spec.base_url}`"
+    url = "a child process" if spec.transport == "embedded" else f"`{spec.base_url}`"
     if ".invalid" in spec.base_url and spec.transport == "http":
         url = "of each resource, see its settings"
     variables = [f"or `{name}`" for name in spec.base_url_variables]

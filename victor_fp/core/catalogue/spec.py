@@ -112,7 +112,7 @@ class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True):
     """Runs on the caller's machine."""
     open_models: bool = False
     """Serves other vendors' open models, whose tool calls may reach the text where its parser misses them."""
-    transport: Literal["http", "in_process"] = "http"
+    transport: Literal["http", "embedded"] = "http"
     """What carries its requests."""
     source: str = ""
     """Where the facts of this entry are from."""

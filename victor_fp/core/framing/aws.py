@@ -27,6 +27,8 @@ INTEGERS = {2: struct.Struct(">b"), 3: struct.Struct(">h"), 4: struct.Struct(">i
 BYTES, TEXT, TIMESTAMP, UUID = 6, 7, 8, 9
 FIXED = {**INTEGERS, TIMESTAMP: struct.Struct(">q"), UUID: struct.Struct("16s")}
 OVERHEAD = PRELUDE.size + CHECKSUM.size
+MAX_HEADERS = 128 * 1024
+"""Bytes that the headers of one message may take, by the specification."""
 NAMES = {"event": ":event-type", "exception": ":exception-type", "error": ":error-code"}
 """Which header names the frame, by the message's type."""
 
@@ -54,6 +56,8 @@ class AwsEventStream(msgspec.Struct, frozen=True):
                 return self._fail(Overflow(self.limit), frames)
             if size < OVERHEAD + header_size:
                 return self._fail(Garbled("a message shorter than its parts"), frames)
+            if header_size > MAX_HEADERS:
+                return self._fail(Garbled("headers longer than 128 KiB"), frames)
             if start + size > len(data):
                 wanted = size
                 break

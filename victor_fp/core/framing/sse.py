@@ -13,7 +13,9 @@ import msgspec
 from victor_fp.core.framing.frames import DEFAULT_LIMIT, Broken, Frame, Framer, Garbled, Overflow, append_held
 
 BOM = b"\xef\xbb\xbf"
-NEWLINE = 0x0A
+LONG = 64 * 1024
+"""Bytes of an event from which on its lines are read one by one."""
+NEWLINE, COLON, SPACE = b"\n: "
 
 
 class ServerSentEvents(msgspec.Struct, frozen=True):
@@ -115,14 +117,49 @@ def _frame(block: bytes) -> Frame | None:
     """The event in the lines between two blank lines; None where they hold no data (comments, a lone name, retry)."""
     if block.startswith(b"data: ") and b"\n" not in block:
         return Frame(block[6:])
-    event, data = b"", list[bytes]()
-    for line in block.split(b"\n"):
-        name, _, value = line.partition(b":")
-        if name == b"data":
-            data.append(value.removeprefix(b" "))
-        elif name == b"event":
-            event = value.removeprefix(b" ")
-    if data:
-        return Frame(b"\n".join(data), event.decode("utf-8", "replace"))
+    if len(block) > LONG:
+        event, payload = _fields_of_long(block)
+    else:
+        event, data = b"", list[bytes]()
+        for line in block.split(b"\n"):
+            name, _, value = line.partition(b":")
+            if name == b"data":
+                data.append(value.removeprefix(b" "))
+            elif name == b"event":
+                event = value.removeprefix(b" ")
+        payload = b"\n".join(data) if data else None
+    if payload is not None:
+        return Frame(payload, event.decode("utf-8", "replace"))
     # By the grammar a line such as {"error": ...} is a field nobody knows; servers that fail in mid-stream write just that.
     return Frame(block.strip(), "error") if block.lstrip()[:1] == b"{" else None
+
+
+def _fields_of_long(block: bytes) -> tuple[bytes, bytes | None]:
+    """The name and the data of a long event. Lines are not collected: millions of short ones would take 20 times its size."""
+    event, data, view = b"", None, memoryview(block)
+    start, size = 0, len(block)
+    while start <= size:
+        end = block.find(b"\n", start)
+        end = size if end < 0 else end
+        if (value := _value_at(block, b"data", start, end)) is not None:
+            if data is None:
+                data = bytearray()
+            else:
+                data += b"\n"
+            data += view[value:end]
+        elif (value := _value_at(block, b"event", start, end)) is not None:
+            event = block[value:end]
+        start = end + 1
+    return event, None if data is None else bytes(data)
+
+
+def _value_at(block: bytes, name: bytes, start: int, end: int) -> int | None:
+    """Where the value of the field `name` begins in the line from `start` to `end`; None for another field."""
+    colon = start + len(name)
+    if not block.startswith(name, start) or colon > end:
+        return None
+    if colon == end:
+        return end
+    if block[colon] != COLON:
+        return None
+    return colon + 2 if colon + 1 < end and block[colon + 1] == SPACE else colon + 1

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 import msgspec
 from returns.result import Failure, Result
 
+from victor_fp.core import think_tags
+from victor_fp.core.delta_filters import DeltaFilter
 from victor_fp.core.deltas import Delta
 from victor_fp.core.dialects import Dialect
 from victor_fp.core.faults import Fault, InvalidRequest
@@ -22,9 +24,6 @@ from victor_fp.core.polling import StartPolling
 from victor_fp.core.request_building.schema_prompt import prompt_dropped_schema
 from victor_fp.core.requests import ChatRequest, Endpoint, HttpRequest
 from victor_fp.core.types import Message
-
-if TYPE_CHECKING:
-    from victor_fp.core.text_tools.text_calls import TextCalls
 
 Headers: TypeAlias = Mapping[str, str]
 """Names in lower case."""
@@ -106,9 +105,8 @@ class Codec(msgspec.Struct, frozen=True, kw_only=True):
     """For a stream that turns out to be one JSON array."""
     json_frames: bool = False
     """Frames begin with a brace or bracket themselves, as in NDJSON, so a first byte tells nothing."""
-    think_tags: bool = False
-    text_calls: TextCalls | None = None
-    """How to look for calls in the text of the answer, where that is asked for; see `tool_calling.hearing`."""
+    filters: tuple[DeltaFilter, ...] = ()
+    """What the deltas of a response pass through, in order: thinking in tags, calls in the text."""
     discovery: Discovery | None = None
     counting: TokenCounting | None = None
     start_polling: StartPolling | None = None
@@ -154,6 +152,7 @@ def codec_for(endpoint: Endpoint) -> Codec:
     return msgspec.structs.replace(
         spoken,
         request=partial(_build_request, spoken.request, endpoint.spec.name),
+        filters=(think_tags.START,) if endpoint.spec.dialect.think_tags else (),
         route=partial(_route_model, endpoint) if endpoint.spec.model_routes else None,
     )
 

@@ -72,6 +72,6 @@ def codec_with_text_calls(
 
     return parse_formats(formats).map(
         lambda wanted: msgspec.structs.replace(
-            speaker, text_calls=start(tools_of(tools), wanted, seed=seed, taken=taken)
+            speaker, filters=(*speaker.filters, start(tools_of(tools), wanted, seed=seed, taken=taken))
         )
     )

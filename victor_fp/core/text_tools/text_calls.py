@@ -44,6 +44,14 @@ class TextCalls(msgspec.Struct, frozen=True, kw_only=True):
     taken: frozenset[str] = frozenset()
     """Ids of calls so far, in the conversation and in this answer."""
 
+    def feed(self, deltas: Sequence[Delta]) -> tuple[TextCalls, list[Delta]]:
+        """Text deltas become text and call deltas; what is held back goes out before anything that ends the text."""
+        return split(self, deltas)
+
+    def finish(self) -> list[Delta]:
+        """What is held back when the response is over."""
+        return flush(self)[1]
+
 
 def start(
     tools: Tools, formats: Sequence[TextFormat] = FORMATS, *, seed: str = "", taken: Iterable[str] = ()

@@ -1,1 +1,1 @@
-"""Provider `local`: llama.cpp in this process, reached through the same wire and the same protocol as any server."""
+"""Provider `local`: llama.cpp in a child process, reached by the protocol that any server speaks."""

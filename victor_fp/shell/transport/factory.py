@@ -1,4 +1,4 @@
-"""Which transport a provider gets: HTTP, made when something is first sent, or the engine in this process."""
+"""Which transport a provider gets: HTTP, made when something is first sent, or the embedded engine."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ class LazyTransport:
 
 
 def transport_for(endpoint: Endpoint, **options: Any) -> Transport:
-    """HTTP, or the engine in this process for the entry that is one."""
-    if endpoint.spec.transport == "in_process":
-        from victor_fp.shell.local.engine import local_wire
+    """HTTP, or the embedded engine for the entry that is one."""
+    if endpoint.spec.transport == "embedded":
+        from victor_fp.shell.local.transport import LocalTransport
 
-        return local_wire(endpoint.settings)
+        return LocalTransport.from_settings(endpoint.settings)
     return LazyTransport(options)

@@ -214,7 +214,7 @@ LOCAL = ProviderSpec(
     key_optional=True,
     supports=Supports(reasoning=True, json_schema=True),
     default_model="smollm2-135m-instruct",
-    transport="in_process",
+    transport="embedded",
     settings=(
         Setting(name="model_path", variables=("VICTOR_FP_LOCAL_MODEL",)),
         Setting(name="context"),

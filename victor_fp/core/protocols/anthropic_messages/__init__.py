@@ -24,7 +24,6 @@ def codec_for(endpoint: Endpoint, dialect: AnthropicDialect) -> Codec:
         framer=sse,
         events=partial(MessageEvents, endpoint=endpoint),
         error=partial(fault_from_response, endpoint),
-        think_tags=dialect.think_tags,
         discovery=describe_discovery(endpoint, dialect),
         counting=describe_token_counting(endpoint, dialect),
     )

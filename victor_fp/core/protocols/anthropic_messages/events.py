@@ -66,7 +66,7 @@ from victor_fp.core.protocols.stream_end import is_done
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.wire_decoding import Undecodable
 
-EVENT = decoder_for(CreateMessage.EVENT)
+EVENT = decoder_for(CreateMessage.EVENT, keep_halves=True)
 
 
 class PendingBlock(msgspec.Struct, frozen=True, kw_only=True):

@@ -38,7 +38,7 @@ from victor_fp.core.requests import Endpoint
 from victor_fp.core.tool_call_ids import make_id
 from victor_fp.core.wire_decoding import Undecodable
 
-MESSAGE = decoder_for(CreateMessage.RESPONSE)
+MESSAGE = decoder_for(CreateMessage.RESPONSE, keep_halves=True)
 
 STOP_REASONS = {
     "end_turn": "stop",

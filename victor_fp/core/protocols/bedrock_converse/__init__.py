@@ -25,7 +25,6 @@ def codec_for(endpoint: Endpoint, dialect: BedrockDialect) -> Codec:
         framer=aws_event_stream,
         events=partial(ConverseEvents, endpoint=endpoint),
         error=partial(fault_from_response, endpoint),
-        think_tags=dialect.think_tags,
         discovery=describe_discovery(endpoint, dialect),
         counting=describe_token_counting(endpoint, dialect),
     )

@@ -36,7 +36,7 @@ from victor_fp.core.protocols.stream_end import is_done
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.wire_decoding import Undecodable
 
-EVENT = decoder_for(Chat.EVENT)
+EVENT = decoder_for(Chat.EVENT, keep_halves=True)
 NOTHING = wire.MessageDelta()
 
 

@@ -28,7 +28,7 @@ from victor_fp.core.requests import Endpoint
 from victor_fp.core.tool_call_ids import make_id
 from victor_fp.core.wire_decoding import Undecodable
 
-BODY = decoder_for(Chat.RESPONSE)
+BODY = decoder_for(Chat.RESPONSE, keep_halves=True)
 
 
 def read(endpoint: Endpoint, dialect: CohereDialect, body: bytes) -> Sequence[Delta]:

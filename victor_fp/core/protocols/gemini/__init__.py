@@ -25,7 +25,6 @@ def codec_for(endpoint: Endpoint, dialect: GeminiDialect) -> Codec:
         array_framer=json_array,
         events=partial(reader, endpoint),
         error=partial(fault_from_response, endpoint),
-        think_tags=dialect.think_tags,
         discovery=discovery(endpoint) if dialect.lists_models else None,
         counting=describe_token_counting(endpoint, dialect),
     )

@@ -35,7 +35,7 @@ from victor_fp.core.protocols.operations import decoder_for
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.wire_decoding import Undecodable
 
-ANSWERS = decoder_for(GenerateContent.RESPONSE)
+ANSWERS = decoder_for(GenerateContent.RESPONSE, keep_halves=True)
 """Of whole bodies and of the events of a stream, which have the same type."""
 
 STOP_REASONS: Mapping[str, str] = {

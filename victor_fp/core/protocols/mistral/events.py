@@ -31,7 +31,7 @@ from victor_fp.core.protocols.stream_end import is_done
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.wire_decoding import Undecodable
 
-CHUNKS = decoder_for(CreateChatCompletion.EVENT)
+CHUNKS = decoder_for(CreateChatCompletion.EVENT, keep_halves=True)
 
 
 class Accumulator(msgspec.Struct, frozen=True, kw_only=True):

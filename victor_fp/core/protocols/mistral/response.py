@@ -21,7 +21,7 @@ from victor_fp.core.protocols.operations import decoder_for
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.wire_decoding import Undecodable
 
-COMPLETIONS = decoder_for(CreateChatCompletion.RESPONSE)
+COMPLETIONS = decoder_for(CreateChatCompletion.RESPONSE, keep_halves=True)
 ERRORS = frozenset({"error", "message", "detail"})
 """Where the three forms of an error have their words, and gateways theirs."""
 

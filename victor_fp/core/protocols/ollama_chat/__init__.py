@@ -24,7 +24,6 @@ def codec_for(endpoint: Endpoint, dialect: OllamaDialect) -> Codec:
         framer=ndjson,
         events=partial(LineReader, endpoint, dialect),
         error=partial(fault_from_response, endpoint, dialect),
-        think_tags=dialect.think_tags,
         json_frames=True,
         discovery=discovery(endpoint),
     )

@@ -24,7 +24,6 @@ def codec_for(endpoint: Endpoint, dialect: ChatDialect) -> Codec:
         framer=sse,
         events=partial(ChatEvents, endpoint, dialect),
         error=partial(fault_from_response, endpoint, dialect),
-        think_tags=dialect.think_tags,
         discovery=discovery(endpoint, dialect),
     )
 

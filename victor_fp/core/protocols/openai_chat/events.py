@@ -51,7 +51,7 @@ from victor_fp.core.protocols.stream_end import is_done
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.wire_decoding import Undecodable
 
-CHUNKS = decoder_for(CreateChatCompletion.EVENT)
+CHUNKS = decoder_for(CreateChatCompletion.EVENT, keep_halves=True)
 UNCOUNTED = Usage()
 
 

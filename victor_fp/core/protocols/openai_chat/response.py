@@ -36,7 +36,7 @@ from victor_fp.core.protocols.operations import decoder_for
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.wire_decoding import Undecodable
 
-COMPLETIONS = decoder_for(CreateChatCompletion.RESPONSE)
+COMPLETIONS = decoder_for(CreateChatCompletion.RESPONSE, keep_halves=True)
 
 
 def read(endpoint: Endpoint, dialect: ChatDialect, body: bytes) -> Sequence[Delta]:

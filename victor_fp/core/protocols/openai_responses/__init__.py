@@ -24,7 +24,6 @@ def codec_for(endpoint: Endpoint, dialect: ResponsesDialect) -> Codec:
         framer=sse,
         events=partial(ResponseEvents, endpoint=endpoint, dialect=dialect),
         error=partial(fault_from_response, endpoint, dialect),
-        think_tags=dialect.think_tags,
         discovery=discovery(endpoint, dialect),
     )
 

@@ -47,7 +47,7 @@ from victor_fp.core.protocols.stream_end import is_done
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.wire_decoding import Undecodable
 
-EVENTS = decoder_for(CreateResponse.EVENT)
+EVENTS = decoder_for(CreateResponse.EVENT, keep_halves=True)
 Spot: TypeAlias = tuple[int | None, str | None, int | None]
 """Where the newest text went: index and id of the item, index of the part."""
 

@@ -333,15 +333,13 @@ def _with_part(item: OpenItem, part: int) -> PersistentMap[int, bool]:
 def _finish_message(known: OpenItem, item: OutputMessage) -> list[Delta]:
     deltas: list[Delta] = []
     content = item.content or ()
+    open_annotations: Sequence[Mapping[str, Json]] = unroll(known.annotations)
     for number, part in enumerate(content):
         if known.numbered and number not in known.emitted:
             deltas += emit_part(part)
         elif number <= known.closed or (not known.numbered and number < len(content) - 1):
             continue
-        annotations: Sequence[Mapping[str, Json]] = ()
-        if isinstance(part, OutputTextContent):
-            recorded: Sequence[Mapping[str, Json]] = unroll(known.annotations)
-            annotations = part.annotations or recorded
+        annotations = part.annotations or open_annotations if isinstance(part, OutputTextContent) else ()
         deltas += part_ended(message_state(item.id or known.id, item.phase or known.phase, annotations), part)
     return deltas + message_notes(item)
 

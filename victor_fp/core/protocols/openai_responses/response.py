@@ -19,7 +19,7 @@ from victor_fp.core.protocols.operations import decoder_for
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.wire_decoding import Undecodable
 
-RESPONSES = decoder_for(CreateResponse.RESPONSE)
+RESPONSES = decoder_for(CreateResponse.RESPONSE, keep_halves=True)
 
 STOP_REASONS = {"completed": "stop", "max_output_tokens": "length", "content_filter": "content_filter"}
 """Statuses and reasons of incompleteness; one that nobody knows stays as it is."""

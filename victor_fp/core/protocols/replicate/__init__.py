@@ -25,7 +25,6 @@ def codec_for(endpoint: Endpoint, dialect: ReplicateDialect) -> Codec:
         framer=sse,
         events=partial(PredictionEvents, endpoint, dialect),
         error=partial(fault_from_response, endpoint, dialect),
-        think_tags=dialect.think_tags,
         discovery=discovery(endpoint, dialect),
         start_polling=partial(begin, endpoint, dialect),
     )

@@ -1,0 +1,325 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from tests.shell.local.fake_llama import FakeLlama
+from tests.shell.local.test_gguf import ARCHITECTURE, head, number
+from victor_fp.core.faults import (
+    ConnectionFailed,
+    Fault,
+    InvalidRequest,
+    InvalidResponse,
+    ModelNotFound,
+    StreamInterrupted,
+    TimedOut,
+)
+from victor_fp.core.requests import HttpRequest
+from victor_fp.providers.catalogue_provider import CatalogueProvider
+from victor_fp.providers.registry import ProviderRegistry
+from victor_fp.shell.local.transport import LocalTransport
+from victor_fp.shell.transport.protocol import Transport, TransportResponse
+
+
+def request(model: object, prompt: str = "hi", **more: Any) -> HttpRequest:
+    body = json.dumps({"model": str(model), "messages": [{"role": "user", "content": prompt}], **more})
+    return HttpRequest(
+        url="http://local.invalid/v1/chat/completions?x=1",
+        headers={"content-type": "application/json"},
+        body=body.encode(),
+    )
+
+
+def replied(reply: TransportResponse | Fault) -> TransportResponse:
+    assert not isinstance(reply, msgspec.Struct), reply
+    return reply
+
+
+async def whole(transport: Transport, asked: HttpRequest) -> tuple[int, bytes]:
+    reply = replied(await transport.open(asked, None, 5))
+    try:
+        body = await reply.read(1_000_000)
+        assert isinstance(body, bytes)
+        return reply.status, body
+    finally:
+        await reply.aclose()
+
+
+async def test_nothing_is_loaded_before_the_first_request(llama: FakeLlama, gguf: Path) -> None:
+    transport = LocalTransport(environment={})
+    assert llama.started == []
+    assert await whole(transport, request(gguf)) == (200, b'{"path": "/v1/chat/completions?x=1"}')
+    assert await whole(transport, request(gguf)) == (200, b'{"path": "/v1/chat/completions?x=1"}')
+    assert len(llama.started) == 1
+    await transport.aclose()
+    assert llama.stopped == llama.started
+
+
+async def test_the_request_goes_out_as_it_is_with_the_engines_own_key(llama: FakeLlama, gguf: Path) -> None:
+    transport = LocalTransport(environment={}, context=999, threads=1)
+    await whole(transport, request(gguf))
+    [engine] = llama.started
+    [(path, headers, body)] = engine.seen
+    assert body == request(gguf).body
+    assert path == "/v1/chat/completions?x=1"
+    assert headers["content-type"] == "application/json"
+    assert headers["connection"] == "close"
+    [key] = engine.parameters.api_keys
+    assert headers["authorization"] == f"Bearer {key}"
+    assert len(key) > 40
+    assert (engine.parameters.n_ctx, engine.parameters.cpuparams.n_threads) == (999, 1)
+    assert engine.parameters.verbosity == -1
+    assert engine.parameters.model.path == str(gguf)
+    assert engine.parameters.model_alias == {"some"}
+    await transport.aclose()
+
+
+async def test_two_transports_on_one_model_share_an_engine_and_the_last_one_stops_it(
+    llama: FakeLlama, gguf: Path
+) -> None:
+    one, two = LocalTransport(environment={}), LocalTransport(environment={})
+    await asyncio.gather(whole(one, request(gguf)), whole(two, request(gguf)), whole(one, request(gguf)))
+    assert len(llama.started) == 1
+    await one.aclose()
+    await one.aclose()
+    assert llama.stopped == []
+    assert (await whole(two, request(gguf)))[0] == 200
+    await two.aclose()
+    assert llama.stopped == llama.started
+
+
+async def test_each_model_has_an_engine_of_its_own(llama: FakeLlama, gguf: Path) -> None:
+    other = gguf.with_name("other.gguf")
+    other.write_bytes(gguf.read_bytes())
+    transport = LocalTransport(environment={})
+    await whole(transport, request(gguf))
+    await whole(transport, request(other))
+    assert [engine.parameters.model.path for engine in llama.started] == [str(gguf), str(other)]
+    await transport.aclose()
+
+
+async def test_a_model_path_serves_requests_for_any_name_that_is_no_path(llama: FakeLlama, gguf: Path) -> None:
+    for transport in (
+        LocalTransport(model_path=str(gguf), environment={}),
+        LocalTransport(environment={"VICTOR_FP_LOCAL_MODEL": str(gguf)}),
+    ):
+        assert (await whole(transport, request("default")))[0] == 200
+        await transport.aclose()
+
+
+async def test_a_question_without_a_body_is_for_the_model_in_use(llama: FakeLlama, gguf: Path) -> None:
+    transport = LocalTransport(model_path=str(gguf), environment={})
+    asked = HttpRequest(method="GET", url="http://local.invalid/v1/models")
+    assert await whole(transport, asked) == (200, b'{"data": []}')
+    assert len(llama.started) == 1
+    await transport.aclose()
+
+
+async def test_a_transport_works_again_after_it_was_closed(llama: FakeLlama, gguf: Path) -> None:
+    transport = LocalTransport(environment={})
+    for _ in range(2):
+        assert (await whole(transport, request(gguf)))[0] == 200
+        await transport.aclose()
+    assert len(llama.started) == 2
+
+
+def test_one_transport_serves_one_event_loop_after_another(llama: FakeLlama, gguf: Path) -> None:
+    transport = LocalTransport(environment={})
+    for _ in range(2):
+        assert asyncio.run(whole(transport, request(gguf)))[0] == 200
+    assert len(llama.started) == 1
+    asyncio.run(transport.aclose())
+
+
+async def test_an_error_keeps_its_status_and_body(llama: FakeLlama, gguf: Path) -> None:
+    transport = LocalTransport(environment={})
+    status, body = await whole(transport, request(gguf, "wrong"))
+    assert status == 400
+    assert b"invalid_request_error" in body
+    await transport.aclose()
+
+
+async def test_leaving_a_stream_early_stops_the_generation(llama: FakeLlama, gguf: Path) -> None:
+    transport = LocalTransport(environment={})
+    reply = replied(await transport.open(request(gguf, "endless"), None, 5))
+    assert isinstance(first := await reply.receive(), bytes)
+    assert first.startswith(b"data: 0")
+    await reply.aclose()
+    [engine] = llama.started
+    assert await asyncio.to_thread(engine.hung_up.wait, 5)
+    await transport.aclose()
+
+
+async def test_cancelling_a_call_closes_its_connection(llama: FakeLlama, gguf: Path) -> None:
+    transport = LocalTransport(environment={})
+    await whole(transport, request(gguf))
+    call = asyncio.create_task(transport.open(request(gguf, "mute"), None, 5))
+    await asyncio.sleep(0.1)
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    [engine] = transport._engines.values()
+    assert engine._sockets == set()
+    await transport.aclose()
+
+
+async def test_closing_the_transport_breaks_off_a_stream(llama: FakeLlama, gguf: Path) -> None:
+    transport = LocalTransport(environment={})
+    reply = replied(await transport.open(request(gguf, "endless"), None, 5))
+    await reply.receive()
+    await transport.aclose()
+    while isinstance(last := await reply.receive(), bytes):
+        pass
+    assert isinstance(last, StreamInterrupted)
+    await reply.aclose()
+
+
+async def test_an_answer_that_ends_short_of_its_length_is_a_fault(llama: FakeLlama, gguf: Path) -> None:
+    transport = LocalTransport(environment={})
+    reply = replied(await transport.open(request(gguf, "half"), None, 5))
+    assert isinstance(await reply.read(1000), StreamInterrupted)
+    await reply.aclose()
+    await transport.aclose()
+
+
+async def test_a_body_larger_than_the_limit_is_a_fault(llama: FakeLlama, gguf: Path) -> None:
+    transport = LocalTransport(environment={})
+    reply = replied(await transport.open(request(gguf), None, 5))
+    assert isinstance(await reply.read(3), InvalidResponse)
+    await reply.aclose()
+    await transport.aclose()
+
+
+async def test_silence_times_out(llama: FakeLlama, gguf: Path) -> None:
+    transport = LocalTransport(environment={})
+    match await transport.open(request(gguf, "mute"), None, 0.2):
+        case TimedOut(seconds=0.2):
+            pass
+        case other:
+            pytest.fail(f"unexpected {other}")
+    await transport.aclose()
+
+
+async def test_an_engine_that_hangs_up_without_an_answer_is_a_connection_that_failed(
+    llama: FakeLlama, gguf: Path
+) -> None:
+    transport = LocalTransport(environment={})
+    match await transport.open(request(gguf, "mute"), None, 5):
+        case ConnectionFailed(phase="read"):
+            pass
+        case other:
+            pytest.fail(f"unexpected {other}")
+    await transport.aclose()
+
+
+async def test_a_model_that_cannot_be_loaded_is_a_fault_and_may_be_tried_again(llama: FakeLlama, gguf: Path) -> None:
+    transport = LocalTransport(environment={})
+    llama.refuses = True
+    match await transport.open(request(gguf), None, 5):
+        case InvalidRequest(code="model_load_failed", message=message):
+            assert str(gguf) in message
+        case other:
+            pytest.fail(f"unexpected {other}")
+    llama.refuses = False
+    assert (await whole(transport, request(gguf)))[0] == 200
+    await transport.aclose()
+
+
+async def test_without_the_extra_the_fault_says_what_to_install(gguf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "xllamacpp", None)
+    transport = LocalTransport(environment={})
+    match await transport.open(request(gguf), None, 5):
+        case InvalidRequest(code="extra_missing", message=message):
+            assert "pip install 'victor-fp[local]'" in message
+        case other:
+            pytest.fail(f"unexpected {other}")
+    await transport.aclose()
+
+
+async def test_a_model_nobody_knows_is_a_fault_before_anything_is_loaded(llama: FakeLlama) -> None:
+    transport = LocalTransport(environment={})
+    assert isinstance(await transport.open(request("gpt-4"), None, 5), ModelNotFound)
+    assert isinstance(
+        await transport.open(HttpRequest(url="http://local.invalid/v1/chat/completions", body=b"{"), None, 5),
+        InvalidRequest,
+    )
+    assert llama.started == []
+    await transport.aclose()
+
+
+async def test_a_providers_settings_reach_the_engine(gguf: Path) -> None:
+    provider = ProviderRegistry.create("local", model_path=str(gguf), context=2048, threads=1)
+    assert isinstance(provider, CatalogueProvider)
+    transport = provider.connection.transport
+    assert isinstance(transport, LocalTransport)
+    assert (transport._model_path, transport._context, transport._threads, transport._gpu_layers) == (
+        str(gguf),
+        2048,
+        1,
+        None,
+    )
+    await provider.close()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"context": 1},
+        {"context": -1},
+        {"context": 10**30},
+        {"threads": 0},
+        {"threads": 513},
+        {"gpu_layers": -2},
+        {"gpu_layers": 2**31},
+    ],
+    ids=str,
+)
+async def test_a_setting_out_of_its_bounds_is_a_fault_that_names_it(
+    llama: FakeLlama, gguf: Path, settings: dict[str, int]
+) -> None:
+    [name] = settings
+    for transport in (
+        LocalTransport(environment={}, **settings),  # type: ignore[arg-type]  # numbers, each under its name
+        LocalTransport.from_settings({name: str(settings[name])}),
+    ):
+        match await transport.open(request(gguf), None, 5):
+            case InvalidRequest(code="invalid_setting", message=message):
+                assert message.startswith(name)
+            case other:
+                pytest.fail(f"unexpected {other}")
+        await transport.aclose()
+    assert llama.started == []
+
+
+async def test_a_setting_that_is_not_a_number_is_a_fault(llama: FakeLlama, gguf: Path) -> None:
+    transport = LocalTransport.from_settings({"threads": "many"})
+    assert isinstance(await transport.open(request(gguf), None, 5), InvalidRequest)
+    await transport.aclose()
+
+
+async def test_context_and_threads_are_capped_at_what_is_of_use(llama: FakeLlama, tmp_path: Path) -> None:
+    path = tmp_path / "trained.gguf"
+    path.write_bytes(head(ARCHITECTURE, number(b"llama.context_length", 2048)))
+    transport = LocalTransport(environment={}, context=1_000_000, threads=512)
+    await whole(transport, request(path))
+    [engine] = llama.started
+    assert engine.parameters.n_ctx == 2048
+    assert engine.parameters.cpuparams.n_threads == (os.cpu_count() or 1)
+    await transport.aclose()
+
+
+@pytest.mark.parametrize(
+    "path", ["~nobody-of-this-name/x.gguf", "x" * 5000 + ".gguf", "a\0b.gguf", ".", "/dev/null/x.gguf", "/dev/zero"]
+)
+async def test_a_bad_path_is_a_fault(llama: FakeLlama, path: str) -> None:
+    transport = LocalTransport(model_path=path, environment={})
+    assert isinstance(await transport.open(request("default"), None, 5), InvalidRequest | ModelNotFound)
+    await transport.aclose()
+    assert llama.started == []

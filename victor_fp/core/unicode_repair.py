@@ -1,0 +1,145 @@
+"""Text of a response that is not valid Unicode: halves of surrogate pairs are joined across pieces, or replaced.
+
+Rules: a high half at the end of a piece waits for the next piece of the same text. Every half that finds no other becomes
+U+FFFD, and how many there were is `metadata["replaced_characters"]`. What stands in tool arguments, state and facts is
+replaced in the same way.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias, TypeVar
+
+import msgspec
+
+from victor_fp.core.deltas import (
+    Delta,
+    MetadataReported,
+    ReasoningDelta,
+    RefusalDelta,
+    TextDelta,
+    ToolCallArguments,
+    ToolCallArgumentSet,
+    UsageReported,
+)
+from victor_fp.core.json import Json, NotJson, decode_flawed_json
+
+NOTE = "replaced_characters"
+"""The key in metadata."""
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+TextPiece: TypeAlias = TextDelta | ReasoningDelta | RefusalDelta | ToolCallArguments | ToolCallArgumentSet
+_S = TypeVar("_S", bound=msgspec.Struct)
+
+
+def may_need_repair(data: bytes) -> bool:
+    """Whether these bytes of a response may hold text that is not valid Unicode: escapes, a cut escape, or not ASCII."""
+    return b"\\u" in data or not data.isascii() or data.endswith(b"\\")
+
+
+class UnicodeRepair(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the repair of one response stands."""
+
+    held: TextPiece | None = None
+    """The high half at the end of the newest text, as a delta of its kind."""
+    count: int = 0
+
+    def feed(self, deltas: Sequence[Delta]) -> tuple[UnicodeRepair, list[Delta]]:
+        """Whole characters go out, and a half waits for the next piece of its text."""
+        out: list[Delta] = []
+        state = self
+        for delta in deltas:
+            match delta:
+                case TextDelta() | ReasoningDelta() | RefusalDelta() | ToolCallArguments():
+                    if state.held is None and (delta.text.isascii() or _SURROGATE.search(delta.text) is None):
+                        out.append(delta)
+                    else:
+                        state, more = state.repair(delta, delta.text)
+                        out += more
+                case ToolCallArgumentSet(value=str() as value):
+                    state, more = state.repair(delta, value)
+                    out += more
+                case MetadataReported() | UsageReported():
+                    state, more = state.clean(delta)
+                    out += more
+                case _:
+                    out += state.finish()
+                    state, more = msgspec.structs.replace(state, held=None).clean(delta)
+                    out += more
+        return state, out
+
+    def finish(self) -> list[Delta]:
+        """The half that waited, replaced."""
+        if self.held is None:
+            return []
+        return [_with_text(self.held, "\ufffd"), _note(self.count + 1)]
+
+    def repair(self, delta: TextPiece, text: str) -> tuple[UnicodeRepair, list[Delta]]:
+        """A piece of a text, with every half in it joined, replaced or held back."""
+        out: list[Delta] = []
+        count = self.count
+        if self.held is not None:
+            if _with_text(self.held, "") == _with_text(delta, ""):
+                text = _text_of(self.held) + text
+            else:
+                out, count = self.finish(), count + 1
+        held = None
+        if text and "\ud800" <= text[-1] <= "\udbff":
+            text, held = text[:-1], _with_text(delta, text[-1])
+        whole = _replace_halves(text)
+        if whole:
+            out.append(_with_text(delta, whole))
+        if replaced := whole.count("\ufffd") - text.count("\ufffd"):
+            count += replaced
+            out.append(_note(count))
+        return UnicodeRepair(held=held, count=count), out
+
+    def clean(self, delta: Delta) -> tuple[UnicodeRepair, list[Delta]]:
+        """A delta that is not part of a text, with every half in it replaced."""
+        try:
+            msgspec.json.encode(delta)
+        except UnicodeEncodeError:
+            count = self.count + 1
+            return msgspec.structs.replace(self, count=count), [_note(count), _cleaned(delta)]
+        return self, [delta]
+
+
+def _note(count: int) -> MetadataReported:
+    return MetadataReported(metadata={NOTE: count})
+
+
+def _replace_halves(text: str) -> str:
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def _text_of(delta: TextPiece) -> str:
+    text = delta.value if isinstance(delta, ToolCallArgumentSet) else delta.text
+    return text if isinstance(text, str) else ""
+
+
+def _with_text(delta: TextPiece, text: str) -> TextPiece:
+    if isinstance(delta, ToolCallArgumentSet):
+        return msgspec.structs.replace(delta, value=text)
+    return msgspec.structs.replace(delta, text=text)
+
+
+def _cleaned(struct: _S) -> _S:
+    """The struct with every half in its fields replaced; a field that cannot be written as JSON stays as it is."""
+    changed: dict[str, object] = {}
+    for name in struct.__struct_fields__:
+        value = getattr(struct, name)
+        if isinstance(value, str):
+            changed[name] = _replace_halves(value)
+        elif isinstance(value, Mapping):
+            changed[name] = _cleaned_json(value)
+        elif isinstance(value, msgspec.Struct):
+            changed[name] = _cleaned(value)
+    return msgspec.structs.replace(struct, **changed)
+
+
+def _cleaned_json(value: Json) -> Json:
+    # json writes halves as escapes, which the reader replaces; both are bounded by the recursion limit alone.
+    cleaned = decode_flawed_json(json.dumps(value))
+    return value if isinstance(cleaned, NotJson) else cleaned

@@ -1,0 +1,229 @@
+"""The transport of provider `local`: requests go to an engine on this machine, whose model is loaded at the first one."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+import msgspec
+from pydantic import SecretStr
+from returns.result import Failure, Success
+
+from victor_fp.core.faults import Fault, InvalidRequest
+from victor_fp.core.requests import HttpRequest
+from victor_fp.core.result import outcome
+from victor_fp.shell.local.engine_process import POOL, Engine, EngineSettings
+from victor_fp.shell.local.exchange import send_request
+from victor_fp.shell.local.gguf import read_trained_context
+from victor_fp.shell.local.model_cache import resolve, silent
+from victor_fp.shell.local.package_fetch import Progress
+from victor_fp.shell.local.small_model import CHATML_WITH_TOOLS, SMALL_MODEL
+from victor_fp.shell.transport.protocol import TransportResponse
+
+T = TypeVar("T")
+
+DEFAULT_CONTEXT = 8192
+LIMITS: Mapping[str, tuple[int, int]] = {
+    "context": (256, 10_000_000),
+    "threads": (1, 512),
+    "gpu_layers": (-1, 100_000),
+}
+"""The least and the greatest value of each setting. llama.cpp aborts on a context of 1 and on 0 threads."""
+
+
+class _Named(msgspec.Struct):
+    model: str = ""
+
+
+class LocalTransport:
+    """Requests name their model: a GGUF file's path, or the small model. One engine serves each."""
+
+    def __init__(
+        self,
+        *,
+        model_path: str | None = None,
+        context: int = DEFAULT_CONTEXT,
+        chat_template: str = "",
+        threads: int | None = None,
+        gpu_layers: int | None = None,
+        environment: Mapping[str, str] | None = None,
+        progress: Progress = silent,
+    ) -> None:
+        """`model_path` (or `VICTOR_FP_LOCAL_MODEL`) serves every request whose model is not a path itself.
+
+        Nothing is fetched or loaded before the first request. `context` is in tokens and at most what the model was
+        trained for; `threads` is at most the number of processors. A value outside of `LIMITS` is InvalidRequest.
+        """
+        self._environment = os.environ if environment is None else environment
+        self._model_path = model_path or self._environment.get("VICTOR_FP_LOCAL_MODEL")
+        self._context = context
+        self._chat_template = chat_template
+        self._threads = threads
+        self._gpu_layers = gpu_layers
+        self._invalid: Fault | None = _check_limits(context=context, threads=threads, gpu_layers=gpu_layers)
+        self._progress = progress
+        self._engines: dict[EngineSettings, Engine] = {}
+        self._known: dict[str, EngineSettings] = {}
+        self._latest: EngineSettings | None = None
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, str], *, progress: Progress = silent) -> LocalTransport:
+        """A transport with a provider's settings: `model_path`, and `context`, `threads` and `gpu_layers` as integers."""
+        numbers: dict[str, int | None] = {}
+        invalid: Fault | None = None
+        for name in LIMITS:
+            text = settings.get(name)
+            try:
+                numbers[name] = None if text is None else int(text)
+            except ValueError:
+                invalid = _invalid_setting(name, text)
+        context = numbers.get("context")
+        transport = cls(
+            model_path=settings.get("model_path"),
+            context=DEFAULT_CONTEXT if context is None else context,
+            threads=numbers.get("threads"),
+            gpu_layers=numbers.get("gpu_layers"),
+            progress=progress,
+        )
+        if invalid is not None:
+            transport._invalid = invalid
+        return transport
+
+    async def open(
+        self,
+        request: HttpRequest,
+        secret: SecretStr | None,  # noqa: ARG002  the engine takes no key
+        timeout: float | None,
+    ) -> TransportResponse | Fault:
+        """Send to the engine of the model that the request names."""
+        settings = await self._settings_for(request)
+        if not isinstance(settings, EngineSettings):
+            return settings
+        engine = self._engine(settings)
+        address = engine.address
+        if address is None:
+            match outcome(await _run_in_thread(engine.start)):
+                case Failure(fault):
+                    return fault
+                case Success(started):
+                    address = started
+        return await send_request(engine, address, request, _target(request.url), timeout)
+
+    async def prepare(self, model: str) -> Fault | None:
+        """Find the model's file, or fetch the small model, once."""
+        found = await self._settings_of(model)
+        return None if isinstance(found, EngineSettings) else found
+
+    async def aclose(self) -> None:
+        """Give the engines back; the last holder's going ends them, also while they load."""
+        held, self._engines, self._latest = list(self._engines), {}, None
+        for settings in held:
+            await _run_in_thread(partial(POOL.give_back, settings))
+
+    def _engine(self, settings: EngineSettings) -> Engine:
+        if settings not in self._engines:
+            self._engines[settings] = POOL.take(settings)
+        self._latest = settings
+        return self._engines[settings]
+
+    async def _settings_for(self, request: HttpRequest) -> EngineSettings | Fault:
+        """A request without a body asks about the model that was used last."""
+        if not request.body and self._latest is not None:
+            return self._latest
+        name = _model_named(request)
+        if name is None:
+            return InvalidRequest(provider="local", message="the request's body is not a JSON object")
+        return await self._settings_of(name)
+
+    async def _settings_of(self, name: str) -> EngineSettings | Fault:
+        """The engine that serves a model, after its file was found or fetched."""
+        if self._invalid is not None:
+            return self._invalid
+        if (known := self._known.get(name)) is not None:
+            return known
+        chosen = name if name.lower().endswith(".gguf") or self._model_path is None else self._model_path
+        found = await _run_in_thread(
+            lambda: resolve(chosen, self._environment, progress=self._progress).map(self._describe)
+        )
+        match outcome(found):
+            case Failure(fault):
+                return fault
+            case Success(settings):
+                self._known[name] = settings
+                return settings
+
+    def _describe(self, path: Path) -> EngineSettings:
+        small = path.name == SMALL_MODEL.file
+        trained = read_trained_context(path)
+        processors = os.cpu_count() or 1
+        return EngineSettings(
+            path=str(path.resolve()),
+            name=SMALL_MODEL.name if small else path.stem,
+            context=self._context if trained is None else min(self._context, max(trained, LIMITS["context"][0])),
+            chat_template=self._chat_template or (CHATML_WITH_TOOLS if small else ""),
+            threads=None if self._threads is None else min(self._threads, processors),
+            gpu_layers=self._gpu_layers,
+        )
+
+
+async def _run_in_thread(function: Callable[[], T]) -> T:
+    """The function's result, from a thread that nothing waits for: whoever is cancelled leaves it to itself."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[T] = loop.create_future()
+
+    def settle(result: T | None, error: BaseException | None) -> None:
+        if future.cancelled():
+            return
+        if error is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(result)  # type: ignore[arg-type]  # None is a T where the function returned it
+
+    def run() -> None:
+        result, error = None, None
+        try:
+            result = function()
+        except BaseException as raised:  # it is raised where the result is awaited
+            error = raised
+        try:
+            loop.call_soon_threadsafe(settle, result, error)
+        except RuntimeError:  # the loop was closed meanwhile
+            return
+
+    threading.Thread(target=run, name="victor_fp-local", daemon=True).start()
+    return await future
+
+
+def _check_limits(**settings: int | None) -> Fault | None:
+    for name, value in settings.items():
+        least, greatest = LIMITS[name]
+        if value is not None and not least <= value <= greatest:
+            return _invalid_setting(name, value)
+    return None
+
+
+def _invalid_setting(name: str, value: object) -> Fault:
+    least, greatest = LIMITS[name]
+    message = f"{name} must be an integer from {least} to {greatest}, not {str(value)[:20]!r}"
+    return InvalidRequest(provider="local", code="invalid_setting", message=message)
+
+
+def _target(url: str) -> str:
+    """The path and query of the URL; its host is no real one."""
+    parts = urlsplit(url)
+    return f"{parts.path}?{parts.query}" if parts.query else parts.path
+
+
+def _model_named(request: HttpRequest) -> str | None:
+    if not request.body:
+        return ""
+    try:
+        return msgspec.json.decode(request.body, type=_Named).model
+    except msgspec.DecodeError:
+        return None
