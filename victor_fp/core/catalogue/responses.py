@@ -42,7 +42,7 @@ def _derive_responses_entry(
 OPENAI_RESPONSES = _derive_responses_entry(
     OPENAI,
     # `user` is the older form of what is now safety_identifier.
-    ResponsesDialect(models=OPENAI_MODELS, spelling={"user": "safety_identifier"}),
+    ResponsesDialect(models=OPENAI_MODELS, user_field="safety_identifier"),
     supports=_WITHOUT_AUDIO,
     source="https://platform.openai.com/docs/api-reference/responses",
 )
@@ -58,6 +58,7 @@ AZURE_RESPONSES = _derive_responses_entry(
 XAI_RESPONSES = _derive_responses_entry(
     XAI,
     ResponsesDialect(
+        request_model="xai",
         # https://docs.x.ai/developers/rest-api-reference: service_tier is taken and ignored, results are text.
         refuses=_NAMELESS | {"service_tier", "result_parts"},
         models=GROK_MODELS,
@@ -76,6 +77,7 @@ XAI_RESPONSES = _derive_responses_entry(
 OPENROUTER_RESPONSES = _derive_responses_entry(
     OPENROUTER,
     ResponsesDialect(
+        request_model="openrouter",
         # Its document has the other options of chats; `reasoning.max_tokens` is the budget.
         refuses=frozenset({"seed", "stop", "name"}),
         least_tokens=1,
@@ -111,6 +113,7 @@ DEEPSEEK_RESPONSES = _derive_responses_entry(
 LLAMACPP_RESPONSES = _derive_responses_entry(
     LLAMACPP,
     ResponsesDialect(
+        request_model="llamacpp",
         think_tags=True,  # with --reasoning-format none
         # It makes a chat of the request: options of chats pass through, those of responses are lost (as tried).
         refuses=frozenset(

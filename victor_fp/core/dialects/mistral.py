@@ -26,6 +26,8 @@ class MistralDialect(msgspec.Struct, frozen=True, kw_only=True):
 
     think_tags: bool = False
     """Models behind it may put thinking in `<think>...</think>` at the head of the content."""
+    refuses: frozenset[str] = frozenset({"top_k", "logprobs", "user", "reasoning_budget", "name"})
+    """What its closed request has no field for, in the words of `ChatDialect.refuses`."""
     efforts: tuple[str, ...] = ("none", "high")
     """API reference: reasoning_effort; what both of the vendor's documents have."""
     tiers: tuple[str, ...] = ("auto", "standard_only")

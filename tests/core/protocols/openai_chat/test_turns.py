@@ -47,9 +47,7 @@ def test_images_where_there_are_no_eyes_or_no_web() -> None:
     assert refusal("lmstudio", user(CAT)) == ("UnsupportedParameter", "image")
     assert content("lmstudio", PNG)[0]["type"] == "image_url"
     assert adjusted("deepseek", user(TextPart(text="What?"), PNG)) == {"image": "dropped"}
-    assert content("deepseek", TextPart(text="What?"), PNG, on_unsupported="adjust") == [
-        {"type": "text", "text": "What?"}
-    ]
+    assert content("deepseek", TextPart(text="What?"), PNG, on_unsupported="adjust") == "What?"
 
 
 @pytest.mark.parametrize(
