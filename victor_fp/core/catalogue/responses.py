@@ -60,7 +60,8 @@ XAI_RESPONSES = _derive_responses_entry(
     ResponsesDialect(
         request_model="xai",
         # https://docs.x.ai/developers/rest-api-reference: service_tier is taken and ignored, results are text.
-        refuses=_NAMELESS | {"service_tier", "result_parts"},
+        refuses=_NAMELESS | {"service_tier"},
+        result_parts=frozenset(),
         models=GROK_MODELS,
         least_tokens=1,
         logprobs_as="switch",
@@ -94,7 +95,8 @@ OPENROUTER_RESPONSES = _derive_responses_entry(
 DEEPSEEK_RESPONSES = _derive_responses_entry(
     DEEPSEEK,
     ResponsesDialect(
-        refuses=_NAMELESS | {"parallel_tool_calls", "service_tier", "user", "logprobs", "result_parts"},
+        refuses=_NAMELESS | {"parallel_tool_calls", "service_tier", "user", "logprobs"},
+        result_parts=frozenset(),
         efforts=("none", "low", "medium", "high", "max"),
         least_tokens=1,
         strict_schemas=False,
@@ -124,11 +126,11 @@ LLAMACPP_RESPONSES = _derive_responses_entry(
                 "reasoning_effort",
                 "logprobs",
                 "name",
-                "result_parts",
                 "tool_choice:named",
             }
         ),
         least_tokens=1,
+        result_parts=frozenset(),
         format_as="response_format",
         strict_schemas=False,
         stateless=False,

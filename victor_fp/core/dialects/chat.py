@@ -111,6 +111,8 @@ class ChatDialect(msgspec.Struct, frozen=True, kw_only=True):
     """Takes an assistant's refusal back in a field of its own."""
     wordless: Literal["absent", "empty"] = "absent"
     """The content of an assistant's turn that has calls and no text."""
+    result_parts: frozenset[str] = frozenset()
+    """What a tool's result may have besides text: `image`, `audio`, `file`."""
     empty_result: str = ""
     """What stands for a tool result without text."""
     call_id_limit: int | None = 40

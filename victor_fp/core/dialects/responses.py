@@ -48,7 +48,7 @@ class ResponsesDialect(msgspec.Struct, frozen=True, kw_only=True):
     request_model: RequestModel = "openai"
     """The generated model of its request body: OpenAI's own, or the one that adds the named vendor's fields to it."""
     refuses: frozenset[str] = NOT_IN_THIS_API | {"name"}
-    """What it cannot take, in the words of `ChatDialect.refuses`; `result_parts` are images and files in a tool's result."""
+    """What it cannot take, in the words of `ChatDialect.refuses`."""
     models: tuple[ModelPolicy, ...] = ()
     """First match wins; shared with the vendor's chats, whose fields for tokens and reasoning do not matter here."""
     user_field: Literal["user", "safety_identifier"] = "user"
@@ -72,6 +72,8 @@ class ResponsesDialect(msgspec.Struct, frozen=True, kw_only=True):
     """Takes an assistant's refusal back as such in a message of its own making, else as text."""
     given_text: Literal["text", "parts"] = "text"
     """How an assistant's message that the vendor did not make itself is written."""
+    result_parts: frozenset[str] = frozenset({"image", "file"})
+    """What a tool's result may have besides text: `image`, `file`."""
     empty_result: str = ""
     """What stands for a tool result without text."""
     call_id_limit: int | None = 64

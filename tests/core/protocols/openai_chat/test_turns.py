@@ -166,12 +166,12 @@ def answered(provider: str, message: dict[str, Any]) -> dict[str, Any]:
     return messages(provider, HI, given, *([RESULT] if given.tool_calls else []))[1]
 
 
-@pytest.mark.parametrize("provider", ["zai", "moonshot", "fireworks", "vllm", "llamacpp"])
+@pytest.mark.parametrize("provider", ["zai", "moonshot", "fireworks", "llamacpp"])
 def test_reasoning_content_goes_back(provider: str) -> None:
     assert answered(provider, THOUGHT)["reasoning_content"] == "rain?"
 
 
-@pytest.mark.parametrize("provider", ["groq", "cerebras"])
+@pytest.mark.parametrize("provider", ["groq", "cerebras", "vllm"])
 def test_reasoning_goes_back(provider: str) -> None:
     assert answered(provider, THOUGHT)["reasoning"] == "rain?"
 

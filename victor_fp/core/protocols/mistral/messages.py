@@ -13,7 +13,7 @@ from victor_fp.core.json import encode_json
 from victor_fp.core.protocols.mistral.chunks import build_chunk
 from victor_fp.core.protocols.mistral.spoken import PIECES, SIGNATURE
 from victor_fp.core.protocols.mistral.tools import fit_call_id
-from victor_fp.core.protocols.openai_family.messages import accept_messages, list_result_texts
+from victor_fp.core.protocols.openai_family.messages import accept_messages, join_texts, list_result_parts
 from victor_fp.core.protocols.openai_family.rules import Rules
 from victor_fp.core.request_building.conversation import Block, read_turn_state, split_assistant_turn
 from victor_fp.core.requests import Adjustment, ChatRequest
@@ -116,9 +116,10 @@ def _build_call(block: Block) -> wire.ToolCall:
 
 
 def _build_result(message: Message) -> wire.ToolMessage:
-    texts = list_result_texts(message)
+    parts = list_result_parts(message)
+    text = join_texts(parts) if len(parts) < 2 else None
     return wire.ToolMessage(
-        content=[*map(_build_text, texts)] if len(texts) > 1 and any(texts) else "".join(texts),
+        content=[*map(build_chunk, parts)] if text is None else text,
         tool_call_id=fit_call_id(message.tool_call_id or ""),
         name=message.name or UNSET,
     )

@@ -37,6 +37,7 @@ def build_rules(endpoint: Endpoint, dialect: MistralDialect) -> Rules:
         provider=endpoint.spec.name,
         recipient=endpoint.spec.title,
         refuses=dialect.refuses | list_unsupported(endpoint.spec.supports),
+        result_parts=dialect.result_parts,
         efforts=dialect.efforts,
         most_temperature=dialect.most_temperature,
         service_tiers=dialect.tiers,

@@ -12,7 +12,7 @@ from victor_fp.core.dialects.chat import ChatDialect
 from victor_fp.core.json import Json, encode_json
 from victor_fp.core.protocols.openai_chat.parts import MARKS, NO_MARK, build_part, build_text
 from victor_fp.core.protocols.openai_chat.rules import Rules
-from victor_fp.core.protocols.openai_family.messages import accept_messages, list_result_texts
+from victor_fp.core.protocols.openai_family.messages import accept_messages, join_texts, list_result_parts
 from victor_fp.core.protocols.openai_family.tools import fit_call_id
 from victor_fp.core.request_building.conversation import Block, read_turn_state, split_assistant_turn
 from victor_fp.core.requests import Adjustment, ChatRequest
@@ -110,11 +110,13 @@ def _build_call(rules: Rules, block: Block) -> wire.RequestToolCall:
 
 
 def _build_result(rules: Rules, message: Message) -> wire.ToolMessage:
-    texts = list_result_texts(message)
-    mark = MARKS[rules.cache_marks] if message.cache else NO_MARK
+    """A tool's result: text where that says everything, else parts."""
+    parts = list_result_parts(message)
+    text = join_texts(parts)
+    mark = MARKS[rules.cache_marks] if message.cache and parts else NO_MARK
     content: wire.RequestContent
-    if "".join(texts) and (mark is not NO_MARK or (len(texts) > 1 and rules.dialect.text_lists)):
-        content = [*(build_text(text) for text in texts[:-1]), build_text(texts[-1], mark)]
+    if text is not None and mark is NO_MARK and (len(parts) < 2 or not rules.dialect.text_lists):
+        content = text or rules.dialect.empty_result
     else:
-        content = "".join(texts) or rules.dialect.empty_result
+        content = [*(build_part(rules, part) for part in parts[:-1]), build_part(rules, parts[-1], mark)]
     return wire.ToolMessage(content=content, tool_call_id=fit_call_id(rules, message.tool_call_id or ""))

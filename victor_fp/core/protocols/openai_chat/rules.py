@@ -27,6 +27,7 @@ def build_rules(endpoint: Endpoint, dialect: ChatDialect) -> Rules:
         provider=endpoint.spec.name,
         recipient=endpoint.spec.title,
         refuses=dialect.refuses | list_unsupported(endpoint.spec.supports) | by_url,
+        result_parts=dialect.result_parts,
         efforts=dialect.efforts,
         cache_marks=dialect.cache_marks,
         strict_schemas=dialect.strict_schemas,

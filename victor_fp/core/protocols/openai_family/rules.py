@@ -22,6 +22,8 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """Names of options and parts, as in `ChatDialect.refuses`."""
     efforts: tuple[str, ...]
     effort_words: Mapping[str, str] = {}
+    result_parts: frozenset[str] = frozenset()
+    """The kinds of parts besides text that a tool's result may have."""
     cache_marks: CacheMarks = "none"
     strict_schemas: bool = False
     call_id_limit: int | None = None

@@ -32,6 +32,7 @@ def build_rules(endpoint: Endpoint, dialect: ResponsesDialect) -> Rules:
         recipient=endpoint.spec.title,
         # No item has a field for a participant's name, and audio has none for a URL.
         refuses=dialect.refuses | list_unsupported(endpoint.spec.supports) | {"name", "audio_url"},
+        result_parts=dialect.result_parts,
         efforts=dialect.efforts,
         cache_marks=dialect.cache_marks,
         strict_schemas=dialect.strict_schemas,

@@ -11,13 +11,13 @@ from victor_fp_wire.openai_responses import request as wire
 
 from victor_fp.core.dialects.responses import ResponsesDialect
 from victor_fp.core.json import Json, encode_json
-from victor_fp.core.protocols.openai_family.messages import accept_messages, find_refusal, list_result_texts
+from victor_fp.core.protocols.openai_family.messages import accept_messages, join_texts, list_result_parts
 from victor_fp.core.protocols.openai_family.tools import fit_call_id
 from victor_fp.core.protocols.openai_responses.parts import BREAKPOINT, build_parts, build_shown
 from victor_fp.core.protocols.openai_responses.rules import Rules
 from victor_fp.core.request_building.conversation import Block, read_turn_state, split_assistant_turn
 from victor_fp.core.requests import Adjustment, ChatRequest
-from victor_fp.core.types import AudioPart, FilePart, ImagePart, Message, TextPart
+from victor_fp.core.types import AudioPart, Message, TextPart
 
 Item: TypeAlias = wire.InputItem | dict[str, Json]
 """An item of ours, or one of the vendor's as it came."""
@@ -28,7 +28,6 @@ def build_input(rules: Rules, request: ChatRequest) -> tuple[list[wire.InputItem
     """The input items, and what of the conversation could not be sent."""
     messages, adjustments = accept_messages(rules, request.messages)
     items: list[Item] = []
-    in_results: list[Adjustment] = []
     custom: set[str] = set()
     for message in messages:
         match message.role:
@@ -41,25 +40,10 @@ def build_input(rules: Rules, request: ChatRequest) -> tuple[list[wire.InputItem
                 items += _build_assistant(rules, message, blocks)
             case "tool":
                 items.append(_build_result(rules, message, custom=message.tool_call_id in custom))
-                in_results += _list_result_refusals(rules, message)
             case _:
                 assert_never(message.role)
     # The vendor's own items have fields that no document names, and go back with all of them.
-    return cast("list[wire.InputItem]", items), (*adjustments, *dict.fromkeys(in_results))
-
-
-def _list_result_refusals(rules: Rules, message: Message) -> list[Adjustment]:
-    """What of a tool's result is left out."""
-    if isinstance(message.content, str) or all(isinstance(part, TextPart) for part in message.content):
-        return []
-    if rules.is_refused("result_parts"):
-        reason = f"{rules.recipient} accepts a tool's result as text only"
-        return [Adjustment(parameter="messages.content", reason=reason)]
-    refusals = [refusal for part in message.content if (refusal := find_refusal(rules, part)) is not None]
-    if any(isinstance(part, AudioPart) and find_refusal(rules, part) is None for part in message.content):
-        reason = f"{rules.recipient} does not accept it in a tool's result"
-        refusals.append(Adjustment(parameter="audio", reason=reason))
-    return refusals
+    return cast("list[wire.InputItem]", items), adjustments
 
 
 def _build_content(rules: Rules, message: Message) -> str | list[wire.InputContent]:
@@ -74,18 +58,16 @@ def _build_content(rules: Rules, message: Message) -> str | list[wire.InputConte
 def _build_result(
     rules: Rules, message: Message, *, custom: bool
 ) -> wire.FunctionCallOutputItem | wire.CustomToolCallOutputItem:
-    """A tool's result: text, or parts where it has images or files."""
-    texts = list_result_texts(message)
-    media = [
-        part for part in message.content if isinstance(part, ImagePart | FilePart) and find_refusal(rules, part) is None
-    ]
+    """A tool's result: text where that says everything, else parts."""
+    parts = list_result_parts(message)
+    text = join_texts(parts)
     output: wire.CallOutput
-    if media and not rules.is_refused("result_parts"):
-        output = [*(build_shown(TextPart(text=text)) for text in texts if text), *map(build_shown, media)]
-    elif message.cache and rules.cache_marks == "breakpoint" and any(texts):
-        output = [build_shown(TextPart(text="".join(texts)), BREAKPOINT)]
+    if text is None:
+        output = [build_shown(part) for part in parts if not isinstance(part, AudioPart)]
+    elif text and message.cache and rules.cache_marks == "breakpoint":
+        output = [build_shown(TextPart(text=text), BREAKPOINT)]
     else:
-        output = "".join(texts) or rules.dialect.empty_result
+        output = text or rules.dialect.empty_result
     id_ = fit_call_id(rules, message.tool_call_id or "")
     if custom:
         return wire.CustomToolCallOutputItem(call_id=id_, output=output)
