@@ -13,7 +13,7 @@ from victor_fp.core.json import encode_json
 from victor_fp.core.protocols.mistral.chunks import build_chunk
 from victor_fp.core.protocols.mistral.spoken import PIECES, SIGNATURE
 from victor_fp.core.protocols.mistral.tools import fit_call_id
-from victor_fp.core.protocols.openai_family.messages import accept_messages, join_texts, list_result_parts
+from victor_fp.core.protocols.openai_family.messages import accept_messages, read_result
 from victor_fp.core.protocols.openai_family.rules import Rules
 from victor_fp.core.request_building.conversation import Block, read_turn_state, split_assistant_turn
 from victor_fp.core.requests import Adjustment, ChatRequest
@@ -116,10 +116,9 @@ def _build_call(block: Block) -> wire.ToolCall:
 
 
 def _build_result(message: Message) -> wire.ToolMessage:
-    parts = list_result_parts(message)
-    text = join_texts(parts) if len(parts) < 2 else None
+    result = read_result(message)
     return wire.ToolMessage(
-        content=[*map(build_chunk, parts)] if text is None else text,
+        content=result if isinstance(result, str) else [*map(build_chunk, result)],
         tool_call_id=fit_call_id(message.tool_call_id or ""),
         name=message.name or UNSET,
     )

@@ -12,7 +12,7 @@ from victor_fp.core.dialects.chat import ChatDialect
 from victor_fp.core.json import Json, encode_json
 from victor_fp.core.protocols.openai_chat.parts import MARKS, NO_MARK, build_part, build_text
 from victor_fp.core.protocols.openai_chat.rules import Rules
-from victor_fp.core.protocols.openai_family.messages import accept_messages, join_texts, list_result_parts
+from victor_fp.core.protocols.openai_family.messages import accept_messages, join_texts, read_result
 from victor_fp.core.protocols.openai_family.tools import fit_call_id
 from victor_fp.core.request_building.conversation import Block, read_turn_state, split_assistant_turn
 from victor_fp.core.requests import Adjustment, ChatRequest
@@ -110,13 +110,17 @@ def _build_call(rules: Rules, block: Block) -> wire.RequestToolCall:
 
 
 def _build_result(rules: Rules, message: Message) -> wire.ToolMessage:
+    return wire.ToolMessage(
+        content=_build_result_content(rules, message), tool_call_id=fit_call_id(rules, message.tool_call_id or "")
+    )
+
+
+def _build_result_content(rules: Rules, message: Message) -> wire.RequestContent:
     """A tool's result: text where that says everything, else parts."""
-    parts = list_result_parts(message)
-    text = join_texts(parts)
-    mark = MARKS[rules.cache_marks] if message.cache and parts else NO_MARK
-    content: wire.RequestContent
-    if text is not None and mark is NO_MARK and (len(parts) < 2 or not rules.dialect.text_lists):
-        content = text or rules.dialect.empty_result
-    else:
-        content = [*(build_part(rules, part) for part in parts[:-1]), build_part(rules, parts[-1], mark)]
-    return wire.ToolMessage(content=content, tool_call_id=fit_call_id(rules, message.tool_call_id or ""))
+    result = read_result(message)
+    mark = MARKS[rules.cache_marks] if message.cache else NO_MARK
+    if isinstance(result, str):
+        return [build_text(result, mark)] if result and mark is not NO_MARK else result or rules.dialect.empty_result
+    if mark is NO_MARK and not rules.dialect.text_lists and (text := join_texts(result)) is not None:
+        return text
+    return [*(build_part(rules, part) for part in result[:-1]), build_part(rules, result[-1], mark)]

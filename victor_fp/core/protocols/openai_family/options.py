@@ -63,7 +63,7 @@ def accept_options(rules: Rules, request: ChatRequest) -> AcceptedOptions:
         "user": options.user,
     }
     adjustments = list(changed)
-    adjustments += [rules.build_refusal(name) for name in asked if asked[name] is not None and rules.is_refused(name)]
+    adjustments += [rules.build_refusal(name) for name in asked if asked[name] is not None and name in rules.refuses]
     stop = _accept(rules, "stop", options.stop)
     if stop is not UNSET and rules.stop_limit is not None and len(stop) > rules.stop_limit:
         stop = stop[: rules.stop_limit]

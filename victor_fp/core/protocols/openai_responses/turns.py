@@ -11,13 +11,13 @@ from victor_fp_wire.openai_responses import request as wire
 
 from victor_fp.core.dialects.responses import ResponsesDialect
 from victor_fp.core.json import Json, encode_json
-from victor_fp.core.protocols.openai_family.messages import accept_messages, join_texts, list_result_parts
+from victor_fp.core.protocols.openai_family.messages import accept_messages, join_texts, read_result
 from victor_fp.core.protocols.openai_family.tools import fit_call_id
 from victor_fp.core.protocols.openai_responses.parts import BREAKPOINT, build_parts, build_shown
 from victor_fp.core.protocols.openai_responses.rules import Rules
 from victor_fp.core.request_building.conversation import Block, read_turn_state, split_assistant_turn
 from victor_fp.core.requests import Adjustment, ChatRequest
-from victor_fp.core.types import AudioPart, Message, TextPart
+from victor_fp.core.types import FilePart, ImagePart, Message, TextPart
 
 Item: TypeAlias = wire.InputItem | dict[str, Json]
 """An item of ours, or one of the vendor's as it came."""
@@ -59,11 +59,11 @@ def _build_result(
     rules: Rules, message: Message, *, custom: bool
 ) -> wire.FunctionCallOutputItem | wire.CustomToolCallOutputItem:
     """A tool's result: text where that says everything, else parts."""
-    parts = list_result_parts(message)
-    text = join_texts(parts)
+    result = read_result(message)
+    text = result if isinstance(result, str) else join_texts(result)
     output: wire.CallOutput
     if text is None:
-        output = [build_shown(part) for part in parts if not isinstance(part, AudioPart)]
+        output = [build_shown(part) for part in result if isinstance(part, TextPart | ImagePart | FilePart)]
     elif text and message.cache and rules.cache_marks == "breakpoint":
         output = [build_shown(TextPart(text=text), BREAKPOINT)]
     else:
