@@ -243,3 +243,11 @@ def test_marks_of_a_prefix_worth_caching() -> None:
     assert messages("qwen", HI, CALLED, RESULT.model_copy(update={"cache": True}))[2]["content"][0][
         "cache_control"
     ] == {"type": "ephemeral"}
+
+
+def test_reasoning_in_a_dict_goes_back_to_vendors_that_want_it() -> None:
+    call = {"id": "call_1", "type": "function", "function": {"name": "weather", "arguments": "{}"}}
+    turn = {"role": "assistant", "content": None, "reasoning_content": "rain?", "tool_calls": [call]}
+    given: Any = [{"role": "user", "content": "Hi"}, turn, {"role": "tool", "tool_call_id": "call_1", "content": "x"}]
+    assert sent("deepseek", given)["messages"][1]["reasoning_content"] == "rain?"
+    assert sent("groq", given)["messages"][1]["reasoning"] == "rain?"
