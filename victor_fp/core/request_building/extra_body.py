@@ -15,7 +15,7 @@ from victor_fp.core.requests import Adjustment
 
 
 def merge_extra_body(
-    body: msgspec.Struct | Mapping[str, object],
+    body: msgspec.Struct,
     extra: Mapping[str, object],
     *,
     unknown: Mapping[str, object] | None = None,

@@ -25,6 +25,7 @@ ZAI = ProviderSpec(
     title="Z.ai",
     aliases=("zhipuai", "zhipu"),
     dialect=ChatDialect(
+        request_model="zai",
         refuses=frozenset(
             {
                 "top_k",
@@ -40,10 +41,10 @@ ZAI = ProviderSpec(
                 "name",
             }
         ),
-        spelling={"user": "user_id"},
+        user_field="user_id",
         stop_limit=1,
         # Without it the arguments of a call come in one piece at the end.
-        stream_tools_body={"tool_stream": True},
+        tool_stream=True,
         effort_form="thinking_and_effort",
         efforts=("none", "low", "medium", "high", "max"),
         reasoning_back="reasoning_content",
@@ -95,6 +96,7 @@ QWEN = ProviderSpec(
     title="Qwen",
     aliases=("alibaba", "dashscope"),
     dialect=ChatDialect(
+        request_model="qwen",
         refuses=frozenset({"frequency_penalty", "user", "service_tier", "tool_choice:required"}),
         stop_limit=None,
         effort_form="enable_thinking",
@@ -142,9 +144,10 @@ MOONSHOT = ProviderSpec(
     title="Moonshot AI",
     aliases=("kimi",),
     dialect=ChatDialect(
+        request_model="moonshot",
         # Images go by value only.
         refuses=frozenset({"top_k", "reasoning_budget", "seed", "service_tier", "parallel_tool_calls", "image_url"}),
-        spelling={"user": "safety_identifier"},
+        user_field="safety_identifier",
         models=KIMI_MODELS,
         tokens_field="max_completion_tokens",
         most_temperature=1.0,

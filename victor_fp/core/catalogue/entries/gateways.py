@@ -10,12 +10,14 @@ OPENROUTER = ProviderSpec(
     name="openrouter",
     title="OpenRouter",
     dialect=ChatDialect(
+        request_model="openrouter",
         # It leaves out by itself what a model does not take, and takes files by address.
         refuses=frozenset(),
         effort_form="reasoning",
         budget_form="reasoning",
         # https://openrouter.ai/docs/use-cases/reasoning-tokens: details are to be passed back unmodified.
         reasoning_back="reasoning_details",
+        result_parts=frozenset({"image", "audio", "file"}),  # its document: ChatToolMessage
         cache_marks="cache_control",
     ),
     base_url="https://openrouter.ai/api/v1",
@@ -35,6 +37,7 @@ OPENROUTER_RESPONSES = derive_entry(
     OPENROUTER,
     "responses",
     ResponsesDialect(
+        request_model="openrouter",
         # Its document has the other options of chats; `reasoning.max_tokens` is the budget.
         refuses=frozenset({"seed", "stop", "name"}),
         least_tokens=1,

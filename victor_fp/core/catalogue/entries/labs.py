@@ -18,6 +18,7 @@ DEEPSEEK = ProviderSpec(
     name="deepseek",
     title="DeepSeek",
     dialect=ChatDialect(
+        request_model="deepseek",
         refuses=frozenset({"top_k", "reasoning_budget", "parallel_tool_calls", "service_tier", "user"}),
         stop_limit=16,
         # https://api-docs.deepseek.com/guides/thinking_mode: a switch, and an effort beside it since V4.
@@ -46,7 +47,8 @@ DEEPSEEK_RESPONSES = derive_entry(
     DEEPSEEK,
     "responses",
     ResponsesDialect(
-        refuses=_NAMELESS | {"parallel_tool_calls", "service_tier", "user", "logprobs", "result_parts"},
+        refuses=_NAMELESS | {"parallel_tool_calls", "service_tier", "user", "logprobs"},
+        result_parts=frozenset(),
         efforts=("none", "low", "medium", "high", "max"),
         least_tokens=1,
         strict_schemas=False,
@@ -109,8 +111,10 @@ XAI_RESPONSES = derive_entry(
     XAI,
     "responses",
     ResponsesDialect(
+        request_model="xai",
         # https://docs.x.ai/developers/rest-api-reference: service_tier is taken and ignored, results are text.
-        refuses=_NAMELESS | {"service_tier", "result_parts"},
+        refuses=_NAMELESS | {"service_tier"},
+        result_parts=frozenset(),
         models=GROK_MODELS,
         least_tokens=1,
         logprobs_as="switch",

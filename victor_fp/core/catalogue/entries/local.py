@@ -34,10 +34,11 @@ VLLM = ProviderSpec(
     name="vllm",
     title="vLLM",
     dialect=ChatDialect(
+        request_model="vllm",
         think_tags=True,  # without --reasoning-parser
         refuses=_FORGOTTEN,
         stop_limit=None,
-        reasoning_back="reasoning_content",
+        reasoning_back="reasoning",  # vllm/entrypoints/chat_utils.py
         refusals=False,
         developer_role="system",
         strict_schemas=False,
@@ -57,6 +58,7 @@ LLAMACPP = ProviderSpec(
     title="llama.cpp",
     aliases=("llama-cpp", "llama.cpp"),
     dialect=ChatDialect(
+        request_model="llamacpp",
         think_tags=True,  # with --reasoning-format none
         refuses=_FORGOTTEN,
         stop_limit=None,
@@ -82,6 +84,7 @@ LLAMACPP_RESPONSES = derive_entry(
     LLAMACPP,
     "responses",
     ResponsesDialect(
+        request_model="llamacpp",
         think_tags=True,  # with --reasoning-format none
         # It makes a chat of the request: options of chats pass through, those of responses are lost (as tried).
         refuses=frozenset(
@@ -92,11 +95,11 @@ LLAMACPP_RESPONSES = derive_entry(
                 "reasoning_effort",
                 "logprobs",
                 "name",
-                "result_parts",
                 "tool_choice:named",
             }
         ),
         least_tokens=1,
+        result_parts=frozenset(),
         format_as="response_format",
         strict_schemas=False,
         stateless=False,
@@ -141,6 +144,7 @@ LMSTUDIO = ProviderSpec(
     title="LM Studio",
     aliases=("lm-studio",),
     dialect=ChatDialect(
+        request_model="lmstudio",
         think_tags=True,
         # https://lmstudio.ai/docs/app/api/endpoints/openai lists what it takes; images go by value, a format is a schema.
         refuses=_FORGOTTEN
@@ -167,6 +171,7 @@ MLX = ProviderSpec(
     title="MLX",
     aliases=("mlx-lm", "applesilicon"),
     dialect=ChatDialect(
+        request_model="mlx",
         think_tags=True,
         # mlx_lm/server.py reads no choice among tools and no form of the answer.
         refuses=_FORGOTTEN
@@ -198,6 +203,7 @@ LOCAL = ProviderSpec(
     name="local",
     title="The model inside this process",
     dialect=ChatDialect(
+        request_model="llamacpp",
         think_tags=True,
         refuses=_FORGOTTEN,
         stop_limit=None,

@@ -55,7 +55,7 @@ OPENAI_RESPONSES = derive_entry(
     OPENAI,
     "responses",
     # `user` is the older form of what is now safety_identifier.
-    ResponsesDialect(models=OPENAI_MODELS, spelling={"user": "safety_identifier"}),
+    ResponsesDialect(models=OPENAI_MODELS, user_field="safety_identifier"),
     supports=_WITHOUT_AUDIO,
     source="https://platform.openai.com/docs/api-reference/responses",
 )
