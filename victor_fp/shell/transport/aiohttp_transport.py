@@ -43,6 +43,9 @@ UNBOUNDED_BODY = 64 * 1024
 LONGEST_HEADER = 64 * 1024
 """Bytes of a status line or of one header of a response."""
 
+PIECE = 16 * 1024
+"""Bytes of a body that are read at most at once: what is made of a larger piece falls out of the processor's caches."""
+
 SOCKS_ADVICE = "For SOCKS, install httpx[socks] and pass transport='httpx'"
 
 
@@ -181,7 +184,7 @@ class AiohttpResponse(HttpResponse):
             if not value.isascii():
                 value = _decode_header(value)  # noqa: PLW2901
             headers[name] = f"{headers[name]}, {value}" if name in headers else value
-        super().__init__(response.status, headers, response.content.readany, timeout)
+        super().__init__(response.status, headers, partial(response.content.read, PIECE), timeout)
         self._response = response
 
     async def aclose(self) -> None:
