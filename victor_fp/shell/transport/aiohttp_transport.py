@@ -26,6 +26,7 @@ from victor_fp.shell.transport.http import (
     MAX_CONNECTIONS,
     HttpResponse,
     LoopResources,
+    announces_forbidden_body,
     check_headers,
     fill_headers,
     without_frames,
@@ -244,7 +245,7 @@ class _ClientResponse(aiohttp.ClientResponse):
             protocol.force_close()
         started = await super().start(connection)
         # What a server sends as the body of a response that has none would be read as the next response.
-        if protocol is not None and self.status in (204, 304) and _announces_body(self.headers):
+        if protocol is not None and announces_forbidden_body(self.status, self.headers):
             protocol.close()
         return started
 
@@ -276,10 +277,6 @@ def _make_session() -> aiohttp.ClientSession:
         max_field_size=LONGEST_HEADER,
         trust_env=False,
     )
-
-
-def _announces_body(headers: Mapping[str, str]) -> bool:
-    return headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
 
 
 def _decode_header(value: str) -> str:

@@ -40,6 +40,13 @@ def fill_headers(defaults: Mapping[str, str], headers: Mapping[str, str], secret
     return filled
 
 
+def announces_forbidden_body(status: int, headers: Mapping[str, str]) -> bool:
+    """Whether a server seems to send a body after a response that has none: it would be read as the next response."""
+    if status not in (204, 304):
+        return False
+    return headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
+
+
 def without_frames(error: BaseException) -> BaseException:
     """A cancellation without the HTTP client's frames: error trackers show their variables, and one of them is the key."""
     error.__context__ = None

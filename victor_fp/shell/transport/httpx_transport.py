@@ -21,6 +21,7 @@ from victor_fp.shell.transport.http import (
     MAX_CONNECTIONS,
     HttpResponse,
     LoopResources,
+    announces_forbidden_body,
     check_headers,
     fill_headers,
     without_frames,
@@ -124,9 +125,13 @@ class HttpxResponse(HttpResponse):
         # A hook or a test double may have read it, and httpx has then decompressed it.
         is_read = response.is_stream_consumed
         pieces = response.aiter_bytes() if is_read else response.aiter_raw()
-        super().__init__(
-            response.status_code, response.headers, partial(_next_piece, pieces), timeout, is_decoded=is_read
+        # Unread, the connection is closed, on which the server may still send the body that it announced.
+        receive = (
+            _no_piece
+            if announces_forbidden_body(response.status_code, response.headers)
+            else partial(_next_piece, pieces)
         )
+        super().__init__(response.status_code, response.headers, receive, timeout, is_decoded=is_read)
         self._response = response
 
     async def aclose(self) -> None:
@@ -179,6 +184,10 @@ async def _next_piece(pieces: AsyncIterator[bytes]) -> bytes:
     async for piece in pieces:
         if piece:
             return piece
+    return b""
+
+
+async def _no_piece() -> bytes:
     return b""
 
 
