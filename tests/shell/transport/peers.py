@@ -9,6 +9,7 @@ from base64 import b64decode
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
+from ipaddress import IPv4Address
 from typing import Any, NamedTuple, TypeAlias
 
 from victor_fp.core.faults import Fault, FaultBase
@@ -179,6 +180,36 @@ async def serve_proxy(*, tls: ssl.SSLContext | None = None, credentials: str | N
         await asyncio.gather(_copy(reader, back), _copy(onward, writer))
 
     async with serve_raw(serve, tls=tls) as peer:
+        yield peer
+
+
+@asynccontextmanager
+async def serve_socks(credentials: str) -> AsyncIterator[Peer]:
+    """A SOCKS5 proxy that asks for `user:password`."""
+    user, _, password = credentials.encode().partition(b":")
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        greeting = await reader.readexactly(2)
+        await reader.readexactly(greeting[1])
+        writer.write(b"\x05\x02")
+        _, length = await reader.readexactly(2)
+        given = await reader.readexactly(length)
+        (length,) = await reader.readexactly(1)
+        if (given, await reader.readexactly(length)) != (user, password):
+            writer.write(b"\x01\x01")
+            return
+        writer.write(b"\x01\x00")
+        _, _, _, kind = await reader.readexactly(4)
+        host = str(IPv4Address(await reader.readexactly(4))) if kind == 1 else ""
+        if kind == 3:
+            (length,) = await reader.readexactly(1)
+            host = (await reader.readexactly(length)).decode()
+        port = int.from_bytes(await reader.readexactly(2))
+        onward, back = await asyncio.open_connection(host, port)
+        writer.write(b"\x05\x00\x00\x01" + bytes(6))
+        await asyncio.gather(_copy(reader, back), _copy(onward, writer))
+
+    async with serve_raw(serve) as peer:
         yield peer
 
 

@@ -109,7 +109,11 @@ class HttpxTransport:
             if (refused := refuse_scheme(proxy, ("http", "https", "socks5", "socks5h"))) is not None:
                 return refused
             password = "" if proxy.password is None else proxy.password.get_secret_value()
-            through = httpx.Proxy(proxy.url, auth=None if proxy.user is None else (proxy.user, password))
+            through = httpx.Proxy(
+                proxy.url,
+                auth=None if proxy.user is None else (proxy.user, password),
+                ssl_context=context if proxy.url.startswith("https") else None,
+            )
         try:
             return httpx.AsyncClient(verify=context, proxy=through, trust_env=False, limits=LIMITS)
         except ImportError:  # of httpx, for SOCKS

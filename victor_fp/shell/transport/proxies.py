@@ -149,6 +149,8 @@ def _read_rule(entry: str) -> NoProxyRule:
 
 def _read_network(text: str) -> Network | None:
     """An address, with or without brackets, or a network; None for anything else."""
+    if "]:" in text:
+        return None
     try:
         return ip_network(text.replace("[", "").replace("]", ""), strict=False)
     except ValueError:
