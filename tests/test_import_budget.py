@@ -14,7 +14,6 @@ ROOT = Path(__file__).parents[1]
 HEAVY = (
     "aiohttp",
     "httpx",
-    "httpx_aiohttp",
     "victor_fp_wire",
     "typer",
     "rich",

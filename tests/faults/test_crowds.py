@@ -116,13 +116,9 @@ async def give_up_at_random(provider: BaseProvider, times: int, seed: int) -> in
 
 def in_use(provider: Any) -> int:
     """Connections that the pools of a plain or managed provider hold as being in use."""
-    lines = [one.connection for one in getattr(provider, "_providers", (provider,))]
-    used = 0
-    for line in lines:
-        for held in line.transport._transport._carriers.values():
-            for transport in held.carrier._transports.values():
-                used += len(transport.client.connector._acquired)
-    return used
+    connections = [one.connection for one in getattr(provider, "_providers", (provider,))]
+    sessions = [held[0] for one in connections for held in one.transport._sessions._held.values()]
+    return sum(len(session.connector._acquired) for session in sessions)
 
 
 def left_over(tasks: set[asyncio.Task[Any]]) -> set[asyncio.Task[Any]]:

@@ -110,7 +110,7 @@ async def test_a_bomb_in_a_bomb(client: str) -> None:
         told = await streamed(script, client)
     assert isinstance(fault, InvalidResponse)
     assert isinstance(told.end, InvalidResponse)
-    assert "packed more than once" in fault.message
+    assert "compressed more than once" in fault.message
     assert peak.size < 8 * MIB
 
 

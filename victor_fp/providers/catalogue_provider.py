@@ -39,13 +39,12 @@ from victor_fp.shell.limits_file import load_limits
 from victor_fp.shell.prices import with_prices
 from victor_fp.shell.runtime import SYSTEM, Runtime
 from victor_fp.shell.store.memory import MemoryCell
-from victor_fp.shell.transport.factory import transport_for
+from victor_fp.shell.transport.factory import TransportChoice, transport_for
 
 if TYPE_CHECKING:
     from victor_fp.shell.credentials.signing import TokenSource
     from victor_fp.shell.engine.connection import Sign
     from victor_fp.shell.engine.telemetry import Observer
-    from victor_fp.shell.transport.protocol import Transport
 
 T = TypeVar("T")
 
@@ -56,11 +55,14 @@ class CatalogueProvider(BaseProvider):
     Calls that name no model use `default_model`: the one given here, or the entry's.
 
     Settings of an endpoint (organization, deployment, region ...) are keywords with the names that the entry gives, or
-    the environment's variables that it names. `http_client` takes an `httpx.AsyncClient` of your own, which stays yours to
-    close; `verify`, `proxy` and `trust_env` are httpx's; `transport` replaces HTTP as a whole; `sign` replaces the signer of
-    places that need one (`AwsSigner`, `GoogleSigner`). `token_provider` gives a bearer token in place of a key, such as the
-    one that azure-identity makes for Microsoft Entra. `prices=True` works out what an answer cost where the vendor does
-    not say, by the extra `prices`. `observers` are told of every operation; see `OtelObserver`.
+    the environment's variables that it names. `http_client` takes an `httpx.AsyncClient` of your own, which is used as it is
+    and stays yours to close. Without one, `verify` is a bool, the path of CA certificates or an `ssl.SSLContext`; `proxy` is
+    a URL, in place of the environment's proxies; `trust_env=False` ignores the environment's proxies and CA certificates.
+    `transport` is "aiohttp" (the default), "httpx", or what replaces HTTP as a whole: a `Transport`, or one of httpx, such as
+    `httpx.MockTransport`. `sign` replaces the signer of places that need one (`AwsSigner`, `GoogleSigner`). `token_provider`
+    gives a bearer token in place of a key, such as the one that azure-identity makes for Microsoft Entra. `prices=True` works
+    out what an answer cost where the vendor does not say, by the extra `prices`. `observers` are told of every operation; see
+    `OtelObserver`.
     """
 
     SPEC: ClassVar[ProviderSpec]
@@ -79,7 +81,7 @@ class CatalogueProvider(BaseProvider):
         verify: Any = True,
         proxy: str | None = None,
         trust_env: bool = True,
-        transport: Transport | None = None,
+        transport: TransportChoice = None,
         sign: Sign | None = None,
         token_provider: TokenSource | None = None,
         prices: bool = False,
@@ -115,8 +117,14 @@ class CatalogueProvider(BaseProvider):
         self._breaker_cell = MemoryCell(self._breaker_cell.state, runtime.now)
         connection = Connection(
             endpoint=endpoint,
-            transport=transport
-            or transport_for(endpoint, http_client=http_client, verify=verify, proxy=proxy, trust_env=trust_env),
+            transport=transport_for(
+                endpoint,
+                transport=transport,
+                http_client=http_client,
+                verify=verify,
+                proxy=proxy,
+                trust_env=trust_env,
+            ),
             find_secret=secret_finder(spec, self._secret, environment),
             secret=None if token_provider else secret_at_hand(spec, self._secret, environment),
             signing_timeout=timeout,

@@ -181,9 +181,7 @@ def _harness_for_spec(spec: ProviderSpec, make: Make, model: str | None) -> Harn
     }
     options: dict[str, Any] = {"runtime": NoSleepRuntime(), "trust_env": False}
     if spec.transport == "embedded":
-        from victor_fp.shell.transport.http import http_transport
-
-        options["transport"] = http_transport(trust_env=False)
+        options["transport"] = "aiohttp"
     speaks = writer(spec.dialect.protocol)
     if getattr(spec.dialect, "reasoning_back", "") == "plain":  # a place that shows its thinking signs none
         speaks = msgspec.structs.replace(speaks, signs=False)

@@ -1,44 +1,50 @@
-"""Content-Encoding undone in bounded steps: a few bytes may stand for thousands, and nothing is unpacked unasked.
+"""Decompression of response bodies in bounded steps, so that a small body cannot fill the memory.
 
-The HTTP clients unpack whatever one read brought at once, and a body that was packed twice turns into all memory. Here one
-coding is undone, so a byte never stands for more than the 1032 of deflate, and step by step, as far as somebody reads.
+HTTP clients decompress whatever one read brought at once, and a body that was compressed twice can grow without bound. Here
+one coding is undone, which bounds the growth by deflate's factor of 1032, and only as far as the caller reads.
 """
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator
-from typing import TypeAlias
+from collections.abc import Iterator
 
 STEP = 256 * 1024
-"""Bytes that one step unpacks at most."""
+"""The most bytes that one step returns."""
 
 CODINGS = "gzip, deflate"
-"""What is asked for, and so what can be undone."""
+"""The value of Accept-Encoding: the codings that can be undone here."""
 
 GZIP, ZLIB, RAW = zlib.MAX_WBITS | 16, zlib.MAX_WBITS, -zlib.MAX_WBITS
 _FORMATS = {"gzip": (GZIP,), "x-gzip": (GZIP,), "deflate": (ZLIB, RAW)}
-"""Window bits of zlib to try; servers send deflate with and without zlib's frame."""
-
-Unpack: TypeAlias = Callable[[bytes], Iterator[bytes]]
+"""Window bits of zlib to try; servers send deflate with and without zlib's header."""
 
 
 class DecodingError(ValueError):
-    """Bytes that are not of the coding that their answer names, or are packed more than once."""
+    """The body is not of the coding that the response names, or was compressed more than once."""
+
+
+class IncompleteBodyError(ValueError):
+    """The compressed body ended before the end of its coding."""
 
 
 class Decompressor:
-    """One coding. Takes bytes as they come; gives what they stand for, in steps that are made when they are wanted."""
+    """Undoes one coding of one body."""
 
-    __slots__ = ("_formats", "_zlib")
+    __slots__ = ("_formats", "_is_begun", "_zlib")
 
     def __init__(self, formats: tuple[int, ...]) -> None:
+        """`formats` are zlib's window bits, the likeliest first; none stands for a body that is refused."""
         self._formats = formats
-        self._zlib = zlib.decompressobj(formats[0])
+        self._is_begun = False
+        self._zlib = zlib.decompressobj(formats[0] if formats else RAW)
 
-    def __call__(self, data: bytes) -> Iterator[bytes]:
-        """Raises DecodingError for bytes that are not of this coding."""
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """Yield the decompressed bytes in steps, each made when it is asked for. Raises DecodingError."""
+        if not self._formats:
+            raise DecodingError("body was compressed more than once")
         while data:
+            self._is_begun = True
             try:
                 piece = self._zlib.decompress(data, STEP)
             except zlib.error as error:
@@ -48,18 +54,23 @@ class Decompressor:
                 self._zlib = zlib.decompressobj(self._formats[0])
                 continue
             if piece:
-                self._formats = self._formats[:1]  # the first bytes have told the formats apart
+                self._formats = self._formats[:1]  # decided by the first bytes
                 yield piece
             data = self._zlib.unconsumed_tail
             if self._zlib.eof:
                 data = self._zlib.unused_data
                 if self._formats[0] != GZIP or not data.startswith(b"\x1f"):
-                    return  # padding behind the end
-                self._zlib = zlib.decompressobj(GZIP)  # gzip may go on with another member
+                    return  # padding after the end
+                self._zlib = zlib.decompressobj(GZIP)  # another gzip member
+
+    def finish(self) -> None:
+        """Check at the end of the body that the coding is complete. Raises IncompleteBodyError."""
+        if self._is_begun and not self._zlib.eof:
+            raise IncompleteBodyError("compressed body ended early")
 
 
-def decompressor_for(encoding: str) -> Unpack | None:
-    """What undoes a Content-Encoding; None where there is nothing to undo. Unknown words are taken for decoration."""
+def decompressor_for(encoding: str) -> Decompressor | None:
+    """Return what undoes a Content-Encoding, or None where there is nothing to undo; unknown words are ignored."""
     formats = [_FORMATS[name] for word in encoding.lower().split(",") if (name := word.strip()) in _FORMATS]
     match formats:
         case []:
@@ -67,8 +78,4 @@ def decompressor_for(encoding: str) -> Unpack | None:
         case [one]:
             return Decompressor(one)
         case _:
-            return _refuse
-
-
-def _refuse(data: bytes) -> Iterator[bytes]:  # noqa: ARG001  Unpack's signature
-    raise DecodingError("packed more than once")
+            return Decompressor(())

@@ -1,8 +1,9 @@
-"""What an exception of the HTTP client means, by its cause and not by its outer class.
+"""How exceptions of HTTP clients and of the system map to faults.
 
-The aiohttp transport reports a refused connection and a reset before the headers as connect timeouts, and lets some
-errors of its own through. So the chain of causes is read from the inside out, and the first class that is known decides.
-Names are compared, so that neither client need be loaded to be understood.
+The chain of causes is read from the innermost exception outwards, and the first class that has a meaning decides. Classes of
+the HTTP clients come before the system's: a `ConnectionResetError` says neither whether the connection was still being made
+nor whether a response had begun, and aiohttp's `ClientConnectorError` around it does. Names are compared, so that no client
+is loaded to be understood.
 """
 
 from __future__ import annotations
@@ -19,9 +20,10 @@ from victor_fp.core.faults import (
     StreamInterrupted,
     TimedOut,
 )
+from victor_fp.core.redaction import redact_url
 
 Stage: TypeAlias = Literal["opening", "reading"]
-"""Before the answer's headers, or after."""
+"""Before the response headers, or after them."""
 
 _TIMEOUTS: dict[str, Phase] = {
     "ConnectionTimeoutError": "connect",  # aiohttp
@@ -31,7 +33,6 @@ _TIMEOUTS: dict[str, Phase] = {
     "ReadTimeout": "read",
     "WriteTimeout": "write",
     "PoolTimeout": "pool",
-    "TimeoutError": "read",
 }
 _CONNECTING = frozenset(
     {
@@ -43,20 +44,13 @@ _CONNECTING = frozenset(
         "ClientHttpProxyError",
         "ConnectError",
         "ProxyError",
-        "gaierror",
-        "SSLCertVerificationError",
-        "SSLError",
-        "ConnectionRefusedError",
     }
 )
-_BROKEN_PIPES = frozenset(
+_BROKEN_CONNECTIONS = frozenset(
     {
         "ServerDisconnectedError",
         "ClientOSError",
         "ClientConnectionResetError",
-        "ConnectionResetError",
-        "BrokenPipeError",
-        "ConnectionAbortedError",
         "ReadError",
         "WriteError",
         "CloseError",
@@ -65,7 +59,9 @@ _BROKEN_PIPES = frozenset(
         "BrokenResourceError",
     }
 )
-_CUT_SHORT = frozenset({"ClientPayloadError", "TransferEncodingError", "ContentLengthError", "RemoteProtocolError"})
+_CUT_SHORT = frozenset(
+    {"ClientPayloadError", "TransferEncodingError", "ContentLengthError", "RemoteProtocolError", "IncompleteBodyError"}
+)
 _NOT_HTTP = frozenset(
     {
         "BadStatusLine",
@@ -79,54 +75,84 @@ _NOT_HTTP = frozenset(
         "LocalProtocolError",
     }
 )
-_TRANSPORTS = frozenset({"ClientError", "ConnectionError", "NetworkError", "TransportError"})
-"""What is left of httpx's, aiohttp's, requests' and the system's own when nothing nearer is known."""
 _NOT_A_URL = frozenset({"InvalidURL", "InvalidUrlClientError", "NonHttpUrlClientError", "UnsupportedProtocol"})
+_TRANSPORTS = frozenset({"ClientError", "ConnectionError", "NetworkError", "TransportError"})
+"""Base classes of httpx's, aiohttp's, requests' and the system's exceptions, where nothing nearer is known."""
+
+_SYSTEM_CONNECTING = frozenset({"gaierror", "SSLCertVerificationError", "SSLError", "ConnectionRefusedError"})
+_SYSTEM_BROKEN = frozenset({"ConnectionResetError", "BrokenPipeError", "ConnectionAbortedError"})
 
 
 def fault_from_error(error: BaseException, stage: Stage, timeout: float | None = None) -> Fault:
-    """The fault for an exception that came while opening or reading."""
-    return known_fault_from_error(error, stage, timeout) or _cut(stage, _words(error))
+    """Return the fault for an exception that was raised while opening or reading."""
+    if isinstance(error, AssertionError):  # of a test double, such as respx for a URL without a route
+        return InvalidRequest(message=f"request rejected by a test double: {_describe(error)}")
+    return known_fault_from_error(error, stage, timeout) or _cut(stage, _describe(error))
 
 
 def known_fault_from_error(error: BaseException, stage: Stage, timeout: float | None = None) -> Fault | None:
-    """The same for an exception that may be anything; None where neither it nor its causes are a transport's."""
-    chain = _list_causes(error)
+    """Return the fault for an exception of any kind, or None if neither it nor its causes come from a transport."""
+    chain = _causes(error)
     for cause in chain:
         if isinstance(cause, OSError) and cause.errno == errno.ECONNREFUSED:
-            return ConnectionFailed(message="the connection was refused")
-        fault = _fault_from_name(type(cause).__name__, cause, stage, timeout)
-        if fault is not None:
-            return fault
-    # A class of somebody's own stands for the nearest one that is known.
-    bases = ((cause, base.__name__) for cause in chain for base in type(cause).__mro__)
-    named = (_fault_from_name(name, cause, stage, timeout) for cause, name in bases)
-    return next((fault for fault in named if fault is not None), None)
+            is_proxy = any(type(outer).__name__ == "ClientProxyConnectionError" for outer in chain)
+            return ConnectionFailed(message="connection refused by the proxy" if is_proxy else "connection refused")
+    for read in (_fault_from_client, _fault_from_system):
+        for cause in chain:
+            if (fault := read(type(cause).__name__, cause, stage, timeout)) is not None:
+                return fault
+    # A class that is not known by name is read by its nearest base class that is.
+    bases = [(cause, base.__name__) for cause in chain for base in type(cause).__mro__]
+    for read in (_fault_from_client, _fault_from_system):
+        for cause, name in bases:
+            if (fault := read(name, cause, stage, timeout)) is not None:
+                return fault
+    return None
 
 
-def _fault_from_name(name: str, cause: BaseException, stage: Stage, timeout: float | None) -> Fault | None:
+def _fault_from_client(name: str, cause: BaseException, stage: Stage, timeout: float | None) -> Fault | None:
+    """What a class of an HTTP client says."""
     if name in _TIMEOUTS:
         return timeout_fault(_TIMEOUTS[name], stage, timeout)
     if name in _NOT_A_URL:
-        return InvalidRequest(message=f"the URL cannot be used: {cause}")
+        return InvalidRequest(message=f"URL is not valid: {redact_url(str(cause))[:200]}")
     if name in _CONNECTING:
-        return ConnectionFailed(message=_words(cause))
+        return ConnectionFailed(message=_describe(cause))
     if name in _NOT_HTTP:
-        return InvalidResponse(message=f"the answer is no valid HTTP: {_words(cause)}", maybe_billed=True)
+        return InvalidResponse(message=f"response is not valid HTTP: {_describe(cause)}", maybe_billed=True)
     if name in _CUT_SHORT:
-        return _cut(stage, "the answer was cut short")
-    if name in _BROKEN_PIPES:
-        return _cut(stage, "the connection was reset")
+        return _cut(stage, "response was cut short")
+    if name in _BROKEN_CONNECTIONS:
+        return _cut(stage, "connection was reset")
+    return None
+
+
+def _fault_from_system(name: str, cause: BaseException, stage: Stage, timeout: float | None) -> Fault | None:
+    """What a class of the system, or a base class of a client, says."""
+    if name == "TimeoutError":
+        return timeout_fault("read", stage, timeout)
+    if name in _SYSTEM_CONNECTING and stage == "opening":
+        return ConnectionFailed(message=_describe(cause))
+    if name in _SYSTEM_CONNECTING:
+        return _cut(stage, _describe(cause))
+    if name in _SYSTEM_BROKEN:
+        return _cut(stage, "connection was reset")
     if name in _TRANSPORTS:
-        return _cut(stage, _words(cause))
+        return _cut(stage, _describe(cause))
     return None
 
 
 def timeout_fault(phase: Phase, stage: Stage, timeout: float | None) -> TimedOut:
-    """Nothing came in time."""
+    """Return the fault for a wait of `timeout` seconds that passed."""
     phase = "stream" if stage == "reading" else phase
-    bound = "" if timeout is None else f" within {timeout:g} s"
-    doing = "connecting" if phase in ("connect", "pool") else "waiting for an answer"
+    bound = "" if timeout is None else f" after {timeout:g} s"
+    match phase:
+        case "connect" | "pool":
+            doing = "connecting"
+        case "write":
+            doing = "sending the request"
+        case _:
+            doing = "waiting for the response"
     return TimedOut(
         message=f"timed out {doing}{bound}", phase=phase, seconds=timeout, maybe_billed=phase not in ("connect", "pool")
     )
@@ -134,11 +160,11 @@ def timeout_fault(phase: Phase, stage: Stage, timeout: float | None) -> TimedOut
 
 def _cut(stage: Stage, message: str) -> Fault:
     if stage == "opening":
-        return ConnectionFailed(message=f"{message} before the answer began", phase="read", maybe_billed=True)
-    return StreamInterrupted(message=f"{message} in the middle of the answer", maybe_billed=True)
+        return ConnectionFailed(message=f"{message} before the response began", phase="read", maybe_billed=True)
+    return StreamInterrupted(message=f"{message} before the response was complete", maybe_billed=True)
 
 
-def _list_causes(error: BaseException) -> list[BaseException]:
+def _causes(error: BaseException) -> list[BaseException]:
     """The chain of causes, innermost first; implicit contexts count where there is no explicit cause."""
     chain: list[BaseException] = []
     cause: BaseException | None = error
@@ -148,7 +174,7 @@ def _list_causes(error: BaseException) -> list[BaseException]:
     return chain[::-1]
 
 
-def _words(error: BaseException) -> str:
-    """Its class and first line: enough to act on, short enough to show."""
-    text = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {text[0][:300]}" if text else type(error).__name__
+def _describe(error: BaseException) -> str:
+    """The class and the first line of the message."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0][:300]}" if lines else type(error).__name__

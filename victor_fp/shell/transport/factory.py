@@ -1,34 +1,44 @@
-"""Which transport a provider gets: HTTP, made when something is first sent, or the embedded engine."""
+"""Choice of a provider's transport: aiohttp, httpx, one that the caller passes, or the embedded engine."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
-
-from pydantic import SecretStr
+import inspect
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
 if TYPE_CHECKING:
+    import httpx
+    from pydantic import SecretStr
+
     from victor_fp.core.faults import Fault
     from victor_fp.core.requests import Endpoint, HttpRequest
     from victor_fp.shell.transport.protocol import Transport, TransportResponse
+    from victor_fp.shell.transport.proxies import Proxy
+    from victor_fp.shell.transport.tls import Verify
+
+TransportChoice: TypeAlias = "Transport | httpx.AsyncBaseTransport | Literal['aiohttp', 'httpx'] | None"
+"""What a provider accepts as its `transport`; None is "aiohttp"."""
 
 
 class LazyTransport:
     """An HTTP transport that is made when something is first sent, so that making a provider loads no HTTP client."""
 
-    def __init__(self, options: Mapping[str, Any]) -> None:
-        self._options = options
+    def __init__(self, make: Callable[[], Transport]) -> None:
+        self._make = make
         self._transport: Transport | None = None
+
+    def load(self) -> Transport:
+        """The transport itself, made now if need be."""
+        if self._transport is None:
+            self._transport = self._make()
+        return self._transport
 
     async def open(
         self, request: HttpRequest, secret: SecretStr | None, timeout: float | None
     ) -> TransportResponse | Fault:
-        """Send over the transport, made now if need be."""
-        if self._transport is None:
-            from victor_fp.shell.transport.http import http_transport
-
-            self._transport = http_transport(**self._options)
-        return await self._transport.open(request, secret, timeout)
+        """Send over the transport."""
+        return await self.load().open(request, secret, timeout)
 
     async def aclose(self) -> None:
         """Close the transport, if it was made."""
@@ -36,10 +46,67 @@ class LazyTransport:
             await self._transport.aclose()
 
 
-def transport_for(endpoint: Endpoint, **options: Any) -> Transport:
-    """HTTP, or the embedded engine for the entry that is one."""
-    if endpoint.spec.transport == "embedded":
-        from victor_fp.shell.local.transport import LocalTransport
+def transport_for(
+    endpoint: Endpoint,
+    *,
+    transport: TransportChoice = None,
+    http_client: httpx.AsyncClient | None = None,
+    verify: Verify = True,
+    proxy: str | None = None,
+    trust_env: bool = True,
+) -> Transport:
+    """The transport that a provider's arguments ask for. Raises TypeError where one of them is of the wrong kind."""
+    match transport:
+        case None | "aiohttp" | "httpx":
+            if transport is None and endpoint.spec.transport == "embedded":
+                from victor_fp.shell.local.transport import LocalTransport
 
-        return LocalTransport.from_settings(endpoint.settings)
-    return LazyTransport(options)
+                return LocalTransport.from_settings(endpoint.settings)
+        case str():
+            raise TypeError(f"transport: expected 'aiohttp', 'httpx' or a transport object, got {transport!r}")
+        case _ if hasattr(transport, "handle_async_request"):
+            mounted = cast("httpx.AsyncBaseTransport", transport)
+            return LazyTransport(lambda: _mount(mounted))
+        case _:
+            return transport
+    if http_client is not None:
+        client = http_client
+        if transport == "aiohttp":
+            raise TypeError("http_client is an httpx client, which transport='aiohttp' does not use: pass one of them")
+        if not inspect.iscoroutinefunction(getattr(client, "send", None)):
+            raise TypeError(f"http_client: expected an httpx.AsyncClient, got {type(client).__name__}")
+        return LazyTransport(lambda: _use_client(client))
+    # From here on a proxy's password is kept as a secret.
+    address = None if proxy is None else _parse_proxy(proxy)
+    make = _make_httpx if transport == "httpx" else _make_aiohttp
+    return LazyTransport(partial(make, verify, address, trust_env))
+
+
+def _parse_proxy(proxy: str) -> Proxy | Fault:
+    from victor_fp.shell.transport.proxies import parse_proxy
+
+    return parse_proxy(proxy)
+
+
+def _make_aiohttp(verify: Verify, proxy: Proxy | Fault | None, trust_env: bool) -> Transport:  # noqa: FBT001
+    from victor_fp.shell.transport.aiohttp_transport import AiohttpTransport
+
+    return AiohttpTransport(verify=verify, proxy=proxy, trust_env=trust_env)
+
+
+def _make_httpx(verify: Verify, proxy: Proxy | Fault | None, trust_env: bool) -> Transport:  # noqa: FBT001
+    from victor_fp.shell.transport.httpx_transport import HttpxTransport
+
+    return HttpxTransport(verify=verify, proxy=proxy, trust_env=trust_env)
+
+
+def _use_client(client: httpx.AsyncClient) -> Transport:
+    from victor_fp.shell.transport.httpx_transport import ClientTransport
+
+    return ClientTransport(client)
+
+
+def _mount(transport: httpx.AsyncBaseTransport) -> Transport:
+    import httpx
+
+    return _use_client(httpx.AsyncClient(transport=transport, trust_env=False))

@@ -1,282 +1,173 @@
-"""The HTTP client, and the only file that knows it: httpx, over aiohttp's connections unless the caller brings its own.
-
-Requests go straight to the transport: nothing of what httpx's client adds (redirects, cookies, auth, hooks) is wanted
-here, and it costs as much as the transport itself. One set of connections lives in each running event loop, made on
-first use. It is closed with the wire, or when its loop is shut down, whichever comes first; so a provider serves one
-`asyncio.run` after another and nothing is left open at exit.
-"""
+"""What the HTTP transports share: headers of requests, bodies of responses, and resources that belong to an event loop."""
 
 from __future__ import annotations
 
 import asyncio
-import ssl
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
-from contextlib import suppress
-from typing import TYPE_CHECKING, Protocol, TypeAlias
-from urllib.request import getproxies, proxy_bypass
+import os
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
+from typing import Generic, TypeVar
 from weakref import WeakKeyDictionary
 
-import httpx
 from pydantic import SecretStr
 
 from victor_fp.core.faults import Fault, InvalidRequest, InvalidResponse
-from victor_fp.core.requests import SECRET, HttpRequest
-from victor_fp.shell.transport.decompression import CODINGS, STEP, decompressor_for
+from victor_fp.core.requests import SECRET
+from victor_fp.shell.transport.decompression import CODINGS, STEP, Decompressor, decompressor_for
 from victor_fp.shell.transport.errors import fault_from_error
 
-if TYPE_CHECKING:
-    from victor_fp.shell.transport.protocol import TransportResponse
-
-Verify: TypeAlias = ssl.SSLContext | str | bool
-
-LIMITS = httpx.Limits(max_connections=1000, max_keepalive_connections=200, keepalive_expiry=60.0)
-"""Room for the concurrency of a service; httpx's own 20 idle connections would make it reconnect all the time."""
+R = TypeVar("R")
 
 DEFAULT_HEADERS = {"accept": "*/*", "accept-encoding": CODINGS, "user-agent": "victor-fp"}
 
-
-class Carrier(Protocol):
-    """What a wire uses within one event loop."""
-
-    async def send(self, request: HttpRequest, headers: Mapping[str, str], timeout: float | None) -> httpx.Response:
-        """Send, and wait for the headers; raises what the client raises."""
-        ...
-
-    async def aclose(self) -> None:
-        """Close what this carrier opened."""
-        ...
+MAX_CONNECTIONS, KEEPALIVE_SECONDS = 1000, 60.0
+"""Open at once for each transport and loop, and how long an idle one is kept."""
 
 
-class TransportCarrier:
-    """Transports over aiohttp's connection pool, whose cost does not grow with the connections open."""
-
-    def __init__(self, *, verify: Verify, proxy: str | None, trust_env: bool) -> None:
-        self._verify = verify
-        self._proxy = proxy
-        self._trust_env = trust_env
-        self._urls: dict[str, tuple[httpx.URL, httpx.AsyncBaseTransport]] = {}
-        self._transports: dict[tuple[bool, str | None], httpx.AsyncBaseTransport] = {}
-
-    async def send(self, request: HttpRequest, headers: Mapping[str, str], timeout: float | None) -> httpx.Response:
-        """Through the transport for the request's place."""
-        found = self._urls.get(request.url)
-        if found is None:
-            found = self._placed(request.url)
-        url, transport = found
-        return await transport.handle_async_request(
-            httpx.Request(
-                request.method,
-                url,
-                headers={**DEFAULT_HEADERS, **headers},
-                content=request.body or None,
-                extensions={"timeout": dict.fromkeys(("connect", "read", "write", "pool"), timeout)},
-            )
-        )
-
-    async def aclose(self) -> None:
-        """Close every connection."""
-        transports, self._transports, self._urls = self._transports, {}, {}
-        for transport in transports.values():
-            await transport.aclose()
-
-    def _placed(self, address: str) -> tuple[httpx.URL, httpx.AsyncBaseTransport]:
-        url = httpx.URL(address)
-        proxy = self._proxy
-        if proxy is None and self._trust_env and not proxy_bypass(url.host):
-            proxies = getproxies()
-            proxy = proxies.get(url.scheme) or proxies.get("all")
-        key = (url.scheme == "https", proxy)
-        transport = self._transports.get(key)
-        if transport is None:
-            transport = self._transports[key] = self._made(*key)
-        if len(self._urls) > 1000:  # some protocols put the model into the path
-            self._urls.clear()
-        self._urls[address] = url, transport
-        return url, transport
-
-    def _made(self, secure: bool, proxy: str | None) -> httpx.AsyncBaseTransport:  # noqa: FBT001
-        from httpx_aiohttp import AiohttpTransport
-
-        # Certificates are loaded only for a place that shows some.
-        return AiohttpTransport(
-            verify=self._verify if secure or proxy else False,
-            trust_env=self._trust_env,
-            limits=LIMITS,
-            proxy=None if proxy is None else httpx.Proxy(proxy),
-        )
+def check_headers(headers: Mapping[str, str]) -> Fault | None:
+    """InvalidRequest for a header that cannot be sent."""
+    for name, text in headers.items():
+        if not (text.isascii() and text.isprintable() and name.isascii() and name.isprintable()):
+            return InvalidRequest(message=f"header {name!r}: only printable ASCII characters can be sent")
+    return None
 
 
-class ClientCarrier:
-    """A client that the caller brought, with its own transport, headers and hooks; it stays the caller's to close."""
-
-    def __init__(self, client: httpx.AsyncClient) -> None:
-        self._client = client
-
-    async def send(self, request: HttpRequest, headers: Mapping[str, str], timeout: float | None) -> httpx.Response:
-        """Through the client; a redirect is not followed with a key, and no coding asked for that we cannot undo."""
-        asked = {"accept-encoding": CODINGS, **headers}
-        built = self._client.build_request(
-            request.method, request.url, headers=asked, content=request.body or None, timeout=timeout
-        )
-        return await self._client.send(built, stream=True, follow_redirects=False)
-
-    async def aclose(self) -> None:
-        """Nothing: the caller closes it."""
+def fill_headers(defaults: Mapping[str, str], headers: Mapping[str, str], secret: SecretStr | None) -> dict[str, str]:
+    """The headers to send, with the secret in its place. The result is not to be held in a variable: tracebacks show those."""
+    filled = {**defaults, **headers}
+    for name, text in headers.items():
+        if SECRET in text:
+            filled[name] = text.replace(SECRET, "" if secret is None else secret.get_secret_value())
+    return filled
 
 
-class HttpReply:
-    """An httpx response still to be read."""
+def announces_forbidden_body(status: int, headers: Mapping[str, str]) -> bool:
+    """Whether a server seems to send a body after a response that has none: it would be read as the next response."""
+    if status not in (204, 304):
+        return False
+    return headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
 
-    __slots__ = ("_pieces", "_response", "_timeout", "_unpack", "_unpacked", "headers", "status")
 
-    def __init__(self, response: httpx.Response, timeout: float | None) -> None:
-        self._response = response
+def without_frames(error: BaseException) -> BaseException:
+    """A cancellation without the HTTP client's frames: error trackers show their variables, and one of them is the key."""
+    error.__context__ = None
+    return error.with_traceback(None)
+
+
+class HttpResponse:
+    """A response whose body is still to be read; the transports add how it is closed."""
+
+    __slots__ = ("_decompressor", "_fault", "_pieces", "_receive", "_timeout", "headers", "status")
+
+    def __init__(
+        self,
+        status: int,
+        headers: Mapping[str, str],
+        receive: Callable[[], Awaitable[bytes]],
+        timeout: float | None,
+        *,
+        is_decoded: bool = False,
+    ) -> None:
+        """`receive` returns the next bytes of the body as they were sent, and none at its end."""
+        self.status = status
+        self.headers = headers
+        self._receive = receive
         self._timeout = timeout
-        self.status: int = response.status_code
-        self.headers: Mapping[str, str] = response.headers
-        # A hook or a double of the caller's may have read it, and httpx has then unpacked it.
-        read = response.is_stream_consumed
-        encoding = None if read else response.headers.get("content-encoding")
-        self._pieces = response.aiter_bytes() if read else response.aiter_raw()
-        self._unpack = None if encoding is None else decompressor_for(encoding)
-        self._unpacked: Iterator[bytes] = iter(())
+        encoding = None if is_decoded else headers.get("content-encoding")
+        self._decompressor: Decompressor | None = None if encoding is None else decompressor_for(encoding)
+        self._pieces: Iterator[bytes] = iter(())
+        self._fault: Fault | None = None
+        """To be returned once the bytes that came before it are."""
 
     async def read(self, limit: int) -> bytes | Fault:
         """The whole body."""
         pieces: list[bytes] = []
         size = 0
-        try:
-            while (piece := await self._next()) is not None:
-                size += len(piece)
-                if size > limit:
-                    return InvalidResponse(message=f"the body is larger than {limit} bytes", maybe_billed=True)
-                pieces.append(piece)
-        except Exception as error:  # whatever the client raises is an answer that broke
-            return fault_from_error(error, "reading", self._timeout)
-        except BaseException as error:
-            raise _bare(error) from None
-        return b"".join(pieces)
+        while True:
+            piece = await self.receive()
+            if piece is None:
+                return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+            if not isinstance(piece, bytes):
+                return piece
+            size += len(piece)
+            if size > limit:
+                return InvalidResponse(message=f"response body is larger than {limit} bytes", maybe_billed=True)
+            pieces.append(piece)
 
     async def receive(self) -> bytes | Fault | None:
         """The next bytes of the body."""
+        if self._fault is not None:
+            return self._fault
         try:
-            return await self._next()
-        except Exception as error:
-            return fault_from_error(error, "reading", self._timeout)
+            if self._decompressor is None:
+                return await self._receive() or None
+            return await self._decompress(self._decompressor)
+        except Exception as error:  # whatever the client raises means that the response broke
+            self._fault = fault_from_error(error, "reading", self._timeout)
+            return self._take_unread() or self._fault
         except BaseException as error:
-            raise _bare(error) from None
+            raise without_frames(error) from None
 
-    async def aclose(self) -> None:
-        """Give the connection back or close it."""
-        with suppress(Exception):  # a connection that fails while it is closed is closed
-            await self._response.aclose()
+    def _take_unread(self) -> bytes:
+        """Bytes that came before the response broke and were not read."""
+        return b""
 
-    async def _next(self) -> bytes | None:
-        """The next bytes, unpacked; raises what the client and zlib raise."""
-        if self._unpack is None:
-            return await anext(self._pieces, None)
-        while (piece := next(self._unpacked, None)) is None:
-            packed = await anext(self._pieces, None)
-            if packed is None:
+    async def _decompress(self, decompressor: Decompressor) -> bytes | None:
+        while (piece := next(self._pieces, None)) is None:
+            data = await self._receive()
+            if not data:
+                decompressor.finish()
                 return None
-            self._unpacked = self._unpack(packed)
+            self._pieces = decompressor.feed(data)
         if len(piece) == STEP:
-            await asyncio.sleep(0)  # there is more of it; clocks and others first
+            await asyncio.sleep(0)  # there is more; timers and other tasks come first
         return piece
 
 
-class HttpWire:
-    """One carrier for each event loop that sends."""
+class LoopResources(Generic[R]):
+    """One resource for each event loop, made when it is first asked for and closed when its loop shuts down.
 
-    def __init__(self, make_carrier: Callable[[], Carrier]) -> None:
-        self._make_carrier = make_carrier
-        self._carriers: WeakKeyDictionary[asyncio.AbstractEventLoop, _LoopCarrier] = WeakKeyDictionary()
-
-    async def open(
-        self, request: HttpRequest, secret: SecretStr | None, timeout: float | None
-    ) -> TransportResponse | Fault:
-        """Send, and wait for the headers."""
-        if (unsendable := _unsendable(request.headers)) is not None:
-            return InvalidRequest(message=f"the header {unsendable!r} holds characters that no header may hold")
-        try:
-            loop = asyncio.get_running_loop()
-            held = self._carriers.get(loop) or await self._begun(loop)
-            response = await held.carrier.send(request, _with_secret(request.headers, secret), timeout)
-        except Exception as error:  # whatever the client raises is a request that failed
-            return fault_from_error(error, "opening", timeout)
-        except BaseException as error:
-            raise _bare(error) from None
-        return HttpReply(response, timeout)
-
-    async def aclose(self) -> None:
-        """Close the running loop's connections; those of other loops ended with them."""
-        held = self._carriers.pop(asyncio.get_running_loop(), None)
-        if held is not None:
-            await held.aclose()
-
-    async def _begun(self, loop: asyncio.AbstractEventLoop) -> _LoopCarrier:
-        held = self._carriers[loop] = _LoopCarrier(self._make_carrier())
-        await held.begin()
-        return held
-
-
-class _LoopCarrier:
-    """A carrier that ends with its event loop.
-
-    A loop that shuts down closes the async generators that were begun in it, so one that holds the carrier is enough
-    to be told in time, while the loop still runs.
+    A loop that shuts down closes the asynchronous generators that were begun in it, so one that holds the resource hears of it
+    while the loop still runs. In a forked process the parent's resources are set aside without being closed, since to close
+    them would end connections that the parent uses.
     """
 
-    __slots__ = ("_life", "carrier")
+    def __init__(self, make: Callable[[], R], close: Callable[[R], Awaitable[object]]) -> None:
+        """`make` runs inside the loop."""
+        self._make = make
+        self._close = close
+        self._process = os.getpid()
+        self._held: WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[R, AsyncGenerator[None, None]]] = (
+            WeakKeyDictionary()
+        )
 
-    def __init__(self, carrier: Carrier) -> None:
-        self.carrier = carrier
-        self._life = _held(carrier)
-
-    async def begin(self) -> None:
-        """Tie the carrier to the running loop."""
-        await anext(self._life)
+    async def get(self) -> R:
+        """The running loop's resource."""
+        if self._process != os.getpid():
+            _INHERITED.append((*self._held.items(),))
+            self._process, self._held = os.getpid(), WeakKeyDictionary()
+        loop = asyncio.get_running_loop()
+        found = self._held.get(loop)
+        if found is not None:
+            return found[0]
+        resource = self._make()
+        life = _hold(resource, self._close)
+        self._held[loop] = resource, life
+        await anext(life)
+        return resource
 
     async def aclose(self) -> None:
-        """Close it now."""
-        await self._life.aclose()
+        """Close the running loop's resource."""
+        found = self._held.pop(asyncio.get_running_loop(), None)
+        if found is not None:
+            await found[1].aclose()
 
 
-async def _held(carrier: Carrier) -> AsyncGenerator[None, None]:
+async def _hold(resource: R, close: Callable[[R], Awaitable[object]]) -> AsyncGenerator[None, None]:
     try:
         yield
     finally:
-        await carrier.aclose()
+        await close(resource)
 
 
-def http_transport(
-    *,
-    http_client: httpx.AsyncClient | None = None,
-    verify: Verify = True,
-    proxy: str | None = None,
-    trust_env: bool = True,
-) -> HttpWire:
-    """A wire over connections of its own, or over a client that the caller brings and closes."""
-    if http_client is not None:
-        client = http_client
-        return HttpWire(lambda: ClientCarrier(client))
-    return HttpWire(lambda: TransportCarrier(verify=verify, proxy=proxy, trust_env=trust_env))
-
-
-def _unsendable(headers: Mapping[str, str]) -> str | None:
-    """The name of a header that cannot be sent."""
-    for name, text in headers.items():
-        if not (text.isascii() and text.isprintable() and name.isascii() and name.isprintable()):
-            return name
-    return None
-
-
-def _bare(error: BaseException) -> BaseException:
-    """A cancellation without the client's frames: error trackers show their variables, and one of them is the key."""
-    error.__context__ = None
-    return error.with_traceback(None)
-
-
-def _with_secret(headers: Mapping[str, str], secret: SecretStr | None) -> dict[str, str]:
-    value = secret.get_secret_value() if secret is not None else ""
-    return {name: text.replace(SECRET, value) if SECRET in text else text for name, text in headers.items()}
+_INHERITED: list[object] = []
+"""What a forked process got from its parent; kept, since Python closes what nothing refers to."""

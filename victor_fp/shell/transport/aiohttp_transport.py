@@ -1,0 +1,288 @@
+"""The default transport: aiohttp's client session, one for each event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import ssl
+from base64 import b64encode
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import aiohttp
+import aiohttp.abc
+from pydantic import SecretStr
+from yarl import URL
+
+from victor_fp.core.faults import Fault, FaultBase, InvalidRequest
+from victor_fp.core.redaction import redact_url
+from victor_fp.core.requests import HttpRequest
+from victor_fp.shell.transport.errors import fault_from_error
+from victor_fp.shell.transport.http import (
+    DEFAULT_HEADERS,
+    KEEPALIVE_SECONDS,
+    MAX_CONNECTIONS,
+    HttpResponse,
+    LoopResources,
+    announces_forbidden_body,
+    check_headers,
+    fill_headers,
+    without_frames,
+)
+from victor_fp.shell.transport.offline import is_httpx_replaced, refuse_connection
+from victor_fp.shell.transport.proxies import Proxy, read_settings, refuse_scheme
+from victor_fp.shell.transport.tls import Verify, make_context
+
+if TYPE_CHECKING:
+    from victor_fp.shell.transport.protocol import Transport, TransportResponse
+
+UNBOUNDED_BODY = 64 * 1024
+"""Bytes of a request body that leave at once, into the buffers of asyncio and the system. Sending a longer one can stall."""
+
+LONGEST_HEADER = 64 * 1024
+"""Bytes of a status line or of one header of a response."""
+
+PIECE = 16 * 1024
+"""Bytes of a body that are read at most at once: what is made of a larger piece falls out of the processor's caches."""
+
+SOCKS_ADVICE = "For SOCKS, install httpx[socks] and pass transport='httpx'"
+
+
+class Route(NamedTuple):
+    """What is known of a URL once a request was sent to it."""
+
+    url: URL
+    tls: ssl.SSLContext | bool
+    proxy: URL | None
+    headers: Mapping[str, str]
+    """Of every request: the defaults, and a proxy's credentials where the proxy reads the request itself."""
+    proxy_headers: Mapping[str, str] | None
+    """For the request that opens a tunnel through the proxy."""
+
+    def __repr__(self) -> str:
+        """Without the headers, which may hold the credentials of a proxy."""
+        return f"Route({self.url})"
+
+
+class AiohttpTransport:
+    """Carries requests over aiohttp. A proxy and certificates are looked up once for each URL.
+
+    aiohttp's own reading of the environment (`trust_env`) is off: it takes a thread for each request.
+    """
+
+    def __init__(self, *, verify: Verify = True, proxy: Proxy | Fault | None = None, trust_env: bool = True) -> None:
+        self._verify = verify
+        self._proxy = proxy
+        self._trust_env = trust_env
+        self._context: ssl.SSLContext | Fault | None = None
+        self._routes: dict[str, Route] = {}
+        self._timeouts: dict[float | None, aiohttp.ClientTimeout] = {}
+        self._sessions = LoopResources(_make_session, aiohttp.ClientSession.close)
+        self._httpx: Transport | None = None
+
+    async def open(
+        self, request: HttpRequest, secret: SecretStr | None, timeout: float | None
+    ) -> TransportResponse | Fault:
+        """Send, and wait for the headers."""
+        try:
+            if is_httpx_replaced():
+                return await self._open_over_httpx(request, secret, timeout)
+            if (refused := refuse_connection(request.url)) is not None:
+                return refused
+            route = self._routes.get(request.url) or self._find_route(request.url)
+            if isinstance(route, FaultBase):
+                return route
+            if (unsendable := check_headers(request.headers)) is not None:
+                return unsendable
+            body = request.body
+            session = await self._sessions.get()
+            response = await session.request(
+                request.method,
+                route.url,
+                headers=fill_headers(route.headers, request.headers, secret),
+                data=TimedBody(body, timeout) if len(body) > UNBOUNDED_BODY else body or None,
+                allow_redirects=False,
+                timeout=self._timeouts.get(timeout) or self._make_timeout(timeout),
+                ssl=route.tls,
+                proxy=route.proxy,
+                proxy_headers=route.proxy_headers,
+            )
+        except Exception as error:  # whatever the client raises means that the request failed
+            return fault_from_error(error, "opening", timeout)
+        except BaseException as error:
+            raise without_frames(error) from None
+        return AiohttpResponse(response, timeout)
+
+    async def aclose(self) -> None:
+        """Close the running loop's connections; those of other loops end with their loops."""
+        await self._sessions.aclose()
+        if self._httpx is not None:
+            await self._httpx.aclose()
+
+    async def _open_over_httpx(
+        self, request: HttpRequest, secret: SecretStr | None, timeout: float | None
+    ) -> TransportResponse | Fault:
+        if self._httpx is None:
+            from victor_fp.shell.transport.httpx_transport import HttpxTransport
+
+            self._httpx = HttpxTransport(verify=self._verify, proxy=self._proxy, trust_env=self._trust_env)
+        return await self._httpx.open(request, secret, timeout)
+
+    def _find_route(self, address: str) -> Route | Fault:
+        """Look up what a URL needs, and remember it."""
+        try:
+            # What the codecs have encoded stays as it is: a signature may cover it.
+            url = URL(address, encoded=address.isascii() and address.isprintable() and " " not in address)
+            proxy = read_settings(self._proxy, trust_env=self._trust_env).choose(address)
+        except ValueError:
+            return InvalidRequest(message=f"URL is not valid: {redact_url(address)[:200]}")
+        if isinstance(proxy, FaultBase):
+            return proxy
+        headers, proxy_headers = DEFAULT_HEADERS, None
+        if proxy is not None:
+            if (refused := refuse_scheme(proxy, ("http", "https"), SOCKS_ADVICE)) is not None:
+                return refused
+            if proxy.user is not None:
+                password = "" if proxy.password is None else proxy.password.get_secret_value()
+                encoded = b64encode(f"{proxy.user}:{password}".encode()).decode()
+                credentials = {"proxy-authorization": f"Basic {encoded}"}
+                if url.scheme == "https":
+                    proxy_headers = credentials
+                else:
+                    headers = headers | credentials
+        tls: ssl.SSLContext | bool = True
+        if url.scheme == "https" or (proxy is not None and proxy.url.startswith("https")):
+            self._context = self._context or make_context(self._verify, os.environ if self._trust_env else {})
+            if isinstance(self._context, FaultBase):
+                return self._context
+            tls = self._context
+        if len(self._routes) > 1000:  # some protocols put the model into the path
+            self._routes.clear()
+        route = Route(url, tls, None if proxy is None else URL(proxy.url), headers, proxy_headers)
+        self._routes[address] = route
+        return route
+
+    def _make_timeout(self, timeout: float | None) -> aiohttp.ClientTimeout:
+        if len(self._timeouts) > 100:
+            self._timeouts.clear()
+        # Without the threshold aiohttp would round longer bounds up to whole seconds.
+        made = aiohttp.ClientTimeout(connect=timeout, sock_read=timeout, ceil_threshold=float("inf"))
+        self._timeouts[timeout] = made
+        return made
+
+
+class AiohttpResponse(HttpResponse):
+    """A response of aiohttp still to be read."""
+
+    __slots__ = ("_response",)
+
+    def __init__(self, response: aiohttp.ClientResponse, timeout: float | None) -> None:
+        headers: dict[str, str] = {}
+        for name, value in response.headers.items():
+            name = name.lower()  # noqa: PLW2901
+            if not value.isascii():
+                value = _decode_header(value)  # noqa: PLW2901
+            headers[name] = f"{headers[name]}, {value}" if name in headers else value
+        super().__init__(response.status, headers, partial(response.content.read, PIECE), timeout)
+        self._response = response
+
+    async def aclose(self) -> None:
+        """Give the connection back, or close it where the body was not read to its end."""
+        with suppress(Exception):  # a connection that fails while it is closed is closed
+            if self._response.content.at_eof():
+                self._response.release()
+            else:
+                self._response.close()
+
+    def _take_unread(self) -> bytes:
+        """Bytes that aiohttp holds back once the connection has broken."""
+        if self._decompressor is not None:
+            return b""
+        with suppress(Exception):
+            return self._response.content._read_nowait(-1)  # noqa: SLF001  the public methods raise the exception first
+        return b""
+
+
+class WriteTimeout(Exception):
+    """The body of a request was not sent in time; named as httpx names it."""
+
+
+class TimedBody(aiohttp.Payload):
+    """A request body that must be sent within a time; aiohttp's own timeouts begin after it."""
+
+    def __init__(self, body: bytes, timeout: float | None) -> None:
+        super().__init__(body)
+        self._body = body
+        self._timeout = timeout
+        self._size = len(body)
+
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+        """The body as text."""
+        return self._body.decode(encoding, errors)
+
+    async def write(self, writer: aiohttp.abc.AbstractStreamWriter) -> None:
+        """Send the body."""
+        view = memoryview(self._body)
+        try:
+            async with asyncio.timeout(self._timeout) as bound:
+                for start in range(0, len(view), UNBOUNDED_BODY):
+                    await writer.write(view[start : start + UNBOUNDED_BODY])
+        except TimeoutError:
+            if bound.expired():
+                raise WriteTimeout from None
+            raise
+
+
+class _ClientResponse(aiohttp.ClientResponse):
+    """aiohttp's response, which keeps two connections from being used again that aiohttp would use."""
+
+    async def start(self, connection: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
+        protocol = connection.protocol
+        # RFC 9112, 9.6: after a request with `connection: close` the server closes, whatever its response says.
+        if protocol is not None and self.request_info.headers.get("connection") == "close":
+            protocol.force_close()
+        started = await super().start(connection)
+        # What a server sends as the body of a response that has none would be read as the next response.
+        if protocol is not None and announces_forbidden_body(self.status, self.headers):
+            protocol.close()
+        return started
+
+
+class _Connector(aiohttp.TCPConnector):
+    """aiohttp's pool, which a forked process leaves alone: the connections are the parent's."""
+
+    def __init__(self) -> None:
+        super().__init__(limit=MAX_CONNECTIONS, keepalive_timeout=KEEPALIVE_SECONDS)
+        self._is_inherited: Callable[[], bool] = partial(_has_forked, os.getpid(), os.getpid)
+
+    def __del__(self, *unused: Any) -> None:
+        if not self._is_inherited():
+            super().__del__(*unused)
+
+
+def _has_forked(process: int, current: Callable[[], int]) -> bool:
+    return current() != process
+
+
+def _make_session() -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(
+        auto_decompress=False,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        skip_auto_headers=("content-type",),
+        connector=_Connector(),
+        response_class=_ClientResponse,
+        max_line_size=LONGEST_HEADER,
+        max_field_size=LONGEST_HEADER,
+        trust_env=False,
+    )
+
+
+def _decode_header(value: str) -> str:
+    """A value that is not ASCII: UTF-8 where it is valid, else Latin-1, as HTTP once said."""
+    data = value.encode("utf-8", "surrogateescape")
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data.decode("latin-1")

@@ -1,0 +1,200 @@
+"""The second transport: an `httpx.AsyncClient` of the caller's, or plain httpx with clients of its own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING
+
+import httpx
+from pydantic import SecretStr
+
+from victor_fp.core.faults import Fault, FaultBase, InvalidRequest
+from victor_fp.core.requests import HttpRequest
+from victor_fp.shell.transport.decompression import CODINGS
+from victor_fp.shell.transport.errors import fault_from_error
+from victor_fp.shell.transport.http import (
+    DEFAULT_HEADERS,
+    KEEPALIVE_SECONDS,
+    MAX_CONNECTIONS,
+    HttpResponse,
+    LoopResources,
+    announces_forbidden_body,
+    check_headers,
+    fill_headers,
+    without_frames,
+)
+from victor_fp.shell.transport.offline import refuse_client
+from victor_fp.shell.transport.proxies import Proxy, read_settings, refuse_scheme
+from victor_fp.shell.transport.tls import Verify, make_context
+
+if TYPE_CHECKING:
+    from victor_fp.shell.transport.protocol import TransportResponse
+
+LIMITS = httpx.Limits(
+    max_connections=MAX_CONNECTIONS, max_keepalive_connections=200, keepalive_expiry=KEEPALIVE_SECONDS
+)
+"""httpx's own 20 idle connections would make a service reconnect all the time."""
+
+
+class ClientTransport:
+    """Carries requests over a client that the caller made, with its proxies, TLS, headers and hooks; the caller closes it."""
+
+    def __init__(self, client: httpx.AsyncClient) -> None:
+        self._client = client
+
+    async def open(
+        self, request: HttpRequest, secret: SecretStr | None, timeout: float | None
+    ) -> TransportResponse | Fault:
+        """Send, and wait for the headers."""
+        # A coding is asked for only where it can be undone.
+        return await _open(self._client, {"accept-encoding": CODINGS}, request, secret, timeout)
+
+    async def aclose(self) -> None:
+        """Nothing is closed: the client is the caller's."""
+
+
+class HttpxTransport:
+    """Carries requests over plain httpx, with one client for each proxy and event loop."""
+
+    def __init__(self, *, verify: Verify = True, proxy: Proxy | Fault | None = None, trust_env: bool = True) -> None:
+        self._verify = verify
+        self._proxy = proxy
+        self._trust_env = trust_env
+        self._routes: dict[str, Proxy | None] = {}
+        self._clients = LoopResources[dict[Proxy | None, httpx.AsyncClient]](dict, _close_all)
+
+    async def open(
+        self, request: HttpRequest, secret: SecretStr | None, timeout: float | None
+    ) -> TransportResponse | Fault:
+        """Send, and wait for the headers."""
+        client = await self._client_for(request.url)
+        if isinstance(client, FaultBase):
+            return client
+        return await _open(client, DEFAULT_HEADERS, request, secret, timeout)
+
+    async def aclose(self) -> None:
+        """Close the running loop's connections; those of other loops end with their loops."""
+        await self._clients.aclose()
+
+    async def _client_for(self, url: str) -> httpx.AsyncClient | Fault:
+        if url not in self._routes:
+            try:
+                proxy = read_settings(self._proxy, trust_env=self._trust_env).choose(url)
+            except ValueError as error:
+                return fault_from_error(httpx.InvalidURL(str(error)), "opening")
+            if isinstance(proxy, FaultBase):
+                return proxy
+            if len(self._routes) > 1000:  # some protocols put the model into the path
+                self._routes.clear()
+            self._routes[url] = proxy
+        proxy = self._routes[url]
+        clients = await self._clients.get()
+        client = clients.get(proxy)
+        if client is None:
+            made = self._make_client(proxy)
+            if isinstance(made, FaultBase):
+                return made
+            client = clients[proxy] = made
+        return client
+
+    def _make_client(self, proxy: Proxy | None) -> httpx.AsyncClient | Fault:
+        context = make_context(self._verify, os.environ if self._trust_env else {})
+        if isinstance(context, FaultBase):
+            return context
+        through = None
+        if proxy is not None:
+            if (refused := refuse_scheme(proxy, ("http", "https", "socks5", "socks5h"))) is not None:
+                return refused
+            password = "" if proxy.password is None else proxy.password.get_secret_value()
+            through = httpx.Proxy(
+                proxy.url,
+                auth=None if proxy.user is None else (proxy.user, password),
+                ssl_context=context if proxy.url.startswith("https") else None,
+            )
+        try:
+            return httpx.AsyncClient(verify=context, proxy=through, trust_env=False, limits=LIMITS)
+        except ImportError:  # of httpx, for SOCKS
+            return InvalidRequest(message=f"proxy {through.url if through else ''}: install httpx[socks] to use it")
+
+
+class HttpxResponse(HttpResponse):
+    """A response of httpx still to be read."""
+
+    __slots__ = ("_response",)
+
+    def __init__(self, response: httpx.Response, timeout: float | None) -> None:
+        # A hook or a test double may have read it, and httpx has then decompressed it.
+        is_read = response.is_stream_consumed
+        pieces = response.aiter_bytes() if is_read else response.aiter_raw()
+        # Unread, the connection is closed, on which the server may still send the body that it announced.
+        receive = (
+            _no_piece
+            if announces_forbidden_body(response.status_code, response.headers)
+            else partial(_next_piece, pieces)
+        )
+        super().__init__(response.status_code, response.headers, receive, timeout, is_decoded=is_read)
+        self._response = response
+
+    async def aclose(self) -> None:
+        """Give the connection back, or close it where the body was not read to its end."""
+        with suppress(Exception):  # a connection that fails while it is closed is closed
+            await self._response.aclose()
+
+
+async def _open(
+    client: httpx.AsyncClient,
+    defaults: dict[str, str],
+    request: HttpRequest,
+    secret: SecretStr | None,
+    timeout: float | None,
+) -> TransportResponse | Fault:
+    """Send over a client, and wait for the headers."""
+    if (unsendable := check_headers(request.headers)) is not None:
+        return unsendable
+    try:
+        response = await _send(client, defaults, request, secret, timeout)
+    except Exception as error:  # whatever the client raises means that the request failed
+        return fault_from_error(error, "opening", timeout)
+    except BaseException as error:
+        raise without_frames(error) from None
+    return response if isinstance(response, FaultBase) else HttpxResponse(response, timeout)
+
+
+async def _send(
+    client: httpx.AsyncClient,
+    defaults: dict[str, str],
+    request: HttpRequest,
+    secret: SecretStr | None,
+    timeout: float | None,
+) -> httpx.Response | Fault:
+    """Send; raises what httpx raises. Redirects are not followed: a key is not carried to another host."""
+    built = client.build_request(
+        request.method,
+        request.url,
+        headers=fill_headers(defaults, request.headers, secret),
+        content=request.body or None,
+        timeout=timeout,
+    )
+    if (refused := refuse_client(client, request.url, built.url)) is not None:
+        return refused
+    return await client.send(built, stream=True, follow_redirects=False)
+
+
+async def _next_piece(pieces: AsyncIterator[bytes]) -> bytes:
+    """The next bytes, none at the end; a test double may send empty pieces."""
+    async for piece in pieces:
+        if piece:
+            return piece
+    return b""
+
+
+async def _no_piece() -> bytes:
+    return b""
+
+
+async def _close_all(clients: dict[Proxy | None, httpx.AsyncClient]) -> None:
+    for client in clients.values():
+        await client.aclose()

@@ -1,0 +1,84 @@
+"""Protection against real connections: VICTOR_FP_OFFLINE, and test doubles of httpx that are active.
+
+With VICTOR_FP_OFFLINE=1 no transport of this package opens a connection. Where a library such as respx or pytest-httpx has
+replaced httpx's network code, requests go through httpx, so that they reach the test double instead of a vendor.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from urllib.parse import urlsplit
+
+from victor_fp.core.faults import Fault, InvalidRequest
+
+VARIABLE = "VICTOR_FP_OFFLINE"
+
+_OFF = frozenset({"", "0", "false", "no", "off"})
+_HTTPX_NETWORK = frozenset({"AsyncHTTPTransport", "AsyncConnectionPool"})
+_AIOHTTP_NETWORK = frozenset({"AiohttpTransport", "ClientSession"})
+"""Classes that open connections: of httpx, httpx2 and httpcore; of aiohttp, and of httpx transports over it."""
+
+
+def is_offline() -> bool:
+    """Whether VICTOR_FP_OFFLINE forbids connections."""
+    value = os.environ.get(VARIABLE)
+    return value is not None and value.strip().lower() not in _OFF
+
+
+def refuse_connection(url: str) -> Fault | None:
+    """InvalidRequest where VICTOR_FP_OFFLINE forbids a connection to the host of this URL."""
+    return _refusal(url) if is_offline() else None
+
+
+def refuse_client(client: object, url: str, target: object) -> Fault | None:
+    """InvalidRequest where VICTOR_FP_OFFLINE is set and an httpx client would open a connection for `url`.
+
+    `target` is the URL in the client's own form. A client that cannot be judged is refused.
+    """
+    if not is_offline():
+        return None
+    choose = getattr(client, "_transport_for_url", None)
+    network = _AIOHTTP_NETWORK if is_httpx_replaced() else _AIOHTTP_NETWORK | _HTTPX_NETWORK
+    return _refusal(url) if choose is None or _is_network(choose(target), network, depth=3) else None
+
+
+def is_httpx_replaced() -> bool:
+    """Whether a test double has replaced the functions of httpx or httpcore that lead to the network.
+
+    Only a program that has loaded httpx can have done so.
+    """
+    httpx = sys.modules.get("httpx")
+    return httpx is not None and (
+        _is_replaced(httpx, "AsyncClient", "_transport_for_url", "httpx._client")
+        or _is_replaced(httpx, "AsyncHTTPTransport", "handle_async_request", "httpx._transports.default")
+        or _is_replaced(
+            sys.modules.get("httpcore"),
+            "AsyncConnectionPool",
+            "handle_async_request",
+            "httpcore._async.connection_pool",
+        )
+    )
+
+
+def _is_replaced(module: object, owner: str, name: str, home: str) -> bool:
+    method = getattr(getattr(module, owner, None), name, None)
+    return getattr(method, "__module__", home) != home
+
+
+def _is_network(transport: object, network: frozenset[str], depth: int) -> bool:
+    """Whether a transport is of a class that opens connections, or holds one that is."""
+    if any(kind.__name__ in network for kind in type(transport).__mro__):
+        return True
+    held = getattr(transport, "__dict__", {}).values()
+    inner = (one for one in held if hasattr(one, "handle_async_request"))
+    return depth > 0 and any(_is_network(one, network, depth - 1) for one in inner)
+
+
+def _refusal(url: str) -> Fault:
+    try:
+        host = urlsplit(url).hostname
+    except ValueError:
+        host = None
+    advice = f"unset {VARIABLE} to allow it, or pass a test double as transport= or http_client="
+    return InvalidRequest(message=f"{VARIABLE} is set: no connection to {host or 'the host'} was opened; {advice}")

@@ -1,0 +1,75 @@
+"""TLS contexts: which servers are trusted.
+
+`verify` is True for the certificate authorities of certifi, or of SSL_CERT_FILE and SSL_CERT_DIR where they are set; the path of
+a file or folder of CA certificates; False for no verification; or an `ssl.SSLContext`, which can hold a client certificate too.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import TypeAlias
+
+from victor_fp.core.faults import Fault, InvalidRequest
+
+Verify: TypeAlias = ssl.SSLContext | str | os.PathLike[str] | bool
+
+
+def make_context(verify: Verify, environment: Mapping[str, str]) -> ssl.SSLContext | Fault:
+    """Make the context for `verify`; `environment` is empty where its variables are not to be used."""
+    match verify:
+        case ssl.SSLContext():
+            return verify
+        case True:
+            return _trust_environment(environment)
+        case False:
+            return _trust_everyone()
+        case str() | os.PathLike():
+            path = Path(verify)
+            return _trust("verify=", None, [path]) if path.is_dir() else _trust("verify=", path, [])
+        case _:
+            kind = type(verify).__name__
+            return InvalidRequest(message=f"verify=: expected a bool, a path or an ssl.SSLContext, got {kind}")
+
+
+def _trust_environment(environment: Mapping[str, str]) -> ssl.SSLContext | Fault:
+    file, listed = environment.get("SSL_CERT_FILE"), environment.get("SSL_CERT_DIR")
+    if not file and not listed:
+        return _trust_certifi()
+    source = " and ".join(name for name in ("SSL_CERT_FILE", "SSL_CERT_DIR") if environment.get(name))
+    folders = [Path(folder) for folder in (listed or "").split(os.pathsep) if folder]
+    return _trust(source, Path(file) if file else None, folders)
+
+
+@cache  # reading them takes as long as forty calls, and nobody changes the context
+def _trust_certifi() -> ssl.SSLContext | Fault:
+    import certifi
+
+    return _trust("certifi", Path(certifi.where()), [])
+
+
+@cache
+def _trust_everyone() -> ssl.SSLContext:
+    context = ssl.create_default_context(cadata=None)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _trust(source: str, file: Path | None, folders: Sequence[Path]) -> ssl.SSLContext | Fault:
+    """A context that trusts these authorities; a fault about them names `source`."""
+    present = [folder for folder in folders if folder.is_dir()]  # OpenSSL ignores the others
+    if folders and not present:
+        names = ", ".join(map(str, folders))
+        return InvalidRequest(message=f"{source}: no such folder of CA certificates: {names}")
+    try:
+        context = ssl.create_default_context(cafile=file, capath=present[0] if present else None)
+        for folder in present[1:]:
+            context.load_verify_locations(capath=folder)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        return InvalidRequest(message=f"{source}: CA certificates cannot be loaded from {file}: {reason}")
+    return context
