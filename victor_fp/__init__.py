@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from victor_fp import replay
+    from victor_fp import replay, sync
     from victor_fp.agent.provider_manager import ProviderManager
     from victor_fp.core.catalogue.spec import ProviderSpec
     from victor_fp.core.faults import Fault, describe
@@ -60,6 +60,7 @@ __all__ = [
     "outcome",
     "replay",
     "structured",
+    "sync",
 ]
 
 _TYPES = "victor_fp.core.types"
@@ -84,8 +85,8 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> object:
-    if name == "replay":
-        return import_module("victor_fp.replay")
+    if name in ("replay", "sync"):
+        return import_module(f"victor_fp.{name}")
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
