@@ -21,6 +21,7 @@ HOSTED = [code for code in README if '"openai")' in code or '"anthropic")' in co
 LOCAL = [code for code in README if '"local")' in code or '"local/' in code]
 SYNC = PYTHON.findall((ROOT / "docs" / "sync.md").read_text())
 ASKING = PYTHON.findall((ROOT / "docs" / "asking.md").read_text())
+TOOLS = PYTHON.findall((ROOT / "docs" / "tools.md").read_text())
 JOBS = PYTHON.findall((ROOT / "docs" / "jobs.md").read_text())
 PURE = [code for code in README if "replay.request" in code]
 
@@ -97,6 +98,21 @@ async def test_synchronous_examples_run(code: str, monkeypatch: pytest.MonkeyPat
         _point_at(server, monkeypatch)
         shown = await asyncio.to_thread(run, code)
     assert "Hello from loopback." in shown
+
+
+@pytest.mark.parametrize(
+    ("code", "printed"),
+    list(zip(TOOLS, ["12 degrees C in Oslo", "It rains.", "Hello from loopback."], strict=True)),
+    ids=["definitions", "agent", "streamed"],
+)
+async def test_examples_of_tools_run(code: str, printed: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(speaks) as server:
+        _point_at(server, monkeypatch)
+        shown = await asyncio.to_thread(run, code)
+    assert printed in shown
+    messages = server.received[-1].json()["messages"] if server.received else []
+    assert isinstance(messages, list)
+    assert printed != "It rains." or "12 degrees and rain in Oslo" in str(messages)
 
 
 @pytest.mark.parametrize("code", PURE)

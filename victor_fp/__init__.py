@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from victor_fp import replay, sync
     from victor_fp.agent.provider_manager import ProviderManager
+    from victor_fp.agent.tools import Tool, run_tools, tool
     from victor_fp.core.catalogue.spec import ProviderSpec
     from victor_fp.core.faults import Fault, describe
     from victor_fp.core.options import ChatOptions
@@ -52,6 +53,7 @@ __all__ = [
     "ProviderSpec",
     "StreamChunk",
     "TextPart",
+    "Tool",
     "ToolCall",
     "ToolDefinition",
     "Usage",
@@ -59,8 +61,10 @@ __all__ = [
     "describe",
     "outcome",
     "replay",
+    "run_tools",
     "structured",
     "sync",
+    "tool",
 ]
 
 _TYPES = "victor_fp.core.types"
@@ -73,6 +77,7 @@ _HOMES = {
     "ManagedProviderFactory": "victor_fp.providers.factory",
     "ProviderConfig": "victor_fp.providers.factory",
     "ProviderManager": "victor_fp.agent.provider_manager",
+    **dict.fromkeys(("Tool", "run_tools", "tool"), "victor_fp.agent.tools"),
     "ProviderRegistry": "victor_fp.providers.registry",
     "ProviderSpec": "victor_fp.core.catalogue.spec",
     "ChatOptions": "victor_fp.core.options",

@@ -24,6 +24,7 @@ from victor_fp.core.resilience.fallback import FallbackPolicy
 from victor_fp.core.resilience.queue import QueuePolicy
 from victor_fp.core.resilience.rate_limit import Limits
 from victor_fp.core.resilience.retry import RetryPolicy
+from victor_fp.core.types import CompletionResponse, Message, StreamChunk
 from victor_fp.providers.factory import ManagedProviderFactory
 from victor_fp.providers.managed_config import EVEN_SHARES, OnCircuitOpen, ProviderConfig
 from victor_fp.providers.registry import ProviderRegistry
@@ -36,6 +37,7 @@ from victor_fp.shell.store import Store
 
 if TYPE_CHECKING:
     from victor_fp.agent.sync_manager import SyncProviderManager
+    from victor_fp.agent.tools import Tool
 
 __all__ = [
     "SyncManagedProvider",
@@ -46,6 +48,7 @@ __all__ = [
     "create_from_config",
     "create_managed",
     "run",
+    "run_tools",
 ]
 
 
@@ -118,6 +121,18 @@ def create_from_config(
         config, fallback_policy=fallback_policy, store=store, observers=observers
     )
     return SyncManagedProvider(run_or_raise(making))
+
+
+def run_tools(
+    response: CompletionResponse | StreamChunk, tools: Sequence[Tool], *, timeout: float | None = None
+) -> list[Message]:
+    """Run the calls of a response, or of a stream's final chunk, all at once; the messages that answer them, in their order.
+
+    What goes wrong is a message with `is_error`; see `victor_fp.run_tools`.
+    """
+    from victor_fp.agent.tools import run_tools as run_tools_async
+
+    return run(run_tools_async(response, tools, timeout=timeout))
 
 
 def __getattr__(name: str) -> object:

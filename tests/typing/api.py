@@ -22,6 +22,9 @@ from victor_fp import (
     collect,
     outcome,
     replay,
+    run_tools,
+    sync,
+    tool,
 )
 from victor_fp.core.faults import RateLimited, StreamTruncated
 from victor_fp.core.protocols import ModelInfo
@@ -141,6 +144,29 @@ def synchronous() -> list[str]:
         assert_type(manager.chat("Hi"), CompletionResponse)
         assert_type(manager.provider, SyncProvider | None)
     return said
+
+
+@tool
+def weather(city: str, days: int = 1) -> list[str]:
+    """A tool."""
+    return [city] * days
+
+
+@tool(name="forecast", strict=True)
+async def forecast(city: str) -> str:
+    """A tool with a name of its own."""
+    return city
+
+
+async def agent(provider: BaseProvider) -> list[Message]:
+    """Tools from functions."""
+    assert_type(weather("Oslo", days=2), list[str])
+    assert_type(await forecast("Oslo"), str)
+    assert_type(weather.name, str)
+    weather(1)  # type: ignore[arg-type]  # the parameters are the function's
+    response = await provider.chat(MESSAGES, model="m", tools=[weather, forecast])
+    assert_type(sync.run_tools(response, [weather]), list[Message])
+    return await run_tools(response, [weather, forecast])
 
 
 async def mistakes(provider: BaseProvider) -> None:
