@@ -9,8 +9,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from victor_fp import replay
+    from victor_fp import replay, sync
     from victor_fp.agent.provider_manager import ProviderManager
+    from victor_fp.agent.tools import Tool, run_tools, tool
     from victor_fp.core.catalogue.spec import ProviderSpec
     from victor_fp.core.faults import Fault, describe
     from victor_fp.core.options import ChatOptions
@@ -52,6 +53,7 @@ __all__ = [
     "ProviderSpec",
     "StreamChunk",
     "TextPart",
+    "Tool",
     "ToolCall",
     "ToolDefinition",
     "Usage",
@@ -59,7 +61,10 @@ __all__ = [
     "describe",
     "outcome",
     "replay",
+    "run_tools",
     "structured",
+    "sync",
+    "tool",
 ]
 
 _TYPES = "victor_fp.core.types"
@@ -72,6 +77,7 @@ _HOMES = {
     "ManagedProviderFactory": "victor_fp.providers.factory",
     "ProviderConfig": "victor_fp.providers.factory",
     "ProviderManager": "victor_fp.agent.provider_manager",
+    **dict.fromkeys(("Tool", "run_tools", "tool"), "victor_fp.agent.tools"),
     "ProviderRegistry": "victor_fp.providers.registry",
     "ProviderSpec": "victor_fp.core.catalogue.spec",
     "ChatOptions": "victor_fp.core.options",
@@ -84,8 +90,8 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> object:
-    if name == "replay":
-        return import_module("victor_fp.replay")
+    if name in ("replay", "sync"):
+        return import_module(f"victor_fp.{name}")
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

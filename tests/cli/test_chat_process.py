@@ -15,8 +15,8 @@ from threading import Event
 
 import pytest
 
-from tests.cli.conftest import Serve, at, friendly, victor
-from tests.loopback import Received, Talk
+from tests.cli.conftest import at, friendly, victor
+from tests.loopback import Received, Serve, Talk
 from tests.openai_shapes import chunk, chunks
 
 RUN = "from victor_fp.cli import main; main()"

@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from tests.cli.conftest import Serve
-from tests.loopback import Received, Talk
+from tests.loopback import Received, Serve, Talk
 from victor_fp.cli.app import app
 from victor_fp.config.limits_file import locate_bundled_file
 from victor_fp.core.catalogue.model_limits import MODEL_LIMITS
