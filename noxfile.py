@@ -63,8 +63,8 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def slow(session: nox.Session) -> None:
-    """Tests that take minutes, `soak` aside: vendors' full documents where VICTOR_FP_SPECS names them, both checkers."""
-    session.install("-e", ".[cli,keyring,codegen,bedrock,vertex]", *group("test"), *group("types"))
+    """Tests that take minutes, `soak` aside: vendors' full documents where VICTOR_FP_SPECS names them, both checkers, a notebook."""
+    session.install("-e", ".[cli,keyring,codegen,bedrock,vertex]", *group("test"), *group("types"), *group("notebook"))
     session.run("pytest", "-m", "slow", "--ignore", "tests/core/resilience", *session.posargs)
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from threading import Thread
 from typing import TypeAlias
 
 
@@ -151,3 +152,27 @@ async def _request(reader: asyncio.StreamReader) -> Received | None:
     headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines if line)}
     body = await reader.readexactly(int(headers.get("content-length", "0")))
     return Received(method, path, headers, body)
+
+
+Serve: TypeAlias = Callable[..., Loopback]
+"""Starts a server that serves scripts, in a thread of its own."""
+
+
+@contextmanager
+def serving_in_a_thread() -> Iterator[Serve]:
+    """Start servers alongside a test that has no event loop."""
+    loop = asyncio.new_event_loop()
+    thread = Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    stack = AsyncExitStack()
+
+    def start(*scripts: Script) -> Loopback:
+        return asyncio.run_coroutine_threadsafe(stack.enter_async_context(serving(*scripts)), loop).result(5)
+
+    try:
+        yield start
+    finally:
+        asyncio.run_coroutine_threadsafe(stack.aclose(), loop).result(5)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(5)
+        loop.close()

@@ -18,16 +18,21 @@ ROOT = Path(__file__).parents[1]
 PYTHON = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
 README = PYTHON.findall((ROOT / "README.md").read_text())
 HOSTED = [code for code in README if '"openai")' in code or '"anthropic")' in code]
-LOCAL = [code for code in README if '"local")' in code] + PYTHON.findall(
+LOCAL = [code for code in README if '"local")' in code or '"local/' in code] + PYTHON.findall(
     (ROOT / "docs" / "local-engine.md").read_text()
 )
+SYNC = PYTHON.findall((ROOT / "docs" / "sync.md").read_text())
 ASKING = PYTHON.findall((ROOT / "docs" / "asking.md").read_text())
+TOOLS = PYTHON.findall((ROOT / "docs" / "tools.md").read_text())
 JOBS = PYTHON.findall((ROOT / "docs" / "jobs.md").read_text())
 PURE = [code for code in README if "replay.request" in code]
 
 
 async def speaks(talk: Talk, received: Received) -> None:
     """OpenAI's and Anthropic's formats, whichever is asked; a tool is called once."""
+    if received.path.endswith("/chat/completions") and received.json().get("stream"):
+        await talk.events(*shapes.chunks("Hello ", "from ", "loopback."))
+        return
     if received.path.endswith("/chat/completions"):
         form = received.json().get("response_format")
         await talk.answer(shapes.body('{"name": "Oslo", "inhabitants": 717710}' if form else "Hello from loopback."))
@@ -87,6 +92,29 @@ async def test_examples_of_how_to_ask_run(code: str, printed: str, monkeypatch: 
         shown = await asyncio.to_thread(run, code)
     assert printed in shown
     assert "Failure" not in shown
+
+
+@pytest.mark.parametrize("code", SYNC)
+async def test_synchronous_examples_run(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(speaks) as server:
+        _point_at(server, monkeypatch)
+        shown = await asyncio.to_thread(run, code)
+    assert "Hello from loopback." in shown
+
+
+@pytest.mark.parametrize(
+    ("code", "printed"),
+    list(zip(TOOLS, ["12 degrees C in Oslo", "It rains.", "Hello from loopback."], strict=True)),
+    ids=["definitions", "agent", "streamed"],
+)
+async def test_examples_of_tools_run(code: str, printed: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(speaks) as server:
+        _point_at(server, monkeypatch)
+        shown = await asyncio.to_thread(run, code)
+    assert printed in shown
+    messages = server.received[-1].json()["messages"] if server.received else []
+    assert isinstance(messages, list)
+    assert printed != "It rains." or "12 degrees and rain in Oslo" in str(messages)
 
 
 @pytest.mark.parametrize("code", PURE)

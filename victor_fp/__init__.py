@@ -9,8 +9,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from victor_fp import replay
+    from victor_fp import replay, sync
     from victor_fp.agent.provider_manager import ProviderManager
+    from victor_fp.agent.tools import Tool, run_tools, tool
     from victor_fp.core.catalogue import Catalogue
     from victor_fp.core.catalogue.spec import ProviderSpec
     from victor_fp.core.faults import Fault, describe
@@ -63,6 +64,7 @@ __all__ = [
     "ResponseMetadata",
     "StreamChunk",
     "TextPart",
+    "Tool",
     "ToolCall",
     "ToolDefinition",
     "Usage",
@@ -70,7 +72,10 @@ __all__ = [
     "describe",
     "outcome",
     "replay",
+    "run_tools",
     "structured",
+    "sync",
+    "tool",
 ]
 
 _TYPES = "victor_fp.core.types"
@@ -83,6 +88,7 @@ _HOMES = {
     "ManagedProviderFactory": "victor_fp.providers.factory",
     "ProviderConfig": "victor_fp.providers.factory",
     "ProviderManager": "victor_fp.agent.provider_manager",
+    **dict.fromkeys(("Tool", "run_tools", "tool"), "victor_fp.agent.tools"),
     "ProviderRegistry": "victor_fp.providers.registry",
     "Catalogue": "victor_fp.core.catalogue",
     "ProviderSpec": "victor_fp.core.catalogue.spec",
@@ -99,8 +105,8 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> object:
-    if name == "replay":
-        return import_module("victor_fp.replay")
+    if name in ("replay", "sync"):
+        return import_module(f"victor_fp.{name}")
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -26,6 +26,8 @@ from victor_fp.core.types import Message
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.factory import ManagedProviderFactory
 from victor_fp.providers.registry import ProviderRegistry
+from victor_fp.shell.background_loop import run
+from victor_fp.sync import SyncProvider
 
 Work: TypeAlias = Callable[[], Awaitable[None]]
 ROUNDS, CALLS, TASKS, STREAMS = 8, 200, 64, 10
@@ -73,6 +75,34 @@ class Ours:
         async for chunk in self._provider.stream(MESSAGES, model="m"):
             count += bool(chunk.content)
         assert count == CHUNKS
+
+
+def measure_sync(url: str) -> None:
+    """What the synchronous face adds to the asynchronous one; at most 60 us a call are wanted."""
+    provider = SyncProvider(ProviderRegistry.create("openai", api_key="k", base_url=url))
+    ours = Ours(provider.provider)
+
+    def call() -> None:
+        for _ in range(CALLS):
+            assert provider.chat(MESSAGES, model="m").content == TEXT
+
+    def stream() -> None:
+        for _ in range(STREAMS):
+            assert sum(bool(chunk.content) for chunk in provider.stream(MESSAGES, model="m")) == CHUNKS
+
+    def cpu(work: Callable[[], None]) -> float:
+        before = time.process_time()
+        work()
+        return time.process_time() - before
+
+    for name, load, own, synchronous, units in (
+        ("sync call over async", calls, ours.call, call, CALLS),
+        ("sync chunk over async", streams, ours.stream, stream, STREAMS * CHUNKS),
+    ):
+        run(load(own))
+        synchronous()
+        show(name, [(run(cost(load, own)), cpu(synchronous)) for _ in range(ROUNDS)], units)
+    provider.close()
 
 
 async def calls(work: Work) -> None:
@@ -131,12 +161,17 @@ async def main(url: str) -> None:
             await row.load(row.base)
             await row.load(row.own)
             rounds = [(await cost(row.load, row.base), await cost(row.load, row.own)) for _ in range(ROUNDS)]
-            first, second, more = (
-                statistics.median(column) / row.units * 1e6
-                for column in zip(*((one, other, other - one) for one, other in rounds), strict=True)
-            )
-            ratio = statistics.median(other / one for one, other in rounds)
-            print(f"{row.name:26}{first:12.1f}{second:15.1f}{more:11.1f}{ratio:9.2f}")
+            show(row.name, rounds, row.units)
+
+
+def show(name: str, rounds: list[tuple[float, float]], units: int) -> None:
+    """One row: microseconds of both, what the second adds, and the ratio, as medians over the rounds."""
+    first, second, more = (
+        statistics.median(column) / units * 1e6
+        for column in zip(*((one, other, other - one) for one, other in rounds), strict=True)
+    )
+    ratio = statistics.median(other / one for one, other in rounds)
+    print(f"{name:26}{first:12.1f}{second:15.1f}{more:11.1f}{ratio:9.2f}")
 
 
 if __name__ == "__main__":
@@ -146,6 +181,8 @@ if __name__ == "__main__":
     ) as child:
         assert child.stdout is not None
         try:
-            asyncio.run(main(f"http://127.0.0.1:{int(child.stdout.readline())}/v1"))
+            url = f"http://127.0.0.1:{int(child.stdout.readline())}/v1"
+            asyncio.run(main(url))
+            measure_sync(url)
         finally:
             child.terminate()

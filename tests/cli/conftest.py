@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import AsyncExitStack
+from collections.abc import Iterator
 from pathlib import Path
-from threading import Thread
-from typing import TypeAlias
 
 import pytest
 
-from tests.loopback import Loopback, Received, Script, Talk, serving
+from tests.loopback import Loopback, Received, Serve, Talk, serving_in_a_thread
 from tests.openai_shapes import body, chunks
 from victor_fp.core.catalogue import CATALOGUE
 
 KEY = "sk-canary-0123456789"
 ROOT = Path(__file__).parents[2]
-
-Serve: TypeAlias = Callable[..., Loopback]
 
 
 @pytest.fixture
@@ -49,19 +43,8 @@ def keyed(world: dict[str, str]) -> dict[str, str]:
 @pytest.fixture
 def serve() -> Iterator[Serve]:
     """Start servers on loopback that run beside the test."""
-    loop = asyncio.new_event_loop()
-    thread = Thread(target=loop.run_forever, daemon=True)
-    thread.start()
-    stack = AsyncExitStack()
-
-    def started(*scripts: Script) -> Loopback:
-        return asyncio.run_coroutine_threadsafe(stack.enter_async_context(serving(*scripts)), loop).result(5)
-
-    yield started
-    asyncio.run_coroutine_threadsafe(stack.aclose(), loop).result(5)
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join(5)
-    loop.close()
+    with serving_in_a_thread() as start:
+        yield start
 
 
 async def friendly(talk: Talk, received: Received) -> None:

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from tests.cli.conftest import KEY, Serve, at, friendly
-from tests.loopback import Received, Talk
+from tests.cli.conftest import KEY, at, friendly
+from tests.loopback import Received, Serve, Talk
 from tests.openai_shapes import body, chunk, chunks, error
 from victor_fp.cli.app import app
 

@@ -15,8 +15,8 @@ from threading import Event
 
 import pytest
 
-from tests.cli.conftest import Serve, at, friendly, victor
-from tests.loopback import Received, Talk
+from tests.cli.conftest import at, friendly, victor
+from tests.loopback import Received, Serve, Talk
 from tests.openai_shapes import chunk, chunks
 
 RUN = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from victor_fp.cli import main; main()"

@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from tests.acme import acme
-from tests.cli.conftest import Serve
-from tests.loopback import Received, Script, Talk
+from tests.loopback import Received, Script, Serve, Talk
 from tests.openai_shapes import chunk, chunks, error
 from victor_fp.cli.conversation import run_conversation
 from victor_fp.cli.inputs import RequestOptions

@@ -11,8 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 import victor_fp
-from tests.cli.conftest import Serve
-from tests.loopback import Received, Talk
+from tests.loopback import Received, Serve, Talk
 from victor_fp.cli.app import app
 from victor_fp.shell.limits_file import load_limits
 

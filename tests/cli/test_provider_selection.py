@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Serve, friendly
-from tests.loopback import Received, Talk
+from tests.cli.conftest import friendly
+from tests.loopback import Received, Serve, Talk
 from victor_fp.cli.local_servers import find_running_server
 from victor_fp.cli.provider_selection import select_provider
 from victor_fp.config.api_keys import store_api_key

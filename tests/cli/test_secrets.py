@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from tests.cli.conftest import Serve, victor
+from tests.cli.conftest import victor
 from tests.faults.canaries import KEY, assert_clean, breaks, refuses, refuses_in_a_200, says_html
+from tests.loopback import Serve
 from victor_fp.cli.app import app
 
 COMMANDS = {

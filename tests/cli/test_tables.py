@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from tests.cli.conftest import Serve, at, friendly
-from tests.loopback import Received, Talk
+from tests.cli.conftest import at, friendly
+from tests.loopback import Received, Serve, Talk
 from tests.openai_shapes import error
 from victor_fp.cli.app import app
 

@@ -27,11 +27,24 @@ from victor_fp import (
     collect,
     outcome,
     replay,
+    run_tools,
+    sync,
+    tool,
 )
 from victor_fp.core.faults import RateLimited, StreamTruncated
+from victor_fp.core.protocols import ModelInfo
 from victor_fp.core.requests import HttpRequest
 from victor_fp.providers.base import BaseProvider, ProviderError, is_streaming_provider
 from victor_fp.providers.runtime_capabilities import ProviderRuntimeCapabilities
+from victor_fp.sync import (
+    SyncManagedProvider,
+    SyncProvider,
+    SyncProviderManager,
+    SyncStream,
+    create,
+    create_managed,
+    run,
+)
 
 
 class Weather(BaseModel):
@@ -130,8 +143,59 @@ async def metadata_and_figures(provider: ManagedProvider, manager: ProviderManag
     assert_type(manager.get_info(), ProviderInfo)
 
 
+def synchronous() -> list[str]:
+    """The synchronous face."""
+    with create("openai/gpt-5-mini") as provider:
+        assert_type(provider, SyncProvider)
+        response = provider.chat("Hi", response_format=Weather, stop=["END"])
+        assert_type(response, CompletionResponse)
+        assert_type(provider.chat_result(MESSAGES), Result[CompletionResponse, Fault])
+        stream = provider.stream(MESSAGES, model="m")
+        assert_type(stream, SyncStream[StreamChunk])
+        said = [chunk.content for chunk in stream]
+        assert_type(provider.stream(MESSAGES).response(), CompletionResponse)
+        results = provider.stream_result(MESSAGES)
+        assert_type(results, SyncStream[Result[StreamChunk, Fault]])
+        assert_type(collect(results), Result[list[StreamChunk], Fault])
+        assert_type(provider.stream_result(MESSAGES).response(), Result[CompletionResponse, Fault])
+        assert_type(provider.list_models(), list[ModelInfo])
+        assert_type(run(provider.provider.count_tokens("Hi")), int)
+    with create_managed("openai/gpt-5-mini") as managed:
+        assert_type(managed, SyncManagedProvider)
+        assert_type(managed.chat("Hi").content, str)
+        assert_type(managed.is_healthy(), bool)
+    with SyncProviderManager({}, provider_name="openai") as manager:
+        assert_type(manager.chat("Hi"), CompletionResponse)
+        assert_type(manager.provider, SyncProvider | None)
+    return said
+
+
+@tool
+def weather(city: str, days: int = 1) -> list[str]:
+    """A tool."""
+    return [city] * days
+
+
+@tool(name="forecast", strict=True)
+async def forecast(city: str) -> str:
+    """A tool with a name of its own."""
+    return city
+
+
+async def agent(provider: BaseProvider) -> list[Message]:
+    """Tools from functions."""
+    assert_type(weather("Oslo", days=2), list[str])
+    assert_type(await forecast("Oslo"), str)
+    assert_type(weather.name, str)
+    weather(1)  # type: ignore[arg-type]  # the parameters are the function's
+    response = await provider.chat(MESSAGES, model="m", tools=[weather, forecast])
+    assert_type(sync.run_tools(response, [weather]), list[Message])
+    return await run_tools(response, [weather, forecast])
+
+
 async def mistakes(provider: BaseProvider) -> None:
     """What the checker refuses; each ignore would be unused, and so an error, if it did not."""
     await provider.chat(MESSAGES, model="m", tempperature=1)  # type: ignore[call-arg]  # no such option
     await provider.chat(MESSAGES, model="m", tool_choice="maybe")  # type: ignore[arg-type]  # no such choice
+    SyncProvider(provider).chat(MESSAGES, tempperature=1)  # type: ignore[call-arg]  # no such option
     Message(role="robot", content="")  # type: ignore[arg-type]  # no such role

@@ -1,0 +1,108 @@
+"""What a docstring says of a function and its parameters, in the styles of Google, NumPy and Sphinx."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from inspect import cleandoc
+
+import msgspec
+
+_SPHINX = re.compile(r"^:(?:param|parameter|arg|argument)\s+(?:[^:]*?\s)?\*{0,2}(\w+)\s*:\s*(.*)$")
+_SPHINX_FIELD = re.compile(r"^:\w[^:]*:")
+_GOOGLE = re.compile(r"^\*{0,2}(\w+)\s*(?:\([^)]*\))?\s*:\s*(.*)$")
+_NUMPY = re.compile(r"^\*{0,2}(\w+)\s*(?::.*)?$")
+_PARAMETER_SECTIONS = frozenset(
+    {"args", "arguments", "parameters", "params", "keyword args", "keyword arguments", "other parameters"}
+)
+_SECTIONS = _PARAMETER_SECTIONS | {
+    "attributes", "example", "examples", "note", "notes", "raises", "references", "return", "returns", "see also", "todo",
+    "warning", "warnings", "warns", "yield", "yields",
+}  # fmt: skip
+
+
+class Documentation(msgspec.Struct, frozen=True):
+    """A docstring's text before its first section, and what it says of each parameter."""
+
+    text: str = ""
+    parameters: Mapping[str, str] = {}
+
+
+def parse_docstring(docstring: str | None) -> Documentation:
+    """The documentation in a docstring; whatever has no known form is part of the text.
+
+    >>> parse_docstring("Add numbers.\\n\\nArgs:\\n    a: The first.\\n    b (int): The second.")
+    Documentation(text='Add numbers.', parameters={'a': 'The first.', 'b': 'The second.'})
+    """
+    if not docstring:
+        return Documentation()
+    lines = cleandoc(docstring).splitlines()
+    text: list[str] = []
+    parameters: dict[str, list[str]] = {}
+    at = 0
+    while at < len(lines):
+        line = lines[at]
+        if found := _SPHINX.match(line):
+            end = _end_of_block(lines, at + 1)
+            parameters[found[1]] = [found[2], *lines[at + 1 : end]]
+            at = end
+        elif _SPHINX_FIELD.match(line):
+            at = _end_of_block(lines, at + 1)
+        elif section := _section_at(lines, at):
+            start = at + (2 if _is_underline(lines, at + 1) else 1)
+            end = _end_of_section(lines, start, is_numpy=start == at + 2)
+            if section in _PARAMETER_SECTIONS:
+                parameters |= _read_parameters(lines[start:end], _NUMPY if start == at + 2 else _GOOGLE)
+            at = end
+        else:
+            if not parameters:  # what follows the parameters is no longer about the whole
+                text.append(line)
+            at += 1
+    return Documentation("\n".join(text).strip(), {name: _join(words) for name, words in parameters.items()})
+
+
+def _section_at(lines: list[str], at: int) -> str | None:
+    """The name of a section that begins here: `Args:`, or a word that is underlined."""
+    line = lines[at]
+    if _is_underline(lines, at + 1) and line.strip().lower() in _SECTIONS:
+        return line.strip().lower()
+    name = line.removesuffix(":").lower()
+    return name if line.endswith(":") and name in _SECTIONS else None
+
+
+def _is_underline(lines: list[str], at: int) -> bool:
+    return at < len(lines) and len(lines[at]) > 2 and set(lines[at].strip()) == {"-"}
+
+
+def _end_of_block(lines: list[str], at: int) -> int:
+    """The first line that is not indented."""
+    while at < len(lines) and (not lines[at] or lines[at].startswith((" ", "\t"))):
+        at += 1
+    return at
+
+
+def _end_of_section(lines: list[str], at: int, *, is_numpy: bool) -> int:
+    if not is_numpy:
+        return _end_of_block(lines, at)
+    while at < len(lines) and _section_at(lines, at) is None:
+        at += 1
+    return at
+
+
+def _read_parameters(lines: list[str], pattern: re.Pattern[str]) -> dict[str, list[str]]:
+    """Names at the least indentation, each with the lines below it that are indented more."""
+    margins = [len(line) - len(line.lstrip()) for line in lines if line.strip()]
+    margin = min(margins, default=0)
+    found: dict[str, list[str]] = {}
+    current: list[str] = []
+    for line in lines:
+        begins = pattern.match(line.strip()) if line.strip() and len(line) - len(line.lstrip()) == margin else None
+        if begins is None:
+            current.append(line)
+        else:
+            current = found[begins[1]] = [begins[2]] if begins.re is _GOOGLE else []
+    return found
+
+
+def _join(lines: list[str]) -> str:
+    return " ".join(word for line in lines for word in line.split())

@@ -1,0 +1,322 @@
+"""Tools from functions: a definition from signature, annotations and docstring, and calls that are validated, run and answered.
+
+@tool
+def weather(city: str, days: int = 1) -> str:
+    '''The weather in a city.'''
+    return f"12 degrees in {city}"
+
+response = await provider.chat(messages, tools=[weather])
+messages.append(response.to_message())
+messages += await run_tools(response, [weather])
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import Annotated, Any, Generic, NotRequired, ParamSpec, TypeAlias, TypeVar, get_type_hints, overload
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, PydanticUserError, TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic.json_schema import GenerateJsonSchema
+from pydantic_core import PydanticSerializationError, to_json
+from returns.result import Failure, Result, Success
+from typing_extensions import Doc, TypedDict
+
+from victor_fp.agent.docstrings import parse_docstring
+from victor_fp.core.json import NotJson, decode_json
+from victor_fp.core.redaction import cut_text, redact_text
+from victor_fp.core.result import outcome
+from victor_fp.core.types import (
+    AudioPart,
+    CompletionResponse,
+    FilePart,
+    ImagePart,
+    Message,
+    Part,
+    StreamChunk,
+    TextPart,
+    ToolCall,
+    ToolDefinition,
+)
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+ToolOutput: TypeAlias = str | list[Part]
+"""What the model gets to see of a result."""
+
+LOGGER = "victor_fp.tools"
+_MAX_ERROR = 2000
+"""Characters of an error that the model gets to see."""
+
+
+class Tool(ToolDefinition, ABC):
+    """A definition that can also be run; it is passed to `chat` and `stream` like any other definition."""
+
+    @abstractmethod
+    async def run(self, arguments: Mapping[str, Any]) -> Result[ToolOutput, str]:
+        """Run the tool. A failure is the text that tells the model what was wrong."""
+
+    async def answer(self, call: ToolCall) -> Message:
+        """Run one call and return the message that answers it. An error is a message with `is_error`; nothing is raised."""
+        match outcome(await self._run_safely(call["arguments"])):
+            case Success(content):
+                return Message(role="tool", tool_call_id=call["id"], name=call["name"], content=content)
+            case Failure(problem):
+                return _error_message(call, problem)
+
+    async def _run_safely(self, given: dict[str, Any] | str) -> Result[ToolOutput, str]:
+        arguments: object = decode_json(given or "{}") if isinstance(given, str) else given
+        if isinstance(arguments, NotJson):
+            return Failure(f"the arguments are not JSON: {arguments.reason}")
+        if not isinstance(arguments, Mapping):
+            return Failure(f"the arguments must be a JSON object, not {type(arguments).__name__}")
+        try:
+            return await self.run(arguments)
+        except Exception as error:  # a tool is anybody's code, and the model may do better next time
+            logging.getLogger(LOGGER).warning("tool %s failed", self.name, exc_info=True)
+            return Failure(f"{type(error).__name__}: {error}")
+
+
+class FunctionTool(Tool, Generic[P, R]):
+    """A function as a tool; it can still be called as the function that it was."""
+
+    _function: Callable[P, R] = PrivateAttr()
+    _signature: _ToolSignature = PrivateAttr()
+
+    def __init__(
+        self,
+        function: Callable[P, R],
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        strict: bool | None = None,
+        cache: bool = False,
+    ) -> None:
+        """See `tool`."""
+        signature = _ToolSignature(function)
+        # The fields are given to the model's own constructor, whose keywords are those of a definition.
+        BaseModel.__init__(
+            self,
+            name=name or _name_of(function),
+            description=signature.documentation.text if description is None else description,
+            parameters=signature.parameters,
+            strict=strict,
+            cache=cache,
+        )
+        self._function = function
+        self._signature = signature
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call the function."""
+        return self._function(*args, **kwargs)
+
+    async def run(self, arguments: Mapping[str, Any]) -> Result[ToolOutput, str]:
+        """Validate the arguments and call the function; one that is not a coroutine function runs in a thread."""
+        match outcome(self._signature.bind(arguments)):
+            case Failure(problem):
+                return Failure(problem)
+            case Success((positional, named)):
+                pass
+        call: Callable[..., Any] = self._function
+        if self._signature.is_async:
+            value = await call(*positional, **named)
+        else:
+            value = await asyncio.to_thread(call, *positional, **named)
+            if inspect.isawaitable(value):
+                value = await value
+        return render_output(value)
+
+
+class _ToolSignature:
+    """The parameters of a function: their JSON Schema, and the validation of arguments."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._name = _name_of(function)
+        inner = getattr(function, "func", function)  # of a functools.partial
+        hinted = inner if inspect.isroutine(inner) or inspect.isclass(inner) else type(inner).__call__
+        self.documentation = parse_docstring(inspect.getdoc(inner) if inspect.isroutine(inner) else None)
+        self.is_async = inspect.iscoroutinefunction(inner) or inspect.iscoroutinefunction(hinted)
+        try:
+            self._hints = get_type_hints(hinted, include_extras=True)
+        except (NameError, TypeError) as error:
+            raise TypeError(f"the annotations of {self._name} cannot be resolved: {error}") from error
+        self._parameters = inspect.signature(function).parameters
+        for parameter in self._parameters.values():
+            if parameter.kind is inspect.Parameter.VAR_POSITIONAL:
+                raise TypeError(
+                    f"{_name_of(function)} has *{parameter.name}, which a tool cannot describe: name its parameters"
+                )
+        self._takes_more = any(each.kind is inspect.Parameter.VAR_KEYWORD for each in self._parameters.values())
+
+    @cached_property
+    def _adapter(self) -> TypeAdapter[dict[str, Any]]:
+        fields = {
+            parameter.name: self._field(parameter)
+            for parameter in self._parameters.values()
+            if parameter.kind is not inspect.Parameter.VAR_KEYWORD
+        }
+        arguments = TypedDict("arguments", fields)  # type: ignore[misc]  # its fields are known when the function is
+        # A TypedDict, since names such as `json` or `copy` are those of a model's own methods.
+        config = ConfigDict(extra="allow" if self._takes_more else "forbid")
+        arguments.__pydantic_config__ = config  # type: ignore[attr-defined]  # as pydantic's with_config does
+        adapter: TypeAdapter[Any] = TypeAdapter(arguments)
+        return adapter
+
+    def _field(self, parameter: inspect.Parameter) -> Any:
+        annotation = self._hints.get(parameter.name, Any)
+        description = _described_by(annotation) or self.documentation.parameters.get(parameter.name)
+        if description:
+            annotation = Annotated[annotation, Field(description=description)]
+        return annotation if parameter.default is inspect.Parameter.empty else NotRequired[annotation]
+
+    @cached_property
+    def parameters(self) -> dict[str, Any]:
+        """The JSON Schema of the arguments."""
+        try:
+            schema = self._adapter.json_schema(schema_generator=_UntitledSchema)
+        except PydanticUserError as error:
+            raise TypeError(
+                f"the parameters of {self._name} cannot be described as JSON Schema: {error.message}"
+            ) from error
+        schema.pop("title", None)
+        properties = schema.setdefault("properties", {})
+        for parameter in self._parameters.values():
+            default = parameter.default
+            if parameter.name in properties and type(default) in {str, int, float, bool, type(None)}:
+                properties[parameter.name].setdefault("default", default)
+        return schema
+
+    def bind(self, arguments: Mapping[str, Any]) -> Result[tuple[list[Any], dict[str, Any]], str]:
+        """Validated positional and named arguments, or what is wrong with them."""
+        try:
+            # As JSON: dates, enums and bytes have their JSON spelling here.
+            values = self._adapter.validate_json(to_json(dict(arguments)))
+        except ValidationError as error:
+            problems = "; ".join(
+                f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors(include_url=False)
+            )
+            return Failure(f"the arguments are not valid: {problems}")
+        except PydanticSerializationError as error:
+            return Failure(f"the arguments are not valid: {error}")
+        positional: list[Any] = []
+        for parameter in self._parameters.values():
+            if parameter.kind is not inspect.Parameter.POSITIONAL_ONLY:
+                break
+            positional.append(values.pop(parameter.name, parameter.default))
+        return Success((positional, values))
+
+
+class _UntitledSchema(GenerateJsonSchema):
+    """Without titles, which repeat names and cost tokens."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002
+        """Never."""
+        return False
+
+
+@overload
+def tool(
+    function: Callable[P, R],
+    /,
+    *,
+    name: str | None = None,
+    description: str | None = None,
+    strict: bool | None = None,
+    cache: bool = False,
+) -> FunctionTool[P, R]: ...
+@overload
+def tool(
+    *, name: str | None = None, description: str | None = None, strict: bool | None = None, cache: bool = False
+) -> Callable[[Callable[P, R]], FunctionTool[P, R]]: ...
+def tool(
+    function: Callable[..., Any] | None = None,
+    /,
+    *,
+    name: str | None = None,
+    description: str | None = None,
+    strict: bool | None = None,
+    cache: bool = False,
+) -> Any:
+    """A tool from a function, sync or async; also a decorator, with or without keywords.
+
+    The name is the function's, the description its docstring's text, the parameters those of its signature. Their types are what
+    pydantic validates; their descriptions come from the docstring (Google, NumPy or Sphinx style), or from
+    `Annotated[str, Field(description=...)]`. Raises TypeError where the signature cannot be described.
+    """
+    if function is None:
+        return lambda decorated: FunctionTool(decorated, name=name, description=description, strict=strict, cache=cache)
+    return FunctionTool(function, name=name, description=description, strict=strict, cache=cache)
+
+
+async def run_tools(
+    response: CompletionResponse | StreamChunk, tools: Sequence[Tool], *, timeout: float | None = None
+) -> list[Message]:
+    """Run the calls of a response, or of a stream's final chunk, all at once; the messages that answer them, in their order.
+
+    What goes wrong is a message with `is_error`, so that the model can do better: an unknown tool, arguments that are not valid, an
+    exception, or a call that takes longer than `timeout` seconds. A function that runs in a thread goes on after that.
+    """
+    by_name = {one.name: one for one in tools}
+    return list(await asyncio.gather(*(_answer(call, by_name, timeout) for call in response.tool_calls or ())))
+
+
+async def _answer(call: ToolCall, tools: Mapping[str, Tool], timeout: float | None) -> Message:
+    found = tools.get(call["name"])
+    if found is None:
+        known = ", ".join(tools) or "none"
+        return _error_message(call, f"there is no tool {call['name']!r}; tools: {known}")
+    try:
+        async with asyncio.timeout(timeout):
+            return await found.answer(call)  # which raises nothing by itself
+    except TimeoutError:
+        return _error_message(call, f"no result within {timeout:g} s")
+
+
+def _error_message(call: ToolCall, problem: str) -> Message:
+    text = cut_text(redact_text(problem), _MAX_ERROR)
+    return Message(role="tool", tool_call_id=call["id"], name=call["name"], content=text, is_error=True)
+
+
+def render_output(value: object) -> Result[ToolOutput, str]:
+    """What a function returned as the model gets to see it: text and parts as they are, everything else as JSON."""
+    match value:
+        case str():
+            return Success(value)
+        case None:
+            return Success("")
+        case TextPart() | ImagePart() | AudioPart() | FilePart():
+            return Success([value])
+        case [_, *_]:
+            parts = [part for part in value if isinstance(part, TextPart | ImagePart | AudioPart | FilePart)]
+            return Success(parts) if len(parts) == len(value) else _render_json(value)
+        case _:
+            return _render_json(value)
+
+
+def _render_json(value: object) -> Result[ToolOutput, str]:
+    try:
+        return Success(to_json(value).decode())
+    except PydanticSerializationError:
+        return Failure(f"the tool returned {type(value).__name__}, which is not JSON")
+
+
+def _name_of(function: Callable[..., Any]) -> str:
+    inner = getattr(function, "func", function)
+    name: str = getattr(inner, "__name__", type(inner).__name__)
+    return name
+
+
+def _described_by(annotation: Any) -> str | None:
+    """The description that an annotation itself carries."""
+    for extra in getattr(annotation, "__metadata__", ()):
+        if isinstance(extra, FieldInfo) and extra.description:
+            return extra.description
+        if isinstance(extra, Doc):
+            return extra.documentation
+    return None

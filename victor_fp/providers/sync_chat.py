@@ -1,0 +1,287 @@
+"""Synchronous chat over anything that chats asynchronously: the part that providers and managers share."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
+from types import TracebackType
+from typing import Any, NamedTuple, Protocol, Self, TypeVar
+
+from returns.result import Failure, Result, Success
+from typing_extensions import Unpack
+
+from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
+from victor_fp.core.faults import Fault, InvalidRequest
+from victor_fp.core.model_names import missing_model_message
+from victor_fp.core.options import ChatOptions
+from victor_fp.core.request_building.inputs import Messages, Tools, read_messages, read_tools
+from victor_fp.core.result import outcome
+from victor_fp.core.types import CompletionResponse, Message, StreamChunk, ToolDefinition
+from victor_fp.providers.base import BaseProvider
+from victor_fp.providers.errors import error_from, value_or_raise
+from victor_fp.providers.sync_stream import SyncStream
+from victor_fp.shell.background_loop import LoopUnavailable, background_loop, run
+
+T = TypeVar("T")
+
+
+class AsyncChat(Protocol):
+    """The chat methods that asynchronous providers of the catalogue, managed ones and managers have."""
+
+    async def chat(
+        self,
+        messages: Messages,
+        *,
+        model: str | None = None,
+        temperature: float | None = DEFAULT_TEMPERATURE,
+        max_tokens: int | None = DEFAULT_MAX_TOKENS,
+        tools: Tools | None = None,
+        **kwargs: Unpack[ChatOptions],
+    ) -> CompletionResponse:
+        """Complete a chat. Raises ProviderError."""
+        ...
+
+    async def chat_result(
+        self,
+        messages: Messages,
+        *,
+        model: str | None = None,
+        temperature: float | None = DEFAULT_TEMPERATURE,
+        max_tokens: int | None = DEFAULT_MAX_TOKENS,
+        tools: Tools | None = None,
+        **kwargs: Unpack[ChatOptions],
+    ) -> Result[CompletionResponse, Fault]:
+        """Complete a chat."""
+        ...
+
+    def stream(
+        self,
+        messages: Messages,
+        *,
+        model: str | None = None,
+        temperature: float | None = DEFAULT_TEMPERATURE,
+        max_tokens: int | None = DEFAULT_MAX_TOKENS,
+        tools: Tools | None = None,
+        **kwargs: Unpack[ChatOptions],
+    ) -> AsyncIterator[StreamChunk]:
+        """Stream a chat completion. Raises ProviderError while it is iterated."""
+        ...
+
+    def stream_result(
+        self,
+        messages: Messages,
+        *,
+        model: str | None = None,
+        temperature: float | None = DEFAULT_TEMPERATURE,
+        max_tokens: int | None = DEFAULT_MAX_TOKENS,
+        tools: Tools | None = None,
+        **kwargs: Unpack[ChatOptions],
+    ) -> AsyncIterator[Result[StreamChunk, Fault]]:
+        """Stream a chat completion: successes, then at most one failure, then nothing."""
+        ...
+
+
+class Arguments(NamedTuple):
+    """What a custom class is called with."""
+
+    messages: list[Message]
+    model: str
+    tools: list[ToolDefinition] | None
+
+
+class CustomChat:
+    """The chat methods of a provider class of the user's own, which expects lists of messages and tools, and a model's name."""
+
+    def __init__(self, provider: BaseProvider) -> None:
+        self._provider = provider
+
+    async def chat(
+        self,
+        messages: Messages,
+        *,
+        model: str | None = None,
+        tools: Tools | None = None,
+        **kwargs: Any,
+    ) -> CompletionResponse:
+        """Complete a chat. Raises ProviderError."""
+        given = value_or_raise(self._read(messages, model, tools))
+        return await self._provider.chat(given.messages, model=given.model, tools=given.tools, **kwargs)
+
+    async def chat_result(
+        self,
+        messages: Messages,
+        *,
+        model: str | None = None,
+        tools: Tools | None = None,
+        **kwargs: Any,
+    ) -> Result[CompletionResponse, Fault]:
+        """Complete a chat."""
+        match outcome(self._read(messages, model, tools)):
+            case Failure(fault):
+                return Failure(fault)
+            case Success(given):
+                return await self._provider.chat_result(given.messages, model=given.model, tools=given.tools, **kwargs)
+
+    def stream(
+        self,
+        messages: Messages,
+        *,
+        model: str | None = None,
+        tools: Tools | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[StreamChunk]:
+        """Stream a chat completion. Raises ProviderError while it is iterated."""
+        match outcome(self._read(messages, model, tools)):
+            case Failure(fault):
+                return _raise(fault)
+            case Success(given):
+                return self._provider.stream(given.messages, model=given.model, tools=given.tools, **kwargs)
+
+    def stream_result(
+        self,
+        messages: Messages,
+        *,
+        model: str | None = None,
+        tools: Tools | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[Result[StreamChunk, Fault]]:
+        """Stream a chat completion: successes, then at most one failure, then nothing."""
+        match outcome(self._read(messages, model, tools)):
+            case Failure(fault):
+                return _fail(fault)
+            case Success(given):
+                return self._provider.stream_result(given.messages, model=given.model, tools=given.tools, **kwargs)
+
+    def _read(self, messages: Messages, model: str | None, tools: Tools | None) -> Result[Arguments, Fault]:
+        name = self._provider.name
+        chosen = model or self._provider.default_model
+        if not chosen:
+            return Failure(InvalidRequest(provider=name, message=missing_model_message(name)))
+        conversation = read_messages(messages)
+        definitions = () if tools is None else read_tools(tools)
+        if isinstance(conversation, str) or isinstance(definitions, str):
+            wrong = conversation if isinstance(conversation, str) else str(definitions)
+            return Failure(InvalidRequest(provider=name, model=chosen, message=wrong))
+        return Success(Arguments(list(conversation), chosen, None if tools is None else list(definitions)))
+
+
+class SyncChat:
+    """The chat methods that providers and managers share."""
+
+    def __init__(self, chat: AsyncChat) -> None:
+        self._chat = chat
+
+    def chat(
+        self,
+        messages: Messages,
+        *,
+        model: str | None = None,
+        temperature: float | None = DEFAULT_TEMPERATURE,
+        max_tokens: int | None = DEFAULT_MAX_TOKENS,
+        tools: Tools | None = None,
+        **kwargs: Unpack[ChatOptions],
+    ) -> CompletionResponse:
+        """Complete a chat. Raises ProviderError."""
+        return run_or_raise(
+            self._chat.chat(
+                messages, model=model, temperature=temperature, max_tokens=max_tokens, tools=tools, **kwargs
+            )
+        )
+
+    def chat_result(
+        self,
+        messages: Messages,
+        *,
+        model: str | None = None,
+        temperature: float | None = DEFAULT_TEMPERATURE,
+        max_tokens: int | None = DEFAULT_MAX_TOKENS,
+        tools: Tools | None = None,
+        **kwargs: Unpack[ChatOptions],
+    ) -> Result[CompletionResponse, Fault]:
+        """Complete a chat."""
+        return run_result(
+            self._chat.chat_result(
+                messages, model=model, temperature=temperature, max_tokens=max_tokens, tools=tools, **kwargs
+            )
+        )
+
+    def stream(
+        self,
+        messages: Messages,
+        *,
+        model: str | None = None,
+        temperature: float | None = DEFAULT_TEMPERATURE,
+        max_tokens: int | None = DEFAULT_MAX_TOKENS,
+        tools: Tools | None = None,
+        **kwargs: Unpack[ChatOptions],
+    ) -> SyncStream[StreamChunk]:
+        """Stream a chat completion. Raises ProviderError while it is iterated."""
+        return SyncStream(
+            self._chat.stream(
+                messages, model=model, temperature=temperature, max_tokens=max_tokens, tools=tools, **kwargs
+            )
+        )
+
+    def stream_result(
+        self,
+        messages: Messages,
+        *,
+        model: str | None = None,
+        temperature: float | None = DEFAULT_TEMPERATURE,
+        max_tokens: int | None = DEFAULT_MAX_TOKENS,
+        tools: Tools | None = None,
+        **kwargs: Unpack[ChatOptions],
+    ) -> SyncStream[Result[StreamChunk, Fault]]:
+        """Stream a chat completion: successes, then at most one failure, then nothing."""
+        return SyncStream(
+            self._chat.stream_result(
+                messages, model=model, temperature=temperature, max_tokens=max_tokens, tools=tools, **kwargs
+            ),
+            are_results=True,
+        )
+
+    def close(self) -> None:
+        """Close connections and whatever else is held."""
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def run_or_raise(coroutine: Coroutine[Any, Any, T]) -> T:
+    """The result of a coroutine; raises what it raises, and ProviderError where the loop cannot be waited for."""
+    try:
+        return run(coroutine)
+    except LoopUnavailable as unavailable:
+        raise error_from(InvalidRequest(message=str(unavailable))) from None
+
+
+def run_result(coroutine: Coroutine[Any, Any, Result[T, Fault]]) -> Result[T, Fault]:
+    """The result of a coroutine; InvalidRequest where the loop cannot be waited for."""
+    try:
+        return run(coroutine)
+    except LoopUnavailable as unavailable:
+        return Failure(InvalidRequest(message=str(unavailable)))
+
+
+def call_in_loop(function: Callable[[], T]) -> T:
+    """Call a function in the loop, where the state that it reads or changes is used."""
+    try:
+        return background_loop().call(function)
+    except LoopUnavailable:  # nothing runs in the loop any more
+        return function()
+
+
+async def _raise(fault: Fault) -> AsyncGenerator[StreamChunk, None]:
+    """A stream that fails at once."""
+    raise error_from(fault)
+    yield StreamChunk()
+
+
+async def _fail(fault: Fault) -> AsyncGenerator[Result[StreamChunk, Fault], None]:
+    """A stream of results whose only one is a failure."""
+    yield Failure(fault)

@@ -1,0 +1,289 @@
+"""The synchronous face of providers: the same methods without `await`, run in the background loop of the process.
+
+`tests/providers/test_sync_signatures.py` compares both faces, method by method.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any, cast
+
+from returns.result import Failure, Result, Success
+from typing_extensions import Unpack
+
+from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
+from victor_fp.core.faults import Fault
+from victor_fp.core.options import ChatOptions
+from victor_fp.core.protocols import ModelInfo
+from victor_fp.core.request_building.inputs import Messages, Tools
+from victor_fp.core.resilience.queue import Priority
+from victor_fp.core.stats import ProviderMetrics, RateLimitStats, ResilienceStats
+from victor_fp.core.types import CompletionResponse, StreamChunk
+from victor_fp.providers.base import BaseProvider
+from victor_fp.providers.catalogue_provider import CatalogueProvider
+from victor_fp.providers.errors import fault_of_provider
+from victor_fp.providers.managed_provider import ManagedProvider
+from victor_fp.providers.runtime_capabilities import ProviderRuntimeCapabilities
+from victor_fp.providers.sync_chat import AsyncChat, CustomChat, SyncChat, call_in_loop, run_or_raise, run_result
+from victor_fp.providers.sync_stream import SyncStream
+from victor_fp.shell.background_loop import LoopUnavailable, run
+
+
+class SyncProvider(SyncChat):
+    """A provider for programs without an event loop.
+
+        with create("openai/gpt-5-mini") as provider:
+            print(provider.chat("Name three colours.").content)
+
+    It can be shared by threads, used while an event loop is running, and used in a forked child. Around a provider that exists:
+    `SyncProvider(provider)`.
+    """
+
+    def __init__(self, provider: BaseProvider) -> None:
+        accepts_everything = isinstance(provider, CatalogueProvider | ManagedProvider)
+        super().__init__(cast("AsyncChat", provider) if accepts_everything else CustomChat(provider))
+        self._provider = provider
+
+    @property
+    def provider(self) -> BaseProvider:
+        """The asynchronous provider behind this one."""
+        return self._provider
+
+    @property
+    def name(self) -> str:
+        """The provider's name."""
+        return self._provider.name
+
+    @property
+    def default_model(self) -> str | None:
+        """The model of calls that name none."""
+        return self._provider.default_model
+
+    def stream_chat(
+        self,
+        messages: Messages,
+        *,
+        model: str | None = None,
+        temperature: float | None = DEFAULT_TEMPERATURE,
+        max_tokens: int | None = DEFAULT_MAX_TOKENS,
+        tools: Tools | None = None,
+        **kwargs: Unpack[ChatOptions],
+    ) -> SyncStream[StreamChunk]:
+        """Another name for `stream`."""
+        return self.stream(messages, model=model, temperature=temperature, max_tokens=max_tokens, tools=tools, **kwargs)
+
+    def supports_tools(self) -> bool:
+        """Whether tools can be passed."""
+        return self._provider.supports_tools()
+
+    def supports_streaming(self) -> bool:
+        """Whether `stream` works."""
+        return self._provider.supports_streaming()
+
+    def discover_capabilities(self, model: str) -> ProviderRuntimeCapabilities:
+        """What the vendor says of the model, by HTTP where it can be asked; else what is configured."""
+        return run_or_raise(self._provider.discover_capabilities(model))
+
+    def list_models(self) -> list[ModelInfo]:
+        """The models on offer. Raises ProviderError."""
+        return run_or_raise(self._provider.list_models())
+
+    def list_models_result(self) -> Result[list[ModelInfo], Fault]:
+        """The models on offer."""
+        if isinstance(self._provider, CatalogueProvider):
+            return run_result(self._provider.list_models_result())
+        try:
+            return Success(self.list_models())
+        except Exception as error:  # whatever a custom class raises is a call that failed
+            return Failure(fault_of_provider(self._provider, error, None))
+
+    def count_tokens(self, text: str, *, model: str | None = None) -> int:
+        """The vendor's own count where a model is named and the vendor counts; else an estimate."""
+        provider = self._provider
+        if isinstance(provider, CatalogueProvider | ManagedProvider):
+            return run_or_raise(provider.count_tokens(text, model=model))
+        return run_or_raise(provider.count_tokens(text))
+
+    def is_circuit_open(self) -> bool:
+        """Whether calls fail fast right now."""
+        return call_in_loop(self._provider.is_circuit_open)
+
+    def get_circuit_breaker_stats(self) -> dict[str, Any] | None:
+        """The breaker's state and counters, or None where it is switched off; `last_failure_time` is seconds since 1970."""
+        return call_in_loop(self._provider.get_circuit_breaker_stats)
+
+    def reset_circuit_breaker(self) -> None:
+        """Close the breaker by hand."""
+        call_in_loop(self._provider.reset_circuit_breaker)
+
+    def close(self) -> None:
+        """End open streams with a fault and close the connections; a client given to the constructor stays open."""
+        with suppress(LoopUnavailable):  # at the end of the process the loop has closed everything
+            run(self._provider.close())
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} around {self._provider!r}>"
+
+
+class SyncManagedProvider(SyncProvider):
+    """A managed provider for programs without an event loop; made by `create_managed`, or around one that exists."""
+
+    def __init__(self, provider: ManagedProvider) -> None:
+        super().__init__(provider)
+        self._managed = provider
+
+    @property
+    def provider(self) -> ManagedProvider:
+        """The asynchronous provider behind this one."""
+        return self._managed
+
+    @property
+    def model(self) -> str:
+        """The configured model."""
+        return self._managed.model
+
+    def chat(  # pyright: ignore[reportIncompatibleMethodOverride]  one keyword more: priority
+        self,
+        messages: Messages,
+        *,
+        model: str | None = None,
+        temperature: float | None = DEFAULT_TEMPERATURE,
+        max_tokens: int | None = DEFAULT_MAX_TOKENS,
+        tools: Tools | None = None,
+        priority: Priority = Priority.NORMAL,
+        **kwargs: Unpack[ChatOptions],
+    ) -> CompletionResponse:
+        """Complete a chat. Raises ProviderError."""
+        return run_or_raise(
+            self._managed.chat(
+                messages,
+                model=model,
+                temperature=temperature,
+                max_tokens=max_tokens,
+                tools=tools,
+                priority=priority,
+                **kwargs,
+            )
+        )
+
+    def chat_result(  # pyright: ignore[reportIncompatibleMethodOverride]  one keyword more: priority
+        self,
+        messages: Messages,
+        *,
+        model: str | None = None,
+        temperature: float | None = DEFAULT_TEMPERATURE,
+        max_tokens: int | None = DEFAULT_MAX_TOKENS,
+        tools: Tools | None = None,
+        priority: Priority = Priority.NORMAL,
+        **kwargs: Unpack[ChatOptions],
+    ) -> Result[CompletionResponse, Fault]:
+        """Complete a chat."""
+        return run_result(
+            self._managed.chat_result(
+                messages,
+                model=model,
+                temperature=temperature,
+                max_tokens=max_tokens,
+                tools=tools,
+                priority=priority,
+                **kwargs,
+            )
+        )
+
+    def stream(  # pyright: ignore[reportIncompatibleMethodOverride]  one keyword more: priority
+        self,
+        messages: Messages,
+        *,
+        model: str | None = None,
+        temperature: float | None = DEFAULT_TEMPERATURE,
+        max_tokens: int | None = DEFAULT_MAX_TOKENS,
+        tools: Tools | None = None,
+        priority: Priority = Priority.NORMAL,
+        **kwargs: Unpack[ChatOptions],
+    ) -> SyncStream[StreamChunk]:
+        """Stream a chat completion. Raises ProviderError while it is iterated."""
+        return SyncStream(
+            self._managed.stream(
+                messages,
+                model=model,
+                temperature=temperature,
+                max_tokens=max_tokens,
+                tools=tools,
+                priority=priority,
+                **kwargs,
+            )
+        )
+
+    def stream_chat(  # pyright: ignore[reportIncompatibleMethodOverride]  one keyword more: priority
+        self,
+        messages: Messages,
+        *,
+        model: str | None = None,
+        temperature: float | None = DEFAULT_TEMPERATURE,
+        max_tokens: int | None = DEFAULT_MAX_TOKENS,
+        tools: Tools | None = None,
+        priority: Priority = Priority.NORMAL,
+        **kwargs: Unpack[ChatOptions],
+    ) -> SyncStream[StreamChunk]:
+        """Another name for `stream`."""
+        return self.stream(
+            messages,
+            model=model,
+            temperature=temperature,
+            max_tokens=max_tokens,
+            tools=tools,
+            priority=priority,
+            **kwargs,
+        )
+
+    def stream_result(  # pyright: ignore[reportIncompatibleMethodOverride]  one keyword more: priority
+        self,
+        messages: Messages,
+        *,
+        model: str | None = None,
+        temperature: float | None = DEFAULT_TEMPERATURE,
+        max_tokens: int | None = DEFAULT_MAX_TOKENS,
+        tools: Tools | None = None,
+        priority: Priority = Priority.NORMAL,
+        **kwargs: Unpack[ChatOptions],
+    ) -> SyncStream[Result[StreamChunk, Fault]]:
+        """Stream a chat completion: successes, then at most one failure, then nothing."""
+        return SyncStream(
+            self._managed.stream_result(
+                messages,
+                model=model,
+                temperature=temperature,
+                max_tokens=max_tokens,
+                tools=tools,
+                priority=priority,
+                **kwargs,
+            ),
+            are_results=True,
+        )
+
+    def discover_capabilities(self, model: str | None = None) -> ProviderRuntimeCapabilities:
+        """What the first provider finds out, with retries and under the rate limit."""
+        return run_or_raise(self._managed.discover_capabilities(model))
+
+    def get_metrics(self) -> ProviderMetrics | None:
+        """Totals, percentiles over the window, and the last operations; None where metrics are switched off."""
+        return call_in_loop(self._managed.get_metrics)
+
+    def get_resilience_stats(self) -> ResilienceStats | None:
+        """Breakers, health and who answered; None where resilience is switched off and there is nowhere to fall back."""
+        return call_in_loop(self._managed.get_resilience_stats)
+
+    def get_rate_limit_stats(self) -> RateLimitStats | None:
+        """Limits, permits and lines of each target and model; None where rate limiting is switched off.
+
+        The first target's figures for its configured model also stand at the top.
+        """
+        return call_in_loop(self._managed.get_rate_limit_stats)
+
+    def is_healthy(self) -> bool:
+        """Whether a call made now is likely to be answered, by the first target or one behind it, as real traffic shows."""
+        return call_in_loop(self._managed.is_healthy)
+
+    def shutdown(self) -> None:
+        """Send away those who wait, give everything back and close all providers. Harmless when done twice."""
+        self.close()
