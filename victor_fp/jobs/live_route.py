@@ -52,7 +52,7 @@ class LiveRoute:
 
     def start(self) -> None:
         """Start as many workers as rows may be in flight."""
-        allowed = pacing.allowed_rows(self._pace)
+        allowed = pacing.count_allowed_rows(self._pace)
         while len(self._workers) < allowed and not self._is_over():
             worker = asyncio.get_running_loop().create_task(self._work())
             self._workers.add(worker)
@@ -81,7 +81,7 @@ class LiveRoute:
     async def _work(self) -> None:
         """Take rows until there are none, or more workers than rows may be in flight."""
         job, reader = self._job, self._job.reader
-        while len(self._workers) <= pacing.allowed_rows(self._pace):
+        while len(self._workers) <= pacing.count_allowed_rows(self._pace):
             decision = reader.take() or await self._read()
             if decision is None:
                 return
@@ -96,7 +96,7 @@ class LiveRoute:
                     assert_never(decision)
             if job.is_full:
                 await job.wait_for_room()
-            if len(self._workers) < pacing.allowed_rows(self._pace):
+            if len(self._workers) < pacing.count_allowed_rows(self._pace):
                 self.start()
 
     async def _read(self) -> Decision | None:

@@ -9,7 +9,7 @@ from victor_fp.core.faults import BudgetExceeded, Fault, InvalidRequest
 from victor_fp.core.jobs.rows import CheckedRow
 from victor_fp.core.resilience.budget import Amount, Budget, Spending, release, reserve, settle
 from victor_fp.core.result import outcome
-from victor_fp.core.token_estimates import estimated_tokens
+from victor_fp.core.token_estimates import estimate_tokens
 from victor_fp.core.types import CompletionResponse
 from victor_fp.jobs.done import find_cost
 
@@ -54,8 +54,8 @@ class JobSpending:
     def _estimate(self, row: CheckedRow) -> Result[Amount, Fault]:
         chosen = row.options.get("max_tokens")
         answer = chosen if isinstance(chosen, int) else None
-        prompt = estimated_tokens(row.messages, row.tools, 0)
-        total = estimated_tokens(row.messages, row.tools, answer)
+        prompt = estimate_tokens(row.messages, row.tools, 0)
+        total = estimate_tokens(row.messages, row.tools, answer)
         if self._spending.budget.usd is None:
             return Success(Amount(tokens=total))
         usage = {"prompt_tokens": prompt, "completion_tokens": total - prompt}

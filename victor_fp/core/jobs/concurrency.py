@@ -55,6 +55,6 @@ def end_row(state: Concurrency, reductions: int, *, under_pressure: bool) -> Con
     return replace(state, limit=limit, is_fast=False, reductions=state.reductions + 1)
 
 
-def allowed_rows(state: Concurrency) -> int:
+def count_allowed_rows(state: Concurrency) -> int:
     """Rows that may be in flight now."""
     return int(state.limit)
