@@ -14,7 +14,14 @@ from returns.result import Failure, Result, Success
 from victor_fp.core.faults import Fault
 from victor_fp.core.jobs.decisions import Status
 from victor_fp.core.jobs.report import Report
-from victor_fp.shell.ledger.connection import Transaction, connect, connect_read_only, ledger_fault, lock_ledger
+from victor_fp.shell.ledger.connection import (
+    Transaction,
+    connect,
+    connect_read_only,
+    is_locked,
+    ledger_fault,
+    lock_ledger,
+)
 
 R = TypeVar("R")
 
@@ -58,6 +65,23 @@ def reopen_rows(path: str | Path, statuses: Iterable[Status]) -> Result[int, Fau
             counted = connection.execute(final, chosen).fetchone()
             connection.execute("UPDATE meta SET value = value - ? WHERE name = 'finished'", counted)
             return Success(connection.execute(forget, chosen).rowcount)
+    except (sqlite3.Error, OSError) as error:
+        return Failure(ledger_fault(file, error))
+
+
+def cancel_run(path: str | Path) -> Result[bool, Fault]:
+    """Let the run that has the ledger open stop: it starts no further row once one in flight is recorded.
+
+    False where no run has it open.
+    """
+    file = Path(path)
+    try:
+        connect_read_only(file).close()  # a path without a ledger is not given one
+        is_running = is_locked(file)
+        if is_running:
+            with closing(connect(file)) as connection:
+                connection.execute("INSERT OR REPLACE INTO meta SELECT 'cancelled', value FROM meta WHERE name = 'run'")
+        return Success(is_running)
     except (sqlite3.Error, OSError) as error:
         return Failure(ledger_fault(file, error))
 

@@ -104,6 +104,8 @@ class Ledger:
         """Rows of the input that this run has read; written with the next commit."""
         self.finished = 0
         """Those of them that have a final result, of this run or of an earlier one."""
+        self.is_cancelled = False
+        """Whether somebody asked for an end of this run; seen with each commit."""
         self._connection = connection
         self._lock = lock
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="victor-fp-ledger")
@@ -199,6 +201,8 @@ class Ledger:
                 self._connection.execute(_insert_statement(len(group)), values)
             self.finished += sum(row.status != "retryable" for row in rows)
             self._save_progress()
+            cancelled = self._connection.execute("SELECT value FROM meta WHERE name = 'cancelled'").fetchone()
+            self.is_cancelled = cancelled is not None and cancelled[0] == str(run)
 
     def _save_progress(self) -> None:
         values = (str(self.read), str(self.finished))
