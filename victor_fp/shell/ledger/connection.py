@@ -14,9 +14,25 @@ def connect(file: Path) -> sqlite3.Connection:
     return sqlite3.connect(file, timeout=5.0, isolation_level=None, check_same_thread=False)
 
 
-def connect_read_only(file: Path) -> sqlite3.Connection:
-    """A connection for reading. Raises sqlite3.Error where there is no file."""
-    return sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True, timeout=5.0, isolation_level=None)
+def connect_to_read(file: Path) -> sqlite3.Connection:
+    """A connection that changes nothing. Raises sqlite3.Error where there is no file.
+
+    It is opened for writing where that is allowed: the last connection then removes the files of the write-ahead log.
+    """
+    for mode in ("rw", "ro"):
+        connection = sqlite3.connect(
+            f"{file.resolve().as_uri()}?mode={mode}", uri=True, timeout=5.0, isolation_level=None
+        )
+        try:
+            connection.execute("PRAGMA query_only = ON")
+            connection.execute("SELECT 1 FROM meta").fetchone()
+        except sqlite3.Error:
+            connection.close()
+            if mode == "ro":
+                raise
+        else:
+            return connection
+    raise AssertionError("one of the modes returns or raises")
 
 
 def lock_ledger(file: Path) -> sqlite3.Connection:
