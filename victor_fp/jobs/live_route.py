@@ -119,7 +119,7 @@ class LiveRoute:
         while True:
             estimate: Amount | None = None
             if spending is not None:
-                match outcome(spending.reserve(row)):
+                match outcome(await spending.reserve(row)):
                     case Success(reserved):
                         estimate = reserved
                     case Failure(refusal):
@@ -133,7 +133,7 @@ class LiveRoute:
                 )
             finally:
                 if spending is not None and estimate is not None:
-                    spending.settle(estimate, result)
+                    spending.settle(estimate, row.model, result)
             tries += 1
             response = result.value_or(None)
             fault = None if response is not None else result.failure()
