@@ -44,7 +44,7 @@ def test_a_rows_own_model_tools_and_options_come_before_the_jobs() -> None:
     [
         ({"key": "k"}, "neither messages nor prompt"),
         ({"key": "k", "messages": []}, "at least one"),
-        ({"key": "k", "messages": 7}, "a text or a list"),
+        ({"key": "k", "messages": 7}, "messages: expected messages"),
         ({"key": "k", "messages": [{"role": "nobody", "content": "x"}]}, "role"),
         ({"key": "k", "prompt": "x", "options": 3}, "options must be an object"),
         ({"key": "k", "prompt": "x", "model": 3}, "model must be a text"),
@@ -52,7 +52,7 @@ def test_a_rows_own_model_tools_and_options_come_before_the_jobs() -> None:
         ({"key": "", "prompt": "x"}, "key must be valid Unicode of 1 to 512"),
         ({"key": "k" * 513, "prompt": "x"}, "key must be valid Unicode of 1 to 512"),
         ({"key": "\ud800", "prompt": "x"}, "key must be valid Unicode of 1 to 512"),
-        ({"key": "k", "prompt": "x", "options": {"a": object()}}, "an option cannot be stored"),
+        ({"key": "k", "prompt": "x", "options": {"a": object()}}, "a value cannot be stored"),
     ],
 )
 def test_a_row_that_cannot_be_asked_says_why(given: dict[str, Any], said: str) -> None:
