@@ -75,8 +75,8 @@ class Job(Generic[T]):
 
     @property
     def is_full(self) -> bool:
-        """Whether as many results wait for the caller as rows may be in flight."""
-        return len(self.results) >= self.settings.concurrency
+        """Whether so many results wait for the caller that no further row should be started."""
+        return len(self.results) >= 2 * self.settings.concurrency
 
     async def wait_for_room(self) -> None:
         """Wait until the caller has taken results."""

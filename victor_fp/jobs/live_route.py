@@ -42,7 +42,9 @@ class LiveRoute:
         most = job.settings.concurrency
         self._pace: Concurrency = pacing.begin_concurrency(ConcurrencyPolicy(most=most, start=min(most, 16)))
         self._workers: set[asyncio.Task[None]] = set()
-        self._reading = asyncio.Lock()
+        self._filling: asyncio.Task[None] | None = None
+        """Reads the next chunk of rows."""
+        self._filled = asyncio.Event()
         self._is_closed = False
 
     @property
@@ -61,11 +63,11 @@ class LiveRoute:
     async def aclose(self) -> None:
         """Cancel the rows in flight."""
         self._is_closed = True
-        workers, self._workers = self._workers, set()
-        for worker in workers:
-            worker.cancel()
-        if workers:
-            await asyncio.wait(workers)
+        tasks = self._workers if self._filling is None else {*self._workers, self._filling}
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
 
     def _is_over(self) -> bool:
         reader = self._job.reader
@@ -74,17 +76,22 @@ class LiveRoute:
     def _on_worker_end(self, worker: asyncio.Task[None]) -> None:
         self._workers.discard(worker)
         if not worker.cancelled() and (error := worker.exception()) is not None:
-            self.error = self.error or error
-            self._job.reader.clear()
+            self._fail(error)
         self._job.wake()
+
+    def _fail(self, error: BaseException) -> None:
+        self.error = self.error or error
+        self._job.reader.clear()
 
     async def _work(self) -> None:
         """Take rows until there are none, or more workers than rows may be in flight."""
         job, reader = self._job, self._job.reader
         while len(self._workers) <= pacing.allowed_rows(self._pace):
-            decision = reader.take() or await self._read()
-            if decision is None:
+            decision = reader.take()
+            if decision is None and (decision := await self._read()) is None:
                 return
+            if reader.is_low and self._filling is None:
+                self._start_filling()
             match decision:
                 case Ask(row=row):
                     await self._ask(row)
@@ -101,15 +108,29 @@ class LiveRoute:
 
     async def _read(self) -> Decision | None:
         """The next decision, once a chunk of rows is read; None at the end."""
-        job, reader = self._job, self._job.reader
+        reader = self._job.reader
         while not self._is_over():
-            async with self._reading:
-                decision = reader.take()
-                if decision is not None or self._is_over():
-                    return decision
-                if (failed := await reader.fill(job.ledger)) is not None:
-                    job.stop(*failed)
-        return reader.take()
+            if (decision := reader.take()) is not None:
+                return decision
+            if self._filling is None:
+                self._start_filling()
+            await self._filled.wait()
+        return None
+
+    def _start_filling(self) -> None:
+        if not self._job.reader.is_exhausted:
+            self._filled.clear()
+            self._filling = asyncio.get_running_loop().create_task(self._fill())
+
+    async def _fill(self) -> None:
+        try:
+            if (failed := await self._job.reader.fill(self._job.ledger)) is not None:
+                self._job.stop(*failed)
+        except Exception as error:  # whatever the caller's source of rows raises
+            self._fail(error)
+        finally:
+            self._filling = None
+            self._filled.set()
 
     async def _ask(self, row: CheckedRow) -> None:
         """Ask a row until it is finished, or the job stops."""

@@ -19,6 +19,8 @@ from victor_fp.shell.ledger.sqlite import Ledger
 
 CHUNK = 128
 """Rows that are read and looked up together."""
+LOW = 64
+"""Decisions at hand below which the next chunk is read."""
 
 
 class RowSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,6 +57,11 @@ class RowReader:
         """Whether a chunk must be read before there is a decision to take."""
         return not self._decisions
 
+    @property
+    def is_low(self) -> bool:
+        """Whether the next chunk should be read, so that nobody has to wait for it."""
+        return len(self._decisions) < LOW and not self.is_exhausted
+
     def take(self) -> Decision | None:
         """The next decision that is at hand."""
         return self._decisions.popleft() if self._decisions else None
@@ -71,9 +78,8 @@ class RowReader:
     async def fill(self, ledger: Ledger) -> tuple[str, Fault] | None:
         """Read and look up a chunk; the key and the fault where the ledger cannot be read."""
         given = await self._source.read(CHUNK)
-        if len(given) < CHUNK:
-            self.is_exhausted = True
         if not given:
+            self.is_exhausted = True
             return None
         settings, start = self._settings, self._position
         rows = [
@@ -97,6 +103,8 @@ class RowReader:
                 return rows[0].key, fault
             case Success(entries):
                 pass
+        if self.is_exhausted:  # the job was stopped meanwhile
+            return None
         finished = 0
         for row, is_open in zip(rows, repeated, strict=True):
             entry = entries.get(row.key)
@@ -110,6 +118,7 @@ class RowReader:
             elif isinstance(decision, Refuse) and not decision.is_recorded:
                 finished += 1
             self._decisions.append(decision)
+        self.is_exhausted = len(rows) < CHUNK
         ledger.read += len(rows)
         ledger.finished += finished
         return None

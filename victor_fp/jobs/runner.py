@@ -1,8 +1,8 @@
 """Running a job: `run`, and the iterator that it returns.
 
 Rows are asked by a route (`live_route`); each result is recorded in the ledger, and yielded once it is recorded. Everything
-that decides is in `core/jobs`. Memory depends on the concurrency: at most one chunk of rows is read ahead, and workers wait
-for the consumer once `concurrency` results are not fetched yet.
+that decides is in `core/jobs`. Memory depends on the concurrency: rows are read ahead by two chunks at most, and workers wait
+for the consumer once twice `concurrency` results are not fetched yet.
 """
 
 from __future__ import annotations
