@@ -76,12 +76,9 @@ class LiveRoute:
     def _on_worker_end(self, worker: asyncio.Task[None]) -> None:
         self._workers.discard(worker)
         if not worker.cancelled() and (error := worker.exception()) is not None:
-            self._fail(error)
+            self.error = self.error or error
+            self._job.reader.clear()
         self._job.wake()
-
-    def _fail(self, error: BaseException) -> None:
-        self.error = self.error or error
-        self._job.reader.clear()
 
     async def _work(self) -> None:
         """Take rows until there are none, or more workers than rows may be in flight."""
@@ -126,8 +123,9 @@ class LiveRoute:
         try:
             if (failed := await self._job.reader.fill(self._job.ledger)) is not None:
                 self._job.stop(*failed)
-        except Exception as error:  # whatever the caller's source of rows raises
-            self._fail(error)
+        except Exception as error:  # whatever the caller's source of rows raises; the rows before it are asked
+            self.error = self.error or error
+            self._job.reader.is_exhausted = True
         finally:
             self._filling = None
             self._filled.set()

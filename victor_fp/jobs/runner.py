@@ -200,12 +200,11 @@ class JobRun(Generic[T]):
                     self._refused, self._is_closed = fault, True
                     return Done(key="", result=Failure(fault))
         while not job.results:
-            if route.error is not None:
-                error, route.error = route.error, None
-                await self.aclose()
-                raise error
             if not route.is_running:
                 await self.aclose()
+                if route.error is not None:
+                    error, route.error = route.error, None
+                    raise error
                 raise StopAsyncIteration
             await job.wait()
         done = job.results.popleft()
