@@ -155,6 +155,10 @@ class LiveRoute:
                     spending.settle(estimate, row.model, result)
             tries += 1
             response = result.value_or(None)
+            if response is not None and not (response.metadata and "attempts" in response.metadata):
+                self._pace = pacing.end_row(self._pace, reductions, under_pressure=False)
+                await job.record(row.key, row.position, row.digest, result, "done", tries)
+                return
             fault = None if response is not None else result.failure()
             under_pressure = is_pressure(fault, _attempt_statuses(response, fault))
             self._pace = pacing.end_row(self._pace, reductions, under_pressure=under_pressure)
@@ -179,7 +183,5 @@ def _attempt_statuses(response: CompletionResponse | None, fault: Fault | None) 
     """Statuses of the attempts that the provider made by itself."""
     if fault is not None:
         return [attempt.status for attempt in fault.attempts]
-    if response is None or not response.metadata or "attempts" not in response.metadata:
-        return ()
-    attempts = response.metadata["attempts"]
+    attempts = () if response is None or response.metadata is None else response.metadata.get("attempts", ())
     return [attempt.get("status") for attempt in attempts if isinstance(attempt, Mapping)]
