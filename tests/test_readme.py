@@ -54,9 +54,11 @@ async def speaks(talk: Talk, received: Received) -> None:
     )
 
 
-def run(code: str) -> str:
+def run(code: str, directory: Path = ROOT) -> str:
     """What an example prints, in a process of its own."""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=300, cwd=directory
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -126,9 +128,10 @@ def test_examples_without_a_network_run(code: str, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.e2e
-@pytest.mark.parametrize("code", LOCAL, ids=["ask", "stream", "docs"])
-def test_examples_with_the_local_model_run(code: str) -> None:
-    assert len(run(code)) > 20
+@pytest.mark.parametrize("code", LOCAL, ids=["ask", "stream", "job", "docs"])
+def test_examples_with_the_local_model_run(code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", f"{ROOT}:{ROOT / 'generated'}")
+    assert len(run(code, tmp_path)) > 20
 
 
 def test_the_record_of_the_docs_is_a_provider() -> None:

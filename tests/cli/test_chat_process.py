@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import errno
 import os
-import select
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from threading import Event
 
 import pytest
 
-from tests.cli.conftest import at, friendly, victor
+from tests.cli.conftest import RUN, Tty, at, friendly, terminal, victor
 from tests.loopback import Received, Serve, Talk
 from tests.openai_shapes import chunk, chunks
 
-RUN = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from victor_fp.cli import main; main()"
-"""Ctrl-C works even where the tests themselves run in the background and a shell had SIGINT ignored."""
 posix = pytest.mark.skipif(os.name != "posix", reason="signals and terminals as POSIX has them")
 
 
@@ -117,64 +112,6 @@ def test_a_slow_pipe_is_waited_for(serve: Serve, keyed: dict[str, str]) -> None:
 
     messages = server.received[0].json()["messages"]
     assert messages == [{"role": "user", "content": "Explain\n\nlate words"}]
-
-
-class Tty:
-    """Our end of a terminal: types, and reads what is shown without losing what comes after."""
-
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-        self._shown = ""
-
-    def type(self, keys: bytes) -> None:
-        os.write(self._descriptor, keys)
-
-    def until(self, text: str, seconds: float = 20) -> str:
-        """What is shown up to and with `text`."""
-        deadline = time.monotonic() + seconds
-        while text not in self._shown and time.monotonic() < deadline and self._more(0.1):
-            pass
-        assert text in self._shown, self._shown
-        before, _, self._shown = self._shown.partition(text)
-        return before + text
-
-    def rest(self) -> str:
-        """What is shown up to the end."""
-        while self._more(0.2):
-            pass
-        return self._shown
-
-    def _more(self, seconds: float) -> bool:
-        """Read what there is; whether more can come."""
-        if not select.select([self._descriptor], [], [], seconds)[0]:
-            return True
-        try:
-            piece = os.read(self._descriptor, 4096)
-        except OSError as error:
-            if error.errno != errno.EIO:
-                raise
-            return False
-        self._shown += piece.decode(errors="replace")
-        return bool(piece)
-
-
-@contextmanager
-def terminal(*arguments: str, env: dict[str, str]) -> Iterator[tuple[subprocess.Popen[bytes], Tty]]:
-    """The command on a terminal of its own, and the other end of it."""
-    import pty
-
-    ours, theirs = pty.openpty()
-    own = "import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); " + RUN
-    command = [sys.executable, "-c", own, *arguments]
-    with subprocess.Popen(
-        command, env=env, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
-    ) as process:
-        os.close(theirs)
-        try:
-            yield process, Tty(ours)
-        finally:
-            process.kill()
-            os.close(ours)
 
 
 def leaves(process: subprocess.Popen[bytes], tty: Tty, keys: bytes) -> int | None:

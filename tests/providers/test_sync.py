@@ -293,7 +293,9 @@ def test_a_managed_provider_has_all_its_methods(serve: Serve) -> None:
         assert managed.stream_chat("Hi").response().content == "Hello"
         assert managed.stream_result("Hi").response().unwrap().content == "Hello"
         assert managed.is_healthy()
-        assert (managed.get_metrics() or {})["summary"]["total_requests"] == 5
+        metrics = managed.get_metrics()
+        assert metrics is not None
+        assert metrics["summary"]["total_requests"] == 5
         assert managed.get_resilience_stats() is not None
         assert managed.get_rate_limit_stats() is not None
         assert managed.discover_capabilities().model == "m-1"

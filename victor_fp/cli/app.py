@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from victor_fp.cli.terminal import Terminal
-
-EXIT_CODES = "Exit codes: 0 success, 1 server failed, 2 wrong usage, 3 key, 4 not found, 5 limit, 6 no connection, 7 refused, 130 Ctrl-C."
+from victor_fp.cli.batch_app import batch_app
+from victor_fp.cli.options import EXIT_CODES, BaseUrl, Model, Provider, Setting, Timeout, run_and_exit
 
 app = typer.Typer(
     help="Chat with any LLM provider.",
@@ -24,37 +21,10 @@ app = typer.Typer(
 )
 key_app = typer.Typer(help="Store keys and list where they are found.", invoke_without_command=True)
 app.add_typer(key_app, name="keys")
+app.add_typer(batch_app, name="batch")
 
-Provider = Annotated[
-    str | None,
-    typer.Option(
-        "--provider",
-        "-p",
-        metavar="NAME",
-        envvar="VICTOR_FP_PROVIDER",
-        help="The provider, or PROVIDER/MODEL; see: victor providers.",
-    ),
-]
-Model = Annotated[
-    str | None, typer.Option("--model", "-m", metavar="MODEL", help="The model, or PROVIDER/MODEL; see: victor models.")
-]
-BaseUrl = Annotated[
-    str | None, typer.Option("--base-url", metavar="URL", help="The server, where it is not the vendor's.")
-]
-Timeout = Annotated[
-    float | None, typer.Option("--timeout", min=0.001, metavar="SECONDS", help="Longest wait for data.")
-]
-Setting = Annotated[
-    list[str] | None, typer.Option("--setting", metavar="NAME=VALUE", help="A setting of the provider; repeatable.")
-]
 Keyring = Annotated[bool, typer.Option("--keyring", help="Use the system keyring instead of the file.")]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The provider's name.")]
-
-
-def _run(command: Callable[[Terminal], int]) -> None:
-    from victor_fp.cli.reporting import run_command
-
-    raise typer.Exit(run_command(command))
 
 
 def _version(asked: bool) -> None:
@@ -111,7 +81,7 @@ def chat(
         stream=stream,
         as_json=as_json,
     )
-    _run(lambda terminal: command(target, prompt_options, terminal))
+    run_and_exit(lambda terminal: command(target, prompt_options, terminal))
 
 
 @app.command()
@@ -123,7 +93,7 @@ def providers(
     """List providers: protocol, key and capabilities."""
     from victor_fp.cli.providers import list_providers
 
-    _run(lambda terminal: list_providers(terminal, search))
+    run_and_exit(lambda terminal: list_providers(terminal, search))
 
 
 @app.command()
@@ -146,7 +116,7 @@ def models(
     if out is not None and not refresh:
         raise typer.BadParameter("--out needs --refresh")
     target = TargetOptions(provider=provider, base_url=base_url, timeout=timeout, settings=tuple(setting or ()))
-    _run(lambda terminal: refresh_limits(target, out, terminal) if refresh else command(target, terminal))
+    run_and_exit(lambda terminal: refresh_limits(target, out, terminal) if refresh else command(target, terminal))
 
 
 @app.command()
@@ -164,7 +134,7 @@ def check(
     target = TargetOptions(
         provider=name, model=model, base_url=base_url, timeout=timeout, settings=tuple(setting or ())
     )
-    _run(lambda terminal: command(target, terminal))
+    run_and_exit(lambda terminal: command(target, terminal))
 
 
 @app.command()
@@ -184,7 +154,7 @@ def codegen(
     """Generate typed wire models from an OpenAPI document."""
     from victor_fp.cli.commands import codegen as command
 
-    _run(lambda terminal: command(spec, operation, out, response or (), overlay, terminal))
+    run_and_exit(lambda terminal: command(spec, operation, out, response or (), overlay, terminal))
 
 
 @key_app.callback()
@@ -210,7 +180,7 @@ def list_keys(keyring: Keyring = False) -> None:
     """List the providers that have a key and where it was found. The keys are not shown."""
     from victor_fp.cli.keys import list_keys as command
 
-    _run(lambda terminal: command(terminal, keyring=keyring))
+    run_and_exit(lambda terminal: command(terminal, keyring=keyring))
 
 
 @key_app.command("set")
@@ -222,7 +192,7 @@ def set_key(
     """Store a key, typed without echo or read from standard input."""
     from victor_fp.cli.keys import refuse_key_argument, store_key
 
-    _run(refuse_key_argument if misplaced else lambda terminal: store_key(name, terminal, keyring=keyring))
+    run_and_exit(refuse_key_argument if misplaced else lambda terminal: store_key(name, terminal, keyring=keyring))
 
 
 @key_app.command("delete")
@@ -230,7 +200,7 @@ def delete_key(name: Name, keyring: Keyring = False) -> None:
     """Delete a stored key."""
     from victor_fp.cli.keys import delete_key as command
 
-    _run(lambda terminal: command(name, terminal, keyring=keyring))
+    run_and_exit(lambda terminal: command(name, terminal, keyring=keyring))
 
 
 @key_app.command("migrate")
@@ -240,4 +210,4 @@ def migrate_keys(
     """Move all keys from the file to the keyring, or back."""
     from victor_fp.cli.keys import migrate_keys as command
 
-    _run(lambda terminal: command(terminal, keyring=keyring))
+    run_and_exit(lambda terminal: command(terminal, keyring=keyring))

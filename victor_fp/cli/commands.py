@@ -120,7 +120,7 @@ def _with_models(
             return report_error(terminal, error_from_fault(error.fault, server_address(provider)))
 
     async def asked() -> int:
-        return await _with_provider(await _choice(target, terminal), target, terminal, listed)
+        return await with_provider(await choose_provider(target, terminal), target, terminal, listed)
 
     return asyncio.run(asked())
 
@@ -135,7 +135,7 @@ def check(target: TargetOptions, terminal: Terminal) -> int:
 
     name, named = split_model_name(target.provider or "local", ProviderRegistry.is_registered)
     target = msgspec.structs.replace(target, provider=name, model=target.model or named)
-    return asyncio.run(_with_provider(Selection(provider=name), target, terminal, tried))
+    return asyncio.run(with_provider(Selection(provider=name), target, terminal, tried))
 
 
 def codegen(
@@ -187,16 +187,18 @@ def _standard_input(prompt: str | None, terminal: Terminal) -> str | None:
     return read_piped_text(stdin, prompted=prompt is not None, note=terminal.note)
 
 
-async def _choice(target: TargetOptions, terminal: Terminal) -> Selection:
+async def choose_provider(target: TargetOptions, terminal: Terminal) -> Selection:
+    """Select the provider, and say on a terminal which one it is where the command line does not."""
     selection = await select_provider(target.provider, target.model, os.environ)
     if selection.reason:
         terminal.hint(f"victor: using {selection.provider} ({selection.reason})")
     return selection
 
 
-async def _with_provider(
+async def with_provider(
     selection: Selection, target: TargetOptions, terminal: Terminal, use: Callable[[BaseProvider], Awaitable[int]]
 ) -> int:
+    """Create the provider, use it and close it."""
     match outcome(_provider(selection, target, terminal)):
         case Failure(error):
             return report_error(terminal, error)
@@ -217,7 +219,7 @@ def _provider(selection: Selection, target: TargetOptions, terminal: Terminal) -
 async def _ask_once(
     target: TargetOptions, messages: Sequence[Message], options: RequestOptions, terminal: Terminal, *, as_json: bool
 ) -> int:
-    selection = await _choice(target, terminal)
+    selection = await choose_provider(target, terminal)
 
     async def asked(provider: BaseProvider) -> int:
         match outcome(await select_model(provider, selection.model)):
@@ -237,7 +239,7 @@ async def _ask_once(
                     terminal.line(response_json(response))
                 return ExitCode.OK
 
-    return await _with_provider(selection, target, terminal, asked)
+    return await with_provider(selection, target, terminal, asked)
 
 
 def _converse(
@@ -252,7 +254,7 @@ def _converse(
     with suppress(ImportError):
         import readline  # noqa: F401  line editing for input()
     with asyncio.Runner() as runner:
-        selection = runner.run(_choice(target, terminal))
+        selection = runner.run(choose_provider(target, terminal))
         match outcome(_provider(selection, target, terminal)):
             case Failure(error):
                 return report_error(terminal, error)

@@ -13,6 +13,7 @@ from victor_fp.core.faults import Attempt, Fault
 from victor_fp.core.result import outcome
 from victor_fp.core.structured import structured
 from victor_fp.core.types import CompletionResponse, Usage
+from victor_fp.shell.engine.budget_keeper import find_reported_cost
 
 T = TypeVar("T")
 
@@ -62,9 +63,9 @@ def build_done(
 
 def find_cost(response: CompletionResponse, price: Price | None, model: str | None) -> float | None:
     """US dollars: as the vendor or the provider's own prices say, else by `price`; None where it is not known."""
-    found = response.metadata.get("cost") if response.metadata else None
-    if isinstance(found, Mapping) and isinstance(found.get("amount"), int | float):
-        return float(found["amount"])
+    cost = find_reported_cost(response)
+    if cost is not None:
+        return cost
     usage = response.usage
     if price is None or usage is None or not {"prompt_tokens", "completion_tokens"} <= usage.keys():
         return None

@@ -11,7 +11,7 @@ import msgspec
 from returns.result import Failure, Result
 
 from victor_fp.core.cost import Price
-from victor_fp.core.faults import Fault
+from victor_fp.core.faults import Cancelled, Fault
 from victor_fp.core.jobs.decisions import Refuse, Replay, Status
 from victor_fp.core.jobs.records import decode_result, encode_result
 from victor_fp.core.types import CompletionResponse
@@ -75,8 +75,8 @@ class Job(Generic[T]):
 
     @property
     def is_full(self) -> bool:
-        """Whether as many results wait for the caller as rows may be in flight."""
-        return len(self.results) >= self.settings.concurrency
+        """Whether so many results wait for the caller that no further row should be started."""
+        return len(self.results) >= 2 * self.settings.concurrency
 
     async def wait_for_room(self) -> None:
         """Wait until the caller has taken results."""
@@ -140,6 +140,9 @@ class Job(Generic[T]):
             self.stop(key, fault, response)
             return
         self.reader.close_row(key)
+        if self.ledger.is_cancelled and self.stopped is None:
+            self.stopped = Cancelled(message="the run was cancelled; the rows that are left stay open")
+            self.reader.clear()
         self.hand_out(done)
 
     def _done(self, key: str, result: Result[CompletionResponse, Fault], *, is_resumed: bool = False) -> Done[T]:

@@ -42,7 +42,9 @@ class LiveRoute:
         most = job.settings.concurrency
         self._pace: Concurrency = pacing.begin_concurrency(ConcurrencyPolicy(most=most, start=min(most, 16)))
         self._workers: set[asyncio.Task[None]] = set()
-        self._reading = asyncio.Lock()
+        self._filling: asyncio.Task[None] | None = None
+        """Reads the next chunk of rows."""
+        self._filled = asyncio.Event()
         self._is_closed = False
 
     @property
@@ -61,11 +63,11 @@ class LiveRoute:
     async def aclose(self) -> None:
         """Cancel the rows in flight."""
         self._is_closed = True
-        workers, self._workers = self._workers, set()
-        for worker in workers:
-            worker.cancel()
-        if workers:
-            await asyncio.wait(workers)
+        tasks = self._workers if self._filling is None else {*self._workers, self._filling}
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
 
     def _is_over(self) -> bool:
         reader = self._job.reader
@@ -82,9 +84,11 @@ class LiveRoute:
         """Take rows until there are none, or more workers than rows may be in flight."""
         job, reader = self._job, self._job.reader
         while len(self._workers) <= pacing.count_allowed_rows(self._pace):
-            decision = reader.take() or await self._read()
-            if decision is None:
+            decision = reader.take()
+            if decision is None and (decision := await self._read()) is None:
                 return
+            if reader.is_low and self._filling is None:
+                self._start_filling()
             match decision:
                 case Ask(row=row):
                     await self._ask(row)
@@ -101,15 +105,30 @@ class LiveRoute:
 
     async def _read(self) -> Decision | None:
         """The next decision, once a chunk of rows is read; None at the end."""
-        job, reader = self._job, self._job.reader
+        reader = self._job.reader
         while not self._is_over():
-            async with self._reading:
-                decision = reader.take()
-                if decision is not None or self._is_over():
-                    return decision
-                if (failed := await reader.fill(job.ledger)) is not None:
-                    job.stop(*failed)
-        return reader.take()
+            if (decision := reader.take()) is not None:
+                return decision
+            if self._filling is None:
+                self._start_filling()
+            await self._filled.wait()
+        return None
+
+    def _start_filling(self) -> None:
+        if not self._job.reader.is_exhausted:
+            self._filled.clear()
+            self._filling = asyncio.get_running_loop().create_task(self._fill())
+
+    async def _fill(self) -> None:
+        try:
+            if (failed := await self._job.reader.fill(self._job.ledger)) is not None:
+                self._job.stop(*failed)
+        except Exception as error:  # whatever the caller's source of rows raises; the rows before it are asked
+            self.error = self.error or error
+            self._job.reader.is_exhausted = True
+        finally:
+            self._filling = None
+            self._filled.set()
 
     async def _ask(self, row: CheckedRow) -> None:
         """Ask a row until it is finished, or the job stops."""
@@ -119,7 +138,7 @@ class LiveRoute:
         while True:
             estimate: Amount | None = None
             if spending is not None:
-                match outcome(spending.reserve(row)):
+                match outcome(await spending.reserve(row)):
                     case Success(reserved):
                         estimate = reserved
                     case Failure(refusal):
@@ -133,9 +152,13 @@ class LiveRoute:
                 )
             finally:
                 if spending is not None and estimate is not None:
-                    spending.settle(estimate, result)
+                    spending.settle(estimate, row.model, result)
             tries += 1
             response = result.value_or(None)
+            if response is not None and not (response.metadata and "attempts" in response.metadata):
+                self._pace = pacing.end_row(self._pace, reductions, under_pressure=False)
+                await job.record(row.key, row.position, row.digest, result, "done", tries)
+                return
             fault = None if response is not None else result.failure()
             under_pressure = is_pressure(fault, _attempt_statuses(response, fault))
             self._pace = pacing.end_row(self._pace, reductions, under_pressure=under_pressure)
@@ -160,7 +183,5 @@ def _attempt_statuses(response: CompletionResponse | None, fault: Fault | None) 
     """Statuses of the attempts that the provider made by itself."""
     if fault is not None:
         return [attempt.status for attempt in fault.attempts]
-    if response is None or not response.metadata or "attempts" not in response.metadata:
-        return ()
-    attempts = response.metadata["attempts"]
+    attempts = () if response is None or response.metadata is None else response.metadata.get("attempts", ())
     return [attempt.get("status") for attempt in attempts if isinstance(attempt, Mapping)]

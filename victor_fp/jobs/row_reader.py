@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -19,6 +20,8 @@ from victor_fp.shell.ledger.sqlite import Ledger
 
 CHUNK = 128
 """Rows that are read and looked up together."""
+LOW = 64
+"""Decisions at hand below which the next chunk is read."""
 
 
 class RowSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,7 +44,7 @@ class RowReader:
     def __init__(self, rows: Iterable[RowInput] | AsyncIterable[RowInput], settings: RowSettings) -> None:
         self.is_exhausted = False
         """Whether the input has come to its end."""
-        self._source = _Source(rows)
+        self._source = _AsyncSource(rows) if isinstance(rows, AsyncIterable) else _SyncSource(rows)
         self._settings = settings
         self._position = 0
         self._decisions: deque[Decision] = deque()
@@ -54,6 +57,11 @@ class RowReader:
     def is_empty(self) -> bool:
         """Whether a chunk must be read before there is a decision to take."""
         return not self._decisions
+
+    @property
+    def is_low(self) -> bool:
+        """Whether the next chunk should be read, so that nobody has to wait for it."""
+        return len(self._decisions) < LOW and not self.is_exhausted
 
     def take(self) -> Decision | None:
         """The next decision that is at hand."""
@@ -70,10 +78,9 @@ class RowReader:
 
     async def fill(self, ledger: Ledger) -> tuple[str, Fault] | None:
         """Read and look up a chunk; the key and the fault where the ledger cannot be read."""
-        given = await self._source.read(CHUNK)
-        if len(given) < CHUNK:
-            self.is_exhausted = True
+        given = await self._source.read()
         if not given:
+            self.is_exhausted = True
             return None
         settings, start = self._settings, self._position
         rows = [
@@ -97,6 +104,8 @@ class RowReader:
                 return rows[0].key, fault
             case Success(entries):
                 pass
+        if self.is_exhausted:  # the job was stopped meanwhile
+            return None
         finished = 0
         for row, is_open in zip(rows, repeated, strict=True):
             entry = entries.get(row.key)
@@ -109,6 +118,8 @@ class RowReader:
                 self._open.discard(row.key)
             elif isinstance(decision, Refuse) and not decision.is_recorded:
                 finished += 1
+                if not is_open:
+                    self._open.discard(row.key)
             self._decisions.append(decision)
         ledger.read += len(rows)
         ledger.finished += finished
@@ -129,30 +140,74 @@ class RowReader:
         return True
 
 
-class _Source:
-    """Rows from an iterable or an async iterable, a chunk at a time."""
+class _SyncSource:
+    """Rows from an iterable, a chunk at a time."""
 
-    def __init__(self, rows: Iterable[RowInput] | AsyncIterable[RowInput]) -> None:
-        self._async: AsyncIterator[RowInput] | None = rows.__aiter__() if isinstance(rows, AsyncIterable) else None
-        self._sync = iter(()) if isinstance(rows, AsyncIterable) else iter(rows)
+    def __init__(self, rows: Iterable[RowInput]) -> None:
+        self._rows = iter(rows)
+        self._error: Exception | None = None
 
-    async def read(self, count: int) -> list[RowInput]:
-        """The next rows; fewer than `count` at the end."""
-        if self._async is None:
-            return list(islice(self._sync, count))
-        chunk: list[RowInput] = []
-        while len(chunk) < count:
-            try:
-                chunk.append(await anext(self._async))
-            except StopAsyncIteration:
-                break
-        return chunk
+    async def read(self) -> list[RowInput]:
+        """The next rows; none at the end. Raises what the iterable raises, once the rows before it are read."""
+        rows: list[RowInput] = []
+        if self._error is not None:
+            raise self._error
+        try:
+            rows.extend(islice(self._rows, CHUNK))
+        except Exception as error:
+            if not rows:
+                raise
+            self._error = error
+        return rows
 
     async def aclose(self) -> None:
         """Close a generator of the caller's."""
-        for source in (self._async, self._sync):
-            close = getattr(source, "aclose", None)
-            if close is not None:
-                await close()
-            elif (close_sync := getattr(source, "close", None)) is not None:
-                close_sync()
+        close = getattr(self._rows, "close", None)
+        if close is not None:
+            close()
+
+
+class _AsyncSource:
+    """Rows from an async iterable: as many as have come, so that none waits for a chunk to be full."""
+
+    def __init__(self, rows: AsyncIterable[RowInput]) -> None:
+        self._rows = aiter(rows)
+        self._buffer: list[RowInput] = []
+        self._arrived = asyncio.Event()
+        self._room = asyncio.Event()
+        self._pump: asyncio.Task[None] | None = None
+
+    async def read(self) -> list[RowInput]:
+        """The next rows; none at the end. Raises what the iterable raises, once the rows before it are read."""
+        if self._pump is None:
+            self._pump = asyncio.get_running_loop().create_task(self._fill())
+        while not self._buffer and not self._pump.done():
+            self._arrived.clear()
+            await self._arrived.wait()
+        rows, self._buffer = self._buffer, []
+        self._room.set()
+        if not rows:
+            self._pump.result()
+        return rows
+
+    async def aclose(self) -> None:
+        """Stop reading, and close a generator of the caller's."""
+        if self._pump is not None:
+            self._pump.cancel()
+            await asyncio.wait([self._pump])
+            if not self._pump.cancelled():
+                self._pump.exception()  # it was raised to the caller, or the job has ended without it
+        close = getattr(self._rows, "aclose", None)
+        if close is not None:
+            await close()
+
+    async def _fill(self) -> None:
+        try:
+            async for row in self._rows:
+                self._buffer.append(row)
+                self._arrived.set()
+                while len(self._buffer) >= CHUNK:
+                    self._room.clear()
+                    await self._room.wait()
+        finally:
+            self._arrived.set()

@@ -1,8 +1,8 @@
 """Running a job: `run`, and the iterator that it returns.
 
 Rows are asked by a route (`live_route`); each result is recorded in the ledger, and yielded once it is recorded. Everything
-that decides is in `core/jobs`. Memory depends on the concurrency: at most one chunk of rows is read ahead, and workers wait
-for the consumer once `concurrency` results are not fetched yet.
+that decides is in `core/jobs`. Memory depends on the concurrency: rows are read ahead by two chunks at most, and workers wait
+for the consumer once twice `concurrency` results are not fetched yet.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ from victor_fp.providers.base import BaseProvider
 from victor_fp.shell.ledger.reading import read_report
 from victor_fp.shell.ledger.sqlite import Ledger
 from victor_fp.shell.runtime import SYSTEM, Runtime
+from victor_fp.shell.store import Store
+from victor_fp.shell.store.memory import MemoryStore
 
 T = TypeVar("T")
 S = TypeVar("S", bound="BaseModel | msgspec.Struct")
@@ -51,6 +53,7 @@ def run(
     concurrency: int = 32,
     budget: Budget | None = None,
     price: Price | None = None,
+    store: Store | None = None,
     max_tries: int = 3,
     retry_failed: bool = False,
     skip_finished: bool = False,
@@ -69,6 +72,7 @@ def run(
     concurrency: int = 32,
     budget: Budget | None = None,
     price: Price | None = None,
+    store: Store | None = None,
     max_tries: int = 3,
     retry_failed: bool = False,
     skip_finished: bool = False,
@@ -87,6 +91,7 @@ def run(
     concurrency: int = 32,
     budget: Budget | None = None,
     price: Price | None = None,
+    store: Store | None = None,
     max_tries: int = 3,
     retry_failed: bool = False,
     skip_finished: bool = False,
@@ -104,6 +109,7 @@ def run(
     concurrency: int = 32,
     budget: Budget | None = None,
     price: Price | None = None,
+    store: Store | None = None,
     max_tries: int = 3,
     retry_failed: bool = False,
     skip_finished: bool = False,
@@ -116,6 +122,8 @@ def run(
     is a path or an open ledger: a row's result is in it before it is yielded, and a job that is run again with the same
     ledger asks only what is not finished. Finished rows are yielded again, marked `is_resumed`, unless `skip_finished`.
     `schema`, a class or a JSON Schema, asks for structured output and parses it. `options` go to every `chat`, under each row's own.
+
+    `budget` bounds what is spent: by this run, or, with a `store`, by everybody who has a budget of its name there.
 
     A row that fails for good is a `Done` with a Failure and never stops the others. Missing credentials, an exhausted
     quota, an exhausted `budget` and a ledger that cannot be written stop the job: the row that met it is yielded with
@@ -143,7 +151,7 @@ def run(
         max_tries=max_tries,
         skip_finished=skip_finished,
     )
-    spending = None if budget is None else JobSpending(budget, price, provider.name)
+    spending = None if budget is None else JobSpending(budget, price, provider.name, store or MemoryStore(runtime))
     return JobRun(provider, settings, reader, ledger=ledger, spending=spending, runtime=runtime)
 
 
@@ -192,12 +200,11 @@ class JobRun(Generic[T]):
                     self._refused, self._is_closed = fault, True
                     return Done(key="", result=Failure(fault))
         while not job.results:
-            if route.error is not None:
-                error, route.error = route.error, None
-                await self.aclose()
-                raise error
             if not route.is_running:
                 await self.aclose()
+                if route.error is not None:
+                    error, route.error = route.error, None
+                    raise error
                 raise StopAsyncIteration
             await job.wait()
         done = job.results.popleft()

@@ -7,77 +7,145 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from returns.result import Failure, Success
 
 from victor_fp.core.faults import InvalidRequest
 from victor_fp.core.jobs.rows import RejectedRow, Row, RowInput, fill_template, parse_row
 from victor_fp.core.result import outcome
 
+_LONGEST_FIELD = 2**31 - 1
+"""Characters of a CSV field. The csv module's own bound of 128 Ki characters is below what documents have."""
+_BOM = b"\xef\xbb\xbf"
 
-def read_rows(path: str | Path, *, template: str | None = None, key: str | None = None) -> Iterator[RowInput]:
+
+class ColumnRules(msgspec.Struct, frozen=True, kw_only=True):
+    """How the columns of a record become a row."""
+
+    template: str | None = None
+    """Turns columns into one prompt, as in `"Summarise: {text}"`; None where columns are the row's own fields."""
+    key: str | None = None
+    """The column that holds the row's key; None looks for `key`, `custom_id` and `id`, and else numbers the rows."""
+    system: str | None = None
+    """Instructions before each prompt. Rows with `messages` of their own keep them as they are."""
+
+
+def read_rows(
+    path: str | Path, *, template: str | None = None, key: str | None = None, system: str | None = None
+) -> Iterator[RowInput]:
     """Rows of a file by its suffix: `.jsonl` or `.ndjson`, `.csv`, `.parquet`. Raises ValueError for another one.
 
-    With a `template` such as `"Summarise: {text}"` each line's columns become one prompt; `key` names the column that
-    holds the row's key, and without one the row's number is its key.
+    With a `template` such as `"Summarise: {text}"` each record's columns become one prompt; `key` names the column that
+    holds the row's key, and without one the row's number is its key. `system` is put before each prompt.
     """
+    rules = ColumnRules(template=template, key=key, system=system)
     suffix = Path(path).suffix.lower()
     match suffix:
         case ".jsonl" | ".ndjson":
-            return read_jsonl(path, template=template, key=key)
+            return _read_jsonl(Path(path), rules)
         case ".csv":
-            return read_csv(path, template=template, key=key)
+            return _read_csv(Path(path), rules)
         case ".parquet":
-            return read_parquet(path, template=template, key=key)
+            return _read_parquet(Path(path), rules)
         case _:
             raise ValueError(f"{path}: rows are read from .jsonl, .ndjson, .csv or .parquet files, not {suffix!r}")
 
 
-def read_jsonl(path: str | Path, *, template: str | None = None, key: str | None = None) -> Iterator[RowInput]:
+def count_records(path: str | Path) -> int:
+    """How many records `read_rows` will read; for a progress bar. Raises OSError and ValueError as reading does."""
+    file = Path(path)
+    match file.suffix.lower():
+        case ".csv":
+            return sum(1 for _ in _csv_records(file))
+        case ".parquet":
+            with _parquet_file(file) as parquet:
+                return int(parquet.metadata.num_rows)
+        case _:
+            with file.open("rb") as lines:
+                return sum(1 for line in lines if line.strip())
+
+
+def read_jsonl(
+    path: str | Path, *, template: str | None = None, key: str | None = None, system: str | None = None
+) -> Iterator[RowInput]:
     """One row a line; blank lines are skipped. A line that is not a JSON object becomes a rejected row."""
-    with Path(path).open("rb") as file:
+    return _read_jsonl(Path(path), ColumnRules(template=template, key=key, system=system))
+
+
+def read_csv(
+    path: str | Path, *, template: str | None = None, key: str | None = None, system: str | None = None
+) -> Iterator[RowInput]:
+    """One row a record; the first record names the columns. A record with more fields than that becomes a rejected row."""
+    return _read_csv(Path(path), ColumnRules(template=template, key=key, system=system))
+
+
+def read_parquet(
+    path: str | Path, *, template: str | None = None, key: str | None = None, system: str | None = None
+) -> Iterator[RowInput]:
+    """One row a record, read a batch at a time. Raises ImportError without the extra `parquet`."""
+    return _read_parquet(Path(path), ColumnRules(template=template, key=key, system=system))
+
+
+def _read_jsonl(path: Path, rules: ColumnRules) -> Iterator[RowInput]:
+    with path.open("rb") as file:
         position = 0
         for line in file:
             if not line.strip():
                 continue
-            parsed = parse_row(line, position)
-            yield parsed if isinstance(parsed, RejectedRow) else _row(dict(_mapping(parsed)), position, template, key)
+            parsed = parse_row(line.removeprefix(_BOM) if position == 0 else line, position)
+            yield _build_row(parsed, position, rules) if isinstance(parsed, Mapping) else parsed
             position += 1
 
 
-def read_csv(path: str | Path, *, template: str | None = None, key: str | None = None) -> Iterator[RowInput]:
-    """One row a record; the first record names the columns."""
-    with Path(path).open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        for position, columns in enumerate(csv.DictReader(file)):
-            yield _row({str(name): value for name, value in columns.items()}, position, template, key)
+def _read_csv(path: Path, rules: ColumnRules) -> Iterator[RowInput]:
+    for position, columns in enumerate(_csv_records(path)):
+        if None in columns:
+            message = f"record {position + 1} has more fields than the first record names"
+            yield RejectedRow(f"row-{position}", InvalidRequest(message=message))
+        else:
+            yield _build_row(columns, position, rules)
 
 
-def read_parquet(path: str | Path, *, template: str | None = None, key: str | None = None) -> Iterator[RowInput]:
-    """One row a record, read a batch at a time. Raises ImportError without the extra `parquet`."""
-    try:
-        from pyarrow.parquet import ParquetFile
-    except ImportError as error:
-        raise ImportError("Parquet needs the extra: pip install 'victor-fp[parquet]'") from error
+def _csv_records(path: Path) -> Iterator[dict[str, Any]]:
+    csv.field_size_limit(max(csv.field_size_limit(), _LONGEST_FIELD))
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        yield from csv.DictReader(file)
+
+
+def _read_parquet(path: Path, rules: ColumnRules) -> Iterator[RowInput]:
     position = 0
-    with ParquetFile(path) as file:
+    with _parquet_file(path) as file:
         for batch in file.iter_batches(batch_size=1024):
             for columns in batch.to_pylist():
-                yield _row(columns, position, template, key)
+                yield _build_row(columns, position, rules)
                 position += 1
 
 
-def _row(columns: dict[str, Any], position: int, template: str | None, key: str | None) -> RowInput:
-    name = columns.get(key) if key is not None else columns.get("key", columns.get("custom_id", columns.get("id")))
-    row_key = str(position) if name is None else str(name)
-    if key is not None and key not in columns:
-        return RejectedRow(row_key, InvalidRequest(message=f"row {position} has no column {key!r}"))
-    if template is None:
-        return {**columns, "key": row_key}
-    match outcome(fill_template(template, columns)):
-        case Success(prompt):
-            return Row(row_key, prompt)
-        case Failure(fault):
-            return RejectedRow(row_key, fault)
+def _parquet_file(path: Path) -> Any:
+    try:
+        from pyarrow.parquet import ParquetFile
+    except ImportError as error:
+        raise ImportError("Parquet needs the extra: pip install 'victor-fp[parquet]'", name="pyarrow") from error
+    return ParquetFile(path)
 
 
-def _mapping(value: RowInput) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
+def _build_row(columns: Mapping[str, Any], position: int, rules: ColumnRules) -> RowInput:
+    if rules.key is not None and columns.get(rules.key) is None:
+        reason = "has no value in" if rules.key in columns else "has no"
+        return RejectedRow(f"row-{position}", InvalidRequest(message=f"row {position} {reason} column {rules.key!r}"))
+    names = ("key", "custom_id", "id") if rules.key is None else (rules.key,)
+    key = next((str(columns[name]) for name in names if columns.get(name) is not None), str(position))
+    if rules.template is not None:
+        match outcome(fill_template(rules.template, columns)):
+            case Success(prompt):
+                return Row(key, prompt if rules.system is None else _with_system(rules.system, prompt))
+            case Failure(fault):
+                return RejectedRow(key, fault)
+    text = columns.get("prompt")
+    if rules.system is not None and isinstance(text, str) and "messages" not in columns:
+        return {**columns, "key": key, "messages": _with_system(rules.system, text)}
+    return {**columns, "key": key}
+
+
+def _with_system(system: str, prompt: str) -> list[dict[str, str]]:
+    return [{"role": "system", "content": system}, {"role": "user", "content": prompt}]

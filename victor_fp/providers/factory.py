@@ -7,7 +7,9 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from victor_fp.core.cost import Price
 from victor_fp.core.resilience.breaker import BreakerPolicy
+from victor_fp.core.resilience.budget import Budget
 from victor_fp.core.resilience.fallback import FallbackPolicy
 from victor_fp.core.resilience.queue import Priority, QueuePolicy
 from victor_fp.core.resilience.rate_limit import Limits
@@ -22,6 +24,7 @@ from victor_fp.shell.store.memory import MemoryStore
 
 __all__ = [
     "BreakerPolicy",
+    "Budget",
     "FallbackPolicy",
     "Limits",
     "ManagedProvider",
@@ -59,6 +62,8 @@ class ManagedProviderFactory:
         retry: RetryPolicy | None = None,
         fallback_policy: FallbackPolicy = EVEN_SHARES,
         on_circuit_open: OnCircuitOpen = "fail",
+        budget: Budget | None = None,
+        price: Price | None = None,
         store: Store | None = None,
         observers: Sequence[Observer] = (),
         **kwargs: Any,
@@ -68,7 +73,8 @@ class ManagedProviderFactory:
         `provider_name` may name the model as well, as in "openai/gpt-5-mini"; without a model the provider's default one is used.
         `rate_limits` are yours, or the name of a preset; without them only the vendor's own headers limit.
         `on_circuit_open="wait"` lets calls wait for an open breaker inside their deadline. `store` shares limits and
-        breakers with others (`MemoryStore`, `RedisStore`) and stays yours to close. Further keywords go to the
+        breakers with others (`MemoryStore`, `RedisStore`) and stays yours to close. `budget` bounds what is spent in all;
+        one in US dollars takes its prices from `price`, or from the extra `prices`. Further keywords go to the
         provider's constructor. Raises ProviderNotFoundError.
         """
         api_key, kwargs = to_secret(api_key), HiddenValuesDict(kwargs)  # a frame shown with its variables shows no key
@@ -87,6 +93,8 @@ class ManagedProviderFactory:
             concurrency_config=rate_limits,
             queue_config=queue,
             enable_metrics=enable_metrics,
+            budget=budget,
+            price=price,
             extra_kwargs=kwargs,
         )
         return await cls.create_from_config(config, fallback_policy=fallback_policy, store=store, observers=observers)

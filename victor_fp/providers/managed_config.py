@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from importlib.util import find_spec
 from inspect import Parameter, signature
 from typing import Any, Literal, TypeAlias
 
 from msgspec import structs
 from pydantic import SecretStr
 
+from victor_fp.core.cost import Price
 from victor_fp.core.faults import InvalidRequest
 from victor_fp.core.metrics import WINDOW, Metrics
 from victor_fp.core.model_names import split_model_name
 from victor_fp.core.redaction import redact_url
 from victor_fp.core.resilience.breaker import BreakerPolicy
+from victor_fp.core.resilience.budget import Budget
 from victor_fp.core.resilience.fallback import FallbackPolicy
 from victor_fp.core.resilience.health import Health
 from victor_fp.core.resilience.queue import QueuePolicy
@@ -26,9 +29,11 @@ from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.errors import error_from
 from victor_fp.providers.provider_backend import backend_of, runs_on_http_alone
 from victor_fp.providers.registry import ProviderRegistry
+from victor_fp.shell.engine.budget_keeper import BudgetKeeper
 from victor_fp.shell.engine.in_flight import find_in_flight
 from victor_fp.shell.engine.target import Target, TargetPool
 from victor_fp.shell.engine.telemetry import LogObserver, Observer
+from victor_fp.shell.prices import price_at
 from victor_fp.shell.runtime import SYSTEM, Runtime
 from victor_fp.shell.store import Store
 from victor_fp.shell.store.memory import MemoryStore
@@ -73,6 +78,10 @@ class ProviderConfig:
     enable_metrics: bool = True
     metrics_history_size: int = WINDOW
     """Operations over which percentiles are taken."""
+    budget: Budget | None = None
+    """What this target and its fallbacks may spend together; see `Budget.name`. A fallback's own budget does not count."""
+    price: Price | None = field(default=None, repr=False)
+    """Prices for a budget in US dollars; None takes the table of the extra `prices`."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """Options of `chat` and `stream` that are always passed at this target, over the caller's."""
     extra_kwargs: dict[str, Any] = field(default_factory=dict, repr=False)
@@ -130,15 +139,30 @@ def build_pool(
         provider = first or _create_provider(one)
         providers.append(provider)
         targets.append(_build_target(one, provider, is_wrapped=first is not None))
+    store = store or MemoryStore(runtime)
     pool = TargetPool(
         targets,
         policy=policy,
-        store=store or MemoryStore(runtime),
+        store=store,
         runtime=runtime,
         metrics=Metrics(window=config.metrics_history_size) if config.enable_metrics else None,
         observers=(LogObserver(), *observers),
+        budget=_build_budget(config, store),
     )
     return providers, pool
+
+
+def _build_budget(config: ProviderConfig, store: Store) -> BudgetKeeper | None:
+    """The budget of a configuration. Raises ProviderError where it is in money and no prices can be had."""
+    budget, price = config.budget, config.price
+    if budget is None:
+        return None
+    if budget.usd is None or price is not None:
+        return BudgetKeeper(budget, store, lambda _: price)
+    if find_spec("genai_prices") is None:
+        message = "a budget in US dollars needs prices: pass price=, or pip install 'victor-fp[prices]'"
+        raise error_from(InvalidRequest(provider=config.provider_name, message=message))
+    return BudgetKeeper(budget, store, lambda address: None if address is None else price_at(address))
 
 
 def _create_provider(config: ProviderConfig) -> BaseProvider:

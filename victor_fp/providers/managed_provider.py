@@ -248,6 +248,15 @@ class ManagedProvider(BaseProvider):
         """
         return collect_limits(self._pool.targets)
 
+    def get_budget_stats(self) -> dict[str, dict[str, float | None]] | None:
+        """Limit, spent and reserved of each measure of the budget; None where there is none."""
+        return None if self._pool.budget is None else self._pool.budget.stats()
+
+    def reset_budget(self) -> None:
+        """Begin again with nothing spent, for everybody who shares the budget."""
+        if self._pool.budget is not None:
+            self._pool.budget.reset()
+
     def is_healthy(self) -> bool:
         """Whether a call made now is likely to be answered, by the first target or one behind it, as real traffic shows."""
         return any(is_healthy(target, self._pool) for target in self._pool.targets)

@@ -9,11 +9,12 @@ from typing import Any, TypeAlias
 
 import msgspec
 from msgspec.structs import replace
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 from returns.result import Failure, Result, Success
 
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.json import NotJson, decode_json_object
+from victor_fp.core.request_building.inputs import read_messages, read_tools
 from victor_fp.core.types import Message, ToolDefinition
 
 MAX_KEY_LENGTH = 512
@@ -76,9 +77,15 @@ def check_row(
     `position` counts rows from 0 and names a row that has no key of its own. `model`, `options` and `tools` are the job's, for
     rows without their own.
     """
-    row = given if isinstance(given, Row | RejectedRow) else _row_from_mapping(given, position)
-    if isinstance(row, RejectedRow):
-        return replace(row, position=position)
+    if isinstance(given, Row):
+        row = given
+    elif isinstance(given, RejectedRow):
+        return replace(given, position=position)
+    else:
+        read = _row_from_mapping(given, position)
+        if isinstance(read, RejectedRow):
+            return read
+        row = read
     key = row.key
     if not 0 < len(key) <= MAX_KEY_LENGTH or not (key.isascii() or _is_unicode(key)):
         shown = key[:80].encode("utf-8", "replace").decode() or f"row-{position}"
@@ -87,19 +94,21 @@ def check_row(
     chosen = row.model or model
     if not chosen:
         return _reject(key, f"row {key!r}: no model; give the row or the job one", position)
-    try:
-        messages = tuple(_message(item) for item in _message_list(row.messages))
-        typed_tools = tuple(
-            tool if isinstance(tool, ToolDefinition) else ToolDefinition.model_validate(tool)
-            for tool in row.tools or tools
-        )
-    except (ValidationError, TypeError, ValueError) as error:
-        return _reject(key, f"row {key!r}: {_first_line(error)}", position)
-    merged = {**options, **row.options}
+    messages = read_messages(row.messages)
+    if isinstance(messages, str) or not messages:
+        return _reject(key, f"row {key!r}: {messages or 'messages: expected at least one'}", position)
+    given_tools = row.tools or tools
+    typed_tools = read_tools(given_tools) if given_tools else ()
+    if isinstance(typed_tools, str):
+        return _reject(key, f"row {key!r}: {typed_tools}", position)
+    merged = {**options, **row.options} if row.options else options
     try:
         digest = digest_row(provider, chosen, messages, typed_tools, merged)
-    except (TypeError, ValueError, msgspec.MsgspecError) as error:
-        return _reject(key, f"row {key!r}: an option cannot be stored: {_first_line(error)}", position)
+    except UnicodeEncodeError:
+        return _reject(key, f"row {key!r}: a text is not valid Unicode", position)
+    except (TypeError, ValueError, RecursionError, msgspec.MsgspecError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
+        return _reject(key, f"row {key!r}: a value cannot be stored: {reason}", position)
     return CheckedRow(key, messages, chosen, typed_tools, merged, digest, position)
 
 
@@ -115,7 +124,7 @@ def digest_row(
     The digest covers what is asked in our own types and not the vendor's request body, so that a new release of this
     package does not make finished rows look changed and pay for them again.
     """
-    asked = (provider, model, messages, tools, sorted(options.items()))
+    asked = (provider, model, messages, tools, sorted(options.items()) if options else ())
     return blake2b(_encoder.encode(asked), digest_size=16).digest()
 
 
@@ -154,33 +163,25 @@ def _fill(found: re.Match[str], columns: Mapping[str, Any]) -> str:
 
 def _row_from_mapping(given: object, position: int) -> Row | RejectedRow:
     if not isinstance(given, Mapping):
-        return _reject(f"row-{position}", f"row {position} is a {type(given).__name__}; expected a Row or a mapping")
-    key = next((given[name] for name in ("key", "custom_id", "id") if given.get(name) is not None), None)
-    name = str(position) if key is None else str(key)
-    messages = given.get("messages", given.get("prompt"))
-    if messages is None:
-        return _reject(name, f"row {name!r} has neither messages nor prompt")
-    options = given.get("options") or {}
-    if not isinstance(options, Mapping):
-        return _reject(name, f"row {name!r}: options must be an object")
-    model, tools = given.get("model"), given.get("tools") or ()
+        message = f"row {position} is a {type(given).__name__}; expected a Row or a mapping"
+        return _reject(f"row-{position}", message, position)
+    key = given.get("key")
+    if key is None:
+        key = given.get("custom_id")
+    if key is None:
+        key = given.get("id", position)
+    name = str(position if key is None else key)
+    messages = given.get("messages")
+    if messages is None and (messages := given.get("prompt")) is None:
+        return _reject(name, f"row {name!r} has neither messages nor prompt", position)
+    options, model, tools = given.get("options"), given.get("model"), given.get("tools")
+    if options is not None and not isinstance(options, Mapping):
+        return _reject(name, f"row {name!r}: options must be an object", position)
     if model is not None and not isinstance(model, str):
-        return _reject(name, f"row {name!r}: model must be a text")
-    if isinstance(tools, str | Mapping) or not isinstance(tools, Sequence):
-        return _reject(name, f"row {name!r}: tools must be a list")
-    return Row(name, messages, options, model, tools)
-
-
-def _message_list(given: Any) -> Sequence[Any]:
-    if isinstance(given, str):
-        return (Message(role="user", content=given),)
-    if isinstance(given, Sequence) and given:
-        return given
-    raise ValueError("messages must be a text or a list of messages with at least one")
-
-
-def _message(item: Any) -> Message:
-    return item if isinstance(item, Message) else Message.model_validate(item)
+        return _reject(name, f"row {name!r}: model must be a text", position)
+    if tools is not None and (isinstance(tools, str | Mapping) or not isinstance(tools, Sequence)):
+        return _reject(name, f"row {name!r}: tools must be a list", position)
+    return Row(name, messages, options or {}, model, tools or ())
 
 
 def _is_unicode(text: str) -> bool:
@@ -190,14 +191,6 @@ def _is_unicode(text: str) -> bool:
 
 def _reject(key: str, message: str, position: int = 0) -> RejectedRow:
     return RejectedRow(key, InvalidRequest(message=message), position)
-
-
-def _first_line(error: Exception) -> str:
-    if isinstance(error, ValidationError):
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        return f"{where}: {first['msg']}" if where else first["msg"]
-    return (str(error).splitlines() or [type(error).__name__])[0][:300]
 
 
 def _encode_other(value: Any) -> Any:

@@ -20,6 +20,7 @@ from victor_fp.core.faults import Cancelled, Fault, InvalidResponse
 from victor_fp.core.metrics import Pace, build_sample, record_sample
 from victor_fp.core.resilience import fallback
 from victor_fp.core.resilience.breaker import Breaker
+from victor_fp.core.resilience.budget import Amount
 from victor_fp.core.resilience.call import Abandoned, Answered, Deliver, Failed, Refused, Rested, Send, Settle, Wait
 from victor_fp.core.resilience.deadline import deadline_exceeded
 from victor_fp.core.resilience.rate_limit import Permit
@@ -30,6 +31,7 @@ from victor_fp.core.types import CompletionResponse, StreamChunk, Usage
 from victor_fp.shell.engine import telemetry
 from victor_fp.shell.engine.attempt import StreamAttempt
 from victor_fp.shell.engine.backend import Attempt, Batch, BoundRequest, Kind, TimeLimits
+from victor_fp.shell.engine.budget_keeper import BudgetKeeper
 from victor_fp.shell.engine.call_spec import CallSpec
 from victor_fp.shell.engine.retry_loop import RetryLoop
 from victor_fp.shell.engine.target import ModelState, Target, TargetPool
@@ -43,7 +45,7 @@ class Operation(Generic[T]):
 
     __slots__ = (
         "_arrivals", "_attempt", "_began", "_bound", "_cause", "_deadline", "_ended_by", "_index", "_is_over", "_kind",
-        "_model", "_on_end", "_order", "_permit", "_plan", "_pool", "_queued", "_retry", "_sent", "_spec", "_state", "_target",
+        "_model", "_on_end", "_order", "_permit", "_plan", "_pool", "_queued", "_reserved", "_retry", "_sent", "_spec", "_state", "_target",
         "_task", "_text", "_tokens", "records",
     )  # fmt: skip
 
@@ -69,6 +71,8 @@ class Operation(Generic[T]):
         self._retry: RetryLoop | None = None
         self._attempt: Attempt[T] | None = None
         self._permit: Permit | None = None
+        self._reserved: Amount | None = None
+        """What the attempt may take of the budget."""
         self._sent: float | None = None
         self._queued = 0.0
         self._tokens = -1
@@ -316,12 +320,47 @@ class Operation(Generic[T]):
                 retry.finish(Refused(late), now)
                 return False
             timeout = min(timeout, order.deadline - now)
+        if pool.budget is not None:
+            match outcome(await self._reserve_budget(pool.budget, target, order.deadline)):
+                case Success(amount):
+                    self._reserved = amount
+                    now = pool.store.now()
+                case Failure(fault):
+                    self._withdraw_permit()
+                    retry.finish(Refused(fault), pool.store.now())
+                    return False
         left = order.deadline - now
         whole = None if self._spec.deadline is None or self._deadline is None else self._deadline - now
         self._sent = now
         self._arrivals.clear()
         self._attempt = bound.start(TimeLimits(timeout, left, whole))
         return True
+
+    async def _reserve_budget(self, budget: BudgetKeeper, target: Target, deadline: float) -> Result[Amount, Fault]:
+        """Reserve what the attempt may take."""
+        spec = self._spec
+        try:
+            return await budget.reserve(
+                target.backend.name,
+                self._model,
+                target.backend.address,
+                spec.messages,
+                spec.tools,
+                spec.max_tokens,
+                deadline,
+            )
+        except BaseException:
+            self._withdraw_permit()
+            raise
+
+    def _settle_budget(self, fault: Fault | None, *, answer: object = None, usage: Usage | None = None) -> None:
+        """Tell the budget what the attempt took."""
+        reserved, self._reserved = self._reserved, None
+        if reserved is None or self._pool.budget is None:
+            return
+        models = (getattr(answer, "model", None), self._model)
+        address = None if self._target is None else self._target.backend.address
+        self._pool.budget.settle(reserved, fault=fault, answer=answer, usage=usage, models=models, address=address)
 
     async def _acquire(self, deadline: float) -> Result[Permit, Fault]:
         state, target, spec, store = self._state, self._target, self._spec, self._pool.store
@@ -351,6 +390,8 @@ class Operation(Generic[T]):
         now = self._pool.store.now()
         if self._permit is not None or (self._target is not None and self._target.is_observed):
             self._release_permit(None, batch.usage, now)
+        if self._reserved is not None:
+            self._settle_budget(None, answer=batch.items[-1] if batch.items else None, usage=batch.usage)
         retry.finish(Answered(200), now)
         inner = () if self._attempt is None else self._attempt.records
         if not self._spec.stream:
@@ -364,6 +405,7 @@ class Operation(Generic[T]):
 
     async def _fail_attempt(self, retry: RetryLoop, attempt: Attempt[T], fault: Fault) -> None:
         self._release_permit(fault, None, self._pool.store.now())
+        self._settle_budget(fault)
         self._attempt = None
         inner = attempt.records
         await attempt.aclose()
@@ -388,6 +430,9 @@ class Operation(Generic[T]):
             self._withdraw_permit()
         else:
             self._release_permit(fault, None, now)
+            self._settle_budget(
+                replace(fault, maybe_billed=True)
+            )  # what was sent may be billed, though nobody reads it
         self._attempt = None
         if self._retry is not None:
             self._retry.finish(Abandoned(), now)

@@ -21,6 +21,7 @@ from victor_fp.core.resilience.rate_limit import Limiter, Limits
 from victor_fp.core.resilience.retry import RetryPolicy
 from victor_fp.core.result import outcome
 from victor_fp.shell.engine.backend import Backend
+from victor_fp.shell.engine.budget_keeper import BudgetKeeper
 from victor_fp.shell.engine.in_flight import InFlight, Interruptible
 from victor_fp.shell.engine.rate_limiter import RateLimiter
 from victor_fp.shell.engine.telemetry import Observer
@@ -133,6 +134,7 @@ class TargetPool:
         runtime: Runtime,
         metrics: Metrics | None = None,
         observers: Sequence[Observer] = (),
+        budget: BudgetKeeper | None = None,
     ) -> None:
         """`policy` None is for a pool of one target, which needs no plan; `metrics` None records none."""
         self.targets = targets
@@ -141,6 +143,8 @@ class TargetPool:
         self.store = store or MemoryStore(runtime)
         self.metrics = metrics
         self.observers = observers
+        self.budget = budget
+        """What all targets spend from together."""
         self.in_flight = InFlight()
         self.answered: dict[int, int] = {}
         """Operations that each target, by its index, has answered."""

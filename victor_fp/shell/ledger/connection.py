@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from victor_fp.core.faults import LedgerFailed
@@ -13,9 +14,25 @@ def connect(file: Path) -> sqlite3.Connection:
     return sqlite3.connect(file, timeout=5.0, isolation_level=None, check_same_thread=False)
 
 
-def connect_read_only(file: Path) -> sqlite3.Connection:
-    """A connection for reading. Raises sqlite3.Error where there is no file."""
-    return sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True, timeout=5.0, isolation_level=None)
+def connect_to_read(file: Path) -> sqlite3.Connection:
+    """A connection that changes nothing. Raises sqlite3.Error where there is no file.
+
+    It is opened for writing where that is allowed: the last connection then removes the files of the write-ahead log.
+    """
+    for mode in ("rw", "ro"):
+        connection = sqlite3.connect(
+            f"{file.resolve().as_uri()}?mode={mode}", uri=True, timeout=5.0, isolation_level=None
+        )
+        try:
+            connection.execute("PRAGMA query_only = ON")
+            connection.execute("SELECT 1 FROM meta").fetchone()
+        except sqlite3.Error:
+            connection.close()
+            if mode == "ro":
+                raise
+        else:
+            return connection
+    raise AssertionError("one of the modes returns or raises")
 
 
 def lock_ledger(file: Path) -> sqlite3.Connection:
@@ -24,9 +41,7 @@ def lock_ledger(file: Path) -> sqlite3.Connection:
     The lock is the exclusive transaction of an empty database beside the ledger, which works on every system that SQLite
     does. Raises sqlite3.Error where another run has it.
     """
-    lock = sqlite3.connect(
-        file.with_name(f"{file.name}-lock"), timeout=1.0, isolation_level=None, check_same_thread=False
-    )
+    lock = sqlite3.connect(_lock_file(file), timeout=1.0, isolation_level=None, check_same_thread=False)
     try:
         lock.execute("BEGIN EXCLUSIVE")
     except sqlite3.OperationalError as error:
@@ -35,6 +50,24 @@ def lock_ledger(file: Path) -> sqlite3.Connection:
             raise sqlite3.OperationalError("locked by another run; wait for its end or stop it") from error
         raise
     return lock
+
+
+def is_locked(file: Path) -> bool:
+    """Whether a run has the ledger open. Raises sqlite3.Error."""
+    if not _lock_file(file).exists():
+        return False
+    with closing(sqlite3.connect(_lock_file(file), timeout=0.0, isolation_level=None)) as lock:
+        try:
+            lock.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError as error:
+            if "locked" in str(error):
+                return True
+            raise
+    return False
+
+
+def _lock_file(file: Path) -> Path:
+    return file.with_name(f"{file.name}-lock")
 
 
 class Transaction:

@@ -14,7 +14,14 @@ from returns.result import Failure, Result, Success
 from victor_fp.core.faults import Fault
 from victor_fp.core.jobs.decisions import Status
 from victor_fp.core.jobs.report import Report
-from victor_fp.shell.ledger.connection import Transaction, connect, connect_read_only, ledger_fault, lock_ledger
+from victor_fp.shell.ledger.connection import (
+    Transaction,
+    connect,
+    connect_to_read,
+    is_locked,
+    ledger_fault,
+    lock_ledger,
+)
 
 R = TypeVar("R")
 
@@ -38,7 +45,7 @@ def read_entries(path: str | Path, *, by_completion: bool = False) -> Iterator[L
     # Only numbers are sorted: sorting whole rows would copy every body into a temporary file.
     order = "finished, id" if by_completion else "position, run, id"
     numbers = f"SELECT id FROM rows WHERE status IS NOT NULL ORDER BY {order}"  # noqa: S608
-    with closing(connect_read_only(Path(path))) as connection:
+    with closing(connect_to_read(Path(path))) as connection:
         for (number,) in connection.execute(numbers):
             query = "SELECT key, status, body, cost FROM rows WHERE id = ?"
             key, status, body, cost = connection.execute(query, (number,)).fetchone()
@@ -53,11 +60,28 @@ def reopen_rows(path: str | Path, statuses: Iterable[Status]) -> Result[int, Fau
     final = f"SELECT count(*) FROM rows WHERE status IN ({marks}) AND status != 'retryable'"  # noqa: S608  marks only
     forget = f"UPDATE rows SET status = NULL, fault = NULL, body = NULL WHERE status IN ({marks})"  # noqa: S608
     try:
-        connect_read_only(file).close()  # a path without a ledger is not given one
+        connect_to_read(file).close()  # a path without a ledger is not given one
         with closing(lock_ledger(file)), closing(connect(file)) as connection, Transaction(connection):
             counted = connection.execute(final, chosen).fetchone()
             connection.execute("UPDATE meta SET value = value - ? WHERE name = 'finished'", counted)
             return Success(connection.execute(forget, chosen).rowcount)
+    except (sqlite3.Error, OSError) as error:
+        return Failure(ledger_fault(file, error))
+
+
+def cancel_run(path: str | Path) -> Result[bool, Fault]:
+    """Let the run that has the ledger open stop: it starts no further row once one in flight is recorded.
+
+    False where no run has it open.
+    """
+    file = Path(path)
+    try:
+        connect_to_read(file).close()  # a path without a ledger is not given one
+        is_running = is_locked(file)
+        if is_running:
+            with closing(connect(file)) as connection:
+                connection.execute("INSERT OR REPLACE INTO meta SELECT 'cancelled', value FROM meta WHERE name = 'run'")
+        return Success(is_running)
     except (sqlite3.Error, OSError) as error:
         return Failure(ledger_fault(file, error))
 
@@ -90,7 +114,7 @@ def count_rows(connection: sqlite3.Connection) -> Report:
 
 def _read(path: Path, function: Callable[[sqlite3.Connection], R]) -> Result[R, Fault]:
     try:
-        with closing(connect_read_only(path)) as connection:
+        with closing(connect_to_read(path)) as connection:
             return Success(function(connection))
     except (sqlite3.Error, OSError) as error:
         return Failure(ledger_fault(path, error))

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
@@ -53,20 +54,21 @@ CREATE TABLE IF NOT EXISTS rows (
 """
 _VARIABLES = 500
 """Placeholders in one statement; SQLite's oldest limit is 999."""
-_COLUMNS = "key, position, digest, run, status, fault, prompt_tokens, completion_tokens, cost, attempts, finished, body"
-_VALUES = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_COLUMNS = "run, finished, key, position, digest, status, body, fault, prompt_tokens, completion_tokens, cost, attempts"
+"""Of one run and one commit: the same for all rows of a group; then the fields of `FinishedRow`."""
+_SHARED = 2
 _UPDATE = (
     " ON CONFLICT (key) DO UPDATE SET position = excluded.position, digest = excluded.digest, run = excluded.run,"
     " status = excluded.status, fault = excluded.fault, prompt_tokens = excluded.prompt_tokens,"
     " completion_tokens = excluded.completion_tokens, cost = excluded.cost,"
     " attempts = coalesce(attempts, 0) + excluded.attempts, finished = excluded.finished, body = excluded.body"
 )
-_GROUP = 32
+_GROUP = 96
 """Rows in one statement: their values stay below the oldest limit on placeholders."""
 
 
 class FinishedRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A row's end, as it is written."""
+    """A row's end, as it is written; the fields are in the order of the columns."""
 
     key: str
     position: int
@@ -104,6 +106,8 @@ class Ledger:
         """Rows of the input that this run has read; written with the next commit."""
         self.finished = 0
         """Those of them that have a final result, of this run or of an earlier one."""
+        self.is_cancelled = False
+        """Whether somebody asked for an end of this run; seen with each commit."""
         self._connection = connection
         self._lock = lock
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="victor-fp-ledger")
@@ -188,17 +192,16 @@ class Ledger:
         return found
 
     def _finish(self, rows: Sequence[FinishedRow]) -> None:
-        now, run = time.time(), self.run
+        shared = (self.run, time.time())
         with Transaction(self._connection):
             for start in range(0, len(rows), _GROUP):
                 group = rows[start : start + _GROUP]
-                values: list[object] = []
-                for row in group:
-                    values += (row.key, row.position, row.digest, run, row.status, row.fault, row.prompt_tokens)
-                    values += (row.completion_tokens, row.cost, row.attempts, now, row.body)
+                values = (*shared, *chain.from_iterable(map(msgspec.structs.astuple, group)))
                 self._connection.execute(_insert_statement(len(group)), values)
             self.finished += sum(row.status != "retryable" for row in rows)
             self._save_progress()
+            cancelled = self._connection.execute("SELECT value FROM meta WHERE name = 'cancelled'").fetchone()
+            self.is_cancelled = cancelled is not None and cancelled[0] == str(self.run)
 
     def _save_progress(self) -> None:
         values = (str(self.read), str(self.finished))
@@ -229,4 +232,10 @@ def _begin_run(connection: sqlite3.Connection) -> int:
 
 @cache
 def _insert_statement(count: int) -> str:
-    return f"INSERT INTO rows ({_COLUMNS}) VALUES {', '.join([_VALUES] * count)}{_UPDATE}"  # noqa: S608  marks only
+    fields = len(FinishedRow.__struct_fields__)
+    first = [*range(1, _SHARED + 1)]
+    rows = (
+        ", ".join(f"?{number}" for number in (*first, *range(start, start + fields)))
+        for start in range(_SHARED + 1, _SHARED + 1 + count * fields, fields)
+    )
+    return f"INSERT INTO rows ({_COLUMNS}) VALUES ({'), ('.join(rows)}){_UPDATE}"  # noqa: S608  placeholders only

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from victor_fp.core.resilience.admission import Admission
 from victor_fp.core.resilience.breaker import Breaker, BreakerPolicy
+from victor_fp.core.resilience.budget import Amount, Spending
 from victor_fp.core.resilience.cooldown import Cooldown
 from victor_fp.core.resilience.rate_limit import Limiter
 
@@ -34,6 +35,12 @@ class _Limits(msgspec.Struct, frozen=True, array_like=True):
 class _Circuit(msgspec.Struct, frozen=True, array_like=True):
     form: int
     breaker: Breaker | None
+
+
+class _Spending(msgspec.Struct, frozen=True, array_like=True):
+    form: int
+    spent: Amount
+    reserved: Amount
 
 
 _NO_POLICY = BreakerPolicy()
@@ -60,6 +67,7 @@ _OWN_COUNTS: dict[str, Any] = {
 _encoder = msgspec.msgpack.Encoder()
 _limits = msgspec.msgpack.Decoder(_Limits)
 _circuit = msgspec.msgpack.Decoder(_Circuit)
+_spending = msgspec.msgpack.Decoder(_Spending)
 
 
 class LimitsPacking:
@@ -111,6 +119,25 @@ class CircuitPacking:
         return replace(found.breaker, policy=mine.policy, **own)
 
 
+class SpendingPacking:
+    """What a budget has spent."""
+
+    def freshness(self, state: Spending) -> float:  # noqa: ARG002  others may have spent the rest
+        """Every step looks at what others did."""
+        return 0.0
+
+    def pack(self, state: Spending) -> bytes:
+        """All but the budget, which each process has of its own."""
+        return _encoder.encode(_Spending(FORMAT, state.spent, state.reserved))
+
+    def unpack(self, packed: bytes, mine: Spending) -> Spending | None:
+        """The shared amounts under this process's budget."""
+        found = _decode(_spending, packed)
+        if found is None or found.form != FORMAT or not _is_sane(found):
+            return None
+        return replace(mine, spent=found.spent, reserved=found.reserved)
+
+
 def _decode(decoder: msgspec.msgpack.Decoder[T], packed: bytes) -> T | None:
     """What was packed; None where it is no such thing, or so deep or large that it cannot be one of ours."""
     if len(packed) > LARGEST:
@@ -140,3 +167,4 @@ def _is_sane(value: object) -> bool:
 
 LIMITS = LimitsPacking()
 CIRCUIT = CircuitPacking()
+SPENDING = SpendingPacking()

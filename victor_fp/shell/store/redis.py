@@ -19,6 +19,9 @@ from victor_fp.shell.store.shared import OnLoss, SharedStore, Swapped
 KEEP = 7200.0
 """Seconds after which a state that nobody changes is forgotten: longer than any hold, lease or cooldown that it may tell of."""
 
+KEEP_BUDGET = 400 * 86400.0
+"""The same for what a budget has spent: it must outlast every pause."""
+
 SCRIPT = """
 local time = redis.call('TIME')
 local current = redis.call('GET', KEYS[1]) or ''
@@ -43,10 +46,11 @@ class RedisSwapper:
 
     async def swap(self, name: str, expected: bytes, wanted: bytes) -> Swapped | None:
         """Run the script."""
+        keep = KEEP_BUDGET if name.startswith("budget:") else KEEP
         try:
             client = await self._client()
             answer = await client.register_script(SCRIPT)(
-                keys=[f"{self._prefix}:{name}"], args=[expected, wanted, int(KEEP * 1000)]
+                keys=[f"{self._prefix}:{name}"], args=[expected, wanted, int(keep * 1000)]
             )
         except (RedisError, OSError, EOFError, RuntimeError):  # refused, cut, wrong password, read-only, loop closed
             return None

@@ -1,0 +1,251 @@
+"""`victor batch`: a job over a file, its ledger, and Ctrl-C on a terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import at, terminal, victor
+from tests.loopback import Received, Serve, Talk
+from tests.openai_shapes import body, error
+
+posix = pytest.mark.skipif(os.name != "posix", reason="signals and terminals as POSIX has them")
+
+
+def prompt_of(received: Received) -> str:
+    messages: Any = received.json()["messages"]
+    return str(messages[-1]["content"])
+
+
+async def echo(talk: Talk, received: Received) -> None:
+    """Answers with the prompt in capitals; refuses one that says so."""
+    prompt = prompt_of(received)
+    if "refuse" in prompt:
+        await talk.answer(error("not this one", "invalid_prompt", "invalid_request_error"), 400)
+    else:
+        await talk.answer(body(prompt.upper()))
+
+
+def write_rows(path: Path, texts: list[str]) -> Path:
+    path.write_text("".join(json.dumps({"id": f"r{n}", "text": text}) + "\n" for n, text in enumerate(texts)))
+    return path
+
+
+def read_results(path: Path) -> dict[str, dict[str, Any]]:
+    return {line["key"]: line for line in map(json.loads, path.read_text().splitlines())}
+
+
+def test_a_template_makes_prompts_and_results_come_in_input_order(
+    serve: Serve, keyed: dict[str, str], tmp_path: Path
+) -> None:
+    server = serve(echo)
+    source = write_rows(tmp_path / "in.jsonl", [f"text {number}" for number in range(20)])
+    out = tmp_path / "out.jsonl"
+    ran = victor(
+        "batch", "run", str(source), "--out", str(out), "--prompt", "Summarise: {text}", "--system", "Be brief",
+        *at(server), env=keyed,
+    )  # fmt: skip
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
+    lines = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [line["key"] for line in lines] == [f"r{number}" for number in range(20)]
+    assert lines[3]["response"]["content"] == "SUMMARISE: TEXT 3"
+    assert server.received[0].json()["messages"][0] == {"role": "system", "content": "Be brief"}  # type: ignore[index]
+
+
+def test_a_failed_row_ends_with_exit_code_1_and_can_be_retried(
+    serve: Serve, keyed: dict[str, str], tmp_path: Path
+) -> None:
+    server, out = serve(echo), tmp_path / "out.jsonl"
+    source = write_rows(tmp_path / "in.jsonl", ["one", "refuse this", "three"])
+    command = ["batch", "run", str(source), "--out", str(out), "--prompt", "{text}", *at(server)]
+    ran = victor(*command, env=keyed)
+    assert ran.returncode == 1
+    assert "1 of 3 rows failed" in ran.stderr
+    results = read_results(out)
+    assert results["r1"]["error"]["type"] == "InvalidRequest"
+    assert results["r2"]["response"]["content"] == "THREE"
+
+    refused = victor(*command, env=keyed)
+    assert refused.returncode == 2
+    assert "--resume" in refused.stderr
+    assert len(server.received) == 3
+
+    ledger = f"{out}.ledger"
+    status = json.loads(victor("batch", "status", ledger, "--json", env=keyed).stdout)
+    assert (status["read"], status["done"], status["failed"], status["left"]) == (3, 2, 1, 0)
+    assert status["faults"] == {"InvalidRequest": 1}
+    assert "1 rows are open again" in victor("batch", "retry", ledger, env=keyed).stdout
+    assert json.loads(victor("batch", "status", ledger, "--json", env=keyed).stdout)["left"] == 1
+    victor(*command, "--resume", env=keyed)
+    assert [prompt_of(one) for one in server.received[3:]] == ["refuse this"]
+
+    other = tmp_path / "other.jsonl"
+    assert victor("batch", "export", ledger, "--out", str(other), "--by-completion", env=keyed).returncode == 0
+    assert [json.loads(line)["key"] for line in other.read_text().splitlines()][-1] == "r1"
+
+
+def test_a_schema_asks_for_json_and_a_misfit_is_a_failure(serve: Serve, keyed: dict[str, str], tmp_path: Path) -> None:
+    async def cities(talk: Talk, received: Received) -> None:
+        await talk.answer(body('{"city": "Oslo"}' if "Oslo" in prompt_of(received) else '{"town": 1}'))
+
+    server, out, schema = serve(cities), tmp_path / "out.jsonl", tmp_path / "schema.json"
+    form = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+    schema.write_text(json.dumps(form))
+    source = write_rows(tmp_path / "in.jsonl", ["Oslo", "Rome"])
+    ran = victor(
+        "batch", "run", str(source), "--out", str(out), "--prompt", "{text}", "--schema", str(schema), *at(server),
+        env=keyed,
+    )  # fmt: skip
+    assert ran.returncode == 1
+    assert "response_format" in server.received[0].json()
+    assert "1 of 2 rows failed" in ran.stderr
+
+
+def test_a_budget_in_requests_stops_the_run_and_the_rest_resumes(
+    serve: Serve, keyed: dict[str, str], tmp_path: Path
+) -> None:
+    server, out = serve(echo), tmp_path / "out.jsonl"
+    source = write_rows(tmp_path / "in.jsonl", [f"text {number}" for number in range(10)])
+    command = ["batch", "run", str(source), "--out", str(out), "--prompt", "{text}", *at(server)]
+    ran = victor(*command, "--budget-requests", "4", env=keyed)
+    assert ran.returncode == 5
+    assert "the budget is used up" in ran.stderr
+    assert (len(server.received), len(read_results(out))) == (4, 4)
+    assert victor(*command, "--resume", env=keyed).returncode == 0
+    assert (len(server.received), len(read_results(out))) == (10, 10)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("missing.jsonl", None, "No such file"),
+        ("in.txt", "a", "rows are read from .jsonl"),
+        ("in.parquet", "not parquet", "in.parquet cannot be read"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_refused_before_anything_is_sent(
+    serve: Serve, keyed: dict[str, str], tmp_path: Path, name: str, content: str | None, said: str
+) -> None:
+    server, source = serve(echo), tmp_path / name
+    if content is not None:
+        source.write_text(content)
+    ran = victor("batch", "run", str(source), "--out", str(tmp_path / "out.jsonl"), *at(server), env=keyed)
+    assert ran.returncode == 2
+    assert said in ran.stderr
+    assert server.received == []
+    assert not (tmp_path / "out.jsonl.ledger").exists()
+
+
+def test_rows_that_cannot_be_read_fail_by_themselves(serve: Serve, keyed: dict[str, str], tmp_path: Path) -> None:
+    server, out, source = serve(echo), tmp_path / "out.jsonl", tmp_path / "in.jsonl"
+    lines = [
+        '{"id": "a", "text": "one"}',
+        "{broken",
+        '{"id": "b"}',
+        '{"id": "a", "text": "two"}',
+        '{"id": "c", "text": "x"}',
+    ]
+    source.write_text("\ufeff" + "\n\n".join(lines))
+    ran = victor("batch", "run", str(source), "--out", str(out), "--prompt", "{text}", *at(server), env=keyed)
+    assert ran.returncode == 1
+    assert "3 of 5 rows failed" in ran.stderr
+    results = read_results(out)
+    assert results["a"]["response"]["content"] == "ONE"
+    assert "not a JSON object" in results["row-1"]["error"]["message"]
+    assert "the template needs column 'text'" in results["b"]["error"]["message"]
+    assert results["c"]["response"]["content"] == "X"
+
+
+def test_a_ledger_that_does_not_exist_is_not_found(keyed: dict[str, str], tmp_path: Path) -> None:
+    for command in (["status"], ["retry"], ["cancel"], ["export", "--out", str(tmp_path / "out.jsonl")]):
+        ran = victor("batch", command[0], str(tmp_path / "none.ledger"), *command[1:], env=keyed)
+        assert ran.returncode == 4, command
+        assert "there is no ledger" in ran.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+class Held:
+    """Answers some rows at once and holds the others until the test lets go."""
+
+    def __init__(self, at_once: int) -> None:
+        self.at_once = at_once
+        self.is_held = Event()
+        self.is_open = False
+
+    async def __call__(self, talk: Talk, received: Received) -> None:
+        self.at_once -= 1
+        while self.at_once < 0 and not self.is_open:
+            self.is_held.set()
+            await asyncio.sleep(0.01)
+        await echo(talk, received)
+
+
+@posix
+def test_ctrl_c_on_a_terminal_stops_and_the_run_resumes(serve: Serve, keyed: dict[str, str], tmp_path: Path) -> None:
+    held = Held(at_once=12)
+    server, out = serve(held), tmp_path / "out.jsonl"
+    source = write_rows(tmp_path / "in.jsonl", [f"text {number}" for number in range(40)])
+    command = ["batch", "run", str(source), "--out", str(out), "--prompt", "{text}", "--concurrency", "4", *at(server)]
+    with terminal(*command, env=keyed) as (process, tty):
+        assert held.is_held.wait(20)
+        tty.until("12/40")
+        tty.type(b"\x03")
+        assert process.wait(20) == 130
+        shown = tty.rest()
+    assert "stopped; finished rows are kept" in shown
+    assert "Traceback" not in shown
+    assert not out.exists()
+
+    held.is_open = True
+    sent = len(server.received)
+    assert sent <= 12 + 4
+    with terminal(*command, "--resume", env=keyed) as (process, tty):
+        shown = tty.rest()
+        assert process.wait(20) == 0
+    assert "40 rows in" in shown
+    assert set(read_results(out)) == {f"r{number}" for number in range(40)}
+    assert len(server.received) == sent + 28  # what was finished is not asked again
+
+
+@posix
+def test_cancel_stops_a_run_and_status_reads_it_meanwhile(serve: Serve, keyed: dict[str, str], tmp_path: Path) -> None:
+    held = Held(at_once=6)
+    server, out = serve(held), tmp_path / "out.jsonl"
+    source = write_rows(tmp_path / "in.jsonl", [f"text {number}" for number in range(40)])
+    command = ["batch", "run", str(source), "--out", str(out), "--prompt", "{text}", "--concurrency", "2", *at(server)]
+    with terminal(*command, env=keyed) as (process, tty):
+        tty.until("6/40")
+        status = json.loads(victor("batch", "status", f"{out}.ledger", "--json", env=keyed).stdout)
+        assert status["done"] == 6
+        again = victor(*command, "--resume", env=keyed)
+        assert "locked by another run" in again.stderr
+        assert "once a row in flight is finished" in victor("batch", "cancel", f"{out}.ledger", env=keyed).stdout
+        held.is_open = True
+        assert process.wait(20) == 130
+    assert len(server.received) <= 6 + 2 * 2
+    assert "nothing to cancel" in victor("batch", "cancel", f"{out}.ledger", env=keyed).stdout
+    assert victor(*command, "--resume", env=keyed).returncode == 0
+    assert len(read_results(out)) == 40
+
+
+@posix
+def test_a_terminated_run_loses_nothing(serve: Serve, keyed: dict[str, str], tmp_path: Path) -> None:
+    held = Held(at_once=5)
+    server, out = serve(held), tmp_path / "out.jsonl"
+    source = write_rows(tmp_path / "in.jsonl", [f"text {number}" for number in range(15)])
+    command = ["batch", "run", str(source), "--out", str(out), "--prompt", "{text}", "--concurrency", "1", *at(server)]
+    with terminal(*command, env=keyed) as (process, tty):
+        tty.until("5/15")
+        process.send_signal(signal.SIGTERM)
+        process.wait(20)
+    held.is_open = True
+    assert victor(*command, "--resume", env=keyed).returncode == 0
+    assert len(read_results(out)) == 15
+    assert len(server.received) <= 15 + 1

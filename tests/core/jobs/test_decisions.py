@@ -1,0 +1,125 @@
+"""Whether a row is asked, and what follows from the way it ended."""
+
+from __future__ import annotations
+
+import pytest
+
+from victor_fp.core.faults import (
+    FAULT_TYPES,
+    AuthRejected,
+    BudgetExceeded,
+    CircuitOpen,
+    CredentialMissing,
+    Fault,
+    InvalidRequest,
+    LedgerFailed,
+    PermissionRefused,
+    ProviderNotFound,
+    QuotaExhausted,
+    RateLimited,
+    ServerFailed,
+    can_retry,
+)
+from victor_fp.core.jobs.decisions import (
+    Again,
+    Ask,
+    Entry,
+    Finish,
+    Refuse,
+    Replay,
+    Status,
+    StopJob,
+    decide_outcome,
+    decide_row,
+    is_pressure,
+)
+from victor_fp.core.jobs.rows import CheckedRow, RejectedRow, Row, check_row
+
+
+def row(text: str = "a") -> CheckedRow:
+    checked = check_row(Row("k", text), 7, provider="p", model="m", options={})
+    assert isinstance(checked, CheckedRow)
+    return checked
+
+
+def entry(status: Status | None, digest: bytes | None = None) -> Entry:
+    return Entry(1, row().digest if digest is None else digest, 1, status, b"body")
+
+
+def test_a_row_that_is_not_known_is_asked() -> None:
+    assert decide_row(row(), None, is_repeated=False) == Ask(row())
+
+
+@pytest.mark.parametrize(
+    ("status", "is_asked"), [("done", False), ("failed", False), ("retryable", True), (None, True)]
+)
+def test_a_known_row_is_asked_where_its_result_is_not_final(status: Status | None, is_asked: bool) -> None:
+    decision = decide_row(row(), entry(status), is_repeated=False)
+    assert isinstance(decision, Ask if is_asked else Replay)
+
+
+def test_a_failed_row_is_asked_again_on_demand_and_a_done_one_is_not() -> None:
+    assert isinstance(decide_row(row(), entry("failed"), is_repeated=False, retry_failed=True), Ask)
+    assert isinstance(decide_row(row(), entry("done"), is_repeated=False, retry_failed=True), Replay)
+
+
+def test_repeated_and_changed_keys_are_refused_without_touching_the_ledger() -> None:
+    repeated = decide_row(row(), None, is_repeated=True)
+    changed = decide_row(row("b"), entry("done"), is_repeated=False)
+    for decision in (repeated, changed):
+        assert isinstance(decision, Refuse)
+        assert not decision.is_recorded
+        assert decision.position == 7
+
+
+def test_a_row_that_could_not_be_read_may_be_corrected() -> None:
+    rejected = RejectedRow("k", InvalidRequest(message="no messages"), 7)
+    first = decide_row(rejected, None, is_repeated=False)
+    assert first == Refuse("k", rejected.fault, 7, is_recorded=True)
+    assert isinstance(decide_row(row(), entry("failed", b""), is_repeated=False), Ask)
+    after_done = decide_row(rejected, entry("done"), is_repeated=False)
+    assert isinstance(after_done, Refuse)
+    assert not after_done.is_recorded
+
+
+@pytest.mark.parametrize("kind", FAULT_TYPES)
+def test_every_fault_ends_in_an_outcome(kind: type[Fault]) -> None:
+    fault = kind()
+    stopping = (
+        AuthRejected, BudgetExceeded, CredentialMissing, LedgerFailed, PermissionRefused, ProviderNotFound, QuotaExhausted
+    )  # fmt: skip
+    expected: type[object]
+    if isinstance(fault, stopping):
+        expected = StopJob
+    elif isinstance(fault, CircuitOpen) or can_retry(fault):
+        expected = Again
+    else:
+        expected = Finish
+    assert isinstance(decide_outcome(fault, 1, 3, 0.5), expected)
+
+
+def test_tries_run_out_and_the_row_stays_open_for_the_next_run() -> None:
+    assert decide_outcome(ServerFailed(), 3, 3, 0.5) == Finish("retryable")
+    assert decide_outcome(InvalidRequest(), 1, 3, 0.5) == Finish("failed")
+    assert decide_outcome(None, 9, 3, 0.5) == Finish("done")
+
+
+def test_pauses_follow_the_vendor_and_are_bounded() -> None:
+    asked = decide_outcome(RateLimited(retry_after=7.0), 1, 3, 0.0)
+    absurd = decide_outcome(RateLimited(retry_after=1e9), 1, 3, 0.999)
+    assert asked == Again(7.0)
+    assert isinstance(absurd, Again)
+    assert absurd.seconds <= 75
+
+
+def test_waiting_for_a_circuit_uses_up_no_try() -> None:
+    waiting = decide_outcome(CircuitOpen(retry_after=20.0), 3, 3, 0.0)
+    assert waiting == Again(20.0, counts=False)
+
+
+def test_pressure_is_seen_in_faults_and_in_attempts_on_the_way() -> None:
+    assert is_pressure(RateLimited(status=429), ())
+    assert is_pressure(None, (429, 200))
+    assert is_pressure(CircuitOpen(), ())
+    assert not is_pressure(None, (200,))
+    assert not is_pressure(InvalidRequest(status=400), (400,))

@@ -1,0 +1,126 @@
+"""Rows from plain data: what is accepted, what is rejected and how it says so, and the digest."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel
+
+from victor_fp.core.jobs.rows import CheckedRow, RejectedRow, Row, RowInput, check_row, fill_template, parse_row
+from victor_fp.core.types import ImagePart, Message, TextPart, ToolDefinition
+
+
+def check(given: RowInput, **changes: Any) -> CheckedRow | RejectedRow:
+    settings: dict[str, Any] = {"provider": "p", "model": "m", "options": {}}
+    return check_row(given, 3, **{**settings, **changes})
+
+
+def digest(given: RowInput, **changes: Any) -> bytes:
+    checked = check(given, **changes)
+    assert isinstance(checked, CheckedRow)
+    return checked.digest
+
+
+def test_a_text_becomes_a_user_message() -> None:
+    checked = check(Row("k", "Hi"))
+    assert isinstance(checked, CheckedRow)
+    assert checked.messages == (Message(role="user", content="Hi"),)
+    assert (checked.key, checked.model, checked.position) == ("k", "m", 3)
+
+
+def test_a_rows_own_model_tools_and_options_come_before_the_jobs() -> None:
+    tool = ToolDefinition(name="t", parameters={"type": "object"})
+    given = {"key": "k", "prompt": "x", "model": "own", "options": {"seed": 1}, "tools": [tool.model_dump()]}
+    checked = check(given, options={"seed": 2, "stop": ["a"]})
+    assert isinstance(checked, CheckedRow)
+    assert (checked.model, checked.options, checked.tools) == ("own", {"seed": 1, "stop": ["a"]}, (tool,))
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"key": "k"}, "neither messages nor prompt"),
+        ({"key": "k", "messages": []}, "at least one"),
+        ({"key": "k", "messages": 7}, "messages: expected messages"),
+        ({"key": "k", "messages": [{"role": "nobody", "content": "x"}]}, "role"),
+        ({"key": "k", "prompt": "x", "options": 3}, "options must be an object"),
+        ({"key": "k", "prompt": "x", "model": 3}, "model must be a text"),
+        ({"key": "k", "prompt": "x", "tools": "t"}, "tools must be a list"),
+        ({"key": "", "prompt": "x"}, "key must be valid Unicode of 1 to 512"),
+        ({"key": "k" * 513, "prompt": "x"}, "key must be valid Unicode of 1 to 512"),
+        ({"key": "\ud800", "prompt": "x"}, "key must be valid Unicode of 1 to 512"),
+        ({"key": "k", "prompt": "x", "options": {"a": object()}}, "a value cannot be stored"),
+    ],
+)
+def test_a_row_that_cannot_be_asked_says_why(given: dict[str, Any], said: str) -> None:
+    checked = check(given)
+    assert isinstance(checked, RejectedRow)
+    assert said in checked.fault.message
+    assert checked.position == 3
+    checked.key.encode()
+
+
+def test_a_row_without_a_model_anywhere_is_rejected() -> None:
+    checked = check(Row("k", "x"), model=None)
+    assert isinstance(checked, RejectedRow)
+    assert "no model" in checked.fault.message
+
+
+def test_a_row_without_a_key_is_numbered() -> None:
+    checked = check({"prompt": "x"})
+    assert checked.key == "3"
+
+
+@pytest.mark.parametrize("given", [None, 3, "text", [1], {}, {"key": {"a": 1}, "messages": {"a": 1}}])
+def test_anything_is_a_checked_or_a_rejected_row(given: Any) -> None:
+    assert isinstance(check(given), RejectedRow)
+
+
+class Form(BaseModel):
+    n: int
+
+
+def test_the_digest_changes_with_what_is_asked_and_with_nothing_else() -> None:
+    plain = Row("k", "x")
+    same = [
+        digest(plain),
+        digest(Row("other", "x")),
+        digest({"key": "k", "messages": [{"role": "user", "content": "x"}]}),
+        digest({"key": "k", "prompt": "x", "anything": "else"}),
+    ]
+    assert len(set(same)) == 1
+    tool = ToolDefinition(name="t", parameters={"type": "object"})
+    different = [
+        digest(plain),
+        digest(Row("k", "y")),
+        digest(Row("k", "x", {"seed": 1})),
+        digest(Row("k", "x", {"seed": 2})),
+        digest(Row("k", "x", {"response_format": Form})),
+        digest(Row("k", "x", model="n")),
+        digest(Row("k", "x", tools=[tool])),
+        digest(plain, provider="q"),
+        digest(Row("k", [Message(role="user", content=[TextPart(text="x")])])),
+        digest(Row("k", [Message(role="user", content=[ImagePart(url="https://e.x/i.png")])])),
+        digest(Row("k", [Message(role="system", content="s"), Message(role="user", content="x")])),
+    ]
+    assert len(set(different)) == len(different)
+
+
+def test_options_in_another_order_are_the_same_row() -> None:
+    one = digest(Row("k", "x", {"a": 1, "b": {"c": 1, "d": 2}}))
+    assert digest(Row("k", "x", {"b": {"d": 2, "c": 1}, "a": 1})) == one
+
+
+def test_templates_name_missing_columns_and_keep_braces() -> None:
+    assert fill_template("{{{a}}} {b}", {"a": "x", "b": [1, None]}).unwrap() == "{x} [1,null]"
+    missing = fill_template("{a} {c}", {"a": 1, "b": 2}).failure()
+    assert missing.message == "the template needs column 'c'; the row has: a, b"
+
+
+@given(st.binary(max_size=200))
+def test_any_line_is_a_row_or_says_why_not(line: bytes) -> None:
+    parsed = parse_row(line, 4)
+    assert isinstance(parsed, dict) or (isinstance(parsed, RejectedRow) and "line 5" in parsed.fault.message)

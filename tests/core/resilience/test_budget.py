@@ -1,0 +1,88 @@
+"""The budget as a table of values, and its bound as a law."""
+
+from __future__ import annotations
+
+import random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from victor_fp.core.cost import PricedUsage
+from victor_fp.core.resilience.budget import (
+    Amount,
+    Budget,
+    Shortage,
+    Spending,
+    describe_spending,
+    estimate_amount,
+    release,
+    reserve,
+    settle,
+)
+
+ONE = Amount(usd=1.0, tokens=100)
+
+
+def test_what_is_reserved_counts_as_spent() -> None:
+    state, first = reserve(Spending(budget=Budget(tokens=150)), ONE)
+    assert first is None
+    assert reserve(state, ONE) == (state, Shortage("tokens", is_final=False))
+
+
+def test_a_shortage_is_final_where_returned_reservations_would_not_help() -> None:
+    spent = settle(reserve(Spending(budget=Budget(usd=1.5)), ONE)[0], ONE, ONE)
+    assert reserve(spent, ONE)[1] == Shortage("usd", is_final=True)
+    assert reserve(Spending(budget=Budget(requests=0)), ONE)[1] == Shortage("requests", is_final=True)
+
+
+def test_settling_replaces_the_estimate_and_releasing_gives_it_back() -> None:
+    state, _ = reserve(Spending(budget=Budget(usd=2.0)), ONE)
+    assert describe_spending(state)["usd"] == {"limit": 2.0, "spent": 0.0, "reserved": 1.0}
+    settled = settle(state, ONE, Amount(usd=0.25, tokens=9))
+    assert describe_spending(settled) == {
+        "usd": {"limit": 2.0, "spent": 0.25, "reserved": 0.0},
+        "tokens": {"limit": None, "spent": 9, "reserved": 0},
+        "requests": {"limit": None, "spent": 1, "reserved": 0},
+    }
+    assert release(state, ONE) == Spending(budget=Budget(usd=2.0))
+
+
+def test_a_budget_without_bounds_refuses_nothing() -> None:
+    state = Spending(budget=Budget())
+    for _ in range(100):
+        state, shortage = reserve(state, ONE)
+        assert shortage is None
+
+
+def test_a_budget_in_money_needs_a_price() -> None:
+    def price(sale: PricedUsage) -> float | None:
+        return 0.001 * sale.usage["completion_tokens"] if "known" in sale.models else None
+
+    dollars = Budget(usd=1.0)
+    assert estimate_amount(dollars, price, "known", 10, 200) == Amount(usd=0.2, tokens=210)
+    assert estimate_amount(dollars, price, "other", 10, 200) is None
+    assert estimate_amount(dollars, None, "known", 10, 200) is None
+    assert estimate_amount(Budget(tokens=5), None, "known", 10, 200) == Amount(tokens=210)
+
+
+@given(st.integers(0, 2**32), st.integers(1, 5000), st.integers(1, 60))
+def test_a_budget_is_never_exceeded_where_estimates_are_upper_bounds(seed: int, tokens: int, requests: int) -> None:
+    """Calls that begin and end in any order, and take at most their estimate."""
+    luck = random.Random(seed)
+    state = Spending(budget=Budget(tokens=tokens, requests=requests))
+    in_flight: list[Amount] = []
+    for _ in range(200):
+        if in_flight and luck.random() < 0.5:
+            estimate = in_flight.pop(luck.randrange(len(in_flight)))
+            if luck.random() < 0.3:
+                state = release(state, estimate)
+            else:
+                state = settle(state, estimate, Amount(tokens=luck.randint(0, estimate.tokens)))
+        else:
+            estimate = Amount(tokens=luck.randint(0, 200))
+            state, shortage = reserve(state, estimate)
+            if shortage is None:
+                in_flight.append(estimate)
+        assert state.spent.tokens + state.reserved.tokens <= tokens
+        assert state.spent.requests + state.reserved.requests <= requests
+        assert state.reserved == Amount(tokens=sum(one.tokens for one in in_flight), requests=len(in_flight))

@@ -1,0 +1,186 @@
+"""Budgets of managed providers over real HTTP: reserved before, settled after, shared by a store."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from returns.result import Success
+
+from tests.acme import HI
+from tests.loopback import Received, Talk, serving
+from tests.managed_shapes import answers, config, fails, hangs, managed, refuses, streams
+from tests.openai_shapes import body, chunk
+from tests.paper import PaperRuntime
+from tests.shell.store.places import PaperPlace
+from victor_fp.core.cost import PricedUsage
+from victor_fp.core.faults import BudgetExceeded, InvalidRequest, ServerFailed
+from victor_fp.core.resilience.budget import Budget
+from victor_fp.providers.base import ProviderError
+from victor_fp.providers.factory import ManagedProvider, ProviderConfig
+from victor_fp.shell.store.memory import MemoryStore
+from victor_fp.shell.store.shared import SharedStore
+
+
+def spent(provider: ManagedProvider, bound: str = "requests") -> tuple[Any, Any]:
+    stats = provider.get_budget_stats()
+    assert stats is not None
+    return stats[bound]["spent"], stats[bound]["reserved"]
+
+
+async def slow(talk: Talk, _: Received) -> None:
+    await asyncio.sleep(0.02)
+    await talk.answer(body())
+
+
+async def test_calls_at_once_do_not_exceed_a_budget_of_requests() -> None:
+    async with serving(slow) as server, await managed(server.url, budget=Budget(requests=5)) as provider:
+        results = await asyncio.gather(*(provider.chat_result(HI) for _ in range(20)))
+        assert spent(provider) == (5, 0)
+    refused = [result.failure() for result in results if not isinstance(result, Success)]
+    assert len(server.received) == 5
+    assert len(refused) == 15
+    assert all(isinstance(fault, BudgetExceeded) for fault in refused)
+    assert refused[0].message == "the budget of 5 requests has no room for the call; nothing was sent"
+    assert refused[0].provider == "acme"
+
+
+async def test_usage_takes_the_place_of_the_estimate_so_that_small_answers_leave_room() -> None:
+    """A call may take 4,096 tokens and takes 7, so calls in turn fit where calls at once wait for each other."""
+    async with serving(slow) as server, await managed(server.url, budget=Budget(tokens=4200)) as provider:
+        results = await asyncio.gather(*(provider.chat_result(HI) for _ in range(6)))
+        assert all(isinstance(result, Success) for result in results)
+        assert spent(provider, "tokens") == (6 * 7, 0)
+    assert len(server.received) == 6
+
+
+async def test_every_attempt_is_reserved_and_an_unbilled_one_is_given_back() -> None:
+    runtime = PaperRuntime()
+    async with serving(fails, fails, answers) as server:
+        async with await managed(server.url, budget=Budget(requests=3), runtime=runtime) as provider:
+            assert isinstance(await provider.chat_result(HI), Success)
+            assert spent(provider) == (1, 0)
+    async with serving(refuses), serving(fails) as server:
+        async with await managed(server.url, budget=Budget(requests=0), runtime=runtime) as provider:
+            assert isinstance((await provider.chat_result(HI)).failure(), BudgetExceeded)
+    assert server.received == []
+
+
+async def test_a_fallback_spends_from_the_same_budget() -> None:
+    async with serving(fails) as one, serving(answers) as two:
+        fallback = config(two.url, budget=Budget(requests=0))
+        async with await managed(
+            one.url, fallback_configs=[fallback], max_retries=0, budget=Budget(requests=1)
+        ) as provider:
+            assert isinstance(await provider.chat_result(HI), Success)
+            assert isinstance((await provider.chat_result(HI)).failure(), BudgetExceeded)
+    assert (len(one.received), len(two.received)) == (1, 1)
+
+
+async def test_streams_are_settled_by_their_usage_and_left_ones_by_their_estimate() -> None:
+    async def pauses(talk: Talk, _: Received) -> None:
+        await talk.head(content_type="text/event-stream")
+        await talk.event(chunk("Hel"))
+        await talk.gone(30)
+
+    async with serving(streams, pauses) as server, await managed(server.url, budget=Budget(tokens=10_000)) as provider:
+        async for _ in provider.stream(HI):
+            pass
+        assert spent(provider, "tokens") == (7, 0)
+        async with provider.stream(HI, max_tokens=50) as stream:
+            async for _ in stream:
+                break
+        taken, reserved = spent(provider, "tokens")
+        assert 57 <= taken <= 80
+        assert reserved == 0
+
+
+async def test_a_cancelled_call_gives_its_reservation_up_as_spent() -> None:
+    async with serving(hangs) as server, await managed(server.url, budget=Budget(requests=5)) as provider:
+        task = asyncio.create_task(provider.chat_result(HI))
+        while not server.received:
+            await asyncio.sleep(0.01)
+        assert spent(provider) == (0, 1)
+        task.cancel()
+        await asyncio.wait([task])
+        assert spent(provider) == (1, 0)
+
+
+async def test_dollars_are_counted_by_price_and_a_model_without_one_is_refused() -> None:
+    def price(sale: PricedUsage) -> float | None:
+        tokens: int = sale.usage["prompt_tokens"] + sale.usage["completion_tokens"]
+        return 0.01 * tokens if "m-1" in sale.models else None
+
+    async with serving(answers) as server:
+        async with await managed(server.url, budget=Budget(usd=50.0), price=price) as provider:
+            assert isinstance(await provider.chat_result(HI), Success)
+            taken, reserved = spent(provider, "usd")
+            assert (taken, reserved) == (pytest.approx(0.07), 0.0)
+            fault = (await provider.chat_result(HI, model="m-unknown")).failure()
+    assert isinstance(fault, InvalidRequest)
+    assert "no price is known for model 'm-unknown'" in fault.message
+    assert len(server.received) == 1
+
+
+async def test_a_budget_in_dollars_without_prices_is_refused_when_it_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("victor_fp.providers.managed_config.find_spec", lambda name: None)
+    with pytest.raises(ProviderError, match="needs prices"):
+        ManagedProvider(config=ProviderConfig("acme", "m-1", budget=Budget(usd=1.0)))
+
+
+async def test_providers_on_one_store_share_a_budget_by_its_name() -> None:
+    store = MemoryStore()
+    async with serving(answers) as server:
+        one = await managed(server.url, store=store, budget=Budget(requests=2, name="team"))
+        two = await managed(server.url, store=store, budget=Budget(requests=2, name="team"))
+        other = await managed(server.url, store=store, budget=Budget(requests=2))
+        assert isinstance(await one.chat_result(HI), Success)
+        assert isinstance(await two.chat_result(HI), Success)
+        assert isinstance((await one.chat_result(HI)).failure(), BudgetExceeded)
+        assert isinstance(await other.chat_result(HI), Success)
+        one.reset_budget()
+        assert isinstance(await two.chat_result(HI), Success)
+        for provider in (one, two, other):
+            await provider.close()
+
+
+async def test_processes_share_a_budget_through_a_shared_store() -> None:
+    place = PaperPlace()
+    async with serving(slow) as server:
+        stores = [SharedStore(place) for _ in range(4)]
+        providers = [await managed(server.url, store=store, budget=Budget(requests=9)) for store in stores]
+        results = await asyncio.gather(
+            *(provider.chat_result(HI, deadline=5.0) for provider in providers for _ in range(10))
+        )
+        for provider, store in zip(providers, stores, strict=True):
+            await provider.close()
+            await store.aclose()
+    assert sum(isinstance(result, Success) for result in results) == len(server.received) == 9
+
+
+async def test_a_budget_fails_closed_with_its_store() -> None:
+    place = PaperPlace(gone=True)
+    async with serving(answers) as server:
+        store = SharedStore(place, on_loss="closed")
+        async with await managed(server.url, store=store, budget=Budget(requests=9), enable_rate_limiting=False) as one:
+            fault = (await one.chat_result(HI)).failure()
+            assert "fail closed" in fault.message
+            await store.drain()
+            assert spent(one) == (0, 0)
+        await store.aclose()
+    assert server.received == []
+
+
+async def test_a_failure_that_may_have_been_billed_counts() -> None:
+    async def breaks(talk: Talk, _: Received) -> None:
+        await talk.head(content_length="1000")
+        await talk.raw(b'{"id":')
+        await talk.reset()
+
+    async with serving(breaks) as server:
+        async with await managed(server.url, budget=Budget(requests=5), max_retries=0) as provider:
+            fault = (await provider.chat_result(HI)).failure()
+            assert not isinstance(fault, ServerFailed)
+            assert spent(provider) == (int(fault.maybe_billed), 0)
+            assert fault.maybe_billed

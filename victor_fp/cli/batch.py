@@ -1,0 +1,243 @@
+"""The commands of `victor batch`: run a job over a file of rows, and look after its ledger."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+from returns.result import Failure, Result, Success
+
+from victor_fp.cli.batch_progress import Tally, create_progress
+from victor_fp.cli.commands import TargetOptions, choose_provider, with_provider
+from victor_fp.cli.exit_codes import CommandError, ExitCode, error_from_fault, usage_error
+from victor_fp.cli.provider_selection import select_model, server_address
+from victor_fp.cli.reporting import report_error
+from victor_fp.cli.terminal import Terminal
+from victor_fp.core.cost import Price
+from victor_fp.core.faults import Fault
+from victor_fp.core.json import Json, NotJson, decode_json, encode_json
+from victor_fp.core.result import outcome
+from victor_fp.jobs import Budget, JobRun, cancel_run, export, format_report, read_report, read_rows, reopen_rows, run
+from victor_fp.jobs.sources import count_records
+from victor_fp.providers.base import BaseProvider
+
+Order = Literal["input", "completion"]
+FailedStatus = Literal["failed", "retryable"]
+
+
+class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """The options of `victor batch run`, without provider and model."""
+
+    source: Path
+    out: Path
+    ledger: Path | None = None
+    prompt: str | None = None
+    key: str | None = None
+    system: str | None = None
+    schema: Path | None = None
+    temperature: float | None = None
+    max_tokens: int | None = None
+    concurrency: int = 32
+    budget_usd: float | None = None
+    budget_tokens: int | None = None
+    budget_requests: int | None = None
+    resume: bool = False
+    retry_failed: bool = False
+
+    @property
+    def ledger_path(self) -> Path:
+        """The ledger: the one that was named, or one beside the output."""
+        return self.ledger or self.out.with_name(f"{self.out.name}.ledger")
+
+
+class RunPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known before the provider is: the schema, and how many rows there are."""
+
+    schema: Mapping[str, Json] | None
+    total: int
+
+
+def run_batch(target: TargetOptions, options: RunOptions, terminal: Terminal) -> int:
+    """Ask every row of a file and write the results; nothing is sent before the command line is known to be right."""
+    match outcome(_plan_run(options)):
+        case Failure(error):
+            return report_error(terminal, error)
+        case Success(plan):
+            pass
+
+    async def begin() -> int:
+        selection = await choose_provider(target, terminal)
+
+        async def use(provider: BaseProvider) -> int:
+            match outcome(await select_model(provider, selection.model)):
+                case Failure(error):
+                    return report_error(terminal, error)
+                case Success(model):
+                    return await _run_rows(provider, model, options, plan, terminal)
+
+        return await with_provider(selection, target, terminal, use)
+
+    try:
+        return asyncio.run(begin())
+    except KeyboardInterrupt:
+        terminal.note(f"victor: stopped; finished rows are kept in {options.ledger_path}. Continue with --resume.")
+        return ExitCode.INTERRUPTED
+
+
+def _plan_run(options: RunOptions) -> Result[RunPlan, CommandError]:
+    """Check files and options that need no provider."""
+    ledger = options.ledger_path
+    if ledger.exists() and not options.resume:
+        what = f"there is a ledger from an earlier run: {ledger}"
+        return Failure(usage_error(what, todo="Continue it with --resume, or name another with --ledger."))
+    schema: Mapping[str, Json] | None = None
+    if options.schema is not None:
+        match outcome(_read_schema(options.schema)):
+            case Failure(error):
+                return Failure(error)
+            case Success(schema):
+                pass
+    try:
+        read_rows(options.source)  # refuses a suffix that it does not know
+        total = count_records(options.source)
+    except ImportError as error:
+        return Failure(usage_error(f"{options.source} cannot be read", str(error)))
+    except (OSError, ValueError, csv.Error) as error:
+        return Failure(_source_error(options.source, error))
+    if not options.out.parent.is_dir():
+        return Failure(usage_error(f"{options.out} cannot be written", "its directory does not exist"))
+    return Success(RunPlan(schema=schema, total=total))
+
+
+def _read_schema(path: Path) -> Result[Mapping[str, Json], CommandError]:
+    try:
+        value = decode_json(path.read_bytes())
+    except OSError as error:
+        return Failure(usage_error(f"{path} cannot be read", error.strerror or type(error).__name__))
+    if isinstance(value, NotJson):
+        return Failure(usage_error(f"{path} is not JSON", value.reason))
+    if not isinstance(value, Mapping):
+        return Failure(usage_error(f"{path} is not a JSON Schema", "expected an object"))
+    return Success(value)
+
+
+def _source_error(path: Path, error: Exception) -> CommandError:
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return usage_error(f"{path} cannot be read", reason)
+
+
+def _find_price(provider: BaseProvider) -> Price | None:
+    """The bundled table of prices, where the extra is installed."""
+    from importlib.util import find_spec
+
+    if find_spec("genai_prices") is None or provider.base_url is None:
+        return None
+    from victor_fp.shell.prices import price_at
+
+    return price_at(provider.base_url)
+
+
+async def _run_rows(provider: BaseProvider, model: str, options: RunOptions, plan: RunPlan, terminal: Terminal) -> int:
+    price = _find_price(provider)
+    if options.budget_usd is not None and price is None:
+        todo = "pip install 'victor_fp[prices]', or use --budget-tokens or --budget-requests."
+        return report_error(terminal, usage_error("--budget-usd needs prices", "none are known here", todo))
+    has_budget = (options.budget_usd, options.budget_tokens, options.budget_requests) != (None, None, None)
+    budget = Budget(usd=options.budget_usd, tokens=options.budget_tokens, requests=options.budget_requests)
+    chosen: dict[str, Any] = {"temperature": options.temperature, "max_tokens": options.max_tokens}
+    job: JobRun[Any] = run(
+        read_rows(options.source, template=options.prompt, key=options.key, system=options.system),
+        provider,
+        ledger=options.ledger_path,
+        model=model,
+        schema=plan.schema,
+        concurrency=options.concurrency,
+        budget=budget if has_budget else None,
+        price=price,
+        retry_failed=options.retry_failed,
+        **{name: value for name, value in chosen.items() if value is not None},
+    )
+    tally = Tally()
+    try:
+        async with job:
+            with create_progress(terminal, plan.total) as progress:
+                async for done in job:
+                    if done.key:
+                        tally.add(done)
+                        progress.show(tally)
+    except (OSError, ValueError, csv.Error) as error:
+        return report_error(terminal, _source_error(options.source, error))
+    return await _end_run(job, options, tally, terminal, server_address(provider))
+
+
+async def _end_run(job: JobRun[Any], options: RunOptions, tally: Tally, terminal: Terminal, address: str | None) -> int:
+    """Write the results and say what has become of the rows."""
+    written = await asyncio.to_thread(export, options.ledger_path, options.out)
+    match outcome(written):
+        case Failure(fault):
+            return report_error(terminal, error_from_fault(job.stopped or fault, address))
+        case Success(count):
+            terminal.hint(f"victor: {count} rows in {options.out}; {tally.describe()}")
+    if job.stopped is not None:
+        return report_error(terminal, error_from_fault(job.stopped, address))
+    if tally.failed:
+        what = f"{tally.failed} of {tally.finished} rows failed"
+        todo = f"See: victor batch status {options.ledger_path}"
+        return report_error(terminal, CommandError(code=ExitCode.FAILED, what=what, todo=todo))
+    return ExitCode.OK
+
+
+def show_status(ledger: Path, terminal: Terminal, *, as_json: bool) -> int:
+    """Show the figures of a ledger; also while a run has it open."""
+    match outcome(read_report(ledger)):
+        case Failure(fault):
+            return _ledger_error(ledger, fault, terminal)
+        case Success(report):
+            fields = msgspec.to_builtins(report)
+            terminal.line(encode_json(fields).decode() if as_json else format_report(report))
+            return ExitCode.OK
+
+
+def export_results(ledger: Path, out: Path, order: Order, terminal: Terminal) -> int:
+    """Write the finished rows of a ledger as JSONL."""
+    match outcome(export(ledger, out, order=order)):
+        case Failure(fault):
+            return _ledger_error(ledger, fault, terminal)
+        case Success(count):
+            terminal.hint(f"victor: {count} rows in {out}")
+            return ExitCode.OK
+
+
+def retry_rows(ledger: Path, statuses: Sequence[FailedStatus], terminal: Terminal) -> int:
+    """Forget the results of failed rows, so that the next run asks them again."""
+    match outcome(reopen_rows(ledger, statuses)):
+        case Failure(fault):
+            return _ledger_error(ledger, fault, terminal)
+        case Success(count):
+            terminal.line(f"{count} rows are open again; ask them with: victor batch run ... --resume")
+            return ExitCode.OK
+
+
+def cancel_batch(ledger: Path, terminal: Terminal) -> int:
+    """Let the run that has the ledger open stop after the rows in flight."""
+    match outcome(cancel_run(ledger)):
+        case Failure(fault):
+            return _ledger_error(ledger, fault, terminal)
+        case Success(is_running):
+            stopping = "the run stops once a row in flight is finished"
+            terminal.line(stopping if is_running else f"no run has {ledger} open; there is nothing to cancel")
+            return ExitCode.OK
+
+
+def _ledger_error(ledger: Path, fault: Fault, terminal: Terminal) -> int:
+    if not os.path.exists(ledger):
+        todo = "A run's ledger is beside its output: OUT.jsonl.ledger"
+        return report_error(
+            terminal, CommandError(code=ExitCode.NOT_FOUND, what=f"there is no ledger {ledger}", todo=todo)
+        )
+    return report_error(terminal, error_from_fault(fault))

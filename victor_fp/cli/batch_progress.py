@@ -1,0 +1,110 @@
+"""Progress of a job on a terminal: a bar with rows, rate, failures, cost and time left; without a terminal, nothing."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from victor_fp.cli.terminal import Terminal
+from victor_fp.jobs import Done
+
+
+class Tally:
+    """Counts of the rows that a run has yielded."""
+
+    def __init__(self) -> None:
+        self.finished = 0
+        self.resumed = 0
+        self.failed = 0
+        self.cost: float | None = None
+        """Sum of the known costs of this run, in US dollars; None where none is known."""
+        self._began = time.monotonic()
+
+    def add(self, done: Done[Any]) -> None:
+        """Count a row."""
+        self.finished += 1
+        self.resumed += done.is_resumed
+        self.failed += done.result.map(bool).value_or(None) is None
+        if done.cost_usd is not None and not done.is_resumed:
+            self.cost = (self.cost or 0.0) + done.cost_usd
+
+    @property
+    def rate(self) -> float:
+        """Rows per second that this run has asked."""
+        seconds = time.monotonic() - self._began
+        return (self.finished - self.resumed) / seconds if seconds > 0 else 0.0
+
+    def describe(self) -> str:
+        """Rate, failures and cost."""
+        parts = [f"{self.rate:.1f} rows/s" if self.rate < 100 else f"{self.rate:.0f} rows/s", f"{self.failed} failed"]
+        if self.cost is not None:
+            parts.append(f"${self.cost:.4f}")
+        return ", ".join(parts)
+
+
+class Progress(Protocol):
+    """Shows how far a job is, from entry to exit."""
+
+    def show(self, tally: Tally) -> None:
+        """Show these counts."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+class NoProgress:
+    """Shows nothing: standard error is not a terminal."""
+
+    def show(self, tally: Tally) -> None:
+        """Show nothing."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+class ProgressBar:
+    """A bar on standard error."""
+
+    def __init__(self, terminal: Terminal, total: int | None) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as RichProgress
+
+        self._bar = RichProgress(
+            BarColumn(bar_width=None),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[counts]}"),
+            TimeRemainingColumn(),
+            console=Console(file=terminal.err),
+            redirect_stdout=False,
+            redirect_stderr=False,
+            transient=True,
+        )
+        self._task = self._bar.add_task("rows", total=total, counts="")
+
+    def show(self, tally: Tally) -> None:
+        """Move the bar. It is drawn ten times a second, however often this is called."""
+        self._bar.update(self._task, completed=tally.finished, counts=tally.describe())
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+
+def create_progress(terminal: Terminal, total: int | None) -> Progress:
+    """A bar where standard error is a terminal."""
+    return ProgressBar(terminal, total) if terminal.watched else NoProgress()
