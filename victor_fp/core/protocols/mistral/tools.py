@@ -12,7 +12,7 @@ from victor_fp.core.catalogue.spec import ProviderSpec
 from victor_fp.core.protocols.mistral.chunks import refused
 from victor_fp.core.protocols.openai_chat.tools import untaken_choice
 from victor_fp.core.requests import Adjustment, ChatRequest
-from victor_fp.core.tool_call_ids import made
+from victor_fp.core.tool_call_ids import make_id
 from victor_fp.core.types import ToolDefinition
 
 Choice: TypeAlias = wire.NamedToolChoice | Literal["auto", "none", "any", "required"]
@@ -45,7 +45,7 @@ def choice(asked: str | dict[str, str] | None) -> Choice | UnsetType:
 
 def call_id(given: str) -> str:
     """A call's id as the vendor takes it: another vendor's id that does not fit becomes one that does, always the same."""
-    return given if _NINE.fullmatch(given) else made(given, 0)
+    return given if _NINE.fullmatch(given) else make_id(given, 0)
 
 
 def _tool(tool: ToolDefinition) -> wire.Tool:

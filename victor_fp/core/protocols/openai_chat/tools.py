@@ -14,7 +14,7 @@ from victor_fp_wire.openai_chat.request import (
 from victor_fp.core.protocols.openai_chat.formats import strict_schema
 from victor_fp.core.protocols.openai_chat.rules import Rules, Written
 from victor_fp.core.requests import Adjustment, ChatRequest
-from victor_fp.core.tool_call_ids import made
+from victor_fp.core.tool_call_ids import make_id
 from victor_fp.core.types import ToolDefinition
 
 EPHEMERAL = CacheControl(type="ephemeral")
@@ -75,4 +75,4 @@ def _tool(rules: Rules, tool: ToolDefinition) -> Tool:
 def call_id(rules: Rules, given: str) -> str:
     """A call's id as the vendor takes it: another vendor's id that does not fit becomes one that does, always the same."""
     limit = rules.dialect.call_id_limit
-    return given if limit is None or len(given) <= limit else made(given, 0)
+    return given if limit is None or len(given) <= limit else make_id(given, 0)

@@ -11,7 +11,7 @@ from victor_fp.core.protocols.openai_chat.formats import strict_schema
 from victor_fp.core.protocols.openai_chat.rules import Written
 from victor_fp.core.protocols.openai_responses.rules import Rules
 from victor_fp.core.requests import Adjustment, ChatRequest
-from victor_fp.core.tool_call_ids import made
+from victor_fp.core.tool_call_ids import make_id
 from victor_fp.core.types import ToolDefinition
 
 
@@ -62,4 +62,4 @@ def _tool(rules: Rules, tool: ToolDefinition) -> FunctionTool:
 def call_id(rules: Rules, given: str) -> str:
     """A call's id as the vendor takes it: another vendor's that is too long becomes one that fits, always the same."""
     limit = rules.dialect.call_id_limit
-    return given if given and (limit is None or len(given) <= limit) else made(given, 0)
+    return given if given and (limit is None or len(given) <= limit) else make_id(given, 0)
