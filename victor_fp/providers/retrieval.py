@@ -1,4 +1,4 @@
-"""Embeddings and rankings of a pool of targets, with their attempts in the metadata where there were several."""
+"""Embeddings and rankings of a pool of targets, with their attempts in the metadata where one failed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ async def run_embedding(pool: TargetPool, spec: Result[CallSpec, Fault]) -> Resu
             operation = Operation(pool, EMBEDDING, call)
             result = await operation.result()
             attempts = operation.records
-            if len(attempts) < 2:
+            if all(attempt.outcome == "ok" for attempt in attempts):
                 return result
             return result.map(
                 lambda response: response.model_copy(update={"metadata": _record(response.metadata, attempts)})
@@ -46,7 +46,7 @@ async def run_ranking(pool: TargetPool, spec: Result[CallSpec, Fault]) -> Result
             operation = Operation(pool, RANKING, call)
             result = await operation.result()
             attempts = operation.records
-            if len(attempts) < 2:
+            if all(attempt.outcome == "ok" for attempt in attempts):
                 return result
             return result.map(
                 lambda response: response.model_copy(update={"metadata": _record(response.metadata, attempts)})

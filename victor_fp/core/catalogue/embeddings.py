@@ -147,7 +147,7 @@ LMSTUDIO = OpenAIEmbeddings(
 LOCAL = OpenAIEmbeddings(
     default_model="smollm2-135m-instruct",
     refuses=_NEITHER,
-    most_texts=64,
+    most_texts=16,  # a slow machine embeds a few texts a second
     source="tools/server/README.md of ggml-org/llama.cpp",
 )
 

@@ -106,6 +106,8 @@ class Kind(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
         [Codec, Endpoint, CallSpec, str, Mapping[str, Any]], Result[Exchange[T] | Known[T] | Split[T], Fault]
     ]
     """From codec, endpoint, call, model and options to what is sent and how the response is read."""
+    operation: str = "chat"
+    """What telemetry calls an operation of this kind, in the words of OpenTelemetry's GenAI conventions where they have one."""
     uses_breaker: bool = True
     """Whether the result says something of the target's health. A question about models says nothing about answers."""
 

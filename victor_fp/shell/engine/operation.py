@@ -200,6 +200,7 @@ class Operation(Generic[T]):
                 model=spec.model or planned.model,
                 address=pool.targets[0].backend.address if pool.targets else None,
                 spec=spec,
+                operation=self._kind.operation,
             )
             self._on_end = telemetry.notify_begin(pool.observers, begun)
             if spec.stream and telemetry.wants_content(pool.observers):
@@ -479,6 +480,7 @@ class Operation(Generic[T]):
         if self._on_end:
             ending = telemetry.Ended(
                 sample=sample,
+                operation=self._kind.operation,
                 address=None if target is None else target.backend.address,
                 answer=answer if isinstance(answer, CompletionResponse | StreamChunk) else None,
                 text=None if self._text is None else "".join(self._text),

@@ -93,5 +93,5 @@ def _compile_ranking(
     return Success(Exchange(request=built, codec=codec, context=context, read=read))
 
 
-EMBEDDING: Kind[EmbeddingResponse] = Kind(name="embedding", compile=_compile_embedding)
-RANKING: Kind[RerankResponse] = Kind(name="ranking", compile=_compile_ranking)
+EMBEDDING: Kind[EmbeddingResponse] = Kind(name="embedding", compile=_compile_embedding, operation="embeddings")
+RANKING: Kind[RerankResponse] = Kind(name="ranking", compile=_compile_ranking, operation="rerank")

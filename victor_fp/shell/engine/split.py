@@ -59,8 +59,12 @@ class SplitAttempt(Generic[T]):
 
     @property
     def records(self) -> tuple[AttemptRecord, ...]:
-        """The attempts of all parts, part by part."""
-        return tuple(record for index in sorted(self._records) for record in self._records[index])
+        """The attempts that failed, part by part, and where all parts succeeded in the end, one that did."""
+        records = [record for index in sorted(self._records) for record in self._records[index]]
+        failed = [record for record in records if record.outcome != "ok"]
+        if len(self._results) < len(self._request.split.specs):
+            return tuple(failed)
+        return (*failed, *[record for record in records if record.outcome == "ok"][-1:])
 
     async def next(self) -> Result[Batch[T], Fault]:
         """The only batch: the joined result."""
