@@ -13,6 +13,8 @@ import pytest
 from tests import openai_shapes as shapes
 from tests.loopback import Loopback, Received, Talk, serving
 from victor_fp.providers.registry import ProviderRegistry
+from victor_fp.testing.answers import Received as Seen
+from victor_fp.testing.retrieval import answer_retrieval
 
 ROOT = Path(__file__).parents[1]
 PYTHON = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
@@ -21,6 +23,7 @@ HOSTED = [code for code in README if '"openai")' in code or '"anthropic")' in co
 LOCAL = [code for code in README if '"local")' in code]
 ASKING = PYTHON.findall((ROOT / "docs" / "asking.md").read_text())
 JOBS = PYTHON.findall((ROOT / "docs" / "jobs.md").read_text())
+EMBEDDINGS = PYTHON.findall((ROOT / "docs" / "embeddings.md").read_text())
 PURE = [code for code in README if "replay.request" in code]
 
 
@@ -45,6 +48,15 @@ async def speaks(talk: Talk, received: Received) -> None:
             "usage": {"input_tokens": 3, "output_tokens": 2},
         }
     )
+
+
+async def retrieves(talk: Talk, received: Received) -> None:
+    """Embeds and ranks by the words of texts, and answers chats."""
+    found = answer_retrieval(Seen(method=received.method, path=received.path, body=received.body))
+    if found is None:
+        await talk.answer(shapes.body(f"Seen: {received.body.count(b'sky')}"))
+    else:
+        await talk.answer(b"".join(found.pieces))
 
 
 def run(code: str) -> str:
@@ -85,6 +97,19 @@ async def test_examples_of_how_to_ask_run(code: str, printed: str, monkeypatch: 
         shown = await asyncio.to_thread(run, code)
     assert printed in shown
     assert "Failure" not in shown
+
+
+@pytest.mark.parametrize("code", EMBEDDINGS)
+async def test_the_retrieval_of_the_docs_embeds_ranks_and_answers(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(retrieves) as server:
+        _point_at(server, monkeypatch)
+        monkeypatch.setenv("COHERE_API_KEY", "k")
+        monkeypatch.setenv("CO_API_URL", server.url)
+        printed = await asyncio.to_thread(run, code)
+    assert printed.strip() == "Seen: 4"  # three paragraphs and the question
+    assert [received.path for received in server.received] == [
+        "/v1/embeddings", "/v1/embeddings", "/v2/rerank", "/v1/chat/completions"
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("code", PURE)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from victor_fp import replay
     from victor_fp.agent.provider_manager import ProviderManager
     from victor_fp.core.catalogue.spec import ProviderSpec
+    from victor_fp.core.embeddings import EmbeddingResponse, RerankResponse
     from victor_fp.core.faults import Fault, describe
     from victor_fp.core.options import ChatOptions
     from victor_fp.core.result import collect, outcome
@@ -39,6 +40,7 @@ __all__ = [
     "BaseProvider",
     "ChatOptions",
     "CompletionResponse",
+    "EmbeddingResponse",
     "Fault",
     "FilePart",
     "ImagePart",
@@ -50,6 +52,7 @@ __all__ = [
     "ProviderManager",
     "ProviderRegistry",
     "ProviderSpec",
+    "RerankResponse",
     "StreamChunk",
     "TextPart",
     "ToolCall",
@@ -75,6 +78,8 @@ _HOMES = {
     "ProviderRegistry": "victor_fp.providers.registry",
     "ProviderSpec": "victor_fp.core.catalogue.spec",
     "ChatOptions": "victor_fp.core.options",
+    "EmbeddingResponse": "victor_fp.core.embeddings",
+    "RerankResponse": "victor_fp.core.embeddings",
     "Fault": "victor_fp.core.faults",
     "describe": "victor_fp.core.faults",
     "collect": "victor_fp.core.result",

@@ -175,7 +175,7 @@ def _with_models(
             return report_error(terminal, error_from_fault(error.fault, server_address(provider)))
 
     async def asked() -> int:
-        return await _with_provider(await _choice(target, terminal), target, terminal, listed)
+        return await with_provider(await _choice(target, terminal), target, terminal, listed)
 
     return asyncio.run(asked())
 
@@ -188,7 +188,7 @@ def check(target: TargetOptions, terminal: Terminal) -> int:
         error = await run_check(provider, target.model, terminal, os.environ)
         return ExitCode.OK if error is None else report_error(terminal, error)
 
-    return asyncio.run(_with_provider(Selection(provider=target.provider or "local"), target, terminal, tried))
+    return asyncio.run(with_provider(Selection(provider=target.provider or "local"), target, terminal, tried))
 
 
 def codegen(
@@ -247,9 +247,10 @@ async def _choice(target: TargetOptions, terminal: Terminal) -> Selection:
     return selection
 
 
-async def _with_provider(
+async def with_provider(
     selection: Selection, target: TargetOptions, terminal: Terminal, use: Callable[[BaseProvider], Awaitable[int]]
 ) -> int:
+    """Create the selected provider, use it, and close it; return the exit code."""
     match outcome(_provider(selection, target, terminal)):
         case Failure(error):
             return report_error(terminal, error)
@@ -290,7 +291,7 @@ async def _ask_once(
                     terminal.line(response_json(response))
                 return ExitCode.OK
 
-    return await _with_provider(selection, target, terminal, asked)
+    return await with_provider(selection, target, terminal, asked)
 
 
 def _converse(

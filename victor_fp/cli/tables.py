@@ -8,8 +8,8 @@ from returns.result import Failure, Success
 
 from victor_fp.cli.terminal import Terminal
 from victor_fp.config.api_keys import find_api_key, list_stored_names
-from victor_fp.core.catalogue import CATALOGUE, find
-from victor_fp.core.catalogue.spec import ProviderSpec, Supports
+from victor_fp.core.catalogue import ENTRIES, find
+from victor_fp.core.catalogue.spec import ProviderSpec
 from victor_fp.core.protocols import ModelInfo
 from victor_fp.core.result import outcome
 from victor_fp.shell.credentials.key_file import key_file
@@ -25,8 +25,8 @@ def build_provider_rows(environment: Mapping[str, str], ring: KeyRing | None = N
     from victor_fp.providers.registry import ProviderRegistry
 
     own = [
-        (spec.name, spec.dialect.protocol, describe_key(spec, environment, ring), describe_support(spec.supports))
-        for spec in CATALOGUE
+        (spec.name, spec.dialect.protocol, describe_key(spec, environment, ring), describe_support(spec))
+        for spec in ENTRIES
     ]
     listed = {row[0] for row in own}
     others = [(name, "", "", "") for name in ProviderRegistry.list_providers() if name not in listed]
@@ -44,9 +44,14 @@ def describe_key(spec: ProviderSpec, environment: Mapping[str, str], ring: KeyRi
             return f"missing: {' or '.join(spec.key_variables)}" if spec.key_variables else "missing"
 
 
-def describe_support(supports: Supports) -> str:
-    """Return the names of what the API supports."""
-    return " ".join(name.replace("_", "-") for name in supports.__struct_fields__ if getattr(supports, name))
+def describe_support(spec: ProviderSpec) -> str:
+    """Return the names of what the API supports; chats need no mention."""
+    supports = spec.supports
+    names = [
+        name.replace("_", "-") for name in supports.__struct_fields__ if name != "chat" and getattr(supports, name)
+    ]
+    retrieval = {"embeddings": spec.embeddings, "reranking": spec.reranking}
+    return " ".join([*names, *(name for name, dialect in retrieval.items() if dialect is not None)])
 
 
 def build_model_rows(models: Sequence[ModelInfo]) -> list[tuple[str, str, str, str]]:

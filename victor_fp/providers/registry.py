@@ -87,7 +87,7 @@ class ProviderRegistry:
 
         names = set(cls._classes) | set(cls._specs)
         if cls._built_ins:
-            names |= {spec.name for spec in catalogue.CATALOGUE}
+            names |= {spec.name for spec in catalogue.ENTRIES}
             names |= {point.name.lower() for point in _entry_points()}
         return sorted(names - cls._hidden)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from victor_fp.core import catalogue
 from victor_fp.core.result import outcome
-from victor_fp.testing.answers import Answer, Received, Script
+from victor_fp.testing.answers import Answer, Received, Script, json_answer
+from victor_fp.testing.retrieval import answer_retrieval
 from victor_fp.testing.script import CallIds, Turn
 from victor_fp.testing.writers import PROTOCOLS, Writer, writer
 
@@ -25,7 +26,8 @@ def writer_for(name: str) -> Writer:
 def vendor(name: str, *turns: Turn | Answer) -> Script:
     """Return a script for `serving`: one turn for each request in order, the last one for all that follow.
 
-    Any key and any model are accepted. An `Answer` is sent as it is.
+    Any key and any model are accepted. An `Answer` is sent as it is. Embedding and reranking requests are answered by
+    stand-ins and take no turn, so that a vendor of these alone needs none; see `stub_vector` and `stub_score`.
     """
     protocol_writer = writer_for(name)
     ids = CallIds()
@@ -33,9 +35,11 @@ def vendor(name: str, *turns: Turn | Answer) -> Script:
 
     def script(received: Received) -> Answer:
         nonlocal sent
-        preliminary = answer_preliminary(protocol_writer, received)
+        preliminary = answer_preliminary(protocol_writer, received) or answer_retrieval(received)
         if preliminary is not None:
             return preliminary
+        if not turns:
+            return json_answer({"error": {"message": f"no turn for {received.path}"}}, 404)
         turn = turns[min(sent, len(turns) - 1)]
         sent += 1
         return render_turn(protocol_writer, turn, received, ids)

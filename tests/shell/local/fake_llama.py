@@ -102,6 +102,7 @@ class FakeLlama(ModuleType):
                     llama.stopped.append(self._http)
 
         self.Server = Server
+        self.llama_pooling_type = SimpleNamespace(LLAMA_POOLING_TYPE_MEAN=1)
 
     @staticmethod
     def CommonParams() -> SimpleNamespace:

@@ -256,3 +256,16 @@ async def test_a_providers_settings_reach_the_engine(gguf: Path) -> None:
     assert isinstance(wire, LocalWire)
     assert (wire._model_path, wire._context, wire._threads, wire._gpu_layers) == (str(gguf), 2048, 1, None)
     await provider.close()
+
+
+async def test_embeddings_have_an_engine_of_their_own(llama: FakeLlama, gguf: Path) -> None:
+    transport = LocalWire(environment={}, context=8192)
+    await whole(transport, request(gguf))
+    embedding = msgspec.structs.replace(request(gguf), url="http://local.invalid/v1/embeddings")
+    assert await whole(transport, embedding) == (200, b'{"path": "/v1/embeddings"}')
+    await whole(transport, embedding)
+    chat, embedder = llama.started
+    assert not hasattr(chat.parameters, "embedding")
+    assert (embedder.parameters.embedding, embedder.parameters.n_ubatch) == (True, 2048)
+    assert not hasattr(embedder.parameters, "pooling_type")  # the file says how, but for the small model
+    await transport.aclose()

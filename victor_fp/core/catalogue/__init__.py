@@ -17,6 +17,7 @@ from victor_fp.core.catalogue.mistral import MISTRAL
 from victor_fp.core.catalogue.ollama import OLLAMA
 from victor_fp.core.catalogue.replicate import REPLICATE
 from victor_fp.core.catalogue.responses import RESPONSES
+from victor_fp.core.catalogue.retrieval import RETRIEVAL
 from victor_fp.core.catalogue.spec import ProviderSpec
 from victor_fp.core.faults import Fault, ProviderNotFound
 
@@ -32,6 +33,10 @@ CATALOGUE: tuple[ProviderSpec, ...] = (
     *CHAT_LOCAL,
     *RESPONSES,
 )
+"""The providers that chat."""
+
+ENTRIES: tuple[ProviderSpec, ...] = (*CATALOGUE, *RETRIEVAL)
+"""All providers: those that chat, and those of embeddings and reranking alone."""
 
 
 def by_name(specs: Iterable[ProviderSpec]) -> dict[str, ProviderSpec]:
@@ -46,7 +51,7 @@ def by_name(specs: Iterable[ProviderSpec]) -> dict[str, ProviderSpec]:
 @cache
 def built_in() -> Mapping[str, ProviderSpec]:
     """The catalogue under every name it knows."""
-    return by_name(CATALOGUE)
+    return by_name(ENTRIES)
 
 
 _ADDED: dict[str, ProviderSpec] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from victor_fp.core.catalogue import embeddings, reranking
 from victor_fp.core.catalogue.spec import ProviderSpec, Setting, Supports
 from victor_fp.core.dialects.chat import ChatDialect, ModelPolicy
 from victor_fp.core.faults import InvalidRequest, Overloaded, QuotaExhausted, RateLimited
@@ -47,6 +48,8 @@ TOGETHER = ProviderSpec(
         strict_schemas=False,
         codes={"credit_limit": QuotaExhausted, "model_rate_limit": RateLimited},
     ),
+    embeddings=embeddings.TOGETHER,
+    reranking=reranking.TOGETHER,
     base_url="https://api.together.xyz/v1",
     key_variables=("TOGETHER_API_KEY",),
     supports=Supports(images=True, audio=True, reasoning=True, json_schema=True),
@@ -67,6 +70,8 @@ OPENROUTER = ProviderSpec(
         reasoning_back="reasoning_details",
         cache_marks="cache_control",
     ),
+    embeddings=embeddings.OPENROUTER,
+    reranking=reranking.OPENROUTER,
     base_url="https://openrouter.ai/api/v1",
     key_variables=("OPENROUTER_API_KEY",),
     settings=(
@@ -93,6 +98,8 @@ FIREWORKS = ProviderSpec(
         developer_role="system",
         strict_schemas=False,
     ),
+    embeddings=embeddings.FIREWORKS,
+    reranking=reranking.FIREWORKS,
     base_url="https://api.fireworks.ai/inference/v1",
     key_variables=("FIREWORKS_API_KEY",),
     supports=Supports(images=True, reasoning=True, json_schema=True),
@@ -138,6 +145,7 @@ HUGGINGFACE = ProviderSpec(
         developer_role="system",
         strict_schemas=False,
     ),
+    embeddings=embeddings.HUGGINGFACE,
     base_url="https://router.huggingface.co/v1",
     key_variables=("HF_TOKEN", "HUGGINGFACE_API_KEY"),
     supports=Supports(images=True, reasoning=True, json_schema=True),
@@ -157,6 +165,7 @@ SNOWFLAKE = ProviderSpec(
         developer_role="system",
         strict_schemas=False,
     ),
+    embeddings=embeddings.SNOWFLAKE,
     base_url="https://{account}.snowflakecomputing.com/api/v2/cortex/v1",
     key_variables=("SNOWFLAKE_CORTEX_PAT", "SNOWFLAKE_TOKEN"),
     settings=(Setting(name="account", variables=("SNOWFLAKE_ACCOUNT",)),),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from victor_fp.core.catalogue import embeddings, reranking
 from victor_fp.core.catalogue.spec import ProviderSpec, Supports
 from victor_fp.core.dialects.cohere import CohereDialect
 
@@ -10,6 +11,8 @@ COHERE: tuple[ProviderSpec, ...] = (
         name="cohere",
         title="Cohere",
         dialect=CohereDialect(),
+        embeddings=embeddings.COHERE,
+        reranking=reranking.COHERE,
         base_url="https://api.cohere.com",
         key_variables=("COHERE_API_KEY", "CO_API_KEY"),
         base_url_variables=("CO_API_URL",),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from victor_fp.core.catalogue import embeddings
 from victor_fp.core.catalogue.spec import ProviderSpec, Supports
 from victor_fp.core.dialects.mistral import MistralDialect
 
@@ -10,6 +11,7 @@ MISTRAL: tuple[ProviderSpec, ...] = (
         name="mistral",
         title="Mistral",
         dialect=MistralDialect(),
+        embeddings=embeddings.MISTRAL,
         base_url="https://api.mistral.ai/v1",
         key_variables=("MISTRAL_API_KEY",),
         supports=Supports(images=True, audio=True, files=True, reasoning=True, json_schema=True),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from victor_fp.core.catalogue import embeddings
 from victor_fp.core.catalogue.spec import ProviderSpec, Supports
 from victor_fp.core.dialects.ollama import OllamaDialect
 
@@ -11,6 +12,7 @@ OLLAMA: tuple[ProviderSpec, ...] = (
         title="Ollama",
         # Servers before `choose_thinking` was a field, and models whose template Ollama does not know, think in the content.
         dialect=OllamaDialect(think_tags=True),
+        embeddings=embeddings.OLLAMA,
         base_url="http://localhost:11434",
         base_url_variables=("OLLAMA_HOST",),
         default_port=11434,

@@ -52,7 +52,7 @@ class LocalWire:
         self._gpu_layers = gpu_layers
         self._progress = progress
         self._engines: dict[EngineSettings, Engine] = {}
-        self._known: dict[str, EngineSettings] = {}
+        self._known: dict[tuple[str, bool], EngineSettings] = {}
         self._latest: EngineSettings | None = None
 
     async def open(
@@ -99,11 +99,11 @@ class LocalWire:
         name = _model_named(request)
         if name is None:
             return InvalidRequest(provider="local", message="the request's body is no JSON object")
-        return await self._settings_of(name)
+        return await self._settings_of(name, embeddings=urlsplit(request.url).path.endswith("/embeddings"))
 
-    async def _settings_of(self, name: str) -> EngineSettings | Fault:
+    async def _settings_of(self, name: str, *, embeddings: bool = False) -> EngineSettings | Fault:
         """The engine that serves a model, after its file was found or fetched."""
-        if (known := self._known.get(name)) is not None:
+        if (known := self._known.get((name, embeddings))) is not None:
             return known
         chosen = name if name.lower().endswith(".gguf") or self._model_path is None else self._model_path
         found = await asyncio.to_thread(resolve, chosen, self._environment, progress=self._progress)
@@ -112,15 +112,17 @@ class LocalWire:
                 return fault
             case Success(path):
                 small = path.name == SMALL_MODEL.file
-                self._known[name] = EngineSettings(
+                self._known[name, embeddings] = EngineSettings(
                     path=str(path.resolve()),
                     name=SMALL_MODEL.name if small else path.stem,
                     context=self._context,
                     chat_template=self._chat_template or (CHATML_WITH_TOOLS if small else ""),
                     threads=self._threads,
                     gpu_layers=self._gpu_layers,
+                    embeddings=embeddings,
+                    mean_pooling=small and embeddings,
                 )
-                return self._known[name]
+                return self._known[name, embeddings]
 
 
 def local_wire(settings: Mapping[str, str], *, progress: Progress = silent) -> LocalWire:

@@ -20,6 +20,9 @@ from returns.result import Failure, Result, Success
 
 from victor_fp.core.faults import Fault, InvalidRequest
 
+EMBEDDING_BATCH = 2048
+"""Tokens that a text may have to be embedded."""
+
 
 class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What an engine is loaded with; two that are equal share one engine."""
@@ -35,6 +38,10 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Jinja; the model's own where empty."""
     threads: int | None = None
     gpu_layers: int | None = None
+    embeddings: bool = False
+    """Embeds texts and answers no chats: llama.cpp loads a model for one or the other."""
+    mean_pooling: bool = False
+    """A vector is the mean of those of its tokens; else as the model's file says, which chat models do not."""
 
 
 class Address(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,6 +143,12 @@ def _parameters(xllamacpp: Any, settings: EngineSettings, key: str) -> object:
     parameters.offline = True
     parameters.warmup = False
     parameters.verbosity = -1  # llama.cpp writes its log to the terminal otherwise
+    if settings.embeddings:
+        parameters.embedding = True
+        if settings.mean_pooling:
+            parameters.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
+        # A text is embedded in one batch, whose memory is taken at the start.
+        parameters.n_batch = parameters.n_ubatch = min(settings.context, EMBEDDING_BATCH)
     if settings.chat_template:
         parameters.chat_template = settings.chat_template
     if settings.threads is not None:

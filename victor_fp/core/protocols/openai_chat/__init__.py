@@ -25,5 +25,5 @@ def codec_for(endpoint: Endpoint, dialect: ChatDialect) -> Codec:
         events=partial(ChatEvents, endpoint, dialect),
         error=partial(fault_from_response, endpoint, dialect),
         think_tags=dialect.think_tags,
-        discovery=discovery(endpoint, dialect),
+        discovery=None if dialect.models_list == "none" else discovery(endpoint, dialect),
     )
