@@ -13,6 +13,8 @@ import pytest
 from tests import openai_shapes as shapes
 from tests.loopback import Loopback, Received, Talk, serving
 from victor_fp.providers.registry import ProviderRegistry
+from victor_fp.testing.answers import Received as Seen
+from victor_fp.testing.retrieval import answer_retrieval
 
 ROOT = Path(__file__).parents[1]
 PYTHON = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
@@ -25,6 +27,7 @@ SYNC = PYTHON.findall((ROOT / "docs" / "sync.md").read_text())
 ASKING = PYTHON.findall((ROOT / "docs" / "asking.md").read_text())
 TOOLS = PYTHON.findall((ROOT / "docs" / "tools.md").read_text())
 JOBS = PYTHON.findall((ROOT / "docs" / "jobs.md").read_text())
+EMBEDDINGS = PYTHON.findall((ROOT / "docs" / "embeddings.md").read_text())
 PURE = [code for code in README if "replay.request" in code]
 
 
@@ -52,6 +55,15 @@ async def speaks(talk: Talk, received: Received) -> None:
             "usage": {"input_tokens": 3, "output_tokens": 2},
         }
     )
+
+
+async def retrieves(talk: Talk, received: Received) -> None:
+    """Embeds and ranks by the words of texts, and answers chats."""
+    found = answer_retrieval(Seen(method=received.method, path=received.path, body=received.body))
+    if found is None:
+        await talk.answer(shapes.body(f"Seen: {received.body.count(b'sky')}"))
+    else:
+        await talk.answer(b"".join(found.pieces))
 
 
 def run(code: str, directory: Path = ROOT) -> str:
@@ -117,6 +129,19 @@ async def test_examples_of_tools_run(code: str, printed: str, monkeypatch: pytes
     messages = server.received[-1].json()["messages"] if server.received else []
     assert isinstance(messages, list)
     assert printed != "It rains." or "12 degrees and rain in Oslo" in str(messages)
+
+
+@pytest.mark.parametrize("code", EMBEDDINGS)
+async def test_the_retrieval_of_the_docs_embeds_ranks_and_answers(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(retrieves) as server:
+        _point_at(server, monkeypatch)
+        monkeypatch.setenv("COHERE_API_KEY", "k")
+        monkeypatch.setenv("CO_API_URL", server.url)
+        printed = await asyncio.to_thread(run, code)
+    assert printed.strip() == "Seen: 4"  # three paragraphs and the question
+    assert [received.path for received in server.received] == [
+        "/v1/embeddings", "/v1/embeddings", "/v2/rerank", "/v1/chat/completions"
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("code", PURE)

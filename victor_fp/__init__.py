@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from victor_fp.agent.tools import Tool, run_tools, tool
     from victor_fp.core.catalogue import Catalogue
     from victor_fp.core.catalogue.spec import ProviderSpec
+    from victor_fp.core.embeddings import EmbeddingResponse, RerankResponse
     from victor_fp.core.faults import Fault, describe
     from victor_fp.core.metadata import ChunkMetadata, ResponseMetadata
     from victor_fp.core.options import ChatOptions
@@ -46,6 +47,7 @@ __all__ = [
     "ChunkMetadata",
     "CircuitBreakerStats",
     "CompletionResponse",
+    "EmbeddingResponse",
     "Fault",
     "FilePart",
     "ImagePart",
@@ -60,6 +62,7 @@ __all__ = [
     "ProviderRegistry",
     "ProviderSpec",
     "RateLimitStats",
+    "RerankResponse",
     "ResilienceStats",
     "ResponseMetadata",
     "StreamChunk",
@@ -96,6 +99,8 @@ _HOMES = {
     **dict.fromkeys(("CircuitBreakerStats", "ProviderInfo", "ProviderMetrics"), "victor_fp.core.stats"),
     **dict.fromkeys(("RateLimitStats", "ResilienceStats"), "victor_fp.core.stats"),
     "ChatOptions": "victor_fp.core.options",
+    "EmbeddingResponse": "victor_fp.core.embeddings",
+    "RerankResponse": "victor_fp.core.embeddings",
     "Fault": "victor_fp.core.faults",
     "describe": "victor_fp.core.faults",
     "collect": "victor_fp.core.result",

@@ -16,19 +16,38 @@ from returns.result import Failure, Result, Success
 
 from victor_fp.core.catalogue import CATALOGUE, Catalogue
 from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
-from victor_fp.core.faults import Fault
+from victor_fp.core.embeddings import EmbeddingResponse, RerankResponse
+from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.protocols import Codec, codec_for
+from victor_fp.core.protocols.retrieval import embedding_codec_for, rerank_codec_for
 from victor_fp.core.request_building.chat import build_chat_request
 from victor_fp.core.request_building.endpoints import build_endpoint
-from victor_fp.core.request_building.inputs import Messages, Tools
+from victor_fp.core.request_building.inputs import Messages, Tools, read_texts
+from victor_fp.core.request_building.retrieval import build_embedding_request, build_rerank_request, split_texts
 from victor_fp.core.requests import Endpoint, HttpRequest
 from victor_fp.core.responses import ResponseContext, build_completion, fold_response, with_context
 from victor_fp.core.result import outcome
+from victor_fp.core.retrieval_responses import (
+    add_usage,
+    build_embedding_response,
+    build_rerank_response,
+    refuse_operation,
+)
 from victor_fp.core.stream_reading import ReadResult, begin_reading, feed, finish
 from victor_fp.core.text_tools.hearing import codec_with_text_calls
 from victor_fp.core.types import CompletionResponse, StreamChunk, ToolDefinition
+from victor_fp.core.vectors import Purpose, VectorType
 
-__all__ = ["request", "response", "stream"]
+__all__ = [
+    "embed_request",
+    "embed_requests",
+    "embed_response",
+    "request",
+    "rerank_request",
+    "rerank_response",
+    "response",
+    "stream",
+]
 
 
 def request(
@@ -106,6 +125,162 @@ def stream(
                 reading = read.reading
                 yield from _iterate_results(read)
             yield from _iterate_results(finish(reading))
+
+
+def embed_request(
+    provider: str,
+    texts: Sequence[str] | str,
+    *,
+    model: str,
+    dimensions: int | None = None,
+    purpose: Purpose | None = None,
+    base_url: str | None = None,
+    settings: Mapping[str, object] | None = None,
+    catalogue: Catalogue = CATALOGUE,
+    **options: Any,
+) -> Result[HttpRequest, Fault]:
+    """The request that `embed` would send for these texts; InvalidRequest where it would send several or none.
+
+    replay.embed_request("openai", ["Hi"], model="text-embedding-3-small").map(HttpRequest.json)
+    """
+    built = embed_requests(
+        provider,
+        texts,
+        model=model,
+        dimensions=dimensions,
+        purpose=purpose,
+        base_url=base_url,
+        settings=settings,
+        catalogue=catalogue,
+        **options,
+    )
+    match outcome(built):
+        case Failure(fault):
+            return Failure(fault)
+        case Success(requests):
+            if len(requests) == 1:
+                return Success(requests[0])
+            message = f"the texts take {len(requests)} requests: call embed_requests"
+            return Failure(InvalidRequest(provider=provider, model=model, message=message))
+
+
+def embed_requests(
+    provider: str,
+    texts: Sequence[str] | str,
+    *,
+    model: str,
+    dimensions: int | None = None,
+    purpose: Purpose | None = None,
+    base_url: str | None = None,
+    settings: Mapping[str, object] | None = None,
+    catalogue: Catalogue = CATALOGUE,
+    **options: Any,
+) -> Result[tuple[HttpRequest, ...], Fault]:
+    """The requests that `embed` would send, as many as the vendor's limits need, in the order of the texts."""
+    asked = {**options, "dimensions": dimensions, "purpose": purpose}
+    match outcome(_build_endpoint(catalogue, provider, base_url, settings)):
+        case Failure(fault):
+            return Failure(fault)
+        case Success(endpoint):
+            pass
+    given = read_texts("texts", texts)
+    if isinstance(given, str):
+        return Failure(InvalidRequest(provider=endpoint.spec.name, model=model, message=given))
+    codec = embedding_codec_for(endpoint)
+    if codec is None:
+        return Failure(refuse_operation(endpoint, "embeddings", model))
+    built: list[HttpRequest] = []
+    for part in split_texts(given, *codec.limits(model)):
+        texts_of_part = given[part.start : part.stop]
+        request = build_embedding_request(endpoint.spec.name, texts_of_part, model=model, options=asked)
+        match outcome(request.bind(codec.request)):
+            case Failure(fault):
+                return Failure(fault)
+            case Success(http):
+                built.append(http)
+    return Success(tuple(built))
+
+
+def embed_response(
+    provider: str,
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    settings: Mapping[str, object] | None = None,
+    catalogue: Catalogue = CATALOGUE,
+    dtype: VectorType = "float32",
+    count: int | None = None,
+) -> Result[EmbeddingResponse, Fault]:
+    """What the body of an embedding response means; `count` is how many texts were sent, where that is to be checked."""
+    match outcome(_build_endpoint(catalogue, provider, None, settings)):
+        case Failure(fault):
+            return Failure(fault)
+        case Success(endpoint):
+            pass
+    context, codec, lowered = ResponseContext(endpoint=endpoint), codec_for(endpoint), _lower_names(headers)
+    embedding = embedding_codec_for(endpoint)
+    if embedding is None:
+        return Failure(refuse_operation(endpoint, "embeddings"))
+    if status >= 400:
+        return Failure(with_context(context, codec.error(status, lowered, body)))
+    response = build_embedding_response(context, codec, embedding, body, dtype=dtype, count=count)
+    read_headers = embedding.read_headers
+    return response if read_headers is None else response.map(lambda found: add_usage(read_headers, found, lowered))
+
+
+def rerank_request(
+    provider: str,
+    query: str,
+    documents: Sequence[str],
+    *,
+    model: str,
+    top_n: int | None = None,
+    base_url: str | None = None,
+    settings: Mapping[str, object] | None = None,
+    catalogue: Catalogue = CATALOGUE,
+    **options: Any,
+) -> Result[HttpRequest, Fault]:
+    """The request that `rerank` would send."""
+    match outcome(_build_endpoint(catalogue, provider, base_url, settings)):
+        case Failure(fault):
+            return Failure(fault)
+        case Success(endpoint):
+            pass
+    given = read_texts("documents", documents)
+    if isinstance(given, str):
+        return Failure(InvalidRequest(provider=endpoint.spec.name, model=model, message=given))
+    codec = rerank_codec_for(endpoint)
+    if codec is None:
+        return Failure(refuse_operation(endpoint, "reranking", model))
+    asked = {**options, "top_n": top_n}
+    return build_rerank_request(endpoint.spec.name, query, given, model=model, options=asked).bind(codec.request)
+
+
+def rerank_response(
+    provider: str,
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    settings: Mapping[str, object] | None = None,
+    catalogue: Catalogue = CATALOGUE,
+    documents: Sequence[str] | None = None,
+    top_n: int | None = None,
+) -> Result[RerankResponse, Fault]:
+    """What the body of a reranking response means; `documents` are those that were sent, to stand beside their scores."""
+    match outcome(_build_endpoint(catalogue, provider, None, settings)):
+        case Failure(fault):
+            return Failure(fault)
+        case Success(endpoint):
+            pass
+    context, codec = ResponseContext(endpoint=endpoint), codec_for(endpoint)
+    reranking = rerank_codec_for(endpoint)
+    if reranking is None:
+        return Failure(refuse_operation(endpoint, "reranking"))
+    if status >= 400:
+        return Failure(with_context(context, codec.error(status, _lower_names(headers), body)))
+    return build_rerank_response(context, codec, reranking, body, documents=documents, top_n=top_n)
 
 
 def _iterate_results(read: ReadResult) -> Iterator[Result[StreamChunk, Fault]]:

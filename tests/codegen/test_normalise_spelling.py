@@ -25,6 +25,13 @@ def test_constraints_formats_defaults_and_examples_are_dropped_at_every_depth() 
     assert keep_types_only({"X": schema}) == {"X": {"type": "object", "properties": {"n": {"type": "integer"}}}}
 
 
+def test_base64_becomes_the_generators_word_for_bytes() -> None:
+    schema: Schema = {"anyOf": [{"type": "string", "format": "byte"}, {"type": "string", "format": "uri"}]}
+    assert keep_types_only({"X": schema}) == {
+        "X": {"anyOf": [{"type": "string", "format": "binary"}, {"type": "string"}]}
+    }
+
+
 def test_a_component_keeps_its_description() -> None:
     assert keep_types_only({"X": {"description": "What it is.", "maxLength": 3}}) == {
         "X": {"description": "What it is."}

@@ -19,7 +19,7 @@ from victor_fp.core.result import outcome
 
 pytestmark = pytest.mark.conformance
 
-HELD = [(spec, held) for spec in CATALOGUE if (held := held_against(spec)) is not None]
+HELD = [(spec, held) for spec in CATALOGUE.chats if (held := held_against(spec)) is not None]
 
 
 def installed(held: Held) -> bool:
@@ -62,7 +62,7 @@ def test_requests_are_what_the_vendors_sdk_would_send(spec: ProviderSpec, held: 
 def test_a_key_that_the_sdk_does_not_have_would_be_noticed(name: str, held: Held) -> None:
     if not installed(held):
         pytest.skip(f"{held.package} is not installed")
-    spec = next(spec for spec in CATALOGUE if spec.name == name)
+    spec = next(spec for spec in CATALOGUE.chats if spec.name == name)
     model = models_of(spec)[0]
     shape = SHAPES["text"]
     request = built(spec, shape, model).unwrap()

@@ -20,7 +20,7 @@ HALF = "caf\udce9.txt"
 """What Python makes of a file name that is not UTF-8."""
 
 
-@pytest.mark.parametrize("provider", [spec.name for spec in CATALOGUE])
+@pytest.mark.parametrize("provider", [spec.name for spec in CATALOGUE.chats])
 def test_text_that_is_not_unicode_is_an_invalid_request_that_names_the_message(provider: str) -> None:
     asked = [Message(role="user", content="hi"), Message(role="user", content=HALF)]
     match outcome(replay.request(provider, asked, model="owner/name", base_url="http://127.0.0.1:1/v1")):

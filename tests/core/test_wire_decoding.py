@@ -211,3 +211,25 @@ def test_repair_changes_nothing_that_already_fits(answer: Answer) -> None:
     document = msgspec.json.decode(msgspec.json.encode(answer))
     spoilt = {**document, "labels": 1}
     assert ANSWERS.decode(msgspec.json.encode(spoilt)) == answer
+
+
+class Numbers(msgspec.Struct, frozen=True, kw_only=True):
+    data: bytes | list[float] | None = None
+    places: list[int] | None = None
+    names: list[str] | None = None
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ('{"data": "AAEC"}', Numbers(data=b"\x00\x01\x02")),
+        ('{"data": "_-8"}', Numbers(data=b"\xff\xef")),
+        ('{"data": "A"}', Numbers()),
+        ('{"data": "AA EC"}', Numbers()),
+        ('{"data": [1, "2.5"]}', Numbers(data=[1.0, 2.5])),
+        ('{"data": [1, null, 3]}', Numbers()),
+        ('{"places": [1, "x"], "names": ["a", {}]}', Numbers(names=["a"])),
+    ],
+)
+def test_bytes_are_read_from_any_base64_and_no_number_of_a_list_is_left_out(text: str, value: Numbers) -> None:
+    assert WireDecoder[Numbers](Numbers).decode(text.encode()) == value

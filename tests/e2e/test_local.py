@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import os
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from returns.result import Failure
 from tests.e2e.conftest import needs
 from tests.e2e.conversations import CAPITAL, PERSON, STORY, TOOLS, WEATHER, counted, gathered
 from victor_fp.core.faults import ContextLengthExceeded, InvalidRequest, ModelNotFound
+from victor_fp.core.vectors import Vector
 from victor_fp.providers.base import Message
 from victor_fp.providers.registry import ProviderRegistry
 from victor_fp.shell.local.engine_process import POOL
@@ -114,6 +116,7 @@ def test_one_provider_serves_one_event_loop_after_another() -> None:
 
 LEFT_OPEN = """
 import asyncio
+from victor_fp.core.vectors import Vector
 from victor_fp.providers.base import Message
 from victor_fp.providers.registry import ProviderRegistry
 
@@ -146,3 +149,22 @@ def test_a_program_that_leaves_everything_open_ends_at_once(end: str) -> None:
     assert (done.returncode, done.stdout) == (0, "first\n"), done.stderr
     if end == "return":
         assert done.stderr == ""
+
+
+async def test_texts_are_embedded_by_the_small_model() -> None:
+    texts = ["The cat sat on the mat.", "A cat lies on a rug.", "Interest rates rose sharply."]
+    async with ProviderRegistry.create("local", timeout=300) as provider:
+        response = await provider.embed(texts, model=MODEL)
+        listed = await provider.embed(texts, model=MODEL, extra_body={"encoding_format": "float"})
+        assert (await provider.chat(CAPITAL, model=MODEL, max_tokens=5)).content
+    assert (len(response), response.vectors.columns, response.model) == (3, 576, MODEL)
+    assert response.usage is not None
+    assert response.usage["prompt_tokens"] > 15
+    cat, rug, rates = (similarity(response.vectors[0], vector) for vector in response.vectors)
+    assert cat > rug > rates
+    for packed, plain in zip(response.vectors, listed.vectors, strict=True):
+        assert similarity(packed, plain) > 0.999
+
+
+def similarity(one: Vector, other: Vector) -> float:
+    return sum(a * b for a, b in zip(one, other, strict=True)) / math.hypot(*one) / math.hypot(*other)

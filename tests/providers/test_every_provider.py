@@ -8,13 +8,20 @@ from __future__ import annotations
 import pytest
 
 from victor_fp.core.catalogue import CATALOGUE
+from victor_fp.core.catalogue.spec import ProviderSpec
 from victor_fp.testing.conformance import LAWS, Case, cases
+from victor_fp.testing.laws import retrieval
 
 ESSENTIAL = frozenset(
     {"chat", "stream", "tool calls", "streamed tool calls", "tool results", "reasoning", "typed errors"}
 )
-FIRST = {spec.dialect.protocol: spec.name for spec in reversed(tuple(CATALOGUE))}
-ALL = [case for spec in CATALOGUE for case in cases(spec.name)]
+FIRST = {spec.dialect.protocol: spec.name for spec in reversed(CATALOGUE.chats)}
+ALL = [case for spec in CATALOGUE.chats for case in cases(spec.name)]
+
+
+def settings_of(spec: ProviderSpec) -> dict[str, object]:
+    """Settings that addresses of embeddings and rankings are made of, and chats over loopback are not."""
+    return {setting.name: "mine" for setting in spec.settings if setting.name == "project"}
 
 
 def essential(case: Case) -> bool:
@@ -35,7 +42,25 @@ def test_it_holds_as_well(case: Case) -> None:
 def test_every_provider_is_asked_for_all_that_it_says_it_has() -> None:
     tried = {(case.harness.name, case.law.name) for case in ALL}
     assert {law.name for law in LAWS} >= ESSENTIAL
-    for spec in CATALOGUE:
+    for spec in CATALOGUE.chats:
         assert {(spec.name, "chat"), (spec.name, "typed errors")} <= tried
         assert ((spec.name, "stream") in tried) is spec.supports.streaming
         assert ((spec.name, "tool calls") in tried) is spec.supports.tools
+
+
+RETRIEVAL = [case for spec in CATALOGUE for case in cases(spec.name, laws=retrieval.LAWS, settings=settings_of(spec))]
+
+
+@pytest.mark.parametrize("case", RETRIEVAL, ids=str)
+def test_embeddings_and_reranking_hold(case: Case) -> None:
+    case.check()
+
+
+def test_every_place_of_embeddings_and_reranking_is_tried() -> None:
+    tried = {(case.harness.name, case.law.name) for case in RETRIEVAL}
+    for spec in CATALOGUE:
+        assert ((spec.name, "embeddings") in tried) is (spec.embeddings is not None)
+        assert ((spec.name, "reranking") in tried) is (spec.reranking is not None)
+        assert ((spec.name, "no chat") in tried) is not spec.supports.chat
+    assert len({name for name, law in tried if law == "embeddings"}) >= 16
+    assert len({name for name, law in tried if law == "reranking"}) >= 8

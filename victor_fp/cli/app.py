@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from victor_fp.cli.batch_app import batch_app
 from victor_fp.cli.options import EXIT_CODES, BaseUrl, Model, Provider, Setting, Timeout, run_and_exit
+
+if TYPE_CHECKING:
+    from victor_fp.cli.terminal import Terminal
+    from victor_fp.core.vectors import Purpose
 
 app = typer.Typer(
     help="Chat with any LLM provider.",
@@ -82,6 +86,64 @@ def chat(
         as_json=as_json,
     )
     run_and_exit(lambda terminal: command(target, prompt_options, terminal))
+
+
+@app.command(epilog=EXIT_CODES)
+def embed(
+    texts: Annotated[
+        list[str] | None, typer.Argument(metavar="TEXT", help="Texts; without them: the lines of standard input.")
+    ] = None,
+    provider: Provider = None,
+    model: Model = None,
+    file: Annotated[
+        Path | None, typer.Option("--file", "-f", metavar="FILE", help="Embed its lines; .jsonl: one field of each.")
+    ] = None,
+    field: Annotated[
+        str, typer.Option("--field", metavar="NAME", help="The field of a JSON line that is embedded.")
+    ] = "text",
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write the lines to this file.")
+    ] = None,
+    dimensions: Annotated[int | None, typer.Option(min=1, help="Length of the vectors.")] = None,
+    purpose: Annotated[
+        str | None, typer.Option(metavar="PURPOSE", help="query, document, similarity, classification or clustering.")
+    ] = None,
+    base_url: BaseUrl = None,
+    timeout: Timeout = None,
+    setting: Setting = None,
+) -> None:
+    """Embed texts: one JSON object a line, with the vector as its field `embedding`."""
+    from victor_fp.cli.commands import TargetOptions
+
+    target = TargetOptions(
+        provider=provider, model=model, base_url=base_url, timeout=timeout, settings=tuple(setting or ())
+    )
+    chosen = _purpose(purpose)
+
+    def command(terminal: Terminal) -> int:
+        import sys
+
+        from victor_fp.cli.embedding import EmbedCommand
+        from victor_fp.cli.embedding import embed as run
+
+        options = EmbedCommand(
+            texts=tuple(texts or ()), file=file, field=field, out=out, dimensions=dimensions, purpose=chosen
+        )
+        return run(target, options, sys.stdin, terminal)
+
+    run_and_exit(command)
+
+
+def _purpose(word: str | None) -> Purpose | None:
+    from typing import get_args
+
+    from victor_fp.core.vectors import Purpose
+
+    known: tuple[Purpose, ...] = get_args(Purpose)
+    found = next((purpose for purpose in known if purpose == word), None)
+    if word is not None and found is None:
+        raise typer.BadParameter(f"--purpose is one of {', '.join(known)}")
+    return found
 
 
 @app.command()

@@ -198,7 +198,7 @@ async def choose_provider(target: TargetOptions, terminal: Terminal) -> Selectio
 async def with_provider(
     selection: Selection, target: TargetOptions, terminal: Terminal, use: Callable[[BaseProvider], Awaitable[int]]
 ) -> int:
-    """Create the provider, use it and close it."""
+    """Create the selected provider, use it, and close it; return the exit code."""
     match outcome(_provider(selection, target, terminal)):
         case Failure(error):
             return report_error(terminal, error)

@@ -24,6 +24,7 @@ from victor_fp.core.faults import (
     InvalidResponse,
     LedgerFailed,
     ModelNotFound,
+    OperationUnsupported,
     Overloaded,
     PermissionRefused,
     ProviderNotFound,
@@ -117,6 +118,12 @@ def _describe_fault(fault: Fault) -> tuple[ExitCode, str, str]:
             return ExitCode.USAGE, "the request is not valid", ""
         case UnsupportedParameter():
             return ExitCode.USAGE, f"{fault.parameter or 'a parameter'} cannot be used here", "Leave it out."
+        case OperationUnsupported():
+            return (
+                ExitCode.USAGE,
+                f"this provider has no {fault.operation or 'such operation'}",
+                "See which has it: victor providers",
+            )
         case ContextLengthExceeded():
             return ExitCode.USAGE, "the prompt is too long for the model", "Shorten it or choose a larger model."
         case CredentialMissing():

@@ -15,7 +15,7 @@ from victor_fp.cli.terminal import Terminal, to_one_line
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.catalogue.entries import GROUPS
 from victor_fp.core.catalogue.index import NAMES
-from victor_fp.core.catalogue.spec import ProviderSpec, Supports
+from victor_fp.core.catalogue.spec import ProviderSpec
 from victor_fp.shell.credentials.key_file import key_file
 
 _CHAINS = {"sigv4": "AWS credentials", "google": "Google credentials"}
@@ -67,7 +67,7 @@ def build_rows(environment: Mapping[str, str], search: str = "") -> Iterator[Row
                 name=entry.name,
                 key=describe_key(entry, environment, stored),
                 protocol=entry.dialect.protocol,
-                supports=describe_support(entry.supports),
+                supports=describe_support(entry),
             )
     for name in sorted(find_entry_points()):
         if name not in CATALOGUE and _matches(search, (name,)):
@@ -88,9 +88,14 @@ def describe_key(entry: ProviderSpec, environment: Mapping[str, str], stored: Ma
     return f"missing: {' or '.join(entry.key_variables)}" if entry.key_variables else "missing"
 
 
-def describe_support(supports: Supports) -> str:
-    """Return the names of what the API supports."""
-    return " ".join(name.replace("_", "-") for name in supports.__struct_fields__ if getattr(supports, name))
+def describe_support(entry: ProviderSpec) -> str:
+    """Return the names of what the API supports; chats need no mention."""
+    supports = entry.supports
+    names = [
+        name.replace("_", "-") for name in supports.__struct_fields__ if name != "chat" and getattr(supports, name)
+    ]
+    retrieval = {"embeddings": entry.embeddings, "reranking": entry.reranking}
+    return " ".join([*names, *(name for name, dialect in retrieval.items() if dialect is not None)])
 
 
 def layout_rows(rows: Iterable[Row], width: int) -> Iterator[str]:

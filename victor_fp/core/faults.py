@@ -91,6 +91,15 @@ class UnsupportedParameter(FaultBase, frozen=True, kw_only=True):
     parameter: str = ""
 
 
+class OperationUnsupported(FaultBase, frozen=True, kw_only=True):
+    """The provider has no such operation: chat, embeddings or reranking. Nothing was sent."""
+
+    allows_fallback = True
+    is_local = True
+
+    operation: str = ""
+
+
 class AuthRejected(FaultBase, frozen=True, kw_only=True):
     """The key is missing at the vendor, wrong or expired."""
 
@@ -269,6 +278,7 @@ class LedgerFailed(FaultBase, frozen=True, kw_only=True):
 Fault: TypeAlias = (
     InvalidRequest
     | UnsupportedParameter
+    | OperationUnsupported
     | AuthRejected
     | PermissionRefused
     | ModelNotFound

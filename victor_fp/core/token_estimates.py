@@ -15,6 +15,11 @@ MESSAGE = 4
 """Tokens that a message costs beside its content."""
 
 
+def estimated_text_tokens(texts: Sequence[str]) -> int:
+    """Texts that are embedded or ranked; no answer is written."""
+    return -(-sum(map(len, texts)) // CHARACTERS_PER_TOKEN)
+
+
 def estimate_tokens(
     messages: Sequence[Message], tools: Sequence[ToolDefinition] | None = None, max_tokens: int | None = None
 ) -> int:

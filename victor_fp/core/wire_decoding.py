@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import binascii
 from typing import Final, Generic, TypeVar, overload
 
 import msgspec
@@ -30,7 +31,8 @@ class WireDecoder(Generic[T]):
 
     Known shapes take one msgspec pass. On a validation error the JSON is repaired: an object with an unknown tag
     becomes its union's unknown variant (its tag "__unknown__", the object in `raw`), a number of another spelling is
-    respelt, and an optional field or list item of a wrong type is left out. What is not quite JSON is read by
+    respelt, and an optional field or list item of a wrong type is left out. In a list of numbers, where the place of each
+    counts, none is left out: such a list is as wrong as its wrong item. What is not quite JSON is read by
     `decode_flawed_json`, with its `keep_halves`.
 
         EVENTS: WireDecoder[MessageStreamEvent] = WireDecoder(MessageStreamEvent)
@@ -99,7 +101,10 @@ def _fit(shape: inspect.Type, value: object) -> object:
         case inspect.ListType():
             if not isinstance(value, list):
                 return _MISFIT
-            return [item for item in (_fit(shape.item_type, inner) for inner in value) if item is not _MISFIT]
+            items = [_fit(shape.item_type, inner) for inner in value]
+            if isinstance(shape.item_type, inspect.IntType | inspect.FloatType) and _MISFIT in items:
+                return _MISFIT
+            return [item for item in items if item is not _MISFIT]
         case inspect.DictType():
             if not isinstance(value, dict):
                 return _MISFIT
@@ -177,8 +182,21 @@ def _respell(shape: inspect.Type, value: object) -> object:
             return _number(shape, value)
         case inspect.StrType(), int() if not isinstance(value, bool) and abs(value) < _LARGE:
             return str(value)
+        case inspect.BytesType(), str():
+            return _unpadded_base64(value)
         case _:
             return _MISFIT
+
+
+def _unpadded_base64(text: str) -> object:
+    """The bytes of base64 in the URL's alphabet or without its padding."""
+    try:
+        return binascii.a2b_base64(text.translate(_STANDARD_ALPHABET) + "=" * (-len(text) % 4), strict_mode=True)
+    except ValueError:
+        return _MISFIT
+
+
+_STANDARD_ALPHABET: Final = str.maketrans("-_", "+/")
 
 
 def _number(shape: inspect.IntType | inspect.FloatType, text: str) -> object:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import suppress
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from pydantic import SecretStr
 from typing_extensions import Unpack
@@ -52,9 +52,13 @@ from victor_fp.providers.runtime_capabilities import ProviderRuntimeCapabilities
 if TYPE_CHECKING:
     from returns.result import Result
 
+    from victor_fp.core.embeddings import EmbeddingResponse, EmbedOptions, RerankOptions, RerankResponse
     from victor_fp.core.faults import Fault
     from victor_fp.core.options import ChatOptions
     from victor_fp.core.protocols import ModelInfo
+    from victor_fp.core.vectors import Purpose
+
+T = TypeVar("T")
 
 __all__ = [
     "AudioPart",
@@ -259,6 +263,76 @@ class BaseProvider(CircuitGuarded, ABC):
                 yield chunk
         finally:
             await _close_stream(chunks)
+
+    async def embed(
+        self,
+        texts: Sequence[str] | str,  # noqa: ARG002  a class that has embeddings overrides this
+        *,
+        model: str,
+        dimensions: int | None = None,  # noqa: ARG002
+        purpose: Purpose | None = None,  # noqa: ARG002
+        **kwargs: Unpack[EmbedOptions],  # noqa: ARG002
+    ) -> EmbeddingResponse:
+        """Embed texts: a vector for each, in their order. Raises ProviderError, as providers without embeddings always do.
+
+        response = await provider.embed(["first text", "second text"], model="text-embedding-3-small")
+        matrix = numpy.asarray(response.vectors)
+        """
+        raise self._unsupported("embeddings", model)
+
+    async def embed_result(
+        self,
+        texts: Sequence[str] | str,
+        *,
+        model: str,
+        dimensions: int | None = None,
+        purpose: Purpose | None = None,
+        **kwargs: Unpack[EmbedOptions],
+    ) -> Result[EmbeddingResponse, Fault]:
+        """`embed` with the failure as a value."""
+        return await self._as_result(
+            self.embed(texts, model=model, dimensions=dimensions, purpose=purpose, **kwargs), model
+        )
+
+    async def rerank(
+        self,
+        query: str,  # noqa: ARG002  a class that reranks overrides this
+        documents: Sequence[str],  # noqa: ARG002
+        *,
+        model: str,
+        top_n: int | None = None,  # noqa: ARG002
+        **kwargs: Unpack[RerankOptions],  # noqa: ARG002
+    ) -> RerankResponse:
+        """Order documents by their relevance to a query. Raises ProviderError, as providers without reranking always do."""
+        raise self._unsupported("reranking", model)
+
+    async def rerank_result(
+        self,
+        query: str,
+        documents: Sequence[str],
+        *,
+        model: str,
+        top_n: int | None = None,
+        **kwargs: Unpack[RerankOptions],
+    ) -> Result[RerankResponse, Fault]:
+        """`rerank` with the failure as a value."""
+        return await self._as_result(self.rerank(query, documents, model=model, top_n=top_n, **kwargs), model)
+
+    def _unsupported(self, operation: str, model: str) -> ProviderError:
+        from victor_fp.core.faults import OperationUnsupported
+
+        message = f"{self.name} has no {operation}"
+        return error_from(OperationUnsupported(provider=self.name, model=model, operation=operation, message=message))
+
+    async def _as_result(self, call: Awaitable[T], model: str) -> Result[T, Fault]:
+        from returns.result import Failure, Success
+
+        from victor_fp.providers.errors import fault_of_provider
+
+        try:
+            return Success(await call)
+        except Exception as error:  # whatever a provider raises is a call that failed
+            return Failure(fault_of_provider(self, error, model))
 
     def supports_tools(self) -> bool:
         """Whether tools can be passed; False unless a provider says otherwise."""

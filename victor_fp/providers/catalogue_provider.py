@@ -25,9 +25,10 @@ from victor_fp.core.types import CompletionResponse, Message, StreamChunk
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.chat_stream import ChatStream, complete, stream_chunks, stream_results
 from victor_fp.providers.errors import value_or_raise
+from victor_fp.providers.retrieval import run_embedding, run_ranking
 from victor_fp.providers.runtime_capabilities import ProviderRuntimeCapabilities, merge_discovered
 from victor_fp.shell.credentials.signing import signer_for
-from victor_fp.shell.engine.call_spec import CallSpec, chat_spec
+from victor_fp.shell.engine.call_spec import CallSpec, chat_spec, embed_spec, rerank_spec
 from victor_fp.shell.engine.connection import Connection, secret_at_hand, secret_finder
 from victor_fp.shell.engine.http_backend import HttpBackend
 from victor_fp.shell.engine.in_flight import InFlight
@@ -42,6 +43,8 @@ from victor_fp.shell.store.memory import MemoryCell
 from victor_fp.shell.transport.factory import TransportChoice, transport_for
 
 if TYPE_CHECKING:
+    from victor_fp.core.embeddings import EmbeddingResponse, EmbedOptions, RerankOptions, RerankResponse
+    from victor_fp.core.vectors import Purpose
     from victor_fp.shell.credentials.signing import TokenSource
     from victor_fp.shell.engine.connection import Sign
     from victor_fp.shell.engine.telemetry import Observer
@@ -288,6 +291,61 @@ class CatalogueProvider(BaseProvider):
     ) -> ChatStream[StreamChunk]:
         """Another name for `stream`."""
         return self.stream(messages, model=model, temperature=temperature, max_tokens=max_tokens, tools=tools, **kwargs)
+
+    async def embed(
+        self,
+        texts: Sequence[str] | str,
+        *,
+        model: str,
+        dimensions: int | None = None,
+        purpose: Purpose | None = None,
+        **kwargs: Unpack[EmbedOptions],
+    ) -> EmbeddingResponse:
+        """Embed texts: a vector for each, in their order, in as many requests as the vendor's limits need.
+
+        Raises ProviderError.
+        """
+        return value_or_raise(
+            await self.embed_result(texts, model=model, dimensions=dimensions, purpose=purpose, **kwargs)
+        )
+
+    async def embed_result(
+        self,
+        texts: Sequence[str] | str,
+        *,
+        model: str,
+        dimensions: int | None = None,
+        purpose: Purpose | None = None,
+        **kwargs: Unpack[EmbedOptions],
+    ) -> Result[EmbeddingResponse, Fault]:
+        """Embed texts."""
+        spec = embed_spec(self.SPEC.name, texts, kwargs, model=model, dimensions=dimensions, purpose=purpose)
+        return await run_embedding(self._pool, spec)
+
+    async def rerank(
+        self,
+        query: str,
+        documents: Sequence[str],
+        *,
+        model: str,
+        top_n: int | None = None,
+        **kwargs: Unpack[RerankOptions],
+    ) -> RerankResponse:
+        """Order documents by their relevance to a query. Raises ProviderError."""
+        return value_or_raise(await self.rerank_result(query, documents, model=model, top_n=top_n, **kwargs))
+
+    async def rerank_result(
+        self,
+        query: str,
+        documents: Sequence[str],
+        *,
+        model: str,
+        top_n: int | None = None,
+        **kwargs: Unpack[RerankOptions],
+    ) -> Result[RerankResponse, Fault]:
+        """Order documents by their relevance to a query."""
+        spec = rerank_spec(self.SPEC.name, query, documents, kwargs, model=model, top_n=top_n)
+        return await run_ranking(self._pool, spec)
 
     async def discover_capabilities(self, model: str) -> ProviderRuntimeCapabilities:
         """What the vendor says of the model, by HTTP where it can be asked; else what is configured."""

@@ -25,6 +25,7 @@ from victor_fp.core.faults import (
     InvalidResponse,
     LedgerFailed,
     ModelNotFound,
+    OperationUnsupported,
     Overloaded,
     Partial,
     PermissionRefused,
@@ -226,6 +227,7 @@ def error_class(fault: Fault) -> type[ProviderError]:
         case (
             InvalidRequest()
             | UnsupportedParameter()
+            | OperationUnsupported()
             | ModelNotFound()
             | ContextLengthExceeded()
             | ContentRefused()

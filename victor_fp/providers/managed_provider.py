@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from returns.result import Result, Success
 from typing_extensions import Unpack
@@ -25,9 +25,10 @@ from victor_fp.providers.chat_stream import ChatStream, complete, stream_chunks,
 from victor_fp.providers.errors import value_or_raise
 from victor_fp.providers.managed_config import EVEN_SHARES, ProviderConfig, build_pool
 from victor_fp.providers.provider_backend import CAPABILITIES, ProviderBackend, is_overridden
+from victor_fp.providers.retrieval import run_embedding, run_ranking
 from victor_fp.providers.runtime_capabilities import ProviderRuntimeCapabilities
 from victor_fp.shell.engine.backend import Kind
-from victor_fp.shell.engine.call_spec import CallSpec, chat_spec
+from victor_fp.shell.engine.call_spec import CallSpec, chat_spec, embed_spec, rerank_spec
 from victor_fp.shell.engine.in_flight import InFlight
 from victor_fp.shell.engine.kinds import TOKEN_COUNT
 from victor_fp.shell.engine.model_list import list_models
@@ -43,6 +44,10 @@ from victor_fp.shell.engine.stats import (
 from victor_fp.shell.engine.target import TargetPool, reset_breaker
 from victor_fp.shell.engine.telemetry import Observer
 from victor_fp.shell.store import Store
+
+if TYPE_CHECKING:
+    from victor_fp.core.embeddings import EmbeddingResponse, EmbedOptions, RerankOptions, RerankResponse
+    from victor_fp.core.vectors import Purpose
 
 T = TypeVar("T")
 
@@ -232,6 +237,71 @@ class ManagedProvider(BaseProvider):
         """Stream a chat completion: successes, then at most one failure, then nothing."""
         spec = self._spec(messages, kwargs, model, temperature, max_tokens, tools, priority, stream=True)
         return ChatStream(stream_results(self._pool, spec))
+
+    async def embed(  # pyright: ignore[reportIncompatibleMethodOverride]  one keyword more: priority
+        self,
+        texts: Sequence[str] | str,
+        *,
+        model: str | None = None,
+        dimensions: int | None = None,
+        purpose: Purpose | None = None,
+        priority: Priority = Priority.NORMAL,
+        **kwargs: Unpack[EmbedOptions],
+    ) -> EmbeddingResponse:
+        """Embed texts: a vector for each, in their order. All vectors of a response are of one target's model.
+
+        Raises ProviderError.
+        """
+        return value_or_raise(
+            await self.embed_result(
+                texts, model=model, dimensions=dimensions, purpose=purpose, priority=priority, **kwargs
+            )
+        )
+
+    async def embed_result(  # pyright: ignore[reportIncompatibleMethodOverride]  one keyword more: priority
+        self,
+        texts: Sequence[str] | str,
+        *,
+        model: str | None = None,
+        dimensions: int | None = None,
+        purpose: Purpose | None = None,
+        priority: Priority = Priority.NORMAL,
+        **kwargs: Unpack[EmbedOptions],
+    ) -> Result[EmbeddingResponse, Fault]:
+        """Embed texts."""
+        spec = embed_spec(
+            self.name, texts, kwargs, model=model, dimensions=dimensions, purpose=purpose, priority=priority
+        )
+        return await run_embedding(self._pool, spec)
+
+    async def rerank(  # pyright: ignore[reportIncompatibleMethodOverride]  one keyword more: priority
+        self,
+        query: str,
+        documents: Sequence[str],
+        *,
+        model: str | None = None,
+        top_n: int | None = None,
+        priority: Priority = Priority.NORMAL,
+        **kwargs: Unpack[RerankOptions],
+    ) -> RerankResponse:
+        """Order documents by their relevance to a query. Raises ProviderError."""
+        return value_or_raise(
+            await self.rerank_result(query, documents, model=model, top_n=top_n, priority=priority, **kwargs)
+        )
+
+    async def rerank_result(  # pyright: ignore[reportIncompatibleMethodOverride]  one keyword more: priority
+        self,
+        query: str,
+        documents: Sequence[str],
+        *,
+        model: str | None = None,
+        top_n: int | None = None,
+        priority: Priority = Priority.NORMAL,
+        **kwargs: Unpack[RerankOptions],
+    ) -> Result[RerankResponse, Fault]:
+        """Order documents by their relevance to a query."""
+        spec = rerank_spec(self.name, query, documents, kwargs, model=model, top_n=top_n, priority=priority)
+        return await run_ranking(self._pool, spec)
 
     def get_metrics(self) -> ProviderMetrics | None:
         """Totals, percentiles over the window, and the last operations; None where metrics are switched off."""

@@ -32,8 +32,12 @@ from victor_fp.shell.transport.errors import timeout_fault
 T = TypeVar("T")
 
 CHAT_METHODS = ("chat_result", "chat")
+EMBED_METHODS = ("embed_result", "embed")
+RERANK_METHODS = ("rerank_result", "rerank")
 STREAM_METHODS = ("stream_result", "stream_chat", "stream")
 """Methods that do the same; the one that is overridden nearest to the instance is used, in this order where several are."""
+ENGINE_METHODS = (*CHAT_METHODS, *STREAM_METHODS, *EMBED_METHODS, *RERANK_METHODS)
+"""Methods whose calls run on the engine."""
 
 
 CAPABILITIES: Kind[ProviderRuntimeCapabilities] = Kind(
@@ -89,6 +93,8 @@ class ProviderBackend:
                         ProviderRequest(provider, model, lambda: provider.discover_capabilities(model)),
                     )
                 )
+            case "embedding" | "ranking":
+                return self._bind_retrieval(kind.name, spec, model, options)
             case "completion" | "stream":
                 pass
             case _:
@@ -108,6 +114,19 @@ class ProviderBackend:
         bound = ProviderRequest(
             provider, model, lambda: getattr(provider, method)(messages, **arguments), is_stream=kind.name == "stream"
         )
+        return Success(cast("BoundRequest[T]", bound))
+
+    def _bind_retrieval(
+        self, kind: str, spec: CallSpec, model: str, options: Mapping[str, Any]
+    ) -> Result[BoundRequest[T], Fault]:
+        provider = self._provider
+        if not model:
+            return Failure(InvalidRequest(provider=self.name, message="model is empty"))
+        texts = list(spec.texts)
+        arguments: tuple[Any, ...] = (texts,) if kind == "embedding" else (spec.query, texts)
+        method = find_overridden_method(provider, EMBED_METHODS if kind == "embedding" else RERANK_METHODS)
+        keywords = {"model": model, **options}
+        bound = ProviderRequest(provider, model, lambda: getattr(provider, method)(*arguments, **keywords))
         return Success(cast("BoundRequest[T]", bound))
 
     async def aclose(self) -> None:
@@ -278,13 +297,13 @@ def is_overridden(provider: BaseProvider, name: str) -> bool:
 def runs_on_http_alone(kind: type[BaseProvider]) -> bool:
     """Whether the engine may use the HTTP backend of a class in place of its methods: none of them is overridden."""
     return issubclass(kind, CatalogueProvider) and all(
-        getattr(kind, name) is getattr(CatalogueProvider, name) for name in (*CHAT_METHODS, *STREAM_METHODS)
+        getattr(kind, name) is getattr(CatalogueProvider, name) for name in ENGINE_METHODS
     )
 
 
 def backend_of(provider: BaseProvider) -> Backend:
     """The backend for a provider: its own, or its methods where they may do something else."""
-    is_replaced = any(name in vars(provider) for name in (*CHAT_METHODS, *STREAM_METHODS))
+    is_replaced = any(name in vars(provider) for name in ENGINE_METHODS)
     if isinstance(provider, CatalogueProvider) and runs_on_http_alone(type(provider)) and not is_replaced:
         return provider.backend
     return ProviderBackend(provider)
@@ -297,7 +316,7 @@ def has_content(chunk: StreamChunk) -> bool:
 
 def engine_pool_of(provider: BaseProvider) -> TargetPool | None:
     """The targets of a provider whose chats run on the engine; None where its methods may do something else."""
-    names = (*CHAT_METHODS, *STREAM_METHODS)
+    names = ENGINE_METHODS
     pool = getattr(provider, "engine_pool", None)
     if not isinstance(pool, TargetPool) or any(name in vars(provider) for name in names):
         return None

@@ -85,7 +85,7 @@ class OtelObserver:
         names, spec = self._names, operation.spec
         address = self._address(operation.address)
         attributes: dict[str, AttributeValue] = {
-            names.operation: "chat",
+            names.operation: operation.operation,
             names.provider: self._vendor(operation.provider),
             names.request_model: operation.model,
             **address,
@@ -93,8 +93,10 @@ class OtelObserver:
         }
         if names.stream and spec.stream:
             attributes[names.stream] = True
-        span = self._tracer.start_span(f"chat {operation.model}", kind=SpanKind.CLIENT, attributes=attributes)
-        if self.wants_content and span.is_recording():
+        span = self._tracer.start_span(
+            f"{operation.operation} {operation.model}", kind=SpanKind.CLIENT, attributes=attributes
+        )
+        if self.wants_content and spec.messages and span.is_recording():
             if names.system and (system := system_of(spec.messages)):
                 span.set_attribute(names.system, json.dumps(system))
             span.set_attribute(names.prompt, json.dumps(prompt_of(spec.messages, apart=bool(names.system))))
@@ -103,7 +105,7 @@ class OtelObserver:
     def _end(self, span: Span, ending: Ended) -> None:
         names, sample = self._names, ending.sample
         shared: dict[str, AttributeValue] = {
-            names.operation: "chat",
+            names.operation: ending.operation,
             names.provider: self._vendor(sample.provider),
             names.request_model: sample.model or "",
             **self._address(ending.address),
@@ -114,7 +116,7 @@ class OtelObserver:
             shared[names.error] = sample.outcome
         self._measure(ending, shared)
         if span.is_recording():
-            span.update_name(f"chat {sample.model or ''}".rstrip())
+            span.update_name(f"{ending.operation} {sample.model or ''}".rstrip())
             span.set_attributes({**shared, **self._describe_answer(ending), **self._describe_sample(ending)})
             self._record_failed_attempts(span, ending)
             if sample.outcome not in _NO_ERROR:
@@ -140,8 +142,9 @@ class OtelObserver:
 
     def _describe_answer(self, ending: Ended) -> dict[str, AttributeValue]:
         names, answer = self._names, ending.answer
-        if answer is None:
-            return {}
+        if answer is None:  # an embedding or a ranking, of which the sample has all there is
+            tokens = ending.sample.prompt_tokens
+            return {} if tokens is None else {names.usage["prompt_tokens"]: tokens}
         attributes: dict[str, AttributeValue] = {}
         if answer.stop_reason:
             attributes[names.finish_reasons] = [answer.stop_reason]

@@ -59,6 +59,7 @@ _OPTIONS = {
     "presence_penalty": "gen_ai.request.presence_penalty",
     "frequency_penalty": "gen_ai.request.frequency_penalty",
 }
+_DIMENSIONS = {"dimensions": "gen_ai.embeddings.dimension.count"}
 _COUNTS = {"prompt_tokens": "gen_ai.usage.input_tokens", "completion_tokens": "gen_ai.usage.output_tokens"}
 _VENDORS = {
     "openai-responses": "openai",
@@ -85,7 +86,7 @@ NAMES: Mapping[Version, Names] = {
         provider="gen_ai.provider.name",
         stream="gen_ai.request.stream",
         first_chunk="gen_ai.response.time_to_first_chunk",
-        options=_OPTIONS,
+        options={**_OPTIONS, **_DIMENSIONS},
         usage={
             **_COUNTS,
             "cache_creation_input_tokens": "gen_ai.usage.cache_creation.input_tokens",
@@ -103,7 +104,7 @@ NAMES: Mapping[Version, Names] = {
         provider="gen_ai.provider.name",
         stream="gen_ai.request.stream",
         first_chunk="gen_ai.response.time_to_first_chunk",
-        options={**_OPTIONS, "reasoning_effort": "gen_ai.request.reasoning.level"},
+        options={**_OPTIONS, **_DIMENSIONS, "reasoning_effort": "gen_ai.request.reasoning.level"},
         usage={
             **_COUNTS,
             "cache_creation_input_tokens": "gen_ai.usage.cache_write.input_tokens",

@@ -12,6 +12,7 @@ The rest of the package does not import this module.
 from __future__ import annotations
 
 from victor_fp.testing.answers import Answer, Received, json_answer
+from victor_fp.testing.retrieval import stub_score, stub_vector
 from victor_fp.testing.script import Call, Turn
 from victor_fp.testing.scripted_provider import CallRecord, ScriptedProvider
 from victor_fp.testing.scripted_wire import ScriptedWire
@@ -29,5 +30,7 @@ __all__ = [
     "Turn",
     "json_answer",
     "serving",
+    "stub_score",
+    "stub_vector",
     "vendor",
 ]

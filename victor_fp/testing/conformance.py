@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, Literal, TypeAlias
 from unittest import SkipTest
@@ -25,7 +26,7 @@ import msgspec
 from victor_fp.core.catalogue.spec import ProviderSpec
 from victor_fp.providers.base import BaseProvider
 from victor_fp.testing.harness import Harness, Law, NoSleepRuntime, NotApplicable, Problems
-from victor_fp.testing.laws import behaviour, faults, responses
+from victor_fp.testing.laws import behaviour, faults, responses, retrieval
 from victor_fp.testing.writers import Writer, writer
 
 __all__ = ["LAWS", "Case", "Finding", "Law", "Report", "Verdict", "Writer", "cases", "check", "harness_for", "examine"]
@@ -34,7 +35,7 @@ Make: TypeAlias = Callable[..., BaseProvider]
 """Makes a provider from `api_key`, `base_url`, `timeout` and `max_retries`; a class does."""
 Verdict: TypeAlias = Literal["held", "broken", "not shown"]
 
-LAWS: tuple[Law, ...] = (*responses.LAWS, *faults.LAWS, *behaviour.LAWS)
+LAWS: tuple[Law, ...] = (*responses.LAWS, *faults.LAWS, *behaviour.LAWS, *retrieval.LAWS)
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -162,6 +163,7 @@ def harness_for(
     probe = placed(api_key="k", base_url="http://localhost")
     known = writer(protocol) if isinstance(protocol, str) else protocol
     has = {
+        "chat": True,
         "protocol": known is not None,
         "tools": probe.supports_tools(),
         "streaming": probe.supports_streaming(),
@@ -174,7 +176,11 @@ def _harness_for_spec(spec: ProviderSpec, make: Make, model: str | None) -> Harn
     """A provider of the catalogue's kind: its record says what it has."""
     supports = spec.supports
     has = {
-        "protocol": True,
+        "chat": supports.chat,
+        "no chat": not supports.chat,
+        "protocol": supports.chat,
+        "embeddings": spec.embeddings is not None,
+        "reranking": spec.reranking is not None,
         "tools": supports.tools,
         "streaming": supports.streaming,
         "reasoning": supports.reasoning,
@@ -185,7 +191,12 @@ def _harness_for_spec(spec: ProviderSpec, make: Make, model: str | None) -> Harn
     speaks = writer(spec.dialect.protocol)
     if getattr(spec.dialect, "reasoning_back", "") == "plain":  # a place that shows its thinking signs none
         speaks = msgspec.structs.replace(speaks, signs=False)
-    return _make_harness(spec.name, partial(make, **options), speaks, model or spec.default_model, has, paced=True)
+    harness = _make_harness(spec.name, partial(make, **options), speaks, model or spec.default_model, has, paced=True)
+    return replace(
+        harness,
+        embedding_model=(spec.embeddings and spec.embeddings.default_model) or harness.embedding_model,
+        rerank_model=(spec.reranking and spec.reranking.default_model) or harness.rerank_model,
+    )
 
 
 def _make_harness(

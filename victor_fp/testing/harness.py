@@ -60,7 +60,8 @@ class Law(msgspec.Struct, frozen=True, kw_only=True):
     run: Run
     """What is wrong; nothing where the law holds."""
     needs: frozenset[str] = frozenset({"protocol"})
-    """Of what the provider must have: `protocol` (a known one), `streaming`, `tools`, `reasoning`, `reasons`, `signs`."""
+    """Of what the provider must have: `chat`, `protocol` (a known one), `streaming`, `tools`, `reasoning`, `reasons`, `signs`,
+    `embeddings`, `reranking`, `no chat`."""
 
 
 class CollectedStream(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,6 +110,8 @@ class Harness:
     model: str
     has: frozenset[str]
     """In the words of `Law.needs`."""
+    embedding_model: str = "model-1"
+    rerank_model: str = "model-1"
     paced: bool = False
     """Rests by the runtime it is given."""
 

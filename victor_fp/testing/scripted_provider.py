@@ -10,12 +10,15 @@ import msgspec
 from typing_extensions import Unpack
 
 from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
+from victor_fp.core.embeddings import EmbeddingResponse, EmbedOptions, RankedDocument, RerankOptions, RerankResponse
 from victor_fp.core.faults import Fault, FaultBase
 from victor_fp.core.options import ChatOptions
 from victor_fp.core.protocols import ModelInfo
 from victor_fp.core.types import CompletionResponse, Message, StreamChunk, ToolCall, ToolDefinition
+from victor_fp.core.vectors import Purpose, pack_floats
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.errors import error_from
+from victor_fp.testing.retrieval import DIMENSIONS, count_words, stub_score, stub_vector
 from victor_fp.testing.script import CallIds, Turn
 
 ScriptedAnswer: TypeAlias = str | Sequence[str] | Turn | CompletionResponse | Fault
@@ -113,6 +116,40 @@ class ScriptedProvider(BaseProvider):
             metadata=response.metadata,
             is_final=True,
         )
+
+    async def embed(
+        self,
+        texts: Sequence[str] | str,
+        *,
+        model: str,
+        dimensions: int | None = None,
+        purpose: Purpose | None = None,  # noqa: ARG002  the stand-in makes no difference
+        **kwargs: Unpack[EmbedOptions],  # noqa: ARG002
+    ) -> EmbeddingResponse:
+        """Embed texts by a stand-in that makes vectors of their words; `purpose` and options change nothing."""
+        given = [texts] if isinstance(texts, str) else list(texts)
+        tokens = count_words(given)
+        return EmbeddingResponse(
+            vectors=pack_floats([stub_vector(text, dimensions or DIMENSIONS) for text in given]),
+            model=model,
+            usage={"prompt_tokens": tokens, "total_tokens": tokens},
+        )
+
+    async def rerank(
+        self,
+        query: str,
+        documents: Sequence[str],
+        *,
+        model: str,
+        top_n: int | None = None,
+        **kwargs: Unpack[RerankOptions],  # noqa: ARG002
+    ) -> RerankResponse:
+        """Order documents by the words that they share with the query; options change nothing."""
+        ranked = [
+            RankedDocument(index=index, score=stub_score(query, document), document=document)
+            for index, document in enumerate(documents)
+        ]
+        return RerankResponse(results=sorted(ranked, key=lambda one: (-one.score, one.index))[:top_n], model=model)
 
     async def close(self) -> None:
         """Record that it was closed."""

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from victor_fp.core.faults import Fault, FaultBase, InvalidResponse, StreamInterrupted, TimedOut
 from victor_fp.core.requests import HttpRequest
 from victor_fp.testing.answers import Answer, Received, received_from_request
+from victor_fp.testing.retrieval import answer_retrieval
 from victor_fp.testing.script import CallIds, Turn
 from victor_fp.testing.vendors import answer_preliminary, render_turn, writer_for
 
@@ -20,7 +21,8 @@ Scripted: TypeAlias = Turn | Answer | Fault
 class ScriptedWire:
     """Replaces HTTP in a provider: `create("openai", api_key="k", transport=ScriptedWire(Turn(text="Hi")))`.
 
-    Each request gets the next answer, and the last one is repeated: a `Turn` is written in the protocol of `provider`, whole or
+    Each request gets the next answer, and the last one is repeated; embedding and reranking requests are answered by
+    stand-ins, unless the next answer is an `Answer` or a `Fault`. A `Turn` is written in the protocol of `provider`, whole or
     as a stream, as the request asks; an `Answer` is sent as it is; a `Fault` is returned as the failure of the connection. An
     answer that ends `held` or `silent` fails with the timeout, without any time passing.
     """
@@ -69,6 +71,8 @@ class ScriptedWire:
         if preliminary is not None:
             return preliminary
         answer = self._answers[min(self._sent, len(self._answers) - 1)]
+        if isinstance(answer, Turn) and (retrieved := answer_retrieval(received)) is not None:
+            return retrieved
         self._sent += 1
         return answer if isinstance(answer, FaultBase) else render_turn(self._writer, answer, received, self._ids)
 

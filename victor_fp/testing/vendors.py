@@ -5,7 +5,8 @@ from __future__ import annotations
 from victor_fp.core.protocols import PROTOCOLS
 from victor_fp.core.result import outcome
 from victor_fp.providers.registry import ProviderRegistry
-from victor_fp.testing.answers import Answer, Received, Script
+from victor_fp.testing.answers import Answer, Received, Script, json_answer
+from victor_fp.testing.retrieval import answer_retrieval
 from victor_fp.testing.script import CallIds, Turn
 from victor_fp.testing.writers import Writer, writer
 
@@ -26,7 +27,8 @@ def writer_for(name: str) -> Writer:
 def vendor(name: str, *turns: Turn | Answer) -> Script:
     """Return a script for `serving`: one turn for each request in order, the last one for all that follow.
 
-    Any key and any model are accepted. An `Answer` is sent as it is.
+    Any key and any model are accepted. An `Answer` is sent as it is. Embedding and reranking requests are answered by
+    stand-ins and take no turn, so that a vendor of these alone needs none; see `stub_vector` and `stub_score`.
     """
     protocol_writer = writer_for(name)
     ids = CallIds()
@@ -34,9 +36,11 @@ def vendor(name: str, *turns: Turn | Answer) -> Script:
 
     def script(received: Received) -> Answer:
         nonlocal sent
-        preliminary = answer_preliminary(protocol_writer, received)
+        preliminary = answer_preliminary(protocol_writer, received) or answer_retrieval(received)
         if preliminary is not None:
             return preliminary
+        if not turns:
+            return json_answer({"error": {"message": f"no turn for {received.path}"}}, 404)
         turn = turns[min(sent, len(turns) - 1)]
         sent += 1
         return render_turn(protocol_writer, turn, received, ids)

@@ -264,7 +264,7 @@ def test_marks_that_stand_alone_are_swept_and_everything_else_stays(content: str
 
 
 def test_every_built_in_provider_has_an_adapter_with_capabilities() -> None:
-    for spec in CATALOGUE:
+    for spec in CATALOGUE.chats:
         adapter = ToolCallingAdapterRegistry.get_adapter(spec.name, "some-model")
         assert isinstance(adapter, FamilyAdapter)
         assert (adapter.FAMILY.protocol, adapter.provider_name) == (spec.dialect.protocol, spec.name)

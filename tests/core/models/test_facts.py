@@ -17,7 +17,7 @@ from victor_fp.core.models.capabilities import find_capabilities, load_bundled_c
 from victor_fp.core.models.facts import find_facts
 from victor_fp.core.models.limits import UNKNOWN_CONTEXT_WINDOW, choose_limits_name, find_limit, load_bundled_limits
 
-ENTRIES = {entry.name: entry for entry in CATALOGUE}
+ENTRIES = {entry.name: entry for entry in CATALOGUE.chats}
 
 
 def sample(pattern: str) -> str:
@@ -49,7 +49,7 @@ def test_every_policy_is_the_first_that_matches_some_model(name: str) -> None:
 
 
 def test_every_limit_is_the_first_that_matches_some_model() -> None:
-    for entry in CATALOGUE:
+    for entry in CATALOGUE.chats:
         patterns = [limit.pattern for limit in load_bundled_limits(choose_limits_name(entry))]
         for n, pattern in enumerate(patterns):
             shadows = [earlier for earlier in patterns[:n] if fnmatchcase(pattern.replace("*", "~"), earlier)]
@@ -87,7 +87,7 @@ def test_the_same_model_has_the_same_window_wherever_its_vendor_sells_it() -> No
 
 
 def test_the_default_model_of_an_entry_fits_its_window() -> None:
-    for entry in CATALOGUE:
+    for entry in CATALOGUE.chats:
         facts = find_facts(entry, entry.default_model or "unheard-of")
         assert facts.context_window >= (facts.max_output or 0)
 

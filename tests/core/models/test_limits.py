@@ -62,7 +62,7 @@ def test_limits_of_an_entry_come_before_the_bundled_ones() -> None:
 
 
 def test_every_bundled_limit_belongs_to_a_provider_has_a_source_and_can_match() -> None:
-    assert MODEL_LIMITS.keys() <= {choose_limits_name(spec) for spec in CATALOGUE}
+    assert MODEL_LIMITS.keys() <= {choose_limits_name(spec) for spec in CATALOGUE.chats}
     for name in MODEL_LIMITS:
         patterns = [limit.pattern for limit in load_bundled_limits(name)]
         assert len(patterns) == len(set(patterns))
@@ -73,7 +73,7 @@ def test_every_bundled_limit_belongs_to_a_provider_has_a_source_and_can_match() 
 
 
 def test_entries_share_limits_with_entries_that_exist() -> None:
-    assert {choose_limits_name(spec) for spec in CATALOGUE} <= {spec.name for spec in CATALOGUE}
+    assert {choose_limits_name(spec) for spec in CATALOGUE.chats} <= {spec.name for spec in CATALOGUE.chats}
 
 
 BUNDLED = (

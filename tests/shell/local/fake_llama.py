@@ -88,6 +88,7 @@ class FakeLlama:
         self.started: list[_Server] = []
         self.stopped: list[_Server] = []
         self.refuses = False
+        self.llama_pooling_type = SimpleNamespace(LLAMA_POOLING_TYPE_MEAN=1)
 
     def launch(self, settings: EngineSettings) -> Result[EngineProcess, Fault]:
         return Success(_Process(self, settings))

@@ -323,3 +323,16 @@ async def test_a_bad_path_is_a_fault(llama: FakeLlama, path: str) -> None:
     assert isinstance(await transport.open(request("default"), None, 5), InvalidRequest | ModelNotFound)
     await transport.aclose()
     assert llama.started == []
+
+
+async def test_embeddings_have_an_engine_of_their_own(llama: FakeLlama, gguf: Path) -> None:
+    transport = LocalTransport(environment={}, context=8192)
+    await whole(transport, request(gguf))
+    embedding = msgspec.structs.replace(request(gguf), url="http://local.invalid/v1/embeddings")
+    assert await whole(transport, embedding) == (200, b'{"path": "/v1/embeddings"}')
+    await whole(transport, embedding)
+    chat, embedder = llama.started
+    assert not hasattr(chat.parameters, "embedding")
+    assert (embedder.parameters.embedding, embedder.parameters.n_ubatch) == (True, 2048)
+    assert not hasattr(embedder.parameters, "pooling_type")  # the file says how, but for the small model
+    await transport.aclose()

@@ -33,7 +33,7 @@ FITTING = {
 
 
 def keep_types_only(schemas: Schemas) -> Schemas:
-    """Drop constraints, formats, defaults, examples and extensions; a component keeps its description."""
+    """Drop constraints, formats other than base64, defaults, examples and extensions; a component keeps its description."""
     stripped = {name: _strip_schema(schema) for name, schema in schemas.items()}
     return {
         name: {**schema, "description": schemas[name]["description"]}
@@ -44,7 +44,10 @@ def keep_types_only(schemas: Schemas) -> Schemas:
 
 
 def _strip_schema(schema: Schema) -> Schema:
-    return map_children({key: value for key, value in schema.items() if key in MEANINGFUL}, _strip_schema)
+    kept = {key: value for key, value in schema.items() if key in MEANINGFUL}
+    if schema.get("format") == "byte" and schema.get("type") == "string":
+        kept["format"] = "binary"  # the generator's word for bytes, which msgspec reads from base64
+    return map_children(kept, _strip_schema)
 
 
 def drop_reference_siblings(schemas: Schemas) -> Schemas:

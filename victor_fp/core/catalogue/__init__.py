@@ -60,6 +60,11 @@ class Catalogue(msgspec.Struct, frozen=True):
         """The names of all entries, without aliases; loads none of them."""
         return tuple(entry.name for key, entry in self.entries.items() if key == entry.name.lower())
 
+    @property
+    def chats(self) -> tuple[ProviderSpec, ...]:
+        """The entries that answer chats; the others embed or rerank."""
+        return tuple(spec for spec in self if spec.supports.chat)
+
     def find(self, name: str) -> Result[ProviderSpec, Fault]:
         """Return the entry for a name or alias; ProviderNotFound names similar ones."""
         found = self.entries.get(name.lower())

@@ -43,6 +43,9 @@ NAMES: dict[str, str] = {
     "local": "local",
     "llamacpp-responses": "local",
     "llamacpp-anthropic": "local",
+    "voyage": "retrieval",
+    "jina": "retrieval",
+    "nvidia": "retrieval",
 }
 ALIASES: dict[str, str] = {
     "azure-openai": "azure",
@@ -66,4 +69,7 @@ ALIASES: dict[str, str] = {
     "lm-studio": "lmstudio",
     "mlx-lm": "mlx",
     "applesilicon": "mlx",
+    "voyageai": "voyage",
+    "jina-ai": "jina",
+    "nim": "nvidia",
 }

@@ -25,6 +25,10 @@ CAN = """
 What a provider's API can carry is told here; whether a model can, its vendor knows: see `discover_capabilities`. What cannot be taken is an
 `UnsupportedParameter`, or, with `on_unsupported="adjust"`, an entry of `metadata["adjustments"]`.
 """
+RETRIEVAL = """
+The model is the one that `victor embed` uses by default. A longer list of texts takes several requests, which callers do not notice. What is empty cannot
+be asked for. Texts that are too long are refused, or the option `truncate` decides.
+"""
 WAYS: dict[AuthKind, str] = {"none": "none", "key": "", "sigv4": "AWS credentials", "google": "Google credentials"}
 ABILITIES = ("tools", "streaming", "images", "audio", "files", "reasoning", "json_schema")
 
@@ -32,6 +36,7 @@ ABILITIES = ("tools", "streaming", "images", "audio", "files", "reasoning", "jso
 def render_matrix() -> str:
     """Return the document. It reads the groups themselves, as the index may be stale."""
     entries = [entry for group in GROUPS for entry in load_group(group)]
+    chats = [entry for entry in entries if entry.supports.chat]
     return "\n".join(
         [
             HEAD,
@@ -45,14 +50,34 @@ def render_matrix() -> str:
             CAN,
             *_render_table(
                 ("name", *(ability.replace("json_schema", "JSON schema") for ability in ABILITIES), "default model"),
-                map(_render_capabilities, entries),
+                map(_render_capabilities, chats),
             ),
             "",
             "## Discovery",
             "",
             "Where models, their limits and the tokens of a prompt are asked for. Elsewhere limits are configured, and tokens estimated.",
             "",
-            *_render_table(("name", "models", "one model", "tokens"), map(_render_discovery, entries)),
+            *_render_table(("name", "models", "one model", "tokens"), map(_render_discovery, chats)),
+            "",
+            "## Embeddings and reranking",
+            RETRIEVAL,
+            *_render_table(
+                (
+                    "name",
+                    "embeddings",
+                    "texts a request",
+                    "dimensions",
+                    "purposes",
+                    "types",
+                    "texts that are too long",
+                    "reranking",
+                ),
+                (
+                    _render_retrieval(spec)
+                    for spec in entries
+                    if spec.embeddings is not None or spec.reranking is not None
+                ),
+            ),
             "",
         ]
     )
@@ -106,6 +131,30 @@ def _render_discovery(spec: ProviderSpec) -> Sequence[str]:
     one = "" if found is None else "in the list" if found.model_request is None else "yes"
     counted = spoken is not None and spoken.counting is not None
     return f"`{spec.name}`", "" if found is None else "yes", one, "yes" if counted else ""
+
+
+def _render_retrieval(spec: ProviderSpec) -> Sequence[str]:
+    embeddings, reranking = spec.embeddings, spec.reranking
+    ranks = "" if reranking is None else f"`{reranking.default_model}`" if reranking.default_model else "yes"
+    if embeddings is None:
+        return (f"`{spec.name}`", "", "", "", "", "", "", ranks)
+    model = f"`{embeddings.default_model}`" if embeddings.default_model else "yes"
+    texts = str(embeddings.most_texts)
+    if embeddings.most_tokens is not None:
+        texts += f", {embeddings.most_tokens:,} tokens"
+    types = [name for name in embeddings.dtypes if name != "float32"]
+    too_long = {"option": "option", "never": "refused", "unknown": ""}[embeddings.truncation]
+    dimensions = "" if "dimensions" in embeddings.refuses else "yes"
+    return (
+        f"`{spec.name}`",
+        model,
+        texts,
+        dimensions,
+        ", ".join(embeddings.purposes),
+        ", ".join(types),
+        too_long,
+        ranks,
+    )
 
 
 def _bind_codec(spec: ProviderSpec) -> Codec | None:

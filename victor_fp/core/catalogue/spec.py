@@ -8,6 +8,8 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from victor_fp.core.dialects import Dialect
+from victor_fp.core.dialects.embeddings import EmbeddingDialects
+from victor_fp.core.dialects.reranking import RerankDialects
 
 AuthKind: TypeAlias = Literal["none", "key", "sigv4", "google"]
 
@@ -39,6 +41,8 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
 class Supports(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What the provider's API can carry; whether a model can is for discovery."""
 
+    chat: bool = True
+    """False for vendors of embeddings and reranking alone: every chat is OperationUnsupported."""
     tools: bool = True
     streaming: bool = True
     images: bool = False
@@ -80,6 +84,10 @@ class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True):
     """Which protocol it speaks, and how: the type of the dialect names the protocol."""
     base_url: str
     """Settings stand in it as `{name}`."""
+    embeddings: EmbeddingDialects | None = None
+    """How it embeds texts; None where it does not."""
+    reranking: RerankDialects | None = None
+    """How it reranks documents; None where it does not."""
     aliases: tuple[str, ...] = ()
     auth: Auth = Auth()
     key_auth: Auth | None = None

@@ -135,8 +135,8 @@ class ChatDialect(msgspec.Struct, frozen=True, kw_only=True):
     # Places
     deployment_urls: bool = False
     """The URL is built from the settings `endpoint`, `deployment` and `api_version`."""
-    models_list: Literal["openai", "lmstudio"] = "openai"
-    """The operation that lists the models: `listModels`, or LM Studio's `listLocalModels`."""
+    models_list: Literal["openai", "lmstudio", "none"] = "openai"
+    """The operation that lists the models: `listModels`, LM Studio's `listLocalModels`, or none."""
     has_server_props: bool = False
     """Whether the server has llama.cpp's operation `getServerProps`."""
 

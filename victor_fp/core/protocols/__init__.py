@@ -18,7 +18,7 @@ from victor_fp.core import think_tags
 from victor_fp.core.delta_filters import DeltaFilter
 from victor_fp.core.deltas import Delta
 from victor_fp.core.dialects import Dialect
-from victor_fp.core.faults import Fault, InvalidRequest
+from victor_fp.core.faults import Fault, InvalidRequest, OperationUnsupported
 from victor_fp.core.framing import Frame, Framer
 from victor_fp.core.polling import StartPolling
 from victor_fp.core.request_building.schema_prompt import prompt_dropped_schema
@@ -149,6 +149,8 @@ def load_protocol(name: str) -> ProtocolRecord[Any]:
 def codec_for(endpoint: Endpoint) -> Codec:
     """Return the functions of the endpoint's protocol, bound to it."""
     spoken = _bind_protocol(endpoint)
+    if not endpoint.spec.supports.chat:
+        return msgspec.structs.replace(spoken, request=partial(_refuse_chat, endpoint))
     return msgspec.structs.replace(
         spoken,
         request=partial(_build_request, spoken.request, endpoint.spec.name),
@@ -168,6 +170,15 @@ def _build_request(
         where = "a tool or an option" if place is None else f"messages[{place}]"
         message = f"{where} is not valid Unicode: half of a surrogate pair at position {error.start} of a text"
         return Failure(InvalidRequest(provider=provider, model=request.model, message=message))
+
+
+def _refuse_chat(endpoint: Endpoint, request: ChatRequest) -> Result[HttpRequest, Fault]:
+    spec = endpoint.spec
+    has = " and ".join(
+        name for name, it in (("embeddings", spec.embeddings), ("reranking", spec.reranking)) if it is not None
+    )
+    message = f"{spec.title} has no chats here, only {has}"
+    return Failure(OperationUnsupported(provider=spec.name, model=request.model, operation="chat", message=message))
 
 
 def _is_valid_unicode(message: Message) -> bool:

@@ -56,6 +56,29 @@ def read_tools(tools: object) -> tuple[ToolDefinition, ...] | str:
     return given
 
 
+def read_texts(name: str, given: object) -> tuple[str, ...] | str:
+    """Texts from one text or several; a sentence says what is wrong and where."""
+    if isinstance(given, str):
+        return (given,)
+    if isinstance(given, Mapping | bytes) or not isinstance(given, Iterable):
+        return f"{name}: expected texts, got {type(given).__name__}"
+    texts = tuple(given)
+    for index, text in enumerate(texts):
+        if not isinstance(text, str):
+            return f"{name}[{index}]: expected a text, got {type(text).__name__}"
+        if not text.isascii() and not _is_valid_unicode(text):
+            return f"{name}[{index}]: half of a surrogate pair, which no encoding can carry"
+    return texts
+
+
+def _is_valid_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _read_each(name: str, given: tuple[object, ...], read: Callable[[object], T | str]) -> tuple[T, ...] | str:
     values: list[T] = []
     for index, one in enumerate(given):

@@ -16,7 +16,7 @@ from victor_fp.core.requests import HttpRequest
 from victor_fp.core.responses import with_context
 from victor_fp.core.result import outcome
 from victor_fp.core.stream_reading import BODY_LIMIT, StreamReading, begin_reading, feed, finish, interrupt
-from victor_fp.core.types import CompletionResponse, StreamChunk
+from victor_fp.core.types import StreamChunk, Usage
 from victor_fp.shell.engine.backend import Batch, Exchange, TimeLimits
 from victor_fp.shell.engine.connection import Connection
 from victor_fp.shell.engine.polling import PollingCall
@@ -106,7 +106,9 @@ class WholeAttempt(HttpAttempt[T]):
                     return self._failure(redirect_fault(status))
                 match outcome(exchange.read(body)):
                     case Success(value):
-                        usage = value.usage if isinstance(value, CompletionResponse) else None
+                        if exchange.add_headers is not None:
+                            value = exchange.add_headers(value, headers)
+                        usage: Usage | None = getattr(value, "usage", None)
                         return Success(Batch((value,), is_last=True, usage=usage))
                     case Failure(fault):
                         return self._failure(fault)

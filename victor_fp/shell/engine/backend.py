@@ -81,6 +81,15 @@ class Exchange(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     context: ResponseContext
     read: Callable[[bytes], Result[T, Fault]] | None = None
     """Decodes the body of a 2xx response; None where the response is read as a stream of chunks."""
+    add_headers: Callable[[T, Mapping[str, str]], T] | None = None
+    """Completes the result from the headers of its response, where the body does not say everything."""
+
+
+class Split(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
+    """A call that is more than one request of the vendor's may hold: the calls it is made of, and what joins their results."""
+
+    specs: tuple[CallSpec, ...]
+    join: Callable[[Sequence[T]], Result[T, Fault]]
 
 
 class Known(msgspec.Struct, Generic[T], frozen=True):
@@ -93,8 +102,12 @@ class Kind(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     """One kind of result, such as a completion or a list of models: how the core asks for it."""
 
     name: str
-    compile: Callable[[Codec, Endpoint, CallSpec, str, Mapping[str, Any]], Result[Exchange[T] | Known[T], Fault]]
+    compile: Callable[
+        [Codec, Endpoint, CallSpec, str, Mapping[str, Any]], Result[Exchange[T] | Known[T] | Split[T], Fault]
+    ]
     """From codec, endpoint, call, model and options to what is sent and how the response is read."""
+    operation: str = "chat"
+    """What telemetry calls an operation of this kind, in the words of OpenTelemetry's GenAI conventions where they have one."""
     uses_breaker: bool = True
     """Whether the result says something of the target's health. A question about models says nothing about answers."""
 
@@ -118,7 +131,7 @@ class Backend(Protocol):
 
     async def bind(
         self, kind: Kind[T], spec: CallSpec, model: str, options: Mapping[str, Any]
-    ) -> Result[BoundRequest[T], Fault]:
+    ) -> Result[BoundRequest[T] | Split[T], Fault]:
         """The call in this provider's form. `options` are the caller's, with the target's own over them."""
         ...
 

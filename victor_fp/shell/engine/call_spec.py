@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+from msgspec import structs
 from returns.result import Failure, Result, Success
 
 from victor_fp.core.faults import Fault, InvalidRequest
-from victor_fp.core.request_building.inputs import read_messages, read_tools
+from victor_fp.core.request_building.inputs import read_messages, read_texts, read_tools
 from victor_fp.core.resilience.queue import Priority
 from victor_fp.core.types import Message, ToolDefinition
 
@@ -22,6 +23,10 @@ class CallSpec(msgspec.Struct, frozen=True, kw_only=True):
     """One call, whoever will answer it."""
 
     messages: tuple[Message, ...] = ()
+    texts: tuple[str, ...] = ()
+    """What is embedded, or the documents that are reranked."""
+    query: str = ""
+    """What the documents are compared with."""
     model: str = ""
     """For the first target; empty is the target's own model. Further targets always use their own."""
     temperature: float | None = None
@@ -92,6 +97,61 @@ def chat_spec(
             timeout=timeout,
             deadline=deadline,
             priority=priority,
+        )
+    )
+
+
+def embed_spec(
+    provider: str,
+    texts: object,
+    options: Mapping[str, Any],
+    *,
+    model: object,
+    dimensions: object,
+    purpose: object,
+    priority: object = Priority.NORMAL,
+) -> Result[CallSpec, Fault]:
+    """Texts to be embedded; InvalidRequest names the argument that is wrong."""
+    asked = {**options, "dimensions": dimensions, "purpose": purpose}
+    return _retrieval_spec(provider, "texts", texts, asked, model=model, priority=priority)
+
+
+def rerank_spec(
+    provider: str,
+    query: object,
+    documents: object,
+    options: Mapping[str, Any],
+    *,
+    model: object,
+    top_n: object,
+    priority: object = Priority.NORMAL,
+) -> Result[CallSpec, Fault]:
+    """Documents to be reranked; InvalidRequest names the argument that is wrong."""
+    queries = read_texts("query", query)
+    if isinstance(queries, str):
+        return Failure(InvalidRequest(provider=provider, message=queries))
+    if not isinstance(query, str):
+        return _build_invalid(provider, "query", "a string", query)
+    asked = {**options, "top_n": top_n}
+    spec = _retrieval_spec(provider, "documents", documents, asked, model=model, priority=priority)
+    return spec.map(lambda found: structs.replace(found, query=query))
+
+
+def _retrieval_spec(
+    provider: str, name: str, texts: object, options: Mapping[str, Any], *, model: object, priority: object
+) -> Result[CallSpec, Fault]:
+    empty = chat_spec(
+        provider, (), options, model=model, temperature=None, max_tokens=None, tools=None, stream=False,
+        priority=priority,
+    )  # fmt: skip
+    found = read_texts(name, texts)
+    if isinstance(found, str):
+        return empty.bind(lambda _: Failure(InvalidRequest(provider=provider, message=found)))
+    return empty.map(
+        lambda spec: structs.replace(
+            spec,
+            texts=found,
+            options={option: value for option, value in spec.options.items() if value is not None},
         )
     )
 

@@ -16,7 +16,7 @@ from victor_fp.core.responses import with_context
 from victor_fp.core.result import outcome
 from victor_fp.core.types import StreamChunk
 from victor_fp.shell.engine.attempt import StreamAttempt, WholeAttempt
-from victor_fp.shell.engine.backend import Attempt, Batch, BoundRequest, Exchange, Kind, Known, TimeLimits
+from victor_fp.shell.engine.backend import Attempt, Batch, BoundRequest, Exchange, Kind, Known, Split, TimeLimits
 from victor_fp.shell.engine.call_spec import CallSpec
 from victor_fp.shell.engine.connection import Connection
 from victor_fp.shell.transport.protocol import prepare_model
@@ -49,7 +49,7 @@ class HttpBackend:
 
     async def bind(
         self, kind: Kind[T], spec: CallSpec, model: str, options: Mapping[str, Any]
-    ) -> Result[BoundRequest[T], Fault]:
+    ) -> Result[BoundRequest[T] | Split[T], Fault]:
         """The request as the codec writes it."""
         connection = self.connection
         codec = connection.codec
@@ -68,6 +68,8 @@ class HttpBackend:
             case Success(exchange):
                 if isinstance(exchange, Known):
                     return Success(KnownRequest(exchange.value))
+                if isinstance(exchange, Split):
+                    return Success(exchange)
             case Failure(fault):
                 return Failure(fault)
         if connection.needs_preparation and (unready := await prepare_model(connection.transport, model)) is not None:

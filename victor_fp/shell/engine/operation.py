@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from functools import partial
 from itertools import pairwise
 from typing import Any, Generic, TypeVar, assert_never
 
@@ -26,14 +27,15 @@ from victor_fp.core.resilience.deadline import deadline_exceeded
 from victor_fp.core.resilience.rate_limit import Permit
 from victor_fp.core.resilience.retry import RetryPolicy
 from victor_fp.core.result import outcome
-from victor_fp.core.token_estimates import estimate_tokens
+from victor_fp.core.token_estimates import estimate_tokens, estimated_text_tokens
 from victor_fp.core.types import CompletionResponse, StreamChunk, Usage
 from victor_fp.shell.engine import telemetry
 from victor_fp.shell.engine.attempt import StreamAttempt
-from victor_fp.shell.engine.backend import Attempt, Batch, BoundRequest, Kind, TimeLimits
+from victor_fp.shell.engine.backend import Attempt, Batch, BoundRequest, Kind, Split, TimeLimits
 from victor_fp.shell.engine.budget_keeper import BudgetKeeper
-from victor_fp.shell.engine.call_spec import CallSpec
+from victor_fp.shell.engine.call_spec import LONGEST, CallSpec
 from victor_fp.shell.engine.retry_loop import RetryLoop
+from victor_fp.shell.engine.split import SplitRequest
 from victor_fp.shell.engine.target import ModelState, Target, TargetPool
 from victor_fp.shell.store.memory import MemoryCell
 
@@ -44,7 +46,7 @@ class Operation(Generic[T]):
     """One operation, from the caller's first await to its end. Whoever makes one closes it."""
 
     __slots__ = (
-        "_arrivals", "_attempt", "_began", "_bound", "_cause", "_deadline", "_ended_by", "_index", "_is_over", "_kind",
+        "_arrivals", "_attempt", "_began", "_bound", "_cause", "_deadline", "_ended_by", "_index", "_is_over", "_is_split", "_kind",
         "_model", "_on_end", "_order", "_permit", "_plan", "_pool", "_queued", "_reserved", "_retry", "_sent", "_spec", "_state", "_target",
         "_task", "_text", "_tokens", "records",
     )  # fmt: skip
@@ -58,6 +60,7 @@ class Operation(Generic[T]):
         self.records: tuple[AttemptRecord, ...] = ()
         """Every attempt at every target, oldest first, once the operation is over."""
         self._is_over = False
+        self._is_split = False
         self._began: float | None = None
         self._deadline: float | None = None
         self._plan: fallback.Plan | None = None
@@ -201,6 +204,7 @@ class Operation(Generic[T]):
                 model=spec.model or planned.model,
                 address=pool.targets[0].backend.address if pool.targets else None,
                 spec=spec,
+                operation=self._kind.operation,
             )
             self._on_end = telemetry.notify_begin(pool.observers, begun)
             if spec.stream and telemetry.wants_content(pool.observers):
@@ -240,22 +244,34 @@ class Operation(Generic[T]):
         options = {**spec.options, **target.options} if target.options else spec.options
         match outcome(await target.backend.bind(self._kind, spec, model, options)):
             case Success(bound):
-                self._bound = bound
+                pass
             case Failure(fault):
                 return self._skip_target(fault)
         policy = target.retries
+        timeout, uses_breaker, self._is_split = spec.timeout or target.timeout, self._kind.uses_breaker, False
+        if isinstance(bound, Split):
+            # Each of its calls has permits, retries and the breaker for itself.
+            bound = SplitRequest(bound, partial(self._begin_part, target, model))
+            self._state = state = ModelState(breaker=_build_no_breaker(pool), limiter=None)
+            policy, timeout, uses_breaker, self._is_split = RetryPolicy(max_retries=0), LONGEST, False, True
+        self._bound = bound
         if retries is not None and retries < policy.max_retries:
             policy = RetryPolicy(max_retries=max(0, retries), base=policy.base, cap=policy.cap, jitter=policy.jitter)
         self._retry = RetryLoop(
-            state.breaker if self._kind.uses_breaker else _build_no_breaker(pool),
+            state.breaker if uses_breaker else _build_no_breaker(pool),
             policy,
-            timeout=spec.timeout or target.timeout,
+            timeout=timeout,
             deadline=deadline,
             provider=target.backend.name,
             model=model,
             waits_for_breaker=target.waits_for_breaker,
         )
         return None
+
+    def _begin_part(self, target: Target, model: str, spec: CallSpec, limits: TimeLimits) -> Operation[T]:
+        """An operation of its own for a part of the call; observers and metrics hear of the whole."""
+        pool = TargetPool((target,), store=self._pool.store, runtime=self._pool.runtime)
+        return Operation(pool, self._kind, replace(spec, model=model, deadline=limits.whole))
 
     def _skip_target(self, fault: Fault) -> Fault | None:
         """Nothing was sent to this target."""
@@ -368,7 +384,11 @@ class Operation(Generic[T]):
             raise RuntimeError("a target without a limiter gives no permits")
         if self._tokens < 0:
             max_tokens = spec.max_tokens if spec.max_tokens != DEFAULT_MAX_TOKENS else None
-            self._tokens = estimate_tokens(spec.messages, spec.tools, max_tokens)
+            self._tokens = (
+                estimated_text_tokens((*spec.texts, spec.query))
+                if spec.texts
+                else estimate_tokens(spec.messages, spec.tools, max_tokens)
+            )
         began = store.now()
         granted = await state.limiter.acquire(spec.priority, self._tokens, deadline)
         self._queued += store.now() - began
@@ -420,7 +440,7 @@ class Operation(Generic[T]):
         if permit is not None and state is not None and state.limiter is not None:
             headers = {} if attempt is None else attempt.headers
             state.limiter.release(permit, fault=fault, used=_count_tokens(usage), headers=headers)
-        if self._target is not None and self._sent is not None and attempt is not None:
+        if self._target is not None and self._sent is not None and attempt is not None and not self._is_split:
             self._target.observe(fault, now - self._sent, now)
 
     def _abandon(self, fault: Fault) -> None:
@@ -505,6 +525,7 @@ class Operation(Generic[T]):
         if self._on_end:
             ending = telemetry.Ended(
                 sample=sample,
+                operation=self._kind.operation,
                 address=None if target is None else target.backend.address,
                 answer=answer if isinstance(answer, CompletionResponse | StreamChunk) else None,
                 text=None if self._text is None else "".join(self._text),

@@ -29,12 +29,14 @@ class Begun(msgspec.Struct, frozen=True, kw_only=True):
     model: str
     address: str | None
     spec: CallSpec
+    operation: str = "chat"
 
 
 class Ended(msgspec.Struct, frozen=True, kw_only=True):
     """An operation is over. The sample names the target that answered, or failed last."""
 
     sample: Sample
+    operation: str = "chat"
     address: str | None = None
     """Of that target."""
     answer: CompletionResponse | StreamChunk | None = None

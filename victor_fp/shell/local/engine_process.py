@@ -46,6 +46,10 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Jinja; the model's own where empty."""
     threads: int | None = None
     gpu_layers: int | None = None
+    embeddings: bool = False
+    """Embeds texts and answers no chats: llama.cpp loads a model for one or the other."""
+    mean_pooling: bool = False
+    """A vector is the mean of those of its tokens; else as the model's file says, which chat models do not."""
 
 
 class Address(msgspec.Struct, frozen=True, kw_only=True):

@@ -43,6 +43,10 @@ def import_package(path: str) -> Any:
     return module
 
 
+EMBEDDING_BATCH = 2048
+"""Tokens that a text may have to be embedded."""
+
+
 def build_parameters(xllamacpp: Any, settings: dict[str, Any]) -> object:
     """xllamacpp's parameters."""
     parameters = xllamacpp.CommonParams()
@@ -58,6 +62,12 @@ def build_parameters(xllamacpp: Any, settings: dict[str, Any]) -> object:
     parameters.offline = True
     parameters.warmup = False
     parameters.verbosity = -1  # llama.cpp writes its log to the terminal otherwise
+    if settings["embeddings"]:
+        parameters.embedding = True
+        if settings["mean_pooling"]:
+            parameters.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
+        # A text is embedded in one batch, whose memory is taken at the start.
+        parameters.n_batch = parameters.n_ubatch = min(settings["context"], EMBEDDING_BATCH)
     if settings["chat_template"]:
         parameters.chat_template = settings["chat_template"]
     if settings["threads"] is not None:

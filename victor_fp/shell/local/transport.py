@@ -69,7 +69,7 @@ class LocalTransport:
         self._invalid: Fault | None = _check_limits(context=context, threads=threads, gpu_layers=gpu_layers)
         self._progress = progress
         self._engines: dict[EngineSettings, Engine] = {}
-        self._known: dict[str, EngineSettings] = {}
+        self._known: dict[tuple[str, bool], EngineSettings] = {}
         self._latest: EngineSettings | None = None
 
     @classmethod
@@ -139,26 +139,28 @@ class LocalTransport:
         name = _model_named(request)
         if name is None:
             return InvalidRequest(provider="local", message="the request's body is not a JSON object")
-        return await self._settings_of(name)
+        return await self._settings_of(name, embeddings=urlsplit(request.url).path.endswith("/embeddings"))
 
-    async def _settings_of(self, name: str) -> EngineSettings | Fault:
+    async def _settings_of(self, name: str, *, embeddings: bool = False) -> EngineSettings | Fault:
         """The engine that serves a model, after its file was found or fetched."""
         if self._invalid is not None:
             return self._invalid
-        if (known := self._known.get(name)) is not None:
+        if (known := self._known.get((name, embeddings))) is not None:
             return known
         chosen = name if name.lower().endswith(".gguf") or self._model_path is None else self._model_path
         found = await _run_in_thread(
-            lambda: resolve(chosen, self._environment, progress=self._progress).map(self._describe)
+            lambda: resolve(chosen, self._environment, progress=self._progress).map(
+                partial(self._describe, embeddings=embeddings)
+            )
         )
         match outcome(found):
             case Failure(fault):
                 return fault
             case Success(settings):
-                self._known[name] = settings
+                self._known[name, embeddings] = settings
                 return settings
 
-    def _describe(self, path: Path) -> EngineSettings:
+    def _describe(self, path: Path, *, embeddings: bool) -> EngineSettings:
         small = path.name == SMALL_MODEL.file
         trained = read_trained_context(path)
         processors = os.cpu_count() or 1
@@ -169,6 +171,8 @@ class LocalTransport:
             chat_template=self._chat_template or (CHATML_WITH_TOOLS if small else ""),
             threads=None if self._threads is None else min(self._threads, processors),
             gpu_layers=self._gpu_layers,
+            embeddings=embeddings,
+            mean_pooling=small and embeddings,
         )
 
 

@@ -198,7 +198,7 @@ LAWS: tuple[Law, ...] = (
         name="secret key",
         says="The key travels in headers and is seen nowhere else.",
         run=run_in_loop(_check_secret),
-        needs=frozenset(),
+        needs=frozenset({"chat"}),
     ),
     Law(
         name="left early",
@@ -210,13 +210,13 @@ LAWS: tuple[Law, ...] = (
         name="closed",
         says="A closed provider has no connection open.",
         run=run_in_loop(_check_close),
-        needs=frozenset(),
+        needs=frozenset({"chat"}),
     ),
     Law(name="together", says="Calls at the same time are answered.", run=run_in_loop(_check_concurrent_calls)),
     Law(
         name="second loop",
         says="A provider that served one event loop serves the next.",
         run=_check_second_loop,
-        needs=frozenset(),
+        needs=frozenset({"chat"}),
     ),
 )

@@ -171,13 +171,13 @@ LAWS: tuple[Law, ...] = (
         name="typed errors",
         says="An error's status decides its fault, which says whose it is.",
         run=run_in_loop(_statuses),
-        needs=frozenset(),
+        needs=frozenset({"chat"}),
     ),
     Law(
         name="no answer",
         says="A body that is no answer never becomes one.",
         run=run_in_loop(_unreadable),
-        needs=frozenset(),
+        needs=frozenset({"chat"}),
     ),
     Law(
         name="truncated streams",
@@ -195,13 +195,13 @@ LAWS: tuple[Law, ...] = (
         name="retry-after",
         says="The wait that a vendor asks for is kept.",
         run=run_in_loop(_retry_after),
-        needs=frozenset(),
+        needs=frozenset({"chat"}),
     ),
     Law(
         name="nobody there",
         says="A refused connection is ConnectionFailed.",
         run=run_in_loop(_check_no_server),
-        needs=frozenset(),
+        needs=frozenset({"chat"}),
     ),
-    Law(name="silence", says="A silent server is TimedOut.", run=run_in_loop(_silence), needs=frozenset()),
+    Law(name="silence", says="A silent server is TimedOut.", run=run_in_loop(_silence), needs=frozenset({"chat"})),
 )

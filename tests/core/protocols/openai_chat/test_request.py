@@ -21,7 +21,7 @@ from victor_fp.core.request_building.endpoints import build_endpoint
 from victor_fp.core.requests import HttpRequest
 from victor_fp.core.result import outcome
 
-NAMES = [spec.name for spec in CATALOGUE if isinstance(spec.dialect, ChatDialect)]
+NAMES = [spec.name for spec in CATALOGUE.chats if isinstance(spec.dialect, ChatDialect)]
 PLACE: dict[str, Any] = {"settings": {"endpoint": "https://mine.openai.azure.com"}}
 
 
@@ -138,7 +138,7 @@ REFUSABLE = {
 
 
 def test_no_dialect_refuses_what_nobody_can_ask_for() -> None:
-    dialects = [spec.dialect for spec in CATALOGUE if isinstance(spec.dialect, ChatDialect)]
+    dialects = [spec.dialect for spec in CATALOGUE.chats if isinstance(spec.dialect, ChatDialect)]
     refused = [*(dialect.refuses for dialect in dialects), *(p.refuses for d in dialects for p in d.models)]
     assert frozenset[str]().union(*refused) <= REFUSABLE
 

@@ -14,7 +14,7 @@ from victor_fp.core.requests import HttpRequest
 from victor_fp.core.types import AudioPart, FilePart, ImagePart, Message, Part, TextPart
 
 PROTOCOLS = ("openai-chat", "openai-responses", "mistral")
-NAMES = [spec.name for spec in CATALOGUE if spec.dialect.protocol in PROTOCOLS]
+NAMES = [spec.name for spec in CATALOGUE.chats if spec.dialect.protocol in PROTOCOLS]
 SETTINGS = {"endpoint": "https://mine.openai.azure.com", "account": "mine"}
 MARK = "bWFyaw=="
 """The bytes of every part in base64."""

@@ -15,5 +15,6 @@ GROUPS: Mapping[str, str] = {
     "clouds": "Clouds",
     "gateways": "Gateways",
     "local": "Local servers",
+    "retrieval": "Embeddings and reranking",
 }
 """The modules and their titles, in the order in which entries are listed and a default provider is looked for."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from victor_fp.core.catalogue import embeddings, reranking
 from victor_fp.core.catalogue.spec import Auth, ProviderSpec, Setting, Supports
 from victor_fp.core.dialects.bedrock import BedrockDialect
 
@@ -10,6 +11,8 @@ BEDROCK = ProviderSpec(
     title="Amazon Bedrock",
     aliases=("aws",),
     dialect=BedrockDialect(),
+    embeddings=embeddings.BEDROCK,
+    reranking=reranking.BEDROCK,
     base_url="https://bedrock-runtime.{region}.amazonaws.com",
     base_url_variables=("AWS_ENDPOINT_URL_BEDROCK_RUNTIME",),
     auth=Auth(kind="sigv4", header="", scheme="", service="bedrock"),

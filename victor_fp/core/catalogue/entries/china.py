@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from victor_fp.core.catalogue import embeddings
 from victor_fp.core.catalogue.spec import ProviderSpec, Supports
 from victor_fp.core.dialects.chat import ChatDialect
 from victor_fp.core.faults import (
@@ -88,6 +89,7 @@ ZAI_CHINA = msgspec.structs.replace(
     limits_name="zai",
     title="Zhipu AI",
     aliases=("bigmodel",),
+    embeddings=embeddings.ZAI,
     base_url="https://open.bigmodel.cn/api/paas/v4",
 )
 
@@ -123,6 +125,7 @@ QWEN = ProviderSpec(
             "throttling.allocationquota": RateLimited,
         },
     ),
+    embeddings=embeddings.QWEN,
     base_url="https://dashscope-intl.aliyuncs.com/compatible-mode/v1",
     key_variables=("DASHSCOPE_API_KEY",),
     supports=Supports(images=True, audio=True, reasoning=True, json_schema=True),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from victor_fp.core.catalogue import embeddings
 from victor_fp.core.catalogue.spec import ProviderSpec, Setting, Supports
 from victor_fp.core.dialects.chat import ChatDialect
 
@@ -16,6 +17,7 @@ SNOWFLAKE = ProviderSpec(
         developer_role="system",
         strict_schemas=False,
     ),
+    embeddings=embeddings.SNOWFLAKE,
     base_url="https://{account}.snowflakecomputing.com/api/v2/cortex/v1",
     key_variables=("SNOWFLAKE_CORTEX_PAT", "SNOWFLAKE_TOKEN"),
     settings=(Setting(name="account", variables=("SNOWFLAKE_ACCOUNT",)),),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from victor_fp.core.catalogue import embeddings, reranking
 from victor_fp.core.catalogue.spec import ProviderSpec, Setting, Supports, derive_entry
 from victor_fp.core.dialects.chat import ChatDialect
 from victor_fp.core.dialects.responses import ResponsesDialect
@@ -20,6 +21,8 @@ OPENROUTER = ProviderSpec(
         result_parts=frozenset({"image", "audio", "file"}),  # its document: ChatToolMessage
         cache_marks="cache_control",
     ),
+    embeddings=embeddings.OPENROUTER,
+    reranking=reranking.OPENROUTER,
     base_url="https://openrouter.ai/api/v1",
     key_variables=("OPENROUTER_API_KEY",),
     settings=(

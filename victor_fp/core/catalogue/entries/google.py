@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from victor_fp.core.catalogue import embeddings, reranking
 from victor_fp.core.catalogue.spec import Auth, ModelRoute, ProviderSpec, Setting, Supports
 from victor_fp.core.dialects.anthropic import AnthropicDialect
 from victor_fp.core.dialects.gemini import GeminiDialect
@@ -34,6 +35,7 @@ GOOGLE = ProviderSpec(
     title="Google Gemini",
     aliases=("gemini",),
     dialect=GeminiDialect(),
+    embeddings=embeddings.GEMINI,
     base_url="https://generativelanguage.googleapis.com/v1beta",
     auth=Auth(header="x-goog-api-key", scheme=""),
     key_variables=("GOOGLE_API_KEY", "GEMINI_API_KEY"),
@@ -58,6 +60,8 @@ VERTEX = ProviderSpec(
         # Its publisher models tell no token limits.
         lists_models=False,
     ),
+    embeddings=embeddings.VERTEX,
+    reranking=reranking.VERTEX,
     base_url=f"https://{{location}}-{VERTEX_PLACE}/publishers/google",
     base_urls={name: f"{url}/publishers/google" for name, url in VERTEX_AREAS.items()},
     model_routes=(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from victor_fp.core.catalogue import embeddings, reranking
 from victor_fp.core.catalogue.spec import ProviderSpec, Supports
 from victor_fp.core.dialects.chat import ChatDialect
 from victor_fp.core.dialects.replicate import ReplicateDialect
@@ -49,6 +50,8 @@ TOGETHER = ProviderSpec(
         strict_schemas=False,
         codes={"credit_limit": QuotaExhausted, "model_rate_limit": RateLimited},
     ),
+    embeddings=embeddings.TOGETHER,
+    reranking=reranking.TOGETHER,
     base_url="https://api.together.xyz/v1",
     key_variables=("TOGETHER_API_KEY",),
     supports=Supports(images=True, audio=True, reasoning=True, json_schema=True),
@@ -74,6 +77,8 @@ FIREWORKS = ProviderSpec(
         developer_role="system",
         strict_schemas=False,
     ),
+    embeddings=embeddings.FIREWORKS,
+    reranking=reranking.FIREWORKS,
     base_url="https://api.fireworks.ai/inference/v1",
     key_variables=("FIREWORKS_API_KEY",),
     supports=Supports(images=True, reasoning=True, json_schema=True),
@@ -121,6 +126,7 @@ HUGGINGFACE = ProviderSpec(
         developer_role="system",
         strict_schemas=False,
     ),
+    embeddings=embeddings.HUGGINGFACE,
     base_url="https://router.huggingface.co/v1",
     key_variables=("HF_TOKEN", "HUGGINGFACE_API_KEY"),
     supports=Supports(images=True, reasoning=True, json_schema=True),

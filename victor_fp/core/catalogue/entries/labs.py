@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from victor_fp.core.catalogue import embeddings, reranking
 from victor_fp.core.catalogue.spec import Auth, ProviderSpec, Supports, derive_entry
 from victor_fp.core.dialects.anthropic import AnthropicDialect
 from victor_fp.core.dialects.chat import ChatDialect
@@ -132,6 +133,7 @@ MISTRAL = ProviderSpec(
     name="mistral",
     title="Mistral",
     dialect=MistralDialect(),
+    embeddings=embeddings.MISTRAL,
     base_url="https://api.mistral.ai/v1",
     key_variables=("MISTRAL_API_KEY",),
     supports=Supports(images=True, audio=True, files=True, reasoning=True, json_schema=True),
@@ -144,6 +146,8 @@ COHERE = ProviderSpec(
     name="cohere",
     title="Cohere",
     dialect=CohereDialect(),
+    embeddings=embeddings.COHERE,
+    reranking=reranking.COHERE,
     base_url="https://api.cohere.com",
     key_variables=("COHERE_API_KEY", "CO_API_KEY"),
     base_url_variables=("CO_API_URL",),

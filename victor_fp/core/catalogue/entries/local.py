@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from victor_fp.core.catalogue import embeddings, reranking
 from victor_fp.core.catalogue.spec import NO_AUTH, Auth, ProviderSpec, Setting, Supports, derive_entry
 from victor_fp.core.dialects.anthropic import AnthropicDialect
 from victor_fp.core.dialects.chat import ChatDialect
@@ -17,6 +18,7 @@ OLLAMA = ProviderSpec(
     title="Ollama",
     # Servers before `choose_thinking` was a field, and models whose template Ollama does not know, think in the content.
     dialect=OllamaDialect(think_tags=True),
+    embeddings=embeddings.OLLAMA,
     base_url="http://localhost:11434",
     base_url_variables=("OLLAMA_HOST",),
     default_port=11434,
@@ -44,6 +46,8 @@ VLLM = ProviderSpec(
         strict_schemas=False,
         call_id_limit=None,
     ),
+    embeddings=embeddings.VLLM,
+    reranking=reranking.VLLM,
     base_url="http://localhost:8000/v1",
     base_url_variables=("VLLM_BASE_URL",),
     key_variables=("VLLM_API_KEY",),
@@ -69,6 +73,8 @@ LLAMACPP = ProviderSpec(
         call_id_limit=None,
         has_server_props=True,
     ),
+    embeddings=embeddings.LLAMACPP,
+    reranking=reranking.LLAMACPP,
     base_url="http://localhost:8080/v1",
     base_url_variables=("LLAMACPP_BASE_URL",),
     key_variables=("LLAMACPP_API_KEY",),
@@ -157,6 +163,7 @@ LMSTUDIO = ProviderSpec(
         call_id_limit=None,
         models_list="lmstudio",  # has the context lengths
     ),
+    embeddings=embeddings.LMSTUDIO,
     base_url="http://localhost:1234/v1",
     base_url_variables=("LMSTUDIO_BASE_URL",),
     auth=NO_AUTH,
@@ -214,6 +221,7 @@ LOCAL = ProviderSpec(
         call_id_limit=None,
         has_server_props=True,
     ),
+    embeddings=embeddings.LOCAL,
     # Never resolved: the engine answers in the process.
     base_url="http://local.invalid/v1",
     auth=NO_AUTH,

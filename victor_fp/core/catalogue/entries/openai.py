@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from victor_fp.core.catalogue import embeddings
 from victor_fp.core.catalogue.spec import Auth, ProviderSpec, Setting, Supports, derive_entry
 from victor_fp.core.dialects.chat import ChatDialect
 from victor_fp.core.dialects.responses import NOT_IN_THIS_API, ResponsesDialect
@@ -14,6 +15,7 @@ OPENAI = ProviderSpec(
     title="OpenAI",
     # A file goes by value or by the id of an upload; an address is taken by the Responses API only.
     dialect=ChatDialect(refuses=frozenset({"top_k", "reasoning_budget", "file_url"}), models=OPENAI_MODELS),
+    embeddings=embeddings.OPENAI,
     base_url="https://api.openai.com/v1",
     key_variables=("OPENAI_API_KEY",),
     base_url_variables=("OPENAI_BASE_URL",),
@@ -35,6 +37,7 @@ AZURE = ProviderSpec(
         refuses=frozenset({"top_k", "reasoning_budget", "file_url"}), models=OPENAI_MODELS, deployment_urls=True
     ),
     # Every resource has a host of its own; this one, which cannot be, stands for "not said".
+    embeddings=embeddings.AZURE,
     base_url="https://azure.invalid/openai/v1",
     auth=Auth(header="api-key", scheme=""),
     key_variables=("AZURE_OPENAI_API_KEY",),

@@ -25,7 +25,7 @@ def codec_for(endpoint: Endpoint, dialect: ChatDialect) -> Codec:
         framer=sse,
         events=partial(ChatEvents, endpoint, dialect),
         error=partial(fault_from_response, endpoint, dialect),
-        discovery=discovery(endpoint, dialect),
+        discovery=None if dialect.models_list == "none" else discovery(endpoint, dialect),
     )
 
 

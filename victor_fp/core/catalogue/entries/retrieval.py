@@ -1,0 +1,51 @@
+"""Vendors of embeddings and reranking that have no chats, or whose chats the catalogue does not have."""
+
+from __future__ import annotations
+
+from victor_fp.core.catalogue import embeddings, reranking
+from victor_fp.core.catalogue.spec import ProviderSpec, Supports
+from victor_fp.core.dialects.chat import ChatDialect
+
+_NO_CHAT = Supports(chat=False, tools=False, streaming=False)
+
+ENTRIES: tuple[ProviderSpec, ...] = (
+    ProviderSpec(
+        name="voyage",
+        title="Voyage AI",
+        aliases=("voyageai",),
+        # Names the family whose errors it shares; it has no chats and lists no models.
+        dialect=ChatDialect(models_list="none"),
+        embeddings=embeddings.VOYAGE,
+        reranking=reranking.VOYAGE,
+        base_url="https://api.voyageai.com/v1",
+        key_variables=("VOYAGE_API_KEY",),
+        supports=_NO_CHAT,
+        context_window=32_000,
+        source="https://docs.voyageai.com/reference",
+    ),
+    ProviderSpec(
+        name="jina",
+        title="Jina AI",
+        aliases=("jina-ai",),
+        dialect=ChatDialect(models_list="none"),
+        embeddings=embeddings.JINA,
+        reranking=reranking.JINA,
+        base_url="https://api.jina.ai/v1",
+        key_variables=("JINA_API_KEY",),
+        supports=_NO_CHAT,
+        context_window=8192,
+        source="https://api.jina.ai/redoc",
+    ),
+    ProviderSpec(
+        name="nvidia",
+        title="NVIDIA NIM",
+        aliases=("nim",),
+        dialect=ChatDialect(),
+        embeddings=embeddings.NVIDIA,
+        base_url="https://integrate.api.nvidia.com/v1",
+        key_variables=("NVIDIA_API_KEY",),
+        supports=_NO_CHAT,
+        context_window=8192,
+        source="https://docs.api.nvidia.com/nim/reference",
+    ),
+)

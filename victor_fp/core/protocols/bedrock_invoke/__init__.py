@@ -1,0 +1,1 @@
+"""Bedrock's InvokeModel: bodies that models define, here those of embeddings and reranking."""

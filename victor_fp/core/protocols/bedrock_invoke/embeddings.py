@@ -1,0 +1,97 @@
+"""Embeddings by Bedrock's InvokeModel: Titan takes one text, Cohere's models take lists."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+from msgspec import UNSET
+from returns.result import Failure, Result, Success
+from victor_fp_wire.bedrock_invoke.operations import InvokeModel
+from victor_fp_wire.bedrock_invoke.request import InvokeModelRequest
+
+from victor_fp.core.dialects.embeddings import BedrockEmbeddings
+from victor_fp.core.embeddings import EmbeddingRequest
+from victor_fp.core.faults import Fault, InvalidRequest
+from victor_fp.core.protocols.operations import decoder_for
+from victor_fp.core.protocols.retrieval import DecodedVectors, EmbeddingCodec, pack_rows, report_usage, unreadable
+from victor_fp.core.protocols.retrieval_support import (
+    SupportedEmbedding,
+    build_retrieval,
+    support_embedding,
+    truncation_word,
+)
+from victor_fp.core.requests import Endpoint, HttpRequest
+from victor_fp.core.result import outcome
+from victor_fp.core.types import Usage
+from victor_fp.core.vectors import VectorType
+from victor_fp.core.wire_decoding import Undecodable
+
+BODY = decoder_for(InvokeModel.RESPONSE)
+TOKENS_HEADER = "x-amzn-bedrock-input-token-count"
+
+
+def codec_for(endpoint: Endpoint, dialect: BedrockEmbeddings) -> EmbeddingCodec:
+    """The form's functions for one endpoint."""
+    return EmbeddingCodec(
+        request=partial(_build_request, endpoint, dialect),
+        decode=partial(decode_vectors, dialect),
+        limits=dialect.limits_for,
+        dtypes=frozenset(dialect.dtypes),
+        read_headers=read_headers,
+    )
+
+
+def _build_request(
+    endpoint: Endpoint, dialect: BedrockEmbeddings, request: EmbeddingRequest
+) -> Result[HttpRequest, Fault]:
+    match outcome(support_embedding(endpoint, dialect, request)):
+        case Failure(fault):
+            return Failure(fault)
+        case Success(supported):
+            pass
+    if supported.policy.operation not in ("titan", "titan_g1", "cohere"):
+        message = f"{request.model} is not an embedding model whose request is known: Titan and Cohere models are"
+        return Failure(InvalidRequest(provider=endpoint.spec.name, model=request.model, message=message))
+    body = _build_cohere_body(supported) if supported.policy.operation == "cohere" else _build_titan_body(supported)
+    operation = InvokeModel(model_id=request.model)
+    return Success(build_retrieval(endpoint, operation, request, body, supported.adjustments))
+
+
+def _build_titan_body(supported: SupportedEmbedding) -> InvokeModelRequest:
+    return InvokeModelRequest(input_text=supported.texts[0], dimensions=supported.dimensions)
+
+
+def _build_cohere_body(supported: SupportedEmbedding) -> InvokeModelRequest:
+    return InvokeModelRequest(
+        texts=supported.texts,
+        input_type=supported.purpose,
+        truncate=truncation_word(supported.truncate),
+        embedding_types=["float" if supported.dtype is UNSET else supported.dtype],
+        output_dimension=supported.dimensions,
+    )
+
+
+def decode_vectors(dialect: BedrockEmbeddings, body: bytes, dtype: VectorType) -> Result[DecodedVectors, Fault]:
+    """The vectors, in whichever of the models' forms."""
+    answer = BODY.decode(body)
+    if isinstance(answer, Undecodable):
+        return unreadable(answer.reason)
+    rows = [answer.embedding] if answer.embedding is not None else answer.embeddings
+    if isinstance(rows, dict):
+        rows = rows.get(dialect.dtypes[dtype])
+    if rows is None:
+        return unreadable(f"it has no vectors of the type {dialect.dtypes[dtype]}")
+    return pack_rows(rows, dtype).map(
+        lambda vectors: DecodedVectors(
+            vectors=vectors,
+            usage=report_usage(answer.input_text_token_count),
+            metadata={"id": answer.id} if answer.id else {},
+        )
+    )
+
+
+def read_headers(headers: Mapping[str, str]) -> Usage | None:
+    """The count that Bedrock puts beside every body."""
+    count = headers.get(TOKENS_HEADER, "")
+    return report_usage(int(count)) if count.isascii() and count.isdigit() and len(count) < 12 else None

@@ -1,0 +1,52 @@
+"""Reranking by Bedrock's InvokeModel, with the body of Cohere's and Amazon's models."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from msgspec import UNSET
+from returns.result import Failure, Result, Success
+from victor_fp_wire.bedrock_invoke.operations import InvokeModel
+from victor_fp_wire.bedrock_invoke.request import InvokeModelRequest
+
+from victor_fp.core.dialects.reranking import BedrockRerank
+from victor_fp.core.embeddings import RerankRequest
+from victor_fp.core.faults import Fault
+from victor_fp.core.protocols.operations import decoder_for
+from victor_fp.core.protocols.retrieval import DecodedRanking, RerankCodec, collect_scores
+from victor_fp.core.protocols.retrieval_support import build_retrieval, support_truncation, unset_or
+from victor_fp.core.requests import Endpoint, HttpRequest
+from victor_fp.core.result import outcome
+from victor_fp.core.wire_decoding import Undecodable
+
+BODY = decoder_for(InvokeModel.RESPONSE)
+COHERE_VERSION = 2
+"""Of the request body of Cohere's models, which require it; Amazon's have none."""
+
+
+def codec_for(endpoint: Endpoint, dialect: BedrockRerank) -> RerankCodec:
+    """The form's functions for one endpoint."""
+    return RerankCodec(request=partial(_build_request, endpoint, dialect), decode=decode_ranking)
+
+
+def _build_request(endpoint: Endpoint, dialect: BedrockRerank, request: RerankRequest) -> Result[HttpRequest, Fault]:
+    match outcome(support_truncation(endpoint, dialect, request, is_option=False)):
+        case Failure(fault):
+            return Failure(fault)
+        case Success((_, adjustments)):
+            pass
+    body = InvokeModelRequest(
+        query=request.query,
+        documents=list(request.documents),
+        top_n=unset_or(request.top_n),
+        api_version=COHERE_VERSION if "cohere." in request.model.lower() else UNSET,
+    )
+    return Success(build_retrieval(endpoint, InvokeModel(model_id=request.model), request, body, adjustments))
+
+
+def decode_ranking(body: bytes) -> Result[DecodedRanking, Fault]:
+    """Indexes and scores."""
+    answer = BODY.decode(body)
+    results = None if isinstance(answer, Undecodable) else answer.results
+    found = None if results is None else [(one.index, one.relevance_score) for one in results]
+    return collect_scores(found).map(lambda scores: DecodedRanking(scores=scores))

@@ -1,0 +1,74 @@
+"""Cohere's /v2/embed: vectors by type, in the order of the texts."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from msgspec import UNSET
+from returns.result import Failure, Result, Success
+from victor_fp_wire.cohere_v2.operations import Embed
+from victor_fp_wire.cohere_v2.request import EmbedRequest
+
+from victor_fp.core.dialects.embeddings import CohereEmbeddings
+from victor_fp.core.embeddings import EmbeddingRequest
+from victor_fp.core.faults import Fault
+from victor_fp.core.protocols.operations import decoder_for
+from victor_fp.core.protocols.retrieval import DecodedVectors, EmbeddingCodec, pack_rows, report_usage, unreadable
+from victor_fp.core.protocols.retrieval_support import build_retrieval, support_embedding, truncation_word
+from victor_fp.core.requests import Endpoint, HttpRequest
+from victor_fp.core.result import outcome
+from victor_fp.core.vectors import VectorType
+from victor_fp.core.wire_decoding import Undecodable
+
+BODY = decoder_for(Embed.RESPONSE)
+
+
+def codec_for(endpoint: Endpoint, dialect: CohereEmbeddings) -> EmbeddingCodec:
+    """The form's functions for one endpoint."""
+    return EmbeddingCodec(
+        request=partial(_build_request, endpoint, dialect),
+        decode=partial(decode_vectors, dialect),
+        limits=dialect.limits_for,
+        dtypes=frozenset(dialect.dtypes),
+    )
+
+
+def _build_request(
+    endpoint: Endpoint, dialect: CohereEmbeddings, request: EmbeddingRequest
+) -> Result[HttpRequest, Fault]:
+    match outcome(support_embedding(endpoint, dialect, request)):
+        case Failure(fault):
+            return Failure(fault)
+        case Success(supported):
+            pass
+    body = EmbedRequest(
+        model=request.model,
+        # Required by the API; the dialect names what is sent where the caller says nothing.
+        input_type="" if supported.purpose is UNSET else supported.purpose,
+        texts=supported.texts,
+        output_dimension=supported.dimensions,
+        embedding_types=["float" if supported.dtype is UNSET else supported.dtype],
+        truncate=truncation_word(supported.truncate),
+    )
+    return Success(build_retrieval(endpoint, Embed(), request, body, supported.adjustments))
+
+
+def decode_vectors(dialect: CohereEmbeddings, body: bytes, dtype: VectorType) -> Result[DecodedVectors, Fault]:
+    """The vectors of the type that was asked for."""
+    answer = BODY.decode(body)
+    if isinstance(answer, Undecodable):
+        return unreadable(answer.reason)
+    by_type = answer.embeddings or {}
+    rows = by_type.get(dialect.dtypes[dtype])
+    if rows is None and dtype == "float32":
+        rows = by_type.get("base64")
+    if rows is None:
+        return unreadable(f"it has no vectors of the type {dialect.dtypes[dtype]}")
+    billed = None if answer.meta is None else answer.meta.billed_units
+    return pack_rows(rows, dtype).map(
+        lambda vectors: DecodedVectors(
+            vectors=vectors,
+            usage=None if billed is None else report_usage(billed.input_tokens),
+            metadata={"id": answer.id} if answer.id else {},
+        )
+    )

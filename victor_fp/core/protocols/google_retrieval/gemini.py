@@ -1,0 +1,71 @@
+"""Embeddings by the Gemini API: a batch of requests, and a vector for each in their order."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from returns.result import Failure, Result, Success
+from victor_fp_wire.google_retrieval import request as wire
+from victor_fp_wire.google_retrieval.operations import BatchEmbedContents
+
+from victor_fp.core.dialects.embeddings import GeminiEmbeddings
+from victor_fp.core.embeddings import EmbeddingRequest
+from victor_fp.core.faults import Fault
+from victor_fp.core.protocols.gemini.request import resource_name
+from victor_fp.core.protocols.operations import decoder_for
+from victor_fp.core.protocols.retrieval import DecodedVectors, EmbeddingCodec, pack_rows, report_usage, unreadable
+from victor_fp.core.protocols.retrieval_support import build_retrieval, support_embedding
+from victor_fp.core.requests import Endpoint, HttpRequest
+from victor_fp.core.result import outcome
+from victor_fp.core.vectors import VectorType
+from victor_fp.core.wire_decoding import Undecodable
+
+BODY = decoder_for(BatchEmbedContents.RESPONSE)
+
+
+def codec_for(endpoint: Endpoint, dialect: GeminiEmbeddings) -> EmbeddingCodec:
+    """The form's functions for one endpoint."""
+    return EmbeddingCodec(
+        request=partial(_build_request, endpoint, dialect),
+        decode=decode_vectors,
+        limits=dialect.limits_for,
+        dtypes=frozenset(dialect.dtypes),
+    )
+
+
+def _build_request(
+    endpoint: Endpoint, dialect: GeminiEmbeddings, request: EmbeddingRequest
+) -> Result[HttpRequest, Fault]:
+    match outcome(support_embedding(endpoint, dialect, request)):
+        case Failure(fault):
+            return Failure(fault)
+        case Success(supported):
+            pass
+    resource = resource_name(request.model)
+    body = wire.BatchEmbedContentsRequest(
+        requests=[
+            wire.EmbedContentRequest(
+                model=resource,
+                content=wire.TextContent(parts=[wire.TextPart(text=text)]),
+                task_type=supported.purpose,
+                output_dimensionality=supported.dimensions,
+            )
+            for text in supported.texts
+        ]
+    )
+    return Success(build_retrieval(endpoint, BatchEmbedContents(model=resource), request, body, supported.adjustments))
+
+
+def decode_vectors(body: bytes, dtype: VectorType) -> Result[DecodedVectors, Fault]:
+    """The vectors."""
+    answer = BODY.decode(body)
+    if isinstance(answer, Undecodable):
+        return unreadable(answer.reason)
+    if answer.embeddings is None:
+        return unreadable("it has no vectors")
+    usage = answer.usage_metadata
+    return pack_rows([one.values for one in answer.embeddings], dtype).map(
+        lambda vectors: DecodedVectors(
+            vectors=vectors, usage=None if usage is None else report_usage(usage.prompt_token_count)
+        )
+    )

@@ -1,0 +1,73 @@
+"""Reranking by the ranking API of Vertex AI Search, whose records are named by the index of their document."""
+
+from __future__ import annotations
+
+from functools import partial
+from urllib.parse import quote, urlsplit
+
+from returns.result import Failure, Result, Success
+from victor_fp_wire.google_retrieval import request as wire
+from victor_fp_wire.google_retrieval.operations import Rank
+
+from victor_fp.core.dialects.reranking import VertexRerank
+from victor_fp.core.embeddings import RerankRequest
+from victor_fp.core.faults import Fault, InvalidRequest
+from victor_fp.core.protocols.operations import decoder_for
+from victor_fp.core.protocols.retrieval import DecodedRanking, RerankCodec, collect_scores
+from victor_fp.core.protocols.retrieval_support import build_retrieval, support_truncation, unset_or
+from victor_fp.core.requests import Endpoint, HttpRequest
+from victor_fp.core.result import outcome
+from victor_fp.core.wire_decoding import Undecodable
+
+BODY = decoder_for(Rank.RESPONSE)
+GOOGLE = ".googleapis.com"
+
+
+def codec_for(endpoint: Endpoint, dialect: VertexRerank) -> RerankCodec:
+    """The form's functions for one endpoint."""
+    return RerankCodec(request=partial(_build_request, endpoint, dialect), decode=decode_ranking)
+
+
+def _build_request(endpoint: Endpoint, dialect: VertexRerank, request: RerankRequest) -> Result[HttpRequest, Fault]:
+    match outcome(support_truncation(endpoint, dialect, request, is_option=False)):
+        case Failure(fault):
+            return Failure(fault)
+        case Success((_, adjustments)):
+            pass
+    project = endpoint.settings.get("project")
+    if not project:
+        message = f"{endpoint.spec.title} reranks for a project: pass project= or set GOOGLE_CLOUD_PROJECT"
+        return Failure(InvalidRequest(provider=endpoint.spec.name, model=request.model, message=message))
+    body = wire.RankRequest(
+        model=request.model,
+        query=request.query,
+        records=[
+            wire.RankingRecord(id=str(index), content=document) for index, document in enumerate(request.documents)
+        ],
+        top_n=unset_or(request.top_n),
+        ignore_record_details_in_response=True,
+    )
+    base_url = f"{_choose_host(endpoint, dialect)}/projects/{quote(project, safe='')}/locations/global"
+    return Success(
+        build_retrieval(endpoint, Rank(config=dialect.config), request, body, adjustments, base_url=base_url)
+    )
+
+
+def _choose_host(endpoint: Endpoint, dialect: VertexRerank) -> str:
+    """The API's own host; where the caller has an address of another's, such as a gateway's, that one."""
+    parts = urlsplit(endpoint.base_url)
+    if f".{parts.hostname or ''}".endswith(GOOGLE):
+        return dialect.host
+    return f"{parts.scheme}://{parts.netloc}/v1"
+
+
+def decode_ranking(body: bytes) -> Result[DecodedRanking, Fault]:
+    """Indexes, which are the records' ids, and scores."""
+    answer = BODY.decode(body)
+    records = None if isinstance(answer, Undecodable) else answer.records
+    found = None if records is None else [(_read_index(one.id), one.score) for one in records]
+    return collect_scores(found).map(lambda scores: DecodedRanking(scores=scores))
+
+
+def _read_index(name: str | None) -> int | None:
+    return int(name) if name is not None and name.isascii() and name.isdigit() and len(name) < 12 else None

@@ -1,0 +1,118 @@
+"""Embeddings by Vertex AI: predict for several texts, embedContent for the models that have nothing else."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import msgspec
+from msgspec import UNSET
+from returns.result import Failure, Result, Success
+from victor_fp_wire.google_retrieval import request as wire
+from victor_fp_wire.google_retrieval.operations import EmbedContent, PredictEmbeddings
+from victor_fp_wire.google_retrieval.response import EmbedContentResponse, PredictResponse
+
+from victor_fp.core.dialects.embeddings import VertexEmbeddings
+from victor_fp.core.embeddings import EmbeddingRequest
+from victor_fp.core.faults import Fault
+from victor_fp.core.protocols.gemini.request import resource_name
+from victor_fp.core.protocols.operations import decoder_for
+from victor_fp.core.protocols.retrieval import DecodedVectors, EmbeddingCodec, pack_rows, report_usage, unreadable
+from victor_fp.core.protocols.retrieval_support import SupportedEmbedding, build_retrieval, support_embedding
+from victor_fp.core.requests import Endpoint, HttpRequest
+from victor_fp.core.result import outcome
+from victor_fp.core.types import Usage
+from victor_fp.core.vectors import VectorType
+from victor_fp.core.wire_decoding import Undecodable
+
+PREDICTIONS = decoder_for(PredictEmbeddings.RESPONSE)
+CONTENTS = decoder_for(EmbedContent.RESPONSE)
+
+
+def codec_for(endpoint: Endpoint, dialect: VertexEmbeddings) -> EmbeddingCodec:
+    """The form's functions for one endpoint."""
+    return EmbeddingCodec(
+        request=partial(_build_request, endpoint, dialect),
+        decode=decode_vectors,
+        limits=dialect.limits_for,
+        dtypes=frozenset(dialect.dtypes),
+    )
+
+
+def _build_request(
+    endpoint: Endpoint, dialect: VertexEmbeddings, request: EmbeddingRequest
+) -> Result[HttpRequest, Fault]:
+    match outcome(support_embedding(endpoint, dialect, request)):
+        case Failure(fault):
+            return Failure(fault)
+        case Success(supported):
+            pass
+    resource = resource_name(request.model)
+    body: msgspec.Struct
+    operation: EmbedContent | PredictEmbeddings
+    if supported.policy.operation == "embed_content":
+        body, operation = _build_content_body(supported), EmbedContent(model=resource)
+    else:
+        body, operation = _build_predict_body(supported), PredictEmbeddings(model=resource)
+    return Success(build_retrieval(endpoint, operation, request, body, supported.adjustments))
+
+
+def _build_content_body(supported: SupportedEmbedding) -> wire.EmbedContentRequest:
+    config = wire.EmbedContentConfig(
+        task_type=supported.purpose,
+        output_dimensionality=supported.dimensions,
+        auto_truncate=supported.truncate,
+    )
+    return wire.EmbedContentRequest(
+        content=wire.TextContent(parts=[wire.TextPart(text=supported.texts[0])]),
+        embed_content_config=UNSET if config == wire.EmbedContentConfig() else config,
+    )
+
+
+def _build_predict_body(supported: SupportedEmbedding) -> wire.PredictRequest:
+    parameters = wire.PredictParameters(
+        output_dimensionality=supported.dimensions,
+        auto_truncate=supported.truncate,
+    )
+    return wire.PredictRequest(
+        instances=[wire.TextInstance(content=text, task_type=supported.purpose) for text in supported.texts],
+        parameters=UNSET if parameters == wire.PredictParameters() else parameters,
+    )
+
+
+def decode_vectors(body: bytes, dtype: VectorType) -> Result[DecodedVectors, Fault]:
+    """The vectors of either operation; `truncated` lists the texts that were cut."""
+    predicted = PREDICTIONS.decode(body)
+    if not isinstance(predicted, Undecodable) and predicted.predictions is not None:
+        return _decode_predictions(predicted, dtype)
+    content = CONTENTS.decode(body)
+    if isinstance(content, Undecodable):
+        return unreadable(content.reason)
+    return _decode_content(content, dtype)
+
+
+def _decode_predictions(predicted: PredictResponse, dtype: VectorType) -> Result[DecodedVectors, Fault]:
+    found = [one.embeddings for one in predicted.predictions or ()]
+    statistics = [None if one is None else one.statistics for one in found]
+    counts = [None if one is None else one.token_count for one in statistics]
+    usage: Usage | None = None
+    if counts and None not in counts:
+        usage = report_usage(sum(count for count in counts if count is not None))
+    cut = [place for place, one in enumerate(statistics) if one is not None and one.truncated]
+    metadata: dict[str, Any] = {"truncated": cut} if cut else {}
+    return pack_rows([None if one is None else one.values for one in found], dtype).map(
+        lambda vectors: DecodedVectors(vectors=vectors, usage=usage, metadata=metadata)
+    )
+
+
+def _decode_content(content: EmbedContentResponse, dtype: VectorType) -> Result[DecodedVectors, Fault]:
+    if content.embedding is None:
+        return unreadable("it has no vectors")
+    usage = content.usage_metadata
+    return pack_rows([content.embedding.values], dtype).map(
+        lambda vectors: DecodedVectors(
+            vectors=vectors,
+            usage=None if usage is None else report_usage(usage.prompt_token_count),
+            metadata={"truncated": [0]} if content.truncated else {},
+        )
+    )

@@ -1,0 +1,63 @@
+"""Ollama's /api/embed: a vector for each text, in their order."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from returns.result import Failure, Result, Success
+from victor_fp_wire.ollama_chat.operations import Embed
+from victor_fp_wire.ollama_chat.request import EmbedRequest
+
+from victor_fp.core.dialects.embeddings import OllamaEmbeddings
+from victor_fp.core.embeddings import EmbeddingRequest
+from victor_fp.core.faults import Fault
+from victor_fp.core.protocols.operations import decoder_for
+from victor_fp.core.protocols.retrieval import DecodedVectors, EmbeddingCodec, pack_rows, report_usage, unreadable
+from victor_fp.core.protocols.retrieval_support import build_retrieval, support_embedding
+from victor_fp.core.requests import Endpoint, HttpRequest
+from victor_fp.core.result import outcome
+from victor_fp.core.vectors import VectorType
+from victor_fp.core.wire_decoding import Undecodable
+
+BODY = decoder_for(Embed.RESPONSE)
+
+
+def codec_for(endpoint: Endpoint, dialect: OllamaEmbeddings) -> EmbeddingCodec:
+    """The form's functions for one endpoint."""
+    return EmbeddingCodec(
+        request=partial(_build_request, endpoint, dialect),
+        decode=decode_vectors,
+        limits=dialect.limits_for,
+        dtypes=frozenset(dialect.dtypes),
+    )
+
+
+def _build_request(
+    endpoint: Endpoint, dialect: OllamaEmbeddings, request: EmbeddingRequest
+) -> Result[HttpRequest, Fault]:
+    match outcome(support_embedding(endpoint, dialect, request)):
+        case Failure(fault):
+            return Failure(fault)
+        case Success(supported):
+            pass
+    body = EmbedRequest(
+        model=request.model,
+        input=supported.texts,
+        truncate=supported.truncate,
+        dimensions=supported.dimensions,
+    )
+    return Success(build_retrieval(endpoint, Embed(), request, body, supported.adjustments))
+
+
+def decode_vectors(body: bytes, dtype: VectorType) -> Result[DecodedVectors, Fault]:
+    """The vectors."""
+    answer = BODY.decode(body)
+    if isinstance(answer, Undecodable):
+        return unreadable(answer.reason)
+    if answer.embeddings is None:
+        return unreadable("it has no vectors")
+    return pack_rows(answer.embeddings, dtype).map(
+        lambda vectors: DecodedVectors(
+            vectors=vectors, model=answer.model, usage=report_usage(answer.prompt_eval_count)
+        )
+    )

@@ -1,0 +1,21 @@
+"""OpenAI's embeddings and their followers: one request body, and a vector for each text in whatever order."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from victor_fp.core.dialects.embeddings import OpenAIEmbeddings
+from victor_fp.core.protocols.openai_embeddings.request import build_embedding_request
+from victor_fp.core.protocols.openai_embeddings.response import decode_vectors
+from victor_fp.core.protocols.retrieval import EmbeddingCodec
+from victor_fp.core.requests import Endpoint
+
+
+def codec_for(endpoint: Endpoint, dialect: OpenAIEmbeddings) -> EmbeddingCodec:
+    """The form's functions for one endpoint."""
+    return EmbeddingCodec(
+        request=partial(build_embedding_request, endpoint, dialect),
+        decode=decode_vectors,
+        limits=dialect.limits_for,
+        dtypes=frozenset(dialect.dtypes),
+    )

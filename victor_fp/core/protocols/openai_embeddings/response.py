@@ -1,0 +1,46 @@
+"""The body of POST /embeddings as vectors in the order of the texts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from returns.result import Result
+from victor_fp_wire.openai_embeddings.operations import CreateEmbedding
+from victor_fp_wire.openai_embeddings.response import EmbeddingList
+
+from victor_fp.core.cost import build_cost
+from victor_fp.core.faults import Fault
+from victor_fp.core.protocols.operations import decoder_for
+from victor_fp.core.protocols.retrieval import DecodedVectors, order_rows, pack_rows, report_usage, unreadable
+from victor_fp.core.vectors import VectorType
+from victor_fp.core.wire_decoding import Undecodable
+
+LISTS = decoder_for(CreateEmbedding.RESPONSE)
+
+
+def decode_vectors(body: bytes, dtype: VectorType) -> Result[DecodedVectors, Fault]:
+    """The vectors, whether they came as numbers or in base64."""
+    listed = LISTS.decode(body)
+    if isinstance(listed, Undecodable):
+        return unreadable(listed.reason)
+    if listed.data is None:
+        return unreadable("it has no vectors")
+    rows = [entry.embedding for entry in listed.data]
+    ordered = order_rows([entry.index for entry in listed.data], rows)
+    return ordered.bind(lambda found: pack_rows(found, dtype)).map(
+        lambda vectors: DecodedVectors(
+            vectors=vectors,
+            model=listed.model,
+            usage=None if (used := listed.usage) is None else report_usage(used.prompt_tokens, used.total_tokens),
+            metadata=_collect_metadata(listed),
+        )
+    )
+
+
+def _collect_metadata(listed: EmbeddingList) -> dict[str, Any]:
+    metadata: dict[str, Any] = {}
+    if listed.id:
+        metadata["id"] = listed.id
+    if listed.usage is not None and listed.usage.cost is not None:
+        metadata["cost"] = build_cost(listed.usage.cost)
+    return metadata

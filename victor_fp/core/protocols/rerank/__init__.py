@@ -1,0 +1,119 @@
+"""Reranking in Cohere's form: a query, documents, and an index and a score for each of the best."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, UnsetType
+from returns.result import Failure, Result, Success
+from victor_fp_wire.rerank import request as wire
+from victor_fp_wire.rerank.operations import Rerank, RerankUnversioned
+from victor_fp_wire.rerank.response import RerankResponse
+
+from victor_fp.core.cost import build_cost
+from victor_fp.core.dialects.reranking import CohereRerank, RerankAdditions
+from victor_fp.core.embeddings import RerankRequest
+from victor_fp.core.faults import Fault
+from victor_fp.core.protocols.operations import decoder_for
+from victor_fp.core.protocols.retrieval import DecodedRanking, RerankCodec, collect_scores, report_usage
+from victor_fp.core.protocols.retrieval_support import (
+    CUT_AT_MODEL_LENGTH,
+    build_retrieval,
+    support_truncation,
+    unset_or,
+)
+from victor_fp.core.requests import Endpoint, HttpRequest
+from victor_fp.core.result import outcome
+from victor_fp.core.types import Usage
+from victor_fp.core.wire_decoding import Undecodable
+
+BODY = decoder_for(Rerank.RESPONSE)
+
+
+def codec_for(endpoint: Endpoint, dialect: CohereRerank) -> RerankCodec:
+    """The form's functions for one endpoint."""
+    return RerankCodec(request=partial(build_rerank_request, endpoint, dialect), decode=decode_ranking)
+
+
+def build_rerank_request(
+    endpoint: Endpoint, dialect: CohereRerank, request: RerankRequest
+) -> Result[HttpRequest, Fault]:
+    """The request for an order of these documents, or the fault that names what the vendor does not support."""
+    is_option = dialect.additions in ("voyage", "jina") or (dialect.additions == "vllm" and request.truncate is True)
+    match outcome(support_truncation(endpoint, dialect, request, is_option=is_option)):
+        case Failure(fault):
+            return Failure(fault)
+        case Success((truncate, adjustments)):
+            pass
+    body = wire.RerankRequest(
+        model=request.model,
+        query=request.query,
+        documents=list(request.documents),
+        top_n=UNSET if dialect.additions == "voyage" else unset_or(request.top_n),
+    )
+    fields = _FIELDS[dialect.additions](request, truncate) if dialect.additions else None
+    operation = Rerank() if dialect.path == "/v2/rerank" else RerankUnversioned()
+    return Success(build_retrieval(endpoint, operation, request, body, adjustments, fields=fields))
+
+
+def _build_voyage_fields(request: RerankRequest, truncate: bool | UnsetType) -> wire.VoyageFields:  # noqa: FBT001
+    return wire.VoyageFields(top_k=unset_or(request.top_n), truncation=truncate)
+
+
+def _build_jina_fields(request: RerankRequest, truncate: bool | UnsetType) -> wire.JinaFields:  # noqa: ARG001, FBT001
+    # The texts are known here: they are not sent back.
+    return wire.JinaFields(return_documents=False, truncation=truncate)
+
+
+def _build_vllm_fields(request: RerankRequest, truncate: bool | UnsetType) -> wire.VllmFields:  # noqa: ARG001, FBT001
+    return wire.VllmFields(truncate_prompt_tokens=CUT_AT_MODEL_LENGTH if truncate is True else UNSET)
+
+
+_FIELDS: Mapping[RerankAdditions, Callable[[RerankRequest, bool | UnsetType], msgspec.Struct]] = {
+    "voyage": _build_voyage_fields,
+    "jina": _build_jina_fields,
+    "vllm": _build_vllm_fields,
+}
+
+
+def decode_ranking(body: bytes) -> Result[DecodedRanking, Fault]:
+    """Indexes and scores, whatever the list of them is called."""
+    answer = BODY.decode(body)
+    if isinstance(answer, Undecodable):
+        return collect_scores(None).map(lambda scores: DecodedRanking(scores=scores))
+    results = answer.data if answer.results is None else answer.results
+    found = (
+        None
+        if results is None
+        else [(one.index, one.score if one.relevance_score is None else one.relevance_score) for one in results]
+    )
+    return collect_scores(found).map(
+        lambda scores: DecodedRanking(
+            scores=scores, model=answer.model, usage=_read_usage(answer), metadata=_collect_metadata(answer)
+        )
+    )
+
+
+def _read_usage(answer: RerankResponse) -> Usage | None:
+    usage, billed = answer.usage, None if answer.meta is None else answer.meta.billed_units
+    if usage is not None:
+        return report_usage(usage.prompt_tokens, usage.total_tokens)
+    return None if billed is None else report_usage(billed.input_tokens)
+
+
+def _collect_metadata(answer: RerankResponse) -> dict[str, Any]:
+    metadata: dict[str, Any] = {}
+    if answer.id:
+        metadata["id"] = answer.id
+    billed = None if answer.meta is None else answer.meta.billed_units
+    units = None if billed is None else billed.search_units
+    if units is None and answer.usage is not None:
+        units = answer.usage.search_units
+    if units is not None:
+        metadata["search_units"] = units
+    if answer.usage is not None and answer.usage.cost is not None:
+        metadata["cost"] = build_cost(answer.usage.cost)
+    return metadata

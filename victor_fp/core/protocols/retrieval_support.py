@@ -1,0 +1,196 @@
+"""What a vendor supports of the options of embeddings and reranking: each in the vendor's word, adjusted, or refused by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Generic, Literal, TypeVar
+
+import msgspec
+from msgspec import UNSET, UnsetType
+from returns.result import Failure, Result, Success
+from victor_fp_wire import Operation
+
+from victor_fp.core.dialects.embeddings import DtypeWord, EmbeddingDialect, EmbeddingPolicy
+from victor_fp.core.dialects.reranking import RerankDialect
+from victor_fp.core.embeddings import EmbeddingRequest, RerankRequest
+from victor_fp.core.faults import Fault, UnsupportedParameter
+from victor_fp.core.protocols.operations import build_request
+from victor_fp.core.request_building.extra_body import merge_extra_body
+from victor_fp.core.requests import Adjustment, Endpoint, HttpRequest, find_missing_setting
+from victor_fp.core.vectors import Purpose
+
+V = TypeVar("V")
+
+CUT_AT_MODEL_LENGTH = -1
+"""vLLM's truncate_prompt_tokens: the model's own length."""
+
+
+class SupportedEmbedding(msgspec.Struct, frozen=True, kw_only=True):
+    """An embedding request in the vendor's words; UNSET is not sent."""
+
+    texts: list[str]
+    policy: EmbeddingPolicy
+    dimensions: int | UnsetType
+    purpose: str | UnsetType
+    dtype: DtypeWord | UnsetType
+    """UNSET for float32, which every vendor sends by default."""
+    truncate: bool | UnsetType
+    user: str | UnsetType
+    adjustments: tuple[Adjustment, ...] = ()
+
+
+class _Choice(msgspec.Struct, Generic[V], frozen=True, kw_only=True):
+    """What is sent for one option, and what of the wish could not be met."""
+
+    value: V
+    changed: Adjustment | None = None
+    refused: Adjustment | None = None
+
+
+def support_embedding(
+    endpoint: Endpoint, dialect: EmbeddingDialect, request: EmbeddingRequest
+) -> Result[SupportedEmbedding, Fault]:
+    """The request in the vendor's words, or the fault that names the first option that is not supported."""
+    if (fault := find_missing_setting(endpoint, request.model)) is not None:
+        return Failure(fault)
+    policy, title = dialect.policy(request.model), endpoint.spec.title
+    refuses = dialect.refuses | policy.refuses
+    reason = f"{title} does not support it" + (f" for {request.model}" if policy.refuses else "")
+    dimensions = _choose_plain("dimensions", request.dimensions, refuses, reason)
+    user = _choose_plain("user", request.user, refuses, reason)
+    purpose, prompt = _choose_purpose(title, dialect, policy, request.purpose, reason)
+    dtype = _choose_dtype(title, dialect, refuses, request)
+    truncate = _choose_truncation(title, dialect, refuses, request, reason)
+    choices = (dimensions, purpose, dtype, truncate, user)
+    refused = [choice.refused for choice in choices if choice.refused is not None]
+    if refused and request.on_unsupported == "fail":
+        return Failure(_refuse(endpoint, request.model, refused[0]))
+    texts = list(request.texts)
+    return Success(
+        SupportedEmbedding(
+            texts=texts if prompt is None else [prompt.replace("{text}", text) for text in texts],
+            policy=policy,
+            dimensions=dimensions.value,
+            purpose=purpose.value,
+            dtype=dtype.value,
+            truncate=truncate.value,
+            user=user.value,
+            adjustments=(*(choice.changed for choice in choices if choice.changed is not None), *refused),
+        )
+    )
+
+
+def _choose_plain(name: str, value: V | None, refuses: frozenset[str], reason: str) -> _Choice[V | UnsetType]:
+    """An option whose value goes out as it is."""
+    if value is None:
+        return _Choice(value=UNSET)
+    if name in refuses:
+        return _Choice(value=UNSET, refused=Adjustment(parameter=name, reason=reason))
+    return _Choice(value=value)
+
+
+def _choose_purpose(
+    title: str, dialect: EmbeddingDialect, policy: EmbeddingPolicy, wanted: Purpose | None, reason: str
+) -> tuple[_Choice[str | UnsetType], str | None]:
+    """The vendor's word, or the prompt by which the purpose is written into the texts."""
+    required = policy.required_purpose or dialect.required_purpose
+    changed: Adjustment | None = None
+    if wanted is None and required is not None:
+        wanted, said = required, f"{title} needs a purpose: the texts are embedded as {required}"
+        changed = Adjustment(parameter="purpose", reason=said, action="changed")
+    if wanted is None:
+        return _Choice(value=UNSET), None
+    if "purpose" not in policy.refuses and wanted in dialect.purposes:
+        return _Choice(value=dialect.purposes[wanted], changed=changed), None
+    if wanted in policy.prompts:
+        said = f"{title} has no field for it: it is written into the texts"
+        changed = Adjustment(parameter="purpose", reason=said, action="changed")
+        return _Choice(value=UNSET, changed=changed), policy.prompts[wanted]
+    return _Choice(value=UNSET, refused=Adjustment(parameter="purpose", reason=reason)), None
+
+
+def _choose_dtype(
+    title: str, dialect: EmbeddingDialect, refuses: frozenset[str], request: EmbeddingRequest
+) -> _Choice[DtypeWord | UnsetType]:
+    if request.dtype == "float32":
+        return _Choice(value=UNSET)
+    if request.dtype in dialect.dtypes and "dtype" not in refuses:
+        return _Choice(value=dialect.dtypes[request.dtype])
+    refused = Adjustment(parameter="dtype", reason=f"{title} sends float32", action="changed")
+    return _Choice(value=UNSET, refused=refused)
+
+
+def _choose_truncation(
+    title: str, dialect: EmbeddingDialect, refuses: frozenset[str], request: EmbeddingRequest, reason: str
+) -> _Choice[bool | UnsetType]:
+    wanted = request.truncate
+    if wanted is None:
+        return _Choice(value=UNSET)
+    if dialect.truncation == "option" and "truncate" not in refuses:
+        return _Choice(value=wanted)
+    if dialect.truncation == "never" and not wanted:
+        return _Choice(value=UNSET)
+    said = f"{title} refuses texts that are too long" if dialect.truncation == "never" else reason
+    return _Choice(value=UNSET, refused=Adjustment(parameter="truncate", reason=said))
+
+
+def support_truncation(
+    endpoint: Endpoint, dialect: RerankDialect, request: RerankRequest, *, is_option: bool
+) -> Result[tuple[bool | UnsetType, tuple[Adjustment, ...]], Fault]:
+    """Whether documents are cut, as a field says it, and what of the request could not be met."""
+    if (fault := find_missing_setting(endpoint, request.model)) is not None:
+        return Failure(fault)
+    wanted = request.truncate
+    if wanted is None or wanted == dialect.truncates:
+        return Success((UNSET, ()))
+    if is_option:
+        return Success((wanted, ()))
+    said = "cuts documents that are too long" if dialect.truncates else "does not support it"
+    refused = Adjustment(parameter="truncate", reason=f"{endpoint.spec.title} {said}")
+    if request.on_unsupported == "fail":
+        return Failure(_refuse(endpoint, request.model, refused))
+    return Success((UNSET, (refused,)))
+
+
+def build_retrieval(
+    endpoint: Endpoint,
+    operation: Operation,
+    request: EmbeddingRequest | RerankRequest,
+    body: msgspec.Struct,
+    adjustments: tuple[Adjustment, ...],
+    *,
+    fields: msgspec.Struct | None = None,
+    base_url: str | None = None,
+) -> HttpRequest:
+    """The request for an operation, with a vendor's own `fields` and those of the caller in its body."""
+    added: Mapping[str, object] = {} if fields is None else msgspec.to_builtins(fields)
+    data, overrides = merge_extra_body(body, request.extra_body, unknown={**added, **request.unknown})
+    return build_request(
+        endpoint,
+        operation,
+        base_url=base_url,
+        body=data,
+        extra_headers=request.extra_headers,
+        adjustments=(*adjustments, *overrides),
+    )
+
+
+def truncation_word(truncate: bool | UnsetType) -> Literal["NONE", "END"] | UnsetType:  # noqa: FBT001  the value itself
+    """NVIDIA's and Cohere's word: texts lose their end, or are refused."""
+    if truncate is UNSET:
+        return UNSET
+    return "END" if truncate else "NONE"
+
+
+def unset_or(value: V | None) -> V | UnsetType:
+    """UNSET in place of None."""
+    return UNSET if value is None else value
+
+
+def _refuse(endpoint: Endpoint, model: str, refused: Adjustment) -> Fault:
+    return UnsupportedParameter(
+        provider=endpoint.spec.name,
+        model=model,
+        parameter=refused.parameter,
+        message=f"{refused.parameter}: {refused.reason}. Pass on_unsupported='adjust' to go on without it.",
+    )

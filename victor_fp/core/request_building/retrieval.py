@@ -1,0 +1,92 @@
+"""From what a caller passes to `embed` and `rerank` to checked requests, and to as many of them as the vendor's limits need."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
+
+import msgspec
+from returns.result import Failure, Result, Success
+
+from victor_fp.core.embeddings import EmbeddingRequest, RerankRequest
+from victor_fp.core.faults import Fault, InvalidRequest
+from victor_fp.core.secrets import HiddenValuesDict
+
+R = TypeVar("R", EmbeddingRequest, RerankRequest)
+
+BYTES_PER_TOKEN = 2
+"""Of UTF-8, for a limit that must hold: the tokenizers in use make fewer tokens of every kind of text than one for each
+two bytes, except of noise."""
+
+_SHELL = frozenset({"timeout", "deadline", "priority"})
+
+
+def build_embedding_request(
+    provider: str, texts: Sequence[str], *, model: str, options: Mapping[str, object]
+) -> Result[EmbeddingRequest, Fault]:
+    """A checked request; options that are not known are fields of the vendor's own."""
+    return _build(EmbeddingRequest, provider, {"texts": tuple(texts), "model": model}, options)
+
+
+def build_rerank_request(
+    provider: str, query: str, documents: Sequence[str], *, model: str, options: Mapping[str, object]
+) -> Result[RerankRequest, Fault]:
+    """A checked request; options that are not known are fields of the vendor's own."""
+    return _build(RerankRequest, provider, {"query": query, "documents": tuple(documents), "model": model}, options)
+
+
+def _build(
+    kind: type[R], provider: str, given: Mapping[str, object], options: Mapping[str, object]
+) -> Result[R, Fault]:
+    model = str(given["model"])
+    if not model:
+        return Failure(InvalidRequest(provider=provider, message="model is empty"))
+    present = {name: value for name, value in options.items() if value is not None and name not in _SHELL}
+    names = frozenset(kind.__struct_fields__) - {"unknown", *given}
+    known = {name: value for name, value in present.items() if name in names}
+    unknown = {name: value for name, value in present.items() if name not in names}
+    try:
+        request = msgspec.convert({**given, **known, "unknown": unknown}, kind)
+    except msgspec.ValidationError as error:
+        return Failure(InvalidRequest(provider=provider, model=model, message=f"invalid option: {error}"))
+    problem = _find_problem(request)
+    if problem is not None:
+        return Failure(InvalidRequest(provider=provider, model=model, message=problem))
+    if request.extra_headers:  # a gateway's key may be among them
+        request = msgspec.structs.replace(request, extra_headers=HiddenValuesDict(request.extra_headers))
+    return Success(request)
+
+
+def _find_problem(request: EmbeddingRequest | RerankRequest) -> str | None:
+    count = request.dimensions if isinstance(request, EmbeddingRequest) else request.top_n
+    if count is not None and count < 1:
+        name = "dimensions" if isinstance(request, EmbeddingRequest) else "top_n"
+        return f"{name}: expected a positive number, got {count}"
+    return None
+
+
+def split_texts(texts: Sequence[str], most_texts: int, most_tokens: int | None) -> list[range]:
+    """Which texts go together, in order: as many as one request may hold, by number and by tokens.
+
+    Tokens are estimated from above. A text that is too long by itself goes alone. Splitting one of the parts again
+    changes nothing.
+
+        >>> split_texts(["a", "b", "c"], 2, None)
+        [range(0, 2), range(2, 3)]
+        >>> split_texts(["a" * 10, "b" * 10], 2, 8)
+        [range(0, 1), range(1, 2)]
+    """
+    if most_tokens is None:
+        return [range(start, min(start + most_texts, len(texts))) for start in range(0, len(texts), most_texts)]
+    parts: list[range] = []
+    start = tokens = 0
+    for index, text in enumerate(texts):
+        size = len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+        cost = -(-size // BYTES_PER_TOKEN)
+        if index > start and (index - start >= most_texts or tokens + cost > most_tokens):
+            parts.append(range(start, index))
+            start, tokens = index, 0
+        tokens += cost
+    if start < len(texts):
+        parts.append(range(start, len(texts)))
+    return parts

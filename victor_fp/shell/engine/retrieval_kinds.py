@@ -1,0 +1,97 @@
+"""The kinds of embeddings and rankings: how each is asked for, split where a request cannot hold it, and read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from msgspec.structs import replace
+from returns.result import Failure, Result, Success
+
+from victor_fp.core.embeddings import (
+    EmbeddingResponse,
+    RerankResponse,
+    empty_response,
+    join_responses,
+)
+from victor_fp.core.faults import Fault, InvalidResponse
+from victor_fp.core.protocols import Codec
+from victor_fp.core.protocols.retrieval import embedding_codec_for, rerank_codec_for
+from victor_fp.core.request_building.retrieval import build_embedding_request, build_rerank_request, split_texts
+from victor_fp.core.requests import Endpoint
+from victor_fp.core.responses import ResponseContext
+from victor_fp.core.result import outcome
+from victor_fp.core.retrieval_responses import (
+    add_usage,
+    build_embedding_response,
+    build_rerank_response,
+    refuse_operation,
+)
+from victor_fp.shell.engine.backend import Exchange, Kind, Known, Split
+from victor_fp.shell.engine.call_spec import CallSpec
+
+
+def _compile_embedding(
+    codec: Codec, endpoint: Endpoint, spec: CallSpec, model: str, options: Mapping[str, Any]
+) -> Result[Exchange[EmbeddingResponse] | Known[EmbeddingResponse] | Split[EmbeddingResponse], Fault]:
+    embedding = embedding_codec_for(endpoint)
+    if embedding is None:
+        return Failure(refuse_operation(endpoint, "embeddings", model))
+    match outcome(build_embedding_request(endpoint.spec.name, spec.texts, model=model, options=options)):
+        case Failure(fault):
+            return Failure(fault)
+        case Success(request):
+            pass
+    if not request.texts:
+        return Success(Known(empty_response(model)))
+    parts = split_texts(request.texts, *embedding.limits(model))
+    if len(parts) > 1:
+        specs = tuple(replace(spec, texts=spec.texts[part.start : part.stop]) for part in parts)
+        return Success(Split(specs=specs, join=partial(_join, endpoint, model)))
+    match outcome(embedding.request(request)):
+        case Failure(fault):
+            return Failure(fault)
+        case Success(built):
+            pass
+    context = ResponseContext(endpoint=endpoint, model=model, adjustments=built.adjustments)
+    dtype = request.dtype if request.dtype in embedding.dtypes else "float32"
+    read = partial(build_embedding_response, context, codec, embedding, dtype=dtype, count=len(request.texts))
+    add = None if embedding.read_headers is None else partial(add_usage, embedding.read_headers)
+    return Success(Exchange(request=built, codec=codec, context=context, read=read, add_headers=add))
+
+
+def _join(endpoint: Endpoint, model: str, parts: Sequence[EmbeddingResponse]) -> Result[EmbeddingResponse, Fault]:
+    try:
+        return Success(join_responses(parts))
+    except ValueError as error:
+        message = f"the responses to parts of the texts do not go together: {error}"
+        return Failure(InvalidResponse(provider=endpoint.spec.name, model=model, message=message, maybe_billed=True))
+
+
+def _compile_ranking(
+    codec: Codec, endpoint: Endpoint, spec: CallSpec, model: str, options: Mapping[str, Any]
+) -> Result[Exchange[RerankResponse] | Known[RerankResponse] | Split[RerankResponse], Fault]:
+    reranking = rerank_codec_for(endpoint)
+    if reranking is None:
+        return Failure(refuse_operation(endpoint, "reranking", model))
+    built_request = build_rerank_request(endpoint.spec.name, spec.query, spec.texts, model=model, options=options)
+    match outcome(built_request):
+        case Failure(fault):
+            return Failure(fault)
+        case Success(request):
+            pass
+    if not request.documents:
+        return Success(Known(RerankResponse(results=[], model=model)))
+    match outcome(reranking.request(request)):
+        case Failure(fault):
+            return Failure(fault)
+        case Success(built):
+            pass
+    context = ResponseContext(endpoint=endpoint, model=model, adjustments=built.adjustments)
+    read = partial(build_rerank_response, context, codec, reranking, documents=request.documents, top_n=request.top_n)
+    return Success(Exchange(request=built, codec=codec, context=context, read=read))
+
+
+EMBEDDING: Kind[EmbeddingResponse] = Kind(name="embedding", compile=_compile_embedding, operation="embeddings")
+RANKING: Kind[RerankResponse] = Kind(name="ranking", compile=_compile_ranking, operation="rerank")

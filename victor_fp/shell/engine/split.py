@@ -1,0 +1,106 @@
+"""Calls that take several requests of the vendor's: their parts run side by side, and their results become one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
+from typing import Generic, Protocol, TypeVar
+
+from returns.result import Failure, Result, Success
+
+from victor_fp.core.faults import Attempt as AttemptRecord
+from victor_fp.core.faults import Fault
+from victor_fp.core.result import outcome
+from victor_fp.shell.engine.backend import Attempt, Batch, Split, TimeLimits
+from victor_fp.shell.engine.call_spec import CallSpec
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+PARALLEL_PARTS = 8
+"""Parts of one call that are in flight at once; rate limits and queues apply to each part besides."""
+
+
+class PartOperation(Protocol[T_co]):
+    """The operation of one part."""
+
+    @property
+    def records(self) -> tuple[AttemptRecord, ...]:
+        """Its attempts, once it is over."""
+        ...
+
+    async def result(self) -> Result[T_co, Fault]:
+        """Its result."""
+        ...
+
+
+class SplitRequest(Generic[T]):
+    """A call in parts. Each has permits, retries and the breaker for itself; one that fails ends the others."""
+
+    def __init__(self, split: Split[T], begin: Callable[[CallSpec, TimeLimits], PartOperation[T]]) -> None:
+        self.split = split
+        self.begin = begin
+
+    def start(self, limits: TimeLimits) -> Attempt[T]:
+        """One attempt at all parts, inside what is left of the caller's deadline."""
+        return SplitAttempt(self, limits)
+
+
+class SplitAttempt(Generic[T]):
+    """All parts, at most `PARALLEL_PARTS` at once."""
+
+    headers: Mapping[str, str] = {}
+
+    def __init__(self, request: SplitRequest[T], limits: TimeLimits) -> None:
+        self._request = request
+        self._limits = limits
+        self._records: dict[int, tuple[AttemptRecord, ...]] = {}
+        self._results: dict[int, T] = {}
+
+    @property
+    def records(self) -> tuple[AttemptRecord, ...]:
+        """The attempts that failed, part by part, and where all parts succeeded in the end, one that did."""
+        records = [record for index in sorted(self._records) for record in self._records[index]]
+        failed = [record for record in records if record.outcome != "ok"]
+        if len(self._results) < len(self._request.split.specs):
+            return tuple(failed)
+        return (*failed, *[record for record in records if record.outcome == "ok"][-1:])
+
+    async def next(self) -> Result[Batch[T], Fault]:
+        """The only batch: the joined result."""
+        specs = self._request.split.specs
+        queue = iter(enumerate(specs))
+        pending = {asyncio.create_task(self._work(queue)) for _ in range(min(PARALLEL_PARTS, len(specs)))}
+        try:
+            while pending:
+                done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    fault = task.result()
+                    if fault is not None:
+                        return Failure(fault)
+        finally:
+            for task in pending:
+                task.cancel()
+            if pending:
+                await asyncio.gather(*pending, return_exceptions=True)
+        joined = self._request.split.join([self._results[index] for index in range(len(specs))])
+        return joined.map(lambda value: Batch((value,), is_last=True, usage=getattr(value, "usage", None)))
+
+    async def _work(self, queue: Iterator[tuple[int, CallSpec]]) -> Fault | None:
+        """Take parts from the queue until it is empty, or until one fails."""
+        for index, spec in queue:
+            operation = self._request.begin(spec, self._limits)
+            result = await operation.result()
+            self._records[index] = operation.records
+            match outcome(result):
+                case Success(value):
+                    self._results[index] = value
+                case Failure(fault):
+                    return fault
+        return None
+
+    async def drain(self) -> None:
+        """Nothing is left to be read."""
+
+    async def aclose(self) -> None:
+        """Nothing is open: parts end before `next` returns."""
