@@ -16,8 +16,7 @@ import aiohttp.abc
 from pydantic import SecretStr
 from yarl import URL
 
-from victor_fp.core.faults import Fault, FaultBase, InvalidRequest
-from victor_fp.core.redaction import redact_url
+from victor_fp.core.faults import Fault, FaultBase
 from victor_fp.core.requests import HttpRequest
 from victor_fp.shell.transport.errors import fault_from_error
 from victor_fp.shell.transport.http import (
@@ -28,6 +27,7 @@ from victor_fp.shell.transport.http import (
     LoopResources,
     announces_forbidden_body,
     check_headers,
+    check_url,
     fill_headers,
     without_frames,
 )
@@ -79,7 +79,7 @@ class AiohttpTransport:
         self._context: ssl.SSLContext | Fault | None = None
         self._routes: dict[str, Route] = {}
         self._timeouts: dict[float | None, aiohttp.ClientTimeout] = {}
-        self._sessions = LoopResources(_make_session, aiohttp.ClientSession.close)
+        self._sessions = LoopResources(_make_session, aiohttp.ClientSession.close, _detach)
         self._httpx: Transport | None = None
 
     async def open(
@@ -132,12 +132,11 @@ class AiohttpTransport:
 
     def _find_route(self, address: str) -> Route | Fault:
         """Look up what a URL needs, and remember it."""
-        try:
-            # What the codecs have encoded stays as it is: a signature may cover it.
-            url = URL(address, encoded=address.isascii() and address.isprintable() and " " not in address)
-            proxy = read_settings(self._proxy, trust_env=self._trust_env).choose(address)
-        except ValueError:
-            return InvalidRequest(message=f"URL is not valid: {redact_url(address)[:200]}")
+        if (unusable := check_url(address)) is not None:
+            return unusable
+        # What the codecs have encoded stays as it is: a signature may cover it.
+        url = URL(address, encoded=address.isascii() and address.isprintable() and " " not in address)
+        proxy = read_settings(self._proxy, trust_env=self._trust_env).choose(address)
         if isinstance(proxy, FaultBase):
             return proxy
         headers, proxy_headers = DEFAULT_HEADERS, None
@@ -277,6 +276,13 @@ def _make_session() -> aiohttp.ClientSession:
         max_field_size=LONGEST_HEADER,
         trust_env=False,
     )
+
+
+def _detach(session: aiohttp.ClientSession) -> object:
+    """Take the pool from a session, which then counts as closed."""
+    connector = session.connector
+    session.detach()
+    return connector
 
 
 def _decode_header(value: str) -> str:

@@ -6,6 +6,7 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from functools import partial
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING
 
 import httpx
@@ -23,6 +24,7 @@ from victor_fp.shell.transport.http import (
     LoopResources,
     announces_forbidden_body,
     check_headers,
+    check_url,
     fill_headers,
     without_frames,
 )
@@ -81,10 +83,9 @@ class HttpxTransport:
 
     async def _client_for(self, url: str) -> httpx.AsyncClient | Fault:
         if url not in self._routes:
-            try:
-                proxy = read_settings(self._proxy, trust_env=self._trust_env).choose(url)
-            except ValueError as error:
-                return fault_from_error(httpx.InvalidURL(str(error)), "opening")
+            if (unusable := check_url(url)) is not None:
+                return unusable
+            proxy = read_settings(self._proxy, trust_env=self._trust_env).choose(url)
             if isinstance(proxy, FaultBase):
                 return proxy
             if len(self._routes) > 1000:  # some protocols put the model into the path
@@ -115,7 +116,13 @@ class HttpxTransport:
                 ssl_context=context if proxy.url.startswith("https") else None,
             )
         try:
-            return httpx.AsyncClient(verify=context, proxy=through, trust_env=False, limits=LIMITS)
+            return httpx.AsyncClient(
+                verify=context,
+                proxy=through,
+                trust_env=False,
+                limits=LIMITS,
+                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),  # none is kept
+            )
         except ImportError:  # of httpx, for SOCKS
             return InvalidRequest(message=f"proxy {through.url if through else ''}: install httpx[socks] to use it")
 
@@ -152,7 +159,7 @@ async def _open(
     timeout: float | None,
 ) -> TransportResponse | Fault:
     """Send over a client, and wait for the headers."""
-    if (unsendable := check_headers(request.headers)) is not None:
+    if (unsendable := check_url(request.url) or check_headers(request.headers)) is not None:
         return unsendable
     try:
         response = await _send(client, defaults, request, secret, timeout)
