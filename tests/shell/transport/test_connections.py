@@ -39,9 +39,9 @@ from victor_fp.shell.transport.protocol import Transport
 ROOT = Path(__file__).parents[3]
 
 
-async def ask(transport: Transport, url: str, **headers: str) -> bytes:
+async def ask(transport: Transport, url: str, *, connection: str = "keep-alive") -> bytes:
     """The body of a response that must come."""
-    answered = await exchange(transport, url, **headers)
+    answered = await exchange(transport, url, connection=connection)
     assert isinstance(answered, Answer), answered
     return answered.body
 
