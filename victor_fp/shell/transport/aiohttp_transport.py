@@ -23,15 +23,16 @@ from victor_fp.shell.transport.http import (
     DEFAULT_HEADERS,
     KEEPALIVE_SECONDS,
     MAX_CONNECTIONS,
+    NO_BODY,
     HttpResponse,
     LoopResources,
-    announces_forbidden_body,
+    announces_body,
     check_headers,
     check_url,
     fill_headers,
     without_frames,
 )
-from victor_fp.shell.transport.offline import is_httpx_replaced, refuse_connection
+from victor_fp.shell.transport.offline import check_network
 from victor_fp.shell.transport.proxies import Proxy, read_settings, refuse_scheme
 from victor_fp.shell.transport.tls import Verify, make_context
 
@@ -87,10 +88,11 @@ class AiohttpTransport:
     ) -> TransportResponse | Fault:
         """Send, and wait for the headers."""
         try:
-            if is_httpx_replaced():
+            network = check_network(request.url)
+            if network == "replaced":
                 return await self._open_over_httpx(request, secret, timeout)
-            if (refused := refuse_connection(request.url)) is not None:
-                return refused
+            if network is not None:
+                return network
             route = self._routes.get(request.url) or self._find_route(request.url)
             if isinstance(route, FaultBase):
                 return route
@@ -243,8 +245,7 @@ class _ClientResponse(aiohttp.ClientResponse):
         if protocol is not None and self.request_info.headers.get("connection") == "close":
             protocol.force_close()
         started = await super().start(connection)
-        # What a server sends as the body of a response that has none would be read as the next response.
-        if protocol is not None and announces_forbidden_body(self.status, self.headers):
+        if protocol is not None and self.status in NO_BODY and announces_body(self.headers):
             protocol.close()
         return started
 

@@ -24,6 +24,9 @@ DEFAULT_HEADERS = {"accept": "*/*", "accept-encoding": CODINGS, "user-agent": "v
 MAX_CONNECTIONS, KEEPALIVE_SECONDS = 1000, 60.0
 """Open at once for each transport and loop, and how long an idle one is kept."""
 
+NO_BODY = frozenset({204, 304})
+"""Statuses of responses without a body; one that a server sends all the same would be read as the next response."""
+
 
 def check_url(url: str) -> Fault | None:
     """InvalidRequest for an address that no request can be sent to."""
@@ -53,10 +56,8 @@ def fill_headers(defaults: Mapping[str, str], headers: Mapping[str, str], secret
     return filled
 
 
-def announces_forbidden_body(status: int, headers: Mapping[str, str]) -> bool:
-    """Whether a server seems to send a body after a response that has none: it would be read as the next response."""
-    if status not in (204, 304):
-        return False
+def announces_body(headers: Mapping[str, str]) -> bool:
+    """Whether a server seems to send a body."""
     return headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
 
 

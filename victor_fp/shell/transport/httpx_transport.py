@@ -20,9 +20,10 @@ from victor_fp.shell.transport.http import (
     DEFAULT_HEADERS,
     KEEPALIVE_SECONDS,
     MAX_CONNECTIONS,
+    NO_BODY,
     HttpResponse,
     LoopResources,
-    announces_forbidden_body,
+    announces_body,
     check_headers,
     check_url,
     fill_headers,
@@ -139,7 +140,7 @@ class HttpxResponse(HttpResponse):
         # Unread, the connection is closed, on which the server may still send the body that it announced.
         receive = (
             _no_piece
-            if announces_forbidden_body(response.status_code, response.headers)
+            if response.status_code in NO_BODY and announces_body(response.headers)
             else partial(_next_piece, pieces)
         )
         super().__init__(response.status_code, response.headers, receive, timeout, is_decoded=is_read)
