@@ -8,8 +8,8 @@ import pytest
 
 from tests.bench.count_hops import TARGETS, Hops, Limit, count_all
 
-CEILINGS = {"chat": Limit(126, 48), "stream": Limit(148, 51), "managed stream": Limit(209, 62)}
-"""What is counted today, and a file to spare. To be lowered, and not to be raised without a reason."""
+CEILINGS = {"chat": Limit(130, 48), "stream": Limit(152, 51), "managed stream": Limit(213, 62)}
+"""What is counted today, and a few to spare. To be lowered, and not to be raised without a reason."""
 TRANSPORT = Limit(11, 3)
 """The part of the default transport."""
 
