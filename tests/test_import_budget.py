@@ -152,3 +152,23 @@ def test_leaving_the_program_inside_a_stream_is_silent() -> None:
     asyncio.run(main())
     """
     assert run(code, "-W", "error", "-X", "dev") == "Hel\n"
+
+
+def test_a_call_loads_no_httpx() -> None:
+    code = """
+    import asyncio, sys
+    from tests import openai_shapes as shapes
+    from tests.acme import HI, acme
+    from tests.loopback import serving
+
+    async def answers(talk, _):
+        await talk.answer(shapes.body())
+
+    async def main():
+        async with serving(answers) as server, acme(server.url) as provider:
+            print((await provider.chat(HI, model="m")).content)
+
+    asyncio.run(main())
+    print("httpx" in sys.modules, "httpcore" in sys.modules)
+    """
+    assert run(code) == "Hello!\nFalse False\n"

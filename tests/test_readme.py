@@ -76,7 +76,7 @@ def run(code: str, directory: Path = ROOT) -> str:
 
 
 def test_there_are_examples_of_every_kind() -> None:
-    assert (len(HOSTED), len(LOCAL), len(PURE)) == (2, 3, 1)
+    assert (len(HOSTED), len(LOCAL), len(PURE)) == (2, 4, 1)
 
 
 @pytest.mark.parametrize("code", HOSTED, ids=["failures", "tools"])

@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
+from victor_fp.core.cost import Price
 from victor_fp.core.resilience.breaker import BreakerPolicy
+from victor_fp.core.resilience.budget import Budget
 from victor_fp.core.resilience.fallback import FallbackPolicy
 from victor_fp.core.resilience.queue import QueuePolicy
 from victor_fp.core.resilience.rate_limit import Limits
@@ -77,6 +79,8 @@ def create_managed(
     retry: RetryPolicy | None = None,
     fallback_policy: FallbackPolicy = EVEN_SHARES,
     on_circuit_open: OnCircuitOpen = "fail",
+    budget: Budget | None = None,
+    price: Price | None = None,
     store: Store | None = None,
     observers: Sequence[Observer] = (),
     **kwargs: Any,
@@ -102,6 +106,8 @@ def create_managed(
         retry=retry,
         fallback_policy=fallback_policy,
         on_circuit_open=on_circuit_open,
+        budget=budget,
+        price=price,
         store=store,
         observers=observers,
         **kwargs,

@@ -20,7 +20,7 @@ from typing import NamedTuple, TypeAlias
 
 import httpx
 
-from tests.bench.hops import report
+from tests.bench.count_hops import report
 from tests.bench.server import CHUNKS, TEXT
 from victor_fp.core.types import Message
 from victor_fp.providers.base import BaseProvider

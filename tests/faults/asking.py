@@ -17,7 +17,7 @@ from victor_fp.core.faults import Fault
 from victor_fp.core.types import CompletionResponse, StreamChunk
 
 CLIENTS = ("aiohttp", "httpx")
-"""httpx over aiohttp's connections, as by default; plain httpx, as a caller may bring it."""
+"""aiohttp, as by default; plain httpx, as a caller may bring it."""
 
 
 @asynccontextmanager

@@ -68,7 +68,6 @@ BAD_EVENT = frames(shapes.chunk("X")).replace(b"X", b"caf\xe9 \xff\xfe")
 @pytest.mark.parametrize(
     "data",
     [
-        BAD_TEXT,
         b"\xff\xfe\xfd\x00" * 50,
         b"",
         b"null",
@@ -109,7 +108,18 @@ async def test_html_in_place_of_a_stream(client: str) -> None:
     assert isinstance(told.end, InvalidResponse), told.end
 
 
-@pytest.mark.parametrize("garbage", [BAD_EVENT, frames("{not json"), frames("[1]"), frames("17"), frames('{"a": ')])
+async def test_bytes_that_are_not_unicode_are_replaced_and_the_answer_is_kept(client: str) -> None:
+    told = await streamed(stream_of(frames(FIRST), BAD_EVENT, frames(SECOND, LAST, "[DONE]")), client)
+    assert isinstance(told.end, StreamChunk), told.end
+    assert told.text.startswith("Hel")
+    assert told.text.endswith("lo")
+    assert "\N{REPLACEMENT CHARACTER}" in told.text
+    assert told.end.typed_metadata["replaced_characters"] == told.text.count("\N{REPLACEMENT CHARACTER}")
+    whole = (await called(body_of(BAD_TEXT), client)).unwrap()
+    assert "\N{REPLACEMENT CHARACTER}" in whole.content
+
+
+@pytest.mark.parametrize("garbage", [frames("{not json"), frames("[1]"), frames("17"), frames('{"a": ')])
 async def test_garbage_between_events_ends_the_stream_with_what_came(client: str, garbage: bytes) -> None:
     told = await streamed(stream_of(frames(FIRST), garbage, frames(SECOND, LAST, "[DONE]")), client)
     assert isinstance(told.end, InvalidResponse), told.end

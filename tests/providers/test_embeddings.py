@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,8 +38,15 @@ EMBEDDER = msgspec.structs.replace(
     embeddings=OpenAIEmbeddings(most_texts=2, refuses=frozenset({"dimensions"})),
     reranking=CohereRerank(),
 )
-ProviderRegistry.register_spec(EMBEDDER)
 Handle = Callable[[Talk, Received], Awaitable[None]]
+
+
+@pytest.fixture(autouse=True)
+def registered() -> Iterator[None]:
+    """The entry is known by its name, which managed providers are made by."""
+    ProviderRegistry.register_spec(EMBEDDER)
+    yield
+    ProviderRegistry.unregister("embedder")
 
 
 class Embedder(CatalogueProvider):

@@ -100,6 +100,8 @@ class ResponseMetadata(TypedDict, total=False):
     """In the vendor's form; those of a stream's pieces in one list."""
     service_tier: str
     """The tier that served the request."""
+    replaced_characters: int
+    """How many U+FFFD stand for what was not valid Unicode."""
 
     # Chat Completions and its dialects; `Any` is in a form of the vendor's own
     annotations: Any

@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from returns.result import Failure, Result, Success
 from typing_extensions import Unpack
@@ -27,6 +28,10 @@ from victor_fp.providers.runtime_capabilities import ProviderRuntimeCapabilities
 from victor_fp.providers.sync_chat import AsyncChat, CustomChat, SyncChat, call_in_loop, run_or_raise, run_result
 from victor_fp.providers.sync_stream import SyncStream
 from victor_fp.shell.background_loop import LoopUnavailable, run
+
+if TYPE_CHECKING:
+    from victor_fp.core.embeddings import EmbeddingResponse, EmbedOptions, RerankOptions, RerankResponse
+    from victor_fp.core.vectors import Purpose
 
 
 class SyncProvider(SyncChat):
@@ -71,6 +76,56 @@ class SyncProvider(SyncChat):
     ) -> SyncStream[StreamChunk]:
         """Another name for `stream`."""
         return self.stream(messages, model=model, temperature=temperature, max_tokens=max_tokens, tools=tools, **kwargs)
+
+    def embed(
+        self,
+        texts: Sequence[str] | str,
+        *,
+        model: str,
+        dimensions: int | None = None,
+        purpose: Purpose | None = None,
+        **kwargs: Unpack[EmbedOptions],
+    ) -> EmbeddingResponse:
+        """Embed texts: a vector for each, in their order. Raises ProviderError."""
+        return run_or_raise(self._provider.embed(texts, model=model, dimensions=dimensions, purpose=purpose, **kwargs))
+
+    def embed_result(
+        self,
+        texts: Sequence[str] | str,
+        *,
+        model: str,
+        dimensions: int | None = None,
+        purpose: Purpose | None = None,
+        **kwargs: Unpack[EmbedOptions],
+    ) -> Result[EmbeddingResponse, Fault]:
+        """Embed texts."""
+        return run_result(
+            self._provider.embed_result(texts, model=model, dimensions=dimensions, purpose=purpose, **kwargs)
+        )
+
+    def rerank(
+        self,
+        query: str,
+        documents: Sequence[str],
+        *,
+        model: str,
+        top_n: int | None = None,
+        **kwargs: Unpack[RerankOptions],
+    ) -> RerankResponse:
+        """Order documents by their relevance to a query. Raises ProviderError."""
+        return run_or_raise(self._provider.rerank(query, documents, model=model, top_n=top_n, **kwargs))
+
+    def rerank_result(
+        self,
+        query: str,
+        documents: Sequence[str],
+        *,
+        model: str,
+        top_n: int | None = None,
+        **kwargs: Unpack[RerankOptions],
+    ) -> Result[RerankResponse, Fault]:
+        """Order documents by their relevance to a query."""
+        return run_result(self._provider.rerank_result(query, documents, model=model, top_n=top_n, **kwargs))
 
     def supports_tools(self) -> bool:
         """Whether tools can be passed."""
@@ -261,6 +316,68 @@ class SyncManagedProvider(SyncProvider):
             are_results=True,
         )
 
+    def embed(  # pyright: ignore[reportIncompatibleMethodOverride]  one keyword more: priority
+        self,
+        texts: Sequence[str] | str,
+        *,
+        model: str | None = None,
+        dimensions: int | None = None,
+        purpose: Purpose | None = None,
+        priority: Priority = Priority.NORMAL,
+        **kwargs: Unpack[EmbedOptions],
+    ) -> EmbeddingResponse:
+        """Embed texts: a vector for each, in their order. Raises ProviderError."""
+        return run_or_raise(
+            self._managed.embed(texts, model=model, dimensions=dimensions, purpose=purpose, priority=priority, **kwargs)
+        )
+
+    def embed_result(  # pyright: ignore[reportIncompatibleMethodOverride]  one keyword more: priority
+        self,
+        texts: Sequence[str] | str,
+        *,
+        model: str | None = None,
+        dimensions: int | None = None,
+        purpose: Purpose | None = None,
+        priority: Priority = Priority.NORMAL,
+        **kwargs: Unpack[EmbedOptions],
+    ) -> Result[EmbeddingResponse, Fault]:
+        """Embed texts."""
+        return run_result(
+            self._managed.embed_result(
+                texts, model=model, dimensions=dimensions, purpose=purpose, priority=priority, **kwargs
+            )
+        )
+
+    def rerank(  # pyright: ignore[reportIncompatibleMethodOverride]  one keyword more: priority
+        self,
+        query: str,
+        documents: Sequence[str],
+        *,
+        model: str | None = None,
+        top_n: int | None = None,
+        priority: Priority = Priority.NORMAL,
+        **kwargs: Unpack[RerankOptions],
+    ) -> RerankResponse:
+        """Order documents by their relevance to a query. Raises ProviderError."""
+        return run_or_raise(
+            self._managed.rerank(query, documents, model=model, top_n=top_n, priority=priority, **kwargs)
+        )
+
+    def rerank_result(  # pyright: ignore[reportIncompatibleMethodOverride]  one keyword more: priority
+        self,
+        query: str,
+        documents: Sequence[str],
+        *,
+        model: str | None = None,
+        top_n: int | None = None,
+        priority: Priority = Priority.NORMAL,
+        **kwargs: Unpack[RerankOptions],
+    ) -> Result[RerankResponse, Fault]:
+        """Order documents by their relevance to a query."""
+        return run_result(
+            self._managed.rerank_result(query, documents, model=model, top_n=top_n, priority=priority, **kwargs)
+        )
+
     def discover_capabilities(self, model: str | None = None) -> ProviderRuntimeCapabilities:
         """What the first provider finds out, with retries and under the rate limit."""
         return run_or_raise(self._managed.discover_capabilities(model))
@@ -279,6 +396,14 @@ class SyncManagedProvider(SyncProvider):
         The first target's figures for its configured model also stand at the top.
         """
         return call_in_loop(self._managed.get_rate_limit_stats)
+
+    def get_budget_stats(self) -> dict[str, dict[str, float | None]] | None:
+        """Limit, spent and reserved of each measure of the budget; None where there is none."""
+        return call_in_loop(self._managed.get_budget_stats)
+
+    def reset_budget(self) -> None:
+        """Begin again with nothing spent, for everybody who shares the budget."""
+        call_in_loop(self._managed.reset_budget)
 
     def is_healthy(self) -> bool:
         """Whether a call made now is likely to be answered, by the first target or one behind it, as real traffic shows."""

@@ -17,32 +17,32 @@ class EmbeddingRequest(Struct, frozen=True, kw_only=True):
     user: str | UnsetType = UNSET
 
 
-class VoyageFields(Struct, frozen=True, kw_only=True):
+class VoyageEmbeddingRequest(EmbeddingRequest, frozen=True, kw_only=True):
     input_type: str | UnsetType = UNSET
     output_dimension: int | UnsetType = UNSET
     output_dtype: Literal["float", "int8", "uint8", "binary", "ubinary"] | UnsetType = UNSET
     truncation: bool | UnsetType = UNSET
 
 
-class NvidiaFields(Struct, frozen=True, kw_only=True):
+class NvidiaEmbeddingRequest(EmbeddingRequest, frozen=True, kw_only=True):
     input_type: str | UnsetType = UNSET
     truncate: Literal["NONE", "START", "END"] | bool | UnsetType = UNSET
 
 
-class OpenrouterFields(Struct, frozen=True, kw_only=True):
+class OpenrouterEmbeddingRequest(EmbeddingRequest, frozen=True, kw_only=True):
     input_type: str | UnsetType = UNSET
 
 
-class MistralFields(Struct, frozen=True, kw_only=True):
+class MistralEmbeddingRequest(EmbeddingRequest, frozen=True, kw_only=True):
     output_dimension: int | UnsetType = UNSET
     output_dtype: Literal["float", "int8", "uint8", "binary", "ubinary"] | UnsetType = UNSET
 
 
-class JinaFields(Struct, frozen=True, kw_only=True):
+class JinaEmbeddingRequest(EmbeddingRequest, frozen=True, kw_only=True):
     truncate: Literal["NONE", "START", "END"] | bool | UnsetType = UNSET
     task: str | UnsetType = UNSET
     embedding_type: Literal["float", "base64", "binary", "ubinary"] | UnsetType = UNSET
 
 
-class VllmFields(Struct, frozen=True, kw_only=True):
+class VllmEmbeddingRequest(EmbeddingRequest, frozen=True, kw_only=True):
     truncate_prompt_tokens: int | UnsetType = UNSET

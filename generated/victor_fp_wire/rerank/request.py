@@ -14,15 +14,15 @@ class RerankRequest(Struct, frozen=True, kw_only=True):
     top_n: int | UnsetType = UNSET
 
 
-class VoyageFields(Struct, frozen=True, kw_only=True):
+class VoyageRerankRequest(RerankRequest, frozen=True, kw_only=True):
     top_k: int | UnsetType = UNSET
     truncation: bool | UnsetType = UNSET
 
 
-class JinaFields(Struct, frozen=True, kw_only=True):
+class JinaRerankRequest(RerankRequest, frozen=True, kw_only=True):
     return_documents: bool | UnsetType = UNSET
     truncation: bool | UnsetType = UNSET
 
 
-class VllmFields(Struct, frozen=True, kw_only=True):
+class VllmRerankRequest(RerankRequest, frozen=True, kw_only=True):
     truncate_prompt_tokens: int | UnsetType = UNSET

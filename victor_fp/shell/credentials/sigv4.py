@@ -19,6 +19,7 @@ from returns.result import Failure, Result, Success
 from victor_fp.core.faults import CredentialMissing, Fault, InvalidRequest
 from victor_fp.core.requests import Endpoint, HttpRequest
 from victor_fp.core.result import outcome
+from victor_fp.shell.transport.offline import VARIABLE, is_offline
 
 _REGION = re.compile(r"[./]([a-z]{2,3}(?:-[a-z]+)+-\d+)\.")
 """A region in a host name."""
@@ -103,6 +104,8 @@ class AwsSigner:
             with self._lock:
                 if self._credentials is None:
                     self._credentials = self._find_credentials()
+                if self._credentials is None and is_offline():
+                    return Failure(self._missing(f"{VARIABLE} is set, so only the environment was searched"))
                 if self._credentials is None:
                     return Failure(self._missing("no AWS credentials were found"))
                 return Success(self._credentials.get_frozen_credentials())
@@ -117,7 +120,8 @@ class AwsSigner:
         key, secret = self._environment.get("AWS_ACCESS_KEY_ID"), self._environment.get("AWS_SECRET_ACCESS_KEY")
         if key and secret and self._profile in (None, self._environment.get("AWS_PROFILE")):
             return Credentials(key, secret, self._environment.get("AWS_SESSION_TOKEN"))
-        return Session(profile=self._profile).get_credentials()
+        # Other sources may be servers.
+        return None if is_offline() else Session(profile=self._profile).get_credentials()
 
     def _missing(self, reason: str) -> CredentialMissing:
         variables = self._spec.key_variables

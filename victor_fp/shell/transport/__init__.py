@@ -1,1 +1,1 @@
-"""Transport."""
+"""HTTP transports: the protocol, aiohttp, httpx, proxies, TLS, and protection against real connections."""

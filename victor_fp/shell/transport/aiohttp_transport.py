@@ -16,22 +16,23 @@ import aiohttp.abc
 from pydantic import SecretStr
 from yarl import URL
 
-from victor_fp.core.faults import Fault, FaultBase, InvalidRequest
-from victor_fp.core.redaction import redact_url
+from victor_fp.core.faults import Fault, FaultBase
 from victor_fp.core.requests import HttpRequest
 from victor_fp.shell.transport.errors import fault_from_error
 from victor_fp.shell.transport.http import (
     DEFAULT_HEADERS,
     KEEPALIVE_SECONDS,
     MAX_CONNECTIONS,
+    NO_BODY,
     HttpResponse,
     LoopResources,
-    announces_forbidden_body,
+    announces_body,
     check_headers,
+    check_url,
     fill_headers,
     without_frames,
 )
-from victor_fp.shell.transport.offline import is_httpx_replaced, refuse_connection
+from victor_fp.shell.transport.offline import check_network
 from victor_fp.shell.transport.proxies import Proxy, read_settings, refuse_scheme
 from victor_fp.shell.transport.tls import Verify, make_context
 
@@ -79,7 +80,7 @@ class AiohttpTransport:
         self._context: ssl.SSLContext | Fault | None = None
         self._routes: dict[str, Route] = {}
         self._timeouts: dict[float | None, aiohttp.ClientTimeout] = {}
-        self._sessions = LoopResources(_make_session, aiohttp.ClientSession.close)
+        self._sessions = LoopResources(_make_session, aiohttp.ClientSession.close, _detach)
         self._httpx: Transport | None = None
 
     async def open(
@@ -87,10 +88,11 @@ class AiohttpTransport:
     ) -> TransportResponse | Fault:
         """Send, and wait for the headers."""
         try:
-            if is_httpx_replaced():
+            network = check_network(request.url)
+            if network == "replaced":
                 return await self._open_over_httpx(request, secret, timeout)
-            if (refused := refuse_connection(request.url)) is not None:
-                return refused
+            if network is not None:
+                return network
             route = self._routes.get(request.url) or self._find_route(request.url)
             if isinstance(route, FaultBase):
                 return route
@@ -132,12 +134,11 @@ class AiohttpTransport:
 
     def _find_route(self, address: str) -> Route | Fault:
         """Look up what a URL needs, and remember it."""
-        try:
-            # What the codecs have encoded stays as it is: a signature may cover it.
-            url = URL(address, encoded=address.isascii() and address.isprintable() and " " not in address)
-            proxy = read_settings(self._proxy, trust_env=self._trust_env).choose(address)
-        except ValueError:
-            return InvalidRequest(message=f"URL is not valid: {redact_url(address)[:200]}")
+        if (unusable := check_url(address)) is not None:
+            return unusable
+        # What the codecs have encoded stays as it is: a signature may cover it.
+        url = URL(address, encoded=address.isascii() and address.isprintable() and " " not in address)
+        proxy = read_settings(self._proxy, trust_env=self._trust_env).choose(address)
         if isinstance(proxy, FaultBase):
             return proxy
         headers, proxy_headers = DEFAULT_HEADERS, None
@@ -244,8 +245,7 @@ class _ClientResponse(aiohttp.ClientResponse):
         if protocol is not None and self.request_info.headers.get("connection") == "close":
             protocol.force_close()
         started = await super().start(connection)
-        # What a server sends as the body of a response that has none would be read as the next response.
-        if protocol is not None and announces_forbidden_body(self.status, self.headers):
+        if protocol is not None and self.status in NO_BODY and announces_body(self.headers):
             protocol.close()
         return started
 
@@ -277,6 +277,13 @@ def _make_session() -> aiohttp.ClientSession:
         max_field_size=LONGEST_HEADER,
         trust_env=False,
     )
+
+
+def _detach(session: aiohttp.ClientSession) -> object:
+    """Take the pool from a session, which then counts as closed."""
+    connector = session.connector
+    session.detach()
+    return connector
 
 
 def _decode_header(value: str) -> str:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
-from typing import Generic, TypeVar
-from weakref import WeakKeyDictionary
+from typing import Any, Generic, TypeVar
+from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary, WeakSet
 
 from pydantic import SecretStr
 
 from victor_fp.core.faults import Fault, InvalidRequest, InvalidResponse
+from victor_fp.core.redaction import redact_url
 from victor_fp.core.requests import SECRET
 from victor_fp.shell.transport.decompression import CODINGS, STEP, Decompressor, decompressor_for
 from victor_fp.shell.transport.errors import fault_from_error
@@ -21,6 +23,20 @@ DEFAULT_HEADERS = {"accept": "*/*", "accept-encoding": CODINGS, "user-agent": "v
 
 MAX_CONNECTIONS, KEEPALIVE_SECONDS = 1000, 60.0
 """Open at once for each transport and loop, and how long an idle one is kept."""
+
+NO_BODY = frozenset({204, 304})
+"""Statuses of responses without a body; one that a server sends all the same would be read as the next response."""
+
+
+def check_url(url: str) -> Fault | None:
+    """InvalidRequest for an address that no request can be sent to."""
+    try:
+        parts = urlsplit(url)
+        if parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0):
+            return None
+    except ValueError:
+        pass
+    return InvalidRequest(message=f"URL is not valid: {redact_url(url)[:200]!r}")
 
 
 def check_headers(headers: Mapping[str, str]) -> Fault | None:
@@ -40,10 +56,8 @@ def fill_headers(defaults: Mapping[str, str], headers: Mapping[str, str], secret
     return filled
 
 
-def announces_forbidden_body(status: int, headers: Mapping[str, str]) -> bool:
-    """Whether a server seems to send a body after a response that has none: it would be read as the next response."""
-    if status not in (204, 304):
-        return False
+def announces_body(headers: Mapping[str, str]) -> bool:
+    """Whether a server seems to send a body."""
     return headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
 
 
@@ -127,24 +141,26 @@ class LoopResources(Generic[R]):
     """One resource for each event loop, made when it is first asked for and closed when its loop shuts down.
 
     A loop that shuts down closes the asynchronous generators that were begun in it, so one that holds the resource hears of it
-    while the loop still runs. In a forked process the parent's resources are set aside without being closed, since to close
-    them would end connections that the parent uses.
+    while the loop still runs. A forked process sets its parent's resources aside without closing them, since that would end
+    connections that the parent uses.
     """
 
-    def __init__(self, make: Callable[[], R], close: Callable[[R], Awaitable[object]]) -> None:
-        """`make` runs inside the loop."""
+    def __init__(
+        self,
+        make: Callable[[], R],
+        close: Callable[[R], Awaitable[object]],
+        set_aside: Callable[[R], object] | None = None,
+    ) -> None:
+        """`make` runs inside the loop. `set_aside` returns what a forked process has to keep in place of the resource."""
         self._make = make
         self._close = close
-        self._process = os.getpid()
-        self._held: WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[R, AsyncGenerator[None, None]]] = (
-            WeakKeyDictionary()
-        )
+        self._set_aside = set_aside
+        self._held: WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[R, AsyncGenerator[None, None]]]
+        self._held = WeakKeyDictionary()
+        _OF_THIS_PROCESS.add(self)
 
     async def get(self) -> R:
         """The running loop's resource."""
-        if self._process != os.getpid():
-            _INHERITED.append((*self._held.items(),))
-            self._process, self._held = os.getpid(), WeakKeyDictionary()
         loop = asyncio.get_running_loop()
         found = self._held.get(loop)
         if found is not None:
@@ -161,13 +177,32 @@ class LoopResources(Generic[R]):
         if found is not None:
             await found[1].aclose()
 
+    def leave_to_parent(self) -> None:
+        """Forget the resources without closing them, in a forked process."""
+        held, self._held = list(self._held.items()), WeakKeyDictionary()
+        for loop, (resource, life) in held:
+            kept = resource if self._set_aside is None else self._set_aside(resource)
+            _INHERITED.append((loop, life, kept))
+
 
 async def _hold(resource: R, close: Callable[[R], Awaitable[object]]) -> AsyncGenerator[None, None]:
+    process = os.getpid()
     try:
         yield
     finally:
-        await close(resource)
+        if process == os.getpid():
+            await close(resource)
 
 
+_OF_THIS_PROCESS: WeakSet[LoopResources[Any]] = WeakSet()
 _INHERITED: list[object] = []
 """What a forked process got from its parent; kept, since Python closes what nothing refers to."""
+
+
+def _after_fork() -> None:
+    for resources in list(_OF_THIS_PROCESS):
+        resources.leave_to_parent()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

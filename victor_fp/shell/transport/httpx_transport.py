@@ -6,6 +6,7 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from functools import partial
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING
 
 import httpx
@@ -19,10 +20,12 @@ from victor_fp.shell.transport.http import (
     DEFAULT_HEADERS,
     KEEPALIVE_SECONDS,
     MAX_CONNECTIONS,
+    NO_BODY,
     HttpResponse,
     LoopResources,
-    announces_forbidden_body,
+    announces_body,
     check_headers,
+    check_url,
     fill_headers,
     without_frames,
 )
@@ -81,10 +84,9 @@ class HttpxTransport:
 
     async def _client_for(self, url: str) -> httpx.AsyncClient | Fault:
         if url not in self._routes:
-            try:
-                proxy = read_settings(self._proxy, trust_env=self._trust_env).choose(url)
-            except ValueError as error:
-                return fault_from_error(httpx.InvalidURL(str(error)), "opening")
+            if (unusable := check_url(url)) is not None:
+                return unusable
+            proxy = read_settings(self._proxy, trust_env=self._trust_env).choose(url)
             if isinstance(proxy, FaultBase):
                 return proxy
             if len(self._routes) > 1000:  # some protocols put the model into the path
@@ -115,7 +117,13 @@ class HttpxTransport:
                 ssl_context=context if proxy.url.startswith("https") else None,
             )
         try:
-            return httpx.AsyncClient(verify=context, proxy=through, trust_env=False, limits=LIMITS)
+            return httpx.AsyncClient(
+                verify=context,
+                proxy=through,
+                trust_env=False,
+                limits=LIMITS,
+                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),  # none is kept
+            )
         except ImportError:  # of httpx, for SOCKS
             return InvalidRequest(message=f"proxy {through.url if through else ''}: install httpx[socks] to use it")
 
@@ -132,7 +140,7 @@ class HttpxResponse(HttpResponse):
         # Unread, the connection is closed, on which the server may still send the body that it announced.
         receive = (
             _no_piece
-            if announces_forbidden_body(response.status_code, response.headers)
+            if response.status_code in NO_BODY and announces_body(response.headers)
             else partial(_next_piece, pieces)
         )
         super().__init__(response.status_code, response.headers, receive, timeout, is_decoded=is_read)
@@ -152,7 +160,7 @@ async def _open(
     timeout: float | None,
 ) -> TransportResponse | Fault:
     """Send over a client, and wait for the headers."""
-    if (unsendable := check_headers(request.headers)) is not None:
+    if (unsendable := check_url(request.url) or check_headers(request.headers)) is not None:
         return unsendable
     try:
         response = await _send(client, defaults, request, secret, timeout)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Literal
 from urllib.parse import urlsplit
 
 from victor_fp.core.faults import Fault, InvalidRequest
@@ -22,13 +23,14 @@ _AIOHTTP_NETWORK = frozenset({"AiohttpTransport", "ClientSession"})
 
 def is_offline() -> bool:
     """Whether VICTOR_FP_OFFLINE forbids connections."""
-    value = os.environ.get(VARIABLE)
-    return value is not None and value.strip().lower() not in _OFF
+    return os.environ.get(VARIABLE, "").strip().lower() not in _OFF
 
 
-def refuse_connection(url: str) -> Fault | None:
-    """InvalidRequest where VICTOR_FP_OFFLINE forbids a connection to the host of this URL."""
-    return _refusal(url) if is_offline() else None
+def check_network(url: str) -> Literal["replaced"] | Fault | None:
+    """What stands between a request and the network: a test double of httpx, or VICTOR_FP_OFFLINE; None where nothing does."""
+    if "httpx" in sys.modules and is_httpx_replaced():
+        return "replaced"
+    return _refusal(url) if VARIABLE in os.environ and is_offline() else None
 
 
 def refuse_client(client: object, url: str, target: object) -> Fault | None:
@@ -36,7 +38,7 @@ def refuse_client(client: object, url: str, target: object) -> Fault | None:
 
     `target` is the URL in the client's own form. A client that cannot be judged is refused.
     """
-    if not is_offline():
+    if VARIABLE not in os.environ or not is_offline():
         return None
     choose = getattr(client, "_transport_for_url", None)
     network = _AIOHTTP_NETWORK if is_httpx_replaced() else _AIOHTTP_NETWORK | _HTTPX_NETWORK

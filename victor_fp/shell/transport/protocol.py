@@ -1,6 +1,6 @@
-"""The seam between victor_fp and whatever carries its requests: one method, so a double is a few lines.
+"""The protocol between victor_fp and what carries its requests: two methods, so that a test double is a few lines.
 
-A wire never raises for what a network can do; it gives a `Fault` whose provider and model the caller fills in.
+A transport does not raise for what a network can do; it returns a `Fault`, whose provider and model the caller fills in.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from victor_fp.core.requests import HttpRequest
 
 
 class TransportResponse(Protocol):
-    """An answer whose headers have come and whose body is still to be read."""
+    """A response whose headers have come and whose body is still to be read."""
 
     @property
     def status(self) -> int:
@@ -24,7 +24,7 @@ class TransportResponse(Protocol):
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """Names in lower case; of a repeated header the values are joined by commas."""
+        """Names in lower case; the values of a repeated header are joined by commas."""
         ...
 
     async def read(self, limit: int) -> bytes | Fault:
@@ -36,7 +36,7 @@ class TransportResponse(Protocol):
         ...
 
     async def aclose(self) -> None:
-        """Give the connection back, or close it where the body was not read to its end. Never raises."""
+        """Give the connection back, or close it where the body was not read to its end. Does not raise."""
         ...
 
 
@@ -46,7 +46,7 @@ class Transport(Protocol):
     async def open(
         self, request: HttpRequest, secret: SecretStr | None, timeout: float | None
     ) -> TransportResponse | Fault:
-        """Send, and wait for the answer's headers. `timeout` (seconds) bounds connecting and each silence."""
+        """Send, and wait for the response headers. `timeout` (seconds) bounds connecting, sending, and each silence."""
         ...
 
     async def aclose(self) -> None:
@@ -56,13 +56,13 @@ class Transport(Protocol):
 
 @runtime_checkable
 class PreparingTransport(Protocol):
-    """A wire that has something to do before a model's first request, which no timeout of a call bounds."""
+    """A transport that has something to do before a model's first request, which no timeout of a call bounds."""
 
     async def prepare(self, model: str) -> Fault | None:
-        """Fetch or load what the model needs; what kept it from that is the fault."""
+        """Fetch or load what the model needs; the fault says what prevented it."""
         ...
 
 
-async def prepare_model(wire: Transport, model: str) -> Fault | None:
-    """Have a wire prepare, if it is one that does."""
-    return await wire.prepare(model) if isinstance(wire, PreparingTransport) else None
+async def prepare_model(transport: Transport, model: str) -> Fault | None:
+    """Prepare a model where the transport is one that does."""
+    return await transport.prepare(model) if isinstance(transport, PreparingTransport) else None

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Literal
 
-import msgspec
 from msgspec import UNSET
+from msgspec.structs import asdict
 from returns.result import Failure, Result, Success
 from victor_fp_wire.openai_embeddings import request as wire
 from victor_fp_wire.openai_embeddings.operations import CreateDeploymentEmbedding, CreateEmbedding
@@ -61,22 +61,24 @@ def build_embedding_request(
         encoding_format="base64" if dialect.base64 and dialect.additions != "jina" else UNSET,
         user=supported.user,
     )
-    fields = _FIELDS[dialect.additions](supported) if dialect.additions else None
-    return Success(
-        build_retrieval(endpoint, operation, request, body, supported.adjustments, fields=fields, base_url=base_url)
-    )
+    if dialect.additions:
+        body = _EXTENDERS[dialect.additions](body, supported)
+    return Success(build_retrieval(endpoint, operation, request, body, supported.adjustments, base_url=base_url))
 
 
 _OWN_DIMENSIONS: frozenset[Additions] = frozenset({"mistral", "voyage"})
 """Vendors that call them output_dimension."""
 
 
-def _build_mistral_fields(supported: SupportedEmbedding) -> wire.MistralFields:
-    return wire.MistralFields(output_dimension=supported.dimensions, output_dtype=supported.dtype)
+def _extend_for_mistral(body: wire.EmbeddingRequest, supported: SupportedEmbedding) -> wire.EmbeddingRequest:
+    return wire.MistralEmbeddingRequest(
+        **asdict(body), output_dimension=supported.dimensions, output_dtype=supported.dtype
+    )
 
 
-def _build_voyage_fields(supported: SupportedEmbedding) -> wire.VoyageFields:
-    return wire.VoyageFields(
+def _extend_for_voyage(body: wire.EmbeddingRequest, supported: SupportedEmbedding) -> wire.EmbeddingRequest:
+    return wire.VoyageEmbeddingRequest(
+        **asdict(body),
         input_type=supported.purpose,
         output_dimension=supported.dimensions,
         output_dtype=supported.dtype,
@@ -84,30 +86,36 @@ def _build_voyage_fields(supported: SupportedEmbedding) -> wire.VoyageFields:
     )
 
 
-def _build_jina_fields(supported: SupportedEmbedding) -> wire.JinaFields:
+def _extend_for_jina(body: wire.EmbeddingRequest, supported: SupportedEmbedding) -> wire.EmbeddingRequest:
     kind: Literal["base64", "binary", "ubinary"] = "base64"
     if supported.dtype in ("binary", "ubinary"):
         kind = supported.dtype
-    return wire.JinaFields(task=supported.purpose, truncate=supported.truncate, embedding_type=kind)
+    return wire.JinaEmbeddingRequest(
+        **asdict(body), task=supported.purpose, truncate=supported.truncate, embedding_type=kind
+    )
 
 
-def _build_nvidia_fields(supported: SupportedEmbedding) -> wire.NvidiaFields:
-    return wire.NvidiaFields(input_type=supported.purpose, truncate=truncation_word(supported.truncate))
+def _extend_for_nvidia(body: wire.EmbeddingRequest, supported: SupportedEmbedding) -> wire.EmbeddingRequest:
+    return wire.NvidiaEmbeddingRequest(
+        **asdict(body), input_type=supported.purpose, truncate=truncation_word(supported.truncate)
+    )
 
 
-def _build_openrouter_fields(supported: SupportedEmbedding) -> wire.OpenrouterFields:
-    return wire.OpenrouterFields(input_type=supported.purpose)
+def _extend_for_openrouter(body: wire.EmbeddingRequest, supported: SupportedEmbedding) -> wire.EmbeddingRequest:
+    return wire.OpenrouterEmbeddingRequest(**asdict(body), input_type=supported.purpose)
 
 
-def _build_vllm_fields(supported: SupportedEmbedding) -> wire.VllmFields:
-    return wire.VllmFields(truncate_prompt_tokens=CUT_AT_MODEL_LENGTH if supported.truncate is True else UNSET)
+def _extend_for_vllm(body: wire.EmbeddingRequest, supported: SupportedEmbedding) -> wire.EmbeddingRequest:
+    return wire.VllmEmbeddingRequest(
+        **asdict(body), truncate_prompt_tokens=CUT_AT_MODEL_LENGTH if supported.truncate is True else UNSET
+    )
 
 
-_FIELDS: Mapping[Additions, Callable[[SupportedEmbedding], msgspec.Struct]] = {
-    "mistral": _build_mistral_fields,
-    "voyage": _build_voyage_fields,
-    "jina": _build_jina_fields,
-    "nvidia": _build_nvidia_fields,
-    "openrouter": _build_openrouter_fields,
-    "vllm": _build_vllm_fields,
+_EXTENDERS: Mapping[Additions, Callable[[wire.EmbeddingRequest, SupportedEmbedding], wire.EmbeddingRequest]] = {
+    "mistral": _extend_for_mistral,
+    "voyage": _extend_for_voyage,
+    "jina": _extend_for_jina,
+    "nvidia": _extend_for_nvidia,
+    "openrouter": _extend_for_openrouter,
+    "vllm": _extend_for_vllm,
 }

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-import msgspec
 from msgspec import UNSET, UnsetType
+from msgspec.structs import asdict
 from returns.result import Failure, Result, Success
 from victor_fp_wire.rerank import request as wire
 from victor_fp_wire.rerank.operations import Rerank, RerankUnversioned
@@ -54,28 +54,45 @@ def build_rerank_request(
         documents=list(request.documents),
         top_n=UNSET if dialect.additions == "voyage" else unset_or(request.top_n),
     )
-    fields = _FIELDS[dialect.additions](request, truncate) if dialect.additions else None
+    if dialect.additions:
+        body = _EXTENDERS[dialect.additions](body, request, truncate)
     operation = Rerank() if dialect.path == "/v2/rerank" else RerankUnversioned()
-    return Success(build_retrieval(endpoint, operation, request, body, adjustments, fields=fields))
+    return Success(build_retrieval(endpoint, operation, request, body, adjustments))
 
 
-def _build_voyage_fields(request: RerankRequest, truncate: bool | UnsetType) -> wire.VoyageFields:  # noqa: FBT001
-    return wire.VoyageFields(top_k=unset_or(request.top_n), truncation=truncate)
+def _extend_for_voyage(
+    body: wire.RerankRequest,
+    request: RerankRequest,
+    truncate: bool | UnsetType,  # noqa: FBT001
+) -> wire.RerankRequest:
+    return wire.VoyageRerankRequest(**asdict(body), top_k=unset_or(request.top_n), truncation=truncate)
 
 
-def _build_jina_fields(request: RerankRequest, truncate: bool | UnsetType) -> wire.JinaFields:  # noqa: ARG001, FBT001
+def _extend_for_jina(
+    body: wire.RerankRequest,
+    request: RerankRequest,  # noqa: ARG001
+    truncate: bool | UnsetType,  # noqa: FBT001
+) -> wire.RerankRequest:
     # The texts are known here: they are not sent back.
-    return wire.JinaFields(return_documents=False, truncation=truncate)
+    return wire.JinaRerankRequest(**asdict(body), return_documents=False, truncation=truncate)
 
 
-def _build_vllm_fields(request: RerankRequest, truncate: bool | UnsetType) -> wire.VllmFields:  # noqa: ARG001, FBT001
-    return wire.VllmFields(truncate_prompt_tokens=CUT_AT_MODEL_LENGTH if truncate is True else UNSET)
+def _extend_for_vllm(
+    body: wire.RerankRequest,
+    request: RerankRequest,  # noqa: ARG001
+    truncate: bool | UnsetType,  # noqa: FBT001
+) -> wire.RerankRequest:
+    return wire.VllmRerankRequest(
+        **asdict(body), truncate_prompt_tokens=CUT_AT_MODEL_LENGTH if truncate is True else UNSET
+    )
 
 
-_FIELDS: Mapping[RerankAdditions, Callable[[RerankRequest, bool | UnsetType], msgspec.Struct]] = {
-    "voyage": _build_voyage_fields,
-    "jina": _build_jina_fields,
-    "vllm": _build_vllm_fields,
+_EXTENDERS: Mapping[
+    RerankAdditions, Callable[[wire.RerankRequest, RerankRequest, bool | UnsetType], wire.RerankRequest]
+] = {
+    "voyage": _extend_for_voyage,
+    "jina": _extend_for_jina,
+    "vllm": _extend_for_vllm,
 }
 
 

@@ -1,0 +1,116 @@
+"""What an exception of a client means, by its class and its causes."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import ssl
+from typing import Any
+
+import aiohttp
+import httpcore
+import httpx
+import pytest
+from aiohttp.client_reqrep import ConnectionKey
+
+from victor_fp.core.faults import ConnectionFailed, Fault, InvalidRequest, InvalidResponse, StreamInterrupted, TimedOut
+from victor_fp.shell.transport.errors import Stage, fault_from_error, known_fault_from_error
+
+KEY = ConnectionKey("vendor.test", 443, True, True, None, None, None)
+
+
+def chain(*errors: BaseException) -> BaseException:
+    """The first error, caused by the second, and so on."""
+    for outer, inner in zip(errors, errors[1:], strict=False):
+        outer.__cause__ = inner
+    return errors[0]
+
+
+def facts(fault: Fault) -> tuple[str, str | None, bool]:
+    return type(fault).__name__, getattr(fault, "phase", None), fault.maybe_billed
+
+
+REFUSED = OSError(errno.ECONNREFUSED, "refused")
+CASES: list[tuple[BaseException, Stage, tuple[str, str | None, bool]]] = [
+    (chain(aiohttp.ConnectionTimeoutError(), TimeoutError()), "opening", ("TimedOut", "connect", False)),
+    (
+        chain(httpx.ConnectTimeout(""), httpcore.ConnectTimeout(), TimeoutError()),
+        "opening",
+        ("TimedOut", "connect", False),
+    ),
+    (httpx.PoolTimeout(""), "opening", ("TimedOut", "pool", False)),
+    (chain(httpx.WriteTimeout(""), TimeoutError()), "opening", ("TimedOut", "write", True)),
+    (aiohttp.SocketTimeoutError(), "opening", ("TimedOut", "read", True)),
+    (aiohttp.SocketTimeoutError(), "reading", ("TimedOut", "stream", True)),
+    (TimeoutError(), "opening", ("TimedOut", "read", True)),
+    (chain(aiohttp.ClientConnectorError(KEY, REFUSED), REFUSED), "opening", ("ConnectionFailed", "connect", False)),
+    (
+        chain(aiohttp.ClientConnectorError(KEY, ConnectionResetError()), ConnectionResetError()),
+        "opening",
+        ("ConnectionFailed", "connect", False),
+    ),
+    (
+        chain(aiohttp.ClientConnectorDNSError(KEY, socket.gaierror()), socket.gaierror()),
+        "opening",
+        ("ConnectionFailed", "connect", False),
+    ),
+    (aiohttp.ServerDisconnectedError(), "opening", ("ConnectionFailed", "read", True)),
+    # httpx-aiohttp's name for a connection that broke while the response was waited for
+    (chain(httpx.ConnectTimeout(""), aiohttp.ServerDisconnectedError()), "opening", ("ConnectionFailed", "read", True)),
+    (chain(httpx.ReadError(""), ConnectionResetError()), "opening", ("ConnectionFailed", "read", True)),
+    (chain(httpx.ReadError(""), ConnectionResetError()), "reading", ("StreamInterrupted", "stream", True)),
+    (ConnectionResetError(), "reading", ("StreamInterrupted", "stream", True)),
+    (chain(aiohttp.ClientOSError(), ssl.SSLError("bad record")), "reading", ("StreamInterrupted", "stream", True)),
+    (ssl.SSLError("handshake"), "opening", ("ConnectionFailed", "connect", False)),
+    (ssl.SSLError("bad record"), "reading", ("StreamInterrupted", "stream", True)),
+    (aiohttp.ClientPayloadError(), "reading", ("StreamInterrupted", "stream", True)),
+    (httpx.RemoteProtocolError(""), "opening", ("ConnectionFailed", "read", True)),
+    (httpx.InvalidURL("x"), "opening", ("InvalidRequest", None, False)),
+    (AssertionError("no route"), "opening", ("InvalidRequest", None, False)),
+    (RuntimeError("odd"), "opening", ("ConnectionFailed", "read", True)),
+    (RuntimeError("odd"), "reading", ("StreamInterrupted", "stream", True)),
+]
+
+
+@pytest.mark.parametrize(("error", "stage", "expected"), CASES)
+def test_errors_are_read_by_their_causes(
+    error: BaseException, stage: Stage, expected: tuple[str, str | None, bool]
+) -> None:
+    assert facts(fault_from_error(error, stage, 5)) == expected
+
+
+def test_a_subclass_of_a_known_class_is_read_like_it() -> None:
+    class OwnTimeout(httpx.ReadTimeout):
+        pass
+
+    assert facts(fault_from_error(OwnTimeout(""), "opening")) == ("TimedOut", "read", True)
+
+
+@pytest.mark.parametrize("error", [RuntimeError("odd"), ValueError(), KeyError("x"), AssertionError()])
+def test_what_no_transport_raises_is_not_known(error: Exception) -> None:
+    assert known_fault_from_error(error, "opening") is None
+
+
+def test_a_url_in_an_error_is_shown_without_its_user() -> None:
+    fault = fault_from_error(httpx.UnsupportedProtocol("bad URL ftp://me:hunter2@vendor.test"), "opening")
+    assert isinstance(fault, InvalidRequest)
+    assert "hunter2" not in fault.message
+
+
+@pytest.mark.parametrize(
+    ("phase_error", "message"),
+    [
+        (httpx.ConnectTimeout(""), "timed out connecting after 2.5 s"),
+        (httpx.WriteTimeout(""), "timed out sending the request after 2.5 s"),
+        (httpx.ReadTimeout(""), "timed out waiting for the response after 2.5 s"),
+    ],
+)
+def test_messages_of_timeouts_say_what_was_waited_for(phase_error: Exception, message: str) -> None:
+    fault: Any = fault_from_error(phase_error, "opening", 2.5)
+    assert isinstance(fault, TimedOut)
+    assert (fault.message, fault.seconds) == (message, 2.5)
+
+
+def test_every_fault_of_a_transport_is_of_a_known_kind() -> None:
+    kinds = (ConnectionFailed, InvalidRequest, InvalidResponse, StreamInterrupted, TimedOut)
+    assert all(isinstance(fault_from_error(error, stage), kinds) for error, stage, _ in CASES)
