@@ -54,15 +54,17 @@ class Recording:
         pace: float = 0.0,
         scrub: Clean | None = None,
         exchanges: Sequence[Exchange] = (),
+        note: str = "",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`pace` is how much of the recorded time a replay takes: 0 none, 1 all of it. `scrub` is applied to every text that is
-        recorded or compared, to remove what is confidential beyond keys. Without a path nothing is read or written. Raises ValueError
-        where the file cannot be read.
+        recorded or compared, to remove what is confidential beyond keys. `note` stands at the top of the file. Without a path nothing is
+        read or written. Raises ValueError where the file cannot be read.
         """
         self.path = None if path is None else Path(path)
         self.mode = mode
         self.match = match
+        self.note = note
         self._pace = pace
         self._scrub = scrub
         self._clock = clock
@@ -106,7 +108,7 @@ class Recording:
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)
         draft = self.path.with_name(f".{self.path.name}.{os.getpid()}")
-        draft.write_text(yaml_format.encode_exchanges(self.exchanges), encoding="utf-8")
+        draft.write_text(yaml_format.encode_exchanges(self.exchanges, self.note), encoding="utf-8")
         draft.replace(self.path)
 
     async def intercept(

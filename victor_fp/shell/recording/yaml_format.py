@@ -49,9 +49,10 @@ def encode_exchange(exchange: Exchange) -> str:
     return _write(_render_exchange(exchange, is_binary=True))
 
 
-def encode_exchanges(exchanges: Iterable[Exchange]) -> str:
-    """A whole file."""
-    return HEADER + "".join(encode_exchange(exchange) for exchange in exchanges)
+def encode_exchanges(exchanges: Iterable[Exchange], note: str = "") -> str:
+    """A whole file; `note` stands in comments at its top."""
+    comments = "".join(f"# {_LINE_BREAKS.sub(' ', line)}\n" for line in note.split("\n") if line)
+    return comments + HEADER + "".join(encode_exchange(exchange) for exchange in exchanges)
 
 
 def load_documents(text: str) -> Result[list[Any], str]:
