@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -347,7 +348,14 @@ async def test_every_kind_of_provider_is_accepted(server: Loopback) -> None:
 
 
 def test_the_synchronous_agent_works(server: Loopback) -> None:
-    assert Agent(over_http(server)).run_sync("Hi").output.startswith("Hello!")
+    loop = asyncio.new_event_loop()  # which `run_sync` would make, and leave open
+    asyncio.set_event_loop(loop)
+    try:
+        assert Agent(over_http(server)).run_sync("Hi").output.startswith("Hello!")
+        loop.run_until_complete(loop.shutdown_asyncgens())
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()
 
 
 def test_what_is_missing_or_too_much_is_a_type_error() -> None:
