@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
+from victor_fp.shell.transport.interception import active_interceptor
+
 if TYPE_CHECKING:
     from victor_fp.core.faults import Fault
     from victor_fp.core.requests import Endpoint, HttpRequest
@@ -21,6 +23,15 @@ class LazyTransport:
         self._transport: Transport | None = None
 
     async def open(
+        self, request: HttpRequest, secret: SecretStr | None, timeout: float | None
+    ) -> TransportResponse | Fault:
+        """Send over the transport, or let the interceptor that is active answer."""
+        interceptor = active_interceptor()
+        if interceptor is not None:
+            return await interceptor.intercept(self._send, request, secret, timeout)
+        return await self._send(request, secret, timeout)
+
+    async def _send(
         self, request: HttpRequest, secret: SecretStr | None, timeout: float | None
     ) -> TransportResponse | Fault:
         """Send over the transport, made now if need be."""
@@ -43,3 +54,8 @@ def transport_for(endpoint: Endpoint, **options: Any) -> Transport:
 
         return local_wire(endpoint.settings)
     return LazyTransport(options)
+
+
+def default_transport() -> Transport:
+    """HTTP with the default settings."""
+    return LazyTransport({})
