@@ -103,6 +103,19 @@ def conformance(session: nox.Session) -> None:
 
 
 @nox.session
+def integrations(session: nox.Session) -> None:
+    """The models for LangChain and Pydantic AI: their standard suites, our tests, and both checkers."""
+    session.install("-e", ".[langchain,pydantic-ai]", *group("integrations"), *group("test"), *group("types"))
+    session.run("pytest", "-p", "no:cacheprovider", "tests/integrations", *session.posargs)
+    files = [
+        str(file) for folder in ("victor_fp", "tests") for file in sorted(Path(folder, "integrations").glob("*.py"))
+    ]
+    session.run("mypy", *files)
+    python = str(Path(session.virtualenv.location) / "bin" / "python")
+    session.run("pyright", "--pythonpath", python, "--project", "tests/integrations")
+
+
+@nox.session
 def docs(session: nox.Session) -> None:
     """Write what the docs take from the code; `-- --check` fails where a page is stale."""
     session.install("-e", ".[codegen]")

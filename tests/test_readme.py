@@ -25,6 +25,7 @@ LOCAL = [code for code in README if '"local")' in code or '"local/' in code] + P
 )
 SYNC = PYTHON.findall((ROOT / "docs" / "sync.md").read_text())
 ASKING = PYTHON.findall((ROOT / "docs" / "asking.md").read_text())
+RECORDINGS = PYTHON.findall((ROOT / "docs" / "recordings.md").read_text())
 TOOLS = PYTHON.findall((ROOT / "docs" / "tools.md").read_text())
 JOBS = PYTHON.findall((ROOT / "docs" / "jobs.md").read_text())
 EMBEDDINGS = PYTHON.findall((ROOT / "docs" / "embeddings.md").read_text())
@@ -106,6 +107,20 @@ async def test_examples_of_how_to_ask_run(code: str, printed: str, monkeypatch: 
         shown = await asyncio.to_thread(run, code)
     assert printed in shown
     assert "Failure" not in shown
+
+
+@pytest.mark.parametrize(
+    ("code", "printed"),
+    list(zip(RECORDINGS, ["1 recorded, 0 not used", "2 hits"], strict=True)),
+    ids=["recording", "cache"],
+)
+async def test_examples_of_recordings_run(code: str, printed: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(speaks) as server:
+        _point_at(server, monkeypatch)
+        shown = await asyncio.to_thread(run, code)
+    assert "Hello from loopback." in shown
+    assert printed in shown
+    assert len(server.received) == 1
 
 
 @pytest.mark.parametrize("code", SYNC)

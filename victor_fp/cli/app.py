@@ -200,6 +200,32 @@ def check(
 
 
 @app.command()
+def report(
+    prompt: Annotated[
+        str | None, typer.Argument(metavar="PROMPT", help="The prompt that fails; a short one where it is left out.")
+    ] = None,
+    provider: Provider = None,
+    model: Model = None,
+    system: Annotated[str | None, typer.Option("--system", "-s", metavar="TEXT", help="Instructions.")] = None,
+    stream: Annotated[bool, typer.Option("--stream/--no-stream", help="Ask for a stream.")] = True,
+    tools: Annotated[Path | None, typer.Option(metavar="FILE", help="Tool definitions as JSON.")] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="The file to write.")] = Path("report.yaml"),
+    base_url: BaseUrl = None,
+    timeout: Timeout = None,
+    setting: Setting = None,
+) -> None:
+    """Send one request and write what was sent and received to a file, without keys, for a bug report."""
+    from victor_fp.cli.commands import PromptOptions, TargetOptions
+    from victor_fp.cli.report import write_report
+
+    target = TargetOptions(
+        provider=provider, model=model, base_url=base_url, timeout=timeout, settings=tuple(setting or ())
+    )
+    prompt_options = PromptOptions(prompt=prompt, system=system, tools=tools, stream=stream)
+    run_and_exit(lambda terminal: write_report(target, prompt_options, out, terminal))
+
+
+@app.command()
 def codegen(
     spec: Annotated[Path, typer.Argument(metavar="SPEC", help="The OpenAPI document of the vendor.")],
     operation: Annotated[

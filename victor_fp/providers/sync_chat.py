@@ -170,6 +170,11 @@ class SyncChat:
     def __init__(self, chat: AsyncChat) -> None:
         self._chat = chat
 
+    @property
+    def asynchronous(self) -> AsyncChat:
+        """The same methods with `await`, for every class of provider alike."""
+        return self._chat
+
     def chat(
         self,
         messages: Messages,

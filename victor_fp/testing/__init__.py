@@ -1,7 +1,7 @@
 """Test doubles for providers, and a conformance kit.
 
 `ScriptedProvider` answers by a function. `ScriptedWire` and `serving` answer in a provider's own protocol, without a network
-and over loopback. `conformance` checks the laws that hold for every provider.
+and over loopback. `snapshot_of` makes responses comparable. The fixture `recording` is that of the pytest plugin. `conformance` checks the laws that hold for every provider.
 
     transport = ScriptedWire(Turn(text="Hello!"), provider="anthropic")
     provider = ProviderRegistry.create("anthropic", api_key="k", transport=transport)
@@ -17,6 +17,7 @@ from victor_fp.testing.script import Call, Turn
 from victor_fp.testing.scripted_provider import CallRecord, ScriptedProvider
 from victor_fp.testing.scripted_wire import ScriptedWire
 from victor_fp.testing.server import Server, serving
+from victor_fp.testing.snapshots import snapshot_of
 from victor_fp.testing.vendors import vendor
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "Turn",
     "json_answer",
     "serving",
+    "snapshot_of",
     "stub_score",
     "stub_vector",
     "vendor",

@@ -20,7 +20,6 @@ from victor_fp.core.requests import Endpoint, HttpRequest
 from victor_fp.core.result import outcome
 from victor_fp.core.secrets import Secret
 from victor_fp.shell.runtime import SYSTEM, Runtime
-from victor_fp.shell.transport.factory import LazyTransport
 from victor_fp.shell.transport.protocol import PreparingTransport
 
 if TYPE_CHECKING:
@@ -80,8 +79,6 @@ class Connection:
         )
         self.endpoint = endpoint if self.secret is None else apply_key_auth(endpoint)
         self.codec = codec_for(self.endpoint)
-        if isinstance(self.transport, LazyTransport):
-            self.transport = self.transport.load()
         self.needs_preparation = isinstance(self.transport, PreparingTransport)
         return Success(self.codec)
 

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
+from victor_fp.shell.transport.interception import active_interceptor
+
 if TYPE_CHECKING:
     import httpx
     from pydantic import SecretStr
@@ -37,7 +39,10 @@ class LazyTransport:
     async def open(
         self, request: HttpRequest, secret: SecretStr | None, timeout: float | None
     ) -> TransportResponse | Fault:
-        """Send over the transport."""
+        """Send over the transport, or let the interceptor that is active answer."""
+        interceptor = active_interceptor()
+        if interceptor is not None:
+            return await interceptor.intercept(self.load().open, request, secret, timeout)
         return await self.load().open(request, secret, timeout)
 
     async def aclose(self) -> None:
@@ -110,3 +115,8 @@ def _mount(transport: httpx.AsyncBaseTransport) -> Transport:
     import httpx
 
     return _use_client(httpx.AsyncClient(transport=transport, trust_env=False))
+
+
+def default_transport() -> Transport:
+    """HTTP with the default settings."""
+    return LazyTransport(partial(_make_aiohttp, True, None, True))  # noqa: FBT003

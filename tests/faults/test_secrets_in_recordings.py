@@ -1,0 +1,59 @@
+"""No key is written into a recording or a cache, whatever a server repeats."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.acme import HI
+from tests.faults.canaries import ANSWERS, CANARIES, KEY, KINDS, MODEL, Heard, assert_clean, echoed, failed, reprs
+from tests.loopback import Received, Talk, serving
+from tests.openai_shapes import body, chunk, chunks
+from victor_fp.recording import Cache, Recording
+
+
+@pytest.mark.parametrize("answer", ANSWERS, ids=lambda answer: answer.__name__)
+@pytest.mark.parametrize("kind", KINDS)
+async def test_no_kind_of_key_is_recorded(kind: str, answer: Any, heard: Heard, tmp_path: Path) -> None:
+    path = tmp_path / "r.yaml"
+    async with serving(answer) as server:
+        with Recording(path, mode="record") as recording:
+            async with KINDS[kind](server.url) as provider:
+                assert_clean(await failed(provider))
+                assert_clean(reprs(provider))
+            assert recording.exchanges
+            assert_clean(repr(recording) + repr(recording.exchanges))
+    assert_clean(path.read_text())
+    assert_clean("\n".join(heard.lines))
+    sent = "".join(value for received in server.received for value in received.headers.values())
+    assert any(secret in sent for secret in CANARIES), "nothing secret was sent, so nothing was tested"
+
+
+@pytest.mark.parametrize("size", [1, 7, 64])
+async def test_a_key_that_an_answer_repeats_in_pieces_is_not_kept(size: int, tmp_path: Path) -> None:
+    async def repeats(talk: Talk, received: Received) -> None:
+        said = echoed(received)
+        if received.json().get("stream"):
+            await talk.head(content_type="text/event-stream")
+            for payload in (chunk(said), *chunks("done")):
+                data = f"data: {json.dumps(payload)}\n\n".encode()
+                for at in range(0, len(data), size):
+                    await talk.piece(data[at : at + size])
+            await talk.piece(b"data: [DONE]\n\n")
+            await talk.end()
+        else:
+            await talk.answer(body(said))
+
+    async with serving(repeats) as server:
+        with Recording(tmp_path / "r.yaml", mode="record"):
+            async with KINDS["bearer"](server.url, transport=Cache(tmp_path, lifetime=60).transport()) as provider:
+                told = (await provider.chat(HI, model=MODEL)).content
+                assert KEY in told, "nothing secret was repeated, so nothing was tested"
+                assert KEY in (await provider.stream(HI, model=MODEL).response()).content  # type: ignore[attr-defined]  # a built-in one
+    files = [path.read_text() for path in tmp_path.iterdir()]
+    assert len(files) == 3
+    for text in files:
+        assert_clean(text)

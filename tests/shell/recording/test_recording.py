@@ -1,0 +1,285 @@
+"""Exchanges recorded over real HTTP, and replayed without it."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.acme import HI, KEY, acme
+from tests.loopback import Received, Talk, serving
+from tests.openai_shapes import body, chunk, chunks, error
+from victor_fp.core.faults import ConnectionFailed, InvalidRequest, RateLimited, StreamInterrupted
+from victor_fp.core.requests import HttpRequest
+from victor_fp.core.types import StreamChunk
+from victor_fp.providers.base import ProviderError
+from victor_fp.recording import Exchange, Piece, RecordedRequest, RecordedResponse, Recording, read_recording
+from victor_fp.shell.transport.interception import active_interceptor
+from victor_fp.testing import Answer, ScriptedWire, Turn
+
+URL = "http://127.0.0.1:9"
+"""Where nothing listens."""
+
+
+async def answers(talk: Talk, received: Received) -> None:
+    asked = received.json()
+    messages: Any = asked["messages"]
+    text = f"You said {messages[-1]['content']}."
+    if asked.get("stream"):
+        await talk.events(*chunks(*text.split(" ")))
+    else:
+        await talk.answer(body(text), x_request_id="req_1", set_cookie=f"session={KEY}")
+
+
+async def limits(talk: Talk, _: Received) -> None:
+    await talk.answer(error(f"slow down, {KEY}", "rate_limit_exceeded"), 429, retry_after="7")
+
+
+def normal(chunks_: list[StreamChunk]) -> list[dict[str, object]]:
+    return [one.model_dump() for one in chunks_]
+
+
+async def test_calls_and_streams_are_replayed_exactly_and_hold_no_key(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "down.yaml"
+    async with serving(answers, answers, limits) as server:
+        recording = Recording(path, mode="record")
+        provider = acme(server.url, max_retries=0, transport=recording.transport())
+        whole = await provider.chat(f"my key is {KEY}", model="m")
+        streamed = [one async for one in provider.stream(HI, model="m")]
+        failed = (await provider.chat_result(HI, model="m")).failure()
+        await provider.close()
+        url = server.url
+    assert KEY not in path.read_text()
+    assert "session" not in path.read_text()
+
+    replayed = Recording(path)
+    again = acme(url, max_retries=0, transport=replayed.transport())
+    said = await again.chat(f"my key is {KEY}", model="m")
+    assert said.content == whole.content.replace(KEY, "[redacted]")
+    assert said.metadata == whole.metadata
+    assert normal([one async for one in again.stream(HI, model="m")]) == normal(streamed)
+    fault = (await again.chat_result(HI, model="m")).failure()
+    assert isinstance(fault, RateLimited)
+    assert (fault.retry_after, fault.status) == (7.0, 429)
+    assert type(failed) is type(fault)
+    assert replayed.unused == ()
+
+
+async def test_streams_are_recorded_with_their_pieces_and_times(tmp_path: Path) -> None:
+    ticks = itertools.count()
+    wire = ScriptedWire(
+        Answer(headers={"content-type": "text/event-stream"}, pieces=(b"data: {}\n", b"\n", b"data: [DONE]\n\n"))
+    )
+    recording = Recording(tmp_path / "r.yaml", mode="record", clock=lambda: next(ticks) * 0.5)
+    transport = recording.transport(wire)
+    response: Any = await transport.open(HttpRequest(url="https://x.test"), None, 5)
+    while await response.receive() is not None:
+        pass
+    await response.aclose()
+    (exchange,) = recording.exchanges
+    assert exchange == Exchange(
+        request=RecordedRequest(method="POST", url="https://x.test"),
+        response=RecordedResponse(
+            status=200,
+            headers={"content-type": "text/event-stream"},
+            pieces=(Piece(b"data: {}\n", 0.5), Piece(b"\n", 0.5), Piece(b"data: [DONE]\n\n", 0.5)),
+            is_stream=True,
+            after=0.5,
+        ),
+    )
+
+
+async def test_a_stream_that_was_left_or_broke_is_replayed_as_far_as_it_came(tmp_path: Path) -> None:
+    async def hangs(talk: Talk, _: Received) -> None:
+        await talk.head(content_type="text/event-stream")
+        await talk.event(chunk("Hel"))
+        await talk.gone(5)
+
+    async def breaks(talk: Talk, _: Received) -> None:
+        await talk.head(content_type="text/event-stream")
+        await talk.event(chunk("Hel"))
+        await talk.reset()
+
+    path = tmp_path / "r.yaml"
+    async with serving(hangs, breaks) as server:
+        recording = Recording(path, mode="record")
+        provider = acme(server.url, max_retries=0, transport=recording.transport())
+        async for _ in provider.stream("one", model="m"):
+            break
+        with pytest.raises(ProviderError):
+            await provider.stream("two", model="m").response()
+        await provider.close()
+        url = server.url
+    again = acme(url, max_retries=0, transport=Recording(path).transport())
+    left = (await again.stream_result("one", model="m").response()).failure()
+    assert isinstance(left, StreamInterrupted)
+    assert "the recording ends here" in left.message
+    broken = (await again.stream_result("two", model="m").response()).failure()
+    assert isinstance(broken, StreamInterrupted)
+    assert broken.partial is not None
+    assert broken.partial.content == "Hel"
+
+
+async def test_faults_of_the_connection_are_recorded(tmp_path: Path) -> None:
+    path = tmp_path / "r.yaml"
+    recording = Recording(path, mode="record")
+    await acme(
+        URL,
+        max_retries=1,
+        transport=recording.transport(ScriptedWire(ConnectionFailed(message="refused"), Turn(text="Hi"))),
+    ).chat(HI, model="m")
+    recording.save()
+    replayed = Recording(path)
+    response = await acme(URL, max_retries=1, transport=replayed.transport()).chat(HI, model="m")
+    assert response.content == "Hi"
+    assert [attempt["outcome"] for attempt in (response.metadata or {})["attempts"]] == ["ConnectionFailed", "ok"]
+
+
+async def test_binary_bodies_are_replayed(tmp_path: Path) -> None:
+    pieces = (b"\x00\xff\x00", bytes(range(256)))
+    recording = Recording(tmp_path / "r.yaml", mode="record")
+    for mode in ("record", "replay"):
+        if mode == "record":
+            transport = recording.transport(ScriptedWire(Answer(pieces=pieces)))
+        else:
+            recording.save()
+            transport = Recording(tmp_path / "r.yaml").transport()
+        streamed: Any = await transport.open(HttpRequest(url="https://x.test/1"), None, 5)
+        assert (await streamed.receive(), await streamed.receive(), await streamed.receive()) == (*pieces, None)
+        whole: Any = await transport.open(HttpRequest(url="https://x.test/2"), None, 5)
+        assert await whole.read(1000) == b"".join(pieces)
+
+
+def recorded(*texts: str, model: str = "m") -> list[Exchange]:
+    def one(text: str) -> Exchange:
+        request = RecordedRequest(
+            method="POST",
+            url=f"{URL}/v1/chat/completions",
+            body=f'{{"model": "{model}", "messages": [{{"role": "user", "content": "{text}"}}], "temperature": 0.7, "max_tokens": 4096}}'.encode(),
+        )
+        answer = f'{{"choices":[{{"message":{{"content":"re: {text}"}},"finish_reason":"stop"}}]}}'.encode()
+        return Exchange(request=request, response=RecordedResponse(status=200, pieces=(Piece(answer),)))
+
+    return [one(text) for text in texts]
+
+
+async def test_strict_replays_answer_equal_requests_once_in_their_order() -> None:
+    recording = Recording(exchanges=recorded("a", "b"))
+    provider = acme(URL, transport=recording.transport())
+    assert (await provider.chat("b", model="m")).content == "re: b"
+    assert [b'"a"' in one.request.body for one in recording.unused] == [True]
+    assert (await provider.chat("a", model="m")).content == "re: a"
+    fault = (await provider.chat_result("a", model="m")).failure()
+    assert isinstance(fault, InvalidRequest)
+    assert "the request was recorded 1 times, and has been answered as often" in fault.message
+
+
+async def test_a_missing_recording_shows_the_nearest_and_what_is_different() -> None:
+    provider = acme(
+        URL, transport=Recording(exchanges=recorded("something else entirely", "Hello"), path="r.yaml").transport()
+    )
+    fault = (await provider.chat_result("Hello!", model="m", temperature=0.1, max_tokens=4096)).failure()
+    assert isinstance(fault, InvalidRequest)
+    assert fault.message.startswith(
+        f"no recording of POST {URL}/v1/chat/completions in r.yaml. The nearest, exchange 1, is different: "
+    )
+    assert 'body.messages[0].content: recorded "something else entirely", now "Hello!"' in fault.message
+    assert "body.temperature: recorded 0.7, now 0.1" in fault.message
+    assert len(fault.attempts) == 1  # it is not retried
+    empty = (await acme(URL, transport=Recording(path="r.yaml").transport()).chat_result(HI, model="m")).failure()
+    assert "which holds none. Record with --record" in empty.message
+
+
+async def test_loose_replays_go_by_path_and_model_and_repeat_the_last() -> None:
+    provider = acme(URL, transport=Recording(exchanges=recorded("a", "b"), match="loose").transport())
+    said = [(await provider.chat(text, model="m")).content for text in ("b", "x", "y", "z", "a")]
+    assert said == ["re: b", "re: a", "re: b", "re: b", "re: a"]
+    other = (await provider.chat_result("a", model="other")).failure()
+    assert 'body.model: recorded "m", now "other"' in other.message
+    assert isinstance((await provider.stream_result("a", model="m").response()).failure(), InvalidRequest)
+
+
+async def test_add_sends_only_what_is_not_recorded(tmp_path: Path) -> None:
+    path = tmp_path / "r.yaml"
+    async with serving(answers) as server:
+        for texts in (["a"], ["a", "b"], ["a", "b"]):
+            with Recording(path, mode="add"):
+                async with acme(server.url) as provider:
+                    for text in texts:
+                        assert (await provider.chat(text, model="m")).content == f"You said {text}."
+    assert len(server.received) == 2
+    assert len(read_recording(path)) == 2
+
+
+async def test_an_active_recording_stands_before_every_provider(tmp_path: Path) -> None:
+    path = tmp_path / "r.yaml"
+    async with serving(answers) as server:
+        before = acme(server.url)
+        await before.chat("unrecorded", model="m")
+        with Recording(path, mode="record"):
+            await before.chat("a", model="m")
+            async with acme(server.url) as inside:
+                await inside.chat("b", model="m")
+        assert active_interceptor() is None
+        with Recording(path) as replay:
+            assert (await before.chat("a", model="m")).content == "You said a."
+            assert len(replay.unused) == 1
+        await before.chat("unrecorded", model="m")
+        await before.close()
+    assert len(server.received) == 4
+
+
+async def test_a_file_is_written_only_where_something_was_recorded(tmp_path: Path) -> None:
+    with Recording(tmp_path / "r.yaml", mode="record"):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_concurrent_calls_are_written_in_the_order_in_which_they_were_sent(tmp_path: Path) -> None:
+    import asyncio
+
+    later = asyncio.Event()
+
+    async def slow(talk: Talk, _: Received) -> None:
+        await later.wait()
+        await talk.answer(body("first"))
+
+    async def fast(talk: Talk, _: Received) -> None:
+        await talk.answer(body("second"))
+        later.set()
+
+    async with serving(slow, fast) as server:
+        recording = Recording(mode="record")
+        provider = acme(server.url, transport=recording.transport())
+        first = asyncio.ensure_future(provider.chat("1", model="m"))
+        while not server.received:
+            await asyncio.sleep(0.001)
+        await provider.chat("2", model="m")
+        assert len(recording.exchanges) == 1
+        await first
+        await provider.close()
+    kept = [one.response.body for one in recording.exchanges if isinstance(one.response, RecordedResponse)]
+    assert [b"first" in kept[0], b"second" in kept[1]] == [True, True]
+
+
+async def test_a_file_that_is_no_recording_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "r.yaml").write_text("hello")
+    with pytest.raises(ValueError, match=r"r\.yaml is no recording"):
+        Recording(tmp_path / "r.yaml")
+
+
+async def test_scrubbed_texts_match_again(tmp_path: Path) -> None:
+    def scrub(text: str) -> str:
+        return text.replace("Alice", "NAME")
+
+    path = tmp_path / "r.yaml"
+    async with serving(answers) as server:
+        with Recording(path, mode="record", scrub=scrub):
+            async with acme(server.url) as provider:
+                await provider.chat("I am Alice", model="m")
+        url = server.url
+    assert "Alice" not in path.read_text()
+    with Recording(path, scrub=scrub):
+        assert (await acme(url).chat("I am Alice", model="m")).content == "You said I am NAME."

@@ -1,0 +1,1 @@
+"""victor_fp's providers as models of other libraries; each module needs the extra of its name."""

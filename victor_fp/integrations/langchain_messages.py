@@ -1,0 +1,194 @@
+"""Messages of LangChain as ours, and our responses as LangChain's messages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from langchain_core.messages import (
+    AIMessage,
+    AIMessageChunk,
+    BaseMessage,
+    ChatMessage,
+    HumanMessage,
+    SystemMessage,
+    ToolMessage,
+)
+from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, UsageMetadata
+from langchain_core.messages.tool import invalid_tool_call, tool_call, tool_call_chunk
+
+from victor_fp.core.types import CompletionResponse, StreamChunk, Usage
+from victor_fp.integrations.tool_call_pieces import ToolCallPieces
+
+STATE = "provider_state"
+"""The name in `additional_kwargs` under which a message keeps what the vendor needs back on the next turn."""
+_KEPT_APART = frozenset({"reasoning_content", "refusal", STATE, "tool_call_deltas"})
+
+
+def read_messages(messages: Sequence[BaseMessage]) -> list[dict[str, Any]]:
+    """The conversation as dicts that every provider accepts. Raises TypeError for a kind of message that has no counterpart."""
+    return [_read_message(message) for message in messages]
+
+
+def _read_message(message: BaseMessage) -> dict[str, Any]:
+    read = _read_by_kind(message)
+    return read | ({"cache": True} if _is_cached(message) else {})
+
+
+def _is_cached(message: BaseMessage) -> bool:
+    """Whether a block has Anthropic's mark for the end of a prefix worth caching."""
+    blocks = message.content if isinstance(message.content, list) else []
+    return any(isinstance(block, dict) and "cache_control" in block for block in blocks)
+
+
+def _read_by_kind(message: BaseMessage) -> dict[str, Any]:
+    match message:
+        case SystemMessage():
+            return {"role": "system", "content": message.text}
+        case AIMessage():
+            return _read_assistant(message)
+        case ToolMessage():
+            return {
+                "role": "tool",
+                "content": _read_content(message),
+                "tool_call_id": message.tool_call_id,
+                "name": message.name,
+                "is_error": message.status == "error",
+            }
+        case HumanMessage():
+            return {"role": "user", "content": _read_content(message), "name": message.name}
+        case ChatMessage():
+            return {"role": message.role, "content": _read_content(message)}
+        case _:
+            raise TypeError(f"messages of type {type(message).__name__} cannot be sent")
+
+
+def _read_assistant(message: AIMessage) -> dict[str, Any]:
+    calls: list[dict[str, Any]] = [
+        {"id": call["id"] or "", "name": call["name"], "arguments": call["args"]} for call in message.tool_calls
+    ]
+    calls += [
+        {"id": call["id"] or "", "name": call["name"] or "", "arguments": call["args"] or ""}
+        for call in message.invalid_tool_calls
+    ]
+    read: dict[str, Any] = {"role": "assistant", "content": message.text, "name": message.name}
+    if calls:
+        read["tool_calls"] = calls
+    state = message.additional_kwargs.get(STATE)
+    if state is not None:
+        read["metadata"] = {STATE: state}
+    elif reasoning := _reasoning_of(message):
+        read["reasoning_content"] = reasoning
+    return read
+
+
+def _reasoning_of(message: AIMessage) -> str:
+    """The thinking of a message that was made by another model, in LangChain's or Anthropic's form."""
+    texts: list[str] = []
+    for block in message.content_blocks:
+        match dict(block):
+            case {"type": "reasoning", "reasoning": str(text)}:
+                texts.append(text)
+            case {"type": "non_standard", "value": {"type": "thinking", "thinking": str(text)}}:
+                texts.append(text)
+            case _:
+                pass
+    return "\n\n".join(texts)
+
+
+def _read_content(message: BaseMessage) -> str | list[dict[str, Any]]:
+    if isinstance(message.content, str):
+        return message.content
+    return [_read_block(dict(block)) for block in message.content_blocks]
+
+
+def _read_block(block: Mapping[str, Any]) -> dict[str, Any]:
+    """A content block of LangChain's standard as a part. Raises TypeError for one that has no counterpart."""
+    match block:
+        case {"type": "text" | "text-plain", "text": str(text)}:
+            return {"type": "text", "text": text}
+        case {"type": "image" | "audio" | "file" as kind, "url": str(url)}:
+            return {"type": kind, "url": url}
+        case {"type": "image" | "audio" | "file" as kind, "base64": str(data)}:
+            part = {"type": kind, "data": data, "media_type": block.get("mime_type")}
+            name = block.get("filename") or (block.get("extras") or {}).get("filename")
+            return part | ({"filename": name} if kind == "file" and name else {})
+        case {"type": "non_standard", "value": Mapping() as value}:
+            return dict(value)  # perhaps a part in our own spelling or OpenAI's
+        case _:
+            raise TypeError(f"content blocks of type {block.get('type')!r} cannot be sent")
+
+
+def to_message(response: CompletionResponse) -> AIMessage:
+    """A whole response."""
+    calls = response.tool_calls or []
+    return AIMessage(
+        content=response.content,
+        tool_calls=[
+            tool_call(id=call["id"], name=call["name"], args=call["arguments"])
+            for call in calls
+            if isinstance(call["arguments"], dict)
+        ],
+        invalid_tool_calls=[
+            invalid_tool_call(id=call["id"], name=call["name"], args=call["arguments"], error="not a JSON object")
+            for call in calls
+            if isinstance(call["arguments"], str)
+        ],
+        usage_metadata=to_usage(response.usage),
+        additional_kwargs=_additional(response.metadata),
+        response_metadata=_response_metadata(response.model, response.stop_reason, response.metadata),
+    )
+
+
+def to_chunk(chunk: StreamChunk, calls: ToolCallPieces) -> AIMessageChunk:
+    """One chunk of a stream. Usage, state and metadata come with the last one, so that adding chunks up repeats nothing."""
+    pieces = [
+        tool_call_chunk(id=piece.id, name=piece.name, args=piece.arguments, index=piece.index)
+        for piece in calls.read(chunk)
+    ]
+    if not chunk.is_final:
+        reasoning = (chunk.metadata or {}).get("reasoning_content")
+        additional = {"reasoning_content": reasoning} if reasoning else {}
+        return AIMessageChunk(content=chunk.content, additional_kwargs=additional, tool_call_chunks=pieces)
+    additional = _additional(chunk.metadata)
+    additional.pop("reasoning_content", None)  # it has come in pieces
+    return AIMessageChunk(
+        content=chunk.content,
+        additional_kwargs=additional,
+        response_metadata=_response_metadata(chunk.model, chunk.stop_reason, chunk.metadata),
+        usage_metadata=to_usage(chunk.usage),
+        tool_call_chunks=pieces,
+        chunk_position="last",
+    )
+
+
+def to_usage(usage: Usage | None) -> UsageMetadata | None:
+    """Token counts; LangChain has no way to say that only some are known."""
+    if not usage:
+        return None
+    given, made = usage.get("prompt_tokens", 0), usage.get("completion_tokens", 0)
+    converted = UsageMetadata(
+        input_tokens=given, output_tokens=made, total_tokens=usage.get("total_tokens", given + made)
+    )
+    details = InputTokenDetails()
+    if "cache_read_input_tokens" in usage:
+        details["cache_read"] = usage["cache_read_input_tokens"]
+    if "cache_creation_input_tokens" in usage:
+        details["cache_creation"] = usage["cache_creation_input_tokens"]
+    if details:
+        converted["input_token_details"] = details
+    if "reasoning_tokens" in usage:
+        converted["output_token_details"] = OutputTokenDetails(reasoning=usage["reasoning_tokens"])
+    return converted
+
+
+def _additional(metadata: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What LangChain keeps with a message: thinking, a refusal, and what the vendor needs back."""
+    given = metadata or {}
+    return {name: given[name] for name in ("reasoning_content", "refusal", STATE) if given.get(name)}
+
+
+def _response_metadata(model: str | None, reason: str | None, metadata: Mapping[str, Any] | None) -> dict[str, Any]:
+    rest = {name: value for name, value in (metadata or {}).items() if name not in _KEPT_APART}
+    named = {"model_name": model, "finish_reason": reason}
+    return {name: value for name, value in named.items() if value is not None} | rest

@@ -1,0 +1,61 @@
+"""Tool calls of a stream in the pieces that other libraries expect: first id and name, then arguments as text."""
+
+from __future__ import annotations
+
+import msgspec
+
+from victor_fp.core.json import encode_json
+from victor_fp.core.types import StreamChunk
+
+
+class ToolCallPiece(msgspec.Struct, frozen=True):
+    """A piece of the call with this index."""
+
+    index: int
+    id: str | None
+    name: str | None
+    arguments: str
+    """To be appended to what came before."""
+
+
+class ToolCallPieces:
+    """Turns the chunks of one stream into pieces of its calls.
+
+    Arguments that arrive as text are passed on at once. Those that arrive in another form, or only with the final chunk, are passed on
+    with it.
+    """
+
+    def __init__(self) -> None:
+        self._started: set[int] = set()
+        self._with_arguments: set[int] = set()
+
+    def read(self, chunk: StreamChunk) -> list[ToolCallPiece]:
+        """The pieces in a chunk."""
+        if chunk.is_final:
+            return self._rest(chunk)
+        found: list[ToolCallPiece] = []
+        for delta in (chunk.metadata or {}).get("tool_call_deltas") or ():
+            index, text = delta["index"], delta.get("arguments")
+            arguments = text if isinstance(text, str) else ""
+            if arguments:
+                self._with_arguments.add(index)
+            is_new = index not in self._started
+            if is_new and not delta.get("name"):
+                continue  # the name is known by the final chunk
+            self._started.add(index)
+            if is_new or arguments:
+                id_, name = (delta.get("id"), delta.get("name")) if is_new else (None, None)
+                found.append(ToolCallPiece(index, id_, name, arguments))
+        return found
+
+    def _rest(self, chunk: StreamChunk) -> list[ToolCallPiece]:
+        """What is missing of the whole calls."""
+        found: list[ToolCallPiece] = []
+        for index, call in enumerate(chunk.tool_calls or ()):
+            if index in self._started and index in self._with_arguments:
+                continue
+            given = call["arguments"]
+            arguments = given if isinstance(given, str) else encode_json(given).decode()
+            id_, name = (None, None) if index in self._started else (call["id"], call["name"])
+            found.append(ToolCallPiece(index, id_, name, arguments))
+        return found

@@ -1,0 +1,1 @@
+"""HTTP exchanges in readable files: recorded, replayed and cached."""

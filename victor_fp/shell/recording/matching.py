@@ -1,0 +1,116 @@
+"""Which recorded exchange answers a request, and what is different where none does."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal, TypeAlias
+from urllib.parse import urlsplit
+
+from victor_fp.core.redaction import cut_text
+from victor_fp.shell.recording.exchange import Exchange, RecordedRequest
+
+Matching: TypeAlias = Literal["strict", "loose"]
+"""`strict`: method, URL and body are equal, bodies in JSON as values; each exchange answers once. `loose`: method, path, model and
+whether a stream is asked for are equal; the exchanges answer in their order, and the last one goes on answering."""
+
+_MAX_SHOWN = 5
+_MAX_VALUE = 60
+_MISSING: Any = object()
+
+
+def find_exchange(
+    exchanges: Sequence[Exchange], uses: Sequence[int], request: RecordedRequest, matching: Matching
+) -> int | None:
+    """The index of the exchange that answers; `uses` says how often each has answered."""
+    same = [index for index, one in enumerate(exchanges) if is_same(one.request, request)]
+    unused = next((index for index in same if not uses[index]), None)
+    if unused is not None or matching == "strict":
+        return unused
+    alike = same or [index for index, one in enumerate(exchanges) if is_alike(one.request, request)]
+    return next((index for index in alike if not uses[index]), alike[-1] if alike else None)
+
+
+def is_same(one: RecordedRequest, other: RecordedRequest) -> bool:
+    """Whether two requests are equal; headers do not count."""
+    return (
+        one.method == other.method
+        and one.url == other.url
+        and (one.body == other.body or _is_same_json(one.body, other.body))
+    )
+
+
+def is_alike(one: RecordedRequest, other: RecordedRequest) -> bool:
+    """Whether two requests ask the same of the same model, in other words perhaps."""
+    return _kind_of(one) == _kind_of(other)
+
+
+def explain_missing(exchanges: Sequence[Exchange], uses: Sequence[int], request: RecordedRequest, place: str) -> str:
+    """Why nothing answers a request: the recorded one that is nearest to it, and the differences."""
+    asked = f"no recording of {request.method} {request.url} in {place}"
+    if not exchanges:
+        return f"{asked}, which holds none. Record with --record, or mode='record'"
+    if any(is_same(one.request, request) for one in exchanges):
+        times = sum(is_same(one.request, request) for one in exchanges)
+        return f"{asked}: the request was recorded {times} times, and has been answered as often. Record again, or use match='loose'"
+    number, differences = min(
+        ((index, list_differences(one.request, request)) for index, one in enumerate(exchanges)),
+        key=lambda found: (uses[found[0]] > 0, len(found[1])),
+    )
+    shown = "; ".join(differences[:_MAX_SHOWN])
+    more = f"; and {len(differences) - _MAX_SHOWN} more" if len(differences) > _MAX_SHOWN else ""
+    return f"{asked}. The nearest, exchange {number + 1}, is different: {shown}{more}"
+
+
+def list_differences(recorded: RecordedRequest, request: RecordedRequest) -> list[str]:
+    """What is different in a request, as `where: recorded value, now value`."""
+    found = [
+        f"{name}: recorded {_show(was)}, now {_show(now)}"
+        for name, was, now in (("method", recorded.method, request.method), ("url", recorded.url, request.url))
+        if was != now
+    ]
+    was, now = _read_json(recorded.body), _read_json(request.body)
+    if was is _MISSING or now is _MISSING:
+        if recorded.body != request.body:
+            found.append(f"body: recorded {len(recorded.body)} bytes, now {len(request.body)} others")
+        return found
+    return [*found, *_compare("body", was, now)]
+
+
+def _compare(path: str, was: Any, now: Any) -> Iterator[str]:
+    if isinstance(was, dict) and isinstance(now, dict):
+        for name in dict.fromkeys([*was, *now]):
+            yield from _compare(f"{path}.{name}", was.get(name, _MISSING), now.get(name, _MISSING))
+    elif isinstance(was, list) and isinstance(now, list):
+        for index in range(max(len(was), len(now))):
+            yield from _compare(
+                f"{path}[{index}]",
+                was[index] if index < len(was) else _MISSING,
+                now[index] if index < len(now) else _MISSING,
+            )
+    elif was != now:
+        yield f"{path}: recorded {_show(was)}, now {_show(now)}"
+
+
+def _show(value: Any) -> str:
+    return "nothing" if value is _MISSING else cut_text(json.dumps(value, ensure_ascii=False), _MAX_VALUE)
+
+
+def _read_json(body: bytes) -> Any:
+    if not body:
+        return _MISSING
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return _MISSING
+
+
+def _is_same_json(one: bytes, other: bytes) -> bool:
+    first, second = _read_json(one), _read_json(other)
+    return first is not _MISSING and second is not _MISSING and bool(first == second)
+
+
+def _kind_of(request: RecordedRequest) -> tuple[object, ...]:
+    body = _read_json(request.body)
+    fields = body if isinstance(body, dict) else {}
+    return request.method, urlsplit(request.url).path, fields.get("model"), bool(fields.get("stream"))
