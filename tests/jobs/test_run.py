@@ -22,6 +22,7 @@ from victor_fp.core.faults import (
     InvalidRequest,
     InvalidResponse,
     LedgerFailed,
+    RateLimited,
     ServerFailed,
 )
 from victor_fp.core.jobs.rows import RowInput
@@ -244,6 +245,18 @@ async def test_concurrency_is_bounded_and_the_consumer_holds_it_back(tmp_path: P
     assert read <= 300
     assert sum(provider.asked.values()) <= 100
     await job.aclose()
+
+
+async def test_a_vendor_that_limits_gets_fewer_rows_at_a_time_and_every_row_is_answered(tmp_path: Path) -> None:
+    def answer(prompt: str, before: int) -> str | RateLimited:
+        return RateLimited(status=429, retry_after=1.0) if provider.in_flight >= 4 else prompt
+
+    provider, runtime = RowProvider(answer), PaperRuntime()
+    job = run(
+        rows(400), provider, model="m", ledger=tmp_path / "l", concurrency=64, runtime=runtime, max_tries=1_000_000
+    )
+    assert [isinstance(done.result, Success) async for done in job] == [True] * 400
+    assert job.stopped is None
 
 
 class City(BaseModel):

@@ -82,8 +82,10 @@ class LiveRoute:
 
     async def _work(self) -> None:
         """Take rows until there are none, or more workers than rows may be in flight."""
-        job, reader = self._job, self._job.reader
-        while len(self._workers) <= pacing.count_allowed_rows(self._pace):
+        job, reader, pace = self._job, self._job.reader, self._pace
+        worker = asyncio.current_task()
+        assert worker is not None  # noqa: S101  a worker is a task
+        while True:
             decision = reader.take()
             if decision is None and (decision := await self._read()) is None:
                 return
@@ -100,7 +102,11 @@ class LiveRoute:
                     assert_never(decision)
             if job.is_full:
                 await job.wait_for_room()
-            if len(self._workers) < pacing.count_allowed_rows(self._pace):
+            if pace is not self._pace:
+                pace = self._pace
+                if len(self._workers) > pacing.count_allowed_rows(pace):
+                    self._workers.discard(worker)  # at once: others that look in the same turn must not leave as well
+                    return
                 self.start()
 
     async def _read(self) -> Decision | None:
