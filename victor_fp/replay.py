@@ -24,7 +24,7 @@ from victor_fp.core.requests import Endpoint, HttpRequest
 from victor_fp.core.responses import ResponseContext, build_completion, fold_response, with_context
 from victor_fp.core.result import outcome
 from victor_fp.core.stream_reading import ReadResult, begin_reading, feed, finish
-from victor_fp.core.text_tools.hearing import codec_with_text_calls
+from victor_fp.core.text_tools.hook import find_text_calls
 from victor_fp.core.types import CompletionResponse, StreamChunk, ToolDefinition
 
 __all__ = ["request", "response", "stream"]
@@ -121,7 +121,7 @@ def _spoken(
         case Failure(fault):
             return Failure(fault)
         case Success(endpoint):
-            spoken = codec_with_text_calls(codec_for(endpoint), tools or (), text_tool_calls)
+            spoken = find_text_calls(codec_for(endpoint), tools or (), text_tool_calls)
             return spoken.map(lambda hears: (endpoint, hears))
 
 

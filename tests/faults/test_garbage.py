@@ -68,7 +68,6 @@ BAD_EVENT = frames(shapes.chunk("X")).replace(b"X", b"caf\xe9 \xff\xfe")
 @pytest.mark.parametrize(
     "data",
     [
-        BAD_TEXT,
         b"\xff\xfe\xfd\x00" * 50,
         b"",
         b"null",
@@ -94,6 +93,15 @@ async def test_a_body_that_is_no_completion(data: bytes) -> None:
     assert len(fault.message) < 1000
 
 
+async def test_text_that_is_not_unicode_is_replaced_and_the_answer_kept(client: str) -> None:
+    response = (await called(body_of(BAD_TEXT), client)).unwrap()
+    assert response.content == "caf\ufffd \ufffd\ufffd"
+    assert (response.metadata or {})["replaced_characters"] == 3
+    seen = await streamed(stream_of(BAD_EVENT, frames(LAST, "[DONE]")), client)
+    assert isinstance(seen.end, StreamChunk)
+    assert seen.text == "caf\ufffd \ufffd\ufffd"
+
+
 @pytest.mark.parametrize("content_type", ["text/html", "text/plain", "image/png", "application/x-ndjson", ""])
 async def test_a_wrong_content_type_hides_no_right_answer(client: str, content_type: str) -> None:
     right = json.dumps(shapes.body()).encode()
@@ -109,7 +117,7 @@ async def test_html_in_place_of_a_stream(client: str) -> None:
     assert isinstance(told.end, InvalidResponse), told.end
 
 
-@pytest.mark.parametrize("garbage", [BAD_EVENT, frames("{not json"), frames("[1]"), frames("17"), frames('{"a": ')])
+@pytest.mark.parametrize("garbage", [frames("{not json"), frames("[1]"), frames("17"), frames('{"a": ')])
 async def test_garbage_between_events_ends_the_stream_with_what_came(client: str, garbage: bytes) -> None:
     told = await streamed(stream_of(frames(FIRST), garbage, frames(SECOND, LAST, "[DONE]")), client)
     assert isinstance(told.end, InvalidResponse), told.end
