@@ -34,7 +34,7 @@ from victor_fp.core.retrieval_responses import (
     refuse_operation,
 )
 from victor_fp.core.stream_reading import ReadResult, begin_reading, feed, finish
-from victor_fp.core.text_tools.hearing import codec_with_text_calls
+from victor_fp.core.text_tools.hook import find_text_calls
 from victor_fp.core.types import CompletionResponse, StreamChunk, ToolDefinition
 from victor_fp.core.vectors import Purpose, VectorType
 
@@ -301,7 +301,7 @@ def _bind_codec(
         case Failure(fault):
             return Failure(fault)
         case Success(endpoint):
-            bound = codec_with_text_calls(codec_for(endpoint), tools or (), text_tool_calls)
+            bound = find_text_calls(codec_for(endpoint), tools or (), text_tool_calls)
             return bound.map(lambda codec: (endpoint, codec))
 
 

@@ -11,7 +11,7 @@ from victor_fp.core.deltas import ToolCallStarted
 from victor_fp.core.faults import InvalidRequest, InvalidResponse
 from victor_fp.core.protocols.gemini.function_calls import parse_path
 from victor_fp.core.result import outcome
-from victor_fp.core.text_tools.python_source import statement
+from victor_fp.core.text_tools.python_calls import read_statement
 from victor_fp.core.text_tools.tools import Tools
 from victor_fp.core.transcript import EMPTY, MAX_CALLS, advance
 from victor_fp.core.types import Message
@@ -40,7 +40,7 @@ def test_paths_of_partial_arguments_are_bounded() -> None:
 @pytest.mark.parametrize("argument", ["0x" + "f" * 300, "1" * 4000, "-0x" + "f" * 300, "{'\\udce9': 1}"])
 def test_a_call_in_python_with_a_value_that_json_cannot_carry_is_no_call(argument: str) -> None:
     text = f"f(a={argument})"
-    found = statement(text, 0, Tools({"f": {}}))
+    found = read_statement(text, 0, Tools({"f": {}}))
     assert not getattr(found, "calls", ())
 
 

@@ -93,6 +93,15 @@ async def test_a_body_that_is_no_completion(data: bytes) -> None:
     assert len(fault.message) < 1000
 
 
+async def test_text_that_is_not_unicode_is_replaced_and_the_answer_kept(client: str) -> None:
+    response = (await called(body_of(BAD_TEXT), client)).unwrap()
+    assert response.content == "caf\ufffd \ufffd\ufffd"
+    assert (response.metadata or {})["replaced_characters"] == 3
+    seen = await streamed(stream_of(BAD_EVENT, frames(LAST, "[DONE]")), client)
+    assert isinstance(seen.end, StreamChunk)
+    assert seen.text == "caf\ufffd \ufffd\ufffd"
+
+
 @pytest.mark.parametrize("content_type", ["text/html", "text/plain", "image/png", "application/x-ndjson", ""])
 async def test_a_wrong_content_type_hides_no_right_answer(client: str, content_type: str) -> None:
     right = json.dumps(shapes.body()).encode()

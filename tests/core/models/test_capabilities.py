@@ -22,7 +22,7 @@ from victor_fp.core.models.capabilities import (
     overlay_capabilities,
 )
 from victor_fp.core.protocols import PROTOCOLS
-from victor_fp.core.text_tools import formats_called
+from victor_fp.core.text_tools import find_formats
 
 FILE = """
 defaults: {recommended_max_tools: 5, requires_strict_prompting: true}
@@ -96,7 +96,7 @@ def test_the_bundled_table_names_formats_that_exist() -> None:
         for entry in load_bundled_capabilities().models.values()
         if "text_format" in entry.training
     }
-    assert all(formats_called(name) for name in named | said)
+    assert all(find_formats(name) for name in named | said)
 
 
 @pytest.mark.parametrize(

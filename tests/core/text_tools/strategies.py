@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from hypothesis import strategies as st
 
-from victor_fp.core.text_tools import FORMATS, Piece, Tools, feed, flush, look_for
-from victor_fp.core.text_tools.detector import join_texts
+from victor_fp.core.text_tools import FORMATS, Piece, Tools, feed, flush, start_detector
+from victor_fp.core.text_tools.detector import join_pieces
 
 TOOLS = Tools(
     {
@@ -100,8 +100,8 @@ def cut(text: str, places: Sequence[int]) -> list[str]:
 def fed(pieces: Sequence[str], tools: Tools = TOOLS, names: Sequence[str] | None = None) -> list[Piece]:
     """What is found in a text that comes in these pieces."""
     forms = FORMATS if names is None else [form for form in FORMATS if form.name in names]
-    state, out = look_for(tools, forms), []
+    state, out = start_detector(tools, forms), []
     for piece in pieces:
         state, found = feed(state, piece)
         out += found
-    return join_texts([*out, *flush(state)[1]])
+    return join_pieces([*out, *flush(state)[1]])

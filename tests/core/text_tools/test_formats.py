@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from tests.core.text_tools.strategies import TOOLS, fed
 from victor_fp.core.json import Json
-from victor_fp.core.text_tools import FORMATS, Piece, Remark, TextCall, TextFormat, find_pieces, formats_called
-from victor_fp.core.text_tools.detector import join_texts
+from victor_fp.core.text_tools import FORMATS, Piece, Remark, TextCall, TextFormat, find_calls, find_formats
+from victor_fp.core.text_tools.detector import join_pieces
 
 A = ("search", {"query": "a"})
 B = ("search", {"query": "b"})
@@ -23,9 +23,9 @@ NOW: tuple[str, dict[str, Any]] = ("get-time.v2", {})
 def called(text: str, name: str = "any") -> list[tuple[str, Any] | str]:
     """Calls as pairs and texts, in order."""
     pieces: list[Piece] = [
-        piece for piece in find_pieces(text, TOOLS, formats_called(name)) if not isinstance(piece, Remark)
+        piece for piece in find_calls(text, TOOLS, find_formats(name)) if not isinstance(piece, Remark)
     ]
-    found = join_texts(pieces)
+    found = join_pieces(pieces)
     return [(piece.name, piece.arguments) if isinstance(piece, TextCall) else str(piece) for piece in found]
 
 
@@ -39,7 +39,7 @@ def called(text: str, name: str = "any") -> list[tuple[str, Any] | str]:
         ("json", '{"tool_calls": [{"id": "1", "function": {"name": "search", "arguments": {"query": "a"}}}]}', [A]),
         ("json", '{"action": "search", "action_input": {"query": "a"}}', [A]),
         ("json", '{"arguments": {"query": "a"}, "name": "search"}', [A]),
-        ("json", 'So: {"name": "search", "arguments": {"query": "a"}} then.', ["So: ", A, " then."]),
+        ("json", 'So:\n{"name": "search", "arguments": {"query": "a"}}\nthen.', ["So:\n", A, "\nthen."]),
         ("json", '```json\n{"name": "search", "arguments": {"query": "a"}}\n```\nDone', [A, "\nDone"]),
         ("json", '```\n[{"name": "search", "arguments": {"query": "a"}}]\n```', [A]),
         ("json", '```tool_call\n{"name": "search", "arguments": {"query": "a"}}\n```', [A]),
@@ -94,6 +94,21 @@ def called(text: str, name: str = "any") -> list[tuple[str, Any] | str]:
          ["Plan: look\n", A]),
         ("command_r", '<|START_ACTION|>[{"tool_call_id": "0", "tool_name": "search", "parameters": {"query": "a"}}]'
          "<|END_ACTION|>", [A]),
+        ("granite", '<|tool_call|>[{"name": "search", "arguments": {"query": "a"}}]<|end_of_text|>', [A]),
+        ("granite", '<|tool_call|>[{"type": "function", "function": {"name": "search", "arguments": {"query": "a"}}}]'
+         "<|/tool_call|>", [A]),
+        ("granite", 'functools[{"name": "search", "arguments": {"query": "a"}}]', [A]),
+        ("harmony", '<|channel|>commentary to=functions.search <|constrain|>json<|message|>{"query": "a"}<|call|>', [A]),
+        ("harmony", '<|start|>assistant to=functions.search<|channel|>commentary json<|message|>{"query": "a"}<|call|>', [A]),
+        ("harmony", '<|channel|>analysis<|message|>I look.<|end|><|start|>assistant<|channel|>commentary '
+         'to=functions.get-time.v2 <|constrain|>json<|message|>{}<|call|>',
+         ["<|channel|>analysis<|message|>I look.<|end|>", NOW]),
+        ("lfm2", '<|tool_call_start|>[search(query="a"), get-time.v2()]<|tool_call_end|>I look.', [A, NOW, "I look."]),
+        ("lfm2", '<|tool_call_start|>[{"name": "search", "arguments": {"query": "a"}}]<|tool_call_end|>', [A]),
+        ("function_gemma", "<start_function_call>call:search{limit:3,query:<escape>a, b}<escape>}<end_function_call>",
+         [("search", {"limit": 3, "query": "a, b}"})]),
+        ("function_gemma", "<start_function_call>call:get-time.v2{}<end_function_call><start_function_response>", [NOW]),
+        ("python_tag", '<|python_start|>[search(query="a")]<|python_end|>', [A]),
         ("tool_code", "```tool_code\nprint(default_api.search(query='a'))\nget-time.v2()\n```", [A, NOW]),
         ("tool_code", "<tool_code>search('a')</tool_code>", [A]),
         ("python", '[search(query="a"), get-time.v2()]', [A, NOW]),
@@ -136,6 +151,11 @@ def test_calls_are_found_as_models_write_them(name: str, text: str, found: list[
         "[TOOL_REQUEST]soon[END_TOOL_REQUEST]",
         "Action: I search.",
         "A list [1, 2] and [a link](https://example.com), {braces} and a [ ] box",
+        "<|channel|>final<|message|>It is sunny.<|return|>",
+        "<|channel|>commentary to=functions.search <|message|>{1}<|call|>",
+        "<start_function_call>call:search{limit:<end_function_call>",
+        "functools is a module",
+        "<|tool_call|> is a token",
         "",
         " \n ",
     ],
@@ -157,9 +177,74 @@ def test_what_is_no_call_stays_text_to_the_letter(text: str) -> None:
     ],
 )  # fmt: skip
 def test_what_was_meant_as_a_call_is_remarked_upon_and_stays_text(text: str, remark: Remark) -> None:
-    pieces = find_pieces(text, TOOLS, FORMATS)
+    pieces = find_calls(text, TOOLS, FORMATS)
     assert remark in pieces
     assert "".join(piece for piece in pieces if isinstance(piece, str)) == text
+
+
+HERMES = '<tool_call>{"name": "search", "arguments": {"query": "a"}}</tool_call>'
+MARKED = [
+    HERMES,
+    "<function=search><parameter=query>a</parameter></function>",
+    '[TOOL_CALLS]search{"query": "a"}',
+    '<|python_tag|>{"name": "search", "parameters": {"query": "a"}}',
+    '<|channel|>commentary to=functions.search<|message|>{"query": "a"}<|call|>',
+    '{"name": "search", "arguments": {"query": "a"}}',
+    'search(query="a")',
+]
+
+
+@pytest.mark.parametrize("call", MARKED)
+@pytest.mark.parametrize(
+    "quote",
+    [
+        "The page contains:\n```html\n{}\n```\nDo not run it.",
+        "The page contains: ```html\n{}\n```\nDo not run it.",
+        "~~~\n{}\n~~~",
+        "````\n```\n{}\n```\n````",
+        "```\nan open fence\n{}",
+        "It says `{}` there.",
+        "`{}` is what it says.",
+        "> {}",
+        "The log reads {} on line 3.",
+        '"{}" is a call.',
+        "x = {}",
+        "(see {})",
+        "<p>{}</p>",
+        "1. {}",
+    ],
+)
+def test_what_a_text_quotes_is_no_call(call: str, quote: str) -> None:
+    text = quote.replace("{}", call)
+    assert called(text) == [text]
+    for pieces in (list(text), [text[at : at + 3] for at in range(0, len(text), 3)]):
+        assert not any(isinstance(piece, TextCall) for piece in fed(pieces))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'You could write\n\nif not keep:\n    search(query="/data")\nelse:\n    pass\n',
+        'def f():\n    """\n    search(query="/data")\n    """\n',
+        '"""\nsearch(query="/data")\n"""\n',
+        'import os\nsearch(query="/data")\n',
+        'found = 3\nsearch(query="/data")\n',
+        '>>> search(query="/data")\n',
+        'with open("x") as f:\n    x()\nsearch(query="/data")\n',
+    ],
+)
+def test_an_ordinary_call_in_code_is_no_tool_call(text: str) -> None:
+    assert called(text) == [text]
+    assert fed(list(text)) == [text]
+
+
+def test_a_call_behind_code_and_a_blank_line_is_one() -> None:
+    assert called('```python\nx = 1\n```\n\nsearch(query="a")\n') == ["```python\nx = 1\n```\n\n", A]
+
+
+@pytest.mark.parametrize("call", MARKED[:5])
+def test_marks_directly_behind_a_word_are_written_not_quoted(call: str) -> None:
+    assert called(f"Let me look.{call}") == ["Let me look.", A]
 
 
 def test_nothing_inside_of_what_is_no_call_is_one() -> None:
@@ -181,9 +266,9 @@ def test_a_format_alone_leaves_the_others_calls_as_text() -> None:
 
 
 def test_formats_are_called_by_name() -> None:
-    assert formats_called("any") == FORMATS
-    assert [form.name for form in formats_called("json,hermes")] == ["json", "hermes"]
-    assert formats_called("json,nonsense") == ()
+    assert find_formats("any") == FORMATS
+    assert [form.name for form in find_formats("json,hermes")] == ["json", "hermes"]
+    assert find_formats("json,nonsense") == ()
     assert len({form.name for form in FORMATS}) == len(FORMATS)
 
 
@@ -197,6 +282,6 @@ def test_what_a_format_writes_it_reads(form: TextFormat, query: str, limit: int 
     arguments: dict[str, Json] = {"query": query}
     if limit is not None:
         arguments["limit"] = limit
-    pieces = find_pieces(before + form.write("search", arguments), TOOLS, [form])
+    pieces = find_calls(before + form.write("search", arguments), TOOLS, [form])
     call = TextCall(name="search", arguments=arguments, format=form.name)
     assert pieces == ([before] if before else []) + [call]

@@ -7,12 +7,12 @@ from __future__ import annotations
 import pytest
 
 from tests.core.text_tools.strategies import TOOLS
-from victor_fp.core.text_tools import FORMATS, Detector, TextCall, feed, flush, look_for
+from victor_fp.core.text_tools import FORMATS, Detector, TextCall, feed, flush, start_detector
 
 
 def after(*pieces: str) -> tuple[Detector, list[str]]:
     """The search after these pieces, and the text that each let out."""
-    state, said = look_for(TOOLS, FORMATS), []
+    state, said = start_detector(TOOLS, FORMATS), []
     for piece in pieces:
         state, found = feed(state, piece)
         said.append("".join(text for text in found if isinstance(text, str)))
@@ -52,11 +52,12 @@ def test_what_may_be_a_call_waits_until_it_cannot_be_one(begun: str, more: str) 
     assert said == ["Well.\n", ""]
     state, found = feed(state, more)
     assert "".join(text for text in found if isinstance(text, str)) == begun + more
-    assert state.held == ""
+    assert state.size == 0
 
 
 def test_the_text_before_a_candidate_does_not_wait_with_it() -> None:
-    assert after("Let me see <tool")[1] == ["Let me see "]
+    assert after("Let me see\n<tool")[1] == ["Let me see\n"]
+    assert after("Let me see.<tool")[1] == ["Let me see."]
 
 
 def test_a_call_comes_as_soon_as_its_end_is_there() -> None:
@@ -73,10 +74,10 @@ def test_calls_in_one_section_come_one_by_one() -> None:
 
 
 def test_at_the_end_nothing_waits_any_longer() -> None:
-    state, said = after("ok <tool")
-    assert said == ["ok "]
+    state, said = after("ok\n<tool")
+    assert said == ["ok\n"]
     state, rest = flush(state)
-    assert (rest, state.held) == (["<tool"], "")
+    assert (rest, state.size) == (["<tool"], 0)
 
 
 def test_white_space_alone_before_between_and_behind_calls_goes_with_them() -> None:
@@ -96,16 +97,16 @@ def test_white_space_without_a_call_stays() -> None:
 
 @pytest.mark.parametrize("text", ["print(" * 5000, "{" * 9000, '{"tool_calls":' * 3000, "[" * 9000, "(" * 9000])
 def test_nothing_is_too_deep(text: str) -> None:
-    state, first = feed(look_for(TOOLS, FORMATS), text)
+    state, first = feed(start_detector(TOOLS, FORMATS), text)
     _, rest = flush(state)
     assert "".join(piece for piece in (*first, *rest) if isinstance(piece, str)) == text
 
 
 def test_a_long_argument_costs_its_length_and_no_more() -> None:
     """Read anew at every piece, this would take minutes."""
-    code = "def f(x):\\n    return {1: [x, '<b>']}\\n" * 4000
+    code = "def f(x):\\n    return {1: [x, '<b>']}\\n" * 1500
     text = f'<tool_call>{{"name": "search", "arguments": {{"query": "{code}"}}}}</tool_call>'
-    state, calls = look_for(TOOLS, FORMATS), []
+    state, calls = start_detector(TOOLS, FORMATS), []
     for at in range(0, len(text), 4):
         state, found = feed(state, text[at : at + 4])
         calls += found

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.core.text_tools.strategies import MARKS, TOOLS, broken_calls, cut, fed, texts
 from victor_fp.core.text_tools import ANY_TOOL, FORMATS, TextCall, TextFormat, repair_json
-from victor_fp.core.text_tools.reading import Unfinished
+from victor_fp.core.text_tools.readings import Unfinished
 
 
 @settings(max_examples=150, deadline=None)
@@ -60,7 +60,7 @@ def test_what_a_reader_has_decided_stays_when_the_text_grows(form: TextFormat, r
     for end in range(len(text) + 1):
         if not any(text[:end].startswith(opening.text) for opening in form.openings):
             continue
-        reading = form.read(text[:end], TOOLS)
+        reading = form.read(text[:end], 0, TOOLS)
         if decided is not None:
             assert reading == decided
         elif not isinstance(reading, Unfinished):

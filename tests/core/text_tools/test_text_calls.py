@@ -27,6 +27,7 @@ from victor_fp.core.deltas import (
 from victor_fp.core.faults import InvalidRequest
 from victor_fp.core.result import outcome
 from victor_fp.core.text_tools import text_calls
+from victor_fp.core.text_tools.text_calls import TextCalls
 from victor_fp.core.transcript import EMPTY, advance, build_blocks
 from victor_fp.core.types import CompletionResponse, Message, StreamChunk, ToolDefinition
 
@@ -37,14 +38,18 @@ CALL = '<tool_call>\n{"name": "search", "arguments": {"query": "a"}}\n</tool_cal
 HI = [Message(role="user", content="Hi")]
 
 
+def whole(state: TextCalls, *deltas: Delta) -> list[Delta]:
+    state, out = state.feed(deltas)
+    return [*out, *state.finish()]
+
+
 def split(*deltas: Delta) -> list[Delta]:
-    state, out = text_calls.split(text_calls.start(TOOLS, seed="r1"), deltas)
-    return [*out, *text_calls.flush(state)[1]]
+    return whole(text_calls.start(TOOLS, seed="r1"), *deltas)
 
 
 def test_text_becomes_text_and_a_whole_call() -> None:
-    first, call, stop = split(TextDelta("So: " + CALL[:20]), TextDelta(CALL[20:]), Stopped("stop"))
-    assert (first, stop) == (TextDelta("So: "), Stopped("stop"))
+    first, call, stop = split(TextDelta("So:\n" + CALL[:20]), TextDelta(CALL[20:]), Stopped("stop"))
+    assert (first, stop) == (TextDelta("So:\n"), Stopped("stop"))
     assert isinstance(call, ToolCallStarted)
     assert (call.name, call.arguments) == ("search", {"query": "a"})
 
@@ -72,7 +77,7 @@ def test_notes_pass_and_reasoning_is_never_searched() -> None:
 def test_ids_are_the_same_for_the_same_answer_and_new_in_the_conversation() -> None:
     def ids(*taken: str) -> list[str]:
         state = text_calls.start(TOOLS, taken=taken)
-        told = text_calls.fold_text_calls(state, [TextDelta(CALL * 2)])
+        told = whole(state, TextDelta(CALL * 2))
         return [delta.id or "" for delta in told if isinstance(delta, ToolCallStarted)]
 
     first = ids()
@@ -99,13 +104,9 @@ def _notes(noted: MetadataReported) -> list[Any]:
 @settings(max_examples=60, deadline=None)
 @given(texts(), st.lists(st.integers(0, 200), max_size=6))
 def test_a_stream_folds_to_what_the_body_does(text: str, places: list[int]) -> None:
-    body = text_calls.fold_text_calls(
-        text_calls.start(TOOLS), [TextDelta(text), MetadataReported(metadata={"id": "r1"})]
-    )
-    state, streamed = text_calls.split(
-        text_calls.start(TOOLS), [MetadataReported(metadata={"id": "r1"}), *map(TextDelta, cut(text, places))]
-    )
-    streamed += text_calls.flush(state)[1]
+    note = MetadataReported(metadata={"id": "r1"})
+    body = whole(text_calls.start(TOOLS), TextDelta(text), note)
+    streamed = whole(text_calls.start(TOOLS), note, *map(TextDelta, cut(text, places)))
     assert build_blocks(advance(EMPTY, streamed)[0]) == build_blocks(advance(EMPTY, body)[0])
 
 

@@ -14,8 +14,8 @@ from victor_fp.agent.tool_calling.results import (
     ToolCallingCapabilities,
     ToolCallParseResult,
 )
-from victor_fp.core.text_tools.formats import formats_called
-from victor_fp.core.text_tools.tools import well_formed
+from victor_fp.core.text_tools.formats import find_formats
+from victor_fp.core.text_tools.tools import is_well_formed
 from victor_fp.core.types import ToolDefinition
 
 __all__ = [
@@ -94,7 +94,7 @@ class BaseToolCallingAdapter(ABC):
             return False
         if any(tool.name == name for tool in self.tools or ()):
             return True
-        return well_formed(name) and PLACEHOLDERS.match(name) is None
+        return is_well_formed(name) and PLACEHOLDERS.match(name) is None
 
     def normalize_arguments(self, arguments: Mapping[str, Any], tool_name: str) -> dict[str, Any]:
         """The arguments under the tool's own names, without invented ones, with defaults for what is missing.
@@ -118,7 +118,7 @@ class BaseToolCallingAdapter(ABC):
         """What a system prompt should say to this model about tools; empty where nothing."""
         capabilities = self.get_capabilities()
         hints: list[str] = []
-        if not capabilities.native_tool_calls and (formats := formats_called(capabilities.text_format)):
+        if not capabilities.native_tool_calls and (formats := find_formats(capabilities.text_format)):
             example = formats[0].write("TOOL_NAME", {"PARAMETER_NAME": "VALUE"})
             hints += ["To call a tool, write a call of exactly this form, and stop after it:", example]
         if capabilities.requires_strict_prompting:

@@ -8,11 +8,11 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from victor_fp.agent.tool_calling.results import ToolCall, ToolCallParseResult
-from victor_fp.core.text_tools.detector import Remark, find_pieces
-from victor_fp.core.text_tools.formats import FORMATS, TextFormat, formats_called
-from victor_fp.core.text_tools.json_calls import arguments_of
-from victor_fp.core.text_tools.reading import TextCall
-from victor_fp.core.text_tools.tools import Tools, tools_of
+from victor_fp.core.text_tools.detector import Remark, find_calls
+from victor_fp.core.text_tools.formats import FORMATS, TextFormat, find_formats
+from victor_fp.core.text_tools.json_calls import read_arguments
+from victor_fp.core.text_tools.readings import TextCall
+from victor_fp.core.text_tools.tools import Tools, known_tools
 from victor_fp.core.types import ToolDefinition
 
 NameCheck = Callable[[str], bool]
@@ -21,9 +21,12 @@ _WRAPPERS = ("function", "functionCall", "function_call", "toolUse")
 """OpenAI's, Gemini's twice, Bedrock's: the call stands inside."""
 _ARGUMENTS = ("arguments", "args", "input", "parameters")
 _IDS = ("id", "toolUseId", "call_id", "tool_call_id")
-_PYTHON = formats_called("python")
-_LINE_CALL = re.compile(r"^[ \t]*(?:\[|print\()?[ \t]*([A-Za-z_][\w.\-]*)\(", re.MULTILINE)
+_PYTHON = find_formats("python")
+_LINE_CALL = re.compile(r"^(?:\[|print\()?[ \t]*(?:functions\.|default_api\.)?([A-Za-z_][\w\-]{0,127})\(", re.MULTILINE)
+"""A dotted name is a method of an object in ordinary code."""
 _NOT_TOOLS = frozenset(dir(builtins))
+_MAX_GUESSED = 256
+"""Names that are taken from a text."""
 _REPAIRED = 0.9
 """What a repair leaves of the confidence."""
 
@@ -38,7 +41,7 @@ class FallbackParsingMixin:
 
     def parse_json_arguments(self, args: Any) -> tuple[dict[str, Any] | str, str | None]:
         """The arguments as an object, or as they came, and what there is to say about that."""
-        read = arguments_of(args)
+        read = read_arguments(args)
         if read is None:
             return {}, f"the arguments are no object but {type(args).__name__}"
         arguments, repairs = read
@@ -75,7 +78,7 @@ class FallbackParsingMixin:
         self, content: str, validate_name_fn: NameCheck | None = None, *, tools: Sequence[ToolDefinition] | None = None
     ) -> ToolCallParseResult:
         """Calls in plain JSON, bare or in a code fence."""
-        return _parse(content, _tools(validate_name_fn, None, tools), formats_called("json"))
+        return _parse(content, _tools(validate_name_fn, None, tools), find_formats("json"))
 
     def parse_xml_from_content(
         self, content: str, validate_name_fn: NameCheck | None = None, *, tools: Sequence[ToolDefinition] | None = None
@@ -119,7 +122,7 @@ def _tools(
 ) -> Tools:
     """Names that are listed count; names that are not have to pass the check."""
     if definitions is not None:
-        return tools_of(definitions)
+        return known_tools(definitions)
     if names is not None:
         return Tools({name: {} for name in names})
     return Tools(allows=check)
@@ -129,12 +132,13 @@ def _collect_written_names(content: str, known: Tools) -> Tools:
     """Where no names are given: those that stand at the head of a line before a bracket, Python's own aside."""
     if known.schemas is not None:
         return known
-    written = {found.group(1) for found in _LINE_CALL.finditer(content)} - _NOT_TOOLS
-    return Tools({name: {} for name in written if known.spelled(name)})
+    written = dict.fromkeys(found.group(1) for found in _LINE_CALL.finditer(content))
+    names = [name for name in written if name not in _NOT_TOOLS and known.spell(name)]
+    return Tools({name: {} for name in names[:_MAX_GUESSED]}, guessed=True)
 
 
 def _parse(content: str, tools: Tools, formats: Sequence[TextFormat]) -> ToolCallParseResult:
-    pieces = find_pieces(content, tools, formats)
+    pieces = find_calls(content, tools, formats)
     calls = [piece for piece in pieces if isinstance(piece, TextCall)]
     warnings = [_describe_remark(piece) for piece in pieces if isinstance(piece, Remark)]
     if not calls:

@@ -14,7 +14,7 @@ from victor_fp.core.request_building.conversation import validate_conversation
 from victor_fp.core.request_building.inputs import Messages, Tools, read_messages, read_tools
 from victor_fp.core.requests import ChatRequest
 from victor_fp.core.result import outcome
-from victor_fp.core.text_tools.hearing import describe_tools_in_text
+from victor_fp.core.text_tools.hook import prepare_request
 
 
 def build_chat_request(
@@ -50,6 +50,6 @@ def build_chat_request(
                 stream=stream,
                 options=read,
             )
-            return describe_tools_in_text(provider, request)
+            return prepare_request(provider, request)
         case Failure(fault):
             return Failure(fault)

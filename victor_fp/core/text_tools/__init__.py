@@ -9,41 +9,41 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from victor_fp.core.text_tools.detector import Detector, Piece, Remark, feed, find_pieces, flush, look_for
-    from victor_fp.core.text_tools.formats import ANY, FORMATS, TextFormat, formats_called
-    from victor_fp.core.text_tools.reading import TextCall
-    from victor_fp.core.text_tools.repair import Broken, Repair, Repaired, repair_json
-    from victor_fp.core.text_tools.tools import ANY_TOOL, Tools, tools_of, well_formed
+    from victor_fp.core.text_tools.detector import Detector, Piece, Remark, feed, find_calls, flush, start_detector
+    from victor_fp.core.text_tools.formats import ANY, FORMATS, TextFormat, find_formats
+    from victor_fp.core.text_tools.json_repair import BrokenJson, Repair, RepairedJson, repair_json
+    from victor_fp.core.text_tools.readings import TextCall
+    from victor_fp.core.text_tools.tools import ANY_TOOL, Tools, is_well_formed, known_tools
 
 __all__ = [
     "ANY",
     "ANY_TOOL",
     "FORMATS",
-    "Broken",
+    "BrokenJson",
     "Detector",
     "Piece",
     "Remark",
     "Repair",
-    "Repaired",
+    "RepairedJson",
     "TextCall",
     "TextFormat",
     "Tools",
-    "look_for",
     "feed",
+    "find_calls",
+    "find_formats",
     "flush",
-    "formats_called",
-    "find_pieces",
+    "is_well_formed",
+    "known_tools",
     "repair_json",
-    "tools_of",
-    "well_formed",
+    "start_detector",
 ]
 
 _HOMES = {
-    **dict.fromkeys(("Detector", "Piece", "Remark", "feed", "flush", "find_pieces", "look_for"), "detector"),
-    **dict.fromkeys(("ANY", "FORMATS", "TextFormat", "formats_called"), "formats"),
-    "TextCall": "reading",
-    **dict.fromkeys(("Broken", "Repair", "Repaired", "repair_json"), "repair"),
-    **dict.fromkeys(("ANY_TOOL", "Tools", "tools_of", "well_formed"), "tools"),
+    **dict.fromkeys(("Detector", "Piece", "Remark", "feed", "find_calls", "flush", "start_detector"), "detector"),
+    **dict.fromkeys(("ANY", "FORMATS", "TextFormat", "find_formats"), "formats"),
+    "TextCall": "readings",
+    **dict.fromkeys(("BrokenJson", "Repair", "RepairedJson", "repair_json"), "json_repair"),
+    **dict.fromkeys(("ANY_TOOL", "Tools", "is_well_formed", "known_tools"), "tools"),
 }
 
 

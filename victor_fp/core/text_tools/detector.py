@@ -3,7 +3,10 @@
 A `Detector` is a value; `feed` takes the next piece, `flush` the end. Where a stream is cut changes nothing, because a
 reader's decisions are final and the text is searched from the front. Rules: a candidate that turns out to be no call is
 text, whole, and what stands inside of it is never a call. White space that is alone between calls, or between a call
-and either end of the text, goes away with them. Everything else stays as it is.
+and either end of the text, goes away with them. Everything else stays as it is. A candidate that is not decided within
+`MAX_HELD` characters is text.
+
+Cost: text that waits is read again only when as many characters have come as reading it takes, so the work is linear.
 """
 
 from __future__ import annotations
@@ -13,10 +16,10 @@ from typing import TypeAlias
 
 import msgspec
 
-from victor_fp.core.text_tools.brackets import Walk, walk
+from victor_fp.core.chains import Chain, join_chain
 from victor_fp.core.text_tools.formats.form import TextFormat
-from victor_fp.core.text_tools.openings import FENCE, Context, Plan, build_plan, find_opening
-from victor_fp.core.text_tools.reading import (
+from victor_fp.core.text_tools.prose import Prose
+from victor_fp.core.text_tools.readings import (
     Found,
     NotACall,
     TextCall,
@@ -24,7 +27,15 @@ from victor_fp.core.text_tools.reading import (
     skip_literal,
     skip_space,
 )
+from victor_fp.core.text_tools.start_markers import Candidate, MarkerPlan, MarkerSearch, plan_search
 from victor_fp.core.text_tools.tools import Tools
+from victor_fp.core.text_tools.walks import Walk, walk
+
+MAX_HELD = 80_000
+"""Characters of a call, or of white space before one."""
+_CREDIT = 16
+"""Characters that may be read again for each one that comes."""
+_START_CREDIT = 4096
 
 
 class Remark(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,67 +53,83 @@ Piece: TypeAlias = str | TextCall | Remark
 class Detector(msgspec.Struct, frozen=True, kw_only=True):
     """Where the search stands."""
 
-    plan: Plan
-    held: str = ""
-    """Text that cannot be told yet."""
+    plan: MarkerPlan
+    held: Chain = None
+    """Text that is not decided yet."""
+    size: int = 0
+    """Characters of it."""
+    credit: int = _START_CREDIT
     wake: Walk | None = None
-    """Nothing can be told before this walk comes to its end; None where any character may tell."""
+    """Nothing can be decided before this walk comes to its end; None where any character may decide."""
     unread: Walk | None = None
     """Everything is text up to where this walk comes to its end."""
-    context: Context = Context()
+    prose: Prose = Prose()
     spoken: bool = False
     """There was something else than white space since the start or the last call."""
     after: TextFormat | None = None
     """The format of the call just before, if nothing came since."""
 
 
-def look_for(tools: Tools, formats: Sequence[TextFormat]) -> Detector:
+def start_detector(tools: Tools, formats: Sequence[TextFormat]) -> Detector:
     """A search for calls of these tools in these formats, which are tried in order."""
-    return Detector(plan=build_plan(tools, tuple(formats)))
+    return Detector(plan=plan_search(tools, tuple(formats)))
 
 
 def feed(state: Detector, text: str) -> tuple[Detector, list[Piece]]:
     """Take the next piece of the text."""
-    if state.wake is not None:
-        wake, end = walk(state.wake, text)
-        if end is None:
-            return msgspec.structs.replace(state, held=state.held + text, wake=wake), []
-    if not state.held and state.spoken and state.unread is None and state.plan.passes(text):
-        context = state.context.behind(text)
-        return msgspec.structs.replace(state, context=context, after=None), [text] if text else []
-    return _search(state, state.held + text, last=False)
+    replace = msgspec.structs.replace
+    if not text:
+        return state, []
+    if state.size:
+        size, credit = state.size + len(text), state.credit + _CREDIT * len(text)
+        wake = state.wake
+        if wake is not None:
+            wake, end = walk(wake, text)
+            wake = wake if end is None else None
+        is_due = wake is None or size > MAX_HELD
+        if not is_due or credit < size:
+            return replace(state, held=(state.held, text), size=size, credit=credit, wake=wake), []
+        text = join_chain((state.held, text))
+        return _search(replace(state, held=None, size=0, credit=credit - size, wake=None), text, last=False)
+    if state.spoken and state.unread is None and state.prose.indent < 0 and state.plan.passes(text):
+        return replace(state, prose=state.prose.after(text), after=None), [text]
+    return _search(state, text, last=False)
 
 
 def flush(state: Detector) -> tuple[Detector, list[Piece]]:
     """Take the end of the text, or of a stretch of it: nothing waits any longer."""
-    state, pieces = _search(state, state.held, last=True)
-    return msgspec.structs.replace(state, unread=None, after=None), pieces
+    text = join_chain(state.held)
+    cleared = msgspec.structs.replace(state, held=None, size=0, wake=None)
+    state, pieces = _search(cleared, text, last=True)
+    return msgspec.structs.replace(state, unread=None, after=None, credit=_START_CREDIT), pieces
 
 
-def find_pieces(text: str, tools: Tools, formats: Sequence[TextFormat]) -> list[Piece]:
+def find_calls(text: str, tools: Tools, formats: Sequence[TextFormat]) -> list[Piece]:
     """The pieces of a whole text in order: text, calls, and remarks on what stayed text."""
-    state, first = feed(look_for(tools, formats), text)
-    return join_texts([*first, *flush(state)[1]])
+    state, first = feed(start_detector(tools, formats), text)
+    return join_pieces([*first, *flush(state)[1]])
 
 
 class _Search:
-    """One pass over the text at hand; lives no longer than `_searched`."""
+    """One pass over the text at hand; lives no longer than `_search`."""
 
     def __init__(self, state: Detector, text: str, *, last: bool) -> None:
         self.plan, self.text, self.last = state.plan, text, last
-        self.context, self.spoken, self.after = state.context, state.spoken, state.after
+        self.prose, self.spoken, self.after = state.prose, state.spoken, state.after
         self.unread: Walk | None = state.unread
         self.pieces: list[Piece] = []
         self.at = 0
         self.wake: Walk | None = None
+        self.markers = MarkerSearch(state.plan, text, last=last)
 
-    def say(self, end: int) -> None:
+    def say(self, end: int, *, opaque: bool = False) -> None:
         """Let the text go out up to `end`."""
         if end > self.at:
-            told = self.text[self.at : end]
-            self.pieces.append(told)
-            self.context = self.context.behind(told)
-            self.spoken = self.spoken or not told.isspace()
+            text = self.text[self.at : end]
+            self.pieces.append(text)
+            prose = self.prose
+            self.prose = prose.after_opaque(text, 0, len(text)) if opaque else prose.after(text)
+            self.spoken = self.spoken or not text.isspace()
             self.after = None
             self.at = end
 
@@ -110,9 +137,9 @@ class _Search:
         """Let text go out that is not to be read."""
         going, end = walk(state, self.text, self.at)
         self.unread = going if end is None else None
-        self.say(len(self.text) if end is None else end)
+        self.say(len(self.text) if end is None else end, opaque=True)
 
-    def find_gap_end(self) -> int | None:
+    def skip_gap(self) -> int | None:
         """Behind the white space that may go away with a call, and the marks that end one; None: more text needed."""
         while True:
             place = skip_space(self.text, self.at, self.after.gap if self.after else "")
@@ -120,12 +147,12 @@ class _Search:
                 return place
             behind = skip_literal(self.text, place, self.after.trailers)
             if not isinstance(behind, int):
-                waits = behind.value == "untold" and not self.last
+                waits = behind.value == "undecided" and not self.last
                 return None if waits else place
             self.at = behind
 
     def run(self) -> None:
-        """Go on until everything is told, or what is left has to wait."""
+        """Go on until everything is decided, or what is left has to wait."""
         while self.at < len(self.text):
             if self.unread is not None:
                 self.skim(self.unread)
@@ -133,33 +160,41 @@ class _Search:
                 return
 
     def step(self) -> bool:
-        """Tell the next stretch; False where the rest has to wait, or is dropped at the end."""
-        start = self.at if self.spoken else self.find_gap_end()
+        """Decide the next stretch; False where the rest has to wait, or is dropped at the end."""
+        start = self.at if self.spoken else self.skip_gap()
         if start is None:
             return False
+        if start - self.at > MAX_HELD:
+            self.say(start)
+            self.spoken = True
+            return True
         if start >= len(self.text):
             if self.last and not (self.after and self.text[self.at :].isspace()):
                 self.say(len(self.text))
             elif self.last:
                 self.at = len(self.text)
             return False
-        opening = find_opening(
-            self.plan, self.context.behind(self.text[self.at : start]), self.text, start, last=self.last
-        )
-        if opening is None:
+        prose = self.prose if self.after else self.prose.after(self.text, self.at, start)
+        candidate = self.markers.find(prose, start)
+        if candidate is None:
             self.say(len(self.text))
             return True
-        if opening.at > start:
-            self.say(opening.at)
-        return opening.told and self.tell(opening.at, opening.formats)
+        if candidate.at > start:
+            self.say(candidate.at)
+            self.prose = candidate.prose
+        return self.decide(candidate)
 
-    def tell(self, place: int, formats: Sequence[tuple[TextFormat, bool]]) -> bool:
-        """Ask the formats in order what begins at `place`; the bool says whether the opening is there in full."""
-        rest = self.text[place:]
+    def decide(self, candidate: Candidate) -> bool:
+        """Ask the formats in order what begins at a place."""
+        place = candidate.at
         refusals: list[tuple[TextFormat, NotACall]] = []
         cut_off: Remark | None = None
-        for form, full in formats:
-            reading = form.read(rest, self.plan.tools) if full else Unfinished()
+        for form, is_full in candidate.formats:
+            reading = form.read(self.text, place, self.plan.tools) if is_full else Unfinished()
+            if len(self.text) - place > MAX_HELD and (
+                isinstance(reading, Unfinished) or reading.end - place > MAX_HELD
+            ):
+                reading = self.give_up(form, place) if is_full else NotACall(end=place + 1)
             if isinstance(reading, Unfinished):
                 if not self.last:
                     self.wake = reading.wake
@@ -167,30 +202,35 @@ class _Search:
                 if reading.salvage is None:
                     if reading.name is not None and cut_off is None:
                         cut_off = Remark(format=form.name, name=reading.name, reason="truncated")
-                    refusals.append((form, NotACall(length=len(rest))))
+                    refusals.append((form, NotACall(end=len(self.text))))
                     continue
                 reading = reading.salvage
             if isinstance(reading, Found):
                 self.pieces += [msgspec.structs.replace(call, format=form.name) for call in reading.calls]
-                self.at = place + reading.length
+                self.at = reading.end
                 self.spoken, self.after = False, form
-                self.context = Context(blank=False, fenced=self.context.fenced)
+                self.prose = self.prose.after_call()
                 return True
             refusals.append((form, reading))
         self.refuse(place, refusals, cut_off)
         return True
 
+    def give_up(self, form: TextFormat, place: int) -> NotACall:
+        """The refusal of a candidate that is not decided within the bound, however much of it is at hand."""
+        limit = place + MAX_HELD
+        reading = form.read(self.text[place:limit], 0, self.plan.tools)
+        wake = reading.wake if isinstance(reading, Unfinished) else None
+        return NotACall(end=limit, unread=wake, reason=f"longer than {MAX_HELD} characters")
+
     def refuse(self, place: int, refusals: list[tuple[TextFormat, NotACall]], cut_off: Remark | None) -> None:
-        """Nobody takes what begins at `place`: it is text, as far as any format has looked."""
-        fence = self.text.startswith(FENCE, place)
-        length = max((refusal.length for _, refusal in refusals), default=0) or (len(FENCE) if fence else 1)
+        """No format reads what begins at `place`: it is text, as far as any format has looked."""
+        end = max((refusal.end for _, refusal in refusals), default=0)
         unread = next((refusal for _, refusal in refusals if refusal.unread is not None), None)
         reasons = [(form, refusal.reason) for form, refusal in refusals if refusal.reason is not None]
         if unread is not None:
-            length, self.unread = unread.length, unread.unread
-        self.say(min(place + length, len(self.text)))
-        if fence and length == len(FENCE):
-            self.context = self.context.toggled()
+            end, self.unread = unread.end, unread.unread
+        end = min(max(end, place if unread is not None else place + 1), len(self.text))
+        self.say(end, opaque=not self.text.startswith(("`", "~"), place))
         if cut_off is not None:
             self.pieces.append(cut_off)
         elif reasons and reasons[0][0].markup:
@@ -200,19 +240,21 @@ class _Search:
 def _search(state: Detector, text: str, *, last: bool) -> tuple[Detector, list[Piece]]:
     search = _Search(state, text, last=last)
     search.run()
+    rest = text[search.at :]
     state = msgspec.structs.replace(
         state,
-        held=text[search.at :],
-        wake=search.wake if search.at < len(text) else None,
+        held=(None, rest) if rest else None,
+        size=len(rest),
+        wake=search.wake if rest else None,
         unread=search.unread,
-        context=search.context,
+        prose=search.prose,
         spoken=search.spoken,
         after=search.after,
     )
-    return state, join_texts(search.pieces)
+    return state, join_pieces(search.pieces)
 
 
-def join_texts(pieces: list[Piece]) -> list[Piece]:
+def join_pieces(pieces: list[Piece]) -> list[Piece]:
     """Texts that follow each other as one."""
     out: list[Piece] = []
     run: list[str] = []

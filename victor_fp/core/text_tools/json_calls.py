@@ -1,13 +1,37 @@
-"""Which JSON values are calls: the spellings of name and arguments, as data, and the values read by them."""
+"""Calls in JSON: which values are calls, whether one that is still being written can become one, and their reader."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
 
-from victor_fp.core.json import Json, NotJson, decode_json_object
-from victor_fp.core.text_tools.reading import TextCall
-from victor_fp.core.text_tools.repair import Broken, Repair, repair_json
+import msgspec
+
+from victor_fp.core.json import Json, NotJson, decode_json
+from victor_fp.core.text_tools.json_repair import BrokenJson, Repair, repair_json
+from victor_fp.core.text_tools.readings import (
+    Edge,
+    Found,
+    NotACall,
+    Reading,
+    TextCall,
+    Unfinished,
+    skip_literal,
+    skip_space,
+)
 from victor_fp.core.text_tools.tools import Tools
+from victor_fp.core.text_tools.walks import (
+    VALUE,
+    BracketWalk,
+    EndMarks,
+    MarkWalk,
+    Walk,
+    end_marks,
+    find_end,
+    walk,
+    walk_behind,
+)
 
 NAME_KEYS = ("name", "tool_name", "tool", "function", "action")
 """`tool_name` is Command-R's, `action` LangChain's; the others are seen in models that follow an example loosely."""
@@ -16,20 +40,86 @@ ARGUMENT_KEYS = ("arguments", "parameters", "args", "input", "tool_input", "acti
 WRAPPER_KEYS = ("function", "function_call", "tool_call", "tool_calls")
 """The call is the value of this key, as in OpenAI's `{"type": "function", "function": {...}}`."""
 OTHER_KEYS = ("id", "type", "tool_call_id", "call_id", "index")
-_DEPTH = 4
 KEYS = frozenset((*NAME_KEYS, *ARGUMENT_KEYS, *WRAPPER_KEYS, *OTHER_KEYS))
+_MAX_DEPTH = 4
+"""Lists and wrappers within each other."""
+_UNKNOWN = "no call of a known tool"
+_REREAD = 1024
+"""Characters that may be read once more after they were no call."""
 
 
-def calls_of(text: str, tools: Tools, *, strict: bool) -> tuple[TextCall, ...] | str:
-    """The calls that a whole JSON text holds, all or none; a str says why it holds none.
+def read_calls(
+    text: str, at: int, tools: Tools, marks: EndMarks | None = None, *, strict: bool = False, several: bool = False
+) -> Reading:
+    """Read the values from `at` on.
 
-    `strict` is for text without markup around it: no keys beyond the known ones.
+    Values follow each other with white space, commas or semicolons between. Without `marks` the first is all, or, where
+    there may be `several`, those up to the first that is no call. Whole values whose end mark never comes, as where a
+    server strips it, are calls. `strict` is for text without markup around it: no keys beyond the known ones.
     """
+    so_far: Found | None = None
+    place = skip_space(text, at)
+    while True:
+        value = _read_value(text, place, tools, strict=strict)
+        if isinstance(value, Unfinished):
+            return msgspec.structs.replace(value, salvage=so_far)
+        if isinstance(value, NotACall):
+            return _refuse(value, text, at, place, marks, so_far)
+        calls, end = value
+        so_far = Found((*(so_far.calls if so_far else ()), *calls), end) if marks or several else Found(calls, end)
+        if marks is None and not several:
+            return so_far
+        place = skip_space(text, end, ",;")
+        closed = skip_literal(text, place, marks.marks) if marks is not None else Edge.MISSING
+        if isinstance(closed, int):
+            return Found(so_far.calls, closed)
+        if closed is Edge.UNDECIDED:
+            return Unfinished(salvage=so_far, name=calls[0].name)
+
+
+def _refuse(value: NotACall, text: str, at: int, place: int, marks: EndMarks | None, so_far: Found | None) -> Reading:
+    """No call: text up to the end mark, or to the end of the value at `place` where there are no marks."""
+    if so_far is not None and marks is None:
+        return so_far
+    if so_far is None and text[place] not in "{[":
+        return NotACall(end=at)
+    if marks is None:
+        return NotACall(end=place, unread=VALUE, reason=value.reason)
+    # An end mark inside of the value ends it too, unless so much was read that it may not be read again.
+    end = at if value.end - at <= _REREAD else value.end
+    return NotACall(end=end, unread=MarkWalk(marks), reason=value.reason)
+
+
+def _read_value(
+    text: str, at: int, tools: Tools, *, strict: bool
+) -> tuple[tuple[TextCall, ...], int] | Unfinished | NotACall:
+    """The calls of the value at `at` and the place behind it."""
+    if at == len(text):
+        return Unfinished()
+    if text[at] not in "{[":
+        return NotACall(end=at, reason="no JSON")
+    view = assess(text, at, tools, strict=strict)
+    if isinstance(view, Hopeless):
+        _, closed = walk(VALUE, text[at : view.at])
+        if closed is None:
+            return NotACall(end=view.at, reason=_UNKNOWN)
+        end = at + closed
+    else:
+        found = find_end(text, at)
+        if isinstance(found, BracketWalk):
+            return Unfinished(wake=view.wake if view.name else None, name=view.name)
+        end = found
+    calls = read_whole(text[at:end], tools, strict=strict)
+    return NotACall(end=end, reason=calls) if isinstance(calls, str) else (calls, end)
+
+
+def read_whole(text: str, tools: Tools, *, strict: bool) -> tuple[TextCall, ...] | str:
+    """The calls that a whole JSON text holds, all or none; a str says why it holds none."""
     match repair_json(text):
-        case Broken(reason=reason):
+        case BrokenJson(reason=reason):
             return reason
         case read:
-            return _calls_in(read.value, tools, read.repairs, strict=strict, depth=_DEPTH)
+            return _calls_in(read.value, tools, read.repairs, strict=strict, depth=_MAX_DEPTH)
 
 
 def _calls_in(
@@ -47,27 +137,27 @@ def _calls_in(
         return tuple(found) or "an empty list"
     if not isinstance(value, dict):
         return "not an object"
-    if strict and (strangers := value.keys() - KEYS):
-        return f"the key {min(strangers)!r} is no part of a call"
+    if strict and (unknown := value.keys() - KEYS):
+        return f"the key {min(unknown)[:40]!r} is no part of a call"
     for key in WRAPPER_KEYS:
         if isinstance(inner := value.get(key), dict | list):
             return _calls_in(inner, tools, repairs, strict=strict, depth=depth - 1)
     written = next((name for key in NAME_KEYS if isinstance(name := value.get(key), str)), None)
     if written is None:
         return "no name"
-    name = tools.spelled(written)
+    name = tools.spell(written)
     if name is None:
-        return f"no tool is called {written!r}"
+        return f"no tool is called {written[:40]!r}"
     if strict and not any(key in value for key in ARGUMENT_KEYS):
         return "no arguments"
     given = next((value[key] for key in ARGUMENT_KEYS if key in value), None)
-    arguments = arguments_of(given)
+    arguments = read_arguments(given)
     if arguments is None:
-        return "the arguments are no object"
+        return "the arguments are not an object"
     return (TextCall(name=name, arguments=arguments[0], repairs=(*repairs, *arguments[1])),)
 
 
-def arguments_of(given: Json) -> tuple[dict[str, Json] | str, tuple[Repair, ...]] | None:
+def read_arguments(given: Json) -> tuple[dict[str, Json] | str, tuple[Repair, ...]] | None:
     """Arguments as an object: a text is read as JSON and stays text where it is none. None for any other kind."""
     if given is None:
         return {}, ()
@@ -77,11 +167,158 @@ def arguments_of(given: Json) -> tuple[dict[str, Json] | str, tuple[Repair, ...]
         return None
     if not given.strip():
         return {}, ()
-    strict = decode_json_object(given)
+    strict = decode_json(given)
     if not isinstance(strict, NotJson):
-        return strict, ()
+        return (dict(strict), ()) if isinstance(strict, Mapping) else (given, ())
     match repair_json(given):
-        case Broken():
+        case BrokenJson():
             return given, ()
         case read:
             return (dict(read.value), read.repairs) if isinstance(read.value, Mapping) else (given, ())
+
+
+class Hopeful(msgspec.Struct, frozen=True, gc=False):
+    """JSON that can become a call; `name` is the tool where that is settled."""
+
+    name: str | None = None
+    wake: Walk | None = None
+    """Inside a value that ends where this walk does; None where any character may end the hope."""
+
+
+class Hopeless(msgspec.Struct, frozen=True, gc=False):
+    """JSON that cannot become a call; `at` is how far that had to be read."""
+
+    at: int
+
+
+Outlook: TypeAlias = Hopeful | Hopeless
+
+_STRING_END = {
+    '"': re.compile(r'((?:[^"\\]|\\.)*+)(")?', re.DOTALL),
+    "'": re.compile(r"((?:[^'\\]|\\.)*+)(')?", re.DOTALL),
+}
+_LONGEST = 256
+"""Characters of a key or name that are looked at."""
+_QUOTES = {'"': end_marks('"'), "'": end_marks("'")}
+_BARE = re.compile(r"[^\s,:}\]]{0,128}")
+
+
+def assess(text: str, at: int, tools: Tools, *, strict: bool, depth: int = _MAX_DEPTH) -> Outlook:
+    """What can be said of the value whose bracket is at `at`, whether its end has come or not.
+
+    Read from the front, so that what is hopeless stays so when the text grows.
+    """
+    if depth == 0:
+        return Hopeless(at + 1)
+    if text[at] == "[":
+        return _assess_list(text, at, tools, strict=strict, depth=depth)
+    name: str | None = None
+    at += 1
+    while True:
+        at = skip_space(text, at)
+        if at == len(text) or text[at] == "}":
+            return Hopeful(name)
+        key, end = _read_word(text, at)
+        if strict and (failed := _find_failure(text, at, key, end, _may_become_key, _is_key)) is not None:
+            return Hopeless(failed)
+        if end is None:
+            return Hopeful(name)
+        at = skip_space(text, end)
+        if at == len(text):
+            return Hopeful(name)
+        if text[at] != ":":
+            return Hopeless(at)
+        at = skip_space(text, at + 1)
+        if at == len(text):
+            return Hopeful(name)
+        if text[at] in "{[":
+            if key in WRAPPER_KEYS:
+                inner = assess(text, at, tools, strict=strict, depth=depth - 1)
+                if isinstance(inner, Hopeless):
+                    return inner
+                name = inner.name or name
+                if isinstance(find_end(text, at), BracketWalk):
+                    return Hopeful(name, inner.wake)
+            elif key in NAME_KEYS or (text[at] == "[" and key in ARGUMENT_KEYS):
+                return Hopeless(at)
+            closed = find_end(text, at)
+            if isinstance(closed, BracketWalk):
+                return Hopeful(name, closed)
+            end = closed
+        else:
+            value, end = _read_word(text, at)
+            if key in NAME_KEYS:
+                if (failed := _find_failure(text, at, value, end, tools.may_become, tools.knows)) is not None:
+                    return Hopeless(failed)
+                name = name or (None if end is None else tools.spell(value))
+            elif end is None and text[at] in "\"'":
+                return Hopeful(name, walk_behind(_QUOTES[text[at]], ""))
+        if end is None:
+            return Hopeful(name)
+        at = skip_space(text, end)
+        if at == len(text):
+            return Hopeful(name)
+        if text[at] == ",":
+            at += 1
+        elif text[at] != "}":
+            return Hopeless(at)
+
+
+def _assess_list(text: str, at: int, tools: Tools, *, strict: bool, depth: int) -> Outlook:
+    """A list of calls: every element must be an object that is one or can become one."""
+    name: str | None = None
+    at += 1
+    while True:
+        at = skip_space(text, at, ",")
+        if at == len(text) or text[at] == "]":
+            return Hopeful(name)
+        if text[at] != "{":
+            return Hopeless(at)
+        inner = assess(text, at, tools, strict=strict, depth=depth - 1)
+        if isinstance(inner, Hopeless):
+            return inner
+        name = inner.name or name
+        end = find_end(text, at)
+        if isinstance(end, BracketWalk):
+            return Hopeful(name, inner.wake)
+        at = end
+
+
+def _is_key(word: str) -> bool:
+    return word in KEYS
+
+
+def _may_become_key(begun: str) -> bool:
+    return any(known.startswith(begun) for known in KEYS)
+
+
+def _find_failure(
+    text: str,
+    at: int,
+    word: str,
+    end: int | None,
+    may_become: Callable[[str], bool],
+    is_known: Callable[[str], bool],
+) -> int | None:
+    """Where a word at `at` fails: behind its first character with which it cannot become a known one, or behind its end.
+
+    None where it does not fail, or may still become a known one.
+    """
+    if end is not None and is_known(word):
+        return None
+    start = at + (text[at] in _STRING_END)
+    length = next((n for n in range(1, len(word[:_LONGEST]) + 1) if not may_become(word[:n])), None)
+    return start + length if length is not None else end
+
+
+def _read_word(text: str, at: int) -> tuple[str, int | None]:
+    """A string or bare word and the place behind it; None where it has not ended."""
+    quote = text[at]
+    if quote in _STRING_END:
+        found = _STRING_END[quote].match(text, at + 1)
+        if found is None:
+            return "", None
+        return found.group(1), found.end() if found.group(2) else None
+    bare = _BARE.match(text, at)
+    end = bare.end() if bare else at
+    return text[at:end], None if end == len(text) else end

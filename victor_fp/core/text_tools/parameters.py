@@ -1,26 +1,26 @@
-"""The value of a parameter that a model wrote as bare text, by what the tool's schema wants."""
+"""The value of a parameter that a model wrote as bare text, by the tool's schema."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from victor_fp.core.json import Json, encode_json
-from victor_fp.core.text_tools.repair import Broken, Repair, repair_json
+from victor_fp.core.text_tools.json_repair import BrokenJson, Repair, repair_json
 
 
-def convert_parameter(text: str, schema: Json) -> tuple[Json, tuple[Repair, ...]]:
-    """The text itself where the schema takes texts or is unknown; else the JSON value that it writes, if it fits.
+def read_parameter(text: str, schema: Json) -> tuple[Json, tuple[Repair, ...]]:
+    """The text itself where the schema accepts texts or is unknown; else the JSON value that it spells, if that fits.
 
-    >>> typed("3", {"type": "integer"})
+    >>> read_parameter("3", {"type": "integer"})
     (3, ())
-    >>> typed("3", {"type": "string"})
+    >>> read_parameter("3", {"type": "string"})
     ('3', ())
     """
     wanted = _kinds(schema)
     if not wanted or "string" in wanted:
         return text, ()
     read = repair_json(text.strip())
-    if isinstance(read, Broken) or not wanted & _kinds_of(read.value):
+    if isinstance(read, BrokenJson) or not wanted & _kinds_of(read.value):
         return text, ()
     return read.value, read.repairs
 
@@ -30,8 +30,8 @@ def strip_line_breaks(text: str) -> str:
     return text.removeprefix("\n").removesuffix("\n")
 
 
-def as_text(value: Json) -> str:
-    """The other way round: texts as they are, everything else as JSON."""
+def write_parameter(value: Json) -> str:
+    """The value as bare text: texts as they are, everything else as JSON."""
     return value if isinstance(value, str) else encode_json(value).decode()
 
 

@@ -15,22 +15,29 @@ NAMESPACES = ("functions.", "default_api.")
 """What models put before a name of their own accord: gpt-oss and Kimi the first, Gemini the second."""
 
 
-def well_formed(name: str) -> bool:
-    """Letters, digits, underscores, hyphens and dots, beginning with a letter or underscore."""
+def is_well_formed(name: str) -> bool:
+    """Whether it is letters, digits, underscores, hyphens and dots, beginning with a letter or underscore."""
     return _NAME.fullmatch(name) is not None
 
 
 class Tools(msgspec.Struct, frozen=True):
-    """What may be called: the tools of `schemas`, or, where that is None, any well-formed name that `allows` lets pass."""
+    """What may be called: the tools of `schemas`, or, where that is None, any well-formed name that `allows` accepts."""
 
     schemas: Mapping[str, JsonObject] | None = None
     """JSON Schema of the arguments by tool name."""
     allows: Callable[[str], bool] | None = None
+    guessed: bool = False
+    """The names of `schemas` were read from the text itself."""
 
-    def spelled(self, name: str) -> str | None:
+    @property
+    def is_known(self) -> bool:
+        """Whether the names are the caller's, so that a bare Python call of one is more than ordinary code."""
+        return self.schemas is not None and not self.guessed
+
+    def spell(self, name: str) -> str | None:
         """The tool's name, for the name that a model wrote; None where there is no such tool."""
         if self.schemas is None:
-            return name if well_formed(name) and (self.allows is None or self.allows(name)) else None
+            return name if is_well_formed(name) and (self.allows is None or self.allows(name)) else None
         if name in self.schemas:
             return name
         for space in NAMESPACES:
@@ -38,12 +45,16 @@ class Tools(msgspec.Struct, frozen=True):
                 return bare
         return None
 
+    def knows(self, name: str) -> bool:
+        """Whether the name that a model wrote is a tool's."""
+        return self.spell(name) is not None
+
     def may_become(self, begun: str) -> bool:
         """Whether a name that begins like this, and of which more may come, can still be a tool's."""
         if not begun:
             return True
         if self.schemas is None:
-            return well_formed(begun)
+            return is_well_formed(begun)
         return any(
             name.startswith(begun) or any((space + name).startswith(begun) for space in NAMESPACES)
             for name in self.schemas
@@ -60,6 +71,6 @@ ANY_TOOL = Tools()
 """Any well-formed name counts."""
 
 
-def tools_of(definitions: Iterable[ToolDefinition]) -> Tools:
+def known_tools(definitions: Iterable[ToolDefinition]) -> Tools:
     """The tools that a caller passed: no other name is a call."""
     return Tools({tool.name: tool.parameters for tool in definitions})

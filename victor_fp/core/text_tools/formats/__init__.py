@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from victor_fp.core.text_tools.formats.command_r import COMMAND_R
 from victor_fp.core.text_tools.formats.form import Opening, TextFormat
-from victor_fp.core.text_tools.formats.function_call_tags import FUNCTION_CALL_TAGS
+from victor_fp.core.text_tools.formats.function_gemma import FUNCTION_GEMMA
 from victor_fp.core.text_tools.formats.function_tags import FUNCTION_TAGS
 from victor_fp.core.text_tools.formats.invoke_tags import DSML, INVOKE_TAGS
-from victor_fp.core.text_tools.formats.lm_studio import LM_STUDIO
-from victor_fp.core.text_tools.formats.marked_calls import DEEPSEEK, KIMI
-from victor_fp.core.text_tools.formats.mistral import MISTRAL
+from victor_fp.core.text_tools.formats.marked_json import COMMAND_R, LM_STUDIO, MISTRAL, TOKEN_LIST
 from victor_fp.core.text_tools.formats.plain_json import PLAIN_JSON
-from victor_fp.core.text_tools.formats.python_calls import PYTHON_CALLS
-from victor_fp.core.text_tools.formats.python_tag import PYTHON_TAG
-from victor_fp.core.text_tools.formats.tool_call_tags import TOOL_CALL_TAGS
-from victor_fp.core.text_tools.formats.tool_code import TOOL_CODE
+from victor_fp.core.text_tools.formats.python import LFM2, PYTHON_CALLS, PYTHON_TAG, TOOL_CODE
+from victor_fp.core.text_tools.formats.tags import FUNCTION_CALL_TAGS, TOOL_CALL_TAGS
+from victor_fp.core.text_tools.formats.tokens import DEEPSEEK, HARMONY, KIMI
 
-__all__ = ["ANY", "FORMATS", "Opening", "TextFormat", "formats_called"]
+__all__ = ["ANY", "FORMATS", "Opening", "TextFormat", "find_formats"]
 
 FORMATS: tuple[TextFormat, ...] = (
     TOOL_CALL_TAGS,
@@ -29,7 +25,11 @@ FORMATS: tuple[TextFormat, ...] = (
     LM_STUDIO,
     DEEPSEEK,
     KIMI,
+    HARMONY,
     COMMAND_R,
+    TOKEN_LIST,
+    LFM2,
+    FUNCTION_GEMMA,
     TOOL_CODE,
     PLAIN_JSON,
     PYTHON_CALLS,
@@ -39,7 +39,7 @@ ANY = "any"
 """Stands for all formats."""
 
 
-def formats_called(name: str) -> tuple[TextFormat, ...]:
+def find_formats(name: str) -> tuple[TextFormat, ...]:
     """The formats of a name, or of several with commas between, or of `any`; empty where one is not known."""
     if name == ANY:
         return FORMATS

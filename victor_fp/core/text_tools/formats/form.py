@@ -9,18 +9,20 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from victor_fp.core.json import JsonObject, encode_json
-from victor_fp.core.text_tools.reading import Reading
+from victor_fp.core.text_tools.readings import Reading
 from victor_fp.core.text_tools.tools import Tools
 
-Where: TypeAlias = Literal["anywhere", "prose", "line"]
-"""`prose`: not in a code fence nor right behind a backtick. `line`: in prose, at the head of a line."""
+Position: TypeAlias = Literal["mark", "line", "column"]
+"""Where in prose a call may begin, outside of code. `line`: behind nothing but white space in its line. `mark`: that, or
+directly behind a word or its punctuation, as models write special tokens. `column`: at the very beginning of a line, in a
+paragraph that is not code."""
 
 
 class Opening(msgspec.Struct, frozen=True, gc=False):
     """What a call of this format begins with."""
 
     text: str
-    where: Where = "anywhere"
+    position: Position = "mark"
 
 
 class TextFormat(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,9 +33,9 @@ class TextFormat(msgspec.Struct, frozen=True, kw_only=True):
     """Which models write it."""
     openings: tuple[Opening, ...]
     named: bool = False
-    """Calls also begin with a known tool's name and a round bracket, at the head of a line."""
-    read: Callable[[str, Tools], Reading]
-    """Reads a text that begins with an opening."""
+    """Calls also begin with a known tool's name and a round bracket, at the beginning of a line."""
+    read: Callable[[str, int, Tools], Reading]
+    """Reads a text from the place on at which an opening stands."""
     markup: bool = True
     """It has marks of its own, so that what begins like a call is meant as one."""
     gap: str = ""

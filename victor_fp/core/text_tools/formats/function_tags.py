@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 
 from victor_fp.core.json import Json, JsonObject
-from victor_fp.core.text_tools.brackets import Brackets, Until, end_of, until
 from victor_fp.core.text_tools.formats.form import Opening, TextFormat
-from victor_fp.core.text_tools.json_calls import arguments_of
-from victor_fp.core.text_tools.parameters import as_text, convert_parameter, strip_line_breaks
-from victor_fp.core.text_tools.reading import (
+from victor_fp.core.text_tools.json_calls import read_arguments
+from victor_fp.core.text_tools.json_repair import Repair
+from victor_fp.core.text_tools.parameters import read_parameter, strip_line_breaks, write_parameter
+from victor_fp.core.text_tools.readings import (
     Edge,
     Found,
     NotACall,
@@ -20,100 +19,104 @@ from victor_fp.core.text_tools.reading import (
     skip_literal,
     skip_space,
 )
-from victor_fp.core.text_tools.repair import Repair
 from victor_fp.core.text_tools.tools import Tools
+from victor_fp.core.text_tools.walks import BracketWalk, EndMarks, MarkWalk, end_marks, find_end, walk_behind
 
 OPEN, CLOSE = "<function=", "</function>"
 _PARAMETER = "<parameter="
 _WRAPPER_END = "</tool_call>"
-_NAME = re.compile(r"[^>\n]*")
-_VALUE_ENDS = ("</parameter>", _PARAMETER, CLOSE)
-_VALUE_END = re.compile(r"</parameter>|\n[ \t]*(?=<parameter=|</function>)")
+_ENDS = end_marks(CLOSE, _WRAPPER_END)
+_NAME = re.compile(r"[^>\n]{0,256}")
+_HEAD_LIMIT = 256
+_HEAD_END = end_marks(">")
+_VALUE_ENDS = end_marks("</parameter>", _PARAMETER, CLOSE)
+_VALUE_END = re.compile(r"</parameter>|\n[ \t]*+(?=<parameter=|</function>)")
 """Models forget the end tag of a parameter; the next tag at the head of a line stands in for it."""
 
 
-def read(text: str, tools: Tools) -> Reading:
+def read(text: str, at: int, tools: Tools) -> Reading:
     """A function tag on its own."""
-    return function_body(text, 0, tools, ())
+    return read_function_tag(text, at, tools, None)
 
 
-def function_body(text: str, at: int, tools: Tools, closers: Sequence[str]) -> Reading:
-    """The function tag at `at`, and one of `closers` behind it; Qwen3 also ends with the wrapper's tag instead."""
+def read_function_tag(text: str, at: int, tools: Tools, close: EndMarks | None) -> Reading:
+    """The function tag at `at`, and the closing tag around it; Qwen3 also ends with the wrapper's tag instead."""
     lead = at + len(OPEN)
     head = _NAME.match(text, lead)
     end = head.end() if head else lead
     written = text[lead:end].strip().strip("\"'")
-    name = tools.spelled(written)
+    name = tools.spell(written)
     if not tools.may_become(written) or (name is None and text.startswith(">", end)):
-        return _broken(lead, "no call of a known tool")
+        return _refuse(lead, "no call of a known tool")
     if end == len(text):
         return Unfinished()
     if name is None or text[end] != ">":
-        return NotACall(length=lead)
-    read_arguments = _arguments(text, end + 1, tools, name)
-    if not isinstance(read_arguments, tuple):
-        return read_arguments if isinstance(read_arguments, Unfinished) else _broken(lead, read_arguments)
-    call, end = read_arguments
-    if not closers:
+        return NotACall(end=lead)
+    arguments = _read_body(text, end + 1, lead, tools, name)
+    if not isinstance(arguments, tuple):
+        return arguments
+    call, end = arguments
+    if close is None or text.startswith(_WRAPPER_END, end - len(_WRAPPER_END)):
         return Found((call,), end)
-    if text.startswith(_WRAPPER_END, end - len(_WRAPPER_END)):
-        return Found((call,), end)
-    behind = skip_literal(text, skip_space(text, end), closers)
-    if behind is Edge.UNTOLD:
+    behind = skip_literal(text, skip_space(text, end), close.marks)
+    if behind is Edge.UNDECIDED:
         return Unfinished(name=name, salvage=Found((call,), end))
     return Found((call,), end if isinstance(behind, Edge) else behind)
 
 
-def _broken(length: int, reason: str) -> NotACall:
-    return NotACall(length=length, unread=Until((CLOSE, _WRAPPER_END)), reason=reason)
+def _refuse(end: int, reason: str) -> NotACall:
+    return NotACall(end=end, unread=MarkWalk(_ENDS), reason=reason)
 
 
-def _arguments(text: str, at: int, tools: Tools, name: str) -> tuple[TextCall, int] | Unfinished | str:
-    """The call and the place behind its end tag; a str says what is wrong."""
+def _read_body(text: str, at: int, lead: int, tools: Tools, name: str) -> tuple[TextCall, int] | Unfinished | NotACall:
+    """The call and the place behind its end tag."""
     properties = tools.properties(name)
     arguments: dict[str, Json] = {}
     repairs: list[Repair] = []
     at = skip_space(text, at)
     if text.startswith("{", at):
-        return _json(text, at, name)
+        return _read_json(text, at, name)
     while True:
         if at == len(text):
             return Unfinished(name=name)
         after = skip_literal(text, at, (_PARAMETER, CLOSE, _WRAPPER_END))
-        if after is Edge.UNTOLD:
+        if after is Edge.UNDECIDED:
             return Unfinished(name=name)
         if isinstance(after, Edge):
-            return "neither a parameter nor the end"
+            return _refuse(at if arguments else lead, "neither a parameter nor the end")
         if not text.startswith(_PARAMETER, at):
             return TextCall(name=name, arguments=arguments, repairs=tuple(repairs)), after
-        head = text.find(">", after)
+        head = text.find(">", after, after + _HEAD_LIMIT)
+        if head < 0 and len(text) - after >= _HEAD_LIMIT:
+            return _refuse(after, "a parameter without a name")
         found = _VALUE_END.search(text, head + 1) if head >= 0 else None
         if found is None:
-            return Unfinished(name=name, wake=until((">",) if head < 0 else _VALUE_ENDS, text))
+            wake = walk_behind(_VALUE_ENDS, text, head + 1) if head >= 0 else MarkWalk(_HEAD_END)
+            return Unfinished(name=name, wake=wake)
         key = text[after:head].strip().strip("\"'")
         value = strip_line_breaks(text[head + 1 : found.start()])
-        arguments[key], made = convert_parameter(value, properties.get(key))
+        arguments[key], made = read_parameter(value, properties.get(key))
         repairs += made
         at = skip_space(text, found.end())
 
 
-def _json(text: str, at: int, name: str) -> tuple[TextCall, int] | Unfinished | str:
-    end = end_of(text, at)
-    if isinstance(end, Brackets):
+def _read_json(text: str, at: int, name: str) -> tuple[TextCall, int] | Unfinished | NotACall:
+    end = find_end(text, at)
+    if isinstance(end, BracketWalk):
         return Unfinished(name=name, wake=end)
     after = skip_literal(text, skip_space(text, end), (CLOSE, _WRAPPER_END))
-    arguments = arguments_of(text[at:end])
+    arguments = read_arguments(text[at:end])
     if arguments is None or isinstance(arguments[0], str):
-        return "the arguments are no object"
+        return _refuse(end, "the arguments are not an object")
     call = TextCall(name=name, arguments=arguments[0], repairs=arguments[1])
-    if after is Edge.UNTOLD:
+    if after is Edge.UNDECIDED:
         return Unfinished(name=name, salvage=Found((call,), end))
-    return "no end tag" if isinstance(after, Edge) else (call, after)
+    return _refuse(end, "no end tag") if isinstance(after, Edge) else (call, after)
 
 
 def write(name: str, arguments: JsonObject) -> str:
     """A call as Qwen3-Coder writes it."""
-    inner = "".join(f"<parameter={key}>\n{as_text(value)}\n</parameter>\n" for key, value in arguments.items())
+    inner = "".join(f"<parameter={key}>\n{write_parameter(value)}\n</parameter>\n" for key, value in arguments.items())
     return f"<function={name}>\n{inner}</function>"
 
 

@@ -7,11 +7,11 @@ import re
 import msgspec
 
 from victor_fp.core.json import Json, JsonObject
-from victor_fp.core.text_tools.brackets import Brackets, Until, end_of, until
 from victor_fp.core.text_tools.formats.form import Opening, TextFormat
-from victor_fp.core.text_tools.json_calls import arguments_of
-from victor_fp.core.text_tools.parameters import as_text, convert_parameter, strip_line_breaks
-from victor_fp.core.text_tools.reading import (
+from victor_fp.core.text_tools.json_calls import read_arguments
+from victor_fp.core.text_tools.json_repair import BrokenJson, Repair, repair_json
+from victor_fp.core.text_tools.parameters import read_parameter, strip_line_breaks, write_parameter
+from victor_fp.core.text_tools.readings import (
     Edge,
     Found,
     NotACall,
@@ -21,8 +21,8 @@ from victor_fp.core.text_tools.reading import (
     skip_literal,
     skip_space,
 )
-from victor_fp.core.text_tools.repair import Broken, Repair, repair_json
 from victor_fp.core.text_tools.tools import Tools
+from victor_fp.core.text_tools.walks import BracketWalk, EndMarks, MarkWalk, end_marks, find_end, walk_behind
 
 _DSML = ("\uff5cDSML\uff5c", "|DSML|")
 """The bar is U+FF5C in the vocabulary; servers and people also write it as an ASCII one."""
@@ -34,103 +34,123 @@ _NAME_ATTRIBUTE = re.compile(rf"{_NAME_VALUE}\s*>")
 _NAME_BEGUN = re.compile(r"\s+name=[\"']?([^\"'\s<>]*)")
 _PARAMETER_HEAD = re.compile(rf"{_NAME_VALUE}(?:\s+string=[\"']?(true|false)[\"']?)?\s*>")
 _HEAD_LIMIT = 256
+_HEAD_END = end_marks(">")
 
 
-def read(text: str, tools: Tools) -> Reading:
+class _Tags(msgspec.Struct, frozen=True):
+    """The tags of one prefix."""
+
+    invoke: str
+    parameter: str
+    parameter_end: EndMarks
+    close: EndMarks
+
+
+_TAGS = {
+    prefix: _Tags(
+        f"<{prefix}invoke", f"<{prefix}parameter", end_marks(f"</{prefix}parameter>"), end_marks(f"</{prefix}invoke>")
+    )
+    for prefix in (*_DSML, *_PLAIN)
+}
+
+
+def read(text: str, at: int, tools: Tools) -> Reading:
     """The first call; others in the same container open themselves."""
-    opened = next(opening for opening, _ in _OPENINGS if text.startswith(opening))
-    prefix = dict(_OPENINGS)[opened]
-    if not opened.endswith("invoke"):
-        inner = skip_literal(text, skip_space(text, len(opened)), (f"<{prefix}invoke",))
-        if inner is Edge.UNTOLD:
+    opened, prefix = next(opening for opening in _OPENINGS if text.startswith(opening[0], at))
+    tags, body = _TAGS[prefix], at + len(opened)
+    if opened != tags.invoke:
+        inner = skip_literal(text, skip_space(text, body), (tags.invoke,))
+        if inner is Edge.UNDECIDED:
             return Unfinished()
         if isinstance(inner, Edge):
-            return NotACall(length=len(opened))
-        return _invoke(text, inner, prefix, tools)
-    return _invoke(text, len(opened), prefix, tools)
+            return NotACall(end=body)
+        body = inner
+    return _read_invoke(text, body, tags, tools)
 
 
-def _invoke(text: str, at: int, prefix: str, tools: Tools) -> Reading:
-    no_call = NotACall(length=at, unread=Until((f"</{prefix}invoke>",)), reason="no call of a known tool")
-    head_end = text.find(">", at)
-    head = text[at : head_end + 1 if head_end >= 0 else len(text)]
+def _read_invoke(text: str, at: int, tags: _Tags, tools: Tools) -> Reading:
+    head_end = text.find(">", at, at + _HEAD_LIMIT)
+    head = text[at : head_end + 1 if head_end >= 0 else at + _HEAD_LIMIT]
     begun = _NAME_BEGUN.match(head)
-    if len(head) > _HEAD_LIMIT or "<" in head or (begun and not tools.may_become(begun.group(1))):
-        return no_call
+    too_long = head_end < 0 and len(head) == _HEAD_LIMIT
+    if too_long or "<" in head or (begun and not tools.may_become(begun.group(1))):
+        return _refuse(at, tags, "no call of a known tool")
     if head_end < 0:
         return Unfinished()
     attribute = _NAME_ATTRIBUTE.match(text, at)
-    name = tools.spelled(_value_of(attribute)) if attribute else None
+    name = tools.spell(_value_of(attribute)) if attribute else None
     if attribute is None or name is None:
-        return no_call
-    read_arguments = _arguments(text, attribute.end(), prefix, tools, name)
-    if isinstance(read_arguments, str):
-        return msgspec.structs.replace(no_call, reason=read_arguments)
-    return read_arguments
+        return _refuse(at, tags, "no call of a known tool")
+    return _read_body(text, attribute.end(), tags, tools, name)
+
+
+def _refuse(end: int, tags: _Tags, reason: str) -> NotACall:
+    return NotACall(end=end, unread=MarkWalk(tags.close), reason=reason)
 
 
 def _value_of(found: re.Match[str]) -> str:
     return next((value for value in found.groups()[:3] if value is not None), "")
 
 
-def _arguments(text: str, at: int, prefix: str, tools: Tools, name: str) -> Found | Unfinished | str:
-    opening, end_tag, close = f"<{prefix}parameter", f"</{prefix}parameter>", f"</{prefix}invoke>"
+def _read_body(text: str, at: int, tags: _Tags, tools: Tools, name: str) -> Reading:
+    close = tags.close.marks[0]
     arguments: dict[str, Json] = {}
     repairs: list[Repair] = []
     at = skip_space(text, at)
     if text.startswith("{", at):
-        return _json(text, at, close, name)
+        return _read_json(text, at, tags, name)
     while True:
-        after = skip_literal(text, at, (opening, close))
-        if after is Edge.UNTOLD:
+        after = skip_literal(text, at, (tags.parameter, close))
+        if after is Edge.UNDECIDED:
             return Unfinished(name=name)
         if isinstance(after, Edge):
-            return "neither a parameter nor the end"
+            return _refuse(at, tags, "neither a parameter nor the end")
         if text.startswith(close, at):
             return Found((TextCall(name=name, arguments=arguments, repairs=tuple(repairs)),), after)
-        if text.find(">", after) < 0:
-            return Unfinished(name=name, wake=until((">",)))
-        head = _PARAMETER_HEAD.match(text, after)
+        head_end = text.find(">", after, after + _HEAD_LIMIT)
+        if head_end < 0 and len(text) - after < _HEAD_LIMIT:
+            return Unfinished(name=name, wake=MarkWalk(_HEAD_END))
+        head = _PARAMETER_HEAD.match(text, after, after + _HEAD_LIMIT)
         if head is None:
-            return "a parameter without a name"
-        end = text.find(end_tag, head.end())
+            return _refuse(after, tags, "a parameter without a name")
+        end = text.find(tags.parameter_end.marks[0], head.end())
         if end < 0:
-            return Unfinished(name=name, wake=until((end_tag,), text))
+            return Unfinished(name=name, wake=walk_behind(tags.parameter_end, text, head.end()))
         value = text[head.end() : end]
         key, kind = _value_of(head), head.group(4)
         if kind == "true":
             arguments[key] = value
         elif kind == "false":
             read_value = repair_json(value.strip())
-            if isinstance(read_value, Broken):
-                return f"the parameter {key!r} is no JSON"
+            if isinstance(read_value, BrokenJson):
+                return _refuse(end, tags, f"the parameter {key!r} is not JSON")
             arguments[key] = read_value.value
             repairs += read_value.repairs
         else:
-            arguments[key], made = convert_parameter(strip_line_breaks(value), tools.properties(name).get(key))
+            arguments[key], made = read_parameter(strip_line_breaks(value), tools.properties(name).get(key))
             repairs += made
-        at = skip_space(text, end + len(end_tag))
+        at = skip_space(text, end + tags.parameter_end.longest)
 
 
-def _json(text: str, at: int, close: str, name: str) -> Found | Unfinished | str:
-    end = end_of(text, at)
-    if isinstance(end, Brackets):
+def _read_json(text: str, at: int, tags: _Tags, name: str) -> Reading:
+    end = find_end(text, at)
+    if isinstance(end, BracketWalk):
         return Unfinished(name=name, wake=end)
-    arguments = arguments_of(text[at:end])
+    arguments = read_arguments(text[at:end])
     if arguments is None or isinstance(arguments[0], str):
-        return "the arguments are no object"
-    after = skip_literal(text, skip_space(text, end), (close,))
-    if after is Edge.UNTOLD:
+        return _refuse(end, tags, "the arguments are not an object")
+    after = skip_literal(text, skip_space(text, end), tags.close.marks)
+    if after is Edge.UNDECIDED:
         return Unfinished(name=name)
     call = TextCall(name=name, arguments=arguments[0], repairs=arguments[1])
-    return "no end tag" if isinstance(after, Edge) else Found((call,), after)
+    return _refuse(end, tags, "no end tag") if isinstance(after, Edge) else Found((call,), after)
 
 
 def write_dsml(name: str, arguments: JsonObject) -> str:
     """A call as DeepSeek V3.2 writes it."""
     tag = _DSML[0]
     inner = "".join(
-        f'<{tag}parameter name="{key}" string="{str(isinstance(value, str)).lower()}">{as_text(value)}</{tag}parameter>\n'
+        f'<{tag}parameter name="{key}" string="{str(isinstance(value, str)).lower()}">{write_parameter(value)}</{tag}parameter>\n'
         for key, value in arguments.items()
     )
     return f'<{tag}function_calls>\n<{tag}invoke name="{name}">\n{inner}</{tag}invoke>\n</{tag}function_calls>'
@@ -138,7 +158,9 @@ def write_dsml(name: str, arguments: JsonObject) -> str:
 
 def write_plain(name: str, arguments: JsonObject) -> str:
     """A call in plain tags."""
-    inner = "".join(f'<parameter name="{key}">\n{as_text(value)}\n</parameter>\n' for key, value in arguments.items())
+    inner = "".join(
+        f'<parameter name="{key}">\n{write_parameter(value)}\n</parameter>\n' for key, value in arguments.items()
+    )
     return f'<function_calls>\n<invoke name="{name}">\n{inner}</invoke>\n</function_calls>'
 
 

@@ -4,53 +4,70 @@ from __future__ import annotations
 
 import re
 
-from victor_fp.core.text_tools.brackets import NOT_YET
 from victor_fp.core.text_tools.formats.form import Opening, TextFormat, fill_template
-from victor_fp.core.text_tools.json_body import json_body
-from victor_fp.core.text_tools.reading import Found, NotACall, Reading, Unfinished, skip_space
+from victor_fp.core.text_tools.json_calls import read_calls
+from victor_fp.core.text_tools.readings import Found, NotACall, Reading, Unfinished, skip_space
 from victor_fp.core.text_tools.tools import Tools
+from victor_fp.core.text_tools.walks import VALUE, end_marks
 
 FENCE = "```"
+_FENCE_END = end_marks(FENCE)
 _LABELS = ("", "json", "tool_call", "tool_calls", "tool", "function_call", "function")
 _LABEL = re.compile(r"[^\s{\[]{0,32}")
 _BEGUN_VALUE = re.compile(r'\{\s*"|\[\s*["{\[]')
+_BEHIND = re.compile(r"[ \t,;]*+\r?")
 
 
-def read(text: str, tools: Tools) -> Reading:
+def read(text: str, at: int, tools: Tools) -> Reading:
     """A fence with nothing but calls in it, or a value that is one."""
-    return _read_fenced(text, tools) if text.startswith(FENCE) else _read_bare(text, tools)
+    return _read_fenced(text, at, tools) if text.startswith(FENCE, at) else _read_bare(text, at, tools)
 
 
-def _read_fenced(text: str, tools: Tools) -> Reading:
-    found = _LABEL.match(text, len(FENCE))
-    end = found.end() if found else len(FENCE)
-    label = text[len(FENCE) : end]
+def _read_fenced(text: str, at: int, tools: Tools) -> Reading:
+    start = at + len(FENCE)
+    found = _LABEL.match(text, start)
+    end = found.end() if found else start
+    label = text[start:end]
     if end == len(text):
         begun = any(known.startswith(label) for known in _LABELS)
-        return Unfinished() if begun else NotACall(length=len(FENCE))
-    reading = json_body(text, end, tools, (FENCE,), strict=True) if label in _LABELS else None
-    return reading if isinstance(reading, Found | Unfinished) else NotACall(length=len(FENCE))
+        return Unfinished() if begun else NotACall(end=start)
+    if label not in _LABELS:
+        return NotACall(end=start)
+    reading = read_calls(text, end, tools, _FENCE_END, strict=True)
+    return NotACall(end=reading.end) if isinstance(reading, NotACall) else reading
 
 
-def _read_bare(text: str, tools: Tools) -> Reading:
-    """A value that is no call goes out unread to its end, if it is JSON: what it quotes is no call either."""
-    at = skip_space(text, 1)
-    if at == len(text):
+def _read_bare(text: str, at: int, tools: Tools) -> Reading:
+    """A value alone on its lines. One that is no call goes out unread to its end, if it is JSON: what it quotes is no call."""
+    place = skip_space(text, at + 1)
+    if place == len(text):
         return Unfinished()
-    if text[0] == "[" and text[at] != "{":
-        foreign = _BEGUN_VALUE.match(text) is not None
-        return NotACall(length=0, unread=NOT_YET) if foreign else NotACall(length=1)
-    reading = json_body(text, 0, tools, strict=True)
-    if not isinstance(reading, NotACall):
-        return reading
-    foreign = _BEGUN_VALUE.match(text) is not None
-    return NotACall(length=0, unread=NOT_YET) if foreign else NotACall(length=1)
+    if text[at] == "[" and text[place] != "{":
+        return _pass_over(text, at, at + 1)
+    reading = read_calls(text, at, tools, strict=True)
+    if isinstance(reading, NotACall):
+        return _pass_over(text, at, max(at + 1, reading.end))
+    return _check_line(text, reading) if isinstance(reading, Found) else reading
+
+
+def _check_line(text: str, found: Found) -> Reading:
+    """A value that more text follows in its line is quoted in a sentence; another value may follow."""
+    behind = _BEHIND.match(text, found.end)
+    end = behind.end() if behind else found.end
+    if end == len(text):
+        return Unfinished(salvage=found, name=found.calls[0].name)
+    return found if text[end] in "\n{[" else NotACall(end=end)
+
+
+def _pass_over(text: str, at: int, end: int) -> NotACall:
+    foreign = _BEGUN_VALUE.match(text, at) is not None
+    return NotACall(end=at, unread=VALUE) if foreign else NotACall(end=end)
 
 
 PLAIN_JSON = TextFormat(
     name="json",
     title="models without a format of their own, told to answer with JSON",
-    openings=(Opening(FENCE, "prose"), Opening("{", "prose"), Opening("[", "prose")),
+    openings=(Opening(FENCE, "line"), Opening("{", "line"), Opening("[", "line")),
     read=read,
     markup=False,
     gap=",;",

@@ -1,4 +1,4 @@
-"""What the options `text_tool_calls` and `tools_in_prompt` make of a request and of the ear for its answer."""
+"""How tool calls in text enter a request and the reading of its response; the only part that the rest of the core uses."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from victor_fp.core.types import ToolDefinition
 
 if TYPE_CHECKING:
     from victor_fp.core.protocols import Codec
+    from victor_fp.core.text_tools.formats import TextFormat
 
 
-def describe_tools_in_text(provider: str, request: ChatRequest) -> Result[ChatRequest, Fault]:
+def prepare_request(provider: str, request: ChatRequest) -> Result[ChatRequest, Fault]:
     """The request with its tools where the options want them; InvalidRequest for options that do not go together."""
     options = request.options
     if options.text_tool_calls is None:
         if options.tools_in_prompt:
             return Failure(InvalidRequest(provider=provider, message="tools_in_prompt needs text_tool_calls"))
         return Success(request)
-    from victor_fp.core.text_tools.prompting import describe_tools_in_messages
-    from victor_fp.core.text_tools.text_calls import parse_formats
+    from victor_fp.core.text_tools.prompts import describe_in_words
 
-    match outcome(parse_formats(options.text_tool_calls, provider=provider)):
+    match outcome(read_option(options.text_tool_calls, provider=provider)):
         case Failure(fault):
             return Failure(fault)
         case Success(formats):
@@ -36,42 +36,55 @@ def describe_tools_in_text(provider: str, request: ChatRequest) -> Result[ChatRe
     request = msgspec.structs.replace(request, text_tools=tools)
     if not options.tools_in_prompt:
         return Success(request)
-    messages = describe_tools_in_messages(
+    messages = describe_in_words(
         request.messages, tools, formats[0], choice=options.tool_choice, parallel=options.parallel_tool_calls
     )
     options = msgspec.structs.replace(options, tool_choice=None, parallel_tool_calls=None)
     return Success(msgspec.structs.replace(request, messages=messages, tools=(), options=options))
 
 
-def codec_with_text_tools(speaker: Codec, request: ChatRequest) -> Codec:
-    """The speaker for the answer to this request, which `in_text` has made."""
+def read_response(codec: Codec, request: ChatRequest) -> Codec:
+    """The codec for the response to a request that `prepare_request` has made."""
     if not request.text_tools:
-        return speaker
+        return codec
     taken = [call["id"] for message in request.messages for call in message.tool_calls or ()]
     seed = str(len(request.messages))
-    heard = codec_with_text_calls(speaker, request.text_tools, request.options.text_tool_calls, seed=seed, taken=taken)
-    return heard.value_or(speaker)
+    return find_text_calls(codec, request.text_tools, request.options.text_tool_calls, seed=seed, taken=taken).value_or(
+        codec
+    )
 
 
-def codec_with_text_calls(
-    speaker: Codec,
+def find_text_calls(
+    codec: Codec,
     tools: Sequence[ToolDefinition],
     formats: str | None,
     *,
     seed: str = "",
     taken: Iterable[str] = (),
 ) -> Result[Codec, Fault]:
-    """A speaker that hears calls of these tools in the text, in formats as the option `text_tool_calls` names them.
+    """A codec that finds calls of these tools in the text, in formats as the option `text_tool_calls` names them.
 
     `seed` and `taken` are for the ids of these calls, as in `text_calls.start`.
     """
     if formats is None or not tools:
-        return Success(speaker)
-    from victor_fp.core.text_tools.text_calls import parse_formats, start
-    from victor_fp.core.text_tools.tools import tools_of
+        return Success(codec)
+    from victor_fp.core.text_tools.text_calls import start
+    from victor_fp.core.text_tools.tools import known_tools
 
-    return parse_formats(formats).map(
+    return read_option(formats).map(
         lambda wanted: msgspec.structs.replace(
-            speaker, filters=(*speaker.filters, start(tools_of(tools), wanted, seed=seed, taken=taken))
+            codec, filters=(*codec.filters, start(known_tools(tools), wanted, seed=seed, taken=taken))
         )
     )
+
+
+def read_option(option: str, *, provider: str = "") -> Result[tuple[TextFormat, ...], Fault]:
+    """The formats that the option `text_tool_calls` names."""
+    from victor_fp.core.text_tools.formats import FORMATS, find_formats
+
+    formats = find_formats(option)
+    if formats:
+        return Success(formats)
+    known = ", ".join(form.name for form in FORMATS)
+    message = f"text_tool_calls: {option!r} is not a format; the formats are {known}, and any"
+    return Failure(InvalidRequest(provider=provider, message=message))

@@ -1,7 +1,7 @@
-"""What a format's reader says of a text that begins with one of its openings: a call, no call, or more text needed.
+"""What a format's reader says of a text in which one of its openings stands: a call, no call, or more text needed.
 
 The law of readers: what is decided for a text stays decided when the text grows. So it does not matter where a stream
-is cut, and text is held back only while nothing is decided.
+is cut, and text is held back only while nothing is decided. Places are indexes into the text.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import TypeAlias
 import msgspec
 
 from victor_fp.core.json import Json
-from victor_fp.core.text_tools.brackets import Walk
-from victor_fp.core.text_tools.repair import Repair
+from victor_fp.core.text_tools.json_repair import Repair
+from victor_fp.core.text_tools.walks import Walk
 
 
 class TextCall(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,23 +24,26 @@ class TextCall(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     """As the caller spelled it."""
     arguments: dict[str, Json] | str
-    """The object, or the original text where the model gave a text that is no JSON object."""
+    """The object, or the original text where the model gave a text that is not a JSON object."""
     repairs: tuple[Repair, ...] = ()
     format: str = ""
     """Name of the format it was written in."""
 
 
 class Found(msgspec.Struct, frozen=True):
-    """Calls, and how much of the text they take."""
+    """Calls, and the place behind them."""
 
     calls: tuple[TextCall, ...]
-    length: int
+    end: int
 
 
 class NotACall(msgspec.Struct, frozen=True, kw_only=True):
-    """The first `length` characters are text, and so is what `unread` walks over after them."""
+    """The text up to `end` is text, and so is what `unread` walks over from there.
 
-    length: int
+    `end` is as far as the reader has looked, so that no text is looked at twice.
+    """
+
+    end: int
     unread: Walk | None = None
     """What follows up to there is text, even if it looks like a call: it stands inside of something that is none."""
     reason: str | None = None
@@ -62,10 +65,10 @@ Reading: TypeAlias = Found | NotACall | Unfinished
 
 
 class Edge(enum.Enum):
-    """A literal that is not there, or cannot be told yet because the text ends."""
+    """A literal that is not there, or cannot be decided yet because the text ends."""
 
     MISSING = "missing"
-    UNTOLD = "untold"
+    UNDECIDED = "undecided"
 
 
 _SPACE = re.compile(r"\s*")
@@ -85,6 +88,6 @@ def skip_literal(text: str, at: int, options: Sequence[str]) -> int | Edge:
     """The place behind the longest option that stands at `at`, unless a longer one may still come."""
     rest = text[at : at + max(map(len, options))]
     if len(text) - at == len(rest) and any(len(option) > len(rest) and option.startswith(rest) for option in options):
-        return Edge.UNTOLD
+        return Edge.UNDECIDED
     fitting = [len(option) for option in options if rest.startswith(option)]
     return at + max(fitting) if fitting else Edge.MISSING

@@ -9,14 +9,13 @@ from __future__ import annotations
 import ast
 import math
 import re
-from typing import Literal, TypeAlias
 
 import msgspec
 
 from victor_fp.core.json import Json, JsonObject
-from victor_fp.core.text_tools.brackets import Until, python_end_of
-from victor_fp.core.text_tools.reading import TextCall, Unfinished, skip_space
+from victor_fp.core.text_tools.readings import TextCall, Unfinished, skip_space
 from victor_fp.core.text_tools.tools import Tools
+from victor_fp.core.text_tools.walks import MarkWalk, NotPython, find_python_end
 
 
 class Statement(msgspec.Struct, frozen=True):
@@ -26,9 +25,7 @@ class Statement(msgspec.Struct, frozen=True):
     end: int
 
 
-NoCall: TypeAlias = Literal["no call"]
-
-_NAME = re.compile(r"[A-Za-z_][\w.\-]*")
+_NAME = re.compile(r"[A-Za-z_][\w.\-]{0,255}")
 _PRINT = "print("
 _CALL = ".call"
 """What Llama puts behind the name of a built-in tool."""
@@ -40,26 +37,26 @@ _STRING = re.compile(
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 
 
-def statement(text: str, at: int, tools: Tools) -> Statement | Unfinished | NoCall:
+def read_statement(text: str, at: int, tools: Tools) -> Statement | Unfinished | NotPython:
     """The call, or list of calls, that begins at `at`; spellings as `print(call(...))` included."""
-    if text.startswith(_PRINT, at) and not tools.spelled("print"):
-        inner = _list_or_call(text, skip_space(text, at + len(_PRINT)), tools)
+    if text.startswith(_PRINT, at) and not tools.spell("print"):
+        inner = _read_list_or_call(text, skip_space(text, at + len(_PRINT)), tools)
         if not isinstance(inner, Statement):
             return inner
         end = skip_space(text, inner.end)
         if end == len(text):
             return Unfinished()
-        return Statement(inner.calls, end + 1) if text[end] == ")" else "no call"
-    return _list_or_call(text, at, tools)
+        return Statement(inner.calls, end + 1) if text[end] == ")" else NotPython(end)
+    return _read_list_or_call(text, at, tools)
 
 
-def _list_or_call(text: str, at: int, tools: Tools) -> Statement | Unfinished | NoCall:
+def _read_list_or_call(text: str, at: int, tools: Tools) -> Statement | Unfinished | NotPython:
     if at == len(text):
         return Unfinished()
-    return _list(text, at, tools) if text[at] == "[" else _call(text, at, tools)
+    return _read_list(text, at, tools) if text[at] == "[" else _read_call(text, at, tools)
 
 
-def _list(text: str, at: int, tools: Tools) -> Statement | Unfinished | NoCall:
+def _read_list(text: str, at: int, tools: Tools) -> Statement | Unfinished | NotPython:
     calls: list[TextCall] = []
     at = skip_space(text, at + 1)
     while True:
@@ -67,7 +64,7 @@ def _list(text: str, at: int, tools: Tools) -> Statement | Unfinished | NoCall:
             return Unfinished()
         if calls and text[at] == "]":
             return Statement(tuple(calls), at + 1)
-        found = _call(text, at, tools)
+        found = _read_call(text, at, tools)
         if not isinstance(found, Statement):
             return found
         calls += found.calls
@@ -77,32 +74,41 @@ def _list(text: str, at: int, tools: Tools) -> Statement | Unfinished | NoCall:
         if text[at] == ",":
             at = skip_space(text, at + 1)
         elif text[at] != "]":
-            return "no call"
+            return NotPython(at)
 
 
-def _call(text: str, at: int, tools: Tools) -> Statement | Unfinished | NoCall:
+def _read_call(text: str, at: int, tools: Tools) -> Statement | Unfinished | NotPython:
     found = _NAME.match(text, at)
     if found is None:
-        return "no call"
+        return NotPython(at)
     written, open_ = found.group(), found.end()
     if open_ == len(text):
-        known, _, tail = written.rpartition(".")
-        could = tools.may_become(written) or _PRINT.startswith(written)
-        could = could or ("call".startswith(tail) and tools.spelled(known) is not None)
-        return Unfinished() if could else "no call"
-    name = tools.spelled(written) or tools.spelled(written.removesuffix(_CALL))
+        return Unfinished() if _may_become(written, tools) else NotPython(_find_failure(at, written, tools))
+    name = tools.spell(written) or tools.spell(written.removesuffix(_CALL))
     if name is None or text[open_] != "(":
-        return "no call"
-    end = python_end_of(text, open_)
-    if end is None or isinstance(end, Until):
+        return NotPython(_find_failure(at, written, tools))
+    end = find_python_end(text, open_)
+    if end is None or isinstance(end, MarkWalk):
         return Unfinished(wake=end, name=name)
-    if end < 0:
-        return "no call"
-    arguments = _arguments(text[open_:end], tuple(tools.properties(name)))
-    return "no call" if arguments is None else Statement((TextCall(name=name, arguments=arguments),), end)
+    if isinstance(end, NotPython):
+        return end
+    arguments = _read_arguments(text[open_:end], tuple(tools.properties(name)))
+    return NotPython(end) if arguments is None else Statement((TextCall(name=name, arguments=arguments),), end)
 
 
-def _arguments(source: str, names: tuple[str, ...]) -> dict[str, Json] | None:
+def _may_become(written: str, tools: Tools) -> bool:
+    known, _, tail = written.rpartition(".")
+    may = tools.may_become(written) or _PRINT.startswith(written)
+    return may or ("call".startswith(tail) and tools.spell(known) is not None)
+
+
+def _find_failure(at: int, written: str, tools: Tools) -> int:
+    """Behind the first character with which a name cannot become a known one; behind the name where there is none."""
+    length = next((n for n in range(1, len(written) + 1) if not _may_become(written[:n], tools)), len(written))
+    return at + length
+
+
+def _read_arguments(source: str, names: tuple[str, ...]) -> dict[str, Json] | None:
     """The arguments between two brackets, if they are literals that JSON can hold."""
     try:
         parsed = ast.parse(f"f{_STRING.sub(_escape_backslashes, source)}", mode="eval").body
@@ -115,26 +121,26 @@ def _arguments(source: str, names: tuple[str, ...]) -> dict[str, Json] | None:
     given = [*zip(names, parsed.args, strict=False), *((word.arg or "", word.value) for word in parsed.keywords)]
     arguments: dict[str, Json] = {}
     for name, node in given:
-        value = _literal(node, _DEPTH)
+        value = _read_literal(node, _MAX_DEPTH)
         if value is None or name in arguments or not _encodable(name):
             return None
         arguments[name] = value[0]
     return arguments
 
 
-def as_python(name: str, arguments: JsonObject) -> str:
+def write_python(name: str, arguments: JsonObject) -> str:
     """The call as Python source."""
     return f"{name}({', '.join(f'{key}={value!r}' for key, value in arguments.items())})"
 
 
-_DEPTH = 64
+_MAX_DEPTH = 64
 _MAX_BITS = 1024
 """Of an integer literal. Python converts integers of more than 4,300 digits only where that is allowed."""
 _NAMES: dict[str, Json] = {"true": True, "false": False, "null": None}
 """JSON's words, which models mix into Python."""
 
 
-def _literal(node: ast.expr, depth: int) -> tuple[Json] | None:
+def _read_literal(node: ast.expr, depth: int) -> tuple[Json] | None:
     """The value of a literal, in a tuple; None for anything that would have to be run."""
     if depth == 0:
         return None
@@ -154,13 +160,13 @@ def _literal(node: ast.expr, depth: int) -> tuple[Json] | None:
                 return None
             return (-value if isinstance(sign, ast.USub) else value,)
         case ast.List(elts=elements) | ast.Tuple(elts=elements):
-            items = [_literal(element, depth - 1) for element in elements]
+            items = [_read_literal(element, depth - 1) for element in elements]
             known = [item[0] for item in items if item is not None]
             return (known,) if len(known) == len(items) else None
         case ast.Dict(keys=keys, values=values):
             fields: dict[str, Json] = {}
             for key, value_node in zip(keys, values, strict=True):
-                value_found = _literal(value_node, depth - 1)
+                value_found = _read_literal(value_node, depth - 1)
                 if not isinstance(key, ast.Constant) or not isinstance(key.value, str) or value_found is None:
                     return None
                 if not _encodable(key.value):
@@ -181,10 +187,10 @@ def _encodable(text: str) -> bool:
 
 
 def _escape_backslashes(string: re.Match[str]) -> str:
-    """A string literal whose backslashes all escape something, as they stand: Python would warn and mean the same."""
+    """A string literal in which a backslash that escapes nothing is doubled: Python would warn, and mean the same."""
     prefix, literal = string.group(1) or "", string.group(2)
-    return string.group() if "r" in prefix.lower() else prefix + _ESCAPE.sub(_keep_escape, literal)
+    return string.group() if "r" in prefix.lower() else prefix + _ESCAPE.sub(_escape_backslash, literal)
 
 
-def _keep_escape(escape: re.Match[str]) -> str:
+def _escape_backslash(escape: re.Match[str]) -> str:
     return escape.group() if escape.group(1) in "\n\\'\"abfnrtvxuNU01234567" else "\\" + escape.group()

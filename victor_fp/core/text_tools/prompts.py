@@ -1,4 +1,4 @@
-"""Tools in words, for models that take none: the tools and the way to call them as a prompt, past turns as text."""
+"""Tools in words, for models without tools: the tools and the way to call them as a prompt, past turns as text."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from victor_fp.core.text_tools.formats import TextFormat
 from victor_fp.core.types import Message, ToolCall, ToolDefinition
 
 _RESULT = "<tool_response>\n{}\n</tool_response>"
-"""As Hermes and Qwen are told of results; other models understand it."""
+"""As Hermes and Qwen are turns of results; other models understand it."""
 
 
-def instructions(
+def write_instructions(
     tools: Sequence[ToolDefinition],
     form: TextFormat,
     *,
@@ -48,7 +48,7 @@ def _describe_choice(choice: str | Mapping[str, str] | None) -> str:
     return "Call a tool only where it is needed; otherwise answer in plain text."
 
 
-def describe_tools_in_messages(
+def describe_in_words(
     messages: Iterable[Message],
     tools: Sequence[ToolDefinition],
     form: TextFormat,
@@ -56,37 +56,35 @@ def describe_tools_in_messages(
     choice: str | Mapping[str, str] | None = None,
     parallel: bool | None = None,
 ) -> tuple[Message, ...]:
-    """The conversation for a model that takes no tools: the instructions first, calls and results as text."""
-    told: list[Message] = []
+    """The conversation for a model without tools: the instructions first, calls and results as text."""
+    turns: list[Message] = []
+    results: list[str] = []
     for message in messages:
         if message.role == "tool":
-            told = _with_result(told, message)
-        elif message.tool_calls:
-            calls = "\n".join(_render_call(call, form) for call in message.tool_calls)
+            text = f"Error: {message.text}" if message.is_error else message.text
+            results.append(_RESULT.format(text))
+            continue
+        turns += _join_results(results)
+        results = []
+        if message.tool_calls:
+            calls = "\n".join(_write_call(call, form) for call in message.tool_calls)
             text = f"{message.text}\n{calls}" if message.text else calls
-            told.append(Message(role="assistant", content=text))
+            turns.append(Message(role="assistant", content=text))
         else:
-            told.append(message)
+            turns.append(message)
+    turns += _join_results(results)
     if not tools:
-        return tuple(told)
-    words = instructions(tools, form, choice=choice, parallel=parallel)
-    return append_instructions(told, words)
+        return tuple(turns)
+    words = write_instructions(tools, form, choice=choice, parallel=parallel)
+    return append_instructions(turns, words)
 
 
-def _with_result(told: list[Message], message: Message) -> list[Message]:
+def _join_results(results: Sequence[str]) -> list[Message]:
     """Results of one turn stand in one message of the user."""
-    text = f"Error: {message.text}" if message.is_error else message.text
-    result = _RESULT.format(text)
-    last = told[-1] if told else None
-    if last is not None and last.role == "user" and isinstance(last.content, str) and last.content.endswith(_END):
-        return [*told[:-1], last.model_copy(update={"content": f"{last.content}\n{result}"})]
-    return [*told, Message(role="user", content=result)]
+    return [Message(role="user", content="\n".join(results))] if results else []
 
 
-_END = "</tool_response>"
-
-
-def _render_call(call: ToolCall, form: TextFormat) -> str:
+def _write_call(call: ToolCall, form: TextFormat) -> str:
     arguments: Any = call["arguments"]
     known: JsonObject = arguments if isinstance(arguments, Mapping) else {"arguments": arguments}
     return form.write(call["name"], known)

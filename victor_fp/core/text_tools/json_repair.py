@@ -1,8 +1,8 @@
-"""JSON as models write it, read with every deviation named: what it was taken for is told, what is missing is not guessed.
+"""JSON as models write it, read with every deviation named. What is missing is not guessed.
 
 Repaired: trailing commas, single quotes, raw control characters (line breaks above all) inside strings, Python's True,
-False and None, keys without quotes, and backslashes that escape nothing. An object that breaks off is `Broken` and
-`truncated`; so is nothing else.
+False and None, keys without quotes, backslashes that escape nothing, and halves of surrogate pairs, which become U+FFFD. A
+value that ends too soon is `BrokenJson` and `truncated`; so is nothing else.
 """
 
 from __future__ import annotations
@@ -20,40 +20,40 @@ Repair: TypeAlias = Literal[
 ]
 
 
-class Repaired(msgspec.Struct, frozen=True):
+class RepairedJson(msgspec.Struct, frozen=True):
     """A value, and what had to be repaired to read it, each once and in order of appearance."""
 
     value: Json
     repairs: tuple[Repair, ...] = ()
 
 
-class Broken(msgspec.Struct, frozen=True, gc=False):
-    """No value, and why."""
+class BrokenJson(msgspec.Struct, frozen=True, gc=False):
+    """Why a text has no value."""
 
     reason: str
     truncated: bool = False
     """The text ends before the value does."""
 
 
-def repair_json(text: str) -> Repaired | Broken:
+def repair_json(text: str) -> RepairedJson | BrokenJson:
     """The JSON value of a text: strictly read if that goes, else with repairs.
 
-    >>> repaired("{'path': 'a.py', 'deep': True,}").value
+    >>> repair_json("{'path': 'a.py', 'deep': True,}").value
     {'path': 'a.py', 'deep': True}
-    >>> repaired('{"path": "a.py", "li')
-    Broken(reason='the text ends inside a string', truncated=True)
+    >>> repair_json('{"path": "a.py", "li')
+    BrokenJson(reason='the text ends inside a string', truncated=True)
     """
     strict = decode_json(text)
     if not isinstance(strict, NotJson):
-        return Repaired(strict)
+        return RepairedJson(strict)
     reading = _Reading(text)
     value = reading.value(0)
-    if isinstance(value, Broken):
+    if isinstance(value, BrokenJson):
         return value
     reading.skip_space()
     if reading.at < len(text):
-        return Broken("more text follows the value")
-    return Repaired(value[0], tuple(dict.fromkeys(reading.repairs)))
+        return BrokenJson("more text follows the value")
+    return RepairedJson(value[0], tuple(dict.fromkeys(reading.repairs)))
 
 
 _SPACE = re.compile(r"\s*")
@@ -79,7 +79,7 @@ _DEPTH = 64
 
 
 class _Reading:
-    """One reading of one text; lives no longer than `repaired`."""
+    """One reading of one text; lives no longer than `repair_json`."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -90,16 +90,16 @@ class _Reading:
         found = _SPACE.match(self.text, self.at)
         self.at = found.end() if found else self.at
 
-    def ends(self, where: str) -> Broken | None:
-        return Broken(f"the text ends inside {where}", truncated=True) if self.at >= len(self.text) else None
+    def ends(self, where: str) -> BrokenJson | None:
+        return BrokenJson(f"the text ends inside {where}", truncated=True) if self.at >= len(self.text) else None
 
-    def value(self, depth: int) -> tuple[Json] | Broken:
+    def value(self, depth: int) -> tuple[Json] | BrokenJson:
         """In a tuple, so that no value looks like a failure."""
         self.skip_space()
         if broken := self.ends("a value"):
             return broken
         if depth > _DEPTH:
-            return Broken("nested too deeply")
+            return BrokenJson("nested too deeply")
         first = self.text[self.at]
         if first == "{":
             return self.object(depth)
@@ -107,27 +107,27 @@ class _Reading:
             return self.array(depth)
         if first in "\"'":
             string = self.string()
-            return string if isinstance(string, Broken) else (string,)
+            return string if isinstance(string, BrokenJson) else (string,)
         return self.scalar()
 
-    def scalar(self) -> tuple[Json] | Broken:
+    def scalar(self) -> tuple[Json] | BrokenJson:
         if number := _NUMBER.match(self.text, self.at):
             self.at = number.end()
             if number.group(1) is None and number.group(2) is None:
-                return (int(number.group()),) if len(number.group()) < 4000 else Broken("a number is too long")
+                return (int(number.group()),) if len(number.group()) < 4000 else BrokenJson("a number is too long")
             value = float(number.group())
-            return (value,) if math.isfinite(value) else Broken("a number is too large")
+            return (value,) if math.isfinite(value) else BrokenJson("a number is too large")
         word = _WORD.match(self.text, self.at)
         if word is None or word.group() not in _WORDS:
             ends = (word.end() if word else self.at + 1) == len(self.text)
-            return Broken(f"no value begins with {self.text[self.at : self.at + 12]!r}", truncated=ends)
+            return BrokenJson(f"no value begins with {self.text[self.at : self.at + 12]!r}", truncated=ends)
         self.at = word.end()
         known, python = _WORDS[word.group()]
         if python:
             self.repairs.append("python_literal")
         return (known,)
 
-    def array(self, depth: int) -> tuple[Json] | Broken:
+    def array(self, depth: int) -> tuple[Json] | BrokenJson:
         self.at += 1
         items: list[Json] = []
         comma = False
@@ -141,14 +141,14 @@ class _Reading:
                     self.repairs.append("trailing_comma")
                 return (items,)
             if items and not comma:
-                return Broken("a comma is missing")
+                return BrokenJson("a comma is missing")
             item = self.value(depth + 1)
-            if isinstance(item, Broken):
+            if isinstance(item, BrokenJson):
                 return item
             items.append(item[0])
             comma = self.comma()
 
-    def object(self, depth: int) -> tuple[Json] | Broken:
+    def object(self, depth: int) -> tuple[Json] | BrokenJson:
         self.at += 1
         fields: dict[str, Json] = {}
         comma = False
@@ -162,18 +162,18 @@ class _Reading:
                     self.repairs.append("trailing_comma")
                 return (fields,)
             if fields and not comma:
-                return Broken("a comma is missing")
+                return BrokenJson("a comma is missing")
             key = self.key()
-            if isinstance(key, Broken):
+            if isinstance(key, BrokenJson):
                 return key
             self.skip_space()
             if broken := self.ends("an object"):
                 return broken
             if self.text[self.at] != ":":
-                return Broken("a colon is missing")
+                return BrokenJson("a colon is missing")
             self.at += 1
             item = self.value(depth + 1)
-            if isinstance(item, Broken):
+            if isinstance(item, BrokenJson):
                 return item
             fields[key] = item[0]
             comma = self.comma()
@@ -185,17 +185,17 @@ class _Reading:
         self.at += found
         return found
 
-    def key(self) -> str | Broken:
+    def key(self) -> str | BrokenJson:
         if self.text[self.at] in "\"'":
             return self.string()
         word = _WORD.match(self.text, self.at)
         if word is None:
-            return Broken(f"no key begins with {self.text[self.at : self.at + 12]!r}")
+            return BrokenJson(f"no key begins with {self.text[self.at : self.at + 12]!r}")
         self.at = word.end()
         self.repairs.append("unquoted_key")
         return word.group()
 
-    def string(self) -> str | Broken:
+    def string(self) -> str | BrokenJson:
         quote = self.text[self.at]
         if quote == "'":
             self.repairs.append("single_quotes")
@@ -211,7 +211,7 @@ class _Reading:
             mark = self.text[self.at]
             self.at += 1
             if mark == quote:
-                return self.sound("".join(pieces))
+                return self.join_surrogates("".join(pieces))
             if mark != "\\":
                 self.repairs.append("control_character")
                 pieces.append(mark)
@@ -220,12 +220,14 @@ class _Reading:
             else:
                 pieces.append(self.escape(quote))
 
-    def sound(self, text: str) -> str | Broken:
-        """Surrogate halves that escapes left alone are no text."""
-        try:
-            return text.encode("utf-16", "surrogatepass").decode("utf-16")
-        except UnicodeDecodeError:
-            return Broken("half a surrogate pair")
+    def join_surrogates(self, text: str) -> str:
+        """Pairs that were escaped one by one become characters; a half alone is replaced."""
+        if text.isascii():
+            return text
+        whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+        if whole.count("\ufffd") > text.count("\ufffd"):
+            self.repairs.append("invalid_escape")
+        return whole
 
     def escape(self, quote: str) -> str:
         mark = self.text[self.at]

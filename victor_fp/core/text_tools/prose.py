@@ -1,0 +1,140 @@
+"""Where in its text an answer stands: inside code or a quotation, or in prose, and how far in its line."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from victor_fp.core.text_tools.formats.form import Position
+
+_MARK = re.compile(r"\n|`+|~{3,}|\"{3,}|'{3,}")
+_CODE = re.compile(
+    r"\s*(?:import\s|from\s+[\w.]+\s+import\b|(?:async\s+)?def\s|class\s|@\w|return\b|raise\b|yield\b|await\s|assert\s|del\s"
+    r"|(?:if|elif|for|while|with|except|match|case)\b.*:\s*(?:#.*)?\Z|(?:try|else|finally)\s*:"
+    r"|[A-Za-z_][\w.]*(?:\[[^\]]{0,40}\])?\s*(?:[-+*/|&]|//|\*\*)?=(?!=)|>>>|\.\.\.\s|\#!|\$\s)"
+)
+"""A line of a program in Python, or of a terminal."""
+_LINE = 160
+"""Characters of a line that are looked at."""
+_QUOTED = frozenset(" \t\r\n\"'`<([{=/\\|#-$>\u00ab\u201c\u2018")
+"""Behind one of these a mark is quoted, not written."""
+_RUNS = frozenset("`~\"'")
+
+
+class Prose(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What stands before a place."""
+
+    line: str = ""
+    """Its line so far, cut to `_LINE` characters."""
+    last: str = ""
+    """The two characters before it."""
+    indent: int = 0
+    """White space since the line began; -1 where anything else stands there."""
+    run: str = ""
+    """Quotes or backticks at the very end, of which more may follow."""
+    fence: str = ""
+    """The marks that opened a code fence."""
+    inline: bool = False
+    """The fence was opened in this line, behind other text."""
+    ticks: bool = False
+    """Inside of code between single backticks."""
+    docstring: str = ""
+    """The quotes that opened a text in triple quotes."""
+    code: bool = False
+    """The paragraph has a line of a program."""
+
+    def admits(self, position: Position) -> bool:
+        """Whether a call that begins at such a position may begin here."""
+        if self.run:
+            return _with_run(msgspec.structs.replace(self, run=""), self.run).admits(position)
+        if self.fence or self.ticks:
+            return False
+        if position == "column":
+            return self.indent == 0 and not self.code and not self.docstring
+        if self.indent >= 0:
+            return True
+        return position == "mark" and (self.last == "|>" or self.last[-1:] not in _QUOTED)
+
+    def after_opaque(self, text: str, start: int, end: int) -> Prose:
+        """The place behind this text, in which fences and quotes mean nothing."""
+        if start >= end:
+            return self
+        line_start = text.rfind("\n", start, end) + 1
+        head = text[max(start, line_start) : end][:_LINE]
+        begun = Prose(
+            last=(self.last + text[max(start, end - 2) : end])[-2:], fence=self.fence, docstring=self.docstring
+        )
+        return msgspec.structs.replace(begun, line=head, indent=len(head) if line_start and not head.strip() else -1)
+
+    def after_call(self) -> Prose:
+        """The place behind a call, where another may follow as at the beginning of a line."""
+        return Prose(docstring=self.docstring)
+
+    def after(self, text: str, start: int = 0, end: int | None = None) -> Prose:
+        """The place behind this text."""
+        end = len(text) if end is None else end
+        if start >= end:
+            return self
+        state, at = self, start
+        if self.run:
+            while at < end and text[at] == self.run[0]:
+                at += 1
+            run = (self.run + text[start:at])[:_LINE]
+            if at == end:
+                return msgspec.structs.replace(self, run=run, last=(self.last + text[start:end])[-2:])
+            state = _with_run(msgspec.structs.replace(self, run=""), run)
+        stop = end
+        if text[end - 1] in _RUNS:
+            while stop > at and text[stop - 1] == text[end - 1]:
+                stop -= 1
+        while (found := _MARK.search(text, at, stop)) is not None:
+            state = _with_text(state, text, at, found.start())
+            mark, at = found.group(), found.end()
+            state = _with_line_end(state) if mark == "\n" else _with_run(state, mark)
+        state = _with_text(state, text, at, stop)
+        last = (self.last + text[max(start, end - 2) : end])[-2:]
+        return msgspec.structs.replace(state, run=text[stop:end][:_LINE], last=last)
+
+
+def _with_text(state: Prose, text: str, start: int, end: int) -> Prose:
+    """Behind text of one line that has no mark."""
+    if start >= end:
+        return state
+    line, indent = state.line, state.indent
+    if indent >= 0:
+        indent += end - start
+        indent = indent if indent <= _LINE and text[start:end].isspace() else -1
+    if len(line) < _LINE:
+        line += text[start : min(end, start + _LINE - len(line))]
+    return msgspec.structs.replace(state, line=line, indent=indent)
+
+
+def _with_line_end(state: Prose) -> Prose:
+    blank = not state.line.strip()
+    code = False if blank else state.code or (not state.fence and _CODE.match(state.line) is not None)
+    return msgspec.structs.replace(state, line="", indent=0, inline=False, ticks=False, code=code)
+
+
+def _with_run(state: Prose, run: str) -> Prose:
+    """Behind a whole run of backticks, tildes or quotes."""
+    fence, inline, ticks, docstring = state.fence, state.inline, state.ticks, state.docstring
+    if run[0] in "\"'":
+        if not fence and len(run) >= 3 and (not docstring or docstring[0] == run[0]) and (len(run) // 3) % 2:
+            docstring = "" if docstring else run[:3]
+    elif fence:
+        if fence[0] == run[0] and len(run) >= len(fence) and (inline or state.indent >= 0):
+            fence = ""
+    elif len(run) >= 3 and (run[0] == "`" or state.indent >= 0):
+        fence, inline = run, state.indent < 0
+    elif run[0] == "`":
+        ticks = ticks != bool(len(run) % 2)
+    return msgspec.structs.replace(
+        state,
+        line=state.line + run[:_LINE] if len(state.line) < _LINE else state.line,
+        indent=-1,
+        fence=fence,
+        inline=inline,
+        ticks=ticks,
+        docstring=docstring,
+    )

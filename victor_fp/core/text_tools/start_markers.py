@@ -1,0 +1,166 @@
+"""Where in a text a call may begin: the start markers of all formats, searched for in prose."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import msgspec
+
+from victor_fp.core.text_tools.formats.form import Opening, Position, TextFormat
+from victor_fp.core.text_tools.prose import Prose
+from victor_fp.core.text_tools.tools import NAMESPACES, Tools
+
+_INDENT = re.compile(r"[ \t]*")
+
+
+class FormatMarkers(msgspec.Struct, frozen=True):
+    """The markers of one format."""
+
+    form: TextFormat
+    pattern: re.Pattern[str]
+    positions: Mapping[str, Position]
+    """By the marker's text."""
+    beginnings: Mapping[str, tuple[Position, ...]]
+    """The positions of the markers that begin so."""
+
+    def match(self, here: Prose, text: str, at: int, rest: str) -> bool | None:
+        """Whether a marker stands here in full; False where `rest`, all that has come, begins one; None otherwise."""
+        found = self.pattern.match(text, at)
+        if found is not None and here.admits(self.positions[found.group()]):
+            return True
+        return False if any(map(here.admits, self.beginnings.get(rest, ()))) else None
+
+
+class MarkerPlan(msgspec.Struct, frozen=True):
+    """What is searched for."""
+
+    tools: Tools
+    formats: tuple[FormatMarkers, ...]
+    marks: re.Pattern[str] | None
+    """Markers that may stand behind a word."""
+    lines: re.Pattern[str]
+    """Any marker at the head of a line."""
+    heads: re.Pattern[str] | None
+    """A first character of a marker that may stand behind a word."""
+    beginnings: frozenset[str]
+    """Every proper beginning of a marker."""
+    longest: int
+
+    def passes(self, text: str) -> bool:
+        """Whether no marker begins in this text, which stands behind the head of its line."""
+        return "\n" not in text and (self.heads is None or self.heads.search(text) is None)
+
+
+class Candidate(msgspec.Struct, frozen=True):
+    """A place where calls of these formats may begin; the bool: the marker is there in full, not only its beginning."""
+
+    at: int
+    prose: Prose
+    formats: tuple[tuple[TextFormat, bool], ...]
+
+
+def plan_search(tools: Tools, formats: tuple[TextFormat, ...]) -> MarkerPlan:
+    """The search for calls of `tools` in `formats`."""
+    planned = tuple(
+        _plan_format(form, (*form.openings, *(_name_markers(tools) if form.named else ()))) for form in formats
+    )
+    texts = frozenset(text for one in planned for text in one.positions)
+    marks = {text for one in planned for text, position in one.positions.items() if position == "mark"}
+    return MarkerPlan(
+        tools=tools,
+        formats=planned,
+        marks=re.compile(_alternatives(marks)) if marks else None,
+        lines=re.compile(rf"^[ \t]*+(?:{_alternatives(texts)})", re.MULTILINE),
+        heads=re.compile("|".join(sorted({re.escape(text[0]) for text in marks}))) if marks else None,
+        beginnings=frozenset(begun for one in planned for begun in one.beginnings),
+        longest=max(map(len, texts)),
+    )
+
+
+def _plan_format(form: TextFormat, openings: tuple[Opening, ...]) -> FormatMarkers:
+    positions = {opening.text: opening.position for opening in openings}
+    beginnings: dict[str, tuple[Position, ...]] = {}
+    for text, position in positions.items():
+        for length in range(1, len(text)):
+            known = beginnings.get(text[:length], ())
+            if position not in known:
+                beginnings[text[:length]] = (*known, position)
+    return FormatMarkers(form, re.compile(_alternatives(frozenset(positions))), positions, beginnings)
+
+
+def _alternatives(texts: set[str] | frozenset[str]) -> str:
+    return "|".join(map(re.escape, sorted(texts, key=len, reverse=True)))
+
+
+def _name_markers(tools: Tools) -> tuple[Opening, ...]:
+    """A known tool's name and a bracket, at the beginning of a line."""
+    names = (f"{space}{name}(" for name in tools.schemas or () for space in ("", *NAMESPACES))
+    return tuple(Opening(name, "column") for name in names)
+
+
+class MarkerSearch:
+    """The search in one text; lives no longer than one pass over it. What lies ahead is remembered, not searched again."""
+
+    def __init__(self, plan: MarkerPlan, text: str, *, last: bool) -> None:
+        self._plan, self._text, self._last = plan, text, last
+        self._line: int | None = -1
+        self._mark: int | None = -1
+        self._begun: int | None = None if last else -1
+
+    def find(self, prose: Prose, start: int) -> Candidate | None:
+        """The first place from `start` on where a call may begin; `prose` is what stands before `start`.
+
+        Where more text may come, the beginning of a marker at the end of the text counts too.
+        """
+        here, at = prose, start
+        while at < len(self._text):
+            places = [place for place in self._look_ahead(here, at) if place is not None]
+            if not places:
+                return None
+            place = min(places)
+            here = here.after(self._text, at, place)
+            formats = self._match(here, place)
+            if formats:
+                return Candidate(place, here, formats)
+            here, at = here.after(self._text, place, place + 1), place + 1
+        return None
+
+    def _look_ahead(self, here: Prose, at: int) -> tuple[int | None, int | None, int | None]:
+        plan, text = self._plan, self._text
+        if self._line is not None and self._line < at:
+            self._line = self._find_line(at)
+        if self._mark is not None and self._mark < at:
+            found = None if plan.marks is None else plan.marks.search(text, at)
+            self._mark = None if found is None else found.start()
+        if self._begun is not None and self._begun < at:
+            first = max(at, len(text) - plan.longest + 1)
+            self._begun = next((place for place in range(first, len(text)) if text[place:] in plan.beginnings), None)
+        return (
+            self._find_head(here, at),
+            self._line,
+            self._mark if self._begun is None else min(self._begun, len(text) if self._mark is None else self._mark),
+        )
+
+    def _find_head(self, here: Prose, at: int) -> int | None:
+        """The marker that begins the line in which the search stands."""
+        if here.indent < 0 or here.run:
+            return None
+        lead = _INDENT.match(self._text, at)
+        place = lead.end() if lead else at
+        return place if self._plan.lines.match(self._text[place : place + self._plan.longest]) else None
+
+    def _find_line(self, at: int) -> int | None:
+        """The first marker that begins a later line, white space aside."""
+        found = self._plan.lines.search(self._text, at + 1)
+        if found is None:
+            return None
+        lead = _INDENT.match(self._text, found.start())
+        return lead.end() if lead else found.start()
+
+    def _match(self, here: Prose, at: int) -> tuple[tuple[TextFormat, bool], ...]:
+        """The formats of which a marker stands here, or has begun."""
+        cut = "" if self._last else self._text[at : at + self._plan.longest]
+        rest = cut if len(cut) == len(self._text) - at else ""
+        found = ((one.form, one.match(here, self._text, at, rest)) for one in self._plan.formats)
+        return tuple((form, full) for form, full in found if full is not None)
