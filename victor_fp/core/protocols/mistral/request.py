@@ -19,6 +19,7 @@ from victor_fp.core.protocols.mistral.options import answer_form, effort, temper
 from victor_fp.core.protocols.mistral.tools import choice, tools_written
 from victor_fp.core.protocols.operations import build_url
 from victor_fp.core.requests import Adjustment, ChatRequest, Endpoint, HttpRequest, build_headers, resolve_unsupported
+from victor_fp.core.result import outcome
 
 _T = TypeVar("_T")
 
@@ -47,9 +48,11 @@ def write(endpoint: Endpoint, dialect: MistralDialect, request: ChatRequest) -> 
         reasoning_effort=effort(spec, dialect, options, untaken),
         service_tier=tier(spec, dialect, options, untaken),
     )
-    adjustments = resolve_unsupported(endpoint, request, [*untaken, *without_counterpart(spec, options)])
-    if not isinstance(adjustments, tuple):
-        return Failure(adjustments)
+    match outcome(resolve_unsupported(endpoint, request, [*untaken, *without_counterpart(spec, options)])):
+        case Failure(fault):
+            return Failure(fault)
+        case Success(adjustments):
+            pass
     return Success(
         HttpRequest(
             url=build_url(endpoint.base_url, CreateChatCompletion()),

@@ -18,6 +18,7 @@ from victor_fp.core.protocols.openai_chat.rules import Rules, Written, rules_for
 from victor_fp.core.protocols.openai_chat.sampling import length, reporting, sampling
 from victor_fp.core.protocols.openai_chat.tools import tools_written
 from victor_fp.core.requests import ChatRequest, Endpoint, HttpRequest, build_headers, resolve_unsupported
+from victor_fp.core.result import outcome
 
 
 def write(endpoint: Endpoint, dialect: ChatDialect, request: ChatRequest) -> Result[HttpRequest, Fault]:
@@ -40,9 +41,11 @@ def write(endpoint: Endpoint, dialect: ChatDialect, request: ChatRequest) -> Res
         Written(fields=_streaming(rules, request)),
     )
     unsupported = tuple(adjustment for part in parts for adjustment in part.adjustments)
-    adjustments = resolve_unsupported(endpoint, request, unsupported)
-    if not isinstance(adjustments, tuple):
-        return Failure(adjustments)
+    match outcome(resolve_unsupported(endpoint, request, unsupported)):
+        case Failure(fault):
+            return Failure(fault)
+        case Success(adjustments):
+            pass
     body: dict[str, object] = {}
     for part in parts:
         body.update(part.fields)

@@ -18,6 +18,7 @@ from victor_fp.core.protocols.openai_responses.rules import rules_for
 from victor_fp.core.protocols.openai_responses.tools import tools_written
 from victor_fp.core.protocols.openai_responses.turns import input_written
 from victor_fp.core.requests import ChatRequest, Endpoint, HttpRequest, build_headers, resolve_unsupported
+from victor_fp.core.result import outcome
 
 UNITED = ("include", "tools")
 """Lists that the caller's extra fields lengthen, since ours say what the library itself needs."""
@@ -43,9 +44,11 @@ def write(endpoint: Endpoint, dialect: ResponsesDialect, request: ChatRequest) -
         Written(fields={"stream": True} if request.stream else {}),
     )
     unsupported = tuple(adjustment for part in parts for adjustment in part.adjustments)
-    adjustments = resolve_unsupported(endpoint, request, unsupported)
-    if not isinstance(adjustments, tuple):
-        return Failure(adjustments)
+    match outcome(resolve_unsupported(endpoint, request, unsupported)):
+        case Failure(fault):
+            return Failure(fault)
+        case Success(adjustments):
+            pass
     body = {name: value for part in parts for name, value in part.fields.items()}
     return Success(
         HttpRequest(
