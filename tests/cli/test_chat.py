@@ -166,6 +166,7 @@ def test_an_error_with_json_is_an_object_too(serve: Serve, keyed: dict[str, str]
 
     assert json.loads(failed.stdout)["error"]["type"] == "AuthRejected"
     assert json.loads(failed.stdout)["error"]["status"] == 401
+    assert json.loads(failed.stdout)["error"]["url"].endswith("/v1/chat/completions")
     assert json.loads(unknown.stdout)["error"]["type"] == "ProviderNotFound"
     assert (failed.exit_code, unknown.exit_code) == (3, 4)
 

@@ -345,6 +345,8 @@ def convert_fault(fault_type: type[F], fault: Fault, **changes: Any) -> F:
 
 def with_context(fault: Fault, provider: str, model: str | None = None, url: str | None = None) -> Fault:
     """The fault with its provider, model and URL, where it has none yet. The URL is stored without secrets."""
+    if fault.provider and (fault.model or model is None) and (fault.url is not None or url is None):
+        return fault
     return msgspec.structs.replace(
         fault,
         provider=fault.provider or provider,
@@ -364,11 +366,17 @@ def redact_fault(fault: Fault, *secrets: str) -> Fault:
     return msgspec.structs.replace(fault, **changes) if changes else fault
 
 
+_ADDRESS_STATUSES = frozenset({301, 302, 303, 307, 308, 404, 405})
+"""Statuses that a wrong base URL gets."""
+
+
 def describe(fault: Fault) -> str:
-    """One line for people: who, what, and the vendor's message."""
+    """One line for people: who, what, the vendor's message, and the URL where that may be what is wrong."""
     who = " ".join(part for part in (fault.provider, fault.model) if part)
     facts = [str(part) for part in (fault.status, fault.code) if part is not None]
     what = type(fault).__name__ + (f" ({', '.join(facts)})" if facts else "")
     lead = f"{who}: {what}" if who else what
     wait = f" (retry after {fault.retry_after:g} s)" if fault.retry_after is not None else ""
-    return f"{lead}: {fault.message}{wait}" if fault.message else lead + wait
+    is_about_address = not fault.is_local and (fault.status is None or fault.status in _ADDRESS_STATUSES)
+    place = f" ({fault.url})" if fault.url and is_about_address else ""
+    return f"{lead}: {fault.message}{wait}{place}" if fault.message else f"{lead}{wait}{place}"

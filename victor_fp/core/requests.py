@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, TypeAlias
 
 import msgspec
+from returns.result import Failure, Result, Success
 
 from victor_fp.core.catalogue.spec import ProviderSpec
 from victor_fp.core.cost import Price
@@ -128,16 +129,18 @@ def find_missing_setting(endpoint: Endpoint, model: str | None = None) -> Fault 
 
 def resolve_unsupported(
     endpoint: Endpoint, request: ChatRequest, unsupported: Sequence[Adjustment]
-) -> tuple[Adjustment, ...] | Fault:
-    """What to do about parameters that cannot be taken: the first as a fault, or all as visible adjustments."""
+) -> Result[tuple[Adjustment, ...], Fault]:
+    """Return what is unsupported as visible adjustments, or, as `on_unsupported` says, the fault for the first of it."""
     if not unsupported or request.options.on_unsupported == "adjust":
-        return tuple(unsupported)
+        return Success(tuple(unsupported))
     first = unsupported[0]
     without = "go on without it" if first.action == "dropped" else "go on with the change"
     instead = "have it told in words" if first.drops_form else without
-    return UnsupportedParameter(
-        provider=endpoint.spec.name,
-        model=request.model,
-        parameter=first.parameter,
-        message=f"{first.parameter}: {first.reason}. Pass on_unsupported='adjust' to {instead}.",
+    return Failure(
+        UnsupportedParameter(
+            provider=endpoint.spec.name,
+            model=request.model,
+            parameter=first.parameter,
+            message=f"{first.parameter}: {first.reason}. Pass on_unsupported='adjust' to {instead}.",
+        )
     )

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from returns.result import Failure, Result, Success
 
+from victor_fp.core import faults
 from victor_fp.core.chains import join_chain
 from victor_fp.core.cost import compute_cost
 from victor_fp.core.delta_filters import run_filters
@@ -26,6 +27,8 @@ class ResponseContext(msgspec.Struct, frozen=True, kw_only=True):
 
     endpoint: Endpoint
     model: str | None = None
+    url: str | None = None
+    """Where the request went; faults carry it without secrets."""
     adjustments: tuple[Adjustment, ...] = ()
 
 
@@ -107,12 +110,8 @@ def with_partial(context: ResponseContext, transcript: Transcript, fault: Fault)
 
 
 def with_context(context: ResponseContext, fault: Fault) -> Fault:
-    """A fault that names provider and model."""
-    if fault.provider and fault.model:
-        return fault
-    return msgspec.structs.replace(
-        fault, provider=fault.provider or context.endpoint.spec.name, model=fault.model or context.model
-    )
+    """The fault with the provider, model and URL of its request, where it has none yet."""
+    return faults.with_context(fault, context.endpoint.spec.name, context.model, context.url)
 
 
 def _build_shared_fields(context: ResponseContext, transcript: Transcript) -> dict[str, Any]:

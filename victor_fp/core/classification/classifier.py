@@ -11,12 +11,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+from msgspec.structs import replace
+
 from victor_fp.core.classification.details import ErrorDetails
 from victor_fp.core.classification.headers import read_request_id, read_retry_after
 from victor_fp.core.classification.phrases import WRONG_ADDRESS_MESSAGES
 from victor_fp.core.classification.statuses import fault_type_for_status
 from victor_fp.core.classification.tables import ErrorTable, FaultType, find_phrase, normalize_text
 from victor_fp.core.faults import (
+    RETRYABLE_REQUEST_STATUSES,
     Fault,
     InvalidRequest,
     ModelNotFound,
@@ -32,6 +35,8 @@ MESSAGE_LIMIT = 2000
 """Characters of a vendor's words in a message."""
 EVIDENCE_LIMIT = 4096
 """Bytes of an error body that a fault keeps."""
+_CAPABILITY_STATUSES = RETRYABLE_REQUEST_STATUSES | {400, 422}
+"""Statuses of an error that may mean a missing capability; others say for themselves what they mean."""
 _GENERAL: frozenset[FaultType] = frozenset({InvalidRequest, ServerFailed})
 
 
@@ -52,6 +57,7 @@ def classify_error(
     The message is never empty and holds no credentials.
     """
     headers = headers or {}
+    details = _read_message(table, details, status)
     fault_type = decide_fault_type(table, details, status)
     wait = read_retry_after(headers)
     code = next((code for code in details.codes if code != str(status)), None)
@@ -116,6 +122,18 @@ def make_evidence(body: bytes | None) -> str | None:
     # Rewritten JSON has no escapes in which a secret would not be found.
     text = body[:LONGEST_TEXT].decode("utf-8", "replace") if isinstance(value, NotJson) else encode_json(value).decode()
     return cut_bytes(redact_text(text.strip(), names=True), EVIDENCE_LIMIT) or None
+
+
+def _read_message(table: ErrorTable, details: ErrorDetails, status: int | None) -> ErrorDetails:
+    """The details with what a vendor without typed details says in its message, as its table knows."""
+    if table.code_in_message is not None:
+        found = table.code_in_message.finditer(details.message)
+        details = replace(details, codes=tuple(code for match in found for code in match.groups() if code))
+    if table.missing_capability is None or not (status is None or status in _CAPABILITY_STATUSES):
+        return details
+    lacks = table.missing_capability.search(details.message)
+    parameter = None if lacks is None else table.capabilities.get(lacks[1])
+    return details if parameter is None else replace(details, fault_type=UnsupportedParameter, parameter=parameter)
 
 
 def _find_typed(table: ErrorTable, details: ErrorDetails, status: int | None) -> FaultType | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from victor_fp.core.classification.phrases import (
     AWS_BAD_KEY,
     COHERE_QUOTA,
@@ -193,8 +195,15 @@ COHERE_FAMILY = ErrorTable(
 )
 """Cohere has no codes; gateways in front of it do."""
 
-OLLAMA_FAMILY = ErrorTable(phrases=COMMON_PHRASES)
+OLLAMA_FAMILY = ErrorTable(
+    phrases=COMMON_PHRASES,
+    # server/routes.go of ollama/ollama
+    missing_capability=re.compile(r"does not support (\w{1,40})"),
+)
 """Ollama has no codes: a status and a text."""
 
-REPLICATE_FAMILY = ErrorTable(phrases=(*REPLICATE_MODELS, *COMMON_PHRASES))
-"""Replicate's codes stand inside its words; see `ReplicateDialect.codes`."""
+REPLICATE_FAMILY = ErrorTable(
+    phrases=(*REPLICATE_MODELS, *COMMON_PHRASES),
+    code_in_message=re.compile(r"\((?:code: )?(E\d{3,5}|PA)\)|^(E\d{3,5})\b", re.ASCII),
+)
+"""Replicate writes its codes into its messages; see `ReplicateDialect.codes`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
@@ -58,6 +59,12 @@ class ErrorTable(msgspec.Struct, frozen=True, kw_only=True):
     """Statuses with another meaning than usual."""
     phrases: tuple[Phrase, ...] = ()
     """The first that matches decides."""
+    code_in_message: re.Pattern[str] | None = None
+    """Finds the codes of a vendor that writes them into its messages; every group that matched is a code."""
+    missing_capability: re.Pattern[str] | None = None
+    """Finds the capability that a model is said to lack; its group is a key of `capabilities`."""
+    capabilities: Mapping[str, str] = {}
+    """The parameter that stands for a capability."""
 
     def with_codes(self, codes: FaultCodes) -> ErrorTable:
         """The table with the codes that a dialect adds."""

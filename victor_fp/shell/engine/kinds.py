@@ -14,13 +14,19 @@ from returns.result import Failure, Result, Success
 from victor_fp.core.faults import Fault, InvalidResponse
 from victor_fp.core.protocols import Codec, ModelInfo
 from victor_fp.core.request_building.chat import build_chat_request
-from victor_fp.core.requests import ChatRequest, Endpoint
+from victor_fp.core.requests import ChatRequest, Endpoint, HttpRequest
 from victor_fp.core.responses import ResponseContext, build_completion, fold_response
 from victor_fp.core.result import outcome
 from victor_fp.core.text_tools.hook import read_response
 from victor_fp.core.types import CompletionResponse, StreamChunk
 from victor_fp.shell.engine.backend import Exchange, Kind, Known
 from victor_fp.shell.engine.call_spec import CallSpec
+
+
+def response_context(endpoint: Endpoint, request: HttpRequest, model: str | None = None) -> ResponseContext:
+    """Return what reading the response needs to know of its request; an engine in this process has no URL."""
+    url = None if endpoint.spec.transport == "embedded" else request.url
+    return ResponseContext(endpoint=endpoint, model=model, url=url, adjustments=request.adjustments)
 
 
 def _compile_chat(
@@ -45,7 +51,7 @@ def _compile_chat(
             return Failure(fault)
     match outcome(codec.request(chat)):
         case Success(built):
-            context = ResponseContext(endpoint=endpoint, model=model, adjustments=built.adjustments)
+            context = response_context(endpoint, built, model)
             read = None if spec.stream else partial(_read_completion, codec, context)
             return Success(Exchange(request=built, codec=codec, context=context, read=read))
         case Failure(fault):
@@ -77,7 +83,7 @@ def _compile_model(
         found = read_model(model, body)
         return Failure(unknown) if found is None else Success(found)
 
-    context = ResponseContext(endpoint=endpoint, model=model)
+    context = response_context(endpoint, request, model)
     return Success(Exchange(request=request, codec=codec, context=context, read=read))
 
 
@@ -95,7 +101,7 @@ def _compile_count(
         case Failure(fault):
             return Failure(fault)
         case Success(request):
-            context = ResponseContext(endpoint=endpoint, model=model)
+            context = response_context(endpoint, request, model)
             read = counting.read
             return Success(
                 Exchange(request=request, codec=codec, context=context, read=lambda body: Success(read(body)))

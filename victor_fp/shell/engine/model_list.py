@@ -12,10 +12,10 @@ from returns.result import Failure, Result, Success
 from victor_fp.core.faults import Fault
 from victor_fp.core.protocols import Codec, ModelInfo
 from victor_fp.core.requests import Endpoint, HttpRequest
-from victor_fp.core.responses import ResponseContext
 from victor_fp.core.result import outcome
 from victor_fp.shell.engine.backend import Exchange, Kind, Known
 from victor_fp.shell.engine.call_spec import CallSpec
+from victor_fp.shell.engine.kinds import response_context
 from victor_fp.shell.engine.operation import Operation
 from victor_fp.shell.engine.target import TargetPool
 
@@ -52,14 +52,9 @@ def _compile_model_page(
         following = None if discovery.next_page is None else discovery.next_page(body)
         return Success(ModelPage(tuple(discovery.read_list(body)), following))
 
-    return Success(
-        Exchange(
-            request=discovery.list_request() if request is None else request,
-            codec=codec,
-            context=ResponseContext(endpoint=endpoint),
-            read=read,
-        )
-    )
+    asked = discovery.list_request() if request is None else request
+    context = response_context(endpoint, asked)
+    return Success(Exchange(request=asked, codec=codec, context=context, read=read))
 
 
 async def list_models(pool: TargetPool, spec: CallSpec) -> Result[list[ModelInfo], Fault]:

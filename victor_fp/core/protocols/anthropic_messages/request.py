@@ -51,11 +51,10 @@ def write(endpoint: Endpoint, dialect: AnthropicDialect, request: ChatRequest) -
     if (fault := find_missing_setting(endpoint, request.model)) is not None:
         return Failure(fault)
     body, unsupported, notes = _build_body(dialect, request)
-    decided = resolve_unsupported(endpoint, request, unsupported)
-    if not isinstance(decided, tuple):
-        return Failure(decided)
     operation = _choose_operation(dialect, request)
-    return Success(build_chat(endpoint, operation, body, request.options, (*decided, *notes)))
+    return resolve_unsupported(endpoint, request, unsupported).map(
+        lambda decided: build_chat(endpoint, operation, body, request.options, (*decided, *notes))
+    )
 
 
 def _choose_operation(dialect: AnthropicDialect, request: ChatRequest) -> CreateMessage | RawPredict | StreamRawPredict:

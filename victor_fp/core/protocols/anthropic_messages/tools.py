@@ -43,7 +43,10 @@ def build_tools(policy: ClaudePolicy, request: ChatRequest, *, budgeted: bool) -
         reason = "a thinking budget allows only auto and none" if budgeted else "this model takes only auto and none"
         refused.append(Adjustment(parameter="tool_choice", reason=reason, action="changed"))
         choice = "auto"
-    tools = [_build_tool(policy, tool, refused) for tool in request.tools]
+    if not policy.structured and any(tool.strict for tool in request.tools):
+        reason = "this model does not hold tools to their schema"
+        refused += [Adjustment(parameter="tools.strict", reason=reason) for tool in request.tools if tool.strict]
+    tools = [_build_tool(policy, tool) for tool in request.tools]
     return Tooling(tools=tools, choice=_build_choice(choice, parallel=parallel), unsupported=tuple(refused))
 
 
@@ -62,11 +65,8 @@ def _build_choice(choice: str | dict[str, str] | None, *, parallel: bool | None)
             return ToolChoiceAuto(disable_parallel_tool_use=disable)
 
 
-def _build_tool(policy: ClaudePolicy, tool: ToolDefinition, refused: list[Adjustment]) -> Tool:
-    strict = tool.strict
-    if strict and not policy.structured:
-        refused.append(Adjustment(parameter="tools.strict", reason="this model does not hold tools to their schema"))
-        strict = None
+def _build_tool(policy: ClaudePolicy, tool: ToolDefinition) -> Tool:
+    strict = tool.strict if policy.structured or not tool.strict else None
     schema = as_object(tool.parameters)
     return Tool(
         name=tool.name,

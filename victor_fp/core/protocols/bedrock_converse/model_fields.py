@@ -79,8 +79,8 @@ def _is_thinking_requested(options: Options) -> bool:
 
 
 def _build_other_inference(dialect: BedrockDialect, policy: BedrockPolicy, request: ChatRequest) -> Inference:
-    options, refused = request.options, list[Adjustment]()
-    fields, word = _effort(policy, options, refused)
+    options = request.options
+    fields, word, refused = _effort(policy, options)
     asked_bound = request.max_tokens if request.asks_max_tokens else None
     bound = request.max_tokens if policy.default_bound else asked_bound
     temperature, top_p = request.temperature, options.top_p
@@ -112,8 +112,9 @@ def _build_other_inference(dialect: BedrockDialect, policy: BedrockPolicy, reque
     return Inference(config=config, fields=fields, unsupported=tuple(refused))
 
 
-def _effort(policy: BedrockPolicy, options: Options, refused: list[Adjustment]) -> tuple[dict[str, Json], str]:
+def _effort(policy: BedrockPolicy, options: Options) -> tuple[dict[str, Json], str, list[Adjustment]]:
     """The model's own fields for an effort, and its word for it; empty where nothing is asked or none can be had."""
+    refused: list[Adjustment] = []
     effort, budget = options.reasoning_effort, options.reasoning_budget
     if budget == 0 and effort in (None, "none"):
         effort, budget = "none", None
@@ -121,18 +122,18 @@ def _effort(policy: BedrockPolicy, options: Options, refused: list[Adjustment]) 
         reason = "this model takes no thinking budget" + ("; use reasoning_effort" if policy.effort else "")
         refused.append(Adjustment(parameter="reasoning_budget", reason=reason))
     if effort is None:
-        return {}, ""
+        return {}, "", refused
     if effort == "none":
         if policy.effort and not policy.no_effort:
             refused.append(Adjustment(parameter="reasoning_effort", reason="this model always reasons"))
-        return _nest_at(policy.effort[:-1], dict(policy.no_effort)) if policy.no_effort else {}, ""
+        return _nest_at(policy.effort[:-1], dict(policy.no_effort)) if policy.no_effort else {}, "", refused
     word = policy.efforts.get(effort)
     if word is None:
         reason = f"this model knows {', '.join(policy.efforts)}" if policy.efforts else "this model knows no efforts"
         refused.append(Adjustment(parameter="reasoning_effort", reason=reason))
-        return {}, ""
+        return {}, "", refused
     beside = _nest_at(policy.effort[:-1], dict(policy.effort_beside)) if policy.effort_beside else {}
-    return merge_fields(beside, _nest_at(policy.effort, word)), word
+    return merge_fields(beside, _nest_at(policy.effort, word)), word, refused
 
 
 def _nest_at(path: Path, value: Json) -> dict[str, Json]:

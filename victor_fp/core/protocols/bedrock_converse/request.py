@@ -6,7 +6,7 @@ import re
 
 import msgspec
 from msgspec import UNSET, UnsetType
-from returns.result import Failure, Result, Success
+from returns.result import Failure, Result
 from victor_fp_wire.bedrock_converse.operations import Converse, ConverseStream
 from victor_fp_wire.bedrock_converse.request import (
     ConverseRequest,
@@ -67,12 +67,11 @@ def write(endpoint: Endpoint, dialect: BedrockDialect, request: ChatRequest) -> 
     if not written.body.messages:
         message = "there are instructions, but no user's turn"
         return Failure(InvalidRequest(provider=endpoint.spec.name, model=request.model, message=message))
-    decided = resolve_unsupported(endpoint, request, written.unsupported)
-    if not isinstance(decided, tuple):
-        return Failure(decided)
     model = request.model
     operation = ConverseStream(model_id=model) if request.stream else Converse(model_id=model)
-    return Success(build_chat(endpoint, operation, written.body, request.options, (*decided, *written.notes)))
+    return resolve_unsupported(endpoint, request, written.unsupported).map(
+        lambda decided: build_chat(endpoint, operation, written.body, request.options, (*decided, *written.notes))
+    )
 
 
 def body_of(dialect: BedrockDialect, request: ChatRequest) -> Written:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TypeVar
 
 from msgspec import UNSET, UnsetType
-from returns.result import Failure, Result, Success
+from returns.result import Result
 from victor_fp_wire.cohere_v2 import request as wire
 from victor_fp_wire.cohere_v2.operations import Chat
 
@@ -29,13 +29,7 @@ def write(endpoint: Endpoint, dialect: CohereDialect, request: ChatRequest) -> R
     sampled = build_sampling(dialect, request)
     thought, of_thinking = build_thinking(policy, options)
     tooled = build_tools(policy, request)
-    adjustments = resolve_unsupported(
-        endpoint,
-        request,
-        [*of_messages, *sampled.unsupported, *of_thinking, *tooled.unsupported, *_list_unsupported(options)],
-    )
-    if not isinstance(adjustments, tuple):
-        return Failure(adjustments)
+    unsupported = [*of_messages, *sampled.unsupported, *of_thinking, *tooled.unsupported]
     body = wire.ChatRequest(
         model=request.model,
         messages=messages,
@@ -56,7 +50,9 @@ def write(endpoint: Endpoint, dialect: CohereDialect, request: ChatRequest) -> R
         thinking=thought,
     )
     # Fields of the caller's own are documents, citation_options, safety_mode and the like.
-    return Success(build_chat(endpoint, Chat(), body, options, adjustments))
+    return resolve_unsupported(endpoint, request, [*unsupported, *_list_unsupported(options)]).map(
+        lambda adjustments: build_chat(endpoint, Chat(), body, options, adjustments)
+    )
 
 
 def _format(options: Options) -> wire.ResponseFormat | UnsetType:

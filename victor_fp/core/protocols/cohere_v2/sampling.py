@@ -30,22 +30,25 @@ def build_sampling(dialect: CohereDialect, request: ChatRequest) -> Sampling:
     if options.stop is not None and len(options.stop) > dialect.stop_limit:
         reason = f"Cohere takes {dialect.stop_limit} at most; the first are kept"
         changed.append(Adjustment(parameter="stop", reason=reason, action="changed"))
+    temperature, of_temperature = _clamp("temperature", request.temperature, 0, dialect.most_temperature)
+    top_p, of_top_p = _clamp("top_p", options.top_p, 0.01, dialect.most_top_p)
+    frequency, of_frequency = _clamp("frequency_penalty", options.frequency_penalty, 0, dialect.most_penalty)
+    presence, of_presence = _clamp("presence_penalty", options.presence_penalty, 0, dialect.most_penalty)
     return Sampling(
-        temperature=_clamp("temperature", request.temperature, 0, dialect.most_temperature, changed),
-        top_p=_clamp("top_p", options.top_p, 0.01, dialect.most_top_p, changed),
-        frequency_penalty=_clamp("frequency_penalty", options.frequency_penalty, 0, dialect.most_penalty, changed),
-        presence_penalty=_clamp("presence_penalty", options.presence_penalty, 0, dialect.most_penalty, changed),
+        temperature=temperature,
+        top_p=top_p,
+        frequency_penalty=frequency,
+        presence_penalty=presence,
         stop=stop,
-        unsupported=tuple(changed),
+        unsupported=(*changed, *of_temperature, *of_top_p, *of_frequency, *of_presence),
     )
 
 
-def _clamp(name: str, value: float | None, least: float, most: float, changed: list[Adjustment]) -> Number:
+def _clamp(name: str, value: float | None, least: float, most: float) -> tuple[Number, tuple[Adjustment, ...]]:
     if value is None:
-        return UNSET
+        return UNSET, ()
     if least <= value <= most:
-        return value
+        return value, ()
     near = min(max(value, least), most)
     reason = f"Cohere takes {least:g} to {most:g}; sent as {near:g}"
-    changed.append(Adjustment(parameter=name, reason=reason, action="changed"))
-    return near
+    return near, (Adjustment(parameter=name, reason=reason, action="changed"),)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeVar
+from typing import Literal, TypeAlias, TypeVar
 
 from msgspec import UNSET, UnsetType
-from returns.result import Failure, Result, Success
+from returns.result import Failure, Result
 from victor_fp_wire.gemini.operations import GenerateContent, StreamGenerateContent
 from victor_fp_wire.gemini.request import (
     FunctionCallingConfig,
@@ -64,12 +64,11 @@ def write(endpoint: Endpoint, dialect: GeminiDialect, request: ChatRequest) -> R
         )
     if (fault := find_missing_setting(endpoint, request.model)) is not None:
         return Failure(fault)
-    adjustments = resolve_unsupported(endpoint, request, unsupported)
-    if not isinstance(adjustments, tuple):
-        return Failure(adjustments)
     resource = resource_name(request.model)
     operation = StreamGenerateContent(model=resource, alt="sse") if request.stream else GenerateContent(model=resource)
-    return Success(build_chat(endpoint, operation, body, request.options, adjustments, appended=_APPENDED))
+    return resolve_unsupported(endpoint, request, unsupported).map(
+        lambda adjustments: build_chat(endpoint, operation, body, request.options, adjustments, appended=_APPENDED)
+    )
 
 
 def resource_name(model: str) -> str:
@@ -98,15 +97,17 @@ def body_of(dialect: GeminiDialect, request: ChatRequest) -> tuple[GenerateConte
     if options.parallel_tool_calls is False:
         reason = "the model decides how many tools it calls at once"
         unsupported.append(Adjustment(parameter="parallel_tool_calls", reason=reason))
+    tools, of_tools = _tools(request.tools, policy)
+    config, of_config = _generation_config(request, policy, talk)
     body = GenerateContentRequest(
         contents=talk.contents,
         system_instruction=_set_or_unset(talk.system),
-        tools=_tools(request.tools, policy, unsupported),
+        tools=tools,
         tool_config=_tool_config(request, policy),
-        generation_config=_generation_config(request, policy, talk, unsupported),
+        generation_config=config,
         service_tier=tier,
     )
-    return body, unsupported
+    return body, [*unsupported, *of_tools, *of_config]
 
 
 def _set_or_unset(value: T | None) -> T | UnsetType:
@@ -114,12 +115,11 @@ def _set_or_unset(value: T | None) -> T | UnsetType:
 
 
 def _generation_config(
-    request: ChatRequest, policy: GeminiPolicy, talk: Conversation, unsupported: list[Adjustment]
-) -> GenerationConfig | UnsetType:
+    request: ChatRequest, policy: GeminiPolicy, talk: Conversation
+) -> tuple[GenerationConfig | UnsetType, list[Adjustment]]:
     options = request.options
-    thinking, beyond = build_thinking_config(options, policy)
-    unsupported += beyond
-    mime_type, schema, json_schema = _form(options.response_format, policy, unsupported)
+    thinking, of_thinking = build_thinking_config(options, policy)
+    (mime_type, schema, json_schema), of_form = _form(options.response_format, policy)
     logprobs = options.logprobs
     config = GenerationConfig(
         max_output_tokens=_choose_max_tokens(request, thinking),
@@ -138,7 +138,7 @@ def _generation_config(
         thinking_config=thinking,
         media_resolution=_RESOLUTIONS.get(talk.detail, UNSET),
     )
-    return UNSET if config == GenerationConfig() else config
+    return UNSET if config == GenerationConfig() else config, [*of_thinking, *of_form]
 
 
 def _choose_max_tokens(request: ChatRequest, thinking: ThinkingConfig | UnsetType) -> int | UnsetType:
@@ -150,41 +150,40 @@ def _choose_max_tokens(request: ChatRequest, thinking: ThinkingConfig | UnsetTyp
     return request.max_tokens + max(thinking.thinking_budget, 0)
 
 
-def _form(
-    form: ResponseFormat | None, policy: GeminiPolicy, unsupported: list[Adjustment]
-) -> tuple[str | UnsetType, Schema | UnsetType, dict[str, Json] | UnsetType]:
-    """The media type of the answer, and its schema in one of the two forms."""
+_Form: TypeAlias = tuple[str | UnsetType, Schema | UnsetType, dict[str, Json] | UnsetType]
+"""The media type of the response, and its schema in one of the two forms."""
+
+
+def _form(form: ResponseFormat | None, policy: GeminiPolicy) -> tuple[_Form, list[Adjustment]]:
     if form is None:
-        return UNSET, UNSET, UNSET
+        return (UNSET, UNSET, UNSET), []
     if form.kind == "json":
-        return "application/json", UNSET, UNSET
+        return ("application/json", UNSET, UNSET), []
     if policy.json_schema:
-        return "application/json", UNSET, form.schema
+        return ("application/json", UNSET, form.schema), []
     result = translate_schema(form.schema)
-    unsupported += [Adjustment(parameter="response_format", reason=reason, action="changed") for reason in result.lost]
-    return "application/json", result.schema, UNSET
+    lost = [Adjustment(parameter="response_format", reason=reason, action="changed") for reason in result.lost]
+    return ("application/json", result.schema, UNSET), lost
 
 
-def _tools(
-    tools: tuple[ToolDefinition, ...], policy: GeminiPolicy, unsupported: list[Adjustment]
-) -> list[Tool] | UnsetType:
+def _tools(tools: tuple[ToolDefinition, ...], policy: GeminiPolicy) -> tuple[list[Tool] | UnsetType, list[Adjustment]]:
     if not tools:
-        return UNSET
-    return [Tool(function_declarations=[_declaration(tool, policy, unsupported) for tool in tools])]
+        return UNSET, []
+    declared = [_declaration(tool, policy) for tool in tools]
+    lost = [adjustment for _, adjustments in declared for adjustment in adjustments]
+    return [Tool(function_declarations=[declaration for declaration, _ in declared])], lost
 
 
-def _declaration(tool: ToolDefinition, policy: GeminiPolicy, unsupported: list[Adjustment]) -> FunctionDeclaration:
+def _declaration(tool: ToolDefinition, policy: GeminiPolicy) -> tuple[FunctionDeclaration, list[Adjustment]]:
     description = tool.description or UNSET
     if policy.json_schema:
-        return FunctionDeclaration(name=tool.name, description=description, parameters_json_schema=tool.parameters)
+        return FunctionDeclaration(name=tool.name, description=description, parameters_json_schema=tool.parameters), []
     if not tool.parameters.get("properties") and "$ref" not in tool.parameters and "allOf" not in tool.parameters:
         # Older models refuse an object without properties; no parameters at all say the same.
-        return FunctionDeclaration(name=tool.name, description=description)
+        return FunctionDeclaration(name=tool.name, description=description), []
     result = translate_schema(tool.parameters)
-    unsupported += [
-        Adjustment(parameter="tools", reason=f"{tool.name}: {reason}", action="changed") for reason in result.lost
-    ]
-    return FunctionDeclaration(name=tool.name, description=description, parameters=result.schema)
+    lost = [Adjustment(parameter="tools", reason=f"{tool.name}: {reason}", action="changed") for reason in result.lost]
+    return FunctionDeclaration(name=tool.name, description=description, parameters=result.schema), lost
 
 
 def _tool_config(request: ChatRequest, policy: GeminiPolicy) -> ToolConfig | UnsetType:

@@ -17,6 +17,7 @@ from victor_fp.core.protocols.openai_family.rules import Rules, list_unsupported
 from victor_fp.core.protocols.openai_family.tools import accept_tools
 from victor_fp.core.protocols.operations import build_chat
 from victor_fp.core.requests import Adjustment, ChatRequest, Endpoint, HttpRequest, resolve_unsupported
+from victor_fp.core.result import outcome
 
 TOKENS_FIELDS = ("max_tokens",)
 
@@ -24,9 +25,11 @@ TOKENS_FIELDS = ("max_tokens",)
 def write(endpoint: Endpoint, rules: Rules, request: ChatRequest) -> Result[HttpRequest, Fault]:
     """Build the request for a chat or a stream. What Mistral does not accept is a Failure, or an adjustment."""
     body, unsupported = _build_body(rules, request)
-    adjustments = resolve_unsupported(endpoint, request, unsupported)
-    if not isinstance(adjustments, tuple):
-        return Failure(adjustments)
+    match outcome(resolve_unsupported(endpoint, request, unsupported)):
+        case Failure(fault):
+            return Failure(fault)
+        case Success(adjustments):
+            pass
     # Fields of the caller's own are safe_prompt, prompt_mode, guardrails, prediction and the like.
     return Success(build_chat(endpoint, CreateChatCompletion(), body, request.options, adjustments))
 

@@ -40,12 +40,11 @@ def _finish_request(
     messages: list[wire.ChatMessage],
     unsupported: list[Adjustment],
 ) -> Result[HttpRequest, Fault]:
-    adjustments = resolve_unsupported(endpoint, request, unsupported)
-    if not isinstance(adjustments, tuple):
-        return Failure(adjustments)
     unknown = _place_unknown(dialect, request.options.unknown)
     body = _body(dialect, request, messages)
-    return Success(build_chat(endpoint, Chat(), body, request.options, adjustments, unknown=unknown))
+    return resolve_unsupported(endpoint, request, unsupported).map(
+        lambda adjustments: build_chat(endpoint, Chat(), body, request.options, adjustments, unknown=unknown)
+    )
 
 
 def _place_unknown(dialect: OllamaDialect, unknown: Mapping[str, Json]) -> dict[str, Json]:

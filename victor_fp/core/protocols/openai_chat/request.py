@@ -18,6 +18,7 @@ from victor_fp.core.protocols.openai_family.options import accept_max_tokens, ac
 from victor_fp.core.protocols.openai_family.tools import accept_tools
 from victor_fp.core.protocols.operations import build_chat
 from victor_fp.core.requests import Adjustment, ChatRequest, Endpoint, HttpRequest, resolve_unsupported
+from victor_fp.core.result import outcome
 
 TOKENS_FIELDS = ("max_tokens", "max_completion_tokens")
 JSON_OBJECT = wire.ResponseFormat(type="json_object")
@@ -31,9 +32,11 @@ def write(endpoint: Endpoint, rules: Rules, request: ChatRequest) -> Result[Http
         message = f"{endpoint.spec.title} needs endpoint="
         return Failure(InvalidRequest(provider=endpoint.spec.name, model=request.model, message=message))
     body, unsupported = _build_body(apply_policy(rules, request), request, names_model=route.names_model)
-    adjustments = resolve_unsupported(endpoint, request, unsupported)
-    if not isinstance(adjustments, tuple):
-        return Failure(adjustments)
+    match outcome(resolve_unsupported(endpoint, request, unsupported)):
+        case Failure(fault):
+            return Failure(fault)
+        case Success(adjustments):
+            pass
     return Success(build_chat(endpoint, route.operation, body, request.options, adjustments, base_url=route.base_url))
 
 

@@ -27,6 +27,7 @@ from victor_fp.core.protocols.openai_responses.turns import build_input
 from victor_fp.core.protocols.openai_responses.vendors import VendorFields, extend_body
 from victor_fp.core.protocols.operations import build_chat
 from victor_fp.core.requests import Adjustment, ChatRequest, Endpoint, HttpRequest, resolve_unsupported
+from victor_fp.core.result import outcome
 
 APPENDED = frozenset({"include", "tools"})
 """Arrays that the caller's own fields extend, since ours name what the library itself needs."""
@@ -43,9 +44,11 @@ def write(endpoint: Endpoint, rules: Rules, request: ChatRequest) -> Result[Http
     extras = {**unknown, **request.options.extra_body}
     rules = apply_policy(rules, request, extras)
     body, unsupported = _build_body(rules, request, extras, model=route.model, summary=summary)
-    adjustments = resolve_unsupported(endpoint, request, unsupported)
-    if not isinstance(adjustments, tuple):
-        return Failure(adjustments)
+    match outcome(resolve_unsupported(endpoint, request, unsupported)):
+        case Failure(fault):
+            return Failure(fault)
+        case Success(adjustments):
+            pass
     return Success(
         build_chat(
             endpoint,

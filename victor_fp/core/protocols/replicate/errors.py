@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 import msgspec
 from victor_fp_wire.replicate.response import Prediction, Problem
 
 from victor_fp.core.classification.classifier import classify_error
-from victor_fp.core.classification.details import ErrorDetails, find_words, read_body, read_details, read_seconds
+from victor_fp.core.classification.details import find_words, read_body, read_details, read_seconds
 from victor_fp.core.classification.families import REPLICATE_FAMILY
 from victor_fp.core.dialects.replicate import ReplicateDialect
 from victor_fp.core.faults import Cancelled, Fault, TimedOut
@@ -18,7 +17,6 @@ from victor_fp.core.requests import Endpoint
 from victor_fp.core.wire_decoding import Undecodable, WireDecoder
 
 PROBLEM: WireDecoder[Problem] = WireDecoder(Problem)
-_CODE = re.compile(r"\((?:code: )?(E\d{3,5}|PA)\)|^(E\d{3,5})\b", re.ASCII)
 
 
 def fault_from_response(
@@ -30,7 +28,7 @@ def fault_from_response(
         wait = read_seconds(problem.retry_after)
         details = msgspec.structs.replace(details, retry_after=details.retry_after if wait is None else wait)
     table = REPLICATE_FAMILY.with_codes(dialect.codes)
-    return classify_error(endpoint, table, _with_codes(details), status=status, headers=headers, body=body)
+    return classify_error(endpoint, table, details, status=status, headers=headers, body=body)
 
 
 def fault_from_error(
@@ -41,7 +39,7 @@ def fault_from_error(
     if not details.message:
         details = msgspec.structs.replace(details, message="the prediction failed")
     table = REPLICATE_FAMILY.with_codes(dialect.codes)
-    return classify_error(endpoint, table, _with_codes(details), body=encode_json(value), maybe_billed=maybe_billed)
+    return classify_error(endpoint, table, details, body=encode_json(value), maybe_billed=maybe_billed)
 
 
 def fault_from_prediction(endpoint: Endpoint, dialect: ReplicateDialect, prediction: Prediction) -> Fault:
@@ -61,9 +59,3 @@ def fault_from_status(endpoint: Endpoint, dialect: ReplicateDialect, status: str
             return TimedOut(provider=name, message=message, code=status, phase="read")
         case _:
             return fault_from_error(endpoint, dialect, words, maybe_billed=True)
-
-
-def _with_codes(details: ErrorDetails) -> ErrorDetails:
-    """The details with the codes that stand inside the words; the status that a problem repeats is none."""
-    codes = tuple(code for match in _CODE.finditer(details.message) for code in match.groups() if code)
-    return msgspec.structs.replace(details, codes=codes)

@@ -41,7 +41,8 @@ def build_prompt(inputs: Inputs, messages: Sequence[Message]) -> Prompted:
         fields["prompt"] = prompt
         if system and inputs.system:
             fields[inputs.system] = system
-    images = _images(inputs, messages, unsupported)
+    images, of_images = _images(inputs, messages)
+    unsupported += of_images
     if images:
         fields[inputs.images] = images[0] if inputs.one_image else list(images)
     return Prompted(fields=fields, unsupported=tuple(unsupported))
@@ -82,9 +83,10 @@ def _arguments(arguments: object) -> str:
     return arguments if isinstance(arguments, str) else encode_json(arguments).decode()
 
 
-def _images(inputs: Inputs, messages: Sequence[Message], unsupported: list[Adjustment]) -> list[str]:
+def _images(inputs: Inputs, messages: Sequence[Message]) -> tuple[list[str], list[Adjustment]]:
     """Images in their order, by address or as data URLs; where they stood in the conversation is lost."""
     seen: list[str] = []
+    unsupported: list[Adjustment] = []
     for message in messages:
         for part in message.content if isinstance(message.content, list) else ():
             if isinstance(part, TextPart):
@@ -99,8 +101,8 @@ def _images(inputs: Inputs, messages: Sequence[Message], unsupported: list[Adjus
     if inputs.one_image and len(seen) > 1:
         reason = "this model takes one image; the last is kept"
         unsupported.append(Adjustment(parameter="image", reason=reason, action="changed"))
-        return seen[-1:]
-    return seen
+        return seen[-1:], unsupported
+    return seen, unsupported
 
 
 def _address(part: ImagePart) -> str:

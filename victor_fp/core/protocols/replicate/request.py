@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from msgspec import UNSET
-from returns.result import Failure, Result, Success
+from returns.result import Failure, Result
 from victor_fp_wire.replicate.operations import CreateDeploymentPrediction, CreateModelPrediction, CreatePrediction
 from victor_fp_wire.replicate.request import PredictionRequest, VersionPredictionRequest
 
@@ -29,27 +29,32 @@ def write(endpoint: Endpoint, dialect: ReplicateDialect, request: ChatRequest) -
     inputs, options = dialect.inputs_of(request.model), request.options
     said = build_prompt(inputs, request.messages)
     asked, unsupported = _build_inputs(inputs, request)
-    adjustments = resolve_unsupported(endpoint, request, [*said.unsupported, *unsupported])
-    if not isinstance(adjustments, tuple):
-        return Failure(adjustments)
+    resolved = resolve_unsupported(endpoint, request, [*said.unsupported, *unsupported])
     given: dict[str, Json] = {**said.fields, **asked}
     prefer = UNSET if request.stream else f"wait={dialect.wait}"
     unknown = {"input": options.unknown} if options.unknown else {}
     if target.version:
         versioned = VersionPredictionRequest(version=target.version, input=given)
         creation = CreatePrediction(prefer=prefer)
-        return Success(build_chat(endpoint, creation, versioned, options, adjustments, unknown=unknown))
+        return resolved.map(
+            lambda adjustments: build_chat(endpoint, creation, versioned, options, adjustments, unknown=unknown)
+        )
     create = CreateDeploymentPrediction if target.is_deployment else CreateModelPrediction
     operation = create(owner=target.owner, name=target.name, prefer=prefer)
     body = PredictionRequest(input=given)
-    return Success(build_chat(endpoint, operation, body, options, adjustments, unknown=unknown))
+    return resolved.map(
+        lambda adjustments: build_chat(endpoint, operation, body, options, adjustments, unknown=unknown)
+    )
 
 
 def _build_inputs(inputs: Inputs, request: ChatRequest) -> tuple[dict[str, Json], list[Adjustment]]:
     """Options in the model's words. The defaults are sent where the model takes them, and left out where not."""
-    options, fields, untaken = request.options, dict[str, Json](), list[Adjustment]()
+    options, fields = request.options, dict[str, Json]()
+    bound, of_bound = _clamp(inputs, request.max_tokens)
+    effort, of_effort = _effort(inputs, options.reasoning_effort)
+    untaken = [*of_bound, *of_effort]
     wishes: dict[str, Json] = {
-        "max_tokens": _clamp(inputs, request.max_tokens, untaken),
+        "max_tokens": bound,
         "temperature": request.temperature,
         "top_p": options.top_p,
         "top_k": options.top_k,
@@ -57,7 +62,7 @@ def _build_inputs(inputs: Inputs, request: ChatRequest) -> tuple[dict[str, Json]
         "presence_penalty": options.presence_penalty,
         "frequency_penalty": options.frequency_penalty,
         "stop": _stop(inputs, options.stop),
-        "reasoning_effort": _effort(inputs, options.reasoning_effort, untaken),
+        "reasoning_effort": effort,
         "reasoning_budget": options.reasoning_budget,
     }
     defaults = {"max_tokens": not request.asks_max_tokens, "temperature": not request.asks_temperature}
@@ -75,12 +80,11 @@ def _build_inputs(inputs: Inputs, request: ChatRequest) -> tuple[dict[str, Json]
     return fields, [*untaken, *_list_unsupported(request)]
 
 
-def _clamp(inputs: Inputs, bound: int | None, untaken: list[Adjustment]) -> int | None:
+def _clamp(inputs: Inputs, bound: int | None) -> tuple[int | None, list[Adjustment]]:
     if bound is None or bound >= inputs.least_tokens or "max_tokens" not in inputs.fields:
-        return bound
+        return bound, []
     reason = f"this model takes at least {inputs.least_tokens}"
-    untaken.append(Adjustment(parameter="max_tokens", reason=reason, action="changed"))
-    return inputs.least_tokens
+    return inputs.least_tokens, [Adjustment(parameter="max_tokens", reason=reason, action="changed")]
 
 
 def _stop(inputs: Inputs, stop: tuple[str, ...] | None) -> Json:
@@ -89,14 +93,13 @@ def _stop(inputs: Inputs, stop: tuple[str, ...] | None) -> Json:
     return list(stop) if inputs.stop_form == "list" else ",".join(stop)
 
 
-def _effort(inputs: Inputs, effort: str | None, untaken: list[Adjustment]) -> str | None:
+def _effort(inputs: Inputs, effort: str | None) -> tuple[str | None, list[Adjustment]]:
     """The effort, if the model knows it; else the nearest, visibly. Thinking is not switched off for being too little."""
     if effort is None or "reasoning_effort" not in inputs.fields or effort in inputs.efforts:
-        return effort
+        return effort, []
     near = find_nearest_effort(effort, inputs.efforts)
     reason = f"this model knows {', '.join(inputs.efforts)}; sent as {near}"
-    untaken.append(Adjustment(parameter="reasoning_effort", reason=reason, action="changed"))
-    return near
+    return near, [Adjustment(parameter="reasoning_effort", reason=reason, action="changed")]
 
 
 def _list_unsupported(request: ChatRequest) -> list[Adjustment]:
