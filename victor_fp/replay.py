@@ -24,7 +24,7 @@ from victor_fp.core.requests import Endpoint, HttpRequest
 from victor_fp.core.responses import ResponseContext, build_completion, fold_response, with_context
 from victor_fp.core.result import outcome
 from victor_fp.core.stream_reading import ReadResult, begin_reading, feed, finish
-from victor_fp.core.tool_calling.hearing import listening
+from victor_fp.core.text_tools.hearing import codec_with_text_calls
 from victor_fp.core.types import CompletionResponse, StreamChunk, ToolDefinition
 
 __all__ = ["request", "response", "stream"]
@@ -77,7 +77,7 @@ def response(
         case Success((endpoint, spoken)):
             context = ResponseContext(endpoint=endpoint)
             if status >= 400:
-                return Failure(with_context(context, spoken.error(status, _lowered(headers), body)))
+                return Failure(with_context(context, spoken.error(status, _lower_names(headers), body)))
             return build_completion(context, fold_response(spoken, body), body)
 
 
@@ -96,7 +96,7 @@ def stream(
         case Failure(fault):
             yield Failure(fault)
         case Success((endpoint, spoken)):
-            reading = begin_reading(ResponseContext(endpoint=endpoint), spoken, status, _lowered(headers))
+            reading = begin_reading(ResponseContext(endpoint=endpoint), spoken, status, _lower_names(headers))
             for chunk in chunks:
                 read = feed(reading, chunk)
                 reading = read.reading
@@ -121,7 +121,7 @@ def _spoken(
         case Failure(fault):
             return Failure(fault)
         case Success(endpoint):
-            spoken = listening(codec_for(endpoint), tools or (), text_tool_calls)
+            spoken = codec_with_text_calls(codec_for(endpoint), tools or (), text_tool_calls)
             return spoken.map(lambda hears: (endpoint, hears))
 
 
@@ -129,5 +129,5 @@ def _endpoint(provider: str, base_url: str | None, settings: Mapping[str, object
     return find(provider).bind(partial(build_endpoint, base_url=base_url, settings=settings))
 
 
-def _lowered(headers: Mapping[str, str]) -> dict[str, str]:
+def _lower_names(headers: Mapping[str, str]) -> dict[str, str]:
     return {name.lower(): value for name, value in headers.items()}

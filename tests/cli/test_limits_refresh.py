@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 from tests.cli.conftest import Serve
 from tests.loopback import Received, Talk
 from victor_fp.cli.app import app
-from victor_fp.config.limits_file import bundled_file
+from victor_fp.config.limits_file import locate_bundled_file
 from victor_fp.core.catalogue.model_limits import MODEL_LIMITS
 
 LISTED = [
@@ -40,7 +40,7 @@ def limits_in(path: Path) -> dict[str, Any]:
 def test_what_a_provider_tells_is_written_with_source_and_date(
     serve: Serve, world: dict[str, str], tmp_path: Path
 ) -> None:
-    server, before = serve(lists), bundled_file().read_bytes()
+    server, before = serve(lists), locate_bundled_file().read_bytes()
     out = tmp_path / "model_limits.py"
     days = {datetime.now(UTC).date().isoformat()}
 
@@ -56,14 +56,14 @@ def test_what_a_provider_tells_is_written_with_source_and_date(
     assert row[:4] == ("m-big", 131_072, 8_192, "list of models at 127.0.0.1")
     assert row[4] in days
     assert written == {name: rows for name, rows in MODEL_LIMITS.items() if name != "groq"}
-    assert bundled_file().read_bytes() == before
+    assert locate_bundled_file().read_bytes() == before
 
 
 def test_without_another_file_the_bundled_one_is_changed(
     serve: Serve, world: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bundled = tmp_path / "bundled.py"
-    monkeypatch.setattr("victor_fp.cli.limits_refresh.bundled_file", lambda: bundled)
+    monkeypatch.setattr("victor_fp.cli.limits_refresh.locate_bundled_file", lambda: bundled)
 
     result = refresh("-p", "groq", "--base-url", f"{serve(lists).url}/v1", env=world | {"GROQ_API_KEY": "k"})
 
@@ -88,14 +88,14 @@ def test_what_cannot_be_refreshed_is_said_in_one_line(
 
     places = {"silent": serve(silent).url, "telling": serve(lists).url, "nowhere": str(tmp_path / "nowhere")}
     world = world | {"GROQ_API_KEY": "k", "OLLAMA_HOST": places["silent"]}
-    before = bundled_file().read_bytes()
+    before = locate_bundled_file().read_bytes()
 
     result = refresh(*(argument.format(**places) for argument in arguments), env=world)
 
     assert (result.exit_code, result.stdout) == (2, "")
     assert says in result.stderr
     assert result.stderr.count("\n") == 1
-    assert bundled_file().read_bytes() == before
+    assert locate_bundled_file().read_bytes() == before
 
 
 def test_a_file_to_write_without_a_refresh_is_wrong_usage(world: dict[str, str]) -> None:

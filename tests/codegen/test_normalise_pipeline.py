@@ -14,11 +14,11 @@ from victor_fp.codegen.schema import (
     Schema,
     Schemas,
     kinds,
-    nested,
+    list_children,
+    list_required,
     properties,
     reachable,
     reference,
-    required,
     variants,
 )
 
@@ -58,7 +58,7 @@ schemas_of_any_kind = st.fixed_dictionaries({name: st.recursive(leaves, composed
 
 
 def every_schema(schema: Schema) -> list[Schema]:
-    return [schema, *(deeper for inner in nested(schema) for deeper in every_schema(inner))]
+    return [schema, *(deeper for inner in list_children(schema) for deeper in every_schema(inner))]
 
 
 @given(schemas_of_any_kind, st.sampled_from(["request", "response"]))
@@ -81,9 +81,9 @@ def test_what_comes_out_can_be_told_apart_by_a_decoder(schemas: Schemas, side: S
             objects = [option for option, group in zip(alternatives, found, strict=True) if "object" in group]
             assert len(objects) < 2 or "discriminator" in inner, "several objects are told apart by a tag"
         if side == "response":
-            assert all((name, field) in pinned for field in required(schema) if name[:7] != "Unknown")
+            assert all((name, field) in pinned for field in list_required(schema) if name[:7] != "Unknown")
         assert all("properties" not in inner for inner in every_schema(schema)[1:]), f"{name} has no inline object"
-        assert all(field in properties(schema) for field in required(schema))
+        assert all(field in properties(schema) for field in list_required(schema))
 
 
 @given(schemas_of_any_kind)

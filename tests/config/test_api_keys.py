@@ -12,9 +12,9 @@ from victor_fp.config.api_keys import (
     find_api_key,
     get_api_key,
     key_query_from_name,
+    list_stored_names,
     migrate_api_keys,
     store_api_key,
-    stored_names,
 )
 from victor_fp.core.faults import CredentialMissing, InvalidRequest
 from victor_fp.shell.credentials.key_file import KeyFile, KeyStoreFailure
@@ -133,11 +133,11 @@ def test_a_keyring_that_cannot_be_asked_moves_nothing(world: dict[str, str]) -> 
 
 def test_keys_of_known_names_move_back_into_the_file(world: dict[str, str]) -> None:
     ring = PaperRing()
-    for name in stored_names():
+    for name in list_stored_names():
         ring.store(name, f"key-of-{name}")
 
-    assert migrate_api_keys(to_keyring=False, environment=world, key_ring=ring) == Success(stored_names())
-    assert file_of(world).read() == Success({name: f"key-of-{name}" for name in stored_names()})
+    assert migrate_api_keys(to_keyring=False, environment=world, key_ring=ring) == Success(list_stored_names())
+    assert file_of(world).read() == Success({name: f"key-of-{name}" for name in list_stored_names()})
     assert ring.keys == {}
 
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from returns.result import Failure, Success
 
-from victor_fp.config.limits_file import refreshed, rendered, store
+from victor_fp.config.limits_file import refresh_rows, render_limits, store
 from victor_fp.core.catalogue.model_limits import Row
 from victor_fp.core.protocols import ModelInfo
 from victor_fp.core.result import outcome
@@ -18,7 +18,7 @@ KEPT: tuple[Row, ...] = (("big-*", 1000, 100, "pages", ""), ("*", 10, None, "pag
 
 
 def asked(*models: ModelInfo, rows: tuple[Row, ...] = KEPT) -> tuple[Row, ...]:
-    return refreshed(rows, models, source="list", date="2026-11-20")
+    return refresh_rows(rows, models, source="list", date="2026-11-20")
 
 
 def test_a_model_told_differently_gets_a_row_before_the_patterns() -> None:
@@ -52,19 +52,19 @@ _ROWS = st.tuples(_TEXT, st.integers(1, 10**7), st.none() | st.integers(1, 10**6
 @settings(max_examples=100)
 @given(st.dictionaries(_TEXT, st.lists(_ROWS, max_size=3).map(tuple), max_size=3))
 def test_whatever_a_provider_calls_its_models_the_file_reads_back_as_it_was(limits: dict[str, tuple[Row, ...]]) -> None:
-    text = rendered(limits)
+    text = render_limits(limits)
     read: dict[str, Any] = {}
     exec(compile(text, "model_limits", "exec"), read)
     assert read["MODEL_LIMITS"] == limits
     assert text.isascii()
-    assert rendered(read["MODEL_LIMITS"]) == text
+    assert render_limits(read["MODEL_LIMITS"]) == text
 
 
 def test_a_file_is_replaced_as_a_whole(tmp_path: Path) -> None:
     path = tmp_path / "limits.py"
     path.write_text("old")
     assert isinstance(outcome(store(path, {"p": KEPT})), Success)
-    assert path.read_text() == rendered({"p": KEPT})
+    assert path.read_text() == render_limits({"p": KEPT})
     assert [entry.name for entry in tmp_path.iterdir()] == ["limits.py"]
 
 

@@ -13,16 +13,16 @@ from victor_fp.config.model_capabilities import (
     CapabilityFile,
     FileInvalid,
     ModelEntry,
-    bundled,
     capabilities_of,
+    find_matching,
+    load_bundled,
     load_capabilities,
-    matching,
-    overlaid,
+    overlay_file,
     read_capabilities,
 )
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.result import outcome
-from victor_fp.core.tool_calling import formats_called
+from victor_fp.core.text_tools import formats_called
 
 FILE = """
 defaults: {recommended_max_tools: 5, requires_strict_prompting: true}
@@ -71,14 +71,14 @@ def test_an_unknown_provider_or_model_gets_the_defaults() -> None:
 
 
 def test_order_in_the_file_does_not_decide_but_between_equals() -> None:
-    assert matching(["big-coder*", "*", "big-*"], "big-coder") == ["*", "big-*", "big-coder*"]
-    assert matching(["b?g", "bi*"], "big") == ["b?g", "bi*"]
-    assert matching(["bi*", "b?g"], "big") == ["bi*", "b?g"]
+    assert find_matching(["big-coder*", "*", "big-*"], "big-coder") == ["*", "big-*", "big-coder*"]
+    assert find_matching(["b?g", "bi*"], "big") == ["b?g", "bi*"]
+    assert find_matching(["bi*", "b?g"], "big") == ["bi*", "b?g"]
 
 
 @pytest.mark.parametrize("model", ["Big-Coder", "acme/big-coder", "accounts/acme/models/BIG-CODER-2"])
 def test_case_and_what_stands_before_the_last_slash_do_not_matter(model: str) -> None:
-    assert matching(["big-coder*"], model) == ["big-coder*"]
+    assert find_matching(["big-coder*"], model) == ["big-coder*"]
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_a_file_that_is_not_there_is_a_value_too(tmp_path: Path) -> None:
 
 def test_a_file_of_ones_own_goes_over_the_bundled_one() -> None:
     own = read("models: {'qwen3-coder*': {providers: {ollama: {native_tool_calls: false}}}, 'mine*': {settings: {}}}")
-    both = overlaid(bundled(), own)
+    both = overlay_file(load_bundled(), own)
     before = capabilities_of("ollama", "qwen3-coder:30b")
     after = capabilities_of("ollama", "qwen3-coder:30b", both)
     assert (before.native_tool_calls, after.native_tool_calls) == (True, False)
@@ -125,21 +125,23 @@ def test_a_file_of_ones_own_goes_over_the_bundled_one() -> None:
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.text("ab*?-", min_size=1, max_size=6), unique=True), st.text("ab-/", max_size=6))
 def test_a_pattern_that_spells_out_more_never_counts_less(patterns: list[str], model: str) -> None:
-    lengths = [len(pattern.replace("*", "").replace("?", "")) for pattern in matching(patterns, model)]
+    lengths = [len(pattern.replace("*", "").replace("?", "")) for pattern in find_matching(patterns, model)]
     assert lengths == sorted(lengths)
 
 
 def test_the_bundled_file_knows_every_built_in_provider_and_no_other() -> None:
-    assert {*bundled().provider_defaults} == {spec.name for spec in CATALOGUE}
+    assert {*load_bundled().provider_defaults} == {spec.name for spec in CATALOGUE}
 
 
 def test_the_bundled_file_names_formats_that_exist() -> None:
     named = {
         capabilities_of("vllm", pattern.strip("*").replace("[", "").replace("]", "")).text_format
-        for pattern in bundled().models
+        for pattern in load_bundled().models
     }
     said = {
-        str(entry.training["text_format"]) for entry in bundled().models.values() if "text_format" in entry.training
+        str(entry.training["text_format"])
+        for entry in load_bundled().models.values()
+        if "text_format" in entry.training
     }
     assert all(formats_called(name) for name in named | said)
 

@@ -9,10 +9,10 @@ from victor_fp import replay
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.deltas import ToolCallStarted
 from victor_fp.core.faults import InvalidRequest, InvalidResponse
-from victor_fp.core.protocols.gemini.function_calls import steps
+from victor_fp.core.protocols.gemini.function_calls import parse_path
 from victor_fp.core.result import outcome
-from victor_fp.core.tool_calling.python_source import statement
-from victor_fp.core.tool_calling.tools import Tools
+from victor_fp.core.text_tools.python_source import statement
+from victor_fp.core.text_tools.tools import Tools
 from victor_fp.core.transcript import EMPTY, MAX_CALLS, advance
 from victor_fp.core.types import Message
 
@@ -31,10 +31,10 @@ def test_text_that_is_not_unicode_is_an_invalid_request_that_names_the_message(p
 
 
 def test_paths_of_partial_arguments_are_bounded() -> None:
-    assert steps("$" + ".a" * 64) == ("a",) * 64
-    assert steps("$" + ".a" * 65) is None
-    assert steps("$.a[9999]") == ("a", 9999)
-    assert steps("$.a[10000]") is None
+    assert parse_path("$" + ".a" * 64) == ("a",) * 64
+    assert parse_path("$" + ".a" * 65) is None
+    assert parse_path("$.a[9999]") == ("a", 9999)
+    assert parse_path("$.a[10000]") is None
 
 
 @pytest.mark.parametrize("argument", ["0x" + "f" * 300, "1" * 4000, "-0x" + "f" * 300, "{'\\udce9': 1}"])

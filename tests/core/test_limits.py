@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from victor_fp.config.limits_file import bundled_file, rendered
+from victor_fp.config.limits_file import locate_bundled_file, render_limits
 from victor_fp.core.catalogue import CATALOGUE, built_in
 from victor_fp.core.catalogue.limits import (
     UNKNOWN_CONTEXT_WINDOW,
@@ -76,6 +76,6 @@ def test_entries_share_limits_with_entries_that_exist() -> None:
 
 
 def test_the_bundled_file_is_as_a_refresh_would_write_it() -> None:
-    text = bundled_file().read_text(encoding="utf-8")
-    assert text == rendered(MODEL_LIMITS)
-    assert bundled_file().name == "model_limits.py"
+    text = locate_bundled_file().read_text(encoding="utf-8")
+    assert text == render_limits(MODEL_LIMITS)
+    assert locate_bundled_file().name == "model_limits.py"

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from victor_fp.core.token_estimates import ANSWER, ATTACHMENT, MESSAGE, estimated_tokens
+from victor_fp.core.token_estimates import ANSWER, ATTACHMENT, MESSAGE, estimate_tokens
 from victor_fp.core.types import ImagePart, Message, TextPart, ToolDefinition
 
 
 def test_text_counts_by_its_length_and_the_answer_by_its_bound() -> None:
-    assert estimated_tokens([Message(role="user", content="x" * 400)], max_tokens=50) == MESSAGE + 100 + 50
+    assert estimate_tokens([Message(role="user", content="x" * 400)], max_tokens=50) == MESSAGE + 100 + 50
 
 
 def test_an_answer_without_a_chosen_bound_counts_as_a_usual_one() -> None:
-    assert estimated_tokens([Message(role="user", content="")]) == MESSAGE + ANSWER
+    assert estimate_tokens([Message(role="user", content="")]) == MESSAGE + ANSWER
 
 
 def test_attachments_tools_and_calls_count() -> None:
     image = Message(role="user", content=[TextPart(text="abcd"), ImagePart(url="http://x.test/y.png")])
-    assert estimated_tokens([image], max_tokens=0) == MESSAGE + 1 + ATTACHMENT
+    assert estimate_tokens([image], max_tokens=0) == MESSAGE + 1 + ATTACHMENT
     tool = ToolDefinition(name="weather", description="tells", parameters={})
-    assert estimated_tokens([], [tool], max_tokens=0) == 4
+    assert estimate_tokens([], [tool], max_tokens=0) == 4
     call = Message(role="assistant", tool_calls=[{"id": "a", "name": "f", "arguments": {"city": "Oslo"}}])
-    assert estimated_tokens([call], max_tokens=0) > MESSAGE
+    assert estimate_tokens([call], max_tokens=0) > MESSAGE

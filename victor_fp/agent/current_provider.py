@@ -14,11 +14,11 @@ from victor_fp.agent.provider_state import ProviderState
 from victor_fp.core.faults import Fault, InvalidRequest, redact_fault
 from victor_fp.core.redaction import HiddenValuesDict, find_secrets
 from victor_fp.core.resilience.breaker import verdict_of
-from victor_fp.core.resilience.health import Health, observed
+from victor_fp.core.resilience.health import Health, observe
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.errors import ProviderError
 from victor_fp.providers.registry import ProviderRegistry
-from victor_fp.shell.engine.in_flight import in_flight_of
+from victor_fp.shell.engine.in_flight import find_in_flight
 from victor_fp.shell.engine.telemetry import LOGGER
 from victor_fp.shell.runtime import SYSTEM
 
@@ -64,7 +64,7 @@ class CurrentProvider:
 
     def hold(self, provider: BaseProvider, name: str, model: str) -> ProviderState:
         """A state for a provider, which stays open until it is released."""
-        in_flight_of(provider).holders += 1
+        find_in_flight(provider).holders += 1
         return ProviderState(provider=provider, provider_name=name.lower(), model=model)
 
     async def put(
@@ -100,17 +100,17 @@ class CurrentProvider:
     def learn(self, name: str, fault: Fault | None, seconds: float) -> None:
         """Learn from a check or a call."""
         health = self.health.get(name, Health())
-        self.health[name] = observed(health, verdict_of(fault), seconds, SYSTEM.now())
+        self.health[name] = observe(health, verdict_of(fault), seconds, SYSTEM.now())
 
     async def close(self) -> None:
         """Close the current provider and those that are retiring, now. Nothing is created or put in after this."""
         self.is_closed = True
         for provider in self._retiring.values():
-            in_flight_of(provider).interrupt("the provider was closed")
+            find_in_flight(provider).interrupt("the provider was closed")
         state = self.state
         if state is not None and not state.is_released:
             state.is_released = True
-            in_flight = in_flight_of(state.provider)
+            in_flight = find_in_flight(state.provider)
             in_flight.holders -= 1
             if in_flight.holders <= 0:
                 in_flight.interrupt("the provider was closed")
@@ -128,7 +128,7 @@ class CurrentProvider:
     def _retire(self, state: ProviderState) -> None:
         """Close a provider once its last call is over."""
         state.is_released = True
-        in_flight = in_flight_of(state.provider)
+        in_flight = find_in_flight(state.provider)
         in_flight.holders -= 1
         if in_flight.holders > 0:
             return
@@ -138,7 +138,7 @@ class CurrentProvider:
 
 
 async def _close_when_idle(provider: BaseProvider) -> None:
-    in_flight = in_flight_of(provider)
+    in_flight = find_in_flight(provider)
     await in_flight.wait_idle()
     if in_flight.holders <= 0:
         await _close(provider)

@@ -13,7 +13,7 @@ from victor_fp.agent.model_switcher import SwitchReason
 from victor_fp.agent.provider_health import HealthCheck, check_provider
 from victor_fp.agent.provider_state import ProviderState
 from victor_fp.core.faults import Fault, InvalidRequest, describe
-from victor_fp.core.resilience.health import Health, by_preference
+from victor_fp.core.resilience.health import Health, sort_by_preference
 from victor_fp.providers.base import BaseProvider
 from victor_fp.shell.engine.telemetry import LOGGER, redacted
 from victor_fp.shell.runtime import SYSTEM
@@ -91,7 +91,7 @@ class FailoverController:
         for name, model in self.config.fallbacks():
             names.setdefault(name, model)
         if not self.config.enable_health_checks:
-            return by_preference({name: self.current.health.get(name, Health()) for name in names}, SYSTEM.now())
+            return sort_by_preference({name: self.current.health.get(name, Health()) for name in names}, SYSTEM.now())
         checks = await asyncio.gather(*(self._check(name, model) for name, model in names.items()))
         timed = [(check.seconds, name) for name, check in zip(names, checks, strict=True) if check.is_healthy]
         return [name for _, name in sorted(timed)]
@@ -136,7 +136,7 @@ class FailoverController:
     ) -> ProviderState | Fault:
         """Create, check and put in a provider. One that is not put in, for whatever reason, is closed."""
         if self.current.is_closed:
-            return closed_fault()
+            return build_closed_fault()
         created = self.current.create(name, model, keywords)
         if not isinstance(created, tuple):
             return created
@@ -149,7 +149,7 @@ class FailoverController:
                 self.current.learn(name.lower(), found.fault, found.seconds)
                 fault = found.fault
             if self.current.is_closed:
-                fault = closed_fault()
+                fault = build_closed_fault()
             if fault is None:
                 is_put_in = True
         finally:
@@ -167,6 +167,6 @@ class FailoverController:
             self.current.state.last_error = text
 
 
-def closed_fault() -> Fault:
+def build_closed_fault() -> Fault:
     """The fault for whatever is asked of a manager that was closed."""
     return InvalidRequest(message="the manager is closed: make another one")

@@ -6,7 +6,7 @@ from functools import partial
 
 from returns.result import Failure, Result, Success
 
-from victor_fp.agent.failover import FailoverController, closed_fault
+from victor_fp.agent.failover import FailoverController, build_closed_fault
 from victor_fp.agent.provider_state import ProviderState
 from victor_fp.core.faults import Fault, InvalidRequest, ProviderNotFound
 from victor_fp.core.resilience import fallback
@@ -15,7 +15,7 @@ from victor_fp.core.resilience.retry import RetryPolicy
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.provider_backend import ProviderBackend, engine_pool_of
 from victor_fp.shell.engine.call_spec import LONGEST, CallSpec
-from victor_fp.shell.engine.in_flight import Interruptible, in_flight_of
+from victor_fp.shell.engine.in_flight import Interruptible, find_in_flight
 from victor_fp.shell.engine.operation import PoolBackend
 from victor_fp.shell.engine.target import ModelState, Target, TargetPool
 from victor_fp.shell.runtime import SYSTEM
@@ -59,10 +59,10 @@ class ManagerPool(TargetPool):
         """The current provider for the first attempt; after that the fallback that takes its place."""
         current = self._failover.current
         if current.is_closed:
-            return Failure(closed_fault())
+            return Failure(build_closed_fault())
         state, is_switched = current.state, False
         if state is None:
-            return Failure(no_provider_fault())
+            return Failure(build_no_provider_fault())
         if index > 0 and cause is not None and self._used is not None:
             name, model = self._fallbacks[index - 1]
             found = await self._failover.fall_back(name, model, self._used, cause)
@@ -90,11 +90,11 @@ class ManagerPool(TargetPool):
             timeout=LONGEST if own is not None else timeout if self._spec.stream else timeout * attempts,
             retries=NO_RETRIES,
             every_model=ModelState(breaker=MemoryCell(None, SYSTEM.now), limiter=None),
-            in_flight=in_flight_of(provider),
+            in_flight=find_in_flight(provider),
             on_attempt=partial(self._failover.current.learn, state.provider_name),
         )
 
 
-def no_provider_fault() -> Fault:
+def build_no_provider_fault() -> Fault:
     """The fault for a call that has nobody to answer it."""
     return InvalidRequest(message="the manager has no provider: switch to one first")

@@ -14,9 +14,9 @@ from returns.result import Failure, Result, Success
 from typing_extensions import Unpack
 
 from victor_fp.agent.current_provider import CurrentProvider, SwitchCallback
-from victor_fp.agent.failover import FailoverController, closed_fault
+from victor_fp.agent.failover import FailoverController, build_closed_fault
 from victor_fp.agent.manager_config import ProviderManagerConfig
-from victor_fp.agent.manager_pool import ManagerPool, no_provider_fault
+from victor_fp.agent.manager_pool import ManagerPool, build_no_provider_fault
 from victor_fp.agent.model_switcher import ModelSwitchEvent, SwitchReason
 from victor_fp.agent.provider_settings import default_model, spec_of
 from victor_fp.agent.provider_state import ProviderState, context_window, describe_state
@@ -126,12 +126,12 @@ class ProviderManager:
         """
         self._check_thread()
         found = await self._failover.switch_to(provider_name, model, reason, provider_kwargs)
-        return await self._switched(found)
+        return await self._apply_switch(found)
 
     async def switch_model(self, model: str, reason: SwitchReason = SwitchReason.USER_REQUEST) -> bool:
         """Switch to another model of the current provider; whether there is one."""
         self._check_thread()
-        return await self._switched(await self._failover.switch_model(model, reason))
+        return await self._apply_switch(await self._failover.switch_model(model, reason))
 
     def get_info(self) -> dict[str, Any]:
         """Provider, model, capabilities and condition, as known without asking anybody."""
@@ -271,7 +271,7 @@ class ProviderManager:
     ) -> None:
         await self.close()
 
-    async def _switched(self, state: ProviderState | None) -> bool:
+    async def _apply_switch(self, state: ProviderState | None) -> bool:
         if state is None:
             return False
         await self._current.notify(state)
@@ -309,17 +309,17 @@ class ProviderManager:
 
     def _pool_for(self, spec: Result[CallSpec, Fault]) -> Result[TargetPool, Fault]:
         """The targets of a call that begins now."""
-        wrong = self._wrong_thread()
+        wrong = self._find_thread_fault()
         if wrong is None and self._current.is_closed:
-            wrong = closed_fault()
+            wrong = build_closed_fault()
         if wrong is None and self._current.state is None:
-            wrong = no_provider_fault()
+            wrong = build_no_provider_fault()
         if wrong is not None:
             return Failure(wrong)
         self._watch()
         return spec.map(lambda call: ManagerPool(self._failover, call))
 
-    def _wrong_thread(self) -> Fault | None:
+    def _find_thread_fault(self) -> Fault | None:
         """Why the running thread may not use this manager; None where it may."""
         if self._thread is None:
             self._thread = threading.get_ident()
@@ -328,7 +328,7 @@ class ProviderManager:
         return InvalidRequest(message="the manager is used in two threads: give each thread a manager of its own")
 
     def _check_thread(self) -> None:
-        wrong = self._wrong_thread()
+        wrong = self._find_thread_fault()
         if wrong is not None:
             raise error_from(wrong)
 

@@ -11,7 +11,7 @@ from victor_fp.core.catalogue.limits import find_context_window
 from victor_fp.core.faults import Fault, describe
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.runtime_capabilities import ProviderRuntimeCapabilities
-from victor_fp.shell.engine.in_flight import InFlight, in_flight_of
+from victor_fp.shell.engine.in_flight import InFlight, find_in_flight
 
 if TYPE_CHECKING:
     from victor_fp.agent.tool_calling.base import BaseToolCallingAdapter
@@ -37,7 +37,7 @@ class ProviderState:
     @property
     def in_flight(self) -> InFlight:
         """Operations of this provider that are not over, whichever manager made them."""
-        return in_flight_of(self.provider)
+        return find_in_flight(self.provider)
 
     @cached_property
     def tool_adapter(self) -> BaseToolCallingAdapter:

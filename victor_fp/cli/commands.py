@@ -153,13 +153,13 @@ def models(target: TargetOptions, terminal: Terminal) -> int:
 
 def refresh_limits(target: TargetOptions, out: Path | None, terminal: Terminal) -> int:
     """Work what a provider tells of its models into the bundled limits, or into a copy at `out`."""
-    from victor_fp.cli.limits_refresh import stored
+    from victor_fp.cli.limits_refresh import store_limits
 
     if target.provider is None:
         return report_error(terminal, usage_error("--refresh needs a provider", todo="Name it: -p NAME"))
 
     def kept(provider: BaseProvider, found: Sequence[ModelInfo]) -> int:
-        error = stored(provider, found, out, terminal)
+        error = store_limits(provider, found, out, terminal)
         return ExitCode.OK if error is None else report_error(terminal, error)
 
     return _with_models(target, terminal, kept)

@@ -11,7 +11,7 @@ from returns.result import Failure, Success
 
 from victor_fp.cli.exit_codes import CommandError, usage_error
 from victor_fp.cli.terminal import Terminal
-from victor_fp.config.limits_file import bundled_file, refreshed, store, with_rows
+from victor_fp.config.limits_file import locate_bundled_file, refresh_rows, store, with_rows
 from victor_fp.core.catalogue.limits import choose_limits_name
 from victor_fp.core.catalogue.model_limits import MODEL_LIMITS
 from victor_fp.core.protocols import ModelInfo
@@ -20,7 +20,7 @@ from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.catalogue_provider import CatalogueProvider
 
 
-def stored(
+def store_limits(
     provider: BaseProvider, models: Sequence[ModelInfo], out: Path | None, terminal: Terminal
 ) -> CommandError | None:
     """Write the limits with these models in them, and say which are new; how it ended where they were not written."""
@@ -37,8 +37,8 @@ def stored(
     date = datetime.now(UTC).date().isoformat()
     name = choose_limits_name(spec)
     before = MODEL_LIMITS.get(name, ())
-    rows = refreshed(before, telling, source=source, date=date)
-    path = out or bundled_file()
+    rows = refresh_rows(before, telling, source=source, date=date)
+    path = out or locate_bundled_file()
     match outcome(store(path, with_rows(name, rows))):
         case Failure(reason):
             return usage_error("the limits were not written", reason, "Name another file: --out FILE")

@@ -59,7 +59,7 @@ async def _show_stream(
         max_tokens=DEFAULT_MAX_TOKENS if options.max_tokens is None else options.max_tokens,
         tools=options.tools or None,
     )
-    async with _closing(stream):
+    async with _close_on_exit(stream):
         async for step in stream:
             match outcome(step):
                 case Success(chunk):
@@ -78,7 +78,7 @@ async def _show_stream(
 
 
 @asynccontextmanager
-async def _closing(stream: object) -> AsyncIterator[None]:
+async def _close_on_exit(stream: object) -> AsyncIterator[None]:
     """Close the stream on exit, if it can be closed: a custom provider may return any async iterator."""
     try:
         yield

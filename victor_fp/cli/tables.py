@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from returns.result import Failure, Success
 
 from victor_fp.cli.terminal import Terminal
-from victor_fp.config.api_keys import find_api_key, stored_names
+from victor_fp.config.api_keys import find_api_key, list_stored_names
 from victor_fp.core.catalogue import CATALOGUE, find
 from victor_fp.core.catalogue.spec import ProviderSpec, Supports
 from victor_fp.core.protocols import ModelInfo
@@ -60,9 +60,9 @@ def build_model_rows(models: Sequence[ModelInfo]) -> list[tuple[str, str, str, s
 def build_key_rows(environment: Mapping[str, str], ring: KeyRing, *, only_ring: bool = False) -> list[tuple[str, str]]:
     """Return the names that have a key, and where it was found."""
     if only_ring:
-        return [(name, "keyring") for name in stored_names() if ring.read(name).value_or(None)]
+        return [(name, "keyring") for name in list_stored_names() if ring.read(name).value_or(None)]
     in_file: dict[str, str] = key_file(environment).read().value_or({})
-    names = dict.fromkeys((*stored_names(), *in_file))
+    names = dict.fromkeys((*list_stored_names(), *in_file))
     rows = []
     for name in names:
         found = find_api_key(name, environment, key_ring=ring).value_or(None)

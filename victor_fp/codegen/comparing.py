@@ -12,9 +12,9 @@ from victor_fp.codegen.schema import (
     as_schema,
     constants,
     kind,
+    list_required,
     properties,
     reference_name,
-    required,
     resolve,
     variants,
 )
@@ -69,10 +69,10 @@ def compare(both: Comparison, ours: Schema, theirs: Schema, place: Place) -> lis
         return found
     found += _values(mine, other, place)
     for keyword, step in (("items", "[]"), ("additionalProperties", "{}")):
-        inner, counterpart = _united(mine, keyword), _united(other, keyword)
+        inner, counterpart = _unite(mine, keyword), _unite(other, keyword)
         if inner and counterpart:
             found += compare(both, inner, counterpart, place.at(step))
-    return found + _objects(both, _shaped(mine), _shaped(other), place)
+    return found + _objects(both, _keep_shaped(mine), _keep_shaped(other), place)
 
 
 def _options(schemas: Schemas, schema: Schema, seen: frozenset[str] = frozenset()) -> list[Schema]:
@@ -87,7 +87,7 @@ def _options(schemas: Schemas, schema: Schema, seen: frozenset[str] = frozenset(
     return [] if target.get("type") == "null" else [target]
 
 
-def _shaped(options: list[Schema]) -> list[Schema]:
+def _keep_shaped(options: list[Schema]) -> list[Schema]:
     return [option for option in options if "properties" in option]
 
 
@@ -126,7 +126,7 @@ def _words(options: list[Schema]) -> list[str]:
     return [word for group in texts for word in group] if all(texts) else []
 
 
-def _united(options: list[Schema], keyword: str) -> Schema:
+def _unite(options: list[Schema], keyword: str) -> Schema:
     inner = [as_schema(option[keyword]) for option in options if keyword in option]
     return inner[0] if len(inner) == 1 else {"oneOf": list(inner)} if inner else {}
 
@@ -134,10 +134,10 @@ def _united(options: list[Schema], keyword: str) -> Schema:
 def _objects(both: Comparison, mine: list[Schema], other: list[Schema], place: Place) -> list[Change]:
     if not mine or not other:
         return []
-    tag = _shared_tag(both, mine, other) if len(mine) > 1 or len(other) > 1 else None
+    tag = _find_shared_tag(both, mine, other) if len(mine) > 1 or len(other) > 1 else None
     if tag is None:
         return _fields(both, mine, other, place)
-    ours, theirs = _by_tag(both.ours, mine, tag), _by_tag(both.theirs, other, tag)
+    ours, theirs = _group_by_tag(both.ours, mine, tag), _group_by_tag(both.theirs, other, tag)
     found: list[Change] = []
     for value, members in ours.items():
         if value in theirs:
@@ -149,22 +149,22 @@ def _objects(both: Comparison, mine: list[Schema], other: list[Schema], place: P
     return found + [Change(*place, "added", f"variant {tag}={value}", used=False) for value in new]
 
 
-def _shared_tag(both: Comparison, mine: list[Schema], other: list[Schema]) -> str | None:
+def _find_shared_tag(both: Comparison, mine: list[Schema], other: list[Schema]) -> str | None:
     names = [name for name in properties(mine[0]) if all(name in properties(item) for item in [*mine, *other])]
     for name in names:
         ours = [constants(resolve(both.ours, properties(item)[name])) for item in mine]
         theirs = [constants(resolve(both.theirs, properties(item)[name])) for item in other]
-        if all(ours) and all(theirs) and _disjoint(ours) and _disjoint(theirs):
+        if all(ours) and all(theirs) and _are_disjoint(ours) and _are_disjoint(theirs):
             return name
     return None
 
 
-def _disjoint(groups: list[tuple[str, ...]]) -> bool:
+def _are_disjoint(groups: list[tuple[str, ...]]) -> bool:
     every = [value for group in groups for value in group]
     return len(every) == len(set(every))
 
 
-def _by_tag(schemas: Schemas, options: list[Schema], tag: str) -> dict[str, list[Schema]]:
+def _group_by_tag(schemas: Schemas, options: list[Schema], tag: str) -> dict[str, list[Schema]]:
     groups: dict[str, list[Schema]] = {}
     for option in options:
         for value in constants(resolve(schemas, properties(option)[tag])):
@@ -185,11 +185,11 @@ def _fields(
             found += compare(both, schema, theirs[name], place.at(name))
         else:
             found.append(Change(*place.at(name), "removed", "in ours only", used=True))
-    needed = {name for name in required(other[0]) if all(name in required(item) for item in other)}
+    needed = {name for name in list_required(other[0]) if all(name in list_required(item) for item in other)}
     for name, schema in theirs.items():
         if name not in ours:
             demanded = both.side == "request" and name in needed
-            detail = _described(both.theirs, schema) + (", required" if demanded else "")
+            detail = _describe(both.theirs, schema) + (", required" if demanded else "")
             found.append(Change(*place.at(name), "added", detail, used=demanded))
     return found
 
@@ -204,7 +204,7 @@ def _all_fields(options: Iterable[Schema]) -> dict[str, Schema]:
     return {name: group[0] if len(group) == 1 else {"oneOf": list(group)} for name, group in found.items()}
 
 
-def _described(schemas: Schemas, schema: Schema) -> str:
+def _describe(schemas: Schemas, schema: Schema) -> str:
     name = reference_name(schema)
     shapes = sorted(_kinds(_options(schemas, schema))) or ["any"]
     return " or ".join(shapes) + (f" ({name})" if name else "")

@@ -42,14 +42,14 @@ class Written(NamedTuple):
 
 def compile_documents(openapi_dir: Path, out_dir: Path, names: tuple[str, ...] = ()) -> Written:
     """Compile the documents of a folder (or only those named) into packages under `out_dir`, one per protocol."""
-    return _write(out_dir, _compiled(openapi_dir, names), everything=not names)
+    return _write(out_dir, _compile_documents(openapi_dir, names), everything=not names)
 
 
 def check(openapi_dir: Path, out_dir: Path, names: tuple[str, ...] = ()) -> tuple[str, ...]:
     """Files under `out_dir` that differ from what the documents compile to; empty when nothing is stale."""
-    wanted = _compiled(openapi_dir, names)
+    wanted = _compile_documents(openapi_dir, names)
     stale = [name for name, text in wanted.items() if _read(out_dir / name) != text]
-    return tuple(sorted([*stale, *([] if names else _orphans(out_dir, wanted))]))
+    return tuple(sorted([*stale, *([] if names else _find_orphans(out_dir, wanted))]))
 
 
 def compile_vendor(
@@ -70,18 +70,18 @@ def compile_vendor(
         document = overlay(document, load_patch(overlay_path))
     try:
         sliced = slice_operations(document, operation_ids, response_components)
-        schemas = {name: _undescribed(schema) for name, schema in sliced.schemas.items()}
-        files = _package(_without_summaries(document), "", sliced._replace(schemas=schemas))
+        schemas = {name: _drop_descriptions(schema) for name, schema in sliced.schemas.items()}
+        files = _compile_package(_drop_summaries(document), "", sliced._replace(schemas=schemas))
     except RecursionError:
         raise CodegenFailed(f"{document.name} cannot be compiled: its schemas refer to each other too deeply") from None
     return _write(out_dir, files, everything=False)
 
 
-def _undescribed(schema: Schema) -> Schema:
+def _drop_descriptions(schema: Schema) -> Schema:
     return {key: value for key, value in schema.items() if key != "description"}
 
 
-def _without_summaries(document: Document) -> Document:
+def _drop_summaries(document: Document) -> Document:
     """The document without what it says about its operations: only facts are taken from a vendor."""
     paths = {
         path: {
@@ -104,20 +104,20 @@ def document_paths(openapi_dir: Path, names: tuple[str, ...] = ()) -> tuple[Path
     return tuple(found[name] for name in (names or found))
 
 
-def _compiled(openapi_dir: Path, names: tuple[str, ...]) -> Files:
+def _compile_documents(openapi_dir: Path, names: tuple[str, ...]) -> Files:
     start = f'{MARK}; do not edit.\n"""Wire models and operations of every protocol, compiled from openapi/."""\n'
-    files: Files = {"__init__.py": _formatted(start + RUNTIME), "py.typed": ""}
+    files: Files = {"__init__.py": _format_source(start + RUNTIME), "py.typed": ""}
     for path in document_paths(openapi_dir, names):
         document = load_document(path)
         sliced = split_vendor_fields(slice_operations(document))
-        files |= _package(document, path.stem.replace("-", "_") + "/", sliced)
+        files |= _compile_package(document, path.stem.replace("-", "_") + "/", sliced)
     return files
 
 
-def _package(document: Document, folder: str, sliced: Slice) -> Files:
-    start = _header(document)
+def _compile_package(document: Document, folder: str, sliced: Slice) -> Files:
+    start = _render_header(document)
     title = f'{start}\n"""Wire models and operations compiled from {printable_name(document)}."""\n'
-    files = {f"{folder}__init__.py": _formatted(title if folder else title + RUNTIME)}
+    files = {f"{folder}__init__.py": _format_source(title if folder else title + RUNTIME)}
     sides: tuple[tuple[Side, tuple[str, ...], str], ...] = (
         ("request", sliced.request_roots, "What is sent: a field left UNSET is absent, None is null."),
         ("response", sliced.response_roots, "What is received: a field that is absent or null is None."),
@@ -133,21 +133,21 @@ def _package(document: Document, folder: str, sliced: Slice) -> Files:
             if name in normalised.roots and base in normalised.roots
         }
         text = rewrite_module(source, side, tuple(normalised.schemas), header, bases)
-        files[f"{folder}{side}.py"] = _formatted(text)
+        files[f"{folder}{side}.py"] = _format_source(text)
         roots[side] = normalised.roots
     shapes = read_operations(document, sliced, roots["request"], roots["response"])
     header = f'{start}\n"""Operations: where each is sent, with what parameters, and the types of its bodies."""'
     runtime = ".." if folder else "."
-    files[f"{folder}operations.py"] = _formatted(emit_operations(shapes, header, runtime=runtime))
+    files[f"{folder}operations.py"] = _format_source(emit_operations(shapes, header, runtime=runtime))
     return files
 
 
-def _header(document: Document) -> str:
+def _render_header(document: Document) -> str:
     source = f"# Source: {printable_name(document)}, sha256 {document.sha256}"
     return f"{MARK} ({GENERATOR} {GENERATOR_VERSION}); do not edit.\n{source}"
 
 
-def _formatted(source: str) -> str:
+def _format_source(source: str) -> str:
     """The source as `ruff format` writes it, whatever configuration surrounds it."""
     command = [
         sys.executable,
@@ -170,7 +170,7 @@ def _read(path: Path) -> str | None:
     return path.read_text(encoding="utf-8") if path.is_file() else None
 
 
-def _orphans(out_dir: Path, wanted: Files) -> list[str]:
+def _find_orphans(out_dir: Path, wanted: Files) -> list[str]:
     """Generated files under `out_dir` that no document compiles to any more."""
     found = [(path, path.relative_to(out_dir).as_posix()) for path in sorted(out_dir.rglob("*.py"))]
     return [name for path, name in found if name not in wanted and (_read(path) or "").startswith(MARK)]
@@ -185,7 +185,7 @@ def _write(out_dir: Path, files: Files, *, everything: bool) -> Written:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, encoding="utf-8", newline="\n")
         changed.append(name)
-    removed = _orphans(out_dir, files) if everything else []
+    removed = _find_orphans(out_dir, files) if everything else []
     for name in removed:
         (out_dir / name).unlink()
         if not any((out_dir / name).parent.iterdir()):

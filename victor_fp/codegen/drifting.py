@@ -48,16 +48,16 @@ def drift(openapi_dir: Path, specs: Path | str, names: tuple[str, ...] = ()) -> 
 
 def compare_documents(name: str, ours: Document, theirs: Document, source: Source) -> Drift:
     """Walk both documents from the operations that `source` pairs."""
-    changes, undescribed = _differences(ours, theirs, source, source.vendor)
+    changes, undescribed = _find_differences(ours, theirs, source, source.vendor)
     if source.of and not source.whole:
-        unclaimed, _ = _differences(ours, theirs, source, None)
+        unclaimed, _ = _find_differences(ours, theirs, source, None)
         not_expected = {change for change in unclaimed if change.effect == "removed"}
         changes = tuple(change for change in changes if change not in not_expected)
-    kept, needless = _unexcused(changes, tuple(source.excused))
+    kept, needless = _drop_excused(changes, tuple(source.excused))
     return Drift(name, source, kept, undescribed, theirs.sha256 == source.sha256, needless)
 
 
-def _unexcused(changes: tuple[Change, ...], patterns: tuple[str, ...]) -> tuple[tuple[Change, ...], tuple[str, ...]]:
+def _drop_excused(changes: tuple[Change, ...], patterns: tuple[str, ...]) -> tuple[tuple[Change, ...], tuple[str, ...]]:
     """The changes that no pattern of a place excuses, and the patterns without anything to excuse."""
 
     def excuses(pattern: str, change: Change) -> bool:
@@ -68,11 +68,11 @@ def _unexcused(changes: tuple[Change, ...], patterns: tuple[str, ...]) -> tuple[
     return kept, tuple(pattern for pattern in patterns if not any(excuses(pattern, change) for change in changes))
 
 
-def _differences(
+def _find_differences(
     ours: Document, theirs: Document, source: Source, vendor: str | None
 ) -> tuple[tuple[Change, ...], tuple[str, ...]]:
     """What is different, and which of our bodies the vendor describes nowhere; None asks what no vendor is marked for."""
-    mine = comparable(_without_marked(component_schemas(ours), vendor))
+    mine = comparable(_drop_marked(component_schemas(ours), vendor))
     other = comparable(component_schemas(theirs))
     known, vendor_operations = operations(ours), operations(theirs)
     met: dict[Side, set[tuple[str, str]]] = {"request": set(), "response": set()}
@@ -101,12 +101,12 @@ def _differences(
             side: Side = "request" if role == "Request" else "response"
             both = Comparison(mine, other, side, met[side])
             place = Place(root or f"{identifier}{role}")
-            found = compare(both, _spelled(mine, schema), _spelled(other, counterpart), place)
+            found = compare(both, _spell_body(mine, schema), _spell_body(other, counterpart), place)
             changes.extend((side, change) for change in found)
-    return _agreed(changes, met), tuple(undescribed)
+    return _reconcile(changes, met), tuple(undescribed)
 
 
-def _agreed(changes: list[tuple[Side, Change]], met: dict[Side, set[tuple[str, str]]]) -> tuple[Change, ...]:
+def _reconcile(changes: list[tuple[Side, Change]], met: dict[Side, set[tuple[str, str]]]) -> tuple[Change, ...]:
     """Each change once; what one counterpart of a component lacks is there all the same if another has it.
 
     One of our components often stands for several of the vendor's, such as a message's parts for those of each role.
@@ -160,7 +160,7 @@ def _is_foreign(schema: Schema, vendor: str | None) -> bool:
     return schema.get("x-undocumented") is True or ("x-vendor" in schema and vendor not in as_list(schema["x-vendor"]))
 
 
-def _without_marked(schemas: Schemas, vendor: str | None) -> Schemas:
+def _drop_marked(schemas: Schemas, vendor: str | None) -> Schemas:
     """Leave out properties, variants and components that the vendor's own document is not expected to have.
 
     A list in `x-undocumented` names single values of an enum; a mapping in `x-vendor-values` those of some vendors only.
@@ -188,7 +188,7 @@ def _without_marked(schemas: Schemas, vendor: str | None) -> Schemas:
     return {name: rewrite(schema, step) for name, schema in schemas.items() if name not in foreign}
 
 
-def _spelled(schemas: Schemas, schema: Schema) -> Schema:
+def _spell_body(schemas: Schemas, schema: Schema) -> Schema:
     """A body that stands in the operation itself, spelled as the components that it leads to are."""
     return schema if "$ref" in schema else comparable(prune({**schemas, _BODY: schema}, [_BODY]))[_BODY]
 

@@ -89,7 +89,7 @@ def read_operations(
     for path, item in as_schema(document.content.get("paths")).items():
         for method, node in as_schema(item).items():
             operation = as_schema(node)
-            identifier = _identifier(method, path, operation, wanted)
+            identifier = _find_identifier(method, path, operation, wanted)
             if identifier is None:
                 continue
             if not path.startswith("/"):
@@ -102,7 +102,7 @@ def read_operations(
                     name=name,
                     method=method.upper(),
                     path=path,
-                    summary=_one_line(operation.get("summary")),
+                    summary=_to_one_line(operation.get("summary")),
                     parameters=_parameters(document, sliced, path, as_schema(item), operation),
                     bodies=_bodies(wanted[identifier], requests, responses),
                 )
@@ -121,19 +121,19 @@ def emit_operations(shapes: tuple[OperationShape, ...], header: str, *, runtime:
     lines += [f"from {runtime} import {'Body, ' if used else ''}Method, Parameter"]
     lines += [f"from . import {module} as {alias}" for alias, module in _MODULES.items() if alias in used]
     for shape in shapes:
-        lines += ["", "", *_class(shape)]
+        lines += ["", "", *_render_class(shape)]
     return "\n".join(lines) + "\n"
 
 
 _MODULES = {"sent": "request", "received": "response"}
 
 
-def _class(shape: OperationShape) -> list[str]:
+def _render_class(shape: OperationShape) -> list[str]:
     title = f"{shape.method} {shape.path}" + (f": {shape.summary}" if shape.summary else "")
-    parameters = "".join(f"{_parameter(parameter)}, " for parameter in shape.parameters)
+    parameters = "".join(f"{_render_parameter(parameter)}, " for parameter in shape.parameters)
     lines = [
         f"class {shape.name}(Struct, frozen=True, kw_only=True):",
-        f"    {_docstring(title)}",
+        f"    {_render_docstring(title)}",
         "",
         f"    ID: ClassVar[str] = {shape.identifier!r}",
         f"    METHOD: ClassVar[Method] = {shape.method!r}",
@@ -154,22 +154,22 @@ def _class(shape: OperationShape) -> list[str]:
     return [*lines, *(["", *fields] if fields else [])]
 
 
-def _parameter(parameter: ParameterShape) -> str:
+def _render_parameter(parameter: ParameterShape) -> str:
     reserved = ", reserved=True" if parameter.reserved else ""
     return f"Parameter({parameter.name!r}, {parameter.field!r}, {parameter.location!r}{reserved})"
 
 
-def _docstring(text: str) -> str:
+def _render_docstring(text: str) -> str:
     """A literal that reads as a docstring whatever the document says."""
     plain = "".join(sign if sign.isprintable() else " " for sign in text)
     return '"""' + plain.replace("\\", "\\\\").replace('"', "'") + '"""'
 
 
-def _one_line(value: object) -> str:
+def _to_one_line(value: object) -> str:
     return " ".join(value.split()) if isinstance(value, str) else ""
 
 
-def _identifier(method: str, path: str, operation: Schema, wanted: Mapping[str, Mapping[str, str]]) -> str | None:
+def _find_identifier(method: str, path: str, operation: Schema, wanted: Mapping[str, Mapping[str, str]]) -> str | None:
     """The name a slice knows an operation by; None where it was not asked for."""
     if method not in METHODS:
         return None

@@ -34,7 +34,7 @@ def rewrite_module(
         raise CodegenFailed(f"the generator renamed or dropped {', '.join(lost)}")
     body: list[ast.stmt] = [classes[name] for name in order if name in classes]
     body += [node for name, node in classes.items() if name not in order]
-    body += [_alias(aliases[name]) for name in _by_need(aliases)]
+    body += [_alias(aliases[name]) for name in _sort_aliases(aliases)]
     used = {node.id for statement in body for node in ast.walk(statement) if isinstance(node, ast.Name)}
     lines = [header, "", "from __future__ import annotations", ""]
     for module, names in IMPORTABLE.items():
@@ -93,7 +93,7 @@ def _struct(node: ast.ClassDef, side: Side, base: str | None) -> ast.ClassDef:
 
 
 def _field(node: ast.AnnAssign, side: Side) -> ast.AnnAssign:
-    options = _union_members(_unquoted(node.annotation))
+    options = _union_members(_unquote(node.annotation))
     names = [ast.unparse(option) for option in options]
     default = node.value
     if "UnsetType" in names:
@@ -102,11 +102,11 @@ def _field(node: ast.AnnAssign, side: Side) -> ast.AnnAssign:
         if side == "response":
             if "None" not in names and "Any" not in names:
                 rest.append(ast.Constant(value=None))
-            default = _none_for_unset(default)
+            default = _replace_unset(default)
         elif not constant:
             rest.append(ast.Name(id="UnsetType", ctx=ast.Load()))
         options = rest
-    annotation = _joined(options)
+    annotation = _join_union(options)
     return ast.AnnAssign(target=node.target, annotation=annotation, value=default, simple=node.simple)
 
 
@@ -114,7 +114,7 @@ def _mentions_unset(node: ast.expr) -> bool:
     return any(isinstance(inner, ast.Name) and inner.id == "UNSET" for inner in ast.walk(node))
 
 
-def _none_for_unset(default: ast.expr | None) -> ast.expr | None:
+def _replace_unset(default: ast.expr | None) -> ast.expr | None:
     class Change(ast.NodeTransformer):
         def visit_Name(self, node: ast.Name) -> ast.expr:
             return ast.Constant(value=None) if node.id == "UNSET" else node
@@ -124,11 +124,11 @@ def _none_for_unset(default: ast.expr | None) -> ast.expr | None:
 
 
 def _alias(node: ast.AnnAssign) -> ast.AnnAssign:
-    value = None if node.value is None else _joined(_union_members(_unquoted(node.value)))
+    value = None if node.value is None else _join_union(_union_members(_unquote(node.value)))
     return ast.AnnAssign(target=node.target, annotation=node.annotation, value=value, simple=1)
 
 
-def _by_need(aliases: dict[str, ast.AnnAssign]) -> tuple[str, ...]:
+def _sort_aliases(aliases: dict[str, ast.AnnAssign]) -> tuple[str, ...]:
     """Alias names, each after the aliases it is made of."""
     order: dict[str, None] = {}
 
@@ -136,7 +136,7 @@ def _by_need(aliases: dict[str, ast.AnnAssign]) -> tuple[str, ...]:
         if name in order:
             return
         value = aliases[name].value
-        for inner in ast.walk(_unquoted(value)) if value is not None else ():
+        for inner in ast.walk(_unquote(value)) if value is not None else ():
             if isinstance(inner, ast.Name) and inner.id in aliases and inner.id != name:
                 visit(inner.id)
         order[name] = None
@@ -146,7 +146,7 @@ def _by_need(aliases: dict[str, ast.AnnAssign]) -> tuple[str, ...]:
     return tuple(order)
 
 
-def _unquoted(node: ast.expr) -> ast.expr:
+def _unquote(node: ast.expr) -> ast.expr:
     """A type expression with forward references as names; the strings inside `Literal[...]` stay strings."""
 
     class Change(ast.NodeTransformer):
@@ -154,17 +154,17 @@ def _unquoted(node: ast.expr) -> ast.expr:
             if isinstance(node.value, ast.Name) and node.value.id == "Literal":
                 return node
             if isinstance(node.value, ast.Name) and node.value.id == "Annotated" and isinstance(node.slice, ast.Tuple):
-                return _unquoted(node.slice.elts[0])
+                return _unquote(node.slice.elts[0])
             self.generic_visit(node)
             if isinstance(node.value, ast.Name) and node.value.id in ("Union", "Optional"):
                 members = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
                 none: list[ast.expr] = [ast.Constant(value=None)] if node.value.id == "Optional" else []
-                return _joined([*members, *none])
+                return _join_union([*members, *none])
             return node
 
         def visit_Constant(self, node: ast.Constant) -> ast.expr:
             if isinstance(node.value, str):
-                return _unquoted(ast.parse(node.value, mode="eval").body)
+                return _unquote(ast.parse(node.value, mode="eval").body)
             return node
 
     changed = Change().visit(node)
@@ -177,7 +177,7 @@ def _union_members(node: ast.expr) -> list[ast.expr]:
     return [node]
 
 
-def _joined(options: Iterable[ast.expr]) -> ast.expr:
+def _join_union(options: Iterable[ast.expr]) -> ast.expr:
     """`A | B | None`, each member once and None last."""
     unique = {ast.unparse(option): option for option in options}
     last = [name for name in ("None", "UnsetType") if name in unique]

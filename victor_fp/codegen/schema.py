@@ -52,7 +52,7 @@ def properties(schema: Schema) -> dict[str, Schema]:
     return {name: as_schema(item) for name, item in as_schema(schema.get("properties")).items()}
 
 
-def required(schema: Schema) -> tuple[str, ...]:
+def list_required(schema: Schema) -> tuple[str, ...]:
     """Names of the fields an object must have."""
     return tuple(item for item in as_list(schema.get("required")) if isinstance(item, str))
 
@@ -114,7 +114,7 @@ def kinds(schemas: Schemas, schema: Schema) -> frozenset[Kind]:
     return frozenset(found)
 
 
-def children(schema: Schema, change: Callable[[Schema], Schema]) -> Schema:
+def map_children(schema: Schema, change: Callable[[Schema], Schema]) -> Schema:
     """Apply `change` to every schema directly inside a schema, wherever the keyword keeps schemas."""
     result: Schema = {}
     for keyword, value in schema.items():
@@ -129,7 +129,7 @@ def children(schema: Schema, change: Callable[[Schema], Schema]) -> Schema:
     return result
 
 
-def nested(schema: Schema) -> list[Schema]:
+def list_children(schema: Schema) -> list[Schema]:
     """The schemas directly inside a schema."""
     found: list[Schema] = []
 
@@ -137,13 +137,13 @@ def nested(schema: Schema) -> list[Schema]:
         found.append(inner)
         return inner
 
-    children(schema, collect)
+    map_children(schema, collect)
     return found
 
 
 def rewrite(schema: Schema, step: Callable[[Schema], Schema]) -> Schema:
     """Apply a step to a schema and everything inside it, innermost first."""
-    return step(children(schema, lambda inner: rewrite(inner, step)))
+    return step(map_children(schema, lambda inner: rewrite(inner, step)))
 
 
 def rewrite_all(schemas: Schemas, step: Callable[[Schema], Schema]) -> Schemas:
@@ -156,7 +156,7 @@ def references(schema: Schema) -> Iterator[str]:
     name = reference_name(schema)
     if name is not None:
         yield name
-    for inner in nested(schema):
+    for inner in list_children(schema):
         yield from references(inner)
 
 

@@ -111,16 +111,16 @@ def migrate_api_keys(
     """
     ring = key_ring or system_key_ring()
     file = key_file(os.environ if environment is None else environment)
-    return (_into_ring if to_keyring else _into_file)(ring, file)
+    return (_move_to_ring if to_keyring else _move_to_file)(ring, file)
 
 
-def stored_names() -> tuple[str, ...]:
+def list_stored_names() -> tuple[str, ...]:
     """Return the names under which built-in providers' keys are stored, in the catalogue's order."""
     wanted = (key_query_for(spec) for spec in built_in().values() if spec.key_variables)
     return tuple(dict.fromkeys(key.name for key in wanted))
 
 
-def _into_ring(ring: KeyRing, file: KeyFile) -> Result[tuple[str, ...], KeyStoreFailure]:
+def _move_to_ring(ring: KeyRing, file: KeyFile) -> Result[tuple[str, ...], KeyStoreFailure]:
     match outcome(file.read()):
         case Failure(failure):
             return Failure(failure)
@@ -128,8 +128,8 @@ def _into_ring(ring: KeyRing, file: KeyFile) -> Result[tuple[str, ...], KeyStore
             return _collect_moves((name, _move_into_ring(ring, file, name, secret)) for name, secret in keys.items())
 
 
-def _into_file(ring: KeyRing, file: KeyFile) -> Result[tuple[str, ...], KeyStoreFailure]:
-    return _collect_moves((name, _move_into_file(ring, file, name)) for name in stored_names())
+def _move_to_file(ring: KeyRing, file: KeyFile) -> Result[tuple[str, ...], KeyStoreFailure]:
+    return _collect_moves((name, _move_into_file(ring, file, name)) for name in list_stored_names())
 
 
 def _collect_moves(

@@ -32,14 +32,14 @@ MODEL_LIMITS: dict[str, tuple[Row, ...]] = {
 '''
 
 
-def bundled_file() -> Path:
+def locate_bundled_file() -> Path:
     """Where the limits that come with the package are kept."""
     from victor_fp.core.catalogue import model_limits
 
     return Path(model_limits.__file__)
 
 
-def refreshed(rows: Iterable[Row], told: Iterable[ModelInfo], *, source: str, date: str) -> tuple[Row, ...]:
+def refresh_rows(rows: Iterable[Row], told: Iterable[ModelInfo], *, source: str, date: str) -> tuple[Row, ...]:
     """The rows of one provider after it told of its models: a row for each that no pattern describes as it was told.
 
     What it does not tell stays as it stood; so do the rows of models that it no longer lists.
@@ -61,12 +61,12 @@ def with_rows(name: str, rows: tuple[Row, ...]) -> dict[str, tuple[Row, ...]]:
     return {**MODEL_LIMITS, name: rows}
 
 
-def rendered(limits: Mapping[str, tuple[Row, ...]]) -> str:
+def render_limits(limits: Mapping[str, tuple[Row, ...]]) -> str:
     """The file's text: one line for each row, providers in the order of their names."""
     lines = [HEAD]
     for name in sorted(limits):
-        lines.append(f"    {_text(name)}: (\n")
-        lines += [f"        {_row(row)},\n" for row in limits[name]]
+        lines.append(f"    {_render_text(name)}: (\n")
+        lines += [f"        {_render_row(row)},\n" for row in limits[name]]
         lines.append("    ),\n")
     lines.append("}\n")
     return "".join(lines)
@@ -78,7 +78,7 @@ def store(path: Path, limits: Mapping[str, tuple[Row, ...]]) -> Result[None, str
         descriptor, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
             with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
-                file.write(rendered(limits))
+                file.write(render_limits(limits))
             os.chmod(beside, 0o644)
             os.replace(beside, path)
         except BaseException:
@@ -90,13 +90,13 @@ def store(path: Path, limits: Mapping[str, tuple[Row, ...]]) -> Result[None, str
     return Success(None)
 
 
-def _row(row: Row) -> str:
+def _render_row(row: Row) -> str:
     pattern, window, output, source, date = row
     longest = "None" if output is None else f"{output:_}"
-    return f"({_text(pattern)}, {window:_}, {longest}, {_text(source)}, {_text(date)})"
+    return f"({_render_text(pattern)}, {window:_}, {longest}, {_render_text(source)}, {_render_text(date)})"
 
 
-def _text(text: str) -> str:
+def _render_text(text: str) -> str:
     """A Python literal in double quotes that holds nothing but ASCII, whatever a provider calls its models."""
     quoted = ascii(text)[1:-1].replace("\\'", "'")
     return '"' + quoted.replace('"', '\\"') + '"'

@@ -96,7 +96,7 @@ class FileInvalid(msgspec.Struct, frozen=True, gc=False):
 
 def read_capabilities(text: str) -> Result[CapabilityFile, FileInvalid]:
     """The file in a YAML text."""
-    match outcome(_loaded(text)):
+    match outcome(_load_yaml(text)):
         case Failure(invalid):
             return Failure(invalid)
         case Success(value):
@@ -120,7 +120,7 @@ def load_capabilities(path: str | Path) -> Result[CapabilityFile, FileInvalid]:
 
 
 @cache
-def bundled() -> CapabilityFile:
+def load_bundled() -> CapabilityFile:
     """The file that comes with the package, read once, when it is first needed."""
     text = resources.files("victor_fp.config").joinpath("model_capabilities.yaml").read_text(encoding="utf-8")
     match outcome(read_capabilities(text)):
@@ -130,20 +130,20 @@ def bundled() -> CapabilityFile:
             raise ValueError(f"model_capabilities.yaml: {invalid.reason}")
 
 
-def overlaid(base: CapabilityFile, over: CapabilityFile) -> CapabilityFile:
+def overlay_file(base: CapabilityFile, over: CapabilityFile) -> CapabilityFile:
     """One file over another: what both say of the same provider or pattern is merged, the second counting more."""
     models = dict(base.models)
     for pattern, entry in over.models.items():
         old = models.get(pattern, ModelEntry())
         models[pattern] = ModelEntry(
             training=old.training | entry.training,
-            providers=_merged(old.providers, entry.providers),
+            providers=_merge_sections(old.providers, entry.providers),
             settings=old.settings | entry.settings,
         )
     return CapabilityFile(
         schema_version=over.schema_version,
         defaults=base.defaults | over.defaults,
-        provider_defaults=_merged(base.provider_defaults, over.provider_defaults),
+        provider_defaults=_merge_sections(base.provider_defaults, over.provider_defaults),
         models=models,
     )
 
@@ -151,24 +151,24 @@ def overlaid(base: CapabilityFile, over: CapabilityFile) -> CapabilityFile:
 def capabilities_of(provider: str, model: str = "", file: CapabilityFile | None = None) -> ModelCapabilities:
     """What counts for a model at a provider, by any of the provider's names; `file` instead of the bundled one."""
     said: Section = {}
-    for section in said_of(bundled() if file is None else file, provider, model):
+    for section in find_sections(load_bundled() if file is None else file, provider, model):
         said |= section
     return msgspec.convert(said, ModelCapabilities)
 
 
-def said_of(file: CapabilityFile, provider: str, model: str) -> Iterator[Section]:
+def find_sections(file: CapabilityFile, provider: str, model: str) -> Iterator[Section]:
     """The sections that count, from the least to the most."""
     names = _names_of(provider)
     yield file.defaults
     yield from (file.provider_defaults[name] for name in names if name in file.provider_defaults)
-    for pattern in matching(file.models, model):
+    for pattern in find_matching(file.models, model):
         entry = file.models[pattern]
         yield entry.training
         yield from (entry.providers[name] for name in names if name in entry.providers)
         yield entry.settings
 
 
-def matching(patterns: Iterable[str], model: str) -> list[str]:
+def find_matching(patterns: Iterable[str], model: str) -> list[str]:
     """The patterns that match a model, from the least to the most specific; of equal ones the later counts more."""
     whole = model.lower()
     last = whole.rpartition("/")[2]
@@ -177,10 +177,10 @@ def matching(patterns: Iterable[str], model: str) -> list[str]:
         for pattern in patterns
         if model and (fnmatchcase(whole, pattern.lower()) or fnmatchcase(last, pattern.lower()))
     ]
-    return sorted(found, key=_spelled_out)
+    return sorted(found, key=_count_literals)
 
 
-def _spelled_out(pattern: str) -> int:
+def _count_literals(pattern: str) -> int:
     return sum(mark not in "*?[]" for mark in pattern)
 
 
@@ -191,7 +191,7 @@ def _names_of(provider: str) -> list[str]:
     return [known] if known == given else [known, given]
 
 
-def _merged(base: dict[str, Section], over: dict[str, Section]) -> dict[str, Section]:
+def _merge_sections(base: dict[str, Section], over: dict[str, Section]) -> dict[str, Section]:
     return {name: base.get(name, {}) | over.get(name, {}) for name in {**base, **over}}
 
 
@@ -208,14 +208,14 @@ def _sections(file: CapabilityFile) -> Iterator[Section]:
         yield entry.settings
 
 
-def _loaded(text: str) -> Result[object, FileInvalid]:
+def _load_yaml(text: str) -> Result[object, FileInvalid]:
     """The value of a YAML text without a key twice; an empty text is an empty file."""
     import yaml
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text)
     try:
         node = loader.get_single_node()
-        if double := next(_doubles(node), None):
+        if double := next(_find_doubled_keys(node), None):
             return Failure(FileInvalid(f"the key {double!r} stands twice"))
         return Success({} if node is None else loader.construct_document(node))
     except yaml.YAMLError as error:
@@ -224,13 +224,13 @@ def _loaded(text: str) -> Result[object, FileInvalid]:
         loader.dispose()
 
 
-def _doubles(node: Any, path: str = "") -> Iterator[str]:
+def _find_doubled_keys(node: Any, path: str = "") -> Iterator[str]:
     """The keys that stand more than once in one mapping, with their paths."""
     if node is None or node.id == "scalar":
         return
     if node.id == "sequence":
         for item in node.value:
-            yield from _doubles(item, path)
+            yield from _find_doubled_keys(item, path)
         return
     seen: set[str] = set()
     for key, value in node.value:
@@ -239,4 +239,4 @@ def _doubles(node: Any, path: str = "") -> Iterator[str]:
         if name in seen:
             yield f"{here}, line {key.start_mark.line + 1}"
         seen.add(name)
-        yield from _doubles(value, here)
+        yield from _find_doubled_keys(value, here)

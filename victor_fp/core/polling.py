@@ -82,7 +82,7 @@ StartPolling: TypeAlias = Callable[[HttpRequest, bool, float], tuple[Polling, Se
 """Starts a prediction: the request, whether the caller wants a stream, and the seconds allowed for the attempt."""
 
 
-def same_origin(one: str, other: str) -> bool:
+def has_same_origin(one: str, other: str) -> bool:
     """Whether two URLs agree in scheme, host and port."""
     return _origin(one) == _origin(other) is not None
 

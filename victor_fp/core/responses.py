@@ -36,9 +36,9 @@ def fold_response(codec: Codec, body: bytes) -> Transcript:
         thinking, split = think_tags.split(think_tags.START, deltas)
         deltas = [*split, *think_tags.flush(thinking)]
     if codec.text_calls is not None:
-        from victor_fp.core.tool_calling.text_calls import whole
+        from victor_fp.core.text_tools.text_calls import fold_text_calls
 
-        deltas = whole(codec.text_calls, deltas)
+        deltas = fold_text_calls(codec.text_calls, deltas)
     return advance(EMPTY, deltas)[0]
 
 
@@ -61,7 +61,7 @@ def build_completion(
         CompletionResponse(
             content=text_of(transcript, "text"),
             raw_response=None if isinstance(raw, NotJson) else raw,
-            **_shared_fields(context, transcript),
+            **_build_shared_fields(context, transcript),
         )
     )
 
@@ -73,7 +73,7 @@ def build_final_chunk(context: ResponseContext, transcript: Transcript) -> Resul
     if transcript.stopped is None:
         message = "the stream ended without the protocol's own ending"
         return Failure(with_partial(context, transcript, StreamTruncated(message=message)))
-    fields = _shared_fields(context, transcript)
+    fields = _build_shared_fields(context, transcript)
     response = CompletionResponse(content=text_of(transcript, "text"), **fields)
     return Success(StreamChunk(is_final=True, response=response, **fields))
 
@@ -121,7 +121,7 @@ def with_context(context: ResponseContext, fault: Fault) -> Fault:
     )
 
 
-def _shared_fields(context: ResponseContext, transcript: Transcript) -> dict[str, Any]:
+def _build_shared_fields(context: ResponseContext, transcript: Transcript) -> dict[str, Any]:
     """The fields that a completion and a final chunk share."""
     model = transcript.model or context.model
     usage = build_usage(transcript.usage)

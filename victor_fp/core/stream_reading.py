@@ -16,7 +16,7 @@ from returns.result import Failure, Success
 from victor_fp.core import think_tags
 from victor_fp.core.deltas import Delta, Stopped
 from victor_fp.core.faults import Fault, InvalidResponse, StreamTruncated, convert_fault
-from victor_fp.core.framing import Framer, Garbled, Overflow, held_longer
+from victor_fp.core.framing import Framer, Garbled, Overflow, append_held
 from victor_fp.core.protocols import Codec, EventReader, Headers
 from victor_fp.core.responses import ResponseContext, build_final_chunk, with_context, with_partial
 from victor_fp.core.result import outcome
@@ -24,7 +24,7 @@ from victor_fp.core.transcript import EMPTY, Transcript, advance
 from victor_fp.core.types import StreamChunk
 
 if TYPE_CHECKING:
-    from victor_fp.core.tool_calling.text_calls import TextCalls
+    from victor_fp.core.text_tools.text_calls import TextCalls
 
 Form: TypeAlias = Literal["unknown", "frames", "body", "refusal"]
 BODY_LIMIT = 64 * 1024 * 1024
@@ -142,7 +142,7 @@ def _keep_body(reading: StreamReading, data: bytes) -> ReadResult:
     size = reading.size + len(data)
     if size > BODY_LIMIT:
         return _fail(reading, [], InvalidResponse(message=f"the body is larger than {BODY_LIMIT} bytes"))
-    reading = msgspec.structs.replace(reading, body=held_longer(reading.body, data), size=size)
+    reading = msgspec.structs.replace(reading, body=append_held(reading.body, data), size=size)
     return ReadResult(reading=reading, chunks=[])
 
 
@@ -167,7 +167,7 @@ def _advance(
 
 
 def _find_text_calls(state: TextCalls, deltas: list[Delta], *, flush: bool) -> tuple[TextCalls, list[Delta]]:
-    from victor_fp.core.tool_calling import text_calls
+    from victor_fp.core.text_tools import text_calls
 
     state, told = text_calls.split(state, deltas)
     if flush:

@@ -114,14 +114,14 @@ def _first_match(response: CompletionResponse, form: Form, check: Check) -> Resu
 def _candidates(content: str) -> Iterator[str]:
     """The parts of a text that may be the JSON: all of it, each fenced block, the span between the outermost brackets."""
     yield content.strip()
-    yield from _fenced(content)
+    yield from _find_fenced(content)
     for opening, closing in ("{}", "[]"):
         start, end = content.find(opening), content.rfind(closing)
         if 0 <= start < end:
             yield content[start : end + 1]
 
 
-def _fenced(content: str) -> Iterator[str]:
+def _find_fenced(content: str) -> Iterator[str]:
     at = content.find(_FENCE)
     while at >= 0:
         label = _LABEL.match(content, at + len(_FENCE))
@@ -138,16 +138,16 @@ def _fenced(content: str) -> Iterator[str]:
 def _checker(form: Form) -> Result[Check, str]:
     if isinstance(form, Mapping):
         return compile_schema(_schema_of(form)).map(
-            lambda schema: lambda value: _matched(value, schema.find_errors(value))
+            lambda schema: lambda value: _match_schema(value, schema.find_errors(value))
         )
-    return Success(lambda value: _converted(value, form))
+    return Success(lambda value: _convert_value(value, form))
 
 
-def _matched(value: Json, errors: Sequence[SchemaError]) -> Result[Any, Sequence[SchemaError]]:
+def _match_schema(value: Json, errors: Sequence[SchemaError]) -> Result[Any, Sequence[SchemaError]]:
     return Failure(errors) if errors else Success(value)
 
 
-def _converted(value: Json, form: type[BaseModel | msgspec.Struct]) -> Result[Any, Sequence[SchemaError]]:
+def _convert_value(value: Json, form: type[BaseModel | msgspec.Struct]) -> Result[Any, Sequence[SchemaError]]:
     try:
         if issubclass(form, BaseModel):
             # As JSON: dates, bytes and enums have their JSON spelling here.

@@ -38,10 +38,10 @@ def split(state: Thinking, deltas: Iterable[Delta]) -> tuple[Thinking, list[Delt
             if state.where == "outside":
                 out.append(delta)
             else:
-                state = _told(state, delta.text, out)
+                state = _emit(state, delta.text, out)
         else:
             if not isinstance(delta, MetadataReported | UsageReported):
-                state = _flushed(state, out)
+                state = _flush(state, out)
             out.append(delta)
     return state, out
 
@@ -49,17 +49,17 @@ def split(state: Thinking, deltas: Iterable[Delta]) -> tuple[Thinking, list[Delt
 def flush(state: Thinking) -> list[Delta]:
     """What was held back when the stream is over."""
     out: list[Delta] = []
-    _flushed(state, out)
+    _flush(state, out)
     return out
 
 
-def _flushed(state: Thinking, out: list[Delta]) -> Thinking:
+def _flush(state: Thinking, out: list[Delta]) -> Thinking:
     if state.held:
         out.append(ReasoningDelta(state.held) if state.where == "inside" else TextDelta(state.held))
     return Thinking(state.where)
 
 
-def _told(state: Thinking, text: str, out: list[Delta]) -> Thinking:
+def _emit(state: Thinking, text: str, out: list[Delta]) -> Thinking:
     where, held = state.where, state.held + text
     if where == "head":
         lead = held.lstrip()
@@ -78,7 +78,7 @@ def _told(state: Thinking, text: str, out: list[Delta]) -> Thinking:
     if where == "inside":
         thought, tag, rest = held.partition(CLOSE)
         if not tag:
-            return _thinking(held, out)
+            return _feed_inside(held, out)
         if thought := thought.rstrip():
             out.append(ReasoningDelta(thought))
         out.append(BlockEnded())
@@ -90,7 +90,7 @@ def _told(state: Thinking, text: str, out: list[Delta]) -> Thinking:
     return Thinking("outside")
 
 
-def _thinking(text: str, out: list[Delta]) -> Thinking:
+def _feed_inside(text: str, out: list[Delta]) -> Thinking:
     """Inside, with no end tag yet: white space at the end, and what may be an end tag's head, wait."""
     cut = next(
         (len(text) - n for n in range(min(len(CLOSE) - 1, len(text)), 0, -1) if CLOSE.startswith(text[-n:])), len(text)

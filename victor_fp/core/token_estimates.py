@@ -15,7 +15,7 @@ MESSAGE = 4
 """Tokens that a message costs beside its content."""
 
 
-def estimated_tokens(
+def estimate_tokens(
     messages: Sequence[Message], tools: Sequence[ToolDefinition] | None = None, max_tokens: int | None = None
 ) -> int:
     """Prompt and answer together. What the response reports takes the place of this guess.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hashlib import blake2b
 
 
-def made(seed: str, ordinal: int) -> str:
+def make_id(seed: str, ordinal: int) -> str:
     """An id from something that tells answers apart (the vendor's response id or time) and the call's place in it.
 
     Nine characters of [a-z0-9] after the prefix's letter keep the strictest vendor (Mistral: 9 of [a-zA-Z0-9]) content.

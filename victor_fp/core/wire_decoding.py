@@ -50,15 +50,15 @@ class WireDecoder(Generic[T]):
         try:
             return decoder.decode(data)
         except msgspec.ValidationError as misfit:
-            return self._repaired(data, str(misfit))
+            return self._decode_repaired(data, str(misfit))
         except _UNREADABLE as error:
             return Undecodable(str(error) or type(error).__name__)
 
-    def _repaired(self, data: bytes | memoryview, reason: str) -> T | Undecodable:
+    def _decode_repaired(self, data: bytes | memoryview, reason: str) -> T | Undecodable:
         if self._shape is None:
             self._shape = inspect.type_info(self._wire_type)
         try:
-            fitted = _fitted(self._shape, msgspec.json.decode(data))
+            fitted = _fit_value(self._shape, msgspec.json.decode(data))
             if fitted is _MISFIT:
                 return Undecodable(reason)
             value: T = msgspec.convert(fitted, self._wire_type)
@@ -74,7 +74,7 @@ class _Misfit:
 _MISFIT: Final = _Misfit()
 
 
-def _fitted(shape: inspect.Type, value: object) -> object:
+def _fit_value(shape: inspect.Type, value: object) -> object:
     """The value as near to the shape as it can be brought, or _MISFIT."""
     match shape:
         case inspect.StructType():
@@ -84,11 +84,11 @@ def _fitted(shape: inspect.Type, value: object) -> object:
         case inspect.ListType():
             if not isinstance(value, list):
                 return _MISFIT
-            return [item for item in (_fitted(shape.item_type, inner) for inner in value) if item is not _MISFIT]
+            return [item for item in (_fit_value(shape.item_type, inner) for inner in value) if item is not _MISFIT]
         case inspect.DictType():
             if not isinstance(value, dict):
                 return _MISFIT
-            entries = ((key, _fitted(shape.value_type, inner)) for key, inner in value.items())
+            entries = ((key, _fit_value(shape.value_type, inner)) for key, inner in value.items())
             return {key: inner for key, inner in entries if inner is not _MISFIT}
         case _:
             return value if _is(shape, value) else _respelt(shape, value)
@@ -101,7 +101,7 @@ def _struct(shape: inspect.StructType, value: object) -> object:
         return _MISFIT
     fitted: dict[str, object] = {}
     for field in shape.fields:
-        inner = _fitted(field.type, value[field.encode_name]) if field.encode_name in value else _MISFIT
+        inner = _fit_value(field.type, value[field.encode_name]) if field.encode_name in value else _MISFIT
         if inner is not _MISFIT:
             fitted[field.encode_name] = inner
         elif field.required:
@@ -117,7 +117,7 @@ def _union(shape: inspect.UnionType, value: object) -> object:
         if len(structs) > 1 and structs[0].tag_field is not None:
             return _variant(structs[0].tag_field, {option.tag: option for option in structs}, value)
     for option in shape.types:
-        fitted = _fitted(option, value)
+        fitted = _fit_value(option, value)
         if fitted is not _MISFIT:
             return fitted
     return _MISFIT

@@ -38,7 +38,7 @@ from victor_fp.core.jobs.rows import CheckedRow, RejectedRow, RowInput, check_ro
 from victor_fp.core.resilience.budget import Amount, Budget, Spending, release, reserve, settle
 from victor_fp.core.result import outcome
 from victor_fp.core.structured import structured
-from victor_fp.core.token_estimates import estimated_tokens
+from victor_fp.core.token_estimates import estimate_tokens
 from victor_fp.core.types import CompletionResponse, ToolDefinition, Usage
 from victor_fp.providers.base import BaseProvider
 from victor_fp.shell.ledger.sqlite import FinishedRow, Ledger
@@ -265,7 +265,7 @@ class JobRun(Generic[T]):
 
     def _spawn(self) -> None:
         """As many workers as rows may be in flight."""
-        while len(self._workers) < pacing.allowed_rows(self._pace) and not self._is_over():
+        while len(self._workers) < pacing.count_allowed_rows(self._pace) and not self._is_over():
             worker = asyncio.get_running_loop().create_task(self._work())
             self._workers.add(worker)
             worker.add_done_callback(self._on_worker_end)
@@ -283,7 +283,7 @@ class JobRun(Generic[T]):
 
     async def _work(self) -> None:
         """Take rows until there are none, or more workers than rows may be in flight."""
-        while len(self._workers) <= pacing.allowed_rows(self._pace):
+        while len(self._workers) <= pacing.count_allowed_rows(self._pace):
             decision = await self._next_decision()
             if decision is None:
                 return
@@ -446,8 +446,8 @@ class JobRun(Generic[T]):
             return Amount()
         chosen = row.options.get("max_tokens")
         answer = chosen if isinstance(chosen, int) else None
-        prompt = estimated_tokens(row.messages, row.tools, 0)
-        total = estimated_tokens(row.messages, row.tools, answer)
+        prompt = estimate_tokens(row.messages, row.tools, 0)
+        total = estimate_tokens(row.messages, row.tools, answer)
         if self._spending.budget.usd is None:
             return Amount(tokens=total)
         usage = {"prompt_tokens": prompt, "completion_tokens": total - prompt}

@@ -232,7 +232,7 @@ class BaseProvider(CircuitGuarded, ABC):
                 yield Success(chunk)
         finally:
             with suppress(Exception):  # its failure has been told, or nobody waits for it any more
-                await _closed(chunks)
+                await _close_stream(chunks)
 
     async def stream_chat(
         self,
@@ -252,7 +252,7 @@ class BaseProvider(CircuitGuarded, ABC):
             async for chunk in chunks:
                 yield chunk
         finally:
-            await _closed(chunks)
+            await _close_stream(chunks)
 
     def supports_tools(self) -> bool:
         """Whether tools can be passed; False unless a provider says otherwise."""
@@ -297,7 +297,7 @@ class BaseProvider(CircuitGuarded, ABC):
         return f"<{type(self).__name__} {self.name}{where}>"
 
 
-async def _closed(chunks: AsyncIterator[StreamChunk] | None) -> None:
+async def _close_stream(chunks: AsyncIterator[StreamChunk] | None) -> None:
     """Close a stream that can be closed."""
     close = getattr(chunks, "aclose", None)
     if close is not None:

@@ -25,7 +25,7 @@ from victor_fp.core.types import CompletionResponse, Message, StreamChunk
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.chat_stream import ChatStream, complete, stream_chunks, stream_results
 from victor_fp.providers.errors import value_or_raise
-from victor_fp.providers.runtime_capabilities import ProviderRuntimeCapabilities, discovered
+from victor_fp.providers.runtime_capabilities import ProviderRuntimeCapabilities, merge_discovered
 from victor_fp.shell.credentials.signing import signer_for
 from victor_fp.shell.engine.call_spec import CallSpec, chat_spec
 from victor_fp.shell.engine.connection import Connection, secret_at_hand, secret_finder
@@ -293,7 +293,7 @@ class CatalogueProvider(BaseProvider):
         )
         match outcome(await self._find_model(model, pool)):
             case Success(info):
-                return discovered(configured, info)
+                return merge_discovered(configured, info)
             case Failure():
                 return configured
 

@@ -126,7 +126,7 @@ async def stream_results(
                 case Success(batch):
                     is_last = batch.is_last
                     for chunk in batch.items:
-                        yield Success(_finished(chunk, operation.records) if chunk.is_final else chunk)
+                        yield Success(_with_attempts(chunk, operation.records) if chunk.is_final else chunk)
                 case Failure(fault):
                     yield Failure(fault)
                     return
@@ -144,14 +144,14 @@ async def stream_chunks(targets: PoolOrChoice, spec: Result[CallSpec, Fault]) ->
                 case Success(batch):
                     is_last = batch.is_last
                     for chunk in batch.items:
-                        yield _finished(chunk, operation.records) if chunk.is_final else chunk
+                        yield _with_attempts(chunk, operation.records) if chunk.is_final else chunk
                 case Failure(fault):
                     raise error_from(fault)
     finally:
         await operation.aclose()
 
 
-def _finished(chunk: StreamChunk, attempts: tuple[Attempt, ...]) -> StreamChunk:
+def _with_attempts(chunk: StreamChunk, attempts: tuple[Attempt, ...]) -> StreamChunk:
     """The final chunk, with the attempts where there were several."""
     if len(attempts) < 2:
         return chunk

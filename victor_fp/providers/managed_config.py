@@ -24,7 +24,7 @@ from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.errors import error_from
 from victor_fp.providers.provider_backend import backend_of, runs_on_http_alone
 from victor_fp.providers.registry import ProviderRegistry
-from victor_fp.shell.engine.in_flight import in_flight_of
+from victor_fp.shell.engine.in_flight import find_in_flight
 from victor_fp.shell.engine.target import Target, TargetPool
 from victor_fp.shell.engine.telemetry import LogObserver, Observer
 from victor_fp.shell.runtime import SYSTEM, Runtime
@@ -135,9 +135,9 @@ def _create_provider(config: ProviderConfig) -> BaseProvider:
     """A provider that leaves retries to the engine, as far as its constructor allows."""
     kind = ProviderRegistry.get(config.provider_name)
     is_http = runs_on_http_alone(kind)
-    keywords = HiddenValuesDict[Any](_accepted(kind, {"timeout": config.timeout}) | config.extra_kwargs)
+    keywords = HiddenValuesDict[Any](_filter_accepted(kind, {"timeout": config.timeout}) | config.extra_kwargs)
     if not is_http:
-        keywords.update(_accepted(kind, {"max_retries": 0}))
+        keywords.update(_filter_accepted(kind, {"max_retries": 0}))
     if isinstance(config.api_key, SecretStr):
         # A custom class may put the key into a header as it comes.
         keywords["api_key"] = config.api_key if is_http else config.api_key.get_secret_value()
@@ -146,7 +146,7 @@ def _create_provider(config: ProviderConfig) -> BaseProvider:
     return kind(**keywords)
 
 
-def _accepted(kind: type[BaseProvider], keywords: dict[str, Any]) -> dict[str, Any]:
+def _filter_accepted(kind: type[BaseProvider], keywords: dict[str, Any]) -> dict[str, Any]:
     """Those of our own keywords that a constructor accepts."""
     parameters = signature(kind).parameters
     if any(parameter.kind is Parameter.VAR_KEYWORD for parameter in parameters.values()):
@@ -169,7 +169,7 @@ def _build_target(config: ProviderConfig, provider: BaseProvider, *, is_wrapped:
         queue=config.queue_config or QueuePolicy(),
         waits_for_breaker=config.on_circuit_open == "wait",
         health=Health(),
-        in_flight=in_flight_of(provider) if is_wrapped else None,
+        in_flight=find_in_flight(provider) if is_wrapped else None,
     )
 
 

@@ -94,7 +94,7 @@ class ProviderBackend:
                 return Failure(InvalidRequest(provider=self.name, model=model, message=f"{kind.name} is not supported"))
         if not model:
             return Failure(InvalidRequest(provider=self.name, message="model is empty"))
-        method = overridden_method(provider, STREAM_METHODS if kind.name == "stream" else CHAT_METHODS)
+        method = find_overridden_method(provider, STREAM_METHODS if kind.name == "stream" else CHAT_METHODS)
         # Which keywords a provider accepts is its own affair; temperature and max_tokens are in every signature.
         arguments: dict[str, Any] = {
             "model": model,
@@ -255,7 +255,7 @@ async def _list_models(provider: BaseProvider) -> ModelPage:
     return ModelPage(tuple(await provider.list_models()))
 
 
-def overridden_method(provider: BaseProvider, names: tuple[str, ...]) -> str:
+def find_overridden_method(provider: BaseProvider, names: tuple[str, ...]) -> str:
     """The name among several for the same that is defined nearest to the instance."""
     own = [name for name in names if name in vars(provider)]
     if own:

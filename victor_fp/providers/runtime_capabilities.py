@@ -26,7 +26,7 @@ class ProviderRuntimeCapabilities:
     max_output_tokens: int | None = None
 
 
-def discovered(configured: ProviderRuntimeCapabilities, info: ModelInfo) -> ProviderRuntimeCapabilities:
+def merge_discovered(configured: ProviderRuntimeCapabilities, info: ModelInfo) -> ProviderRuntimeCapabilities:
     """What the vendor told, over what was configured."""
     return ProviderRuntimeCapabilities(
         provider=configured.provider,

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from victor_fp.core.framing import Frame, Framer, Garbled, Overflow, held_longer
+from victor_fp.core.framing import Frame, Framer, Garbled, Overflow, append_held
 from victor_fp.core.framing.aws import aws_event_stream
 from victor_fp.core.framing.json_array import json_array
 from victor_fp.core.framing.ndjson import ndjson
@@ -136,7 +136,7 @@ def test_a_long_event_in_small_reads_costs_in_proportion_to_its_length(
 def test_held_pieces_stay_few_and_join_to_what_was_read(reads: list[bytes]) -> None:
     held: tuple[bytes, ...] = ()
     for data in reads:
-        held = held_longer(held, data)
+        held = append_held(held, data)
         assert all(len(left) > 2 * len(right) for left, right in pairwise(held))
     assert b"".join(held) == b"".join(reads)
 

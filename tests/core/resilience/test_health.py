@@ -7,13 +7,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from victor_fp.core.resilience.breaker import Verdict
-from victor_fp.core.resilience.health import Health, HealthPolicy, by_preference, condition, latency, observed, score
+from victor_fp.core.resilience.health import (
+    Health,
+    HealthPolicy,
+    condition,
+    latency,
+    observe,
+    score,
+    sort_by_preference,
+)
 
 
 def after(*verdicts: Verdict, seconds: float = 1.0, now: float = 0.0) -> Health:
     health = Health()
     for verdict in verdicts:
-        health = observed(health, verdict, seconds, now)
+        health = observe(health, verdict, seconds, now)
     return health
 
 
@@ -36,10 +44,10 @@ def test_a_rare_failure_among_successes_leaves_it_healthy() -> None:
 def test_everything_fades_by_the_half_life() -> None:
     policy = HealthPolicy(half_life=10.0)
     before = Health(policy=policy, at=100.0, successes=4.0, failures=2.0, seconds=8.0, last_failure=90.0)
-    assert observed(before, "succeeded", 3.0, 110.0) == Health(
+    assert observe(before, "succeeded", 3.0, 110.0) == Health(
         policy=policy, at=110.0, successes=3.0, failures=1.0, seconds=7.0, last_failure=90.0
     )
-    assert observed(before, "failed", 3.0, 110.0) == Health(
+    assert observe(before, "failed", 3.0, 110.0) == Health(
         policy=policy, at=110.0, successes=2.0, failures=2.0, seconds=4.0, last_failure=110.0
     )
     assert score(before, 110.0) == (1 + 2) / (1 + 3)
@@ -64,10 +72,10 @@ def test_what_was_long_ago_fades() -> None:
 
 
 def test_latency_is_the_mean_of_successes_with_the_latest_counting_most() -> None:
-    health = observed(observed(Health(), "succeeded", 2.0, 0.0), "succeeded", 4.0, 0.0)
+    health = observe(observe(Health(), "succeeded", 2.0, 0.0), "succeeded", 4.0, 0.0)
     assert latency(health) == 3.0
-    assert latency(observed(health, "failed", 60.0, 0.0)) == 3.0
-    late = latency(observed(health, "succeeded", 9.0, 600.0))
+    assert latency(observe(health, "failed", 60.0, 0.0)) == 3.0
+    late = latency(observe(health, "succeeded", 9.0, 600.0))
     assert late is not None
     assert late > 8.9
 
@@ -80,7 +88,7 @@ def test_targets_are_preferred_by_condition_then_speed() -> None:
         "fast": after("succeeded", seconds=1.0),
         "shaky": after("succeeded", "succeeded", "failed", seconds=0.1),
     }
-    assert by_preference(targets, 0.0) == ["fast", "slow", "unknown", "shaky"]
+    assert sort_by_preference(targets, 0.0) == ["fast", "slow", "unknown", "shaky"]
 
 
 VERDICTS: st.SearchStrategy[Verdict] = st.sampled_from(["succeeded", "failed", "ignored", "cancelled"])
@@ -93,7 +101,7 @@ def test_the_score_is_a_share_whatever_happens(history: list[tuple[Verdict, floa
     for verdict, seconds, pause in history:
         now += pause
         before = score(health, now)
-        health = observed(health, verdict, seconds, now)
+        health = observe(health, verdict, seconds, now)
         assert 0.0 < score(health, now) <= 1.0
         if verdict == "failed":
             assert score(health, now) < before

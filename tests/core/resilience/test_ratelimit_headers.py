@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from victor_fp.core.resilience.ratelimit_headers import NOTHING, Budget, Reported, reported
+from victor_fp.core.resilience.ratelimit_headers import NOTHING, Budget, Reported, read_budgets
 
 DATE = {"date": "Mon, 02 Mar 2026 10:00:00 GMT"}
 WALL = 1772445600.0
@@ -23,7 +23,7 @@ def test_openai_style_names_with_durations() -> None:
         "x-ratelimit-remaining-tokens": "29000",
         "x-ratelimit-reset-tokens": "6m0.5s",
     }
-    assert reported(headers) == Reported(
+    assert read_budgets(headers) == Reported(
         requests=Budget(limit=500, remaining=499, reset=0.12),
         tokens=Budget(limit=30000, remaining=29000, reset=360.5, per_minute=True),
     )
@@ -41,7 +41,7 @@ def test_anthropic_names_with_times_of_day() -> None:
         "anthropic-ratelimit-output-tokens-remaining": "0",
         "anthropic-ratelimit-output-tokens-reset": "2026-03-02T10:00:30Z",
     }
-    assert reported(headers) == Reported(
+    assert read_budgets(headers) == Reported(
         requests=Budget(limit=50, remaining=49, reset=7.0, per_minute=True),
         tokens=Budget(limit=38000, remaining=38000, reset=0.0, per_minute=True),
         others=(Budget(limit=8000, remaining=0, reset=30.0, per_minute=True),),
@@ -57,7 +57,7 @@ def test_windows_in_the_name() -> None:
         "x-ratelimit-limit-tokens-month": "1000000000",
         "x-ratelimit-remaining-tokens-month": "0",
     }
-    assert reported(headers) == Reported(
+    assert read_budgets(headers) == Reported(
         requests=Budget(limit=60, remaining=0, reset=60.0, per_minute=True),
         tokens=Budget(limit=500000, remaining=499000, per_minute=True),
         others=(Budget(limit=1000000000, remaining=0, reset=2592000.0),),
@@ -66,7 +66,7 @@ def test_windows_in_the_name() -> None:
 
 def test_by_size_means_tokens() -> None:
     headers = {"ratelimitbysize-limit": "500000", "ratelimitbysize-remaining": "9", "ratelimitbysize-reset": "41"}
-    assert reported(headers).tokens == Budget(limit=500000, remaining=9, reset=41.0, per_minute=True)
+    assert read_budgets(headers).tokens == Budget(limit=500000, remaining=9, reset=41.0, per_minute=True)
 
 
 def test_of_several_budgets_of_a_kind_the_one_with_the_least_left_is_told() -> None:
@@ -76,7 +76,7 @@ def test_of_several_budgets_of_a_kind_the_one_with_the_least_left_is_told() -> N
         "x-ratelimit-limit-tokens": "9000",
         "x-ratelimit-remaining-tokens": "8000",
     }
-    assert reported(headers).tokens == Budget(limit=500000, remaining=70, per_minute=True)
+    assert read_budgets(headers).tokens == Budget(limit=500000, remaining=70, per_minute=True)
 
 
 @pytest.mark.parametrize(
@@ -103,16 +103,16 @@ def test_of_several_budgets_of_a_kind_the_one_with_the_least_left_is_told() -> N
 )
 def test_resets(value: str, seconds: float | None) -> None:
     headers = DATE | {"ratelimit-remaining": "3", "ratelimit-reset": value}
-    told = reported(headers).requests
+    told = read_budgets(headers).requests
     assert told is not None
     assert told.reset == (None if seconds is None else pytest.approx(seconds))
 
 
 def test_times_of_day_are_measured_against_the_date_first_and_the_wall_clock_then() -> None:
     headers = {"x-ratelimit-remaining": "3", "x-ratelimit-reset": "1772445612000"}
-    assert reported(headers).requests == Budget(remaining=3)
-    assert reported(headers, wall=WALL).requests == Budget(remaining=3, reset=12.0)
-    assert reported(headers | DATE, wall=0.0).requests == Budget(remaining=3, reset=12.0)
+    assert read_budgets(headers).requests == Budget(remaining=3)
+    assert read_budgets(headers, wall=WALL).requests == Budget(remaining=3, reset=12.0)
+    assert read_budgets(headers | DATE, wall=0.0).requests == Budget(remaining=3, reset=12.0)
 
 
 @pytest.mark.parametrize(
@@ -120,15 +120,15 @@ def test_times_of_day_are_measured_against_the_date_first_and_the_wall_clock_the
     [("12", 12), ("12.0", 12), ("-1", 0), ("9223372036854767616", 9223372036854767616), ("many", None), ("", None)],
 )
 def test_counts(value: str, remaining: int | None) -> None:
-    told = reported({"x-ratelimit-remaining-requests": value}).requests
+    told = read_budgets({"x-ratelimit-remaining-requests": value}).requests
     assert told is not None
     assert told.remaining == remaining
 
 
 def test_headers_about_something_else_say_nothing() -> None:
-    assert reported({"content-type": "text/plain", "retry-after": "3"}) is NOTHING
+    assert read_budgets({"content-type": "text/plain", "retry-after": "3"}) is NOTHING
     assert (
-        reported({"x-ratelimit-over-limit": "no", "x-ratelimit-key": "m", "x-ratelimit-tokens-query-cost": "9"})
+        read_budgets({"x-ratelimit-over-limit": "no", "x-ratelimit-key": "m", "x-ratelimit-tokens-query-cost": "9"})
         == NOTHING
     )
 
@@ -146,11 +146,11 @@ names = st.sampled_from(
 @settings(max_examples=100, deadline=None)
 @given(st.dictionaries(names, st.text(max_size=12) | st.from_regex(r"[0-9TZ:.dhms+-]{0,14}"), max_size=8))
 def test_no_header_makes_it_fail(headers: dict[str, str]) -> None:
-    told = reported(headers, wall=WALL)
+    told = read_budgets(headers, wall=WALL)
     for budget in (told.requests, told.tokens, *told.others):
         assert budget is None or budget.reset is None or budget.reset >= 0
 
 
 def test_a_reset_of_boundless_length_is_none() -> None:
-    told = reported({"ratelimit-remaining": "3", "ratelimit-reset": "1s" * 40}).requests
+    told = read_budgets({"ratelimit-remaining": "3", "ratelimit-reset": "1s" * 40}).requests
     assert told == Budget(remaining=3)

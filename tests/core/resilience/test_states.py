@@ -28,7 +28,7 @@ def used_admission() -> admission.Admission:
     return msgspec.structs.replace(
         state,
         limiter=rate_limit.adopt(state.limiter, None, told, 1.0),
-        cooldown=cooldown.cooled(state.cooldown, RateLimited(), 1.0),
+        cooldown=cooldown.record_fault(state.cooldown, RateLimited(), 1.0),
     )
 
 
@@ -44,7 +44,7 @@ def used_admission() -> admission.Admission:
         cooldown.Cooldown(),
         queue.Queue(),
         used_admission(),
-        health.observed(health.Health(), "succeeded", 1.0, 2.0),
+        health.observe(health.Health(), "succeeded", 1.0, 2.0),
     ],
     ids=lambda state: type(state).__name__,
 )

@@ -93,7 +93,7 @@ def test_without_any_client_the_fault_says_so(
 def test_an_installation_by_uv_is_read_from_its_folder(tiny: PackagedModel, tmp_path: Path) -> None:
     (tmp_path / "tiny_gguf").mkdir()
     (tmp_path / "tiny_gguf" / "tiny.gguf").write_bytes(TINY_BYTES)
-    match outcome(package_fetch._located(tiny, tmp_path)):
+    match outcome(package_fetch._locate(tiny, tmp_path)):
         case Success(fetched):
             with fetched.open() as file:
                 assert file.read() == TINY_BYTES

@@ -12,7 +12,7 @@ from victor_fp.agent.tool_calling.capabilities import ModelCapabilityLoader
 from victor_fp.agent.tool_calling.fallback import FallbackParsingMixin
 from victor_fp.agent.tool_calling.families import Family
 from victor_fp.agent.tool_calling.results import ToolCallingCapabilities, ToolCallParseResult
-from victor_fp.core.tool_calling.formats import FORMATS
+from victor_fp.core.text_tools.formats import FORMATS
 from victor_fp.core.types import ToolDefinition
 
 

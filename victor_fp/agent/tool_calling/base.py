@@ -14,8 +14,8 @@ from victor_fp.agent.tool_calling.results import (
     ToolCallingCapabilities,
     ToolCallParseResult,
 )
-from victor_fp.core.tool_calling.formats import formats_called
-from victor_fp.core.tool_calling.tools import well_formed
+from victor_fp.core.text_tools.formats import formats_called
+from victor_fp.core.text_tools.tools import well_formed
 from victor_fp.core.types import ToolDefinition
 
 __all__ = [
@@ -134,9 +134,9 @@ class BaseToolCallingAdapter(ABC):
     def sanitize_content(self, content: str) -> str:
         """The text without marks of calls that stand alone, runs of closing tags, and wide gaps; code is left as it is."""
         pieces = _FENCED.split(content)
-        swept = (piece if piece.startswith("```") else _swept(piece) for piece in pieces)
+        swept = (piece if piece.startswith("```") else _remove_markup(piece) for piece in pieces)
         return "".join(swept).strip()
 
 
-def _swept(text: str) -> str:
+def _remove_markup(text: str) -> str:
     return _EMPTY_LINES.sub("\n\n\n", _ORPHAN.sub("", _CLOSING_RUN.sub("", text)))

@@ -16,7 +16,7 @@ class ModelCapabilityLoader:
         self, provider: str, model: str = "", format_hint: ToolCallFormat | None = None
     ) -> ToolCallingCapabilities:
         """What the model can do with tools at the provider; `format_hint` stands where the file names no format."""
-        return _told(capabilities_of(provider, model, self._file), format_hint or ToolCallFormat.UNKNOWN)
+        return _apply_hint(capabilities_of(provider, model, self._file), format_hint or ToolCallFormat.UNKNOWN)
 
 
 def get_model_capabilities(
@@ -26,7 +26,7 @@ def get_model_capabilities(
     return ModelCapabilityLoader().get_capabilities(provider, model, format_hint)
 
 
-def _told(known: ModelCapabilities, hint: ToolCallFormat) -> ToolCallingCapabilities:
+def _apply_hint(known: ModelCapabilities, hint: ToolCallFormat) -> ToolCallingCapabilities:
     named = known.tool_call_format if known.native_tool_calls else known.text_call_format
     return ToolCallingCapabilities(
         native_tool_calls=known.native_tool_calls,

@@ -8,11 +8,11 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from victor_fp.agent.tool_calling.results import ToolCall, ToolCallParseResult
-from victor_fp.core.tool_calling.detector import Remark, found_in
-from victor_fp.core.tool_calling.formats import FORMATS, TextFormat, formats_called
-from victor_fp.core.tool_calling.json_calls import arguments_of
-from victor_fp.core.tool_calling.reading import TextCall
-from victor_fp.core.tool_calling.tools import Tools, tools_of
+from victor_fp.core.text_tools.detector import Remark, find_pieces
+from victor_fp.core.text_tools.formats import FORMATS, TextFormat, formats_called
+from victor_fp.core.text_tools.json_calls import arguments_of
+from victor_fp.core.text_tools.reading import TextCall
+from victor_fp.core.text_tools.tools import Tools, tools_of
 from victor_fp.core.types import ToolDefinition
 
 NameCheck = Callable[[str], bool]
@@ -75,14 +75,14 @@ class FallbackParsingMixin:
         self, content: str, validate_name_fn: NameCheck | None = None, *, tools: Sequence[ToolDefinition] | None = None
     ) -> ToolCallParseResult:
         """Calls in plain JSON, bare or in a code fence."""
-        return _parsed(content, _tools(validate_name_fn, None, tools), formats_called("json"))
+        return _parse(content, _tools(validate_name_fn, None, tools), formats_called("json"))
 
     def parse_xml_from_content(
         self, content: str, validate_name_fn: NameCheck | None = None, *, tools: Sequence[ToolDefinition] | None = None
     ) -> ToolCallParseResult:
         """Calls that bear marks of their own: tags, special tokens, labelled fences."""
         marked = tuple(form for form in FORMATS if form.markup)
-        return _parsed(content, _tools(validate_name_fn, None, tools), marked)
+        return _parse(content, _tools(validate_name_fn, None, tools), marked)
 
     def parse_python_call_from_content(
         self,
@@ -94,7 +94,7 @@ class FallbackParsingMixin:
     ) -> ToolCallParseResult:
         """Python calls on lines of their own."""
         known = _tools(validate_name_fn, valid_tool_names, tools)
-        return _parsed(content, _as_written(content, known), _PYTHON)
+        return _parse(content, _collect_written_names(content, known), _PYTHON)
 
     def parse_from_content(
         self,
@@ -107,10 +107,10 @@ class FallbackParsingMixin:
     ) -> ToolCallParseResult:
         """Calls in any of the formats, in one pass, in the order of the text."""
         known = _tools(validate_name_fn, valid_tool_names, tools)
-        found = _parsed(content, known, formats)
+        found = _parse(content, known, formats)
         if found.tool_calls or known.schemas is not None or not any(form in formats for form in _PYTHON):
             return found
-        python = _parsed(content, _as_written(content, known), _PYTHON)
+        python = _parse(content, _collect_written_names(content, known), _PYTHON)
         return python if python.tool_calls else found
 
 
@@ -125,7 +125,7 @@ def _tools(
     return Tools(allows=check)
 
 
-def _as_written(content: str, known: Tools) -> Tools:
+def _collect_written_names(content: str, known: Tools) -> Tools:
     """Where no names are given: those that stand at the head of a line before a bracket, Python's own aside."""
     if known.schemas is not None:
         return known
@@ -133,15 +133,15 @@ def _as_written(content: str, known: Tools) -> Tools:
     return Tools({name: {} for name in written if known.spelled(name)})
 
 
-def _parsed(content: str, tools: Tools, formats: Sequence[TextFormat]) -> ToolCallParseResult:
-    pieces = found_in(content, tools, formats)
+def _parse(content: str, tools: Tools, formats: Sequence[TextFormat]) -> ToolCallParseResult:
+    pieces = find_pieces(content, tools, formats)
     calls = [piece for piece in pieces if isinstance(piece, TextCall)]
-    warnings = [_warning(piece) for piece in pieces if isinstance(piece, Remark)]
+    warnings = [_describe_remark(piece) for piece in pieces if isinstance(piece, Remark)]
     if not calls:
         return ToolCallParseResult(remaining_content=content, warnings=warnings)
     by_name = {form.name: form for form in FORMATS}
     return ToolCallParseResult(
-        tool_calls=[ToolCall(name=call.name, arguments=_plain(call)) for call in calls],
+        tool_calls=[ToolCall(name=call.name, arguments=_to_plain(call)) for call in calls],
         remaining_content="".join(piece for piece in pieces if isinstance(piece, str)).strip(),
         parse_method=by_name[calls[0].format].method,
         confidence=min(by_name[call.format].confidence * (_REPAIRED if call.repairs else 1) for call in calls),
@@ -152,10 +152,10 @@ def _parsed(content: str, tools: Tools, formats: Sequence[TextFormat]) -> ToolCa
     )
 
 
-def _plain(call: TextCall) -> dict[str, Any] | str:
+def _to_plain(call: TextCall) -> dict[str, Any] | str:
     return call.arguments if isinstance(call.arguments, str) else dict(call.arguments)
 
 
-def _warning(remark: Remark) -> str:
+def _describe_remark(remark: Remark) -> str:
     named = f" of {remark.name!r}" if remark.name else ""
     return f"a call{named} in the format {remark.format} stayed text: {remark.reason}"

@@ -21,40 +21,45 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
     convert: Callable[[Sequence[ToolDefinition]], list[dict[str, Any]]]
 
 
-def nested(tools: Sequence[ToolDefinition]) -> list[dict[str, Any]]:
+def to_chat_tools(tools: Sequence[ToolDefinition]) -> list[dict[str, Any]]:
     """OpenAI Chat Completions, and everything compatible with it."""
-    return [{"type": "function", "function": _described(tool, "parameters")} for tool in tools]
+    return [{"type": "function", "function": _describe_tool(tool, "parameters")} for tool in tools]
 
 
-def flat(tools: Sequence[ToolDefinition]) -> list[dict[str, Any]]:
+def to_responses_tools(tools: Sequence[ToolDefinition]) -> list[dict[str, Any]]:
     """OpenAI Responses."""
-    return [{"type": "function", **_described(tool, "parameters")} for tool in tools]
+    return [{"type": "function", **_describe_tool(tool, "parameters")} for tool in tools]
 
 
 def with_input_schema(tools: Sequence[ToolDefinition]) -> list[dict[str, Any]]:
     """Anthropic Messages."""
-    return [_described(tool, "input_schema") for tool in tools]
+    return [_describe_tool(tool, "input_schema") for tool in tools]
 
 
-def declared(tools: Sequence[ToolDefinition]) -> list[dict[str, Any]]:
+def to_gemini_tools(tools: Sequence[ToolDefinition]) -> list[dict[str, Any]]:
     """Gemini: one tool with all functions; a function without parameters has none."""
-    functions = [_described(tool, "parameters" if tool.parameters.get("properties") else None) for tool in tools]
+    functions = [_describe_tool(tool, "parameters" if tool.parameters.get("properties") else None) for tool in tools]
     return [{"function_declarations": functions}] if functions else []
 
 
-def specified(tools: Sequence[ToolDefinition]) -> list[dict[str, Any]]:
+def to_bedrock_tools(tools: Sequence[ToolDefinition]) -> list[dict[str, Any]]:
     """Bedrock Converse."""
-    return [{"toolSpec": {**_described(tool, None), "inputSchema": {"json": dict(tool.parameters)}}} for tool in tools]
+    return [
+        {"toolSpec": {**_describe_tool(tool, None), "inputSchema": {"json": dict(tool.parameters)}}} for tool in tools
+    ]
 
 
-def _described(tool: ToolDefinition, schema_key: str | None) -> dict[str, Any]:
+def _describe_tool(tool: ToolDefinition, schema_key: str | None) -> dict[str, Any]:
     described: dict[str, Any] = {"name": tool.name, "description": tool.description}
     return described if schema_key is None else {**described, schema_key: dict(tool.parameters)}
 
 
-OPENAI = Family(protocol="openai-chat", provider="openai", call_format=ToolCallFormat.OPENAI, convert=nested)
+OPENAI = Family(protocol="openai-chat", provider="openai", call_format=ToolCallFormat.OPENAI, convert=to_chat_tools)
 RESPONSES = Family(
-    protocol="openai-responses", provider="openai-responses", call_format=ToolCallFormat.OPENAI, convert=flat
+    protocol="openai-responses",
+    provider="openai-responses",
+    call_format=ToolCallFormat.OPENAI,
+    convert=to_responses_tools,
 )
 ANTHROPIC = Family(
     protocol="anthropic-messages",
@@ -62,10 +67,14 @@ ANTHROPIC = Family(
     call_format=ToolCallFormat.ANTHROPIC,
     convert=with_input_schema,
 )
-GOOGLE = Family(protocol="gemini", provider="google", call_format=ToolCallFormat.GOOGLE, convert=declared)
-BEDROCK = Family(protocol="bedrock-converse", provider="bedrock", call_format=ToolCallFormat.BEDROCK, convert=specified)
-OLLAMA = Family(protocol="ollama-chat", provider="ollama", call_format=ToolCallFormat.OLLAMA_NATIVE, convert=nested)
-COHERE = Family(protocol="cohere-v2", provider="cohere", call_format=ToolCallFormat.OPENAI, convert=nested)
-MISTRAL = Family(protocol="mistral", provider="mistral", call_format=ToolCallFormat.OPENAI, convert=nested)
-REPLICATE = Family(protocol="replicate", provider="replicate", call_format=ToolCallFormat.NONE, convert=nested)
+GOOGLE = Family(protocol="gemini", provider="google", call_format=ToolCallFormat.GOOGLE, convert=to_gemini_tools)
+BEDROCK = Family(
+    protocol="bedrock-converse", provider="bedrock", call_format=ToolCallFormat.BEDROCK, convert=to_bedrock_tools
+)
+OLLAMA = Family(
+    protocol="ollama-chat", provider="ollama", call_format=ToolCallFormat.OLLAMA_NATIVE, convert=to_chat_tools
+)
+COHERE = Family(protocol="cohere-v2", provider="cohere", call_format=ToolCallFormat.OPENAI, convert=to_chat_tools)
+MISTRAL = Family(protocol="mistral", provider="mistral", call_format=ToolCallFormat.OPENAI, convert=to_chat_tools)
+REPLICATE = Family(protocol="replicate", provider="replicate", call_format=ToolCallFormat.NONE, convert=to_chat_tools)
 """Replicate takes no tools; the shape serves prompts."""

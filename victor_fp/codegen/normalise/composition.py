@@ -9,10 +9,10 @@ from victor_fp.codegen.schema import (
     Schema,
     Schemas,
     as_schema,
-    children,
+    list_required,
+    map_children,
     properties,
     reference_name,
-    required,
     resolve,
     variants,
 )
@@ -24,12 +24,12 @@ MOST_COMBINATIONS = 64
 def flatten_all_of(schemas: Schemas) -> Schemas:
     """Merge the parts of each `allOf`, and the properties that stand beside a `oneOf` into each of its variants."""
     work = Work()
-    return {name: _flat(schemas, schema, frozenset({name}), work) for name, schema in schemas.items()}
+    return {name: _flatten(schemas, schema, frozenset({name}), work) for name, schema in schemas.items()}
 
 
-def _flat(schemas: Schemas, schema: Schema, seen: frozenset[str], work: Work) -> Schema:
+def _flatten(schemas: Schemas, schema: Schema, seen: frozenset[str], work: Work) -> Schema:
     work.spend()
-    schema = children(schema, lambda inner: _flat(schemas, inner, seen, work))
+    schema = map_children(schema, lambda inner: _flatten(schemas, inner, seen, work))
     composed = "allOf" in schema or ("oneOf" in schema and "properties" in schema)
     if not composed:
         return schema
@@ -38,13 +38,13 @@ def _flat(schemas: Schemas, schema: Schema, seen: frozenset[str], work: Work) ->
     parts = variants(schema, "allOf")
     if "oneOf" in schema:
         parts.append({key: schema[key] for key in ("oneOf", "discriminator") if key in schema})
-    if len(parts) == 1 and not own.keys() - {"type", "required"} and not required(own):
+    if len(parts) == 1 and not own.keys() - {"type", "required"} and not list_required(own):
         return {**parts[0], **described}
-    return {**_merged(schemas, [*parts, own], seen, work), **described}
+    return {**_merge(schemas, [*parts, own], seen, work), **described}
 
 
-def _merged(schemas: Schemas, parts: list[Schema], seen: frozenset[str], work: Work) -> Schema:
-    alternatives = [_alternatives(schemas, part, seen, work) for part in parts]
+def _merge(schemas: Schemas, parts: list[Schema], seen: frozenset[str], work: Work) -> Schema:
+    alternatives = [_list_alternatives(schemas, part, seen, work) for part in parts]
     count = 1
     for options in alternatives:
         count *= max(1, len(options))
@@ -59,7 +59,7 @@ def _merged(schemas: Schemas, parts: list[Schema], seen: frozenset[str], work: W
     return {"oneOf": merged, "discriminator": {"propertyName": as_schema(discriminators[0]).get("propertyName")}}
 
 
-def _alternatives(schemas: Schemas, part: Schema, seen: frozenset[str], work: Work) -> list[Schema]:
+def _list_alternatives(schemas: Schemas, part: Schema, seen: frozenset[str], work: Work) -> list[Schema]:
     """The plain schemas a part stands for: itself, what it refers to, or each variant of a union."""
     name = reference_name(part)
     if name is not None:
@@ -68,18 +68,18 @@ def _alternatives(schemas: Schemas, part: Schema, seen: frozenset[str], work: Wo
         target = {
             key: value for key, value in schemas[name].items() if key != "discriminator" or "oneOf" in schemas[name]
         }
-        flat = _flat(schemas, target, seen | {name}, work)
-        return _alternatives(schemas, flat, seen | {name}, work)
+        flat = _flatten(schemas, target, seen | {name}, work)
+        return _list_alternatives(schemas, flat, seen | {name}, work)
     if "oneOf" in part:
         return [
             option
-            for variant in _tagged_variants(schemas, part)
-            for option in _alternatives(schemas, variant, seen, work)
+            for variant in _tag_variants(schemas, part)
+            for option in _list_alternatives(schemas, variant, seen, work)
         ]
     return [part]
 
 
-def _tagged_variants(schemas: Schemas, union: Schema) -> list[Schema]:
+def _tag_variants(schemas: Schemas, union: Schema) -> list[Schema]:
     """Variants with the tag that only the mapping of their union knows, since merging loses their names."""
     discriminator = as_schema(union.get("discriminator"))
     tag = discriminator.get("propertyName")
@@ -108,6 +108,6 @@ def _merge_plain(parts: tuple[Schema, ...]) -> Schema:
         for name, field in properties(part).items():
             if field or name not in fields:
                 fields[name] = field
-        needed.update(dict.fromkeys(required(part)))
+        needed.update(dict.fromkeys(list_required(part)))
     present = [name for name in needed if name in fields]
     return {"type": "object", "properties": fields, **({"required": present} if present else {})}

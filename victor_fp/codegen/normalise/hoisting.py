@@ -21,7 +21,7 @@ def hoist_objects(schemas: Schemas) -> Schemas:
     """Move every inline object into a component of its own and refer to it; objects that are alike share one."""
     result = _Hoisted(schemas)
     for name, schema in schemas.items():
-        result[name] = _inside(result, schema, name)
+        result[name] = _hoist_inside(result, schema, name)
     return dict(result)
 
 
@@ -36,29 +36,29 @@ class _Hoisted(dict[str, Schema]):
         self.by_content: dict[str, str] = {}
 
 
-def _inside(result: _Hoisted, schema: Schema, path: str) -> Schema:
+def _hoist_inside(result: _Hoisted, schema: Schema, path: str) -> Schema:
     """Hoist what a schema contains; `path` is the name an object found here would get."""
     changed = dict(schema)
     if "properties" in schema:
         changed["properties"] = {
-            name: _hoisted(result, field, path + pascal(name)) for name, field in properties(schema).items()
+            name: _hoist(result, field, path + pascal(name)) for name, field in properties(schema).items()
         }
     if isinstance(schema.get("items"), dict):
-        changed["items"] = _hoisted(result, as_schema(schema["items"]), path)
+        changed["items"] = _hoist(result, as_schema(schema["items"]), path)
     if isinstance(schema.get("additionalProperties"), dict):
-        changed["additionalProperties"] = _hoisted(result, as_schema(schema["additionalProperties"]), path + "Value")
+        changed["additionalProperties"] = _hoist(result, as_schema(schema["additionalProperties"]), path + "Value")
     if "oneOf" in schema:
         names = variant_names(result, variants(schema), path)
-        changed["oneOf"] = [_hoisted(result, item, name) for item, name in zip(variants(schema), names, strict=True)]
+        changed["oneOf"] = [_hoist(result, item, name) for item, name in zip(variants(schema), names, strict=True)]
     return changed
 
 
-def _hoisted(result: _Hoisted, schema: Schema, name: str) -> Schema:
+def _hoist(result: _Hoisted, schema: Schema, name: str) -> Schema:
     if "properties" not in schema:
-        return _inside(result, schema, name)
+        return _hoist_inside(result, schema, name)
     name = fresh(name, result)
     result[name] = {}
-    inside = _inside(result, schema, name)
+    inside = _hoist_inside(result, schema, name)
     known = result.by_content.setdefault(repr({key: inside[key] for key in inside if key != "description"}), name)
     if known != name:
         del result[name]

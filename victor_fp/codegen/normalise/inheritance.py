@@ -19,18 +19,18 @@ def spell_inheritance_as_unions(schemas: Schemas) -> Schemas:
 
     The base's own fields go on in a component named Base, which the heirs are composed of instead.
     """
-    bases = {name: fresh(name + "Base", schemas) for name, schema in schemas.items() if _heirs(name, schema)}
+    bases = {name: fresh(name + "Base", schemas) for name, schema in schemas.items() if _find_heirs(name, schema)}
     result: Schemas = {}
     for name, schema in schemas.items():
-        result[name] = rewrite(schema, lambda inner: _composed_of_bases(inner, bases))
+        result[name] = rewrite(schema, lambda inner: _compose_bases(inner, bases))
         if name in bases:
             result[bases[name]] = {key: value for key, value in result[name].items() if key != "discriminator"}
-            heirs: list[object] = [{"$ref": target} for target in _heirs(name, schema)]
+            heirs: list[object] = [{"$ref": target} for target in _find_heirs(name, schema)]
             result[name] = {"oneOf": heirs, "discriminator": schema["discriminator"]}
     return result
 
 
-def _heirs(name: str, schema: Schema) -> list[str]:
+def _find_heirs(name: str, schema: Schema) -> list[str]:
     if "oneOf" in schema or "anyOf" in schema or "properties" not in schema:
         return []
     mapping = as_schema(as_schema(schema.get("discriminator")).get("mapping"))
@@ -38,7 +38,7 @@ def _heirs(name: str, schema: Schema) -> list[str]:
     return [target for target in targets if reference_name({"$ref": target}) != name]
 
 
-def _composed_of_bases(schema: Schema, bases: dict[str, str]) -> Schema:
+def _compose_bases(schema: Schema, bases: dict[str, str]) -> Schema:
     if "allOf" not in schema:
         return schema
     parts: list[object] = []

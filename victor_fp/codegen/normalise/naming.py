@@ -8,8 +8,8 @@ from victor_fp.codegen.schema import (
     Schema,
     Schemas,
     as_schema,
-    children,
     fresh,
+    map_children,
     pascal,
     reference_name,
     references,
@@ -60,10 +60,10 @@ def move_null_to_fields(schemas: Schemas) -> Schemas:
         return {"oneOf": [schema, NULL]} if reference_name(schema) in nullable else schema
 
     result = rewrite_all(schemas, moved)
-    return {name: _without_null(schema) if name in nullable else schema for name, schema in result.items()}
+    return {name: _drop_null(schema) if name in nullable else schema for name, schema in result.items()}
 
 
-def _without_null(schema: Schema) -> Schema:
+def _drop_null(schema: Schema) -> Schema:
     kept = [option for option in variants(schema) if option != NULL]
     described: Schema = {"description": schema["description"]} if "description" in schema else {}
     return {**described, **kept[0]} if len(kept) == 1 and "$ref" not in kept[0] else {**schema, "oneOf": kept}
@@ -94,14 +94,14 @@ def break_alias_cycles(schemas: Schemas) -> Schemas:
     result: Schemas = dict(schemas)
     for name in schemas:
         if "properties" not in result[name]:
-            result[name] = _without(result, result[name], name)
+            result[name] = _drop_goal(result, result[name], name)
     return result
 
 
-def _without(schemas: Schemas, schema: Schema, goal: str) -> Schema:
+def _drop_goal(schemas: Schemas, schema: Schema, goal: str) -> Schema:
     name = reference_name(schema)
     if name is None:
-        return children(schema, lambda inner: _without(schemas, inner, goal))
+        return map_children(schema, lambda inner: _drop_goal(schemas, inner, goal))
     return {} if _leads_to(schemas, name, goal) else schema
 
 

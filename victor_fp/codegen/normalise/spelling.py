@@ -8,9 +8,9 @@ from victor_fp.codegen.schema import (
     Schemas,
     as_list,
     as_schema,
-    children,
+    list_required,
+    map_children,
     properties,
-    required,
     rewrite_all,
 )
 
@@ -34,7 +34,7 @@ FITTING = {
 
 def keep_types_only(schemas: Schemas) -> Schemas:
     """Drop constraints, formats, defaults, examples and extensions; a component keeps its description."""
-    stripped = {name: _stripped(schema) for name, schema in schemas.items()}
+    stripped = {name: _strip_schema(schema) for name, schema in schemas.items()}
     return {
         name: {**schema, "description": schemas[name]["description"]}
         if isinstance(schemas[name].get("description"), str)
@@ -43,8 +43,8 @@ def keep_types_only(schemas: Schemas) -> Schemas:
     }
 
 
-def _stripped(schema: Schema) -> Schema:
-    return children({key: value for key, value in schema.items() if key in MEANINGFUL}, _stripped)
+def _strip_schema(schema: Schema) -> Schema:
+    return map_children({key: value for key, value in schema.items() if key in MEANINGFUL}, _strip_schema)
 
 
 def drop_reference_siblings(schemas: Schemas) -> Schemas:
@@ -158,7 +158,7 @@ def infer_missing_types(schemas: Schemas) -> Schemas:
             schema = {**schema, "type": "object"}
         if "properties" in schema:
             named = {key: value for key, value in schema.items() if key not in ("additionalProperties", "required")}
-            needed = [name for name in required(schema) if name in properties(schema)]
+            needed = [name for name in list_required(schema) if name in properties(schema)]
             return {**named, "type": "object", **({"required": needed} if needed else {})}
         if "items" in schema:
             return {**schema, "type": "array"}

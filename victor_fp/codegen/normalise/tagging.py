@@ -11,11 +11,11 @@ from victor_fp.codegen.schema import (
     fresh,
     kind,
     kinds,
+    list_required,
     pascal,
     properties,
     reference,
     reference_name,
-    required,
     resolve,
     rewrite_all,
     variants,
@@ -39,8 +39,8 @@ def tag_unions(schemas: Schemas) -> Schemas:
     while waiting := [name for name in result if name not in done]:
         for name in waiting:
             before = result[name]
-            changed = _tagged(result, before, name, root=True)
-            result[name] = changed if result[name] is before else _tagged_alike(changed, result[name])
+            changed = _tag_union(result, before, name, root=True)
+            result[name] = changed if result[name] is before else _tag_like(changed, result[name])
         done.update(waiting)
     unmarked = {
         name: {key: value for key, value in schema.items() if key not in (TAGGED, COPIED, MERGED)}
@@ -55,7 +55,7 @@ def _is_ambiguous(schemas: Schemas, schema: Schema) -> bool:
     return len(found) > 1 and "discriminator" not in schema
 
 
-def _tagged_alike(changed: Schema, meanwhile: Schema) -> Schema:
+def _tag_like(changed: Schema, meanwhile: Schema) -> Schema:
     """An object that became a variant of a union inside itself while that union was tagged."""
     tag = str(meanwhile.get(TAGGED))
     return _with_tag(changed, tag, "".join(constants(properties(meanwhile).get(tag, {}))))
@@ -73,22 +73,23 @@ def tags(schemas: Schemas) -> frozenset[tuple[str, str]]:
     return frozenset(found)
 
 
-def _tagged(result: Schemas, schema: Schema, path: str, *, root: bool) -> Schema:
+def _tag_union(result: Schemas, schema: Schema, path: str, *, root: bool) -> Schema:
     changed = dict(schema)
     if "properties" in schema:
         changed["properties"] = {
-            name: _tagged(result, field, path + pascal(name), root=False) for name, field in properties(schema).items()
+            name: _tag_union(result, field, path + pascal(name), root=False)
+            for name, field in properties(schema).items()
         }
     if isinstance(schema.get("items"), dict):
-        changed["items"] = _tagged(result, as_schema(schema["items"]), path + ("Item" if root else ""), root=False)
+        changed["items"] = _tag_union(result, as_schema(schema["items"]), path + ("Item" if root else ""), root=False)
     if isinstance(schema.get("additionalProperties"), dict):
         values = as_schema(schema["additionalProperties"])
-        changed["additionalProperties"] = _tagged(result, values, path + "Value", root=False)
+        changed["additionalProperties"] = _tag_union(result, values, path + "Value", root=False)
     if "oneOf" not in schema:
         return changed
     alternatives = variants(schema)
     objects = [item for item in alternatives if kind(result, item) == "object"]
-    rest = [_tagged(result, item, path, root=False) for item in alternatives if item not in objects]
+    rest = [_tag_union(result, item, path, root=False) for item in alternatives if item not in objects]
     if len(objects) < 2:
         return {**{key: value for key, value in changed.items() if key != "discriminator"}, "oneOf": [*objects, *rest]}
     before = set(result)
@@ -97,7 +98,7 @@ def _tagged(result: Schemas, schema: Schema, path: str, *, root: bool) -> Schema
     if root and not rest:
         merged = reference_name(union)
         if merged is not None and merged not in before:
-            union = _tagged(result, result.pop(merged), path, root=True)
+            union = _tag_union(result, result.pop(merged), path, root=True)
         return {**union, **({} if "$ref" in union else described)}
     inner = _component(result, union, path + "Object" if root else path)
     return {**described, "oneOf": [*rest, inner]} if rest else inner
@@ -117,9 +118,9 @@ def _component(result: Schemas, union: Schema, name: str) -> Schema:
 def _union(result: Schemas, objects: list[Schema], discriminator: Schema, path: str) -> Schema:
     mapping = {str(target): tag for tag, target in as_schema(discriminator.get("mapping")).items()}
     declared = discriminator.get("propertyName")
-    for tag in _candidates(result, objects, declared if isinstance(declared, str) else None):
+    for tag in _find_candidates(result, objects, declared if isinstance(declared, str) else None):
         groups: dict[str, list[Schema]] = {}
-        told_apart = tag == declared or _separates(result, objects, tag)
+        told_apart = tag == declared or _is_separating_tag(result, objects, tag)
         for item in objects:
             field = properties(resolve(result, item)).get(tag, {})
             values = constants(resolve(result, field))
@@ -130,36 +131,36 @@ def _union(result: Schemas, objects: list[Schema], discriminator: Schema, path: 
             for value in values:
                 groups.setdefault(value, []).append(item)
         if told_apart and len(groups) > 1:
-            return _by_tag(result, tag, groups, path)
+            return _group_by_tag(result, tag, groups, path)
     return reference(merge_objects(result, objects, path))
 
 
-def _separates(schemas: Schemas, objects: list[Schema], tag: str) -> bool:
+def _is_separating_tag(schemas: Schemas, objects: list[Schema], tag: str) -> bool:
     """Whether a property nobody declared a tag behaves as one: one constant each, or no value in two variants."""
     values = [constants(resolve(schemas, properties(resolve(schemas, item)).get(tag, {}))) for item in objects]
     every = [value for group in values for value in group]
     return all(len(group) == 1 for group in values) or len(every) == len(set(every))
 
 
-def _candidates(schemas: Schemas, objects: list[Schema], declared: str | None) -> list[str]:
+def _find_candidates(schemas: Schemas, objects: list[Schema], declared: str | None) -> list[str]:
     fields = [properties(resolve(schemas, item)) for item in objects]
     common = [name for name in fields[0] if all(name in other for other in fields)]
     usual = [name for name in USUAL_TAGS if name in common]
     return list(dict.fromkeys([*([declared] if declared else []), *usual, *common]))
 
 
-def _by_tag(result: Schemas, tag: str, groups: dict[str, list[Schema]], path: str) -> Schema:
+def _group_by_tag(result: Schemas, tag: str, groups: dict[str, list[Schema]], path: str) -> Schema:
     mapping: dict[str, object] = {}
     for value, members in groups.items():
         item = members[0]
         if len(members) > 1:
             item = reference(merge_objects(result, members, path + pascal(value)))
-        mapping[value] = _pinned(result, item, tag, value)["$ref"]
+        mapping[value] = _pin_tag(result, item, tag, value)["$ref"]
     targets: list[object] = [{"$ref": target} for target in mapping.values()]
     return {"oneOf": targets, "discriminator": {"propertyName": tag, "mapping": mapping}}
 
 
-def _pinned(result: Schemas, item: Schema, tag: str, value: str) -> Schema:
+def _pin_tag(result: Schemas, item: Schema, tag: str, value: str) -> Schema:
     """A reference to the variant with this one tag value: itself where it has no other, else a copy of its own."""
     name = _last(result, reference_name(item) or "")
     schema = result[name]
@@ -177,7 +178,7 @@ def _pinned(result: Schemas, item: Schema, tag: str, value: str) -> Schema:
 def _with_tag(schema: Schema, tag: str, value: str) -> Schema:
     field: Schema = {"type": "string", "const": value}
     fields = {tag: field, **{key: inner for key, inner in properties(schema).items() if key != tag}}
-    needed = [tag, *(key for key in required(schema) if key != tag)]
+    needed = [tag, *(key for key in list_required(schema) if key != tag)]
     return {**schema, "properties": fields, "required": needed, TAGGED: tag}
 
 

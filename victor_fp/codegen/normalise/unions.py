@@ -11,14 +11,14 @@ from victor_fp.codegen.schema import (
     Schemas,
     as_list,
     as_schema,
-    children,
     constants,
     fresh,
     kind,
     kinds,
+    list_required,
+    map_children,
     properties,
     reference_name,
-    required,
     resolve,
     variants,
 )
@@ -35,25 +35,25 @@ def simplify_unions(schemas: Schemas) -> Schemas:
     Objects with properties stay apart, for tags to tell them; beside a map of anything they become that map.
     """
     work = _Work()
-    return {name: _simple(schemas, schema, frozenset({name}), work) for name, schema in schemas.items()}
+    return {name: _simplify(schemas, schema, frozenset({name}), work) for name, schema in schemas.items()}
 
 
-def _simple(schemas: Schemas, schema: Schema, seen: frozenset[str], work: _Work) -> Schema:
+def _simplify(schemas: Schemas, schema: Schema, seen: frozenset[str], work: _Work) -> Schema:
     work.spend()
-    schema = children(schema, lambda inner: _simple(schemas, inner, seen, work))
+    schema = map_children(schema, lambda inner: _simplify(schemas, inner, seen, work))
     if "oneOf" not in schema:
         return schema
     described: Schema = {"description": schema["description"]} if "description" in schema else {}
-    alternatives = _spliced(schemas, variants(schema), seen, work)
+    alternatives = _splice(schemas, variants(schema), seen, work)
     found = {shape: [item for item in alternatives if _kind(schemas, item) == shape] for shape in _ORDER}
     if found["any"]:
         return described
     united = [
-        *_strings(schemas, found["string"]),
-        *_numbers(schemas, found["number"]),
+        *_merge_strings(schemas, found["string"]),
+        *_merge_numbers(schemas, found["number"]),
         *found["boolean"][:1],
-        *_arrays(schemas, found["array"], seen, work),
-        *_maps(found["map"], found["object"]),
+        *_merge_arrays(schemas, found["array"], seen, work),
+        *_merge_maps(found["map"], found["object"]),
         *found["null"][:1],
     ]
     unions = [item for item in alternatives if _kind(schemas, item) == "union"]
@@ -71,25 +71,25 @@ def _kind(schemas: Schemas, schema: Schema) -> Kind | str:
     return "union" if "oneOf" in resolve(schemas, schema) else kind(schemas, schema)
 
 
-def _spliced(schemas: Schemas, alternatives: list[Schema], seen: frozenset[str], work: _Work) -> list[Schema]:
+def _splice(schemas: Schemas, alternatives: list[Schema], seen: frozenset[str], work: _Work) -> list[Schema]:
     """Replace inline unions by their variants, and named ones too where they overlap with what stands beside them."""
-    result = _flat(alternatives)
+    result = _flatten(alternatives)
     spliced = seen
     while (place := _find_overlap([work.kinds(schemas, item) for item in result], schemas, result)) is not None:
         work.spend(len(result))
         name = reference_name(result[place]) or ""
         inside = variants(resolve(schemas, result[place])) if name not in spliced else []
         spliced |= {name}
-        simple = [_simple(schemas, option, spliced, work) for option in inside]
-        result = _flat([*result[:place], *simple, *result[place + 1 :]])
+        simple = [_simplify(schemas, option, spliced, work) for option in inside]
+        result = _flatten([*result[:place], *simple, *result[place + 1 :]])
     return result
 
 
-def _flat(alternatives: list[Schema]) -> list[Schema]:
+def _flatten(alternatives: list[Schema]) -> list[Schema]:
     """Alternatives without inline unions and repetitions."""
     result: list[Schema] = []
     for item in alternatives:
-        result.extend(option for option in (_flat(variants(item)) or [item]) if option not in result)
+        result.extend(option for option in (_flatten(variants(item)) or [item]) if option not in result)
         if len(result) > MOST_VARIANTS:
             raise CodegenFailed(f"a union has more than {MOST_VARIANTS} variants")
     return result
@@ -125,7 +125,7 @@ class _Work(Work):
         return self._kinds[name]
 
 
-def _strings(schemas: Schemas, alternatives: list[Schema]) -> list[Schema]:
+def _merge_strings(schemas: Schemas, alternatives: list[Schema]) -> list[Schema]:
     if len(alternatives) < 2:
         return alternatives
     values = [constants(resolve(schemas, item)) for item in alternatives]
@@ -134,21 +134,21 @@ def _strings(schemas: Schemas, alternatives: list[Schema]) -> list[Schema]:
     return [{"type": "string", "enum": list(dict.fromkeys(value for group in values for value in group))}]
 
 
-def _numbers(schemas: Schemas, alternatives: list[Schema]) -> list[Schema]:
+def _merge_numbers(schemas: Schemas, alternatives: list[Schema]) -> list[Schema]:
     if len(alternatives) < 2:
         return alternatives
     whole = all(resolve(schemas, item).get("type") == "integer" for item in alternatives)
     return [{"type": "integer" if whole else "number"}]
 
 
-def _arrays(schemas: Schemas, alternatives: list[Schema], seen: frozenset[str], work: _Work) -> list[Schema]:
+def _merge_arrays(schemas: Schemas, alternatives: list[Schema], seen: frozenset[str], work: _Work) -> list[Schema]:
     if len(alternatives) < 2:
         return alternatives
     items = [as_schema(resolve(schemas, item).get("items")) for item in alternatives]
-    return [{"type": "array", "items": _simple(schemas, {"oneOf": items}, seen, work)}]
+    return [{"type": "array", "items": _simplify(schemas, {"oneOf": items}, seen, work)}]
 
 
-def _maps(maps: list[Schema], objects: list[Schema]) -> list[Schema]:
+def _merge_maps(maps: list[Schema], objects: list[Schema]) -> list[Schema]:
     if not maps:
         return objects
     return maps[:1] if len(maps) == 1 and not objects else [{"type": "object", "additionalProperties": {}}]
@@ -168,8 +168,8 @@ def merge_objects(schemas: Schemas, alternatives: list[Schema], name: str) -> st
     fields: dict[str, Schema] = {}
     for item in resolved:
         for field, schema in properties(item).items():
-            fields[field] = _agreed(schemas, fields[field], schema) if field in fields else schema
-    needed = [field for field in required(resolved[0]) if all(field in required(item) for item in resolved)]
+            fields[field] = _intersect(schemas, fields[field], schema) if field in fields else schema
+    needed = [field for field in list_required(resolved[0]) if all(field in list_required(item) for item in resolved)]
     name = fresh(name, schemas)
     merged: Schema = {"type": "object", "properties": fields, MERGED: origins}
     schemas[name] = {**merged, "required": needed} if needed else merged
@@ -181,9 +181,9 @@ def _origins(schemas: Schemas, schema: Schema) -> list[str]:
     return [str(origin) for origin in found] or [reference_name(schema) or repr(schema)]
 
 
-def _agreed(schemas: Schemas, one: Schema, other: Schema) -> Schema:
+def _intersect(schemas: Schemas, one: Schema, other: Schema) -> Schema:
     if one == other:
         return one
-    united = _simple(schemas, {"oneOf": [one, other]}, frozenset(), _Work())
+    united = _simplify(schemas, {"oneOf": [one, other]}, frozenset(), _Work())
     objects = [item for item in variants(united) if _kind(schemas, item) in ("object", "union")]
     return united if len(objects) < 2 else {}

@@ -209,12 +209,12 @@ def _find_upstream(value: Json, message: str) -> list[Json]:
     for _ in range(DEEPEST):
         objects = [inner for inner in level if isinstance(inner, Mapping)]
         raw = [place[key] for place in objects for key in UPSTREAM_KEYS if place.get(key)]
-        raw += [inner for text in texts if not isinstance(inner := _embedded_json(text), NotJson)]
+        raw += [inner for text in texts if not isinstance(inner := _find_embedded_json(text), NotJson)]
         texts, parsed = [], list[Json]()
         for inner in raw:
-            read = _embedded_json(inner) if isinstance(inner, str) else inner
+            read = _find_embedded_json(inner) if isinstance(inner, str) else inner
             if isinstance(read, NotJson) and isinstance(inner, str):
-                parsed.append(_page_title(inner))
+                parsed.append(_find_page_title(inner))
             elif isinstance(read, Mapping | list):
                 parsed.append(read)
         found += parsed
@@ -227,7 +227,7 @@ def _find_upstream(value: Json, message: str) -> list[Json]:
     return found
 
 
-def _embedded_json(text: str) -> Json | NotJson:
+def _find_embedded_json(text: str) -> Json | NotJson:
     """The JSON object or list that a text is, or ends in: 'OpenAIException - {"error": ...}'."""
     start = text.find("{")
     end = text.rfind("}")
@@ -239,5 +239,5 @@ def _embedded_json(text: str) -> Json | NotJson:
     return decode_json(text[start : end + 1])
 
 
-def _page_title(text: str) -> str:
+def _find_page_title(text: str) -> str:
     return read_text(text[:LONGEST_TEXT].encode("utf-8", "replace"))

@@ -133,7 +133,7 @@ class BedrockDialect(msgspec.Struct, frozen=True, kw_only=True):
 _PLAIN = POLICIES[-1]
 
 
-def unversioned(model: str) -> str:
+def strip_version(model: str) -> str:
     """A Claude model's name as its own vendor writes it, for the patterns of `claude_models`.
 
     >>> unversioned("eu.anthropic.claude-sonnet-5-v1:0")

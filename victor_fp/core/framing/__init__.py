@@ -8,7 +8,7 @@ error are always delivered with it or before it.
 from __future__ import annotations
 
 from victor_fp.core.framing.aws import aws_event_stream
-from victor_fp.core.framing.frames import DEFAULT_LIMIT, Broken, Frame, Framer, Garbled, Overflow, held_longer
+from victor_fp.core.framing.frames import DEFAULT_LIMIT, Broken, Frame, Framer, Garbled, Overflow, append_held
 from victor_fp.core.framing.json_array import json_array
 from victor_fp.core.framing.ndjson import ndjson
 from victor_fp.core.framing.sse import sse
@@ -21,7 +21,7 @@ __all__ = [
     "Garbled",
     "Overflow",
     "aws_event_stream",
-    "held_longer",
+    "append_held",
     "json_array",
     "ndjson",
     "sse",

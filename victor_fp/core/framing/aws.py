@@ -14,7 +14,7 @@ from zlib import crc32
 
 import msgspec
 
-from victor_fp.core.framing.frames import DEFAULT_LIMIT, Broken, Frame, Framer, Garbled, Overflow, held_longer
+from victor_fp.core.framing.frames import DEFAULT_LIMIT, Broken, Frame, Framer, Garbled, Overflow, append_held
 
 HeaderValue: TypeAlias = bool | int | bytes | str
 """Timestamps are milliseconds since 1970, UUIDs their 16 bytes."""
@@ -42,24 +42,24 @@ class AwsEventStream(msgspec.Struct, frozen=True):
         """The messages whose last checksum has been read and is right."""
         held = self.held
         if sum(map(len, held)) + len(data) < self.wanted:
-            return AwsEventStream(self.limit, held_longer(held, data) if data else held, self.wanted), [], None
+            return AwsEventStream(self.limit, append_held(held, data) if data else held, self.wanted), [], None
         data = b"".join((*held, data)) if held else data
         frames: list[Frame] = []
         start, wanted = 0, PRELUDE.size
         while start + PRELUDE.size <= len(data):
             size, header_size, checksum = PRELUDE.unpack_from(data, start)
             if crc32(data[start : start + 8]) != checksum:
-                return self._broken(Garbled("checksum of a message's lengths"), frames)
+                return self._fail(Garbled("checksum of a message's lengths"), frames)
             if size > self.limit:
-                return self._broken(Overflow(self.limit), frames)
+                return self._fail(Overflow(self.limit), frames)
             if size < OVERHEAD + header_size:
-                return self._broken(Garbled("a message shorter than its parts"), frames)
+                return self._fail(Garbled("a message shorter than its parts"), frames)
             if start + size > len(data):
                 wanted = size
                 break
             message = _frame(data[start : start + size], header_size)
             if isinstance(message, Garbled):
-                return self._broken(message, frames)
+                return self._fail(message, frames)
             frames.append(message)
             start += size
         rest = data[start:]
@@ -69,7 +69,7 @@ class AwsEventStream(msgspec.Struct, frozen=True):
         """A message that the end of the bytes cut has no checksum to vouch for it, so it is left out."""
         return [], None
 
-    def _broken(
+    def _fail(
         self, error: Overflow | Garbled, frames: list[Frame]
     ) -> tuple[Framer, list[Frame], Overflow | Garbled | None]:
         return Broken(error), frames, error

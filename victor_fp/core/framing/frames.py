@@ -63,7 +63,7 @@ class Broken(msgspec.Struct, frozen=True, gc=False):
         return [], self.error
 
 
-def held_longer(held: tuple[bytes, ...], data: bytes) -> tuple[bytes, ...]:
+def append_held(held: tuple[bytes, ...], data: bytes) -> tuple[bytes, ...]:
     """`held` with `data` behind it, as few pieces that each are over twice as long as the next.
 
     A byte is copied only when its piece grows by half, so a long event costs n log n however small the reads are, and

@@ -10,7 +10,7 @@ import re
 
 import msgspec
 
-from victor_fp.core.framing.frames import DEFAULT_LIMIT, Broken, Frame, Framer, Garbled, Overflow, held_longer
+from victor_fp.core.framing.frames import DEFAULT_LIMIT, Broken, Frame, Framer, Garbled, Overflow, append_held
 
 STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 TO_BRACKET = re.compile(rb'[^"{}\[\]]*+(?:' + STRING + rb'[^"{}\[\]]*+)*+', re.DOTALL)
@@ -45,14 +45,14 @@ class JsonArray(msgspec.Struct, frozen=True):
         end = len(data)
         while place < end:
             if quoted:
-                place, quoted, escaped = _string_left(data, place, escaped=escaped)
+                place, quoted, escaped = _find_string_end(data, place, escaped=escaped)
                 continue
             match = (TO_BRACKET if depth > BETWEEN else TO_SEPARATOR).match(data, place)
             stop = match.end() if match else place
             if depth in (BEFORE, AFTER):
                 opens = depth == BEFORE and data[stop : stop + 1] in (b"[", b"")
                 if data[place:stop].strip(WHITESPACE) or not (opens or stop == end):
-                    return self._broken(Garbled("text outside of the array" if depth else "not a JSON array"), frames)
+                    return self._fail(Garbled("text outside of the array" if depth else "not a JSON array"), frames)
                 start = stop
             place = stop
             if place == end:
@@ -66,7 +66,7 @@ class JsonArray(msgspec.Struct, frozen=True):
                     start = place
                 elif depth == BETWEEN:
                     if b"".join((*held, data[start : place - 1])).strip(WHITESPACE):
-                        return self._broken(Garbled("two elements without a comma between them"), frames)
+                        return self._fail(Garbled("two elements without a comma between them"), frames)
                     held, start = (), place - 1
                 depth += 1
             elif depth > BETWEEN + 1:
@@ -77,7 +77,7 @@ class JsonArray(msgspec.Struct, frozen=True):
                 element = b"".join((*held, data[start : place if inside else place - 1])).lstrip(WHITESPACE)
                 held, start = (), place
                 if len(element) > self.limit:
-                    return self._broken(Overflow(self.limit), frames)
+                    return self._fail(Overflow(self.limit), frames)
                 if element:
                     frames.append(Frame(element.rstrip(WHITESPACE)))
                 depth = BETWEEN if inside or mark == COMMA else AFTER
@@ -85,22 +85,22 @@ class JsonArray(msgspec.Struct, frozen=True):
         if not held:
             rest = rest.lstrip(WHITESPACE)
         if rest:
-            held = held_longer(held, rest)
+            held = append_held(held, rest)
         if sum(map(len, held)) > self.limit:
-            return self._broken(Overflow(self.limit), frames)
+            return self._fail(Overflow(self.limit), frames)
         return JsonArray(self.limit, held, depth, quoted, escaped), frames, None
 
     def finish(self) -> tuple[list[Frame], Overflow | Garbled | None]:
         """An element that the end of the bytes cut cannot be told from a whole one, so it is left out."""
         return [], None
 
-    def _broken(
+    def _fail(
         self, error: Overflow | Garbled, frames: list[Frame]
     ) -> tuple[Framer, list[Frame], Overflow | Garbled | None]:
         return Broken(error), frames, error
 
 
-def _string_left(data: bytes, place: int, *, escaped: bool) -> tuple[int, bool, bool]:
+def _find_string_end(data: bytes, place: int, *, escaped: bool) -> tuple[int, bool, bool]:
     """Where a string that opened before `place` ends in these bytes, whether it is still open, and at a backslash."""
     match = TO_QUOTE.match(data, place + escaped)
     stop = match.end() if match else len(data)

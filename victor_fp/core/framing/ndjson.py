@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from victor_fp.core.framing.frames import DEFAULT_LIMIT, Broken, Frame, Framer, Garbled, Overflow, held_longer
+from victor_fp.core.framing.frames import DEFAULT_LIMIT, Broken, Frame, Framer, Garbled, Overflow, append_held
 
 
 class NewlineDelimited(msgspec.Struct, frozen=True):
@@ -18,7 +18,7 @@ class NewlineDelimited(msgspec.Struct, frozen=True):
         held = self.held
         if held:
             if b"\n" not in data:
-                return self._hold(held_longer(held, data) if data else held, [])
+                return self._hold(append_held(held, data) if data else held, [])
             data = b"".join((*held, data))
         lines = data.split(b"\n")
         tail = lines.pop()

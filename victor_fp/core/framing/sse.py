@@ -10,7 +10,7 @@ from itertools import takewhile
 
 import msgspec
 
-from victor_fp.core.framing.frames import DEFAULT_LIMIT, Broken, Frame, Framer, Garbled, Overflow, held_longer
+from victor_fp.core.framing.frames import DEFAULT_LIMIT, Broken, Frame, Framer, Garbled, Overflow, append_held
 
 BOM = b"\xef\xbb\xbf"
 NEWLINE = 0x0A
@@ -34,7 +34,7 @@ class ServerSentEvents(msgspec.Struct, frozen=True):
         held = self.held
         if held and data:
             if b"\n\n" not in data and not (data[0] == held[-1][-1] == NEWLINE):
-                return self._hold(held_longer(held, data), [], after_cr=after_cr)
+                return self._hold(append_held(held, data), [], after_cr=after_cr)
             data = b"".join((*held, data))
         elif held:
             return self._hold(held, [], after_cr=after_cr)

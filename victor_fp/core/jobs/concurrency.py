@@ -58,6 +58,6 @@ def end_row(state: Concurrency, number: int, *, under_pressure: bool) -> Concurr
     return replace(state, limit=limit, is_fast=False, reduced_at=state.started - 1)
 
 
-def allowed_rows(state: Concurrency) -> int:
+def count_allowed_rows(state: Concurrency) -> int:
     """Rows that may be in flight now."""
     return int(state.limit)

@@ -33,7 +33,7 @@ from victor_fp.core.requests import ChatRequest, Endpoint, HttpRequest
 from victor_fp.core.types import Message
 
 if TYPE_CHECKING:
-    from victor_fp.core.tool_calling.text_calls import TextCalls
+    from victor_fp.core.text_tools.text_calls import TextCalls
 
 Headers: TypeAlias = Mapping[str, str]
 """Names in lower case."""

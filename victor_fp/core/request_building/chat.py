@@ -13,7 +13,7 @@ from victor_fp.core.request_building.conversation import validate_conversation
 from victor_fp.core.request_building.inputs import Messages, Tools, read_messages, read_tools
 from victor_fp.core.requests import ChatRequest
 from victor_fp.core.result import outcome
-from victor_fp.core.tool_calling.hearing import in_text
+from victor_fp.core.text_tools.hearing import describe_tools_in_text
 
 
 def build_chat_request(
@@ -49,6 +49,6 @@ def build_chat_request(
                 stream=stream,
                 options=read,
             )
-            return in_text(provider, request)
+            return describe_tools_in_text(provider, request)
         case Failure(fault):
             return Failure(fault)

@@ -91,7 +91,7 @@ def _read_message(given: object) -> Message | str:
     for name in ("name", "tool_calls", "tool_call_id", "metadata"):
         if name in fields and fields[name] is None:
             del fields[name]
-    message = _validated(Message, {**fields, "content": content})
+    message = _validate(Message, {**fields, "content": content})
     return _with_reasoning(message, reasoning) if reasoning and isinstance(message, Message) else message
 
 
@@ -107,7 +107,9 @@ def _state_with(message: Message, reasoning: str) -> dict[str, Any] | None:
         for call in message.tool_calls or ()
     ]
     text = [Block(kind="text", text=message.text)] if message.text else []
-    return build_provider_state(ChatDialect.protocol, "", None, [Block(kind="reasoning", text=reasoning), *text, *calls])
+    return build_provider_state(
+        ChatDialect.protocol, "", None, [Block(kind="reasoning", text=reasoning), *text, *calls]
+    )
 
 
 def _read_part(given: object) -> Mapping[Any, Any] | BaseModel | str:
@@ -157,10 +159,10 @@ def _read_tool(given: object) -> ToolDefinition | str:
         del fields["type"]
         if isinstance(function, Mapping):
             fields = {**fields, **{str(name): value for name, value in function.items()}}
-    return _validated(ToolDefinition, {name: value for name, value in fields.items() if value is not None})
+    return _validate(ToolDefinition, {name: value for name, value in fields.items() if value is not None})
 
 
-def _validated(kind: type[M], fields: Mapping[str, object]) -> M | str:
+def _validate(kind: type[M], fields: Mapping[str, object]) -> M | str:
     try:
         return kind.model_validate(fields)
     except ValidationError as error:

@@ -109,25 +109,25 @@ def advance(admission: Admission, event: Event, now: float) -> tuple[Admission, 
     """Take in an event and say who may send."""
     match event:
         case Arrived():
-            return _arrived(admission, event, now)
+            return _on_arrival(admission, event, now)
         case GaveUp(ticket):
             queue, _ = waiting.leave(admission.queue, ticket)
-            return _served(replace(admission, queue=queue), now)
+            return _serve(replace(admission, queue=queue), now)
         case Finished():
-            return _served(_finished(admission, event, now), now)
+            return _serve(_on_finish(admission, event, now), now)
         case Unsent(permit):
-            return _served(replace(admission, limiter=limiting.withdraw(admission.limiter, permit, now)), now)
+            return _serve(replace(admission, limiter=limiting.withdraw(admission.limiter, permit, now)), now)
         case Woken():
-            return _served(admission, now)
+            return _serve(admission, now)
         case _:
             assert_never(event)
 
 
-def _arrived(admission: Admission, event: Arrived, now: float) -> tuple[Admission, tuple[Order, ...]]:
-    admission, orders = _served(admission, now)
-    cool = cooling.left(admission.cooldown, now)
+def _on_arrival(admission: Admission, event: Arrived, now: float) -> tuple[Admission, tuple[Order, ...]]:
+    admission, orders = _serve(admission, now)
+    cool = cooling.time_left(admission.cooldown, now)
     if cool > 0 and cool >= min(event.deadline - now, admission.queue.policy.max_wait):
-        return admission, (*orders, Refuse(event.ticket, _cooling(admission, now)))
+        return admission, (*orders, Refuse(event.ticket, _build_cooling_fault(admission, now)))
     if cool == 0 and not admission.queue.entries and event.deadline > now:
         limiter, answer = limiting.take(admission.limiter, event.tokens, now)
         if isinstance(answer, Permit):
@@ -137,11 +137,11 @@ def _arrived(admission: Admission, event: Arrived, now: float) -> tuple[Admissio
     )
     if isinstance(joined, QueueFull):
         return admission, (*orders, Refuse(event.ticket, joined))
-    admission, further = _served(replace(admission, queue=queue), now)
+    admission, further = _serve(replace(admission, queue=queue), now)
     return admission, orders + further
 
 
-def _finished(admission: Admission, event: Finished, now: float) -> Admission:
+def _on_finish(admission: Admission, event: Finished, now: float) -> Admission:
     limiter = limiting.adopt(admission.limiter, event.permit, event.reported, now)
     used = event.used
     if used is None and event.fault is not None and not event.fault.maybe_billed:
@@ -149,22 +149,22 @@ def _finished(admission: Admission, event: Finished, now: float) -> Admission:
     return replace(
         admission,
         limiter=limiting.give_back(limiter, event.permit, used, now),
-        cooldown=cooling.cooled(admission.cooldown, event.fault, now),
+        cooldown=cooling.record_fault(admission.cooldown, event.fault, now),
     )
 
 
-def _served(admission: Admission, now: float) -> tuple[Admission, tuple[Order, ...]]:
+def _serve(admission: Admission, now: float) -> tuple[Admission, tuple[Order, ...]]:
     """Everything that can be decided now, and when to look again."""
     if not admission.queue.entries:
         return admission, ()
     orders: list[Order] = []
     queue, late = waiting.overdue(admission.queue, now)
     orders += [Refuse(entry.ticket, fault) for entry, fault in late]
-    cool = cooling.left(admission.cooldown, now)
+    cool = cooling.time_left(admission.cooldown, now)
     if cool > 0:
         for in_vain in [entry for entry in queue.entries if entry.until <= now + cool]:
             queue, _ = waiting.leave(queue, in_vain.ticket)
-            orders.append(Refuse(in_vain.ticket, _cooling(admission, now)))
+            orders.append(Refuse(in_vain.ticket, _build_cooling_fault(admission, now)))
     limiter, room_at = admission.limiter, now + cool
     while cool == 0 and (first := waiting.head(queue)) is not None:
         limiter, answer = limiting.take(limiter, first.tokens, now)
@@ -173,7 +173,7 @@ def _served(admission: Admission, now: float) -> tuple[Admission, tuple[Order, .
             if limiter.under_way or answer.retry_after is None or room_at < first.until:
                 break
             queue, _ = waiting.leave(queue, first.ticket)
-            orders.append(Refuse(first.ticket, _no_room(queue, answer.retry_after)))
+            orders.append(Refuse(first.ticket, _build_queue_full(queue, answer.retry_after)))
             continue
         queue, _ = waiting.leave(queue, first.ticket)
         orders.append(Grant(first.ticket, answer, now - first.joined))
@@ -188,10 +188,10 @@ def _lease_end(limiter: Limiter) -> float:
     return limiter.under_way[0].issued + limiter.limits.lease if limiter.under_way else math.inf
 
 
-def _no_room(queue: Queue, seconds: float) -> Fault:
+def _build_queue_full(queue: Queue, seconds: float) -> Fault:
     message = f"no room under the rate limit for {seconds:.3g} s more"
     return RateLimited(provider=queue.provider, model=queue.model, message=message, retry_after=seconds)
 
 
-def _cooling(admission: Admission, now: float) -> Fault:
+def _build_cooling_fault(admission: Admission, now: float) -> Fault:
     return cooling.refusal(admission.cooldown, admission.queue.provider, admission.queue.model, now)

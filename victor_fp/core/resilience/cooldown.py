@@ -47,20 +47,20 @@ class Cooldown(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Rate limits without a named time, in a row."""
 
 
-def cooled(cooldown: Cooldown, fault: Fault | None, now: float) -> Cooldown:
+def record_fault(cooldown: Cooldown, fault: Fault | None, now: float) -> Cooldown:
     """The state after a request ended in `fault`, or well (None)."""
     if fault is None:
         return replace(cooldown, row=0) if cooldown.row and now >= cooldown.until else cooldown
-    cause, seconds = _asked(cooldown, fault)
+    cause, seconds = _choose_cause(cooldown, fault)
     until = now + min(seconds, cooldown.policy.longest)
-    if seconds <= 0 or until <= now + left(cooldown, now):
+    if seconds <= 0 or until <= now + time_left(cooldown, now):
         return cooldown
     # Calls that were under way together are refused together: they are one strike, not many.
-    struck = isinstance(fault, RateLimited) and not _named(fault) and now >= cooldown.until
+    struck = isinstance(fault, RateLimited) and not _read_retry_after(fault) and now >= cooldown.until
     return replace(cooldown, until=until, cause=cause, row=cooldown.row + struck)
 
 
-def left(cooldown: Cooldown, now: float) -> float:
+def time_left(cooldown: Cooldown, now: float) -> float:
     """Seconds until the key is ready; 0.0 where it is, and where the time is further away than any cooldown can be."""
     seconds = cooldown.until - now
     return seconds if 0.0 < seconds <= cooldown.policy.longest + _SLACK else 0.0
@@ -68,7 +68,7 @@ def left(cooldown: Cooldown, now: float) -> float:
 
 def refusal(cooldown: Cooldown, provider: str, model: str | None, now: float) -> Fault:
     """What to tell a call that comes while the key cools: the cause, and the time that is left."""
-    seconds = left(cooldown, now)
+    seconds = time_left(cooldown, now)
     message = f"the key cools down for {seconds:.3g} s more: {cooldown.cause}"
     match cooldown.cause:
         case "rate limit":
@@ -81,10 +81,10 @@ def refusal(cooldown: Cooldown, provider: str, model: str | None, now: float) ->
             assert_never(cooldown.cause)
 
 
-def _asked(cooldown: Cooldown, fault: Fault) -> tuple[Cause, float]:
+def _choose_cause(cooldown: Cooldown, fault: Fault) -> tuple[Cause, float]:
     """Why and how long to leave the vendor alone after this fault; 0.0 where it does not matter."""
     policy = cooldown.policy
-    named = _named(fault)
+    named = _read_retry_after(fault)
     if isinstance(fault, QuotaExhausted):
         return "exhausted quota", named or policy.quota
     if isinstance(fault, RateLimited):
@@ -92,6 +92,6 @@ def _asked(cooldown: Cooldown, fault: Fault) -> tuple[Cause, float]:
     return "overload", named if isinstance(fault, Overloaded) else 0.0
 
 
-def _named(fault: Fault) -> float:
+def _read_retry_after(fault: Fault) -> float:
     """The time that the vendor names; 0.0 where it names none that makes sense."""
     return fault.retry_after if fault.retry_after is not None and fault.retry_after > 0 else 0.0

@@ -142,7 +142,7 @@ def begin(targets: tuple[Target, ...], policy: FallbackPolicy, now: float, deadl
     if policy.max_fallbacks is not None:
         targets = targets[: policy.max_fallbacks + 1]
     plan = Plan(policy=policy, targets=targets, began=now, deadline=deadline, order=Deliver())
-    return _asked(plan, 0, now) if targets else _settled(plan, AllFallbacksFailed(message="the plan has no target"))
+    return _ask_target(plan, 0, now) if targets else _settle(plan, AllFallbacksFailed(message="the plan has no target"))
 
 
 def advance(plan: Plan, event: Event, now: float) -> tuple[Plan, Order]:
@@ -151,15 +151,15 @@ def advance(plan: Plan, event: Event, now: float) -> tuple[Plan, Order]:
         return plan, plan.order
     match event:
         case Answered(attempts):
-            return _settled(_logged(plan, attempts), None)
+            return _settle(_log_attempts(plan, attempts), None)
         case Failed(fault):
-            return _failed(_logged(plan, fault.attempts or (_untried(plan, fault, now),)), fault, now)
+            return _on_failure(_log_attempts(plan, fault.attempts or (_log_untried(plan, fault, now),)), fault, now)
         case Committed():
             return replace(plan, order=Deliver()), Deliver()
         case Abandoned(attempts):
             target = plan.targets[plan.place]
             gone = Cancelled(provider=target.provider, model=target.model, message="the caller gave up")
-            return _settled(_logged(plan, attempts), gone)
+            return _settle(_log_attempts(plan, attempts), gone)
         case _:
             assert_never(event)
 
@@ -177,22 +177,22 @@ def phase_of(plan: Plan) -> Phase:
             assert_never(plan.order)
 
 
-def _failed(plan: Plan, fault: Fault, now: float) -> tuple[Plan, Order]:
+def _on_failure(plan: Plan, fault: Fault, now: float) -> tuple[Plan, Order]:
     # A deadline that ends a target before the plan's own is only its share of the time.
     share_used = isinstance(fault, DeadlineExceeded) and plan.policy.even_shares and now < plan.deadline
     name = type(fault).__name__
     if isinstance(plan.order, Deliver) or not (share_used or name in plan.policy.moves_on):
-        return _settled(plan, fault)
+        return _settle(plan, fault)
     following = plan.place + 1
     spent = plan.policy.max_tries is not None and plan.tries >= plan.policy.max_tries
     if now >= plan.deadline and len(plan.targets) > following:
-        return _settled(plan, deadline_exceeded(fault.provider, fault.model, plan.deadline - plan.began, fault))
+        return _settle(plan, deadline_exceeded(fault.provider, fault.model, plan.deadline - plan.began, fault))
     if following >= len(plan.targets) or spent:
-        return _settled(plan, fault if plan.place == 0 else _all_failed(plan, fault))
-    return _asked(plan, following, now)
+        return _settle(plan, fault if plan.place == 0 else _all_failed(plan, fault))
+    return _ask_target(plan, following, now)
 
 
-def _asked(plan: Plan, place: int, now: float) -> tuple[Plan, Order]:
+def _ask_target(plan: Plan, place: int, now: float) -> tuple[Plan, Order]:
     policy = plan.policy
     retries = None if policy.max_tries is None else policy.max_tries - plan.tries - 1
     shares = len(plan.targets) - place if policy.even_shares else 1
@@ -202,7 +202,7 @@ def _asked(plan: Plan, place: int, now: float) -> tuple[Plan, Order]:
     return replace(plan, place=place, asked=now, order=ask), ask
 
 
-def _logged(plan: Plan, attempts: tuple[Attempt, ...]) -> Plan:
+def _log_attempts(plan: Plan, attempts: tuple[Attempt, ...]) -> Plan:
     """The target's own log, timed from the beginning of the plan."""
     offset = plan.asked - plan.began
     shifted = attempts if offset == 0 else tuple(replace(one, started=one.started + offset) for one in attempts)
@@ -210,7 +210,7 @@ def _logged(plan: Plan, attempts: tuple[Attempt, ...]) -> Plan:
     return replace(plan, attempts=plan.attempts + shifted, tries=plan.tries + sent)
 
 
-def _untried(plan: Plan, fault: Fault, now: float) -> Attempt:
+def _log_untried(plan: Plan, fault: Fault, now: float) -> Attempt:
     """The line in the log for a target that settled before it tried anything."""
     target = plan.targets[plan.place]
     return Attempt(
@@ -237,7 +237,7 @@ def _all_failed(plan: Plan, fault: Fault) -> AllFallbacksFailed:
     )
 
 
-def _settled(plan: Plan, fault: Fault | None) -> tuple[Plan, Order]:
+def _settle(plan: Plan, fault: Fault | None) -> tuple[Plan, Order]:
     told: Fault | None = replace(fault, attempts=plan.attempts) if fault is not None else None
     settle = Settle(told, plan.attempts)
     return replace(plan, order=settle), settle

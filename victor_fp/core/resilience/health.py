@@ -43,7 +43,7 @@ class Health(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     last_failure: float | None = None
 
 
-def observed(health: Health, verdict: Verdict, seconds: float, now: float) -> Health:
+def observe(health: Health, verdict: Verdict, seconds: float, now: float) -> Health:
     """The state after a try that took `seconds`. Verdicts about the caller say nothing about the target."""
     if verdict not in ("succeeded", "failed"):
         return health
@@ -78,7 +78,7 @@ def condition(health: Health, now: float) -> Condition:
     return "degraded" if value >= health.policy.degraded else "unhealthy"
 
 
-def by_preference(targets: Mapping[str, Health], now: float) -> list[str]:
+def sort_by_preference(targets: Mapping[str, Health], now: float) -> list[str]:
     """Names of the targets that are not unhealthy: the healthy ones before the degraded ones, each from the fastest on.
 
     A target without a latency comes after those with one; names in the order given where nothing else decides.

@@ -122,7 +122,7 @@ def leave(queue: Queue, ticket: int) -> tuple[Queue, Entry | None]:
 
 def overdue(queue: Queue, now: float) -> tuple[Queue, tuple[tuple[Entry, Fault], ...]]:
     """Take out who has waited too long, each with the fault that tells it."""
-    late = tuple((entry, _late(queue, entry)) for entry in queue.entries if entry.until <= now)
+    late = tuple((entry, _build_late_fault(queue, entry)) for entry in queue.entries if entry.until <= now)
     if not late:
         return queue, ()
     return replace(queue, entries=tuple(entry for entry in queue.entries if entry.until > now)), late
@@ -137,7 +137,7 @@ def _order(entry: Entry) -> tuple[float, int, int]:
     return (entry.rank, entry.priority, entry.serial)
 
 
-def _late(queue: Queue, entry: Entry) -> Fault:
+def _build_late_fault(queue: Queue, entry: Entry) -> Fault:
     seconds = max(0.0, entry.until - entry.joined)
     if seconds < queue.policy.max_wait:
         return DeadlineExceeded(

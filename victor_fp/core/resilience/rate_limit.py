@@ -144,40 +144,40 @@ def take(limiter: Limiter, tokens: int, now: float) -> tuple[Limiter, Permit | F
     permit = Permit(limiter.taken, now, slot, charge)
     return replace(
         limiter,
-        slots=_charged(limiter.slots, slot, 1, charge),
+        slots=_charge(limiter.slots, slot, 1, charge),
         under_way=(*limiter.under_way, permit),
         taken=limiter.taken + 1,
-        requests_left=_less(limiter.requests_left, 1),
-        tokens_left=_less(limiter.tokens_left, charge),
+        requests_left=_subtract(limiter.requests_left, 1),
+        tokens_left=_subtract(limiter.tokens_left, charge),
     ), permit
 
 
 def give_back(limiter: Limiter, permit: Permit, used: int | None, now: float) -> Limiter:
     """The request is over. `used` are the tokens that the response reported; None keeps the estimate."""
     limiter = _current(limiter, now)
-    rest = _without(limiter.under_way, permit)
+    rest = _remove_permit(limiter.under_way, permit)
     if rest is None:
         return limiter
     correction = 0 if used is None else used - permit.tokens
     return replace(
         limiter,
         under_way=rest,
-        slots=_corrected(limiter.slots, permit.slot, 0, correction) if correction else limiter.slots,
+        slots=_correct(limiter.slots, permit.slot, 0, correction) if correction else limiter.slots,
     )
 
 
 def withdraw(limiter: Limiter, permit: Permit, now: float) -> Limiter:
     """The request was never sent: what the permit took is free again."""
     limiter = _current(limiter, now)
-    rest = _without(limiter.under_way, permit)
+    rest = _remove_permit(limiter.under_way, permit)
     if rest is None:
         return limiter
     return replace(
         limiter,
         under_way=rest,
-        slots=_corrected(limiter.slots, permit.slot, -1, -permit.tokens),
-        requests_left=_less(limiter.requests_left, -1),
-        tokens_left=_less(limiter.tokens_left, -permit.tokens),
+        slots=_correct(limiter.slots, permit.slot, -1, -permit.tokens),
+        requests_left=_subtract(limiter.requests_left, -1),
+        tokens_left=_subtract(limiter.tokens_left, -permit.tokens),
     )
 
 
@@ -194,10 +194,10 @@ def adopt(limiter: Limiter, permit: Permit | None, reported: Reported, now: floa
     ]
     return replace(
         limiter,
-        requests_left=_left(requests, len(others), now) or limiter.requests_left,
-        tokens_left=_left(tokens, sum(other.tokens for other in others), now) or limiter.tokens_left,
-        told_requests=_stated(requests) or limiter.told_requests,
-        told_tokens=_stated(tokens) or limiter.told_tokens,
+        requests_left=_compute_left(requests, len(others), now) or limiter.requests_left,
+        tokens_left=_compute_left(tokens, sum(other.tokens for other in others), now) or limiter.tokens_left,
+        told_requests=_read_stated(requests) or limiter.told_requests,
+        told_tokens=_read_stated(tokens) or limiter.told_tokens,
         held_until=max(now + _time_until(limiter.held_until, now), *held) if held else limiter.held_until,
     )
 
@@ -246,7 +246,7 @@ def _current(limiter: Limiter, now: float) -> Limiter:
     if slots and slots[0].index < slot - _SLOTS:
         slots = tuple(old for old in slots if old.index >= slot - _SLOTS)
     if slots and slots[-1].index > slot:
-        slots = _pulled_back(slots, slot)
+        slots = _pull_back(slots, slot)
     lease = limiter.limits.lease
     if under_way and (now - under_way[0].issued >= lease or under_way[-1].issued - now > lease + _SLACK):
         under_way = tuple(permit for permit in under_way if -lease - _SLACK <= now - permit.issued < lease)
@@ -255,21 +255,21 @@ def _current(limiter: Limiter, now: float) -> Limiter:
     return replace(limiter, slots=slots, under_way=under_way)
 
 
-def _pulled_back(slots: tuple[Slot, ...], slot: int) -> tuple[Slot, ...]:
+def _pull_back(slots: tuple[Slot, ...], slot: int) -> tuple[Slot, ...]:
     """After a clock that went back: what lies in the future counts as given now, or it would block for as long."""
     past = tuple(old for old in slots if old.index < slot)
     rest = [old for old in slots if old.index >= slot]
     return (*past, Slot(slot, sum(old.requests for old in rest), sum(old.tokens for old in rest)))
 
 
-def _charged(slots: tuple[Slot, ...], index: int, requests: int, tokens: int) -> tuple[Slot, ...]:
+def _charge(slots: tuple[Slot, ...], index: int, requests: int, tokens: int) -> tuple[Slot, ...]:
     if slots and slots[-1].index == index:
         last = slots[-1]
         return (*slots[:-1], Slot(index, last.requests + requests, last.tokens + tokens))
     return (*slots, Slot(index, requests, tokens))
 
 
-def _corrected(slots: tuple[Slot, ...], index: int, requests: int, tokens: int) -> tuple[Slot, ...]:
+def _correct(slots: tuple[Slot, ...], index: int, requests: int, tokens: int) -> tuple[Slot, ...]:
     """With one slot's counts changed; most calls end in the newest one."""
     for back, slot in enumerate(reversed(slots), 1):
         if slot.index == index:
@@ -279,7 +279,7 @@ def _corrected(slots: tuple[Slot, ...], index: int, requests: int, tokens: int) 
     return slots
 
 
-def _without(under_way: tuple[Permit, ...], permit: Permit) -> tuple[Permit, ...] | None:
+def _remove_permit(under_way: tuple[Permit, ...], permit: Permit) -> tuple[Permit, ...] | None:
     """The others; None where this one is not out."""
     place = bisect_left(under_way, permit.serial, key=_serial)
     if place == len(under_way) or under_way[place] != permit:
@@ -316,17 +316,17 @@ def _time_until(moment: float, now: float) -> float:
     return seconds if 0.0 < seconds <= LONGEST_HOLD + _SLACK else 0.0
 
 
-def _less(left: Left | None, amount: int) -> Left | None:
+def _subtract(left: Left | None, amount: int) -> Left | None:
     return left and Left(left.amount - amount, left.until)
 
 
-def _left(budget: Budget | None, spoken_for: int, now: float) -> Left | None:
+def _compute_left(budget: Budget | None, spoken_for: int, now: float) -> Left | None:
     if budget is None or budget.remaining is None or budget.reset is None:
         return None
     return Left(budget.remaining - spoken_for, now + min(budget.reset, LONGEST_HOLD))
 
 
-def _stated(budget: Budget | None) -> int | None:
+def _read_stated(budget: Budget | None) -> int | None:
     return budget.limit if budget is not None and budget.per_minute else None
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from victor_fp.core.resilience.rate_limit import Limits
 
 
-def _published(requests: int | None, tokens: int | None = None, concurrency: int | None = None) -> Limits:
+def _build_limits(requests: int | None, tokens: int | None = None, concurrency: int | None = None) -> Limits:
     return Limits(requests_per_minute=requests, tokens_per_minute=tokens, concurrency=concurrency, adopt="replace")
 
 
@@ -21,25 +21,25 @@ UNLIMITED = Limits(adopt="replace")
 PRESETS: Mapping[str, Limits] = {
     "unlimited": UNLIMITED,
     # platform.openai.com/docs/guides/rate-limits, the limits pages of the models
-    "openai-tier-1": _published(500, 30_000),
-    "openai-tier-2": _published(5_000, 450_000),
-    "openai-tier-3": _published(5_000, 800_000),
-    "openai-tier-4": _published(10_000, 2_000_000),
-    "openai-tier-5": _published(10_000, 30_000_000),
+    "openai-tier-1": _build_limits(500, 30_000),
+    "openai-tier-2": _build_limits(5_000, 450_000),
+    "openai-tier-3": _build_limits(5_000, 800_000),
+    "openai-tier-4": _build_limits(10_000, 2_000_000),
+    "openai-tier-5": _build_limits(10_000, 30_000_000),
     # docs.anthropic.com/en/api/rate-limits; tokens are input and output together
-    "anthropic-tier-1": _published(50, 38_000),
-    "anthropic-tier-2": _published(1_000, 540_000),
-    "anthropic-tier-3": _published(2_000, 960_000),
-    "anthropic-tier-4": _published(4_000, 2_400_000),
+    "anthropic-tier-1": _build_limits(50, 38_000),
+    "anthropic-tier-2": _build_limits(1_000, 540_000),
+    "anthropic-tier-3": _build_limits(2_000, 960_000),
+    "anthropic-tier-4": _build_limits(4_000, 2_400_000),
     # ai.google.dev/gemini-api/docs/rate-limits
-    "google-free": _published(10, 250_000),
-    "google-tier-1": _published(1_000, 1_000_000),
+    "google-free": _build_limits(10, 250_000),
+    "google-tier-1": _build_limits(1_000, 1_000_000),
     # console.groq.com/docs/rate-limits
-    "groq-free": _published(30, 6_000),
+    "groq-free": _build_limits(30, 6_000),
     # docs.mistral.ai: one request a second on the free tier
-    "mistral-free": _published(60, 500_000),
+    "mistral-free": _build_limits(60, 500_000),
     # openrouter.ai/docs/api-reference/limits: models whose name ends in ":free"
-    "openrouter-free": _published(20),
+    "openrouter-free": _build_limits(20),
     # A server on one's own machine has no minute to keep, only so many slots.
     "local": Limits(concurrency=4, adopt="replace"),
 }

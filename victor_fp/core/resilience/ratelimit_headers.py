@@ -63,23 +63,23 @@ _YEAR_2001 = 978_307_200.0
 """A reset larger than this is a point of time, not a duration."""
 
 
-def reported(headers: Mapping[str, str], wall: float | None = None) -> Reported:
+def read_budgets(headers: Mapping[str, str], wall: float | None = None) -> Reported:
     """Budgets in `headers` (names in lower case).
 
     Times of day are measured against the response's own `date`, else against `wall`, seconds since 1970.
     """
     drafts: dict[str, _Draft] = {}
     for name, value in headers.items():
-        if "ratelimit" not in name or (meaning := _meaning(name)) is None:
+        if "ratelimit" not in name or (meaning := _parse_header_name(name)) is None:
             continue
         draft = drafts.get(meaning.label)
         if draft is None:
             draft = drafts[meaning.label] = _Draft(meaning)
         match meaning.field:
             case "limit":
-                draft.limit = _whole(value)
+                draft.limit = _to_whole(value)
             case "remaining":
-                draft.remaining = _whole(value)
+                draft.remaining = _to_whole(value)
             case "reset":
                 draft.reset = _seconds_until(value.strip(), headers, wall)
             case _:
@@ -119,7 +119,7 @@ class _Draft:
 
 
 @lru_cache(maxsize=256)
-def _meaning(name: str) -> _Meaning | None:
+def _parse_header_name(name: str) -> _Meaning | None:
     if found := _ANTHROPIC.fullmatch(name):
         rest, window = found["rest"], "minute"
         kind = _NAMES.get(rest, "others")
@@ -153,10 +153,10 @@ def _main(drafts: Iterable[_Draft], kind: Kind) -> Budget | None:
     of_kind = [draft for draft in drafts if draft.meaning.kind == kind]
     if not of_kind:
         return None
-    return _budget(of_kind[0] if len(of_kind) == 1 else min(of_kind, key=_left))
+    return _budget(of_kind[0] if len(of_kind) == 1 else min(of_kind, key=_parse_left))
 
 
-def _left(draft: _Draft) -> tuple[float, str]:
+def _parse_left(draft: _Draft) -> tuple[float, str]:
     return math.inf if draft.remaining is None else draft.remaining, draft.meaning.label
 
 
@@ -172,7 +172,7 @@ def _budget(draft: _Draft) -> Budget:
     return Budget(limit=draft.limit, remaining=draft.remaining, reset=reset, per_minute=draft.meaning.per_minute)
 
 
-def _whole(value: str) -> int | None:
+def _to_whole(value: str) -> int | None:
     """A count; the first of a list ("100, 100;w=60"), below zero as zero."""
     if len(value) <= 30 and value.isascii() and value.isdigit():
         return int(value)

@@ -83,7 +83,7 @@ def find_key(
         match found:
             case MistypedSecret(kind=kind):
                 failed = (*tried, f"{source} {location}: expected str, got {kind}")
-                return Failure(_missing(query, failed, ("decode the key",)))
+                return Failure(_build_missing(query, failed, ("decode the key",)))
             case KeyStoreFailure(reason=reason, remedy=remedy):
                 tried.append(f"{source} {location}: {reason}")
                 remedies += [remedy] * (source == "file" and bool(remedy))
@@ -94,11 +94,11 @@ def find_key(
             case str():
                 if problem := find_key_problem(found):
                     failed = (*tried, f"{source} {location}: {problem}")
-                    return Failure(_missing(query, failed, ("give the key again",)))
+                    return Failure(_build_missing(query, failed, ("give the key again",)))
                 return Success(Credential(secret=Secret(found.strip()), source=source, location=location))
             case _:
                 tried.append(f"{source} {location}: expected str, got {type(found).__name__}")
-    return Success(None) if query.optional else Failure(_missing(query, tuple(tried), tuple(remedies)))
+    return Success(None) if query.optional else Failure(_build_missing(query, tuple(tried), tuple(remedies)))
 
 
 def find_key_problem(key: str) -> str:
@@ -144,7 +144,7 @@ def _iterate_locations(
             yield "file", file.location, failure
 
 
-def _missing(query: KeyQuery, tried: tuple[str, ...], remedies: tuple[str, ...]) -> CredentialMissing:
+def _build_missing(query: KeyQuery, tried: tuple[str, ...], remedies: tuple[str, ...]) -> CredentialMissing:
     ways = [f"set {query.variables[0]}"] if query.variables else []
     ways = [*remedies, *ways, f"run: victor keys set {query.name}", "pass the argument api_key"]
     return CredentialMissing(

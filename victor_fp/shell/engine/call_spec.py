@@ -53,24 +53,24 @@ def chat_spec(
 ) -> Result[CallSpec, Fault]:
     """A chat, or a stream of one; InvalidRequest names the argument that is wrong."""
     if model is not None and not isinstance(model, str):
-        return _wrong(provider, "model", "a string", model)
+        return _build_invalid(provider, "model", "a string", model)
     if temperature is not None and not (isinstance(temperature, int | float) and math.isfinite(temperature)):
-        return _wrong(provider, "temperature", "a number", temperature)
+        return _build_invalid(provider, "temperature", "a number", temperature)
     if max_tokens is not None and not isinstance(max_tokens, int):
-        return _wrong(provider, "max_tokens", "an integer", max_tokens)
+        return _build_invalid(provider, "max_tokens", "an integer", max_tokens)
     if not isinstance(priority, Priority):
         try:
             priority = Priority(priority)  # type: ignore[arg-type]  # anything may be passed; the enum decides
         except ValueError:
-            return _wrong(provider, "priority", "a Priority", priority)
+            return _build_invalid(provider, "priority", "a Priority", priority)
     timeout: float | None = None
     deadline: float | None = None
     if "timeout" in options or "deadline" in options:
         timeout, deadline = options.get("timeout"), options.get("deadline")
         if timeout is not None and not (_is_number(timeout) and timeout > 0):
-            return _wrong(provider, "timeout", "a positive number of seconds", timeout)
+            return _build_invalid(provider, "timeout", "a positive number of seconds", timeout)
         if deadline is not None and not _is_number(deadline):
-            return _wrong(provider, "deadline", "a number of seconds", deadline)
+            return _build_invalid(provider, "deadline", "a number of seconds", deadline)
         timeout = None if timeout is None else min(timeout, LONGEST)
         deadline = None if deadline is None else min(deadline, LONGEST)
         options = {name: value for name, value in options.items() if name not in {"timeout", "deadline"}}
@@ -100,6 +100,6 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not math.isnan(value)
 
 
-def _wrong(provider: str, argument: str, expected: str, value: object) -> Failure[Fault]:
+def _build_invalid(provider: str, argument: str, expected: str, value: object) -> Failure[Fault]:
     message = f"{argument}: expected {expected}, got {type(value).__name__}"
     return Failure(InvalidRequest(provider=provider, message=message))

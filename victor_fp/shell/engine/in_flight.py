@@ -83,7 +83,7 @@ def _resolve(future: asyncio.Future[None]) -> None:
 _BY_IDENTITY: dict[int, InFlight] = {}
 
 
-def in_flight_of(provider: object) -> InFlight:
+def find_in_flight(provider: object) -> InFlight:
     """The operations of a provider: those that its own engine counts, or those that are counted for it here."""
     own = getattr(provider, "in_flight", None)
     if isinstance(own, InFlight):

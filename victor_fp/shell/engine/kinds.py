@@ -17,7 +17,7 @@ from victor_fp.core.request_building.chat import build_chat_request
 from victor_fp.core.requests import ChatRequest, Endpoint
 from victor_fp.core.responses import ResponseContext, build_completion, fold_response
 from victor_fp.core.result import outcome
-from victor_fp.core.tool_calling.hearing import hearing
+from victor_fp.core.text_tools.hearing import codec_with_text_tools
 from victor_fp.core.types import CompletionResponse, StreamChunk
 from victor_fp.shell.engine.backend import Exchange, Kind, Known
 from victor_fp.shell.engine.call_spec import CallSpec
@@ -40,7 +40,7 @@ def _compile_chat(
     match outcome(request):
         case Success(chat):
             if chat.text_tools:
-                codec = hearing(codec, chat)
+                codec = codec_with_text_tools(codec, chat)
         case Failure(fault):
             return Failure(fault)
     match outcome(codec.request(chat)):

@@ -25,7 +25,7 @@ from victor_fp.core.resilience.deadline import deadline_exceeded
 from victor_fp.core.resilience.rate_limit import Permit
 from victor_fp.core.resilience.retry import RetryPolicy
 from victor_fp.core.result import outcome
-from victor_fp.core.token_estimates import estimated_tokens
+from victor_fp.core.token_estimates import estimate_tokens
 from victor_fp.core.types import CompletionResponse, StreamChunk, Usage
 from victor_fp.shell.engine import telemetry
 from victor_fp.shell.engine.attempt import StreamAttempt
@@ -169,7 +169,7 @@ class Operation(Generic[T]):
         is_committed = retry is not None and isinstance(retry.order, Deliver) and not retry.is_pending
         attempt = self._attempt
         self._abandon(Cancelled(message="the caller gave up"))
-        self._finish("left" if is_committed else "Cancelled", fault=self._gone())
+        self._finish("left" if is_committed else "Cancelled", fault=self._build_cancelled())
         if attempt is not None:
             await attempt.aclose()
 
@@ -243,7 +243,7 @@ class Operation(Generic[T]):
         if retries is not None and retries < policy.max_retries:
             policy = RetryPolicy(max_retries=max(0, retries), base=policy.base, cap=policy.cap, jitter=policy.jitter)
         self._retry = RetryLoop(
-            state.breaker if self._kind.uses_breaker else _no_breaker(pool),
+            state.breaker if self._kind.uses_breaker else _build_no_breaker(pool),
             policy,
             timeout=spec.timeout or target.timeout,
             deadline=deadline,
@@ -329,7 +329,7 @@ class Operation(Generic[T]):
             raise RuntimeError("a target without a limiter gives no permits")
         if self._tokens < 0:
             max_tokens = spec.max_tokens if spec.max_tokens != DEFAULT_MAX_TOKENS else None
-            self._tokens = estimated_tokens(spec.messages, spec.tools, max_tokens)
+            self._tokens = estimate_tokens(spec.messages, spec.tools, max_tokens)
         began = store.now()
         granted = await state.limiter.acquire(spec.priority, self._tokens, deadline)
         self._queued += store.now() - began
@@ -413,7 +413,7 @@ class Operation(Generic[T]):
         self._finish(type(fault).__name__, fault=fault)
         return Failure(fault)
 
-    def _gone(self) -> Fault:
+    def _build_cancelled(self) -> Fault:
         return Cancelled(provider=self._provider, model=self._model or None, message="the caller gave up")
 
     @property
@@ -512,7 +512,7 @@ def _measure_pace(arrivals: list[float]) -> Pace:
     return Pace(arrivals[0], arrivals[-1], len(arrivals), longest)
 
 
-def _no_breaker(pool: TargetPool) -> MemoryCell[Breaker | None]:
+def _build_no_breaker(pool: TargetPool) -> MemoryCell[Breaker | None]:
     return MemoryCell(None, pool.store.now)
 
 

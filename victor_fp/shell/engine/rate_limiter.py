@@ -31,10 +31,10 @@ from victor_fp.core.resilience.admission import (
     Wake,
     Woken,
 )
-from victor_fp.core.resilience.cooldown import left
+from victor_fp.core.resilience.cooldown import time_left
 from victor_fp.core.resilience.queue import Priority
 from victor_fp.core.resilience.rate_limit import Permit, stats
-from victor_fp.core.resilience.ratelimit_headers import reported
+from victor_fp.core.resilience.ratelimit_headers import read_budgets
 from victor_fp.shell.runtime import Runtime
 from victor_fp.shell.store import Cell, Store
 
@@ -50,7 +50,7 @@ class RateLimiter:
         self._waiting: dict[int, asyncio.Future[Grant | Refuse]] = {}
         self._answers: dict[int, Grant | Refuse] = {}
         """Orders for calls that have not begun to wait for them."""
-        self._gone: set[int] = set()
+        self._build_cancelled: set[int] = set()
         """Tickets of calls that gave up and whose orders are ignored."""
         self._timer: asyncio.Task[None] | None = None
         self._wakes_at = math.inf
@@ -77,7 +77,7 @@ class RateLimiter:
 
     def release(self, permit: Permit, *, fault: Fault | None, used: int | None, headers: Mapping[str, str]) -> None:
         """The request is over: how it ended, the tokens it took and what the response's headers say of budgets."""
-        budgets = reported(headers, time())
+        budgets = read_budgets(headers, time())
         self._post(Finished(permit=permit, fault=fault, used=used, reported=budgets))
 
     def withdraw(self, permit: Permit) -> None:
@@ -101,7 +101,7 @@ class RateLimiter:
         return {
             **stats(state.limiter, now),
             "waiting": len(state.queue.entries),
-            "cooldown": left(state.cooldown, now),
+            "cooldown": time_left(state.cooldown, now),
         }
 
     def _post(self, event: Event) -> None:
@@ -115,11 +115,11 @@ class RateLimiter:
         if isinstance(answer, Grant):
             self.withdraw(answer.permit)
         elif answer is None:
-            self._gone.add(ticket)
+            self._build_cancelled.add(ticket)
             self._cell.post(partial(_step, GaveUp(ticket)), partial(self._forget, ticket))
 
     def _forget(self, ticket: int, orders: tuple[Order, ...]) -> None:
-        self._gone.discard(ticket)
+        self._build_cancelled.discard(ticket)
         self._carry_out(orders)
 
     def _carry_out(self, orders: tuple[Order, ...]) -> None:
@@ -139,7 +139,7 @@ class RateLimiter:
         future = self._waiting.get(order.ticket)
         if future is not None and not future.done():
             future.set_result(order)
-        elif future is None and order.ticket not in self._gone:
+        elif future is None and order.ticket not in self._build_cancelled:
             self._answers[order.ticket] = order
         elif isinstance(order, Grant):
             self.withdraw(order.permit)

@@ -15,7 +15,7 @@ from victor_fp.core.resilience import fallback
 from victor_fp.core.resilience.admission import Admission
 from victor_fp.core.resilience.breaker import Breaker, BreakerPolicy, verdict_of
 from victor_fp.core.resilience.fallback import FallbackPolicy
-from victor_fp.core.resilience.health import Health, observed
+from victor_fp.core.resilience.health import Health, observe
 from victor_fp.core.resilience.queue import Queue, QueuePolicy
 from victor_fp.core.resilience.rate_limit import Limiter, Limits
 from victor_fp.core.resilience.retry import RetryPolicy
@@ -92,7 +92,7 @@ class Target:
         if self.on_attempt is not None:
             self.on_attempt(fault, seconds)
         if self.health is not None:
-            self.health = observed(self.health, verdict_of(fault), seconds, now)
+            self.health = observe(self.health, verdict_of(fault), seconds, now)
 
     def current_breaker(self) -> Breaker | None:
         """The breaker as this process last saw it."""

@@ -128,13 +128,13 @@ def local_wire(settings: Mapping[str, str], *, progress: Progress = silent) -> L
     return LocalWire(
         model_path=settings.get("model_path"),
         context=int(settings.get("context", 8192)),
-        threads=_whole(settings.get("threads")),
-        gpu_layers=_whole(settings.get("gpu_layers")),
+        threads=_parse_whole(settings.get("threads")),
+        gpu_layers=_parse_whole(settings.get("gpu_layers")),
         progress=progress,
     )
 
 
-def _whole(text: str | None) -> int | None:
+def _parse_whole(text: str | None) -> int | None:
     return None if text is None else int(text)
 
 

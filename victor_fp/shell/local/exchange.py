@@ -115,7 +115,7 @@ async def exchange(
     fault: Fault | None = None
     try:
         async with asyncio.timeout(timeout):
-            reply = await _connected(engine, address, timeout)
+            reply = await _connect(engine, address, timeout)
             fault = await reply.begin(address, request, target)
             if fault is None:
                 return reply
@@ -132,7 +132,7 @@ async def exchange(
     return fault
 
 
-async def _connected(engine: Engine, address: Address, timeout: float | None) -> EngineReply:
+async def _connect(engine: Engine, address: Address, timeout: float | None) -> EngineReply:
     """Connect with a socket of ours, which the engine can shut whatever event loop drives it."""
     raw = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:

@@ -47,7 +47,7 @@ def cache_directory(environment: Mapping[str, str]) -> Path:
 
 def is_cached(environment: Mapping[str, str], model: PackagedModel = SMALL_MODEL) -> bool:
     """Whether `model` would be found without the network."""
-    return _found(model, environment) is not None
+    return _find(model, environment) is not None
 
 
 def resolve(
@@ -65,8 +65,8 @@ def resolve(
     InvalidResponse (the checksum differs).
     """
     if not model or model == small.name:
-        found = _found(small, environment)
-        return Success(found) if found is not None else _fetched(small, environment, progress, fetch)
+        found = _find(small, environment)
+        return Success(found) if found is not None else _fetch(small, environment, progress, fetch)
     path = Path(model).expanduser()
     if not path.is_file():
         return Failure(
@@ -82,7 +82,7 @@ def resolve(
     return Success(path)
 
 
-def _found(model: PackagedModel, environment: Mapping[str, str]) -> Path | None:
+def _find(model: PackagedModel, environment: Mapping[str, str]) -> Path | None:
     """In the cache, or in an installed package, by size: the checksum was taken when it came."""
     cached = cache_directory(environment) / "models" / model.file
     spec = find_spec(model.module)
@@ -93,14 +93,14 @@ def _found(model: PackagedModel, environment: Mapping[str, str]) -> Path | None:
     return None
 
 
-def _fetched(
+def _fetch(
     model: PackagedModel, environment: Mapping[str, str], progress: Progress, fetch: Fetch
 ) -> Result[Path, Fault]:
     folder = cache_directory(environment) / "models"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with _alone(folder):
-            if (found := _found(model, environment)) is not None:  # another process was faster
+        with _lock_folder(folder):
+            if (found := _find(model, environment)) is not None:  # another process was faster
                 return Success(found)
             _sweep(folder)
             with tempfile.TemporaryDirectory(prefix=_UNFINISHED, dir=folder) as work:
@@ -108,7 +108,7 @@ def _fetched(
                     case Failure(fault):
                         return Failure(fault)
                     case Success(fetched):
-                        return _kept(model, fetched, Path(work) / "unpacked.gguf", folder / model.file)
+                        return _store_file(model, fetched, Path(work) / "unpacked.gguf", folder / model.file)
     except OSError as error:
         return Failure(
             InvalidRequest(
@@ -120,17 +120,17 @@ def _fetched(
         )
 
 
-def _kept(model: PackagedModel, fetched: Fetched, unpacked: Path, target: Path) -> Result[Path, Fault]:
+def _store_file(model: PackagedModel, fetched: Fetched, unpacked: Path, target: Path) -> Result[Path, Fault]:
     """Put the file in its place in one step, if it is the right one."""
     with fetched.open() as source:
-        digest = _copied(source, unpacked)
+        digest = _copy(source, unpacked)
     if digest != model.sha256:
         return Failure(_differs(model, digest))
     unpacked.replace(target)
     return Success(target)
 
 
-def _copied(source: BinaryIO, target: Path) -> str:
+def _copy(source: BinaryIO, target: Path) -> str:
     """Copy, and take the SHA-256 on the way."""
     digest = hashlib.sha256()
     with target.open("wb") as file:
@@ -161,7 +161,7 @@ def _sweep(folder: Path) -> None:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def _lock_folder(folder: Path) -> Iterator[None]:
     """One process at a time fetches into `folder`; the lock ends with the process, however it ends."""
     with (folder / ".lock").open("a+b") as file:
         if sys.platform == "win32":

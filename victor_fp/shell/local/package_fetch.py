@@ -71,10 +71,10 @@ def fetch_package(
     for client in clients(model, folder, environment):
         code, text = _run(client, folder, environment, model, progress)
         if code == 0:
-            return _located(model, folder)
+            return _locate(model, folder)
         if "No module named pip" not in text:
             told.append(f"{client.name}: {last_words(text)}")
-    return Failure(_failed(model, "; ".join(told) or "neither pip nor uv is there to fetch it"))
+    return Failure(_build_failure(model, "; ".join(told) or "neither pip nor uv is there to fetch it"))
 
 
 def clients(model: PackagedModel, folder: Path, environment: Mapping[str, str]) -> list[Client]:
@@ -133,7 +133,7 @@ def _run(
             client.command, env=variables, stdin=subprocess.DEVNULL, stdout=told, stderr=told
         )
         try:
-            while (code := _ended(process)) is None:
+            while (code := _wait_for_end(process)) is None:
                 come = max(come, min(_bytes_under(folder), model.wheel_size - 1))
                 progress(come, model.wheel_size)
         finally:
@@ -145,7 +145,7 @@ def _run(
     return code, log.read_text("utf-8", "replace")
 
 
-def _ended(process: subprocess.Popen[bytes]) -> int | None:
+def _wait_for_end(process: subprocess.Popen[bytes]) -> int | None:
     """Its exit code, or None if it still runs a little later."""
     try:
         return process.wait(_GLANCE)
@@ -163,7 +163,7 @@ def _bytes_under(folder: Path) -> int:
     return total
 
 
-def _located(model: PackagedModel, folder: Path) -> Result[Fetched, Fault]:
+def _locate(model: PackagedModel, folder: Path) -> Result[Fetched, Fault]:
     member = f"{model.module}/{model.file}"
     if (plain := folder / model.module / model.file).is_file():
         return Success(PlainFile(plain))
@@ -190,7 +190,7 @@ def last_words(text: str) -> str:
     return re.sub(r"//[^/@\s]+@", "//", said)[:300]
 
 
-def _failed(model: PackagedModel, said: str) -> Fault:
+def _build_failure(model: PackagedModel, said: str) -> Fault:
     return ModelNotFound(
         provider="local",
         model=model.name,

@@ -70,12 +70,12 @@ class RedisSwapper:
                 # Once more over a new connection, since a kept one may be dead; more often would only take time.
                 retry=Retry(NoBackoff(), 1),
             )
-            held = self._clients[loop] = client, _held(client)
+            held = self._clients[loop] = client, _hold_client(client)
             await anext(held[1])
         return held[0]
 
 
-async def _held(client: Redis) -> AsyncGenerator[None, None]:
+async def _hold_client(client: Redis) -> AsyncGenerator[None, None]:
     """Ends with its event loop, which closes the generators that were begun in it: so nothing is left open at exit."""
     try:
         yield

@@ -67,8 +67,8 @@ def decompressor_for(encoding: str) -> Unpack | None:
         case [one]:
             return Decompressor(one)
         case _:
-            return _refused
+            return _refuse
 
 
-def _refused(data: bytes) -> Iterator[bytes]:  # noqa: ARG001  Unpack's signature
+def _refuse(data: bytes) -> Iterator[bytes]:  # noqa: ARG001  Unpack's signature
     raise DecodingError("packed more than once")

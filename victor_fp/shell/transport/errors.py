@@ -91,20 +91,20 @@ def fault_from_error(error: BaseException, stage: Stage, timeout: float | None =
 
 def known_fault_from_error(error: BaseException, stage: Stage, timeout: float | None = None) -> Fault | None:
     """The same for an exception that may be anything; None where neither it nor its causes are a transport's."""
-    chain = _inside_out(error)
+    chain = _list_causes(error)
     for cause in chain:
         if isinstance(cause, OSError) and cause.errno == errno.ECONNREFUSED:
             return ConnectionFailed(message="the connection was refused")
-        fault = _named(type(cause).__name__, cause, stage, timeout)
+        fault = _fault_from_name(type(cause).__name__, cause, stage, timeout)
         if fault is not None:
             return fault
     # A class of somebody's own stands for the nearest one that is known.
     bases = ((cause, base.__name__) for cause in chain for base in type(cause).__mro__)
-    named = (_named(name, cause, stage, timeout) for cause, name in bases)
+    named = (_fault_from_name(name, cause, stage, timeout) for cause, name in bases)
     return next((fault for fault in named if fault is not None), None)
 
 
-def _named(name: str, cause: BaseException, stage: Stage, timeout: float | None) -> Fault | None:
+def _fault_from_name(name: str, cause: BaseException, stage: Stage, timeout: float | None) -> Fault | None:
     if name in _TIMEOUTS:
         return timeout_fault(_TIMEOUTS[name], stage, timeout)
     if name in _NOT_A_URL:
@@ -138,7 +138,7 @@ def _cut(stage: Stage, message: str) -> Fault:
     return StreamInterrupted(message=f"{message} in the middle of the answer", maybe_billed=True)
 
 
-def _inside_out(error: BaseException) -> list[BaseException]:
+def _list_causes(error: BaseException) -> list[BaseException]:
     """The chain of causes, innermost first; implicit contexts count where there is no explicit cause."""
     chain: list[BaseException] = []
     cause: BaseException | None = error

@@ -45,7 +45,7 @@ async def check_stream(harness: Harness, turn: Turn, *, tools: bool = False, ans
 def _compare_turn(turn: Turn, said: CompletionResponse | StreamChunk, *, usage: bool) -> list[str]:
     """What an answer, or a stream's last chunk, tells otherwise than the turn has it."""
     calls = [
-        {"id": call.id, "name": call.name, "arguments": decode_json(_plain(call.arguments))} for call in turn.calls
+        {"id": call.id, "name": call.name, "arguments": decode_json(_to_plain(call.arguments))} for call in turn.calls
     ]
     problems = [
         *compare("tool_calls", calls or None, said.tool_calls),
@@ -64,5 +64,5 @@ def _compare_turn(turn: Turn, said: CompletionResponse | StreamChunk, *, usage: 
     return problems
 
 
-def _plain(value: object) -> bytes:
+def _to_plain(value: object) -> bytes:
     return msgspec.json.encode(value)

@@ -82,7 +82,7 @@ async def _unreadable(harness: Harness) -> Problems:
     return problems
 
 
-async def _truncated(harness: Harness) -> Problems:
+async def _check_truncated(harness: Harness) -> Problems:
     """A stream that ends before its stop reason, at any place, in good order or not, is a fault."""
     speaks = harness.protocol_writer
     before = b"".join(map(speaks.frame, speaks.events(TEXT_TURN).before))
@@ -145,7 +145,7 @@ async def _retry_after(harness: Harness) -> Problems:
     return compare("the fault's wait", 1.0, fault.retry_after)
 
 
-async def _nobody_there(harness: Harness) -> Problems:
+async def _check_no_server(harness: Harness) -> Problems:
     """A port where nobody listens is a failed connection."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound and not listening: connections are refused
@@ -182,7 +182,7 @@ LAWS: tuple[Law, ...] = (
     Law(
         name="truncated streams",
         says="A stream that ends before it says why is never complete.",
-        run=run_in_loop(_truncated),
+        run=run_in_loop(_check_truncated),
         needs=_STREAM,
     ),
     Law(
@@ -200,7 +200,7 @@ LAWS: tuple[Law, ...] = (
     Law(
         name="nobody there",
         says="A refused connection is ConnectionFailed.",
-        run=run_in_loop(_nobody_there),
+        run=run_in_loop(_check_no_server),
         needs=frozenset(),
     ),
     Law(name="silence", says="A silent server is TimedOut.", run=run_in_loop(_silence), needs=frozenset()),

@@ -32,7 +32,7 @@ _OWN = frozenset({"arguments", "input", "args"})
 """Fields whose insides are the model's words and not the protocol's."""
 
 
-async def _whole(harness: Harness) -> Problems:
+async def _check_whole(harness: Harness) -> Problems:
     return await check_response(harness, TEXT_TURN)
 
 
@@ -44,7 +44,7 @@ async def _calls(harness: Harness) -> Problems:
     return await check_response(harness, TOOL_CALLS_TURN, tools=True)
 
 
-async def _streamed_calls(harness: Harness) -> Problems:
+async def _check_streamed_calls(harness: Harness) -> Problems:
     return await check_stream(harness, TOOL_CALLS_TURN, tools=True)
 
 
@@ -74,14 +74,14 @@ async def _results(harness: Harness) -> Problems:
                 ]
 
 
-async def _reasoning(harness: Harness) -> Problems:
+async def _check_reasoning(harness: Harness) -> Problems:
     return [
         *await check_response(harness, THOUGHT),
         *(await check_stream(harness, THOUGHT) if "streaming" in harness.has else []),
     ]
 
 
-async def _signed(harness: Harness) -> Problems:
+async def _check_signed(harness: Harness) -> Problems:
     """What the vendor signed goes back with the turn."""
     turn = msgspec.structs.replace(TOOL_CALLS_TURN, reasoning=THOUGHT.reasoning)
     async with harness.connect(harness.protocol_writer.whole(turn), harness.protocol_writer.whole(TEXT_TURN)) as (
@@ -123,11 +123,11 @@ async def _twins(harness: Harness) -> Problems:
                     heard = await harness.collect_stream(provider, tools)
         if heard.final is None:
             return ["the stream has no final chunk"]
-        problems += _unlike(harness, response, heard, heard.final)
+        problems += _compare(harness, response, heard, heard.final)
     return problems
 
 
-def _unlike(harness: Harness, response: CompletionResponse, heard: CollectedStream, final: StreamChunk) -> list[str]:
+def _compare(harness: Harness, response: CompletionResponse, heard: CollectedStream, final: StreamChunk) -> list[str]:
     one, other = response.metadata or {}, final.metadata or {}
     usage = (response.usage, final.usage) if harness.protocol_writer.stream_usage else (None, None)
     problems = [
@@ -164,28 +164,30 @@ async def _novelties(harness: Harness) -> Problems:
     problems: list[str] = []
     for turn in turns:
         tools = bool(turn.calls)
-        problems += await check_response(harness, turn, tools=tools, answer=speaks.whole_of(_spiced(speaks.body(turn))))
+        problems += await check_response(
+            harness, turn, tools=tools, answer=speaks.whole_of(_add_unknown_fields(speaks.body(turn)))
+        )
         if "streaming" in harness.has:
             telling = speaks.events(turn)
-            frames = [speaks.frame((name, _spiced(said))) for name, said in (*telling.before, *telling.end)]
+            frames = [speaks.frame((name, _add_unknown_fields(said))) for name, said in (*telling.before, *telling.end)]
             frames = [speaks.unknown_frame, *frames[:1], speaks.unknown_frame, *frames[1:], speaks.ending]
             problems += await check_stream(harness, turn, tools=tools, answer=speaks.stream_of(frames))
     return problems
 
 
-def _spiced(value: Any) -> Any:
+def _add_unknown_fields(value: Any) -> Any:
     """With a field in every object that no document has."""
     match value:
         case dict():
-            inside = {name: item if name in _OWN else _spiced(item) for name, item in value.items()}
+            inside = {name: item if name in _OWN else _add_unknown_fields(item) for name, item in value.items()}
             return {**inside, "x_news": {"deep": [1, None]}}
         case list():
-            return [_spiced(item) for item in value]
+            return [_add_unknown_fields(item) for item in value]
         case _:
             return value
 
 
-async def _unreported(harness: Harness) -> Problems:
+async def _check_unreported(harness: Harness) -> Problems:
     """Usage that was not reported is absent."""
     turn = msgspec.structs.replace(TEXT_TURN, usage=None)
     return [
@@ -208,7 +210,7 @@ _STREAM = frozenset({"protocol", "streaming"})
 _TOOLS = frozenset({"protocol", "tools"})
 
 LAWS: tuple[Law, ...] = (
-    Law(name="chat", says="A whole answer has the text, the stop reason and the usage.", run=run_in_loop(_whole)),
+    Law(name="chat", says="A whole answer has the text, the stop reason and the usage.", run=run_in_loop(_check_whole)),
     Law(
         name="stream",
         says="A stream has the same, and exactly one final chunk, which is the last.",
@@ -224,7 +226,7 @@ LAWS: tuple[Law, ...] = (
     Law(
         name="streamed tool calls",
         says="Calls that come in pieces are whole on the final chunk.",
-        run=run_in_loop(_streamed_calls),
+        run=run_in_loop(_check_streamed_calls),
         needs=_TOOLS | _STREAM,
     ),
     Law(
@@ -236,13 +238,13 @@ LAWS: tuple[Law, ...] = (
     Law(
         name="reasoning",
         says='Thinking is in metadata["reasoning_content"], in pieces and whole.',
-        run=run_in_loop(_reasoning),
+        run=run_in_loop(_check_reasoning),
         needs=frozenset({"protocol", "reasoning"}),
     ),
     Law(
         name="signatures",
         says="What the vendor signed goes back unmodified.",
-        run=run_in_loop(_signed),
+        run=run_in_loop(_check_signed),
         needs=_TOOLS | {"reasoning", "signs"},
     ),
     Law(
@@ -261,7 +263,7 @@ LAWS: tuple[Law, ...] = (
     Law(
         name="usage unreported",
         says="What the vendor did not report is absent, never zero.",
-        run=run_in_loop(_unreported),
+        run=run_in_loop(_check_unreported),
     ),
     Law(
         name="stop reasons",

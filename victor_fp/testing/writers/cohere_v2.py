@@ -18,10 +18,14 @@ def _body(turn: Turn) -> Payload:
         message["content"] = content
     if turn.calls:
         message["tool_calls"] = [
-            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": _written(call.arguments)}}
+            {
+                "id": call.id,
+                "type": "function",
+                "function": {"name": call.name, "arguments": _render_arguments(call.arguments)},
+            }
             for call in turn.calls
         ]
-    return {"id": "ans-1", "message": message, **_ending(turn)}
+    return {"id": "ans-1", "message": message, **_build_end(turn)}
 
 
 def _events(turn: Turn) -> Telling:
@@ -29,16 +33,16 @@ def _events(turn: Turn) -> Telling:
     said: list[Event] = [_event("message-start", id="ans-1", delta={"message": fresh})]
     for index, block in enumerate(_content(turn)):
         kind = block["type"]
-        said.append(_said("content-start", index, content={"type": kind, kind: ""}))
-        said += (_said("content-delta", index, content={kind: piece}) for piece in pieces(block[kind]))
+        said.append(_build_text("content-start", index, content={"type": kind, kind: ""}))
+        said += (_build_text("content-delta", index, content={kind: piece}) for piece in pieces(block[kind]))
         said.append(_event("content-end", index=index))
     for index, call in enumerate(turn.calls):
         head = {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": ""}}
-        said.append(_said("tool-call-start", index, tool_calls=head))
-        for piece in pieces(_written(call.arguments)):
-            said.append(_said("tool-call-delta", index, tool_calls={"function": {"arguments": piece}}))
+        said.append(_build_text("tool-call-start", index, tool_calls=head))
+        for piece in pieces(_render_arguments(call.arguments)):
+            said.append(_build_text("tool-call-delta", index, tool_calls={"function": {"arguments": piece}}))
         said.append(_event("tool-call-end", index=index))
-    return Telling(before=said, end=[_event("message-end", delta=_ending(turn))])
+    return Telling(before=said, end=[_event("message-end", delta=_build_end(turn))])
 
 
 def _error(status: int, words: str) -> Answer:
@@ -54,7 +58,7 @@ def _content(turn: Turn) -> list[Payload]:
     return [*thought, *([{"type": "text", "text": turn.text}] if turn.text else [])]
 
 
-def _written(arguments: object) -> str:
+def _render_arguments(arguments: object) -> str:
     return encode_json(arguments).decode()
 
 
@@ -62,11 +66,11 @@ def _event(name: str, **fields: Any) -> Event:
     return name, {"type": name, **fields}
 
 
-def _said(name: str, index: int, **message: Any) -> Event:
+def _build_text(name: str, index: int, **message: Any) -> Event:
     return _event(name, index=index, delta={"message": message})
 
 
-def _ending(turn: Turn) -> Payload:
+def _build_end(turn: Turn) -> Payload:
     usage = {}
     if turn.usage is not None:
         counts = dict(zip(("input_tokens", "output_tokens"), turn.usage, strict=True))

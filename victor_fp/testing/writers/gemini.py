@@ -24,9 +24,9 @@ def _body(turn: Turn) -> Payload:
 
 
 def _events(turn: Turn) -> Telling:
-    said = [_told(turn, {"text": piece, "thought": True}) for piece in pieces(turn.reasoning)]
-    said += (_told(turn, {"text": piece}) for piece in pieces(turn.text))
-    said += (_told(turn, call) for call in _calls(turn))
+    said = [_build_event(turn, {"text": piece, "thought": True}) for piece in pieces(turn.reasoning)]
+    said += (_build_event(turn, {"text": piece}) for piece in pieces(turn.text))
+    said += (_build_event(turn, call) for call in _calls(turn))
     return Telling(before=said, end=[("", _piece(turn, [{"text": ""}], _reason(turn)))])
 
 
@@ -55,7 +55,7 @@ def _calls(turn: Turn) -> list[Payload]:
     ]
 
 
-def _told(turn: Turn, part: Payload) -> Event:
+def _build_event(turn: Turn, part: Payload) -> Event:
     return "", _piece(turn, [part], None)
 
 

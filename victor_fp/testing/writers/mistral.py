@@ -18,7 +18,7 @@ def _body(turn: Turn) -> Payload:
     message: Payload = {"role": "assistant", "content": turn.text, "tool_calls": _calls(turn) or None}
     if turn.reasoning:
         text = [{"type": "text", "text": turn.text}] if turn.text else []
-        message["content"] = [{**_thought(turn.reasoning), "closed": True, "signature": SIGNATURE}, *text]
+        message["content"] = [{**_build_thought(turn.reasoning), "closed": True, "signature": SIGNATURE}, *text]
     choice = {"index": 0, "message": message, "finish_reason": reason_of(turn)}
     return {**HEAD, "object": "chat.completion", "model": turn.model, "choices": [choice], **usage_of(turn)}
 
@@ -34,13 +34,13 @@ def _contents(turn: Turn) -> Iterator[Any]:
     """The content of each delta, the first of which is empty."""
     yield ""
     for piece in pieces(turn.reasoning):
-        yield [_thought(piece)]
+        yield [_build_thought(piece)]
     if turn.reasoning:
         yield [{"type": "thinking", "thinking": [], "signature": SIGNATURE}]
     yield from pieces(turn.text)
 
 
-def _thought(text: str) -> Payload:
+def _build_thought(text: str) -> Payload:
     return {"type": "thinking", "thinking": [{"type": "text", "text": text}]}
 
 

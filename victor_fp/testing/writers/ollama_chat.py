@@ -17,14 +17,14 @@ def _body(turn: Turn) -> Payload:
         message["thinking"] = turn.reasoning
     if turn.calls:
         message["tool_calls"] = _calls(turn)
-    return {**_line(turn, **message)[1], **_ending(turn)}
+    return {**_line(turn, **message)[1], **_build_end(turn)}
 
 
 def _events(turn: Turn) -> Telling:
     said = [_line(turn, content="", thinking=piece) for piece in pieces(turn.reasoning)]
     said += (_line(turn, content=piece) for piece in pieces(turn.text))
     said += (_line(turn, content="", tool_calls=[call]) for call in _calls(turn))
-    return Telling(before=said, end=[("", {**_line(turn, content="")[1], **_ending(turn)})])
+    return Telling(before=said, end=[("", {**_line(turn, content="")[1], **_build_end(turn)})])
 
 
 def _error(status: int, words: str) -> Answer:
@@ -61,7 +61,7 @@ def _line(turn: Turn, **message: Any) -> Event:
     }
 
 
-def _ending(turn: Turn) -> Payload:
+def _build_end(turn: Turn) -> Payload:
     usage = {} if turn.usage is None else dict(zip(("prompt_eval_count", "eval_count"), turn.usage, strict=True))
     reason = "stop" if turn.reason == "tool_use" else turn.reason
     return {"done": True, "done_reason": reason, "total_duration": 9_100_000_000, **usage}

@@ -14,8 +14,8 @@ LIMITS = {"length": "max_output_tokens"}
 
 
 def _body(turn: Turn) -> Payload:
-    output = [*_reasoning(turn), *_message(turn), *_calls(turn)]
-    return {**_head(turn), **_ending(turn), "output": output, **_usage(turn)}
+    output = [*_build_reasoning(turn), *_message(turn), *_calls(turn)]
+    return {**_head(turn), **_build_end(turn), "output": output, **_usage(turn)}
 
 
 def _events(turn: Turn) -> Telling:
@@ -43,7 +43,7 @@ def _head(turn: Turn) -> Payload:
     return {"id": "resp_1", "object": "response", "created_at": 1700000000, "model": turn.model}
 
 
-def _ending(turn: Turn) -> Payload:
+def _build_end(turn: Turn) -> Payload:
     if turn.reason in ("stop", "tool_use"):
         return {"status": "completed", "incomplete_details": None}
     return {"status": "incomplete", "incomplete_details": {"reason": LIMITS.get(turn.reason, turn.reason)}}
@@ -56,7 +56,7 @@ def _usage(turn: Turn) -> Payload:
     return {"usage": {"input_tokens": prompt, "output_tokens": answer, "total_tokens": prompt + answer}}
 
 
-def _reasoning(turn: Turn) -> list[Payload]:
+def _build_reasoning(turn: Turn) -> list[Payload]:
     if not turn.reasoning:
         return []
     summary = [{"type": "summary_text", "text": turn.reasoning}]

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from victor_fp.core.protocols.gemini.json_schema import translated
+from victor_fp.core.protocols.gemini.json_schema import translate_schema
 
 CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "types": ({"type": "integer", "minimum": 1}, {"type": "INTEGER", "minimum": 1}),
@@ -87,7 +87,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 @pytest.mark.parametrize("name", CASES)
 def test_a_schema_is_said_in_the_subset(name: str) -> None:
     given_, wanted = CASES[name]
-    result = translated(given_)
+    result = translate_schema(given_)
     assert (json.loads(msgspec.json.encode(result.schema)), result.lost) == (wanted, ())
 
 
@@ -103,7 +103,7 @@ def test_a_schema_is_said_in_the_subset(name: str) -> None:
     ],
 )
 def test_what_has_no_form_is_said_to_be_lost(schema: dict[str, Any]) -> None:
-    assert translated(schema).lost
+    assert translate_schema(schema).lost
 
 
 KEYS = st.sampled_from(
@@ -119,4 +119,4 @@ ANYTHING = st.recursive(
 @given(st.dictionaries(KEYS, ANYTHING, max_size=4))
 @settings(max_examples=100, deadline=None)
 def test_any_schema_is_translated_or_said_to_be_lost(schema: dict[str, Any]) -> None:
-    msgspec.json.encode(translated(schema).schema)
+    msgspec.json.encode(translate_schema(schema).schema)

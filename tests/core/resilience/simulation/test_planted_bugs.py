@@ -132,6 +132,6 @@ def test_retry_after_that_the_retries_ignore_is_caught_where_no_cooldown_covers_
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(retry, "rest_after", retry_after_is_ignored(retry.rest_after))
-    monkeypatch.setattr(cooldown, "cooled", no_cooldown(cooldown.cooled))
+    monkeypatch.setattr(cooldown, "cooled", no_cooldown(cooldown.record_fault))
     with pytest.raises(Violation, match="Retry-After"):
         twenty_runs()

@@ -210,7 +210,7 @@ class Town:
             site.running.discard(answer.serial)
             over = Finished(permit=answer, fault=finished, used=used, reported=reply.reported)
             self.happens(site, over)
-            site.health = health.observed(site.health, circuit.verdict_of(finished), clock.now - began, clock.now)
+            site.health = health.observe(site.health, circuit.verdict_of(finished), clock.now - began, clock.now)
         if fault is None:
             return calling.Answered(200), call
         site.failures += circuit.verdict_of(fault) == "failed"

@@ -7,7 +7,7 @@ from functools import partial
 from victor_fp.core.dialects.anthropic import AnthropicDialect
 from victor_fp.core.framing import sse
 from victor_fp.core.protocols import Codec
-from victor_fp.core.protocols.anthropic_messages.discovery import counting, discovery
+from victor_fp.core.protocols.anthropic_messages.discovery import describe_discovery, describe_token_counting
 from victor_fp.core.protocols.anthropic_messages.errors import fault_from_response
 from victor_fp.core.protocols.anthropic_messages.events import MessageEvents
 from victor_fp.core.protocols.anthropic_messages.request import write
@@ -25,6 +25,6 @@ def codec_for(endpoint: Endpoint, dialect: AnthropicDialect) -> Codec:
         events=partial(MessageEvents, endpoint=endpoint),
         error=partial(fault_from_response, endpoint),
         think_tags=dialect.think_tags,
-        discovery=discovery(endpoint, dialect),
-        counting=counting(endpoint, dialect),
+        discovery=describe_discovery(endpoint, dialect),
+        counting=describe_token_counting(endpoint, dialect),
     )

@@ -26,7 +26,7 @@ MOST_PER_PAGE = 1000
 """The vendor's document; without a limit a page has 20 models."""
 
 
-def discovery(endpoint: Endpoint, dialect: AnthropicDialect) -> Discovery | None:
+def describe_discovery(endpoint: Endpoint, dialect: AnthropicDialect) -> Discovery | None:
     """How to ask for models; None where the server lists none."""
     if not dialect.lists_models:
         return None
@@ -53,7 +53,7 @@ def _build_next_page(endpoint: Endpoint, body: bytes) -> HttpRequest | None:
     return build_request(endpoint, ListModels(limit=MOST_PER_PAGE, after_id=page.last_id))
 
 
-def counting(endpoint: Endpoint, dialect: AnthropicDialect) -> TokenCounting | None:
+def describe_token_counting(endpoint: Endpoint, dialect: AnthropicDialect) -> TokenCounting | None:
     """How to have tokens counted; None where the server does not count."""
     if not dialect.counts_tokens:
         return None

@@ -50,15 +50,15 @@ from victor_fp.core.framing import Frame
 from victor_fp.core.json import Json, NotJson, decode_json, encode_json
 from victor_fp.core.protocols.anthropic_messages.errors import BODY, fault_from_error
 from victor_fp.core.protocols.anthropic_messages.response import (
-    call_started,
-    cited,
-    closing,
-    management,
-    opaque,
-    opening,
-    signed,
+    build_call_start,
+    describe_management,
+    emit_citations,
+    emit_signature,
+    emit_start,
+    emit_stop,
+    to_opaque,
 )
-from victor_fp.core.protocols.anthropic_messages.usage import noted, renewed, reported
+from victor_fp.core.protocols.anthropic_messages.usage import describe_usage, merge_usage, report_usage
 from victor_fp.core.protocols.operations import decoder_for
 from victor_fp.core.protocols.stream_end import is_done
 from victor_fp.core.requests import Endpoint
@@ -79,7 +79,7 @@ class Pending(msgspec.Struct, frozen=True, kw_only=True):
     def whole(self) -> list[Delta]:
         """What the block means now that it has ended."""
         if not self.block:
-            return [*cited("text", self.citations), BlockEnded()]
+            return [*emit_citations("text", self.citations), BlockEnded()]
         text = "".join(self.pieces)
         if not text.strip():
             return [StateReported(self.block, alone=True)]
@@ -116,7 +116,7 @@ class MessageEvents(msgspec.Struct, frozen=True, kw_only=True):
         return self._counts()
 
     def _counts(self) -> list[Delta]:
-        facts = {} if self.usage is None else noted(self.usage)
+        facts = {} if self.usage is None else describe_usage(self.usage)
         return [MetadataReported(metadata=facts)] if facts else []
 
     def _after(self, event: MessageStreamEvent, frame: Frame, deltas: list[Delta]) -> MessageEvents:
@@ -135,13 +135,13 @@ class MessageEvents(msgspec.Struct, frozen=True, kw_only=True):
                     text = f"a second message began inside an open stream: {message.id} after {self.id}"
                     deltas.append(ErrorReported(InvalidResponse(provider=self.endpoint.spec.name, message=text)))
                     return self
-                deltas += opening(message)
+                deltas += emit_start(message)
                 # A repeated start replaces the first one's counts.
                 return self._counting(message.usage, deltas, id_=message.id or self.id, afresh=True)
             case MessageDeltaEvent(delta=delta, usage=usage):
                 if delta is not None:
-                    deltas += closing(delta)
-                if facts := management(event.context_management):
+                    deltas += emit_stop(delta)
+                if facts := describe_management(event.context_management):
                     deltas.append(MetadataReported(metadata=facts))
                 return self._counting(usage, deltas)
             case MessageStopEvent():
@@ -176,7 +176,7 @@ class MessageEvents(msgspec.Struct, frozen=True, kw_only=True):
                     deltas.append(ToolCallArguments(index=event.index, text=text))
             case SignatureContentBlockDelta(signature=signature):
                 # The empty delta opens the block where its thinking is kept from us.
-                deltas += [ReasoningDelta(""), *signed(signature)]
+                deltas += [ReasoningDelta(""), *emit_signature(signature)]
             case CitationsDelta(citation=citation):
                 if citation is not None:
                     held = self.pending.get(event.index, Pending())
@@ -198,14 +198,14 @@ class MessageEvents(msgspec.Struct, frozen=True, kw_only=True):
                 return self._with(index, Pending(citations=tuple(citations))) if citations else self
             case ResponseThinkingBlock(thinking=thinking, signature=signature):
                 if thinking or signature:
-                    deltas += [ReasoningDelta(thinking or ""), *signed(signature)]
+                    deltas += [ReasoningDelta(thinking or ""), *emit_signature(signature)]
                 return self
             case ResponseToolUseBlock():
-                started = call_started(block, index or 0, self.id)
+                started = build_call_start(block, index or 0, self.id)
                 deltas.append(msgspec.structs.replace(started, index=index))
                 return self
             case _:
-                return self._with(index, Pending(block=opaque(block)))
+                return self._with(index, Pending(block=to_opaque(block)))
 
     def _stopped(self, index: int | None, deltas: list[Delta]) -> MessageEvents:
         pending = self.pending.get(index)
@@ -225,8 +225,8 @@ class MessageEvents(msgspec.Struct, frozen=True, kw_only=True):
         id_ = self.id if id_ is None else id_
         if usage is None:
             return msgspec.structs.replace(self, id=id_)
-        counts = usage if afresh else renewed(self.usage, usage)
-        deltas.append(reported(counts))
+        counts = usage if afresh else merge_usage(self.usage, usage)
+        deltas.append(report_usage(counts))
         return msgspec.structs.replace(self, id=id_, usage=counts)
 
     def _untyped(self, raw: Mapping[str, Json], frame: Frame) -> list[Delta]:

@@ -42,7 +42,7 @@ def part_blocks(
         return [RequestTextBlock(text=message.content)] if message.content else []
     blocks: list[PartBlock] = []
     for part in message.content:
-        match block(dialect, part, notes):
+        match build_block(dialect, part, notes):
             case Adjustment() as refused:
                 unsupported.append(refused)
             case None:
@@ -52,7 +52,7 @@ def part_blocks(
     return blocks
 
 
-def block(dialect: AnthropicDialect, part: Part, notes: list[Adjustment]) -> PartBlock | Adjustment | None:
+def build_block(dialect: AnthropicDialect, part: Part, notes: list[Adjustment]) -> PartBlock | Adjustment | None:
     """The block for a part; None for an empty one, an Adjustment for one that cannot be sent."""
     match part:
         case TextPart(text=text):
@@ -60,16 +60,16 @@ def block(dialect: AnthropicDialect, part: Part, notes: list[Adjustment]) -> Par
         case ImagePart():
             if part.detail in ("low", "high"):
                 notes.append(Adjustment(parameter="image.detail", reason="the vendor sizes images itself"))
-            return _image(dialect, part)
+            return _build_image(dialect, part)
         case FilePart():
-            return _document(dialect, part)
+            return _build_document(dialect, part)
         case AudioPart():
             return Adjustment(parameter="messages.audio", reason="the protocol carries no sound")
         case _:
             assert_never(part)
 
 
-def _image(dialect: AnthropicDialect, part: ImagePart | FilePart) -> PartBlock | Adjustment:
+def _build_image(dialect: AnthropicDialect, part: ImagePart | FilePart) -> PartBlock | Adjustment:
     inline = _inline(part)
     if inline is not None:
         return RequestImageBlock(source=Base64ImageSource(media_type=inline.media_type, data=inline.base64))
@@ -78,12 +78,12 @@ def _image(dialect: AnthropicDialect, part: ImagePart | FilePart) -> PartBlock |
     return RequestImageBlock(source=URLImageSource(url=part.url or ""))
 
 
-def _document(dialect: AnthropicDialect, part: FilePart) -> PartBlock | Adjustment:
+def _build_document(dialect: AnthropicDialect, part: FilePart) -> PartBlock | Adjustment:
     title = part.filename or UNSET
     inline = _inline(part)
     media_type = (inline.media_type if inline is not None else part.media_type) or PDF
     if media_type.startswith("image/"):
-        return _image(dialect, part)
+        return _build_image(dialect, part)
     if inline is None:
         if not dialect.url_sources:
             return Adjustment(parameter="messages.file", reason="documents go by value here, not by URL")
@@ -102,11 +102,11 @@ def _inline(part: ImagePart | FilePart) -> Inline | None:
     """The part's bytes as the wire wants them; None where it only has an address."""
     if part.data is not None:
         return Inline(part.media_type or "", b64encode(part.data).decode())
-    opened = _opened(part.url or "")
+    opened = _parse_data_url(part.url or "")
     return None if opened is None else Inline(part.media_type or opened[0], b64encode(opened[1]).decode())
 
 
-def _opened(url: str) -> tuple[str, bytes] | None:
+def _parse_data_url(url: str) -> tuple[str, bytes] | None:
     """Media type and bytes of a data: URL (RFC 2397)."""
     head, comma, tail = url.partition(",")
     if not comma or not head.lower().startswith("data:"):
@@ -124,7 +124,7 @@ def _opened(url: str) -> tuple[str, bytes] | None:
 def _text(part: FilePart, media_type: str) -> str | None:
     """A text document's text; JSON, XML and the like are texts too."""
     textual = media_type.startswith("text/") or media_type.endswith(("json", "xml", "yaml", "javascript"))
-    data = part.data if part.data is not None else (_opened(part.url or "") or ("", b""))[1]
+    data = part.data if part.data is not None else (_parse_data_url(part.url or "") or ("", b""))[1]
     try:
         return data.decode() if textual else None
     except UnicodeDecodeError:

@@ -46,7 +46,7 @@ class Reasoning(msgspec.Struct, frozen=True, kw_only=True):
         return isinstance(self.thinking, (ThinkingConfigEnabled, ThinkingConfigAdaptive))
 
 
-def reasoning(policy: ModelPolicy, request: ChatRequest) -> Reasoning:
+def build_reasoning(policy: ModelPolicy, request: ChatRequest) -> Reasoning:
     """reasoning_effort and reasoning_budget in the words of this model."""
     effort, budget = request.options.reasoning_effort, request.options.reasoning_budget
     room = request.max_tokens if request.max_tokens is not None else DEFAULT_MAX_TOKENS
@@ -59,24 +59,24 @@ def reasoning(policy: ModelPolicy, request: ChatRequest) -> Reasoning:
         refused = (
             () if budget is None else (Adjustment(parameter="reasoning_budget", reason="reasoning_effort is none"),)
         )
-        return _off(policy, room, refused)
+        return _turn_off(policy, room, refused)
     if policy.thinking == "none":
         asked = {"reasoning_effort": effort, "reasoning_budget": budget}
         refused = tuple(
             Adjustment(parameter=name, reason="this model does not think") for name, value in asked.items() if value
         )
         return Reasoning(max_tokens=room, unsupported=refused)
-    level, refused = _effort(policy, effort, by_budget=budget is None)
+    level, refused = _choose_effort(policy, effort, by_budget=budget is None)
     if policy.thinking == "adaptive" and budget is not None:
         reason = "this model takes no thinking budget; use reasoning_effort"
         refused = (*refused, Adjustment(parameter="reasoning_budget", reason=reason))
         budget = None
     if policy.thinking == "budget" or budget is not None:
-        return _budgeted(request, effort, budget, level, refused)
+        return _build_budget(request, effort, budget, level, refused)
     return Reasoning(max_tokens=room, thinking=ThinkingConfigAdaptive(), effort=level, unsupported=refused)
 
 
-def _off(policy: ModelPolicy, room: int, refused: tuple[Adjustment, ...]) -> Reasoning:
+def _turn_off(policy: ModelPolicy, room: int, refused: tuple[Adjustment, ...]) -> Reasoning:
     match policy.thinks:
         case "asked":
             return Reasoning(max_tokens=room, unsupported=refused)
@@ -89,7 +89,7 @@ def _off(policy: ModelPolicy, room: int, refused: tuple[Adjustment, ...]) -> Rea
             )
 
 
-def _effort(
+def _choose_effort(
     policy: ModelPolicy, effort: ReasoningEffort | None, *, by_budget: bool
 ) -> tuple[Effort | UnsetType, tuple[Adjustment, ...]]:
     """The level for output_config; UNSET where the budget alone says it."""
@@ -99,22 +99,22 @@ def _effort(
         return UNSET, (Adjustment(parameter="reasoning_effort", reason="this model takes a budget, and one is given"),)
     if effort in ("none", "minimal"):
         return policy.efforts[0], ()
-    if (level := _level(policy, effort)) is not None:
+    if (level := _choose_level(policy, effort)) is not None:
         return level, ()
-    best = policy.efforts[-1] if effort == "max" else _below(policy, "max")
+    best = policy.efforts[-1] if effort == "max" else _lower_effort(policy, "max")
     reason = f"this model knows {', '.join(policy.efforts)}; {best} is asked instead of {effort}"
     return best, (Adjustment(parameter="reasoning_effort", reason=reason, action="changed"),)
 
 
-def _level(policy: ModelPolicy, effort: ReasoningEffort) -> Effort | None:
+def _choose_level(policy: ModelPolicy, effort: ReasoningEffort) -> Effort | None:
     return next((level for level in policy.efforts if level == effort), None)
 
 
-def _below(policy: ModelPolicy, ceiling: Literal["max"]) -> Effort:
+def _lower_effort(policy: ModelPolicy, ceiling: Literal["max"]) -> Effort:
     return next(level for level in reversed(policy.efforts) if level != ceiling)
 
 
-def _budgeted(
+def _build_budget(
     request: ChatRequest,
     effort: ReasoningEffort | None,
     asked: int | None,

@@ -22,11 +22,11 @@ from victor_fp.core.dialects.claude_models import ModelPolicy
 from victor_fp.core.faults import Fault
 from victor_fp.core.json import encode_json
 from victor_fp.core.options import Options
-from victor_fp.core.protocols.anthropic_messages.reasoning import reasoning
-from victor_fp.core.protocols.anthropic_messages.sampling import sampling
-from victor_fp.core.protocols.anthropic_messages.schemas import closed
-from victor_fp.core.protocols.anthropic_messages.tools import tooling
-from victor_fp.core.protocols.anthropic_messages.turns import turns, within_marks
+from victor_fp.core.protocols.anthropic_messages.reasoning import build_reasoning
+from victor_fp.core.protocols.anthropic_messages.sampling import build_sampling
+from victor_fp.core.protocols.anthropic_messages.schemas import close_schema
+from victor_fp.core.protocols.anthropic_messages.tools import build_tools
+from victor_fp.core.protocols.anthropic_messages.turns import build_turns, limit_cache_marks
 from victor_fp.core.protocols.operations import build_chat, build_request
 from victor_fp.core.requests import (
     Adjustment,
@@ -50,7 +50,7 @@ def write(endpoint: Endpoint, dialect: AnthropicDialect, request: ChatRequest) -
     """The request for a completion, streamed or whole."""
     if (fault := find_missing_setting(endpoint, request.model)) is not None:
         return Failure(fault)
-    body, unsupported, notes = _body(dialect, request)
+    body, unsupported, notes = _build_body(dialect, request)
     decided = resolve_unsupported(endpoint, request, unsupported)
     if not isinstance(decided, tuple):
         return Failure(decided)
@@ -67,7 +67,7 @@ def _choose_operation(dialect: AnthropicDialect, request: ChatRequest) -> Create
 
 def write_count(endpoint: Endpoint, dialect: AnthropicDialect, request: ChatRequest) -> Result[HttpRequest, Fault]:
     """The request that counts the input tokens of the same chat."""
-    body, _, _ = _body(dialect, request)
+    body, _, _ = _build_body(dialect, request)
     counted = CountMessageTokensParams(
         model=request.model,
         messages=body.messages,
@@ -82,18 +82,18 @@ def write_count(endpoint: Endpoint, dialect: AnthropicDialect, request: ChatRequ
     )
 
 
-def _body(
+def _build_body(
     dialect: AnthropicDialect, request: ChatRequest
 ) -> tuple[CreateMessageParams, tuple[Adjustment, ...], tuple[Adjustment, ...]]:
     """The body, what had to be left out of it, and what was changed without a loss."""
     policy, options = dialect.policy(request.model), request.options
-    request, over_marked = within_marks(dialect, request)
-    said = turns(dialect, policy, request.messages)
-    reasoned = reasoning(policy, request)
-    sampled = sampling(dialect, policy, request, thinking=reasoned.active or _thinks_anyway(options))
-    tooled = tooling(policy, request, budgeted=isinstance(reasoned.thinking, ThinkingConfigEnabled))
+    request, over_marked = limit_cache_marks(dialect, request)
+    said = build_turns(dialect, policy, request.messages)
+    reasoned = build_reasoning(policy, request)
+    sampled = build_sampling(dialect, policy, request, thinking=reasoned.active or _is_thinking_requested(options))
+    tooled = build_tools(policy, request, budgeted=isinstance(reasoned.thinking, ThinkingConfigEnabled))
     form, unformed, form_notes = _format(policy, options)
-    tier, untiered = _service_tier(options)
+    tier, untiered = _choose_service_tier(options)
     config = OutputConfig(effort=reasoned.effort, format=form)
     body = CreateMessageParams(
         model=request.model if dialect.model_in_body else UNSET,
@@ -121,12 +121,12 @@ def _body(
         *unformed,
         *untiered,
         *over_marked,
-        *_without_counterpart(options),
+        *_list_unsupported(options),
     )
     return body, unsupported, (*said.notes, *form_notes)
 
 
-def _thinks_anyway(options: Options) -> bool:
+def _is_thinking_requested(options: Options) -> bool:
     """The caller's own fields ask for thinking, which our default temperature must not spoil."""
     own = options.extra_body.get("thinking", options.unknown.get("thinking"))
     return isinstance(own, Mapping) and own.get("type") != "disabled"
@@ -145,13 +145,15 @@ def _format(
     if not policy.structured:
         reason = "this model has no structured outputs"
         return UNSET, (Adjustment(parameter="response_format", reason=reason),), ()
-    schema = closed(wanted.schema)
+    schema = close_schema(wanted.schema)
     reason = "objects closed and bounds moved into descriptions, as structured outputs want"
     changed = Adjustment(parameter="response_format", reason=reason, action="changed")
     return JsonOutputFormat(schema=schema), (), (changed,) if schema != wanted.schema else ()
 
 
-def _service_tier(options: Options) -> tuple[Literal["auto", "standard_only"] | UnsetType, tuple[Adjustment, ...]]:
+def _choose_service_tier(
+    options: Options,
+) -> tuple[Literal["auto", "standard_only"] | UnsetType, tuple[Adjustment, ...]]:
     if options.service_tier is None:
         return UNSET, ()
     tier = SERVICE_TIERS.get(options.service_tier.lower())
@@ -161,7 +163,7 @@ def _service_tier(options: Options) -> tuple[Literal["auto", "standard_only"] | 
     return tier, ()
 
 
-def _without_counterpart(options: Options) -> tuple[Adjustment, ...]:
+def _list_unsupported(options: Options) -> tuple[Adjustment, ...]:
     """What was asked for that the protocol has no field for."""
     asked = {
         "seed": options.seed is not None,

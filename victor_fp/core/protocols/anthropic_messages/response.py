@@ -32,10 +32,10 @@ from victor_fp.core.deltas import (
 from victor_fp.core.faults import InvalidResponse
 from victor_fp.core.json import Json, encode_json
 from victor_fp.core.protocols.anthropic_messages.errors import fault_from_error
-from victor_fp.core.protocols.anthropic_messages.usage import noted, reported
+from victor_fp.core.protocols.anthropic_messages.usage import describe_usage, report_usage
 from victor_fp.core.protocols.operations import decoder_for
 from victor_fp.core.requests import Endpoint
-from victor_fp.core.tool_call_ids import made
+from victor_fp.core.tool_call_ids import make_id
 from victor_fp.core.wire_decoding import Undecodable
 
 MESSAGE = decoder_for(CreateMessage.RESPONSE)
@@ -60,27 +60,27 @@ def read(endpoint: Endpoint, body: bytes) -> Sequence[Delta]:
         return [ErrorReported(fault_from_error(endpoint, message.error, body))]
     if message.content is None and message.stop_reason is None:
         return [ErrorReported(InvalidResponse(provider=endpoint.spec.name, message="the body holds no message"))]
-    deltas = opening(message)
+    deltas = emit_start(message)
     for place, block in enumerate(message.content or ()):
-        deltas += block_deltas(block, place, message.id or "")
-    deltas += closing(message)
+        deltas += emit_block(block, place, message.id or "")
+    deltas += emit_stop(message)
     if message.usage is not None:
-        deltas.append(reported(message.usage))
-        if facts := noted(message.usage):
+        deltas.append(report_usage(message.usage))
+        if facts := describe_usage(message.usage):
             deltas.append(MetadataReported(metadata=facts))
     deltas.append(StreamEnded())
     return deltas
 
 
-def opening(message: Message) -> list[Delta]:
+def emit_start(message: Message) -> list[Delta]:
     """Who answers, under which id."""
-    facts = without_nulls({"id": message.id, "provider": message.provider, "container": message.container})
+    facts = drop_nulls({"id": message.id, "provider": message.provider, "container": message.container})
     if message.model is None and not facts:
         return []
     return [MetadataReported(model=message.model, metadata=facts)]
 
 
-def closing(said: Message | MessageDelta) -> list[Delta]:
+def emit_stop(said: Message | MessageDelta) -> list[Delta]:
     """Why generation ended, and what is told along with it."""
     deltas: list[Delta] = []
     facts: dict[str, Json] = {}
@@ -89,39 +89,39 @@ def closing(said: Message | MessageDelta) -> list[Delta]:
     if said.stop_sequence is not None:
         facts["stop_sequence"] = said.stop_sequence
     if said.stop_details is not None:
-        facts["stop_details"] = without_nulls(msgspec.to_builtins(said.stop_details))
+        facts["stop_details"] = drop_nulls(msgspec.to_builtins(said.stop_details))
     if isinstance(said, MessageDelta):
         facts |= {} if said.container is None else {"container": said.container}
     else:
-        facts |= management(said.context_management)
+        facts |= describe_management(said.context_management)
     if facts:
         deltas.append(MetadataReported(metadata=facts))
     return deltas
 
 
-def management(edits: Mapping[str, Json] | None) -> dict[str, Json]:
+def describe_management(edits: Mapping[str, Json] | None) -> dict[str, Json]:
     """What the vendor's context management did."""
     return {} if edits is None else {"context_management": edits}
 
 
-def block_deltas(block: ContentBlock, place: int, seed: str) -> list[Delta]:
+def emit_block(block: ContentBlock, place: int, seed: str) -> list[Delta]:
     """A whole content block. Calls that the vendor answers itself are none of the caller's, but go back to it."""
     match block:
         case ResponseTextBlock(text=text, citations=citations):
-            return [*([TextDelta(text)] if text else []), *cited(text, citations), BlockEnded()]
+            return [*([TextDelta(text)] if text else []), *emit_citations(text, citations), BlockEnded()]
         case ResponseThinkingBlock(thinking=thinking, signature=signature):
-            return [ReasoningDelta(thinking or ""), *signed(signature), BlockEnded()]
+            return [ReasoningDelta(thinking or ""), *emit_signature(signature), BlockEnded()]
         case ResponseToolUseBlock(input=arguments):
-            started = call_started(block, place, seed)
+            started = build_call_start(block, place, seed)
             if isinstance(arguments, Mapping) or arguments is None:
                 return [started]
             text = arguments if isinstance(arguments, str) else encode_json(arguments).decode()
             return [started, ToolCallArguments(index=place, id=started.id, text=text)]
         case _:
-            return [StateReported(opaque(block), alone=True)]
+            return [StateReported(to_opaque(block), alone=True)]
 
 
-def call_started(block: ResponseToolUseBlock, place: int, seed: str) -> ToolCallStarted:
+def build_call_start(block: ResponseToolUseBlock, place: int, seed: str) -> ToolCallStarted:
     """The head of a call, with its arguments where they come at once as an object that holds any."""
     state: dict[str, Json] = {}
     if block.caller is not None and block.caller.get("type") != "direct":
@@ -130,14 +130,14 @@ def call_started(block: ResponseToolUseBlock, place: int, seed: str) -> ToolCall
         state["toolset_name"] = block.toolset_name
     return ToolCallStarted(
         index=place,
-        id=block.id or made(seed, place),
+        id=block.id or make_id(seed, place),
         name=block.name or "",
         arguments=dict(block.input) if isinstance(block.input, Mapping) and block.input else None,
         state=state or None,
     )
 
 
-def cited(text: str | None, citations: Sequence[Mapping[str, Json]] | None) -> list[Delta]:
+def emit_citations(text: str | None, citations: Sequence[Mapping[str, Json]] | None) -> list[Delta]:
     """Citations go back with their text, and stand in the answer's metadata."""
     if not citations:
         return []
@@ -145,18 +145,18 @@ def cited(text: str | None, citations: Sequence[Mapping[str, Json]] | None) -> l
     return [*([StateReported(told)] if text else []), MetadataReported(metadata=told)]
 
 
-def signed(signature: str | None) -> list[Delta]:
+def emit_signature(signature: str | None) -> list[Delta]:
     """The signature without which the vendor does not take its thinking back."""
     return [StateReported({"signature": signature})] if signature else []
 
 
-def opaque(block: ContentBlock) -> dict[str, Json]:
+def to_opaque(block: ContentBlock) -> dict[str, Json]:
     """The block as it came."""
     if isinstance(block, UnknownType):
         return dict(block.raw)
-    return without_nulls(msgspec.to_builtins(block))
+    return drop_nulls(msgspec.to_builtins(block))
 
 
-def without_nulls(fields: Mapping[str, Json]) -> dict[str, Json]:
+def drop_nulls(fields: Mapping[str, Json]) -> dict[str, Json]:
     """The fields that are given."""
     return {name: value for name, value in fields.items() if value is not None}

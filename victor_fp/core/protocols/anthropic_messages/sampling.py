@@ -24,7 +24,7 @@ class Sampling(msgspec.Struct, frozen=True, kw_only=True):
     unsupported: tuple[Adjustment, ...] = ()
 
 
-def sampling(dialect: AnthropicDialect, policy: ModelPolicy, request: ChatRequest, *, thinking: bool) -> Sampling:
+def build_sampling(dialect: AnthropicDialect, policy: ModelPolicy, request: ChatRequest, *, thinking: bool) -> Sampling:
     """The caller's wishes as far as the model takes them. A default temperature yields in silence, an asked one not."""
     fixed = "thinking allows only the vendor's own" if thinking else "this model takes none"
     asked = request.temperature if request.asks_temperature else None

@@ -29,7 +29,7 @@ _LISTED = ("anyOf", "oneOf", "allOf", "prefixItems")
 _SINGLE = ("items", "additionalProperties", "not")
 
 
-def closed(schema: Mapping[str, Json]) -> dict[str, Json]:
+def close_schema(schema: Mapping[str, Json]) -> dict[str, Json]:
     """The schema with every object closed and its bounds in descriptions. What allows more properties stays as it is.
 
     >>> closed({"type": "object", "properties": {"age": {"type": "integer", "minimum": 0}}})["properties"]
@@ -41,11 +41,11 @@ def closed(schema: Mapping[str, Json]) -> dict[str, Json]:
         if key in _BOUNDS and not (key == "minItems" and value in (0, 1)):
             bounds.append(f"{key}: {encode_json(value).decode()}")
         elif key in _NAMED and isinstance(value, Mapping):
-            out[key] = {name: _closed(inner) for name, inner in value.items()}
+            out[key] = {name: _close(inner) for name, inner in value.items()}
         elif key in _LISTED and isinstance(value, list):
-            out[key] = [_closed(inner) for inner in value]
+            out[key] = [_close(inner) for inner in value]
         elif key in _SINGLE:
-            out[key] = _closed(value)
+            out[key] = _close(value)
         else:
             out[key] = value
     if bounds:
@@ -57,8 +57,8 @@ def closed(schema: Mapping[str, Json]) -> dict[str, Json]:
     return out
 
 
-def _closed(value: Json) -> Json:
-    return closed(value) if isinstance(value, Mapping) else value
+def _close(value: Json) -> Json:
+    return close_schema(value) if isinstance(value, Mapping) else value
 
 
 def as_object(schema: Mapping[str, Json]) -> dict[str, Json]:

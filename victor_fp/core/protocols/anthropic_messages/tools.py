@@ -15,7 +15,7 @@ from victor_fp_wire.anthropic_messages.request import (
 )
 
 from victor_fp.core.dialects.claude_models import ModelPolicy
-from victor_fp.core.protocols.anthropic_messages.schemas import as_object, closed
+from victor_fp.core.protocols.anthropic_messages.schemas import as_object, close_schema
 from victor_fp.core.requests import Adjustment, ChatRequest
 from victor_fp.core.types import ToolDefinition
 
@@ -30,7 +30,7 @@ class Tooling(msgspec.Struct, frozen=True, kw_only=True):
     unsupported: tuple[Adjustment, ...] = ()
 
 
-def tooling(policy: ModelPolicy, request: ChatRequest, *, budgeted: bool) -> Tooling:
+def build_tools(policy: ModelPolicy, request: ChatRequest, *, budgeted: bool) -> Tooling:
     """Definitions, choice and parallel use. `budgeted`: the request has a thinking budget, which allows no force."""
     choice, parallel = request.options.tool_choice, request.options.parallel_tool_calls
     forced = choice == "required" or isinstance(choice, dict)
@@ -43,11 +43,11 @@ def tooling(policy: ModelPolicy, request: ChatRequest, *, budgeted: bool) -> Too
         reason = "a thinking budget allows only auto and none" if budgeted else "this model takes only auto and none"
         refused.append(Adjustment(parameter="tool_choice", reason=reason, action="changed"))
         choice = "auto"
-    tools = [_tool(policy, tool, refused) for tool in request.tools]
-    return Tooling(tools=tools, choice=_choice(choice, parallel=parallel), unsupported=tuple(refused))
+    tools = [_build_tool(policy, tool, refused) for tool in request.tools]
+    return Tooling(tools=tools, choice=_build_choice(choice, parallel=parallel), unsupported=tuple(refused))
 
 
-def _choice(choice: str | dict[str, str] | None, *, parallel: bool | None) -> ToolChoice | UnsetType:
+def _build_choice(choice: str | dict[str, str] | None, *, parallel: bool | None) -> ToolChoice | UnsetType:
     disable = UNSET if parallel is None else not parallel
     match choice:
         case None:
@@ -62,7 +62,7 @@ def _choice(choice: str | dict[str, str] | None, *, parallel: bool | None) -> To
             return ToolChoiceAuto(disable_parallel_tool_use=disable)
 
 
-def _tool(policy: ModelPolicy, tool: ToolDefinition, refused: list[Adjustment]) -> Tool:
+def _build_tool(policy: ModelPolicy, tool: ToolDefinition, refused: list[Adjustment]) -> Tool:
     strict = tool.strict
     if strict and not policy.structured:
         refused.append(Adjustment(parameter="tools.strict", reason="this model does not hold tools to their schema"))
@@ -71,7 +71,7 @@ def _tool(policy: ModelPolicy, tool: ToolDefinition, refused: list[Adjustment]) 
     return Tool(
         name=tool.name,
         description=tool.description or UNSET,
-        input_schema=closed(schema) if strict else schema,
+        input_schema=close_schema(schema) if strict else schema,
         strict=UNSET if strict is None else strict,
         cache_control=EPHEMERAL if tool.cache else UNSET,
     )

@@ -26,7 +26,7 @@ from victor_fp.core.protocols.anthropic_messages.parts import PartBlock, part_bl
 from victor_fp.core.protocols.anthropic_messages.tools import EPHEMERAL
 from victor_fp.core.request_building.conversation import Block, split_assistant_turn
 from victor_fp.core.requests import Adjustment, ChatRequest
-from victor_fp.core.tool_call_ids import made
+from victor_fp.core.tool_call_ids import make_id
 from victor_fp.core.types import Message
 
 Role: TypeAlias = Literal["user", "assistant", "system"]
@@ -52,7 +52,7 @@ class Turns(msgspec.Struct, frozen=True, kw_only=True):
     """Changes that are made without leave, since they lose nothing; they are shown all the same."""
 
 
-def within_marks(dialect: AnthropicDialect, request: ChatRequest) -> tuple[ChatRequest, tuple[Adjustment, ...]]:
+def limit_cache_marks(dialect: AnthropicDialect, request: ChatRequest) -> tuple[ChatRequest, tuple[Adjustment, ...]]:
     """The request with no more cache marks than the vendor takes: the last ones reach furthest, so they stay."""
     marked = [tool.cache for tool in request.tools] + [message.cache for message in request.messages]
     excess = sum(marked) - dialect.most_cache_marks
@@ -74,7 +74,7 @@ def within_marks(dialect: AnthropicDialect, request: ChatRequest) -> tuple[ChatR
     )
 
 
-def turns(dialect: AnthropicDialect, policy: ModelPolicy, messages: Sequence[Message]) -> Turns:
+def build_turns(dialect: AnthropicDialect, policy: ModelPolicy, messages: Sequence[Message]) -> Turns:
     """System messages before the first turn become the system field; what the model cannot take is listed."""
     system: list[RequestTextBlock] = []
     said: list[tuple[Role, list[InputContentBlock]]] = []
@@ -84,7 +84,7 @@ def turns(dialect: AnthropicDialect, policy: ModelPolicy, messages: Sequence[Mes
         if message.name and message.role != "tool":
             notes.append(Adjustment(parameter="messages.name", reason="the protocol has no names for speakers"))
         if message.role in INSTRUCTIONS:
-            texts = _marked(_texts(message)) if message.cache else _texts(message)
+            texts = _mark_last(_build_texts(message)) if message.cache else _build_texts(message)
             if policy.system_turns and _may_stand(said, messages[place + 1 :]):
                 _add(said, "system", texts)
                 continue
@@ -94,11 +94,11 @@ def turns(dialect: AnthropicDialect, policy: ModelPolicy, messages: Sequence[Mes
             system += texts
             continue
         role: Role = "assistant" if message.role == "assistant" else "user"
-        blocks = _blocks(dialect, message, unsupported, notes)
-        _add(said, role, _marked(blocks) if message.cache else blocks)
+        blocks = _build_blocks(dialect, message, unsupported, notes)
+        _add(said, role, _mark_last(blocks) if message.cache else blocks)
     return Turns(
-        system=_system(system),
-        messages=[InputMessage(role=role, content=_content(blocks)) for role, blocks in said],
+        system=_build_system(system),
+        messages=[InputMessage(role=role, content=_build_content(blocks)) for role, blocks in said],
         unsupported=tuple(unsupported),
         notes=tuple(dict.fromkeys(notes)),
     )
@@ -121,17 +121,17 @@ def _add(said: list[tuple[Role, list[InputContentBlock]]], role: Role, blocks: S
         said.append((role, list(blocks)))
 
 
-def _system(blocks: list[RequestTextBlock]) -> str | list[RequestTextBlock] | UnsetType:
-    plain = _plain(blocks)
+def _build_system(blocks: list[RequestTextBlock]) -> str | list[RequestTextBlock] | UnsetType:
+    plain = _join_plain_text(blocks)
     return blocks if plain is None else plain or UNSET
 
 
-def _content(blocks: Sequence[InputContentBlock]) -> str | list[InputContentBlock]:
-    plain = _plain(blocks)
+def _build_content(blocks: Sequence[InputContentBlock]) -> str | list[InputContentBlock]:
+    plain = _join_plain_text(blocks)
     return list(blocks) if plain is None else plain
 
 
-def _plain(blocks: Sequence[object]) -> str | None:
+def _join_plain_text(blocks: Sequence[object]) -> str | None:
     """The text that a string says as well as blocks do."""
     match blocks:
         case []:
@@ -142,37 +142,39 @@ def _plain(blocks: Sequence[object]) -> str | None:
             return None
 
 
-def _texts(message: Message) -> list[RequestTextBlock]:
+def _build_texts(message: Message) -> list[RequestTextBlock]:
     if isinstance(message.content, str):
         return [RequestTextBlock(text=message.content)] if message.content else []
     return [RequestTextBlock(text=part.text) for part in message.content if part.type == "text" and part.text]
 
 
-def _blocks(
+def _build_blocks(
     dialect: AnthropicDialect, message: Message, unsupported: list[Adjustment], notes: list[Adjustment]
 ) -> list[InputContentBlock]:
     if message.role == "assistant":
         blocks = split_assistant_turn(message, dialect.protocol)
-        return [written for block in blocks if (written := _written(dialect, block, notes)) is not None]
+        return [written for block in blocks if (written := _build_assistant_block(dialect, block, notes)) is not None]
     parts = part_blocks(dialect, message, unsupported, notes)
     if message.role != "tool":
         return [*parts]
     return [
         RequestToolResultBlock(
-            tool_use_id=fitting_id(message.tool_call_id or ""),
-            content=_result(parts),
+            tool_use_id=fit_call_id(message.tool_call_id or ""),
+            content=_build_result(parts),
             is_error=True if message.is_error else UNSET,
         )
     ]
 
 
-def _result(parts: list[PartBlock]) -> str | list[PartBlock] | UnsetType:
+def _build_result(parts: list[PartBlock]) -> str | list[PartBlock] | UnsetType:
     """A result's content; a tool that had nothing to say leaves it out."""
-    plain = _plain(parts)
+    plain = _join_plain_text(parts)
     return parts if plain is None else plain or UNSET
 
 
-def _written(dialect: AnthropicDialect, block: Block, notes: list[Adjustment]) -> InputContentBlock | None:
+def _build_assistant_block(
+    dialect: AnthropicDialect, block: Block, notes: list[Adjustment]
+) -> InputContentBlock | None:
     """A block of an assistant's turn, with the state that its vendor gave; None where it says nothing."""
     state = block.state or {}
     match block.kind:
@@ -192,7 +194,7 @@ def _written(dialect: AnthropicDialect, block: Block, notes: list[Adjustment]) -
                 return RequestThinkingBlock(thinking=block.text, signature="") if dialect.unsigned_thinking else None
             return RequestThinkingBlock(thinking=block.text, signature=signature)
         case "tool_call":
-            return _call(block, state, notes)
+            return _build_call(block, state, notes)
         case "opaque":
             # Whatever the vendor sent goes back as it came, known to us or not; the encoder writes mappings as they are.
             return cast("InputContentBlock", state) if "type" in state else None
@@ -200,7 +202,7 @@ def _written(dialect: AnthropicDialect, block: Block, notes: list[Adjustment]) -
             assert_never(block.kind)
 
 
-def _call(block: Block, state: Mapping[str, Json], notes: list[Adjustment]) -> RequestToolUseBlock:
+def _build_call(block: Block, state: Mapping[str, Json], notes: list[Adjustment]) -> RequestToolUseBlock:
     arguments = block.arguments
     if isinstance(arguments, str):
         reason = "arguments that are no JSON object go as {'invalid_json': text}"
@@ -208,7 +210,7 @@ def _call(block: Block, state: Mapping[str, Json], notes: list[Adjustment]) -> R
         arguments = {"invalid_json": arguments}
     caller, toolset = state.get("caller"), state.get("toolset_name")
     return RequestToolUseBlock(
-        id=fitting_id(block.id),
+        id=fit_call_id(block.id),
         name=block.name,
         input=arguments,
         caller=dict(caller) if isinstance(caller, Mapping) else UNSET,
@@ -216,19 +218,19 @@ def _call(block: Block, state: Mapping[str, Json], notes: list[Adjustment]) -> R
     )
 
 
-def fitting_id(id_: str) -> str:
+def fit_call_id(id_: str) -> str:
     """The call's id, or one made from it where another vendor's has signs that this one refuses.
 
     >>> fitting_id("toolu_01"), fitting_id("functions.add:0") == fitting_id("functions.add:0")
     ('toolu_01', True)
     """
-    return id_ if _ID.fullmatch(id_) else made(id_, 0)
+    return id_ if _ID.fullmatch(id_) else make_id(id_, 0)
 
 
 _Block = TypeVar("_Block", bound=InputContentBlock)
 
 
-def _marked(blocks: list[_Block]) -> list[_Block]:
+def _mark_last(blocks: list[_Block]) -> list[_Block]:
     """The blocks with a cache mark on the last one that can carry it; thinking cannot, and opaque blocks stay whole."""
     for place in range(len(blocks) - 1, -1, -1):
         block = blocks[place]

@@ -15,7 +15,7 @@ _STANDARD = frozenset(
 _APART = frozenset({"service_tier", "cost"})
 
 
-def renewed(old: Usage | None, new: Usage) -> Usage:
+def merge_usage(old: Usage | None, new: Usage) -> Usage:
     """The counts after a later report: what it has replaces what was there."""
     if old is None:
         return new
@@ -23,7 +23,7 @@ def renewed(old: Usage | None, new: Usage) -> Usage:
     return msgspec.structs.replace(old, **given)
 
 
-def reported(usage: Usage) -> UsageReported:
+def report_usage(usage: Usage) -> UsageReported:
     """The standard counts. The vendor's input_tokens leaves out what was read from or written to the cache; ours not."""
     details = usage.output_tokens_details
     return UsageReported(
@@ -37,7 +37,7 @@ def reported(usage: Usage) -> UsageReported:
     )
 
 
-def noted(usage: Usage) -> dict[str, Json]:
+def describe_usage(usage: Usage) -> dict[str, Json]:
     """What the vendor reports beside the standard counts, for the answer's metadata."""
     given: dict[str, Json] = {name: value for name, value in msgspec.to_builtins(usage).items() if value is not None}
     facts: dict[str, Json] = {name: given[name] for name in given if name in _APART}

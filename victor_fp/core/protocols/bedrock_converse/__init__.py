@@ -7,7 +7,7 @@ from functools import partial
 from victor_fp.core.dialects.bedrock import BedrockDialect
 from victor_fp.core.framing import aws_event_stream
 from victor_fp.core.protocols import Codec
-from victor_fp.core.protocols.bedrock_converse.discovery import counting, discovery
+from victor_fp.core.protocols.bedrock_converse.discovery import describe_discovery, describe_token_counting
 from victor_fp.core.protocols.bedrock_converse.errors import fault_from_response
 from victor_fp.core.protocols.bedrock_converse.events import ConverseEvents
 from victor_fp.core.protocols.bedrock_converse.request import write
@@ -26,6 +26,6 @@ def codec_for(endpoint: Endpoint, dialect: BedrockDialect) -> Codec:
         events=partial(ConverseEvents, endpoint=endpoint),
         error=partial(fault_from_response, endpoint),
         think_tags=dialect.think_tags,
-        discovery=discovery(endpoint, dialect),
-        counting=counting(endpoint, dialect),
+        discovery=describe_discovery(endpoint, dialect),
+        counting=describe_token_counting(endpoint, dialect),
     )

@@ -16,7 +16,7 @@ from victor_fp.core.faults import Fault
 from victor_fp.core.json import encode_json
 from victor_fp.core.protocols import Discovery, ModelInfo, TokenCounting
 from victor_fp.core.protocols.bedrock_converse.request import body_of
-from victor_fp.core.protocols.bedrock_converse.usage import given
+from victor_fp.core.protocols.bedrock_converse.usage import list_given_fields
 from victor_fp.core.protocols.operations import build_request, decoder_for
 from victor_fp.core.requests import ChatRequest, Endpoint, HttpRequest, find_missing_setting
 from victor_fp.core.wire_decoding import Undecodable
@@ -26,7 +26,7 @@ _ONE = decoder_for(GetFoundationModel.RESPONSE)
 _COUNT = decoder_for(CountTokens.RESPONSE)
 
 
-def discovery(endpoint: Endpoint, dialect: BedrockDialect) -> Discovery:
+def describe_discovery(endpoint: Endpoint, dialect: BedrockDialect) -> Discovery:
     """ListFoundationModels and GetFoundationModel of the control plane."""
     return Discovery(
         list_request=partial(_build_control_request, endpoint, dialect, ListFoundationModels()),
@@ -36,7 +36,7 @@ def discovery(endpoint: Endpoint, dialect: BedrockDialect) -> Discovery:
     )
 
 
-def counting(endpoint: Endpoint, dialect: BedrockDialect) -> TokenCounting:
+def describe_token_counting(endpoint: Endpoint, dialect: BedrockDialect) -> TokenCounting:
     """CountTokens of the runtime."""
     return TokenCounting(request=partial(_count_request, endpoint, dialect), read=read_count)
 
@@ -81,7 +81,7 @@ def _info(model: FoundationModel) -> ModelInfo:
         id=model.model_id or "",
         supports_streaming=model.response_streaming_supported,
         supports_images=None if model.input_modalities is None else "IMAGE" in model.input_modalities,
-        raw=dict(given(model)),
+        raw=dict(list_given_fields(model)),
     )
 
 

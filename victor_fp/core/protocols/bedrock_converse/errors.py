@@ -21,8 +21,8 @@ TYPE_HEADER = "x-amzn-errortype"
 def fault_from_response(endpoint: Endpoint, status: int, headers: Mapping[str, str], body: bytes) -> Fault:
     """The fault for a response with an error status, whatever its body is."""
     details = read_body(body)
-    names = (headers.get(TYPE_HEADER), _type_in(body), *details.codes)
-    codes = tuple(dict.fromkeys(bare_name(name) for name in names if name))
+    names = (headers.get(TYPE_HEADER), _find_type(body), *details.codes)
+    codes = tuple(dict.fromkeys(strip_exception_name(name) for name in names if name))
     details = msgspec.structs.replace(details, codes=codes)
     return classify_error(endpoint, AWS_FAMILY, details, status=status, headers=headers, body=body)
 
@@ -33,7 +33,7 @@ def fault_from_exception(endpoint: Endpoint, name: str, payload: bytes, *, maybe
     own: tuple[str, ...] = ()
     if not isinstance(exception, Undecodable) and exception.original_status_code is not None:
         own = (str(exception.original_status_code),)
-    details = msgspec.structs.replace(details, codes=(bare_name(name), *own, *details.codes))
+    details = msgspec.structs.replace(details, codes=(strip_exception_name(name), *own, *details.codes))
     return classify_error(endpoint, AWS_FAMILY, details, body=payload, maybe_billed=maybe_billed)
 
 
@@ -42,7 +42,7 @@ def is_exception(name: str) -> bool:
     return name.lower() in AWS_FAMILY.codes or name.endswith("Exception")
 
 
-def bare_name(word: str) -> str:
+def strip_exception_name(word: str) -> str:
     """An exception's name without what servers put before and behind it.
 
     >>> bare_name("ValidationException:http://internal.amazon.com/coral/"), bare_name("com.amazon.coral#ExpiredToken")
@@ -58,7 +58,7 @@ class _TypedBody(msgspec.Struct, frozen=True):
 _TYPED_BODY: WireDecoder[_TypedBody] = WireDecoder(_TypedBody)
 
 
-def _type_in(body: bytes) -> str | None:
+def _find_type(body: bytes) -> str | None:
     """The exception's name in the body, where older services put it."""
     typed = _TYPED_BODY.decode(body)
     return None if isinstance(typed, Undecodable) else typed.type

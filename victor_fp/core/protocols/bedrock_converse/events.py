@@ -35,8 +35,14 @@ from victor_fp.core.faults import InvalidResponse
 from victor_fp.core.framing import Frame
 from victor_fp.core.json import Json, NotJson, decode_json, decode_json_object
 from victor_fp.core.protocols.bedrock_converse.errors import fault_from_exception, is_exception
-from victor_fp.core.protocols.bedrock_converse.response import SERVER_SIDE, call_started, cited, closing, signed
-from victor_fp.core.protocols.bedrock_converse.usage import told
+from victor_fp.core.protocols.bedrock_converse.response import (
+    SERVER_SIDE,
+    call_started,
+    emit_citations,
+    emit_signature,
+    emit_stop,
+)
+from victor_fp.core.protocols.bedrock_converse.usage import emit_usage
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.wire_decoding import Undecodable, WireDecoder
 
@@ -61,7 +67,7 @@ class Open(msgspec.Struct, frozen=True, kw_only=True):
     def whole(self) -> list[Delta]:
         """What the block means now that it has ended."""
         if not self.kind:
-            return [*cited(self.citations, spoken=self.spoken), BlockEnded()]
+            return [*emit_citations(self.citations, spoken=self.spoken), BlockEnded()]
         content: Json = self.held
         if self.kind == "toolUse" and isinstance(text := self.held.get("input"), str):
             parsed = decode_json(text) if text.strip() else {}
@@ -117,14 +123,14 @@ class ConverseEvents(msgspec.Struct, frozen=True, kw_only=True):
                 ending = _MESSAGE_STOP.decode(frame.data)
                 if isinstance(ending, Undecodable):
                     return self._undecodable(ending, deltas)
-                deltas += [*self.finish(), *closing(ending)]
+                deltas += [*self.finish(), *emit_stop(ending)]
                 return msgspec.structs.replace(self, blocks={}, stopped=True)
             case "metadata":
                 metadata = _METADATA.decode(frame.data)
                 if isinstance(metadata, Undecodable):
                     return self._undecodable(metadata, deltas)
                 # The last event; the service model's order is messageStop, then metadata.
-                deltas += [*told(metadata), *([StreamEnded()] if self.stopped else [])]
+                deltas += [*emit_usage(metadata), *([StreamEnded()] if self.stopped else [])]
                 return self
             case name if frame.kind in ("exception", "error") or is_exception(name):
                 deltas.append(
@@ -144,7 +150,7 @@ class ConverseEvents(msgspec.Struct, frozen=True, kw_only=True):
         if use is not None and use.type != SERVER_SIDE:
             deltas.append(call_started(use, index or 0))
             return self._holding(index, Open())
-        kind, fields = _only_field(frame.data, "start")
+        kind, fields = _find_only_field(frame.data, "start")
         return self._holding(index, Open(kind=kind, held=dict(fields)))
 
     def _grown(self, event: ContentBlockDeltaEvent, frame: Frame, deltas: list[Delta]) -> ConverseEvents:
@@ -188,11 +194,11 @@ def _thought(block: Open, thought: ReasoningContentBlockDelta, deltas: list[Delt
         deltas.append(ReasoningDelta(thought.text))
     if thought.signature:
         # The empty delta opens the block where its reasoning is kept from us.
-        deltas += [ReasoningDelta(""), *signed(thought.signature)]
+        deltas += [ReasoningDelta(""), *emit_signature(thought.signature)]
     return block
 
 
-def _only_field(payload: bytes, place: str) -> tuple[str, Mapping[str, Json]]:
+def _find_only_field(payload: bytes, place: str) -> tuple[str, Mapping[str, Json]]:
     """The one field of a union, and its value, where the union's field is not known here."""
     event = decode_json_object(payload)
     union = {} if isinstance(event, NotJson) else event.get(place)

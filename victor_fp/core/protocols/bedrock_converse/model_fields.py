@@ -13,8 +13,8 @@ from victor_fp.core.dialects.bedrock import BedrockDialect, BedrockPolicy, Path
 from victor_fp.core.dialects.claude_models import ModelPolicy
 from victor_fp.core.json import Json
 from victor_fp.core.options import Options
-from victor_fp.core.protocols.anthropic_messages.reasoning import reasoning
-from victor_fp.core.protocols.anthropic_messages.sampling import sampling
+from victor_fp.core.protocols.anthropic_messages.reasoning import build_reasoning
+from victor_fp.core.protocols.anthropic_messages.sampling import build_sampling
 from victor_fp.core.requests import Adjustment, ChatRequest
 
 
@@ -31,18 +31,24 @@ class Inference(msgspec.Struct, frozen=True, kw_only=True):
     unsupported: tuple[Adjustment, ...] = ()
 
 
-def inference(
+def build_inference(
     dialect: BedrockDialect, policy: BedrockPolicy, claude: ModelPolicy | None, request: ChatRequest
 ) -> Inference:
     """The caller's wishes as far as the model takes them."""
-    return _other(dialect, policy, request) if claude is None else _claude(dialect, claude, request)
+    return (
+        _build_other_inference(dialect, policy, request)
+        if claude is None
+        else _build_claude_inference(dialect, claude, request)
+    )
 
 
-def _claude(dialect: BedrockDialect, claude: ModelPolicy, request: ChatRequest) -> Inference:
+def _build_claude_inference(dialect: BedrockDialect, claude: ModelPolicy, request: ChatRequest) -> Inference:
     """Claude's thinking, effort and sampling are bound to each other as at its own vendor."""
     options = request.options
-    reasoned = reasoning(claude, request)
-    sampled = sampling(dialect.claude, claude, request, thinking=reasoned.active or _thinks_anyway(options))
+    reasoned = build_reasoning(claude, request)
+    sampled = build_sampling(
+        dialect.claude, claude, request, thinking=reasoned.active or _is_thinking_requested(options)
+    )
     fields: dict[str, Json] = {}
     if reasoned.thinking is not UNSET:
         fields["thinking"] = msgspec.to_builtins(reasoned.thinking)
@@ -64,14 +70,14 @@ def _claude(dialect: BedrockDialect, claude: ModelPolicy, request: ChatRequest) 
     )
 
 
-def _thinks_anyway(options: Options) -> bool:
+def _is_thinking_requested(options: Options) -> bool:
     """The caller's own fields ask for thinking, which our default temperature must not spoil."""
     own = options.extra_body.get("additionalModelRequestFields")
     thinking = own.get("thinking") if isinstance(own, Mapping) else None
     return isinstance(thinking, Mapping) and thinking.get("type") != "disabled"
 
 
-def _other(dialect: BedrockDialect, policy: BedrockPolicy, request: ChatRequest) -> Inference:
+def _build_other_inference(dialect: BedrockDialect, policy: BedrockPolicy, request: ChatRequest) -> Inference:
     options, refused = request.options, list[Adjustment]()
     fields, word = _effort(policy, options, refused)
     asked_bound = request.max_tokens if request.asks_max_tokens else None
@@ -89,7 +95,7 @@ def _other(dialect: BedrockDialect, policy: BedrockPolicy, request: ChatRequest)
         temperature = top_p = bound = None
     elif options.top_k is not None:
         if policy.top_k:
-            fields = merged(fields, _at(policy.top_k, options.top_k))
+            fields = merge_fields(fields, _nest_at(policy.top_k, options.top_k))
         else:
             refused.append(Adjustment(parameter="top_k", reason="this model has no such parameter"))
     if temperature is not None and temperature > dialect.most_temperature:
@@ -118,26 +124,26 @@ def _effort(policy: BedrockPolicy, options: Options, refused: list[Adjustment]) 
     if effort == "none":
         if policy.effort and not policy.no_effort:
             refused.append(Adjustment(parameter="reasoning_effort", reason="this model always reasons"))
-        return _at(policy.effort[:-1], dict(policy.no_effort)) if policy.no_effort else {}, ""
+        return _nest_at(policy.effort[:-1], dict(policy.no_effort)) if policy.no_effort else {}, ""
     word = policy.efforts.get(effort)
     if word is None:
         reason = f"this model knows {', '.join(policy.efforts)}" if policy.efforts else "this model knows no efforts"
         refused.append(Adjustment(parameter="reasoning_effort", reason=reason))
         return {}, ""
-    beside = _at(policy.effort[:-1], dict(policy.effort_beside)) if policy.effort_beside else {}
-    return merged(beside, _at(policy.effort, word)), word
+    beside = _nest_at(policy.effort[:-1], dict(policy.effort_beside)) if policy.effort_beside else {}
+    return merge_fields(beside, _nest_at(policy.effort, word)), word
 
 
-def _at(path: Path, value: Json) -> dict[str, Json]:
+def _nest_at(path: Path, value: Json) -> dict[str, Json]:
     """The value at its path."""
     first, *rest = path
-    return {first: _at(tuple(rest), value) if rest else value}
+    return {first: _nest_at(tuple(rest), value) if rest else value}
 
 
-def merged(fields: Mapping[str, Json], more: Mapping[str, Json]) -> dict[str, Json]:
+def merge_fields(fields: Mapping[str, Json], more: Mapping[str, Json]) -> dict[str, Json]:
     """`more` over `fields`: objects merge, everything else is replaced."""
     out = dict(fields)
     for name, value in more.items():
         before = out.get(name)
-        out[name] = merged(before, value) if isinstance(before, Mapping) and isinstance(value, Mapping) else value
+        out[name] = merge_fields(before, value) if isinstance(before, Mapping) and isinstance(value, Mapping) else value
     return out

@@ -176,22 +176,24 @@ def _unknown(parameter: str, source: Source, known: Mapping[str, str]) -> Adjust
 
 def _source(part: ImagePart | AudioPart | FilePart, endings: Mapping[str, str]) -> Source | Adjustment:
     if part.data is not None:
-        return Source(media_type=_plain(part.media_type or ""), bytes=b64encode(part.data).decode())
+        return Source(media_type=_strip_parameters(part.media_type or ""), bytes=b64encode(part.data).decode())
     url = part.url or ""
     if url.startswith("s3://"):
         ending = url.rpartition(".")[2].lower()
-        return Source(media_type=_plain(part.media_type or endings.get(ending, "")), s3_location=S3Location(uri=url))
-    if (opened := _opened(url)) is not None:
-        return Source(media_type=_plain(part.media_type or opened[0]), bytes=b64encode(opened[1]).decode())
+        return Source(
+            media_type=_strip_parameters(part.media_type or endings.get(ending, "")), s3_location=S3Location(uri=url)
+        )
+    if (opened := _parse_data_url(url)) is not None:
+        return Source(media_type=_strip_parameters(part.media_type or opened[0]), bytes=b64encode(opened[1]).decode())
     return Adjustment(parameter=f"messages.{part.type}", reason="it goes by value or by an s3:// address, not by URL")
 
 
-def _plain(media_type: str) -> str:
+def _strip_parameters(media_type: str) -> str:
     """Without parameters such as a charset."""
     return media_type.partition(";")[0].strip().lower()
 
 
-def _opened(url: str) -> tuple[str, bytes] | None:
+def _parse_data_url(url: str) -> tuple[str, bytes] | None:
     """Media type and bytes of a data: URL (RFC 2397)."""
     head, comma, tail = url.partition(",")
     if not comma or not head.lower().startswith("data:"):

@@ -18,15 +18,15 @@ from victor_fp_wire.bedrock_converse.request import (
     ServiceTier,
 )
 
-from victor_fp.core.dialects.bedrock import BedrockDialect, BedrockPolicy, unversioned
+from victor_fp.core.dialects.bedrock import BedrockDialect, BedrockPolicy, strip_version
 from victor_fp.core.dialects.claude_models import ModelPolicy
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.json import encode_json
 from victor_fp.core.options import Options
-from victor_fp.core.protocols.anthropic_messages.schemas import closed
-from victor_fp.core.protocols.anthropic_messages.turns import within_marks
-from victor_fp.core.protocols.bedrock_converse.model_fields import inference
-from victor_fp.core.protocols.bedrock_converse.tools import tooling
+from victor_fp.core.protocols.anthropic_messages.schemas import close_schema
+from victor_fp.core.protocols.anthropic_messages.turns import limit_cache_marks
+from victor_fp.core.protocols.bedrock_converse.model_fields import build_inference
+from victor_fp.core.protocols.bedrock_converse.tools import build_tools
 from victor_fp.core.protocols.bedrock_converse.turns import turns
 from victor_fp.core.protocols.operations import build_chat
 from victor_fp.core.requests import (
@@ -77,11 +77,11 @@ def write(endpoint: Endpoint, dialect: BedrockDialect, request: ChatRequest) -> 
 def body_of(dialect: BedrockDialect, request: ChatRequest) -> Written:
     """The body, and everything asked for that it does not say."""
     policy, options = dialect.policy(request.model), request.options
-    claude = dialect.claude.policy(unversioned(request.model)) if policy.claude else None
-    request, over_marked = within_marks(dialect.claude, request) if policy.cache else (request, ())
+    claude = dialect.claude.policy(strip_version(request.model)) if policy.claude else None
+    request, over_marked = limit_cache_marks(dialect.claude, request) if policy.cache else (request, ())
     said = turns(dialect, policy, request.messages, system_turns=claude is not None and claude.system_turns)
-    inferred = inference(dialect, policy, claude, request)
-    tooled = tooling(policy, claude, request, budgeted=inferred.budgeted, calls=said.calls)
+    inferred = build_inference(dialect, policy, claude, request)
+    tooled = build_tools(policy, claude, request, budgeted=inferred.budgeted, calls=said.calls)
     form, unformed, form_notes = _format(policy, claude, options)
     tier, untiered = _service_tier(options)
     output = OutputConfig(text_format=form, effort=inferred.effort)
@@ -104,7 +104,7 @@ def body_of(dialect: BedrockDialect, request: ChatRequest) -> Written:
             *unformed,
             *untiered,
             *over_marked,
-            *_without_counterpart(options),
+            *_list_unsupported(options),
         ),
         notes=(*said.notes, *tooled.notes, *form_notes),
     )
@@ -123,7 +123,7 @@ def _format(
     if not policy.structured or (claude is not None and not claude.structured):
         reason = "this model has no structured outputs"
         return UNSET, (Adjustment(parameter="response_format", reason=reason),), ()
-    schema = closed(wanted.schema)
+    schema = close_schema(wanted.schema)
     reason = "objects closed and bounds moved into descriptions, as structured outputs want"
     changed = Adjustment(parameter="response_format", reason=reason, action="changed")
     definition = JsonSchemaDefinition(
@@ -143,7 +143,7 @@ def _service_tier(options: Options) -> tuple[ServiceTier | UnsetType, tuple[Adju
     return tier, ()
 
 
-def _without_counterpart(options: Options) -> tuple[Adjustment, ...]:
+def _list_unsupported(options: Options) -> tuple[Adjustment, ...]:
     """What was asked for that the protocol has no field for."""
     asked = {
         "seed": options.seed is not None,

@@ -31,10 +31,10 @@ from victor_fp.core.deltas import (
 from victor_fp.core.faults import Fault, InvalidResponse
 from victor_fp.core.json import Json, NotJson, decode_json_object, encode_json
 from victor_fp.core.protocols.bedrock_converse.errors import fault_from_exception
-from victor_fp.core.protocols.bedrock_converse.usage import told
+from victor_fp.core.protocols.bedrock_converse.usage import emit_usage
 from victor_fp.core.protocols.operations import decoder_for
 from victor_fp.core.requests import Endpoint
-from victor_fp.core.tool_call_ids import made
+from victor_fp.core.tool_call_ids import make_id
 from victor_fp.core.wire_decoding import Undecodable
 
 _ANSWER = decoder_for(Converse.RESPONSE)
@@ -61,16 +61,16 @@ def read(endpoint: Endpoint, body: bytes) -> Sequence[Delta]:
         return [ErrorReported(InvalidResponse(provider=endpoint.spec.name, message=answer.reason))]
     message = None if answer.output is None else answer.output.message
     if message is None and answer.stop_reason is None:
-        return [ErrorReported(_no_answer(endpoint, body))]
+        return [ErrorReported(_fault_from_empty_body(endpoint, body))]
     blocks = [] if message is None else message.content or []
-    as_sent = _as_sent(body) if any(map(is_opaque, blocks)) else []
+    as_sent = _list_raw_blocks(body) if any(map(is_opaque, blocks)) else []
     deltas: list[Delta] = []
     for place, block in enumerate(blocks):
         deltas += _unread(as_sent, place) if is_opaque(block) else block_deltas(block, place)
-    return [*deltas, *closing(answer), *told(answer), StreamEnded()]
+    return [*deltas, *emit_stop(answer), *emit_usage(answer), StreamEnded()]
 
 
-def _no_answer(endpoint: Endpoint, body: bytes) -> Fault:
+def _fault_from_empty_body(endpoint: Endpoint, body: bytes) -> Fault:
     fields = decode_json_object(body)
     named = None if isinstance(fields, NotJson) else fields.get("__type")
     if isinstance(named, str):
@@ -78,7 +78,7 @@ def _no_answer(endpoint: Endpoint, body: bytes) -> Fault:
     return InvalidResponse(provider=endpoint.spec.name, message="the body holds no message")
 
 
-def _as_sent(body: bytes) -> list[dict[str, Json]]:
+def _list_raw_blocks(body: bytes) -> list[dict[str, Json]]:
     """The content blocks with everything that stands in them."""
     inner: Json | NotJson = decode_json_object(body)
     for name in ("output", "message", "content"):
@@ -104,15 +104,15 @@ def is_opaque(block: ContentBlock) -> bool:
 def block_deltas(block: ContentBlock, place: int) -> list[Delta]:
     """A whole content block that is not opaque."""
     if block.tool_use is not None:
-        return _called(block.tool_use, place)
+        return _emit_call(block.tool_use, place)
     if block.reasoning_content is not None:
-        return [*_thought(block.reasoning_content.reasoning_text or ReasoningTextBlock()), BlockEnded()]
+        return [*_emit_reasoning(block.reasoning_content.reasoning_text or ReasoningTextBlock()), BlockEnded()]
     if block.citations_content is not None:
-        return [*_cited_text(block.citations_content), BlockEnded()]
+        return [*_emit_cited_text(block.citations_content), BlockEnded()]
     return [TextDelta(block.text or ""), BlockEnded()]
 
 
-def _called(use: ToolUseBlock, place: int) -> list[Delta]:
+def _emit_call(use: ToolUseBlock, place: int) -> list[Delta]:
     started = call_started(use, place, use.input if isinstance(use.input, Mapping) else None)
     if isinstance(use.input, Mapping) or use.input is None:
         return [started]
@@ -126,27 +126,27 @@ def call_started(
     """The head of a call, with its arguments where they come at once as an object that holds any."""
     return ToolCallStarted(
         index=place,
-        id=use.tool_use_id or made(use.name or "", place),
+        id=use.tool_use_id or make_id(use.name or "", place),
         name=use.name or "",
         arguments=dict(arguments) if arguments else None,
     )
 
 
-def _thought(thought: ReasoningTextBlock) -> list[Delta]:
-    return [ReasoningDelta(thought.text or ""), *signed(thought.signature)]
+def _emit_reasoning(thought: ReasoningTextBlock) -> list[Delta]:
+    return [ReasoningDelta(thought.text or ""), *emit_signature(thought.signature)]
 
 
-def signed(signature: str | None) -> list[Delta]:
+def emit_signature(signature: str | None) -> list[Delta]:
     """The signature without which the vendor does not take its reasoning back."""
     return [StateReported({"signature": signature})] if signature else []
 
 
-def _cited_text(block: CitationsContentBlock) -> list[Delta]:
+def _emit_cited_text(block: CitationsContentBlock) -> list[Delta]:
     text = "".join(piece.text or "" for piece in block.content or ())
-    return [TextDelta(text), *cited(block.citations or (), spoken=bool(text))]
+    return [TextDelta(text), *emit_citations(block.citations or (), spoken=bool(text))]
 
 
-def cited(citations: Sequence[Mapping[str, Json]], *, spoken: bool) -> list[Delta]:
+def emit_citations(citations: Sequence[Mapping[str, Json]], *, spoken: bool) -> list[Delta]:
     """Citations go back with their text, and stand in the answer's metadata."""
     if not citations:
         return []
@@ -154,7 +154,7 @@ def cited(citations: Sequence[Mapping[str, Json]], *, spoken: bool) -> list[Delt
     return [*([StateReported(told_)] if spoken else []), MetadataReported(metadata=told_)]
 
 
-def closing(said: ConverseResponse | MessageStopEvent) -> list[Delta]:
+def emit_stop(said: ConverseResponse | MessageStopEvent) -> list[Delta]:
     """Why generation ended, and the model's own fields that were asked for."""
     deltas: list[Delta] = []
     if said.stop_reason is not None:

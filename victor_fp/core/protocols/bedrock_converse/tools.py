@@ -18,7 +18,7 @@ from victor_fp_wire.bedrock_converse.request import (
 from victor_fp.core.dialects.bedrock import BedrockPolicy
 from victor_fp.core.dialects.claude_models import ModelPolicy
 from victor_fp.core.json import Json
-from victor_fp.core.protocols.anthropic_messages.schemas import as_object, closed
+from victor_fp.core.protocols.anthropic_messages.schemas import as_object, close_schema
 from victor_fp.core.protocols.bedrock_converse.turns import CACHE_POINT
 from victor_fp.core.request_building.conversation import index_tool_names
 from victor_fp.core.requests import Adjustment, ChatRequest
@@ -35,7 +35,7 @@ class Tooling(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[Adjustment, ...] = ()
 
 
-def tooling(
+def build_tools(
     policy: BedrockPolicy, claude: ModelPolicy | None, request: ChatRequest, *, budgeted: bool, calls: bool
 ) -> Tooling:
     """Definitions, choice and parallel use.
@@ -46,20 +46,22 @@ def tooling(
     choice, refused = _choice(claude, request, budgeted=budgeted)
     parallel = request.options.parallel_tool_calls
     if not request.tools or (choice == "none" and not calls):
-        return _undefined(request, refused, calls=calls and not request.tools)
+        return _build_undefined_tools(request, refused, calls=calls and not request.tools)
     tools = [written for tool in request.tools for written in _tool(policy, claude, tool, refused)]
     own = policy.own_tool_choice and (choice == "none" or parallel is not None)
     if own:
         # Beside one among the model's own fields toolConfig's is refused.
         return Tooling(
-            config=ToolConfiguration(tools=tools), fields=_own_choice(choice, parallel), unsupported=tuple(refused)
+            config=ToolConfiguration(tools=tools),
+            fields=_build_claude_choice(choice, parallel),
+            unsupported=tuple(refused),
         )
     if choice == "none":
         refused.append(Adjustment(parameter="tool_choice", reason="this model cannot be kept from calling"))
     if parallel is False:
         reason = "this model decides how many tools it calls at once"
         refused.append(Adjustment(parameter="parallel_tool_calls", reason=reason))
-    return Tooling(config=ToolConfiguration(tools=tools, tool_choice=_said(choice)), unsupported=tuple(refused))
+    return Tooling(config=ToolConfiguration(tools=tools, tool_choice=_build_choice(choice)), unsupported=tuple(refused))
 
 
 def _choice(
@@ -76,7 +78,7 @@ def _choice(
     return choice, []
 
 
-def _undefined(request: ChatRequest, refused: Sequence[Adjustment], *, calls: bool) -> Tooling:
+def _build_undefined_tools(request: ChatRequest, refused: Sequence[Adjustment], *, calls: bool) -> Tooling:
     """No tools that the model could call; those that were called are declared by their names all the same."""
     if not calls:
         return Tooling(unsupported=tuple(refused))
@@ -93,7 +95,7 @@ def _undefined(request: ChatRequest, refused: Sequence[Adjustment], *, calls: bo
     )
 
 
-def _said(choice: str | dict[str, str] | None) -> ToolChoice | UnsetType:
+def _build_choice(choice: str | dict[str, str] | None) -> ToolChoice | UnsetType:
     match choice:
         case "auto":
             return ToolChoice(auto={})
@@ -105,7 +107,7 @@ def _said(choice: str | dict[str, str] | None) -> ToolChoice | UnsetType:
             return UNSET
 
 
-def _own_choice(choice: str | dict[str, str] | None, parallel: bool | None) -> dict[str, Json]:  # noqa: FBT001
+def _build_claude_choice(choice: str | dict[str, str] | None, parallel: bool | None) -> dict[str, Json]:  # noqa: FBT001
     """Claude's tool_choice."""
     said: dict[str, Json] = {"type": "auto"}
     match choice:
@@ -131,7 +133,7 @@ def _tool(
     spec = ToolSpecification(
         name=tool.name,
         description=tool.description or UNSET,
-        input_schema=ToolInputSchema(json=closed(schema) if strict else schema),
+        input_schema=ToolInputSchema(json=close_schema(schema) if strict else schema),
         strict=UNSET if strict is None else strict,
     )
     marked = tool.cache and "tools" in policy.cache

@@ -27,7 +27,7 @@ from victor_fp.core.json import Json
 from victor_fp.core.protocols.bedrock_converse.parts import block as part_block
 from victor_fp.core.request_building.conversation import Block, split_assistant_turn
 from victor_fp.core.requests import Adjustment
-from victor_fp.core.tool_call_ids import made
+from victor_fp.core.tool_call_ids import make_id
 from victor_fp.core.types import Message, TextPart
 
 Role: TypeAlias = Literal["user", "assistant", "system"]
@@ -73,7 +73,7 @@ def turns(dialect: BedrockDialect, policy: BedrockPolicy, messages: Sequence[Mes
             texts = _texts(message)
             if system_turns and _may_stand(said, messages[place + 1 :]):
                 blocks = [ContentBlock(text=text) for text in texts]
-                _add(said, "system", _marked(blocks) if _marks(policy, message, "messages") else blocks)
+                _add(said, "system", _mark_last(blocks) if _marks(policy, message, "messages") else blocks)
                 continue
             if said and texts:
                 reason = "moved before the conversation: here this model takes no system message"
@@ -84,7 +84,7 @@ def turns(dialect: BedrockDialect, policy: BedrockPolicy, messages: Sequence[Mes
             continue
         role: Role = "assistant" if message.role == "assistant" else "user"
         blocks = _blocks(writer, message)
-        _add(said, role, _marked(blocks) if _marks(policy, message, "messages") else blocks)
+        _add(said, role, _mark_last(blocks) if _marks(policy, message, "messages") else blocks)
     return Turns(
         system=system or UNSET,
         messages=[Turn(role=role, content=blocks) for role, blocks in said],
@@ -98,7 +98,7 @@ def _marks(policy: BedrockPolicy, message: Message, place: Literal["system", "me
     return message.cache and place in policy.cache
 
 
-def _marked(blocks: list[ContentBlock]) -> list[ContentBlock]:
+def _mark_last(blocks: list[ContentBlock]) -> list[ContentBlock]:
     return [*blocks, ContentBlock(cache_point=CACHE_POINT)] if blocks else blocks
 
 
@@ -129,7 +129,7 @@ def _texts(message: Message) -> list[str]:
 def _blocks(writer: _Writer, message: Message) -> list[ContentBlock]:
     if message.role == "assistant":
         blocks = split_assistant_turn(message, writer.dialect.protocol)
-        return [written for block in blocks if (written := _written(block, writer.notes)) is not None]
+        return [written for block in blocks if (written := _build_assistant_block(block, writer.notes)) is not None]
     parts = _parts(writer, message)
     return [_result(writer, message, parts)] if message.role == "tool" else parts
 
@@ -163,14 +163,14 @@ def _result(writer: _Writer, message: Message, parts: Sequence[ContentBlock]) ->
         writer.notes.append(Adjustment(parameter="messages.is_error", reason=reason))
     return ContentBlock(
         tool_result=ToolResultBlock(
-            tool_use_id=fitting_id(message.tool_call_id or ""),
+            tool_use_id=fit_call_id(message.tool_call_id or ""),
             content=content,
             status="error" if message.is_error and writer.policy.statuses else UNSET,
         )
     )
 
 
-def _written(block: Block, notes: list[Adjustment]) -> ContentBlock | None:
+def _build_assistant_block(block: Block, notes: list[Adjustment]) -> ContentBlock | None:
     """A block of an assistant's turn, with the state that its vendor gave; None where it says nothing."""
     state = block.state or {}
     match block.kind:
@@ -209,13 +209,13 @@ def _call(block: Block, notes: list[Adjustment]) -> ContentBlock:
         reason = "arguments that are no JSON object go as {'invalid_json': text}"
         notes.append(Adjustment(parameter="messages.tool_calls", reason=reason, action="changed"))
         arguments = {"invalid_json": arguments}
-    return ContentBlock(tool_use=ToolUseBlock(tool_use_id=fitting_id(block.id), name=block.name, input=arguments))
+    return ContentBlock(tool_use=ToolUseBlock(tool_use_id=fit_call_id(block.id), name=block.name, input=arguments))
 
 
-def fitting_id(id_: str) -> str:
+def fit_call_id(id_: str) -> str:
     """The call's id, or one made from it where another vendor's has signs that this one refuses.
 
     >>> fitting_id("tooluse_01"), fitting_id("call/1") == fitting_id("call/1")
     ('tooluse_01', True)
     """
-    return id_ if _ID.fullmatch(id_) else made(id_, 0)
+    return id_ if _ID.fullmatch(id_) else make_id(id_, 0)

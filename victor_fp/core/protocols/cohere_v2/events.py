@@ -28,8 +28,8 @@ from victor_fp.core.faults import InvalidResponse
 from victor_fp.core.framing import Frame
 from victor_fp.core.json import Json
 from victor_fp.core.protocols.cohere_v2.errors import fault_from_error
-from victor_fp.core.protocols.cohere_v2.notes import cited, closing, measured, planned
-from victor_fp.core.protocols.cohere_v2.response import started
+from victor_fp.core.protocols.cohere_v2.notes import emit_citations, emit_logprobs, emit_plan, emit_stop
+from victor_fp.core.protocols.cohere_v2.response import emit_call_start
 from victor_fp.core.protocols.operations import decoder_for
 from victor_fp.core.protocols.stream_end import is_done
 from victor_fp.core.requests import Endpoint
@@ -65,14 +65,14 @@ class ChatEvents(msgspec.Struct, frozen=True, kw_only=True):
 
     def finish(self) -> list[Delta]:
         """The plan, where the stream broke off in it."""
-        return planned("".join(self.plan))
+        return emit_plan("".join(self.plan))
 
     def _after(self, event: wire.ChatEvent, frame: Frame, deltas: list[Delta]) -> ChatEvents:
         match event:
             case wire.ContentDeltaEvent(delta=delta, logprobs=logprobs):
                 _spoken(_message(delta), deltas)
                 if logprobs is not None:
-                    deltas += measured([logprobs])
+                    deltas += emit_logprobs([logprobs])
                 return self
             case wire.ContentStartEvent(delta=delta):
                 reader = self._planned(deltas)
@@ -87,7 +87,7 @@ class ChatEvents(msgspec.Struct, frozen=True, kw_only=True):
             case wire.ToolCallStartEvent(index=index, delta=delta):
                 call = _message(delta).tool_calls or wire.ToolCallDelta()
                 reader = self._planned(deltas)
-                deltas += started(self.calls, index, call.id, call.function or wire.FunctionCall(), self.id)
+                deltas += emit_call_start(self.calls, index, call.id, call.function or wire.FunctionCall(), self.id)
                 return replace(reader, calls=self.calls + 1)
             case wire.ToolCallDeltaEvent(index=index, delta=delta):
                 call = _message(delta).tool_calls or wire.ToolCallDelta()
@@ -97,7 +97,7 @@ class ChatEvents(msgspec.Struct, frozen=True, kw_only=True):
             case wire.CitationStartEvent(delta=delta):
                 citation = _message(delta).citations
                 if citation is not None:
-                    deltas += cited([citation])
+                    deltas += emit_citations([citation])
                 return self
             case wire.MessageStartEvent(id=id_):
                 if id_:
@@ -108,7 +108,7 @@ class ChatEvents(msgspec.Struct, frozen=True, kw_only=True):
                 if id_ and not self.id:
                     deltas.append(MetadataReported(metadata={"id": id_}))
                 end = end or wire.MessageEnd()
-                deltas += closing(self.endpoint, end.finish_reason, end.usage, end.error)
+                deltas += emit_stop(self.endpoint, end.finish_reason, end.usage, end.error)
                 return reader
             case wire.UnknownType(raw=raw):
                 deltas += self._untyped(raw, frame)
@@ -122,7 +122,7 @@ class ChatEvents(msgspec.Struct, frozen=True, kw_only=True):
         """The plan, told before what follows it."""
         if not self.plan:
             return self
-        deltas += planned("".join(self.plan))
+        deltas += emit_plan("".join(self.plan))
         return replace(self, plan=())
 
     def _untyped(self, raw: Mapping[str, Json], frame: Frame) -> list[Delta]:

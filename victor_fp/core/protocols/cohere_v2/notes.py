@@ -34,51 +34,51 @@ BROKEN = frozenset({"ERROR", "TIMEOUT"})
 """Finish reasons of answers that are none."""
 
 
-def planned(plan: str) -> list[Delta]:
+def emit_plan(plan: str) -> list[Delta]:
     """The plan before calls: for the caller in metadata, for the vendor as state that goes back."""
     if not plan:
         return []
     return [StateReported({PLAN: plan}, alone=True), MetadataReported(metadata={PLAN: plan})]
 
 
-def cited(citations: list[dict[str, Any]]) -> list[Delta]:
+def emit_citations(citations: list[dict[str, Any]]) -> list[Delta]:
     """Citations, in the vendor's form."""
     return [MetadataReported(metadata={"citations": list(citations)})] if citations else []
 
 
-def measured(items: list[LogprobItem]) -> list[Delta]:
+def emit_logprobs(items: list[LogprobItem]) -> list[Delta]:
     """Log probabilities, in the vendor's form."""
-    told: list[Json] = [_plain(msgspec.to_builtins(item)) for item in items]
+    told: list[Json] = [_to_plain(msgspec.to_builtins(item)) for item in items]
     return [MetadataReported(metadata={"logprobs": told})] if told else []
 
 
-def closing(endpoint: Endpoint, reason: str | None, usage: Usage | None, error: str | None) -> list[Delta]:
+def emit_stop(endpoint: Endpoint, reason: str | None, usage: Usage | None, error: str | None) -> list[Delta]:
     """Counts, the reason, and the end; or the failure that the reason is."""
-    deltas: list[Delta] = [] if usage is None else counted(usage)
+    deltas: list[Delta] = [] if usage is None else report_usage(usage)
     if error or reason in BROKEN:
-        return [*deltas, ErrorReported(_broken(endpoint, reason, error))]
+        return [*deltas, ErrorReported(_fault_from_reason(endpoint, reason, error))]
     if reason:
         deltas.append(Stopped(STOP_REASONS.get(reason, reason), reason))
     return [*deltas, StreamEnded()]
 
 
-def counted(usage: Usage) -> list[Delta]:
+def report_usage(usage: Usage) -> list[Delta]:
     """The tokens of prompt and answer. What is billed is less, and stands in `usage_raw` with everything else."""
     tokens, deltas = usage.tokens, list[Delta]()
     reported = UsageReported(
-        prompt_tokens=None if tokens is None else _whole(tokens.input_tokens),
-        completion_tokens=None if tokens is None else _whole(tokens.output_tokens),
-        cache_read_input_tokens=_whole(usage.cached_tokens),
-        reasoning_tokens=None if tokens is None else _whole(tokens.reasoning_tokens),
+        prompt_tokens=None if tokens is None else _to_whole(tokens.input_tokens),
+        completion_tokens=None if tokens is None else _to_whole(tokens.output_tokens),
+        cache_read_input_tokens=_to_whole(usage.cached_tokens),
+        reasoning_tokens=None if tokens is None else _to_whole(tokens.reasoning_tokens),
     )
     if reported != UsageReported():
         deltas.append(reported)
-    if raw := _plain(msgspec.to_builtins(usage)):
+    if raw := _to_plain(msgspec.to_builtins(usage)):
         deltas.append(MetadataReported(metadata={"usage_raw": raw}))
     return deltas
 
 
-def _broken(endpoint: Endpoint, reason: str | None, error: str | None) -> Fault:
+def _fault_from_reason(endpoint: Endpoint, reason: str | None, error: str | None) -> Fault:
     name = endpoint.spec.name
     if reason == "TIMEOUT":
         words = error or "generation took too long"
@@ -86,16 +86,16 @@ def _broken(endpoint: Endpoint, reason: str | None, error: str | None) -> Fault:
     return ServerFailed(provider=name, message=error or "generation broke", code=reason, maybe_billed=True)
 
 
-def _whole(value: float | None) -> int | None:
+def _to_whole(value: float | None) -> int | None:
     return None if value is None else int(value)
 
 
-def _plain(value: dict[str, Any]) -> dict[str, Any]:
+def _to_plain(value: dict[str, Any]) -> dict[str, Any]:
     """Without what is absent; whole numbers as such."""
     out: dict[str, Any] = {}
     for name, item in value.items():
         if isinstance(item, dict):
-            out[name] = _plain(item)
+            out[name] = _to_plain(item)
         elif isinstance(item, float) and item.is_integer() and name != "logprobs":
             out[name] = int(item)
         elif item is not None:

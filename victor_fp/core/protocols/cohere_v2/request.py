@@ -13,9 +13,9 @@ from victor_fp.core.dialects.cohere import CohereDialect
 from victor_fp.core.faults import Fault
 from victor_fp.core.options import Options
 from victor_fp.core.protocols.cohere_v2.messages import wire_messages
-from victor_fp.core.protocols.cohere_v2.sampling import sampling
-from victor_fp.core.protocols.cohere_v2.thinking import thinking
-from victor_fp.core.protocols.cohere_v2.tools import tooling
+from victor_fp.core.protocols.cohere_v2.sampling import build_sampling
+from victor_fp.core.protocols.cohere_v2.thinking import build_thinking
+from victor_fp.core.protocols.cohere_v2.tools import build_tools
 from victor_fp.core.protocols.operations import build_chat
 from victor_fp.core.requests import Adjustment, ChatRequest, Endpoint, HttpRequest, resolve_unsupported
 
@@ -26,13 +26,13 @@ def write(endpoint: Endpoint, dialect: CohereDialect, request: ChatRequest) -> R
     """The request for a chat or a stream, or the fault that says what Cohere cannot take."""
     policy, options = dialect.policy(request.model), request.options
     messages, of_messages = wire_messages(dialect, policy, request)
-    sampled = sampling(dialect, request)
-    thought, of_thinking = thinking(policy, options)
-    tooled = tooling(policy, request)
+    sampled = build_sampling(dialect, request)
+    thought, of_thinking = build_thinking(policy, options)
+    tooled = build_tools(policy, request)
     adjustments = resolve_unsupported(
         endpoint,
         request,
-        [*of_messages, *sampled.unsupported, *of_thinking, *tooled.unsupported, *_without_counterpart(options)],
+        [*of_messages, *sampled.unsupported, *of_thinking, *tooled.unsupported, *_list_unsupported(options)],
     )
     if not isinstance(adjustments, tuple):
         return Failure(adjustments)
@@ -71,7 +71,7 @@ def _set(value: _T | None) -> _T | UnsetType:
     return UNSET if value is None else value
 
 
-def _without_counterpart(options: Options) -> list[Adjustment]:
+def _list_unsupported(options: Options) -> list[Adjustment]:
     """What was asked for that /v2/chat has no field for."""
     untaken: list[Adjustment] = []
     if isinstance(options.logprobs, int) and not isinstance(options.logprobs, bool) and options.logprobs > 0:

@@ -22,10 +22,10 @@ from victor_fp.core.dialects.cohere import CohereDialect
 from victor_fp.core.faults import Fault, InvalidResponse
 from victor_fp.core.json import NotJson, decode_json_object
 from victor_fp.core.protocols.cohere_v2.errors import fault_from_error
-from victor_fp.core.protocols.cohere_v2.notes import cited, closing, measured, planned
+from victor_fp.core.protocols.cohere_v2.notes import emit_citations, emit_logprobs, emit_plan, emit_stop
 from victor_fp.core.protocols.operations import decoder_for
 from victor_fp.core.requests import Endpoint
-from victor_fp.core.tool_call_ids import made
+from victor_fp.core.tool_call_ids import make_id
 from victor_fp.core.wire_decoding import Undecodable
 
 BODY = decoder_for(Chat.RESPONSE)
@@ -38,26 +38,26 @@ def read(endpoint: Endpoint, dialect: CohereDialect, body: bytes) -> Sequence[De
         return [ErrorReported(InvalidResponse(provider=endpoint.spec.name, message=f"no answer: {answer.reason}"))]
     message = answer.message
     if message is None and answer.finish_reason is None:
-        return [ErrorReported(_no_answer(endpoint, dialect, body))]
+        return [ErrorReported(_fault_from_empty_body(endpoint, dialect, body))]
     deltas: list[Delta] = [MetadataReported(metadata={"id": answer.id})] if answer.id else []
     if message is not None:
-        deltas += planned(message.tool_plan or "")
+        deltas += emit_plan(message.tool_plan or "")
         for block in message.content or ():
             deltas += _content(block)
         for place, call in enumerate(message.tool_calls or ()):
             function = call.function or wire.FunctionCall()
-            deltas += started(place, place, call.id, function, answer.id)
-        deltas += cited(message.citations or [])
-    deltas += measured(answer.logprobs or [])
-    return [*deltas, *closing(endpoint, answer.finish_reason, answer.usage, None)]
+            deltas += emit_call_start(place, place, call.id, function, answer.id)
+        deltas += emit_citations(message.citations or [])
+    deltas += emit_logprobs(answer.logprobs or [])
+    return [*deltas, *emit_stop(endpoint, answer.finish_reason, answer.usage, None)]
 
 
-def started(
+def emit_call_start(
     place: int, index: int | None, id_: str | None, function: wire.FunctionCall, seed: str | None
 ) -> list[Delta]:
     """The head of a call, with as much of its arguments as came along. `place` counts calls, `index` is the vendor's."""
     name, arguments = function.name or "", function.arguments or ""
-    told = id_ or made(seed or name + arguments, place)
+    told = id_ or make_id(seed or name + arguments, place)
     head: list[Delta] = [ToolCallStarted(index=index, id=told, name=name)]
     return [*head, ToolCallArguments(index=index, id=told, text=arguments)] if arguments else head
 
@@ -74,7 +74,7 @@ def _content(block: wire.AssistantContent) -> list[Delta]:
             assert_never(block)
 
 
-def _no_answer(endpoint: Endpoint, dialect: CohereDialect, body: bytes) -> Fault:
+def _fault_from_empty_body(endpoint: Endpoint, dialect: CohereDialect, body: bytes) -> Fault:
     """A body without a message: an error has a text in its place."""
     value = decode_json_object(body)
     if not isinstance(value, NotJson) and (value.get("error") or isinstance(value.get("message"), str)):

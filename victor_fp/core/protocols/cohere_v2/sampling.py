@@ -22,7 +22,7 @@ class Sampling(msgspec.Struct, frozen=True, kw_only=True):
     unsupported: tuple[Adjustment, ...]
 
 
-def sampling(dialect: CohereDialect, request: ChatRequest) -> Sampling:
+def build_sampling(dialect: CohereDialect, request: ChatRequest) -> Sampling:
     """The caller's wishes; one beyond a bound is brought to it, visibly."""
     options = request.options
     changed: list[Adjustment] = []
@@ -31,16 +31,16 @@ def sampling(dialect: CohereDialect, request: ChatRequest) -> Sampling:
         reason = f"Cohere takes {dialect.stop_limit} at most; the first are kept"
         changed.append(Adjustment(parameter="stop", reason=reason, action="changed"))
     return Sampling(
-        temperature=_bound("temperature", request.temperature, 0, dialect.most_temperature, changed),
-        top_p=_bound("top_p", options.top_p, 0.01, dialect.most_top_p, changed),
-        frequency_penalty=_bound("frequency_penalty", options.frequency_penalty, 0, dialect.most_penalty, changed),
-        presence_penalty=_bound("presence_penalty", options.presence_penalty, 0, dialect.most_penalty, changed),
+        temperature=_clamp("temperature", request.temperature, 0, dialect.most_temperature, changed),
+        top_p=_clamp("top_p", options.top_p, 0.01, dialect.most_top_p, changed),
+        frequency_penalty=_clamp("frequency_penalty", options.frequency_penalty, 0, dialect.most_penalty, changed),
+        presence_penalty=_clamp("presence_penalty", options.presence_penalty, 0, dialect.most_penalty, changed),
         stop=stop,
         unsupported=tuple(changed),
     )
 
 
-def _bound(name: str, value: float | None, least: float, most: float, changed: list[Adjustment]) -> Number:
+def _clamp(name: str, value: float | None, least: float, most: float, changed: list[Adjustment]) -> Number:
     if value is None:
         return UNSET
     if least <= value <= most:

@@ -13,7 +13,7 @@ LEVEL = "high"
 """The effort that thinking without a budget stands for."""
 
 
-def thinking(policy: CoherePolicy, options: Options) -> tuple[Thinking | UnsetType, list[Adjustment]]:
+def build_thinking(policy: CoherePolicy, options: Options) -> tuple[Thinking | UnsetType, list[Adjustment]]:
     """What effort and budget come to. An effort beside a budget says less exactly what the budget says."""
     effort, budget = options.reasoning_effort, options.reasoning_budget
     if not policy.thinks:

@@ -22,7 +22,7 @@ class Tooling(msgspec.Struct, frozen=True, kw_only=True):
     unsupported: tuple[Adjustment, ...] = ()
 
 
-def tooling(policy: CoherePolicy, request: ChatRequest) -> Tooling:
+def build_tools(policy: CoherePolicy, request: ChatRequest) -> Tooling:
     """Tools as the model may use them. Naming one tool means to show that one only, and to require a call."""
     choice = request.options.tool_choice
     if not request.tools:

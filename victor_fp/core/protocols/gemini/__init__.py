@@ -7,7 +7,7 @@ from functools import partial
 from victor_fp.core.dialects.gemini import GeminiDialect
 from victor_fp.core.framing import json_array, sse
 from victor_fp.core.protocols import Codec
-from victor_fp.core.protocols.gemini.discovery import counting, discovery
+from victor_fp.core.protocols.gemini.discovery import describe_token_counting, discovery
 from victor_fp.core.protocols.gemini.errors import fault_from_response
 from victor_fp.core.protocols.gemini.events import reader
 from victor_fp.core.protocols.gemini.request import write
@@ -27,5 +27,5 @@ def codec_for(endpoint: Endpoint, dialect: GeminiDialect) -> Codec:
         error=partial(fault_from_response, endpoint),
         think_tags=dialect.think_tags,
         discovery=discovery(endpoint) if dialect.lists_models else None,
-        counting=counting(endpoint, dialect),
+        counting=describe_token_counting(endpoint, dialect),
     )

@@ -29,7 +29,7 @@ def conversation(messages: Sequence[Message], dialect: GeminiDialect, policy: Ge
     system = [part for message in instructions for part in content_parts(message, dialect)]
     contents = _contents(turns, dialect, policy)
     if system and not policy.system:
-        contents, system = _led_by(system, contents), []
+        contents, system = _prepend_system(system, contents), []
     detail, unsupported = _detail(turns)
     if any(message.name for message in turns if message.role != "tool"):
         unsupported.append(Adjustment(parameter="name", reason="contents do not say who of several people speaks"))
@@ -77,7 +77,7 @@ def _results(results: Sequence[Message], names: dict[str, str], given: set[str])
     return Content(role="user", parts=parts)
 
 
-def _led_by(system: list[Part], contents: list[Content]) -> list[Content]:
+def _prepend_system(system: list[Part], contents: list[Content]) -> list[Content]:
     """Instructions at the head of the first user turn, for models that know no other place for them."""
     if contents and contents[0].role == "user" and isinstance(contents[0].parts, list):
         return [Content(role="user", parts=[*system, *contents[0].parts]), *contents[1:]]

@@ -15,7 +15,7 @@ from victor_fp.core.dialects.gemini import GeminiDialect
 from victor_fp.core.faults import Fault
 from victor_fp.core.json import encode_json
 from victor_fp.core.protocols import Discovery, ModelInfo, TokenCounting
-from victor_fp.core.protocols.gemini.notes import plain
+from victor_fp.core.protocols.gemini.notes import to_plain
 from victor_fp.core.protocols.gemini.request import body_of, resource_name
 from victor_fp.core.protocols.operations import build_request, decoder_for
 from victor_fp.core.requests import ChatRequest, Endpoint, HttpRequest
@@ -69,11 +69,11 @@ def _info(model: Model) -> ModelInfo | None:
         # Whatever generates also streams.
         supports_streaming=None if methods is None else "generateContent" in methods,
         supports_reasoning=model.thinking,
-        raw=dict(plain(model)),
+        raw=dict(to_plain(model)),
     )
 
 
-def counting(endpoint: Endpoint, dialect: GeminiDialect) -> TokenCounting:
+def describe_token_counting(endpoint: Endpoint, dialect: GeminiDialect) -> TokenCounting:
     """POST :countTokens with everything that a request would hold."""
     return TokenCounting(request=partial(_count_request, endpoint, dialect), read=read_count)
 

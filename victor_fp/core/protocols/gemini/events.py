@@ -14,7 +14,7 @@ from victor_fp.core.deltas import Delta, ErrorReported, StreamEnded
 from victor_fp.core.faults import InvalidResponse
 from victor_fp.core.framing import Frame
 from victor_fp.core.protocols.gemini.errors import fault_from_error, find_status
-from victor_fp.core.protocols.gemini.response import ANSWERS, START, Progress, noted_last, told
+from victor_fp.core.protocols.gemini.response import ANSWERS, START, Progress, add_answer, emit_last_notes
 from victor_fp.core.protocols.stream_end import is_done
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.wire_decoding import Undecodable
@@ -35,7 +35,7 @@ class GeminiReader(msgspec.Struct, frozen=True):
 
     def finish(self) -> list[Delta]:
         """The facts of which the last word counts."""
-        return noted_last(self.progress)
+        return emit_last_notes(self.progress)
 
     def _piece(self, progress: Progress, frame: Frame, deltas: list[Delta]) -> Progress:
         data = frame.data
@@ -50,7 +50,7 @@ class GeminiReader(msgspec.Struct, frozen=True):
                 ErrorReported(InvalidResponse(provider=self.endpoint.spec.name, model=progress.model, message=message))
             )
             return progress
-        progress = told(self.endpoint, progress, answer, deltas)
+        progress = add_answer(self.endpoint, progress, answer, deltas)
         if b'"error"' in data and (error := find_status(data)) is not None:
             deltas.append(ErrorReported(fault_from_error(self.endpoint, error, data, model=progress.model)))
         elif frame.event == "error":

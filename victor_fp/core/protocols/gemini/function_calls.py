@@ -10,7 +10,7 @@ from victor_fp_wire.gemini.response import FunctionCall, PartialArg
 from victor_fp.core.deltas import Delta, ErrorReported, StateReported, ToolCallArgumentSet, ToolCallStarted
 from victor_fp.core.faults import InvalidResponse
 from victor_fp.core.json import Json, JsonScalar, encode_json
-from victor_fp.core.tool_call_ids import made
+from victor_fp.core.tool_call_ids import make_id
 
 _STEP = re.compile(
     r"\.(?P<name>[^.\[\]]+)|\[(?P<index>\d{1,4})\]|\['(?P<single>(?:[^'\\]|\\.)*)'\]|\[\"(?P<double>(?:[^\"\\]|\\.)*)\"\]"
@@ -31,7 +31,7 @@ class CallsSeen(msgspec.Struct, frozen=True, gc=False):
 NO_CALLS = CallsSeen()
 
 
-def called(
+def add_call(
     seen: CallsSeen, seed: str | None, call: FunctionCall, signature: str | None, deltas: list[Delta]
 ) -> CallsSeen:
     """Appends what one functionCall part means: a call, its head, or more of the newest call's arguments.
@@ -40,7 +40,7 @@ def called(
     apart from others of the conversation.
     """
     if call.name:
-        seen = CallsSeen(seen.count + 1, call.id or _made_id(seed, call, seen.count))
+        seen = CallsSeen(seen.count + 1, call.id or _make_id(seed, call, seen.count))
         deltas.append(
             ToolCallStarted(
                 index=seen.count - 1,
@@ -57,8 +57,8 @@ def called(
     return seen
 
 
-def _made_id(seed: str | None, call: FunctionCall, ordinal: int) -> str:
-    return made(seed or f"{call.name}{encode_json(call.args or {}).decode()}", ordinal)
+def _make_id(seed: str | None, call: FunctionCall, ordinal: int) -> str:
+    return make_id(seed or f"{call.name}{encode_json(call.args or {}).decode()}", ordinal)
 
 
 def _state(id_: str | None, signature: str | None) -> dict[str, Json] | None:
@@ -72,7 +72,7 @@ def _state(id_: str | None, signature: str | None) -> dict[str, Json] | None:
 
 
 def _set(seen: CallsSeen, piece: PartialArg, deltas: list[Delta]) -> None:
-    path = steps(piece.json_path or "")
+    path = parse_path(piece.json_path or "")
     if path is None or not seen.count:
         what = f"arguments at {piece.json_path!r}, which is no path" if path is None else "arguments of no call"
         deltas.append(ErrorReported(InvalidResponse(message=f"the answer streams {what}")))
@@ -95,7 +95,7 @@ def _value(piece: PartialArg) -> JsonScalar:
     return number
 
 
-def steps(path: str) -> tuple[str | int, ...] | None:
+def parse_path(path: str) -> tuple[str | int, ...] | None:
     """The names and indexes of a JSON path such as `$.recipe.steps[0]['a name']`; None where it is not valid, deeper than
     64 steps, or has an index of more than four digits: memory and stack depend on both.
 

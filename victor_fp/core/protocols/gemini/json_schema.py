@@ -33,7 +33,7 @@ class Translated(msgspec.Struct, frozen=True):
     lost: tuple[str, ...] = ()
 
 
-def translated(schema: JsonObject) -> Translated:
+def translate_schema(schema: JsonObject) -> Translated:
     """The schema in the subset."""
     lost: list[str] = []
     node = _node(schema, schema, (), lost)
@@ -52,8 +52,8 @@ def _node(given: Json, root: JsonObject, seen: tuple[str, ...], lost: list[str])
     node: Node = {key: given[key] for key in _SAME if key in given}
     node |= {key: str(count) for key in _COUNTS if (count := given.get(key)) is not None}
     words: list[str] = []
-    _typed(node, given)
-    _listed(node, given, words)
+    _set_type(node, given)
+    _set_enum(node, given, words)
     _alternatives(node, given, root, seen, lost)
     _members(node, given, root, seen, lost)
     words += [f"{key}: {encode_json(value).decode()}" for key, value in given.items() if _unsaid(key, value)]
@@ -95,19 +95,19 @@ def _put_together(
             whole["type"] = "OBJECT"
         else:
             target, seen = _put_together(target, root, (*seen, ref), lost)
-            _added(whole, target)
+            _add_part(whole, target)
     followed = seen
     parts = given.get("allOf")
     for part in parts if isinstance(parts, Sequence) else ():
         if isinstance(part, Mapping):
             inner, used = _put_together(part, root, seen, lost)
             followed = (*followed, *used)
-            _added(whole, inner)
-    _added(whole, {key: value for key, value in given.items() if key not in ("$ref", "allOf")})
+            _add_part(whole, inner)
+    _add_part(whole, {key: value for key, value in given.items() if key not in ("$ref", "allOf")})
     return whole, followed
 
 
-def _added(whole: Node, part: JsonObject) -> None:
+def _add_part(whole: Node, part: JsonObject) -> None:
     for key, value in part.items():
         before = whole.get(key)
         if isinstance(before, Mapping) and isinstance(value, Mapping):
@@ -118,7 +118,7 @@ def _added(whole: Node, part: JsonObject) -> None:
             whole[key] = value
 
 
-def _typed(node: Node, given: JsonObject) -> None:
+def _set_type(node: Node, given: JsonObject) -> None:
     kind = given.get("type")
     listed = kind if isinstance(kind, Sequence) and not isinstance(kind, str) else (kind,)
     kinds = [name for name in listed if isinstance(name, str)]
@@ -135,7 +135,7 @@ def _typed(node: Node, given: JsonObject) -> None:
         node["type"] = "ARRAY"
 
 
-def _listed(node: Node, given: JsonObject, words: list[str]) -> None:
+def _set_enum(node: Node, given: JsonObject, words: list[str]) -> None:
     """`enum` holds texts only: one number becomes its own bounds, several numbers alternatives of that kind."""
     values: list[Json]
     if "const" in given:

@@ -10,12 +10,14 @@ from victor_fp_wire.gemini.response import Candidate, GenerateContentResponse
 from victor_fp.core.json import Json
 
 
-def plain(value: msgspec.Struct) -> dict[str, Json]:
+def to_plain(value: msgspec.Struct) -> dict[str, Json]:
     """A wire value as it was sent: the fields it has, under their names on the wire."""
     names = zip(value.__struct_fields__, value.__struct_encode_fields__, strict=True)
     found = ((sent, getattr(value, ours)) for ours, sent in names)
     return {
-        sent: plain(inner) if isinstance(inner, msgspec.Struct) else inner for sent, inner in found if inner is not None
+        sent: to_plain(inner) if isinstance(inner, msgspec.Struct) else inner
+        for sent, inner in found
+        if inner is not None
     }
 
 
@@ -41,13 +43,13 @@ def _tokens(result: dict[str, Any]) -> list[Json]:
     ]
 
 
-def replaced_notes(answer: GenerateContentResponse) -> dict[str, Json]:
+def emit_replaced_notes(answer: GenerateContentResponse) -> dict[str, Json]:
     """What a later piece says anew."""
     notes: dict[str, Json] = {}
     if answer.model_status:
         notes["model_status"] = answer.model_status
     if answer.prompt_feedback is not None and answer.prompt_feedback.safety_ratings:
-        notes["prompt_feedback"] = plain(answer.prompt_feedback)
+        notes["prompt_feedback"] = to_plain(answer.prompt_feedback)
     for candidate in answer.candidates or ():
         if not candidate.index:
             return notes | _candidate(candidate)

@@ -57,7 +57,7 @@ def _media(part: ImagePart | AudioPart | FilePart, dialect: GeminiDialect) -> Pa
         metadata = {"filename": filename}
     given = part.data, part.media_type
     if part.url is not None and part.url.startswith("data:"):
-        given = _of_data_url(part.url)
+        given = _parse_data_url(part.url)
     data, media_type = given
     if data is not None:
         encoded = b64encode(data).decode()
@@ -68,7 +68,7 @@ def _media(part: ImagePart | AudioPart | FilePart, dialect: GeminiDialect) -> Pa
     return Part(file_data=FileData(file_uri=url, mime_type=named or UNSET, display_name=label), part_metadata=metadata)
 
 
-def _of_data_url(url: str) -> tuple[bytes | None, str | None]:
+def _parse_data_url(url: str) -> tuple[bytes | None, str | None]:
     """The bytes of `data:image/png;base64,...` and their type; what is no base64 is percent-encoded text."""
     head, _, rest = url.removeprefix("data:").partition(",")
     media_type, *parameters = head.split(";")
@@ -110,12 +110,12 @@ def _turn_part(block: Block) -> Part | None:
             )
             return Part(function_call=call, thought_signature=signature)
         case "opaque":
-            return _kept(state.get("part"))
+            return _restore_part(state.get("part"))
         case _:
             assert_never(block.kind)
 
 
-def _kept(state: Json) -> Part | None:
+def _restore_part(state: Json) -> Part | None:
     """A part that came from the vendor and goes back as it was; None where the state was tampered with."""
     try:
         return msgspec.convert(state, Part)

@@ -23,8 +23,8 @@ from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.json import Json
 from victor_fp.core.options import ResponseFormat
 from victor_fp.core.protocols.gemini.contents import Conversation, conversation
-from victor_fp.core.protocols.gemini.json_schema import translated
-from victor_fp.core.protocols.gemini.thinking import thinking_config
+from victor_fp.core.protocols.gemini.json_schema import translate_schema
+from victor_fp.core.protocols.gemini.thinking import build_thinking_config
 from victor_fp.core.protocols.operations import build_chat
 from victor_fp.core.requests import (
     Adjustment,
@@ -99,7 +99,7 @@ def body_of(dialect: GeminiDialect, request: ChatRequest) -> tuple[GenerateConte
         unsupported.append(Adjustment(parameter="parallel_tool_calls", reason=reason))
     body = GenerateContentRequest(
         contents=talk.contents,
-        system_instruction=_given(talk.system),
+        system_instruction=_set_or_unset(talk.system),
         tools=_tools(request.tools, policy, unsupported),
         tool_config=_tool_config(request, policy),
         generation_config=_generation_config(request, policy, talk, unsupported),
@@ -108,7 +108,7 @@ def body_of(dialect: GeminiDialect, request: ChatRequest) -> tuple[GenerateConte
     return body, unsupported
 
 
-def _given(value: T | None) -> T | UnsetType:
+def _set_or_unset(value: T | None) -> T | UnsetType:
     return UNSET if value is None else value
 
 
@@ -116,19 +116,19 @@ def _generation_config(
     request: ChatRequest, policy: GeminiPolicy, talk: Conversation, unsupported: list[Adjustment]
 ) -> GenerationConfig | UnsetType:
     options = request.options
-    thinking, beyond = thinking_config(options, policy)
+    thinking, beyond = build_thinking_config(options, policy)
     unsupported += beyond
     mime_type, schema, json_schema = _form(options.response_format, policy, unsupported)
     logprobs = options.logprobs
     config = GenerationConfig(
-        max_output_tokens=_bound(request, thinking),
-        temperature=_given(request.temperature),
-        top_p=_given(options.top_p),
-        top_k=_given(options.top_k),
-        seed=_given(options.seed),
+        max_output_tokens=_choose_max_tokens(request, thinking),
+        temperature=_set_or_unset(request.temperature),
+        top_p=_set_or_unset(options.top_p),
+        top_k=_set_or_unset(options.top_k),
+        seed=_set_or_unset(options.seed),
         stop_sequences=UNSET if options.stop is None else list(options.stop),
-        presence_penalty=_given(options.presence_penalty),
-        frequency_penalty=_given(options.frequency_penalty),
+        presence_penalty=_set_or_unset(options.presence_penalty),
+        frequency_penalty=_set_or_unset(options.frequency_penalty),
         response_logprobs=UNSET if logprobs is None or logprobs is False else True,
         logprobs=UNSET if logprobs is None or isinstance(logprobs, bool) else logprobs,
         response_mime_type=mime_type,
@@ -140,7 +140,7 @@ def _generation_config(
     return UNSET if config == GenerationConfig() else config
 
 
-def _bound(request: ChatRequest, thinking: ThinkingConfig | UnsetType) -> int | UnsetType:
+def _choose_max_tokens(request: ChatRequest, thinking: ThinkingConfig | UnsetType) -> int | UnsetType:
     """The caller's bound. The default one is meant for the answer, but thoughts count against it: it makes room."""
     if request.max_tokens is None:
         return UNSET
@@ -159,7 +159,7 @@ def _form(
         return "application/json", UNSET, UNSET
     if policy.json_schema:
         return "application/json", UNSET, form.schema
-    result = translated(form.schema)
+    result = translate_schema(form.schema)
     unsupported += [Adjustment(parameter="response_format", reason=reason, action="changed") for reason in result.lost]
     return "application/json", result.schema, UNSET
 
@@ -179,7 +179,7 @@ def _declaration(tool: ToolDefinition, policy: GeminiPolicy, unsupported: list[A
     if not tool.parameters.get("properties") and "$ref" not in tool.parameters and "allOf" not in tool.parameters:
         # Older models refuse an object without properties; no parameters at all say the same.
         return FunctionDeclaration(name=tool.name, description=description)
-    result = translated(tool.parameters)
+    result = translate_schema(tool.parameters)
     unsupported += [
         Adjustment(parameter="tools", reason=f"{tool.name}: {reason}", action="changed") for reason in result.lost
     ]

@@ -29,8 +29,8 @@ from victor_fp.core.deltas import (
 from victor_fp.core.faults import ContentRefused, InvalidResponse
 from victor_fp.core.json import Json
 from victor_fp.core.protocols.gemini.errors import fault_from_error, find_status
-from victor_fp.core.protocols.gemini.function_calls import NO_CALLS, CallsSeen, called
-from victor_fp.core.protocols.gemini.notes import candidate_notes, plain, replaced_notes
+from victor_fp.core.protocols.gemini.function_calls import NO_CALLS, CallsSeen, add_call
+from victor_fp.core.protocols.gemini.notes import candidate_notes, emit_replaced_notes, to_plain
 from victor_fp.core.protocols.operations import decoder_for
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.wire_decoding import Undecodable
@@ -81,13 +81,15 @@ def read(endpoint: Endpoint, body: bytes) -> Sequence[Delta]:
             )
         ]
     deltas: list[Delta] = []
-    progress = told(endpoint, START, answer, deltas)
-    return [*deltas, *noted_last(progress), StreamEnded()]
+    progress = add_answer(endpoint, START, answer, deltas)
+    return [*deltas, *emit_last_notes(progress), StreamEnded()]
 
 
-def told(endpoint: Endpoint, progress: Progress, answer: GenerateContentResponse, deltas: list[Delta]) -> Progress:
+def add_answer(
+    endpoint: Endpoint, progress: Progress, answer: GenerateContentResponse, deltas: list[Delta]
+) -> Progress:
     """Appends what one answer, or piece of one, means."""
-    progress = _named(progress, answer, deltas)
+    progress = _emit_name_once(progress, answer, deltas)
     for candidate in answer.candidates or ():
         # Other candidates come only to callers who ask for them in extra_body; raw_response has them.
         if not candidate.index:
@@ -95,20 +97,20 @@ def told(endpoint: Endpoint, progress: Progress, answer: GenerateContentResponse
             break
     if answer.usage_metadata is not None:
         usage = _newest(progress.usage, answer.usage_metadata)
-        deltas.append(_reported(usage))
+        deltas.append(_report_usage(usage))
         progress = msgspec.structs.replace(progress, usage=usage)
     if (feedback := answer.prompt_feedback) is not None and _refuses(feedback):
         deltas.append(ErrorReported(_refusal(endpoint, progress.model, feedback)))
-    if notes := replaced_notes(answer):
+    if notes := emit_replaced_notes(answer):
         progress = msgspec.structs.replace(progress, notes={**progress.notes, **notes})
     return progress
 
 
-def noted_last(progress: Progress) -> list[Delta]:
+def emit_last_notes(progress: Progress) -> list[Delta]:
     """The facts that are sure only when the answer is over."""
     notes: dict[str, Json] = dict(progress.notes)
     if progress.usage is not None:
-        usage = plain(progress.usage)
+        usage = to_plain(progress.usage)
         if tier := usage.get("serviceTier"):
             notes["service_tier"] = tier
         if any(not isinstance(value, int) for value in usage.values()):
@@ -116,7 +118,7 @@ def noted_last(progress: Progress) -> list[Delta]:
     return [MetadataReported(metadata=notes)] if notes else []
 
 
-def _named(progress: Progress, answer: GenerateContentResponse, deltas: list[Delta]) -> Progress:
+def _emit_name_once(progress: Progress, answer: GenerateContentResponse, deltas: list[Delta]) -> Progress:
     """Says once which answer this is, by which model."""
     id_ = answer.response_id or progress.id
     created = answer.create_time or progress.created
@@ -137,12 +139,12 @@ def _candidate(progress: Progress, candidate: Candidate, deltas: list[Delta]) ->
         for part in candidate.content.parts or ():
             if part.function_call is not None:
                 seed = progress.id or progress.created
-                calls = called(progress.calls, seed, part.function_call, part.thought_signature, deltas)
+                calls = add_call(progress.calls, seed, part.function_call, part.thought_signature, deltas)
                 progress = msgspec.structs.replace(progress, calls=calls)
             elif part.text is not None:
-                _said(part, part.text, deltas)
+                _emit_text(part, part.text, deltas)
             else:
-                _kept(part, deltas)
+                _keep_part(part, deltas)
     if candidate.finish_reason:
         reason = STOP_REASONS.get(candidate.finish_reason, candidate.finish_reason)
         deltas.append(Stopped(reason, candidate.finish_reason))
@@ -151,12 +153,12 @@ def _candidate(progress: Progress, candidate: Candidate, deltas: list[Delta]) ->
     return progress
 
 
-def _said(part: Part, text: str, deltas: list[Delta]) -> None:
+def _emit_text(part: Part, text: str, deltas: list[Delta]) -> None:
     """Text or a thought. A signed part stays a part of its own, since its signature goes back on this very part."""
     signature = part.thought_signature
     if not text:
         if signature:
-            _kept(part, deltas)
+            _keep_part(part, deltas)
         return
     delta = ReasoningDelta(text) if part.thought else TextDelta(text)
     if signature:
@@ -166,9 +168,9 @@ def _said(part: Part, text: str, deltas: list[Delta]) -> None:
         deltas.append(delta)
 
 
-def _kept(part: Part, deltas: list[Delta]) -> None:
+def _keep_part(part: Part, deltas: list[Delta]) -> None:
     """Everything else (pictures, code that the server ran, ...) is kept for the next turn, and noted for the caller."""
-    whole = plain(part)
+    whole = to_plain(part)
     if not whole:
         return
     shown = {name: value for name, value in whole.items() if name not in ("thoughtSignature", "text", "thought")}
@@ -188,7 +190,7 @@ def _newest(old: UsageMetadata | None, new: UsageMetadata) -> UsageMetadata:
     return msgspec.structs.replace(old, **fields)
 
 
-def _reported(usage: UsageMetadata) -> UsageReported:
+def _report_usage(usage: UsageMetadata) -> UsageReported:
     """Thoughts are counted beside the candidates, and results of server-side tools beside the prompt."""
     return UsageReported(
         prompt_tokens=_sum(usage.prompt_token_count, usage.tool_use_prompt_token_count),

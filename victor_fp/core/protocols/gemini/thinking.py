@@ -15,7 +15,9 @@ Level: TypeAlias = Literal["MINIMAL", "LOW", "MEDIUM", "HIGH"]
 LEVELS: dict[str, Level] = {"MINIMAL": "MINIMAL", "LOW": "LOW", "MEDIUM": "MEDIUM", "HIGH": "HIGH"}
 
 
-def thinking_config(options: Options, policy: GeminiPolicy) -> tuple[ThinkingConfig | UnsetType, list[Adjustment]]:
+def build_thinking_config(
+    options: Options, policy: GeminiPolicy
+) -> tuple[ThinkingConfig | UnsetType, list[Adjustment]]:
     """What to send, and what the model cannot do. Thoughts are asked for wherever thinking is."""
     effort, budget = options.reasoning_effort, options.reasoning_budget
     if effort is None and budget is None:

@@ -18,10 +18,10 @@ from victor_fp.core.dialects.mistral import MistralDialect
 from victor_fp.core.faults import Fault
 from victor_fp.core.framing import Frame
 from victor_fp.core.json import Json, NotJson, decode_json_object
-from victor_fp.core.protocols.mistral.notes import counted, identity, logprobs_of, seed_of, stopped
+from victor_fp.core.protocols.mistral.notes import build_stop, choose_seed, identity, logprobs_of, report_usage
 from victor_fp.core.protocols.mistral.response import ERRORS
 from victor_fp.core.protocols.mistral.spoken import call_piece, content_deltas
-from victor_fp.core.protocols.openai_chat.endings import Cut, meaning
+from victor_fp.core.protocols.openai_chat.endings import Cut, interpret_frame
 from victor_fp.core.protocols.openai_chat.errors import fault_from_error
 from victor_fp.core.protocols.openai_chat.stop_reasons import BROKEN_OFF, FAILURE
 from victor_fp.core.protocols.openai_chat.tool_calls import NO_CALLS, Calls, placed, released
@@ -78,7 +78,7 @@ class ChatEvents(msgspec.Struct, frozen=True):
         return _closed(self.gathered)
 
     def _ended(self, gathered: Gathered, frame: Frame, reason: str, deltas: list[Delta], *, last: bool) -> Gathered:
-        meant = meaning(self.endpoint, self.dialect, frame, reason, gathered.model, last=last)
+        meant = interpret_frame(self.endpoint, self.dialect, frame, reason, gathered.model, last=last)
         if isinstance(meant, Cut):
             return msgspec.structs.replace(gathered, cut=meant.fault)
         if meant is not None:
@@ -92,14 +92,14 @@ class ChatEvents(msgspec.Struct, frozen=True):
             gathered = _noting(gathered, chunk)
         if choice is not None:
             gathered = _spoken(gathered, choice, deltas)
-        if (usage := counted(chunk.usage)) is not None:
+        if (usage := report_usage(chunk.usage)) is not None:
             deltas.append(usage)
         error = _error_in(frame, chunk, choice)
         if error is not None:
             deltas.append(ErrorReported(fault_from_error(self.endpoint, self.dialect, error, model=gathered.model)))
         elif choice is not None and choice.finish_reason:
             gathered = msgspec.structs.replace(gathered, calls=released(gathered.calls, deltas))
-            deltas.append(stopped(choice.finish_reason))
+            deltas.append(build_stop(choice.finish_reason))
         return gathered
 
 
@@ -120,7 +120,7 @@ def _noting(gathered: Gathered, chunk: ChatCompletionChunk) -> Gathered:
     return msgspec.structs.replace(
         gathered,
         begun=True,
-        seed=gathered.seed or seed_of(chunk),
+        seed=gathered.seed or choose_seed(chunk),
         model=gathered.model or chunk.model or None,
         notes=identity(chunk) | gathered.notes | counts_noted(chunk.usage),
     )

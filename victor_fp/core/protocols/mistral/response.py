@@ -11,7 +11,7 @@ from victor_fp.core.deltas import Delta, ErrorReported, MetadataReported, Stream
 from victor_fp.core.dialects.mistral import MistralDialect
 from victor_fp.core.faults import Fault, InvalidResponse
 from victor_fp.core.json import NotJson, decode_json_object
-from victor_fp.core.protocols.mistral.notes import counted, identity, logprobs_of, seed_of, stopped
+from victor_fp.core.protocols.mistral.notes import build_stop, choose_seed, identity, logprobs_of, report_usage
 from victor_fp.core.protocols.mistral.spoken import call_piece, content_deltas
 from victor_fp.core.protocols.openai_chat.errors import fault_from_error
 from victor_fp.core.protocols.openai_chat.stop_reasons import BROKEN_OFF, FAILURE
@@ -33,26 +33,26 @@ def read(endpoint: Endpoint, dialect: MistralDialect, body: bytes) -> Sequence[D
         return [ErrorReported(InvalidResponse(provider=endpoint.spec.name, message=f"no completion: {answer.reason}"))]
     choice = next((choice for choice in answer.choices or () if not choice.index), None)
     if choice is None or answer.error:
-        return [ErrorReported(_no_answer(endpoint, dialect, body, answer.model))]
+        return [ErrorReported(_fault_from_empty_body(endpoint, dialect, body, answer.model))]
     message = choice.message or ResponseMessage()
     deltas = content_deltas(message.content)
     calls = NO_CALLS
     for call in message.tool_calls or ():
-        calls = placed(calls, call_piece(call), seed_of(answer), deltas, whole=True)
+        calls = placed(calls, call_piece(call), choose_seed(answer), deltas, whole=True)
     released(calls, deltas)
     notes = identity(answer) | counts_noted(answer.usage) | logprobs_of(choice)
     deltas.append(MetadataReported(model=answer.model or None, metadata=notes))
-    if (usage := counted(answer.usage)) is not None:
+    if (usage := report_usage(answer.usage)) is not None:
         deltas.append(usage)
     if choice.finish_reason == FAILURE:
         return [*deltas, ErrorReported(fault_from_error(endpoint, dialect, {"error": BROKEN_OFF}, model=answer.model))]
     if choice.finish_reason:
-        deltas.append(stopped(choice.finish_reason))
+        deltas.append(build_stop(choice.finish_reason))
     deltas.append(StreamEnded())
     return deltas
 
 
-def _no_answer(endpoint: Endpoint, dialect: MistralDialect, body: bytes, model: str | None) -> Fault:
+def _fault_from_empty_body(endpoint: Endpoint, dialect: MistralDialect, body: bytes, model: str | None) -> Fault:
     value = decode_json_object(body)
     if not isinstance(value, NotJson) and ERRORS & value.keys():
         return fault_from_error(endpoint, dialect, value, model=model)

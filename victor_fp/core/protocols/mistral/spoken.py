@@ -24,7 +24,7 @@ from victor_fp_wire.mistral.response import (
 from victor_fp.core.deltas import BlockEnded, Delta, MetadataReported, ReasoningDelta, StateReported, TextDelta
 from victor_fp.core.json import Json
 from victor_fp.core.protocols.openai_chat.tool_calls import Piece
-from victor_fp.core.protocols.openai_chat.usage import plain
+from victor_fp.core.protocols.openai_chat.usage import to_plain
 
 PIECES = "pieces"
 """Where the state of a block keeps what of it is no text, to go back in its place."""
@@ -56,29 +56,29 @@ def _piece(chunk: ContentChunk) -> list[Delta]:
         case TextChunk(text=text):
             return [TextDelta(text)] if text else []
         case ThinkChunk():
-            return _thought(chunk)
+            return _emit_thought(chunk)
         case ReferenceChunk(reference_ids=ids):
-            return _alone("citations", _plain(chunk)) if ids else []
+            return _emit_lone_piece("citations", _to_plain(chunk)) if ids else []
         case ImageUrlChunk() | DocumentUrlChunk() | FileChunk() | AudioChunk():
-            return _alone("attachments", _plain(chunk))
+            return _emit_lone_piece("attachments", _to_plain(chunk))
         case UnknownType(raw=raw):
             text = raw.get("text")
-            return [TextDelta(text)] if text and isinstance(text, str) else _alone("attachments", raw)
+            return [TextDelta(text)] if text and isinstance(text, str) else _emit_lone_piece("attachments", raw)
         case _:
             assert_never(chunk)
 
 
-def _alone(note: str, piece: dict[str, Json]) -> list[Delta]:
+def _emit_lone_piece(note: str, piece: dict[str, Json]) -> list[Delta]:
     """A piece that stands between texts: in the metadata, and in its place on the next turn."""
     return [StateReported({PIECES: [piece]}, alone=True), MetadataReported(metadata={note: [piece]})]
 
 
-def _thought(chunk: ThinkChunk) -> list[Delta]:
+def _emit_thought(chunk: ThinkChunk) -> list[Delta]:
     """Thinking, and what it refers to, which goes back with it. A signature closes it."""
     thinking = chunk.thinking or ()
     pieces = [TextChunk(text=thinking)] if isinstance(thinking, str) else thinking
     text = "".join(piece.text or "" for piece in pieces if isinstance(piece, TextChunk))
-    beside: list[Json] = [_beside(piece) for piece in pieces if not isinstance(piece, TextChunk)]
+    beside: list[Json] = [_describe_references(piece) for piece in pieces if not isinstance(piece, TextChunk)]
     if not text and not beside and not chunk.signature:
         return []
     deltas: list[Delta] = [ReasoningDelta(text)]
@@ -89,16 +89,16 @@ def _thought(chunk: ThinkChunk) -> list[Delta]:
     return deltas
 
 
-def _beside(piece: ThoughtChunk) -> dict[str, Json]:
+def _describe_references(piece: ThoughtChunk) -> dict[str, Json]:
     match piece:
         case UnknownType(raw=raw):
             return raw
         case TextChunk() | ReferenceChunk() | ToolReferenceChunk():
-            return _plain(piece)
+            return _to_plain(piece)
         case _:
             assert_never(piece)
 
 
-def _plain(chunk: msgspec.Struct) -> dict[str, Json]:
+def _to_plain(chunk: msgspec.Struct) -> dict[str, Json]:
     """A chunk as it came."""
-    return plain(msgspec.to_builtins(chunk))
+    return to_plain(msgspec.to_builtins(chunk))

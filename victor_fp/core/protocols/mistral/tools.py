@@ -9,7 +9,7 @@ from msgspec import UNSET, UnsetType
 from victor_fp_wire.mistral import request as wire
 
 from victor_fp.core.protocols.openai_family.tools import ToolUse
-from victor_fp.core.tool_call_ids import made
+from victor_fp.core.tool_call_ids import make_id
 from victor_fp.core.types import ToolDefinition
 
 Choice: TypeAlias = wire.NamedToolChoice | Literal["auto", "none", "any", "required"]
@@ -31,7 +31,7 @@ def build_choice(use: ToolUse) -> Choice | UnsetType:
 
 def fit_call_id(given: str) -> str:
     """A call's id as the vendor accepts it: another vendor's id that does not fit becomes one that does, always the same."""
-    return given if _NINE.fullmatch(given) else made(given, 0)
+    return given if _NINE.fullmatch(given) else make_id(given, 0)
 
 
 def _build_tool(tool: ToolDefinition) -> wire.Tool:

@@ -12,7 +12,7 @@ from victor_fp_wire.ollama_chat.request import ShowRequest
 
 from victor_fp.core.json import encode_json
 from victor_fp.core.protocols import Discovery, ModelInfo
-from victor_fp.core.protocols.ollama_chat.response import reported
+from victor_fp.core.protocols.ollama_chat.response import drop_unreported
 from victor_fp.core.protocols.operations import build_request, decoder_for
 from victor_fp.core.requests import Endpoint, HttpRequest
 from victor_fp.core.wire_decoding import Undecodable
@@ -66,7 +66,7 @@ def read_model(model: str, body: bytes) -> ModelInfo | None:
 
 
 def _facts(model: wire.ModelSummary | wire.ShowResponse) -> dict[str, object]:
-    facts = reported(msgspec.to_builtins(model))
+    facts = drop_unreported(msgspec.to_builtins(model))
     return dict(facts) if isinstance(facts, dict) else {}
 
 

@@ -35,7 +35,7 @@ def wire_messages(endpoint: Endpoint, dialect: OllamaDialect, request: ChatReque
             reason = f"Ollama takes arguments as an object only, and those of the call {one.id!r} are none"
             return Failure(InvalidRequest(message=reason, provider=endpoint.spec.name, model=request.model))
         written.append(one)
-    return Success((written, _untaken(request)))
+    return Success((written, _list_unsupported(request)))
 
 
 def _message(dialect: OllamaDialect, message: Message, names: Mapping[str, str]) -> wire.ChatMessage | str | Block:
@@ -109,15 +109,15 @@ def _result_text(message: Message) -> str:
     return f"Error: {message.text}"
 
 
-def _untaken(request: ChatRequest) -> list[Adjustment]:
+def _list_unsupported(request: ChatRequest) -> list[Adjustment]:
     """`cache` marks need no place: Ollama keeps every prefix it can by itself."""
     untaken: list[Adjustment] = []
     if any(message.name and message.role != "tool" for message in request.messages):
         untaken.append(Adjustment(parameter="messages.name", reason="Ollama does not take the names of speakers"))
-    if any(_detailed(part) for message in request.messages for part in message.content):
+    if any(_has_detail(part) for message in request.messages for part in message.content):
         untaken.append(Adjustment(parameter="messages.detail", reason="Ollama takes every image at its own detail"))
     return untaken
 
 
-def _detailed(part: Part | str) -> bool:
+def _has_detail(part: Part | str) -> bool:
     return isinstance(part, ImagePart) and part.detail not in (None, "auto")

@@ -28,10 +28,12 @@ def write(endpoint: Endpoint, dialect: OllamaDialect, request: ChatRequest) -> R
         case Failure(fault):
             return Failure(fault)
         case Success((messages, in_messages)):
-            return _settled(endpoint, dialect, request, messages, [*in_messages, *_untaken(dialect, request)])
+            return _finish_request(
+                endpoint, dialect, request, messages, [*in_messages, *_list_unsupported(dialect, request)]
+            )
 
 
-def _settled(
+def _finish_request(
     endpoint: Endpoint,
     dialect: OllamaDialect,
     request: ChatRequest,
@@ -126,7 +128,7 @@ def _set(value: _T | None) -> _T | UnsetType:
     return UNSET if value is None else value
 
 
-def _untaken(dialect: OllamaDialect, request: ChatRequest) -> list[Adjustment]:
+def _list_unsupported(dialect: OllamaDialect, request: ChatRequest) -> list[Adjustment]:
     """What was asked for that /api/chat has no field for."""
     asked = request.options
     untaken: list[Adjustment] = []

@@ -26,7 +26,7 @@ from victor_fp.core.json import Json, encode_json
 from victor_fp.core.protocols.ollama_chat.errors import fault_from_error
 from victor_fp.core.protocols.operations import decoder_for
 from victor_fp.core.requests import Endpoint
-from victor_fp.core.tool_call_ids import made
+from victor_fp.core.tool_call_ids import make_id
 from victor_fp.core.wire_decoding import Undecodable
 
 LINES = decoder_for(Chat.RESPONSE)
@@ -75,9 +75,9 @@ def line_deltas(endpoint: Endpoint, dialect: OllamaDialect, line: wire.ChatRespo
         if message.images:
             deltas.append(MetadataReported(metadata={"images": list(message.images)}))
     if line.logprobs:
-        deltas.append(MetadataReported(metadata={"logprobs": reported(msgspec.to_builtins(line.logprobs))}))
+        deltas.append(MetadataReported(metadata={"logprobs": drop_unreported(msgspec.to_builtins(line.logprobs))}))
     if line.done:
-        deltas += _ending(line)
+        deltas += _emit_end(line)
     return deltas
 
 
@@ -85,7 +85,7 @@ def _call(line: wire.ChatResponse, call: wire.ToolCall, ordinal: int) -> list[De
     """A call comes whole. Its place in the answer tells it apart: indexes are missing or repeated in some versions."""
     function = call.function or wire.FunctionCall()
     name, arguments = function.name or "", function.arguments
-    id_ = call.id or made(f"{line.created_at}\x00{name}\x00{encode_json(arguments).decode()}", ordinal)
+    id_ = call.id or make_id(f"{line.created_at}\x00{name}\x00{encode_json(arguments).decode()}", ordinal)
     if isinstance(arguments, str):
         return [
             ToolCallStarted(index=ordinal, id=id_, name=name),
@@ -94,7 +94,7 @@ def _call(line: wire.ChatResponse, call: wire.ToolCall, ordinal: int) -> list[De
     return [ToolCallStarted(index=ordinal, id=id_, name=name, arguments=arguments or {})]
 
 
-def _ending(line: wire.ChatResponse) -> list[Delta]:
+def _emit_end(line: wire.ChatResponse) -> list[Delta]:
     metadata: dict[str, Json] = {name: value for name in METADATA if (value := getattr(line, name)) is not None}
     deltas: list[Delta] = [MetadataReported(model=line.model, metadata=metadata)]
     if line.prompt_eval_count is not None or line.eval_count is not None:
@@ -106,12 +106,12 @@ def _ending(line: wire.ChatResponse) -> list[Delta]:
     return deltas
 
 
-def reported(value: Json) -> Json:
+def drop_unreported(value: Json) -> Json:
     """The value without what the server did not report."""
     match value:
         case dict():
-            return {name: reported(item) for name, item in value.items() if item is not None}
+            return {name: drop_unreported(item) for name, item in value.items() if item is not None}
         case list():
-            return [reported(item) for item in value]
+            return [drop_unreported(item) for item in value]
         case _:
             return value

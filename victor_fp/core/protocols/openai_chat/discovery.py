@@ -62,7 +62,7 @@ def read_props(model: str, body: bytes) -> ModelInfo | None:
     seen = props.modalities if isinstance(props.modalities, dict) else {}
     return ModelInfo(
         id=model,
-        context_window=_whole(props.default_generation_settings.n_ctx),
+        context_window=_to_whole(props.default_generation_settings.n_ctx),
         supports_tools=_flag(caps.get("supports_tools")),
         supports_images=_flag(seen.get("vision")),
         raw=dict(raw),
@@ -77,7 +77,7 @@ def _info(name: str, model: Model, raw: dict[str, Json]) -> ModelInfo:
     top = model.top_provider
     return ModelInfo(
         id=name,
-        context_window=_whole(
+        context_window=_to_whole(
             model.loaded_context_length
             or model.context_length
             or model.context_window
@@ -88,7 +88,7 @@ def _info(name: str, model: Model, raw: dict[str, Json]) -> ModelInfo:
             or (None if top is None else top.context_length)
             or max((provider.context_length or 0 for provider in served), default=0)
         ),
-        max_output=_whole(
+        max_output=_to_whole(
             model.max_completion_tokens
             or model.max_output_length
             or (None if top is None else top.max_completion_tokens)
@@ -130,6 +130,6 @@ def _known(answers: Iterable[bool | None]) -> list[bool]:
     return [answer for answer in answers if answer is not None]
 
 
-def _whole(value: float | None) -> int | None:
+def _to_whole(value: float | None) -> int | None:
     """A limit in tokens; zero means that the server does not say."""
     return int(value) if value else None

@@ -21,7 +21,7 @@ class Cut(msgspec.Struct, frozen=True):
     fault: Fault
 
 
-def meaning(
+def interpret_frame(
     endpoint: Endpoint, dialect: Dialect, frame: Frame, reason: str, model: str | None, *, last: bool
 ) -> ErrorReported | Cut | None:
     """What the frame means; None where it is empty. `reason` says why it is no chunk."""

@@ -29,12 +29,12 @@ from victor_fp.core.faults import Fault
 from victor_fp.core.framing import Frame
 from victor_fp.core.json import Json, NotJson, decode_json
 from victor_fp.core.protocols import EventReader
-from victor_fp.core.protocols.openai_chat.endings import Cut, meaning
+from victor_fp.core.protocols.openai_chat.endings import Cut, interpret_frame
 from victor_fp.core.protocols.openai_chat.errors import fault_from_error
 from victor_fp.core.protocols.openai_chat.fragments import grown, whole
 from victor_fp.core.protocols.openai_chat.notes import answer_notes, choice_notes, logprobs_of, message_notes
-from victor_fp.core.protocols.openai_chat.spoken import content_deltas, reasoning_in
-from victor_fp.core.protocols.openai_chat.stop_reasons import BROKEN_OFF, FAILURE, stopped
+from victor_fp.core.protocols.openai_chat.spoken import content_deltas, find_reasoning
+from victor_fp.core.protocols.openai_chat.stop_reasons import BROKEN_OFF, FAILURE, build_stop
 from victor_fp.core.protocols.openai_chat.tool_calls import (
     NO_CALLS,
     Calls,
@@ -114,7 +114,7 @@ class ChatEvents(msgspec.Struct, frozen=True):
 
     def _ended(self, gathered: Gathered, frame: Frame, reason: str, deltas: list[Delta], *, last: bool) -> Gathered:
         """A frame that does not decode as a chunk: cut off, an error, or invalid."""
-        meant = meaning(self.endpoint, self.dialect, frame, reason, gathered.model, last=last)
+        meant = interpret_frame(self.endpoint, self.dialect, frame, reason, gathered.model, last=last)
         if isinstance(meant, Cut):
             return msgspec.structs.replace(gathered, cut=meant.fault)
         if meant is not None:
@@ -139,7 +139,7 @@ class ChatEvents(msgspec.Struct, frozen=True):
             deltas.append(ErrorReported(self._fault(error, gathered)))
         elif choice is not None and choice.finish_reason:
             gathered = _released(gathered, deltas)
-            deltas.append(stopped(self.dialect, choice.finish_reason))
+            deltas.append(build_stop(self.dialect, choice.finish_reason))
             gathered = msgspec.structs.replace(gathered, stopped=True)
         return gathered
 
@@ -203,7 +203,7 @@ def _spoken(gathered: Gathered, choice: ChunkChoice, deltas: list[Delta]) -> Gat
         gathered = msgspec.structs.replace(gathered, notes=gathered.notes | notes)
     delta = choice.delta
     if delta is not None:
-        if reasoning := reasoning_in(delta):
+        if reasoning := find_reasoning(delta):
             deltas.append(ReasoningDelta(reasoning))
         deltas += content_deltas(delta.content)
         if delta.refusal:

@@ -21,8 +21,8 @@ from victor_fp.core.faults import Fault, InvalidResponse
 from victor_fp.core.json import Json, NotJson, decode_json_object
 from victor_fp.core.protocols.openai_chat.errors import fault_from_error
 from victor_fp.core.protocols.openai_chat.notes import answer_notes, choice_notes, logprobs_of, message_notes
-from victor_fp.core.protocols.openai_chat.spoken import content_deltas, reasoning_in
-from victor_fp.core.protocols.openai_chat.stop_reasons import BROKEN_OFF, FAILURE, stopped
+from victor_fp.core.protocols.openai_chat.spoken import content_deltas, find_reasoning
+from victor_fp.core.protocols.openai_chat.stop_reasons import BROKEN_OFF, FAILURE, build_stop
 from victor_fp.core.protocols.openai_chat.tool_calls import (
     NO_CALLS,
     is_empty_piece,
@@ -48,10 +48,10 @@ def read(endpoint: Endpoint, dialect: ChatDialect, body: bytes) -> Sequence[Delt
         return [ErrorReported(_fault_in(endpoint, dialect, body, answer.model))]
     choice = next((choice for choice in answer.choices or () if not choice.index), None)
     if choice is None:
-        return [ErrorReported(_no_choice(endpoint, dialect, body))]
+        return [ErrorReported(_fault_from_empty_body(endpoint, dialect, body))]
     message = choice.message or ResponseMessage()
     deltas: list[Delta] = []
-    if reasoning := reasoning_in(message):
+    if reasoning := find_reasoning(message):
         deltas.append(ReasoningDelta(reasoning))
     deltas += content_deltas(message.content)
     if message.refusal:
@@ -66,7 +66,7 @@ def read(endpoint: Endpoint, dialect: ChatDialect, body: bytes) -> Sequence[Delt
         error = choice.error or BROKEN_OFF
         return [*deltas, ErrorReported(fault_from_error(endpoint, dialect, {"error": error}, model=answer.model))]
     if choice.finish_reason:
-        deltas.append(stopped(dialect, choice.finish_reason))
+        deltas.append(build_stop(dialect, choice.finish_reason))
     deltas.append(StreamEnded())
     return deltas
 
@@ -101,7 +101,7 @@ def _fault_in(endpoint: Endpoint, dialect: ChatDialect, body: bytes, model: str 
     return fault_from_error(endpoint, dialect, {} if isinstance(value, NotJson) else value, model=model)
 
 
-def _no_choice(endpoint: Endpoint, dialect: ChatDialect, body: bytes) -> Fault:
+def _fault_from_empty_body(endpoint: Endpoint, dialect: ChatDialect, body: bytes) -> Fault:
     """A body without a choice: older servers put an error's fields at the top of it."""
     value = decode_json_object(body)
     if not isinstance(value, NotJson) and (value.get("object") == "error" or {"message", "detail"} & value.keys()):

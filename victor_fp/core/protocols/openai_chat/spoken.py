@@ -8,12 +8,12 @@ from victor_fp.core.deltas import Delta, ReasoningDelta, RefusalDelta, TextDelta
 from victor_fp.core.json import Json
 
 
-def reasoning_in(message: ResponseMessage | ChunkDelta) -> str:
+def find_reasoning(message: ResponseMessage | ChunkDelta) -> str:
     """Thinking beside the content. Servers that fill both fields say the same in both."""
-    return message.reasoning_content or message.reasoning or _reasoning_in_details(message.reasoning_details)
+    return message.reasoning_content or message.reasoning or _find_reasoning_in_details(message.reasoning_details)
 
 
-def _reasoning_in_details(details: list[dict[str, Json]] | None) -> str:
+def _find_reasoning_in_details(details: list[dict[str, Json]] | None) -> str:
     """The readable part of OpenRouter's details, for answers that have no plain reasoning."""
     if not details:
         return ""
@@ -31,13 +31,13 @@ def content_deltas(content: ResponseContent | None) -> list[Delta]:
 
 
 def _piece(chunk: ContentChunk) -> list[Delta]:
-    if thought := _thought(chunk):
+    if thought := _find_thought(chunk):
         return [ReasoningDelta(thought)]
     if chunk.refusal:
         return [RefusalDelta(chunk.refusal)]
     return [TextDelta(chunk.text)] if chunk.text else []
 
 
-def _thought(chunk: ContentChunk) -> str:
+def _find_thought(chunk: ContentChunk) -> str:
     thinking = chunk.thinking or ""
     return thinking if isinstance(thinking, str) else "".join(piece.text or "" for piece in thinking)

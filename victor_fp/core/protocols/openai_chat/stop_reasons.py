@@ -28,6 +28,6 @@ BROKEN_OFF = "the vendor broke the answer off"
 """What is said of it where the vendor says no more."""
 
 
-def stopped(dialect: ChatDialect, reason: str) -> Stopped:
+def build_stop(dialect: ChatDialect, reason: str) -> Stopped:
     """The reason by the dialect's words, then by everybody's."""
     return Stopped(dialect.stop_reasons.get(reason) or STOP_REASONS.get(reason, reason), reason)

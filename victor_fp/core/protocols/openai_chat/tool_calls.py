@@ -14,7 +14,7 @@ from victor_fp_wire.openai_chat.response import FunctionCall, ToolCall
 
 from victor_fp.core.deltas import Delta, ToolCallArguments, ToolCallStarted
 from victor_fp.core.json import Json, encode_json
-from victor_fp.core.tool_call_ids import made
+from victor_fp.core.tool_call_ids import make_id
 
 Arguments = str | dict[str, Json] | None
 
@@ -99,7 +99,7 @@ def released(calls: Calls, deltas: list[Delta]) -> Calls:
     """The calls that were held back, told now that they are whole."""
     for ordinal, call in enumerate(calls.open):
         if call.told_id is None:
-            told = made(call.name + "".join(_text(piece.arguments) for piece in call.held), ordinal)
+            told = make_id(call.name + "".join(_text(piece.arguments) for piece in call.held), ordinal)
             state = next((piece.state for piece in call.held if piece.state is not None), None)
             deltas.append(ToolCallStarted(index=ordinal, id=told, name=call.name, state=state))
             for piece in call.held:
@@ -121,7 +121,7 @@ def _text(arguments: Arguments) -> str:
 def _id_of(calls: Calls, piece: Piece, seed: str, ordinal: int) -> str | None:
     if piece.id and all(call.told_id != piece.id for call in calls.open):
         return piece.id
-    return made(seed, ordinal) if seed else None
+    return make_id(seed, ordinal) if seed else None
 
 
 def _tell_arguments(ordinal: int, id_: str, arguments: Arguments, deltas: list[Delta]) -> None:

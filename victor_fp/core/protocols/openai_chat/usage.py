@@ -25,20 +25,20 @@ def usage_reported(usage: Usage | None) -> UsageReported | None:
     outside = usage.completion_tokens_details
     reasoning = None if outside is None else outside.reasoning_tokens
     reported = UsageReported(
-        prompt_tokens=whole_number(usage.prompt_tokens),
-        completion_tokens=whole_number(_completion(usage, reasoning)),
-        total_tokens=whole_number(usage.total_tokens),
+        prompt_tokens=to_whole_number(usage.prompt_tokens),
+        completion_tokens=to_whole_number(_completion(usage, reasoning)),
+        total_tokens=to_whole_number(usage.total_tokens),
         cache_creation_input_tokens=None
         if inside is None
-        else whole_number(_first(inside.cache_write_tokens, inside.cache_creation_input_tokens)),
-        cache_read_input_tokens=whole_number(
+        else to_whole_number(_first(inside.cache_write_tokens, inside.cache_creation_input_tokens)),
+        cache_read_input_tokens=to_whole_number(
             _first(
                 None if inside is None else inside.cached_tokens,
                 usage.prompt_cache_hit_tokens,
                 usage.cached_tokens,
             )
         ),
-        reasoning_tokens=whole_number(reasoning),
+        reasoning_tokens=to_whole_number(reasoning),
     )
     return None if reported == NOTHING else reported
 
@@ -68,7 +68,7 @@ def usage_notes(usage: Usage | None) -> dict[str, Json]:
 
 def counts_noted(usage: msgspec.Struct | None) -> dict[str, Json]:
     """The counts as they came, where they say more than the standard ones."""
-    raw = {} if usage is None else plain(msgspec.to_builtins(usage))
+    raw = {} if usage is None else to_plain(msgspec.to_builtins(usage))
     return {"usage_raw": raw} if _says_more(raw) else {}
 
 
@@ -79,12 +79,12 @@ def _says_more(raw: dict[str, Any]) -> bool:
     )
 
 
-def plain(value: dict[str, Any]) -> dict[str, Any]:
+def to_plain(value: dict[str, Any]) -> dict[str, Any]:
     """Without what is absent; whole numbers as such."""
     out: dict[str, Any] = {}
     for name, item in value.items():
         if isinstance(item, dict):
-            out[name] = plain(item)
+            out[name] = to_plain(item)
         elif isinstance(item, float) and item.is_integer():
             out[name] = int(item)
         elif item is not None:
@@ -96,6 +96,6 @@ def _first(*values: float | None) -> float | None:
     return next((value for value in values if value is not None), None)
 
 
-def whole_number(value: float | None) -> int | None:
+def to_whole_number(value: float | None) -> int | None:
     """A count; some servers write 1.0."""
     return None if value is None else int(value)

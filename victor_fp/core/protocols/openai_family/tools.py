@@ -11,7 +11,7 @@ from victor_fp.core.json import Json
 from victor_fp.core.protocols.openai_family.formats import make_strict
 from victor_fp.core.protocols.openai_family.rules import Rules
 from victor_fp.core.requests import Adjustment, ChatRequest
-from victor_fp.core.tool_call_ids import made
+from victor_fp.core.tool_call_ids import make_id
 from victor_fp.core.types import ToolDefinition
 
 Choice: TypeAlias = Literal["auto", "none", "required"]
@@ -69,4 +69,4 @@ def convert_parameters(rules: Rules, tool: ToolDefinition) -> dict[str, Json]:
 def fit_call_id(rules: Rules, given: str) -> str:
     """A call's id within the vendor's limit: one that is too long, or empty, becomes one that fits, always the same."""
     limit = rules.call_id_limit
-    return given if given and (limit is None or len(given) <= limit) else made(given, 0)
+    return given if given and (limit is None or len(given) <= limit) else make_id(given, 0)

@@ -41,7 +41,7 @@ from victor_fp.core.json import Json, JsonObject, NotJson, decode_json_object
 from victor_fp.core.protocols.openai_responses import unfolding
 from victor_fp.core.protocols.openai_responses.errors import fault_from_error, has_known_code
 from victor_fp.core.protocols.openai_responses.open_items import OpenItems
-from victor_fp.core.protocols.openai_responses.response import ending, items_in, with_status
+from victor_fp.core.protocols.openai_responses.response import emit_end, items_in, with_status
 from victor_fp.core.protocols.operations import decoder_for
 from victor_fp.core.protocols.stream_end import is_done
 from victor_fp.core.requests import Endpoint
@@ -161,7 +161,7 @@ class ResponseEvents(msgspec.Struct, frozen=True, kw_only=True):
         status = "completed" if isinstance(event, ResponseCompletedEvent) else "incomplete"
         response = with_status(event.response, status)
         unfolding.completed(self.items, response.output or (), items_in(raw), self.id, deltas)
-        deltas += ending(response, raw if event.timings is None else {**raw, "timings": event.timings})
+        deltas += emit_end(response, raw if event.timings is None else {**raw, "timings": event.timings})
 
     def _erred(self, event: JsonObject, deltas: list[Delta]) -> ResponseEvents:
         error: Json = event.get("error") or {name: value for name, value in event.items() if name != "type"}

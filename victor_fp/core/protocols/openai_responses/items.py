@@ -33,7 +33,7 @@ from victor_fp.core.deltas import (
     ToolCallStarted,
 )
 from victor_fp.core.json import Json, JsonObject
-from victor_fp.core.tool_call_ids import made
+from victor_fp.core.tool_call_ids import make_id
 
 Call: TypeAlias = FunctionToolCall | CustomToolCall
 CUSTOM = "custom_tool_call"
@@ -49,21 +49,21 @@ def item_deltas(item: OutputItem, raw: JsonObject, place: int, seed: str) -> lis
         case OutputMessage():
             deltas: list[Delta] = []
             for part in item.content or ():
-                deltas += spoken(part)
+                deltas += emit_part(part)
                 deltas += part_ended(message_state(item.id, item.phase, _annotations(part)), part)
             return deltas + message_notes(item)
         case ReasoningItem():
             return [ReasoningDelta(reasoning_text(item)), StateReported(reasoning_state(raw)), BlockEnded()]
         case FunctionToolCall() | CustomToolCall():
-            id_ = item.call_id or made(seed, place)
+            id_ = item.call_id or make_id(seed, place)
             return [call_started(item, raw, place, id_), *call_arguments(item, place, id_)]
         case UnknownType():
-            return [StateReported(given(raw), alone=True)]
+            return [StateReported(drop_nulls(raw), alone=True)]
         case _:
             assert_never(item)
 
 
-def spoken(part: OutputMessageContent) -> list[Delta]:
+def emit_part(part: OutputMessageContent) -> list[Delta]:
     """What a part of a message says."""
     match part:
         case OutputTextContent(text=text):
@@ -124,7 +124,7 @@ def reasoning_text(item: ReasoningItem) -> str:
 
 def reasoning_state(raw: JsonObject) -> dict[str, Json]:
     """A reasoning item as it came."""
-    return {name: value for name, value in given(raw).items() if name != "type"}
+    return {name: value for name, value in drop_nulls(raw).items() if name != "type"}
 
 
 def call_started(item: Call, raw: JsonObject, place: int, id_: str) -> ToolCallStarted:
@@ -134,7 +134,7 @@ def call_started(item: Call, raw: JsonObject, place: int, id_: str) -> ToolCallS
 
 def call_state(item: Call, raw: JsonObject) -> dict[str, Json]:
     """What a call has beside its head and its arguments; that it takes free text, where it does."""
-    state = {name: value for name, value in given(raw).items() if name not in _TOLD}
+    state = {name: value for name, value in drop_nulls(raw).items() if name not in _TOLD}
     return {"type": CUSTOM, **state} if isinstance(item, CustomToolCall) else state
 
 
@@ -144,6 +144,6 @@ def call_arguments(item: Call, place: int, id_: str) -> list[Delta]:
     return [ToolCallArguments(index=place, id=id_, text=text)] if text else []
 
 
-def given(raw: JsonObject) -> dict[str, Json]:
+def drop_nulls(raw: JsonObject) -> dict[str, Json]:
     """The fields that are not null."""
     return {name: value for name, value in raw.items() if value is not None}

@@ -56,7 +56,7 @@ def read(endpoint: Endpoint, dialect: ResponsesDialect, body: bytes) -> Sequence
     deltas: list[Delta] = []
     for place, (item, came) in enumerate(zip(response.output or (), items_in(raw), strict=False)):
         deltas += item_deltas(item, came, place, response.id or "")
-    return [*deltas, *ending(response, raw)]
+    return [*deltas, *emit_end(response, raw)]
 
 
 def items_in(raw: JsonObject) -> list[JsonObject]:
@@ -65,7 +65,7 @@ def items_in(raw: JsonObject) -> list[JsonObject]:
     return [item for item in output if isinstance(item, dict)] if isinstance(output, list) else []
 
 
-def ending(response: Response, raw: JsonObject) -> list[Delta]:
+def emit_end(response: Response, raw: JsonObject) -> list[Delta]:
     """What stands beside the output, the counts and why it ended."""
     usage = response.usage
     notes: dict[str, Json] = {name: value for name in NOTED if (value := raw.get(name)) not in EMPTY}
@@ -80,12 +80,12 @@ def ending(response: Response, raw: JsonObject) -> list[Delta]:
     return [
         MetadataReported(model=response.model or None, metadata=notes),
         *([] if usage is None else [usage_reported(usage)]),
-        stopped(response),
+        build_stop(response),
         StreamEnded(),
     ]
 
 
-def stopped(response: Response) -> Stopped:
+def build_stop(response: Response) -> Stopped:
     """The reason for being incomplete where there is one, else the status."""
     details = response.incomplete_details
     word = (None if details is None else details.reason) or response.status

@@ -29,13 +29,13 @@ from victor_fp.core.protocols.openai_responses.items import (
     call_arguments,
     call_started,
     call_state,
-    given,
+    drop_nulls,
+    emit_part,
     item_deltas,
     message_notes,
     message_state,
     part_ended,
     reasoning_state,
-    spoken,
 )
 from victor_fp.core.protocols.openai_responses.open_items import OpenItem, OpenItems
 
@@ -156,7 +156,7 @@ def done(
             _message_done(known, item, deltas)
         case ReasoningItem():
             deltas += (
-                [StateReported(given(raw), alone=True)] if known.interrupted else block_ended(reasoning_state(raw))
+                [StateReported(drop_nulls(raw), alone=True)] if known.interrupted else block_ended(reasoning_state(raw))
             )
         case FunctionToolCall() | CustomToolCall():
             _call_done(known, item, raw, deltas)
@@ -169,7 +169,7 @@ def _message_done(known: OpenItem, item: OutputMessage, deltas: list[Delta]) -> 
     content = item.content or ()
     for number, part in enumerate(content):
         if known.numbered and number not in known.told:
-            deltas += spoken(part)
+            deltas += emit_part(part)
         elif number <= known.closed or (not known.numbered and number < len(content) - 1):
             continue
         annotations = (part.annotations or known.annotations) if isinstance(part, OutputTextContent) else ()

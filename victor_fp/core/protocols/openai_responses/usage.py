@@ -35,13 +35,15 @@ def usage_notes(usage: ResponseUsage) -> dict[str, Json]:
         notes["cost"] = build_cost(usage.cost)
     elif usage.cost_in_usd_ticks is not None:
         notes["cost"] = build_cost(usage.cost_in_usd_ticks / TICKS_PER_DOLLAR)
-    raw = _given(msgspec.to_builtins(usage))
+    raw = _drop_unset(msgspec.to_builtins(usage))
     if set(raw) - STANDARD:
         notes["usage_raw"] = raw
     return notes
 
 
-def _given(counts: dict[str, Any]) -> dict[str, Any]:
+def _drop_unset(counts: dict[str, Any]) -> dict[str, Any]:
     return {
-        name: _given(value) if isinstance(value, dict) else value for name, value in counts.items() if value is not None
+        name: _drop_unset(value) if isinstance(value, dict) else value
+        for name, value in counts.items()
+        if value is not None
     }

@@ -56,8 +56,8 @@ def _build_model_request(endpoint: Endpoint, model: str) -> HttpRequest:
 
 def _info(name: str, model: Model) -> ModelInfo:
     """Replicate tells nothing of windows; what a model takes stands in its schema, where it has a version."""
-    schemas = _inside(model.latest_version, "openapi_schema", "components", "schemas")
-    takes = frozenset(_inside(schemas, "Input", "properties"))
+    schemas = _find_mapping(model.latest_version, "openapi_schema", "components", "schemas")
+    takes = frozenset(_find_mapping(schemas, "Input", "properties"))
     facts: dict[str, object] = {
         "description": model.description,
         "visibility": model.visibility,
@@ -68,14 +68,14 @@ def _info(name: str, model: Model) -> ModelInfo:
     return ModelInfo(
         id=name,
         supports_tools="tools" in takes if takes else None,
-        supports_streaming=ITERATED in _inside(schemas, "Output") if takes else None,
+        supports_streaming=ITERATED in _find_mapping(schemas, "Output") if takes else None,
         supports_images=bool(takes & IMAGES) if takes else None,
         supports_reasoning=bool(takes & REASONING) if takes else None,
         raw={key: value for key, value in facts.items() if value is not None},
     )
 
 
-def _inside(value: Json, *path: str) -> Mapping[str, Json]:
+def _find_mapping(value: Json, *path: str) -> Mapping[str, Json]:
     for key in path:
         value = value.get(key) if isinstance(value, Mapping) else None
     return value if isinstance(value, Mapping) else {}

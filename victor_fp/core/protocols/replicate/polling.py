@@ -26,7 +26,7 @@ from victor_fp.core.polling import (
     SendRequest,
     StopPolling,
     UseResponse,
-    same_origin,
+    has_same_origin,
 )
 from victor_fp.core.protocols.operations import build_request
 from victor_fp.core.protocols.replicate.request import PREFER
@@ -62,10 +62,10 @@ class PredictionPolling(msgspec.Struct, frozen=True, kw_only=True):
     def after(self, event: Event) -> tuple[PredictionPolling, Order]:
         """The state and the order after an exchange."""
         if isinstance(event, ExchangeFailed):
-            return self._again(0.0) or (self, StopPolling(event.fault))
+            return self._poll_again(0.0) or (self, StopPolling(event.fault))
         if event.status >= 400:
             wait = read_retry_after(event.headers) or 0.0
-            repeated = self._again(wait) if event.status in PASSING else None
+            repeated = self._poll_again(wait) if event.status in PASSING else None
             return repeated or (self, UseResponse(event))
         prediction = PREDICTIONS.decode(event.body)
         if isinstance(prediction, Undecodable) or not prediction.id or prediction.status not in RUNNING:
@@ -76,14 +76,14 @@ class PredictionPolling(msgspec.Struct, frozen=True, kw_only=True):
             return known, OpenStream(self._opening(address))
         return _polling(known, 0.0)
 
-    def _again(self, wait: float) -> tuple[PredictionPolling, Order] | None:
+    def _poll_again(self, wait: float) -> tuple[PredictionPolling, Order] | None:
         """The poll once more; None where it was not a poll, or failed too often."""
         if not self.running or self.failed >= self.dialect.patience:
             return None
         return _polling(replace(self, failed=self.failed + 1), wait)
 
     def _may_open(self, address: str) -> bool:
-        if same_origin(address, self.endpoint.base_url):
+        if has_same_origin(address, self.endpoint.base_url):
             return True
         try:
             parts = urlsplit(address)
@@ -95,7 +95,7 @@ class PredictionPolling(msgspec.Struct, frozen=True, kw_only=True):
 
     def _opening(self, address: str) -> HttpRequest:
         """A key goes to the endpoint's own origin only."""
-        own = build_headers(self.endpoint, json=False) if same_origin(address, self.endpoint.base_url) else {}
+        own = build_headers(self.endpoint, json=False) if has_same_origin(address, self.endpoint.base_url) else {}
         headers = {**own, "accept": "text/event-stream", "cache-control": "no-store"}
         return HttpRequest(method="GET", url=address, headers=headers)
 

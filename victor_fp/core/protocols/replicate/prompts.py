@@ -23,7 +23,7 @@ class Prompted(msgspec.Struct, frozen=True, kw_only=True):
     unsupported: tuple[Adjustment, ...] = ()
 
 
-def prompted(inputs: Inputs, messages: Sequence[Message]) -> Prompted:
+def build_prompt(inputs: Inputs, messages: Sequence[Message]) -> Prompted:
     """The conversation in the model's fields."""
     unsupported: list[Adjustment] = []
     fields: dict[str, Json] = {}
@@ -51,7 +51,7 @@ def _prompt(turns: Sequence[Message], names: dict[str, str]) -> str:
     """One question as it is; a longer conversation with its speakers before what they said, open for the next answer."""
     if len(turns) == 1 and turns[0].role == "user":
         return turns[0].text
-    said = [f"{_speaker(message, names)}: {_said(message)}" for message in turns]
+    said = [f"{_speaker(message, names)}: {_to_text(message)}" for message in turns]
     return "\n\n".join([*said, f"{SPEAKERS['assistant']}:"])
 
 
@@ -61,9 +61,9 @@ def _turn(message: Message, names: dict[str, str]) -> dict[str, Json]:
         case "system" | "developer":
             return {"role": "system", "content": message.text}
         case "tool":
-            return {"role": "user", "content": f"{_speaker(message, names)}: {_said(message)}"}
+            return {"role": "user", "content": f"{_speaker(message, names)}: {_to_text(message)}"}
         case _:
-            return {"role": message.role, "content": _said(message)}
+            return {"role": message.role, "content": _to_text(message)}
 
 
 def _speaker(message: Message, names: dict[str, str]) -> str:
@@ -71,7 +71,7 @@ def _speaker(message: Message, names: dict[str, str]) -> str:
     return f"{SPEAKERS['tool']} {name}" if message.role == "tool" and name else SPEAKERS.get(message.role, "User")
 
 
-def _said(message: Message) -> str:
+def _to_text(message: Message) -> str:
     """The text, and calls as text, which is all that a prompt can hold."""
     calls = [f"[calls {call['name']} with {_arguments(call['arguments'])}]" for call in message.tool_calls or ()]
     text = f"Error: {message.text}" if message.is_error and message.text else message.text

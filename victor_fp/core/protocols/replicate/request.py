@@ -12,7 +12,7 @@ from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.json import Json
 from victor_fp.core.protocols.operations import build_chat
 from victor_fp.core.protocols.replicate.model_names import SPELLINGS, parse_model
-from victor_fp.core.protocols.replicate.prompts import prompted
+from victor_fp.core.protocols.replicate.prompts import build_prompt
 from victor_fp.core.protocols.support import find_nearest_effort
 from victor_fp.core.requests import Adjustment, ChatRequest, Endpoint, HttpRequest, resolve_unsupported
 
@@ -26,8 +26,8 @@ def write(endpoint: Endpoint, dialect: ReplicateDialect, request: ChatRequest) -
         message = f"{request.model!r} is not a Replicate model: expected {SPELLINGS}"
         return Failure(InvalidRequest(provider=endpoint.spec.name, model=request.model, message=message))
     inputs, options = dialect.inputs_of(request.model), request.options
-    said = prompted(inputs, request.messages)
-    asked, unsupported = _asked(inputs, request)
+    said = build_prompt(inputs, request.messages)
+    asked, unsupported = _build_inputs(inputs, request)
     adjustments = resolve_unsupported(endpoint, request, [*said.unsupported, *unsupported])
     if not isinstance(adjustments, tuple):
         return Failure(adjustments)
@@ -44,11 +44,11 @@ def write(endpoint: Endpoint, dialect: ReplicateDialect, request: ChatRequest) -
     return Success(build_chat(endpoint, operation, body, options, adjustments, unknown=unknown))
 
 
-def _asked(inputs: Inputs, request: ChatRequest) -> tuple[dict[str, Json], list[Adjustment]]:
+def _build_inputs(inputs: Inputs, request: ChatRequest) -> tuple[dict[str, Json], list[Adjustment]]:
     """Options in the model's words. The defaults are sent where the model takes them, and left out where not."""
     options, fields, untaken = request.options, dict[str, Json](), list[Adjustment]()
     wishes: dict[str, Json] = {
-        "max_tokens": _bound(inputs, request.max_tokens, untaken),
+        "max_tokens": _clamp(inputs, request.max_tokens, untaken),
         "temperature": request.temperature,
         "top_p": options.top_p,
         "top_k": options.top_k,
@@ -71,10 +71,10 @@ def _asked(inputs: Inputs, request: ChatRequest) -> tuple[dict[str, Json], list[
         fields[inputs.thinking_switch] = options.reasoning_budget > 0
         if options.reasoning_budget <= 0:
             del fields[inputs.fields["reasoning_budget"]]
-    return fields, [*untaken, *_without_counterpart(request)]
+    return fields, [*untaken, *_list_unsupported(request)]
 
 
-def _bound(inputs: Inputs, bound: int | None, untaken: list[Adjustment]) -> int | None:
+def _clamp(inputs: Inputs, bound: int | None, untaken: list[Adjustment]) -> int | None:
     if bound is None or bound >= inputs.least_tokens or "max_tokens" not in inputs.fields:
         return bound
     reason = f"this model takes at least {inputs.least_tokens}"
@@ -98,7 +98,7 @@ def _effort(inputs: Inputs, effort: str | None, untaken: list[Adjustment]) -> st
     return near
 
 
-def _without_counterpart(request: ChatRequest) -> list[Adjustment]:
+def _list_unsupported(request: ChatRequest) -> list[Adjustment]:
     """What was asked for that no prediction takes."""
     options = request.options
     asked = {

@@ -28,7 +28,7 @@ def read(endpoint: Endpoint, dialect: ReplicateDialect, body: bytes) -> Sequence
         reason = f"the body is no prediction: {prediction.reason}"
         return [ErrorReported(InvalidResponse(provider=endpoint.spec.name, message=reason))]
     if prediction.status is None:
-        return [ErrorReported(_no_prediction(endpoint, dialect, body))]
+        return [ErrorReported(_fault_from_empty_body(endpoint, dialect, body))]
     if prediction.status in RUNNING:
         reason = f"the prediction is still {prediction.status}"
         return [ErrorReported(InvalidResponse(provider=endpoint.spec.name, model=prediction.model, message=reason))]
@@ -66,17 +66,17 @@ def _notes(prediction: Prediction) -> dict[str, Json]:
 
 def _counts(metrics: Mapping[str, Any]) -> UsageReported | None:
     """Tokens, which language models count; the time that others are charged by stands in the metrics."""
-    prompt, completion = _whole(metrics.get("input_token_count")), _whole(metrics.get("output_token_count"))
+    prompt, completion = _to_whole(metrics.get("input_token_count")), _to_whole(metrics.get("output_token_count"))
     if prompt is None and completion is None:
         return None
     return UsageReported(prompt_tokens=prompt, completion_tokens=completion)
 
 
-def _whole(value: object) -> int | None:
+def _to_whole(value: object) -> int | None:
     return int(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
-def _no_prediction(endpoint: Endpoint, dialect: ReplicateDialect, body: bytes) -> Fault:
+def _fault_from_empty_body(endpoint: Endpoint, dialect: ReplicateDialect, body: bytes) -> Fault:
     """A body without a status: an error has its words in `detail`."""
     value = decode_json_object(body)
     if not isinstance(value, NotJson) and isinstance(value.get("detail"), str):

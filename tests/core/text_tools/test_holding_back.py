@@ -1,0 +1,112 @@
+"""How long a text waits: only while it can still be a call."""
+
+# ruff: noqa: RUF001  the bars are DeepSeek's
+
+from __future__ import annotations
+
+import pytest
+
+from tests.core.text_tools.strategies import TOOLS
+from victor_fp.core.text_tools import FORMATS, Detector, TextCall, feed, flush, look_for
+
+
+def after(*pieces: str) -> tuple[Detector, list[str]]:
+    """The search after these pieces, and the text that each let out."""
+    state, said = look_for(TOOLS, FORMATS), []
+    for piece in pieces:
+        state, found = feed(state, piece)
+        said.append("".join(text for text in found if isinstance(text, str)))
+    return state, said
+
+
+@pytest.mark.parametrize("text", ["Hello", "Hello, how are you?", "a.b", "no\nlines", "x > y", "1) one"])
+def test_plain_text_goes_out_at_once(text: str) -> None:
+    assert after(text)[1] == [text]
+    assert after("So. ", text)[1] == ["So. ", text]
+
+
+@pytest.mark.parametrize(
+    ("begun", "more"),
+    [
+        ("<to", "p>"),
+        ("<tool_call>", " is a tag"),
+        ('<tool_call>{"name"', " x"),
+        ('{"na', "tion"),
+        ('{"name": "sea', "l"),
+        ("{", "curly"),
+        ("[", "1]"),
+        ("<|pyt", "hia"),
+        ("<|python_tag|>", "import os"),
+        ("[TOOL_", "BOX]"),
+        ("[TOOL_CALLS]", "later"),
+        ("<｜tool▁call", "ed"),
+        ("```js", "\n"),
+        ("sea", "rch the web"),
+        ("search(", "the)"),
+        ("Act", "ually"),
+        ("<invoke ", "<b>"),
+    ],
+)
+def test_what_may_be_a_call_waits_until_it_cannot_be_one(begun: str, more: str) -> None:
+    state, said = after("Well.\n", begun)
+    assert said == ["Well.\n", ""]
+    state, found = feed(state, more)
+    assert "".join(text for text in found if isinstance(text, str)) == begun + more
+    assert state.held == ""
+
+
+def test_the_text_before_a_candidate_does_not_wait_with_it() -> None:
+    assert after("Let me see <tool")[1] == ["Let me see "]
+
+
+def test_a_call_comes_as_soon_as_its_end_is_there() -> None:
+    state, _ = after('<tool_call>{"name": "search", "arguments": {"query": "a"}}</tool_call')
+    _, found = feed(state, ">")
+    assert found == [TextCall(name="search", arguments={"query": "a"}, format="hermes")]
+
+
+def test_calls_in_one_section_come_one_by_one() -> None:
+    state, _ = after("<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>search<｜tool▁sep｜>{}")
+    state, first = feed(state, "<｜tool▁call▁end｜><｜tool▁call▁begin｜>search<｜tool▁sep｜>")
+    _, second = feed(state, '{"query": "b"}<｜tool▁call▁end｜>')
+    assert [call.arguments for call in (*first, *second) if isinstance(call, TextCall)] == [{}, {"query": "b"}]
+
+
+def test_at_the_end_nothing_waits_any_longer() -> None:
+    state, said = after("ok <tool")
+    assert said == ["ok "]
+    state, rest = flush(state)
+    assert (rest, state.held) == (["<tool"], "")
+
+
+def test_white_space_alone_before_between_and_behind_calls_goes_with_them() -> None:
+    call = '<tool_call>{"name": "get-time.v2"}</tool_call>'
+    state, said = after(f"\n{call}\n\n{call}\n")
+    assert said == [""]
+    assert flush(state)[1] == []
+    state, said = after(f"\n{call}\nSo.\n")
+    assert said == ["\nSo.\n"]
+
+
+def test_white_space_without_a_call_stays() -> None:
+    state, said = after("  \n")
+    assert said == [""]
+    assert flush(state)[1] == ["  \n"]
+
+
+@pytest.mark.parametrize("text", ["print(" * 5000, "{" * 9000, '{"tool_calls":' * 3000, "[" * 9000, "(" * 9000])
+def test_nothing_is_too_deep(text: str) -> None:
+    state, first = feed(look_for(TOOLS, FORMATS), text)
+    _, rest = flush(state)
+    assert "".join(piece for piece in (*first, *rest) if isinstance(piece, str)) == text
+
+
+def test_a_long_argument_costs_its_length_and_no_more() -> None:
+    """Read anew at every piece, this would take minutes."""
+    code = "def f(x):\\n    return {1: [x, '<b>']}\\n" * 4000
+    text = f'<tool_call>{{"name": "search", "arguments": {{"query": "{code}"}}}}</tool_call>'
+    state, calls = look_for(TOOLS, FORMATS), []
+    for at in range(0, len(text), 4):
+        state, found = feed(state, text[at : at + 4])
+        calls += found
+    assert [type(call) for call in calls] == [TextCall]

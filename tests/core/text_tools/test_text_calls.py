@@ -1,0 +1,199 @@
+"""Calls in the text of an answer: from deltas to completions, as a body and as a stream."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from returns.result import Failure, Success
+
+from tests import openai_shapes as shapes
+from tests.acme import acme
+from tests.core.text_tools.strategies import TOOLS, cut, texts
+from tests.loopback import Received, Talk, serving
+from victor_fp import replay
+from victor_fp.core.deltas import (
+    Delta,
+    MetadataReported,
+    ReasoningDelta,
+    Stopped,
+    TextDelta,
+    ToolCallArguments,
+    ToolCallStarted,
+)
+from victor_fp.core.faults import InvalidRequest
+from victor_fp.core.result import outcome
+from victor_fp.core.text_tools import text_calls
+from victor_fp.core.transcript import EMPTY, advance, build_blocks
+from victor_fp.core.types import CompletionResponse, Message, StreamChunk, ToolDefinition
+
+SEARCH = ToolDefinition(
+    name="search", description="Finds", parameters={"type": "object", "properties": {"query": {"type": "string"}}}
+)
+CALL = '<tool_call>\n{"name": "search", "arguments": {"query": "a"}}\n</tool_call>'
+HI = [Message(role="user", content="Hi")]
+
+
+def split(*deltas: Delta) -> list[Delta]:
+    state, out = text_calls.split(text_calls.start(TOOLS, seed="r1"), deltas)
+    return [*out, *text_calls.flush(state)[1]]
+
+
+def test_text_becomes_text_and_a_whole_call() -> None:
+    first, call, stop = split(TextDelta("So: " + CALL[:20]), TextDelta(CALL[20:]), Stopped("stop"))
+    assert (first, stop) == (TextDelta("So: "), Stopped("stop"))
+    assert isinstance(call, ToolCallStarted)
+    assert (call.name, call.arguments) == ("search", {"query": "a"})
+
+
+def test_arguments_that_are_a_text_and_no_json_stay_one() -> None:
+    call = '<tool_call>{"name": "search", "arguments": "just this"}</tool_call>'
+    started, arguments = split(TextDelta(call))
+    assert isinstance(started, ToolCallStarted)
+    assert isinstance(arguments, ToolCallArguments)
+    assert (started.arguments, arguments.text, arguments.id) == (None, "just this", started.id)
+
+
+def test_what_is_held_back_goes_out_before_anything_that_ends_the_text() -> None:
+    native = ToolCallStarted(index=0, id="n", name="search")
+    assert split(TextDelta("<tool"), native) == [TextDelta("<tool"), native]
+    assert split(TextDelta("<tool"), Stopped("length")) == [TextDelta("<tool"), Stopped("length")]
+
+
+def test_notes_pass_and_reasoning_is_never_searched() -> None:
+    note = MetadataReported(metadata={"id": "r2"})
+    assert split(TextDelta("<tool"), note, TextDelta("box>")) == [note, TextDelta("<toolbox>")]
+    assert split(ReasoningDelta(CALL)) == [ReasoningDelta(CALL)]
+
+
+def test_ids_are_the_same_for_the_same_answer_and_new_in_the_conversation() -> None:
+    def ids(*taken: str) -> list[str]:
+        state = text_calls.start(TOOLS, taken=taken)
+        told = text_calls.fold_text_calls(state, [TextDelta(CALL * 2)])
+        return [delta.id or "" for delta in told if isinstance(delta, ToolCallStarted)]
+
+    first = ids()
+    assert first == ids()
+    assert len({*first, *ids(*first), *ids(*first, *ids(*first))}) == 6
+
+
+def test_what_was_repaired_and_what_stayed_text_is_noted() -> None:
+    deltas = split(TextDelta("<tool_call>{'name': 'search', 'arguments': {}}</tool_call> <function=rm></function>"))
+    notes = [note for delta in deltas if isinstance(delta, MetadataReported) for note in _notes(delta)]
+    call = next(delta for delta in deltas if isinstance(delta, ToolCallStarted))
+    assert notes == [
+        {"format": "hermes", "name": "search", "id": call.id, "repairs": ["single_quotes"]},
+        {"format": "function_tags", "kept_as_text": "no call of a known tool"},
+    ]
+
+
+def _notes(noted: MetadataReported) -> list[Any]:
+    notes = noted.metadata[text_calls.NOTES]
+    assert isinstance(notes, list)
+    return notes
+
+
+@settings(max_examples=60, deadline=None)
+@given(texts(), st.lists(st.integers(0, 200), max_size=6))
+def test_a_stream_folds_to_what_the_body_does(text: str, places: list[int]) -> None:
+    body = text_calls.fold_text_calls(
+        text_calls.start(TOOLS), [TextDelta(text), MetadataReported(metadata={"id": "r1"})]
+    )
+    state, streamed = text_calls.split(
+        text_calls.start(TOOLS), [MetadataReported(metadata={"id": "r1"}), *map(TextDelta, cut(text, places))]
+    )
+    streamed += text_calls.flush(state)[1]
+    assert build_blocks(advance(EMPTY, streamed)[0]) == build_blocks(advance(EMPTY, body)[0])
+
+
+def completed(text: str, **hears: Any) -> CompletionResponse:
+    match outcome(replay.response("vllm", 200, {}, json.dumps(shapes.body(text)).encode(), **hears)):
+        case Success(response):
+            return response
+        case Failure(fault):
+            raise AssertionError(fault)
+
+
+def streamed(*pieces: str, **hears: Any) -> list[StreamChunk]:
+    data = "".join(f"data: {json.dumps(chunk)}\n\n" for chunk in shapes.chunks(*pieces)) + "data: [DONE]\n\n"
+    results = list(replay.stream("vllm", 200, {}, [data.encode()], **hears))
+    assert all(isinstance(result, Success) for result in results)
+    return [result.unwrap() for result in results]
+
+
+def test_a_body_and_a_stream_give_the_same_calls() -> None:
+    hears: dict[str, Any] = {"tools": [SEARCH], "text_tool_calls": "hermes"}
+    whole = completed(f"So.\n{CALL}\n", **hears)
+    chunks = streamed("So.\n<tool", *CALL[5:], "\n", **hears)
+    assert whole.tool_calls is not None
+    assert [(call["name"], call["arguments"]) for call in whole.tool_calls] == [("search", {"query": "a"})]
+    assert (whole.content, whole.stop_reason) == ("So.\n", "tool_use")
+    assert (chunks[-1].tool_calls, chunks[-1].stop_reason) == (whole.tool_calls, "tool_use")
+    assert "".join(chunk.content for chunk in chunks) == "So.\n"
+    assert whole.to_message().tool_calls == whole.tool_calls
+
+
+def test_thinking_is_set_apart_before_calls_are_looked_for() -> None:
+    hears: dict[str, Any] = {"tools": [SEARCH], "text_tool_calls": "any"}
+    response = completed(f"<think>maybe {CALL}</think>\n{CALL}", **hears)
+    assert response.metadata is not None
+    assert response.metadata["reasoning_content"] == f"maybe {CALL}"
+    assert (response.content, len(response.tool_calls or ())) == ("", 1)
+
+
+def test_without_the_option_text_is_text() -> None:
+    assert completed(CALL, tools=[SEARCH]).content == CALL
+    assert completed(CALL, text_tool_calls="hermes").content == CALL
+
+
+@pytest.mark.parametrize("option", ["nonsense", "hermes,nonsense", ""])
+def test_a_format_nobody_knows_is_refused(option: str) -> None:
+    match outcome(replay.request("vllm", HI, model="m", tools=[SEARCH], text_tool_calls=option)):
+        case Failure(InvalidRequest(message=message)):
+            assert "hermes" in message
+        case other:
+            raise AssertionError(other)
+
+
+async def answers_in_text(talk: Talk, asked: Received) -> None:
+    if asked.json().get("stream"):
+        await talk.events(*shapes.chunks(*CALL))
+    else:
+        await talk.answer(shapes.body(CALL))
+
+
+async def test_a_provider_finds_calls_over_real_http() -> None:
+    async with serving(answers_in_text, answers_in_text) as server, acme(server.url) as provider:
+        whole = await provider.chat(HI, model="m-1", tools=[SEARCH], text_tool_calls="any")
+        last = [chunk async for chunk in provider.stream(HI, model="m-1", tools=[SEARCH], text_tool_calls="any")][-1]
+    assert whole.tool_calls == last.tool_calls
+    assert [call["name"] for call in whole.tool_calls or ()] == ["search"]
+    body = server.received[0].json()
+    assert "text_tool_calls" not in body
+    assert body["tools"]
+
+
+async def test_tool_choice_none_looks_for_nothing() -> None:
+    async with serving(answers_in_text) as server, acme(server.url) as provider:
+        said = await provider.chat(HI, model="m-1", tools=[SEARCH], text_tool_calls="any", tool_choice="none")
+    assert (said.content, said.tool_calls) == (CALL, None)
+
+
+async def test_tools_in_the_prompt_are_not_sent_as_tools_and_heard_all_the_same() -> None:
+    async with serving(answers_in_text) as server, acme(server.url) as provider:
+        said = await provider.chat(
+            HI, model="m-1", tools=[SEARCH], tool_choice="required", text_tool_calls="hermes", tools_in_prompt=True
+        )
+    body = server.received[0].json()
+    assert not {"tools", "tool_choice", "tools_in_prompt"} & body.keys()
+    assert '"name":"search"' in str(body["messages"])
+    assert [call["name"] for call in said.tool_calls or ()] == ["search"]
+
+
+def test_tools_in_the_prompt_need_a_format() -> None:
+    refused = outcome(replay.request("vllm", HI, model="m", tools=[SEARCH], tools_in_prompt=True))
+    assert isinstance(refused, Failure)
+    assert "text_tool_calls" in refused.failure().message

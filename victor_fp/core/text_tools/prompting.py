@@ -1,0 +1,92 @@
+"""Tools in words, for models that take none: the tools and the way to call them as a prompt, past turns as text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from victor_fp.core.json import JsonObject, encode_json
+from victor_fp.core.request_building.conversation import append_instructions
+from victor_fp.core.text_tools.formats import TextFormat
+from victor_fp.core.types import Message, ToolCall, ToolDefinition
+
+_RESULT = "<tool_response>\n{}\n</tool_response>"
+"""As Hermes and Qwen are told of results; other models understand it."""
+
+
+def instructions(
+    tools: Sequence[ToolDefinition],
+    form: TextFormat,
+    *,
+    choice: str | Mapping[str, str] | None = None,
+    parallel: bool | None = None,
+) -> str:
+    """What a system message says of the tools and of how they are called in this format.
+
+    `choice` and `parallel` are the options `tool_choice` and `parallel_tool_calls`.
+    """
+    described = "\n".join(
+        encode_json({"name": tool.name, "description": tool.description, "parameters": tool.parameters}).decode()
+        for tool in tools
+    )
+    example = form.write("TOOL_NAME", {"PARAMETER_NAME": "VALUE"})
+    several = "Call one tool at a time." if parallel is False else "Several calls may follow each other."
+    return (
+        "You can call these tools, described by JSON Schema:\n"
+        f"{described}\n\n"
+        "To call a tool, write a call of exactly this form, and stop after it:\n"
+        f"{example}\n\n"
+        f"{several} The results come in the next message. {_describe_choice(choice)}"
+    )
+
+
+def _describe_choice(choice: str | Mapping[str, str] | None) -> str:
+    if isinstance(choice, Mapping):
+        return f"Answer with a call of {choice['name']}."
+    if choice == "required":
+        return "Answer with a call."
+    return "Call a tool only where it is needed; otherwise answer in plain text."
+
+
+def describe_tools_in_messages(
+    messages: Iterable[Message],
+    tools: Sequence[ToolDefinition],
+    form: TextFormat,
+    *,
+    choice: str | Mapping[str, str] | None = None,
+    parallel: bool | None = None,
+) -> tuple[Message, ...]:
+    """The conversation for a model that takes no tools: the instructions first, calls and results as text."""
+    told: list[Message] = []
+    for message in messages:
+        if message.role == "tool":
+            told = _with_result(told, message)
+        elif message.tool_calls:
+            calls = "\n".join(_render_call(call, form) for call in message.tool_calls)
+            text = f"{message.text}\n{calls}" if message.text else calls
+            told.append(Message(role="assistant", content=text))
+        else:
+            told.append(message)
+    if not tools:
+        return tuple(told)
+    words = instructions(tools, form, choice=choice, parallel=parallel)
+    return append_instructions(told, words)
+
+
+def _with_result(told: list[Message], message: Message) -> list[Message]:
+    """Results of one turn stand in one message of the user."""
+    text = f"Error: {message.text}" if message.is_error else message.text
+    result = _RESULT.format(text)
+    last = told[-1] if told else None
+    if last is not None and last.role == "user" and isinstance(last.content, str) and last.content.endswith(_END):
+        return [*told[:-1], last.model_copy(update={"content": f"{last.content}\n{result}"})]
+    return [*told, Message(role="user", content=result)]
+
+
+_END = "</tool_response>"
+
+
+def _render_call(call: ToolCall, form: TextFormat) -> str:
+    arguments: Any = call["arguments"]
+    known: JsonObject = arguments if isinstance(arguments, Mapping) else {"arguments": arguments}
+    return form.write(call["name"], known)

@@ -1,0 +1,190 @@
+"""Calls written as Python: `name(key="value")`, in lists, behind `print(`. The source is parsed and never run.
+
+Only literals count as arguments; anything else makes it no call. Positional arguments need the tool's schema, which
+gives them their names.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+import re
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from victor_fp.core.json import Json, JsonObject
+from victor_fp.core.text_tools.brackets import Until, python_end_of
+from victor_fp.core.text_tools.reading import TextCall, Unfinished, skip_space
+from victor_fp.core.text_tools.tools import Tools
+
+
+class Statement(msgspec.Struct, frozen=True):
+    """The calls of one statement, and the place behind it."""
+
+    calls: tuple[TextCall, ...]
+    end: int
+
+
+NoCall: TypeAlias = Literal["no call"]
+
+_NAME = re.compile(r"[A-Za-z_][\w.\-]*")
+_PRINT = "print("
+_CALL = ".call"
+"""What Llama puts behind the name of a built-in tool."""
+_STRING = re.compile(
+    r"(\b[a-zA-Z]{1,2})?(\"\"\"(?:[^\"\\]|\\.|\"(?!\"\"))*+\"\"\"|'''(?:[^'\\]|\\.|'(?!''))*+'''"
+    r"|\"(?:[^\"\\\n]|\\.)*+\"|'(?:[^'\\\n]|\\.)*+')",
+    re.DOTALL,
+)
+_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+
+
+def statement(text: str, at: int, tools: Tools) -> Statement | Unfinished | NoCall:
+    """The call, or list of calls, that begins at `at`; spellings as `print(call(...))` included."""
+    if text.startswith(_PRINT, at) and not tools.spelled("print"):
+        inner = _list_or_call(text, skip_space(text, at + len(_PRINT)), tools)
+        if not isinstance(inner, Statement):
+            return inner
+        end = skip_space(text, inner.end)
+        if end == len(text):
+            return Unfinished()
+        return Statement(inner.calls, end + 1) if text[end] == ")" else "no call"
+    return _list_or_call(text, at, tools)
+
+
+def _list_or_call(text: str, at: int, tools: Tools) -> Statement | Unfinished | NoCall:
+    if at == len(text):
+        return Unfinished()
+    return _list(text, at, tools) if text[at] == "[" else _call(text, at, tools)
+
+
+def _list(text: str, at: int, tools: Tools) -> Statement | Unfinished | NoCall:
+    calls: list[TextCall] = []
+    at = skip_space(text, at + 1)
+    while True:
+        if at == len(text):
+            return Unfinished()
+        if calls and text[at] == "]":
+            return Statement(tuple(calls), at + 1)
+        found = _call(text, at, tools)
+        if not isinstance(found, Statement):
+            return found
+        calls += found.calls
+        at = skip_space(text, found.end)
+        if at == len(text):
+            return Unfinished()
+        if text[at] == ",":
+            at = skip_space(text, at + 1)
+        elif text[at] != "]":
+            return "no call"
+
+
+def _call(text: str, at: int, tools: Tools) -> Statement | Unfinished | NoCall:
+    found = _NAME.match(text, at)
+    if found is None:
+        return "no call"
+    written, open_ = found.group(), found.end()
+    if open_ == len(text):
+        known, _, tail = written.rpartition(".")
+        could = tools.may_become(written) or _PRINT.startswith(written)
+        could = could or ("call".startswith(tail) and tools.spelled(known) is not None)
+        return Unfinished() if could else "no call"
+    name = tools.spelled(written) or tools.spelled(written.removesuffix(_CALL))
+    if name is None or text[open_] != "(":
+        return "no call"
+    end = python_end_of(text, open_)
+    if end is None or isinstance(end, Until):
+        return Unfinished(wake=end, name=name)
+    if end < 0:
+        return "no call"
+    arguments = _arguments(text[open_:end], tuple(tools.properties(name)))
+    return "no call" if arguments is None else Statement((TextCall(name=name, arguments=arguments),), end)
+
+
+def _arguments(source: str, names: tuple[str, ...]) -> dict[str, Json] | None:
+    """The arguments between two brackets, if they are literals that JSON can hold."""
+    try:
+        parsed = ast.parse(f"f{_STRING.sub(_escape_backslashes, source)}", mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    if not isinstance(parsed, ast.Call) or not isinstance(parsed.func, ast.Name):
+        return None
+    if len(parsed.args) > len(names) or any(keyword.arg is None for keyword in parsed.keywords):
+        return None
+    given = [*zip(names, parsed.args, strict=False), *((word.arg or "", word.value) for word in parsed.keywords)]
+    arguments: dict[str, Json] = {}
+    for name, node in given:
+        value = _literal(node, _DEPTH)
+        if value is None or name in arguments or not _encodable(name):
+            return None
+        arguments[name] = value[0]
+    return arguments
+
+
+def as_python(name: str, arguments: JsonObject) -> str:
+    """The call as Python source."""
+    return f"{name}({', '.join(f'{key}={value!r}' for key, value in arguments.items())})"
+
+
+_DEPTH = 64
+_MAX_BITS = 1024
+"""Of an integer literal. Python converts integers of more than 4,300 digits only where that is allowed."""
+_NAMES: dict[str, Json] = {"true": True, "false": False, "null": None}
+"""JSON's words, which models mix into Python."""
+
+
+def _literal(node: ast.expr, depth: int) -> tuple[Json] | None:
+    """The value of a literal, in a tuple; None for anything that would have to be run."""
+    if depth == 0:
+        return None
+    match node:
+        case ast.Constant(value=str() as value):
+            return (value,) if _encodable(value) else None
+        case ast.Constant(value=bool() | None as value):
+            return (value,)
+        case ast.Constant(value=int() as value):
+            return (value,) if value.bit_length() <= _MAX_BITS else None
+        case ast.Constant(value=float() as value):
+            return (value,) if math.isfinite(value) else None
+        case ast.Name(id=word) if word in _NAMES:
+            return (_NAMES[word],)
+        case ast.UnaryOp(op=ast.USub() | ast.UAdd() as sign, operand=ast.Constant(value=int() | float() as value)):
+            if isinstance(value, bool) or not _is_json_number(value):
+                return None
+            return (-value if isinstance(sign, ast.USub) else value,)
+        case ast.List(elts=elements) | ast.Tuple(elts=elements):
+            items = [_literal(element, depth - 1) for element in elements]
+            known = [item[0] for item in items if item is not None]
+            return (known,) if len(known) == len(items) else None
+        case ast.Dict(keys=keys, values=values):
+            fields: dict[str, Json] = {}
+            for key, value_node in zip(keys, values, strict=True):
+                value_found = _literal(value_node, depth - 1)
+                if not isinstance(key, ast.Constant) or not isinstance(key.value, str) or value_found is None:
+                    return None
+                if not _encodable(key.value):
+                    return None
+                fields[key.value] = value_found[0]
+            return (fields,)
+        case _:
+            return None
+
+
+def _is_json_number(value: float) -> bool:
+    return value.bit_length() <= _MAX_BITS if isinstance(value, int) else math.isfinite(value)
+
+
+def _encodable(text: str) -> bool:
+    """Whether there is no half of a surrogate pair in it."""
+    return text.isascii() or not any("\ud800" <= mark <= "\udfff" for mark in text)
+
+
+def _escape_backslashes(string: re.Match[str]) -> str:
+    """A string literal whose backslashes all escape something, as they stand: Python would warn and mean the same."""
+    prefix, literal = string.group(1) or "", string.group(2)
+    return string.group() if "r" in prefix.lower() else prefix + _ESCAPE.sub(_keep_escape, literal)
+
+
+def _keep_escape(escape: re.Match[str]) -> str:
+    return escape.group() if escape.group(1) in "\n\\'\"abfnrtvxuNU01234567" else "\\" + escape.group()
