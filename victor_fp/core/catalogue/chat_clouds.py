@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from victor_fp.core.catalogue.spec import ProviderSpec, Setting, Supports
 from victor_fp.core.dialects.chat import ChatDialect, ModelPolicy
+from victor_fp.core.dialects.schemas import ANY_SCHEMAS, CEREBRAS_SCHEMAS, FIREWORKS_SCHEMAS
 from victor_fp.core.faults import InvalidRequest, Overloaded, QuotaExhausted, RateLimited
 
 GROQ = ProviderSpec(
@@ -45,6 +46,7 @@ TOGETHER = ProviderSpec(
         developer_role="system",
         text_lists=False,
         strict_schemas=False,
+        schemas=ANY_SCHEMAS,
         codes={"credit_limit": QuotaExhausted, "model_rate_limit": RateLimited},
     ),
     base_url="https://api.together.xyz/v1",
@@ -92,6 +94,7 @@ FIREWORKS = ProviderSpec(
         refusals=False,
         developer_role="system",
         strict_schemas=False,
+        schemas=FIREWORKS_SCHEMAS,
     ),
     base_url="https://api.fireworks.ai/inference/v1",
     key_variables=("FIREWORKS_API_KEY",),
@@ -117,6 +120,7 @@ CEREBRAS = ProviderSpec(
             "queue_exceeded": Overloaded,
             "wrong_api_format": InvalidRequest,
         },
+        schemas=CEREBRAS_SCHEMAS,
     ),
     base_url="https://api.cerebras.ai/v1",
     key_variables=("CEREBRAS_API_KEY",),
@@ -137,6 +141,7 @@ HUGGINGFACE = ProviderSpec(
         refusals=False,
         developer_role="system",
         strict_schemas=False,
+        schemas=ANY_SCHEMAS,
     ),
     base_url="https://router.huggingface.co/v1",
     key_variables=("HF_TOKEN", "HUGGINGFACE_API_KEY"),
@@ -156,6 +161,7 @@ SNOWFLAKE = ProviderSpec(
         refusals=False,
         developer_role="system",
         strict_schemas=False,
+        schemas=ANY_SCHEMAS,
     ),
     base_url="https://{account}.snowflakecomputing.com/api/v2/cortex/v1",
     key_variables=("SNOWFLAKE_CORTEX_PAT", "SNOWFLAKE_TOKEN"),

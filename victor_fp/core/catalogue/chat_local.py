@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from victor_fp.core.catalogue.spec import NO_AUTH, ProviderSpec, Setting, Supports
 from victor_fp.core.dialects.chat import ChatDialect
+from victor_fp.core.dialects.schemas import ANY_SCHEMAS, GRAMMAR_SCHEMAS
 
 # None of them keeps accounts: a service tier, an end user or a thinking budget would be taken and forgotten.
 _FORGOTTEN = frozenset({"service_tier", "user", "reasoning_budget"})
@@ -19,6 +20,7 @@ VLLM = ProviderSpec(
         refusals=False,
         developer_role="system",
         strict_schemas=False,
+        schemas=ANY_SCHEMAS,
         call_id_limit=None,
     ),
     base_url="http://localhost:8000/v1",
@@ -42,6 +44,7 @@ LLAMACPP = ProviderSpec(
         refusals=False,
         developer_role="system",
         strict_schemas=False,
+        schemas=GRAMMAR_SCHEMAS,
         call_id_limit=None,
         has_server_props=True,
     ),
@@ -70,6 +73,7 @@ LMSTUDIO = ProviderSpec(
         wordless="empty",
         developer_role="system",
         strict_schemas=False,
+        schemas=GRAMMAR_SCHEMAS,
         call_id_limit=None,
         models_list="lmstudio",  # has the context lengths
     ),
@@ -104,6 +108,7 @@ MLX = ProviderSpec(
         wordless="empty",
         developer_role="system",
         call_id_limit=None,
+        schemas=ANY_SCHEMAS,
     ),
     base_url="http://localhost:8080/v1",
     base_url_variables=("MLX_BASE_URL",),
@@ -125,6 +130,7 @@ LOCAL = ProviderSpec(
         refusals=False,
         developer_role="system",
         strict_schemas=False,
+        schemas=GRAMMAR_SCHEMAS,
         call_id_limit=None,
         has_server_props=True,
     ),

@@ -10,6 +10,7 @@ from victor_fp.core.catalogue.chat_local import LLAMACPP
 from victor_fp.core.catalogue.chat_openai import AZURE, OPENAI, OPENAI_MODELS
 from victor_fp.core.catalogue.spec import ProviderSpec, Supports
 from victor_fp.core.dialects.responses import CODES, NOT_IN_THIS_API, ResponsesDialect
+from victor_fp.core.dialects.schemas import ANY_SCHEMAS, GRAMMAR_SCHEMAS, XAI_SCHEMAS
 from victor_fp.core.faults import InvalidRequest
 
 _NAMELESS = NOT_IN_THIS_API | {"name"}
@@ -64,6 +65,7 @@ XAI_RESPONSES = _derive_responses_entry(
         least_tokens=1,
         logprobs_as="switch",
         strict_schemas=False,
+        schemas=XAI_SCHEMAS,
         encrypted_reasoning="always",
         developer_role="system",
         call_id_limit=None,
@@ -96,6 +98,7 @@ DEEPSEEK_RESPONSES = _derive_responses_entry(
         efforts=("none", "low", "medium", "high", "max"),
         least_tokens=1,
         strict_schemas=False,
+        schemas=ANY_SCHEMAS,
         encrypted_reasoning="never",
         developer_role="system",
         refusals=False,
@@ -128,6 +131,7 @@ LLAMACPP_RESPONSES = _derive_responses_entry(
         least_tokens=1,
         format_as="response_format",
         strict_schemas=False,
+        schemas=GRAMMAR_SCHEMAS,
         stateless=False,
         encrypted_reasoning="never",
         developer_role="system",

@@ -7,6 +7,7 @@ from typing import ClassVar, Literal, TypeAlias
 
 import msgspec
 
+from victor_fp.core.dialects.schemas import OPENAI_SCHEMAS, SchemaSupport
 from victor_fp.core.faults import Fault
 from victor_fp.core.json import Json
 
@@ -77,6 +78,7 @@ class ChatDialect(msgspec.Struct, frozen=True, kw_only=True):
     budget_form: BudgetForm = "reasoning"
     strict_schemas: bool = True
     """A strict schema must close every object and require every property."""
+    schemas: SchemaSupport = OPENAI_SCHEMAS
 
     # Messages
     developer_role: Literal["developer", "system"] = "developer"
@@ -114,3 +116,7 @@ class ChatDialect(msgspec.Struct, frozen=True, kw_only=True):
     """Finish reasons beyond the usual ones, and what they mean."""
     codes: FaultCodes = {}
     """Error codes beyond the usual ones, lower case."""
+
+    def schemas_for(self, model: str) -> SchemaSupport:  # noqa: ARG002  every dialect is asked for a model
+        """Which schemas the vendor accepts."""
+        return self.schemas

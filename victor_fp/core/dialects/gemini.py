@@ -8,6 +8,8 @@ from typing import ClassVar, Literal, TypeAlias
 
 import msgspec
 
+from victor_fp.core.dialects.schemas import GEMINI_SCHEMAS, OLDER_GEMINI_SCHEMAS, SchemaSupport
+
 Efforts: TypeAlias = Mapping[str, int | str]
 """For each `reasoning_effort` a thinking level, or a budget in tokens; an effort that is missing cannot be had."""
 
@@ -106,6 +108,10 @@ class GeminiDialect(msgspec.Struct, frozen=True, kw_only=True):
         """What this model can take; its resource prefix does not matter."""
         name = model.rsplit("/", 1)[-1]
         return next((policy for policy in self.policies if fnmatchcase(name, policy.pattern)), _NEWEST)
+
+    def schemas_for(self, model: str) -> SchemaSupport:
+        """Which schemas the model accepts."""
+        return GEMINI_SCHEMAS if self.policy(model).json_schema else OLDER_GEMINI_SCHEMAS
 
 
 _NEWEST = POLICIES[-1]

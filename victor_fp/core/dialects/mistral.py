@@ -7,6 +7,7 @@ from typing import ClassVar
 import msgspec
 
 from victor_fp.core.dialects.chat import FaultCodes
+from victor_fp.core.dialects.schemas import ANY_SCHEMAS, SchemaSupport
 from victor_fp.core.faults import AuthRejected, RateLimited
 
 CODES: FaultCodes = {
@@ -26,6 +27,7 @@ class MistralDialect(msgspec.Struct, frozen=True, kw_only=True):
 
     think_tags: bool = False
     """Models behind it may put thinking in `<think>...</think>` at the head of the content."""
+    schemas: SchemaSupport = ANY_SCHEMAS
     efforts: tuple[str, ...] = ("none", "high")
     """API reference: reasoning_effort; what both of the vendor's documents have."""
     tiers: tuple[str, ...] = ("auto", "standard_only")
@@ -33,3 +35,7 @@ class MistralDialect(msgspec.Struct, frozen=True, kw_only=True):
     most_temperature: float = 1.5
     """API reference: 0 to 1.5, where others allow 2."""
     codes: FaultCodes = msgspec.field(default_factory=lambda: CODES)
+
+    def schemas_for(self, model: str) -> SchemaSupport:  # noqa: ARG002  every dialect is asked for a model
+        """Which schemas the vendor accepts."""
+        return self.schemas

@@ -24,7 +24,6 @@ from victor_fp.core.json import encode_json
 from victor_fp.core.options import Options
 from victor_fp.core.protocols.anthropic_messages.reasoning import reasoning
 from victor_fp.core.protocols.anthropic_messages.sampling import sampling
-from victor_fp.core.protocols.anthropic_messages.schemas import closed
 from victor_fp.core.protocols.anthropic_messages.tools import tooling
 from victor_fp.core.protocols.anthropic_messages.turns import turns, within_marks
 from victor_fp.core.protocols.operations import build_chat, build_request
@@ -92,7 +91,7 @@ def _body(
     reasoned = reasoning(policy, request)
     sampled = sampling(dialect, policy, request, thinking=reasoned.active or _thinks_anyway(options))
     tooled = tooling(policy, request, budgeted=isinstance(reasoned.thinking, ThinkingConfigEnabled))
-    form, unformed, form_notes = _format(policy, options)
+    form, unformed = _format(policy, options)
     tier, untiered = _service_tier(options)
     config = OutputConfig(effort=reasoned.effort, format=form)
     body = CreateMessageParams(
@@ -123,7 +122,7 @@ def _body(
         *over_marked,
         *_without_counterpart(options),
     )
-    return body, unsupported, (*said.notes, *form_notes)
+    return body, unsupported, said.notes
 
 
 def _thinks_anyway(options: Options) -> bool:
@@ -132,23 +131,18 @@ def _thinks_anyway(options: Options) -> bool:
     return isinstance(own, Mapping) and own.get("type") != "disabled"
 
 
-def _format(
-    policy: ModelPolicy, options: Options
-) -> tuple[JsonOutputFormat | UnsetType, tuple[Adjustment, ...], tuple[Adjustment, ...]]:
-    """The answer's form, what cannot be asked of it, and what was said in other words."""
+def _format(policy: ModelPolicy, options: Options) -> tuple[JsonOutputFormat | UnsetType, tuple[Adjustment, ...]]:
+    """The answer's form, and what cannot be asked of it."""
     wanted = options.response_format
     if wanted is None:
-        return UNSET, (), ()
+        return UNSET, ()
     if wanted.kind == "json":
         reason = "there is no free JSON mode; give a schema"
-        return UNSET, (Adjustment(parameter="response_format", reason=reason),), ()
+        return UNSET, (Adjustment(parameter="response_format", reason=reason),)
     if not policy.structured:
         reason = "this model has no structured outputs"
-        return UNSET, (Adjustment(parameter="response_format", reason=reason),), ()
-    schema = closed(wanted.schema)
-    reason = "objects closed and bounds moved into descriptions, as structured outputs want"
-    changed = Adjustment(parameter="response_format", reason=reason, action="changed")
-    return JsonOutputFormat(schema=schema), (), (changed,) if schema != wanted.schema else ()
+        return UNSET, (Adjustment(parameter="response_format", reason=reason),)
+    return JsonOutputFormat(schema=wanted.schema), ()
 
 
 def _service_tier(options: Options) -> tuple[Literal["auto", "standard_only"] | UnsetType, tuple[Adjustment, ...]]:
