@@ -62,8 +62,8 @@ class Conversion(msgspec.Struct, frozen=True, kw_only=True):
 def convert_schema(schema: Mapping[str, Json], rules: SchemaRules, *, arguments: bool = False) -> Conversion:
     """The schema as the rules accept it; `arguments` says that it describes a tool's, which are always an object.
 
-    >>> convert_schema({"oneOf": [{"const": 1}, {"type": "null"}]}, SchemaRules(keywords=frozenset({"anyOf", "enum"}))).schema
-    {'anyOf': [{'enum': [1]}, {'type': 'null'}]}
+    >>> convert_schema({"oneOf": [{"const": 1}, {"type": "null"}]}, SchemaRules(refused=frozenset({"const"}))).schema
+    {'oneOf': [{'enum': [1]}, {'type': 'null'}]}
     """
     if arguments and is_plain(schema, rules):
         return Conversion(schema=dict(schema))

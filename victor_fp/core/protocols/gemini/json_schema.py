@@ -18,8 +18,8 @@ _COUNTS = frozenset({"minItems", "maxItems", "minProperties", "maxProperties", "
 def to_wire_schema(schema: JsonObject) -> Schema | None:
     """The schema as the wire's own type; None where a value is not of the type that its keyword has there.
 
-    >>> to_wire_schema({"type": "array", "items": {"type": "string"}, "minItems": 1})
-    Schema(type='ARRAY', items=Schema(type='STRING'), min_items='1')
+    >>> msgspec.json.encode(to_wire_schema({"type": "array", "items": {"type": "string"}, "minItems": 1}))
+    b'{"type":"ARRAY","items":{"type":"STRING"},"minItems":"1"}'
     """
     try:
         return msgspec.convert(_respell(schema), Schema)
