@@ -127,7 +127,12 @@ def _package(document: Document, folder: str, sliced: Slice) -> Files:
         normalised = normalise(sliced.schemas, wanted, side)
         source = emit(normalised.schemas) if normalised.schemas else ""
         header = f'{start}\n"""{docstring}"""'
-        text = rewrite_module(source, side, tuple(normalised.schemas), header)
+        bases = {
+            normalised.roots[name]: normalised.roots[base]
+            for name, base in sliced.bases.items()
+            if name in normalised.roots and base in normalised.roots
+        }
+        text = rewrite_module(source, side, tuple(normalised.schemas), header, bases)
         files[f"{folder}{side}.py"] = _formatted(text)
         roots[side] = normalised.roots
     shapes = read_operations(document, sliced, roots["request"], roots["response"])

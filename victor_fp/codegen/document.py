@@ -47,6 +47,8 @@ class Slice(NamedTuple):
     response_roots: tuple[str, ...]
     roots_by_operation: Mapping[str, Mapping[str, str]] = {}
     """Operation -> role (Request, Response, Event, Error) -> component; of several error bodies the most general one."""
+    bases: Mapping[str, str] = {}
+    """Component -> the component whose class its own class extends."""
 
 
 def parse_document(name: str, data: bytes) -> Document:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from victor_fp.codegen.bounds import CodegenFailed
 from victor_fp.codegen.normalise import Side
@@ -11,13 +11,19 @@ from victor_fp.codegen.normalise import Side
 IMPORTABLE = {"typing": ("Any", "Literal", "TypeAlias"), "msgspec": ("UNSET", "Struct", "UnsetType", "field")}
 
 
-def rewrite_module(source: str, side: Side, order: tuple[str, ...], header: str) -> str:
+def rewrite_module(
+    source: str, side: Side, order: tuple[str, ...], header: str, bases: Mapping[str, str] | None = None
+) -> str:
     """The generator's module, frozen and reordered: classes in the given order, then the aliases over them.
 
-    In a request a field left out is UNSET, apart from null; in a response both read as None.
+    In a request a field left out is UNSET, apart from null; in a response both read as None. `bases` names the classes
+    that extend another one of the module, which comes before them in `order`.
     """
     statements = _parse(source)
-    classes = {node.name: _struct(node, side) for node in statements if isinstance(node, ast.ClassDef)}
+    extended = bases or {}
+    classes = {
+        node.name: _struct(node, side, extended.get(node.name)) for node in statements if isinstance(node, ast.ClassDef)
+    }
     aliases = {
         node.target.id: node
         for node in statements
@@ -76,12 +82,13 @@ def _is_field(call: ast.Call) -> bool:
     return isinstance(call.func, ast.Name) and call.func.id in ("field", "Meta")
 
 
-def _struct(node: ast.ClassDef, side: Side) -> ast.ClassDef:
+def _struct(node: ast.ClassDef, side: Side, base: str | None) -> ast.ClassDef:
     keywords = [keyword for keyword in node.keywords if keyword.arg != "frozen"]
     frozen = ast.keyword(arg="frozen", value=ast.Constant(value=True))
     body = [_field(item, side) if isinstance(item, ast.AnnAssign) else item for item in node.body]
+    bases: list[ast.expr] = node.bases if base is None else [ast.Name(id=base, ctx=ast.Load())]
     return ast.ClassDef(
-        name=node.name, bases=node.bases, keywords=[frozen, *keywords], body=body, decorator_list=node.decorator_list
+        name=node.name, bases=bases, keywords=[frozen, *keywords], body=body, decorator_list=node.decorator_list
     )
 
 

@@ -1,4 +1,4 @@
-"""Splits the fields that single vendors add to a request body into one small schema per vendor."""
+"""Splits the fields that single vendors add to a request body into one model per vendor that extends the body's."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from victor_fp.codegen.schema import Schema, Schemas, as_list, as_schema, pascal
 MARK = "x-vendor"
 """On a property: the vendors that accept it; without it the property is the format's own."""
 APART = "x-vendor-fields"
-"""On a request body: `apart` moves every marked property into schemas of the vendors it is marked for."""
+"""On a request body: `apart` moves every marked property into models of the vendors it is marked for."""
 
 
 def split_vendor_fields(sliced: Slice) -> Slice:
-    """Move the marked properties of every body that asks for it into components `<Vendor>Fields`, as further roots.
+    """Move the marked properties of every body that asks for it into components `<Vendor><Body>`, as further roots.
 
     A property that several vendors accept is in the component of each, so that no component has a field of a vendor
-    that it is not named after.
+    that it is not named after. The compiled class of a component extends the one of its body: see `Slice.bases`.
     """
     schemas: Schemas = dict(sliced.schemas)
     roots: dict[str, None] = {}
+    bases: dict[str, str] = {}
     for root in sliced.request_roots:
         roots[root] = None
         schema = as_schema(schemas.get(root))
@@ -27,17 +28,18 @@ def split_vendor_fields(sliced: Slice) -> Slice:
             continue
         if schema[APART] != "apart":
             raise CodegenFailed(f"{root}: {APART} is {schema[APART]!r}; the only value is 'apart'")
-        common, apart = _split(schema)
+        common, apart = _split(root, schema)
         schemas[root] = common
         for name, component in apart.items():
             if name in schemas:
                 raise CodegenFailed(f"{root}: the vendor component {name} exists already")
             schemas[name] = component
             roots[name] = None
-    return sliced._replace(schemas=schemas, request_roots=tuple(roots))
+            bases[name] = root
+    return sliced._replace(schemas=schemas, request_roots=tuple(roots), bases=bases)
 
 
-def _split(schema: Schema) -> tuple[Schema, Schemas]:
+def _split(root: str, schema: Schema) -> tuple[Schema, Schemas]:
     """The body without marked properties, and a component per vendor in the order of first mention."""
     common: Schema = {}
     by_vendor: dict[str, Schema] = {}
@@ -49,6 +51,6 @@ def _split(schema: Schema) -> tuple[Schema, Schemas]:
             by_vendor.setdefault(vendor, {})[name] = value
     body = {key: value for key, value in schema.items() if key != APART} | {"properties": common}
     return body, {
-        f"{pascal(vendor)}Fields": {"type": "object", "properties": properties}
+        f"{pascal(vendor)}{pascal(root)}": {"type": "object", "properties": properties}
         for vendor, properties in by_vendor.items()
     }

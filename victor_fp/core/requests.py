@@ -133,7 +133,8 @@ def resolve_unsupported(
     if not unsupported or request.options.on_unsupported == "adjust":
         return tuple(unsupported)
     first = unsupported[0]
-    instead = "have it told in words" if first.drops_form else "go on without it"
+    without = "go on without it" if first.action == "dropped" else "go on with the change"
+    instead = "have it told in words" if first.drops_form else without
     return UnsupportedParameter(
         provider=endpoint.spec.name,
         model=request.model,

@@ -200,7 +200,7 @@ class Tool(Struct, frozen=True, kw_only=True):
     cache_control: CacheControl | UnsetType = UNSET
 
 
-class QwenFields(Struct, frozen=True, kw_only=True):
+class QwenChatCompletionRequest(ChatCompletionRequest, frozen=True, kw_only=True):
     top_k: int | None | UnsetType = UNSET
     repetition_penalty: float | None | UnsetType = UNSET
     enable_thinking: bool | UnsetType = UNSET
@@ -209,7 +209,7 @@ class QwenFields(Struct, frozen=True, kw_only=True):
     search_options: dict[str, Any] | UnsetType = UNSET
 
 
-class TogetherFields(Struct, frozen=True, kw_only=True):
+class TogetherChatCompletionRequest(ChatCompletionRequest, frozen=True, kw_only=True):
     top_k: int | None | UnsetType = UNSET
     min_p: float | None | UnsetType = UNSET
     repetition_penalty: float | None | UnsetType = UNSET
@@ -229,7 +229,7 @@ class ReasoningOptions(Struct, frozen=True, kw_only=True):
     summary: str | None | UnsetType = UNSET
 
 
-class OpenrouterFields(Struct, frozen=True, kw_only=True):
+class OpenrouterChatCompletionRequest(ChatCompletionRequest, frozen=True, kw_only=True):
     top_k: int | None | UnsetType = UNSET
     top_a: float | None | UnsetType = UNSET
     min_p: float | None | UnsetType = UNSET
@@ -248,7 +248,7 @@ class OpenrouterFields(Struct, frozen=True, kw_only=True):
     image_config: dict[str, Any] | UnsetType = UNSET
 
 
-class FireworksFields(Struct, frozen=True, kw_only=True):
+class FireworksChatCompletionRequest(ChatCompletionRequest, frozen=True, kw_only=True):
     top_k: int | None | UnsetType = UNSET
     min_p: float | None | UnsetType = UNSET
     typical_p: float | None | UnsetType = UNSET
@@ -275,7 +275,7 @@ class ThinkingSwitch(Struct, frozen=True, kw_only=True):
     keep: str | None | UnsetType = UNSET
 
 
-class VllmFields(Struct, frozen=True, kw_only=True):
+class VllmChatCompletionRequest(ChatCompletionRequest, frozen=True, kw_only=True):
     top_k: int | None | UnsetType = UNSET
     min_p: float | None | UnsetType = UNSET
     repetition_penalty: float | None | UnsetType = UNSET
@@ -297,7 +297,7 @@ class VllmFields(Struct, frozen=True, kw_only=True):
     prompt_logprobs: int | UnsetType = UNSET
 
 
-class LlamacppFields(Struct, frozen=True, kw_only=True):
+class LlamacppChatCompletionRequest(ChatCompletionRequest, frozen=True, kw_only=True):
     top_k: int | None | UnsetType = UNSET
     min_p: float | None | UnsetType = UNSET
     typical_p: float | None | UnsetType = UNSET
@@ -316,14 +316,14 @@ class LlamacppFields(Struct, frozen=True, kw_only=True):
     id_slot: int | UnsetType = UNSET
 
 
-class LmstudioFields(Struct, frozen=True, kw_only=True):
+class LmstudioChatCompletionRequest(ChatCompletionRequest, frozen=True, kw_only=True):
     top_k: int | None | UnsetType = UNSET
     repeat_penalty: float | None | UnsetType = UNSET
     ttl: int | UnsetType = UNSET
     draft_model: str | UnsetType = UNSET
 
 
-class MlxFields(Struct, frozen=True, kw_only=True):
+class MlxChatCompletionRequest(ChatCompletionRequest, frozen=True, kw_only=True):
     top_k: int | None | UnsetType = UNSET
     min_p: float | None | UnsetType = UNSET
     repetition_penalty: float | None | UnsetType = UNSET
@@ -335,12 +335,12 @@ class MlxFields(Struct, frozen=True, kw_only=True):
     adapters: str | UnsetType = UNSET
 
 
-class HuggingfaceFields(Struct, frozen=True, kw_only=True):
+class HuggingfaceChatCompletionRequest(ChatCompletionRequest, frozen=True, kw_only=True):
     top_k: int | None | UnsetType = UNSET
     tool_prompt: str | None | UnsetType = UNSET
 
 
-class ZaiFields(Struct, frozen=True, kw_only=True):
+class ZaiChatCompletionRequest(ChatCompletionRequest, frozen=True, kw_only=True):
     do_sample: bool | UnsetType = UNSET
     thinking: ThinkingSwitch | UnsetType = UNSET
     tool_stream: bool | UnsetType = UNSET
@@ -348,7 +348,7 @@ class ZaiFields(Struct, frozen=True, kw_only=True):
     user_id: str | UnsetType = UNSET
 
 
-class CerebrasFields(Struct, frozen=True, kw_only=True):
+class CerebrasChatCompletionRequest(ChatCompletionRequest, frozen=True, kw_only=True):
     min_tokens: int | None | UnsetType = UNSET
     min_completion_tokens: int | None | UnsetType = UNSET
     reasoning_format: str | None | UnsetType = UNSET
@@ -357,15 +357,15 @@ class CerebrasFields(Struct, frozen=True, kw_only=True):
     model_parameters: dict[str, Any] | UnsetType = UNSET
 
 
-class DeepseekFields(Struct, frozen=True, kw_only=True):
+class DeepseekChatCompletionRequest(ChatCompletionRequest, frozen=True, kw_only=True):
     thinking: ThinkingSwitch | UnsetType = UNSET
 
 
-class MoonshotFields(Struct, frozen=True, kw_only=True):
+class MoonshotChatCompletionRequest(ChatCompletionRequest, frozen=True, kw_only=True):
     thinking: ThinkingSwitch | UnsetType = UNSET
 
 
-class GroqFields(Struct, frozen=True, kw_only=True):
+class GroqChatCompletionRequest(ChatCompletionRequest, frozen=True, kw_only=True):
     include_reasoning: bool | None | UnsetType = UNSET
     reasoning_format: str | None | UnsetType = UNSET
     disable_tool_validation: bool | UnsetType = UNSET
@@ -377,12 +377,12 @@ class GroqFields(Struct, frozen=True, kw_only=True):
     citation_options: str | UnsetType = UNSET
 
 
-class XaiFields(Struct, frozen=True, kw_only=True):
+class XaiChatCompletionRequest(ChatCompletionRequest, frozen=True, kw_only=True):
     search_parameters: dict[str, Any] | UnsetType = UNSET
     deferred: bool | UnsetType = UNSET
 
 
-class AzureFields(Struct, frozen=True, kw_only=True):
+class AzureChatCompletionRequest(ChatCompletionRequest, frozen=True, kw_only=True):
     data_sources: list[dict[str, Any]] | UnsetType = UNSET
     user_security_context: dict[str, Any] | UnsetType = UNSET
 

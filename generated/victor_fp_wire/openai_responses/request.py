@@ -176,7 +176,7 @@ class FunctionTool(Struct, frozen=True, kw_only=True):
     output_schema: dict[str, Any] | None | UnsetType = UNSET
 
 
-class OpenrouterFields(Struct, frozen=True, kw_only=True):
+class OpenrouterCreateResponse(CreateResponse, frozen=True, kw_only=True):
     top_k: int | None | UnsetType = UNSET
     presence_penalty: float | None | UnsetType = UNSET
     frequency_penalty: float | None | UnsetType = UNSET
@@ -189,7 +189,7 @@ class OpenrouterFields(Struct, frozen=True, kw_only=True):
     trace: dict[str, Any] | UnsetType = UNSET
 
 
-class LlamacppFields(Struct, frozen=True, kw_only=True):
+class LlamacppCreateResponse(CreateResponse, frozen=True, kw_only=True):
     top_k: int | None | UnsetType = UNSET
     presence_penalty: float | None | UnsetType = UNSET
     frequency_penalty: float | None | UnsetType = UNSET
@@ -209,7 +209,7 @@ class ChatJsonSchema(Struct, frozen=True, kw_only=True):
     strict: bool | None | UnsetType = UNSET
 
 
-class XaiFields(Struct, frozen=True, kw_only=True):
+class XaiCreateResponse(CreateResponse, frozen=True, kw_only=True):
     logprobs: bool | UnsetType = UNSET
     search_parameters: dict[str, Any] | UnsetType = UNSET
 

@@ -22,6 +22,8 @@ GROQ = ProviderSpec(
         ),
         tokens_field="max_completion_tokens",
         reasoning_back="reasoning",
+        # API reference: ChatCompletionRequestToolMessage
+        result_parts=frozenset({"image"}),
         refusals=False,
     ),
     base_url="https://api.groq.com/openai/v1",
@@ -36,6 +38,7 @@ TOGETHER = ProviderSpec(
     name="together",
     title="Together AI",
     dialect=ChatDialect(
+        request_model="together",
         think_tags=True,
         refuses=frozenset({"reasoning_budget", "service_tier", "user", "parallel_tool_calls"}),
         stop_limit=None,
@@ -61,12 +64,14 @@ OPENROUTER = ProviderSpec(
     name="openrouter",
     title="OpenRouter",
     dialect=ChatDialect(
+        request_model="openrouter",
         # It leaves out by itself what a model does not take, and takes files by address.
         refuses=frozenset(),
         effort_form="reasoning",
         budget_form="reasoning",
         # https://openrouter.ai/docs/use-cases/reasoning-tokens: details are to be passed back unmodified.
         reasoning_back="reasoning_details",
+        result_parts=frozenset({"image", "audio", "file"}),  # its document: ChatToolMessage
         cache_marks="cache_control",
     ),
     base_url="https://openrouter.ai/api/v1",
@@ -85,12 +90,14 @@ FIREWORKS = ProviderSpec(
     name="fireworks",
     title="Fireworks AI",
     dialect=ChatDialect(
+        request_model="fireworks",
         think_tags=True,
-        refuses=frozenset({"name"}),  # its messages have none
+        refuses=frozenset(),  # names of participants, too, are accepted, although its document has none
         stream_usage=False,  # not in its document; usage comes with the last chunk anyway
         efforts=("none", "low", "medium", "high", "max"),
         budget_form="thinking",
         reasoning_back="reasoning_content",
+        result_parts=frozenset({"image"}),  # its document has one message for all roles
         refusals=False,
         developer_role="system",
         strict_schemas=False,

@@ -24,6 +24,7 @@ DEEPSEEK = ProviderSpec(
     name="deepseek",
     title="DeepSeek",
     dialect=ChatDialect(
+        request_model="deepseek",
         refuses=frozenset({"top_k", "reasoning_budget", "parallel_tool_calls", "service_tier", "user"}),
         stop_limit=16,
         # https://api-docs.deepseek.com/guides/thinking_mode: a switch, and an effort beside it since V4.
@@ -86,6 +87,7 @@ ZAI = ProviderSpec(
     title="Z.ai",
     aliases=("zhipuai", "zhipu"),
     dialect=ChatDialect(
+        request_model="zai",
         refuses=frozenset(
             {
                 "top_k",
@@ -101,10 +103,10 @@ ZAI = ProviderSpec(
                 "name",
             }
         ),
-        spelling={"user": "user_id"},
+        user_field="user_id",
         stop_limit=1,
         # Without it the arguments of a call come in one piece at the end.
-        stream_tools_body={"tool_stream": True},
+        tool_stream=True,
         effort_form="thinking_and_effort",
         efforts=("none", "low", "medium", "high", "max"),
         reasoning_back="reasoning_content",
@@ -157,6 +159,7 @@ QWEN = ProviderSpec(
     title="Qwen",
     aliases=("alibaba", "dashscope"),
     dialect=ChatDialect(
+        request_model="qwen",
         refuses=frozenset({"frequency_penalty", "user", "service_tier", "tool_choice:required"}),
         stop_limit=None,
         effort_form="enable_thinking",
@@ -206,9 +209,10 @@ MOONSHOT = ProviderSpec(
     title="Moonshot AI",
     aliases=("kimi",),
     dialect=ChatDialect(
+        request_model="moonshot",
         # Images go by value only.
         refuses=frozenset({"top_k", "reasoning_budget", "seed", "service_tier", "parallel_tool_calls", "image_url"}),
-        spelling={"user": "safety_identifier"},
+        user_field="safety_identifier",
         # https://platform.kimi.ai/docs: these models fix what the vendor sees as their best sampling.
         models=(
             ModelPolicy(

@@ -43,7 +43,7 @@ def _derive_responses_entry(
 OPENAI_RESPONSES = _derive_responses_entry(
     OPENAI,
     # `user` is the older form of what is now safety_identifier.
-    ResponsesDialect(models=OPENAI_MODELS, spelling={"user": "safety_identifier"}),
+    ResponsesDialect(models=OPENAI_MODELS, user_field="safety_identifier"),
     supports=_WITHOUT_AUDIO,
     source="https://platform.openai.com/docs/api-reference/responses",
 )
@@ -59,8 +59,10 @@ AZURE_RESPONSES = _derive_responses_entry(
 XAI_RESPONSES = _derive_responses_entry(
     XAI,
     ResponsesDialect(
+        request_model="xai",
         # https://docs.x.ai/developers/rest-api-reference: service_tier is taken and ignored, results are text.
-        refuses=_NAMELESS | {"service_tier", "result_parts"},
+        refuses=_NAMELESS | {"service_tier"},
+        result_parts=frozenset(),
         models=GROK_MODELS,
         least_tokens=1,
         logprobs_as="switch",
@@ -78,6 +80,7 @@ XAI_RESPONSES = _derive_responses_entry(
 OPENROUTER_RESPONSES = _derive_responses_entry(
     OPENROUTER,
     ResponsesDialect(
+        request_model="openrouter",
         # Its document has the other options of chats; `reasoning.max_tokens` is the budget.
         refuses=frozenset({"seed", "stop", "name"}),
         least_tokens=1,
@@ -94,7 +97,8 @@ OPENROUTER_RESPONSES = _derive_responses_entry(
 DEEPSEEK_RESPONSES = _derive_responses_entry(
     DEEPSEEK,
     ResponsesDialect(
-        refuses=_NAMELESS | {"parallel_tool_calls", "service_tier", "user", "logprobs", "result_parts"},
+        refuses=_NAMELESS | {"parallel_tool_calls", "service_tier", "user", "logprobs"},
+        result_parts=frozenset(),
         efforts=("none", "low", "medium", "high", "max"),
         least_tokens=1,
         strict_schemas=False,
@@ -114,6 +118,7 @@ DEEPSEEK_RESPONSES = _derive_responses_entry(
 LLAMACPP_RESPONSES = _derive_responses_entry(
     LLAMACPP,
     ResponsesDialect(
+        request_model="llamacpp",
         think_tags=True,  # with --reasoning-format none
         # It makes a chat of the request: options of chats pass through, those of responses are lost (as tried).
         refuses=frozenset(
@@ -124,11 +129,11 @@ LLAMACPP_RESPONSES = _derive_responses_entry(
                 "reasoning_effort",
                 "logprobs",
                 "name",
-                "result_parts",
                 "tool_choice:named",
             }
         ),
         least_tokens=1,
+        result_parts=frozenset(),
         format_as="response_format",
         strict_schemas=False,
         schemas=GRAMMAR_SCHEMAS,

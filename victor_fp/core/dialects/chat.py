@@ -9,15 +9,32 @@ import msgspec
 
 from victor_fp.core.dialects.schemas import OPENAI_SCHEMAS, SchemaSupport
 from victor_fp.core.faults import Fault
-from victor_fp.core.json import Json
 
 TokensField: TypeAlias = Literal["max_tokens", "max_completion_tokens"]
 EffortForm: TypeAlias = Literal["reasoning_effort", "reasoning", "thinking", "thinking_and_effort", "enable_thinking"]
 """Where the reasoning effort goes: a word; OpenRouter's object; a switch; a switch and a word; a boolean."""
 BudgetForm: TypeAlias = Literal["reasoning", "thinking", "thinking_budget"]
-"""Where a budget of thinking tokens goes: `reasoning.max_tokens`, `choose_thinking.budget_tokens`, a field of its own."""
+"""Where a budget of thinking tokens goes: `reasoning.max_tokens`, `thinking.budget_tokens`, a field of its own."""
+RequestModel: TypeAlias = Literal[
+    "openai",
+    "deepseek",
+    "fireworks",
+    "llamacpp",
+    "lmstudio",
+    "mlx",
+    "moonshot",
+    "openrouter",
+    "qwen",
+    "together",
+    "vllm",
+    "zai",
+]
+"""Vendors, by the names of their models in the wire package, that add fields to OpenAI's request."""
 ReasoningBack: TypeAlias = Literal["none", "reasoning_content", "reasoning", "reasoning_details"]
 """Where an assistant's earlier thinking goes back."""
+
+CacheMarks: TypeAlias = Literal["none", "cache_control", "breakpoint"]
+"""How the end of a prefix worth caching is marked: not at all, in OpenRouter's and Qwen's way, or in OpenAI's."""
 
 EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 """All efforts, from least to most."""
@@ -39,7 +56,7 @@ class ModelPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """The vendor's own words for some of them."""
     effort_form: EffortForm | None = None
     reasoning_back: ReasoningBack | None = None
-    cache_marks: Literal["none", "cache_control", "breakpoint"] | None = None
+    cache_marks: CacheMarks | None = None
 
 
 class ChatDialect(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,12 +73,14 @@ class ChatDialect(msgspec.Struct, frozen=True, kw_only=True):
     """Models behind it may put thinking in `<think>...</think>` at the head of the content."""
 
     # Options
+    request_model: RequestModel = "openai"
+    """The generated model of its request body: OpenAI's own, or the one that adds the named vendor's fields to it."""
     refuses: frozenset[str] = frozenset({"top_k", "reasoning_budget"})
-    """What it cannot take: an option's name; `name` (of a speaker), `image`, `image_url` (an address), `audio`, `file`,
-    `file_url`; `tools`; `tool_choice:required|named|none`; `response_format:json|schema`."""
+    """What it does not accept: an option's name; `name` (of a participant), `image`, `image_url` (by URL), `audio`,
+    `file`, `file_url`; `tools`; `tool_choice:required|named|none`; `response_format:json|schema`."""
     models: tuple[ModelPolicy, ...] = ()
-    spelling: Mapping[str, str] = {}
-    """Its own words for `seed`, `user` and the like."""
+    user_field: Literal["user", "safety_identifier", "user_id"] = "user"
+    """Where the end user is named."""
     tokens_field: TokensField = "max_tokens"
     most_temperature: float | None = None
     """Where it is less than others take."""
@@ -71,8 +90,8 @@ class ChatDialect(msgspec.Struct, frozen=True, kw_only=True):
     """A switch with `top_logprobs` beside it, or the count alone."""
     stream_usage: bool = True
     """Takes `stream_options.include_usage`."""
-    stream_tools_body: Mapping[str, Json] = {}
-    """What a streamed request with tools needs in its body."""
+    tool_stream: bool = False
+    """Streams the arguments of calls in pieces only where `tool_stream` asks for it."""
     effort_form: EffortForm = "reasoning_effort"
     efforts: tuple[str, ...] = EFFORTS
     budget_form: BudgetForm = "reasoning"
@@ -94,11 +113,13 @@ class ChatDialect(msgspec.Struct, frozen=True, kw_only=True):
     """Takes an assistant's refusal back in a field of its own."""
     wordless: Literal["absent", "empty"] = "absent"
     """The content of an assistant's turn that has calls and no text."""
+    result_parts: frozenset[str] = frozenset()
+    """What a tool's result may have besides text: `image`, `audio`, `file`."""
     empty_result: str = ""
     """What stands for a tool result without text."""
     call_id_limit: int | None = 40
     """Characters a tool call's id may have."""
-    cache_marks: Literal["none", "cache_control", "breakpoint"] = "none"
+    cache_marks: CacheMarks = "none"
     audio_form: Literal["object", "data_url"] = "object"
 
     # Places

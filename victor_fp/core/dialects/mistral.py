@@ -28,6 +28,10 @@ class MistralDialect(msgspec.Struct, frozen=True, kw_only=True):
     think_tags: bool = False
     """Models behind it may put thinking in `<think>...</think>` at the head of the content."""
     schemas: SchemaSupport = ANY_SCHEMAS
+    refuses: frozenset[str] = frozenset({"top_k", "logprobs", "user", "reasoning_budget", "name"})
+    """What its closed request has no field for, in the words of `ChatDialect.refuses`."""
+    result_parts: frozenset[str] = frozenset({"image", "audio", "file"})
+    """API reference, ToolMessage: the result of a tool may have the chunks that a user's message has."""
     efforts: tuple[str, ...] = ("none", "high")
     """API reference: reasoning_effort; what both of the vendor's documents have."""
     tiers: tuple[str, ...] = ("auto", "standard_only")

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import ClassVar, Literal, TypeAlias
 
 import msgspec
 
-from victor_fp.core.dialects.chat import EFFORTS, FaultCodes, ModelPolicy
+from victor_fp.core.dialects.chat import EFFORTS, CacheMarks, FaultCodes, ModelPolicy
 from victor_fp.core.dialects.schemas import OPENAI_SCHEMAS, SchemaSupport
 from victor_fp.core.faults import ContentRefused, ServerFailed, TimedOut
 
 EncryptedReasoning: TypeAlias = Literal["by_model", "always", "never"]
 """Whether `include` asks for it: OpenAI refuses that for models that do not reason."""
+RequestModel: TypeAlias = Literal["openai", "llamacpp", "openrouter", "xai"]
+"""Vendors, by the names of their models in the wire package, that add fields to OpenAI's request."""
 ReasoningBack: TypeAlias = Literal["encrypted", "plain", "any"]
 """Which reasoning items go back: with encrypted content, with plain content, or every one."""
 
@@ -45,12 +46,14 @@ class ResponsesDialect(msgspec.Struct, frozen=True, kw_only=True):
     """Models behind it may put thinking in `<think>...</think>` at the head of the text."""
 
     # Options
+    request_model: RequestModel = "openai"
+    """The generated model of its request body: OpenAI's own, or the one that adds the named vendor's fields to it."""
     refuses: frozenset[str] = NOT_IN_THIS_API | {"name"}
-    """What it cannot take, in the words of `ChatDialect.refuses`; `result_parts` are images and files in a tool's result."""
+    """What it cannot take, in the words of `ChatDialect.refuses`."""
     models: tuple[ModelPolicy, ...] = ()
     """First match wins; shared with the vendor's chats, whose fields for tokens and reasoning do not matter here."""
-    spelling: Mapping[str, str] = {}
-    """Its own words for `user` and the like."""
+    user_field: Literal["user", "safety_identifier"] = "user"
+    """Where the end user is named."""
     efforts: tuple[str, ...] = EFFORTS
     least_tokens: int = 16
     """OpenAI's document: max_output_tokens below 16 is refused."""
@@ -71,13 +74,15 @@ class ResponsesDialect(msgspec.Struct, frozen=True, kw_only=True):
     """Takes an assistant's refusal back as such in a message of its own making, else as text."""
     given_text: Literal["text", "parts"] = "text"
     """How an assistant's message that the vendor did not make itself is written."""
+    result_parts: frozenset[str] = frozenset({"image", "file"})
+    """What a tool's result may have besides text: `image`, `file`."""
     empty_result: str = ""
     """What stands for a tool result without text."""
     call_id_limit: int | None = 64
     """Characters a tool call's id may have, by OpenAI's document."""
     reasoning_back: ReasoningBack = "encrypted"
     """With `store: false` OpenAI answers 404 to a reasoning item that it would have to look up."""
-    cache_marks: Literal["none", "breakpoint"] = "none"
+    cache_marks: CacheMarks = "none"
 
     # Places
     deployment_urls: bool = False

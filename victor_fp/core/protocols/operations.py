@@ -70,13 +70,14 @@ def build_chat(
     options: Options,
     adjustments: tuple[Adjustment, ...] = (),
     *,
+    base_url: str | None = None,
     unknown: Mapping[str, object] | None = None,
     appended: frozenset[str] = frozenset(),
 ) -> HttpRequest:
     """Build the request for an operation that takes the caller's own headers and fields of the body.
 
     `unknown` replaces `options.unknown` where some of these options have a place of their own; `appended` is explained
-    at `merge_extra_body`.
+    at `merge_extra_body`; `base_url` is for APIs that have several hosts.
     """
     data, overrides = merge_extra_body(
         body, options.extra_body, unknown=options.unknown if unknown is None else unknown, appended=appended
@@ -84,6 +85,7 @@ def build_chat(
     return build_request(
         endpoint,
         operation,
+        base_url=base_url,
         body=data,
         extra_headers=options.extra_headers,
         adjustments=(*adjustments, *overrides),

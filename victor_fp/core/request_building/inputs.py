@@ -10,6 +10,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from victor_fp.core.dialects.chat import ChatDialect
 from victor_fp.core.request_building.conversation import Block, build_provider_state
 from victor_fp.core.types import Message, ToolDefinition
 
@@ -106,7 +107,7 @@ def _state_with(message: Message, reasoning: str) -> dict[str, Any] | None:
         for call in message.tool_calls or ()
     ]
     text = [Block(kind="text", text=message.text)] if message.text else []
-    return build_provider_state("openai_chat", "", None, [Block(kind="reasoning", text=reasoning), *text, *calls])
+    return build_provider_state(ChatDialect.protocol, "", None, [Block(kind="reasoning", text=reasoning), *text, *calls])
 
 
 def _read_part(given: object) -> Mapping[Any, Any] | BaseModel | str:

@@ -7,13 +7,19 @@ from typing import Any
 import msgspec
 import pytest
 from pydantic import BaseModel
+from returns.result import Failure
 from victor_fp_wire.openai_chat import request as wire
-from victor_fp_wire.openai_chat.request import ChatCompletionRequest
 
-from tests.core.protocols.openai_chat.asked import WEATHER, adjusted, asked, beside, refusal, sent
-from victor_fp.core.catalogue import CATALOGUE
+from tests.core.protocols.openai_chat.asked import HI, WEATHER, adjusted, asked, beside, refusal, sent
+from victor_fp.core.catalogue import CATALOGUE, find
+from victor_fp.core.catalogue.spec import ProviderSpec
 from victor_fp.core.dialects import ChatDialect
+from victor_fp.core.faults import UnsupportedParameter
+from victor_fp.core.protocols import codec_for
+from victor_fp.core.request_building.chat import build_chat_request
+from victor_fp.core.request_building.endpoints import build_endpoint
 from victor_fp.core.requests import HttpRequest
+from victor_fp.core.result import outcome
 
 NAMES = [spec.name for spec in CATALOGUE if isinstance(spec.dialect, ChatDialect)]
 PLACE: dict[str, Any] = {"settings": {"endpoint": "https://mine.openai.azure.com"}}
@@ -98,11 +104,33 @@ def test_the_body_is_what_the_document_describes(provider: str, stream: bool) ->
     assert isinstance(request, HttpRequest)
     body = request.json()
     assert isinstance(body, dict)
-    read = msgspec.to_builtins(msgspec.convert(body, ChatCompletionRequest))
-    for name, kind in vars(wire).items():
-        if name.endswith("Fields"):
-            read |= msgspec.to_builtins(msgspec.convert({key: body[key] for key in body.keys() - read.keys()}, kind))
-    assert read == body
+    assert msgspec.to_builtins(msgspec.convert(body, model_of(provider))) == body
+
+
+def model_of(provider: str) -> type[wire.ChatCompletionRequest]:
+    """The generated model that the dialect names."""
+    dialect = find(provider).unwrap().dialect
+    assert isinstance(dialect, ChatDialect)
+    vendor = "" if dialect.request_model == "openai" else dialect.request_model.capitalize()
+    model: type[wire.ChatCompletionRequest] = getattr(wire, f"{vendor}ChatCompletionRequest")
+    return model
+
+
+def test_an_option_whose_field_the_vendors_model_lacks_is_refused() -> None:
+    """A record that a program adds may combine a dialect's fields with a model that has none of them."""
+    dialect = ChatDialect(refuses=frozenset(), effort_form="thinking", budget_form="thinking", user_field="user_id")
+    spec = ProviderSpec(name="acme", title="Acme", dialect=dialect, base_url="http://acme.test/v1")
+    codec = codec_for(build_endpoint(spec).unwrap())
+    for option, value in {"top_k": 3, "user": "u", "reasoning_effort": "low", "reasoning_budget": 9}.items():
+        request = build_chat_request("acme", [HI], model="m", options={option: value}).unwrap()
+        match outcome(codec.request(request)):
+            case Failure(UnsupportedParameter(parameter=parameter)):
+                assert parameter == option
+            case other:
+                pytest.fail(str(other))
+        adjusted = build_chat_request("acme", [HI], model="m", options={option: value, "on_unsupported": "adjust"})
+        sent_anyway = codec.request(adjusted.unwrap()).unwrap()
+        assert [adjustment.parameter for adjustment in sent_anyway.adjustments] == [option]
 
 
 REFUSABLE = {
@@ -223,7 +251,17 @@ def test_json_without_a_schema() -> None:
 
 def test_unknown_options_and_extras_go_in_as_they_are() -> None:
     body = sent("openai", n=2, extra_body={"n": 3, "store": True, "temperature": None})
-    assert (body["n"], body["store"], body["temperature"]) == (3, True, None)
+    assert (body["n"], body["store"], "temperature" in body) == (3, True, False)
+
+
+def test_extra_body_joins_what_options_made_and_reports_what_it_overrides() -> None:
+    assert sent("openrouter", reasoning_effort="low", extra_body={"reasoning": {"exclude": True}})["reasoning"] == {
+        "effort": "low",
+        "exclude": True,
+    }
+    streamed = sent("openai", stream=True, extra_body={"stream_options": {"include_obfuscation": False}})
+    assert streamed["stream_options"] == {"include_usage": True, "include_obfuscation": False}
+    assert adjusted("openai", seed=1, extra_body={"seed": 2}) == {"seed": "changed"}
 
 
 def test_a_bound_in_the_vendors_words_replaces_the_default_one() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from victor_fp.core.protocols.openai_chat.formats import strict_schema
+from victor_fp.core.protocols.openai_family.formats import make_strict
 
 
 def test_objects_are_closed_at_every_depth() -> None:
@@ -27,7 +27,7 @@ def test_objects_are_closed_at_every_depth() -> None:
         "additionalProperties": False,
         "required": ["x"],
     }
-    assert strict_schema(schema) == {
+    assert make_strict(schema) == {
         "type": "object",
         "properties": {
             "points": {"type": "array", "items": closed},
@@ -43,7 +43,7 @@ def test_objects_are_closed_at_every_depth() -> None:
 
 def test_a_root_that_is_a_reference_keeps_its_definitions() -> None:
     schema: dict[str, Any] = {"$ref": "#/$defs/P", "$defs": {"P": {"type": "object", "properties": {}}}}
-    strict = strict_schema(schema)
+    strict = make_strict(schema)
     assert strict is not None
     assert strict["$defs"] == {"P": {"type": "object", "properties": {}, "additionalProperties": False, "required": []}}
 
@@ -61,4 +61,4 @@ def test_a_root_that_is_a_reference_keeps_its_definitions() -> None:
     ],
 )
 def test_what_cannot_be_closed_is_left_alone(free: dict[str, Any]) -> None:
-    assert strict_schema(free) is None
+    assert make_strict(free) is None

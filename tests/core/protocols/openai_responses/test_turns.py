@@ -156,7 +156,7 @@ def test_a_result_may_hold_images_and_files() -> None:
     assert output(content=[TextPart(text="a"), TextPart(text="b")]) == "ab"
 
 
-def test_a_vendor_that_reads_results_as_text_refuses_images_in_them() -> None:
+def test_images_in_a_result_that_is_text_only_move_to_a_user_message_visibly_or_are_refused() -> None:
     shown = [
         HI,
         Message(role="assistant", tool_calls=CALLS[:1]),
@@ -166,7 +166,9 @@ def test_a_vendor_that_reads_results_as_text_refuses_images_in_them() -> None:
     ]
     assert refused(shown, provider="xai-responses") == "messages.content"
     sent, changes = adjusted(shown, provider="xai-responses")
-    assert (sent["input"][-1]["output"], changes) == ("a", [("messages.content", "dropped")])
+    result, following = sent["input"][-2:]
+    assert (result["output"], changes) == ("a", [("messages.content", "changed")])
+    assert [part["type"] for part in following["content"]] == ["input_text", "input_image"]
 
 
 def test_an_id_that_is_too_long_for_the_vendor_is_made_fit_on_both_sides() -> None:

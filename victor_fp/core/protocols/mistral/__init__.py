@@ -9,7 +9,7 @@ from victor_fp.core.framing import sse
 from victor_fp.core.protocols import Codec
 from victor_fp.core.protocols.mistral.discovery import discovery
 from victor_fp.core.protocols.mistral.events import ChatEvents
-from victor_fp.core.protocols.mistral.request import write
+from victor_fp.core.protocols.mistral.request import build_rules, write
 from victor_fp.core.protocols.mistral.response import read
 from victor_fp.core.protocols.openai_chat.errors import fault_from_response
 from victor_fp.core.requests import Endpoint
@@ -19,7 +19,7 @@ def codec_for(endpoint: Endpoint, dialect: MistralDialect) -> Codec:
     """The protocol's functions, bound to one place."""
     return Codec(
         protocol=dialect.protocol,
-        request=partial(write, endpoint, dialect),
+        request=partial(write, endpoint, build_rules(endpoint, dialect)),
         response=partial(read, endpoint, dialect),
         framer=sse,
         events=partial(ChatEvents, endpoint, dialect),

@@ -2,72 +2,87 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
-
-import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET
 from returns.result import Failure, Result, Success
+from victor_fp_wire.mistral import request as wire
 from victor_fp_wire.mistral.operations import CreateChatCompletion
-from victor_fp_wire.mistral.request import ChatCompletionRequest
 
 from victor_fp.core.dialects.mistral import MistralDialect
 from victor_fp.core.faults import Fault
-from victor_fp.core.json import Json, encode_json
-from victor_fp.core.options import Options
-from victor_fp.core.protocols.mistral.messages import messages_written
-from victor_fp.core.protocols.mistral.options import answer_form, effort, temperature, tier, without_counterpart
-from victor_fp.core.protocols.mistral.tools import choice, tools_written
-from victor_fp.core.protocols.operations import build_url
-from victor_fp.core.requests import Adjustment, ChatRequest, Endpoint, HttpRequest, build_headers, resolve_unsupported
+from victor_fp.core.protocols.mistral.messages import build_messages
+from victor_fp.core.protocols.mistral.tools import build_choice, build_tools
+from victor_fp.core.protocols.openai_family.formats import AnswerFormat, accept_format
+from victor_fp.core.protocols.openai_family.options import accept_max_tokens, accept_options, accept_thinking
+from victor_fp.core.protocols.openai_family.rules import Rules, list_unsupported
+from victor_fp.core.protocols.openai_family.tools import accept_tools
+from victor_fp.core.protocols.operations import build_chat
+from victor_fp.core.requests import Adjustment, ChatRequest, Endpoint, HttpRequest, resolve_unsupported
 
-_T = TypeVar("_T")
+TOKENS_FIELDS = ("max_tokens",)
 
 
-def write(endpoint: Endpoint, dialect: MistralDialect, request: ChatRequest) -> Result[HttpRequest, Fault]:
-    """The request for a chat or a stream, or the fault that says what Mistral cannot take."""
-    spec, options = endpoint.spec, request.options
-    untaken: list[Adjustment] = []
-    messages = messages_written(spec, request.messages, untaken)
-    tools = tools_written(spec, request, untaken)
-    body = ChatCompletionRequest(
+def write(endpoint: Endpoint, rules: Rules, request: ChatRequest) -> Result[HttpRequest, Fault]:
+    """Build the request for a chat or a stream. What Mistral does not accept is a Failure, or an adjustment."""
+    body, unsupported = _build_body(rules, request)
+    adjustments = resolve_unsupported(endpoint, request, unsupported)
+    if not isinstance(adjustments, tuple):
+        return Failure(adjustments)
+    # Fields of the caller's own are safe_prompt, prompt_mode, guardrails, prediction and the like.
+    return Success(build_chat(endpoint, CreateChatCompletion(), body, request.options, adjustments))
+
+
+def build_rules(endpoint: Endpoint, dialect: MistralDialect) -> Rules:
+    """The dialect's rules; a schema is accepted as it is, strict or not."""
+    return Rules(
+        provider=endpoint.spec.name,
+        recipient=endpoint.spec.title,
+        refuses=dialect.refuses | list_unsupported(endpoint.spec.supports),
+        result_parts=dialect.result_parts,
+        efforts=dialect.efforts,
+        most_temperature=dialect.most_temperature,
+        service_tiers=dialect.tiers,
+    )
+
+
+def _build_body(rules: Rules, request: ChatRequest) -> tuple[wire.ChatCompletionRequest, tuple[Adjustment, ...]]:
+    """The body, and what of the request it could not hold."""
+    messages, in_messages = build_messages(rules, request)
+    tokens, in_tokens = accept_max_tokens(rules, request, TOKENS_FIELDS)
+    options = accept_options(rules, request)
+    thinking = accept_thinking(rules, request)
+    use = accept_tools(rules, request)
+    form, in_format = accept_format(rules, request)
+    body = wire.ChatCompletionRequest(
         model=request.model,
         messages=messages,
         stream=True if request.stream else UNSET,
-        max_tokens=_set(request.max_tokens),
-        temperature=temperature(spec, dialect, request, untaken),
-        top_p=_set(options.top_p),
-        presence_penalty=_set(options.presence_penalty),
-        frequency_penalty=_set(options.frequency_penalty),
-        random_seed=_set(options.seed),
-        stop=UNSET if options.stop is None else list(options.stop),
-        response_format=answer_form(spec, options.response_format, untaken),
-        tools=tools,
-        tool_choice=UNSET if tools is UNSET else choice(options.tool_choice),
-        parallel_tool_calls=UNSET if tools is UNSET else _set(options.parallel_tool_calls),
-        reasoning_effort=effort(spec, dialect, options, untaken),
-        service_tier=tier(spec, dialect, options, untaken),
+        max_tokens=tokens,
+        temperature=options.temperature,
+        top_p=options.top_p,
+        presence_penalty=options.presence_penalty,
+        frequency_penalty=options.frequency_penalty,
+        random_seed=options.seed,
+        stop=options.stop,
+        response_format=UNSET if form is None else _build_format(form),
+        tools=build_tools(use),
+        tool_choice=build_choice(use),
+        parallel_tool_calls=use.parallel,
+        reasoning_effort=UNSET if thinking.effort is None else thinking.effort,
+        service_tier=options.service_tier,
     )
-    adjustments = resolve_unsupported(endpoint, request, [*untaken, *without_counterpart(spec, options)])
-    if not isinstance(adjustments, tuple):
-        return Failure(adjustments)
-    return Success(
-        HttpRequest(
-            url=build_url(endpoint.base_url, CreateChatCompletion()),
-            headers=build_headers(endpoint, options.extra_headers),
-            body=encode_json(_with_extras(body, options)),
-            adjustments=adjustments,
-            signing=spec.auth.kind,
-        )
+    unsupported = (
+        *in_messages,
+        *in_tokens,
+        *options.adjustments,
+        *thinking.adjustments,
+        *use.adjustments,
+        *in_format,
     )
+    return body, unsupported
 
 
-def _set(value: _T | None) -> _T | UnsetType:
-    return UNSET if value is None else value
-
-
-def _with_extras(body: ChatCompletionRequest, options: Options) -> object:
-    """The body with the caller's own fields (safe_prompt, prompt_mode, guardrails, prediction ...) over the top."""
-    if not options.unknown and not options.extra_body:
-        return body
-    built: dict[str, Json] = msgspec.to_builtins(body)
-    return {**built, **options.unknown, **options.extra_body}
+def _build_format(form: AnswerFormat) -> wire.ResponseFormat:
+    if form.schema is None:
+        return wire.ResponseFormat(type="json_object")
+    schema = wire.JsonSchemaFormat(name=form.name, schema=form.schema, strict=form.strict)
+    return wire.ResponseFormat(type="json_schema", json_schema=schema)

@@ -12,6 +12,7 @@ from victor_fp.core.protocols.openai_chat.errors import fault_from_response
 from victor_fp.core.protocols.openai_chat.events import ChatEvents
 from victor_fp.core.protocols.openai_chat.request import write
 from victor_fp.core.protocols.openai_chat.response import read
+from victor_fp.core.protocols.openai_chat.rules import build_rules
 from victor_fp.core.requests import Endpoint
 
 
@@ -19,7 +20,7 @@ def codec_for(endpoint: Endpoint, dialect: ChatDialect) -> Codec:
     """The protocol's functions for this place."""
     return Codec(
         protocol=dialect.protocol,
-        request=partial(write, endpoint, dialect),
+        request=partial(write, endpoint, build_rules(endpoint, dialect)),
         response=partial(read, endpoint, dialect),
         framer=sse,
         events=partial(ChatEvents, endpoint, dialect),

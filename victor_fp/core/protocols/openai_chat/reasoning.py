@@ -1,51 +1,65 @@
-"""How hard to think, and for how many tokens, in the vendor's words."""
+"""How hard to think, and for how many tokens, in the field that the vendor has for it."""
 
 from __future__ import annotations
 
 from typing import assert_never
 
+import msgspec
+from msgspec import UNSET, UnsetType
 from victor_fp_wire.openai_chat.request import ReasoningOptions, ThinkingSwitch
 
-from victor_fp.core.protocols.openai_chat.rules import Rules, Written
-from victor_fp.core.protocols.support import choose_thinking
-from victor_fp.core.requests import ChatRequest
+from victor_fp.core.protocols.openai_chat.rules import Rules
+from victor_fp.core.protocols.openai_family.options import NO_THINKING, Thinking
 
 
-def reasoning(rules: Rules, request: ChatRequest) -> Written:
-    """Effort and budget, each in its place."""
-    asked = choose_thinking(rules, request.options)
-    fields = {} if asked.effort is None else _effort(rules, asked.effort)
+class ReasoningFields(msgspec.Struct, frozen=True, kw_only=True):
+    """The fields for effort and budget; one vendor has some of them."""
+
+    reasoning_effort: str | UnsetType = UNSET
+    reasoning: ReasoningOptions | UnsetType = UNSET
+    thinking: ThinkingSwitch | UnsetType = UNSET
+    enable_thinking: bool | UnsetType = UNSET
+    thinking_budget: int | UnsetType = UNSET
+
+
+NO_REASONING = ReasoningFields()
+
+
+def place_thinking(rules: Rules, asked: Thinking) -> ReasoningFields:
+    """Effort or budget in the fields of the dialect."""
+    if asked is NO_THINKING:
+        return NO_REASONING
     if asked.budget is not None:
-        fields |= _budget(rules, asked.budget)
-    return Written(fields=fields, adjustments=asked.adjustments)
+        return _place_budget(rules, asked.budget)
+    return NO_REASONING if asked.effort is None else _place_effort(rules, asked.effort)
 
 
-def _effort(rules: Rules, word: str) -> dict[str, object]:
-    form, said = rules.effort_form, rules.effort_words.get(word, word)
-    switch = ThinkingSwitch(type="disabled" if word == "none" else "enabled")
+def _place_effort(rules: Rules, effort: str) -> ReasoningFields:
+    form, word, thinks = rules.effort_form, rules.effort_words.get(effort, effort), effort != "none"
+    switch = ThinkingSwitch(type="enabled" if thinks else "disabled")
     match form:
         case "reasoning_effort":
-            return {"reasoning_effort": said}
+            return ReasoningFields(reasoning_effort=word)
         case "reasoning":
-            return {"reasoning": ReasoningOptions(effort=said)}
+            return ReasoningFields(reasoning=ReasoningOptions(effort=word))
         case "thinking":
-            return {"thinking": switch}
+            return ReasoningFields(thinking=switch)
         case "thinking_and_effort":
-            return {"thinking": switch, **({} if word == "none" else {"reasoning_effort": said})}
+            return ReasoningFields(thinking=switch, reasoning_effort=word if thinks else UNSET)
         case "enable_thinking":
-            return {"enable_thinking": word != "none"}
+            return ReasoningFields(enable_thinking=thinks)
         case _:
             assert_never(form)
 
 
-def _budget(rules: Rules, tokens: int) -> dict[str, object]:
+def _place_budget(rules: Rules, tokens: int) -> ReasoningFields:
     form = rules.dialect.budget_form
     match form:
         case "reasoning":
-            return {"reasoning": ReasoningOptions(max_tokens=tokens)}
+            return ReasoningFields(reasoning=ReasoningOptions(max_tokens=tokens))
         case "thinking":
-            return {"thinking": ThinkingSwitch(type="enabled", budget_tokens=tokens)}
+            return ReasoningFields(thinking=ThinkingSwitch(type="enabled", budget_tokens=tokens))
         case "thinking_budget":
-            return {"enable_thinking": True, "thinking_budget": tokens}
+            return ReasoningFields(enable_thinking=True, thinking_budget=tokens)
         case _:
             assert_never(form)

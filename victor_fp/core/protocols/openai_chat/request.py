@@ -2,66 +2,102 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
+from msgspec import UNSET
 from returns.result import Failure, Result, Success
-from victor_fp_wire.openai_chat.request import StreamOptions
+from victor_fp_wire.openai_chat import request as wire
 
-from victor_fp.core.dialects.chat import ChatDialect
 from victor_fp.core.faults import Fault, InvalidRequest
-from victor_fp.core.json import encode_json
-from victor_fp.core.protocols.openai_chat.formats import response_format
-from victor_fp.core.protocols.openai_chat.messages import messages_written
-from victor_fp.core.protocols.openai_chat.reasoning import reasoning
+from victor_fp.core.protocols.openai_chat.messages import build_messages
+from victor_fp.core.protocols.openai_chat.reasoning import place_thinking
 from victor_fp.core.protocols.openai_chat.routes import choose_route
-from victor_fp.core.protocols.openai_chat.rules import Rules, Written, rules_for
-from victor_fp.core.protocols.openai_chat.sampling import length, reporting, sampling
-from victor_fp.core.protocols.openai_chat.tools import tools_written
-from victor_fp.core.requests import ChatRequest, Endpoint, HttpRequest, build_headers, resolve_unsupported
+from victor_fp.core.protocols.openai_chat.rules import Rules, apply_policy
+from victor_fp.core.protocols.openai_chat.tools import build_choice, build_tools
+from victor_fp.core.protocols.openai_chat.vendors import VendorFields, extend_body
+from victor_fp.core.protocols.openai_family.formats import AnswerFormat, accept_format
+from victor_fp.core.protocols.openai_family.options import accept_max_tokens, accept_options, accept_thinking
+from victor_fp.core.protocols.openai_family.tools import accept_tools
+from victor_fp.core.protocols.operations import build_chat
+from victor_fp.core.requests import Adjustment, ChatRequest, Endpoint, HttpRequest, resolve_unsupported
+
+TOKENS_FIELDS = ("max_tokens", "max_completion_tokens")
+JSON_OBJECT = wire.ResponseFormat(type="json_object")
+WITH_USAGE = wire.StreamOptions(include_usage=True)
 
 
-def write(endpoint: Endpoint, dialect: ChatDialect, request: ChatRequest) -> Result[HttpRequest, Fault]:
-    """POST /chat/completions. What the vendor cannot take is a Failure, or an adjustment where the caller allows it."""
-    route = choose_route(endpoint, dialect, request.model)
+def write(endpoint: Endpoint, rules: Rules, request: ChatRequest) -> Result[HttpRequest, Fault]:
+    """Build POST /chat/completions. What the vendor does not accept is a Failure, or an adjustment where allowed."""
+    route = choose_route(endpoint, rules.dialect, request.model)
     if route is None:
         message = f"{endpoint.spec.title} needs endpoint="
         return Failure(InvalidRequest(provider=endpoint.spec.name, model=request.model, message=message))
-    rules = rules_for(endpoint, dialect, request)
-    extras: Mapping[str, object] = {**request.options.unknown, **request.options.extra_body}
-    parts = (
-        Written(fields={"model": request.model} if route.names_model else {}),
-        messages_written(rules, request),
-        length(rules, request, extras),
-        sampling(rules, request),
-        reasoning(rules, request),
-        tools_written(rules, request),
-        response_format(rules, request),
-        reporting(rules, request),
-        Written(fields=_streaming(rules, request)),
-    )
-    unsupported = tuple(adjustment for part in parts for adjustment in part.adjustments)
+    body, unsupported = _build_body(apply_policy(rules, request), request, names_model=route.names_model)
     adjustments = resolve_unsupported(endpoint, request, unsupported)
     if not isinstance(adjustments, tuple):
         return Failure(adjustments)
-    body: dict[str, object] = {}
-    for part in parts:
-        body.update(part.fields)
-    body.update(extras)
-    return Success(
-        HttpRequest(
-            url=route.url,
-            headers=build_headers(endpoint, request.options.extra_headers),
-            body=encode_json(body),
-            adjustments=adjustments,
-            signing=endpoint.spec.auth.kind,
-        )
+    return Success(build_chat(endpoint, route.operation, body, request.options, adjustments, base_url=route.base_url))
+
+
+def _build_body(
+    rules: Rules, request: ChatRequest, *, names_model: bool
+) -> tuple[wire.ChatCompletionRequest, tuple[Adjustment, ...]]:
+    """The body, and what of the request it could not hold."""
+    dialect = rules.dialect
+    messages, in_messages = build_messages(rules, request)
+    tokens, in_tokens = accept_max_tokens(rules, request, TOKENS_FIELDS)
+    options = accept_options(rules, request)
+    thinking = accept_thinking(rules, request)
+    reasoning = place_thinking(rules, thinking)
+    use = accept_tools(rules, request)
+    form, in_format = accept_format(rules, request)
+    counts = dialect.logprobs_as == "count"
+    body = wire.ChatCompletionRequest(
+        messages=messages,
+        model=request.model if names_model else UNSET,
+        max_tokens=tokens if rules.tokens_field == "max_tokens" else UNSET,
+        max_completion_tokens=tokens if rules.tokens_field == "max_completion_tokens" else UNSET,
+        temperature=options.temperature,
+        top_p=options.top_p,
+        presence_penalty=options.presence_penalty,
+        frequency_penalty=options.frequency_penalty,
+        seed=options.seed,
+        stop=options.stop,
+        logprobs=UNSET if options.logprobs is UNSET else (options.logprobs or 1) if counts else True,
+        top_logprobs=UNSET if counts else options.logprobs or UNSET,
+        service_tier=options.service_tier,
+        user=options.user if dialect.user_field == "user" else UNSET,
+        safety_identifier=options.user if dialect.user_field == "safety_identifier" else UNSET,
+        reasoning_effort=reasoning.reasoning_effort,
+        tools=build_tools(rules, use),
+        tool_choice=build_choice(use),
+        parallel_tool_calls=use.parallel,
+        response_format=UNSET if form is None else _build_format(form),
+        stream=True if request.stream else UNSET,
+        stream_options=WITH_USAGE if request.stream and dialect.stream_usage else UNSET,
     )
+    own = VendorFields(
+        top_k=options.top_k,
+        user_id=options.user if dialect.user_field == "user_id" else UNSET,
+        reasoning=reasoning.reasoning,
+        thinking=reasoning.thinking,
+        enable_thinking=reasoning.enable_thinking,
+        thinking_budget=reasoning.thinking_budget,
+        tool_stream=True if dialect.tool_stream and request.stream and use.tools else UNSET,
+    )
+    body, in_fields = extend_body(rules, body, own, thinking)
+    unsupported = (
+        *in_messages,
+        *in_tokens,
+        *options.adjustments,
+        *thinking.adjustments,
+        *use.adjustments,
+        *in_format,
+        *in_fields,
+    )
+    return body, unsupported
 
 
-def _streaming(rules: Rules, request: ChatRequest) -> dict[str, object]:
-    if not request.stream:
-        return {}
-    fields: dict[str, object] = {"stream": True}
-    if rules.dialect.stream_usage:
-        fields["stream_options"] = StreamOptions(include_usage=True)
-    return fields | (dict(rules.dialect.stream_tools_body) if request.tools else {})
+def _build_format(form: AnswerFormat) -> wire.ResponseFormat:
+    if form.schema is None:
+        return JSON_OBJECT
+    schema = wire.JsonSchemaFormat(name=form.name, schema=form.schema, strict=form.strict)
+    return wire.ResponseFormat(type="json_schema", json_schema=schema)

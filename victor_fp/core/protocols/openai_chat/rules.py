@@ -1,51 +1,58 @@
-"""What one model behind one dialect takes: the dialect and the model's policy, resolved once per request."""
+"""What one model behind a dialect of Chat Completions accepts, in which fields."""
 
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
-
 import msgspec
 
-from victor_fp.core.dialects.chat import ChatDialect, EffortForm, ModelPolicy, ReasoningBack, TokensField
-from victor_fp.core.protocols.support import SupportRules, list_unsupported
-from victor_fp.core.requests import Adjustment, ChatRequest, Endpoint
+from victor_fp.core.dialects.chat import ChatDialect, EffortForm, ReasoningBack, TokensField
+from victor_fp.core.protocols.openai_family import rules as family
+from victor_fp.core.protocols.openai_family.rules import find_policy, list_unsupported
+from victor_fp.core.requests import ChatRequest, Endpoint
 
 
-class Written(msgspec.Struct, frozen=True, kw_only=True):
-    """A part of a request's body, and what of the caller's wishes could not become one."""
-
-    fields: dict[str, object] = {}
-    adjustments: tuple[Adjustment, ...] = ()
-
-
-class Rules(SupportRules, frozen=True, kw_only=True):
-    """What may be sent, in which words."""
+class Rules(family.Rules, frozen=True, kw_only=True):
+    """What may be sent, in which fields."""
 
     dialect: ChatDialect
     effort_form: EffortForm
     tokens_field: TokensField
     reasoning_back: ReasoningBack
 
-    def word(self, option: str) -> str:
-        """The vendor's own word for an option."""
-        return self.dialect.spelling.get(option, option)
 
-
-def rules_for(endpoint: Endpoint, dialect: ChatDialect, request: ChatRequest) -> Rules:
-    """The dialect's rules, narrowed by the model's policy."""
-    model = request.model.lower()
-    policy = next((policy for policy in dialect.models if fnmatchcase(model, policy.pattern)), ModelPolicy(pattern="*"))
-    lifted = request.options.reasoning_effort in policy.unless_effort
-    of_model = frozenset[str]() if lifted else policy.refuses
+def build_rules(endpoint: Endpoint, dialect: ChatDialect) -> Rules:
+    """The dialect's rules for models that no policy names."""
+    by_url = frozenset({"audio_url"}) if dialect.audio_form == "object" else frozenset[str]()
     return Rules(
         dialect=dialect,
         provider=endpoint.spec.name,
-        taker=f"{endpoint.spec.title} with {request.model}" if of_model else endpoint.spec.title,
-        refuses=dialect.refuses | of_model | list_unsupported(endpoint.spec.supports),
-        efforts=dialect.efforts if policy.efforts is None else policy.efforts,
+        recipient=endpoint.spec.title,
+        refuses=dialect.refuses | list_unsupported(endpoint.spec.supports) | by_url,
+        result_parts=dialect.result_parts,
+        efforts=dialect.efforts,
+        cache_marks=dialect.cache_marks,
+        strict_schemas=dialect.strict_schemas,
+        call_id_limit=dialect.call_id_limit,
+        most_temperature=dialect.most_temperature,
+        stop_limit=dialect.stop_limit,
+        effort_form=dialect.effort_form,
+        tokens_field=dialect.tokens_field,
+        reasoning_back=dialect.reasoning_back,
+    )
+
+
+def apply_policy(rules: Rules, request: ChatRequest) -> Rules:
+    """The rules narrowed by the policy of the request's model."""
+    policy = find_policy(rules.dialect.models, request)
+    if policy is None:
+        return rules
+    return msgspec.structs.replace(
+        rules,
+        recipient=f"{rules.recipient} with {request.model}" if policy.refuses else rules.recipient,
+        refuses=rules.refuses | policy.refuses,
+        efforts=rules.efforts if policy.efforts is None else policy.efforts,
         effort_words=policy.effort_words,
-        effort_form=policy.effort_form or dialect.effort_form,
-        tokens_field=policy.tokens_field or dialect.tokens_field,
-        reasoning_back=policy.reasoning_back or dialect.reasoning_back,
-        cache_marks=policy.cache_marks or dialect.cache_marks,
+        cache_marks=policy.cache_marks or rules.cache_marks,
+        effort_form=policy.effort_form or rules.effort_form,
+        tokens_field=policy.tokens_field or rules.tokens_field,
+        reasoning_back=policy.reasoning_back or rules.reasoning_back,
     )

@@ -12,6 +12,7 @@ from victor_fp.core.protocols.openai_responses.errors import fault_from_response
 from victor_fp.core.protocols.openai_responses.events import ResponseEvents
 from victor_fp.core.protocols.openai_responses.request import write
 from victor_fp.core.protocols.openai_responses.response import read
+from victor_fp.core.protocols.openai_responses.rules import build_rules
 from victor_fp.core.requests import Endpoint
 
 
@@ -19,7 +20,7 @@ def codec_for(endpoint: Endpoint, dialect: ResponsesDialect) -> Codec:
     """The protocol's functions for this place."""
     return Codec(
         protocol=dialect.protocol,
-        request=partial(write, endpoint, dialect),
+        request=partial(write, endpoint, build_rules(endpoint, dialect)),
         response=partial(read, endpoint, dialect),
         framer=sse,
         events=partial(ResponseEvents, endpoint=endpoint, dialect=dialect),

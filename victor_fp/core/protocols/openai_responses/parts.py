@@ -1,4 +1,4 @@
-"""Typed parts of a message in the vendor's form: text, images, files, sound."""
+"""Typed parts of a message in the vendor's form: text, images, files, audio."""
 
 from __future__ import annotations
 
@@ -6,77 +6,56 @@ from base64 import b64encode
 from collections.abc import Sequence
 from typing import TypeAlias, assert_never
 
-import msgspec
-from victor_fp_wire.openai_responses.request import (
-    CacheBreakpoint,
-    InputAudio,
-    InputAudioContent,
-    InputFileContent,
-    InputImageContent,
-    InputTextContent,
-)
+from msgspec import UNSET, UnsetType
+from victor_fp_wire.openai_responses import request as wire
 
-from victor_fp.core.protocols.openai_chat.parts import EXTENSIONS, SOUND_FORMATS, data_url
-from victor_fp.core.protocols.openai_responses.rules import Rules
-from victor_fp.core.requests import Adjustment
+from victor_fp.core.protocols.openai_family.media import audio_format, build_data_url, file_name
 from victor_fp.core.types import AudioPart, FilePart, ImagePart, Part, TextPart
 
-Shown: TypeAlias = InputTextContent | InputImageContent | InputFileContent
+Shown: TypeAlias = wire.InputTextContent | wire.InputImageContent | wire.InputFileContent
 """Parts that users and tools can show."""
-BREAKPOINT = CacheBreakpoint(mode="explicit")
+Mark: TypeAlias = wire.CacheBreakpoint | UnsetType
+BREAKPOINT = wire.CacheBreakpoint(mode="explicit")
 
 
-def part_written(rules: Rules, part: Part) -> Shown | InputAudioContent | Adjustment:
-    """One part, or why it cannot be sent."""
+def build_parts(parts: Sequence[Part], *, marked: bool) -> list[Shown | wire.InputAudioContent]:
+    """Parts that the vendor accepts; where `marked`, the last one that can carry it ends a prefix worth caching."""
+    carriers = [place for place, part in enumerate(parts) if not isinstance(part, AudioPart)]
+    last = carriers[-1] if marked and carriers else None
+    return [build_part(part, BREAKPOINT if place == last else UNSET) for place, part in enumerate(parts)]
+
+
+def build_part(part: Part, mark: Mark = UNSET) -> Shown | wire.InputAudioContent:
+    """A part that the vendor accepts."""
+    match part:
+        case AudioPart():
+            data = b64encode(part.data or b"").decode("ascii")
+            return wire.InputAudioContent(input_audio=wire.InputAudio(data=data, format=audio_format(part)))
+        case _:
+            return build_shown(part, mark)
+
+
+def build_shown(part: TextPart | ImagePart | FilePart, mark: Mark = UNSET) -> Shown:
+    """A part that tools can show as well."""
     match part:
         case TextPart():
-            return InputTextContent(text=part.text)
+            return wire.InputTextContent(text=part.text, prompt_cache_breakpoint=mark)
         case ImagePart():
-            return _image(rules, part)
-        case AudioPart():
-            return _sound(rules, part)
+            url = part.url if part.data is None else build_data_url(part.data, part.media_type or "image/png")
+            # The vendor's document wants a detail, and names auto as what it takes without one.
+            return wire.InputImageContent(image_url=url, detail=part.detail or "auto", prompt_cache_breakpoint=mark)
         case FilePart():
-            return _file(rules, part)
+            return _build_file(part, mark)
         case _:
             assert_never(part)
 
 
-def marked(parts: Sequence[Shown | InputAudioContent]) -> list[Shown | InputAudioContent]:
-    """The parts with the end of a prefix worth caching behind the last one that can carry it."""
-    for place in range(len(parts) - 1, -1, -1):
-        part = parts[place]
-        if not isinstance(part, InputAudioContent):
-            held = msgspec.structs.replace(part, prompt_cache_breakpoint=BREAKPOINT)
-            return [*parts[:place], held, *parts[place + 1 :]]
-    return list(parts)
-
-
-def _image(rules: Rules, part: ImagePart) -> InputImageContent | Adjustment:
-    if rules.refused("image"):
-        return rules.against("image")
-    url = part.url if part.data is None else data_url(part.data, part.media_type or "image/png")
-    # The vendor's document wants a detail, and names auto as what it takes without one.
-    return InputImageContent(image_url=url, detail=part.detail or "auto")
-
-
-def _file(rules: Rules, part: FilePart) -> InputFileContent | Adjustment:
-    if rules.refused("file"):
-        return rules.against("file")
+def _build_file(part: FilePart, mark: Mark) -> wire.InputFileContent:
     if part.data is None and not (part.url or "").startswith("data:"):
-        return InputFileContent(file_url=part.url or "")
+        return wire.InputFileContent(file_url=part.url or "", prompt_cache_breakpoint=mark)
     media_type = part.media_type or "application/pdf"
-    extension = EXTENSIONS.get(media_type, media_type.partition("/")[2])
-    return InputFileContent(
-        filename=part.filename or f"file.{extension}",
-        file_data=part.url or "" if part.data is None else data_url(part.data, media_type),
+    return wire.InputFileContent(
+        filename=file_name(part),
+        file_data=part.url or "" if part.data is None else build_data_url(part.data, media_type),
+        prompt_cache_breakpoint=mark,
     )
-
-
-def _sound(rules: Rules, part: AudioPart) -> InputAudioContent | Adjustment:
-    if rules.refused("audio"):
-        return rules.against("audio")
-    if part.data is None:
-        return Adjustment(parameter="audio", reason=f"{rules.taker} takes it by value, not by address")
-    media_type = part.media_type or "audio/wav"
-    format_ = SOUND_FORMATS.get(media_type, media_type.partition("/")[2])
-    return InputAudioContent(input_audio=InputAudio(data=b64encode(part.data).decode("ascii"), format=format_))

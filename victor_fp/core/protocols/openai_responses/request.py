@@ -4,80 +4,110 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import msgspec
+from msgspec import UNSET
 from returns.result import Failure, Result, Success
+from victor_fp_wire.openai_responses import request as wire
 
-from victor_fp.core.dialects.responses import ResponsesDialect
 from victor_fp.core.faults import Fault, InvalidRequest
-from victor_fp.core.json import encode_json
-from victor_fp.core.options import Options
-from victor_fp.core.protocols.openai_chat.rules import Written
-from victor_fp.core.protocols.openai_responses.options import length, reasoning, reporting, sampling, text_format
+from victor_fp.core.protocols.openai_family.formats import accept_format
+from victor_fp.core.protocols.openai_family.options import accept_max_tokens, accept_options, accept_thinking
+from victor_fp.core.protocols.openai_family.tools import accept_tools
+from victor_fp.core.protocols.openai_responses.options import (
+    build_chat_format,
+    build_include,
+    build_reasoning,
+    build_text,
+    choose_top_logprobs,
+    take_summary,
+)
 from victor_fp.core.protocols.openai_responses.routes import choose_route
-from victor_fp.core.protocols.openai_responses.rules import rules_for
-from victor_fp.core.protocols.openai_responses.tools import tools_written
-from victor_fp.core.protocols.openai_responses.turns import input_written
-from victor_fp.core.requests import ChatRequest, Endpoint, HttpRequest, build_headers, resolve_unsupported
+from victor_fp.core.protocols.openai_responses.rules import Rules, apply_policy
+from victor_fp.core.protocols.openai_responses.tools import build_choice, build_tools
+from victor_fp.core.protocols.openai_responses.turns import build_input
+from victor_fp.core.protocols.openai_responses.vendors import VendorFields, extend_body
+from victor_fp.core.protocols.operations import build_chat
+from victor_fp.core.requests import Adjustment, ChatRequest, Endpoint, HttpRequest, resolve_unsupported
 
-UNITED = ("include", "tools")
-"""Lists that the caller's extra fields lengthen, since ours say what the library itself needs."""
+APPENDED = frozenset({"include", "tools"})
+"""Arrays that the caller's own fields extend, since ours name what the library itself needs."""
+TOKENS_FIELDS = ("max_output_tokens",)
 
 
-def write(endpoint: Endpoint, dialect: ResponsesDialect, request: ChatRequest) -> Result[HttpRequest, Fault]:
-    """POST /responses. What the vendor cannot take is a Failure, or an adjustment where the caller allows it."""
-    route = choose_route(endpoint, dialect, request.model)
+def write(endpoint: Endpoint, rules: Rules, request: ChatRequest) -> Result[HttpRequest, Fault]:
+    """Build POST /responses. What the vendor does not accept is a Failure, or an adjustment where allowed."""
+    route = choose_route(endpoint, rules.dialect, request.model)
     if route is None:
         message = f"{endpoint.spec.title} needs endpoint="
         return Failure(InvalidRequest(provider=endpoint.spec.name, model=request.model, message=message))
-    extras = _extras(request.options)
-    rules = rules_for(endpoint, dialect, request, extras)
-    parts = (
-        Written(fields={"model": route.model}),
-        input_written(rules, request),
-        length(rules, request, extras),
-        sampling(rules, request),
-        reasoning(rules, request),
-        tools_written(rules, request, extras),
-        text_format(rules, request),
-        reporting(rules, request),
-        Written(fields={"stream": True} if request.stream else {}),
-    )
-    unsupported = tuple(adjustment for part in parts for adjustment in part.adjustments)
+    summary, unknown = take_summary(request.options.unknown)
+    extras = {**unknown, **request.options.extra_body}
+    rules = apply_policy(rules, request, extras)
+    body, unsupported = _build_body(rules, request, extras, model=route.model, summary=summary)
     adjustments = resolve_unsupported(endpoint, request, unsupported)
     if not isinstance(adjustments, tuple):
         return Failure(adjustments)
-    body = {name: value for part in parts for name, value in part.fields.items()}
     return Success(
-        HttpRequest(
-            url=route.url,
-            headers=build_headers(endpoint, request.options.extra_headers),
-            body=encode_json(_extended(body, extras)),
-            adjustments=adjustments,
-            signing=endpoint.spec.auth.kind,
+        build_chat(
+            endpoint,
+            route.operation,
+            body,
+            request.options,
+            adjustments,
+            base_url=route.base_url,
+            unknown=unknown,
+            appended=APPENDED,
         )
     )
 
 
-def _extras(options: Options) -> dict[str, object]:
-    """The caller's own fields. A summary of the reasoning is asked for by a word of its own, as its effort is."""
-    extras: dict[str, object] = {**options.unknown, **options.extra_body}
-    summary = options.unknown.get("reasoning_summary")
-    if summary is not None and "reasoning_summary" not in options.extra_body:
-        del extras["reasoning_summary"]
-        asked = extras.get("reasoning")
-        extras["reasoning"] = {"summary": summary, **(asked if isinstance(asked, Mapping) else {})}
-    return extras
-
-
-def _extended(body: Mapping[str, object], extras: Mapping[str, object]) -> dict[str, object]:
-    """The body with the caller's fields over the top: objects of both are merged, lists of entries united."""
-    out = dict(body)
-    for name, value in extras.items():
-        ours = msgspec.to_builtins(out.get(name))
-        if isinstance(ours, dict) and isinstance(value, Mapping):
-            out[name] = {**ours, **value}
-        elif name in UNITED and isinstance(ours, list) and isinstance(value, list | tuple):
-            out[name] = [*ours, *(entry for entry in value if entry not in ours)]
-        else:
-            out[name] = value
-    return out
+def _build_body(
+    rules: Rules, request: ChatRequest, extras: Mapping[str, object], *, model: str, summary: str | None
+) -> tuple[wire.CreateResponse, tuple[Adjustment, ...]]:
+    """The body, and what of the request it could not hold."""
+    dialect = rules.dialect
+    items, in_input = build_input(rules, request)
+    tokens, in_tokens = accept_max_tokens(rules, request, TOKENS_FIELDS)
+    options = accept_options(rules, request)
+    thinking = accept_thinking(rules, request)
+    use = accept_tools(rules, request, has_own_tools="tools" in extras)
+    form, in_format = accept_format(rules, request)
+    in_text = dialect.format_as == "text"
+    body = wire.CreateResponse(
+        input=items,
+        model=model,
+        max_output_tokens=tokens,
+        temperature=options.temperature,
+        top_p=options.top_p,
+        service_tier=options.service_tier,
+        user=options.user if dialect.user_field == "user" else UNSET,
+        safety_identifier=options.user if dialect.user_field == "safety_identifier" else UNSET,
+        reasoning=build_reasoning(rules, thinking, summary),
+        tools=build_tools(rules, use),
+        tool_choice=build_choice(use),
+        parallel_tool_calls=use.parallel,
+        text=build_text(form) if form is not None and in_text else UNSET,
+        store=False if dialect.stateless else UNSET,
+        include=build_include(rules, options),
+        top_logprobs=choose_top_logprobs(rules, options),
+        stream=True if request.stream else UNSET,
+    )
+    own = VendorFields(
+        top_k=options.top_k,
+        presence_penalty=options.presence_penalty,
+        frequency_penalty=options.frequency_penalty,
+        seed=options.seed,
+        stop=options.stop,
+        logprobs=True if options.logprobs is not UNSET and dialect.logprobs_as == "switch" else UNSET,
+        response_format=build_chat_format(form) if form is not None and not in_text else UNSET,
+    )
+    body, in_fields = extend_body(rules, body, own)
+    unsupported = (
+        *in_input,
+        *in_tokens,
+        *options.adjustments,
+        *thinking.adjustments,
+        *use.adjustments,
+        *in_format,
+        *in_fields,
+    )
+    return body, unsupported

@@ -1,50 +1,65 @@
-"""What one model behind one dialect takes: the dialect and the model's policy, resolved once per request."""
+"""What one model behind a dialect of Responses accepts: the dialect and the model's policy, resolved once per request."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from fnmatch import fnmatchcase
+
+import msgspec
 
 from victor_fp.core.dialects.responses import ResponsesDialect
-from victor_fp.core.protocols.support import SupportRules, list_unsupported
+from victor_fp.core.protocols.openai_family import rules as family
+from victor_fp.core.protocols.openai_family.rules import find_policy, list_unsupported
 from victor_fp.core.requests import ChatRequest, Endpoint
 
 
-class Rules(SupportRules, frozen=True, kw_only=True):
-    """What may be sent, in which words."""
+class Rules(family.Rules, frozen=True, kw_only=True):
+    """What may be sent, in which fields."""
 
     dialect: ResponsesDialect
-    stored: bool
+    stored: bool = False
     """The caller has the vendor keep the response, so that items may be referred to by id."""
-    reasons: bool
-    """False where the model is known not to: such a one refuses reasoning in its input."""
-    encrypts: bool
+    reasons: bool = True
+    """False where the model is known not to reason: such a model refuses reasoning in its input."""
+    encrypts: bool = False
     """Encrypted reasoning is to be asked for."""
 
 
-def rules_for(
-    endpoint: Endpoint, dialect: ResponsesDialect, request: ChatRequest, extras: Mapping[str, object]
-) -> Rules:
-    """The dialect's rules, narrowed by the model's policy and by what the caller says in the vendor's words."""
-    model = request.model.lower()
-    policy = next((policy for policy in dialect.models if fnmatchcase(model, policy.pattern)), None)
-    effort = request.options.reasoning_effort
-    of_model: frozenset[str] = frozenset()
-    if policy is not None and effort not in policy.unless_effort:
-        of_model = policy.refuses
-    refuses = dialect.refuses | of_model | list_unsupported(endpoint.spec.supports)
-    by_model = dialect.encrypted_reasoning == "by_model"
-    reasons = not (by_model and "reasoning_effort" in refuses)
+def build_rules(endpoint: Endpoint, dialect: ResponsesDialect) -> Rules:
+    """The dialect's rules for models that no policy names."""
     return Rules(
         dialect=dialect,
         provider=endpoint.spec.name,
-        taker=f"{endpoint.spec.title} with {request.model}" if of_model else endpoint.spec.title,
+        recipient=endpoint.spec.title,
+        # No item has a field for a participant's name, and audio has none for a URL.
+        refuses=dialect.refuses | list_unsupported(endpoint.spec.supports) | {"name", "audio_url"},
+        result_parts=dialect.result_parts,
+        efforts=dialect.efforts,
+        cache_marks=dialect.cache_marks,
+        strict_schemas=dialect.strict_schemas,
+        call_id_limit=dialect.call_id_limit,
+        least_tokens=dialect.least_tokens,
+    )
+
+
+def apply_policy(rules: Rules, request: ChatRequest, extras: Mapping[str, object]) -> Rules:
+    """The rules narrowed by the policy of the request's model and by the caller's own fields."""
+    dialect, policy = rules.dialect, find_policy(rules.dialect.models, request)
+    refuses = rules.refuses if policy is None else rules.refuses | policy.refuses
+    by_model = dialect.encrypted_reasoning == "by_model"
+    reasons = not (by_model and "reasoning_effort" in refuses)
+    known_to_reason = reasons and (policy is not None or request.options.reasoning_effort is not None)
+    encrypts = dialect.encrypted_reasoning == "always" or (by_model and known_to_reason)
+    stored = extras.get("store") is True
+    if policy is None:
+        return msgspec.structs.replace(rules, stored=stored, reasons=reasons, encrypts=encrypts)
+    return msgspec.structs.replace(
+        rules,
+        recipient=f"{rules.recipient} with {request.model}" if policy.refuses else rules.recipient,
         refuses=refuses,
-        efforts=dialect.efforts if policy is None or policy.efforts is None else policy.efforts,
-        effort_words={} if policy is None else policy.effort_words,
-        cache_marks=dialect.cache_marks if policy is None else policy.cache_marks or dialect.cache_marks,
-        stored=extras.get("store") is True,
+        efforts=rules.efforts if policy.efforts is None else policy.efforts,
+        effort_words=policy.effort_words,
+        cache_marks=policy.cache_marks or rules.cache_marks,
+        stored=stored,
         reasons=reasons,
-        encrypts=dialect.encrypted_reasoning == "always"
-        or (by_model and reasons and (policy is not None or effort is not None)),
+        encrypts=encrypts,
     )

@@ -3,155 +3,147 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TypeAlias, assert_never
+from typing import TypeAlias, assert_never, cast
 
 import msgspec
 from msgspec import UNSET, UnsetType
-from victor_fp_wire.openai_responses.request import (
-    CustomToolCallItem,
-    CustomToolCallOutputItem,
-    FunctionCallItem,
-    FunctionCallOutputItem,
-    GivenRefusalContent,
-    GivenTextContent,
-    InputAudioContent,
-    InputContent,
-    InputItem,
-    InputMessage,
-)
+from victor_fp_wire.openai_responses import request as wire
 
 from victor_fp.core.dialects.responses import ResponsesDialect
 from victor_fp.core.json import Json, encode_json
-from victor_fp.core.protocols.openai_chat.rules import Written
-from victor_fp.core.protocols.openai_responses.parts import Shown, marked, part_written
+from victor_fp.core.protocols.openai_family.messages import accept_messages, join_texts, read_result
+from victor_fp.core.protocols.openai_family.tools import fit_call_id
+from victor_fp.core.protocols.openai_responses.parts import BREAKPOINT, build_parts, build_shown
 from victor_fp.core.protocols.openai_responses.rules import Rules
-from victor_fp.core.protocols.openai_responses.tools import call_id
 from victor_fp.core.request_building.conversation import Block, read_turn_state, split_assistant_turn
 from victor_fp.core.requests import Adjustment, ChatRequest
-from victor_fp.core.types import Message, TextPart
+from victor_fp.core.types import FilePart, ImagePart, Message, TextPart
 
-Item: TypeAlias = InputItem | dict[str, Json]
+Item: TypeAlias = wire.InputItem | dict[str, Json]
 """An item of ours, or one of the vendor's as it came."""
 CUSTOM = "custom_tool_call"
 
 
-def input_written(rules: Rules, request: ChatRequest) -> Written:
-    """`input`, and what of the conversation could not be sent."""
+def build_input(rules: Rules, request: ChatRequest) -> tuple[list[wire.InputItem], tuple[Adjustment, ...]]:
+    """The input items, and what of the conversation could not be sent."""
+    messages, adjustments = accept_messages(rules, request.messages)
     items: list[Item] = []
-    adjustments: list[Adjustment] = []
     custom: set[str] = set()
-    for message in request.messages:
-        if message.name and message.role != "tool" and rules.refused("name"):
-            adjustments.append(rules.against("name"))
+    for message in messages:
         match message.role:
             case "system" | "developer" | "user":
                 role = rules.dialect.developer_role if message.role == "developer" else message.role
-                items.append(InputMessage(role=role, content=_content(rules, message, adjustments)))
+                items.append(wire.InputMessage(role=role, content=_build_content(rules, message)))
             case "assistant":
                 blocks = split_assistant_turn(message, ResponsesDialect.protocol)
                 custom |= {block.id for block in blocks if _is_custom(block)}
-                items += _assistant(rules, message, blocks)
+                items += _build_assistant(rules, message, blocks)
             case "tool":
-                items.append(_result(rules, message, adjustments, custom=message.tool_call_id in custom))
+                items.append(_build_result(rules, message, custom=message.tool_call_id in custom))
             case _:
                 assert_never(message.role)
-    return Written(fields={"input": items}, adjustments=tuple(dict.fromkeys(adjustments)))
+    # The vendor's own items have fields that no document names, and go back with all of them.
+    return cast("list[wire.InputItem]", items), adjustments
 
 
-def _content(rules: Rules, message: Message, adjustments: list[Adjustment]) -> str | list[InputContent]:
+def _build_content(rules: Rules, message: Message) -> str | list[wire.InputContent]:
     """Text as text where that says everything, else parts."""
-    marks = message.cache and rules.cache_marks == "breakpoint"
-    if isinstance(message.content, str) and not (marks and message.content):
-        return message.content
-    parts = _parts(rules, message, adjustments)
-    return [*(marked(parts) if marks else parts)]
+    marked = message.cache and rules.cache_marks == "breakpoint"
+    given = message.content
+    if isinstance(given, str):
+        return [build_shown(TextPart(text=given), BREAKPOINT)] if marked and given else given
+    return [*build_parts(given, marked=marked)]
 
 
-def _parts(rules: Rules, message: Message, adjustments: list[Adjustment]) -> list[Shown | InputAudioContent]:
-    given = [TextPart(text=message.content)] if isinstance(message.content, str) else message.content
-    written = [part_written(rules, part) for part in given]
-    adjustments += [part for part in written if isinstance(part, Adjustment)]
-    return [part for part in written if not isinstance(part, Adjustment)]
-
-
-def _result(
-    rules: Rules, message: Message, adjustments: list[Adjustment], *, custom: bool
-) -> FunctionCallOutputItem | CustomToolCallOutputItem:
-    """A tool's result. The protocol has no mark for failures, so that the text says it where it does not already."""
-    text = message.text
-    if message.is_error and not text.lower().startswith("error"):
-        text = f"Error: {text}" if text else "Error"
-    output: str | list[Shown] = text or rules.dialect.empty_result
-    if not isinstance(message.content, str) and not all(isinstance(part, TextPart) for part in message.content):
-        if rules.refused("result_parts"):
-            reason = f"{rules.taker} takes a tool's result as text only"
-            adjustments.append(Adjustment(parameter="messages.content", reason=reason))
-        else:
-            shown = message.model_copy(update={"content": [*_lead(message, text), *_but_text(message)]})
-            parts = _parts(rules, shown, adjustments)
-            output = [part for part in parts if not isinstance(part, InputAudioContent)]
-            if len(output) < len(parts):
-                adjustments.append(Adjustment(parameter="audio", reason=f"{rules.taker} takes none in a tool's result"))
-    elif message.cache and rules.cache_marks == "breakpoint" and text:
-        lone = message.model_copy(update={"content": [TextPart(text=text)]})
-        output = [part for part in marked(_parts(rules, lone, [])) if not isinstance(part, InputAudioContent)]
-    id_ = call_id(rules, message.tool_call_id or "")
-    return (CustomToolCallOutputItem if custom else FunctionCallOutputItem)(call_id=id_, output=output)
-
-
-def _lead(message: Message, text: str) -> list[TextPart]:
-    """The text parts as they are, or what a failure says instead of them."""
-    if not message.is_error and not isinstance(message.content, str):
-        return [part for part in message.content if isinstance(part, TextPart)]
-    return [TextPart(text=text)] if text else []
-
-
-def _but_text(message: Message) -> list[object]:
-    return [part for part in message.content if not isinstance(part, TextPart | str)]
+def _build_result(
+    rules: Rules, message: Message, *, custom: bool
+) -> wire.FunctionCallOutputItem | wire.CustomToolCallOutputItem:
+    """A tool's result: text where that says everything, else parts."""
+    result = read_result(message)
+    text = result if isinstance(result, str) else join_texts(result)
+    output: wire.CallOutput
+    if text is None:
+        output = [build_shown(part) for part in result if isinstance(part, TextPart | ImagePart | FilePart)]
+    elif text and message.cache and rules.cache_marks == "breakpoint":
+        output = [build_shown(TextPart(text=text), BREAKPOINT)]
+    else:
+        output = text or rules.dialect.empty_result
+    id_ = fit_call_id(rules, message.tool_call_id or "")
+    if custom:
+        return wire.CustomToolCallOutputItem(call_id=id_, output=output)
+    return wire.FunctionCallOutputItem(call_id=id_, output=output)
 
 
 class _Turn(msgspec.Struct, frozen=True, kw_only=True):
     """What goes for a whole turn of the assistant's."""
 
-    own: bool
+    own: bool = False
     """The vendor itself made it, so that its items may go back."""
-    ids: bool
+    ids: bool = False
     """Items keep their ids: not where their reasoning stays behind, since the vendor wants the two together."""
-    late: Mapping[str, dict[str, Json]]
+    late: Mapping[str, dict[str, Json]] = {}
     """Reasoning items that came whole only after what followed them, by id."""
+    placed: frozenset[str] = frozenset()
+    """The ids of reasoning that stands in its place."""
 
 
-def _assistant(rules: Rules, message: Message, blocks: Sequence[Block]) -> list[Item]:
+FOREIGN = _Turn()
+
+
+def _build_assistant(rules: Rules, message: Message, blocks: Sequence[Block]) -> list[Item]:
     state = read_turn_state(message)
-    own = state is not None and state.provider == rules.provider
-    late = {
-        str(block.state["id"]): dict(block.state)
-        for block in blocks
-        if block.kind == "opaque" and block.state and block.state.get("type") == "reasoning" and "id" in block.state
-    }
-    turn = _Turn(own=own, ids=own, late=late)
-    kept = {place: item for place, block in enumerate(blocks) if (item := _reasoning(rules, turn, block)) is not None}
-    lost = any(block.kind == "reasoning" and place not in kept for place, block in enumerate(blocks))
-    turn = msgspec.structs.replace(turn, ids=own and not lost)
+    turn = FOREIGN if state is None or state.provider != rules.provider else _read_turn(rules, blocks)
     items: list[Item] = []
-    for place, block in enumerate(blocks):
-        match block.kind:
-            case "text" | "refusal":
-                _say(rules, turn, items, block)
-            case "reasoning":
-                if place in kept:
-                    items.append(kept[place])
-            case "tool_call":
-                items.append(_call(rules, turn, block))
-            case "opaque":
-                if own and block.state and "type" in block.state and not _stands_earlier(block, blocks[:place]):
-                    items += _opaque(rules, dict(block.state))
-            case _:
-                assert_never(block.kind)
-    return items
+    texts: list[Block] = []
+    for block in blocks:
+        item = None
+        if block.kind in ("text", "refusal"):
+            if not texts or _identify(turn, texts[-1]) == _identify(turn, block):
+                texts.append(block)
+                continue
+        elif (item := _build_item(rules, turn, block)) is None:
+            continue
+        if texts:
+            items.append(_build_text(rules, turn, texts))
+        texts = [block] if item is None else []
+        items += [] if item is None else [item]
+    return [*items, _build_text(rules, turn, texts)] if texts else items
 
 
-def _reasoning(rules: Rules, turn: _Turn, block: Block) -> Item | None:
+def _read_turn(rules: Rules, blocks: Sequence[Block]) -> _Turn:
+    """What goes for a turn that the vendor itself made."""
+    states = [block.state for block in blocks if block.kind == "opaque" and block.state]
+    late = {str(state["id"]): dict(state) for state in states if state.get("type") == "reasoning" and "id" in state}
+    reasoning = [block for block in blocks if block.kind == "reasoning"]
+    turn = _Turn(own=True, late=late, placed=frozenset(str((block.state or {}).get("id")) for block in reasoning))
+    whole = all(_build_reasoning(rules, turn, block) is not None for block in reasoning)
+    return msgspec.structs.replace(turn, ids=whole)
+
+
+def _build_item(rules: Rules, turn: _Turn, block: Block) -> Item | None:
+    """The item of a block; None for what stays behind, and for text, which may be one message with its neighbours."""
+    match block.kind:
+        case "text" | "refusal":
+            return None
+        case "reasoning":
+            return _build_reasoning(rules, turn, block)
+        case "tool_call":
+            return _build_call(rules, turn, block)
+        case "opaque":
+            return _build_opaque(rules, turn, block)
+        case _:
+            assert_never(block.kind)
+
+
+def _identify(turn: _Turn, block: Block) -> tuple[Json, str | UnsetType]:
+    """What texts that are one message have in common: the id of their item or else their phase."""
+    if not turn.own or not block.state:
+        return None, UNSET
+    id_ = block.state.get("id") if turn.ids else None
+    return id_, _text(block.state.get("phase")) if id_ is None else UNSET
+
+
+def _build_reasoning(rules: Rules, turn: _Turn, block: Block) -> Item | None:
     """A reasoning item as it came; None where the vendor or the model would not take it."""
     if block.kind != "reasoning" or not turn.own or not block.state:
         return None
@@ -175,66 +167,51 @@ def _may_return(rules: Rules, item: Mapping[str, Json]) -> bool:
             assert_never(back)
 
 
-def _opaque(rules: Rules, item: dict[str, Json]) -> list[Item]:
-    return [] if item.get("type") == "reasoning" and not _may_return(rules, item) else [item]
+def _build_opaque(rules: Rules, turn: _Turn, block: Block) -> Item | None:
+    """An item of the vendor's own as it came; reasoning that came late stands in its place already."""
+    if not turn.own or not block.state or "type" not in block.state:
+        return None
+    item = dict(block.state)
+    if item["type"] == "reasoning" and (str(item.get("id")) in turn.placed or not _may_return(rules, item)):
+        return None
+    return item
 
 
-def _stands_earlier(block: Block, before: Sequence[Block]) -> bool:
-    id_ = (block.state or {}).get("id")
-    return any(other.kind == "reasoning" and (other.state or {}).get("id") == id_ for other in before)
-
-
-def _say(rules: Rules, turn: _Turn, items: list[Item], block: Block) -> None:
-    """Text or a refusal: a message of its own, or more of the message before where both are one."""
-    state = block.state or {}
+def _build_text(rules: Rules, turn: _Turn, blocks: Sequence[Block]) -> wire.InputMessage:
+    """One message of texts and refusals."""
+    state = blocks[-1].state or {}
     phase = _text(state.get("phase")) if turn.own else UNSET
-    last = items[-1] if items else None
     if (id_ := state.get("id") if turn.ids else None) is not None:
-        part = _given_part(rules, block, state)
-        said = InputMessage(role="assistant", content=[part], id=_text(id_), status="completed", phase=phase)
-        if isinstance(last, InputMessage) and last.id == id_ and isinstance(last.content, list):
-            said = msgspec.structs.replace(said, content=[*last.content, part])
-            items.pop()
-    else:
-        before = ""
-        if isinstance(last, InputMessage) and (last.id, last.phase) == (UNSET, phase):
-            before = _text_of(last)
-            items.pop()
-        text = before + block.text
-        parts: list[InputContent] = [GivenTextContent(text=text)]
-        content = text if rules.dialect.given_text == "text" else parts
-        said = InputMessage(role="assistant", content=content, phase=phase)
-    items.append(said)
+        given = [_build_part(rules, block) for block in blocks]
+        return wire.InputMessage(role="assistant", content=[*given], id=_text(id_), status="completed", phase=phase)
+    text = "".join(block.text for block in blocks)
+    if rules.dialect.given_text == "text":
+        return wire.InputMessage(role="assistant", content=text, phase=phase)
+    return wire.InputMessage(role="assistant", content=[wire.GivenTextContent(text=text)], phase=phase)
 
 
-def _given_part(rules: Rules, block: Block, state: Mapping[str, Json]) -> GivenTextContent | GivenRefusalContent:
+def _build_part(rules: Rules, block: Block) -> wire.GivenTextContent | wire.GivenRefusalContent:
     if block.kind == "refusal" and rules.dialect.refusals:
-        return GivenRefusalContent(refusal=block.text)
-    cited = state.get("annotations")
+        return wire.GivenRefusalContent(refusal=block.text)
+    cited = (block.state or {}).get("annotations")
     known = [dict(one) for one in cited if isinstance(one, Mapping)] if isinstance(cited, list | tuple) else []
     # The vendor's document wants the list, be it empty.
-    return GivenTextContent(text=block.text, annotations=known)
-
-
-def _text_of(message: InputMessage) -> str:
-    if isinstance(message.content, str):
-        return message.content
-    return "".join(part.text for part in message.content if isinstance(part, GivenTextContent))
+    return wire.GivenTextContent(text=block.text, annotations=known)
 
 
 def _is_custom(block: Block) -> bool:
     return block.kind == "tool_call" and block.state is not None and block.state.get("type") == CUSTOM
 
 
-def _call(rules: Rules, turn: _Turn, block: Block) -> FunctionCallItem | CustomToolCallItem:
+def _build_call(rules: Rules, turn: _Turn, block: Block) -> wire.FunctionCallItem | wire.CustomToolCallItem:
     arguments = block.arguments if isinstance(block.arguments, str) else encode_json(block.arguments).decode()
     state = block.state or {} if turn.own else {}
     id_ = _text(state.get("id")) if turn.ids else UNSET
     caller = state.get("caller")
     held = dict(caller) if isinstance(caller, Mapping) else UNSET
-    given = call_id(rules, block.id)
+    given = fit_call_id(rules, block.id)
     if _is_custom(block):
-        return CustomToolCallItem(
+        return wire.CustomToolCallItem(
             call_id=given,
             name=block.name,
             input=arguments,
@@ -242,7 +219,7 @@ def _call(rules: Rules, turn: _Turn, block: Block) -> FunctionCallItem | CustomT
             namespace=_text(state.get("namespace")),
             caller=held,
         )
-    return FunctionCallItem(
+    return wire.FunctionCallItem(
         call_id=given,
         name=block.name,
         arguments=arguments,

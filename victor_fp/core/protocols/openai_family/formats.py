@@ -4,50 +4,49 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from victor_fp_wire.openai_chat.request import JsonSchemaFormat, ResponseFormat
+import msgspec
+from msgspec import UNSET, UnsetType
 
 from victor_fp.core.json import Json
-from victor_fp.core.protocols.openai_chat.rules import Rules, Written
+from victor_fp.core.protocols.openai_family.rules import Rules
 from victor_fp.core.requests import Adjustment, ChatRequest
 
-JSON_OBJECT = ResponseFormat(type="json_object")
+
+class AnswerFormat(msgspec.Struct, frozen=True, kw_only=True):
+    """The form of the answer as far as the vendor accepts it: plain JSON where `schema` is None."""
+
+    name: str = "answer"
+    schema: dict[str, Json] | None = None
+    strict: bool | UnsetType = UNSET
 
 
-def response_format(rules: Rules, request: ChatRequest) -> Written:
-    """`response_format`. A schema becomes plain JSON, visibly, where the vendor knows only that."""
+def accept_format(rules: Rules, request: ChatRequest) -> tuple[AnswerFormat | None, tuple[Adjustment, ...]]:
+    """The form of the answer, None for text. A schema becomes plain JSON, visibly, where the vendor knows only that."""
     asked = request.options.response_format
     if asked is None:
-        return Written()
-    no_json, no_schema = rules.refused("response_format:json"), rules.refused("response_format:schema")
+        return None, ()
+    no_json, no_schema = rules.is_refused("response_format:json"), rules.is_refused("response_format:schema")
     if no_json and no_schema:
-        return Written(adjustments=(rules.against("response_format"),))
-    if asked.kind == "json" and no_json:
-        # The schema that every object fits says the same.
-        free = JsonSchemaFormat(name=asked.name, schema={"type": "object"})
-        return Written(fields={"response_format": ResponseFormat(type="json_schema", json_schema=free)})
+        return None, (rules.build_refusal("response_format"),)
     if asked.kind == "json":
-        return Written(fields={"response_format": JSON_OBJECT})
+        # Where only schemas are accepted, the one that every object fits says the same as plain JSON.
+        return AnswerFormat(name=asked.name, schema={"type": "object"} if no_json else None), ()
     if no_schema:
-        reason = f"{rules.taker} knows JSON but no schema"
-        dropped = Adjustment(parameter="response_format", reason=reason)
-        return Written(fields={"response_format": JSON_OBJECT}, adjustments=(dropped,))
-    closed = strict_schema(asked.schema) if asked.strict and rules.dialect.strict_schemas else None
-    spec = JsonSchemaFormat(
-        name=asked.name,
-        schema=dict(asked.schema) if closed is None else closed,
-        strict=asked.strict and (closed is not None or not rules.dialect.strict_schemas),
-    )
-    return Written(fields={"response_format": ResponseFormat(type="json_schema", json_schema=spec)})
+        reason = f"{rules.recipient} knows JSON but no schema"
+        return AnswerFormat(), (Adjustment(parameter="response_format", reason=reason),)
+    closed = make_strict(asked.schema) if asked.strict and rules.strict_schemas else None
+    strict = asked.strict and (closed is not None or not rules.strict_schemas)
+    return AnswerFormat(name=asked.name, schema=asked.schema if closed is None else closed, strict=strict), ()
 
 
-def strict_schema(schema: Mapping[str, Json]) -> dict[str, Json] | None:
+def make_strict(schema: Mapping[str, Json]) -> dict[str, Json] | None:
     """The schema as strict mode wants it: every object closed, every property required. None where that cannot be.
 
     What fits the result fits the original. Objects with free keys cannot be closed.
 
-    >>> strict_schema({"type": "object", "properties": {"a": {"type": "string"}}})["required"]
+    >>> make_strict({"type": "object", "properties": {"a": {"type": "string"}}})["required"]
     ['a']
-    >>> strict_schema({"type": "object", "additionalProperties": {"type": "string"}}) is None
+    >>> make_strict({"type": "object", "additionalProperties": {"type": "string"}}) is None
     True
     """
     if "$ref" in schema:
@@ -79,15 +78,15 @@ def _strict_under(key: str, value: Json) -> Json:
         case dict() if key in ("properties", "$defs", "definitions"):
             schemas: dict[str, Json] = {}
             for name, inner in value.items():
-                strict = strict_schema(inner) if isinstance(inner, dict) else None
+                strict = make_strict(inner) if isinstance(inner, dict) else None
                 if strict is None:
                     return None
                 schemas[name] = strict
             return schemas
         case dict() if key in ("items", "not"):
-            return strict_schema(value)
+            return make_strict(value)
         case list() if key in ("anyOf", "oneOf", "allOf", "prefixItems"):
-            options = [strict_schema(inner) if isinstance(inner, dict) else None for inner in value]
+            options = [make_strict(inner) if isinstance(inner, dict) else None for inner in value]
             return None if any(option is None for option in options) else options
         case _:
             return value

@@ -1,0 +1,94 @@
+"""Fields of a request that single vendors add to OpenAI's, written into the generated model of each vendor."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+import msgspec
+from msgspec import UNSET, UnsetType
+from victor_fp_wire.openai_chat import request as wire
+
+from victor_fp.core.dialects.chat import RequestModel
+from victor_fp.core.protocols.openai_chat.rules import Rules
+from victor_fp.core.protocols.openai_family.options import Thinking
+from victor_fp.core.requests import Adjustment
+
+
+class VendorFields(msgspec.Struct, frozen=True, kw_only=True):
+    """Values for which OpenAI's own request has no field; each vendor's model has fields for some of them."""
+
+    top_k: int | UnsetType = UNSET
+    user_id: str | UnsetType = UNSET
+    reasoning: wire.ReasoningOptions | UnsetType = UNSET
+    thinking: wire.ThinkingSwitch | UnsetType = UNSET
+    enable_thinking: bool | UnsetType = UNSET
+    thinking_budget: int | UnsetType = UNSET
+    tool_stream: bool | UnsetType = UNSET
+
+
+NO_FIELDS = VendorFields()
+OPTIONS = {
+    "top_k": ("top_k",),
+    "user_id": ("user",),
+    "reasoning": ("reasoning_effort", "reasoning_budget"),
+    "thinking": ("reasoning_effort", "reasoning_budget"),
+    "enable_thinking": ("reasoning_effort", "reasoning_budget"),
+    "thinking_budget": ("reasoning_budget",),
+}
+"""The options that a field stands for."""
+
+
+def extend_body(
+    rules: Rules, body: wire.ChatCompletionRequest, own: VendorFields, thinking: Thinking
+) -> tuple[wire.ChatCompletionRequest, tuple[Adjustment, ...]]:
+    """The body as the dialect's own model, with the vendor's fields; what that model has no field for is refused."""
+    if own == NO_FIELDS:
+        return body, ()
+    extended = _extend(rules.dialect.request_model, body, own)
+    asked = {"reasoning_effort": thinking.effort, "reasoning_budget": thinking.budget}
+    lost = {
+        option
+        for field, options in OPTIONS.items()
+        if getattr(own, field) is not UNSET and field not in extended.__struct_fields__
+        for option in options
+        if asked.get(option, option) is not None
+    }
+    return extended, tuple(rules.build_refusal(option) for option in sorted(lost))
+
+
+def _extend(model: RequestModel, body: wire.ChatCompletionRequest, own: VendorFields) -> wire.ChatCompletionRequest:
+    if model == "openai":
+        return body
+    common = msgspec.structs.asdict(body)
+    match model:
+        case "deepseek":
+            return wire.DeepseekChatCompletionRequest(**common, thinking=own.thinking)
+        case "fireworks":
+            return wire.FireworksChatCompletionRequest(**common, top_k=own.top_k, thinking=own.thinking)
+        case "llamacpp":
+            return wire.LlamacppChatCompletionRequest(**common, top_k=own.top_k)
+        case "lmstudio":
+            return wire.LmstudioChatCompletionRequest(**common, top_k=own.top_k)
+        case "mlx":
+            return wire.MlxChatCompletionRequest(**common, top_k=own.top_k)
+        case "moonshot":
+            return wire.MoonshotChatCompletionRequest(**common, thinking=own.thinking)
+        case "openrouter":
+            return wire.OpenrouterChatCompletionRequest(**common, top_k=own.top_k, reasoning=own.reasoning)
+        case "qwen":
+            return wire.QwenChatCompletionRequest(
+                **common,
+                top_k=own.top_k,
+                enable_thinking=own.enable_thinking,
+                thinking_budget=own.thinking_budget,
+            )
+        case "together":
+            return wire.TogetherChatCompletionRequest(**common, top_k=own.top_k, reasoning=own.reasoning)
+        case "vllm":
+            return wire.VllmChatCompletionRequest(**common, top_k=own.top_k)
+        case "zai":
+            return wire.ZaiChatCompletionRequest(
+                **common, thinking=own.thinking, tool_stream=own.tool_stream, user_id=own.user_id
+            )
+        case _:
+            assert_never(model)

@@ -1,0 +1,126 @@
+"""A conversation as far as a vendor accepts it, before a protocol writes its messages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from victor_fp.core.protocols.openai_family.rules import Rules
+from victor_fp.core.requests import Adjustment
+from victor_fp.core.types import Message, Part, TextPart
+
+
+def accept_messages(rules: Rules, messages: Sequence[Message]) -> tuple[Sequence[Message], tuple[Adjustment, ...]]:
+    """The messages as the vendor accepts them, and what had to be changed for it.
+
+    Names and parts that it refuses are left out. Parts that it accepts, but not in a tool's result, move into a user
+    message after the results.
+    """
+    misfits = {
+        place
+        for place, message in enumerate(messages)
+        if not (isinstance(message.content, str) and message.name is None) and not _fits(rules, message)
+    }
+    if not misfits:
+        return messages, ()
+    accepted: list[Message] = []
+    adjustments: dict[Adjustment, None] = {}
+    moved: list[Part] = []
+    for place, message in enumerate(messages):
+        if moved and message.role != "tool":
+            accepted.append(Message(role="user", content=moved))
+            moved = []
+        if place in misfits:
+            kept, misplaced, changes = _accept_message(rules, message)
+            accepted.append(kept)
+            moved += misplaced
+            adjustments |= dict.fromkeys(changes)
+        else:
+            accepted.append(message)
+    if moved:
+        accepted.append(Message(role="user", content=moved))
+    return accepted, tuple(adjustments)
+
+
+SEE_BELOW = "The result is attached to the next message of the user."
+"""Stands for a result that had nothing but parts which are sent elsewhere."""
+
+
+def _fits(rules: Rules, message: Message) -> bool:
+    """Whether a message can be sent as it is."""
+    is_result = message.role == "tool"
+    if message.name is not None and "name" in rules.refuses and not is_result:
+        return False
+    if isinstance(message.content, str):
+        return True
+    for part in message.content:
+        if isinstance(part, TextPart):
+            continue
+        if (is_result and part.type not in rules.result_parts) or find_refusal(rules, part) is not None:
+            return False
+    return True
+
+
+def _fits_result(rules: Rules, part: Part) -> bool:
+    return part.type == "text" or part.type in rules.result_parts
+
+
+def _accept_message(rules: Rules, message: Message) -> tuple[Message, Sequence[Part], Sequence[Adjustment]]:
+    """A message without what the vendor refuses in it, the parts that move out of it, and what is to be said of both."""
+    is_result = message.role == "tool"
+    adjustments: list[Adjustment] = []
+    changes: dict[str, object] = {}
+    if message.name is not None and not is_result and "name" in rules.refuses:
+        adjustments.append(rules.build_refusal("name"))
+        changes["name"] = None
+    if isinstance(message.content, str):
+        return message.model_copy(update=changes), (), adjustments
+    refusals = [find_refusal(rules, part) for part in message.content]
+    adjustments += [refusal for refusal in refusals if refusal is not None]
+    accepted = [part for part, refusal in zip(message.content, refusals, strict=True) if refusal is None]
+    moved = [part for part in accepted if not _fits_result(rules, part)] if is_result else []
+    if not moved:
+        return message.model_copy(update={**changes, "content": accepted}), (), adjustments
+    kinds = ", ".join(sorted({part.type for part in moved}))
+    reason = f"{rules.recipient} accepts no {kinds} in a tool's result; sent in a user message after it"
+    adjustments.append(Adjustment(parameter="messages.content", reason=reason, action="changed"))
+    kept = [part for part in accepted if _fits_result(rules, part)]
+    head = TextPart(text=f"Attached to the result of the call {message.tool_call_id}:")
+    return message.model_copy(update={**changes, "content": kept or SEE_BELOW}), [head, *moved], adjustments
+
+
+def find_refusal(rules: Rules, part: Part) -> Adjustment | None:
+    """Why a part cannot be sent; None where it can."""
+    if isinstance(part, TextPart):
+        return None
+    if part.type in rules.refuses:
+        return rules.build_refusal(part.type)
+    if part.data is not None or f"{part.type}_url" not in rules.refuses:
+        return None
+    if part.type != "audio" and (part.url or "").startswith("data:"):
+        # A data URL is a value, except for audio, whose format stands in a field of its own.
+        return None
+    return Adjustment(parameter=part.type, reason=f"{rules.recipient} accepts it by value only, not by URL")
+
+
+def read_result(message: Message) -> str | list[Part]:
+    """A tool's result as text where it is one text, else as parts, empty texts left out.
+
+    None of the formats has a mark for failures: where the text of one does not say so itself, it begins with "Error".
+    """
+    given = message.content
+    if message.is_error:
+        text = message.text
+        if not text.lower().startswith("error"):
+            text = f"Error: {text}" if text else "Error"
+            media = [] if isinstance(given, str) else [part for part in given if not isinstance(part, TextPart)]
+            return [TextPart(text=text), *media] if media else text
+    if isinstance(given, str):
+        return given
+    parts = [part for part in given if not isinstance(part, TextPart) or part.text]
+    return message.text if len(parts) < 2 and all(isinstance(part, TextPart) for part in parts) else parts
+
+
+def join_texts(parts: Sequence[Part]) -> str | None:
+    """The text of parts that are nothing else; None where one is."""
+    texts = [part.text for part in parts if isinstance(part, TextPart)]
+    return "".join(texts) if len(texts) == len(parts) else None
