@@ -37,7 +37,6 @@ DEEPSEEK = ProviderSpec(
         refusals=False,
         wordless="empty",
         developer_role="system",
-        strict_schemas=False,
         schemas=ANY_SCHEMAS,
         empty_result="(no output)",  # an empty tool result is refused
     ),
@@ -69,7 +68,6 @@ XAI = ProviderSpec(
         refuses=frozenset({"top_k", "reasoning_budget", "service_tier"}),
         models=GROK_MODELS,
         developer_role="system",
-        strict_schemas=False,
         schemas=XAI_SCHEMAS,
         # A bad key and a bad model share this code (seen with 400); the prose behind it decides.
         codes={"invalid-argument": InvalidRequest},
@@ -113,7 +111,6 @@ ZAI = ProviderSpec(
         refusals=False,
         wordless="empty",
         developer_role="system",
-        strict_schemas=False,
         schemas=ANY_SCHEMAS,
         # https://docs.z.ai/api-reference/api-code; unconfirmed: 1261 and those above 1302.
         codes={
@@ -168,7 +165,6 @@ QWEN = ProviderSpec(
         refusals=False,
         wordless="empty",
         developer_role="system",
-        strict_schemas=False,
         schemas=ANY_SCHEMAS,
         cache_marks="cache_control",
         audio_form="data_url",
@@ -235,7 +231,6 @@ MOONSHOT = ProviderSpec(
         refusals=False,
         wordless="empty",
         developer_role="system",
-        strict_schemas=False,
         schemas=MOONSHOT_SCHEMAS,
     ),
     base_url="https://api.moonshot.ai/v1",

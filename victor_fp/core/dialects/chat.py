@@ -95,8 +95,6 @@ class ChatDialect(msgspec.Struct, frozen=True, kw_only=True):
     effort_form: EffortForm = "reasoning_effort"
     efforts: tuple[str, ...] = EFFORTS
     budget_form: BudgetForm = "reasoning"
-    strict_schemas: bool = True
-    """A strict schema must close every object and require every property."""
     schemas: SchemaSupport = OPENAI_SCHEMAS
 
     # Messages

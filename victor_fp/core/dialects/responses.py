@@ -61,8 +61,6 @@ class ResponsesDialect(msgspec.Struct, frozen=True, kw_only=True):
     """An entry of `include`, or a switch of its own, with `top_logprobs` beside either; or `top_logprobs` alone."""
     format_as: Literal["text", "response_format"] = "text"
     """Where the answer's form is asked for: `text.format`, or the field that chats have."""
-    strict_schemas: bool = True
-    """A strict schema must close every object and require every property."""
     schemas: SchemaSupport = OPENAI_SCHEMAS
     stateless: bool = True
     """Keeps responses unless `store: false` says not to, which is how we ask."""

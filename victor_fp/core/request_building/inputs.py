@@ -107,7 +107,9 @@ def _state_with(message: Message, reasoning: str) -> dict[str, Any] | None:
         for call in message.tool_calls or ()
     ]
     text = [Block(kind="text", text=message.text)] if message.text else []
-    return build_provider_state(ChatDialect.protocol, "", None, [Block(kind="reasoning", text=reasoning), *text, *calls])
+    return build_provider_state(
+        ChatDialect.protocol, "", None, [Block(kind="reasoning", text=reasoning), *text, *calls]
+    )
 
 
 def _read_part(given: object) -> Mapping[Any, Any] | BaseModel | str:

@@ -230,7 +230,7 @@ class _Level:
 
     def _resolve(self, branch: Json) -> Schema:
         given: Mapping[str, Json] = {"not": {}} if branch is False else {}
-        level = _Level(self.walk, branch if isinstance(branch, Mapping) else given, self.place)
+        level = _Level(self.walk, branch if isinstance(branch, Mapping) else given, f"{self.place} (merged)")
         level._expand(inline=True)
         return level.node
 
