@@ -7,6 +7,7 @@ import msgspec
 from victor_fp.core.catalogue.spec import ProviderSpec, Supports
 from victor_fp.core.dialects.chat import ChatDialect, ModelPolicy
 from victor_fp.core.dialects.schemas import ANY_SCHEMAS, MOONSHOT_SCHEMAS, XAI_SCHEMAS
+from victor_fp.core.dialects.tool_names import MOONSHOT_NAMES
 from victor_fp.core.faults import (
     AuthRejected,
     ContentRefused,
@@ -232,6 +233,7 @@ MOONSHOT = ProviderSpec(
         wordless="empty",
         developer_role="system",
         schemas=MOONSHOT_SCHEMAS,
+        tool_names=MOONSHOT_NAMES,
     ),
     base_url="https://api.moonshot.ai/v1",
     key_variables=("MOONSHOT_API_KEY",),

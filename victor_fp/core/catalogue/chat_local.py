@@ -5,6 +5,7 @@ from __future__ import annotations
 from victor_fp.core.catalogue.spec import NO_AUTH, ProviderSpec, Setting, Supports
 from victor_fp.core.dialects.chat import ChatDialect
 from victor_fp.core.dialects.schemas import ANY_SCHEMAS, GRAMMAR_SCHEMAS
+from victor_fp.core.dialects.tool_names import ANY_NAMES
 
 # None of them keeps accounts: a service tier, an end user or a thinking budget would be taken and forgotten.
 _FORGOTTEN = frozenset({"service_tier", "user", "reasoning_budget"})
@@ -21,6 +22,7 @@ VLLM = ProviderSpec(
         refusals=False,
         developer_role="system",
         schemas=ANY_SCHEMAS,
+        tool_names=ANY_NAMES,
         call_id_limit=None,
     ),
     base_url="http://localhost:8000/v1",
@@ -45,6 +47,7 @@ LLAMACPP = ProviderSpec(
         refusals=False,
         developer_role="system",
         schemas=GRAMMAR_SCHEMAS,
+        tool_names=ANY_NAMES,
         call_id_limit=None,
         has_server_props=True,
     ),
@@ -110,6 +113,7 @@ MLX = ProviderSpec(
         developer_role="system",
         call_id_limit=None,
         schemas=ANY_SCHEMAS,
+        tool_names=ANY_NAMES,
     ),
     base_url="http://localhost:8080/v1",
     base_url_variables=("MLX_BASE_URL",),
@@ -132,6 +136,7 @@ LOCAL = ProviderSpec(
         refusals=False,
         developer_role="system",
         schemas=GRAMMAR_SCHEMAS,
+        tool_names=ANY_NAMES,
         call_id_limit=None,
         has_server_props=True,
     ),

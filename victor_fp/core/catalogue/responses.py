@@ -11,6 +11,7 @@ from victor_fp.core.catalogue.chat_openai import AZURE, OPENAI, OPENAI_MODELS
 from victor_fp.core.catalogue.spec import ProviderSpec, Supports
 from victor_fp.core.dialects.responses import CODES, NOT_IN_THIS_API, ResponsesDialect
 from victor_fp.core.dialects.schemas import ANY_SCHEMAS, GRAMMAR_SCHEMAS, XAI_SCHEMAS
+from victor_fp.core.dialects.tool_names import ANY_NAMES
 from victor_fp.core.faults import InvalidRequest
 
 _NAMELESS = NOT_IN_THIS_API | {"name"}
@@ -134,6 +135,7 @@ LLAMACPP_RESPONSES = _derive_responses_entry(
         result_parts=frozenset(),
         format_as="response_format",
         schemas=GRAMMAR_SCHEMAS,
+        tool_names=ANY_NAMES,
         stateless=False,
         encrypted_reasoning="never",
         developer_role="system",

@@ -9,6 +9,7 @@ import msgspec
 
 from victor_fp.core.dialects.claude_models import CLAUDE_MODELS, ModelPolicy
 from victor_fp.core.dialects.schemas import CLAUDE_SCHEMAS, SchemaSupport
+from victor_fp.core.dialects.tool_names import ANTHROPIC_NAMES, ToolNameRules
 
 
 class AnthropicDialect(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +45,7 @@ class AnthropicDialect(msgspec.Struct, frozen=True, kw_only=True):
     think_tags: bool = False
     """Models behind it may put thinking in `<think>...</think>` at the head of the content."""
     schemas: SchemaSupport = CLAUDE_SCHEMAS
+    tool_names: ToolNameRules = ANTHROPIC_NAMES
 
     def policy(self, model: str) -> ModelPolicy:
         """What this model can be asked; a model that no pattern names can be asked everything old models take."""

@@ -11,6 +11,7 @@ import msgspec
 
 from victor_fp.core.dialects.anthropic import AnthropicDialect
 from victor_fp.core.dialects.schemas import CLAUDE_SCHEMAS, SchemaSupport
+from victor_fp.core.dialects.tool_names import OPENAI_NAMES, ToolNameRules
 
 Path: TypeAlias = tuple[str, ...]
 """Where among the model's own fields a value goes; empty where it cannot be said."""
@@ -107,6 +108,7 @@ class BedrockDialect(msgspec.Struct, frozen=True, kw_only=True):
     think_tags: bool = False
     """Models behind it may put thinking in `<think>...</think>` at the head of the content."""
     schemas: SchemaSupport = CLAUDE_SCHEMAS
+    tool_names: ToolNameRules = OPENAI_NAMES
     policies: tuple[BedrockPolicy, ...] = POLICIES
     claude: AnthropicDialect = AnthropicDialect()
     """What Claude models take; Converse bounds the temperature and the number of cache points likewise."""

@@ -8,6 +8,7 @@ from typing import ClassVar, Literal, TypeAlias
 import msgspec
 
 from victor_fp.core.dialects.schemas import OPENAI_SCHEMAS, SchemaSupport
+from victor_fp.core.dialects.tool_names import OPENAI_NAMES, ToolNameRules
 from victor_fp.core.faults import Fault
 
 TokensField: TypeAlias = Literal["max_tokens", "max_completion_tokens"]
@@ -96,6 +97,7 @@ class ChatDialect(msgspec.Struct, frozen=True, kw_only=True):
     efforts: tuple[str, ...] = EFFORTS
     budget_form: BudgetForm = "reasoning"
     schemas: SchemaSupport = OPENAI_SCHEMAS
+    tool_names: ToolNameRules = OPENAI_NAMES
 
     # Messages
     developer_role: Literal["developer", "system"] = "developer"

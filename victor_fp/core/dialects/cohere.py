@@ -9,6 +9,7 @@ from typing import ClassVar
 import msgspec
 
 from victor_fp.core.dialects.schemas import COHERE_SCHEMAS, SchemaSupport
+from victor_fp.core.dialects.tool_names import COHERE_NAMES, ToolNameRules
 from victor_fp.core.faults import Fault
 
 
@@ -45,6 +46,7 @@ class CohereDialect(msgspec.Struct, frozen=True, kw_only=True):
     think_tags: bool = False
     """Models behind it may put thinking in `<think>...</think>` at the head of the content."""
     schemas: SchemaSupport = COHERE_SCHEMAS
+    tool_names: ToolNameRules = COHERE_NAMES
     policies: tuple[CoherePolicy, ...] = POLICIES
     most_temperature: float = 1.0
     """API reference: 0 to 1, where others allow 2."""

@@ -9,6 +9,7 @@ from typing import ClassVar, Literal, TypeAlias
 import msgspec
 
 from victor_fp.core.dialects.schemas import GEMINI_SCHEMAS, OLDER_GEMINI_SCHEMAS, SchemaSupport
+from victor_fp.core.dialects.tool_names import GEMINI_NAMES, ToolNameRules
 
 Efforts: TypeAlias = Mapping[str, int | str]
 """For each `reasoning_effort` a thinking level, or a budget in tokens; an effort that is missing cannot be had."""
@@ -94,6 +95,7 @@ class GeminiDialect(msgspec.Struct, frozen=True, kw_only=True):
 
     think_tags: bool = False
     """Models behind it may put thinking in `<think>...</think>` at the head of the content."""
+    tool_names: ToolNameRules = GEMINI_NAMES
     policies: tuple[GeminiPolicy, ...] = POLICIES
     service_tiers: Mapping[str, str] = msgspec.field(default_factory=lambda: TIERS)
     """The caller's word and the vendor's; an empty one needs nothing sent. Empty where the body takes none."""

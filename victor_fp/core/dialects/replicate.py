@@ -9,6 +9,7 @@ from typing import ClassVar, Literal
 import msgspec
 
 from victor_fp.core.dialects.schemas import ANY_SCHEMAS, SchemaSupport
+from victor_fp.core.dialects.tool_names import ANY_NAMES, ToolNameRules
 from victor_fp.core.faults import ContentRefused, Fault, InvalidRequest, Overloaded
 
 SAMPLING: Mapping[str, str] = {
@@ -149,6 +150,7 @@ class ReplicateDialect(msgspec.Struct, frozen=True, kw_only=True):
     think_tags: bool = False
     """Models behind it may put thinking in `<think>...</think>` at the head of the output."""
     schemas: SchemaSupport = ANY_SCHEMAS
+    tool_names: ToolNameRules = ANY_NAMES
     inputs: tuple[Inputs, ...] = INPUTS
     wait: int = 10
     """Seconds for which the creation of a prediction is held open, 1 to 60: long enough for most short answers, and

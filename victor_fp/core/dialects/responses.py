@@ -8,6 +8,7 @@ import msgspec
 
 from victor_fp.core.dialects.chat import EFFORTS, CacheMarks, FaultCodes, ModelPolicy
 from victor_fp.core.dialects.schemas import OPENAI_SCHEMAS, SchemaSupport
+from victor_fp.core.dialects.tool_names import OPENAI_NAMES, ToolNameRules
 from victor_fp.core.faults import ContentRefused, ServerFailed, TimedOut
 
 EncryptedReasoning: TypeAlias = Literal["by_model", "always", "never"]
@@ -62,6 +63,7 @@ class ResponsesDialect(msgspec.Struct, frozen=True, kw_only=True):
     format_as: Literal["text", "response_format"] = "text"
     """Where the answer's form is asked for: `text.format`, or the field that chats have."""
     schemas: SchemaSupport = OPENAI_SCHEMAS
+    tool_names: ToolNameRules = OPENAI_NAMES
     stateless: bool = True
     """Keeps responses unless `store: false` says not to, which is how we ask."""
     encrypted_reasoning: EncryptedReasoning = "by_model"

@@ -28,7 +28,7 @@ from victor_fp.core.dialects import (
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.framing import Frame, Framer
 from victor_fp.core.polling import StartPolling
-from victor_fp.core.request_building.adaptation import adapt_request
+from victor_fp.core.request_building.adaptation import AdaptedRequest, adapt_request
 from victor_fp.core.request_building.schema_prompt import prompt_dropped_schema
 from victor_fp.core.requests import ChatRequest, Endpoint, HttpRequest
 from victor_fp.core.result import outcome
@@ -145,17 +145,25 @@ def _build_request(
 def _build_adapted(
     build: Callable[[ChatRequest], Result[HttpRequest, Fault]], endpoint: Endpoint, request: ChatRequest
 ) -> Result[HttpRequest, Fault]:
-    """Build the request from schemas that the vendor accepts."""
+    """Build the request from names and schemas that the vendor accepts."""
     match outcome(adapt_request(endpoint, request)):
         case Failure(fault):
             return Failure(fault)
-        case Success(adapted) if not adapted.adjustments:
+        case Success(adapted) if not adapted.adjustments and request.required_call is None:
             return build(adapted.request)
         case Success(adapted):
-            changes = adapted.adjustments
-            return build(adapted.request).map(
-                lambda http: msgspec.structs.replace(http, adjustments=(*changes, *http.adjustments))
-            )
+            return build(adapted.request).map(partial(_with_adapted, adapted, request.required_call))
+
+
+def _with_adapted(adapted: AdaptedRequest, required_call: str | None, http: HttpRequest) -> HttpRequest:
+    """The request with what was adapted before it was built; a choice that was adjusted demands nothing."""
+    is_adjusted = any(adjustment.parameter == "tool_choice" for adjustment in http.adjustments)
+    return msgspec.structs.replace(
+        http,
+        adjustments=(*adapted.adjustments, *http.adjustments),
+        tool_names=adapted.tool_names,
+        required_call=None if is_adjusted else required_call,
+    )
 
 
 def _is_valid_unicode(message: Message) -> bool:

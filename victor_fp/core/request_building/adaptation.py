@@ -1,15 +1,16 @@
-"""A request with the schemas of its tools and of its answer as the vendor accepts them, before any protocol writes it."""
+"""A request with names and schemas as the vendor accepts them, before any protocol writes it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 from returns.result import Failure, Result, Success
 
 from victor_fp.core.dialects.schemas import SchemaRules, SchemaSupport
-from victor_fp.core.faults import Fault
+from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.options import ResponseFormat
+from victor_fp.core.request_building.tool_names import map_tool_names, names_in, rename_tools
 from victor_fp.core.requests import Adjustment, ChatRequest, Endpoint, resolve_unsupported
 from victor_fp.core.schemas.conversion import Conversion, convert_schema
 from victor_fp.core.types import ToolDefinition
@@ -22,6 +23,8 @@ class AdaptedRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     request: ChatRequest
     adjustments: tuple[Adjustment, ...] = ()
+    tool_names: Mapping[str, str] = {}
+    """The caller's names of tools by the names that are sent, where the two differ."""
 
 
 class _AdaptedTool(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,11 +40,38 @@ class _AdaptedFormat(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def adapt_request(endpoint: Endpoint, request: ChatRequest) -> Result[AdaptedRequest, Fault]:
-    """Convert every schema to what the vendor accepts for the model.
+    """Replace names and convert schemas to what the vendor accepts for the model.
 
     UnsupportedParameter names the first one that has no such form, unless the caller allows adjustments: then a tool's
     schema is widened, and an answer's is left to the system message.
+    InvalidRequest names a tool without a name, or with the name of another.
     """
+    names = [tool.name for tool in request.tools]
+    if not all(names) or len(set(names)) < len(names):
+        return Failure(InvalidRequest(provider=endpoint.spec.name, model=request.model, message=_name_problem(names)))
+    mapped = map_tool_names(endpoint.spec.dialect.tool_names, names_in(request))
+    if not mapped:
+        return _adapt_schemas(endpoint, request)
+    renamed, changes = rename_tools(request, mapped)
+    originals = {sent: name for name, sent in mapped.items()}
+    return _adapt_schemas(endpoint, renamed).map(
+        lambda adapted: msgspec.structs.replace(
+            adapted, adjustments=(*changes, *adapted.adjustments), tool_names=originals
+        )
+    )
+
+
+def _name_problem(names: Sequence[str]) -> str:
+    """What is wrong with the names of the tools."""
+    for place, name in enumerate(names):
+        if not name:
+            return f"tools[{place}]: name is empty"
+        if name in names[:place]:
+            return f"tools[{place}]: {name!r} is the name of tools[{names.index(name)}] too"
+    return "tools: names are missing or not unique"
+
+
+def _adapt_schemas(endpoint: Endpoint, request: ChatRequest) -> Result[AdaptedRequest, Fault]:
     spec, options = endpoint.spec, request.options
     form = options.response_format if spec.supports.json_schema else None
     has_schema = form is not None and form.kind == "schema"
