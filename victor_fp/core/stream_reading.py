@@ -18,6 +18,7 @@ from victor_fp.core.deltas import Delta, Stopped
 from victor_fp.core.faults import Fault, InvalidResponse, StreamTruncated, convert_fault
 from victor_fp.core.framing import Framer, Garbled, Overflow, append_held
 from victor_fp.core.protocols import Codec, EventReader, Headers
+from victor_fp.core.request_building.tool_names import restore_names
 from victor_fp.core.responses import ResponseContext, build_final_chunk, with_context, with_partial
 from victor_fp.core.result import outcome
 from victor_fp.core.transcript import EMPTY, Transcript, advance
@@ -157,6 +158,8 @@ def _advance(
     text_calls = reading.text_calls
     if text_calls is not None:
         text_calls, deltas = _find_text_calls(text_calls, deltas, flush=flush)
+    if (names := reading.context.tool_names) and deltas:
+        deltas = restore_names(deltas, names)
     transcript, chunks = advance(reading.transcript, deltas)
     reading = msgspec.structs.replace(reading, transcript=transcript, thinking=thinking, text_calls=text_calls)
     if transcript.fault is not None or transcript.ended:

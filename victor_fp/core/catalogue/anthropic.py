@@ -6,6 +6,7 @@ from victor_fp.core.catalogue.google import VERTEX_AREAS, VERTEX_CLAUDE, VERTEX_
 from victor_fp.core.catalogue.spec import Auth, ProviderSpec, Supports
 from victor_fp.core.dialects.anthropic import AnthropicDialect
 from victor_fp.core.dialects.claude_models import ModelPolicy
+from victor_fp.core.dialects.tool_names import ANY_NAMES
 
 ANTHROPIC: tuple[ProviderSpec, ...] = (
     ProviderSpec(
@@ -49,6 +50,7 @@ ANTHROPIC: tuple[ProviderSpec, ...] = (
             models=(ModelPolicy(pattern="*", structured=False),),
             most_temperature=2.0,
             unsigned_thinking=True,
+            tool_names=ANY_NAMES,
             think_tags=True,
             has_server_props=True,
         ),

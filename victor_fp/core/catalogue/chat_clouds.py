@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from victor_fp.core.catalogue.spec import ProviderSpec, Setting, Supports
 from victor_fp.core.dialects.chat import ChatDialect, ModelPolicy
+from victor_fp.core.dialects.schemas import ANY_SCHEMAS, CEREBRAS_SCHEMAS, FIREWORKS_SCHEMAS
 from victor_fp.core.faults import InvalidRequest, Overloaded, QuotaExhausted, RateLimited
 
 GROQ = ProviderSpec(
@@ -47,7 +48,7 @@ TOGETHER = ProviderSpec(
         refusals=False,
         developer_role="system",
         text_lists=False,
-        strict_schemas=False,
+        schemas=ANY_SCHEMAS,
         codes={"credit_limit": QuotaExhausted, "model_rate_limit": RateLimited},
     ),
     base_url="https://api.together.xyz/v1",
@@ -98,7 +99,7 @@ FIREWORKS = ProviderSpec(
         result_parts=frozenset({"image"}),  # its document has one message for all roles
         refusals=False,
         developer_role="system",
-        strict_schemas=False,
+        schemas=FIREWORKS_SCHEMAS,
     ),
     base_url="https://api.fireworks.ai/inference/v1",
     key_variables=("FIREWORKS_API_KEY",),
@@ -124,6 +125,7 @@ CEREBRAS = ProviderSpec(
             "queue_exceeded": Overloaded,
             "wrong_api_format": InvalidRequest,
         },
+        schemas=CEREBRAS_SCHEMAS,
     ),
     base_url="https://api.cerebras.ai/v1",
     key_variables=("CEREBRAS_API_KEY",),
@@ -143,7 +145,7 @@ HUGGINGFACE = ProviderSpec(
         refuses=frozenset({"top_k", "reasoning_budget", "parallel_tool_calls", "service_tier", "user"}),
         refusals=False,
         developer_role="system",
-        strict_schemas=False,
+        schemas=ANY_SCHEMAS,
     ),
     base_url="https://router.huggingface.co/v1",
     key_variables=("HF_TOKEN", "HUGGINGFACE_API_KEY"),
@@ -162,7 +164,7 @@ SNOWFLAKE = ProviderSpec(
         done_is_stop=True,
         refusals=False,
         developer_role="system",
-        strict_schemas=False,
+        schemas=ANY_SCHEMAS,
     ),
     base_url="https://{account}.snowflakecomputing.com/api/v2/cortex/v1",
     key_variables=("SNOWFLAKE_CORTEX_PAT", "SNOWFLAKE_TOKEN"),

@@ -6,6 +6,8 @@ import msgspec
 
 from victor_fp.core.catalogue.spec import ProviderSpec, Supports
 from victor_fp.core.dialects.chat import ChatDialect, ModelPolicy
+from victor_fp.core.dialects.schemas import ANY_SCHEMAS, MOONSHOT_SCHEMAS, XAI_SCHEMAS
+from victor_fp.core.dialects.tool_names import MOONSHOT_NAMES
 from victor_fp.core.faults import (
     AuthRejected,
     ContentRefused,
@@ -36,7 +38,7 @@ DEEPSEEK = ProviderSpec(
         refusals=False,
         wordless="empty",
         developer_role="system",
-        strict_schemas=False,
+        schemas=ANY_SCHEMAS,
         empty_result="(no output)",  # an empty tool result is refused
     ),
     base_url="https://api.deepseek.com/v1",
@@ -67,7 +69,7 @@ XAI = ProviderSpec(
         refuses=frozenset({"top_k", "reasoning_budget", "service_tier"}),
         models=GROK_MODELS,
         developer_role="system",
-        strict_schemas=False,
+        schemas=XAI_SCHEMAS,
         # A bad key and a bad model share this code (seen with 400); the prose behind it decides.
         codes={"invalid-argument": InvalidRequest},
     ),
@@ -110,7 +112,7 @@ ZAI = ProviderSpec(
         refusals=False,
         wordless="empty",
         developer_role="system",
-        strict_schemas=False,
+        schemas=ANY_SCHEMAS,
         # https://docs.z.ai/api-reference/api-code; unconfirmed: 1261 and those above 1302.
         codes={
             **dict.fromkeys(("1000", "1001", "1002", "1003", "1004"), AuthRejected),
@@ -164,7 +166,7 @@ QWEN = ProviderSpec(
         refusals=False,
         wordless="empty",
         developer_role="system",
-        strict_schemas=False,
+        schemas=ANY_SCHEMAS,
         cache_marks="cache_control",
         audio_form="data_url",
         codes={
@@ -230,7 +232,8 @@ MOONSHOT = ProviderSpec(
         refusals=False,
         wordless="empty",
         developer_role="system",
-        strict_schemas=False,
+        schemas=MOONSHOT_SCHEMAS,
+        tool_names=MOONSHOT_NAMES,
     ),
     base_url="https://api.moonshot.ai/v1",
     key_variables=("MOONSHOT_API_KEY",),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from victor_fp.core.catalogue.spec import NO_AUTH, ProviderSpec, Setting, Supports
 from victor_fp.core.dialects.chat import ChatDialect
+from victor_fp.core.dialects.schemas import ANY_SCHEMAS, GRAMMAR_SCHEMAS
+from victor_fp.core.dialects.tool_names import ANY_NAMES
 
 # None of them keeps accounts: a service tier, an end user or a thinking budget would be taken and forgotten.
 _FORGOTTEN = frozenset({"service_tier", "user", "reasoning_budget"})
@@ -19,7 +21,8 @@ VLLM = ProviderSpec(
         reasoning_back="reasoning",  # vllm/entrypoints/chat_utils.py
         refusals=False,
         developer_role="system",
-        strict_schemas=False,
+        schemas=ANY_SCHEMAS,
+        tool_names=ANY_NAMES,
         call_id_limit=None,
     ),
     base_url="http://localhost:8000/v1",
@@ -43,7 +46,8 @@ LLAMACPP = ProviderSpec(
         reasoning_back="reasoning_content",
         refusals=False,
         developer_role="system",
-        strict_schemas=False,
+        schemas=GRAMMAR_SCHEMAS,
+        tool_names=ANY_NAMES,
         call_id_limit=None,
         has_server_props=True,
     ),
@@ -72,7 +76,7 @@ LMSTUDIO = ProviderSpec(
         refusals=False,
         wordless="empty",
         developer_role="system",
-        strict_schemas=False,
+        schemas=GRAMMAR_SCHEMAS,
         call_id_limit=None,
         models_list="lmstudio",  # has the context lengths
     ),
@@ -108,6 +112,8 @@ MLX = ProviderSpec(
         wordless="empty",
         developer_role="system",
         call_id_limit=None,
+        schemas=ANY_SCHEMAS,
+        tool_names=ANY_NAMES,
     ),
     base_url="http://localhost:8080/v1",
     base_url_variables=("MLX_BASE_URL",),
@@ -129,7 +135,8 @@ LOCAL = ProviderSpec(
         reasoning_back="reasoning_content",
         refusals=False,
         developer_role="system",
-        strict_schemas=False,
+        schemas=GRAMMAR_SCHEMAS,
+        tool_names=ANY_NAMES,
         call_id_limit=None,
         has_server_props=True,
     ),

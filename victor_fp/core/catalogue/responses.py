@@ -10,6 +10,8 @@ from victor_fp.core.catalogue.chat_local import LLAMACPP
 from victor_fp.core.catalogue.chat_openai import AZURE, OPENAI, OPENAI_MODELS
 from victor_fp.core.catalogue.spec import ProviderSpec, Supports
 from victor_fp.core.dialects.responses import CODES, NOT_IN_THIS_API, ResponsesDialect
+from victor_fp.core.dialects.schemas import ANY_SCHEMAS, GRAMMAR_SCHEMAS, XAI_SCHEMAS
+from victor_fp.core.dialects.tool_names import ANY_NAMES
 from victor_fp.core.faults import InvalidRequest
 
 _NAMELESS = NOT_IN_THIS_API | {"name"}
@@ -65,7 +67,7 @@ XAI_RESPONSES = _derive_responses_entry(
         models=GROK_MODELS,
         least_tokens=1,
         logprobs_as="switch",
-        strict_schemas=False,
+        schemas=XAI_SCHEMAS,
         encrypted_reasoning="always",
         developer_role="system",
         call_id_limit=None,
@@ -99,7 +101,7 @@ DEEPSEEK_RESPONSES = _derive_responses_entry(
         result_parts=frozenset(),
         efforts=("none", "low", "medium", "high", "max"),
         least_tokens=1,
-        strict_schemas=False,
+        schemas=ANY_SCHEMAS,
         encrypted_reasoning="never",
         developer_role="system",
         refusals=False,
@@ -132,7 +134,8 @@ LLAMACPP_RESPONSES = _derive_responses_entry(
         least_tokens=1,
         result_parts=frozenset(),
         format_as="response_format",
-        strict_schemas=False,
+        schemas=GRAMMAR_SCHEMAS,
+        tool_names=ANY_NAMES,
         stateless=False,
         encrypted_reasoning="never",
         developer_role="system",

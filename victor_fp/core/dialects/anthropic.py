@@ -8,6 +8,8 @@ from typing import ClassVar
 import msgspec
 
 from victor_fp.core.dialects.claude_models import CLAUDE_MODELS, ModelPolicy
+from victor_fp.core.dialects.schemas import CLAUDE_SCHEMAS, SchemaSupport
+from victor_fp.core.dialects.tool_names import ANTHROPIC_NAMES, ToolNameRules
 
 
 class AnthropicDialect(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,8 +44,14 @@ class AnthropicDialect(msgspec.Struct, frozen=True, kw_only=True):
     """Takes thinking back without a signature (llama.cpp and DeepSeek give none); Anthropic refuses it."""
     think_tags: bool = False
     """Models behind it may put thinking in `<think>...</think>` at the head of the content."""
+    schemas: SchemaSupport = CLAUDE_SCHEMAS
+    tool_names: ToolNameRules = ANTHROPIC_NAMES
 
     def policy(self, model: str) -> ModelPolicy:
         """What this model can be asked; a model that no pattern names can be asked everything old models take."""
         name = model.lower().replace(".", "-")
         return next((policy for policy in self.models if fnmatchcase(name, policy.pattern)), ModelPolicy(pattern="*"))
+
+    def schemas_for(self, model: str) -> SchemaSupport:
+        """Which schemas the vendor accepts; a model without structured outputs is held to none."""
+        return self.schemas if self.policy(model).structured else SchemaSupport(tools=self.schemas.tools)

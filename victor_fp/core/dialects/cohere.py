@@ -8,6 +8,8 @@ from typing import ClassVar
 
 import msgspec
 
+from victor_fp.core.dialects.schemas import COHERE_SCHEMAS, SchemaSupport
+from victor_fp.core.dialects.tool_names import COHERE_NAMES, ToolNameRules
 from victor_fp.core.faults import Fault
 
 
@@ -43,6 +45,8 @@ class CohereDialect(msgspec.Struct, frozen=True, kw_only=True):
 
     think_tags: bool = False
     """Models behind it may put thinking in `<think>...</think>` at the head of the content."""
+    schemas: SchemaSupport = COHERE_SCHEMAS
+    tool_names: ToolNameRules = COHERE_NAMES
     policies: tuple[CoherePolicy, ...] = POLICIES
     most_temperature: float = 1.0
     """API reference: 0 to 1, where others allow 2."""
@@ -63,3 +67,7 @@ class CohereDialect(msgspec.Struct, frozen=True, kw_only=True):
         return next(
             (policy for policy in self.policies if fnmatchcase(name, policy.pattern)), CoherePolicy(pattern="*")
         )
+
+    def schemas_for(self, model: str) -> SchemaSupport:  # noqa: ARG002  every dialect is asked for a model
+        """Which schemas the vendor accepts."""
+        return self.schemas

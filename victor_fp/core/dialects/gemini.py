@@ -8,6 +8,9 @@ from typing import ClassVar, Literal, TypeAlias
 
 import msgspec
 
+from victor_fp.core.dialects.schemas import GEMINI_SCHEMAS, OLDER_GEMINI_SCHEMAS, SchemaSupport
+from victor_fp.core.dialects.tool_names import GEMINI_NAMES, ToolNameRules
+
 Efforts: TypeAlias = Mapping[str, int | str]
 """For each `reasoning_effort` a thinking level, or a budget in tokens; an effort that is missing cannot be had."""
 
@@ -92,6 +95,7 @@ class GeminiDialect(msgspec.Struct, frozen=True, kw_only=True):
 
     think_tags: bool = False
     """Models behind it may put thinking in `<think>...</think>` at the head of the content."""
+    tool_names: ToolNameRules = GEMINI_NAMES
     policies: tuple[GeminiPolicy, ...] = POLICIES
     service_tiers: Mapping[str, str] = msgspec.field(default_factory=lambda: TIERS)
     """The caller's word and the vendor's; an empty one needs nothing sent. Empty where the body takes none."""
@@ -106,6 +110,10 @@ class GeminiDialect(msgspec.Struct, frozen=True, kw_only=True):
         """What this model can take; its resource prefix does not matter."""
         name = model.rsplit("/", 1)[-1]
         return next((policy for policy in self.policies if fnmatchcase(name, policy.pattern)), _NEWEST)
+
+    def schemas_for(self, model: str) -> SchemaSupport:
+        """Which schemas the model accepts."""
+        return GEMINI_SCHEMAS if self.policy(model).json_schema else OLDER_GEMINI_SCHEMAS
 
 
 _NEWEST = POLICIES[-1]

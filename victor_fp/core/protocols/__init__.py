@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeAlias, assert_never
 
 import msgspec
-from returns.result import Failure, Result
+from returns.result import Failure, Result, Success
 
 from victor_fp.core.deltas import Delta
 from victor_fp.core.dialects import (
@@ -28,8 +28,10 @@ from victor_fp.core.dialects import (
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.framing import Frame, Framer
 from victor_fp.core.polling import StartPolling
+from victor_fp.core.request_building.adaptation import AdaptedRequest, adapt_request
 from victor_fp.core.request_building.schema_prompt import prompt_dropped_schema
 from victor_fp.core.requests import ChatRequest, Endpoint, HttpRequest
+from victor_fp.core.result import outcome
 from victor_fp.core.types import Message
 
 if TYPE_CHECKING:
@@ -121,22 +123,47 @@ def codec_for(endpoint: Endpoint) -> Codec:
     spoken = _bind_protocol(endpoint)
     return msgspec.structs.replace(
         spoken,
-        request=partial(_build_request, spoken.request, endpoint.spec.name),
+        request=partial(_build_request, spoken.request, endpoint),
         route=partial(_route_model, endpoint) if endpoint.spec.model_routes else None,
     )
 
 
 def _build_request(
-    build: Callable[[ChatRequest], Result[HttpRequest, Fault]], provider: str, request: ChatRequest
+    build: Callable[[ChatRequest], Result[HttpRequest, Fault]], endpoint: Endpoint, request: ChatRequest
 ) -> Result[HttpRequest, Fault]:
     """Build the request; text that no encoding can carry, such as half of a surrogate pair, is InvalidRequest."""
+    provider = endpoint.spec.name
     try:
-        return prompt_dropped_schema(build, request)
+        return prompt_dropped_schema(partial(_build_adapted, build, endpoint), request)
     except UnicodeEncodeError as error:
         place = next((n for n, message in enumerate(request.messages) if not _is_valid_unicode(message)), None)
         where = "a tool or an option" if place is None else f"messages[{place}]"
         message = f"{where} is not valid Unicode: half of a surrogate pair at position {error.start} of a text"
         return Failure(InvalidRequest(provider=provider, model=request.model, message=message))
+
+
+def _build_adapted(
+    build: Callable[[ChatRequest], Result[HttpRequest, Fault]], endpoint: Endpoint, request: ChatRequest
+) -> Result[HttpRequest, Fault]:
+    """Build the request from names and schemas that the vendor accepts."""
+    match outcome(adapt_request(endpoint, request)):
+        case Failure(fault):
+            return Failure(fault)
+        case Success(adapted) if not adapted.adjustments and request.required_call is None:
+            return build(adapted.request)
+        case Success(adapted):
+            return build(adapted.request).map(partial(_with_adapted, adapted, request.required_call))
+
+
+def _with_adapted(adapted: AdaptedRequest, required_call: str | None, http: HttpRequest) -> HttpRequest:
+    """The request with what was adapted before it was built; a choice that was adjusted demands nothing."""
+    is_adjusted = any(adjustment.parameter == "tool_choice" for adjustment in http.adjustments)
+    return msgspec.structs.replace(
+        http,
+        adjustments=(*adapted.adjustments, *http.adjustments),
+        tool_names=adapted.tool_names,
+        required_call=None if is_adjusted else required_call,
+    )
 
 
 def _is_valid_unicode(message: Message) -> bool:

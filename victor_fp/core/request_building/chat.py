@@ -48,7 +48,14 @@ def build_chat_request(
                 tools=definitions,
                 stream=stream,
                 options=read,
+                required_call=_read_required(read.tool_choice) if definitions else None,
             )
             return describe_tools_in_text(provider, request)
         case Failure(fault):
             return Failure(fault)
+
+
+def _read_required(choice: str | dict[str, str] | None) -> str | None:
+    if isinstance(choice, dict):
+        return choice["name"]
+    return "" if choice == "required" else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -43,13 +43,20 @@ def describe_tools_in_text(provider: str, request: ChatRequest) -> Result[ChatRe
     return Success(msgspec.structs.replace(request, messages=messages, tools=(), options=options))
 
 
-def codec_with_text_tools(speaker: Codec, request: ChatRequest) -> Codec:
-    """The speaker for the answer to this request, which `in_text` has made."""
+def codec_with_text_tools(speaker: Codec, request: ChatRequest, tool_names: Mapping[str, str]) -> Codec:
+    """The speaker for the answer to this request, which `in_text` has made.
+
+    `tool_names` has the caller's names of tools by the names that are sent: the model may write either.
+    """
     if not request.text_tools:
         return speaker
+    by_name = {tool.name: tool for tool in request.text_tools}
+    renamed = [by_name[name].model_copy(update={"name": sent}) for sent, name in tool_names.items() if name in by_name]
     taken = [call["id"] for message in request.messages for call in message.tool_calls or ()]
     seed = str(len(request.messages))
-    heard = codec_with_text_calls(speaker, request.text_tools, request.options.text_tool_calls, seed=seed, taken=taken)
+    heard = codec_with_text_calls(
+        speaker, (*request.text_tools, *renamed), request.options.text_tool_calls, seed=seed, taken=taken
+    )
     return heard.value_or(speaker)
 
 

@@ -39,13 +39,20 @@ def _compile_chat(
     )
     match outcome(request):
         case Success(chat):
-            if chat.text_tools:
-                codec = codec_with_text_tools(codec, chat)
+            pass
         case Failure(fault):
             return Failure(fault)
     match outcome(codec.request(chat)):
         case Success(built):
-            context = ResponseContext(endpoint=endpoint, model=model, adjustments=built.adjustments)
+            if chat.text_tools:
+                codec = codec_with_text_tools(codec, chat, built.tool_names)
+            context = ResponseContext(
+                endpoint=endpoint,
+                model=model,
+                adjustments=built.adjustments,
+                tool_names=built.tool_names,
+                required_call=built.required_call,
+            )
             read = None if spec.stream else partial(_read_completion, codec, context)
             return Success(Exchange(request=built, codec=codec, context=context, read=read))
         case Failure(fault):
@@ -53,7 +60,7 @@ def _compile_chat(
 
 
 def _read_completion(codec: Codec, context: ResponseContext, body: bytes) -> Result[CompletionResponse, Fault]:
-    return build_completion(context, fold_response(codec, body), body)
+    return build_completion(context, fold_response(codec, body, context.tool_names), body)
 
 
 def _compile_model(

@@ -15,7 +15,6 @@ from victor_fp_wire.anthropic_messages.request import (
 )
 
 from victor_fp.core.dialects.claude_models import ModelPolicy
-from victor_fp.core.protocols.anthropic_messages.schemas import as_object, close_schema
 from victor_fp.core.requests import Adjustment, ChatRequest
 from victor_fp.core.types import ToolDefinition
 
@@ -67,11 +66,10 @@ def _build_tool(policy: ModelPolicy, tool: ToolDefinition, refused: list[Adjustm
     if strict and not policy.structured:
         refused.append(Adjustment(parameter="tools.strict", reason="this model does not hold tools to their schema"))
         strict = None
-    schema = as_object(tool.parameters)
     return Tool(
         name=tool.name,
         description=tool.description or UNSET,
-        input_schema=close_schema(schema) if strict else schema,
+        input_schema=tool.parameters,
         strict=UNSET if strict is None else strict,
         cache_control=EPHEMERAL if tool.cache else UNSET,
     )
