@@ -70,6 +70,9 @@ class ResponseFormat(msgspec.Struct, frozen=True, kw_only=True):
     name: str = "answer"
     schema: dict[str, Json] = {}
     strict: bool = True
+    """Hold the answer to the schema, where the vendor can."""
+    is_strict_required: bool = False
+    """The caller asked for `strict` by name, so that going without it is a refusal."""
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -175,6 +178,7 @@ def _read_format_mapping(value: Mapping[str, Any]) -> ResponseFormat | str | Non
                 name=str(spec.get("name") or "answer"),
                 schema=dict(schema),
                 strict=True if strict is None else bool(strict),
+                is_strict_required=bool(strict),
             )
         case _:
             return ResponseFormat(kind="schema", name=str(value.get("title") or "answer"), schema=dict(value))

@@ -38,6 +38,8 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
     options: Options = NO_OPTIONS
     text_tools: tuple[ToolDefinition, ...] = ()
     """Tools whose calls are looked for in the answer's text, too."""
+    required_call: str | None = None
+    """What the choice among the tools demands: a call of the tool of this name, of any tool where it is empty, or none."""
 
     @property
     def asks_temperature(self) -> bool:
@@ -89,6 +91,10 @@ class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes = b""
     adjustments: tuple[Adjustment, ...] = ()
     signing: Signing = "key"
+    tool_names: Mapping[str, str] = {}
+    """The caller's names of tools by the names that are sent, where the two differ."""
+    required_call: str | None = None
+    """As in `ChatRequest`, where the vendor is asked for it."""
 
     def __repr__(self) -> str:
         """Without what a signed request's headers and a conversation say."""

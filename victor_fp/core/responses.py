@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -16,6 +16,7 @@ from victor_fp.core.faults import Attempt, Fault, InvalidResponse, Partial, Stre
 from victor_fp.core.json import NotJson, decode_json_object
 from victor_fp.core.protocols import Codec
 from victor_fp.core.request_building.conversation import BlockKind, build_provider_state
+from victor_fp.core.request_building.tool_names import restore_names
 from victor_fp.core.requests import Adjustment, Endpoint
 from victor_fp.core.transcript import EMPTY, Transcript, advance, build_blocks, build_usage
 from victor_fp.core.types import CompletionResponse, StreamChunk
@@ -30,13 +31,20 @@ class ResponseContext(msgspec.Struct, frozen=True, kw_only=True):
     url: str | None = None
     """Where the request went; faults carry it without secrets."""
     adjustments: tuple[Adjustment, ...] = ()
+    tool_names: Mapping[str, str] = {}
+    """The caller's names of tools by the names that were sent, where the two differ."""
+    required_call: str | None = None
+    """The tool that had to be called, any where it is empty; None where none had to."""
 
 
-def fold_response(codec: Codec, body: bytes) -> Transcript:
-    """The transcript of a 200 body: the same deltas and the same fold as a stream, at once."""
+def fold_response(codec: Codec, body: bytes, tool_names: Mapping[str, str] | None = None) -> Transcript:
+    """The transcript of a 200 body: the same deltas and the same fold as a stream, at once.
+
+    `tool_names` is as in `ResponseContext`.
+    """
     filters = (UnicodeRepair(), *codec.filters) if may_need_repair(body) else codec.filters
     _, deltas = run_filters(filters, codec.response(body), last=True)
-    return advance(EMPTY, deltas)[0]
+    return advance(EMPTY, restore_names(deltas, tool_names) if tool_names else deltas)[0]
 
 
 def text_of(transcript: Transcript, kind: BlockKind, separator: str = "") -> str:
@@ -53,6 +61,8 @@ def build_completion(
         return Failure(with_context(context, transcript.fault))
     if not transcript.spoken and transcript.stopped is None and not transcript.ended:
         return Failure(with_context(context, InvalidResponse(message="the response holds no completion")))
+    if (missing := find_missing_call(context, transcript)) is not None:
+        return Failure(with_partial(context, transcript, missing))
     raw = decode_json_object(body)
     return Success(
         CompletionResponse(
@@ -70,9 +80,28 @@ def build_final_chunk(context: ResponseContext, transcript: Transcript) -> Resul
     if transcript.stopped is None:
         message = "the stream ended without the protocol's own ending"
         return Failure(with_partial(context, transcript, StreamTruncated(message=message)))
+    if (missing := find_missing_call(context, transcript)) is not None:
+        return Failure(with_partial(context, transcript, missing))
     fields = _build_shared_fields(context, transcript)
     response = CompletionResponse(content=text_of(transcript, "text"), **fields)
     return Success(StreamChunk(is_final=True, response=response, **fields))
+
+
+_ENDED = frozenset({"stop", "tool_use"})
+"""Stop reasons of responses that are whole: one that was cut, filtered or refused says so itself."""
+
+
+def find_missing_call(context: ResponseContext, transcript: Transcript) -> InvalidResponse | None:
+    """The fault of a response without the call that the choice among the tools demanded; None where there is none."""
+    required, stopped = context.required_call, transcript.stopped
+    if required is None or (stopped is not None and stopped.reason not in _ENDED):
+        return None
+    called = [call.name for call in transcript.calls]
+    if (called and not required) or required in called or text_of(transcript, "refusal"):
+        return None
+    asked = f"a call of the tool {required!r}" if required else "a call of one of the tools"
+    got = f"calls of {', '.join(map(repr, called))}" if called else "no call"
+    return InvalidResponse(message=f"tool_choice demands {asked}, and the response has {got}", maybe_billed=True)
 
 
 def fold_chunks(chunks: Sequence[StreamChunk]) -> CompletionResponse:

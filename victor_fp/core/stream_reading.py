@@ -18,6 +18,7 @@ from victor_fp.core.deltas import Delta, Stopped
 from victor_fp.core.faults import Fault, InvalidResponse, StreamTruncated, convert_fault
 from victor_fp.core.framing import Framer, Garbled, Overflow, append_held
 from victor_fp.core.protocols import Codec, EventReader, Headers
+from victor_fp.core.request_building.tool_names import restore_names
 from victor_fp.core.responses import ResponseContext, build_final_chunk, with_context, with_partial
 from victor_fp.core.result import outcome
 from victor_fp.core.transcript import EMPTY, Transcript, advance
@@ -170,6 +171,8 @@ def _advance(
     filters = reading.filters
     if filters and (deltas or flush):
         filters, deltas = run_filters(filters, deltas, last=flush)
+    if (names := reading.context.tool_names) and deltas:
+        deltas = restore_names(deltas, names)
     transcript, chunks = advance(reading.transcript, deltas)
     reading = msgspec.structs.replace(reading, transcript=transcript, filters=filters)
     if transcript.fault is not None or transcript.ended:

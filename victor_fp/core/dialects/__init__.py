@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
+if TYPE_CHECKING:
+    from victor_fp.core.dialects.schemas import SchemaSupport
+    from victor_fp.core.dialects.tool_names import ToolNameRules
 
 
 class Dialect(Protocol):
@@ -16,6 +20,15 @@ class Dialect(Protocol):
     @property
     def think_tags(self) -> bool:
         """Whether models behind it may put thinking in `<think>...</think>` at the head of the text."""
+        ...
+
+    @property
+    def tool_names(self) -> ToolNameRules:
+        """Which names of tools the vendor accepts."""
+        ...
+
+    def schemas_for(self, model: str) -> SchemaSupport:
+        """Which schemas the vendor accepts from callers of a model."""
         ...
 
     def can_reason(self, model: str) -> bool | None:

@@ -7,6 +7,8 @@ from typing import ClassVar
 
 import msgspec
 
+from victor_fp.core.dialects.schemas import CLAUDE_SCHEMAS, SchemaSupport
+from victor_fp.core.dialects.tool_names import ANTHROPIC_NAMES, ToolNameRules
 from victor_fp.core.models.claude import CLAUDE_MODELS, ClaudePolicy
 
 
@@ -42,6 +44,8 @@ class AnthropicDialect(msgspec.Struct, frozen=True, kw_only=True):
     """Takes thinking back without a signature (llama.cpp and DeepSeek give none); Anthropic refuses it."""
     think_tags: bool = False
     """Models behind it may put thinking in `<think>...</think>` at the head of the content."""
+    schemas: SchemaSupport = CLAUDE_SCHEMAS
+    tool_names: ToolNameRules = ANTHROPIC_NAMES
 
     def policy(self, model: str) -> ClaudePolicy:
         """What this model can be asked; a model that no pattern names can be asked everything old models take."""
@@ -51,3 +55,7 @@ class AnthropicDialect(msgspec.Struct, frozen=True, kw_only=True):
     def can_reason(self, model: str) -> bool | None:
         """Whether the model thinks, as its policy says."""
         return self.policy(model).thinking != "none" if "claude" in model.lower() else None
+
+    def schemas_for(self, model: str) -> SchemaSupport:
+        """Which schemas the vendor accepts; a model without structured outputs is held to none."""
+        return self.schemas if self.policy(model).structured else SchemaSupport(tools=self.schemas.tools)

@@ -10,6 +10,8 @@ from typing import ClassVar
 import msgspec
 
 from victor_fp.core.dialects.anthropic import AnthropicDialect
+from victor_fp.core.dialects.schemas import CLAUDE_SCHEMAS, SchemaSupport
+from victor_fp.core.dialects.tool_names import OPENAI_NAMES, ToolNameRules
 from victor_fp.core.models.bedrock import POLICIES, BedrockPolicy
 
 _VERSION = re.compile(r"-v\d+(:\w+)*$")
@@ -24,6 +26,8 @@ class BedrockDialect(msgspec.Struct, frozen=True, kw_only=True):
 
     think_tags: bool = False
     """Models behind it may put thinking in `<think>...</think>` at the head of the content."""
+    schemas: SchemaSupport = CLAUDE_SCHEMAS
+    tool_names: ToolNameRules = OPENAI_NAMES
     policies: tuple[BedrockPolicy, ...] = POLICIES
     claude: AnthropicDialect = AnthropicDialect()
     """What Claude models take; Converse bounds the temperature and the number of cache points likewise."""
@@ -43,6 +47,15 @@ class BedrockDialect(msgspec.Struct, frozen=True, kw_only=True):
         """Whether the model thinks, as its policy says."""
         policy = self.policy(model)
         return self.claude.can_reason(strip_version(model)) if policy.claude else True if policy.efforts else None
+
+    def is_structured(self, model: str) -> bool:
+        """Whether the model takes outputConfig.textFormat and strict tools."""
+        policy = self.policy(model)
+        return policy.structured and (not policy.claude or self.claude.policy(strip_version(model)).structured)
+
+    def schemas_for(self, model: str) -> SchemaSupport:
+        """Which schemas the vendor accepts; a model without structured outputs is held to none."""
+        return self.schemas if self.is_structured(model) else SchemaSupport(tools=self.schemas.tools)
 
     def bare(self, model: str) -> str:
         """The model's id without the area of a cross-region profile.

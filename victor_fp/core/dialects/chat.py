@@ -8,6 +8,8 @@ from typing import ClassVar, Literal, TypeAlias
 
 import msgspec
 
+from victor_fp.core.dialects.schemas import OPENAI_SCHEMAS, SchemaSupport
+from victor_fp.core.dialects.tool_names import OPENAI_NAMES, ToolNameRules
 from victor_fp.core.faults import Fault
 
 TokensField: TypeAlias = Literal["max_tokens", "max_completion_tokens"]
@@ -106,8 +108,8 @@ class ChatDialect(msgspec.Struct, frozen=True, kw_only=True):
     effort_form: EffortForm = "reasoning_effort"
     efforts: tuple[str, ...] = EFFORTS
     budget_form: BudgetForm = "reasoning"
-    strict_schemas: bool = True
-    """A strict schema must close every object and require every property."""
+    schemas: SchemaSupport = OPENAI_SCHEMAS
+    tool_names: ToolNameRules = OPENAI_NAMES
 
     # Messages
     developer_role: Literal["developer", "system"] = "developer"
@@ -152,3 +154,7 @@ class ChatDialect(msgspec.Struct, frozen=True, kw_only=True):
         """Whether the model thinks, as its policy says."""
         policy = find_policy(self.models, model)
         return None if policy is None else policy.can_reason()
+
+    def schemas_for(self, model: str) -> SchemaSupport:  # noqa: ARG002  every dialect is asked for a model
+        """Which schemas the vendor accepts."""
+        return self.schemas

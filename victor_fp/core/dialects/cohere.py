@@ -8,6 +8,8 @@ from typing import ClassVar
 
 import msgspec
 
+from victor_fp.core.dialects.schemas import COHERE_SCHEMAS, SchemaSupport
+from victor_fp.core.dialects.tool_names import COHERE_NAMES, ToolNameRules
 from victor_fp.core.faults import Fault
 from victor_fp.core.models.cohere import POLICIES, CoherePolicy
 
@@ -21,6 +23,8 @@ class CohereDialect(msgspec.Struct, frozen=True, kw_only=True):
 
     think_tags: bool = False
     """Models behind it may put thinking in `<think>...</think>` at the head of the content."""
+    schemas: SchemaSupport = COHERE_SCHEMAS
+    tool_names: ToolNameRules = COHERE_NAMES
     policies: tuple[CoherePolicy, ...] = POLICIES
     most_temperature: float = 1.0
     """API reference: 0 to 1, where others allow 2."""
@@ -46,3 +50,7 @@ class CohereDialect(msgspec.Struct, frozen=True, kw_only=True):
         """Whether the model thinks, as its policy says."""
         policy = self.policy(model)
         return None if policy.pattern == "*" else policy.thinks
+
+    def schemas_for(self, model: str) -> SchemaSupport:  # noqa: ARG002  every dialect is asked for a model
+        """Which schemas the vendor accepts."""
+        return self.schemas

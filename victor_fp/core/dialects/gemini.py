@@ -8,6 +8,8 @@ from typing import ClassVar, Literal
 
 import msgspec
 
+from victor_fp.core.dialects.schemas import GEMINI_SCHEMAS, OLDER_GEMINI_SCHEMAS, SchemaSupport
+from victor_fp.core.dialects.tool_names import GEMINI_NAMES, ToolNameRules
 from victor_fp.core.models.gemini import POLICIES, GeminiPolicy
 
 TIERS: Mapping[str, str] = {
@@ -28,6 +30,7 @@ class GeminiDialect(msgspec.Struct, frozen=True, kw_only=True):
 
     think_tags: bool = False
     """Models behind it may put thinking in `<think>...</think>` at the head of the content."""
+    tool_names: ToolNameRules = GEMINI_NAMES
     policies: tuple[GeminiPolicy, ...] = POLICIES
     service_tiers: Mapping[str, str] = msgspec.field(default_factory=lambda: TIERS)
     """The caller's word and the vendor's; an empty one needs nothing sent. Empty where the body takes none."""
@@ -47,6 +50,10 @@ class GeminiDialect(msgspec.Struct, frozen=True, kw_only=True):
         """Whether the model thinks, as its policy says."""
         policy = self.policy(model)
         return None if policy.pattern == "*" else bool(policy.efforts)
+
+    def schemas_for(self, model: str) -> SchemaSupport:
+        """Which schemas the model accepts."""
+        return GEMINI_SCHEMAS if self.policy(model).json_schema else OLDER_GEMINI_SCHEMAS
 
 
 _NEWEST = POLICIES[-1]

@@ -7,6 +7,8 @@ from typing import ClassVar
 import msgspec
 
 from victor_fp.core.dialects.chat import FaultCodes
+from victor_fp.core.dialects.schemas import ANY_SCHEMAS, SchemaSupport
+from victor_fp.core.dialects.tool_names import OPENAI_NAMES, ToolNameRules
 from victor_fp.core.faults import AuthRejected, RateLimited
 
 CODES: FaultCodes = {
@@ -26,6 +28,8 @@ class MistralDialect(msgspec.Struct, frozen=True, kw_only=True):
 
     think_tags: bool = False
     """Models behind it may put thinking in `<think>...</think>` at the head of the content."""
+    schemas: SchemaSupport = ANY_SCHEMAS
+    tool_names: ToolNameRules = OPENAI_NAMES
     refuses: frozenset[str] = frozenset({"top_k", "logprobs", "user", "reasoning_budget", "name"})
     """What its closed request has no field for, in the words of `ChatDialect.refuses`."""
     result_parts: frozenset[str] = frozenset({"image", "audio", "file"})
@@ -41,3 +45,7 @@ class MistralDialect(msgspec.Struct, frozen=True, kw_only=True):
     def can_reason(self, model: str) -> bool | None:  # noqa: ARG002  the signature of all dialects
         """None: it has no policies of models."""
         return None
+
+    def schemas_for(self, model: str) -> SchemaSupport:  # noqa: ARG002  every dialect is asked for a model
+        """Which schemas the vendor accepts."""
+        return self.schemas

@@ -7,6 +7,9 @@ from typing import ClassVar
 
 import msgspec
 
+from victor_fp.core.dialects.schemas import OLLAMA_SCHEMAS, SchemaSupport
+from victor_fp.core.dialects.tool_names import ANY_NAMES, ToolNameRules
+
 # docs/modelfile and api/types.go of ollama/ollama: what the server reads under `options`, and nowhere else.
 RUNTIME_OPTIONS = frozenset(
     {
@@ -55,6 +58,8 @@ class OllamaDialect(msgspec.Struct, frozen=True, kw_only=True):
 
     think_tags: bool = False
     """Models behind it may put thinking in `<think>...</think>` at the head of the content."""
+    schemas: SchemaSupport = OLLAMA_SCHEMAS
+    tool_names: ToolNameRules = ANY_NAMES
 
     runtime_options: frozenset[str] = RUNTIME_OPTIONS
     """Options of the caller's own that go under `options`; the server ignores them elsewhere."""
@@ -83,3 +88,7 @@ class OllamaDialect(msgspec.Struct, frozen=True, kw_only=True):
     def can_reason(self, model: str) -> bool | None:  # noqa: ARG002  the signature of all dialects
         """None: it has no policies of models."""
         return None
+
+    def schemas_for(self, model: str) -> SchemaSupport:  # noqa: ARG002  every dialect is asked for a model
+        """Which schemas the vendor accepts."""
+        return self.schemas

@@ -8,6 +8,8 @@ from typing import ClassVar
 
 import msgspec
 
+from victor_fp.core.dialects.schemas import ANY_SCHEMAS, SchemaSupport
+from victor_fp.core.dialects.tool_names import ANY_NAMES, ToolNameRules
 from victor_fp.core.faults import ContentRefused, Fault, InvalidRequest, Overloaded
 from victor_fp.core.models.replicate import INPUTS, Inputs
 
@@ -31,6 +33,8 @@ class ReplicateDialect(msgspec.Struct, frozen=True, kw_only=True):
 
     think_tags: bool = False
     """Models behind it may put thinking in `<think>...</think>` at the head of the output."""
+    schemas: SchemaSupport = ANY_SCHEMAS
+    tool_names: ToolNameRules = ANY_NAMES
     inputs: tuple[Inputs, ...] = INPUTS
     wait: int = 10
     """Seconds for which the creation of a prediction is held open, 1 to 60: long enough for most short answers, and
@@ -59,3 +63,7 @@ class ReplicateDialect(msgspec.Struct, frozen=True, kw_only=True):
         """Whether the model thinks, as its policy says."""
         fields = self.inputs_of(model).fields
         return True if "reasoning_effort" in fields or "reasoning_budget" in fields else None
+
+    def schemas_for(self, model: str) -> SchemaSupport:  # noqa: ARG002  every dialect is asked for a model
+        """Which schemas the vendor accepts."""
+        return self.schemas

@@ -7,6 +7,8 @@ from typing import ClassVar, Literal, TypeAlias
 import msgspec
 
 from victor_fp.core.dialects.chat import EFFORTS, CacheMarks, FaultCodes, ModelPolicy, find_policy
+from victor_fp.core.dialects.schemas import OPENAI_SCHEMAS, SchemaSupport
+from victor_fp.core.dialects.tool_names import OPENAI_NAMES, ToolNameRules
 from victor_fp.core.faults import ContentRefused, ServerFailed, TimedOut
 
 EncryptedReasoning: TypeAlias = Literal["by_model", "always", "never"]
@@ -60,8 +62,8 @@ class ResponsesDialect(msgspec.Struct, frozen=True, kw_only=True):
     """An entry of `include`, or a switch of its own, with `top_logprobs` beside either; or `top_logprobs` alone."""
     format_as: Literal["text", "response_format"] = "text"
     """Where the answer's form is asked for: `text.format`, or the field that chats have."""
-    strict_schemas: bool = True
-    """A strict schema must close every object and require every property."""
+    schemas: SchemaSupport = OPENAI_SCHEMAS
+    tool_names: ToolNameRules = OPENAI_NAMES
     stateless: bool = True
     """Keeps responses unless `store: false` says not to, which is how we ask."""
     encrypted_reasoning: EncryptedReasoning = "by_model"
@@ -98,3 +100,7 @@ class ResponsesDialect(msgspec.Struct, frozen=True, kw_only=True):
         """Whether the model thinks, as its policy says."""
         policy = find_policy(self.models, model)
         return None if policy is None else policy.can_reason()
+
+    def schemas_for(self, model: str) -> SchemaSupport:  # noqa: ARG002  every dialect is asked for a model
+        """Which schemas the vendor accepts."""
+        return self.schemas

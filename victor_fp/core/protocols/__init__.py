@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 import msgspec
-from returns.result import Failure, Result
+from returns.result import Failure, Result, Success
 
 from victor_fp.core import think_tags
 from victor_fp.core.delta_filters import DeltaFilter
@@ -21,8 +21,10 @@ from victor_fp.core.dialects import Dialect
 from victor_fp.core.faults import Fault, InvalidRequest, OperationUnsupported
 from victor_fp.core.framing import Frame, Framer
 from victor_fp.core.polling import StartPolling
+from victor_fp.core.request_building.adaptation import AdaptedRequest, adapt_request
 from victor_fp.core.request_building.schema_prompt import prompt_dropped_schema
 from victor_fp.core.requests import ChatRequest, Endpoint, HttpRequest
+from victor_fp.core.result import outcome
 from victor_fp.core.types import Message
 
 Headers: TypeAlias = Mapping[str, str]
@@ -153,18 +155,19 @@ def codec_for(endpoint: Endpoint) -> Codec:
         return msgspec.structs.replace(spoken, request=partial(_refuse_chat, endpoint))
     return msgspec.structs.replace(
         spoken,
-        request=partial(_build_request, spoken.request, endpoint.spec.name),
+        request=partial(_build_request, spoken.request, endpoint),
         filters=(think_tags.START,) if endpoint.spec.dialect.think_tags else (),
         route=partial(_route_model, endpoint) if endpoint.spec.model_routes else None,
     )
 
 
 def _build_request(
-    build: Callable[[ChatRequest], Result[HttpRequest, Fault]], provider: str, request: ChatRequest
+    build: Callable[[ChatRequest], Result[HttpRequest, Fault]], endpoint: Endpoint, request: ChatRequest
 ) -> Result[HttpRequest, Fault]:
     """Build the request; text that no encoding can carry, such as half of a surrogate pair, is InvalidRequest."""
+    provider = endpoint.spec.name
     try:
-        return prompt_dropped_schema(build, request)
+        return prompt_dropped_schema(partial(_build_adapted, build, endpoint), request)
     except UnicodeEncodeError as error:
         place = next((n for n, message in enumerate(request.messages) if not _is_valid_unicode(message)), None)
         where = "a tool or an option" if place is None else f"messages[{place}]"
@@ -179,6 +182,30 @@ def _refuse_chat(endpoint: Endpoint, request: ChatRequest) -> Result[HttpRequest
     )
     message = f"{spec.title} has no chats here, only {has}"
     return Failure(OperationUnsupported(provider=spec.name, model=request.model, operation="chat", message=message))
+
+
+def _build_adapted(
+    build: Callable[[ChatRequest], Result[HttpRequest, Fault]], endpoint: Endpoint, request: ChatRequest
+) -> Result[HttpRequest, Fault]:
+    """Build the request from names and schemas that the vendor accepts."""
+    match outcome(adapt_request(endpoint, request)):
+        case Failure(fault):
+            return Failure(fault)
+        case Success(adapted) if not adapted.adjustments and request.required_call is None:
+            return build(adapted.request)
+        case Success(adapted):
+            return build(adapted.request).map(partial(_with_adapted, adapted, request.required_call))
+
+
+def _with_adapted(adapted: AdaptedRequest, required_call: str | None, http: HttpRequest) -> HttpRequest:
+    """The request with what was adapted before it was built; a choice that was adjusted demands nothing."""
+    is_adjusted = any(adjustment.parameter == "tool_choice" for adjustment in http.adjustments)
+    return msgspec.structs.replace(
+        http,
+        adjustments=(*adapted.adjustments, *http.adjustments),
+        tool_names=adapted.tool_names,
+        required_call=None if is_adjusted else required_call,
+    )
 
 
 def _is_valid_unicode(message: Message) -> bool:

@@ -49,7 +49,14 @@ def build_chat_request(
                 tools=definitions,
                 stream=stream,
                 options=read,
+                required_call=_read_required(read.tool_choice) if definitions else None,
             )
             return prepare_request(provider, request)
         case Failure(fault):
             return Failure(fault)
+
+
+def _read_required(choice: str | dict[str, str] | None) -> str | None:
+    if isinstance(choice, dict):
+        return choice["name"]
+    return "" if choice == "required" else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -43,15 +43,19 @@ def prepare_request(provider: str, request: ChatRequest) -> Result[ChatRequest, 
     return Success(msgspec.structs.replace(request, messages=messages, tools=(), options=options))
 
 
-def read_response(codec: Codec, request: ChatRequest) -> Codec:
-    """The codec for the response to a request that `prepare_request` has made."""
+def read_response(codec: Codec, request: ChatRequest, tool_names: Mapping[str, str]) -> Codec:
+    """The codec for the response to a request that `prepare_request` has made.
+
+    `tool_names` has the caller's names of tools by the names that are sent: the model may write either.
+    """
     if not request.text_tools:
         return codec
+    by_name = {tool.name: tool for tool in request.text_tools}
+    renamed = [by_name[name].model_copy(update={"name": sent}) for sent, name in tool_names.items() if name in by_name]
+    tools = (*request.text_tools, *renamed)
     taken = [call["id"] for message in request.messages for call in message.tool_calls or ()]
     seed = str(len(request.messages))
-    return find_text_calls(codec, request.text_tools, request.options.text_tool_calls, seed=seed, taken=taken).value_or(
-        codec
-    )
+    return find_text_calls(codec, tools, request.options.text_tool_calls, seed=seed, taken=taken).value_or(codec)
 
 
 def find_text_calls(

@@ -26,7 +26,14 @@ from victor_fp.shell.engine.call_spec import CallSpec
 def response_context(endpoint: Endpoint, request: HttpRequest, model: str | None = None) -> ResponseContext:
     """Return what reading the response needs to know of its request; an engine in this process has no URL."""
     url = None if endpoint.spec.transport == "embedded" else request.url
-    return ResponseContext(endpoint=endpoint, model=model, url=url, adjustments=request.adjustments)
+    return ResponseContext(
+        endpoint=endpoint,
+        model=model,
+        url=url,
+        adjustments=request.adjustments,
+        tool_names=request.tool_names,
+        required_call=request.required_call,
+    )
 
 
 def _compile_chat(
@@ -45,12 +52,13 @@ def _compile_chat(
     )
     match outcome(request):
         case Success(chat):
-            if chat.text_tools:
-                codec = read_response(codec, chat)
+            pass
         case Failure(fault):
             return Failure(fault)
     match outcome(codec.request(chat)):
         case Success(built):
+            if chat.text_tools:
+                codec = read_response(codec, chat, built.tool_names)
             context = response_context(endpoint, built, model)
             read = None if spec.stream else partial(_read_completion, codec, context)
             return Success(Exchange(request=built, codec=codec, context=context, read=read))
@@ -59,7 +67,7 @@ def _compile_chat(
 
 
 def _read_completion(codec: Codec, context: ResponseContext, body: bytes) -> Result[CompletionResponse, Fault]:
-    return build_completion(context, fold_response(codec, body), body)
+    return build_completion(context, fold_response(codec, body, context.tool_names), body)
 
 
 def _compile_model(

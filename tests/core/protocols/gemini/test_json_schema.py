@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-import msgspec
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from victor_fp.core.protocols.gemini.json_schema import translate_schema
+from victor_fp import replay
+from victor_fp.core.protocols.gemini.json_schema import to_wire_schema
+from victor_fp.core.types import ToolDefinition
+
+from .requests import HI, OLD, body, refused
 
 CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "types": ({"type": "integer", "minimum": 1}, {"type": "INTEGER", "minimum": 1}),
@@ -37,22 +37,24 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         },
     ),
     "both truth values": ({"type": "boolean", "enum": [True, False]}, {"type": "BOOLEAN"}),
-    "one truth value": ({"type": "boolean", "const": True}, {"type": "BOOLEAN", "description": "one of [true]"}),
+    "one truth value": ({"type": "boolean", "const": True}, {"type": "BOOLEAN", "description": "const: true"}),
     "an array": (
         {"items": {"type": "string"}, "minItems": 2},
         {"type": "ARRAY", "items": {"type": "STRING"}, "minItems": "2"},
     ),
     "no further properties": (
         {"properties": {"a": {}}, "required": ["a", "b"], "additionalProperties": False, "$schema": "x"},
-        {"type": "OBJECT", "properties": {"a": {}}, "required": ["a"], "propertyOrdering": ["a"]},
+        {
+            "type": "OBJECT",
+            "description": 'additionalProperties: false; required: ["b"]',
+            "properties": {"a": {}},
+            "required": ["a"],
+            "propertyOrdering": ["a"],
+        },
     ),
     "rules without a form become words": (
         {"type": "integer", "multipleOf": 5, "description": "Steps"},
-        {"type": "INTEGER", "description": "Steps; multipleOf: 5"},
-    ),
-    "a map": (
-        {"type": "object", "additionalProperties": {"type": "integer"}},
-        {"type": "OBJECT", "description": 'additionalProperties: {"type":"integer"}'},
+        {"type": "INTEGER", "description": "Steps. multipleOf: 5"},
     ),
     "references": (
         {
@@ -85,38 +87,40 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_schema_is_said_in_the_subset(name: str) -> None:
-    given_, wanted = CASES[name]
-    result = translate_schema(given_)
-    assert (json.loads(msgspec.json.encode(result.schema)), result.lost) == (wanted, ())
+def test_a_schema_is_sent_in_the_subset(name: str) -> None:
+    schema, wanted = CASES[name]
+    outer = {"type": "object", "properties": {"value": schema}, **_definitions(schema)}
+    form = {"type": "json_schema", "json_schema": {"name": "answer", "schema": outer}}
+    sent = body(model=OLD, response_format=form)["generationConfig"]["responseSchema"]
+    assert sent["properties"] == {"value": wanted}
+
+
+def _definitions(schema: dict[str, Any]) -> dict[str, Any]:
+    return {name: schema[name] for name in ("$defs", "definitions") if name in schema}
 
 
 @pytest.mark.parametrize(
     "schema",
     [
-        {"$ref": "#"},
-        {"properties": {"a": {"$ref": "#"}}},
-        {"allOf": [{"$ref": "#/$defs/A"}], "$defs": {"A": {"allOf": [{"$ref": "#/$defs/A"}]}}},
-        {"$ref": "#/$defs/Gone"},
-        {"$ref": "https://elsewhere.example/schema"},
-        {"description": 5, "title": {}},
+        {"type": "object", "properties": {"a": {"$ref": "#"}}},
+        {"type": "object", "properties": {"a": {"$ref": "#/$defs/Gone"}}},
+        {"type": "object", "properties": {"a": {"$ref": "https://elsewhere.example/schema"}}},
+        {"type": "object", "properties": {"a": {"type": "object", "additionalProperties": {"type": "integer"}}}},
+        {"type": "object", "additionalProperties": {"type": "integer"}},
     ],
 )
-def test_what_has_no_form_is_said_to_be_lost(schema: dict[str, Any]) -> None:
-    assert translate_schema(schema).lost
+def test_a_schema_without_a_form_is_refused_by_name(schema: dict[str, Any]) -> None:
+    assert refused(model=OLD, tools=[ToolDefinition(name="f", parameters=schema)]).parameter == "tools"
+    form = {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}
+    assert refused(model=OLD, response_format=form).parameter == "response_format"
 
 
-KEYS = st.sampled_from(
-    ["type", "properties", "items", "enum", "const", "anyOf", "allOf", "$ref", "required", "title", "x"]
-)
-ANYTHING = st.recursive(
-    st.none() | st.booleans() | st.integers(-5, 5) | st.sampled_from(["string", "object", "#", "#/items", "a"]),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3),
-    max_leaves=12,
-)
+def test_a_value_that_the_wire_has_no_type_for_is_no_schema() -> None:
+    assert to_wire_schema({"type": "string", "enum": [1]}) is None
 
 
-@given(st.dictionaries(KEYS, ANYTHING, max_size=4))
-@settings(max_examples=100, deadline=None)
-def test_any_schema_is_translated_or_said_to_be_lost(schema: dict[str, Any]) -> None:
-    msgspec.json.encode(translate_schema(schema).schema)
+def test_a_tool_without_arguments_has_no_parameters() -> None:
+    request = replay.request("google", HI, model=OLD, tools=[ToolDefinition(name="f")]).unwrap()
+    declared: Any = request.json()
+    assert declared["tools"] == [{"functionDeclarations": [{"name": "f"}]}]
+    assert request.adjustments == ()

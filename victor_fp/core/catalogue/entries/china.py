@@ -7,6 +7,8 @@ import msgspec
 from victor_fp.core.catalogue import embeddings
 from victor_fp.core.catalogue.spec import ProviderSpec, Supports
 from victor_fp.core.dialects.chat import ChatDialect
+from victor_fp.core.dialects.schemas import ANY_SCHEMAS, MOONSHOT_SCHEMAS
+from victor_fp.core.dialects.tool_names import MOONSHOT_NAMES
 from victor_fp.core.faults import (
     AuthRejected,
     ContentRefused,
@@ -52,7 +54,7 @@ ZAI = ProviderSpec(
         refusals=False,
         wordless="empty",
         developer_role="system",
-        strict_schemas=False,
+        schemas=ANY_SCHEMAS,
         # https://docs.z.ai/api-reference/api-code; unconfirmed: 1261 and those above 1302.
         codes={
             **dict.fromkeys(("1000", "1001", "1002", "1003", "1004"), AuthRejected),
@@ -107,7 +109,7 @@ QWEN = ProviderSpec(
         refusals=False,
         wordless="empty",
         developer_role="system",
-        strict_schemas=False,
+        schemas=ANY_SCHEMAS,
         cache_marks="cache_control",
         audio_form="data_url",
         codes={
@@ -161,7 +163,8 @@ MOONSHOT = ProviderSpec(
         refusals=False,
         wordless="empty",
         developer_role="system",
-        strict_schemas=False,
+        schemas=MOONSHOT_SCHEMAS,
+        tool_names=MOONSHOT_NAMES,
     ),
     base_url="https://api.moonshot.ai/v1",
     key_variables=("MOONSHOT_API_KEY",),

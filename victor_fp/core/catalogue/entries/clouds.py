@@ -5,6 +5,7 @@ from __future__ import annotations
 from victor_fp.core.catalogue import embeddings
 from victor_fp.core.catalogue.spec import ProviderSpec, Setting, Supports
 from victor_fp.core.dialects.chat import ChatDialect
+from victor_fp.core.dialects.schemas import ANY_SCHEMAS
 
 SNOWFLAKE = ProviderSpec(
     name="snowflake",
@@ -15,7 +16,7 @@ SNOWFLAKE = ProviderSpec(
         done_is_stop=True,
         refusals=False,
         developer_role="system",
-        strict_schemas=False,
+        schemas=ANY_SCHEMAS,
     ),
     embeddings=embeddings.SNOWFLAKE,
     base_url="https://{account}.snowflakecomputing.com/api/v2/cortex/v1",

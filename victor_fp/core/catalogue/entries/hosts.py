@@ -6,6 +6,7 @@ from victor_fp.core.catalogue import embeddings, reranking
 from victor_fp.core.catalogue.spec import ProviderSpec, Supports
 from victor_fp.core.dialects.chat import ChatDialect
 from victor_fp.core.dialects.replicate import ReplicateDialect
+from victor_fp.core.dialects.schemas import ANY_SCHEMAS, CEREBRAS_SCHEMAS, FIREWORKS_SCHEMAS
 from victor_fp.core.faults import InvalidRequest, Overloaded, QuotaExhausted, RateLimited
 from victor_fp.core.models.chat import GROQ_MODELS
 
@@ -47,7 +48,7 @@ TOGETHER = ProviderSpec(
         refusals=False,
         developer_role="system",
         text_lists=False,
-        strict_schemas=False,
+        schemas=ANY_SCHEMAS,
         codes={"credit_limit": QuotaExhausted, "model_rate_limit": RateLimited},
     ),
     embeddings=embeddings.TOGETHER,
@@ -75,7 +76,7 @@ FIREWORKS = ProviderSpec(
         result_parts=frozenset({"image"}),  # its document has one message for all roles
         refusals=False,
         developer_role="system",
-        strict_schemas=False,
+        schemas=FIREWORKS_SCHEMAS,
     ),
     embeddings=embeddings.FIREWORKS,
     reranking=reranking.FIREWORKS,
@@ -104,6 +105,7 @@ CEREBRAS = ProviderSpec(
             "queue_exceeded": Overloaded,
             "wrong_api_format": InvalidRequest,
         },
+        schemas=CEREBRAS_SCHEMAS,
     ),
     base_url="https://api.cerebras.ai/v1",
     key_variables=("CEREBRAS_API_KEY",),
@@ -124,7 +126,7 @@ HUGGINGFACE = ProviderSpec(
         refuses=frozenset({"top_k", "reasoning_budget", "parallel_tool_calls", "service_tier", "user"}),
         refusals=False,
         developer_role="system",
-        strict_schemas=False,
+        schemas=ANY_SCHEMAS,
     ),
     embeddings=embeddings.HUGGINGFACE,
     base_url="https://router.huggingface.co/v1",

@@ -9,6 +9,7 @@ from victor_fp.core.dialects.chat import ChatDialect
 from victor_fp.core.dialects.cohere import CohereDialect
 from victor_fp.core.dialects.mistral import MistralDialect
 from victor_fp.core.dialects.responses import CODES, NOT_IN_THIS_API, ResponsesDialect
+from victor_fp.core.dialects.schemas import ANY_SCHEMAS, XAI_SCHEMAS
 from victor_fp.core.faults import InvalidRequest
 from victor_fp.core.models.chat import GROK_MODELS
 from victor_fp.core.models.claude import ClaudePolicy
@@ -32,7 +33,7 @@ DEEPSEEK = ProviderSpec(
         refusals=False,
         wordless="empty",
         developer_role="system",
-        strict_schemas=False,
+        schemas=ANY_SCHEMAS,
         empty_result="(no output)",  # an empty tool result is refused
     ),
     base_url="https://api.deepseek.com/v1",
@@ -52,7 +53,7 @@ DEEPSEEK_RESPONSES = derive_entry(
         result_parts=frozenset(),
         efforts=("none", "low", "medium", "high", "max"),
         least_tokens=1,
-        strict_schemas=False,
+        schemas=ANY_SCHEMAS,
         encrypted_reasoning="never",
         developer_role="system",
         refusals=False,
@@ -96,7 +97,7 @@ XAI = ProviderSpec(
         refuses=frozenset({"top_k", "reasoning_budget", "service_tier"}),
         models=GROK_MODELS,
         developer_role="system",
-        strict_schemas=False,
+        schemas=XAI_SCHEMAS,
         # A bad key and a bad model share this code (seen with 400); the prose behind it decides.
         codes={"invalid-argument": InvalidRequest},
     ),
@@ -119,7 +120,7 @@ XAI_RESPONSES = derive_entry(
         models=GROK_MODELS,
         least_tokens=1,
         logprobs_as="switch",
-        strict_schemas=False,
+        schemas=XAI_SCHEMAS,
         encrypted_reasoning="always",
         developer_role="system",
         call_id_limit=None,

@@ -8,6 +8,8 @@ from victor_fp.core.dialects.anthropic import AnthropicDialect
 from victor_fp.core.dialects.chat import ChatDialect
 from victor_fp.core.dialects.ollama import OllamaDialect
 from victor_fp.core.dialects.responses import ResponsesDialect
+from victor_fp.core.dialects.schemas import ANY_SCHEMAS, GRAMMAR_SCHEMAS
+from victor_fp.core.dialects.tool_names import ANY_NAMES
 from victor_fp.core.models.claude import ClaudePolicy
 
 # None of them keeps accounts: a service tier, an end user or a thinking budget would be taken and forgotten.
@@ -43,7 +45,8 @@ VLLM = ProviderSpec(
         reasoning_back="reasoning",  # vllm/entrypoints/chat_utils.py
         refusals=False,
         developer_role="system",
-        strict_schemas=False,
+        schemas=ANY_SCHEMAS,
+        tool_names=ANY_NAMES,
         call_id_limit=None,
     ),
     embeddings=embeddings.VLLM,
@@ -69,7 +72,8 @@ LLAMACPP = ProviderSpec(
         reasoning_back="reasoning_content",
         refusals=False,
         developer_role="system",
-        strict_schemas=False,
+        schemas=GRAMMAR_SCHEMAS,
+        tool_names=ANY_NAMES,
         call_id_limit=None,
         has_server_props=True,
     ),
@@ -107,7 +111,8 @@ LLAMACPP_RESPONSES = derive_entry(
         least_tokens=1,
         result_parts=frozenset(),
         format_as="response_format",
-        strict_schemas=False,
+        schemas=GRAMMAR_SCHEMAS,
+        tool_names=ANY_NAMES,
         stateless=False,
         encrypted_reasoning="never",
         developer_role="system",
@@ -129,6 +134,7 @@ LLAMACPP_ANTHROPIC = ProviderSpec(
         models=(ClaudePolicy(pattern="*", structured=False),),
         most_temperature=2.0,
         unsigned_thinking=True,
+        tool_names=ANY_NAMES,
         think_tags=True,
         has_server_props=True,
     ),
@@ -159,7 +165,7 @@ LMSTUDIO = ProviderSpec(
         refusals=False,
         wordless="empty",
         developer_role="system",
-        strict_schemas=False,
+        schemas=GRAMMAR_SCHEMAS,
         call_id_limit=None,
         models_list="lmstudio",  # has the context lengths
     ),
@@ -196,6 +202,8 @@ MLX = ProviderSpec(
         wordless="empty",
         developer_role="system",
         call_id_limit=None,
+        schemas=ANY_SCHEMAS,
+        tool_names=ANY_NAMES,
     ),
     base_url="http://localhost:8080/v1",
     base_url_variables=("MLX_BASE_URL",),
@@ -217,7 +225,8 @@ LOCAL = ProviderSpec(
         reasoning_back="reasoning_content",
         refusals=False,
         developer_role="system",
-        strict_schemas=False,
+        schemas=GRAMMAR_SCHEMAS,
+        tool_names=ANY_NAMES,
         call_id_limit=None,
         has_server_props=True,
     ),

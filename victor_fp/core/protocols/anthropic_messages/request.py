@@ -24,7 +24,6 @@ from victor_fp.core.models.claude import ClaudePolicy
 from victor_fp.core.options import Options
 from victor_fp.core.protocols.anthropic_messages.reasoning import build_reasoning
 from victor_fp.core.protocols.anthropic_messages.sampling import build_sampling
-from victor_fp.core.protocols.anthropic_messages.schemas import close_schema
 from victor_fp.core.protocols.anthropic_messages.tools import build_tools
 from victor_fp.core.protocols.anthropic_messages.turns import build_turns, limit_cache_marks
 from victor_fp.core.protocols.operations import build_chat, build_request
@@ -91,7 +90,7 @@ def _build_body(
     reasoned = build_reasoning(policy, request)
     sampled = build_sampling(dialect, policy, request, thinking=reasoned.active or _is_thinking_requested(options))
     tooled = build_tools(policy, request, budgeted=isinstance(reasoned.thinking, ThinkingConfigEnabled))
-    form, unformed, form_notes = _format(policy, options)
+    form, unformed = _format(policy, options)
     tier, untiered = _choose_service_tier(options)
     config = OutputConfig(effort=reasoned.effort, format=form)
     body = CreateMessageParams(
@@ -122,7 +121,7 @@ def _build_body(
         *over_marked,
         *_list_unsupported(options),
     )
-    return body, unsupported, (*said.notes, *form_notes)
+    return body, unsupported, said.notes
 
 
 def _is_thinking_requested(options: Options) -> bool:
@@ -131,23 +130,18 @@ def _is_thinking_requested(options: Options) -> bool:
     return isinstance(own, Mapping) and own.get("type") != "disabled"
 
 
-def _format(
-    policy: ClaudePolicy, options: Options
-) -> tuple[JsonOutputFormat | UnsetType, tuple[Adjustment, ...], tuple[Adjustment, ...]]:
-    """The answer's form, what cannot be asked of it, and what was said in other words."""
+def _format(policy: ClaudePolicy, options: Options) -> tuple[JsonOutputFormat | UnsetType, tuple[Adjustment, ...]]:
+    """The answer's form, and what cannot be asked of it."""
     wanted = options.response_format
     if wanted is None:
-        return UNSET, (), ()
+        return UNSET, ()
     if wanted.kind == "json":
         reason = "there is no free JSON mode; give a schema"
-        return UNSET, (Adjustment(parameter="response_format", reason=reason),), ()
+        return UNSET, (Adjustment(parameter="response_format", reason=reason),)
     if not policy.structured:
         reason = "this model has no structured outputs"
-        return UNSET, (Adjustment(parameter="response_format", reason=reason),), ()
-    schema = close_schema(wanted.schema)
-    reason = "objects closed and bounds moved into descriptions, as structured outputs want"
-    changed = Adjustment(parameter="response_format", reason=reason, action="changed")
-    return JsonOutputFormat(schema=schema), (), (changed,) if schema != wanted.schema else ()
+        return UNSET, (Adjustment(parameter="response_format", reason=reason),)
+    return JsonOutputFormat(schema=wanted.schema), ()
 
 
 def _choose_service_tier(

@@ -15,7 +15,6 @@ from victor_fp_wire.anthropic_messages.request import (
 )
 
 from victor_fp.core.models.claude import ClaudePolicy
-from victor_fp.core.protocols.anthropic_messages.schemas import as_object, close_schema
 from victor_fp.core.requests import Adjustment, ChatRequest
 from victor_fp.core.types import ToolDefinition
 
@@ -67,11 +66,10 @@ def _build_choice(choice: str | dict[str, str] | None, *, parallel: bool | None)
 
 def _build_tool(policy: ClaudePolicy, tool: ToolDefinition) -> Tool:
     strict = tool.strict if policy.structured or not tool.strict else None
-    schema = as_object(tool.parameters)
     return Tool(
         name=tool.name,
         description=tool.description or UNSET,
-        input_schema=close_schema(schema) if strict else schema,
+        input_schema=tool.parameters,
         strict=UNSET if strict is None else strict,
         cache_control=EPHEMERAL if tool.cache else UNSET,
     )

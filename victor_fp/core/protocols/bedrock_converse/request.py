@@ -24,7 +24,6 @@ from victor_fp.core.json import encode_json
 from victor_fp.core.models.bedrock import BedrockPolicy
 from victor_fp.core.models.claude import ClaudePolicy
 from victor_fp.core.options import Options
-from victor_fp.core.protocols.anthropic_messages.schemas import close_schema
 from victor_fp.core.protocols.anthropic_messages.turns import limit_cache_marks
 from victor_fp.core.protocols.bedrock_converse.model_fields import build_inference
 from victor_fp.core.protocols.bedrock_converse.tools import build_tools
@@ -82,7 +81,7 @@ def body_of(dialect: BedrockDialect, request: ChatRequest) -> Written:
     said = turns(dialect, policy, request.messages, system_turns=claude is not None and claude.system_turns)
     inferred = build_inference(dialect, policy, claude, request)
     tooled = build_tools(policy, claude, request, budgeted=inferred.budgeted, calls=said.calls)
-    form, unformed, form_notes = _format(policy, claude, options)
+    form, unformed = _format(policy, claude, options)
     tier, untiered = _service_tier(options)
     output = OutputConfig(text_format=form, effort=inferred.effort)
     fields = {**inferred.fields, **tooled.fields}
@@ -106,31 +105,27 @@ def body_of(dialect: BedrockDialect, request: ChatRequest) -> Written:
             *over_marked,
             *_list_unsupported(options),
         ),
-        notes=(*said.notes, *tooled.notes, *form_notes),
+        notes=(*said.notes, *tooled.notes),
     )
 
 
 def _format(
     policy: BedrockPolicy, claude: ClaudePolicy | None, options: Options
-) -> tuple[OutputFormat | UnsetType, tuple[Adjustment, ...], tuple[Adjustment, ...]]:
-    """The answer's form, what cannot be asked of it, and what was said in other words."""
+) -> tuple[OutputFormat | UnsetType, tuple[Adjustment, ...]]:
+    """The answer's form, and what cannot be asked of it."""
     wanted = options.response_format
     if wanted is None:
-        return UNSET, (), ()
+        return UNSET, ()
     if wanted.kind == "json":
         reason = "there is no free JSON mode; give a schema"
-        return UNSET, (Adjustment(parameter="response_format", reason=reason),), ()
+        return UNSET, (Adjustment(parameter="response_format", reason=reason),)
     if not policy.structured or (claude is not None and not claude.structured):
         reason = "this model has no structured outputs"
-        return UNSET, (Adjustment(parameter="response_format", reason=reason),), ()
-    schema = close_schema(wanted.schema)
-    reason = "objects closed and bounds moved into descriptions, as structured outputs want"
-    changed = Adjustment(parameter="response_format", reason=reason, action="changed")
+        return UNSET, (Adjustment(parameter="response_format", reason=reason),)
     definition = JsonSchemaDefinition(
-        schema=encode_json(schema).decode(), name=_UNNAMABLE.sub("_", wanted.name)[:64] or "answer"
+        schema=encode_json(wanted.schema).decode(), name=_UNNAMABLE.sub("_", wanted.name)[:64] or "answer"
     )
-    form = OutputFormat(structure=OutputFormatStructure(json_schema=definition))
-    return form, (), (changed,) if schema != wanted.schema else ()
+    return OutputFormat(structure=OutputFormatStructure(json_schema=definition)), ()
 
 
 def _service_tier(options: Options) -> tuple[ServiceTier | UnsetType, tuple[Adjustment, ...]]:

@@ -18,7 +18,6 @@ from victor_fp_wire.bedrock_converse.request import (
 from victor_fp.core.json import Json
 from victor_fp.core.models.bedrock import BedrockPolicy
 from victor_fp.core.models.claude import ClaudePolicy
-from victor_fp.core.protocols.anthropic_messages.schemas import as_object, close_schema
 from victor_fp.core.protocols.bedrock_converse.turns import CACHE_POINT
 from victor_fp.core.request_building.conversation import index_tool_names
 from victor_fp.core.requests import Adjustment, ChatRequest
@@ -129,11 +128,10 @@ def _tool(
     if strict and not (policy.structured and (claude is None or claude.structured)):
         refused.append(Adjustment(parameter="tools.strict", reason="this model does not hold tools to their schema"))
         strict = None
-    schema = as_object(tool.parameters)
     spec = ToolSpecification(
         name=tool.name,
         description=tool.description or UNSET,
-        input_schema=ToolInputSchema(json=close_schema(schema) if strict else schema),
+        input_schema=ToolInputSchema(json=tool.parameters),
         strict=UNSET if strict is None else strict,
     )
     marked = tool.cache and "tools" in policy.cache

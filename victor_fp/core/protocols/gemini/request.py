@@ -24,7 +24,7 @@ from victor_fp.core.json import Json
 from victor_fp.core.models.gemini import GeminiPolicy
 from victor_fp.core.options import ResponseFormat
 from victor_fp.core.protocols.gemini.contents import Conversation, conversation
-from victor_fp.core.protocols.gemini.json_schema import translate_schema
+from victor_fp.core.protocols.gemini.json_schema import to_wire_schema
 from victor_fp.core.protocols.gemini.thinking import build_thinking_config
 from victor_fp.core.protocols.operations import build_chat
 from victor_fp.core.requests import (
@@ -50,6 +50,7 @@ _TIERS: dict[str | None, Literal["standard", "flex", "priority"]] = {
 }
 _APPENDED = frozenset({"tools"})
 """The tools that Google runs itself stand beside the caller's functions."""
+_NOT_UNDERSTOOD = "a value in the schema is not of the type that its keyword has"
 _RESOURCES = ("models/", "tunedModels/", "endpoints/", "dynamic/")
 
 
@@ -161,9 +162,9 @@ def _form(form: ResponseFormat | None, policy: GeminiPolicy) -> tuple[_Form, lis
         return ("application/json", UNSET, UNSET), []
     if policy.json_schema:
         return ("application/json", UNSET, form.schema), []
-    result = translate_schema(form.schema)
-    lost = [Adjustment(parameter="response_format", reason=reason, action="changed") for reason in result.lost]
-    return ("application/json", result.schema, UNSET), lost
+    schema = to_wire_schema(form.schema)
+    lost = [Adjustment(parameter="response_format", reason=_NOT_UNDERSTOOD)] if schema is None else []
+    return ("application/json", UNSET if schema is None else schema, UNSET), lost
 
 
 def _tools(tools: tuple[ToolDefinition, ...], policy: GeminiPolicy) -> tuple[list[Tool] | UnsetType, list[Adjustment]]:
@@ -178,12 +179,14 @@ def _declaration(tool: ToolDefinition, policy: GeminiPolicy) -> tuple[FunctionDe
     description = tool.description or UNSET
     if policy.json_schema:
         return FunctionDeclaration(name=tool.name, description=description, parameters_json_schema=tool.parameters), []
-    if not tool.parameters.get("properties") and "$ref" not in tool.parameters and "allOf" not in tool.parameters:
+    if not tool.parameters.get("properties") and "description" not in tool.parameters:
         # Older models refuse an object without properties; no parameters at all say the same.
         return FunctionDeclaration(name=tool.name, description=description), []
-    result = translate_schema(tool.parameters)
-    lost = [Adjustment(parameter="tools", reason=f"{tool.name}: {reason}", action="changed") for reason in result.lost]
-    return FunctionDeclaration(name=tool.name, description=description, parameters=result.schema), lost
+    schema = to_wire_schema(tool.parameters)
+    if schema is None:
+        lost = Adjustment(parameter="tools", reason=f"{tool.name}: {_NOT_UNDERSTOOD}", action="changed")
+        return FunctionDeclaration(name=tool.name, description=description), [lost]
+    return FunctionDeclaration(name=tool.name, description=description, parameters=schema), []
 
 
 def _tool_config(request: ChatRequest, policy: GeminiPolicy) -> ToolConfig | UnsetType:

@@ -30,7 +30,6 @@ def build_rules(endpoint: Endpoint, dialect: ChatDialect) -> Rules:
         result_parts=dialect.result_parts,
         efforts=dialect.efforts,
         cache_marks=dialect.cache_marks,
-        strict_schemas=dialect.strict_schemas,
         call_id_limit=dialect.call_id_limit,
         most_temperature=dialect.most_temperature,
         stop_limit=dialect.stop_limit,

@@ -6,7 +6,7 @@ from msgspec import UNSET, UnsetType
 from victor_fp_wire.openai_chat import request as wire
 
 from victor_fp.core.protocols.openai_family.rules import Rules
-from victor_fp.core.protocols.openai_family.tools import ToolUse, convert_parameters
+from victor_fp.core.protocols.openai_family.tools import ToolUse
 from victor_fp.core.types import ToolDefinition
 
 EPHEMERAL = wire.CacheControl(type="ephemeral")
@@ -30,7 +30,7 @@ def _build_tool(rules: Rules, tool: ToolDefinition) -> wire.Tool:
         function=wire.FunctionDefinition(
             name=tool.name,
             description=tool.description or UNSET,
-            parameters=convert_parameters(rules, tool),
+            parameters=tool.parameters,
             strict=UNSET if tool.strict is None else tool.strict,
         ),
         cache_control=EPHEMERAL if tool.cache and rules.cache_marks == "cache_control" else UNSET,

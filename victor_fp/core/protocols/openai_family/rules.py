@@ -25,7 +25,6 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     result_parts: frozenset[str] = frozenset()
     """The kinds of parts besides text that a tool's result may have."""
     cache_marks: CacheMarks = "none"
-    strict_schemas: bool = False
     call_id_limit: int | None = None
     most_temperature: float | None = None
     stop_limit: int | None = None

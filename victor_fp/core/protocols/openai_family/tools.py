@@ -7,8 +7,6 @@ from typing import Literal, TypeAlias
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from victor_fp.core.json import Json
-from victor_fp.core.protocols.openai_family.formats import make_strict
 from victor_fp.core.protocols.openai_family.rules import Rules
 from victor_fp.core.requests import Adjustment, ChatRequest
 from victor_fp.core.tool_call_ids import make_id
@@ -58,12 +56,6 @@ def accept_tools(rules: Rules, request: ChatRequest, *, has_own_tools: bool = Fa
         parallel=UNSET if parallel is None else parallel,
         adjustments=tuple(adjustments),
     )
-
-
-def convert_parameters(rules: Rules, tool: ToolDefinition) -> dict[str, Json]:
-    """The schema of a tool's arguments; closed for a strict tool where the vendor's strictness asks for it."""
-    closed = make_strict(tool.parameters) if tool.strict and rules.strict_schemas else None
-    return tool.parameters if closed is None else closed
 
 
 def fit_call_id(rules: Rules, given: str) -> str:

@@ -85,7 +85,7 @@ def _build_body(
         user=options.user if dialect.user_field == "user" else UNSET,
         safety_identifier=options.user if dialect.user_field == "safety_identifier" else UNSET,
         reasoning=build_reasoning(rules, thinking, summary),
-        tools=build_tools(rules, use),
+        tools=build_tools(use),
         tool_choice=build_choice(use),
         parallel_tool_calls=use.parallel,
         text=build_text(form) if form is not None and in_text else UNSET,

@@ -35,7 +35,6 @@ def build_rules(endpoint: Endpoint, dialect: ResponsesDialect) -> Rules:
         result_parts=dialect.result_parts,
         efforts=dialect.efforts,
         cache_marks=dialect.cache_marks,
-        strict_schemas=dialect.strict_schemas,
         call_id_limit=dialect.call_id_limit,
         least_tokens=dialect.least_tokens,
     )

@@ -1,0 +1,452 @@
+"""JSON Schemas of callers in the form that a vendor accepts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from victor_fp.core.dialects.schemas import (
+    ANYTHING,
+    CLAUDE_SCHEMAS,
+    CLAUDE_STRICT,
+    FIREWORKS_SCHEMAS,
+    GEMINI_SCHEMAS,
+    MOONSHOT_SCHEMAS,
+    OLDER_GEMINI_SCHEMAS,
+    OLLAMA_SCHEMAS,
+    OPENAI_SCHEMAS,
+    XAI_SCHEMAS,
+    SchemaRules,
+)
+from victor_fp.core.schemas.conversion import MAX_NODES, Conversion, convert_schema
+
+STRICT = OPENAI_SCHEMAS.strict_answers or ANYTHING
+GEMINI, OLDER = GEMINI_SCHEMAS.answers or ANYTHING, OLDER_GEMINI_SCHEMAS.answers or ANYTHING
+MOONSHOT, XAI, FIREWORKS = (
+    schemas.answers or ANYTHING for schemas in (MOONSHOT_SCHEMAS, XAI_SCHEMAS, FIREWORKS_SCHEMAS)
+)
+
+CARD: dict[str, Any] = {
+    "type": "object",
+    "properties": {"by": {"const": "card"}, "n": {"type": "string"}},
+    "required": ["by", "n"],
+}
+CASH: dict[str, Any] = {"type": "object", "properties": {"by": {"const": "cash"}}, "required": ["by"]}
+NODE: dict[str, Any] = {
+    "type": "object",
+    "properties": {"next": {"anyOf": [{"$ref": "#/$defs/Node"}, {"type": "null"}]}},
+    "required": ["next"],
+    "additionalProperties": False,
+}
+TREE: dict[str, Any] = {"$ref": "#/$defs/Node", "$defs": {"Node": NODE}}
+
+
+def converted(schema: dict[str, Any], rules: SchemaRules, *, arguments: bool = False) -> dict[str, Any]:
+    """The schema, of which nothing was lost."""
+    conversion = convert_schema(schema, rules, arguments=arguments)
+    assert conversion.losses == ()
+    return conversion.schema
+
+
+def inner(schema: dict[str, Any], rules: SchemaRules) -> Any:
+    """The schema as that of a required property of a closed object."""
+    outer: Any = {"type": "object", "properties": {"a": schema}, "required": ["a"], "additionalProperties": False}
+    properties: Any = converted({**outer, "$defs": schema.get("$defs", {})}, rules)["properties"]
+    return properties["a"]
+
+
+def changes(schema: dict[str, Any], rules: SchemaRules) -> tuple[str, ...]:
+    return convert_schema(schema, rules).changes
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "object", "properties": {"a": {"oneOf": [{"minimum": 1}, {"type": "string"}]}}, "required": ["b"]},
+        {"type": "array", "prefixItems": [True, {"not": {"const": 1}}], "items": False, "uniqueItems": True},
+        {"if": {"type": "string"}, "then": {"pattern": "(?=a)"}, "else": {"multipleOf": 2}},
+        {"$ref": "#/$defs/A", "description": "beside", "$defs": {"A": {"patternProperties": {"^a": {"type": "null"}}}}},
+        {"type": "object", "properties": {"a": {"$ref": "#/properties/b"}, "b": {"$ref": "#"}}},
+    ],
+)
+def test_a_vendor_that_accepts_everything_gets_the_schema_as_it_is(schema: dict[str, Any]) -> None:
+    assert convert_schema(schema, ANYTHING) == Conversion(schema=schema)
+
+
+def test_definitions_that_nothing_refers_to_are_left_out() -> None:
+    assert converted({"type": "null", "$defs": {"A": {"$ref": "#/$defs/Gone"}}}, ANYTHING) == {"type": "null"}
+
+
+# Unions
+
+
+def test_a_discriminated_union_is_sent_as_any_of_without_a_change_of_meaning() -> None:
+    union: Any = {"oneOf": [CARD, CASH], "discriminator": {"propertyName": "by"}}
+    closed: Any = [{**branch, "additionalProperties": False} for branch in (CARD, CASH)]
+    assert convert_schema(union, CLAUDE_STRICT) == Conversion(schema={"anyOf": closed})
+
+
+def test_branches_that_overlap_make_the_change_to_any_of_visible() -> None:
+    assert changes({"oneOf": [{"type": "integer"}, {"type": "number"}]}, OLDER) == (
+        "oneOf is sent as anyOf, which also allows values that match several branches: $",
+    )
+
+
+def test_a_union_of_types_keeps_the_items_and_properties_of_each_type() -> None:
+    union: Any = {
+        "type": ["array", "object", "null"],
+        "items": {"type": "string"},
+        "properties": {"a": {"type": "string"}},
+    }
+    assert converted(union, OLDER) == {
+        "nullable": True,
+        "anyOf": [
+            {"type": "array", "items": {"type": "string"}},
+            {"type": "object", "properties": {"a": {"type": "string"}}},
+        ],
+    }
+
+
+def test_what_stands_beside_a_union_goes_into_its_branches_where_it_has_to_stand_alone() -> None:
+    either: Any = {
+        "type": "object",
+        "properties": {"a": {"type": "string"}, "b": {"type": "string"}},
+        "anyOf": [{"required": ["a"]}, {"required": ["b"]}],
+        "description": "one of both",
+    }
+    branch: Any = {"type": "object", "properties": either["properties"]}
+    assert converted(either, OLDER) == {
+        "description": "one of both",
+        "anyOf": [{**branch, "required": ["a"]}, {**branch, "required": ["b"]}],
+    }
+
+
+def test_a_union_at_the_root_of_a_tool_becomes_one_object_that_says_the_rule_in_words() -> None:
+    schema: Any = {
+        "type": "object",
+        "properties": {"a": {"type": "string"}},
+        "oneOf": [{"required": ["a"]}, {"properties": {"b": {"type": "null"}}, "required": ["b"]}],
+    }
+    conversion = convert_schema(schema, CLAUDE_SCHEMAS.tools, arguments=True)
+    assert conversion.losses == ()
+    assert conversion.changes == ("oneOf is told in the description: $",)
+    assert conversion.schema == {
+        "type": "object",
+        "properties": {"a": {"type": "string"}, "b": {"type": "null"}},
+        "description": 'oneOf: [{"required":["a"]},{"properties":{"b":{"type":"null"}},"required":["b"]}]',
+    }
+
+
+def test_all_of_is_merged_where_the_vendor_does_not_accept_it() -> None:
+    both: Any = {"allOf": [{"type": "integer", "minimum": 2, "maximum": 9}, {"minimum": 3, "enum": [1, 5, "a"]}]}
+    assert inner(both, STRICT) == {"type": "integer", "minimum": 3, "maximum": 9, "enum": [1, 5]}
+
+
+def test_all_of_that_cannot_be_merged_is_told_in_the_description() -> None:
+    both: Any = {"type": "string", "allOf": [{"pattern": "a"}, {"pattern": "b"}]}
+    assert converted(both, OLDER) == {
+        "type": "string",
+        "description": 'allOf: [{"pattern":"a"},{"pattern":"b"}]',
+    }
+    assert changes(both, OLDER) == ("allOf is told in the description: $",)
+
+
+# Objects
+
+
+@pytest.mark.parametrize(
+    "free",
+    [
+        {"type": "object"},
+        {"type": "object", "additionalProperties": {"type": "integer"}},
+        {"type": "object", "properties": {"a": {"type": "string"}}, "additionalProperties": True},
+        {"type": "object", "properties": {}, "patternProperties": {"^x": {"type": "string"}}},
+        {"type": "object", "properties": {}, "additionalProperties": True},
+        {"anyOf": [{"type": "object"}, {"type": "null"}]},
+        {"type": "object", "properties": {"b": True}},
+        {},
+        {"type": "array"},
+    ],
+)
+@pytest.mark.parametrize("rules", [STRICT, CLAUDE_STRICT], ids=["openai", "anthropic"])
+def test_free_form_values_have_no_strict_form(free: dict[str, Any], rules: SchemaRules) -> None:
+    outer: Any = {"type": "object", "properties": {"a": free}, "required": ["a"], "additionalProperties": False}
+    if rules is CLAUDE_STRICT and free == {"type": "array"}:
+        pytest.skip("its items need not be named")
+    losses = convert_schema(outer, rules).losses
+    assert losses
+    assert losses[0].startswith("$.a")
+
+
+def test_objects_that_list_their_properties_are_closed_however_deep_they_stand() -> None:
+    item: Any = {"type": "object", "properties": {"x": {"type": "string"}}}
+    schema: Any = {"type": "object", "properties": {"list": {"type": "array", "items": item}}}
+    closed: Any = {**item, "additionalProperties": False}
+    assert convert_schema(schema, CLAUDE_STRICT) == Conversion(
+        schema={
+            "type": "object",
+            "properties": {"list": {"type": "array", "items": closed}},
+            "additionalProperties": False,
+        }
+    )
+
+
+def test_strict_mode_requires_every_property_and_says_so() -> None:
+    schema: Any = {
+        "type": "object",
+        "properties": {"a": {"type": "string", "default": "x"}},
+        "additionalProperties": False,
+    }
+    conversion = convert_schema(schema, STRICT)
+    assert conversion.schema == {
+        "type": "object",
+        "properties": {"a": {"type": "string", "description": 'default: "x"'}},
+        "additionalProperties": False,
+        "required": ["a"],
+    }
+    assert conversion.changes == ("a is required, as every property has to be: $",)
+
+
+def test_strict_mode_closes_objects_at_every_depth() -> None:
+    point = {"type": "object", "properties": {"x": {"type": "integer"}}}
+    closed = {**point, "additionalProperties": False, "required": ["x"]}
+    schema: Any = {
+        "type": "object",
+        "properties": {
+            "points": {"type": "array", "items": point},
+            "one": {"anyOf": [point, {"type": "null"}]},
+            "ref": {"$ref": "#/$defs/P"},
+            "kind": {"const": None},
+        },
+        "$defs": {"P": point},
+    }
+    assert converted(schema, STRICT) == {
+        "type": "object",
+        "properties": {
+            "points": {"type": "array", "items": closed},
+            "one": {"anyOf": [closed, {"type": "null"}]},
+            "ref": {"$ref": "#/$defs/P"},
+            "kind": {"const": None},
+        },
+        "additionalProperties": False,
+        "required": ["points", "one", "ref", "kind"],
+        "$defs": {"P": closed},
+    }
+
+
+def test_a_free_form_object_says_so_where_objects_are_closed_by_default() -> None:
+    assert converted({"type": "object"}, XAI) == {"type": "object", "additionalProperties": True}
+
+
+def test_a_required_property_that_is_not_listed_is_told_or_lost() -> None:
+    schema: Any = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a", "b"]}
+    assert converted(schema, OLDER)["description"] == 'required: ["b"]'
+    assert convert_schema(schema, CLAUDE_STRICT).losses == ("$: b is required and not among the properties",)
+
+
+def test_names_of_properties_that_are_not_accepted_are_lost_by_name() -> None:
+    schema: Any = {"type": "object", "properties": {"größe": {"type": "number"}}}
+    losses = convert_schema(schema, CLAUDE_SCHEMAS.tools, arguments=True).losses
+    assert losses == ("$: the name of the property 'größe' does not match [a-zA-Z0-9_.-]{1,64}",)
+
+
+def test_a_property_named_like_a_keyword_is_a_property() -> None:
+    schema: Any = {"type": "object", "properties": {"minimum": {"type": "integer"}}, "additionalProperties": False}
+    assert convert_schema(schema, CLAUDE_STRICT) == Conversion(schema=schema)
+
+
+# References
+
+
+def test_a_recursive_schema_keeps_its_references_where_the_vendor_follows_them() -> None:
+    assert converted(TREE, STRICT) == {**NODE, "$defs": {"Node": NODE}}
+    assert converted(TREE, GEMINI)["$defs"] == {"Node": NODE}
+    assert changes(TREE, GEMINI) == (
+        "the vendor follows a schema that contains itself to a limited depth: $, $.$defs.Node.next.anyOf[0]",
+    )
+
+
+@pytest.mark.parametrize("rules", [CLAUDE_STRICT, OLDER, XAI, OLLAMA_SCHEMAS.tools])
+def test_a_recursive_schema_is_lost_where_the_vendor_follows_none(rules: SchemaRules) -> None:
+    assert "#/$defs/Node contains itself" in convert_schema(TREE, rules).losses[0]
+
+
+def test_words_beside_a_reference_stay_where_nothing_may_stand_beside_it() -> None:
+    schema: Any = {"$ref": "#/$defs/A", "description": "the first", "$defs": {"A": {"type": "string"}}}
+    assert inner(schema, STRICT) == {"anyOf": [{"$ref": "#/$defs/A"}], "description": "the first"}
+
+
+def test_references_are_put_in_place_where_none_are_accepted() -> None:
+    schema: Any = {
+        "properties": {"a": {"$ref": "#/$defs/A", "description": "first"}},
+        "$defs": {"A": {"type": "string"}},
+    }
+    assert converted(schema, OLDER) == {"properties": {"a": {"type": "string", "description": "first"}}}
+
+
+def test_definitions_of_older_drafts_move_to_where_the_vendor_looks() -> None:
+    schema: Any = {"properties": {"a": {"$ref": "#/definitions/A"}}, "definitions": {"A": {"type": "string"}}}
+    assert converted({"type": "object", **schema}, MOONSHOT) == {
+        "type": "object",
+        "properties": {"a": {"$ref": "#/$defs/A"}},
+        "$defs": {"A": {"type": "string"}},
+    }
+
+
+@pytest.mark.parametrize("reference", ["#/$defs/Gone", "https://elsewhere.example/schema", "#anchor"])
+def test_a_reference_to_nothing_is_lost(reference: str) -> None:
+    assert convert_schema({"properties": {"a": {"$ref": reference}}}, OLDER).losses == (
+        f"$.a: the reference {reference} leads to nothing inside of the schema",
+    )
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"$ref": "#"},
+        {"allOf": [{"$ref": "#"}]},
+        {"$ref": "#/$defs/A", "$defs": {"A": {"$ref": "#/$defs/B"}, "B": {"$ref": "#/$defs/A"}}},
+        {"allOf": [{"$ref": "#/$defs/A"}], "$defs": {"A": {"allOf": [{"$ref": "#/$defs/A"}]}}},
+    ],
+)
+def test_references_in_a_circle_end(schema: dict[str, Any]) -> None:
+    assert convert_schema(schema, OLDER).losses
+
+
+def test_a_schema_that_grows_without_bound_is_lost() -> None:
+    definitions: dict[str, Any] = {"A0": {"type": "string"}}
+    for level in range(1, 20):
+        below = {"$ref": f"#/$defs/A{level - 1}"}
+        definitions[f"A{level}"] = {"type": "object", "properties": {"a": below, "b": below, "c": below}}
+    losses = convert_schema({"$ref": "#/$defs/A19", "$defs": definitions}, OLDER).losses
+    assert f"more than {MAX_NODES} schemas with its references put in place" in losses[0]
+
+
+def test_a_schema_that_is_nested_too_deep_is_lost() -> None:
+    schema: dict[str, Any] = {"type": "string"}
+    for _ in range(2_000):
+        schema = {"type": "array", "items": schema}
+    assert convert_schema(schema, ANYTHING).losses
+    chain: dict[str, Any] = {f"A{n}": {"type": "array", "items": {"$ref": f"#/$defs/A{n + 1}"}} for n in range(2_000)}
+    assert convert_schema({"$ref": "#/$defs/A0", "$defs": {**chain, "A2000": {}}}, OLDER).losses
+
+
+# Values
+
+
+@pytest.mark.parametrize(
+    ("schema", "wanted"),
+    [
+        ({"const": "a"}, {"type": "string", "enum": ["a"]}),
+        ({"const": 3}, {"type": "integer", "minimum": 3, "maximum": 3}),
+        ({"enum": ["a", None]}, {"type": "string", "enum": ["a"], "nullable": True}),
+        ({"type": "boolean", "enum": [True, False]}, {"type": "boolean"}),
+        ({"type": "string", "enum": ["a", None]}, {"type": "string", "enum": ["a"]}),
+    ],
+)
+def test_enumerations_keep_their_type_and_values(schema: dict[str, Any], wanted: dict[str, Any]) -> None:
+    assert convert_schema(schema, OLDER) == Conversion(schema=wanted)
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "array", "items": {"type": "string"}, "enum": ["a", "b"]},
+        {"type": "integer", "enum": ["1", "2"]},
+    ],
+)
+@pytest.mark.parametrize("rules", [OLDER, GEMINI, STRICT, CLAUDE_STRICT, ANYTHING])
+def test_an_enumeration_of_another_type_than_the_value_is_told_in_the_description(
+    schema: dict[str, Any], rules: SchemaRules
+) -> None:
+    outer: Any = {"type": "object", "properties": {"a": schema}, "required": ["a"]}
+    conversion = convert_schema(outer, rules)
+    sent: Any = conversion.schema["properties"]
+    assert sent["a"] == {
+        **{name: value for name, value in schema.items() if name != "enum"},
+        "description": f'enum: ["{schema["enum"][0]}","{schema["enum"][1]}"]',
+    }
+    assert "enum is told in the description: $.a" in conversion.changes
+
+
+def test_mixed_values_become_branches_where_one_enumeration_has_one_kind() -> None:
+    assert converted({"type": "object", "properties": {"a": {"enum": ["a", 1, None]}}}, MOONSHOT)["properties"] == {
+        "a": {"anyOf": [{"type": "string", "enum": ["a"]}, {"type": "integer", "enum": [1]}, {"type": "null"}]}
+    }
+
+
+# Words
+
+
+@pytest.mark.parametrize(
+    ("schema", "rules", "told"),
+    [
+        ({"type": "integer", "multipleOf": 5, "description": "Steps"}, OLDER, "Steps. multipleOf: 5"),
+        ({"type": "string", "description": "A code.", "minLength": 2}, FIREWORKS, "A code. minLength: 2"),
+        ({"type": "string", "format": "color"}, CLAUDE_STRICT, 'format: "color"'),
+        ({"type": "string", "pattern": "^(?=a)"}, CLAUDE_STRICT, 'pattern: "^(?=a)"'),
+        ({"type": "array", "items": {"type": "string"}, "minItems": 2}, CLAUDE_STRICT, "minItems: 2"),
+        ({"type": "string", "format": "date"}, MOONSHOT, 'format: "date"'),
+    ],
+)
+def test_a_restriction_that_is_not_accepted_is_told_in_the_description(
+    schema: dict[str, Any], rules: SchemaRules, told: str
+) -> None:
+    assert inner(schema, rules)["description"] == told
+
+
+def test_restrictions_that_the_vendor_accepts_stay() -> None:
+    schema: Any = {
+        "type": "array",
+        "minItems": 1,
+        "items": {"type": "string", "pattern": "^[a-z]+$", "format": "email"},
+    }
+    assert inner(schema, CLAUDE_STRICT) == schema
+
+
+def test_what_restricts_nothing_is_left_out_in_silence_and_defaults_are_told() -> None:
+    schema: Any = {
+        "type": "string",
+        "title": "A",
+        "$comment": "internal",
+        "x-order": 1,
+        "deprecated": True,
+        "default": None,
+        "examples": ["a"],
+    }
+    conversion = convert_schema({"type": "object", "properties": {"a": schema}}, MOONSHOT)
+    assert conversion.schema["properties"] == {
+        "a": {"type": "string", "default": None, "description": 'examples: ["a"]'}
+    }
+    assert conversion.changes == ()
+
+
+def test_a_tuple_becomes_an_array_of_any_of_its_types_where_positions_are_not_accepted() -> None:
+    schema: Any = {
+        "type": "array",
+        "prefixItems": [{"type": "number"}, {"type": "number"}],
+        "minItems": 2,
+        "maxItems": 2,
+    }
+    assert inner(schema, STRICT) == {
+        "type": "array",
+        "items": {"type": "number"},
+        "minItems": 2,
+        "maxItems": 2,
+        "description": 'prefixItems: [{"type":"number"},{"type":"number"}]',
+    }
+
+
+def test_an_array_says_what_its_items_are_where_the_vendor_wants_it() -> None:
+    tool: Any = {"type": "object", "properties": {"a": {"type": "array"}}}
+    assert converted(tool, OPENAI_SCHEMAS.tools, arguments=True)["properties"] == {"a": {"type": "array", "items": {}}}
+
+
+@pytest.mark.parametrize("root", [{}, {"properties": {"a": {"type": "string"}}}, {"type": ["object", "null"]}])
+def test_the_arguments_of_a_tool_are_an_object(root: dict[str, Any]) -> None:
+    assert converted(root, ANYTHING, arguments=True)["type"] == "object"
+
+
+def test_arguments_that_are_no_object_are_lost() -> None:
+    assert convert_schema({"type": "string"}, ANYTHING, arguments=True).losses == ("$: the root is not an object",)

@@ -1,0 +1,528 @@
+"""A caller's JSON Schema, converted to what a vendor's mechanism accepts: the meaning is kept, or the change is named.
+
+Rules: a spelling that means the same is used without a word (`const` as `enum`, `oneOf` as `anyOf` where no value can
+match two branches, a reference put in place); so is an object that lists properties and says nothing of others closed
+where the vendor wants every object closed. A restriction that the vendor does not accept is told in the description and
+named in `changes`. What would exclude right values, or has no form at all, is named in `losses`; the caller of
+`convert_schema` decides about that.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from victor_fp.core.dialects.schemas import SchemaRules
+from victor_fp.core.json import Json, encode_json
+from victor_fp.core.json_schema import measure_depth
+from victor_fp.core.schemas.merging import distribute, merge_schemas, restrictions_of, widen_union
+from victor_fp.core.schemas.normalise import describe, in_words, normalise
+from victor_fp.core.schemas.plain import is_plain
+from victor_fp.core.schemas.references import are_disjoint, find_circular, find_target, is_definition
+from victor_fp.core.schemas.unions import fold_null, split_values, spread_types
+from victor_fp.core.schemas.vocabulary import (
+    DEFINITIONS,
+    RESTRICTIONS,
+    SCHEMA_LISTS,
+    SCHEMA_MAPS,
+    SILENT,
+    SINGLE_SCHEMAS,
+    Schema,
+    is_of_type,
+    type_of,
+    types_in,
+)
+
+MAX_DEPTH = 100
+"""Levels of schemas inside schemas, references that are put in place included."""
+MAX_NODES = 20_000
+"""Schemas that one schema may hold once its references are put in place."""
+_SHOWN_PLACES = 5
+_TOO_DEEP = f"nested more than {MAX_DEPTH} levels deep"
+_ANYTHING = "a value of any type cannot be held to a schema"
+_AS_ANY_OF = "oneOf is sent as anyOf, which also allows values that match several branches"
+_EXCLUSIVE = frozenset({"oneOf", "not", "if", "contains"})
+"""Keywords that accept less where a schema inside of them accepts more."""
+_COMPOSITIONS = ("anyOf", "oneOf", "allOf", "enum", "const", "not", "if", "then", "else")
+"""What may not stand beside the type of a plain object."""
+
+
+class Conversion(msgspec.Struct, frozen=True, kw_only=True):
+    """A schema as it is sent."""
+
+    schema: Schema
+    changes: tuple[str, ...] = ()
+    """What of the original it says in other words only, with the places: `minimum is told in the description: $.age`."""
+    losses: tuple[str, ...] = ()
+    """What has no form that the vendor accepts; the schema then allows more, or less, than the original."""
+
+
+def convert_schema(schema: Mapping[str, Json], rules: SchemaRules, *, arguments: bool = False) -> Conversion:
+    """The schema as the rules accept it; `arguments` says that it describes a tool's, which are always an object.
+
+    >>> convert_schema({"oneOf": [{"const": 1}, {"type": "null"}]}, SchemaRules(refused=frozenset({"const"}))).schema
+    {'oneOf': [{'enum': [1]}, {'type': 'null'}]}
+    """
+    if arguments and is_plain(schema, rules):
+        return Conversion(schema=dict(schema))
+    if measure_depth(schema) > 2 * MAX_DEPTH:
+        return Conversion(schema={"type": "object"}, losses=(_TOO_DEEP,))
+    walk = _Walk(schema, rules, arguments=arguments)
+    converted = walk.convert_root()
+    return Conversion(schema=converted, changes=walk.list_changes(), losses=tuple(dict.fromkeys(walk.losses)))
+
+
+class _Walk:
+    """One conversion, and what it has to report."""
+
+    def __init__(self, root: Mapping[str, Json], rules: SchemaRules, *, arguments: bool) -> None:
+        self.root, self.rules, self.arguments = root, rules, arguments
+        self.is_closed = rules.objects in ("closed", "closed_and_required")
+        self.circular = find_circular(root)
+        self.changes: dict[str, list[str]] = {}
+        self.losses: list[str] = []
+        self.used: dict[str, None] = {}
+        """References that the result holds, in their order."""
+        self.nodes = self.level = self.reported = 0
+
+    def change(self, place: str, what: str) -> None:
+        """Name a change."""
+        self.changes.setdefault(what, []).append(place)
+        self.reported += 1
+
+    def lose(self, place: str, what: str) -> None:
+        """Name what has no form."""
+        self.losses.append(f"{place}: {what}")
+
+    def list_changes(self) -> tuple[str, ...]:
+        """The changes, each with its first few places."""
+        listed: list[str] = []
+        for what, places in self.changes.items():
+            more = f" and {len(places) - _SHOWN_PLACES} more" if len(places) > _SHOWN_PLACES else ""
+            listed.append(f"{what}: {', '.join(places[:_SHOWN_PLACES])}{more}")
+        return tuple(listed)
+
+    def accepts(self, keyword: str) -> bool:
+        """Whether the vendor accepts a keyword."""
+        rules = self.rules
+        return keyword not in rules.refused and (rules.keywords is None or keyword in rules.keywords)
+
+    def convert_root(self) -> Schema:
+        """The whole schema with those of its definitions that are used."""
+        root = self.root
+        if self.rules.root != "any" or self.arguments:
+            root = _Level(self, root, "$").as_object()
+        out = self.convert(root, "$")
+        schema = dict(out) if isinstance(out, dict) else {}
+        done: set[str] = set()
+        while waiting := [reference for reference in self.used if reference not in done]:
+            for reference in waiting:
+                done.add(reference)
+                if reference != "#" and is_definition(reference):
+                    self._add_definition(schema, reference)
+        return schema
+
+    def _add_definition(self, schema: Schema, reference: str) -> None:
+        _, keyword, name = reference.split("/")
+        converted = self.convert(find_target(self.root, reference), f"$.{keyword}.{name}")
+        under = self.definitions_keyword(keyword)
+        held = schema.get(under)
+        decoded = name.replace("~1", "/").replace("~0", "~")
+        schema[under] = {**(held if isinstance(held, dict) else {}), decoded: converted}
+
+    def definitions_keyword(self, keyword: str) -> str:
+        """The keyword under which definitions are sent."""
+        return keyword if self.accepts(keyword) else "$defs"
+
+    def convert(self, given: Json, place: str) -> Json:
+        """One schema with all that it holds."""
+        self.nodes += 1
+        if self.nodes > MAX_NODES:
+            if self.nodes == MAX_NODES + 1:
+                self.lose(place, f"more than {MAX_NODES} schemas with its references put in place")
+            return {}
+        if isinstance(given, Mapping):
+            if self.level == MAX_DEPTH:
+                self.lose("$", _TOO_DEEP)
+                return {}
+            self.level += 1
+            converted = _Level(self, given, place).convert()
+            self.level -= 1
+            return converted
+        if self.rules.keywords is None and isinstance(given, bool):
+            return given
+        if given is False:
+            self.change(place, "a schema that allows nothing is told in the description")
+            return {"description": "not allowed"}
+        if self.is_closed:
+            self.lose(place, _ANYTHING)
+        return {}
+
+
+class _Level:
+    """One level of a schema while it is converted."""
+
+    def __init__(self, walk: _Walk, given: Mapping[str, Json], place: str) -> None:
+        self.walk, self.rules, self.place = walk, walk.rules, place
+        normalised = normalise(given)
+        self.node: Schema = normalised.schema
+        """What is left of the original."""
+        self.out: Schema = {}
+        self.words: list[str] = [*normalised.words]
+        """What the description tells."""
+        for change in normalised.changes:
+            self._change(change)
+
+    def _change(self, what: str) -> None:
+        self.walk.change(self.place, what)
+
+    def _lose(self, what: str) -> None:
+        self.walk.lose(self.place, what)
+
+    def _tell(self, keyword: str, value: Json) -> None:
+        """Put a restriction into the description."""
+        self._change(f"{keyword} is told in the description")
+        self.words.append(in_words(keyword, value))
+
+    def convert(self) -> Schema:
+        """The level as the vendor accepts it."""
+        self._expand()
+        if "$ref" in self.node:
+            return self._convert_reference()
+        for keyword, value in self.node.items():
+            self._convert_keyword(keyword, value)
+        self._convert_object()
+        self._convert_array()
+        self._spread_types()
+        if self.rules.nullable:
+            self.out = fold_null(self.out)
+        self._part_union()
+        if self.walk.is_closed and not self.out.keys() & {"type", "enum", "const", "anyOf", "allOf"}:
+            self._lose(_ANYTHING)
+        return describe(self.out, self.words)
+
+    # The root
+
+    def as_object(self) -> Schema:
+        """The level as an object, without what may not stand beside its type."""
+        arguments = self.walk.arguments
+        self._expand(inline=True)
+        node, types = self.node, types_in(self.node)
+        if not types and (arguments or "properties" in node):
+            node = {"type": "object", **node}
+        elif "object" in types:
+            node = {**node, "type": "object"}
+        else:
+            self._lose("the root is not an object")
+            node = {"type": "object"}
+        if self.rules.root == "plain_object":
+            for keyword in _COMPOSITIONS:
+                if keyword in node:
+                    value = node.pop(keyword)
+                    if not arguments:
+                        self._lose(f"{keyword} at the root")
+                    elif keyword in ("anyOf", "oneOf") and isinstance(value, list):
+                        node = widen_union(node, [self._resolve(branch) for branch in value])
+                    self._tell(keyword, value)
+        return describe(node, self.words)
+
+    def _resolve(self, branch: Json) -> Schema:
+        given: Mapping[str, Json] = {"not": {}} if branch is False else {}
+        level = _Level(self.walk, branch if isinstance(branch, Mapping) else given, f"{self.place} (merged)")
+        level._expand(inline=True)
+        return level.node
+
+    # References and allOf
+
+    def _expand(self, *, inline: bool = False) -> None:
+        """Put in place what the level refers to, where its reference cannot stay, and merge `allOf` where that cannot."""
+        seen: set[str] = set()
+        while True:
+            node = self.node
+            parts = node.get("allOf")
+            if "$ref" in node:
+                reference = str(node["$ref"])
+                if not inline and self._may_stay(reference):
+                    return
+                self._put_in_place(reference, is_first=reference not in seen)
+                seen.add(reference)
+            elif isinstance(parts, list) and (inline or len(parts) == 1 or not self.walk.accepts("allOf")):
+                self._put_together(parts)
+            else:
+                return
+
+    def _may_stay(self, reference: str) -> bool:
+        rules, is_circular = self.rules, reference in self.walk.circular
+        if find_target(self.walk.root, reference) is None or rules.references == "none":
+            return False
+        if is_circular and rules.references == "acyclic":
+            return False
+        if rules.keywords is not None and not is_definition(reference):
+            return False
+        return is_circular or not rules.lone_references or len(restrictions_of(self.node)) == 1
+
+    def _put_in_place(self, reference: str, *, is_first: bool) -> None:
+        rest = {keyword: value for keyword, value in self.node.items() if keyword != "$ref"}
+        target = find_target(self.walk.root, reference)
+        self.node = rest
+        if not isinstance(target, Mapping):
+            self._lose(f"the reference {reference} leads to nothing inside of the schema")
+        elif not is_first or (reference in self.walk.circular and self.place != "$"):
+            # At the root one level is put in place, and the references inside of it stay.
+            self._lose(f"{reference} contains itself")
+            self.node = {"type": "object", **rest}
+        else:
+            self.walk.nodes += 1
+            inner = {keyword: value for keyword, value in target.items() if keyword not in DEFINITIONS}
+            normalised = normalise(inner)
+            for change in normalised.changes:
+                self._change(change)
+            self.words += normalised.words
+            merged = merge_schemas(rest, normalised.schema)
+            if merged is None:
+                self._tell("what stands beside a reference", restrictions_of(rest))
+                merged = {**rest, **normalised.schema}
+            self.node = merged
+
+    def _put_together(self, parts: Sequence[Json]) -> None:
+        rest: Schema = {keyword: value for keyword, value in self.node.items() if keyword != "allOf"}
+        self.node = rest
+        if len(parts) == 1 and isinstance(parts[0], Mapping) and not restrictions_of(rest):
+            self.node = {**parts[0], **rest}
+            return
+        whole: Schema | None = {}
+        for part in (*map(self._resolve, parts), rest):
+            whole = None if whole is None else merge_schemas(whole, part)
+        if whole is None:
+            self._tell("allOf", list(parts))
+        else:
+            self.node = {**whole, **{name: value for name, value in rest.items() if name not in RESTRICTIONS}}
+
+    def _convert_reference(self) -> Schema:
+        walk, reference = self.walk, str(self.node["$ref"])
+        walk.used[reference] = None
+        if self.rules.references == "unrolled" and reference in walk.circular:
+            self._change("the vendor follows a schema that contains itself to a limited depth")
+        sent: Schema = {"$ref": reference}
+        if reference != "#" and is_definition(reference):
+            _, keyword, name = reference.split("/")
+            sent = {"$ref": f"#/{walk.definitions_keyword(keyword)}/{name}"}
+        for keyword, value in self.node.items():
+            if keyword == "$ref":
+                continue
+            if keyword in RESTRICTIONS and self.rules.lone_references:
+                self._tell(keyword, value)
+            else:
+                self._convert_keyword(keyword, value)
+        beside = describe(self.out, self.words)
+        if not beside:
+            return sent
+        return {"anyOf": [sent], **beside} if self.rules.lone_references else {**sent, **beside}
+
+    # Keywords
+
+    def _convert_keyword(self, keyword: str, value: Json) -> None:
+        walk, rules, out, place = self.walk, self.rules, self.out, self.place
+        if keyword in DEFINITIONS:
+            # Those at the root follow when it is known which are used; others are reached by references that were put in
+            # place, or stand as they are.
+            if place != "$" and rules.keywords is None:
+                out[keyword] = value
+        elif keyword in ("enum", "const"):
+            values = [value] if keyword == "const" else value if isinstance(value, list) else []
+            self._convert_values(keyword, values)
+        elif keyword == "discriminator" or not walk.accepts(keyword):
+            self._replace_keyword(keyword, value)
+        elif not self._accepts_value(keyword, value):
+            self._tell(keyword, value)
+        elif keyword == "properties" and isinstance(value, Mapping):
+            out[keyword] = self._convert_properties(value)
+        elif keyword in SCHEMA_MAPS and isinstance(value, Mapping):
+            out[keyword] = {name: walk.convert(inner, f"{place}.{name}") for name, inner in value.items()}
+        elif keyword in _EXCLUSIVE:
+            self._convert_exclusive(keyword, value)
+        elif keyword in SCHEMA_LISTS and isinstance(value, list):
+            out[keyword] = self._convert_list(keyword, value)
+        elif keyword in SINGLE_SCHEMAS and not (keyword == "additionalProperties" and isinstance(value, bool)):
+            out[keyword] = walk.convert(value, f"{place}.{keyword}")
+        else:
+            out[keyword] = value
+
+    def _accepts_value(self, keyword: str, value: Json) -> bool:
+        rules = self.rules
+        if keyword == "pattern" and rules.refused_patterns:
+            return re.search(rules.refused_patterns, str(value)) is None
+        return keyword not in rules.values or _is_among(value, rules.values[keyword])
+
+    def _convert_exclusive(self, keyword: str, value: Json) -> None:
+        """Keep a keyword that excludes what the schemas inside of it allow only where these stay as they are."""
+        reported = self.walk.reported
+        converted: Json = (
+            self._convert_list(keyword, value)
+            if isinstance(value, list)
+            else self.walk.convert(value, f"{self.place}.{keyword}")
+        )
+        if reported == self.walk.reported:
+            self.out[keyword] = converted
+        elif keyword == "oneOf" and "anyOf" not in self.node and self.walk.accepts("anyOf"):
+            self._change(_AS_ANY_OF)
+            self.out["anyOf"] = converted
+        else:
+            self._tell(keyword, value)
+
+    def _convert_list(self, keyword: str, branches: Sequence[Json]) -> list[Json]:
+        return [self.walk.convert(inner, f"{self.place}.{keyword}[{n}]") for n, inner in enumerate(branches)]
+
+    def _convert_properties(self, properties: Mapping[str, Json]) -> Schema:
+        pattern, kept = self.rules.property_names, dict(properties)
+        for name in [name for name in properties if pattern and re.fullmatch(pattern, name) is None]:
+            self._lose(f"the name of the property {name!r} does not match {pattern}")
+            self.words.append(in_words(f"property {name}", kept.pop(name)))
+        return {name: self.walk.convert(inner, f"{self.place}.{name}") for name, inner in kept.items()}
+
+    def _replace_keyword(self, keyword: str, value: Json) -> None:
+        """Send something for a keyword that the vendor does not accept."""
+        match keyword, value:
+            case "oneOf", list() if "anyOf" not in self.node and self.walk.accepts("anyOf"):
+                if not are_disjoint(value, self.walk.root):
+                    self._change(_AS_ANY_OF)
+                self.out["anyOf"] = self._convert_list(keyword, value)
+            case "prefixItems", list() if value:
+                options = list({encode_json(inner): inner for inner in value}.values())
+                converted = self._convert_list(keyword, options)
+                self.out["items"] = converted[0] if len(converted) == 1 else {"anyOf": converted}
+                self._tell(keyword, value)
+            case ("additionalProperties", True) | ("default" | "example", None):
+                pass
+            case _ if keyword in SILENT or keyword.startswith(("x-", "$")):
+                pass
+            case _ if keyword in RESTRICTIONS:
+                self._tell(keyword, value)
+            case _:
+                self.words.append(in_words(keyword, value))
+
+    def _convert_values(self, keyword: str, values: list[Json]) -> None:
+        """Send `enum` and `const` in the form that the vendor accepts."""
+        rules, types = self.rules, types_in(self.node)
+        fitting = [value for value in values if not types or is_of_type(value, types)]
+        given: Json = values[0] if keyword == "const" else values
+        allowed = rules.enum_types
+        if not fitting:
+            self._tell(keyword, given)
+        elif allowed is None or self._are_allowed(fitting, allowed):
+            if self.walk.accepts(keyword):
+                self.out[keyword] = given if allowed is None or keyword == "const" else fitting
+            elif keyword == "const" and self.walk.accepts("enum"):
+                self.out["enum"] = fitting
+            else:
+                self._tell(keyword, given)
+            if allowed == frozenset({"string"}):
+                self.out["type"] = "string"
+        else:
+            branches = split_values(fitting, allowed)
+            if not branches or (len(branches) > 1 and self.node.keys() & {"anyOf", "oneOf"}):
+                self._tell(keyword, given)
+            elif len(branches) == 1:
+                self.out |= branches[0]
+            else:
+                self.out.pop("type", None)
+                self.node = {name: value for name, value in self.node.items() if name != "type"}
+                self.out["anyOf"] = [*branches]
+
+    def _are_allowed(self, values: Sequence[Json], allowed: frozenset[str]) -> bool:
+        is_uniform = not self.rules.uniform_enums or len({isinstance(value, str) for value in values}) == 1
+        return is_uniform and all(type_of(value) in allowed for value in values)
+
+    # Types and unions
+
+    def _spread_types(self) -> None:
+        """Make a list of types a union, where no list is accepted."""
+        if len(types := types_in(self.out)) < 2 or self.rules.type_lists:
+            return
+        spread = spread_types(self.out, nullable=self.rules.nullable)
+        if spread is None:
+            del self.out["type"]
+            self._tell("type", list(types))
+        else:
+            self.out = spread
+
+    def _part_union(self) -> None:
+        """Move what stands beside a union into its branches, where it has to stand alone."""
+        out, branches = self.out, self.out.get("anyOf")
+        if not self.rules.lone_unions or not isinstance(branches, list):
+            return
+        beside = {keyword: value for keyword, value in restrictions_of(out).items() if keyword != "anyOf"}
+        if not beside:
+            return
+        parted = distribute(branches, beside)
+        if parted is None:
+            self._tell("anyOf", branches)
+            del out["anyOf"]
+            return
+        for keyword in beside:
+            del out[keyword]
+        out["anyOf"] = [*parted]
+
+    # Objects and arrays
+
+    def _convert_object(self) -> None:
+        out, rules, types = self.out, self.rules, types_in(self.out)
+        if "object" not in types and (types or "properties" not in out):
+            return
+        properties = out.get("properties")
+        names = list(properties) if isinstance(properties, dict) else []
+        if rules.objects == "open_said" and properties is None and "additionalProperties" not in self.node:
+            out["additionalProperties"] = True
+        if rules.objects == "listed" and not names:
+            self._check_listed()
+        if self.walk.is_closed:
+            self._close()
+        required = out.get("required")
+        if isinstance(required, list) and (rules.declared or self.walk.is_closed):
+            undeclared = [name for name in required if name not in names]
+            if undeclared and self.walk.is_closed:
+                self._lose(f"{', '.join(map(str, undeclared))} is required and not among the properties")
+            elif undeclared:
+                self._tell("required", undeclared)
+            kept: list[Json] = [name for name in required if name in names]
+            out["required"] = kept
+            if not kept and not self.walk.is_closed:
+                del out["required"]
+        if rules.objects == "closed_and_required":
+            listed = required if isinstance(required, list) else []
+            if optional := [name for name in names if name not in listed]:
+                self._change(f"{', '.join(optional[:_SHOWN_PLACES])} is required, as every property has to be")
+            out["required"] = [*names]
+
+    def _check_listed(self) -> None:
+        """An object without properties has no form here, except that a tool without arguments needs none."""
+        is_empty = self.node.get("properties", {}) == {} and "additionalProperties" not in self.node
+        if not (self.walk.arguments and self.place == "$" and is_empty):
+            self._lose("an object has to list its properties")
+
+    def _close(self) -> None:
+        out, free = self.out, self.node.get("additionalProperties")
+        if free not in (None, False) or "patternProperties" in self.node:
+            self._lose("an object with free keys cannot be closed")
+        elif not isinstance(out.get("properties"), dict) and free is None:
+            self._lose("an object without properties, which allows any keys, cannot be closed")
+        out.setdefault("type", "object")
+        out["additionalProperties"] = False
+        out.setdefault("properties", {})
+
+    def _convert_array(self) -> None:
+        out = self.out
+        if not self.rules.items or "array" not in types_in(out):
+            return
+        if out.get("items") is False:
+            self._tell("items", value=False)
+        if isinstance(out.get("items", True), bool):
+            if self.walk.is_closed:
+                self._lose("an array of any values cannot be held to a schema")
+            out["items"] = {}
+
+
+def _is_among(value: Json, accepted: frozenset[str] | frozenset[int]) -> bool:
+    return isinstance(value, str | int) and not isinstance(value, bool) and value in accepted

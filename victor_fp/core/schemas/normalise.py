@@ -1,0 +1,224 @@
+"""Spellings of older drafts, of OpenAPI and of programming languages, in the words of JSON Schema 2020-12.
+
+The result means the same as the original was meant to; every word that was not JSON Schema's is named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from victor_fp.core.json import Json, encode_json
+from victor_fp.core.schemas.vocabulary import OF_TYPE, SCHEMA_LISTS, SCHEMA_MAPS, SINGLE_SCHEMAS, Schema, types_in
+
+OTHER_TYPES: Mapping[str, str] = {
+    **dict.fromkeys(
+        ("dict", "dictionary", "map", "mapping", "hashmap", "hashtable", "hash", "struct", "json"), "object"
+    ),
+    **dict.fromkeys(("list", "tuple", "set", "arraylist", "sequence", "stack", "queue", "vector", "iterable"), "array"),
+    **dict.fromkeys(("float", "double", "decimal", "real", "numeric"), "number"),
+    **dict.fromkeys(("int", "int32", "int64", "long", "short", "byte", "bigint", "biginteger", "uint"), "integer"),
+    **dict.fromkeys(("str", "char", "text", "varchar"), "string"),
+    "bool": "boolean",
+    **dict.fromkeys(("none", "nonetype", "void", "undefined", "nil"), "null"),
+}
+"""Names of types in programming languages, lower case, and JSON Schema's name for each."""
+ANY_TYPES = frozenset({"any", "mixed", "unknown", "anytype"})
+"""Names of the type that every value has, which JSON Schema says by naming none."""
+
+
+MAX_TOLD = 400
+"""Characters that a description tells of one keyword."""
+_SHOWN = 60
+"""Characters of a value that a message shows."""
+
+
+class Normalised(msgspec.Struct, frozen=True):
+    """One level of a schema in JSON Schema's words; the schemas inside it are as they were."""
+
+    schema: Schema
+    changes: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+    """What is left out and may be told to the model."""
+
+
+def normalise(schema: Mapping[str, Json]) -> Normalised:
+    """One level of a schema, without the levels below it.
+
+    >>> normalise({"type": "dict", "properties": {}}).schema
+    {'type': 'object', 'properties': {}}
+    """
+    out: Schema = {}
+    changes: list[str] = []
+    words: tuple[str, ...] = ()
+    for keyword, value in schema.items():
+        match keyword, value:
+            case "type", _:
+                types = _read_types(value)
+                if types.type is not None:
+                    out["type"] = types.type
+                changes += types.changes
+                words = types.words
+            case (("properties" | "patternProperties" | "$defs" | "definitions" | "dependentSchemas"), dict()):
+                named = {name: _read_schema(inner) for name, inner in value.items()}
+                out[keyword] = {name: one for name, (one, _) in named.items()}
+                changes += [change for _, change in named.values()]
+            case (("anyOf" | "oneOf" | "allOf" | "prefixItems" | "items"), list()):
+                listed = [_read_schema(inner) for inner in value]
+                # Before 2020-12 a list of schemas under `items` meant what `prefixItems` means since.
+                out["prefixItems" if keyword == "items" else keyword] = [one for one, _ in listed]
+                changes += [change for _, change in listed]
+                if keyword == "items" and "additionalItems" in schema:
+                    out["items"] = schema["additionalItems"]
+            case _ if keyword in SINGLE_SCHEMAS:
+                out[keyword], change = _read_schema(value)
+                changes.append(change)
+            case "required", list():
+                out[keyword] = list(dict.fromkeys(name for name in value if isinstance(name, str)))
+            case (("required" | "exclusiveMinimum" | "exclusiveMaximum" | "nullable"), bool()):
+                pass  # said by `required` of the object around, by the bound itself, and by the type
+            case "minimum", _ if schema.get("exclusiveMinimum") is True:
+                out["exclusiveMinimum"] = value
+            case "maximum", _ if schema.get("exclusiveMaximum") is True:
+                out["exclusiveMaximum"] = value
+            case "additionalItems", _:
+                pass
+            case _ if keyword in _WANTED and not _is_wanted(value, _WANTED[keyword]):
+                changes.append(f"{keyword} is not of the form that JSON Schema wants and is not sent")
+            case _:
+                out[keyword] = value
+    flagged = _required_by_flag(out.get("properties"))
+    if flagged:
+        given = out.get("required")
+        out["required"] = list(dict.fromkeys([*(given if isinstance(given, list) else ()), *flagged]))
+        changes.append("required: true of a property is sent in the list of its object")
+    if schema.get("nullable") is True:
+        out, change = _with_null(out)
+        changes.append(change)
+    return Normalised(out, tuple(dict.fromkeys(filter(None, changes))), words)
+
+
+_WANTED: Mapping[str, type | tuple[type, ...]] = {
+    **dict.fromkeys((*SCHEMA_MAPS, "dependentRequired"), dict),
+    **dict.fromkeys(SCHEMA_LISTS, list),
+    **dict.fromkeys(("pattern", "format", "$ref", "$dynamicRef", "title", "description"), str),
+    **dict.fromkeys(("minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties"), int),
+    **dict.fromkeys(("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"), (int, float)),
+    **dict.fromkeys(("enum", "required"), list),
+    "uniqueItems": bool,
+}
+"""The form of some keywords' values; another one is an error at every vendor."""
+
+
+def _is_wanted(value: Json, wanted: type | tuple[type, ...]) -> bool:
+    return isinstance(value, wanted) and (wanted is bool or not isinstance(value, bool))
+
+
+def _read_schema(value: Json) -> tuple[Json, str]:
+    """A schema or a boolean; the bare name of a type stands for a schema of that type."""
+    if isinstance(value, Mapping | bool):
+        return value, ""
+    if isinstance(value, str) and _known_type(value) is not None:
+        return {"type": value}, f"the type {value!r} in the place of a schema is sent as one"
+    return {}, "what is not a schema is sent as one that allows anything"
+
+
+def _required_by_flag(properties: Json) -> list[str]:
+    """The properties that say of themselves that they are required, as in draft 3."""
+    if not isinstance(properties, Mapping):
+        return []
+    return [name for name, inner in properties.items() if isinstance(inner, Mapping) and inner.get("required") is True]
+
+
+def _with_null(schema: Schema) -> tuple[Schema, str]:
+    """OpenAPI's `nullable: true` beside a type."""
+    types = types_in(schema)
+    if "null" in types:
+        return schema, ""
+    if not types:
+        return schema, "nullable says nothing without a type and is not sent"
+    out: Schema = {**schema, "type": [*types, "null"]}
+    values = out.get("enum")
+    if isinstance(values, list) and None not in values:
+        out["enum"] = [*values, None]
+    return out, "nullable is sent as the type null"
+
+
+class _Types(msgspec.Struct, frozen=True):
+    type: Json = None
+    """None where any type is allowed."""
+    changes: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+
+
+def _read_types(value: Json) -> _Types:
+    """The types in JSON Schema's words."""
+    if value is None:
+        return _Types()
+    names = value if isinstance(value, list) else [value]
+    types: list[Json] = []
+    changes: list[str] = []
+    is_any = False
+    for name in names:
+        known = _known_type(name) if isinstance(name, str) else None
+        if known is not None:
+            types += [] if known in types else [known]
+            if known != name:
+                changes.append(f"the type {name!r} is sent as {known!r}")
+        elif isinstance(name, str) and name.strip().lower() in ANY_TYPES:
+            is_any = True
+            changes.append(f"the type {name!r} is sent as none, which allows anything")
+        else:
+            is_any = True
+            changes.append(f"the type {_shorten(name)} is not one of JSON Schema's and is told in the description")
+    if is_any or not types:
+        # The other types of a union with one that cannot be sent would exclude values that were meant.
+        unknown = [] if not changes else [name for name in names if not _is_any(name)]
+        words = (f"type: {' or '.join(map(str, unknown))[:_SHOWN]}",) if unknown and is_any else ()
+        return _Types(None, tuple(changes), words)
+    return _Types(types if len(types) > 1 else types[0], tuple(changes))
+
+
+def _is_any(name: Json) -> bool:
+    return isinstance(name, str) and name.strip().lower() in ANY_TYPES
+
+
+def _shorten(value: Json) -> str:
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
+
+
+def _known_type(name: str) -> str | None:
+    """The JSON type for a name such as `String`, `ArrayList` or `List[int]`."""
+    low = name.strip().lower()
+    base = low.partition("<")[0].partition("[")[0].strip()
+    if low.endswith("[]"):
+        return "array"
+    if base in OF_TYPE:
+        return base
+    return OTHER_TYPES.get(base)
+
+
+def in_words(keyword: str, value: Json) -> str:
+    """A keyword as the description tells it.
+
+    >>> in_words("minimum", 1)
+    'minimum: 1'
+    """
+    text = encode_json(value).decode()
+    return f"{keyword}: {text if len(text) <= MAX_TOLD else text[: MAX_TOLD - 3] + '...'}"
+
+
+def describe(schema: Schema, words: Sequence[str]) -> Schema:
+    """The schema with these words at the end of its description.
+
+    >>> describe({"description": "Years."}, ["minimum: 0"])
+    {'description': 'Years. minimum: 0'}
+    """
+    if not words:
+        return schema
+    given = schema.get("description")
+    lead = given.rstrip() if isinstance(given, str) else ""
+    joint = "" if not lead else " " if lead.endswith((".", "!", "?")) else ". "
+    return {**schema, "description": f"{lead}{joint}{'; '.join(words)}"}

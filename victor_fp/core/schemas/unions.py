@@ -1,0 +1,82 @@
+"""Lists of types, nulls and enumerations as unions, for vendors that accept them in no other form."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from victor_fp.core.json import Json
+from victor_fp.core.schemas.vocabulary import OF_TYPE, Schema, is_of_type, type_of, types_in
+
+_NULL: Schema = {"type": "null"}
+
+
+def spread_types(schema: Schema, *, nullable: bool) -> Schema | None:
+    """The schema with one type for each branch of a union, and in it the keywords that are about this type.
+
+    With `nullable` null is said by OpenAPI's keyword. None where the schema is a union already.
+
+    >>> spread_types({"type": ["array", "string"], "items": {}, "title": "T"}, nullable=False)
+    {'title': 'T', 'anyOf': [{'type': 'array', 'items': {}}, {'type': 'string'}]}
+    """
+    types = types_in(schema)
+    others = [kind for kind in types if kind != "null" or not nullable]
+    rest: Schema = {keyword: value for keyword, value in schema.items() if keyword != "type"}
+    if len(others) < len(types):
+        rest["nullable"] = True
+    if len(others) == 1:
+        return {**rest, "type": others[0]}
+    if "anyOf" in schema:
+        return None
+    branches = [_keep_type(schema, kind) for kind in others]
+    moved = {keyword for branch in branches for keyword in branch}
+    return {**{keyword: value for keyword, value in rest.items() if keyword not in moved}, "anyOf": [*branches]}
+
+
+def _keep_type(schema: Schema, kind: str) -> Schema:
+    """The part of a schema that is about one of its types."""
+    own: Schema = {keyword: value for keyword, value in schema.items() if keyword in OF_TYPE.get(kind, ())}
+    values = schema.get("enum")
+    if isinstance(values, list):
+        own["enum"] = [value for value in values if is_of_type(value, (kind,))]
+    return {"type": kind, **own}
+
+
+def fold_null(schema: Schema) -> Schema:
+    """The schema with a branch for null as OpenAPI's `nullable`, and the only other branch in the place of the union.
+
+    >>> fold_null({"anyOf": [{"type": "string"}, {"type": "null"}]})
+    {'nullable': True, 'type': 'string'}
+    """
+    branches = schema.get("anyOf")
+    if not isinstance(branches, list) or _NULL not in branches:
+        return schema
+    rest = [branch for branch in branches if branch != _NULL]
+    lead: Schema = {keyword: value for keyword, value in schema.items() if keyword != "anyOf"}
+    only = rest[0] if len(rest) == 1 else None
+    if not rest:
+        return {**lead, **_NULL}
+    if isinstance(only, dict) and not (only.keys() - {"nullable"}) & lead.keys():
+        return {**lead, "nullable": True, **only}
+    return {**lead, "nullable": True, "anyOf": rest}
+
+
+def split_values(values: Sequence[Json], allowed: frozenset[str]) -> list[Schema]:
+    """A schema for each kind of values in an enumeration that may hold values of some types only; none where some values
+    have none. Numbers that it may not hold are their own bounds.
+
+    >>> split_values(["a", 1], frozenset({"string"}))
+    [{'type': 'string', 'enum': ['a']}, {'type': 'integer', 'minimum': 1, 'maximum': 1}]
+    """
+    numbers: list[Json] = [value for value in values if type_of(value) in ("integer", "number")]
+    texts: list[Json] = [value for value in values if isinstance(value, str)]
+    flags: list[Json] = [value for value in (False, True) if any(value is other for other in values)]
+    if any(isinstance(value, dict | list) for value in values) or (len(flags) == 1 and "boolean" not in allowed):
+        return []
+    branches: list[Schema] = [{"type": "string", "enum": texts}] if texts else []
+    if numbers and "number" in allowed:
+        is_whole = all(type_of(value) == "integer" for value in numbers)
+        branches.append({"type": "integer" if is_whole else "number", "enum": numbers})
+    else:
+        branches += [{"type": type_of(value), "minimum": value, "maximum": value} for value in numbers]
+    branches += [{"type": "boolean", **({} if len(flags) == 2 else {"enum": flags})}] if flags else []
+    return [*branches, dict(_NULL)] if None in values else branches

@@ -1,0 +1,105 @@
+"""The keywords of JSON Schema 2020-12 by what they hold and which values they restrict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeAlias
+
+from victor_fp.core.json import Json
+
+Schema: TypeAlias = dict[str, Json]
+
+SCHEMA_MAPS = frozenset({"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"})
+"""Keywords whose value maps names to schemas."""
+SCHEMA_LISTS = frozenset({"anyOf", "oneOf", "allOf", "prefixItems"})
+"""Keywords whose value is a list of schemas."""
+SINGLE_SCHEMAS = frozenset(
+    {
+        *("items", "additionalProperties", "not", "contains", "propertyNames", "if", "then", "else"),
+        *("unevaluatedProperties", "unevaluatedItems", "contentSchema"),
+    }
+)
+"""Keywords whose value is a schema or a boolean."""
+DEFINITIONS = ("$defs", "definitions")
+"""Keywords whose schemas apply only where a reference leads to them."""
+
+SILENT = frozenset(
+    {
+        *("$schema", "$id", "$anchor", "$dynamicAnchor", "$comment", "$vocabulary", "title", "deprecated"),
+        *("readOnly", "writeOnly", "discriminator", "xml", "externalDocs", "propertyOrdering"),
+    }
+)
+"""Keywords that restrict nothing and say nothing of the values that are wanted. `discriminator` is OpenAPI's: it names
+the property that tells the branches of a union apart, which the branches themselves do by their constants."""
+INFORMATIVE = frozenset({"default", "example", "examples", "contentEncoding", "contentMediaType"})
+"""Keywords that restrict nothing and say something of the values that are wanted."""
+
+OF_TYPE: Mapping[str, frozenset[str]] = {
+    "string": frozenset({"minLength", "maxLength", "pattern", "format"}),
+    "number": frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"}),
+    "integer": frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"}),
+    "array": frozenset(
+        {
+            *("items", "prefixItems", "minItems", "maxItems", "uniqueItems", "contains", "minContains"),
+            *("maxContains", "unevaluatedItems"),
+        }
+    ),
+    "object": frozenset(
+        {
+            *("properties", "required", "additionalProperties", "patternProperties", "propertyNames"),
+            *("minProperties", "maxProperties", "dependentRequired", "dependentSchemas", "unevaluatedProperties"),
+        }
+    ),
+    "boolean": frozenset(),
+    "null": frozenset(),
+}
+"""For each type the keywords that restrict its values and no others."""
+TYPE_KEYWORDS = frozenset().union(*OF_TYPE.values())
+RESTRICTIONS = frozenset(
+    {
+        *("type", "enum", "const", "anyOf", "oneOf", "allOf", "not", "if", "then", "else", "$ref", "$dynamicRef"),
+        *TYPE_KEYWORDS,
+    }
+)
+"""Keywords that restrict values; every other one is information, or unknown to JSON Schema and of no effect."""
+
+
+def type_of(value: Json) -> str:
+    """The JSON type of a value, `integer` for whole numbers.
+
+    >>> type_of(1), type_of(1.5), type_of(True), type_of(None)
+    ('integer', 'number', 'boolean', 'null')
+    """
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "boolean"
+        case int():
+            return "integer"
+        case float():
+            return "integer" if value.is_integer() else "number"
+        case str():
+            return "string"
+        case list():
+            return "array"
+        case _:
+            return "object"
+
+
+def types_in(schema: Mapping[str, Json]) -> tuple[str, ...]:
+    """The types that a schema names; empty where it names none.
+
+    >>> types_in({"type": ["string", "null"]}), types_in({})
+    (('string', 'null'), ())
+    """
+    named = schema.get("type")
+    if isinstance(named, str):
+        return (named,)
+    return tuple(one for one in named if isinstance(one, str)) if isinstance(named, list) else ()
+
+
+def is_of_type(value: Json, types: tuple[str, ...]) -> bool:
+    """Whether a value is of one of these types."""
+    kind = type_of(value)
+    return kind in types or (kind == "integer" and "number" in types)
