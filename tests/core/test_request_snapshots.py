@@ -177,6 +177,6 @@ class TextFile(SingleFileSnapshotExtension):
         return str(data)
 
 
-@pytest.mark.parametrize("spec", CATALOGUE, ids=lambda spec: spec.name)
+@pytest.mark.parametrize("spec", CATALOGUE.chats, ids=lambda spec: spec.name)
 def test_request(spec: ProviderSpec, snapshot: SnapshotAssertion) -> None:
     assert render_entry(spec) == snapshot(extension_class=TextFile)

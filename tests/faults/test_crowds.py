@@ -117,7 +117,7 @@ async def give_up_at_random(provider: BaseProvider, times: int, seed: int) -> in
 def in_use(provider: Any) -> int:
     """Connections that the pools of a plain or managed provider hold as being in use."""
     connections = [one.connection for one in getattr(provider, "_providers", (provider,))]
-    sessions = [held[0] for one in connections for held in one.transport._sessions._held.values()]
+    sessions = [held[0] for one in connections for held in one.transport.load()._sessions._held.values()]
     return sum(len(session.connector._acquired) for session in sessions)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -64,7 +65,7 @@ def test_any_call_keeps_its_budget_its_deadline_and_its_permits(
         event: Event
         if isinstance(order, Send):
             assert now < left
-            assert order.timeout == min(10.0, left - now)
+            assert order.timeout == pytest.approx(min(10.0, left - now))
             sends += 1
             seconds, last = outcomes[sends - 1]
             if seconds >= order.timeout:
