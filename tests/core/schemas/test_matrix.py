@@ -118,7 +118,7 @@ def _holds(sent: Any, wanted: Any) -> bool:
 def rows(use: str) -> dict[tuple[str, ...], list[str]]:
     """The cells of each provider; those with the same cells share a row."""
     found: dict[tuple[str, ...], list[str]] = {}
-    for spec in CATALOGUE:
+    for spec in CATALOGUE.chats:
         for model in MODELS.get(spec.name, (spec.default_model or "m",)):
             cells = tuple(cell(spec.name, model, use, feature) for feature in FEATURES.values())
             name = f"{spec.name} ({model})" if spec.name in MODELS else spec.name
@@ -146,4 +146,4 @@ def test_features_by_providers(use: str, snapshot: SnapshotAssertion) -> None:
 
 def test_every_provider_is_in_the_matrix() -> None:
     named = {name.partition(" ")[0] for names in rows("tool").values() for name in names}
-    assert named == {spec.name for spec in CATALOGUE}
+    assert named == {spec.name for spec in CATALOGUE.chats}

@@ -24,7 +24,7 @@ from victor_fp.core.schemas.vocabulary import INFORMATIVE, RESTRICTIONS, SINGLE_
 def _rules() -> dict[str, SchemaRules]:
     """Every set of rules that a catalogue entry has, by the name of the first one."""
     found: dict[str, SchemaRules] = {}
-    for spec in CATALOGUE:
+    for spec in CATALOGUE.chats:
         supports: list[SchemaSupport] = [spec.dialect.schemas_for(spec.default_model or "m")]
         supports += [OLDER_GEMINI_SCHEMAS] if spec.name == "google" else []
         for support in supports:
