@@ -103,6 +103,17 @@ ODD = st.recursive(
 )
 
 
+def _lists_properties_of_a_root_union(changes: tuple[str, ...]) -> bool:
+    """A union at the root of arguments that is told lists the properties of all its branches, which can narrow one."""
+    return any(change.endswith("Of is told in the description: $") for change in changes)
+
+
+def test_a_union_at_the_root_that_is_told_is_a_named_change() -> None:
+    schema = {"$ref": "#/$defs/A", "anyOf": [{}, {"properties": {"a": False}}], "$defs": {"A": {}}}
+    conversion = convert_schema(schema, RULES["xai tools"], arguments=True)
+    assert _lists_properties_of_a_root_union(conversion.changes)
+
+
 @pytest.mark.parametrize("name", RULES)
 @given(schema=SCHEMAS, values=st.lists(VALUES | OBJECTS, min_size=12, max_size=12))
 @settings(max_examples=60, deadline=None)
@@ -117,6 +128,7 @@ def test_a_conversion_without_a_named_change_means_the_same(
     values = [value for value in values if rules.root == "any" or isinstance(value, dict)]
     assert list(_violations(conversion.schema, rules, conversion.schema)) == []
     narrowed = any("is required" in change for change in conversion.changes) or rules.objects.startswith("closed")
+    narrowed = narrowed or _lists_properties_of_a_root_union(conversion.changes)
     widened = bool(conversion.changes)
     before = compile_schema(schema).unwrap()
     after = compile_schema(_without_nullable(conversion.schema)).unwrap()
