@@ -109,7 +109,7 @@ def _lists_properties_of_a_root_union(changes: tuple[str, ...]) -> bool:
 
 
 def test_a_union_at_the_root_that_is_told_is_a_named_change() -> None:
-    schema = {"$ref": "#/$defs/A", "anyOf": [{}, {"properties": {"a": False}}], "$defs": {"A": {}}}
+    schema: dict[str, Any] = {"$ref": "#/$defs/A", "anyOf": [{}, {"properties": {"a": False}}], "$defs": {"A": {}}}
     conversion = convert_schema(schema, RULES["xai tools"], arguments=True)
     assert _lists_properties_of_a_root_union(conversion.changes)
 
