@@ -314,7 +314,7 @@ class Own(BaseProvider):
     async def chat(self, messages: Any, **_: Any) -> Any:
         raise NotImplementedError
 
-    async def stream(self, messages: Any, **_: Any) -> Any:
+    async def stream(self, messages: Any, **_: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]  Any
         raise NotImplementedError
         yield
 

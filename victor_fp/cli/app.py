@@ -139,11 +139,12 @@ def _purpose(word: str | None) -> Purpose | None:
 
     from victor_fp.core.vectors import Purpose
 
-    known: tuple[Purpose, ...] = get_args(Purpose)
-    found = next((purpose for purpose in known if purpose == word), None)
-    if word is not None and found is None:
+    if word is None:
+        return None
+    known: dict[str, Purpose] = {purpose: purpose for purpose in get_args(Purpose)}
+    if word not in known:
         raise typer.BadParameter(f"--purpose is one of {', '.join(known)}")
-    return found
+    return known[word]
 
 
 @app.command()

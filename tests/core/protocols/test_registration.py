@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pkgutil
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 import victor_fp_wire
@@ -23,8 +25,8 @@ from victor_fp.testing.writers import Writer, writer
 ROOT = Path(protocols.__file__).parents[3]
 
 
-def packages(module_path: list[str]) -> set[str]:
-    return {module.name for module in pkgutil.iter_modules(module_path) if module.ispkg}
+def packages(module_path: Iterable[str]) -> set[str]:
+    return {module.name for module in pkgutil.iter_modules(list(module_path)) if module.ispkg}
 
 
 SHARED = {"openai_family", "openai_embeddings", "rerank", "bedrock_invoke", "google_retrieval"}
@@ -61,6 +63,6 @@ def test_a_dialect_that_is_not_its_protocols_own_is_a_mistake() -> None:
     class Pretender(CohereDialect, frozen=True, kw_only=True):
         protocol = MistralDialect.protocol
 
-    spec = type(SPEC)(name="p", title="P", dialect=Pretender(), base_url="http://p.test")
+    spec = type(SPEC)(name="p", title="P", dialect=cast("Any", Pretender()), base_url="http://p.test")
     with pytest.raises(TypeError, match="the dialect of p names mistral and is no MistralDialect"):
         codec_for(Endpoint(spec=spec, base_url="http://p.test"))
