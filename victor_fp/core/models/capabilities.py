@@ -119,7 +119,7 @@ def overlay_capabilities(base: CapabilityTable, over: CapabilityTable) -> Capabi
     return CapabilityTable(
         schema_version=over.schema_version,
         defaults=base.defaults | over.defaults,
-        kinds={kind: base.kinds.get(kind, {}) | over.kinds.get(kind, {}) for kind in {**base.kinds, **over.kinds}},
+        kinds={kind: base.kinds.get(kind, {}) | over.kinds.get(kind, {}) for kind in (*base.kinds, *over.kinds)},
         protocols=_merge(base.protocols, over.protocols),
         provider_defaults=_merge(base.provider_defaults, over.provider_defaults),
         models=models,

@@ -79,7 +79,7 @@ def plan_search(tools: Tools, formats: tuple[TextFormat, ...]) -> MarkerPlan:
 
 
 def _plan_format(form: TextFormat, openings: tuple[Opening, ...]) -> FormatMarkers:
-    positions = {opening.text: opening.position for opening in openings}
+    positions: dict[str, Position] = {opening.text: opening.position for opening in openings}
     beginnings: dict[str, tuple[Position, ...]] = {}
     for text, position in positions.items():
         for length in range(1, len(text)):

@@ -146,7 +146,8 @@ def _retrieval_spec(
     )  # fmt: skip
     found = read_texts(name, texts)
     if isinstance(found, str):
-        return empty.bind(lambda _: Failure(InvalidRequest(provider=provider, message=found)))
+        invalid: Result[CallSpec, Fault] = Failure(InvalidRequest(provider=provider, message=found))
+        return empty.bind(lambda _: invalid)
     return empty.map(
         lambda spec: structs.replace(
             spec,

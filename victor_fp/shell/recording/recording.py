@@ -63,7 +63,7 @@ class Recording:
         """
         self.path = None if path is None else Path(path)
         self.mode = mode
-        self.match = match
+        self.match: Matching = match
         self.note = note
         self._pace = pace
         self._scrub = scrub

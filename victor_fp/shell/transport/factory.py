@@ -73,7 +73,7 @@ def transport_for(
             mounted = cast("httpx.AsyncBaseTransport", transport)
             return LazyTransport(lambda: _mount(mounted))
         case _:
-            return transport
+            return transport  # pyright: ignore[reportReturnType]  what handles httpx requests was matched above
     if http_client is not None:
         client = http_client
         if transport == "aiohttp":
