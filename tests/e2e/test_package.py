@@ -86,7 +86,7 @@ def test_the_wheel_holds_the_package_and_its_wire_models_and_nothing_else(built:
     roots = {name.split("/")[0] for name in names}
     assert {root for root in roots if not root.endswith(".dist-info")} == {"victor_fp", "victor_fp_wire"}
     assert {"victor_fp/py.typed", "victor_fp_wire/py.typed"} <= set(names)
-    assert not [name for name in names if "test_" in name or name.endswith(".pyc")]
+    assert not [name for name in names if Path(name).name.startswith("test_") or name.endswith(".pyc")]
 
 
 def test_the_sdist_holds_what_the_wheel_is_made_of(built: Path) -> None:

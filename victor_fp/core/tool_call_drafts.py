@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import msgspec
@@ -71,15 +71,20 @@ class ToolCallDraft(msgspec.Struct, frozen=True, kw_only=True):
         inner: Json = self.whole or {}
         for depth, step in enumerate(path):
             if isinstance(step, int):
-                known = lengths.get(path[:depth], len(inner) if isinstance(inner, list) else 0)
+                items = _read_items(inner)
+                known = lengths.get(path[:depth], len(items))
                 if not 0 <= step <= known + MAX_INDEX_GAP:
                     return None
                 if step >= known:
                     lengths = lengths.with_item(path[:depth], step + 1)
-                inner = inner[step] if isinstance(inner, list) and step < len(inner) else None
+                inner = items[step] if step < len(items) else None
             else:
                 inner = inner.get(step) if isinstance(inner, Mapping) else None
         return msgspec.structs.replace(self, sets=(self.sets, (path, value)), lengths=lengths)
+
+
+def _read_items(value: Json) -> Sequence[Json]:
+    return value if isinstance(value, list) else ()
 
 
 class CallIndex(msgspec.Struct, frozen=True):

@@ -209,7 +209,8 @@ class _Level:
         """The level as an object, without what may not stand beside its type."""
         arguments = self.walk.arguments
         self._expand(inline=True)
-        node, types = self.node, types_in(self.node)
+        types = types_in(self.node)
+        node: Schema = self.node
         if not types and (arguments or "properties" in node):
             node = {"type": "object", **node}
         elif "object" in types:
@@ -276,21 +277,26 @@ class _Level:
         else:
             self.walk.nodes += 1
             inner = {keyword: value for keyword, value in target.items() if keyword not in DEFINITIONS}
-            normalised = normalise(inner)
-            for change in normalised.changes:
-                self._change(change)
-            self.words += normalised.words
-            merged = merge_schemas(rest, normalised.schema)
+            schema = self._normalise(inner)
+            merged = merge_schemas(rest, schema)
             if merged is None:
                 self._tell("what stands beside a reference", restrictions_of(rest))
-                merged = {**rest, **normalised.schema}
+                merged = {**rest, **schema}
             self.node = merged
+
+    def _normalise(self, schema: Mapping[str, Json]) -> Schema:
+        """What holds at this level too, in JSON Schema's words."""
+        normalised = normalise(schema)
+        for change in normalised.changes:
+            self._change(change)
+        self.words += normalised.words
+        return normalised.schema
 
     def _put_together(self, parts: Sequence[Json]) -> None:
         rest: Schema = {keyword: value for keyword, value in self.node.items() if keyword != "allOf"}
         self.node = rest
         if len(parts) == 1 and isinstance(parts[0], Mapping) and not restrictions_of(rest):
-            self.node = {**parts[0], **rest}
+            self.node = {**self._normalise(parts[0]), **rest}
             return
         whole: Schema | None = {}
         for part in (*map(self._resolve, parts), rest):
@@ -469,10 +475,13 @@ class _Level:
 
     def _convert_object(self) -> None:
         out, rules, types = self.out, self.rules, types_in(self.out)
-        if "object" not in types and (types or "properties" not in out):
-            return
         properties = out.get("properties")
         names = list(properties) if isinstance(properties, dict) else []
+        if "object" not in types and (types or properties is None):
+            listed = out.get("required")
+            if types and rules.declared and isinstance(listed, list) and not set(listed) <= set(names):
+                del out["required"]  # restricts objects, which are no values here
+            return
         if rules.objects == "open_said" and properties is None and "additionalProperties" not in self.node:
             out["additionalProperties"] = True
         if rules.objects == "listed" and not names:

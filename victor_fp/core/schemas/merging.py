@@ -11,8 +11,9 @@ _UPPER = frozenset({"maximum", "exclusiveMaximum", "maxLength", "maxItems", "max
 _LOWER = frozenset({"minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties", "minContains"})
 
 
-def merge_schemas(first: Mapping[str, Json], second: Mapping[str, Json]) -> Schema | None:
-    """The schema of the values that match both; None where no single schema is known to say so.
+def merge_schemas(first: Mapping[str, Json], second: Mapping[str, Json], *, lone_unions: bool = False) -> Schema | None:
+    """The schema of the values that match both; None where no single schema is known to say so, or with `lone_unions`
+    where a union would stand beside other restrictions in it.
 
     Words such as the description are those of the first that has them.
 
@@ -31,14 +32,16 @@ def merge_schemas(first: Mapping[str, Json], second: Mapping[str, Json]) -> Sche
         before = out[keyword]
         if before == value or keyword not in RESTRICTIONS:
             continue
-        merged = _merge_values(keyword, before, value)
+        merged = _merge_values(keyword, before, value, lone_unions=lone_unions)
         if merged is None:
             return None
         out[keyword] = merged
-    values = out.get("enum")
-    if isinstance(values, list) and (types := types_in(out)):
+    types, values = types_in(out), out.get("enum")
+    if types and isinstance(values, list):
         out["enum"] = [value for value in values if is_of_type(value, types)] or values
-    return out
+    if types and "object" not in types:
+        out.pop("required", None)  # restricts objects, which are no values here
+    return None if lone_unions and "anyOf" in out and len(restrictions_of(out)) > 1 else out
 
 
 def _closes(one: Mapping[str, Json], other: Mapping[str, Json]) -> bool:
@@ -53,7 +56,7 @@ def _names(schema: Mapping[str, Json]) -> frozenset[str]:
     return frozenset(properties) if isinstance(properties, Mapping) else frozenset()
 
 
-def _merge_values(keyword: str, first: Json, second: Json) -> Json:
+def _merge_values(keyword: str, first: Json, second: Json, *, lone_unions: bool) -> Json:
     """The value of a keyword that says both; None where there is none."""
     match first, second:
         case ((int() | float()), (int() | float())) if keyword in _UPPER:
@@ -65,23 +68,25 @@ def _merge_values(keyword: str, first: Json, second: Json) -> Json:
         case list(), list() if keyword == "enum":
             return [value for value in first if value in second] or None
         case dict(), dict() if keyword == "properties":
-            return _merge_properties(first, second)
+            return _merge_properties(first, second, lone_unions=lone_unions)
         case dict(), dict() if keyword == "items":
-            return merge_schemas(first, second)
+            return merge_schemas(first, second, lone_unions=lone_unions)
         case _ if keyword == "type":
             return _shared_types(types_in({"type": first}), types_in({"type": second}))
         case _:
             return None
 
 
-def _merge_properties(first: Mapping[str, Json], second: Mapping[str, Json]) -> Json:
+def _merge_properties(first: Mapping[str, Json], second: Mapping[str, Json], *, lone_unions: bool) -> Json:
     out: Schema = dict(first)
     for name, inner in second.items():
         before = out.get(name, True)
         if before is True:
             out[name] = inner
         elif inner is not True and before != inner:
-            merged = merge_schemas(before, inner) if isinstance(before, dict) and isinstance(inner, dict) else None
+            if not isinstance(before, dict) or not isinstance(inner, dict):
+                return None
+            merged = merge_schemas(before, inner, lone_unions=lone_unions)
             if merged is None:
                 return None
             out[name] = merged
@@ -105,8 +110,9 @@ def distribute(branches: Sequence[Json], beside: Mapping[str, Json]) -> list[Sch
         if not isinstance(branch, Mapping):
             return None
         inner = branch.get("anyOf")
-        merged = merge_schemas({name: value for name, value in branch.items() if name != "anyOf"}, beside)
-        if merged is None:
+        alone = {name: value for name, value in branch.items() if name != "anyOf"}
+        merged = merge_schemas(alone, beside, lone_unions=True)
+        if merged is None or _requires_more_than_listed(merged):
             return None
         if not isinstance(inner, list):
             out.append(merged)
@@ -116,6 +122,12 @@ def distribute(branches: Sequence[Json], beside: Mapping[str, Json]) -> list[Sch
             return None
         out += parted
     return out
+
+
+def _requires_more_than_listed(schema: Mapping[str, Json]) -> bool:
+    """Whether properties are listed, and one that is not among them is required."""
+    required = schema.get("required")
+    return "properties" in schema and isinstance(required, list) and not set(map(str, required)) <= _names(schema)
 
 
 def restrictions_of(schema: Mapping[str, Json]) -> Schema:

@@ -146,8 +146,7 @@ def _retrieval_spec(
     )  # fmt: skip
     found = read_texts(name, texts)
     if isinstance(found, str):
-        invalid: Result[CallSpec, Fault] = Failure(InvalidRequest(provider=provider, message=found))
-        return empty.bind(lambda _: invalid)
+        return Failure(InvalidRequest(provider=provider, message=found)) if isinstance(empty, Success) else empty
     return empty.map(
         lambda spec: structs.replace(
             spec,

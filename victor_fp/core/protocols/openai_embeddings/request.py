@@ -87,9 +87,12 @@ def _extend_for_voyage(body: wire.EmbeddingRequest, supported: SupportedEmbeddin
 
 
 def _extend_for_jina(body: wire.EmbeddingRequest, supported: SupportedEmbedding) -> wire.EmbeddingRequest:
+    dtype = supported.dtype
     kind: Literal["base64", "binary", "ubinary"] = "base64"
-    if supported.dtype == "binary" or supported.dtype == "ubinary":  # noqa: PLR1714  what type checkers narrow by
-        kind = supported.dtype
+    if dtype == "binary":
+        kind = "binary"
+    elif dtype == "ubinary":
+        kind = "ubinary"
     return wire.JinaEmbeddingRequest(
         **asdict(body), task=supported.purpose, truncate=supported.truncate, embedding_type=kind
     )
