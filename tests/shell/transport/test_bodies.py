@@ -7,6 +7,7 @@ import gzip
 import json
 import tracemalloc
 import zlib
+from collections.abc import Callable
 
 import pytest
 
@@ -40,9 +41,8 @@ async def receive_all(transport: Transport, url: str) -> tuple[bytes, Fault | No
 @pytest.mark.parametrize("status", ["204 No Content", "304 Not Modified"])
 @pytest.mark.parametrize("encode", [lambda status: answer(b"surprise", status), lambda status: chunked(b"x", status)])
 async def test_the_body_of_a_response_that_has_none_is_not_the_next_response(
-    transport: Transport, status: str, encode: object
+    transport: Transport, status: str, encode: Callable[[str], bytes]
 ) -> None:
-    assert callable(encode)
     async with serve_answers(encode(status), answer(b"second")) as peer:
         first = await exchange(transport, peer.url)
         second = await exchange(transport, peer.url)

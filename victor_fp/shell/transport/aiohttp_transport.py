@@ -226,8 +226,9 @@ class TimedBody(aiohttp.Payload):
     async def write(self, writer: aiohttp.abc.AbstractStreamWriter) -> None:
         """Send the body."""
         view = memoryview(self._body)
+        bound = asyncio.timeout(self._timeout)
         try:
-            async with asyncio.timeout(self._timeout) as bound:
+            async with bound:
                 for start in range(0, len(view), UNBOUNDED_BODY):
                     await writer.write(view[start : start + UNBOUNDED_BODY])
         except TimeoutError:

@@ -99,13 +99,14 @@ def parse_proxy(text: object, source: str = "proxy=") -> Proxy | Fault:
     """Read a proxy's URL; a fault about it names `source` and shows no user and no password."""
     if not isinstance(text, str):
         return InvalidRequest(message=f"{source}: expected a URL, got {type(text).__name__}")
+    unusable = InvalidRequest(message=f"{source}: not a valid URL; expected http://user:password@host:port")
     try:
         parts = urlsplit(text if "://" in text else f"http://{text}")
         host, port = parts.hostname, parts.port
     except ValueError:
-        host, port = None, None
+        return unusable
     if not host or not host.isprintable() or " " in host:
-        return InvalidRequest(message=f"{source}: not a valid URL; expected http://user:password@host:port")
+        return unusable
     shown = f"[{host}]" if ":" in host else host
     return Proxy(
         url=f"{parts.scheme}://{shown}" if port is None else f"{parts.scheme}://{shown}:{port}",
