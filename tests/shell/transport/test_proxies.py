@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
+from base64 import b64encode
 
 import pytest
 
 from tests.acme import HI, acme
+from tests.faults.canaries import frames_of
 from tests.shell.transport.certificates import authority, server_context
 from tests.shell.transport.conftest import MakeTransport
 from tests.shell.transport.peers import (
@@ -18,6 +21,7 @@ from tests.shell.transport.peers import (
     opened,
     serve_answers,
     serve_proxy,
+    serve_raw,
     serve_socks,
 )
 from victor_fp.core.faults import ConnectionFailed, Fault, FaultBase, InvalidRequest
@@ -238,6 +242,29 @@ async def test_a_proxy_that_refuses_the_connection_is_a_fault(name: str, make: M
     assert fault.message == expected[name]
     assert not fault.maybe_billed
     assert PASSWORD not in repr(fault)
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_the_frames_of_a_cancelled_request_do_not_show_the_password(make: MakeTransport, scheme: str) -> None:
+    asked = asyncio.Event()
+
+    async def stall(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        asked.set()
+        await reader.read()
+
+    async with serve_raw(stall) as proxy:
+        transport = make(proxy=proxy.url.replace("://", f"://{USER}@"), verify=False)
+        task = asyncio.ensure_future(exchange(transport, f"{scheme}://vendor.test"))
+        await asked.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError) as caught:
+            await task
+    shown = frames_of(caught.value)
+    assert "_transport.py:open" in shown, "no frame of the transport was seen, so nothing was tested"
+    encoded = b64encode(USER.encode()).decode()
+    assert PASSWORD not in shown
+    assert encoded not in shown
 
 
 async def test_the_environments_exceptions_are_respected(make: MakeTransport, monkeypatch: pytest.MonkeyPatch) -> None:

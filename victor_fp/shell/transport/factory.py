@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from typing_extensions import TypeIs
 
 from victor_fp.shell.transport.interception import active_interceptor
 
@@ -61,30 +62,32 @@ def transport_for(
     trust_env: bool = True,
 ) -> Transport:
     """The transport that a provider's arguments ask for. Raises TypeError where one of them is of the wrong kind."""
-    match transport:
-        case None | "aiohttp" | "httpx":
-            if transport is None and endpoint.spec.transport == "embedded":
-                from victor_fp.shell.local.transport import LocalTransport
-
-                return LocalTransport.from_settings(endpoint.settings)
-        case str():
-            raise TypeError(f"transport: expected 'aiohttp', 'httpx' or a transport object, got {transport!r}")
-        case _ if hasattr(transport, "handle_async_request"):
-            mounted = cast("httpx.AsyncBaseTransport", transport)
+    if transport is not None and not isinstance(transport, str):
+        if _is_of_httpx(transport):
+            mounted = transport
             return LazyTransport(lambda: _mount(mounted))
-        case _:
-            return transport  # pyright: ignore[reportReturnType]  what handles httpx requests was matched above
+        return transport
+    if transport not in (None, "aiohttp", "httpx"):
+        raise TypeError(f"transport: expected 'aiohttp', 'httpx' or a transport object, got {transport!r}")
+    if transport is None and endpoint.spec.transport == "embedded":
+        from victor_fp.shell.local.transport import LocalTransport
+
+        return LocalTransport.from_settings(endpoint.settings)
     if http_client is not None:
         client = http_client
         if transport == "aiohttp":
             raise TypeError("http_client is an httpx client, which transport='aiohttp' does not use: pass one of them")
-        if not inspect.iscoroutinefunction(getattr(client, "send", None)):
+        if not (hasattr(client, "aclose") and hasattr(client, "build_request")):
             raise TypeError(f"http_client: expected an httpx.AsyncClient, got {type(client).__name__}")
         return LazyTransport(lambda: _use_client(client))
     # From here on a proxy's password is kept as a secret.
     address = None if proxy is None else _parse_proxy(proxy)
     make = _make_httpx if transport == "httpx" else _make_aiohttp
     return LazyTransport(partial(make, verify, address, trust_env))
+
+
+def _is_of_httpx(transport: Transport | httpx.AsyncBaseTransport) -> TypeIs[httpx.AsyncBaseTransport]:
+    return hasattr(transport, "handle_async_request")
 
 
 def _parse_proxy(proxy: str) -> Proxy | Fault:

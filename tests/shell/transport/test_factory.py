@@ -1,0 +1,77 @@
+"""Which transport a provider's arguments ask for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.acme import HI, acme
+from tests.shell.transport.peers import answer, serve_answers
+from victor_fp.core.catalogue import built_in
+from victor_fp.providers.classes import provider_class
+from victor_fp.shell.transport.factory import LazyTransport
+from victor_fp.testing import ScriptedWire, Turn
+
+
+async def loaded(**options: Any) -> str:
+    """The class of the transport that a provider uses, by name."""
+    async with serve_answers(answer()) as peer, acme(peer.url, max_retries=0, **options) as provider:
+        assert isinstance(provider.connection.transport, LazyTransport), "nothing is loaded before the first request"
+        await provider.chat_result(HI, model="m-1")
+        return type(provider.connection.transport).__name__
+
+
+@pytest.mark.parametrize(
+    ("transport", "kind"), [(None, "AiohttpTransport"), ("aiohttp", "AiohttpTransport"), ("httpx", "HttpxTransport")]
+)
+async def test_by_name(transport: Any, kind: str) -> None:
+    assert await loaded(transport=transport) == kind
+
+
+async def test_a_client_of_the_callers_is_used_and_left_open() -> None:
+    async with httpx.AsyncClient(verify=False, headers={"x-own": "1"}) as client:
+        async with serve_answers(answer()) as peer:
+            async with acme(peer.url, max_retries=0, http_client=client) as provider:
+                await provider.chat_result(HI, model="m-1")
+            assert "x-own: 1" in peer.heads[0]
+        assert not client.is_closed
+
+
+async def test_a_client_is_used_with_the_name_httpx_as_well() -> None:
+    async with httpx.AsyncClient(verify=False) as client:
+        assert await loaded(http_client=client, transport="httpx") == "ClientTransport"
+
+
+async def test_an_object_is_used_as_it_is() -> None:
+    wire = ScriptedWire(Turn(text="Hi"))
+    async with acme("http://vendor.test", transport=wire) as provider:
+        assert provider.connection.transport is wire
+        assert (await provider.chat(HI, model="m-1")).content == "Hi"
+
+
+async def test_the_provider_in_this_process_can_be_given_a_transport() -> None:
+    local = provider_class(built_in()["local"])
+    assert type(local(transport="aiohttp").connection.transport) is LazyTransport
+    assert type(local().connection.transport) is not LazyTransport
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"transport": "requests"}, "transport: expected 'aiohttp', 'httpx' or a transport object, got 'requests'"),
+        ({"http_client": httpx.Client(verify=False)}, "http_client: expected an httpx.AsyncClient, got Client"),
+        ({"http_client": "httpx"}, "http_client: expected an httpx.AsyncClient, got str"),
+    ],
+)
+def test_what_cannot_be_used_is_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(TypeError) as caught:
+        acme("http://vendor.test", **options)
+    assert str(caught.value) == message
+
+
+async def test_a_client_and_aiohttp_contradict_each_other() -> None:
+    async with httpx.AsyncClient(verify=False) as client:
+        with pytest.raises(TypeError, match="transport='aiohttp'"):
+            acme("http://vendor.test", http_client=client, transport="aiohttp")
