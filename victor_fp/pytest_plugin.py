@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -68,7 +68,8 @@ def recording(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
 
     mark = request.node.get_closest_marker("recording")
     settings = dict(mark.kwargs) if mark is not None else {}
-    mode: Mode = request.config.getoption("victor_fp_record")
+    chosen: Any = request.config.getoption("victor_fp_record")
+    mode: Mode = chosen
     path = settings.pop("path", None)
     place = _default_path(request) if path is None else request.path.parent / path
     if mode == "replay":

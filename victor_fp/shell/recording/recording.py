@@ -62,8 +62,8 @@ class Recording:
         read or written. Raises ValueError where the file cannot be read.
         """
         self.path = None if path is None else Path(path)
-        self.mode = mode
-        self.match = match
+        self.mode: Mode = mode
+        self.match: Matching = match
         self.note = note
         self._pace = pace
         self._scrub = scrub
