@@ -37,7 +37,9 @@ async def answers(talk: Talk, received: Received) -> None:
 
 
 def start(server: Loopback, code: str) -> subprocess.Popen[str]:
-    script = f"from tests.acme import acme\nfrom victor_fp.sync import SyncProvider\nURL = {server.url!r}\n"
+    # a shell may have the suite run with SIGINT ignored, which children inherit
+    script = "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    script += f"from tests.acme import acme\nfrom victor_fp.sync import SyncProvider\nURL = {server.url!r}\n"
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "generated")])}
     return subprocess.Popen(
         [sys.executable, *FLAGS, "-c", script + textwrap.dedent(code)],

@@ -343,6 +343,22 @@ def test_a_missing_key_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     assert isinstance(create("acme").chat_result("Hi", model="m").failure(), CredentialMissing)
 
 
+def test_a_stream_that_another_thread_closes_ends(serve: Serve) -> None:
+    async def streams(talk: Talk, _: Received) -> None:
+        await talk.head(content_type="text/event-stream")
+        await talk.event(chunk("Hel"))
+        await talk.gone(5)
+
+    with at(serve(streams).url) as provider:
+        stream = provider.stream(HI, model="m")
+        assert next(stream).content == "Hel"
+        with ThreadPoolExecutor(1) as pool:
+            reading = pool.submit(list, stream)
+            time.sleep(0.02)  # it waits, or will find the end at once
+            stream.close()
+            assert reading.result(5) == []
+
+
 def test_closing_ends_streams_that_are_open(serve: Serve) -> None:
     async def streams(talk: Talk, _: Received) -> None:
         await talk.head(content_type="text/event-stream")

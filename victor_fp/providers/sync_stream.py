@@ -101,7 +101,7 @@ class _Reader(Generic[T]):
     """
 
     __slots__ = (
-        "_done", "_error", "_host", "_is_over", "_is_waking", "_last", "_ready", "_room", "_stream", "_task", "items",
+        "_done", "_error", "_host", "_is_left", "_is_over", "_is_waking", "_last", "_ready", "_room", "_stream", "_task", "items",
     )  # fmt: skip
 
     def __init__(self, stream: AsyncIterator[T]) -> None:
@@ -114,11 +114,14 @@ class _Reader(Generic[T]):
         self._done = threading.Lock()
         self._is_waking = False
         self._is_over = False
+        self._is_left = False
         self._last: T | None = None
         self._error: BaseException | None = None
 
     def wait(self) -> bool:
         """Wait until there is something new; False once the stream has ended. Raises what the stream raises."""
+        if self._is_left:
+            return False
         if self._is_over:
             if self.items:
                 return True
@@ -140,7 +143,8 @@ class _Reader(Generic[T]):
         return True
 
     def close(self) -> None:
-        """End the stream, and wait until its connection is closed."""
+        """End the stream, and wait until its connection is closed. A thread that waits for the next item sees its end."""
+        self._is_left = True
         host = self._host
         if host is None or self._is_over or host.is_inherited:
             self._end()

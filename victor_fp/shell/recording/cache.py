@@ -114,9 +114,12 @@ class Cache:
     def _read(self, path: Path) -> RecordedResponse | None:
         """What is kept and not expired. A file that cannot be read is as good as none."""
         try:
-            exchange = next(iter(decode_recording(path.read_text(encoding="utf-8")).value_or(())))
+            kept: tuple[Exchange, ...] = decode_recording(path.read_text(encoding="utf-8")).value_or(())
+            if len(kept) != 1:
+                return None
+            exchange = kept[0]
             age = (self._now() - datetime.fromisoformat(exchange.recorded_at or "")).total_seconds()
-        except (OSError, ValueError, TypeError, StopIteration):
+        except (OSError, ValueError, TypeError):
             return None
         response = exchange.response
         return response if isinstance(response, RecordedResponse) and 0 <= age < self.lifetime else None
