@@ -31,22 +31,19 @@ OF_ANSWER = (
     "perf_metrics",
     "prompt_logprobs",
     "stats",
+    "metadata",
 )
 """Fields of a completion or chunk that become metadata under their own names."""
 OF_CHOICE = ("content_filter_results", "native_finish_reason", "stop_reason", "seed", "raw_output")
 OF_MESSAGE = ("annotations", "images", "context", "extra_content")
-RENAMED = {"stop_reason": "matched_stop"}
+RENAMED = {"stop_reason": "matched_stop", "metadata": "vendor_metadata"}
 """vLLM's stop_reason is the token or text that ended the answer, not a reason."""
 EMPTY: tuple[object, ...] = ("", [], {})
 
 
 def answer_notes(answer: ChatCompletion | ChatCompletionChunk) -> dict[str, Json]:
-    """Notes of a whole body, or of a chunk; later ones replace earlier ones, except the id and the time."""
+    """Notes of a whole body, or of a chunk, but for its id and time."""
     notes = _fields(answer, OF_ANSWER)
-    if answer.id:
-        notes["id"] = answer.id
-    if answer.created:
-        notes["created"] = int(answer.created)
     extras = answer.x_groq
     if extras is not None and extras.usage_breakdown:
         notes["usage_breakdown"] = extras.usage_breakdown

@@ -6,8 +6,7 @@ import msgspec
 from victor_fp_wire.openai_responses.operations import CreateResponse
 
 from victor_fp.core.dialects.responses import ResponsesDialect
-from victor_fp.core.protocols.openai_chat.routes import has_dated_version, resource_url, version_parameter
-from victor_fp.core.protocols.operations import build_url
+from victor_fp.core.protocols.openai_family.routes import has_dated_version, resource_url, version_parameter
 from victor_fp.core.requests import Endpoint
 
 
@@ -17,11 +16,6 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     base_url: str
     model: str
     operation: CreateResponse = CreateResponse()
-
-    @property
-    def url(self) -> str:
-        """The whole URL."""
-        return build_url(self.base_url, self.operation)
 
 
 def choose_route(endpoint: Endpoint, dialect: ResponsesDialect, model: str) -> Route | None:
