@@ -66,8 +66,8 @@ def read_body(body: ChatCompletion, frame: Frame) -> Chunk:
 
 
 FORMAT = CompletionFormat[ChatCompletionChunk, ChatCompletion](
-    chunks=decoder_for(CreateChatCompletion.EVENT, keep_halves=True),
-    bodies=decoder_for(CreateChatCompletion.RESPONSE, keep_halves=True),
+    decode_chunk=decoder_for(CreateChatCompletion.EVENT, keep_halves=True).decode,
+    decode_body=decoder_for(CreateChatCompletion.RESPONSE, keep_halves=True).decode,
     read_plain_text=read_plain_text,
     read_chunk=read_chunk,
     read_body=read_body,

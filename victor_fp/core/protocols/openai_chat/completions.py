@@ -51,8 +51,8 @@ STOP_REASONS = {
 def build_format(dialect: ChatDialect) -> Format:
     """How the dialect's completions are read."""
     return CompletionFormat(
-        chunks=CHUNKS,
-        bodies=BODIES,
+        decode_chunk=CHUNKS.decode,
+        decode_body=BODIES.decode,
         read_plain_text=read_plain_text,
         read_chunk=read_chunk,
         read_body=read_body,

@@ -52,6 +52,10 @@ def answer_notes(answer: ChatCompletion | ChatCompletionChunk) -> dict[str, Json
 
 def choice_notes(choice: Choice | ChunkChoice) -> dict[str, Json]:
     """Notes of the choice but for its log probabilities, which grow in a stream."""
+    if isinstance(choice, ChunkChoice) and choice.finish_reason is None:
+        # Only content filters are beside a choice that goes on.
+        filtered = choice.content_filter_results
+        return {"content_filter_results": filtered} if filtered else {}
     return _fields(choice, OF_CHOICE)
 
 
@@ -63,6 +67,8 @@ def logprobs_of(choice: Choice | ChunkChoice) -> dict[str, Json]:
 
 def message_notes(message: ResponseMessage | ChunkDelta) -> dict[str, Json]:
     """Citations, images and context that come with the text."""
+    if message.annotations is None and message.images is None and message.context is None:
+        return {"extra_content": message.extra_content} if message.extra_content else {}
     return _fields(message, OF_MESSAGE)
 
 

@@ -9,6 +9,7 @@ continues another.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Generic, TypeVar
 
 import msgspec
@@ -38,18 +39,19 @@ from victor_fp.core.protocols.openai_family.tool_calls import (
 )
 from victor_fp.core.protocols.stream_end import is_done
 from victor_fp.core.requests import Endpoint
-from victor_fp.core.wire_decoding import Undecodable, WireDecoder
+from victor_fp.core.wire_decoding import Undecodable
 
 C = TypeVar("C")
 B = TypeVar("B")
 
+NOTHING: Mapping[str, Json] = MappingProxyType({})
 FAILURE = "error"
 """The finish reason of an answer that broke, of OpenRouter for one."""
 BROKEN_OFF = "the vendor broke the answer off"
 """What is said of it where the vendor says no more."""
 
 
-class Choice(msgspec.Struct, frozen=True, kw_only=True):
+class Choice(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What the one choice of a chunk holds."""
 
     deltas: Sequence[Delta] = ()
@@ -60,23 +62,23 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     executed: Sequence[Record] = ()
     """Tools that the vendor ran itself."""
     audio: Record | None = None
-    notes: Mapping[str, Json] = {}
+    notes: Mapping[str, Json] = NOTHING
     """Facts that later chunks replace."""
-    growing: Mapping[str, Json] = {}
+    growing: Mapping[str, Json] = NOTHING
     """Facts whose lists grow, such as log probabilities: reported at once."""
     finish_reason: str | None = None
     error: Json = None
 
 
-class Chunk(msgspec.Struct, frozen=True, kw_only=True):
+class Chunk(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A chunk of a stream, or a whole body, as the protocol reads it."""
 
     choice: Choice | None = None
     usage: UsageReported | None = None
-    identity: Mapping[str, Json] = {}
+    identity: Mapping[str, Json] = NOTHING
     """Its `id` and `created`; the first ones count."""
     model: str | None = None
-    notes: Mapping[str, Json] = {}
+    notes: Mapping[str, Json] = NOTHING
     """Facts that later chunks replace."""
     error: Json = None
     """The error that the chunk holds or is."""
@@ -85,8 +87,8 @@ class Chunk(msgspec.Struct, frozen=True, kw_only=True):
 class CompletionFormat(msgspec.Struct, Generic[C, B], frozen=True, kw_only=True):
     """How a protocol reads its completions."""
 
-    chunks: WireDecoder[C]
-    bodies: WireDecoder[B]
+    decode_chunk: Callable[[bytes], C | Undecodable]
+    decode_body: Callable[[bytes], B | Undecodable]
     read_plain_text: Callable[[C], TextDelta | ReasoningDelta | None]
     """The delta of a chunk that has nothing else; None for every other chunk."""
     read_chunk: Callable[[C, Frame, bool], Chunk]
@@ -130,7 +132,7 @@ class CompletionEvents(msgspec.Struct, Generic[C, B], frozen=True):
         before = state = self.state
         if before.cut is not None and frames:
             return self, [ErrorReported(before.cut)]
-        decode, read_plain_text = self.format.chunks.decode, self.format.read_plain_text
+        decode, read_plain_text = self.format.decode_chunk, self.format.read_plain_text
         for frame in frames:
             if is_done(frame.data):
                 deltas += self._end(state)
@@ -186,7 +188,7 @@ def read_body(
     endpoint: Endpoint, dialect: Dialect, completions: CompletionFormat[C, B], body: bytes
 ) -> Sequence[Delta]:
     """The deltas of a 200 body. An error in it, or a body that is no completion, is `ErrorReported`."""
-    answer = completions.bodies.decode(body)
+    answer = completions.decode_body(body)
     if isinstance(answer, Undecodable):
         return [ErrorReported(InvalidResponse(provider=endpoint.spec.name, message=f"no completion: {answer.reason}"))]
     chunk = completions.read_body(answer, Frame(body))
@@ -214,32 +216,45 @@ def find_error(chunk: Chunk) -> Json:
 def add_chunk(state: Accumulator, chunk: Chunk, *, whole: bool) -> tuple[Accumulator, list[Delta]]:
     """The state with one chunk more, and its deltas but for how it ends; `whole` calls and records continue none."""
     choice = chunk.choice
-    notes = {**chunk.identity, **state.notes, **chunk.notes, **({} if choice is None else choice.notes)}
-    state = msgspec.structs.replace(
+    if not state.begun or chunk.identity or chunk.notes or choice is None or choice.notes:
+        state = _add_facts(state, chunk)
+    if choice is None:
+        return state, [] if chunk.usage is None else [chunk.usage]
+    deltas = [*choice.deltas]
+    if choice.fragments:
+        calls = state.calls
+        for fragment in choice.fragments:
+            calls, more = add_fragment(calls, fragment, state.seed, whole=whole)
+            deltas += more
+        if calls is not state.calls:
+            state = msgspec.structs.replace(state, calls=calls)
+    if choice.details or choice.executed or choice.audio:
+        state = _add_records(state, choice, whole=whole)
+    if choice.growing:
+        deltas.append(MetadataReported(metadata=dict(choice.growing)))
+    if chunk.usage is not None:
+        deltas.append(chunk.usage)
+    return state, deltas
+
+
+def _add_facts(state: Accumulator, chunk: Chunk) -> Accumulator:
+    of_choice = {} if chunk.choice is None else chunk.choice.notes
+    return msgspec.structs.replace(
         state,
         begun=True,
         seed=state.seed or str(chunk.identity.get("id") or chunk.identity.get("created") or ""),
         model=state.model or chunk.model,
-        notes=notes,
+        notes={**chunk.identity, **state.notes, **chunk.notes, **of_choice},
     )
-    usage: list[Delta] = [] if chunk.usage is None else [chunk.usage]
-    if choice is None:
-        return state, usage
-    calls, deltas = state.calls, list(choice.deltas)
-    for fragment in choice.fragments:
-        calls, more = add_fragment(calls, fragment, state.seed, whole=whole)
-        deltas += more
-    if calls is not state.calls or choice.details or choice.executed or choice.audio:
-        state = msgspec.structs.replace(
-            state,
-            calls=calls,
-            details=state.details.with_fragments(choice.details, whole=whole),
-            executed=state.executed.with_fragments(choice.executed, whole=whole),
-            audio=(state.audio or OpenRecord()).with_fragment(choice.audio) if choice.audio else state.audio,
-        )
-    if choice.growing:
-        deltas.append(MetadataReported(metadata=dict(choice.growing)))
-    return state, [*deltas, *usage]
+
+
+def _add_records(state: Accumulator, choice: Choice, *, whole: bool) -> Accumulator:
+    return msgspec.structs.replace(
+        state,
+        details=state.details.with_fragments(choice.details, whole=whole),
+        executed=state.executed.with_fragments(choice.executed, whole=whole),
+        audio=(state.audio or OpenRecord()).with_fragment(choice.audio) if choice.audio else state.audio,
+    )
 
 
 def _release(state: Accumulator) -> tuple[Accumulator, list[Delta]]:

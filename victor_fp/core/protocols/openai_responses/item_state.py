@@ -307,6 +307,10 @@ def finish_response(
     An item is known by its id, else by its place, since some servers write other ids here, and others leave items out.
     """
     deltas: list[Delta] = []
+    if not items.items:
+        for place, (item, raw) in enumerate(zip(output, raw_output, strict=False)):
+            deltas += item_deltas(item, raw, place, seed)
+        return items, deltas
     lacking = len(output) - len(items.items)
     for place, (item, raw) in enumerate(zip(output, raw_output, strict=False)):
         known = items.find(None, _id_in(raw) or "-") or items.find(place, None)
