@@ -8,7 +8,7 @@ from victor_fp.core.dialects.mistral import MistralDialect
 from victor_fp.core.framing import sse
 from victor_fp.core.protocols import Codec, ProtocolRecord
 from victor_fp.core.protocols.mistral.completions import FORMAT, read_error
-from victor_fp.core.protocols.mistral.discovery import discovery
+from victor_fp.core.protocols.mistral.discovery import build_discovery
 from victor_fp.core.protocols.mistral.request import build_rules, write
 from victor_fp.core.protocols.openai_family.completions import CompletionEvents, read_body
 from victor_fp.core.protocols.openai_family.errors import fault_from_response
@@ -24,7 +24,7 @@ def codec_for(endpoint: Endpoint, dialect: MistralDialect) -> Codec:
         framer=sse,
         events=partial(CompletionEvents, endpoint, dialect, FORMAT),
         error=partial(fault_from_response, endpoint, dialect, read_error),
-        discovery=discovery(endpoint),
+        discovery=build_discovery(endpoint),
     )
 
 

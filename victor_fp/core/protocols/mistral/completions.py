@@ -11,8 +11,8 @@ from victor_fp_wire.mistral.response import Choice as BodyChoice
 from victor_fp.core.deltas import Stopped, TextDelta, UsageReported
 from victor_fp.core.framing import Frame
 from victor_fp.core.json import Json, NotJson, decode_json_object
-from victor_fp.core.protocols.mistral.content import content_deltas, read_fragment
-from victor_fp.core.protocols.openai_family.completions import Choice, Chunk, CompletionFormat
+from victor_fp.core.protocols.mistral.content import emit_content, read_fragment
+from victor_fp.core.protocols.openai_family.completions import ChoiceContent, ChunkContent, CompletionFormat
 from victor_fp.core.protocols.openai_family.errors import TypedError
 from victor_fp.core.protocols.openai_family.usage import NO_USAGE, read_raw_counts, to_whole_number
 from victor_fp.core.protocols.operations import decoder_for
@@ -52,15 +52,15 @@ def read_plain_text(chunk: ChatCompletionChunk) -> TextDelta | None:
     return TextDelta(delta.content) if delta.tool_calls is None and isinstance(delta.content, str) else None
 
 
-def read_chunk(chunk: ChatCompletionChunk, frame: Frame, first: bool) -> Chunk:  # noqa: FBT001  one of a format
+def read_chunk(chunk: ChatCompletionChunk, frame: Frame, first: bool) -> ChunkContent:  # noqa: FBT001  one of a format
     """A chunk. Its facts are read where it may have some: in the first, those without a choice, and the last ones."""
     choice = next((choice for choice in chunk.choices or () if not choice.index), None)
     if not first and choice is not None and not choice.finish_reason and chunk.usage is None and not chunk.error:
-        return Chunk(choice=_read_choice(choice))
+        return ChunkContent(choice=_read_choice(choice))
     return _read_answer(chunk, choice, frame)
 
 
-def read_body(body: ChatCompletion, frame: Frame) -> Chunk:
+def read_body(body: ChatCompletion, frame: Frame) -> ChunkContent:
     """A body."""
     return _read_answer(body, next((choice for choice in body.choices or () if not choice.index), None), frame)
 
@@ -75,11 +75,11 @@ FORMAT = CompletionFormat[ChatCompletionChunk, ChatCompletion](
 )
 
 
-def _read_answer(answer: Answer, choice: AnyChoice | None, frame: Frame) -> Chunk:
+def _read_answer(answer: Answer, choice: AnyChoice | None, frame: Frame) -> ChunkContent:
     identity: dict[str, Json] = {"id": answer.id} if answer.id else {}
     if answer.created:
         identity["created"] = int(answer.created)
-    return Chunk(
+    return ChunkContent(
         choice=None if choice is None else _read_choice(choice),
         usage=_read_usage(answer.usage),
         identity=identity,
@@ -89,16 +89,16 @@ def _read_answer(answer: Answer, choice: AnyChoice | None, frame: Frame) -> Chun
     )
 
 
-def _read_choice(choice: AnyChoice) -> Choice:
+def _read_choice(choice: AnyChoice) -> ChoiceContent:
     message = choice.message if isinstance(choice, BodyChoice) else choice.delta
     growing: dict[str, Json] = {}
     # Log probabilities keep the vendor's form; lists of a stream's chunks follow each other.
     if isinstance(choice.logprobs, dict) and choice.logprobs:
         growing["logprobs"] = choice.logprobs
     if message is None:
-        return Choice(growing=growing, finish_reason=choice.finish_reason)
-    return Choice(
-        deltas=content_deltas(message.content),
+        return ChoiceContent(growing=growing, finish_reason=choice.finish_reason)
+    return ChoiceContent(
+        deltas=emit_content(message.content),
         fragments=[read_fragment(call) for call in message.tool_calls or ()],
         growing=growing,
         finish_reason=choice.finish_reason,

@@ -33,7 +33,7 @@ NO_ID = "null"
 """The vendor's document: what stands for the id of a call that has none."""
 
 
-def content_deltas(content: ResponseContent | None) -> list[Delta]:
+def emit_content(content: ResponseContent | None) -> list[Delta]:
     """Content as text, or as a list of pieces."""
     if not content:
         return []

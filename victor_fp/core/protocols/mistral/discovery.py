@@ -19,7 +19,7 @@ MODEL = decoder_for(GetModel.RESPONSE)
 NOTHING_KNOWN = ModelCapabilities()
 
 
-def discovery(endpoint: Endpoint) -> Discovery:
+def build_discovery(endpoint: Endpoint) -> Discovery:
     """GET /models, and GET /models/{id}, which takes aliases too."""
     return Discovery(
         list_request=partial(build_request, endpoint, ListModels()),

@@ -13,10 +13,15 @@ from victor_fp.core.deltas import Delta, ReasoningDelta, RefusalDelta, Stopped, 
 from victor_fp.core.dialects.chat import ChatDialect
 from victor_fp.core.framing import Frame
 from victor_fp.core.json import Json, NotJson, decode_json
-from victor_fp.core.protocols.openai_chat.content import content_deltas, find_reasoning, read_fragments
-from victor_fp.core.protocols.openai_chat.notes import answer_notes, choice_notes, logprobs_of, message_notes
-from victor_fp.core.protocols.openai_chat.usage import read_usage, usage_notes
-from victor_fp.core.protocols.openai_family.completions import Choice, Chunk, CompletionFormat
+from victor_fp.core.protocols.openai_chat.content import emit_content, find_reasoning, read_fragments
+from victor_fp.core.protocols.openai_chat.metadata import (
+    read_answer_metadata,
+    read_choice_metadata,
+    read_logprobs,
+    read_message_metadata,
+)
+from victor_fp.core.protocols.openai_chat.usage import read_usage, read_usage_metadata
+from victor_fp.core.protocols.openai_family.completions import ChoiceContent, ChunkContent, CompletionFormat
 from victor_fp.core.protocols.openai_family.errors import TypedError
 from victor_fp.core.protocols.operations import decoder_for
 from victor_fp.core.wire_decoding import Undecodable, WireDecoder
@@ -114,18 +119,18 @@ def read_plain_text(chunk: ChatCompletionChunk) -> TextDelta | ReasoningDelta | 
     return TextDelta(content) if type(content) is str else None
 
 
-def read_chunk(chunk: ChatCompletionChunk, frame: Frame, first: bool) -> Chunk:  # noqa: FBT001  one of a format
+def read_chunk(chunk: ChatCompletionChunk, frame: Frame, first: bool) -> ChunkContent:  # noqa: FBT001  one of a format
     """A chunk. Its facts are read where it may have some: in the first, those without a choice, and the last ones."""
     choice = next((choice for choice in chunk.choices or () if not choice.index), None)
     counts = _find_counts(chunk, None if choice is None else choice.usage)
     is_error = chunk.error or (choice is None and (frame.event == "error" or chunk.object == "error"))
     error = _read_whole(frame) if is_error else _find_groq_error(chunk)
     if not first and choice is not None and not choice.finish_reason and counts is None:
-        return Chunk(choice=_read_choice(choice), error=error)
+        return ChunkContent(choice=_read_choice(choice), error=error)
     return _read_answer(chunk, choice, counts, error)
 
 
-def read_body(body: ChatCompletion, frame: Frame) -> Chunk:
+def read_body(body: ChatCompletion, frame: Frame) -> ChunkContent:
     """A body. Older servers put an error's fields at the top of one without a choice."""
     choice = next((choice for choice in body.choices or () if not choice.index), None)
     error: Json = None
@@ -138,41 +143,41 @@ def read_body(body: ChatCompletion, frame: Frame) -> Chunk:
     return _read_answer(body, choice, _find_counts(body, None), error)
 
 
-def _read_answer(answer: Answer, choice: AnyChoice | None, counts: Usage | None, error: Json) -> Chunk:
+def _read_answer(answer: Answer, choice: AnyChoice | None, counts: Usage | None, error: Json) -> ChunkContent:
     identity: dict[str, Json] = {"id": answer.id} if answer.id else {}
     if answer.created:
         identity["created"] = int(answer.created)
-    return Chunk(
+    return ChunkContent(
         choice=None if choice is None else _read_choice(choice),
         usage=read_usage(counts),
         identity=identity,
         model=answer.model or None,
-        notes=answer_notes(answer) | usage_notes(counts),
+        notes=read_answer_metadata(answer) | read_usage_metadata(counts),
         error=error,
     )
 
 
-def _read_choice(choice: AnyChoice) -> Choice:
+def _read_choice(choice: AnyChoice) -> ChoiceContent:
     message = choice.message if isinstance(choice, BodyChoice) else choice.delta
-    growing = logprobs_of(choice)
+    growing = read_logprobs(choice)
     if message is None:
-        return Choice(
-            notes=choice_notes(choice), growing=growing, finish_reason=choice.finish_reason, error=choice.error
+        return ChoiceContent(
+            notes=read_choice_metadata(choice), growing=growing, finish_reason=choice.finish_reason, error=choice.error
         )
     deltas: list[Delta] = []
     if reasoning := find_reasoning(message):
         deltas.append(ReasoningDelta(reasoning))
-    deltas += content_deltas(message.content)
+    deltas += emit_content(message.content)
     if message.refusal:
         deltas.append(RefusalDelta(message.refusal))
-    return Choice(
+    return ChoiceContent(
         deltas=deltas,
         fragments=read_fragments(message) if message.tool_calls or message.function_call else (),
         details=message.reasoning_details or (),
         executed=message.executed_tools if isinstance(message.executed_tools, list) else (),
         audio=message.audio if isinstance(message.audio, dict) else None,
-        notes=choice_notes(choice),
-        growing=growing | message_notes(message),
+        notes=read_choice_metadata(choice),
+        growing=growing | read_message_metadata(message),
         finish_reason=choice.finish_reason,
         error=choice.error,
     )

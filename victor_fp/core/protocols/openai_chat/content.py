@@ -29,7 +29,7 @@ def _find_reasoning_in_details(details: list[dict[str, Json]] | None) -> str:
     return "".join(text for text in texts if isinstance(text, str))
 
 
-def content_deltas(content: ResponseContent | None) -> list[Delta]:
+def emit_content(content: ResponseContent | None) -> list[Delta]:
     """Content as text, or as the list of text and thinking that servers of Mistral's models pass on."""
     if not content:
         return []

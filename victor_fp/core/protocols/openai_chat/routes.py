@@ -6,14 +6,14 @@ import msgspec
 from victor_fp_wire.openai_chat.operations import CreateChatCompletion, CreateDeploymentChatCompletion
 
 from victor_fp.core.dialects.chat import ChatDialect
-from victor_fp.core.protocols.openai_family.routes import has_dated_version, resource_url, version_parameter
+from victor_fp.core.protocols.openai_family.routes import find_resource_url, has_dated_version, read_version_parameter
 from victor_fp.core.requests import Endpoint
 
 DEPLOYMENT_VERSION = "2024-10-21"
 """Azure's newest stable version of the deployment URLs, for callers who name none."""
 
 
-class Route(msgspec.Struct, frozen=True, kw_only=True):
+class ChatRoute(msgspec.Struct, frozen=True, kw_only=True):
     """An operation and the base URL it is sent below."""
 
     base_url: str
@@ -25,11 +25,11 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
         return isinstance(self.operation, CreateChatCompletion)
 
 
-def choose_route(endpoint: Endpoint, dialect: ChatDialect, model: str) -> Route | None:
+def choose_route(endpoint: Endpoint, dialect: ChatDialect, model: str) -> ChatRoute | None:
     """Return where a chat goes; None where an Azure resource is not configured."""
     if not dialect.deployment_urls:
-        return Route(base_url=endpoint.base_url, operation=CreateChatCompletion())
-    root = resource_url(endpoint)
+        return ChatRoute(base_url=endpoint.base_url, operation=CreateChatCompletion())
+    root = find_resource_url(endpoint)
     if root is None:
         return None
     deployment, version = endpoint.settings.get("deployment"), endpoint.settings.get("api_version")
@@ -37,5 +37,7 @@ def choose_route(endpoint: Endpoint, dialect: ChatDialect, model: str) -> Route 
         operation = CreateDeploymentChatCompletion(
             deployment=deployment or model, api_version=version or DEPLOYMENT_VERSION
         )
-        return Route(base_url=f"{root}/openai", operation=operation)
-    return Route(base_url=f"{root}/openai/v1", operation=CreateChatCompletion(api_version=version_parameter(endpoint)))
+        return ChatRoute(base_url=f"{root}/openai", operation=operation)
+    return ChatRoute(
+        base_url=f"{root}/openai/v1", operation=CreateChatCompletion(api_version=read_version_parameter(endpoint))
+    )

@@ -43,7 +43,7 @@ def _completion(usage: Usage, reasoning: float | None) -> float | None:
     return completion + reasoning if total == prompt + completion + reasoning else completion
 
 
-def usage_notes(usage: Usage | None) -> dict[str, Json]:
+def read_usage_metadata(usage: Usage | None) -> dict[str, Json]:
     """The cost where the vendor names it in US dollars, and the counts as they came where they say more."""
     if usage is None:
         return {}

@@ -51,7 +51,7 @@ BROKEN_OFF = "the vendor broke the answer off"
 """What is said of it where the vendor says no more."""
 
 
-class Choice(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class ChoiceContent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What the one choice of a chunk holds."""
 
     deltas: Sequence[Delta] = ()
@@ -70,10 +70,10 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     error: Json = None
 
 
-class Chunk(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class ChunkContent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A chunk of a stream, or a whole body, as the protocol reads it."""
 
-    choice: Choice | None = None
+    choice: ChoiceContent | None = None
     usage: UsageReported | None = None
     identity: Mapping[str, Json] = NOTHING
     """Its `id` and `created`; the first ones count."""
@@ -91,9 +91,9 @@ class CompletionFormat(msgspec.Struct, Generic[C, B], frozen=True, kw_only=True)
     decode_body: Callable[[bytes], B | Undecodable]
     read_plain_text: Callable[[C], TextDelta | ReasoningDelta | None]
     """The delta of a chunk that has nothing else; None for every other chunk."""
-    read_chunk: Callable[[C, Frame, bool], Chunk]
+    read_chunk: Callable[[C, Frame, bool], ChunkContent]
     """A chunk with its frame; the flag says whether to read the facts of one in the middle of a stream, too."""
-    read_body: Callable[[B, Frame], Chunk]
+    read_body: Callable[[B, Frame], ChunkContent]
     build_stop: Callable[[str], Stopped]
     done_is_stop: bool = False
     """Streams may end with `[DONE]` and no finish reason before it; else such a stream is truncated."""
@@ -171,7 +171,7 @@ class CompletionEvents(msgspec.Struct, Generic[C, B], frozen=True):
             return msgspec.structs.replace(state, cut=meant.fault), []
         return state, [] if meant is None else [meant]
 
-    def _on_chunk(self, state: Accumulator, chunk: Chunk) -> tuple[Accumulator, list[Delta]]:
+    def _on_chunk(self, state: Accumulator, chunk: ChunkContent) -> tuple[Accumulator, list[Delta]]:
         """A chunk that has more than text."""
         state, deltas = add_chunk(state, chunk, whole=False)
         if (error := find_error(chunk)) is not None:
@@ -206,14 +206,14 @@ def read_body(
     return [*deltas, StreamEnded()]
 
 
-def find_error(chunk: Chunk) -> Json:
+def find_error(chunk: ChunkContent) -> Json:
     """The error of a chunk or of its choice; None where there is none."""
     if chunk.error is not None or chunk.choice is None or chunk.choice.finish_reason != FAILURE:
         return chunk.error
     return {"error": chunk.choice.error or BROKEN_OFF}
 
 
-def add_chunk(state: Accumulator, chunk: Chunk, *, whole: bool) -> tuple[Accumulator, list[Delta]]:
+def add_chunk(state: Accumulator, chunk: ChunkContent, *, whole: bool) -> tuple[Accumulator, list[Delta]]:
     """The state with one chunk more, and its deltas but for how it ends; `whole` calls and records continue none."""
     choice = chunk.choice
     if not state.begun or chunk.identity or chunk.notes or choice is None or choice.notes:
@@ -237,7 +237,7 @@ def add_chunk(state: Accumulator, chunk: Chunk, *, whole: bool) -> tuple[Accumul
     return state, deltas
 
 
-def _add_facts(state: Accumulator, chunk: Chunk) -> Accumulator:
+def _add_facts(state: Accumulator, chunk: ChunkContent) -> Accumulator:
     of_choice = {} if chunk.choice is None else chunk.choice.notes
     return msgspec.structs.replace(
         state,
@@ -248,7 +248,7 @@ def _add_facts(state: Accumulator, chunk: Chunk) -> Accumulator:
     )
 
 
-def _add_records(state: Accumulator, choice: Choice, *, whole: bool) -> Accumulator:
+def _add_records(state: Accumulator, choice: ChoiceContent, *, whole: bool) -> Accumulator:
     return msgspec.structs.replace(
         state,
         details=state.details.with_fragments(choice.details, whole=whole),

@@ -18,28 +18,28 @@ Dialect: TypeAlias = ChatDialect | ResponsesDialect
 def build_list_request(endpoint: Endpoint, dialect: Dialect) -> HttpRequest:
     """Build the request for the list of models."""
     if dialect.deployment_urls:
-        root = resource_url(endpoint)
+        root = find_resource_url(endpoint)
         return build_request(endpoint, ListModels(), base_url=f"{root or endpoint.base_url}/openai/v1")
     if dialect.models_list == "lmstudio":
-        return build_request(endpoint, ListLocalModels(), base_url=server_root(endpoint.base_url))
+        return build_request(endpoint, ListLocalModels(), base_url=find_server_root(endpoint.base_url))
     return build_request(endpoint, ListModels())
 
 
 def build_props_request(endpoint: Endpoint, model: str) -> HttpRequest:
     """Build the request for the settings of a running llama.cpp server; a router answers for the named model."""
-    return build_request(endpoint, GetServerProps(model=model), base_url=server_root(endpoint.base_url))
+    return build_request(endpoint, GetServerProps(model=model), base_url=find_server_root(endpoint.base_url))
 
 
-def server_root(base_url: str) -> str:
+def find_server_root(base_url: str) -> str:
     """Return the address of the server, one segment above the OpenAI-compatible API.
 
-    >>> server_root("http://localhost:1234/v1"), server_root("http://localhost:1234")
+    >>> find_server_root("http://localhost:1234/v1"), find_server_root("http://localhost:1234")
     ('http://localhost:1234', 'http://localhost:1234')
     """
     return base_url.removesuffix("/v1")
 
 
-def resource_url(endpoint: Endpoint) -> str | None:
+def find_resource_url(endpoint: Endpoint) -> str | None:
     """Return the Azure resource: the caller's own base URL, else the setting, without what begins with /openai."""
     own = endpoint.base_url if endpoint.base_url != endpoint.spec.base_url else endpoint.settings.get("endpoint")
     return own.partition("/openai")[0].rstrip("/") if own else None
@@ -50,6 +50,6 @@ def has_dated_version(endpoint: Endpoint) -> bool:
     return (endpoint.settings.get("api_version") or "")[:1].isdigit()
 
 
-def version_parameter(endpoint: Endpoint) -> str | UnsetType:
+def read_version_parameter(endpoint: Endpoint) -> str | UnsetType:
     """Return the API version for the query, where one is configured."""
     return endpoint.settings.get("api_version") or UNSET

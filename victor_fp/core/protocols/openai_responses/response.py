@@ -14,7 +14,7 @@ from victor_fp.core.faults import InvalidResponse
 from victor_fp.core.json import Json, JsonObject, NotJson, decode_json_object
 from victor_fp.core.protocols.openai_family.errors import TypedError, fault_from_error
 from victor_fp.core.protocols.openai_responses.item_state import OpenItems, finish_response
-from victor_fp.core.protocols.openai_responses.usage import usage_notes, usage_reported
+from victor_fp.core.protocols.openai_responses.usage import read_usage, read_usage_metadata
 from victor_fp.core.protocols.operations import decoder_for
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.wire_decoding import Undecodable, WireDecoder
@@ -64,11 +64,11 @@ def read(endpoint: Endpoint, dialect: ResponsesDialect, body: bytes) -> Sequence
             return [ErrorReported(fault_from_error(endpoint, dialect, {"error": raw}))]
         return [ErrorReported(InvalidResponse(provider=endpoint.spec.name, message="the answer holds no output"))]
     # A body is what the last event of a stream holds, without the events before it.
-    _, deltas = finish_response(OpenItems(), response.output or (), items_in(raw), response.id or "")
+    _, deltas = finish_response(OpenItems(), response.output or (), list_items(raw), response.id or "")
     return [*deltas, *emit_end(response, raw)]
 
 
-def items_in(raw: JsonObject) -> list[JsonObject]:
+def list_items(raw: JsonObject) -> list[JsonObject]:
     """The output items as they came."""
     output = raw.get("output")
     return [item for item in output if isinstance(item, dict)] if isinstance(output, list) else []
@@ -85,10 +85,10 @@ def emit_end(response: Response, raw: JsonObject) -> list[Delta]:
     if response.created_at:
         notes["created"] = int(response.created_at)
     if usage is not None:
-        notes |= usage_notes(usage)
+        notes |= read_usage_metadata(usage)
     return [
         MetadataReported(model=response.model or None, metadata=notes),
-        *([] if usage is None else [usage_reported(usage)]),
+        *([] if usage is None else [read_usage(usage)]),
         build_stop(response),
         StreamEnded(),
     ]

@@ -14,7 +14,7 @@ from victor_fp.core.protocols.openai_family.usage import read_cost
 STANDARD = {"input_tokens", "output_tokens", "total_tokens", "input_tokens_details", "output_tokens_details"}
 
 
-def usage_reported(usage: ResponseUsage) -> UsageReported:
+def read_usage(usage: ResponseUsage) -> UsageReported:
     """The counts, None where the vendor gave none."""
     inside, outside = usage.input_tokens_details, usage.output_tokens_details
     return UsageReported(
@@ -27,7 +27,7 @@ def usage_reported(usage: ResponseUsage) -> UsageReported:
     )
 
 
-def usage_notes(usage: ResponseUsage) -> dict[str, Json]:
+def read_usage_metadata(usage: ResponseUsage) -> dict[str, Json]:
     """The cost where the vendor names it in US dollars, and the counts as they came where they say more."""
     notes = read_cost(usage.cost, usage.cost_in_usd_ticks)
     raw = _drop_unset(msgspec.to_builtins(usage))

@@ -1,4 +1,4 @@
-"""What stands beside an answer: its id, model and time, and the vendors' extras, the same from a body and from a stream."""
+"""Facts of a completion besides its text, which become metadata: the same from a body and from a stream."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ RENAMED = {"stop_reason": "matched_stop", "metadata": "vendor_metadata"}
 EMPTY: tuple[object, ...] = ("", [], {})
 
 
-def answer_notes(answer: ChatCompletion | ChatCompletionChunk) -> dict[str, Json]:
-    """Notes of a whole body, or of a chunk, but for its id and time."""
+def read_answer_metadata(answer: ChatCompletion | ChatCompletionChunk) -> dict[str, Json]:
+    """Facts of a whole body, or of a chunk, but for its id and time."""
     notes = _fields(answer, OF_ANSWER)
     extras = answer.x_groq
     if extras is not None and extras.usage_breakdown:
@@ -50,8 +50,8 @@ def answer_notes(answer: ChatCompletion | ChatCompletionChunk) -> dict[str, Json
     return notes
 
 
-def choice_notes(choice: Choice | ChunkChoice) -> dict[str, Json]:
-    """Notes of the choice but for its log probabilities, which grow in a stream."""
+def read_choice_metadata(choice: Choice | ChunkChoice) -> dict[str, Json]:
+    """Facts of the choice but for its log probabilities, which grow in a stream."""
     if isinstance(choice, ChunkChoice) and choice.finish_reason is None:
         # Only content filters are beside a choice that goes on.
         filtered = choice.content_filter_results
@@ -59,13 +59,13 @@ def choice_notes(choice: Choice | ChunkChoice) -> dict[str, Json]:
     return _fields(choice, OF_CHOICE)
 
 
-def logprobs_of(choice: Choice | ChunkChoice) -> dict[str, Json]:
+def read_logprobs(choice: Choice | ChunkChoice) -> dict[str, Json]:
     """Log probabilities, in the vendor's form; lists of a stream's pieces follow each other."""
     given = choice.logprobs
     return {"logprobs": given} if isinstance(given, dict) and given else {}
 
 
-def message_notes(message: ResponseMessage | ChunkDelta) -> dict[str, Json]:
+def read_message_metadata(message: ResponseMessage | ChunkDelta) -> dict[str, Json]:
     """Citations, images and context that come with the text."""
     if message.annotations is None and message.images is None and message.context is None:
         return {"extra_content": message.extra_content} if message.extra_content else {}
