@@ -23,6 +23,7 @@ from victor_fp.core.protocols.openai_chat.metadata import (
 from victor_fp.core.protocols.openai_chat.usage import read_usage, read_usage_metadata
 from victor_fp.core.protocols.openai_family.completions import ChoiceContent, ChunkContent, CompletionFormat
 from victor_fp.core.protocols.openai_family.errors import TypedError
+from victor_fp.core.protocols.openai_family.records import Record
 from victor_fp.core.protocols.operations import decoder_for
 from victor_fp.core.wire_decoding import Undecodable, WireDecoder
 
@@ -174,13 +175,18 @@ def _read_choice(choice: AnyChoice) -> ChoiceContent:
         deltas=deltas,
         fragments=read_fragments(message) if message.tool_calls or message.function_call else (),
         details=message.reasoning_details or (),
-        executed=message.executed_tools if isinstance(message.executed_tools, list) else (),
+        executed=_list_records(message.executed_tools),
         audio=message.audio if isinstance(message.audio, dict) else None,
         notes=read_choice_metadata(choice),
         growing=growing | read_message_metadata(message),
         finish_reason=choice.finish_reason,
         error=choice.error,
     )
+
+
+def _list_records(value: Json) -> list[Record]:
+    """The records of a list, or one that stands alone."""
+    return [record for record in (value if isinstance(value, list) else [value]) if isinstance(record, dict)]
 
 
 def _find_counts(answer: Answer, of_choice: Usage | None) -> Usage | None:
