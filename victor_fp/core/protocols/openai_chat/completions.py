@@ -175,7 +175,7 @@ def _read_choice(choice: AnyChoice) -> ChoiceContent:
         deltas=deltas,
         fragments=read_fragments(message) if message.tool_calls or message.function_call else (),
         details=message.reasoning_details or (),
-        executed=_list_records(message.executed_tools),
+        executed=_list_records(message.executed_tools) if message.executed_tools else (),
         audio=message.audio if isinstance(message.audio, dict) else None,
         notes=read_choice_metadata(choice),
         growing=growing | read_message_metadata(message),
