@@ -22,6 +22,8 @@ from victor_fp.core.request_building.endpoints import build_endpoint
 from victor_fp.core.requests import Endpoint
 from victor_fp.testing.writers import Writer, writer
 
+SHARED = {"openai_family"}
+"""Packages that several protocols share."""
 ROOT = Path(protocols.__file__).parents[3]
 
 

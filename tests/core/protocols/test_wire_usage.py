@@ -25,10 +25,7 @@ DECODED_BY_FIELD = {("bedrock_converse", "ConverseStreamOutput")}
 NOT_YET = {
     ("bedrock_converse", "ERROR ExceptionBody"),
     ("cohere_v2", "ERROR ErrorBody"),
-    ("mistral", "ERROR ErrorBody"),
     ("ollama_chat", "ERROR ErrorResponse"),
-    ("openai_chat", "ERROR ErrorBody"),
-    ("openai_responses", "ERROR ErrorResponse"),
     ("replicate", "ERROR Problem"),
 }
 """Bodies that are still built or read as plain dicts; an entry goes when its protocol uses the type."""

@@ -12,9 +12,9 @@ from victor_fp.core.dialects.anthropic import AnthropicDialect
 from victor_fp.core.json import NotJson, decode_json_object
 from victor_fp.core.protocols import Discovery, ModelInfo, TokenCounting
 from victor_fp.core.protocols.anthropic_messages.request import write_count
-from victor_fp.core.protocols.openai_chat.discovery import read_list as read_served_list
-from victor_fp.core.protocols.openai_chat.discovery import read_props
-from victor_fp.core.protocols.openai_chat.routes import build_props_request
+from victor_fp.core.protocols.openai_family.discovery import read_list as read_served_list
+from victor_fp.core.protocols.openai_family.discovery import read_props
+from victor_fp.core.protocols.openai_family.routes import build_props_request
 from victor_fp.core.protocols.operations import build_request, decoder_for
 from victor_fp.core.requests import Endpoint, HttpRequest
 from victor_fp.core.wire_decoding import Undecodable

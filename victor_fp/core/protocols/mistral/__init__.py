@@ -7,24 +7,24 @@ from functools import partial
 from victor_fp.core.dialects.mistral import MistralDialect
 from victor_fp.core.framing import sse
 from victor_fp.core.protocols import Codec, ProtocolRecord
-from victor_fp.core.protocols.mistral.discovery import discovery
-from victor_fp.core.protocols.mistral.events import ChatEvents
+from victor_fp.core.protocols.mistral.completions import FORMAT, read_error
+from victor_fp.core.protocols.mistral.discovery import build_discovery
 from victor_fp.core.protocols.mistral.request import build_rules, write
-from victor_fp.core.protocols.mistral.response import read
-from victor_fp.core.protocols.openai_chat.errors import fault_from_response
+from victor_fp.core.protocols.openai_family.completions import CompletionEvents, read_body
+from victor_fp.core.protocols.openai_family.errors import fault_from_response
 from victor_fp.core.requests import Endpoint
 
 
 def codec_for(endpoint: Endpoint, dialect: MistralDialect) -> Codec:
-    """The protocol's functions, bound to one place."""
+    """Return the protocol's functions for this endpoint."""
     return Codec(
         protocol=dialect.protocol,
         request=partial(write, endpoint, build_rules(endpoint, dialect)),
-        response=partial(read, endpoint, dialect),
+        response=partial(read_body, endpoint, dialect, FORMAT),
         framer=sse,
-        events=partial(ChatEvents, endpoint, dialect),
-        error=partial(fault_from_response, endpoint, dialect),
-        discovery=discovery(endpoint),
+        events=partial(CompletionEvents, endpoint, dialect, FORMAT),
+        error=partial(fault_from_response, endpoint, dialect, read_error),
+        discovery=build_discovery(endpoint),
     )
 
 

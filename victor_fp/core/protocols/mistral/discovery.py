@@ -9,7 +9,7 @@ from victor_fp_wire.mistral.response import Model, ModelCapabilities
 
 from victor_fp.core.json import Json, NotJson, decode_json_object
 from victor_fp.core.protocols import Discovery, ModelInfo
-from victor_fp.core.protocols.openai_chat.discovery import index_raw_models
+from victor_fp.core.protocols.openai_family.discovery import index_raw_models
 from victor_fp.core.protocols.operations import build_request, decoder_for
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.wire_decoding import Undecodable
@@ -19,7 +19,7 @@ MODEL = decoder_for(GetModel.RESPONSE)
 NOTHING_KNOWN = ModelCapabilities()
 
 
-def discovery(endpoint: Endpoint) -> Discovery:
+def build_discovery(endpoint: Endpoint) -> Discovery:
     """GET /models, and GET /models/{id}, which takes aliases too."""
     return Discovery(
         list_request=partial(build_request, endpoint, ListModels()),

@@ -10,8 +10,8 @@ from victor_fp_wire.mistral import request as wire
 
 from victor_fp.core.dialects.mistral import MistralDialect
 from victor_fp.core.json import encode_json
-from victor_fp.core.protocols.mistral.chunks import build_chunk
-from victor_fp.core.protocols.mistral.spoken import PIECES, SIGNATURE
+from victor_fp.core.protocols.mistral.content import PIECES, SIGNATURE
+from victor_fp.core.protocols.mistral.parts import build_chunk
 from victor_fp.core.protocols.mistral.tools import fit_call_id
 from victor_fp.core.protocols.openai_family.messages import accept_messages, read_result
 from victor_fp.core.protocols.openai_family.rules import Rules

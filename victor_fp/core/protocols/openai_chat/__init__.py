@@ -1,4 +1,4 @@
-"""OpenAI Chat Completions and its many dialects, as pure functions bound to one place."""
+"""OpenAI Chat Completions and its many dialects, as pure functions bound to an endpoint."""
 
 from __future__ import annotations
 
@@ -7,25 +7,26 @@ from functools import partial
 from victor_fp.core.dialects.chat import ChatDialect
 from victor_fp.core.framing import sse
 from victor_fp.core.protocols import Codec, ProtocolRecord
-from victor_fp.core.protocols.openai_chat.discovery import discovery
-from victor_fp.core.protocols.openai_chat.errors import fault_from_response
-from victor_fp.core.protocols.openai_chat.events import ChatEvents
+from victor_fp.core.protocols.openai_chat.completions import build_format, read_error
 from victor_fp.core.protocols.openai_chat.request import write
-from victor_fp.core.protocols.openai_chat.response import read
 from victor_fp.core.protocols.openai_chat.rules import build_rules
+from victor_fp.core.protocols.openai_family.completions import CompletionEvents, read_body
+from victor_fp.core.protocols.openai_family.discovery import build_discovery
+from victor_fp.core.protocols.openai_family.errors import fault_from_response
 from victor_fp.core.requests import Endpoint
 
 
 def codec_for(endpoint: Endpoint, dialect: ChatDialect) -> Codec:
-    """The protocol's functions for this place."""
+    """Return the protocol's functions for this endpoint."""
+    completions = build_format(dialect)
     return Codec(
         protocol=dialect.protocol,
         request=partial(write, endpoint, build_rules(endpoint, dialect)),
-        response=partial(read, endpoint, dialect),
+        response=partial(read_body, endpoint, dialect, completions),
         framer=sse,
-        events=partial(ChatEvents, endpoint, dialect),
-        error=partial(fault_from_response, endpoint, dialect),
-        discovery=None if dialect.models_list == "none" else discovery(endpoint, dialect),
+        events=partial(CompletionEvents, endpoint, dialect, completions),
+        error=partial(fault_from_response, endpoint, dialect, read_error),
+        discovery=None if dialect.models_list == "none" else build_discovery(endpoint, dialect),
     )
 
 

@@ -11,7 +11,7 @@ from victor_fp_wire.openai_chat import request as wire
 from victor_fp.core.dialects.chat import ChatDialect
 from victor_fp.core.json import Json, encode_json
 from victor_fp.core.protocols.openai_chat.parts import MARKS, NO_MARK, build_part, build_text
-from victor_fp.core.protocols.openai_chat.rules import Rules
+from victor_fp.core.protocols.openai_chat.rules import ChatRules
 from victor_fp.core.protocols.openai_family.messages import accept_messages, join_texts, read_result
 from victor_fp.core.protocols.openai_family.tools import fit_call_id
 from victor_fp.core.request_building.conversation import Block, read_turn_state, split_assistant_turn
@@ -19,14 +19,14 @@ from victor_fp.core.requests import Adjustment, ChatRequest
 from victor_fp.core.types import Message, TextPart
 
 
-def build_messages(rules: Rules, request: ChatRequest) -> tuple[list[wire.RequestMessage], tuple[Adjustment, ...]]:
+def build_messages(rules: ChatRules, request: ChatRequest) -> tuple[list[wire.RequestMessage], tuple[Adjustment, ...]]:
     """The messages, and what of them could not be sent."""
     messages, adjustments = accept_messages(rules, request.messages)
     with_tools = bool(request.tools) or any(message.tool_calls for message in messages)
     return [_build_message(rules, message, with_tools=with_tools) for message in messages], adjustments
 
 
-def _build_message(rules: Rules, message: Message, *, with_tools: bool) -> wire.RequestMessage:
+def _build_message(rules: ChatRules, message: Message, *, with_tools: bool) -> wire.RequestMessage:
     name = UNSET if message.name is None else message.name
     match message.role:
         case "developer" if rules.dialect.developer_role == "developer":
@@ -43,7 +43,7 @@ def _build_message(rules: Rules, message: Message, *, with_tools: bool) -> wire.
             assert_never(message.role)
 
 
-def _build_content(rules: Rules, message: Message) -> wire.RequestContent:
+def _build_content(rules: ChatRules, message: Message) -> wire.RequestContent:
     """Text as text where that says everything, else parts."""
     mark = MARKS[rules.cache_marks] if message.cache else NO_MARK
     given = message.content
@@ -58,7 +58,7 @@ def _build_content(rules: Rules, message: Message) -> wire.RequestContent:
 
 
 def _build_assistant(
-    rules: Rules, message: Message, name: str | UnsetType, *, with_tools: bool
+    rules: ChatRules, message: Message, name: str | UnsetType, *, with_tools: bool
 ) -> wire.AssistantMessage:
     dialect = rules.dialect
     blocks = split_assistant_turn(message, ChatDialect.protocol)
@@ -98,7 +98,7 @@ def _list_details(blocks: Sequence[Block]) -> list[dict[str, Json]]:
     return [detail for details in held if isinstance(details, list) for detail in details if isinstance(detail, dict)]
 
 
-def _build_call(rules: Rules, block: Block) -> wire.RequestToolCall:
+def _build_call(rules: ChatRules, block: Block) -> wire.RequestToolCall:
     arguments = block.arguments if isinstance(block.arguments, str) else encode_json(block.arguments).decode()
     extra = block.state.get("extra_content") if block.state is not None else None
     return wire.RequestToolCall(
@@ -109,13 +109,13 @@ def _build_call(rules: Rules, block: Block) -> wire.RequestToolCall:
     )
 
 
-def _build_result(rules: Rules, message: Message) -> wire.ToolMessage:
+def _build_result(rules: ChatRules, message: Message) -> wire.ToolMessage:
     return wire.ToolMessage(
         content=_build_result_content(rules, message), tool_call_id=fit_call_id(rules, message.tool_call_id or "")
     )
 
 
-def _build_result_content(rules: Rules, message: Message) -> wire.RequestContent:
+def _build_result_content(rules: ChatRules, message: Message) -> wire.RequestContent:
     """A tool's result: text where that says everything, else parts."""
     result = read_result(message)
     mark = MARKS[rules.cache_marks] if message.cache else NO_MARK

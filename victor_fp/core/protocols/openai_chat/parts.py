@@ -9,8 +9,8 @@ import msgspec
 from msgspec import UNSET, UnsetType
 from victor_fp_wire.openai_chat import request as wire
 
-from victor_fp.core.protocols.openai_chat.rules import Rules
-from victor_fp.core.protocols.openai_family.media import audio_format, build_data_url, file_name
+from victor_fp.core.protocols.openai_chat.rules import ChatRules
+from victor_fp.core.protocols.openai_family.media import build_data_url, name_audio_format, name_file
 from victor_fp.core.types import AudioPart, FilePart, ImagePart, Part, TextPart
 
 
@@ -34,7 +34,7 @@ def build_text(text: str, mark: CacheMark = NO_MARK) -> wire.TextPart:
     return wire.TextPart(text=text, cache_control=mark.control, prompt_cache_breakpoint=mark.breakpoint)
 
 
-def build_part(rules: Rules, part: Part, mark: CacheMark = NO_MARK) -> wire.RequestPart:
+def build_part(rules: ChatRules, part: Part, mark: CacheMark = NO_MARK) -> wire.RequestPart:
     """A part that the vendor accepts."""
     match part:
         case TextPart():
@@ -48,7 +48,7 @@ def build_part(rules: Rules, part: Part, mark: CacheMark = NO_MARK) -> wire.Requ
             )
         case AudioPart():
             return wire.AudioPart(
-                input_audio=wire.InputAudio(data=_encode_audio(rules, part), format=audio_format(part)),
+                input_audio=wire.InputAudio(data=_encode_audio(rules, part), format=name_audio_format(part)),
                 cache_control=mark.control,
                 prompt_cache_breakpoint=mark.breakpoint,
             )
@@ -56,7 +56,7 @@ def build_part(rules: Rules, part: Part, mark: CacheMark = NO_MARK) -> wire.Requ
             media_type = part.media_type or "application/pdf"
             data = part.url or "" if part.data is None else build_data_url(part.data, media_type)
             return wire.FilePart(
-                file=wire.FileReference(filename=file_name(part), file_data=data),
+                file=wire.FileReference(filename=name_file(part), file_data=data),
                 cache_control=mark.control,
                 prompt_cache_breakpoint=mark.breakpoint,
             )
@@ -64,7 +64,7 @@ def build_part(rules: Rules, part: Part, mark: CacheMark = NO_MARK) -> wire.Requ
             assert_never(part)
 
 
-def _encode_audio(rules: Rules, part: AudioPart) -> str:
+def _encode_audio(rules: ChatRules, part: AudioPart) -> str:
     if part.data is None:
         return part.url or ""
     if rules.dialect.audio_form == "data_url":

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 from victor_fp_wire.openai_chat.request import ReasoningOptions, ThinkingSwitch
 
-from victor_fp.core.protocols.openai_chat.rules import Rules
+from victor_fp.core.protocols.openai_chat.rules import ChatRules
 from victor_fp.core.protocols.openai_family.options import NO_THINKING, Thinking
 
 
@@ -25,7 +25,7 @@ class ReasoningFields(msgspec.Struct, frozen=True, kw_only=True):
 NO_REASONING = ReasoningFields()
 
 
-def place_thinking(rules: Rules, asked: Thinking) -> ReasoningFields:
+def place_thinking(rules: ChatRules, asked: Thinking) -> ReasoningFields:
     """Effort or budget in the fields of the dialect."""
     if asked is NO_THINKING:
         return NO_REASONING
@@ -34,7 +34,7 @@ def place_thinking(rules: Rules, asked: Thinking) -> ReasoningFields:
     return NO_REASONING if asked.effort is None else _place_effort(rules, asked.effort)
 
 
-def _place_effort(rules: Rules, effort: str) -> ReasoningFields:
+def _place_effort(rules: ChatRules, effort: str) -> ReasoningFields:
     form, word, thinks = rules.effort_form, rules.effort_words.get(effort, effort), effort != "none"
     switch = ThinkingSwitch(type="enabled" if thinks else "disabled")
     match form:
@@ -52,7 +52,7 @@ def _place_effort(rules: Rules, effort: str) -> ReasoningFields:
             assert_never(form)
 
 
-def _place_budget(rules: Rules, tokens: int) -> ReasoningFields:
+def _place_budget(rules: ChatRules, tokens: int) -> ReasoningFields:
     form = rules.dialect.budget_form
     match form:
         case "reasoning":

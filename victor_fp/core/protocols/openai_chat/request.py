@@ -10,9 +10,9 @@ from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.protocols.openai_chat.messages import build_messages
 from victor_fp.core.protocols.openai_chat.reasoning import place_thinking
 from victor_fp.core.protocols.openai_chat.routes import choose_route
-from victor_fp.core.protocols.openai_chat.rules import Rules, apply_policy
+from victor_fp.core.protocols.openai_chat.rules import ChatRules, apply_policy
 from victor_fp.core.protocols.openai_chat.tools import build_choice, build_tools
-from victor_fp.core.protocols.openai_chat.vendors import VendorFields, extend_body
+from victor_fp.core.protocols.openai_chat.vendors import ChatVendorFields, extend_body
 from victor_fp.core.protocols.openai_family.formats import AnswerFormat, accept_format
 from victor_fp.core.protocols.openai_family.options import accept_max_tokens, accept_options, accept_thinking
 from victor_fp.core.protocols.openai_family.tools import accept_tools
@@ -25,7 +25,7 @@ JSON_OBJECT = wire.ResponseFormat(type="json_object")
 WITH_USAGE = wire.StreamOptions(include_usage=True)
 
 
-def write(endpoint: Endpoint, rules: Rules, request: ChatRequest) -> Result[HttpRequest, Fault]:
+def write(endpoint: Endpoint, rules: ChatRules, request: ChatRequest) -> Result[HttpRequest, Fault]:
     """Build POST /chat/completions. What the vendor does not accept is a Failure, or an adjustment where allowed."""
     route = choose_route(endpoint, rules.dialect, request.model)
     if route is None:
@@ -41,7 +41,7 @@ def write(endpoint: Endpoint, rules: Rules, request: ChatRequest) -> Result[Http
 
 
 def _build_body(
-    rules: Rules, request: ChatRequest, *, names_model: bool
+    rules: ChatRules, request: ChatRequest, *, names_model: bool
 ) -> tuple[wire.ChatCompletionRequest, tuple[Adjustment, ...]]:
     """The body, and what of the request it could not hold."""
     dialect = rules.dialect
@@ -77,7 +77,7 @@ def _build_body(
         stream=True if request.stream else UNSET,
         stream_options=WITH_USAGE if request.stream and dialect.stream_usage else UNSET,
     )
-    own = VendorFields(
+    own = ChatVendorFields(
         top_k=options.top_k,
         user_id=options.user if dialect.user_field == "user_id" else UNSET,
         reasoning=reasoning.reasoning,

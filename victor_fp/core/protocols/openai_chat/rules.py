@@ -10,7 +10,7 @@ from victor_fp.core.protocols.openai_family.rules import find_policy, list_unsup
 from victor_fp.core.requests import ChatRequest, Endpoint
 
 
-class Rules(family.Rules, frozen=True, kw_only=True):
+class ChatRules(family.Rules, frozen=True, kw_only=True):
     """What may be sent, in which fields."""
 
     dialect: ChatDialect
@@ -19,10 +19,10 @@ class Rules(family.Rules, frozen=True, kw_only=True):
     reasoning_back: ReasoningBack
 
 
-def build_rules(endpoint: Endpoint, dialect: ChatDialect) -> Rules:
+def build_rules(endpoint: Endpoint, dialect: ChatDialect) -> ChatRules:
     """The dialect's rules for models that no policy names."""
     by_url = frozenset({"audio_url"}) if dialect.audio_form == "object" else frozenset[str]()
-    return Rules(
+    return ChatRules(
         dialect=dialect,
         provider=endpoint.spec.name,
         recipient=endpoint.spec.title,
@@ -39,7 +39,7 @@ def build_rules(endpoint: Endpoint, dialect: ChatDialect) -> Rules:
     )
 
 
-def apply_policy(rules: Rules, request: ChatRequest) -> Rules:
+def apply_policy(rules: ChatRules, request: ChatRequest) -> ChatRules:
     """The rules narrowed by the policy of the request's model."""
     policy = find_policy(rules.dialect.models, request)
     if policy is None:

@@ -9,12 +9,12 @@ from msgspec import UNSET, UnsetType
 from victor_fp_wire.openai_chat import request as wire
 
 from victor_fp.core.dialects.chat import RequestModel
-from victor_fp.core.protocols.openai_chat.rules import Rules
+from victor_fp.core.protocols.openai_chat.rules import ChatRules
 from victor_fp.core.protocols.openai_family.options import Thinking
 from victor_fp.core.requests import Adjustment
 
 
-class VendorFields(msgspec.Struct, frozen=True, kw_only=True):
+class ChatVendorFields(msgspec.Struct, frozen=True, kw_only=True):
     """Values for which OpenAI's own request has no field; each vendor's model has fields for some of them."""
 
     top_k: int | UnsetType = UNSET
@@ -26,7 +26,7 @@ class VendorFields(msgspec.Struct, frozen=True, kw_only=True):
     tool_stream: bool | UnsetType = UNSET
 
 
-NO_FIELDS = VendorFields()
+NO_FIELDS = ChatVendorFields()
 OPTIONS = {
     "top_k": ("top_k",),
     "user_id": ("user",),
@@ -39,7 +39,7 @@ OPTIONS = {
 
 
 def extend_body(
-    rules: Rules, body: wire.ChatCompletionRequest, own: VendorFields, thinking: Thinking
+    rules: ChatRules, body: wire.ChatCompletionRequest, own: ChatVendorFields, thinking: Thinking
 ) -> tuple[wire.ChatCompletionRequest, tuple[Adjustment, ...]]:
     """The body as the dialect's own model, with the vendor's fields; what that model has no field for is refused."""
     if own == NO_FIELDS:
@@ -56,7 +56,7 @@ def extend_body(
     return extended, tuple(rules.build_refusal(option) for option in sorted(lost))
 
 
-def _extend(model: RequestModel, body: wire.ChatCompletionRequest, own: VendorFields) -> wire.ChatCompletionRequest:
+def _extend(model: RequestModel, body: wire.ChatCompletionRequest, own: ChatVendorFields) -> wire.ChatCompletionRequest:
     if model == "openai":
         return body
     common = msgspec.structs.asdict(body)

@@ -14,11 +14,11 @@ from victor_fp_wire.openai_embeddings.operations import CreateDeploymentEmbeddin
 from victor_fp.core.dialects.embeddings import Additions, OpenAIEmbeddings
 from victor_fp.core.embeddings import EmbeddingRequest
 from victor_fp.core.faults import Fault, InvalidRequest
-from victor_fp.core.protocols.openai_chat.routes import (
+from victor_fp.core.protocols.openai_family.routes import (
     DEPLOYMENT_VERSION,
+    find_resource_url,
     has_dated_version,
-    resource_url,
-    version_parameter,
+    read_version_parameter,
 )
 from victor_fp.core.protocols.retrieval_support import (
     CUT_AT_MODEL_LENGTH,
@@ -43,12 +43,12 @@ def build_embedding_request(
     base_url: str | None = None
     operation: CreateEmbedding | CreateDeploymentEmbedding = CreateEmbedding()
     if dialect.deployment_urls:
-        root = resource_url(endpoint)
+        root = find_resource_url(endpoint)
         if root is None:
             message = f"{endpoint.spec.title} needs its resource: pass endpoint= or base_url="
             return Failure(InvalidRequest(provider=endpoint.spec.name, model=request.model, message=message))
         base_url = f"{root}/openai/v1"
-        operation = CreateEmbedding(api_version=version_parameter(endpoint))
+        operation = CreateEmbedding(api_version=read_version_parameter(endpoint))
         if has_dated_version(endpoint):
             # The configured deployment is the one for chats: here the model names the deployment.
             version = endpoint.settings.get("api_version") or DEPLOYMENT_VERSION

@@ -29,13 +29,13 @@ def build_data_url(data: bytes, media_type: str) -> str:
     return f"data:{media_type};base64,{b64encode(data).decode('ascii')}"
 
 
-def audio_format(part: AudioPart) -> str:
+def name_audio_format(part: AudioPart) -> str:
     """The vendors' name for the format of an audio part."""
     media_type = part.media_type or "audio/wav"
     return AUDIO_FORMATS.get(media_type, media_type.partition("/")[2])
 
 
-def file_name(part: FilePart) -> str:
+def name_file(part: FilePart) -> str:
     """The name a file is sent under: its own, or one that says what it holds."""
     media_type = part.media_type or "application/pdf"
     return part.filename or f"file.{EXTENSIONS.get(media_type, media_type.partition('/')[2])}"

@@ -1,4 +1,4 @@
-"""OpenAI Responses and its dialects, as pure functions bound to one place."""
+"""OpenAI Responses and its dialects, as pure functions bound to an endpoint."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from functools import partial
 from victor_fp.core.dialects.responses import ResponsesDialect
 from victor_fp.core.framing import sse
 from victor_fp.core.protocols import Codec, ProtocolRecord
-from victor_fp.core.protocols.openai_responses.discovery import discovery
-from victor_fp.core.protocols.openai_responses.errors import fault_from_response
+from victor_fp.core.protocols.openai_family.discovery import build_discovery
+from victor_fp.core.protocols.openai_family.errors import fault_from_response
 from victor_fp.core.protocols.openai_responses.events import ResponseEvents
 from victor_fp.core.protocols.openai_responses.request import write
-from victor_fp.core.protocols.openai_responses.response import read
+from victor_fp.core.protocols.openai_responses.response import read, read_error
 from victor_fp.core.protocols.openai_responses.rules import build_rules
 from victor_fp.core.requests import Endpoint
 
 
 def codec_for(endpoint: Endpoint, dialect: ResponsesDialect) -> Codec:
-    """The protocol's functions for this place."""
+    """Return the protocol's functions for this endpoint."""
     return Codec(
         protocol=dialect.protocol,
         request=partial(write, endpoint, build_rules(endpoint, dialect)),
         response=partial(read, endpoint, dialect),
         framer=sse,
         events=partial(ResponseEvents, endpoint=endpoint, dialect=dialect),
-        error=partial(fault_from_response, endpoint, dialect),
-        discovery=discovery(endpoint, dialect),
+        error=partial(fault_from_response, endpoint, dialect, read_error),
+        discovery=build_discovery(endpoint, dialect),
     )
 
 

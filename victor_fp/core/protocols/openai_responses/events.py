@@ -38,10 +38,10 @@ from victor_fp.core.dialects.responses import ResponsesDialect
 from victor_fp.core.faults import Fault, InvalidResponse
 from victor_fp.core.framing import Frame
 from victor_fp.core.json import Json, JsonObject, NotJson, decode_json_object
+from victor_fp.core.protocols.openai_family.errors import fault_from_error, has_known_code
 from victor_fp.core.protocols.openai_responses import item_state
-from victor_fp.core.protocols.openai_responses.errors import fault_from_error, has_known_code
 from victor_fp.core.protocols.openai_responses.item_state import OpenItems
-from victor_fp.core.protocols.openai_responses.response import emit_end, items_in, with_status
+from victor_fp.core.protocols.openai_responses.response import emit_end, list_items, with_status
 from victor_fp.core.protocols.operations import decoder_for
 from victor_fp.core.protocols.stream_end import is_done
 from victor_fp.core.requests import Endpoint
@@ -92,7 +92,7 @@ class ResponseEvents(msgspec.Struct, frozen=True, kw_only=True):
         return InvalidResponse(provider=self.endpoint.spec.name, model=self.model, message=message)
 
     def _fault(self, error: Json) -> Fault:
-        return fault_from_error(self.endpoint, self.dialect, error, model=self.model)
+        return fault_from_error(self.endpoint, self.dialect, {"error": error}, model=self.model)
 
     def _on_event(self, event: ResponseStreamEvent, frame: Frame) -> tuple[ResponseEvents, list[Delta]]:
         if self.error is not None and not isinstance(event, ResponseFailedEvent):
@@ -155,7 +155,7 @@ class ResponseEvents(msgspec.Struct, frozen=True, kw_only=True):
             return [Stopped("stop"), StreamEnded()]
         status = "completed" if isinstance(event, ResponseCompletedEvent) else "incomplete"
         response = with_status(event.response, status)
-        _, deltas = item_state.finish_response(self.items, response.output or (), items_in(raw), self.id)
+        _, deltas = item_state.finish_response(self.items, response.output or (), list_items(raw), self.id)
         return [*deltas, *emit_end(response, raw if event.timings is None else {**raw, "timings": event.timings})]
 
     def _on_error(self, event: JsonObject) -> tuple[ResponseEvents, list[Delta]]:

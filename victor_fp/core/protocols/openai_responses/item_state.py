@@ -1,6 +1,6 @@
 """The output items of a stream while they are under way: which one an event means, and what of it has been emitted.
 
-Rules: text, thinking and arguments are emitted as they come; what an item goes back with is emitted when it is done, and
+ResponseRules: text, thinking and arguments are emitted as they come; what an item goes back with is emitted when it is done, and
 what its deltas left out is emitted then. Where another item begins before one is done, the first one's block ends with its
 id alone, and its reasoning follows whole, to be put in its place when it goes back.
 """
@@ -27,17 +27,17 @@ from victor_fp.core.persistent import PersistentList, PersistentMap
 from victor_fp.core.protocols.openai_responses.items import (
     PARAGRAPH,
     Call,
-    block_ended,
-    call_arguments,
-    call_started,
-    call_state,
+    build_message_state,
     drop_nulls,
+    emit_arguments,
+    emit_item,
+    emit_message_metadata,
     emit_part,
-    item_deltas,
-    message_notes,
-    message_state,
-    part_ended,
-    reasoning_state,
+    end_block,
+    end_part,
+    read_call_state,
+    read_reasoning_state,
+    start_call,
 )
 
 Aspect: TypeAlias = Literal["summary", "content"]
@@ -166,8 +166,8 @@ def add_item(items: OpenItems, index: int | None, item: OutputItem, raw: JsonObj
             if not (item.call_id and item.name):
                 return items.put(opened), []
             items, deltas = switch_item(items, place)
-            deltas.append(call_started(item, raw, place, item.call_id))
-            return items.put(_replace(opened, state=call_state(item, raw), part=0)), deltas
+            deltas.append(start_call(item, raw, place, item.call_id))
+            return items.put(_replace(opened, state=read_call_state(item, raw), part=0)), deltas
         case _:
             return items.put(OpenItem(place=place, kind="other", id=_id_in(raw))), []
 
@@ -201,9 +201,9 @@ def switch_item(items: OpenItems, place: int) -> tuple[OpenItems, list[Delta]]:
 def _interrupt(items: OpenItems, other: OpenItem) -> tuple[OpenItems, list[Delta]]:
     if other.kind == "reasoning":
         # The empty delta opens the block of thinking of which nothing was emitted.
-        deltas = [ReasoningDelta(""), *block_ended({"id": other.id} if other.id else {})]
+        deltas = [ReasoningDelta(""), *end_block({"id": other.id} if other.id else {})]
     else:
-        deltas = block_ended(message_state(other.id, other.phase, unroll(other.annotations)))
+        deltas = end_block(build_message_state(other.id, other.phase, unroll(other.annotations)))
     return items.put(_replace(other, interrupted=True, closed=other.part, part=-1)), deltas
 
 
@@ -217,7 +217,7 @@ def append_text(
     items, deltas = switch_item(items, item.place)
     number = part or 0
     if item.part not in (-1, number):
-        deltas += block_ended(message_state(item.id, item.phase, unroll(item.annotations)))
+        deltas += end_block(build_message_state(item.id, item.phase, unroll(item.annotations)))
         item = _replace(item, closed=item.part, annotations=None)
     opened = _replace(
         item,
@@ -281,7 +281,7 @@ def finish_item(
     done = _replace(known, done=True)
     if not (known.emitted or known.part >= 0 or known.interrupted):
         items, deltas = switch_item(items, known.place)
-        return items.put(done), [*deltas, *item_deltas(item, raw, known.place, seed)]
+        return items.put(done), [*deltas, *emit_item(item, raw, known.place, seed)]
     deltas = []
     if known.interrupted:
         items, deltas = switch_item(items, known.place)
@@ -290,7 +290,9 @@ def finish_item(
             deltas += _finish_message(known, item)
         case ReasoningItem():
             deltas += (
-                [StateReported(drop_nulls(raw), alone=True)] if known.interrupted else block_ended(reasoning_state(raw))
+                [StateReported(drop_nulls(raw), alone=True)]
+                if known.interrupted
+                else end_block(read_reasoning_state(raw))
             )
         case FunctionToolCall() | CustomToolCall():
             deltas += _finish_call(known, item, raw)
@@ -307,6 +309,10 @@ def finish_response(
     An item is known by its id, else by its place, since some servers write other ids here, and others leave items out.
     """
     deltas: list[Delta] = []
+    if not items.items:
+        for place, (item, raw) in enumerate(zip(output, raw_output, strict=False)):
+            deltas += emit_item(item, raw, place, seed)
+        return items, deltas
     lacking = len(output) - len(items.items)
     for place, (item, raw) in enumerate(zip(output, raw_output, strict=False)):
         known = items.find(None, _id_in(raw) or "-") or items.find(place, None)
@@ -340,12 +346,12 @@ def _finish_message(known: OpenItem, item: OutputMessage) -> list[Delta]:
         elif number <= known.closed or (not known.numbered and number < len(content) - 1):
             continue
         annotations = part.annotations or open_annotations if isinstance(part, OutputTextContent) else ()
-        deltas += part_ended(message_state(item.id or known.id, item.phase or known.phase, annotations), part)
-    return deltas + message_notes(item)
+        deltas += end_part(build_message_state(item.id or known.id, item.phase or known.phase, annotations), part)
+    return deltas + emit_message_metadata(item)
 
 
 def _finish_call(known: OpenItem, item: Call, raw: JsonObject) -> list[Delta]:
     deltas: list[Delta] = []
-    if call_state(item, raw) != known.state:
-        deltas.append(call_started(item, raw, known.place, known.call_id))
-    return deltas if known.emitted else [*deltas, *call_arguments(item, known.place, known.call_id)]
+    if read_call_state(item, raw) != known.state:
+        deltas.append(start_call(item, raw, known.place, known.call_id))
+    return deltas if known.emitted else [*deltas, *emit_arguments(item, known.place, known.call_id)]

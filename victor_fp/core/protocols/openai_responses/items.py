@@ -43,20 +43,20 @@ _TOLD = {"type", "call_id", "name", "arguments", "input", "status"}
 """Fields of a call that its delta says, or that change while it is streamed."""
 
 
-def item_deltas(item: OutputItem, raw: JsonObject, place: int, seed: str) -> list[Delta]:
+def emit_item(item: OutputItem, raw: JsonObject, place: int, seed: str) -> list[Delta]:
     """A whole item. Calls that the vendor answers itself are none of the caller's, but go back to it."""
     match item:
         case OutputMessage():
             deltas: list[Delta] = []
             for part in item.content or ():
                 deltas += emit_part(part)
-                deltas += part_ended(message_state(item.id, item.phase, _annotations(part)), part)
-            return deltas + message_notes(item)
+                deltas += end_part(build_message_state(item.id, item.phase, _annotations(part)), part)
+            return deltas + emit_message_metadata(item)
         case ReasoningItem():
-            return [ReasoningDelta(reasoning_text(item)), StateReported(reasoning_state(raw)), BlockEnded()]
+            return [ReasoningDelta(join_reasoning(item)), StateReported(read_reasoning_state(raw)), BlockEnded()]
         case FunctionToolCall() | CustomToolCall():
             id_ = item.call_id or make_id(seed, place)
-            return [call_started(item, raw, place, id_), *call_arguments(item, place, id_)]
+            return [start_call(item, raw, place, id_), *emit_arguments(item, place, id_)]
         case UnknownType():
             return [StateReported(drop_nulls(raw), alone=True)]
         case _:
@@ -76,18 +76,20 @@ def emit_part(part: OutputMessageContent) -> list[Delta]:
             assert_never(part)
 
 
-def part_ended(state: dict[str, Json], part: OutputMessageContent) -> list[Delta]:
+def end_part(state: dict[str, Json], part: OutputMessageContent) -> list[Delta]:
     """The end of a part's block; a part that says nothing has none."""
     says = (isinstance(part, OutputTextContent) and part.text) or (isinstance(part, RefusalContent) and part.refusal)
-    return block_ended(state) if says else []
+    return end_block(state) if says else []
 
 
-def block_ended(state: dict[str, Json]) -> list[Delta]:
+def end_block(state: dict[str, Json]) -> list[Delta]:
     """State for the block that the deltas before are in, and its end."""
     return [*([StateReported(state)] if state else []), BlockEnded()]
 
 
-def message_state(id_: str | None, phase: str | None, annotations: Sequence[Mapping[str, Json]]) -> dict[str, Json]:
+def build_message_state(
+    id_: str | None, phase: str | None, annotations: Sequence[Mapping[str, Json]]
+) -> dict[str, Json]:
     """What a message's part goes back with."""
     state: dict[str, Json] = {}
     if id_:
@@ -99,7 +101,7 @@ def message_state(id_: str | None, phase: str | None, annotations: Sequence[Mapp
     return state
 
 
-def message_notes(item: OutputMessage) -> list[Delta]:
+def emit_message_metadata(item: OutputMessage) -> list[Delta]:
     """Citations and log probabilities of all parts."""
     texts = [part for part in item.content or () if isinstance(part, OutputTextContent)]
     notes: dict[str, Json] = {}
@@ -114,7 +116,7 @@ def _annotations(part: OutputMessageContent) -> Sequence[Mapping[str, Json]]:
     return part.annotations or () if isinstance(part, OutputTextContent) else ()
 
 
-def reasoning_text(item: ReasoningItem) -> str:
+def join_reasoning(item: ReasoningItem) -> str:
     """The summary, else the thinking itself: servers that fill both say the same in both."""
     for parts in (item.summary, item.content):
         if text := PARAGRAPH.join(part.text for part in parts or () if part.text):
@@ -122,23 +124,23 @@ def reasoning_text(item: ReasoningItem) -> str:
     return ""
 
 
-def reasoning_state(raw: JsonObject) -> dict[str, Json]:
+def read_reasoning_state(raw: JsonObject) -> dict[str, Json]:
     """A reasoning item as it came."""
     return {name: value for name, value in drop_nulls(raw).items() if name != "type"}
 
 
-def call_started(item: Call, raw: JsonObject, place: int, id_: str) -> ToolCallStarted:
+def start_call(item: Call, raw: JsonObject, place: int, id_: str) -> ToolCallStarted:
     """The head of a call."""
-    return ToolCallStarted(index=place, id=id_, name=item.name or "", state=call_state(item, raw) or None)
+    return ToolCallStarted(index=place, id=id_, name=item.name or "", state=read_call_state(item, raw) or None)
 
 
-def call_state(item: Call, raw: JsonObject) -> dict[str, Json]:
+def read_call_state(item: Call, raw: JsonObject) -> dict[str, Json]:
     """What a call has beside its head and its arguments; that it takes free text, where it does."""
     state = {name: value for name, value in drop_nulls(raw).items() if name not in _TOLD}
     return {"type": CUSTOM, **state} if isinstance(item, CustomToolCall) else state
 
 
-def call_arguments(item: Call, place: int, id_: str) -> list[Delta]:
+def emit_arguments(item: Call, place: int, id_: str) -> list[Delta]:
     """The whole arguments, or a custom tool's whole input."""
     text = item.input if isinstance(item, CustomToolCall) else item.arguments
     return [ToolCallArguments(index=place, id=id_, text=text)] if text else []

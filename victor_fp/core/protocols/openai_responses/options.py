@@ -10,7 +10,7 @@ from victor_fp_wire.openai_responses import request as wire
 
 from victor_fp.core.protocols.openai_family.formats import AnswerFormat
 from victor_fp.core.protocols.openai_family.options import AcceptedOptions, Thinking
-from victor_fp.core.protocols.openai_responses.rules import Rules
+from victor_fp.core.protocols.openai_responses.rules import ResponseRules
 
 ENCRYPTED_REASONING = "reasoning.encrypted_content"
 LOGPROBS = "message.output_text.logprobs"
@@ -27,7 +27,7 @@ def take_summary(unknown: Mapping[str, object]) -> tuple[str | None, Mapping[str
     return summary, {name: value for name, value in unknown.items() if name != "reasoning_summary"}
 
 
-def build_reasoning(rules: Rules, asked: Thinking, summary: str | None) -> wire.Reasoning | UnsetType:
+def build_reasoning(rules: ResponseRules, asked: Thinking, summary: str | None) -> wire.Reasoning | UnsetType:
     """The effort, or a budget where there is one, and whether the thinking is to be summarised."""
     if asked.effort is None and asked.budget is None and summary is None:
         return UNSET
@@ -38,7 +38,7 @@ def build_reasoning(rules: Rules, asked: Thinking, summary: str | None) -> wire.
     )
 
 
-def build_include(rules: Rules, options: AcceptedOptions) -> list[str] | UnsetType:
+def build_include(rules: ResponseRules, options: AcceptedOptions) -> list[str] | UnsetType:
     """What the response is to hold besides its text: encrypted reasoning, and log probabilities where asked for."""
     include = [ENCRYPTED_REASONING] if rules.encrypts else []
     if options.logprobs is not UNSET and rules.dialect.logprobs_as == "include":
@@ -46,7 +46,7 @@ def build_include(rules: Rules, options: AcceptedOptions) -> list[str] | UnsetTy
     return include or UNSET
 
 
-def choose_top_logprobs(rules: Rules, options: AcceptedOptions) -> int | UnsetType:
+def choose_top_logprobs(rules: ResponseRules, options: AcceptedOptions) -> int | UnsetType:
     """How many alternatives per token, where some are asked for or the count is the only way to ask."""
     return options.logprobs if rules.dialect.logprobs_as == "count" else options.logprobs or UNSET
 

@@ -9,7 +9,7 @@ from typing import TypeAlias, assert_never
 from msgspec import UNSET, UnsetType
 from victor_fp_wire.openai_responses import request as wire
 
-from victor_fp.core.protocols.openai_family.media import audio_format, build_data_url, file_name
+from victor_fp.core.protocols.openai_family.media import build_data_url, name_audio_format, name_file
 from victor_fp.core.types import AudioPart, FilePart, ImagePart, Part, TextPart
 
 Shown: TypeAlias = wire.InputTextContent | wire.InputImageContent | wire.InputFileContent
@@ -30,7 +30,7 @@ def build_part(part: Part, mark: Mark = UNSET) -> Shown | wire.InputAudioContent
     match part:
         case AudioPart():
             data = b64encode(part.data or b"").decode("ascii")
-            return wire.InputAudioContent(input_audio=wire.InputAudio(data=data, format=audio_format(part)))
+            return wire.InputAudioContent(input_audio=wire.InputAudio(data=data, format=name_audio_format(part)))
         case _:
             return build_shown(part, mark)
 
@@ -55,7 +55,7 @@ def _build_file(part: FilePart, mark: Mark) -> wire.InputFileContent:
         return wire.InputFileContent(file_url=part.url or "", prompt_cache_breakpoint=mark)
     media_type = part.media_type or "application/pdf"
     return wire.InputFileContent(
-        filename=file_name(part),
+        filename=name_file(part),
         file_data=part.url or "" if part.data is None else build_data_url(part.data, media_type),
         prompt_cache_breakpoint=mark,
     )

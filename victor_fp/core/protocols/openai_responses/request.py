@@ -21,10 +21,10 @@ from victor_fp.core.protocols.openai_responses.options import (
     take_summary,
 )
 from victor_fp.core.protocols.openai_responses.routes import choose_route
-from victor_fp.core.protocols.openai_responses.rules import Rules, apply_policy
+from victor_fp.core.protocols.openai_responses.rules import ResponseRules, apply_policy
 from victor_fp.core.protocols.openai_responses.tools import build_choice, build_tools
 from victor_fp.core.protocols.openai_responses.turns import build_input
-from victor_fp.core.protocols.openai_responses.vendors import VendorFields, extend_body
+from victor_fp.core.protocols.openai_responses.vendors import ResponseVendorFields, extend_body
 from victor_fp.core.protocols.operations import build_chat
 from victor_fp.core.requests import Adjustment, ChatRequest, Endpoint, HttpRequest, resolve_unsupported
 from victor_fp.core.result import outcome
@@ -34,7 +34,7 @@ APPENDED = frozenset({"include", "tools"})
 TOKENS_FIELDS = ("max_output_tokens",)
 
 
-def write(endpoint: Endpoint, rules: Rules, request: ChatRequest) -> Result[HttpRequest, Fault]:
+def write(endpoint: Endpoint, rules: ResponseRules, request: ChatRequest) -> Result[HttpRequest, Fault]:
     """Build POST /responses. What the vendor does not accept is a Failure, or an adjustment where allowed."""
     route = choose_route(endpoint, rules.dialect, request.model)
     if route is None:
@@ -64,7 +64,7 @@ def write(endpoint: Endpoint, rules: Rules, request: ChatRequest) -> Result[Http
 
 
 def _build_body(
-    rules: Rules, request: ChatRequest, extras: Mapping[str, object], *, model: str, summary: str | None
+    rules: ResponseRules, request: ChatRequest, extras: Mapping[str, object], *, model: str, summary: str | None
 ) -> tuple[wire.CreateResponse, tuple[Adjustment, ...]]:
     """The body, and what of the request it could not hold."""
     dialect = rules.dialect
@@ -94,7 +94,7 @@ def _build_body(
         top_logprobs=choose_top_logprobs(rules, options),
         stream=True if request.stream else UNSET,
     )
-    own = VendorFields(
+    own = ResponseVendorFields(
         top_k=options.top_k,
         presence_penalty=options.presence_penalty,
         frequency_penalty=options.frequency_penalty,

@@ -6,19 +6,20 @@ from collections.abc import Sequence
 
 import msgspec
 from victor_fp_wire.openai_responses.operations import CreateResponse
-from victor_fp_wire.openai_responses.response import Response
+from victor_fp_wire.openai_responses.response import ErrorResponse, Response
 
 from victor_fp.core.deltas import Delta, ErrorReported, MetadataReported, Stopped, StreamEnded
 from victor_fp.core.dialects.responses import ResponsesDialect
 from victor_fp.core.faults import InvalidResponse
 from victor_fp.core.json import Json, JsonObject, NotJson, decode_json_object
-from victor_fp.core.protocols.openai_responses.errors import fault_from_error
-from victor_fp.core.protocols.openai_responses.items import item_deltas
-from victor_fp.core.protocols.openai_responses.usage import usage_notes, usage_reported
+from victor_fp.core.protocols.openai_family.errors import TypedError, fault_from_error
+from victor_fp.core.protocols.openai_responses.item_state import OpenItems, finish_response
+from victor_fp.core.protocols.openai_responses.usage import read_usage, read_usage_metadata
 from victor_fp.core.protocols.operations import decoder_for
 from victor_fp.core.requests import Endpoint
-from victor_fp.core.wire_decoding import Undecodable
+from victor_fp.core.wire_decoding import Undecodable, WireDecoder
 
+ERRORS: WireDecoder[ErrorResponse] = WireDecoder(ErrorResponse)
 RESPONSES = decoder_for(CreateResponse.RESPONSE, keep_halves=True)
 
 STOP_REASONS = {"completed": "stop", "max_output_tokens": "length", "content_filter": "content_filter"}
@@ -37,6 +38,14 @@ NOTED = (
 EMPTY: tuple[object, ...] = (None, "", [], {})
 
 
+def read_error(body: bytes) -> TypedError:
+    """What the document's error model says."""
+    answer = ERRORS.decode(body)
+    if isinstance(answer, Undecodable) or answer.error is None:
+        return TypedError()
+    return TypedError(parameter=answer.error.param or "")
+
+
 def read(endpoint: Endpoint, dialect: ResponsesDialect, body: bytes) -> Sequence[Delta]:
     """What a 200 body means; an error in it, or one that is no response, is `ErrorReported`."""
     response = RESPONSES.decode(body)
@@ -45,21 +54,21 @@ def read(endpoint: Endpoint, dialect: ResponsesDialect, body: bytes) -> Sequence
         reason = response.reason if isinstance(response, Undecodable) else "not an object"
         return [ErrorReported(InvalidResponse(provider=endpoint.spec.name, message=f"no response: {reason}"))]
     if raw.get("error") or response.status == "failed":
-        return [ErrorReported(fault_from_error(endpoint, dialect, raw.get("error") or raw, model=response.model))]
+        error: Json = {"error": raw.get("error") or raw}
+        return [ErrorReported(fault_from_error(endpoint, dialect, error, model=response.model))]
     if response.status in UNFINISHED:
         message = f"the response is not there yet: its status is {response.status}"
         return [ErrorReported(InvalidResponse(provider=endpoint.spec.name, model=response.model, message=message))]
     if response.output is None and response.status is None:
         if {"message", "detail", "code"} & raw.keys():
-            return [ErrorReported(fault_from_error(endpoint, dialect, raw))]
+            return [ErrorReported(fault_from_error(endpoint, dialect, {"error": raw}))]
         return [ErrorReported(InvalidResponse(provider=endpoint.spec.name, message="the answer holds no output"))]
-    deltas: list[Delta] = []
-    for place, (item, came) in enumerate(zip(response.output or (), items_in(raw), strict=False)):
-        deltas += item_deltas(item, came, place, response.id or "")
+    # A body is what the last event of a stream holds, without the events before it.
+    _, deltas = finish_response(OpenItems(), response.output or (), list_items(raw), response.id or "")
     return [*deltas, *emit_end(response, raw)]
 
 
-def items_in(raw: JsonObject) -> list[JsonObject]:
+def list_items(raw: JsonObject) -> list[JsonObject]:
     """The output items as they came."""
     output = raw.get("output")
     return [item for item in output if isinstance(item, dict)] if isinstance(output, list) else []
@@ -76,10 +85,10 @@ def emit_end(response: Response, raw: JsonObject) -> list[Delta]:
     if response.created_at:
         notes["created"] = int(response.created_at)
     if usage is not None:
-        notes |= usage_notes(usage)
+        notes |= read_usage_metadata(usage)
     return [
         MetadataReported(model=response.model or None, metadata=notes),
-        *([] if usage is None else [usage_reported(usage)]),
+        *([] if usage is None else [read_usage(usage)]),
         build_stop(response),
         StreamEnded(),
     ]

@@ -12,7 +12,7 @@ from victor_fp.core.protocols.openai_family.rules import find_policy, list_unsup
 from victor_fp.core.requests import ChatRequest, Endpoint
 
 
-class Rules(family.Rules, frozen=True, kw_only=True):
+class ResponseRules(family.Rules, frozen=True, kw_only=True):
     """What may be sent, in which fields."""
 
     dialect: ResponsesDialect
@@ -24,9 +24,9 @@ class Rules(family.Rules, frozen=True, kw_only=True):
     """Encrypted reasoning is to be asked for."""
 
 
-def build_rules(endpoint: Endpoint, dialect: ResponsesDialect) -> Rules:
+def build_rules(endpoint: Endpoint, dialect: ResponsesDialect) -> ResponseRules:
     """The dialect's rules for models that no policy names."""
-    return Rules(
+    return ResponseRules(
         dialect=dialect,
         provider=endpoint.spec.name,
         recipient=endpoint.spec.title,
@@ -40,7 +40,7 @@ def build_rules(endpoint: Endpoint, dialect: ResponsesDialect) -> Rules:
     )
 
 
-def apply_policy(rules: Rules, request: ChatRequest, extras: Mapping[str, object]) -> Rules:
+def apply_policy(rules: ResponseRules, request: ChatRequest, extras: Mapping[str, object]) -> ResponseRules:
     """The rules narrowed by the policy of the request's model and by the caller's own fields."""
     dialect, policy = rules.dialect, find_policy(rules.dialect.models, request)
     refuses = rules.refuses if policy is None else rules.refuses | policy.refuses

@@ -14,7 +14,7 @@ from victor_fp.core.json import Json, encode_json
 from victor_fp.core.protocols.openai_family.messages import accept_messages, join_texts, read_result
 from victor_fp.core.protocols.openai_family.tools import fit_call_id
 from victor_fp.core.protocols.openai_responses.parts import BREAKPOINT, build_parts, build_shown
-from victor_fp.core.protocols.openai_responses.rules import Rules
+from victor_fp.core.protocols.openai_responses.rules import ResponseRules
 from victor_fp.core.request_building.conversation import Block, read_turn_state, split_assistant_turn
 from victor_fp.core.requests import Adjustment, ChatRequest
 from victor_fp.core.types import FilePart, ImagePart, Message, TextPart
@@ -24,7 +24,7 @@ Item: TypeAlias = wire.InputItem | dict[str, Json]
 CUSTOM = "custom_tool_call"
 
 
-def build_input(rules: Rules, request: ChatRequest) -> tuple[list[wire.InputItem], tuple[Adjustment, ...]]:
+def build_input(rules: ResponseRules, request: ChatRequest) -> tuple[list[wire.InputItem], tuple[Adjustment, ...]]:
     """The input items, and what of the conversation could not be sent."""
     messages, adjustments = accept_messages(rules, request.messages)
     items: list[Item] = []
@@ -46,7 +46,7 @@ def build_input(rules: Rules, request: ChatRequest) -> tuple[list[wire.InputItem
     return cast("list[wire.InputItem]", items), adjustments
 
 
-def _build_content(rules: Rules, message: Message) -> str | list[wire.InputContent]:
+def _build_content(rules: ResponseRules, message: Message) -> str | list[wire.InputContent]:
     """Text as text where that says everything, else parts."""
     marked = message.cache and rules.cache_marks == "breakpoint"
     given = message.content
@@ -56,7 +56,7 @@ def _build_content(rules: Rules, message: Message) -> str | list[wire.InputConte
 
 
 def _build_result(
-    rules: Rules, message: Message, *, custom: bool
+    rules: ResponseRules, message: Message, *, custom: bool
 ) -> wire.FunctionCallOutputItem | wire.CustomToolCallOutputItem:
     """A tool's result: text where that says everything, else parts."""
     result = read_result(message)
@@ -90,7 +90,7 @@ class _Turn(msgspec.Struct, frozen=True, kw_only=True):
 FOREIGN = _Turn()
 
 
-def _build_assistant(rules: Rules, message: Message, blocks: Sequence[Block]) -> list[Item]:
+def _build_assistant(rules: ResponseRules, message: Message, blocks: Sequence[Block]) -> list[Item]:
     state = read_turn_state(message)
     turn = FOREIGN if state is None or state.provider != rules.provider else _read_turn(rules, blocks)
     items: list[Item] = []
@@ -110,7 +110,7 @@ def _build_assistant(rules: Rules, message: Message, blocks: Sequence[Block]) ->
     return [*items, _build_text(rules, turn, texts)] if texts else items
 
 
-def _read_turn(rules: Rules, blocks: Sequence[Block]) -> _Turn:
+def _read_turn(rules: ResponseRules, blocks: Sequence[Block]) -> _Turn:
     """What goes for a turn that the vendor itself made."""
     states = [block.state for block in blocks if block.kind == "opaque" and block.state]
     late = {str(state["id"]): dict(state) for state in states if state.get("type") == "reasoning" and "id" in state}
@@ -120,7 +120,7 @@ def _read_turn(rules: Rules, blocks: Sequence[Block]) -> _Turn:
     return msgspec.structs.replace(turn, ids=whole)
 
 
-def _build_item(rules: Rules, turn: _Turn, block: Block) -> Item | None:
+def _build_item(rules: ResponseRules, turn: _Turn, block: Block) -> Item | None:
     """The item of a block; None for what stays behind, and for text, which may be one message with its neighbours."""
     match block.kind:
         case "text" | "refusal":
@@ -143,7 +143,7 @@ def _identify(turn: _Turn, block: Block) -> tuple[Json, str | UnsetType]:
     return id_, _text(block.state.get("phase")) if id_ is None else UNSET
 
 
-def _build_reasoning(rules: Rules, turn: _Turn, block: Block) -> Item | None:
+def _build_reasoning(rules: ResponseRules, turn: _Turn, block: Block) -> Item | None:
     """A reasoning item as it came; None where the vendor or the model would not take it."""
     if block.kind != "reasoning" or not turn.own or not block.state:
         return None
@@ -152,7 +152,7 @@ def _build_reasoning(rules: Rules, turn: _Turn, block: Block) -> Item | None:
     return item if _may_return(rules, item) else None
 
 
-def _may_return(rules: Rules, item: Mapping[str, Json]) -> bool:
+def _may_return(rules: ResponseRules, item: Mapping[str, Json]) -> bool:
     if not rules.reasons:
         return False
     back = rules.dialect.reasoning_back
@@ -167,7 +167,7 @@ def _may_return(rules: Rules, item: Mapping[str, Json]) -> bool:
             assert_never(back)
 
 
-def _build_opaque(rules: Rules, turn: _Turn, block: Block) -> Item | None:
+def _build_opaque(rules: ResponseRules, turn: _Turn, block: Block) -> Item | None:
     """An item of the vendor's own as it came; reasoning that came late stands in its place already."""
     if not turn.own or not block.state or "type" not in block.state:
         return None
@@ -177,7 +177,7 @@ def _build_opaque(rules: Rules, turn: _Turn, block: Block) -> Item | None:
     return item
 
 
-def _build_text(rules: Rules, turn: _Turn, blocks: Sequence[Block]) -> wire.InputMessage:
+def _build_text(rules: ResponseRules, turn: _Turn, blocks: Sequence[Block]) -> wire.InputMessage:
     """One message of texts and refusals."""
     state = blocks[-1].state or {}
     phase = _text(state.get("phase")) if turn.own else UNSET
@@ -190,7 +190,7 @@ def _build_text(rules: Rules, turn: _Turn, blocks: Sequence[Block]) -> wire.Inpu
     return wire.InputMessage(role="assistant", content=[wire.GivenTextContent(text=text)], phase=phase)
 
 
-def _build_part(rules: Rules, block: Block) -> wire.GivenTextContent | wire.GivenRefusalContent:
+def _build_part(rules: ResponseRules, block: Block) -> wire.GivenTextContent | wire.GivenRefusalContent:
     if block.kind == "refusal" and rules.dialect.refusals:
         return wire.GivenRefusalContent(refusal=block.text)
     cited = (block.state or {}).get("annotations")
@@ -203,7 +203,7 @@ def _is_custom(block: Block) -> bool:
     return block.kind == "tool_call" and block.state is not None and block.state.get("type") == CUSTOM
 
 
-def _build_call(rules: Rules, turn: _Turn, block: Block) -> wire.FunctionCallItem | wire.CustomToolCallItem:
+def _build_call(rules: ResponseRules, turn: _Turn, block: Block) -> wire.FunctionCallItem | wire.CustomToolCallItem:
     arguments = block.arguments if isinstance(block.arguments, str) else encode_json(block.arguments).decode()
     state = block.state or {} if turn.own else {}
     id_ = _text(state.get("id")) if turn.ids else UNSET

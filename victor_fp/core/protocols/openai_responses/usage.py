@@ -7,15 +7,14 @@ from typing import Any
 import msgspec
 from victor_fp_wire.openai_responses.response import ResponseUsage
 
-from victor_fp.core.cost import build_cost
 from victor_fp.core.deltas import UsageReported
 from victor_fp.core.json import Json
-from victor_fp.core.protocols.openai_chat.usage import TICKS_PER_DOLLAR
+from victor_fp.core.protocols.openai_family.usage import read_cost
 
 STANDARD = {"input_tokens", "output_tokens", "total_tokens", "input_tokens_details", "output_tokens_details"}
 
 
-def usage_reported(usage: ResponseUsage) -> UsageReported:
+def read_usage(usage: ResponseUsage) -> UsageReported:
     """The counts, None where the vendor gave none."""
     inside, outside = usage.input_tokens_details, usage.output_tokens_details
     return UsageReported(
@@ -28,13 +27,9 @@ def usage_reported(usage: ResponseUsage) -> UsageReported:
     )
 
 
-def usage_notes(usage: ResponseUsage) -> dict[str, Json]:
+def read_usage_metadata(usage: ResponseUsage) -> dict[str, Json]:
     """The cost where the vendor names it in US dollars, and the counts as they came where they say more."""
-    notes: dict[str, Json] = {}
-    if usage.cost is not None:
-        notes["cost"] = build_cost(usage.cost)
-    elif usage.cost_in_usd_ticks is not None:
-        notes["cost"] = build_cost(usage.cost_in_usd_ticks / TICKS_PER_DOLLAR)
+    notes = read_cost(usage.cost, usage.cost_in_usd_ticks)
     raw = _drop_unset(msgspec.to_builtins(usage))
     if set(raw) - STANDARD:
         notes["usage_raw"] = raw

@@ -9,11 +9,11 @@ from msgspec import UNSET, UnsetType
 from victor_fp_wire.openai_responses import request as wire
 
 from victor_fp.core.dialects.responses import RequestModel
-from victor_fp.core.protocols.openai_responses.rules import Rules
+from victor_fp.core.protocols.openai_responses.rules import ResponseRules
 from victor_fp.core.requests import Adjustment
 
 
-class VendorFields(msgspec.Struct, frozen=True, kw_only=True):
+class ResponseVendorFields(msgspec.Struct, frozen=True, kw_only=True):
     """Values for which OpenAI's own request has no field; each vendor's model has fields for some of them."""
 
     top_k: int | UnsetType = UNSET
@@ -25,11 +25,11 @@ class VendorFields(msgspec.Struct, frozen=True, kw_only=True):
     response_format: wire.ChatResponseFormat | UnsetType = UNSET
 
 
-NO_FIELDS = VendorFields()
+NO_FIELDS = ResponseVendorFields()
 
 
 def extend_body(
-    rules: Rules, body: wire.CreateResponse, own: VendorFields
+    rules: ResponseRules, body: wire.CreateResponse, own: ResponseVendorFields
 ) -> tuple[wire.CreateResponse, tuple[Adjustment, ...]]:
     """The body as the dialect's own model, with the vendor's fields; what that model has no field for is refused."""
     if own == NO_FIELDS:
@@ -40,7 +40,7 @@ def extend_body(
     return extended, tuple(map(rules.build_refusal, lost))
 
 
-def _extend(model: RequestModel, body: wire.CreateResponse, own: VendorFields) -> wire.CreateResponse:
+def _extend(model: RequestModel, body: wire.CreateResponse, own: ResponseVendorFields) -> wire.CreateResponse:
     if model == "openai":
         return body
     common = msgspec.structs.asdict(body)

@@ -1,4 +1,4 @@
-"""What stands beside an answer: its id, model and time, and the vendors' extras, the same from a body and from a stream."""
+"""Facts of a completion besides its text, which become metadata: the same from a body and from a stream."""
 
 from __future__ import annotations
 
@@ -31,41 +31,44 @@ OF_ANSWER = (
     "perf_metrics",
     "prompt_logprobs",
     "stats",
+    "metadata",
 )
 """Fields of a completion or chunk that become metadata under their own names."""
 OF_CHOICE = ("content_filter_results", "native_finish_reason", "stop_reason", "seed", "raw_output")
 OF_MESSAGE = ("annotations", "images", "context", "extra_content")
-RENAMED = {"stop_reason": "matched_stop"}
+RENAMED = {"stop_reason": "matched_stop", "metadata": "vendor_metadata"}
 """vLLM's stop_reason is the token or text that ended the answer, not a reason."""
 EMPTY: tuple[object, ...] = ("", [], {})
 
 
-def answer_notes(answer: ChatCompletion | ChatCompletionChunk) -> dict[str, Json]:
-    """Notes of a whole body, or of a chunk; later ones replace earlier ones, except the id and the time."""
+def read_answer_metadata(answer: ChatCompletion | ChatCompletionChunk) -> dict[str, Json]:
+    """Facts of a whole body, or of a chunk, but for its id and time."""
     notes = _fields(answer, OF_ANSWER)
-    if answer.id:
-        notes["id"] = answer.id
-    if answer.created:
-        notes["created"] = int(answer.created)
     extras = answer.x_groq
     if extras is not None and extras.usage_breakdown:
         notes["usage_breakdown"] = extras.usage_breakdown
     return notes
 
 
-def choice_notes(choice: Choice | ChunkChoice) -> dict[str, Json]:
-    """Notes of the choice but for its log probabilities, which grow in a stream."""
+def read_choice_metadata(choice: Choice | ChunkChoice) -> dict[str, Json]:
+    """Facts of the choice but for its log probabilities, which grow in a stream."""
+    if isinstance(choice, ChunkChoice) and choice.finish_reason is None:
+        # Only content filters are beside a choice that goes on.
+        filtered = choice.content_filter_results
+        return {"content_filter_results": filtered} if filtered else {}
     return _fields(choice, OF_CHOICE)
 
 
-def logprobs_of(choice: Choice | ChunkChoice) -> dict[str, Json]:
+def read_logprobs(choice: Choice | ChunkChoice) -> dict[str, Json]:
     """Log probabilities, in the vendor's form; lists of a stream's pieces follow each other."""
     given = choice.logprobs
     return {"logprobs": given} if isinstance(given, dict) and given else {}
 
 
-def message_notes(message: ResponseMessage | ChunkDelta) -> dict[str, Json]:
+def read_message_metadata(message: ResponseMessage | ChunkDelta) -> dict[str, Json]:
     """Citations, images and context that come with the text."""
+    if message.annotations is None and message.images is None and message.context is None:
+        return {"extra_content": message.extra_content} if message.extra_content else {}
     return _fields(message, OF_MESSAGE)
 
 

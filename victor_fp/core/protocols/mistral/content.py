@@ -23,8 +23,8 @@ from victor_fp_wire.mistral.response import (
 
 from victor_fp.core.deltas import BlockEnded, Delta, MetadataReported, ReasoningDelta, StateReported, TextDelta
 from victor_fp.core.json import Json
-from victor_fp.core.protocols.openai_chat.tool_calls import Fragment
-from victor_fp.core.protocols.openai_chat.usage import to_plain
+from victor_fp.core.protocols.openai_family.tool_calls import Fragment
+from victor_fp.core.protocols.openai_family.usage import to_plain
 
 PIECES = "pieces"
 """Where the state of a block keeps what of it is no text, to go back in its place."""
@@ -33,7 +33,7 @@ NO_ID = "null"
 """The vendor's document: what stands for the id of a call that has none."""
 
 
-def content_deltas(content: ResponseContent | None) -> list[Delta]:
+def emit_content(content: ResponseContent | None) -> list[Delta]:
     """Content as text, or as a list of pieces."""
     if not content:
         return []

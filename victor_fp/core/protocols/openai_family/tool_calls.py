@@ -12,7 +12,6 @@ from __future__ import annotations
 from typing import TypeAlias
 
 import msgspec
-from victor_fp_wire.openai_chat.response import FunctionCall, ToolCall
 
 from victor_fp.core.chains import unroll
 from victor_fp.core.deltas import Delta, ToolCallArguments, ToolCallStarted
@@ -63,23 +62,6 @@ class OpenCalls(msgspec.Struct, frozen=True, kw_only=True):
 
 
 NO_CALLS = OpenCalls()
-
-
-def read_fragment(call: ToolCall) -> Fragment:
-    """A tool call of the wire; custom tools take a text where functions take arguments."""
-    extra = call.extra_content
-    state: dict[str, Json] | None = {"extra_content": extra} if isinstance(extra, dict) else None
-    if call.custom is not None and (call.custom.name or call.custom.input):
-        return Fragment(index=call.index, id=call.id or "", name=call.custom.name or "", arguments=call.custom.input)
-    function = call.function or FunctionCall()
-    return Fragment(
-        index=call.index, id=call.id or "", name=function.name or "", arguments=function.arguments, state=state
-    )
-
-
-def read_legacy_fragment(call: FunctionCall) -> Fragment:
-    """A `function_call`, which came before tools."""
-    return Fragment(name=call.name or "", arguments=call.arguments)
 
 
 def is_empty_fragment(fragment: Fragment) -> bool:

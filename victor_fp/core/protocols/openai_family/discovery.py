@@ -8,10 +8,9 @@ from functools import partial
 from victor_fp_wire.openai_chat.operations import GetServerProps, ListModels
 from victor_fp_wire.openai_chat.response import Model
 
-from victor_fp.core.dialects.chat import ChatDialect
 from victor_fp.core.json import Json, decode_json
 from victor_fp.core.protocols import Discovery, ModelInfo
-from victor_fp.core.protocols.openai_chat.routes import build_list_request, build_props_request
+from victor_fp.core.protocols.openai_family.routes import Dialect, build_list_request, build_props_request
 from victor_fp.core.protocols.operations import decoder_for
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.wire_decoding import Undecodable
@@ -23,7 +22,7 @@ IMAGE_WORDS = frozenset({"image", "vision", "image_input"})
 REASONING_WORDS = frozenset({"reasoning", "thinking", "include_reasoning", "reasoning_effort"})
 
 
-def discovery(endpoint: Endpoint, dialect: ChatDialect) -> Discovery:
+def build_discovery(endpoint: Endpoint, dialect: Dialect) -> Discovery:
     """Return how to list models, and how to ask a llama.cpp server for the settings of one."""
     return Discovery(
         list_request=partial(build_list_request, endpoint, dialect),

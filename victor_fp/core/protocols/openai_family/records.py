@@ -49,11 +49,14 @@ class OpenRecords(msgspec.Struct, frozen=True):
 
     newest: _Records = None
 
-    def with_fragments(self, fragments: Iterable[Record]) -> OpenRecords:
-        """The records with these fragments: one grows the newest record where type, index and id agree."""
+    def with_fragments(self, fragments: Iterable[Record], *, whole: bool = False) -> OpenRecords:
+        """The records with these fragments: one grows the newest record where type, index and id agree.
+
+        A `whole` record grows none.
+        """
         records = self.newest
         for fragment in fragments:
-            if records is not None and _continues(records[1], fragment):
+            if not whole and records is not None and _continues(records[1], fragment):
                 records = (records[0], records[1].with_fragment(fragment))
             else:
                 records = (records, OpenRecord().with_fragment(fragment))

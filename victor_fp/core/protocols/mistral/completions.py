@@ -1,0 +1,128 @@
+"""Mistral's completions, whole or in chunks."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from victor_fp_wire.mistral.operations import CreateChatCompletion
+from victor_fp_wire.mistral.response import ChatCompletion, ChatCompletionChunk, ChunkChoice, ErrorBody, Usage
+from victor_fp_wire.mistral.response import Choice as BodyChoice
+
+from victor_fp.core.deltas import Stopped, TextDelta, UsageReported
+from victor_fp.core.framing import Frame
+from victor_fp.core.json import Json, NotJson, decode_json_object
+from victor_fp.core.protocols.mistral.content import emit_content, read_fragment
+from victor_fp.core.protocols.openai_family.completions import ChoiceContent, ChunkContent, CompletionFormat
+from victor_fp.core.protocols.openai_family.errors import TypedError
+from victor_fp.core.protocols.openai_family.usage import NO_USAGE, read_raw_counts, to_whole_number
+from victor_fp.core.protocols.operations import decoder_for
+from victor_fp.core.wire_decoding import Undecodable, WireDecoder
+
+Answer: TypeAlias = ChatCompletion | ChatCompletionChunk
+AnyChoice: TypeAlias = BodyChoice | ChunkChoice
+
+ERRORS: WireDecoder[ErrorBody] = WireDecoder(ErrorBody)
+ERROR_FIELDS = frozenset({"error", "message", "detail"})
+"""Where the three forms of an error, and those of gateways, have their message."""
+STOP_REASONS = {"stop": "stop", "length": "length", "model_length": "length", "tool_calls": "tool_use"}
+
+
+def build_stop(reason: str) -> Stopped:
+    """The reason in the standard word; one that nobody knows stays as it is."""
+    return Stopped(STOP_REASONS.get(reason, reason), reason)
+
+
+def read_error(body: bytes) -> TypedError:
+    """What the document's error model says."""
+    answer = ERRORS.decode(body)
+    if isinstance(answer, Undecodable):
+        return TypedError()
+    return TypedError(parameter=answer.param or "", request_id=answer.request_id)
+
+
+def read_plain_text(chunk: ChatCompletionChunk) -> TextDelta | None:
+    """The text of a chunk that has nothing else; None for every other chunk."""
+    choices = chunk.choices
+    if not choices or len(choices) != 1 or chunk.usage is not None or chunk.error is not None:
+        return None
+    choice = choices[0]
+    delta = choice.delta
+    if delta is None or choice.index or choice.finish_reason is not None or choice.logprobs is not None:
+        return None
+    return TextDelta(delta.content) if delta.tool_calls is None and isinstance(delta.content, str) else None
+
+
+def read_chunk(chunk: ChatCompletionChunk, frame: Frame, first: bool) -> ChunkContent:  # noqa: FBT001  one of a format
+    """A chunk. Its facts are read where it may have some: in the first, those without a choice, and the last ones."""
+    choice = next((choice for choice in chunk.choices or () if not choice.index), None)
+    if not first and choice is not None and not choice.finish_reason and chunk.usage is None and not chunk.error:
+        return ChunkContent(choice=_read_choice(choice))
+    return _read_answer(chunk, choice, frame)
+
+
+def read_body(body: ChatCompletion, frame: Frame) -> ChunkContent:
+    """A body."""
+    return _read_answer(body, next((choice for choice in body.choices or () if not choice.index), None), frame)
+
+
+FORMAT = CompletionFormat[ChatCompletionChunk, ChatCompletion](
+    decode_chunk=decoder_for(CreateChatCompletion.EVENT, keep_halves=True).decode,
+    decode_body=decoder_for(CreateChatCompletion.RESPONSE, keep_halves=True).decode,
+    read_plain_text=read_plain_text,
+    read_chunk=read_chunk,
+    read_body=read_body,
+    build_stop=build_stop,
+)
+
+
+def _read_answer(answer: Answer, choice: AnyChoice | None, frame: Frame) -> ChunkContent:
+    identity: dict[str, Json] = {"id": answer.id} if answer.id else {}
+    if answer.created:
+        identity["created"] = int(answer.created)
+    return ChunkContent(
+        choice=None if choice is None else _read_choice(choice),
+        usage=_read_usage(answer.usage),
+        identity=identity,
+        model=answer.model or None,
+        notes=read_raw_counts(answer.usage),
+        error=_find_error(frame) if choice is None or answer.error else None,
+    )
+
+
+def _read_choice(choice: AnyChoice) -> ChoiceContent:
+    message = choice.message if isinstance(choice, BodyChoice) else choice.delta
+    growing: dict[str, Json] = {}
+    # Log probabilities keep the vendor's form; lists of a stream's chunks follow each other.
+    if isinstance(choice.logprobs, dict) and choice.logprobs:
+        growing["logprobs"] = choice.logprobs
+    if message is None:
+        return ChoiceContent(growing=growing, finish_reason=choice.finish_reason)
+    return ChoiceContent(
+        deltas=emit_content(message.content),
+        fragments=[read_fragment(call) for call in message.tool_calls or ()],
+        growing=growing,
+        finish_reason=choice.finish_reason,
+    )
+
+
+def _find_error(frame: Frame) -> Json:
+    """The error that a chunk or body holds or is, in any of its forms; None where it is none."""
+    value = decode_json_object(frame.data)
+    if isinstance(value, NotJson):
+        return None
+    return value if frame.event == "error" or ERROR_FIELDS & value.keys() else None
+
+
+def _read_usage(usage: Usage | None) -> UsageReported | None:
+    """The counts; what the vendor did not count stays absent."""
+    if usage is None:
+        return None
+    details = usage.prompt_tokens_details or usage.prompt_token_details
+    cached = usage.num_cached_tokens if details is None or details.cached_tokens is None else details.cached_tokens
+    reported = UsageReported(
+        prompt_tokens=to_whole_number(usage.prompt_tokens),
+        completion_tokens=to_whole_number(usage.completion_tokens),
+        total_tokens=to_whole_number(usage.total_tokens),
+        cache_read_input_tokens=to_whole_number(cached),
+    )
+    return None if reported == NO_USAGE else reported

@@ -1,0 +1,207 @@
+"""Completions of Chat Completions and its many dialects, whole or in chunks."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TypeAlias
+
+from victor_fp_wire.openai_chat.operations import CreateChatCompletion
+from victor_fp_wire.openai_chat.response import ChatCompletion, ChatCompletionChunk, ChunkChoice, ErrorBody, Usage
+from victor_fp_wire.openai_chat.response import Choice as BodyChoice
+
+from victor_fp.core.deltas import Delta, ReasoningDelta, RefusalDelta, Stopped, TextDelta
+from victor_fp.core.dialects.chat import ChatDialect
+from victor_fp.core.framing import Frame
+from victor_fp.core.json import Json, NotJson, decode_json
+from victor_fp.core.protocols.openai_chat.content import emit_content, find_reasoning, read_fragments
+from victor_fp.core.protocols.openai_chat.metadata import (
+    read_answer_metadata,
+    read_choice_metadata,
+    read_logprobs,
+    read_message_metadata,
+)
+from victor_fp.core.protocols.openai_chat.usage import read_usage, read_usage_metadata
+from victor_fp.core.protocols.openai_family.completions import ChoiceContent, ChunkContent, CompletionFormat
+from victor_fp.core.protocols.openai_family.errors import TypedError
+from victor_fp.core.protocols.openai_family.records import Record
+from victor_fp.core.protocols.operations import decoder_for
+from victor_fp.core.wire_decoding import Undecodable, WireDecoder
+
+Answer: TypeAlias = ChatCompletion | ChatCompletionChunk
+AnyChoice: TypeAlias = BodyChoice | ChunkChoice
+Format: TypeAlias = CompletionFormat[ChatCompletionChunk, ChatCompletion]
+
+CHUNKS = decoder_for(CreateChatCompletion.EVENT, keep_halves=True)
+BODIES = decoder_for(CreateChatCompletion.RESPONSE, keep_halves=True)
+ERRORS: WireDecoder[ErrorBody] = WireDecoder(ErrorBody)
+UNCOUNTED = Usage()
+STOP_REASONS = {
+    "stop": "stop",
+    "length": "length",
+    "tool_calls": "tool_use",
+    "function_call": "tool_use",
+    "content_filter": "content_filter",
+    # Together, and servers behind Hugging Face
+    "eos": "stop",
+    "eos_token": "stop",
+    "stop_sequence": "stop",
+    # zai
+    "model_context_window_exceeded": "length",
+    # Gateways that pass another vendor's word through
+    "end_turn": "stop",
+    "max_tokens": "length",
+    "tool_use": "tool_use",
+}
+
+
+def build_format(dialect: ChatDialect) -> Format:
+    """How the dialect's completions are read."""
+    return CompletionFormat(
+        decode_chunk=CHUNKS.decode,
+        decode_body=BODIES.decode,
+        read_plain_text=read_plain_text,
+        read_chunk=read_chunk,
+        read_body=read_body,
+        build_stop=partial(build_stop, dialect),
+        done_is_stop=dialect.done_is_stop,
+    )
+
+
+def build_stop(dialect: ChatDialect, reason: str) -> Stopped:
+    """The reason by the dialect's words, then by everybody's; one that nobody knows stays as it is."""
+    return Stopped(dialect.stop_reasons.get(reason) or STOP_REASONS.get(reason, reason), reason)
+
+
+def read_error(body: bytes) -> TypedError:
+    """What the document's error model says: the request id, and the parameter of the flat form."""
+    answer = ERRORS.decode(body)
+    if isinstance(answer, Undecodable):
+        return TypedError()
+    parameter = answer.param if isinstance(answer.param, str) else ""
+    return TypedError(parameter=parameter, request_id=answer.request_id)
+
+
+def read_plain_text(chunk: ChatCompletionChunk) -> TextDelta | ReasoningDelta | None:
+    """The text, or the thinking, of a chunk that has nothing else; None for every other chunk."""
+    choices = chunk.choices
+    if (
+        not choices
+        or len(choices) != 1
+        or chunk.usage is not None
+        or chunk.error is not None
+        or chunk.x_groq is not None
+    ):
+        return None
+    choice = choices[0]
+    delta = choice.delta
+    if (
+        delta is None
+        or choice.index
+        or choice.finish_reason is not None
+        or choice.logprobs is not None
+        or choice.usage is not None
+        or choice.content_filter_results
+        or delta.tool_calls is not None
+        or delta.refusal is not None
+        or delta.reasoning_details is not None
+        or delta.function_call is not None
+        or delta.annotations is not None
+        or delta.audio is not None
+        or delta.images is not None
+        or delta.executed_tools is not None
+        or delta.context is not None
+        or delta.extra_content is not None
+    ):
+        return None
+    content = delta.content
+    reasoning = delta.reasoning_content or delta.reasoning
+    if reasoning:
+        return None if content else ReasoningDelta(reasoning)
+    return TextDelta(content) if type(content) is str else None
+
+
+def read_chunk(chunk: ChatCompletionChunk, frame: Frame, first: bool) -> ChunkContent:  # noqa: FBT001  one of a format
+    """A chunk. Its facts are read where it may have some: in the first, those without a choice, and the last ones."""
+    choice = next((choice for choice in chunk.choices or () if not choice.index), None)
+    counts = _find_counts(chunk, None if choice is None else choice.usage)
+    is_error = chunk.error or (choice is None and (frame.event == "error" or chunk.object == "error"))
+    error = _read_whole(frame) if is_error else _find_groq_error(chunk)
+    if not first and choice is not None and not choice.finish_reason and counts is None:
+        return ChunkContent(choice=_read_choice(choice), error=error)
+    return _read_answer(chunk, choice, counts, error)
+
+
+def read_body(body: ChatCompletion, frame: Frame) -> ChunkContent:
+    """A body. Older servers put an error's fields at the top of one without a choice."""
+    choice = next((choice for choice in body.choices or () if not choice.index), None)
+    error: Json = None
+    if body.error:
+        error = _read_whole(frame)
+    elif choice is None:
+        value = _read_whole(frame)
+        fields = value.keys() if isinstance(value, dict) else set[str]()
+        error = value if body.object == "error" or {"message", "detail"} & fields else None
+    return _read_answer(body, choice, _find_counts(body, None), error)
+
+
+def _read_answer(answer: Answer, choice: AnyChoice | None, counts: Usage | None, error: Json) -> ChunkContent:
+    identity: dict[str, Json] = {"id": answer.id} if answer.id else {}
+    if answer.created:
+        identity["created"] = int(answer.created)
+    return ChunkContent(
+        choice=None if choice is None else _read_choice(choice),
+        usage=read_usage(counts),
+        identity=identity,
+        model=answer.model or None,
+        notes=read_answer_metadata(answer) | read_usage_metadata(counts),
+        error=error,
+    )
+
+
+def _read_choice(choice: AnyChoice) -> ChoiceContent:
+    message = choice.message if isinstance(choice, BodyChoice) else choice.delta
+    growing = read_logprobs(choice)
+    if message is None:
+        return ChoiceContent(
+            notes=read_choice_metadata(choice), growing=growing, finish_reason=choice.finish_reason, error=choice.error
+        )
+    deltas: list[Delta] = []
+    if reasoning := find_reasoning(message):
+        deltas.append(ReasoningDelta(reasoning))
+    deltas += emit_content(message.content)
+    if message.refusal:
+        deltas.append(RefusalDelta(message.refusal))
+    return ChoiceContent(
+        deltas=deltas,
+        fragments=read_fragments(message) if message.tool_calls or message.function_call else (),
+        details=message.reasoning_details or (),
+        executed=_list_records(message.executed_tools) if message.executed_tools else (),
+        audio=message.audio if isinstance(message.audio, dict) else None,
+        notes=read_choice_metadata(choice),
+        growing=growing | read_message_metadata(message),
+        finish_reason=choice.finish_reason,
+        error=choice.error,
+    )
+
+
+def _list_records(value: Json) -> list[Record]:
+    """The records of a list, or one that stands alone."""
+    return [record for record in (value if isinstance(value, list) else [value]) if isinstance(record, dict)]
+
+
+def _find_counts(answer: Answer, of_choice: Usage | None) -> Usage | None:
+    """The counts, which stand at the chunk, in Groq's extras, or (Moonshot) in the choice."""
+    extras = answer.x_groq
+    for usage in (answer.usage, None if extras is None else extras.usage, of_choice):
+        if usage is not None and usage != UNCOUNTED:
+            return usage
+    return None
+
+
+def _find_groq_error(chunk: ChatCompletionChunk) -> Json:
+    return {"error": chunk.x_groq.error} if chunk.x_groq is not None and chunk.x_groq.error else None
+
+
+def _read_whole(frame: Frame) -> Json:
+    value = decode_json(frame.data)
+    return {} if isinstance(value, NotJson) else value

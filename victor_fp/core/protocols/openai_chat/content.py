@@ -1,0 +1,72 @@
+"""Text, thinking and calls of a message or a delta, wherever a vendor puts them."""
+
+from __future__ import annotations
+
+from victor_fp_wire.openai_chat.response import (
+    ChunkDelta,
+    ContentChunk,
+    FunctionCall,
+    ResponseContent,
+    ResponseMessage,
+    ToolCall,
+)
+
+from victor_fp.core.deltas import Delta, ReasoningDelta, RefusalDelta, TextDelta
+from victor_fp.core.json import Json
+from victor_fp.core.protocols.openai_family.tool_calls import Fragment, is_empty_fragment
+
+
+def find_reasoning(message: ResponseMessage | ChunkDelta) -> str:
+    """Thinking beside the content. Servers that fill both fields say the same in both."""
+    return message.reasoning_content or message.reasoning or _find_reasoning_in_details(message.reasoning_details)
+
+
+def _find_reasoning_in_details(details: list[dict[str, Json]] | None) -> str:
+    """The readable part of OpenRouter's details, for answers that have no plain reasoning."""
+    if not details:
+        return ""
+    texts = (detail.get("text") or detail.get("summary") for detail in details)
+    return "".join(text for text in texts if isinstance(text, str))
+
+
+def emit_content(content: ResponseContent | None) -> list[Delta]:
+    """Content as text, or as the list of text and thinking that servers of Mistral's models pass on."""
+    if not content:
+        return []
+    if isinstance(content, str):
+        return [TextDelta(content)]
+    return [delta for chunk in content for delta in _piece(chunk)]
+
+
+def read_fragments(message: ResponseMessage | ChunkDelta) -> list[Fragment]:
+    """The calls of a message, or what a delta has of some; a `function_call` came before tools."""
+    fragments = [_read_fragment(call) for call in message.tool_calls or ()]
+    if message.function_call is not None:
+        call = message.function_call
+        fragments.append(Fragment(name=call.name or "", arguments=call.arguments))
+    return [fragment for fragment in fragments if not is_empty_fragment(fragment)]
+
+
+def _read_fragment(call: ToolCall) -> Fragment:
+    """A tool call of the wire; custom tools take a text where functions take arguments."""
+    extra = call.extra_content
+    state: dict[str, Json] | None = {"extra_content": extra} if isinstance(extra, dict) else None
+    if call.custom is not None and (call.custom.name or call.custom.input):
+        return Fragment(index=call.index, id=call.id or "", name=call.custom.name or "", arguments=call.custom.input)
+    function = call.function or FunctionCall()
+    return Fragment(
+        index=call.index, id=call.id or "", name=function.name or "", arguments=function.arguments, state=state
+    )
+
+
+def _piece(chunk: ContentChunk) -> list[Delta]:
+    if thought := _find_thought(chunk):
+        return [ReasoningDelta(thought)]
+    if chunk.refusal:
+        return [RefusalDelta(chunk.refusal)]
+    return [TextDelta(chunk.text)] if chunk.text else []
+
+
+def _find_thought(chunk: ContentChunk) -> str:
+    thinking = chunk.thinking or ""
+    return thinking if isinstance(thinking, str) else "".join(piece.text or "" for piece in thinking)

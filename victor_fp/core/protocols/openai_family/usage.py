@@ -1,0 +1,55 @@
+"""Counts of tokens as vendors of OpenAI's family write them: whole numbers, what they say beyond the standard, cost."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from victor_fp.core.cost import build_cost
+from victor_fp.core.deltas import UsageReported
+from victor_fp.core.json import Json
+
+NO_USAGE = UsageReported()
+TICKS_PER_DOLLAR = 10_000_000_000
+"""xAI counts cost in these."""
+STANDARD = {"prompt_tokens", "completion_tokens", "total_tokens"}
+STANDARD_DETAILS = {"cached_tokens", "cache_write_tokens", "reasoning_tokens"}
+
+
+def read_cost(cost: float | None, ticks: float | None) -> dict[str, Json]:
+    """The cost where the vendor names it, in US dollars or in xAI's ticks."""
+    if cost is not None:
+        return {"cost": build_cost(cost)}
+    return {} if ticks is None else {"cost": build_cost(ticks / TICKS_PER_DOLLAR)}
+
+
+def read_raw_counts(usage: msgspec.Struct | None) -> dict[str, Json]:
+    """The counts as they came, where they say more than the standard ones."""
+    raw = {} if usage is None else to_plain(msgspec.to_builtins(usage))
+    return {"usage_raw": raw} if _says_more(raw) else {}
+
+
+def _says_more(raw: dict[str, Any]) -> bool:
+    return any(
+        set(value) - STANDARD_DETAILS if isinstance(value, dict) else name not in STANDARD
+        for name, value in raw.items()
+    )
+
+
+def to_plain(value: dict[str, Any]) -> dict[str, Any]:
+    """Without what is absent; whole numbers as such."""
+    out: dict[str, Any] = {}
+    for name, item in value.items():
+        if isinstance(item, dict):
+            out[name] = to_plain(item)
+        elif isinstance(item, float) and item.is_integer():
+            out[name] = int(item)
+        elif item is not None:
+            out[name] = item
+    return out
+
+
+def to_whole_number(value: float | None) -> int | None:
+    """A count; some servers write 1.0."""
+    return None if value is None else int(value)
