@@ -28,7 +28,7 @@ SCHEMA = {"type": "object", "properties": {"inhabitants": {"type": "integer"}}, 
 async def ask(wire: ScriptedWire, *, managed: bool = False, **more: Any) -> Any:
     asked: dict[str, Any] = {"model": "gpt-5.1", "response_format": City, "repair": 1, **more}
     if managed:
-        provider: Any = ManagedProviderFactory.create(
+        provider: Any = await ManagedProviderFactory.create(
             provider_name="openai", model="gpt-5.1", api_key="k", transport=wire, max_retries=0
         )
     else:
@@ -44,7 +44,9 @@ def sent(wire: ScriptedWire, place: int) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("managed", [False, True], ids=["plain", "managed"])
-@pytest.mark.parametrize("form", [City, SCHEMA, {"type": "json_schema", "json_schema": {"name": "c", "schema": SCHEMA}}])
+@pytest.mark.parametrize(
+    "form", [City, SCHEMA, {"type": "json_schema", "json_schema": {"name": "c", "schema": SCHEMA}}]
+)
 async def test_an_answer_that_does_not_match_is_asked_for_once_more(form: Any, managed: bool) -> None:
     wire = ScriptedWire(WRONG, RIGHT)
     result = await ask(wire, managed=managed, response_format=form)

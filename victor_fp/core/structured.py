@@ -92,7 +92,7 @@ def read_form(response_format: object) -> Form | None:
             return schema
         case ResponseFormat() | "json" | {"type": "json_object"}:
             return {"type": "object"}
-        case {"type": "text"} if len(response_format) == 1:
+        case {"type": "text", **rest} if not rest:
             return None
         case type() if issubclass(response_format, BaseModel | msgspec.Struct):
             return response_format

@@ -56,7 +56,7 @@ def test_a_refusal_of_another_protocol_is_sent_as_text() -> None:
 
 
 def test_parts_of_several_results_move_into_one_message_under_the_ids_of_their_calls() -> None:
-    calls = [{"id": id_, "name": "look", "arguments": {}} for id_ in ("a", "b")]
+    calls: list[dict[str, Any]] = [{"id": id_, "name": "look", "arguments": {}} for id_ in ("a", "b")]
     messages = [
         HI,
         Message(role="assistant", tool_calls=calls),
