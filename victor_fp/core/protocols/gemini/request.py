@@ -55,7 +55,7 @@ _RESOURCES = ("models/", "tunedModels/", "endpoints/", "dynamic/")
 
 def write(endpoint: Endpoint, dialect: GeminiDialect, request: ChatRequest) -> Result[HttpRequest, Fault]:
     """The request for the wire, or what cannot be sent."""
-    body, unsupported = body_of(dialect, request)
+    body, unsupported, notes = body_of(dialect, request)
     if not body.contents:
         return Failure(
             InvalidRequest(
@@ -69,7 +69,7 @@ def write(endpoint: Endpoint, dialect: GeminiDialect, request: ChatRequest) -> R
         return Failure(adjustments)
     resource = resource_name(request.model)
     operation = StreamGenerateContent(model=resource, alt="sse") if request.stream else GenerateContent(model=resource)
-    return Success(build_chat(endpoint, operation, body, request.options, adjustments, appended=_APPENDED))
+    return Success(build_chat(endpoint, operation, body, request.options, (*adjustments, *notes), appended=_APPENDED))
 
 
 def resource_name(model: str) -> str:
@@ -78,8 +78,10 @@ def resource_name(model: str) -> str:
     return name if name.startswith(_RESOURCES) else f"models/{name}"
 
 
-def body_of(dialect: GeminiDialect, request: ChatRequest) -> tuple[GenerateContentRequest, list[Adjustment]]:
-    """The body, and everything asked for that it does not say."""
+def body_of(
+    dialect: GeminiDialect, request: ChatRequest
+) -> tuple[GenerateContentRequest, list[Adjustment], tuple[Adjustment, ...]]:
+    """The body, everything asked for that it does not say, and what was changed without a loss."""
     policy = dialect.policy(request.model)
     talk = conversation(request.messages, dialect, policy)
     unsupported = list(talk.unsupported)
@@ -106,7 +108,7 @@ def body_of(dialect: GeminiDialect, request: ChatRequest) -> tuple[GenerateConte
         generation_config=_generation_config(request, policy, talk, unsupported),
         service_tier=tier,
     )
-    return body, unsupported
+    return body, unsupported, talk.notes
 
 
 def _set_or_unset(value: T | None) -> T | UnsetType:

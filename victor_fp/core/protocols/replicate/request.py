@@ -31,6 +31,7 @@ def write(endpoint: Endpoint, dialect: ReplicateDialect, request: ChatRequest) -
     adjustments = resolve_unsupported(endpoint, request, [*said.unsupported, *unsupported])
     if not isinstance(adjustments, tuple):
         return Failure(adjustments)
+    adjustments = (*adjustments, *said.notes)
     given: dict[str, Json] = {**said.fields, **asked}
     prefer = UNSET if request.stream else f"wait={dialect.wait}"
     unknown = {"input": options.unknown} if options.unknown else {}
