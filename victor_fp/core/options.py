@@ -45,6 +45,9 @@ class ChatOptions(TypedDict, total=False):
     tools_in_prompt: bool
     """Tell of the tools in the prompt instead of by the API, for models that take none; needs `text_tool_calls`."""
     response_format: ResponseFormatOption
+    repair: int
+    """How often at most a whole answer that does not match `response_format` is asked for again, in a conversation that
+    says what is wrong with it. The turns are in `metadata["attempts"]`."""
     reasoning_effort: ReasoningEffort
     reasoning_budget: int
     """Tokens."""
@@ -103,7 +106,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
 
 NO_OPTIONS = Options()
-_SHELL = frozenset({"timeout", "deadline", "priority"})
+_SHELL = frozenset({"timeout", "deadline", "priority", "repair"})
 _KNOWN = frozenset(Options.__struct_fields__) - {"unknown"}
 
 

@@ -20,6 +20,7 @@ from returns.result import Failure, Result, Success
 from victor_fp.core.faults import ContentRefused, Fault, InvalidRequest, InvalidResponse, Partial
 from victor_fp.core.json import Json, NotJson, decode_json, encode_json
 from victor_fp.core.json_schema import MISSING, SchemaError, compile_schema, render_path
+from victor_fp.core.options import ResponseFormat
 from victor_fp.core.result import outcome
 from victor_fp.core.types import CompletionResponse, Message, StreamChunk
 
@@ -78,6 +79,36 @@ def repair_messages(
         f"{wanted}"
     )
     return (*messages, *turn, Message(role="user", content=correction))
+
+
+def read_form(response_format: object) -> Form | None:
+    """The form that the option `response_format` asks for; None for text.
+
+    >>> read_form("json"), read_form({"type": "text"}) is None
+    ({'type': 'object'}, True)
+    """
+    match response_format:
+        case ResponseFormat(kind="schema", schema=schema):
+            return schema
+        case ResponseFormat() | "json" | {"type": "json_object"}:
+            return {"type": "object"}
+        case {"type": "text", **rest} if not rest:
+            return None
+        case type() if issubclass(response_format, BaseModel | msgspec.Struct):
+            return response_format
+        case Mapping():
+            return response_format
+        case _:
+            return None
+
+
+def find_form_problem(form: Form) -> str | None:
+    """Why answers cannot be checked against a form; None where they can."""
+    match outcome(_checker(form)):
+        case Failure(reason):
+            return str(reason)
+        case _:
+            return None
 
 
 def _read(response: CompletionResponse, form: Form) -> Result[Any, Fault]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 if TYPE_CHECKING:
+    from victor_fp.core.dialects.earlier_reasoning import EarlierReasoning
     from victor_fp.core.dialects.schemas import SchemaSupport
     from victor_fp.core.dialects.tool_names import ToolNameRules
 
@@ -16,6 +17,9 @@ class Dialect(Protocol):
     """The name of the protocol, as in `victor_fp.core.protocols.PROTOCOLS`."""
     routes: ClassVar[tuple[str, ...]]
     """Endings of a path, as patterns, that an address may have although it should end before them."""
+
+    keeps_opaque: ClassVar[bool]
+    """Whether blocks that only the vendor's models understand go back as they came, also to other providers of the models."""
 
     @property
     def think_tags(self) -> bool:
@@ -33,4 +37,8 @@ class Dialect(Protocol):
 
     def can_reason(self, model: str) -> bool | None:
         """Whether a model thinks; None where nothing is known of it."""
+        ...
+
+    def takes_reasoning(self, reasoning: EarlierReasoning) -> bool:
+        """Whether reasoning of a turn that another provider made is sent to the vendor."""
         ...

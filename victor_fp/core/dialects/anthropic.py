@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import msgspec
 
+from victor_fp.core.dialects.earlier_reasoning import EarlierReasoning
 from victor_fp.core.dialects.schemas import CLAUDE_SCHEMAS, SchemaSupport
 from victor_fp.core.dialects.tool_names import ANTHROPIC_NAMES, ToolNameRules
 from victor_fp.core.models.claude import CLAUDE_MODELS, ClaudePolicy
@@ -16,6 +17,7 @@ class AnthropicDialect(msgspec.Struct, frozen=True, kw_only=True):
     """A dialect of Anthropic Messages."""
 
     protocol: ClassVar[str] = "anthropic-messages"
+    keeps_opaque: ClassVar[bool] = True
     routes: ClassVar[tuple[str, ...]] = (
         r"/v1/messages(/count_tokens)?",
         r"/publishers/anthropic(/models/[^/]+)?",
@@ -51,6 +53,10 @@ class AnthropicDialect(msgspec.Struct, frozen=True, kw_only=True):
         """What this model can be asked; a model that no pattern names can be asked everything old models take."""
         name = model.lower().replace(".", "-")
         return next((policy for policy in self.models if fnmatchcase(name, policy.pattern)), ClaudePolicy(pattern="*"))
+
+    def takes_reasoning(self, reasoning: EarlierReasoning) -> bool:
+        """Signed by the same models, or where the vendor takes it unsigned."""
+        return (reasoning.is_signed and reasoning.protocol == self.protocol) or self.unsigned_thinking
 
     def can_reason(self, model: str) -> bool | None:
         """Whether the model thinks, as its policy says."""

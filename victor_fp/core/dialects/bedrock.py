@@ -10,6 +10,7 @@ from typing import ClassVar
 import msgspec
 
 from victor_fp.core.dialects.anthropic import AnthropicDialect
+from victor_fp.core.dialects.earlier_reasoning import EarlierReasoning
 from victor_fp.core.dialects.schemas import CLAUDE_SCHEMAS, SchemaSupport
 from victor_fp.core.dialects.tool_names import OPENAI_NAMES, ToolNameRules
 from victor_fp.core.models.bedrock import POLICIES, BedrockPolicy
@@ -21,6 +22,7 @@ class BedrockDialect(msgspec.Struct, frozen=True, kw_only=True):
     """A dialect of Bedrock Converse."""
 
     protocol: ClassVar[str] = "bedrock-converse"
+    keeps_opaque: ClassVar[bool] = True
     routes: ClassVar[tuple[str, ...]] = (r"/model/[^/]+/converse(-stream)?",)
     """Endings of a path, as patterns, that an address may have although it should end before them."""
 
@@ -42,6 +44,10 @@ class BedrockDialect(msgspec.Struct, frozen=True, kw_only=True):
         """What this model can take."""
         name = model.lower()
         return next(policy for policy in (*self.policies, _PLAIN) if fnmatchcase(name, policy.pattern))
+
+    def takes_reasoning(self, reasoning: EarlierReasoning) -> bool:
+        """Signed by the same models."""
+        return reasoning.is_signed and reasoning.protocol == self.protocol
 
     def can_reason(self, model: str) -> bool | None:
         """Whether the model thinks, as its policy says."""

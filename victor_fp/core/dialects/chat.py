@@ -8,6 +8,7 @@ from typing import ClassVar, Literal, TypeAlias
 
 import msgspec
 
+from victor_fp.core.dialects.earlier_reasoning import EarlierReasoning
 from victor_fp.core.dialects.schemas import OPENAI_SCHEMAS, SchemaSupport
 from victor_fp.core.dialects.tool_names import OPENAI_NAMES, ToolNameRules
 from victor_fp.core.faults import Fault
@@ -76,6 +77,7 @@ class ChatDialect(msgspec.Struct, frozen=True, kw_only=True):
     """A dialect of OpenAI Chat Completions."""
 
     protocol: ClassVar[str] = "openai-chat"
+    keeps_opaque: ClassVar[bool] = False
     routes: ClassVar[tuple[str, ...]] = (
         r"/deployments/[^/]+/chat/completions",
         r"/chat/completions",
@@ -149,6 +151,14 @@ class ChatDialect(msgspec.Struct, frozen=True, kw_only=True):
     """Finish reasons beyond the usual ones, and what they mean."""
     codes: FaultCodes = {}
     """Error codes beyond the usual ones, lower case."""
+
+    def takes_reasoning(self, reasoning: EarlierReasoning) -> bool:
+        """As the model takes back its own."""
+        policy = find_policy(self.models, reasoning.model)
+        back = (policy.reasoning_back if policy is not None else None) or self.reasoning_back
+        if back == "none" or self.reasoning_back_on == "all":
+            return back != "none"
+        return reasoning.has_calls or (reasoning.has_tools and self.reasoning_filler is not None)
 
     def can_reason(self, model: str) -> bool | None:
         """Whether the model thinks, as its policy says."""

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import msgspec
 
+from victor_fp.core.dialects.earlier_reasoning import EarlierReasoning
 from victor_fp.core.dialects.schemas import COHERE_SCHEMAS, SchemaSupport
 from victor_fp.core.dialects.tool_names import COHERE_NAMES, ToolNameRules
 from victor_fp.core.faults import Fault
@@ -18,6 +19,7 @@ class CohereDialect(msgspec.Struct, frozen=True, kw_only=True):
     """A dialect of Cohere v2 chat."""
 
     protocol: ClassVar[str] = "cohere-v2"
+    keeps_opaque: ClassVar[bool] = False
     routes: ClassVar[tuple[str, ...]] = (r"/v2/chat",)
     """Endings of a path, as patterns, that an address may have although it should end before them."""
 
@@ -45,6 +47,10 @@ class CohereDialect(msgspec.Struct, frozen=True, kw_only=True):
         return next(
             (policy for policy in self.policies if fnmatchcase(name, policy.pattern)), CoherePolicy(pattern="*")
         )
+
+    def takes_reasoning(self, reasoning: EarlierReasoning) -> bool:
+        """Of the same protocol, by a model that thinks."""
+        return reasoning.protocol == self.protocol and self.policy(reasoning.model).thinks
 
     def can_reason(self, model: str) -> bool | None:
         """Whether the model thinks, as its policy says."""

@@ -8,6 +8,7 @@ from typing import ClassVar, Literal
 
 import msgspec
 
+from victor_fp.core.dialects.earlier_reasoning import EarlierReasoning
 from victor_fp.core.dialects.schemas import GEMINI_SCHEMAS, OLDER_GEMINI_SCHEMAS, SchemaSupport
 from victor_fp.core.dialects.tool_names import GEMINI_NAMES, ToolNameRules
 from victor_fp.core.models.gemini import POLICIES, GeminiPolicy
@@ -25,6 +26,7 @@ class GeminiDialect(msgspec.Struct, frozen=True, kw_only=True):
     """A dialect of Gemini generateContent."""
 
     protocol: ClassVar[str] = "gemini"
+    keeps_opaque: ClassVar[bool] = True
     routes: ClassVar[tuple[str, ...]] = (r"/models/[^/]+",)
     """Endings of a path, as patterns, that an address may have although it should end before them."""
 
@@ -45,6 +47,10 @@ class GeminiDialect(msgspec.Struct, frozen=True, kw_only=True):
         """What this model can take; its resource prefix does not matter."""
         name = model.rsplit("/", 1)[-1]
         return next((policy for policy in self.policies if fnmatchcase(name, policy.pattern)), _NEWEST)
+
+    def takes_reasoning(self, reasoning: EarlierReasoning) -> bool:
+        """Of the same protocol."""
+        return reasoning.protocol == self.protocol
 
     def can_reason(self, model: str) -> bool | None:
         """Whether the model thinks, as its policy says."""

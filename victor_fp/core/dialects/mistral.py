@@ -7,6 +7,7 @@ from typing import ClassVar
 import msgspec
 
 from victor_fp.core.dialects.chat import FaultCodes
+from victor_fp.core.dialects.earlier_reasoning import EarlierReasoning
 from victor_fp.core.dialects.schemas import ANY_SCHEMAS, SchemaSupport
 from victor_fp.core.dialects.tool_names import OPENAI_NAMES, ToolNameRules
 from victor_fp.core.faults import AuthRejected, RateLimited
@@ -23,6 +24,7 @@ class MistralDialect(msgspec.Struct, frozen=True, kw_only=True):
     """A dialect of Mistral's chat completions."""
 
     protocol: ClassVar[str] = "mistral"
+    keeps_opaque: ClassVar[bool] = False
     routes: ClassVar[tuple[str, ...]] = (r"/chat/completions",)
     """Endings of a path, as patterns, that an address may have although it should end before them."""
 
@@ -41,6 +43,10 @@ class MistralDialect(msgspec.Struct, frozen=True, kw_only=True):
     most_temperature: float = 1.5
     """API reference: 0 to 1.5, where others allow 2."""
     codes: FaultCodes = msgspec.field(default_factory=lambda: CODES)
+
+    def takes_reasoning(self, reasoning: EarlierReasoning) -> bool:  # noqa: ARG002  the signature of all dialects
+        """None is sent."""
+        return False
 
     def can_reason(self, model: str) -> bool | None:  # noqa: ARG002  the signature of all dialects
         """None: it has no policies of models."""

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import msgspec
 
+from victor_fp.core.dialects.earlier_reasoning import EarlierReasoning
 from victor_fp.core.dialects.schemas import OLLAMA_SCHEMAS, SchemaSupport
 from victor_fp.core.dialects.tool_names import ANY_NAMES, ToolNameRules
 
@@ -50,6 +51,7 @@ class OllamaDialect(msgspec.Struct, frozen=True, kw_only=True):
     """A dialect of Ollama /api/chat."""
 
     protocol: ClassVar[str] = "ollama-chat"
+    keeps_opaque: ClassVar[bool] = False
     routes: ClassVar[tuple[str, ...]] = (
         r"/api/(chat|generate|tags|show)",
         r"/v1",
@@ -84,6 +86,10 @@ class OllamaDialect(msgspec.Struct, frozen=True, kw_only=True):
         }
     )
     """Which parameter a capability that the model lacks stands for."""
+
+    def takes_reasoning(self, reasoning: EarlierReasoning) -> bool:
+        """Of the same protocol."""
+        return reasoning.protocol == self.protocol
 
     def can_reason(self, model: str) -> bool | None:  # noqa: ARG002  the signature of all dialects
         """None: it has no policies of models."""

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import msgspec
 
+from victor_fp.core.dialects.earlier_reasoning import EarlierReasoning
 from victor_fp.core.dialects.schemas import ANY_SCHEMAS, SchemaSupport
 from victor_fp.core.dialects.tool_names import ANY_NAMES, ToolNameRules
 from victor_fp.core.faults import ContentRefused, Fault, InvalidRequest, Overloaded
@@ -28,6 +29,7 @@ class ReplicateDialect(msgspec.Struct, frozen=True, kw_only=True):
     """A dialect of Replicate's predictions."""
 
     protocol: ClassVar[str] = "replicate"
+    keeps_opaque: ClassVar[bool] = False
     routes: ClassVar[tuple[str, ...]] = (r"/predictions",)
     """Endings of a path, as patterns, that an address may have although it should end before them."""
 
@@ -58,6 +60,10 @@ class ReplicateDialect(msgspec.Struct, frozen=True, kw_only=True):
         """What this model takes; a version does not matter."""
         name = model.partition(":")[0].lower()
         return next((inputs for inputs in self.inputs if fnmatchcase(name, inputs.pattern)), Inputs(pattern="*"))
+
+    def takes_reasoning(self, reasoning: EarlierReasoning) -> bool:  # noqa: ARG002  the signature of all dialects
+        """None is sent."""
+        return False
 
     def can_reason(self, model: str) -> bool | None:
         """Whether the model thinks, as its policy says."""

@@ -7,6 +7,7 @@ from typing import ClassVar, Literal, TypeAlias
 import msgspec
 
 from victor_fp.core.dialects.chat import EFFORTS, CacheMarks, FaultCodes, ModelPolicy, find_policy
+from victor_fp.core.dialects.earlier_reasoning import EarlierReasoning
 from victor_fp.core.dialects.schemas import OPENAI_SCHEMAS, SchemaSupport
 from victor_fp.core.dialects.tool_names import OPENAI_NAMES, ToolNameRules
 from victor_fp.core.faults import ContentRefused, ServerFailed, TimedOut
@@ -37,6 +38,7 @@ class ResponsesDialect(msgspec.Struct, frozen=True, kw_only=True):
     """A dialect of OpenAI Responses."""
 
     protocol: ClassVar[str] = "openai-responses"
+    keeps_opaque: ClassVar[bool] = False
     routes: ClassVar[tuple[str, ...]] = (
         r"/responses",
         r"/chat/completions",
@@ -95,6 +97,10 @@ class ResponsesDialect(msgspec.Struct, frozen=True, kw_only=True):
     # Answers
     codes: FaultCodes = msgspec.field(default_factory=lambda: CODES)
     """Error codes beyond those that are shared with chats, lower case."""
+
+    def takes_reasoning(self, reasoning: EarlierReasoning) -> bool:  # noqa: ARG002  the signature of all dialects
+        """None is sent."""
+        return False
 
     def can_reason(self, model: str) -> bool | None:
         """Whether the model thinks, as its policy says."""

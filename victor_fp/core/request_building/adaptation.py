@@ -10,6 +10,7 @@ from returns.result import Failure, Result, Success
 from victor_fp.core.dialects.schemas import SchemaRules, SchemaSupport
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.options import ResponseFormat
+from victor_fp.core.request_building.foreign_turns import list_left_behind
 from victor_fp.core.request_building.tool_names import map_tool_names, names_in, rename_tools
 from victor_fp.core.requests import Adjustment, ChatRequest, Endpoint, resolve_unsupported
 from victor_fp.core.result import outcome
@@ -47,18 +48,17 @@ def adapt_request(endpoint: Endpoint, request: ChatRequest) -> Result[AdaptedReq
     schema is widened, and an answer's is left to the system message.
     InvalidRequest names a tool without a name, or with the name of another.
     """
+    left_behind = list_left_behind(endpoint.spec, request)
     names = [tool.name for tool in request.tools]
     if not all(names) or len(set(names)) < len(names):
         return Failure(InvalidRequest(provider=endpoint.spec.name, model=request.model, message=_name_problem(names)))
     mapped = map_tool_names(endpoint.spec.dialect.tool_names, names_in(request))
     if not mapped:
-        return _adapt_schemas(endpoint, request)
+        return _adapt_schemas(endpoint, request, left_behind)
     renamed, changes = rename_tools(request, mapped)
     originals = {sent: name for name, sent in mapped.items()}
-    return _adapt_schemas(endpoint, renamed).map(
-        lambda adapted: msgspec.structs.replace(
-            adapted, adjustments=(*changes, *adapted.adjustments), tool_names=originals
-        )
+    return _adapt_schemas(endpoint, renamed, (*left_behind, *changes)).map(
+        lambda adapted: msgspec.structs.replace(adapted, tool_names=originals)
     )
 
 
@@ -72,12 +72,15 @@ def _name_problem(names: Sequence[str]) -> str:
     return "tools: names are missing or not unique"
 
 
-def _adapt_schemas(endpoint: Endpoint, request: ChatRequest) -> Result[AdaptedRequest, Fault]:
+def _adapt_schemas(
+    endpoint: Endpoint, request: ChatRequest, before: tuple[Adjustment, ...]
+) -> Result[AdaptedRequest, Fault]:
+    """The request with its schemas converted; `before` is what was changed already."""
     spec, options = endpoint.spec, request.options
     form = options.response_format if spec.supports.json_schema else None
     has_schema = form is not None and form.kind == "schema"
     if not has_schema and not (request.tools and spec.supports.tools):
-        return Success(AdaptedRequest(request=request))
+        return Success(AdaptedRequest(request=request, adjustments=before))
     support = spec.dialect.schemas_for(request.model)
     tools = [_adapt_tool(tool, support) for tool in request.tools] if spec.supports.tools else []
     adapted = _adapt_format(form, support) if has_schema and form is not None else _AdaptedFormat(form=form)
@@ -93,7 +96,7 @@ def _adapt_schemas(endpoint: Endpoint, request: ChatRequest) -> Result[AdaptedRe
         tools=tuple(tool.tool for tool in tools) or request.tools,
         options=msgspec.structs.replace(options, response_format=adapted.form) if has_schema else options,
     )
-    return Success(AdaptedRequest(request=replaced, adjustments=(*decided, *changes)))
+    return Success(AdaptedRequest(request=replaced, adjustments=(*before, *decided, *changes)))
 
 
 def _adapt_tool(tool: ToolDefinition, support: SchemaSupport) -> _AdaptedTool:

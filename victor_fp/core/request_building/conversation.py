@@ -9,9 +9,19 @@ import msgspec
 
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.json import Json
+from victor_fp.core.requests import Adjustment
 from victor_fp.core.types import Message, TextPart, ToolCall
 
 BlockKind: TypeAlias = Literal["text", "reasoning", "refusal", "tool_call", "opaque"]
+
+
+INSTRUCTIONS = frozenset({"system", "developer"})
+"""Roles of messages that instruct the model."""
+SYSTEM_MOVED = Adjustment(
+    parameter="messages.system",
+    reason="moved before the conversation: here this model takes no system message",
+    action="changed",
+)
 
 
 class Block(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -45,18 +55,31 @@ def read_turn_state(message: Message) -> TurnState | None:
         return None
 
 
-def split_assistant_turn(message: Message, protocol: str) -> tuple[Block, ...]:
+def split_assistant_turn(message: Message, protocol: str, *, foreign_reasoning: bool = False) -> tuple[Block, ...]:
     """An assistant's turn in order: as its vendor gave it where the same protocol wants it back, else text, then calls.
+
+    `foreign_reasoning` puts the reasoning of another protocol's turn before them, without what only its vendor understands.
 
     The message wins over the state: text that was edited replaces the old text in its place, calls that were removed
     are left out, calls that were added come last. Only text parts of a list content are taken; see `lone_text`.
     """
     calls = message.tool_calls or []
     state = read_turn_state(message)
-    plain = [Block(kind="text", text=message.text)] if message.text else []
-    if state is None or state.protocol != protocol:
+    if state is None:
+        plain = [Block(kind="text", text=message.text)] if message.text else []
         return (*plain, *map(_build_call_block, calls))
+    if state.protocol != protocol:
+        translated = _translate_blocks(state.blocks, message.text, reasoning=foreign_reasoning)
+        return (*translated, *map(_build_call_block, calls))
     return tuple(_reconcile_blocks(state.blocks, message.text, calls))
+
+
+def _translate_blocks(blocks: Sequence[Block], text: str, *, reasoning: bool) -> list[Block]:
+    """The reasoning and the text of a turn of another protocol; a refusal is the text of a turn that has no other."""
+    thoughts = [block.text for block in blocks if block.kind == "reasoning" and block.text] if reasoning else []
+    text = text or "".join(block.text for block in blocks if block.kind == "refusal")
+    translated = [Block(kind="reasoning", text="\n\n".join(thoughts))] if thoughts else []
+    return [*translated, Block(kind="text", text=text)] if text else translated
 
 
 def _build_call_block(call: ToolCall) -> Block:

@@ -226,6 +226,7 @@ class _Level:
                         self._lose(f"{keyword} at the root")
                     elif keyword in ("anyOf", "oneOf") and isinstance(value, list):
                         node = widen_union(node, [self._resolve(branch) for branch in value])
+                        self._change(f"{keyword} is sent as one object with the properties of its branches")
                     self._tell(keyword, value)
         return describe(node, self.words)
 

@@ -136,7 +136,9 @@ def restrictions_of(schema: Mapping[str, Json]) -> Schema:
 
 
 def widen_union(root: Mapping[str, Json], branches: Sequence[Mapping[str, Json]]) -> Schema:
-    """An object that allows what every branch allows: the properties of all, and as required those of each.
+    """One object in the place of a union: with the properties of all branches, and as required those of each.
+
+    Where only some branches list a property, it has their schema, which the others do not restrict.
 
     >>> widen_union({"type": "object"}, [{"required": ["a", "b"]}, {"required": ["b"]}])["required"]
     ['b']

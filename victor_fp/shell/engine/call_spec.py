@@ -13,6 +13,7 @@ from returns.result import Failure, Result, Success
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.request_building.inputs import read_messages, read_texts, read_tools
 from victor_fp.core.resilience.queue import Priority
+from victor_fp.core.structured import find_form_problem, read_form
 from victor_fp.core.types import Message, ToolDefinition
 
 LONGEST = 1e7
@@ -40,6 +41,8 @@ class CallSpec(msgspec.Struct, frozen=True, kw_only=True):
     deadline: float | None = None
     """Seconds for everything; None is as long as all attempts may take."""
     priority: Priority = Priority.NORMAL
+    repairs: int = 0
+    """How often at most an answer that does not match the option `response_format` is asked for again."""
     max_retries: int | None = None
     """At most so many retries at each target; None leaves it to the target's policy."""
 
@@ -79,6 +82,12 @@ def chat_spec(
         timeout = None if timeout is None else min(timeout, LONGEST)
         deadline = None if deadline is None else min(deadline, LONGEST)
         options = {name: value for name, value in options.items() if name not in {"timeout", "deadline"}}
+    repairs = options.get("repair")
+    if repairs is not None:
+        problem = _find_repair_problem(repairs, options, stream=stream)
+        if problem is not None:
+            return Failure(InvalidRequest(provider=provider, model=model, message=f"repair: {problem}"))
+        options = {name: value for name, value in options.items() if name != "repair"}
     conversation = read_messages(messages)
     if isinstance(conversation, str):
         return Failure(InvalidRequest(provider=provider, model=model, message=conversation))
@@ -97,6 +106,7 @@ def chat_spec(
             timeout=timeout,
             deadline=deadline,
             priority=priority,
+            repairs=repairs or 0,
         )
     )
 
@@ -154,6 +164,18 @@ def _retrieval_spec(
             options={option: value for option, value in spec.options.items() if value is not None},
         )
     )
+
+
+def _find_repair_problem(repairs: object, options: Mapping[str, Any], *, stream: bool) -> str | None:
+    """Why answers cannot be repaired; None where they can."""
+    if not isinstance(repairs, int) or isinstance(repairs, bool) or repairs < 0:
+        return f"expected how often at most, got {repairs!r:.40}"
+    if not repairs:
+        return None
+    if stream:
+        return "the pieces of a stream cannot be taken back; ask for the whole answer"
+    form = read_form(options.get("response_format"))
+    return "it needs a response_format that is JSON" if form is None else find_form_problem(form)
 
 
 def _is_number(value: object) -> bool:

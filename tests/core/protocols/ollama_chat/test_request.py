@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from returns.result import Failure, Success
 
 from victor_fp import replay
-from victor_fp.core.faults import Fault, InvalidRequest, UnsupportedParameter
+from victor_fp.core.faults import Fault, UnsupportedParameter
 from victor_fp.core.requests import HttpRequest
 from victor_fp.core.result import outcome
 from victor_fp.core.types import AudioPart, FilePart, ImagePart, Message, Part, TextPart, ToolCall, ToolDefinition
@@ -181,13 +181,15 @@ def test_calls_and_their_results_go_back_by_name_and_id() -> None:
     ]
 
 
-def test_arguments_that_are_no_object_are_refused_by_name() -> None:
+def test_arguments_that_are_no_object_are_sent_inside_of_one_visibly() -> None:
     broken = ToolCall(id="a", name="weather", arguments='{"city": "Ro')
-    fault = asked(
+    request = asked(
         HI, Message(role="assistant", tool_calls=[broken]), Message(role="tool", tool_call_id="a", content="?")
     )
-    assert isinstance(fault, InvalidRequest)
-    assert "'a'" in fault.message
+    assert isinstance(request, HttpRequest)
+    body: Any = request.json()
+    assert body["messages"][1]["tool_calls"][0]["function"]["arguments"] == {"invalid_json": '{"city": "Ro'}
+    assert [(one.parameter, one.action) for one in request.adjustments] == [("messages.tool_calls", "changed")]
 
 
 def test_instructions_keep_their_place() -> None:

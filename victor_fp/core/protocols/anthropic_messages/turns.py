@@ -24,13 +24,12 @@ from victor_fp.core.json import Json
 from victor_fp.core.models.claude import ClaudePolicy
 from victor_fp.core.protocols.anthropic_messages.parts import PartBlock, part_blocks
 from victor_fp.core.protocols.anthropic_messages.tools import EPHEMERAL
-from victor_fp.core.request_building.conversation import Block, split_assistant_turn
+from victor_fp.core.request_building.conversation import INSTRUCTIONS, SYSTEM_MOVED, Block, split_assistant_turn
 from victor_fp.core.requests import Adjustment, ChatRequest
 from victor_fp.core.tool_call_ids import make_id
 from victor_fp.core.types import Message
 
 Role: TypeAlias = Literal["user", "assistant", "system"]
-INSTRUCTIONS = ("system", "developer")
 MARKABLE = (
     RequestTextBlock,
     RequestImageBlock,
@@ -89,8 +88,7 @@ def build_turns(dialect: AnthropicDialect, policy: ClaudePolicy, messages: Seque
                 _add(said, "system", texts)
                 continue
             if said and texts:
-                reason = "moved before the conversation: here this model takes no system message"
-                notes.append(Adjustment(parameter="messages.system", reason=reason, action="changed"))
+                notes.append(SYSTEM_MOVED)
             system += texts
             continue
         role: Role = "assistant" if message.role == "assistant" else "user"
@@ -152,7 +150,7 @@ def _build_blocks(
     dialect: AnthropicDialect, message: Message, unsupported: list[Adjustment], notes: list[Adjustment]
 ) -> list[InputContentBlock]:
     if message.role == "assistant":
-        blocks = split_assistant_turn(message, dialect.protocol)
+        blocks = split_assistant_turn(message, dialect.protocol, foreign_reasoning=dialect.unsigned_thinking)
         return [written for block in blocks if (written := _build_assistant_block(dialect, block, notes)) is not None]
     parts = part_blocks(dialect, message, unsupported, notes)
     if message.role != "tool":

@@ -26,13 +26,12 @@ from victor_fp.core.dialects.bedrock import BedrockDialect
 from victor_fp.core.json import Json
 from victor_fp.core.models.bedrock import BedrockPolicy
 from victor_fp.core.protocols.bedrock_converse.parts import block as part_block
-from victor_fp.core.request_building.conversation import Block, split_assistant_turn
+from victor_fp.core.request_building.conversation import INSTRUCTIONS, SYSTEM_MOVED, Block, split_assistant_turn
 from victor_fp.core.requests import Adjustment
 from victor_fp.core.tool_call_ids import make_id
 from victor_fp.core.types import Message, TextPart
 
 Role: TypeAlias = Literal["user", "assistant", "system"]
-INSTRUCTIONS = ("system", "developer")
 CACHE_POINT = CachePointBlock()
 _ID = re.compile(r"[a-zA-Z0-9_.:-]{1,64}")
 """What the vendor takes as the id of a call."""
@@ -77,8 +76,7 @@ def turns(dialect: BedrockDialect, policy: BedrockPolicy, messages: Sequence[Mes
                 _add(said, "system", _mark_last(blocks) if _marks(policy, message, "messages") else blocks)
                 continue
             if said and texts:
-                reason = "moved before the conversation: here this model takes no system message"
-                writer.notes.append(Adjustment(parameter="messages.system", reason=reason, action="changed"))
+                writer.notes.append(SYSTEM_MOVED)
             system += [SystemContentBlock(text=text) for text in texts]
             if texts and _marks(policy, message, "system"):
                 system.append(SystemContentBlock(cache_point=CACHE_POINT))

@@ -12,6 +12,7 @@ from victor_fp.core.dialects.cohere import CohereDialect
 from victor_fp.core.json import encode_json
 from victor_fp.core.models.cohere import CoherePolicy
 from victor_fp.core.request_building.conversation import Block, split_assistant_turn
+from victor_fp.core.request_building.tool_results import Placement, place_result_parts
 from victor_fp.core.requests import Adjustment, ChatRequest
 from victor_fp.core.types import AudioPart, FilePart, ImagePart, Message, TextPart
 
@@ -23,10 +24,20 @@ def wire_messages(
     dialect: CohereDialect, policy: CoherePolicy, request: ChatRequest
 ) -> tuple[list[wire.RequestMessage], list[Adjustment]]:
     """Every message in order, and what of them Cohere has no place for. `cache` marks need none: it caches by itself."""
-    untaken: list[Adjustment] = []
+    messages, in_results = place_result_parts(request.messages, _place_part, "Cohere")
+    untaken: list[Adjustment] = [*in_results]
     if any(message.name and message.role != "tool" for message in request.messages):
         untaken.append(Adjustment(parameter="name", reason="Cohere does not take the names of speakers"))
-    return [_message(dialect, policy, message, untaken) for message in request.messages], untaken
+    return [_message(dialect, policy, message, untaken) for message in messages], untaken
+
+
+def _place_part(part: ImagePart | AudioPart | FilePart) -> Placement:
+    """A result holds text; images can be shown to the model by the user, other parts not at all."""
+    return "move" if isinstance(part, ImagePart) else _refuse(part)
+
+
+def _refuse(part: AudioPart | FilePart) -> Adjustment:
+    return Adjustment(parameter=part.type, reason="Cohere takes text and images; give documents in extra_body")
 
 
 def _message(
@@ -58,8 +69,7 @@ def _user_message(message: Message, untaken: list[Adjustment]) -> wire.UserMessa
             case ImagePart():
                 parts.append(wire.ImageContent(image_url=_image_url(part)))
             case AudioPart() | FilePart():
-                reason = "Cohere takes text and images; give documents in extra_body"
-                untaken.append(Adjustment(parameter=part.type, reason=reason))
+                untaken.append(_refuse(part))
             case _:
                 assert_never(part)
     return wire.UserMessage(content=parts)

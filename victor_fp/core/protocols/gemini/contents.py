@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 
 import msgspec
 from victor_fp_wire.gemini.request import Content, Part
 
 from victor_fp.core.dialects.gemini import GeminiDialect
 from victor_fp.core.models.gemini import GeminiPolicy
-from victor_fp.core.protocols.gemini.parts import content_parts, result_part, turn_parts
-from victor_fp.core.request_building.conversation import split_assistant_turn, split_system
+from victor_fp.core.protocols.gemini.parts import (
+    content_parts,
+    is_no_object,
+    read_media_type,
+    result_part,
+    turn_parts,
+)
+from victor_fp.core.request_building.conversation import (
+    INSTRUCTIONS,
+    SYSTEM_MOVED,
+    split_assistant_turn,
+    split_system,
+)
+from victor_fp.core.request_building.tool_results import Placement, place_result_parts
 from victor_fp.core.requests import Adjustment
-from victor_fp.core.types import ImagePart, Message
+from victor_fp.core.types import AudioPart, FilePart, ImagePart, Message
 
 
 class Conversation(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,16 +35,20 @@ class Conversation(msgspec.Struct, frozen=True, kw_only=True):
     system: Content | None = None
     detail: str | None = None
     unsupported: tuple[Adjustment, ...] = ()
+    notes: tuple[Adjustment, ...] = ()
+    """Changes that are made without leave, since they lose nothing."""
 
 
 def conversation(messages: Sequence[Message], dialect: GeminiDialect, policy: GeminiPolicy) -> Conversation:
     """The messages in Google's order: user and model by turns, results of one turn together."""
-    instructions, turns = split_system(messages)
+    placed, in_results = place_result_parts(messages, partial(_place_part, policy), "The model")
+    instructions, turns = split_system(placed)
     system = [part for message in instructions for part in content_parts(message, dialect)]
     contents = _contents(turns, dialect, policy)
     if system and not policy.system:
         contents, system = _prepend_system(system, contents), []
     detail, unsupported = _detail(turns)
+    unsupported += in_results
     if any(message.name for message in turns if message.role != "tool"):
         unsupported.append(Adjustment(parameter="name", reason="contents do not say who of several people speaks"))
     return Conversation(
@@ -39,7 +56,24 @@ def conversation(messages: Sequence[Message], dialect: GeminiDialect, policy: Ge
         system=Content(parts=system) if system else None,
         detail=detail,
         unsupported=tuple(unsupported),
+        notes=tuple(_note_changes(messages)),
     )
+
+
+def _place_part(policy: GeminiPolicy, part: ImagePart | AudioPart | FilePart) -> Placement:
+    """Whether a part stays in a function's response or moves behind it."""
+    return "keep" if read_media_type(part) in policy.result_media else "move"
+
+
+def _note_changes(messages: Sequence[Message]) -> Iterator[Adjustment]:
+    """What is changed without a loss: instructions that move before the conversation, arguments that are no object."""
+    roles = [message.role for message in messages]
+    first = next((place for place, role in enumerate(roles) if role not in INSTRUCTIONS), len(roles))
+    if any(message.role in INSTRUCTIONS and message.text for message in messages[first:]):
+        yield SYSTEM_MOVED
+    if any(is_no_object(call["arguments"]) for message in messages for call in message.tool_calls or ()):
+        reason = "arguments that are no JSON object go as {'arguments': text}"
+        yield Adjustment(parameter="messages.tool_calls", reason=reason, action="changed")
 
 
 def _contents(turns: Sequence[Message], dialect: GeminiDialect, policy: GeminiPolicy) -> list[Content]:
@@ -52,7 +86,7 @@ def _contents(turns: Sequence[Message], dialect: GeminiDialect, policy: GeminiPo
             results.append(message)
             continue
         if results:
-            contents.append(_results(results, names, given))
+            contents.append(_results(results, names, given, dialect))
             results = []
         if message.role == "assistant":
             blocks = split_assistant_turn(message, dialect.protocol)
@@ -64,17 +98,17 @@ def _contents(turns: Sequence[Message], dialect: GeminiDialect, policy: GeminiPo
         else:
             contents.append(Content(role="user", parts=content_parts(message, dialect)))
     if results:
-        contents.append(_results(results, names, given))
+        contents.append(_results(results, names, given, dialect))
     return contents
 
 
-def _results(results: Sequence[Message], names: dict[str, str], given: set[str]) -> Content:
+def _results(results: Sequence[Message], names: dict[str, str], given: set[str], dialect: GeminiDialect) -> Content:
     """The results of one turn, in the order of its calls, since without ids only the order tells them apart."""
     order = {id_: place for place, id_ in enumerate(names)}
     parts: list[Part] = []
     for message in sorted(results, key=lambda message: order.get(message.tool_call_id or "", len(order))):
         id_ = message.tool_call_id or ""
-        parts.append(result_part(message, names.get(id_) or message.name or "", id_given=id_ in given))
+        parts.append(result_part(message, names.get(id_) or message.name or "", dialect, id_given=id_ in given))
     return Content(role="user", parts=parts)
 
 

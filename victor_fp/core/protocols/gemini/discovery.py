@@ -79,7 +79,7 @@ def describe_token_counting(endpoint: Endpoint, dialect: GeminiDialect) -> Token
 
 
 def _count_request(endpoint: Endpoint, dialect: GeminiDialect, request: ChatRequest) -> Result[HttpRequest, Fault]:
-    body, _ = body_of(dialect, request)
+    body, _, _ = body_of(dialect, request)
     resource = resource_name(request.model)
     if dialect.counting == "nested":
         whole = msgspec.structs.replace(body, model=resource, service_tier=UNSET)

@@ -9,7 +9,7 @@ from urllib.parse import unquote_to_bytes
 
 import msgspec
 from msgspec import UNSET, UnsetType
-from victor_fp_wire.gemini.request import Blob, FileData, FunctionCall, FunctionResponse, Part
+from victor_fp_wire.gemini.request import Blob, FileData, FunctionCall, FunctionResponse, FunctionResponsePart, Part
 
 from victor_fp.core.dialects.gemini import GeminiDialect
 from victor_fp.core.json import Json, NotJson, decode_json_object
@@ -131,8 +131,31 @@ def arguments_of(arguments: dict[str, Json] | str) -> dict[str, Json]:
     return {"arguments": arguments} if isinstance(read, NotJson) else read
 
 
-def result_part(message: Message, name: str, *, id_given: bool) -> Part:
-    """A tool's result under the keys that Google's document names."""
+def is_no_object(arguments: object) -> bool:
+    """Whether arguments are a text that holds no JSON object.
+
+    >>> is_no_object("{broken"), is_no_object('{"a": 1}'), is_no_object({})
+    (True, False, False)
+    """
+    return isinstance(arguments, str) and bool(arguments.strip()) and isinstance(decode_json_object(arguments), NotJson)
+
+
+def result_part(message: Message, name: str, dialect: GeminiDialect, *, id_given: bool) -> Part:
+    """A tool's result under the keys that Google's document names, with its media beside them."""
     key = "error" if message.is_error else "output"
     id_ = message.tool_call_id if id_given and message.tool_call_id else UNSET
-    return Part(function_response=FunctionResponse(id=id_, name=name, response={key: message.text}))
+    given = [] if isinstance(message.content, str) else message.content
+    media = [_media(part, dialect) for part in given if not isinstance(part, TextPart)]
+    parts = [FunctionResponsePart(inline_data=part.inline_data) for part in media if part.inline_data is not UNSET]
+    response = FunctionResponse(id=id_, name=name, response={key: message.text}, parts=parts or UNSET)
+    return Part(function_response=response)
+
+
+def read_media_type(part: ImagePart | AudioPart | FilePart) -> str:
+    """The media type of a part that is given by value; empty for one that is given by address."""
+    if part.data is not None:
+        return part.media_type or ""
+    if part.url is not None and part.url.startswith("data:"):
+        data, media_type = _parse_data_url(part.url)
+        return "" if data is None else part.media_type or media_type or ""
+    return ""

@@ -56,7 +56,7 @@ _RESOURCES = ("models/", "tunedModels/", "endpoints/", "dynamic/")
 
 def write(endpoint: Endpoint, dialect: GeminiDialect, request: ChatRequest) -> Result[HttpRequest, Fault]:
     """The request for the wire, or what cannot be sent."""
-    body, unsupported = body_of(dialect, request)
+    body, unsupported, notes = body_of(dialect, request)
     if not body.contents:
         return Failure(
             InvalidRequest(
@@ -68,7 +68,7 @@ def write(endpoint: Endpoint, dialect: GeminiDialect, request: ChatRequest) -> R
     resource = resource_name(request.model)
     operation = StreamGenerateContent(model=resource, alt="sse") if request.stream else GenerateContent(model=resource)
     return resolve_unsupported(endpoint, request, unsupported).map(
-        lambda adjustments: build_chat(endpoint, operation, body, request.options, adjustments, appended=_APPENDED)
+        lambda made: build_chat(endpoint, operation, body, request.options, (*made, *notes), appended=_APPENDED)
     )
 
 
@@ -78,8 +78,10 @@ def resource_name(model: str) -> str:
     return name if name.startswith(_RESOURCES) else f"models/{name}"
 
 
-def body_of(dialect: GeminiDialect, request: ChatRequest) -> tuple[GenerateContentRequest, list[Adjustment]]:
-    """The body, and everything asked for that it does not say."""
+def body_of(
+    dialect: GeminiDialect, request: ChatRequest
+) -> tuple[GenerateContentRequest, list[Adjustment], tuple[Adjustment, ...]]:
+    """The body, everything asked for that it does not say, and what was changed without a loss."""
     policy = dialect.policy(request.model)
     talk = conversation(request.messages, dialect, policy)
     unsupported = list(talk.unsupported)
@@ -108,7 +110,7 @@ def body_of(dialect: GeminiDialect, request: ChatRequest) -> tuple[GenerateConte
         generation_config=config,
         service_tier=tier,
     )
-    return body, [*unsupported, *of_tools, *of_config]
+    return body, [*unsupported, *of_tools, *of_config], talk.notes
 
 
 def _set_or_unset(value: T | None) -> T | UnsetType:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TypeAlias, assert_never
 
 from msgspec import UNSET
@@ -11,8 +11,8 @@ from returns.result import Failure, Result, Success
 from victor_fp_wire.ollama_chat import request as wire
 
 from victor_fp.core.dialects.ollama import OllamaDialect
-from victor_fp.core.faults import Fault, InvalidRequest, UnsupportedParameter
-from victor_fp.core.request_building.conversation import Block, index_tool_names, split_assistant_turn
+from victor_fp.core.faults import Fault, UnsupportedParameter
+from victor_fp.core.request_building.conversation import index_tool_names, split_assistant_turn
 from victor_fp.core.requests import Adjustment, ChatRequest, Endpoint
 from victor_fp.core.types import AudioPart, FilePart, ImagePart, Message, Part, TextPart
 
@@ -25,25 +25,30 @@ def wire_messages(endpoint: Endpoint, dialect: OllamaDialect, request: ChatReque
     names = index_tool_names(request.messages)
     written: list[wire.ChatMessage] = []
     for message in request.messages:
-        one = _message(dialect, message, names)
-        if isinstance(one, str):
+        images = _read_images(message)
+        if isinstance(images, str):
             refused = UnsupportedParameter(
-                parameter="messages", message=one, provider=endpoint.spec.name, model=request.model
+                parameter="messages", message=images, provider=endpoint.spec.name, model=request.model
             )
             return Failure(refused)
-        if isinstance(one, Block):
-            reason = f"Ollama takes arguments as an object only, and those of the call {one.id!r} are none"
-            return Failure(InvalidRequest(message=reason, provider=endpoint.spec.name, model=request.model))
-        written.append(one)
+        written.append(_message(dialect, message, images, names))
     return Success((written, _list_unsupported(request)))
 
 
-def _message(dialect: OllamaDialect, message: Message, names: Mapping[str, str]) -> wire.ChatMessage | str | Block:
+def note_changes(messages: Sequence[Message]) -> tuple[Adjustment, ...]:
+    """What is changed without a loss."""
+    if not any(isinstance(call["arguments"], str) for message in messages for call in message.tool_calls or ()):
+        return ()
+    reason = "arguments that are no JSON object go as {'invalid_json': text}"
+    return (Adjustment(parameter="messages.tool_calls", reason=reason, action="changed"),)
+
+
+def _message(dialect: OllamaDialect, message: Message, images: list[str], names: Mapping[str, str]) -> wire.ChatMessage:
     match message.role:
         case "system" | "developer":
             return wire.ChatMessage(role="system", content=message.text)
         case "user":
-            return _user_message(message)
+            return wire.ChatMessage(role="user", content=message.text, images=images or UNSET)
         case "assistant":
             return _assistant_message(dialect, message)
         case "tool":
@@ -51,6 +56,8 @@ def _message(dialect: OllamaDialect, message: Message, names: Mapping[str, str])
             return wire.ChatMessage(
                 role="tool",
                 content=_result_text(message),
+                # server/prompt.go of ollama/ollama: the images of a message are read whatever its role.
+                images=images or UNSET,
                 tool_name=names.get(id_) or message.name or UNSET,
                 tool_call_id=id_ or UNSET,
             )
@@ -58,11 +65,10 @@ def _message(dialect: OllamaDialect, message: Message, names: Mapping[str, str])
             assert_never(message.role)
 
 
-def _user_message(message: Message) -> wire.ChatMessage | str:
-    if isinstance(message.content, str):
-        return wire.ChatMessage(role="user", content=message.content)
+def _read_images(message: Message) -> list[str] | str:
+    """The images of a message in base64, or why it cannot be sent."""
     images: list[str] = []
-    for part in message.content:
+    for part in () if isinstance(message.content, str) else message.content:
         match part:
             case TextPart():
                 pass
@@ -74,7 +80,7 @@ def _user_message(message: Message) -> wire.ChatMessage | str:
                 return f"Ollama takes text and images, not {part.type}"
             case _:
                 assert_never(part)
-    return wire.ChatMessage(role="user", content=message.text, images=images or UNSET)
+    return images
 
 
 def _base64(image: ImagePart) -> str | None:
@@ -85,14 +91,14 @@ def _base64(image: ImagePart) -> str | None:
     return data if comma and head.startswith("data:") and head.endswith(";base64") else None
 
 
-def _assistant_message(dialect: OllamaDialect, message: Message) -> wire.ChatMessage | Block:
+def _assistant_message(dialect: OllamaDialect, message: Message) -> wire.ChatMessage:
     blocks = split_assistant_turn(message, dialect.protocol)
     calls: list[wire.RequestToolCall] = []
     for block in blocks:
         if block.kind == "tool_call":
-            if isinstance(block.arguments, str):
-                return block
-            function = wire.RequestFunctionCall(name=block.name, arguments=dict(block.arguments))
+            given = block.arguments
+            arguments = {"invalid_json": given} if isinstance(given, str) else dict(given)
+            function = wire.RequestFunctionCall(name=block.name, arguments=arguments)
             calls.append(wire.RequestToolCall(id=block.id or UNSET, function=function))
     return wire.ChatMessage(
         role="assistant",

@@ -13,7 +13,7 @@ from victor_fp_wire.ollama_chat.operations import Chat
 from victor_fp.core.dialects.ollama import OllamaDialect
 from victor_fp.core.faults import Fault
 from victor_fp.core.json import Json
-from victor_fp.core.protocols.ollama_chat.messages import wire_messages
+from victor_fp.core.protocols.ollama_chat.messages import note_changes, wire_messages
 from victor_fp.core.protocols.operations import build_chat
 from victor_fp.core.requests import Adjustment, ChatRequest, Endpoint, HttpRequest, resolve_unsupported
 from victor_fp.core.result import outcome
@@ -42,8 +42,9 @@ def _finish_request(
 ) -> Result[HttpRequest, Fault]:
     unknown = _place_unknown(dialect, request.options.unknown)
     body = _body(dialect, request, messages)
+    notes = tuple(note_changes(request.messages))
     return resolve_unsupported(endpoint, request, unsupported).map(
-        lambda adjustments: build_chat(endpoint, Chat(), body, request.options, adjustments, unknown=unknown)
+        lambda made: build_chat(endpoint, Chat(), body, request.options, (*made, *notes), unknown=unknown)
     )
 
 

@@ -61,7 +61,7 @@ def _build_assistant(
     rules: ChatRules, message: Message, name: str | UnsetType, *, with_tools: bool
 ) -> wire.AssistantMessage:
     dialect = rules.dialect
-    blocks = split_assistant_turn(message, ChatDialect.protocol)
+    blocks = split_assistant_turn(message, ChatDialect.protocol, foreign_reasoning=rules.reasoning_back != "none")
     calls = [_build_call(rules, block) for block in blocks if block.kind == "tool_call"]
     text = "".join(block.text for block in blocks if block.kind == "text")
     refusal = "".join(block.text for block in blocks if block.kind == "refusal")

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import dropwhile
 
 import msgspec
 
 from victor_fp.core.json import Json, encode_json
 from victor_fp.core.models.replicate import Inputs
-from victor_fp.core.request_building.conversation import index_tool_names, split_system
+from victor_fp.core.request_building.conversation import (
+    INSTRUCTIONS,
+    SYSTEM_MOVED,
+    index_tool_names,
+    split_assistant_turn,
+    split_system,
+)
 from victor_fp.core.requests import Adjustment
 from victor_fp.core.types import ImagePart, Message, TextPart
 
@@ -21,11 +28,14 @@ class Prompted(msgspec.Struct, frozen=True, kw_only=True):
 
     fields: dict[str, Json]
     unsupported: tuple[Adjustment, ...] = ()
+    notes: tuple[Adjustment, ...] = ()
+    """Changes that are made without leave, since they lose nothing."""
 
 
 def build_prompt(inputs: Inputs, messages: Sequence[Message]) -> Prompted:
     """The conversation in the model's fields."""
     unsupported: list[Adjustment] = []
+    notes: list[Adjustment] = []
     fields: dict[str, Json] = {}
     if any(message.name and message.role != "tool" for message in messages):
         unsupported.append(Adjustment(parameter="name", reason="Replicate's models do not take the names of speakers"))
@@ -34,6 +44,8 @@ def build_prompt(inputs: Inputs, messages: Sequence[Message]) -> Prompted:
     if inputs.messages and (len(turns) > 1 or len(instructions) > 1):
         fields[inputs.messages] = [_turn(message, names) for message in messages]
     else:
+        if any(message.role in INSTRUCTIONS and message.text for message in _behind_instructions(messages)):
+            notes.append(SYSTEM_MOVED)
         system = "\n\n".join(message.text for message in instructions if message.text)
         prompt = _prompt(turns, names)
         if system and not inputs.system:
@@ -45,7 +57,18 @@ def build_prompt(inputs: Inputs, messages: Sequence[Message]) -> Prompted:
     unsupported += of_images
     if images:
         fields[inputs.images] = images[0] if inputs.one_image else list(images)
-    return Prompted(fields=fields, unsupported=tuple(unsupported))
+        if len(turns) > 1:
+            reason = "images stand apart from the conversation, so that their place in it is lost"
+            notes.append(Adjustment(parameter="messages.image", reason=reason, action="changed"))
+    parts = [part for message in messages if not isinstance(message.content, str) for part in message.content]
+    if images and any(isinstance(part, ImagePart) and part.detail in ("low", "high") for part in parts):
+        notes.append(Adjustment(parameter="image.detail", reason="predictions have no detail of an image"))
+    return Prompted(fields=fields, unsupported=tuple(unsupported), notes=tuple(notes))
+
+
+def _behind_instructions(messages: Sequence[Message]) -> Iterator[Message]:
+    """The messages from the first on that is no instruction."""
+    return dropwhile(lambda message: message.role in INSTRUCTIONS, messages)
 
 
 def _prompt(turns: Sequence[Message], names: dict[str, str]) -> str:
@@ -76,6 +99,8 @@ def _to_text(message: Message) -> str:
     """The text, and calls as text, which is all that a prompt can hold."""
     calls = [f"[calls {call['name']} with {_arguments(call['arguments'])}]" for call in message.tool_calls or ()]
     text = f"Error: {message.text}" if message.is_error and message.text else message.text
+    if message.role == "assistant":
+        text = "".join(block.text for block in split_assistant_turn(message, "replicate") if block.kind == "text")
     return "\n".join([*([text] if text else []), *calls])
 
 

@@ -29,7 +29,9 @@ def write(endpoint: Endpoint, dialect: ReplicateDialect, request: ChatRequest) -
     inputs, options = dialect.inputs_of(request.model), request.options
     said = build_prompt(inputs, request.messages)
     asked, unsupported = _build_inputs(inputs, request)
-    resolved = resolve_unsupported(endpoint, request, [*said.unsupported, *unsupported])
+    resolved = resolve_unsupported(endpoint, request, [*said.unsupported, *unsupported]).map(
+        lambda adjustments: (*adjustments, *said.notes)
+    )
     given: dict[str, Json] = {**said.fields, **asked}
     prefer = UNSET if request.stream else f"wait={dialect.wait}"
     unknown = {"input": options.unknown} if options.unknown else {}
