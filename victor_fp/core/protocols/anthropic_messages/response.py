@@ -30,7 +30,7 @@ from victor_fp.core.deltas import (
     ToolCallStarted,
 )
 from victor_fp.core.faults import InvalidResponse
-from victor_fp.core.json import Json, encode_json
+from victor_fp.core.json import Json, encode_flawed_json
 from victor_fp.core.protocols.anthropic_messages.errors import fault_from_error
 from victor_fp.core.protocols.anthropic_messages.usage import noted, reported
 from victor_fp.core.protocols.operations import decoder_for
@@ -115,7 +115,7 @@ def block_deltas(block: ContentBlock, place: int, seed: str) -> list[Delta]:
             started = call_started(block, place, seed)
             if isinstance(arguments, Mapping) or arguments is None:
                 return [started]
-            text = arguments if isinstance(arguments, str) else encode_json(arguments).decode()
+            text = arguments if isinstance(arguments, str) else encode_flawed_json(arguments).decode()
             return [started, ToolCallArguments(index=place, id=started.id, text=text)]
         case _:
             return [StateReported(opaque(block), alone=True)]
