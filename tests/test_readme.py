@@ -18,7 +18,9 @@ ROOT = Path(__file__).parents[1]
 PYTHON = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
 README = PYTHON.findall((ROOT / "README.md").read_text())
 HOSTED = [code for code in README if '"openai")' in code or '"anthropic")' in code]
-LOCAL = [code for code in README if '"local")' in code] + PYTHON.findall((ROOT / "docs" / "local-engine.md").read_text())
+LOCAL = [code for code in README if '"local")' in code] + PYTHON.findall(
+    (ROOT / "docs" / "local-engine.md").read_text()
+)
 ASKING = PYTHON.findall((ROOT / "docs" / "asking.md").read_text())
 JOBS = PYTHON.findall((ROOT / "docs" / "jobs.md").read_text())
 PURE = [code for code in README if "replay.request" in code]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -118,15 +119,7 @@ def streams(protocol: str, data: Callable[[int], bytes], piece: int, status: int
     return make
 
 
-def _body_of(form: Writer, turn: Turn) -> bytes:
-    return b"".join(form.whole(turn).pieces)
-
-
-def _stream_of(form: Writer, turn: Turn) -> bytes:
-    return b"".join(form.stream(turn).pieces)
-
-
-def _repeated(form: Writer, turn: Turn, times: int) -> bytes:
+def _repeat(form: Writer, turn: Turn, times: int) -> bytes:
     """All that comes before the end, many times over."""
     telling = form.events(turn)
     return b"".join(map(form.frame, telling.before)) * times + b"".join(map(form.frame, telling.end)) + form.ending
@@ -136,59 +129,45 @@ def _calls(count: int) -> Turn:
     return Turn(calls=tuple(Call(id=f"c{n}", name="f", arguments={"n": n}) for n in range(count)))
 
 
-def _protocol_cells() -> Iterator[Cell]:
-    for protocol in PROTOCOLS:
-        form = writer(protocol)
-        turns: list[tuple[str, Callable[[int], Turn], int | None]] = [
-            ("text", lambda n: Turn(text="a word " * n), None),
-            ("reasoning", lambda n: Turn(reasoning="a thought " * n, text="."), None),
-            ("calls", _calls, 1024),
-            ("arguments", lambda n: Turn(calls=(Call(id="c", name="f", arguments={"x": "y" * n}),)), None),
-            ("unicode", lambda n: Turn(text="\U0001f600 \u00e9 " * n), None),
-        ]
-        if protocol == "replicate":
-            turns = [one for one in turns if one[0] in ("text", "unicode")]
-        for name, turn, largest in turns:
-            size = 100 if largest is None else 128
-            yield Cell(
-                f"{protocol} body: {name}",
-                responses(protocol, lambda n, turn=turn, form=form: _body_of(form, turn(n))),
-                size,
-                largest,
-            )
-            for piece in (11, 65536):
-                yield Cell(
-                    f"{protocol} stream: {name}, reads of {piece}",
-                    streams(protocol, lambda n, turn=turn, form=form: _stream_of(form, turn(n)), piece),
-                    size,
-                    largest,
-                )
-        mixed = Turn(text="a b", reasoning="c d", calls=(Call(id="c1", name="f", arguments={"x": 1}),))
-        mixed = mixed if protocol != "replicate" else Turn(text="a b")
-        yield Cell(
-            f"{protocol} stream: one turn many times over",
-            streams(protocol, lambda n, form=form, mixed=mixed: _repeated(form, mixed, n), 65536),
-            50,
-        )
-        yield Cell(
-            f"{protocol} stream: unknown events",
-            streams(protocol, lambda n, form=form: form.unknown_frame * n + _stream_of(form, Turn(text="a")), 65536),
-            100,
-        )
-        yield Cell(
-            f"{protocol} stream: error event",
-            streams(protocol, lambda n, form=form: form.error_frame("words " * n), 11),
-            100,
-        )
-        yield Cell(
-            f"{protocol} error: long words",
-            responses(protocol, lambda n, form=form: b"".join(form.error(500, "words " * n).pieces), 500),
-            1000,
-        )
-        for name, data in _HOSTILE.items():
-            yield Cell(f"{protocol} body: {name}", responses(protocol, data), 500)
-            yield Cell(f"{protocol} stream: {name}", streams(protocol, data, 4096), 500)
-            yield Cell(f"{protocol} error: {name}", responses(protocol, data, 400), 500)
+def _write_body(form: Writer, turn: Callable[[int], Turn], size: int) -> bytes:
+    return b"".join(form.whole(turn(size)).pieces)
+
+
+def _write_stream(form: Writer, turn: Callable[[int], Turn], size: int) -> bytes:
+    return b"".join(form.stream(turn(size)).pieces)
+
+
+def _protocol_cells(protocol: str) -> Iterator[Cell]:
+    form = writer(protocol)
+    turns: list[tuple[str, Callable[[int], Turn], int | None]] = [
+        ("text", lambda n: Turn(text="a word " * n), None),
+        ("unicode", lambda n: Turn(text="\U0001f600 \u00e9 " * n), None),
+        ("reasoning", lambda n: Turn(reasoning="a thought " * n, text="."), None),
+        ("calls", _calls, 1024),
+        ("arguments", lambda n: Turn(calls=(Call(id="c", name="f", arguments={"x": "y" * n}),)), None),
+    ]
+    for name, turn, largest in turns[:2] if protocol == "replicate" else turns:
+        size = 100 if largest is None else 128
+        body, stream = partial(_write_body, form, turn), partial(_write_stream, form, turn)
+        yield Cell(f"{protocol} body: {name}", responses(protocol, body), size, largest)
+        for piece in (11, 65536):
+            yield Cell(f"{protocol} stream: {name}, reads of {piece}", streams(protocol, stream, piece), size, largest)
+    mixed = Turn(text="a b", reasoning="c d", calls=(Call(id="c1", name="f", arguments={"x": 1}),))
+    mixed = mixed if protocol != "replicate" else Turn(text="a b")
+    end = _write_stream(form, lambda n: Turn(text="a"), 1)
+    shapes: dict[str, tuple[Callable[[int], bytes], int, int]] = {
+        "one turn many times over": (lambda n: _repeat(form, mixed, n), 65536, 50),
+        "unknown events": (lambda n: form.unknown_frame * n + end, 65536, 100),
+        "error event": (lambda n: form.error_frame("words " * n), 11, 100),
+    }
+    for name, (data, piece, size) in shapes.items():
+        yield Cell(f"{protocol} stream: {name}", streams(protocol, data, piece), size)
+    words = responses(protocol, lambda n: b"".join(form.error(500, "words " * n).pieces), 500)
+    yield Cell(f"{protocol} error: long words", words, 1000)
+    for name, data in _HOSTILE.items():
+        yield Cell(f"{protocol} body: {name}", responses(protocol, data), 500)
+        yield Cell(f"{protocol} stream: {name}", streams(protocol, data, 4096), 500)
+        yield Cell(f"{protocol} error: {name}", responses(protocol, data, 400), 500)
 
 
 _HOSTILE: dict[str, Callable[[int], bytes]] = {
@@ -209,15 +188,18 @@ def _events(*payloads: Any) -> bytes:
 
 
 def _anthropic_blocks(kind: str) -> Callable[[int], bytes]:
-    start = {"type": "message_start", "message": {"id": "m", "content": [], "model": "c", "usage": {"input_tokens": 1}}}
-    block: dict[str, Any] = {
+    start: dict[str, Any] = {
+        "type": "message_start",
+        "message": {"id": "m", "content": [], "model": "c", "usage": {"input_tokens": 1}},
+    }
+    blocks: dict[str, dict[str, Any]] = {
         "text": {"type": "text", "text": "a"},
         "server": {"type": "server_tool_use", "id": "s", "name": "web_search", "input": {}},
         "thinking": {"type": "thinking", "thinking": "t", "signature": "s"},
-    }[kind]
+    }
 
     def data(size: int) -> bytes:
-        opened = [{"type": "content_block_start", "index": n, "content_block": block} for n in range(size)]
+        opened = [{"type": "content_block_start", "index": n, "content_block": blocks[kind]} for n in range(size)]
         pieces = [
             {"type": "content_block_delta", "index": 0, "delta": {"type": "input_json_delta", "partial_json": "1"}}
         ] * size
@@ -337,26 +319,28 @@ def texts(text: Callable[[int], str], piece: int | None, formats: tuple[TextForm
     return make
 
 
+def _format_cells(form: TextFormat) -> Iterator[Cell]:
+    opening = form.openings[0].text
+    call = form.write("f", {"x": "a"})
+    shapes: dict[str, Callable[[int], str]] = {
+        "one long call": lambda n: form.write("f", {"x": "a b\n" * n}),
+        "many calls": lambda n: f"{call}\n" * n,
+        "calls in one line": lambda n: call * n,
+        "never closed": lambda n: call[: len(call) // 2] + "a word " * n,
+        "markers": lambda n: f"{opening}\n" * n,
+        "markers with names": lambda n: f"{opening}f\n" * n,
+        "markers with brackets": lambda n: f"{opening}{{" * n,
+        "calls of nobody": lambda n: (form.write("nobody", {"x": "a"}) + "\n") * n,
+        "cut calls": lambda n: f"{call[:-3]}\n" * n,
+    }
+    for name, text in shapes.items():
+        for piece in (None, 4):
+            how = "whole" if piece is None else "pieces of 4"
+            yield Cell(f"text calls, {form.name}, {how}: {name}", texts(text, piece, (form,)), 100)
+
+
 def _text_cells() -> Iterator[Cell]:
-    for form in FORMATS:
-        opening = form.openings[0].text
-        call = form.write("f", {"x": "a"})
-        shapes: dict[str, Callable[[int], str]] = {
-            "one long call": lambda n, form=form: form.write("f", {"x": "a b\n" * n}),
-            "many calls": lambda n, call=call: f"{call}\n" * n,
-            "calls in one line": lambda n, call=call: call * n,
-            "never closed": lambda n, call=call: call[: len(call) // 2] + "a word " * n,
-            "markers": lambda n, opening=opening: f"{opening}\n" * n,
-            "markers with names": lambda n, opening=opening: f"{opening}f\n" * n,
-            "markers with brackets": lambda n, opening=opening: f"{opening}{{" * n,
-            "calls of nobody": lambda n, form=form: (form.write("nobody", {"x": "a"}) + "\n") * n,
-            "cut calls": lambda n, call=call: f"{call[:-3]}\n" * n,
-        }
-        for name, text in shapes.items():
-            for piece in (None, 4):
-                how = "whole" if piece is None else "pieces of 4"
-                yield Cell(f"text calls, {form.name}, {how}: {name}", texts(text, piece, (form,)), 100)
-    shapes = {
+    shapes: dict[str, Callable[[int], str]] = {
         "prose": lambda n: "Some words, and `more` of them.\n" * n,
         "white space": lambda n: " " * n,
         "lines": lambda n: "\n" * n,
@@ -498,8 +482,9 @@ def _nested(depth: int) -> Any:
 
 CELLS: tuple[Cell, ...] = (
     *_framer_cells(),
-    *_protocol_cells(),
+    *(cell for protocol in PROTOCOLS for cell in _protocol_cells(protocol)),
     *_special_cells(),
+    *(cell for form in FORMATS for cell in _format_cells(form)),
     *_text_cells(),
     *_checker_cells(),
 )

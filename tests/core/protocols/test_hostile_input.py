@@ -116,7 +116,7 @@ def _frame(protocol: str, event: Event, token: bytes) -> bytes:
     if protocol == "bedrock-converse":
         data = _with_token(encode_json(payload), token)
         return message(data, event_type=name, content_type="application/json", message_type="event")
-    if protocol == "replicate" and payload == MARK:
+    if protocol == "replicate" and not isinstance(payload, dict):
         return f"event: {name}\ndata: ".encode() + token + b"\n\n"
     return _with_token(writer(protocol).frame(event), token)
 
