@@ -20,7 +20,7 @@ from victor_fp.core.structured import structured
 from victor_fp.core.text_tools import FORMATS, TextFormat, repair_json, text_calls
 from victor_fp.core.text_tools.tools import Tools
 from victor_fp.core.think_tags import START
-from victor_fp.core.types import CompletionResponse
+from victor_fp.core.types import CompletionResponse, Message, ToolDefinition
 from victor_fp.testing.script import Call, Turn
 from victor_fp.testing.writers import PROTOCOLS, Writer, writer
 
@@ -480,10 +480,54 @@ def _nested(depth: int) -> Any:
     return {"items": value}
 
 
+def _turns(count: int) -> list[Message]:
+    turns = [
+        turn
+        for n in range(count)
+        for turn in (
+            Message(role="user", content="Hi"),
+            Message(role="assistant", content="a", tool_calls=[{"id": f"c{n}", "name": "f", "arguments": {"x": n}}]),
+            Message(role="tool", tool_call_id=f"c{n}", content="r"),
+        )
+    ]
+    return [*turns, Message(role="user", content="end")]
+
+
+def _parallel_calls(count: int) -> list[Message]:
+    calls = [{"id": f"c{n}", "name": "f", "arguments": {"x": n}} for n in range(count)]
+    results = [Message(role="tool", tool_call_id=f"c{n}", content="r") for n in range(count)]
+    return [Message(role="user", content="Hi"), Message(role="assistant", tool_calls=calls), *results]
+
+
+def _system_messages(count: int) -> list[Message]:
+    return [Message(role="system" if n % 2 else "user", content=f"s{n}") for n in range(count)]
+
+
+def _requests(provider: str, messages: Callable[[int], list[Message]], **options: Any) -> Make:
+    def make(size: int) -> Callable[[], object]:
+        turns = messages(size)
+        return lambda: replay.request(
+            provider, turns, model="owner/m", tools=[ToolDefinition(name="f", description="d")], **options
+        )
+
+    return make
+
+
+def _request_cells() -> Iterator[Cell]:
+    shapes = {"turns": _turns, "parallel calls": _parallel_calls, "system messages": _system_messages}
+    for protocol, provider in PROVIDERS.items():
+        for name, messages in shapes.items():
+            yield Cell(f"{protocol} request: {name}", _requests(provider, messages), 50)
+    for name, messages in shapes.items():
+        in_words = _requests("vllm", messages, text_tool_calls="hermes", tools_in_prompt=True)
+        yield Cell(f"request with tools in the prompt: {name}", in_words, 50)
+
+
 CELLS: tuple[Cell, ...] = (
     *_framer_cells(),
     *(cell for protocol in PROTOCOLS for cell in _protocol_cells(protocol)),
     *_special_cells(),
+    *_request_cells(),
     *(cell for form in FORMATS for cell in _format_cells(form)),
     *_text_cells(),
     *_checker_cells(),
