@@ -20,6 +20,8 @@ MAX_TIME_RATIO = 24.0
 LEAST_TIME = 0.004
 """Seconds of the smallest input from which on times are compared."""
 LARGEST_TIME = 3.0
+LARGEST_SIZE = 2_000_000
+"""Work that still takes no time then does not depend on the size."""
 
 
 def count_calls(work: Callable[[], object]) -> int:
@@ -70,7 +72,7 @@ def assert_time_grows_linearly(make: Make, size: int, *, largest: int | None = N
     `largest` bounds that size, for inputs that are bounded themselves.
     """
     first = measure_time(make(size))
-    while first < LEAST_TIME and (largest is None or 16 * size <= largest):
+    while first < LEAST_TIME and 16 * size <= (LARGEST_SIZE if largest is None else largest):
         size *= 2
         first = measure_time(make(size))
     times = [first, *(measure_time(make(size * step)) for step in STEPS[1:])]
