@@ -1,7 +1,7 @@
 """Protocols: what each wire format means, as pure functions over generated models.
 
-`codec_for` binds a protocol's functions to one place. It is the only door: nothing outside knows which protocol is spoken,
-and a protocol's wire models are loaded when it is first spoken.
+`codec_for` binds a protocol's functions to an endpoint. Nothing outside knows which protocol that is, and a protocol's wire
+models are loaded when it is first bound.
 """
 
 from __future__ import annotations
@@ -116,10 +116,11 @@ class Codec(msgspec.Struct, frozen=True, kw_only=True):
 
 def codec_for(endpoint: Endpoint) -> Codec:
     """The functions of the protocol that `endpoint` speaks, bound to it."""
-    spoken = _bind_protocol(endpoint)
+    bound = _bind_protocol(endpoint)
     return msgspec.structs.replace(
-        spoken,
-        request=partial(_build_request, spoken.request, endpoint.spec.name),
+        bound,
+        request=partial(_build_request, bound.request, endpoint.spec.name),
+        error=partial(_read_error, bound.error),
         filters=(think_tags.START,) if endpoint.spec.dialect.think_tags else (),
         route=partial(_route_model, endpoint) if endpoint.spec.model_routes else None,
     )
@@ -136,6 +137,17 @@ def _build_request(
         where = "a tool or an option" if place is None else f"messages[{place}]"
         message = f"{where} is not valid Unicode: half of a surrogate pair at position {error.start} of a text"
         return Failure(InvalidRequest(provider=provider, model=request.model, message=message))
+    except RecursionError:
+        message = "a message, a tool or an option is nested too deeply"
+        return Failure(InvalidRequest(provider=provider, model=request.model, message=message))
+
+
+def _read_error(read: Callable[[int, Headers, bytes], Fault], status: int, headers: Headers, body: bytes) -> Fault:
+    """Read the error; a body that is nested too deeply counts as none."""
+    try:
+        return read(status, headers, body)
+    except RecursionError:
+        return read(status, headers, b"")
 
 
 def _is_valid_unicode(message: Message) -> bool:

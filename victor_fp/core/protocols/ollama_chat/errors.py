@@ -13,7 +13,7 @@ from victor_fp.core.classification.details import ErrorDetails, read_body, read_
 from victor_fp.core.classification.families import OLLAMA_FAMILY
 from victor_fp.core.dialects.ollama import OllamaDialect
 from victor_fp.core.faults import Fault, UnsupportedParameter, is_final_status
-from victor_fp.core.json import Json, encode_json
+from victor_fp.core.json import Json, encode_flawed_json
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.wire_decoding import Undecodable, WireDecoder
 
@@ -40,7 +40,7 @@ def fault_from_error(endpoint: Endpoint, dialect: OllamaDialect, error: Json, *,
     """The fault of an `error` in a stream or a 200 body."""
     value: Json = {"error": error}
     details = _with_capability(dialect, read_details(value), None)
-    return classify_error(endpoint, OLLAMA_FAMILY, details, body=encode_json(value), model=model)
+    return classify_error(endpoint, OLLAMA_FAMILY, details, body=encode_flawed_json(value), model=model)
 
 
 def _with_capability(dialect: OllamaDialect, details: ErrorDetails, status: int | None) -> ErrorDetails:

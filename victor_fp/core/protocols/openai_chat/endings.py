@@ -7,7 +7,7 @@ import msgspec
 from victor_fp.core.deltas import ErrorReported
 from victor_fp.core.faults import Fault, InvalidResponse
 from victor_fp.core.framing import Frame
-from victor_fp.core.json import Json, NotJson, decode_json
+from victor_fp.core.json import Json, NotJson, decode_lenient_json
 from victor_fp.core.protocols.openai_chat.errors import Dialect, fault_from_error
 from victor_fp.core.requests import Endpoint
 
@@ -29,7 +29,7 @@ def interpret_frame(
     if not data:
         return None
     if frame.event == "error":
-        value = decode_json(data)
+        value = decode_lenient_json(data)
         error: Json = data.decode("utf-8", "replace") if isinstance(value, NotJson) else value
         return ErrorReported(fault_from_error(endpoint, dialect, {"error": error}, model=model))
     message = f"a frame of the stream is no chunk: {reason}"

@@ -13,7 +13,7 @@ from victor_fp.core.classification.details import ErrorDetails, read_body, read_
 from victor_fp.core.classification.families import OPENAI_FAMILY
 from victor_fp.core.dialects import ChatDialect, MistralDialect, ResponsesDialect
 from victor_fp.core.faults import Fault
-from victor_fp.core.json import Json, encode_json
+from victor_fp.core.json import Json, encode_flawed_json
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.wire_decoding import Undecodable, WireDecoder
 
@@ -39,7 +39,7 @@ def fault_from_response(
 def fault_from_error(endpoint: Endpoint, dialect: Dialect, value: Json, *, model: str | None = None) -> Fault:
     """The fault of an error inside a stream or a 200 body: the whole value, or what stands under `error`."""
     table = OPENAI_FAMILY.with_codes(dialect.codes)
-    return classify_error(endpoint, table, read_details(value), body=encode_json(value), model=model)
+    return classify_error(endpoint, table, read_details(value), body=encode_flawed_json(value), model=model)
 
 
 def read_typed(answer: ErrorBody | Undecodable, details: ErrorDetails) -> ErrorDetails:

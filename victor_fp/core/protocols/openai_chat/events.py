@@ -27,7 +27,7 @@ from victor_fp.core.deltas import (
 from victor_fp.core.dialects.chat import ChatDialect
 from victor_fp.core.faults import Fault
 from victor_fp.core.framing import Frame
-from victor_fp.core.json import Json, NotJson, decode_json
+from victor_fp.core.json import Json, NotJson, decode_lenient_json
 from victor_fp.core.protocols import EventReader
 from victor_fp.core.protocols.openai_chat.endings import Cut, interpret_frame
 from victor_fp.core.protocols.openai_chat.errors import fault_from_error
@@ -259,7 +259,7 @@ def _counts(chunk: ChatCompletionChunk, choice: ChunkChoice | None) -> Usage | N
 def _error_in(frame: Frame, chunk: ChatCompletionChunk, choice: ChunkChoice | None) -> Json:
     """The error that a chunk holds or is; None where it is none."""
     if chunk.error or (choice is None and (frame.event == "error" or chunk.object == "error")):
-        value = decode_json(frame.data)
+        value = decode_lenient_json(frame.data)
         return {} if isinstance(value, NotJson) else value
     if chunk.x_groq is not None and chunk.x_groq.error:
         error: Json = {"error": chunk.x_groq.error}

@@ -12,7 +12,7 @@ from victor_fp.core.classification.details import read_body, read_details
 from victor_fp.core.classification.families import OPENAI_FAMILY
 from victor_fp.core.dialects.responses import ResponsesDialect
 from victor_fp.core.faults import Fault
-from victor_fp.core.json import Json, encode_json
+from victor_fp.core.json import Json, encode_flawed_json
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.wire_decoding import Undecodable, WireDecoder
 
@@ -34,7 +34,7 @@ def fault_from_error(endpoint: Endpoint, dialect: ResponsesDialect, error: Json,
     """The fault of an error inside a stream or a 200 body."""
     table = OPENAI_FAMILY.with_codes(dialect.codes)
     value: Json = {"error": error}
-    return classify_error(endpoint, table, read_details(value), body=encode_json(value), model=model)
+    return classify_error(endpoint, table, read_details(value), body=encode_flawed_json(value), model=model)
 
 
 def has_known_code(dialect: ResponsesDialect, error: Json) -> bool:
