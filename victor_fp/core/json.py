@@ -42,6 +42,14 @@ def encode_json(value: object) -> bytes:
     return _ENCODER.encode(value)
 
 
+def encode_flawed_json(value: object) -> bytes:
+    """JSON bytes of a value from a response, in which halves of surrogate pairs become U+FFFD."""
+    try:
+        return _ENCODER.encode(value)
+    except UnicodeEncodeError:
+        return _replace_halves(json.dumps(value)).encode()
+
+
 def decode_json(data: bytes | str) -> Json | NotJson:
     """The value of a JSON text."""
     try:
@@ -50,16 +58,18 @@ def decode_json(data: bytes | str) -> Json | NotJson:
         return NotJson(str(error))
 
 
-def decode_json_object(data: bytes | str) -> dict[str, Json] | NotJson:
-    """The object of a JSON text from a server or a model; any other kind of value counts as not JSON.
-
-    What is not quite JSON is read as `decode_flawed_json` does.
-    """
+def decode_lenient_json(data: bytes | str) -> Json | NotJson:
+    """The value of a JSON text from a server or a model; what is not quite JSON is read as `decode_flawed_json` does."""
     value = decode_json(data)
-    if isinstance(value, NotJson):
-        flawed = decode_flawed_json(data)
-        value = value if isinstance(flawed, NotJson) else flawed
-    match value:
+    if not isinstance(value, NotJson):
+        return value
+    flawed = decode_flawed_json(data)
+    return value if isinstance(flawed, NotJson) else flawed
+
+
+def decode_json_object(data: bytes | str) -> dict[str, Json] | NotJson:
+    """The object of a JSON text from a server or a model, read leniently; any other kind of value counts as not JSON."""
+    match decode_lenient_json(data):
         case dict() as fields:
             return fields
         case NotJson() as broken:

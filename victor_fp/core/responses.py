@@ -22,6 +22,9 @@ from victor_fp.core.transcript import EMPTY, Transcript, advance, build_blocks, 
 from victor_fp.core.types import CompletionResponse, StreamChunk
 from victor_fp.core.unicode_repair import UnicodeRepair, may_need_repair
 
+TOO_DEEP = "the response is nested too deeply"
+"""What reading JSON that is nested almost as deeply as the recursion limit comes to, wherever it is walked."""
+
 
 class ResponseContext(msgspec.Struct, frozen=True, kw_only=True):
     """What reading a response needs to know of its request."""
@@ -43,8 +46,11 @@ def fold_response(codec: Codec, body: bytes, tool_names: Mapping[str, str] | Non
     `tool_names` is as in `ResponseContext`.
     """
     filters = (UnicodeRepair(), *codec.filters) if may_need_repair(body) else codec.filters
-    _, deltas = run_filters(filters, codec.response(body), last=True)
-    return advance(EMPTY, restore_names(deltas, tool_names) if tool_names else deltas)[0]
+    try:
+        _, deltas = run_filters(filters, codec.response(body), last=True)
+        return advance(EMPTY, restore_names(deltas, tool_names) if tool_names else deltas)[0]
+    except RecursionError:
+        return Transcript(fault=InvalidResponse(message=TOO_DEEP, maybe_billed=True))
 
 
 def text_of(transcript: Transcript, kind: BlockKind, separator: str = "") -> str:
@@ -57,6 +63,15 @@ def build_completion(
     context: ResponseContext, transcript: Transcript, body: bytes
 ) -> Result[CompletionResponse, Fault]:
     """The result of a whole body, or the fault in it."""
+    try:
+        return _build_completion(context, transcript, body)
+    except RecursionError:
+        return Failure(with_context(context, InvalidResponse(message=TOO_DEEP, maybe_billed=True)))
+
+
+def _build_completion(
+    context: ResponseContext, transcript: Transcript, body: bytes
+) -> Result[CompletionResponse, Fault]:
     if transcript.fault is not None:
         return Failure(with_context(context, transcript.fault))
     if not transcript.spoken and transcript.stopped is None and not transcript.ended:

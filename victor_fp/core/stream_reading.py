@@ -19,7 +19,7 @@ from victor_fp.core.faults import Fault, InvalidResponse, StreamTruncated, conve
 from victor_fp.core.framing import Framer, Garbled, Overflow, append_held
 from victor_fp.core.protocols import Codec, EventReader, Headers
 from victor_fp.core.request_building.tool_names import restore_names
-from victor_fp.core.responses import ResponseContext, build_final_chunk, with_context, with_partial
+from victor_fp.core.responses import TOO_DEEP, ResponseContext, build_final_chunk, with_context, with_partial
 from victor_fp.core.result import outcome
 from victor_fp.core.transcript import EMPTY, Transcript, advance
 from victor_fp.core.types import StreamChunk
@@ -79,6 +79,21 @@ def begin_reading(context: ResponseContext, codec: Codec, status: int, headers: 
 
 def feed(reading: StreamReading, data: bytes) -> ReadResult:
     """Take what one read gave, of any size."""
+    try:
+        return _feed(reading, data)
+    except RecursionError:
+        return _fail(reading, [], InvalidResponse(message=TOO_DEEP))
+
+
+def finish(reading: StreamReading) -> ReadResult:
+    """Take the end of the bytes. The result ends with a final chunk or a fault, if neither came before."""
+    try:
+        return _finish(reading)
+    except RecursionError:
+        return _fail(reading, [], InvalidResponse(message=TOO_DEEP))
+
+
+def _feed(reading: StreamReading, data: bytes) -> ReadResult:
     if reading.over or not data:
         return ReadResult(reading=reading, chunks=[])
     if reading.form == "unknown":
@@ -97,8 +112,7 @@ def feed(reading: StreamReading, data: bytes) -> ReadResult:
     return _advance(msgspec.structs.replace(reading, framer=framer, events=events), deltas, error)
 
 
-def finish(reading: StreamReading) -> ReadResult:
-    """Take the end of the bytes. The result ends with a final chunk or a fault, if neither came before."""
+def _finish(reading: StreamReading) -> ReadResult:
     if reading.over:
         return ReadResult(reading=reading, chunks=[])
     if reading.form == "refusal":
@@ -123,6 +137,13 @@ def _cut_off(fault: InvalidResponse) -> StreamTruncated:
 
 def interrupt(reading: StreamReading, fault: Fault) -> ReadResult:
     """The connection broke, or nothing came in time: an answer that had its stop reason is whole all the same."""
+    try:
+        return _interrupt(reading, fault)
+    except RecursionError:
+        return _fail(reading, [], fault)
+
+
+def _interrupt(reading: StreamReading, fault: Fault) -> ReadResult:
     if reading.over:
         return ReadResult(reading=reading, chunks=[])
     if reading.transcript.stopped is not None and reading.transcript.fault is None:

@@ -8,7 +8,8 @@ from typing import Any, TypeAlias
 import msgspec
 
 from victor_fp.core.chains import Chain, Objects, join_chain, merge_objects, unroll
-from victor_fp.core.json import Json, JsonScalar, NotJson, decode_json_object
+from victor_fp.core.json import Json, JsonScalar, NotJson, decode_json_object, encode_flawed_json
+from victor_fp.core.json_schema import MAX_DEPTH, measure_depth
 from victor_fp.core.persistent import PersistentList, PersistentMap
 from victor_fp.core.types import ToolCall
 
@@ -42,7 +43,7 @@ class ToolCallDraft(msgspec.Struct, frozen=True, kw_only=True):
     """Opaque state to be sent back with the call."""
 
     def call(self) -> ToolCall:
-        """The call with its arguments parsed, or as the original text where they are not a JSON object.
+        """The call with its arguments parsed, or as the original text where they are not a JSON object, or nested too deeply.
 
         No arguments at all, or null, are an empty object. An object and text together: the text wins where there is any.
         """
@@ -50,9 +51,11 @@ class ToolCallDraft(msgspec.Struct, frozen=True, kw_only=True):
         arguments: dict[str, Any] | str
         if text.strip() not in ("", "null"):
             parsed = decode_json_object(text)
-            arguments = text if isinstance(parsed, NotJson) else parsed
+            arguments = text if isinstance(parsed, NotJson) or _is_deep(text, parsed) else parsed
         else:
             arguments = _build_arguments(self.whole or {}, self.sets)
+            if measure_depth(arguments) > MAX_DEPTH:
+                arguments = encode_flawed_json(arguments).decode()
         return ToolCall(id=self.id or f"call_{self.ordinal}", name=self.name, arguments=arguments)
 
     def state(self) -> dict[str, Json] | None:
@@ -85,6 +88,11 @@ class ToolCallDraft(msgspec.Struct, frozen=True, kw_only=True):
 
 def _read_items(value: Json) -> Sequence[Json]:
     return value if isinstance(value, list) else ()
+
+
+def _is_deep(text: str, value: Json) -> bool:
+    """Whether it has more levels than pydantic and other libraries write."""
+    return text.count("[") + text.count("{") > MAX_DEPTH and measure_depth(value) > MAX_DEPTH
 
 
 class CallIndex(msgspec.Struct, frozen=True):

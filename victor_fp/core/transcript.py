@@ -34,6 +34,8 @@ from victor_fp.core.request_building.conversation import Block, BlockKind
 from victor_fp.core.tool_call_drafts import ToolCallDraft, ToolCallDrafts
 from victor_fp.core.types import StreamChunk
 
+_MAX_COUNT = 2**53
+"""Tokens; a count beyond it is damage, and no double holds it."""
 MAX_CALLS = 1024
 """Tool calls of one response: a call of ten bytes takes over a hundred times as much memory."""
 
@@ -284,10 +286,11 @@ def build_blocks(transcript: Transcript) -> list[Block]:
 
 
 def build_usage(reported: UsageReported | None) -> dict[str, Any] | None:
-    """What was reported as the standard dict; the total is the vendor's or the sum."""
+    """What was reported as the standard dict; the total is the vendor's or the sum. Absurd counts are left out."""
     if reported is None:
         return None
-    usage = {name: value for name in reported.__struct_fields__ if (value := getattr(reported, name)) is not None}
+    counts = ((name, getattr(reported, name)) for name in reported.__struct_fields__)
+    usage = {name: value for name, value in counts if value is not None and 0 <= value < _MAX_COUNT}
     if "total_tokens" not in usage and "prompt_tokens" in usage and "completion_tokens" in usage:
         usage["total_tokens"] = usage["prompt_tokens"] + usage["completion_tokens"]
     return usage or None

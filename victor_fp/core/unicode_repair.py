@@ -51,6 +51,8 @@ class UnicodeRepair(msgspec.Struct, frozen=True, kw_only=True):
         out: list[Delta] = []
         state = self
         for delta in deltas:
+            if isinstance(delta, ToolCallArguments | ToolCallArgumentSet):
+                delta = _with_clean_address(delta)  # noqa: PLW2901  the same delta
             match delta:
                 case TextDelta() | ReasoningDelta() | RefusalDelta() | ToolCallArguments():
                     if state.held is None and (delta.text.isascii() or _SURROGATE.search(delta.text) is None):
@@ -112,6 +114,16 @@ def _note(count: int) -> MetadataReported:
 
 def _replace_halves(text: str) -> str:
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def _with_clean_address(delta: ToolCallArguments | ToolCallArgumentSet) -> ToolCallArguments | ToolCallArgumentSet:
+    """The delta with the id of its call as the call's start has it, and with whole characters in its path."""
+    if delta.id is not None and not delta.id.isascii():
+        delta = msgspec.structs.replace(delta, id=_replace_halves(delta.id))
+    if isinstance(delta, ToolCallArgumentSet):
+        path = tuple(_replace_halves(step) if isinstance(step, str) else step for step in delta.path)
+        delta = msgspec.structs.replace(delta, path=path)
+    return delta
 
 
 def _text_of(delta: TextPiece) -> str:

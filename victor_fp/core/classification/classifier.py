@@ -27,7 +27,7 @@ from victor_fp.core.faults import (
     UnsupportedParameter,
     is_final_status,
 )
-from victor_fp.core.json import NotJson, decode_json, encode_json
+from victor_fp.core.json import NotJson, decode_lenient_json, encode_flawed_json
 from victor_fp.core.redaction import LONGEST_TEXT, cut_bytes, cut_text, redact_text, redact_url
 from victor_fp.core.requests import Endpoint
 
@@ -118,9 +118,13 @@ def make_evidence(body: bytes | None) -> str | None:
     """The evidence of an error body: JSON written plainly, anything else as text, redacted whole and then cut."""
     if not body:
         return None
-    value = decode_json(body) if len(body) <= LONGEST_TEXT else NotJson("too long to rewrite")
+    value = decode_lenient_json(body) if len(body) <= LONGEST_TEXT else NotJson("too long to rewrite")
     # Rewritten JSON has no escapes in which a secret would not be found.
-    text = body[:LONGEST_TEXT].decode("utf-8", "replace") if isinstance(value, NotJson) else encode_json(value).decode()
+    text = (
+        body[:LONGEST_TEXT].decode("utf-8", "replace")
+        if isinstance(value, NotJson)
+        else encode_flawed_json(value).decode()
+    )
     return cut_bytes(redact_text(text.strip(), names=True), EVIDENCE_LIMIT) or None
 
 

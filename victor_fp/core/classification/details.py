@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from victor_fp.core.classification.tables import FaultType
-from victor_fp.core.json import Json, NotJson, decode_json, encode_json
+from victor_fp.core.json import Json, NotJson, decode_lenient_json, encode_flawed_json
 from victor_fp.core.redaction import LONGEST_TEXT
 
 CODE_KEYS = ("code", "type", "error_type", "reason", "status", "status_code")
@@ -64,7 +64,7 @@ class ErrorDetails(msgspec.Struct, frozen=True, kw_only=True):
 
 def read_body(body: bytes) -> ErrorDetails:
     """The details of a body of any form: JSON, a web page, text, nothing."""
-    value = decode_json(body)
+    value = decode_lenient_json(body)
     if isinstance(value, NotJson):
         return ErrorDetails(message=read_text(body), is_recognized=False)
     return read_details(value)
@@ -101,7 +101,7 @@ def read_details(value: Json) -> ErrorDetails:
     parameter = error.get("param") if isinstance(error, Mapping) else None
     is_recognized = bool(message or codes)
     if not message and value and not upstream:
-        message = encode_json(value).decode() if not isinstance(value, str) else value.strip()
+        message = encode_flawed_json(value).decode() if not isinstance(value, str) else value.strip()
     return ErrorDetails(
         message=message,
         upstream=tuple(upstream),
@@ -236,7 +236,7 @@ def _find_embedded_json(text: str) -> Json | NotJson:
     lead = text[:start].rstrip()
     if lead.endswith("["):
         start, end = len(lead) - 1, max(text.rfind("]"), end)
-    return decode_json(text[start : end + 1])
+    return decode_lenient_json(text[start : end + 1])
 
 
 def _find_page_title(text: str) -> str:

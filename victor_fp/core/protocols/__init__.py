@@ -150,12 +150,13 @@ def load_protocol(name: str) -> ProtocolRecord[Any]:
 
 def codec_for(endpoint: Endpoint) -> Codec:
     """Return the functions of the endpoint's protocol, bound to it."""
-    spoken = _bind_protocol(endpoint)
+    bound = _bind_protocol(endpoint)
     if not endpoint.spec.supports.chat:
-        return msgspec.structs.replace(spoken, request=partial(_refuse_chat, endpoint))
+        return msgspec.structs.replace(bound, request=partial(_refuse_chat, endpoint))
     return msgspec.structs.replace(
-        spoken,
-        request=partial(_build_request, spoken.request, endpoint),
+        bound,
+        request=partial(_build_request, bound.request, endpoint),
+        error=partial(_read_error, bound.error),
         filters=(think_tags.START,) if endpoint.spec.dialect.think_tags else (),
         route=partial(_route_model, endpoint) if endpoint.spec.model_routes else None,
     )
@@ -173,6 +174,17 @@ def _build_request(
         where = "a tool or an option" if place is None else f"messages[{place}]"
         message = f"{where} is not valid Unicode: half of a surrogate pair at position {error.start} of a text"
         return Failure(InvalidRequest(provider=provider, model=request.model, message=message))
+    except RecursionError:
+        message = "a message, a tool or an option is nested too deeply"
+        return Failure(InvalidRequest(provider=provider, model=request.model, message=message))
+
+
+def _read_error(read: Callable[[int, Headers, bytes], Fault], status: int, headers: Headers, body: bytes) -> Fault:
+    """Read the error; a body that is nested too deeply counts as none."""
+    try:
+        return read(status, headers, body)
+    except RecursionError:
+        return read(status, headers, b"")
 
 
 def _refuse_chat(endpoint: Endpoint, request: ChatRequest) -> Result[HttpRequest, Fault]:

@@ -33,7 +33,7 @@ from victor_fp.core.text_tools.walks import Walk, walk
 
 MAX_HELD = 80_000
 """Characters of a call, or of white space before one."""
-_CREDIT = 16
+_CREDIT = 8
 """Characters that may be read again for each one that comes."""
 _START_CREDIT = 4096
 

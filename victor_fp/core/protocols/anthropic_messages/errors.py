@@ -11,7 +11,7 @@ from victor_fp.core.classification.classifier import classify_error
 from victor_fp.core.classification.details import ErrorDetails, read_body, read_details
 from victor_fp.core.classification.families import ANTHROPIC_FAMILY
 from victor_fp.core.faults import Fault
-from victor_fp.core.json import Json, NotJson, decode_json, encode_json
+from victor_fp.core.json import Json, NotJson, decode_lenient_json, encode_flawed_json
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.wire_decoding import Undecodable, WireDecoder
 
@@ -35,11 +35,11 @@ def fault_from_error(
     maybe_billed: bool = False,
 ) -> Fault:
     """The fault for an error inside a stream or a 200 response; `body` is the event or response as received."""
-    value = decode_json(body or encode_json(error))
+    value = decode_lenient_json(body or encode_flawed_json(error))
     details = ErrorDetails() if isinstance(value, NotJson) else _with_types(read_details(value), error)
     if request_id is not None:
         details = msgspec.structs.replace(details, request_id=request_id)
-    evidence = body or (b"" if error is None else encode_json(error))
+    evidence = body or (b"" if error is None else encode_flawed_json(error))
     return classify_error(endpoint, ANTHROPIC_FAMILY, details, body=evidence, maybe_billed=maybe_billed)
 
 

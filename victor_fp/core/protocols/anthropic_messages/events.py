@@ -48,7 +48,7 @@ from victor_fp.core.deltas import (
 )
 from victor_fp.core.faults import InvalidResponse
 from victor_fp.core.framing import Frame
-from victor_fp.core.json import Json, NotJson, decode_json, encode_json
+from victor_fp.core.json import Json, NotJson, decode_lenient_json, encode_flawed_json
 from victor_fp.core.persistent import PersistentMap
 from victor_fp.core.protocols.anthropic_messages.errors import BODY, fault_from_error
 from victor_fp.core.protocols.anthropic_messages.response import (
@@ -86,7 +86,7 @@ class PendingBlock(msgspec.Struct, frozen=True, kw_only=True):
         text = join_chain(self.input)
         if not text.strip():
             return [StateReported(block, alone=True)]
-        parsed = decode_json(text)
+        parsed = decode_lenient_json(text)
         return [StateReported({**block, "input": text if isinstance(parsed, NotJson) else parsed}, alone=True)]
 
 
@@ -231,6 +231,6 @@ class MessageEvents(msgspec.Struct, frozen=True, kw_only=True):
         """Events of an unknown type are skipped, unless they hold or are an error."""
         if raw.get("error") is None and frame.event != "error":
             return []
-        answer = BODY.decode(encode_json(raw))
+        answer = BODY.decode(encode_flawed_json(raw))
         error = None if isinstance(answer, Undecodable) else answer.error
         return [ErrorReported(fault_from_error(self.endpoint, error, frame.data, maybe_billed=bool(self.id)))]

@@ -30,7 +30,7 @@ from victor_fp.core.deltas import (
     ToolCallStarted,
 )
 from victor_fp.core.faults import InvalidResponse
-from victor_fp.core.json import Json, encode_json
+from victor_fp.core.json import Json, encode_flawed_json
 from victor_fp.core.protocols.anthropic_messages.errors import fault_from_error
 from victor_fp.core.protocols.anthropic_messages.usage import describe_usage, report_usage
 from victor_fp.core.protocols.operations import decoder_for
@@ -115,7 +115,7 @@ def emit_block(block: ContentBlock, place: int, seed: str) -> list[Delta]:
             started = build_call_start(block, place, seed)
             if isinstance(arguments, Mapping) or arguments is None:
                 return [started]
-            text = arguments if isinstance(arguments, str) else encode_json(arguments).decode()
+            text = arguments if isinstance(arguments, str) else encode_flawed_json(arguments).decode()
             return [started, ToolCallArguments(index=place, id=started.id, text=text)]
         case _:
             return [StateReported(to_opaque(block), alone=True)]

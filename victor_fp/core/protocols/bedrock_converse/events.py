@@ -34,7 +34,7 @@ from victor_fp.core.deltas import (
 )
 from victor_fp.core.faults import InvalidResponse
 from victor_fp.core.framing import Frame
-from victor_fp.core.json import Json, NotJson, decode_json, decode_json_object
+from victor_fp.core.json import Json, NotJson, decode_json_object, decode_lenient_json
 from victor_fp.core.persistent import PersistentMap
 from victor_fp.core.protocols.bedrock_converse.errors import fault_from_exception, is_exception
 from victor_fp.core.protocols.bedrock_converse.response import (
@@ -75,7 +75,7 @@ class OpenBlock(msgspec.Struct, frozen=True, kw_only=True):
         if _BLOB in content:
             content = {**content, _BLOB: _join_blobs([piece[_BLOB] for piece in pieces if _BLOB in piece])}
         if self.kind == "toolUse" and isinstance(text := content.get("input"), str):
-            parsed = decode_json(text) if text.strip() else {}
+            parsed = decode_lenient_json(text) if text.strip() else {}
             content = {**content, "input": text if isinstance(parsed, NotJson) else parsed}
         return [StateReported({self.kind: content}, alone=True)]
 

@@ -29,7 +29,7 @@ from victor_fp.core.deltas import (
     ToolCallStarted,
 )
 from victor_fp.core.faults import Fault, InvalidResponse
-from victor_fp.core.json import Json, NotJson, decode_json_object, encode_json
+from victor_fp.core.json import Json, NotJson, decode_json_object, encode_flawed_json
 from victor_fp.core.protocols.bedrock_converse.errors import fault_from_exception
 from victor_fp.core.protocols.bedrock_converse.usage import emit_usage
 from victor_fp.core.protocols.operations import decoder_for
@@ -116,7 +116,7 @@ def _emit_call(use: ToolUseBlock, place: int) -> list[Delta]:
     started = call_started(use, place, use.input if isinstance(use.input, Mapping) else None)
     if isinstance(use.input, Mapping) or use.input is None:
         return [started]
-    text = use.input if isinstance(use.input, str) else encode_json(use.input).decode()
+    text = use.input if isinstance(use.input, str) else encode_flawed_json(use.input).decode()
     return [started, ToolCallArguments(index=place, id=started.id, text=text)]
 
 

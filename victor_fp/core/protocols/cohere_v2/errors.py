@@ -12,7 +12,7 @@ from victor_fp.core.classification.details import read_body, read_details
 from victor_fp.core.classification.families import COHERE_FAMILY
 from victor_fp.core.dialects.cohere import CohereDialect
 from victor_fp.core.faults import Fault
-from victor_fp.core.json import Json, encode_json
+from victor_fp.core.json import Json, encode_flawed_json
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.wire_decoding import Undecodable, WireDecoder
 
@@ -33,4 +33,6 @@ def fault_from_response(
 def fault_from_error(endpoint: Endpoint, dialect: CohereDialect, value: Json, *, maybe_billed: bool = False) -> Fault:
     """The fault of an error inside a stream or a 200 body."""
     table = COHERE_FAMILY.with_codes(dialect.codes)
-    return classify_error(endpoint, table, read_details(value), body=encode_json(value), maybe_billed=maybe_billed)
+    return classify_error(
+        endpoint, table, read_details(value), body=encode_flawed_json(value), maybe_billed=maybe_billed
+    )

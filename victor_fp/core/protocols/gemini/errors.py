@@ -11,7 +11,7 @@ from victor_fp.core.classification.classifier import classify_error
 from victor_fp.core.classification.details import ErrorDetails, read_body, read_details, read_seconds
 from victor_fp.core.classification.families import GOOGLE_FAMILY
 from victor_fp.core.faults import Fault, QuotaExhausted
-from victor_fp.core.json import NotJson, decode_json
+from victor_fp.core.json import NotJson, decode_lenient_json
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.wire_decoding import Undecodable, WireDecoder
 
@@ -39,7 +39,7 @@ def find_status(body: bytes) -> Status | None:
 
 def fault_from_error(endpoint: Endpoint, error: Status | None, body: bytes, *, model: str | None = None) -> Fault:
     """The fault for an error inside a stream or a 200 body; `body` is what it came in, `error` Google's object in it."""
-    value = decode_json(body)
+    value = decode_lenient_json(body)
     details = ErrorDetails() if isinstance(value, NotJson) else read_details(value)
     if error is not None:
         details = _with_status(details, error)

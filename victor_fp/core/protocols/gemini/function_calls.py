@@ -9,7 +9,7 @@ from victor_fp_wire.gemini.response import FunctionCall, PartialArg
 
 from victor_fp.core.deltas import Delta, ErrorReported, StateReported, ToolCallArgumentSet, ToolCallStarted
 from victor_fp.core.faults import InvalidResponse
-from victor_fp.core.json import Json, JsonScalar, encode_json
+from victor_fp.core.json import Json, JsonScalar, encode_flawed_json
 from victor_fp.core.tool_call_ids import make_id
 
 _STEP = re.compile(
@@ -58,7 +58,7 @@ def add_call(
 
 
 def _make_id(seed: str | None, call: FunctionCall, ordinal: int) -> str:
-    return make_id(seed or f"{call.name}{encode_json(call.args or {}).decode()}", ordinal)
+    return make_id(seed or f"{call.name}{encode_flawed_json(call.args or {}).decode()}", ordinal)
 
 
 def _state(id_: str | None, signature: str | None) -> dict[str, Json] | None:

@@ -12,7 +12,7 @@ from victor_fp.core.classification.details import read_body, read_details
 from victor_fp.core.classification.families import OLLAMA_FAMILY
 from victor_fp.core.dialects.ollama import OllamaDialect
 from victor_fp.core.faults import Fault
-from victor_fp.core.json import Json, encode_json
+from victor_fp.core.json import Json, encode_flawed_json
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.wire_decoding import Undecodable, WireDecoder
 
@@ -36,4 +36,4 @@ def fault_from_error(endpoint: Endpoint, dialect: OllamaDialect, error: Json, *,
     """The fault of an `error` in a stream or a 200 body."""
     value: Json = {"error": error}
     table = replace(OLLAMA_FAMILY, capabilities=dialect.refused_capabilities)
-    return classify_error(endpoint, table, read_details(value), body=encode_json(value), model=model)
+    return classify_error(endpoint, table, read_details(value), body=encode_flawed_json(value), model=model)

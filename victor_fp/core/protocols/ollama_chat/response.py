@@ -22,7 +22,7 @@ from victor_fp.core.deltas import (
 )
 from victor_fp.core.dialects.ollama import OllamaDialect
 from victor_fp.core.faults import InvalidResponse
-from victor_fp.core.json import Json, encode_json
+from victor_fp.core.json import Json, encode_flawed_json
 from victor_fp.core.protocols.ollama_chat.errors import fault_from_error
 from victor_fp.core.protocols.operations import decoder_for
 from victor_fp.core.requests import Endpoint
@@ -85,7 +85,7 @@ def _call(line: wire.ChatResponse, call: wire.ToolCall, ordinal: int) -> list[De
     """A call comes whole. Its place in the answer tells it apart: indexes are missing or repeated in some versions."""
     function = call.function or wire.FunctionCall()
     name, arguments = function.name or "", function.arguments
-    id_ = call.id or make_id(f"{line.created_at}\x00{name}\x00{encode_json(arguments).decode()}", ordinal)
+    id_ = call.id or make_id(f"{line.created_at}\x00{name}\x00{encode_flawed_json(arguments).decode()}", ordinal)
     if isinstance(arguments, str):
         return [
             ToolCallStarted(index=ordinal, id=id_, name=name),

@@ -12,7 +12,7 @@ from victor_fp_wire.openai_chat.response import Choice as BodyChoice
 from victor_fp.core.deltas import Delta, ReasoningDelta, RefusalDelta, Stopped, TextDelta
 from victor_fp.core.dialects.chat import ChatDialect
 from victor_fp.core.framing import Frame
-from victor_fp.core.json import Json, NotJson, decode_json
+from victor_fp.core.json import Json, NotJson, decode_lenient_json
 from victor_fp.core.protocols.openai_chat.content import emit_content, find_reasoning, read_fragments
 from victor_fp.core.protocols.openai_chat.metadata import (
     read_answer_metadata,
@@ -203,5 +203,5 @@ def _find_groq_error(chunk: ChatCompletionChunk) -> Json:
 
 
 def _read_whole(frame: Frame) -> Json:
-    value = decode_json(frame.data)
+    value = decode_lenient_json(frame.data)
     return {} if isinstance(value, NotJson) else value

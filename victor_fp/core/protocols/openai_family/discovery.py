@@ -8,7 +8,7 @@ from functools import partial
 from victor_fp_wire.openai_chat.operations import GetServerProps, ListModels
 from victor_fp_wire.openai_chat.response import Model
 
-from victor_fp.core.json import Json, decode_json
+from victor_fp.core.json import Json, decode_lenient_json
 from victor_fp.core.protocols import Discovery, ModelInfo
 from victor_fp.core.protocols.openai_family.routes import Dialect, build_list_request, build_props_request
 from victor_fp.core.protocols.operations import decoder_for
@@ -45,7 +45,7 @@ def read_list(body: bytes) -> tuple[ModelInfo, ...]:
 
 def index_raw_models(body: bytes) -> dict[str, dict[str, Json]]:
     """Return the entries of a list of models as they came, by id."""
-    value = decode_json(body)
+    value = decode_lenient_json(body)
     entries = value.get("data") if isinstance(value, dict) else value
     found = [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
     return {str(entry["id"]): entry for entry in found if "id" in entry}
@@ -54,7 +54,7 @@ def index_raw_models(body: bytes) -> dict[str, dict[str, Json]]:
 def read_props(model: str, body: bytes) -> ModelInfo | None:
     """The context that a running llama.cpp server gives each conversation."""
     props = PROPS.decode(body)
-    raw = decode_json(body)
+    raw = decode_lenient_json(body)
     if isinstance(props, Undecodable) or props.default_generation_settings is None or not isinstance(raw, dict):
         return None
     caps = props.chat_template_caps if isinstance(props.chat_template_caps, dict) else {}

@@ -16,7 +16,7 @@ from victor_fp.core.dialects.mistral import MistralDialect
 from victor_fp.core.dialects.responses import ResponsesDialect
 from victor_fp.core.faults import Fault, InvalidResponse
 from victor_fp.core.framing import Frame
-from victor_fp.core.json import Json, NotJson, decode_json, encode_json
+from victor_fp.core.json import Json, NotJson, decode_lenient_json, encode_flawed_json
 from victor_fp.core.requests import Endpoint
 
 Dialect: TypeAlias = ChatDialect | MistralDialect | ResponsesDialect
@@ -60,7 +60,7 @@ def fault_from_response(
 def fault_from_error(endpoint: Endpoint, dialect: Dialect, value: Json, *, model: str | None = None) -> Fault:
     """The fault of an error inside a stream or a 200 body: the whole value, or its field `error`."""
     table = OPENAI_FAMILY.with_codes(dialect.codes)
-    return classify_error(endpoint, table, read_details(value), body=encode_json(value), model=model)
+    return classify_error(endpoint, table, read_details(value), body=encode_flawed_json(value), model=model)
 
 
 def has_known_code(dialect: Dialect, error: Json) -> bool:
@@ -77,7 +77,7 @@ def interpret_frame(
     if not data:
         return None
     if frame.event == "error":
-        value = decode_json(data)
+        value = decode_lenient_json(data)
         error: Json = data.decode("utf-8", "replace") if isinstance(value, NotJson) else value
         return ErrorReported(fault_from_error(endpoint, dialect, {"error": error}, model=model))
     message = f"a frame of the stream is no chunk: {reason}"

@@ -15,7 +15,7 @@ import msgspec
 
 from victor_fp.core.chains import unroll
 from victor_fp.core.deltas import Delta, ToolCallArguments, ToolCallStarted
-from victor_fp.core.json import Json, encode_json
+from victor_fp.core.json import Json, encode_flawed_json
 from victor_fp.core.persistent import PersistentList, PersistentMap
 from victor_fp.core.tool_call_drafts import CallIndex
 from victor_fp.core.tool_call_ids import make_id
@@ -136,7 +136,7 @@ def _open_call(calls: OpenCalls, fragment: Fragment, seed: str) -> tuple[OpenCal
 
 
 def _text(arguments: Arguments) -> str:
-    return arguments or "" if isinstance(arguments, str | None) else encode_json(arguments).decode()
+    return arguments or "" if isinstance(arguments, str | None) else encode_flawed_json(arguments).decode()
 
 
 def _choose_id(calls: OpenCalls, fragment: Fragment, seed: str, ordinal: int) -> str | None:

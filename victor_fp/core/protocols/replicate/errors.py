@@ -12,7 +12,7 @@ from victor_fp.core.classification.details import find_words, read_body, read_de
 from victor_fp.core.classification.families import REPLICATE_FAMILY
 from victor_fp.core.dialects.replicate import ReplicateDialect
 from victor_fp.core.faults import Cancelled, Fault, TimedOut
-from victor_fp.core.json import Json, encode_json
+from victor_fp.core.json import Json, encode_flawed_json
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.wire_decoding import Undecodable, WireDecoder
 
@@ -39,7 +39,7 @@ def fault_from_error(
     if not details.message:
         details = msgspec.structs.replace(details, message="the prediction failed")
     table = REPLICATE_FAMILY.with_codes(dialect.codes)
-    return classify_error(endpoint, table, details, body=encode_json(value), maybe_billed=maybe_billed)
+    return classify_error(endpoint, table, details, body=encode_flawed_json(value), maybe_billed=maybe_billed)
 
 
 def fault_from_prediction(endpoint: Endpoint, dialect: ReplicateDialect, prediction: Prediction) -> Fault:

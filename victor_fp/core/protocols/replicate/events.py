@@ -9,7 +9,7 @@ import msgspec
 from victor_fp.core.deltas import Delta, ErrorReported, Stopped, StreamEnded, TextDelta
 from victor_fp.core.dialects.replicate import ReplicateDialect
 from victor_fp.core.framing import Frame
-from victor_fp.core.json import Json, decode_json
+from victor_fp.core.json import Json, decode_lenient_json
 from victor_fp.core.protocols.replicate.errors import fault_from_error, fault_from_status
 from victor_fp.core.requests import Endpoint
 
@@ -51,5 +51,5 @@ class PredictionEvents(msgspec.Struct, frozen=True):
 
 def _value(frame: Frame) -> Json:
     """The data as JSON, or as the text that it is."""
-    value = decode_json(frame.data)
+    value = decode_lenient_json(frame.data)
     return value if isinstance(value, dict) else frame.data.decode("utf-8", "replace")

@@ -11,7 +11,7 @@ from victor_fp_wire.replicate.response import Prediction
 from victor_fp.core.deltas import Delta, ErrorReported, MetadataReported, Stopped, StreamEnded, TextDelta, UsageReported
 from victor_fp.core.dialects.replicate import ReplicateDialect
 from victor_fp.core.faults import Fault, InvalidResponse
-from victor_fp.core.json import Json, NotJson, decode_json_object, encode_json
+from victor_fp.core.json import Json, NotJson, decode_json_object, encode_flawed_json
 from victor_fp.core.protocols.operations import decoder_for
 from victor_fp.core.protocols.replicate.errors import fault_from_error, fault_from_prediction
 from victor_fp.core.requests import Endpoint
@@ -50,7 +50,7 @@ def _texts(output: Json) -> list[str]:
         case list() if all(isinstance(piece, str) for piece in output):
             return [piece for piece in output if isinstance(piece, str)]
         case _:
-            return [encode_json(output).decode()]
+            return [encode_flawed_json(output).decode()]
 
 
 def _notes(prediction: Prediction) -> dict[str, Json]:

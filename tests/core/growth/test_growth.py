@@ -1,0 +1,35 @@
+"""Work grows linearly with the input, for every framer, protocol, textual format and checker.
+
+The calls are counted for all cells; CPU times, in which copying shows as well, are compared in the slow suite.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.core.growth.measuring import assert_calls_grow_linearly, assert_time_grows_linearly
+from tests.core.growth.shapes import CELLS, PROVIDERS, Cell
+from victor_fp.core.protocols import PROTOCOLS
+from victor_fp.core.text_tools import FORMATS
+
+
+def test_every_protocol_and_format_has_cells() -> None:
+    names = [cell.name for cell in CELLS]
+    assert len(set(names)) == len(names)
+    assert set(PROVIDERS) == set(PROTOCOLS)
+    for protocol in PROTOCOLS:
+        for kind, least in (("body", 9), ("stream", 9), ("error", 9), ("request", 3)):
+            assert sum(name.startswith(f"{protocol} {kind}:") for name in names) >= least
+    for form in FORMATS:
+        assert sum(name.startswith(f"text calls, {form.name},") for name in names) == 18
+
+
+@pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.name)
+def test_calls_grow_with_the_input(cell: Cell) -> None:
+    assert_calls_grow_linearly(cell.make, cell.size // 4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.name)
+def test_time_grows_with_the_input(cell: Cell) -> None:
+    assert_time_grows_linearly(cell.make, cell.size, largest=cell.largest)
