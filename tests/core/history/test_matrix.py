@@ -164,7 +164,9 @@ def _places(value: Any, path: str = "") -> Iterator[str]:
 
 def places() -> list[tuple[str, str]]:
     """Every provider, with models that differ in what they accept."""
-    return [(spec.name, model) for spec in CATALOGUE for model in MODELS.get(spec.name, (spec.default_model or "m",))]
+    return [
+        (spec.name, model) for spec in CATALOGUE.chats for model in MODELS.get(spec.name, (spec.default_model or "m",))
+    ]
 
 
 def page(feature: str) -> str:
@@ -173,7 +175,7 @@ def page(feature: str) -> str:
     for provider, model in places():
         name = f"{provider} ({model})" if provider in MODELS else provider
         found.setdefault(cell(provider, model, feature), []).append(name)
-    lines = [f"  {one}:\n      {', '.join(names)}" for one, names in sorted(found.items())]
+    lines = [f"  {one}:\n      {', '.join(sorted(names))}" for one, names in sorted(found.items())]
     return "\n".join([feature, *lines])
 
 
@@ -181,7 +183,7 @@ def test_features_by_providers(snapshot: SnapshotAssertion) -> None:
     assert snapshot == "\n\n".join(map(page, FEATURES))
 
 
-@pytest.mark.parametrize("provider", [spec.name for spec in CATALOGUE])
+@pytest.mark.parametrize("provider", [spec.name for spec in CATALOGUE.chats])
 def test_nothing_is_dropped_in_silence(provider: str) -> None:
     models = [model for name, model in places() if name == provider]
     dropped = [(model, feature) for model in models for feature in FEATURES if cell(provider, model, feature) == SILENT]
@@ -189,7 +191,7 @@ def test_nothing_is_dropped_in_silence(provider: str) -> None:
 
 
 def test_every_provider_is_in_the_matrix() -> None:
-    assert {name for name, _ in places()} == {spec.name for spec in CATALOGUE}
+    assert {name for name, _ in places()} == {spec.name for spec in CATALOGUE.chats}
 
 
 def test_reasoning_is_sent_or_named_as_left_out_and_not_both() -> None:

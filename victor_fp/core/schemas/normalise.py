@@ -88,6 +88,11 @@ def normalise(schema: Mapping[str, Json]) -> Normalised:
                 changes.append(f"{keyword} is not of the form that JSON Schema wants and is not sent")
             case _:
                 out[keyword] = value
+    listed = out.get("enum")
+    if "const" in out and isinstance(listed, list):
+        if not any(value == out["const"] and type(value) is type(out["const"]) for value in listed):
+            changes.append("enum, which const contradicts, is not sent")
+        del out["enum"]
     flagged = _required_by_flag(out.get("properties"))
     if flagged:
         given = out.get("required")
