@@ -20,7 +20,7 @@ async def loaded(**options: Any) -> str:
     async with serve_answers(answer()) as peer, acme(peer.url, max_retries=0, **options) as provider:
         assert isinstance(provider.connection.transport, LazyTransport), "nothing is loaded before the first request"
         await provider.chat_result(HI, model="m-1")
-        return type(provider.connection.transport).__name__
+        return type(provider.connection.transport.load()).__name__
 
 
 @pytest.mark.parametrize(
