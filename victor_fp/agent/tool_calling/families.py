@@ -27,7 +27,7 @@ def nested(tools: Sequence[ToolDefinition]) -> list[dict[str, Any]]:
 
 
 def flat(tools: Sequence[ToolDefinition]) -> list[dict[str, Any]]:
-    """OpenAI Responses."""
+    """OpenAI Responses, and Gemini Interactions."""
     return [{"type": "function", **_described(tool, "parameters")} for tool in tools]
 
 
@@ -63,6 +63,9 @@ ANTHROPIC = Family(
     convert=with_input_schema,
 )
 GOOGLE = Family(protocol="gemini", provider="google", call_format=ToolCallFormat.GOOGLE, convert=declared)
+INTERACTIONS = Family(
+    protocol="gemini-interactions", provider="google-interactions", call_format=ToolCallFormat.GOOGLE, convert=flat
+)
 BEDROCK = Family(protocol="bedrock-converse", provider="bedrock", call_format=ToolCallFormat.BEDROCK, convert=specified)
 OLLAMA = Family(protocol="ollama-chat", provider="ollama", call_format=ToolCallFormat.OLLAMA_NATIVE, convert=nested)
 COHERE = Family(protocol="cohere-v2", provider="cohere", call_format=ToolCallFormat.OPENAI, convert=nested)

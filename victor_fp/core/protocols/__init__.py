@@ -20,6 +20,7 @@ from victor_fp.core.dialects import (
     ChatDialect,
     CohereDialect,
     GeminiDialect,
+    InteractionsDialect,
     MistralDialect,
     OllamaDialect,
     ReplicateDialect,
@@ -181,6 +182,10 @@ def _bind_protocol(endpoint: Endpoint) -> Codec:
             from victor_fp.core.protocols import gemini
 
             return gemini.codec_for(endpoint, dialect)
+        case InteractionsDialect():
+            from victor_fp.core.protocols import gemini_interactions
+
+            return gemini_interactions.codec_for(endpoint, dialect)
         case OllamaDialect():
             from victor_fp.core.protocols import ollama_chat
 
