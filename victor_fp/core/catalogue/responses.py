@@ -69,6 +69,8 @@ XAI_RESPONSES = _derive_responses_entry(
         call_id_limit=None,
         # A bad key and a bad model share this code (seen with 400); the prose behind it decides.
         codes={**CODES, "invalid-argument": InvalidRequest},
+        # Seen: x_search is told as custom_tool_call items named x_keyword_search, view_x_video and so on.
+        has_own_custom_calls=True,
     ),
     source="https://docs.x.ai/docs/guides/chat",
 )

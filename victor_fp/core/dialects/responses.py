@@ -86,5 +86,7 @@ class ResponsesDialect(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the server has llama.cpp's operation `getServerProps`."""
 
     # Answers
+    has_own_custom_calls: bool = False
+    """Reports searches of its own as calls of custom tools, which the request does not have."""
     codes: FaultCodes = msgspec.field(default_factory=lambda: CODES)
     """Error codes beyond those that are shared with chats, lower case."""

@@ -89,7 +89,7 @@ def test_steps_of_googles_own_tools_need_nobodys_answer() -> None:
     response = completed(interaction(SEARCH, FOUND, output("Rome.")))
     assert response.tool_calls is None
     assert response.stop_reason == "stop"
-    steps: Any = (response.metadata or {})["server_steps"]
+    steps: Any = (response.metadata or {})["server_tools"]
     assert [step["type"] for step in steps] == ["google_search_call", "google_search_result"]
     assert "signature" not in str(steps)
 

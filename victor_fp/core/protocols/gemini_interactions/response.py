@@ -21,6 +21,8 @@ INTERACTIONS = decoder_for(CreateInteraction.RESPONSE)
 
 STOP_REASONS: Mapping[str, str] = {"completed": "stop", "requires_action": "tool_use", "incomplete": "length"}
 """Every other word stays the vendor's own."""
+FAILURE = "budget_exceeded"
+"""The word for an interaction that ended before it was whole."""
 UNFINISHED = frozenset({"in_progress", "queued"})
 
 
@@ -78,7 +80,12 @@ def end_interaction(endpoint: Endpoint, interaction: Interaction) -> list[Delta]
     if any(not isinstance(value, int) for value in counted.values()):  # by modality, or by tool
         notes["usage_raw"] = counted
     facts: list[Delta] = [MetadataReported(metadata=notes)] if notes else []
-    return [*counts, *facts, Stopped(STOP_REASONS.get(status, status), status), StreamEnded()]
+    return [
+        *counts,
+        *facts,
+        Stopped(STOP_REASONS.get(status, status), status, is_failure=status == FAILURE),
+        StreamEnded(),
+    ]
 
 
 def _find_fault(endpoint: Endpoint, interaction: Interaction, status: str) -> Fault | None:

@@ -35,7 +35,7 @@ from victor_fp.core.json import Json
 from victor_fp.core.tool_call_ids import made
 from victor_fp.core.transcript import merge_metadata
 
-SERVER_STEPS = "server_steps"
+SERVER_TOOLS = "server_tools"
 """In metadata: calls and results of tools that the vendor runs itself, which nobody else has to answer."""
 
 
@@ -115,7 +115,7 @@ def end_step(step: OpenStep) -> list[Delta]:
         raw = {"type": step.kind, **step.raw}
         shown = {name: value for name, value in raw.items() if name != "signature"}
         return [
-            MetadataReported(metadata={SERVER_STEPS: [shown]}),
+            MetadataReported(metadata={SERVER_TOOLS: [shown]}),
             StateReported({"step": raw}, alone=True),
         ]
     return []

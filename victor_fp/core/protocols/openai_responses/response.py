@@ -14,6 +14,7 @@ from victor_fp.core.faults import InvalidResponse
 from victor_fp.core.json import Json, JsonObject, NotJson, decode_json_object
 from victor_fp.core.protocols.openai_responses.errors import fault_from_error
 from victor_fp.core.protocols.openai_responses.items import item_deltas
+from victor_fp.core.protocols.openai_responses.server_tools import find_custom_tools, separate_item
 from victor_fp.core.protocols.openai_responses.usage import usage_notes, usage_reported
 from victor_fp.core.protocols.operations import decoder_for
 from victor_fp.core.requests import Endpoint
@@ -54,8 +55,9 @@ def read(endpoint: Endpoint, dialect: ResponsesDialect, body: bytes) -> Sequence
             return [ErrorReported(fault_from_error(endpoint, dialect, raw))]
         return [ErrorReported(InvalidResponse(provider=endpoint.spec.name, message="the answer holds no output"))]
     deltas: list[Delta] = []
+    offered = find_custom_tools(dialect, raw)
     for place, (item, came) in enumerate(zip(response.output or (), items_in(raw), strict=False)):
-        deltas += item_deltas(item, came, place, response.id or "")
+        deltas += item_deltas(separate_item(item, came, offered), came, place, response.id or "")
     return [*deltas, *ending(response, raw)]
 
 
