@@ -18,6 +18,9 @@ ReasoningBack: TypeAlias = Literal["encrypted", "plain", "any"]
 NOT_IN_THIS_API = frozenset({"top_k", "seed", "stop", "presence_penalty", "frequency_penalty", "reasoning_budget"})
 """Options of chats that the vendor's document has no field for."""
 
+KEPT = frozenset({"store", "previous_response_id", "background"})
+"""Options of vendors that keep responses."""
+
 CODES: FaultCodes = {
     # ResponseErrorCode of the vendor's document
     "server_error": ServerFailed,

@@ -98,7 +98,8 @@ class PollingCall:
             if order.rest:
                 await self._runtime.sleep(order.rest)
             event: Event
-            match outcome(await self._exchange(order.request, min(left - order.rest, self._timeout))):
+            seconds = min(left - order.rest, self._timeout if order.timeout is None else order.timeout)
+            match outcome(await self._exchange(order.request, seconds)):
                 case Success((status, headers, body)):
                     event = ExchangeDone(status=status, headers=headers, body=body)
                 case Failure(fault):

@@ -36,7 +36,7 @@ def _error_frame(words: str) -> bytes:
 
 
 def _head(turn: Turn) -> Payload:
-    return {"id": "interaction-1", "object": "interaction", "model": turn.model}
+    return {"object": "interaction", "model": turn.model}  # what is not stored has no id
 
 
 def _status(turn: Turn) -> str:

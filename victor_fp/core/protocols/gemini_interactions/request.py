@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal, TypeVar
 
 from msgspec import UNSET, UnsetType
+from msgspec.structs import replace
 from returns.result import Failure, Result, Success
 from victor_fp_wire.gemini_interactions.operations import CreateInteraction
 from victor_fp_wire.gemini_interactions.request import (
@@ -16,6 +17,7 @@ from victor_fp_wire.gemini_interactions.request import (
 )
 from victor_fp_wire.gemini_interactions.request import CreateInteraction as Body
 
+from victor_fp.core.background import asks_background
 from victor_fp.core.dialects.interactions import InteractionsDialect, Level, Tier
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.options import Options, ResponseFormat
@@ -35,7 +37,8 @@ def build_interaction(
 ) -> Result[HttpRequest, Fault]:
     """The request for a chat or a stream, or the fault that says what cannot be sent."""
     options = request.options
-    conversation = build_steps(endpoint.spec.name, request.messages)
+    previous_id = options.previous_response_id
+    conversation = build_steps(endpoint.spec.name, request.messages, previous_id)
     if not conversation.steps:
         message = "there are instructions, but no user's turn"
         return Failure(InvalidRequest(provider=endpoint.spec.name, model=request.model, message=message))
@@ -65,9 +68,25 @@ def build_interaction(
         response_format=_build_format(options.response_format),
         service_tier=tier,
         stream=True if request.stream else UNSET,
-        store=False if dialect.stateless else UNSET,
+        store=_choose_store(dialect, options),
+        previous_interaction_id=_set(previous_id),
+        background=True if _runs_in_background(options) else UNSET,
     )
-    return Success(build_chat(endpoint, CreateInteraction(), body, options, adjustments, appended=_APPENDED))
+    built = build_chat(endpoint, CreateInteraction(), body, options, adjustments, appended=_APPENDED)
+    return Success(replace(built, is_polled=not request.stream and asks_background(options)))
+
+
+def _runs_in_background(options: Options) -> bool:
+    return bool(options.background) and options.store is not False
+
+
+def _choose_store(dialect: InteractionsDialect, options: Options) -> bool | UnsetType:
+    """What is made in the background has to stay at the server; of the rest no copy does, unless it is asked for."""
+    if _runs_in_background(options):
+        return True
+    if options.store is not None:
+        return options.store
+    return False if dialect.stateless else UNSET
 
 
 def _set(value: T | None) -> T | UnsetType:
@@ -136,6 +155,9 @@ def _list_unsupported(options: Options) -> list[Adjustment]:
     refused = [
         Adjustment(parameter=name, reason="the API has no field for it") for name, is_asked in asked.items() if is_asked
     ]
+    if options.background and options.store is False:
+        reason = "what is made in the background is kept, which store=False forbids"
+        refused.append(Adjustment(parameter="background", reason=reason))
     if options.parallel_tool_calls is False:
         reason = "the model decides how many tools it calls at once"
         refused.append(Adjustment(parameter="parallel_tool_calls", reason=reason))

@@ -47,6 +47,8 @@ def describe_interaction(interaction: Interaction) -> list[Delta]:
     """Which interaction this is, by which model."""
     facts = {"id": interaction.id, "created": interaction.created}
     metadata: dict[str, Json] = {name: value for name, value in facts.items() if value}
+    if interaction.id:
+        metadata["stored"] = True  # an interaction that is not kept has no id
     return [MetadataReported(model=interaction.model, metadata=metadata)] if metadata or interaction.model else []
 
 

@@ -26,6 +26,7 @@ from victor_fp_wire.gemini_interactions.request import (
 from victor_fp.core.dialects.interactions import InteractionsDialect
 from victor_fp.core.json import NotJson, decode_json_object
 from victor_fp.core.request_building.conversation import Block, read_turn_state, split_assistant_turn, split_system
+from victor_fp.core.request_building.stored_state import count_known
 from victor_fp.core.requests import Adjustment
 from victor_fp.core.types import AudioPart, FilePart, ImagePart, Message, Part, TextPart
 
@@ -42,12 +43,14 @@ def join_instructions(messages: Sequence[Message]) -> str:
     return "\n\n".join(message.text for message in split_system(messages)[0] if message.text)
 
 
-def build_steps(provider: str, messages: Sequence[Message]) -> Steps:
-    """The turns as steps, in their order."""
+def build_steps(provider: str, messages: Sequence[Message], previous_id: str | None = None) -> Steps:
+    """The turns as steps, in their order; without those that the server has, where an interaction is continued."""
     steps: list[InputStep] = []
     unsupported: dict[Adjustment, None] = {}
     names: dict[str, str] = {}
-    for message in split_system(messages)[1]:
+    turns = split_system(messages)[1]
+    known = count_known(turns, previous_id)
+    for place, message in enumerate(turns):
         if message.name and message.role != "tool":
             reason = "input does not say who of several people speaks"
             unsupported[Adjustment(parameter="name", reason=reason)] = None
@@ -60,6 +63,9 @@ def build_steps(provider: str, messages: Sequence[Message]) -> Steps:
                 steps.append(_build_result(message, names))
             case _:
                 steps.append(UserInputStep(content=_build_content(message)))
+        if place + 1 == known:
+            steps.clear()
+            unsupported.clear()
     return Steps(steps=steps, unsupported=tuple(unsupported))
 
 
