@@ -54,7 +54,7 @@ class ChatOptions(TypedDict, total=False):
     user: str
     store: bool
     """Whether the vendor keeps the response, to be continued by `previous_response_id`; it is asked not to."""
-    previous_response_id: str
+    previous_response_id: str | None
     """Continue a response that the vendor keeps (`response.response_id`): what it has of the messages is not sent again."""
     background: bool
     """Let the vendor make the response whether or not a connection lasts; it is polled, and may take as long as it takes."""

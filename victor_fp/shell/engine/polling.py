@@ -94,6 +94,8 @@ class PollingCall:
         while isinstance(order, SendRequest):
             left = until - self._runtime.now()
             if order.rest >= left:
+                # The time is used up, so that nobody tries again in what is left of it.
+                await self._runtime.sleep(max(0.0, left))
                 return StopPolling(timeout_fault("read", "opening", self._timeout))
             if order.rest:
                 await self._runtime.sleep(order.rest)
