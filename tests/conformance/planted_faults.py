@@ -10,9 +10,13 @@ from typing import Any
 from returns.result import Failure, Result, Success
 
 from victor_fp.core import faults
+from victor_fp.core.catalogue import find
+from victor_fp.core.embeddings import EmbeddingResponse, RerankResponse
 from victor_fp.core.result import outcome
 from victor_fp.core.types import CompletionResponse, Message, StreamChunk
+from victor_fp.core.vectors import pack_floats
 from victor_fp.providers.base import BaseProvider
+from victor_fp.providers.catalogue_provider import CatalogueProvider
 from victor_fp.providers.registry import ProviderRegistry
 
 
@@ -112,15 +116,11 @@ def _not_last(result: Result[StreamChunk, faults.Fault]) -> list[Result[StreamCh
     return [result, Success(StreamChunk(content=""))] if last else [result]
 
 
-def _renamed(result: Result[CompletionResponse, faults.Fault]) -> Result[CompletionResponse, faults.Fault]:
-    return result.lash(lambda fault: Failure(faults.convert_fault(faults.ServerFailed, fault)))
-
-
 class Lumping(Faulty):
     """Every fault is the server's."""
 
     def distorted(self, result: Result[CompletionResponse, faults.Fault]) -> Result[CompletionResponse, faults.Fault]:
-        return _renamed(result)
+        return result.lash(_as_servers)
 
 
 class Credulous(Faulty):
@@ -280,6 +280,58 @@ PLANTED: dict[str, tuple[type[Faulty], set[str]]] = {
 """What is wrong, with the laws that must notice."""
 
 
+class Shuffling(CatalogueProvider):
+    """Gives vectors in another order."""
+
+    async def embed_result(self, *given: Any, **options: Any) -> Result[EmbeddingResponse, faults.Fault]:
+        result = await super().embed_result(*given, **options)
+        return result.map(lambda said: said.model_copy(update={"vectors": pack_floats(said.vectors.tolist()[::-1])}))
+
+
+class Unranked(CatalogueProvider):
+    """Gives documents in another order."""
+
+    async def rerank_result(self, *given: Any, **options: Any) -> Result[RerankResponse, faults.Fault]:
+        result = await super().rerank_result(*given, **options)
+        return result.map(lambda said: said.model_copy(update={"results": said.results[::-1]}))
+
+
+class LumpingRetrieval(CatalogueProvider):
+    """Every fault is the server's."""
+
+    async def embed_result(self, *given: Any, **options: Any) -> Result[EmbeddingResponse, faults.Fault]:
+        return (await super().embed_result(*given, **options)).lash(_as_servers)
+
+    async def rerank_result(self, *given: Any, **options: Any) -> Result[RerankResponse, faults.Fault]:
+        return (await super().rerank_result(*given, **options)).lash(_as_servers)
+
+    async def chat_result(self, *given: Any, **options: Any) -> Result[CompletionResponse, faults.Fault]:
+        return (await super().chat_result(*given, **options)).lash(_as_servers)
+
+
+def _as_servers(fault: faults.Fault) -> Result[Any, faults.Fault]:
+    return Failure(faults.convert_fault(faults.ServerFailed, fault))
+
+
+PLANTED_RETRIEVAL: dict[str, tuple[type[CatalogueProvider], str, set[str]]] = {
+    "vectors shuffled": (Shuffling, "cohere", {"embeddings"}),
+    "documents shuffled": (Unranked, "cohere", {"reranking"}),
+    "faults lumped together": (LumpingRetrieval, "cohere", {"errors of embeddings", "errors of reranking"}),
+    "chats said to fail": (LumpingRetrieval, "voyage", {"no chat"}),
+}
+"""What is wrong, at which provider, with the laws that must notice."""
+
+
+def planted_retrieval(name: str) -> type[CatalogueProvider]:
+    """The faulty provider of the catalogue's kind."""
+    kind, provider, _ = PLANTED_RETRIEVAL[name]
+
+    class Planted(kind):  # type: ignore[misc, valid-type]  # a class of the table
+        SPEC = find(provider).unwrap()
+
+    return Planted
+
+
 def planted(name: str) -> type[Faulty]:
     """The faulty provider, over one that signs its reasoning."""
     kind, _ = PLANTED[name]
@@ -290,4 +342,4 @@ def planted(name: str) -> type[Faulty]:
     return Planted
 
 
-__all__ = ["PLANTED", "planted"]
+__all__ = ["PLANTED", "PLANTED_RETRIEVAL", "planted", "planted_retrieval"]

@@ -8,7 +8,7 @@ import pytest
 
 from tests.acme import SPEC
 from tests.conformance.one_file_provider import OneFileProvider
-from tests.conformance.planted_faults import PLANTED, planted
+from tests.conformance.planted_faults import PLANTED, PLANTED_RETRIEVAL, planted, planted_retrieval
 from tests.providers.tutorial_provider import CustomLLMProvider
 from victor_fp.providers.base import ProviderNotFoundError
 from victor_fp.providers.registry import ProviderRegistry
@@ -25,15 +25,25 @@ def test_each_planted_fault_breaks_its_laws(name: str) -> None:
     assert all(finding.told for finding in findings.values())
 
 
+@pytest.mark.parametrize("name", PLANTED_RETRIEVAL)
+def test_each_planted_fault_of_retrieval_breaks_its_laws(name: str) -> None:
+    harness = harness_for(planted_retrieval(name))
+    verdicts = {law: examine(harness, BY_NAME[law]).verdict for law in PLANTED_RETRIEVAL[name][2]}
+    assert verdicts == dict.fromkeys(verdicts, "broken")
+
+
 def test_every_law_can_be_broken() -> None:
-    assert {law for _, laws in PLANTED.values() for law in laws} == set(BY_NAME)
+    chats = {law for _, laws in PLANTED.values() for law in laws}
+    retrieval = {law for *_, laws in PLANTED_RETRIEVAL.values() for law in laws}
+    assert chats | retrieval == set(BY_NAME)
 
 
 def test_a_provider_in_one_file_passes() -> None:
     report = check(OneFileProvider, protocol="openai-chat")
     assert report.passed, str(report)
     shown = {law for law, verdict in report.verdicts.items() if verdict == "held"}
-    assert set(BY_NAME) - shown == {"reasoning", "signatures"}
+    retrieval = {law for *_, laws in PLANTED_RETRIEVAL.values() for law in laws}
+    assert set(BY_NAME) - shown == {"reasoning", "signatures", *retrieval}
 
 
 def test_a_record_passes_under_its_name() -> None:

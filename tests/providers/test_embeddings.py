@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,8 +38,14 @@ EMBEDDER = msgspec.structs.replace(
     embeddings=OpenAIEmbeddings(most_texts=2, refuses=frozenset({"dimensions"})),
     reranking=CohereRerank(),
 )
-ProviderRegistry.register_spec(EMBEDDER)
 Handle = Callable[[Talk, Received], Awaitable[None]]
+
+
+@pytest.fixture(autouse=True)
+def _registered() -> Iterator[None]:
+    ProviderRegistry.register_spec(EMBEDDER)
+    yield
+    ProviderRegistry.restore()
 
 
 class Embedder(CatalogueProvider):

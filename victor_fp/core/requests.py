@@ -88,6 +88,8 @@ class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes = b""
     adjustments: tuple[Adjustment, ...] = ()
     signing: Signing = "key"
+    is_polled: bool = False
+    """Its answer may take several exchanges, as `Codec.start_polling` says."""
 
     def __repr__(self) -> str:
         """Without what a signed request's headers and a conversation say."""

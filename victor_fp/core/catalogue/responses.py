@@ -9,7 +9,7 @@ from victor_fp.core.catalogue.chat_labs import DEEPSEEK, GROK_MODELS, XAI
 from victor_fp.core.catalogue.chat_local import LLAMACPP
 from victor_fp.core.catalogue.chat_openai import AZURE, OPENAI, OPENAI_MODELS
 from victor_fp.core.catalogue.spec import ProviderSpec, Supports
-from victor_fp.core.dialects.responses import CODES, NOT_IN_THIS_API, ResponsesDialect
+from victor_fp.core.dialects.responses import CODES, KEPT, NOT_IN_THIS_API, ResponsesDialect
 from victor_fp.core.faults import InvalidRequest
 
 _NAMELESS = NOT_IN_THIS_API | {"name"}
@@ -59,7 +59,7 @@ XAI_RESPONSES = _derive_responses_entry(
     XAI,
     ResponsesDialect(
         # https://docs.x.ai/developers/rest-api-reference: service_tier is taken and ignored, results are text.
-        refuses=_NAMELESS | {"service_tier", "result_parts"},
+        refuses=_NAMELESS | {"service_tier", "result_parts", "background"},
         models=GROK_MODELS,
         least_tokens=1,
         logprobs_as="switch",
@@ -69,6 +69,8 @@ XAI_RESPONSES = _derive_responses_entry(
         call_id_limit=None,
         # A bad key and a bad model share this code (seen with 400); the prose behind it decides.
         codes={**CODES, "invalid-argument": InvalidRequest},
+        # Seen: x_search is told as custom_tool_call items named x_keyword_search, view_x_video and so on.
+        has_own_custom_calls=True,
     ),
     source="https://docs.x.ai/docs/guides/chat",
 )
@@ -77,7 +79,7 @@ OPENROUTER_RESPONSES = _derive_responses_entry(
     OPENROUTER,
     ResponsesDialect(
         # Its document has the other options of chats; `reasoning.max_tokens` is the budget.
-        refuses=frozenset({"seed", "stop", "name"}),
+        refuses=frozenset({"seed", "stop", "name"}) | KEPT,
         least_tokens=1,
         logprobs_as="count",  # its `include` has no word for them
         # It keeps nothing in any case, and leaves out by itself what a model does not have.
@@ -92,7 +94,7 @@ OPENROUTER_RESPONSES = _derive_responses_entry(
 DEEPSEEK_RESPONSES = _derive_responses_entry(
     DEEPSEEK,
     ResponsesDialect(
-        refuses=_NAMELESS | {"parallel_tool_calls", "service_tier", "user", "logprobs", "result_parts"},
+        refuses=_NAMELESS | {"parallel_tool_calls", "service_tier", "user", "logprobs", "result_parts"} | KEPT,
         efforts=("none", "low", "medium", "high", "max"),
         least_tokens=1,
         strict_schemas=False,
@@ -124,7 +126,8 @@ LLAMACPP_RESPONSES = _derive_responses_entry(
                 "result_parts",
                 "tool_choice:named",
             }
-        ),
+        )
+        | KEPT,
         least_tokens=1,
         format_as="response_format",
         strict_schemas=False,

@@ -9,6 +9,7 @@ from victor_fp.core.dialects.bedrock import BedrockDialect
 from victor_fp.core.dialects.chat import ChatDialect
 from victor_fp.core.dialects.cohere import CohereDialect
 from victor_fp.core.dialects.gemini import GeminiDialect
+from victor_fp.core.dialects.interactions import InteractionsDialect
 from victor_fp.core.dialects.mistral import MistralDialect
 from victor_fp.core.dialects.ollama import OllamaDialect
 from victor_fp.core.dialects.replicate import ReplicateDialect
@@ -21,6 +22,7 @@ __all__ = [
     "CohereDialect",
     "Dialect",
     "GeminiDialect",
+    "InteractionsDialect",
     "MistralDialect",
     "OllamaDialect",
     "ReplicateDialect",
@@ -31,6 +33,7 @@ Dialect: TypeAlias = (
     ChatDialect
     | AnthropicDialect
     | GeminiDialect
+    | InteractionsDialect
     | OllamaDialect
     | CohereDialect
     | MistralDialect

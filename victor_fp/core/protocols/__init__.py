@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias, assert_never
 import msgspec
 from returns.result import Failure, Result
 
+from victor_fp.core.background import Background
 from victor_fp.core.deltas import Delta
 from victor_fp.core.dialects import (
     AnthropicDialect,
@@ -20,6 +21,7 @@ from victor_fp.core.dialects import (
     ChatDialect,
     CohereDialect,
     GeminiDialect,
+    InteractionsDialect,
     MistralDialect,
     OllamaDialect,
     ReplicateDialect,
@@ -29,6 +31,7 @@ from victor_fp.core.faults import Fault, InvalidRequest, OperationUnsupported
 from victor_fp.core.framing import Frame, Framer
 from victor_fp.core.polling import StartPolling
 from victor_fp.core.request_building.schema_prompt import prompt_dropped_schema
+from victor_fp.core.request_building.stored_state import STATEFUL_PROTOCOLS, build_stateless
 from victor_fp.core.requests import ChatRequest, Endpoint, HttpRequest
 from victor_fp.core.types import Message
 
@@ -106,7 +109,9 @@ class Codec(msgspec.Struct, frozen=True, kw_only=True):
     discovery: Discovery | None = None
     counting: TokenCounting | None = None
     start_polling: StartPolling | None = None
-    """For answers that take more than one exchange."""
+    """For answers that take more than one exchange, which their requests say."""
+    background: Background | None = None
+    """For answers that are made while nobody waits, and found again by a handle."""
     route: Callable[[str], Codec | None] | None = None
     """For a vendor that serves some models by another protocol: the codec of such a model."""
 
@@ -121,9 +126,12 @@ def codec_for(endpoint: Endpoint) -> Codec:
     spoken = _bind_protocol(endpoint)
     if not endpoint.spec.supports.chat:
         return msgspec.structs.replace(spoken, request=partial(_refuse_chat, endpoint))
+    build = spoken.request
+    if endpoint.spec.dialect.protocol not in STATEFUL_PROTOCOLS:
+        build = partial(build_stateless, build, endpoint)
     return msgspec.structs.replace(
         spoken,
-        request=partial(_build_request, spoken.request, endpoint.spec.name),
+        request=partial(_build_request, build, endpoint.spec.name),
         route=partial(_route_model, endpoint) if endpoint.spec.model_routes else None,
     )
 
@@ -181,6 +189,10 @@ def _bind_protocol(endpoint: Endpoint) -> Codec:
             from victor_fp.core.protocols import gemini
 
             return gemini.codec_for(endpoint, dialect)
+        case InteractionsDialect():
+            from victor_fp.core.protocols import gemini_interactions
+
+            return gemini_interactions.codec_for(endpoint, dialect)
         case OllamaDialect():
             from victor_fp.core.protocols import ollama_chat
 

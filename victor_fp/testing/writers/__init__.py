@@ -96,6 +96,7 @@ _MODULES: Mapping[str, str] = {
     "openai-responses": "openai_responses",
     "anthropic-messages": "anthropic_messages",
     "gemini": "gemini",
+    "gemini-interactions": "gemini_interactions",
     "ollama-chat": "ollama_chat",
     "cohere-v2": "cohere_v2",
     "mistral": "mistral",

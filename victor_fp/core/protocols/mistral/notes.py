@@ -10,10 +10,13 @@ from victor_fp.core.protocols.openai_chat.usage import NOTHING, to_whole_number
 
 STOP_REASONS = {"stop": "stop", "length": "length", "model_length": "length", "tool_calls": "tool_use"}
 
+FAILURE = "error"
+"""The word for generation that failed."""
+
 
 def build_stop(reason: str) -> Stopped:
     """The reason in the standard word; one that nobody knows stays as it is."""
-    return Stopped(STOP_REASONS.get(reason, reason), reason)
+    return Stopped(STOP_REASONS.get(reason, reason), reason, is_failure=reason == FAILURE)
 
 
 def report_usage(usage: Usage | None) -> UsageReported | None:

@@ -42,6 +42,7 @@ from victor_fp.core.protocols.openai_responses import unfolding
 from victor_fp.core.protocols.openai_responses.errors import fault_from_error, has_known_code
 from victor_fp.core.protocols.openai_responses.open_items import OpenItems
 from victor_fp.core.protocols.openai_responses.response import emit_end, items_in, with_status
+from victor_fp.core.protocols.openai_responses.server_tools import find_custom_tools, separate_item
 from victor_fp.core.protocols.operations import decoder_for
 from victor_fp.core.protocols.stream_end import is_done
 from victor_fp.core.requests import Endpoint
@@ -63,6 +64,8 @@ class ResponseEvents(msgspec.Struct, frozen=True, kw_only=True):
     model: str | None = None
     items: OpenItems = OpenItems()
     spot: Spot | None = None
+    offered: frozenset[str] | None = None
+    """Custom tools of the caller's, where the vendor calls others itself."""
     error: Fault | None = None
     """An error whose code says little, held until the next event says more."""
 
@@ -106,7 +109,13 @@ class ResponseEvents(msgspec.Struct, frozen=True, kw_only=True):
             case ResponseCreatedEvent(response=response) | ResponseInProgressEvent(response=response):
                 if response is None:
                     return self
-                return msgspec.structs.replace(self, id=response.id or self.id, model=response.model or self.model)
+                offered = find_custom_tools(self.dialect, _response_in(frame))
+                return msgspec.structs.replace(
+                    self,
+                    id=response.id or self.id,
+                    model=response.model or self.model,
+                    offered=self.offered if offered is None else offered,
+                )
             case ResponseCompletedEvent() | ResponseIncompleteEvent():
                 self._ended(event, frame, deltas)
                 return self
@@ -142,9 +151,13 @@ class ResponseEvents(msgspec.Struct, frozen=True, kw_only=True):
             case ResponseContentPartDoneEvent(part=OutputTextContent(annotations=list() as cited)) if cited:
                 return unfolding.cited(items, event.output_index, event.item_id, cited, whole=True)
             case ResponseOutputItemAddedEvent(item=item) if item is not None:
-                return unfolding.added(items, event.output_index, item, _item_in(frame), deltas)
+                raw = _item_in(frame)
+                item = separate_item(item, raw, self.offered)
+                return unfolding.added(items, event.output_index, item, raw, deltas)
             case ResponseOutputItemDoneEvent(item=item) if item is not None:
-                return unfolding.done(items, event.output_index, item, _item_in(frame), self.id, deltas)
+                raw = _item_in(frame)
+                item = separate_item(item, raw, self.offered)
+                return unfolding.done(items, event.output_index, item, raw, self.id, deltas)
             case _:
                 return items
 
@@ -160,7 +173,10 @@ class ResponseEvents(msgspec.Struct, frozen=True, kw_only=True):
             return
         status = "completed" if isinstance(event, ResponseCompletedEvent) else "incomplete"
         response = with_status(event.response, status)
-        unfolding.completed(self.items, response.output or (), items_in(raw), self.id, deltas)
+        came = items_in(raw)
+        pairs = zip(response.output or (), came, strict=False)
+        output = [separate_item(item, given, self.offered) for item, given in pairs]
+        unfolding.completed(self.items, output, came, self.id, deltas)
         deltas += emit_end(response, raw if event.timings is None else {**raw, "timings": event.timings})
 
     def _erred(self, event: JsonObject, deltas: list[Delta]) -> ResponseEvents:
@@ -172,8 +188,7 @@ class ResponseEvents(msgspec.Struct, frozen=True, kw_only=True):
         return self
 
     def _failed(self, frame: Frame) -> Fault:
-        response = _object(frame).get("response")
-        error = response.get("error") if isinstance(response, dict) else None
+        error = _response_in(frame).get("error")
         if self.error is not None and not has_known_code(self.dialect, error):
             return self.error
         return self._fault(error or {"message": "the response failed"})
@@ -186,6 +201,12 @@ def _spot(event: ResponseTextDeltaEvent) -> Spot:
 def _object(frame: Frame) -> JsonObject:
     value = decode_json_object(frame.data)
     return {} if isinstance(value, NotJson) else value
+
+
+def _response_in(frame: Frame) -> JsonObject:
+    """The response of an event as it came."""
+    response = _object(frame).get("response")
+    return response if isinstance(response, dict) else {}
 
 
 def _item_in(frame: Frame) -> JsonObject:

@@ -110,8 +110,8 @@ def _formed(rules: Rules, form: TextFormat) -> dict[str, object]:
 
 
 def reporting(rules: Rules, request: ChatRequest) -> Written:
-    """What is kept and what is told: no copy at the vendor's, encrypted reasoning back, log probabilities where asked."""
-    fields: dict[str, object] = {"store": False} if rules.dialect.stateless else {}
+    """What is told beside the answer: encrypted reasoning, log probabilities where asked."""
+    fields: dict[str, object] = {}
     include = [ENCRYPTED_REASONING] if rules.encrypts else []
     asked = request.options.logprobs
     adjustments: tuple[Adjustment, ...] = ()

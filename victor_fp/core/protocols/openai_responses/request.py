@@ -15,6 +15,7 @@ from victor_fp.core.protocols.openai_chat.rules import Written
 from victor_fp.core.protocols.openai_responses.options import length, reasoning, reporting, sampling, text_format
 from victor_fp.core.protocols.openai_responses.routes import choose_route
 from victor_fp.core.protocols.openai_responses.rules import rules_for
+from victor_fp.core.protocols.openai_responses.stored_state import write_state
 from victor_fp.core.protocols.openai_responses.tools import tools_written
 from victor_fp.core.protocols.openai_responses.turns import input_written
 from victor_fp.core.requests import ChatRequest, Endpoint, HttpRequest, build_headers, resolve_unsupported
@@ -40,6 +41,7 @@ def write(endpoint: Endpoint, dialect: ResponsesDialect, request: ChatRequest) -
         tools_written(rules, request, extras),
         text_format(rules, request),
         reporting(rules, request),
+        write_state(rules, request, extras),
         Written(fields={"stream": True} if request.stream else {}),
     )
     unsupported = tuple(adjustment for part in parts for adjustment in part.adjustments)
@@ -47,6 +49,7 @@ def write(endpoint: Endpoint, dialect: ResponsesDialect, request: ChatRequest) -
     if not isinstance(adjustments, tuple):
         return Failure(adjustments)
     body = {name: value for part in parts for name, value in part.fields.items()}
+    is_polled = not request.stream and {**body, **extras}.get("background") is True
     return Success(
         HttpRequest(
             url=route.url,
@@ -54,6 +57,7 @@ def write(endpoint: Endpoint, dialect: ResponsesDialect, request: ChatRequest) -
             body=encode_json(_extended(body, extras)),
             adjustments=adjustments,
             signing=endpoint.spec.auth.kind,
+            is_polled=is_polled,
         )
     )
 

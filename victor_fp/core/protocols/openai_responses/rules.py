@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 
+from victor_fp.core.background import asks_background
 from victor_fp.core.dialects.responses import ResponsesDialect
 from victor_fp.core.protocols.support import SupportRules, list_unsupported
 from victor_fp.core.requests import ChatRequest, Endpoint
@@ -43,7 +44,7 @@ def rules_for(
         efforts=dialect.efforts if policy is None or policy.efforts is None else policy.efforts,
         effort_words={} if policy is None else policy.effort_words,
         cache_marks=dialect.cache_marks if policy is None else policy.cache_marks or dialect.cache_marks,
-        stored=extras.get("store") is True,
+        stored={"store": request.options.store, **extras}.get("store") is True or asks_background(request.options),
         reasons=reasons,
         encrypts=dialect.encrypted_reasoning == "always"
         or (by_model and reasons and (policy is not None or effort is not None)),

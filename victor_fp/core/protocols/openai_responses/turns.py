@@ -27,6 +27,7 @@ from victor_fp.core.protocols.openai_responses.parts import Shown, marked, part_
 from victor_fp.core.protocols.openai_responses.rules import Rules
 from victor_fp.core.protocols.openai_responses.tools import call_id
 from victor_fp.core.request_building.conversation import Block, read_turn_state, split_assistant_turn
+from victor_fp.core.request_building.stored_state import count_known
 from victor_fp.core.requests import Adjustment, ChatRequest
 from victor_fp.core.types import Message, TextPart
 
@@ -40,7 +41,12 @@ def input_written(rules: Rules, request: ChatRequest) -> Written:
     items: list[Item] = []
     adjustments: list[Adjustment] = []
     custom: set[str] = set()
-    for message in request.messages:
+    known = (
+        0
+        if rules.refused("previous_response_id")
+        else count_known(request.messages, request.options.previous_response_id)
+    )
+    for place, message in enumerate(request.messages):
         if message.name and message.role != "tool" and rules.refused("name"):
             adjustments.append(rules.against("name"))
         match message.role:
@@ -55,6 +61,9 @@ def input_written(rules: Rules, request: ChatRequest) -> Written:
                 items.append(_result(rules, message, adjustments, custom=message.tool_call_id in custom))
             case _:
                 assert_never(message.role)
+        if place + 1 == known:
+            items.clear()
+            adjustments.clear()
     return Written(fields={"input": items}, adjustments=tuple(dict.fromkeys(adjustments)))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from msgspec import UNSET
+from msgspec.structs import replace
 from returns.result import Failure, Result, Success
 from victor_fp_wire.replicate.operations import CreateDeploymentPrediction, CreateModelPrediction, CreatePrediction
 from victor_fp_wire.replicate.request import PredictionRequest, VersionPredictionRequest
@@ -37,11 +38,13 @@ def write(endpoint: Endpoint, dialect: ReplicateDialect, request: ChatRequest) -
     if target.version:
         versioned = VersionPredictionRequest(version=target.version, input=given)
         creation = CreatePrediction(prefer=prefer)
-        return Success(build_chat(endpoint, creation, versioned, options, adjustments, unknown=unknown))
+        built = build_chat(endpoint, creation, versioned, options, adjustments, unknown=unknown)
+        return Success(replace(built, is_polled=True))
     create = CreateDeploymentPrediction if target.is_deployment else CreateModelPrediction
     operation = create(owner=target.owner, name=target.name, prefer=prefer)
     body = PredictionRequest(input=given)
-    return Success(build_chat(endpoint, operation, body, options, adjustments, unknown=unknown))
+    built = build_chat(endpoint, operation, body, options, adjustments, unknown=unknown)
+    return Success(replace(built, is_polled=True))
 
 
 def _build_inputs(inputs: Inputs, request: ChatRequest) -> tuple[dict[str, Json], list[Adjustment]]:
