@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests import openai_shapes as shapes
+from tests.core.protocols.openai_responses.answers import message, response
 from tests.loopback import Loopback, Received, Talk, serving
 from victor_fp.providers.registry import ProviderRegistry
 from victor_fp.testing.answers import Received as Seen
@@ -40,6 +41,9 @@ async def speaks(talk: Talk, received: Received) -> None:
     if received.path.endswith("/chat/completions"):
         form = received.json().get("response_format")
         await talk.answer(shapes.body('{"name": "Oslo", "inhabitants": 717710}' if form else "Hello from loopback."))
+        return
+    if "/responses" in received.path:
+        await talk.answer(response(message("Two."), store=True))
         return
     asked = received.json()["messages"]
     done = isinstance(asked, list) and len(asked) > 1
@@ -98,8 +102,8 @@ def _point_at(server: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(
     ("code", "printed"),
-    list(zip(ASKING, ["What do these have in common?", "Oslo 717710", "Success"], strict=True)),
-    ids=["parts", "form", "settings"],
+    list(zip(ASKING, ["What do these have in common?", "Oslo 717710", "Two.", "Two.", "Success"], strict=True)),
+    ids=["parts", "form", "continued", "background", "settings"],
 )
 async def test_examples_of_how_to_ask_run(code: str, printed: str, monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(speaks) as server:

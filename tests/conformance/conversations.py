@@ -96,6 +96,8 @@ SHAPES: dict[str, Shape] = {
     "tool choice required": _tools(tool_choice="required"),
     "tool choice named": _tools(tool_choice={"name": "weather"}),
     "one call at a time": _tools(parallel_tool_calls=False),
+    "continued": _options(previous_response_id="resp_1"),
+    "in the background": _options(background=True),
     "parallel calls": Shape(answered=CALLS, messages=(HI, *RESULTS), tools=(WEATHER, CLOCK)),
     "an empty result": Shape(
         answered=CALLS,

@@ -108,6 +108,7 @@ ANTHROPIC = _typed(
     "MessageCreateParamsStreaming",
 )
 GOOGLE = Held(package="google-genai", module="google.genai", complain=_google)
+INTERACTIONS = _typed("google-genai", "google.genai._gaos.types.interactions", "CreateModelInteractionParam")
 
 OF_PROVIDER: Mapping[str, Held] = {
     "groq": _typed("groq", "groq.types.chat.completion_create_params", "CompletionCreateParams"),
@@ -126,6 +127,7 @@ OF_PROTOCOL: Mapping[str, Held] = {
     "openai-responses": OPENAI_RESPONSES,
     "anthropic-messages": ANTHROPIC,
     "gemini": GOOGLE,
+    "gemini-interactions": INTERACTIONS,
 }
 """The first speaker's SDK, for places that have none of their own here."""
 

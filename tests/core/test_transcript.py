@@ -85,6 +85,14 @@ def test_parallel_calls_with_the_same_index_stay_apart() -> None:
     assert response.stop_reason == "tool_use"
 
 
+def test_a_failure_is_the_reason_even_beside_calls() -> None:
+    called: list[Delta] = [ToolCallStarted(index=0, id="a", name="f"), ToolCallArguments(index=0, text="{}")]
+    response = answered([*called, Stopped("UNEXPECTED_TOOL_CALL", "UNEXPECTED_TOOL_CALL", is_failure=True)])
+    assert response.stop_reason == "UNEXPECTED_TOOL_CALL"
+    assert [call["name"] for call in response.tool_calls or []] == ["f"]
+    assert answered([*called, Stopped("news", "news")]).stop_reason == "tool_use"
+
+
 def test_interleaved_calls_stay_apart() -> None:
     response = answered(
         [

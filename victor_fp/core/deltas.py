@@ -94,6 +94,8 @@ class Stopped(msgspec.Struct, frozen=True, gc=False):
 
     reason: str
     raw: str | None = None
+    is_failure: bool = False
+    """The word says that generation failed: it stands even beside tool calls."""
 
 
 class MetadataReported(msgspec.Struct, frozen=True, kw_only=True):

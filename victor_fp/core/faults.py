@@ -132,6 +132,9 @@ class RateLimited(FaultBase, frozen=True, kw_only=True):
     is_retryable = True
     allows_fallback = True
 
+    is_too_large: bool = False
+    """This request alone is more than the limit allows in its time: sent again, it is refused again."""
+
 
 class QuotaExhausted(FaultBase, frozen=True, kw_only=True):
     """Credit or quota is used up; waiting does not help."""
@@ -323,8 +326,10 @@ def can_retry(fault: Fault) -> bool:
     """Whether sending the same request again may succeed.
 
     The class decides, with two exceptions by status: a final 4xx is never retried, and 408, 409 and 425 are retried
-    whatever the fault is called.
+    whatever the fault is called. No waiting helps a request that is larger than a rate limit.
     """
+    if isinstance(fault, RateLimited) and fault.is_too_large:
+        return False
     if isinstance(fault, InvalidRequest):
         return fault.status in (408, 409, 425)
     return fault.is_retryable and not is_final_status(fault.status)

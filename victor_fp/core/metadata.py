@@ -98,6 +98,10 @@ class ResponseMetadata(TypedDict, total=False):
     """In the vendor's form."""
     logprobs: dict[str, Any] | list[Any]
     """In the vendor's form; those of a stream's pieces in one list."""
+    stored: bool
+    """The vendor keeps the response under `id`, which `previous_response_id` takes."""
+    server_tools: list[dict[str, Any]]
+    """OpenAI Responses and Gemini Interactions: calls and results of tools that the vendor ran itself."""
     service_tier: str
     """The tier that served the request."""
     replaced_characters: int

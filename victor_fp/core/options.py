@@ -55,6 +55,12 @@ class ChatOptions(TypedDict, total=False):
     """True, or how many alternatives per token."""
     service_tier: str
     user: str
+    store: bool
+    """Whether the vendor keeps the response, to be continued by `previous_response_id`; it is asked not to."""
+    previous_response_id: str | None
+    """Continue a response that the vendor keeps (`response.response_id`): what it has of the messages is not sent again."""
+    background: bool
+    """Let the vendor make the response whether or not a connection lasts; it is polled, and may take as long as it takes."""
     extra_body: Mapping[str, Any]
     """Merged into the request's body as it is, last."""
     extra_headers: Mapping[str, str]
@@ -98,6 +104,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     logprobs: bool | int | None = None
     service_tier: str | None = None
     user: str | None = None
+    store: bool | None = None
+    previous_response_id: str | None = None
+    background: bool | None = None
     extra_body: dict[str, Json] = {}
     extra_headers: dict[str, str] = {}
     on_unsupported: OnUnsupported = "fail"

@@ -42,6 +42,8 @@ class SendRequest(msgspec.Struct, frozen=True, kw_only=True):
     request: HttpRequest
     rest: float = 0.0
     """Seconds."""
+    timeout: float | None = None
+    """Seconds that this exchange may take; None is whatever is left of the attempt."""
 
 
 class OpenStream(msgspec.Struct, frozen=True):

@@ -95,6 +95,8 @@ class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
     """The caller's names of tools by the names that are sent, where the two differ."""
     required_call: str | None = None
     """As in `ChatRequest`, where the vendor is asked for it."""
+    is_polled: bool = False
+    """Its answer may take several exchanges, as `Codec.start_polling` says."""
 
     def __repr__(self) -> str:
         """Without what a signed request's headers and a conversation say."""

@@ -178,7 +178,9 @@ def _build_shared_fields(context: ResponseContext, transcript: Transcript) -> di
         metadata["cost"] = cost
     calls = [call.call() for call in transcript.calls] if len(transcript.calls) else None
     reason = None if stopped is None else stopped.reason
-    if calls and reason not in {"length", "content_filter", "refusal"}:
+    if calls and stopped is not None and stopped.is_failure:
+        pass  # the calls may be ones that nobody asked for, or not whole
+    elif calls and reason not in {"length", "content_filter", "refusal"}:
         reason = "tool_use"  # whatever the vendor calls it; the raw word is kept
     elif reason in {"stop", "tool_use"}:
         # A refusal is one even where the vendor says stop.

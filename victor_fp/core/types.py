@@ -217,9 +217,19 @@ class CompletionResponse(BaseModel):
 
     def to_message(self) -> Message:
         """The assistant message for the next turn, with everything the vendor needs back."""
-        state = (self.metadata or {}).get("provider_state")
-        metadata = None if state is None else {"provider_state": state}
-        return Message(role="assistant", content=self.content, tool_calls=self.tool_calls, metadata=metadata)
+        metadata: dict[str, Any] = {}
+        if (state := (self.metadata or {}).get("provider_state")) is not None:
+            metadata["provider_state"] = state
+        if (id_ := self.response_id) is not None:
+            metadata["response_id"] = id_
+        return Message(role="assistant", content=self.content, tool_calls=self.tool_calls, metadata=metadata or None)
+
+    @property
+    def response_id(self) -> str | None:
+        """What `previous_response_id` takes to continue from here; None where the vendor does not keep the response."""
+        metadata = self.metadata or {}
+        id_ = metadata.get("id")
+        return id_ if metadata.get("stored") is True and isinstance(id_, str) else None
 
 
 class StreamChunk(BaseModel):

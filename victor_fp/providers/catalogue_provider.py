@@ -347,6 +347,10 @@ class CatalogueProvider(BaseProvider):
         spec = rerank_spec(self.SPEC.name, query, documents, kwargs, model=model, top_n=top_n)
         return await run_ranking(self._pool, spec)
 
+    def background_pool(self, provider: str | None) -> TargetPool | None:
+        """The provider's own target."""
+        return self._pool if provider in (None, self.SPEC.name) else None
+
     async def discover_capabilities(self, model: str) -> ProviderRuntimeCapabilities:
         """What the vendor says of the model, by HTTP where it can be asked; else what is configured."""
         return await self.discover_on(self._pool, model)

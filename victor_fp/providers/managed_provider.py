@@ -128,6 +128,13 @@ class ManagedProvider(BaseProvider):
         """As the first provider says."""
         return self.provider.supports_streaming()
 
+    def background_pool(self, provider: str | None) -> TargetPool | None:
+        """All targets to start at, or the first one that is the provider's."""
+        if provider is None:
+            return self._pool
+        target = next((one for one in self._pool.targets if one.backend.name == provider), None)
+        return None if target is None else TargetPool((target,), store=self._pool.store, runtime=self._pool.runtime)
+
     async def discover_capabilities(self, model: str | None = None) -> ProviderRuntimeCapabilities:
         """What the first provider finds out, with retries and under the rate limit."""
         provider, wanted = self.provider, model or self.model

@@ -66,6 +66,7 @@ _VENDORS = {
     "azure": "azure.ai.openai",
     "azure-responses": "azure.ai.openai",
     "google": "gcp.gemini",
+    "google-interactions": "gcp.gemini",
     "vertex": "gcp.vertex_ai",
     "vertex-anthropic": "gcp.vertex_ai",
     "bedrock": "aws.bedrock",

@@ -28,6 +28,7 @@ from victor_fp.core.faults import (
     redact_fault,
     with_context,
 )
+from victor_fp.core.resilience.cooldown import Cooldown, record_fault
 
 SETTINGS = {"endpoint": "https://x.test", "region": "r", "project": "p", "location": "l"}
 PROVIDERS = sorted(CATALOGUE.names)
@@ -127,11 +128,15 @@ def test_a_final_status_is_never_retried_whatever_the_code_says(provider: str, s
     assert not isinstance(fault, RateLimited)
 
 
-def test_a_request_larger_than_the_limit_of_a_minute_is_not_a_rate_limit() -> None:
+def test_a_request_larger_than_the_limit_of_a_minute_is_never_retried() -> None:
     words = "Request too large for model `x` on tokens per minute (TPM): Limit 8000, Requested 42084"
-    for status in (413, 429):
+    for status, kind in ((413, InvalidRequest), (429, RateLimited)):
         fault = fault_of("groq", status, {"error": {"message": words, "type": "tokens", "code": "rate_limit_exceeded"}})
-        assert (type(fault), can_retry(fault)) == (InvalidRequest, False)
+        assert (type(fault), can_retry(fault)) == (kind, False)
+    usual = fault_of("groq", 429, {"error": {"message": "Rate limit reached", "code": "rate_limit_exceeded"}})
+    assert can_retry(usual)
+    assert record_fault(Cooldown(), fault, 0.0) == Cooldown()
+    assert record_fault(Cooldown(), usual, 0.0) != Cooldown()
 
 
 @pytest.mark.parametrize("provider", ["openrouter", "openrouter-responses"])

@@ -53,7 +53,7 @@ TARGETS = (
 )
 
 
-UNSENT = ("CircuitOpen", "QueueFull", "CredentialMissing", "ProviderNotFound")
+UNSENT = ("CircuitOpen", "QueueFull", "CredentialMissing", "ProviderNotFound", "OperationUnsupported")
 
 
 def tried(provider: str, outcome: str = "ok", started: float = 0.0) -> Attempt:

@@ -85,6 +85,12 @@ class GoogleToolCallingAdapter(FamilyAdapter):
     FAMILY = families.GOOGLE
 
 
+class InteractionsToolCallingAdapter(FamilyAdapter):
+    """Gemini Interactions."""
+
+    FAMILY = families.INTERACTIONS
+
+
 class BedrockToolCallingAdapter(FamilyAdapter):
     """Bedrock Converse."""
 
@@ -120,6 +126,7 @@ ADAPTERS: tuple[type[FamilyAdapter], ...] = (
     ResponsesToolCallingAdapter,
     AnthropicToolCallingAdapter,
     GoogleToolCallingAdapter,
+    InteractionsToolCallingAdapter,
     BedrockToolCallingAdapter,
     OllamaToolCallingAdapter,
     CohereToolCallingAdapter,

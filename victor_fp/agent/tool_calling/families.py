@@ -27,7 +27,7 @@ def to_chat_tools(tools: Sequence[ToolDefinition]) -> list[dict[str, Any]]:
 
 
 def to_responses_tools(tools: Sequence[ToolDefinition]) -> list[dict[str, Any]]:
-    """OpenAI Responses."""
+    """OpenAI Responses, and Gemini Interactions."""
     return [{"type": "function", **_describe_tool(tool, "parameters")} for tool in tools]
 
 
@@ -68,6 +68,12 @@ ANTHROPIC = Family(
     convert=with_input_schema,
 )
 GOOGLE = Family(protocol="gemini", provider="google", call_format=ToolCallFormat.GOOGLE, convert=to_gemini_tools)
+INTERACTIONS = Family(
+    protocol="gemini-interactions",
+    provider="google-interactions",
+    call_format=ToolCallFormat.GOOGLE,
+    convert=to_responses_tools,
+)
 BEDROCK = Family(
     protocol="bedrock-converse", provider="bedrock", call_format=ToolCallFormat.BEDROCK, convert=to_bedrock_tools
 )

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from victor_fp.core.classification.details import ErrorDetails
 from victor_fp.core.classification.headers import read_request_id, read_retry_after
-from victor_fp.core.classification.phrases import WRONG_ADDRESS_MESSAGES
+from victor_fp.core.classification.phrases import REQUEST_TOO_LARGE, WRONG_ADDRESS_MESSAGES
 from victor_fp.core.classification.statuses import fault_type_for_status
 from victor_fp.core.classification.tables import ErrorTable, FaultType, find_phrase, normalize_text
 from victor_fp.core.faults import (
@@ -23,6 +23,7 @@ from victor_fp.core.faults import (
     Fault,
     InvalidRequest,
     ModelNotFound,
+    RateLimited,
     ServerFailed,
     UnsupportedParameter,
     is_final_status,
@@ -77,6 +78,8 @@ def classify_error(
             **{name: getattr(fault, name) for name in fault.__struct_fields__ if name != "parameter"},
             parameter=details.parameter,
         )
+    if isinstance(fault, RateLimited) and find_phrase(REQUEST_TOO_LARGE, _normalize_words(details), RateLimited):
+        return replace(fault, is_too_large=True)
     return fault
 
 
@@ -94,9 +97,12 @@ def decide_fault_type(table: ErrorTable, details: ErrorDetails, status: int | No
         # Such as a rate limit with 413. A ServerFailed keeps its name (Bedrock's ModelErrorException is a 424); `can_retry`
         # knows that its status is final.
         found = by_status
-    texts = [normalize_text(text[:LONGEST_TEXT]) for text in (details.message, *details.upstream) if text]
-    refined = find_phrase(table.phrases, texts, found)
+    refined = find_phrase(table.phrases, _normalize_words(details), found)
     return found if refined is None else refined
+
+
+def _normalize_words(details: ErrorDetails) -> list[str]:
+    return [normalize_text(text[:LONGEST_TEXT]) for text in (details.message, *details.upstream) if text]
 
 
 def write_message(details: ErrorDetails, status: int | None, address: str = "") -> str:

@@ -31,7 +31,7 @@ def _overflow(source: str, *parts: str) -> Phrase:
 
 
 def _too_large(source: str, *parts: str) -> Phrase:
-    return Phrase(InvalidRequest, parts, source, _ANY)
+    return Phrase(RateLimited, parts, source, frozenset({RateLimited}))
 
 
 def _quota(source: str, *parts: str) -> Phrase:
@@ -153,7 +153,7 @@ REQUEST_TOO_LARGE: tuple[Phrase, ...] = (
     # Groq answers 413, OpenAI 429, to one request that is larger than all tokens of a minute.
     _too_large("https://github.com/Aider-AI/aider/issues/1880", "request too large for", "tokens per min"),
 )
-"""A request that no waiting makes fit the account's limits, whatever code it comes with."""
+"""A rate limit that one request alone is too large for, so that no waiting makes it fit."""
 
 QUOTA: tuple[Phrase, ...] = (
     # Anthropic
@@ -251,7 +251,7 @@ AWS_BAD_KEY: tuple[Phrase, ...] = (
     _key("https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html", "security token"),
 )
 
-COMMON_PHRASES: tuple[Phrase, ...] = (*CONTEXT_OVERFLOW, *REQUEST_TOO_LARGE, *QUOTA, *BAD_KEY, *UNKNOWN_MODEL)
+COMMON_PHRASES: tuple[Phrase, ...] = (*CONTEXT_OVERFLOW, *QUOTA, *BAD_KEY, *UNKNOWN_MODEL)
 """What is looked for in the errors of every family."""
 
 WRONG_ADDRESS_MESSAGES = frozenset(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from fnmatch import fnmatchcase
 from typing import ClassVar, Literal
 
 import msgspec
@@ -11,7 +10,7 @@ import msgspec
 from victor_fp.core.dialects.earlier_reasoning import EarlierReasoning
 from victor_fp.core.dialects.schemas import GEMINI_SCHEMAS, OLDER_GEMINI_SCHEMAS, SchemaSupport
 from victor_fp.core.dialects.tool_names import GEMINI_NAMES, ToolNameRules
-from victor_fp.core.models.gemini import POLICIES, GeminiPolicy
+from victor_fp.core.models.gemini import POLICIES, GeminiPolicy, can_reason, find_policy
 
 TIERS: Mapping[str, str] = {
     "auto": "",
@@ -45,8 +44,7 @@ class GeminiDialect(msgspec.Struct, frozen=True, kw_only=True):
 
     def policy(self, model: str) -> GeminiPolicy:
         """What this model can take; its resource prefix does not matter."""
-        name = model.rsplit("/", 1)[-1]
-        return next((policy for policy in self.policies if fnmatchcase(name, policy.pattern)), _NEWEST)
+        return find_policy(self.policies, model)
 
     def takes_reasoning(self, reasoning: EarlierReasoning) -> bool:
         """Of the same protocol."""
@@ -54,12 +52,8 @@ class GeminiDialect(msgspec.Struct, frozen=True, kw_only=True):
 
     def can_reason(self, model: str) -> bool | None:
         """Whether the model thinks, as its policy says."""
-        policy = self.policy(model)
-        return None if policy.pattern == "*" else bool(policy.efforts)
+        return can_reason(self.policy(model))
 
     def schemas_for(self, model: str) -> SchemaSupport:
         """Which schemas the model accepts."""
         return GEMINI_SCHEMAS if self.policy(model).json_schema else OLDER_GEMINI_SCHEMAS
-
-
-_NEWEST = POLICIES[-1]

@@ -22,6 +22,9 @@ ReasoningBack: TypeAlias = Literal["encrypted", "plain", "any"]
 NOT_IN_THIS_API = frozenset({"top_k", "seed", "stop", "presence_penalty", "frequency_penalty", "reasoning_budget"})
 """Options of chats that the vendor's document has no field for."""
 
+KEPT = frozenset({"store", "previous_response_id", "background"})
+"""Options of vendors that keep responses."""
+
 CODES: FaultCodes = {
     # ResponseErrorCode of the vendor's document
     "server_error": ServerFailed,
@@ -95,6 +98,8 @@ class ResponsesDialect(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the server has llama.cpp's operation `getServerProps`."""
 
     # Answers
+    has_own_custom_calls: bool = False
+    """Reports searches of its own as calls of custom tools, which the request does not have."""
     codes: FaultCodes = msgspec.field(default_factory=lambda: CODES)
     """Error codes beyond those that are shared with chats, lower case."""
 

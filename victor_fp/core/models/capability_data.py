@@ -65,6 +65,7 @@ CAPABILITIES = CapabilityTable(
     protocols={
         "anthropic-messages": {"tool_call_format": "anthropic"},
         "gemini": {"tool_call_format": "google"},
+        "gemini-interactions": {"tool_call_format": "google"},
         "bedrock-converse": {
             "tool_call_format": "bedrock",
             "recommended_max_tools": 40,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from typing import TypeAlias
 
 import msgspec
@@ -81,3 +82,14 @@ POLICIES: tuple[GeminiPolicy, ...] = (
     GeminiPolicy(pattern="*", efforts=LEVELS),
 )
 """First match wins."""
+
+
+def find_policy(policies: tuple[GeminiPolicy, ...], model: str) -> GeminiPolicy:
+    """What a model can take; its resource prefix does not matter."""
+    name = model.rsplit("/", 1)[-1]
+    return next((policy for policy in policies if fnmatchcase(name, policy.pattern)), POLICIES[-1])
+
+
+def can_reason(policy: GeminiPolicy) -> bool | None:
+    """Whether a model with this policy thinks; None where nothing is known of it."""
+    return None if policy.pattern == "*" else bool(policy.efforts)

@@ -15,6 +15,7 @@ import msgspec
 from returns.result import Failure, Result, Success
 
 from victor_fp.core import think_tags
+from victor_fp.core.background import Background
 from victor_fp.core.delta_filters import DeltaFilter
 from victor_fp.core.deltas import Delta
 from victor_fp.core.dialects import Dialect
@@ -23,6 +24,7 @@ from victor_fp.core.framing import Frame, Framer
 from victor_fp.core.polling import StartPolling
 from victor_fp.core.request_building.adaptation import AdaptedRequest, adapt_request
 from victor_fp.core.request_building.schema_prompt import prompt_dropped_schema
+from victor_fp.core.request_building.stored_state import STATE_OPTIONS, build_stateless
 from victor_fp.core.requests import ChatRequest, Endpoint, HttpRequest
 from victor_fp.core.result import outcome
 from victor_fp.core.types import Message
@@ -36,6 +38,7 @@ PROTOCOLS: Mapping[str, str] = {
     "openai-responses": "openai_responses",
     "anthropic-messages": "anthropic_messages",
     "gemini": "gemini",
+    "gemini-interactions": "gemini_interactions",
     "ollama-chat": "ollama_chat",
     "cohere-v2": "cohere_v2",
     "mistral": "mistral",
@@ -112,7 +115,9 @@ class Codec(msgspec.Struct, frozen=True, kw_only=True):
     discovery: Discovery | None = None
     counting: TokenCounting | None = None
     start_polling: StartPolling | None = None
-    """For answers that take more than one exchange."""
+    """For answers that take more than one exchange, which their requests say."""
+    background: Background | None = None
+    """For answers that are made while nobody waits, and found again by a handle."""
     route: Callable[[str], Codec | None] | None = None
     """For a vendor that serves some models by another protocol: the codec of such a model."""
 
@@ -131,6 +136,8 @@ class ProtocolRecord(msgspec.Struct, Generic[D], frozen=True, kw_only=True):
     """Whose `protocol` is the protocol's name."""
     bind: Callable[[Endpoint, D], Codec]
     """Binds the protocol's functions to an endpoint and its dialect."""
+    state_options: frozenset[str] = frozenset()
+    """Which of the options `store`, `previous_response_id` and `background` its builder accepts; others are refused by name."""
 
     def codec_for(self, endpoint: Endpoint) -> Codec:
         """Return the codec of an endpoint whose dialect is this protocol's."""
@@ -150,12 +157,16 @@ def load_protocol(name: str) -> ProtocolRecord[Any]:
 
 def codec_for(endpoint: Endpoint) -> Codec:
     """Return the functions of the endpoint's protocol, bound to it."""
-    bound = _bind_protocol(endpoint)
+    record = load_protocol(endpoint.spec.dialect.protocol)
+    bound = record.codec_for(endpoint)
     if not endpoint.spec.supports.chat:
         return msgspec.structs.replace(bound, request=partial(_refuse_chat, endpoint))
+    build = bound.request
+    if record.state_options != STATE_OPTIONS:
+        build = partial(build_stateless, build, endpoint, record.state_options)
     return msgspec.structs.replace(
         bound,
-        request=partial(_build_request, bound.request, endpoint),
+        request=partial(_build_request, build, endpoint),
         error=partial(_read_error, bound.error),
         filters=(think_tags.START,) if endpoint.spec.dialect.think_tags else (),
         route=partial(_route_model, endpoint) if endpoint.spec.model_routes else None,
@@ -234,7 +245,3 @@ def _route_model(endpoint: Endpoint, model: str) -> Codec | None:
         return None
     base_url = endpoint.base_url.removesuffix(route.without)
     return codec_for(msgspec.structs.replace(endpoint, spec=endpoint.spec.for_model(model), base_url=base_url))
-
-
-def _bind_protocol(endpoint: Endpoint) -> Codec:
-    return load_protocol(endpoint.spec.dialect.protocol).codec_for(endpoint)

@@ -34,7 +34,8 @@ def build_chat_request(
     if isinstance(typed, str) or isinstance(definitions, str):
         problem = typed if isinstance(typed, str) else str(definitions)
         return Failure(InvalidRequest(provider=provider, model=model, message=problem))
-    fault = validate_conversation(typed, provider=provider, model=model)
+    continues = options.get("previous_response_id") is not None
+    fault = validate_conversation(typed, provider=provider, model=model, continues=continues)
     if fault is not None:
         return Failure(fault)
     if not model:

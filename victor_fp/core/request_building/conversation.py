@@ -116,20 +116,30 @@ def index_tool_names(messages: Sequence[Message]) -> dict[str, str]:
     return {call["id"]: call["name"] for message in messages for call in message.tool_calls or ()}
 
 
-def validate_conversation(messages: Sequence[Message], *, provider: str = "", model: str | None = None) -> Fault | None:
-    """What is wrong with a conversation before any vendor sees it; None if nothing is."""
-    reason = _find_problem(messages)
+def validate_conversation(
+    messages: Sequence[Message], *, provider: str = "", model: str | None = None, continues: bool = False
+) -> Fault | None:
+    """What is wrong with a conversation before any vendor sees it; None if nothing is.
+
+    One that continues what the vendor keeps may begin with results of calls that it does not show.
+    """
+    reason = _find_problem(messages, continues=continues)
     return None if reason is None else InvalidRequest(provider=provider, model=model, message=reason)
 
 
-def _find_problem(messages: Sequence[Message]) -> str | None:
+def _find_problem(messages: Sequence[Message], *, continues: bool) -> str | None:
     if not messages:
         return "messages is empty"
     waiting: dict[str, str] = {}
+    has_unseen = continues
+    """Whether calls that the vendor keeps may still wait for results."""
     for place, message in enumerate(messages):
+        has_unseen = has_unseen and message.role != "assistant"
         if message.role == "tool":
             if not message.tool_call_id:
                 return f"messages[{place}]: a tool message needs tool_call_id"
+            if has_unseen:
+                continue
             if message.tool_call_id not in waiting:
                 return f"messages[{place}]: no call {message.tool_call_id!r} waits for this result"
             waiting.pop(message.tool_call_id)

@@ -87,7 +87,7 @@ def _choose_cause(cooldown: Cooldown, fault: Fault) -> tuple[Cause, float]:
     named = _read_retry_after(fault)
     if isinstance(fault, QuotaExhausted):
         return "exhausted quota", named or policy.quota
-    if isinstance(fault, RateLimited):
+    if isinstance(fault, RateLimited) and not fault.is_too_large:
         return "rate limit", named or min(policy.cap, policy.base * 2.0 ** min(cooldown.row, 64))
     return "overload", named if isinstance(fault, Overloaded) else 0.0
 

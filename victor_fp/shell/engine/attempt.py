@@ -89,7 +89,7 @@ class WholeAttempt(HttpAttempt[T]):
     async def next(self) -> Result[Batch[T], Fault]:
         """The only batch. The timeout bounds all of it."""
         exchange = self._exchange
-        if exchange.codec.start_polling is None or exchange.read is None:
+        if exchange.codec.start_polling is None or not exchange.request.is_polled:
             received = await self._fetch(exchange.request, self._timeout)
         else:
             runtime = self._connection.runtime
@@ -198,7 +198,7 @@ class StreamAttempt(HttpAttempt[StreamChunk]):
 
     async def _open(self) -> StreamReading | Fault:
         exchange, connection = self._exchange, self._connection
-        follow = exchange.codec.start_polling
+        follow = exchange.codec.start_polling if exchange.request.is_polled else None
         if follow is None:
             response = await self._send(exchange.request)
         else:

@@ -28,6 +28,8 @@ class CallSpec(msgspec.Struct, frozen=True, kw_only=True):
     """What is embedded, or the documents that are reranked."""
     query: str = ""
     """What the documents are compared with."""
+    background_id: str = ""
+    """The vendor's id of a response that was started earlier."""
     model: str = ""
     """For the first target; empty is the target's own model. Further targets always use their own."""
     temperature: float | None = None
@@ -82,6 +84,8 @@ def chat_spec(
         timeout = None if timeout is None else min(timeout, LONGEST)
         deadline = None if deadline is None else min(deadline, LONGEST)
         options = {name: value for name, value in options.items() if name not in {"timeout", "deadline"}}
+    if timeout is None and not stream and options.get("background") is True:
+        timeout = LONGEST  # whoever wants it sooner says so
     repairs = options.get("repair")
     if repairs is not None:
         problem = _find_repair_problem(repairs, options, stream=stream)

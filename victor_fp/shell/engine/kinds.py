@@ -36,9 +36,9 @@ def response_context(endpoint: Endpoint, request: HttpRequest, model: str | None
     )
 
 
-def _compile_chat(
+def compile_chat(
     codec: Codec, endpoint: Endpoint, spec: CallSpec, model: str, options: Mapping[str, Any]
-) -> Result[Exchange[Any] | Known[Any], Fault]:
+) -> Result[Exchange[Any], Fault]:
     """The request, and its response read as a stream; a whole response is read by the same codec."""
     request = build_chat_request(
         endpoint.spec.name,
@@ -116,7 +116,7 @@ def _compile_count(
             )
 
 
-COMPLETION: Kind[CompletionResponse] = Kind(name="completion", compile=_compile_chat)
-STREAM: Kind[StreamChunk] = Kind(name="stream", compile=_compile_chat)
+COMPLETION: Kind[CompletionResponse] = Kind(name="completion", compile=compile_chat)
+STREAM: Kind[StreamChunk] = Kind(name="stream", compile=compile_chat)
 MODEL: Kind[ModelInfo] = Kind(name="model", compile=_compile_model, uses_breaker=False)
 TOKEN_COUNT: Kind[int | None] = Kind(name="token_count", compile=_compile_count, uses_breaker=False)

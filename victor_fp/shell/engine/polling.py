@@ -94,11 +94,14 @@ class PollingCall:
         while isinstance(order, SendRequest):
             left = until - self._runtime.now()
             if order.rest >= left:
+                # The time is used up, so that nobody tries again in what is left of it.
+                await self._runtime.sleep(max(0.0, left))
                 return StopPolling(timeout_fault("read", "opening", self._timeout))
             if order.rest:
                 await self._runtime.sleep(order.rest)
             event: Event
-            match outcome(await self._exchange(order.request, min(left - order.rest, self._timeout))):
+            seconds = min(left - order.rest, self._timeout if order.timeout is None else order.timeout)
+            match outcome(await self._exchange(order.request, seconds)):
                 case Success((status, headers, body)):
                     event = ExchangeDone(status=status, headers=headers, body=body)
                 case Failure(fault):

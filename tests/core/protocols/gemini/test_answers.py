@@ -50,6 +50,7 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
     "no content at all": [{"candidates": [{"finishReason": "STOP"}]}],
     "safety": [answer(text("Well, "), finish="SAFETY", safetyRatings=[{"category": "HARM", "blocked": True}])],
     "recitation": [answer(finish="RECITATION", finishMessage="too close to a source")],
+    "a call that nobody offered": [answer(call("list_files", {}), finish="UNEXPECTED_TOOL_CALL")],
     "malformed call": [answer(finish="MALFORMED_FUNCTION_CALL")],
     "a reason nobody knows": [answer(text("Hm"), finish="BORED")],
     "usage with cache": [answer(text("Hi"), usage=USAGE)],

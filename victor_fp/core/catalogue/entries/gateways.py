@@ -5,7 +5,7 @@ from __future__ import annotations
 from victor_fp.core.catalogue import embeddings, reranking
 from victor_fp.core.catalogue.spec import ProviderSpec, Setting, Supports, derive_entry
 from victor_fp.core.dialects.chat import ChatDialect
-from victor_fp.core.dialects.responses import ResponsesDialect
+from victor_fp.core.dialects.responses import KEPT, ResponsesDialect
 
 OPENROUTER = ProviderSpec(
     name="openrouter",
@@ -42,7 +42,7 @@ OPENROUTER_RESPONSES = derive_entry(
     ResponsesDialect(
         request_model="openrouter",
         # Its document has the other options of chats; `reasoning.max_tokens` is the budget.
-        refuses=frozenset({"seed", "stop", "name"}),
+        refuses=frozenset({"seed", "stop", "name"}) | KEPT,
         least_tokens=1,
         logprobs_as="count",  # its `include` has no word for them
         # It keeps nothing in any case, and leaves out by itself what a model does not have.

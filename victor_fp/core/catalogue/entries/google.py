@@ -6,6 +6,7 @@ from victor_fp.core.catalogue import embeddings, reranking
 from victor_fp.core.catalogue.spec import Auth, ModelRoute, ProviderSpec, Setting, Supports
 from victor_fp.core.dialects.anthropic import AnthropicDialect
 from victor_fp.core.dialects.gemini import GeminiDialect
+from victor_fp.core.dialects.interactions import InteractionsDialect
 
 VERTEX_PLACE = "aiplatform.googleapis.com/v1/projects/{project}/locations/{location}"
 VERTEX_AREAS = {
@@ -99,4 +100,21 @@ VERTEX_ANTHROPIC = ProviderSpec(
     source="https://cloud.google.com/vertex-ai/generative-ai/docs/partner-models/claude/use-claude",
 )
 
-ENTRIES: tuple[ProviderSpec, ...] = (GOOGLE, VERTEX, VERTEX_ANTHROPIC)
+GOOGLE_INTERACTIONS = ProviderSpec(
+    name="google-interactions",
+    title="Google Gemini Interactions",
+    aliases=("gemini-interactions",),
+    dialect=InteractionsDialect(),
+    embeddings=embeddings.GEMINI,
+    base_url="https://generativelanguage.googleapis.com/v1beta",
+    auth=Auth(header="x-goog-api-key", scheme=""),
+    key_variables=("GOOGLE_API_KEY", "GEMINI_API_KEY"),
+    key_name="google",
+    supports=_SUPPORTS,
+    default_model="gemini-flash-latest",
+    limits_name="google",
+    context_window=1048576,
+    source="https://ai.google.dev/gemini-api/docs/interactions",
+)
+
+ENTRIES: tuple[ProviderSpec, ...] = (GOOGLE, VERTEX, VERTEX_ANTHROPIC, GOOGLE_INTERACTIONS)

@@ -8,7 +8,7 @@ from victor_fp.core.dialects.anthropic import AnthropicDialect
 from victor_fp.core.dialects.chat import ChatDialect
 from victor_fp.core.dialects.cohere import CohereDialect
 from victor_fp.core.dialects.mistral import MistralDialect
-from victor_fp.core.dialects.responses import CODES, NOT_IN_THIS_API, ResponsesDialect
+from victor_fp.core.dialects.responses import CODES, KEPT, NOT_IN_THIS_API, ResponsesDialect
 from victor_fp.core.dialects.schemas import ANY_SCHEMAS, XAI_SCHEMAS
 from victor_fp.core.faults import InvalidRequest
 from victor_fp.core.models.chat import GROK_MODELS
@@ -49,7 +49,7 @@ DEEPSEEK_RESPONSES = derive_entry(
     DEEPSEEK,
     "responses",
     ResponsesDialect(
-        refuses=_NAMELESS | {"parallel_tool_calls", "service_tier", "user", "logprobs"},
+        refuses=_NAMELESS | {"parallel_tool_calls", "service_tier", "user", "logprobs"} | KEPT,
         result_parts=frozenset(),
         efforts=("none", "low", "medium", "high", "max"),
         least_tokens=1,
@@ -115,7 +115,7 @@ XAI_RESPONSES = derive_entry(
     ResponsesDialect(
         request_model="xai",
         # https://docs.x.ai/developers/rest-api-reference: service_tier is taken and ignored, results are text.
-        refuses=_NAMELESS | {"service_tier"},
+        refuses=_NAMELESS | {"service_tier", "background"},
         result_parts=frozenset(),
         models=GROK_MODELS,
         least_tokens=1,
@@ -126,6 +126,8 @@ XAI_RESPONSES = derive_entry(
         call_id_limit=None,
         # A bad key and a bad model share this code (seen with 400); the prose behind it decides.
         codes={**CODES, "invalid-argument": InvalidRequest},
+        # Seen: x_search is told as custom_tool_call items named x_keyword_search, view_x_video and so on.
+        has_own_custom_calls=True,
     ),
     source="https://docs.x.ai/docs/guides/chat",
 )

@@ -7,7 +7,7 @@ from victor_fp.core.catalogue.spec import NO_AUTH, Auth, ProviderSpec, Setting, 
 from victor_fp.core.dialects.anthropic import AnthropicDialect
 from victor_fp.core.dialects.chat import ChatDialect
 from victor_fp.core.dialects.ollama import OllamaDialect
-from victor_fp.core.dialects.responses import ResponsesDialect
+from victor_fp.core.dialects.responses import KEPT, ResponsesDialect
 from victor_fp.core.dialects.schemas import ANY_SCHEMAS, GRAMMAR_SCHEMAS
 from victor_fp.core.dialects.tool_names import ANY_NAMES
 from victor_fp.core.models.claude import ClaudePolicy
@@ -107,7 +107,8 @@ LLAMACPP_RESPONSES = derive_entry(
                 "name",
                 "tool_choice:named",
             }
-        ),
+        )
+        | KEPT,
         least_tokens=1,
         result_parts=frozenset(),
         format_as="response_format",

@@ -48,7 +48,9 @@ STOP_REASONS = {
     "content_filtered": "content_filter",
     "guardrail_intervened": "content_filter",
 }
-"""The rest (malformed_tool_use and the like) stays the vendor's own word."""
+"""The rest stays the vendor's own word."""
+FAILURES = frozenset({"malformed_tool_use", "malformed_model_output"})
+"""Words for generation that failed."""
 
 SERVER_SIDE = "server_tool_use"
 """The type of a call that the vendor answers itself."""
@@ -158,7 +160,8 @@ def emit_stop(said: ConverseResponse | MessageStopEvent) -> list[Delta]:
     """Why generation ended, and the model's own fields that were asked for."""
     deltas: list[Delta] = []
     if said.stop_reason is not None:
-        deltas.append(Stopped(STOP_REASONS.get(said.stop_reason, said.stop_reason), said.stop_reason))
+        reason = STOP_REASONS.get(said.stop_reason, said.stop_reason)
+        deltas.append(Stopped(reason, said.stop_reason, is_failure=reason in FAILURES))
     if said.additional_model_response_fields is not None:
         deltas.append(
             MetadataReported(metadata={"additional_model_response_fields": said.additional_model_response_fields})

@@ -56,7 +56,7 @@ def conversation(messages: Sequence[Message], dialect: GeminiDialect, policy: Ge
         system=Content(parts=system) if system else None,
         detail=detail,
         unsupported=tuple(unsupported),
-        notes=tuple(_note_changes(messages)),
+        notes=tuple(list_changes(messages)),
     )
 
 
@@ -65,7 +65,7 @@ def _place_part(policy: GeminiPolicy, part: ImagePart | AudioPart | FilePart) ->
     return "keep" if read_media_type(part) in policy.result_media else "move"
 
 
-def _note_changes(messages: Sequence[Message]) -> Iterator[Adjustment]:
+def list_changes(messages: Sequence[Message]) -> Iterator[Adjustment]:
     """What is changed without a loss: instructions that move before the conversation, arguments that are no object."""
     roles = [message.role for message in messages]
     first = next((place for place, role in enumerate(roles) if role not in INSTRUCTIONS), len(roles))

@@ -55,7 +55,7 @@ def _with_status(details: ErrorDetails, error: Status) -> ErrorDetails:
     return msgspec.structs.replace(
         details,
         message=error.message.strip() if error.message else details.message,
-        codes=codes,
+        codes=codes or details.codes,  # interactions have words where other errors have the HTTP status
         retry_after=next((wait for wait in waits if wait is not None), details.retry_after),
         fault_type=QuotaExhausted if error.status == _QUOTA_CODE and _is_spent(inner) else None,
     )

@@ -57,7 +57,7 @@ def _media(part: ImagePart | AudioPart | FilePart, dialect: GeminiDialect) -> Pa
         metadata = {"filename": filename}
     given = part.data, part.media_type
     if part.url is not None and part.url.startswith("data:"):
-        given = _parse_data_url(part.url)
+        given = parse_data_url(part.url)
     data, media_type = given
     if data is not None:
         encoded = b64encode(data).decode()
@@ -68,7 +68,7 @@ def _media(part: ImagePart | AudioPart | FilePart, dialect: GeminiDialect) -> Pa
     return Part(file_data=FileData(file_uri=url, mime_type=named or UNSET, display_name=label), part_metadata=metadata)
 
 
-def _parse_data_url(url: str) -> tuple[bytes | None, str | None]:
+def parse_data_url(url: str) -> tuple[bytes | None, str | None]:
     """The bytes of `data:image/png;base64,...` and their type; what is no base64 is percent-encoded text."""
     head, _, rest = url.removeprefix("data:").partition(",")
     media_type, *parameters = head.split(";")
@@ -156,6 +156,6 @@ def read_media_type(part: ImagePart | AudioPart | FilePart) -> str:
     if part.data is not None:
         return part.media_type or ""
     if part.url is not None and part.url.startswith("data:"):
-        data, media_type = _parse_data_url(part.url)
+        data, media_type = parse_data_url(part.url)
         return "" if data is None else part.media_type or media_type or ""
     return ""

@@ -49,6 +49,16 @@ STOP_REASONS: Mapping[str, str] = {
     "IMAGE_SAFETY": "content_filter",
 }
 """Every other word stays the vendor's own."""
+FAILURES = frozenset(
+    {
+        "MALFORMED_FUNCTION_CALL",
+        "UNEXPECTED_TOOL_CALL",
+        "TOO_MANY_TOOL_CALLS",
+        "MISSING_THOUGHT_SIGNATURE",
+        "MALFORMED_RESPONSE",
+    }
+)
+"""Words for generation that failed. https://ai.google.dev/api/generate-content#FinishReason"""
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
@@ -147,7 +157,7 @@ def _candidate(progress: Progress, candidate: Candidate, deltas: list[Delta]) ->
                 _keep_part(part, deltas)
     if candidate.finish_reason:
         reason = STOP_REASONS.get(candidate.finish_reason, candidate.finish_reason)
-        deltas.append(Stopped(reason, candidate.finish_reason))
+        deltas.append(Stopped(reason, candidate.finish_reason, is_failure=reason in FAILURES))
     if notes := candidate_notes(candidate):
         deltas.append(MetadataReported(metadata=notes))
     return progress

@@ -25,11 +25,13 @@ ERRORS: WireDecoder[ErrorBody] = WireDecoder(ErrorBody)
 ERROR_FIELDS = frozenset({"error", "message", "detail"})
 """Where the three forms of an error, and those of gateways, have their message."""
 STOP_REASONS = {"stop": "stop", "length": "length", "model_length": "length", "tool_calls": "tool_use"}
+FAILURE = "error"
+"""The word for generation that failed."""
 
 
 def build_stop(reason: str) -> Stopped:
     """The reason in the standard word; one that nobody knows stays as it is."""
-    return Stopped(STOP_REASONS.get(reason, reason), reason)
+    return Stopped(STOP_REASONS.get(reason, reason), reason, is_failure=reason == FAILURE)
 
 
 def read_error(body: bytes) -> TypedError:

@@ -30,4 +30,10 @@ def codec_for(endpoint: Endpoint, dialect: ChatDialect) -> Codec:
     )
 
 
-PROTOCOL = ProtocolRecord(title="OpenAI Chat Completions", dialect=ChatDialect, bind=codec_for)
+PROTOCOL = ProtocolRecord(
+    title="OpenAI Chat Completions",
+    dialect=ChatDialect,
+    bind=codec_for,
+    # Stored for the vendor's dashboard alone: nothing continues a chat completion.
+    state_options=frozenset({"store"}),
+)

@@ -74,6 +74,7 @@ def _build_body(
         tool_choice=build_choice(use),
         parallel_tool_calls=use.parallel,
         response_format=UNSET if form is None else _build_format(form),
+        store=UNSET if request.options.store is None else request.options.store,
         stream=True if request.stream else UNSET,
         stream_options=WITH_USAGE if request.stream and dialect.stream_usage else UNSET,
     )

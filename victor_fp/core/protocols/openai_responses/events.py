@@ -42,6 +42,7 @@ from victor_fp.core.protocols.openai_family.errors import fault_from_error, has_
 from victor_fp.core.protocols.openai_responses import item_state
 from victor_fp.core.protocols.openai_responses.item_state import OpenItems
 from victor_fp.core.protocols.openai_responses.response import emit_end, list_items, with_status
+from victor_fp.core.protocols.openai_responses.server_tools import find_custom_tools, separate_item, separate_items
 from victor_fp.core.protocols.operations import decoder_for
 from victor_fp.core.protocols.stream_end import is_done
 from victor_fp.core.requests import Endpoint
@@ -62,6 +63,8 @@ class ResponseEvents(msgspec.Struct, frozen=True, kw_only=True):
     model: str | None = None
     items: OpenItems = OpenItems()
     spot: Spot | None = None
+    offered: frozenset[str] | None = None
+    """Custom tools of the caller's, where the vendor calls others itself."""
     error: Fault | None = None
     """An error whose code says little, held until the next event says more."""
 
@@ -105,7 +108,14 @@ class ResponseEvents(msgspec.Struct, frozen=True, kw_only=True):
             case ResponseCreatedEvent(response=response) | ResponseInProgressEvent(response=response):
                 if response is None:
                     return self, []
-                return msgspec.structs.replace(self, id=response.id or self.id, model=response.model or self.model), []
+                offered = find_custom_tools(self.dialect, _response_in(frame))
+                reader = msgspec.structs.replace(
+                    self,
+                    id=response.id or self.id,
+                    model=response.model or self.model,
+                    offered=self.offered if offered is None else offered,
+                )
+                return reader, []
             case ResponseCompletedEvent() | ResponseIncompleteEvent():
                 return self, self._finish(event, frame)
             case ResponseFailedEvent():
@@ -140,9 +150,13 @@ class ResponseEvents(msgspec.Struct, frozen=True, kw_only=True):
             case ResponseContentPartDoneEvent(part=OutputTextContent(annotations=list() as cited)) if cited:
                 return item_state.add_annotations(items, event.output_index, event.item_id, cited, whole=True), []
             case ResponseOutputItemAddedEvent(item=item) if item is not None:
-                return item_state.add_item(items, event.output_index, item, _item_in(frame))
+                raw = _item_in(frame)
+                item = separate_item(item, raw, self.offered)
+                return item_state.add_item(items, event.output_index, item, raw)
             case ResponseOutputItemDoneEvent(item=item) if item is not None:
-                return item_state.finish_item(items, event.output_index, item, _item_in(frame), self.id)
+                raw = _item_in(frame)
+                item = separate_item(item, raw, self.offered)
+                return item_state.finish_item(items, event.output_index, item, raw, self.id)
             case _:
                 return items, []
 
@@ -155,7 +169,9 @@ class ResponseEvents(msgspec.Struct, frozen=True, kw_only=True):
             return [Stopped("stop"), StreamEnded()]
         status = "completed" if isinstance(event, ResponseCompletedEvent) else "incomplete"
         response = with_status(event.response, status)
-        _, deltas = item_state.finish_response(self.items, response.output or (), list_items(raw), self.id)
+        raw_items = list_items(raw)
+        output = separate_items(response.output or (), raw_items, self.offered)
+        _, deltas = item_state.finish_response(self.items, output, raw_items, self.id)
         return [*deltas, *emit_end(response, raw if event.timings is None else {**raw, "timings": event.timings})]
 
     def _on_error(self, event: JsonObject) -> tuple[ResponseEvents, list[Delta]]:
@@ -166,8 +182,7 @@ class ResponseEvents(msgspec.Struct, frozen=True, kw_only=True):
         return self, [ErrorReported(fault)]
 
     def _failed(self, frame: Frame) -> Fault:
-        response = _object(frame).get("response")
-        error = response.get("error") if isinstance(response, dict) else None
+        error = _response_in(frame).get("error")
         if self.error is not None and not has_known_code(self.dialect, error):
             return self.error
         return self._fault(error or {"message": "the response failed"})
@@ -180,6 +195,12 @@ def _spot(event: ResponseTextDeltaEvent) -> Spot:
 def _object(frame: Frame) -> JsonObject:
     value = decode_json_object(frame.data)
     return {} if isinstance(value, NotJson) else value
+
+
+def _response_in(frame: Frame) -> JsonObject:
+    """The response of an event as it came."""
+    response = _object(frame).get("response")
+    return response if isinstance(response, dict) else {}
 
 
 def _item_in(frame: Frame) -> JsonObject:

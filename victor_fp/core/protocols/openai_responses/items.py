@@ -33,6 +33,7 @@ from victor_fp.core.deltas import (
     ToolCallStarted,
 )
 from victor_fp.core.json import Json, JsonObject
+from victor_fp.core.protocols.openai_responses.server_tools import note_server_tool
 from victor_fp.core.tool_call_ids import make_id
 
 Call: TypeAlias = FunctionToolCall | CustomToolCall
@@ -58,7 +59,7 @@ def emit_item(item: OutputItem, raw: JsonObject, place: int, seed: str) -> list[
             id_ = item.call_id or make_id(seed, place)
             return [start_call(item, raw, place, id_), *emit_arguments(item, place, id_)]
         case UnknownType():
-            return [StateReported(drop_nulls(raw), alone=True)]
+            return [*note_server_tool(raw), StateReported(drop_nulls(raw), alone=True)]
         case _:
             assert_never(item)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from msgspec import UNSET
+from msgspec.structs import replace
 from returns.result import Failure, Result, Success
 from victor_fp_wire.openai_responses import request as wire
 
@@ -22,6 +23,7 @@ from victor_fp.core.protocols.openai_responses.options import (
 )
 from victor_fp.core.protocols.openai_responses.routes import choose_route
 from victor_fp.core.protocols.openai_responses.rules import ResponseRules, apply_policy
+from victor_fp.core.protocols.openai_responses.stored_state import accept_state
 from victor_fp.core.protocols.openai_responses.tools import build_choice, build_tools
 from victor_fp.core.protocols.openai_responses.turns import build_input
 from victor_fp.core.protocols.openai_responses.vendors import ResponseVendorFields, extend_body
@@ -49,18 +51,18 @@ def write(endpoint: Endpoint, rules: ResponseRules, request: ChatRequest) -> Res
             return Failure(fault)
         case Success(adjustments):
             pass
-    return Success(
-        build_chat(
-            endpoint,
-            route.operation,
-            body,
-            request.options,
-            adjustments,
-            base_url=route.base_url,
-            unknown=unknown,
-            appended=APPENDED,
-        )
+    built = build_chat(
+        endpoint,
+        route.operation,
+        body,
+        request.options,
+        adjustments,
+        base_url=route.base_url,
+        unknown=unknown,
+        appended=APPENDED,
     )
+    in_background = extras.get("background", body.background) is True
+    return Success(replace(built, is_polled=in_background and not request.stream))
 
 
 def _build_body(
@@ -74,6 +76,7 @@ def _build_body(
     thinking = accept_thinking(rules, request)
     use = accept_tools(rules, request, has_own_tools="tools" in extras)
     form, in_format = accept_format(rules, request)
+    state = accept_state(rules, request, extras)
     in_text = dialect.format_as == "text"
     body = wire.CreateResponse(
         input=items,
@@ -89,7 +92,9 @@ def _build_body(
         tool_choice=build_choice(use),
         parallel_tool_calls=use.parallel,
         text=build_text(form) if form is not None and in_text else UNSET,
-        store=False if dialect.stateless else UNSET,
+        store=state.store,
+        previous_response_id=state.previous_response_id,
+        background=state.background,
         include=build_include(rules, options),
         top_logprobs=choose_top_logprobs(rules, options),
         stream=True if request.stream else UNSET,
@@ -111,6 +116,7 @@ def _build_body(
         *thinking.adjustments,
         *use.adjustments,
         *in_format,
+        *state.adjustments,
         *in_fields,
     )
     return body, unsupported

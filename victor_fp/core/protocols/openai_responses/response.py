@@ -10,10 +10,11 @@ from victor_fp_wire.openai_responses.response import ErrorResponse, Response
 
 from victor_fp.core.deltas import Delta, ErrorReported, MetadataReported, Stopped, StreamEnded
 from victor_fp.core.dialects.responses import ResponsesDialect
-from victor_fp.core.faults import InvalidResponse
+from victor_fp.core.faults import Cancelled, InvalidResponse
 from victor_fp.core.json import Json, JsonObject, NotJson, decode_json_object
 from victor_fp.core.protocols.openai_family.errors import TypedError, fault_from_error
 from victor_fp.core.protocols.openai_responses.item_state import OpenItems, finish_response
+from victor_fp.core.protocols.openai_responses.server_tools import find_custom_tools, separate_items
 from victor_fp.core.protocols.openai_responses.usage import read_usage, read_usage_metadata
 from victor_fp.core.protocols.operations import decoder_for
 from victor_fp.core.requests import Endpoint
@@ -59,12 +60,17 @@ def read(endpoint: Endpoint, dialect: ResponsesDialect, body: bytes) -> Sequence
     if response.status in UNFINISHED:
         message = f"the response is not there yet: its status is {response.status}"
         return [ErrorReported(InvalidResponse(provider=endpoint.spec.name, model=response.model, message=message))]
+    if response.status == "cancelled":
+        message = "the response was cancelled"
+        return [ErrorReported(Cancelled(provider=endpoint.spec.name, model=response.model, message=message))]
     if response.output is None and response.status is None:
         if {"message", "detail", "code"} & raw.keys():
             return [ErrorReported(fault_from_error(endpoint, dialect, {"error": raw}))]
         return [ErrorReported(InvalidResponse(provider=endpoint.spec.name, message="the answer holds no output"))]
     # A body is what the last event of a stream holds, without the events before it.
-    _, deltas = finish_response(OpenItems(), response.output or (), list_items(raw), response.id or "")
+    raw_items = list_items(raw)
+    output = separate_items(response.output or (), raw_items, find_custom_tools(dialect, raw))
+    _, deltas = finish_response(OpenItems(), output, raw_items, response.id or "")
     return [*deltas, *emit_end(response, raw)]
 
 
@@ -82,6 +88,8 @@ def emit_end(response: Response, raw: JsonObject) -> list[Delta]:
         notes["vendor_metadata"] = dict(response.metadata)
     if response.id:
         notes["id"] = response.id
+    if raw.get("store") is True:
+        notes["stored"] = True
     if response.created_at:
         notes["created"] = int(response.created_at)
     if usage is not None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from victor_fp.core.background import asks_background
 from victor_fp.core.dialects.responses import ResponsesDialect
 from victor_fp.core.protocols.openai_family import rules as family
 from victor_fp.core.protocols.openai_family.rules import find_policy, list_unsupported
@@ -48,7 +49,8 @@ def apply_policy(rules: ResponseRules, request: ChatRequest, extras: Mapping[str
     reasons = not (by_model and "reasoning_effort" in refuses)
     known_to_reason = reasons and (policy is not None or request.options.reasoning_effort is not None)
     encrypts = dialect.encrypted_reasoning == "always" or (by_model and known_to_reason)
-    stored = extras.get("store") is True
+    asks_store = {"store": request.options.store, **extras}.get("store") is True
+    stored = asks_store or asks_background(request.options)
     if policy is None:
         return msgspec.structs.replace(rules, stored=stored, reasons=reasons, encrypts=encrypts)
     return msgspec.structs.replace(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from msgspec import UNSET
+from msgspec.structs import replace
 from returns.result import Failure, Result
 from victor_fp_wire.replicate.operations import CreateDeploymentPrediction, CreateModelPrediction, CreatePrediction
 from victor_fp_wire.replicate.request import PredictionRequest, VersionPredictionRequest
@@ -39,13 +40,17 @@ def write(endpoint: Endpoint, dialect: ReplicateDialect, request: ChatRequest) -
         versioned = VersionPredictionRequest(version=target.version, input=given)
         creation = CreatePrediction(prefer=prefer)
         return resolved.map(
-            lambda adjustments: build_chat(endpoint, creation, versioned, options, adjustments, unknown=unknown)
+            lambda adjustments: replace(
+                build_chat(endpoint, creation, versioned, options, adjustments, unknown=unknown), is_polled=True
+            )
         )
     create = CreateDeploymentPrediction if target.is_deployment else CreateModelPrediction
     operation = create(owner=target.owner, name=target.name, prefer=prefer)
     body = PredictionRequest(input=given)
     return resolved.map(
-        lambda adjustments: build_chat(endpoint, operation, body, options, adjustments, unknown=unknown)
+        lambda adjustments: replace(
+            build_chat(endpoint, operation, body, options, adjustments, unknown=unknown), is_polled=True
+        )
     )
 
 

@@ -1,0 +1,137 @@
+"""What interactions mean, whole and streamed, as snapshots; and what the ones without an answer are."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from syrupy.assertion import SnapshotAssertion
+
+from tests.core.protocols.gemini_interactions.interactions import (
+    FOUND,
+    MODEL,
+    PICTURE,
+    PROVIDER,
+    SEARCH,
+    Json,
+    call,
+    completed,
+    events,
+    fault_of,
+    interaction,
+    output,
+    spelled,
+    sse,
+    thought,
+    told,
+    whole,
+)
+from victor_fp import replay
+
+ROME, OSLO = {"city": "Rome"}, {"city": "Oslo"}
+USAGE = {
+    "total_input_tokens": 20,
+    "total_output_tokens": 7,
+    "total_thought_tokens": 5,
+    "total_tool_use_tokens": 2,
+    "total_cached_tokens": 16,
+    "total_tokens": 34,
+    "input_tokens_by_modality": [{"modality": "text", "tokens": 20}],
+}
+CITED = [{"type": "url_citation", "url": "https://rome.example", "start_index": 0, "end_index": 4}]
+
+ANSWERS: dict[str, Json] = {
+    "text": interaction(output("Hello"), usage={"total_input_tokens": 3}),
+    "texts": interaction(output("Hel"), output("lo")),
+    "tools": interaction(call("weather", ROME), status="requires_action"),
+    "parallel tools": interaction(
+        output("Both: "), call("weather", ROME), call("weather", OSLO, id="fc_2"), status="requires_action"
+    ),
+    "a tool without arguments": interaction(call("now", {}), status="requires_action"),
+    "thinking": interaction(thought("Let me see."), output("Yes")),
+    "thinking that is not shown": interaction(thought(), output("Yes")),
+    "length": interaction(output("Once upon a"), status="incomplete"),
+    "empty": interaction(),
+    "a status nobody knows": interaction(output("Hm"), status="bored"),
+    "usage with cache": interaction(output("Hi"), usage=USAGE, service_tier="standard"),
+    "server-side search": interaction(
+        thought(), SEARCH, FOUND, output({"type": "text", "text": "Rome.", "annotations": CITED})
+    ),
+    "a picture": interaction(output("Here: ", PICTURE)),
+    "nothing stored": {**interaction(output("Hi")), "id": "", "created": "2026-11-01T00:00:00Z"},
+}
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_what_an_interaction_means(name: str, snapshot: SnapshotAssertion) -> None:
+    answer = ANSWERS[name]
+    meant = spelled(completed(answer))
+    assert meant == snapshot
+    assert told(sse(events(answer))) == meant
+
+
+def test_calls_of_a_response_without_ids_get_stable_ones() -> None:
+    bare = interaction(call("weather", ROME, id=""), call("weather", ROME, id=""), status="requires_action")
+    ids = [[made["id"] for made in completed(bare).tool_calls or ()] for _ in range(2)]
+    assert ids[0] == ids[1]
+    assert len(set(ids[0])) == 2
+
+
+def test_steps_that_only_the_end_tells_of_are_read_from_it() -> None:
+    answer = ANSWERS["thinking"]
+    first = {"event_type": "interaction.created", "interaction": {"id": "v1_a", "model": MODEL}}
+    last = {"event_type": "interaction.completed", "interaction": answer}
+    assert told(sse([first, last])) == spelled(completed(answer))
+
+
+FAULTS: dict[str, tuple[Json, str]] = {
+    "still running": (interaction(status="in_progress"), "InvalidResponse"),
+    "queued": (interaction(status="queued"), "InvalidResponse"),
+    "cancelled": (interaction(status="cancelled"), "Cancelled"),
+    "failed": (interaction(status="failed"), "ServerFailed"),
+    "failed with a reason": (
+        interaction(status="failed", errors=[{"code": "RESOURCE_EXHAUSTED", "message": "Too many requests"}]),
+        "RateLimited",
+    ),
+    "an error in its place": (
+        {"error": {"code": 503, "message": "The model is overloaded", "status": "UNAVAILABLE"}},
+        "Overloaded",
+    ),
+    "nothing": ({}, "InvalidResponse"),
+    "a list": ([], "InvalidResponse"),  # type: ignore[dict-item]  # what no server should send
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_response_without_an_answer_is_a_fault(name: str) -> None:
+    answer, fault = FAULTS[name]
+    failure: Any = whole(answer)
+    assert type(failure.failure()).__name__ == fault
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "fault"),
+    [
+        (400, "API_KEY_INVALID", "AuthRejected"),
+        (404, "NOT_FOUND", "ModelNotFound"),
+        (429, "RESOURCE_EXHAUSTED", "RateLimited"),
+        (503, "UNAVAILABLE", "Overloaded"),
+    ],
+)
+def test_errors_are_those_of_the_gemini_api(status: int, reason: str, fault: str) -> None:
+    said = {"error": {"code": status, "message": f"models/{MODEL} says no", "status": reason}}
+    result: Any = replay.response(PROVIDER, status, {}, json.dumps(said).encode())
+    assert type(result.failure()).__name__ == fault
+
+
+def test_an_error_event_ends_the_stream_with_what_was_said_before() -> None:
+    error = {"event_type": "error", "error": {"code": "RESOURCE_EXHAUSTED", "message": "Slow down"}}
+    fault = fault_of(sse([*events(ANSWERS["text"])[:5], error]))
+    assert type(fault).__name__ == "RateLimited"
+
+
+def test_an_output_that_ends_in_an_error_is_the_fault() -> None:
+    failed = {**output("Half of"), "error": {"code": "INTERNAL", "message": "The model broke"}}
+    failure: Any = whole(interaction(failed))
+    assert type(failure.failure()).__name__ == "ServerFailed"

@@ -1,0 +1,71 @@
+"""Interactions that the server keeps: stored, continued by id, and made in the background."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.core.protocols.gemini_interactions.interactions import (
+    HI,
+    PROVIDER,
+    body,
+    call,
+    completed,
+    interaction,
+    output,
+    refused,
+    requested,
+)
+from victor_fp.core.catalogue import find
+from victor_fp.core.protocols import codec_for
+from victor_fp.core.request_building.endpoints import build_endpoint
+from victor_fp.core.types import Message
+
+SYSTEM = Message(role="system", content="Be brief.")
+
+
+def test_nothing_is_kept_unless_it_is_asked_for() -> None:
+    assert body()["store"] is False
+    assert body(store=True)["store"] is True
+    sent = body(background=True)
+    assert (sent["store"], sent["background"]) == (True, True)
+    assert requested(background=True).is_polled
+    assert not requested().is_polled
+
+
+def test_background_and_no_store_contradict_each_other() -> None:
+    assert refused(background=True, store=False).parameter == "background"
+    assert "background" not in body(background=True, store=False, on_unsupported="adjust")
+
+
+def test_what_the_server_has_is_not_sent_again_but_instructions_are() -> None:
+    answer = completed(interaction(output("Yes")))
+    assert answer.response_id == "v1_a"
+    sent = body([SYSTEM, *HI, answer.to_message(), *HI], previous_response_id="v1_a")
+    assert sent["system_instruction"] == "Be brief."
+    assert [step["type"] for step in sent["input"]] == ["user_input"]
+    assert sent["previous_interaction_id"] == "v1_a"
+
+
+def test_results_behind_a_known_turn_name_their_call() -> None:
+    answer = completed(interaction(call("weather", {}), status="requires_action")).to_message()
+    result = Message(role="tool", tool_call_id="fc_1", content="ok")
+    for messages in ([*HI, answer, result], [result.model_copy(update={"name": "weather"})]):
+        assert body(messages, previous_response_id="v1_a")["input"] == [
+            {"type": "function_result", "call_id": "fc_1", "name": "weather", "result": "ok"}
+        ]
+
+
+def test_what_is_not_kept_cannot_be_continued() -> None:
+    stateless: dict[str, Any] = {**interaction(output("Yes")), "id": ""}
+    assert completed(stateless).response_id is None
+
+
+def test_an_interaction_is_found_by_its_id() -> None:
+    background = codec_for(build_endpoint(find(PROVIDER).unwrap()).unwrap()).background
+    assert background is not None
+    got, cancelled = background.retrieve("v1_a"), background.cancel("v1_a")
+    assert (got.method, got.url.rpartition("/v1beta")[2]) == ("GET", "/interactions/v1_a")
+    assert (cancelled.method, cancelled.url.rpartition("/v1beta")[2]) == ("POST", "/interactions/v1_a/cancel")
+    assert background.see(b'{"id": "v1_a", "status": "in_progress"}').progress == "running"
+    assert background.see(b'{"id": "v1_a", "status": "completed"}').progress == "ended"
+    assert background.see(b"[]").progress == "unknown"

@@ -1,0 +1,68 @@
+"""Laws of streamed interactions: where the bytes are cut changes nothing, and what is cut off is no completion."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.core.protocols.gemini_interactions.interactions import (
+    Json,
+    chunks,
+    completed,
+    events,
+    fault_of,
+    interaction,
+    interactions,
+    output,
+    spelled,
+    sse,
+    told,
+)
+from victor_fp.core.types import StreamChunk
+
+
+def cut(data: bytes, places: list[int]) -> list[bytes]:
+    marks = [0, *sorted(place % (len(data) + 1) for place in places), len(data)]
+    return [data[start:end] for start, end in pairwise(marks)]
+
+
+@given(interactions())
+@settings(max_examples=100, deadline=None)
+def test_a_stream_folds_to_what_its_whole_body_means(answer: Json) -> None:
+    assert told(sse(events(answer))) == spelled(completed(answer))
+
+
+@given(interactions(), st.lists(st.integers(0), max_size=12), st.sampled_from(["\n", "\r\n"]))
+@settings(max_examples=60, deadline=None)
+def test_where_events_are_cut_changes_nothing(answer: Json, places: list[int], newline: str) -> None:
+    assert told(cut(sse(events(answer), newline), places)) == told(sse(events(answer)))
+
+
+@given(interactions(), st.integers(0))
+@settings(max_examples=60, deadline=None)
+def test_a_cut_stream_is_never_a_completion(answer: Json, place: int) -> None:
+    data = sse(events(answer)[:-1]).removesuffix(b"event: done\ndata: [DONE]\n\n")
+    last = chunks(data[: place % (len(data) + 1)])[-1:]
+    assert not any(isinstance(chunk, StreamChunk) and chunk.is_final for chunk in last)
+
+
+def test_a_stream_that_ends_early_keeps_what_it_said() -> None:
+    fault = fault_of(sse(events(interaction(output("Hello")))[:-1]))
+    assert (type(fault).__name__, fault.partial.content) == ("StreamTruncated", "Hello")
+
+
+def test_events_and_steps_nobody_knows_are_passed_over() -> None:
+    known = events(interaction(output("Hello")))
+    news: list[Json] = [
+        {"event_type": "interaction.news", "news": [1]},
+        {"event_type": "step.delta", "index": 9, "delta": {"type": "text", "text": "lost"}},
+        {"event_type": "step.start", "index": 8},
+        {"event_type": "step.stop", "index": 9},
+    ]
+    assert told(sse([*known[:3], *news, *known[3:]])) == told(sse(known))
+
+
+def test_an_event_that_is_damaged_is_a_fault() -> None:
+    assert type(fault_of(b'data: {"event_type": \n\n')).__name__ == "InvalidResponse"

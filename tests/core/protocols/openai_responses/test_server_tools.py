@@ -1,0 +1,75 @@
+"""Calls that the vendor answers itself stand apart from the caller's, whole and streamed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.core.protocols.openai_responses.answers import (
+    call,
+    custom,
+    events,
+    message,
+    next_message,
+    read,
+    response,
+    searched,
+    sse,
+    streamed,
+)
+from tests.core.protocols.openai_responses.asked import HI, items
+
+OWN = custom("x_keyword_search", '{"query":"sky"}', id="9")
+OFFERED = [{"type": "custom", "name": "paint"}, {"type": "x_search"}]
+MCP = {"type": "mcp_call", "id": "mcp_1", "name": "lookup", "arguments": "{}", "output": "42", "error": None}
+
+
+def both(whole: dict[str, Any], provider: str) -> dict[str, Any]:
+    """What a body means, which its events mean too, wherever they are cut."""
+    meant = read(whole, provider=provider)
+    data = sse(events(whole))
+    assert streamed(data, provider=provider) == streamed(data, size=7, provider=provider) == meant
+    return meant
+
+
+def test_calls_and_results_of_the_vendors_tools_are_in_the_metadata_alone() -> None:
+    meant = both(response(searched("sky"), MCP, message("Blue.")), "openai-responses")
+    assert "tool_calls" not in meant
+    assert meant["stop_reason"] == "stop"
+    assert meant["metadata"]["server_tools"] == [
+        {"type": "web_search_call", "id": "ws_1", "status": "completed", "action": searched("sky")["action"]},
+        {"type": "mcp_call", "id": "mcp_1", "name": "lookup", "arguments": "{}", "output": "42"},
+    ]
+
+
+def test_the_callers_calls_are_not_among_them() -> None:
+    meant = both(response(searched("sky"), call("weather", "{}")), "openai-responses")
+    assert [made["name"] for made in meant["tool_calls"]] == ["weather"]
+    assert [item["type"] for item in meant["metadata"]["server_tools"]] == ["web_search_call"]
+
+
+@pytest.mark.parametrize("kind", ["shell_call", "computer_call", "mcp_approval_request", "compaction"])
+def test_what_the_caller_has_to_answer_is_no_tool_of_the_vendors(kind: str) -> None:
+    item = {"type": kind, "id": "x_1", "call_id": "call_1", "action": {}}
+    assert "server_tools" not in both(response(item, message("Hm")), "openai-responses")["metadata"]
+
+
+def test_custom_calls_that_nobody_offered_are_xais_own() -> None:
+    meant = both(response(OWN, custom("paint", "sky"), message("Blue."), tools=OFFERED), "xai-responses")
+    assert [made["name"] for made in meant["tool_calls"]] == ["paint"]
+    assert [item["name"] for item in meant["metadata"]["server_tools"]] == ["x_keyword_search"]
+
+
+def test_elsewhere_every_custom_call_is_the_callers() -> None:
+    meant = both(response(OWN, tools=OFFERED), "openai-responses")
+    assert [made["name"] for made in meant["tool_calls"]] == ["x_keyword_search"]
+
+
+def test_without_the_tools_in_the_response_every_custom_call_is_the_callers() -> None:
+    assert [made["name"] for made in both(response(OWN), "xai-responses")["tool_calls"]] == ["x_keyword_search"]
+
+
+def test_the_vendors_own_custom_calls_go_back_as_they_came_and_want_no_result() -> None:
+    answer = next_message(response(OWN, message("Blue."), tools=OFFERED), "xai-responses")
+    assert items(HI, answer, HI, provider="xai-responses")[1] == OWN

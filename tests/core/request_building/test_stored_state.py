@@ -1,0 +1,69 @@
+"""What nobody keeps is refused by name, at every place whose protocol keeps nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from returns.result import Failure, Result, Success
+
+from victor_fp import replay
+from victor_fp.core.catalogue import CATALOGUE
+from victor_fp.core.catalogue.spec import ProviderSpec
+from victor_fp.core.faults import Fault, UnsupportedParameter
+from victor_fp.core.protocols import load_protocol
+from victor_fp.core.request_building.stored_state import STATE_OPTIONS, count_known
+from victor_fp.core.requests import HttpRequest
+from victor_fp.core.result import outcome
+from victor_fp.core.types import Message
+
+HI = Message(role="user", content="Hi")
+STATELESS = [
+    spec for spec in CATALOGUE.chats if load_protocol(spec.dialect.protocol).state_options != STATE_OPTIONS
+]
+SETTINGS: dict[str, dict[str, object]] = {
+    "azure": {"endpoint": "https://acme.openai.azure.com"},
+    "bedrock": {"region": "eu-west-1"},
+    "vertex": {"project": "acme", "location": "global"},
+    "vertex-anthropic": {"project": "acme", "location": "global"},
+}
+
+
+def asked(spec: ProviderSpec, **options: Any) -> Result[HttpRequest, Fault]:
+    model = spec.default_model or "model-1"
+    return replay.request(spec.name, [HI], model=model, settings=SETTINGS.get(spec.name), **options)
+
+
+@pytest.mark.parametrize("spec", STATELESS, ids=lambda spec: spec.name)
+@pytest.mark.parametrize("option", [{"previous_response_id": "r1"}, {"background": True}, {"store": True}], ids=str)
+def test_a_protocol_that_keeps_nothing_refuses_by_name_or_leaves_out_visibly(
+    spec: ProviderSpec, option: dict[str, Any]
+) -> None:
+    (name,) = option
+    if name in load_protocol(spec.dialect.protocol).state_options:
+        sent = asked(spec, **option).unwrap().json()
+        assert isinstance(sent, dict)
+        assert sent["store"] is True
+        return
+    match outcome(asked(spec, **option)):
+        case Failure(UnsupportedParameter(parameter=parameter)):
+            assert parameter == name
+        case other:
+            raise AssertionError(other)
+    adjusted = asked(spec, **option, on_unsupported="adjust").unwrap()
+    assert [adjustment.parameter for adjustment in adjusted.adjustments] == [name]
+    assert adjusted.body == asked(spec).unwrap().body
+
+
+@pytest.mark.parametrize("spec", STATELESS, ids=lambda spec: spec.name)
+def test_not_to_store_is_what_happens_anyway(spec: ProviderSpec) -> None:
+    sent = asked(spec, store=False)
+    assert isinstance(outcome(sent), Success)
+    assert sent.unwrap().adjustments == ()
+
+
+def test_the_newest_turn_of_a_response_counts() -> None:
+    turn = Message(role="assistant", content="Yes", metadata={"response_id": "r1"})
+    assert count_known([HI, turn, HI, turn, HI], "r1") == 4
+    assert count_known([HI, turn, HI], "r2") == 0
+    assert count_known([HI, turn, HI], None) == 0

@@ -1,0 +1,133 @@
+"""Answers that are made while nobody waits: a handle to find one again, and the polling until it is there.
+
+Rules. A response is created, and asked for by its id with rests that grow, until it no longer runs. A poll that fails for
+the moment is repeated. Where the caller of a chat leaves before the answer is there, the response is cancelled; whoever
+resumes one by its handle leaves it running.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Literal, TypedDict
+
+import msgspec
+from msgspec.structs import replace
+from returns.result import Failure, Result, Success
+
+from victor_fp.core.classification.headers import read_retry_after
+from victor_fp.core.faults import Fault, InvalidRequest
+from victor_fp.core.options import Options
+from victor_fp.core.polling import Event, ExchangeFailed, Order, SendRequest, StopPolling, UseResponse
+from victor_fp.core.requests import HttpRequest
+
+Progress = Literal["running", "ended", "unknown"]
+
+FIRST_REST, GROWTH, LONGEST_REST = 1.0, 1.5, 15.0
+"""Seconds before the first poll, the factor from one to the next, and seconds at most."""
+PATIENCE = 10
+"""Polls in a row that may bring nothing."""
+EXCHANGE_TIMEOUT = 60.0
+"""Seconds that one exchange may take, since the whole may take hours."""
+PASSING = frozenset({408, 409, 429, 500, 502, 503, 504, 529})
+"""Statuses after which a poll is repeated."""
+
+
+class BackgroundHandle(TypedDict):
+    """Which response is being made, and where: plain JSON, to be kept and resumed by another process."""
+
+    provider: str
+    model: str
+    id: str
+    """The vendor's id of the response."""
+
+
+class Sighting(msgspec.Struct, frozen=True, kw_only=True):
+    """What a body says of the response that it holds."""
+
+    id: str = ""
+    progress: Progress = "unknown"
+    """`unknown` is a body that is no response."""
+
+
+class Background(msgspec.Struct, frozen=True, kw_only=True):
+    """How a protocol finds a response again."""
+
+    see: Callable[[bytes], Sighting]
+    retrieve: Callable[[str], HttpRequest]
+    """The request for a response by its id."""
+    cancel: Callable[[str], HttpRequest]
+    """The request that ends one."""
+
+
+class BackgroundPolling(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the polling of one response stands."""
+
+    background: Background
+    id: str = ""
+    """Empty until the response is known."""
+    is_running: bool = False
+    is_resumed: bool = False
+    """It was created earlier, and goes on whoever waits for it."""
+    polls: int = 0
+    failed: int = 0
+    """Polls in a row that brought nothing."""
+
+    @property
+    def cancel(self) -> HttpRequest | None:
+        """The request that ends the response, while it runs for this caller alone."""
+        return self.background.cancel(self.id) if self.is_running and not self.is_resumed else None
+
+    def after(self, event: Event) -> tuple[BackgroundPolling, Order]:
+        """The state and the order after an exchange."""
+        if isinstance(event, ExchangeFailed):
+            return self._repeat(0.0) or (self, StopPolling(event.fault))
+        if event.status >= 400:
+            wait = read_retry_after(event.headers) or 0.0
+            repeated = self._repeat(wait) if event.status in PASSING else None
+            return repeated or (self, UseResponse(event))
+        seen = self.background.see(event.body)
+        if seen.progress != "running" or not seen.id:
+            return replace(self, is_running=False), UseResponse(event)
+        return _poll(replace(self, id=seen.id, is_running=True, failed=0), 0.0)
+
+    def _repeat(self, wait: float) -> tuple[BackgroundPolling, Order] | None:
+        """The poll once more; None where it was not a poll, or failed too often."""
+        if not self.is_running or self.failed >= PATIENCE:
+            return None
+        return _poll(replace(self, failed=self.failed + 1), wait)
+
+
+def begin_polling(
+    background: Background,
+    request: HttpRequest,
+    stream: bool,  # noqa: ARG001, FBT001  the signature of StartPolling; a stream is not polled
+    timeout: float,
+) -> tuple[BackgroundPolling, SendRequest]:
+    """The creation of a response; or, with a GET, the first poll of one that was created earlier."""
+    is_resumed = request.method == "GET"
+    polling = BackgroundPolling(background=background, is_resumed=is_resumed)
+    return polling, SendRequest(request=request, timeout=min(timeout, EXCHANGE_TIMEOUT))
+
+
+def _poll(polling: BackgroundPolling, least: float) -> tuple[BackgroundPolling, Order]:
+    """Ask again, after a rest that grows with every poll."""
+    rest = min(LONGEST_REST, FIRST_REST * GROWTH ** min(polling.polls, 64))
+    request = polling.background.retrieve(polling.id)
+    order = SendRequest(request=request, rest=max(rest, least), timeout=EXCHANGE_TIMEOUT)
+    return replace(polling, polls=polling.polls + 1), order
+
+
+def asks_background(options: Options) -> bool:
+    """Whether a response is to be made in the background, in our words or in the vendor's."""
+    return bool(options.background) or {**options.unknown, **options.extra_body}.get("background") is True
+
+
+def read_handle(provider: str, handle: object) -> Result[BackgroundHandle, Fault]:
+    """A handle from its JSON; InvalidRequest says what is wrong with it."""
+    fields = {name: handle.get(name) for name in ("provider", "model", "id")} if isinstance(handle, Mapping) else {}
+    match fields:
+        case {"provider": str(maker), "model": str(model), "id": str(id_)} if maker and id_:
+            return Success(BackgroundHandle(provider=maker, model=model, id=id_))
+        case _:
+            message = "handle: expected an object whose provider, model and id are texts"
+            return Failure(InvalidRequest(provider=provider, message=message))

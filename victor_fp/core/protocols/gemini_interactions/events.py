@@ -1,0 +1,131 @@
+"""The events of a streamed interaction become the same deltas as a whole one; `interaction.completed` is the end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+from victor_fp_wire.gemini_interactions.operations import CreateInteraction
+from victor_fp_wire.gemini_interactions.response import (
+    Interaction,
+    InteractionCompletedEvent,
+    InteractionCreatedEvent,
+    InteractionErrorEvent,
+    InteractionEvent,
+    InteractionStatusEvent,
+    StepDeltaEvent,
+    StepStartEvent,
+    StepStopEvent,
+    UnknownEventType,
+)
+
+from victor_fp.core.deltas import Delta, ErrorReported
+from victor_fp.core.faults import InvalidResponse
+from victor_fp.core.framing import Frame
+from victor_fp.core.persistent import PersistentMap
+from victor_fp.core.protocols.gemini.errors import fault_from_error, find_status
+from victor_fp.core.protocols.gemini_interactions.response import (
+    describe_interaction,
+    end_interaction,
+    find_step_error,
+    read_steps,
+)
+from victor_fp.core.protocols.gemini_interactions.steps_received import OpenStep, begin_step, continue_step, end_step
+from victor_fp.core.protocols.operations import decoder_for
+from victor_fp.core.protocols.stream_end import is_done
+from victor_fp.core.requests import Endpoint
+from victor_fp.core.wire_decoding import Undecodable
+
+EVENTS = decoder_for(CreateInteraction.EVENT)
+
+
+class InteractionReader(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the reading of one stream stands."""
+
+    endpoint: Endpoint
+    interaction: Interaction = Interaction()
+    """As far as it was described."""
+    steps: PersistentMap[int, OpenStep | None] = PersistentMap()
+    """Steps that have begun, by index; None is one that has ended."""
+    has_steps: bool = False
+
+    def read(self, frames: Sequence[Frame]) -> tuple[InteractionReader, list[Delta]]:
+        """The reader for what follows, and what these frames mean."""
+        reader, deltas = self, list[Delta]()
+        for frame in frames:
+            if not frame.data or is_done(frame.data):
+                continue
+            event = EVENTS.decode(frame.data)
+            if isinstance(event, Undecodable):
+                deltas.append(ErrorReported(reader._find_error(event.reason)))
+                continue
+            reader, found = reader._read_event(event, frame)
+            deltas += found
+        return reader, deltas
+
+    def finish(self) -> list[Delta]:
+        """Nothing is held back."""
+        return []
+
+    def _find_error(self, reason: str) -> InvalidResponse:
+        message = f"an event of the stream does not decode: {reason}"
+        return InvalidResponse(provider=self.endpoint.spec.name, model=self.interaction.model, message=message)
+
+    def _read_event(self, event: InteractionEvent, frame: Frame) -> tuple[InteractionReader, list[Delta]]:
+        match event:
+            case StepDeltaEvent():
+                step = self.steps.get(event.index or 0)
+                if step is None or event.delta is None:
+                    return self, []
+                step, deltas = continue_step(step, event.delta)
+                return self._with_step(step), deltas
+            case StepStartEvent():
+                if event.step is None:
+                    return self, []
+                begun, deltas = begin_step(event.index or 0, event.step, self.interaction.id or "")
+                reader = msgspec.structs.replace(self._with_step(begun), has_steps=True)
+                return reader, [*deltas, *find_step_error(self.endpoint, event.step)]
+            case StepStopEvent():
+                return self._end_step(event.index or 0)
+            case InteractionCreatedEvent(interaction=created) if created is not None:
+                return msgspec.structs.replace(self, interaction=created), describe_interaction(created)
+            case InteractionCompletedEvent(interaction=completed):
+                return self, self._complete(completed or Interaction())
+            case InteractionErrorEvent():
+                fault = fault_from_error(
+                    self.endpoint, find_status(frame.data), frame.data, model=self.interaction.model
+                )
+                return self, [ErrorReported(fault)]
+            case InteractionCreatedEvent() | InteractionStatusEvent():
+                return self, []
+            case UnknownEventType():
+                error = find_status(frame.data)
+                if error is None:
+                    return self, []
+                return self, [ErrorReported(fault_from_error(self.endpoint, error, frame.data))]
+
+    def _with_step(self, step: OpenStep) -> InteractionReader:
+        if self.steps.get(step.index) is step:
+            return self
+        return msgspec.structs.replace(self, steps=self.steps.with_item(step.index, step))
+
+    def _end_step(self, index: int) -> tuple[InteractionReader, list[Delta]]:
+        step = self.steps.get(index)
+        if step is None:
+            return self, []
+        return msgspec.structs.replace(self, steps=self.steps.with_item(index, None)), end_step(step)
+
+    def _complete(self, completed: Interaction) -> list[Delta]:
+        """The end. Steps that no event told of are told from it."""
+        left = [step for _, step in sorted(self.steps.to_dict().items()) if step is not None]
+        deltas = [delta for step in left for delta in end_step(step)]
+        if not self.has_steps:
+            deltas += read_steps(self.endpoint, completed)
+        if completed.model != self.interaction.model or completed.created or completed.id != self.interaction.id:
+            deltas += describe_interaction(completed)
+        return [*deltas, *end_interaction(self.endpoint, completed)]
+
+
+def begin_reading(endpoint: Endpoint) -> InteractionReader:
+    """A reader before the first event."""
+    return InteractionReader(endpoint=endpoint)

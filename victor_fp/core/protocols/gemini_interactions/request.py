@@ -1,0 +1,166 @@
+"""A chat as the body of POST /interactions; chat and stream share the builder."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeVar
+
+from msgspec import UNSET, UnsetType
+from msgspec.structs import replace
+from returns.result import Failure, Result, Success
+from victor_fp_wire.gemini_interactions.operations import CreateInteraction
+from victor_fp_wire.gemini_interactions.request import (
+    AllowedTools,
+    FunctionTool,
+    GenerationConfig,
+    TextFormat,
+    ToolChoiceConfig,
+)
+from victor_fp_wire.gemini_interactions.request import CreateInteraction as Body
+
+from victor_fp.core.background import asks_background
+from victor_fp.core.dialects.interactions import InteractionsDialect, Level, Tier
+from victor_fp.core.faults import Fault, InvalidRequest
+from victor_fp.core.options import Options, ResponseFormat
+from victor_fp.core.protocols.gemini_interactions.steps_sent import build_steps, join_instructions
+from victor_fp.core.protocols.operations import build_chat
+from victor_fp.core.requests import Adjustment, ChatRequest, Endpoint, HttpRequest, resolve_unsupported
+from victor_fp.core.result import outcome
+from victor_fp.core.types import ToolDefinition
+
+T = TypeVar("T")
+
+_APPENDED = frozenset({"tools"})
+"""The tools that Google runs itself stand beside the caller's functions."""
+
+
+def build_interaction(
+    endpoint: Endpoint, dialect: InteractionsDialect, request: ChatRequest
+) -> Result[HttpRequest, Fault]:
+    """The request for a chat or a stream, or the fault that says what cannot be sent."""
+    options = request.options
+    previous_id = options.previous_response_id
+    conversation = build_steps(endpoint.spec.name, request.messages, previous_id)
+    if not conversation.steps:
+        message = "there are instructions, but no user's turn"
+        return Failure(InvalidRequest(provider=endpoint.spec.name, model=request.model, message=message))
+    level, of_thinking = _choose_level(dialect, options)
+    tier, of_tier = _choose_tier(dialect, options)
+    unsupported = [*conversation.unsupported, *of_thinking, *of_tier, *_list_unsupported(options)]
+    match outcome(resolve_unsupported(endpoint, request, unsupported)):
+        case Failure(fault):
+            return Failure(fault)
+        case Success(adjustments):
+            pass
+    config = GenerationConfig(
+        temperature=_set(request.temperature),
+        top_p=_set(options.top_p),
+        seed=_set(options.seed),
+        stop_sequences=UNSET if options.stop is None else list(options.stop),
+        max_output_tokens=_set(request.max_tokens),
+        thinking_level=level,
+        thinking_summaries=UNSET if level is UNSET else "auto",
+        tool_choice=_choose_tool(options),
+    )
+    body = Body(
+        model=request.model.removeprefix("models/"),
+        input=conversation.steps,
+        system_instruction=join_instructions(request.messages) or UNSET,
+        tools=[_build_tool(tool) for tool in request.tools] or UNSET,
+        generation_config=UNSET if config == GenerationConfig() else config,
+        response_format=_build_format(options.response_format),
+        service_tier=tier,
+        stream=True if request.stream else UNSET,
+        store=_choose_store(dialect, options),
+        previous_interaction_id=_set(previous_id),
+        background=True if _runs_in_background(options) else UNSET,
+    )
+    built = build_chat(endpoint, CreateInteraction(), body, options, (*adjustments, *conversation.notes), appended=_APPENDED)
+    return Success(replace(built, is_polled=not request.stream and asks_background(options)))
+
+
+def _runs_in_background(options: Options) -> bool:
+    return bool(options.background) and options.store is not False
+
+
+def _choose_store(dialect: InteractionsDialect, options: Options) -> bool | UnsetType:
+    """What is made in the background has to stay at the server; of the rest no copy does, unless it is asked for."""
+    if _runs_in_background(options):
+        return True
+    if options.store is not None:
+        return options.store
+    return False if dialect.stateless else UNSET
+
+
+def _set(value: T | None) -> T | UnsetType:
+    return UNSET if value is None else value
+
+
+def _build_tool(tool: ToolDefinition) -> FunctionTool:
+    return FunctionTool(name=tool.name, description=tool.description or UNSET, parameters=tool.parameters)
+
+
+def _choose_tool(
+    options: Options,
+) -> Literal["auto", "any", "none", "validated"] | ToolChoiceConfig | UnsetType:
+    match options.tool_choice:
+        case None:
+            return UNSET
+        case "auto" | "none" as word:
+            return word
+        case "required":
+            return "any"
+        case named:
+            return ToolChoiceConfig(allowed_tools=AllowedTools(mode="any", tools=[named["name"]]))
+
+
+def _choose_level(dialect: InteractionsDialect, options: Options) -> tuple[Level | UnsetType, list[Adjustment]]:
+    """The thinking level; none of these models can be kept from thinking."""
+    refused: list[Adjustment] = []
+    if options.reasoning_budget is not None:
+        reason = "thinking is asked for by a level, not by tokens"
+        refused.append(Adjustment(parameter="reasoning_budget", reason=reason))
+    effort = options.reasoning_effort
+    if effort is None:
+        return UNSET, refused
+    if (level := dialect.levels.get(effort)) is not None:
+        return level, refused
+    least = next(iter(dialect.levels.values()))
+    reason = f"these models always think; {least} is the least they do"
+    return least, [*refused, Adjustment(parameter="reasoning_effort", reason=reason, action="changed")]
+
+
+def _choose_tier(dialect: InteractionsDialect, options: Options) -> tuple[Tier | UnsetType, list[Adjustment]]:
+    if options.service_tier is None:
+        return UNSET, []
+    if options.service_tier not in dialect.service_tiers:
+        reason = f"{options.service_tier!r} is none of {', '.join(dialect.service_tiers)}"
+        return UNSET, [Adjustment(parameter="service_tier", reason=reason)]
+    return _set(dialect.service_tiers[options.service_tier]), []
+
+
+def _build_format(form: ResponseFormat | None) -> TextFormat | UnsetType:
+    if form is None:
+        return UNSET
+    schema = UNSET if form.kind == "json" else dict(form.schema)
+    return TextFormat(mime_type="application/json", schema=schema)
+
+
+def _list_unsupported(options: Options) -> list[Adjustment]:
+    """What was asked for that the API has no field for."""
+    asked = {
+        "top_k": options.top_k is not None,
+        "presence_penalty": options.presence_penalty is not None,
+        "frequency_penalty": options.frequency_penalty is not None,
+        "logprobs": options.logprobs is not None and options.logprobs is not False,
+        "user": options.user is not None,
+    }
+    refused = [
+        Adjustment(parameter=name, reason="the API has no field for it") for name, is_asked in asked.items() if is_asked
+    ]
+    if options.background and options.store is False:
+        reason = "what is made in the background is kept, which store=False forbids"
+        refused.append(Adjustment(parameter="background", reason=reason))
+    if options.parallel_tool_calls is False:
+        reason = "the model decides how many tools it calls at once"
+        refused.append(Adjustment(parameter="parallel_tool_calls", reason=reason))
+    return refused

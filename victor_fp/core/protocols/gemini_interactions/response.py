@@ -1,0 +1,121 @@
+"""A whole interaction as deltas, and how one ends: status, usage and facts beside the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from victor_fp_wire.gemini_interactions.operations import CreateInteraction
+from victor_fp_wire.gemini_interactions.response import Interaction, InteractionUsage, ModelOutputStep, Step
+
+from victor_fp.core.deltas import Delta, ErrorReported, MetadataReported, Stopped, StreamEnded, UsageReported
+from victor_fp.core.faults import Cancelled, Fault, InvalidResponse, ServerFailed
+from victor_fp.core.json import Json, encode_json
+from victor_fp.core.protocols.gemini.errors import fault_from_error, find_status
+from victor_fp.core.protocols.gemini.notes import to_plain
+from victor_fp.core.protocols.gemini_interactions.steps_received import begin_step, end_step
+from victor_fp.core.protocols.operations import decoder_for
+from victor_fp.core.requests import Endpoint
+from victor_fp.core.wire_decoding import Undecodable
+
+INTERACTIONS = decoder_for(CreateInteraction.RESPONSE)
+
+STOP_REASONS: Mapping[str, str] = {"completed": "stop", "requires_action": "tool_use", "incomplete": "length"}
+"""Every other word stays the vendor's own."""
+FAILURE = "budget_exceeded"
+"""The word for an interaction that ended before it was whole."""
+UNFINISHED = frozenset({"in_progress", "queued"})
+
+
+def read_interaction(endpoint: Endpoint, body: bytes) -> Sequence[Delta]:
+    """A 200 body as deltas."""
+    interaction = INTERACTIONS.decode(body)
+    if isinstance(interaction, Undecodable) or (interaction.status is None and interaction.steps is None):
+        error = find_status(body)
+        if error is not None:
+            return [ErrorReported(fault_from_error(endpoint, error, body))]
+        reason = interaction.reason if isinstance(interaction, Undecodable) else "neither a status nor steps"
+        message = f"the response is not an interaction: {reason}"
+        return [ErrorReported(InvalidResponse(provider=endpoint.spec.name, message=message))]
+    return [
+        *describe_interaction(interaction),
+        *read_steps(endpoint, interaction),
+        *end_interaction(endpoint, interaction),
+    ]
+
+
+def describe_interaction(interaction: Interaction) -> list[Delta]:
+    """Which interaction this is, by which model."""
+    facts = {"id": interaction.id, "created": interaction.created}
+    metadata: dict[str, Json] = {name: value for name, value in facts.items() if value}
+    if interaction.id:
+        metadata["stored"] = True  # an interaction that is not kept has no id
+    return [MetadataReported(model=interaction.model, metadata=metadata)] if metadata or interaction.model else []
+
+
+def read_steps(endpoint: Endpoint, interaction: Interaction) -> list[Delta]:
+    """The steps of an interaction that came whole."""
+    deltas: list[Delta] = []
+    for index, step in enumerate(interaction.steps or ()):
+        begun, found = begin_step(index, step, interaction.id or interaction.created or "")
+        deltas += [*found, *end_step(begun), *find_step_error(endpoint, step)]
+    return deltas
+
+
+def find_step_error(endpoint: Endpoint, step: Step) -> list[Delta]:
+    """The error that a step of the model's output ends with."""
+    if not isinstance(step, ModelOutputStep) or step.error is None:
+        return []
+    return [ErrorReported(fault_from_error(endpoint, None, encode_json({"error": to_plain(step.error)})))]
+
+
+def end_interaction(endpoint: Endpoint, interaction: Interaction) -> list[Delta]:
+    """Usage, why the interaction ended, and the end; or the fault that ended it."""
+    usage = interaction.usage
+    counts: list[Delta] = [] if usage is None else [_read_usage(usage)]
+    status = interaction.status or "completed"
+    if (fault := _find_fault(endpoint, interaction, status)) is not None:
+        return [*counts, ErrorReported(fault)]
+    notes: dict[str, Json] = {}
+    if interaction.service_tier:
+        notes["service_tier"] = interaction.service_tier
+    counted = {} if usage is None else to_plain(usage)
+    if any(not isinstance(value, int) for value in counted.values()):  # by modality, or by tool
+        notes["usage_raw"] = counted
+    facts: list[Delta] = [MetadataReported(metadata=notes)] if notes else []
+    return [
+        *counts,
+        *facts,
+        Stopped(STOP_REASONS.get(status, status), status, is_failure=status == FAILURE),
+        StreamEnded(),
+    ]
+
+
+def _find_fault(endpoint: Endpoint, interaction: Interaction, status: str) -> Fault | None:
+    name = endpoint.spec.name
+    if status in UNFINISHED:
+        message = f"the interaction is {status}: its answer is still to come"
+        return InvalidResponse(provider=name, model=interaction.model, message=message)
+    if status == "cancelled":
+        return Cancelled(provider=name, model=interaction.model, message="the interaction was cancelled")
+    if status != "failed":
+        return None
+    errors = interaction.errors or ()
+    if not errors:
+        return ServerFailed(provider=name, model=interaction.model, message="the interaction failed")
+    body = encode_json({"error": to_plain(errors[0])})
+    return fault_from_error(endpoint, None, body, model=interaction.model)
+
+
+def _read_usage(usage: InteractionUsage) -> UsageReported:
+    """Thoughts are counted beside the output, and what server-side tools found beside the input."""
+    return UsageReported(
+        prompt_tokens=_sum(usage.total_input_tokens, usage.total_tool_use_tokens),
+        completion_tokens=_sum(usage.total_output_tokens, usage.total_thought_tokens),
+        total_tokens=usage.total_tokens,
+        cache_read_input_tokens=usage.total_cached_tokens,
+        reasoning_tokens=usage.total_thought_tokens,
+    )
+
+
+def _sum(count: int | None, beside: int | None) -> int | None:
+    return count if beside is None else (count or 0) + beside

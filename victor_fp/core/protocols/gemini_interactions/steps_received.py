@@ -1,0 +1,144 @@
+"""What the steps of an interaction mean, whole or piece by piece: a whole step is one that begins with all it has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+from victor_fp_wire.gemini_interactions.response import (
+    ArgumentsDelta,
+    FunctionCallStep,
+    ModelOutputStep,
+    OutputImage,
+    OutputText,
+    Step,
+    StepDelta,
+    TextAnnotationDelta,
+    TextStepDelta,
+    ThoughtSignatureDelta,
+    ThoughtStep,
+    ThoughtSummaryDelta,
+    UnknownType,
+)
+
+from victor_fp.core.chains import Objects, merge_objects, unroll
+from victor_fp.core.deltas import (
+    BlockEnded,
+    Delta,
+    MetadataReported,
+    ReasoningDelta,
+    StateReported,
+    TextDelta,
+    ToolCallArguments,
+    ToolCallStarted,
+)
+from victor_fp.core.json import Json
+from victor_fp.core.tool_call_ids import make_id
+
+SERVER_TOOLS = "server_tools"
+"""In metadata: calls and results of tools that the vendor runs itself, which nobody else has to answer."""
+
+
+class OpenStep(msgspec.Struct, frozen=True, kw_only=True):
+    """A step that has begun."""
+
+    index: int
+    kind: str
+    """The wire's word."""
+    call_id: str = ""
+    has_text: bool = False
+    signature: str | None = None
+    raw: Objects = None
+    """The pieces of a step that is kept as it came."""
+
+
+def begin_step(index: int, step: Step, seed: str) -> tuple[OpenStep, list[Delta]]:
+    """A step, with whatever it has already. `seed` tells this interaction apart from others of the conversation."""
+    match step:
+        case ThoughtStep():
+            texts = [one.text for one in step.summary or () if isinstance(one, OutputText) and one.text]
+            state = OpenStep(index=index, kind="thought", has_text=bool(texts), signature=step.signature)
+            return state, [BlockEnded(), *map(ReasoningDelta, texts)]
+        case ModelOutputStep():
+            deltas: list[Delta] = [BlockEnded()]
+            for content in step.content or ():
+                deltas += _read_content(content)
+            return OpenStep(index=index, kind="model_output"), deltas
+        case FunctionCallStep():
+            call_id = step.id or make_id(seed or step.name or "", index)
+            state = OpenStep(index=index, kind="function_call", call_id=call_id)
+            started = ToolCallStarted(
+                index=index,
+                id=call_id,
+                name=step.name or "",
+                arguments=step.arguments or None,  # an empty object stands where pieces follow
+                state={"signature": step.signature} if step.signature else None,
+            )
+            return state, [started]
+        case UnknownType():
+            return OpenStep(index=index, kind=str(step.raw.get("type") or ""), raw=(None, step.raw)), []
+
+
+def continue_step(step: OpenStep, delta: StepDelta) -> tuple[OpenStep, list[Delta]]:
+    """More of a step."""
+    match delta:
+        case TextStepDelta():
+            return step, [TextDelta(delta.text or "")]
+        case ThoughtSummaryDelta():
+            text = delta.content.text if isinstance(delta.content, OutputText) else None
+            if not text:
+                return step, []
+            return msgspec.structs.replace(step, has_text=True), [ReasoningDelta(text)]
+        case ThoughtSignatureDelta():
+            return msgspec.structs.replace(step, signature=delta.signature or step.signature), []
+        case ArgumentsDelta():
+            return step, [ToolCallArguments(index=step.index, id=step.call_id, text=delta.arguments or "")]
+        case TextAnnotationDelta():
+            return step, _cite(delta.annotations)
+        case UnknownType(raw=raw):
+            if step.kind == "model_output":
+                return step, _keep_content(raw)
+            fields = {name: value for name, value in raw.items() if name != "type"}
+            return msgspec.structs.replace(step, raw=(step.raw, fields)), []
+
+
+def end_step(step: OpenStep) -> list[Delta]:
+    """What is sure only at the end of a step: its state, to be sent back with it."""
+    if step.kind == "thought":
+        if step.has_text:
+            state: list[Delta] = [] if step.signature is None else [StateReported({"signature": step.signature})]
+            return [*state, BlockEnded()]
+        if step.signature is None:
+            return []
+        return [StateReported({"step": {"type": "thought", "signature": step.signature}}, alone=True)]
+    if step.raw is not None:
+        raw = {"type": step.kind, **merge_objects(unroll(step.raw))}
+        shown = {name: value for name, value in raw.items() if name != "signature"}
+        return [
+            MetadataReported(metadata={SERVER_TOOLS: [shown]}),
+            StateReported({"step": raw}, alone=True),
+        ]
+    return []
+
+
+def _read_content(content: OutputText | OutputImage | UnknownType) -> list[Delta]:
+    match content:
+        case OutputText():
+            return [TextDelta(content.text or ""), *_cite(content.annotations)]
+        case OutputImage():
+            fields = {"data": content.data, "uri": content.uri, "mime_type": content.mime_type}
+            return _keep_content(
+                {"type": "image", **{name: value for name, value in fields.items() if value is not None}}
+            )
+        case UnknownType(raw=raw):
+            return _keep_content(raw)
+
+
+def _keep_content(raw: Mapping[str, Json]) -> list[Delta]:
+    """Pictures and the like are noted for the caller, and kept for the next turn in their place."""
+    step: dict[str, Json] = {"type": "model_output", "content": [dict(raw)]}
+    return [MetadataReported(metadata={"parts": [dict(raw)]}), StateReported({"step": step}, alone=True)]
+
+
+def _cite(annotations: list[dict[str, Json]] | None) -> list[Delta]:
+    return [MetadataReported(metadata={"citations": list(annotations)})] if annotations else []

@@ -1,0 +1,34 @@
+"""Interactions that the server keeps: found again by their ids."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from victor_fp_wire.gemini_interactions.operations import CancelInteraction, GetInteraction
+
+from victor_fp.core.background import Background, Sighting
+from victor_fp.core.protocols.gemini_interactions.response import INTERACTIONS, UNFINISHED
+from victor_fp.core.protocols.operations import build_request
+from victor_fp.core.requests import Endpoint, HttpRequest
+from victor_fp.core.wire_decoding import Undecodable
+
+
+def bind_background(endpoint: Endpoint) -> Background:
+    """How an interaction is found again."""
+    return Background(see=see_interaction, retrieve=partial(_retrieve, endpoint), cancel=partial(_cancel, endpoint))
+
+
+def see_interaction(body: bytes) -> Sighting:
+    """Which interaction a body holds, and whether it still runs."""
+    interaction = INTERACTIONS.decode(body)
+    if isinstance(interaction, Undecodable) or not interaction.id:
+        return Sighting()
+    return Sighting(id=interaction.id, progress="running" if interaction.status in UNFINISHED else "ended")
+
+
+def _retrieve(endpoint: Endpoint, id_: str) -> HttpRequest:
+    return build_request(endpoint, GetInteraction(id=id_))
+
+
+def _cancel(endpoint: Endpoint, id_: str) -> HttpRequest:
+    return build_request(endpoint, CancelInteraction(id=id_))

@@ -1,0 +1,85 @@
+"""Responses that the vendor keeps: storing, continuing, and those that are made in the background."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+from msgspec import UNSET, UnsetType
+from victor_fp_wire.openai_responses.operations import CancelResponse, GetResponse
+
+from victor_fp.core.background import Background, Sighting
+from victor_fp.core.dialects.responses import ResponsesDialect
+from victor_fp.core.protocols.openai_family.routes import read_version_parameter
+from victor_fp.core.protocols.openai_responses.response import RESPONSES, UNFINISHED
+from victor_fp.core.protocols.openai_responses.routes import choose_route
+from victor_fp.core.protocols.openai_responses.rules import ResponseRules
+from victor_fp.core.protocols.operations import build_request
+from victor_fp.core.requests import Adjustment, ChatRequest, Endpoint, HttpRequest
+from victor_fp.core.wire_decoding import Undecodable
+
+
+class AcceptedState(msgspec.Struct, frozen=True, kw_only=True):
+    """What the vendor is asked to keep; UNSET is what was not asked for, or what is refused."""
+
+    store: bool | UnsetType = UNSET
+    previous_response_id: str | UnsetType = UNSET
+    background: bool | UnsetType = UNSET
+    adjustments: tuple[Adjustment, ...] = ()
+
+
+def accept_state(rules: ResponseRules, request: ChatRequest, extras: Mapping[str, object]) -> AcceptedState:
+    """`store`, `previous_response_id` and `background`, as far as the vendor accepts them.
+
+    No copy stays at the vendor unless it is asked for; what is made in the background has to stay there.
+    """
+    options = request.options
+    store: bool | UnsetType = False if rules.dialect.stateless else UNSET
+    previous: str | UnsetType = UNSET
+    background: bool | UnsetType = UNSET
+    adjustments: list[Adjustment] = []
+    if options.store is not None:
+        if not rules.is_refused("store"):
+            store = options.store
+        elif options.store:
+            adjustments.append(rules.build_refusal("store"))
+    if options.previous_response_id is not None:
+        if rules.is_refused("previous_response_id"):
+            adjustments.append(rules.build_refusal("previous_response_id"))
+        else:
+            previous = options.previous_response_id
+    if options.background:
+        if rules.is_refused("background"):
+            adjustments.append(rules.build_refusal("background"))
+        elif options.store is False or extras.get("store") is False:
+            reason = "what is made in the background is kept, which store=False forbids"
+            adjustments.append(Adjustment(parameter="background", reason=reason))
+        else:
+            store = background = True
+    return AcceptedState(
+        store=store, previous_response_id=previous, background=background, adjustments=tuple(adjustments)
+    )
+
+
+def bind_background(endpoint: Endpoint, dialect: ResponsesDialect) -> Background | None:
+    """How a response is found again; None where the vendor makes none in the background."""
+    route = choose_route(endpoint, dialect, "")
+    if "background" in dialect.refuses or route is None:
+        return None
+    base_url, version = route.base_url, read_version_parameter(endpoint)
+
+    def retrieve(id_: str) -> HttpRequest:
+        return build_request(endpoint, GetResponse(response_id=id_, api_version=version), base_url=base_url)
+
+    def cancel(id_: str) -> HttpRequest:
+        return build_request(endpoint, CancelResponse(response_id=id_, api_version=version), base_url=base_url)
+
+    return Background(see=see_response, retrieve=retrieve, cancel=cancel)
+
+
+def see_response(body: bytes) -> Sighting:
+    """Which response a body holds, and whether it still runs."""
+    response = RESPONSES.decode(body)
+    if isinstance(response, Undecodable) or not response.id:
+        return Sighting()
+    return Sighting(id=response.id, progress="running" if response.status in UNFINISHED else "ended")

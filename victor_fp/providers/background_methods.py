@@ -1,0 +1,166 @@
+"""The background part of the object API: start a response, resume it by its handle, cancel it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from typing_extensions import Unpack
+
+from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
+
+if TYPE_CHECKING:
+    from returns.result import Result
+
+    from victor_fp.core.background import BackgroundHandle
+    from victor_fp.core.faults import Fault
+    from victor_fp.core.options import ChatOptions
+    from victor_fp.core.request_building.inputs import Messages, Tools
+    from victor_fp.core.types import CompletionResponse
+    from victor_fp.shell.engine.target import TargetPool
+
+
+class BackgroundMethods:
+    """What every provider does with responses in the background. One that makes none says so by OperationUnsupported.
+
+    handle = await provider.start_background("Prove it.", model="gpt-5.1")
+    path.write_text(json.dumps(handle))
+    ...
+    response = await provider.resume_background(json.loads(path.read_text()))
+
+    `chat(..., background=True)` does both, and cancels the response where its caller leaves.
+    """
+
+    @property
+    def name(self) -> str:
+        """The provider's name."""
+        raise NotImplementedError
+
+    def background_pool(self, provider: str | None) -> TargetPool | None:  # noqa: ARG002  overridden where there is one
+        """The targets that start responses, or the one that makes those of a provider; None where there is none."""
+        return None
+
+    async def start_background(
+        self,
+        messages: Messages,
+        *,
+        model: str | None = None,
+        temperature: float | None = DEFAULT_TEMPERATURE,
+        max_tokens: int | None = DEFAULT_MAX_TOKENS,
+        tools: Tools | None = None,
+        **kwargs: Unpack[ChatOptions],
+    ) -> BackgroundHandle:
+        """Have a response made while nobody waits: plain JSON to resume it by, also in another process.
+
+        The vendor keeps the response. Raises ProviderError.
+        """
+        from victor_fp.providers.errors import value_or_raise
+
+        return value_or_raise(
+            await self.start_background_result(
+                messages, model=model, temperature=temperature, max_tokens=max_tokens, tools=tools, **kwargs
+            )
+        )
+
+    async def start_background_result(
+        self,
+        messages: Messages,
+        *,
+        model: str | None = None,
+        temperature: float | None = DEFAULT_TEMPERATURE,
+        max_tokens: int | None = DEFAULT_MAX_TOKENS,
+        tools: Tools | None = None,
+        **kwargs: Unpack[ChatOptions],
+    ) -> Result[BackgroundHandle, Fault]:
+        """`start_background` with the failure as a value."""
+        from returns.result import Failure, Success
+
+        from victor_fp.core.result import outcome
+        from victor_fp.shell.engine.background_kinds import START
+        from victor_fp.shell.engine.call_spec import chat_spec
+        from victor_fp.shell.engine.operation import Operation
+
+        pool = self.background_pool(None)
+        if pool is None:
+            return Failure(self._lacks_background())
+        spec = chat_spec(
+            self.name,
+            messages,
+            kwargs,
+            model=model,
+            temperature=temperature,
+            max_tokens=max_tokens,
+            tools=tools,
+            stream=False,
+        )
+        match outcome(spec):
+            case Failure(fault):
+                return Failure(fault)
+            case Success(call):
+                return await Operation(pool, START, call).result()
+
+    async def resume_background(
+        self, handle: Mapping[str, Any], *, timeout: float | None = None, deadline: float | None = None
+    ) -> CompletionResponse:
+        """Wait for a response that was started earlier; leaving does not end it, and it can be resumed again.
+
+        Raises ProviderError; its fault is TimedOut or DeadlineExceeded where the response takes longer.
+        """
+        from victor_fp.providers.errors import value_or_raise
+
+        return value_or_raise(await self.resume_background_result(handle, timeout=timeout, deadline=deadline))
+
+    async def resume_background_result(
+        self, handle: Mapping[str, Any], *, timeout: float | None = None, deadline: float | None = None
+    ) -> Result[CompletionResponse, Fault]:
+        """`resume_background` with the failure as a value."""
+        from victor_fp.shell.engine.background_kinds import RESUME
+        from victor_fp.shell.engine.call_spec import LONGEST
+
+        limits = {"timeout": LONGEST if timeout is None else timeout, "deadline": deadline}
+        return await self._run(RESUME, handle, limits)
+
+    async def cancel_background(self, handle: Mapping[str, Any]) -> None:
+        """End a response that is still being made. Raises ProviderError."""
+        from victor_fp.providers.errors import value_or_raise
+
+        value_or_raise(await self.cancel_background_result(handle))
+
+    async def cancel_background_result(self, handle: Mapping[str, Any]) -> Result[None, Fault]:
+        """`cancel_background` with the failure as a value."""
+        from victor_fp.shell.engine.background_kinds import CANCEL
+
+        return await self._run(CANCEL, handle, {})
+
+    async def _run(self, kind: Any, handle: object, limits: Mapping[str, Any]) -> Result[Any, Fault]:
+        from msgspec.structs import replace
+        from returns.result import Failure, Success
+
+        from victor_fp.core.background import read_handle
+        from victor_fp.core.result import outcome
+        from victor_fp.shell.engine.call_spec import chat_spec
+        from victor_fp.shell.engine.operation import Operation
+
+        match outcome(read_handle(self.name, handle)):
+            case Failure(fault):
+                return Failure(fault)
+            case Success(read):
+                pool = self.background_pool(read["provider"])
+        if pool is None:
+            return Failure(self._lacks_background(read["provider"]))
+        spec = chat_spec(
+            self.name, (), limits, model=read["model"], temperature=None, max_tokens=None, tools=None, stream=False
+        )
+        match outcome(spec):
+            case Failure(fault):
+                return Failure(fault)
+            case Success(call):
+                return await Operation(pool, kind, replace(call, background_id=read["id"])).result()
+
+    def _lacks_background(self, provider: str | None = None) -> Fault:
+        from victor_fp.core.faults import OperationUnsupported
+
+        message = f"{self.name} makes no responses in the background"
+        if provider is not None and provider != self.name:
+            message = f"{self.name} does not ask {provider!r}, which makes the response"
+        return OperationUnsupported(provider=self.name, operation="background", message=message)

@@ -1,0 +1,94 @@
+"""The kinds of work on responses that are made in the background: started, resumed by a handle, cancelled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from msgspec.structs import replace
+from returns.result import Failure, Result, Success
+
+from victor_fp.core.background import Background, BackgroundHandle
+from victor_fp.core.faults import Fault, InvalidRequest, InvalidResponse, OperationUnsupported
+from victor_fp.core.protocols import Codec
+from victor_fp.core.requests import Endpoint
+from victor_fp.core.responses import ResponseContext, build_completion, fold_response, with_context
+from victor_fp.core.result import outcome
+from victor_fp.core.types import CompletionResponse
+from victor_fp.shell.engine.backend import Exchange, Kind, Known, Split
+from victor_fp.shell.engine.call_spec import CallSpec
+from victor_fp.shell.engine.kinds import compile_chat
+
+
+def _compile_start(
+    codec: Codec, endpoint: Endpoint, spec: CallSpec, model: str, options: Mapping[str, Any]
+) -> Result[Exchange[BackgroundHandle] | Known[BackgroundHandle] | Split[BackgroundHandle], Fault]:
+    """The creation of a response, whose handle is the result."""
+    background = codec.background
+    if background is None:
+        return Failure(_refuse(endpoint, model))
+    match outcome(compile_chat(codec, endpoint, spec, model, {**options, "background": True})):
+        case Failure(fault):
+            return Failure(fault)
+        case Success(exchange):
+            for adjustment in exchange.request.adjustments:
+                if adjustment.parameter == "background":
+                    return Failure(InvalidRequest(provider=endpoint.spec.name, model=model, message=adjustment.reason))
+            read = partial(_read_handle, background, exchange.codec, exchange.context)
+            request = replace(exchange.request, is_polled=False)
+            return Success(Exchange(request=request, codec=exchange.codec, context=exchange.context, read=read))
+
+
+def _read_handle(
+    background: Background, codec: Codec, context: ResponseContext, body: bytes
+) -> Result[BackgroundHandle, Fault]:
+    seen = background.see(body)
+    if seen.id:
+        return Success(BackgroundHandle(provider=context.endpoint.spec.name, model=context.model or "", id=seen.id))
+    fault = fold_response(codec, body, context.tool_names).fault
+    return Failure(with_context(context, fault or InvalidResponse(message="the response has no id to find it by")))
+
+
+def _compile_resume(
+    codec: Codec,
+    endpoint: Endpoint,
+    spec: CallSpec,
+    model: str,
+    options: Mapping[str, Any],  # noqa: ARG001  every kind is compiled from the same arguments
+) -> Result[Exchange[CompletionResponse] | Known[CompletionResponse] | Split[CompletionResponse], Fault]:
+    """Polls until the response no longer runs."""
+    if codec.background is None:
+        return Failure(_refuse(endpoint, model))
+    context = ResponseContext(endpoint=endpoint, model=model or None)
+    request = replace(codec.background.retrieve(spec.background_id), is_polled=True)
+
+    def read(body: bytes) -> Result[CompletionResponse, Fault]:
+        return build_completion(context, fold_response(codec, body), body)
+
+    return Success(Exchange(request=request, codec=codec, context=context, read=read))
+
+
+def _compile_cancel(
+    codec: Codec,
+    endpoint: Endpoint,
+    spec: CallSpec,
+    model: str,
+    options: Mapping[str, Any],  # noqa: ARG001
+) -> Result[Exchange[None] | Known[None] | Split[None], Fault]:
+    if codec.background is None:
+        return Failure(_refuse(endpoint, model))
+    context = ResponseContext(endpoint=endpoint, model=model or None)
+    request = codec.background.cancel(spec.background_id)
+    return Success(Exchange(request=request, codec=codec, context=context, read=lambda _: Success(None)))
+
+
+def _refuse(endpoint: Endpoint, model: str) -> Fault:
+    spec = endpoint.spec
+    message = f"{spec.title} makes no responses in the background"
+    return OperationUnsupported(provider=spec.name, model=model or None, operation="background", message=message)
+
+
+START: Kind[BackgroundHandle] = Kind(name="background_start", compile=_compile_start)
+RESUME: Kind[CompletionResponse] = Kind(name="background_resume", compile=_compile_resume)
+CANCEL: Kind[None] = Kind(name="background_cancel", compile=_compile_cancel, uses_breaker=False)
