@@ -206,7 +206,7 @@ def test_no_error_raises(protocol: str, token: str) -> None:
 )
 def test_no_header_raises(protocol: str, value: str) -> None:
     names = ("retry-after", "retry-after-ms", "x-ratelimit-reset-requests", "x-amzn-errortype")
-    headers: dict[str, str] = {name: value for name in names}
+    headers: dict[str, str] = dict.fromkeys(names, value)
     check_response(PROVIDERS[protocol], replay.response(PROVIDERS[protocol], 429, headers, b"{}"))
 
 
