@@ -205,7 +205,8 @@ def test_no_error_raises(protocol: str, token: str) -> None:
     "value", ["9" * 5000, "1e999", "-1", "nan", "inf", "\u0661", "9999-99-99T99:99:99Z", "Wed, 99 Foo"]
 )
 def test_no_header_raises(protocol: str, value: str) -> None:
-    headers = dict.fromkeys(("retry-after", "retry-after-ms", "x-ratelimit-reset-requests", "x-amzn-errortype"), value)
+    names = ("retry-after", "retry-after-ms", "x-ratelimit-reset-requests", "x-amzn-errortype")
+    headers: dict[str, str] = dict.fromkeys(names, value)
     check_response(PROVIDERS[protocol], replay.response(PROVIDERS[protocol], 429, headers, b"{}"))
 
 

@@ -88,11 +88,8 @@ def normalise(schema: Mapping[str, Json]) -> Normalised:
                 changes.append(f"{keyword} is not of the form that JSON Schema wants and is not sent")
             case _:
                 out[keyword] = value
-    listed = out.get("enum")
-    if "const" in out and isinstance(listed, list):
-        if not any(value == out["const"] and type(value) is type(out["const"]) for value in listed):
-            changes.append("enum, which const contradicts, is not sent")
-        del out["enum"]
+    if "const" in out and "enum" in out:
+        changes.append(_compare_with_const(out.pop("enum"), out["const"]))
     flagged = _required_by_flag(out.get("properties"))
     if flagged:
         given = out.get("required")
@@ -118,6 +115,13 @@ _WANTED: Mapping[str, type | tuple[type, ...]] = {
 
 def _is_wanted(value: Json, wanted: type | tuple[type, ...]) -> bool:
     return isinstance(value, wanted) and (wanted is bool or not isinstance(value, bool))
+
+
+def _compare_with_const(values: Json, const: Json) -> str:
+    """What is to be said of an enumeration that is left out beside a constant; nothing where that is among its values."""
+    listed = values if isinstance(values, list) else []
+    is_among = any(value == const and type(value) is type(const) for value in listed)
+    return "" if is_among else "enum, which const contradicts, is not sent"
 
 
 def _read_schema(value: Json) -> tuple[Json, str]:
