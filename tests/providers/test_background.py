@@ -14,7 +14,7 @@ from tests.core.protocols.openai_responses.answers import call, message, respons
 from tests.loopback import Loopback, Received, Script, Talk, serving
 from tests.paper import PaperRuntime
 from victor_fp.core import faults
-from victor_fp.core.catalogue.responses import OPENAI_RESPONSES
+from victor_fp.core.catalogue.entries.openai import OPENAI_RESPONSES
 from victor_fp.core.types import Message
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.catalogue_provider import CatalogueProvider
@@ -240,5 +240,5 @@ async def test_the_raising_methods_raise() -> None:
             await provider.start_background(HI, model=MODEL, store=False)
         with pytest.raises(ProviderError, match="background"):
             await provider.start_background(HI, model=MODEL, store=False, on_unsupported="adjust")
-        with pytest.raises(ProviderError, match="model is empty"):
+        with pytest.raises(ProviderError, match="no model is named"):
             await provider.start_background(HI)

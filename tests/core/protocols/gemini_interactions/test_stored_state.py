@@ -15,7 +15,7 @@ from tests.core.protocols.gemini_interactions.interactions import (
     refused,
     requested,
 )
-from victor_fp.core.catalogue import find
+from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.protocols import codec_for
 from victor_fp.core.request_building.endpoints import build_endpoint
 from victor_fp.core.types import Message
@@ -61,7 +61,7 @@ def test_what_is_not_kept_cannot_be_continued() -> None:
 
 
 def test_an_interaction_is_found_by_its_id() -> None:
-    background = codec_for(build_endpoint(find(PROVIDER).unwrap()).unwrap()).background
+    background = codec_for(build_endpoint(CATALOGUE.find(PROVIDER).unwrap()).unwrap()).background
     assert background is not None
     got, cancelled = background.retrieve("v1_a"), background.cancel("v1_a")
     assert (got.method, got.url.rpartition("/v1beta")[2]) == ("GET", "/interactions/v1_a")

@@ -10,7 +10,7 @@ from returns.result import Failure
 from tests.core.protocols.openai_responses.answers import call, custom, message, next_message, read, response, text
 from tests.core.protocols.openai_responses.asked import HI, adjusted, body, items, refused, request
 from victor_fp import replay
-from victor_fp.core.catalogue import find
+from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.protocols import codec_for
 from victor_fp.core.request_building.endpoints import build_endpoint
 from victor_fp.core.types import Message
@@ -121,7 +121,7 @@ def test_a_call_that_is_shown_still_needs_its_result() -> None:
 
 
 def codec(provider: str, **settings: str) -> Any:
-    return codec_for(build_endpoint(find(provider).unwrap(), settings=settings).unwrap())
+    return codec_for(build_endpoint(CATALOGUE.find(provider).unwrap(), settings=settings).unwrap())
 
 
 @pytest.mark.parametrize(
