@@ -30,6 +30,7 @@ PROVIDERS: Mapping[str, str] = {
     "openai-responses": "openai-responses",
     "anthropic-messages": "anthropic",
     "gemini": "google",
+    "gemini-interactions": "google-interactions",
     "ollama-chat": "ollama",
     "cohere-v2": "cohere",
     "mistral": "mistral",
@@ -256,6 +257,28 @@ def _response_items(kind: str) -> Callable[[int], bytes]:
     return data
 
 
+def _interaction_steps(size: int) -> bytes:
+    """Steps that begin and do not end, and pieces of two of them."""
+    opened = [
+        {"event_type": "step.start", "index": n, "step": {"type": "model_output" if n % 2 else "google_search_call"}}
+        for n in range(size)
+    ]
+    pieces = [
+        {"event_type": "step.delta", "index": 0, "delta": {"type": "google_search_call", "found": [n]}}
+        for n in range(size)
+    ]
+    cited = [
+        {"event_type": "step.delta", "index": 1, "delta": {"type": "text_annotation_delta", "annotations": [{"n": n}]}}
+        for n in range(size)
+    ]
+    signed = [
+        {"event_type": "step.delta", "index": 1, "delta": {"type": "thought_signature", "signature": f"s{n}"}}
+        for n in range(size)
+    ]
+    end = {"event_type": "interaction.completed", "interaction": {"status": "completed"}}
+    return _events(*opened, *pieces, *cited, *signed, end)
+
+
 def _chat_chunks(delta: Callable[[int], dict[str, Any]], **choice: Any) -> Callable[[int], bytes]:
     def data(size: int) -> bytes:
         chunks = [{"id": "1", "choices": [{"index": 0, "delta": delta(n), **choice}]} for n in range(size)]
@@ -274,6 +297,7 @@ def _special_cells() -> Iterator[Cell]:
         ("bedrock-converse", "open blocks, blobs and citations", _bedrock_blocks),
         ("openai-responses", "open messages", _response_items("message")),
         ("openai-responses", "open reasoning", _response_items("reasoning")),
+        ("gemini-interactions", "open steps", _interaction_steps),
         ("openai-chat", "reasoning details of one record", _chat_chunks(lambda n: {"reasoning_details": [{"type": "t", "index": 0, "text": "a"}]})),
         ("openai-chat", "reasoning details of many records", _chat_chunks(lambda n: {"reasoning_details": [{"type": "t", "index": n, "text": "a"}]})),
         ("openai-chat", "log probabilities", _chat_chunks(lambda n: {"content": "a"}, logprobs={"content": [{"token": "a"}]})),

@@ -18,9 +18,7 @@ from victor_fp.core.result import outcome
 from victor_fp.core.types import Message
 
 HI = Message(role="user", content="Hi")
-STATELESS = [
-    spec for spec in CATALOGUE.chats if load_protocol(spec.dialect.protocol).state_options != STATE_OPTIONS
-]
+STATELESS = [spec for spec in CATALOGUE.chats if load_protocol(spec.dialect.protocol).state_options != STATE_OPTIONS]
 SETTINGS: dict[str, dict[str, object]] = {
     "azure": {"endpoint": "https://acme.openai.azure.com"},
     "bedrock": {"region": "eu-west-1"},

@@ -74,7 +74,9 @@ def build_interaction(
         previous_interaction_id=_set(previous_id),
         background=True if _runs_in_background(options) else UNSET,
     )
-    built = build_chat(endpoint, CreateInteraction(), body, options, (*adjustments, *conversation.notes), appended=_APPENDED)
+    built = build_chat(
+        endpoint, CreateInteraction(), body, options, (*adjustments, *conversation.notes), appended=_APPENDED
+    )
     return Success(replace(built, is_polled=not request.stream and asks_background(options)))
 
 

@@ -63,7 +63,8 @@ def separate_items(
 
 def note_server_tool(raw: Mapping[str, Json]) -> list[Delta]:
     """What the caller is told of an item that is the vendor's own."""
-    if raw.get("type") in OTHER_ITEMS:
+    kind = raw.get("type")
+    if not isinstance(kind, str) or kind in OTHER_ITEMS:
         return []
     shown = {name: value for name, value in raw.items() if value is not None and name not in SECRETS}
     return [MetadataReported(metadata={SERVER_TOOLS: [shown]})]
