@@ -134,6 +134,10 @@ def test_it_never_asks_for_anything_but_its_own_response(events: list[Event]) ->
 def test_a_handle_is_read_from_plain_json() -> None:
     handle = {"provider": "openai-responses", "model": "m", "id": "r1"}
     assert outcome(read_handle("p", json.loads(json.dumps({**handle, "note": 1})))) == Success(handle)
+    named = {**handle, "tool_names": {"fs_read": "fs.read"}}
+    assert outcome(read_handle("p", json.loads(json.dumps(named)))) == Success(named)
+    for wrong in ("fs_read", {"fs_read": 1}, ["fs_read"]):
+        assert "tool_names" in read_handle("p", {**handle, "tool_names": wrong}).failure().message
 
 
 @settings(max_examples=100, deadline=None)

@@ -152,6 +152,16 @@ async def test_a_handle_is_plain_json_and_resumed_by_another_provider() -> None:
     assert asked(server) == [CREATE, POLL, POLL]
 
 
+async def test_names_of_tools_that_were_mapped_are_mapped_back_by_the_handle() -> None:
+    whole = response(call("fs_read", '{"path": "a"}'), store=True, background=True)
+    tool = {"name": "fs.read", "description": "Read.", "parameters": {"type": "object", "properties": {}}}
+    async with serving(under_way("queued"), gives(whole)) as server, responses(server.url) as provider:
+        handle = await provider.start_background(HI, model=MODEL, tools=[tool])
+        found = await provider.resume_background(json.loads(json.dumps(handle)))
+    assert handle == {**HANDLE, "tool_names": {"fs_read": "fs.read"}}
+    assert [one["name"] for one in found.tool_calls or []] == ["fs.read"]
+
+
 async def test_a_response_that_is_there_at_once_has_a_handle_too() -> None:
     async with serving(gives(WHOLE)) as server, responses(server.url) as provider:
         handle = await provider.start_background(HI, model=MODEL)
@@ -240,5 +250,7 @@ async def test_the_raising_methods_raise() -> None:
             await provider.start_background(HI, model=MODEL, store=False)
         with pytest.raises(ProviderError, match="background"):
             await provider.start_background(HI, model=MODEL, store=False, on_unsupported="adjust")
+        with pytest.raises(ProviderError, match="repair"):
+            await provider.start_background(HI, model=MODEL, repair=1, response_format={"type": "object"})
         with pytest.raises(ProviderError, match="no model is named"):
             await provider.start_background(HI)

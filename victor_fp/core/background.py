@@ -8,7 +8,7 @@ resumes one by its handle leaves it running.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Literal, TypedDict
+from typing import Literal, NotRequired, TypedDict
 
 import msgspec
 from msgspec.structs import replace
@@ -39,6 +39,8 @@ class BackgroundHandle(TypedDict):
     model: str
     id: str
     """The vendor's id of the response."""
+    tool_names: NotRequired[dict[str, str]]
+    """The caller's names of tools by the names that were sent, where the two differ."""
 
 
 class Sighting(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,9 +127,16 @@ def asks_background(options: Options) -> bool:
 def read_handle(provider: str, handle: object) -> Result[BackgroundHandle, Fault]:
     """A handle from its JSON; InvalidRequest says what is wrong with it."""
     fields = {name: handle.get(name) for name in ("provider", "model", "id")} if isinstance(handle, Mapping) else {}
+    names = handle.get("tool_names") if isinstance(handle, Mapping) else None
     match fields:
         case {"provider": str(maker), "model": str(model), "id": str(id_)} if maker and id_:
-            return Success(BackgroundHandle(provider=maker, model=model, id=id_))
+            read = BackgroundHandle(provider=maker, model=model, id=id_)
         case _:
             message = "handle: expected an object whose provider, model and id are texts"
             return Failure(InvalidRequest(provider=provider, message=message))
+    if names is None:
+        return Success(read)
+    if isinstance(names, Mapping) and all(isinstance(text, str) for pair in names.items() for text in pair):
+        return Success(BackgroundHandle(**read, tool_names=dict(names)))
+    message = "handle: expected tool_names to be an object of texts"
+    return Failure(InvalidRequest(provider=provider, message=message))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
 from typing_extensions import Unpack
 
 from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from victor_fp.core.options import ChatOptions
     from victor_fp.core.request_building.inputs import Messages, Tools
     from victor_fp.core.types import CompletionResponse
+    from victor_fp.shell.engine.call_spec import CallSpec
     from victor_fp.shell.engine.target import TargetPool
 
 
@@ -133,7 +135,6 @@ class BackgroundMethods:
         return await self._run(CANCEL, handle, {})
 
     async def _run(self, kind: Any, handle: object, limits: Mapping[str, Any]) -> Result[Any, Fault]:
-        from msgspec.structs import replace
         from returns.result import Failure, Success
 
         from victor_fp.core.background import read_handle
@@ -155,7 +156,7 @@ class BackgroundMethods:
             case Failure(fault):
                 return Failure(fault)
             case Success(call):
-                return await Operation(pool, kind, replace(call, background_id=read["id"])).result()
+                return await Operation(pool, kind, _with_handle(call, read)).result()
 
     def _lacks_background(self, provider: str | None = None) -> Fault:
         from victor_fp.core.faults import OperationUnsupported
@@ -164,3 +165,8 @@ class BackgroundMethods:
         if provider is not None and provider != self.name:
             message = f"{self.name} does not ask {provider!r}, which makes the response"
         return OperationUnsupported(provider=self.name, operation="background", message=message)
+
+
+def _with_handle(call: CallSpec, handle: BackgroundHandle) -> CallSpec:
+    """The call about the response of a handle."""
+    return replace(call, background_id=handle["id"], background_tool_names=handle.get("tool_names", {}))

@@ -18,7 +18,7 @@ from victor_fp.core.result import outcome
 from victor_fp.core.types import CompletionResponse
 from victor_fp.shell.engine.backend import Exchange, Kind, Known, Split
 from victor_fp.shell.engine.call_spec import CallSpec
-from victor_fp.shell.engine.kinds import compile_chat
+from victor_fp.shell.engine.kinds import compile_chat, response_context
 
 
 def _compile_start(
@@ -28,6 +28,9 @@ def _compile_start(
     background = codec.background
     if background is None:
         return Failure(_refuse(endpoint, model))
+    if spec.repairs:
+        message = "repair: a response that nobody waits for is not asked for again"
+        return Failure(InvalidRequest(provider=endpoint.spec.name, model=model, message=message))
     match outcome(compile_chat(codec, endpoint, spec, model, {**options, "background": True})):
         case Failure(fault):
             return Failure(fault)
@@ -45,7 +48,8 @@ def _read_handle(
 ) -> Result[BackgroundHandle, Fault]:
     seen = background.see(body)
     if seen.id:
-        return Success(BackgroundHandle(provider=context.endpoint.spec.name, model=context.model or "", id=seen.id))
+        handle = BackgroundHandle(provider=context.endpoint.spec.name, model=context.model or "", id=seen.id)
+        return Success(BackgroundHandle(**handle, tool_names=dict(names)) if (names := context.tool_names) else handle)
     fault = fold_response(codec, body, context.tool_names).fault
     return Failure(with_context(context, fault or InvalidResponse(message="the response has no id to find it by")))
 
@@ -60,11 +64,12 @@ def _compile_resume(
     """Polls until the response no longer runs."""
     if codec.background is None:
         return Failure(_refuse(endpoint, model))
-    context = ResponseContext(endpoint=endpoint, model=model or None)
-    request = replace(codec.background.retrieve(spec.background_id), is_polled=True)
+    retrieval = codec.background.retrieve(spec.background_id)
+    request = replace(retrieval, is_polled=True, tool_names=spec.background_tool_names)
+    context = response_context(endpoint, request, model or None)
 
     def read(body: bytes) -> Result[CompletionResponse, Fault]:
-        return build_completion(context, fold_response(codec, body), body)
+        return build_completion(context, fold_response(codec, body, context.tool_names), body)
 
     return Success(Exchange(request=request, codec=codec, context=context, read=read))
 
@@ -78,8 +83,8 @@ def _compile_cancel(
 ) -> Result[Exchange[None] | Known[None] | Split[None], Fault]:
     if codec.background is None:
         return Failure(_refuse(endpoint, model))
-    context = ResponseContext(endpoint=endpoint, model=model or None)
     request = codec.background.cancel(spec.background_id)
+    context = response_context(endpoint, request, model or None)
     return Success(Exchange(request=request, codec=codec, context=context, read=lambda _: Success(None)))
 
 

@@ -30,6 +30,8 @@ class CallSpec(msgspec.Struct, frozen=True, kw_only=True):
     """What the documents are compared with."""
     background_id: str = ""
     """The vendor's id of a response that was started earlier."""
+    background_tool_names: Mapping[str, str] = {}
+    """The names of tools in it, as in `HttpRequest.tool_names`."""
     model: str = ""
     """For the first target; empty is the target's own model. Further targets always use their own."""
     temperature: float | None = None
