@@ -137,6 +137,7 @@ def read_handle(provider: str, handle: object) -> Result[BackgroundHandle, Fault
     if names is None:
         return Success(read)
     if isinstance(names, Mapping) and all(isinstance(text, str) for pair in names.items() for text in pair):
-        return Success(BackgroundHandle(**read, tool_names=dict(names)))
+        read["tool_names"] = dict(names)
+        return Success(read)
     message = "handle: expected tool_names to be an object of texts"
     return Failure(InvalidRequest(provider=provider, message=message))

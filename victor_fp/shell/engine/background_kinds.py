@@ -49,7 +49,9 @@ def _read_handle(
     seen = background.see(body)
     if seen.id:
         handle = BackgroundHandle(provider=context.endpoint.spec.name, model=context.model or "", id=seen.id)
-        return Success(BackgroundHandle(**handle, tool_names=dict(names)) if (names := context.tool_names) else handle)
+        if context.tool_names:
+            handle["tool_names"] = dict(context.tool_names)
+        return Success(handle)
     fault = fold_response(codec, body, context.tool_names).fault
     return Failure(with_context(context, fault or InvalidResponse(message="the response has no id to find it by")))
 

@@ -27,7 +27,7 @@ DONE = b"event: done\ndata: [DONE]\n\n"
 
 
 def requested(messages: Sequence[Message] = HI, **more: Any) -> HttpRequest:
-    match outcome(replay.request(PROVIDER, messages, **{"model": MODEL} | more)):
+    match outcome(replay.request(PROVIDER, messages, model=more.pop("model", MODEL), **more)):
         case Success(request):
             return request
         case Failure(fault):
@@ -41,7 +41,7 @@ def body(messages: Sequence[Message] = HI, **more: Any) -> Json:
 
 
 def refused(messages: Sequence[Message] = HI, **more: Any) -> Any:
-    result = replay.request(PROVIDER, messages, **{"model": MODEL} | more)
+    result = replay.request(PROVIDER, messages, model=more.pop("model", MODEL), **more)
     assert isinstance(result, Failure), result
     return result.failure()
 

@@ -57,7 +57,8 @@ BARE = {"model": MODEL, "input": [{"type": "user_input", "content": [{"type": "t
 @pytest.mark.parametrize("name", OPTIONS)
 def test_an_option_is_mapped(name: str) -> None:
     options, wanted = OPTIONS[name]
-    assert body(**{"temperature": None, "max_tokens": None} | options) == {**BARE, **wanted}
+    given: dict[str, Any] = {"temperature": None, "max_tokens": None, **options}
+    assert body(**given) == {**BARE, **wanted}
 
 
 @pytest.mark.parametrize(("parameter", "options"), REFUSED)
