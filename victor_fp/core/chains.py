@@ -44,13 +44,17 @@ def join_chain(chain: Chain) -> str:
     return "".join(unroll(chain))
 
 
-def merge_objects(objects: Iterable[Mapping[str, Json]]) -> dict[str, Json]:
+def merge_objects(objects: Iterable[Mapping[str, Json]], depth: int = _MAX_MERGE_DEPTH) -> dict[str, Json]:
     """One object of several, in order: lists are extended, objects merged, any other value is replaced by a later one.
 
     >>> merge_objects([{"a": [1], "b": 1}, {"a": [2], "b": 2}])
     {'a': [1, 2], 'b': 2}
     """
-    return _merge(objects, _MAX_MERGE_DEPTH)
+    values: dict[str, list[Json]] = {}
+    for one in objects:
+        for key, value in one.items():
+            values.setdefault(key, []).append(value)
+    return {key: found[0] if len(found) == 1 else _merge_values(found, depth) for key, found in values.items()}
 
 
 def concatenate_objects(objects: Iterable[Mapping[str, Json]]) -> dict[str, Json]:
@@ -84,14 +88,6 @@ def _start_of_run(values: list[Json]) -> int:
     return start
 
 
-def _merge(objects: Iterable[Mapping[str, Json]], depth: int) -> dict[str, Json]:
-    values: dict[str, list[Json]] = {}
-    for one in objects:
-        for key, value in one.items():
-            values.setdefault(key, []).append(value)
-    return {key: found[0] if len(found) == 1 else _merge_values(found, depth) for key, found in values.items()}
-
-
 def _merge_values(values: list[Json], depth: int) -> Json:
     last = values[-1]
     if depth == 0 or not isinstance(last, list | dict):
@@ -99,4 +95,4 @@ def _merge_values(values: list[Json], depth: int) -> Json:
     run = values[_start_of_run(values) :]
     if isinstance(last, list):
         return [item for value in run if isinstance(value, list) for item in value]
-    return _merge((value for value in run if isinstance(value, dict)), depth - 1)
+    return merge_objects((value for value in run if isinstance(value, dict)), depth - 1)

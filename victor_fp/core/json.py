@@ -69,7 +69,11 @@ def decode_lenient_json(data: bytes | str) -> Json | NotJson:
 
 def decode_json_object(data: bytes | str) -> dict[str, Json] | NotJson:
     """The object of a JSON text from a server or a model, read leniently; any other kind of value counts as not JSON."""
-    match decode_lenient_json(data):
+    try:
+        value: Json | NotJson = _DECODER.decode(data)
+    except _UNREADABLE:
+        value = decode_lenient_json(data)
+    match value:
         case dict() as fields:
             return fields
         case NotJson() as broken:

@@ -42,6 +42,15 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
     """What the choice among the tools demands: a call of the tool of this name, of any tool where it is empty, or none."""
 
     @property
+    def is_plain(self) -> bool:
+        """Whether there are only texts and instructions of the caller, without options: no vendor needs them adapted."""
+        return (
+            self.options is NO_OPTIONS
+            and not self.tools
+            and all(message.role not in {"assistant", "tool"} for message in self.messages)
+        )
+
+    @property
     def asks_temperature(self) -> bool:
         """Whether the caller chose a temperature: the default one yields where a model takes none."""
         return self.temperature is not None and self.temperature != DEFAULT_TEMPERATURE

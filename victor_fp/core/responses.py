@@ -18,7 +18,7 @@ from victor_fp.core.protocols import Codec
 from victor_fp.core.request_building.conversation import BlockKind, build_provider_state
 from victor_fp.core.request_building.tool_names import restore_names
 from victor_fp.core.requests import Adjustment, Endpoint
-from victor_fp.core.transcript import EMPTY, Transcript, advance, build_blocks, build_usage
+from victor_fp.core.transcript import EMPTY, NO_CALLS, Transcript, advance, build_blocks, build_usage
 from victor_fp.core.types import CompletionResponse, StreamChunk
 from victor_fp.core.unicode_repair import UnicodeRepair, may_need_repair
 
@@ -47,7 +47,9 @@ def fold_response(codec: Codec, body: bytes, tool_names: Mapping[str, str] | Non
     """
     filters = (UnicodeRepair(), *codec.filters) if may_need_repair(body) else codec.filters
     try:
-        _, deltas = run_filters(filters, codec.response(body), last=True)
+        deltas = codec.response(body)
+        if filters:
+            _, deltas = run_filters(filters, deltas, last=True)
         return advance(EMPTY, restore_names(deltas, tool_names) if tool_names else deltas)[0]
     except RecursionError:
         return Transcript(fault=InvalidResponse(message=TOO_DEEP, maybe_billed=True))
@@ -63,29 +65,19 @@ def build_completion(
     context: ResponseContext, transcript: Transcript, body: bytes
 ) -> Result[CompletionResponse, Fault]:
     """The result of a whole body, or the fault in it."""
-    try:
-        return _build_completion(context, transcript, body)
-    except RecursionError:
-        return Failure(with_context(context, InvalidResponse(message=TOO_DEEP, maybe_billed=True)))
-
-
-def _build_completion(
-    context: ResponseContext, transcript: Transcript, body: bytes
-) -> Result[CompletionResponse, Fault]:
     if transcript.fault is not None:
         return Failure(with_context(context, transcript.fault))
     if not transcript.spoken and transcript.stopped is None and not transcript.ended:
         return Failure(with_context(context, InvalidResponse(message="the response holds no completion")))
-    if (missing := find_missing_call(context, transcript)) is not None:
+    if context.required_call is not None and (missing := find_missing_call(context, transcript)) is not None:
         return Failure(with_partial(context, transcript, missing))
     raw = decode_json_object(body)
-    return Success(
-        CompletionResponse(
-            content=text_of(transcript, "text"),
-            raw_response=None if isinstance(raw, NotJson) else raw,
-            **_build_shared_fields(context, transcript),
-        )
-    )
+    try:
+        fields = _build_shared_fields(context, transcript)
+        raw_response = None if isinstance(raw, NotJson) else raw
+        return Success(CompletionResponse(content=text_of(transcript, "text"), raw_response=raw_response, **fields))
+    except RecursionError:
+        return Failure(with_context(context, InvalidResponse(message=TOO_DEEP, maybe_billed=True)))
 
 
 def build_final_chunk(context: ResponseContext, transcript: Transcript) -> Result[StreamChunk, Fault]:
@@ -95,7 +87,7 @@ def build_final_chunk(context: ResponseContext, transcript: Transcript) -> Resul
     if transcript.stopped is None:
         message = "the stream ended without the protocol's own ending"
         return Failure(with_partial(context, transcript, StreamTruncated(message=message)))
-    if (missing := find_missing_call(context, transcript)) is not None:
+    if context.required_call is not None and (missing := find_missing_call(context, transcript)) is not None:
         return Failure(with_partial(context, transcript, missing))
     fields = _build_shared_fields(context, transcript)
     response = CompletionResponse(content=text_of(transcript, "text"), **fields)
@@ -176,7 +168,7 @@ def _build_shared_fields(context: ResponseContext, transcript: Transcript) -> di
     price = context.endpoint.price
     if price is not None and (cost := compute_cost(price, (transcript.model, context.model), usage, metadata)):
         metadata["cost"] = cost
-    calls = [call.call() for call in transcript.calls] if len(transcript.calls) else None
+    calls = None if transcript.calls is NO_CALLS else [call.call() for call in transcript.calls]
     reason = None if stopped is None else stopped.reason
     if calls and stopped is not None and stopped.is_failure:
         pass  # the calls may be ones that nobody asked for, or not whole

@@ -56,6 +56,7 @@ class OpenBlock(msgspec.Struct, frozen=True, kw_only=True):
         return None if self.states is None else merge_objects(unroll(self.states))
 
 
+NO_CALLS = ToolCallDrafts()
 OpenBlocks: TypeAlias = "tuple[OpenBlocks, OpenBlock] | None"
 """Blocks, newest first. Only the newest one grows."""
 
@@ -64,7 +65,7 @@ class Transcript(msgspec.Struct, frozen=True, kw_only=True):
     """The answer so far."""
 
     open_blocks: OpenBlocks = None
-    calls: ToolCallDrafts = ToolCallDrafts()
+    calls: ToolCallDrafts = NO_CALLS
     usage: UsageReported | None = None
     stopped: Stopped | None = None
     ended: bool = False
@@ -111,7 +112,7 @@ def advance(transcript: Transcript, deltas: Iterable[Delta]) -> tuple[Transcript
                 continue
             transcript = _with_pieces(transcript, text_before, text_block, pieces)
             text_block = None
-        if transcript.over:
+        if transcript.ended or transcript.fault is not None:
             break
         transcript = _apply_delta(transcript, delta, chunks)
         if type(delta) is TextDelta and delta.text and transcript.open_blocks is not None:
@@ -155,7 +156,9 @@ def _apply_delta(transcript: Transcript, delta: Delta, chunks: list[StreamChunk]
         case StateReported():
             return _attach_state(transcript, delta)
         case UsageReported():
-            return replace(transcript, usage=_merge_usage(transcript.usage, delta))
+            return replace(
+                transcript, usage=delta if transcript.usage is None else _merge_usage(transcript.usage, delta)
+            )
         case Stopped():
             return replace(transcript, stopped=delta)
         case MetadataReported(model=model, metadata=metadata):
@@ -179,7 +182,8 @@ def _append_text(transcript: Transcript, kind: BlockKind, text: str) -> Transcri
             return _with_pieces(transcript, before, last, (last.pieces, text)) if text else transcript
     if not text and kind != "reasoning":
         return transcript
-    return _append_block(transcript, OpenBlock(kind=kind, pieces=(None, text)))
+    block = OpenBlock(kind=kind, pieces=(None, text))
+    return msgspec.structs.replace(transcript, open_blocks=(transcript.open_blocks, block))
 
 
 def _append_block(transcript: Transcript, block: OpenBlock) -> Transcript:
@@ -255,9 +259,7 @@ def _attach_state(transcript: Transcript, delta: StateReported) -> Transcript:
     return msgspec.structs.replace(transcript, open_blocks=(before, last))
 
 
-def _merge_usage(old: UsageReported | None, new: UsageReported) -> UsageReported:
-    if old is None:
-        return new
+def _merge_usage(old: UsageReported, new: UsageReported) -> UsageReported:
     fields = {name: value for name in new.__struct_fields__ if (value := getattr(new, name)) is not None}
     return msgspec.structs.replace(old, **fields)
 

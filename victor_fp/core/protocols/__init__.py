@@ -179,6 +179,8 @@ def _build_request(
     """Build the request; text that no encoding can carry, such as half of a surrogate pair, is InvalidRequest."""
     provider = endpoint.spec.name
     try:
+        if request.options.response_format is None:
+            return _build_adapted(build, endpoint, request)
         return prompt_dropped_schema(partial(_build_adapted, build, endpoint), request)
     except UnicodeEncodeError as error:
         place = next((n for n, message in enumerate(request.messages) if not _is_valid_unicode(message)), None)
@@ -211,6 +213,8 @@ def _build_adapted(
     build: Callable[[ChatRequest], Result[HttpRequest, Fault]], endpoint: Endpoint, request: ChatRequest
 ) -> Result[HttpRequest, Fault]:
     """Build the request from names and schemas that the vendor accepts."""
+    if request.is_plain:
+        return build(request)
     match outcome(adapt_request(endpoint, request)):
         case Failure(fault):
             return Failure(fault)

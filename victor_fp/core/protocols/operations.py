@@ -17,6 +17,7 @@ import msgspec
 from msgspec import UNSET
 from victor_fp_wire import Body, Operation, Parameter
 
+from victor_fp.core.json import encode_json
 from victor_fp.core.options import Options
 from victor_fp.core.request_building.extra_body import merge_extra_body
 from victor_fp.core.requests import Adjustment, Endpoint, HttpRequest, Signing, build_headers
@@ -82,9 +83,12 @@ def build_chat(
     `unknown` replaces `options.unknown` where some of these options have a place of their own; `appended` is explained
     at `merge_extra_body`; `base_url` is for APIs that have several hosts.
     """
-    data, overrides = merge_extra_body(
-        body, options.extra_body, unknown=options.unknown if unknown is None else unknown, appended=appended
-    )
+    unknown = options.unknown if unknown is None else unknown
+    overrides: tuple[Adjustment, ...] = ()
+    if options.extra_body or unknown:
+        data, overrides = merge_extra_body(body, options.extra_body, unknown=unknown, appended=appended)
+    else:
+        data = encode_json(body)
     return build_request(
         endpoint,
         operation,

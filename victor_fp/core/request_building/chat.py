@@ -9,7 +9,7 @@ from returns.result import Failure, Result, Success
 from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.model_names import missing_model_message
-from victor_fp.core.options import read_options
+from victor_fp.core.options import NO_OPTIONS, read_options
 from victor_fp.core.request_building.conversation import validate_conversation
 from victor_fp.core.request_building.inputs import Messages, Tools, read_messages, read_tools
 from victor_fp.core.requests import ChatRequest
@@ -52,7 +52,7 @@ def build_chat_request(
                 options=read,
                 required_call=_read_required(read.tool_choice) if definitions else None,
             )
-            return prepare_request(provider, request)
+            return Success(request) if read is NO_OPTIONS else prepare_request(provider, request)
         case Failure(fault):
             return Failure(fault)
 

@@ -37,7 +37,7 @@ class Block(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class TurnState(msgspec.Struct, frozen=True, kw_only=True):
-    """`metadata["build_provider_state"]` of an assistant's message: the turn as its vendor gave it."""
+    """`metadata["provider_state"]` of an assistant's message: the turn as its vendor gave it."""
 
     protocol: str
     provider: str = ""

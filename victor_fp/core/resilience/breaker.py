@@ -3,7 +3,7 @@
 Rules of the machine.
 
 It hears of operations and of their attempts. An operation starts with `admit`, which also admits its first attempt. An
-attempt that fails and will be retried ends with `record_attempt`; the retry asks with `admit_retry`. The operation ends
+attempt that fails and will be retried ends with `record_attempt`; the retry asks with `admit(..., is_retry=True)`. The operation ends
 with `record` (together with its last attempt) or with `end` (while it rests between attempts). Every permit is handed
 back once, by `record` or `record_attempt`.
 
@@ -144,17 +144,12 @@ class Breaker(msgspec.Struct, frozen=True, kw_only=True):
     last_failure_time: float | None = None
 
 
-def admit(breaker: Breaker, now: float) -> tuple[Breaker, Permit | Rejected]:
-    """Start an operation with its first attempt. The permit must be handed back, whatever happens."""
-    return _admit(breaker, 1, now)
+def admit(breaker: Breaker, now: float, *, is_retry: bool = False) -> tuple[Breaker, Permit | Rejected]:
+    """Start an operation with its first attempt, or the next attempt of one that has started already.
 
-
-def admit_retry(breaker: Breaker, now: float) -> tuple[Breaker, Permit | Rejected]:
-    """Start the next attempt of an operation that has started already."""
-    return _admit(breaker, 0, now)
-
-
-def _admit(breaker: Breaker, started: int, now: float) -> tuple[Breaker, Permit | Rejected]:
+    The permit must be handed back, whatever happens.
+    """
+    started = 0 if is_retry else 1
     if breaker.state == "closed":
         permit = Permit(breaker.state_changes, breaker.total_calls, now)
         return replace(

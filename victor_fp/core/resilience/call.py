@@ -230,7 +230,7 @@ def _start_attempt(call: Call, breaker: Breaker | None, now: float) -> Step:
         return _settle(call, _end(call, breaker, now), _deadline_exceeded(call), call.attempts)
     permit: Permit | None = None
     if breaker is not None:
-        breaker, leave = (circuit.admit if call.generation is None else circuit.admit_retry)(breaker, now)
+        breaker, leave = circuit.admit(breaker, now, is_retry=call.generation is not None)
         if isinstance(leave, Rejected):
             return _wait_for_breaker(call, breaker, leave, now)
         permit = leave

@@ -60,7 +60,9 @@ class HttpBackend:
                 case Success(codec):
                     pass
         try:
-            compiled = kind.compile(codec.for_model(model), connection.endpoint, spec, model, options)
+            compiled = kind.compile(
+                codec if codec.route is None else codec.for_model(model), connection.endpoint, spec, model, options
+            )
         except Exception as error:  # values that no encoder accepts, in options that are passed on as they are
             message = f"the request could not be built: {type(error).__name__}: {error}"
             return Failure(InvalidRequest(provider=self.name, model=model, message=message))

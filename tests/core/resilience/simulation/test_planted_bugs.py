@@ -22,8 +22,9 @@ def reports_get_lost(right: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def any_number_of_probes(right: Callable[..., Any]) -> Callable[..., Any]:
-    def admit(state: breaker.Breaker, now: float) -> Any:
-        after, leave = right(replace(state, policy=replace(state.policy, half_open_probes=99)), now)
+    def admit(state: breaker.Breaker, now: float, *, is_retry: bool = False) -> Any:
+        unbounded = replace(state, policy=replace(state.policy, half_open_probes=99))
+        after, leave = right(unbounded, now, is_retry=is_retry)
         return replace(after, policy=state.policy), leave
 
     return admit

@@ -160,7 +160,7 @@ def _read_answer(answer: Answer, choice: AnyChoice | None, counts: Usage | None,
 
 def _read_choice(choice: AnyChoice) -> ChoiceContent:
     message = choice.message if isinstance(choice, BodyChoice) else choice.delta
-    growing = read_logprobs(choice)
+    growing = read_logprobs(choice) if choice.logprobs else {}
     if message is None:
         return ChoiceContent(
             notes=read_choice_metadata(choice), growing=growing, finish_reason=choice.finish_reason, error=choice.error

@@ -18,13 +18,12 @@ from victor_fp.core.protocols.openai_family.tool_calls import Fragment, is_empty
 
 def find_reasoning(message: ResponseMessage | ChunkDelta) -> str:
     """Thinking beside the content. Servers that fill both fields say the same in both."""
-    return message.reasoning_content or message.reasoning or _find_reasoning_in_details(message.reasoning_details)
+    reasoning = message.reasoning_content or message.reasoning or ""
+    return reasoning or (_join_details(message.reasoning_details) if message.reasoning_details else "")
 
 
-def _find_reasoning_in_details(details: list[dict[str, Json]] | None) -> str:
+def _join_details(details: list[dict[str, Json]]) -> str:
     """The readable part of OpenRouter's details, for answers that have no plain reasoning."""
-    if not details:
-        return ""
     texts = (detail.get("text") or detail.get("summary") for detail in details)
     return "".join(text for text in texts if isinstance(text, str))
 

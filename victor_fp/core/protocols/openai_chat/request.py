@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from msgspec import UNSET
 from returns.result import Failure, Result, Success
 from victor_fp_wire.openai_chat import request as wire
 
 from victor_fp.core.faults import Fault, InvalidRequest
+from victor_fp.core.options import NO_OPTIONS
 from victor_fp.core.protocols.openai_chat.messages import build_messages
-from victor_fp.core.protocols.openai_chat.reasoning import place_thinking
+from victor_fp.core.protocols.openai_chat.reasoning import NO_REASONING, place_thinking
 from victor_fp.core.protocols.openai_chat.routes import choose_route
 from victor_fp.core.protocols.openai_chat.rules import ChatRules, apply_policy
 from victor_fp.core.protocols.openai_chat.tools import build_choice, build_tools
-from victor_fp.core.protocols.openai_chat.vendors import ChatVendorFields, extend_body
+from victor_fp.core.protocols.openai_chat.vendors import NO_FIELDS, ChatVendorFields, extend_body
 from victor_fp.core.protocols.openai_family.formats import AnswerFormat, accept_format
-from victor_fp.core.protocols.openai_family.options import accept_max_tokens, accept_options, accept_thinking
-from victor_fp.core.protocols.openai_family.tools import accept_tools
+from victor_fp.core.protocols.openai_family.options import (
+    NO_THINKING,
+    accept_max_tokens,
+    accept_options,
+    accept_thinking,
+)
+from victor_fp.core.protocols.openai_family.tools import NO_TOOLS, accept_tools
 from victor_fp.core.protocols.operations import build_chat
 from victor_fp.core.requests import Adjustment, ChatRequest, Endpoint, HttpRequest, resolve_unsupported
-from victor_fp.core.result import outcome
 
 TOKENS_FIELDS = ("max_tokens", "max_completion_tokens")
 JSON_OBJECT = wire.ResponseFormat(type="json_object")
@@ -32,12 +39,8 @@ def write(endpoint: Endpoint, rules: ChatRules, request: ChatRequest) -> Result[
         message = f"{endpoint.spec.title} needs endpoint="
         return Failure(InvalidRequest(provider=endpoint.spec.name, model=request.model, message=message))
     body, unsupported = _build_body(apply_policy(rules, request), request, names_model=route.names_model)
-    match outcome(resolve_unsupported(endpoint, request, unsupported)):
-        case Failure(fault):
-            return Failure(fault)
-        case Success(adjustments):
-            pass
-    return Success(build_chat(endpoint, route.operation, body, request.options, adjustments, base_url=route.base_url))
+    build = partial(build_chat, endpoint, route.operation, body, request.options, base_url=route.base_url)
+    return resolve_unsupported(endpoint, request, unsupported).map(build) if unsupported else Success(build())
 
 
 def _build_body(
@@ -48,10 +51,13 @@ def _build_body(
     messages, in_messages = build_messages(rules, request)
     tokens, in_tokens = accept_max_tokens(rules, request, TOKENS_FIELDS)
     options = accept_options(rules, request)
-    thinking = accept_thinking(rules, request)
-    reasoning = place_thinking(rules, thinking)
-    use = accept_tools(rules, request)
-    form, in_format = accept_format(rules, request)
+    thinking, form = NO_THINKING, None
+    in_format: tuple[Adjustment, ...] = ()
+    if request.options is not NO_OPTIONS:
+        thinking = accept_thinking(rules, request)
+        form, in_format = accept_format(rules, request)
+    reasoning = NO_REASONING if thinking is NO_THINKING else place_thinking(rules, thinking)
+    use = accept_tools(rules, request) if request.tools or request.options is not NO_OPTIONS else NO_TOOLS
     counts = dialect.logprobs_as == "count"
     body = wire.ChatCompletionRequest(
         messages=messages,
@@ -70,8 +76,8 @@ def _build_body(
         user=options.user if dialect.user_field == "user" else UNSET,
         safety_identifier=options.user if dialect.user_field == "safety_identifier" else UNSET,
         reasoning_effort=reasoning.reasoning_effort,
-        tools=build_tools(rules, use),
-        tool_choice=build_choice(use),
+        tools=build_tools(rules, use) if use.tools else UNSET,
+        tool_choice=use.choice if use.named is UNSET else build_choice(use),
         parallel_tool_calls=use.parallel,
         response_format=UNSET if form is None else _build_format(form),
         store=UNSET if request.options.store is None else request.options.store,
@@ -87,7 +93,9 @@ def _build_body(
         thinking_budget=reasoning.thinking_budget,
         tool_stream=True if dialect.tool_stream and request.stream and use.tools else UNSET,
     )
-    body, in_fields = extend_body(rules, body, own, thinking)
+    in_fields: tuple[Adjustment, ...] = ()
+    if own != NO_FIELDS:
+        body, in_fields = extend_body(rules, body, own, thinking)
     unsupported = (
         *in_messages,
         *in_tokens,

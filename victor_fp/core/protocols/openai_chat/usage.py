@@ -18,7 +18,7 @@ def read_usage(usage: Usage | None) -> UsageReported | None:
     reasoning = None if outside is None else outside.reasoning_tokens
     reported = UsageReported(
         prompt_tokens=to_whole_number(usage.prompt_tokens),
-        completion_tokens=to_whole_number(_completion(usage, reasoning)),
+        completion_tokens=to_whole_number(_completion(usage, reasoning) if reasoning else usage.completion_tokens),
         total_tokens=to_whole_number(usage.total_tokens),
         cache_creation_input_tokens=None
         if inside is None
@@ -35,10 +35,10 @@ def read_usage(usage: Usage | None) -> UsageReported | None:
     return None if reported == NO_USAGE else reported
 
 
-def _completion(usage: Usage, reasoning: float | None) -> float | None:
+def _completion(usage: Usage, reasoning: float) -> float | None:
     """The completion with its reasoning: where the total shows that the vendor counts them apart (xAI), their sum."""
     prompt, completion, total = usage.prompt_tokens, usage.completion_tokens, usage.total_tokens
-    if prompt is None or completion is None or total is None or not reasoning:
+    if prompt is None or completion is None or total is None:
         return completion
     return completion + reasoning if total == prompt + completion + reasoning else completion
 
@@ -47,7 +47,10 @@ def read_usage_metadata(usage: Usage | None) -> dict[str, Json]:
     """The cost where the vendor names it in US dollars, and the counts as they came where they say more."""
     if usage is None:
         return {}
-    return read_raw_counts(usage) | read_cost(usage.cost, usage.cost_in_usd_ticks)
+    raw = read_raw_counts(usage)
+    if usage.cost is None and usage.cost_in_usd_ticks is None:
+        return raw
+    return raw | read_cost(usage.cost, usage.cost_in_usd_ticks)
 
 
 def _first(*values: float | None) -> float | None:

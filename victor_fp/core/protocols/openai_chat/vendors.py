@@ -42,8 +42,6 @@ def extend_body(
     rules: ChatRules, body: wire.ChatCompletionRequest, own: ChatVendorFields, thinking: Thinking
 ) -> tuple[wire.ChatCompletionRequest, tuple[Adjustment, ...]]:
     """The body as the dialect's own model, with the vendor's fields; what that model has no field for is refused."""
-    if own == NO_FIELDS:
-        return body, ()
     extended = _extend(rules.dialect.request_model, body, own)
     asked = {"reasoning_effort": thinking.effort, "reasoning_budget": thinking.budget}
     lost = {

@@ -259,7 +259,7 @@ def _add_records(state: Accumulator, choice: ChoiceContent, *, whole: bool) -> A
 
 def _release(state: Accumulator) -> tuple[Accumulator, list[Delta]]:
     """Calls and reasoning details that were held back until they are whole."""
-    calls, deltas = release_held(state.calls)
+    calls, deltas = (NO_CALLS, list[Delta]()) if state.calls is NO_CALLS else release_held(state.calls)
     if state.details.newest is None and calls is state.calls:
         return state, deltas
     if state.details.newest is not None:
