@@ -9,7 +9,6 @@ from victor_fp.core.dialects.batches import (
     AnthropicBatches,
     BatchLimits,
     BatchSupport,
-    CohereBatches,
     GeminiBatches,
     MistralBatches,
     OpenAIBatches,
@@ -118,9 +117,10 @@ _ANTHROPIC = BatchSupport(
 )
 _GEMINI = BatchSupport(
     dialect=GeminiBatches(),
-    # Requests in the body; files of 2 GB are not used. The number of requests is not stated.
+    # Requests in the body; files of 2 GB are not used. The number of requests is not stated: this one keeps the results,
+    # which come as one body, readable.
     limits=BatchLimits(
-        max_requests=50_000,
+        max_requests=5_000,
         max_bytes=20 * MB,
         window_hours=48,
         price_factor=0.5,
@@ -161,18 +161,6 @@ _OPENROUTER = BatchSupport(
         date="2026-11-20",
     ),
 )
-_COHERE = BatchSupport(
-    dialect=CohereBatches(),
-    # The number of requests and the price are not stated.
-    limits=BatchLimits(
-        max_requests=50_000,
-        max_bytes=1500 * MB,
-        results_hours=30 * 24,
-        source="https://docs.cohere.com/docs/datasets",
-        date="2026-11-20",
-    ),
-)
-
 BATCHES: Mapping[str, BatchSupport] = {
     "openai": _OPENAI,
     "openai-responses": _OPENAI,
@@ -190,8 +178,9 @@ BATCHES: Mapping[str, BatchSupport] = {
     "google": _GEMINI,
     "mistral": _MISTRAL,
     "xai": _XAI,
+    "xai-responses": _XAI,
     "openrouter": _OPENROUTER,
-    "cohere": _COHERE,
+    "openrouter-responses": _OPENROUTER,
 }
 """By the entry's name. An entry's own `batch` comes before this table."""
 

@@ -36,7 +36,6 @@ class OpenAIBatches(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     lines_have_url: bool = True
     window: str = "24h"
     takes_metadata: bool = True
-    max_id: int = 64
 
 
 class AnthropicBatches(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -70,14 +69,8 @@ class OpenRouterBatches(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     family: Literal["openrouter"] = "openrouter"
 
 
-class CohereBatches(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Requests and results are data sets."""
-
-    family: Literal["cohere"] = "cohere"
-
-
 BatchDialect: TypeAlias = (
-    OpenAIBatches | AnthropicBatches | GeminiBatches | MistralBatches | XAIBatches | OpenRouterBatches | CohereBatches
+    OpenAIBatches | AnthropicBatches | GeminiBatches | MistralBatches | XAIBatches | OpenRouterBatches
 )
 
 

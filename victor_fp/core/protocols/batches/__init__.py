@@ -16,7 +16,6 @@ from victor_fp.core.catalogue.batches import find_batch_support
 from victor_fp.core.dialects.batches import (
     AnthropicBatches,
     BatchSupport,
-    CohereBatches,
     GeminiBatches,
     MistralBatches,
     OpenAIBatches,
@@ -91,14 +90,25 @@ def batch_codec_for(endpoint: Endpoint) -> Result[BatchCodec, Fault]:
             from victor_fp.core.protocols.batches import openai
 
             return openai.batch_codec(endpoint, support, dialect)
-        case (
-            AnthropicBatches()
-            | GeminiBatches()
-            | MistralBatches()
-            | XAIBatches()
-            | OpenRouterBatches()
-            | CohereBatches()
-        ):
-            raise NotImplementedError
+        case AnthropicBatches():
+            from victor_fp.core.protocols.batches import anthropic
+
+            return anthropic.batch_codec(endpoint, support)
+        case GeminiBatches():
+            from victor_fp.core.protocols.batches import gemini
+
+            return gemini.batch_codec(endpoint, support)
+        case MistralBatches():
+            from victor_fp.core.protocols.batches import mistral
+
+            return mistral.batch_codec(endpoint, support)
+        case XAIBatches():
+            from victor_fp.core.protocols.batches import xai
+
+            return xai.batch_codec(endpoint, support, dialect)
+        case OpenRouterBatches():
+            from victor_fp.core.protocols.batches import openrouter
+
+            return openrouter.batch_codec(endpoint, support)
         case _:
             assert_never(dialect)

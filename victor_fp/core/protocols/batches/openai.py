@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Literal
 
 import msgspec
 from msgspec import UNSET
@@ -22,7 +21,7 @@ from victor_fp_wire.openai_batches.operations import (
 )
 
 from victor_fp.core.batching.multipart import encode_form
-from victor_fp.core.batching.reading import describe_error, encode_body, error_code, iterate_lines, parse_time
+from victor_fp.core.batching.reading import describe_error, parse_time
 from victor_fp.core.batching.types import (
     BatchCounts,
     BatchHandle,
@@ -35,13 +34,15 @@ from victor_fp.core.batching.types import (
 from victor_fp.core.dialects.batches import BatchSupport, OpenAIBatches
 from victor_fp.core.dialects.chat import ChatDialect
 from victor_fp.core.dialects.responses import ResponsesDialect
-from victor_fp.core.faults import Fault, InvalidRequest, InvalidResponse
+from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.json import encode_json
 from victor_fp.core.protocols import codec_for
-from victor_fp.core.protocols.batches import BatchCodec, ResultPage, ResultStep, StatusPage, SubmitStep
+from victor_fp.core.protocols.batches import BatchCodec, ResultStep, StatusPage, SubmitStep
+from victor_fp.core.protocols.batches.common import BatchEndpoint, read_answer, read_lines
 from victor_fp.core.protocols.openai_chat.routes import has_dated_version, resource_url, version_parameter
 from victor_fp.core.protocols.operations import build_request, decoder_for
 from victor_fp.core.requests import Endpoint, HttpRequest
+from victor_fp.core.result import outcome
 from victor_fp.core.wire_decoding import Undecodable
 
 TOKEN = "victor_fp_token"  # noqa: S105  the name of a field in a batch's metadata
@@ -63,13 +64,6 @@ STATES: Mapping[str, BatchState] = {
     "canceled": "cancelled",
 }
 """`Batch.status` of OpenAI's document, Together's in upper case, Cerebras's and Novita's own."""
-NOT_BEGUN: Mapping[str, Literal["expired", "cancelled"]] = {
-    "batch_expired": "expired",
-    "batch_cancelled": "cancelled",
-    "batch_canceled": "cancelled",
-}
-"""Codes of lines that were not begun: OpenAI's guide to batches, "expiration"; Morph's page."""
-
 _FILE = decoder_for(UploadFile.RESPONSE)
 _DIRECT_FILE = decoder_for(UploadFileDirectly.RESPONSE)
 _BATCH = decoder_for(GetBatch.RESPONSE)
@@ -77,13 +71,10 @@ _LIST = decoder_for(ListBatches.RESPONSE)
 _LINE = decoder_for(DownloadFile.EVENT)
 
 
-class BatchEndpoint(msgspec.Struct, frozen=True, kw_only=True):
-    """An endpoint with its dialect of batches, and the operation that its requests are for."""
+class FileEndpoint(BatchEndpoint, frozen=True, kw_only=True):
+    """An endpoint of this family."""
 
-    endpoint: Endpoint
-    support: BatchSupport
     dialect: OpenAIBatches
-    route: str
 
     @property
     def version(self) -> str | msgspec.UnsetType:
@@ -100,7 +91,7 @@ def batch_codec(endpoint: Endpoint, support: BatchSupport, dialect: OpenAIBatche
     if chat.deployment_urls:
         endpoint = _without_deployment(endpoint)
     operation = "/responses" if isinstance(chat, ResponsesDialect) else "/chat/completions"
-    bound = BatchEndpoint(endpoint=endpoint, support=support, dialect=dialect, route=dialect.route_prefix + operation)
+    bound = FileEndpoint(endpoint=endpoint, support=support, dialect=dialect, route=dialect.route_prefix + operation)
     return Success(
         BatchCodec(
             support=support,
@@ -126,7 +117,7 @@ def _without_deployment(endpoint: Endpoint) -> Endpoint:
     return msgspec.structs.replace(endpoint, base_url=base_url, settings=settings)
 
 
-def encode_item(bound: BatchEndpoint, key: str, model: str, request: HttpRequest) -> BatchItem:
+def encode_item(bound: FileEndpoint, key: str, model: str, request: HttpRequest) -> BatchItem:
     """A line of the file of requests."""
     has_url = bound.dialect.lines_have_url
     identifier = batch_id_for(key)
@@ -139,7 +130,7 @@ def encode_item(bound: BatchEndpoint, key: str, model: str, request: HttpRequest
     return BatchItem(key, identifier, model, bound.route, encode_json(line))
 
 
-def submit(bound: BatchEndpoint, items: Sequence[BatchItem], token: str) -> SubmitStep:
+def submit(bound: FileEndpoint, items: Sequence[BatchItem], token: str) -> SubmitStep:
     """Upload the file; then create the batch."""
     lines = b"\n".join(item.line for item in items) + b"\n"
     name = f"victor-fp-{token[:32]}.jsonl"
@@ -156,11 +147,12 @@ def submit(bound: BatchEndpoint, items: Sequence[BatchItem], token: str) -> Subm
 
 
 def _read_file(
-    bound: BatchEndpoint, model: str, count: int, token: str, body: bytes
+    bound: FileEndpoint, model: str, count: int, token: str, body: bytes
 ) -> Result[SubmitStep | BatchHandle, Fault]:
-    file = _FILE.decode(body) if bound.dialect.upload == "files" else _DIRECT_FILE.decode(body)
+    decoder = _FILE if bound.dialect.upload == "files" else _DIRECT_FILE
+    file = decoder.decode(body)
     if isinstance(file, Undecodable) or not file.id:
-        return Failure(_invalid(bound, "the answer to an upload names no file", body))
+        return Failure(bound.invalid("the answer to an upload names no file", body))
     wanted = sent.CreateBatch(
         input_file_id=file.id,
         endpoint=bound.route,
@@ -174,53 +166,55 @@ def _read_file(
     return Success(SubmitStep(request=request, read=partial(_read_created, bound, handle), creates=True))
 
 
-def _read_created(bound: BatchEndpoint, handle: BatchHandle, body: bytes) -> Result[SubmitStep | BatchHandle, Fault]:
+def _read_created(bound: FileEndpoint, handle: BatchHandle, body: bytes) -> Result[SubmitStep | BatchHandle, Fault]:
     return read_status(bound, handle, body).map(lambda status: status.handle)
 
 
-def build_status(bound: BatchEndpoint, handle: BatchHandle) -> HttpRequest:
+def build_status(bound: FileEndpoint, handle: BatchHandle) -> HttpRequest:
     """Ask how far a batch is."""
     return build_request(bound.endpoint, GetBatch(batch_id=handle.id, api_version=bound.version))
 
 
-def build_cancel(bound: BatchEndpoint, handle: BatchHandle) -> HttpRequest:
+def build_cancel(bound: FileEndpoint, handle: BatchHandle) -> HttpRequest:
     """Ask for its end."""
     return build_request(bound.endpoint, CancelBatch(batch_id=handle.id, api_version=bound.version))
 
 
-def build_list(bound: BatchEndpoint, cursor: str | None) -> HttpRequest:
+def build_list(bound: FileEndpoint, cursor: str | None) -> HttpRequest:
     """Ask for some of the account's batches."""
     operation = ListBatches(limit=PAGE, after=UNSET if cursor is None else cursor, api_version=bound.version)
     return build_request(bound.endpoint, operation)
 
 
-def read_status(bound: BatchEndpoint, handle: BatchHandle, body: bytes) -> Result[BatchStatus, Fault]:
+def read_status(bound: FileEndpoint, handle: BatchHandle, body: bytes) -> Result[BatchStatus, Fault]:
     """A batch, which may stand inside an object with a warning."""
-    batch = _BATCH.decode(body)
-    if isinstance(batch, Undecodable):
-        return Failure(_invalid(bound, f"the batch cannot be read: {batch.reason}", body))
-    batch = batch.job or batch
+    match outcome(bound.decode(_BATCH, body, "the batch")):
+        case Failure(fault):
+            return Failure(fault)
+        case Success(found):
+            batch = found.job or found
     if not batch.id:
-        return Failure(_invalid(bound, "the answer names no batch", body))
+        return Failure(bound.invalid("the answer names no batch", body))
     return Success(_status(bound, handle, batch))
 
 
-def read_list(bound: BatchEndpoint, body: bytes) -> Result[StatusPage, Fault]:
+def read_list(bound: FileEndpoint, body: bytes) -> Result[StatusPage, Fault]:
     """Some batches; Together sends a bare array."""
-    found = _LIST.decode(b'{"data":%b}' % body if body.lstrip()[:1] == b"[" else body)
-    if isinstance(found, Undecodable):
-        return Failure(_invalid(bound, f"the list of batches cannot be read: {found.reason}", body))
+    wrapped = b'{"data":%b}' % body if body.lstrip()[:1] == b"[" else body
     handle = BatchHandle(provider=bound.endpoint.spec.name, id="")
-    statuses = tuple(_status(bound, handle, batch) for batch in found.data or () if batch.id)
-    cursor = (found.last_id or statuses[-1].handle.id) if found.has_more and statuses else None
-    return Success((statuses, cursor))
+
+    def read(found: received.BatchList) -> StatusPage:
+        statuses = tuple(_status(bound, handle, batch) for batch in found.data or () if batch.id)
+        cursor = (found.last_id or statuses[-1].handle.id) if found.has_more and statuses else None
+        return statuses, cursor
+
+    return bound.decode(_LIST, wrapped, "the list of batches").map(read)
 
 
-def _status(bound: BatchEndpoint, handle: BatchHandle, batch: received.Batch) -> BatchStatus:
+def _status(bound: FileEndpoint, handle: BatchHandle, batch: received.Batch) -> BatchStatus:
     counts = batch.request_counts or received.RequestCounts()
     token = (batch.metadata or {}).get(TOKEN)
     created = parse_time(batch.created_at)
-    hours = bound.support.limits.results_hours
     word = (batch.status or "").lower()
     errors = [
         describe_error(msgspec.to_builtins(error)) for error in (batch.errors.data if batch.errors else None) or ()
@@ -239,49 +233,26 @@ def _status(bound: BatchEndpoint, handle: BatchHandle, batch: received.Batch) ->
         counts=BatchCounts(total=counts.total, succeeded=counts.completed, failed=counts.failed),
         created_at=created,
         ends_at=parse_time(batch.expires_at) or parse_time(batch.job_deadline),
-        results_expire_at=None if created is None or hours is None else created + hours * 3600.0,
+        results_expire_at=bound.results_expire_at(created),
         sources=tuple(source for source in (batch.output_file_id, batch.error_file_id) if source),
         errors=tuple(filter(None, [*errors, batch.error or ""])),
     )
 
 
-def read_results(bound: BatchEndpoint, status: BatchStatus) -> ResultStep | None:
+def read_results(bound: FileEndpoint, status: BatchStatus) -> ResultStep | None:
     """Read the files of results, one after the other; a batch may be completed and have one of them, or none."""
     step: ResultStep | None = None
     for source in reversed(status.sources):
         request = build_request(bound.endpoint, DownloadFile(file_id=source, api_version=bound.version))
-        step = ResultStep(request=request, read=partial(read_lines, bound), is_lines=True, following=step)
+        step = ResultStep(
+            request=request, read=partial(read_lines, bound, _LINE, read_line), is_lines=True, following=step
+        )
     return step
 
 
-def read_lines(bound: BatchEndpoint, data: bytes) -> Result[ResultPage, Fault]:
-    """Results of whole lines."""
-    items: list[ItemResult] = []
-    for text in iterate_lines(data):
-        line = _LINE.decode(text)
-        if isinstance(line, Undecodable) or not line.custom_id:
-            return Failure(_invalid(bound, "a line of results cannot be read", text))
-        items.append(read_line(line))
-    return Success(ResultPage(tuple(items)))
-
-
-def read_line(line: received.ResultLine) -> ItemResult:
-    """One result. What was not begun has a code of its own in place of a response."""
-    response = line.response
-    identifier = line.custom_id or ""
-    if response is not None and response.status_code is not None and response.status_code < 400:
-        body = encode_body(response.body)
-        status, request_id = response.status_code, response.request_id
-        return ItemResult(id=identifier, end="answered", status=status, body=body, request_id=request_id)
-    error = line.error if response is None or response.body is None else response.body
-    end: Literal["failed", "expired", "cancelled"] = NOT_BEGUN.get(error_code(line.error), "failed")
-    refused = None if response is None else response.status_code
-    body = encode_body(error if isinstance(error, Mapping) and "error" in error else {"error": error})
-    return ItemResult(
-        id=identifier, end=end, status=refused, body=body, request_id=None if response is None else response.request_id
-    )
-
-
-def _invalid(bound: BatchEndpoint, message: str, body: bytes) -> Fault:
-    evidence = body[:1000].decode("utf-8", "replace")
-    return InvalidResponse(provider=bound.endpoint.spec.name, message=message, evidence=evidence)
+def read_line(line: received.ResultLine) -> ItemResult | None:
+    """One result."""
+    response = line.response or received.LineResponse()
+    if not line.custom_id:
+        return None
+    return read_answer(line.custom_id, response.status_code, response.body, line.error, response.request_id)
