@@ -11,6 +11,7 @@ import pytest
 from returns.result import Success
 
 from tests.batches.openai_vendor import OpenAIVendor, QwenVendor, ResponsesVendor, TogetherVendor, ZaiVendor
+from tests.batches.other_vendors import AnthropicVendor, GeminiVendor, MistralVendor, OpenRouterVendor, XAIVendor
 from tests.batches.vendor import BatchVendor
 from tests.loopback import serving
 from victor_fp.core.batching.types import BatchResult, decode_handle, encode_handle
@@ -19,7 +20,18 @@ from victor_fp.jobs import Row
 from victor_fp.providers.base import BaseProvider, ProviderError
 from victor_fp.providers.registry import ProviderRegistry
 
-VENDORS = [OpenAIVendor, ResponsesVendor, ZaiVendor, QwenVendor, TogetherVendor]
+VENDORS = [
+    OpenAIVendor,
+    ResponsesVendor,
+    ZaiVendor,
+    QwenVendor,
+    TogetherVendor,
+    AnthropicVendor,
+    GeminiVendor,
+    MistralVendor,
+    XAIVendor,
+    OpenRouterVendor,
+]
 KEY = "sk-canary-batch-42"
 
 
@@ -50,7 +62,7 @@ async def test_rows_come_back_under_their_keys_whatever_the_order(vendor: BatchV
         handle = await provider.submit_batch(ROWS, model=vendor.model, max_tokens=50)
         assert (handle.provider, handle.count, handle.model) == (vendor.name, 4, vendor.model)
         status = await provider.batch_status(handle)
-        assert status.state == "pending"
+        assert status.state in ("pending", "running")
         assert not status.is_final
         job = vendor.finish()
         status = await provider.batch_status(handle)
@@ -97,6 +109,8 @@ async def test_a_refused_row_is_a_fault_of_that_row(vendor: BatchVendor) -> None
 
 @pytest.mark.parametrize("state", ["expired", "cancelled"])
 async def test_what_was_answered_before_the_end_is_kept(vendor: BatchVendor, state: str) -> None:
+    if state not in vendor.states:
+        pytest.skip("the vendor has no such state")
     async with connected(vendor) as provider:
         handle = await provider.submit_batch(ROWS, model=vendor.model)
         vendor.finish(state, 2)
@@ -143,6 +157,8 @@ async def test_a_completed_batch_without_its_results_reports_every_row(vendor: B
 
 
 async def test_a_batch_that_is_refused_as_a_whole_says_why(vendor: BatchVendor) -> None:
+    if "failed" not in vendor.states:
+        pytest.skip("the vendor has no such state")
     async with connected(vendor) as provider:
         handle = await provider.submit_batch(ROWS, model=vendor.model)
         vendor.finish("failed", 0)
@@ -184,9 +200,9 @@ async def test_a_creation_whose_answer_is_lost_is_found_again_and_never_repeated
     vendor.hang_on_create = True
     async with connected(vendor, max_retries=3) as provider:
         result = await provider.submit_batch_result(ROWS, model=vendor.model)
-    assert len(vendor.jobs) == 1
+    (filled,) = (job for job in vendor.jobs.values() if job.requests)
     if vendor.keeps_marks:
-        assert result.unwrap().id == next(iter(vendor.jobs))
+        assert result.unwrap().id == filled.id
     else:
         assert result.failure().maybe_billed
 

@@ -39,6 +39,8 @@ class BatchVendor(ABC):
     path = "/v1"
     """Of the base URL."""
     model = "m-1"
+    states = frozenset({"completed", "failed", "expired", "cancelled"})
+    """How a batch may end."""
     keeps_marks = False
     """Whether a batch can be found by our mark."""
     lists_unbegun = False
