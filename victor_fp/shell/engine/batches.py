@@ -27,6 +27,8 @@ T = TypeVar("T")
 
 UPLOAD_RATE = 1_000_000.0
 """Bytes per second that a connection is expected to carry at least; an upload is granted so much more time."""
+MAX_LISTED = 500
+"""Batches among which one is looked for."""
 MAX_PAGES = 20
 """Pages of a list of batches that are followed."""
 
@@ -59,11 +61,12 @@ class BatchClient(msgspec.Struct, frozen=True, kw_only=True):
 
     async def find(self, token: str) -> BatchHandle | None:
         """The batch with this mark, if the vendor keeps marks and knows one."""
-        match outcome(await self.list_statuses(limit=100)):
-            case Success(statuses):
-                return next((status.handle for status in statuses if status.handle.token == token), None)
-            case Failure(_):
-                return None
+        return (await self.find_result(token)).value_or(None)
+
+    async def find_result(self, token: str) -> Result[BatchHandle | None, Fault]:
+        """The same; a failure where the vendor's list cannot be read."""
+        listed = await self.list_statuses(limit=MAX_LISTED)
+        return listed.map(lambda statuses: next((one.handle for one in statuses if one.handle.token == token), None))
 
     async def status(self, handle: BatchHandle) -> Result[BatchStatus, Fault]:
         """How far a batch is."""

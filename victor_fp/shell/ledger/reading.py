@@ -14,6 +14,7 @@ from returns.result import Failure, Result, Success
 from victor_fp.core.faults import Fault
 from victor_fp.core.jobs.decisions import Status
 from victor_fp.core.jobs.report import Report
+from victor_fp.shell.ledger.batches import count_submitted
 from victor_fp.shell.ledger.connection import (
     Transaction,
     connect,
@@ -96,6 +97,7 @@ def count_rows(connection: sqlite3.Connection) -> Report:
     ).fetchone()
     counters = dict(connection.execute("SELECT name, value FROM meta WHERE name IN ('read', 'finished')"))
     read = int(counters.get("read", 0))
+    batches, in_batches, results_expire_at = count_submitted(connection)
     done = statuses.get("done", 0)
     return Report(
         read=read,
@@ -103,6 +105,9 @@ def count_rows(connection: sqlite3.Connection) -> Report:
         failed=statuses.get("failed", 0),
         retryable=statuses.get("retryable", 0),
         left=max(0, read - int(counters.get("finished", 0))),
+        in_batches=in_batches,
+        batches=batches,
+        results_expire_at=results_expire_at,
         faults=faults,
         prompt_tokens=int(prompt),
         completion_tokens=int(completion),

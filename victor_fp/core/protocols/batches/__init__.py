@@ -62,6 +62,8 @@ class BatchCodec(msgspec.Struct, frozen=True, kw_only=True):
     """One vendor's batch API, bound to one endpoint."""
 
     support: BatchSupport
+    keeps_marks: bool = False
+    """Whether the vendor keeps our mark with a batch, so that one can be found whose handle was lost."""
     codec: Codec
     """Builds the requests of items and reads their answers."""
     encode_item: Callable[[str, str, HttpRequest], BatchItem]

@@ -74,6 +74,7 @@ def batch_codec(endpoint: Endpoint, support: BatchSupport) -> Result[BatchCodec,
     return Success(
         BatchCodec(
             support=support,
+            keeps_marks=True,
             codec=codec_for(endpoint),
             encode_item=partial(encode_item, bound),
             submit=partial(submit, bound),

@@ -95,6 +95,7 @@ def batch_codec(endpoint: Endpoint, support: BatchSupport, dialect: OpenAIBatche
     return Success(
         BatchCodec(
             support=support,
+            keeps_marks=dialect.takes_metadata,
             codec=codec_for(endpoint),
             encode_item=partial(encode_item, bound),
             submit=partial(submit, bound),

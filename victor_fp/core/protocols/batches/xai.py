@@ -64,6 +64,7 @@ def batch_codec(endpoint: Endpoint, support: BatchSupport, dialect: XAIBatches) 
     return Success(
         BatchCodec(
             support=support,
+            keeps_marks=True,
             codec=codec_for(endpoint),
             encode_item=partial(encode_item, bound),
             submit=partial(submit, bound, dialect),
