@@ -11,10 +11,11 @@ from typing import TypeVar
 import msgspec
 from returns.result import Failure, Result, Success
 
+from victor_fp.core.batching.types import BatchHandle, decode_handle
 from victor_fp.core.faults import Fault
 from victor_fp.core.jobs.decisions import Status
 from victor_fp.core.jobs.report import Report
-from victor_fp.shell.ledger.batches import count_submitted
+from victor_fp.shell.ledger.batches import count_submitted, open_batches
 from victor_fp.shell.ledger.connection import (
     Transaction,
     connect,
@@ -85,6 +86,16 @@ def cancel_run(path: str | Path) -> Result[bool, Fault]:
         return Success(is_running)
     except (sqlite3.Error, OSError) as error:
         return Failure(ledger_fault(file, error))
+
+
+def read_handles(path: str | Path) -> Result[list[BatchHandle], Fault]:
+    """The vendors' batches whose results are not collected yet."""
+
+    def read(connection: sqlite3.Connection) -> list[BatchHandle]:
+        found = (decode_handle(batch.handle).value_or(None) for batch in open_batches(connection) if batch.handle)
+        return [handle for handle in found if handle is not None]
+
+    return _read(Path(path), read)
 
 
 def count_rows(connection: sqlite3.Connection) -> Report:
