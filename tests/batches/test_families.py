@@ -15,7 +15,7 @@ from tests.batches.other_vendors import AnthropicVendor, GeminiVendor, MistralVe
 from tests.batches.vendor import BatchVendor
 from tests.loopback import serving
 from victor_fp.core.batching.types import BatchResult, decode_handle, encode_handle
-from victor_fp.core.faults import CredentialMissing, InvalidRequest, InvalidResponse, TimedOut
+from victor_fp.core.faults import Cancelled, CredentialMissing, InvalidRequest, InvalidResponse, TimedOut
 from victor_fp.jobs import Row
 from victor_fp.providers.base import BaseProvider, ProviderError
 from victor_fp.providers.registry import ProviderRegistry
@@ -119,10 +119,8 @@ async def test_what_was_answered_before_the_end_is_kept(vendor: BatchVendor, sta
     assert status.state == state
     assert [found[key].result.unwrap().content for key in KEYS[:2]] == ["ONE", "TWO"]
     for key in KEYS[2:]:
-        assert found[key].end == (state if vendor.lists_unbegun else "missing")
-        fault = found[key].result.failure()
-        if vendor.lists_unbegun and state == "expired":
-            assert isinstance(fault, TimedOut)
+        assert (found[key].end, found[key].problem) == (state, None)
+        assert isinstance(found[key].result.failure(), TimedOut if state == "expired" else Cancelled)
 
 
 async def test_cancelling_is_asked_for_and_seen(vendor: BatchVendor) -> None:

@@ -21,7 +21,18 @@ from victor_fp.core.cost import Price
 from victor_fp.core.faults import Fault
 from victor_fp.core.json import Json, NotJson, decode_json, encode_json
 from victor_fp.core.result import outcome
-from victor_fp.jobs import Budget, JobRun, cancel_run, export, format_report, read_handles, read_report, read_rows, reopen_rows, run
+from victor_fp.jobs import (
+    Budget,
+    JobRun,
+    cancel_run,
+    export,
+    format_report,
+    read_handles,
+    read_report,
+    read_rows,
+    reopen_rows,
+    run,
+)
 from victor_fp.jobs.sources import count_records
 from victor_fp.providers.base import BaseProvider
 

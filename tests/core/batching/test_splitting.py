@@ -39,9 +39,7 @@ def split(given: list[BatchItem], bounds: BatchLimits) -> list[tuple[BatchItem, 
 @given(st.integers(0, 2**32), st.integers(1, 9), st.integers(20, 200), st.booleans())
 def test_every_item_is_in_one_batch_within_the_limits(seed: int, count: int, size: int, mixes_models: bool) -> None:
     luck = random.Random(seed)
-    given_items = [
-        item(number, luck.randrange(1, 60), luck.choice("ab"), luck.choice("rs")) for number in range(100)
-    ]
+    given_items = [item(number, luck.randrange(1, 60), luck.choice("ab"), luck.choice("rs")) for number in range(100)]
     bounds = limits(count, size, mixes_models=mixes_models)
     batches = split(given_items, bounds)
     fitting = [one for one in given_items if len(one.line) + 1 <= size]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import assert_never
+from typing import Literal, assert_never
 
 import msgspec
 from returns.result import Failure, Result
 
 from victor_fp.core.batching.matching import Matching
-from victor_fp.core.batching.types import BatchHandle, BatchResult, ItemResult
+from victor_fp.core.batching.types import BatchHandle, BatchResult, BatchState, ItemResult
 from victor_fp.core.faults import Cancelled, Fault, InvalidResponse, TimedOut
 from victor_fp.core.protocols.batches import BatchCodec
 from victor_fp.core.requests import Endpoint
@@ -28,17 +28,22 @@ def decode_item(
     return BatchResult(key=key, result=_decode(batch, context, item), end=item.end, problem=problem)
 
 
-def missing_results(endpoint: Endpoint, handle: BatchHandle, matching: Matching) -> tuple[BatchResult, ...]:
-    """The ends of rows that were submitted and have no result."""
-    fault = InvalidResponse(
-        provider=endpoint.spec.name,
-        model=handle.model or None,
-        message=f"batch {handle.id} is over and has no result for this row",
-        maybe_billed=True,
+def missing_results(
+    endpoint: Endpoint, handle: BatchHandle, state: BatchState, matching: Matching
+) -> tuple[BatchResult, ...]:
+    """The ends of rows that were submitted and have no result.
+
+    A batch that expired or was cancelled did not begin them; some vendors say so line by line, others say nothing.
+    """
+    context = ResponseContext(endpoint=endpoint, model=handle.model or None)
+    if state in ("expired", "cancelled"):
+        failure: Result[CompletionResponse, Fault] = Failure(_not_begun(context, state))
+        return tuple(BatchResult(key=key, result=failure, end=state) for key in matching.missing())
+    message = f"batch {handle.id} is over and has no result for this row"
+    lost: Result[CompletionResponse, Fault] = Failure(
+        with_context(context, InvalidResponse(message=message, maybe_billed=True))
     )
-    return tuple(
-        BatchResult(key=key, result=Failure(fault), end="missing", problem="missing") for key in matching.missing()
-    )
+    return tuple(BatchResult(key=key, result=lost, end="missing", problem="missing") for key in matching.missing())
 
 
 def _decode(batch: BatchCodec, context: ResponseContext, item: ItemResult) -> Result[CompletionResponse, Fault]:
@@ -52,12 +57,14 @@ def _decode(batch: BatchCodec, context: ResponseContext, item: ItemResult) -> Re
                 fault = msgspec.structs.replace(fault, status=None)
             request_id = fault.request_id or item.request_id
             return Failure(with_context(context, msgspec.structs.replace(fault, request_id=request_id)))
-        case "expired":
-            message = "the vendor did not begin this request within the batch's time"
-            return Failure(with_context(context, TimedOut(message=message)))
-        case "cancelled":
-            return Failure(
-                with_context(context, Cancelled(message="the batch was cancelled before this request began"))
-            )
+        case "expired" | "cancelled":
+            return Failure(_not_begun(context, item.end))
         case _:
             assert_never(item.end)
+
+
+def _not_begun(context: ResponseContext, end: Literal["expired", "cancelled"]) -> Fault:
+    if end == "expired":
+        message = "the vendor did not begin this request within the batch's time"
+        return with_context(context, TimedOut(message=message))
+    return with_context(context, Cancelled(message="the batch was cancelled before this request began"))

@@ -124,7 +124,7 @@ class BatchClient(msgspec.Struct, frozen=True, kw_only=True):
                         for item in page.items:
                             yield Success(decode_item(self.batch, self.endpoint, handle, matching, item))
             step = following
-        for missing in missing_results(self.endpoint, handle, matching):
+        for missing in missing_results(self.endpoint, handle, status.state, matching):
             yield Success(missing)
 
     async def _pages(self, step: ResultStep) -> AsyncGenerator[Result[ResultPage, Fault], None]:
