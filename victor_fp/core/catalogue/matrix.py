@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from returns.result import Success
 
 from victor_fp.core.catalogue import CATALOGUE
+from victor_fp.core.catalogue.batches import find_batch_support
 from victor_fp.core.catalogue.spec import AuthKind, ProviderSpec, Setting
 from victor_fp.core.protocols import Codec, codec_for
 from victor_fp.core.request_building.endpoints import build_endpoint
@@ -23,6 +24,10 @@ stored under the provider's name. Settings are constructor keywords, or the vari
 CAN = """
 What a provider's API can carry is told here; whether a model can, its vendor knows: see `discover_capabilities`. What cannot be taken is an
 `UnsupportedParameter`, or, with `on_unsupported="adjust"`, an entry of `metadata["adjustments"]`.
+"""
+BATCHES_TEXT = """
+Vendors that answer batches of requests within hours, mostly at a lower price: see `docs/jobs.md`. Limits are those of one batch; larger jobs are
+split. The price is relative to live calls; where a column is empty, the vendor does not say.
 """
 WAYS: dict[AuthKind, str] = {"none": "none", "key": "", "sigv4": "AWS credentials", "google": "Google credentials"}
 ABILITIES = ("tools", "streaming", "images", "audio", "files", "reasoning", "json_schema")
@@ -51,6 +56,13 @@ def render_matrix() -> str:
             "Where models, their limits and the tokens of a prompt are asked for. Elsewhere limits are configured, and tokens estimated.",
             "",
             *_render_table(("name", "models", "one model", "tokens"), map(_render_discovery, CATALOGUE)),
+            "",
+            "## Batches",
+            BATCHES_TEXT,
+            *_render_table(
+                ("name", "form", "requests", "MB", "models", "hours", "results kept", "price", "source"),
+                (row for spec in CATALOGUE if (row := _render_batches(spec)) is not None),
+            ),
             "",
         ]
     )
@@ -104,6 +116,25 @@ def _render_discovery(spec: ProviderSpec) -> Sequence[str]:
     one = "" if found is None else "in the list" if found.model_request is None else "yes"
     counted = spoken is not None and spoken.counting is not None
     return f"`{spec.name}`", "" if found is None else "yes", one, "yes" if counted else ""
+
+
+def _render_batches(spec: ProviderSpec) -> Sequence[str] | None:
+    support = find_batch_support(spec)
+    if support is None:
+        return None
+    limits = support.limits
+    kept = "" if limits.results_hours is None else f"{limits.results_hours // 24} days"
+    return (
+        f"`{spec.name}`",
+        support.dialect.family,
+        f"{limits.max_requests:,}",
+        f"{limits.max_bytes // 1_000_000}",
+        "several" if limits.mixes_models else "one",
+        str(limits.window_hours),
+        kept,
+        "" if limits.price_factor is None else f"{limits.price_factor:.0%}",
+        f"[{limits.date}]({limits.source})",
+    )
 
 
 def _bind_codec(spec: ProviderSpec) -> Codec | None:
