@@ -27,6 +27,7 @@ from victor_fp.core.types import (
     ToolDefinition,
     Usage,
 )
+from victor_fp.providers.batch_methods import BatchMethods
 from victor_fp.providers.errors import (
     CircuitOpenError,
     ProviderAuthenticationError,
@@ -91,7 +92,7 @@ __all__ = [
 ]
 
 
-class BaseProvider(CircuitGuarded, ABC):
+class BaseProvider(CircuitGuarded, BatchMethods, ABC):
     """What every LLM provider does.
 
     A custom provider gives `name`, `chat`, `stream` and `close`; everything else has a default. `chat` and `stream`

@@ -19,6 +19,12 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """Failed in a way that another run may mend."""
     left: int = 0
     """Seen and not finished, the retryable ones included."""
+    in_batches: int = 0
+    """Rows in vendors' batches, or waiting to be asked again after one."""
+    batches: int = 0
+    """Batches whose results are not collected yet."""
+    results_expire_at: float | None = None
+    """When the first results of these batches vanish at the vendor, in seconds since 1970."""
     faults: Mapping[str, int] = {}
     """Failed rows by fault class."""
     prompt_tokens: int = 0
@@ -40,6 +46,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 def format_report(report: Report) -> str:
     """A few lines for people."""
     lines = [f"{report.done} done, {report.failed} failed, {report.left} left of {report.read} rows read"]
+    if report.in_batches:
+        lines.append(f"{report.in_batches} rows in {report.batches} open batches")
     lines += [f"  {count} x {name}" for name, count in sorted(report.faults.items(), key=lambda item: -item[1])]
     lines.append(f"tokens: {report.prompt_tokens} in, {report.completion_tokens} out")
     if report.cost_usd is not None:
