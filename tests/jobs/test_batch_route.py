@@ -330,3 +330,28 @@ async def test_results_that_the_vendor_has_forgotten_are_asked_for_again_by_the_
         again, _ = await collect(provider, vendor, tmp_path / "l")
     assert all(isinstance(done.result, Success) for done in again.values())
     assert len(vendor.jobs) == 2
+
+
+class CallingVendor(OpenAIVendor):
+    """Answers every request by the call of a tool."""
+
+    def completion(self, text: str) -> dict[str, Any]:
+        whole: dict[str, Any] = super().completion(text)
+        function = {"name": "city_find", "arguments": "{}"}
+        whole["choices"][0]["message"]["tool_calls"] = [{"id": "call-1", "type": "function", "function": function}]
+        return whole
+
+
+async def test_calls_of_tools_have_the_names_that_the_rows_gave(tmp_path: Path) -> None:
+    vendor = CallingVendor()
+    tools = [{"name": "city.find", "description": "", "parameters": {"type": "object", "properties": {}}}]
+    async with connected(vendor) as provider:
+        found, _ = await collect(provider, vendor, tmp_path / "l", rows=[Row("a", "x", tools=tools), Row("b", "y")])
+        handle = await provider.submit_batch([Row("a", "x")], model="m-1", tools=tools)
+        vendor.finish()
+        (result,) = [result async for result in provider.batch_results(handle, keys=["a"])]
+    assert found["a"].result.unwrap().tool_calls[0]["name"] == "city.find"
+    assert found["b"].result.unwrap().tool_calls[0]["name"] == "city_find"
+    calls = result.result.unwrap().tool_calls
+    assert calls is not None
+    assert calls[0]["name"] == "city.find"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from functools import partial
 from time import time
 from typing import Any, assert_never
 from uuid import uuid4
@@ -19,17 +20,19 @@ from victor_fp.core.batching.encoding import encode_row as encode_item
 from victor_fp.core.batching.polling import find_lost, next_look
 from victor_fp.core.batching.splitting import Splitter
 from victor_fp.core.batching.types import (
+    NO_CONTEXT,
     BatchHandle,
     BatchItem,
     BatchResult,
     BatchStatus,
+    ItemContext,
     decode_handle,
     encode_handle,
 )
 from victor_fp.core.dialects.batches import BatchLimits
 from victor_fp.core.faults import BudgetExceeded, Fault, InvalidRequest, InvalidResponse, LedgerFailed, can_retry
 from victor_fp.core.jobs.decisions import Ask, Collect, Decision, Refuse, Replay, Status
-from victor_fp.core.jobs.rows import CheckedRow, encode_row
+from victor_fp.core.jobs.rows import CheckedRow, decode_row, encode_row
 from victor_fp.core.resilience.budget import Amount
 from victor_fp.core.result import outcome
 from victor_fp.jobs.job import Job
@@ -328,7 +331,8 @@ class BatchRoute:
         together: list[tuple[SubmittedRow, BatchResult]] = []
         again: list[str] = []
         expected = tuple(rows)
-        results = self._client.results(batch.handle, expected)
+        asked = dict(rows)
+        results = self._client.results(batch.handle, expected, lambda key: self._find_context(asked.get(key)))
         try:
             async for received in results:
                 match outcome(received):
@@ -361,6 +365,14 @@ class BatchRoute:
         await ledger.call(requeue_rows, again)
         await ledger.call(close_batch, batch.number)
         del self._open[batch.number]
+
+    def _find_context(self, row: SubmittedRow | None) -> ItemContext:
+        """What the request of a row was, which is built again from what the ledger has of it."""
+        if row is None:
+            return NO_CONTEXT
+        checked = decode_row(row.row, row.key, row.position, row.digest, self._options)
+        item = checked.bind(partial(encode_item, self._client.batch, self._job.provider.name))
+        return item.map(lambda found: found.context).value_or(NO_CONTEXT)
 
     async def _record(self, ends: Sequence[tuple[SubmittedRow, BatchResult]], status: BatchStatus | None) -> list[str]:
         """Record ends of rows; the keys of those that are to be asked again."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Literal, assert_never
 
 import msgspec
 from returns.result import Failure, Result
 
 from victor_fp.core.batching.matching import Matching
-from victor_fp.core.batching.types import BatchHandle, BatchResult, BatchState, ItemResult
+from victor_fp.core.batching.types import BatchHandle, BatchResult, BatchState, ItemContext, ItemResult
+from victor_fp.core.cost import Price, PricedUsage
 from victor_fp.core.faults import Cancelled, Fault, InvalidResponse, TimedOut
 from victor_fp.core.protocols.batches import BatchCodec
 from victor_fp.core.requests import Endpoint
@@ -20,12 +23,37 @@ UNKNOWN_STATUS = 500
 
 
 def decode_item(
-    batch: BatchCodec, endpoint: Endpoint, handle: BatchHandle, matching: Matching, item: ItemResult
+    batch: BatchCodec,
+    endpoint: Endpoint,
+    handle: BatchHandle,
+    matching: Matching,
+    item: ItemResult,
+    find_context: Callable[[str], ItemContext] | None = None,
 ) -> BatchResult:
-    """The end of the row that a result belongs to."""
+    """The end of the row that a result belongs to. `find_context` knows what a key asked; without it, the handle does."""
     key, problem = matching.match(item.id)
-    context = ResponseContext(endpoint=endpoint, model=handle.model or None)
+    asked = handle.context if find_context is None or problem == "unknown" else find_context(key)
+    context = ResponseContext(
+        endpoint=with_batch_prices(endpoint, batch.support.limits.price_factor),
+        model=asked.model or handle.model or None,
+        adjustments=asked.adjustments,
+        tool_names=asked.tool_names,
+        required_call=asked.required_call,
+    )
     return BatchResult(key=key, result=_decode(batch, context, item), end=item.end, problem=problem)
+
+
+def with_batch_prices(endpoint: Endpoint, factor: float | None) -> Endpoint:
+    """The endpoint with the prices of its batches, where it has prices of live calls."""
+    live = endpoint.price
+    if live is None or factor is None:
+        return endpoint
+    return msgspec.structs.replace(endpoint, price=partial(_scale_price, live, factor))
+
+
+def _scale_price(price: Price, factor: float, sale: PricedUsage) -> float | None:
+    dollars = price(sale)
+    return None if dollars is None else dollars * factor
 
 
 def missing_results(
@@ -50,7 +78,7 @@ def _decode(batch: BatchCodec, context: ResponseContext, item: ItemResult) -> Re
     codec = batch.codec.for_model(context.model)
     match item.end:
         case "answered":
-            return build_completion(context, fold_response(codec, item.body), item.body)
+            return build_completion(context, fold_response(codec, item.body, context.tool_names), item.body)
         case "failed":
             fault = codec.error(item.status or UNKNOWN_STATUS, {}, item.body)
             if item.status is None and fault.status == UNKNOWN_STATUS:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import msgspec
 from returns.result import Failure, Result, Success
 
-from victor_fp.core.batching.types import BatchItem
+from victor_fp.core.batching.types import BatchItem, ItemContext
 from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.jobs.rows import CheckedRow
 from victor_fp.core.protocols.batches import BatchCodec
 from victor_fp.core.request_building.chat import build_chat_request
+from victor_fp.core.requests import HttpRequest
 from victor_fp.core.result import outcome
 
 LIVE_ONLY = frozenset({"timeout", "deadline", "priority"})
@@ -44,4 +46,15 @@ def encode_row(batch: BatchCodec, provider: str, row: CheckedRow) -> Result[Batc
     if codec is not batch.codec:
         message = f"model {row.model!r} is served by another protocol, which the batch API does not take"
         return Failure(InvalidRequest(provider=provider, model=row.model, message=message))
-    return codec.request(chat).map(lambda request: batch.encode_item(row.key, row.model, request))
+    return codec.request(chat).map(lambda request: _encode_request(batch, row, request))
+
+
+def _encode_request(batch: BatchCodec, row: CheckedRow, request: HttpRequest) -> BatchItem:
+    item = batch.encode_item(row.key, row.model, request)
+    context = ItemContext(
+        model=row.model,
+        tool_names=request.tool_names,
+        required_call=request.required_call,
+        adjustments=request.adjustments,
+    )
+    return msgspec.structs.replace(item, context=context)

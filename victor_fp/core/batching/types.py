@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from hashlib import blake2b
 from typing import Literal, TypeAlias
 
@@ -11,6 +11,7 @@ import msgspec
 from returns.result import Failure, Result, Success
 
 from victor_fp.core.faults import Fault, InvalidRequest
+from victor_fp.core.requests import Adjustment
 from victor_fp.core.types import CompletionResponse
 
 BatchState: TypeAlias = Literal["pending", "running", "cancelling", "completed", "failed", "expired", "cancelled"]
@@ -21,18 +22,35 @@ _SAFE_KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
 """Anthropic's rule for ids, which is the strictest: message_batches_post of its reference."""
 
 
+class ItemContext(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What reading the answer to an item needs to know of its request."""
+
+    model: str = ""
+    tool_names: Mapping[str, str] = {}
+    """The caller's names of tools by the names that were sent, where the two differ."""
+    required_call: str | None = None
+    """The tool that had to be called, any where it is empty; None where none had to."""
+    adjustments: tuple[Adjustment, ...] = ()
+
+
+NO_CONTEXT = ItemContext()
+
+
 class BatchHandle(msgspec.Struct, frozen=True, kw_only=True):
     """Names a batch at its vendor. Plain data without keys: store it with `encode_handle`."""
 
     provider: str
     id: str
     model: str = ""
+    """Of its requests; empty where they are for several."""
     count: int = 0
     """Requests in it."""
     token: str = ""
     """Our own mark, which the vendor keeps with the batch where it can."""
     input_id: str = ""
     """The file of requests, where the vendor keeps one."""
+    context: ItemContext = NO_CONTEXT
+    """What the requests have in common."""
 
 
 class BatchCounts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -78,6 +96,7 @@ class BatchItem(msgspec.Struct, frozen=True, gc=False):
     route: str
     """The operation that the request is for. A batch has one."""
     line: bytes
+    context: ItemContext = NO_CONTEXT
 
 
 class ItemResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,6 +124,30 @@ class BatchResult(msgspec.Struct, frozen=True, kw_only=True):
     end: Literal["answered", "failed", "expired", "cancelled", "missing"]
     problem: Problem | None = None
     """An id that was not submitted, one that came before, or one for which the vendor has no result."""
+
+
+def share_context(items: Iterable[BatchItem]) -> ItemContext:
+    """What the requests of items have in common; a name of a tool that stands for two is left as it was sent."""
+    contexts = [item.context for item in items]
+    if not contexts:
+        return NO_CONTEXT
+    names: dict[str, set[str]] = {}
+    for context in contexts:
+        for sent, own in context.tool_names.items():
+            names.setdefault(sent, set()).add(own)
+    first = contexts[0]
+    return ItemContext(
+        model=first.model if all(context.model == first.model for context in contexts) else "",
+        tool_names={sent: own.pop() for sent, own in names.items() if len(own) == 1},
+        required_call=first.required_call
+        if all(context.required_call == first.required_call for context in contexts)
+        else None,
+        adjustments=tuple(
+            adjustment
+            for adjustment in first.adjustments
+            if all(adjustment in context.adjustments for context in contexts)
+        ),
+    )
 
 
 def batch_id_for(key: str) -> str:

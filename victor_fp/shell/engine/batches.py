@@ -11,7 +11,7 @@ from returns.result import Failure, Result, Success
 
 from victor_fp.core.batching.decoding import decode_item, missing_results
 from victor_fp.core.batching.matching import Matching
-from victor_fp.core.batching.types import BatchHandle, BatchItem, BatchResult, BatchStatus
+from victor_fp.core.batching.types import BatchHandle, BatchItem, BatchResult, BatchStatus, ItemContext, share_context
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.protocols import Codec
 from victor_fp.core.protocols.batches import BatchCodec, ResultPage, ResultStep, StatusPage, SubmitStep
@@ -56,8 +56,9 @@ class BatchClient(msgspec.Struct, frozen=True, kw_only=True):
                     found = await self.find(token) if step.creates and fault.maybe_billed else None
                     if found is None:
                         return Failure(fault)
-                    return Success(found)
-        return Success(step)
+                    step = found
+        shared = share_context(items)
+        return Success(msgspec.structs.replace(step, model=shared.model, context=shared))
 
     async def find(self, token: str) -> BatchHandle | None:
         """The batch with this mark, if the vendor keeps marks and knows one."""
@@ -97,9 +98,15 @@ class BatchClient(msgspec.Struct, frozen=True, kw_only=True):
         return Success(statuses[:limit])
 
     async def results(
-        self, handle: BatchHandle, keys: Iterable[str] | None
+        self,
+        handle: BatchHandle,
+        keys: Iterable[str] | None,
+        find_context: Callable[[str], ItemContext] | None = None,
     ) -> AsyncGenerator[Result[BatchResult, Fault], None]:
-        """The ends of a batch's rows: successes, then at most one failure, then nothing."""
+        """The ends of a batch's rows: successes, then at most one failure, then nothing.
+
+        `find_context` gives what the request of a key was; without it, the handle says what all of them have in common.
+        """
         match outcome(await self.status(handle)):
             case Failure(fault):
                 yield Failure(fault)
@@ -122,7 +129,7 @@ class BatchClient(msgspec.Struct, frozen=True, kw_only=True):
                     case Success(page):
                         following = page.following or following
                         for item in page.items:
-                            yield Success(decode_item(self.batch, self.endpoint, handle, matching, item))
+                            yield Success(decode_item(self.batch, self.endpoint, handle, matching, item, find_context))
             step = following
         for missing in missing_results(self.endpoint, handle, status.state, matching):
             yield Success(missing)
