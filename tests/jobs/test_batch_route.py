@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -20,8 +21,8 @@ from tests.loopback import Received, Talk, serving
 from tests.openai_shapes import body
 from tests.paper import PaperRuntime
 from victor_fp.core.cost import PricedUsage
-from victor_fp.core.faults import BudgetExceeded, Cancelled, InvalidRequest
-from victor_fp.jobs import Budget, Row, export, read_report, run
+from victor_fp.core.faults import BudgetExceeded, Cancelled, InvalidRequest, LedgerFailed
+from victor_fp.jobs import Budget, Row, export, format_report, read_report, run
 from victor_fp.jobs import batch_route as batching
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.registry import ProviderRegistry
@@ -35,11 +36,12 @@ class Clock(PaperRuntime):
     def __init__(self, vendor: BatchVendor, rule: Rule) -> None:
         super().__init__()
         self.vendor, self.rule = vendor, rule
+        self.is_pending = frozenset({"pending", "cancelling"})
 
     async def sleep(self, seconds: float) -> None:
         await super().sleep(seconds)
         for job in self.vendor.jobs.values():
-            if job.state in ("pending", "cancelling") and job.requests:
+            if job.state in self.is_pending and job.requests:
                 state, count = self.rule(job)
                 self.vendor.run(job, count)
                 unbegun = list(job.requests)[count:] if count is not None else []
@@ -355,3 +357,54 @@ async def test_calls_of_tools_have_the_names_that_the_rows_gave(tmp_path: Path) 
     calls = result.result.unwrap().tool_calls
     assert calls is not None
     assert calls[0]["name"] == "city.find"
+
+
+FULL = sqlite3.OperationalError("database or disk is full")
+
+
+@pytest.mark.parametrize("step", ["add_batch", "set_handle", "requeue_rows", "close_batch"])
+async def test_a_ledger_that_cannot_be_written_stops_the_job_and_the_next_run_goes_on(
+    step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vendor = OpenAIVendor()
+
+    def fail(*_: object) -> None:
+        raise FULL
+
+    async with connected(vendor) as provider:
+        with monkeypatch.context() as patched:
+            patched.setattr(batching, step, fail)
+            _, job = await collect(provider, vendor, tmp_path / "l")
+        assert isinstance(job.stopped, LedgerFailed)
+        assert "disk is full" in job.stopped.message
+        found, job = await collect(provider, vendor, tmp_path / "l")
+    assert job.stopped is None
+    assert {key: done.result.unwrap().content for key, done in found.items()} == {
+        f"row {number}": f"TEXT {number}" for number in range(10)
+    }
+    assert len(vendor.jobs) == 1
+    assert read_report(tmp_path / "l").unwrap().in_batches == 0
+
+
+async def test_the_ledger_knows_when_results_vanish_as_the_vendor_says(tmp_path: Path) -> None:
+    vendor = OpenAIVendor()
+    looks = 0
+
+    def rule(_: Job) -> tuple[str, int | None]:
+        nonlocal looks
+        looks += 1
+        if looks == 1:
+            return "running", 0
+        raise OSError("the process ends")
+
+    async with connected(vendor) as provider:
+        clock = Clock(vendor, rule)
+        clock.is_pending = frozenset({"pending", "running"})
+        job = run(rows(3), provider, ledger=tmp_path / "l", model="m-1", route="batch", runtime=clock)
+        with pytest.raises(OSError, match="the process ends"):
+            async for _ in job:
+                pass
+        await job.aclose()
+    report = read_report(tmp_path / "l").unwrap()
+    assert report.results_expire_at == 1_700_000_000 + 30 * 24 * 3600  # 30 days after the vendor created the batch
+    assert "the first results vanish at the vendor at 2023-12-14 22:13 UTC" in format_report(report)

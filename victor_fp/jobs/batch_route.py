@@ -7,10 +7,11 @@ looks for the batch at the vendor. Memory depends on the size of one batch, whic
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from time import time
-from typing import Any, assert_never
+from typing import Any, Concatenate, ParamSpec, assert_never
 from uuid import uuid4
 
 import msgspec
@@ -52,6 +53,8 @@ from victor_fp.shell.ledger.batches import (
     withdraw_batch,
 )
 
+P = ParamSpec("P")
+
 MAX_OPEN = 16
 """Batches at the vendor at a time."""
 MAX_BYTES = 64_000_000
@@ -71,6 +74,8 @@ class OpenBatch(msgspec.Struct):
     submitted: float
     """By the runtime's clock."""
     looks_at: float
+    expires: float | None = None
+    """When its results vanish, as the ledger has it."""
 
 
 class BatchRoute:
@@ -156,13 +161,16 @@ class BatchRoute:
                 case Success(found):
                     handle = found
             if handle is None:
-                await ledger.call(withdraw_batch, one.number)
-                continue
+                match outcome(await ledger.call(withdraw_batch, one.number)):
+                    case Failure(fault):
+                        return fault
+                    case Success():
+                        continue
             known.add(handle.id)
             if handle.provider != self._job.provider.name:
                 message = f"the ledger has an open batch of {handle.provider}, not of {self._job.provider.name}"
                 return InvalidRequest(provider=self._job.provider.name, message=message)
-            self._open[one.number] = OpenBatch(one.number, handle, now, now)
+            self._open[one.number] = OpenBatch(one.number, handle, now, now, one.results_expire)
         return None
 
     async def _find_lost(self, stored: StoredBatch, known: set[str]) -> Result[BatchHandle | None, Fault]:
@@ -276,15 +284,17 @@ class BatchRoute:
                     pass
             match outcome(await self._client.submit(items, token)):
                 case Success(handle):
-                    await job.ledger.call(set_handle, number, encode_handle(handle), self._expiry(handle))
-                    now = runtime.now()
-                    self._open[number] = OpenBatch(number, handle, now, now + next_look(0.0))
+                    expires = self._expiry(handle)
+                    if await self._write(set_handle, number, encode_handle(handle), expires):
+                        now = runtime.now()
+                        self._open[number] = OpenBatch(number, handle, now, now + next_look(0.0), expires)
                     return
                 case Failure(fault):
                     if fault.maybe_billed:  # the next run looks for the batch
                         job.stop(items[0].key, fault)
                         return
-                    await job.ledger.call(withdraw_batch, number)
+                    if not await self._write(withdraw_batch, number):
+                        return
                     if not can_retry(fault) or attempt == SUBMISSIONS:
                         job.stop(items[0].key, fault)
                         return
@@ -304,7 +314,8 @@ class BatchRoute:
         seen = await self._client.status(batch.handle)
         match outcome(seen):
             case Success(status) if not status.is_final:
-                pass
+                if not await self._note_expiry(batch, status):
+                    return
             case Success(status):
                 await self._collect(batch, status)
                 return
@@ -317,6 +328,26 @@ class BatchRoute:
                     self._open.clear()
                     return
         batch.looks_at = runtime.now() + next_look(runtime.now() - batch.submitted)
+
+    async def _note_expiry(self, batch: OpenBatch, status: BatchStatus) -> bool:
+        """Enter when the results vanish, as soon as the vendor says so; False where the ledger cannot be written."""
+        expires = status.results_expire_at
+        if expires is None or expires == batch.expires:
+            return True
+        batch.expires = expires
+        return await self._write(set_handle, batch.number, encode_handle(batch.handle), expires)
+
+    async def _write(
+        self, function: Callable[Concatenate[sqlite3.Connection, P], object], *args: P.args, **kwargs: P.kwargs
+    ) -> bool:
+        """Write to the ledger. Where that fails the job stops, and batches are left to the next run."""
+        match outcome(await self._job.ledger.call(function, *args, **kwargs)):
+            case Success():
+                return True
+            case Failure(fault):
+                self._job.stop("", fault)
+                self._open.clear()
+                return False
 
     async def _collect(self, batch: OpenBatch, status: BatchStatus | None) -> None:
         """Read the results of a batch that is over, and record them; what is to be asked again is left in the queue."""
@@ -362,9 +393,8 @@ class BatchRoute:
         if isinstance(job.stopped, LedgerFailed):
             self._open.clear()
             return
-        await ledger.call(requeue_rows, again)
-        await ledger.call(close_batch, batch.number)
-        del self._open[batch.number]
+        if await self._write(requeue_rows, again) and await self._write(close_batch, batch.number):
+            del self._open[batch.number]
 
     def _find_context(self, row: SubmittedRow | None) -> ItemContext:
         """What the request of a row was, which is built again from what the ledger has of it."""
@@ -432,4 +462,4 @@ class BatchRoute:
                 break
             while self._open:
                 await self._look()
-        await job.ledger.call(drop_finished_rows)
+        await self._write(drop_finished_rows)
