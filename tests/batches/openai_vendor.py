@@ -205,3 +205,54 @@ class TogetherVendor(OpenAIVendor):
             "user_id": "u-1",
         }
         return shown | ({"error": "line 1 cannot be read"} if job.state == "failed" else {})
+
+
+class AzureVendor(OpenAIVendor):
+    """The same below a resource's own address."""
+
+    name = "azure"
+    path = "/openai/v1"
+
+
+class AzureResponsesVendor(ResponsesVendor):
+    """The same for Responses."""
+
+    name = "azure-responses"
+    path = "/openai/v1"
+
+
+class GroqVendor(OpenAIVendor):
+    """The same."""
+
+    name = "groq"
+    path = "/openai/v1"
+
+
+class MoonshotVendor(OpenAIVendor):
+    """The same."""
+
+    name = "moonshot"
+
+
+class MoonshotChinaVendor(OpenAIVendor):
+    """The same."""
+
+    name = "moonshot-china"
+
+
+class CerebrasVendor(OpenAIVendor):
+    """The same with states of its own."""
+
+    name = "cerebras"
+
+    def show(self, job: Job) -> dict[str, Any]:
+        shown = super().show(job)
+        return shown | {
+            "status": {"validating": "queued", "in_progress": "running"}.get(shown["status"], shown["status"])
+        }
+
+
+class QwenChinaVendor(QwenVendor):
+    """The same in another region."""
+
+    name = "qwen-china"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.batches.openai_vendor import OpenAIVendor
+from tests.batches.openai_vendor import OpenAIVendor, ResponsesVendor
 from tests.batches.vendor import BatchVendor, Job, parse_form, read_lines, write_lines
 from tests.loopback import Received
 from tests.openai_shapes import body, error
@@ -260,6 +260,7 @@ class XAIVendor(BatchVendor):
     keeps_marks = True
     states = frozenset({"completed", "cancelled", "failed"})
     page = 2
+    operation = "chat_get_completion"
 
     def handle(self, received: Received) -> tuple[int, Any]:
         path, _, query = received.path.partition("?")
@@ -292,8 +293,8 @@ class XAIVendor(BatchVendor):
                 return 404, error("nothing here", "not_found", "invalid_request_error")
 
     def body_of(self, request: dict[str, Any]) -> Any:
-        assert set(request) == {"chat_get_completion"}
-        return request["chat_get_completion"]
+        assert set(request) == {self.operation}
+        return request[self.operation]
 
     def show(self, job: Job) -> dict[str, Any]:
         ends = [end for _, end, *_ in job.results]
@@ -316,7 +317,7 @@ class XAIVendor(BatchVendor):
 
     def line(self, identifier: str, end: str, status: int, answer: Any) -> dict[str, Any]:
         result = (
-            {"response": {"chat_get_completion": answer}}
+            {"response": {self.operation: answer}}
             if end == "answered"
             else {"error": {"code": status, "message": answer["error"]["message"]}}
         )
@@ -367,3 +368,22 @@ class OpenRouterVendor(OpenAIVendor):
             "error": {"message": "line 1 is not valid"} if job.state == "failed" else None,
             "results": [self.line(*result) for result in job.results] if has_results else [],
         }
+
+
+class XAIResponsesVendor(XAIVendor):
+    """The same for Responses."""
+
+    name = "xai-responses"
+    operation = "responses"
+
+    def completion(self, text: str) -> Any:
+        return ResponsesVendor().completion(text)
+
+    def text_of(self, body: Any) -> str:
+        return ResponsesVendor().text_of(body)
+
+
+class OpenRouterResponsesVendor(OpenRouterVendor, ResponsesVendor):
+    """The same for Responses."""
+
+    name = "openrouter-responses"

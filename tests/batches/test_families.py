@@ -10,27 +10,58 @@ from typing import Any
 import pytest
 from returns.result import Success
 
-from tests.batches.openai_vendor import OpenAIVendor, QwenVendor, ResponsesVendor, TogetherVendor, ZaiVendor
-from tests.batches.other_vendors import AnthropicVendor, GeminiVendor, MistralVendor, OpenRouterVendor, XAIVendor
+from tests.batches.openai_vendor import (
+    AzureResponsesVendor,
+    AzureVendor,
+    CerebrasVendor,
+    GroqVendor,
+    MoonshotChinaVendor,
+    MoonshotVendor,
+    OpenAIVendor,
+    QwenChinaVendor,
+    QwenVendor,
+    ResponsesVendor,
+    TogetherVendor,
+    ZaiVendor,
+)
+from tests.batches.other_vendors import (
+    AnthropicVendor,
+    GeminiVendor,
+    MistralVendor,
+    OpenRouterResponsesVendor,
+    OpenRouterVendor,
+    XAIResponsesVendor,
+    XAIVendor,
+)
 from tests.batches.vendor import BatchVendor
 from tests.loopback import serving
 from victor_fp.core.batching.types import BatchResult, decode_handle, encode_handle
+from victor_fp.core.catalogue.batches import BATCHES
 from victor_fp.core.faults import Cancelled, CredentialMissing, InvalidRequest, InvalidResponse, TimedOut
 from victor_fp.jobs import Row
 from victor_fp.providers.base import BaseProvider, ProviderError
 from victor_fp.providers.registry import ProviderRegistry
 
-VENDORS = [
+VENDORS: list[type[BatchVendor]] = [
     OpenAIVendor,
     ResponsesVendor,
+    AzureVendor,
+    AzureResponsesVendor,
+    GroqVendor,
+    MoonshotVendor,
+    MoonshotChinaVendor,
+    CerebrasVendor,
     ZaiVendor,
     QwenVendor,
+    QwenChinaVendor,
     TogetherVendor,
     AnthropicVendor,
     GeminiVendor,
     MistralVendor,
     XAIVendor,
+    XAIResponsesVendor,
     OpenRouterVendor,
+    OpenRouterResponsesVendor,
 ]
 KEY = "sk-canary-batch-42"
 
@@ -55,6 +86,10 @@ KEYS = [row.key for row in ROWS]
 
 async def collect(provider: BaseProvider, handle: Any, keys: Any = KEYS) -> dict[str, BatchResult]:
     return {result.key: result async for result in provider.batch_results(handle, keys=keys)}
+
+
+def test_every_vendor_of_the_table_is_held_to_this_suite() -> None:
+    assert sorted(vendor.name for vendor in VENDORS) == sorted(BATCHES)
 
 
 async def test_rows_come_back_under_their_keys_whatever_the_order(vendor: BatchVendor) -> None:
@@ -86,7 +121,12 @@ async def test_a_batch_asks_what_a_live_call_asks(vendor: BatchVendor) -> None:
     async with connected(vendor) as provider:
         await provider.submit_batch([Row("a", "Hi", {"temperature": 0.5})], model=vendor.model, max_tokens=50)
     live = replay.request(
-        vendor.name, [Message(role="user", content="Hi")], model=vendor.model, temperature=0.5, max_tokens=50
+        vendor.name,
+        [Message(role="user", content="Hi")],
+        model=vendor.model,
+        temperature=0.5,
+        max_tokens=50,
+        base_url=f"http://localhost{vendor.path}",
     )
     (job,) = vendor.jobs.values()
     sent = dict(job.requests["a"])
