@@ -6,12 +6,15 @@ import asyncio
 import json
 import os
 import signal
+import time
 from pathlib import Path
 from threading import Event
 from typing import Any
 
 import pytest
 
+from tests.batches.openai_vendor import OpenAIVendor
+from tests.batches.vendor import Job
 from tests.cli.conftest import at, terminal, victor
 from tests.loopback import Received, Serve, Talk
 from tests.openai_shapes import body, error
@@ -249,3 +252,61 @@ def test_a_terminated_run_loses_nothing(serve: Serve, keyed: dict[str, str], tmp
     assert victor(*command, "--resume", env=keyed).returncode == 0
     assert len(read_results(out)) == 15
     assert len(server.received) <= 15 + 1
+
+
+class QuickVendor(OpenAIVendor):
+    """Has every batch answered as soon as it is looked at, unless it is held."""
+
+    is_held = False
+
+    def show(self, job: Job) -> dict[str, Any]:
+        if job.state == "pending" and job.results == [] and not self.is_held and self.received[-1].method == "GET":
+            self.run(job)
+            job.state = "completed"
+        if job.state == "cancelling":
+            self.run(job, 2)
+            job.state = "cancelled"
+        return super().show(job)
+
+
+def test_the_batch_route_submits_and_collects(serve: Serve, keyed: dict[str, str], tmp_path: Path) -> None:
+    vendor = QuickVendor()
+    out, source = tmp_path / "out.jsonl", write_rows(tmp_path / "in.jsonl", [f"text {number}" for number in range(5)])
+    ran = victor(
+        "batch", "run", str(source), "--out", str(out), "--prompt", "{text}", "--route", "batch", *at(serve(vendor)),
+        env=keyed,
+    )  # fmt: skip
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert {key: line["response"]["content"] for key, line in read_results(out).items()} == {
+        f"r{number}": f"TEXT {number}" for number in range(5)
+    }
+    assert len(vendor.jobs) == 1
+
+
+@posix
+def test_a_batch_is_cancelled_from_outside_and_what_was_answered_is_collected(
+    serve: Serve, keyed: dict[str, str], tmp_path: Path
+) -> None:
+    vendor = QuickVendor()
+    vendor.is_held = True
+    server = serve(vendor)
+    out, source = tmp_path / "out.jsonl", write_rows(tmp_path / "in.jsonl", [f"text {number}" for number in range(5)])
+    command = [
+        "batch", "run", str(source), "--out", str(out), "--prompt", "{text}", "--route", "batch", *at(server)
+    ]  # fmt: skip
+    with terminal(*command, env=keyed) as (process, tty):
+        deadline = time.monotonic() + 20
+        while not any(one.method == "GET" for one in vendor.received) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        status = json.loads(victor("batch", "status", f"{out}.ledger", "--json", env=keyed).stdout)
+        assert (status["in_batches"], status["batches"]) == (5, 1)
+        cancelled = victor("batch", "cancel", f"{out}.ledger", "--base-url", f"{server.url}/v1", env=keyed)
+        assert "batch batch_1 is cancelled" in cancelled.stdout
+        assert process.wait(30) == 130
+        shown = tty.rest()
+    assert "was cancelled" in shown
+    assert len(read_results(out)) == 2
+    vendor.is_held = False
+    assert victor(*command, "--resume", env=keyed).returncode == 0
+    assert len(read_results(out)) == 5
+    assert [len(job.requests) for job in vendor.jobs.values()] == [5, 3]

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import resource
 import subprocess
 import sys
+import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.batches.openai_vendor import OpenAIVendor
+from tests.batches.vendor import Job
 from tests.jobs.row_provider import RowProvider
+from tests.loopback import serving_in_a_thread
 from victor_fp.core.faults import LedgerFailed
 from victor_fp.jobs import Row, export, read_report, run
 
@@ -102,3 +108,45 @@ async def test_a_ledger_in_use_is_refused(tmp_path: Path) -> None:
     assert "locked" in only.result.failure().message
     assert not provider.asked
     await first.aclose()
+
+
+class PromptVendor(OpenAIVendor):
+    """Has every batch answered by the second time that it is looked at."""
+
+    def show(self, job: Job) -> dict[str, Any]:
+        if job.state == "running":
+            self.run(job)
+            job.state = "completed"
+        elif job.state == "pending" and self.received[-1].method == "GET":
+            job.state = "running"
+        return super().show(job)
+
+
+def start_batches(ledger: Path, url: str, rows: int) -> subprocess.Popen[bytes]:
+    paths = os.pathsep.join([str(ROOT), str(ROOT / "generated")])
+    command = [sys.executable, "-m", "tests.jobs.killed_batch_job", str(ledger), url, str(rows)]
+    return subprocess.Popen(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": paths})
+
+
+def test_a_killed_job_on_the_batch_route_loses_no_row_and_submits_none_twice(tmp_path: Path) -> None:
+    vendor, rows, luck = PromptVendor(), 300, random.Random(11)
+    ledger = tmp_path / "job.ledger"
+    with serving_in_a_thread() as serve:
+        url = f"{serve(vendor).url}/v1"
+        for _ in range(8):
+            until = len(vendor.received) + luck.randrange(2, 40)
+            process = start_batches(ledger, url, rows)
+            while process.poll() is None and len(vendor.received) < until:
+                time.sleep(0.001)
+            process.kill()
+            process.wait()
+        assert start_batches(ledger, url, rows).wait() == 0
+    report = read_report(ledger).unwrap()
+    assert (report.done, report.left, report.in_batches, report.batches) == (rows, 0, 0, 0)
+    assert export(ledger, tmp_path / "out.jsonl").unwrap() == rows
+    exported = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert {line["key"]: line["response"]["content"] for line in exported} == {
+        str(number): f"TEXT {number}" for number in range(rows)
+    }
+    submitted = Counter(identifier for job in vendor.jobs.values() for identifier in job.requests)
+    assert set(submitted.values()) == {1}

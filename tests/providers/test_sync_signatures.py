@@ -20,13 +20,23 @@ from victor_fp.providers.sync_provider import SyncManagedProvider, SyncProvider
 from victor_fp.providers.sync_stream import SyncStream
 
 PAIRS: list[tuple[type, type, set[str]]] = [
-    (BaseProvider, SyncProvider, {"api_key"}),
+    (BaseProvider, SyncProvider, {"api_key", "open_batches"}),
     (
         CatalogueProvider,
         SyncProvider,
-        {"api_key", "SPEC", "backend", "connection", "discover_on", "engine_pool", "in_flight"},
+        {
+            "api_key",
+            "SPEC",
+            "backend",
+            "connection",
+            "discover_on",
+            "engine_pool",
+            "in_flight",
+            "open_batches",
+            "open_batches_on",
+        },
     ),
-    (ManagedProvider, SyncManagedProvider, {"api_key", "engine_pool", "in_flight"}),
+    (ManagedProvider, SyncManagedProvider, {"api_key", "engine_pool", "in_flight", "open_batches"}),
     (ProviderManager, SyncProviderManager, set()),
     (ChatStream, SyncStream, {"aclose"}),
 ]

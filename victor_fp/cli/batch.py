@@ -15,14 +15,25 @@ from returns.result import Failure, Result, Success
 from victor_fp.cli.batch_progress import Tally, create_progress
 from victor_fp.cli.commands import TargetOptions, choose_provider, with_provider
 from victor_fp.cli.exit_codes import CommandError, ExitCode, error_from_fault, usage_error
-from victor_fp.cli.provider_selection import select_model, server_address
+from victor_fp.cli.provider_selection import Selection, select_model, server_address
 from victor_fp.cli.reporting import report_error
 from victor_fp.cli.terminal import Terminal
 from victor_fp.core.cost import Price
 from victor_fp.core.faults import Fault
 from victor_fp.core.json import Json, NotJson, decode_json, encode_json
 from victor_fp.core.result import outcome
-from victor_fp.jobs import Budget, JobRun, cancel_run, export, format_report, read_report, read_rows, reopen_rows, run
+from victor_fp.jobs import (
+    Budget,
+    JobRun,
+    cancel_run,
+    export,
+    format_report,
+    read_handles,
+    read_report,
+    read_rows,
+    reopen_rows,
+    run,
+)
 from victor_fp.jobs.sources import count_records
 from victor_fp.providers.base import BaseProvider
 
@@ -47,6 +58,7 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
     budget_tokens: int | None = None
     budget_requests: int | None = None
     resume: bool = False
+    route: Literal["live", "batch", "auto"] = "live"
     retry_failed: bool = False
 
     @property
@@ -160,6 +172,7 @@ async def _run_rows(provider: BaseProvider, model: str, options: RunOptions, pla
         budget=budget if has_budget else None,
         price=price,
         retry_failed=options.retry_failed,
+        route=options.route,
         **{name: value for name, value in chosen.items() if value is not None},
     )
     tally = Tally()
@@ -223,15 +236,36 @@ def retry_rows(ledger: Path, statuses: Sequence[FailedStatus], terminal: Termina
             return ExitCode.OK
 
 
-def cancel_batch(ledger: Path, terminal: Terminal) -> int:
-    """Let the run that has the ledger open stop after the rows in flight."""
+def cancel_batch(ledger: Path, target: TargetOptions, terminal: Terminal) -> int:
+    """Let the run that has the ledger open stop, and cancel the ledger's batches at their vendor."""
     match outcome(cancel_run(ledger)):
         case Failure(fault):
             return _ledger_error(ledger, fault, terminal)
         case Success(is_running):
-            stopping = "the run stops once a row in flight is finished"
-            terminal.line(stopping if is_running else f"no run has {ledger} open; there is nothing to cancel")
-            return ExitCode.OK
+            pass
+    match outcome(read_handles(ledger)):
+        case Failure(fault):
+            return _ledger_error(ledger, fault, terminal)
+        case Success(handles):
+            pass
+    if is_running:
+        terminal.line("the run stops once a row in flight is finished")
+    if not handles:
+        if not is_running:
+            terminal.line(f"no run has {ledger} open; there is nothing to cancel")
+        return ExitCode.OK
+
+    async def cancel(provider: BaseProvider) -> int:
+        for handle in handles:
+            match outcome(await provider.cancel_batch_result(handle)):
+                case Failure(fault):
+                    return report_error(terminal, error_from_fault(fault, server_address(provider)))
+                case Success(status):
+                    terminal.line(f"batch {handle.id} is {status.state}")
+        terminal.hint("victor: collect what was answered with: victor batch run ... --resume --route batch")
+        return ExitCode.OK
+
+    return asyncio.run(with_provider(Selection(provider=handles[0].provider), target, terminal, cancel))
 
 
 def _ledger_error(ledger: Path, fault: Fault, terminal: Terminal) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,14 @@ from victor_fp.cli.options import EXIT_CODES, BaseUrl, Model, Provider, Setting,
 batch_app = typer.Typer(help="Ask many rows, each once, with a ledger that survives.", no_args_is_help=True)
 
 Ledger = Annotated[Path, typer.Argument(metavar="LEDGER", help="The ledger of a run: OUT.jsonl.ledger.")]
+
+
+class RouteOption(StrEnum):
+    """How rows are asked."""
+
+    LIVE = "live"
+    BATCH = "batch"
+    AUTO = "auto"
 
 
 @batch_app.command("run", epilog=EXIT_CODES)
@@ -33,6 +42,9 @@ def run(
     budget_tokens: Annotated[int | None, typer.Option(min=0, help="Stop before this many tokens are used.")] = None,
     budget_requests: Annotated[int | None, typer.Option(min=0, help="Stop after this many requests.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue an earlier run; finished rows are kept.")] = False,
+    route: Annotated[
+        RouteOption, typer.Option(help="One call a row, the vendor's batch API, or that and then calls for the rest.")
+    ] = RouteOption.LIVE,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Ask rows again that failed for good.")] = False,
     ledger: Annotated[Path | None, typer.Option(metavar="FILE", help="The ledger, if not OUT.jsonl.ledger.")] = None,
     base_url: BaseUrl = None,
@@ -61,6 +73,7 @@ def run(
         budget_tokens=budget_tokens,
         budget_requests=budget_requests,
         resume=resume,
+        route=route.value,
         retry_failed=retry_failed,
     )
     run_and_exit(lambda terminal: run_batch(target, options, terminal))
@@ -100,8 +113,15 @@ def retry(ledger: Ledger) -> None:
 
 
 @batch_app.command("cancel")
-def cancel(ledger: Ledger) -> None:
-    """Stop the run that has the ledger open; finished rows are kept."""
+def cancel(
+    ledger: Ledger,
+    base_url: BaseUrl = None,
+    timeout: Timeout = None,
+    setting: Setting = None,
+) -> None:
+    """Stop the run that has the ledger open, and cancel its batches at the vendor; finished rows are kept."""
     from victor_fp.cli.batch import cancel_batch
+    from victor_fp.cli.commands import TargetOptions
 
-    run_and_exit(lambda terminal: cancel_batch(ledger, terminal))
+    target = TargetOptions(base_url=base_url, timeout=timeout, settings=tuple(setting or ()))
+    run_and_exit(lambda terminal: cancel_batch(ledger, target, terminal))

@@ -263,10 +263,17 @@ def _root_name(schemas: Schemas, schema: Schema, name: str) -> str:
 
 
 def bodies(document: Document, operation: Schema) -> list[tuple[str, Schema]]:
-    """The role and schema of every body: Request, Response, Event (one frame of a stream), Error."""
+    """The role and schema of every body: Request, Response, Event (one frame of a stream), Error.
+
+    Of a form, the request is what one of its files holds, as that part's `contentSchema` says.
+    """
     found: list[tuple[str, Schema]] = []
     request = as_schema(follow_pointer(document, operation.get("requestBody")).get("content"))
     found.extend(("Request", schema) for media, schema in _schemas(request) if media == "application/json")
+    for media, form in _schemas(request):
+        if media == "multipart/form-data":
+            parts = map(as_schema, as_schema(form.get("properties")).values())
+            found.extend(("Request", as_schema(part["contentSchema"])) for part in parts if "contentSchema" in part)
     for status, response in as_schema(operation.get("responses")).items():
         content = as_schema(follow_pointer(document, response).get("content"))
         for media, schema in _schemas(content):

@@ -13,7 +13,7 @@ from victor_fp.jobs.done import Done
 from victor_fp.jobs.export import export
 from victor_fp.jobs.runner import JobRun, run
 from victor_fp.jobs.sources import read_csv, read_jsonl, read_parquet, read_rows
-from victor_fp.shell.ledger.reading import cancel_run, read_report, reopen_rows
+from victor_fp.shell.ledger.reading import cancel_run, read_handles, read_report, reopen_rows
 from victor_fp.shell.ledger.sqlite import Ledger
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "export",
     "format_report",
     "read_csv",
+    "read_handles",
     "read_jsonl",
     "read_parquet",
     "read_report",

@@ -44,8 +44,9 @@ def build_done(
     price: Price | None,
     model: str | None,
     is_resumed: bool = False,
+    price_factor: float = 1.0,
 ) -> Done[Any]:
-    """The end of a row whose result is known."""
+    """The end of a row whose result is known. `price_factor` applies to prices and not to costs that a vendor reports."""
     value: Result[Any, Fault] = result if schema is None else structured(result, schema)
     match outcome(result):
         case Success(response):
@@ -54,14 +55,16 @@ def build_done(
                 result=value,
                 response=response,
                 usage=response.usage,
-                cost_usd=find_cost(response, price, model),
+                cost_usd=find_cost(response, price, model, price_factor),
                 is_resumed=is_resumed,
             )
         case Failure(fault):
             return Done(key=key, result=value, attempts=fault.attempts, is_resumed=is_resumed)
 
 
-def find_cost(response: CompletionResponse, price: Price | None, model: str | None) -> float | None:
+def find_cost(
+    response: CompletionResponse, price: Price | None, model: str | None, price_factor: float = 1.0
+) -> float | None:
     """US dollars: as the vendor or the provider's own prices say, else by `price`; None where it is not known."""
     cost = find_reported_cost(response)
     if cost is not None:
@@ -70,4 +73,5 @@ def find_cost(response: CompletionResponse, price: Price | None, model: str | No
     if price is None or usage is None or not {"prompt_tokens", "completion_tokens"} <= usage.keys():
         return None
     models = tuple(name for name in (response.model, model) if name)
-    return price(PricedUsage(models=models, usage=usage))
+    cost = price(PricedUsage(models=models, usage=usage))
+    return None if cost is None else cost * price_factor

@@ -16,7 +16,7 @@ from victor_fp.core.jobs.decisions import Refuse, Replay, Status
 from victor_fp.core.jobs.records import decode_result, encode_result
 from victor_fp.core.types import CompletionResponse
 from victor_fp.jobs.done import Done, Schema, build_done
-from victor_fp.jobs.row_reader import RowReader
+from victor_fp.jobs.row_reader import Reader
 from victor_fp.jobs.spending import JobSpending
 from victor_fp.providers.base import BaseProvider
 from victor_fp.shell.ledger.sqlite import FinishedRow, Ledger
@@ -43,7 +43,7 @@ class Job(Generic[T]):
         self,
         provider: BaseProvider,
         settings: JobSettings,
-        reader: RowReader,
+        reader: Reader,
         ledger: Ledger,
         spending: JobSpending | None,
         runtime: Runtime,
@@ -96,6 +96,12 @@ class Job(Generic[T]):
         usage = None if response is None else response.usage
         self.hand_out(Done(key=key, result=Failure(fault), response=response, usage=usage))
 
+    def cancel(self, message: str) -> None:
+        """Start no further row, as somebody asked for."""
+        if self.stopped is None:
+            self.stopped = Cancelled(message=message)
+            self.reader.clear()
+
     def replay(self, decision: Replay) -> None:
         """Hand out a result of an earlier run."""
         if not self.settings.skip_finished:
@@ -117,9 +123,11 @@ class Job(Generic[T]):
         result: Result[CompletionResponse, Fault],
         status: Status,
         tries: int,
+        *,
+        price_factor: float = 1.0,
     ) -> None:
-        """Write a row's end; once it is committed, hand it out."""
-        done = self._done(key, result)
+        """Write a row's end; once it is committed, hand it out. `price_factor` is that of the vendor's batches."""
+        done = self._done(key, result, price_factor=price_factor)
         usage: Mapping[str, Any] = done.usage or {}
         response = done.response
         fault = await self.ledger.finish(
@@ -140,12 +148,18 @@ class Job(Generic[T]):
             self.stop(key, fault, response)
             return
         self.reader.close_row(key)
-        if self.ledger.is_cancelled and self.stopped is None:
-            self.stopped = Cancelled(message="the run was cancelled; the rows that are left stay open")
-            self.reader.clear()
+        if self.ledger.is_cancelled:
+            self.cancel("the run was cancelled; the rows that are left stay open")
         self.hand_out(done)
 
-    def _done(self, key: str, result: Result[CompletionResponse, Fault], *, is_resumed: bool = False) -> Done[T]:
+    def _done(
+        self,
+        key: str,
+        result: Result[CompletionResponse, Fault],
+        *,
+        is_resumed: bool = False,
+        price_factor: float = 1.0,
+    ) -> Done[T]:
         settings = self.settings
         return build_done(
             key,
@@ -154,4 +168,5 @@ class Job(Generic[T]):
             price=settings.price,
             model=settings.model,
             is_resumed=is_resumed,
+            price_factor=price_factor,
         )

@@ -14,6 +14,7 @@ from victor_fp.core.jobs.concurrency import Concurrency, ConcurrencyPolicy
 from victor_fp.core.jobs.decisions import (
     Again,
     Ask,
+    Collect,
     Decision,
     Finish,
     Refuse,
@@ -60,6 +61,11 @@ class LiveRoute:
             self._workers.add(worker)
             worker.add_done_callback(self._on_worker_end)
 
+    async def wait(self) -> None:
+        """Wait until no worker is left."""
+        while self._workers:
+            await asyncio.wait(tuple(self._workers))
+
     async def aclose(self) -> None:
         """Cancel the rows in flight."""
         self._is_closed = True
@@ -98,6 +104,8 @@ class LiveRoute:
                     job.replay(decision)
                 case Refuse():
                     await job.refuse(decision)
+                case Collect():
+                    pass  # the batch route collects it; a live job with open batches is refused
                 case _:
                     assert_never(decision)
             if job.is_full:

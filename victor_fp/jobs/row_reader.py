@@ -6,16 +6,17 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 from returns.result import Failure, Success
 
 from victor_fp.core.faults import Fault
-from victor_fp.core.jobs.decisions import Decision, Refuse, Replay, decide_row
-from victor_fp.core.jobs.rows import RowInput, check_row
+from victor_fp.core.jobs.decisions import Ask, Decision, Refuse, Replay, decide_row
+from victor_fp.core.jobs.rows import RowInput, check_row, decode_row
 from victor_fp.core.result import outcome
 from victor_fp.core.types import ToolDefinition
+from victor_fp.shell.ledger.batches import queued_rows
 from victor_fp.shell.ledger.sqlite import Ledger
 
 CHUNK = 128
@@ -32,6 +33,39 @@ class RowSettings(msgspec.Struct, frozen=True, kw_only=True):
     options: Mapping[str, Any]
     tools: Sequence[ToolDefinition | Mapping[str, Any]]
     retry_failed: bool
+
+
+class Reader(Protocol):
+    """Where a route takes rows from."""
+
+    is_exhausted: bool
+    """Whether nothing further will be read."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether a chunk must be read before there is a decision to take."""
+        ...
+
+    @property
+    def is_low(self) -> bool:
+        """Whether the next chunk should be read, so that nobody has to wait for it."""
+        ...
+
+    def take(self) -> Decision | None:
+        """The next decision that is at hand."""
+        ...
+
+    def clear(self) -> None:
+        """Forget what was read ahead, and read no more."""
+        ...
+
+    def close_row(self, key: str) -> None:
+        """The row is in the ledger."""
+        ...
+
+    async def fill(self, ledger: Ledger) -> tuple[str, Fault] | None:
+        """Read a chunk; the key and the fault where the ledger cannot be read."""
+        ...
 
 
 class RowReader:
@@ -110,7 +144,9 @@ class RowReader:
         for row, is_open in zip(rows, repeated, strict=True):
             entry = entries.get(row.key)
             is_repeated = is_open or (
-                entry is not None and (entry.run == ledger.run or not self._mark_resumed(entry.number))
+                entry is not None
+                and not entry.is_submitted
+                and (entry.run == ledger.run or not self._mark_resumed(entry.number))
             )
             decision = decide_row(row, entry, is_repeated=is_repeated, retry_failed=settings.retry_failed)
             if isinstance(decision, Replay):
@@ -138,6 +174,59 @@ class RowReader:
             return False
         self._resumed[index] |= bit
         return True
+
+
+class QueueReader:
+    """Rows of the ledger that wait to be asked again, in the order of the input."""
+
+    def __init__(self, rows: RowReader, options: Mapping[str, Any]) -> None:
+        self.is_exhausted = False
+        self._rows = rows
+        self._options = options
+        self._decisions: deque[Decision] = deque()
+        self._after = -1
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether a chunk must be read before there is a decision to take."""
+        return not self._decisions
+
+    @property
+    def is_low(self) -> bool:
+        """Whether the next chunk should be read, so that nobody has to wait for it."""
+        return len(self._decisions) < LOW and not self.is_exhausted
+
+    def take(self) -> Decision | None:
+        """The next decision that is at hand."""
+        return self._decisions.popleft() if self._decisions else None
+
+    def clear(self) -> None:
+        """Forget what was read ahead, and read no more."""
+        self._decisions.clear()
+        self.is_exhausted = True
+
+    def close_row(self, key: str) -> None:
+        """The row is in the ledger."""
+        self._rows.close_row(key)
+
+    async def fill(self, ledger: Ledger) -> tuple[str, Fault] | None:
+        """Read a chunk; the key and the fault where the ledger cannot be read."""
+        match outcome(await ledger.call(queued_rows, self._after, CHUNK)):
+            case Failure(fault):
+                return "", fault
+            case Success(found):
+                pass
+        if not found or self.is_exhausted:
+            self.is_exhausted = True
+            return None
+        for row in found:
+            self._after = row.position
+            match outcome(decode_row(row.row, row.key, row.position, row.digest, self._options)):
+                case Success(checked):
+                    self._decisions.append(Ask(checked))
+                case Failure(fault):
+                    self._decisions.append(Refuse(row.key, fault, row.position))
+        return None
 
 
 class _SyncSource:

@@ -11,26 +11,29 @@ import asyncio
 from collections.abc import AsyncIterable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Generic, Self, TypeVar, overload
+from typing import Any, Generic, Literal, Self, TypeAlias, TypeVar, overload
 
 import msgspec
 from pydantic import BaseModel
 from returns.result import Failure, Result, Success
 
 from victor_fp.core.cost import Price
-from victor_fp.core.faults import Fault
+from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.jobs.report import Report
 from victor_fp.core.jobs.rows import RowInput
 from victor_fp.core.json import Json
 from victor_fp.core.resilience.budget import Budget
 from victor_fp.core.result import outcome
 from victor_fp.core.types import CompletionResponse, ToolDefinition
+from victor_fp.jobs.batch_route import BatchRoute
 from victor_fp.jobs.done import Done, Schema
 from victor_fp.jobs.job import Job, JobSettings
 from victor_fp.jobs.live_route import LiveRoute
 from victor_fp.jobs.row_reader import RowReader, RowSettings
 from victor_fp.jobs.spending import JobSpending
 from victor_fp.providers.base import BaseProvider
+from victor_fp.shell.engine.batches import BatchClient
+from victor_fp.shell.ledger.batches import count_submitted
 from victor_fp.shell.ledger.reading import read_report
 from victor_fp.shell.ledger.sqlite import Ledger
 from victor_fp.shell.runtime import SYSTEM, Runtime
@@ -39,6 +42,8 @@ from victor_fp.shell.store.memory import MemoryStore
 
 T = TypeVar("T")
 S = TypeVar("S", bound="BaseModel | msgspec.Struct")
+
+Route: TypeAlias = Literal["live", "batch", "auto"]
 
 
 @overload
@@ -57,6 +62,7 @@ def run(
     max_tries: int = 3,
     retry_failed: bool = False,
     skip_finished: bool = False,
+    route: Route = "live",
     runtime: Runtime = SYSTEM,
     **options: Any,
 ) -> JobRun[CompletionResponse]: ...
@@ -76,6 +82,7 @@ def run(
     max_tries: int = 3,
     retry_failed: bool = False,
     skip_finished: bool = False,
+    route: Route = "live",
     runtime: Runtime = SYSTEM,
     **options: Any,
 ) -> JobRun[S]: ...
@@ -95,6 +102,7 @@ def run(
     max_tries: int = 3,
     retry_failed: bool = False,
     skip_finished: bool = False,
+    route: Route = "live",
     runtime: Runtime = SYSTEM,
     **options: Any,
 ) -> JobRun[Json]: ...
@@ -113,6 +121,7 @@ def run(
     max_tries: int = 3,
     retry_failed: bool = False,
     skip_finished: bool = False,
+    route: Route = "live",
     runtime: Runtime = SYSTEM,
     **options: Any,
 ) -> JobRun[Any]:
@@ -122,6 +131,9 @@ def run(
     is a path or an open ledger: a row's result is in it before it is yielded, and a job that is run again with the same
     ledger asks only what is not finished. Finished rows are yielded again, marked `is_resumed`, unless `skip_finished`.
     `schema`, a class or a JSON Schema, asks for structured output and parses it. `options` go to every `chat`, under each row's own.
+
+    `route` says how rows are asked: "live", one call each; "batch", by the vendor's batch API, mostly at half the price
+    and within a day; "auto", by the batch API where there is one, and then live for the rows that no batch answered.
 
     `budget` bounds what is spent: by this run, or, with a `store`, by everybody who has a budget of its name there.
 
@@ -152,7 +164,9 @@ def run(
         skip_finished=skip_finished,
     )
     spending = None if budget is None else JobSpending(budget, price, provider.name, store or MemoryStore(runtime))
-    return JobRun(provider, settings, reader, ledger=ledger, spending=spending, runtime=runtime)
+    return JobRun(
+        provider, settings, reader, ledger=ledger, spending=spending, route=route, options=merged, runtime=runtime
+    )
 
 
 class JobRun(Generic[T]):
@@ -166,6 +180,8 @@ class JobRun(Generic[T]):
         *,
         ledger: str | Path | Ledger,
         spending: JobSpending | None,
+        route: Route,
+        options: Mapping[str, Any],
         runtime: Runtime,
     ) -> None:
         self._provider = provider
@@ -174,8 +190,10 @@ class JobRun(Generic[T]):
         self._given_ledger = ledger
         self._spending = spending
         self._runtime = runtime
+        self._wanted_route = route
+        self._options = options
         self._job: Job[T] | None = None
-        self._route: LiveRoute | None = None
+        self._route: LiveRoute | BatchRoute | None = None
         self._refused: Fault | None = None
         self._is_closed = False
 
@@ -183,6 +201,11 @@ class JobRun(Generic[T]):
     def stopped(self) -> Fault | None:
         """Why the job stopped before the end of its rows; None where it did not."""
         return self._refused if self._job is None else self._job.stopped
+
+    @property
+    def problems(self) -> Mapping[str, int]:
+        """Results of batches that were of no row (`unknown`) or came twice (`doubled`), counted."""
+        return self._route.problems if isinstance(self._route, BatchRoute) else {}
 
     def __aiter__(self) -> Self:
         return self
@@ -237,7 +260,7 @@ class JobRun(Generic[T]):
         if self._job is not None and not isinstance(self._given_ledger, Ledger):
             await self._job.ledger.aclose()
 
-    async def _begin(self) -> Result[tuple[Job[T], LiveRoute], Fault]:
+    async def _begin(self) -> Result[tuple[Job[T], LiveRoute | BatchRoute], Fault]:
         given = self._given_ledger
         opened = Success(given) if isinstance(given, Ledger) else await asyncio.to_thread(Ledger.open, given)
         match outcome(opened):
@@ -246,7 +269,34 @@ class JobRun(Generic[T]):
             case Success(ledger):
                 pass
         job: Job[T] = Job(self._provider, self._settings, self._reader, ledger, self._spending, self._runtime)
-        route = LiveRoute(job)
+        match outcome(await self._choose_route(job)):
+            case Failure(fault):
+                if not isinstance(given, Ledger):
+                    await ledger.aclose()
+                return Failure(fault)
+            case Success(route):
+                pass
         self._job, self._route = job, route
         route.start()
         return Success((job, route))
+
+    async def _choose_route(self, job: Job[T]) -> Result[LiveRoute | BatchRoute, Fault]:
+        """The route that was asked for. A live job is refused while the ledger has open batches: their rows are paid for."""
+        opened: Result[BatchClient, Fault] = Failure(InvalidRequest())
+        if self._wanted_route != "live":
+            opened = await self._provider.open_batches()
+        match outcome(opened):
+            case Success(client):
+                then_live = self._wanted_route == "auto"
+                return Success(BatchRoute(job, client, self._reader, self._options, then_live=then_live))
+            case Failure(fault):
+                if self._wanted_route == "batch":
+                    return Failure(fault)
+        match outcome(await job.ledger.call(count_submitted)):
+            case Failure(fault):
+                return Failure(fault)
+            case Success((batches, rows, _)):
+                if not rows:
+                    return Success(LiveRoute(job))
+        message = f"the ledger has {rows} rows in {batches} open batches; go on with route='batch' or 'auto', which collects them"
+        return Failure(InvalidRequest(provider=self._provider.name, message=message))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from returns.result import Failure, Result, Success
 
-from victor_fp.core.cost import Price
+from victor_fp.core.cost import Price, PricedUsage
 from victor_fp.core.defaults import DEFAULT_MAX_TOKENS
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.jobs.rows import CheckedRow
@@ -22,15 +22,18 @@ class JobSpending:
     """What a job spends of its budget."""
 
     def __init__(self, budget: Budget, price: Price | None, provider: str, store: Store) -> None:
-        self._keeper = BudgetKeeper(budget, store, lambda _: price)
+        self.factor = 1.0
+        """Of the price, while rows are asked in batches."""
+        self._price = price
+        self._keeper = BudgetKeeper(budget, store, lambda _: None if price is None else self._scale)
         self._store = store
         self._provider = provider
 
-    async def reserve(self, row: CheckedRow) -> Result[Amount, Fault]:
-        """Reserve what a row may take; the amount is to be settled."""
+    async def reserve(self, row: CheckedRow, patience: float = PATIENCE) -> Result[Amount, Fault]:
+        """Reserve what a row may take; the amount is to be settled. `patience` is in seconds."""
         chosen = row.options.get("max_tokens", DEFAULT_MAX_TOKENS)
         max_tokens = chosen if isinstance(chosen, int) else None
-        deadline = self._store.now() + PATIENCE
+        deadline = self._store.now() + patience
         return await self._keeper.reserve(
             self._provider, row.model, None, row.messages, row.tools, max_tokens, deadline
         )
@@ -46,3 +49,7 @@ class JobSpending:
                 self._keeper.settle(estimate, fault=None, answer=response, usage=response.usage, models=models)
             case Failure(fault):
                 self._keeper.settle(estimate, fault=fault)
+
+    def _scale(self, sale: PricedUsage) -> float | None:
+        cost = None if self._price is None else self._price(sale)
+        return None if cost is None else cost * self.factor

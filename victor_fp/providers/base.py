@@ -28,6 +28,7 @@ from victor_fp.core.types import (
     Usage,
 )
 from victor_fp.providers.background_methods import BackgroundMethods
+from victor_fp.providers.batch_methods import BatchMethods
 from victor_fp.providers.errors import (
     CircuitOpenError,
     ProviderAuthenticationError,
@@ -92,7 +93,7 @@ __all__ = [
 ]
 
 
-class BaseProvider(CircuitGuarded, BackgroundMethods, ABC):
+class BaseProvider(CircuitGuarded, BackgroundMethods, BatchMethods, ABC):
     """What every LLM provider does.
 
     A custom provider gives `name`, `chat`, `stream` and `close`; everything else has a default. `chat` and `stream`

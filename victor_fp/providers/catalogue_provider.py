@@ -16,6 +16,7 @@ from victor_fp.core.faults import Fault
 from victor_fp.core.models.limits import find_limit
 from victor_fp.core.options import ChatOptions
 from victor_fp.core.protocols import ModelInfo
+from victor_fp.core.protocols.batches import batch_codec_for
 from victor_fp.core.request_building.endpoints import build_endpoint
 from victor_fp.core.request_building.inputs import Messages, Tools
 from victor_fp.core.resilience.retry import RetryPolicy
@@ -28,6 +29,7 @@ from victor_fp.providers.errors import value_or_raise
 from victor_fp.providers.retrieval import run_embedding, run_ranking
 from victor_fp.providers.runtime_capabilities import ProviderRuntimeCapabilities, merge_discovered
 from victor_fp.shell.credentials.signing import signer_for
+from victor_fp.shell.engine.batches import BatchClient
 from victor_fp.shell.engine.call_spec import CallSpec, chat_spec, embed_spec, rerank_spec
 from victor_fp.shell.engine.connection import Connection, secret_at_hand, secret_finder
 from victor_fp.shell.engine.http_backend import HttpBackend
@@ -412,6 +414,19 @@ class CatalogueProvider(BaseProvider):
                 case _:
                     pass
         return await super().count_tokens(text)
+
+    async def open_batches(self) -> Result[BatchClient, Fault]:
+        """The vendor's batch API on the engine; InvalidRequest where it has none."""
+        return await self.open_batches_on(self._pool)
+
+    async def open_batches_on(self, pool: TargetPool) -> Result[BatchClient, Fault]:
+        """The same through these targets, which may have limits and retries of their own."""
+        match outcome(await self.connection.prepare()):
+            case Failure(fault):
+                return Failure(fault)
+            case Success(_):
+                endpoint = self.connection.endpoint
+        return batch_codec_for(endpoint).map(lambda batch: BatchClient(pool=pool, endpoint=endpoint, batch=batch))
 
     async def close(self) -> None:
         """End open streams with a fault and close the connections; a client given to the constructor stays open."""

@@ -28,6 +28,7 @@ from victor_fp.providers.provider_backend import CAPABILITIES, ProviderBackend, 
 from victor_fp.providers.retrieval import run_embedding, run_ranking
 from victor_fp.providers.runtime_capabilities import ProviderRuntimeCapabilities
 from victor_fp.shell.engine.backend import Kind
+from victor_fp.shell.engine.batches import BatchClient
 from victor_fp.shell.engine.call_spec import CallSpec, chat_spec, embed_spec, rerank_spec
 from victor_fp.shell.engine.in_flight import InFlight
 from victor_fp.shell.engine.kinds import TOKEN_COUNT
@@ -156,6 +157,12 @@ class ManagedProvider(BaseProvider):
                 return count
             case _:
                 return await super().count_tokens(text)
+
+    async def open_batches(self) -> Result[BatchClient, Fault]:
+        """The first provider's batch API, with retries and under the rate limit."""
+        if isinstance(self.provider, CatalogueProvider):
+            return await self.provider.open_batches_on(self._questions())
+        return await self.provider.open_batches()
 
     async def _ask(self, kind: Kind[T], method: str, spec: CallSpec) -> Result[T, Fault]:
         """Ask the first provider something that is no chat."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from returns.result import Success
 
 from victor_fp.core.catalogue import load_group
+from victor_fp.core.catalogue.batches import find_batch_support
 from victor_fp.core.catalogue.entries import GROUPS
 from victor_fp.core.catalogue.spec import AuthKind, ProviderSpec, Setting
 from victor_fp.core.protocols import Codec, codec_for
@@ -28,6 +29,10 @@ What a provider's API can carry is told here; whether a model can, its vendor kn
 RETRIEVAL = """
 The model is the one that `victor embed` uses by default. A longer list of texts takes several requests, which callers do not notice. What is empty cannot
 be asked for. Texts that are too long are refused, or the option `truncate` decides.
+"""
+BATCHES_TEXT = """
+Vendors that answer batches of requests within hours, mostly at a lower price: see `docs/jobs.md`. Limits are those of one batch; larger jobs are
+split. The price is relative to live calls; where a column is empty, the vendor does not say.
 """
 WAYS: dict[AuthKind, str] = {"none": "none", "key": "", "sigv4": "AWS credentials", "google": "Google credentials"}
 ABILITIES = ("tools", "streaming", "images", "audio", "files", "reasoning", "json_schema")
@@ -77,6 +82,13 @@ def render_matrix() -> str:
                     for spec in entries
                     if spec.embeddings is not None or spec.reranking is not None
                 ),
+            ),
+            "",
+            "## Batches",
+            BATCHES_TEXT,
+            *_render_table(
+                ("name", "form", "requests", "MB", "models", "hours", "results kept", "price", "source"),
+                (row for spec in entries if (row := _render_batches(spec)) is not None),
             ),
             "",
         ]
@@ -154,6 +166,25 @@ def _render_retrieval(spec: ProviderSpec) -> Sequence[str]:
         ", ".join(types),
         too_long,
         ranks,
+    )
+
+
+def _render_batches(spec: ProviderSpec) -> Sequence[str] | None:
+    support = find_batch_support(spec)
+    if support is None:
+        return None
+    limits = support.limits
+    kept = "" if limits.results_hours is None else f"{limits.results_hours // 24} days"
+    return (
+        f"`{spec.name}`",
+        support.dialect.family,
+        f"{limits.max_requests:,}",
+        f"{limits.max_bytes // 1_000_000}",
+        "several" if limits.mixes_models else "one",
+        str(limits.window_hours),
+        kept,
+        "" if limits.price_factor is None else f"{limits.price_factor:.0%}",
+        f"[{limits.date}]({limits.source})",
     )
 
 

@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from victor_fp.core.dialects import Dialect
+from victor_fp.core.dialects.batches import BatchSupport
 from victor_fp.core.dialects.embeddings import EmbeddingDialects
 from victor_fp.core.dialects.reranking import RerankDialects
 
@@ -112,6 +113,8 @@ class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True):
     """The name its models' limits are kept under in the bundled ones; this entry's own where empty."""
     model_routes: tuple[ModelRoute, ...] = ()
     """Models that another protocol serves at the same address with the same key; first match wins."""
+    batch: BatchSupport | None = None
+    """Its batch API, where the table of batch APIs does not know the entry."""
     default_port: int | None = None
     """Port of an address that is written without a scheme and a port."""
     context_window: int = 8192

@@ -60,7 +60,13 @@ class Refuse(msgspec.Struct, frozen=True):
     is_recorded: bool = True
 
 
-Decision: TypeAlias = Ask | Replay | Refuse
+class Collect(msgspec.Struct, frozen=True):
+    """The row is in a vendor's batch already, and its result will come from there."""
+
+    key: str
+
+
+Decision: TypeAlias = Ask | Replay | Refuse | Collect
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
@@ -75,6 +81,8 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     status: Status | None = None
     """None where its result was forgotten."""
     body: bytes = b""
+    is_submitted: bool = False
+    """Whether the row is in a batch, or waits to be asked again after one."""
 
 
 def decide_row(
@@ -94,6 +102,8 @@ def decide_row(
     if entry.digest != row.digest:
         message = f"the row under key {row.key!r} has changed since an earlier run; use another key or another ledger"
         return Refuse(row.key, _conflict(message), row.position, is_recorded=False)
+    if entry.is_submitted:
+        return Collect(row.key)
     match entry.status:
         case "done":
             return Replay(row.key, entry.status, entry.body)

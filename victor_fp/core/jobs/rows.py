@@ -49,6 +49,8 @@ class CheckedRow(msgspec.Struct, frozen=True):
     digest: bytes
     position: int = 0
     """Its number in the input, from 0."""
+    own_options: Mapping[str, Any] = {}
+    """Those of the options that are the row's and not the job's."""
 
 
 class RejectedRow(msgspec.Struct, frozen=True):
@@ -109,7 +111,7 @@ def check_row(
     except (TypeError, ValueError, RecursionError, msgspec.MsgspecError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
         return _reject(key, f"row {key!r}: a value cannot be stored: {reason}", position)
-    return CheckedRow(key, messages, chosen, typed_tools, merged, digest, position)
+    return CheckedRow(key, messages, chosen, typed_tools, merged, digest, position, row.options)
 
 
 def digest_row(
@@ -126,6 +128,24 @@ def digest_row(
     """
     asked = (provider, model, messages, tools, sorted(options.items()) if options else ())
     return blake2b(_encoder.encode(asked), digest_size=16).digest()
+
+
+def encode_row(row: CheckedRow) -> bytes:
+    """What a row asks, without the job's options, as bytes."""
+    return _encoder.encode((row.model, row.messages, row.tools, row.own_options))
+
+
+def decode_row(
+    encoded: bytes, key: str, position: int, digest: bytes, options: Mapping[str, Any]
+) -> Result[CheckedRow, Fault]:
+    """The row that `encode_row` wrote, under the job's options."""
+    try:
+        model, messages, tools, own = msgspec.msgpack.decode(encoded)
+        typed = tuple(Message.model_validate(message) for message in messages)
+        definitions = tuple(ToolDefinition.model_validate(tool) for tool in tools)
+        return Success(CheckedRow(key, typed, model, definitions, {**options, **own}, digest, position, own))
+    except (ValueError, TypeError, msgspec.MsgspecError) as error:
+        return Failure(InvalidRequest(message=f"the row {key!r} in the ledger cannot be read: {type(error).__name__}"))
 
 
 def parse_row(line: str | bytes, position: int) -> RowInput:

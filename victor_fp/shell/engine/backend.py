@@ -80,7 +80,9 @@ class Exchange(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     codec: Codec
     context: ResponseContext
     read: Callable[[bytes], Result[T, Fault]] | None = None
-    """Decodes the body of a 2xx response; None where the response is read as a stream of chunks."""
+    """Decodes the body of a 2xx response; None where the response is read as a stream."""
+    read_lines: Callable[[bytes], Result[T, Fault]] | None = None
+    """Decodes some whole lines of a 2xx response that is read as a stream of lines; None for a stream of chunks."""
     add_headers: Callable[[T, Mapping[str, str]], T] | None = None
     """Completes the result from the headers of its response, where the body does not say everything."""
 

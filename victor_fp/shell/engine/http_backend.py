@@ -19,6 +19,7 @@ from victor_fp.shell.engine.attempt import StreamAttempt, WholeAttempt
 from victor_fp.shell.engine.backend import Attempt, Batch, BoundRequest, Exchange, Kind, Known, Split, TimeLimits
 from victor_fp.shell.engine.call_spec import CallSpec
 from victor_fp.shell.engine.connection import Connection
+from victor_fp.shell.engine.lines_attempt import LinesAttempt
 from victor_fp.shell.transport.protocol import prepare_model
 
 T = TypeVar("T")
@@ -94,6 +95,8 @@ class HttpBoundRequest(msgspec.Struct, Generic[T], frozen=True):
         exchange = self.exchange
         if exchange.read is not None:
             return WholeAttempt(self.connection, exchange, limits.timeout)
+        if exchange.read_lines is not None:
+            return LinesAttempt(self.connection, exchange, limits)
         # Only the kind of streams leaves the body unread, and its items are chunks.
         stream = StreamAttempt(self.connection, cast("Exchange[StreamChunk]", exchange), limits)
         return cast("Attempt[T]", stream)

@@ -11,9 +11,11 @@ from typing import TypeVar
 import msgspec
 from returns.result import Failure, Result, Success
 
+from victor_fp.core.batching.types import BatchHandle, decode_handle
 from victor_fp.core.faults import Fault
 from victor_fp.core.jobs.decisions import Status
 from victor_fp.core.jobs.report import Report
+from victor_fp.shell.ledger.batches import count_submitted, open_batches
 from victor_fp.shell.ledger.connection import (
     Transaction,
     connect,
@@ -86,6 +88,16 @@ def cancel_run(path: str | Path) -> Result[bool, Fault]:
         return Failure(ledger_fault(file, error))
 
 
+def read_handles(path: str | Path) -> Result[list[BatchHandle], Fault]:
+    """The vendors' batches whose results are not collected yet."""
+
+    def read(connection: sqlite3.Connection) -> list[BatchHandle]:
+        found = (decode_handle(batch.handle).value_or(None) for batch in open_batches(connection) if batch.handle)
+        return [handle for handle in found if handle is not None]
+
+    return _read(Path(path), read)
+
+
 def count_rows(connection: sqlite3.Connection) -> Report:
     """The figures of an open ledger. It reads every row."""
     statuses = dict(connection.execute("SELECT status, count(*) FROM rows GROUP BY status").fetchall())
@@ -96,6 +108,7 @@ def count_rows(connection: sqlite3.Connection) -> Report:
     ).fetchone()
     counters = dict(connection.execute("SELECT name, value FROM meta WHERE name IN ('read', 'finished')"))
     read = int(counters.get("read", 0))
+    batches, in_batches, results_expire_at = count_submitted(connection)
     done = statuses.get("done", 0)
     return Report(
         read=read,
@@ -103,6 +116,9 @@ def count_rows(connection: sqlite3.Connection) -> Report:
         failed=statuses.get("failed", 0),
         retryable=statuses.get("retryable", 0),
         left=max(0, read - int(counters.get("finished", 0))),
+        in_batches=in_batches,
+        batches=batches,
+        results_expire_at=results_expire_at,
         faults=faults,
         prompt_tokens=int(prompt),
         completion_tokens=int(completion),

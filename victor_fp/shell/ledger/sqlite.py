@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from itertools import chain
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import Concatenate, ParamSpec, TypeVar
 
 import msgspec
 from returns.result import Failure, Result, Success
@@ -25,6 +25,7 @@ from returns.result import Failure, Result, Success
 from victor_fp.core.faults import Fault
 from victor_fp.core.jobs.decisions import Entry, Status
 from victor_fp.core.jobs.report import Report
+from victor_fp.shell.ledger.batches import SCHEMA
 from victor_fp.shell.ledger.connection import Transaction, connect, ledger_fault, lock_ledger
 from victor_fp.shell.ledger.reading import count_rows
 
@@ -126,7 +127,7 @@ class Ledger:
             opened.append(connection := connect(file))
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
-            connection.executescript(_SCHEMA)
+            connection.executescript(_SCHEMA + SCHEMA)
             with Transaction(connection):
                 run = _begin_run(connection)
         except (sqlite3.Error, OSError, ValueError) as error:
@@ -156,6 +157,17 @@ class Ledger:
             await asyncio.wait([self._writer])
         await self._in_thread(self._close)
         self._thread.shutdown(wait=False)
+
+    async def call(
+        self, function: Callable[Concatenate[sqlite3.Connection, P], R], *args: P.args, **kwargs: P.kwargs
+    ) -> Result[R, Fault]:
+        """Run a function of the connection in the ledger's thread, as one transaction."""
+
+        def run() -> R:
+            with Transaction(self._connection):
+                return function(self._connection, *args, **kwargs)
+
+        return await self._in_thread(run)
 
     async def report(self) -> Result[Report, Fault]:
         """Counts, tokens, cost and throughput so far."""
@@ -189,6 +201,11 @@ class Ledger:
             query = f"SELECT id, key, digest, run, status, body FROM rows WHERE key IN ({marks})"  # noqa: S608  marks only
             for number, key, digest, run, status, body in self._connection.execute(query, part):
                 found[key] = Entry(number, digest, run, status, body or b"")
+            query = f"SELECT key, digest FROM submitted WHERE key IN ({marks})"  # noqa: S608  marks only
+            for key, digest in self._connection.execute(query, part):
+                known = found.get(key)
+                if known is None or known.status not in ("done", "failed"):
+                    found[key] = Entry(-1, digest, 0, is_submitted=True)
         return found
 
     def _finish(self, rows: Sequence[FinishedRow]) -> None:

@@ -1,0 +1,323 @@
+"""Every family of batch APIs against a loopback vendor: round trips, refusals, ends before time, and lost or odd results."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from returns.result import Success
+
+from tests.batches.openai_vendor import (
+    AzureResponsesVendor,
+    AzureVendor,
+    CerebrasVendor,
+    GroqVendor,
+    MoonshotChinaVendor,
+    MoonshotVendor,
+    OpenAIVendor,
+    QwenChinaVendor,
+    QwenVendor,
+    ResponsesVendor,
+    TogetherVendor,
+    ZaiVendor,
+)
+from tests.batches.other_vendors import (
+    AnthropicVendor,
+    GeminiVendor,
+    MistralVendor,
+    OpenRouterResponsesVendor,
+    OpenRouterVendor,
+    XAIResponsesVendor,
+    XAIVendor,
+)
+from tests.batches.vendor import BatchVendor
+from tests.loopback import serving
+from victor_fp.core.batching.types import BatchResult, decode_handle, encode_handle
+from victor_fp.core.catalogue.batches import BATCHES
+from victor_fp.core.faults import Cancelled, CredentialMissing, InvalidRequest, InvalidResponse, TimedOut
+from victor_fp.jobs import Row
+from victor_fp.providers.base import BaseProvider, ProviderError
+from victor_fp.providers.registry import ProviderRegistry
+
+VENDORS: list[type[BatchVendor]] = [
+    OpenAIVendor,
+    ResponsesVendor,
+    AzureVendor,
+    AzureResponsesVendor,
+    GroqVendor,
+    MoonshotVendor,
+    MoonshotChinaVendor,
+    CerebrasVendor,
+    ZaiVendor,
+    QwenVendor,
+    QwenChinaVendor,
+    TogetherVendor,
+    AnthropicVendor,
+    GeminiVendor,
+    MistralVendor,
+    XAIVendor,
+    XAIResponsesVendor,
+    OpenRouterVendor,
+    OpenRouterResponsesVendor,
+]
+KEY = "sk-canary-batch-42"
+
+
+@pytest.fixture(params=VENDORS, ids=lambda vendor: vendor.name)
+def vendor(request: pytest.FixtureRequest) -> BatchVendor:
+    made: BatchVendor = request.param()
+    return made
+
+
+@asynccontextmanager
+async def connected(vendor: BatchVendor, **keywords: Any) -> AsyncIterator[BaseProvider]:
+    async with serving(vendor) as server:
+        settings = {"api_key": KEY, "base_url": f"{server.url}{vendor.path}", "max_retries": 0, **keywords}
+        async with ProviderRegistry.create(vendor.name, **settings) as provider:
+            yield provider
+
+
+ROWS = [Row("a", "one"), Row("b", "two"), Row("a key, with spaces", "three"), Row("d", "four")]
+KEYS = [row.key for row in ROWS]
+
+
+async def collect(provider: BaseProvider, handle: Any, keys: Any = KEYS) -> dict[str, BatchResult]:
+    return {result.key: result async for result in provider.batch_results(handle, keys=keys)}
+
+
+def test_every_vendor_of_the_table_is_held_to_this_suite() -> None:
+    assert sorted(vendor.name for vendor in VENDORS) == sorted(BATCHES)
+
+
+async def test_rows_come_back_under_their_keys_whatever_the_order(vendor: BatchVendor) -> None:
+    async with connected(vendor) as provider:
+        handle = await provider.submit_batch(ROWS, model=vendor.model, max_tokens=50)
+        assert (handle.provider, handle.count, handle.model) == (vendor.name, 4, vendor.model)
+        status = await provider.batch_status(handle)
+        assert status.state in ("pending", "running")
+        assert not status.is_final
+        job = vendor.finish()
+        status = await provider.batch_status(handle)
+        assert (status.state, status.is_final) == ("completed", True)
+        found = await collect(provider, handle)
+    assert {key: result.result.unwrap().content for key, result in found.items()} == {
+        "a": "ONE", "b": "TWO", "a key, with spaces": "THREE", "d": "FOUR"
+    }  # fmt: skip
+    assert all((result.end, result.problem) == ("answered", None) for result in found.values())
+    usage = found["a"].result.unwrap().usage
+    assert usage is not None
+    assert usage["total_tokens"] == 7
+    assert len(set(job.requests)) == 4
+    assert all(len(identifier) <= 64 and identifier.isascii() and " " not in identifier for identifier in job.requests)
+
+
+async def test_a_batch_asks_what_a_live_call_asks(vendor: BatchVendor) -> None:
+    from victor_fp import replay
+    from victor_fp.core.types import Message
+
+    async with connected(vendor) as provider:
+        await provider.submit_batch([Row("a", "Hi", {"temperature": 0.5})], model=vendor.model, max_tokens=50)
+    live = replay.request(
+        vendor.name,
+        [Message(role="user", content="Hi")],
+        model=vendor.model,
+        temperature=0.5,
+        max_tokens=50,
+        base_url=f"http://localhost{vendor.path}",
+    )
+    (job,) = vendor.jobs.values()
+    sent = dict(job.requests["a"])
+    expected = dict(live.unwrap().json())  # type: ignore[arg-type]  # an object
+    assert {"model": vendor.model, **sent} == {"model": vendor.model, **expected}
+
+
+async def test_a_refused_row_is_a_fault_of_that_row(vendor: BatchVendor) -> None:
+    async with connected(vendor) as provider:
+        handle = await provider.submit_batch([Row("a", "one"), Row("b", "refuse me")], model=vendor.model)
+        vendor.finish()
+        found = await collect(provider, handle, ["a", "b"])
+    assert isinstance(found["a"].result, Success)
+    fault = found["b"].result.failure()
+    assert found["b"].end == "failed"
+    assert isinstance(fault, InvalidRequest)
+    assert "not this one" in fault.message
+    assert (fault.provider, fault.model) == (vendor.name, vendor.model)
+
+
+@pytest.mark.parametrize("state", ["expired", "cancelled"])
+async def test_what_was_answered_before_the_end_is_kept(vendor: BatchVendor, state: str) -> None:
+    if state not in vendor.states:
+        pytest.skip("the vendor has no such state")
+    async with connected(vendor) as provider:
+        handle = await provider.submit_batch(ROWS, model=vendor.model)
+        vendor.finish(state, 2)
+        status = await provider.batch_status(handle)
+        found = await collect(provider, handle)
+    assert status.state == state
+    assert [found[key].result.unwrap().content for key in KEYS[:2]] == ["ONE", "TWO"]
+    for key in KEYS[2:]:
+        assert (found[key].end, found[key].problem) == (state, None)
+        assert isinstance(found[key].result.failure(), TimedOut if state == "expired" else Cancelled)
+
+
+async def test_cancelling_is_asked_for_and_seen(vendor: BatchVendor) -> None:
+    async with connected(vendor) as provider:
+        handle = await provider.submit_batch(ROWS, model=vendor.model)
+        assert (await provider.cancel_batch(handle)).state in ("cancelling", "cancelled", "running")
+        vendor.finish("cancelled", 1)
+        assert (await provider.batch_status(handle)).state == "cancelled"
+
+
+async def test_doubled_unknown_and_missing_results_are_reported(vendor: BatchVendor) -> None:
+    async with connected(vendor) as provider:
+        handle = await provider.submit_batch(ROWS, model=vendor.model)
+        job = vendor.finish("completed", 3)
+        job.results.append(next(result for result in job.results if result[0] == "a"))
+        job.results.append(("stranger", "answered", 200, vendor.completion("WHO")))
+        results = [result async for result in provider.batch_results(handle, keys=KEYS)]
+    problems = sorted((result.problem or "", result.key) for result in results)
+    assert problems == [
+        ("", "a"), ("", "a key, with spaces"), ("", "b"), ("doubled", "a"), ("missing", "d"), ("unknown", "stranger")
+    ]  # fmt: skip
+    missing = next(result for result in results if result.problem == "missing")
+    assert isinstance(missing.result.failure(), InvalidResponse)
+
+
+async def test_a_completed_batch_without_its_results_reports_every_row(vendor: BatchVendor) -> None:
+    async with connected(vendor) as provider:
+        handle = await provider.submit_batch(ROWS, model=vendor.model)
+        vendor.finish().is_lost = True
+        found = await collect(provider, handle)
+    assert [found[key].problem for key in KEYS] == ["missing"] * 4
+
+
+async def test_a_batch_that_is_refused_as_a_whole_says_why(vendor: BatchVendor) -> None:
+    if "failed" not in vendor.states:
+        pytest.skip("the vendor has no such state")
+    async with connected(vendor) as provider:
+        handle = await provider.submit_batch(ROWS, model=vendor.model)
+        vendor.finish("failed", 0)
+        status = await provider.batch_status(handle)
+        found = await collect(provider, handle)
+    assert status.state == "failed"
+    assert "line 1" in " ".join(status.errors)
+    assert {result.end for result in found.values()} == {"missing"}
+
+
+async def test_results_of_a_batch_that_runs_are_refused(vendor: BatchVendor) -> None:
+    async with connected(vendor) as provider:
+        handle = await provider.submit_batch(ROWS, model=vendor.model)
+        with pytest.raises(ProviderError, match="is not over"):
+            await collect(provider, handle)
+
+
+async def test_a_handle_is_plain_data_that_another_process_can_use(vendor: BatchVendor) -> None:
+    async with connected(vendor) as provider:
+        text = encode_handle(await provider.submit_batch(ROWS, model=vendor.model))
+        assert KEY not in text
+        vendor.finish()
+        found = await collect(provider, decode_handle(text).unwrap())
+    assert len(found) == 4
+    async with ProviderRegistry.create("ollama") as other:
+        fault = (await other.batch_status_result(decode_handle(text).unwrap())).failure()
+    assert "the batch handle is of provider" in fault.message
+
+
+async def test_batches_are_listed_newest_first(vendor: BatchVendor) -> None:
+    async with connected(vendor) as provider:
+        first = await provider.submit_batch(ROWS, model=vendor.model)
+        second = await provider.submit_batch(ROWS, model=vendor.model)
+        assert [status.handle.id for status in await provider.list_batches()] == [second.id, first.id]
+        assert len(await provider.list_batches(limit=1)) == 1
+
+
+async def test_a_creation_whose_answer_is_lost_is_found_again_and_never_repeated(vendor: BatchVendor) -> None:
+    vendor.hang_on_create = True
+    async with connected(vendor, max_retries=3) as provider:
+        result = await provider.submit_batch_result(ROWS, model=vendor.model)
+    (filled,) = (job for job in vendor.jobs.values() if job.requests)
+    if vendor.keeps_marks:
+        assert result.unwrap().id == filled.id
+    else:
+        assert result.failure().maybe_billed
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ([], "no rows"),
+        ([Row("a", "x"), Row("a", "y")], "key 'a' occurs twice"),
+        ([Row("a", "x"), {"key": "b"}], "neither messages nor prompt"),
+        ([Row("a", "x", {"no_such": object()})], "cannot be stored"),
+    ],
+)
+async def test_rows_that_are_not_valid_are_refused_before_anything_is_sent(
+    vendor: BatchVendor, rows: list[Any], said: str
+) -> None:
+    async with connected(vendor) as provider:
+        fault = (await provider.submit_batch_result(rows, model=vendor.model)).failure()
+    assert isinstance(fault, InvalidRequest)
+    assert said in fault.message
+    assert vendor.received == []
+
+
+@pytest.mark.parametrize("answer", [b"", b"{", b"[]", b"null", b'"x"', b"{}"])
+async def test_answers_that_are_no_batch_are_typed_faults(vendor: BatchVendor, answer: bytes) -> None:
+    async with connected(vendor) as provider:
+        handle = await provider.submit_batch(ROWS, model=vendor.model)
+        vendor.faults = [(200, answer)]
+        result = await provider.batch_status_result(handle)
+        assert isinstance(result.failure(), InvalidResponse)
+        vendor.faults = [(200, answer)]
+        await provider.list_batches_result()  # a list or a fault, and no exception
+        vendor.faults = [(200, answer)] * 3
+        refused = await provider.submit_batch_result(ROWS, model=vendor.model)
+        assert isinstance(refused.failure(), InvalidResponse)
+
+
+async def test_an_error_of_the_api_is_classified_and_carries_no_key(vendor: BatchVendor) -> None:
+    async with connected(vendor) as provider:
+        vendor.faults = [(401, {"error": {"message": f"wrong key {KEY}", "type": "authentication_error"}})]
+        fault = (await provider.submit_batch_result(ROWS, model=vendor.model)).failure()
+    assert fault.status == 401
+    assert KEY not in str(fault)
+
+
+async def test_without_a_key_nothing_is_sent(vendor: BatchVendor, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(__import__("os").environ):
+        if name.endswith(("_API_KEY", "_TOKEN")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("VICTOR_FP_CONFIG_DIR", "/nonexistent")
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
+    async with connected(vendor, api_key=None) as provider:
+        fault = (await provider.submit_batch_result(ROWS, model=vendor.model)).failure()
+    assert isinstance(fault, CredentialMissing)
+    assert vendor.received == []
+
+
+async def test_results_that_break_off_end_with_one_failure() -> None:
+    vendor = OpenAIVendor()
+    async with connected(vendor) as provider:
+        handle = await provider.submit_batch(ROWS, model="m-1")
+        vendor.finish()
+        status = await provider.batch_status(handle)
+        vendor.files[status.sources[0]] += b'{"custom_id": '
+        # Files are written anew for each status; the broken one is read by its step.
+        client = (await provider.open_batches()).unwrap()
+        step = client.batch.results(status)
+        assert step is not None
+        read = step.read(b'{"custom_id": ')
+    assert isinstance(read.failure(), InvalidResponse)
+
+
+async def test_providers_without_a_batch_api_say_so() -> None:
+    async with ProviderRegistry.create("ollama") as provider:
+        fault = (await provider.submit_batch_result(ROWS, model="m")).failure()
+        assert isinstance(fault, InvalidRequest)
+        assert "no batch API" in fault.message
+        with pytest.raises(ProviderError):
+            await provider.list_batches()
+    await asyncio.sleep(0)

@@ -1,0 +1,134 @@
+"""Answers of batches are read with what their requests were: names of tools, demanded calls, adjustments, models and prices."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+from returns.result import Success
+
+from tests.openai_shapes import body
+from victor_fp.core.batching.decoding import decode_item
+from victor_fp.core.batching.encoding import encode_row
+from victor_fp.core.batching.matching import Matching
+from victor_fp.core.batching.types import (
+    NO_CONTEXT,
+    BatchHandle,
+    BatchItem,
+    ItemContext,
+    ItemResult,
+    decode_handle,
+    encode_handle,
+    share_context,
+)
+from victor_fp.core.catalogue import CATALOGUE
+from victor_fp.core.cost import PricedUsage
+from victor_fp.core.faults import InvalidResponse
+from victor_fp.core.jobs.rows import CheckedRow, Row, check_row
+from victor_fp.core.protocols.batches import BatchCodec, batch_codec_for
+from victor_fp.core.request_building.endpoints import build_endpoint
+from victor_fp.core.requests import Adjustment, Endpoint
+from victor_fp.core.types import ToolDefinition
+
+TOOL = ToolDefinition(name="city.find", description="", parameters={"type": "object", "properties": {}})
+
+
+def bound() -> tuple[Endpoint, BatchCodec]:
+    endpoint = build_endpoint(CATALOGUE.find("openai").unwrap()).unwrap()
+    return endpoint, batch_codec_for(endpoint).unwrap()
+
+
+def checked(key: str = "a", **options: Any) -> CheckedRow:
+    row = check_row(Row(key, "Hi", options, tools=(TOOL,)), 0, provider="openai", model="gpt-5-mini", options={})
+    assert isinstance(row, CheckedRow)
+    return row
+
+
+def encoded(key: str = "a", **options: Any) -> BatchItem:
+    return encode_row(bound()[1], "openai", checked(key, **options)).unwrap()
+
+
+def call(name: str) -> bytes:
+    return msgspec.json.encode(
+        {
+            "id": "c-1",
+            "object": "chat.completion",
+            "model": "gpt-5-mini",
+            "choices": [
+                {
+                    "index": 0,
+                    "finish_reason": "tool_calls",
+                    "message": {
+                        "role": "assistant",
+                        "content": None,
+                        "tool_calls": [
+                            {"id": "call-1", "type": "function", "function": {"name": name, "arguments": "{}"}}
+                        ],
+                    },
+                }
+            ],
+            "usage": {"prompt_tokens": 10, "completion_tokens": 10, "total_tokens": 20},
+        }
+    )
+
+
+def decode(handle: BatchHandle, answer: bytes, endpoint: Endpoint | None = None, **keywords: Any) -> Any:
+    known, batch = bound()
+    item = ItemResult(id="a", end="answered", status=200, body=answer)
+    return decode_item(batch, endpoint or known, handle, Matching(["a"]), item, **keywords).result
+
+
+def handle_with(context: ItemContext) -> BatchHandle:
+    made = BatchHandle(provider="openai", id="batch-1", model=context.model, context=context)
+    return decode_handle(encode_handle(made)).unwrap()
+
+
+def test_a_tool_that_was_sent_under_another_name_comes_back_under_its_own() -> None:
+    item = encoded()
+    ((sent, own),) = item.context.tool_names.items()
+    assert own == "city.find" != sent
+    by_handle = decode(handle_with(share_context([item])), call(sent))
+    by_row = decode(handle_with(NO_CONTEXT), call(sent), find_context=lambda _: item.context)
+    for result in (by_handle, by_row):
+        assert [found["name"] for found in result.unwrap().tool_calls] == ["city.find"]
+
+
+def test_a_demanded_call_that_did_not_come_is_a_fault() -> None:
+    item = encoded(tool_choice="required")
+    handle = handle_with(share_context([item]))
+    fault = decode(handle, msgspec.json.encode(body("no call"))).failure()
+    assert isinstance(fault, InvalidResponse)
+    assert "tool_choice demands" in fault.message
+    assert isinstance(decode(handle, call("city_find")), Success)
+
+
+def test_requests_share_what_all_of_them_have() -> None:
+    adjusted = Adjustment(parameter="seed", reason="not accepted")
+    first = ItemContext(model="m-1", tool_names={"x": "x.1", "y": "y.1"}, required_call="", adjustments=(adjusted,))
+    second = ItemContext(model="m-2", tool_names={"x": "x.1", "y": "y.2", "z": "z.1"})
+    items = [BatchItem(str(n), str(n), "", "", b"", context) for n, context in enumerate((first, second))]
+    assert share_context(items) == ItemContext(tool_names={"x": "x.1", "z": "z.1"})
+    assert share_context(items[:1]) == first
+    assert share_context([]) == NO_CONTEXT
+
+
+def test_prices_of_a_provider_are_those_of_batches() -> None:
+    def price(sale: PricedUsage) -> float | None:
+        return 0.01 * float(sale.usage["prompt_tokens"])
+
+    endpoint = msgspec.structs.replace(bound()[0], price=price)
+    response = decode(handle_with(NO_CONTEXT), call("x"), endpoint).unwrap()
+    assert response.metadata["cost"]["amount"] == pytest.approx(0.05)
+
+
+def test_a_fault_names_the_model_of_its_row() -> None:
+    handle = handle_with(ItemContext(model="m-1"))
+    context = ItemContext(model="m-2")
+    assert decode(handle, b"{}", find_context=lambda _: context).failure().model == "m-2"
+    assert decode(handle, b"{}").failure().model == "m-1"
+
+
+def test_a_handle_of_an_earlier_version_is_read() -> None:
+    old = decode_handle('{"provider": "openai", "id": "batch-1", "model": "m", "count": 2}').unwrap()
+    assert old.context == NO_CONTEXT

@@ -1,0 +1,309 @@
+"""Every family's requests and results, in the forms that the vendors' documents show, without any exchange."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import pytest
+from returns.result import Success
+
+from tests.openai_shapes import body, error
+from victor_fp.core.batching.decoding import decode_item
+from victor_fp.core.batching.encoding import encode_row
+from victor_fp.core.batching.matching import Matching
+from victor_fp.core.batching.types import BatchHandle, BatchItem, BatchState
+from victor_fp.core.catalogue import CATALOGUE
+from victor_fp.core.catalogue.batches import BATCHES
+from victor_fp.core.jobs.rows import CheckedRow, Row, check_row
+from victor_fp.core.protocols.batches import BatchCodec, SubmitStep, batch_codec_for
+from victor_fp.core.request_building.endpoints import build_endpoint
+from victor_fp.core.requests import Endpoint
+from victor_fp.core.types import CompletionResponse
+
+KEYS = ("a", "b", "c", "d")
+
+
+def bound(name: str) -> tuple[Endpoint, BatchCodec]:
+    spec = CATALOGUE.find(name).unwrap()
+    endpoint = build_endpoint(spec, base_url="https://example.invalid/openai/v1").unwrap()
+    return endpoint, batch_codec_for(endpoint).unwrap()
+
+
+def encode(name: str, key: str, model: str = "m-1") -> BatchItem:
+    row = check_row(Row(key, f"text {key}"), 0, provider=name, model=model, options={"max_tokens": 32})
+    assert isinstance(row, CheckedRow)
+    return encode_row(bound(name)[1], name, row).unwrap()
+
+
+def chat(text: str) -> Any:
+    return body(text)
+
+
+def message(text: str) -> Any:
+    return {
+        "id": "msg_1",
+        "type": "message",
+        "role": "assistant",
+        "model": "m-1",
+        "content": [{"type": "text", "text": text}],
+        "stop_reason": "end_turn",
+        "stop_sequence": None,
+        "usage": {"input_tokens": 5, "output_tokens": 2},
+    }
+
+
+def candidates(text: str) -> Any:
+    return {
+        "candidates": [{"content": {"role": "model", "parts": [{"text": text}]}, "finishReason": "STOP", "index": 0}],
+        "usageMetadata": {"promptTokenCount": 5, "candidatesTokenCount": 2, "totalTokenCount": 7},
+        "modelVersion": "m-1",
+    }
+
+
+def lines(*found: Any) -> bytes:
+    return b"".join(json.dumps(line).encode() + b"\n" for line in found)
+
+
+def answered_line(key: str, answer: Any, **more: Any) -> Any:
+    response = {"status_code": 200, "request_id": f"req-{key}", "body": answer}
+    return {"id": f"batch_req_{key}", "custom_id": key, "response": response, **more}
+
+
+OPENAI_BATCH = {
+    "id": "batch_1",
+    "object": "batch",
+    "endpoint": "/v1/chat/completions",
+    "errors": None,
+    "input_file_id": "file-in",
+    "completion_window": "24h",
+    "status": "expired",
+    "output_file_id": "file-out",
+    "error_file_id": "file-err",
+    "created_at": 1_700_000_000,
+    "expires_at": 1_700_086_400,
+    "request_counts": {"total": 4, "completed": 1, "failed": 3},
+    "metadata": {"nightly": "yes"},
+}
+OPENAI_RESULTS = (
+    lines(answered_line("a", chat("A"), error=None)),
+    lines(
+        {
+            "id": "batch_req_b",
+            "custom_id": "b",
+            "response": {"status_code": 400, "request_id": "r", "body": error("not this one", "invalid_value", "x")},
+            "error": None,
+        },
+        {
+            "id": "batch_req_c",
+            "custom_id": "c",
+            "response": None,
+            "error": {"code": "batch_expired", "message": "The window of this batch closed before this request began."},
+        },
+    ),
+)
+ANTHROPIC_BATCH = {
+    "id": "msgbatch_1",
+    "type": "message_batch",
+    "processing_status": "ended",
+    "request_counts": {"processing": 0, "succeeded": 1, "errored": 1, "canceled": 0, "expired": 2},
+    "created_at": "2023-11-14T22:13:20Z",
+    "ended_at": "2023-11-15T22:13:20Z",
+    "expires_at": "2023-11-15T22:13:20Z",
+    "archived_at": None,
+    "cancel_initiated_at": None,
+    "results_url": "https://example.invalid/v1/messages/batches/msgbatch_1/results",
+}
+ANTHROPIC_ERROR = {"type": "error", "error": {"type": "invalid_request_error", "message": "not this one"}}
+ANTHROPIC_RESULTS = (
+    lines(
+        {"custom_id": "b", "result": {"type": "errored", "error": ANTHROPIC_ERROR}},
+        {"custom_id": "a", "result": {"type": "succeeded", "message": message("A")}},
+        {"custom_id": "c", "result": {"type": "expired"}},
+    ),
+)
+GEMINI_BATCH = {
+    "name": "batches/1",
+    "done": True,
+    "metadata": {
+        "@type": "type.googleapis.com/google.ai.generativelanguage.v1main.GenerateContentBatch",
+        "model": "models/m-1",
+        "displayName": "nightly",
+        "createTime": "2023-11-14T22:13:20Z",
+        "batchStats": {"requestCount": "4", "successfulRequestCount": "1", "failedRequestCount": "3"},
+        "state": "BATCH_STATE_SUCCEEDED",
+        "name": "batches/1",
+    },
+    "response": {
+        "@type": "type.googleapis.com/google.ai.generativelanguage.v1main.GenerateContentBatchOutput",
+        "inlinedResponses": {
+            "inlinedResponses": [
+                {"response": candidates("A"), "metadata": {"key": "a"}},
+                {"error": {"code": 3, "message": "not this one"}, "metadata": {"key": "b"}},
+                {"error": {"code": 1, "message": "stopped"}, "metadata": {"key": "c"}},
+            ]
+        },
+    },
+}
+MISTRAL_JOB = {
+    "id": "job-1",
+    "object": "batch",
+    "input_files": ["file-in"],
+    "metadata": {"nightly": "yes"},
+    "endpoint": "/v1/chat/completions",
+    "model": "m-1",
+    "output_file": "file-out",
+    "error_file": "file-err",
+    "errors": [],
+    "status": "TIMEOUT_EXCEEDED",
+    "created_at": 1_700_000_000,
+    "total_requests": 4,
+    "completed_requests": 2,
+    "succeeded_requests": 1,
+    "failed_requests": 3,
+}
+MISTRAL_RESULTS = (
+    lines(answered_line("a", chat("A"), error=None)),
+    lines(
+        {
+            "id": "b-1",
+            "custom_id": "b",
+            "response": {"status_code": 422, "body": {"object": "error", "message": "not this one", "type": "invalid"}},
+            "error": None,
+        }
+    ),
+)
+XAI_BATCH = {
+    "batch_id": "batch_1",
+    "name": "nightly",
+    "create_time": "2023-11-14T22:13:20Z",
+    "expire_time": "2023-11-15T22:13:20Z",
+    "cancel_time": None,
+    "cancel_by_xai_message": None,
+    "state": {"num_requests": 4, "num_pending": 0, "num_success": 1, "num_error": 3, "num_cancelled": 0},
+}
+XAI_RESULTS = (
+    json.dumps(
+        {
+            "results": [
+                {"batch_request_id": "b", "batch_result": {"error": {"code": 400, "message": "not this one"}}},
+                {"batch_request_id": "a", "batch_result": {"response": {"chat_get_completion": chat("A")}}},
+            ],
+            "pagination_token": None,
+        }
+    ).encode(),
+)
+OPENROUTER_BATCH = {
+    "id": "batch_1",
+    "object": "batch",
+    "status": "completed",
+    "model": "m-1",
+    "endpoint": "/v1/chat/completions",
+    "created_at": 1_700_000_000,
+    "request_counts": {"total": 4, "completed": 1, "failed": 3},
+    "results": [
+        answered_line("a", chat("A"), error=None),
+        {"custom_id": "b", "response": {"status_code": 400, "body": error("not this one", "invalid_value", "x")}},
+    ],
+    "error": None,
+}
+TOGETHER_BATCH = {
+    "id": "batch_1",
+    "user_id": "u-1",
+    "input_file_id": "file-in",
+    "status": "COMPLETED",
+    "job_deadline": "2023-11-15T22:13:20Z",
+    "created_at": "2023-11-14T22:13:20Z",
+    "endpoint": "/v1/chat/completions",
+    "progress": 100.0,
+    "model_id": "m-1",
+    "output_file_id": "file-out",
+    "error_file_id": "file-err",
+}
+TOGETHER_RESULTS = (
+    lines({"custom_id": "a", "response": {"status_code": 200, "body": chat("A")}}),
+    lines({"custom_id": "b", "error": {"message": "not this one", "code": "invalid_value"}}),
+)
+ZAI_RESULTS = (lines({"response": {"status_code": 200, "body": chat("A")}, "custom_id": "a", "id": "batch_1"}),)
+CASES: list[tuple[str, Any, Sequence[bytes], BatchState, dict[str, str]]] = [
+    ("openai", OPENAI_BATCH, OPENAI_RESULTS, "expired", {"a": "answered", "b": "failed", "c": "expired"}),
+    ("together", TOGETHER_BATCH, TOGETHER_RESULTS, "completed", {"a": "answered", "b": "failed"}),
+    (
+        "zai-china",
+        OPENAI_BATCH | {"status": "completed", "error_file_id": ""},
+        ZAI_RESULTS,
+        "completed",
+        {"a": "answered"},
+    ),
+    ("anthropic", ANTHROPIC_BATCH, ANTHROPIC_RESULTS, "expired", {"b": "failed", "a": "answered", "c": "expired"}),
+    ("google", GEMINI_BATCH, (), "completed", {"a": "answered", "b": "failed", "c": "cancelled"}),
+    ("mistral", MISTRAL_JOB, MISTRAL_RESULTS, "expired", {"a": "answered", "b": "failed"}),
+    ("xai", XAI_BATCH, XAI_RESULTS, "completed", {"b": "failed", "a": "answered"}),
+    ("openrouter", OPENROUTER_BATCH, (), "completed", {"a": "answered", "b": "failed"}),
+]
+
+
+@pytest.mark.parametrize(("name", "shown", "results", "state", "ends"), CASES, ids=[case[0] for case in CASES])
+def test_a_finished_batch_and_its_results_are_read(
+    name: str, shown: Any, results: Sequence[bytes], state: BatchState, ends: dict[str, str]
+) -> None:
+    endpoint, batch = bound(name)
+    document = json.dumps(shown).encode()
+    status = batch.read_status(BatchHandle(provider=name, id="batch_1", model="m-1"), document).unwrap()
+    assert (status.state, status.is_final) == (state, True)
+    assert status.created_at == 1_700_000_000
+    assert status.counts.total in (4, None)
+    matching, found = Matching(KEYS), []
+    bodies = list(results or [document])
+    step = batch.results(status)
+    while step is not None:
+        page = step.read(bodies.pop(0)).unwrap()
+        found += [decode_item(batch, endpoint, status.handle, matching, item) for item in page.items]
+        step = page.following or step.following
+    assert bodies == []
+    assert {end.key: end.end for end in found} == ends
+    for end in found:
+        assert end.problem is None
+        if end.end == "answered":
+            response = end.result.unwrap()
+            assert isinstance(response, CompletionResponse)
+            assert response.content == "A"
+        elif end.end == "failed":
+            assert "not this one" in end.result.failure().message
+    assert set(matching.missing()) == set(KEYS) - ends.keys()
+
+
+@pytest.mark.parametrize("name", sorted(BATCHES))
+def test_a_batch_that_is_submitted_holds_every_request_once_and_in_order(name: str) -> None:
+    _, batch = bound(name)
+    items = [encode(name, key) for key in KEYS]
+    sent = batch.submit(items, "token")
+    whole = sent.request.body
+    if not sent.creates and name.startswith("xai"):
+        following = sent.read(b'{"batch_id": "batch_1"}').unwrap()
+        assert isinstance(following, SubmitStep)
+        whole = following.request.body
+    places = [whole.index(item.line) for item in items]
+    assert places == sorted(places)
+    for item in items:
+        assert whole.count(item.line) == 1
+        assert b"\n" not in item.line
+        assert isinstance(msgspec.json.decode(item.line), dict)
+        assert f"text {item.key}".encode() in item.line
+    assert all(isinstance(encode(name, key), BatchItem) for key in ("a key", "ключ", "x" * 512))
+
+
+@pytest.mark.parametrize("name", sorted(BATCHES))
+def test_a_list_of_batches_is_read(name: str) -> None:
+    _, batch = bound(name)
+    shown = {case[0]: case[1] for case in CASES}.get(name)
+    if shown is None:
+        shown = next(case[1] for case in CASES if BATCHES[case[0]].dialect.family == BATCHES[name].dialect.family)
+    wrapped = {"data": [shown], "batches": [shown], "operations": [shown], "has_more": False}
+    listed = batch.read_list(json.dumps(wrapped).encode())
+    assert isinstance(listed, Success)
+    statuses, following = listed.unwrap()
+    assert len(statuses) == 1
+    assert following is None

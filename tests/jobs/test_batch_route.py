@@ -1,0 +1,410 @@
+"""Jobs over vendors' batch APIs on loopback: what is submitted, collected, asked again and never paid for twice."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from returns.result import Failure, Success
+
+from tests.batches.openai_vendor import OpenAIVendor
+from tests.batches.other_vendors import AnthropicVendor, MistralVendor
+from tests.batches.vendor import BatchVendor, Job
+from tests.jobs.row_provider import RowProvider
+from tests.loopback import Received, Talk, serving
+from tests.openai_shapes import body
+from tests.paper import PaperRuntime
+from victor_fp.core.cost import PricedUsage
+from victor_fp.core.faults import BudgetExceeded, Cancelled, InvalidRequest, LedgerFailed
+from victor_fp.jobs import Budget, Row, export, format_report, read_report, run
+from victor_fp.jobs import batch_route as batching
+from victor_fp.providers.base import BaseProvider
+from victor_fp.providers.registry import ProviderRegistry
+
+Rule = Callable[[Job], tuple[str, int | None]]
+
+
+class Clock(PaperRuntime):
+    """A clock whose sleeps let the vendor finish what it has; a rule says how."""
+
+    def __init__(self, vendor: BatchVendor, rule: Rule) -> None:
+        super().__init__()
+        self.vendor, self.rule = vendor, rule
+        self.is_pending = frozenset({"pending", "cancelling"})
+
+    async def sleep(self, seconds: float) -> None:
+        await super().sleep(seconds)
+        for job in self.vendor.jobs.values():
+            if job.state in self.is_pending and job.requests:
+                state, count = self.rule(job)
+                self.vendor.run(job, count)
+                unbegun = list(job.requests)[count:] if count is not None else []
+                if self.vendor.lists_unbegun and state in ("expired", "cancelled"):
+                    job.results += [(identifier, state, 0, None) for identifier in unbegun]
+                job.state = state
+
+
+def complete(_: Job) -> tuple[str, int | None]:
+    return "completed", None
+
+
+class MixedVendor(OpenAIVendor):
+    """Batches, and live chats under the same address."""
+
+    live = 0
+
+    async def __call__(self, talk: Talk, received: Received) -> None:
+        if received.path == "/v1/chat/completions":
+            self.live += 1
+            await talk.answer(body(f"live {self.text_of(received.json())}"))
+        else:
+            await super().__call__(talk, received)
+
+
+@asynccontextmanager
+async def connected(vendor: BatchVendor) -> AsyncIterator[BaseProvider]:
+    async with serving(vendor) as server:
+        url = f"{server.url}{vendor.path}"
+        async with ProviderRegistry.create(vendor.name, api_key="k", base_url=url, max_retries=0) as provider:
+            yield provider
+
+
+def rows(count: int) -> list[Row]:
+    return [Row(f"row {number}", f"text {number}") for number in range(count)]
+
+
+async def collect(
+    provider: BaseProvider, vendor: BatchVendor, ledger: Path, rule: Rule = complete, **keywords: Any
+) -> Any:
+    given = keywords.pop("rows", rows(10))
+    settings = {"route": "batch", "model": "m-1", "runtime": Clock(vendor, rule), **keywords}
+    job = run(given, provider, ledger=ledger, **settings)
+    return {done.key: done async for done in job}, job
+
+
+@pytest.mark.parametrize("kind", [OpenAIVendor, AnthropicVendor, MistralVendor])
+async def test_every_row_is_answered_by_one_batch(kind: type[BatchVendor], tmp_path: Path) -> None:
+    vendor = kind()
+    async with connected(vendor) as provider:
+        found, job = await collect(provider, vendor, tmp_path / "l", rows=rows(600))
+    assert len(vendor.jobs) == 1
+    assert {key: done.result.unwrap().content for key, done in found.items()} == {
+        f"row {number}": f"TEXT {number}" for number in range(600)
+    }
+    assert job.stopped is None
+    assert export(tmp_path / "l", tmp_path / "out.jsonl").unwrap() == 600
+    assert [json.loads(line)["key"] for line in (tmp_path / "out.jsonl").read_text().splitlines()][:3] == [
+        "row 0", "row 1", "row 2"
+    ]  # fmt: skip
+    report = read_report(tmp_path / "l").unwrap()
+    assert (report.done, report.left) == (600, 0)
+
+
+async def test_large_jobs_are_split_by_bytes_and_by_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batching, "MAX_BYTES", 1000)
+    vendor = OpenAIVendor()
+    given = [Row(f"{number}", f"text {number}", model="m-1" if number % 3 else "m-2") for number in range(60)]
+    async with connected(vendor) as provider:
+        found, _ = await collect(provider, vendor, tmp_path / "l", rows=given)
+    assert len(found) == 60
+    assert len(vendor.jobs) > 10
+    for job in vendor.jobs.values():
+        assert len({request["model"] for request in job.requests.values()}) == 1
+        assert len(vendor.files[job.input_file]) <= 1000
+
+
+async def test_a_second_run_submits_nothing(tmp_path: Path) -> None:
+    vendor = OpenAIVendor()
+    async with connected(vendor) as provider:
+        first, _ = await collect(provider, vendor, tmp_path / "l")
+        second, _ = await collect(provider, vendor, tmp_path / "l")
+    assert len(vendor.jobs) == 1
+    assert all(done.is_resumed for done in second.values())
+    assert {key: done.result for key, done in second.items()}.keys() == first.keys()
+
+
+async def test_a_run_that_is_left_while_the_vendor_works_is_collected_by_the_next(tmp_path: Path) -> None:
+    vendor = OpenAIVendor()
+
+    async def never(self: Clock, seconds: float) -> None:
+        await asyncio.sleep(3600)
+
+    async with connected(vendor) as provider:
+        runtime = Clock(vendor, complete)
+        runtime.sleep = never.__get__(runtime)  # type: ignore[method-assign]  # the vendor takes for ever
+        job = run(rows(10), provider, ledger=tmp_path / "l", model="m-1", route="batch", runtime=runtime)
+        waiting = asyncio.create_task(anext(job))
+        while not vendor.jobs:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.05)
+        waiting.cancel()
+        with suppress(asyncio.CancelledError):
+            await waiting
+        await job.aclose()
+        report = read_report(tmp_path / "l").unwrap()
+        assert (report.done, report.in_batches, report.batches) == (0, 10, 1)
+
+        refused, live = await collect(provider, vendor, tmp_path / "l", route="live")
+        assert isinstance(live.stopped, InvalidRequest)
+        assert "10 rows in 1 open batches" in live.stopped.message
+        assert [done.key for done in refused.values()] == [""]
+
+        found, _ = await collect(provider, vendor, tmp_path / "l")
+    assert len(found) == 10
+    assert len(vendor.jobs) == 1
+    assert read_report(tmp_path / "l").unwrap().in_batches == 0
+
+
+@pytest.mark.parametrize("kind", [OpenAIVendor, AnthropicVendor])
+async def test_a_batch_whose_handle_was_lost_is_found_and_not_submitted_again(
+    kind: type[BatchVendor], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run dies after the vendor created the batch and before the ledger has its handle."""
+    monkeypatch.setattr("victor_fp.core.batching.polling.CLOCK_DRIFT", 1e12)
+    vendor = kind()
+
+    def fail(_: object) -> str:
+        raise RuntimeError("the process died")
+
+    async with connected(vendor) as provider:
+        with monkeypatch.context() as patched:
+            patched.setattr(batching, "encode_handle", fail)
+            job = run(
+                rows(5), provider, ledger=tmp_path / "l", model="m-1", route="batch", runtime=Clock(vendor, complete)
+            )
+            with pytest.raises(RuntimeError, match="the process died"):
+                async for _ in job:
+                    pass
+            await job.aclose()
+        assert len(vendor.jobs) == 1
+        found, _ = await collect(provider, vendor, tmp_path / "l", rows=rows(5))
+    assert len(vendor.jobs) == 1
+    assert sorted(found) == [f"row {number}" for number in range(5)]
+
+
+async def test_a_batch_that_was_not_created_is_submitted_by_the_next_run(tmp_path: Path) -> None:
+    vendor = OpenAIVendor()
+    async with connected(vendor) as provider:
+        vendor.faults = [(401, {"error": {"message": "wrong key", "type": "authentication_error"}})]
+        _, job = await collect(provider, vendor, tmp_path / "l")
+        assert job.stopped is not None
+        assert job.stopped.status == 401
+        assert vendor.jobs == {}
+        found, _ = await collect(provider, vendor, tmp_path / "l")
+    assert len(found) == 10
+    assert len(vendor.jobs) == 1
+    assert all(isinstance(done.result, Success) for done in found.values())
+
+
+async def test_a_submission_whose_failure_passes_is_tried_again(tmp_path: Path) -> None:
+    vendor = OpenAIVendor()
+    async with connected(vendor) as provider:
+        vendor.faults = [(429, {"error": {"message": "too many enqueued tokens", "type": "requests"}})] * 2
+        found, job = await collect(provider, vendor, tmp_path / "l")
+    assert len(found) == 10
+    assert job.stopped is None
+
+
+async def test_rows_of_an_expired_batch_go_into_another_one(tmp_path: Path) -> None:
+    vendor = OpenAIVendor()
+
+    def rule(job: Job) -> tuple[str, int | None]:
+        return ("expired", 4) if len(vendor.jobs) == 1 else ("completed", None)
+
+    async with connected(vendor) as provider:
+        found, _ = await collect(provider, vendor, tmp_path / "l", rule)
+    assert [len(job.requests) for job in vendor.jobs.values()] == [10, 6]
+    assert all(isinstance(done.result, Success) for done in found.values())
+    assert len(found) == 10
+
+
+async def test_rows_that_expire_again_and_again_stay_open_for_the_next_run(tmp_path: Path) -> None:
+    vendor = OpenAIVendor()
+    async with connected(vendor) as provider:
+        found, _ = await collect(
+            provider, vendor, tmp_path / "l", lambda job: ("expired", 0), rows=rows(3), max_tries=2
+        )
+        assert len(vendor.jobs) == 2
+        report = read_report(tmp_path / "l").unwrap()
+        assert (report.retryable, report.left, report.in_batches) == (3, 3, 0)
+        assert all(isinstance(done.result, Failure) for done in found.values())
+        again, _ = await collect(provider, vendor, tmp_path / "l", rows=rows(3))
+    assert all(isinstance(done.result, Success) for done in again.values())
+
+
+async def test_auto_asks_live_what_no_batch_answered(tmp_path: Path) -> None:
+    vendor = MixedVendor()
+    async with connected(vendor) as provider:
+        found, job = await collect(provider, vendor, tmp_path / "l", lambda job: ("expired", 4), route="auto")
+    assert (len(vendor.jobs), vendor.live) == (1, 6)
+    contents = sorted(done.result.unwrap().content for done in found.values())
+    assert contents == sorted([f"TEXT {n}" for n in range(4)] + [f"live text {n}" for n in range(4, 10)])
+    assert read_report(tmp_path / "l").unwrap().left == 0
+    assert job.stopped is None
+
+
+async def test_auto_without_a_batch_api_asks_live(tmp_path: Path) -> None:
+    provider = RowProvider()
+    found = {done.key: done async for done in run(rows(5), provider, model="m", ledger=tmp_path / "l", route="auto")}
+    assert all(isinstance(done.result, Success) for done in found.values())
+    refused = run(rows(5), provider, model="m", ledger=tmp_path / "l2", route="batch")
+    (only,) = [done async for done in refused]
+    assert "no batch API" in only.result.failure().message
+
+
+async def test_odd_results_are_counted_and_reach_no_row(tmp_path: Path) -> None:
+    vendor = MixedVendor()
+
+    def rule(job: Job) -> tuple[str, int | None]:
+        vendor.run(job, 9)
+        job.results += [job.results[0], ("stranger", "answered", 200, vendor.completion("WHO"))]
+        return "completed", 0
+
+    async with connected(vendor) as provider:
+        found, job = await collect(provider, vendor, tmp_path / "l", rule, route="auto")
+    assert job.problems == {"doubled": 1, "unknown": 1}
+    assert vendor.live == 1
+    assert len(found) == 10
+
+
+async def test_a_refused_row_fails_and_an_invalid_one_is_not_submitted(tmp_path: Path) -> None:
+    vendor = OpenAIVendor()
+    given: list[Any] = [
+        Row("a", "one"),
+        Row("b", "refuse me"),
+        {"key": "c"},
+        Row("d", "x", {"no_such_option_type": {"a": 1}}),
+    ]
+    async with connected(vendor) as provider:
+        found, _ = await collect(provider, vendor, tmp_path / "l", rows=given)
+    assert isinstance(found["a"].result, Success)
+    assert found["b"].result.failure().status == 400
+    assert "neither messages nor prompt" in found["c"].result.failure().message
+    report = read_report(tmp_path / "l").unwrap()
+    assert report.failed >= 2
+
+
+async def test_a_cancelled_batch_ends_the_job_and_keeps_what_was_answered(tmp_path: Path) -> None:
+    vendor = OpenAIVendor()
+    async with connected(vendor) as provider:
+        found, job = await collect(provider, vendor, tmp_path / "l", lambda job: ("cancelled", 3))
+        assert isinstance(job.stopped, Cancelled)
+        assert len(found) == 3
+        again, _ = await collect(provider, vendor, tmp_path / "l")
+    assert len(again) == 10
+    assert [len(job.requests) for job in vendor.jobs.values()] == [10, 7]
+
+
+async def test_a_budget_is_kept_and_what_fits_is_submitted(tmp_path: Path) -> None:
+    def price(sale: PricedUsage) -> float | None:
+        tokens: int = sale.usage["prompt_tokens"] + sale.usage["completion_tokens"]
+        return 0.001 * tokens
+
+    vendor = OpenAIVendor()
+    async with connected(vendor) as provider:
+        found, job = await collect(
+            provider, vendor, tmp_path / "l", price=price, budget=Budget(usd=0.2), max_tokens=95, rows=rows(20)
+        )
+    assert isinstance(job.stopped, BudgetExceeded)
+    (batch,) = vendor.jobs.values()
+    assert len(batch.requests) == 3  # each may take 0.0505 dollars at half the price
+    answered = [done for done in found.values() if isinstance(done.result, Success)]
+    assert [done.cost_usd for done in answered] == [pytest.approx(0.0035)] * 3
+
+
+async def test_results_that_the_vendor_has_forgotten_are_asked_for_again_by_the_next_run(tmp_path: Path) -> None:
+    vendor = OpenAIVendor()
+
+    def rule(job: Job) -> tuple[str, int | None]:
+        job.is_lost = True
+        return "completed", None
+
+    async with connected(vendor) as provider:
+        found, _ = await collect(provider, vendor, tmp_path / "l", rule)
+        assert all(isinstance(done.result, Failure) for done in found.values())
+        assert read_report(tmp_path / "l").unwrap().retryable == 10
+        again, _ = await collect(provider, vendor, tmp_path / "l")
+    assert all(isinstance(done.result, Success) for done in again.values())
+    assert len(vendor.jobs) == 2
+
+
+class CallingVendor(OpenAIVendor):
+    """Answers every request by the call of a tool."""
+
+    def completion(self, text: str) -> dict[str, Any]:
+        whole: dict[str, Any] = super().completion(text)
+        function = {"name": "city_find", "arguments": "{}"}
+        whole["choices"][0]["message"]["tool_calls"] = [{"id": "call-1", "type": "function", "function": function}]
+        return whole
+
+
+async def test_calls_of_tools_have_the_names_that_the_rows_gave(tmp_path: Path) -> None:
+    vendor = CallingVendor()
+    tools = [{"name": "city.find", "description": "", "parameters": {"type": "object", "properties": {}}}]
+    async with connected(vendor) as provider:
+        found, _ = await collect(provider, vendor, tmp_path / "l", rows=[Row("a", "x", tools=tools), Row("b", "y")])
+        handle = await provider.submit_batch([Row("a", "x")], model="m-1", tools=tools)
+        vendor.finish()
+        (result,) = [result async for result in provider.batch_results(handle, keys=["a"])]
+    assert found["a"].result.unwrap().tool_calls[0]["name"] == "city.find"
+    assert found["b"].result.unwrap().tool_calls[0]["name"] == "city_find"
+    calls = result.result.unwrap().tool_calls
+    assert calls is not None
+    assert calls[0]["name"] == "city.find"
+
+
+FULL = sqlite3.OperationalError("database or disk is full")
+
+
+@pytest.mark.parametrize("step", ["add_batch", "set_handle", "requeue_rows", "close_batch"])
+async def test_a_ledger_that_cannot_be_written_stops_the_job_and_the_next_run_goes_on(
+    step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vendor = OpenAIVendor()
+
+    def fail(*_: object) -> None:
+        raise FULL
+
+    async with connected(vendor) as provider:
+        with monkeypatch.context() as patched:
+            patched.setattr(batching, step, fail)
+            _, job = await collect(provider, vendor, tmp_path / "l")
+        assert isinstance(job.stopped, LedgerFailed)
+        assert "disk is full" in job.stopped.message
+        found, job = await collect(provider, vendor, tmp_path / "l")
+    assert job.stopped is None
+    assert {key: done.result.unwrap().content for key, done in found.items()} == {
+        f"row {number}": f"TEXT {number}" for number in range(10)
+    }
+    assert len(vendor.jobs) == 1
+    assert read_report(tmp_path / "l").unwrap().in_batches == 0
+
+
+async def test_the_ledger_knows_when_results_vanish_as_the_vendor_says(tmp_path: Path) -> None:
+    vendor = OpenAIVendor()
+    looks = 0
+
+    def rule(_: Job) -> tuple[str, int | None]:
+        nonlocal looks
+        looks += 1
+        if looks == 1:
+            return "running", 0
+        raise OSError("the process ends")
+
+    async with connected(vendor) as provider:
+        clock = Clock(vendor, rule)
+        clock.is_pending = frozenset({"pending", "running"})
+        job = run(rows(3), provider, ledger=tmp_path / "l", model="m-1", route="batch", runtime=clock)
+        with pytest.raises(OSError, match="the process ends"):
+            async for _ in job:
+                pass
+        await job.aclose()
+    report = read_report(tmp_path / "l").unwrap()
+    assert report.results_expire_at == 1_700_000_000 + 30 * 24 * 3600  # 30 days after the vendor created the batch
+    assert "the first results vanish at the vendor at 2023-12-14 22:13 UTC" in format_report(report)

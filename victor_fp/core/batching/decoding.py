@@ -1,0 +1,98 @@
+"""From a line of results to the end of a row: the protocol of the answer reads it as it reads a live one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Literal, assert_never
+
+import msgspec
+from returns.result import Failure, Result
+
+from victor_fp.core.batching.matching import Matching
+from victor_fp.core.batching.types import BatchHandle, BatchResult, BatchState, ItemContext, ItemResult
+from victor_fp.core.cost import Price, PricedUsage
+from victor_fp.core.faults import Cancelled, Fault, InvalidResponse, TimedOut
+from victor_fp.core.protocols.batches import BatchCodec
+from victor_fp.core.requests import Endpoint
+from victor_fp.core.responses import ResponseContext, build_completion, fold_response, with_context
+from victor_fp.core.types import CompletionResponse
+
+UNKNOWN_STATUS = 500
+"""Of a refusal that names none: what the vendor's own code says comes first, and without one it may pass."""
+
+
+def decode_item(
+    batch: BatchCodec,
+    endpoint: Endpoint,
+    handle: BatchHandle,
+    matching: Matching,
+    item: ItemResult,
+    find_context: Callable[[str], ItemContext] | None = None,
+) -> BatchResult:
+    """The end of the row that a result belongs to. `find_context` knows what a key asked; without it, the handle does."""
+    key, problem = matching.match(item.id)
+    asked = handle.context if find_context is None or problem == "unknown" else find_context(key)
+    context = ResponseContext(
+        endpoint=with_batch_prices(endpoint, batch.support.limits.price_factor),
+        model=asked.model or handle.model or None,
+        adjustments=asked.adjustments,
+        tool_names=asked.tool_names,
+        required_call=asked.required_call,
+    )
+    return BatchResult(key=key, result=_decode(batch, context, item), end=item.end, problem=problem)
+
+
+def with_batch_prices(endpoint: Endpoint, factor: float | None) -> Endpoint:
+    """The endpoint with the prices of its batches, where it has prices of live calls."""
+    live = endpoint.price
+    if live is None or factor is None:
+        return endpoint
+    return msgspec.structs.replace(endpoint, price=partial(_scale_price, live, factor))
+
+
+def _scale_price(price: Price, factor: float, sale: PricedUsage) -> float | None:
+    dollars = price(sale)
+    return None if dollars is None else dollars * factor
+
+
+def missing_results(
+    endpoint: Endpoint, handle: BatchHandle, state: BatchState, matching: Matching
+) -> tuple[BatchResult, ...]:
+    """The ends of rows that were submitted and have no result.
+
+    A batch that expired or was cancelled did not begin them; some vendors say so line by line, others say nothing.
+    """
+    context = ResponseContext(endpoint=endpoint, model=handle.model or None)
+    if state in ("expired", "cancelled"):
+        failure: Result[CompletionResponse, Fault] = Failure(_not_begun(context, state))
+        return tuple(BatchResult(key=key, result=failure, end=state) for key in matching.missing())
+    message = f"batch {handle.id} is over and has no result for this row"
+    lost: Result[CompletionResponse, Fault] = Failure(
+        with_context(context, InvalidResponse(message=message, maybe_billed=True))
+    )
+    return tuple(BatchResult(key=key, result=lost, end="missing", problem="missing") for key in matching.missing())
+
+
+def _decode(batch: BatchCodec, context: ResponseContext, item: ItemResult) -> Result[CompletionResponse, Fault]:
+    codec = batch.codec.for_model(context.model)
+    match item.end:
+        case "answered":
+            return build_completion(context, fold_response(codec, item.body, context.tool_names), item.body)
+        case "failed":
+            fault = codec.error(item.status or UNKNOWN_STATUS, {}, item.body)
+            if item.status is None and fault.status == UNKNOWN_STATUS:
+                fault = msgspec.structs.replace(fault, status=None)
+            request_id = fault.request_id or item.request_id
+            return Failure(with_context(context, msgspec.structs.replace(fault, request_id=request_id)))
+        case "expired" | "cancelled":
+            return Failure(_not_begun(context, item.end))
+        case _:
+            assert_never(item.end)
+
+
+def _not_begun(context: ResponseContext, end: Literal["expired", "cancelled"]) -> Fault:
+    if end == "expired":
+        message = "the vendor did not begin this request within the batch's time"
+        return with_context(context, TimedOut(message=message))
+    return with_context(context, Cancelled(message="the batch was cancelled before this request began"))

@@ -1,0 +1,60 @@
+"""From a row to the item of a batch: the request of a live call, in the vendor's file."""
+
+from __future__ import annotations
+
+import msgspec
+from returns.result import Failure, Result, Success
+
+from victor_fp.core.batching.types import BatchItem, ItemContext
+from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
+from victor_fp.core.faults import Fault, InvalidRequest
+from victor_fp.core.jobs.rows import CheckedRow
+from victor_fp.core.protocols.batches import BatchCodec
+from victor_fp.core.request_building.chat import build_chat_request
+from victor_fp.core.requests import HttpRequest
+from victor_fp.core.result import outcome
+
+LIVE_ONLY = frozenset({"timeout", "deadline", "priority"})
+"""Options of a call that say nothing about its request."""
+
+
+def encode_row(batch: BatchCodec, provider: str, row: CheckedRow) -> Result[BatchItem, Fault]:
+    """The item of a row, or why it has none."""
+    options = {name: value for name, value in row.options.items() if name not in LIVE_ONLY}
+    temperature, max_tokens = (
+        options.pop("temperature", DEFAULT_TEMPERATURE),
+        options.pop("max_tokens", DEFAULT_MAX_TOKENS),
+    )
+    built = build_chat_request(
+        provider,
+        row.messages,
+        model=row.model,
+        temperature=temperature,
+        max_tokens=max_tokens,
+        tools=row.tools,
+        options=options,
+    )
+    match outcome(built):
+        case Failure(fault):
+            return Failure(fault)
+        case Success(chat):
+            pass
+    if chat.text_tools:
+        message = "tools that are called in the answer's text cannot be used in a batch"
+        return Failure(InvalidRequest(provider=provider, model=row.model, message=message))
+    codec = batch.codec.for_model(row.model)
+    if codec is not batch.codec:
+        message = f"model {row.model!r} is served by another protocol, which the batch API does not take"
+        return Failure(InvalidRequest(provider=provider, model=row.model, message=message))
+    return codec.request(chat).map(lambda request: _encode_request(batch, row, request))
+
+
+def _encode_request(batch: BatchCodec, row: CheckedRow, request: HttpRequest) -> BatchItem:
+    item = batch.encode_item(row.key, row.model, request)
+    context = ItemContext(
+        model=row.model,
+        tool_names=request.tool_names,
+        required_call=request.required_call,
+        adjustments=request.adjustments,
+    )
+    return msgspec.structs.replace(item, context=context)

@@ -1,0 +1,53 @@
+"""What the families' readers share: times, texts of errors, and bodies of lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+
+import msgspec
+
+
+def parse_time(value: object) -> float | None:
+    """Seconds since 1970 of a vendor's time: a number of seconds, or a date in the form of RFC 3339.
+
+    >>> parse_time(1700000000), parse_time("2023-11-14T22:13:20Z"), parse_time("soon")
+    (1700000000.0, 1700000000.0, None)
+    """
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int | float):
+        return float(value) if 0 < value < 1e11 else None
+    if not isinstance(value, str):
+        return None
+    try:
+        found = datetime.fromisoformat(value)
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
+def describe_error(error: object) -> str:
+    """A vendor's error, a text or an object with a message, as one text."""
+    if isinstance(error, Mapping):
+        inner = error.get("error")
+        if isinstance(inner, Mapping | str):
+            return describe_error(inner)
+        return str(error.get("message") or error.get("code") or "")[:500]
+    return "" if error is None else str(error)[:500]
+
+
+def error_code(error: object) -> str:
+    """The code of a vendor's error, lower case; empty where it has none."""
+    code = error.get("code") if isinstance(error, Mapping) else None
+    return code.lower() if isinstance(code, str) else ""
+
+
+def iterate_lines(data: bytes) -> Iterator[bytes]:
+    """The lines of a piece of JSONL that are not blank."""
+    return (line for line in data.split(b"\n") if line.strip())
+
+
+def encode_body(body: object) -> bytes:
+    """A decoded body as JSON bytes again, for the reader of the protocol."""
+    return b"" if body is None else msgspec.json.encode(body)

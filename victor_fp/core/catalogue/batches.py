@@ -1,0 +1,190 @@
+"""Which providers of the catalogue have a batch API, how it is spoken, and its limits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from victor_fp.core.catalogue.spec import ProviderSpec
+from victor_fp.core.dialects.batches import (
+    AnthropicBatches,
+    BatchLimits,
+    BatchSupport,
+    GeminiBatches,
+    MistralBatches,
+    OpenAIBatches,
+    OpenRouterBatches,
+    XAIBatches,
+)
+
+MB = 1_000_000
+
+_OPENAI = BatchSupport(
+    dialect=OpenAIBatches(),
+    limits=BatchLimits(
+        max_requests=50_000,
+        max_bytes=200 * MB,
+        results_hours=30 * 24,
+        price_factor=0.5,
+        source="https://developers.openai.com/api/docs/guides/batch",
+        date="2026-11-20",
+    ),
+)
+_AZURE = BatchSupport(
+    dialect=OpenAIBatches(),
+    # The page on quotas says 100,000 requests, the REST reference 50,000. Batches go on after the 24 hours.
+    limits=BatchLimits(
+        max_requests=50_000,
+        max_bytes=200 * MB,
+        price_factor=0.5,
+        source="https://learn.microsoft.com/en-us/azure/foundry/openai/how-to/batch",
+        date="2026-11-20",
+    ),
+)
+_GROQ = BatchSupport(
+    dialect=OpenAIBatches(),
+    # The SDK says 100 MB, the guide 200 MB.
+    limits=BatchLimits(
+        max_requests=50_000,
+        max_bytes=100 * MB,
+        price_factor=0.5,
+        source="https://console.groq.com/docs/batch",
+        date="2026-11-20",
+    ),
+)
+_TOGETHER = BatchSupport(
+    dialect=OpenAIBatches(purpose="batch-api", upload="files/upload", lines_have_url=False, takes_metadata=False),
+    limits=BatchLimits(
+        max_requests=50_000,
+        max_bytes=100 * MB,
+        price_factor=0.5,
+        source="https://docs.together.ai/docs/inference/batch/overview",
+        date="2026-11-20",
+    ),
+)
+_QWEN = BatchSupport(
+    dialect=OpenAIBatches(takes_metadata=False),
+    limits=BatchLimits(
+        max_requests=50_000,
+        max_bytes=500 * MB,
+        price_factor=0.5,
+        source="https://help.aliyun.com/en/model-studio/batch-interfaces-compatible-with-openai/",
+        date="2026-11-20",
+    ),
+)
+_MOONSHOT = BatchSupport(
+    dialect=OpenAIBatches(),
+    # The guide names no number of requests.
+    limits=BatchLimits(
+        max_requests=50_000,
+        max_bytes=100 * MB,
+        price_factor=0.6,
+        source="https://platform.kimi.ai/docs/api/batch-create.md",
+        date="2026-11-20",
+    ),
+)
+_ZAI_CHINA = BatchSupport(
+    dialect=OpenAIBatches(route_prefix="/v4"),
+    limits=BatchLimits(
+        max_requests=50_000,
+        max_bytes=100 * MB,
+        price_factor=0.5,
+        source="https://docs.bigmodel.cn/cn/faq/batch-api-issues.md",
+        date="2026-11-20",
+    ),
+)
+_CEREBRAS = BatchSupport(
+    dialect=OpenAIBatches(),
+    # A private preview; its page gives no numbers, so these are OpenAI's.
+    limits=BatchLimits(
+        max_requests=50_000,
+        max_bytes=200 * MB,
+        price_factor=0.5,
+        source="https://inference-docs.cerebras.ai/capabilities/batch",
+        date="2026-11-20",
+    ),
+)
+_ANTHROPIC = BatchSupport(
+    dialect=AnthropicBatches(),
+    limits=BatchLimits(
+        max_requests=100_000,
+        max_bytes=256 * MB,
+        mixes_models=True,
+        results_hours=29 * 24,
+        price_factor=0.5,
+        source="https://platform.claude.com/docs/en/build-with-claude/batch-processing",
+        date="2026-11-20",
+    ),
+)
+_GEMINI = BatchSupport(
+    dialect=GeminiBatches(),
+    # Requests in the body; files of 2 GB are not used. The number of requests is not stated: this one keeps the results,
+    # which come as one body, readable.
+    limits=BatchLimits(
+        max_requests=5_000,
+        max_bytes=20 * MB,
+        window_hours=48,
+        price_factor=0.5,
+        source="https://ai.google.dev/gemini-api/docs/batch-api",
+        date="2026-11-20",
+    ),
+)
+_MISTRAL = BatchSupport(
+    dialect=MistralBatches(),
+    limits=BatchLimits(
+        max_requests=100_000,
+        max_bytes=512 * MB,
+        results_hours=48,
+        price_factor=0.5,
+        source="https://docs.mistral.ai/resources/known-limitations",
+        date="2026-11-20",
+    ),
+)
+_XAI = BatchSupport(
+    dialect=XAIBatches(),
+    # Unlimited, but more than 100,000 may be slowed down; the bytes are ours, so that a batch fits into memory.
+    limits=BatchLimits(
+        max_requests=100_000,
+        max_bytes=200 * MB,
+        mixes_models=True,
+        price_factor=0.5,
+        source="https://docs.x.ai/docs/guides/batch-api",
+        date="2026-11-20",
+    ),
+)
+_OPENROUTER = BatchSupport(
+    dialect=OpenRouterBatches(),
+    limits=BatchLimits(
+        max_requests=5_000,
+        max_bytes=200 * MB,
+        price_factor=0.5,
+        source="https://openrouter.ai/docs/guides/features/batch-api.md",
+        date="2026-11-20",
+    ),
+)
+BATCHES: Mapping[str, BatchSupport] = {
+    "openai": _OPENAI,
+    "openai-responses": _OPENAI,
+    "azure": _AZURE,
+    "azure-responses": _AZURE,
+    "groq": _GROQ,
+    "together": _TOGETHER,
+    "qwen": _QWEN,
+    "qwen-china": _QWEN,
+    "moonshot": _MOONSHOT,
+    "moonshot-china": _MOONSHOT,
+    "zai-china": _ZAI_CHINA,
+    "cerebras": _CEREBRAS,
+    "anthropic": _ANTHROPIC,
+    "google": _GEMINI,
+    "mistral": _MISTRAL,
+    "xai": _XAI,
+    "xai-responses": _XAI,
+    "openrouter": _OPENROUTER,
+    "openrouter-responses": _OPENROUTER,
+}
+"""By the entry's name. An entry's own `batch` comes before this table."""
+
+
+def find_batch_support(spec: ProviderSpec) -> BatchSupport | None:
+    """The batch API of an entry; None where it has none."""
+    return spec.batch or BATCHES.get(spec.name)

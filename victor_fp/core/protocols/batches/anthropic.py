@@ -1,0 +1,186 @@
+"""Anthropic's message batches: requests in the body, results as a stream of lines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+import msgspec
+from msgspec import UNSET
+from returns.result import Failure, Result, Success
+from victor_fp_wire.anthropic_batches import request as sent
+from victor_fp_wire.anthropic_batches import response as received
+from victor_fp_wire.anthropic_batches.operations import CancelBatch, CreateBatch, GetBatch, ListBatches, ReadResults
+
+from victor_fp.core.batching.reading import encode_body, parse_time
+from victor_fp.core.batching.types import (
+    BatchCounts,
+    BatchHandle,
+    BatchItem,
+    BatchState,
+    BatchStatus,
+    ItemResult,
+    batch_id_for,
+)
+from victor_fp.core.dialects.anthropic import AnthropicDialect
+from victor_fp.core.dialects.batches import BatchSupport
+from victor_fp.core.faults import Fault, InvalidRequest
+from victor_fp.core.json import encode_json
+from victor_fp.core.protocols import codec_for
+from victor_fp.core.protocols.batches import BatchCodec, ResultStep, StatusPage, SubmitStep
+from victor_fp.core.protocols.batches.common import BatchEndpoint, raw_items, read_lines
+from victor_fp.core.protocols.operations import build_request, decoder_for
+from victor_fp.core.requests import Endpoint, HttpRequest
+
+PAGE = 100
+
+STATUSES: Mapping[str, int] = {
+    "invalid_request_error": 400,
+    "authentication_error": 401,
+    "billing_error": 402,
+    "permission_error": 403,
+    "not_found_error": 404,
+    "request_too_large": 413,
+    "rate_limit_error": 429,
+    "api_error": 500,
+    "timeout_error": 504,
+    "overloaded_error": 529,
+}
+"""HTTP statuses of live calls by the type of their error; a line of results names the type only.
+https://platform.claude.com/docs/en/api/errors"""
+
+_BATCH = decoder_for(GetBatch.RESPONSE)
+_LIST = decoder_for(ListBatches.RESPONSE)
+_LINE = decoder_for(ReadResults.EVENT)
+
+
+def batch_codec(endpoint: Endpoint, support: BatchSupport) -> Result[BatchCodec, Fault]:
+    """The functions of the family, bound to an endpoint that speaks messages."""
+    if not isinstance(endpoint.spec.dialect, AnthropicDialect):
+        message = f"batches of this form hold messages, not {endpoint.spec.dialect.protocol}"
+        return Failure(InvalidRequest(provider=endpoint.spec.name, message=message))
+    bound = BatchEndpoint(endpoint=endpoint, support=support, route="/v1/messages")
+    return Success(
+        BatchCodec(
+            support=support,
+            codec=codec_for(endpoint),
+            encode_item=partial(encode_item, bound),
+            submit=partial(submit, bound),
+            status=lambda handle: build_request(endpoint, GetBatch(message_batch_id=handle.id)),
+            read_status=partial(read_status, bound),
+            results=partial(read_results, bound),
+            cancel=lambda handle: build_request(endpoint, CancelBatch(message_batch_id=handle.id)),
+            list_page=partial(build_list, bound),
+            read_list=partial(read_list, bound),
+        )
+    )
+
+
+def encode_item(bound: BatchEndpoint, key: str, model: str, request: HttpRequest) -> BatchItem:
+    """One request; its headers, such as those of beta features, are not part of it."""
+    item = sent.BatchRequest(custom_id=batch_id_for(key), params=msgspec.Raw(request.body))
+    return BatchItem(key, item.custom_id, model, bound.route, encode_json(item))
+
+
+def submit(bound: BatchEndpoint, items: Sequence[BatchItem], token: str) -> SubmitStep:
+    """Create the batch with all its requests. The vendor keeps no mark with it."""
+    body = encode_json(sent.CreateBatch(requests=raw_items(items)))
+    handle = BatchHandle(provider=bound.endpoint.spec.name, id="", model=items[0].model, count=len(items), token=token)
+    return SubmitStep(
+        request=build_request(bound.endpoint, CreateBatch(), body=body),
+        read=lambda answer: read_status(bound, handle, answer).map(lambda status: status.handle),
+        creates=True,
+    )
+
+
+def build_list(bound: BatchEndpoint, cursor: str | None) -> HttpRequest:
+    """Ask for some of the workspace's batches."""
+    return build_request(bound.endpoint, ListBatches(limit=PAGE, after_id=UNSET if cursor is None else cursor))
+
+
+def read_status(bound: BatchEndpoint, handle: BatchHandle, body: bytes) -> Result[BatchStatus, Fault]:
+    """A batch."""
+    return bound.decode(_BATCH, body, "the batch").bind(
+        lambda batch: (
+            Success(_status(bound, handle, batch))
+            if batch.id
+            else Failure(bound.invalid("the answer names no batch", body))
+        )
+    )
+
+
+def read_list(bound: BatchEndpoint, body: bytes) -> Result[StatusPage, Fault]:
+    """Some batches."""
+    handle = BatchHandle(provider=bound.endpoint.spec.name, id="")
+
+    def read(found: received.BatchList) -> StatusPage:
+        statuses = tuple(_status(bound, handle, batch) for batch in found.data or () if batch.id)
+        return statuses, found.last_id if found.has_more else None
+
+    return bound.decode(_LIST, body, "the list of batches").map(read)
+
+
+def _status(bound: BatchEndpoint, handle: BatchHandle, batch: received.Batch) -> BatchStatus:
+    counts = batch.request_counts or received.RequestCounts()
+    parts = (counts.processing, counts.succeeded, counts.errored, counts.canceled, counts.expired)
+    total = None if batch.request_counts is None else sum(part or 0 for part in parts)
+    created = parse_time(batch.created_at)
+    has_results = batch.processing_status == "ended" and batch.results_url is not None
+    return BatchStatus(
+        handle=msgspec.structs.replace(handle, id=batch.id or handle.id, count=handle.count or total or 0),
+        state=_state(batch),
+        vendor_state=batch.processing_status or "",
+        counts=BatchCounts(
+            total=total,
+            succeeded=counts.succeeded,
+            failed=None if total is None else sum(part or 0 for part in parts[2:]),
+        ),
+        created_at=created,
+        ends_at=parse_time(batch.expires_at),
+        results_expire_at=bound.results_expire_at(created),
+        sources=(batch.id or handle.id,) if has_results else (),
+    )
+
+
+def _state(batch: received.Batch) -> BatchState:
+    """The vendor ends every batch in one state; the requests' own ends tell how."""
+    match batch.processing_status:
+        case "in_progress":
+            return "running"
+        case "canceling":
+            return "cancelling"
+        case "ended":
+            counts = batch.request_counts or received.RequestCounts()
+            if batch.cancel_initiated_at is not None:
+                return "cancelled"
+            return "expired" if counts.expired else "completed"
+        case _:
+            return "running"
+
+
+def read_results(bound: BatchEndpoint, status: BatchStatus) -> ResultStep | None:
+    """Read the stream of results. The batch's own address for it is not followed: a key is sent."""
+    if not status.sources:
+        return None
+    request = build_request(bound.endpoint, ReadResults(message_batch_id=status.handle.id))
+    return ResultStep(request=request, read=partial(read_lines, bound, _LINE, read_line), is_lines=True)
+
+
+def read_line(line: received.ResultLine) -> ItemResult | None:
+    """One result."""
+    result = line.result
+    if not line.custom_id or result is None:
+        return None
+    match result.type:
+        case "succeeded":
+            return ItemResult(id=line.custom_id, end="answered", status=200, body=encode_body(result.message))
+        case "expired":
+            return ItemResult(id=line.custom_id, end="expired")
+        case "canceled":
+            return ItemResult(id=line.custom_id, end="cancelled")
+        case _:
+            error = result.error
+            inner = error.get("error") if isinstance(error, Mapping) else None
+            kind = inner.get("type") if isinstance(inner, Mapping) else None
+            status = STATUSES.get(kind) if isinstance(kind, str) else None
+            return ItemResult(id=line.custom_id, end="failed", status=status, body=encode_body(error))

@@ -1,0 +1,240 @@
+"""Gemini's batches: requests in the body of a long-running operation, whose response holds the results."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+import msgspec
+from msgspec import UNSET
+from returns.result import Failure, Result, Success
+from victor_fp_wire.gemini_batches import request as sent
+from victor_fp_wire.gemini_batches import response as received
+from victor_fp_wire.gemini_batches.operations import CancelBatch, CreateBatch, GetBatch, ListBatches
+
+from victor_fp.core.batching.reading import encode_body, parse_time
+from victor_fp.core.batching.types import (
+    BatchCounts,
+    BatchHandle,
+    BatchItem,
+    BatchState,
+    BatchStatus,
+    ItemResult,
+    batch_id_for,
+)
+from victor_fp.core.dialects.batches import BatchSupport
+from victor_fp.core.dialects.gemini import GeminiDialect
+from victor_fp.core.faults import Fault, InvalidRequest
+from victor_fp.core.json import encode_json
+from victor_fp.core.protocols import codec_for
+from victor_fp.core.protocols.batches import BatchCodec, ResultPage, ResultStep, StatusPage, SubmitStep
+from victor_fp.core.protocols.batches.common import BatchEndpoint, raw_items
+from victor_fp.core.protocols.operations import build_request, decoder_for
+from victor_fp.core.requests import Endpoint, HttpRequest
+from victor_fp.core.result import outcome
+
+PAGE = 100
+MARK = "victor-fp "
+"""A batch's display name is this and our token."""
+
+STATES: Mapping[str, BatchState] = {
+    "PENDING": "pending",
+    "QUEUED": "pending",
+    "RUNNING": "running",
+    "PAUSED": "running",
+    "UPDATING": "running",
+    "SUCCEEDED": "completed",
+    "PARTIALLY_SUCCEEDED": "completed",
+    "FAILED": "failed",
+    "EXPIRED": "expired",
+    "CANCELLING": "cancelling",
+    "CANCELLED": "cancelled",
+}
+"""The last part of BATCH_STATE_ (REST) and JOB_STATE_ (the SDK's type JobState)."""
+HTTP_STATUSES: Mapping[int, int] = {
+    1: 499, 2: 500, 3: 400, 4: 504, 5: 404, 6: 409, 7: 403, 8: 429, 9: 400, 10: 409, 11: 400, 12: 501, 13: 500,
+    14: 503, 15: 500, 16: 401,
+}  # fmt: skip
+"""By google.rpc.Code, as its document maps them."""
+RPC_NAMES: Mapping[int, str] = {
+    1: "CANCELLED", 3: "INVALID_ARGUMENT", 4: "DEADLINE_EXCEEDED", 5: "NOT_FOUND", 7: "PERMISSION_DENIED",
+    8: "RESOURCE_EXHAUSTED", 9: "FAILED_PRECONDITION", 13: "INTERNAL", 14: "UNAVAILABLE", 16: "UNAUTHENTICATED",
+}  # fmt: skip
+
+_OPERATION = decoder_for(GetBatch.RESPONSE)
+_LIST = decoder_for(ListBatches.RESPONSE)
+
+
+def batch_codec(endpoint: Endpoint, support: BatchSupport) -> Result[BatchCodec, Fault]:
+    """The functions of the family, bound to an endpoint."""
+    if not isinstance(endpoint.spec.dialect, GeminiDialect):
+        message = f"batches of this form hold Gemini's requests, not {endpoint.spec.dialect.protocol}"
+        return Failure(InvalidRequest(provider=endpoint.spec.name, message=message))
+    bound = BatchEndpoint(endpoint=endpoint, support=support, route="generateContent")
+    return Success(
+        BatchCodec(
+            support=support,
+            keeps_marks=True,
+            codec=codec_for(endpoint),
+            encode_item=partial(encode_item, bound),
+            submit=partial(submit, bound),
+            status=partial(build_status, bound),
+            read_status=partial(read_status, bound),
+            results=partial(read_results, bound),
+            cancel=lambda handle: build_request(endpoint, CancelBatch(batch=_last_segment(handle.id))),
+            list_page=partial(build_list, bound),
+            read_list=partial(read_list, bound),
+        )
+    )
+
+
+def encode_item(bound: BatchEndpoint, key: str, model: str, request: HttpRequest) -> BatchItem:
+    """One request, with its id in the metadata that come back with the result."""
+    identifier = batch_id_for(key)
+    item = sent.InlinedRequest(request=msgspec.Raw(request.body), metadata=sent.RequestMetadata(key=identifier))
+    return BatchItem(key, identifier, model, bound.route, encode_json(item))
+
+
+def submit(bound: BatchEndpoint, items: Sequence[BatchItem], token: str) -> SubmitStep:
+    """Create the batch with all its requests."""
+    wanted = sent.CreateBatch(
+        batch=sent.NewBatch(
+            display_name=MARK + token,
+            input_config=sent.InputConfig(requests=sent.InlinedRequests(requests=raw_items(items))),
+        )
+    )
+    model = items[0].model
+    handle = BatchHandle(provider=bound.endpoint.spec.name, id="", model=model, count=len(items), token=token)
+    operation = CreateBatch(model=model.removeprefix("models/"))
+    return SubmitStep(
+        request=build_request(bound.endpoint, operation, body=encode_json(wanted)),
+        read=lambda answer: read_status(bound, handle, answer).map(lambda status: status.handle),
+        creates=True,
+    )
+
+
+def build_status(bound: BatchEndpoint, handle: BatchHandle) -> HttpRequest:
+    """Ask how far a batch is."""
+    return build_request(bound.endpoint, GetBatch(batch=_last_segment(handle.id)))
+
+
+def build_list(bound: BatchEndpoint, cursor: str | None) -> HttpRequest:
+    """Ask for some of the project's batches."""
+    return build_request(bound.endpoint, ListBatches(page_size=PAGE, page_token=UNSET if cursor is None else cursor))
+
+
+def read_status(bound: BatchEndpoint, handle: BatchHandle, body: bytes) -> Result[BatchStatus, Fault]:
+    """A batch's operation."""
+    match outcome(bound.decode(_OPERATION, body, "the batch")):
+        case Failure(fault):
+            return Failure(fault)
+        case Success(operation):
+            if not operation.name:
+                return Failure(bound.invalid("the answer names no batch", body))
+            return Success(_status(bound, handle, operation))
+
+
+def read_list(bound: BatchEndpoint, body: bytes) -> Result[StatusPage, Fault]:
+    """Some batches."""
+    handle = BatchHandle(provider=bound.endpoint.spec.name, id="")
+
+    def read(found: received.OperationList) -> StatusPage:
+        statuses = tuple(_status(bound, handle, operation) for operation in found.operations or () if operation.name)
+        return statuses, found.next_page_token or None
+
+    return bound.decode(_LIST, body, "the list of batches").map(read)
+
+
+def _status(bound: BatchEndpoint, handle: BatchHandle, operation: received.Operation) -> BatchStatus:
+    batch = operation.metadata or received.Batch()
+    stats = batch.batch_stats or received.BatchStats()
+    created = parse_time(batch.create_time)
+    total = _count(stats.request_count)
+    name = batch.display_name or ""
+    error = operation.error
+    return BatchStatus(
+        handle=msgspec.structs.replace(
+            handle,
+            id=operation.name or handle.id,
+            model=handle.model or (batch.model or "").removeprefix("models/"),
+            count=handle.count or total or 0,
+            token=name.removeprefix(MARK) if name.startswith(MARK) else handle.token,
+        ),
+        state=_state(operation),
+        vendor_state=batch.state or "",
+        counts=BatchCounts(
+            total=total,
+            succeeded=_count(stats.successful_request_count),
+            failed=_count(stats.failed_request_count),
+        ),
+        created_at=created,
+        ends_at=None if created is None else created + bound.support.limits.window_hours * 3600.0,
+        results_expire_at=bound.results_expire_at(created),
+        sources=(operation.name or "",) if _outputs(operation) else (),
+        errors=(error.message,) if error is not None and error.message else (),
+    )
+
+
+def _state(operation: received.Operation) -> BatchState:
+    word = ((operation.metadata.state if operation.metadata else None) or "").partition("STATE_")[2]
+    found = STATES.get(word)
+    if found is not None:
+        return found
+    if not operation.done:
+        return "running" if word else "pending"
+    return "completed" if operation.error is None else "failed"
+
+
+def read_results(bound: BatchEndpoint, status: BatchStatus) -> ResultStep | None:
+    """Ask for the batch once more: it holds the results."""
+    if not status.sources:
+        return None
+    return ResultStep(request=build_status(bound, status.handle), read=partial(read_page, bound))
+
+
+def read_page(bound: BatchEndpoint, body: bytes) -> Result[ResultPage, Fault]:
+    """The results inside a batch. The vendor's order is promised nowhere; the metadata say what is whose."""
+
+    def read(operation: received.Operation) -> ResultPage:
+        return ResultPage(tuple(item for one in _outputs(operation) if (item := read_item(one)) is not None))
+
+    return bound.decode(_OPERATION, body, "the results").map(read)
+
+
+def read_item(one: received.InlinedResponse) -> ItemResult | None:
+    """One result; one without our metadata belongs to no row."""
+    identifier = (one.metadata.key if one.metadata else None) or ""
+    error = one.error
+    if error is None:
+        return ItemResult(id=identifier, end="answered", status=200, body=encode_body(one.response))
+    code = error.code or 2
+    if code == 1:
+        return ItemResult(id=identifier, end="cancelled")
+    status = HTTP_STATUSES.get(code, 500)
+    refusal: dict[str, object] = {
+        "code": status,
+        "message": error.message,
+        "status": RPC_NAMES.get(code, "UNKNOWN"),
+        "details": error.details or [],
+    }
+    return ItemResult(id=identifier, end="failed", status=status, body=encode_body({"error": refusal}))
+
+
+def _outputs(operation: received.Operation) -> Sequence[received.InlinedResponse]:
+    """The results, which stand in the response of the operation or in its metadata."""
+    outputs = (operation.response, operation.metadata.output if operation.metadata else None)
+    for output in outputs:
+        if output is not None and output.inlined_responses is not None:
+            return output.inlined_responses.inlined_responses or ()
+    return ()
+
+
+def _count(value: object) -> int | None:
+    """A count, which proto3's JSON writes as a text."""
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        return int(value[:15])
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _last_segment(name: str) -> str:
+    return name.rpartition("/")[2]

@@ -1,0 +1,188 @@
+"""Mistral's batch jobs: uploaded files of lines, results in files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+import msgspec
+from returns.result import Failure, Result, Success
+from victor_fp_wire.mistral_batches import request as sent
+from victor_fp_wire.mistral_batches import response as received
+from victor_fp_wire.mistral_batches.operations import CancelJob, CreateJob, DownloadFile, GetJob, ListJobs, UploadFile
+
+from victor_fp.core.batching.multipart import encode_form
+from victor_fp.core.batching.reading import parse_time
+from victor_fp.core.batching.types import (
+    BatchCounts,
+    BatchHandle,
+    BatchItem,
+    BatchState,
+    BatchStatus,
+    ItemResult,
+    batch_id_for,
+)
+from victor_fp.core.dialects.batches import BatchSupport
+from victor_fp.core.dialects.mistral import MistralDialect
+from victor_fp.core.faults import Fault, InvalidRequest
+from victor_fp.core.json import encode_json
+from victor_fp.core.protocols import codec_for
+from victor_fp.core.protocols.batches import BatchCodec, ResultStep, StatusPage, SubmitStep
+from victor_fp.core.protocols.batches.common import BatchEndpoint, read_answer, read_lines
+from victor_fp.core.protocols.operations import build_request, decoder_for
+from victor_fp.core.requests import Endpoint, HttpRequest
+from victor_fp.core.result import outcome
+from victor_fp.core.wire_decoding import Undecodable
+
+TOKEN = "victor_fp_token"  # noqa: S105  the name of a field in a job's metadata
+PAGE = 100
+
+STATES: Mapping[str, BatchState] = {
+    "QUEUED": "pending",
+    "RUNNING": "running",
+    "SUCCESS": "completed",
+    "FAILED": "failed",
+    "TIMEOUT_EXCEEDED": "expired",
+    "CANCELLATION_REQUESTED": "cancelling",
+    "CANCELLED": "cancelled",
+}
+"""`BatchJobStatus` of the vendor's document."""
+
+_FILE = decoder_for(UploadFile.RESPONSE)
+_JOB = decoder_for(GetJob.RESPONSE)
+_LIST = decoder_for(ListJobs.RESPONSE)
+_LINE = decoder_for(DownloadFile.EVENT)
+
+
+def batch_codec(endpoint: Endpoint, support: BatchSupport) -> Result[BatchCodec, Fault]:
+    """The functions of the family, bound to an endpoint."""
+    if not isinstance(endpoint.spec.dialect, MistralDialect):
+        message = f"batches of this form hold Mistral's chats, not {endpoint.spec.dialect.protocol}"
+        return Failure(InvalidRequest(provider=endpoint.spec.name, message=message))
+    bound = BatchEndpoint(endpoint=endpoint, support=support, route="/v1/chat/completions")
+    return Success(
+        BatchCodec(
+            support=support,
+            keeps_marks=True,
+            codec=codec_for(endpoint),
+            encode_item=partial(encode_item, bound),
+            submit=partial(submit, bound),
+            status=lambda handle: build_request(endpoint, GetJob(job_id=handle.id)),
+            read_status=partial(read_status, bound),
+            results=partial(read_results, bound),
+            cancel=lambda handle: build_request(endpoint, CancelJob(job_id=handle.id)),
+            list_page=partial(build_list, bound),
+            read_list=partial(read_list, bound),
+        )
+    )
+
+
+def encode_item(bound: BatchEndpoint, key: str, model: str, request: HttpRequest) -> BatchItem:
+    """A line of the file of requests."""
+    line = sent.RequestLine(custom_id=batch_id_for(key), body=msgspec.Raw(request.body))
+    return BatchItem(key, line.custom_id, model, bound.route, encode_json(line))
+
+
+def submit(bound: BatchEndpoint, items: Sequence[BatchItem], token: str) -> SubmitStep:
+    """Upload the file; then create the job."""
+    lines = b"\n".join(item.line for item in items) + b"\n"
+    name = f"victor-fp-{token[:32]}.jsonl"
+    form = encode_form({"purpose": "batch"}, lines, name=name, media_type="application/jsonl")
+    request = build_request(
+        bound.endpoint, UploadFile(), body=form.body, extra_headers={"content-type": form.content_type}
+    )
+    return SubmitStep(request=request, read=partial(_read_file, bound, items[0].model, len(items), token))
+
+
+def _read_file(
+    bound: BatchEndpoint, model: str, count: int, token: str, body: bytes
+) -> Result[SubmitStep | BatchHandle, Fault]:
+    file = _FILE.decode(body)
+    if isinstance(file, Undecodable) or not file.id:
+        return Failure(bound.invalid("the answer to an upload names no file", body))
+    wanted = sent.CreateJob(
+        input_files=[file.id],
+        endpoint=bound.route,
+        model=model,
+        metadata={TOKEN: token},
+        timeout_hours=bound.support.limits.window_hours,
+    )
+    handle = BatchHandle(
+        provider=bound.endpoint.spec.name, id="", model=model, count=count, token=token, input_id=file.id
+    )
+    return Success(
+        SubmitStep(
+            request=build_request(bound.endpoint, CreateJob(), body=encode_json(wanted)),
+            read=lambda answer: read_status(bound, handle, answer).map(lambda status: status.handle),
+            creates=True,
+        )
+    )
+
+
+def build_list(bound: BatchEndpoint, _: str | None) -> HttpRequest:
+    """Ask for the workspace's latest jobs."""
+    return build_request(bound.endpoint, ListJobs(page=0, page_size=PAGE))
+
+
+def read_status(bound: BatchEndpoint, handle: BatchHandle, body: bytes) -> Result[BatchStatus, Fault]:
+    """A job."""
+    match outcome(bound.decode(_JOB, body, "the job")):
+        case Failure(fault):
+            return Failure(fault)
+        case Success(job):
+            if not job.id:
+                return Failure(bound.invalid("the answer names no job", body))
+            return Success(_status(bound, handle, job))
+
+
+def read_list(bound: BatchEndpoint, body: bytes) -> Result[StatusPage, Fault]:
+    """The latest jobs; further pages are not asked for."""
+    handle = BatchHandle(provider=bound.endpoint.spec.name, id="")
+
+    def read(found: received.JobList) -> StatusPage:
+        return tuple(_status(bound, handle, job) for job in found.data or () if job.id), None
+
+    return bound.decode(_LIST, body, "the list of jobs").map(read)
+
+
+def _status(bound: BatchEndpoint, handle: BatchHandle, job: received.Job) -> BatchStatus:
+    token = (job.metadata or {}).get(TOKEN)
+    created = parse_time(job.created_at)
+    files = job.input_files or [handle.input_id]
+    return BatchStatus(
+        handle=msgspec.structs.replace(
+            handle,
+            id=job.id or handle.id,
+            model=handle.model or job.model or "",
+            count=handle.count or job.total_requests or 0,
+            token=token if isinstance(token, str) else handle.token,
+            input_id=files[0],
+        ),
+        state=STATES.get(job.status or "", "running"),
+        vendor_state=job.status or "",
+        counts=BatchCounts(total=job.total_requests, succeeded=job.succeeded_requests, failed=job.failed_requests),
+        created_at=created,
+        ends_at=None if created is None else created + bound.support.limits.window_hours * 3600.0,
+        results_expire_at=bound.results_expire_at(created),
+        sources=tuple(source for source in (job.output_file, job.error_file) if source),
+        errors=tuple(error.message for error in job.errors or () if error.message),
+    )
+
+
+def read_results(bound: BatchEndpoint, status: BatchStatus) -> ResultStep | None:
+    """Read the files of results, one after the other."""
+    step: ResultStep | None = None
+    for source in reversed(status.sources):
+        request = build_request(bound.endpoint, DownloadFile(file_id=source))
+        step = ResultStep(
+            request=request, read=partial(read_lines, bound, _LINE, read_line), is_lines=True, following=step
+        )
+    return step
+
+
+def read_line(line: received.ResultLine) -> ItemResult | None:
+    """One result."""
+    response = line.response or received.LineResponse()
+    if not line.custom_id:
+        return None
+    return read_answer(line.custom_id, response.status_code, response.body, line.error, None)

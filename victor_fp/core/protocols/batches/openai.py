@@ -1,0 +1,263 @@
+"""OpenAI's batches and the many vendors that have the same: files of lines in, files of lines out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+import msgspec
+from msgspec import UNSET
+from returns.result import Failure, Result, Success
+from victor_fp_wire.openai_batches import request as sent
+from victor_fp_wire.openai_batches import response as received
+from victor_fp_wire.openai_batches.operations import (
+    CancelBatch,
+    CreateBatch,
+    DownloadFile,
+    GetBatch,
+    ListBatches,
+    UploadFile,
+    UploadFileDirectly,
+)
+
+from victor_fp.core.batching.multipart import encode_form
+from victor_fp.core.batching.reading import describe_error, parse_time
+from victor_fp.core.batching.types import (
+    BatchCounts,
+    BatchHandle,
+    BatchItem,
+    BatchState,
+    BatchStatus,
+    ItemResult,
+    batch_id_for,
+)
+from victor_fp.core.dialects.batches import BatchSupport, OpenAIBatches
+from victor_fp.core.dialects.chat import ChatDialect
+from victor_fp.core.dialects.responses import ResponsesDialect
+from victor_fp.core.faults import Fault, InvalidRequest
+from victor_fp.core.json import encode_json
+from victor_fp.core.protocols import codec_for
+from victor_fp.core.protocols.batches import BatchCodec, ResultStep, StatusPage, SubmitStep
+from victor_fp.core.protocols.batches.common import BatchEndpoint, read_answer, read_lines
+from victor_fp.core.protocols.openai_family.routes import (
+    find_resource_url,
+    has_dated_version,
+    read_version_parameter,
+)
+from victor_fp.core.protocols.operations import build_request, decoder_for
+from victor_fp.core.requests import Endpoint, HttpRequest
+from victor_fp.core.result import outcome
+from victor_fp.core.wire_decoding import Undecodable
+
+TOKEN = "victor_fp_token"  # noqa: S105  the name of a field in a batch's metadata
+PAGE = 100
+
+STATES: Mapping[str, BatchState] = {
+    "validating": "pending",
+    "queued": "pending",
+    "in_progress": "running",
+    "progress": "running",
+    "running": "running",
+    "finalizing": "running",
+    "completed": "completed",
+    "failed": "failed",
+    "expired": "expired",
+    "cancelling": "cancelling",
+    "canceling": "cancelling",
+    "cancelled": "cancelled",
+    "canceled": "cancelled",
+}
+"""`Batch.status` of OpenAI's document, Together's in upper case, Cerebras's and Novita's own."""
+_FILE = decoder_for(UploadFile.RESPONSE)
+_DIRECT_FILE = decoder_for(UploadFileDirectly.RESPONSE)
+_BATCH = decoder_for(GetBatch.RESPONSE)
+_LIST = decoder_for(ListBatches.RESPONSE)
+_LINE = decoder_for(DownloadFile.EVENT)
+
+
+class FileEndpoint(BatchEndpoint, frozen=True, kw_only=True):
+    """An endpoint of this family."""
+
+    dialect: OpenAIBatches
+
+    @property
+    def version(self) -> str | msgspec.UnsetType:
+        """Azure's API version, where one is configured."""
+        return read_version_parameter(self.endpoint)
+
+
+def batch_codec(endpoint: Endpoint, support: BatchSupport, dialect: OpenAIBatches) -> Result[BatchCodec, Fault]:
+    """The functions of the family, bound to an endpoint that speaks chats or Responses."""
+    chat = endpoint.spec.dialect
+    if not isinstance(chat, ChatDialect | ResponsesDialect):
+        message = f"batches of this form hold chats or Responses, not {chat.protocol}"
+        return Failure(InvalidRequest(provider=endpoint.spec.name, message=message))
+    if chat.deployment_urls:
+        endpoint = _without_deployment(endpoint)
+    operation = "/responses" if isinstance(chat, ResponsesDialect) else "/chat/completions"
+    bound = FileEndpoint(endpoint=endpoint, support=support, dialect=dialect, route=dialect.route_prefix + operation)
+    return Success(
+        BatchCodec(
+            support=support,
+            keeps_marks=dialect.takes_metadata,
+            codec=codec_for(endpoint),
+            encode_item=partial(encode_item, bound),
+            submit=partial(submit, bound),
+            status=partial(build_status, bound),
+            read_status=partial(read_status, bound),
+            results=partial(read_results, bound),
+            cancel=partial(build_cancel, bound),
+            list_page=partial(build_list, bound),
+            read_list=partial(read_list, bound),
+        )
+    )
+
+
+def _without_deployment(endpoint: Endpoint) -> Endpoint:
+    """Azure's form of URLs without a version in the path knows no batches of several deployments; lines name theirs."""
+    root = find_resource_url(endpoint)
+    dropped = {"deployment", "api_version"} if has_dated_version(endpoint) else {"deployment"}
+    settings = {name: value for name, value in endpoint.settings.items() if name not in dropped}
+    base_url = endpoint.base_url if root is None else f"{root}/openai/v1"
+    return msgspec.structs.replace(endpoint, base_url=base_url, settings=settings)
+
+
+def encode_item(bound: FileEndpoint, key: str, model: str, request: HttpRequest) -> BatchItem:
+    """A line of the file of requests."""
+    has_url = bound.dialect.lines_have_url
+    identifier = batch_id_for(key)
+    line = sent.RequestLine(
+        custom_id=identifier,
+        method="POST" if has_url else UNSET,
+        url=bound.route if has_url else UNSET,
+        body=msgspec.Raw(request.body),
+    )
+    return BatchItem(key, identifier, model, bound.route, encode_json(line))
+
+
+def submit(bound: FileEndpoint, items: Sequence[BatchItem], token: str) -> SubmitStep:
+    """Upload the file; then create the batch."""
+    lines = b"\n".join(item.line for item in items) + b"\n"
+    name = f"victor-fp-{token[:32]}.jsonl"
+    operation: UploadFile | UploadFileDirectly = UploadFile(api_version=bound.version)
+    fields = {"purpose": bound.dialect.purpose}
+    if bound.dialect.upload == "files/upload":
+        operation = UploadFileDirectly()
+        fields |= {"file_name": name, "file_type": "jsonl"}
+    form = encode_form(fields, lines, name=name, media_type="application/jsonl")
+    request = build_request(
+        bound.endpoint, operation, body=form.body, extra_headers={"content-type": form.content_type}
+    )
+    return SubmitStep(request=request, read=partial(_read_file, bound, items[0].model, len(items), token))
+
+
+def _read_file(
+    bound: FileEndpoint, model: str, count: int, token: str, body: bytes
+) -> Result[SubmitStep | BatchHandle, Fault]:
+    decoder = _FILE if bound.dialect.upload == "files" else _DIRECT_FILE
+    file = decoder.decode(body)
+    if isinstance(file, Undecodable) or not file.id:
+        return Failure(bound.invalid("the answer to an upload names no file", body))
+    wanted = sent.CreateBatch(
+        input_file_id=file.id,
+        endpoint=bound.route,
+        completion_window=bound.dialect.window,
+        metadata={TOKEN: token} if bound.dialect.takes_metadata else UNSET,
+    )
+    request = build_request(bound.endpoint, CreateBatch(api_version=bound.version), body=encode_json(wanted))
+    handle = BatchHandle(
+        provider=bound.endpoint.spec.name, id="", model=model, count=count, token=token, input_id=file.id
+    )
+    return Success(SubmitStep(request=request, read=partial(_read_created, bound, handle), creates=True))
+
+
+def _read_created(bound: FileEndpoint, handle: BatchHandle, body: bytes) -> Result[SubmitStep | BatchHandle, Fault]:
+    return read_status(bound, handle, body).map(lambda status: status.handle)
+
+
+def build_status(bound: FileEndpoint, handle: BatchHandle) -> HttpRequest:
+    """Ask how far a batch is."""
+    return build_request(bound.endpoint, GetBatch(batch_id=handle.id, api_version=bound.version))
+
+
+def build_cancel(bound: FileEndpoint, handle: BatchHandle) -> HttpRequest:
+    """Ask for its end."""
+    return build_request(bound.endpoint, CancelBatch(batch_id=handle.id, api_version=bound.version))
+
+
+def build_list(bound: FileEndpoint, cursor: str | None) -> HttpRequest:
+    """Ask for some of the account's batches."""
+    operation = ListBatches(limit=PAGE, after=UNSET if cursor is None else cursor, api_version=bound.version)
+    return build_request(bound.endpoint, operation)
+
+
+def read_status(bound: FileEndpoint, handle: BatchHandle, body: bytes) -> Result[BatchStatus, Fault]:
+    """A batch, which may stand inside an object with a warning."""
+    match outcome(bound.decode(_BATCH, body, "the batch")):
+        case Failure(fault):
+            return Failure(fault)
+        case Success(found):
+            batch = found.job or found
+    if not batch.id:
+        return Failure(bound.invalid("the answer names no batch", body))
+    return Success(_status(bound, handle, batch))
+
+
+def read_list(bound: FileEndpoint, body: bytes) -> Result[StatusPage, Fault]:
+    """Some batches; Together sends a bare array."""
+    wrapped = b'{"data":%b}' % body if body.lstrip()[:1] == b"[" else body
+    handle = BatchHandle(provider=bound.endpoint.spec.name, id="")
+
+    def read(found: received.BatchList) -> StatusPage:
+        statuses = tuple(_status(bound, handle, batch) for batch in found.data or () if batch.id)
+        cursor = (found.last_id or statuses[-1].handle.id) if found.has_more and statuses else None
+        return statuses, cursor
+
+    return bound.decode(_LIST, wrapped, "the list of batches").map(read)
+
+
+def _status(bound: FileEndpoint, handle: BatchHandle, batch: received.Batch) -> BatchStatus:
+    counts = batch.request_counts or received.RequestCounts()
+    token = (batch.metadata or {}).get(TOKEN)
+    created = parse_time(batch.created_at)
+    word = (batch.status or "").lower()
+    errors = [
+        describe_error(msgspec.to_builtins(error)) for error in (batch.errors.data if batch.errors else None) or ()
+    ]
+    return BatchStatus(
+        handle=msgspec.structs.replace(
+            handle,
+            id=batch.id or handle.id,
+            model=handle.model or batch.model or "",
+            count=handle.count or counts.total or 0,
+            token=token if isinstance(token, str) else handle.token,
+            input_id=batch.input_file_id or handle.input_id,
+        ),
+        state=STATES.get(word, "running"),
+        vendor_state=batch.status or "",
+        counts=BatchCounts(total=counts.total, succeeded=counts.completed, failed=counts.failed),
+        created_at=created,
+        ends_at=parse_time(batch.expires_at) or parse_time(batch.job_deadline),
+        results_expire_at=bound.results_expire_at(created),
+        sources=tuple(source for source in (batch.output_file_id, batch.error_file_id) if source),
+        errors=tuple(filter(None, [*errors, batch.error or ""])),
+    )
+
+
+def read_results(bound: FileEndpoint, status: BatchStatus) -> ResultStep | None:
+    """Read the files of results, one after the other; a batch may be completed and have one of them, or none."""
+    step: ResultStep | None = None
+    for source in reversed(status.sources):
+        request = build_request(bound.endpoint, DownloadFile(file_id=source, api_version=bound.version))
+        step = ResultStep(
+            request=request, read=partial(read_lines, bound, _LINE, read_line), is_lines=True, following=step
+        )
+    return step
+
+
+def read_line(line: received.ResultLine) -> ItemResult | None:
+    """One result."""
+    response = line.response or received.LineResponse()
+    if not line.custom_id:
+        return None
+    return read_answer(line.custom_id, response.status_code, response.body, line.error, response.request_id)

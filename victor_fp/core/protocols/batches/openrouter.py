@@ -1,0 +1,138 @@
+"""OpenRouter's batches: requests in the body, for one model and operation; the finished batch holds the results."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import msgspec
+from returns.result import Failure, Result, Success
+from victor_fp_wire.openrouter_batches import request as sent
+from victor_fp_wire.openrouter_batches import response as received
+from victor_fp_wire.openrouter_batches.operations import CreateBatch, DeleteBatch, GetBatch, ListBatches
+
+from victor_fp.core.batching.reading import parse_time
+from victor_fp.core.batching.types import BatchCounts, BatchHandle, BatchItem, BatchStatus, ItemResult, batch_id_for
+from victor_fp.core.dialects.batches import BatchSupport
+from victor_fp.core.dialects.chat import ChatDialect
+from victor_fp.core.dialects.responses import ResponsesDialect
+from victor_fp.core.faults import Fault, InvalidRequest
+from victor_fp.core.json import encode_json
+from victor_fp.core.protocols import codec_for
+from victor_fp.core.protocols.batches import BatchCodec, ResultPage, ResultStep, StatusPage, SubmitStep
+from victor_fp.core.protocols.batches.common import BatchEndpoint, raw_items, read_answer
+from victor_fp.core.protocols.batches.openai import STATES
+from victor_fp.core.protocols.operations import build_request, decoder_for
+from victor_fp.core.requests import Endpoint, HttpRequest
+from victor_fp.core.result import outcome
+
+_BATCH = decoder_for(GetBatch.RESPONSE)
+_LIST = decoder_for(ListBatches.RESPONSE)
+
+
+def batch_codec(endpoint: Endpoint, support: BatchSupport) -> Result[BatchCodec, Fault]:
+    """The functions of the family, bound to an endpoint that speaks chats or Responses."""
+    chat = endpoint.spec.dialect
+    if not isinstance(chat, ChatDialect | ResponsesDialect):
+        message = f"batches of this form hold chats or Responses, not {chat.protocol}"
+        return Failure(InvalidRequest(provider=endpoint.spec.name, message=message))
+    route = "/v1/responses" if isinstance(chat, ResponsesDialect) else "/v1/chat/completions"
+    bound = BatchEndpoint(endpoint=endpoint, support=support, route=route)
+    return Success(
+        BatchCodec(
+            support=support,
+            codec=codec_for(endpoint),
+            encode_item=partial(encode_item, bound),
+            submit=partial(submit, bound),
+            status=partial(build_status, bound),
+            read_status=partial(read_status, bound),
+            results=partial(read_results, bound),
+            cancel=lambda handle: build_request(endpoint, DeleteBatch(id=handle.id)),
+            list_page=lambda _: build_request(endpoint, ListBatches()),
+            read_list=partial(read_list, bound),
+        )
+    )
+
+
+def encode_item(bound: BatchEndpoint, key: str, model: str, request: HttpRequest) -> BatchItem:
+    """One request."""
+    item = sent.BatchRequest(custom_id=batch_id_for(key), body=msgspec.Raw(request.body))
+    return BatchItem(key, item.custom_id, model, bound.route, encode_json(item))
+
+
+def submit(bound: BatchEndpoint, items: Sequence[BatchItem], token: str) -> SubmitStep:
+    """Create the batch. The vendor reads the body as it comes: operation and model stand before the requests."""
+    wanted = sent.CreateBatch(endpoint=bound.route, model=items[0].model, requests=raw_items(items))
+    handle = BatchHandle(provider=bound.endpoint.spec.name, id="", model=items[0].model, count=len(items), token=token)
+    return SubmitStep(
+        request=build_request(bound.endpoint, CreateBatch(), body=encode_json(wanted)),
+        read=lambda answer: read_status(bound, handle, answer).map(lambda status: status.handle),
+        creates=True,
+    )
+
+
+def build_status(bound: BatchEndpoint, handle: BatchHandle) -> HttpRequest:
+    """Ask how far a batch is."""
+    return build_request(bound.endpoint, GetBatch(id=handle.id))
+
+
+def read_status(bound: BatchEndpoint, handle: BatchHandle, body: bytes) -> Result[BatchStatus, Fault]:
+    """A batch."""
+    match outcome(bound.decode(_BATCH, body, "the batch")):
+        case Failure(fault):
+            return Failure(fault)
+        case Success(batch):
+            if not batch.id:
+                return Failure(bound.invalid("the answer names no batch", body))
+            return Success(_status(bound, handle, batch))
+
+
+def read_list(bound: BatchEndpoint, body: bytes) -> Result[StatusPage, Fault]:
+    """The account's latest batches."""
+    handle = BatchHandle(provider=bound.endpoint.spec.name, id="")
+
+    def read(found: received.BatchList) -> StatusPage:
+        return tuple(_status(bound, handle, batch) for batch in found.data or () if batch.id), None
+
+    return bound.decode(_LIST, body, "the list of batches").map(read)
+
+
+def _status(bound: BatchEndpoint, handle: BatchHandle, batch: received.Batch) -> BatchStatus:
+    counts = batch.request_counts or received.RequestCounts()
+    created = parse_time(batch.created_at)
+    error = batch.error
+    return BatchStatus(
+        handle=msgspec.structs.replace(
+            handle,
+            id=batch.id or handle.id,
+            model=handle.model or batch.model or "",
+            count=handle.count or counts.total or 0,
+        ),
+        state=STATES.get((batch.status or "").lower(), "running"),
+        vendor_state=batch.status or "",
+        counts=BatchCounts(total=counts.total, succeeded=counts.completed, failed=counts.failed),
+        created_at=created,
+        results_expire_at=bound.results_expire_at(created),
+        sources=(batch.id or "",) if batch.results else (),
+        errors=(error.message,) if error is not None and error.message else (),
+    )
+
+
+def read_results(bound: BatchEndpoint, status: BatchStatus) -> ResultStep | None:
+    """Ask for the batch once more: it holds the results."""
+    if not status.sources:
+        return None
+    return ResultStep(request=build_status(bound, status.handle), read=partial(read_page, bound))
+
+
+def read_page(bound: BatchEndpoint, body: bytes) -> Result[ResultPage, Fault]:
+    """The results inside a batch."""
+    return bound.decode(_BATCH, body, "the results").map(
+        lambda batch: ResultPage(tuple(read_item(item) for item in batch.results or ()))
+    )
+
+
+def read_item(item: received.BatchResult) -> ItemResult:
+    """One result."""
+    response = item.response or received.ItemResponse()
+    return read_answer(item.custom_id or "", response.status_code, response.body, item.error, response.request_id)

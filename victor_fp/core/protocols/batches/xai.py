@@ -1,0 +1,231 @@
+"""xAI's batches: created empty, filled in several calls, read in pages; counters stand for a state."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import msgspec
+from msgspec import UNSET
+from returns.result import Failure, Result, Success
+from victor_fp_wire.xai_batches import request as sent
+from victor_fp_wire.xai_batches import response as received
+from victor_fp_wire.xai_batches.operations import (
+    AddRequests,
+    CancelBatch,
+    CreateBatch,
+    GetBatch,
+    ListBatches,
+    ReadResults,
+)
+
+from victor_fp.core.batching.reading import encode_body, parse_time
+from victor_fp.core.batching.types import (
+    BatchCounts,
+    BatchHandle,
+    BatchItem,
+    BatchState,
+    BatchStatus,
+    ItemResult,
+    batch_id_for,
+)
+from victor_fp.core.dialects.batches import BatchSupport, XAIBatches
+from victor_fp.core.dialects.chat import ChatDialect
+from victor_fp.core.dialects.responses import ResponsesDialect
+from victor_fp.core.faults import Fault, InvalidRequest
+from victor_fp.core.json import encode_json
+from victor_fp.core.protocols import codec_for
+from victor_fp.core.protocols.batches import BatchCodec, ResultPage, ResultStep, StatusPage, SubmitStep
+from victor_fp.core.protocols.batches.common import BatchEndpoint, raw_items
+from victor_fp.core.protocols.operations import build_request, decoder_for
+from victor_fp.core.requests import Endpoint, HttpRequest
+from victor_fp.core.result import outcome
+
+PAGE = 100
+RESULTS = 100
+"""Results of a page."""
+MARK = "victor-fp "
+"""A batch's name is this, our token, and the number of requests that are to be added."""
+
+_BATCH = decoder_for(GetBatch.RESPONSE)
+_CREATED = decoder_for(CreateBatch.RESPONSE)
+_LIST = decoder_for(ListBatches.RESPONSE)
+_PAGE = decoder_for(ReadResults.RESPONSE)
+
+
+def batch_codec(endpoint: Endpoint, support: BatchSupport, dialect: XAIBatches) -> Result[BatchCodec, Fault]:
+    """The functions of the family, bound to an endpoint that speaks chats or Responses."""
+    chat = endpoint.spec.dialect
+    if not isinstance(chat, ChatDialect | ResponsesDialect):
+        message = f"batches of this form hold chats or Responses, not {chat.protocol}"
+        return Failure(InvalidRequest(provider=endpoint.spec.name, message=message))
+    route = "responses" if isinstance(chat, ResponsesDialect) else "chat_get_completion"
+    bound = BatchEndpoint(endpoint=endpoint, support=support, route=route)
+    return Success(
+        BatchCodec(
+            support=support,
+            keeps_marks=True,
+            codec=codec_for(endpoint),
+            encode_item=partial(encode_item, bound),
+            submit=partial(submit, bound, dialect),
+            status=lambda handle: build_request(endpoint, GetBatch(batch_id=handle.id)),
+            read_status=partial(read_status, bound),
+            results=partial(read_results, bound),
+            cancel=lambda handle: build_request(endpoint, CancelBatch(batch_id=handle.id)),
+            list_page=partial(build_list, bound),
+            read_list=partial(read_list, bound),
+        )
+    )
+
+
+def encode_item(bound: BatchEndpoint, key: str, model: str, request: HttpRequest) -> BatchItem:
+    """One request, under the name of its operation."""
+    raw = msgspec.Raw(request.body)
+    body = sent.RequestBody(responses=raw) if bound.route == "responses" else sent.RequestBody(chat_get_completion=raw)
+    item = sent.RequestItem(batch_request_id=batch_id_for(key), batch_request=body)
+    return BatchItem(key, item.batch_request_id, model, bound.route, encode_json(item))
+
+
+def submit(bound: BatchEndpoint, dialect: XAIBatches, items: Sequence[BatchItem], token: str) -> SubmitStep:
+    """Create an empty batch; then add requests, as many in a call as it takes."""
+    body = encode_json(sent.CreateBatch(name=f"{MARK}{token} {len(items)}"))
+    return SubmitStep(
+        request=build_request(bound.endpoint, CreateBatch(), body=body),
+        read=partial(_read_created, bound, dialect, items, token),
+    )
+
+
+def _read_created(
+    bound: BatchEndpoint, dialect: XAIBatches, items: Sequence[BatchItem], token: str, body: bytes
+) -> Result[SubmitStep | BatchHandle, Fault]:
+    match outcome(bound.decode(_CREATED, body, "the batch")):
+        case Failure(fault):
+            return Failure(fault)
+        case Success(batch):
+            if not batch.batch_id:
+                return Failure(bound.invalid("the answer names no batch", body))
+    handle = BatchHandle(
+        provider=bound.endpoint.spec.name, id=batch.batch_id, model=items[0].model, count=len(items), token=token
+    )
+    return _add(bound, dialect, handle, items, b"")
+
+
+def _add(
+    bound: BatchEndpoint, dialect: XAIBatches, handle: BatchHandle, items: Sequence[BatchItem], _: bytes
+) -> Result[SubmitStep | BatchHandle, Fault]:
+    """Add the first of these requests, and what follows; the handle once all are in.
+
+    An id that is added twice is one request, so a call that failed may be repeated.
+    """
+    if not items:
+        return Success(handle)
+    size, count = 0, 0
+    for item in items:
+        size += len(item.line) + 1
+        if count and size > dialect.max_bytes_per_call:
+            break
+        count += 1
+    body = encode_json(sent.AddRequests(batch_requests=raw_items(items[:count])))
+    return Success(
+        SubmitStep(
+            request=build_request(bound.endpoint, AddRequests(batch_id=handle.id), body=body),
+            read=partial(_add, bound, dialect, handle, items[count:]),
+        )
+    )
+
+
+def build_list(bound: BatchEndpoint, cursor: str | None) -> HttpRequest:
+    """Ask for some of the team's batches."""
+    operation = ListBatches(limit=PAGE, pagination_token=UNSET if cursor is None else cursor)
+    return build_request(bound.endpoint, operation)
+
+
+def read_status(bound: BatchEndpoint, handle: BatchHandle, body: bytes) -> Result[BatchStatus, Fault]:
+    """A batch."""
+    match outcome(bound.decode(_BATCH, body, "the batch")):
+        case Failure(fault):
+            return Failure(fault)
+        case Success(batch):
+            if not batch.batch_id:
+                return Failure(bound.invalid("the answer names no batch", body))
+            return Success(_status(bound, handle, batch))
+
+
+def read_list(bound: BatchEndpoint, body: bytes) -> Result[StatusPage, Fault]:
+    """Some batches."""
+    handle = BatchHandle(provider=bound.endpoint.spec.name, id="")
+
+    def read(found: received.BatchList) -> StatusPage:
+        statuses = tuple(_status(bound, handle, batch) for batch in found.batches or () if batch.batch_id)
+        return statuses, found.pagination_token or None
+
+    return bound.decode(_LIST, body, "the list of batches").map(read)
+
+
+def _status(bound: BatchEndpoint, handle: BatchHandle, batch: received.Batch) -> BatchStatus:
+    counters = batch.state or received.Counters()
+    created = parse_time(batch.create_time)
+    name = batch.name or ""
+    token, _, count = name.removeprefix(MARK).partition(" ") if name.startswith(MARK) else (handle.token, "", "")
+    wanted = handle.count or (int(count) if count.isascii() and count.isdigit() and len(count) < 9 else 0)
+    failed = (counters.num_error or 0) + (counters.num_cancelled or 0)
+    return BatchStatus(
+        handle=msgspec.structs.replace(
+            handle, id=batch.batch_id or handle.id, token=token, count=wanted or counters.num_requests or 0
+        ),
+        state=_state(batch, wanted),
+        counts=BatchCounts(total=counters.num_requests, succeeded=counters.num_success, failed=failed),
+        created_at=created,
+        ends_at=parse_time(batch.expire_time) or parse_time(batch.expires_at),
+        results_expire_at=bound.results_expire_at(created),
+        sources=(batch.batch_id or "",) if (counters.num_success or 0) + failed else (),
+        errors=(batch.cancel_by_xai_message,) if batch.cancel_by_xai_message else (),
+    )
+
+
+def _state(batch: received.Batch, wanted: int) -> BatchState:
+    """What the counters say: a batch is over when nothing is pending and everything was added."""
+    counters = batch.state or received.Counters()
+    if batch.cancel_by_xai_message:
+        return "failed"
+    if batch.cancel_time is not None:
+        return "cancelling" if counters.num_pending else "cancelled"
+    total = counters.num_requests or 0
+    if total == 0 or total < wanted:
+        return "pending"
+    return "running" if counters.num_pending else "completed"
+
+
+def read_results(bound: BatchEndpoint, status: BatchStatus) -> ResultStep | None:
+    """Read the pages of results."""
+    return _page(bound, status.handle.id, None) if status.sources else None
+
+
+def _page(bound: BatchEndpoint, batch_id: str, token: str | None) -> ResultStep:
+    operation = ReadResults(batch_id=batch_id, limit=RESULTS, pagination_token=UNSET if token is None else token)
+    return ResultStep(request=build_request(bound.endpoint, operation), read=partial(read_page, bound, batch_id, token))
+
+
+def read_page(bound: BatchEndpoint, batch_id: str, token: str | None, body: bytes) -> Result[ResultPage, Fault]:
+    """One page; a token that stays the same ends the pages."""
+
+    def read(page: received.ResultPage) -> ResultPage:
+        items = tuple(read_item(item) for item in page.results or ())
+        following = page.pagination_token
+        has_more = bool(following) and following != token and bool(items)
+        return ResultPage(items, _page(bound, batch_id, following) if has_more else None)
+
+    return bound.decode(_PAGE, body, "the results").map(read)
+
+
+def read_item(item: received.ResultItem) -> ItemResult:
+    """One result; its answer stands under the name of its operation."""
+    result = item.batch_result or received.ItemResult()
+    identifier = item.batch_request_id or ""
+    answer = next(iter(result.response.values()), None) if result.response else None
+    if answer is not None:
+        return ItemResult(id=identifier, end="answered", status=200, body=encode_body(answer))
+    error = result.error or received.ItemError()
+    code = error.code if isinstance(error.code, int) and 400 <= error.code < 600 else None
+    body = {"error": {"message": error.message or "no response", "code": error.code}}
+    return ItemResult(id=identifier, end="failed", status=code, body=encode_body(body))

@@ -1,0 +1,465 @@
+"""The batch route: rows are submitted to the vendor's batch API, and their results collected when they are there.
+
+A batch is in the ledger with its rows before it is submitted, and with its handle afterwards: a run that ends in between
+looks for the batch at the vendor. Memory depends on the size of one batch, which is bounded here below the vendor's own limit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from time import time
+from typing import Any, Concatenate, ParamSpec, assert_never
+from uuid import uuid4
+
+import msgspec
+from returns.result import Failure, Result, Success
+
+from victor_fp.core.batching.encoding import encode_row as encode_item
+from victor_fp.core.batching.polling import find_lost, next_look
+from victor_fp.core.batching.splitting import Splitter
+from victor_fp.core.batching.types import (
+    NO_CONTEXT,
+    BatchHandle,
+    BatchItem,
+    BatchResult,
+    BatchStatus,
+    ItemContext,
+    decode_handle,
+    encode_handle,
+)
+from victor_fp.core.dialects.batches import BatchLimits
+from victor_fp.core.faults import BudgetExceeded, Fault, InvalidRequest, InvalidResponse, LedgerFailed, can_retry
+from victor_fp.core.jobs.decisions import Ask, Collect, Decision, Refuse, Replay, Status
+from victor_fp.core.jobs.rows import CheckedRow, decode_row, encode_row
+from victor_fp.core.resilience.budget import Amount
+from victor_fp.core.result import outcome
+from victor_fp.jobs.job import Job
+from victor_fp.jobs.live_route import LiveRoute
+from victor_fp.jobs.row_reader import QueueReader, RowReader
+from victor_fp.shell.engine.batches import BatchClient
+from victor_fp.shell.ledger.batches import (
+    StoredBatch,
+    SubmittedRow,
+    add_batch,
+    close_batch,
+    drop_finished_rows,
+    open_batches,
+    requeue_rows,
+    set_handle,
+    unread_rows,
+    withdraw_batch,
+)
+
+P = ParamSpec("P")
+
+MAX_OPEN = 16
+"""Batches at the vendor at a time."""
+MAX_BYTES = 64_000_000
+"""Bytes of one batch of a job, below most vendors' limits: a batch is held in memory while it is submitted."""
+TOGETHER = 256
+"""Results that are recorded together."""
+SUBMISSIONS = 5
+"""Attempts to submit a batch whose failures pass."""
+
+
+class OpenBatch(msgspec.Struct):
+    """A batch whose results are not read yet."""
+
+    number: int
+    """In the ledger."""
+    handle: BatchHandle
+    submitted: float
+    """By the runtime's clock."""
+    looks_at: float
+    expires: float | None = None
+    """When its results vanish, as the ledger has it."""
+
+
+class BatchRoute:
+    """One task that submits, looks and collects; with `then_live`, rows that no batch answered are asked live at the end."""
+
+    def __init__(
+        self, job: Job[Any], client: BatchClient, rows: RowReader, options: Mapping[str, Any], *, then_live: bool
+    ) -> None:
+        self.error: BaseException | None = None
+        """What the source of rows raised."""
+        self.problems: dict[str, int] = {}
+        """Results that were of no row (`unknown`) or came twice (`doubled`), counted."""
+        self._job = job
+        self._client = client
+        self._rows = rows
+        self._options = options
+        self._then_live = then_live
+        limits = client.batch.support.limits
+        self._limits: BatchLimits = msgspec.structs.replace(limits, max_bytes=min(limits.max_bytes, MAX_BYTES))
+        self._splitter = Splitter(self._limits)
+        if job.spending is not None:
+            job.spending.factor = limits.price_factor or 1.0
+        self._waiting: dict[str, SubmittedRow] = {}
+        """Rows in the splitter."""
+        self._reserved: dict[str, Amount] = {}
+        self._open: dict[int, OpenBatch] = {}
+        self._task: asyncio.Task[None] | None = None
+        self._live: LiveRoute | None = None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether something is left to do."""
+        return self._task is not None and not self._task.done()
+
+    def start(self) -> None:
+        """Begin."""
+        self._task = asyncio.get_running_loop().create_task(self._run())
+        self._task.add_done_callback(self._on_end)
+
+    async def aclose(self) -> None:
+        """Stop. Batches stay at the vendor; the next run collects them."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+        if self._live is not None:
+            await self._live.aclose()
+
+    def _on_end(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.error = self.error or error
+        self._job.wake()
+
+    async def _run(self) -> None:
+        job = self._job
+        if (fault := await self._restore()) is not None:
+            job.stop("", fault)
+            return
+        await self._submit_rows()
+        while self._open:
+            await self._look()
+            if len(self._open) < MAX_OPEN:
+                await self._submit_rows()
+        if job.stopped is None:
+            await self._ask_rest()
+
+    async def _restore(self) -> Fault | None:
+        """Take up the batches of earlier runs."""
+        ledger, now = self._job.ledger, self._job.runtime.now()
+        match outcome(await ledger.call(open_batches)):
+            case Failure(fault):
+                return fault
+            case Success(stored):
+                pass
+        known = {decode_handle(one.handle).map(lambda handle: handle.id).value_or("") for one in stored if one.handle}
+        for one in stored:
+            restored: Result[BatchHandle | None, Fault] = (
+                await self._find_lost(one, known) if one.handle is None else decode_handle(one.handle)
+            )
+            handle: BatchHandle | None
+            match outcome(restored):
+                case Failure(fault):
+                    return fault
+                case Success(found):
+                    handle = found
+            if handle is None:
+                match outcome(await ledger.call(withdraw_batch, one.number)):
+                    case Failure(fault):
+                        return fault
+                    case Success():
+                        continue
+            known.add(handle.id)
+            if handle.provider != self._job.provider.name:
+                message = f"the ledger has an open batch of {handle.provider}, not of {self._job.provider.name}"
+                return InvalidRequest(provider=self._job.provider.name, message=message)
+            self._open[one.number] = OpenBatch(one.number, handle, now, now, one.results_expire)
+        return None
+
+    async def _find_lost(self, stored: StoredBatch, known: set[str]) -> Result[BatchHandle | None, Fault]:
+        """The batch that an earlier run had begun to submit, if it was created."""
+        ledger = self._job.ledger
+        match outcome(await self._client.list_statuses(limit=500)):
+            case Failure(fault):
+                return Failure(fault)
+            case Success(statuses):
+                pass
+        match outcome(await ledger.call(unread_rows, stored.number)):
+            case Failure(fault):
+                return Failure(fault)
+            case Success(rows):
+                pass
+        found = find_lost(
+            statuses,
+            token=stored.token,
+            keeps_marks=self._client.batch.keeps_marks,
+            created=stored.created,
+            count=len(rows),
+            known=known,
+        )
+        if len(found) > 1:
+            message = (
+                f"a batch of {len(rows)} rows was being submitted when an earlier run ended, and {len(found)} batches at "
+                "the vendor may be it; cancel those that are not yours to go on"
+            )
+            return Failure(InvalidRequest(provider=self._job.provider.name, message=message))
+        if not found:
+            return Success(None)
+        handle = msgspec.structs.replace(found[0], token=stored.token, count=len(rows))
+        return (await ledger.call(set_handle, stored.number, encode_handle(handle), None)).map(lambda _: handle)
+
+    async def _submit_rows(self) -> None:
+        """Read rows and submit batches, until enough are open or the input ends."""
+        job = self._job
+        while len(self._open) < MAX_OPEN:
+            decision = await self._next()
+            if decision is None:
+                for rest in self._splitter.close():
+                    await self._submit(rest)
+                return
+            match decision:
+                case Replay():
+                    job.replay(decision)
+                case Refuse():
+                    await job.refuse(decision)
+                case Collect():
+                    pass
+                case Ask(row=row):
+                    await self._add(row)
+                case _:
+                    assert_never(decision)
+            if job.is_full:
+                await job.wait_for_room()
+
+    async def _next(self) -> Decision | None:
+        """The next decision; None at the end of the input."""
+        reader = self._job.reader
+        while reader.is_empty and not reader.is_exhausted:
+            try:
+                failed = await reader.fill(self._job.ledger)
+            except Exception as error:  # whatever the caller's source of rows raises; the rows before it are asked
+                self.error = self.error or error
+                reader.is_exhausted = True
+                return None
+            if failed is not None:
+                self._job.stop(*failed)
+        return reader.take()
+
+    async def _add(self, row: CheckedRow) -> None:
+        """Put a row into the batch that is being filled."""
+        job = self._job
+        match outcome(encode_item(self._client.batch, job.provider.name, row)):
+            case Failure(fault):
+                await job.record(row.key, row.position, row.digest, Failure(fault), "failed", 0)
+                return
+            case Success(item):
+                pass
+        if job.spending is not None:
+            match outcome(await job.spending.reserve(row, patience=0.0)):
+                case Failure(fault):
+                    job.stop(row.key, fault)
+                    return
+                case Success(amount):
+                    self._reserved[row.key] = amount
+        match outcome(self._splitter.add(item)):
+            case Failure(fault):
+                self._settle(row.key, None)
+                await job.record(row.key, row.position, row.digest, Failure(fault), "failed", 0)
+            case Success(full):
+                self._waiting[row.key] = SubmittedRow(row.key, row.position, row.digest, 0, encode_row(row))
+                if full:
+                    await self._submit(full)
+
+    async def _submit(self, items: Sequence[BatchItem]) -> None:
+        """Enter a batch into the ledger and submit it; a failure that passes is tried again."""
+        job, runtime = self._job, self._job.runtime
+        if job.stopped is not None and not isinstance(job.stopped, BudgetExceeded):
+            return
+        rows = [self._waiting.pop(item.key) for item in items]
+        for attempt in range(1, SUBMISSIONS + 1):
+            token = uuid4().hex
+            entered = await job.ledger.call(add_batch, token, time(), rows)
+            match outcome(entered):
+                case Failure(fault):
+                    job.stop(items[0].key, fault)
+                    return
+                case Success(number):
+                    pass
+            match outcome(await self._client.submit(items, token)):
+                case Success(handle):
+                    expires = self._expiry(handle)
+                    if await self._write(set_handle, number, encode_handle(handle), expires):
+                        now = runtime.now()
+                        self._open[number] = OpenBatch(number, handle, now, now + next_look(0.0), expires)
+                    return
+                case Failure(fault):
+                    if fault.maybe_billed:  # the next run looks for the batch
+                        job.stop(items[0].key, fault)
+                        return
+                    if not await self._write(withdraw_batch, number):
+                        return
+                    if not can_retry(fault) or attempt == SUBMISSIONS:
+                        job.stop(items[0].key, fault)
+                        return
+                    pause = 2.0**attempt if fault.retry_after is None else min(600.0, fault.retry_after)
+                    await runtime.sleep(pause * (1.0 + 0.25 * runtime.luck()))
+
+    def _expiry(self, handle: BatchHandle) -> float | None:
+        """When the results of a batch that was created now vanish, as far as it is known."""
+        hours = self._limits.results_hours
+        return None if hours is None or not handle.id else time() + hours * 3600.0
+
+    async def _look(self) -> None:
+        """Wait until a batch is to be looked at, and look; collect what is over."""
+        runtime = self._job.runtime
+        batch = min(self._open.values(), key=lambda one: one.looks_at)
+        await runtime.sleep(max(0.0, batch.looks_at - runtime.now()))
+        seen = await self._client.status(batch.handle)
+        match outcome(seen):
+            case Success(status) if not status.is_final:
+                if not await self._note_expiry(batch, status):
+                    return
+            case Success(status):
+                await self._collect(batch, status)
+                return
+            case Failure(fault):
+                if fault.status in (404, 410):  # the vendor has forgotten it
+                    await self._collect(batch, None)
+                    return
+                if not can_retry(fault):
+                    self._job.stop("", fault)
+                    self._open.clear()
+                    return
+        batch.looks_at = runtime.now() + next_look(runtime.now() - batch.submitted)
+
+    async def _note_expiry(self, batch: OpenBatch, status: BatchStatus) -> bool:
+        """Enter when the results vanish, as soon as the vendor says so; False where the ledger cannot be written."""
+        expires = status.results_expire_at
+        if expires is None or expires == batch.expires:
+            return True
+        batch.expires = expires
+        return await self._write(set_handle, batch.number, encode_handle(batch.handle), expires)
+
+    async def _write(
+        self, function: Callable[Concatenate[sqlite3.Connection, P], object], *args: P.args, **kwargs: P.kwargs
+    ) -> bool:
+        """Write to the ledger. Where that fails the job stops, and batches are left to the next run."""
+        match outcome(await self._job.ledger.call(function, *args, **kwargs)):
+            case Success():
+                return True
+            case Failure(fault):
+                self._job.stop("", fault)
+                self._open.clear()
+                return False
+
+    async def _collect(self, batch: OpenBatch, status: BatchStatus | None) -> None:
+        """Read the results of a batch that is over, and record them; what is to be asked again is left in the queue."""
+        job, ledger = self._job, self._job.ledger
+        match outcome(await ledger.call(unread_rows, batch.number)):
+            case Failure(fault):
+                job.stop("", fault)
+                self._open.clear()
+                return
+            case Success(found):
+                rows = {row.key: row for row in found}
+        together: list[tuple[SubmittedRow, BatchResult]] = []
+        again: list[str] = []
+        expected = tuple(rows)
+        asked = dict(rows)
+        results = self._client.results(batch.handle, expected, lambda key: self._find_context(asked.get(key)))
+        try:
+            async for received in results:
+                match outcome(received):
+                    case Failure(fault):
+                        if can_retry(fault):
+                            batch.looks_at = job.runtime.now() + next_look(job.runtime.now() - batch.submitted)
+                            return
+                        break
+                    case Success(result):
+                        row = rows.pop(result.key, None) if result.problem in (None, "missing") else None
+                        if row is None:
+                            problem = result.problem or "unknown"
+                            self.problems[problem] = self.problems.get(problem, 0) + 1
+                            continue
+                        together.append((row, result))
+                        if len(together) >= TOGETHER:
+                            again += await self._record(together, status)
+                            together = []
+        finally:
+            await results.aclose()
+        lost = InvalidResponse(message=f"the results of batch {batch.handle.id} cannot be read", maybe_billed=True)
+        together += [
+            (row, BatchResult(key=row.key, result=Failure(lost), end="missing", problem="missing"))
+            for row in rows.values()
+        ]
+        again += await self._record(together, status)
+        if isinstance(job.stopped, LedgerFailed):
+            self._open.clear()
+            return
+        if await self._write(requeue_rows, again) and await self._write(close_batch, batch.number):
+            del self._open[batch.number]
+
+    def _find_context(self, row: SubmittedRow | None) -> ItemContext:
+        """What the request of a row was, which is built again from what the ledger has of it."""
+        if row is None:
+            return NO_CONTEXT
+        checked = decode_row(row.row, row.key, row.position, row.digest, self._options)
+        item = checked.bind(partial(encode_item, self._client.batch, self._job.provider.name))
+        return item.map(lambda found: found.context).value_or(NO_CONTEXT)
+
+    async def _record(self, ends: Sequence[tuple[SubmittedRow, BatchResult]], status: BatchStatus | None) -> list[str]:
+        """Record ends of rows; the keys of those that are to be asked again."""
+        again = [row.key for row, result in ends if self._is_asked_again(row, result)]
+        asked = set(again)
+        await asyncio.gather(*(self._record_one(row, result) for row, result in ends if row.key not in asked))
+        for key in again:
+            self._settle(key, None)
+        if status is not None and status.state == "cancelled":
+            self._job.cancel(f"batch {status.handle.id} was cancelled; rows without a result stay open")
+        return again
+
+    def _is_asked_again(self, row: SubmittedRow, result: BatchResult) -> bool:
+        if result.end in ("answered", "cancelled"):
+            return False
+        if result.end == "missing":
+            return self._then_live  # it may have been billed: another batch is for the next run to decide
+        passes = result.end == "expired" or can_retry(result.result.failure())
+        return passes and (self._then_live or row.tries < self._job.settings.max_tries)
+
+    async def _record_one(self, row: SubmittedRow, result: BatchResult) -> None:
+        job = self._job
+        self._settle(row.key, result)
+        if result.end == "cancelled":
+            return
+        fault = result.result.swap().value_or(None)
+        passes = fault is not None and (result.end in ("expired", "missing") or can_retry(fault))
+        status: Status = "done" if fault is None else "retryable" if passes else "failed"
+        factor = self._limits.price_factor or 1.0
+        await job.record(row.key, row.position, row.digest, result.result, status, row.tries, price_factor=factor)
+
+    def _settle(self, key: str, result: BatchResult | None) -> None:
+        """Tell the budget what a row took; nothing, where it was not answered."""
+        amount = self._reserved.pop(key, None)
+        spending = self._job.spending
+        if amount is None or spending is None:
+            return
+        is_answered = result is not None and result.end == "answered"
+        end = result.result if result is not None and is_answered else Failure(InvalidRequest())
+        spending.settle(amount, "", end)
+
+    async def _ask_rest(self) -> None:
+        """Ask the rows again that no batch answered: live, or in further batches."""
+        job = self._job
+        while job.stopped is None:
+            job.reader = QueueReader(self._rows, self._options)
+            if self._then_live:
+                if job.spending is not None:
+                    job.spending.factor = 1.0
+                self._live = LiveRoute(job)
+                self._live.start()
+                await self._live.wait()
+                self.error = self.error or self._live.error
+                break
+            await self._submit_rows()
+            if not self._open:
+                break
+            while self._open:
+                await self._look()
+        await self._write(drop_finished_rows)

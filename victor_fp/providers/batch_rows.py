@@ -1,0 +1,62 @@
+"""Rows as the items of one batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from returns.result import Failure, Result, Success
+
+from victor_fp.core.batching.encoding import encode_row
+from victor_fp.core.batching.splitting import Splitter
+from victor_fp.core.batching.types import BatchItem
+from victor_fp.core.faults import Fault, InvalidRequest
+from victor_fp.core.jobs.rows import RejectedRow, RowInput, check_row
+from victor_fp.core.result import outcome
+from victor_fp.core.types import ToolDefinition
+from victor_fp.shell.engine.batches import BatchClient
+
+
+def encode_rows(
+    client: BatchClient,
+    provider: str,
+    rows: Iterable[RowInput],
+    model: str | None,
+    tools: tuple[ToolDefinition | Mapping[str, Any], ...],
+    options: Mapping[str, Any],
+) -> Result[tuple[BatchItem, ...], Fault]:
+    """Every row's item, where they fit into one batch."""
+    splitter = Splitter(client.batch.support.limits)
+    seen: set[str] = set()
+    for position, given in enumerate(rows):
+        row = check_row(given, position, provider=provider, model=model, options=options, tools=tools)
+        if isinstance(row, RejectedRow):
+            return Failure(row.fault)
+        match outcome(encode_row(client.batch, provider, row)):
+            case Failure(fault):
+                return Failure(fault)
+            case Success(item):
+                pass
+        if item.id in seen:
+            return Failure(InvalidRequest(provider=provider, message=f"key {row.key!r} occurs twice"))
+        seen.add(item.id)
+        match outcome(splitter.add(item)):
+            case Failure(fault):
+                return Failure(fault)
+            case Success(full):
+                if full:
+                    return Failure(_too_many(provider, len(full)))
+    batches = splitter.close()
+    if len(batches) > 1:
+        return Failure(_too_many(provider, len(batches[0])))
+    if not batches:
+        return Failure(InvalidRequest(provider=provider, message="there are no rows to submit"))
+    return Success(batches[0])
+
+
+def _too_many(provider: str, fitting: int) -> Fault:
+    message = (
+        f"the rows do not fit into one batch of {provider}, which takes the first {fitting}; "
+        "submit fewer, one model at a time, or run a job with route='batch'"
+    )
+    return InvalidRequest(provider=provider, message=message)

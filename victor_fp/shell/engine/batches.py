@@ -1,0 +1,185 @@
+"""Batch APIs on the engine: each exchange with the vendor is an operation, and what follows it is the core's to say."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any, TypeVar
+
+import msgspec
+from returns.result import Failure, Result, Success
+
+from victor_fp.core.batching.decoding import decode_item, missing_results
+from victor_fp.core.batching.matching import Matching
+from victor_fp.core.batching.types import BatchHandle, BatchItem, BatchResult, BatchStatus, ItemContext, share_context
+from victor_fp.core.faults import Fault, InvalidRequest
+from victor_fp.core.protocols import Codec
+from victor_fp.core.protocols.batches import BatchCodec, ResultPage, ResultStep, StatusPage, SubmitStep
+from victor_fp.core.requests import Endpoint, HttpRequest
+from victor_fp.core.responses import ResponseContext
+from victor_fp.core.result import outcome
+from victor_fp.shell.engine.backend import Exchange, Kind, Known
+from victor_fp.shell.engine.call_spec import CallSpec
+from victor_fp.shell.engine.operation import Operation
+from victor_fp.shell.engine.target import TargetPool
+
+T = TypeVar("T")
+
+UPLOAD_RATE = 1_000_000.0
+"""Bytes per second that a connection is expected to carry at least; an upload is granted so much more time."""
+MAX_LISTED = 500
+"""Batches among which one is looked for."""
+MAX_PAGES = 20
+"""Pages of a list of batches that are followed."""
+
+
+class BatchClient(msgspec.Struct, frozen=True, kw_only=True):
+    """A vendor's batch API over the targets of a provider."""
+
+    pool: TargetPool
+    endpoint: Endpoint
+    batch: BatchCodec
+
+    async def submit(self, items: Sequence[BatchItem], token: str) -> Result[BatchHandle, Fault]:
+        """Submit items as one batch. They must fit into one.
+
+        The exchange that creates the batch is made once. Where it fails in a way that leaves open whether the batch was
+        created, the batch is looked for by its mark, so that nothing is paid for twice.
+        """
+        step: SubmitStep | BatchHandle = self.batch.submit(items, token)
+        while isinstance(step, SubmitStep):
+            sent = await self._exchange(step.request, step.read, retries=0 if step.creates else None)
+            match outcome(sent):
+                case Success(following):
+                    step = following
+                case Failure(fault):
+                    found = await self.find(token) if step.creates and fault.maybe_billed else None
+                    if found is None:
+                        return Failure(fault)
+                    step = found
+        shared = share_context(items)
+        return Success(msgspec.structs.replace(step, model=shared.model, context=shared))
+
+    async def find(self, token: str) -> BatchHandle | None:
+        """The batch with this mark, if the vendor keeps marks and knows one."""
+        return (await self.find_result(token)).value_or(None)
+
+    async def find_result(self, token: str) -> Result[BatchHandle | None, Fault]:
+        """The same; a failure where the vendor's list cannot be read."""
+        listed = await self.list_statuses(limit=MAX_LISTED)
+        return listed.map(lambda statuses: next((one.handle for one in statuses if one.handle.token == token), None))
+
+    async def status(self, handle: BatchHandle) -> Result[BatchStatus, Fault]:
+        """How far a batch is."""
+        return await self._exchange(self.batch.status(handle), partial(self.batch.read_status, handle))
+
+    async def cancel(self, handle: BatchHandle) -> Result[BatchStatus, Fault]:
+        """Ask for a batch's end, and how far it is."""
+        match outcome(await self._exchange(self.batch.cancel(handle), _accept)):
+            case Success(_):
+                return await self.status(handle)
+            case Failure(fault):
+                return Failure(fault)
+
+    async def list_statuses(self, *, limit: int) -> Result[list[BatchStatus], Fault]:
+        """The account's batches, newest first."""
+        statuses: list[BatchStatus] = []
+        cursor: str | None = None
+        for _ in range(MAX_PAGES):
+            sent: Result[StatusPage, Fault] = await self._exchange(self.batch.list_page(cursor), self.batch.read_list)
+            match outcome(sent):
+                case Success((page, following)):
+                    statuses += page
+                case Failure(fault):
+                    return Failure(fault)
+            if following is None or following == cursor or len(statuses) >= limit:
+                break
+            cursor = following
+        return Success(statuses[:limit])
+
+    async def results(
+        self,
+        handle: BatchHandle,
+        keys: Iterable[str] | None,
+        find_context: Callable[[str], ItemContext] | None = None,
+    ) -> AsyncGenerator[Result[BatchResult, Fault], None]:
+        """The ends of a batch's rows: successes, then at most one failure, then nothing.
+
+        `find_context` gives what the request of a key was; without it, the handle says what all of them have in common.
+        """
+        match outcome(await self.status(handle)):
+            case Failure(fault):
+                yield Failure(fault)
+                return
+            case Success(status):
+                pass
+        if not status.is_final:
+            message = f"batch {handle.id} is not over (it is {status.state}); its results cannot be read yet"
+            yield Failure(InvalidRequest(provider=handle.provider, message=message))
+            return
+        matching = Matching(keys)
+        step = self.batch.results(status)
+        while step is not None:
+            following = step.following
+            async for received in self._pages(step):
+                match outcome(received):
+                    case Failure(fault):
+                        yield Failure(fault)
+                        return
+                    case Success(page):
+                        following = page.following or following
+                        for item in page.items:
+                            yield Success(decode_item(self.batch, self.endpoint, handle, matching, item, find_context))
+            step = following
+        for missing in missing_results(self.endpoint, handle, status.state, matching):
+            yield Success(missing)
+
+    async def _pages(self, step: ResultStep) -> AsyncGenerator[Result[ResultPage, Fault], None]:
+        """What one exchange brings: one page, or one for each network read."""
+        if not step.is_lines:
+            yield await self._exchange(step.request, step.read)
+            return
+        kind: Kind[ResultPage] = Kind(
+            name="batch_results", compile=partial(self._compile, step.request, None, step.read), uses_breaker=False
+        )
+        operation = Operation(self.pool, kind, CallSpec(stream=True))
+        try:
+            is_last = False
+            while not is_last:
+                match outcome(await operation.next()):
+                    case Success(batch):
+                        is_last = batch.is_last
+                        for page in batch.items:
+                            yield Success(page)
+                    case Failure(fault):
+                        yield Failure(fault)
+                        return
+        finally:
+            await operation.aclose()
+
+    async def _exchange(
+        self, request: HttpRequest, read: Callable[[bytes], Result[T, Fault]], *, retries: int | None = None
+    ) -> Result[T, Fault]:
+        kind: Kind[T] = Kind(name="batch", compile=partial(self._compile, request, read, None), uses_breaker=False)
+        timeout = self.pool.targets[0].timeout + len(request.body) / UPLOAD_RATE
+        return await Operation(self.pool, kind, CallSpec(max_retries=retries, timeout=timeout)).result()
+
+    def _compile(
+        self,
+        request: HttpRequest,
+        read: Callable[[bytes], Result[T, Fault]] | None,
+        read_lines: Callable[[bytes], Result[T, Fault]] | None,
+        codec: Codec,  # noqa: ARG002  every kind is compiled from the same arguments
+        endpoint: Endpoint,  # noqa: ARG002
+        spec: CallSpec,  # noqa: ARG002
+        model: str,  # noqa: ARG002
+        options: Mapping[str, Any],  # noqa: ARG002
+    ) -> Result[Exchange[T] | Known[T], Fault]:
+        context = ResponseContext(endpoint=self.endpoint)
+        exchange = Exchange(request=request, codec=self.batch.codec, context=context, read=read, read_lines=read_lines)
+        return Success(exchange)
+
+
+def _accept(_: bytes) -> Result[None, Fault]:
+    """Whatever the answer says: the status is asked for afterwards."""
+    return Success(None)

@@ -1,0 +1,119 @@
+"""An attempt whose response is a stream of lines, however long: each network read gives the lines that it completed."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import TypeVar
+
+from returns.result import Failure, Result, Success
+
+from victor_fp.core.faults import Fault, FaultBase, InvalidResponse
+from victor_fp.core.result import outcome
+from victor_fp.core.stream_reading import BODY_LIMIT
+from victor_fp.shell.engine.attempt import SLACK, HttpAttempt, redirect_fault
+from victor_fp.shell.engine.backend import Batch, Exchange, TimeLimits
+from victor_fp.shell.engine.connection import Connection
+from victor_fp.shell.transport.errors import timeout_fault
+from victor_fp.shell.transport.protocol import TransportResponse
+
+T = TypeVar("T")
+
+
+class LinesAttempt(HttpAttempt[T]):
+    """Memory is bounded by one line and one network read. The timeout bounds each silence."""
+
+    __slots__ = ("_response", "_rest", "_size")
+
+    def __init__(self, connection: Connection, exchange: Exchange[T], limits: TimeLimits) -> None:
+        super().__init__(connection, exchange, min(limits.timeout, limits.first))
+        self._response: TransportResponse | None = None
+        self._rest: list[bytes] = []
+        """Pieces of a line whose end has not come."""
+        self._size = 0
+        """Their bytes."""
+
+    async def next(self) -> Result[Batch[T], Fault]:
+        """Decoded lines; the last batch may be empty."""
+        if self._response is None and (fault := await self._open()) is not None:
+            return self._failure(fault)
+        while True:
+            piece = await self._receive()
+            if piece is None:
+                return self._decode(b"".join(self._rest), is_last=True)
+            if not isinstance(piece, bytes):
+                return self._failure(piece)
+            lines, newline, rest = piece.rpartition(b"\n")
+            if not newline:
+                self._rest.append(piece)
+                self._size += len(piece)
+                if self._size > BODY_LIMIT:
+                    return self._failure(InvalidResponse(message=f"a line is larger than {BODY_LIMIT} bytes"))
+                continue
+            whole = b"".join([*self._rest, lines])
+            self._rest, self._size = [rest], len(rest)
+            if whole.strip():
+                return self._decode(whole, is_last=False)
+
+    async def drain(self) -> None:
+        """The last batch comes at the end of the response."""
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the connection, or give it back where the response was read to its end."""
+        response, self._response = self._response, None
+        if response is not None:
+            await response.aclose()
+
+    def _decode(self, lines: bytes, *, is_last: bool) -> Result[Batch[T], Fault]:
+        read = self._exchange.read_lines
+        if read is None or not lines.strip():
+            return Success(Batch((), is_last=is_last))
+        match outcome(read(lines)):
+            case Success(value):
+                return Success(Batch((value,), is_last=is_last))
+            case Failure(fault):
+                return self._failure(fault)
+
+    async def _open(self) -> Fault | None:
+        """Send, and wait for the headers; an error's body is read whole."""
+        connection, exchange = self._connection, self._exchange
+        request = exchange.request
+        if connection.signer is not None and connection.signs:
+            match outcome(await connection.sign(request)):
+                case Success(request):
+                    pass
+                case Failure(fault):
+                    return fault
+        try:
+            async with asyncio.timeout(self._timeout + SLACK):
+                response = await connection.transport.open(request, connection.secret, self._timeout)
+        except TimeoutError:
+            return timeout_fault("read", "opening", self._timeout)
+        if isinstance(response, FaultBase):
+            return response
+        self._response = response
+        self.headers = response.headers
+        if response.status < 300:
+            return None
+        if response.status < 400:
+            return redirect_fault(response.status)
+        body: bytes | Fault = b""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._timeout + SLACK):
+                body = await response.read(BODY_LIMIT)
+        return (
+            body
+            if not isinstance(body, bytes)
+            else exchange.codec.error(response.status, self._add_date(response.headers), body)
+        )
+
+    async def _receive(self) -> bytes | Fault | None:
+        response = self._response
+        if response is None:
+            return None
+        try:
+            async with asyncio.timeout(self._timeout + SLACK):
+                return await response.receive()
+        except TimeoutError:
+            return timeout_fault("read", "reading", self._timeout)

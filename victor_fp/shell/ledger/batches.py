@@ -1,0 +1,124 @@
+"""The batches of a ledger: what was submitted where, so that a later run collects it and nothing is submitted twice.
+
+A batch is entered with its rows before it is submitted, and gets its handle afterwards. Rows that are to be asked again belong
+to no batch until they are submitted anew. Everything here runs in the ledger's thread, on its connection.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS batches (
+    number INTEGER PRIMARY KEY,
+    token TEXT NOT NULL,
+    created REAL NOT NULL,
+    handle TEXT,
+    results_expire REAL
+);
+CREATE TABLE IF NOT EXISTS submitted (
+    key TEXT PRIMARY KEY,
+    batch INTEGER,
+    position INTEGER NOT NULL,
+    digest BLOB NOT NULL,
+    tries INTEGER NOT NULL,
+    row BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS submitted_by_batch ON submitted (batch, position);
+"""
+_COLUMNS = "key, position, digest, tries, row"
+_UNFINISHED = "NOT EXISTS (SELECT 1 FROM rows WHERE rows.key = submitted.key AND rows.status IN ('done', 'failed'))"
+
+
+class SubmittedRow(msgspec.Struct, frozen=True, gc=False):
+    """A row that is in a batch, or waits for one."""
+
+    key: str
+    position: int
+    digest: bytes
+    tries: int
+    """How often it was submitted."""
+    row: bytes
+    """What it asks, to ask it again."""
+
+
+class StoredBatch(msgspec.Struct, frozen=True, gc=False):
+    """A batch whose results are not read yet."""
+
+    number: int
+    token: str
+    created: float
+    handle: str | None
+    """JSON; None where the run ended before the submission did."""
+    results_expire: float | None
+
+
+def add_batch(connection: sqlite3.Connection, token: str, created: float, rows: Iterable[SubmittedRow]) -> int:
+    """Enter a batch that is about to be submitted; its number."""
+    cursor = connection.execute("INSERT INTO batches (token, created) VALUES (?, ?)", (token, created))
+    number = cursor.lastrowid or 0
+    connection.executemany(
+        f"INSERT INTO submitted ({_COLUMNS}, batch) VALUES (?, ?, ?, 1, ?, ?)"  # noqa: S608
+        " ON CONFLICT (key) DO UPDATE SET batch = excluded.batch, tries = tries + 1",
+        ((row.key, row.position, row.digest, row.row, number) for row in rows),
+    )
+    return number
+
+
+def set_handle(connection: sqlite3.Connection, number: int, handle: str, results_expire: float | None) -> None:
+    """Note where the batch is, and when its results vanish."""
+    values = (handle, results_expire, number)
+    connection.execute("UPDATE batches SET handle = ?, results_expire = ? WHERE number = ?", values)
+
+
+def open_batches(connection: sqlite3.Connection) -> list[StoredBatch]:
+    """Batches whose results are not read yet; those whose results vanish first come first."""
+    query = "SELECT number, token, created, handle, results_expire FROM batches ORDER BY results_expire IS NULL, results_expire"
+    return [StoredBatch(*found) for found in connection.execute(query)]
+
+
+def unread_rows(connection: sqlite3.Connection, number: int) -> list[SubmittedRow]:
+    """Rows of a batch that have no final result yet, in the order of the input."""
+    query = f"SELECT {_COLUMNS} FROM submitted WHERE batch = ? AND {_UNFINISHED} ORDER BY position"  # noqa: S608
+    return [SubmittedRow(*found) for found in connection.execute(query, (number,))]
+
+
+def requeue_rows(connection: sqlite3.Connection, keys: Sequence[str]) -> None:
+    """Take rows out of their batch, to be asked again."""
+    connection.executemany("UPDATE submitted SET batch = NULL WHERE key = ?", ((key,) for key in keys))
+
+
+def close_batch(connection: sqlite3.Connection, number: int) -> None:
+    """Forget a batch whose results are recorded, with its rows."""
+    connection.execute("DELETE FROM submitted WHERE batch = ?", (number,))
+    connection.execute("DELETE FROM batches WHERE number = ?", (number,))
+
+
+def withdraw_batch(connection: sqlite3.Connection, number: int) -> None:
+    """Forget a batch that was not created; its rows are to be asked again, and this try does not count."""
+    connection.execute("UPDATE submitted SET batch = NULL, tries = tries - 1 WHERE batch = ?", (number,))
+    connection.execute("DELETE FROM batches WHERE number = ?", (number,))
+
+
+def queued_rows(connection: sqlite3.Connection, after: int, limit: int) -> list[SubmittedRow]:
+    """Rows that wait to be asked again, in the order of the input, behind a position."""
+    query = (
+        f"SELECT {_COLUMNS} FROM submitted WHERE batch IS NULL AND position > ? AND {_UNFINISHED}"  # noqa: S608
+        " ORDER BY position LIMIT ?"
+    )
+    return [SubmittedRow(*found) for found in connection.execute(query, (after, limit))]
+
+
+def drop_finished_rows(connection: sqlite3.Connection) -> None:
+    """Forget rows that waited to be asked again and have a result now."""
+    connection.execute(f"DELETE FROM submitted WHERE batch IS NULL AND NOT ({_UNFINISHED})")  # noqa: S608
+
+
+def count_submitted(connection: sqlite3.Connection) -> tuple[int, int, float | None]:
+    """Open batches, rows in them or waiting to be asked again, and when the first results vanish."""
+    batches, expire = connection.execute("SELECT count(*), min(results_expire) FROM batches").fetchone()
+    (rows,) = connection.execute("SELECT count(*) FROM submitted").fetchone()
+    return batches, rows, expire
