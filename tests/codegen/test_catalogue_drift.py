@@ -43,12 +43,12 @@ def test_what_differs_is_a_line(tmp_path: Path) -> None:
 
 
 def test_the_published_file_is_read_as_well_and_agreement_says_nothing(tmp_path: Path) -> None:
-    models = {limit.pattern.replace("*", "x"): {} for limit in load_bundled_limits("deepseek")}
+    models = {limit.pattern.replace("*", "x"): dict[str, int]() for limit in load_bundled_limits("deepseek")}
+    models["deepseek-v4-flash"] = {}
     data = {
         "deepseek": {"api": "https://api.deepseek.com/v1/", "env": ["DEEPSEEK_API_KEY"], "models": models},
         "databricks": {"api": "https://${DATABRICKS_HOST}/ai-gateway/mlflow/v1", "env": ["DATABRICKS_HOST"]},
     }
-    data["deepseek"]["models"] = {**models, "deepseek-v4-flash": {}}
     (tmp_path / "api.json").write_text(json.dumps(data))
     assert compare_catalogue(tmp_path) == []
 
@@ -63,13 +63,16 @@ def test_a_default_model_that_is_gone_or_ended_is_reported(tmp_path: Path) -> No
     assert "xai: no model there matches the limit grok-3*" in lines
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"groq": 7}', '{"groq": {"models": 1}}', "\udce9"])
-def test_a_file_that_is_something_else_is_an_error_or_says_nothing(tmp_path: Path, text: str) -> None:
+@pytest.mark.parametrize("text", ["{", "[]", '{"groq": 7}', "\udce9"])
+def test_a_file_that_is_something_else_is_an_error_that_names_it(tmp_path: Path, text: str) -> None:
     (tmp_path / "api.json").write_bytes(text.encode("utf-8", "surrogateescape"))
-    try:
-        assert compare_catalogue(tmp_path) == []
-    except CodegenFailed as failure:
-        assert "api.json" in str(failure)
+    with pytest.raises(CodegenFailed, match=r"api\.json"):
+        compare_catalogue(tmp_path)
+
+
+def test_fields_of_another_type_say_nothing(tmp_path: Path) -> None:
+    (tmp_path / "api.json").write_text('{"groq": {"models": 1, "env": "x", "api": null}}')
+    assert compare_catalogue(tmp_path) == []
 
 
 def test_the_command_reports_and_fails_where_something_differs(
