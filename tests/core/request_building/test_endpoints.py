@@ -83,7 +83,9 @@ def test_other_vendors_have_no_port_of_their_own() -> None:
 
 @pytest.mark.parametrize("spec", entry_params())
 def test_an_origin_alone_keeps_the_path_of_the_entry(spec: Any) -> None:
-    settings = {setting.name: "x" for setting in spec.settings if setting.name not in ("endpoint", "deployment", "model_path")}
+    settings = {
+        setting.name: "x" for setting in spec.settings if setting.name not in ("endpoint", "deployment", "model_path")
+    }
     own = endpoint(spec.name, settings=settings).base_url
     path = "/" + own.partition("://")[2].partition("/")[2]
     moved = endpoint(spec.name, "https://gateway.example:8443/", settings=settings).base_url

@@ -30,7 +30,7 @@ TEMPLATE = replace(OPEN, effort_form="chat_template_kwargs", efforts=("none", "h
 """Thinking is an argument of the chat template."""
 
 RESPONSES = ResponsesDialect(
-    refuses=NOT_IN_THIS_API | {"name"},
+    refuses=NOT_IN_THIS_API | {"name", "audio"},
     least_tokens=1,
     strict_schemas=False,
     encrypted_reasoning="never",
