@@ -12,10 +12,37 @@ from victor_fp.core.faults import Fault
 from victor_fp.core.json import Json
 
 TokensField: TypeAlias = Literal["max_tokens", "max_completion_tokens"]
-EffortForm: TypeAlias = Literal["reasoning_effort", "reasoning", "thinking", "thinking_and_effort", "enable_thinking"]
-"""Where the reasoning effort goes: a word; OpenRouter's object; a switch; a switch and a word; a boolean."""
+EffortForm: TypeAlias = Literal[
+    "reasoning_effort",
+    "reasoning",
+    "thinking",
+    "thinking_and_effort",
+    "enable_thinking",
+    "chat_template_kwargs",
+    "chat_template_args",
+    "thinking_flag",
+]
+"""Where the reasoning effort goes: a word; OpenRouter's object; a switch; a switch and a word; a boolean; a boolean among the
+arguments of the chat template, which two names are used for; the boolean `thinking` and a word."""
 BudgetForm: TypeAlias = Literal["reasoning", "thinking", "thinking_budget"]
 """Where a budget of thinking tokens goes: `reasoning.max_tokens`, `choose_thinking.budget_tokens`, a field of its own."""
+RequestModel: TypeAlias = Literal[
+    "openai",
+    "baseten",
+    "deepseek",
+    "fireworks",
+    "llamacpp",
+    "lmstudio",
+    "mlx",
+    "moonshot",
+    "openrouter",
+    "qwen",
+    "regolo",
+    "together",
+    "vllm",
+    "zai",
+]
+"""Vendors, by the names of their models in the wire package, that add fields to OpenAI's request."""
 ReasoningBack: TypeAlias = Literal["none", "reasoning_content", "reasoning", "reasoning_details"]
 """Where an assistant's earlier thinking goes back."""
 
@@ -35,8 +62,8 @@ class ModelPolicy(msgspec.Struct, frozen=True, kw_only=True):
     unless_effort: frozenset[str] = frozenset()
     """Reasoning efforts at which `refuses` does not hold."""
     efforts: tuple[str, ...] | None = None
-    effort_words: Mapping[str, str] = {}
-    """The vendor's own words for some of them."""
+    effort_words: Mapping[str, str | None] = {}
+    """The vendor's own words for some of them, beside those of the dialect; None is null."""
     reasons: bool | None = None
     """Whether these models think; where it is not said, those with efforts do."""
     effort_form: EffortForm | None = None
@@ -67,6 +94,8 @@ class ChatDialect(msgspec.Struct, frozen=True, kw_only=True):
     """Models behind it may put thinking in `<think>...</think>` at the head of the content."""
 
     # Options
+    request_model: RequestModel = "openai"
+    """The generated model of its request body: OpenAI's own, or the one that adds the named vendor's fields to it."""
     refuses: frozenset[str] = frozenset({"top_k", "reasoning_budget"})
     """What it cannot take: an option's name; `name` (of a speaker), `image`, `image_url` (an address), `audio`, `file`,
     `file_url`; `tools`; `tool_choice:required|named|none`; `response_format:json|schema`."""
@@ -86,6 +115,10 @@ class ChatDialect(msgspec.Struct, frozen=True, kw_only=True):
     """What a streamed request with tools needs in its body."""
     effort_form: EffortForm = "reasoning_effort"
     efforts: tuple[str, ...] = EFFORTS
+    effort_words: Mapping[str, str | None] = {}
+    """The vendor's own words for some of them; None is null."""
+    template_switch: str = "enable_thinking"
+    """The argument of the chat template that switches thinking."""
     budget_form: BudgetForm = "reasoning"
     strict_schemas: bool = True
     """A strict schema must close every object and require every property."""

@@ -20,7 +20,7 @@ from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.framing import Frame, Framer
 from victor_fp.core.polling import StartPolling
 from victor_fp.core.request_building.schema_prompt import prompt_dropped_schema
-from victor_fp.core.requests import ChatRequest, Endpoint, HttpRequest
+from victor_fp.core.requests import ChatRequest, Endpoint, HttpRequest, find_missing_setting
 from victor_fp.core.types import Message
 
 if TYPE_CHECKING:
@@ -153,22 +153,27 @@ def codec_for(endpoint: Endpoint) -> Codec:
     spoken = _bind_protocol(endpoint)
     return msgspec.structs.replace(
         spoken,
-        request=partial(_build_request, spoken.request, endpoint.spec.name),
+        request=partial(_build_request, spoken.request, endpoint),
         route=partial(_route_model, endpoint) if endpoint.spec.model_routes else None,
     )
 
 
 def _build_request(
-    build: Callable[[ChatRequest], Result[HttpRequest, Fault]], provider: str, request: ChatRequest
+    build: Callable[[ChatRequest], Result[HttpRequest, Fault]], endpoint: Endpoint, request: ChatRequest
 ) -> Result[HttpRequest, Fault]:
-    """Build the request; text that no encoding can carry, such as half of a surrogate pair, is InvalidRequest."""
+    """Build the request; text that no encoding can carry, such as half of a surrogate pair, is InvalidRequest.
+
+    So is an address that still needs a setting.
+    """
+    if (fault := find_missing_setting(endpoint, request.model)) is not None:
+        return Failure(fault)
     try:
         return prompt_dropped_schema(build, request)
     except UnicodeEncodeError as error:
         place = next((n for n, message in enumerate(request.messages) if not _is_valid_unicode(message)), None)
         where = "a tool or an option" if place is None else f"messages[{place}]"
         message = f"{where} is not valid Unicode: half of a surrogate pair at position {error.start} of a text"
-        return Failure(InvalidRequest(provider=provider, model=request.model, message=message))
+        return Failure(InvalidRequest(provider=endpoint.spec.name, model=request.model, message=message))
 
 
 def _is_valid_unicode(message: Message) -> bool:

@@ -21,7 +21,7 @@ class SupportRules(msgspec.Struct, frozen=True, kw_only=True):
     """Who refuses, for people: the vendor, or the vendor and the model."""
     refuses: frozenset[str]
     efforts: tuple[str, ...]
-    effort_words: Mapping[str, str]
+    effort_words: Mapping[str, str | None]
     cache_marks: Literal["none", "cache_control", "breakpoint"]
 
     def refused(self, *names: str) -> str | None:
@@ -50,7 +50,7 @@ def list_unsupported(supports: Supports) -> frozenset[str]:
         "file": supports.files,
         "response_format:schema": supports.json_schema,
     }
-    return frozenset(name for name, can in given.items() if not can)
+    return frozenset(name for name, can in given.items() if can is False)
 
 
 def choose_thinking(rules: SupportRules, options: Options) -> ThinkingChoice:

@@ -10,13 +10,22 @@ from pydantic import BaseModel
 from victor_fp_wire.openai_chat import request as wire
 from victor_fp_wire.openai_chat.request import ChatCompletionRequest
 
+from tests.catalogue_samples import name_params
 from tests.core.protocols.openai_chat.asked import WEATHER, adjusted, asked, beside, refusal, sent
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.dialects.chat import ChatDialect
 from victor_fp.core.requests import HttpRequest
 
-NAMES = [spec.name for spec in CATALOGUE if isinstance(spec.dialect, ChatDialect)]
-PLACE: dict[str, Any] = {"settings": {"endpoint": "https://mine.openai.azure.com"}}
+NAMES = name_params(only=ChatDialect)
+PLACE: dict[str, Any] = {
+    "settings": {
+        "endpoint": "https://mine.openai.azure.com",
+        "account": "a",
+        "gateway": "g",
+        "host": "h.test",
+        "region": "r",
+    }
+}
 
 
 class Answer(BaseModel):

@@ -20,11 +20,11 @@ def chunk_written(spec: ProviderSpec, part: Part) -> wire.ContentChunk | Adjustm
         case TextPart():
             return wire.TextChunk(text=part.text)
         case ImagePart():
-            return _image(part) if spec.supports.images else refused(spec, "image")
+            return _image(part) if spec.supports.images is not False else refused(spec, "image")
         case AudioPart():
-            return _sound(part) if spec.supports.audio else refused(spec, "audio")
+            return _sound(part) if spec.supports.audio is not False else refused(spec, "audio")
         case FilePart():
-            return _document(part) if spec.supports.files else refused(spec, "file")
+            return _document(part) if spec.supports.files is not False else refused(spec, "file")
         case _:
             assert_never(part)
 

@@ -48,10 +48,10 @@ def answer_form(spec: ProviderSpec, asked: ResponseFormat | None, untaken: list[
     """JSON, by a schema or without. A schema is taken as it is, strict or not."""
     if asked is None:
         return UNSET
-    if asked.kind == "schema" and not spec.supports.json_schema:
+    if asked.kind == "schema" and spec.supports.json_schema is False:
         reason = f"{spec.title} knows JSON but no schema"
         untaken.append(Adjustment(parameter="response_format", reason=reason))
-    if asked.kind == "json" or not spec.supports.json_schema:
+    if asked.kind == "json" or spec.supports.json_schema is False:
         return JSON_OBJECT
     schema = JsonSchemaFormat(name=asked.name, schema=dict(asked.schema), strict=asked.strict)
     return WireFormat(type="json_schema", json_schema=schema)

@@ -34,6 +34,10 @@ def _effort(rules: Rules, word: str) -> dict[str, object]:
             return {"thinking": switch, **({} if word == "none" else {"reasoning_effort": said})}
         case "enable_thinking":
             return {"enable_thinking": word != "none"}
+        case "chat_template_kwargs" | "chat_template_args":
+            return {form: {rules.dialect.template_switch: word != "none"}}
+        case "thinking_flag":
+            return {"thinking": word != "none", **({} if word == "none" else {"reasoning_effort": said})}
         case _:
             assert_never(form)
 

@@ -43,7 +43,7 @@ def rules_for(endpoint: Endpoint, dialect: ChatDialect, request: ChatRequest) ->
         taker=f"{endpoint.spec.title} with {request.model}" if of_model else endpoint.spec.title,
         refuses=dialect.refuses | of_model | list_unsupported(endpoint.spec.supports),
         efforts=dialect.efforts if policy.efforts is None else policy.efforts,
-        effort_words=policy.effort_words,
+        effort_words={**dialect.effort_words, **policy.effort_words},
         effort_form=policy.effort_form or dialect.effort_form,
         tokens_field=policy.tokens_field or dialect.tokens_field,
         reasoning_back=policy.reasoning_back or dialect.reasoning_back,
