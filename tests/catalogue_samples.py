@@ -48,3 +48,17 @@ def name_params(*, only: type[object] | None = None) -> list[Any]:
         for entry in CATALOGUE.chats
         if only is None or isinstance(entry.dialect, only)
     ]
+
+
+def group_alike() -> list[tuple[ProviderSpec, ...]]:
+    """Entries that are sent equal bodies: of one dialect, that lack the same abilities. The first stands for the others."""
+    groups: list[tuple[Kind, list[ProviderSpec]]] = []
+    for entry in CATALOGUE.chats:
+        lacking = {name for name in entry.supports.__struct_fields__ if getattr(entry.supports, name) is False}
+        kind = (entry.dialect, entry.model_routes, lacking - {"reasoning"})
+        alike = next((alike for known, alike in groups if known == kind), None)
+        if alike is None:
+            groups.append((kind, [entry]))
+        else:
+            alike.append(entry)
+    return [tuple(alike) for _, alike in groups]
