@@ -11,6 +11,17 @@ from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.catalogue.spec import ProviderSpec
 
 Kind = tuple[object, ...]
+SETTINGS = {
+    "account": "a",
+    "deployment": "d",
+    "endpoint": "https://e.invalid",
+    "gateway": "g",
+    "host": "h.invalid",
+    "project": "p",
+    "region": "r",
+    "resource": "s",
+}
+"""What the addresses of entries are made of."""
 
 
 def kind_of(entry: ProviderSpec) -> Kind:

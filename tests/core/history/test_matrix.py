@@ -14,7 +14,7 @@ import pytest
 from returns.result import Failure, Success
 from syrupy.assertion import SnapshotAssertion
 
-from tests.catalogue_samples import group_alike
+from tests.catalogue_samples import SETTINGS, group_alike
 from victor_fp import replay
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.result import outcome
@@ -117,16 +117,6 @@ MODELS = {
     "bedrock": ("us.anthropic.claude-sonnet-4-5-20250929-v1:0", "us.amazon.nova-2-lite-v1:0"),
     "replicate": ("meta/meta-llama-3-70b-instruct", "openai/gpt-5"),
     "cohere": ("command-a-reasoning-08-2025", "command-r-08-2024"),
-}
-SETTINGS = {
-    "account": "a",
-    "endpoint": "https://e.invalid",
-    "deployment": "d",
-    "region": "r",
-    "project": "p",
-    "resource": "s",
-    "gateway": "g",
-    "host": "h.invalid",
 }
 GROUPS = group_alike()
 SILENT = "DROPPED IN SILENCE"

@@ -280,6 +280,7 @@ OLLAMA_CLOUD = msgspec.structs.replace(
     OLLAMA,
     name="ollama-cloud",
     title="Ollama Cloud",
+    embeddings=None,
     base_url="https://ollama.com",
     base_url_variables=(),
     default_port=None,
