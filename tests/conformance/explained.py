@@ -66,10 +66,17 @@ ITEM = r"\$\.input\[\]"
 EXPLAINED: tuple[Explained, ...] = (
     # Vendors without an SDK here, held against OpenAI's types: fields of their own.
     _type(
-        "deepseek zai* moonshot* kimi-coding fireworks vllm llamacpp llamafile local",
+        "deepseek zai* moonshot* kimi-coding fireworks llamacpp llamafile local",
         MESSAGE,
         _known("reasoning_content"),
         "an assistant's thinking goes back in the vendor's own field",
+    ),
+    _type("vllm", MESSAGE, _known("reasoning"), "an assistant's thinking goes back in the server's own field"),
+    _type(
+        "fireworks",
+        rf"{MESSAGE}\.content\[\](\.type)?",
+        _known("image_url") + "|'text' is missing|'image_url' is none of 'text'",
+        "its document has one message for all roles, so that results of tools have images",
     ),
     _with_field("thinking", "thinking", "thinking_and_effort", "thinking_flag"),
     _with_field("reasoning", "reasoning"),
@@ -120,12 +127,6 @@ EXPLAINED: tuple[Explained, ...] = (
         r"\$\.reasoning",
         _known("max_tokens"),
         "the vendor's guide has it, and recorded requests were served",
-    ),
-    _type(
-        "ollama",
-        r"\$\.tools\[\]\.function\.parameters\..*",
-        _known("minimum"),
-        "the type knows a few words of JSON Schema; the server skips the others",
     ),
     # Documents that are older or narrower than the wire.
     _document(
