@@ -68,14 +68,14 @@ BEDROCK_MANTLE = ProviderSpec(
     open_models=True,
     source=PYDANTIC_AI,
     date=READ,
-    confidence="recorded",
+    confidence="listed",
 )
 
 BEDROCK_MANTLE_RESPONSES = derive_entry(
     BEDROCK_MANTLE,
     "responses",
     RESPONSES,
-    confidence="listed",
+    confidence="recorded",
 )
 
 ENTRIES: tuple[ProviderSpec, ...] = (
