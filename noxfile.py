@@ -49,7 +49,8 @@ def codegen(session: nox.Session) -> None:
 
 @nox.session
 def drift(session: nox.Session) -> None:
-    """Compare openapi/ with vendors' full documents: `nox -s drift -- DIRECTORY_OR_URL`."""
+    """Compare openapi/ with vendors' full documents: `nox -s drift -- DIRECTORY_OR_URL`; `-- --models-dev DIRECTORY` compares
+    the catalogue with a listing of providers and models."""
     install(session, "-e", ".[codegen]")
     session.run("python", "-m", "victor_fp.codegen", "drift", *session.posargs)
 

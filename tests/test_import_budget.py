@@ -86,7 +86,7 @@ def test_one_provider_loads_only_its_group_of_the_catalogue() -> None:
     import sys
     print(*sorted(name.split(".")[4] for name in sys.modules if name.startswith("victor_fp.core.catalogue.entries.")))
     """
-    assert run(code).split() == ["anthropic"]
+    assert run(code).split() == ["anthropic", "common"]
 
 
 def test_the_list_of_providers_loads_no_parser_of_options_and_no_keyring() -> None:

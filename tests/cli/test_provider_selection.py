@@ -14,6 +14,7 @@ from tests.loopback import Received, Serve, Talk
 from victor_fp.cli.local_servers import find_running_server
 from victor_fp.cli.provider_selection import select_provider
 from victor_fp.config.api_keys import store_api_key
+from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.catalogue.spec import NO_AUTH, ProviderSpec, Setting
 from victor_fp.core.dialects.chat import ChatDialect
 from victor_fp.shell.credentials.key_ring import NoKeyRing
@@ -25,6 +26,7 @@ def hosted(name: str, **more: object) -> ProviderSpec:
         "dialect": ChatDialect(),
         "base_url": "https://x.invalid",
         "key_variables": (f"{name.upper()}_KEY",),
+        "default_model": "m",
     }
     return ProviderSpec(name=name, **{**fields, **more})  # type: ignore[arg-type]  # fields of any type
 
@@ -88,6 +90,12 @@ def test_a_key_alone_does_not_do_where_a_place_is_needed() -> None:
 
 def test_an_optional_key_is_no_reason_to_ask() -> None:
     assert choice({"OPTIONAL_KEY": "k"})[0] == "local"
+
+
+def test_a_key_for_something_else_sends_no_prompt_to_a_provider_that_nobody_named() -> None:
+    assert choice({"GENERAL_KEY": "k"}, hosted("general", default_model=None))[0] == "local"
+    found = choice({"GITHUB_TOKEN": "t", "DIGITALOCEAN_ACCESS_TOKEN": "t", "WANDB_API_KEY": "k"}, *CATALOGUE)
+    assert found[0] not in ("github-models", "digitalocean", "wandb")
 
 
 def test_a_running_server_is_found_with_its_model(serve: Serve) -> None:

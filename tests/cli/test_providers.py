@@ -43,7 +43,7 @@ def test_the_command_without_the_parser_of_options_prints_the_same(
 
 
 def test_search_looks_at_names_aliases_titles_and_addresses(world: dict[str, str]) -> None:
-    assert set(listed("--search", "CLAUDE", env=world)) == {"anthropic", "vertex-anthropic"}
+    assert set(listed("--search", "CLAUDE", env=world)) == {"anthropic", "vertex-anthropic", "azure-anthropic"}
     assert "qwen" in listed("--search", "dashscope-intl", env=world)
     assert "moonshot" in listed("--search", "Moonshot AI", env=world)
     assert listed("--search", "nobody at all", env=world) == {}

@@ -9,6 +9,8 @@ from typing import Literal
 import msgspec
 
 from tests.conformance.schema_checking import Misfit
+from victor_fp.core.catalogue import CATALOGUE
+from victor_fp.core.dialects.chat import ChatDialect
 
 
 class Explained(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,24 +48,47 @@ def _document(providers: str, path: str, said: str, why: str) -> Explained:
     return Explained(of="document", providers=tuple(providers.split()), path=path, said=said, why=why)
 
 
+def _with_field(field: str, *forms: str) -> Explained:
+    """A field that a dialect has for the reasoning effort or a budget of thinking tokens."""
+    names = [
+        entry.name
+        for entry in CATALOGUE
+        if isinstance(dialect := entry.dialect, ChatDialect)
+        and ({dialect.effort_form, "reasoning_budget" not in dialect.refuses and dialect.budget_form} & {*forms})
+    ]
+    return _type(" ".join(names), TOP, _known(field), "the field that the dialect has for it")
+
+
+TOP = r"\$"
 MESSAGE = r"\$\.messages\[\]"
 ITEM = r"\$\.input\[\]"
-TOP = r"\$"
 
 EXPLAINED: tuple[Explained, ...] = (
     # Vendors without an SDK here, held against OpenAI's types: fields of their own.
     _type(
-        "deepseek zai* moonshot* fireworks vllm llamacpp local",
+        "deepseek zai* moonshot* kimi-coding fireworks llamacpp llamafile local",
         MESSAGE,
         _known("reasoning_content"),
         "an assistant's thinking goes back in the vendor's own field",
     ),
-    _type("deepseek zai* moonshot* fireworks", TOP, _known("thinking"), "the vendor's own switch"),
-    _type("qwen*", TOP, _known("enable_thinking", "thinking_budget"), "the vendor's own switch and budget"),
+    _type("vllm", MESSAGE, _known("reasoning"), "an assistant's thinking goes back in the server's own field"),
+    _type(
+        "fireworks",
+        rf"{MESSAGE}\.content\[\](\.type)?",
+        _known("image_url") + "|'text' is missing|'image_url' is none of 'text'",
+        "its document has one message for all roles, so that results of tools have images",
+    ),
+    _with_field("thinking", "thinking", "thinking_and_effort", "thinking_flag"),
+    _with_field("reasoning", "reasoning"),
+    _with_field("enable_thinking", "enable_thinking", "thinking_budget"),
+    _with_field("thinking_budget", "thinking_budget"),
+    _with_field("chat_template_kwargs", "chat_template_kwargs"),
+    _with_field("chat_template_args", "chat_template_args"),
+    _type("inception", r"\$\.reasoning_effort", "'instant' is none of .*", "a word of the vendor's own"),
     _type("qwen*", r".*\[\]", _known("cache_control"), "the vendor's own cache marks"),
     _type("zai*", TOP, _known("tool_stream", "user_id"), "the vendor's own fields"),
     _type(
-        "qwen* together fireworks vllm llamacpp lmstudio mlx local",
+        "qwen* together fireworks vllm llamacpp llamafile lmstudio mlx local lemonade docker-model-runner siliconflow*",
         TOP,
         _known("top_k"),
         "OpenAI has no top_k, these have",
@@ -102,12 +127,6 @@ EXPLAINED: tuple[Explained, ...] = (
         r"\$\.reasoning",
         _known("max_tokens"),
         "the vendor's guide has it, and recorded requests were served",
-    ),
-    _type(
-        "ollama",
-        r"\$\.tools\[\]\.function\.parameters\..*",
-        _known("minimum"),
-        "the type knows a few words of JSON Schema; the server skips the others",
     ),
     # Documents that are older or narrower than the wire.
     _document(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from returns.result import Failure
 
+from tests.catalogue_samples import name_params
 from victor_fp import replay
-from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.deltas import ToolCallStarted
 from victor_fp.core.faults import InvalidRequest, InvalidResponse
 from victor_fp.core.protocols.gemini.function_calls import parse_path
@@ -20,7 +20,7 @@ HALF = "caf\udce9.txt"
 """What Python makes of a file name that is not UTF-8."""
 
 
-@pytest.mark.parametrize("provider", [spec.name for spec in CATALOGUE.chats])
+@pytest.mark.parametrize("provider", name_params())
 def test_text_that_is_not_unicode_is_an_invalid_request_that_names_the_message(provider: str) -> None:
     asked = [Message(role="user", content="hi"), Message(role="user", content=HALF)]
     match outcome(replay.request(provider, asked, model="owner/name", base_url="http://127.0.0.1:1/v1")):

@@ -1,4 +1,7 @@
-"""What every catalogue entry is sent for one conversation that uses everything: a readable file per entry.
+"""What catalogue entries are sent for one conversation that uses everything: a readable file per entry.
+
+Entries with a default model have a file each. Of the others, those that are sent equal bodies (see `group_alike`) share
+the file of the first; `tests/core/catalogue/test_entries.py` holds their addresses and keys.
 
 Each file has four parts: chat and stream, with `on_unsupported="adjust"` (the whole request) and `"fail"` (the fault).
 """
@@ -14,8 +17,8 @@ from returns.result import Failure, Success
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 
+from tests.catalogue_samples import group_alike
 from victor_fp import replay
-from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.catalogue.spec import ProviderSpec
 from victor_fp.core.request_building.conversation import Block, build_provider_state
 from victor_fp.core.requests import HttpRequest
@@ -29,7 +32,15 @@ MODELS = {
     "llamacpp-anthropic": "qwen3",
 }
 """For entries without a default model; other such entries serve whatever they are asked for."""
-SETTINGS = {"endpoint": "https://mine.openai.azure.com", "account": "mine", "project": "mine", "location": "here"}
+SETTINGS = {
+    "endpoint": "https://mine.openai.azure.com",
+    "account": "mine",
+    "project": "mine",
+    "location": "here",
+    "region": "us-east-1",
+    "resource": "mine",
+}
+ENTRIES = [entry for alike in group_alike() for entry in alike if entry.default_model or entry is alike[0]]
 STATES: dict[str, dict[str, Any]] = {
     "anthropic-messages": {"signature": "sig"},
     "bedrock-converse": {"signature": "sig"},
@@ -177,6 +188,6 @@ class TextFile(SingleFileSnapshotExtension):
         return str(data)
 
 
-@pytest.mark.parametrize("spec", CATALOGUE.chats, ids=lambda spec: spec.name)
+@pytest.mark.parametrize("spec", ENTRIES, ids=lambda spec: spec.name)
 def test_request(spec: ProviderSpec, snapshot: SnapshotAssertion) -> None:
     assert render_entry(spec) == snapshot(extension_class=TextFile)

@@ -1,12 +1,16 @@
 """Every entry of the catalogue answers over real HTTP on loopback, in chat, stream and tools, and its errors are typed.
 
-The other laws are tried on the first speaker of each protocol here, and on every entry where conformance is tested.
+By default one entry for each distinct dialect is tried; the other laws are tried on one entry of each protocol. The slow
+suite tries the essential laws on all entries, and the conformance suite every law.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from tests.catalogue_samples import SAMPLES
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.catalogue.spec import ProviderSpec
 from victor_fp.testing.conformance import LAWS, Case, cases
@@ -16,6 +20,7 @@ ESSENTIAL = frozenset(
     {"chat", "stream", "tool calls", "streamed tool calls", "tool results", "reasoning", "typed errors"}
 )
 FIRST = {spec.dialect.protocol: spec.name for spec in reversed(CATALOGUE.chats)}
+SAMPLED = {spec.name for spec in SAMPLES}
 ALL = [case for spec in CATALOGUE.chats for case in cases(spec.name)]
 
 
@@ -28,7 +33,14 @@ def essential(case: Case) -> bool:
     return case.law.name in ESSENTIAL or case.harness.name in FIRST.values()
 
 
-@pytest.mark.parametrize("case", [case for case in ALL if essential(case)], ids=str)
+def params(chosen: list[Case]) -> list[Any]:
+    return [
+        pytest.param(case, id=str(case), marks=() if case.harness.name in SAMPLED else pytest.mark.slow)
+        for case in chosen
+    ]
+
+
+@pytest.mark.parametrize("case", params([case for case in ALL if essential(case)]))
 def test_it_holds(case: Case) -> None:
     case.check()
 

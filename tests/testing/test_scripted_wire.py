@@ -8,8 +8,8 @@ import pytest
 from returns.result import Failure
 
 from tests.acme import HI, KEY
+from tests.catalogue_samples import SAMPLES, entry_params
 from tests.paper import PaperRuntime
-from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.catalogue.spec import ProviderSpec
 from victor_fp.core.faults import ConnectionFailed, Fault, Overloaded, RateLimited, StreamInterrupted, TimedOut
 from victor_fp.core.result import outcome
@@ -18,14 +18,14 @@ from victor_fp.providers.chat_stream import ChatStream
 from victor_fp.providers.registry import ProviderRegistry
 from victor_fp.testing import Answer, Call, ScriptedWire, Turn, json_answer
 
-WITH_TOOLS = [spec for spec in CATALOGUE.chats if spec.supports.tools]
+WITH_TOOLS = [spec for spec in SAMPLES if spec.supports.tools]
 
 
 def over(wire: ScriptedWire, name: str = "openai", **options: Any) -> BaseProvider:
     return ProviderRegistry.create(name, **{"api_key": KEY, "transport": wire, "runtime": PaperRuntime(), **options})
 
 
-@pytest.mark.parametrize("spec", CATALOGUE.chats, ids=[spec.name for spec in CATALOGUE.chats])
+@pytest.mark.parametrize("spec", entry_params())
 async def test_a_turn_is_said_in_every_protocol(spec: ProviderSpec) -> None:
     wire = ScriptedWire(Turn(text="Hello!"), provider=spec.name)
     async with over(wire, spec.name, base_url="https://vendor.test") as provider:

@@ -64,8 +64,16 @@ async def select_provider(
 def find_first_with_key(
     specs: Iterable[ProviderSpec], environment: Mapping[str, str], ring: KeyRing, file: KeyFile
 ) -> tuple[ProviderSpec, Credential] | None:
-    """Return the first remote provider with a key and all required settings: environment, then keyring, then file."""
-    remote = [spec for spec in specs if spec.auth.kind == "key" and not spec.local and not spec.key_optional]
+    """Return the first remote provider with a key and all required settings: environment, then keyring, then file.
+
+    It needs a default model: no prompt is sent to a provider that nobody named because a token for something else, such as
+    GITHUB_TOKEN, is there.
+    """
+    remote = [
+        spec
+        for spec in specs
+        if spec.auth.kind == "key" and not spec.local and not spec.key_optional and spec.default_model is not None
+    ]
     ready = [spec for spec in remote if isinstance(build_endpoint(spec, environment=environment), Success)]
     nowhere: tuple[Mapping[str, str], KeyRing, KeyFile] = ({}, NoKeyRing(), KeyFile(None))
     for world, keys, stored in (

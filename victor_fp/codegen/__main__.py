@@ -33,7 +33,10 @@ def _parser() -> argparse.ArgumentParser:
     for name, text in texts.items():
         command = commands.add_parser(name, help=text)
         if name == "drift":
-            command.add_argument("specs", metavar="DIR_OR_URL", help="where the vendors' full documents are")
+            command.add_argument("specs", nargs="?", metavar="DIR_OR_URL", help="where the vendors' full documents are")
+            command.add_argument(
+                "--models-dev", type=Path, metavar="DIR", help="compare the catalogue with this listing"
+            )
             command.add_argument("--only-used", action="store_true", help="leave out what vendors merely added")
         else:
             command.add_argument("--out", type=Path, default=Path("generated/victor_fp_wire"), help="package to write")
@@ -64,6 +67,13 @@ def _run(options: argparse.Namespace) -> tuple[int, list[str]]:
         case "compile" | "check":
             stale = check(options.openapi, options.out, tuple(options.names))
             return (1 if stale else 0), [f"stale: {options.out / name}" for name in stale] or ["up to date"]
+        case "drift" if options.models_dev is not None:
+            from victor_fp.codegen.catalogue_drift import compare_catalogue  # loads every entry
+
+            lines = compare_catalogue(options.models_dev)
+            return (1 if lines else 0), lines or ["the catalogue says the same"]
+        case "drift" if options.specs is None:
+            raise CodegenFailed("name a directory or URL of documents, or --models-dev DIR")
         case "drift":
             drifts = drift(options.openapi, options.specs, tuple(options.names))
             touched = any(found.used for found in drifts)

@@ -124,6 +124,8 @@ def build_headers(endpoint: Endpoint, extra: Mapping[str, str] | None = None, *,
     auth = endpoint.spec.auth
     if endpoint.keyed and auth.header:
         headers[auth.header] = f"{auth.scheme} {SECRET}" if auth.scheme else SECRET
+        if auth.second_header:
+            headers[auth.second_header] = SECRET
     headers.update(endpoint.spec.headers)
     for setting in endpoint.spec.settings:
         if setting.header and (value := endpoint.settings.get(setting.name)):

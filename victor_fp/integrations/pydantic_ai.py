@@ -268,17 +268,17 @@ async def _close(stream: AsyncIterator[StreamChunk]) -> None:
 
 
 def _profile_of(provider: Any) -> ModelProfile:
-    """What the provider's API can carry, as far as the catalogue says."""
+    """What the provider's API can carry, as far as the catalogue says; what is not known is sent."""
     supports = getattr(getattr(provider, "SPEC", None), "supports", None)
     profile = ModelProfile(supports_tools=True, supports_thinking=True)
     if supports is not None:
         profile |= ModelProfile(
             supports_tools=supports.tools,
-            supports_json_schema_output=supports.json_schema,
-            supports_thinking=supports.reasoning,
-            supports_image_input=supports.images,
-            supports_document_input=supports.files,
-            supports_audio_file_input=supports.audio,
+            supports_json_schema_output=supports.json_schema is not False,
+            supports_thinking=supports.reasoning is not False,
+            supports_image_input=supports.images is not False,
+            supports_document_input=supports.files is not False,
+            supports_audio_file_input=supports.audio is not False,
         )
     return profile
 

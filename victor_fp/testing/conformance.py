@@ -183,7 +183,7 @@ def _harness_for_spec(spec: ProviderSpec, make: Make, model: str | None) -> Harn
         "reranking": spec.reranking is not None,
         "tools": supports.tools,
         "streaming": supports.streaming,
-        "reasoning": supports.reasoning,
+        "reasoning": supports.reasoning is True,
     }
     options: dict[str, Any] = {"runtime": NoSleepRuntime(), "trust_env": False}
     if spec.transport == "embedded":

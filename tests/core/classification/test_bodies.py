@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.catalogue_samples import name_params
 from victor_fp import replay
-from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.classification.details import read_text
 from victor_fp.core.classification.headers import read_retry_after
 
@@ -29,7 +29,7 @@ def test_a_body_that_is_no_json_says_its_title_or_its_beginning(body: bytes, wor
     assert read_text(body) == words
 
 
-@pytest.mark.parametrize("provider", sorted(CATALOGUE.names))
+@pytest.mark.parametrize("provider", name_params())
 @pytest.mark.parametrize(
     ("body", "words"),
     [

@@ -1,5 +1,8 @@
 """What becomes of every feature of a conversation that began elsewhere, at every provider: sent, adjusted visibly, or refused by
-name; nothing is dropped in silence."""
+name; nothing is dropped in silence.
+
+Providers that are sent equal bodies (see `group_alike`) stand under the name of the first of them, listed at the head of the page.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ import pytest
 from returns.result import Failure, Success
 from syrupy.assertion import SnapshotAssertion
 
+from tests.catalogue_samples import SETTINGS, group_alike
 from victor_fp import replay
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.result import outcome
@@ -114,7 +118,7 @@ MODELS = {
     "replicate": ("meta/meta-llama-3-70b-instruct", "openai/gpt-5"),
     "cohere": ("command-a-reasoning-08-2025", "command-r-08-2024"),
 }
-SETTINGS = {"account": "a", "endpoint": "https://e.invalid", "deployment": "d", "region": "r", "project": "p"}
+GROUPS = group_alike()
 SILENT = "DROPPED IN SILENCE"
 
 
@@ -163,9 +167,9 @@ def _places(value: Any, path: str = "") -> Iterator[str]:
 
 
 def places() -> list[tuple[str, str]]:
-    """Every provider, with models that differ in what they accept."""
+    """One provider of each group, with models that differ in what they accept."""
     return [
-        (spec.name, model) for spec in CATALOGUE.chats for model in MODELS.get(spec.name, (spec.default_model or "m",))
+        (first.name, model) for first, *_ in GROUPS for model in MODELS.get(first.name, (first.default_model or "m",))
     ]
 
 
@@ -180,10 +184,11 @@ def page(feature: str) -> str:
 
 
 def test_features_by_providers(snapshot: SnapshotAssertion) -> None:
-    assert snapshot == "\n\n".join(map(page, FEATURES))
+    heads = [f"{first.name} stands for {', '.join(one.name for one in others)}" for first, *others in GROUPS if others]
+    assert snapshot == "\n\n".join(["\n".join(heads), *map(page, FEATURES)])
 
 
-@pytest.mark.parametrize("provider", [spec.name for spec in CATALOGUE.chats])
+@pytest.mark.parametrize("provider", [first.name for first, *_ in GROUPS])
 def test_nothing_is_dropped_in_silence(provider: str) -> None:
     models = [model for name, model in places() if name == provider]
     dropped = [(model, feature) for model in models for feature in FEATURES if cell(provider, model, feature) == SILENT]
@@ -191,7 +196,15 @@ def test_nothing_is_dropped_in_silence(provider: str) -> None:
 
 
 def test_every_provider_is_in_the_matrix() -> None:
-    assert {name for name, _ in places()} == {spec.name for spec in CATALOGUE.chats}
+    assert {name for name, _ in places()} == {first.name for first, *_ in GROUPS}
+    assert {one.name for group in GROUPS for one in group} == {spec.name for spec in CATALOGUE.chats}
+
+
+def test_providers_of_one_group_are_sent_equal_bodies() -> None:
+    for first, *others in GROUPS:
+        for feature in FEATURES:
+            found = {cell(one.name, "m", feature).replace(one.title, first.title) for one in (first, *others)}
+            assert len(found) == 1, (first.name, feature, found)
 
 
 def test_reasoning_is_sent_or_named_as_left_out_and_not_both() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from returns.result import Failure, Success
 
+from tests.catalogue_samples import entry_params
 from victor_fp import replay
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.faults import Fault, InvalidRequest
@@ -80,9 +81,11 @@ def test_other_vendors_have_no_port_of_their_own() -> None:
     assert endpoint("vllm", "gpu-box").base_url == "http://gpu-box/v1"
 
 
-@pytest.mark.parametrize("spec", CATALOGUE, ids=lambda spec: spec.name)
+@pytest.mark.parametrize("spec", entry_params())
 def test_an_origin_alone_keeps_the_path_of_the_entry(spec: Any) -> None:
-    settings = {setting.name: "x" for setting in spec.settings if setting.name in ("project", "location", "region")}
+    settings = {
+        setting.name: "x" for setting in spec.settings if setting.name not in ("endpoint", "deployment", "model_path")
+    }
     own = endpoint(spec.name, settings=settings).base_url
     path = "/" + own.partition("://")[2].partition("/")[2]
     moved = endpoint(spec.name, "https://gateway.example:8443/", settings=settings).base_url

@@ -9,8 +9,8 @@ import pytest
 from returns.result import Failure, Success
 from syrupy.assertion import SnapshotAssertion
 
+from tests.catalogue_samples import SETTINGS, group_alike
 from victor_fp import replay
-from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.result import outcome
 from victor_fp.core.types import ToolDefinition
 
@@ -69,7 +69,6 @@ MODELS = {
     "anthropic": ("claude-sonnet-4-5", "claude-3-haiku"),
     "bedrock": ("us.anthropic.claude-sonnet-4-5-20250929-v1:0", "us.amazon.nova-2-lite-v1:0"),
 }
-SETTINGS = {"account": "a", "endpoint": "https://e.invalid", "deployment": "d", "region": "r", "project": "p"}
 USES = ("tool", "strict tool", "answer", "strict answer")
 SHORT = {
     "same": "=",
@@ -116,9 +115,9 @@ def _holds(sent: Any, wanted: Any) -> bool:
 
 
 def rows(use: str) -> dict[tuple[str, ...], list[str]]:
-    """The cells of each provider; those with the same cells share a row."""
+    """The cells of one provider of each group that is sent equal bodies; those with the same cells share a row."""
     found: dict[tuple[str, ...], list[str]] = {}
-    for spec in CATALOGUE.chats:
+    for spec, *_ in group_alike():
         for model in MODELS.get(spec.name, (spec.default_model or "m",)):
             cells = tuple(cell(spec.name, model, use, feature) for feature in FEATURES.values())
             name = f"{spec.name} ({model})" if spec.name in MODELS else spec.name
@@ -146,4 +145,4 @@ def test_features_by_providers(use: str, snapshot: SnapshotAssertion) -> None:
 
 def test_every_provider_is_in_the_matrix() -> None:
     named = {name.partition(" ")[0] for names in rows("tool").values() for name in names}
-    assert named == {spec.name for spec in CATALOGUE.chats}
+    assert named == {spec.name for spec, *_ in group_alike()}

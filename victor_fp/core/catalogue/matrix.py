@@ -21,10 +21,14 @@ Written by `nox -s docs` from the catalogue; a test fails where it is stale.
 
 A second protocol of one vendor has a name of its own. The key is the constructor's `api_key`, else the first of the variables that is set, else what is
 stored under the provider's name. Settings are constructor keywords, or the variables beside them; they stand in base URLs as `{name}`.
+
+Not every entry was tried. Facts are *recorded* where exchanges with the vendor were recorded and are held against the library, *documented* where they
+are from the vendor's own documents, and *listed* where they are from another list of providers. The sources are at the end of this page.
 """
 CAN = """
-What a provider's API can carry is told here; whether a model can, its vendor knows: see `discover_capabilities`. What cannot be taken is an
-`UnsupportedParameter`, or, with `on_unsupported="adjust"`, an entry of `metadata["adjustments"]`.
+What a provider's API can carry is stated here; whether a model can, its vendor knows: see `discover_capabilities`. What is not supported is an
+`UnsupportedParameter`, or, with `on_unsupported="adjust"`, an entry of `metadata["adjustments"]`. A question mark stands for what is not known: it is
+sent, and the vendor answers for itself.
 """
 RETRIEVAL = """
 The model is the one that `victor embed` uses by default. A longer list of texts takes several requests, which callers do not notice. What is empty cannot
@@ -36,63 +40,53 @@ split. The price is relative to live calls; where a column is empty, the vendor 
 """
 WAYS: dict[AuthKind, str] = {"none": "none", "key": "", "sigv4": "AWS credentials", "google": "Google credentials"}
 ABILITIES = ("tools", "streaming", "images", "audio", "files", "reasoning", "json_schema")
+ADDRESS_HEADS = ("name", "aliases", "protocol", "base URL", "key", "settings")
+RETRIEVAL_HEADS = (
+    "name",
+    "embeddings",
+    "texts a request",
+    "dimensions",
+    "purposes",
+    "types",
+    "texts that are too long",
+    "reranking",
+)
+BATCHES_HEADS = ("name", "form", "requests", "MB", "models", "hours", "results kept", "price", "source")
+_MARKS: dict[bool | None, str] = {True: "yes", False: "", None: "?"}
 
 
 def render_matrix() -> str:
     """Return the document. It reads the groups themselves, as the index may be stale."""
-    entries = [entry for group in GROUPS for entry in load_group(group)]
+    groups = {title: load_group(group) for group, title in GROUPS.items()}
+    entries = [entry for group in groups.values() for entry in group]
     chats = [entry for entry in entries if entry.supports.chat]
-    return "\n".join(
-        [
-            HEAD,
-            "## Places",
-            "",
-            *_render_table(
-                ("name", "aliases", "protocol", "base URL", "key", "settings"), map(_render_address, entries)
-            ),
-            "",
-            "## Capabilities",
-            CAN,
-            *_render_table(
-                ("name", *(ability.replace("json_schema", "JSON schema") for ability in ABILITIES), "default model"),
-                map(_render_capabilities, chats),
-            ),
-            "",
-            "## Discovery",
-            "",
-            "Where models, their limits and the tokens of a prompt are asked for. Elsewhere limits are configured, and tokens estimated.",
-            "",
-            *_render_table(("name", "models", "one model", "tokens"), map(_render_discovery, chats)),
-            "",
-            "## Embeddings and reranking",
-            RETRIEVAL,
-            *_render_table(
-                (
-                    "name",
-                    "embeddings",
-                    "texts a request",
-                    "dimensions",
-                    "purposes",
-                    "types",
-                    "texts that are too long",
-                    "reranking",
-                ),
-                (
-                    _render_retrieval(spec)
-                    for spec in entries
-                    if spec.embeddings is not None or spec.reranking is not None
-                ),
-            ),
-            "",
-            "## Batches",
-            BATCHES_TEXT,
-            *_render_table(
-                ("name", "form", "requests", "MB", "models", "hours", "results kept", "price", "source"),
-                (row for spec in entries if (row := _render_batches(spec)) is not None),
-            ),
-            "",
-        ]
-    )
+    retrieval = [entry for entry in entries if entry.embeddings is not None or entry.reranking is not None]
+    lines = [HEAD, f"## {len(entries)} entries", ""]
+    for title, group in groups.items():
+        lines += [f"### {title}", "", *_render_table(ADDRESS_HEADS, map(_render_address, group)), ""]
+    heads = ("name", *(ability.replace("json_schema", "JSON schema") for ability in ABILITIES), "default model")
+    lines += ["## Capabilities", CAN, *_render_table(heads, map(_render_capabilities, chats)), ""]
+    lines += [
+        "## Discovery",
+        "",
+        "Where models, their limits and the tokens of a prompt are asked for. Elsewhere limits are configured, and tokens estimated.",
+        "",
+        *_render_table(("name", "models", "one model", "tokens"), map(_render_discovery, chats)),
+        "",
+        "## Embeddings and reranking",
+        RETRIEVAL,
+        *_render_table(RETRIEVAL_HEADS, map(_render_retrieval, retrieval)),
+        "",
+        "## Batches",
+        BATCHES_TEXT,
+        *_render_table(BATCHES_HEADS, (row for spec in entries if (row := _render_batches(spec)) is not None)),
+        "",
+        "## Sources",
+        "",
+        *_render_table(("name", "facts", "source", "read"), map(_render_source, entries)),
+        "",
+    ]
+    return "\n".join(lines)
 
 
 def _render_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
@@ -133,7 +127,7 @@ def _render_setting(setting: Setting) -> str:
 
 
 def _render_capabilities(spec: ProviderSpec) -> Sequence[str]:
-    able = ("yes" if getattr(spec.supports, ability) else "" for ability in ABILITIES)
+    able = (_MARKS[getattr(spec.supports, ability)] for ability in ABILITIES)
     return (f"`{spec.name}`", *able, f"`{spec.default_model}`" if spec.default_model else "")
 
 
@@ -186,6 +180,10 @@ def _render_batches(spec: ProviderSpec) -> Sequence[str] | None:
         "" if limits.price_factor is None else f"{limits.price_factor:.0%}",
         f"[{limits.date}]({limits.source})",
     )
+
+
+def _render_source(spec: ProviderSpec) -> Sequence[str]:
+    return f"`{spec.name}`", spec.confidence, spec.source, spec.date
 
 
 def _bind_codec(spec: ProviderSpec) -> Codec | None:

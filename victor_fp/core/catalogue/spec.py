@@ -13,6 +13,8 @@ from victor_fp.core.dialects.embeddings import EmbeddingDialects
 from victor_fp.core.dialects.reranking import RerankDialects
 
 AuthKind: TypeAlias = Literal["none", "key", "sigv4", "google"]
+Confidence: TypeAlias = Literal["recorded", "documented", "listed"]
+"""Where an entry's facts are from: exchanges that were recorded, the vendor's own documents, or a list of providers."""
 
 
 class Auth(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -21,6 +23,8 @@ class Auth(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     kind: AuthKind = "key"
     header: str = "authorization"
     scheme: str = "Bearer"
+    second_header: str = ""
+    """Another header that the bare key goes in as well."""
     service: str = ""
     """What AWS calls the service that a request is signed for."""
 
@@ -40,17 +44,24 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Supports(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What the provider's API can carry; whether a model can is for discovery."""
+    """What the provider's API can carry; whether a model can is for discovery.
+
+    None is not known: it is sent where it is asked for, and the vendor answers for itself.
+    """
 
     chat: bool = True
     """False for vendors of embeddings and reranking alone: every chat is OperationUnsupported."""
     tools: bool = True
     streaming: bool = True
-    images: bool = False
-    audio: bool = False
-    files: bool = False
-    reasoning: bool = False
-    json_schema: bool = False
+    images: bool | None = False
+    audio: bool | None = False
+    files: bool | None = False
+    reasoning: bool | None = False
+    json_schema: bool | None = False
+
+
+NOT_KNOWN = Supports(images=None, audio=None, files=None, reasoning=None, json_schema=None)
+REASONING = Supports(images=None, audio=None, files=None, reasoning=True, json_schema=None)
 
 
 class ModelLimit(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -117,8 +128,8 @@ class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True):
     """Its batch API, where the table of batch APIs does not know the entry."""
     default_port: int | None = None
     """Port of an address that is written without a scheme and a port."""
-    context_window: int = 8192
-    """Where no limit matches."""
+    context_window: int = 128_000
+    """Where no limit matches: what most models of today have at least."""
     local: bool = False
     """Runs on the caller's machine."""
     open_models: bool = False
@@ -127,6 +138,9 @@ class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True):
     """What carries its requests."""
     source: str = ""
     """Where the facts of this entry are from."""
+    date: str = ""
+    """When the source was read, as YYYY-MM-DD."""
+    confidence: Confidence = "documented"
 
     def for_model(self, model: str) -> ProviderSpec:
         """Return the entry as it serves the model."""
@@ -146,21 +160,30 @@ def derive_entry(
     suffix: str,
     dialect: Dialect,
     *,
-    source: str,
+    source: str = "",
+    date: str = "",
     title: str = "",
     base_url: str = "",
+    auth: Auth | None = None,
+    headers: dict[str, str] | None = None,
     supports: Supports | None = None,
+    aliases: tuple[str, ...] = (),
+    confidence: Confidence = "documented",
 ) -> ProviderSpec:
     """Return the entry of a vendor's second protocol, `<name>-<suffix>`, with the same key and the same limits."""
     return msgspec.structs.replace(
         entry,
         name=f"{entry.name}-{suffix}",
         title=title or f"{entry.title} {suffix.title()}",
-        aliases=(),
+        aliases=aliases,
         dialect=dialect,
         base_url=base_url or entry.base_url,
+        auth=auth or entry.auth,
+        headers=entry.headers if headers is None else headers,
         key_name=entry.key_name or entry.name,
         limits_name=entry.limits_name or entry.name,
         supports=supports or entry.supports,
-        source=source,
+        source=source or entry.source,
+        date=date or entry.date,
+        confidence=confidence,
     )

@@ -14,12 +14,23 @@ from victor_fp.core.dialects.tool_names import OPENAI_NAMES, ToolNameRules
 from victor_fp.core.faults import Fault
 
 TokensField: TypeAlias = Literal["max_tokens", "max_completion_tokens"]
-EffortForm: TypeAlias = Literal["reasoning_effort", "reasoning", "thinking", "thinking_and_effort", "enable_thinking"]
-"""Where the reasoning effort goes: a word; OpenRouter's object; a switch; a switch and a word; a boolean."""
+EffortForm: TypeAlias = Literal[
+    "reasoning_effort",
+    "reasoning",
+    "thinking",
+    "thinking_and_effort",
+    "enable_thinking",
+    "chat_template_kwargs",
+    "chat_template_args",
+    "thinking_flag",
+]
+"""Where the reasoning effort goes: a word; OpenRouter's object; a switch; a switch and a word; a boolean; a boolean among the
+arguments of the chat template, which two names are used for; the boolean `thinking` and a word."""
 BudgetForm: TypeAlias = Literal["reasoning", "thinking", "thinking_budget"]
 """Where a budget of thinking tokens goes: `reasoning.max_tokens`, `thinking.budget_tokens`, a field of its own."""
 RequestModel: TypeAlias = Literal[
     "openai",
+    "baseten",
     "deepseek",
     "fireworks",
     "llamacpp",
@@ -28,6 +39,7 @@ RequestModel: TypeAlias = Literal[
     "moonshot",
     "openrouter",
     "qwen",
+    "regolo",
     "together",
     "vllm",
     "zai",
@@ -55,8 +67,8 @@ class ModelPolicy(msgspec.Struct, frozen=True, kw_only=True):
     unless_effort: frozenset[str] = frozenset()
     """Reasoning efforts at which `refuses` does not hold."""
     efforts: tuple[str, ...] | None = None
-    effort_words: Mapping[str, str] = {}
-    """The vendor's own words for some of them."""
+    effort_words: Mapping[str, str | None] = {}
+    """The vendor's own words for some of them, beside those of the dialect; None is null."""
     reasons: bool | None = None
     """Whether these models think; where it is not said, those with efforts do."""
     effort_form: EffortForm | None = None
@@ -109,6 +121,10 @@ class ChatDialect(msgspec.Struct, frozen=True, kw_only=True):
     """Streams the arguments of calls in pieces only where `tool_stream` asks for it."""
     effort_form: EffortForm = "reasoning_effort"
     efforts: tuple[str, ...] = EFFORTS
+    effort_words: Mapping[str, str | None] = {}
+    """The vendor's own words for some of them; None is null."""
+    template_switch: str = "enable_thinking"
+    """The argument of the chat template that switches thinking."""
     budget_form: BudgetForm = "reasoning"
     schemas: SchemaSupport = OPENAI_SCHEMAS
     tool_names: ToolNameRules = OPENAI_NAMES

@@ -25,7 +25,7 @@ from victor_fp.core.polling import StartPolling
 from victor_fp.core.request_building.adaptation import AdaptedRequest, adapt_request
 from victor_fp.core.request_building.schema_prompt import prompt_dropped_schema
 from victor_fp.core.request_building.stored_state import STATE_OPTIONS, build_stateless
-from victor_fp.core.requests import ChatRequest, Endpoint, HttpRequest
+from victor_fp.core.requests import ChatRequest, Endpoint, HttpRequest, find_missing_setting
 from victor_fp.core.result import outcome
 from victor_fp.core.types import Message
 
@@ -176,8 +176,13 @@ def codec_for(endpoint: Endpoint) -> Codec:
 def _build_request(
     build: Callable[[ChatRequest], Result[HttpRequest, Fault]], endpoint: Endpoint, request: ChatRequest
 ) -> Result[HttpRequest, Fault]:
-    """Build the request; text that no encoding can carry, such as half of a surrogate pair, is InvalidRequest."""
+    """Build the request; text that no encoding can carry, such as half of a surrogate pair, is InvalidRequest.
+
+    So is an address that still needs a setting.
+    """
     provider = endpoint.spec.name
+    if (fault := find_missing_setting(endpoint, request.model)) is not None:
+        return Failure(fault)
     try:
         if request.options.response_format is None:
             return _build_adapted(build, endpoint, request)

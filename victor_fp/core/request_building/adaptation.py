@@ -77,7 +77,7 @@ def _adapt_schemas(
 ) -> Result[AdaptedRequest, Fault]:
     """The request with its schemas converted; `before` is what was changed already."""
     spec, options = endpoint.spec, request.options
-    form = options.response_format if spec.supports.json_schema else None
+    form = options.response_format if spec.supports.json_schema is not False else None
     has_schema = form is not None and form.kind == "schema"
     if not has_schema and not (request.tools and spec.supports.tools):
         return Success(AdaptedRequest(request=request, adjustments=before))

@@ -183,5 +183,8 @@ def _fill_base_url(spec: ProviderSpec, settings: Mapping[str, str]) -> str:
     chosen = (spec.base_urls.get(f"{name}={value}") for name, value in settings.items())
     url = next((url for url in chosen if url is not None), spec.base_url)
     for name, value in settings.items():
-        url = url.replace(f"{{{name}}}", quote(value, safe=""))
+        hole = f"{{{name}}}"
+        # A host is often given as a whole address.
+        text = (value.partition("://")[2] or value).partition("/")[0] if f"://{hole}/" in url else value
+        url = url.replace(hole, quote(text, safe=""))
     return url

@@ -14,7 +14,7 @@ from returns.result import Failure, Result, Success
 from victor_fp.core.faults import Fault, InvalidResponse
 from victor_fp.core.protocols import Codec, ModelInfo
 from victor_fp.core.request_building.chat import build_chat_request
-from victor_fp.core.requests import ChatRequest, Endpoint, HttpRequest
+from victor_fp.core.requests import ChatRequest, Endpoint, HttpRequest, find_missing_setting
 from victor_fp.core.responses import ResponseContext, build_completion, fold_response
 from victor_fp.core.result import outcome
 from victor_fp.core.text_tools.hook import read_response
@@ -77,6 +77,8 @@ def _compile_model(
     model: str,
     options: Mapping[str, Any],  # noqa: ARG001
 ) -> Result[Exchange[ModelInfo] | Known[ModelInfo], Fault]:
+    if (missing := find_missing_setting(endpoint, model)) is not None:
+        return Failure(missing)
     discovery = codec.discovery
     unknown = InvalidResponse(
         provider=endpoint.spec.name, model=model, message=f"{endpoint.spec.title} does not describe {model!r}"

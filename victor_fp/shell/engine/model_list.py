@@ -11,7 +11,7 @@ from returns.result import Failure, Result, Success
 
 from victor_fp.core.faults import Fault
 from victor_fp.core.protocols import Codec, ModelInfo
-from victor_fp.core.requests import Endpoint, HttpRequest
+from victor_fp.core.requests import Endpoint, HttpRequest, find_missing_setting
 from victor_fp.core.result import outcome
 from victor_fp.shell.engine.backend import Exchange, Kind, Known
 from victor_fp.shell.engine.call_spec import CallSpec
@@ -44,6 +44,8 @@ def _compile_model_page(
     model: str,  # noqa: ARG001
     options: Mapping[str, Any],  # noqa: ARG001
 ) -> Result[Exchange[ModelPage] | Known[ModelPage], Fault]:
+    if (missing := find_missing_setting(endpoint)) is not None:
+        return Failure(missing)
     discovery = codec.discovery
     if discovery is None:
         return Success(Known(ModelPage()))

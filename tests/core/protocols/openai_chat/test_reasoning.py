@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
+from tests.acme import HI
 from tests.core.protocols.openai_chat.asked import adjusted, beside, refusal, sent
+from victor_fp import replay
+from victor_fp.core.catalogue import CATALOGUE
+from victor_fp.core.dialects.chat import ChatDialect
 
 PLACE: dict[str, Any] = {"settings": {"endpoint": "https://mine.openai.azure.com"}}
 REFUSED: dict[str, Any] = {
@@ -58,6 +63,16 @@ def test_chat_models_among_reasoning_models_keep_their_sampling() -> None:
         ("moonshot", "kimi-k3", "max", {"reasoning_effort": "max"}),
         ("groq", "openai/gpt-oss-120b", "low", {"reasoning_effort": "low"}),
         ("groq", "qwen/qwen3-32b", "high", {"reasoning_effort": "default"}),
+        ("nvidia", "m", "none", {"chat_template_kwargs": {"enable_thinking": False}}),
+        ("friendli", "m", "high", {"chat_template_kwargs": {"enable_thinking": True}}),
+        ("baseten", "m", "high", {"chat_template_args": {"enable_thinking": True}}),
+        ("regolo-ai", "m", "none", {"thinking": False}),
+        ("regolo-ai", "m", "low", {"thinking": True, "reasoning_effort": "low"}),
+        ("inception", "m", "minimal", {"reasoning_effort": "instant"}),
+        ("sarvam", "m", "high", {"reasoning_effort": "high"}),
+        ("siliconflow", "m", "none", {"enable_thinking": False}),
+        ("vercel", "m", "high", {"reasoning": {"effort": "high"}}),
+        ("tencent-tokenhub", "m", "low", {"thinking": {"type": "enabled"}, "reasoning_effort": "low"}),
     ],
 )
 def test_effort_in_the_vendors_words(provider: str, model: str, effort: str, fields: dict[str, Any]) -> None:
@@ -90,6 +105,25 @@ def test_effort_is_refused_where_nothing_thinks(provider: str, model: str) -> No
 def test_budgets() -> None:
     assert beside("openrouter", reasoning_budget=2000) == {"reasoning": {"max_tokens": 2000}}
     assert beside("fireworks", reasoning_budget=2000) == {"thinking": {"type": "enabled", "budget_tokens": 2000}}
+    assert beside("siliconflow", reasoning_budget=200) == {"enable_thinking": True, "thinking_budget": 200}
+    assert beside("qiniu-ai", reasoning_budget=2000) == {"thinking": {"type": "enabled", "budget_tokens": 2000}}
+    assert beside("vercel", reasoning_budget=2000) == {"reasoning": {"max_tokens": 2000}}
     assert beside("qwen", reasoning_budget=2000) == {"enable_thinking": True, "thinking_budget": 2000}
     assert refusal("openai", reasoning_budget=2000) == ("UnsupportedParameter", "reasoning_budget")
     assert adjusted("openrouter", reasoning_budget=2000, reasoning_effort="low") == {"reasoning_effort": "dropped"}
+
+
+def test_an_effort_may_be_null() -> None:
+    body = sent("sarvam", reasoning_effort="none")
+    assert "reasoning_effort" in body
+    assert body["reasoning_effort"] is None
+
+
+def test_the_switch_of_a_template_has_the_name_that_the_dialect_gives_it() -> None:
+    spec = CATALOGUE.find("nvidia").unwrap()
+    assert isinstance(spec.dialect, ChatDialect)
+    named = msgspec.structs.replace(spec, dialect=msgspec.structs.replace(spec.dialect, template_switch="thinking"))
+    request = replay.request("nvidia", HI, model="m", reasoning_effort="high", catalogue=CATALOGUE.with_entry(named))
+    body = request.unwrap().json()
+    assert isinstance(body, dict)
+    assert body["chat_template_kwargs"] == {"thinking": True}

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from returns.result import Failure
 from victor_fp_wire.openai_chat import request as wire
 
+from tests.catalogue_samples import name_params
 from tests.core.protocols.openai_chat.asked import HI, WEATHER, adjusted, asked, beside, refusal, sent
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.catalogue.spec import ProviderSpec
@@ -21,8 +22,16 @@ from victor_fp.core.request_building.endpoints import build_endpoint
 from victor_fp.core.requests import HttpRequest
 from victor_fp.core.result import outcome
 
-NAMES = [spec.name for spec in CATALOGUE.chats if isinstance(spec.dialect, ChatDialect)]
-PLACE: dict[str, Any] = {"settings": {"endpoint": "https://mine.openai.azure.com"}}
+NAMES = name_params(only=ChatDialect)
+PLACE: dict[str, Any] = {
+    "settings": {
+        "endpoint": "https://mine.openai.azure.com",
+        "account": "a",
+        "gateway": "g",
+        "host": "h.test",
+        "region": "r",
+    }
+}
 
 
 class Answer(BaseModel):

@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
+from tests.catalogue_samples import SETTINGS, group_alike
 from tests.core.protocols.openai_chat.asked import asked
-from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.faults import UnsupportedParameter
 from victor_fp.core.requests import HttpRequest
 from victor_fp.core.types import AudioPart, FilePart, ImagePart, Message, Part, TextPart
 
 PROTOCOLS = ("openai-chat", "openai-responses", "mistral")
-NAMES = [spec.name for spec in CATALOGUE.chats if spec.dialect.protocol in PROTOCOLS]
-SETTINGS = {"endpoint": "https://mine.openai.azure.com", "account": "mine"}
+NAMES = [spec.name for spec, *_ in group_alike() if spec.dialect.protocol in PROTOCOLS]
+"""One of each group that is sent equal bodies."""
 MARK = "bWFyaw=="
 """The bytes of every part in base64."""
 PARTS: dict[str, Part] = {

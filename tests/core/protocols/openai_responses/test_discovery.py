@@ -47,8 +47,9 @@ def test_a_local_server_is_asked_for_the_model_that_it_serves() -> None:
 
 def test_each_entry_has_the_key_of_its_vendors_chats_and_a_name_of_its_own() -> None:
     for spec in (entry for entry in CATALOGUE if entry.dialect.protocol == "openai-responses"):
-        chat = CATALOGUE.find(spec.key_name).unwrap()
+        chat = CATALOGUE.find(spec.name.removesuffix("-responses")).unwrap()
         assert spec.name == f"{chat.name}-responses"
+        assert spec.key_name == (chat.key_name or chat.name)
         assert (spec.key_variables, spec.auth, spec.settings, spec.limits) == (
             chat.key_variables,
             chat.auth,

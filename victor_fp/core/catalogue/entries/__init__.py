@@ -10,7 +10,7 @@ GROUPS: Mapping[str, str] = {
     "google": "Google",
     "amazon": "Amazon",
     "labs": "Laboratories",
-    "china": "Laboratories in China",
+    "china": "Vendors in China",
     "hosts": "Inference hosts",
     "clouds": "Clouds",
     "gateways": "Gateways",

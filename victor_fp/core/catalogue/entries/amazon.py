@@ -3,7 +3,21 @@
 from __future__ import annotations
 
 from victor_fp.core.catalogue import embeddings, reranking
-from victor_fp.core.catalogue.spec import Auth, ProviderSpec, Setting, Supports
+from victor_fp.core.catalogue.entries.common import (
+    PLAIN,
+    PYDANTIC_AI,
+    READ,
+    RESPONSES,
+)
+from victor_fp.core.catalogue.spec import (
+    NOT_KNOWN,
+    REASONING,
+    Auth,
+    ProviderSpec,
+    Setting,
+    Supports,
+    derive_entry,
+)
 from victor_fp.core.dialects.bedrock import BedrockDialect
 
 BEDROCK = ProviderSpec(
@@ -27,6 +41,46 @@ BEDROCK = ProviderSpec(
     default_model="us.amazon.nova-2-lite-v1:0",
     context_window=32_000,
     source="https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html",
+    confidence="recorded",
 )
 
-ENTRIES: tuple[ProviderSpec, ...] = (BEDROCK,)
+NOVA = ProviderSpec(
+    name="nova",
+    title="Amazon Nova",
+    aliases=("amazon-nova",),
+    dialect=PLAIN,
+    base_url="https://api.nova.amazon.com/v1",
+    key_variables=("NOVA_API_KEY", "AMAZON_NOVA_API_KEY"),
+    supports=NOT_KNOWN,
+    source="https://docs.aws.amazon.com/nova/latest/nova2-userguide/extended-thinking.html",
+    date=READ,
+)
+
+BEDROCK_MANTLE = ProviderSpec(
+    name="bedrock-mantle",
+    title="Amazon Bedrock Mantle",
+    dialect=PLAIN,
+    base_url="https://bedrock-mantle.{region}.api.aws/openai/v1",
+    key_variables=("AWS_BEARER_TOKEN_BEDROCK",),
+    key_name="bedrock",
+    settings=(Setting(name="region", variables=("AWS_REGION", "AWS_DEFAULT_REGION")),),
+    supports=REASONING,
+    open_models=True,
+    source=PYDANTIC_AI,
+    date=READ,
+    confidence="listed",
+)
+
+BEDROCK_MANTLE_RESPONSES = derive_entry(
+    BEDROCK_MANTLE,
+    "responses",
+    RESPONSES,
+    confidence="recorded",
+)
+
+ENTRIES: tuple[ProviderSpec, ...] = (
+    BEDROCK,
+    NOVA,
+    BEDROCK_MANTLE,
+    BEDROCK_MANTLE_RESPONSES,
+)

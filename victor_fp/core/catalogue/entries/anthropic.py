@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from victor_fp.core.catalogue.spec import Auth, ProviderSpec, Supports
+from victor_fp.core.catalogue.entries.common import (
+    MESSAGES,
+    MESSAGES_HEADERS,
+    PYDANTIC_AI,
+    READ,
+)
+from victor_fp.core.catalogue.spec import (
+    Auth,
+    ProviderSpec,
+    Setting,
+    Supports,
+)
 from victor_fp.core.dialects.anthropic import AnthropicDialect
 
 ANTHROPIC = ProviderSpec(
@@ -19,6 +30,27 @@ ANTHROPIC = ProviderSpec(
     default_model="claude-sonnet-4-5",
     context_window=200_000,
     source="https://platform.claude.com/docs/en/api/messages, version 2023-06-01",
+    confidence="recorded",
 )
 
-ENTRIES: tuple[ProviderSpec, ...] = (ANTHROPIC,)
+AZURE_ANTHROPIC = ProviderSpec(
+    name="azure-anthropic",
+    title="Claude in Azure Foundry",
+    dialect=MESSAGES,
+    base_url="https://{resource}.services.ai.azure.com/anthropic",
+    auth=Auth(header="x-api-key", scheme=""),
+    key_variables=("AZURE_ANTHROPIC_API_KEY",),
+    settings=(Setting(name="resource", variables=("AZURE_ANTHROPIC_RESOURCE",)),),
+    headers=MESSAGES_HEADERS,
+    supports=Supports(images=True, files=True, reasoning=True, json_schema=True),
+    limits_name="anthropic",
+    context_window=200_000,
+    source=PYDANTIC_AI,
+    date=READ,
+    confidence="listed",
+)
+
+ENTRIES: tuple[ProviderSpec, ...] = (
+    ANTHROPIC,
+    AZURE_ANTHROPIC,
+)

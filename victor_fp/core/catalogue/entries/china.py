@@ -3,10 +3,28 @@
 from __future__ import annotations
 
 import msgspec
+from msgspec.structs import replace
 
 from victor_fp.core.catalogue import embeddings
-from victor_fp.core.catalogue.spec import ProviderSpec, Supports
-from victor_fp.core.dialects.chat import ChatDialect
+from victor_fp.core.catalogue.entries.common import (
+    ENABLE,
+    LITELLM,
+    MESSAGES_AUTH,
+    MESSAGES_HEADERS,
+    OPEN,
+    OPEN_MESSAGES,
+    READ,
+    RESPONSES,
+    SWITCH,
+)
+from victor_fp.core.catalogue.spec import (
+    NOT_KNOWN,
+    REASONING,
+    ProviderSpec,
+    Supports,
+    derive_entry,
+)
+from victor_fp.core.dialects.chat import EFFORTS, ChatDialect
 from victor_fp.core.dialects.schemas import ANY_SCHEMAS, MOONSHOT_SCHEMAS
 from victor_fp.core.dialects.tool_names import MOONSHOT_NAMES
 from victor_fp.core.faults import (
@@ -75,6 +93,7 @@ ZAI = ProviderSpec(
     default_model="glm-4.7",
     context_window=128_000,
     source="https://docs.z.ai/api-reference/llm/chat-completion",
+    confidence="recorded",
 )
 ZAI_CODING = msgspec.structs.replace(
     ZAI,
@@ -84,6 +103,7 @@ ZAI_CODING = msgspec.structs.replace(
     aliases=(),
     base_url="https://api.z.ai/api/coding/paas/v4",
     key_name="zai",
+    confidence="documented",
 )
 ZAI_CHINA = msgspec.structs.replace(
     ZAI,
@@ -93,6 +113,7 @@ ZAI_CHINA = msgspec.structs.replace(
     aliases=("bigmodel",),
     embeddings=embeddings.ZAI,
     base_url="https://open.bigmodel.cn/api/paas/v4",
+    confidence="documented",
 )
 
 QWEN = ProviderSpec(
@@ -134,6 +155,7 @@ QWEN = ProviderSpec(
     default_model="qwen-plus",
     context_window=131_072,
     source="https://www.alibabacloud.com/help/en/model-studio/use-qwen-by-calling-api",
+    confidence="recorded",
 )
 QWEN_CHINA = msgspec.structs.replace(
     QWEN,
@@ -142,6 +164,7 @@ QWEN_CHINA = msgspec.structs.replace(
     title="Qwen (China)",
     aliases=(),
     base_url="https://dashscope.aliyuncs.com/compatible-mode/v1",
+    confidence="documented",
 )
 
 MOONSHOT = ProviderSpec(
@@ -172,6 +195,7 @@ MOONSHOT = ProviderSpec(
     default_model="kimi-k2.5",
     context_window=131_072,
     source="https://platform.kimi.ai/docs/api/chat",
+    confidence="recorded",
 )
 MOONSHOT_CHINA = msgspec.structs.replace(
     MOONSHOT,
@@ -180,6 +204,218 @@ MOONSHOT_CHINA = msgspec.structs.replace(
     title="Moonshot AI (China)",
     aliases=(),
     base_url="https://api.moonshot.cn/v1",
+    confidence="documented",
+)
+
+MINIMAX = ProviderSpec(
+    name="minimax",
+    title="MiniMax",
+    dialect=OPEN,
+    base_url="https://api.minimax.io/v1",
+    key_variables=("MINIMAX_API_KEY",),
+    supports=NOT_KNOWN,
+    source="https://platform.minimax.io/docs/guides/quickstart",
+    date=READ,
+)
+
+MINIMAX_ANTHROPIC = derive_entry(
+    MINIMAX,
+    "anthropic",
+    OPEN_MESSAGES,
+    base_url="https://api.minimax.io/anthropic",
+    auth=MESSAGES_AUTH,
+    headers=MESSAGES_HEADERS,
+)
+
+MINIMAX_CN = ProviderSpec(
+    name="minimax-cn",
+    title="MiniMax (China)",
+    dialect=OPEN,
+    base_url="https://api.minimaxi.com/v1",
+    key_variables=("MINIMAX_API_KEY",),
+    supports=NOT_KNOWN,
+    source="https://platform.minimaxi.com/docs/guides/quickstart",
+    date=READ,
+)
+
+MINIMAX_CN_ANTHROPIC = derive_entry(
+    MINIMAX_CN,
+    "anthropic",
+    OPEN_MESSAGES,
+    base_url="https://api.minimaxi.com/anthropic",
+    auth=MESSAGES_AUTH,
+    headers=MESSAGES_HEADERS,
+)
+
+XIAOMI = ProviderSpec(
+    name="xiaomi",
+    title="Xiaomi",
+    dialect=SWITCH,
+    base_url="https://api.xiaomimimo.com/v1",
+    key_variables=("XIAOMI_API_KEY", "XIAOMI_MIMO_API_KEY"),
+    supports=REASONING,
+    source="https://platform.xiaomimimo.com/static/docs/api/chat/anthropic-api.md",
+    date=READ,
+)
+
+XIAOMI_ANTHROPIC = derive_entry(
+    XIAOMI,
+    "anthropic",
+    OPEN_MESSAGES,
+    auth=MESSAGES_AUTH,
+    headers=MESSAGES_HEADERS,
+    confidence="listed",
+)
+
+STEPFUN = ProviderSpec(
+    name="stepfun",
+    title="StepFun",
+    dialect=OPEN,
+    base_url="https://api.stepfun.com/v1",
+    key_variables=("STEPFUN_API_KEY",),
+    supports=REASONING,
+    source="https://platform.stepfun.com/docs/zh/api-reference/responses/responses-create",
+    date=READ,
+)
+
+STEPFUN_RESPONSES = derive_entry(
+    STEPFUN,
+    "responses",
+    RESPONSES,
+)
+
+STEPFUN_ANTHROPIC = derive_entry(
+    STEPFUN,
+    "anthropic",
+    OPEN_MESSAGES,
+    auth=MESSAGES_AUTH,
+    headers=MESSAGES_HEADERS,
+    confidence="listed",
+)
+
+STEPFUN_AI = ProviderSpec(
+    name="stepfun-ai",
+    title="StepFun plan",
+    dialect=OPEN,
+    base_url="https://api.stepfun.ai/step_plan/v1",
+    key_variables=("STEPFUN_API_KEY",),
+    supports=REASONING,
+    source="https://platform.stepfun.ai/docs/en/step-plan/integrations/reasoning-api",
+    date=READ,
+)
+
+STEPFUN_AI_ANTHROPIC = derive_entry(
+    STEPFUN_AI,
+    "anthropic",
+    OPEN_MESSAGES,
+    auth=MESSAGES_AUTH,
+    headers=MESSAGES_HEADERS,
+    confidence="listed",
+)
+
+TENCENT_TOKENHUB = ProviderSpec(
+    name="tencent-tokenhub",
+    title="Tencent TokenHub",
+    dialect=replace(SWITCH, effort_form="thinking_and_effort", efforts=EFFORTS),
+    base_url="https://tokenhub.tencentmaas.com/v1",
+    key_variables=("TENCENT_TOKENHUB_API_KEY", "TENCENT_API_KEY"),
+    supports=REASONING,
+    source="https://cloud.tencent.com/document/product/1823/131208",
+    date=READ,
+)
+
+VOLCENGINE = ProviderSpec(
+    name="volcengine",
+    title="Volcengine Ark",
+    aliases=("ark", "doubao"),
+    dialect=SWITCH,
+    base_url="https://ark.cn-beijing.volces.com/api/v3",
+    key_variables=("VOLCENGINE_API_KEY", "ARK_API_KEY"),
+    supports=REASONING,
+    source=LITELLM,
+    date=READ,
+    confidence="listed",
+)
+
+VOLCENGINE_RESPONSES = derive_entry(
+    VOLCENGINE,
+    "responses",
+    RESPONSES,
+    confidence="listed",
+)
+
+MODELSCOPE = ProviderSpec(
+    name="modelscope",
+    title="ModelScope",
+    dialect=ENABLE,
+    base_url="https://api-inference.modelscope.cn/v1",
+    key_variables=("MODELSCOPE_API_KEY",),
+    supports=REASONING,
+    source="https://modelscope.cn/docs/model-service/API-Inference/intro",
+    date=READ,
+)
+
+QINIU_AI = ProviderSpec(
+    name="qiniu-ai",
+    title="Qiniu",
+    dialect=replace(OPEN, refuses=frozenset({"top_k"}), budget_form="thinking", request_model="deepseek"),
+    base_url="https://api.qnaigc.com/v1",
+    key_variables=("QINIU_API_KEY",),
+    supports=REASONING,
+    source="https://developer.qiniu.com/aitokenapi/13390/chat-completions",
+    date=READ,
+)
+
+QWEN_CODING = msgspec.structs.replace(
+    QWEN,
+    name="qwen-coding",
+    limits_name="qwen",
+    title="Alibaba coding plan",
+    aliases=("alibaba-coding-plan",),
+    embeddings=None,
+    base_url="https://coding-intl.dashscope.aliyuncs.com/v1",
+    key_variables=("ALIBABA_CODING_PLAN_API_KEY",),
+    default_model=None,
+    source="https://www.alibabacloud.com/help/en/model-studio/anthropic-api-messages",
+    date=READ,
+    confidence="documented",
+)
+
+ZAI_CHINA_CODING = msgspec.structs.replace(
+    ZAI_CHINA,
+    name="zai-china-coding",
+    limits_name="zai",
+    title="Zhipu AI coding plan",
+    aliases=("zhipuai-coding-plan",),
+    embeddings=None,
+    base_url="https://open.bigmodel.cn/api/coding/paas/v4",
+    key_variables=("ZHIPU_API_KEY",),
+    default_model=None,
+    source="https://docs.bigmodel.cn/cn/coding-plan/latest-model",
+    date=READ,
+    confidence="documented",
+)
+
+KIMI_CODING = msgspec.structs.replace(
+    MOONSHOT,
+    name="kimi-coding",
+    limits_name="moonshot",
+    title="Kimi for coding",
+    aliases=("kimi-for-coding",),
+    base_url="https://api.kimi.com/coding/v1",
+    key_variables=("KIMI_API_KEY",),
+    default_model=None,
+    source="https://www.kimi.com/code/docs/en/third-party-tools/other-coding-agents.html",
+    date=READ,
+    confidence="documented",
+)
+
+KIMI_CODING_ANTHROPIC = derive_entry(
+    KIMI_CODING,
+    "anthropic",
+    OPEN_MESSAGES,
+    auth=MESSAGES_AUTH,
+    headers=MESSAGES_HEADERS,
 )
 
 ENTRIES: tuple[ProviderSpec, ...] = (
@@ -190,4 +426,24 @@ ENTRIES: tuple[ProviderSpec, ...] = (
     QWEN_CHINA,
     MOONSHOT,
     MOONSHOT_CHINA,
+    MINIMAX,
+    MINIMAX_ANTHROPIC,
+    MINIMAX_CN,
+    MINIMAX_CN_ANTHROPIC,
+    XIAOMI,
+    XIAOMI_ANTHROPIC,
+    STEPFUN,
+    STEPFUN_RESPONSES,
+    STEPFUN_ANTHROPIC,
+    STEPFUN_AI,
+    STEPFUN_AI_ANTHROPIC,
+    TENCENT_TOKENHUB,
+    VOLCENGINE,
+    VOLCENGINE_RESPONSES,
+    MODELSCOPE,
+    QINIU_AI,
+    QWEN_CODING,
+    ZAI_CHINA_CODING,
+    KIMI_CODING,
+    KIMI_CODING_ANTHROPIC,
 )

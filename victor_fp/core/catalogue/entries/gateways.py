@@ -2,8 +2,30 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from victor_fp.core.catalogue import embeddings, reranking
-from victor_fp.core.catalogue.spec import ProviderSpec, Setting, Supports, derive_entry
+from victor_fp.core.catalogue.entries.common import (
+    ANY_LLM,
+    LITELLM,
+    MESSAGES,
+    MESSAGES_AUTH,
+    MESSAGES_HEADERS,
+    OPEN,
+    PYDANTIC_AI,
+    READ,
+    REASONING_OBJECT,
+    RESPONSES,
+)
+from victor_fp.core.catalogue.spec import (
+    NOT_KNOWN,
+    REASONING,
+    Auth,
+    ProviderSpec,
+    Setting,
+    Supports,
+    derive_entry,
+)
 from victor_fp.core.dialects.chat import ChatDialect
 from victor_fp.core.dialects.responses import KEPT, ResponsesDialect
 
@@ -34,6 +56,7 @@ OPENROUTER = ProviderSpec(
     open_models=True,
     context_window=128_000,
     source="https://openrouter.ai/docs/api-reference/chat-completion",
+    confidence="recorded",
 )
 
 OPENROUTER_RESPONSES = derive_entry(
@@ -52,9 +75,413 @@ OPENROUTER_RESPONSES = derive_entry(
         cache_marks="breakpoint",
     ),
     source="https://openrouter.ai/docs/api/api-reference/responses/create-responses",
+    confidence="recorded",
+)
+
+VERCEL = ProviderSpec(
+    name="vercel",
+    title="Vercel AI Gateway",
+    aliases=("vercel-ai-gateway",),
+    dialect=replace(REASONING_OBJECT, refuses=frozenset({"top_k"})),
+    base_url="https://ai-gateway.vercel.sh/v1",
+    key_variables=("AI_GATEWAY_API_KEY", "VERCEL_AI_GATEWAY_API_KEY", "VERCEL_OIDC_TOKEN"),
+    supports=REASONING,
+    open_models=True,
+    source="https://vercel.com/docs/ai-gateway/models-and-providers/provider-filtering-and-ordering",
+    date=READ,
+)
+
+VERCEL_RESPONSES = derive_entry(
+    VERCEL,
+    "responses",
+    RESPONSES,
+    confidence="listed",
+)
+
+VERCEL_ANTHROPIC = derive_entry(
+    VERCEL,
+    "anthropic",
+    MESSAGES,
+    auth=MESSAGES_AUTH,
+    headers=MESSAGES_HEADERS,
+    confidence="listed",
+)
+
+NANO_GPT = ProviderSpec(
+    name="nano-gpt",
+    title="NanoGPT",
+    aliases=("nanogpt",),
+    dialect=OPEN,
+    base_url="https://nano-gpt.com/api/v1",
+    key_variables=("NANO_GPT_API_KEY", "NANOGPT_API_KEY"),
+    supports=REASONING,
+    open_models=True,
+    source="https://docs.nano-gpt.com/api-reference/miscellaneous/model-suffixes",
+    date=READ,
+)
+
+KILO = ProviderSpec(
+    name="kilo",
+    title="Kilo Gateway",
+    dialect=replace(REASONING_OBJECT, refuses=frozenset({"top_k"})),
+    base_url="https://api.kilo.ai/api/gateway",
+    key_variables=("KILO_API_KEY",),
+    supports=REASONING,
+    open_models=True,
+    source="https://docs.anthropic.com/en/api/messages",
+    date=READ,
+    confidence="listed",
+)
+
+KILO_RESPONSES = derive_entry(
+    KILO,
+    "responses",
+    RESPONSES,
+    confidence="listed",
+)
+
+KILO_ANTHROPIC = derive_entry(
+    KILO,
+    "anthropic",
+    MESSAGES,
+    auth=MESSAGES_AUTH,
+    headers=MESSAGES_HEADERS,
+    confidence="listed",
+)
+
+LLMGATEWAY = ProviderSpec(
+    name="llmgateway",
+    title="LLM Gateway",
+    dialect=OPEN,
+    base_url="https://api.llmgateway.io/v1",
+    key_variables=("LLMGATEWAY_API_KEY",),
+    supports=REASONING,
+    open_models=True,
+    source="https://docs.llmgateway.io/v1_messages",
+    date=READ,
+)
+
+LLMGATEWAY_ANTHROPIC = derive_entry(
+    LLMGATEWAY,
+    "anthropic",
+    MESSAGES,
+    auth=MESSAGES_AUTH,
+    headers=MESSAGES_HEADERS,
+)
+
+POE = ProviderSpec(
+    name="poe",
+    title="Poe",
+    # Bots take their own parameters in extra_body; an effort is ignored.
+    dialect=replace(OPEN, refuses=OPEN.refuses | {"reasoning_effort"}),
+    base_url="https://api.poe.com/v1",
+    key_variables=("POE_API_KEY",),
+    supports=NOT_KNOWN,
+    open_models=True,
+    source="https://creator.poe.com/docs/external-applications/openai-compatible-api",
+    date=READ,
+)
+
+POE_RESPONSES = derive_entry(
+    POE,
+    "responses",
+    RESPONSES,
+    confidence="listed",
+)
+
+ZENMUX = ProviderSpec(
+    name="zenmux",
+    title="ZenMux",
+    dialect=REASONING_OBJECT,
+    base_url="https://zenmux.ai/api/v1",
+    key_variables=("ZENMUX_API_KEY",),
+    supports=REASONING,
+    open_models=True,
+    source="https://docs.zenmux.ai/guide/advanced/reasoning.html",
+    date=READ,
+)
+
+ZENMUX_ANTHROPIC = derive_entry(
+    ZENMUX,
+    "anthropic",
+    MESSAGES,
+    auth=MESSAGES_AUTH,
+    headers=MESSAGES_HEADERS,
+    confidence="listed",
+)
+
+HELICONE = ProviderSpec(
+    name="helicone",
+    title="Helicone",
+    dialect=OPEN,
+    base_url="https://ai-gateway.helicone.ai/v1",
+    key_variables=("HELICONE_API_KEY",),
+    supports=REASONING,
+    open_models=True,
+    source="https://github.com/Helicone/helicone/blob/4df16a30ab79bc6f31e4b3a29aca179d767db878/packages/cost/models/providers/helicone.ts",
+    date=READ,
+)
+
+HELICONE_RESPONSES = derive_entry(
+    HELICONE,
+    "responses",
+    RESPONSES,
+    confidence="listed",
+)
+
+CLOUDFLARE_AI_GATEWAY = ProviderSpec(
+    name="cloudflare-ai-gateway",
+    title="Cloudflare AI Gateway",
+    dialect=OPEN,
+    base_url="https://gateway.ai.cloudflare.com/v1/{account}/{gateway}/compat",
+    key_variables=("CLOUDFLARE_API_TOKEN",),
+    settings=(
+        Setting(name="account", variables=("CLOUDFLARE_ACCOUNT_ID",)),
+        Setting(name="gateway", variables=("CLOUDFLARE_GATEWAY_ID",)),
+    ),
+    supports=REASONING,
+    open_models=True,
+    source="https://developers.cloudflare.com/workers-ai/models/",
+    date=READ,
+    confidence="listed",
+)
+
+OPENCODE = ProviderSpec(
+    name="opencode",
+    title="OpenCode Zen",
+    # Which protocol serves a model depends on its family.
+    dialect=OPEN,
+    base_url="https://opencode.ai/zen/v1",
+    key_variables=("OPENCODE_API_KEY",),
+    supports=NOT_KNOWN,
+    open_models=True,
+    source="https://opencode.ai/docs/zen#endpoints",
+    date=READ,
+)
+
+OPENCODE_RESPONSES = derive_entry(
+    OPENCODE,
+    "responses",
+    RESPONSES,
+    confidence="listed",
+)
+
+OPENCODE_ANTHROPIC = derive_entry(
+    OPENCODE,
+    "anthropic",
+    MESSAGES,
+    auth=MESSAGES_AUTH,
+    headers=MESSAGES_HEADERS,
+    confidence="listed",
+)
+
+CORTECS = ProviderSpec(
+    name="cortecs",
+    title="Cortecs",
+    dialect=OPEN,
+    base_url="https://api.cortecs.ai/v1",
+    key_variables=("CORTECS_API_KEY",),
+    supports=REASONING,
+    open_models=True,
+    source="https://api.cortecs.ai/v1/models",
+    date=READ,
+)
+
+CORTECS_RESPONSES = derive_entry(
+    CORTECS,
+    "responses",
+    RESPONSES,
+    confidence="listed",
+)
+
+CORTECS_ANTHROPIC = derive_entry(
+    CORTECS,
+    "anthropic",
+    MESSAGES,
+    auth=MESSAGES_AUTH,
+    headers=MESSAGES_HEADERS,
+    confidence="listed",
+)
+
+AIHUBMIX = ProviderSpec(
+    name="aihubmix",
+    title="AIHubMix",
+    dialect=OPEN,
+    base_url="https://aihubmix.com/v1",
+    key_variables=("AIHUBMIX_API_KEY",),
+    supports=REASONING,
+    open_models=True,
+    source="https://docs.aihubmix.com/cn/api-reference/google-vertex-ai-compatible/generate-content",
+    date=READ,
+)
+
+AIHUBMIX_RESPONSES = derive_entry(
+    AIHUBMIX,
+    "responses",
+    RESPONSES,
+    confidence="listed",
+)
+
+AIHUBMIX_ANTHROPIC = derive_entry(
+    AIHUBMIX,
+    "anthropic",
+    MESSAGES,
+    auth=MESSAGES_AUTH,
+    headers=MESSAGES_HEADERS,
+    confidence="listed",
+)
+
+REQUESTY = ProviderSpec(
+    name="requesty",
+    title="Requesty",
+    dialect=OPEN,
+    base_url="https://router.requesty.ai/v1",
+    key_variables=("REQUESTY_API_KEY",),
+    supports=REASONING,
+    open_models=True,
+    source="https://docs.requesty.ai/features/reasoning",
+    date=READ,
+)
+
+AIMLAPI = ProviderSpec(
+    name="aimlapi",
+    title="AI/ML API",
+    dialect=OPEN,
+    base_url="https://api.aimlapi.com/v1",
+    key_variables=("AIML_API_KEY", "AIMLAPI_KEY"),
+    supports=NOT_KNOWN,
+    open_models=True,
+    source=LITELLM,
+    date=READ,
+    confidence="listed",
+)
+
+AIMLAPI_RESPONSES = derive_entry(
+    AIMLAPI,
+    "responses",
+    RESPONSES,
+    confidence="listed",
+)
+
+COMETAPI = ProviderSpec(
+    name="cometapi",
+    title="CometAPI",
+    dialect=OPEN,
+    base_url="https://api.cometapi.com/v1",
+    key_variables=("COMETAPI_KEY", "COMETAPI_API_KEY"),
+    supports=NOT_KNOWN,
+    open_models=True,
+    source=LITELLM,
+    date=READ,
+    confidence="listed",
+)
+
+COMETAPI_RESPONSES = derive_entry(
+    COMETAPI,
+    "responses",
+    RESPONSES,
+    confidence="listed",
+)
+
+EDENAI = ProviderSpec(
+    name="edenai",
+    title="Eden AI",
+    dialect=OPEN,
+    base_url="https://api.edenai.run/v3",
+    key_variables=("EDENAI_API_KEY",),
+    supports=NOT_KNOWN,
+    open_models=True,
+    source=LITELLM,
+    date=READ,
+    confidence="listed",
+)
+
+PORTKEY = ProviderSpec(
+    name="portkey",
+    title="Portkey",
+    # The key and the routing go in headers of its own.
+    dialect=OPEN,
+    base_url="https://api.portkey.ai/v1",
+    auth=Auth(header="x-portkey-api-key", scheme=""),
+    key_variables=("PORTKEY_API_KEY",),
+    settings=(
+        Setting(name="config", header="x-portkey-config"),
+        Setting(name="upstream", header="x-portkey-provider"),
+    ),
+    supports=NOT_KNOWN,
+    open_models=True,
+    source=ANY_LLM,
+    date=READ,
+    confidence="listed",
+)
+
+PORTKEY_RESPONSES = derive_entry(
+    PORTKEY,
+    "responses",
+    RESPONSES,
+    confidence="listed",
+)
+
+PORTKEY_ANTHROPIC = derive_entry(
+    PORTKEY,
+    "anthropic",
+    MESSAGES,
+    auth=Auth(header="x-portkey-api-key", scheme=""),
+    headers=MESSAGES_HEADERS,
+    confidence="listed",
+)
+
+PYDANTIC_GATEWAY = ProviderSpec(
+    name="pydantic-gateway",
+    title="Pydantic AI Gateway",
+    aliases=("pydantic-ai-gateway",),
+    dialect=OPEN,
+    base_url="https://gateway-{region}.pydantic.dev/proxy",
+    key_variables=("PYDANTIC_AI_GATEWAY_API_KEY",),
+    settings=(Setting(name="region", default="us"),),
+    supports=NOT_KNOWN,
+    open_models=True,
+    source=PYDANTIC_AI,
+    date=READ,
+    confidence="listed",
 )
 
 ENTRIES: tuple[ProviderSpec, ...] = (
     OPENROUTER,
     OPENROUTER_RESPONSES,
+    VERCEL,
+    VERCEL_RESPONSES,
+    VERCEL_ANTHROPIC,
+    NANO_GPT,
+    KILO,
+    KILO_RESPONSES,
+    KILO_ANTHROPIC,
+    LLMGATEWAY,
+    LLMGATEWAY_ANTHROPIC,
+    POE,
+    POE_RESPONSES,
+    ZENMUX,
+    ZENMUX_ANTHROPIC,
+    HELICONE,
+    HELICONE_RESPONSES,
+    CLOUDFLARE_AI_GATEWAY,
+    OPENCODE,
+    OPENCODE_RESPONSES,
+    OPENCODE_ANTHROPIC,
+    CORTECS,
+    CORTECS_RESPONSES,
+    CORTECS_ANTHROPIC,
+    AIHUBMIX,
+    AIHUBMIX_RESPONSES,
+    AIHUBMIX_ANTHROPIC,
+    REQUESTY,
+    AIMLAPI,
+    AIMLAPI_RESPONSES,
+    COMETAPI,
+    COMETAPI_RESPONSES,
+    EDENAI,
+    PORTKEY,
+    PORTKEY_RESPONSES,
+    PORTKEY_ANTHROPIC,
+    PYDANTIC_GATEWAY,
 )

@@ -45,6 +45,7 @@ GOOGLE = ProviderSpec(
     default_model="gemini-flash-latest",
     context_window=1048576,
     source="https://ai.google.dev/api",
+    confidence="recorded",
 )
 
 VERTEX = ProviderSpec(
@@ -79,6 +80,7 @@ VERTEX = ProviderSpec(
     limits_name="google",
     context_window=1048576,
     source="https://cloud.google.com/vertex-ai/generative-ai/docs/reference/rest",
+    confidence="recorded",
 )
 
 VERTEX_ANTHROPIC = ProviderSpec(
@@ -98,6 +100,7 @@ VERTEX_ANTHROPIC = ProviderSpec(
     limits_name="anthropic",
     context_window=200_000,
     source="https://cloud.google.com/vertex-ai/generative-ai/docs/partner-models/claude/use-claude",
+    confidence="recorded",
 )
 
 GOOGLE_INTERACTIONS = ProviderSpec(

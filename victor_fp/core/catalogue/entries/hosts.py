@@ -2,8 +2,32 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from victor_fp.core.catalogue import embeddings, reranking
-from victor_fp.core.catalogue.spec import ProviderSpec, Supports
+from victor_fp.core.catalogue.entries.common import (
+    ANY_LLM,
+    ENABLE,
+    LITELLM,
+    MESSAGES,
+    MESSAGES_AUTH,
+    MESSAGES_HEADERS,
+    OPEN,
+    OPEN_MESSAGES,
+    READ,
+    REASONING_OBJECT,
+    RESPONSES,
+    SWITCH,
+    TEMPLATE,
+)
+from victor_fp.core.catalogue.spec import (
+    NOT_KNOWN,
+    REASONING,
+    ProviderSpec,
+    Setting,
+    Supports,
+    derive_entry,
+)
 from victor_fp.core.dialects.chat import ChatDialect
 from victor_fp.core.dialects.replicate import ReplicateDialect
 from victor_fp.core.dialects.schemas import ANY_SCHEMAS, CEREBRAS_SCHEMAS, FIREWORKS_SCHEMAS
@@ -32,6 +56,7 @@ GROQ = ProviderSpec(
     open_models=True,
     context_window=131_072,
     source="https://console.groq.com/docs/api-reference",
+    confidence="recorded",
 )
 
 TOGETHER = ProviderSpec(
@@ -60,6 +85,7 @@ TOGETHER = ProviderSpec(
     open_models=True,
     context_window=131_072,
     source="https://docs.together.ai/reference/chat-completions-1",
+    confidence="recorded",
 )
 
 FIREWORKS = ProviderSpec(
@@ -87,6 +113,7 @@ FIREWORKS = ProviderSpec(
     open_models=True,
     context_window=131_072,
     source="https://docs.fireworks.ai/api-reference/post-chatcompletions",
+    confidence="recorded",
 )
 
 CEREBRAS = ProviderSpec(
@@ -114,6 +141,7 @@ CEREBRAS = ProviderSpec(
     open_models=True,
     context_window=131_072,
     source="https://inference-docs.cerebras.ai/api-reference/chat-completions",
+    confidence="recorded",
 )
 
 HUGGINGFACE = ProviderSpec(
@@ -136,6 +164,7 @@ HUGGINGFACE = ProviderSpec(
     open_models=True,
     context_window=131_072,
     source="https://huggingface.co/docs/inference-providers/tasks/chat-completion",
+    confidence="recorded",
 )
 
 REPLICATE = ProviderSpec(
@@ -148,6 +177,404 @@ REPLICATE = ProviderSpec(
     default_model="meta/meta-llama-3-70b-instruct",
     context_window=8_192,
     source="https://replicate.com/docs/reference/http",
+    confidence="recorded",
+)
+
+NOVITA_AI = ProviderSpec(
+    name="novita-ai",
+    title="NovitaAI",
+    aliases=("novita",),
+    # The switch is for some models only.
+    dialect=ENABLE,
+    base_url="https://api.novita.ai/openai/v1",
+    key_variables=("NOVITA_API_KEY",),
+    supports=REASONING,
+    open_models=True,
+    source="https://novita.ai/docs/api-reference/model-apis-llm-create-chat-completion",
+    date=READ,
+)
+
+NVIDIA = ProviderSpec(
+    name="nvidia",
+    title="Nvidia",
+    aliases=("nvidia-nim", "nim"),
+    # Models differ: some take an effort, some a switch of the chat template.
+    dialect=TEMPLATE,
+    embeddings=embeddings.NVIDIA,
+    base_url="https://integrate.api.nvidia.com/v1",
+    key_variables=("NVIDIA_API_KEY", "NVIDIA_NIM_API_KEY"),
+    supports=REASONING,
+    open_models=True,
+    source="https://docs.api.nvidia.com/nim/reference/llm-apis",
+    date=READ,
+)
+
+SILICONFLOW = ProviderSpec(
+    name="siliconflow",
+    title="SiliconFlow",
+    # Budgets are 128 to 32768 tokens.
+    dialect=replace(ENABLE, refuses=frozenset(), budget_form="thinking_budget"),
+    base_url="https://api.siliconflow.com/v1",
+    key_variables=("SILICONFLOW_API_KEY",),
+    supports=REASONING,
+    open_models=True,
+    source="https://www.siliconflow.com/blog/glm-5.2-now-on-siliconflow-1m-context-long-horizon-engineering-near-opus-coding",
+    date=READ,
+)
+
+SILICONFLOW_CN = ProviderSpec(
+    name="siliconflow-cn",
+    title="SiliconFlow (China)",
+    dialect=replace(ENABLE, refuses=frozenset(), budget_form="thinking_budget"),
+    base_url="https://api.siliconflow.cn/v1",
+    key_variables=("SILICONFLOW_CN_API_KEY",),
+    supports=REASONING,
+    open_models=True,
+    source="https://cloud.siliconflow.cn/open/models?target=zai-org%2FGLM-5.2",
+    date=READ,
+)
+
+VENICE = ProviderSpec(
+    name="venice",
+    title="Venice AI",
+    dialect=OPEN,
+    base_url="https://api.venice.ai/api/v1",
+    key_variables=("VENICE_API_KEY", "VENICE_AI_API_KEY"),
+    supports=REASONING,
+    open_models=True,
+    source="https://api.venice.ai/api/v1",
+    date=READ,
+    confidence="recorded",
+)
+
+VENICE_RESPONSES = derive_entry(
+    VENICE,
+    "responses",
+    RESPONSES,
+    confidence="listed",
+)
+
+NEBIUS = ProviderSpec(
+    name="nebius",
+    title="Nebius Token Factory",
+    dialect=OPEN,
+    base_url="https://api.tokenfactory.nebius.com/v1",
+    key_variables=("NEBIUS_API_KEY",),
+    supports=REASONING,
+    open_models=True,
+    source="https://docs.tokenfactory.nebius.com/api-reference/inference/create-chat-completion",
+    date=READ,
+)
+
+NEBIUS_RESPONSES = derive_entry(
+    NEBIUS,
+    "responses",
+    RESPONSES,
+    confidence="listed",
+)
+
+DEEPINFRA = ProviderSpec(
+    name="deepinfra",
+    title="Deep Infra",
+    dialect=OPEN,
+    base_url="https://api.deepinfra.com/v1/openai",
+    key_variables=("DEEPINFRA_API_KEY",),
+    supports=REASONING,
+    open_models=True,
+    source="https://docs.deepinfra.com/apis/deepinfra-native",
+    date=READ,
+)
+
+DEEPINFRA_ANTHROPIC = derive_entry(
+    DEEPINFRA,
+    "anthropic",
+    OPEN_MESSAGES,
+    base_url="https://api.deepinfra.com/anthropic",
+    auth=MESSAGES_AUTH,
+    headers=MESSAGES_HEADERS,
+)
+
+WANDB = ProviderSpec(
+    name="wandb",
+    title="Weights & Biases",
+    dialect=TEMPLATE,
+    base_url="https://api.inference.wandb.ai/v1",
+    key_variables=("WANDB_API_KEY",),
+    settings=(Setting(name="project", header="openai-project"),),
+    supports=REASONING,
+    open_models=True,
+    source="https://docs.wandb.ai/inference/response-settings/reasoning",
+    date=READ,
+)
+
+BASETEN = ProviderSpec(
+    name="baseten",
+    title="Baseten",
+    dialect=replace(TEMPLATE, effort_form="chat_template_args", request_model="baseten"),
+    base_url="https://inference.baseten.co/v1",
+    key_variables=("BASETEN_API_KEY",),
+    supports=REASONING,
+    open_models=True,
+    source="https://docs.baseten.co/reference/inference-api/chat-completions",
+    date=READ,
+)
+
+BASETEN_ANTHROPIC = derive_entry(
+    BASETEN,
+    "anthropic",
+    OPEN_MESSAGES,
+    auth=MESSAGES_AUTH,
+    headers=MESSAGES_HEADERS,
+    confidence="listed",
+)
+
+CHUTES = ProviderSpec(
+    name="chutes",
+    title="Chutes",
+    dialect=OPEN,
+    base_url="https://llm.chutes.ai/v1",
+    key_variables=("CHUTES_API_KEY",),
+    supports=NOT_KNOWN,
+    open_models=True,
+    source="https://chutes.ai/docs/guides/reasoning-models",
+    date=READ,
+)
+
+FRIENDLI = ProviderSpec(
+    name="friendli",
+    title="Friendli",
+    dialect=TEMPLATE,
+    base_url="https://api.friendli.ai/serverless/v1",
+    key_variables=("FRIENDLI_TOKEN",),
+    supports=REASONING,
+    open_models=True,
+    source="https://friendli.ai/docs/guides/reasoning",
+    date=READ,
+)
+
+CRUSOE = ProviderSpec(
+    name="crusoe",
+    title="Crusoe",
+    dialect=OPEN,
+    base_url="https://api.inference.crusoecloud.com/v1",
+    key_variables=("CRUSOE_API_KEY",),
+    supports=NOT_KNOWN,
+    open_models=True,
+    source=LITELLM,
+    date=READ,
+    confidence="recorded",
+)
+
+FEATHERLESS = ProviderSpec(
+    name="featherless",
+    title="Featherless",
+    dialect=OPEN,
+    base_url="https://api.featherless.ai/v1",
+    key_variables=("FEATHERLESS_API_KEY", "FEATHERLESS_AI_API_KEY"),
+    supports=NOT_KNOWN,
+    open_models=True,
+    source=LITELLM,
+    date=READ,
+    confidence="listed",
+)
+
+NSCALE = ProviderSpec(
+    name="nscale",
+    title="Nscale",
+    dialect=OPEN,
+    base_url="https://inference.api.nscale.com/v1",
+    key_variables=("NSCALE_API_KEY",),
+    supports=NOT_KNOWN,
+    open_models=True,
+    source=LITELLM,
+    date=READ,
+    confidence="listed",
+)
+
+PARASAIL = ProviderSpec(
+    name="parasail",
+    title="Parasail",
+    dialect=OPEN,
+    base_url="https://api.parasail.io/v1",
+    key_variables=("PARASAIL_API_KEY",),
+    supports=NOT_KNOWN,
+    open_models=True,
+    source=LITELLM,
+    date=READ,
+    confidence="listed",
+)
+
+PARASAIL_RESPONSES = derive_entry(
+    PARASAIL,
+    "responses",
+    RESPONSES,
+    confidence="listed",
+)
+
+SAMBANOVA = ProviderSpec(
+    name="sambanova",
+    title="SambaNova",
+    dialect=OPEN,
+    base_url="https://api.sambanova.ai/v1",
+    key_variables=("SAMBANOVA_API_KEY",),
+    supports=NOT_KNOWN,
+    open_models=True,
+    source=LITELLM,
+    date=READ,
+    confidence="listed",
+)
+
+IO_NET = ProviderSpec(
+    name="io-net",
+    title="IO.NET",
+    dialect=REASONING_OBJECT,
+    base_url="https://api.intelligence.io.solutions/api/v1",
+    key_variables=("IOINTELLIGENCE_API_KEY",),
+    supports=REASONING,
+    open_models=True,
+    source="https://io.net/docs/guides/intelligence/reasoning-for-chat-completions",
+    date=READ,
+)
+
+NEARAI = ProviderSpec(
+    name="nearai",
+    title="NEAR AI Cloud",
+    dialect=TEMPLATE,
+    base_url="https://cloud-api.near.ai/v1",
+    key_variables=("NEARAI_API_KEY",),
+    supports=REASONING,
+    open_models=True,
+    source="https://docs.near.ai/cloud/reasoning-models",
+    date=READ,
+)
+
+CLARIFAI = ProviderSpec(
+    name="clarifai",
+    title="Clarifai",
+    # A model's name is the path of its URL.
+    dialect=OPEN,
+    base_url="https://api.clarifai.com/v2/ext/openai/v1",
+    key_variables=("CLARIFAI_PAT", "CLARIFAI_API_KEY"),
+    supports=NOT_KNOWN,
+    open_models=True,
+    source="https://docs.clarifai.com/compute/inference/open-ai",
+    date=READ,
+)
+
+GMICLOUD = ProviderSpec(
+    name="gmicloud",
+    title="GMI Cloud",
+    dialect=SWITCH,
+    base_url="https://api.gmi-serving.com/v1",
+    key_variables=("GMICLOUD_API_KEY", "GMI_API_KEY"),
+    supports=REASONING,
+    open_models=True,
+    source="https://docs.gmicloud.ai/model-quickstarts/text/anthropic-claude-opus-4-6",
+    date=READ,
+)
+
+GMICLOUD_ANTHROPIC = derive_entry(
+    GMICLOUD,
+    "anthropic",
+    MESSAGES,
+    auth=MESSAGES_AUTH,
+    headers=MESSAGES_HEADERS,
+)
+
+SYNTHETIC = ProviderSpec(
+    name="synthetic",
+    title="Synthetic",
+    dialect=OPEN,
+    base_url="https://api.synthetic.new/openai/v1",
+    key_variables=("SYNTHETIC_API_KEY",),
+    supports=NOT_KNOWN,
+    open_models=True,
+    source="https://synthetic.new/pricing",
+    date=READ,
+)
+
+INFERENCE = ProviderSpec(
+    name="inference",
+    title="Inference.net",
+    dialect=OPEN,
+    base_url="https://inference.net/v1",
+    key_variables=("INFERENCE_API_KEY",),
+    supports=NOT_KNOWN,
+    open_models=True,
+    source="https://docs.inference.net/api/api-quickstart",
+    date=READ,
+)
+
+TINFOIL = ProviderSpec(
+    name="tinfoil",
+    title="Tinfoil",
+    dialect=OPEN,
+    base_url="https://inference.tinfoil.sh/v1",
+    key_variables=("TINFOIL_API_KEY",),
+    supports=NOT_KNOWN,
+    open_models=True,
+    source="https://docs.tinfoil.sh",
+    date=READ,
+)
+
+MORPH = ProviderSpec(
+    name="morph",
+    title="Morph",
+    dialect=OPEN,
+    base_url="https://api.morphllm.com/v1",
+    key_variables=("MORPH_API_KEY",),
+    supports=NOT_KNOWN,
+    open_models=True,
+    source="https://docs.morphllm.com/llms.txt",
+    date=READ,
+)
+
+MORPH_ANTHROPIC = derive_entry(
+    MORPH,
+    "anthropic",
+    OPEN_MESSAGES,
+    auth=MESSAGES_AUTH,
+    headers=MESSAGES_HEADERS,
+    confidence="listed",
+)
+
+ATLASCLOUD = ProviderSpec(
+    name="atlascloud",
+    title="Atlas Cloud",
+    dialect=OPEN,
+    base_url="https://api.atlascloud.ai/v1",
+    key_variables=("ATLASCLOUD_API_KEY",),
+    supports=NOT_KNOWN,
+    open_models=True,
+    source=ANY_LLM,
+    date=READ,
+    confidence="listed",
+)
+
+HYPERBOLIC = ProviderSpec(
+    name="hyperbolic",
+    title="Hyperbolic",
+    dialect=OPEN,
+    base_url="https://api.hyperbolic.xyz/v1",
+    key_variables=("HYPERBOLIC_API_KEY",),
+    supports=NOT_KNOWN,
+    open_models=True,
+    source=LITELLM,
+    date=READ,
+    confidence="listed",
+)
+
+PUBLICAI = ProviderSpec(
+    name="publicai",
+    title="PublicAI",
+    dialect=replace(OPEN, text_lists=False),
+    base_url="https://api.publicai.co/v1",
+    key_variables=("PUBLICAI_API_KEY",),
+    supports=NOT_KNOWN,
+    open_models=True,
+    source=LITELLM,
+    date=READ,
+    confidence="listed",
 )
 
 ENTRIES: tuple[ProviderSpec, ...] = (
@@ -157,4 +584,38 @@ ENTRIES: tuple[ProviderSpec, ...] = (
     CEREBRAS,
     HUGGINGFACE,
     REPLICATE,
+    NOVITA_AI,
+    NVIDIA,
+    SILICONFLOW,
+    SILICONFLOW_CN,
+    VENICE,
+    VENICE_RESPONSES,
+    NEBIUS,
+    NEBIUS_RESPONSES,
+    DEEPINFRA,
+    DEEPINFRA_ANTHROPIC,
+    WANDB,
+    BASETEN,
+    BASETEN_ANTHROPIC,
+    CHUTES,
+    FRIENDLI,
+    CRUSOE,
+    FEATHERLESS,
+    NSCALE,
+    PARASAIL,
+    PARASAIL_RESPONSES,
+    SAMBANOVA,
+    IO_NET,
+    NEARAI,
+    CLARIFAI,
+    GMICLOUD,
+    GMICLOUD_ANTHROPIC,
+    SYNTHETIC,
+    INFERENCE,
+    TINFOIL,
+    MORPH,
+    MORPH_ANTHROPIC,
+    ATLASCLOUD,
+    HYPERBOLIC,
+    PUBLICAI,
 )

@@ -2,8 +2,27 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from victor_fp.core.catalogue import embeddings, reranking
-from victor_fp.core.catalogue.spec import Auth, ProviderSpec, Supports, derive_entry
+from victor_fp.core.catalogue.entries.common import (
+    LITELLM,
+    MESSAGES,
+    MESSAGES_AUTH,
+    MESSAGES_HEADERS,
+    PLAIN,
+    READ,
+    REASONING_OBJECT,
+    RESPONSES,
+)
+from victor_fp.core.catalogue.spec import (
+    NOT_KNOWN,
+    REASONING,
+    Auth,
+    ProviderSpec,
+    Supports,
+    derive_entry,
+)
 from victor_fp.core.dialects.anthropic import AnthropicDialect
 from victor_fp.core.dialects.chat import ChatDialect
 from victor_fp.core.dialects.cohere import CohereDialect
@@ -43,6 +62,7 @@ DEEPSEEK = ProviderSpec(
     default_model="deepseek-v4-flash",
     context_window=1_000_000,
     source="https://api-docs.deepseek.com",
+    confidence="recorded",
 )
 
 DEEPSEEK_RESPONSES = derive_entry(
@@ -64,6 +84,7 @@ DEEPSEEK_RESPONSES = derive_entry(
     ),
     base_url="https://api.deepseek.com",
     source="https://api-docs.deepseek.com, and what was recorded",
+    confidence="recorded",
 )
 
 DEEPSEEK_ANTHROPIC = ProviderSpec(
@@ -107,6 +128,7 @@ XAI = ProviderSpec(
     default_model="grok-4",
     context_window=131_072,
     source="https://docs.x.ai/docs/api-reference",
+    confidence="recorded",
 )
 
 XAI_RESPONSES = derive_entry(
@@ -130,6 +152,7 @@ XAI_RESPONSES = derive_entry(
         has_own_custom_calls=True,
     ),
     source="https://docs.x.ai/docs/guides/chat",
+    confidence="recorded",
 )
 
 MISTRAL = ProviderSpec(
@@ -143,6 +166,7 @@ MISTRAL = ProviderSpec(
     default_model="mistral-large-latest",
     context_window=131_072,
     source="https://docs.mistral.ai/api",
+    confidence="recorded",
 )
 
 COHERE = ProviderSpec(
@@ -158,6 +182,139 @@ COHERE = ProviderSpec(
     default_model="command-a-03-2025",
     context_window=128_000,
     source="https://docs.cohere.com/reference/chat",
+    confidence="recorded",
+)
+
+PERPLEXITY = ProviderSpec(
+    name="perplexity",
+    title="Perplexity",
+    dialect=PLAIN,
+    base_url="https://api.perplexity.ai",
+    key_variables=("PERPLEXITY_API_KEY", "PERPLEXITYAI_API_KEY"),
+    supports=REASONING,
+    source="https://docs.perplexity.ai/api-reference/sonar-post",
+    date=READ,
+    confidence="recorded",
+)
+
+UPSTAGE = ProviderSpec(
+    name="upstage",
+    title="Upstage",
+    dialect=PLAIN,
+    base_url="https://api.upstage.ai/v1/solar",
+    key_variables=("UPSTAGE_API_KEY",),
+    supports=REASONING,
+    source="https://developers.upstage.ai/docs/capabilities/generate/reasoning",
+    date=READ,
+)
+
+INCEPTION = ProviderSpec(
+    name="inception",
+    title="Inception",
+    # It has the word "instant" below "low".
+    dialect=replace(PLAIN, efforts=("minimal", "low", "medium", "high"), effort_words={"minimal": "instant"}),
+    base_url="https://api.inceptionlabs.ai/v1",
+    key_variables=("INCEPTION_API_KEY",),
+    supports=REASONING,
+    source="https://docs.inceptionlabs.ai/capabilities/instant",
+    date=READ,
+)
+
+SARVAM = ProviderSpec(
+    name="sarvam",
+    title="Sarvam AI",
+    # Null switches thinking off.
+    dialect=replace(PLAIN, efforts=("none", "low", "medium", "high"), effort_words={"none": None}, text_lists=False),
+    base_url="https://api.sarvam.ai/v1",
+    auth=Auth(second_header="api-subscription-key"),
+    key_variables=("SARVAM_API_KEY",),
+    supports=REASONING,
+    source="https://docs.sarvam.ai/api-reference-docs/api-guides-tutorials/chat-completion/how-to/adjust-the-models-thinking-level",
+    date=READ,
+)
+
+AI21 = ProviderSpec(
+    name="ai21",
+    title="AI21",
+    dialect=PLAIN,
+    base_url="https://api.ai21.com/studio/v1",
+    key_variables=("AI21_API_KEY",),
+    supports=NOT_KNOWN,
+    source=LITELLM,
+    date=READ,
+    confidence="listed",
+)
+
+META = ProviderSpec(
+    name="meta",
+    title="Meta Model API",
+    dialect=PLAIN,
+    base_url="https://api.meta.ai/v1",
+    key_variables=("META_API_KEY", "MODEL_API_KEY"),
+    supports=REASONING,
+    source=LITELLM,
+    date=READ,
+    confidence="listed",
+)
+
+META_RESPONSES = derive_entry(
+    META,
+    "responses",
+    RESPONSES,
+    confidence="listed",
+)
+
+META_ANTHROPIC = derive_entry(
+    META,
+    "anthropic",
+    MESSAGES,
+    auth=MESSAGES_AUTH,
+    headers=MESSAGES_HEADERS,
+    confidence="listed",
+)
+
+LLAMA = ProviderSpec(
+    name="llama",
+    title="Meta Llama API",
+    dialect=PLAIN,
+    base_url="https://api.llama.com/compat/v1",
+    key_variables=("LLAMA_API_KEY",),
+    supports=NOT_KNOWN,
+    source="https://llama.developer.meta.com/docs/api-reference/chat-completions",
+    date=READ,
+)
+
+POOLSIDE = ProviderSpec(
+    name="poolside",
+    title="Poolside",
+    dialect=REASONING_OBJECT,
+    base_url="https://inference.poolside.ai/v1",
+    key_variables=("POOLSIDE_API_KEY",),
+    supports=REASONING,
+    source="https://docs.poolside.ai/release-notes/laguna-xs2",
+    date=READ,
+)
+
+REKA = ProviderSpec(
+    name="reka",
+    title="Reka",
+    dialect=PLAIN,
+    base_url="https://api.reka.ai/v1",
+    key_variables=("REKA_API_KEY",),
+    supports=NOT_KNOWN,
+    source=LITELLM,
+    date=READ,
+    confidence="listed",
+)
+
+PERPLEXITY_RESPONSES = derive_entry(
+    PERPLEXITY,
+    "responses",
+    RESPONSES,
+    title="Perplexity Agent",
+    aliases=("perplexity-agent",),
+    base_url="https://api.perplexity.ai/v1",
+    source="https://docs.perplexity.ai/docs/agent-api/models",
 )
 
 ENTRIES: tuple[ProviderSpec, ...] = (
@@ -168,4 +325,16 @@ ENTRIES: tuple[ProviderSpec, ...] = (
     DEEPSEEK_RESPONSES,
     DEEPSEEK_ANTHROPIC,
     XAI_RESPONSES,
+    PERPLEXITY,
+    UPSTAGE,
+    INCEPTION,
+    SARVAM,
+    AI21,
+    META,
+    META_RESPONSES,
+    META_ANTHROPIC,
+    LLAMA,
+    POOLSIDE,
+    REKA,
+    PERPLEXITY_RESPONSES,
 )

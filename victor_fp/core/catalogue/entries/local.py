@@ -2,8 +2,24 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from victor_fp.core.catalogue import embeddings, reranking
-from victor_fp.core.catalogue.spec import NO_AUTH, Auth, ProviderSpec, Setting, Supports, derive_entry
+from victor_fp.core.catalogue.entries.common import (
+    ANY_LLM,
+    LITELLM,
+    PYDANTIC_AI,
+    READ,
+)
+from victor_fp.core.catalogue.spec import (
+    NO_AUTH,
+    NOT_KNOWN,
+    Auth,
+    ProviderSpec,
+    Setting,
+    Supports,
+    derive_entry,
+)
 from victor_fp.core.dialects.anthropic import AnthropicDialect
 from victor_fp.core.dialects.chat import ChatDialect
 from victor_fp.core.dialects.ollama import OllamaDialect
@@ -32,6 +48,7 @@ OLLAMA = ProviderSpec(
     context_window=4096,
     local=True,
     source="docs/api.md and docs/openapi.yaml of ollama/ollama",
+    confidence="recorded",
 )
 
 VLLM = ProviderSpec(
@@ -57,7 +74,9 @@ VLLM = ProviderSpec(
     key_optional=True,
     supports=Supports(images=True, audio=True, reasoning=True, json_schema=True),
     local=True,
+    context_window=8192,
     source="https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html",
+    confidence="recorded",
 )
 
 LLAMACPP = ProviderSpec(
@@ -87,7 +106,9 @@ LLAMACPP = ProviderSpec(
     headers={"connection": "close"},
     supports=Supports(images=True, audio=True, reasoning=True, json_schema=True),
     local=True,
+    context_window=8192,
     source="tools/server/README.md of ggml-org/llama.cpp",
+    confidence="recorded",
 )
 
 LLAMACPP_RESPONSES = derive_entry(
@@ -125,6 +146,7 @@ LLAMACPP_RESPONSES = derive_entry(
     ),
     supports=Supports(images=True, reasoning=True, json_schema=True),
     source="tools/server/README.md of ggml-org/llama.cpp",
+    confidence="recorded",
 )
 
 LLAMACPP_ANTHROPIC = ProviderSpec(
@@ -149,7 +171,9 @@ LLAMACPP_ANTHROPIC = ProviderSpec(
     headers={"connection": "close"},
     supports=Supports(images=True, reasoning=True),
     local=True,
+    context_window=8192,
     source="tools/server/README.md of ggml-org/llama.cpp",
+    confidence="recorded",
 )
 
 LMSTUDIO = ProviderSpec(
@@ -177,6 +201,7 @@ LMSTUDIO = ProviderSpec(
     key_optional=True,
     supports=Supports(images=True, reasoning=True, json_schema=True),
     local=True,
+    context_window=8192,
     source="https://lmstudio.ai/docs/app/api",
 )
 
@@ -212,7 +237,9 @@ MLX = ProviderSpec(
     key_optional=True,
     supports=Supports(reasoning=True),
     local=True,
+    context_window=8192,
     source="mlx_lm/SERVER.md of ml-explore/mlx-lm",
+    confidence="recorded",
 )
 
 LOCAL = ProviderSpec(
@@ -246,7 +273,79 @@ LOCAL = ProviderSpec(
         Setting(name="gpu_layers"),
     ),
     local=True,
+    context_window=8192,
     source="tools/server/README.md of ggml-org/llama.cpp",
+)
+
+OLLAMA_CLOUD = msgspec.structs.replace(
+    OLLAMA,
+    name="ollama-cloud",
+    title="Ollama Cloud",
+    embeddings=None,
+    base_url="https://ollama.com",
+    base_url_variables=(),
+    default_port=None,
+    key_name="ollama",
+    key_optional=False,
+    local=False,
+    open_models=True,
+    context_window=128_000,
+    source="https://docs.ollama.com/openai",
+    date=READ,
+    confidence="documented",
+)
+
+_SERVER = ChatDialect(
+    think_tags=True,
+    refuses=_FORGOTTEN,
+    stop_limit=None,
+    refusals=False,
+    developer_role="system",
+    schemas=ANY_SCHEMAS,
+    call_id_limit=None,
+)
+DOCKER_MODEL_RUNNER = ProviderSpec(
+    name="docker-model-runner",
+    title="Docker Model Runner",
+    dialect=_SERVER,
+    base_url="http://localhost:12434/engines/v1",
+    key_variables=("DOCKER_MODEL_RUNNER_API_KEY",),
+    key_optional=True,
+    supports=NOT_KNOWN,
+    local=True,
+    context_window=8192,
+    source=PYDANTIC_AI,
+    date=READ,
+    confidence="listed",
+)
+
+LEMONADE = ProviderSpec(
+    name="lemonade",
+    title="Lemonade",
+    dialect=_SERVER,
+    base_url="http://localhost:8000/api/v1",
+    key_variables=("LEMONADE_API_KEY",),
+    key_optional=True,
+    supports=NOT_KNOWN,
+    local=True,
+    context_window=8192,
+    source=LITELLM,
+    date=READ,
+    confidence="listed",
+)
+
+LLAMAFILE = msgspec.structs.replace(
+    LLAMACPP,
+    name="llamafile",
+    title="llamafile",
+    aliases=(),
+    base_url="http://127.0.0.1:8080/v1",
+    base_url_variables=(),
+    key_variables=(),
+    auth=NO_AUTH,
+    source=ANY_LLM,
+    date=READ,
+    confidence="listed",
 )
 
 ENTRIES: tuple[ProviderSpec, ...] = (
@@ -258,4 +357,8 @@ ENTRIES: tuple[ProviderSpec, ...] = (
     LOCAL,
     LLAMACPP_RESPONSES,
     LLAMACPP_ANTHROPIC,
+    OLLAMA_CLOUD,
+    DOCKER_MODEL_RUNNER,
+    LEMONADE,
+    LLAMAFILE,
 )

@@ -27,6 +27,7 @@ OPENAI = ProviderSpec(
     default_model="gpt-5.1",
     context_window=128_000,
     source="https://platform.openai.com/docs/api-reference/chat",
+    confidence="recorded",
 )
 
 AZURE = ProviderSpec(
@@ -50,6 +51,7 @@ AZURE = ProviderSpec(
     limits_name="openai",
     context_window=128_000,
     source="https://learn.microsoft.com/azure/ai-foundry/openai/reference",
+    confidence="recorded",
 )
 
 _WITHOUT_AUDIO = Supports(images=True, files=True, reasoning=True, json_schema=True)
@@ -61,6 +63,7 @@ OPENAI_RESPONSES = derive_entry(
     ResponsesDialect(models=OPENAI_MODELS, user_field="safety_identifier"),
     supports=_WITHOUT_AUDIO,
     source="https://platform.openai.com/docs/api-reference/responses",
+    confidence="recorded",
 )
 
 AZURE_RESPONSES = derive_entry(
@@ -70,6 +73,7 @@ AZURE_RESPONSES = derive_entry(
     ResponsesDialect(refuses=NOT_IN_THIS_API | {"name", "service_tier"}, models=OPENAI_MODELS, deployment_urls=True),
     supports=_WITHOUT_AUDIO,
     source="https://learn.microsoft.com/azure/ai-foundry/openai/how-to/responses",
+    confidence="recorded",
 )
 
 ENTRIES: tuple[ProviderSpec, ...] = (

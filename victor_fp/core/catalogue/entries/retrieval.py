@@ -36,16 +36,4 @@ ENTRIES: tuple[ProviderSpec, ...] = (
         context_window=8192,
         source="https://api.jina.ai/redoc",
     ),
-    ProviderSpec(
-        name="nvidia",
-        title="NVIDIA NIM",
-        aliases=("nim",),
-        dialect=ChatDialect(),
-        embeddings=embeddings.NVIDIA,
-        base_url="https://integrate.api.nvidia.com/v1",
-        key_variables=("NVIDIA_API_KEY",),
-        supports=_NO_CHAT,
-        context_window=8192,
-        source="https://docs.api.nvidia.com/nim/reference",
-    ),
 )

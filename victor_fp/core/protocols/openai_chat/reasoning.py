@@ -15,11 +15,13 @@ from victor_fp.core.protocols.openai_family.options import NO_THINKING, Thinking
 class ReasoningFields(msgspec.Struct, frozen=True, kw_only=True):
     """The fields for effort and budget; one vendor has some of them."""
 
-    reasoning_effort: str | UnsetType = UNSET
+    reasoning_effort: str | UnsetType | None = UNSET
     reasoning: ReasoningOptions | UnsetType = UNSET
-    thinking: ThinkingSwitch | UnsetType = UNSET
+    thinking: ThinkingSwitch | bool | UnsetType = UNSET
     enable_thinking: bool | UnsetType = UNSET
     thinking_budget: int | UnsetType = UNSET
+    chat_template_kwargs: dict[str, bool] | UnsetType = UNSET
+    chat_template_args: dict[str, bool] | UnsetType = UNSET
 
 
 NO_REASONING = ReasoningFields()
@@ -48,6 +50,12 @@ def _place_effort(rules: ChatRules, effort: str) -> ReasoningFields:
             return ReasoningFields(thinking=switch, reasoning_effort=word if thinks else UNSET)
         case "enable_thinking":
             return ReasoningFields(enable_thinking=thinks)
+        case "chat_template_kwargs":
+            return ReasoningFields(chat_template_kwargs={rules.dialect.template_switch: thinks})
+        case "chat_template_args":
+            return ReasoningFields(chat_template_args={rules.dialect.template_switch: thinks})
+        case "thinking_flag":
+            return ReasoningFields(thinking=thinks, reasoning_effort=word if thinks else UNSET)
         case _:
             assert_never(form)
 

@@ -91,6 +91,8 @@ def _build_body(
         thinking=reasoning.thinking,
         enable_thinking=reasoning.enable_thinking,
         thinking_budget=reasoning.thinking_budget,
+        chat_template_kwargs=reasoning.chat_template_kwargs,
+        chat_template_args=reasoning.chat_template_args,
         tool_stream=True if dialect.tool_stream and request.stream and use.tools else UNSET,
     )
     in_fields: tuple[Adjustment, ...] = ()

@@ -20,9 +20,11 @@ class ChatVendorFields(msgspec.Struct, frozen=True, kw_only=True):
     top_k: int | UnsetType = UNSET
     user_id: str | UnsetType = UNSET
     reasoning: wire.ReasoningOptions | UnsetType = UNSET
-    thinking: wire.ThinkingSwitch | UnsetType = UNSET
+    thinking: wire.ThinkingSwitch | bool | UnsetType = UNSET
     enable_thinking: bool | UnsetType = UNSET
     thinking_budget: int | UnsetType = UNSET
+    chat_template_kwargs: dict[str, bool] | UnsetType = UNSET
+    chat_template_args: dict[str, bool] | UnsetType = UNSET
     tool_stream: bool | UnsetType = UNSET
 
 
@@ -34,6 +36,8 @@ OPTIONS = {
     "thinking": ("reasoning_effort", "reasoning_budget"),
     "enable_thinking": ("reasoning_effort", "reasoning_budget"),
     "thinking_budget": ("reasoning_budget",),
+    "chat_template_kwargs": ("reasoning_effort",),
+    "chat_template_args": ("reasoning_effort",),
 }
 """The options that a field stands for."""
 
@@ -59,16 +63,22 @@ def _extend(model: RequestModel, body: wire.ChatCompletionRequest, own: ChatVend
         return body
     common = msgspec.structs.asdict(body)
     match model:
+        case "baseten":
+            return wire.BasetenChatCompletionRequest(**common, chat_template_args=own.chat_template_args)
         case "deepseek":
             return wire.DeepseekChatCompletionRequest(**common, thinking=own.thinking)
         case "fireworks":
             return wire.FireworksChatCompletionRequest(**common, top_k=own.top_k, thinking=own.thinking)
         case "llamacpp":
-            return wire.LlamacppChatCompletionRequest(**common, top_k=own.top_k)
+            return wire.LlamacppChatCompletionRequest(
+                **common, top_k=own.top_k, chat_template_kwargs=own.chat_template_kwargs
+            )
         case "lmstudio":
             return wire.LmstudioChatCompletionRequest(**common, top_k=own.top_k)
         case "mlx":
-            return wire.MlxChatCompletionRequest(**common, top_k=own.top_k)
+            return wire.MlxChatCompletionRequest(
+                **common, top_k=own.top_k, chat_template_kwargs=own.chat_template_kwargs
+            )
         case "moonshot":
             return wire.MoonshotChatCompletionRequest(**common, thinking=own.thinking)
         case "openrouter":
@@ -80,10 +90,19 @@ def _extend(model: RequestModel, body: wire.ChatCompletionRequest, own: ChatVend
                 enable_thinking=own.enable_thinking,
                 thinking_budget=own.thinking_budget,
             )
+        case "regolo":
+            return wire.RegoloChatCompletionRequest(**common, thinking=own.thinking)
         case "together":
-            return wire.TogetherChatCompletionRequest(**common, top_k=own.top_k, reasoning=own.reasoning)
+            return wire.TogetherChatCompletionRequest(
+                **common,
+                top_k=own.top_k,
+                reasoning=own.reasoning,
+                chat_template_kwargs=own.chat_template_kwargs,
+            )
         case "vllm":
-            return wire.VllmChatCompletionRequest(**common, top_k=own.top_k)
+            return wire.VllmChatCompletionRequest(
+                **common, top_k=own.top_k, chat_template_kwargs=own.chat_template_kwargs
+            )
         case "zai":
             return wire.ZaiChatCompletionRequest(
                 **common, thinking=own.thinking, tool_stream=own.tool_stream, user_id=own.user_id

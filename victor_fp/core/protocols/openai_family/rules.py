@@ -21,7 +21,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     refuses: frozenset[str]
     """Names of options and parts, as in `ChatDialect.refuses`."""
     efforts: tuple[str, ...]
-    effort_words: Mapping[str, str] = {}
+    effort_words: Mapping[str, str | None] = {}
     result_parts: frozenset[str] = frozenset()
     """The kinds of parts besides text that a tool's result may have."""
     cache_marks: CacheMarks = "none"
@@ -59,4 +59,4 @@ def list_unsupported(supports: Supports) -> frozenset[str]:
         "file": supports.files,
         "response_format:schema": supports.json_schema,
     }
-    return frozenset(name for name, can in given.items() if not can)
+    return frozenset(name for name, can in given.items() if can is False)

@@ -1,0 +1,93 @@
+"""The catalogue beside a directory of models.dev data."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from victor_fp.codegen.__main__ import main
+from victor_fp.codegen.bounds import CodegenFailed
+from victor_fp.codegen.catalogue_drift import OTHER_NAMES, compare_catalogue
+from victor_fp.core.catalogue import CATALOGUE
+from victor_fp.core.models.limits import load_bundled_limits
+
+
+def write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, "utf-8")
+
+
+def tree(tmp_path: Path) -> Path:
+    """A directory as models.dev keeps it: DeepSeek has moved, one model of its is new, another has ended."""
+    root = tmp_path / "providers" / "deepseek"
+    write(
+        root / "provider.toml",
+        'name = "DeepSeek"\nenv = ["DEEPSEEK_API_KEY", "DS_KEY"]\napi = "https://api.ds.example"\n',
+    )
+    write(root / "models" / "deepseek-v4-flash.toml", "[limit]\ncontext = 500_000\noutput = 384_000\n")
+    write(root / "models" / "next" / "ds-5.toml", "[limit]\ncontext = 9\n")
+    write(root / "models" / "ds-2.toml", 'status = "deprecated"\n')
+    write(tmp_path / "providers" / "nobody" / "provider.toml", 'name = "Nobody"\nenv = []\n')
+    return tmp_path
+
+
+def test_what_differs_is_a_line(tmp_path: Path) -> None:
+    assert compare_catalogue(tree(tmp_path)) == [
+        "deepseek: base URL is https://api.ds.example there, https://api.deepseek.com/v1 here",
+        "deepseek: variables DS_KEY are not read here",
+        "deepseek: model deepseek-v4-flash has a context window of 500000 there, 1000000 here",
+        "deepseek: model next/ds-5 is new",
+    ]
+
+
+def test_the_published_file_is_read_as_well_and_agreement_says_nothing(tmp_path: Path) -> None:
+    models = {limit.pattern.replace("*", "x"): dict[str, int]() for limit in load_bundled_limits("deepseek")}
+    models["deepseek-v4-flash"] = {}
+    data = {
+        "deepseek": {"api": "https://api.deepseek.com/v1/", "env": ["DEEPSEEK_API_KEY"], "models": models},
+        "databricks": {"api": "https://${DATABRICKS_HOST}/ai-gateway/mlflow/v1", "env": ["DATABRICKS_HOST"]},
+    }
+    (tmp_path / "api.json").write_text(json.dumps(data))
+    assert compare_catalogue(tmp_path) == []
+
+
+def test_a_default_model_that_is_gone_or_ended_is_reported(tmp_path: Path) -> None:
+    data = {"groq": {"models": {"openai/gpt-oss-120b": {"status": "deprecated"}}}, "xai": {"models": {"grok-9": {}}}}
+    (tmp_path / "api.json").write_text(json.dumps(data))
+    lines = compare_catalogue(tmp_path)
+    assert "groq: default model openai/gpt-oss-120b has ended" in lines
+    assert "xai: default model grok-4 is not listed there" in lines
+    assert "xai: model grok-9 is new" in lines
+    assert "xai: no model there matches the limit grok-3*" in lines
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"groq": 7}', "\udce9"])
+def test_a_file_that_is_something_else_is_an_error_that_names_it(tmp_path: Path, text: str) -> None:
+    (tmp_path / "api.json").write_bytes(text.encode("utf-8", "surrogateescape"))
+    with pytest.raises(CodegenFailed, match=r"api\.json"):
+        compare_catalogue(tmp_path)
+
+
+def test_fields_of_another_type_say_nothing(tmp_path: Path) -> None:
+    (tmp_path / "api.json").write_text('{"groq": {"models": 1, "env": "x", "api": null}}')
+    assert compare_catalogue(tmp_path) == []
+
+
+def test_the_command_reports_and_fails_where_something_differs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["drift", "--models-dev", str(tree(tmp_path))]) == 1
+    assert "deepseek: model next/ds-5 is new" in capsys.readouterr().out
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert main(["drift", "--models-dev", str(empty)]) == 2
+    assert "has neither" in capsys.readouterr().err
+    assert main(["drift"]) == 2
+    assert "name a directory" in capsys.readouterr().err
+
+
+def test_other_names_lead_to_entries() -> None:
+    assert set(OTHER_NAMES.values()) <= set(CATALOGUE.names)
+    assert not set(OTHER_NAMES) & set(CATALOGUE.entries)

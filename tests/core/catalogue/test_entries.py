@@ -1,0 +1,110 @@
+"""What holds for every entry, whoever its vendor is."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from tests.acme import HI
+from victor_fp import replay
+from victor_fp.core.catalogue import CATALOGUE
+from victor_fp.core.catalogue.spec import NOT_KNOWN, ProviderSpec
+from victor_fp.core.types import ImagePart, Message, TextPart
+from victor_fp.testing.conformance import harness_for
+
+SETTINGS = {
+    "account": "acme",
+    "endpoint": "https://acme.test",
+    "gateway": "g",
+    "host": "https://acme.cloud.test/",
+    "location": "global",
+    "project": "p",
+    "region": "us-1",
+    "resource": "acme",
+}
+PICTURE = [Message(role="user", content=[TextPart(text="Look:"), ImagePart(url="https://i.test/a.png")])]
+
+
+def settings_of(entry: ProviderSpec) -> dict[str, Any]:
+    return {setting.name: SETTINGS[setting.name] for setting in entry.settings if setting.name in SETTINGS}
+
+
+def test_every_entry_asks_for_a_model_that_nobody_has_heard_of() -> None:
+    for entry in CATALOGUE.chats:
+        for stream in (False, True):
+            model = "owner/unheard-of"
+            request = replay.request(entry.name, HI, model=model, stream=stream, settings=settings_of(entry)).unwrap()
+            assert request.url.startswith(
+                ("https://", "http://localhost", "http://127.0.0.1", "http://local.invalid")
+            ), entry.name
+            assert "{" not in request.url, entry.name
+
+
+def test_a_setting_that_an_address_needs_is_asked_for_by_name() -> None:
+    for name, setting in (
+        ("databricks", "host"),
+        ("cloudflare-workers-ai", "account"),
+        ("bedrock-mantle", "region"),
+        ("azure-anthropic", "resource"),
+        ("snowflake", "account"),
+    ):
+        fault = replay.request(name, HI, model="m").failure()
+        assert f"needs the setting {setting}" in fault.message
+
+
+def test_a_host_may_be_given_as_an_address() -> None:
+    for host in ("acme.cloud.test", "https://acme.cloud.test", "https://acme.cloud.test/"):
+        request = replay.request("databricks", HI, model="m", settings={"host": host}).unwrap()
+        assert request.url == "https://acme.cloud.test/ai-gateway/mlflow/v1/chat/completions"
+
+
+def test_every_entry_says_where_its_facts_are_from() -> None:
+    for entry in CATALOGUE:
+        assert entry.title, entry.name
+        assert entry.source, entry.name
+        assert re.fullmatch(r"|\d{4}-\d{2}-\d{2}", entry.date), entry.name
+        if entry.confidence == "listed":
+            assert entry.source.startswith("https://"), entry.name
+            assert entry.date, entry.name
+
+
+def test_what_is_not_known_is_sent_and_what_is_known_to_be_missing_is_refused() -> None:
+    assert CATALOGUE.find("crusoe").unwrap().supports == NOT_KNOWN
+    sent = replay.request("crusoe", PICTURE, model="m").unwrap().json()
+    assert "https://i.test/a.png" in str(sent)
+    assert replay.request("deepseek", PICTURE, model="m").failure().message.startswith("image")
+
+
+def test_a_key_goes_in_a_second_header_where_the_vendor_wants_it_there() -> None:
+    headers = replay.request("sarvam", HI, model="m").unwrap().headers
+    assert (headers["authorization"], headers["api-subscription-key"]) == ("Bearer <secret>", "<secret>")
+    headers = replay.request("minimax-anthropic", HI, model="m").unwrap().headers
+    assert (headers["authorization"], headers["x-api-key"]) == ("Bearer <secret>", "<secret>")
+    assert headers["anthropic-version"] == "2023-06-01"
+    headers = replay.request("portkey", HI, model="m", settings={"config": "pc-1"}).unwrap().headers
+    assert (headers["x-portkey-api-key"], headers["x-portkey-config"]) == ("<secret>", "pc-1")
+    assert "authorization" not in headers
+
+
+def test_second_protocols_share_key_settings_and_address_with_the_first() -> None:
+    for name, url in (
+        ("vercel-responses", "https://ai-gateway.vercel.sh/v1/responses"),
+        ("vercel-anthropic", "https://ai-gateway.vercel.sh/v1/messages"),
+        ("deepinfra-anthropic", "https://api.deepinfra.com/anthropic/v1/messages"),
+        ("minimax-anthropic", "https://api.minimax.io/anthropic/v1/messages"),
+        ("perplexity-responses", "https://api.perplexity.ai/v1/responses"),
+        ("perplexity", "https://api.perplexity.ai/chat/completions"),
+        ("novita", "https://api.novita.ai/openai/v1/chat/completions"),
+        ("ollama-cloud", "https://ollama.com/api/chat"),
+    ):
+        assert replay.request(name, HI, model="m").unwrap().url == url
+    for entry in CATALOGUE:
+        first = CATALOGUE.find(entry.name.rpartition("-")[0]).value_or(None)
+        if first is not None and entry.key_name and entry.name.endswith(("-responses", "-anthropic")):
+            assert entry.key_variables == first.key_variables, entry.name
+            assert entry.key_name == (first.key_name or first.name), entry.name
+
+
+def test_the_conformance_kit_has_a_harness_for_every_entry() -> None:
+    for entry in CATALOGUE:
+        assert ("protocol" if entry.supports.chat else "no chat") in harness_for(entry.name).has
