@@ -20,13 +20,13 @@ from victor_fp.providers.sync_provider import SyncManagedProvider, SyncProvider
 from victor_fp.providers.sync_stream import SyncStream
 
 PAIRS: list[tuple[type, type, set[str]]] = [
-    (BaseProvider, SyncProvider, {"api_key"}),
+    (BaseProvider, SyncProvider, {"api_key", "background_pool"}),
     (
         CatalogueProvider,
         SyncProvider,
-        {"api_key", "SPEC", "backend", "connection", "discover_on", "engine_pool", "in_flight"},
+        {"api_key", "SPEC", "backend", "background_pool", "connection", "discover_on", "engine_pool", "in_flight"},
     ),
-    (ManagedProvider, SyncManagedProvider, {"api_key", "engine_pool", "in_flight"}),
+    (ManagedProvider, SyncManagedProvider, {"api_key", "background_pool", "engine_pool", "in_flight"}),
     (ProviderManager, SyncProviderManager, set()),
     (ChatStream, SyncStream, {"aclose"}),
 ]
