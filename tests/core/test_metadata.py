@@ -65,6 +65,7 @@ ERROR_FREE: Mapping[str, tuple[str, dict[str, Any]]] = {
         {
             "id": "r-1",
             "created_at": 1,
+            "store": True,
             "status": "completed",
             "model": "m",
             "service_tier": "default",
@@ -80,7 +81,8 @@ ERROR_FREE: Mapping[str, tuple[str, dict[str, Any]]] = {
                         {"type": "output_text", "text": "Hi", "annotations": [ANY], "logprobs": [ANY]},
                         {"type": "output_image", "image": "..."},
                     ],
-                }
+                },
+                {"type": "web_search_call", "id": "w-1", "status": "completed"},
             ],
         },
     ),
@@ -121,6 +123,28 @@ ERROR_FREE: Mapping[str, tuple[str, dict[str, Any]]] = {
                     "avgLogprobs": -0.5,
                     "logprobsResult": {"chosenCandidates": [ANY]},
                 }
+            ],
+        },
+    ),
+    "gemini-interactions": (
+        "google-interactions",
+        {
+            "id": "i-1",
+            "created": "2026-01-01T00:00:00Z",
+            "status": "completed",
+            "model": "m",
+            "service_tier": "standard",
+            "usage": {"total_input_tokens": 1, "total_output_tokens": 1, "input_tokens_by_modality": [ANY]},
+            "steps": [
+                {"type": "thought", "signature": "s", "summary": [{"type": "text", "text": "Hm."}]},
+                {"type": "google_search_call", "id": "s-1", "arguments": ANY},
+                {
+                    "type": "model_output",
+                    "content": [
+                        {"type": "text", "text": "Hi", "annotations": [ANY]},
+                        {"type": "image", "data": "aGk="},
+                    ],
+                },
             ],
         },
     ),

@@ -8,10 +8,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from returns.result import Success
 
 from tests.acme import HI, KEY, acme
 from tests.core.protocols.openai_responses.answers import call, message, response
-from tests.loopback import Loopback, Received, Script, Talk, serving
+from tests.loopback import Loopback, Received, Script, Talk, serving, serving_in_a_thread
 from tests.paper import PaperRuntime
 from victor_fp.core import faults
 from victor_fp.core.catalogue.entries.openai import OPENAI_RESPONSES
@@ -21,6 +22,7 @@ from victor_fp.providers.catalogue_provider import CatalogueProvider
 from victor_fp.providers.errors import ProviderError
 from victor_fp.providers.managed_config import ProviderConfig
 from victor_fp.providers.managed_provider import ManagedProvider
+from victor_fp.providers.sync_provider import SyncProvider
 from victor_fp.testing import ScriptedProvider
 
 MODEL = "gpt-5.1"
@@ -189,6 +191,21 @@ async def test_polls_of_a_resumed_response_are_retried_like_any_request() -> Non
         ["ServerFailed", "ok"],
     )
     assert asked(server) == [POLL, POLL]
+
+
+def test_the_synchronous_face_has_the_same_methods() -> None:
+    cancelled = gives({**response(), "status": "cancelled"})
+    scripts = [under_way("queued"), under_way(), gives(WHOLE), gives(WHOLE), cancelled, cancelled, under_way()]
+    with serving_in_a_thread() as start:
+        server = start(*scripts)
+        with SyncProvider(responses(server.url)) as provider:
+            handle = provider.start_background(HI, model=MODEL)
+            assert provider.resume_background(handle).content == "Hello"
+            assert provider.resume_background_result(handle).unwrap().content == "Hello"
+            provider.cancel_background(handle)
+            assert provider.cancel_background_result(handle) == Success(None)
+            assert provider.start_background_result(HI, model=MODEL) == Success(HANDLE)
+    assert asked(server) == [CREATE, POLL, POLL, POLL, CANCEL, CANCEL, CREATE]
 
 
 async def test_a_response_is_cancelled_by_its_handle() -> None:

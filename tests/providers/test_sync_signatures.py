@@ -20,7 +20,7 @@ from victor_fp.providers.sync_provider import SyncManagedProvider, SyncProvider
 from victor_fp.providers.sync_stream import SyncStream
 
 PAIRS: list[tuple[type, type, set[str]]] = [
-    (BaseProvider, SyncProvider, {"api_key", "open_batches"}),
+    (BaseProvider, SyncProvider, {"api_key", "background_pool", "open_batches"}),
     (
         CatalogueProvider,
         SyncProvider,
@@ -28,6 +28,7 @@ PAIRS: list[tuple[type, type, set[str]]] = [
             "api_key",
             "SPEC",
             "backend",
+            "background_pool",
             "connection",
             "discover_on",
             "engine_pool",
@@ -36,7 +37,7 @@ PAIRS: list[tuple[type, type, set[str]]] = [
             "open_batches_on",
         },
     ),
-    (ManagedProvider, SyncManagedProvider, {"api_key", "engine_pool", "in_flight", "open_batches"}),
+    (ManagedProvider, SyncManagedProvider, {"api_key", "background_pool", "engine_pool", "in_flight", "open_batches"}),
     (ProviderManager, SyncProviderManager, set()),
     (ChatStream, SyncStream, {"aclose"}),
 ]

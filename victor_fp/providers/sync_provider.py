@@ -25,6 +25,7 @@ from victor_fp.providers.catalogue_provider import CatalogueProvider
 from victor_fp.providers.errors import fault_of_provider
 from victor_fp.providers.managed_provider import ManagedProvider
 from victor_fp.providers.runtime_capabilities import ProviderRuntimeCapabilities
+from victor_fp.providers.sync_background import SyncBackgroundMethods
 from victor_fp.providers.sync_batches import SyncBatchMethods
 from victor_fp.providers.sync_chat import AsyncChat, CustomChat, SyncChat, call_in_loop, run_or_raise, run_result
 from victor_fp.providers.sync_stream import SyncStream
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from victor_fp.core.vectors import Purpose
 
 
-class SyncProvider(SyncChat, SyncBatchMethods):
+class SyncProvider(SyncChat, SyncBackgroundMethods, SyncBatchMethods):
     """A provider for programs without an event loop.
 
         with create("openai/gpt-5-mini") as provider:
