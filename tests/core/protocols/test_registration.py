@@ -31,7 +31,7 @@ def packages(module_path: Iterable[str]) -> set[str]:
     return {module.name for module in pkgutil.iter_modules(list(module_path)) if module.ispkg}
 
 
-SHARED = {"openai_family", "openai_embeddings", "rerank", "bedrock_invoke", "google_retrieval"}
+SHARED = {"batches", "openai_family", "openai_embeddings", "rerank", "bedrock_invoke", "google_retrieval"}
 """Packages that are no protocol of chats: what several share, and embeddings and reranking."""
 
 
