@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from returns.result import Failure, Result, Success
 
+from tests.catalogue_samples import SETTINGS
 from victor_fp import replay
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.catalogue.spec import ProviderSpec
@@ -19,17 +20,11 @@ from victor_fp.core.types import Message
 
 HI = Message(role="user", content="Hi")
 STATELESS = [spec for spec in CATALOGUE.chats if load_protocol(spec.dialect.protocol).state_options != STATE_OPTIONS]
-SETTINGS: dict[str, dict[str, object]] = {
-    "azure": {"endpoint": "https://acme.openai.azure.com"},
-    "bedrock": {"region": "eu-west-1"},
-    "vertex": {"project": "acme", "location": "global"},
-    "vertex-anthropic": {"project": "acme", "location": "global"},
-}
 
 
 def asked(spec: ProviderSpec, **options: Any) -> Result[HttpRequest, Fault]:
     model = spec.default_model or "model-1"
-    return replay.request(spec.name, [HI], model=model, settings=SETTINGS.get(spec.name), **options)
+    return replay.request(spec.name, [HI], model=model, settings=SETTINGS, **options)
 
 
 @pytest.mark.parametrize("spec", STATELESS, ids=lambda spec: spec.name)

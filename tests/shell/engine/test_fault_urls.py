@@ -26,7 +26,7 @@ async def garbles(talk: Talk, received: Received) -> None:
 
 async def breaks_off(talk: Talk, received: Received) -> None:
     await talk.head(content_type="text/event-stream")
-    await talk.gone(0)
+    await talk.reset()
 
 
 def openai(url: str) -> CatalogueProvider:

@@ -148,8 +148,10 @@ class TestOverriddenMethods:
         assert response.content == name
 
     async def test_faults_that_they_return_are_the_faults(self) -> None:
+        # One provider each: after the first fault the target cools down.
         async with ManagedProvider(base_provider=Failing(), config=ProviderConfig("own", "m")) as provider:
             assert isinstance((await provider.chat_result(HI)).failure(), faults.QuotaExhausted)
+        async with ManagedProvider(base_provider=Failing(), config=ProviderConfig("own", "m")) as provider:
             assert isinstance((await provider.stream_result(HI).response()).failure(), faults.QuotaExhausted)
 
     async def test_their_models_are_listed(self) -> None:
