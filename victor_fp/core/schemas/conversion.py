@@ -67,7 +67,7 @@ def convert_schema(schema: Mapping[str, Json], rules: SchemaRules, *, arguments:
     """
     if arguments and is_plain(schema, rules):
         return Conversion(schema=dict(schema))
-    if measure_depth(schema) > 2 * MAX_DEPTH:
+    if measure_depth(schema, 2 * MAX_DEPTH) > 2 * MAX_DEPTH:
         return Conversion(schema={"type": "object"}, losses=(_TOO_DEEP,))
     walk = _Walk(schema, rules, arguments=arguments)
     converted = walk.convert_root()
