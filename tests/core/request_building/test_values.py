@@ -63,13 +63,15 @@ def test_a_number_that_is_not_finite_is_refused_with_its_place(
     provider: str, place: str, messages: list[Message], options: dict[str, Any]
 ) -> None:
     fault = build(provider, messages, **options)
-    assert fault is not None and fault.message.startswith(place)
+    assert fault is not None
+    assert fault.message.startswith(place)
     assert fault.provider == provider
 
 
 def test_replicate_refuses_numbers_that_are_not_finite_in_its_input() -> None:
     fault = build("replicate", input_option=NAN)
-    assert fault is not None and fault.message.startswith("input_option")
+    assert fault is not None
+    assert fault.message.startswith("input_option")
 
 
 def test_nulls_of_callers_are_sent() -> None:
@@ -118,7 +120,8 @@ def test_an_iterable_that_raises_is_a_fault() -> None:
         raise OSError("the file is gone")
 
     fault = build("openai", broken())
-    assert fault is not None and "the file is gone" in fault.message
+    assert fault is not None
+    assert "the file is gone" in fault.message
 
 
 @pytest.mark.parametrize(
@@ -136,7 +139,8 @@ def test_an_iterable_that_raises_is_a_fault() -> None:
 )
 def test_headers_that_http_does_not_allow_are_refused_before_sending(headers: dict[str, str]) -> None:
     fault = build("openai", extra_headers=headers)
-    assert fault is not None and fault.message.startswith("extra_headers")
+    assert fault is not None
+    assert fault.message.startswith("extra_headers")
     embedding = replay.embed_request("openai", ["a"], model="m", extra_headers=headers)
     assert isinstance(embedding.failure(), InvalidRequest)
     reranking = replay.rerank_request("cohere", "q", ["a"], model="m", extra_headers=headers)
@@ -148,7 +152,8 @@ def test_embeddings_and_reranking_refuse_numbers_that_are_not_finite(options: di
     embedding = replay.embed_request("openai", ["a"], model="m", **options)
     reranking = replay.rerank_request("cohere", "q", ["a"], model="m", **options)
     for fault in (embedding.failure(), reranking.failure()):
-        assert isinstance(fault, InvalidRequest) and "not a number that JSON can hold" in fault.message
+        assert isinstance(fault, InvalidRequest)
+        assert "not a number that JSON can hold" in fault.message
 
 
 def test_messages_of_faults_can_always_be_printed() -> None:
