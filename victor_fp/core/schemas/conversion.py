@@ -10,7 +10,8 @@ named in `changes`. What would exclude right values, or has no form at all, is n
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 
 import msgspec
 
@@ -273,7 +274,7 @@ class _Level:
         beside = restrictions_of(self.node).keys() - {"$ref"}
         return is_circular or not beside or not (rules.lone_references or self._depend_on_place(beside))
 
-    def _depend_on_place(self, keywords: Set[str]) -> bool:
+    def _depend_on_place(self, keywords: AbstractSet[str]) -> bool:
         """Whether the rules for objects, arrays or lists of types may ask more of a level with these keywords.
 
         Beside a reference it cannot be given: an object that is closed there excludes what the reference lists.
