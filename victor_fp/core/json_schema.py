@@ -107,7 +107,7 @@ def measure_depth(value: Json, most: int | None = None) -> int:
     2
     """
     depth = 0
-    level: Iterable[Json] = [value] if isinstance(value, _CONTAINERS) else []
+    level: Iterable[Any] = [value] if isinstance(value, _CONTAINERS) else []
     while level:
         depth += 1
         if most is not None and depth > most:
