@@ -24,6 +24,7 @@ from victor_fp.core.request_building.chat import build_chat_request
 from victor_fp.core.request_building.endpoints import build_endpoint
 from victor_fp.core.request_building.inputs import Messages, Tools, read_texts
 from victor_fp.core.request_building.retrieval import build_embedding_request, build_rerank_request, split_texts
+from victor_fp.core.request_building.values import describe_failure
 from victor_fp.core.requests import Endpoint, HttpRequest
 from victor_fp.core.responses import ResponseContext, build_completion, fold_response, with_context
 from victor_fp.core.result import outcome
@@ -69,16 +70,20 @@ def request(
         case Failure(fault):
             return Failure(fault)
         case Success(endpoint):
-            return build_chat_request(
-                endpoint.spec.name,
-                messages,
-                model=model,
-                temperature=temperature,
-                max_tokens=max_tokens,
-                tools=tools,
-                stream=stream,
-                options=options,
-            ).bind(codec_for(endpoint).for_model(model).request)
+            pass
+    try:
+        return build_chat_request(
+            endpoint.spec.name,
+            messages,
+            model=model,
+            temperature=temperature,
+            max_tokens=max_tokens,
+            tools=tools,
+            stream=stream,
+            options=options,
+        ).bind(lambda chat: codec_for(endpoint).for_model(model).request(chat))
+    except Exception as error:  # messages that were made without validation
+        return Failure(describe_failure(error, provider=endpoint.spec.name, model=model))
 
 
 def response(

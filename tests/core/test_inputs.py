@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from returns.result import Failure, Success
 
 from tests.acme import KEY, acme
+from victor_fp import replay
 from victor_fp.core import faults
 from victor_fp.core.request_building.conversation import read_turn_state
 from victor_fp.core.request_building.inputs import read_messages, read_tools
@@ -210,3 +211,46 @@ async def test_the_final_chunk_is_read_as_structured_output() -> None:
     chunks = [chunk async for chunk in provider.stream([HI], model="m", response_format=City)]
     assert structured(chunks[-1], City) == Success(City(name="Oslo"))
     assert isinstance(structured(chunks[0], City), Failure)
+
+
+@pytest.mark.parametrize(
+    ("text", "sent"),
+    [
+        ('{"city": "Rome"}', {"city": "Rome"}),
+        (' {"a": [1, null]} ', {"a": [1, None]}),
+        ("{}", {}),
+        ("", {}),
+    ],
+)
+@pytest.mark.parametrize("provider", ["anthropic", "bedrock", "google", "ollama"])
+def test_arguments_as_text_go_as_the_object_that_the_protocol_wants(
+    provider: str, text: str, sent: dict[str, Any]
+) -> None:
+    call = {"id": "call_1", "type": "function", "function": {"name": "f", "arguments": text}}
+    ours = {"id": "call_1", "name": "f", "arguments": text}
+    for spelling in (call, ours):
+        history: list[dict[str, Any]] = [
+            {"role": "user", "content": "hi"},
+            {"role": "assistant", "content": None, "tool_calls": [spelling]},
+            {"role": "tool", "tool_call_id": "call_1", "content": "x"},
+        ]
+        built = replay.request(
+            provider,
+            history,
+            model="m",
+            tools=[{"name": "f"}],
+            settings={"region": "eu-west-1"} if provider == "bedrock" else None,
+        ).unwrap()
+        assert [one for one in built.adjustments if one.parameter == "messages.tool_calls"] == []
+        assert _find_arguments(built.json()) == [sent]
+
+
+def _find_arguments(value: Any) -> list[Any]:
+    """The arguments of all calls, under whatever name the protocol has for them."""
+    if isinstance(value, list):
+        return [found for item in value for found in _find_arguments(item)]
+    if not isinstance(value, dict):
+        return []
+    if "name" in value and (names := {"input", "args", "arguments"} & value.keys()):
+        return [value[name] for name in names]
+    return [found for item in value.values() for found in _find_arguments(item)]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 
 import msgspec
 import pytest
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_validator
 from returns.result import Failure, Result, Success
 
-from victor_fp.core.faults import ContentRefused, Fault, InvalidResponse, RateLimited
+from victor_fp.core.faults import ContentRefused, Fault, InvalidRequest, InvalidResponse, RateLimited
 from victor_fp.core.json import Json
 from victor_fp.core.structured import structured
 from victor_fp.core.types import CompletionResponse, Message
@@ -127,3 +128,32 @@ def test_a_failure_passes_through() -> None:
 
 def failure(result: Result[object, Fault]) -> Fault:
     return result.failure()
+
+
+class Raises(BaseModel):
+    """A model whose validator fails in a way of its own."""
+
+    a: int
+
+    @field_validator("a")
+    @classmethod
+    def _check(cls, value: int) -> int:
+        raise KeyError(value)
+
+
+def test_whatever_a_validator_raises_is_a_fault() -> None:
+    fault = structured(CompletionResponse(content='{"a": 1}'), Raises).failure()
+    assert isinstance(fault, InvalidResponse)
+    assert "KeyError" in fault.message
+
+
+@pytest.mark.parametrize("form", [3, None, "json", True, b"x"])
+def test_what_is_no_form_is_an_invalid_request(form: Any) -> None:
+    fault = structured(CompletionResponse(content="[1]"), form).failure()
+    assert isinstance(fault, InvalidRequest)
+    assert "expected a pydantic model" in fault.message
+
+
+@pytest.mark.parametrize("form", [list[int], list[int] | None])
+def test_generic_types_are_forms_too(form: Any) -> None:
+    assert structured(CompletionResponse(content="[1]"), form) == Success([1])

@@ -80,6 +80,15 @@ class FaultBase(msgspec.Struct, frozen=True, kw_only=True):
     evidence: str | None = None
     """The vendor's error body as received, secrets removed, at most 4 KiB. It may quote the request: do not log it blindly."""
 
+    def __post_init__(self) -> None:
+        """Replace halves of surrogate pairs, which a message may quote from a caller's text: it could not be printed."""
+        for name in ("message", "model"):
+            text = getattr(self, name)
+            if isinstance(text, str) and not text.isascii():
+                whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+                if whole != text:
+                    msgspec.structs.force_setattr(self, name, whole)
+
 
 class InvalidRequest(FaultBase, frozen=True, kw_only=True):
     """The request is wrong, according to the vendor or to a check before it was sent."""

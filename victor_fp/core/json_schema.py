@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -31,6 +31,7 @@ _TAGS = ("type", "role", "kind")
 """Properties in which objects usually name what they are; a branch whose tag differs is farther off than others."""
 _WORD = re.compile(r"\w+")
 _MASK = "value"
+_CONTAINERS = (dict, list, tuple, Mapping)
 MISSING = "the package jsonschema-rs is not installed: pip install 'victor-fp[schema]'"
 
 
@@ -59,7 +60,7 @@ class SchemaValidator:
         >>> compile_schema({"type": "integer"}).unwrap().find_errors("a")
         (SchemaError(path='$', reason='expected integer, got string'),)
         """
-        depth = measure_depth(value)
+        depth = measure_depth(value, MAX_DEPTH)
         if depth > MAX_DEPTH:
             return (SchemaError("$", f"nested more than {MAX_DEPTH} levels deep"),)
         try:
@@ -97,23 +98,28 @@ def compile_schema(schema: Schema) -> Result[SchemaValidator, str]:
     return Failure(reason)
 
 
-def measure_depth(value: Json) -> int:
+def measure_depth(value: Json, most: int | None = None) -> int:
     """How many levels of lists and objects a value has; 0 for a scalar. Does not recurse.
+
+    With `most`, any number above it stands for more levels, those of a value that holds itself included.
 
     >>> measure_depth({"a": [1]})
     2
     """
-    depth, level = 0, [value]
-    while True:
-        level = [
-            inner
-            for item in level
-            if isinstance(item, Mapping | list)
-            for inner in (item.values() if isinstance(item, Mapping) else item)
-        ] or ([None] if any(isinstance(item, Mapping | list) for item in level) else [])
-        if not level:
-            return depth
+    depth = 0
+    level: Iterable[Any] = [value] if isinstance(value, _CONTAINERS) else []
+    while level:
         depth += 1
+        if most is not None and depth > most:
+            break
+        # By identity: a value that stands in many places of one level is looked through once.
+        level = {
+            id(inner): inner
+            for item in level
+            for inner in (item.values() if isinstance(item, Mapping) else item)
+            if isinstance(inner, _CONTAINERS)
+        }.values()
+    return depth
 
 
 def _is_recursive(schema: Schema) -> bool:

@@ -22,6 +22,9 @@ SECRET = "<secret>"  # noqa: S105  a placeholder
 """Stands in headers where the shell puts the key."""
 
 _OPEN = re.compile(r"\{(\w+)\}")
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_FRAMING_HEADERS = frozenset({"content-length", "transfer-encoding"})
+"""Two different lengths of one body let a proxy and a server disagree about where the next request begins."""
 
 Signing: TypeAlias = Literal["none", "key", "sigv4", "google"]
 
@@ -133,6 +136,18 @@ def build_headers(endpoint: Endpoint, extra: Mapping[str, str] | None = None, *,
     if extra:
         headers.update({name.lower(): value for name, value in extra.items()})
     return headers
+
+
+def find_header_problem(headers: Mapping[str, str]) -> str | None:
+    """A sentence about the first header that cannot be sent; None where all can be."""
+    for name, text in headers.items():
+        if not (text.isascii() and text.isprintable() and name.isascii() and name.isprintable()):
+            return f"header {name!r}: only printable ASCII characters can be sent"
+        if not _HEADER_NAME.fullmatch(name):
+            return f"header {name!r}: not a name that HTTP allows"
+        if name.lower() in _FRAMING_HEADERS:
+            return f"header {name!r}: follows from the body and cannot be set"
+    return None
 
 
 def find_missing_setting(endpoint: Endpoint, model: str | None = None) -> Fault | None:

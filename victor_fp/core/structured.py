@@ -117,7 +117,8 @@ def _read(response: CompletionResponse, form: Form) -> Result[Any, Fault]:
         return Failure(ContentRefused(model=response.model, message=str(refusal or "the model declined to answer")))
     match outcome(_checker(form)):
         case Failure(reason):
-            unusable = "cannot be checked" if reason is MISSING else "is not a valid JSON Schema (draft 2020-12)"
+            is_schema = isinstance(form, Mapping) and reason is not MISSING
+            unusable = "is not a valid JSON Schema (draft 2020-12)" if is_schema else "cannot be checked"
             message = f"schema {_name(form)} {unusable}: {reason}"
             return Failure(InvalidRequest(model=response.model, message=message))
         case Success(check):
@@ -171,6 +172,9 @@ def _checker(form: Form) -> Result[Check, str]:
         return compile_schema(_schema_of(form)).map(
             lambda schema: lambda value: _match_schema(value, schema.find_errors(value))
         )
+    given: object = form
+    if given is None or isinstance(given, str | bytes | int | float):
+        return Failure(f"expected a pydantic model, a msgspec Struct or a JSON Schema, got {form!r:.60}")
     return Success(lambda value: _convert_value(value, form))
 
 
@@ -180,17 +184,19 @@ def _match_schema(value: Json, errors: Sequence[SchemaError]) -> Result[Any, Seq
 
 def _convert_value(value: Json, form: type[BaseModel | msgspec.Struct]) -> Result[Any, Sequence[SchemaError]]:
     try:
-        if issubclass(form, BaseModel):
+        # Generic types, of which msgspec knows many, are no classes.
+        kind: object = form
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
             # As JSON: dates, bytes and enums have their JSON spelling here.
-            return Success(form.model_validate_json(encode_json(value)))
+            return Success(kind.model_validate_json(encode_json(value)))
         return Success(msgspec.convert(value, form))
     except ValidationError as error:
         return Failure([SchemaError(render_path(one["loc"]), one["msg"]) for one in error.errors(include_url=False)])
     except msgspec.ValidationError as error:
         reason, _, path = str(error).partition(" - at `")
         return Failure([SchemaError(path.removesuffix("`") or "$", reason.replace("`", ""))])
-    except (ValueError, RecursionError) as error:
-        return Failure([SchemaError("$", str(error))])
+    except Exception as error:  # validators are the caller's code
+        return Failure([SchemaError("$", f"{type(error).__name__}: {error}")])
 
 
 def _schema_of(form: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -214,7 +220,7 @@ def _explain_missing(response: CompletionResponse) -> str:
 
 def _name(form: Form) -> str:
     if not isinstance(form, Mapping):
-        return form.__name__
+        return str(getattr(form, "__name__", form))[:60]
     wrapped = form.get("json_schema")
     given = wrapped.get("name") if isinstance(wrapped, Mapping) else None
     return str(_schema_of(form).get("title") or given or "of the request")

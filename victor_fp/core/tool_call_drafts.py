@@ -54,7 +54,7 @@ class ToolCallDraft(msgspec.Struct, frozen=True, kw_only=True):
             arguments = text if isinstance(parsed, NotJson) or _is_deep(text, parsed) else parsed
         else:
             arguments = _build_arguments(self.whole or {}, self.sets)
-            if measure_depth(arguments) > MAX_DEPTH:
+            if measure_depth(arguments, MAX_DEPTH) > MAX_DEPTH:
                 arguments = encode_flawed_json(arguments).decode()
         return ToolCall(id=self.id or f"call_{self.ordinal}", name=self.name, arguments=arguments)
 
@@ -92,7 +92,7 @@ def _read_items(value: Json) -> Sequence[Json]:
 
 def _is_deep(text: str, value: Json) -> bool:
     """Whether it has more levels than pydantic and other libraries write."""
-    return text.count("[") + text.count("{") > MAX_DEPTH and measure_depth(value) > MAX_DEPTH
+    return text.count("[") + text.count("{") > MAX_DEPTH and measure_depth(value, MAX_DEPTH) > MAX_DEPTH
 
 
 class CallIndex(msgspec.Struct, frozen=True):

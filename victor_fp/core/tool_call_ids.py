@@ -10,7 +10,7 @@ def make_id(seed: str, ordinal: int) -> str:
 
     Nine characters of [a-z0-9] after the prefix's letter keep the strictest vendor (Mistral: 9 of [a-zA-Z0-9]) content.
 
-    >>> made("resp-1", 0) == made("resp-1", 0) != made("resp-1", 1)
+    >>> make_id("resp-1", 0) == make_id("resp-1", 0) != make_id("resp-1", 1)
     True
     """
-    return "c" + blake2b(f"{seed}\x00{ordinal}".encode(), digest_size=4).hexdigest()
+    return "c" + blake2b(f"{seed}\x00{ordinal}".encode("utf-8", "replace"), digest_size=4).hexdigest()

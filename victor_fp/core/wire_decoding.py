@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import binascii
+import math
 from typing import Final, Generic, TypeVar, overload
 
 import msgspec
@@ -202,6 +203,7 @@ _STANDARD_ALPHABET: Final = str.maketrans("-_", "+/")
 def _number(shape: inspect.IntType | inspect.FloatType, text: str) -> object:
     wanted = int if isinstance(shape, inspect.IntType) else float
     try:
-        return msgspec.convert(text, wanted, strict=False)
+        number = msgspec.convert(text, wanted, strict=False)
     except msgspec.ValidationError:
         return _MISFIT
+    return number if math.isfinite(number) else _MISFIT

@@ -175,7 +175,8 @@ class ManagedProvider(BaseProvider):
             target = replace(target, backend=ProviderBackend(self.provider))
         elif isinstance(self.provider, CatalogueProvider):
             target = replace(target, backend=self.provider.backend)
-        return TargetPool((target,), store=self._pool.store, runtime=self._pool.runtime)
+        pool = self._pool
+        return TargetPool((target,), store=pool.store, runtime=pool.runtime, in_flight=pool.in_flight)
 
     async def chat(  # pyright: ignore[reportIncompatibleMethodOverride]  one keyword more: priority
         self,

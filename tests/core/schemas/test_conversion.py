@@ -453,3 +453,39 @@ def test_the_arguments_of_a_tool_are_an_object(root: dict[str, Any]) -> None:
 
 def test_arguments_that_are_no_object_are_lost() -> None:
     assert convert_schema({"type": "string"}, ANYTHING, arguments=True).losses == ("$: the root is not an object",)
+
+
+@pytest.mark.parametrize(
+    ("inner", "wanted"),
+    [
+        ({"$ref": "#/$defs/A", "type": "array"}, {"type": "array", "items": {}}),
+        ({"$ref": "#/$defs/A", "type": "string"}, {"type": "string"}),
+        ({"$ref": "#/$defs/A", "description": "words"}, {"$ref": "#/$defs/A", "description": "words"}),
+    ],
+)
+def test_a_type_beside_a_reference_is_merged_where_the_vendor_asks_more_of_types(
+    inner: dict[str, Any], wanted: dict[str, Any]
+) -> None:
+    outer: dict[str, Any] = {"type": "object", "properties": {"a": inner}, "$defs": {"A": {}}}
+    sent: Any = convert_schema(outer, OPENAI_SCHEMAS.tools, arguments=True).schema["properties"]
+    assert sent["a"] == wanted
+
+
+def test_a_type_beside_a_circular_reference_is_told() -> None:
+    outer: dict[str, Any] = {
+        "type": "object",
+        "properties": {"a": {"$ref": "#/$defs/Node", "type": "object"}},
+        "required": ["a"],
+        "additionalProperties": False,
+        "$defs": {"Node": NODE},
+    }
+    conversion = convert_schema(outer, STRICT)
+    sent: Any = conversion.schema["properties"]
+    assert sent["a"]["anyOf"] == [{"$ref": "#/$defs/Node"}]
+    assert conversion.changes == ("type is told in the description: $.a",)
+
+
+def test_keywords_of_objects_beside_another_type_are_left_out_where_objects_are_closed() -> None:
+    schema: dict[str, Any] = {"type": "array", "items": {"type": "string"}, "properties": {"a": {}}, "required": ["a"]}
+    assert inner(schema, STRICT) == {"type": "array", "items": {"type": "string"}}
+    assert converted(schema, ANYTHING) == schema

@@ -87,3 +87,13 @@ def test_a_keyword_of_the_wrong_form_is_left_out_visibly(given: dict[str, Any]) 
     normalised = normalise(given)
     assert normalised.schema == {}
     assert normalised.changes == (f"{next(iter(given))} is not of the form that JSON Schema wants and is not sent",)
+
+
+def test_dependencies_of_draft_7_are_those_of_2020_12() -> None:
+    normalised = normalise({"type": "object", "dependencies": {"a": ["b"], "c": {"required": ["d"]}, "e": 3}})
+    assert normalised.schema == {
+        "type": "object",
+        "dependentRequired": {"a": ["b"]},
+        "dependentSchemas": {"c": {"required": ["d"]}},
+    }
+    assert normalised.changes == ()

@@ -21,7 +21,8 @@ from victor_fp.core.resilience.rate_limit import Limits
 from victor_fp.core.resilience.retry import RetryPolicy
 from victor_fp.core.types import CompletionResponse, Message, StreamChunk
 from victor_fp.providers.base import BaseProvider, ProviderError
-from victor_fp.providers.factory import ManagedProvider, ProviderConfig
+from victor_fp.providers.factory import ManagedProvider, ManagedProviderFactory, ProviderConfig
+from victor_fp.providers.registry import ProviderRegistry
 from victor_fp.shell.store.shared import SharedStore, Swapped
 
 
@@ -203,6 +204,34 @@ class TestClosing:
         assert "closed" in fault.message or "shut down" in fault.message
         assert fault.partial is not None
         assert fault.partial.content == "Hel"
+
+    @pytest.mark.parametrize("is_managed", [False, True])
+    @pytest.mark.parametrize("method", ["list_models", "count_tokens", "discover_capabilities", "embed"])
+    async def test_every_other_call_ends_at_once_too(self, method: str, is_managed: bool) -> None:
+        arrived = asyncio.Event()
+
+        async def hangs(talk: Talk, _: Received) -> None:
+            arrived.set()
+            await talk.gone(30)
+
+        async with serving(hangs) as server:
+            name, url = ("anthropic", server.url) if method == "count_tokens" else ("openai", f"{server.url}/v1")
+            provider: Any = (
+                await ManagedProviderFactory.create(name, "m-1", api_key="k", base_url=url)
+                if is_managed
+                else ProviderRegistry.create(name, api_key="k", base_url=url)
+            )
+            arguments: dict[str, Any] = {"list_models": {}, "embed": {"texts": ["a"], "model": "m-1"}}.get(
+                method, {"model": "m-1"}
+            )
+            text = ("some text",) if method == "count_tokens" else ()
+            waiting = asyncio.ensure_future(getattr(provider, method)(*text, **arguments))
+            await arrived.wait()
+            await provider.close()
+            ended, _ = await asyncio.wait({waiting}, timeout=5)
+            assert ended == {waiting}
+            waiting.exception()
+            assert provider.in_flight.count == 0
 
     async def test_a_stream_that_nobody_reads_at_the_moment_ends_when_it_is_read_again(self) -> None:
         provider = await over(PaperTransport())

@@ -95,6 +95,14 @@ CONTEXT_OVERFLOW: tuple[Phrase, ...] = (
     # Moonshot
     _overflow("https://github.com/MoonshotAI/kimi-cli/issues/2011", "exceeded model token limit"),
     _overflow("https://platform.moonshot.ai/docs/api/errors", "total message size", "exceeds limit"),
+    _overflow("https://github.com/MoonshotAI/MoonshotAI-Cookbook/issues/18", "model max length exceeded"),
+    _overflow("https://platform.moonshot.ai/docs/api/errors", "input token length too long"),
+    # SiliconFlow
+    _overflow(
+        "https://github.com/langgenius/dify/issues/19394", "length of prompt_tokens", "must be less than max_seq_len"
+    ),
+    # GitHub Models, with 413
+    _overflow("https://github.com/cline/cline/issues/2115", "request body too large for", "max size:", "tokens"),
     # MiniMax
     _overflow("https://github.com/MiniMax-AI/MiniMax-01/issues/15", "context window exceeds limit"),
     # GitHub Copilot
@@ -111,6 +119,9 @@ CONTEXT_OVERFLOW: tuple[Phrase, ...] = (
     _overflow(
         "https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md", "larger than the max context size"
     ),
+    # A text to be embedded must fit one physical batch; the status is 500.
+    _overflow("https://github.com/ggml-org/llama.cpp/issues/12295", "input is too large to process"),
+    _overflow("https://github.com/gpustack/gpustack/issues/1357", "input prompt is too big compared to kv size"),
     _overflow("https://github.com/rllm-team/rllm/issues/55", "requested tokens", "exceed context window of"),
     # LM Studio
     _overflow(
@@ -119,6 +130,7 @@ CONTEXT_OVERFLOW: tuple[Phrase, ...] = (
         "context the overflows",
     ),
     _overflow("https://github.com/lmstudio-ai/lmstudio-bug-tracker/issues/546", "context length of only"),
+    _overflow("https://github.com/lmstudio-ai/lmstudio-bug-tracker/issues/1251", "reached context length of", "tokens"),
     _overflow(
         "https://github.com/earendil-works/pi/blob/main/packages/ai/README.md", "greater than the context length"
     ),

@@ -25,9 +25,9 @@ from victor_fp.core.polling import StartPolling
 from victor_fp.core.request_building.adaptation import AdaptedRequest, adapt_request
 from victor_fp.core.request_building.schema_prompt import prompt_dropped_schema
 from victor_fp.core.request_building.stored_state import STATE_OPTIONS, build_stateless
+from victor_fp.core.request_building.values import find_not_finite, find_unwritable
 from victor_fp.core.requests import ChatRequest, Endpoint, HttpRequest, find_missing_setting
 from victor_fp.core.result import outcome
-from victor_fp.core.types import Message
 
 Headers: TypeAlias = Mapping[str, str]
 """Names in lower case."""
@@ -176,25 +176,31 @@ def codec_for(endpoint: Endpoint) -> Codec:
 def _build_request(
     build: Callable[[ChatRequest], Result[HttpRequest, Fault]], endpoint: Endpoint, request: ChatRequest
 ) -> Result[HttpRequest, Fault]:
-    """Build the request; text that no encoding can carry, such as half of a surrogate pair, is InvalidRequest.
+    """Build the request; a value that JSON cannot hold, such as half of a surrogate pair, is InvalidRequest.
 
     So is an address that still needs a setting.
     """
-    provider = endpoint.spec.name
     if (fault := find_missing_setting(endpoint, request.model)) is not None:
         return Failure(fault)
     try:
         if request.options.response_format is None:
-            return _build_adapted(build, endpoint, request)
-        return prompt_dropped_schema(partial(_build_adapted, build, endpoint), request)
-    except UnicodeEncodeError as error:
-        place = next((n for n, message in enumerate(request.messages) if not _is_valid_unicode(message)), None)
-        where = "a tool or an option" if place is None else f"messages[{place}]"
-        message = f"{where} is not valid Unicode: half of a surrogate pair at position {error.start} of a text"
-        return Failure(InvalidRequest(provider=provider, model=request.model, message=message))
+            built = _build_adapted(build, endpoint, request)
+        else:
+            built = prompt_dropped_schema(partial(_build_adapted, build, endpoint), request)
     except RecursionError:
-        message = "a message, a tool or an option is nested too deeply"
-        return Failure(InvalidRequest(provider=provider, model=request.model, message=message))
+        wrong = InvalidRequest(model=request.model, message="a message, a tool or an option is nested too deeply")
+    except Exception as error:  # anything can stand in options, and in messages that were made without validation
+        wrong = find_unwritable(request, error)
+    else:
+        match outcome(built):
+            case Failure():
+                return built
+            case Success(http):
+                not_finite = find_not_finite(request, http)
+                if not_finite is None:
+                    return built
+                wrong = not_finite
+    return Failure(msgspec.structs.replace(wrong, provider=endpoint.spec.name))
 
 
 def _read_error(read: Callable[[int, Headers, bytes], Fault], status: int, headers: Headers, body: bytes) -> Fault:
@@ -238,14 +244,6 @@ def _with_adapted(adapted: AdaptedRequest, required_call: str | None, http: Http
         tool_names=adapted.tool_names,
         required_call=None if is_adjusted else required_call,
     )
-
-
-def _is_valid_unicode(message: Message) -> bool:
-    try:
-        msgspec.json.encode(message.to_dict())
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _route_model(endpoint: Endpoint, model: str) -> Codec | None:

@@ -11,8 +11,8 @@ from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.model_names import missing_model_message
 from victor_fp.core.options import NO_OPTIONS, read_options
 from victor_fp.core.request_building.conversation import validate_conversation
-from victor_fp.core.request_building.inputs import Messages, Tools, read_messages, read_tools
-from victor_fp.core.requests import ChatRequest
+from victor_fp.core.request_building.inputs import Messages, Tools, find_argument_problem, read_messages, read_tools
+from victor_fp.core.requests import ChatRequest, find_header_problem
 from victor_fp.core.result import outcome
 from victor_fp.core.text_tools.hook import prepare_request
 
@@ -29,6 +29,9 @@ def build_chat_request(
     options: Mapping[str, object],
 ) -> Result[ChatRequest, Fault]:
     """A checked request, or the typed fault that says what is wrong with it."""
+    wrong = find_argument_problem(model, temperature, max_tokens)
+    if wrong is not None:
+        return Failure(InvalidRequest(provider=provider, message=wrong))
     typed = read_messages(messages)
     definitions = read_tools(tools or ())
     if isinstance(typed, str) or isinstance(definitions, str):
@@ -42,6 +45,9 @@ def build_chat_request(
         return Failure(InvalidRequest(provider=provider, message=missing_model_message(provider)))
     match outcome(read_options(options, provider=provider)):
         case Success(read):
+            wrong = find_header_problem(read.extra_headers)
+            if wrong is not None:
+                return Failure(InvalidRequest(provider=provider, model=model, message=f"extra_headers: {wrong}"))
             request = ChatRequest(
                 messages=typed,
                 model=model,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
 import msgspec
 
 from victor_fp.core.faults import Fault, InvalidRequest
-from victor_fp.core.json import Json
+from victor_fp.core.json import Json, decode_json
 from victor_fp.core.requests import Adjustment
 from victor_fp.core.types import Message, TextPart, ToolCall
 
@@ -80,6 +80,22 @@ def _translate_blocks(blocks: Sequence[Block], text: str, *, reasoning: bool) ->
     text = text or "".join(block.text for block in blocks if block.kind == "refusal")
     translated = [Block(kind="reasoning", text="\n\n".join(thoughts))] if thoughts else []
     return [*translated, Block(kind="text", text=text)] if text else translated
+
+
+def read_call_arguments(arguments: Mapping[str, Json] | str) -> dict[str, Json] | str:
+    """The object of a call's arguments, for protocols that want one; the text where it is no JSON object.
+
+    OpenAI's spelling of a message has arguments as text. An empty text is that of a call without arguments.
+
+    >>> read_call_arguments('{"city": "Rome"}'), read_call_arguments('{"ci')
+    ({'city': 'Rome'}, '{"ci')
+    """
+    if not isinstance(arguments, str):
+        return dict(arguments)
+    if not arguments.strip():
+        return {}
+    value = decode_json(arguments)
+    return value if isinstance(value, dict) else arguments
 
 
 def _build_call_block(call: ToolCall) -> Block:

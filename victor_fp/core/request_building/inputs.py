@@ -5,6 +5,7 @@ A reader returns the values, or a sentence that says what is wrong and where.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar
 
@@ -12,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from victor_fp.core.dialects.chat import ChatDialect
 from victor_fp.core.request_building.conversation import Block, build_provider_state
-from victor_fp.core.types import Message, ToolDefinition
+from victor_fp.core.types import AudioPart, FilePart, ImagePart, Message, TextPart, ToolDefinition
 
 Messages: TypeAlias = "Sequence[Message | Mapping[str, Any]] | str"
 """A conversation as callers may pass it."""
@@ -22,7 +23,10 @@ Tools: TypeAlias = "Sequence[ToolDefinition | Mapping[str, Any]]"
 T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
 
+_PARTS: Mapping[str, type[BaseModel]] = {"text": TextPart, "image": ImagePart, "audio": AudioPart, "file": FilePart}
 _SHOWN_ERRORS = 3
+_SHOWN = 300
+"""Characters of an exception's message."""
 _REASONING_FIELDS = ("reasoning_content", "reasoning")
 """Where vendors of OpenAI's format put an assistant's reasoning."""
 _MESSAGE_FIELDS = frozenset(Message.model_fields)
@@ -38,7 +42,9 @@ def read_messages(messages: object) -> tuple[Message, ...] | str:
         return (messages,)
     if isinstance(messages, Mapping | bytes) or not isinstance(messages, Iterable):
         return f"messages: expected messages, dicts or one text, got {type(messages).__name__}"
-    given = tuple(messages)
+    given = _read_all("messages", messages)
+    if isinstance(given, str):
+        return given
     for message in given:
         if not isinstance(message, Message):
             return _read_each("messages", given, _read_message)
@@ -49,7 +55,9 @@ def read_tools(tools: object) -> tuple[ToolDefinition, ...] | str:
     """Tools from definitions and dicts in any mixture."""
     if isinstance(tools, str | Mapping | bytes) or not isinstance(tools, Iterable):
         return f"tools: expected a list of tool definitions or dicts, got {type(tools).__name__}"
-    given = tuple(tools)
+    given = _read_all("tools", tools)
+    if isinstance(given, str):
+        return given
     for tool in given:
         if not isinstance(tool, ToolDefinition):
             return _read_each("tools", given, _read_tool)
@@ -62,13 +70,35 @@ def read_texts(name: str, given: object) -> tuple[str, ...] | str:
         return (given,)
     if isinstance(given, Mapping | bytes) or not isinstance(given, Iterable):
         return f"{name}: expected texts, got {type(given).__name__}"
-    texts = tuple(given)
+    texts = _read_all(name, given)
+    if isinstance(texts, str):
+        return texts
     for index, text in enumerate(texts):
         if not isinstance(text, str):
             return f"{name}[{index}]: expected a text, got {type(text).__name__}"
         if not text.isascii() and not _is_valid_unicode(text):
             return f"{name}[{index}]: half of a surrogate pair, which no encoding can carry"
     return texts
+
+
+def find_argument_problem(model: object, temperature: object, max_tokens: object) -> str | None:
+    """What is wrong with the arguments that every chat has; None where nothing is."""
+    if model is not None and not isinstance(model, str):
+        return f"model: expected a string, got {type(model).__name__}"
+    if isinstance(temperature, float) and not math.isfinite(temperature):
+        return f"temperature: expected a number, got {temperature}"
+    if temperature is not None and (isinstance(temperature, bool) or not isinstance(temperature, int | float)):
+        return f"temperature: expected a number, got {type(temperature).__name__}"
+    if max_tokens is not None and (isinstance(max_tokens, bool) or not isinstance(max_tokens, int)):
+        return f"max_tokens: expected an integer, got {type(max_tokens).__name__}"
+    return None
+
+
+def _read_all(name: str, given: Iterable[T]) -> tuple[T, ...] | str:
+    try:
+        return tuple(given)
+    except Exception as error:  # an iterable of the caller's
+        return f"{name}: iterating raised {type(error).__name__}: {error}"[:_SHOWN]
 
 
 def _is_valid_unicode(text: str) -> bool:
@@ -135,11 +165,23 @@ def _state_with(message: Message, reasoning: str) -> dict[str, Any] | None:
     )
 
 
-def _read_part(given: object) -> Mapping[Any, Any] | BaseModel | str:
+def _read_part(given: object) -> BaseModel | str:
     if isinstance(given, BaseModel):
         return given
     if not isinstance(given, Mapping):
         return f"expected a part or a dict, got {type(given).__name__}"
+    fields = _translate_part(given)
+    if isinstance(fields, str):
+        return fields
+    kind = fields.get("type")
+    part = _PARTS.get(kind) if isinstance(kind, str) else None
+    if part is None:
+        return f"type: expected one of {', '.join(_PARTS)}, image_url, input_audio or refusal, got {kind!r:.40}"
+    return _validate(part, {str(name): value for name, value in fields.items()})
+
+
+def _translate_part(given: Mapping[Any, Any]) -> Mapping[Any, Any] | str:
+    """A part of OpenAI's spelling in ours."""
     match given.get("type"):
         case "image_url":
             source = given.get("image_url")

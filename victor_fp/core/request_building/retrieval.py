@@ -10,6 +10,8 @@ from returns.result import Failure, Result, Success
 
 from victor_fp.core.embeddings import EmbeddingRequest, RerankRequest
 from victor_fp.core.faults import Fault, InvalidRequest
+from victor_fp.core.request_building.values import find_number_problem
+from victor_fp.core.requests import find_header_problem
 from victor_fp.core.secrets import HiddenValuesDict
 
 R = TypeVar("R", EmbeddingRequest, RerankRequest)
@@ -62,7 +64,11 @@ def _find_problem(request: EmbeddingRequest | RerankRequest) -> str | None:
     if count is not None and count < 1:
         name = "dimensions" if isinstance(request, EmbeddingRequest) else "top_n"
         return f"{name}: expected a positive number, got {count}"
-    return None
+    header = find_header_problem(request.extra_headers)
+    if header is not None:
+        return f"extra_headers: {header}"
+    fields = find_number_problem("extra_body", request.extra_body)
+    return fields or next(filter(None, (find_number_problem(*one) for one in request.unknown.items())), None)
 
 
 def split_texts(texts: Sequence[str], most_texts: int, most_tokens: int | None) -> list[range]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 
 import msgspec
 
@@ -24,6 +25,7 @@ from victor_fp.core.schemas.references import are_disjoint, find_circular, find_
 from victor_fp.core.schemas.unions import fold_null, split_values, spread_types
 from victor_fp.core.schemas.vocabulary import (
     DEFINITIONS,
+    OF_TYPE,
     RESTRICTIONS,
     SCHEMA_LISTS,
     SCHEMA_MAPS,
@@ -45,6 +47,8 @@ _ANYTHING = "a value of any type cannot be held to a schema"
 _AS_ANY_OF = "oneOf is sent as anyOf, which also allows values that match several branches"
 _EXCLUSIVE = frozenset({"oneOf", "not", "if", "contains"})
 """Keywords that accept less where a schema inside of them accepts more."""
+_STRUCTURE = frozenset({"type", *OF_TYPE["object"], *OF_TYPE["array"]})
+"""Keywords that decide what the rules for objects, arrays and lists of types ask of a level."""
 _COMPOSITIONS = ("anyOf", "oneOf", "allOf", "enum", "const", "not", "if", "then", "else")
 """What may not stand beside the type of a plain object."""
 
@@ -67,7 +71,7 @@ def convert_schema(schema: Mapping[str, Json], rules: SchemaRules, *, arguments:
     """
     if arguments and is_plain(schema, rules):
         return Conversion(schema=dict(schema))
-    if measure_depth(schema) > 2 * MAX_DEPTH:
+    if measure_depth(schema, 2 * MAX_DEPTH) > 2 * MAX_DEPTH:
         return Conversion(schema={"type": "object"}, losses=(_TOO_DEEP,))
     walk = _Walk(schema, rules, arguments=arguments)
     converted = walk.convert_root()
@@ -191,6 +195,10 @@ class _Level:
         self._expand()
         if "$ref" in self.node:
             return self._convert_reference()
+        types = types_in(self.node)
+        if types and "object" not in types and (self.rules.declared or self.rules.objects != "open"):
+            # What restricts objects alone restricts no value here.
+            self.node = {keyword: value for keyword, value in self.node.items() if keyword not in OF_TYPE["object"]}
         for keyword, value in self.node.items():
             self._convert_keyword(keyword, value)
         self._convert_object()
@@ -263,7 +271,17 @@ class _Level:
             return False
         if rules.keywords is not None and not is_definition(reference):
             return False
-        return is_circular or not rules.lone_references or len(restrictions_of(self.node)) == 1
+        beside = restrictions_of(self.node).keys() - {"$ref"}
+        return is_circular or not beside or not (rules.lone_references or self._depend_on_place(beside))
+
+    def _depend_on_place(self, keywords: AbstractSet[str]) -> bool:
+        """Whether the rules for objects, arrays or lists of types may ask more of a level with these keywords.
+
+        Beside a reference it cannot be given: an object that is closed there excludes what the reference lists.
+        """
+        rules = self.rules
+        is_open = rules.objects == "open" and not rules.items and not rules.declared and rules.type_lists
+        return not is_open and bool(keywords & _STRUCTURE)
 
     def _put_in_place(self, reference: str, *, is_first: bool) -> None:
         rest = {keyword: value for keyword, value in self.node.items() if keyword != "$ref"}
@@ -319,7 +337,7 @@ class _Level:
         for keyword, value in self.node.items():
             if keyword == "$ref":
                 continue
-            if keyword in RESTRICTIONS and self.rules.lone_references:
+            if keyword in RESTRICTIONS and (self.rules.lone_references or self._depend_on_place({keyword})):
                 self._tell(keyword, value)
             else:
                 self._convert_keyword(keyword, value)
@@ -479,9 +497,6 @@ class _Level:
         properties = out.get("properties")
         names = list(properties) if isinstance(properties, dict) else []
         if "object" not in types and (types or properties is None):
-            listed = out.get("required")
-            if types and rules.declared and isinstance(listed, list) and not set(listed) <= set(names):
-                del out["required"]  # restricts objects, which are no values here
             return
         if rules.objects == "open_said" and properties is None and "additionalProperties" not in self.node:
             out["additionalProperties"] = True

@@ -84,6 +84,8 @@ def normalise(schema: Mapping[str, Json]) -> Normalised:
                 out["exclusiveMaximum"] = value
             case "additionalItems", _:
                 pass
+            case "dependencies", Mapping():
+                out = _with_dependencies(out, value)
             case _ if keyword in _WANTED and not _is_wanted(value, _WANTED[keyword]):
                 changes.append(f"{keyword} is not of the form that JSON Schema wants and is not sent")
             case _:
@@ -111,6 +113,18 @@ _WANTED: Mapping[str, type | tuple[type, ...]] = {
     "uniqueItems": bool,
 }
 """The form of some keywords' values; another one is an error at every vendor."""
+
+
+def _with_dependencies(schema: Schema, given: Mapping[str, Json]) -> Schema:
+    """What draft 7 says in one keyword, in the two of 2020-12."""
+    names = {name: value for name, value in given.items() if isinstance(value, list)}
+    schemas = {name: value for name, value in given.items() if isinstance(value, Mapping | bool)}
+    out = dict(schema)
+    for keyword, found in (("dependentRequired", names), ("dependentSchemas", schemas)):
+        held = out.get(keyword)
+        if found:
+            out[keyword] = {**found, **(held if isinstance(held, Mapping) else {})}
+    return out
 
 
 def _is_wanted(value: Json, wanted: type | tuple[type, ...]) -> bool:

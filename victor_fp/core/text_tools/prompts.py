@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from victor_fp.core.json import JsonObject, encode_json
-from victor_fp.core.request_building.conversation import append_instructions
+from victor_fp.core.request_building.conversation import append_instructions, read_call_arguments
 from victor_fp.core.text_tools.formats import TextFormat
 from victor_fp.core.types import Message, ToolCall, ToolDefinition
 
@@ -85,6 +84,6 @@ def _join_results(results: Sequence[str]) -> list[Message]:
 
 
 def _write_call(call: ToolCall, form: TextFormat) -> str:
-    arguments: Any = call["arguments"]
-    known: JsonObject = arguments if isinstance(arguments, Mapping) else {"arguments": arguments}
+    arguments = read_call_arguments(call["arguments"])
+    known: JsonObject = {"arguments": arguments} if isinstance(arguments, str) else arguments
     return form.write(call["name"], known)

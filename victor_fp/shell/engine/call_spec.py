@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from msgspec import structs
 from returns.result import Failure, Result, Success
 
 from victor_fp.core.faults import Fault, InvalidRequest
-from victor_fp.core.request_building.inputs import read_messages, read_texts, read_tools
+from victor_fp.core.request_building.inputs import find_argument_problem, read_messages, read_texts, read_tools
 from victor_fp.core.resilience.queue import Priority
 from victor_fp.core.structured import find_form_problem, read_form
 from victor_fp.core.types import Message, ToolDefinition
@@ -64,12 +64,10 @@ def chat_spec(
     priority: object = Priority.NORMAL,
 ) -> Result[CallSpec, Fault]:
     """A chat, or a stream of one; InvalidRequest names the argument that is wrong."""
-    if model is not None and not isinstance(model, str):
-        return _build_invalid(provider, "model", "a string", model)
-    if temperature is not None and not (isinstance(temperature, int | float) and math.isfinite(temperature)):
-        return _build_invalid(provider, "temperature", "a number", temperature)
-    if max_tokens is not None and not isinstance(max_tokens, int):
-        return _build_invalid(provider, "max_tokens", "an integer", max_tokens)
+    wrong = find_argument_problem(model, temperature, max_tokens)
+    if wrong is not None:
+        return Failure(InvalidRequest(provider=provider, message=wrong))
+    named = cast("str | None", model)
     if not isinstance(priority, Priority):
         try:
             priority = Priority(priority)  # type: ignore[arg-type]  # anything may be passed; the enum decides
@@ -84,7 +82,7 @@ def chat_spec(
         if deadline is not None and not _is_number(deadline):
             return _build_invalid(provider, "deadline", "a number of seconds", deadline)
         timeout = None if timeout is None else min(timeout, LONGEST)
-        deadline = None if deadline is None else min(deadline, LONGEST)
+        deadline = None if deadline is None else max(-LONGEST, min(deadline, LONGEST))
         options = {name: value for name, value in options.items() if name not in {"timeout", "deadline"}}
     if timeout is None and not stream and options.get("background") is True:
         timeout = LONGEST  # whoever wants it sooner says so
@@ -92,20 +90,20 @@ def chat_spec(
     if repairs is not None:
         problem = _find_repair_problem(repairs, options, stream=stream)
         if problem is not None:
-            return Failure(InvalidRequest(provider=provider, model=model, message=f"repair: {problem}"))
+            return Failure(InvalidRequest(provider=provider, model=named, message=f"repair: {problem}"))
         options = {name: value for name, value in options.items() if name != "repair"}
     conversation = read_messages(messages)
     if isinstance(conversation, str):
-        return Failure(InvalidRequest(provider=provider, model=model, message=conversation))
+        return Failure(InvalidRequest(provider=provider, model=named, message=conversation))
     definitions = None if tools is None else read_tools(tools)
     if isinstance(definitions, str):
-        return Failure(InvalidRequest(provider=provider, model=model, message=definitions))
+        return Failure(InvalidRequest(provider=provider, model=named, message=definitions))
     return Success(
         CallSpec(
             messages=conversation,
-            model=model or "",
-            temperature=temperature,
-            max_tokens=max_tokens,
+            model=named or "",
+            temperature=cast("float | None", temperature),
+            max_tokens=cast("int | None", max_tokens),
             tools=definitions,
             options=options,
             stream=stream,
@@ -185,7 +183,7 @@ def _find_repair_problem(repairs: object, options: Mapping[str, Any], *, stream:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not math.isnan(value)
+    return isinstance(value, int) or (isinstance(value, float) and not math.isnan(value))
 
 
 def _build_invalid(provider: str, argument: str, expected: str, value: object) -> Failure[Fault]:

@@ -11,7 +11,8 @@ from pydantic import SecretStr
 from returns.result import Failure, Result, Success
 
 from victor_fp.core.faults import Attempt as AttemptRecord
-from victor_fp.core.faults import Fault, InvalidRequest
+from victor_fp.core.faults import Fault
+from victor_fp.core.request_building.values import describe_failure
 from victor_fp.core.responses import with_context
 from victor_fp.core.result import outcome
 from victor_fp.core.types import StreamChunk
@@ -65,8 +66,7 @@ class HttpBackend:
                 codec if codec.route is None else codec.for_model(model), connection.endpoint, spec, model, options
             )
         except Exception as error:  # values that no encoder accepts, in options that are passed on as they are
-            message = f"the request could not be built: {type(error).__name__}: {error}"
-            return Failure(InvalidRequest(provider=self.name, model=model, message=message))
+            return Failure(describe_failure(error, provider=self.name, model=model))
         match outcome(compiled):
             case Success(exchange):
                 if isinstance(exchange, Known):

@@ -135,8 +135,12 @@ class TargetPool:
         metrics: Metrics | None = None,
         observers: Sequence[Observer] = (),
         budget: BudgetKeeper | None = None,
+        in_flight: InFlight | None = None,
     ) -> None:
-        """`policy` None is for a pool of one target, which needs no plan; `metrics` None records none."""
+        """`policy` None is for a pool of one target, which needs no plan; `metrics` None records none.
+
+        `in_flight` is that of another pool whose operations end together with those of this one.
+        """
         self.targets = targets
         self.policy = policy
         self.runtime = runtime
@@ -145,7 +149,7 @@ class TargetPool:
         self.observers = observers
         self.budget = budget
         """What all targets spend from together."""
-        self.in_flight = InFlight()
+        self.in_flight = in_flight or InFlight()
         self.answered: dict[int, int] = {}
         """Operations that each target, by its index, has answered."""
         self.plan = tuple(fallback.Target(provider=one.backend.name, model=one.model) for one in targets)

@@ -42,8 +42,8 @@ CHATML_WITH_TOOLS = """\
 {% endif %}
 {%- for message in messages %}
 {%- if message.role == 'assistant' and message.tool_calls %}<|im_start|>assistant
-{% for call in message.tool_calls %}<tool_call>
-{"name": "{{ call.function.name }}", "arguments": {{ call.function.arguments | tojson }}}
+{% for call in message.tool_calls %}{% set arguments = call.function.arguments %}<tool_call>
+{"name": "{{ call.function.name }}", "arguments": {{ arguments if arguments is string else arguments | tojson }}}
 </tool_call>
 {% endfor %}<|im_end|>
 {% else %}<|im_start|>{{ message.role }}

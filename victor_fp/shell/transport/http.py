@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from victor_fp.core.faults import Fault, InvalidRequest, InvalidResponse
 from victor_fp.core.redaction import redact_url
-from victor_fp.core.requests import SECRET
+from victor_fp.core.requests import SECRET, find_header_problem
 from victor_fp.shell.transport.decompression import CODINGS, STEP, Decompressor, decompressor_for
 from victor_fp.shell.transport.errors import fault_from_error
 
@@ -41,10 +41,8 @@ def check_url(url: str) -> Fault | None:
 
 def check_headers(headers: Mapping[str, str]) -> Fault | None:
     """InvalidRequest for a header that cannot be sent."""
-    for name, text in headers.items():
-        if not (text.isascii() and text.isprintable() and name.isascii() and name.isprintable()):
-            return InvalidRequest(message=f"header {name!r}: only printable ASCII characters can be sent")
-    return None
+    problem = find_header_problem(headers)
+    return None if problem is None else InvalidRequest(message=problem)
 
 
 def fill_headers(defaults: Mapping[str, str], headers: Mapping[str, str], secret: SecretStr | None) -> dict[str, str]:

@@ -48,7 +48,7 @@ from victor_fp.core.deltas import (
 )
 from victor_fp.core.faults import InvalidResponse
 from victor_fp.core.framing import Frame
-from victor_fp.core.json import Json, NotJson, decode_lenient_json, encode_flawed_json
+from victor_fp.core.json import Json, NotJson, decode_lenient_json, encode_flawed_json, encode_json
 from victor_fp.core.persistent import PersistentMap
 from victor_fp.core.protocols.anthropic_messages.errors import BODY, fault_from_error
 from victor_fp.core.protocols.anthropic_messages.response import (
@@ -61,6 +61,7 @@ from victor_fp.core.protocols.anthropic_messages.response import (
     to_opaque,
 )
 from victor_fp.core.protocols.anthropic_messages.usage import describe_usage, merge_usage, report_usage
+from victor_fp.core.protocols.error_events import is_error_object, read_error_words
 from victor_fp.core.protocols.operations import decoder_for
 from victor_fp.core.protocols.stream_end import is_done
 from victor_fp.core.requests import Endpoint
@@ -109,7 +110,7 @@ class MessageEvents(msgspec.Struct, frozen=True, kw_only=True):
                 continue
             event = EVENT.decode(frame.data)
             if isinstance(event, Undecodable):
-                deltas.append(ErrorReported(InvalidResponse(provider=self.endpoint.spec.name, message=event.reason)))
+                deltas.append(reader._read_undecodable(frame, event.reason))
             elif type(event) is ContentBlockDeltaEvent and type(event.delta) is TextContentBlockDelta:
                 if event.delta.text:
                     deltas.append(TextDelta(event.delta.text))
@@ -227,9 +228,15 @@ class MessageEvents(msgspec.Struct, frozen=True, kw_only=True):
         counts = usage if afresh else merge_usage(self.usage, usage)
         return msgspec.structs.replace(self, id=id_, usage=counts), [report_usage(counts)]
 
+    def _read_undecodable(self, frame: Frame, reason: str) -> ErrorReported:
+        words = read_error_words(frame)
+        if words is None:
+            return ErrorReported(InvalidResponse(provider=self.endpoint.spec.name, message=reason))
+        return ErrorReported(fault_from_error(self.endpoint, None, encode_json(words), maybe_billed=bool(self.id)))
+
     def _read_unknown(self, raw: Mapping[str, Json], frame: Frame) -> list[Delta]:
         """Events of an unknown type are skipped, unless they hold or are an error."""
-        if raw.get("error") is None and frame.event != "error":
+        if not is_error_object(raw) and raw.get("error") is None and frame.event != "error":
             return []
         answer = BODY.decode(encode_flawed_json(raw))
         error = None if isinstance(answer, Undecodable) else answer.error

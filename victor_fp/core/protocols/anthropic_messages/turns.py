@@ -24,7 +24,13 @@ from victor_fp.core.json import Json
 from victor_fp.core.models.claude import ClaudePolicy
 from victor_fp.core.protocols.anthropic_messages.parts import PartBlock, part_blocks
 from victor_fp.core.protocols.anthropic_messages.tools import EPHEMERAL
-from victor_fp.core.request_building.conversation import INSTRUCTIONS, SYSTEM_MOVED, Block, split_assistant_turn
+from victor_fp.core.request_building.conversation import (
+    INSTRUCTIONS,
+    SYSTEM_MOVED,
+    Block,
+    read_call_arguments,
+    split_assistant_turn,
+)
 from victor_fp.core.requests import Adjustment, ChatRequest
 from victor_fp.core.tool_call_ids import make_id
 from victor_fp.core.types import Message
@@ -201,7 +207,7 @@ def _build_assistant_block(
 
 
 def _build_call(block: Block, state: Mapping[str, Json], notes: list[Adjustment]) -> RequestToolUseBlock:
-    arguments = block.arguments
+    arguments = read_call_arguments(block.arguments)
     if isinstance(arguments, str):
         reason = "arguments that are no JSON object go as {'invalid_json': text}"
         notes.append(Adjustment(parameter="messages.tool_calls", reason=reason, action="changed"))

@@ -26,7 +26,13 @@ from victor_fp.core.dialects.bedrock import BedrockDialect
 from victor_fp.core.json import Json
 from victor_fp.core.models.bedrock import BedrockPolicy
 from victor_fp.core.protocols.bedrock_converse.parts import block as part_block
-from victor_fp.core.request_building.conversation import INSTRUCTIONS, SYSTEM_MOVED, Block, split_assistant_turn
+from victor_fp.core.request_building.conversation import (
+    INSTRUCTIONS,
+    SYSTEM_MOVED,
+    Block,
+    read_call_arguments,
+    split_assistant_turn,
+)
 from victor_fp.core.requests import Adjustment
 from victor_fp.core.tool_call_ids import make_id
 from victor_fp.core.types import Message, TextPart
@@ -203,7 +209,7 @@ def _text(text: str, citations: Json) -> ContentBlock:
 
 
 def _call(block: Block, notes: list[Adjustment]) -> ContentBlock:
-    arguments = block.arguments
+    arguments = read_call_arguments(block.arguments)
     if isinstance(arguments, str):
         reason = "arguments that are no JSON object go as {'invalid_json': text}"
         notes.append(Adjustment(parameter="messages.tool_calls", reason=reason, action="changed"))

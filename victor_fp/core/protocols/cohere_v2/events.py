@@ -31,6 +31,7 @@ from victor_fp.core.json import Json
 from victor_fp.core.protocols.cohere_v2.errors import fault_from_error
 from victor_fp.core.protocols.cohere_v2.notes import emit_citations, emit_logprobs, emit_plan, emit_stop
 from victor_fp.core.protocols.cohere_v2.response import emit_call_start
+from victor_fp.core.protocols.error_events import is_error_object, read_error_words
 from victor_fp.core.protocols.operations import decoder_for
 from victor_fp.core.protocols.stream_end import is_done
 from victor_fp.core.requests import Endpoint
@@ -58,8 +59,7 @@ class ChatEvents(msgspec.Struct, frozen=True, kw_only=True):
                 continue
             event = EVENT.decode(frame.data)
             if isinstance(event, Undecodable):
-                reason = f"a frame of the stream is not an event: {event.reason}"
-                deltas.append(ErrorReported(InvalidResponse(provider=self.endpoint.spec.name, message=reason)))
+                deltas.append(reader._read_undecodable(frame, event.reason))
             else:
                 reader, more = reader._on_event(event, frame)
                 deltas += more
@@ -118,9 +118,16 @@ class ChatEvents(msgspec.Struct, frozen=True, kw_only=True):
             return self, []
         return replace(self, plan=None), emit_plan(join_chain(self.plan))
 
+    def _read_undecodable(self, frame: Frame, reason: str) -> ErrorReported:
+        words = read_error_words(frame)
+        if words is None:
+            message = f"a frame of the stream is not an event: {reason}"
+            return ErrorReported(InvalidResponse(provider=self.endpoint.spec.name, message=message))
+        return ErrorReported(fault_from_error(self.endpoint, self.dialect, words, maybe_billed=bool(self.id)))
+
     def _read_unknown(self, raw: Mapping[str, Json], frame: Frame) -> list[Delta]:
         """Events of an unknown type are skipped, unless they are an error: its text stands where others have a message."""
-        if raw.get("error") or isinstance(raw.get("message"), str) or frame.event == "error":
+        if is_error_object(raw) or isinstance(raw.get("message"), str) or frame.event == "error":
             return [ErrorReported(fault_from_error(self.endpoint, self.dialect, raw, maybe_billed=bool(self.id)))]
         return []
 

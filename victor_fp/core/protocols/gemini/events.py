@@ -11,8 +11,10 @@ from collections.abc import Sequence
 import msgspec
 
 from victor_fp.core.deltas import Delta, ErrorReported, StreamEnded
-from victor_fp.core.faults import InvalidResponse
+from victor_fp.core.faults import Fault, InvalidResponse
 from victor_fp.core.framing import Frame
+from victor_fp.core.json import NotJson, decode_json_object, encode_json
+from victor_fp.core.protocols.error_events import is_error_object, may_be_error, read_error_words
 from victor_fp.core.protocols.gemini.errors import fault_from_error, find_status
 from victor_fp.core.protocols.gemini.response import ANSWERS, START, Progress, add_answer, emit_last_notes
 from victor_fp.core.protocols.stream_end import is_done
@@ -45,17 +47,27 @@ class GeminiReader(msgspec.Struct, frozen=True):
             return progress
         answer = ANSWERS.decode(data)
         if isinstance(answer, Undecodable):
-            message = f"an event of the stream does not decode: {answer.reason}"
-            deltas.append(
-                ErrorReported(InvalidResponse(provider=self.endpoint.spec.name, model=progress.model, message=message))
-            )
+            deltas.append(ErrorReported(self._read_undecodable(progress, frame, answer.reason)))
             return progress
         progress = add_answer(self.endpoint, progress, answer, deltas)
         if b'"error"' in data and (error := find_status(data)) is not None:
             deltas.append(ErrorReported(fault_from_error(self.endpoint, error, data, model=progress.model)))
-        elif frame.event == "error":
+        elif frame.event == "error" or (answer.candidates is None and _is_error(data)):
             deltas.append(ErrorReported(fault_from_error(self.endpoint, None, data, model=progress.model)))
         return progress
+
+    def _read_undecodable(self, progress: Progress, frame: Frame, reason: str) -> Fault:
+        words = read_error_words(frame)
+        if words is not None:
+            return fault_from_error(self.endpoint, None, encode_json(words), model=progress.model)
+        message = f"an event of the stream does not decode: {reason}"
+        return InvalidResponse(provider=self.endpoint.spec.name, model=progress.model, message=message)
+
+
+def _is_error(data: bytes) -> bool:
+    """Whether an event without an answer is an error in another form than Google's."""
+    value = decode_json_object(data) if may_be_error(data) else NotJson("")
+    return not isinstance(value, NotJson) and is_error_object(value)
 
 
 def reader(endpoint: Endpoint) -> GeminiReader:

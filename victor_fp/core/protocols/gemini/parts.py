@@ -12,8 +12,8 @@ from msgspec import UNSET, UnsetType
 from victor_fp_wire.gemini.request import Blob, FileData, FunctionCall, FunctionResponse, FunctionResponsePart, Part
 
 from victor_fp.core.dialects.gemini import GeminiDialect
-from victor_fp.core.json import Json, NotJson, decode_json_object
-from victor_fp.core.request_building.conversation import Block
+from victor_fp.core.json import Json
+from victor_fp.core.request_building.conversation import Block, read_call_arguments
 from victor_fp.core.types import AudioPart, FilePart, ImagePart, Message, TextPart
 
 MEDIA_TYPES = {
@@ -125,10 +125,8 @@ def _restore_part(state: Json) -> Part | None:
 
 def arguments_of(arguments: dict[str, Json] | str) -> dict[str, Json]:
     """Arguments as the object that the wire wants; text that is none, as a broken call leaves it, inside of one."""
-    if not isinstance(arguments, str):
-        return arguments
-    read = decode_json_object(arguments) if arguments.strip() else {}
-    return {"arguments": arguments} if isinstance(read, NotJson) else read
+    read = read_call_arguments(arguments)
+    return {"arguments": read} if isinstance(read, str) else read
 
 
 def is_no_object(arguments: object) -> bool:
@@ -137,7 +135,7 @@ def is_no_object(arguments: object) -> bool:
     >>> is_no_object("{broken"), is_no_object('{"a": 1}'), is_no_object({})
     (True, False, False)
     """
-    return isinstance(arguments, str) and bool(arguments.strip()) and isinstance(decode_json_object(arguments), NotJson)
+    return isinstance(arguments, str) and isinstance(read_call_arguments(arguments), str)
 
 
 def result_part(message: Message, name: str, dialect: GeminiDialect, *, id_given: bool) -> Part:

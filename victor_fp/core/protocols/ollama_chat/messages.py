@@ -12,7 +12,7 @@ from victor_fp_wire.ollama_chat import request as wire
 
 from victor_fp.core.dialects.ollama import OllamaDialect
 from victor_fp.core.faults import Fault, UnsupportedParameter
-from victor_fp.core.request_building.conversation import index_tool_names, split_assistant_turn
+from victor_fp.core.request_building.conversation import index_tool_names, read_call_arguments, split_assistant_turn
 from victor_fp.core.requests import Adjustment, ChatRequest, Endpoint
 from victor_fp.core.types import AudioPart, FilePart, ImagePart, Message, Part, TextPart
 
@@ -37,7 +37,11 @@ def wire_messages(endpoint: Endpoint, dialect: OllamaDialect, request: ChatReque
 
 def note_changes(messages: Sequence[Message]) -> tuple[Adjustment, ...]:
     """What is changed without a loss."""
-    if not any(isinstance(call["arguments"], str) for message in messages for call in message.tool_calls or ()):
+    if not any(
+        isinstance(read_call_arguments(call["arguments"]), str)
+        for message in messages
+        for call in message.tool_calls or ()
+    ):
         return ()
     reason = "arguments that are no JSON object go as {'invalid_json': text}"
     return (Adjustment(parameter="messages.tool_calls", reason=reason, action="changed"),)
@@ -96,8 +100,8 @@ def _assistant_message(dialect: OllamaDialect, message: Message) -> wire.ChatMes
     calls: list[wire.RequestToolCall] = []
     for block in blocks:
         if block.kind == "tool_call":
-            given = block.arguments
-            arguments = {"invalid_json": given} if isinstance(given, str) else dict(given)
+            given = read_call_arguments(block.arguments)
+            arguments = {"invalid_json": given} if isinstance(given, str) else given
             function = wire.RequestFunctionCall(name=block.name, arguments=arguments)
             calls.append(wire.RequestToolCall(id=block.id or UNSET, function=function))
     return wire.ChatMessage(

@@ -13,6 +13,7 @@ from victor_fp.core.deltas import Delta, ReasoningDelta, RefusalDelta, Stopped, 
 from victor_fp.core.dialects.chat import ChatDialect
 from victor_fp.core.framing import Frame
 from victor_fp.core.json import Json, NotJson, decode_lenient_json
+from victor_fp.core.protocols.error_events import is_error_object, may_be_error
 from victor_fp.core.protocols.openai_chat.content import emit_content, find_reasoning, read_fragments
 from victor_fp.core.protocols.openai_chat.metadata import (
     read_answer_metadata,
@@ -124,11 +125,19 @@ def read_chunk(chunk: ChatCompletionChunk, frame: Frame, first: bool) -> ChunkCo
     """A chunk. Its facts are read where it may have some: in the first, those without a choice, and the last ones."""
     choice = next((choice for choice in chunk.choices or () if not choice.index), None)
     counts = _find_counts(chunk, None if choice is None else choice.usage)
-    is_error = chunk.error or (choice is None and (frame.event == "error" or chunk.object == "error"))
+    is_error = chunk.error or (
+        choice is None and (frame.event == "error" or chunk.object == "error" or _is_error(frame))
+    )
     error = _read_whole(frame) if is_error else _find_groq_error(chunk)
     if not first and choice is not None and not choice.finish_reason and counts is None:
         return ChunkContent(choice=_read_choice(choice), error=error)
     return _read_answer(chunk, choice, counts, error)
+
+
+def _is_error(frame: Frame) -> bool:
+    """Whether a chunk without a choice is an error in another form than OpenAI's."""
+    value = _read_whole(frame) if may_be_error(frame.data) else None
+    return isinstance(value, dict) and is_error_object(value)
 
 
 def read_body(body: ChatCompletion, frame: Frame) -> ChunkContent:

@@ -38,6 +38,7 @@ from victor_fp.core.dialects.responses import ResponsesDialect
 from victor_fp.core.faults import Fault, InvalidResponse
 from victor_fp.core.framing import Frame
 from victor_fp.core.json import Json, JsonObject, NotJson, decode_json_object
+from victor_fp.core.protocols.error_events import is_error_object, read_error_words
 from victor_fp.core.protocols.openai_family.errors import fault_from_error, has_known_code
 from victor_fp.core.protocols.openai_responses import item_state
 from victor_fp.core.protocols.openai_responses.item_state import OpenItems
@@ -83,16 +84,12 @@ class ResponseEvents(msgspec.Struct, frozen=True, kw_only=True):
                 reader, more = reader._on_event(event, frame)
                 deltas += more
             elif frame.data.strip():
-                deltas.append(ErrorReported(reader.error or self._undecodable(event)))
+                deltas.append(ErrorReported(_read_undecodable(reader, event, frame)))
         return reader, deltas
 
     def finish(self) -> list[Delta]:
         """An error that nothing followed."""
         return [] if self.error is None else [ErrorReported(self.error)]
-
-    def _undecodable(self, event: Undecodable) -> InvalidResponse:
-        message = f"a frame of the stream is not an event: {event.reason}"
-        return InvalidResponse(provider=self.endpoint.spec.name, model=self.model, message=message)
 
     def _fault(self, error: Json) -> Fault:
         return fault_from_error(self.endpoint, self.dialect, {"error": error}, model=self.model)
@@ -122,7 +119,7 @@ class ResponseEvents(msgspec.Struct, frozen=True, kw_only=True):
                 return self, [ErrorReported(self._failed(frame))]
             case ResponseErrorEvent():
                 return self._on_error(_object(frame))
-            case UnknownType(raw=raw) if raw.get("error") or frame.event == "error":
+            case UnknownType(raw=raw) if is_error_object(raw) or frame.event == "error":
                 return self._on_error(raw)
             case _:
                 items, deltas = self._on_item_event(event, frame)
@@ -186,6 +183,16 @@ class ResponseEvents(msgspec.Struct, frozen=True, kw_only=True):
         if self.error is not None and not has_known_code(self.dialect, error):
             return self.error
         return self._fault(error or {"message": "the response failed"})
+
+
+def _read_undecodable(reader: ResponseEvents, event: Undecodable, frame: Frame) -> Fault:
+    """What is wrong with a stream that has this frame: the error that came before, or the words of this one."""
+    if reader.error is not None:
+        return reader.error
+    if (words := read_error_words(frame)) is not None:
+        return fault_from_error(reader.endpoint, reader.dialect, {"error": words}, model=reader.model)
+    message = f"a frame of the stream is not an event: {event.reason}"
+    return InvalidResponse(provider=reader.endpoint.spec.name, model=reader.model, message=message)
 
 
 def _spot(event: ResponseTextDeltaEvent) -> Spot:

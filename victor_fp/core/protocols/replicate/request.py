@@ -25,7 +25,7 @@ def write(endpoint: Endpoint, dialect: ReplicateDialect, request: ChatRequest) -
     """The request that creates the prediction. Options nobody knows are inputs of the model."""
     target = parse_model(request.model)
     if target is None:
-        message = f"{request.model!r} is not a Replicate model: expected {SPELLINGS}"
+        message = f"{request.model!r:.100} is not a Replicate model: expected {SPELLINGS}"
         return Failure(InvalidRequest(provider=endpoint.spec.name, model=request.model, message=message))
     inputs, options = dialect.inputs_of(request.model), request.options
     said = build_prompt(inputs, request.messages)

@@ -1,0 +1,173 @@
+"""Values that JSON cannot hold are refused by name, by every protocol, and never sent as null."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from returns.result import Failure, Success
+
+from victor_fp import replay
+from victor_fp.core.faults import InvalidRequest, UnsupportedParameter
+from victor_fp.core.json_schema import measure_depth
+from victor_fp.core.types import Message, ToolDefinition
+
+NAN, INFINITY = float("nan"), float("inf")
+HI = [Message(role="user", content="hi")]
+SETTINGS: dict[str, dict[str, object]] = {"bedrock": {"region": "eu-west-1"}}
+PROVIDERS = (
+    "openai", "openai-responses", "anthropic", "google", "mistral", "cohere", "ollama", "bedrock", "replicate",
+)  # fmt: skip
+
+
+def build(provider: str, messages: Any = HI, **options: Any) -> InvalidRequest | UnsupportedParameter | None:
+    """The fault of a request that is refused; None where it is built."""
+    model = options.pop("model", "owner/name" if provider == "replicate" else "m")
+    for stream in (False, True):
+        result = replay.request(
+            provider, messages, model=model, stream=stream, settings=SETTINGS.get(provider), **options
+        )
+        if isinstance(result, Failure):
+            fault = result.failure()
+            assert isinstance(fault, InvalidRequest | UnsupportedParameter), fault
+            fault.message.encode()
+            return fault
+        assert isinstance(result, Success)
+    return None
+
+
+def with_arguments(arguments: object) -> list[Message]:
+    call = {"id": "c1", "name": "f", "arguments": arguments}
+    return [*HI, Message(role="assistant", tool_calls=[call]), Message(role="tool", tool_call_id="c1", content="x")]
+
+
+def schema_with(value: object) -> dict[str, Any]:
+    return {"type": "object", "properties": {"a": {"type": "number", "default": value}}, "required": ["a"]}
+
+
+@pytest.mark.parametrize("provider", [name for name in PROVIDERS if name != "replicate"])
+@pytest.mark.parametrize(
+    ("place", "messages", "options"),
+    [
+        ("messages[1]", with_arguments({"a": [1, {"b": NAN}]}), {}),
+        ("tools[0]", HI, {"tools": [ToolDefinition(name="f", parameters=schema_with(INFINITY))]}),
+        ("extra_body", HI, {"extra_body": {"a": {"b": NAN}}}),
+        ("vendor_option", HI, {"vendor_option": [-INFINITY]}),
+        ("top_p", HI, {"top_p": NAN, "on_unsupported": "adjust"}),
+        ("temperature", HI, {"temperature": NAN}),
+        ("response_format", HI, {"response_format": schema_with(NAN), "on_unsupported": "adjust"}),
+    ],
+    ids=["arguments", "tool", "extra_body", "unknown option", "top_p", "temperature", "response_format"],
+)
+def test_a_number_that_is_not_finite_is_refused_with_its_place(
+    provider: str, place: str, messages: list[Message], options: dict[str, Any]
+) -> None:
+    fault = build(provider, messages, **options)
+    assert fault is not None
+    assert fault.message.startswith(place)
+    assert fault.provider == provider
+
+
+def test_replicate_refuses_numbers_that_are_not_finite_in_its_input() -> None:
+    fault = build("replicate", input_option=NAN)
+    assert fault is not None
+    assert fault.message.startswith("input_option")
+
+
+def test_nulls_of_callers_are_sent() -> None:
+    assert build("openai", with_arguments({"a": None, "b": "null"}), vendor_option=[None]) is None
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_a_schema_that_holds_itself_is_refused_or_widened_and_ends(provider: str) -> None:
+    cyclic: dict[str, Any] = {"type": "object"}
+    cyclic["properties"] = {"a": cyclic, "b": cyclic}
+    for options in ({"tools": [ToolDefinition(name="f", parameters=cyclic)]}, {"response_format": cyclic}):
+        result = replay.request(
+            provider, HI, model="owner/name", settings=SETTINGS.get(provider), on_unsupported="adjust", **options
+        )
+        if isinstance(result, Failure):
+            assert isinstance(result.failure(), InvalidRequest | UnsupportedParameter)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"extra_body": {"a": object()}},
+        {"extra_body": {"\ud800": 1}},
+        {"vendor_option": object()},
+        {"model": 3},
+        {"model": "m\ud800"},
+        {"max_tokens": "many"},
+        {"max_tokens": True},
+        {"temperature": "hot"},
+        {"temperature": False},
+        {"tools": [ToolDefinition(name="f", parameters=schema_with(object()))]},
+        {"messages": with_arguments({"a": object()})},
+        {"messages": [Message.model_construct(role="user", content=object())]},
+        {"messages": [Message.model_construct(role="assistant", tool_calls=[3])]},
+        {"messages": [Message.model_construct(role="user", content=[{"type": "text", "text": "x"}])]},
+    ],
+)
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_what_no_request_can_hold_is_a_fault_and_never_an_exception(provider: str, options: dict[str, Any]) -> None:
+    assert build(provider, **options) is not None
+
+
+def test_an_iterable_that_raises_is_a_fault() -> None:
+    def broken() -> Any:
+        yield {"role": "user", "content": "hi"}
+        raise OSError("the file is gone")
+
+    fault = build("openai", broken())
+    assert fault is not None
+    assert "the file is gone" in fault.message
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"X-A": "a\r\nX-B: c"},
+        {"X-A": "\ud800"},
+        {"X-A": "a\0"},
+        {"": "a"},
+        {"X A": "a"},
+        {"X-A:": "a"},
+        {"Content-Length": "3"},
+        {"transfer-encoding": "chunked"},
+    ],
+)
+def test_headers_that_http_does_not_allow_are_refused_before_sending(headers: dict[str, str]) -> None:
+    fault = build("openai", extra_headers=headers)
+    assert fault is not None
+    assert fault.message.startswith("extra_headers")
+    embedding = replay.embed_request("openai", ["a"], model="m", extra_headers=headers)
+    assert isinstance(embedding.failure(), InvalidRequest)
+    reranking = replay.rerank_request("cohere", "q", ["a"], model="m", extra_headers=headers)
+    assert isinstance(reranking.failure(), InvalidRequest)
+
+
+@pytest.mark.parametrize("options", [{"extra_body": {"x": NAN}}, {"x": [INFINITY]}])
+def test_embeddings_and_reranking_refuse_numbers_that_are_not_finite(options: dict[str, Any]) -> None:
+    embedding = replay.embed_request("openai", ["a"], model="m", **options)
+    reranking = replay.rerank_request("cohere", "q", ["a"], model="m", **options)
+    for fault in (embedding.failure(), reranking.failure()):
+        assert isinstance(fault, InvalidRequest)
+        assert "not a number that JSON can hold" in fault.message
+
+
+def test_messages_of_faults_can_always_be_printed() -> None:
+    fault = InvalidRequest(model="m\ud83d\ude00\ud800", message="caf\udce9 \u00e9 \U0001f600")
+    assert (fault.model, fault.message) == ("m\U0001f600\ufffd", "caf\ufffd \u00e9 \U0001f600")
+
+
+def test_depth_is_measured_up_to_a_bound_in_values_that_hold_themselves() -> None:
+    cyclic: dict[str, Any] = {}
+    cyclic["a"], cyclic["b"] = cyclic, [cyclic]
+    assert measure_depth(cyclic, 5) == 6
+    shared: Any = 1
+    for _ in range(60):
+        shared = {"a": shared, "b": shared}
+    assert measure_depth(shared) == 60
+    values: list[Any] = [1, {}, {"a": 1}, {"a": [1]}, ({},)]
+    assert [measure_depth(one) for one in values] == [0, 1, 1, 2, 2]
