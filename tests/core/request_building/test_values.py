@@ -82,7 +82,11 @@ def test_nulls_of_callers_are_sent() -> None:
 def test_a_schema_that_holds_itself_is_refused_or_widened_and_ends(provider: str) -> None:
     cyclic: dict[str, Any] = {"type": "object"}
     cyclic["properties"] = {"a": cyclic, "b": cyclic}
-    for options in ({"tools": [ToolDefinition(name="f", parameters=cyclic)]}, {"response_format": cyclic}):
+    given: list[dict[str, Any]] = [
+        {"tools": [ToolDefinition(name="f", parameters=cyclic)]},
+        {"response_format": cyclic},
+    ]
+    for options in given:
         result = replay.request(
             provider, HI, model="owner/name", settings=SETTINGS.get(provider), on_unsupported="adjust", **options
         )

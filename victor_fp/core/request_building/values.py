@@ -9,19 +9,14 @@ import msgspec
 
 from victor_fp.core.faults import InvalidRequest
 from victor_fp.core.json import encode_json
-from victor_fp.core.requests import ChatRequest, HttpRequest
+from victor_fp.core.requests import ChatRequest
 
 _SHOWN = 300
 """Characters of an exception's message."""
 
 
-def find_not_finite(request: ChatRequest, built: HttpRequest) -> InvalidRequest | None:
-    """InvalidRequest that names a number that is not finite; the encoder would write null in its place.
-
-    `built` is the request for the wire. The values are looked through only where it holds a null.
-    """
-    if b"null" not in built.body:
-        return None
+def find_not_finite(request: ChatRequest) -> InvalidRequest | None:
+    """InvalidRequest that names a number that is not finite; None where all are."""
     for place, value in _name_values(request):
         if (problem := find_number_problem(place, value)) is not None:
             return InvalidRequest(model=request.model, message=problem)
