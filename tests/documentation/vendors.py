@@ -32,7 +32,8 @@ async def _answer_openai(talk: Talk, asked: Mapping[str, object]) -> None:
     if not asked.get("stream"):
         body = shapes.body(text)
         if call is not None:
-            body["choices"][0] = {"message": {"content": None, "tool_calls": [call]}, "finish_reason": "tool_calls"}
+            message = {"role": "assistant", "content": None, "tool_calls": [call]}
+            body["choices"][0] = {"index": 0, "message": message, "finish_reason": "tool_calls"}
         await talk.answer(body)
     elif call is not None:
         first = shapes.chunk()
