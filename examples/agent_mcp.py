@@ -9,7 +9,7 @@ from pathlib import Path
 from mcp import Client, StdioServerParameters
 from stand_in import options
 
-from victor_fp import Message, ProviderRegistry, run_tools, tool
+from victor_fp import ManagedProviderFactory, Message, run_tools, tool
 from victor_fp.agent.mcp import list_tools
 from victor_fp.testing import Call, Turn
 
@@ -34,7 +34,8 @@ def packing_list(items: list[str]) -> str:
 
 async def main() -> None:
     """Let the model work until it calls no tool."""
-    async with Client(SERVER) as client, ProviderRegistry.create("openai/gpt-5-mini", **options(*SCRIPT)) as provider:
+    provider = await ManagedProviderFactory.create("openai", "gpt-5-mini", **options(*SCRIPT))
+    async with Client(SERVER) as client, provider:
         tools = [packing_list, *await list_tools(client)]
         messages = [Message(role="user", content="Three days in Oslo. What do I pack?")]
         for _ in range(TURNS):

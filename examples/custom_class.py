@@ -67,7 +67,8 @@ async def main() -> None:
         print((await provider.chat(messages)).content)
         async for chunk in provider.stream_chat(messages):
             print(chunk.content, end="")
-        print("\n", provider.get_metrics()["summary"]["total_requests"], "operations")
+        if (metrics := provider.get_metrics()) is not None:
+            print("\n", metrics["summary"]["total_requests"], "operations")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from victor_fp.testing import Turn
 ACME = ProviderSpec(
     name="acme",
     title="Acme",
-    dialect=ChatDialect(max_tokens="max_completion_tokens"),
+    dialect=ChatDialect(tokens_field="max_completion_tokens"),
     base_url="https://api.acme.example/v1",
     auth=Auth(header="x-api-key", scheme=""),
     key_variables=("ACME_API_KEY",),

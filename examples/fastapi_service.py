@@ -6,7 +6,7 @@ Run it with `uvicorn fastapi_service:app`; run as a program it calls itself once
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated
 
@@ -38,10 +38,13 @@ class Reply(BaseModel):
 
 
 @asynccontextmanager
-async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
     """One provider for the life of the service: connections, limits and the breaker are shared by all requests."""
     provider = await ManagedProviderFactory.create(
-        "openai", "gpt-5-mini", rate_limits=Limits(concurrency=20), **options(Turn(text="Oslo is the capital of Norway."))
+        "openai",
+        "gpt-5-mini",
+        rate_limits=Limits(concurrency=20),
+        **options(Turn(text="Oslo is the capital of Norway.")),
     )
     async with provider:
         app.state.provider = provider
@@ -88,7 +91,7 @@ async def stream(question: Question, provider: Provider) -> StreamingResponse:
 
 
 @app.get("/metrics")
-async def metrics(provider: Provider) -> ProviderMetrics:
+async def metrics(provider: Provider) -> ProviderMetrics | None:
     """Figures of the provider."""
     return provider.get_metrics()
 
@@ -106,7 +109,10 @@ def status_from(fault: Fault) -> int:
 
 async def main() -> None:
     """Call the service without a server."""
-    async with lifespan(app), httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://service") as client:
+    async with (
+        lifespan(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://service") as client,
+    ):
         answer = await client.post("/ask", json={"text": "The capital of Norway?"})
         print(answer.status_code, answer.json())
         events = await client.post("/stream", json={"text": "The capital of Norway?"})

@@ -23,7 +23,9 @@ def main() -> None:
         create("openai", **options(Turn(text="Glaciers did."))) as openai,
         create("cohere", **options(Turn(), provider="cohere", variable="COHERE_API_KEY")) as cohere,
     ):
-        documents = openai.embed(PARAGRAPHS, model="text-embedding-3-small", purpose="document", on_unsupported="adjust")
+        documents = openai.embed(
+            PARAGRAPHS, model="text-embedding-3-small", purpose="document", on_unsupported="adjust"
+        )
         query = openai.embed(QUESTION, model="text-embedding-3-small").vectors[0]
         scores = [sum(a * b for a, b in zip(query, vector, strict=True)) for vector in documents.vectors]
         near = sorted(range(len(PARAGRAPHS)), key=scores.__getitem__, reverse=True)[:4]

@@ -14,7 +14,10 @@ from victor_fp.testing import Turn
 def main() -> int:
     """Summarise a text in a sentence and stream three questions about it."""
     text = " ".join(sys.argv[1:]) or "The fjords of Norway were carved by glaciers and flooded by the sea."
-    answers = Turn(text="Glaciers carved Norway's fjords."), Turn(text="How deep are they? Which is longest? Do they freeze?")
+    answers = (
+        Turn(text="Glaciers carved Norway's fjords."),
+        Turn(text="How deep are they? Which is longest? Do they freeze?"),
+    )
     with create("openai/gpt-5-mini", **options(*answers)) as provider:
         messages = [Message(role="user", content=f"Summarise in one sentence: {text}")]
         try:

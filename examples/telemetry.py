@@ -30,13 +30,21 @@ def main() -> None:
     with create_managed("openai", "gpt-5-mini", observers=[OtelObserver()], **settings) as provider:
         with trace.get_tracer("example").start_as_current_span("answer a question"):
             print(provider.chat("Hi").content)
-        summary = provider.get_metrics()["summary"]
-        print(summary["total_requests"], "request,", summary["retries"], "retries")
+        if (figures := provider.get_metrics()) is not None:
+            summary = figures["summary"]
+            print(summary["total_requests"], "request,", summary["retries"], "retries")
     for span in spans.get_finished_spans():
         print(span.name, [event.name for event in span.events])
     data = reader.get_metrics_data()
     if data is not None:
-        print(sorted(metric.name for resource in data.resource_metrics for scope in resource.scope_metrics for metric in scope.metrics))
+        print(
+            sorted(
+                metric.name
+                for resource in data.resource_metrics
+                for scope in resource.scope_metrics
+                for metric in scope.metrics
+            )
+        )
 
 
 if __name__ == "__main__":

@@ -97,7 +97,11 @@ async def test_the_programs_of_a_page_run(page: str, tmp_path: Path) -> None:
 def test_type_checkers_accept_the_programs(command: list[str], tmp_path: Path) -> None:
     files = [_write(block, tmp_path) for page in WITH_BLOCKS for block in find_blocks(page) if _is_program(block)]
     assert len(files) > 40
-    environment = {**os.environ, "MYPYPATH": f"{ROOT}:{ROOT / 'generated'}", "PYTHONPATH": f"{ROOT}:{ROOT / 'generated'}"}
+    environment = {
+        **os.environ,
+        "MYPYPATH": f"{ROOT}:{ROOT / 'generated'}",
+        "PYTHONPATH": f"{ROOT}:{ROOT / 'generated'}",
+    }
     done = subprocess.run(
         [sys.executable, "-m", *command, *files], capture_output=True, text=True, cwd=tmp_path, env=environment
     )

@@ -59,7 +59,20 @@ def test_a_job_continues_where_it_was(tmp_path: Path) -> None:
 
 
 def test_the_recorded_tests_pass() -> None:
-    done = run("-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", os.devnull, "--rootdir", ".", folder=EXAMPLES / "recorded_tests")
+    done = run(
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "victor_fp.pytest_plugin",
+        "-c",
+        os.devnull,
+        "--rootdir",
+        ".",
+        folder=EXAMPLES / "recorded_tests",
+    )
     assert "2 passed" in done.stdout, done.stdout + done.stderr
 
 
@@ -84,7 +97,8 @@ def test_the_notebook_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         monkeypatch.delenv(key, raising=False)
     notebook = nbformat.read(EXAMPLES / "notebook.ipynb", as_version=4)
     nbclient.NotebookClient(notebook, timeout=60, resources={"metadata": {"path": str(EXAMPLES)}}).execute()
-    shown = json.dumps([cell.get("outputs") for cell in notebook.cells], ensure_ascii=False)
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    shown = "".join(output.get("text") or output["data"]["text/plain"] for output in outputs)
     for text in ("Bergen, Oslo, Tromsø", "Once upon a time.", "inhabitants=717710", "prompt_tokens"):
         assert text in shown
 
@@ -102,7 +116,11 @@ def test_type_checkers_accept_the_notebook(checker: str, tmp_path: Path) -> None
     program = "async def notebook() -> None:\n" + "\n".join(f"    {line}" for line in lines) + "\n"
     (tmp_path / "notebook.py").write_text(program, "utf-8")
     words = {"mypy": ["--strict", "--config-file="], "pyright": ["--pythonpath", sys.executable]}[checker]
-    environment = {**os.environ, "MYPYPATH": f"{ROOT}:{ROOT / 'generated'}:{EXAMPLES}", "PYTHONPATH": f"{ROOT}:{ROOT / 'generated'}"}
+    environment = {
+        **os.environ,
+        "MYPYPATH": f"{ROOT}:{ROOT / 'generated'}:{EXAMPLES}",
+        "PYTHONPATH": f"{ROOT}:{ROOT / 'generated'}",
+    }
     if checker == "pyright":
         (tmp_path / "pyrightconfig.json").write_text(
             json.dumps({"extraPaths": [str(ROOT), str(ROOT / "generated"), str(EXAMPLES)]}), "utf-8"
