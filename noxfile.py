@@ -12,7 +12,7 @@ nox.options.reuse_existing_virtualenvs = True
 nox.options.sessions = ["lint", "types", "tests"]
 
 HERE = Path(__file__).parent
-CODE = ["victor_fp", "tests", "noxfile.py"]
+CODE = ["victor_fp", "tests", "examples", "noxfile.py"]
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 
 

@@ -7,8 +7,17 @@ import sys
 from collections.abc import AsyncIterator
 from typing import Unpack
 
-from victor_fp import BaseProvider, ChatOptions, CompletionResponse, ManagedProviderFactory, Message, ProviderError
-from victor_fp import ProviderRegistry, StreamChunk, ToolDefinition
+from victor_fp import (
+    BaseProvider,
+    ChatOptions,
+    CompletionResponse,
+    ManagedProviderFactory,
+    Message,
+    ProviderError,
+    ProviderRegistry,
+    StreamChunk,
+    ToolDefinition,
+)
 
 
 class CommandProvider(BaseProvider):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import Any
 
 from tests import openai_shapes as shapes
 from tests.loopback import Received, Talk
@@ -66,12 +67,11 @@ async def _answer_anthropic(talk: Talk, asked: Mapping[str, object]) -> None:
     )
 
 
-def _call(asked: Mapping[str, object]) -> dict[str, dict[str, str]] | None:
+def _call(asked: Mapping[str, object]) -> dict[str, Any] | None:
     """Return a call of the first tool in OpenAI's form; None where none is offered or the call was answered."""
     messages, tools = asked["messages"], asked.get("tools")
     assert isinstance(messages, list)
     if not isinstance(tools, list) or any("tool_calls" in turn or "tool_use" in str(turn) for turn in messages):
         return None
     name = tools[0]["function"]["name"] if "function" in tools[0] else tools[0]["name"]
-    call = {"id": "call_1", "type": "function", "function": {"name": name, "arguments": '{"city": "Oslo"}'}}
-    return call  # type: ignore[return-value]  # the id is text
+    return {"id": "call_1", "type": "function", "function": {"name": name, "arguments": '{"city": "Oslo"}'}}
