@@ -12,7 +12,7 @@ nox.options.reuse_existing_virtualenvs = True
 nox.options.sessions = ["lint", "types", "tests"]
 
 HERE = Path(__file__).parent
-CODE = ["victor_fp", "tests", "noxfile.py"]
+CODE = ["victor_fp", "tests", "examples", "noxfile.py"]
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 
 
@@ -136,9 +136,20 @@ def integrations(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Write what the docs take from the code; `-- --check` fails where a page is stale."""
-    install(session, "-e", ".[codegen]")
+    """Write what the docs take from the code (`-- --check` fails where a page is stale), and build the site into site/."""
+    install(session, "-e", ".[codegen]", *group("docs"))
     session.run("python", "-m", "victor_fp.codegen", "pages", *session.posargs)
+    session.run("mkdocs", "build", "--strict", env={"NO_MKDOCS_2_WARNING": "1"})
+
+
+@nox.session
+def examples(session: nox.Session) -> None:
+    """Run the programs of examples/ without a key, and check them with mypy --strict and pyright."""
+    install(session, "-e", ".[cli,mcp,otel]", *group("examples"), *group("test"), *group("types"))
+    session.run("pytest", "-m", "examples", "tests/examples", *session.posargs)
+    session.run("mypy", "--config-file", "examples/mypy.ini")
+    python = str(Path(session.virtualenv.location) / "bin" / "python")
+    session.run("pyright", "--pythonpath", python, "--project", "examples")
 
 
 @nox.session

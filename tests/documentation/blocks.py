@@ -1,0 +1,34 @@
+"""The Python blocks of the pages."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+PAGES = sorted(path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md"))
+FOREIGN = ("litellm", "openai", "langchain", "any-llm")
+"""Titles of blocks that show other libraries, which are not installed: they are compiled and not run."""
+FENCE = re.compile(r'^```python(?: title="([^"]*)")?\n(.*?)^```', re.DOTALL | re.MULTILINE)
+
+
+class Block(NamedTuple):
+    """A block of a page, and the line that its code begins at."""
+
+    page: str
+    line: int
+    title: str
+    code: str
+
+    @property
+    def is_foreign(self) -> bool:
+        return self.title in FOREIGN
+
+
+def find_blocks(page: str) -> list[Block]:
+    text = (DOCS / page).read_text("utf-8")
+    return [
+        Block(page, text.count("\n", 0, found.start()) + 2, found[1] or "", found[2]) for found in FENCE.finditer(text)
+    ]

@@ -1,0 +1,89 @@
+"""Every public name is in the reference, and every link of the pages and of the files beside them leads somewhere."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from importlib import import_module
+from types import ModuleType
+from typing import get_args
+
+import pytest
+
+from tests.documentation.blocks import DOCS, PAGES, ROOT
+from victor_fp.core import faults, metadata, stats
+from victor_fp.providers import errors
+
+DIRECTIVE = re.compile(r"^::: (\S+)$", re.MULTILINE)
+NAMED = {
+    name.rsplit(".", 1)[-1]: name
+    for path in DOCS.glob("reference/*.md")
+    for name in DIRECTIVE.findall(path.read_text("utf-8"))
+}
+MODULES = (
+    "victor_fp",
+    "victor_fp.sync",
+    "victor_fp.jobs",
+    "victor_fp.recording",
+    "victor_fp.replay",
+    "victor_fp.testing",
+    "victor_fp.testing.conformance",
+    "victor_fp.providers.base",
+    "victor_fp.providers.factory",
+    "victor_fp.agent.provider_manager",
+)
+OTHER_NAMES = {"RequestPriority", "ProviderAuthenticationError"}
+"""Second names of what the reference has under the first."""
+LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
+HEADING = re.compile(r"^#+ (.+?)(?: \{#[^}]*\})?$", re.MULTILINE)
+ROOT_FILES = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_name_of_a_public_module_is_in_the_reference(module: str) -> None:
+    exported = import_module(module)
+    for name in set(exported.__all__) - OTHER_NAMES:
+        if isinstance(getattr(exported, name), ModuleType):
+            continue
+        assert name in NAMED, f"{module}.{name} is on no page of docs/reference"
+        home, _, attribute = NAMED[name].rpartition(".")
+        if module != "victor_fp.sync" or name != "run_tools":
+            assert attribute == name
+        assert hasattr(import_module(home), name)
+
+
+def test_every_fault_exception_and_metadata_type_is_in_the_reference() -> None:
+    exceptions = {
+        kind.__name__ for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, Exception)
+    }
+    kinds = {kind.__name__ for kind in get_args(faults.Fault)} | exceptions
+    for module in (metadata, stats):
+        kinds |= {kind.__name__ for kind in vars(module).values() if getattr(kind, "__module__", "") == module.__name__}
+    assert len(kinds) > 40
+    assert kinds - OTHER_NAMES <= NAMED.keys()
+
+
+def test_every_page_is_in_the_navigation() -> None:
+    navigation = (ROOT / "mkdocs.yml").read_text("utf-8").partition("\nnav:")[2]
+    assert {word for word in navigation.split() if word.endswith(".md")} == set(PAGES)
+
+
+def _links(text: str) -> Iterator[str]:
+    prose = re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
+    return (link for link in LINK.findall(prose) if not link.startswith(("http://", "https://", "mailto:")))
+
+
+def _anchors(text: str) -> set[str]:
+    plain = (re.sub(r"[`*]|\]\([^)]*\)|\[", "", heading) for heading in HEADING.findall(text))
+    return {re.sub(r"[\s]+", "-", re.sub(r"[^\w\s-]", "", heading).strip().lower()) for heading in plain}
+
+
+@pytest.mark.parametrize("page", [*ROOT_FILES, *(f"docs/{page}" for page in PAGES)])
+def test_the_links_of_a_page_lead_somewhere(page: str) -> None:
+    path = ROOT / page
+    for link in _links(path.read_text("utf-8")):
+        file, _, anchor = link.partition("#")
+        target = path if not file else (path.parent / file).resolve()
+        assert target.exists(), f"{page} links to {link}"
+        if anchor and target.suffix == ".md":
+            assert anchor in _anchors(target.read_text("utf-8")), f"{page} links to {link}"
