@@ -181,9 +181,9 @@ def test_a_terminal_is_not_driven_by_what_a_model_says(serve: Serve, keyed: dict
         await talk.events(*chunks("safe\x1b]52;c;ZXZpbA==\x07\x9b31mtext"))
 
     with terminal("chat", "Hi", *at(serve(hostile)), env=keyed) as (_, tty):
-        shown = tty.until("text")
+        tty.until("text")
 
-    assert not {"\x1b", "\x07", "\x9b"} & set(shown)
+    assert not {"\x1b", "\x07", "\x9b"} & set(tty.raw)
 
 
 @posix
