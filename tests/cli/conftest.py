@@ -100,7 +100,7 @@ class Tty:
     """
 
     def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
+        self.descriptor = descriptor
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._unread = ""
         self._shown = ""
@@ -108,7 +108,7 @@ class Tty:
         """Everything that was written to the terminal."""
 
     def type(self, keys: bytes) -> None:
-        os.write(self._descriptor, keys)
+        os.write(self.descriptor, keys)
 
     def paste(self, text: str) -> None:
         """Paste as terminals do that were asked to mark it."""
@@ -132,10 +132,10 @@ class Tty:
 
     def _more(self, seconds: float) -> bool:
         """Read what there is; whether more can come."""
-        if not select.select([self._descriptor], [], [], seconds)[0]:
+        if not select.select([self.descriptor], [], [], seconds)[0]:
             return True
         try:
-            piece = os.read(self._descriptor, 4096)
+            piece = os.read(self.descriptor, 4096)
         except OSError as error:
             if error.errno != errno.EIO:
                 raise

@@ -51,12 +51,12 @@ class Typist:
         return await work
 
 
-def converse(url: str, *lines: str | None, options: RequestOptions = RequestOptions()) -> tuple[int, str, str]:
-    code, out, err, _ = watch(url, *lines, options=options)
+def converse(url: str, *lines: str | None) -> tuple[int, str, str]:
+    code, out, err, _ = watch(url, *lines)
     return code, out, err
 
 
-def watch(url: str, *lines: str | None, options: RequestOptions = RequestOptions()) -> tuple[int, str, str, list[str]]:
+def watch(url: str, *lines: str | None) -> tuple[int, str, str, list[str]]:
     """The exit code, what was written, and the prompts."""
     terminal, typist = Terminal(io.StringIO(), io.StringIO()), Typist(*lines)
 
@@ -65,7 +65,7 @@ def watch(url: str, *lines: str | None, options: RequestOptions = RequestOptions
             interactive = Interactive(
                 provider,
                 "m-1",
-                options,
+                RequestOptions(),
                 terminal,
                 typist,
                 open_provider=lambda name: Failure(usage_error(f"{name} is not for tests")),

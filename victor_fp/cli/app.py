@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
 import typer
 
@@ -70,7 +70,12 @@ def chat(
         ),
     ] = None,
     reasoning_effort: Annotated[
-        Effort | None, typer.Option("--reasoning-effort", help="How much the model thinks before it answers.")
+        Effort | None,
+        typer.Option(
+            "--reasoning-effort",
+            metavar="LEVEL",
+            help=f"How much the model thinks before it answers: {', '.join(get_args(Effort))}.",
+        ),
     ] = None,
     attach: Annotated[
         list[str] | None,

@@ -55,7 +55,7 @@ def list_providers(terminal: Terminal, search: str = "") -> int:
         return 0
     for line in layout_rows(rows, shutil.get_terminal_size().columns):
         terminal.line(line)
-    note = "Keys in the system's keyring are not looked for here; see: victor keys list."
+    note = "The keyring is not searched here; see: victor keys list."
     similar = CATALOGUE.suggest(search) if search and not rows else ()
     terminal.hint(f"no provider matches; similar names: {', '.join(similar)}" if similar else note)
     return 0
