@@ -210,12 +210,13 @@ def test_version_loads_neither_typer_nor_pydantic(world: dict[str, str]) -> None
 def test_help_loads_no_provider_and_no_client(world: dict[str, str]) -> None:
     program = (
         "import sys\nfrom victor_fp.cli import run\ncode = run(['--help'])\n"
-        "print(code, sorted({'rich', 'pydantic', 'httpx', 'aiohttp', 'keyring', 'victor_fp.core'} & set(sys.modules)))"
+        "heavy = {'rich', 'pydantic', 'httpx', 'aiohttp', 'keyring', 'sqlite3', 'prompt_toolkit', 'mcp', 'victor_fp.core'}\n"
+        "print(code, sorted(heavy & set(sys.modules)))"
     )
     ran = subprocess.run([sys.executable, "-c", program], env=world, capture_output=True, text=True, check=True)
 
     assert ran.stdout.splitlines()[-1] == "0 []"
-    for command in ("chat", "providers", "models", "check", "keys", "codegen"):
+    for command in ("chat", "log", "providers", "models", "check", "keys", "codegen"):
         assert command in ran.stdout
 
 

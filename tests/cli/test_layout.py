@@ -42,7 +42,7 @@ def test_the_last_column_is_cut_where_it_is_text() -> None:
     rows = [("1", "provider", "a question that is long")]
     assert (
         list(layout_table(("id", "who", "prompt"), rows, 32, cut_last=True))[2]
-        == "1   provider  a question that \u2026"
+        == "1   provider  a question that i\u2026"
     )
     assert list(layout_table(("id", "who", "prompt"), rows, 24, cut_last=True))[2] == "1   a question that is \u2026"
 

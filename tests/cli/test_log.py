@@ -77,7 +77,7 @@ def test_a_conversation_is_shown_whole(store: LogStore, world: dict[str, str]) -
         Message(role="assistant", content="A cat"),
     )
     number, _ = append(store, None, LoggedTurn(provider="openai", model="m-1", messages=messages), system="Be kind")
-    append(store, number, turn("Sure?", "Yes"))
+    append(store, number, turn("Sure?", "Yes"), system="Be kind")
 
     shown = run("show", str(number), env=world)
 

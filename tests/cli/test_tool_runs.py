@@ -61,7 +61,8 @@ def calls(*named: tuple[str, dict[str, object]]) -> Script:
         ]
         if not received.json().get("stream"):
             message = {"role": "assistant", "content": None, "tool_calls": made}
-            return await talk.answer(body(choices=[{"index": 0, "message": message, "finish_reason": "tool_calls"}]))
+            await talk.answer(body(choices=[{"index": 0, "message": message, "finish_reason": "tool_calls"}]))
+            return
         called = chunk(choices=[{"index": 0, "delta": {"tool_calls": made}, "finish_reason": None}])
         await talk.events(called, chunk(finish="tool_calls"))
 
