@@ -108,7 +108,11 @@ class Tty:
         """Everything that was written to the terminal."""
 
     def type(self, keys: bytes) -> None:
-        os.write(self.descriptor, keys)
+        """Type; what is shown meanwhile is read, so that neither end waits for the other."""
+        while keys:
+            keys = keys[os.write(self.descriptor, keys[:1024]) :]
+            while select.select([self.descriptor], [], [], 0)[0] and self._more(0):
+                pass
 
     def paste(self, text: str) -> None:
         """Paste as terminals do that were asked to mark it."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shlex
 import stat
+import sys
 import termios
 from pathlib import Path
 from threading import Event
@@ -13,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from tests.agent import mcp_server
 from tests.cli.conftest import KEY, at, friendly, terminal, victor
 from tests.loopback import Received, Serve, Talk
 from tests.openai_shapes import chunk, chunks
@@ -134,6 +137,56 @@ def test_a_tool_runs_when_the_user_says_yes(serve: Serve, keyed: dict[str, str],
         assert process.wait(20) == 0
 
     assert asked(server.received[1])[-1]["content"] == "42"
+
+
+def test_tools_of_a_server_run_in_a_conversation(serve: Serve, keyed: dict[str, str]) -> None:
+    pytest.importorskip("mcp")
+    function = {"name": "weather", "arguments": '{"city": "Oslo\u202e"}'}
+
+    async def ask_weather(talk: Talk, received: Received) -> None:
+        call = CALL | {"function": function}
+        called = chunk(choices=[{"index": 0, "delta": {"tool_calls": [call]}, "finish_reason": None}])
+        await talk.events(called, chunk(finish="tool_calls"))
+
+    server = serve(ask_weather, friendly)
+    command = shlex.join([sys.executable, mcp_server.__file__])
+    with terminal("chat", *at(server), "--mcp", command, env=keyed) as (process, tty):
+        tty.until("> ")
+        tty.type(b"Weather?\r")
+        assert r'run weather({"city":"Oslo\u202e"})?' in tty.until("[y/N] ")
+        tty.type(b"y\r")
+        tty.until("Hello there!")
+        tty.until("> ")
+        tty.type(b"\x04")
+        assert process.wait(20) == 0
+    assert asked(server.received[1])[-1]["content"] == "Oslo\u202e 1"
+
+
+@pytest.mark.parametrize("size", [50_000])
+def test_a_long_text_is_pasted_whole(serve: Serve, keyed: dict[str, str], size: int) -> None:
+    server = serve(friendly)
+    text = "word \u4f60\n" * (size // 7) + "end"
+    with terminal("chat", *at(server), env=keyed) as (process, tty):
+        tty.until("> ")
+        tty.paste(text)
+        tty.type(b"\r")
+        tty.until("Hello there!")
+        tty.type(b"\x04")
+        assert process.wait(20) == 0
+    assert texts(server.received[0]) == [text]
+
+
+def test_a_terminal_without_escape_sequences_gets_none(serve: Serve, keyed: dict[str, str]) -> None:
+    server = serve(friendly)
+    with terminal("chat", *at(server), env=keyed | {"TERM": "dumb"}) as (process, tty):
+        tty.until("> ")
+        tty.type(b"Hi\r")
+        tty.until("Hello there!")
+        tty.until("> ")
+        tty.type(b"\x04")
+        assert process.wait(20) == 0
+    assert texts(server.received[0]) == ["Hi"]
+    assert "\x1b" not in tty.raw
 
 
 def test_one_prompt_on_a_terminal_asks_before_a_call(serve: Serve, keyed: dict[str, str], tmp_path: Path) -> None:

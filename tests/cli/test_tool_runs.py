@@ -24,9 +24,11 @@ from __future__ import annotations
 from os.path import join
 from victor_fp.agent.tools import tool
 
+print("loaded")
+
 def add(a: int, b: int = 1) -> int:
     """Add two numbers."""
-    print("adding", a)
+    print("adding\\x9b31m", a)
     return a + b
 
 @tool(name="shout")
@@ -94,10 +96,11 @@ def test_functions_of_a_file_run_and_their_output_stays_out_of_the_answer(
 
     assert (done.stdout, done.returncode) == ("Hello there!\n", 0)
     assert done.stderr.splitlines() == [
+        "loaded",
         'victor: running add({"a":40,"b":2})',
         'victor: running shout({"text":"hi"})',
         "victor: running broken({})",
-        "adding 40",
+        "adding31m 40",
         "victor: broken failed: ValueError: no[31m such thing",
     ]
     offered: Any = server.received[0].json()["tools"]

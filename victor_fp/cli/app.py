@@ -54,6 +54,7 @@ def victor(
 
 @app.command(epilog=EXIT_CODES)
 def chat(
+    context: typer.Context,
     prompt: Annotated[
         str | None, typer.Argument(metavar="PROMPT", help="Without it: standard input, or a conversation.")
     ] = None,
@@ -129,6 +130,7 @@ def chat(
         options=tuple(option or ()),
         reasoning_effort=reasoning_effort,
         is_continued=continued,
+        is_provider_named=getattr(context.get_parameter_source("provider"), "name", "") == "COMMANDLINE",
         is_logged=log,
         temperature=temperature,
         max_tokens=max_tokens,

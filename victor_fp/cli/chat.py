@@ -17,7 +17,7 @@ from victor_fp.cli.conversation_log import ConversationLog, continue_target, loa
 from victor_fp.cli.exit_codes import CommandError, ExitCode, error_from_fault, usage_error
 from victor_fp.cli.inputs import RequestOptions, build_user_message, join_prompt, read_piped_text, read_schema
 from victor_fp.cli.log_store import LoggedConversation, find_log
-from victor_fp.cli.output import response_json, show_value
+from victor_fp.cli.output import response_json, show_notes, show_value
 from victor_fp.cli.provider_selection import Selection, select_model, server_address
 from victor_fp.cli.reporting import JsonTerminal, report_error
 from victor_fp.cli.request_options import make_chat_options, parse_options
@@ -54,6 +54,8 @@ class PromptOptions(msgspec.Struct, frozen=True, kw_only=True):
     as_json: bool = False
     is_continued: bool = False
     """The last conversation goes on."""
+    is_provider_named: bool = True
+    """The provider is named on the command line, not by the environment."""
     is_logged: bool = True
 
 
@@ -101,7 +103,8 @@ def _read_session(
             case Failure(error):
                 return Failure(error)
             case Success(last):
-                target = continue_target(target, last)
+                given = target if prompt.is_provider_named else msgspec.structs.replace(target, provider=None)
+                target = continue_target(given, last)
     match outcome(_read_attachments(prompt)):
         case Failure(error):
             return Failure(error)
@@ -240,6 +243,8 @@ async def _ask_once(
                 return report_error(terminal, error_from_fault(fault, server_address(provider)))
             case Success(_):
                 pass
+    elif options.schema is not None and not as_json:
+        show_notes(terminal, turn.response)
     if as_json:
         terminal.line(response_json(turn.response))
     else:

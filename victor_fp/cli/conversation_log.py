@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -112,7 +111,7 @@ def continue_target(target: TargetOptions, last: LoggedConversation) -> TargetOp
 
     The address goes with the provider, so that a conversation with a local server is not continued with a vendor.
     """
-    if target.provider is not None or os.environ.get("VICTOR_FP_PROVIDER"):
+    if target.provider is not None:
         return target
     if target.model is not None:
         name, named = split_model_name(target.model)

@@ -66,6 +66,7 @@ class TerminalReader:
             output=self._output,
             reserve_space_for_menu=0,
             enable_history_search=True,
+            enable_suspend=True,
         )
 
     @contextmanager

@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterable, Sequence
-from io import TextIOWrapper
+from io import TextIOBase, TextIOWrapper
 from typing import TextIO
 
 from victor_fp.cli.layout import layout_table
@@ -97,6 +97,22 @@ class Terminal:
     def width(self) -> int:
         """Columns of the terminal; COLUMNS of the environment decides where it is set."""
         return shutil.get_terminal_size().columns
+
+
+class NoteStream(TextIOBase):
+    """stderr as a stream for what functions print, without control characters."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        self._err = terminal.err
+
+    def write(self, text: str, /) -> int:
+        """Write text."""
+        self._err.write(strip_controls(text))
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush stderr."""
+        self._err.flush()
 
 
 class DownloadProgress:

@@ -12,7 +12,7 @@ from returns.result import Failure, Result, Success
 from victor_fp.agent.tools import Tool, run_tools
 from victor_fp.cli.inputs import RequestOptions
 from victor_fp.cli.output import fetch_response, format_call, show_response
-from victor_fp.cli.terminal import Terminal, escape_controls
+from victor_fp.cli.terminal import NoteStream, Terminal, escape_controls
 from victor_fp.cli.usage import Spent, add_up, measure_response
 from victor_fp.core.faults import Fault
 from victor_fp.core.result import outcome
@@ -75,7 +75,7 @@ class Executor(msgspec.Struct, frozen=True, kw_only=True):
             else:
                 answers[at] = _decline(call)
         wanted = response.model_copy(update={"tool_calls": [calls[at] for at in approved]})
-        with redirect_stdout(terminal.err):
+        with redirect_stdout(NoteStream(terminal)):
             results = await run_tools(wanted, self.runnable)
         answers |= dict(zip(approved, results, strict=True))
         for at in approved:

@@ -10,7 +10,7 @@ import shlex
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, redirect_stdout
 from functools import reduce
 from inspect import isfunction
 from pathlib import Path
@@ -22,6 +22,7 @@ from returns.result import Failure, Result, Success
 from victor_fp.agent.tools import Tool, tool
 from victor_fp.cli.exit_codes import CommandError, ExitCode, usage_error
 from victor_fp.cli.inputs import read_tools
+from victor_fp.cli.terminal import NoteStream, Terminal
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.result import outcome
 from victor_fp.core.types import ToolDefinition
@@ -154,7 +155,8 @@ def _first_reason(error: BaseException) -> str:
 
 def _load_functions(source: FunctionSource) -> Result[list[ToolDefinition], CommandError]:
     try:
-        module = _import_file(Path(source.origin)) if source.is_file else _import_module(source.origin)
+        with redirect_stdout(NoteStream(Terminal())):  # stdout is for answers
+            module = _import_file(Path(source.origin)) if source.is_file else _import_module(source.origin)
     except OSError as error:
         return Failure(usage_error(f"{source.origin} cannot be read", error.strerror or type(error).__name__))
     except (Exception, SystemExit) as error:  # its code is the user's
