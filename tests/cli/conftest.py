@@ -82,7 +82,7 @@ def victor(*arguments: str, env: dict[str, str], stdin: str | None = None) -> su
         input="" if stdin is None else stdin,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=90,
         check=False,
     )
 
@@ -119,7 +119,7 @@ class Tty:
         assert self.raw.rfind("\x1b[?2004h") > self.raw.rfind("\x1b[?2004l"), "pasted text would not be marked"
         self.type(b"\x1b[200~" + text.encode().replace(b"\n", b"\r") + b"\x1b[201~")
 
-    def until(self, text: str, seconds: float = 30) -> str:
+    def until(self, text: str, seconds: float = 60) -> str:
         """What is shown up to and with `text`."""
         deadline = time.monotonic() + seconds
         while text not in self._shown and time.monotonic() < deadline and self._more(0.1):

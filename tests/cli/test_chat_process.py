@@ -72,7 +72,7 @@ def test_a_reader_that_leaves_ends_it_quietly_and_hangs_up(serve: Serve, keyed: 
         process.stdout.read(5)
         process.stdout.close()
         said = process.stderr.read()
-        code = process.wait(10)
+        code = process.wait(60)
 
     assert (code, said) == (141, b"")
     assert left.wait(5)
@@ -140,7 +140,7 @@ def test_a_conversation_keeps_what_was_said(serve: Serve, keyed: dict[str, str])
         tty.until("Hello there!")
         tty.until("> ")
         tty.type(b"\x04")
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
 
     told = [[message["content"] for message in received.json()["messages"]] for received in server.received]  # type: ignore[attr-defined]  # JSON
     assert told == [
@@ -190,7 +190,7 @@ def test_a_terminal_is_not_driven_by_what_a_model_says(serve: Serve, keyed: dict
 def test_providers_are_grouped_on_a_terminal(world: dict[str, str]) -> None:
     with terminal("providers", env=world) as (process, tty):
         shown = tty.until("ollama-chat")
-        process.wait(10)
+        process.wait(60)
 
         assert "Local servers" in shown
     assert "\t" not in shown

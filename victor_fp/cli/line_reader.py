@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Coroutine, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol, TextIO, TypeVar
 
 from prompt_toolkit import PromptSession
+from prompt_toolkit.application import create_app_session
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 from prompt_toolkit.input import Input, create_input
 from prompt_toolkit.input.typeahead import get_typeahead, store_typeahead
 from prompt_toolkit.key_binding import KeyBindings, KeyPress, KeyPressEvent
 from prompt_toolkit.keys import Keys
 from prompt_toolkit.output import Output, create_output
+from prompt_toolkit.output.plain_text import PlainTextOutput
 from prompt_toolkit.output.vt100 import Vt100_Output
+from prompt_toolkit.utils import is_dumb_terminal
 
 from victor_fp.cli.state import Clean, make_private_file
 
@@ -53,21 +55,21 @@ class TerminalReader:
 
     def __init__(self, output: TextIO, history: History | None = None) -> None:
         self._input: Input = create_input()
-        self._output = _make_output(output)
+        self._output = PlainTextOutput(output) if is_dumb_terminal() else _make_output(output)
         self._typed: list[KeyPress] = []
         """Keys typed during work, in their order."""
         self._is_open = False
-        self._session: PromptSession[str] = PromptSession(
-            history=history or InMemoryHistory(),
-            multiline=True,
-            key_bindings=_prompt_keys(),
-            prompt_continuation="  ",
-            input=self._input,
-            output=self._output,
-            reserve_space_for_menu=0,
-            enable_history_search=True,
-            enable_suspend=True,
-        )
+        # The output is the session's by default: prompt_toolkit then minds terminals without escape sequences.
+        with create_app_session(input=self._input, output=self._output):
+            self._session: PromptSession[str] = PromptSession(
+                history=history or InMemoryHistory(),
+                multiline=True,
+                key_bindings=_prompt_keys(),
+                prompt_continuation="  ",
+                reserve_space_for_menu=0,
+                enable_history_search=True,
+                enable_suspend=True,
+            )
 
     @contextmanager
     def opened(self) -> Iterator[TerminalReader]:
@@ -93,9 +95,8 @@ class TerminalReader:
             while keys := self._input.read_keys():
                 self._typed += keys
             ahead = get_typeahead(self._input)
-            one_line: PromptSession[str] = PromptSession(
-                history=InMemoryHistory(), input=self._input, output=self._output, reserve_space_for_menu=0
-            )
+            with create_app_session(input=self._input, output=self._output):
+                one_line: PromptSession[str] = PromptSession(history=InMemoryHistory(), reserve_space_for_menu=0)
             try:
                 return await one_line.prompt_async(question)
             except EOFError:
@@ -197,8 +198,3 @@ def _prompt_keys() -> KeyBindings:
             event.app.exit(exception=KeyboardInterrupt)
 
     return keys
-
-
-def is_supported() -> bool:
-    """Whether this process has a terminal to ask on."""
-    return sys.stdin is not None and sys.stdin.isatty()
