@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -66,7 +68,7 @@ def test_tables_of_short_cells_fit(rows: list[tuple[str, ...]], width: int) -> N
         assert max(map(cell_width, lines)) <= width
 
 
-def response(metadata: dict[str, object] | None = None, **usage: int) -> CompletionResponse:
+def response(metadata: Mapping[str, object] | None = None, **usage: int) -> CompletionResponse:
     return CompletionResponse(content="", usage=usage, model="m", metadata=metadata)
 
 

@@ -95,11 +95,9 @@ def load_last(store: LogStore | None) -> Result[LoggedConversation, CommandError
     match outcome(store.find_last()):
         case Failure(failure):
             return Failure(CommandError(code=ExitCode.FAILED, what=failure.reason))
-        case Success(None):
-            return Failure(missing)
-        case Success(int() as last):
-            pass
-    match outcome(store.load(last)):
+        case Success(last):
+            found = Success(None) if last is None else store.load(last)
+    match outcome(found):
         case Failure(failure):
             return Failure(CommandError(code=ExitCode.FAILED, what=failure.reason))
         case Success(loaded):
