@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 import errno
 import os
+import re
 import select
 import subprocess
 import sys
@@ -33,6 +35,8 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
         monkeypatch.delenv(name, raising=False)
     return dict(os.environ) | {
         "VICTOR_FP_CONFIG_DIR": str(tmp_path / "config"),
+        "VICTOR_FP_STATE_DIR": str(tmp_path / "state"),
+        "TERM": "xterm-256color",
         "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
         "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "generated")]),
         "COLUMNS": "120",
@@ -78,22 +82,44 @@ def victor(*arguments: str, env: dict[str, str], stdin: str | None = None) -> su
         input="" if stdin is None else stdin,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=90,
         check=False,
     )
 
 
+_BACK_AND_FORWARD = re.compile(r"\x08\x1b\[(\d+)C")
+_FORWARD = re.compile(r"\x1b\[(\d+)C")
+_ESCAPE = re.compile(r"\x1b\[[?>]?[0-9;]*[A-Za-z]|\x1b[()][A-Z0-9]|\x1b[=>]")
+_UNFINISHED = re.compile(r"(?:\x08?\x1b(?:\[[?>0-9;]*)?|\x08)\Z")
+
+
 class Tty:
-    """Our end of a terminal: types, and reads what is shown without losing what comes after."""
+    """Our end of a terminal: types, and reads what is shown without losing what comes after.
+
+    What is shown is text: the escape sequences of a line editor are removed, and its jumps over blanks are blanks.
+    """
 
     def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
+        self.descriptor = descriptor
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._unread = ""
         self._shown = ""
+        self.raw = ""
+        """Everything that was written to the terminal."""
 
     def type(self, keys: bytes) -> None:
-        os.write(self._descriptor, keys)
+        """Type; what is shown meanwhile is read, so that neither end waits for the other."""
+        while keys:
+            keys = keys[os.write(self.descriptor, keys[:1024]) :]
+            while select.select([self.descriptor], [], [], 0)[0] and self._more(0):
+                pass
 
-    def until(self, text: str, seconds: float = 20) -> str:
+    def paste(self, text: str) -> None:
+        """Paste as terminals do that were asked to mark it."""
+        assert self.raw.rfind("\x1b[?2004h") > self.raw.rfind("\x1b[?2004l"), "pasted text would not be marked"
+        self.type(b"\x1b[200~" + text.encode().replace(b"\n", b"\r") + b"\x1b[201~")
+
+    def until(self, text: str, seconds: float = 60) -> str:
         """What is shown up to and with `text`."""
         deadline = time.monotonic() + seconds
         while text not in self._shown and time.monotonic() < deadline and self._more(0.1):
@@ -110,25 +136,38 @@ class Tty:
 
     def _more(self, seconds: float) -> bool:
         """Read what there is; whether more can come."""
-        if not select.select([self._descriptor], [], [], seconds)[0]:
+        if not select.select([self.descriptor], [], [], seconds)[0]:
             return True
         try:
-            piece = os.read(self._descriptor, 4096)
+            piece = os.read(self.descriptor, 4096)
         except OSError as error:
             if error.errno != errno.EIO:
                 raise
             return False
-        self._shown += piece.decode(errors="replace")
+        text = self._decoder.decode(piece)
+        self.raw += text
+        self._unread += text
+        end = len(self._unread) if (cut := _UNFINISHED.search(self._unread)) is None else cut.start()
+        ready, self._unread = self._unread[:end], self._unread[end:]
+        ready = _BACK_AND_FORWARD.sub(lambda found: " " * (int(found[1]) - 1), ready)
+        self._shown += _ESCAPE.sub("", _FORWARD.sub(lambda found: " " * int(found[1]), ready))
         return bool(piece)
 
 
 @contextmanager
-def terminal(*arguments: str, env: dict[str, str]) -> Iterator[tuple[subprocess.Popen[bytes], Tty]]:
+def terminal(
+    *arguments: str, env: dict[str, str], columns: int = 120, program: str = RUN
+) -> Iterator[tuple[subprocess.Popen[bytes], Tty]]:
     """The command on a terminal of its own, and the other end of it."""
+    import fcntl
     import pty
+    import struct
+    import termios
 
     ours, theirs = pty.openpty()
-    own = "import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); " + RUN
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+    env = env | {"COLUMNS": str(columns)}
+    own = "import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); " + program
     command = [sys.executable, "-c", own, *arguments]
     with subprocess.Popen(
         command, env=env, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Any
+import json
+from collections.abc import AsyncIterator, Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
 
 import pytest
+from returns.result import Failure, Success
 
 from tests.acme import acme
 from tests.loopback import Received, Script, Serve, Talk
 from tests.openai_shapes import chunk, chunks, error
-from victor_fp.cli.conversation import run_conversation
+from victor_fp.cli.conversation import Command, Conversation, parse_command, save_conversation
+from victor_fp.cli.conversation_log import ConversationLog
+from victor_fp.cli.exit_codes import usage_error
 from victor_fp.cli.inputs import RequestOptions
+from victor_fp.cli.interactive import Interactive
 from victor_fp.cli.output import show_response
 from victor_fp.cli.terminal import DownloadProgress, Terminal
+from victor_fp.core.types import ImagePart, Message, TextPart
 
+T = TypeVar("T")
 CALL = {"index": 0, "id": "call_1", "type": "function", "function": {"name": "add", "arguments": '{"a": 1}'}}
 
 
@@ -25,26 +33,50 @@ class Screen(io.StringIO):
         return True
 
 
-def typing(*lines: str | None) -> Callable[[str], str]:
-    """Someone who types these lines and then Ctrl-D; None is a Ctrl-D in between."""
-    left: Iterator[str | None] = iter(lines)
+class Typist:
+    """Someone who types these lines and then Ctrl-D; None is a Ctrl-D in between. Remembers what was asked."""
 
-    def ask(prompt: str) -> str:
-        line = next(left, None)
-        if line is None:
-            raise EOFError
-        return line
+    def __init__(self, *lines: str | None) -> None:
+        self._left = iter(lines)
+        self.prompts: list[str] = []
 
-    return ask
+    async def read(self, prompt: str) -> str | None:
+        self.prompts.append(prompt)
+        return next(self._left, None)
+
+    async def ask(self, question: str) -> str | None:
+        return await self.read(question)
+
+    async def attend(self, work: Coroutine[Any, Any, T]) -> T:
+        return await work
 
 
 def converse(url: str, *lines: str | None) -> tuple[int, str, str]:
-    out, err = io.StringIO(), io.StringIO()
-    provider = acme(url, max_retries=0)
-    with asyncio.Runner() as runner:
-        code = run_conversation(provider, "m-1", RequestOptions(), Terminal(out, err), runner, ask=typing(*lines))
-        runner.run(provider.close())
-    return code, out.getvalue(), err.getvalue()
+    code, out, err, _ = watch(url, *lines)
+    return code, out, err
+
+
+def watch(url: str, *lines: str | None) -> tuple[int, str, str, list[str]]:
+    """The exit code, what was written, and the prompts."""
+    terminal, typist = Terminal(io.StringIO(), io.StringIO()), Typist(*lines)
+
+    async def run() -> int:
+        async with acme(url, max_retries=0) as provider:
+            interactive = Interactive(
+                provider,
+                "m-1",
+                RequestOptions(),
+                terminal,
+                typist,
+                open_provider=lambda name: Failure(usage_error(f"{name} is not for tests")),
+                log=ConversationLog(None, terminal, str),
+            )
+            return await interactive.run()
+
+    code = asyncio.run(run())
+    assert isinstance(terminal.out, io.StringIO)
+    assert isinstance(terminal.err, io.StringIO)
+    return code, terminal.out.getvalue(), terminal.err.getvalue(), typist.prompts
 
 
 def saying(*texts: str) -> Script:
@@ -75,7 +107,7 @@ def test_the_result_of_a_call_is_typed_by_hand(serve: Serve, typed: str | None, 
 
     code, out, _ = converse(server.url, "Add", typed)
 
-    assert (code, out) == (0, 'add({"a":1})\nIt is 2\n\n')
+    assert (code, out) == (0, 'add({"a":1})\nIt is 2\n')
     asked, called, result = messages(server.received[1])
     assert asked["content"] == "Add"
     assert called["tool_calls"][0]["id"] == result["tool_call_id"] == "call_1"
@@ -96,7 +128,7 @@ def test_a_failed_turn_is_told_and_forgotten(serve: Serve) -> None:
 def test_thinking_is_shown_dim_to_those_who_watch_and_kept_from_pipes(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from victor_fp.core.types import CompletionResponse, Message, StreamChunk
+    from victor_fp.core.types import CompletionResponse, StreamChunk
     from victor_fp.providers.base import BaseProvider
 
     class Thinker(BaseProvider):
@@ -152,20 +184,10 @@ async def calling_hostile(conversation: Talk, received: Received) -> None:
     await conversation.events(called, chunk(finish="tool_calls"))
 
 
-def test_prompts_have_one_line_and_no_control_characters(serve: Serve) -> None:
-    prompts: list[str] = []
-    typed = typing("hi", "ok")
-
-    def ask(prompt: str) -> str:
-        prompts.append(prompt)
-        return typed(prompt)
-
-    provider = acme(serve(calling_hostile, saying("done")).url, max_retries=0)
-    with asyncio.Runner() as runner:
-        run_conversation(provider, "m-1", RequestOptions(), Terminal(io.StringIO(), io.StringIO()), runner, ask=ask)
-        runner.run(provider.close())
+def test_questions_have_one_line_and_show_control_characters_as_escapes(serve: Serve) -> None:
+    *_, prompts = watch(serve(calling_hostile, saying("done")).url, "hi", "ok")
     assert prompts[0] == "> "
-    assert prompts[1].startswith("result of f]52;c;ZXZpbA==")
+    assert prompts[1].startswith(r"result of f\u001b]52;c;ZXZpbA==\u0007\u202e\n> (")
     assert all(prompt.isprintable() and prompt.isascii() for prompt in prompts)
 
 
@@ -173,3 +195,98 @@ def test_tables_have_no_control_characters_even_in_a_pipe() -> None:
     out = io.StringIO()
     Terminal(out, io.StringIO()).table(("a", "b"), [(HOSTILE, "x\ty")])
     assert out.getvalue() == "f]52;c;ZXZpbA== >\tx y\n"
+
+
+def test_a_turn_that_failed_can_be_asked_again_and_an_answer_replaced(serve: Serve) -> None:
+    server = serve(refusing, saying("One"), saying("Two"), saying("Next"))
+
+    _, out, err = converse(server.url, "/retry", "Hi", "/retry", "/retry", "More")
+
+    assert "there is no prompt to ask again" in err
+    assert out == "One\nTwo\nNext\n"
+    assert [[one["content"] for one in messages(each)] for each in server.received] == [
+        ["Hi"],
+        ["Hi"],
+        ["Hi"],
+        ["Hi", "Two", "More"],
+    ]
+
+
+def test_an_answer_is_kept_where_asking_again_fails(serve: Serve) -> None:
+    server = serve(saying("One"), refusing, saying("Next"))
+
+    converse(server.url, "Hi", "/retry", "More")
+
+    assert [one["content"] for one in messages(server.received[2])] == ["Hi", "One", "More"]
+
+
+def test_instructions_and_model_change_in_the_middle(serve: Serve) -> None:
+    server = serve(saying("One"))
+
+    _, _, err = converse(
+        server.url, "/system", "Hi", "/system Be brief\nand kind", "/model m-2", "Hi", "/system -", "Hi", "/model"
+    )
+
+    assert err.splitlines() == [
+        "no instructions", "Be brief", "and kind", "acme/m-2", "no instructions", "acme/m-2",
+    ]  # fmt: skip
+    first, second, third = server.received
+    assert [one["role"] for one in messages(first)] == ["user"]
+    assert messages(second)[0] == {"role": "system", "content": "Be brief\nand kind"}
+    assert [first.json()["model"], second.json()["model"]] == ["m-1", "m-2"]
+    assert [one["role"] for one in messages(third)] == ["user", "assistant", "user", "assistant", "user"]
+
+
+def test_a_provider_that_cannot_be_used_changes_nothing(serve: Serve) -> None:
+    _, _, err = converse(serve(saying("One")).url, "/model groq/llama", "/model")
+    assert err == "victor: groq is not for tests\nacme/m-1\n"
+
+
+def test_an_unknown_command_is_no_prompt(serve: Serve) -> None:
+    server = serve(saying("One"))
+    _, _, err = converse(server.url, "/modle x", " /etc/hosts?")
+    assert "there is no command /modle" in err
+    assert messages(server.received[0])[0]["content"] == " /etc/hosts?"
+
+
+@pytest.mark.parametrize(
+    ("text", "command"),
+    [
+        ("/help", Command("/help")),
+        ("/?", Command("/help")),
+        (" /quit ", Command("/exit")),
+        ("/save my file.md", Command("/save", "my file.md")),
+        ("/usr/bin/env python", None),
+        ("/model x\nand a second line", None),
+        ("/system a\nb", Command("/system", "a\nb")),
+        ("2 / 3", None),
+        ("", None),
+    ],
+)
+def test_commands_are_told_from_prompts(text: str, command: Command | None) -> None:
+    assert parse_command(text) == command
+
+
+@pytest.mark.parametrize("name", ["talk.md", "talk.json"])
+def test_a_conversation_is_saved_once(tmp_path: Path, name: str) -> None:
+    image = ImagePart(data=b"\x89PNG", media_type="image/png")
+    user = Message(role="user", content=[image, TextPart(text="What is it?")])
+    call = Message(role="assistant", tool_calls=[{"id": "c", "name": "look", "arguments": {"at": 1}}])
+    result = Message(role="tool", name="look", tool_call_id="c", content="a cat")
+    conversation = Conversation(
+        system="Be kind", turns=((user, call, result, Message(role="assistant", content="A cat")),)
+    )
+
+    saved = save_conversation(conversation, tmp_path / name)
+    again = save_conversation(conversation, tmp_path / name)
+
+    assert isinstance(saved, Success)
+    assert "exists" in again.failure().what
+    text = (tmp_path / name).read_text()
+    if name.endswith(".json"):
+        assert [Message.model_validate_json(json.dumps(one)) for one in json.loads(text)] == conversation.messages
+    else:
+        assert text.splitlines()[::2] == [
+            "## system", "Be kind", "## user", "[image (image/png, 0.0 kB)]", "What is it?", "## assistant",
+            '`look({"at":1})`', "## tool look", "a cat", "## assistant", "A cat",
+        ]  # fmt: skip

@@ -14,6 +14,7 @@ from victor_fp.cli.providers import Row, build_rows, describe_key, layout_rows, 
 from victor_fp.cli.terminal import Terminal
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.catalogue.entries import GROUPS
+from victor_fp.providers.installed import find_entry_points
 
 
 def listed(*arguments: str, env: dict[str, str]) -> dict[str, list[str]]:
@@ -94,3 +95,29 @@ def test_a_search_without_a_match_names_similar_providers(
     assert list_providers(terminal, "antropic") == 0
     assert out.getvalue() == ""
     assert "anthropic" in err.getvalue()
+
+
+def test_providers_of_installed_packages_have_all_columns(
+    world: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "acme_victor.py").write_text("from tests.acme import SPEC, AcmeProvider\n")
+    info = tmp_path / "acme_victor-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-victor\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(
+        "[victor_fp.providers]\nacme-class = acme_victor:AcmeProvider\nacme-record = acme_victor:SPEC\n"
+        "acme-broken = no_such_module_here:Provider\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    find_entry_points.cache_clear()
+    try:
+        rows = {row.name: row for row in build_rows(world | {"ACME_CLASS_API_KEY": "k"}, "acme-")}
+    finally:
+        find_entry_points.cache_clear()
+
+    assert {row.group for row in rows.values()} == {"Installed packages"}
+    assert (rows["acme-class"].key, rows["acme-class"].protocol) == ("environment ACME_CLASS_API_KEY", "own class")
+    assert "streaming" in rows["acme-class"].supports.split()
+    assert rows["acme-record"].protocol == "openai-chat"
+    assert rows["acme-record"].key
+    assert rows["acme-broken"].key.startswith("cannot be loaded: ModuleNotFoundError")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
 import typer
 
 from victor_fp.cli.batch_app import batch_app
+from victor_fp.cli.log_app import log_app
 from victor_fp.cli.options import EXIT_CODES, BaseUrl, Model, Provider, Setting, Timeout, run_and_exit
 
 if TYPE_CHECKING:
@@ -26,8 +27,11 @@ app = typer.Typer(
 key_app = typer.Typer(help="Store keys and list where they are found.", invoke_without_command=True)
 app.add_typer(key_app, name="keys")
 app.add_typer(batch_app, name="batch")
+app.add_typer(log_app, name="log")
 
 Keyring = Annotated[bool, typer.Option("--keyring", help="Use the system keyring instead of the file.")]
+Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
+"""The values of `core.options.ReasoningEffort`, whose module is not loaded for help."""
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The provider's name.")]
 
 
@@ -50,6 +54,7 @@ def victor(
 
 @app.command(epilog=EXIT_CODES)
 def chat(
+    context: typer.Context,
     prompt: Annotated[
         str | None, typer.Argument(metavar="PROMPT", help="Without it: standard input, or a conversation.")
     ] = None,
@@ -57,20 +62,58 @@ def chat(
     model: Model = None,
     system: Annotated[str | None, typer.Option("--system", "-s", metavar="TEXT", help="Instructions.")] = None,
     stream: Annotated[bool, typer.Option("--stream/--no-stream", help="Show the response as it arrives.")] = True,
-    temperature: Annotated[
-        float | None, typer.Option(min=0, help="Sampling temperature; 0 for the most likely tokens.")
-    ] = None,
+    temperature: Annotated[float | None, typer.Option(min=0, help="How much answers vary; 0 is the least.")] = None,
     max_tokens: Annotated[int | None, typer.Option(min=1, help="Maximum length of the response in tokens.")] = None,
-    tools: Annotated[Path | None, typer.Option(metavar="FILE", help="Tool definitions as JSON.")] = None,
+    option: Annotated[
+        list[str] | None,
+        typer.Option(
+            "-o", "--option", metavar="NAME=VALUE", help="Any other option of a request, such as top_p=0.9; repeatable."
+        ),
+    ] = None,
+    reasoning_effort: Annotated[
+        Effort | None,
+        typer.Option(
+            "--reasoning-effort",
+            metavar="LEVEL",
+            help=f"How much the model thinks before it answers: {', '.join(get_args(Effort))}.",
+        ),
+    ] = None,
+    attach: Annotated[
+        list[str] | None,
+        typer.Option("--attach", "-a", metavar="FILE", help="An image, PDF or audio file, or its URL; repeatable."),
+    ] = None,
     image: Annotated[list[str] | None, typer.Option(metavar="FILE", help="An image file or URL; repeatable.")] = None,
+    schema: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A JSON Schema; the answer is JSON that matches it.")
+    ] = None,
+    tools: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TOOLS",
+            help="Python functions that the model may call, as MODULE:FUNCTION or FILE.py, or a JSON file of definitions;"
+            " repeatable.",
+        ),
+    ] = None,
+    mcp: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--mcp", metavar="COMMAND", help="Starts an MCP server whose tools the model may call; repeatable."
+        ),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Run tools without asking before each call.")] = False,
+    continued: Annotated[bool, typer.Option("--continue", "-c", help="Go on with the last conversation.")] = False,
+    log: Annotated[
+        bool, typer.Option("--log/--no-log", help="Keep the conversation in the log; see: victor log.")
+    ] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object: the response or the error.")] = False,
     base_url: BaseUrl = None,
     timeout: Timeout = None,
     setting: Setting = None,
 ) -> None:
     """Send a prompt to a model. Standard input follows the prompt; without either, start a conversation."""
-    from victor_fp.cli.commands import PromptOptions, TargetOptions
-    from victor_fp.cli.commands import chat as command
+    from victor_fp.cli.chat import PromptOptions
+    from victor_fp.cli.chat import chat as command
+    from victor_fp.cli.commands import TargetOptions
 
     target = TargetOptions(
         provider=provider, model=model, base_url=base_url, timeout=timeout, settings=tuple(setting or ())
@@ -79,7 +122,16 @@ def chat(
         prompt=prompt,
         system=system,
         images=tuple(image or ()),
-        tools=tools,
+        attachments=tuple(attach or ()),
+        tools=tuple(tools or ()),
+        mcp=tuple(mcp or ()),
+        is_confirmed=yes,
+        schema=schema,
+        options=tuple(option or ()),
+        reasoning_effort=reasoning_effort,
+        is_continued=continued,
+        is_provider_named=getattr(context.get_parameter_source("provider"), "name", "") == "COMMANDLINE",
+        is_logged=log,
         temperature=temperature,
         max_tokens=max_tokens,
         stream=stream,
@@ -216,13 +268,16 @@ def report(
     setting: Setting = None,
 ) -> None:
     """Send one request and write what was sent and received to a file, without keys, for a bug report."""
-    from victor_fp.cli.commands import PromptOptions, TargetOptions
+    from victor_fp.cli.chat import PromptOptions
+    from victor_fp.cli.commands import TargetOptions
     from victor_fp.cli.report import write_report
 
     target = TargetOptions(
         provider=provider, model=model, base_url=base_url, timeout=timeout, settings=tuple(setting or ())
     )
-    prompt_options = PromptOptions(prompt=prompt, system=system, tools=tools, stream=stream)
+    prompt_options = PromptOptions(
+        prompt=prompt, system=system, tools=() if tools is None else (str(tools),), stream=stream
+    )
     run_and_exit(lambda terminal: write_report(target, prompt_options, out, terminal))
 
 

@@ -15,12 +15,13 @@ from returns.result import Failure, Result, Success
 from victor_fp.cli.batch_progress import Tally, create_progress
 from victor_fp.cli.commands import TargetOptions, choose_provider, with_provider
 from victor_fp.cli.exit_codes import CommandError, ExitCode, error_from_fault, usage_error
+from victor_fp.cli.inputs import read_schema
 from victor_fp.cli.provider_selection import Selection, select_model, server_address
 from victor_fp.cli.reporting import report_error
 from victor_fp.cli.terminal import Terminal
 from victor_fp.core.cost import Price
 from victor_fp.core.faults import Fault
-from victor_fp.core.json import Json, NotJson, decode_json, encode_json
+from victor_fp.core.json import Json, encode_json
 from victor_fp.core.result import outcome
 from victor_fp.jobs import (
     Budget,
@@ -109,7 +110,7 @@ def _plan_run(options: RunOptions) -> Result[RunPlan, CommandError]:
         return Failure(usage_error(what, todo="Continue it with --resume, or name another with --ledger."))
     schema: Mapping[str, Json] | None = None
     if options.schema is not None:
-        match outcome(_read_schema(options.schema)):
+        match outcome(read_schema(options.schema)):
             case Failure(error):
                 return Failure(error)
             case Success(schema):
@@ -124,18 +125,6 @@ def _plan_run(options: RunOptions) -> Result[RunPlan, CommandError]:
     if not options.out.parent.is_dir():
         return Failure(usage_error(f"{options.out} cannot be written", "its directory does not exist"))
     return Success(RunPlan(schema=schema, total=total))
-
-
-def _read_schema(path: Path) -> Result[Mapping[str, Json], CommandError]:
-    try:
-        value = decode_json(path.read_bytes())
-    except OSError as error:
-        return Failure(usage_error(f"{path} cannot be read", error.strerror or type(error).__name__))
-    if isinstance(value, NotJson):
-        return Failure(usage_error(f"{path} is not JSON", value.reason))
-    if not isinstance(value, Mapping):
-        return Failure(usage_error(f"{path} is not a JSON Schema", "expected an object"))
-    return Success(value)
 
 
 def _source_error(path: Path, error: Exception) -> CommandError:

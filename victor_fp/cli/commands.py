@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -14,22 +12,14 @@ from returns.result import Failure, Result, Success
 
 from victor_fp.cli.exit_codes import CommandError, ExitCode, error_from_fault, usage_error
 from victor_fp.cli.inputs import (
-    RequestOptions,
-    build_user_message,
-    join_prompt,
     parse_settings,
-    read_images,
-    read_piped_text,
-    read_tools,
 )
-from victor_fp.cli.output import fetch_response, response_json, show_response
-from victor_fp.cli.provider_selection import Selection, create_provider, select_model, select_provider, server_address
-from victor_fp.cli.reporting import JsonTerminal, report_error
+from victor_fp.cli.provider_selection import Selection, create_provider, select_provider, server_address
+from victor_fp.cli.reporting import report_error
 from victor_fp.cli.terminal import Terminal
 from victor_fp.core.model_names import split_model_name
 from victor_fp.core.protocols import ModelInfo
 from victor_fp.core.result import outcome
-from victor_fp.core.types import ImagePart, Message
 from victor_fp.providers.base import BaseProvider, ProviderError
 from victor_fp.providers.registry import ProviderRegistry
 
@@ -42,45 +32,6 @@ class TargetOptions(msgspec.Struct, frozen=True, kw_only=True):
     base_url: str | None = None
     timeout: float | None = None
     settings: tuple[str, ...] = ()
-
-
-class PromptOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """The prompt and the request options of `victor chat`."""
-
-    prompt: str | None = None
-    system: str | None = None
-    images: tuple[str, ...] = ()
-    tools: Path | None = None
-    temperature: float | None = None
-    max_tokens: int | None = None
-    stream: bool = True
-    as_json: bool = False
-
-
-def chat(target: TargetOptions, prompt_options: PromptOptions, terminal: Terminal) -> int:
-    """Send a prompt, or start a conversation where a terminal is attached and no prompt is given."""
-    if prompt_options.as_json:
-        terminal = JsonTerminal(terminal.out, terminal.err)
-    talking = prompt_options.prompt is None and sys.stdin is not None and sys.stdin.isatty() and terminal.shown
-    if talking and prompt_options.as_json:
-        return report_error(
-            terminal, usage_error("--json needs a prompt", todo="Pass it as an argument or on standard input.")
-        )
-    match outcome(_read_inputs(prompt_options)):
-        case Failure(error):
-            return report_error(terminal, error)
-        case Success((images, options)):
-            pass
-    opening = [Message(role="system", content=prompt_options.system)] if prompt_options.system else []
-    if talking:
-        return _converse(target, options, opening, images, terminal)
-    text = join_prompt(prompt_options.prompt, _standard_input(prompt_options.prompt, terminal))
-    if not text:
-        return report_error(
-            terminal, usage_error("no prompt given", todo="Pass it as an argument or on standard input.")
-        )
-    messages = [*opening, build_user_message(text, images)]
-    return asyncio.run(_ask_once(target, messages, options, terminal, as_json=prompt_options.as_json))
 
 
 def models(target: TargetOptions, terminal: Terminal) -> int:
@@ -160,33 +111,6 @@ def codegen(
     return ExitCode.OK
 
 
-def _read_inputs(prompt_options: PromptOptions) -> Result[tuple[list[ImagePart], RequestOptions], CommandError]:
-    match outcome(read_images(prompt_options.images)):
-        case Failure(error):
-            return Failure(error)
-        case Success(images):
-            pass
-    match outcome(read_tools(prompt_options.tools)):
-        case Failure(error):
-            return Failure(error)
-        case Success(tools):
-            options = RequestOptions(
-                temperature=prompt_options.temperature,
-                max_tokens=prompt_options.max_tokens,
-                tools=tuple(tools),
-                stream=prompt_options.stream,
-            )
-            return Success((images, options))
-
-
-def _standard_input(prompt: str | None, terminal: Terminal) -> str | None:
-    stdin = sys.stdin
-    if prompt is None and stdin is not None and stdin.isatty():
-        terminal.note("victor: type the prompt, then Ctrl-D")
-        return stdin.read()
-    return read_piped_text(stdin, prompted=prompt is not None, note=terminal.note)
-
-
 async def choose_provider(target: TargetOptions, terminal: Terminal) -> Selection:
     """Select the provider, and say on a terminal which one it is where the command line does not."""
     selection = await select_provider(target.provider, target.model, os.environ)
@@ -199,7 +123,7 @@ async def with_provider(
     selection: Selection, target: TargetOptions, terminal: Terminal, use: Callable[[BaseProvider], Awaitable[int]]
 ) -> int:
     """Create the selected provider, use it, and close it; return the exit code."""
-    match outcome(_provider(selection, target, terminal)):
+    match outcome(open_provider(selection, target, terminal)):
         case Failure(error):
             return report_error(terminal, error)
         case Success(provider):
@@ -207,64 +131,14 @@ async def with_provider(
                 return await use(provider)
 
 
-def _provider(selection: Selection, target: TargetOptions, terminal: Terminal) -> Result[BaseProvider, CommandError]:
+def open_provider(
+    selection: Selection, target: TargetOptions, terminal: Terminal
+) -> Result[BaseProvider, CommandError]:
+    """Create the selected provider."""
+
     def made(settings: Mapping[str, str]) -> Result[BaseProvider, CommandError]:
         return create_provider(
             selection.provider, terminal, base_url=target.base_url, timeout=target.timeout, settings=settings
         )
 
     return parse_settings(target.settings).bind(made)
-
-
-async def _ask_once(
-    target: TargetOptions, messages: Sequence[Message], options: RequestOptions, terminal: Terminal, *, as_json: bool
-) -> int:
-    selection = await choose_provider(target, terminal)
-
-    async def asked(provider: BaseProvider) -> int:
-        match outcome(await select_model(provider, selection.model)):
-            case Failure(error):
-                return report_error(terminal, error)
-            case Success(model):
-                pass
-        if as_json:
-            answered = await fetch_response(provider, model, messages, options)
-        else:
-            answered = await show_response(provider, model, messages, options, terminal)
-        match outcome(answered):
-            case Failure(fault):
-                return report_error(terminal, error_from_fault(fault, server_address(provider)))
-            case Success(response):
-                if as_json:
-                    terminal.line(response_json(response))
-                return ExitCode.OK
-
-    return await with_provider(selection, target, terminal, asked)
-
-
-def _converse(
-    target: TargetOptions,
-    options: RequestOptions,
-    opening: Sequence[Message],
-    images: Sequence[ImagePart],
-    terminal: Terminal,
-) -> int:
-    from victor_fp.cli.conversation import run_conversation
-
-    with suppress(ImportError):
-        import readline  # noqa: F401  line editing for input()
-    with asyncio.Runner() as runner:
-        selection = runner.run(choose_provider(target, terminal))
-        match outcome(_provider(selection, target, terminal)):
-            case Failure(error):
-                return report_error(terminal, error)
-            case Success(provider):
-                pass
-        try:
-            match outcome(runner.run(select_model(provider, selection.model))):
-                case Failure(error):
-                    return report_error(terminal, error)
-                case Success(model):
-                    return run_conversation(provider, model, options, terminal, runner, opening=opening, images=images)
-        finally:
-            runner.run(provider.close())

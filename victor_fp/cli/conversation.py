@@ -1,128 +1,113 @@
-"""Interactive conversations on a terminal; tool results are typed by the user."""
+"""The messages of a conversation, its commands, and its transcript as a file."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import msgspec
 from returns.result import Failure, Result, Success
 
-from victor_fp.cli.exit_codes import ExitCode, error_from_fault
-from victor_fp.cli.inputs import RequestOptions, build_user_message
-from victor_fp.cli.output import format_call, show_response
-from victor_fp.cli.provider_selection import server_address
-from victor_fp.cli.terminal import Terminal, to_one_line
-from victor_fp.core.faults import Fault
-from victor_fp.core.result import outcome
-from victor_fp.core.types import CompletionResponse, Message, Part
-from victor_fp.providers.base import BaseProvider
+from victor_fp.cli.attachments import describe_part
+from victor_fp.cli.exit_codes import CommandError, usage_error
+from victor_fp.cli.output import format_call
+from victor_fp.core.json import encode_json
+from victor_fp.core.types import Message, Part, TextPart
 
-HELP = "/clear starts a new conversation, /exit or Ctrl-D quits, Ctrl-C stops a response"
+COMMANDS = {
+    "/model": "[NAME] show or change the model; PROVIDER/MODEL changes the provider as well",
+    "/system": "[TEXT] show or change the instructions; /system - removes them",
+    "/attach": "[FILE] attach an image, PDF or audio file to the next prompt",
+    "/retry": "ask the last prompt again",
+    "/save": "FILE write the conversation to a file: Markdown, or JSON for a name that ends in .json",
+    "/clear": "begin a new conversation",
+    "/help": "show this",
+    "/exit": "leave, as Ctrl-D does",
+}
+KEYS = "Enter sends, Alt-Enter begins a line, Ctrl-C stops an answer."
+_COMMAND = re.compile(r"(/[a-z?]+)(?:\s+(.*))?", re.DOTALL)
+_ALIASES = {"/?": "/help", "/quit": "/exit"}
+
+
+class Command(msgspec.Struct, frozen=True):
+    """A line that is a command, not a prompt."""
+
+    name: str
+    argument: str = ""
 
 
 class Conversation(msgspec.Struct, frozen=True, kw_only=True):
-    """The messages of a conversation."""
+    """The turns of a conversation."""
 
-    opening: tuple[Message, ...] = ()
-    """Kept when the conversation is cleared: the system prompt."""
-    messages: tuple[Message, ...] = ()
+    system: str | None = None
+    turns: tuple[tuple[Message, ...], ...] = ()
+    """Each begins with the user's message."""
 
-    def append(self, *messages: Message) -> Conversation:
-        """Return the conversation with more messages."""
-        return msgspec.structs.replace(self, messages=(*self.messages, *messages))
+    def append(self, turn: Sequence[Message]) -> Conversation:
+        """Return the conversation with one more turn."""
+        return msgspec.structs.replace(self, turns=(*self.turns, tuple(turn)))
+
+    def drop_last(self) -> Conversation:
+        """Return the conversation without its last turn."""
+        return msgspec.structs.replace(self, turns=self.turns[:-1])
 
     def clear(self) -> Conversation:
-        """Return the conversation without anything after the opening."""
-        return msgspec.structs.replace(self, messages=())
+        """Return the conversation without its turns; the instructions stay."""
+        return msgspec.structs.replace(self, turns=())
 
     @property
-    def all(self) -> tuple[Message, ...]:
-        """The messages to send."""
-        return (*self.opening, *self.messages)
+    def messages(self) -> list[Message]:
+        """All messages, instructions first."""
+        opening = [Message(role="system", content=self.system)] if self.system else []
+        return [*opening, *(message for turn in self.turns for message in turn)]
 
 
-def run_conversation(
-    provider: BaseProvider,
-    model: str,
-    options: RequestOptions,
-    terminal: Terminal,
-    runner: asyncio.Runner,
-    *,
-    opening: Sequence[Message] = (),
-    images: Sequence[Part] = (),
-    ask: Callable[[str], str] = input,
-) -> int:
-    """Read prompts and show responses until the user quits; return the exit code. Raises KeyboardInterrupt on Ctrl-C at the prompt.
+def parse_command(text: str) -> Command | None:
+    """Return the command that a text is; None where it is a prompt, as are paths and, but for /system, several lines.
 
-    The messages of a turn that fails or is stopped are dropped, so that the next request repeats only complete turns.
+    >>> parse_command("/model gpt-5-mini"), parse_command("/etc/hosts is what?"), parse_command("hi")
+    (Command(name='/model', argument='gpt-5-mini'), None, None)
     """
-    terminal.hint(f"{provider.name} {model}. {HELP}")
-    conversation = Conversation(opening=tuple(opening))
-    waiting = tuple(images)
-    while (line := _read_line(ask, ">")) is not None:
-        match line.strip():
-            case "":
-                continue
-            case "/exit" | "/quit":
-                return ExitCode.OK
-            case "/help" | "/?":
-                terminal.note(HELP)
-                continue
-            case "/clear":
-                conversation = conversation.clear()
-                continue
-            case _:
-                pass
-        try:
-            after = _run_turn(
-                provider, model, options, terminal, runner, conversation.append(build_user_message(line, waiting)), ask
-            )
-        except KeyboardInterrupt:
-            terminal.note("\n(stopped; Ctrl-C again quits)")
-            continue
-        if after is not None:
-            conversation, waiting = after, ()
-    terminal.line()
-    return ExitCode.OK
-
-
-def _run_turn(
-    provider: BaseProvider,
-    model: str,
-    options: RequestOptions,
-    terminal: Terminal,
-    runner: asyncio.Runner,
-    conversation: Conversation,
-    ask: Callable[[str], str],
-) -> Conversation | None:
-    """Show the response and, while the model calls tools, read their results; None if the request failed."""
-    while True:
-        answered: Result[CompletionResponse, Fault] = runner.run(
-            show_response(provider, model, conversation.all, options, terminal)
-        )
-        match outcome(answered):
-            case Failure(fault):
-                terminal.note(error_from_fault(fault, server_address(provider)).line)
-                return None
-            case Success(response):
-                conversation = conversation.append(response.to_message())
-        if not response.tool_calls:
-            return conversation
-        conversation = conversation.append(
-            *(_read_tool_result(call["id"], call["name"], call["arguments"], ask) for call in response.tool_calls)
-        )
-
-
-def _read_tool_result(call_id: str, name: str, arguments: object, ask: Callable[[str], str]) -> Message:
-    text = _read_line(ask, f"result of {format_call(name, arguments)}:")
-    content = "the user gave no result" if text is None else text
-    return Message(role="tool", tool_call_id=call_id, name=name, content=content, is_error=text is None)
-
-
-def _read_line(ask: Callable[[str], str], prompt: str) -> str | None:
-    """Return a line typed by the user; None at Ctrl-D. The prompt is stripped: `input` writes it to the terminal unchanged."""
-    try:
-        return ask(to_one_line(prompt) + " ")
-    except EOFError:
+    found = _COMMAND.fullmatch(text.strip())
+    if found is None or ("\n" in text.strip() and found[1] != "/system"):
         return None
+    return Command(_ALIASES.get(found[1], found[1]), (found[2] or "").strip())
+
+
+def format_help() -> str:
+    """Return the commands, one a line."""
+    return "\n".join([*(f"{name:8} {text}" for name, text in COMMANDS.items()), KEYS])
+
+
+def save_conversation(conversation: Conversation, path: Path) -> Result[None, CommandError]:
+    """Write a conversation to a new file."""
+    if path.suffix.lower() == ".json":
+        text = encode_json([message.to_dict() for message in conversation.messages]).decode() + "\n"
+    else:
+        text = "\n".join(render_markdown(conversation.messages))
+    try:
+        with path.expanduser().open("x", encoding="utf-8", errors="replace") as file:
+            file.write(text)
+    except FileExistsError:
+        return Failure(usage_error(f"{path} exists", todo="Name another file."))
+    except OSError as error:
+        return Failure(usage_error(f"{path} cannot be written", error.strerror or type(error).__name__))
+    return Success(None)
+
+
+def render_markdown(messages: Sequence[Message]) -> Iterator[str]:
+    """Yield the lines of a transcript."""
+    for message in messages:
+        name = f" {message.name}" if message.role == "tool" and message.name else ""
+        yield f"## {message.role}{name}\n"
+        for part in _parts(message):
+            yield f"{part.text}\n" if part.type == "text" else f"[{describe_part(part)}]\n"
+        for call in message.tool_calls or ():
+            yield f"`{format_call(call['name'], call['arguments'])}`\n"
+
+
+def _parts(message: Message) -> Sequence[Part]:
+    if isinstance(message.content, str):
+        return [TextPart(text=message.content)] if message.content else []
+    return message.content

@@ -1,8 +1,7 @@
-"""Inputs of a command: standard input, images, tool definitions and settings."""
+"""Inputs of a command: standard input, tool definitions, schemas, settings and options."""
 
 from __future__ import annotations
 
-import mimetypes
 import os
 import select
 import stat
@@ -17,15 +16,14 @@ from returns.result import Failure, Result, Success
 
 from victor_fp.cli.exit_codes import CommandError, usage_error
 from victor_fp.core.json import Json, NotJson, decode_json
+from victor_fp.core.options import ChatOptions
 from victor_fp.core.result import collect
-from victor_fp.core.types import ImagePart, Message, Part, TextPart, ToolDefinition
+from victor_fp.core.types import Message, Part, TextPart, ToolDefinition
 
 PIPE_NOTICE_DELAY = 2.0
 """Seconds before a note says that standard input is awaited."""
 SOCKET_TIMEOUT = 0.3
 """Seconds to wait for the first byte from a socket: parent programs often leave one open as stdin, shells do not."""
-
-_MAGIC = ((b"\x89PNG\r\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (b"GIF8", "image/gif"), (b"BM", "image/bmp"))
 
 
 def read_piped_text(stdin: TextIO | None, *, prompted: bool, note: Callable[[str], None]) -> str | None:
@@ -61,36 +59,9 @@ def join_prompt(prompt: str | None, piped: str | None) -> str:
     return "\n\n".join(part.strip("\n") for part in (prompt, piped) if part and part.strip())
 
 
-def build_user_message(text: str, images: Sequence[Part]) -> Message:
+def build_user_message(text: str, attachments: Sequence[Part]) -> Message:
     """Return the user's message."""
-    return Message(role="user", content=[*images, TextPart(text=text)] if images else text)
-
-
-def read_images(locations: Sequence[str]) -> Result[list[ImagePart], CommandError]:
-    """Read images by path or URL."""
-    return collect(map(_read_image, locations))
-
-
-def _read_image(location: str) -> Result[ImagePart, CommandError]:
-    if location.startswith(("http://", "https://", "data:")):
-        return Success(ImagePart(url=location))
-    try:
-        data = Path(location).expanduser().read_bytes()
-    except OSError as error:
-        return Failure(usage_error(f"image {location} cannot be read", error.strerror or type(error).__name__))
-    kind = detect_image_type(data) or mimetypes.guess_type(location)[0] or ""
-    if not kind.startswith("image/"):
-        return Failure(
-            usage_error(f"{location} is not an image", "neither its content nor its name is that of an image")
-        )
-    return Success(ImagePart(data=data, media_type=kind))
-
-
-def detect_image_type(data: bytes) -> str | None:
-    """Return the media type of an image by its first bytes."""
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "image/webp"
-    return next((kind for magic, kind in _MAGIC if data.startswith(magic)), None)
+    return Message(role="user", content=[*attachments, TextPart(text=text)] if attachments else text)
 
 
 def read_tools(path: Path | None) -> Result[list[ToolDefinition], CommandError]:
@@ -138,6 +109,19 @@ def parse_settings(pairs: Sequence[str]) -> Result[dict[str, str], CommandError]
     return Success({name.replace("-", "_"): value for name, _, value in (pair.partition("=") for pair in pairs)})
 
 
+def read_schema(path: Path) -> Result[Mapping[str, Json], CommandError]:
+    """Read a JSON Schema."""
+    try:
+        value = decode_json(path.read_bytes())
+    except OSError as error:
+        return Failure(usage_error(f"{path} cannot be read", error.strerror or type(error).__name__))
+    if isinstance(value, NotJson):
+        return Failure(usage_error(f"{path} is not JSON", value.reason))
+    if not isinstance(value, Mapping):
+        return Failure(usage_error(f"{path} is not a JSON Schema", "expected an object"))
+    return Success(value)
+
+
 class RequestOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Options of every request of a command."""
 
@@ -145,3 +129,7 @@ class RequestOptions(msgspec.Struct, frozen=True, kw_only=True):
     max_tokens: int | None = None
     tools: tuple[ToolDefinition, ...] = ()
     stream: bool = True
+    schema: Mapping[str, Json] | None = None
+    """What the answer's JSON must match."""
+    chat: ChatOptions = {}
+    """The other options, as `chat` and `stream` accept them."""

@@ -38,6 +38,7 @@ Setting = Annotated[
 
 def run_and_exit(command: Callable[[Terminal], int]) -> None:
     """Run a command and exit with its code."""
-    from victor_fp.cli.reporting import run_command
+    from victor_fp.cli.reporting import run_command, silence_logging
 
+    silence_logging()
     raise typer.Exit(run_command(command))

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
+import msgspec
 from returns.result import Failure, Result, Success
 
 from victor_fp.cli.inputs import RequestOptions
 from victor_fp.cli.terminal import Terminal
 from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
 from victor_fp.core.faults import Fault, StreamTruncated
-from victor_fp.core.json import encode_json
+from victor_fp.core.json import Json, encode_flawed_json, encode_json
 from victor_fp.core.result import outcome
+from victor_fp.core.structured import structured
 from victor_fp.core.types import CompletionResponse, Message, StreamChunk
 from victor_fp.providers.base import BaseProvider
 
@@ -27,28 +29,40 @@ async def fetch_response(
         temperature=DEFAULT_TEMPERATURE if options.temperature is None else options.temperature,
         max_tokens=DEFAULT_MAX_TOKENS if options.max_tokens is None else options.max_tokens,
         tools=options.tools or None,
+        **options.chat,
     )
 
 
 async def show_response(
-    provider: BaseProvider, model: str, messages: Sequence[Message], options: RequestOptions, terminal: Terminal
+    provider: BaseProvider,
+    model: str,
+    messages: Sequence[Message],
+    options: RequestOptions,
+    terminal: Terminal,
+    *,
+    hidden_calls: frozenset[str] = frozenset(),
 ) -> Result[CompletionResponse, Fault]:
-    """Request a response and show it, streamed if asked for and supported."""
+    """Request a response and show it, streamed if asked for and supported; calls of the hidden names are not shown."""
     if options.stream and provider.supports_streaming():
-        return await _show_stream(provider, model, messages, options, terminal)
+        return await _show_stream(provider, model, messages, options, terminal, hidden_calls)
     answered = await fetch_response(provider, model, messages, options)
     match outcome(answered):
         case Success(response):
             terminal.write(response.content)
             _end_line(terminal, response.content)
-            _show_notes(terminal, response)
+            show_notes(terminal, response, hidden_calls)
         case Failure(_):
             pass
     return answered
 
 
 async def _show_stream(
-    provider: BaseProvider, model: str, messages: Sequence[Message], options: RequestOptions, terminal: Terminal
+    provider: BaseProvider,
+    model: str,
+    messages: Sequence[Message],
+    options: RequestOptions,
+    terminal: Terminal,
+    hidden_calls: frozenset[str],
 ) -> Result[CompletionResponse, Fault]:
     pieces: list[str] = []
     thinking = False
@@ -58,6 +72,7 @@ async def _show_stream(
         temperature=DEFAULT_TEMPERATURE if options.temperature is None else options.temperature,
         max_tokens=DEFAULT_MAX_TOKENS if options.max_tokens is None else options.max_tokens,
         tools=options.tools or None,
+        **options.chat,
     )
     async with _close_on_exit(stream):
         async for step in stream:
@@ -69,7 +84,7 @@ async def _show_stream(
                         content = "".join(pieces)
                         response = response_from_chunk(chunk, content)
                         _end_line(terminal, content or ("?" if thinking else ""))
-                        _show_notes(terminal, response)
+                        show_notes(terminal, response, hidden_calls)
                         return Success(response)
                 case Failure(fault):
                     _end_line(terminal, "".join(pieces) or ("?" if thinking else ""))
@@ -112,6 +127,21 @@ def response_from_chunk(final: StreamChunk, content: str) -> CompletionResponse:
     )
 
 
+def show_value(
+    response: CompletionResponse, schema: Mapping[str, Json], terminal: Terminal, *, is_quiet: bool = False
+) -> Result[None, Fault]:
+    """Check the answer against the schema and show its JSON: on one line, indented on a terminal. With `is_quiet` it is only checked."""
+    match outcome(structured(response, schema)):
+        case Failure(fault):
+            return Failure(fault)
+        case Success(value):
+            if not is_quiet:
+                text = encode_flawed_json(value)
+                terminal.line((msgspec.json.format(text, indent=2) if terminal.shown else text).decode())
+                show_notes(terminal, response)
+            return Success(None)
+
+
 def response_json(response: CompletionResponse) -> str:
     """Return a response as one line of JSON without the fields that are None.
 
@@ -131,9 +161,11 @@ def _end_line(terminal: Terminal, text: str) -> None:
         terminal.line()
 
 
-def _show_notes(terminal: Terminal, response: CompletionResponse) -> None:
+def show_notes(terminal: Terminal, response: CompletionResponse, hidden_calls: frozenset[str] = frozenset()) -> None:
     """Show tool calls, then notes on adjustments, refusal and stop reason."""
     for call in response.tool_calls or ():
+        if call["name"] in hidden_calls:
+            continue
         terminal.line(format_call(call["name"], call["arguments"]))
     metadata = response.metadata or {}
     for adjustment in metadata.get("adjustments") or ():

@@ -8,15 +8,21 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
 import msgspec
+from returns.result import Failure, Success
 
 from victor_fp.cli.terminal import Terminal, to_one_line
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.catalogue.entries import GROUPS
 from victor_fp.core.catalogue.index import NAMES
 from victor_fp.core.catalogue.spec import ProviderSpec
+from victor_fp.core.result import outcome
 from victor_fp.shell.credentials.key_file import key_file
+
+if TYPE_CHECKING:
+    from victor_fp.providers.base import BaseProvider
 
 _CHAINS = {"sigv4": "AWS credentials", "google": "Google credentials"}
 """Credentials found by the vendors' own libraries."""
@@ -49,7 +55,7 @@ def list_providers(terminal: Terminal, search: str = "") -> int:
         return 0
     for line in layout_rows(rows, shutil.get_terminal_size().columns):
         terminal.line(line)
-    note = "Keys in the system's keyring are not looked for here; see: victor keys list."
+    note = "The keyring is not searched here; see: victor keys list."
     similar = CATALOGUE.suggest(search) if search and not rows else ()
     terminal.hint(f"no provider matches; similar names: {', '.join(similar)}" if similar else note)
     return 0
@@ -71,7 +77,52 @@ def build_rows(environment: Mapping[str, str], search: str = "") -> Iterator[Row
             )
     for name in sorted(find_entry_points()):
         if name not in CATALOGUE and _matches(search, (name,)):
-            yield Row(group=_INSTALLED, name=name)
+            yield describe_installed(name, environment, stored)
+
+
+def describe_installed(name: str, environment: Mapping[str, str], stored: Mapping[str, str]) -> Row:
+    """Return the row of a provider that an installed package offers, which is loaded for it.
+
+    A class has a protocol of its own, and says by its methods what it supports.
+    """
+    from victor_fp.config.api_keys import key_query_from_name
+    from victor_fp.providers.installed import catalogue_with_installed, load_class
+
+    match outcome(catalogue_with_installed().find(name)):
+        case Success(entry):
+            return Row(
+                group=_INSTALLED,
+                name=name,
+                key=describe_key(entry, environment, stored),
+                protocol=entry.dialect.protocol,
+                supports=describe_support(entry),
+            )
+        case Failure(_):
+            pass
+    try:
+        provider = load_class(name)
+    except Exception as error:  # a package's own code
+        return Row(group=_INSTALLED, name=name, key=f"cannot be loaded: {type(error).__name__}: {error}")
+    variables = key_query_from_name(name).variables
+    found = next((variable for variable in variables if environment.get(variable, "").strip()), None)
+    key = "file" if stored.get(name, "").strip() else "none found"
+    return Row(
+        group=_INSTALLED,
+        name=name,
+        key=key if found is None else f"environment {found}",
+        protocol="own class",
+        supports="" if provider is None else _describe_class(provider),
+    )
+
+
+def _describe_class(provider: type[BaseProvider]) -> str:
+    """What a class supports, as far as can be known without settings for an instance."""
+    from victor_fp.providers.base import BaseProvider
+
+    names = {"tools": "supports_tools", "streaming": "supports_streaming", "embeddings": "embed", "reranking": "rerank"}
+    return " ".join(
+        word for word, method in names.items() if getattr(provider, method) is not getattr(BaseProvider, method)
+    )
 
 
 def describe_key(entry: ProviderSpec, environment: Mapping[str, str], stored: Mapping[str, str]) -> str:

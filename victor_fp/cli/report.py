@@ -10,13 +10,15 @@ from pathlib import Path
 from returns.result import Failure, Result, Success
 
 from victor_fp.cli import version
-from victor_fp.cli.commands import PromptOptions, TargetOptions
+from victor_fp.cli.chat import PromptOptions
+from victor_fp.cli.commands import TargetOptions
 from victor_fp.cli.exit_codes import CommandError, ExitCode, error_from_fault, usage_error
-from victor_fp.cli.inputs import RequestOptions, parse_settings, read_tools
+from victor_fp.cli.inputs import RequestOptions, parse_settings
 from victor_fp.cli.output import show_response
 from victor_fp.cli.provider_selection import create_provider, select_model, select_provider, server_address
 from victor_fp.cli.reporting import report_error
 from victor_fp.cli.terminal import Terminal
+from victor_fp.cli.tool_sources import load_tools
 from victor_fp.core.faults import describe
 from victor_fp.core.result import outcome
 from victor_fp.core.types import CompletionResponse, Message
@@ -30,7 +32,7 @@ def write_report(target: TargetOptions, prompt_options: PromptOptions, out: Path
     """Send the request, show its response, and write the exchanges to `out`."""
     if out.exists():
         return report_error(terminal, usage_error(f"{out} exists", todo="Name another file: --out FILE"))
-    match outcome(read_tools(prompt_options.tools)):
+    match outcome(load_tools(prompt_options.tools)):
         case Failure(error):
             return report_error(terminal, error)
         case Success(tools):

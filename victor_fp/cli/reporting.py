@@ -33,6 +33,14 @@ def run_command(command: Callable[[Terminal], int]) -> int:
         return report_error(terminal, _unexpected_error(error))
 
 
+def silence_logging() -> None:
+    """Keep log records off the terminal unless VICTOR_FP_DEBUG is set: they may quote vendors and tools word for word."""
+    import logging
+
+    if not logging.getLogger().handlers and not os.environ.get("VICTOR_FP_DEBUG"):
+        logging.getLogger().addHandler(logging.NullHandler())
+
+
 def _unexpected_error(error: Exception) -> CommandError:
     """Say where an unexpected exception comes from: the system, a provider package, or a defect here."""
     why = f"{type(error).__name__}: {error}"

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Iterable, Sequence
-from io import TextIOWrapper
+from io import TextIOBase, TextIOWrapper
 from typing import TextIO
+
+from victor_fp.cli.layout import layout_table
 
 _CONTROLS = (*range(0x20), 0x7F, *range(0x80, 0xA0))
 _BIDI = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
@@ -26,6 +29,15 @@ def strip_controls(text: str) -> str:
 def to_one_line(text: str) -> str:
     """Strip control characters and join lines, for text inside a prompt, a table or a message of one line."""
     return " ".join(strip_controls(text).split())
+
+
+def escape_controls(text: str) -> str:
+    r"""Show what `strip_controls` removes as escapes, for text that is read before it is acted on.
+
+    >>> escape_controls("rm \u202etxt")
+    'rm \\u202etxt'
+    """
+    return text.translate({code: f"\\u{code:04x}" for code in _REMOVED}).replace("\n", "\\n").replace("\t", "\\t")
 
 
 class Terminal:
@@ -64,27 +76,43 @@ class Terminal:
         self.err.flush()
 
     def hint(self, text: str) -> None:
-        """Write a line to stderr if that is a terminal."""
-        if self.watched:
+        """Write a line to stderr if that is a terminal; no line for an empty text."""
+        if self.watched and text:
             self.note(text)
 
-    def table(self, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-        """Write rows under their columns; to a pipe one line for each row, fields separated by tabs."""
-        if not self.shown:
-            for row in rows:
-                self.line("\t".join(map(to_one_line, row)))
-            return
-        from rich import box
-        from rich.console import Console
-        from rich.table import Table
-        from rich.text import Text
+    def table(self, columns: Sequence[str], rows: Iterable[Sequence[str]], *, cut_last: bool = False) -> None:
+        """Write rows under their columns; to a pipe one line for each row, fields separated by tabs.
 
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-        for column in columns:
-            table.add_column(column, overflow="fold")
-        for row in rows:
-            table.add_row(*(Text(to_one_line(field)) for field in row))
-        Console(file=self.out).print(table)
+        On a terminal columns that do not fit are left out; with `cut_last` the last one is cut first.
+        """
+        cells = [tuple(map(to_one_line, row)) for row in rows]
+        if not self.shown:
+            for row in cells:
+                self.line("\t".join(row))
+            return
+        for line in layout_table(columns, cells, self.width, cut_last=cut_last):
+            self.line(line)
+
+    @property
+    def width(self) -> int:
+        """Columns of the terminal; COLUMNS of the environment decides where it is set."""
+        return shutil.get_terminal_size().columns
+
+
+class NoteStream(TextIOBase):
+    """stderr as a stream for what functions print, without control characters."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        self._err = terminal.err
+
+    def write(self, text: str, /) -> int:
+        """Write text."""
+        self._err.write(strip_controls(text))
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush stderr."""
+        self._err.flush()
 
 
 class DownloadProgress:

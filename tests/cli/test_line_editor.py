@@ -1,0 +1,360 @@
+"""A conversation on a pseudo-terminal: pasting, lines, history, typing ahead, commands and questions."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shlex
+import stat
+import sys
+import termios
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import pytest
+
+from tests.agent import mcp_server
+from tests.cli.conftest import KEY, at, friendly, terminal, victor
+from tests.loopback import Received, Serve, Talk
+from tests.openai_shapes import chunk, chunks
+from victor_fp.cli.layout import cell_width
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs a pseudo-terminal")
+
+TOOLS = '''
+def add(a: int, b: int = 1) -> int:
+    """Add two numbers."""
+    print("adding")
+    return a + b
+'''
+CALL = {"index": 0, "id": "call_1", "type": "function", "function": {"name": "add", "arguments": '{"a": 40, "b": 2}'}}
+
+
+class Slow:
+    """An answer that goes on when the test says so."""
+
+    def __init__(self, *rest: dict[str, Any]) -> None:
+        self.go_on = Event()
+        self._rest = rest or tuple(chunks(" over."))
+
+    async def __call__(self, talk: Talk, received: Received) -> None:
+        await talk.head(content_type="text/event-stream")
+        await talk.event(chunk("Once"))
+        assert await asyncio.to_thread(self.go_on.wait, 90)
+        for event in (*self._rest, "[DONE]"):
+            await talk.event(event)
+        await talk.end()
+
+
+async def calling(talk: Talk, received: Received) -> None:
+    called = chunk(choices=[{"index": 0, "delta": {"tool_calls": [CALL]}, "finish_reason": None}])
+    usage = {"prompt_tokens": 1000, "completion_tokens": 3, "total_tokens": 1003}
+    await talk.events(called, chunk(finish="tool_calls"), chunk(choices=[], usage=usage))
+
+
+def asked(received: Received) -> list[Any]:
+    messages: Any = received.json()["messages"]
+    assert isinstance(messages, list)
+    return messages
+
+
+def texts(received: Received) -> list[str]:
+    return [message["content"] for message in asked(received)]
+
+
+def test_pasted_text_is_one_prompt_and_lines_can_be_added(serve: Serve, keyed: dict[str, str]) -> None:
+    server = serve(friendly)
+    with terminal("chat", *at(server), env=keyed) as (process, tty):
+        tty.until("> ")
+        tty.paste("one\n/exit\n\tthree \u4f60\n")
+        tty.type(b"four\x1b\rfive\\\rsix\r")
+        tty.until("Hello there!")
+        tty.until("> ")
+        tty.type(b"\x04")
+        assert process.wait(60) == 0
+
+    (received,) = server.received
+    assert texts(received) == ["one\n/exit\n\tthree \u4f60\nfour\nfive\nsix"]
+
+
+def test_what_is_typed_during_an_answer_waits_unseen(serve: Serve, keyed: dict[str, str]) -> None:
+    slow = Slow()
+    server = serve(slow, friendly)
+    with terminal("chat", *at(server), env=keyed) as (process, tty):
+        tty.until("> ")
+        tty.type(b"First\r")
+        tty.until("Once")
+        tty.type(b"Second")
+        tty.paste(" part\nand more")
+        tty.type(b"\rThird\r\x04")
+        slow.go_on.set()
+        shown = tty.until("over.")
+        assert process.wait(60) == 0
+
+    assert "Second" not in shown
+    assert texts(server.received[1]) == ["First", "Once over.", "Second part\nand more"]
+    assert texts(server.received[2])[-1] == "Third"
+
+
+def test_what_was_typed_before_a_question_does_not_answer_it(
+    serve: Serve, keyed: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "adder.py").write_text(TOOLS)
+    called = chunk(choices=[{"index": 0, "delta": {"tool_calls": [CALL]}, "finish_reason": None}])
+    slow = Slow(called, chunk(finish="tool_calls"))
+    server = serve(slow, friendly, friendly)
+    with terminal("chat", *at(server), "--tools", str(tmp_path / "adder.py"), env=keyed) as (process, tty):
+        tty.until("> ")
+        tty.type(b"Add\r")
+        tty.until("Once")
+        tty.type(b"y\r")
+        slow.go_on.set()
+        assert 'run add({"a":40,"b":2})?' in tty.until("[y/N] ")
+        tty.type(b"n\r")
+        tty.until("Hello there!")
+        tty.until("Hello there!")
+        tty.type(b"\x04")
+        assert process.wait(60) == 0
+
+    answer = asked(server.received[1])[-1]
+    assert (answer["role"], "declined" in answer["content"]) == ("tool", True)
+    assert texts(server.received[2])[-1] == "y"
+
+
+def test_a_tool_runs_when_the_user_says_yes(serve: Serve, keyed: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "adder.py").write_text(TOOLS)
+    server = serve(calling, friendly)
+    with terminal("chat", *at(server), "--tools", str(tmp_path / "adder.py"), env=keyed) as (process, tty):
+        tty.until("> ")
+        tty.type(b"Add\r")
+        tty.until("[y/N] ")
+        tty.type(b"y\r")
+        assert "adding" in tty.until("Hello there!")
+        tty.until("tokens: 1,005 in, 6 out; 2 requests")
+        tty.type(b"\x04")
+        assert process.wait(60) == 0
+
+    assert asked(server.received[1])[-1]["content"] == "42"
+
+
+def test_tools_of_a_server_run_in_a_conversation(serve: Serve, keyed: dict[str, str]) -> None:
+    pytest.importorskip("mcp")
+    function = {"name": "weather", "arguments": '{"city": "Oslo\u202e"}'}
+
+    async def ask_weather(talk: Talk, received: Received) -> None:
+        call = CALL | {"function": function}
+        called = chunk(choices=[{"index": 0, "delta": {"tool_calls": [call]}, "finish_reason": None}])
+        await talk.events(called, chunk(finish="tool_calls"))
+
+    server = serve(ask_weather, friendly)
+    command = shlex.join([sys.executable, mcp_server.__file__])
+    with terminal("chat", *at(server), "--mcp", command, env=keyed) as (process, tty):
+        tty.until("> ")
+        tty.type(b"Weather?\r")
+        assert r'run weather({"city":"Oslo\u202e"})?' in tty.until("[y/N] ")
+        tty.type(b"y\r")
+        tty.until("Hello there!")
+        tty.until("> ")
+        tty.type(b"\x04")
+        assert process.wait(60) == 0
+    assert asked(server.received[1])[-1]["content"] == "Oslo\u202e 1"
+
+
+@pytest.mark.parametrize("size", [50_000])
+def test_a_long_text_is_pasted_whole(serve: Serve, keyed: dict[str, str], size: int) -> None:
+    server = serve(friendly)
+    text = "word \u4f60\n" * (size // 7) + "end"
+    with terminal("chat", *at(server), env=keyed) as (process, tty):
+        tty.until("> ")
+        tty.paste(text)
+        tty.type(b"\r")
+        tty.until("Hello there!")
+        tty.type(b"\x04")
+        assert process.wait(60) == 0
+    assert texts(server.received[0]) == [text]
+
+
+def test_a_terminal_without_escape_sequences_gets_none(serve: Serve, keyed: dict[str, str]) -> None:
+    server = serve(friendly)
+    with terminal("chat", *at(server), env=keyed | {"TERM": "dumb"}) as (process, tty):
+        tty.until("> ")
+        tty.type(b"Hi\r")
+        tty.until("Hello there!")
+        tty.until("> ")
+        tty.type(b"\x04")
+        assert process.wait(60) == 0
+    assert texts(server.received[0]) == ["Hi"]
+    assert "\x1b" not in tty.raw
+
+
+def test_one_prompt_on_a_terminal_asks_before_a_call(serve: Serve, keyed: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "adder.py").write_text(TOOLS)
+    server = serve(calling, friendly)
+    arguments = ("chat", "Add", *at(server), "--tools", f"{tmp_path / 'adder.py'}:add")
+    with terminal(*arguments, env=keyed) as (process, tty):
+        tty.until("[y/N] ")
+        tty.type(b"yes\r")
+        tty.until("Hello there!")
+        assert process.wait(60) == 0
+    assert asked(server.received[1])[-1]["content"] == "42"
+
+    server = serve(calling, friendly)
+    with terminal("chat", "Add", *at(server), *arguments[-2:], env=keyed) as (process, tty):
+        tty.until("[y/N] ")
+        tty.type(b"\x03")
+        assert process.wait(60) == 130
+    assert len(server.received) == 1
+
+
+def test_the_history_outlives_the_command_and_holds_no_secrets(serve: Serve, keyed: dict[str, str]) -> None:
+    server = serve(friendly)
+    with terminal("chat", *at(server), env=keyed) as (process, tty):
+        tty.until("> ")
+        tty.type(f"My key is {KEY}, or password=hunter2-hunter2\r".encode())
+        tty.until("Hello there!")
+        tty.until("> ")
+        tty.type(b"\x04")
+        assert process.wait(60) == 0
+    with terminal("chat", *at(server), env=keyed) as (process, tty):
+        tty.until("> ")
+        tty.type(b"\x1b[A\r")
+        tty.until("Hello there!")
+        tty.until("> ")
+        tty.type(b"\x04")
+        assert process.wait(60) == 0
+
+    assert KEY in texts(server.received[0])[-1]
+    assert texts(server.received[1]) == ["My key is [redacted], or password=[redacted]"]
+    state = Path(keyed["VICTOR_FP_STATE_DIR"])
+    assert {path.name for path in state.iterdir()} == {"history", "log.sqlite"}
+    for path in (state, *state.iterdir()):
+        assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600)
+        assert path.is_dir() or not any(secret in path.read_bytes() for secret in (KEY.encode(), b"hunter2"))
+
+
+def test_without_a_log_nothing_is_kept(serve: Serve, keyed: dict[str, str]) -> None:
+    with terminal("chat", "--no-log", *at(serve(friendly)), env=keyed) as (process, tty):
+        tty.until("> ")
+        tty.type(b"Hi\r")
+        tty.until("Hello there!")
+        tty.until("> ")
+        tty.type(b"\x04")
+        assert process.wait(60) == 0
+    assert not Path(keyed["VICTOR_FP_STATE_DIR"]).exists()
+
+
+def test_commands_change_the_conversation(serve: Serve, keyed: dict[str, str], tmp_path: Path) -> None:
+    server, other = serve(friendly), serve(friendly)
+    (tmp_path / "letter.pdf").write_bytes(b"%PDF-1.4 x")
+    (tmp_path / "notes.txt").write_bytes(b"hello")
+    saved = tmp_path / "talk.json"
+    lines = [
+        ("/system Be brief", "Be brief"),
+        (f"/attach {tmp_path / 'notes.txt'}", "cannot be attached"),
+        (f"/attach {tmp_path / 'letter.pdf'}", "file letter.pdf (application/pdf"),
+        ("What is it?", "Hello there!"),
+        ("/retry", "Hello there!"),
+        (f"/save {saved}", "saved to"),
+        ("/clear", "new conversation"),
+        ("/model vllm/m-9", "vllm/m-9"),
+        ("Again", "Hello there!"),
+        ("/help", "/attach"),
+    ]
+    with terminal("chat", *at(server), env=keyed | {"VLLM_BASE_URL": f"{other.url}/v1"}) as (process, tty):
+        for typed, shown in lines:
+            tty.until("> ")
+            tty.type(typed.encode() + b"\r")
+            tty.until(shown)
+        tty.until("> ")
+        tty.type(b"/exit\r")
+        assert process.wait(60) == 0
+
+    first, retried = server.received
+    assert [message["role"] for message in asked(first)] == ["system", "user"]
+    assert [part["type"] for part in asked(first)[1]["content"]] == ["file", "text"]
+    assert asked(retried) == asked(first)
+    (last,) = other.received
+    assert (last.json()["model"], texts(last)) == ("m-9", ["Be brief", "Again"])
+    assert [message["role"] for message in json.loads(saved.read_text())] == ["system", "user", "assistant"]
+
+
+def test_ctrl_c_empties_the_prompt_before_it_leaves_and_the_terminal_is_given_back(
+    serve: Serve, keyed: dict[str, str]
+) -> None:
+    server = serve(friendly)
+    with terminal("chat", *at(server), env=keyed) as (process, tty):
+        before = termios.tcgetattr(tty.descriptor)
+        tty.until("> ")
+        tty.type(b"never sent\x03Hi\r")
+        tty.until("Hello there!")
+        tty.until("> ")
+        during = termios.tcgetattr(tty.descriptor)
+        tty.type(b"\x03")
+        assert process.wait(60) == 130
+        after = termios.tcgetattr(tty.descriptor)
+        tty.rest()
+
+    assert texts(server.received[0]) == ["Hi"]
+    assert not during[3] & (termios.ECHO | termios.ICANON)
+    assert after[3] & termios.ECHO
+    assert after[3] & termios.ICANON
+    assert after[0] == before[0]
+    assert tty.raw.rfind("\x1b[?2004l") > tty.raw.rfind("\x1b[?2004h")
+
+
+def test_a_stopped_answer_can_be_asked_again(serve: Serve, keyed: dict[str, str]) -> None:
+    slow = Slow()
+    server = serve(slow, friendly)
+    with terminal("chat", *at(server), env=keyed) as (process, tty):
+        tty.until("> ")
+        tty.type(b"Tell me\r")
+        tty.until("Once")
+        tty.type(b"\x03")
+        tty.until("stopped")
+        slow.go_on.set()
+        tty.until("> ")
+        tty.type(b"/retry\r")
+        tty.until("Hello there!")
+        tty.type(b"\x04")
+        assert process.wait(60) == 0
+    assert texts(server.received[1]) == ["Tell me"]
+
+
+def test_a_conversation_goes_on_where_it_was_left(serve: Serve, keyed: dict[str, str]) -> None:
+    server = serve(friendly)
+    assert victor("chat", "First", *at(server), "--system", "Be kind", env=keyed).returncode == 0
+    with terminal("chat", "-c", env=keyed) as (process, tty):
+        assert "continuing (1 turns): First" in tty.until("> ")
+        tty.type(b"Second\r")
+        tty.until("Hello there!")
+        tty.until("> ")
+        tty.type(b"\x04")
+        assert process.wait(60) == 0
+    assert victor("chat", "-c", "Third", env=keyed).stdout == "Hello there!\n"
+    assert texts(server.received[2]) == ["Be kind", "First", "Hello there!", "Second", "Hello there!", "Third"]
+
+
+@pytest.mark.parametrize(
+    "arguments", [("providers",), ("models",), ("keys",), ("log",), ("log", "search", "hello"), ("chat", "--help")]
+)
+def test_tables_and_help_fit_60_columns(serve: Serve, keyed: dict[str, str], arguments: tuple[str, ...]) -> None:
+    async def models(talk: Talk, received: Received) -> None:
+        if received.method == "GET":
+            names = ["m-1", "a-model-with-a-rather-long-name-2026-11-29", "\u6a21\u578b" * 8]
+            await talk.answer({"object": "list", "data": [{"id": name, "object": "model"} for name in names]})
+        else:
+            await friendly(talk, received)
+
+    server = serve(models)
+    victor("chat", "A long question about \u4f60\u597d and everything " * 4, *at(server), env=keyed)
+    more = ("-p", "openai", "--base-url", f"{server.url}/v1") if arguments == ("models",) else ()
+    with terminal(*arguments, *more, env=keyed, columns=60) as (process, tty):
+        shown = tty.rest()
+        assert process.wait(60) == 0
+
+    lines = [line.rstrip("\r") for line in shown.split("\n")]
+    assert len(lines) > 2
+    assert max(map(cell_width, lines)) <= 60
+    assert "\x1b" not in shown

@@ -1,0 +1,128 @@
+"""The conversation of this command in the log: begun or continued, and written turn by turn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import msgspec
+from returns.result import Failure, Result, Success
+
+from victor_fp.cli.commands import TargetOptions
+from victor_fp.cli.exit_codes import CommandError, ExitCode
+from victor_fp.cli.log_store import LoggedConversation, LoggedTurn, LogStore
+from victor_fp.cli.state import Clean
+from victor_fp.cli.terminal import Terminal
+from victor_fp.cli.tool_calls import Turn
+from victor_fp.core.model_names import split_model_name
+from victor_fp.core.redaction import redact_url
+from victor_fp.core.result import outcome
+from victor_fp.core.types import Message
+from victor_fp.providers.registry import ProviderRegistry
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class ConversationLog:
+    """Writes turns. A log that cannot be written is said once and stops nothing."""
+
+    def __init__(
+        self,
+        store: LogStore | None,
+        terminal: Terminal,
+        clean: Clean,
+        *,
+        base_url: str | None = None,
+        conversation: int | None = None,
+        now: Callable[[], datetime] = _now,
+    ) -> None:
+        self._store = store
+        self._terminal = terminal
+        self._clean = clean
+        self._base_url = base_url
+        self._conversation = conversation
+        self._now = now
+        self._last_turn: int | None = None
+
+    def begin(self) -> None:
+        """Have the next turn begin a conversation."""
+        self._conversation = self._last_turn = None
+
+    def use_default_server(self) -> None:
+        """The provider was changed: the address on the command line is no longer used."""
+        self._base_url = None
+
+    def record(
+        self, provider: str, model: str, prompt: Message, turn: Turn, *, system: str | None, is_retry: bool = False
+    ) -> None:
+        """Write a turn; one that is asked again replaces the one before."""
+        if self._store is None:
+            return
+        logged = LoggedTurn(
+            provider=provider,
+            model=model,
+            messages=(prompt, *turn.messages),
+            prompt_tokens=turn.spent.prompt_tokens,
+            completion_tokens=turn.spent.completion_tokens,
+            dollars=turn.spent.dollars,
+        )
+        written = self._store.append(
+            self._conversation,
+            logged,
+            base_url=self._base_url,
+            system=system,
+            replaces=self._last_turn if is_retry else None,
+            now=self._now(),
+            clean=self._clean,
+        )
+        match outcome(written):
+            case Failure(failure):
+                self._terminal.note(f"victor: not logged: {failure.reason}")
+                self._store = None
+            case Success((conversation, turn_id)):
+                self._conversation, self._last_turn = conversation, turn_id
+
+
+def load_last(store: LogStore | None) -> Result[LoggedConversation, CommandError]:
+    """Return the conversation to continue."""
+    missing = CommandError(
+        code=ExitCode.NOT_FOUND, what="there is no conversation to continue", todo="See: victor log list"
+    )
+    if store is None:
+        return Failure(missing)
+    match outcome(store.find_last()):
+        case Failure(failure):
+            return Failure(CommandError(code=ExitCode.FAILED, what=failure.reason))
+        case Success(last):
+            found = Success(None) if last is None else store.load(last)
+    match outcome(found):
+        case Failure(failure):
+            return Failure(CommandError(code=ExitCode.FAILED, what=failure.reason))
+        case Success(loaded):
+            return Failure(missing) if loaded is None else Success(loaded)
+
+
+def continue_target(target: TargetOptions, last: LoggedConversation) -> TargetOptions:
+    """Return whom to ask: as the command line says, else as the conversation was.
+
+    The address goes with the provider, so that a conversation with a local server is not continued with a vendor.
+    """
+    if target.provider is not None:
+        return target
+    if target.model is not None:
+        name, named = split_model_name(target.model)
+        if named and ProviderRegistry.is_registered(name):
+            return target
+    return msgspec.structs.replace(
+        target,
+        provider=last.provider,
+        model=target.model or last.model,
+        base_url=target.base_url or last.base_url,
+    )
+
+
+def stored_address(base_url: str | None) -> str | None:
+    """Return the address as it is written to the log: without credentials."""
+    return None if base_url is None else redact_url(base_url)

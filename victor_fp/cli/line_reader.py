@@ -1,0 +1,200 @@
+"""Reading prompts on a terminal with prompt_toolkit: pasted text, several lines, history, and what is typed ahead."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any, Protocol, TextIO, TypeVar
+
+from prompt_toolkit import PromptSession
+from prompt_toolkit.application import create_app_session
+from prompt_toolkit.history import FileHistory, History, InMemoryHistory
+from prompt_toolkit.input import Input, create_input
+from prompt_toolkit.input.typeahead import get_typeahead, store_typeahead
+from prompt_toolkit.key_binding import KeyBindings, KeyPress, KeyPressEvent
+from prompt_toolkit.keys import Keys
+from prompt_toolkit.output import Output, create_output
+from prompt_toolkit.output.plain_text import PlainTextOutput
+from prompt_toolkit.output.vt100 import Vt100_Output
+from prompt_toolkit.utils import is_dumb_terminal
+
+from victor_fp.cli.state import Clean, make_private_file
+
+T = TypeVar("T")
+
+HISTORY_FILE = "history"
+
+
+class Stopped(Exception):
+    """Ctrl-C was typed during work."""
+
+
+class LineReader(Protocol):
+    """Reads what the user types."""
+
+    async def read(self, prompt: str) -> str | None:
+        """Return a prompt of one or more lines; None at Ctrl-D. Raises KeyboardInterrupt at Ctrl-C."""
+        ...
+
+    async def ask(self, question: str) -> str | None:
+        """Return the answer to a question, which is not kept in the history; None at Ctrl-D. Raises Stopped at Ctrl-C.
+
+        What was typed before the question does not answer it.
+        """
+        ...
+
+    async def attend(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do work, and keep what is typed meanwhile for the next prompt. Raises Stopped at Ctrl-C, after the work was cancelled."""
+        ...
+
+
+class TerminalReader:
+    """A reader on this process's terminal. Within `opened` keys are never echoed but by a prompt."""
+
+    def __init__(self, output: TextIO, history: History | None = None) -> None:
+        self._input: Input = create_input()
+        self._output = PlainTextOutput(output) if is_dumb_terminal() else _make_output(output)
+        self._typed: list[KeyPress] = []
+        """Keys typed during work, in their order."""
+        self._is_open = False
+        # The output is the session's by default: prompt_toolkit then minds terminals without escape sequences.
+        with create_app_session(input=self._input, output=self._output):
+            self._session: PromptSession[str] = PromptSession(
+                history=history or InMemoryHistory(),
+                multiline=True,
+                key_bindings=_prompt_keys(),
+                prompt_continuation="  ",
+                reserve_space_for_menu=0,
+                enable_history_search=True,
+                enable_suspend=True,
+            )
+
+    @contextmanager
+    def opened(self) -> Iterator[TerminalReader]:
+        """Take over the terminal, and give it back."""
+        with ExitStack() as stack:
+            stack.enter_context(self._input.raw_mode())
+            stack.callback(self._set_open, is_open=False)
+            self._set_open(is_open=True)
+            yield self
+
+    async def read(self, prompt: str) -> str | None:
+        """See `LineReader`."""
+        try:
+            return await self._session.prompt_async(prompt)
+        except EOFError:
+            return None
+        finally:
+            self._set_paste(is_on=self._is_open)  # the prompt has switched it off
+
+    async def ask(self, question: str) -> str | None:
+        """See `LineReader`."""
+        with self._input.raw_mode():
+            while keys := self._input.read_keys():
+                self._typed += keys
+            ahead = get_typeahead(self._input)
+            with create_app_session(input=self._input, output=self._output):
+                one_line: PromptSession[str] = PromptSession(history=InMemoryHistory(), reserve_space_for_menu=0)
+            try:
+                return await one_line.prompt_async(question)
+            except EOFError:
+                return None
+            except KeyboardInterrupt:
+                raise Stopped from None
+            finally:
+                store_typeahead(self._input, [*ahead, *get_typeahead(self._input)])
+                self._set_paste(is_on=self._is_open)
+
+    async def attend(self, work: Coroutine[Any, Any, T]) -> T:
+        """See `LineReader`."""
+        task = asyncio.ensure_future(work)
+        is_stopped = False
+
+        def on_keys() -> None:
+            nonlocal is_stopped
+            keys = self._input.read_keys()
+            if self._input.closed or any(one.key is Keys.ControlC for one in keys):
+                is_stopped = True
+                task.cancel()
+            self._typed += (one for one in keys if one.key not in (Keys.ControlC, Keys.CPRResponse))
+
+        try:
+            with self._input.attach(on_keys):
+                return await task
+        except asyncio.CancelledError:
+            if is_stopped:
+                raise Stopped from None
+            raise
+        finally:
+            store_typeahead(self._input, self._typed)
+            self._typed = []
+
+    def _set_open(self, *, is_open: bool) -> None:
+        self._is_open = is_open
+        self._set_paste(is_on=is_open)
+
+    def _set_paste(self, *, is_on: bool) -> None:
+        """Have the terminal mark pasted text, also while no prompt is shown."""
+        if is_on:
+            self._output.enable_bracketed_paste()
+        else:
+            self._output.disable_bracketed_paste()
+        self._output.flush()
+
+
+class CleanedHistory(FileHistory):
+    """A history file without secrets; in this conversation the prompts are kept as they were typed."""
+
+    def __init__(self, path: Path, clean: Clean) -> None:
+        super().__init__(make_private_file(path))
+        self._clean = clean
+
+    def store_string(self, string: str) -> None:
+        """Append a prompt to the file; one that cannot be written is not kept."""
+        with suppress(OSError):
+            super().store_string(self._clean(string).encode("utf-8", "replace").decode())
+
+
+def make_reader(output: TextIO, directory: Path | None, clean: Clean) -> TerminalReader:
+    """Return a reader whose history is in this directory, or in memory where there is none."""
+    history: History | None = None
+    if directory is not None:
+        with suppress(OSError):
+            history = CleanedHistory(directory / HISTORY_FILE, clean)
+    return TerminalReader(output, history)
+
+
+def _make_output(stream: TextIO) -> Output:
+    output = create_output(stdout=stream)
+    if isinstance(output, Vt100_Output):
+        output.enable_cpr = False  # the terminal's reports of its cursor would mix with what is typed
+    return output
+
+
+def _prompt_keys() -> KeyBindings:
+    """Enter sends, Alt-Enter begins a line, as does Enter after a backslash; Ctrl-C empties the prompt before it leaves."""
+    keys = KeyBindings()
+
+    @keys.add("enter")
+    def _(event: KeyPressEvent) -> None:
+        buffer = event.current_buffer
+        if buffer.document.char_before_cursor == "\\" and buffer.document.is_cursor_at_the_end:
+            buffer.delete_before_cursor()
+            buffer.insert_text("\n")
+        else:
+            buffer.validate_and_handle()
+
+    @keys.add("escape", "enter")
+    def _(event: KeyPressEvent) -> None:
+        event.current_buffer.insert_text("\n")
+
+    @keys.add("c-c")
+    def _(event: KeyPressEvent) -> None:
+        if event.current_buffer.text:
+            event.current_buffer.reset()
+        else:
+            event.app.exit(exception=KeyboardInterrupt)
+
+    return keys

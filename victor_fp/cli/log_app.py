@@ -1,0 +1,70 @@
+"""The command line of `victor log`: commands, options and help."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from victor_fp.cli.options import EXIT_CODES, run_and_exit
+
+log_app = typer.Typer(
+    help="Look at earlier conversations. They are kept on this machine only; keys are removed from them.",
+    invoke_without_command=True,
+)
+
+Limit = Annotated[int, typer.Option("--limit", "-n", min=1, metavar="N", help="How many at most.")]
+
+
+@log_app.callback()
+def log(context: typer.Context) -> None:
+    """Look at earlier conversations. Without a command, list the latest."""
+    if context.invoked_subcommand is None:
+        list_log()
+
+
+@log_app.command("list", epilog=EXIT_CODES)
+def list_log(limit: Limit = 20) -> None:
+    """List the latest conversations, the newest first."""
+    from victor_fp.cli.log import list_log as command
+
+    run_and_exit(lambda terminal: command(limit, terminal))
+
+
+@log_app.command("show", epilog=EXIT_CODES)
+def show_log(
+    conversation: Annotated[
+        int | None, typer.Argument(metavar="ID", help="The number in the list; without it, the last conversation.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the messages as one JSON array.")] = False,
+) -> None:
+    """Show a whole conversation."""
+    from victor_fp.cli.log import show_log as command
+
+    run_and_exit(lambda terminal: command(conversation, terminal, as_json=as_json))
+
+
+@log_app.command("search", epilog=EXIT_CODES)
+def search_log(
+    words: Annotated[
+        list[str], typer.Argument(metavar="WORD...", help="All of them must occur, in upper or lower case.")
+    ],
+    limit: Limit = 20,
+) -> None:
+    """Find prompts and answers by the words in them."""
+    from victor_fp.cli.log import search_log as command
+
+    run_and_exit(lambda terminal: command(" ".join(words), limit, terminal))
+
+
+@log_app.command("delete", epilog=EXIT_CODES)
+def delete_log(
+    conversation: Annotated[int | None, typer.Argument(metavar="ID", help="The number in the list.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Delete every conversation.")] = False,
+) -> None:
+    """Delete a conversation, or all of them."""
+    from victor_fp.cli.log import delete_log as command
+
+    if (conversation is None) != everything:
+        raise typer.BadParameter("name one conversation, or all of them with --all")
+    run_and_exit(lambda terminal: command(conversation, terminal))

@@ -1,0 +1,324 @@
+"""The log of conversations: a SQLite file in the user's directory for state.
+
+Texts are cleaned of secrets before they are written. What vendors need back on the next turn is kept as it is.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from pydantic import TypeAdapter, ValidationError
+from returns.result import Failure, Result, Success
+
+from victor_fp.cli.state import Clean, make_private_file, state_directory
+from victor_fp.core.json import encode_flawed_json
+from victor_fp.core.types import Message
+
+FILE_NAME = "log.sqlite"
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS conversations (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    started TEXT NOT NULL,
+    updated TEXT NOT NULL,
+    provider TEXT NOT NULL,
+    model TEXT NOT NULL,
+    base_url TEXT,
+    system TEXT
+) STRICT;
+CREATE TABLE IF NOT EXISTS turns (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    conversation INTEGER NOT NULL REFERENCES conversations (id) ON DELETE CASCADE,
+    time TEXT NOT NULL,
+    provider TEXT NOT NULL,
+    model TEXT NOT NULL,
+    prompt TEXT NOT NULL,
+    answer TEXT NOT NULL,
+    messages TEXT NOT NULL,
+    prompt_tokens INTEGER,
+    completion_tokens INTEGER,
+    dollars REAL,
+    is_replaced INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX IF NOT EXISTS turns_of_conversation ON turns (conversation, id);
+"""
+_TEXT_KEYS = frozenset({"content", "text", "arguments"})
+_LISTED = """
+SELECT c.id, c.updated, c.provider, c.model, count(t.id),
+    (SELECT prompt FROM turns WHERE conversation = c.id ORDER BY id LIMIT 1)
+FROM conversations c JOIN turns t ON t.conversation = c.id AND NOT t.is_replaced
+"""
+_MESSAGES: TypeAdapter[list[Message]] = TypeAdapter(list[Message])
+
+
+class LogFailed(msgspec.Struct, frozen=True):
+    """Why the log cannot be used."""
+
+    reason: str
+
+
+class LoggedTurn(msgspec.Struct, frozen=True, kw_only=True):
+    """One prompt and what followed it."""
+
+    provider: str
+    model: str
+    messages: tuple[Message, ...]
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    dollars: float | None = None
+    time: datetime | None = None
+
+    @property
+    def prompt(self) -> str:
+        """The text of the user's message."""
+        return next((message.text for message in self.messages if message.role == "user"), "")
+
+    @property
+    def answer(self) -> str:
+        """The text of the last response."""
+        return next((message.text for message in reversed(self.messages) if message.role == "assistant"), "")
+
+
+class Header(msgspec.Struct, frozen=True, kw_only=True):
+    """What is listed of a conversation."""
+
+    id: int
+    updated: datetime
+    provider: str
+    model: str
+    turns: int
+    prompt: str
+    """The first one."""
+
+
+class LoggedConversation(msgspec.Struct, frozen=True, kw_only=True):
+    """A conversation as it can be continued."""
+
+    id: int
+    provider: str
+    model: str
+    base_url: str | None
+    system: str | None
+    turns: tuple[LoggedTurn, ...]
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """A turn that a search found."""
+
+    conversation: int
+    time: datetime
+    model: str
+    text: str
+    """The words that were searched for, with what stands around them."""
+
+
+class LogStore(msgspec.Struct, frozen=True):
+    """The log at `path`."""
+
+    path: Path
+
+    def append(
+        self,
+        conversation: int | None,
+        turn: LoggedTurn,
+        *,
+        base_url: str | None = None,
+        system: str | None = None,
+        replaces: int | None = None,
+        now: datetime,
+        clean: Clean,
+    ) -> Result[tuple[int, int], LogFailed]:
+        """Write a turn; None begins a conversation. Return the ids of the conversation and the turn.
+
+        `replaces` is the turn that this one was asked again for; it stays in the log and is no longer part of the conversation.
+        """
+        try:
+            messages = encode_flawed_json([_clean_message(one.to_dict(), clean) for one in turn.messages]).decode()
+            time = now.astimezone(UTC).isoformat(timespec="seconds")
+            system = None if system is None else clean(system)
+            make_private_file(self.path)
+            with _opened(self.path) as database, database:
+                if conversation is None:
+                    row = (time, time, turn.provider, turn.model, base_url, system)
+                    conversation = database.execute(
+                        "INSERT INTO conversations (started, updated, provider, model, base_url, system) VALUES (?, ?, ?, ?, ?, ?)",
+                        row,
+                    ).lastrowid
+                else:
+                    database.execute(
+                        "UPDATE conversations SET updated = ?, provider = ?, model = ?, base_url = ?, system = ? WHERE id = ?",
+                        (time, turn.provider, turn.model, base_url, system, conversation),
+                    )
+                if replaces is not None:
+                    database.execute("UPDATE turns SET is_replaced = 1 WHERE id = ?", (replaces,))
+                added = database.execute(
+                    "INSERT INTO turns (conversation, time, provider, model, prompt, answer, messages, prompt_tokens,"
+                    " completion_tokens, dollars) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    (
+                        conversation, time, turn.provider, turn.model, _plain(clean(turn.prompt)), _plain(clean(turn.answer)),
+                        messages, turn.prompt_tokens, turn.completion_tokens, turn.dollars,
+                    ),
+                ).lastrowid  # fmt: skip
+        except (sqlite3.Error, OSError, ValueError, RecursionError) as error:
+            return Failure(_failure(self.path, error))
+        return Success((conversation or 0, added or 0))
+
+    def list_conversations(self, limit: int) -> Result[list[Header], LogFailed]:
+        """The latest conversations, the newest first."""
+        return self._read(f"{_LISTED} GROUP BY c.id ORDER BY c.updated DESC, c.id DESC LIMIT ?", (limit,)).map(
+            lambda rows: [_header(row) for row in rows]
+        )
+
+    def find_last(self) -> Result[int | None, LogFailed]:
+        """The id of the conversation that was continued last."""
+        return self.list_conversations(1).map(lambda rows: rows[0].id if rows else None)
+
+    def load(self, conversation: int) -> Result[LoggedConversation | None, LogFailed]:
+        """A conversation with its turns; None where there is none."""
+        columns = "t.time, t.provider, t.model, t.messages, t.prompt_tokens, t.completion_tokens, t.dollars"
+        rows = self._read(
+            f"SELECT c.provider, c.model, c.base_url, c.system, {columns} FROM conversations c"  # noqa: S608  columns are ours
+            " JOIN turns t ON t.conversation = c.id WHERE c.id = ? AND NOT t.is_replaced ORDER BY t.id",
+            (conversation,),
+        )
+
+        def built(rows: list[tuple[Any, ...]]) -> Result[LoggedConversation | None, LogFailed]:
+            try:
+                turns = tuple(_turn(row[4:]) for row in rows)
+            except ValidationError:
+                return Failure(LogFailed(f"conversation {conversation} in {self.path} is damaged"))
+            if not rows:
+                return Success(None)
+            provider, model, base_url, system = rows[0][:4]
+            return Success(
+                LoggedConversation(
+                    id=conversation, provider=provider, model=model, base_url=base_url, system=system, turns=turns
+                )
+            )
+
+        return rows.bind(built)
+
+    def search(self, text: str, limit: int) -> Result[list[Found], LogFailed]:
+        """The latest turns that have every word of a text in their prompt or answer, in any case of letters."""
+        words = text.casefold().split()
+        rows = self._read(
+            "SELECT conversation, time, provider || '/' || model, prompt, answer FROM turns"
+            " WHERE has_words(prompt || char(10) || answer) ORDER BY id DESC LIMIT ?",
+            (limit,),
+            words,
+        )
+        return rows.map(lambda rows: [_found(row, words) for row in rows])
+
+    def delete(self, conversation: int | None) -> Result[int, LogFailed]:
+        """Delete a conversation, or all; return how many there were."""
+        if not self.path.exists():
+            return Success(0)
+        try:
+            with _opened(self.path) as database:
+                with database:
+                    database.execute("PRAGMA secure_delete = ON")
+                    one = "" if conversation is None else " WHERE id = ?"
+                    values = () if conversation is None else (conversation,)
+                    return Success(database.execute(f"DELETE FROM conversations{one}", values).rowcount)  # noqa: S608  no text of anybody's
+        except sqlite3.Error as error:
+            return Failure(_failure(self.path, error))
+
+    def _read(
+        self, query: str, values: Sequence[object], words: Sequence[str] = ()
+    ) -> Result[list[tuple[Any, ...]], LogFailed]:
+        if not self.path.exists():
+            return Success([])
+        try:
+            with _opened(self.path) as database:
+                if words:
+                    database.create_function("has_words", 1, lambda text: _has_words(text, words), deterministic=True)
+                return Success(database.execute(query, values).fetchall())
+        except sqlite3.Error as error:
+            return Failure(_failure(self.path, error))
+
+
+def find_log(environment: Mapping[str, str]) -> LogStore | None:
+    """The user's log; None where there is no directory for it."""
+    directory = state_directory(environment)
+    return None if directory is None else LogStore(directory / FILE_NAME)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[sqlite3.Connection]:
+    with closing(sqlite3.connect(path, timeout=5.0)) as database:
+        database.execute("PRAGMA foreign_keys = ON")
+        database.executescript(_SCHEMA)
+        yield database
+
+
+def _clean_message(value: Any, clean: Clean, *, is_text: bool = False) -> Any:
+    """A message without secrets in its texts; data and the vendor's state stay as they are."""
+    match value:
+        case str():
+            return clean(value) if is_text else value
+        case list():
+            return [_clean_message(one, clean, is_text=is_text) for one in value]
+        case dict():
+            return {
+                key: one
+                if key in ("metadata", "data")
+                else _clean_message(one, clean, is_text=is_text or key in _TEXT_KEYS)
+                for key, one in value.items()
+            }
+        case _:
+            return value
+
+
+def _plain(text: str) -> str:
+    """A text that SQLite stores: halves of surrogate pairs are replaced."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def _has_words(text: str, words: Sequence[str]) -> bool:
+    folded = text.casefold()
+    return all(word in folded for word in words)
+
+
+def _header(row: Sequence[Any]) -> Header:
+    number, updated, provider, model, turns, prompt = row
+    return Header(
+        id=number,
+        updated=datetime.fromisoformat(updated),
+        provider=provider,
+        model=model,
+        turns=turns,
+        prompt=prompt or "",
+    )
+
+
+def _turn(row: Sequence[Any]) -> LoggedTurn:
+    time, provider, model, messages, prompt_tokens, completion_tokens, dollars = row
+    return LoggedTurn(
+        provider=provider,
+        model=model,
+        messages=tuple(_MESSAGES.validate_json(messages)),
+        prompt_tokens=prompt_tokens,
+        completion_tokens=completion_tokens,
+        dollars=dollars,
+        time=datetime.fromisoformat(time),
+    )
+
+
+def _found(row: Sequence[Any], words: Sequence[str]) -> Found:
+    conversation, time, model, prompt, answer = row
+    text = next((one for one in (prompt, answer) if words and words[0] in one.casefold()), prompt)
+    at = max(0, text.casefold().find(words[0]) - 30) if words else 0
+    lead = "\N{HORIZONTAL ELLIPSIS}" if at else ""
+    return Found(
+        conversation=conversation, time=datetime.fromisoformat(time), model=model, text=f"{lead}{text[at : at + 200]}"
+    )
+
+
+def _failure(path: Path, error: BaseException) -> LogFailed:
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error) or type(error).__name__
+    return LogFailed(f"the log {path} cannot be used: {reason}")

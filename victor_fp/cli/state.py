@@ -1,0 +1,51 @@
+"""The user's directory for state: the log of conversations and the history of prompts, readable by their owner only."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import TypeAlias
+
+from victor_fp.core.redaction import hide_secrets, is_secret_name, redact_text
+from victor_fp.shell.credentials.key_file import key_file
+
+Clean: TypeAlias = Callable[[str], str]
+"""Returns a text without secrets."""
+
+
+def state_directory(environment: Mapping[str, str], *, windows: bool = sys.platform == "win32") -> Path | None:
+    """Return VICTOR_FP_STATE_DIR, else `victor_fp` in the user's directory for state; None where there is no home.
+
+    A relative XDG_STATE_HOME is ignored, as the XDG Base Directory Specification demands.
+    """
+    if own := environment.get("VICTOR_FP_STATE_DIR"):
+        return Path(own).absolute()
+    shared = environment.get("LOCALAPPDATA" if windows else "XDG_STATE_HOME", "")
+    if shared and Path(shared).is_absolute():
+        return Path(shared) / "victor_fp"
+    home = environment.get("HOME") or environment.get("USERPROFILE")
+    return Path(home) / ".local" / "state" / "victor_fp" if home and Path(home).is_absolute() else None
+
+
+def make_private_file(path: Path) -> Path:
+    """Create the file, and its directory, for their owner only; one that exists keeps its content. Raises OSError."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600))
+    return path
+
+
+def make_cleaner(environment: Mapping[str, str]) -> Clean:
+    """Return what removes the secrets of the environment and the key file, and credentials by their form, from a text.
+
+    The key file is read when the first text is cleaned.
+    """
+
+    @cache
+    def secrets() -> tuple[str, ...]:
+        named = (value.strip() for name, value in environment.items() if is_secret_name(name))
+        return (*named, *key_file(environment).read().value_or({}).values())
+
+    return lambda text: redact_text(hide_secrets(text, secrets()), names=True)
