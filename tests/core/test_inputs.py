@@ -229,7 +229,7 @@ def test_arguments_as_text_go_as_the_object_that_the_protocol_wants(
     call = {"id": "call_1", "type": "function", "function": {"name": "f", "arguments": text}}
     ours = {"id": "call_1", "name": "f", "arguments": text}
     for spelling in (call, ours):
-        history = [
+        history: list[dict[str, Any]] = [
             {"role": "user", "content": "hi"},
             {"role": "assistant", "content": None, "tool_calls": [spelling]},
             {"role": "tool", "tool_call_id": "call_1", "content": "x"},

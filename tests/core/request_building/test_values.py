@@ -169,4 +169,5 @@ def test_depth_is_measured_up_to_a_bound_in_values_that_hold_themselves() -> Non
     for _ in range(60):
         shared = {"a": shared, "b": shared}
     assert measure_depth(shared) == 60
-    assert [measure_depth(one) for one in (1, {}, {"a": 1}, {"a": [1]}, ({},))] == [0, 1, 1, 2, 2]
+    values: list[Any] = [1, {}, {"a": 1}, {"a": [1]}, ({},)]
+    assert [measure_depth(one) for one in values] == [0, 1, 1, 2, 2]
