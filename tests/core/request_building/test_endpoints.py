@@ -206,3 +206,18 @@ def test_a_missing_setting_is_asked_for_when_a_request_is_made() -> None:
             assert "needs the setting project" in fault.message
         case other:
             raise AssertionError(other)
+
+
+@pytest.mark.parametrize(
+    "address", ["http://h\n.com", "http://h\t.com/v1", "http://h/a b", "http://h\x00/v1", "http://h/v1\r\n/x"]
+)
+def test_an_address_with_white_space_or_control_characters_is_refused(address: str) -> None:
+    fault = build_endpoint(CATALOGUE.find("openai").unwrap(), base_url=address).failure()
+    assert isinstance(fault, InvalidRequest)
+    assert fault.message.startswith("base_url is not a valid URL")
+
+
+@pytest.mark.parametrize("address", [3, b"http://h", ["http://h"]])
+def test_an_address_that_is_no_string_is_refused(address: Any) -> None:
+    fault = build_endpoint(CATALOGUE.find("openai").unwrap(), base_url=address).failure()
+    assert fault.message == f"base_url is not a string but {type(address).__name__}"

@@ -47,6 +47,9 @@ def build_endpoint(
             places = " or ".join(setting.variables)
             hint = f" (or set {places})" if places else ""
             return Failure(InvalidRequest(provider=spec.name, message=f"{spec.title} needs {setting.name}={hint}"))
+    given_url: object = base_url
+    if given_url is not None and not isinstance(given_url, str):
+        return _refuse(spec, "base_url", f"is not a string but {type(given_url).__name__}")
     url = _fill_base_url(spec, found)
     variable = next((name for name in spec.base_url_variables if environment.get(name)), "")
     sources = {
@@ -102,6 +105,8 @@ _AROUND = " \t\r\n\"'"
 def _parse_address(spec: ProviderSpec, source: str, text: str) -> Result[_Address, Fault]:
     """Take an address apart, or say by name what about it cannot be used."""
     text = text.strip(_AROUND)
+    if re.search(r"[\x00-\x20\x7f]", text):  # which the standard library leaves out, so that another host is meant
+        return _refuse(spec, source, "is not a valid URL: it holds white space or a control character")
     try:
         parts = urlsplit(_with_scheme(spec, text))
         port = parts.port
