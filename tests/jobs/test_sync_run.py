@@ -9,6 +9,7 @@ import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import BaseModel
@@ -40,7 +41,8 @@ def test_every_row_is_answered_once_and_a_second_run_asks_nothing(tmp_path: Path
 
 def test_rows_are_asked_over_http(tmp_path: Path) -> None:
     async def answer(talk: Talk, request: Received) -> None:
-        text = request.json()["messages"][-1]["content"]
+        asked: Any = request.json()
+        text = asked["messages"][-1]["content"]
         message = {"role": "assistant", "content": text.upper()}
         await talk.answer({"model": "m", "choices": [{"index": 0, "finish_reason": "stop", "message": message}]})
 

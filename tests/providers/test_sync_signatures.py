@@ -11,7 +11,7 @@ import pytest
 from victor_fp import sync
 from victor_fp.agent.provider_manager import ProviderManager
 from victor_fp.agent.sync_manager import SyncProviderManager
-from victor_fp.jobs import JobRun
+from victor_fp.jobs import JobRun, embed_rows
 from victor_fp.jobs import run as run_job
 from victor_fp.jobs.sync_run import SyncJobRun
 from victor_fp.providers.base import BaseProvider
@@ -104,6 +104,7 @@ def test_every_method_is_in_both_faces(one: type, other: type, name: str) -> Non
         (sync.create_from_config, ManagedProviderFactory.create_from_config),
         (SyncProviderManager.__init__, ProviderManager.__init__),
         (sync.run_job, run_job),
+        (sync.embed_rows, embed_rows),
     ],
 )
 def test_what_makes_providers_takes_the_same(ours: Callable[..., object], theirs: Callable[..., object]) -> None:

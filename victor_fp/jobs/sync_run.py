@@ -19,15 +19,19 @@ from typing import Any, Generic, Self, TypeVar, cast, overload
 import msgspec
 from pydantic import BaseModel
 from returns.result import Failure, Result
+from typing_extensions import Unpack
 
 from victor_fp.core.cost import Price
+from victor_fp.core.embeddings import EmbeddingResponse, EmbedOptions
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.jobs.report import Report
-from victor_fp.core.jobs.rows import RowInput
+from victor_fp.core.jobs.rows import RowInput, TextRowInput
 from victor_fp.core.json import Json
 from victor_fp.core.resilience.budget import Budget
 from victor_fp.core.types import CompletionResponse, ToolDefinition
+from victor_fp.core.vectors import Purpose
 from victor_fp.jobs.done import Done, Schema
+from victor_fp.jobs.embedding import embed_rows as embed_rows_async
 from victor_fp.jobs.row_reader import CHUNK
 from victor_fp.jobs.runner import JobRun, Route, run
 from victor_fp.providers.base import BaseProvider
@@ -132,8 +136,8 @@ def run_job(
     """
     source = None if isinstance(rows, AsyncIterable) else _CallerRows(rows)
     job: JobRun[Any] = run(
-        cast("AsyncIterable[RowInput]", rows) if source is None else source,
-        provider.provider if isinstance(provider, SyncProvider) else provider,
+        cast("Any", rows if source is None else source),
+        cast("Any", provider.provider if isinstance(provider, SyncProvider) else provider),
         ledger=ledger,
         model=model,
         schema=cast("Any", schema),
@@ -146,6 +150,46 @@ def run_job(
         retry_failed=retry_failed,
         skip_finished=skip_finished,
         route=route,
+        runtime=runtime,
+        **options,
+    )
+    return SyncJobRun(job, source)
+
+
+def embed_rows(
+    rows: Iterable[TextRowInput] | AsyncIterable[TextRowInput],
+    provider: SyncProvider | BaseProvider,
+    *,
+    ledger: str | Path | Ledger,
+    model: str | None = None,
+    dimensions: int | None = None,
+    purpose: Purpose | None = None,
+    concurrency: int = 32,
+    budget: Budget | None = None,
+    price: Price | None = None,
+    store: Store | None = None,
+    max_tries: int = 3,
+    retry_failed: bool = False,
+    skip_finished: bool = False,
+    runtime: Runtime = SYSTEM,
+    **options: Unpack[EmbedOptions],
+) -> SyncJobRun[EmbeddingResponse]:
+    """Embed the texts of every row once and yield its end: `victor_fp.jobs.embed_rows` for programs without an event loop."""
+    source = None if isinstance(rows, AsyncIterable) else _CallerRows(rows)
+    job = embed_rows_async(
+        rows if source is None else source,
+        provider.provider if isinstance(provider, SyncProvider) else provider,
+        ledger=ledger,
+        model=model,
+        dimensions=dimensions,
+        purpose=purpose,
+        concurrency=concurrency,
+        budget=budget,
+        price=price,
+        store=store,
+        max_tries=max_tries,
+        retry_failed=retry_failed,
+        skip_finished=skip_finished,
         runtime=runtime,
         **options,
     )
@@ -196,12 +240,12 @@ class SyncJobRun(Iterator[Done[T_co]], Generic[T_co]):
         self._driver.close()
 
 
-class _CallerRows:
+class _CallerRows(AsyncIterable[TextRowInput]):
     """Rows that the caller's thread reads, a chunk each time the job asks for more."""
 
-    def __init__(self, rows: Iterable[RowInput]) -> None:
+    def __init__(self, rows: Iterable[TextRowInput]) -> None:
         self._rows = iter(rows)
-        self._given: deque[RowInput] = deque()
+        self._given: deque[TextRowInput] = deque()
         self._error: Exception | None = None
         self._is_over = False
         self._arrived = asyncio.Event()
@@ -210,16 +254,16 @@ class _CallerRows:
         self.turn: asyncio.Future[None] | None = None
         """Done once the job asks for rows."""
 
-    def read(self) -> tuple[list[RowInput], Exception | None]:
+    def read(self) -> tuple[list[TextRowInput], Exception | None]:
         """The next rows, and what the iterable raised after them. Called in the caller's thread."""
-        rows: list[RowInput] = []
+        rows: list[TextRowInput] = []
         try:
             rows.extend(islice(self._rows, CHUNK))
         except Exception as error:  # whatever the caller's source raises; the rows before it are asked
             return rows, error
         return rows, None
 
-    def give(self, rows: list[RowInput], error: Exception | None) -> None:
+    def give(self, rows: list[TextRowInput], error: Exception | None) -> None:
         """Hand rows to the job; none without an error are the end. Called in the loop."""
         self._given.extend(rows)
         self._error = error
@@ -232,7 +276,7 @@ class _CallerRows:
         if close is not None:
             close()
 
-    async def __aiter__(self) -> AsyncGenerator[RowInput, None]:
+    async def __aiter__(self) -> AsyncGenerator[TextRowInput, None]:
         while True:
             while self._given:
                 yield self._given.popleft()
