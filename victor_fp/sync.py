@@ -8,7 +8,7 @@
             print(chunk.content, end="", flush=True)
 
 Everything runs in one background event loop, in a thread that starts with the first call and ends with the process. A forked
-child starts its own. `run` waits there for any other coroutine of this package.
+child starts its own. `run` waits there for any other coroutine of this package; `run_job` is `victor_fp.jobs.run`, `embed_rows` its like.
 """
 
 from __future__ import annotations
@@ -40,8 +40,10 @@ from victor_fp.shell.store import Store
 if TYPE_CHECKING:
     from victor_fp.agent.sync_manager import SyncProviderManager
     from victor_fp.agent.tools import Tool
+    from victor_fp.jobs.sync_run import SyncJobRun, embed_rows, run_job
 
 __all__ = [
+    "SyncJobRun",
     "SyncManagedProvider",
     "SyncProvider",
     "SyncProviderManager",
@@ -49,7 +51,9 @@ __all__ = [
     "create",
     "create_from_config",
     "create_managed",
+    "embed_rows",
     "run",
+    "run_job",
     "run_tools",
 ]
 
@@ -146,4 +150,9 @@ def __getattr__(name: str) -> object:
         from victor_fp.agent.sync_manager import SyncProviderManager
 
         return SyncProviderManager
+    if name in ("SyncJobRun", "embed_rows", "run_job"):  # and so are those of jobs
+        from victor_fp.jobs import sync_run
+
+        found: object = getattr(sync_run, name)
+        return found
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

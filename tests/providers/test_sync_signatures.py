@@ -11,6 +11,9 @@ import pytest
 from victor_fp import sync
 from victor_fp.agent.provider_manager import ProviderManager
 from victor_fp.agent.sync_manager import SyncProviderManager
+from victor_fp.jobs import JobRun, embed_rows
+from victor_fp.jobs import run as run_job
+from victor_fp.jobs.sync_run import SyncJobRun
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.catalogue_provider import CatalogueProvider
 from victor_fp.providers.chat_stream import ChatStream
@@ -40,6 +43,7 @@ PAIRS: list[tuple[type, type, set[str]]] = [
     (ManagedProvider, SyncManagedProvider, {"api_key", "background_pool", "engine_pool", "in_flight", "open_batches"}),
     (ProviderManager, SyncProviderManager, set()),
     (ChatStream, SyncStream, {"aclose"}),
+    (JobRun, SyncJobRun, {"aclose", "take_ready"}),
 ]
 """Both faces, and what only the asynchronous one has: the engine's own, and the name `aclose`, which is `close` here."""
 
@@ -99,6 +103,8 @@ def test_every_method_is_in_both_faces(one: type, other: type, name: str) -> Non
         (sync.create_managed, ManagedProviderFactory.create),
         (sync.create_from_config, ManagedProviderFactory.create_from_config),
         (SyncProviderManager.__init__, ProviderManager.__init__),
+        (sync.run_job, run_job),
+        (sync.embed_rows, embed_rows),
     ],
 )
 def test_what_makes_providers_takes_the_same(ours: Callable[..., object], theirs: Callable[..., object]) -> None:

@@ -34,6 +34,7 @@ from victor_fp import (
 from victor_fp.core.faults import RateLimited, StreamTruncated
 from victor_fp.core.protocols import ModelInfo
 from victor_fp.core.requests import HttpRequest
+from victor_fp.jobs import Row
 from victor_fp.providers.base import BaseProvider, ProviderError, is_streaming_provider
 from victor_fp.providers.runtime_capabilities import ProviderRuntimeCapabilities
 from victor_fp.sync import (
@@ -160,6 +161,9 @@ def synchronous() -> list[str]:
         assert_type(provider.stream_result(MESSAGES).response(), Result[CompletionResponse, Fault])
         assert_type(provider.list_models(), list[ModelInfo])
         assert_type(run(provider.provider.count_tokens("Hi")), int)
+        assert_type(sync.run_job([Row("1", "Hi")], provider, ledger="l"), sync.SyncJobRun[CompletionResponse])
+        for done in sync.run_job([Row("1", "Hi")], provider, ledger="l", schema=Weather):
+            assert_type(done.result, Result[Weather, Fault])
     with create_managed("openai/gpt-5-mini") as managed:
         assert_type(managed, SyncManagedProvider)
         assert_type(managed.chat("Hi").content, str)

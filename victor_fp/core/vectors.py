@@ -204,6 +204,15 @@ def pack_wire_bytes(rows: Sequence[bytes], dtype: VectorType = "float32") -> Vec
     return Vectors(data, length // size, dtype)
 
 
+def wire_bytes(vectors: Vectors) -> bytes:
+    """The elements as `pack_wire_bytes` reads them: floats in little-endian order."""
+    if vectors.dtype != "float32" or sys.byteorder == "little":
+        return vectors.tobytes()
+    swapped = array("f", vectors.tobytes())
+    swapped.byteswap()
+    return swapped.tobytes()
+
+
 def concatenate(parts: Sequence[Vectors]) -> Vectors:
     """The vectors of all parts in their order. Raises ValueError where they differ in length or type."""
     filled = [part for part in parts if part.columns]

@@ -9,7 +9,9 @@ import msgspec
 from returns.result import Failure, Result, Success
 
 from victor_fp.core.cost import Price, PricedUsage
+from victor_fp.core.embeddings import EmbeddingResponse
 from victor_fp.core.faults import Attempt, Fault
+from victor_fp.core.jobs.records import Answer
 from victor_fp.core.result import outcome
 from victor_fp.core.structured import structured
 from victor_fp.core.types import CompletionResponse, Usage
@@ -28,6 +30,8 @@ class Done(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     result: Result[T, Fault]
     response: CompletionResponse | None = None
     """The whole answer, where there is one; also where it could not be recorded or parsed."""
+    embeddings: EmbeddingResponse | None = None
+    """The same of a row that was embedded."""
     usage: Usage | None = None
     cost_usd: float | None = None
     """None where it is not known."""
@@ -38,7 +42,7 @@ class Done(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
 
 def build_done(
     key: str,
-    result: Result[CompletionResponse, Fault],
+    result: Result[Answer, Fault],
     *,
     schema: Schema | None,
     price: Price | None,
@@ -47,31 +51,40 @@ def build_done(
     price_factor: float = 1.0,
 ) -> Done[Any]:
     """The end of a row whose result is known. `price_factor` applies to prices and not to costs that a vendor reports."""
-    value: Result[Any, Fault] = result if schema is None else structured(result, schema)
     match outcome(result):
-        case Success(response):
+        case Success(answer):
+            value: Result[Any, Fault] = result
+            if schema is not None and isinstance(answer, CompletionResponse):
+                value = structured(Success(answer), schema)
             return Done(
                 key=key,
                 result=value,
-                response=response,
-                usage=response.usage,
-                cost_usd=find_cost(response, price, model, price_factor),
+                response=None if isinstance(answer, EmbeddingResponse) else answer,
+                embeddings=answer if isinstance(answer, EmbeddingResponse) else None,
+                usage=answer.usage,
+                cost_usd=find_cost(answer, price, model, price_factor),
                 is_resumed=is_resumed,
             )
         case Failure(fault):
-            return Done(key=key, result=value, attempts=fault.attempts, is_resumed=is_resumed)
+            return Done(key=key, result=result, attempts=fault.attempts, is_resumed=is_resumed)
 
 
-def find_cost(
-    response: CompletionResponse, price: Price | None, model: str | None, price_factor: float = 1.0
-) -> float | None:
+def find_cost(response: Answer, price: Price | None, model: str | None, price_factor: float = 1.0) -> float | None:
     """US dollars: as the vendor or the provider's own prices say, else by `price`; None where it is not known."""
     cost = find_reported_cost(response)
     if cost is not None:
         return cost
-    usage = response.usage
+    usage = price_usage(response)
     if price is None or usage is None or not {"prompt_tokens", "completion_tokens"} <= usage.keys():
         return None
     models = tuple(name for name in (response.model, model) if name)
     cost = price(PricedUsage(models=models, usage=usage))
     return None if cost is None else cost * price_factor
+
+
+def price_usage(response: Answer) -> Usage | None:
+    """The usage that a price is asked with: no answer is written where texts are embedded."""
+    usage = response.usage
+    if usage is None or not isinstance(response, EmbeddingResponse):
+        return usage
+    return {"completion_tokens": 0, **usage}

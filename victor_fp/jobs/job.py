@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Mapping
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, assert_never
 
 import msgspec
 from returns.result import Failure, Result
 
 from victor_fp.core.cost import Price
+from victor_fp.core.embeddings import EmbeddingResponse
 from victor_fp.core.faults import Cancelled, Fault
 from victor_fp.core.jobs.decisions import Refuse, Replay, Status
-from victor_fp.core.jobs.records import decode_result, encode_result
-from victor_fp.core.types import CompletionResponse
+from victor_fp.core.jobs.records import Answer, decode_result, encode_result
+from victor_fp.core.jobs.rows import CheckedRow, Operation
 from victor_fp.jobs.done import Done, Schema, build_done
 from victor_fp.jobs.row_reader import Reader
 from victor_fp.jobs.spending import JobSpending
@@ -34,6 +35,7 @@ class JobSettings(msgspec.Struct, frozen=True, kw_only=True):
     price: Price | None
     max_tries: int
     skip_finished: bool
+    operation: Operation = "chat"
 
 
 class Job(Generic[T]):
@@ -89,12 +91,14 @@ class Job(Generic[T]):
         self.results.append(done)
         self._arrived.set()
 
-    def stop(self, key: str, fault: Fault, response: CompletionResponse | None = None) -> None:
+    def stop(self, key: str, fault: Fault, answer: Answer | None = None) -> None:
         """Start no further row. The row that met the fault is handed out with it and stays open in the ledger."""
         self.stopped = self.stopped or fault
         self.reader.clear()
-        usage = None if response is None else response.usage
-        self.hand_out(Done(key=key, result=Failure(fault), response=response, usage=usage))
+        response = None if isinstance(answer, EmbeddingResponse) else answer
+        embeddings = answer if isinstance(answer, EmbeddingResponse) else None
+        usage = None if answer is None else answer.usage
+        self.hand_out(Done(key=key, result=Failure(fault), response=response, embeddings=embeddings, usage=usage))
 
     def cancel(self, message: str) -> None:
         """Start no further row, as somebody asked for."""
@@ -109,18 +113,31 @@ class Job(Generic[T]):
 
     async def refuse(self, decision: Refuse) -> None:
         """Hand out the fault of a row that is not asked; it is recorded where the key is the row's own."""
-        failure: Result[CompletionResponse, Fault] = Failure(decision.fault)
+        failure: Result[Answer, Fault] = Failure(decision.fault)
         if decision.is_recorded:
             await self.record(decision.key, decision.position, b"", failure, "failed", 0)
         else:
             self.hand_out(self._done(decision.key, failure))
+
+    async def ask(self, row: CheckedRow) -> Result[Answer, Fault]:
+        """One call for a row."""
+        options: Mapping[str, Any] = row.options
+        match self.settings.operation:
+            case "chat":
+                return await self.provider.chat_result(
+                    row.messages, model=row.model, tools=row.tools or None, **options
+                )
+            case "embeddings":
+                return await self.provider.embed_result(row.texts, model=row.model, **options)
+            case _:
+                assert_never(self.settings.operation)
 
     async def record(
         self,
         key: str,
         position: int,
         digest: bytes,
-        result: Result[CompletionResponse, Fault],
+        result: Result[Answer, Fault],
         status: Status,
         tries: int,
         *,
@@ -129,7 +146,7 @@ class Job(Generic[T]):
         """Write a row's end; once it is committed, hand it out. `price_factor` is that of the vendor's batches."""
         done = self._done(key, result, price_factor=price_factor)
         usage: Mapping[str, Any] = done.usage or {}
-        response = done.response
+        answer = result.value_or(None)
         fault = await self.ledger.finish(
             FinishedRow(
                 key=key,
@@ -137,7 +154,7 @@ class Job(Generic[T]):
                 digest=digest,
                 status=status,
                 body=encode_result(result),
-                fault=None if response is not None else type(result.failure()).__name__,
+                fault=None if answer is not None else type(result.failure()).__name__,
                 prompt_tokens=usage.get("prompt_tokens"),
                 completion_tokens=usage.get("completion_tokens"),
                 cost=done.cost_usd,
@@ -145,7 +162,7 @@ class Job(Generic[T]):
             )
         )
         if fault is not None:
-            self.stop(key, fault, response)
+            self.stop(key, fault, answer)
             return
         self.reader.close_row(key)
         if self.ledger.is_cancelled:
@@ -155,7 +172,7 @@ class Job(Generic[T]):
     def _done(
         self,
         key: str,
-        result: Result[CompletionResponse, Fault],
+        result: Result[Answer, Fault],
         *,
         is_resumed: bool = False,
         price_factor: float = 1.0,

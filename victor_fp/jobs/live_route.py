@@ -23,10 +23,10 @@ from victor_fp.core.jobs.decisions import (
     decide_outcome,
     is_pressure,
 )
+from victor_fp.core.jobs.records import Answer
 from victor_fp.core.jobs.rows import CheckedRow
 from victor_fp.core.resilience.budget import Amount
 from victor_fp.core.result import outcome
-from victor_fp.core.types import CompletionResponse
 from victor_fp.jobs.job import Job
 
 PATIENCE = 600.0
@@ -147,7 +147,6 @@ class LiveRoute:
     async def _ask(self, row: CheckedRow) -> None:
         """Ask a row until it is finished, or the job stops."""
         job, spending = self._job, self._job.spending
-        options: Mapping[str, Any] = row.options
         tries, waited = 0, 0.0
         while True:
             estimate: Amount | None = None
@@ -159,11 +158,9 @@ class LiveRoute:
                         job.stop(row.key, refusal)
                         return
             reductions = self._pace.reductions
-            result: Result[CompletionResponse, Fault] | None = None
+            result: Result[Answer, Fault] | None = None
             try:
-                result = await job.provider.chat_result(
-                    row.messages, model=row.model, tools=row.tools or None, **options
-                )
+                result = await job.ask(row)
             finally:
                 if spending is not None and estimate is not None:
                     spending.settle(estimate, row.model, result)
@@ -193,7 +190,7 @@ class LiveRoute:
                     return
 
 
-def _attempt_statuses(response: CompletionResponse | None, fault: Fault | None) -> Sequence[int | None]:
+def _attempt_statuses(response: Answer | None, fault: Fault | None) -> Sequence[int | None]:
     """Statuses of the attempts that the provider made by itself."""
     if fault is not None:
         return [attempt.status for attempt in fault.attempts]

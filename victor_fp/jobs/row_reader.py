@@ -11,9 +11,18 @@ from typing import Any, Protocol
 import msgspec
 from returns.result import Failure, Success
 
-from victor_fp.core.faults import Fault
+from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.jobs.decisions import Ask, Decision, Refuse, Replay, decide_row
-from victor_fp.core.jobs.rows import RowInput, check_row, decode_row
+from victor_fp.core.jobs.rows import (
+    CheckedRow,
+    Operation,
+    RejectedRow,
+    TextRow,
+    TextRowInput,
+    check_row,
+    check_text_row,
+    decode_row,
+)
 from victor_fp.core.result import outcome
 from victor_fp.core.types import ToolDefinition
 from victor_fp.shell.ledger.batches import queued_rows
@@ -33,6 +42,7 @@ class RowSettings(msgspec.Struct, frozen=True, kw_only=True):
     options: Mapping[str, Any]
     tools: Sequence[ToolDefinition | Mapping[str, Any]]
     retry_failed: bool
+    operation: Operation = "chat"
 
 
 class Reader(Protocol):
@@ -75,7 +85,7 @@ class RowReader:
     from one bit per row of the ledger: memory does not grow with the keys of the input.
     """
 
-    def __init__(self, rows: Iterable[RowInput] | AsyncIterable[RowInput], settings: RowSettings) -> None:
+    def __init__(self, rows: Iterable[TextRowInput] | AsyncIterable[TextRowInput], settings: RowSettings) -> None:
         self.is_exhausted = False
         """Whether the input has come to its end."""
         self._source = _AsyncSource(rows) if isinstance(rows, AsyncIterable) else _SyncSource(rows)
@@ -117,17 +127,7 @@ class RowReader:
             self.is_exhausted = True
             return None
         settings, start = self._settings, self._position
-        rows = [
-            check_row(
-                row,
-                position,
-                provider=settings.provider,
-                model=settings.model,
-                options=settings.options,
-                tools=settings.tools,
-            )
-            for position, row in enumerate(given, start)
-        ]
+        rows = [self._check(row, position) for position, row in enumerate(given, start)]
         self._position += len(rows)
         repeated = []
         for row in rows:
@@ -164,6 +164,15 @@ class RowReader:
     async def aclose(self) -> None:
         """Close a generator of the caller's, so that its files are closed."""
         await self._source.aclose()
+
+    def _check(self, row: TextRowInput, position: int) -> CheckedRow | RejectedRow:
+        settings = self._settings
+        provider, model, options = settings.provider, settings.model, settings.options
+        if settings.operation == "embeddings":
+            return check_text_row(row, position, provider=provider, model=model, options=options)
+        if isinstance(row, TextRow):
+            return RejectedRow(row.key, InvalidRequest(message=f"row {row.key!r} is to be embedded"), position)
+        return check_row(row, position, provider=provider, model=model, options=options, tools=settings.tools)
 
     def _mark_resumed(self, number: int) -> bool:
         """Whether this is the first time in this run that the row of this number is read."""
@@ -232,13 +241,13 @@ class QueueReader:
 class _SyncSource:
     """Rows from an iterable, a chunk at a time."""
 
-    def __init__(self, rows: Iterable[RowInput]) -> None:
+    def __init__(self, rows: Iterable[TextRowInput]) -> None:
         self._rows = iter(rows)
         self._error: Exception | None = None
 
-    async def read(self) -> list[RowInput]:
+    async def read(self) -> list[TextRowInput]:
         """The next rows; none at the end. Raises what the iterable raises, once the rows before it are read."""
-        rows: list[RowInput] = []
+        rows: list[TextRowInput] = []
         if self._error is not None:
             raise self._error
         try:
@@ -259,14 +268,14 @@ class _SyncSource:
 class _AsyncSource:
     """Rows from an async iterable: as many as have come, so that none waits for a chunk to be full."""
 
-    def __init__(self, rows: AsyncIterable[RowInput]) -> None:
+    def __init__(self, rows: AsyncIterable[TextRowInput]) -> None:
         self._rows = aiter(rows)
-        self._buffer: list[RowInput] = []
+        self._buffer: list[TextRowInput] = []
         self._arrived = asyncio.Event()
         self._room = asyncio.Event()
         self._pump: asyncio.Task[None] | None = None
 
-    async def read(self) -> list[RowInput]:
+    async def read(self) -> list[TextRowInput]:
         """The next rows; none at the end. Raises what the iterable raises, once the rows before it are read."""
         if self._pump is None:
             self._pump = asyncio.get_running_loop().create_task(self._fill())

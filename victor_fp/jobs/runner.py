@@ -234,6 +234,16 @@ class JobRun(Generic[T]):
         job.on_fetch()
         return done
 
+    def take_ready(self) -> list[Done[T]]:
+        """The results that are at hand, without waiting for one."""
+        job = self._job
+        if job is None or self._is_closed or not job.results:
+            return []
+        ready = list(job.results)
+        job.results.clear()
+        job.on_fetch()
+        return ready
+
     async def __aenter__(self) -> Self:
         return self
 

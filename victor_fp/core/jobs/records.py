@@ -2,25 +2,44 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 from returns.result import Failure, Result, Success
 
+from victor_fp.core.embeddings import EmbeddingResponse
 from victor_fp.core.faults import FAULT_TYPES, Fault, InvalidResponse
 from victor_fp.core.result import outcome
 from victor_fp.core.types import CompletionResponse
+from victor_fp.core.vectors import Vectors, VectorType, pack_wire_bytes, wire_bytes
+
+Answer: TypeAlias = "CompletionResponse | EmbeddingResponse"
+"""What a row is answered with."""
 
 _ANSWER = b"a"
+_EMBEDDINGS = b"e"
 _FAULT = b"f"
 _encoder = msgspec.json.Encoder(enc_hook=str)
 _FAULT_TYPES = {fault_type.__name__: fault_type for fault_type in FAULT_TYPES}
 
 
-def encode_result(result: Result[CompletionResponse, Fault], *, keep_raw: bool = False) -> bytes:
+class _StoredVectors(msgspec.Struct, array_like=True):
+    """An embedding as the ledger keeps it: a quarter of the bytes of its numbers in JSON."""
+
+    data: bytes
+    columns: int
+    dtype: VectorType
+    model: str | None
+    usage: dict[str, Any] | None
+    metadata: dict[str, Any] | None
+
+
+def encode_result(result: Result[Answer, Fault], *, keep_raw: bool = False) -> bytes:
     """A result as bytes. The vendor's raw body is left out unless `keep_raw`: it would double the ledger."""
     match outcome(result):
         case Success(response):
+            if isinstance(response, EmbeddingResponse):
+                return _EMBEDDINGS + _encode_vectors(response)
             return _ANSWER + _encode_response(response, keep_raw=keep_raw)
         case Failure(fault):
             fields = msgspec.to_builtins(fault, enc_hook=str)
@@ -39,11 +58,41 @@ def _encode_response(response: CompletionResponse, *, keep_raw: bool) -> bytes:
         return text.encode("utf-8", "replace")
 
 
-def decode_result(body: bytes) -> Result[CompletionResponse, Fault]:
+def _encode_vectors(response: EmbeddingResponse) -> bytes:
+    vectors, usage = response.vectors, response.usage
+    stored = _StoredVectors(
+        wire_bytes(vectors),
+        vectors.columns,
+        vectors.dtype,
+        response.model,
+        None if usage is None else {**usage},
+        response.metadata,
+    )
+    try:
+        return msgspec.msgpack.encode(stored, enc_hook=str)
+    except (ValueError, TypeError, RecursionError):  # a custom provider may have metadata that cannot be stored
+        return msgspec.msgpack.encode(msgspec.structs.replace(stored, metadata=None), enc_hook=str)
+
+
+def _decode_vectors(body: bytes) -> EmbeddingResponse:
+    stored = msgspec.msgpack.decode(body, type=_StoredVectors)
+    packed = pack_wire_bytes([stored.data], stored.dtype)
+    return EmbeddingResponse(
+        vectors=Vectors(packed.tobytes(), stored.columns, stored.dtype),
+        dtype=stored.dtype,
+        model=stored.model,
+        usage=stored.usage,
+        metadata=stored.metadata,
+    )
+
+
+def decode_result(body: bytes) -> Result[Answer, Fault]:
     """The result that `encode_result` wrote; bytes of another form are a Failure."""
     try:
         if body[:1] == _ANSWER:
             return Success(CompletionResponse.model_validate_json(body[1:]))
+        if body[:1] == _EMBEDDINGS:
+            return Success(_decode_vectors(body[1:]))
         name, fields = msgspec.json.decode(body[1:], type=tuple[str, dict[str, Any]])
         return Failure(msgspec.convert(fields, _FAULT_TYPES[name]))
     except (ValueError, KeyError, msgspec.MsgspecError) as error:

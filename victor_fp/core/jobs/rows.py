@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 from msgspec.structs import replace
@@ -20,6 +20,10 @@ from victor_fp.core.types import Message, ToolDefinition
 MAX_KEY_LENGTH = 512
 """Characters of a key; vendors' batch APIs accept fewer, and shorten it reversibly."""
 _FIELD = re.compile(r"\{([A-Za-z_][\w.-]*)\}|\{\{|\}\}")
+
+
+Operation: TypeAlias = Literal["chat", "embeddings"]
+"""What the rows of a job ask for."""
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -38,6 +42,21 @@ class Row(msgspec.Struct, frozen=True):
     tools: Sequence[ToolDefinition | Mapping[str, Any]] = ()
 
 
+class TextRow(msgspec.Struct, frozen=True):
+    """A row that is embedded: a key that is unique in its job, and one text or several.
+
+    >>> TextRow("1", "A text about colours.").key
+    '1'
+    """
+
+    key: str
+    texts: str | Sequence[str]
+    options: Mapping[str, Any] = {}
+    """Keywords of `embed` beyond `model` and `texts`; they come before the job's own."""
+    model: str | None = None
+    """Before the job's model."""
+
+
 class CheckedRow(msgspec.Struct, frozen=True):
     """A row that can be asked: messages and tools are typed, and the digest is known."""
 
@@ -51,6 +70,8 @@ class CheckedRow(msgspec.Struct, frozen=True):
     """Its number in the input, from 0."""
     own_options: Mapping[str, Any] = {}
     """Those of the options that are the row's and not the job's."""
+    texts: tuple[str, ...] = ()
+    """Of a row that is embedded, which has no messages and no tools."""
 
 
 class RejectedRow(msgspec.Struct, frozen=True):
@@ -63,6 +84,8 @@ class RejectedRow(msgspec.Struct, frozen=True):
 
 RowInput: TypeAlias = "Row | Mapping[str, Any] | RejectedRow"
 """What a source of rows may yield; a mapping has `key` and `messages` or `prompt`."""
+TextRowInput: TypeAlias = "TextRow | RowInput"
+"""What a source of rows that are embedded may yield: a `Row` has one text, a mapping `key` and `texts`, `text` or `prompt`."""
 
 
 def check_row(
@@ -89,10 +112,8 @@ def check_row(
             return read
         row = read
     key = row.key
-    if not 0 < len(key) <= MAX_KEY_LENGTH or not (key.isascii() or _is_unicode(key)):
-        shown = key[:80].encode("utf-8", "replace").decode() or f"row-{position}"
-        message = f"row {position}: the key must be valid Unicode of 1 to {MAX_KEY_LENGTH} characters"
-        return _reject(shown, message, position)
+    if not _is_key(key):
+        return _reject_key(key, position)
     chosen = row.model or model
     if not chosen:
         return _reject(key, f"row {key!r}: no model; give the row or the job one", position)
@@ -112,6 +133,36 @@ def check_row(
         reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
         return _reject(key, f"row {key!r}: a value cannot be stored: {reason}", position)
     return CheckedRow(key, messages, chosen, typed_tools, merged, digest, position, row.options)
+
+
+def check_text_row(
+    given: TextRowInput, position: int, *, provider: str, model: str | None, options: Mapping[str, Any]
+) -> CheckedRow | RejectedRow:
+    """The same for a row that is embedded."""
+    if isinstance(given, RejectedRow):
+        return replace(given, position=position)
+    row = given if isinstance(given, TextRow) else _text_row(given, position)
+    if isinstance(row, RejectedRow):
+        return row
+    key = row.key
+    if not _is_key(key):
+        return _reject_key(key, position)
+    chosen = row.model or model
+    if not chosen:
+        return _reject(key, f"row {key!r}: no model; give the row or the job one", position)
+    texts = (row.texts,) if isinstance(row.texts, str) else tuple(row.texts)
+    if not texts or not all(isinstance(text, str) for text in texts):
+        return _reject(key, f"row {key!r}: expected one text or several", position)
+    merged = {**options, **row.options}
+    try:
+        asked = ("embeddings", provider, chosen, texts, sorted(merged.items()))
+        digest = blake2b(_encoder.encode(asked), digest_size=16).digest()
+    except UnicodeEncodeError:
+        return _reject(key, f"row {key!r}: a text is not valid Unicode", position)
+    except (TypeError, ValueError, RecursionError, msgspec.MsgspecError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
+        return _reject(key, f"row {key!r}: a value cannot be stored: {reason}", position)
+    return CheckedRow(key, (), chosen, (), merged, digest, position, row.options, texts)
 
 
 def digest_row(
@@ -185,12 +236,7 @@ def _row_from_mapping(given: object, position: int) -> Row | RejectedRow:
     if not isinstance(given, Mapping):
         message = f"row {position} is a {type(given).__name__}; expected a Row or a mapping"
         return _reject(f"row-{position}", message, position)
-    key = given.get("key")
-    if key is None:
-        key = given.get("custom_id")
-    if key is None:
-        key = given.get("id", position)
-    name = str(position if key is None else key)
+    name = _name_row(given, position)
     messages = given.get("messages")
     if messages is None and (messages := given.get("prompt")) is None:
         return _reject(name, f"row {name!r} has neither messages nor prompt", position)
@@ -202,6 +248,46 @@ def _row_from_mapping(given: object, position: int) -> Row | RejectedRow:
     if tools is not None and (isinstance(tools, str | Mapping) or not isinstance(tools, Sequence)):
         return _reject(name, f"row {name!r}: tools must be a list", position)
     return Row(name, messages, options or {}, model, tools or ())
+
+
+def _text_row(given: object, position: int) -> TextRow | RejectedRow:
+    if isinstance(given, Row):
+        if isinstance(given.messages, str):
+            return TextRow(given.key, given.messages, given.options, given.model)
+        return _reject(given.key, f"row {given.key!r} has messages; a row that is embedded has texts", position)
+    if not isinstance(given, Mapping):
+        message = f"row {position} is a {type(given).__name__}; expected a TextRow or a mapping"
+        return _reject(f"row-{position}", message, position)
+    name = _name_row(given, position)
+    texts = next((given[field] for field in ("texts", "text", "prompt") if given.get(field) is not None), None)
+    if not isinstance(texts, Sequence) or isinstance(texts, bytes):
+        return _reject(name, f"row {name!r} has neither texts, text nor prompt", position)
+    options, model = given.get("options"), given.get("model")
+    if options is not None and not isinstance(options, Mapping):
+        return _reject(name, f"row {name!r}: options must be an object", position)
+    if model is not None and not isinstance(model, str):
+        return _reject(name, f"row {name!r}: model must be a text", position)
+    return TextRow(name, texts, options or {}, model)
+
+
+def _name_row(given: Mapping[str, Any], position: int) -> str:
+    """The key of a mapping; the row's number where it has none."""
+    key = given.get("key")
+    if key is None:
+        key = given.get("custom_id")
+    if key is None:
+        key = given.get("id", position)
+    return str(position if key is None else key)
+
+
+def _is_key(key: str) -> bool:
+    return 0 < len(key) <= MAX_KEY_LENGTH and (key.isascii() or _is_unicode(key))
+
+
+def _reject_key(key: str, position: int) -> RejectedRow:
+    shown = key[:80].encode("utf-8", "replace").decode() or f"row-{position}"
+    message = f"row {position}: the key must be valid Unicode of 1 to {MAX_KEY_LENGTH} characters"
+    return _reject(shown, message, position)
 
 
 def _is_unicode(text: str) -> bool:

@@ -16,7 +16,7 @@ from victor_fp.core.faults import BudgetExceeded, Fault, InvalidRequest
 from victor_fp.core.resilience import budget as machine
 from victor_fp.core.resilience.budget import Amount, Budget, Shortage, Spending
 from victor_fp.core.token_estimates import ANSWER, estimate_tokens
-from victor_fp.core.types import CompletionResponse, Message, StreamChunk, ToolDefinition, Usage
+from victor_fp.core.types import Message, ToolDefinition, Usage
 from victor_fp.shell.store import Store
 from victor_fp.shell.store.packing import SPENDING
 
@@ -184,9 +184,8 @@ class BudgetKeeper:
 
 def find_reported_cost(answer: object) -> float | None:
     """US dollars in an answer's metadata: as the vendor or the provider's own prices say."""
-    if not isinstance(answer, CompletionResponse | StreamChunk) or not answer.metadata:
-        return None
-    found = answer.metadata.get("cost")
+    metadata = getattr(answer, "metadata", None)
+    found = metadata.get("cost") if isinstance(metadata, dict) else None
     amount = found.get("amount") if isinstance(found, dict) else None
     return float(amount) if isinstance(amount, int | float) else None
 

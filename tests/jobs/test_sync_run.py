@@ -1,0 +1,257 @@
+"""Jobs without `async`: the same results, rows read in the caller's thread, and an end that leaves the ledger free."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+from returns.result import Failure, Success
+
+from tests.jobs.row_provider import RowProvider
+from tests.loopback import Received, Talk, serving_in_a_thread
+from victor_fp.core.faults import BudgetExceeded, CredentialMissing, InvalidRequest, LedgerFailed
+from victor_fp.jobs import Budget, Row, read_report
+from victor_fp.sync import SyncProvider, create, run, run_job
+
+
+def rows(count: int) -> Iterator[Row]:
+    return (Row(str(number), f"text {number}") for number in range(count))
+
+
+def test_every_row_is_answered_once_and_a_second_run_asks_nothing(tmp_path: Path) -> None:
+    provider, ledger = RowProvider(), tmp_path / "job.ledger"
+    found = {done.key: done for done in run_job(rows(500), SyncProvider(provider), model="m", ledger=ledger)}
+    assert len(found) == 500
+    assert all(done.result.unwrap().content == f"TEXT {key}" for key, done in found.items())
+    assert set(provider.asked.values()) == {1}
+    again = RowProvider()
+    second = list(run_job(rows(500), again, model="m", ledger=ledger))
+    assert not again.asked
+    assert {done.key: done.result for done in second} == {key: done.result for key, done in found.items()}
+    assert all(done.is_resumed for done in second)
+
+
+def test_rows_are_asked_over_http(tmp_path: Path) -> None:
+    async def answer(talk: Talk, request: Received) -> None:
+        asked: Any = request.json()
+        text = asked["messages"][-1]["content"]
+        message = {"role": "assistant", "content": text.upper()}
+        await talk.answer({"model": "m", "choices": [{"index": 0, "finish_reason": "stop", "message": message}]})
+
+    with serving_in_a_thread() as serve, create("openai", api_key="k", base_url=f"{serve(answer).url}/v1") as provider:
+        found = {done.key: done.result for done in run_job(rows(40), provider, model="m", ledger=tmp_path / "l")}
+    assert {key: result.unwrap().content for key, result in found.items()} == {
+        str(number): f"TEXT {number}" for number in range(40)
+    }
+
+
+@pytest.mark.parametrize("way", ["break", "raise", "close", "with", "drop"])
+def test_leaving_a_job_stops_it_and_frees_the_ledger(tmp_path: Path, way: str) -> None:
+    provider, ledger, closed = RowProvider(), tmp_path / "job.ledger", []
+
+    def source() -> Iterator[Row]:
+        try:
+            yield from rows(5000)
+        finally:
+            closed.append(threading.get_ident())
+
+    job = run_job(source(), provider, model="m", ledger=ledger, concurrency=8)
+    match way:
+        case "break":
+            for _ in job:
+                break
+        case "raise":
+            with pytest.raises(KeyError):
+                for _ in job:
+                    raise KeyError
+        case "close":
+            next(job)
+            job.close()
+        case "with":
+            with job:
+                next(job)
+        case _:
+            next(job)
+            del job
+    if way != "drop":
+        assert list(job) == []
+        assert job.report().unwrap().done >= 1
+    assert closed == [threading.get_ident()]
+    asked = sum(provider.asked.values())
+    assert asked <= 100
+    second = RowProvider()
+    assert len(list(run_job(rows(200), second, model="m", ledger=ledger))) == 200
+    assert sum(provider.asked.values()) == asked
+    assert sum(provider.asked[prompt] for prompt in second.asked) <= 8
+
+
+@pytest.mark.skipif(threading.current_thread() is not threading.main_thread(), reason="signals are the main thread's")
+def test_an_interrupt_stops_the_job_and_the_next_run_goes_on(tmp_path: Path) -> None:
+    ledger = tmp_path / "job.ledger"
+    gate = asyncio.Event()
+
+    def answer(prompt: str, _: int) -> str:
+        if prompt == "text 20":  # the rows that follow hang, and so does the caller's thread
+            provider.gate = gate
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        return prompt.upper()
+
+    provider = RowProvider(answer)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    seen = set()
+    job = run_job(rows(100), provider, model="m", ledger=ledger, concurrency=8)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            for done in job:
+                seen.add(done.key)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert provider.in_flight == 0
+    assert list(job) == []
+    second = RowProvider()
+    found = {done.key for done in run_job(rows(100), second, model="m", ledger=ledger)}
+    assert found == {str(number) for number in range(100)}
+    assert sum(provider.asked[prompt] for prompt in second.asked) <= 8
+    assert not {f"text {key}" for key in seen} & second.asked.keys()
+
+
+def test_rows_are_read_in_the_callers_thread_and_may_use_a_synchronous_provider(tmp_path: Path) -> None:
+    threads = set()
+    provider = SyncProvider(RowProvider())
+
+    def source() -> Iterator[Row]:
+        for row in rows(300):
+            threads.add(threading.get_ident())
+            if row.key == "150":
+                yield Row(row.key, provider.chat("from another call", model="m").content)
+            else:
+                yield row
+
+    found = {
+        done.key: done.result.unwrap().content for done in run_job(source(), provider, model="m", ledger=tmp_path / "l")
+    }
+    assert threads == {threading.get_ident()}
+    assert found["150"] == "FROM ANOTHER CALL"
+    assert len(found) == 300
+
+
+def test_rows_are_read_only_so_far_ahead(tmp_path: Path) -> None:
+    provider, read = RowProvider(), []
+
+    def source() -> Iterator[Row]:
+        for row in rows(5000):
+            read.append(row.key)
+            yield row
+
+    with run_job(source(), provider, model="m", ledger=tmp_path / "l", concurrency=20) as job:
+        next(job)
+        for _ in range(200):
+            run(asyncio.sleep(0))
+        assert len(read) <= 512
+        assert sum(provider.asked.values()) <= 100
+        assert provider.most_in_flight <= 20
+
+
+def test_an_exception_in_the_source_is_raised_once_the_rows_before_it_are_answered(tmp_path: Path) -> None:
+    def source() -> Iterator[Row]:
+        yield from rows(200)
+        raise OSError("the input broke")
+
+    found = []
+    with pytest.raises(OSError, match="the input broke"):
+        for done in run_job(source(), RowProvider(), model="m", ledger=tmp_path / "l"):
+            found += [done.key]
+    assert read_report(tmp_path / "l").unwrap().done == len(found) == 200
+
+
+def test_rows_may_come_from_an_async_iterable(tmp_path: Path) -> None:
+    async def source() -> AsyncIterator[Row]:
+        for row in rows(20):
+            await asyncio.sleep(0)
+            yield row
+
+    assert len(list(run_job(source(), RowProvider(), model="m", ledger=tmp_path / "l"))) == 20
+
+
+def test_what_stops_a_job_is_told_and_no_further_rows_are_read(tmp_path: Path) -> None:
+    read = []
+
+    def source() -> Iterator[Row]:
+        for row in rows(5000):
+            read.append(row.key)
+            yield row
+
+    provider = RowProvider(lambda *_: CredentialMissing(message="no key"))
+    job = run_job(source(), provider, model="m", ledger=tmp_path / "l", concurrency=4)
+    assert 1 <= len(list(job)) <= 4
+    assert isinstance(job.stopped, CredentialMissing)
+    assert len(read) <= 256
+    (tmp_path / "bad").write_text("this is not a database, and it is long enough to be looked at as one" * 50)
+    refused = run_job(rows(3), RowProvider(), model="m", ledger=tmp_path / "bad")
+    (only,) = refused
+    assert isinstance(only.result.failure(), LedgerFailed)
+    assert isinstance(refused.stopped, LedgerFailed)
+
+
+def test_a_budget_bounds_the_run(tmp_path: Path) -> None:
+    provider = RowProvider()
+    job = run_job(rows(100), provider, model="m", ledger=tmp_path / "l", concurrency=16, budget=Budget(requests=30))
+    assert sum(isinstance(done.result, Success) for done in job) == 30
+    assert isinstance(job.stopped, BudgetExceeded)
+    assert sum(provider.asked.values()) == 30
+
+
+class City(BaseModel):
+    name: str
+
+
+def test_structured_output_is_parsed(tmp_path: Path) -> None:
+    provider = RowProvider(lambda *_: '{"name": "Paris"}')
+    (done,) = run_job(rows(1), provider, model="m", ledger=tmp_path / "l", schema=City)
+    assert done.result == Success(City(name="Paris"))
+
+
+def test_inside_the_background_loop_the_job_is_a_failure_and_does_not_hang(tmp_path: Path) -> None:
+    async def inside() -> None:
+        job = run_job(rows(3), RowProvider(), model="m", ledger=tmp_path / "l")
+        (only,) = job
+        assert isinstance(only.result, Failure)
+        assert isinstance(job.stopped, InvalidRequest)
+        assert "inside the event loop" in job.stopped.message
+
+    run(inside())
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_job_that_was_begun_before_a_fork_is_a_failure_in_the_child(tmp_path: Path) -> None:
+    job = run_job(rows(50), RowProvider(), model="m", ledger=tmp_path / "l", concurrency=4)
+    next(job)
+    child = os.fork()
+    if not child:
+        status = 1
+        with suppress(BaseException):
+            for _ in range(100):  # what was at hand before the fork comes first
+                if isinstance(next(job).result, Failure):
+                    break
+            stopped = job.stopped
+            status = 0 if stopped is not None and "before this process was forked" in stopped.message else 2
+        os._exit(status)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert len(list(job)) == 49
+
+
+def test_a_job_that_is_never_read_asks_nothing_and_is_closed_without_a_ledger(tmp_path: Path) -> None:
+    provider = RowProvider()
+    job = run_job(rows(3), provider, model="m", ledger=tmp_path / "l")
+    job.close()
+    assert list(job) == []
+    assert not provider.asked
+    assert not (tmp_path / "l").exists()

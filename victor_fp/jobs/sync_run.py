@@ -1,0 +1,398 @@
+"""Jobs without `async`: the job runs in the background event loop, and the caller's thread reads the rows.
+
+Rows are read in the caller's thread because what they come from often belongs to it: a cursor of a database, or a generator
+that itself uses a synchronous provider.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterable, Generator, Iterable, Iterator, Mapping
+from contextlib import suppress
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Generic, Self, TypeVar, cast, overload
+
+import msgspec
+from pydantic import BaseModel
+from returns.result import Failure, Result
+from typing_extensions import Unpack
+
+from victor_fp.core.cost import Price
+from victor_fp.core.embeddings import EmbeddingResponse, EmbedOptions
+from victor_fp.core.faults import Fault, InvalidRequest
+from victor_fp.core.jobs.report import Report
+from victor_fp.core.jobs.rows import RowInput, TextRowInput
+from victor_fp.core.json import Json
+from victor_fp.core.resilience.budget import Budget
+from victor_fp.core.types import CompletionResponse, ToolDefinition
+from victor_fp.core.vectors import Purpose
+from victor_fp.jobs.done import Done, Schema
+from victor_fp.jobs.embedding import embed_rows as embed_rows_async
+from victor_fp.jobs.row_reader import CHUNK
+from victor_fp.jobs.runner import JobRun, Route, run
+from victor_fp.providers.base import BaseProvider
+from victor_fp.providers.sync_chat import run_result
+from victor_fp.providers.sync_provider import SyncProvider
+from victor_fp.shell.background_loop import BackgroundLoop, LoopUnavailable, background_loop
+from victor_fp.shell.ledger.sqlite import Ledger
+from victor_fp.shell.runtime import SYSTEM, Runtime
+from victor_fp.shell.store import Store
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+S = TypeVar("S", bound="BaseModel | msgspec.Struct")
+
+
+@overload
+def run_job(
+    rows: Iterable[RowInput] | AsyncIterable[RowInput],
+    provider: SyncProvider | BaseProvider,
+    *,
+    ledger: str | Path | Ledger,
+    model: str | None = None,
+    schema: None = None,
+    tools: Iterable[ToolDefinition | Mapping[str, Any]] = (),
+    concurrency: int = 32,
+    budget: Budget | None = None,
+    price: Price | None = None,
+    store: Store | None = None,
+    max_tries: int = 3,
+    retry_failed: bool = False,
+    skip_finished: bool = False,
+    route: Route = "live",
+    runtime: Runtime = SYSTEM,
+    **options: Any,
+) -> SyncJobRun[CompletionResponse]: ...
+@overload
+def run_job(
+    rows: Iterable[RowInput] | AsyncIterable[RowInput],
+    provider: SyncProvider | BaseProvider,
+    *,
+    ledger: str | Path | Ledger,
+    model: str | None = None,
+    schema: type[S],
+    tools: Iterable[ToolDefinition | Mapping[str, Any]] = (),
+    concurrency: int = 32,
+    budget: Budget | None = None,
+    price: Price | None = None,
+    store: Store | None = None,
+    max_tries: int = 3,
+    retry_failed: bool = False,
+    skip_finished: bool = False,
+    route: Route = "live",
+    runtime: Runtime = SYSTEM,
+    **options: Any,
+) -> SyncJobRun[S]: ...
+@overload
+def run_job(
+    rows: Iterable[RowInput] | AsyncIterable[RowInput],
+    provider: SyncProvider | BaseProvider,
+    *,
+    ledger: str | Path | Ledger,
+    model: str | None = None,
+    schema: Mapping[str, Any],
+    tools: Iterable[ToolDefinition | Mapping[str, Any]] = (),
+    concurrency: int = 32,
+    budget: Budget | None = None,
+    price: Price | None = None,
+    store: Store | None = None,
+    max_tries: int = 3,
+    retry_failed: bool = False,
+    skip_finished: bool = False,
+    route: Route = "live",
+    runtime: Runtime = SYSTEM,
+    **options: Any,
+) -> SyncJobRun[Json]: ...
+def run_job(
+    rows: Iterable[RowInput] | AsyncIterable[RowInput],
+    provider: SyncProvider | BaseProvider,
+    *,
+    ledger: str | Path | Ledger,
+    model: str | None = None,
+    schema: Schema | None = None,
+    tools: Iterable[ToolDefinition | Mapping[str, Any]] = (),
+    concurrency: int = 32,
+    budget: Budget | None = None,
+    price: Price | None = None,
+    store: Store | None = None,
+    max_tries: int = 3,
+    retry_failed: bool = False,
+    skip_finished: bool = False,
+    route: Route = "live",
+    runtime: Runtime = SYSTEM,
+    **options: Any,
+) -> SyncJobRun[Any]:
+    """Ask every row once and yield its end: `victor_fp.jobs.run` for programs without an event loop.
+
+        for done in run_job(rows, provider, ledger="job.ledger"):
+            print(done.key, done.result)
+
+    The parameters are those of `run`. Leaving the loop, by whatever way, Ctrl-C included, stops the job: rows in flight are
+    cancelled, the ledger is closed, and the next run goes on there. An iterable of rows is read in the caller's thread.
+    """
+    source = None if isinstance(rows, AsyncIterable) else _CallerRows(rows)
+    job: JobRun[Any] = run(
+        cast("Any", rows if source is None else source),
+        cast("Any", provider.provider if isinstance(provider, SyncProvider) else provider),
+        ledger=ledger,
+        model=model,
+        schema=cast("Any", schema),
+        tools=tools,
+        concurrency=concurrency,
+        budget=budget,
+        price=price,
+        store=store,
+        max_tries=max_tries,
+        retry_failed=retry_failed,
+        skip_finished=skip_finished,
+        route=route,
+        runtime=runtime,
+        **options,
+    )
+    return SyncJobRun(job, source)
+
+
+def embed_rows(
+    rows: Iterable[TextRowInput] | AsyncIterable[TextRowInput],
+    provider: SyncProvider | BaseProvider,
+    *,
+    ledger: str | Path | Ledger,
+    model: str | None = None,
+    dimensions: int | None = None,
+    purpose: Purpose | None = None,
+    concurrency: int = 32,
+    budget: Budget | None = None,
+    price: Price | None = None,
+    store: Store | None = None,
+    max_tries: int = 3,
+    retry_failed: bool = False,
+    skip_finished: bool = False,
+    runtime: Runtime = SYSTEM,
+    **options: Unpack[EmbedOptions],
+) -> SyncJobRun[EmbeddingResponse]:
+    """Embed the texts of every row once and yield its end: `victor_fp.jobs.embed_rows` for programs without an event loop."""
+    source = None if isinstance(rows, AsyncIterable) else _CallerRows(rows)
+    job = embed_rows_async(
+        rows if source is None else source,
+        provider.provider if isinstance(provider, SyncProvider) else provider,
+        ledger=ledger,
+        model=model,
+        dimensions=dimensions,
+        purpose=purpose,
+        concurrency=concurrency,
+        budget=budget,
+        price=price,
+        store=store,
+        max_tries=max_tries,
+        retry_failed=retry_failed,
+        skip_finished=skip_finished,
+        runtime=runtime,
+        **options,
+    )
+    return SyncJobRun(job, source)
+
+
+class SyncJobRun(Iterator[Done[T_co]], Generic[T_co]):
+    """A running job: an iterator of `Done`, which stops the job when it is left, and a context manager."""
+
+    def __init__(self, job: JobRun[T_co], rows: _CallerRows | None = None) -> None:
+        self._driver = _Driver(job, rows)
+        self._job = job
+        self._results: Generator[Done[T_co], None, None] | None = None
+
+    @property
+    def stopped(self) -> Fault | None:
+        """Why the job stopped before the end of its rows; None where it did not."""
+        return self._driver.unavailable or self._job.stopped
+
+    @property
+    def problems(self) -> Mapping[str, int]:
+        """Results of batches that were of no row (`unknown`) or came twice (`doubled`), counted."""
+        return self._job.problems
+
+    def __iter__(self) -> Iterator[Done[T_co]]:  # noqa: PYI034
+        """A generator of its own for each loop, which ends with the loop and stops the job."""
+        return _read(self._driver)
+
+    def __next__(self) -> Done[T_co]:
+        if self._results is None:
+            self._results = _read(self._driver)
+        return next(self._results)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def report(self) -> Result[Report, Fault]:
+        """Figures of the ledger; while the job runs, of what is recorded so far."""
+        return run_result(self._job.report())
+
+    def close(self) -> None:
+        """Cancel the rows in flight and close the ledger; what was not recorded stays open for the next run."""
+        self._driver.close()
+
+
+class _CallerRows(AsyncIterable[TextRowInput]):
+    """Rows that the caller's thread reads, a chunk each time the job asks for more."""
+
+    def __init__(self, rows: Iterable[TextRowInput]) -> None:
+        self._rows = iter(rows)
+        self._given: deque[TextRowInput] = deque()
+        self._error: Exception | None = None
+        self._is_over = False
+        self._arrived = asyncio.Event()
+        self.is_wanted = False
+        """Whether the job waits for rows."""
+        self.turn: asyncio.Future[None] | None = None
+        """Done once the job asks for rows."""
+
+    def read(self) -> tuple[list[TextRowInput], Exception | None]:
+        """The next rows, and what the iterable raised after them. Called in the caller's thread."""
+        rows: list[TextRowInput] = []
+        try:
+            rows.extend(islice(self._rows, CHUNK))
+        except Exception as error:  # whatever the caller's source raises; the rows before it are asked
+            return rows, error
+        return rows, None
+
+    def give(self, rows: list[TextRowInput], error: Exception | None) -> None:
+        """Hand rows to the job; none without an error are the end. Called in the loop."""
+        self._given.extend(rows)
+        self._error = error
+        self._is_over = not rows
+        self._arrived.set()
+
+    def close(self) -> None:
+        """Close a generator of the caller's."""
+        close = getattr(self._rows, "close", None)
+        if close is not None:
+            close()
+
+    async def __aiter__(self) -> AsyncGenerator[TextRowInput, None]:
+        while True:
+            while self._given:
+                yield self._given.popleft()
+            error, self._error = self._error, None
+            if error is not None:
+                raise error
+            if self._is_over:
+                return
+            self._arrived.clear()
+            self.is_wanted = True
+            if self.turn is not None and not self.turn.done():
+                self.turn.set_result(None)
+            await self._arrived.wait()
+
+
+class _Driver(Generic[T]):
+    """What carries results from the loop to the caller's thread, and rows the other way."""
+
+    def __init__(self, job: JobRun[T], rows: _CallerRows | None) -> None:
+        self.results: deque[Done[T]] = deque()
+        self.unavailable: Fault | None = None
+        """Why the loop could not be waited for."""
+        self._job = job
+        self._rows = rows
+        self._host: BackgroundLoop | None = None
+        self._next: asyncio.Task[list[Done[T]]] | None = None
+        self._closing: asyncio.Task[None] | None = None
+        self._is_closed = False
+
+    def wait(self) -> bool:
+        """Wait for results; False at the end. Raises what the source of rows raises, and LoopUnavailable."""
+        rows = self._rows
+        while not self._is_closed:
+            host = self._host = self._host or background_loop()
+            if host.is_inherited:
+                raise LoopUnavailable("the job was begun before this process was forked from another")
+            results = host.run(self._fetch())
+            if results is not None and not results:
+                return False
+            if rows is not None and rows.is_wanted:
+                rows.is_wanted = False
+                host.post(partial(rows.give, *rows.read()))
+            if results is not None:
+                self.results.extend(results)
+                return True
+        return False
+
+    def close(self) -> None:
+        """Stop the job, and wait until its ledger is closed."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        self.results.clear()
+        host = self._host
+        with suppress(LoopUnavailable):  # the process ends, and the job with it
+            if host is None:
+                background_loop().run(self._job.aclose())
+            elif host.is_own_thread:  # a finalizer
+                host.post(self._start_closing)
+            elif not host.is_inherited:
+                host.run(self._close())
+        if self._rows is not None:
+            self._rows.close()
+
+    async def _fetch(self) -> list[Done[T]] | None:
+        """Results that are at hand, once there is one, and an empty list at the end; None where the job asks for rows before."""
+        rows = self._rows
+        if self._next is None:
+            self._next = asyncio.get_running_loop().create_task(self._advance())
+        if rows is None:
+            await asyncio.wait((self._next,))
+        elif not rows.is_wanted:
+            rows.turn = asyncio.get_running_loop().create_future()
+            await asyncio.wait((self._next, rows.turn), return_when=asyncio.FIRST_COMPLETED)
+        if not self._next.done():
+            return None
+        ended, self._next = self._next, None
+        return ended.result()
+
+    async def _advance(self) -> list[Done[T]]:
+        async for done in self._job:
+            return [done, *self._job.take_ready()]
+        return []
+
+    def _start_closing(self) -> asyncio.Task[None]:
+        if self._closing is None:
+            self._closing = asyncio.get_running_loop().create_task(self._stop())
+        return self._closing
+
+    async def _close(self) -> None:
+        """A second interrupt ends the wait, and not what closes the ledger."""
+        await asyncio.shield(self._start_closing())
+
+    async def _stop(self) -> None:
+        if self._next is not None:
+            self._next.cancel()
+            await asyncio.wait((self._next,))
+            if not self._next.cancelled():
+                self._next.exception()  # nobody waits for it any more
+        await self._job.aclose()
+
+
+def _read(driver: _Driver[T]) -> Generator[Done[T], None, None]:
+    """The results of a job, which is stopped with this generator. It does not refer to the run that holds it."""
+    results = driver.results
+    try:
+        while True:
+            while results:
+                yield results.popleft()
+            try:
+                if not driver.wait():
+                    return
+            except LoopUnavailable as unavailable:
+                fault = InvalidRequest(message=str(unavailable))
+                driver.unavailable = fault
+                yield Done(key="", result=Failure(fault))
+                return
+    finally:
+        driver.close()
