@@ -88,6 +88,13 @@ def slow(session: nox.Session) -> None:
 
 
 @nox.session
+def growth(session: nox.Session) -> None:
+    """CPU times of every framer, protocol, text format and checker by the size of their input."""
+    install(session, "-e", ".", *group("test"))
+    session.run("pytest", "-m", "slow or growth", "tests/core/growth", *session.posargs)
+
+
+@nox.session
 def soak(session: nox.Session) -> None:
     """Ten thousand virtual hours of the composed machines."""
     install(session, "-e", ".", *group("test"))

@@ -1,6 +1,7 @@
 """Work grows linearly with the input, for every framer, protocol, textual format and checker.
 
-The calls are counted for all cells; CPU times, in which copying shows as well, are compared in the slow suite.
+The calls are counted for all cells. CPU times, in which copying shows as well, are compared for one cell of ten in the slow
+suite, and for all of them by `nox -s growth`.
 """
 
 from __future__ import annotations
@@ -29,7 +30,12 @@ def test_calls_grow_with_the_input(cell: Cell) -> None:
     assert_calls_grow_linearly(cell.make, cell.size // 4)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.name)
+@pytest.mark.parametrize(
+    "cell",
+    [
+        pytest.param(cell, id=cell.name, marks=pytest.mark.growth if number % 10 else pytest.mark.slow)
+        for number, cell in enumerate(CELLS)
+    ],
+)
 def test_time_grows_with_the_input(cell: Cell) -> None:
     assert_time_grows_linearly(cell.make, cell.size, largest=cell.largest)
