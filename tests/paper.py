@@ -18,10 +18,10 @@ class PaperRuntime:
     def now(self) -> float:
         return self.time
 
-    def luck(self) -> float:
+    def draw_luck(self) -> float:
         return 0.5
 
-    def date(self) -> str:
+    def read_date(self) -> str:
         return "Sun, 06 Nov 1994 08:49:37 GMT"
 
     async def sleep(self, seconds: float) -> None:
@@ -29,5 +29,5 @@ class PaperRuntime:
         self.time += seconds
         await asyncio.sleep(0)
 
-    def environment(self) -> Mapping[str, str]:
+    def read_environment(self) -> Mapping[str, str]:
         return self.variables

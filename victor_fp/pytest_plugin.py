@@ -70,21 +70,21 @@ def recording(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
     settings = dict(mark.kwargs) if mark is not None else {}
     mode = cast("Mode", request.config.getoption("victor_fp_record"))
     path = settings.pop("path", None)
-    place = _default_path(request) if path is None else request.path.parent / path
+    place = _choose_path(request) if path is None else request.path.parent / path
     if mode == "replay":
-        _stand_in_for_keys(monkeypatch)
+        _set_stand_in_keys(monkeypatch)
     with Recording(place, mode=mode, **settings) as active:
         yield active
 
 
-def _default_path(request: pytest.FixtureRequest) -> Path:
+def _choose_path(request: pytest.FixtureRequest) -> Path:
     """`recordings/<module>/<class>.<test>[<parameters>].yaml`, next to the module."""
     names = [] if request.cls is None else [request.cls.__name__]
     name = _NOT_IN_NAMES.sub("-", ".".join([*names, request.node.name])).strip("-")
     return request.path.parent / FOLDER / request.path.stem / f"{name}.yaml"
 
 
-def _stand_in_for_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+def _set_stand_in_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     import os
 
     from victor_fp.core.catalogue import CATALOGUE

@@ -19,10 +19,10 @@ from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
 from victor_fp.core.embeddings import EmbeddingResponse, RerankResponse
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.protocols import Codec, codec_for
-from victor_fp.core.protocols.retrieval import embedding_codec_for, rerank_codec_for
+from victor_fp.core.protocols.retrieval import find_embedding_codec, find_rerank_codec
 from victor_fp.core.request_building.chat import build_chat_request
 from victor_fp.core.request_building.endpoints import build_endpoint
-from victor_fp.core.request_building.inputs import Messages, Tools, read_texts
+from victor_fp.core.request_building.inputs import Messages, ToolsInput, read_texts
 from victor_fp.core.request_building.retrieval import build_embedding_request, build_rerank_request, split_texts
 from victor_fp.core.request_building.values import describe_failure
 from victor_fp.core.requests import Endpoint, HttpRequest
@@ -59,7 +59,7 @@ def request(
     stream: bool = False,
     temperature: float | None = DEFAULT_TEMPERATURE,
     max_tokens: int | None = DEFAULT_MAX_TOKENS,
-    tools: Tools | None = None,
+    tools: ToolsInput | None = None,
     base_url: str | None = None,
     settings: Mapping[str, object] | None = None,
     catalogue: Catalogue = CATALOGUE,
@@ -191,7 +191,7 @@ def embed_requests(
     given = read_texts("texts", texts)
     if isinstance(given, str):
         return Failure(InvalidRequest(provider=endpoint.spec.name, model=model, message=given))
-    codec = embedding_codec_for(endpoint)
+    codec = find_embedding_codec(endpoint)
     if codec is None:
         return Failure(refuse_operation(endpoint, "embeddings", model))
     built: list[HttpRequest] = []
@@ -224,7 +224,7 @@ def embed_response(
         case Success(endpoint):
             pass
     context, codec, lowered = ResponseContext(endpoint=endpoint), codec_for(endpoint), _lower_names(headers)
-    embedding = embedding_codec_for(endpoint)
+    embedding = find_embedding_codec(endpoint)
     if embedding is None:
         return Failure(refuse_operation(endpoint, "embeddings"))
     if status >= 400:
@@ -255,7 +255,7 @@ def rerank_request(
     given = read_texts("documents", documents)
     if isinstance(given, str):
         return Failure(InvalidRequest(provider=endpoint.spec.name, model=model, message=given))
-    codec = rerank_codec_for(endpoint)
+    codec = find_rerank_codec(endpoint)
     if codec is None:
         return Failure(refuse_operation(endpoint, "reranking", model))
     asked = {**options, "top_n": top_n}
@@ -280,7 +280,7 @@ def rerank_response(
         case Success(endpoint):
             pass
     context, codec = ResponseContext(endpoint=endpoint), codec_for(endpoint)
-    reranking = rerank_codec_for(endpoint)
+    reranking = find_rerank_codec(endpoint)
     if reranking is None:
         return Failure(refuse_operation(endpoint, "reranking"))
     if status >= 400:

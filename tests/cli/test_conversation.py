@@ -17,7 +17,7 @@ from tests.loopback import Received, Script, Serve, Talk
 from tests.openai_shapes import chunk, chunks, error
 from victor_fp.cli.conversation import Command, Conversation, parse_command, save_conversation
 from victor_fp.cli.conversation_log import ConversationLog
-from victor_fp.cli.exit_codes import usage_error
+from victor_fp.cli.exit_codes import build_usage_error
 from victor_fp.cli.inputs import RequestOptions
 from victor_fp.cli.interactive import Interactive
 from victor_fp.cli.output import show_response
@@ -68,7 +68,7 @@ def watch(url: str, *lines: str | None) -> tuple[int, str, str, list[str]]:
                 RequestOptions(),
                 terminal,
                 typist,
-                open_provider=lambda name: Failure(usage_error(f"{name} is not for tests")),
+                open_provider=lambda name: Failure(build_usage_error(f"{name} is not for tests")),
                 log=ConversationLog(None, terminal, str),
             )
             return await interactive.run()
@@ -193,7 +193,7 @@ def test_questions_have_one_line_and_show_control_characters_as_escapes(serve: S
 
 def test_tables_have_no_control_characters_even_in_a_pipe() -> None:
     out = io.StringIO()
-    Terminal(out, io.StringIO()).table(("a", "b"), [(HOSTILE, "x\ty")])
+    Terminal(out, io.StringIO()).write_table(("a", "b"), [(HOSTILE, "x\ty")])
     assert out.getvalue() == "f]52;c;ZXZpbA== >\tx y\n"
 
 

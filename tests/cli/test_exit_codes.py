@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from tests.cli.conftest import ROOT
-from victor_fp.cli.exit_codes import MAX_LINE, ExitCode, error_from_fault, error_json
+from victor_fp.cli.exit_codes import MAX_LINE, ExitCode, encode_error, error_from_fault
 from victor_fp.cli.terminal import strip_controls
 from victor_fp.core.faults import FAULT_TYPES, ConnectionFailed, Fault, RateLimited
 
@@ -21,7 +21,7 @@ def test_every_fault_has_a_code_and_a_line(kind: type[Fault]) -> None:
     assert ending.line.startswith("victor: acme m-1: ")
     assert "it said no and more" in ending.line
     assert "\n" not in ending.line
-    assert msgspec.json.decode(error_json(ending))["error"]["type"] == kind.__name__
+    assert msgspec.json.decode(encode_error(ending))["error"]["type"] == kind.__name__
 
 
 def test_every_exit_code_is_documented() -> None:

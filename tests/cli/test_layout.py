@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.acme import acme
-from victor_fp.cli.layout import cell_width, cut_cell, layout_table
+from victor_fp.cli.layout import cut_cell, measure_cell, render_rows
 from victor_fp.cli.usage import Spent, add_up, measure_response
 from victor_fp.core.types import CompletionResponse
 
@@ -17,7 +17,7 @@ ROWS = [("m-1", "128000", "tools images"), ("a-long-name", "", "")]
 
 
 def test_a_table_that_fits_has_all_columns() -> None:
-    assert list(layout_table(("model", "context", "can"), ROWS, 60)) == [
+    assert list(render_rows(("model", "context", "can"), ROWS, 60)) == [
         "model        context  can",
         "----------------------------------",
         "m-1          128000   tools images",
@@ -26,13 +26,13 @@ def test_a_table_that_fits_has_all_columns() -> None:
 
 
 def test_columns_that_do_not_fit_are_left_out_and_two_are_stacked() -> None:
-    assert list(layout_table(("model", "context", "can"), ROWS, 25)) == [
+    assert list(render_rows(("model", "context", "can"), ROWS, 25)) == [
         "model        context",
         "--------------------",
         "m-1          128000",
         "a-long-name",
     ]
-    assert list(layout_table(("name", "found in"), [("openai", "file /a/long/path")], 20)) == [
+    assert list(render_rows(("name", "found in"), [("openai", "file /a/long/path")], 20)) == [
         "name / found in",
         "--------------------",
         "openai",
@@ -43,29 +43,29 @@ def test_columns_that_do_not_fit_are_left_out_and_two_are_stacked() -> None:
 def test_the_last_column_is_cut_where_it_is_text() -> None:
     rows = [("1", "provider", "a question that is long")]
     assert (
-        list(layout_table(("id", "who", "prompt"), rows, 32, cut_last=True))[2]
+        list(render_rows(("id", "who", "prompt"), rows, 32, cut_last=True))[2]
         == "1   provider  a question that i\u2026"
     )
-    assert list(layout_table(("id", "who", "prompt"), rows, 24, cut_last=True))[2] == "1   a question that is \u2026"
+    assert list(render_rows(("id", "who", "prompt"), rows, 24, cut_last=True))[2] == "1   a question that is \u2026"
 
 
 @pytest.mark.parametrize(("text", "width"), [("abc", 3), ("\u4f60\u597d", 4), ("e\u0301", 1), ("", 0)])
 def test_widths_are_those_of_a_terminal(text: str, width: int) -> None:
-    assert cell_width(text) == width
+    assert measure_cell(text) == width
 
 
 @given(st.text("a\u4f60e\u0301", max_size=12), st.integers(1, 12))
 def test_a_cut_text_fits(text: str, width: int) -> None:
     cut = cut_cell(text, width)
-    assert cell_width(cut) <= width
+    assert measure_cell(cut) <= width
     assert cut == text or cut.endswith("\u2026")
 
 
 @given(st.lists(st.tuples(*[st.text("ab\u4f60", max_size=30)] * 4), max_size=4), st.integers(60, 120))
 def test_tables_of_short_cells_fit(rows: list[tuple[str, ...]], width: int) -> None:
     for cut_last in (False, True):
-        lines = list(layout_table(("id", "b", "c", "d"), [("1", *row[1:]) for row in rows], width, cut_last=cut_last))
-        assert max(map(cell_width, lines)) <= width
+        lines = list(render_rows(("id", "b", "c", "d"), [("1", *row[1:]) for row in rows], width, cut_last=cut_last))
+        assert max(map(measure_cell, lines)) <= width
 
 
 def response(metadata: Mapping[str, object] | None = None, **usage: int) -> CompletionResponse:

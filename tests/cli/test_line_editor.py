@@ -19,7 +19,7 @@ from tests.agent import mcp_server
 from tests.cli.conftest import KEY, at, friendly, terminal, victor
 from tests.loopback import Received, Serve, Talk
 from tests.openai_shapes import chunk, chunks
-from victor_fp.cli.layout import cell_width
+from victor_fp.cli.layout import measure_cell
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs a pseudo-terminal")
 
@@ -356,5 +356,5 @@ def test_tables_and_help_fit_60_columns(serve: Serve, keyed: dict[str, str], arg
 
     lines = [line.rstrip("\r") for line in shown.split("\n")]
     assert len(lines) > 2
-    assert max(map(cell_width, lines)) <= 60
+    assert max(map(measure_cell, lines)) <= 60
     assert "\x1b" not in shown

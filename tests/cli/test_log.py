@@ -15,9 +15,9 @@ from tests.loopback import Received, Serve, Talk
 from tests.openai_shapes import chunks, error
 from victor_fp.cli.app import app
 from victor_fp.cli.commands import TargetOptions
-from victor_fp.cli.conversation_log import continue_target
+from victor_fp.cli.conversation_log import choose_target
 from victor_fp.cli.log_store import LoggedConversation, LoggedTurn, LogStore
-from victor_fp.cli.state import make_cleaner, state_directory
+from victor_fp.cli.state import find_state_directory, make_cleaner
 from victor_fp.core.types import ImagePart, Message, TextPart
 
 NOON = datetime(2026, 11, 29, 12, 0, tzinfo=UTC)
@@ -222,14 +222,14 @@ def test_a_conversation_continues_with_the_provider_and_address_it_had(
     given: TargetOptions, expected: tuple[str | None, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("VICTOR_FP_PROVIDER", raising=False)
-    target = continue_target(given, LAST)
+    target = choose_target(given, LAST)
     assert (target.provider, target.model, target.base_url) == expected
 
 
 def test_the_directory_for_state_follows_the_environment(tmp_path: Path) -> None:
     home = {"HOME": str(tmp_path)}
-    assert state_directory(home | {"VICTOR_FP_STATE_DIR": "/a"}, windows=False) == Path("/a")
-    assert state_directory(home | {"XDG_STATE_HOME": "/b"}, windows=False) == Path("/b/victor_fp")
-    assert state_directory(home | {"XDG_STATE_HOME": "b"}, windows=False) == tmp_path / ".local/state/victor_fp"
-    assert state_directory(home | {"LOCALAPPDATA": "/c"}, windows=True) == Path("/c/victor_fp")
-    assert state_directory({}, windows=False) is None
+    assert find_state_directory(home | {"VICTOR_FP_STATE_DIR": "/a"}, windows=False) == Path("/a")
+    assert find_state_directory(home | {"XDG_STATE_HOME": "/b"}, windows=False) == Path("/b/victor_fp")
+    assert find_state_directory(home | {"XDG_STATE_HOME": "b"}, windows=False) == tmp_path / ".local/state/victor_fp"
+    assert find_state_directory(home | {"LOCALAPPDATA": "/c"}, windows=True) == Path("/c/victor_fp")
+    assert find_state_directory({}, windows=False) is None

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from tests.cli.conftest import KEY, victor
 from victor_fp.cli.app import app
-from victor_fp.cli.providers import Row, build_rows, describe_key, layout_rows, list_providers
+from victor_fp.cli.providers import ProviderRow, build_rows, describe_key, format_rows, list_providers
 from victor_fp.cli.terminal import Terminal
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.catalogue.entries import GROUPS
@@ -67,7 +67,7 @@ def test_a_second_protocol_has_the_key_of_the_first() -> None:
 
 @pytest.mark.parametrize("width", [60, 80, 200])
 def test_the_table_fits_the_terminal_and_groups_providers(width: int) -> None:
-    lines = list(layout_rows(build_rows({}), width))
+    lines = list(format_rows(build_rows({}), width))
     assert max(map(len, lines)) <= width
     assert [line.strip() for line in lines if not line.startswith("  ")] == list(GROUPS.values())
     assert not any("..." in line for line in lines)
@@ -76,12 +76,12 @@ def test_the_table_fits_the_terminal_and_groups_providers(width: int) -> None:
 
 
 def test_columns_that_do_not_fit_are_left_out() -> None:
-    row = Row(group="G", name="acme", key="missing: A or B", protocol="openai-chat", supports="tools")
-    assert list(layout_rows([row], 100)) == ["G", "  acme  missing: A  openai-chat  tools"]
-    assert list(layout_rows([row], 40)) == ["G", "  acme  missing: A  openai-chat  tools"]
-    assert list(layout_rows([row], 36)) == ["G", "  acme  missing: A  openai-chat"]
-    assert list(layout_rows([row], 30)) == ["G", "  acme  missing: A"]
-    assert list(layout_rows([], 60)) == []
+    row = ProviderRow(group="G", name="acme", key="missing: A or B", protocol="openai-chat", supports="tools")
+    assert list(format_rows([row], 100)) == ["G", "  acme  missing: A  openai-chat  tools"]
+    assert list(format_rows([row], 40)) == ["G", "  acme  missing: A  openai-chat  tools"]
+    assert list(format_rows([row], 36)) == ["G", "  acme  missing: A  openai-chat"]
+    assert list(format_rows([row], 30)) == ["G", "  acme  missing: A"]
+    assert list(format_rows([], 60)) == []
 
 
 def test_a_search_without_a_match_names_similar_providers(

@@ -14,7 +14,7 @@ from tests.cli.conftest import at, friendly
 from tests.loopback import Received, Serve, Talk
 from tests.openai_shapes import body
 from victor_fp.cli.app import Effort, app
-from victor_fp.cli.request_options import option_types, parse_options
+from victor_fp.cli.request_options import list_option_types, parse_options
 from victor_fp.core.options import ChatOptions, ReasoningEffort
 
 CITY = {
@@ -78,7 +78,7 @@ def test_a_value_is_not_repeated_in_the_message_and_given_once() -> None:
 
 
 def test_every_option_can_be_given() -> None:
-    assert set(option_types()) == {*ChatOptions.__annotations__, "temperature", "max_tokens"} - {"response_format"}
+    assert set(list_option_types()) == {*ChatOptions.__annotations__, "temperature", "max_tokens"} - {"response_format"}
     assert get_args(Effort) == get_args(ReasoningEffort)
 
 

@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 
 from victor_fp.codegen.bounds import CodegenFailed
-from victor_fp.codegen.document import Document, load_document, merge_patch, overlay, parse_document, slice_operations
+from victor_fp.codegen.document import (
+    Document,
+    apply_overlay,
+    load_document,
+    merge_patch,
+    parse_document,
+    slice_operations,
+)
 from victor_fp.codegen.schema import prune
 
 FIXTURE = Path(__file__).parent / "fixtures" / "post-office.yaml"
@@ -76,5 +83,5 @@ def test_a_merge_patch_adds_replaces_and_removes(target: object, patch: object, 
 
 def test_an_overlay_corrects_a_document_and_leaves_the_original(post_office: Document) -> None:
     patch = {"components": {"schemas": {"Letter": None}}}
-    assert "Letter" not in slice_operations(overlay(post_office, patch), ("listStamps",)).schemas
+    assert "Letter" not in slice_operations(apply_overlay(post_office, patch), ("listStamps",)).schemas
     assert "Letter" in slice_operations(post_office, ("listStamps",)).schemas

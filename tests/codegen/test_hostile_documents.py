@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from victor_fp.codegen import CodegenFailed, compile_vendor
-from victor_fp.codegen.bounds import find_excess, json_children
+from victor_fp.codegen.bounds import find_excess, list_json_children
 from victor_fp.codegen.document import parse_document, slice_operations
 from victor_fp.codegen.emit import emit
 from victor_fp.codegen.normalise import normalise
@@ -165,9 +165,12 @@ def test_the_bound_counts_shared_parts_as_often_as_they_are_reached() -> None:
     shared: list[object] = [[], []]
     whole: object = [shared, shared]
     excess = "it has more than 6 parts with every alias written out"
-    assert (find_excess(whole, json_children, most=7), find_excess(whole, json_children, most=6)) == (None, excess)
+    assert (find_excess(whole, list_json_children, most=7), find_excess(whole, list_json_children, most=6)) == (
+        None,
+        excess,
+    )
     shared.append(shared)
-    assert find_excess(whole, json_children) == "a part of it contains itself"
+    assert find_excess(whole, list_json_children) == "a part of it contains itself"
 
 
 CODE = [

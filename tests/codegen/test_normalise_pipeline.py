@@ -9,17 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from victor_fp.codegen.normalise import Side, normalise
-from victor_fp.codegen.normalise.tagging import tags
+from victor_fp.codegen.normalise.tagging import collect_tags
 from victor_fp.codegen.schema import (
     Schema,
     Schemas,
-    kinds,
+    collect_kinds,
+    find_reachable,
     list_children,
     list_required,
-    properties,
-    reachable,
-    reference,
-    variants,
+    list_variants,
+    make_reference,
+    read_properties,
 )
 
 NAMES = ("Root", "Part", "tool-call", "x.y")
@@ -32,7 +32,7 @@ def leaf(**keywords: object) -> Schema:
 
 LEAVES: list[Schema] = [
     *(leaf(type=kind) for kind in ("string", "integer", "number", "boolean", "null", "object", "array")),
-    *(reference(name) for name in (*NAMES, "Missing")),
+    *(make_reference(name) for name in (*NAMES, "Missing")),
     *(leaf(const=value) for value in ("a", "b", 1, True, None)),
     *(leaf(enum=values) for values in (["a", "b"], ["a", None])),
     leaf(type=["string", "null"]),
@@ -67,15 +67,15 @@ def test_what_comes_out_can_be_told_apart_by_a_decoder(schemas: Schemas, side: S
     before = json.dumps(schemas)
     result = normalise(schemas, ("Root",), side).schemas
     assert json.dumps(schemas) == before, "steps do not change what they are given"
-    assert set(reachable(result, result)) == set(result), "every reference resolves"
-    pinned = tags(result)
+    assert set(find_reachable(result, result)) == set(result), "every reference resolves"
+    pinned = collect_tags(result)
     for name, schema in result.items():
         for inner in every_schema(schema):
             assert not inner.keys() & {"allOf", "anyOf", "nullable", "default", "x-tag"}
-            alternatives = variants(inner)
+            alternatives = list_variants(inner)
             if not alternatives:
                 continue
-            found = [kinds(result, option) for option in alternatives]
+            found = [collect_kinds(result, option) for option in alternatives]
             plain = [kind for group in found for kind in group if kind != "object"]
             assert len(plain) == len(set(plain)), "one variant for each kind of JSON"
             objects = [option for option, group in zip(alternatives, found, strict=True) if "object" in group]
@@ -83,7 +83,7 @@ def test_what_comes_out_can_be_told_apart_by_a_decoder(schemas: Schemas, side: S
         if side == "response":
             assert all((name, field) in pinned for field in list_required(schema) if name[:7] != "Unknown")
         assert all("properties" not in inner for inner in every_schema(schema)[1:]), f"{name} has no inline object"
-        assert all(field in properties(schema) for field in list_required(schema))
+        assert all(field in read_properties(schema) for field in list_required(schema))
 
 
 @given(schemas_of_any_kind)

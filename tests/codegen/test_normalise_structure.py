@@ -6,7 +6,7 @@ from victor_fp.codegen.normalise.composition import flatten_all_of
 from victor_fp.codegen.normalise.hoisting import hoist_objects
 from victor_fp.codegen.normalise.inheritance import spell_inheritance_as_unions
 from victor_fp.codegen.normalise.naming import break_alias_cycles, inline_scalars, move_null_to_fields, name_as_classes
-from victor_fp.codegen.schema import Schema, Schemas, reference
+from victor_fp.codegen.schema import Schema, Schemas, make_reference
 
 TEXT: Schema = {"type": "string"}
 
@@ -18,13 +18,13 @@ def thing(*required: str, **fields: Schema) -> Schema:
 def test_all_of_merges_fields_and_requirements_and_the_later_part_wins() -> None:
     schemas: Schemas = {
         "Base": thing("id", id=TEXT, size=TEXT),
-        "Whole": {"allOf": [reference("Base"), thing("size", size={"type": "integer"})]},
+        "Whole": {"allOf": [make_reference("Base"), thing("size", size={"type": "integer"})]},
     }
     assert flatten_all_of(schemas)["Whole"] == thing("id", "size", id=TEXT, size={"type": "integer"})
 
 
 def test_all_of_a_single_reference_is_that_reference() -> None:
-    assert flatten_all_of({"A": thing(a=TEXT), "B": {"allOf": [reference("A")]}})["B"] == reference("A")
+    assert flatten_all_of({"A": thing(a=TEXT), "B": {"allOf": [make_reference("A")]}})["B"] == make_reference("A")
 
 
 def test_fields_beside_a_union_go_into_each_variant() -> None:
@@ -36,7 +36,7 @@ def test_fields_beside_a_union_go_into_each_variant() -> None:
 def test_a_tag_known_only_to_the_mapping_survives_the_merge() -> None:
     mapping = {"one": "#/components/schemas/One", "two": "#/components/schemas/Two"}
     union: Schema = {
-        "oneOf": [reference("One"), reference("Two")],
+        "oneOf": [make_reference("One"), make_reference("Two")],
         "discriminator": {"propertyName": "kind", "mapping": mapping},
     }
     schemas: Schemas = {
@@ -55,15 +55,15 @@ def test_a_tag_known_only_to_the_mapping_survives_the_merge() -> None:
 
 
 def test_a_component_composed_of_itself_ends() -> None:
-    assert flatten_all_of({"X": {"allOf": [reference("X"), thing(a=TEXT)]}})["X"] == thing(a=TEXT)
+    assert flatten_all_of({"X": {"allOf": [make_reference("X"), thing(a=TEXT)]}})["X"] == thing(a=TEXT)
 
 
 def test_a_base_that_names_its_heirs_becomes_their_union() -> None:
     mapping = {"cat": "#/components/schemas/Cat"}
     base = {**thing(kind=TEXT), "discriminator": {"propertyName": "kind", "mapping": mapping}}
-    cat: Schema = {"allOf": [reference("Pet"), thing(lives={"type": "integer"})]}
+    cat: Schema = {"allOf": [make_reference("Pet"), thing(lives={"type": "integer"})]}
     result = spell_inheritance_as_unions({"Pet": base, "Cat": cat})
-    assert result["Pet"] == {"oneOf": [reference("Cat")], "discriminator": base["discriminator"]}
+    assert result["Pet"] == {"oneOf": [make_reference("Cat")], "discriminator": base["discriminator"]}
     assert result["PetBase"] == thing(kind=TEXT)
     assert flatten_all_of(result)["Cat"] == thing(kind=TEXT, lives={"type": "integer"})
 
@@ -72,8 +72,10 @@ def test_inline_objects_are_named_parent_and_field_at_every_depth() -> None:
     inner, choice = thing(token_count={"type": "integer"}), thing(text=TEXT)
     schemas: Schemas = {"Answer": thing(usage=thing(prompt_details=inner), choices={"type": "array", "items": choice})}
     assert hoist_objects(schemas) == {
-        "Answer": thing(usage=reference("AnswerUsage"), choices={"type": "array", "items": reference("AnswerChoices")}),
-        "AnswerUsage": thing(prompt_details=reference("AnswerUsagePromptDetails")),
+        "Answer": thing(
+            usage=make_reference("AnswerUsage"), choices={"type": "array", "items": make_reference("AnswerChoices")}
+        ),
+        "AnswerUsage": thing(prompt_details=make_reference("AnswerUsagePromptDetails")),
         "AnswerUsagePromptDetails": inner,
         "AnswerChoices": choice,
     }
@@ -82,8 +84,8 @@ def test_inline_objects_are_named_parent_and_field_at_every_depth() -> None:
 def test_inline_objects_that_are_alike_share_one_component() -> None:
     inner = thing(b=thing(c=TEXT))
     assert hoist_objects({"A": thing(one=inner, two=inner)}) == {
-        "A": thing(one=reference("AOne"), two=reference("AOne")),
-        "AOne": thing(b=reference("AOneB")),
+        "A": thing(one=make_reference("AOne"), two=make_reference("AOne")),
+        "AOne": thing(b=make_reference("AOneB")),
         "AOneB": thing(c=TEXT),
     }
 
@@ -101,16 +103,16 @@ def test_a_taken_name_gets_a_number() -> None:
 def test_components_get_class_names_and_references_follow() -> None:
     mapping = {"a": "#/components/schemas/chat.part-a"}
     schemas: Schemas = {
-        "chat.part-a": thing(self=reference("chat.part-a")),
+        "chat.part-a": thing(self=make_reference("chat.part-a")),
         "chat_part_a": TEXT,
         "Any": {
-            "oneOf": [reference("chat.part-a")],
+            "oneOf": [make_reference("chat.part-a")],
             "discriminator": {"propertyName": "t", "mapping": mapping},
         },
     }
     renamed, names = name_as_classes(schemas)
     assert names == {"chat.part-a": "ChatPartA", "chat_part_a": "ChatPartA2", "Any": "SchemaAny"}
-    assert renamed["ChatPartA"] == thing(self=reference("ChatPartA"))
+    assert renamed["ChatPartA"] == thing(self=make_reference("ChatPartA"))
     assert renamed["SchemaAny"]["discriminator"] == {
         "propertyName": "t",
         "mapping": {"a": "#/components/schemas/ChatPartA"},
@@ -120,11 +122,11 @@ def test_components_get_class_names_and_references_follow() -> None:
 def test_a_component_that_may_be_null_is_itself_and_its_fields_may_be_null() -> None:
     null: Schema = {"type": "null"}
     schemas: Schemas = {
-        "Answer": thing(error=reference("Error"), errors={"type": "array", "items": reference("Error")}),
+        "Answer": thing(error=make_reference("Error"), errors={"type": "array", "items": make_reference("Error")}),
         "Error": {"description": "What failed.", "oneOf": [thing(code=TEXT), null]},
         "Words": {"oneOf": [TEXT, {"type": "integer"}, null]},
     }
-    either: Schema = {"oneOf": [reference("Error"), null]}
+    either: Schema = {"oneOf": [make_reference("Error"), null]}
     assert move_null_to_fields(schemas) == {
         "Answer": thing(error=either, errors={"type": "array", "items": either}),
         "Error": {"description": "What failed.", **thing(code=TEXT)},
@@ -134,20 +136,22 @@ def test_a_component_that_may_be_null_is_itself_and_its_fields_may_be_null() -> 
 
 def test_bare_scalars_are_written_in_place_and_enums_keep_their_name() -> None:
     schemas: Schemas = {
-        "X": thing(a=reference("Id"), b=reference("Maybe"), c=reference("Level"), d=reference("Alias")),
+        "X": thing(
+            a=make_reference("Id"), b=make_reference("Maybe"), c=make_reference("Level"), d=make_reference("Alias")
+        ),
         "Id": {**TEXT, "description": "which one"},
         "Maybe": {"oneOf": [TEXT, {"type": "null"}]},
         "Level": {**TEXT, "enum": ["low", "high"]},
-        "Alias": reference("Id"),
+        "Alias": make_reference("Id"),
     }
-    expected = thing(a=TEXT, b={"oneOf": [TEXT, {"type": "null"}]}, c=reference("Level"), d=TEXT)
+    expected = thing(a=TEXT, b={"oneOf": [TEXT, {"type": "null"}]}, c=make_reference("Level"), d=TEXT)
     assert inline_scalars(schemas, frozenset())["X"] == expected
 
 
 def test_only_objects_may_contain_themselves() -> None:
-    array: Schema = {"type": "array", "items": reference("Value")}
-    schemas: Schemas = {"Value": {"oneOf": [TEXT, array]}, "Node": thing(next=reference("Node"))}
+    array: Schema = {"type": "array", "items": make_reference("Value")}
+    schemas: Schemas = {"Value": {"oneOf": [TEXT, array]}, "Node": thing(next=make_reference("Node"))}
     assert break_alias_cycles(schemas) == {
         "Value": {"oneOf": [TEXT, {"type": "array", "items": {}}]},
-        "Node": thing(next=reference("Node")),
+        "Node": thing(next=make_reference("Node")),
     }

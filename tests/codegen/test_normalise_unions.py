@@ -7,7 +7,7 @@ import pytest
 from victor_fp.codegen.normalise.responses import append_unknown_variants, make_fields_optional, open_values
 from victor_fp.codegen.normalise.tagging import tag_unions
 from victor_fp.codegen.normalise.unions import simplify_unions
-from victor_fp.codegen.schema import Schema, Schemas, reference
+from victor_fp.codegen.schema import Schema, Schemas, make_reference
 
 TEXT: Schema = {"type": "string"}
 NULL: Schema = {"type": "null"}
@@ -43,14 +43,14 @@ def union(*alternatives: Schema) -> Schema:
         (union(TEXT, {}), {}),
         (union(array(TEXT), array(INTEGER)), array(union(TEXT, INTEGER))),
         (union(ANY_MAP, thing(a=TEXT), TEXT), union(TEXT, ANY_MAP)),
-        (union(reference("Words"), TEXT), TEXT),
-        (union(reference("Parts"), NULL), union(reference("Parts"), NULL)),
+        (union(make_reference("Words"), TEXT), TEXT),
+        (union(make_reference("Parts"), NULL), union(make_reference("Parts"), NULL)),
     ],
 )
 def test_variants_of_one_kind_are_merged(schema: Schema, expected: Schema) -> None:
     named: Schemas = {
         "Words": union(const("a"), const("b")),
-        "Parts": union(reference("P"), reference("Q")),
+        "Parts": union(make_reference("P"), make_reference("Q")),
         "P": thing(type=const("p")),
         "Q": thing(type=const("q")),
     }
@@ -59,7 +59,7 @@ def test_variants_of_one_kind_are_merged(schema: Schema, expected: Schema) -> No
 
 def test_the_tag_is_found_and_becomes_a_required_constant() -> None:
     schemas: Schemas = {
-        "Part": union(reference("Text"), reference("Image")),
+        "Part": union(make_reference("Text"), make_reference("Image")),
         "Text": thing("text", type=const("text"), text=TEXT),
         "Image": thing(url=TEXT, type=const("image")),
     }
@@ -76,7 +76,7 @@ def test_a_mapping_gives_tags_to_variants_without_constants() -> None:
     mapping = {"d": "#/components/schemas/Dog", "c": "#/components/schemas/Cat"}
     schemas: Schemas = {
         "Pet": {
-            **union(reference("Dog"), reference("Cat")),
+            **union(make_reference("Dog"), make_reference("Cat")),
             "discriminator": {"propertyName": "pet", "mapping": mapping},
         },
         "Dog": thing(pet=TEXT),
@@ -89,50 +89,54 @@ def test_a_mapping_gives_tags_to_variants_without_constants() -> None:
 
 def test_a_variant_with_two_tag_values_becomes_two_structs() -> None:
     schemas: Schemas = {
-        "Item": union(reference("Call"), reference("Text")),
+        "Item": union(make_reference("Call"), make_reference("Text")),
         "Call": thing(type={"type": "string", "enum": ["call", "old_call"]}),
         "Text": thing(type=const("text")),
     }
     result = tag_unions(schemas)
-    assert result["Item"]["oneOf"] == [reference("CallCall"), reference("CallOldCall"), reference("Text")]
+    assert result["Item"]["oneOf"] == [
+        make_reference("CallCall"),
+        make_reference("CallOldCall"),
+        make_reference("Text"),
+    ]
     assert result["CallOldCall"] == thing("type", type=const("old_call"))
 
 
 def test_variants_that_share_a_tag_are_merged_and_disagreement_allows_everything() -> None:
     schemas: Schemas = {
-        "Item": union(reference("In"), reference("Out"), reference("Text")),
+        "Item": union(make_reference("In"), make_reference("Out"), make_reference("Text")),
         "In": thing("id", type=const("message"), id=TEXT, body=thing(a=TEXT)),
         "Out": thing(type=const("message"), id=TEXT, body=thing(b=TEXT), extra=INTEGER),
         "Text": thing(type=const("text")),
     }
     result = tag_unions(schemas)
-    assert result["Item"]["oneOf"] == [reference("ItemMessage"), reference("Text")]
+    assert result["Item"]["oneOf"] == [make_reference("ItemMessage"), make_reference("Text")]
     assert result["ItemMessage"] == thing("type", type=const("message"), id=TEXT, body={}, extra=INTEGER)
 
 
 def test_a_union_without_a_tag_becomes_one_flat_object() -> None:
     schemas: Schemas = {
-        "X": thing(source=union(reference("Url"), reference("File"))),
+        "X": thing(source=union(make_reference("Url"), make_reference("File"))),
         "Url": thing("url", url=TEXT),
         "File": thing("id", id=TEXT, url=TEXT),
     }
     result = tag_unions(schemas)
-    assert result["X"] == thing(source=reference("XSource"))
+    assert result["X"] == thing(source=make_reference("XSource"))
     assert result["XSource"] == thing(url=TEXT, id=TEXT)
 
 
 def test_a_union_inside_its_own_variants_becomes_one_object_that_contains_itself() -> None:
-    either = union(reference("A"), reference("B"))
+    either = union(make_reference("A"), make_reference("B"))
     schemas: Schemas = {"X": thing(x=either), "A": thing(x=either, a=TEXT), "B": thing(x=either, b=TEXT)}
     result = tag_unions(schemas)
-    assert result["X"] == thing(x=reference("XX"))
-    assert result["XX"] == thing(x=reference("XX"), a=TEXT, b=TEXT)
+    assert result["X"] == thing(x=make_reference("XX"))
+    assert result["XX"] == thing(x=make_reference("XX"), a=TEXT, b=TEXT)
 
 
 def test_an_ordinary_setting_is_not_mistaken_for_a_tag() -> None:
     tier: Schema = {"type": "string", "enum": ["auto", "default"]}
     schemas: Schemas = {
-        "X": union(reference("A"), reference("B")),
+        "X": union(make_reference("A"), make_reference("B")),
         "A": thing(tier=tier),
         "B": thing(tier=tier, b=TEXT),
     }
@@ -140,35 +144,35 @@ def test_an_ordinary_setting_is_not_mistaken_for_a_tag() -> None:
 
 
 def test_an_inline_union_of_objects_gets_a_name_and_keeps_text_beside_it() -> None:
-    parts = union(reference("A"), reference("B"))
+    parts = union(make_reference("A"), make_reference("B"))
     schemas: Schemas = {
-        "X": thing(content=union(TEXT, array(parts)), choice=union(TEXT, reference("A"), reference("B"))),
+        "X": thing(content=union(TEXT, array(parts)), choice=union(TEXT, make_reference("A"), make_reference("B"))),
         "A": thing(type=const("a")),
         "B": thing(type=const("b")),
     }
     result = tag_unions(schemas)
     assert result["X"] == thing(
-        content=union(TEXT, array(reference("XContent"))), choice=union(TEXT, reference("XContent"))
+        content=union(TEXT, array(make_reference("XContent"))), choice=union(TEXT, make_reference("XContent"))
     )
 
 
 def test_a_struct_in_two_unions_with_different_tags_becomes_two() -> None:
     schemas: Schemas = {
-        "ByType": union(reference("A"), reference("B")),
-        "ByRole": union(reference("A"), reference("C")),
+        "ByType": union(make_reference("A"), make_reference("B")),
+        "ByRole": union(make_reference("A"), make_reference("C")),
         "A": thing(type=const("a"), role=const("user")),
         "B": thing(type=const("b")),
         "C": thing(role=const("tool")),
     }
     result = tag_unions(schemas)
-    assert result["ByType"]["oneOf"] == [reference("A"), reference("B")]
-    assert result["ByRole"]["oneOf"] == [reference("AUser"), reference("C")]
+    assert result["ByType"]["oneOf"] == [make_reference("A"), make_reference("B")]
+    assert result["ByRole"]["oneOf"] == [make_reference("AUser"), make_reference("C")]
 
 
 def test_responses_open_every_value_that_is_no_tag() -> None:
     schemas = tag_unions(
         {
-            "Part": union(reference("A"), reference("B")),
+            "Part": union(make_reference("A"), make_reference("B")),
             "A": thing(type=const("a"), level={"type": "string", "enum": ["low", "high"]}),
             "B": thing(type=const("b"), object=const("part")),
         }
@@ -181,10 +185,10 @@ def test_responses_open_every_value_that_is_no_tag() -> None:
 def test_responses_require_nothing_but_the_tag() -> None:
     schemas = tag_unions(
         {
-            "Part": union(reference("A"), reference("B")),
+            "Part": union(make_reference("A"), make_reference("B")),
             "A": thing("type", "text", type=const("a"), text=TEXT),
             "B": thing("type", type=const("b")),
-            "Whole": thing("parts", parts=array(reference("Part"))),
+            "Whole": thing("parts", parts=array(make_reference("Part"))),
         }
     )
     relaxed = make_fields_optional(schemas)
@@ -193,8 +197,8 @@ def test_responses_require_nothing_but_the_tag() -> None:
 
 
 def test_each_tagged_response_union_gets_one_unknown_variant_per_tag() -> None:
-    tagged: Schema = {**union(reference("A")), "discriminator": {"propertyName": "type", "mapping": {}}}
+    tagged: Schema = {**union(make_reference("A")), "discriminator": {"propertyName": "type", "mapping": {}}}
     result = append_unknown_variants({"P": tagged, "Q": tagged, "A": thing(type=const("a")), "R": union(TEXT, NULL)})
-    assert result["P"]["oneOf"] == result["Q"]["oneOf"] == [reference("A"), reference("UnknownType")]
+    assert result["P"]["oneOf"] == result["Q"]["oneOf"] == [make_reference("A"), make_reference("UnknownType")]
     assert result["UnknownType"]["properties"] == {"type": const("__unknown__"), "raw": ANY_MAP}
     assert result["R"] == union(TEXT, NULL)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from victor_fp.codegen.__main__ import main
-from victor_fp.codegen.pages import DIAGRAMS, stale_pages
+from victor_fp.codegen.pages import DIAGRAMS, find_stale_pages
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -19,7 +19,7 @@ def docs(tmp_path: Path) -> Path:
 
 
 def test_the_docs_are_up_to_date() -> None:
-    assert not stale_pages(DOCS), "run: nox -s docs"
+    assert not find_stale_pages(DOCS), "run: nox -s docs"
 
 
 def test_what_is_stale_is_told_and_written(docs: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from victor_fp.codegen import CodegenFailed, compile_documents
 from victor_fp.codegen.document import Slice
-from victor_fp.codegen.schema import properties
+from victor_fp.codegen.schema import read_properties
 from victor_fp.codegen.vendor_fields import split_vendor_fields
 
 DOCUMENT = """
@@ -55,7 +55,7 @@ def test_each_vendor_gets_the_fields_it_is_named_for() -> None:
         },
     }
     split = split_vendor_fields(slice_of(marked))
-    assert {name: [*properties(schema)] for name, schema in split.schemas.items()} == {
+    assert {name: [*read_properties(schema)] for name, schema in split.schemas.items()} == {
         "Parcel": ["to"],
         "SwiftParcel": ["weight", "insured"],
         "SlowMailParcel": ["weight"],

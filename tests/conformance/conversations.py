@@ -16,7 +16,7 @@ from victor_fp.core.requests import HttpRequest
 from victor_fp.core.result import outcome
 from victor_fp.core.types import AudioPart, FilePart, ImagePart, Message, TextPart, ToolDefinition
 from victor_fp.testing.script import Call, Turn
-from victor_fp.testing.vendors import writer_for
+from victor_fp.testing.vendors import find_writer
 
 PNG = bytes.fromhex("89504e470d0a1a0a0000000d49484452")
 HI = Message(role="user", content="What is the weather in Oslo?")
@@ -218,9 +218,9 @@ def _turns(spec: ProviderSpec, shape: Shape) -> list[Message]:
     if shape.answered is None:
         return list(shape.messages)
     first, *rest = shape.messages
-    speaks = writer_for(spec.name)
+    speaks = find_writer(spec.name)
     turn = shape.answered if spec.supports.tools else msgspec.structs.replace(shape.answered, calls=())
-    body = b"".join(speaks.whole(turn).pieces)
+    body = b"".join(speaks.build_answer(turn).pieces)
     match outcome(replay.response(spec.name, 200, {}, body, settings=SETTINGS.get(spec.name))):
         case Success(response):
             answered = response.to_message()

@@ -21,7 +21,15 @@ from victor_fp.core.background import (
     read_handle,
 )
 from victor_fp.core.faults import ConnectionFailed
-from victor_fp.core.polling import Event, ExchangeDone, ExchangeFailed, Order, SendRequest, StopPolling, UseResponse
+from victor_fp.core.polling import (
+    ExchangeDone,
+    ExchangeFailed,
+    PollingEvent,
+    PollingOrder,
+    SendRequest,
+    StopPolling,
+    UseResponse,
+)
 from victor_fp.core.requests import HttpRequest
 from victor_fp.core.result import outcome
 
@@ -53,11 +61,11 @@ def begun(request: HttpRequest = CREATE, timeout: float = 1e6) -> tuple[Backgrou
     return begin_polling(BACKGROUND, request, False, timeout)
 
 
-def after(*events: Event, request: HttpRequest = CREATE) -> tuple[Any, list[Order]]:
+def after(*events: PollingEvent, request: HttpRequest = CREATE) -> tuple[Any, list[PollingOrder]]:
     polling: Any = begun(request)[0]
-    orders: list[Order] = []
+    orders: list[PollingOrder] = []
     for event in events:
-        polling, order = polling.after(event)
+        polling, order = polling.advance(event)
         orders.append(order)
     return polling, orders
 
@@ -119,10 +127,10 @@ def test_whoever_resumes_a_response_never_ends_it() -> None:
         max_size=40,
     )
 )
-def test_it_never_asks_for_anything_but_its_own_response(events: list[Event]) -> None:
+def test_it_never_asks_for_anything_but_its_own_response(events: list[PollingEvent]) -> None:
     polling: Any = begun()[0]
     for event in events:
-        polling, order = polling.after(event)
+        polling, order = polling.advance(event)
         if not isinstance(order, SendRequest):
             break
         assert order.request == get("r1")

@@ -20,7 +20,7 @@ from victor_fp.core.requests import Adjustment, Endpoint
 from victor_fp.core.responses import ResponseContext, build_completion, fold_response, record_attempts
 from victor_fp.core.types import CompletionResponse, Message, StreamChunk, ToolDefinition
 from victor_fp.testing.script import Call, Turn
-from victor_fp.testing.writers import writer
+from victor_fp.testing.writers import load_writer
 
 ANY = {"any": 1}
 ERROR_FREE: Mapping[str, tuple[str, dict[str, Any]]] = {
@@ -241,7 +241,7 @@ def pieces(protocol: str) -> list[StreamChunk]:
     turn = Turn(text="Hi", reasoning="Hm.", calls=(Call(id="call_1", name="f", arguments={"a": 1}),))
     if not CATALOGUE.find(provider).unwrap().supports.tools:
         turn = Turn(text="Hi", reasoning="Hm.")
-    return [chunk.unwrap() for chunk in replay.stream(provider, 200, {}, writer(protocol).stream(turn).pieces)]
+    return [chunk.unwrap() for chunk in replay.stream(provider, 200, {}, load_writer(protocol).stream(turn).pieces)]
 
 
 def beyond_protocols() -> CompletionResponse:

@@ -16,7 +16,7 @@ from victor_fp.core.metrics import (
     Sample,
     add_arrival,
     build_sample,
-    percentile,
+    compute_percentile,
     record_sample,
     summarize,
 )
@@ -47,7 +47,7 @@ def of_attempts(*attempts: Attempt, **facts: object) -> Sample:
 @given(TIMES, st.integers(1, 100))
 @settings(max_examples=60)
 def test_a_percentile_is_the_smallest_value_that_so_many_do_not_exceed(values: list[float], percent: int) -> None:
-    found = percentile(sorted(values), percent)
+    found = compute_percentile(sorted(values), percent)
     assert found is not None
     needed = math.ceil(len(values) * percent / 100)
     assert sum(value <= found for value in values) >= needed

@@ -23,7 +23,7 @@ from tests.paper import PaperRuntime
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.secrets import HiddenValuesDict
 from victor_fp.providers.base import BaseProvider, ProviderError
-from victor_fp.providers.classes import provider_class
+from victor_fp.providers.classes import make_provider_class
 
 _LUCK = random.Random(20)
 
@@ -49,7 +49,7 @@ class GoogleToken:
 
 
 def plain(name: str, url: str, **more: Any) -> BaseProvider:
-    made: BaseProvider = provider_class(CATALOGUE.find(name).unwrap())(
+    made: BaseProvider = make_provider_class(CATALOGUE.find(name).unwrap())(
         api_key=KEY, base_url=url, max_retries=1, runtime=PaperRuntime(), **more
     )
     return made
@@ -67,7 +67,7 @@ def bedrock(url: str, **more: Any) -> BaseProvider:
     place = PaperRuntime(
         variables=HiddenValuesDict(variables)
     )  # as the real environment, it is handed on without being shown
-    kind = provider_class(CATALOGUE.find("bedrock").unwrap())
+    kind = make_provider_class(CATALOGUE.find("bedrock").unwrap())
     made: BaseProvider = kind(base_url=url, max_retries=1, runtime=place, **more)
     return made
 
@@ -80,7 +80,7 @@ def vertex(url: str, **more: Any) -> BaseProvider:
     spec = CATALOGUE.find("vertex").unwrap()
     place = PaperRuntime(variables={"GOOGLE_CLOUD_PROJECT": "p", "GOOGLE_CLOUD_LOCATION": "europe-west4"})
     signer = GoogleSigner(spec, GoogleToken())
-    made: BaseProvider = provider_class(spec)(base_url=url, max_retries=1, runtime=place, sign=signer, **more)
+    made: BaseProvider = make_provider_class(spec)(base_url=url, max_retries=1, runtime=place, sign=signer, **more)
     return made
 
 

@@ -362,7 +362,7 @@ async def test_calls_of_tools_have_the_names_that_the_rows_gave(tmp_path: Path) 
 FULL = sqlite3.OperationalError("database or disk is full")
 
 
-@pytest.mark.parametrize("step", ["add_batch", "set_handle", "requeue_rows", "close_batch"])
+@pytest.mark.parametrize("step", ["add_batch", "set_handle", "return_rows_to_queue", "close_batch"])
 async def test_a_ledger_that_cannot_be_written_stops_the_job_and_the_next_run_goes_on(
     step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -23,7 +23,7 @@ from victor_fp.providers.sync_provider import SyncManagedProvider, SyncProvider
 from victor_fp.providers.sync_stream import SyncStream
 
 PAIRS: list[tuple[type, type, set[str]]] = [
-    (BaseProvider, SyncProvider, {"api_key", "background_pool", "open_batches"}),
+    (BaseProvider, SyncProvider, {"api_key", "choose_background_pool", "open_batches"}),
     (
         CatalogueProvider,
         SyncProvider,
@@ -31,7 +31,7 @@ PAIRS: list[tuple[type, type, set[str]]] = [
             "api_key",
             "SPEC",
             "backend",
-            "background_pool",
+            "choose_background_pool",
             "connection",
             "discover_on",
             "engine_pool",
@@ -40,7 +40,11 @@ PAIRS: list[tuple[type, type, set[str]]] = [
             "open_batches_on",
         },
     ),
-    (ManagedProvider, SyncManagedProvider, {"api_key", "background_pool", "engine_pool", "in_flight", "open_batches"}),
+    (
+        ManagedProvider,
+        SyncManagedProvider,
+        {"api_key", "choose_background_pool", "engine_pool", "in_flight", "open_batches"},
+    ),
     (ProviderManager, SyncProviderManager, set()),
     (ChatStream, SyncStream, {"aclose"}),
     (JobRun, SyncJobRun, {"aclose", "take_ready"}),

@@ -11,7 +11,7 @@ from contextvars import ContextVar
 
 import pytest
 
-from victor_fp.shell.background_loop import LoopUnavailable, background_loop, run
+from victor_fp.shell.background_loop import LoopUnavailable, get_background_loop, run
 
 NAME: ContextVar[str] = ContextVar("NAME", default="")
 
@@ -57,7 +57,7 @@ def test_all_threads_use_one_loop() -> None:
 
     with ThreadPoolExecutor(8) as pool:
         loops = set(pool.map(lambda _: run(loop()), range(32)))
-    assert loops == {background_loop().loop}
+    assert loops == {get_background_loop().loop}
 
 
 def test_a_coroutine_runs_in_the_context_of_its_caller() -> None:
@@ -85,9 +85,9 @@ def test_the_loop_does_not_wait_for_itself() -> None:
 
 def test_functions_are_called_in_the_loop_from_anywhere() -> None:
     async def nested() -> int:
-        return background_loop().call(threading.get_ident)
+        return get_background_loop().call(threading.get_ident)
 
-    outside = background_loop().call(threading.get_ident)
+    outside = get_background_loop().call(threading.get_ident)
     assert outside == run(nested()) != threading.get_ident()
 
 

@@ -14,12 +14,12 @@ from tests.acme import HI
 from tests.loopback import Received, Talk, serving
 from tests.openai_shapes import body
 from victor_fp.core.catalogue.spec import ModelLimit
-from victor_fp.core.models.limits import Limits
+from victor_fp.core.models.limits import LimitTable
 from victor_fp.core.result import outcome
 from victor_fp.providers.registry import ProviderRegistry
 from victor_fp.shell.limits_file import FileInvalid, find_limits_file, load_limits, read_limits, write_limits
 
-LIMITS: Limits = {
+LIMITS: LimitTable = {
     "groq": (ModelLimit(pattern="m-*", context_window=131_072, max_output=8_192, source="list", date="2026-11-20"),),
     "acme": (ModelLimit(pattern="m", context_window=1),),
 }

@@ -22,7 +22,7 @@ from tests.managed_shapes import answers, config, fails, hangs, managed, streams
 from victor_fp.core.types import ImagePart, Message, TextPart
 from victor_fp.providers.factory import ManagedProvider
 from victor_fp.shell.otel import CAPTURE, OtelObserver
-from victor_fp.shell.otel_messages import prompt_of
+from victor_fp.shell.otel_messages import build_prompt
 from victor_fp.shell.otel_names import NAMES, Version
 
 ASKED = [
@@ -271,7 +271,7 @@ async def test_the_newest_conventions_have_a_histogram_for_each_count(watched: W
 def test_of_attachments_only_the_fact_is_recorded() -> None:
     image = ImagePart(data=b"secret pixels", media_type="image/png")
     asked = [Message(role="user", content=[TextPart(text="What is this?"), image])]
-    assert prompt_of(asked, apart=True) == [
+    assert build_prompt(asked, apart=True) == [
         {
             "role": "user",
             "parts": [{"type": "text", "content": "What is this?"}, {"type": "image", "media_type": "image/png"}],

@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from victor_fp.agent.model_switcher import ModelSwitchEvent, SwitchHistory, SwitchReason
-from victor_fp.agent.provider_settings import default_model, model_in, settings_for
+from victor_fp.agent.provider_settings import find_default_model, find_settings, take_model
 from victor_fp.agent.provider_state import ProviderState
 from victor_fp.core.faults import Fault, InvalidRequest, redact_fault
-from victor_fp.core.resilience.breaker import verdict_of
+from victor_fp.core.resilience.breaker import judge_fault
 from victor_fp.core.resilience.health import Health, observe
 from victor_fp.core.secrets import HiddenValuesDict, find_secrets
 from victor_fp.providers.base import BaseProvider
@@ -49,11 +49,11 @@ class CurrentProvider:
         """
         given = HiddenValuesDict[Any](keywords or {})
         try:
-            given = HiddenValuesDict({**settings_for(self._settings, name), **given})
-            configured = model_in(given)
+            given = HiddenValuesDict({**find_settings(self._settings, name), **given})
+            configured = take_model(given)
             provider = ProviderRegistry.create(name, **given)
             current = "" if self.state is None else self.state.model
-            return provider, model or configured or default_model(name, provider) or current
+            return provider, model or configured or find_default_model(name, provider) or current
         except ProviderError as error:
             return redact_fault(error.fault, *find_secrets(given))
         except Exception as error:  # settings and constructors are anybody's code, and may quote keywords
@@ -100,7 +100,7 @@ class CurrentProvider:
     def learn(self, name: str, fault: Fault | None, seconds: float) -> None:
         """Learn from a check or a call."""
         health = self.health.get(name, Health())
-        self.health[name] = observe(health, verdict_of(fault), seconds, SYSTEM.now())
+        self.health[name] = observe(health, judge_fault(fault), seconds, SYSTEM.now())
 
     async def close(self) -> None:
         """Close the current provider and those that are retiring, now. Nothing is created or put in after this."""

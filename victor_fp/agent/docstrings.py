@@ -43,14 +43,14 @@ def parse_docstring(docstring: str | None) -> Documentation:
     while at < len(lines):
         line = lines[at]
         if found := _SPHINX.match(line):
-            end = _end_of_block(lines, at + 1)
+            end = _find_block_end(lines, at + 1)
             parameters[found[1]] = [found[2], *lines[at + 1 : end]]
             at = end
         elif _SPHINX_FIELD.match(line):
-            at = _end_of_block(lines, at + 1)
-        elif section := _section_at(lines, at):
+            at = _find_block_end(lines, at + 1)
+        elif section := _find_section(lines, at):
             start = at + (2 if _is_underline(lines, at + 1) else 1)
-            end = _end_of_section(lines, start, is_numpy=start == at + 2)
+            end = _find_section_end(lines, start, is_numpy=start == at + 2)
             if section in _PARAMETER_SECTIONS:
                 parameters |= _read_parameters(lines[start:end], _NUMPY if start == at + 2 else _GOOGLE)
             at = end
@@ -61,7 +61,7 @@ def parse_docstring(docstring: str | None) -> Documentation:
     return Documentation("\n".join(text).strip(), {name: _join(words) for name, words in parameters.items()})
 
 
-def _section_at(lines: list[str], at: int) -> str | None:
+def _find_section(lines: list[str], at: int) -> str | None:
     """The name of a section that begins here: `Args:`, or a word that is underlined."""
     line = lines[at]
     if _is_underline(lines, at + 1) and line.strip().lower() in _SECTIONS:
@@ -74,17 +74,17 @@ def _is_underline(lines: list[str], at: int) -> bool:
     return at < len(lines) and len(lines[at]) > 2 and set(lines[at].strip()) == {"-"}
 
 
-def _end_of_block(lines: list[str], at: int) -> int:
+def _find_block_end(lines: list[str], at: int) -> int:
     """The first line that is not indented."""
     while at < len(lines) and (not lines[at] or lines[at].startswith((" ", "\t"))):
         at += 1
     return at
 
 
-def _end_of_section(lines: list[str], at: int, *, is_numpy: bool) -> int:
+def _find_section_end(lines: list[str], at: int, *, is_numpy: bool) -> int:
     if not is_numpy:
-        return _end_of_block(lines, at)
-    while at < len(lines) and _section_at(lines, at) is None:
+        return _find_block_end(lines, at)
+    while at < len(lines) and _find_section(lines, at) is None:
         at += 1
     return at
 

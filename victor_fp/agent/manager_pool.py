@@ -13,7 +13,7 @@ from victor_fp.core.resilience import fallback
 from victor_fp.core.resilience.fallback import MOVES_ON, FallbackPolicy
 from victor_fp.core.resilience.retry import RetryPolicy
 from victor_fp.providers.base import BaseProvider
-from victor_fp.providers.provider_backend import ProviderBackend, engine_pool_of
+from victor_fp.providers.provider_backend import ProviderBackend, find_engine_pool
 from victor_fp.shell.engine.call_spec import LONGEST, CallSpec
 from victor_fp.shell.engine.in_flight import Interruptible, find_in_flight
 from victor_fp.shell.engine.operation import PoolBackend
@@ -47,11 +47,11 @@ class ManagerPool(TargetPool):
                 if name != state.provider_name or model not in {None, state.model}
             ]
             self.plan = (
-                fallback.Target(provider=state.provider_name, model=spec.model or state.model),
-                *(fallback.Target(provider=name, model=model or "") for name, model in self._fallbacks),
+                fallback.FallbackTarget(provider=state.provider_name, model=spec.model or state.model),
+                *(fallback.FallbackTarget(provider=name, model=model or "") for name, model in self._fallbacks),
             )
 
-    def patience_with(self, timeout: float | None) -> float:  # noqa: ARG002  providers bound themselves
+    def compute_patience(self, timeout: float | None) -> float:  # noqa: ARG002  providers bound themselves
         """Without a deadline of the caller's, only the providers' own bounds hold."""
         return LONGEST
 
@@ -72,16 +72,16 @@ class ManagerPool(TargetPool):
                 return Failure(ProviderNotFound(provider=name, message=message))
             state, is_switched = found
         self._used = state.provider
-        target = self._target_for(state)
+        target = self._build_target(state)
         if target.in_flight is not None:
             target.in_flight.add(operation)
         if is_switched:
             await current.notify(state)
         return Success(target)
 
-    def _target_for(self, state: ProviderState) -> Target:
+    def _build_target(self, state: ProviderState) -> Target:
         provider = state.provider
-        own = engine_pool_of(provider)
+        own = find_engine_pool(provider)
         attempts = getattr(provider, "max_retries", 0) + 1
         timeout = float(getattr(provider, "timeout", 60.0))
         return Target(

@@ -53,8 +53,8 @@ class McpTool(Tool):
         result = await self._session.call_tool(self._original_name, dict(arguments))
         if not isinstance(result, types.CallToolResult):
             return Failure(f"the server answered with {type(result).__name__}, which cannot be continued here")
-        output = _output_of(result)
-        return Failure(_text_of(output) or "the tool failed") if result.is_error else Success(output)
+        output = _read_output(result)
+        return Failure(_join_text(output) or "the tool failed") if result.is_error else Success(output)
 
 
 async def list_tools(session: Session, *, prefix: str = "") -> list[McpTool]:
@@ -69,11 +69,11 @@ async def list_tools(session: Session, *, prefix: str = "") -> list[McpTool]:
         cursor = page.next_cursor
         if not cursor:
             break
-    names = _unique_names([f"{prefix}{definition.name}" for definition in found])
+    names = _make_unique_names([f"{prefix}{definition.name}" for definition in found])
     return [McpTool(session, definition, name=name) for definition, name in zip(found, names, strict=True)]
 
 
-def _unique_names(names: Sequence[str]) -> list[str]:
+def _make_unique_names(names: Sequence[str]) -> list[str]:
     """Names that every vendor accepts, each once."""
     chosen: list[str] = []
     used: set[str] = set()
@@ -89,16 +89,16 @@ def _unique_names(names: Sequence[str]) -> list[str]:
     return chosen
 
 
-def _output_of(result: types.CallToolResult) -> ToolOutput:
+def _read_output(result: types.CallToolResult) -> ToolOutput:
     """The content of a result; where there is none, its structured content as JSON."""
     if not result.content and result.structured_content is not None:
         return encode_json(result.structured_content).decode()
-    parts = [_part_of(block) for block in result.content]
+    parts = [_read_part(block) for block in result.content]
     texts = [part.text for part in parts if isinstance(part, TextPart)]
     return "\n".join(texts) if len(texts) == len(parts) else parts
 
 
-def _part_of(block: types.ContentBlock) -> Part:
+def _read_part(block: types.ContentBlock) -> Part:
     match block:
         case types.TextContent(text=text):
             return TextPart(text=text)
@@ -121,7 +121,7 @@ def _part_of(block: types.ContentBlock) -> Part:
             assert_never(block)
 
 
-def _text_of(output: ToolOutput) -> str:
+def _join_text(output: ToolOutput) -> str:
     if isinstance(output, str):
         return output
     return "\n".join(part.text for part in output if isinstance(part, TextPart))

@@ -22,7 +22,7 @@ from victor_fp.core.result import outcome
 from victor_fp.core.types import Message
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.catalogue_provider import CatalogueProvider
-from victor_fp.providers.errors import ProviderError, fault_raised, value_or_raise
+from victor_fp.providers.errors import ProviderError, build_raised_fault, unwrap_or_raise
 from victor_fp.shell.engine.call_spec import CallSpec
 from victor_fp.shell.engine.model_list import list_models
 from victor_fp.shell.runtime import SYSTEM
@@ -61,7 +61,7 @@ async def check_provider(provider: BaseProvider, model: str, timeout: float = CH
             provider=provider.name, model=model, message=f"no response within {timeout:g} s", seconds=timeout
         )
     except Exception as error:  # a check finds out; it does not fail
-        fault = fault_raised(provider, error, model)
+        fault = build_raised_fault(provider, error, model)
     return HealthCheck(seconds=SYSTEM.now() - began, fault=fault)
 
 
@@ -88,5 +88,5 @@ async def _list_models(provider: BaseProvider) -> Sequence[object]:
     """The models, without retries where the provider runs on the engine: a check is quick."""
     is_own = type(provider).list_models is CatalogueProvider.list_models
     if is_own and isinstance(provider, CatalogueProvider):
-        return value_or_raise(await list_models(provider.engine_pool, CallSpec(max_retries=0)))
+        return unwrap_or_raise(await list_models(provider.engine_pool, CallSpec(max_retries=0)))
     return await provider.list_models()

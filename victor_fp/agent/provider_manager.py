@@ -18,22 +18,22 @@ from victor_fp.agent.failover import FailoverController, build_closed_fault
 from victor_fp.agent.manager_config import ProviderManagerConfig
 from victor_fp.agent.manager_pool import ManagerPool, build_no_provider_fault
 from victor_fp.agent.model_switcher import ModelSwitchEvent, SwitchReason
-from victor_fp.agent.provider_settings import default_model, spec_of
-from victor_fp.agent.provider_state import ProviderState, context_window, describe_state
+from victor_fp.agent.provider_settings import find_default_model, find_spec
+from victor_fp.agent.provider_state import ProviderState, compute_context_window, describe_state
 from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.model_names import split_model_name
 from victor_fp.core.options import ChatOptions
-from victor_fp.core.request_building.inputs import Messages, Tools
+from victor_fp.core.request_building.inputs import Messages, ToolsInput
 from victor_fp.core.result import outcome
 from victor_fp.core.stats import ProviderInfo
 from victor_fp.core.types import CompletionResponse, StreamChunk
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.chat_stream import ChatStream, complete, stream_chunks, stream_results
-from victor_fp.providers.errors import error_from, value_or_raise
+from victor_fp.providers.errors import error_from, unwrap_or_raise
 from victor_fp.providers.registry import ProviderRegistry
 from victor_fp.providers.runtime_capabilities import ProviderRuntimeCapabilities
-from victor_fp.shell.engine.call_spec import CallSpec, chat_spec
+from victor_fp.shell.engine.call_spec import CallSpec, build_chat_spec
 from victor_fp.shell.engine.target import TargetPool
 from victor_fp.shell.engine.telemetry import LOGGER
 
@@ -58,7 +58,7 @@ class ProviderManager:
         provider_name: str | None = None,
         config: ProviderManagerConfig | None = None,
     ) -> None:
-        """`settings` tell constructors' keywords and models by provider; see `settings_for`.
+        """`settings` tell constructors' keywords and models by provider; see `find_settings`.
 
         With a `provider_name` and no provider, one is made of the settings; "openai/gpt-5-mini" names its model too. Providers belong to the manager, which closes
         them. Raises ProviderError where the named one cannot be made.
@@ -80,7 +80,7 @@ class ProviderManager:
             provider, model = made
         if provider is not None:
             name = provider_name or provider.name
-            self._current.state = self._current.hold(provider, name, model or default_model(name, provider) or "")
+            self._current.state = self._current.hold(provider, name, model or find_default_model(name, provider) or "")
 
     @property
     def provider(self) -> BaseProvider | None:
@@ -147,16 +147,16 @@ class ProviderManager:
 
     def get_context_window(self) -> int:
         """Tokens that prompt and answer may take together; 0 without a provider."""
-        return 0 if self._current.state is None else context_window(self._current.state)
+        return 0 if self._current.state is None else compute_context_window(self._current.state)
 
     def is_cloud_provider(self) -> bool:
         """Whether the current provider is a vendor's service."""
-        spec = spec_of(self.provider_name)
+        spec = find_spec(self.provider_name)
         return spec is not None and not spec.local
 
     def is_local_provider(self) -> bool:
         """Whether the current provider runs on the caller's machine."""
-        spec = spec_of(self.provider_name)
+        spec = find_spec(self.provider_name)
         return spec is not None and spec.local
 
     def get_switch_history(self) -> list[ModelSwitchEvent]:
@@ -207,11 +207,11 @@ class ProviderManager:
         model: str | None = None,
         temperature: float | None = DEFAULT_TEMPERATURE,
         max_tokens: int | None = DEFAULT_MAX_TOKENS,
-        tools: Tools | None = None,
+        tools: ToolsInput | None = None,
         **kwargs: Unpack[ChatOptions],
     ) -> CompletionResponse:
         """Complete a chat on the current provider, or on the fallback that takes its place. Raises ProviderError."""
-        return value_or_raise(
+        return unwrap_or_raise(
             await self.chat_result(
                 messages, model=model, temperature=temperature, max_tokens=max_tokens, tools=tools, **kwargs
             )
@@ -224,12 +224,12 @@ class ProviderManager:
         model: str | None = None,
         temperature: float | None = DEFAULT_TEMPERATURE,
         max_tokens: int | None = DEFAULT_MAX_TOKENS,
-        tools: Tools | None = None,
+        tools: ToolsInput | None = None,
         **kwargs: Unpack[ChatOptions],
     ) -> Result[CompletionResponse, Fault]:
         """The same as a value."""
-        spec = self._spec(messages, model, temperature, max_tokens, tools, kwargs, stream=False)
-        match outcome(self._pool_for(spec)):
+        spec = self._build_spec(messages, model, temperature, max_tokens, tools, kwargs, stream=False)
+        match outcome(self._open_pool(spec)):
             case Failure(fault):
                 return Failure(fault)
             case Success(pool):
@@ -242,12 +242,12 @@ class ProviderManager:
         model: str | None = None,
         temperature: float | None = DEFAULT_TEMPERATURE,
         max_tokens: int | None = DEFAULT_MAX_TOKENS,
-        tools: Tools | None = None,
+        tools: ToolsInput | None = None,
         **kwargs: Unpack[ChatOptions],
     ) -> ChatStream[StreamChunk]:
         """Stream an answer; up to its first piece a fallback may take over. Raises ProviderError."""
-        spec = self._spec(messages, model, temperature, max_tokens, tools, kwargs, stream=True)
-        return ChatStream(stream_chunks(partial(self._pool_for, spec), spec))
+        spec = self._build_spec(messages, model, temperature, max_tokens, tools, kwargs, stream=True)
+        return ChatStream(stream_chunks(partial(self._open_pool, spec), spec))
 
     def stream_result(
         self,
@@ -256,12 +256,12 @@ class ProviderManager:
         model: str | None = None,
         temperature: float | None = DEFAULT_TEMPERATURE,
         max_tokens: int | None = DEFAULT_MAX_TOKENS,
-        tools: Tools | None = None,
+        tools: ToolsInput | None = None,
         **kwargs: Unpack[ChatOptions],
     ) -> ChatStream[Result[StreamChunk, Fault]]:
         """The same as values: successes, then at most one failure."""
-        spec = self._spec(messages, model, temperature, max_tokens, tools, kwargs, stream=True)
-        return ChatStream(stream_results(partial(self._pool_for, spec), spec))
+        spec = self._build_spec(messages, model, temperature, max_tokens, tools, kwargs, stream=True)
+        return ChatStream(stream_results(partial(self._open_pool, spec), spec))
 
     async def close(self) -> None:
         """Stop watching, end what is in flight, and close the current provider and those that are retiring.
@@ -292,19 +292,19 @@ class ProviderManager:
                     await self.detect_capabilities()
         return True
 
-    def _spec(
+    def _build_spec(
         self,
         messages: Messages,
         model: str | None,
         temperature: float | None,
         max_tokens: int | None,
-        tools: Tools | None,
+        tools: ToolsInput | None,
         options: ChatOptions,
         *,
         stream: bool,
     ) -> Result[CallSpec, Fault]:
         """The call, or why it cannot be made."""
-        return chat_spec(
+        return build_chat_spec(
             self.provider_name,
             messages,
             options,
@@ -315,7 +315,7 @@ class ProviderManager:
             stream=stream,
         )
 
-    def _pool_for(self, spec: Result[CallSpec, Fault]) -> Result[TargetPool, Fault]:
+    def _open_pool(self, spec: Result[CallSpec, Fault]) -> Result[TargetPool, Fault]:
         """The targets of a call that begins now."""
         wrong = self._find_thread_fault()
         if wrong is None and self._current.is_closed:

@@ -15,7 +15,7 @@ from victor_fp.providers.registry import ProviderRegistry
 _MODELS = ("model", "default_model")
 
 
-def settings_for(settings: Any, provider_name: str) -> dict[str, Any]:
+def find_settings(settings: Any, provider_name: str) -> dict[str, Any]:
     """Keywords for a provider's constructor, `model` among them where the settings name one.
 
     `settings` may have a method `get_provider_settings(name)`, or be a mapping from names to keywords, itself or under
@@ -39,22 +39,22 @@ def _find_by_name(by_name: Mapping[Any, Any], provider_name: str) -> Any:
     return next((value for name, value in by_name.items() if str(name).lower() == wanted), None)
 
 
-def model_in(keywords: dict[str, Any]) -> str | None:
+def take_model(keywords: dict[str, Any]) -> str | None:
     """The model that settings name; taken out, since constructors do not know it."""
     named = [keywords.pop(name, None) for name in _MODELS]
     return next((str(model) for model in named if model), None)
 
 
-def default_model(provider_name: str, provider: BaseProvider) -> str | None:
+def find_default_model(provider_name: str, provider: BaseProvider) -> str | None:
     """The model to use where nobody names one: the class's `default_model`, or the catalogue's."""
     own = getattr(provider, "default_model", None)
     if isinstance(own, str):
         return own
-    spec = spec_of(provider_name)
+    spec = find_spec(provider_name)
     return None if spec is None else spec.default_model
 
 
-def spec_of(provider_name: str) -> ProviderSpec | None:
+def find_spec(provider_name: str) -> ProviderSpec | None:
     """The catalogue's entry, if it has one."""
     match outcome(ProviderRegistry.catalogue().find(provider_name)):
         case Success(spec):

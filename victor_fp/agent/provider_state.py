@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from victor_fp.agent.provider_settings import spec_of
+from victor_fp.agent.provider_settings import find_spec
 from victor_fp.core.faults import Fault, describe
 from victor_fp.core.models.limits import find_context_window
 from victor_fp.core.stats import ProviderInfo
@@ -66,7 +66,7 @@ def describe_state(state: ProviderState | None) -> ProviderInfo:
     if state is None:
         return {"provider": None, "model": None}
     provider, found = state.provider, state.runtime_capabilities
-    spec, calling = spec_of(state.provider_name), state.capabilities
+    spec, calling = find_spec(state.provider_name), state.capabilities
     tools = provider.supports_tools() if found is None else found.supports_tools
     streaming = provider.supports_streaming() if found is None else found.supports_streaming
     return {
@@ -78,7 +78,7 @@ def describe_state(state: ProviderState | None) -> ProviderInfo:
         "streaming_tool_calls": tools and streaming and calling.streaming_tool_calls,
         "parallel_tool_calls": tools and calling.parallel_tool_calls,
         "thinking_mode": calling.thinking_mode,
-        "context_window": context_window(state),
+        "context_window": compute_context_window(state),
         "max_output_tokens": None if found is None else found.max_output_tokens,
         "capabilities_source": "config" if found is None else found.source,
         "is_cloud": spec is not None and not spec.local,
@@ -91,7 +91,7 @@ def describe_state(state: ProviderState | None) -> ProviderInfo:
     }
 
 
-def context_window(state: ProviderState) -> int:
+def compute_context_window(state: ProviderState) -> int:
     """Tokens that prompt and answer may take together: as discovered, as the provider says, else as configured."""
     if state.runtime_capabilities is not None:
         return state.runtime_capabilities.context_window

@@ -33,7 +33,7 @@ class SyncProviderManager(SyncChat):
         provider_name: str | None = None,
         config: ProviderManagerConfig | None = None,
     ) -> None:
-        """`settings` tell constructors' keywords and models by provider; see `settings_for`.
+        """`settings` tell constructors' keywords and models by provider; see `find_settings`.
 
         With a `provider_name` and no provider, one is made of the settings; "openai/gpt-5-mini" names its model too. Providers
         belong to the manager, which closes them. Raises ProviderError where the named one cannot be made.

@@ -68,7 +68,7 @@ class Tool(ToolDefinition, ABC):
             case Success(content):
                 return Message(role="tool", tool_call_id=call["id"], name=call["name"], content=content)
             case Failure(problem):
-                return _error_message(call, problem)
+                return _build_error_message(call, problem)
 
     async def _run_safely(self, given: dict[str, Any] | str) -> Result[ToolOutput, str]:
         arguments: object = decode_json(given or "{}") if isinstance(given, str) else given
@@ -103,7 +103,7 @@ class FunctionTool(Tool, Generic[P, R]):
         # The fields are given to the model's own constructor, whose keywords are those of a definition.
         BaseModel.__init__(
             self,
-            name=name or _name_of(function),
+            name=name or _find_name(function),
             description=signature.documentation.text if description is None else description,
             parameters=signature.parameters,
             strict=strict,
@@ -137,7 +137,7 @@ class _ToolSignature:
     """The parameters of a function: their JSON Schema, and the validation of arguments."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
-        self._name = _name_of(function)
+        self._name = _find_name(function)
         inner = getattr(function, "func", function)  # of a functools.partial
         hinted = inner if inspect.isroutine(inner) or inspect.isclass(inner) else type(inner).__call__
         self.documentation = parse_docstring(inspect.getdoc(inner) if inspect.isroutine(inner) else None)
@@ -150,14 +150,14 @@ class _ToolSignature:
         for parameter in self._parameters.values():
             if parameter.kind is inspect.Parameter.VAR_POSITIONAL:
                 raise TypeError(
-                    f"{_name_of(function)} has *{parameter.name}, which a tool cannot describe: name its parameters"
+                    f"{_find_name(function)} has *{parameter.name}, which a tool cannot describe: name its parameters"
                 )
         self._takes_more = any(each.kind is inspect.Parameter.VAR_KEYWORD for each in self._parameters.values())
 
     @cached_property
     def _adapter(self) -> TypeAdapter[dict[str, Any]]:
         fields = {
-            parameter.name: self._field(parameter)
+            parameter.name: self._build_field(parameter)
             for parameter in self._parameters.values()
             if parameter.kind is not inspect.Parameter.VAR_KEYWORD
         }
@@ -168,9 +168,9 @@ class _ToolSignature:
         adapter: TypeAdapter[Any] = TypeAdapter(arguments)
         return adapter
 
-    def _field(self, parameter: inspect.Parameter) -> Any:
+    def _build_field(self, parameter: inspect.Parameter) -> Any:
         annotation = self._hints.get(parameter.name, Any)
-        description = _described_by(annotation) or self.documentation.parameters.get(parameter.name)
+        description = _find_description(annotation) or self.documentation.parameters.get(parameter.name)
         if description:
             annotation = Annotated[annotation, Field(description=description)]
         return annotation if parameter.default is inspect.Parameter.empty else NotRequired[annotation]
@@ -270,15 +270,15 @@ async def _answer(call: ToolCall, tools: Mapping[str, Tool], timeout: float | No
     found = tools.get(call["name"])
     if found is None:
         known = ", ".join(tools) or "none"
-        return _error_message(call, f"there is no tool {call['name']!r}; tools: {known}")
+        return _build_error_message(call, f"there is no tool {call['name']!r}; tools: {known}")
     try:
         async with asyncio.timeout(timeout):
             return await found.answer(call)  # which raises nothing by itself
     except TimeoutError:
-        return _error_message(call, f"no result within {timeout:g} s")
+        return _build_error_message(call, f"no result within {timeout:g} s")
 
 
-def _error_message(call: ToolCall, problem: str) -> Message:
+def _build_error_message(call: ToolCall, problem: str) -> Message:
     text = cut_text(redact_text(problem), _MAX_ERROR)
     return Message(role="tool", tool_call_id=call["id"], name=call["name"], content=text, is_error=True)
 
@@ -306,13 +306,13 @@ def _render_json(value: object) -> Result[ToolOutput, str]:
         return Failure(f"the tool returned {type(value).__name__}, which is not JSON")
 
 
-def _name_of(function: Callable[..., Any]) -> str:
+def _find_name(function: Callable[..., Any]) -> str:
     inner = getattr(function, "func", function)
     name: str = getattr(inner, "__name__", type(inner).__name__)
     return name
 
 
-def _described_by(annotation: Any) -> str | None:
+def _find_description(annotation: Any) -> str | None:
     """The description that an annotation itself carries."""
     for extra in getattr(annotation, "__metadata__", ()):
         if isinstance(extra, FieldInfo) and extra.description:

@@ -16,7 +16,7 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     """Run one command line; its exit code."""
     if arguments in (["--version"], ["-V"]):
-        sys.stdout.write(f"victor {version()}\n")
+        sys.stdout.write(f"victor {get_version()}\n")
         return 0
     try:
         match arguments:
@@ -51,7 +51,7 @@ def run_providers(search: str = "") -> int:
     return run_command(lambda terminal: list_providers(terminal, search))
 
 
-def version() -> str:
+def get_version() -> str:
     """The version of the package."""
     from victor_fp import __version__
 

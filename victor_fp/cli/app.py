@@ -35,18 +35,18 @@ Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The provider's name.")]
 
 
-def _version(asked: bool) -> None:
+def _show_version(asked: bool) -> None:
     if asked:
-        from victor_fp.cli import version
+        from victor_fp.cli import get_version
 
-        typer.echo(f"victor {version()}")
+        typer.echo(f"victor {get_version()}")
         raise typer.Exit
 
 
 @app.callback()
 def victor(
     _: Annotated[
-        bool, typer.Option("--version", "-V", callback=_version, is_eager=True, help="Show the version.")
+        bool, typer.Option("--version", "-V", callback=_show_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
     """Chat with any LLM provider."""
@@ -170,7 +170,7 @@ def embed(
     target = TargetOptions(
         provider=provider, model=model, base_url=base_url, timeout=timeout, settings=tuple(setting or ())
     )
-    chosen = _purpose(purpose)
+    chosen = _parse_purpose(purpose)
 
     def command(terminal: Terminal) -> int:
         import sys
@@ -186,7 +186,7 @@ def embed(
     run_and_exit(command)
 
 
-def _purpose(word: str | None) -> Purpose | None:
+def _parse_purpose(word: str | None) -> Purpose | None:
     from typing import get_args
 
     from victor_fp.core.vectors import Purpose
@@ -226,7 +226,7 @@ def models(
 ) -> None:
     """List the models of a provider."""
     from victor_fp.cli.commands import TargetOptions, refresh_limits
-    from victor_fp.cli.commands import models as command
+    from victor_fp.cli.commands import run_models as command
 
     if out is not None and not refresh:
         raise typer.BadParameter("--out needs --refresh")
@@ -296,7 +296,7 @@ def codegen(
     ] = None,
 ) -> None:
     """Generate typed wire models from an OpenAPI document."""
-    from victor_fp.cli.commands import codegen as command
+    from victor_fp.cli.commands import run_codegen as command
 
     run_and_exit(lambda terminal: command(spec, operation, out, response or (), overlay, terminal))
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from returns.result import Failure, Result, Success
 
-from victor_fp.cli.exit_codes import CommandError, ExitCode, usage_error
+from victor_fp.cli.exit_codes import CommandError, ExitCode, build_usage_error
 from victor_fp.core.faults import InvalidRequest
 from victor_fp.core.result import collect
 from victor_fp.core.types import AudioPart, FilePart, ImagePart, Part
@@ -45,7 +45,7 @@ def read_attachments(locations: Sequence[str]) -> Result[list[Part], CommandErro
 def read_attachment(location: str) -> Result[Part, CommandError]:
     """Read an attachment. What it is, its first bytes say, else its name; other kinds are refused."""
     if _is_url(location):
-        kind = _guess_type(urlsplit(location).path) or _type_in_data_url(location)
+        kind = _guess_type(urlsplit(location).path) or _read_data_url_type(location)
         return _make_part(location, kind, url=location)
     match _read_file(location):
         case CommandError() as error:
@@ -95,7 +95,7 @@ def _read_image(location: str) -> Result[ImagePart, CommandError]:
             assert_never(never)
     if not kind.startswith("image/"):
         return Failure(
-            usage_error(f"{location} is not an image", "neither its content nor its name is that of an image")
+            build_usage_error(f"{location} is not an image", "neither its content nor its name is that of an image")
         )
     return Success(ImagePart(data=data, media_type=kind))
 
@@ -127,7 +127,7 @@ def _read_file(location: str, noun: str = "") -> bytes | CommandError:
     try:
         return Path(location).expanduser().read_bytes()
     except OSError as error:
-        return usage_error(f"{noun}{location} cannot be read", error.strerror or type(error).__name__)
+        return build_usage_error(f"{noun}{location} cannot be read", error.strerror or type(error).__name__)
 
 
 def _is_url(location: str) -> bool:
@@ -139,6 +139,6 @@ def _guess_type(name: str) -> str:
     return _ALIASES.get(kind, kind)
 
 
-def _type_in_data_url(location: str) -> str:
+def _read_data_url_type(location: str) -> str:
     head = location[5:].partition(",")[0] if location.startswith("data:") else ""
     return head.partition(";")[0]

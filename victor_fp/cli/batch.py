@@ -13,10 +13,10 @@ import msgspec
 from returns.result import Failure, Result, Success
 
 from victor_fp.cli.batch_progress import Tally, create_progress
-from victor_fp.cli.commands import TargetOptions, choose_provider, with_provider
-from victor_fp.cli.exit_codes import CommandError, ExitCode, error_from_fault, usage_error
+from victor_fp.cli.commands import TargetOptions, choose_provider, run_with_provider
+from victor_fp.cli.exit_codes import CommandError, ExitCode, build_usage_error, error_from_fault
 from victor_fp.cli.inputs import read_schema
-from victor_fp.cli.provider_selection import Selection, select_model, server_address
+from victor_fp.cli.provider_selection import Selection, find_server_address, select_model
 from victor_fp.cli.reporting import report_error
 from victor_fp.cli.terminal import Terminal
 from victor_fp.core.cost import Price
@@ -93,7 +93,7 @@ def run_batch(target: TargetOptions, options: RunOptions, terminal: Terminal) ->
                 case Success(model):
                     return await _run_rows(provider, model, options, plan, terminal)
 
-        return await with_provider(selection, target, terminal, use)
+        return await run_with_provider(selection, target, terminal, use)
 
     try:
         return asyncio.run(begin())
@@ -107,7 +107,7 @@ def _plan_run(options: RunOptions) -> Result[RunPlan, CommandError]:
     ledger = options.ledger_path
     if ledger.exists() and not options.resume:
         what = f"there is a ledger from an earlier run: {ledger}"
-        return Failure(usage_error(what, todo="Continue it with --resume, or name another with --ledger."))
+        return Failure(build_usage_error(what, todo="Continue it with --resume, or name another with --ledger."))
     schema: Mapping[str, Json] | None = None
     if options.schema is not None:
         match outcome(read_schema(options.schema)):
@@ -119,17 +119,17 @@ def _plan_run(options: RunOptions) -> Result[RunPlan, CommandError]:
         read_rows(options.source)  # refuses a suffix that it does not know
         total = count_records(options.source)
     except ImportError as error:
-        return Failure(usage_error(f"{options.source} cannot be read", str(error)))
+        return Failure(build_usage_error(f"{options.source} cannot be read", str(error)))
     except (OSError, ValueError, csv.Error) as error:
-        return Failure(_source_error(options.source, error))
+        return Failure(_build_source_error(options.source, error))
     if not options.out.parent.is_dir():
-        return Failure(usage_error(f"{options.out} cannot be written", "its directory does not exist"))
+        return Failure(build_usage_error(f"{options.out} cannot be written", "its directory does not exist"))
     return Success(RunPlan(schema=schema, total=total))
 
 
-def _source_error(path: Path, error: Exception) -> CommandError:
+def _build_source_error(path: Path, error: Exception) -> CommandError:
     reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return usage_error(f"{path} cannot be read", reason)
+    return build_usage_error(f"{path} cannot be read", reason)
 
 
 def _find_price(provider: BaseProvider) -> Price | None:
@@ -147,7 +147,7 @@ async def _run_rows(provider: BaseProvider, model: str, options: RunOptions, pla
     price = _find_price(provider)
     if options.budget_usd is not None and price is None:
         todo = "pip install 'victor_fp[prices]', or use --budget-tokens or --budget-requests."
-        return report_error(terminal, usage_error("--budget-usd needs prices", "none are known here", todo))
+        return report_error(terminal, build_usage_error("--budget-usd needs prices", "none are known here", todo))
     has_budget = (options.budget_usd, options.budget_tokens, options.budget_requests) != (None, None, None)
     budget = Budget(usd=options.budget_usd, tokens=options.budget_tokens, requests=options.budget_requests)
     chosen: dict[str, Any] = {"temperature": options.temperature, "max_tokens": options.max_tokens}
@@ -173,8 +173,8 @@ async def _run_rows(provider: BaseProvider, model: str, options: RunOptions, pla
                         tally.add(done)
                         progress.show(tally)
     except (OSError, ValueError, csv.Error) as error:
-        return report_error(terminal, _source_error(options.source, error))
-    return await _end_run(job, options, tally, terminal, server_address(provider))
+        return report_error(terminal, _build_source_error(options.source, error))
+    return await _end_run(job, options, tally, terminal, find_server_address(provider))
 
 
 async def _end_run(job: JobRun[Any], options: RunOptions, tally: Tally, terminal: Terminal, address: str | None) -> int:
@@ -184,7 +184,7 @@ async def _end_run(job: JobRun[Any], options: RunOptions, tally: Tally, terminal
         case Failure(fault):
             return report_error(terminal, error_from_fault(job.stopped or fault, address))
         case Success(count):
-            terminal.hint(f"victor: {count} rows in {options.out}; {tally.describe()}")
+            terminal.write_hint(f"victor: {count} rows in {options.out}; {tally.describe()}")
     if job.stopped is not None:
         return report_error(terminal, error_from_fault(job.stopped, address))
     if tally.failed:
@@ -198,10 +198,10 @@ def show_status(ledger: Path, terminal: Terminal, *, as_json: bool) -> int:
     """Show the figures of a ledger; also while a run has it open."""
     match outcome(read_report(ledger)):
         case Failure(fault):
-            return _ledger_error(ledger, fault, terminal)
+            return _report_ledger_error(ledger, fault, terminal)
         case Success(report):
             fields = msgspec.to_builtins(report)
-            terminal.line(encode_json(fields).decode() if as_json else format_report(report))
+            terminal.write_line(encode_json(fields).decode() if as_json else format_report(report))
             return ExitCode.OK
 
 
@@ -209,9 +209,9 @@ def export_results(ledger: Path, out: Path, order: Order, terminal: Terminal) ->
     """Write the finished rows of a ledger as JSONL."""
     match outcome(export(ledger, out, order=order)):
         case Failure(fault):
-            return _ledger_error(ledger, fault, terminal)
+            return _report_ledger_error(ledger, fault, terminal)
         case Success(count):
-            terminal.hint(f"victor: {count} rows in {out}")
+            terminal.write_hint(f"victor: {count} rows in {out}")
             return ExitCode.OK
 
 
@@ -219,9 +219,9 @@ def retry_rows(ledger: Path, statuses: Sequence[FailedStatus], terminal: Termina
     """Forget the results of failed rows, so that the next run asks them again."""
     match outcome(reopen_rows(ledger, statuses)):
         case Failure(fault):
-            return _ledger_error(ledger, fault, terminal)
+            return _report_ledger_error(ledger, fault, terminal)
         case Success(count):
-            terminal.line(f"{count} rows are open again; ask them with: victor batch run ... --resume")
+            terminal.write_line(f"{count} rows are open again; ask them with: victor batch run ... --resume")
             return ExitCode.OK
 
 
@@ -229,35 +229,35 @@ def cancel_batch(ledger: Path, target: TargetOptions, terminal: Terminal) -> int
     """Let the run that has the ledger open stop, and cancel the ledger's batches at their vendor."""
     match outcome(cancel_run(ledger)):
         case Failure(fault):
-            return _ledger_error(ledger, fault, terminal)
+            return _report_ledger_error(ledger, fault, terminal)
         case Success(is_running):
             pass
     match outcome(read_handles(ledger)):
         case Failure(fault):
-            return _ledger_error(ledger, fault, terminal)
+            return _report_ledger_error(ledger, fault, terminal)
         case Success(handles):
             pass
     if is_running:
-        terminal.line("the run stops once a row in flight is finished")
+        terminal.write_line("the run stops once a row in flight is finished")
     if not handles:
         if not is_running:
-            terminal.line(f"no run has {ledger} open; there is nothing to cancel")
+            terminal.write_line(f"no run has {ledger} open; there is nothing to cancel")
         return ExitCode.OK
 
     async def cancel(provider: BaseProvider) -> int:
         for handle in handles:
             match outcome(await provider.cancel_batch_result(handle)):
                 case Failure(fault):
-                    return report_error(terminal, error_from_fault(fault, server_address(provider)))
+                    return report_error(terminal, error_from_fault(fault, find_server_address(provider)))
                 case Success(status):
-                    terminal.line(f"batch {handle.id} is {status.state}")
-        terminal.hint("victor: collect what was answered with: victor batch run ... --resume --route batch")
+                    terminal.write_line(f"batch {handle.id} is {status.state}")
+        terminal.write_hint("victor: collect what was answered with: victor batch run ... --resume --route batch")
         return ExitCode.OK
 
-    return asyncio.run(with_provider(Selection(provider=handles[0].provider), target, terminal, cancel))
+    return asyncio.run(run_with_provider(Selection(provider=handles[0].provider), target, terminal, cancel))
 
 
-def _ledger_error(ledger: Path, fault: Fault, terminal: Terminal) -> int:
+def _report_ledger_error(ledger: Path, fault: Fault, terminal: Terminal) -> int:
     if not os.path.exists(ledger):
         todo = "A run's ledger is beside its output: OUT.jsonl.ledger"
         return report_error(

@@ -43,7 +43,7 @@ class Tally:
         return ", ".join(parts)
 
 
-class Progress(Protocol):
+class BatchProgress(Protocol):
     """Shows how far a job is, from entry to exit."""
 
     def show(self, tally: Tally) -> None:
@@ -105,6 +105,6 @@ class ProgressBar:
         self._bar.stop()
 
 
-def create_progress(terminal: Terminal, total: int | None) -> Progress:
+def create_progress(terminal: Terminal, total: int | None) -> BatchProgress:
     """A bar where standard error is a terminal."""
     return ProgressBar(terminal, total) if terminal.watched else NoProgress()

@@ -11,17 +11,17 @@ import msgspec
 from returns.result import Failure, Result, Success
 
 from victor_fp.cli.attachments import read_attachments, read_images
-from victor_fp.cli.commands import TargetOptions, choose_provider, open_provider, with_provider
+from victor_fp.cli.commands import TargetOptions, choose_provider, open_provider, run_with_provider
 from victor_fp.cli.conversation import Conversation
-from victor_fp.cli.conversation_log import ConversationLog, continue_target, load_last, stored_address
-from victor_fp.cli.exit_codes import CommandError, ExitCode, error_from_fault, usage_error
+from victor_fp.cli.conversation_log import ConversationLog, choose_target, load_last, redact_address
+from victor_fp.cli.exit_codes import CommandError, ExitCode, build_usage_error, error_from_fault
 from victor_fp.cli.inputs import RequestOptions, build_user_message, join_prompt, read_piped_text, read_schema
 from victor_fp.cli.log_store import LoggedConversation, find_log
-from victor_fp.cli.output import response_json, show_notes, show_value
-from victor_fp.cli.provider_selection import Selection, select_model, server_address
+from victor_fp.cli.output import encode_response, show_notes, show_value
+from victor_fp.cli.provider_selection import Selection, find_server_address, select_model
 from victor_fp.cli.reporting import JsonTerminal, report_error
 from victor_fp.cli.request_options import make_chat_options, parse_options
-from victor_fp.cli.state import make_cleaner, state_directory
+from victor_fp.cli.state import find_state_directory, make_cleaner
 from victor_fp.cli.terminal import Terminal
 from victor_fp.cli.tool_calls import Confirm, Executor, run_turn
 from victor_fp.cli.tool_sources import connect_servers, load_tools
@@ -59,7 +59,7 @@ class PromptOptions(msgspec.Struct, frozen=True, kw_only=True):
     is_logged: bool = True
 
 
-class Session(msgspec.Struct, frozen=True, kw_only=True):
+class ChatSession(msgspec.Struct, frozen=True, kw_only=True):
     """What is known before the provider is."""
 
     target: TargetOptions
@@ -85,7 +85,7 @@ def chat(target: TargetOptions, prompt_options: PromptOptions, terminal: Termina
     is_talking = prompt_options.prompt is None and sys.stdin is not None and sys.stdin.isatty() and terminal.shown
     if is_talking and prompt_options.as_json:
         return report_error(
-            terminal, usage_error("--json needs a prompt", todo="Pass it as an argument or on standard input.")
+            terminal, build_usage_error("--json needs a prompt", todo="Pass it as an argument or on standard input.")
         )
     match outcome(_read_session(target, prompt_options, terminal, is_talking=is_talking)):
         case Failure(error):
@@ -96,7 +96,7 @@ def chat(target: TargetOptions, prompt_options: PromptOptions, terminal: Termina
 
 def _read_session(
     target: TargetOptions, prompt: PromptOptions, terminal: Terminal, *, is_talking: bool
-) -> Result[Session, CommandError]:
+) -> Result[ChatSession, CommandError]:
     last: LoggedConversation | None = None
     if prompt.is_continued:
         match outcome(load_last(find_log(os.environ))):
@@ -104,7 +104,7 @@ def _read_session(
                 return Failure(error)
             case Success(last):
                 given = target if prompt.is_provider_named else msgspec.structs.replace(target, provider=None)
-                target = continue_target(given, last)
+                target = choose_target(given, last)
     match outcome(_read_attachments(prompt)):
         case Failure(error):
             return Failure(error)
@@ -118,12 +118,12 @@ def _read_session(
     has_functions = bool(prompt.mcp) or bool(Executor(tools=options.tools).runnable)
     if has_functions and not prompt.is_confirmed and not _can_ask(terminal):
         what = "tools ask before each call, and there is no terminal to ask on"
-        return Failure(usage_error(what, todo="Pass --yes to run them without a question."))
-    text = None if is_talking else join_prompt(prompt.prompt, _standard_input(prompt.prompt, terminal))
+        return Failure(build_usage_error(what, todo="Pass --yes to run them without a question."))
+    text = None if is_talking else join_prompt(prompt.prompt, _read_standard_input(prompt.prompt, terminal))
     if text == "":
-        return Failure(usage_error("no prompt given", todo="Pass it as an argument or on standard input."))
+        return Failure(build_usage_error("no prompt given", todo="Pass it as an argument or on standard input."))
     return Success(
-        Session(target=target, prompt=prompt, text=text, attachments=tuple(attachments), options=options, last=last)
+        ChatSession(target=target, prompt=prompt, text=text, attachments=tuple(attachments), options=options, last=last)
     )
 
 
@@ -147,7 +147,9 @@ def _read_options(prompt: PromptOptions) -> Result[RequestOptions, CommandError]
         ("reasoning_effort", prompt.reasoning_effort),
     ):
         if value is not None and given.setdefault(name, value) != value:
-            return Failure(usage_error(f"{name} is given twice", f"-o {name} and --{name.replace('_', '-')} differ"))
+            return Failure(
+                build_usage_error(f"{name} is given twice", f"-o {name} and --{name.replace('_', '-')} differ")
+            )
     schema: dict[str, Json] | None = None
     if prompt.schema is not None:
         match outcome(read_schema(prompt.schema)):
@@ -156,7 +158,7 @@ def _read_options(prompt: PromptOptions) -> Result[RequestOptions, CommandError]
             case Success(read):
                 schema = dict(read)
         if problem := find_form_problem(schema):
-            return Failure(usage_error(f"{prompt.schema} cannot be used", problem))
+            return Failure(build_usage_error(f"{prompt.schema} cannot be used", problem))
         given["response_format"] = schema
     match outcome(load_tools(prompt.tools)):
         case Failure(error):
@@ -180,7 +182,7 @@ def _can_ask(terminal: Terminal) -> bool:
     return terminal.watched and sys.stdin is not None and sys.stdin.isatty()
 
 
-def _standard_input(prompt: str | None, terminal: Terminal) -> str | None:
+def _read_standard_input(prompt: str | None, terminal: Terminal) -> str | None:
     stdin = sys.stdin
     if prompt is None and stdin is not None and stdin.isatty():
         terminal.note("victor: type the prompt, then Ctrl-D")
@@ -188,7 +190,7 @@ def _standard_input(prompt: str | None, terminal: Terminal) -> str | None:
     return read_piped_text(stdin, prompted=prompt is not None, note=terminal.note)
 
 
-async def _run(session: Session, terminal: Terminal) -> int:
+async def _run(session: ChatSession, terminal: Terminal) -> int:
     selection = await choose_provider(session.target, terminal)
 
     async def use(provider: BaseProvider) -> int:
@@ -208,22 +210,22 @@ async def _run(session: Session, terminal: Terminal) -> int:
                 return await _converse(session, provider, model, options, terminal)
             return await _ask_once(session, session.text, provider, model, options, terminal)
 
-    return await with_provider(selection, session.target, terminal, use)
+    return await run_with_provider(selection, session.target, terminal, use)
 
 
-def _make_log(session: Session, terminal: Terminal) -> ConversationLog:
+def _make_log(session: ChatSession, terminal: Terminal) -> ConversationLog:
     is_logged = session.prompt.is_logged and not os.environ.get("VICTOR_FP_NO_LOG")
     return ConversationLog(
         find_log(os.environ) if is_logged else None,
         terminal,
         make_cleaner(os.environ),
-        base_url=stored_address(session.target.base_url),
+        base_url=redact_address(session.target.base_url),
         conversation=None if session.last is None else session.last.id,
     )
 
 
 async def _ask_once(
-    session: Session, text: str, provider: BaseProvider, model: str, options: RequestOptions, terminal: Terminal
+    session: ChatSession, text: str, provider: BaseProvider, model: str, options: RequestOptions, terminal: Terminal
 ) -> int:
     prompt = build_user_message(text, session.attachments)
     messages = [*session.conversation.messages, prompt]
@@ -232,7 +234,7 @@ async def _ask_once(
     answered = await run_turn(provider, model, messages, options, terminal, executor, is_quiet=as_json)
     match outcome(answered):
         case Failure(fault):
-            return report_error(terminal, error_from_fault(fault, server_address(provider)))
+            return report_error(terminal, error_from_fault(fault, find_server_address(provider)))
         case Success(turn):
             pass
     _make_log(session, terminal).record(provider.name, model, prompt, turn, system=session.conversation.system)
@@ -240,25 +242,25 @@ async def _ask_once(
         shown = show_value(turn.response, options.schema, terminal, is_quiet=as_json)
         match outcome(shown):
             case Failure(fault):
-                return report_error(terminal, error_from_fault(fault, server_address(provider)))
+                return report_error(terminal, error_from_fault(fault, find_server_address(provider)))
             case Success(_):
                 pass
     elif options.schema is not None and not as_json:
         show_notes(terminal, turn.response)
     if as_json:
-        terminal.line(response_json(turn.response))
+        terminal.write_line(encode_response(turn.response))
     else:
-        terminal.hint(turn.spent.line)
+        terminal.write_hint(turn.spent.line)
     return ExitCode.OK
 
 
 def _make_confirm(terminal: Terminal) -> Confirm:
     async def confirm(question: str) -> bool:
-        from victor_fp.cli.line_reader import Stopped, TerminalReader
+        from victor_fp.cli.line_reader import ReadingStopped, TerminalReader
 
         try:
             answer = await TerminalReader(terminal.err).ask(f"{question} [y/N] ")
-        except Stopped:
+        except ReadingStopped:
             raise KeyboardInterrupt from None
         return (answer or "").strip().lower() in ("y", "yes")
 
@@ -266,7 +268,7 @@ def _make_confirm(terminal: Terminal) -> Confirm:
 
 
 async def _converse(
-    session: Session, provider: BaseProvider, model: str, options: RequestOptions, terminal: Terminal
+    session: ChatSession, provider: BaseProvider, model: str, options: RequestOptions, terminal: Terminal
 ) -> int:
     try:
         from victor_fp.cli.interactive import Interactive
@@ -276,15 +278,15 @@ async def _converse(
             raise
         todo = "pip install 'victor_fp[cli]'"
         return report_error(
-            terminal, usage_error("a conversation needs prompt_toolkit, which is not installed", todo=todo)
+            terminal, build_usage_error("a conversation needs prompt_toolkit, which is not installed", todo=todo)
         )
 
     def opened(name: str) -> Result[BaseProvider, CommandError]:
         target = TargetOptions(timeout=session.target.timeout)
         return open_provider(Selection(provider=name), target, terminal)
 
-    directory = state_directory(os.environ) if session.prompt.is_logged else None
-    with make_reader(terminal.out, directory, make_cleaner(os.environ)).opened() as reader:
+    directory = find_state_directory(os.environ) if session.prompt.is_logged else None
+    with make_reader(terminal.out, directory, make_cleaner(os.environ)).take_over() as reader:
         return await Interactive(
             provider,
             model,

@@ -11,7 +11,7 @@ from returns.result import Failure, Result, Success
 from victor_fp.cli.exit_codes import CommandError, ExitCode, error_from_fault
 from victor_fp.cli.inputs import RequestOptions
 from victor_fp.cli.output import fetch_response
-from victor_fp.cli.provider_selection import select_model, server_address
+from victor_fp.cli.provider_selection import find_server_address, select_model
 from victor_fp.cli.terminal import Terminal
 from victor_fp.config.api_keys import key_query_from_name
 from victor_fp.core.faults import Fault
@@ -30,35 +30,37 @@ async def run_check(
     provider: BaseProvider, model: str | None, terminal: Terminal, environment: Mapping[str, str]
 ) -> CommandError | None:
     """Report each step; return the error of the first that fails."""
-    terminal.line(f"provider    {provider.name}" + (f" at {address}" if (address := server_address(provider)) else ""))
+    terminal.write_line(
+        f"provider    {provider.name}" + (f" at {address}" if (address := find_server_address(provider)) else "")
+    )
     match outcome(_find_credential(provider.name, environment)):
         case Success(Credential() as found):
-            terminal.line(f"key         found: {found.source} {found.location}")
+            terminal.write_line(f"key         found: {found.source} {found.location}")
         case Success(_):
-            terminal.line("key         not needed")
+            terminal.write_line("key         not needed")
         case Failure(fault):
-            terminal.line("key         missing")
+            terminal.write_line("key         missing")
             return error_from_fault(fault)
     match outcome(await select_model(provider, model)):
         case Success(name):
-            terminal.line(f"model       {name}")
+            terminal.write_line(f"model       {name}")
         case Failure(error):
-            terminal.line(f"model       {'none' if error.code == ExitCode.NOT_FOUND else 'not listed'}")
+            terminal.write_line(f"model       {'none' if error.code == ExitCode.NOT_FOUND else 'not listed'}")
             return error
     started = perf_counter()
     match outcome(await fetch_response(provider, name, [QUESTION], RequestOptions(max_tokens=MAX_TOKENS))):
         case Failure(fault):
-            terminal.line(f"connection  {_connection(fault)}")
-            return error_from_fault(fault, server_address(provider))
+            terminal.write_line(f"connection  {_describe_connection(fault)}")
+            return error_from_fault(fault, find_server_address(provider))
         case Success(response):
             seconds = perf_counter() - started
-            terminal.line("connection  works")
-            terminal.line(f"response    {_summarise(response)} after {seconds:.2f} s")
+            terminal.write_line("connection  works")
+            terminal.write_line(f"response    {_summarise(response)} after {seconds:.2f} s")
     can = await provider.discover_capabilities(name)
     describe_support = [
         word for word, able in (("tools", can.supports_tools), ("streaming", can.supports_streaming)) if able
     ]
-    terminal.line(
+    terminal.write_line(
         f"model can   {' '.join(describe_support) or 'text'}, {can.context_window} tokens of context ({can.source})"
     )
     return None
@@ -73,7 +75,7 @@ def _find_credential(name: str, environment: Mapping[str, str]) -> Result[Creden
             return find_key(msgspec.structs.replace(key_query_from_name(name), optional=True), None, environment)
 
 
-def _connection(fault: Fault) -> str:
+def _describe_connection(fault: Fault) -> str:
     return "failed" if fault.status is None else f"works; the server answered {fault.status}"
 
 

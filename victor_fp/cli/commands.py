@@ -10,11 +10,11 @@ from pathlib import Path
 import msgspec
 from returns.result import Failure, Result, Success
 
-from victor_fp.cli.exit_codes import CommandError, ExitCode, error_from_fault, usage_error
+from victor_fp.cli.exit_codes import CommandError, ExitCode, build_usage_error, error_from_fault
 from victor_fp.cli.inputs import (
     parse_settings,
 )
-from victor_fp.cli.provider_selection import Selection, create_provider, select_provider, server_address
+from victor_fp.cli.provider_selection import Selection, create_provider, find_server_address, select_provider
 from victor_fp.cli.reporting import report_error
 from victor_fp.cli.terminal import Terminal
 from victor_fp.core.model_names import split_model_name
@@ -34,7 +34,7 @@ class TargetOptions(msgspec.Struct, frozen=True, kw_only=True):
     settings: tuple[str, ...] = ()
 
 
-def models(target: TargetOptions, terminal: Terminal) -> int:
+def run_models(target: TargetOptions, terminal: Terminal) -> int:
     """List the models of a provider."""
     from victor_fp.cli.tables import show_models
 
@@ -44,7 +44,7 @@ def models(target: TargetOptions, terminal: Terminal) -> int:
         show_models(terminal, found)
         return ExitCode.OK
 
-    return _with_models(target, terminal, shown_as_table)
+    return _run_with_models(target, terminal, shown_as_table)
 
 
 def refresh_limits(target: TargetOptions, out: Path | None, terminal: Terminal) -> int:
@@ -52,26 +52,26 @@ def refresh_limits(target: TargetOptions, out: Path | None, terminal: Terminal) 
     from victor_fp.cli.limits_refresh import store_limits
 
     if target.provider is None:
-        return report_error(terminal, usage_error("--refresh needs a provider", todo="Name it: -p NAME"))
+        return report_error(terminal, build_usage_error("--refresh needs a provider", todo="Name it: -p NAME"))
 
     def kept(provider: BaseProvider, found: Sequence[ModelInfo]) -> int:
         error = store_limits(provider, found, out, terminal)
         return ExitCode.OK if error is None else report_error(terminal, error)
 
-    return _with_models(target, terminal, kept)
+    return _run_with_models(target, terminal, kept)
 
 
-def _with_models(
+def _run_with_models(
     target: TargetOptions, terminal: Terminal, use: Callable[[BaseProvider, Sequence[ModelInfo]], int]
 ) -> int:
     async def listed(provider: BaseProvider) -> int:
         try:
             return use(provider, await provider.list_models())
         except ProviderError as error:
-            return report_error(terminal, error_from_fault(error.fault, server_address(provider)))
+            return report_error(terminal, error_from_fault(error.fault, find_server_address(provider)))
 
     async def asked() -> int:
-        return await with_provider(await choose_provider(target, terminal), target, terminal, listed)
+        return await run_with_provider(await choose_provider(target, terminal), target, terminal, listed)
 
     return asyncio.run(asked())
 
@@ -86,10 +86,10 @@ def check(target: TargetOptions, terminal: Terminal) -> int:
 
     name, named = split_model_name(target.provider or "local", ProviderRegistry.is_registered)
     target = msgspec.structs.replace(target, provider=name, model=target.model or named)
-    return asyncio.run(with_provider(Selection(provider=name), target, terminal, tried))
+    return asyncio.run(run_with_provider(Selection(provider=name), target, terminal, tried))
 
 
-def codegen(
+def run_codegen(
     spec: Path, operations: Sequence[str], out: Path, responses: Sequence[str], overlay: Path | None, terminal: Terminal
 ) -> int:
     """Generate wire models from an OpenAPI document."""
@@ -101,13 +101,13 @@ def codegen(
                 spec, tuple(operations), out, overlay_path=overlay, response_components=tuple(responses)
             )
         except (CodegenFailed, OSError) as error:
-            return report_error(terminal, usage_error(f"{spec} cannot be compiled", str(error)))
+            return report_error(terminal, build_usage_error(f"{spec} cannot be compiled", str(error)))
     except ImportError as error:
         todo = "pip install 'victor_fp[codegen]'"
-        return report_error(terminal, usage_error("codegen needs its extra", f"{error.name} is missing", todo))
+        return report_error(terminal, build_usage_error("codegen needs its extra", f"{error.name} is missing", todo))
     for name in written.changed:
-        terminal.line(f"wrote {out / name}")
-    terminal.hint(f"{len(written.changed)} written, {written.unchanged} unchanged")
+        terminal.write_line(f"wrote {out / name}")
+    terminal.write_hint(f"{len(written.changed)} written, {written.unchanged} unchanged")
     return ExitCode.OK
 
 
@@ -115,11 +115,11 @@ async def choose_provider(target: TargetOptions, terminal: Terminal) -> Selectio
     """Select the provider, and say on a terminal which one it is where the command line does not."""
     selection = await select_provider(target.provider, target.model, os.environ)
     if selection.reason:
-        terminal.hint(f"victor: using {selection.provider} ({selection.reason})")
+        terminal.write_hint(f"victor: using {selection.provider} ({selection.reason})")
     return selection
 
 
-async def with_provider(
+async def run_with_provider(
     selection: Selection, target: TargetOptions, terminal: Terminal, use: Callable[[BaseProvider], Awaitable[int]]
 ) -> int:
     """Create the selected provider, use it, and close it; return the exit code."""

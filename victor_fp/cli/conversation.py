@@ -10,7 +10,7 @@ import msgspec
 from returns.result import Failure, Result, Success
 
 from victor_fp.cli.attachments import describe_part
-from victor_fp.cli.exit_codes import CommandError, usage_error
+from victor_fp.cli.exit_codes import CommandError, build_usage_error
 from victor_fp.cli.output import format_call
 from victor_fp.core.json import encode_json
 from victor_fp.core.types import Message, Part, TextPart
@@ -90,9 +90,9 @@ def save_conversation(conversation: Conversation, path: Path) -> Result[None, Co
         with path.expanduser().open("x", encoding="utf-8", errors="replace") as file:
             file.write(text)
     except FileExistsError:
-        return Failure(usage_error(f"{path} exists", todo="Name another file."))
+        return Failure(build_usage_error(f"{path} exists", todo="Name another file."))
     except OSError as error:
-        return Failure(usage_error(f"{path} cannot be written", error.strerror or type(error).__name__))
+        return Failure(build_usage_error(f"{path} cannot be written", error.strerror or type(error).__name__))
     return Success(None)
 
 
@@ -101,13 +101,13 @@ def render_markdown(messages: Sequence[Message]) -> Iterator[str]:
     for message in messages:
         name = f" {message.name}" if message.role == "tool" and message.name else ""
         yield f"## {message.role}{name}\n"
-        for part in _parts(message):
+        for part in _list_parts(message):
             yield f"{part.text}\n" if part.type == "text" else f"[{describe_part(part)}]\n"
         for call in message.tool_calls or ():
             yield f"`{format_call(call['name'], call['arguments'])}`\n"
 
 
-def _parts(message: Message) -> Sequence[Part]:
+def _list_parts(message: Message) -> Sequence[Part]:
     if isinstance(message.content, str):
         return [TextPart(text=message.content)] if message.content else []
     return message.content

@@ -11,9 +11,9 @@ from returns.result import Failure, Result, Success
 from victor_fp.cli.commands import TargetOptions
 from victor_fp.cli.exit_codes import CommandError, ExitCode
 from victor_fp.cli.log_store import LoggedConversation, LoggedTurn, LogStore
-from victor_fp.cli.state import Clean
+from victor_fp.cli.state import CleanText
 from victor_fp.cli.terminal import Terminal
-from victor_fp.cli.tool_calls import Turn
+from victor_fp.cli.tool_calls import ToolTurn
 from victor_fp.core.model_names import split_model_name
 from victor_fp.core.redaction import redact_url
 from victor_fp.core.result import outcome
@@ -21,7 +21,7 @@ from victor_fp.core.types import Message
 from victor_fp.providers.registry import ProviderRegistry
 
 
-def _now() -> datetime:
+def _get_time() -> datetime:
     return datetime.now(UTC)
 
 
@@ -32,11 +32,11 @@ class ConversationLog:
         self,
         store: LogStore | None,
         terminal: Terminal,
-        clean: Clean,
+        clean: CleanText,
         *,
         base_url: str | None = None,
         conversation: int | None = None,
-        now: Callable[[], datetime] = _now,
+        now: Callable[[], datetime] = _get_time,
     ) -> None:
         self._store = store
         self._terminal = terminal
@@ -55,7 +55,7 @@ class ConversationLog:
         self._base_url = None
 
     def record(
-        self, provider: str, model: str, prompt: Message, turn: Turn, *, system: str | None, is_retry: bool = False
+        self, provider: str, model: str, prompt: Message, turn: ToolTurn, *, system: str | None, is_retry: bool = False
     ) -> None:
         """Write a turn; one that is asked again replaces the one before."""
         if self._store is None:
@@ -104,7 +104,7 @@ def load_last(store: LogStore | None) -> Result[LoggedConversation, CommandError
             return Failure(missing) if loaded is None else Success(loaded)
 
 
-def continue_target(target: TargetOptions, last: LoggedConversation) -> TargetOptions:
+def choose_target(target: TargetOptions, last: LoggedConversation) -> TargetOptions:
     """Return whom to ask: as the command line says, else as the conversation was.
 
     The address goes with the provider, so that a conversation with a local server is not continued with a vendor.
@@ -123,6 +123,6 @@ def continue_target(target: TargetOptions, last: LoggedConversation) -> TargetOp
     )
 
 
-def stored_address(base_url: str | None) -> str | None:
+def redact_address(base_url: str | None) -> str | None:
     """Return the address as it is written to the log: without credentials."""
     return None if base_url is None else redact_url(base_url)

@@ -13,9 +13,9 @@ from typing import Any, TextIO
 import msgspec
 from returns.result import Failure, Result, Success
 
-from victor_fp.cli.commands import TargetOptions, with_provider
-from victor_fp.cli.exit_codes import CommandError, ExitCode, error_from_fault, usage_error
-from victor_fp.cli.provider_selection import select_provider, server_address
+from victor_fp.cli.commands import TargetOptions, run_with_provider
+from victor_fp.cli.exit_codes import CommandError, ExitCode, build_usage_error, error_from_fault
+from victor_fp.cli.provider_selection import find_server_address, select_provider
 from victor_fp.cli.reporting import report_error
 from victor_fp.cli.terminal import Terminal
 from victor_fp.core.embeddings import EmbeddingResponse
@@ -61,7 +61,7 @@ def embed(target: TargetOptions, command: EmbedCommand, stdin: TextIO | None, te
                 out = Terminal(files.enter_context(command.out.open("w", encoding="utf-8")), terminal.err)
             except OSError as error:
                 why = error.strerror or type(error).__name__
-                return report_error(terminal, usage_error(f"{command.out} cannot be written", why))
+                return report_error(terminal, build_usage_error(f"{command.out} cannot be written", why))
         return asyncio.run(_embed_with_provider(target, command, lines, out, terminal))
 
 
@@ -75,17 +75,17 @@ async def _embed_with_provider(
     capable = [spec for spec in ProviderRegistry.catalogue() if spec.embeddings is not None]
     selection = await select_provider(target.provider, target.model, os.environ, specs=capable)
     if selection.reason:
-        terminal.hint(f"victor: using {selection.provider} ({selection.reason})")
+        terminal.write_hint(f"victor: using {selection.provider} ({selection.reason})")
 
     async def run(provider: BaseProvider) -> int:
         model = selection.model or _find_default_model(provider.name)
         if model is None:
             what = f"no model is named, and {provider.name} has no default for embeddings"
-            return report_error(terminal, usage_error(what, todo="Name one with --model."))
+            return report_error(terminal, build_usage_error(what, todo="Name one with --model."))
         error = await _embed_lines(provider, model, command, lines, out, terminal)
         return ExitCode.OK if error is None else report_error(terminal, error)
 
-    return await with_provider(selection, target, terminal, run)
+    return await run_with_provider(selection, target, terminal, run)
 
 
 def _find_default_model(provider: str) -> str | None:
@@ -112,10 +112,10 @@ async def _embed_lines(
         )
         match outcome(result):
             case Failure(fault):
-                return error_from_fault(fault, server_address(provider))
+                return error_from_fault(fault, find_server_address(provider))
             case Success(response):
                 for line, vector in zip(batch, response.vectors, strict=True):
-                    out.line(encode_json({**line.fields, VECTOR_FIELD: _shorten(vector)}).decode())
+                    out.write_line(encode_json({**line.fields, VECTOR_FIELD: _shorten(vector)}).decode())
                 if not noted:
                     _note_adjustments(response, terminal)
                     noted = True
@@ -153,7 +153,7 @@ def _open_lines(
         try:
             opened = files.enter_context(command.file.open(encoding="utf-8-sig", errors="replace"))
         except OSError as error:
-            return usage_error(f"{command.file} cannot be read", error.strerror or type(error).__name__)
+            return build_usage_error(f"{command.file} cannot be read", error.strerror or type(error).__name__)
         source: Iterable[str] = opened
     elif command.texts or stdin is None:
         source = ()
@@ -177,8 +177,10 @@ def _read_json_line(command: EmbedCommand, number: int, text: str) -> Result[Lin
     fields = decode_json_object(text)
     where = f"{command.file} line {number}"
     if isinstance(fields, NotJson):
-        return Failure(usage_error(f"{where} is not a JSON object", fields.reason))
+        return Failure(build_usage_error(f"{where} is not a JSON object", fields.reason))
     value = fields.get(command.field)
     if not isinstance(value, str):
-        return Failure(usage_error(f"{where} has no text in the field {command.field!r}", todo="Name it with --field."))
+        return Failure(
+            build_usage_error(f"{where} has no text in the field {command.field!r}", todo="Name it with --field.")
+        )
     return Success(Line(text=value, fields=fields))

@@ -78,7 +78,7 @@ class CommandError(msgspec.Struct, frozen=True, kw_only=True):
         return f"victor: {text}. {self.todo}" if self.todo else f"victor: {text}"
 
 
-def error_json(error: CommandError) -> str:
+def encode_error(error: CommandError) -> str:
     """Return the error as one line of JSON; fields that are not known are absent."""
     if error.fault is None:
         message = ": ".join(part for part in (error.what, error.why) if part)
@@ -88,7 +88,7 @@ def error_json(error: CommandError) -> str:
     return encode_json({"error": {"type": type(error.fault).__name__, **known}}).decode()
 
 
-def usage_error(what: str, why: str = "", todo: str = "") -> CommandError:
+def build_usage_error(what: str, why: str = "", todo: str = "") -> CommandError:
     """Return the error for a wrong command line, or a file it names that cannot be used."""
     return CommandError(code=ExitCode.USAGE, what=what, why=why, todo=todo)
 
@@ -137,7 +137,7 @@ def _describe_fault(fault: Fault) -> tuple[ExitCode, str, str]:
         case ModelNotFound():
             return ExitCode.NOT_FOUND, "no such model", f"See: victor models -p {name}"
         case RateLimited() | QueueFull():
-            return ExitCode.LIMITED, "too many requests", _retry_hint(fault)
+            return ExitCode.LIMITED, "too many requests", _describe_retry(fault)
         case QuotaExhausted():
             return (
                 ExitCode.LIMITED,
@@ -145,7 +145,7 @@ def _describe_fault(fault: Fault) -> tuple[ExitCode, str, str]:
                 "Waiting does not help; see the vendor's billing page.",
             )
         case Overloaded():
-            return ExitCode.LIMITED, "the server is overloaded", _retry_hint(fault)
+            return ExitCode.LIMITED, "the server is overloaded", _describe_retry(fault)
         case ConnectionFailed():
             return ExitCode.UNREACHABLE, "no connection", "Is the server running, and its address right?"
         case TimedOut() | DeadlineExceeded():
@@ -159,7 +159,7 @@ def _describe_fault(fault: Fault) -> tuple[ExitCode, str, str]:
         case InvalidResponse():
             return ExitCode.FAILED, "the response is not valid", "Is this the right address for this provider?"
         case CircuitOpen():
-            return ExitCode.FAILED, "not sent after repeated failures", _retry_hint(fault)
+            return ExitCode.FAILED, "not sent after repeated failures", _describe_retry(fault)
         case BudgetExceeded():
             return ExitCode.LIMITED, "the budget is used up", ""
         case LedgerFailed():
@@ -176,7 +176,7 @@ def _describe_fault(fault: Fault) -> tuple[ExitCode, str, str]:
             assert_never(fault)
 
 
-def _retry_hint(fault: Fault) -> str:
+def _describe_retry(fault: Fault) -> str:
     return "Try again later." if fault.retry_after is None else f"Try again in {fault.retry_after:.0f} s."
 
 

@@ -14,7 +14,7 @@ import msgspec
 from pydantic import ValidationError
 from returns.result import Failure, Result, Success
 
-from victor_fp.cli.exit_codes import CommandError, usage_error
+from victor_fp.cli.exit_codes import CommandError, build_usage_error
 from victor_fp.core.json import Json, NotJson, decode_json
 from victor_fp.core.options import ChatOptions
 from victor_fp.core.result import collect
@@ -71,16 +71,16 @@ def read_tools(path: Path | None) -> Result[list[ToolDefinition], CommandError]:
     try:
         value = decode_json(path.read_bytes())
     except OSError as error:
-        return Failure(usage_error(f"{path} cannot be read", error.strerror or type(error).__name__))
+        return Failure(build_usage_error(f"{path} cannot be read", error.strerror or type(error).__name__))
     if isinstance(value, NotJson):
-        return Failure(usage_error(f"{path} is not JSON", value.reason))
+        return Failure(build_usage_error(f"{path} is not JSON", value.reason))
     if isinstance(value, Mapping) and isinstance(value.get("tools"), list):
         value = value["tools"]
     items = value if isinstance(value, list) else [value]
-    return collect(_tool(path, item) for item in items)
+    return collect(_parse_tool(path, item) for item in items)
 
 
-def _tool(path: Path, item: Json) -> Result[ToolDefinition, CommandError]:
+def _parse_tool(path: Path, item: Json) -> Result[ToolDefinition, CommandError]:
     if isinstance(item, Mapping):
         function = item.get("function")
         given = function if isinstance(function, Mapping) else item
@@ -92,20 +92,20 @@ def _tool(path: Path, item: Json) -> Result[ToolDefinition, CommandError]:
         except ValidationError as error:
             first = error.errors()[0]
             why = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-            return Failure(_tools_error(path, why))
-    return Failure(_tools_error(path, "expected a list of objects"))
+            return Failure(_build_tools_error(path, why))
+    return Failure(_build_tools_error(path, "expected a list of objects"))
 
 
-def _tools_error(path: Path, why: str) -> CommandError:
+def _build_tools_error(path: Path, why: str) -> CommandError:
     form = '[{"name": ..., "description": ..., "parameters": {JSON Schema}}]'
-    return usage_error(f"{path} has no valid tool definitions", why, f"Expected {form}")
+    return build_usage_error(f"{path} has no valid tool definitions", why, f"Expected {form}")
 
 
 def parse_settings(pairs: Sequence[str]) -> Result[dict[str, str], CommandError]:
     """Parse `NAME=VALUE` pairs."""
     wrong = next((pair for pair in pairs if not pair.partition("=")[0] or "=" not in pair), None)
     if wrong is not None:
-        return Failure(usage_error(f"--setting {wrong} is not NAME=VALUE"))
+        return Failure(build_usage_error(f"--setting {wrong} is not NAME=VALUE"))
     return Success({name.replace("-", "_"): value for name, _, value in (pair.partition("=") for pair in pairs)})
 
 
@@ -114,11 +114,11 @@ def read_schema(path: Path) -> Result[Mapping[str, Json], CommandError]:
     try:
         value = decode_json(path.read_bytes())
     except OSError as error:
-        return Failure(usage_error(f"{path} cannot be read", error.strerror or type(error).__name__))
+        return Failure(build_usage_error(f"{path} cannot be read", error.strerror or type(error).__name__))
     if isinstance(value, NotJson):
-        return Failure(usage_error(f"{path} is not JSON", value.reason))
+        return Failure(build_usage_error(f"{path} is not JSON", value.reason))
     if not isinstance(value, Mapping):
-        return Failure(usage_error(f"{path} is not a JSON Schema", "expected an object"))
+        return Failure(build_usage_error(f"{path} is not a JSON Schema", "expected an object"))
     return Success(value)
 
 

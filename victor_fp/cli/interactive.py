@@ -15,11 +15,11 @@ from victor_fp.cli.conversation import Command, Conversation, format_help, parse
 from victor_fp.cli.conversation_log import ConversationLog
 from victor_fp.cli.exit_codes import CommandError, ExitCode, error_from_fault
 from victor_fp.cli.inputs import RequestOptions, build_user_message
-from victor_fp.cli.line_reader import LineReader, Stopped
+from victor_fp.cli.line_reader import PromptReader, ReadingStopped
 from victor_fp.cli.output import format_call, show_value
-from victor_fp.cli.provider_selection import select_model, server_address
+from victor_fp.cli.provider_selection import find_server_address, select_model
 from victor_fp.cli.terminal import Terminal, escape_controls, to_one_line
-from victor_fp.cli.tool_calls import Executor, Turn, run_turn
+from victor_fp.cli.tool_calls import Executor, ToolTurn, run_turn
 from victor_fp.core.model_names import split_model_name
 from victor_fp.core.result import outcome
 from victor_fp.core.types import Message, Part, ToolCall
@@ -40,7 +40,7 @@ class Interactive:
         model: str,
         options: RequestOptions,
         terminal: Terminal,
-        reader: LineReader,
+        reader: PromptReader,
         *,
         open_provider: OpenProvider,
         log: ConversationLog,
@@ -68,10 +68,10 @@ class Interactive:
 
     async def run(self) -> int:
         """Read prompts and show answers until the user leaves; return the exit code."""
-        self._terminal.hint(f"{self._provider.name} {self._model}. /help shows the commands.")
+        self._terminal.write_hint(f"{self._provider.name} {self._model}. /help shows the commands.")
         if self._conversation.turns:
             first = to_one_line(self._conversation.turns[0][0].text)
-            self._terminal.hint(f"continuing ({len(self._conversation.turns)} turns): {first[:60]}")
+            self._terminal.write_hint(f"continuing ({len(self._conversation.turns)} turns): {first[:60]}")
         async with self._opened:
             while True:
                 try:
@@ -95,23 +95,23 @@ class Interactive:
         work = run_turn(self._provider, self._model, messages, self._options, self._terminal, self._executor)
         try:
             answered = await self._reader.attend(work)
-        except Stopped:
+        except ReadingStopped:
             self._terminal.note("\n(stopped; the prompt is dropped, /retry asks it again)")
             return
         match outcome(answered):
             case Failure(fault):
-                self._terminal.note(error_from_fault(fault, server_address(self._provider)).line)
+                self._terminal.note(error_from_fault(fault, find_server_address(self._provider)).line)
             case Success(turn):
                 self._take(prompt, turn, is_retry=is_retry)
 
-    def _take(self, prompt: Message, turn: Turn, *, is_retry: bool) -> None:
+    def _take(self, prompt: Message, turn: ToolTurn, *, is_retry: bool) -> None:
         if self._options.schema is not None:
             match outcome(show_value(turn.response, self._options.schema, self._terminal)):
                 case Failure(fault):
-                    self._terminal.note(error_from_fault(fault, server_address(self._provider)).line)
+                    self._terminal.note(error_from_fault(fault, find_server_address(self._provider)).line)
                 case Success(_):
                     pass
-        self._terminal.hint(turn.spent.line)
+        self._terminal.write_hint(turn.spent.line)
         self._conversation = self._conversation.append((prompt, *turn.messages))
         self._is_prompt_answered = True
         self._attachments.clear()
@@ -164,7 +164,7 @@ class Interactive:
                     self._opened.push_async_callback(provider.close)
             try:
                 chosen = await self._reader.attend(select_model(provider, model))
-            except Stopped:
+            except ReadingStopped:
                 return
             match outcome(chosen):
                 case Failure(error):

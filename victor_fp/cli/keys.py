@@ -8,25 +8,25 @@ from getpass import getpass
 
 from returns.result import Failure, Success
 
-from victor_fp.cli.exit_codes import CommandError, ExitCode, error_from_fault, error_from_store, usage_error
+from victor_fp.cli.exit_codes import CommandError, ExitCode, build_usage_error, error_from_fault, error_from_store
 from victor_fp.cli.reporting import report_error
 from victor_fp.cli.terminal import Terminal, to_one_line
 from victor_fp.core.faults import Fault
 from victor_fp.core.result import outcome
 from victor_fp.shell.credentials.key_file import KeyStoreFailure
-from victor_fp.shell.credentials.key_ring import system_key_ring
+from victor_fp.shell.credentials.key_ring import get_system_key_ring
 
 
 def list_keys(terminal: Terminal, *, keyring: bool) -> int:
     """List the names that have a key and where it was found; with `keyring`, those in the keyring."""
     from victor_fp.cli.tables import build_key_rows
 
-    if keyring and isinstance(failure := system_key_ring().read(""), Failure):
+    if keyring and isinstance(failure := get_system_key_ring().read(""), Failure):
         return report_error(terminal, error_from_store(failure.failure()))
-    rows = build_key_rows(os.environ, system_key_ring(), only_ring=keyring)
+    rows = build_key_rows(os.environ, get_system_key_ring(), only_ring=keyring)
     if not rows:
-        terminal.hint("victor: no keys; store one with: victor keys set NAME")
-    terminal.table(("name", "found in"), rows)
+        terminal.write_hint("victor: no keys; store one with: victor keys set NAME")
+    terminal.write_table(("name", "found in"), rows)
     return ExitCode.OK
 
 
@@ -37,7 +37,7 @@ def store_key(name: str, terminal: Terminal, *, keyring: bool) -> int:
 
     secret = _read_key(name)
     if not secret.strip():
-        return report_error(terminal, usage_error("no key given", todo=f"echo KEY | victor keys set {name}"))
+        return report_error(terminal, build_usage_error("no key given", todo=f"echo KEY | victor keys set {name}"))
     match outcome(store_api_key(name, secret, keyring=keyring)):
         case Failure(problem):
             return report_error(terminal, _error_from(problem))
@@ -86,7 +86,7 @@ def refuse_key_argument(terminal: Terminal) -> int:
     """Reject a key given as an argument, without repeating it."""
     what = "keys are not accepted on the command line"
     why = "they would remain in the shell history and appear in the process list"
-    return report_error(terminal, usage_error(what, why, "Omit it and type it when prompted, or pipe it in."))
+    return report_error(terminal, build_usage_error(what, why, "Omit it and type it when prompted, or pipe it in."))
 
 
 def _read_key(name: str) -> str:

@@ -11,7 +11,7 @@ MIN_WIDTH = 16
 """Characters below which a column is not cut."""
 
 
-def cell_width(text: str) -> int:
+def measure_cell(text: str) -> int:
     """Return how many columns of a terminal a text takes.
 
     >>> cell_width("abc"), cell_width("\\u4f60\\u597d"), cell_width("e\\u0301")
@@ -28,18 +28,18 @@ def cut_cell(text: str, width: int) -> str:
     >>> cut_cell("abcdef", 4), cut_cell("abcd", 4)
     ('abc\u2026', 'abcd')
     """
-    if cell_width(text) <= width:
+    if measure_cell(text) <= width:
         return text
     kept, room = [], width - 1
     for char in text:
-        room -= cell_width(char)
+        room -= measure_cell(char)
         if room < 0:
             break
         kept.append(char)
     return f"{''.join(kept)}\N{HORIZONTAL ELLIPSIS}"
 
 
-def layout_table(
+def render_rows(
     columns: Sequence[str], rows: Sequence[Sequence[str]], width: int, *, cut_last: bool = False
 ) -> Iterator[str]:
     """Yield a heading and the rows, at most `width` characters wide where that can be done.
@@ -48,26 +48,26 @@ def layout_table(
     the first. With `cut_last` the last column is text that is cut instead, and the columns before it are left out.
     """
     table = [tuple(columns), *(tuple(row) for row in rows)]
-    widths = [max(map(cell_width, column)) for column in zip(*table, strict=True)]
+    widths = [max(map(measure_cell, column)) for column in zip(*table, strict=True)]
     shown = list(range(len(widths)))
     last_width = min(widths[-1], MIN_WIDTH) if cut_last else widths[-1]
-    while len(shown) > 2 and _total([*(widths[at] for at in shown[:-1]), last_width]) > width:
+    while len(shown) > 2 and _sum_widths([*(widths[at] for at in shown[:-1]), last_width]) > width:
         shown.pop(-2 if cut_last else -1)
         last_width = last_width if cut_last else widths[shown[-1]]
     if cut_last:
         before = sum(widths[at] + GAP for at in shown[:-1])
         widths[shown[-1]] = min(widths[shown[-1]], max(MIN_WIDTH, width - before))
-    is_stacked = _total([widths[at] for at in shown]) > width and len(shown) == 2
+    is_stacked = _sum_widths([widths[at] for at in shown]) > width and len(shown) == 2
     for number, row in enumerate(table):
         cells = [cut_cell(row[at], widths[at]) for at in shown]
         if is_stacked:
             yield from (cells[0], f"  {cells[1]}") if number else (f"{cells[0]} / {cells[1]}",)
         else:
-            padded = (f"{cell}{' ' * (widths[at] - cell_width(cell))}" for cell, at in zip(cells, shown, strict=True))
+            padded = (f"{cell}{' ' * (widths[at] - measure_cell(cell))}" for cell, at in zip(cells, shown, strict=True))
             yield (" " * GAP).join(padded).rstrip()
         if not number:
-            yield "-" * min(width, _total([widths[at] for at in shown]))
+            yield "-" * min(width, _sum_widths([widths[at] for at in shown]))
 
 
-def _total(widths: Sequence[int]) -> int:
+def _sum_widths(widths: Sequence[int]) -> int:
     return sum(widths) + GAP * (len(widths) - 1)

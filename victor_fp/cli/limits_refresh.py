@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from returns.result import Failure, Success
 
-from victor_fp.cli.exit_codes import CommandError, usage_error
+from victor_fp.cli.exit_codes import CommandError, build_usage_error
 from victor_fp.cli.terminal import Terminal
 from victor_fp.core.models.limits import choose_limits_name, load_bundled_limits, merge_reported
 from victor_fp.core.protocols import ModelInfo
@@ -25,21 +25,21 @@ def store_limits(
 ) -> CommandError | None:
     """Store the limits of these models and list those that are new; return the error where they were not stored."""
     if not isinstance(provider, CatalogueProvider):
-        return usage_error(f"{provider.name} is not a provider of the catalogue")
+        return build_usage_error(f"{provider.name} is not a provider of the catalogue")
     spec = provider.SPEC
     if spec.local:
         todo = "They are asked for whenever they are needed."
-        return usage_error(f"{spec.name} runs on this machine, so its limits are not stored", todo=todo)
+        return build_usage_error(f"{spec.name} runs on this machine, so its limits are not stored", todo=todo)
     limited = [info for info in models if info.context_window]
     if not limited:
-        return usage_error(f"{spec.name} does not report the limits of its models")
+        return build_usage_error(f"{spec.name} does not report the limits of its models")
     path = out or find_limits_file(os.environ)
     if path is None:
-        return usage_error("there is no home directory to store limits in", todo="Name a file: --out FILE")
+        return build_usage_error("there is no home directory to store limits in", todo="Name a file: --out FILE")
     match outcome(read_limits(path)):
         case Failure(invalid):
             todo = "Repair or delete it, or name another: --out FILE"
-            return usage_error(f"{path} is not a file of limits", invalid.reason, todo)
+            return build_usage_error(f"{path} is not a file of limits", invalid.reason, todo)
         case Success(stored):
             name = choose_limits_name(spec)
             before = stored.get(name, ())
@@ -52,7 +52,7 @@ def store_limits(
     )
     match outcome(write_limits(path, {**stored, name: limits})):
         case Failure(invalid):
-            return usage_error(f"{path} {invalid.reason}", todo="Name another file: --out FILE")
+            return build_usage_error(f"{path} {invalid.reason}", todo="Name another file: --out FILE")
         case Success(_):
             pass
     known = {(limit.pattern, limit.context_window, limit.max_output) for limit in before}
@@ -62,6 +62,6 @@ def store_limits(
         if (limit.pattern, limit.context_window, limit.max_output) not in known
     ]
     if new:
-        terminal.table(("model", "context", "max output"), new)
-    terminal.hint(f"victor: limits of {len(limited)} models reported; stored in {path}")
+        terminal.write_table(("model", "context", "max output"), new)
+    terminal.write_hint(f"victor: limits of {len(limited)} models reported; stored in {path}")
     return None

@@ -20,18 +20,18 @@ from prompt_toolkit.output.plain_text import PlainTextOutput
 from prompt_toolkit.output.vt100 import Vt100_Output
 from prompt_toolkit.utils import is_dumb_terminal
 
-from victor_fp.cli.state import Clean, make_private_file
+from victor_fp.cli.state import CleanText, make_private_file
 
 T = TypeVar("T")
 
 HISTORY_FILE = "history"
 
 
-class Stopped(Exception):
+class ReadingStopped(Exception):
     """Ctrl-C was typed during work."""
 
 
-class LineReader(Protocol):
+class PromptReader(Protocol):
     """Reads what the user types."""
 
     async def read(self, prompt: str) -> str | None:
@@ -72,7 +72,7 @@ class TerminalReader:
             )
 
     @contextmanager
-    def opened(self) -> Iterator[TerminalReader]:
+    def take_over(self) -> Iterator[TerminalReader]:
         """Take over the terminal, and give it back."""
         with ExitStack() as stack:
             stack.enter_context(self._input.raw_mode())
@@ -81,7 +81,7 @@ class TerminalReader:
             yield self
 
     async def read(self, prompt: str) -> str | None:
-        """See `LineReader`."""
+        """See `PromptReader`."""
         try:
             return await self._session.prompt_async(prompt)
         except EOFError:
@@ -90,7 +90,7 @@ class TerminalReader:
             self._set_paste(is_on=self._is_open)  # the prompt has switched it off
 
     async def ask(self, question: str) -> str | None:
-        """See `LineReader`."""
+        """See `PromptReader`."""
         with self._input.raw_mode():
             while keys := self._input.read_keys():
                 self._typed += keys
@@ -102,13 +102,13 @@ class TerminalReader:
             except EOFError:
                 return None
             except KeyboardInterrupt:
-                raise Stopped from None
+                raise ReadingStopped from None
             finally:
                 store_typeahead(self._input, [*ahead, *get_typeahead(self._input)])
                 self._set_paste(is_on=self._is_open)
 
     async def attend(self, work: Coroutine[Any, Any, T]) -> T:
-        """See `LineReader`."""
+        """See `PromptReader`."""
         task = asyncio.ensure_future(work)
         is_stopped = False
 
@@ -125,7 +125,7 @@ class TerminalReader:
                 return await task
         except asyncio.CancelledError:
             if is_stopped:
-                raise Stopped from None
+                raise ReadingStopped from None
             raise
         finally:
             store_typeahead(self._input, self._typed)
@@ -147,7 +147,7 @@ class TerminalReader:
 class CleanedHistory(FileHistory):
     """A history file without secrets; in this conversation the prompts are kept as they were typed."""
 
-    def __init__(self, path: Path, clean: Clean) -> None:
+    def __init__(self, path: Path, clean: CleanText) -> None:
         super().__init__(make_private_file(path))
         self._clean = clean
 
@@ -157,7 +157,7 @@ class CleanedHistory(FileHistory):
             super().store_string(self._clean(string).encode("utf-8", "replace").decode())
 
 
-def make_reader(output: TextIO, directory: Path | None, clean: Clean) -> TerminalReader:
+def make_reader(output: TextIO, directory: Path | None, clean: CleanText) -> TerminalReader:
     """Return a reader whose history is in this directory, or in memory where there is none."""
     history: History | None = None
     if directory is not None:

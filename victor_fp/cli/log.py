@@ -10,8 +10,8 @@ from typing import TypeVar
 from returns.result import Failure, Result, Success
 
 from victor_fp.cli.attachments import describe_part
-from victor_fp.cli.exit_codes import CommandError, ExitCode, usage_error
-from victor_fp.cli.log_store import Found, Header, LogFailed, LoggedTurn, LogStore, find_log
+from victor_fp.cli.exit_codes import CommandError, ExitCode, build_usage_error
+from victor_fp.cli.log_store import FoundTurn, Header, LogFailed, LoggedTurn, LogStore, find_log
 from victor_fp.cli.output import format_call
 from victor_fp.cli.reporting import report_error
 from victor_fp.cli.terminal import Terminal
@@ -35,9 +35,9 @@ def list_log(limit: int, terminal: Terminal) -> int:
             for one in headers
         ]
         if not rows:
-            terminal.hint("victor: nothing is logged yet")
+            terminal.write_hint("victor: nothing is logged yet")
         else:
-            terminal.table(("id", "time", "model", "provider", "turns", "first prompt"), rows, cut_last=True)
+            terminal.write_table(("id", "time", "model", "provider", "turns", "first prompt"), rows, cut_last=True)
         return ExitCode.OK
 
     return _use_log(terminal, lambda log: log.list_conversations(limit), show)
@@ -53,24 +53,24 @@ def show_log(conversation: int | None, terminal: Terminal, *, as_json: bool) -> 
             case Success(conversation):
                 pass
     if store is None or conversation is None:
-        return report_error(terminal, _missing("nothing is logged yet"))
+        return report_error(terminal, _build_not_found("nothing is logged yet"))
     match outcome(store.load(conversation)):
         case Failure(failure):
             return report_error(terminal, _error_from(failure))
         case Success(None):
-            return report_error(terminal, _missing(f"there is no conversation {conversation}"))
+            return report_error(terminal, _build_not_found(f"there is no conversation {conversation}"))
         case Success(loaded):
             pass
     if loaded is None:
-        return report_error(terminal, _missing(f"there is no conversation {conversation}"))
+        return report_error(terminal, _build_not_found(f"there is no conversation {conversation}"))
     if as_json:
         opening = [Message(role="system", content=loaded.system)] if loaded.system else []
         messages = [*opening, *(message for turn in loaded.turns for message in turn.messages)]
-        terminal.line(encode_json([message.to_dict() for message in messages]).decode())
+        terminal.write_line(encode_json([message.to_dict() for message in messages]).decode())
         return ExitCode.OK
-    terminal.line(f"conversation {loaded.id}")
+    terminal.write_line(f"conversation {loaded.id}")
     if loaded.system:
-        terminal.line(f"\nsystem: {loaded.system}")
+        terminal.write_line(f"\nsystem: {loaded.system}")
     for turn in loaded.turns:
         _show_turn(turn, terminal)
     return ExitCode.OK
@@ -79,14 +79,14 @@ def show_log(conversation: int | None, terminal: Terminal, *, as_json: bool) -> 
 def search_log(text: str, limit: int, terminal: Terminal) -> int:
     """List the turns that have all words of a text."""
     if not text.split():
-        return report_error(terminal, usage_error("there is nothing to search for"))
+        return report_error(terminal, build_usage_error("there is nothing to search for"))
 
-    def show(found: list[Found]) -> int:
+    def show(found: list[FoundTurn]) -> int:
         rows = [(str(one.conversation), _format_time(one.time), one.model, one.text) for one in found]
         if not rows:
-            terminal.hint("victor: no prompt or answer has these words")
+            terminal.write_hint("victor: no prompt or answer has these words")
         else:
-            terminal.table(("id", "time", "model", "text"), rows, cut_last=True)
+            terminal.write_table(("id", "time", "model", "text"), rows, cut_last=True)
         return ExitCode.OK
 
     return _use_log(terminal, lambda log: log.search(text, limit), show)
@@ -97,7 +97,7 @@ def delete_log(conversation: int | None, terminal: Terminal) -> int:
 
     def show(count: int) -> int:
         if not count and conversation is not None:
-            return report_error(terminal, _missing(f"there is no conversation {conversation}"))
+            return report_error(terminal, _build_not_found(f"there is no conversation {conversation}"))
         terminal.note(f"victor: deleted {count} conversation{'' if count == 1 else 's'}")
         return ExitCode.OK
 
@@ -107,7 +107,7 @@ def delete_log(conversation: int | None, terminal: Terminal) -> int:
 def _use_log(terminal: Terminal, ask: Callable[[LogStore], Result[T, LogFailed]], show: Callable[[T], int]) -> int:
     store = find_log(os.environ)
     if store is None:
-        return report_error(terminal, _missing("there is no directory for a log", "Set VICTOR_FP_STATE_DIR."))
+        return report_error(terminal, _build_not_found("there is no directory for a log", "Set VICTOR_FP_STATE_DIR."))
     match outcome(ask(store)):
         case Failure(failure):
             return report_error(terminal, _error_from(failure))
@@ -117,24 +117,24 @@ def _use_log(terminal: Terminal, ask: Callable[[LogStore], Result[T, LogFailed]]
 
 def _show_turn(turn: LoggedTurn, terminal: Terminal) -> None:
     when = "" if turn.time is None else f" {_format_time(turn.time)}"
-    terminal.line(f"\n--{when} {turn.provider}/{turn.model}")
+    terminal.write_line(f"\n--{when} {turn.provider}/{turn.model}")
     for message in turn.messages:
         who = f"{message.role} {message.name}" if message.role == "tool" and message.name else message.role
         parts = message.content if isinstance(message.content, list) else []
         texts = [f"[{describe_part(part)}]" if part.type != "text" else part.text for part in parts]
         text = "\n".join(texts) if parts else message.text
         calls = [format_call(call["name"], call["arguments"]) for call in message.tool_calls or ()]
-        terminal.line(f"{who}: " + "\n".join(filter(None, [text, *calls])))
+        terminal.write_line(f"{who}: " + "\n".join(filter(None, [text, *calls])))
     spent = Spent(prompt_tokens=turn.prompt_tokens, completion_tokens=turn.completion_tokens, dollars=turn.dollars).line
     if spent:
-        terminal.line(f"({spent})")
+        terminal.write_line(f"({spent})")
 
 
 def _format_time(time: datetime) -> str:
     return time.astimezone().strftime("%Y-%m-%d %H:%M")
 
 
-def _missing(what: str, todo: str = "See: victor log list") -> CommandError:
+def _build_not_found(what: str, todo: str = "See: victor log list") -> CommandError:
     return CommandError(code=ExitCode.NOT_FOUND, what=what, todo=todo)
 
 

@@ -16,7 +16,7 @@ import msgspec
 from pydantic import TypeAdapter, ValidationError
 from returns.result import Failure, Result, Success
 
-from victor_fp.cli.state import Clean, make_private_file, state_directory
+from victor_fp.cli.state import CleanText, find_state_directory, make_private_file
 from victor_fp.core.json import encode_flawed_json
 from victor_fp.core.types import Message
 
@@ -107,7 +107,7 @@ class LoggedConversation(msgspec.Struct, frozen=True, kw_only=True):
     turns: tuple[LoggedTurn, ...]
 
 
-class Found(msgspec.Struct, frozen=True, kw_only=True):
+class FoundTurn(msgspec.Struct, frozen=True, kw_only=True):
     """A turn that a search found."""
 
     conversation: int
@@ -131,7 +131,7 @@ class LogStore(msgspec.Struct, frozen=True):
         system: str | None = None,
         replaces: int | None = None,
         now: datetime,
-        clean: Clean,
+        clean: CleanText,
     ) -> Result[tuple[int, int], LogFailed]:
         """Write a turn; None begins a conversation. Return the ids of the conversation and the turn.
 
@@ -142,7 +142,7 @@ class LogStore(msgspec.Struct, frozen=True):
             time = now.astimezone(UTC).isoformat(timespec="seconds")
             system = None if system is None else clean(system)
             make_private_file(self.path)
-            with _opened(self.path) as database, database:
+            with _open_database(self.path) as database, database:
                 if conversation is None:
                     row = (time, time, turn.provider, turn.model, base_url, system)
                     conversation = database.execute(
@@ -160,18 +160,18 @@ class LogStore(msgspec.Struct, frozen=True):
                     "INSERT INTO turns (conversation, time, provider, model, prompt, answer, messages, prompt_tokens,"
                     " completion_tokens, dollars) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     (
-                        conversation, time, turn.provider, turn.model, _plain(clean(turn.prompt)), _plain(clean(turn.answer)),
+                        conversation, time, turn.provider, turn.model, _replace_halves(clean(turn.prompt)), _replace_halves(clean(turn.answer)),
                         messages, turn.prompt_tokens, turn.completion_tokens, turn.dollars,
                     ),
                 ).lastrowid  # fmt: skip
         except (sqlite3.Error, OSError, ValueError, RecursionError) as error:
-            return Failure(_failure(self.path, error))
+            return Failure(_build_failure(self.path, error))
         return Success((conversation or 0, added or 0))
 
     def list_conversations(self, limit: int) -> Result[list[Header], LogFailed]:
         """The latest conversations, the newest first."""
         return self._read(f"{_LISTED} GROUP BY c.id ORDER BY c.updated DESC, c.id DESC LIMIT ?", (limit,)).map(
-            lambda rows: [_header(row) for row in rows]
+            lambda rows: [_read_header(row) for row in rows]
         )
 
     def find_last(self) -> Result[int | None, LogFailed]:
@@ -203,7 +203,7 @@ class LogStore(msgspec.Struct, frozen=True):
 
         return rows.bind(built)
 
-    def search(self, text: str, limit: int) -> Result[list[Found], LogFailed]:
+    def search(self, text: str, limit: int) -> Result[list[FoundTurn], LogFailed]:
         """The latest turns that have every word of a text in their prompt or answer, in any case of letters."""
         words = text.casefold().split()
         rows = self._read(
@@ -212,21 +212,21 @@ class LogStore(msgspec.Struct, frozen=True):
             (limit,),
             words,
         )
-        return rows.map(lambda rows: [_found(row, words) for row in rows])
+        return rows.map(lambda rows: [_read_found(row, words) for row in rows])
 
     def delete(self, conversation: int | None) -> Result[int, LogFailed]:
         """Delete a conversation, or all; return how many there were."""
         if not self.path.exists():
             return Success(0)
         try:
-            with _opened(self.path) as database:
+            with _open_database(self.path) as database:
                 with database:
                     database.execute("PRAGMA secure_delete = ON")
                     one = "" if conversation is None else " WHERE id = ?"
                     values = () if conversation is None else (conversation,)
                     return Success(database.execute(f"DELETE FROM conversations{one}", values).rowcount)  # noqa: S608  no text of anybody's
         except sqlite3.Error as error:
-            return Failure(_failure(self.path, error))
+            return Failure(_build_failure(self.path, error))
 
     def _read(
         self, query: str, values: Sequence[object], words: Sequence[str] = ()
@@ -234,29 +234,29 @@ class LogStore(msgspec.Struct, frozen=True):
         if not self.path.exists():
             return Success([])
         try:
-            with _opened(self.path) as database:
+            with _open_database(self.path) as database:
                 if words:
                     database.create_function("has_words", 1, lambda text: _has_words(text, words), deterministic=True)
                 return Success(database.execute(query, values).fetchall())
         except sqlite3.Error as error:
-            return Failure(_failure(self.path, error))
+            return Failure(_build_failure(self.path, error))
 
 
 def find_log(environment: Mapping[str, str]) -> LogStore | None:
     """The user's log; None where there is no directory for it."""
-    directory = state_directory(environment)
+    directory = find_state_directory(environment)
     return None if directory is None else LogStore(directory / FILE_NAME)
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[sqlite3.Connection]:
+def _open_database(path: Path) -> Iterator[sqlite3.Connection]:
     with closing(sqlite3.connect(path, timeout=5.0)) as database:
         database.execute("PRAGMA foreign_keys = ON")
         database.executescript(_SCHEMA)
         yield database
 
 
-def _clean_message(value: Any, clean: Clean, *, is_text: bool = False) -> Any:
+def _clean_message(value: Any, clean: CleanText, *, is_text: bool = False) -> Any:
     """A message without secrets in its texts; data and the vendor's state stay as they are."""
     match value:
         case str():
@@ -274,7 +274,7 @@ def _clean_message(value: Any, clean: Clean, *, is_text: bool = False) -> Any:
             return value
 
 
-def _plain(text: str) -> str:
+def _replace_halves(text: str) -> str:
     """A text that SQLite stores: halves of surrogate pairs are replaced."""
     return text.encode("utf-8", "replace").decode()
 
@@ -284,7 +284,7 @@ def _has_words(text: str, words: Sequence[str]) -> bool:
     return all(word in folded for word in words)
 
 
-def _header(row: Sequence[Any]) -> Header:
+def _read_header(row: Sequence[Any]) -> Header:
     number, updated, provider, model, turns, prompt = row
     return Header(
         id=number,
@@ -309,16 +309,16 @@ def _turn(row: Sequence[Any]) -> LoggedTurn:
     )
 
 
-def _found(row: Sequence[Any], words: Sequence[str]) -> Found:
+def _read_found(row: Sequence[Any], words: Sequence[str]) -> FoundTurn:
     conversation, time, model, prompt, answer = row
     text = next((one for one in (prompt, answer) if words and words[0] in one.casefold()), prompt)
     at = max(0, text.casefold().find(words[0]) - 30) if words else 0
     lead = "\N{HORIZONTAL ELLIPSIS}" if at else ""
-    return Found(
+    return FoundTurn(
         conversation=conversation, time=datetime.fromisoformat(time), model=model, text=f"{lead}{text[at : at + 200]}"
     )
 
 
-def _failure(path: Path, error: BaseException) -> LogFailed:
+def _build_failure(path: Path, error: BaseException) -> LogFailed:
     reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error) or type(error).__name__
     return LogFailed(f"the log {path} cannot be used: {reason}")

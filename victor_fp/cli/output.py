@@ -137,12 +137,12 @@ def show_value(
         case Success(value):
             if not is_quiet:
                 text = encode_flawed_json(value)
-                terminal.line((msgspec.json.format(text, indent=2) if terminal.shown else text).decode())
+                terminal.write_line((msgspec.json.format(text, indent=2) if terminal.shown else text).decode())
                 show_notes(terminal, response)
             return Success(None)
 
 
-def response_json(response: CompletionResponse) -> str:
+def encode_response(response: CompletionResponse) -> str:
     """Return a response as one line of JSON without the fields that are None.
 
     msgspec writes it: pydantic refuses values nested deeper than 255 levels, which models may well return as arguments.
@@ -158,7 +158,7 @@ def format_call(name: str, arguments: object) -> str:
 
 def _end_line(terminal: Terminal, text: str) -> None:
     if text and not text.endswith("\n"):
-        terminal.line()
+        terminal.write_line()
 
 
 def show_notes(terminal: Terminal, response: CompletionResponse, hidden_calls: frozenset[str] = frozenset()) -> None:
@@ -166,7 +166,7 @@ def show_notes(terminal: Terminal, response: CompletionResponse, hidden_calls: f
     for call in response.tool_calls or ():
         if call["name"] in hidden_calls:
             continue
-        terminal.line(format_call(call["name"], call["arguments"]))
+        terminal.write_line(format_call(call["name"], call["arguments"]))
     metadata = response.metadata or {}
     for adjustment in metadata.get("adjustments") or ():
         terminal.note(f"victor: {adjustment['parameter']} was {adjustment['action']}: {adjustment['reason']}")
@@ -181,4 +181,4 @@ def show_notes(terminal: Terminal, response: CompletionResponse, hidden_calls: f
         case None | "stop" | "tool_use" | "refusal":
             pass
         case reason:
-            terminal.hint(f"victor: stop reason: {reason}")
+            terminal.write_hint(f"victor: stop reason: {reason}")

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from returns.result import Failure, Result, Success
 
-from victor_fp.cli.exit_codes import CommandError, ExitCode, error_from_fault, usage_error
+from victor_fp.cli.exit_codes import CommandError, ExitCode, build_usage_error, error_from_fault
 from victor_fp.cli.local_servers import find_running_server
 from victor_fp.cli.terminal import DownloadProgress, Terminal
 from victor_fp.core.catalogue.spec import ProviderSpec
@@ -17,9 +17,9 @@ from victor_fp.core.request_building.endpoints import build_endpoint
 from victor_fp.core.result import outcome
 from victor_fp.providers.base import BaseProvider, ProviderError
 from victor_fp.providers.registry import ProviderRegistry
-from victor_fp.shell.credentials.key_file import KeyFile, key_file
-from victor_fp.shell.credentials.key_ring import KeyRing, NoKeyRing, system_key_ring
-from victor_fp.shell.credentials.lookup import Credential, find_key, key_query_for
+from victor_fp.shell.credentials.key_file import KeyFile, open_key_file
+from victor_fp.shell.credentials.key_ring import KeyRing, NoKeyRing, get_system_key_ring
+from victor_fp.shell.credentials.lookup import Credential, build_key_query, find_key
 
 
 class Selection(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,7 +51,7 @@ async def select_provider(
         if named and ProviderRegistry.is_registered(name):
             return Selection(provider=name, model=named)
     specs = tuple(ProviderRegistry.catalogue() if specs is None else specs)
-    if found := find_first_with_key(specs, environment, key_ring or system_key_ring(), key_file(environment)):
+    if found := find_first_with_key(specs, environment, key_ring or get_system_key_ring(), open_key_file(environment)):
         spec, credential = found
         return Selection(provider=spec.name, model=model, reason=f"key from {credential.source} {credential.location}")
     if running := await find_running_server(specs, environment):
@@ -82,7 +82,7 @@ def find_first_with_key(
         (nowhere[0], nowhere[1], file),
     ):
         for spec in ready:
-            match outcome(find_key(key_query_for(spec), None, world, key_ring=keys, key_file=stored)):
+            match outcome(find_key(build_key_query(spec), None, world, key_ring=keys, key_file=stored)):
                 case Success(Credential() as credential):
                     return spec, credential
                 case _:
@@ -115,7 +115,7 @@ def create_provider(
     except ProviderError as error:
         return Failure(error_from_fault(error.fault))
     except TypeError as error:
-        return Failure(usage_error(f"provider {name} cannot be created", str(error)))
+        return Failure(build_usage_error(f"provider {name} cannot be created", str(error)))
 
 
 def _find_unknown_setting(spec: ProviderSpec, settings: Mapping[str, object]) -> CommandError | None:
@@ -123,7 +123,7 @@ def _find_unknown_setting(spec: ProviderSpec, settings: Mapping[str, object]) ->
     strange = next((name for name in settings if name not in known), None)
     if strange is None:
         return None
-    return usage_error(f"{spec.name} has no setting {strange}", f"its settings: {', '.join(known) or 'none'}")
+    return build_usage_error(f"{spec.name} has no setting {strange}", f"its settings: {', '.join(known) or 'none'}")
 
 
 def _create_local_transport(terminal: Terminal, settings: Mapping[str, str]) -> object:
@@ -132,7 +132,7 @@ def _create_local_transport(terminal: Terminal, settings: Mapping[str, str]) -> 
     return LocalTransport.from_settings(settings, progress=DownloadProgress(terminal))
 
 
-def server_address(provider: BaseProvider) -> str | None:
+def find_server_address(provider: BaseProvider) -> str | None:
     """Return the address of the server; None for the embedded model."""
     inside = outcome(
         ProviderRegistry.catalogue().find(provider.name).map(lambda spec: spec.transport == "embedded")
@@ -147,7 +147,7 @@ async def select_model(provider: BaseProvider, model: str | None) -> Result[str,
     try:
         listed = await provider.list_models()
     except ProviderError as error:
-        return Failure(error_from_fault(error.fault, server_address(provider)))
+        return Failure(error_from_fault(error.fault, find_server_address(provider)))
     if listed:
         return Success(listed[0].id)
     what = f"{provider.name} lists no models"

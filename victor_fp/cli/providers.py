@@ -19,7 +19,7 @@ from victor_fp.core.catalogue.entries import GROUPS
 from victor_fp.core.catalogue.index import NAMES
 from victor_fp.core.catalogue.spec import ProviderSpec
 from victor_fp.core.result import outcome
-from victor_fp.shell.credentials.key_file import key_file
+from victor_fp.shell.credentials.key_file import open_key_file
 
 if TYPE_CHECKING:
     from victor_fp.providers.base import BaseProvider
@@ -31,7 +31,7 @@ _GAP = 2
 """Spaces between columns."""
 
 
-class Row(msgspec.Struct, frozen=True, kw_only=True):
+class ProviderRow(msgspec.Struct, frozen=True, kw_only=True):
     """What is listed of one provider."""
 
     group: str
@@ -51,24 +51,24 @@ def list_providers(terminal: Terminal, search: str = "") -> int:
     rows = list(build_rows(os.environ, search))
     if not terminal.shown:
         for row in rows:
-            terminal.line("\t".join(map(to_one_line, (row.name, row.protocol, row.key, row.supports))))
+            terminal.write_line("\t".join(map(to_one_line, (row.name, row.protocol, row.key, row.supports))))
         return 0
-    for line in layout_rows(rows, shutil.get_terminal_size().columns):
-        terminal.line(line)
+    for line in format_rows(rows, shutil.get_terminal_size().columns):
+        terminal.write_line(line)
     note = "The keyring is not searched here; see: victor keys list."
     similar = CATALOGUE.suggest(search) if search and not rows else ()
-    terminal.hint(f"no provider matches; similar names: {', '.join(similar)}" if similar else note)
+    terminal.write_hint(f"no provider matches; similar names: {', '.join(similar)}" if similar else note)
     return 0
 
 
-def build_rows(environment: Mapping[str, str], search: str = "") -> Iterator[Row]:
+def build_rows(environment: Mapping[str, str], search: str = "") -> Iterator[ProviderRow]:
     """Yield the rows: the built-in providers by group, then what installed packages offer."""
     from victor_fp.providers.installed import find_entry_points
 
-    stored: Mapping[str, str] = key_file(environment).read().value_or({})
+    stored: Mapping[str, str] = open_key_file(environment).read().value_or({})
     for entry in CATALOGUE:
-        if _matches(search, (entry.name, *entry.aliases, entry.title, entry.base_url)):
-            yield Row(
+        if _is_match(search, (entry.name, *entry.aliases, entry.title, entry.base_url)):
+            yield ProviderRow(
                 group=GROUPS[NAMES[entry.name]],
                 name=entry.name,
                 key=describe_key(entry, environment, stored),
@@ -76,21 +76,21 @@ def build_rows(environment: Mapping[str, str], search: str = "") -> Iterator[Row
                 supports=describe_support(entry),
             )
     for name in sorted(find_entry_points()):
-        if name not in CATALOGUE and _matches(search, (name,)):
+        if name not in CATALOGUE and _is_match(search, (name,)):
             yield describe_installed(name, environment, stored)
 
 
-def describe_installed(name: str, environment: Mapping[str, str], stored: Mapping[str, str]) -> Row:
+def describe_installed(name: str, environment: Mapping[str, str], stored: Mapping[str, str]) -> ProviderRow:
     """Return the row of a provider that an installed package offers, which is loaded for it.
 
     A class has a protocol of its own, and says by its methods what it supports.
     """
     from victor_fp.config.api_keys import key_query_from_name
-    from victor_fp.providers.installed import catalogue_with_installed, load_class
+    from victor_fp.providers.installed import build_catalogue, load_class
 
-    match outcome(catalogue_with_installed().find(name)):
+    match outcome(build_catalogue().find(name)):
         case Success(entry):
-            return Row(
+            return ProviderRow(
                 group=_INSTALLED,
                 name=name,
                 key=describe_key(entry, environment, stored),
@@ -102,11 +102,11 @@ def describe_installed(name: str, environment: Mapping[str, str], stored: Mappin
     try:
         provider = load_class(name)
     except Exception as error:  # a package's own code
-        return Row(group=_INSTALLED, name=name, key=f"cannot be loaded: {type(error).__name__}: {error}")
+        return ProviderRow(group=_INSTALLED, name=name, key=f"cannot be loaded: {type(error).__name__}: {error}")
     variables = key_query_from_name(name).variables
     found = next((variable for variable in variables if environment.get(variable, "").strip()), None)
     key = "file" if stored.get(name, "").strip() else "none found"
-    return Row(
+    return ProviderRow(
         group=_INSTALLED,
         name=name,
         key=key if found is None else f"environment {found}",
@@ -149,13 +149,13 @@ def describe_support(entry: ProviderSpec) -> str:
     return " ".join([*names, *(name for name, dialect in retrieval.items() if dialect is not None)])
 
 
-def layout_rows(rows: Iterable[Row], width: int) -> Iterator[str]:
+def format_rows(rows: Iterable[ProviderRow], width: int) -> Iterator[str]:
     """Yield the lines of a table that is at most `width` characters wide: names and keys, and what else fits."""
     rows = list(rows)
-    columns = [[row.name for row in rows], [_first_variable(row.key) for row in rows]]
+    columns = [[row.name for row in rows], [_find_first_variable(row.key) for row in rows]]
     columns += [[row.protocol for row in rows], [row.supports for row in rows]]
     widths = [max(map(len, column), default=0) for column in columns]
-    shown = max(2, next((n for n in range(4, 1, -1) if _total(widths[:n]) <= width), 2))
+    shown = max(2, next((n for n in range(4, 1, -1) if _sum_widths(widths[:n]) <= width), 2))
     group = None
     for row, cells in zip(rows, zip(*columns[:shown], strict=True), strict=True):
         if row.group != group:
@@ -165,13 +165,13 @@ def layout_rows(rows: Iterable[Row], width: int) -> Iterator[str]:
         yield f"  {''.join(cut)}".rstrip()[:width]
 
 
-def _total(widths: list[int]) -> int:
+def _sum_widths(widths: list[int]) -> int:
     return _GAP + sum(widths) + _GAP * (len(widths) - 1)
 
 
-def _first_variable(key: str) -> str:
+def _find_first_variable(key: str) -> str:
     return key.partition(" or ")[0]
 
 
-def _matches(search: str, texts: Iterable[str]) -> bool:
+def _is_match(search: str, texts: Iterable[str]) -> bool:
     return any(search.lower() in text.lower() for text in texts)

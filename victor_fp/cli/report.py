@@ -9,13 +9,13 @@ from pathlib import Path
 
 from returns.result import Failure, Result, Success
 
-from victor_fp.cli import version
+from victor_fp.cli import get_version
 from victor_fp.cli.chat import PromptOptions
 from victor_fp.cli.commands import TargetOptions
-from victor_fp.cli.exit_codes import CommandError, ExitCode, error_from_fault, usage_error
+from victor_fp.cli.exit_codes import CommandError, ExitCode, build_usage_error, error_from_fault
 from victor_fp.cli.inputs import RequestOptions, parse_settings
 from victor_fp.cli.output import show_response
-from victor_fp.cli.provider_selection import create_provider, select_model, select_provider, server_address
+from victor_fp.cli.provider_selection import create_provider, find_server_address, select_model, select_provider
 from victor_fp.cli.reporting import report_error
 from victor_fp.cli.terminal import Terminal
 from victor_fp.cli.tool_sources import load_tools
@@ -31,7 +31,7 @@ QUESTION = "Answer with the word OK."
 def write_report(target: TargetOptions, prompt_options: PromptOptions, out: Path, terminal: Terminal) -> int:
     """Send the request, show its response, and write the exchanges to `out`."""
     if out.exists():
-        return report_error(terminal, usage_error(f"{out} exists", todo="Name another file: --out FILE"))
+        return report_error(terminal, build_usage_error(f"{out} exists", todo="Name another file: --out FILE"))
     match outcome(load_tools(prompt_options.tools)):
         case Failure(error):
             return report_error(terminal, error)
@@ -71,7 +71,9 @@ async def _record(
     messages.append(Message(role="user", content=prompt_options.prompt or QUESTION))
     with Recording(out, mode="record") as recording:
         answered = await _ask(provider, model, messages, options, terminal)
-        what = f"victor_fp {version()}, Python {platform.python_version()}, {platform.system()} {platform.machine()}"
+        what = (
+            f"victor_fp {get_version()}, Python {platform.python_version()}, {platform.system()} {platform.machine()}"
+        )
         match outcome(answered):
             case Success(response):
                 how, code = f"answered: {response.stop_reason}, {response.usage}", ExitCode.OK
@@ -96,4 +98,4 @@ async def _ask(
             return Failure(error)
         case Success(chosen):
             answered = await show_response(provider, chosen, messages, options, terminal)
-            return answered.alt(lambda fault: error_from_fault(fault, server_address(provider)))
+            return answered.alt(lambda fault: error_from_fault(fault, find_server_address(provider)))

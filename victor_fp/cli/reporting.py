@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from traceback import walk_tb
 
-from victor_fp.cli.exit_codes import CommandError, ExitCode, error_json
+from victor_fp.cli.exit_codes import CommandError, ExitCode, encode_error
 from victor_fp.cli.terminal import Terminal
 
 
@@ -30,7 +30,7 @@ def run_command(command: Callable[[Terminal], int]) -> int:
     except Exception as error:
         if os.environ.get("VICTOR_FP_DEBUG"):
             raise
-        return report_error(terminal, _unexpected_error(error))
+        return report_error(terminal, _build_unexpected_error(error))
 
 
 def silence_logging() -> None:
@@ -41,7 +41,7 @@ def silence_logging() -> None:
         logging.getLogger().addHandler(logging.NullHandler())
 
 
-def _unexpected_error(error: Exception) -> CommandError:
+def _build_unexpected_error(error: Exception) -> CommandError:
     """Say where an unexpected exception comes from: the system, a provider package, or a defect here."""
     why = f"{type(error).__name__}: {error}"
     if isinstance(error, OSError):
@@ -71,7 +71,7 @@ def _find_plugin(error: Exception) -> str | None:
 def report_error(terminal: Terminal, error: CommandError) -> int:
     """Report an error and return its exit code."""
     if isinstance(terminal, JsonTerminal):
-        terminal.line(error_json(error))
+        terminal.write_line(encode_error(error))
     terminal.note(error.line)
     return error.code
 

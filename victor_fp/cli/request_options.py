@@ -10,7 +10,7 @@ from typing import Any, cast, get_args, get_type_hints
 from pydantic import TypeAdapter, ValidationError
 from returns.result import Failure, Result, Success
 
-from victor_fp.cli.exit_codes import CommandError, usage_error
+from victor_fp.cli.exit_codes import CommandError, build_usage_error
 from victor_fp.core.json import NotJson, decode_json
 from victor_fp.core.options import ChatOptions, ReasoningEffort
 
@@ -18,7 +18,7 @@ EFFORTS: tuple[str, ...] = get_args(ReasoningEffort)
 
 
 @cache
-def option_types() -> Mapping[str, Any]:
+def list_option_types() -> Mapping[str, Any]:
     """The options by name, with their types. The form of the answer is asked for with --schema."""
     hints = get_type_hints(ChatOptions)
     hints.pop("response_format")
@@ -36,18 +36,18 @@ def parse_options(pairs: Sequence[str]) -> Result[dict[str, Any], CommandError]:
         name, equals, text = pair.partition("=")
         name = name.strip().replace("-", "_")
         if not name or not equals:
-            return Failure(usage_error(f"-o {name or pair} is not NAME=VALUE"))
-        kind = option_types().get(name)
+            return Failure(build_usage_error(f"-o {name or pair} is not NAME=VALUE"))
+        kind = list_option_types().get(name)
         if kind is None:
-            return Failure(_unknown(name))
+            return Failure(_build_unknown_option(name))
         try:
             value = TypeAdapter(kind).validate_python(_read_value(kind, text))
         except ValidationError as error:
             reasons = dict.fromkeys(one["msg"] for one in error.errors(include_input=False, include_url=False))
-            return Failure(usage_error(f"-o {name} has a value that is not valid", "; ".join(reasons)))
+            return Failure(build_usage_error(f"-o {name} has a value that is not valid", "; ".join(reasons)))
         before = found.get(name)
         if name in found and not isinstance(before, list):
-            return Failure(usage_error(f"-o {name} is given twice"))
+            return Failure(build_usage_error(f"-o {name} is given twice"))
         found[name] = [*before, *value] if isinstance(before, list) else value
     return Success(found)
 
@@ -67,11 +67,11 @@ def _read_value(kind: Any, text: str) -> object:
     return [value] if kind == list[str] and not isinstance(value, list) else value
 
 
-def _unknown(name: str) -> CommandError:
-    near = get_close_matches(name, option_types(), n=1)
+def _build_unknown_option(name: str) -> CommandError:
+    near = get_close_matches(name, list_option_types(), n=1)
     if name == "response_format":
-        return usage_error("-o response_format cannot be given", todo="Use --schema FILE.")
+        return build_usage_error("-o response_format cannot be given", todo="Use --schema FILE.")
     todo = (
         f"Did you mean {near[0]}?" if near else "Fields of the vendor's own go into -o 'extra_body={\"name\": value}'."
     )
-    return usage_error(f"there is no option {name}", f"options: {', '.join(sorted(option_types()))}", todo)
+    return build_usage_error(f"there is no option {name}", f"options: {', '.join(sorted(list_option_types()))}", todo)

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import TypeAlias
 
 from victor_fp.core.redaction import hide_secrets, is_secret_name, redact_text
-from victor_fp.shell.credentials.key_file import key_file
+from victor_fp.shell.credentials.key_file import open_key_file
 
-Clean: TypeAlias = Callable[[str], str]
+CleanText: TypeAlias = Callable[[str], str]
 """Returns a text without secrets."""
 
 
-def state_directory(environment: Mapping[str, str], *, windows: bool = sys.platform == "win32") -> Path | None:
+def find_state_directory(environment: Mapping[str, str], *, windows: bool = sys.platform == "win32") -> Path | None:
     """Return VICTOR_FP_STATE_DIR, else `victor_fp` in the user's directory for state; None where there is no home.
 
     A relative XDG_STATE_HOME is ignored, as the XDG Base Directory Specification demands.
@@ -37,7 +37,7 @@ def make_private_file(path: Path) -> Path:
     return path
 
 
-def make_cleaner(environment: Mapping[str, str]) -> Clean:
+def make_cleaner(environment: Mapping[str, str]) -> CleanText:
     """Return what removes the secrets of the environment and the key file, and credentials by their form, from a text.
 
     The key file is read when the first text is cleaned.
@@ -46,6 +46,6 @@ def make_cleaner(environment: Mapping[str, str]) -> Clean:
     @cache
     def secrets() -> tuple[str, ...]:
         named = (value.strip() for name, value in environment.items() if is_secret_name(name))
-        return (*named, *key_file(environment).read().value_or({}).values())
+        return (*named, *open_key_file(environment).read().value_or({}).values())
 
     return lambda text: redact_text(hide_secrets(text, secrets()), names=True)

@@ -8,14 +8,14 @@ from victor_fp.cli.terminal import Terminal
 from victor_fp.config.api_keys import find_api_key, list_stored_names
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.protocols import ModelInfo
-from victor_fp.shell.credentials.key_file import key_file
+from victor_fp.shell.credentials.key_file import open_key_file
 from victor_fp.shell.credentials.key_ring import KeyRing
 
 
 def build_model_rows(models: Sequence[ModelInfo]) -> list[tuple[str, str, str, str]]:
     """Return id, context window, output limit and capabilities; empty where the provider does not report them."""
     return [
-        (model.id, _number(model.context_window), _number(model.max_output), _model_abilities(model))
+        (model.id, _format_number(model.context_window), _format_number(model.max_output), _list_abilities(model))
         for model in models
     ]
 
@@ -24,7 +24,7 @@ def build_key_rows(environment: Mapping[str, str], ring: KeyRing, *, only_ring: 
     """Return the names that have a key, and where it was found."""
     if only_ring:
         return [(name, "keyring") for name in list_stored_names() if ring.read(name).value_or(None)]
-    in_file: dict[str, str] = key_file(environment).read().value_or({})
+    in_file: dict[str, str] = open_key_file(environment).read().value_or({})
     names = dict.fromkeys((*list_stored_names(), *in_file))
     rows = []
     for name in names:
@@ -36,7 +36,7 @@ def build_key_rows(environment: Mapping[str, str], ring: KeyRing, *, only_ring: 
 
 def show_models(terminal: Terminal, models: Sequence[ModelInfo]) -> None:
     """Show models as a table."""
-    terminal.table(("model", "context", "max output", "can"), build_model_rows(models))
+    terminal.write_table(("model", "context", "max output", "can"), build_model_rows(models))
 
 
 def is_known_provider(name: str) -> bool:
@@ -44,11 +44,11 @@ def is_known_provider(name: str) -> bool:
     return name in CATALOGUE
 
 
-def _number(value: int | None) -> str:
+def _format_number(value: int | None) -> str:
     return "" if value is None else str(value)
 
 
-def _model_abilities(model: ModelInfo) -> str:
+def _list_abilities(model: ModelInfo) -> str:
     support = {
         "tools": model.supports_tools,
         "streaming": model.supports_streaming,

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from io import TextIOBase, TextIOWrapper
 from typing import TextIO
 
-from victor_fp.cli.layout import layout_table
+from victor_fp.cli.layout import render_rows
 
 _CONTROLS = (*range(0x20), 0x7F, *range(0x80, 0xA0))
 _BIDI = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
@@ -66,7 +66,7 @@ class Terminal:
         self.out.write(text)
         self.out.flush()
 
-    def line(self, text: str = "") -> None:
+    def write_line(self, text: str = "") -> None:
         """Write a line of output."""
         self.write(text + "\n")
 
@@ -75,12 +75,12 @@ class Terminal:
         self.err.write(strip_controls(text) + "\n")
         self.err.flush()
 
-    def hint(self, text: str) -> None:
+    def write_hint(self, text: str) -> None:
         """Write a line to stderr if that is a terminal; no line for an empty text."""
         if self.watched and text:
             self.note(text)
 
-    def table(self, columns: Sequence[str], rows: Iterable[Sequence[str]], *, cut_last: bool = False) -> None:
+    def write_table(self, columns: Sequence[str], rows: Iterable[Sequence[str]], *, cut_last: bool = False) -> None:
         """Write rows under their columns; to a pipe one line for each row, fields separated by tabs.
 
         On a terminal columns that do not fit are left out; with `cut_last` the last one is cut first.
@@ -88,10 +88,10 @@ class Terminal:
         cells = [tuple(map(to_one_line, row)) for row in rows]
         if not self.shown:
             for row in cells:
-                self.line("\t".join(row))
+                self.write_line("\t".join(row))
             return
-        for line in layout_table(columns, cells, self.width, cut_last=cut_last):
-            self.line(line)
+        for line in render_rows(columns, cells, self.width, cut_last=cut_last):
+            self.write_line(line)
 
     @property
     def width(self) -> int:

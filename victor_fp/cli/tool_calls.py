@@ -29,7 +29,7 @@ AnswerCall: TypeAlias = Callable[[ToolCall], Awaitable[Message]]
 """Answers a call of a tool that cannot be run here."""
 
 
-class Turn(msgspec.Struct, frozen=True, kw_only=True):
+class ToolTurn(msgspec.Struct, frozen=True, kw_only=True):
     """What came of a prompt: the messages that follow it, and what they cost."""
 
     messages: tuple[Message, ...]
@@ -73,7 +73,7 @@ class Executor(msgspec.Struct, frozen=True, kw_only=True):
             elif await self._is_confirmed(call, terminal):
                 approved.append(at)
             else:
-                answers[at] = _decline(call)
+                answers[at] = _build_declined(call)
         wanted = response.model_copy(update={"tool_calls": [calls[at] for at in approved]})
         with redirect_stdout(NoteStream(terminal)):
             results = await run_tools(wanted, self.runnable)
@@ -100,7 +100,7 @@ async def run_turn(
     executor: Executor,
     *,
     is_quiet: bool = False,
-) -> Result[Turn, Fault]:
+) -> Result[ToolTurn, Fault]:
     """Ask, show the response, and go on while its calls are answered. With `is_quiet` nothing is shown."""
     added: list[Message] = []
     spent: list[Spent] = []
@@ -118,7 +118,7 @@ async def run_turn(
                 pass
         added.append(response.to_message())
         spent.append(measure_response(provider, model, response, priced=terminal.watched))
-        turn = Turn(messages=tuple(added), response=response, spent=add_up(spent))
+        turn = ToolTurn(messages=tuple(added), response=response, spent=add_up(spent))
         if not response.tool_calls:
             return Success(turn)
         if len(spent) >= MAX_ROUNDS:
@@ -130,5 +130,5 @@ async def run_turn(
         added += results
 
 
-def _decline(call: ToolCall) -> Message:
+def _build_declined(call: ToolCall) -> Message:
     return Message(role="tool", tool_call_id=call["id"], name=call["name"], content=DECLINED, is_error=True)

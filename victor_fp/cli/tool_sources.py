@@ -20,7 +20,7 @@ import msgspec
 from returns.result import Failure, Result, Success
 
 from victor_fp.agent.tools import Tool, tool
-from victor_fp.cli.exit_codes import CommandError, ExitCode, usage_error
+from victor_fp.cli.exit_codes import CommandError, ExitCode, build_usage_error
 from victor_fp.cli.inputs import read_tools
 from victor_fp.cli.terminal import NoteStream, Terminal
 from victor_fp.core.catalogue import CATALOGUE
@@ -75,7 +75,7 @@ def load_tools(sources: Sequence[str]) -> Result[list[ToolDefinition], CommandEr
             case Success(tools):
                 pass
         if twice := next((one.name for one in tools if one.name in found), None):
-            return Failure(usage_error(f"two tools have the name {twice}", f"the second is in {text}"))
+            return Failure(build_usage_error(f"two tools have the name {twice}", f"the second is in {text}"))
         found |= {one.name: one for one in tools}
     return Success(list(found.values()))
 
@@ -100,7 +100,9 @@ async def connect_servers(
 
         from victor_fp.agent.mcp import list_tools
     except ImportError as error:
-        yield Failure(usage_error("--mcp needs its extra", f"{error.name} is missing", "pip install 'victor_fp[mcp]'"))
+        yield Failure(
+            build_usage_error("--mcp needs its extra", f"{error.name} is missing", "pip install 'victor_fp[mcp]'")
+        )
         return
     found = {one.name: one for one in taken}
     own: list[ToolDefinition] = []
@@ -112,9 +114,9 @@ async def connect_servers(
                 try:
                     program, *arguments = shlex.split(command)
                 except ValueError as error:
-                    failed = usage_error(f"--mcp {command} is not a command", str(error) or "it is empty")
+                    failed = build_usage_error(f"--mcp {command} is not a command", str(error) or "it is empty")
                     break
-                parameters = StdioServerParameters(command=program, args=arguments, env=_environment())
+                parameters = StdioServerParameters(command=program, args=arguments, env=_build_environment())
                 try:
                     client = await stack.enter_async_context(
                         Client(stdio_client(parameters, errlog=errors), read_timeout_seconds=MCP_TIMEOUT)
@@ -128,7 +130,7 @@ async def connect_servers(
                     failed = CommandError(
                         code=ExitCode.FAILED,
                         what=f"the MCP server {program} cannot be used",
-                        why=last or _first_reason(error),
+                        why=last or _find_first_reason(error),
                     )
                     break
                 own += tools
@@ -141,13 +143,13 @@ async def connect_servers(
         raise raised
 
 
-def _environment() -> dict[str, str]:
+def _build_environment() -> dict[str, str]:
     """The environment for a server: without the keys of model vendors, which are no business of it."""
     withheld = {name for spec in CATALOGUE for name in spec.key_variables}
     return {name: value for name, value in os.environ.items() if name not in withheld}
 
 
-def _first_reason(error: BaseException) -> str:
+def _find_first_reason(error: BaseException) -> str:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
@@ -158,24 +160,28 @@ def _load_functions(source: FunctionSource) -> Result[list[ToolDefinition], Comm
         with redirect_stdout(NoteStream(Terminal())):  # stdout is for answers
             module = _import_file(Path(source.origin)) if source.is_file else _import_module(source.origin)
     except OSError as error:
-        return Failure(usage_error(f"{source.origin} cannot be read", error.strerror or type(error).__name__))
+        return Failure(build_usage_error(f"{source.origin} cannot be read", error.strerror or type(error).__name__))
     except (Exception, SystemExit) as error:  # its code is the user's
-        return Failure(usage_error(f"{source.origin} cannot be loaded", f"{type(error).__name__}: {error}"))
+        return Failure(build_usage_error(f"{source.origin} cannot be loaded", f"{type(error).__name__}: {error}"))
     names = source.names or tuple(_find_public(module))
     if not names:
-        return Failure(usage_error(f"{source.origin} has no functions", "names with a leading underscore do not count"))
+        return Failure(
+            build_usage_error(f"{source.origin} has no functions", "names with a leading underscore do not count")
+        )
     tools: list[ToolDefinition] = []
     for name in names:
         value: object = None
         try:
             value = reduce(getattr, name.split("."), module)
             if not isinstance(value, Tool) and not callable(value):
-                return Failure(usage_error(f"{source.origin}:{name} is not a function"))
+                return Failure(build_usage_error(f"{source.origin}:{name} is not a function"))
             tools.append(value if isinstance(value, Tool) else tool(value))
         except AttributeError:
-            return Failure(usage_error(f"{source.origin} has no {name}", f"it has: {', '.join(_find_public(module))}"))
+            return Failure(
+                build_usage_error(f"{source.origin} has no {name}", f"it has: {', '.join(_find_public(module))}")
+            )
         except TypeError as error:
-            return Failure(usage_error(f"{source.origin}:{name} cannot be a tool", str(error)))
+            return Failure(build_usage_error(f"{source.origin}:{name} cannot be a tool", str(error)))
     return Success(tools)
 
 

@@ -12,7 +12,7 @@ from victor_fp.codegen import CodegenFailed, check, compile_documents, compile_v
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code: 0 well, 1 stale or drifted, 2 could not be done."""
-    options = _parser().parse_args(arguments)
+    options = _build_parser().parse_args(arguments)
     try:
         code, lines = _run(options)
     except CodegenFailed as failure:
@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
-def _parser() -> argparse.ArgumentParser:
+def _build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m victor_fp.codegen", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     texts = {
@@ -79,7 +79,7 @@ def _run(options: argparse.Namespace) -> tuple[int, list[str]]:
             touched = any(found.used for found in drifts)
             return (1 if touched else 0), [report(drifts, only_used=options.only_used)]
         case "pages":
-            return _pages(options.docs, check_only=options.check)
+            return _run_pages(options.docs, check_only=options.check)
         case _:
             written = compile_vendor(
                 options.spec,
@@ -91,11 +91,11 @@ def _run(options: argparse.Namespace) -> tuple[int, list[str]]:
             return 0, [f"wrote {len(written.changed)} files to {options.out}"]
 
 
-def _pages(docs: Path, *, check_only: bool) -> tuple[int, list[str]]:
-    from victor_fp.codegen.pages import stale_pages, write_pages  # loads every protocol
+def _run_pages(docs: Path, *, check_only: bool) -> tuple[int, list[str]]:
+    from victor_fp.codegen.pages import find_stale_pages, write_pages  # loads every protocol
 
     if check_only:
-        stale = stale_pages(docs)
+        stale = find_stale_pages(docs)
         return (1 if stale else 0), [f"stale: {page}" for page in stale] or ["up to date"]
     return 0, [f"wrote {page}" for page in write_pages(docs)] or ["up to date"]
 

@@ -69,7 +69,7 @@ def find_excess(root: N, children: Callable[[N], Iterable[N]], *, most: int = MO
     return None
 
 
-def json_children(value: object) -> list[object]:
+def list_json_children(value: object) -> list[object]:
     """Return the objects and arrays directly inside a JSON value."""
     inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
     return [item for item in inner if isinstance(item, dict | list)]

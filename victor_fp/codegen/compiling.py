@@ -13,17 +13,17 @@ from victor_fp.codegen.document import (
     METHODS,
     Document,
     Slice,
+    apply_overlay,
     load_document,
     load_patch,
-    overlay,
-    printable_name,
+    make_printable_name,
     slice_operations,
 )
 from victor_fp.codegen.emit import GENERATOR, GENERATOR_VERSION, emit
 from victor_fp.codegen.normalise import Side, normalise
 from victor_fp.codegen.operations import RUNTIME, emit_operations, read_operations
 from victor_fp.codegen.rewriting import rewrite_module
-from victor_fp.codegen.schema import Schema, as_schema
+from victor_fp.codegen.schema import Schema, to_schema
 from victor_fp.codegen.vendor_fields import split_vendor_fields
 
 Files = dict[str, str]
@@ -67,7 +67,7 @@ def compile_vendor(
     """
     document = load_document(spec_path)
     if overlay_path is not None:
-        document = overlay(document, load_patch(overlay_path))
+        document = apply_overlay(document, load_patch(overlay_path))
     try:
         sliced = slice_operations(document, operation_ids, response_components)
         schemas = {name: _drop_descriptions(schema) for name, schema in sliced.schemas.items()}
@@ -85,17 +85,17 @@ def _drop_summaries(document: Document) -> Document:
     """The document without what it says about its operations: only facts are taken from a vendor."""
     paths = {
         path: {
-            key: {name: value for name, value in as_schema(node).items() if name != "summary"}
+            key: {name: value for name, value in to_schema(node).items() if name != "summary"}
             if key in METHODS
             else node
-            for key, node in as_schema(item).items()
+            for key, node in to_schema(item).items()
         }
-        for path, item in as_schema(document.content.get("paths")).items()
+        for path, item in to_schema(document.content.get("paths")).items()
     }
     return document._replace(content={**document.content, "paths": paths})
 
 
-def document_paths(openapi_dir: Path, names: tuple[str, ...] = ()) -> tuple[Path, ...]:
+def find_documents(openapi_dir: Path, names: tuple[str, ...] = ()) -> tuple[Path, ...]:
     """Our documents in a folder, or those named (by their stem)."""
     found = {path.stem: path for path in sorted(openapi_dir.glob("*.yaml"))}
     missing = [name for name in names if name not in found]
@@ -107,7 +107,7 @@ def document_paths(openapi_dir: Path, names: tuple[str, ...] = ()) -> tuple[Path
 def _compile_documents(openapi_dir: Path, names: tuple[str, ...]) -> Files:
     start = f'{MARK}; do not edit.\n"""Wire models and operations of every protocol, compiled from openapi/."""\n'
     files: Files = {"__init__.py": _format_source(start + RUNTIME), "py.typed": ""}
-    for path in document_paths(openapi_dir, names):
+    for path in find_documents(openapi_dir, names):
         document = load_document(path)
         sliced = split_vendor_fields(slice_operations(document))
         files |= _compile_package(document, path.stem.replace("-", "_") + "/", sliced)
@@ -116,7 +116,7 @@ def _compile_documents(openapi_dir: Path, names: tuple[str, ...]) -> Files:
 
 def _compile_package(document: Document, folder: str, sliced: Slice) -> Files:
     start = _render_header(document)
-    title = f'{start}\n"""Wire models and operations compiled from {printable_name(document)}."""\n'
+    title = f'{start}\n"""Wire models and operations compiled from {make_printable_name(document)}."""\n'
     files = {f"{folder}__init__.py": _format_source(title if folder else title + RUNTIME)}
     sides: tuple[tuple[Side, tuple[str, ...], str], ...] = (
         ("request", sliced.request_roots, "What is sent: a field left UNSET is absent, None is null."),
@@ -143,7 +143,7 @@ def _compile_package(document: Document, folder: str, sliced: Slice) -> Files:
 
 
 def _render_header(document: Document) -> str:
-    source = f"# Source: {printable_name(document)}, sha256 {document.sha256}"
+    source = f"# Source: {make_printable_name(document)}, sha256 {document.sha256}"
     return f"{MARK} ({GENERATOR} {GENERATOR_VERSION}); do not edit.\n{source}"
 
 

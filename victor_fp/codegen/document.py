@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote
 
-from victor_fp.codegen.bounds import DEEPEST_CHAIN, MOST_SLICE_NODES, CodegenFailed, find_excess, json_children
+from victor_fp.codegen.bounds import DEEPEST_CHAIN, MOST_SLICE_NODES, CodegenFailed, find_excess, list_json_children
 from victor_fp.codegen.schema import (
     Schema,
     Schemas,
-    as_schema,
-    fresh,
-    pascal,
-    reference,
-    reference_name,
-    references,
+    find_reference,
+    list_references,
+    make_reference,
+    make_unique_name,
     rewrite,
+    to_pascal_case,
+    to_schema,
 )
 
 METHODS = ("get", "put", "post", "delete", "patch", "query")
@@ -34,7 +34,7 @@ class Document(NamedTuple):
     sha256: str
 
 
-def printable_name(document: Document) -> str:
+def make_printable_name(document: Document) -> str:
     """The document's name as it may stand in a comment or a docstring, whatever the file is called."""
     return "".join(sign if sign.isalnum() or sign in "._- " else "?" for sign in document.name)
 
@@ -56,15 +56,15 @@ def parse_document(name: str, data: bytes) -> Document:
     content = _parse_json(name, data) if name.endswith(".json") else _parse_yaml(name, data)
     if not isinstance(content, dict) or not ("paths" in content or "components" in content):
         raise CodegenFailed(f"{name} is not an OpenAPI document: it has neither paths nor components")
-    return Document(name, as_schema(content), hashlib.sha256(data).hexdigest())
+    return Document(name, to_schema(content), hashlib.sha256(data).hexdigest())
 
 
 def _parse_json(name: str, data: bytes) -> object:
     try:
         content: object = json.loads(data)
     except (ValueError, RecursionError) as error:
-        raise CodegenFailed(f"{name} is not valid JSON: {_first_line(error)}") from None
-    _require_bounds(name, find_excess(content, json_children))
+        raise CodegenFailed(f"{name} is not valid JSON: {_describe_error(error)}") from None
+    _require_bounds(name, find_excess(content, list_json_children))
     return content
 
 
@@ -87,7 +87,7 @@ def _parse_yaml(name: str, data: bytes) -> object:
         _require_bounds(name, find_excess(node, children))  # before merge keys and aliases are followed
         return loader.construct_document(node)
     except (yaml.YAMLError, ValueError, TypeError, OverflowError, RecursionError) as error:
-        raise CodegenFailed(f"{name} is not valid YAML: {_first_line(error)}") from None
+        raise CodegenFailed(f"{name} is not valid YAML: {_describe_error(error)}") from None
     finally:
         loader.dispose()
 
@@ -97,7 +97,7 @@ def _require_bounds(name: str, excess: str | None) -> None:
         raise CodegenFailed(f"{name} cannot be compiled: {excess}")
 
 
-def _first_line(error: Exception) -> str:
+def _describe_error(error: Exception) -> str:
     return " ".join(str(error).split())[:160] or type(error).__name__
 
 
@@ -121,7 +121,7 @@ def merge_patch(target: object, patch: object) -> object:
     """RFC 7396: a mapping merges into a mapping, null removes, anything else replaces."""
     if not isinstance(patch, dict):
         return patch
-    merged = dict(as_schema(target))
+    merged = dict(to_schema(target))
     for key, value in patch.items():
         if value is None:
             merged.pop(str(key), None)
@@ -130,28 +130,28 @@ def merge_patch(target: object, patch: object) -> object:
     return merged
 
 
-def overlay(document: Document, patch: object) -> Document:
+def apply_overlay(document: Document, patch: object) -> Document:
     """The document with a JSON merge patch applied: for what a vendor's own document gets wrong."""
-    return document._replace(content=as_schema(merge_patch(document.content, patch)))
+    return document._replace(content=to_schema(merge_patch(document.content, patch)))
 
 
-def operations(document: Document) -> dict[str, Schema]:
+def collect_operations(document: Document) -> dict[str, Schema]:
     """Operations by their id, and by "METHOD /path" for documents that give none."""
     found: dict[str, Schema] = {}
-    for path, item in as_schema(document.content.get("paths")).items():
-        for method, operation in as_schema(item).items():
+    for path, item in to_schema(document.content.get("paths")).items():
+        for method, operation in to_schema(item).items():
             if method in METHODS:
-                found[f"{method.upper()} {path}"] = as_schema(operation)
-                identifier = as_schema(operation).get("operationId")
+                found[f"{method.upper()} {path}"] = to_schema(operation)
+                identifier = to_schema(operation).get("operationId")
                 if isinstance(identifier, str):
-                    found.setdefault(identifier, as_schema(operation))
+                    found.setdefault(identifier, to_schema(operation))
     return found
 
 
-def component_schemas(document: Document) -> Schemas:
+def read_component_schemas(document: Document) -> Schemas:
     """The named schemas of a document."""
-    schemas = as_schema(as_schema(document.content.get("components")).get("schemas"))
-    return {name: as_schema(schema) for name, schema in schemas.items()}
+    schemas = to_schema(to_schema(document.content.get("components")).get("schemas"))
+    return {name: to_schema(schema) for name, schema in schemas.items()}
 
 
 def slice_operations(
@@ -161,10 +161,10 @@ def slice_operations(
 
     `response_components` adds roots that no operation declares, such as a vendor's undocumented stream events.
     """
-    known = operations(document)
+    known = collect_operations(document)
     chosen = operation_ids or tuple(name for name in known if " /" not in name)
     missing = [name for name in chosen if name not in known]
-    schemas = component_schemas(document)
+    schemas = read_component_schemas(document)
     absent = [name for name in response_components if name not in schemas]
     if missing or absent:
         raise CodegenFailed(f"{document.name} has no {', '.join([*missing, *absent])}")
@@ -173,8 +173,8 @@ def slice_operations(
     roots: dict[str, dict[str, str]] = {}
     for identifier in chosen:
         own = roots.setdefault(identifier, {})
-        for role, schema in bodies(document, known[identifier]):
-            name = _root_name(schemas, schema, pascal(identifier) + role)
+        for role, schema in list_bodies(document, known[identifier]):
+            name = _name_root(schemas, schema, to_pascal_case(identifier) + role)
             (requests if role == "Request" else responses)[name] = None
             if role == "Error":
                 own[role] = name  # the last one: documents write `default` behind the statuses
@@ -200,16 +200,16 @@ def _resolve_pointers(document: Document, schemas: Schemas, roots: tuple[str, ..
         count += found
         if count > MOST_SLICE_NODES:
             raise CodegenFailed(f"{document.name}: the chosen operations reach more than {MOST_SLICE_NODES} schemas")
-        waiting.extend(references(schemas[name]))
+        waiting.extend(list_references(schemas[name]))
         bare = {key: value for key, value in schemas[name].items() if key != "properties"}
-        reached[name] = list(dict.fromkeys(references(bare)))
-    if (deepest := _longest_chain(reached)) > DEEPEST_CHAIN:
+        reached[name] = list(dict.fromkeys(list_references(bare)))
+    if (deepest := _measure_longest_chain(reached)) > DEEPEST_CHAIN:
         raise CodegenFailed(
             f"{document.name}: {deepest} schemas are made of each other in a chain; at most {DEEPEST_CHAIN} are supported"
         )
 
 
-def _longest_chain(reached: Mapping[str, list[str]]) -> int:
+def _measure_longest_chain(reached: Mapping[str, list[str]]) -> int:
     """The length of the longest chain of references; one that closes a circle ends there."""
     lengths: dict[str, int] = {}
     entered: set[str] = set()
@@ -237,46 +237,46 @@ def _name_targets(document: Document, schemas: Schemas, name: str) -> tuple[Sche
             return schema
         if not target.startswith("#/"):
             raise CodegenFailed(f"{document.name}: {name} refers to {target!r}, which is outside the document")
-        known = reference_name(schema)
+        known = find_reference(schema)
         if known is not None and known in schemas:
             return schema
         pointed = _find(document, target)
         if not isinstance(pointed, dict):
             raise CodegenFailed(f"{document.name}: {name} refers to {target!r}, which is not there")
-        made = "Pointed" + pascal(target.replace("~1", " ").replace("~0", " "))
-        schemas.setdefault(made, as_schema(pointed))
-        return {**schema, **reference(made)}
+        made = "Pointed" + to_pascal_case(target.replace("~1", " ").replace("~0", " "))
+        schemas.setdefault(made, to_schema(pointed))
+        return {**schema, **make_reference(made)}
 
     return rewrite(schemas[name], step), count
 
 
-def _root_name(schemas: Schemas, schema: Schema, name: str) -> str:
+def _name_root(schemas: Schemas, schema: Schema, name: str) -> str:
     """The component a body refers to, or one newly made of an inline body."""
-    existing = reference_name(schema)
+    existing = find_reference(schema)
     if existing is not None:
         return existing
     if schemas.get(name) == schema:
         return name
-    name = fresh(name, schemas)
+    name = make_unique_name(name, schemas)
     schemas[name] = schema
     return name
 
 
-def bodies(document: Document, operation: Schema) -> list[tuple[str, Schema]]:
+def list_bodies(document: Document, operation: Schema) -> list[tuple[str, Schema]]:
     """The role and schema of every body: Request, Response, Event (one frame of a stream), Error.
 
     Of a form, the request is what one of its files holds, as that part's `contentSchema` says.
     """
     found: list[tuple[str, Schema]] = []
-    request = as_schema(follow_pointer(document, operation.get("requestBody")).get("content"))
-    found.extend(("Request", schema) for media, schema in _schemas(request) if media == "application/json")
-    for media, form in _schemas(request):
+    request = to_schema(follow_pointer(document, operation.get("requestBody")).get("content"))
+    found.extend(("Request", schema) for media, schema in _list_schemas(request) if media == "application/json")
+    for media, form in _list_schemas(request):
         if media == "multipart/form-data":
-            parts = map(as_schema, as_schema(form.get("properties")).values())
-            found.extend(("Request", as_schema(part["contentSchema"])) for part in parts if "contentSchema" in part)
-    for status, response in as_schema(operation.get("responses")).items():
-        content = as_schema(follow_pointer(document, response).get("content"))
-        for media, schema in _schemas(content):
+            parts = map(to_schema, to_schema(form.get("properties")).values())
+            found.extend(("Request", to_schema(part["contentSchema"])) for part in parts if "contentSchema" in part)
+    for status, response in to_schema(operation.get("responses")).items():
+        content = to_schema(follow_pointer(document, response).get("content"))
+        for media, schema in _list_schemas(content):
             if media in STREAMS and status.startswith("2"):
                 found.append(("Event", schema))
             elif media == "application/json" or media.endswith("+json"):
@@ -284,21 +284,21 @@ def bodies(document: Document, operation: Schema) -> list[tuple[str, Schema]]:
     return found
 
 
-def _schemas(content: Schema) -> list[tuple[str, Schema]]:
-    bodies = [(media.split(";")[0], as_schema(as_schema(body).get("schema"))) for media, body in content.items()]
+def _list_schemas(content: Schema) -> list[tuple[str, Schema]]:
+    bodies = [(media.split(";")[0], to_schema(to_schema(body).get("schema"))) for media, body in content.items()]
     return [(media, schema) for media, schema in bodies if schema]
 
 
 def follow_pointer(document: Document, node: object) -> Schema:
     """Return the node itself, or what its `$ref` points at within the document."""
-    schema = as_schema(node)
+    schema = to_schema(node)
     for _ in range(10):
         target = schema.get("$ref")
         if not isinstance(target, str):
             return schema
         if not target.startswith("#/"):
             raise CodegenFailed(f"{document.name}: {target!r} is outside the document")
-        schema = as_schema(_find(document, target))
+        schema = to_schema(_find(document, target))
     return {}
 
 
@@ -306,5 +306,5 @@ def _find(document: Document, pointer: str) -> object:
     """What a JSON pointer of the form `#/...` points at; None where that is nothing."""
     found: object = document.content
     for step in pointer[2:].split("/"):
-        found = as_schema(found).get(unquote(step).replace("~1", "/").replace("~0", "~"))
+        found = to_schema(found).get(unquote(step).replace("~1", "/").replace("~0", "~"))
     return found

@@ -11,10 +11,17 @@ from typing import NamedTuple
 
 from victor_fp.codegen.bounds import CodegenFailed
 from victor_fp.codegen.comparing import Change, Comparison, Place, compare
-from victor_fp.codegen.compiling import document_paths
-from victor_fp.codegen.document import Document, bodies, component_schemas, load_document, operations, parse_document
-from victor_fp.codegen.normalise import Side, comparable
-from victor_fp.codegen.schema import Schema, Schemas, as_list, as_schema, prune, reference, reference_name, rewrite
+from victor_fp.codegen.compiling import find_documents
+from victor_fp.codegen.document import (
+    Document,
+    collect_operations,
+    list_bodies,
+    load_document,
+    parse_document,
+    read_component_schemas,
+)
+from victor_fp.codegen.normalise import Side, normalise_for_comparison
+from victor_fp.codegen.schema import Schema, Schemas, find_reference, make_reference, prune, rewrite, to_list, to_schema
 from victor_fp.codegen.sources import Source, read_sources
 
 
@@ -39,8 +46,8 @@ def drift(openapi_dir: Path, specs: Path | str, names: tuple[str, ...] = ()) -> 
     """Compare every document that `sources.toml` names with the vendor's, from a folder or below a URL."""
     sources = read_sources(openapi_dir / "sources.toml")
     return tuple(
-        compare_documents(name, load_document(path), _vendor_document(specs, source.document), source)
-        for path in document_paths(openapi_dir, names)
+        compare_documents(name, load_document(path), _load_vendor_document(specs, source.document), source)
+        for path in find_documents(openapi_dir, names)
         for name, source in sources.items()
         if (source.of or name) == path.stem
     )
@@ -72,9 +79,9 @@ def _find_differences(
     ours: Document, theirs: Document, source: Source, vendor: str | None
 ) -> tuple[tuple[Change, ...], tuple[str, ...]]:
     """What is different, and which of our bodies the vendor describes nowhere; None asks what no vendor is marked for."""
-    mine = comparable(_drop_marked(component_schemas(ours), vendor))
-    other = comparable(component_schemas(theirs))
-    known, vendor_operations = operations(ours), operations(theirs)
+    mine = normalise_for_comparison(_drop_marked(read_component_schemas(ours), vendor))
+    other = normalise_for_comparison(read_component_schemas(theirs))
+    known, vendor_operations = collect_operations(ours), collect_operations(theirs)
     met: dict[Side, set[tuple[str, str]]] = {"request": set(), "response": set()}
     changes: list[tuple[Side, Change]] = []
     undescribed: dict[str, None] = {}
@@ -88,13 +95,13 @@ def _find_differences(
         if target not in vendor_operations:
             changes.append(("request", Change(identifier, "", "removed", f"operation {target}", used=True)))
             continue
-        theirs_by_role = dict(reversed(bodies(theirs, vendor_operations[target])))
-        for role, schema in bodies(ours, operation):
+        theirs_by_role = dict(reversed(list_bodies(theirs, vendor_operations[target])))
+        for role, schema in list_bodies(ours, operation):
             if _is_foreign(schema, vendor):
                 continue
-            root = reference_name(schema)
+            root = find_reference(schema)
             mapped = source.schemas.get(root or "")
-            counterpart = theirs_by_role.get(role) if mapped is None else reference(mapped) if mapped else None
+            counterpart = theirs_by_role.get(role) if mapped is None else make_reference(mapped) if mapped else None
             if counterpart is None:
                 undescribed[root or f"{identifier} {role}"] = None
                 continue
@@ -157,7 +164,7 @@ _EFFECTS = ("added", "removed", "changed")
 
 def _is_foreign(schema: Schema, vendor: str | None) -> bool:
     """Whether a node is marked as other vendors' (`x-vendor`) or as seen on the wire only (`x-undocumented`)."""
-    return schema.get("x-undocumented") is True or ("x-vendor" in schema and vendor not in as_list(schema["x-vendor"]))
+    return schema.get("x-undocumented") is True or ("x-vendor" in schema and vendor not in to_list(schema["x-vendor"]))
 
 
 def _drop_marked(schemas: Schemas, vendor: str | None) -> Schemas:
@@ -168,18 +175,18 @@ def _drop_marked(schemas: Schemas, vendor: str | None) -> Schemas:
     foreign = {name for name, schema in schemas.items() if _is_foreign(schema, vendor)}
 
     def dropped(item: object) -> bool:
-        return isinstance(item, dict) and (_is_foreign(item, vendor) or reference_name(item) in foreign)
+        return isinstance(item, dict) and (_is_foreign(item, vendor) or find_reference(item) in foreign)
 
     def step(schema: Schema) -> Schema:
         kept = dict(schema)
         for keyword in ("oneOf", "anyOf", "allOf"):
             if keyword in kept:
-                kept[keyword] = [item for item in as_list(kept[keyword]) if not dropped(item)]
-        unseen = as_list(kept.get("x-undocumented"))
-        for owner, values in as_schema(kept.get("x-vendor-values")).items():
-            unseen += [] if owner == vendor else as_list(values)
+                kept[keyword] = [item for item in to_list(kept[keyword]) if not dropped(item)]
+        unseen = to_list(kept.get("x-undocumented"))
+        for owner, values in to_schema(kept.get("x-vendor-values")).items():
+            unseen += [] if owner == vendor else to_list(values)
         if unseen and "enum" in kept:
-            kept["enum"] = [value for value in as_list(kept["enum"]) if value not in unseen]
+            kept["enum"] = [value for value in to_list(kept["enum"]) if value not in unseen]
         fields = kept.get("properties")
         if isinstance(fields, dict):
             kept["properties"] = {name: item for name, item in fields.items() if not dropped(item)}
@@ -190,13 +197,13 @@ def _drop_marked(schemas: Schemas, vendor: str | None) -> Schemas:
 
 def _spell_body(schemas: Schemas, schema: Schema) -> Schema:
     """A body that stands in the operation itself, spelled as the components that it leads to are."""
-    return schema if "$ref" in schema else comparable(prune({**schemas, _BODY: schema}, [_BODY]))[_BODY]
+    return schema if "$ref" in schema else normalise_for_comparison(prune({**schemas, _BODY: schema}, [_BODY]))[_BODY]
 
 
 _BODY = "(body)"
 
 
-def _vendor_document(specs: Path | str, name: str) -> Document:
+def _load_vendor_document(specs: Path | str, name: str) -> Document:
     if not str(specs).startswith(("http://", "https://")):
         return load_document(Path(specs) / name)
     address = f"{str(specs).rstrip('/')}/{name}"

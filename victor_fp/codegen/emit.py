@@ -8,7 +8,7 @@ import warnings
 from importlib import metadata
 
 from victor_fp.codegen.bounds import CodegenFailed
-from victor_fp.codegen.schema import COMPONENTS, Schema, Schemas, as_schema
+from victor_fp.codegen.schema import COMPONENTS, Schema, Schemas, to_schema
 
 _UNENCODABLE = re.compile(r"[\"\\\x00-\x1f]")
 GENERATOR = "datamodel-code-generator"
@@ -65,7 +65,7 @@ def _require_sound(schemas: Schemas) -> None:
             waiting += value
         elif isinstance(value, dict):
             waiting += value.values()
-            for name in as_schema(value.get("properties")):
+            for name in to_schema(value.get("properties")):
                 if _UNENCODABLE.search(name):
                     raise CodegenFailed(
                         f"property {name!r}: quotes, backslashes and control characters are not supported"

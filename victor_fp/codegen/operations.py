@@ -9,10 +9,18 @@ from typing import Literal, NamedTuple, TypeAlias, get_args
 
 from victor_fp.codegen.bounds import CodegenFailed
 from victor_fp.codegen.document import METHODS, Document, Slice, follow_pointer
-from victor_fp.codegen.schema import Schema, as_list, as_schema, constants, fresh, pascal, resolve
+from victor_fp.codegen.schema import (
+    Schema,
+    list_constants,
+    make_unique_name,
+    resolve,
+    to_list,
+    to_pascal_case,
+    to_schema,
+)
 
 Location: TypeAlias = Literal["path", "query", "header"]
-Role: TypeAlias = Literal["REQUEST", "RESPONSE", "EVENT", "ERROR"]
+BodyRole: TypeAlias = Literal["REQUEST", "RESPONSE", "EVENT", "ERROR"]
 
 SCALARS = {"string": "str", "integer": "int", "number": "float", "boolean": "bool"}
 _TEMPLATE = re.compile(r"\{([^{}]*)\}")
@@ -76,7 +84,7 @@ class OperationShape(NamedTuple):
     path: str
     summary: str
     parameters: tuple[ParameterShape, ...]
-    bodies: Mapping[Role, str]
+    bodies: Mapping[BodyRole, str]
 
 
 def read_operations(
@@ -86,15 +94,15 @@ def read_operations(
     shapes: list[OperationShape] = []
     taken: set[str] = set()
     wanted = sliced.roots_by_operation
-    for path, item in as_schema(document.content.get("paths")).items():
-        for method, node in as_schema(item).items():
-            operation = as_schema(node)
+    for path, item in to_schema(document.content.get("paths")).items():
+        for method, node in to_schema(item).items():
+            operation = to_schema(node)
             identifier = _find_identifier(method, path, operation, wanted)
             if identifier is None:
                 continue
             if not path.startswith("/"):
                 raise CodegenFailed(f"{document.name}: the path {path!r} does not begin with a slash")
-            name = fresh(_class_name(identifier), taken)
+            name = make_unique_name(_make_class_name(identifier), taken)
             taken.add(name)
             shapes.append(
                 OperationShape(
@@ -103,8 +111,8 @@ def read_operations(
                     method=method.upper(),
                     path=path,
                     summary=_to_one_line(operation.get("summary")),
-                    parameters=_parameters(document, sliced, path, as_schema(item), operation),
-                    bodies=_bodies(wanted[identifier], requests, responses),
+                    parameters=_read_parameters(document, sliced, path, to_schema(item), operation),
+                    bodies=_find_bodies(wanted[identifier], requests, responses),
                 )
             )
     return tuple(shapes)
@@ -140,7 +148,7 @@ def _render_class(shape: OperationShape) -> list[str]:
         f"    PATH: ClassVar[str] = {shape.path!r}",
         f"    PARAMETERS: ClassVar[tuple[Parameter, ...]] = ({parameters.removesuffix(' ')})",
     ]
-    for role in get_args(Role):
+    for role in get_args(BodyRole):
         body = shape.bodies.get(role)
         lines.append(
             f"    {role}: ClassVar[None] = None"
@@ -177,14 +185,16 @@ def _find_identifier(method: str, path: str, operation: Schema, wanted: Mapping[
     return next((name for name in (own, f"{method.upper()} {path}") if isinstance(name, str) and name in wanted), None)
 
 
-def _class_name(identifier: str) -> str:
-    name = pascal(identifier)
+def _make_class_name(identifier: str) -> str:
+    name = to_pascal_case(identifier)
     return name if name.isidentifier() and not keyword.iskeyword(name) else f"Operation{name}"
 
 
-def _bodies(roots: Mapping[str, str], requests: Mapping[str, str], responses: Mapping[str, str]) -> dict[Role, str]:
-    found: dict[Role, str] = {}
-    for role in get_args(Role):
+def _find_bodies(
+    roots: Mapping[str, str], requests: Mapping[str, str], responses: Mapping[str, str]
+) -> dict[BodyRole, str]:
+    found: dict[BodyRole, str] = {}
+    for role in get_args(BodyRole):
         root = roots.get(role.capitalize(), "")
         names, module = (requests, "sent") if role == "REQUEST" else (responses, "received")
         if root in names:
@@ -192,12 +202,12 @@ def _bodies(roots: Mapping[str, str], requests: Mapping[str, str], responses: Ma
     return found
 
 
-def _parameters(
+def _read_parameters(
     document: Document, sliced: Slice, path: str, item: Schema, operation: Schema
 ) -> tuple[ParameterShape, ...]:
     """Parameters in the order of the template, then those of query and header as they are declared."""
     declared: dict[tuple[str, str], Schema] = {}
-    for node in (*as_list(item.get("parameters")), *as_list(operation.get("parameters"))):
+    for node in (*to_list(item.get("parameters")), *to_list(operation.get("parameters"))):
         parameter = follow_pointer(document, node)
         name, location = parameter.get("name"), parameter.get("in")
         if isinstance(name, str) and isinstance(location, str):
@@ -210,14 +220,14 @@ def _parameters(
     taken: set[str] = set()
     for name, location in (*in_path, *beyond):
         node = declared.get((name, location), {})
-        field = fresh(_field_name(name), taken)
+        field = make_unique_name(_make_field_name(name), taken)
         taken.add(field)
         shapes.append(
             ParameterShape(
                 name=name,
                 field=field,
                 location=location,
-                annotation=_annotation(resolve(sliced.schemas, as_schema(node.get("schema")))),
+                annotation=_build_annotation(resolve(sliced.schemas, to_schema(node.get("schema")))),
                 required=location == "path" or node.get("required") is True,
                 reserved=location == "path" and node.get("allowReserved") is True,
             )
@@ -225,7 +235,7 @@ def _parameters(
     return tuple(shapes)
 
 
-def _field_name(name: str) -> str:
+def _make_field_name(name: str) -> str:
     """`pageSize`, `Cancel-After` and `class` as names of Python fields."""
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
     field = "_".join(re.findall(r"[A-Za-z0-9]+", spaced)).lower() or "parameter"
@@ -234,13 +244,13 @@ def _field_name(name: str) -> str:
     return f"{field}_" if keyword.iskeyword(field) else field
 
 
-def _annotation(schema: Schema) -> str:
+def _build_annotation(schema: Schema) -> str:
     """The Python type of a parameter; what is no scalar and no list of scalars is text."""
-    values = constants(schema)
+    values = list_constants(schema)
     if values:
         return f"Literal[{', '.join(repr(value) for value in values)}]"
     kind = schema.get("type")
     if kind == "array":
-        inner = as_schema(schema.get("items")).get("type")
+        inner = to_schema(schema.get("items")).get("type")
         return f"tuple[{SCALARS.get(str(inner), 'str')}, ...]"
     return SCALARS.get(str(kind), "str")

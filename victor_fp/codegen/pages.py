@@ -10,43 +10,43 @@ from victor_fp.codegen.bounds import CodegenFailed
 from victor_fp.codegen.catalogue_index import INDEX_FILE, render_index
 from victor_fp.core.catalogue.matrix import render_matrix
 from victor_fp.core.resilience import breaker, call, fallback, queue, rate_limit
-from victor_fp.core.resilience.diagram import mermaid
+from victor_fp.core.resilience.diagram import render_mermaid
 
 DIAGRAMS: Mapping[str, str] = {
-    "breaker": mermaid(breaker.TRANSITIONS.items(), "closed"),
-    "retry": mermaid(call.TRANSITIONS.items(), "sending"),
-    "rate-limit": mermaid(rate_limit.TRANSITIONS.items(), "free"),
-    "queue": mermaid(queue.TRANSITIONS.items(), "arriving"),
-    "fallback": mermaid(fallback.TRANSITIONS.items(), "trying"),
+    "breaker": render_mermaid(breaker.TRANSITIONS.items(), "closed"),
+    "retry": render_mermaid(call.TRANSITIONS.items(), "sending"),
+    "rate-limit": render_mermaid(rate_limit.TRANSITIONS.items(), "free"),
+    "queue": render_mermaid(queue.TRANSITIONS.items(), "arriving"),
+    "fallback": render_mermaid(fallback.TRANSITIONS.items(), "trying"),
 }
 """By the machine's page below docs/machines."""
 
 _DRAWN = re.compile(r"(?<=^```mermaid\n).*?(?=\n```$)", re.DOTALL | re.MULTILINE)
 
 
-def stale_pages(docs: Path) -> dict[Path, str]:
+def find_stale_pages(docs: Path) -> dict[Path, str]:
     """The pages that do not say what the code says, as they should be."""
     wanted = {docs / "providers.md": render_matrix(), INDEX_FILE: render_index()}
     for name, diagram in DIAGRAMS.items():
         page = docs / "machines" / f"{name}.md"
         wanted[page] = _with_diagram(page, diagram)
-    return {page: text for page, text in wanted.items() if _text_of(page) != text}
+    return {page: text for page, text in wanted.items() if _read_page(page) != text}
 
 
 def write_pages(docs: Path) -> tuple[Path, ...]:
     """Bring every page up to date; those that changed."""
-    stale = stale_pages(docs)
+    stale = find_stale_pages(docs)
     for page, text in stale.items():
         page.write_text(text, encoding="utf-8")
     return tuple(stale)
 
 
 def _with_diagram(page: Path, diagram: str) -> str:
-    text, places = _DRAWN.subn(lambda _: diagram, _text_of(page))
+    text, places = _DRAWN.subn(lambda _: diagram, _read_page(page))
     if places != 1:
         raise CodegenFailed(f"{page}: {places} Mermaid blocks where one is wanted")
     return text
 
 
-def _text_of(page: Path) -> str:
+def _read_page(page: Path) -> str:
     return page.read_text(encoding="utf-8") if page.exists() else ""

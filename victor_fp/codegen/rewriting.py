@@ -22,7 +22,9 @@ def rewrite_module(
     statements = _parse(source)
     extended = bases or {}
     classes = {
-        node.name: _struct(node, side, extended.get(node.name)) for node in statements if isinstance(node, ast.ClassDef)
+        node.name: _rewrite_struct(node, side, extended.get(node.name))
+        for node in statements
+        if isinstance(node, ast.ClassDef)
     }
     aliases = {
         node.target.id: node
@@ -34,7 +36,7 @@ def rewrite_module(
         raise CodegenFailed(f"the generator renamed or dropped {', '.join(lost)}")
     body: list[ast.stmt] = [classes[name] for name in order if name in classes]
     body += [node for name, node in classes.items() if name not in order]
-    body += [_alias(aliases[name]) for name in _sort_aliases(aliases)]
+    body += [_rewrite_alias(aliases[name]) for name in _sort_aliases(aliases)]
     used = {node.id for statement in body for node in ast.walk(statement) if isinstance(node, ast.Name)}
     lines = [header, "", "from __future__ import annotations", ""]
     for module, names in IMPORTABLE.items():
@@ -82,22 +84,22 @@ def _is_field(call: ast.Call) -> bool:
     return isinstance(call.func, ast.Name) and call.func.id in ("field", "Meta")
 
 
-def _struct(node: ast.ClassDef, side: Side, base: str | None) -> ast.ClassDef:
+def _rewrite_struct(node: ast.ClassDef, side: Side, base: str | None) -> ast.ClassDef:
     keywords = [keyword for keyword in node.keywords if keyword.arg != "frozen"]
     frozen = ast.keyword(arg="frozen", value=ast.Constant(value=True))
-    body = [_field(item, side) if isinstance(item, ast.AnnAssign) else item for item in node.body]
+    body = [_rewrite_field(item, side) if isinstance(item, ast.AnnAssign) else item for item in node.body]
     bases: list[ast.expr] = node.bases if base is None else [ast.Name(id=base, ctx=ast.Load())]
     return ast.ClassDef(
         name=node.name, bases=bases, keywords=[frozen, *keywords], body=body, decorator_list=node.decorator_list
     )
 
 
-def _field(node: ast.AnnAssign, side: Side) -> ast.AnnAssign:
-    options = _union_members(_unquote(node.annotation))
+def _rewrite_field(node: ast.AnnAssign, side: Side) -> ast.AnnAssign:
+    options = _list_union_members(_unquote(node.annotation))
     names = [ast.unparse(option) for option in options]
     default = node.value
     if "UnsetType" in names:
-        constant = default is not None and not _mentions_unset(default)
+        constant = default is not None and not _has_unset(default)
         rest = [option for option, name in zip(options, names, strict=True) if name != "UnsetType"]
         if side == "response":
             if "None" not in names and "Any" not in names:
@@ -110,7 +112,7 @@ def _field(node: ast.AnnAssign, side: Side) -> ast.AnnAssign:
     return ast.AnnAssign(target=node.target, annotation=annotation, value=default, simple=node.simple)
 
 
-def _mentions_unset(node: ast.expr) -> bool:
+def _has_unset(node: ast.expr) -> bool:
     return any(isinstance(inner, ast.Name) and inner.id == "UNSET" for inner in ast.walk(node))
 
 
@@ -123,8 +125,8 @@ def _replace_unset(default: ast.expr | None) -> ast.expr | None:
     return changed if isinstance(changed, ast.expr) else None
 
 
-def _alias(node: ast.AnnAssign) -> ast.AnnAssign:
-    value = None if node.value is None else _join_union(_union_members(_unquote(node.value)))
+def _rewrite_alias(node: ast.AnnAssign) -> ast.AnnAssign:
+    value = None if node.value is None else _join_union(_list_union_members(_unquote(node.value)))
     return ast.AnnAssign(target=node.target, annotation=node.annotation, value=value, simple=1)
 
 
@@ -171,9 +173,9 @@ def _unquote(node: ast.expr) -> ast.expr:
     return changed if isinstance(changed, ast.expr) else node
 
 
-def _union_members(node: ast.expr) -> list[ast.expr]:
+def _list_union_members(node: ast.expr) -> list[ast.expr]:
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
-        return [*_union_members(node.left), *_union_members(node.right)]
+        return [*_list_union_members(node.left), *_list_union_members(node.right)]
     return [node]
 
 

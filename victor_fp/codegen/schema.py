@@ -9,27 +9,27 @@ Schema: TypeAlias = dict[str, object]
 Schemas: TypeAlias = dict[str, Schema]
 """Component name -> schema, as under `components.schemas`."""
 
-Kind: TypeAlias = Literal["any", "null", "string", "number", "boolean", "array", "object", "map"]
+SchemaKind: TypeAlias = Literal["any", "null", "string", "number", "boolean", "array", "object", "map"]
 
 COMPONENTS = "#/components/schemas/"
 
 
-def as_schema(value: object) -> Schema:
+def to_schema(value: object) -> Schema:
     """Read a node of a document as a schema; `true`, `false` and anything else that is no mapping allow everything."""
     return {str(key): item for key, item in value.items()} if isinstance(value, dict) else {}
 
 
-def as_list(value: object) -> list[object]:
+def to_list(value: object) -> list[object]:
     """The list a node is, or an empty one."""
     return list(value) if isinstance(value, list) else []
 
 
-def reference(name: str) -> Schema:
+def make_reference(name: str) -> Schema:
     """A schema that refers to a component."""
     return {"$ref": COMPONENTS + name}
 
 
-def reference_name(schema: Schema) -> str | None:
+def find_reference(schema: Schema) -> str | None:
     """The component a schema refers to, or None for a schema that stands for itself."""
     target = schema.get("$ref")
     return target[len(COMPONENTS) :] if isinstance(target, str) and target.startswith(COMPONENTS) else None
@@ -39,7 +39,7 @@ def resolve(schemas: Schemas, schema: Schema) -> Schema:
     """Follow references to the schema they end at; a dangling or circular reference allows everything."""
     seen: set[str] = set()
     while "$ref" in schema:
-        name = reference_name(schema)
+        name = find_reference(schema)
         if name is None or name in seen or name not in schemas:
             return {}
         seen.add(name)
@@ -47,32 +47,32 @@ def resolve(schemas: Schemas, schema: Schema) -> Schema:
     return schema
 
 
-def properties(schema: Schema) -> dict[str, Schema]:
+def read_properties(schema: Schema) -> dict[str, Schema]:
     """Named fields of an object."""
-    return {name: as_schema(item) for name, item in as_schema(schema.get("properties")).items()}
+    return {name: to_schema(item) for name, item in to_schema(schema.get("properties")).items()}
 
 
 def list_required(schema: Schema) -> tuple[str, ...]:
     """Names of the fields an object must have."""
-    return tuple(item for item in as_list(schema.get("required")) if isinstance(item, str))
+    return tuple(item for item in to_list(schema.get("required")) if isinstance(item, str))
 
 
-def variants(schema: Schema, keyword: str = "oneOf") -> list[Schema]:
+def list_variants(schema: Schema, keyword: str = "oneOf") -> list[Schema]:
     """Alternatives of a union, or parts of a composition."""
-    return [as_schema(item) for item in as_list(schema.get(keyword))]
+    return [to_schema(item) for item in to_list(schema.get(keyword))]
 
 
-def constants(schema: Schema) -> tuple[str, ...]:
+def list_constants(schema: Schema) -> tuple[str, ...]:
     """The strings a schema is limited to: of `const`, of `enum`, or of a union of nothing else; empty where open."""
     if isinstance(schema.get("const"), str):
         return (str(schema["const"]),)
-    found = as_list(schema.get("enum"))
+    found = to_list(schema.get("enum"))
     if found and all(isinstance(item, str) for item in found):
         return tuple(str(item) for item in found)
     return ()
 
 
-def kind(schemas: Schemas, schema: Schema) -> Kind:
+def find_kind(schemas: Schemas, schema: Schema) -> SchemaKind:
     """What JSON a schema stands for, unions aside: an object with named properties is "object", without them "map"."""
     schema = resolve(schemas, schema)
     if "properties" in schema:
@@ -94,23 +94,23 @@ def kind(schemas: Schemas, schema: Schema) -> Kind:
             return "any"
 
 
-def kinds(schemas: Schemas, schema: Schema) -> frozenset[Kind]:
+def collect_kinds(schemas: Schemas, schema: Schema) -> frozenset[SchemaKind]:
     """Every kind of JSON a schema allows, looking through references and unions; each component is visited once."""
-    found: set[Kind] = set()
+    found: set[SchemaKind] = set()
     seen: set[str] = set()
     waiting = [schema]
     while waiting:
         current = waiting.pop()
-        name = reference_name(current)
+        name = find_reference(current)
         if name is not None:
             if name in seen:
                 continue
             seen.add(name)
         target = resolve(schemas, current)
         if "oneOf" in target:
-            waiting += variants(target)
+            waiting += list_variants(target)
         else:
-            found.add(kind(schemas, target))
+            found.add(find_kind(schemas, target))
     return frozenset(found)
 
 
@@ -119,11 +119,11 @@ def map_children(schema: Schema, change: Callable[[Schema], Schema]) -> Schema:
     result: Schema = {}
     for keyword, value in schema.items():
         if keyword in ("properties", "patternProperties", "$defs"):
-            result[keyword] = {name: change(as_schema(item)) for name, item in as_schema(value).items()}
+            result[keyword] = {name: change(to_schema(item)) for name, item in to_schema(value).items()}
         elif keyword in ("oneOf", "anyOf", "allOf", "prefixItems"):
-            result[keyword] = [change(as_schema(item)) for item in as_list(value)]
+            result[keyword] = [change(to_schema(item)) for item in to_list(value)]
         elif keyword in ("items", "additionalProperties", "not") and isinstance(value, dict):
-            result[keyword] = change(as_schema(value))
+            result[keyword] = change(to_schema(value))
         else:
             result[keyword] = value
     return result
@@ -151,16 +151,16 @@ def rewrite_all(schemas: Schemas, step: Callable[[Schema], Schema]) -> Schemas:
     return {name: rewrite(schema, step) for name, schema in schemas.items()}
 
 
-def references(schema: Schema) -> Iterator[str]:
+def list_references(schema: Schema) -> Iterator[str]:
     """Names of the components a schema refers to directly, in the order they are written."""
-    name = reference_name(schema)
+    name = find_reference(schema)
     if name is not None:
         yield name
     for inner in list_children(schema):
-        yield from references(inner)
+        yield from list_references(inner)
 
 
-def reachable(schemas: Schemas, roots: Iterable[str]) -> tuple[str, ...]:
+def find_reachable(schemas: Schemas, roots: Iterable[str]) -> tuple[str, ...]:
     """Names of the roots and of all they lead to, each root followed by what it brings in."""
     order: dict[str, None] = {}
     waiting = list(reversed(list(roots)))
@@ -169,22 +169,22 @@ def reachable(schemas: Schemas, roots: Iterable[str]) -> tuple[str, ...]:
         if name in order or name not in schemas:
             continue
         order[name] = None
-        waiting.extend(reversed(list(references(schemas[name]))))
+        waiting.extend(reversed(list(list_references(schemas[name]))))
     return tuple(order)
 
 
 def prune(schemas: Schemas, roots: Iterable[str]) -> Schemas:
     """Only the components that the roots reach, in reading order."""
-    return {name: schemas[name] for name in reachable(schemas, roots)}
+    return {name: schemas[name] for name in find_reachable(schemas, roots)}
 
 
-def pascal(text: str) -> str:
+def to_pascal_case(text: str) -> str:
     """`tool_calls` -> `ToolCalls`: the pieces between other signs, each with its first letter raised."""
     pieces = "".join(sign if sign.isascii() and sign.isalnum() else " " for sign in text).split()
     return "".join(piece[:1].upper() + piece[1:] for piece in pieces)
 
 
-def fresh(name: str, taken: Iterable[str]) -> str:
+def make_unique_name(name: str, taken: Iterable[str]) -> str:
     """The name itself, or with the first number from 2 up that makes it new."""
     used = taken if isinstance(taken, (dict, set, frozenset)) else set(taken)
     candidate, number = name, 2

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from victor_fp.codegen.bounds import CodegenFailed
-from victor_fp.codegen.schema import as_schema
+from victor_fp.codegen.schema import to_schema
 
 
 class Source(NamedTuple):
@@ -41,17 +41,17 @@ def read_sources(path: Path) -> dict[str, Source]:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, tomllib.TOMLDecodeError) as error:
         raise CodegenFailed(f"cannot read {path}: {error}") from error
-    return {name: _source(path, name, as_schema(entry)) for name, entry in content.items()}
+    return {name: _read_source(path, name, to_schema(entry)) for name, entry in content.items()}
 
 
-def _source(path: Path, name: str, entry: dict[str, object]) -> Source:
+def _read_source(path: Path, name: str, entry: dict[str, object]) -> Source:
     def text(key: str) -> str:
         if key not in entry:
             raise CodegenFailed(f"{path}: [{name}] lacks {key}")
         return str(entry[key])
 
     def names(key: str) -> dict[str, str]:
-        return {ours: str(theirs) for ours, theirs in as_schema(entry.get(key)).items()}
+        return {ours: str(theirs) for ours, theirs in to_schema(entry.get(key)).items()}
 
     return Source(
         vendor=text("vendor"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from victor_fp.codegen.bounds import CodegenFailed
 from victor_fp.codegen.document import Slice
-from victor_fp.codegen.schema import Schema, Schemas, as_list, as_schema, pascal
+from victor_fp.codegen.schema import Schema, Schemas, to_list, to_pascal_case, to_schema
 
 MARK = "x-vendor"
 """On a property: the vendors that accept it; without it the property is the format's own."""
@@ -23,7 +23,7 @@ def split_vendor_fields(sliced: Slice) -> Slice:
     bases: dict[str, str] = {}
     for root in sliced.request_roots:
         roots[root] = None
-        schema = as_schema(schemas.get(root))
+        schema = to_schema(schemas.get(root))
         if APART not in schema:
             continue
         if schema[APART] != "apart":
@@ -43,14 +43,14 @@ def _split(root: str, schema: Schema) -> tuple[Schema, Schemas]:
     """The body without marked properties, and a component per vendor in the order of first mention."""
     common: Schema = {}
     by_vendor: dict[str, Schema] = {}
-    for name, value in as_schema(schema.get("properties")).items():
-        vendors = [str(vendor) for vendor in as_list(as_schema(value).get(MARK))]
+    for name, value in to_schema(schema.get("properties")).items():
+        vendors = [str(vendor) for vendor in to_list(to_schema(value).get(MARK))]
         if not vendors:
             common[name] = value
         for vendor in vendors:
             by_vendor.setdefault(vendor, {})[name] = value
     body = {key: value for key, value in schema.items() if key != APART} | {"properties": common}
     return body, {
-        f"{pascal(vendor)}{pascal(root)}": {"type": "object", "properties": properties}
+        f"{to_pascal_case(vendor)}{to_pascal_case(root)}": {"type": "object", "properties": properties}
         for vendor, properties in by_vendor.items()
     }

@@ -12,9 +12,9 @@ from returns.result import Failure, Result, Success
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.result import outcome
 from victor_fp.providers.registry import ProviderRegistry
-from victor_fp.shell.credentials.key_file import KeyFile, KeyStoreFailure, key_file
-from victor_fp.shell.credentials.key_ring import KeyRing, system_key_ring
-from victor_fp.shell.credentials.lookup import Credential, KeyQuery, find_key, find_key_problem, key_query_for
+from victor_fp.shell.credentials.key_file import KeyFile, KeyStoreFailure, open_key_file
+from victor_fp.shell.credentials.key_ring import KeyRing, get_system_key_ring
+from victor_fp.shell.credentials.lookup import Credential, KeyQuery, build_key_query, find_key, find_key_problem
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*", re.ASCII)
 
@@ -48,7 +48,7 @@ def key_query_from_name(name: str) -> KeyQuery:
     plain = name.strip().lower()
     match outcome(ProviderRegistry.catalogue().find(plain)):
         case Success(spec):
-            return key_query_for(spec)
+            return build_key_query(spec)
         case Failure(_):
             pass
     variable = re.sub(r"[^A-Z0-9]", "_", plain.upper()) + "_API_KEY"
@@ -77,9 +77,9 @@ def store_api_key(
     if problem := find_key_problem(secret):
         return Failure(InvalidRequest(provider=stored_as, message=f"the key {problem}"))
     if keyring:
-        stored = (key_ring or system_key_ring()).store(stored_as, secret.strip())
+        stored = (key_ring or get_system_key_ring()).store(stored_as, secret.strip())
         return stored.map(lambda _: f"keyring victor_fp/{stored_as}")
-    file = key_file(os.environ if environment is None else environment)
+    file = open_key_file(os.environ if environment is None else environment)
     return file.store(stored_as, secret.strip()).map(lambda _: f"file {file.location}")
 
 
@@ -93,8 +93,8 @@ def delete_api_key(
     """Delete a key from the key file, or the keyring; False where there is none."""
     stored_as = key_query_from_name(name).name
     if keyring:
-        return (key_ring or system_key_ring()).remove(stored_as)
-    return key_file(os.environ if environment is None else environment).remove(stored_as)
+        return (key_ring or get_system_key_ring()).remove(stored_as)
+    return open_key_file(os.environ if environment is None else environment).remove(stored_as)
 
 
 def migrate_api_keys(
@@ -109,14 +109,14 @@ def migrate_api_keys(
     others are moved all the same, and the failure names it. A keyring cannot be listed: moving back covers the names of
     the catalogue.
     """
-    ring = key_ring or system_key_ring()
-    file = key_file(os.environ if environment is None else environment)
+    ring = key_ring or get_system_key_ring()
+    file = open_key_file(os.environ if environment is None else environment)
     return (_move_to_ring if to_keyring else _move_to_file)(ring, file)
 
 
 def list_stored_names() -> tuple[str, ...]:
     """Return the names under which built-in providers' keys are stored, in the catalogue's order."""
-    wanted = (key_query_for(spec) for spec in ProviderRegistry.catalogue() if spec.key_variables)
+    wanted = (build_key_query(spec) for spec in ProviderRegistry.catalogue() if spec.key_variables)
     return tuple(dict.fromkeys(key.name for key in wanted))
 
 

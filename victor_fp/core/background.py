@@ -17,7 +17,7 @@ from returns.result import Failure, Result, Success
 from victor_fp.core.classification.headers import read_retry_after
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.options import Options
-from victor_fp.core.polling import Event, ExchangeFailed, Order, SendRequest, StopPolling, UseResponse
+from victor_fp.core.polling import ExchangeFailed, PollingEvent, PollingOrder, SendRequest, StopPolling, UseResponse
 from victor_fp.core.requests import HttpRequest
 
 Progress = Literal["running", "ended", "unknown"]
@@ -79,7 +79,7 @@ class BackgroundPolling(msgspec.Struct, frozen=True, kw_only=True):
         """The request that ends the response, while it runs for this caller alone."""
         return self.background.cancel(self.id) if self.is_running and not self.is_resumed else None
 
-    def after(self, event: Event) -> tuple[BackgroundPolling, Order]:
+    def advance(self, event: PollingEvent) -> tuple[BackgroundPolling, PollingOrder]:
         """The state and the order after an exchange."""
         if isinstance(event, ExchangeFailed):
             return self._repeat(0.0) or (self, StopPolling(event.fault))
@@ -92,7 +92,7 @@ class BackgroundPolling(msgspec.Struct, frozen=True, kw_only=True):
             return replace(self, is_running=False), UseResponse(event)
         return _poll(replace(self, id=seen.id, is_running=True, failed=0), 0.0)
 
-    def _repeat(self, wait: float) -> tuple[BackgroundPolling, Order] | None:
+    def _repeat(self, wait: float) -> tuple[BackgroundPolling, PollingOrder] | None:
         """The poll once more; None where it was not a poll, or failed too often."""
         if not self.is_running or self.failed >= PATIENCE:
             return None
@@ -111,7 +111,7 @@ def begin_polling(
     return polling, SendRequest(request=request, timeout=min(timeout, EXCHANGE_TIMEOUT))
 
 
-def _poll(polling: BackgroundPolling, least: float) -> tuple[BackgroundPolling, Order]:
+def _poll(polling: BackgroundPolling, least: float) -> tuple[BackgroundPolling, PollingOrder]:
     """Ask again, after a rest that grows with every poll."""
     rest = min(LONGEST_REST, FIRST_REST * GROWTH ** min(polling.polls, 64))
     request = polling.background.retrieve(polling.id)
@@ -119,7 +119,7 @@ def _poll(polling: BackgroundPolling, least: float) -> tuple[BackgroundPolling, 
     return replace(polling, polls=polling.polls + 1), order
 
 
-def asks_background(options: Options) -> bool:
+def is_background_request(options: Options) -> bool:
     """Whether a response is to be made in the background, in our words or in the vendor's."""
     return bool(options.background) or {**options.unknown, **options.extra_body}.get("background") is True
 

@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 Chain: TypeAlias = "tuple[Chain, str] | None"
 """Pieces of text, newest first."""
-Objects: TypeAlias = "tuple[Objects, Mapping[str, Json]] | None"
+ObjectChain: TypeAlias = "tuple[ObjectChain, Mapping[str, Json]] | None"
 """JSON objects that are to be merged, newest first."""
 
 _MAX_MERGE_DEPTH = 64
@@ -72,7 +72,7 @@ def concatenate_objects(objects: Iterable[Mapping[str, Json]]) -> dict[str, Json
 
 def _concatenate(values: list[Json]) -> Json:
     last = values[-1]
-    run = values[_start_of_run(values) :]
+    run = values[_find_run_start(values) :]
     if isinstance(last, str):
         return "".join(value for value in run if isinstance(value, str))
     if isinstance(last, list):
@@ -80,7 +80,7 @@ def _concatenate(values: list[Json]) -> Json:
     return last
 
 
-def _start_of_run(values: list[Json]) -> int:
+def _find_run_start(values: list[Json]) -> int:
     """Where the values begin that have the type of the last one."""
     start = len(values) - 1
     while start and type(values[start - 1]) is type(values[-1]):
@@ -92,7 +92,7 @@ def _merge_values(values: list[Json], depth: int) -> Json:
     last = values[-1]
     if depth == 0 or not isinstance(last, list | dict):
         return last
-    run = values[_start_of_run(values) :]
+    run = values[_find_run_start(values) :]
     if isinstance(last, list):
         return [item for value in run if isinstance(value, list) for item in value]
     return merge_objects((value for value in run if isinstance(value, dict)), depth - 1)

@@ -156,7 +156,7 @@ class RerankResponse(BaseModel):
     """`adjustments`, `attempts`, `id`, `cost`, `search_units` and the vendor's extras."""
 
 
-def empty_response(model: str) -> EmbeddingResponse:
+def build_empty_response(model: str) -> EmbeddingResponse:
     """The response for no texts, which takes no request."""
     return EmbeddingResponse(vectors=EMPTY, model=model)
 

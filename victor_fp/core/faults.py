@@ -54,7 +54,7 @@ class FaultBase(msgspec.Struct, frozen=True, kw_only=True):
     retry_limit: ClassVar[int | None] = None
     """How often one call retries after this fault; None leaves it to the retry policy."""
     counts_against_breaker: ClassVar[bool] = False
-    """The server failed, rather than the caller or the caller's quota. Ask `indicts_server`, which knows the exceptions."""
+    """The server failed, rather than the caller or the caller's quota. Ask `is_breaker_failure`, which knows the exceptions."""
     allows_fallback: ClassVar[bool] = False
     """Another target may answer where this one did not."""
     is_local: ClassVar[bool] = False
@@ -344,7 +344,7 @@ def can_retry(fault: Fault) -> bool:
     return fault.is_retryable and not is_final_status(fault.status)
 
 
-def indicts_server(fault: Fault) -> bool:
+def is_breaker_failure(fault: Fault) -> bool:
     """Whether the fault counts against the server's circuit breaker.
 
     The class decides, except that a timeout in our own connection pool says nothing: the server was never asked.

@@ -97,7 +97,9 @@ def decode_flawed_json(data: bytes | str, *, keep_halves: bool = False) -> Json 
         text = data if isinstance(data, str) else data.decode("utf-8", errors)
         if not keep_halves:
             text = _replace_halves(text)
-        value: Json = json.loads(text, strict=False, parse_int=_int, parse_float=_float, parse_constant=_constant)
+        value: Json = json.loads(
+            text, strict=False, parse_int=_parse_int, parse_float=_parse_float, parse_constant=_reject_constant
+        )
     except (ValueError, RecursionError) as error:
         return NotJson(str(error))
     return value
@@ -105,24 +107,24 @@ def decode_flawed_json(data: bytes | str, *, keep_halves: bool = False) -> Json 
 
 def _replace_halves(text: str) -> str:
     if any(mark in text for mark in _SURROGATES):
-        text = _ESCAPE.sub(_whole_escape, text)
+        text = _ESCAPE.sub(_replace_half_escape, text)
     return text if text.isascii() else text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
-def _whole_escape(escape: re.Match[str]) -> str:
+def _replace_half_escape(escape: re.Match[str]) -> str:
     found = escape.group()
     is_half = len(found) == 6 and found[2] in "dD"
     return "\\ufffd" if is_half else found
 
 
-def _int(digits: str) -> int | None:
+def _parse_int(digits: str) -> int | None:
     return int(digits) if len(digits) <= _MAX_DIGITS else None
 
 
-def _float(digits: str) -> float | None:
+def _parse_float(digits: str) -> float | None:
     value = float(digits)
     return value if math.isfinite(value) else None
 
 
-def _constant(name: str) -> None:  # noqa: ARG001  NaN, Infinity or -Infinity
+def _reject_constant(name: str) -> None:  # noqa: ARG001  NaN, Infinity or -Infinity
     return None

@@ -15,7 +15,7 @@ from victor_fp.core.json import Json, encode_json
 if TYPE_CHECKING:
     from jsonschema_rs import Draft202012Validator, PatternOptionsType, ValidationError
 
-Schema: TypeAlias = Mapping[str, Any]
+SchemaMapping: TypeAlias = Mapping[str, Any]
 
 MAX_DEPTH = 200
 """Levels of lists and objects that a value may have; the validator recurses natively, on the thread's stack."""
@@ -73,7 +73,7 @@ class SchemaValidator:
             return (SchemaError("$", f"cannot be validated: {_shorten(str(error))}"),)
 
 
-def compile_schema(schema: Schema) -> Result[SchemaValidator, str]:
+def compile_schema(schema: SchemaMapping) -> Result[SchemaValidator, str]:
     """The validator of a JSON Schema, or what is wrong with the schema.
 
     References lead into the schema itself and to the published meta-schemas; nothing else is read or fetched.
@@ -122,7 +122,7 @@ def measure_depth(value: Json, most: int | None = None) -> int:
     return depth
 
 
-def _is_recursive(schema: Schema) -> bool:
+def _is_recursive(schema: SchemaMapping) -> bool:
     """Whether a reference may lead back to a schema that it stands in.
 
     Decided by definition, so a `$dynamicRef`, a reference to the root or one into the middle of a schema counts as such.
@@ -131,9 +131,9 @@ def _is_recursive(schema: Schema) -> bool:
     for key in ("$defs", "definitions"):
         definitions = schema.get(key)
         if isinstance(definitions, Mapping):
-            uses |= {f"#/{key}/{name}": set(_references(inner)) for name, inner in definitions.items()}
+            uses |= {f"#/{key}/{name}": set(_list_references(inner)) for name, inner in definitions.items()}
     rest = {key: inner for key, inner in schema.items() if key not in ("$defs", "definitions")}
-    if any(target not in uses for targets in (set(_references(rest)), *uses.values()) for target in targets):
+    if any(target not in uses for targets in (set(_list_references(rest)), *uses.values()) for target in targets):
         return True
     settled: set[str] = set()
     while ready := [name for name, targets in uses.items() if name not in settled and targets <= settled]:
@@ -141,11 +141,11 @@ def _is_recursive(schema: Schema) -> bool:
     return len(settled) < len(uses)
 
 
-def _count_references(schema: Schema) -> int:
-    return max(2, sum(1 for _ in _references(schema)))
+def _count_references(schema: SchemaMapping) -> int:
+    return max(2, sum(1 for _ in _list_references(schema)))
 
 
-def _references(schema: object) -> Iterator[str]:
+def _list_references(schema: object) -> Iterator[str]:
     waiting = [schema]
     while waiting:
         item = waiting.pop()
@@ -173,13 +173,13 @@ def _describe(error: ValidationError) -> Iterator[SchemaError]:
     branches: list[list[ValidationError]] = getattr(error.kind, "context", [])
     if keyword in ("anyOf", "oneOf") and any(branches) and all(branches):
         yield from (
-            found for inner in min(branches, key=lambda one: _distance(one, path)) for found in _describe(inner)
+            found for inner in min(branches, key=lambda one: _measure_distance(one, path)) for found in _describe(inner)
         )
         return
     details: dict[str, Any] = {} if keyword in ("anyOf", "oneOf", "propertyNames") else error.kind.as_dict()
     match keyword:
         case "type":
-            reason = f"expected {' or '.join(_types(details))}, got {_type_of(error.instance)}"
+            reason = f"expected {' or '.join(_list_types(details))}, got {_name_type(error.instance)}"
         case "required":
             reason = f"missing property {details['property']!r}"
         case "additionalProperties" | "unevaluatedProperties":
@@ -200,7 +200,7 @@ def _describe(error: ValidationError) -> Iterator[SchemaError]:
     yield SchemaError(path, reason)
 
 
-def _distance(errors: Sequence[ValidationError], path: str) -> int:
+def _measure_distance(errors: Sequence[ValidationError], path: str) -> int:
     """How far a branch is from the value: a wrong type, a wrong tag, anything about the value itself, anything inside."""
     places = [(error.kind.name, render_path(error.instance_path)) for error in errors]
     types = sum(place == path and keyword == "type" for keyword, place in places)
@@ -209,12 +209,12 @@ def _distance(errors: Sequence[ValidationError], path: str) -> int:
     return len(errors) + 10 * own + 100 * tags + 10_000 * types
 
 
-def _types(details: Mapping[str, Any]) -> list[str]:
+def _list_types(details: Mapping[str, Any]) -> list[str]:
     found = details.get("types") or details.get("type") or []
     return [found] if isinstance(found, str) else [str(one) for one in found]
 
 
-def _type_of(value: object) -> str:
+def _name_type(value: object) -> str:
     match value:
         case None:
             return "null"

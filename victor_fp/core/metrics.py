@@ -166,10 +166,10 @@ def _count_fallbacks(attempts: Sequence[Attempt]) -> int:
     return sum(one != other for one, other in pairwise(targets))
 
 
-def percentile(values: Sequence[float], percent: float) -> float | None:
+def compute_percentile(values: Sequence[float], percent: float) -> float | None:
     """The smallest of `values` (sorted) that at least `percent` of them do not exceed; None where there are none.
 
-    >>> percentile([1.0, 2.0, 3.0, 4.0], 50)
+    >>> compute_percentile([1.0, 2.0, 3.0, 4.0], 50)
     2.0
     """
     if not values:
@@ -210,8 +210,8 @@ def _describe_spread(values: Sequence[float | None]) -> Spread | None:
         "mean": sum(present) / len(present),
         "min": present[0],
         "max": present[-1],
-        "p50": percentile(present, 50) or 0.0,
-        "p90": percentile(present, 90) or 0.0,
-        "p95": percentile(present, 95) or 0.0,
-        "p99": percentile(present, 99) or 0.0,
+        "p50": compute_percentile(present, 50) or 0.0,
+        "p90": compute_percentile(present, 90) or 0.0,
+        "p95": compute_percentile(present, 95) or 0.0,
+        "p99": compute_percentile(present, 99) or 0.0,
     }

@@ -26,6 +26,6 @@ def split_model_name(
     return name[:at], name[at + 1 :] or None
 
 
-def missing_model_message(provider: str) -> str:
+def describe_missing_model(provider: str) -> str:
     """What to say of a call that names no model, to a provider that has no default one."""
     return f"no model is named: pass model=..., or name one when creating the provider, as in {provider + '/MODEL'!r}"

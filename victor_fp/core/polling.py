@@ -1,7 +1,7 @@
 """The polling of a long-running prediction as a machine: work is created at one URL, and its answer is polled or streams at another.
 
 Rules. `start_polling` of a codec gives the order to send the request. The shell carries out one order at a time. SendRequest
-becomes ExchangeDone or ExchangeFailed, which `after` turns into the next order; OpenStream hands the answer over as a stream,
+becomes ExchangeDone or ExchangeFailed, which `advance` turns into the next order; OpenStream hands the answer over as a stream,
 UseResponse as a whole body, and either is the last order. A caller who leaves before the answer is whole has `cancel` sent,
 if there is one: otherwise the prediction goes on, and is charged for, although nobody waits for it. A key is sent only to the
 endpoint's own origin.
@@ -33,7 +33,7 @@ class ExchangeFailed(msgspec.Struct, frozen=True):
     fault: Fault
 
 
-Event: TypeAlias = ExchangeDone | ExchangeFailed
+PollingEvent: TypeAlias = ExchangeDone | ExchangeFailed
 
 
 class SendRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,7 +64,7 @@ class StopPolling(msgspec.Struct, frozen=True):
     fault: Fault
 
 
-Order: TypeAlias = SendRequest | OpenStream | UseResponse | StopPolling
+PollingOrder: TypeAlias = SendRequest | OpenStream | UseResponse | StopPolling
 
 
 class Polling(Protocol):
@@ -75,7 +75,7 @@ class Polling(Protocol):
         """The request that cancels the prediction; None where nothing is known to run."""
         ...
 
-    def after(self, event: Event) -> tuple[Polling, Order]:
+    def advance(self, event: PollingEvent) -> tuple[Polling, PollingOrder]:
         """The state and the order after an event."""
         ...
 
@@ -86,10 +86,10 @@ StartPolling: TypeAlias = Callable[[HttpRequest, bool, float], tuple[Polling, Se
 
 def has_same_origin(one: str, other: str) -> bool:
     """Whether two URLs agree in scheme, host and port."""
-    return _origin(one) == _origin(other) is not None
+    return _parse_origin(one) == _parse_origin(other) is not None
 
 
-def _origin(url: str) -> tuple[str, str, int | None] | None:
+def _parse_origin(url: str) -> tuple[str, str, int | None] | None:
     try:
         parts = urlsplit(url)
         port = parts.port

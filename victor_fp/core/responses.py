@@ -55,7 +55,7 @@ def fold_response(codec: Codec, body: bytes, tool_names: Mapping[str, str] | Non
         return Transcript(fault=InvalidResponse(message=TOO_DEEP, maybe_billed=True))
 
 
-def text_of(transcript: Transcript, kind: BlockKind, separator: str = "") -> str:
+def join_text(transcript: Transcript, kind: BlockKind, separator: str = "") -> str:
     """The text of all blocks of one kind."""
     texts = [join_chain(block.pieces) for block in transcript.blocks if block.kind == kind]
     return separator.join(filter(None, texts))
@@ -75,7 +75,7 @@ def build_completion(
     try:
         fields = _build_shared_fields(context, transcript)
         raw_response = None if isinstance(raw, NotJson) else raw
-        return Success(CompletionResponse(content=text_of(transcript, "text"), raw_response=raw_response, **fields))
+        return Success(CompletionResponse(content=join_text(transcript, "text"), raw_response=raw_response, **fields))
     except RecursionError:
         return Failure(with_context(context, InvalidResponse(message=TOO_DEEP, maybe_billed=True)))
 
@@ -90,7 +90,7 @@ def build_final_chunk(context: ResponseContext, transcript: Transcript) -> Resul
     if context.required_call is not None and (missing := find_missing_call(context, transcript)) is not None:
         return Failure(with_partial(context, transcript, missing))
     fields = _build_shared_fields(context, transcript)
-    response = CompletionResponse(content=text_of(transcript, "text"), **fields)
+    response = CompletionResponse(content=join_text(transcript, "text"), **fields)
     return Success(StreamChunk(is_final=True, response=response, **fields))
 
 
@@ -104,7 +104,7 @@ def find_missing_call(context: ResponseContext, transcript: Transcript) -> Inval
     if required is None or (stopped is not None and stopped.reason not in _ENDED):
         return None
     called = [call.name for call in transcript.calls]
-    if (called and not required) or required in called or text_of(transcript, "refusal"):
+    if (called and not required) or required in called or join_text(transcript, "refusal"):
         return None
     asked = f"a call of the tool {required!r}" if required else "a call of one of the tools"
     got = f"calls of {', '.join(map(repr, called))}" if called else "no call"
@@ -137,9 +137,9 @@ def with_partial(context: ResponseContext, transcript: Transcript, fault: Fault)
     if not transcript.spoken:
         return with_context(context, fault)
     partial = Partial(
-        content=text_of(transcript, "text"),
-        reasoning=text_of(transcript, "reasoning", "\n\n"),
-        tool_calls=tuple({**call.call()} for call in transcript.calls),
+        content=join_text(transcript, "text"),
+        reasoning=join_text(transcript, "reasoning", "\n\n"),
+        tool_calls=tuple({**call.build_call()} for call in transcript.calls),
         usage=build_usage(transcript.usage),
     )
     return msgspec.structs.replace(with_context(context, fault), partial=partial, maybe_billed=True)
@@ -162,13 +162,13 @@ def _build_shared_fields(context: ResponseContext, transcript: Transcript) -> di
     for block in transcript.blocks:
         is_plain = is_plain and block.kind == "text" and block.states is None
     if not is_plain:
-        metadata.update(_block_metadata(context, transcript, model))
+        metadata.update(_collect_block_metadata(context, transcript, model))
     if context.adjustments:
-        metadata["adjustments"] = adjustments_as_dicts(context.adjustments)
+        metadata["adjustments"] = dump_adjustments(context.adjustments)
     price = context.endpoint.price
     if price is not None and (cost := compute_cost(price, (transcript.model, context.model), usage, metadata)):
         metadata["cost"] = cost
-    calls = None if transcript.calls is NO_CALLS else [call.call() for call in transcript.calls]
+    calls = None if transcript.calls is NO_CALLS else [call.build_call() for call in transcript.calls]
     reason = None if stopped is None else stopped.reason
     if calls and stopped is not None and stopped.is_failure:
         pass  # the calls may be ones that nobody asked for, or not whole
@@ -189,12 +189,12 @@ def _build_shared_fields(context: ResponseContext, transcript: Transcript) -> di
     }
 
 
-def _block_metadata(context: ResponseContext, transcript: Transcript, model: str | None) -> dict[str, Any]:
+def _collect_block_metadata(context: ResponseContext, transcript: Transcript, model: str | None) -> dict[str, Any]:
     """What blocks other than plain text add to the metadata."""
     metadata: dict[str, Any] = {}
-    if reasoning := text_of(transcript, "reasoning", "\n\n"):
+    if reasoning := join_text(transcript, "reasoning", "\n\n"):
         metadata["reasoning_content"] = reasoning
-    if refusal := text_of(transcript, "refusal"):
+    if refusal := join_text(transcript, "refusal"):
         metadata["refusal"] = refusal
     spec = context.endpoint.spec
     state = build_provider_state(spec.dialect.protocol, spec.name, model, build_blocks(transcript))
@@ -203,17 +203,17 @@ def _block_metadata(context: ResponseContext, transcript: Transcript, model: str
     return metadata
 
 
-def adjustments_as_dicts(adjustments: Sequence[Adjustment]) -> list[dict[str, str]]:
+def dump_adjustments(adjustments: Sequence[Adjustment]) -> list[dict[str, str]]:
     """Adjustments as they stand in metadata."""
     return [{"parameter": a.parameter, "action": a.action, "reason": a.reason} for a in adjustments]
 
 
-def attempts_as_dicts(attempts: Sequence[Attempt]) -> list[dict[str, object]]:
+def dump_attempts(attempts: Sequence[Attempt]) -> list[dict[str, object]]:
     """Attempts as they stand in metadata."""
     return [msgspec.to_builtins(attempt) for attempt in attempts]
 
 
 def record_attempts(response: CompletionResponse, attempts: Sequence[Attempt]) -> CompletionResponse:
     """The response with the attempts that led to it in its metadata."""
-    metadata = {**(response.metadata or {}), "attempts": attempts_as_dicts(attempts)}
+    metadata = {**(response.metadata or {}), "attempts": dump_attempts(attempts)}
     return response.model_copy(update={"metadata": metadata})

@@ -13,7 +13,7 @@ from victor_fp.core.json import decode_json
 from victor_fp.core.protocols import Codec
 from victor_fp.core.protocols.retrieval import EmbeddingCodec, RerankCodec, rank_documents
 from victor_fp.core.requests import Endpoint
-from victor_fp.core.responses import ResponseContext, adjustments_as_dicts, with_context
+from victor_fp.core.responses import ResponseContext, dump_adjustments, with_context
 from victor_fp.core.result import outcome
 from victor_fp.core.types import Usage
 from victor_fp.core.vectors import VectorType
@@ -106,5 +106,5 @@ def _find_error(codec: Codec, body: bytes) -> Fault | None:
 def _add_adjustments(context: ResponseContext, metadata: Any) -> dict[str, Any] | None:
     found = dict(metadata)
     if context.adjustments:
-        found["adjustments"] = adjustments_as_dicts(context.adjustments)
+        found["adjustments"] = dump_adjustments(context.adjustments)
     return found or None

@@ -25,7 +25,7 @@ from victor_fp.core.transcript import EMPTY, Transcript, advance
 from victor_fp.core.types import StreamChunk
 from victor_fp.core.unicode_repair import UnicodeRepair, may_need_repair
 
-Form: TypeAlias = Literal["unknown", "frames", "body", "refusal"]
+StreamForm: TypeAlias = Literal["unknown", "frames", "body", "refusal"]
 BODY_LIMIT = 64 * 1024 * 1024
 """Bytes that a whole body may take, decompressed."""
 LEAD_LIMIT = 1024 * 1024
@@ -40,7 +40,7 @@ class StreamReading(msgspec.Struct, frozen=True, kw_only=True):
     codec: Codec
     status: int
     headers: Headers
-    form: Form
+    form: StreamForm
     framer: Framer
     events: EventReader
     filters: tuple[DeltaFilter, ...] = ()

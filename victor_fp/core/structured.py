@@ -25,8 +25,10 @@ from victor_fp.core.result import outcome
 from victor_fp.core.types import CompletionResponse, Message, StreamChunk
 
 T = TypeVar("T", bound="BaseModel | msgspec.Struct")
-Answer: TypeAlias = "CompletionResponse | StreamChunk | Result[CompletionResponse, Fault] | Result[StreamChunk, Fault]"
-Form: TypeAlias = "type[BaseModel | msgspec.Struct] | Mapping[str, Any]"
+StructuredInput: TypeAlias = (
+    "CompletionResponse | StreamChunk | Result[CompletionResponse, Fault] | Result[StreamChunk, Fault]"
+)
+ResponseForm: TypeAlias = "type[BaseModel | msgspec.Struct] | Mapping[str, Any]"
 Check: TypeAlias = "Callable[[Json], Result[Any, Sequence[SchemaError]]]"
 
 _FENCE = "```"
@@ -36,10 +38,10 @@ _MAX_SHOWN = 5
 
 
 @overload
-def structured(answer: Answer, form: type[T]) -> Result[T, Fault]: ...
+def structured(answer: StructuredInput, form: type[T]) -> Result[T, Fault]: ...
 @overload
-def structured(answer: Answer, form: Mapping[str, Any]) -> Result[Json, Fault]: ...
-def structured(answer: Answer, form: type[Any] | Mapping[str, Any]) -> Result[Any, Fault]:
+def structured(answer: StructuredInput, form: Mapping[str, Any]) -> Result[Json, Fault]: ...
+def structured(answer: StructuredInput, form: type[Any] | Mapping[str, Any]) -> Result[Any, Fault]:
     """Return the value in an answer's text.
 
     The answer is a response, the final chunk of a stream, or a result of either; a failure passes through. ContentRefused
@@ -56,7 +58,7 @@ def structured(answer: Answer, form: type[Any] | Mapping[str, Any]) -> Result[An
             return Failure(fault)
 
 
-def _read_answer(answer: CompletionResponse | StreamChunk, form: Form) -> Result[Any, Fault]:
+def _read_answer(answer: CompletionResponse | StreamChunk, form: ResponseForm) -> Result[Any, Fault]:
     """A final chunk is read as the whole response that it holds."""
     response = answer if isinstance(answer, CompletionResponse) else answer.response
     if response is None:
@@ -65,14 +67,14 @@ def _read_answer(answer: CompletionResponse | StreamChunk, form: Form) -> Result
 
 
 def repair_messages(
-    messages: Sequence[Message], response: CompletionResponse, fault: InvalidResponse, form: Form
+    messages: Sequence[Message], response: CompletionResponse, fault: InvalidResponse, form: ResponseForm
 ) -> tuple[Message, ...]:
     """The conversation for one more attempt: the invalid answer, then what was wrong with it and the schema it must match.
 
     `fault` is what `structured(response, form)` returned.
     """
     turn = () if not response.content.strip() else (Message(role="assistant", content=response.content),)
-    wanted = encode_json(_schema_of(form) if isinstance(form, Mapping) else _json_schema_of(form)).decode()
+    wanted = encode_json(_unwrap_schema(form) if isinstance(form, Mapping) else _build_json_schema(form)).decode()
     correction = (
         f"That answer cannot be used: {fault.message}.\n"
         "Answer again with one JSON value and nothing else. It must match this JSON Schema:\n"
@@ -81,7 +83,7 @@ def repair_messages(
     return (*messages, *turn, Message(role="user", content=correction))
 
 
-def read_form(response_format: object) -> Form | None:
+def read_form(response_format: object) -> ResponseForm | None:
     """The form that the option `response_format` asks for; None for text.
 
     >>> read_form("json"), read_form({"type": "text"}) is None
@@ -102,32 +104,32 @@ def read_form(response_format: object) -> Form | None:
             return None
 
 
-def find_form_problem(form: Form) -> str | None:
+def find_form_problem(form: ResponseForm) -> str | None:
     """Why answers cannot be checked against a form; None where they can."""
-    match outcome(_checker(form)):
+    match outcome(_build_check(form)):
         case Failure(reason):
             return str(reason)
         case _:
             return None
 
 
-def _read(response: CompletionResponse, form: Form) -> Result[Any, Fault]:
+def _read(response: CompletionResponse, form: ResponseForm) -> Result[Any, Fault]:
     refusal = (response.metadata or {}).get("refusal")
     if refusal or response.stop_reason in ("refusal", "content_filter"):
         return Failure(ContentRefused(model=response.model, message=str(refusal or "the model declined to answer")))
-    match outcome(_checker(form)):
+    match outcome(_build_check(form)):
         case Failure(reason):
             is_schema = isinstance(form, Mapping) and reason is not MISSING
             unusable = "is not a valid JSON Schema (draft 2020-12)" if is_schema else "cannot be checked"
-            message = f"schema {_name(form)} {unusable}: {reason}"
+            message = f"schema {_find_name(form)} {unusable}: {reason}"
             return Failure(InvalidRequest(model=response.model, message=message))
         case Success(check):
-            return _first_match(response, form, check)
+            return _find_first_match(response, form, check)
 
 
-def _first_match(response: CompletionResponse, form: Form, check: Check) -> Result[Any, Fault]:
+def _find_first_match(response: CompletionResponse, form: ResponseForm, check: Check) -> Result[Any, Fault]:
     errors: Sequence[SchemaError] | None = None
-    for text in dict.fromkeys(_candidates(response.content)):
+    for text in dict.fromkeys(_list_candidates(response.content)):
         value = decode_json(text)
         if isinstance(value, NotJson):
             continue
@@ -137,13 +139,13 @@ def _first_match(response: CompletionResponse, form: Form, check: Check) -> Resu
             case Failure(found):
                 errors = errors if errors is not None else found
     if errors is None:
-        return Failure(_invalid(response, _explain_missing(response)))
+        return Failure(_build_invalid_fault(response, _explain_missing(response)))
     more = f" (and {len(errors) - _MAX_SHOWN} more)" if len(errors) > _MAX_SHOWN else ""
     shown = "; ".join(map(str, errors[:_MAX_SHOWN]))
-    return Failure(_invalid(response, f"JSON does not match schema {_name(form)}: {shown}{more}"))
+    return Failure(_build_invalid_fault(response, f"JSON does not match schema {_find_name(form)}: {shown}{more}"))
 
 
-def _candidates(content: str) -> Iterator[str]:
+def _list_candidates(content: str) -> Iterator[str]:
     """The parts of a text that may be the JSON: all of it, each fenced block, the span between the outermost brackets."""
     yield content.strip()
     yield from _find_fenced(content)
@@ -167,9 +169,9 @@ def _find_fenced(content: str) -> Iterator[str]:
         at = content.find(_FENCE, end + len(_FENCE))
 
 
-def _checker(form: Form) -> Result[Check, str]:
+def _build_check(form: ResponseForm) -> Result[Check, str]:
     if isinstance(form, Mapping):
-        return compile_schema(_schema_of(form)).map(
+        return compile_schema(_unwrap_schema(form)).map(
             lambda schema: lambda value: _match_schema(value, schema.find_errors(value))
         )
     given: object = form
@@ -199,14 +201,14 @@ def _convert_value(value: Json, form: type[BaseModel | msgspec.Struct]) -> Resul
         return Failure([SchemaError("$", f"{type(error).__name__}: {error}")])
 
 
-def _schema_of(form: Mapping[str, Any]) -> Mapping[str, Any]:
+def _unwrap_schema(form: Mapping[str, Any]) -> Mapping[str, Any]:
     """A schema, bare or in the wrapping of OpenAI's `response_format`."""
     wrapped = form.get("json_schema")
     inner = wrapped.get("schema") if form.get("type") == "json_schema" and isinstance(wrapped, Mapping) else None
     return inner if isinstance(inner, Mapping) else form
 
 
-def _json_schema_of(form: type[BaseModel | msgspec.Struct]) -> Mapping[str, Any]:
+def _build_json_schema(form: type[BaseModel | msgspec.Struct]) -> Mapping[str, Any]:
     return form.model_json_schema() if issubclass(form, BaseModel) else msgspec.json.schema(form)
 
 
@@ -218,15 +220,15 @@ def _explain_missing(response: CompletionResponse) -> str:
     return "the answer is not JSON"
 
 
-def _name(form: Form) -> str:
+def _find_name(form: ResponseForm) -> str:
     if not isinstance(form, Mapping):
         return str(getattr(form, "__name__", form))[:60]
     wrapped = form.get("json_schema")
     given = wrapped.get("name") if isinstance(wrapped, Mapping) else None
-    return str(_schema_of(form).get("title") or given or "of the request")
+    return str(_unwrap_schema(form).get("title") or given or "of the request")
 
 
-def _invalid(response: CompletionResponse, message: str) -> InvalidResponse:
+def _build_invalid_fault(response: CompletionResponse, message: str) -> InvalidResponse:
     return InvalidResponse(
         model=response.model, message=message, maybe_billed=True, partial=Partial(content=response.content)
     )

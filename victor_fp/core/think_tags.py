@@ -17,14 +17,14 @@ from victor_fp.core.deltas import BlockEnded, Delta, MetadataReported, Reasoning
 
 OPEN, CLOSE = "<think>", "</think>"
 
-Position: TypeAlias = Literal["head", "opened", "inside", "closed", "outside"]
+TagPosition: TypeAlias = Literal["head", "opened", "inside", "closed", "outside"]
 """`opened` and `closed` are just behind a tag, where white space is still dropped."""
 
 
 class ThinkTags(msgspec.Struct, frozen=True, gc=False):
     """Where the split stands, and the text that is not decided yet."""
 
-    position: Position = "head"
+    position: TagPosition = "head"
     space: Chain = None
     """White space that goes away if a tag follows."""
     held: str = ""

@@ -15,7 +15,7 @@ MESSAGE = 4
 """Tokens that a message costs beside its content."""
 
 
-def estimated_text_tokens(texts: Sequence[str]) -> int:
+def estimate_text_tokens(texts: Sequence[str]) -> int:
     """Texts that are embedded or ranked; no answer is written."""
     return -(-sum(map(len, texts)) // CHARACTERS_PER_TOKEN)
 

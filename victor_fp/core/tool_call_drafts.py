@@ -7,14 +7,14 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from victor_fp.core.chains import Chain, Objects, join_chain, merge_objects, unroll
+from victor_fp.core.chains import Chain, ObjectChain, join_chain, merge_objects, unroll
 from victor_fp.core.json import Json, JsonScalar, NotJson, decode_json_object, encode_flawed_json
 from victor_fp.core.json_schema import MAX_DEPTH, measure_depth
 from victor_fp.core.persistent import PersistentList, PersistentMap
 from victor_fp.core.types import ToolCall
 
-Path: TypeAlias = tuple[str | int, ...]
-ArgumentSets: TypeAlias = "tuple[ArgumentSets, tuple[Path, JsonScalar]] | None"
+ArgumentPath: TypeAlias = tuple[str | int, ...]
+ArgumentSets: TypeAlias = "tuple[ArgumentSets, tuple[ArgumentPath, JsonScalar]] | None"
 """Values at paths, newest first."""
 
 MAX_PATH_STEPS = 64
@@ -37,12 +37,12 @@ class ToolCallDraft(msgspec.Struct, frozen=True, kw_only=True):
     """Arguments that came as an object."""
     sets: ArgumentSets = None
     """Arguments that came one by one, over those of `whole`."""
-    lengths: PersistentMap[Path, int] = PersistentMap()
+    lengths: PersistentMap[ArgumentPath, int] = PersistentMap()
     """How long the lists are that `sets` builds."""
-    states: Objects = None
+    states: ObjectChain = None
     """Opaque state to be sent back with the call."""
 
-    def call(self) -> ToolCall:
+    def build_call(self) -> ToolCall:
         """The call with its arguments parsed, or as the original text where they are not a JSON object, or nested too deeply.
 
         No arguments at all, or null, are an empty object. An object and text together: the text wins where there is any.
@@ -58,11 +58,11 @@ class ToolCallDraft(msgspec.Struct, frozen=True, kw_only=True):
                 arguments = encode_flawed_json(arguments).decode()
         return ToolCall(id=self.id or f"call_{self.ordinal}", name=self.name, arguments=arguments)
 
-    def state(self) -> dict[str, Json] | None:
+    def merge_state(self) -> dict[str, Json] | None:
         """The opaque state that has come so far."""
         return None if self.states is None else merge_objects(unroll(self.states))
 
-    def with_value(self, path: Path, value: JsonScalar) -> ToolCallDraft | None:
+    def with_value(self, path: ArgumentPath, value: JsonScalar) -> ToolCallDraft | None:
         """The call with `value` at `path` of its arguments: a text there grows, anything else is set.
 
         None for a path that does not begin with a name, has over `MAX_PATH_STEPS` steps, or an index over `MAX_INDEX_GAP`
@@ -101,7 +101,7 @@ class CallIndex(msgspec.Struct, frozen=True):
     newest: PersistentMap[tuple[object, object], int] = PersistentMap()
     count: int = 0
 
-    def candidates(self, index: float | None, id_: str | None) -> list[int]:
+    def find_candidates(self, index: float | None, id_: str | None) -> list[int]:
         """The ordinals among which the newest call is that has this index and this id, or came without one of them.
 
         The caller still has to check them: a call may have got another id since.
@@ -139,7 +139,7 @@ class ToolCallDrafts(msgspec.Struct, frozen=True):
         The newest call with this index is meant unless the piece has another id. Without an index it is the call with
         this id; with neither, the newest call. A call that came without index or id fits any.
         """
-        for ordinal in self.index.candidates(index, id_):
+        for ordinal in self.index.find_candidates(index, id_):
             call = self.drafts[ordinal]
             same_index = index is None or call.index is None or call.index == index
             if same_index and (not id_ or not call.id or call.id == id_):
@@ -190,7 +190,7 @@ def _build_arguments(whole: dict[str, Json], sets: ArgumentSets) -> dict[str, An
     return built if isinstance(built, dict) else {}
 
 
-def _set(root: _Fields, path: Path, value: JsonScalar) -> None:
+def _set(root: _Fields, path: ArgumentPath, value: JsonScalar) -> None:
     place: _Fields | _Items = root
     for depth, step in enumerate(path):
         if isinstance(place, _Items) and isinstance(step, int):
@@ -198,28 +198,28 @@ def _set(root: _Fields, path: Path, value: JsonScalar) -> None:
                 return  # another value took the place of the list that `with_value` counted
             place.extend([None] * (step + 1 - len(place)))
         last = depth + 1 == len(path)
-        before = _at(place, step)
-        inner = _leaf(before, value) if last else _container(before, path[depth + 1])
-        place[step] = inner  # type: ignore[index]  # an int for a list, a str for an object: `_container` chose by it
+        before = _get_at(place, step)
+        inner = _make_leaf(before, value) if last else _make_container(before, path[depth + 1])
+        place[step] = inner  # type: ignore[index]  # an int for a list, a str for an object: `_make_container` chose by it
         if last or not isinstance(inner, _Fields | _Items):
             return
         place = inner
 
 
-def _at(place: _Fields | _Items, step: str | int) -> Any:
+def _get_at(place: _Fields | _Items, step: str | int) -> Any:
     if isinstance(place, _Items):
         return place[step] if isinstance(step, int) else None
     return place.get(step) if isinstance(step, str) else None
 
 
-def _container(before: object, step: str | int) -> _Fields | _Items:
+def _make_container(before: object, step: str | int) -> _Fields | _Items:
     """What the next step leads into; what stood there stays if it is of that kind."""
     if isinstance(step, int):
         return before if isinstance(before, _Items) else _Items(before if isinstance(before, list) else ())
     return before if isinstance(before, _Fields) else _Fields(before if isinstance(before, dict) else {})
 
 
-def _leaf(before: object, value: JsonScalar) -> object:
+def _make_leaf(before: object, value: JsonScalar) -> object:
     if not isinstance(value, str):
         return value
     if isinstance(before, _Text):

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias, assert_never
 
 import msgspec
 
-from victor_fp.core.chains import Chain, Objects, join_chain, merge_objects, unroll
+from victor_fp.core.chains import Chain, ObjectChain, join_chain, merge_objects, unroll
 from victor_fp.core.deltas import (
     BlockEnded,
     Delta,
@@ -47,7 +47,7 @@ class OpenBlock(msgspec.Struct, frozen=True, kw_only=True):
     pieces: Chain = None
     call: int = -1
     """Which of the transcript's calls, for a tool call's block; the call has its state."""
-    states: Objects = None
+    states: ObjectChain = None
     closed: bool = False
 
     @property
@@ -71,7 +71,7 @@ class Transcript(msgspec.Struct, frozen=True, kw_only=True):
     ended: bool = False
     fault: Fault | None = None
     model: str | None = None
-    notes: Objects = None
+    notes: ObjectChain = None
 
     @property
     def blocks(self) -> list[OpenBlock]:
@@ -270,14 +270,14 @@ def build_blocks(transcript: Transcript) -> list[Block]:
     for block in transcript.blocks:
         if block.kind == "tool_call":
             draft = transcript.calls[block.call]
-            call = draft.call()
+            call = draft.build_call()
             out.append(
                 Block(
                     kind="tool_call",
                     id=call["id"],
                     name=call["name"],
                     arguments=call["arguments"],
-                    state=draft.state(),
+                    state=draft.merge_state(),
                 )
             )
         else:

@@ -64,7 +64,7 @@ class _Attachment(BaseModel):
     """As in `image/png`; wanted with `data`."""
 
     @model_validator(mode="after")
-    def _one_source(self) -> _Attachment:
+    def _check_one_source(self) -> _Attachment:
         if (self.url is None) == (self.data is None):
             raise ValueError("give either url or data")
         if self.data is not None and self.media_type is None:

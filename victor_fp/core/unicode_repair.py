@@ -84,7 +84,7 @@ class UnicodeRepair(msgspec.Struct, frozen=True, kw_only=True):
         count = self.count
         if self.held is not None:
             if _with_text(self.held, "") == _with_text(delta, ""):
-                text = _text_of(self.held) + text
+                text = _read_text(self.held) + text
             else:
                 out, count = self.finish(), count + 1
         held = None
@@ -104,7 +104,7 @@ class UnicodeRepair(msgspec.Struct, frozen=True, kw_only=True):
             msgspec.json.encode(delta)
         except UnicodeEncodeError:
             count = self.count + 1
-            return msgspec.structs.replace(self, count=count), [_note(count), _cleaned(delta)]
+            return msgspec.structs.replace(self, count=count), [_note(count), _clean_struct(delta)]
         return self, [delta]
 
 
@@ -126,7 +126,7 @@ def _with_clean_address(delta: ToolCallArguments | ToolCallArgumentSet) -> ToolC
     return delta
 
 
-def _text_of(delta: TextPiece) -> str:
+def _read_text(delta: TextPiece) -> str:
     text = delta.value if isinstance(delta, ToolCallArgumentSet) else delta.text
     return text if isinstance(text, str) else ""
 
@@ -137,7 +137,7 @@ def _with_text(delta: TextPiece, text: str) -> TextPiece:
     return msgspec.structs.replace(delta, text=text)
 
 
-def _cleaned(struct: _S) -> _S:
+def _clean_struct(struct: _S) -> _S:
     """The struct with every half in its fields replaced; a field that cannot be written as JSON stays as it is."""
     changed: dict[str, object] = {}
     for name in struct.__struct_fields__:
@@ -145,13 +145,13 @@ def _cleaned(struct: _S) -> _S:
         if isinstance(value, str):
             changed[name] = _replace_halves(value)
         elif isinstance(value, Mapping):
-            changed[name] = _cleaned_json(value)
+            changed[name] = _clean_json(value)
         elif isinstance(value, msgspec.Struct):
-            changed[name] = _cleaned(value)
+            changed[name] = _clean_struct(value)
     return msgspec.structs.replace(struct, **changed)
 
 
-def _cleaned_json(value: Json) -> Json:
+def _clean_json(value: Json) -> Json:
     # json writes halves as escapes, which the reader replaces; both are bounded by the recursion limit alone.
     cleaned = decode_flawed_json(json.dumps(value))
     return value if isinstance(cleaned, NotJson) else cleaned

@@ -204,7 +204,7 @@ def pack_wire_bytes(rows: Sequence[bytes], dtype: VectorType = "float32") -> Vec
     return Vectors(data, length // size, dtype)
 
 
-def wire_bytes(vectors: Vectors) -> bytes:
+def encode_vectors(vectors: Vectors) -> bytes:
     """The elements as `pack_wire_bytes` reads them: floats in little-endian order."""
     if vectors.dtype != "float32" or sys.byteorder == "little":
         return vectors.tobytes()

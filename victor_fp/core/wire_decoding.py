@@ -96,9 +96,9 @@ def _fit(shape: inspect.Type, value: object) -> object:
     """The value brought as near to the shape as possible, or _MISFIT."""
     match shape:
         case inspect.StructType():
-            return _struct(shape, value)
+            return _fit_struct(shape, value)
         case inspect.UnionType():
-            return _union(shape, value)
+            return _fit_union(shape, value)
         case inspect.ListType():
             if not isinstance(value, list):
                 return _MISFIT
@@ -115,7 +115,7 @@ def _fit(shape: inspect.Type, value: object) -> object:
             return value if _is(shape, value) else _respell(shape, value)
 
 
-def _struct(shape: inspect.StructType, value: object) -> object:
+def _fit_struct(shape: inspect.StructType, value: object) -> object:
     if not isinstance(value, dict):
         return _MISFIT
     if shape.tag_field is not None and value.get(shape.tag_field, shape.tag) != shape.tag:
@@ -130,13 +130,13 @@ def _struct(shape: inspect.StructType, value: object) -> object:
     return fitted if shape.tag_field is None else {shape.tag_field: shape.tag, **fitted}
 
 
-def _union(shape: inspect.UnionType, value: object) -> object:
+def _fit_union(shape: inspect.UnionType, value: object) -> object:
     if any(_is(option, value) for option in shape.types):
         return value
     if isinstance(value, dict):
         structs = [option for option in shape.types if isinstance(option, inspect.StructType)]
         if len(structs) > 1 and structs[0].tag_field is not None:
-            return _variant(structs[0].tag_field, {option.tag: option for option in structs}, value)
+            return _fit_variant(structs[0].tag_field, {option.tag: option for option in structs}, value)
     for option in shape.types:
         fitted = _fit(option, value)
         if fitted is not _MISFIT:
@@ -144,10 +144,12 @@ def _union(shape: inspect.UnionType, value: object) -> object:
     return _MISFIT
 
 
-def _variant(tag_field: str, options: dict[str | int | None, inspect.StructType], value: dict[str, object]) -> object:
+def _fit_variant(
+    tag_field: str, options: dict[str | int | None, inspect.StructType], value: dict[str, object]
+) -> object:
     tag = value.get(tag_field)
     known = options.get(tag) if isinstance(tag, (str, int)) and tag != UNKNOWN_TAG else None
-    fitted = _MISFIT if known is None else _struct(known, value)
+    fitted = _MISFIT if known is None else _fit_struct(known, value)
     if fitted is _MISFIT and UNKNOWN_TAG in options:
         return {tag_field: UNKNOWN_TAG, "raw": value}
     return fitted
@@ -180,16 +182,16 @@ def _respell(shape: inspect.Type, value: object) -> object:
         case inspect.IntType(), float() if value.is_integer():
             return int(value)
         case ((inspect.IntType() | inspect.FloatType()), str()):
-            return _number(shape, value)
+            return _fit_number(shape, value)
         case inspect.StrType(), int() if not isinstance(value, bool) and abs(value) < _LARGE:
             return str(value)
         case inspect.BytesType(), str():
-            return _unpadded_base64(value)
+            return _decode_unpadded_base64(value)
         case _:
             return _MISFIT
 
 
-def _unpadded_base64(text: str) -> object:
+def _decode_unpadded_base64(text: str) -> object:
     """The bytes of base64 in the URL's alphabet or without its padding."""
     try:
         return binascii.a2b_base64(text.translate(_STANDARD_ALPHABET) + "=" * (-len(text) % 4), strict_mode=True)
@@ -200,7 +202,7 @@ def _unpadded_base64(text: str) -> object:
 _STANDARD_ALPHABET: Final = str.maketrans("-_", "+/")
 
 
-def _number(shape: inspect.IntType | inspect.FloatType, text: str) -> object:
+def _fit_number(shape: inspect.IntType | inspect.FloatType, text: str) -> object:
     wanted = int if isinstance(shape, inspect.IntType) else float
     try:
         number = msgspec.convert(text, wanted, strict=False)

@@ -95,7 +95,7 @@ class ChatVictor(BaseChatModel):
                 raise ValueError("model or provider is needed: ChatVictor(model='openai/gpt-5-mini')")
             provider = self._create(self.model_name)
             self._model = provider.default_model
-        self._chat = _asynchronous(provider)
+        self._chat = _to_async_chat(provider)
         self._name = str(getattr(provider, "provider_name", None) or getattr(provider, "name", ""))
         if self._model is None:
             self._model = getattr(provider, "model", None) or getattr(provider, "default_model", None)
@@ -128,7 +128,7 @@ class ChatVictor(BaseChatModel):
             params["ls_model_name"] = str(kwargs.get("model") or self._model or "")
         return params
 
-    def _arguments(self, stop: list[str] | None, given: Mapping[str, Any]) -> dict[str, Any]:
+    def _build_arguments(self, stop: list[str] | None, given: Mapping[str, Any]) -> dict[str, Any]:
         """The keywords of `chat` and `stream`."""
         arguments = {
             "model": self._model,
@@ -149,7 +149,7 @@ class ChatVictor(BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,  # noqa: ARG002  nothing is told before the end
         **kwargs: Any,
     ) -> ChatResult:
-        response = SyncChat(self._chat).chat(read_messages(messages), **self._arguments(stop, kwargs))
+        response = SyncChat(self._chat).chat(read_messages(messages), **self._build_arguments(stop, kwargs))
         return _to_result(to_message(response))
 
     async def _agenerate(
@@ -159,7 +159,7 @@ class ChatVictor(BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002
         **kwargs: Any,
     ) -> ChatResult:
-        response = await self._chat.chat(read_messages(messages), **self._arguments(stop, kwargs))
+        response = await self._chat.chat(read_messages(messages), **self._build_arguments(stop, kwargs))
         return _to_result(to_message(response))
 
     def _stream(
@@ -170,7 +170,7 @@ class ChatVictor(BaseChatModel):
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
         calls = ToolCallPieces()
-        with SyncChat(self._chat).stream(read_messages(messages), **self._arguments(stop, kwargs)) as stream:
+        with SyncChat(self._chat).stream(read_messages(messages), **self._build_arguments(stop, kwargs)) as stream:
             for chunk in stream:
                 generated = ChatGenerationChunk(message=to_chunk(chunk, calls))
                 if run_manager is not None:
@@ -185,7 +185,7 @@ class ChatVictor(BaseChatModel):
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
         calls = ToolCallPieces()
-        stream = self._chat.stream(read_messages(messages), **self._arguments(stop, kwargs))
+        stream = self._chat.stream(read_messages(messages), **self._build_arguments(stop, kwargs))
         try:
             async for chunk in stream:
                 generated = ChatGenerationChunk(message=to_chunk(chunk, calls))
@@ -249,7 +249,7 @@ class ChatVictor(BaseChatModel):
         return structured
 
 
-def _asynchronous(provider: Any) -> AsyncChat:
+def _to_async_chat(provider: Any) -> AsyncChat:
     """The asynchronous methods of whatever was given."""
     if isinstance(provider, SyncChat):
         return provider.asynchronous

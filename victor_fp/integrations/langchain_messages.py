@@ -77,12 +77,12 @@ def _read_assistant(message: AIMessage) -> dict[str, Any]:
     state = message.additional_kwargs.get(STATE)
     if state is not None:
         read["metadata"] = {STATE: state}
-    elif reasoning := _reasoning_of(message):
+    elif reasoning := _read_reasoning(message):
         read["reasoning_content"] = reasoning
     return read
 
 
-def _reasoning_of(message: AIMessage) -> str:
+def _read_reasoning(message: AIMessage) -> str:
     """The thinking of a message that was made by another model, in LangChain's or Anthropic's form."""
     texts: list[str] = []
     for block in message.content_blocks:
@@ -135,8 +135,8 @@ def to_message(response: CompletionResponse) -> AIMessage:
             if isinstance(call["arguments"], str)
         ],
         usage_metadata=to_usage(response.usage),
-        additional_kwargs=_additional(response.metadata),
-        response_metadata=_response_metadata(response.model, response.stop_reason, response.metadata),
+        additional_kwargs=_collect_additional(response.metadata),
+        response_metadata=_build_response_metadata(response.model, response.stop_reason, response.metadata),
     )
 
 
@@ -150,12 +150,12 @@ def to_chunk(chunk: StreamChunk, calls: ToolCallPieces) -> AIMessageChunk:
         reasoning = (chunk.metadata or {}).get("reasoning_content")
         additional = {"reasoning_content": reasoning} if reasoning else {}
         return AIMessageChunk(content=chunk.content, additional_kwargs=additional, tool_call_chunks=pieces)
-    additional = _additional(chunk.metadata)
+    additional = _collect_additional(chunk.metadata)
     additional.pop("reasoning_content", None)  # it has come in pieces
     return AIMessageChunk(
         content=chunk.content,
         additional_kwargs=additional,
-        response_metadata=_response_metadata(chunk.model, chunk.stop_reason, chunk.metadata),
+        response_metadata=_build_response_metadata(chunk.model, chunk.stop_reason, chunk.metadata),
         usage_metadata=to_usage(chunk.usage),
         tool_call_chunks=pieces,
         chunk_position="last",
@@ -182,13 +182,15 @@ def to_usage(usage: Usage | None) -> UsageMetadata | None:
     return converted
 
 
-def _additional(metadata: Mapping[str, Any] | None) -> dict[str, Any]:
+def _collect_additional(metadata: Mapping[str, Any] | None) -> dict[str, Any]:
     """What LangChain keeps with a message: thinking, a refusal, and what the vendor needs back."""
     given = metadata or {}
     return {name: given[name] for name in ("reasoning_content", "refusal", STATE) if given.get(name)}
 
 
-def _response_metadata(model: str | None, reason: str | None, metadata: Mapping[str, Any] | None) -> dict[str, Any]:
+def _build_response_metadata(
+    model: str | None, reason: str | None, metadata: Mapping[str, Any] | None
+) -> dict[str, Any]:
     rest = {name: value for name, value in (metadata or {}).items() if name not in _KEPT_APART}
     named = {"model_name": model, "finish_reason": reason}
     return {name: value for name, value in named.items() if value is not None} | rest

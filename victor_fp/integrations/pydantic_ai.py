@@ -85,11 +85,11 @@ class VictorModel(Model[None]):
         elif provider_options:
             raise TypeError(f"unexpected keywords next to provider=: {', '.join(provider_options)}")
         self._source = provider
-        self._chat = _asynchronous(provider)
+        self._chat = _to_async_chat(provider)
         self._options = dict(options or {})
         own = getattr(provider, "model", None) or getattr(provider, "default_model", None)
         self._model_name = model or (own if isinstance(own, str) else "")
-        super().__init__(settings=settings, profile=profile or _profile_of(provider))
+        super().__init__(settings=settings, profile=profile or _build_profile(provider))
 
     @property
     def model_name(self) -> str:
@@ -117,7 +117,7 @@ class VictorModel(Model[None]):
         check_allow_model_requests()
         model_settings, model_request_parameters = self.prepare_request(model_settings, model_request_parameters)
         read = _read_conversation(messages, model_request_parameters)
-        arguments = self._arguments(model_settings or {}, model_request_parameters)
+        arguments = self._build_arguments(model_settings or {}, model_request_parameters)
         try:
             response = await self._chat.chat(read, **arguments)
         except ProviderError as error:
@@ -136,7 +136,7 @@ class VictorModel(Model[None]):
         check_allow_model_requests()
         model_settings, model_request_parameters = self.prepare_request(model_settings, model_request_parameters)
         read = _read_conversation(messages, model_request_parameters)
-        stream = self._chat.stream(read, **self._arguments(model_settings or {}, model_request_parameters))
+        stream = self._chat.stream(read, **self._build_arguments(model_settings or {}, model_request_parameters))
         try:
             try:
                 first = await anext(aiter(stream))
@@ -153,7 +153,7 @@ class VictorModel(Model[None]):
         finally:
             await _close(stream)
 
-    def _arguments(self, settings: ModelSettings, parameters: ModelRequestParameters) -> dict[str, Any]:
+    def _build_arguments(self, settings: ModelSettings, parameters: ModelRequestParameters) -> dict[str, Any]:
         """The keywords of `chat` and `stream`."""
         given: Mapping[str, Any] = settings
         arguments: dict[str, Any] = dict(self._options)
@@ -251,7 +251,7 @@ class VictorStreamedResponse(StreamedResponse):
         return self._timestamp
 
 
-def _asynchronous(provider: Any) -> AsyncChat:
+def _to_async_chat(provider: Any) -> AsyncChat:
     """The asynchronous methods of whatever was given."""
     if isinstance(provider, SyncChat):
         return provider.asynchronous
@@ -267,7 +267,7 @@ async def _close(stream: AsyncIterator[StreamChunk]) -> None:
         await close()
 
 
-def _profile_of(provider: Any) -> ModelProfile:
+def _build_profile(provider: Any) -> ModelProfile:
     """What the provider's API can carry, as far as the catalogue says; what is not known is sent."""
     supports = getattr(getattr(provider, "SPEC", None), "supports", None)
     profile = ModelProfile(supports_tools=True, supports_thinking=True)
@@ -334,7 +334,7 @@ def _read_tool(tool: ToolDefinition) -> dict[str, Any]:
 def _error_from(error: ProviderError, model: str, *, in_stream: bool = False) -> exceptions.ModelAPIError:
     """The exception of Pydantic AI for a fault."""
     fault = error.fault
-    category = _category_of(fault)
+    category = _choose_category(fault)
     details: dict[str, Any] = {
         "retry_after": fault.retry_after,
         "in_stream": in_stream,
@@ -352,7 +352,7 @@ def _error_from(error: ProviderError, model: str, *, in_stream: bool = False) ->
     return (category or exceptions.ModelAPIError)(model, faults.describe(fault), **details)
 
 
-def _category_of(fault: Fault) -> type[exceptions.ModelAPIError] | None:
+def _choose_category(fault: Fault) -> type[exceptions.ModelAPIError] | None:
     match fault:
         case faults.RateLimited() | faults.QueueFull():
             return exceptions.ModelRateLimitError

@@ -32,7 +32,7 @@ class ToolCallPieces:
     def read(self, chunk: StreamChunk) -> list[ToolCallPiece]:
         """The pieces in a chunk."""
         if chunk.is_final:
-            return self._rest(chunk)
+            return self._find_missing(chunk)
         found: list[ToolCallPiece] = []
         for delta in (chunk.metadata or {}).get("tool_call_deltas") or ():
             index, text = delta["index"], delta.get("arguments")
@@ -48,7 +48,7 @@ class ToolCallPieces:
                 found.append(ToolCallPiece(index, id_, name, arguments))
         return found
 
-    def _rest(self, chunk: StreamChunk) -> list[ToolCallPiece]:
+    def _find_missing(self, chunk: StreamChunk) -> list[ToolCallPiece]:
         """What is missing of the whole calls."""
         found: list[ToolCallPiece] = []
         for index, call in enumerate(chunk.tool_calls or ()):

@@ -18,7 +18,7 @@ import msgspec
 from returns.result import Failure, Result, Success
 
 from victor_fp.core.batching.encoding import encode_row as encode_item
-from victor_fp.core.batching.polling import find_lost, next_look
+from victor_fp.core.batching.polling import compute_poll_delay, find_lost
 from victor_fp.core.batching.splitting import Splitter
 from victor_fp.core.batching.types import (
     NO_CONTEXT,
@@ -32,7 +32,7 @@ from victor_fp.core.batching.types import (
 )
 from victor_fp.core.dialects.batches import BatchLimits
 from victor_fp.core.faults import BudgetExceeded, Fault, InvalidRequest, InvalidResponse, LedgerFailed, can_retry
-from victor_fp.core.jobs.decisions import Ask, Collect, Decision, Refuse, Replay, Status
+from victor_fp.core.jobs.decisions import AskRow, Collect, Decision, RefuseRow, Replay, Status
 from victor_fp.core.jobs.rows import CheckedRow, decode_row, encode_row
 from victor_fp.core.resilience.budget import Amount
 from victor_fp.core.result import outcome
@@ -46,10 +46,10 @@ from victor_fp.shell.ledger.batches import (
     add_batch,
     close_batch,
     drop_finished_rows,
+    list_unread_rows,
     open_batches,
-    requeue_rows,
+    return_rows_to_queue,
     set_handle,
-    unread_rows,
     withdraw_batch,
 )
 
@@ -65,7 +65,7 @@ SUBMISSIONS = 5
 """Attempts to submit a batch whose failures pass."""
 
 
-class OpenBatch(msgspec.Struct):
+class SubmittedBatch(msgspec.Struct):
     """A batch whose results are not read yet."""
 
     number: int
@@ -101,7 +101,7 @@ class BatchRoute:
         self._waiting: dict[str, SubmittedRow] = {}
         """Rows in the splitter."""
         self._reserved: dict[str, Amount] = {}
-        self._open: dict[int, OpenBatch] = {}
+        self._open: dict[int, SubmittedBatch] = {}
         self._task: asyncio.Task[None] | None = None
         self._live: LiveRoute | None = None
 
@@ -170,7 +170,7 @@ class BatchRoute:
             if handle.provider != self._job.provider.name:
                 message = f"the ledger has an open batch of {handle.provider}, not of {self._job.provider.name}"
                 return InvalidRequest(provider=self._job.provider.name, message=message)
-            self._open[one.number] = OpenBatch(one.number, handle, now, now, one.results_expire)
+            self._open[one.number] = SubmittedBatch(one.number, handle, now, now, one.results_expire)
         return None
 
     async def _find_lost(self, stored: StoredBatch, known: set[str]) -> Result[BatchHandle | None, Fault]:
@@ -181,7 +181,7 @@ class BatchRoute:
                 return Failure(fault)
             case Success(statuses):
                 pass
-        match outcome(await ledger.call(unread_rows, stored.number)):
+        match outcome(await ledger.call(list_unread_rows, stored.number)):
             case Failure(fault):
                 return Failure(fault)
             case Success(rows):
@@ -209,7 +209,7 @@ class BatchRoute:
         """Read rows and submit batches, until enough are open or the input ends."""
         job = self._job
         while len(self._open) < MAX_OPEN:
-            decision = await self._next()
+            decision = await self._read_next()
             if decision is None:
                 for rest in self._splitter.close():
                     await self._submit(rest)
@@ -217,18 +217,18 @@ class BatchRoute:
             match decision:
                 case Replay():
                     job.replay(decision)
-                case Refuse():
+                case RefuseRow():
                     await job.refuse(decision)
                 case Collect():
                     pass
-                case Ask(row=row):
+                case AskRow(row=row):
                     await self._add(row)
                 case _:
                     assert_never(decision)
             if job.is_full:
                 await job.wait_for_room()
 
-    async def _next(self) -> Decision | None:
+    async def _read_next(self) -> Decision | None:
         """The next decision; None at the end of the input."""
         reader = self._job.reader
         while reader.is_empty and not reader.is_exhausted:
@@ -284,10 +284,10 @@ class BatchRoute:
                     pass
             match outcome(await self._client.submit(items, token)):
                 case Success(handle):
-                    expires = self._expiry(handle)
+                    expires = self._compute_expiry(handle)
                     if await self._write(set_handle, number, encode_handle(handle), expires):
                         now = runtime.now()
-                        self._open[number] = OpenBatch(number, handle, now, now + next_look(0.0), expires)
+                        self._open[number] = SubmittedBatch(number, handle, now, now + compute_poll_delay(0.0), expires)
                     return
                 case Failure(fault):
                     if fault.maybe_billed:  # the next run looks for the batch
@@ -299,9 +299,9 @@ class BatchRoute:
                         job.stop(items[0].key, fault)
                         return
                     pause = 2.0**attempt if fault.retry_after is None else min(600.0, fault.retry_after)
-                    await runtime.sleep(pause * (1.0 + 0.25 * runtime.luck()))
+                    await runtime.sleep(pause * (1.0 + 0.25 * runtime.draw_luck()))
 
-    def _expiry(self, handle: BatchHandle) -> float | None:
+    def _compute_expiry(self, handle: BatchHandle) -> float | None:
         """When the results of a batch that was created now vanish, as far as it is known."""
         hours = self._limits.results_hours
         return None if hours is None or not handle.id else time() + hours * 3600.0
@@ -327,9 +327,9 @@ class BatchRoute:
                     self._job.stop("", fault)
                     self._open.clear()
                     return
-        batch.looks_at = runtime.now() + next_look(runtime.now() - batch.submitted)
+        batch.looks_at = runtime.now() + compute_poll_delay(runtime.now() - batch.submitted)
 
-    async def _note_expiry(self, batch: OpenBatch, status: BatchStatus) -> bool:
+    async def _note_expiry(self, batch: SubmittedBatch, status: BatchStatus) -> bool:
         """Enter when the results vanish, as soon as the vendor says so; False where the ledger cannot be written."""
         expires = status.results_expire_at
         if expires is None or expires == batch.expires:
@@ -349,10 +349,10 @@ class BatchRoute:
                 self._open.clear()
                 return False
 
-    async def _collect(self, batch: OpenBatch, status: BatchStatus | None) -> None:
+    async def _collect(self, batch: SubmittedBatch, status: BatchStatus | None) -> None:
         """Read the results of a batch that is over, and record them; what is to be asked again is left in the queue."""
         job, ledger = self._job, self._job.ledger
-        match outcome(await ledger.call(unread_rows, batch.number)):
+        match outcome(await ledger.call(list_unread_rows, batch.number)):
             case Failure(fault):
                 job.stop("", fault)
                 self._open.clear()
@@ -363,13 +363,13 @@ class BatchRoute:
         again: list[str] = []
         expected = tuple(rows)
         asked = dict(rows)
-        results = self._client.results(batch.handle, expected, lambda key: self._find_context(asked.get(key)))
+        results = self._client.read_results(batch.handle, expected, lambda key: self._find_context(asked.get(key)))
         try:
             async for received in results:
                 match outcome(received):
                     case Failure(fault):
                         if can_retry(fault):
-                            batch.looks_at = job.runtime.now() + next_look(job.runtime.now() - batch.submitted)
+                            batch.looks_at = job.runtime.now() + compute_poll_delay(job.runtime.now() - batch.submitted)
                             return
                         break
                     case Success(result):
@@ -393,7 +393,7 @@ class BatchRoute:
         if isinstance(job.stopped, LedgerFailed):
             self._open.clear()
             return
-        if await self._write(requeue_rows, again) and await self._write(close_batch, batch.number):
+        if await self._write(return_rows_to_queue, again) and await self._write(close_batch, batch.number):
             del self._open[batch.number]
 
     def _find_context(self, row: SubmittedRow | None) -> ItemContext:

@@ -11,7 +11,7 @@ from returns.result import Failure, Result, Success
 from victor_fp.core.cost import Price, PricedUsage
 from victor_fp.core.embeddings import EmbeddingResponse
 from victor_fp.core.faults import Attempt, Fault
-from victor_fp.core.jobs.records import Answer
+from victor_fp.core.jobs.records import RowAnswer
 from victor_fp.core.result import outcome
 from victor_fp.core.structured import structured
 from victor_fp.core.types import CompletionResponse, Usage
@@ -19,7 +19,7 @@ from victor_fp.shell.engine.budget_keeper import find_reported_cost
 
 T = TypeVar("T")
 
-Schema: TypeAlias = "type[Any] | Mapping[str, Any]"
+RowSchema: TypeAlias = "type[Any] | Mapping[str, Any]"
 """What an answer is parsed into: a pydantic model, a msgspec Struct, or a JSON Schema."""
 
 
@@ -42,9 +42,9 @@ class Done(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
 
 def build_done(
     key: str,
-    result: Result[Answer, Fault],
+    result: Result[RowAnswer, Fault],
     *,
-    schema: Schema | None,
+    schema: RowSchema | None,
     price: Price | None,
     model: str | None,
     is_resumed: bool = False,
@@ -69,12 +69,12 @@ def build_done(
             return Done(key=key, result=result, attempts=fault.attempts, is_resumed=is_resumed)
 
 
-def find_cost(response: Answer, price: Price | None, model: str | None, price_factor: float = 1.0) -> float | None:
+def find_cost(response: RowAnswer, price: Price | None, model: str | None, price_factor: float = 1.0) -> float | None:
     """US dollars: as the vendor or the provider's own prices say, else by `price`; None where it is not known."""
     cost = find_reported_cost(response)
     if cost is not None:
         return cost
-    usage = price_usage(response)
+    usage = compute_price(response)
     if price is None or usage is None or not {"prompt_tokens", "completion_tokens"} <= usage.keys():
         return None
     models = tuple(name for name in (response.model, model) if name)
@@ -82,7 +82,7 @@ def find_cost(response: Answer, price: Price | None, model: str | None, price_fa
     return None if cost is None else cost * price_factor
 
 
-def price_usage(response: Answer) -> Usage | None:
+def compute_price(response: RowAnswer) -> Usage | None:
     """The usage that a price is asked with: no answer is written where texts are embedded."""
     usage = response.usage
     if usage is None or not isinstance(response, EmbeddingResponse):

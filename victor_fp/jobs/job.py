@@ -13,10 +13,10 @@ from returns.result import Failure, Result
 from victor_fp.core.cost import Price
 from victor_fp.core.embeddings import EmbeddingResponse
 from victor_fp.core.faults import Cancelled, Fault
-from victor_fp.core.jobs.decisions import Refuse, Replay, Status
-from victor_fp.core.jobs.records import Answer, decode_result, encode_result
-from victor_fp.core.jobs.rows import CheckedRow, Operation
-from victor_fp.jobs.done import Done, Schema, build_done
+from victor_fp.core.jobs.decisions import RefuseRow, Replay, Status
+from victor_fp.core.jobs.records import RowAnswer, decode_result, encode_result
+from victor_fp.core.jobs.rows import CheckedRow, RowOperation
+from victor_fp.jobs.done import Done, RowSchema, build_done
 from victor_fp.jobs.row_reader import Reader
 from victor_fp.jobs.spending import JobSpending
 from victor_fp.providers.base import BaseProvider
@@ -30,12 +30,12 @@ class JobSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How a job is run."""
 
     model: str | None
-    schema: Schema | None
+    schema: RowSchema | None
     concurrency: int
     price: Price | None
     max_tries: int
     skip_finished: bool
-    operation: Operation = "chat"
+    operation: RowOperation = "chat"
 
 
 class Job(Generic[T]):
@@ -91,7 +91,7 @@ class Job(Generic[T]):
         self.results.append(done)
         self._arrived.set()
 
-    def stop(self, key: str, fault: Fault, answer: Answer | None = None) -> None:
+    def stop(self, key: str, fault: Fault, answer: RowAnswer | None = None) -> None:
         """Start no further row. The row that met the fault is handed out with it and stays open in the ledger."""
         self.stopped = self.stopped or fault
         self.reader.clear()
@@ -109,17 +109,17 @@ class Job(Generic[T]):
     def replay(self, decision: Replay) -> None:
         """Hand out a result of an earlier run."""
         if not self.settings.skip_finished:
-            self.hand_out(self._done(decision.key, decode_result(decision.body), is_resumed=True))
+            self.hand_out(self._build_done(decision.key, decode_result(decision.body), is_resumed=True))
 
-    async def refuse(self, decision: Refuse) -> None:
+    async def refuse(self, decision: RefuseRow) -> None:
         """Hand out the fault of a row that is not asked; it is recorded where the key is the row's own."""
-        failure: Result[Answer, Fault] = Failure(decision.fault)
+        failure: Result[RowAnswer, Fault] = Failure(decision.fault)
         if decision.is_recorded:
             await self.record(decision.key, decision.position, b"", failure, "failed", 0)
         else:
-            self.hand_out(self._done(decision.key, failure))
+            self.hand_out(self._build_done(decision.key, failure))
 
-    async def ask(self, row: CheckedRow) -> Result[Answer, Fault]:
+    async def ask(self, row: CheckedRow) -> Result[RowAnswer, Fault]:
         """One call for a row."""
         options: Mapping[str, Any] = row.options
         match self.settings.operation:
@@ -137,14 +137,14 @@ class Job(Generic[T]):
         key: str,
         position: int,
         digest: bytes,
-        result: Result[Answer, Fault],
+        result: Result[RowAnswer, Fault],
         status: Status,
         tries: int,
         *,
         price_factor: float = 1.0,
     ) -> None:
         """Write a row's end; once it is committed, hand it out. `price_factor` is that of the vendor's batches."""
-        done = self._done(key, result, price_factor=price_factor)
+        done = self._build_done(key, result, price_factor=price_factor)
         usage: Mapping[str, Any] = done.usage or {}
         answer = result.value_or(None)
         fault = await self.ledger.finish(
@@ -169,10 +169,10 @@ class Job(Generic[T]):
             self.cancel("the run was cancelled; the rows that are left stay open")
         self.hand_out(done)
 
-    def _done(
+    def _build_done(
         self,
         key: str,
-        result: Result[Answer, Fault],
+        result: Result[RowAnswer, Fault],
         *,
         is_resumed: bool = False,
         price_factor: float = 1.0,

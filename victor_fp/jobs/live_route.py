@@ -12,18 +12,18 @@ from victor_fp.core.faults import Fault
 from victor_fp.core.jobs import concurrency as pacing
 from victor_fp.core.jobs.concurrency import Concurrency, ConcurrencyPolicy
 from victor_fp.core.jobs.decisions import (
-    Again,
-    Ask,
+    AskRow,
     Collect,
     Decision,
     Finish,
-    Refuse,
+    RefuseRow,
     Replay,
+    RetryRow,
     StopJob,
     decide_outcome,
     is_pressure,
 )
-from victor_fp.core.jobs.records import Answer
+from victor_fp.core.jobs.records import RowAnswer
 from victor_fp.core.jobs.rows import CheckedRow
 from victor_fp.core.resilience.budget import Amount
 from victor_fp.core.result import outcome
@@ -98,11 +98,11 @@ class LiveRoute:
             if reader.is_low and self._filling is None:
                 self._start_filling()
             match decision:
-                case Ask(row=row):
+                case AskRow(row=row):
                     await self._ask(row)
                 case Replay():
                     job.replay(decision)
-                case Refuse():
+                case RefuseRow():
                     await job.refuse(decision)
                 case Collect():
                     pass  # the batch route collects it; a live job with open batches is refused
@@ -158,7 +158,7 @@ class LiveRoute:
                         job.stop(row.key, refusal)
                         return
             reductions = self._pace.reductions
-            result: Result[Answer, Fault] | None = None
+            result: Result[RowAnswer, Fault] | None = None
             try:
                 result = await job.ask(row)
             finally:
@@ -171,13 +171,13 @@ class LiveRoute:
                 await job.record(row.key, row.position, row.digest, result, "done", tries)
                 return
             fault = None if response is not None else result.failure()
-            under_pressure = is_pressure(fault, _attempt_statuses(response, fault))
+            under_pressure = is_pressure(fault, _list_attempt_statuses(response, fault))
             self._pace = pacing.end_row(self._pace, reductions, under_pressure=under_pressure)
-            match decide_outcome(fault, tries, job.settings.max_tries, job.runtime.luck()):
+            match decide_outcome(fault, tries, job.settings.max_tries, job.runtime.draw_luck()):
                 case Finish(status=status):
                     await job.record(row.key, row.position, row.digest, result, status, tries)
                     return
-                case Again(seconds=seconds, counts=counts):
+                case RetryRow(seconds=seconds, counts=counts):
                     if not counts:
                         tries -= 1
                         waited += seconds
@@ -190,7 +190,7 @@ class LiveRoute:
                     return
 
 
-def _attempt_statuses(response: Answer | None, fault: Fault | None) -> Sequence[int | None]:
+def _list_attempt_statuses(response: RowAnswer | None, fault: Fault | None) -> Sequence[int | None]:
     """Statuses of the attempts that the provider made by itself."""
     if fault is not None:
         return [attempt.status for attempt in fault.attempts]

@@ -12,11 +12,11 @@ import msgspec
 from returns.result import Failure, Success
 
 from victor_fp.core.faults import Fault, InvalidRequest
-from victor_fp.core.jobs.decisions import Ask, Decision, Refuse, Replay, decide_row
+from victor_fp.core.jobs.decisions import AskRow, Decision, RefuseRow, Replay, decide_row
 from victor_fp.core.jobs.rows import (
     CheckedRow,
-    Operation,
     RejectedRow,
+    RowOperation,
     TextRow,
     TextRowInput,
     check_row,
@@ -25,7 +25,7 @@ from victor_fp.core.jobs.rows import (
 )
 from victor_fp.core.result import outcome
 from victor_fp.core.types import ToolDefinition
-from victor_fp.shell.ledger.batches import queued_rows
+from victor_fp.shell.ledger.batches import list_queued_rows
 from victor_fp.shell.ledger.sqlite import Ledger
 
 CHUNK = 128
@@ -42,7 +42,7 @@ class RowSettings(msgspec.Struct, frozen=True, kw_only=True):
     options: Mapping[str, Any]
     tools: Sequence[ToolDefinition | Mapping[str, Any]]
     retry_failed: bool
-    operation: Operation = "chat"
+    operation: RowOperation = "chat"
 
 
 class Reader(Protocol):
@@ -152,7 +152,7 @@ class RowReader:
             if isinstance(decision, Replay):
                 finished += 1
                 self._open.discard(row.key)
-            elif isinstance(decision, Refuse) and not decision.is_recorded:
+            elif isinstance(decision, RefuseRow) and not decision.is_recorded:
                 finished += 1
                 if not is_open:
                     self._open.discard(row.key)
@@ -220,7 +220,7 @@ class QueueReader:
 
     async def fill(self, ledger: Ledger) -> tuple[str, Fault] | None:
         """Read a chunk; the key and the fault where the ledger cannot be read."""
-        match outcome(await ledger.call(queued_rows, self._after, CHUNK)):
+        match outcome(await ledger.call(list_queued_rows, self._after, CHUNK)):
             case Failure(fault):
                 return "", fault
             case Success(found):
@@ -232,9 +232,9 @@ class QueueReader:
             self._after = row.position
             match outcome(decode_row(row.row, row.key, row.position, row.digest, self._options)):
                 case Success(checked):
-                    self._decisions.append(Ask(checked))
+                    self._decisions.append(AskRow(checked))
                 case Failure(fault):
-                    self._decisions.append(Refuse(row.key, fault, row.position))
+                    self._decisions.append(RefuseRow(row.key, fault, row.position))
         return None
 
 

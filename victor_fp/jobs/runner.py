@@ -26,7 +26,7 @@ from victor_fp.core.resilience.budget import Budget
 from victor_fp.core.result import outcome
 from victor_fp.core.types import CompletionResponse, ToolDefinition
 from victor_fp.jobs.batch_route import BatchRoute
-from victor_fp.jobs.done import Done, Schema
+from victor_fp.jobs.done import Done, RowSchema
 from victor_fp.jobs.job import Job, JobSettings
 from victor_fp.jobs.live_route import LiveRoute
 from victor_fp.jobs.row_reader import RowReader, RowSettings
@@ -112,7 +112,7 @@ def run(
     *,
     ledger: str | Path | Ledger,
     model: str | None = None,
-    schema: Schema | None = None,
+    schema: RowSchema | None = None,
     tools: Iterable[ToolDefinition | Mapping[str, Any]] = (),
     concurrency: int = 32,
     budget: Budget | None = None,

@@ -56,9 +56,9 @@ def count_records(path: str | Path) -> int:
     file = Path(path)
     match file.suffix.lower():
         case ".csv":
-            return sum(1 for _ in _csv_records(file))
+            return sum(1 for _ in _read_csv_records(file))
         case ".parquet":
-            with _parquet_file(file) as parquet:
+            with _open_parquet(file) as parquet:
                 return int(parquet.metadata.num_rows)
         case _:
             with file.open("rb") as lines:
@@ -98,7 +98,7 @@ def _read_jsonl(path: Path, rules: ColumnRules) -> Iterator[RowInput]:
 
 
 def _read_csv(path: Path, rules: ColumnRules) -> Iterator[RowInput]:
-    for position, columns in enumerate(_csv_records(path)):
+    for position, columns in enumerate(_read_csv_records(path)):
         if None in columns:
             message = f"record {position + 1} has more fields than the first record names"
             yield RejectedRow(f"row-{position}", InvalidRequest(message=message))
@@ -106,7 +106,7 @@ def _read_csv(path: Path, rules: ColumnRules) -> Iterator[RowInput]:
             yield _build_row(columns, position, rules)
 
 
-def _csv_records(path: Path) -> Iterator[dict[str, Any]]:
+def _read_csv_records(path: Path) -> Iterator[dict[str, Any]]:
     csv.field_size_limit(max(csv.field_size_limit(), _LONGEST_FIELD))
     with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
         yield from csv.DictReader(file)
@@ -114,14 +114,14 @@ def _csv_records(path: Path) -> Iterator[dict[str, Any]]:
 
 def _read_parquet(path: Path, rules: ColumnRules) -> Iterator[RowInput]:
     position = 0
-    with _parquet_file(path) as file:
+    with _open_parquet(path) as file:
         for batch in file.iter_batches(batch_size=1024):
             for columns in batch.to_pylist():
                 yield _build_row(columns, position, rules)
                 position += 1
 
 
-def _parquet_file(path: Path) -> Any:
+def _open_parquet(path: Path) -> Any:
     try:
         from pyarrow.parquet import ParquetFile
     except ImportError as error:

@@ -7,12 +7,12 @@ from returns.result import Failure, Result, Success
 from victor_fp.core.cost import Price, PricedUsage
 from victor_fp.core.defaults import DEFAULT_MAX_TOKENS
 from victor_fp.core.faults import Fault, InvalidRequest
-from victor_fp.core.jobs.records import Answer
+from victor_fp.core.jobs.records import RowAnswer
 from victor_fp.core.jobs.rows import CheckedRow
 from victor_fp.core.resilience.budget import Amount, Budget
 from victor_fp.core.result import outcome
 from victor_fp.core.types import Message
-from victor_fp.jobs.done import price_usage
+from victor_fp.jobs.done import compute_price
 from victor_fp.shell.engine.budget_keeper import BudgetKeeper
 from victor_fp.shell.store import Store
 
@@ -39,7 +39,7 @@ class JobSpending:
         deadline = self._store.now() + patience
         return await self._keeper.reserve(self._provider, row.model, None, messages, row.tools, max_tokens, deadline)
 
-    def settle(self, estimate: Amount, model: str, result: Result[Answer, Fault] | None) -> None:
+    def settle(self, estimate: Amount, model: str, result: Result[RowAnswer, Fault] | None) -> None:
         """Replace an estimate by what the row took. None is a row whose end is not known: it counts as billed."""
         if result is None:
             self._keeper.settle(estimate, fault=InvalidRequest(maybe_billed=True))
@@ -47,7 +47,7 @@ class JobSpending:
         match outcome(result):
             case Success(response):
                 models = (response.model, model)
-                self._keeper.settle(estimate, fault=None, answer=response, usage=price_usage(response), models=models)
+                self._keeper.settle(estimate, fault=None, answer=response, usage=compute_price(response), models=models)
             case Failure(fault):
                 self._keeper.settle(estimate, fault=fault)
 

@@ -30,14 +30,14 @@ from victor_fp.core.json import Json
 from victor_fp.core.resilience.budget import Budget
 from victor_fp.core.types import CompletionResponse, ToolDefinition
 from victor_fp.core.vectors import Purpose
-from victor_fp.jobs.done import Done, Schema
+from victor_fp.jobs.done import Done, RowSchema
 from victor_fp.jobs.embedding import embed_rows as embed_rows_async
 from victor_fp.jobs.row_reader import CHUNK
 from victor_fp.jobs.runner import JobRun, Route, run
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.sync_chat import run_result
 from victor_fp.providers.sync_provider import SyncProvider
-from victor_fp.shell.background_loop import BackgroundLoop, LoopUnavailable, background_loop
+from victor_fp.shell.background_loop import BackgroundLoop, LoopUnavailable, get_background_loop
 from victor_fp.shell.ledger.sqlite import Ledger
 from victor_fp.shell.runtime import SYSTEM, Runtime
 from victor_fp.shell.store import Store
@@ -113,7 +113,7 @@ def run_job(
     *,
     ledger: str | Path | Ledger,
     model: str | None = None,
-    schema: Schema | None = None,
+    schema: RowSchema | None = None,
     tools: Iterable[ToolDefinition | Mapping[str, Any]] = (),
     concurrency: int = 32,
     budget: Budget | None = None,
@@ -310,7 +310,7 @@ class _Driver(Generic[T]):
         """Wait for results; False at the end. Raises what the source of rows raises, and LoopUnavailable."""
         rows = self._rows
         while not self._is_closed:
-            host = self._host = self._host or background_loop()
+            host = self._host = self._host or get_background_loop()
             if host.is_inherited:
                 raise LoopUnavailable("the job was begun before this process was forked from another")
             results = host.run(self._fetch())
@@ -333,7 +333,7 @@ class _Driver(Generic[T]):
         host = self._host
         with suppress(LoopUnavailable):  # the process ends, and the job with it
             if host is None:
-                background_loop().run(self._job.aclose())
+                get_background_loop().run(self._job.aclose())
             elif host.is_own_thread:  # a finalizer
                 host.post(self._start_closing)
             elif not host.is_inherited:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from victor_fp.core.background import BackgroundHandle
     from victor_fp.core.faults import Fault
     from victor_fp.core.options import ChatOptions
-    from victor_fp.core.request_building.inputs import Messages, Tools
+    from victor_fp.core.request_building.inputs import Messages, ToolsInput
     from victor_fp.core.types import CompletionResponse
     from victor_fp.shell.engine.call_spec import CallSpec
     from victor_fp.shell.engine.target import TargetPool
@@ -38,7 +38,7 @@ class BackgroundMethods:
         """The provider's name."""
         raise NotImplementedError
 
-    def background_pool(self, provider: str | None) -> TargetPool | None:  # noqa: ARG002  overridden where there is one
+    def choose_background_pool(self, provider: str | None) -> TargetPool | None:  # noqa: ARG002  overridden where there is one
         """The targets that start responses, or the one that makes those of a provider; None where there is none."""
         return None
 
@@ -49,16 +49,16 @@ class BackgroundMethods:
         model: str | None = None,
         temperature: float | None = DEFAULT_TEMPERATURE,
         max_tokens: int | None = DEFAULT_MAX_TOKENS,
-        tools: Tools | None = None,
+        tools: ToolsInput | None = None,
         **kwargs: Unpack[ChatOptions],
     ) -> BackgroundHandle:
         """Have a response made while nobody waits: plain JSON to resume it by, also in another process.
 
         The vendor keeps the response. Raises ProviderError.
         """
-        from victor_fp.providers.errors import value_or_raise
+        from victor_fp.providers.errors import unwrap_or_raise
 
-        return value_or_raise(
+        return unwrap_or_raise(
             await self.start_background_result(
                 messages, model=model, temperature=temperature, max_tokens=max_tokens, tools=tools, **kwargs
             )
@@ -71,7 +71,7 @@ class BackgroundMethods:
         model: str | None = None,
         temperature: float | None = DEFAULT_TEMPERATURE,
         max_tokens: int | None = DEFAULT_MAX_TOKENS,
-        tools: Tools | None = None,
+        tools: ToolsInput | None = None,
         **kwargs: Unpack[ChatOptions],
     ) -> Result[BackgroundHandle, Fault]:
         """`start_background` with the failure as a value."""
@@ -79,13 +79,13 @@ class BackgroundMethods:
 
         from victor_fp.core.result import outcome
         from victor_fp.shell.engine.background_kinds import START
-        from victor_fp.shell.engine.call_spec import chat_spec
+        from victor_fp.shell.engine.call_spec import build_chat_spec
         from victor_fp.shell.engine.operation import Operation
 
-        pool = self.background_pool(None)
+        pool = self.choose_background_pool(None)
         if pool is None:
-            return Failure(self._lacks_background())
-        spec = chat_spec(
+            return Failure(self._build_lacks_background())
+        spec = build_chat_spec(
             self.name,
             messages,
             kwargs,
@@ -108,9 +108,9 @@ class BackgroundMethods:
 
         Raises ProviderError; its fault is TimedOut or DeadlineExceeded where the response takes longer.
         """
-        from victor_fp.providers.errors import value_or_raise
+        from victor_fp.providers.errors import unwrap_or_raise
 
-        return value_or_raise(await self.resume_background_result(handle, timeout=timeout, deadline=deadline))
+        return unwrap_or_raise(await self.resume_background_result(handle, timeout=timeout, deadline=deadline))
 
     async def resume_background_result(
         self, handle: Mapping[str, Any], *, timeout: float | None = None, deadline: float | None = None
@@ -124,9 +124,9 @@ class BackgroundMethods:
 
     async def cancel_background(self, handle: Mapping[str, Any]) -> None:
         """End a response that is still being made. Raises ProviderError."""
-        from victor_fp.providers.errors import value_or_raise
+        from victor_fp.providers.errors import unwrap_or_raise
 
-        value_or_raise(await self.cancel_background_result(handle))
+        unwrap_or_raise(await self.cancel_background_result(handle))
 
     async def cancel_background_result(self, handle: Mapping[str, Any]) -> Result[None, Fault]:
         """`cancel_background` with the failure as a value."""
@@ -139,17 +139,17 @@ class BackgroundMethods:
 
         from victor_fp.core.background import read_handle
         from victor_fp.core.result import outcome
-        from victor_fp.shell.engine.call_spec import chat_spec
+        from victor_fp.shell.engine.call_spec import build_chat_spec
         from victor_fp.shell.engine.operation import Operation
 
         match outcome(read_handle(self.name, handle)):
             case Failure(fault):
                 return Failure(fault)
             case Success(read):
-                pool = self.background_pool(read["provider"])
+                pool = self.choose_background_pool(read["provider"])
         if pool is None:
-            return Failure(self._lacks_background(read["provider"]))
-        spec = chat_spec(
+            return Failure(self._build_lacks_background(read["provider"]))
+        spec = build_chat_spec(
             self.name, (), limits, model=read["model"], temperature=None, max_tokens=None, tools=None, stream=False
         )
         match outcome(spec):
@@ -158,7 +158,7 @@ class BackgroundMethods:
             case Success(call):
                 return await Operation(pool, kind, _with_handle(call, read)).result()
 
-    def _lacks_background(self, provider: str | None = None) -> Fault:
+    def _build_lacks_background(self, provider: str | None = None) -> Fault:
         from victor_fp.core.faults import OperationUnsupported
 
         message = f"{self.name} makes no responses in the background"

@@ -188,7 +188,7 @@ class BaseProvider(CircuitGuarded, BackgroundMethods, BatchMethods, ABC):
         """`chat` with the failure as a value."""
         from returns.result import Failure, Success
 
-        from victor_fp.providers.errors import fault_of_provider
+        from victor_fp.providers.errors import build_provider_fault
 
         try:
             response = await self.chat(
@@ -200,7 +200,7 @@ class BaseProvider(CircuitGuarded, BackgroundMethods, BatchMethods, ABC):
                 **kwargs,
             )
         except Exception as error:  # whatever a provider raises is a call that failed
-            return Failure(fault_of_provider(self, error, model))
+            return Failure(build_provider_fault(self, error, model))
         return Success(response)
 
     async def stream_result(
@@ -216,7 +216,7 @@ class BaseProvider(CircuitGuarded, BackgroundMethods, BatchMethods, ABC):
         """`stream` with the failure as a value: successes, then at most one failure, then nothing."""
         from returns.result import Failure, Success
 
-        from victor_fp.providers.errors import fault_of_provider
+        from victor_fp.providers.errors import build_provider_fault
 
         chunks: AsyncIterator[StreamChunk] | None = None
         said: list[str] = []
@@ -236,7 +236,7 @@ class BaseProvider(CircuitGuarded, BackgroundMethods, BatchMethods, ABC):
                         )
                     chunk = await anext(chunks, None)
                 except Exception as error:
-                    yield Failure(fault_of_provider(self, error, model, said))
+                    yield Failure(build_provider_fault(self, error, model, said))
                     return
                 if chunk is None:
                     return
@@ -280,7 +280,7 @@ class BaseProvider(CircuitGuarded, BackgroundMethods, BatchMethods, ABC):
         response = await provider.embed(["first text", "second text"], model="text-embedding-3-small")
         matrix = numpy.asarray(response.vectors)
         """
-        raise self._unsupported("embeddings", model)
+        raise self._build_unsupported_error("embeddings", model)
 
     async def embed_result(
         self,
@@ -292,7 +292,7 @@ class BaseProvider(CircuitGuarded, BackgroundMethods, BatchMethods, ABC):
         **kwargs: Unpack[EmbedOptions],
     ) -> Result[EmbeddingResponse, Fault]:
         """`embed` with the failure as a value."""
-        return await self._as_result(
+        return await self._to_result(
             self.embed(texts, model=model, dimensions=dimensions, purpose=purpose, **kwargs), model
         )
 
@@ -306,7 +306,7 @@ class BaseProvider(CircuitGuarded, BackgroundMethods, BatchMethods, ABC):
         **kwargs: Unpack[RerankOptions],  # noqa: ARG002
     ) -> RerankResponse:
         """Order documents by their relevance to a query. Raises ProviderError, as providers without reranking always do."""
-        raise self._unsupported("reranking", model)
+        raise self._build_unsupported_error("reranking", model)
 
     async def rerank_result(
         self,
@@ -318,23 +318,23 @@ class BaseProvider(CircuitGuarded, BackgroundMethods, BatchMethods, ABC):
         **kwargs: Unpack[RerankOptions],
     ) -> Result[RerankResponse, Fault]:
         """`rerank` with the failure as a value."""
-        return await self._as_result(self.rerank(query, documents, model=model, top_n=top_n, **kwargs), model)
+        return await self._to_result(self.rerank(query, documents, model=model, top_n=top_n, **kwargs), model)
 
-    def _unsupported(self, operation: str, model: str) -> ProviderError:
+    def _build_unsupported_error(self, operation: str, model: str) -> ProviderError:
         from victor_fp.core.faults import OperationUnsupported
 
         message = f"{self.name} has no {operation}"
         return error_from(OperationUnsupported(provider=self.name, model=model, operation=operation, message=message))
 
-    async def _as_result(self, call: Awaitable[T], model: str) -> Result[T, Fault]:
+    async def _to_result(self, call: Awaitable[T], model: str) -> Result[T, Fault]:
         from returns.result import Failure, Success
 
-        from victor_fp.providers.errors import fault_of_provider
+        from victor_fp.providers.errors import build_provider_fault
 
         try:
             return Success(await call)
         except Exception as error:  # whatever a provider raises is a call that failed
-            return Failure(fault_of_provider(self, error, model))
+            return Failure(build_provider_fault(self, error, model))
 
     def supports_tools(self) -> bool:
         """Whether tools can be passed; False unless a provider says otherwise."""

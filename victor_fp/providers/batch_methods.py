@@ -53,7 +53,7 @@ class BatchMethods:
         `rows`, `model`, `tools` and `options` are as in a job. A row that is not valid, a key that occurs twice, and rows
         that do not fit into one batch are refused before anything is sent.
         """
-        return _value(await self.submit_batch_result(rows, model=model, tools=tools, **options))
+        return _get_value(await self.submit_batch_result(rows, model=model, tools=tools, **options))
 
     async def submit_batch_result(
         self,
@@ -84,7 +84,7 @@ class BatchMethods:
 
     async def batch_status(self, handle: BatchHandle) -> BatchStatus:
         """How far a batch is. Raises ProviderError."""
-        return _value(await self.batch_status_result(handle))
+        return _get_value(await self.batch_status_result(handle))
 
     async def batch_status_result(self, handle: BatchHandle) -> Result[BatchStatus, Fault]:
         """How far a batch is."""
@@ -100,7 +100,7 @@ class BatchMethods:
 
     async def cancel_batch(self, handle: BatchHandle) -> BatchStatus:
         """Ask for a batch's end; requests that are answered keep their results. Raises ProviderError."""
-        return _value(await self.cancel_batch_result(handle))
+        return _get_value(await self.cancel_batch_result(handle))
 
     async def cancel_batch_result(self, handle: BatchHandle) -> Result[BatchStatus, Fault]:
         """Ask for a batch's end; requests that are answered keep their results."""
@@ -116,7 +116,7 @@ class BatchMethods:
 
     async def list_batches(self, *, limit: int = 100) -> list[BatchStatus]:
         """The account's batches, newest first. Raises ProviderError."""
-        return _value(await self.list_batches_result(limit=limit))
+        return _get_value(await self.list_batches_result(limit=limit))
 
     async def list_batches_result(self, *, limit: int = 100) -> Result[list[BatchStatus], Fault]:
         """The account's batches, newest first."""
@@ -139,7 +139,7 @@ class BatchMethods:
         marked `missing`. Results of an expired or cancelled batch are those of the rows that were answered in time.
         """
         async for received in self.batch_results_result(handle, keys=keys):
-            yield _value(received)
+            yield _get_value(received)
 
     async def batch_results_result(
         self, handle: BatchHandle, *, keys: Iterable[str] | None = None
@@ -155,7 +155,7 @@ class BatchMethods:
                 return
             case Success(client):
                 pass
-        results = client.results(handle, keys)
+        results = client.read_results(handle, keys)
         try:
             async for received in results:
                 yield received
@@ -173,7 +173,7 @@ class BatchMethods:
         return await self.open_batches()
 
 
-def _value(result: Result[T, Fault]) -> T:
-    from victor_fp.providers.errors import value_or_raise
+def _get_value(result: Result[T, Fault]) -> T:
+    from victor_fp.providers.errors import unwrap_or_raise
 
-    return value_or_raise(result)
+    return unwrap_or_raise(result)

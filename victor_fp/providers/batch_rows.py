@@ -45,16 +45,16 @@ def encode_rows(
                 return Failure(fault)
             case Success(full):
                 if full:
-                    return Failure(_too_many(provider, len(full)))
+                    return Failure(_build_too_many(provider, len(full)))
     batches = splitter.close()
     if len(batches) > 1:
-        return Failure(_too_many(provider, len(batches[0])))
+        return Failure(_build_too_many(provider, len(batches[0])))
     if not batches:
         return Failure(InvalidRequest(provider=provider, message="there are no rows to submit"))
     return Success(batches[0])
 
 
-def _too_many(provider: str, fitting: int) -> Fault:
+def _build_too_many(provider: str, fitting: int) -> Fault:
     message = (
         f"the rows do not fit into one batch of {provider}, which takes the first {fitting}; "
         "submit fewer, one model at a time, or run a job with route='batch'"

@@ -16,22 +16,22 @@ from victor_fp.core.faults import Fault
 from victor_fp.core.models.limits import find_limit
 from victor_fp.core.options import ChatOptions
 from victor_fp.core.protocols import ModelInfo
-from victor_fp.core.protocols.batches import batch_codec_for
+from victor_fp.core.protocols.batches import build_batch_codec
 from victor_fp.core.request_building.endpoints import build_endpoint
-from victor_fp.core.request_building.inputs import Messages, Tools
+from victor_fp.core.request_building.inputs import Messages, ToolsInput
 from victor_fp.core.resilience.retry import RetryPolicy
 from victor_fp.core.result import outcome
 from victor_fp.core.secrets import HiddenValuesDict, HiddenValuesView, to_secret
 from victor_fp.core.types import CompletionResponse, Message, StreamChunk
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.chat_stream import ChatStream, complete, stream_chunks, stream_results
-from victor_fp.providers.errors import value_or_raise
+from victor_fp.providers.errors import unwrap_or_raise
 from victor_fp.providers.retrieval import run_embedding, run_ranking
 from victor_fp.providers.runtime_capabilities import ProviderRuntimeCapabilities, merge_discovered
-from victor_fp.shell.credentials.signing import signer_for
+from victor_fp.shell.credentials.signing import choose_signer
 from victor_fp.shell.engine.batches import BatchClient
-from victor_fp.shell.engine.call_spec import CallSpec, chat_spec, embed_spec, rerank_spec
-from victor_fp.shell.engine.connection import Connection, secret_at_hand, secret_finder
+from victor_fp.shell.engine.call_spec import CallSpec, build_chat_spec, build_embed_spec, build_rerank_spec
+from victor_fp.shell.engine.connection import Connection, find_known_secret, make_secret_finder
 from victor_fp.shell.engine.http_backend import HttpBackend
 from victor_fp.shell.engine.in_flight import InFlight
 from victor_fp.shell.engine.kinds import MODEL, TOKEN_COUNT
@@ -42,7 +42,7 @@ from victor_fp.shell.limits_file import load_limits
 from victor_fp.shell.prices import with_prices
 from victor_fp.shell.runtime import SYSTEM, Runtime
 from victor_fp.shell.store.memory import MemoryCell
-from victor_fp.shell.transport.factory import TransportChoice, transport_for
+from victor_fp.shell.transport.factory import TransportChoice, build_transport
 
 if TYPE_CHECKING:
     from victor_fp.core.embeddings import EmbeddingResponse, EmbedOptions, RerankOptions, RerankResponse
@@ -104,9 +104,9 @@ class CatalogueProvider(BaseProvider):
         if strangers := sorted(settings.keys() - known):
             takes = ", ".join(sorted(known)) or "none"
             raise TypeError(f"{spec.name} takes no setting {strangers[0]!r}; its settings: {takes}")
-        environment = HiddenValuesView(runtime.environment())
+        environment = HiddenValuesView(runtime.read_environment())
         place = build_endpoint(spec, base_url=base_url, settings=settings, environment=environment)
-        endpoint = value_or_raise(place.bind(with_prices) if prices else place)
+        endpoint = unwrap_or_raise(place.bind(with_prices) if prices else place)
         super().__init__(
             api_key,
             endpoint.base_url,
@@ -122,7 +122,7 @@ class CatalogueProvider(BaseProvider):
         self._breaker_cell = MemoryCell(self._breaker_cell.state, runtime.now)
         connection = Connection(
             endpoint=endpoint,
-            transport=transport_for(
+            transport=build_transport(
                 endpoint,
                 transport=transport,
                 http_client=http_client,
@@ -130,11 +130,11 @@ class CatalogueProvider(BaseProvider):
                 proxy=proxy,
                 trust_env=trust_env,
             ),
-            find_secret=secret_finder(spec, self._secret, environment),
-            secret=None if token_provider else secret_at_hand(spec, self._secret, environment),
+            find_secret=make_secret_finder(spec, self._secret, environment),
+            secret=None if token_provider else find_known_secret(spec, self._secret, environment),
             signing_timeout=timeout,
             runtime=runtime,
-            signer=sign or signer_for(endpoint, environment, token_provider),
+            signer=sign or choose_signer(endpoint, environment, token_provider),
         )
         self._pool = self._make_pool(connection, observers)
 
@@ -202,11 +202,11 @@ class CatalogueProvider(BaseProvider):
         model: str | None = None,
         temperature: float | None = DEFAULT_TEMPERATURE,
         max_tokens: int | None = DEFAULT_MAX_TOKENS,
-        tools: Tools | None = None,
+        tools: ToolsInput | None = None,
         **kwargs: Unpack[ChatOptions],
     ) -> CompletionResponse:
         """Complete a chat. Raises ProviderError."""
-        return value_or_raise(
+        return unwrap_or_raise(
             await self.chat_result(
                 messages, model=model, temperature=temperature, max_tokens=max_tokens, tools=tools, **kwargs
             )
@@ -219,11 +219,11 @@ class CatalogueProvider(BaseProvider):
         model: str | None = None,
         temperature: float | None = DEFAULT_TEMPERATURE,
         max_tokens: int | None = DEFAULT_MAX_TOKENS,
-        tools: Tools | None = None,
+        tools: ToolsInput | None = None,
         **kwargs: Unpack[ChatOptions],
     ) -> Result[CompletionResponse, Fault]:
         """Complete a chat."""
-        spec = chat_spec(
+        spec = build_chat_spec(
             self.SPEC.name,
             messages,
             kwargs,
@@ -242,11 +242,11 @@ class CatalogueProvider(BaseProvider):
         model: str | None = None,
         temperature: float | None = DEFAULT_TEMPERATURE,
         max_tokens: int | None = DEFAULT_MAX_TOKENS,
-        tools: Tools | None = None,
+        tools: ToolsInput | None = None,
         **kwargs: Unpack[ChatOptions],
     ) -> ChatStream[StreamChunk]:
         """Stream a chat completion. Raises ProviderError while it is iterated."""
-        spec = chat_spec(
+        spec = build_chat_spec(
             self.SPEC.name,
             messages,
             kwargs,
@@ -265,11 +265,11 @@ class CatalogueProvider(BaseProvider):
         model: str | None = None,
         temperature: float | None = DEFAULT_TEMPERATURE,
         max_tokens: int | None = DEFAULT_MAX_TOKENS,
-        tools: Tools | None = None,
+        tools: ToolsInput | None = None,
         **kwargs: Unpack[ChatOptions],
     ) -> ChatStream[Result[StreamChunk, Fault]]:
         """Stream a chat completion: successes, then at most one failure, then nothing."""
-        spec = chat_spec(
+        spec = build_chat_spec(
             self.SPEC.name,
             messages,
             kwargs,
@@ -288,7 +288,7 @@ class CatalogueProvider(BaseProvider):
         model: str | None = None,
         temperature: float | None = DEFAULT_TEMPERATURE,
         max_tokens: int | None = DEFAULT_MAX_TOKENS,
-        tools: Tools | None = None,
+        tools: ToolsInput | None = None,
         **kwargs: Unpack[ChatOptions],
     ) -> ChatStream[StreamChunk]:
         """Another name for `stream`."""
@@ -307,7 +307,7 @@ class CatalogueProvider(BaseProvider):
 
         Raises ProviderError.
         """
-        return value_or_raise(
+        return unwrap_or_raise(
             await self.embed_result(texts, model=model, dimensions=dimensions, purpose=purpose, **kwargs)
         )
 
@@ -321,7 +321,7 @@ class CatalogueProvider(BaseProvider):
         **kwargs: Unpack[EmbedOptions],
     ) -> Result[EmbeddingResponse, Fault]:
         """Embed texts."""
-        spec = embed_spec(self.SPEC.name, texts, kwargs, model=model, dimensions=dimensions, purpose=purpose)
+        spec = build_embed_spec(self.SPEC.name, texts, kwargs, model=model, dimensions=dimensions, purpose=purpose)
         return await run_embedding(self._pool, spec)
 
     async def rerank(
@@ -334,7 +334,7 @@ class CatalogueProvider(BaseProvider):
         **kwargs: Unpack[RerankOptions],
     ) -> RerankResponse:
         """Order documents by their relevance to a query. Raises ProviderError."""
-        return value_or_raise(await self.rerank_result(query, documents, model=model, top_n=top_n, **kwargs))
+        return unwrap_or_raise(await self.rerank_result(query, documents, model=model, top_n=top_n, **kwargs))
 
     async def rerank_result(
         self,
@@ -346,10 +346,10 @@ class CatalogueProvider(BaseProvider):
         **kwargs: Unpack[RerankOptions],
     ) -> Result[RerankResponse, Fault]:
         """Order documents by their relevance to a query."""
-        spec = rerank_spec(self.SPEC.name, query, documents, kwargs, model=model, top_n=top_n)
+        spec = build_rerank_spec(self.SPEC.name, query, documents, kwargs, model=model, top_n=top_n)
         return await run_ranking(self._pool, spec)
 
-    def background_pool(self, provider: str | None) -> TargetPool | None:
+    def choose_background_pool(self, provider: str | None) -> TargetPool | None:
         """The provider's own target."""
         return self._pool if provider in (None, self.SPEC.name) else None
 
@@ -359,7 +359,7 @@ class CatalogueProvider(BaseProvider):
 
     async def discover_on(self, pool: TargetPool, model: str) -> ProviderRuntimeCapabilities:
         """The same asked through these targets, which may have limits and retries of their own."""
-        limit = find_limit(self.SPEC, model, load_limits(self._runtime.environment()))
+        limit = find_limit(self.SPEC, model, load_limits(self._runtime.read_environment()))
         configured = ProviderRuntimeCapabilities(
             provider=self.name,
             model=model,
@@ -398,7 +398,7 @@ class CatalogueProvider(BaseProvider):
 
     async def list_models(self) -> list[ModelInfo]:
         """The models on offer. Raises ProviderError."""
-        return value_or_raise(await self.list_models_result())
+        return unwrap_or_raise(await self.list_models_result())
 
     async def list_models_result(self) -> Result[list[ModelInfo], Fault]:
         """The models on offer."""
@@ -426,7 +426,7 @@ class CatalogueProvider(BaseProvider):
                 return Failure(fault)
             case Success(_):
                 endpoint = self.connection.endpoint
-        return batch_codec_for(endpoint).map(lambda batch: BatchClient(pool=pool, endpoint=endpoint, batch=batch))
+        return build_batch_codec(endpoint).map(lambda batch: BatchClient(pool=pool, endpoint=endpoint, batch=batch))
 
     async def close(self) -> None:
         """End open streams with a fault and close the connections; a client given to the constructor stays open."""

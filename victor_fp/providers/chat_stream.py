@@ -9,10 +9,10 @@ from typing import Any, Generic, Self, TypeAlias, TypeVar, overload
 from returns.result import Failure, Result, Success
 
 from victor_fp.core.faults import Attempt, Fault, InvalidResponse
-from victor_fp.core.responses import attempts_as_dicts, fold_chunks, record_attempts
+from victor_fp.core.responses import dump_attempts, fold_chunks, record_attempts
 from victor_fp.core.result import outcome
 from victor_fp.core.types import CompletionResponse, StreamChunk
-from victor_fp.providers.errors import error_from, value_or_raise
+from victor_fp.providers.errors import error_from, unwrap_or_raise
 from victor_fp.shell.engine.call_spec import CallSpec
 from victor_fp.shell.engine.kinds import STREAM
 from victor_fp.shell.engine.operation import Operation
@@ -121,7 +121,7 @@ async def stream_results(
     try:
         is_last = False
         while not is_last:
-            match outcome(await operation.next()):
+            match outcome(await operation.read_batch()):
                 case Success(batch):
                     is_last = batch.is_last
                     for chunk in batch.items:
@@ -135,11 +135,11 @@ async def stream_results(
 
 async def stream_chunks(targets: PoolOrChoice, spec: Result[CallSpec, Fault]) -> AsyncGenerator[StreamChunk, None]:
     """The same with the failure raised as ProviderError."""
-    operation = value_or_raise(_open_operation(targets, spec))
+    operation = unwrap_or_raise(_open_operation(targets, spec))
     try:
         is_last = False
         while not is_last:
-            match outcome(await operation.next()):
+            match outcome(await operation.read_batch()):
                 case Success(batch):
                     is_last = batch.is_last
                     for chunk in batch.items:
@@ -154,6 +154,6 @@ def _with_attempts(chunk: StreamChunk, attempts: tuple[Attempt, ...]) -> StreamC
     """The final chunk, with the attempts where there were several."""
     if len(attempts) < 2:
         return chunk
-    metadata = {**(chunk.metadata or {}), "attempts": attempts_as_dicts(attempts)}
+    metadata = {**(chunk.metadata or {}), "attempts": dump_attempts(attempts)}
     response = None if chunk.response is None else record_attempts(chunk.response, attempts)
     return chunk.model_copy(update={"metadata": metadata, "response": response})

@@ -8,7 +8,7 @@ from victor_fp.providers.catalogue_provider import CatalogueProvider
 _CLASSES: dict[str, type[CatalogueProvider]] = {}
 
 
-def provider_class(spec: ProviderSpec) -> type[CatalogueProvider]:
+def make_provider_class(spec: ProviderSpec) -> type[CatalogueProvider]:
     """The class for an entry, made once; its name is the vendor's with `Provider` behind it."""
     found = _CLASSES.get(spec.name)
     if found is None or found.SPEC is not spec:

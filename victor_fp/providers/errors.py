@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, assert_never
 
 import msgspec
 
-from victor_fp.core.classification.statuses import fault_type_for_status
+from victor_fp.core.classification.statuses import choose_fault_type
 from victor_fp.core.faults import (
     AllFallbacksFailed,
     AuthRejected,
@@ -42,7 +42,7 @@ from victor_fp.core.faults import (
     redact_fault,
 )
 from victor_fp.core.redaction import SHORTEST_SECRET
-from victor_fp.core.resilience.breaker import Verdict, verdict_of
+from victor_fp.core.resilience.breaker import Verdict, judge_fault
 from victor_fp.core.secrets import find_secrets
 from victor_fp.shell.transport.errors import Stage, fault_from_error, known_fault_from_error
 
@@ -122,7 +122,7 @@ class ProviderError(Exception):
     def _make_fault(
         self, message: str, provider: str, model: str | None, status: int | None, details: dict[str, Any]
     ) -> Fault:
-        kind = self._kind(status)
+        kind = self._choose_fault_type(status)
         wait = details.get("retry_after")
         return kind(
             message=message,
@@ -132,9 +132,9 @@ class ProviderError(Exception):
             retry_after=float(wait) if isinstance(wait, int | float) else None,
         )
 
-    def _kind(self, status: int | None) -> type[Fault]:
+    def _choose_fault_type(self, status: int | None) -> type[Fault]:
         """The fault that this class stands for; the plain error decides by the status."""
-        return fault_type_for_status(status)
+        return choose_fault_type(status)
 
     def _complete_fault(self, made: Fault, cause: object) -> Fault:
         """The fault made by hand, completed by its cause: a phase, a status, or, for a plain error that has neither, the kind.
@@ -144,7 +144,7 @@ class ProviderError(Exception):
         if not isinstance(cause, BaseException):
             return made
         known = cause.fault if isinstance(cause, ProviderError) else fault_from_foreign(cause)
-        says_nothing = made.status is None and self._kind(None) is ServerFailed
+        says_nothing = made.status is None and self._choose_fault_type(None) is ServerFailed
         if type(known) is not type(made) and not says_nothing:
             return made
         told = {name: getattr(made, name) for name in FaultBase.__struct_fields__ if getattr(made, name)}
@@ -154,49 +154,49 @@ class ProviderError(Exception):
 class ProviderAuthError(ProviderError):
     """The key is missing, wrong, or not allowed to do this."""
 
-    def _kind(self, status: int | None) -> type[Fault]:
+    def _choose_fault_type(self, status: int | None) -> type[Fault]:
         return PermissionRefused if status == 403 else AuthRejected
 
 
 class ProviderRateLimitError(ProviderError):
     """Too many requests for now, or no quota left; see `retry_after`."""
 
-    def _kind(self, status: int | None) -> type[Fault]:
+    def _choose_fault_type(self, status: int | None) -> type[Fault]:
         return QuotaExhausted if status == 402 else RateLimited
 
 
 class ProviderTimeoutError(ProviderError):
     """No answer in time."""
 
-    def _kind(self, status: int | None) -> type[Fault]:  # noqa: ARG002  the class says it all
+    def _choose_fault_type(self, status: int | None) -> type[Fault]:  # noqa: ARG002  the class says it all
         return TimedOut
 
 
 class ProviderConnectionError(ProviderError):
     """No connection, or one that broke."""
 
-    def _kind(self, status: int | None) -> type[Fault]:  # noqa: ARG002
+    def _choose_fault_type(self, status: int | None) -> type[Fault]:  # noqa: ARG002
         return ConnectionFailed
 
 
 class ProviderInvalidResponseError(ProviderError):
     """An answer that is none, or that broke off."""
 
-    def _kind(self, status: int | None) -> type[Fault]:  # noqa: ARG002
+    def _choose_fault_type(self, status: int | None) -> type[Fault]:  # noqa: ARG002
         return InvalidResponse
 
 
 class ProviderNotFoundError(ProviderError):
     """No provider is registered under this name."""
 
-    def _kind(self, status: int | None) -> type[Fault]:  # noqa: ARG002
+    def _choose_fault_type(self, status: int | None) -> type[Fault]:  # noqa: ARG002
         return ProviderNotFound
 
 
 class CircuitOpenError(ProviderError):
     """The circuit breaker fails fast; see `retry_after`."""
 
-    def _kind(self, status: int | None) -> type[Fault]:  # noqa: ARG002
+    def _choose_fault_type(self, status: int | None) -> type[Fault]:  # noqa: ARG002
         return CircuitOpen
 
 
@@ -207,7 +207,7 @@ def _revive(kind: type[ProviderError], fault: Fault) -> ProviderError:
     return kind(fault=fault)
 
 
-def error_class(fault: Fault) -> type[ProviderError]:
+def choose_error_class(fault: Fault) -> type[ProviderError]:
     """The exception's class for a fault."""
     match fault:
         case AuthRejected() | PermissionRefused() | CredentialMissing():
@@ -245,7 +245,7 @@ def error_class(fault: Fault) -> type[ProviderError]:
 
 def error_from(fault: Fault) -> ProviderError:
     """The exception that stands for a fault; `fault_from` gives the same fault back."""
-    return error_class(fault)(fault=fault)
+    return choose_error_class(fault)(fault=fault)
 
 
 def fault_from(error: BaseException, *, provider: str = "", model: str | None = None, reading: bool = False) -> Fault:
@@ -260,7 +260,7 @@ def fault_from(error: BaseException, *, provider: str = "", model: str | None = 
     )
 
 
-def value_or_raise(result: Result[T, Fault]) -> T:
+def unwrap_or_raise(result: Result[T, Fault]) -> T:
     """The value of a success; the failure's exception is raised."""
     from returns.result import Failure, Success
 
@@ -283,7 +283,7 @@ def fault_from_foreign(error: BaseException, *, reading: bool = False) -> Fault:
     message_ = f"{type(error).__name__}: {error}"
     status = _find_status(error)
     if status is not None:
-        return fault_type_for_status(status)(message=message_, status=status)
+        return choose_fault_type(status)(message=message_, status=status)
     stage: Stage = "reading" if reading else "opening"
     known = known_fault_from_error(error, stage)
     if known is not None:
@@ -306,12 +306,14 @@ def _find_status(error: BaseException) -> int | None:
     return next((status for status in found if isinstance(status, int) and 400 <= status < 600), None)
 
 
-def fault_of_provider(provider: BaseProvider, error: Exception, model: str | None, said: Sequence[str] = ()) -> Fault:
+def build_provider_fault(
+    provider: BaseProvider, error: Exception, model: str | None, said: Sequence[str] = ()
+) -> Fault:
     """The fault for what a provider raised, logged where its code could not read a response.
 
     `said` are the texts of a stream that had reached its caller.
     """
-    fault = fault_raised(provider, error, model, reading=bool(said))
+    fault = build_raised_fault(provider, error, model, reading=bool(said))
     if isinstance(fault, InvalidResponse) and not isinstance(error, ProviderError):
         _log_defect(provider, error)
     if said and fault.partial is None:
@@ -319,7 +321,7 @@ def fault_of_provider(provider: BaseProvider, error: Exception, model: str | Non
     return fault
 
 
-def fault_raised(
+def build_raised_fault(
     provider: BaseProvider, error: BaseException, model: str | None = None, *, reading: bool = False
 ) -> Fault:
     """The same without a log record. Secrets are removed: the text of an exception may quote a header, and so the key."""
@@ -346,16 +348,16 @@ def _log_defect(provider: BaseProvider, error: Exception) -> None:
     logging.getLogger("victor_fp").warning("%s failed to read an answer", provider.name, exc_info=trace)
 
 
-def verdict_on_value(value: object) -> Verdict:
+def judge_value(value: object) -> Verdict:
     """A returned response counts by its status, if it has one; any other value is a success."""
     status = getattr(value, "status_code", None)
     return (
         "succeeded"
         if not isinstance(status, int) or status < 400
-        else verdict_of(fault_type_for_status(status)(status=status))
+        else judge_fault(choose_fault_type(status)(status=status))
     )
 
 
-def verdict_on_error(error: Exception) -> Verdict:
+def judge_error(error: Exception) -> Verdict:
     """An exception counts as the fault that it stands for."""
-    return verdict_of(fault_from(error))
+    return judge_fault(fault_from(error))

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from victor_fp.core.faults import CircuitOpen
 from victor_fp.core.resilience import breaker as circuit
 from victor_fp.core.resilience.breaker import Breaker, BreakerPolicy, Rejected, Verdict
-from victor_fp.providers.errors import error_from, verdict_on_error, verdict_on_value
+from victor_fp.providers.errors import error_from, judge_error, judge_value
 from victor_fp.shell.runtime import SYSTEM, Runtime
 from victor_fp.shell.store.memory import MemoryCell
 
@@ -40,7 +40,7 @@ class CircuitGuarded(ABC):
     def get_circuit_breaker_stats(self) -> dict[str, Any] | None:
         """Return the breaker's figures in the shape of `CircuitBreakerStats`; None where it is switched off."""
         breaker = self._breaker_cell.state
-        return None if breaker is None else {**circuit.stats(breaker, self.name, self._runtime.now(), time())}
+        return None if breaker is None else {**circuit.build_stats(breaker, self.name, self._runtime.now(), time())}
 
     def reset_circuit_breaker(self) -> None:
         """Close the breaker by hand."""
@@ -65,10 +65,10 @@ class CircuitGuarded(ABC):
         verdict: Verdict = "cancelled"
         try:
             value = await func(*args, **kwargs)
-            verdict = verdict_on_value(value)
+            verdict = judge_value(value)
             return value
         except Exception as error:
-            verdict = verdict_on_error(error)
+            verdict = judge_error(error)
             raise
         finally:
             breaker = self._breaker_cell.state

@@ -16,7 +16,7 @@ ENTRY_POINTS = "victor_fp.providers"
 """Packages name their provider classes or `ProviderSpec`s in this group of entry points."""
 
 
-def catalogue_with_installed() -> Catalogue:
+def build_catalogue() -> Catalogue:
     """Return the built-in catalogue with what installed packages offer behind it: they take no built-in name."""
     from victor_fp.core.catalogue import CATALOGUE, Catalogue, LazyEntry
 

@@ -27,7 +27,7 @@ from victor_fp.core.resilience.retry import RetryPolicy
 from victor_fp.core.secrets import HiddenValuesDict, to_secret
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.errors import error_from
-from victor_fp.providers.provider_backend import backend_of, runs_on_http_alone
+from victor_fp.providers.provider_backend import can_run_on_http, choose_backend
 from victor_fp.providers.registry import ProviderRegistry
 from victor_fp.shell.engine.budget_keeper import BudgetKeeper
 from victor_fp.shell.engine.in_flight import find_in_flight
@@ -168,7 +168,7 @@ def _build_budget(config: ProviderConfig, store: Store) -> BudgetKeeper | None:
 def _create_provider(config: ProviderConfig) -> BaseProvider:
     """A provider that leaves retries to the engine, as far as its constructor allows."""
     kind = ProviderRegistry.get(config.provider_name)
-    is_http = runs_on_http_alone(kind)
+    is_http = can_run_on_http(kind)
     keywords = HiddenValuesDict[Any](_filter_accepted(kind, {"timeout": config.timeout}) | config.extra_kwargs)
     if not is_http:
         keywords.update(_filter_accepted(kind, {"max_retries": 0}))
@@ -193,7 +193,7 @@ def _build_target(config: ProviderConfig, provider: BaseProvider, *, is_wrapped:
     if is_wrapped and timeout is DEFAULT_TIMEOUT:
         timeout = float(getattr(provider, "timeout", DEFAULT_TIMEOUT))
     return Target(
-        backend=backend_of(provider),
+        backend=choose_backend(provider),
         model=config.model or getattr(provider, "default_model", None) or "",
         options=dict(config.options),
         timeout=timeout,

@@ -13,7 +13,7 @@ from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
 from victor_fp.core.faults import Fault
 from victor_fp.core.options import ChatOptions
 from victor_fp.core.protocols import ModelInfo
-from victor_fp.core.request_building.inputs import Messages, Tools
+from victor_fp.core.request_building.inputs import Messages, ToolsInput
 from victor_fp.core.resilience.fallback import FallbackPolicy
 from victor_fp.core.resilience.queue import Priority
 from victor_fp.core.result import outcome
@@ -22,14 +22,14 @@ from victor_fp.core.types import CompletionResponse, Message, StreamChunk
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.catalogue_provider import CatalogueProvider
 from victor_fp.providers.chat_stream import ChatStream, complete, stream_chunks, stream_results
-from victor_fp.providers.errors import value_or_raise
+from victor_fp.providers.errors import unwrap_or_raise
 from victor_fp.providers.managed_config import EVEN_SHARES, ProviderConfig, build_pool
 from victor_fp.providers.provider_backend import CAPABILITIES, ProviderBackend, is_overridden
 from victor_fp.providers.retrieval import run_embedding, run_ranking
 from victor_fp.providers.runtime_capabilities import ProviderRuntimeCapabilities
 from victor_fp.shell.engine.backend import Kind
 from victor_fp.shell.engine.batches import BatchClient
-from victor_fp.shell.engine.call_spec import CallSpec, chat_spec, embed_spec, rerank_spec
+from victor_fp.shell.engine.call_spec import CallSpec, build_chat_spec, build_embed_spec, build_rerank_spec
 from victor_fp.shell.engine.in_flight import InFlight
 from victor_fp.shell.engine.kinds import TOKEN_COUNT
 from victor_fp.shell.engine.model_list import list_models
@@ -129,7 +129,7 @@ class ManagedProvider(BaseProvider):
         """As the first provider says."""
         return self.provider.supports_streaming()
 
-    def background_pool(self, provider: str | None) -> TargetPool | None:
+    def choose_background_pool(self, provider: str | None) -> TargetPool | None:
         """All targets to start at, or the first one that is the provider's."""
         if provider is None:
             return self._pool
@@ -140,12 +140,12 @@ class ManagedProvider(BaseProvider):
         """What the first provider finds out, with retries and under the rate limit."""
         provider, wanted = self.provider, model or self.model
         if isinstance(provider, CatalogueProvider) and not is_overridden(provider, "discover_capabilities"):
-            return await provider.discover_on(self._questions(), wanted)
-        return value_or_raise(await self._ask(CAPABILITIES, "discover_capabilities", CallSpec(model=wanted)))
+            return await provider.discover_on(self._choose_pool(), wanted)
+        return unwrap_or_raise(await self._ask(CAPABILITIES, "discover_capabilities", CallSpec(model=wanted)))
 
     async def list_models(self) -> list[ModelInfo]:
         """The models that the first provider offers, with retries and under the rate limit. Raises ProviderError."""
-        return value_or_raise(await list_models(self._questions("list_models"), CallSpec()))
+        return unwrap_or_raise(await list_models(self._choose_pool("list_models"), CallSpec()))
 
     async def count_tokens(self, text: str, *, model: str | None = None) -> int:
         """The first provider's count: the vendor's own where a model is named and the vendor counts, else an estimate."""
@@ -161,14 +161,14 @@ class ManagedProvider(BaseProvider):
     async def open_batches(self) -> Result[BatchClient, Fault]:
         """The first provider's batch API, with retries and under the rate limit."""
         if isinstance(self.provider, CatalogueProvider):
-            return await self.provider.open_batches_on(self._questions())
+            return await self.provider.open_batches_on(self._choose_pool())
         return await self.provider.open_batches()
 
     async def _ask(self, kind: Kind[T], method: str, spec: CallSpec) -> Result[T, Fault]:
         """Ask the first provider something that is no chat."""
-        return await Operation(self._questions(method), kind, spec).result()
+        return await Operation(self._choose_pool(method), kind, spec).result()
 
-    def _questions(self, method: str | None = None) -> TargetPool:
+    def _choose_pool(self, method: str | None = None) -> TargetPool:
         """The first target alone. A method that a class overrides is called as it is."""
         target = self._pool.targets[0]
         if method is not None and is_overridden(self.provider, method):
@@ -185,13 +185,13 @@ class ManagedProvider(BaseProvider):
         model: str | None = None,
         temperature: float | None = DEFAULT_TEMPERATURE,
         max_tokens: int | None = DEFAULT_MAX_TOKENS,
-        tools: Tools | None = None,
+        tools: ToolsInput | None = None,
         priority: Priority = Priority.NORMAL,
         **kwargs: Unpack[ChatOptions],
     ) -> CompletionResponse:
         """Complete a chat. Raises ProviderError."""
-        spec = self._spec(messages, kwargs, model, temperature, max_tokens, tools, priority, stream=False)
-        return value_or_raise(await complete(self._pool, spec))
+        spec = self._build_spec(messages, kwargs, model, temperature, max_tokens, tools, priority, stream=False)
+        return unwrap_or_raise(await complete(self._pool, spec))
 
     async def chat_result(  # pyright: ignore[reportIncompatibleMethodOverride]  one keyword more: priority
         self,
@@ -200,12 +200,12 @@ class ManagedProvider(BaseProvider):
         model: str | None = None,
         temperature: float | None = DEFAULT_TEMPERATURE,
         max_tokens: int | None = DEFAULT_MAX_TOKENS,
-        tools: Tools | None = None,
+        tools: ToolsInput | None = None,
         priority: Priority = Priority.NORMAL,
         **kwargs: Unpack[ChatOptions],
     ) -> Result[CompletionResponse, Fault]:
         """Complete a chat."""
-        spec = self._spec(messages, kwargs, model, temperature, max_tokens, tools, priority, stream=False)
+        spec = self._build_spec(messages, kwargs, model, temperature, max_tokens, tools, priority, stream=False)
         return await complete(self._pool, spec)
 
     def stream(  # pyright: ignore[reportIncompatibleMethodOverride]  one keyword more: priority
@@ -215,12 +215,12 @@ class ManagedProvider(BaseProvider):
         model: str | None = None,
         temperature: float | None = DEFAULT_TEMPERATURE,
         max_tokens: int | None = DEFAULT_MAX_TOKENS,
-        tools: Tools | None = None,
+        tools: ToolsInput | None = None,
         priority: Priority = Priority.NORMAL,
         **kwargs: Unpack[ChatOptions],
     ) -> ChatStream[StreamChunk]:
         """Stream a chat completion. Raises ProviderError while it is iterated."""
-        spec = self._spec(messages, kwargs, model, temperature, max_tokens, tools, priority, stream=True)
+        spec = self._build_spec(messages, kwargs, model, temperature, max_tokens, tools, priority, stream=True)
         return ChatStream(stream_chunks(self._pool, spec))
 
     def stream_chat(  # pyright: ignore[reportIncompatibleMethodOverride]  one keyword more: priority
@@ -230,12 +230,12 @@ class ManagedProvider(BaseProvider):
         model: str | None = None,
         temperature: float | None = DEFAULT_TEMPERATURE,
         max_tokens: int | None = DEFAULT_MAX_TOKENS,
-        tools: Tools | None = None,
+        tools: ToolsInput | None = None,
         priority: Priority = Priority.NORMAL,
         **kwargs: Unpack[ChatOptions],
     ) -> ChatStream[StreamChunk]:
         """Another name for `stream`."""
-        spec = self._spec(messages, kwargs, model, temperature, max_tokens, tools, priority, stream=True)
+        spec = self._build_spec(messages, kwargs, model, temperature, max_tokens, tools, priority, stream=True)
         return ChatStream(stream_chunks(self._pool, spec))
 
     def stream_result(  # pyright: ignore[reportIncompatibleMethodOverride]  one keyword more: priority
@@ -245,12 +245,12 @@ class ManagedProvider(BaseProvider):
         model: str | None = None,
         temperature: float | None = DEFAULT_TEMPERATURE,
         max_tokens: int | None = DEFAULT_MAX_TOKENS,
-        tools: Tools | None = None,
+        tools: ToolsInput | None = None,
         priority: Priority = Priority.NORMAL,
         **kwargs: Unpack[ChatOptions],
     ) -> ChatStream[Result[StreamChunk, Fault]]:
         """Stream a chat completion: successes, then at most one failure, then nothing."""
-        spec = self._spec(messages, kwargs, model, temperature, max_tokens, tools, priority, stream=True)
+        spec = self._build_spec(messages, kwargs, model, temperature, max_tokens, tools, priority, stream=True)
         return ChatStream(stream_results(self._pool, spec))
 
     async def embed(  # pyright: ignore[reportIncompatibleMethodOverride]  one keyword more: priority
@@ -267,7 +267,7 @@ class ManagedProvider(BaseProvider):
 
         Raises ProviderError.
         """
-        return value_or_raise(
+        return unwrap_or_raise(
             await self.embed_result(
                 texts, model=model, dimensions=dimensions, purpose=purpose, priority=priority, **kwargs
             )
@@ -284,7 +284,7 @@ class ManagedProvider(BaseProvider):
         **kwargs: Unpack[EmbedOptions],
     ) -> Result[EmbeddingResponse, Fault]:
         """Embed texts."""
-        spec = embed_spec(
+        spec = build_embed_spec(
             self.name, texts, kwargs, model=model, dimensions=dimensions, purpose=purpose, priority=priority
         )
         return await run_embedding(self._pool, spec)
@@ -300,7 +300,7 @@ class ManagedProvider(BaseProvider):
         **kwargs: Unpack[RerankOptions],
     ) -> RerankResponse:
         """Order documents by their relevance to a query. Raises ProviderError."""
-        return value_or_raise(
+        return unwrap_or_raise(
             await self.rerank_result(query, documents, model=model, top_n=top_n, priority=priority, **kwargs)
         )
 
@@ -315,7 +315,7 @@ class ManagedProvider(BaseProvider):
         **kwargs: Unpack[RerankOptions],
     ) -> Result[RerankResponse, Fault]:
         """Order documents by their relevance to a query."""
-        spec = rerank_spec(self.name, query, documents, kwargs, model=model, top_n=top_n, priority=priority)
+        spec = build_rerank_spec(self.name, query, documents, kwargs, model=model, top_n=top_n, priority=priority)
         return await run_ranking(self._pool, spec)
 
     def get_metrics(self) -> ProviderMetrics | None:
@@ -335,7 +335,7 @@ class ManagedProvider(BaseProvider):
 
     def get_budget_stats(self) -> dict[str, dict[str, float | None]] | None:
         """Limit, spent and reserved of each measure of the budget; None where there is none."""
-        return None if self._pool.budget is None else self._pool.budget.stats()
+        return None if self._pool.budget is None else self._pool.budget.build_stats()
 
     def reset_budget(self) -> None:
         """Begin again with nothing spent, for everybody who shares the budget."""
@@ -374,19 +374,19 @@ class ManagedProvider(BaseProvider):
         """Another name for `shutdown`."""
         await self.shutdown()
 
-    def _spec(
+    def _build_spec(
         self,
         messages: Messages,
         options: ChatOptions,
         model: str | None,
         temperature: float | None,
         max_tokens: int | None,
-        tools: Tools | None,
+        tools: ToolsInput | None,
         priority: Priority,
         *,
         stream: bool,
     ) -> Result[CallSpec, Fault]:
-        return chat_spec(
+        return build_chat_spec(
             self.name,
             messages,
             options,

@@ -14,20 +14,20 @@ from returns.result import Failure, Result, Success
 
 from victor_fp.core.faults import Attempt as AttemptRecord
 from victor_fp.core.faults import Fault, InvalidRequest, Partial, TimedOut
-from victor_fp.core.model_names import missing_model_message
+from victor_fp.core.model_names import describe_missing_model
 from victor_fp.core.responses import fold_chunks
 from victor_fp.core.result import outcome
 from victor_fp.core.types import StreamChunk
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.catalogue_provider import CatalogueProvider
-from victor_fp.providers.errors import fault_of_provider
+from victor_fp.providers.errors import build_provider_fault
 from victor_fp.providers.runtime_capabilities import ProviderRuntimeCapabilities
-from victor_fp.shell.engine.backend import Attempt, Backend, Batch, BoundRequest, Kind, TimeLimits
+from victor_fp.shell.engine.backend import Backend, BackendAttempt, Batch, BoundRequest, Kind, TimeLimits
 from victor_fp.shell.engine.call_spec import CallSpec
 from victor_fp.shell.engine.http_backend import digest_scope
 from victor_fp.shell.engine.model_list import ModelPage
 from victor_fp.shell.engine.target import TargetPool
-from victor_fp.shell.transport.errors import timeout_fault
+from victor_fp.shell.transport.errors import build_timeout_fault
 
 T = TypeVar("T")
 
@@ -65,7 +65,7 @@ class ProviderBackend:
         """Its base URL, if it has one."""
         return getattr(self._provider, "base_url", None)
 
-    async def scope(self) -> Result[str, Fault]:
+    async def compute_scope(self) -> Result[str, Fault]:
         """A digest of its base URL and key."""
         key = getattr(self._provider, "api_key", None)
         secret = SecretStr(key) if isinstance(key, str) else None
@@ -100,7 +100,7 @@ class ProviderBackend:
             case _:
                 return Failure(InvalidRequest(provider=self.name, model=model, message=f"{kind.name} is not supported"))
         if not model:
-            return Failure(InvalidRequest(provider=self.name, message=missing_model_message(self.name)))
+            return Failure(InvalidRequest(provider=self.name, message=describe_missing_model(self.name)))
         method = find_overridden_method(provider, STREAM_METHODS if kind.name == "stream" else CHAT_METHODS)
         # Which keywords a provider accepts is its own affair; temperature and max_tokens are in every signature.
         arguments: dict[str, Any] = {
@@ -145,7 +145,7 @@ class ProviderRequest:
         self.call = call
         self.is_stream = is_stream
 
-    def start(self, limits: TimeLimits) -> Attempt[Any]:
+    def start(self, limits: TimeLimits) -> BackendAttempt[Any]:
         """One attempt."""
         return ProviderStreamAttempt(self, limits) if self.is_stream else ProviderAttempt(self, limits.timeout)
 
@@ -164,16 +164,16 @@ class ProviderAttempt(Generic[T]):
         self._request = request
         self._timeout = timeout
 
-    async def next(self) -> Result[Batch[T], Fault]:
+    async def read_batch(self) -> Result[Batch[T], Fault]:
         """The only batch."""
         request = self._request
         try:
             async with asyncio.timeout(self._timeout):
                 value = await cast("Awaitable[Any]", request.call())
         except TimeoutError:
-            return Failure(request.with_context(timeout_fault("read", "opening", self._timeout)))
+            return Failure(request.with_context(build_timeout_fault("read", "opening", self._timeout)))
         except Exception as error:  # whatever a provider raises is an attempt that failed
-            return Failure(fault_of_provider(request.provider, error, request.model))
+            return Failure(build_provider_fault(request.provider, error, request.model))
         if isinstance(value, Result):
             result: Result[Any, Fault] = value
             match outcome(result):
@@ -208,20 +208,20 @@ class ProviderStreamAttempt:
         self._received: list[StreamChunk] = []
         self._has_content = False
 
-    async def next(self) -> Result[Batch[StreamChunk], Fault]:
+    async def read_batch(self) -> Result[Batch[StreamChunk], Fault]:
         """The next chunks; a stream that ends without a final chunk gets one, since its provider is content with it."""
         request = self._request
         while True:
             try:
                 if self._items is None:
                     self._items = aiter(request.call())
-                async with asyncio.timeout(self._seconds_left()):
+                async with asyncio.timeout(self._compute_seconds_left()):
                     item = await anext(self._items, None)
             except TimeoutError:
-                return Failure(self._with_partial(request.with_context(self._silence())))
+                return Failure(self._with_partial(request.with_context(self._build_silence_fault())))
             except Exception as error:
                 said = [chunk.content for chunk in self._received]
-                return Failure(fault_of_provider(request.provider, error, request.model, said))
+                return Failure(build_provider_fault(request.provider, error, request.model, said))
             if isinstance(item, Result):
                 result: Result[StreamChunk, Fault] = item
                 match outcome(result):
@@ -252,16 +252,16 @@ class ProviderStreamAttempt:
             with suppress(Exception):
                 await close()
 
-    def _seconds_left(self) -> float:
+    def _compute_seconds_left(self) -> float:
         until = self._whole_at if self._has_content else self._first_at
         if until is None:
             return self._timeout
         return min(self._timeout, max(0.0, until - asyncio.get_running_loop().time()))
 
-    def _silence(self) -> TimedOut:
+    def _build_silence_fault(self) -> TimedOut:
         if self._has_content:
-            return timeout_fault("stream", "reading", self._timeout)
-        return timeout_fault("first_token", "opening", self._timeout)
+            return build_timeout_fault("stream", "reading", self._timeout)
+        return build_timeout_fault("first_token", "opening", self._timeout)
 
     def _with_partial(self, fault: Fault) -> Fault:
         if not self._has_content or fault.partial is not None:
@@ -294,17 +294,17 @@ def is_overridden(provider: BaseProvider, name: str) -> bool:
     return name in vars(provider) or getattr(type(provider), name) is not getattr(CatalogueProvider, name)
 
 
-def runs_on_http_alone(kind: type[BaseProvider]) -> bool:
+def can_run_on_http(kind: type[BaseProvider]) -> bool:
     """Whether the engine may use the HTTP backend of a class in place of its methods: none of them is overridden."""
     return issubclass(kind, CatalogueProvider) and all(
         getattr(kind, name) is getattr(CatalogueProvider, name) for name in ENGINE_METHODS
     )
 
 
-def backend_of(provider: BaseProvider) -> Backend:
+def choose_backend(provider: BaseProvider) -> Backend:
     """The backend for a provider: its own, or its methods where they may do something else."""
     is_replaced = any(name in vars(provider) for name in ENGINE_METHODS)
-    if isinstance(provider, CatalogueProvider) and runs_on_http_alone(type(provider)) and not is_replaced:
+    if isinstance(provider, CatalogueProvider) and can_run_on_http(type(provider)) and not is_replaced:
         return provider.backend
     return ProviderBackend(provider)
 
@@ -314,7 +314,7 @@ def has_content(chunk: StreamChunk) -> bool:
     return bool(chunk.content or chunk.tool_calls or chunk.metadata)
 
 
-def engine_pool_of(provider: BaseProvider) -> TargetPool | None:
+def find_engine_pool(provider: BaseProvider) -> TargetPool | None:
     """The targets of a provider whose chats run on the engine; None where its methods may do something else."""
     names = ENGINE_METHODS
     pool = getattr(provider, "engine_pool", None)

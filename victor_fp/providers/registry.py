@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from victor_fp.core.model_names import split_model_name
 from victor_fp.core.secrets import HiddenValuesDict
 from victor_fp.providers.base import BaseProvider
-from victor_fp.providers.errors import value_or_raise
-from victor_fp.providers.installed import catalogue_with_installed, load_class
+from victor_fp.providers.errors import unwrap_or_raise
+from victor_fp.providers.installed import build_catalogue, load_class
 
 if TYPE_CHECKING:
     from returns.result import Result
@@ -33,7 +33,7 @@ class ProviderRegistry:
     def catalogue(cls) -> Catalogue:
         """Return the entries known now, as a value: for `replay`, and for looking entries up."""
         if cls._catalogue is None:
-            cls._catalogue = catalogue_with_installed()
+            cls._catalogue = build_catalogue()
         return cls._catalogue
 
     @classmethod
@@ -51,7 +51,7 @@ class ProviderRegistry:
     def get(cls, name: str) -> type[BaseProvider]:
         """Return the class for a name. Raises ProviderNotFoundError."""
         found = cls.get_optional(name)
-        return value_or_raise(cls._not_found(name)) if found is None else found
+        return unwrap_or_raise(cls._find_in_catalogue(name)) if found is None else found
 
     @classmethod
     def get_optional(cls, name: str) -> type[BaseProvider] | None:
@@ -62,9 +62,9 @@ class ProviderRegistry:
         catalogue = cls.catalogue()
         spec: ProviderSpec | None = catalogue.find(key).value_or(None)
         if spec is not None:
-            from victor_fp.providers.classes import provider_class
+            from victor_fp.providers.classes import make_provider_class
 
-            return provider_class(spec)
+            return make_provider_class(spec)
         return load_class(key) if key in catalogue else None
 
     @classmethod
@@ -113,7 +113,7 @@ class ProviderRegistry:
         cls._catalogue = None
 
     @classmethod
-    def _not_found(cls, name: str) -> Result[type[BaseProvider], Fault]:
-        from victor_fp.providers.classes import provider_class
+    def _find_in_catalogue(cls, name: str) -> Result[type[BaseProvider], Fault]:
+        from victor_fp.providers.classes import make_provider_class
 
-        return cls.catalogue().find(name).map(provider_class)
+        return cls.catalogue().find(name).map(make_provider_class)

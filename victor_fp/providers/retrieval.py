@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from returns.result import Failure, Result, Success
 
 from victor_fp.core.faults import Attempt, Fault
-from victor_fp.core.responses import attempts_as_dicts
+from victor_fp.core.responses import dump_attempts
 from victor_fp.core.result import outcome
 from victor_fp.shell.engine.call_spec import CallSpec
 from victor_fp.shell.engine.operation import Operation
@@ -54,4 +54,4 @@ async def run_ranking(pool: TargetPool, spec: Result[CallSpec, Fault]) -> Result
 
 
 def _record(metadata: dict[str, object] | None, attempts: tuple[Attempt, ...]) -> dict[str, object]:
-    return {**(metadata or {}), "attempts": attempts_as_dicts(attempts)}
+    return {**(metadata or {}), "attempts": dump_attempts(attempts)}

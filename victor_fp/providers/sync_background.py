@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from victor_fp.core.background import BackgroundHandle
     from victor_fp.core.faults import Fault
     from victor_fp.core.options import ChatOptions
-    from victor_fp.core.request_building.inputs import Messages, Tools
+    from victor_fp.core.request_building.inputs import Messages, ToolsInput
     from victor_fp.core.types import CompletionResponse
     from victor_fp.providers.base import BaseProvider
 
@@ -33,7 +33,7 @@ class SyncBackgroundMethods:
         model: str | None = None,
         temperature: float | None = DEFAULT_TEMPERATURE,
         max_tokens: int | None = DEFAULT_MAX_TOKENS,
-        tools: Tools | None = None,
+        tools: ToolsInput | None = None,
         **kwargs: Unpack[ChatOptions],
     ) -> BackgroundHandle:
         """Have a response made while nobody waits: plain JSON to resume it by. Raises ProviderError."""
@@ -50,7 +50,7 @@ class SyncBackgroundMethods:
         model: str | None = None,
         temperature: float | None = DEFAULT_TEMPERATURE,
         max_tokens: int | None = DEFAULT_MAX_TOKENS,
-        tools: Tools | None = None,
+        tools: ToolsInput | None = None,
         **kwargs: Unpack[ChatOptions],
     ) -> Result[BackgroundHandle, Fault]:
         """Have a response made while nobody waits."""

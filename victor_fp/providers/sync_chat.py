@@ -11,15 +11,15 @@ from typing_extensions import Unpack
 
 from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
 from victor_fp.core.faults import Fault, InvalidRequest
-from victor_fp.core.model_names import missing_model_message
+from victor_fp.core.model_names import describe_missing_model
 from victor_fp.core.options import ChatOptions
-from victor_fp.core.request_building.inputs import Messages, Tools, read_messages, read_tools
+from victor_fp.core.request_building.inputs import Messages, ToolsInput, read_messages, read_tools
 from victor_fp.core.result import outcome
 from victor_fp.core.types import CompletionResponse, Message, StreamChunk, ToolDefinition
 from victor_fp.providers.base import BaseProvider
-from victor_fp.providers.errors import error_from, value_or_raise
+from victor_fp.providers.errors import error_from, unwrap_or_raise
 from victor_fp.providers.sync_stream import SyncStream
-from victor_fp.shell.background_loop import LoopUnavailable, background_loop, run
+from victor_fp.shell.background_loop import LoopUnavailable, get_background_loop, run
 
 T = TypeVar("T")
 
@@ -34,7 +34,7 @@ class AsyncChat(Protocol):
         model: str | None = None,
         temperature: float | None = DEFAULT_TEMPERATURE,
         max_tokens: int | None = DEFAULT_MAX_TOKENS,
-        tools: Tools | None = None,
+        tools: ToolsInput | None = None,
         **kwargs: Unpack[ChatOptions],
     ) -> CompletionResponse:
         """Complete a chat. Raises ProviderError."""
@@ -47,7 +47,7 @@ class AsyncChat(Protocol):
         model: str | None = None,
         temperature: float | None = DEFAULT_TEMPERATURE,
         max_tokens: int | None = DEFAULT_MAX_TOKENS,
-        tools: Tools | None = None,
+        tools: ToolsInput | None = None,
         **kwargs: Unpack[ChatOptions],
     ) -> Result[CompletionResponse, Fault]:
         """Complete a chat."""
@@ -60,7 +60,7 @@ class AsyncChat(Protocol):
         model: str | None = None,
         temperature: float | None = DEFAULT_TEMPERATURE,
         max_tokens: int | None = DEFAULT_MAX_TOKENS,
-        tools: Tools | None = None,
+        tools: ToolsInput | None = None,
         **kwargs: Unpack[ChatOptions],
     ) -> AsyncIterator[StreamChunk]:
         """Stream a chat completion. Raises ProviderError while it is iterated."""
@@ -73,7 +73,7 @@ class AsyncChat(Protocol):
         model: str | None = None,
         temperature: float | None = DEFAULT_TEMPERATURE,
         max_tokens: int | None = DEFAULT_MAX_TOKENS,
-        tools: Tools | None = None,
+        tools: ToolsInput | None = None,
         **kwargs: Unpack[ChatOptions],
     ) -> AsyncIterator[Result[StreamChunk, Fault]]:
         """Stream a chat completion: successes, then at most one failure, then nothing."""
@@ -99,11 +99,11 @@ class CustomChat:
         messages: Messages,
         *,
         model: str | None = None,
-        tools: Tools | None = None,
+        tools: ToolsInput | None = None,
         **kwargs: Any,
     ) -> CompletionResponse:
         """Complete a chat. Raises ProviderError."""
-        given = value_or_raise(self._read(messages, model, tools))
+        given = unwrap_or_raise(self._read(messages, model, tools))
         return await self._provider.chat(given.messages, model=given.model, tools=given.tools, **kwargs)
 
     async def chat_result(
@@ -111,7 +111,7 @@ class CustomChat:
         messages: Messages,
         *,
         model: str | None = None,
-        tools: Tools | None = None,
+        tools: ToolsInput | None = None,
         **kwargs: Any,
     ) -> Result[CompletionResponse, Fault]:
         """Complete a chat."""
@@ -126,7 +126,7 @@ class CustomChat:
         messages: Messages,
         *,
         model: str | None = None,
-        tools: Tools | None = None,
+        tools: ToolsInput | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[StreamChunk]:
         """Stream a chat completion. Raises ProviderError while it is iterated."""
@@ -141,7 +141,7 @@ class CustomChat:
         messages: Messages,
         *,
         model: str | None = None,
-        tools: Tools | None = None,
+        tools: ToolsInput | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[Result[StreamChunk, Fault]]:
         """Stream a chat completion: successes, then at most one failure, then nothing."""
@@ -151,11 +151,11 @@ class CustomChat:
             case Success(given):
                 return self._provider.stream_result(given.messages, model=given.model, tools=given.tools, **kwargs)
 
-    def _read(self, messages: Messages, model: str | None, tools: Tools | None) -> Result[Arguments, Fault]:
+    def _read(self, messages: Messages, model: str | None, tools: ToolsInput | None) -> Result[Arguments, Fault]:
         name = self._provider.name
         chosen = model or self._provider.default_model
         if not chosen:
-            return Failure(InvalidRequest(provider=name, message=missing_model_message(name)))
+            return Failure(InvalidRequest(provider=name, message=describe_missing_model(name)))
         conversation = read_messages(messages)
         definitions = () if tools is None else read_tools(tools)
         if isinstance(conversation, str) or isinstance(definitions, str):
@@ -182,7 +182,7 @@ class SyncChat:
         model: str | None = None,
         temperature: float | None = DEFAULT_TEMPERATURE,
         max_tokens: int | None = DEFAULT_MAX_TOKENS,
-        tools: Tools | None = None,
+        tools: ToolsInput | None = None,
         **kwargs: Unpack[ChatOptions],
     ) -> CompletionResponse:
         """Complete a chat. Raises ProviderError."""
@@ -199,7 +199,7 @@ class SyncChat:
         model: str | None = None,
         temperature: float | None = DEFAULT_TEMPERATURE,
         max_tokens: int | None = DEFAULT_MAX_TOKENS,
-        tools: Tools | None = None,
+        tools: ToolsInput | None = None,
         **kwargs: Unpack[ChatOptions],
     ) -> Result[CompletionResponse, Fault]:
         """Complete a chat."""
@@ -216,7 +216,7 @@ class SyncChat:
         model: str | None = None,
         temperature: float | None = DEFAULT_TEMPERATURE,
         max_tokens: int | None = DEFAULT_MAX_TOKENS,
-        tools: Tools | None = None,
+        tools: ToolsInput | None = None,
         **kwargs: Unpack[ChatOptions],
     ) -> SyncStream[StreamChunk]:
         """Stream a chat completion. Raises ProviderError while it is iterated."""
@@ -233,7 +233,7 @@ class SyncChat:
         model: str | None = None,
         temperature: float | None = DEFAULT_TEMPERATURE,
         max_tokens: int | None = DEFAULT_MAX_TOKENS,
-        tools: Tools | None = None,
+        tools: ToolsInput | None = None,
         **kwargs: Unpack[ChatOptions],
     ) -> SyncStream[Result[StreamChunk, Fault]]:
         """Stream a chat completion: successes, then at most one failure, then nothing."""
@@ -276,7 +276,7 @@ def run_result(coroutine: Coroutine[Any, Any, Result[T, Fault]]) -> Result[T, Fa
 def call_in_loop(function: Callable[[], T]) -> T:
     """Call a function in the loop, where the state that it reads or changes is used."""
     try:
-        return background_loop().call(function)
+        return get_background_loop().call(function)
     except LoopUnavailable:  # nothing runs in the loop any more
         return function()
 

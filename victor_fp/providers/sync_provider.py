@@ -16,13 +16,13 @@ from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
 from victor_fp.core.faults import Fault
 from victor_fp.core.options import ChatOptions
 from victor_fp.core.protocols import ModelInfo
-from victor_fp.core.request_building.inputs import Messages, Tools
+from victor_fp.core.request_building.inputs import Messages, ToolsInput
 from victor_fp.core.resilience.queue import Priority
 from victor_fp.core.stats import ProviderMetrics, RateLimitStats, ResilienceStats
 from victor_fp.core.types import CompletionResponse, StreamChunk
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.catalogue_provider import CatalogueProvider
-from victor_fp.providers.errors import fault_of_provider
+from victor_fp.providers.errors import build_provider_fault
 from victor_fp.providers.managed_provider import ManagedProvider
 from victor_fp.providers.runtime_capabilities import ProviderRuntimeCapabilities
 from victor_fp.providers.sync_background import SyncBackgroundMethods
@@ -73,7 +73,7 @@ class SyncProvider(SyncChat, SyncBackgroundMethods, SyncBatchMethods):
         model: str | None = None,
         temperature: float | None = DEFAULT_TEMPERATURE,
         max_tokens: int | None = DEFAULT_MAX_TOKENS,
-        tools: Tools | None = None,
+        tools: ToolsInput | None = None,
         **kwargs: Unpack[ChatOptions],
     ) -> SyncStream[StreamChunk]:
         """Another name for `stream`."""
@@ -152,7 +152,7 @@ class SyncProvider(SyncChat, SyncBackgroundMethods, SyncBatchMethods):
         try:
             return Success(self.list_models())
         except Exception as error:  # whatever a custom class raises is a call that failed
-            return Failure(fault_of_provider(self._provider, error, None))
+            return Failure(build_provider_fault(self._provider, error, None))
 
     def count_tokens(self, text: str, *, model: str | None = None) -> int:
         """The vendor's own count where a model is named and the vendor counts; else an estimate."""
@@ -206,7 +206,7 @@ class SyncManagedProvider(SyncProvider):
         model: str | None = None,
         temperature: float | None = DEFAULT_TEMPERATURE,
         max_tokens: int | None = DEFAULT_MAX_TOKENS,
-        tools: Tools | None = None,
+        tools: ToolsInput | None = None,
         priority: Priority = Priority.NORMAL,
         **kwargs: Unpack[ChatOptions],
     ) -> CompletionResponse:
@@ -230,7 +230,7 @@ class SyncManagedProvider(SyncProvider):
         model: str | None = None,
         temperature: float | None = DEFAULT_TEMPERATURE,
         max_tokens: int | None = DEFAULT_MAX_TOKENS,
-        tools: Tools | None = None,
+        tools: ToolsInput | None = None,
         priority: Priority = Priority.NORMAL,
         **kwargs: Unpack[ChatOptions],
     ) -> Result[CompletionResponse, Fault]:
@@ -254,7 +254,7 @@ class SyncManagedProvider(SyncProvider):
         model: str | None = None,
         temperature: float | None = DEFAULT_TEMPERATURE,
         max_tokens: int | None = DEFAULT_MAX_TOKENS,
-        tools: Tools | None = None,
+        tools: ToolsInput | None = None,
         priority: Priority = Priority.NORMAL,
         **kwargs: Unpack[ChatOptions],
     ) -> SyncStream[StreamChunk]:
@@ -278,7 +278,7 @@ class SyncManagedProvider(SyncProvider):
         model: str | None = None,
         temperature: float | None = DEFAULT_TEMPERATURE,
         max_tokens: int | None = DEFAULT_MAX_TOKENS,
-        tools: Tools | None = None,
+        tools: ToolsInput | None = None,
         priority: Priority = Priority.NORMAL,
         **kwargs: Unpack[ChatOptions],
     ) -> SyncStream[StreamChunk]:
@@ -300,7 +300,7 @@ class SyncManagedProvider(SyncProvider):
         model: str | None = None,
         temperature: float | None = DEFAULT_TEMPERATURE,
         max_tokens: int | None = DEFAULT_MAX_TOKENS,
-        tools: Tools | None = None,
+        tools: ToolsInput | None = None,
         priority: Priority = Priority.NORMAL,
         **kwargs: Unpack[ChatOptions],
     ) -> SyncStream[Result[StreamChunk, Fault]]:

@@ -18,7 +18,7 @@ from victor_fp.core.responses import fold_chunks
 from victor_fp.core.result import outcome
 from victor_fp.core.types import CompletionResponse, StreamChunk
 from victor_fp.providers.errors import error_from
-from victor_fp.shell.background_loop import STOP_TIMEOUT, BackgroundLoop, LoopUnavailable, background_loop
+from victor_fp.shell.background_loop import STOP_TIMEOUT, BackgroundLoop, LoopUnavailable, get_background_loop
 
 END_TIMEOUT = 0.5
 """Seconds granted to a stream that is left at its final chunk for ending by itself."""
@@ -40,7 +40,7 @@ class SyncStream(Iterator[T_co], Generic[T_co]):
 
     def __init__(self, items: AsyncIterator[T_co], *, are_results: bool = False) -> None:
         """`are_results` says that the items are results, and that nothing is raised."""
-        self._reader = _Reader(items)
+        self._reader = _StreamReader(items)
         self._are_results = are_results
         self._items: Generator[T_co, None, None] | None = None
 
@@ -93,7 +93,7 @@ class SyncStream(Iterator[T_co], Generic[T_co]):
         self.close()
 
 
-class _Reader(Generic[T]):
+class _StreamReader(Generic[T]):
     """Reads an asynchronous stream in the background loop.
 
     `items` is filled by the loop and emptied by the reading thread. `_ready` is held while there is nothing new; the loop
@@ -161,7 +161,7 @@ class _Reader(Generic[T]):
         self._is_over = True
 
     def _start(self) -> BackgroundLoop:
-        host = background_loop()
+        host = get_background_loop()
         if host.is_own_thread:
             raise LoopUnavailable("a synchronous stream was read inside the event loop that serves it")
         self._ready.acquire()
@@ -222,7 +222,7 @@ class _Reader(Generic[T]):
             loop.call_soon(self._task.cancel)  # not before its first step
 
 
-def _read(reader: _Reader[T], *, are_results: bool) -> Generator[T, None, None]:
+def _read(reader: _StreamReader[T], *, are_results: bool) -> Generator[T, None, None]:
     """The items of a stream, which is closed with this generator. It does not refer to the stream that holds it."""
     items = reader.items
     try:

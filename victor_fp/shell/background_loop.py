@@ -165,7 +165,7 @@ _current: BackgroundLoop | None = None
 _starting = threading.Lock()
 
 
-def background_loop() -> BackgroundLoop:
+def get_background_loop() -> BackgroundLoop:
     """The loop of this process, started if need be. Raises LoopUnavailable where the process is about to end."""
     global _current  # noqa: PLW0603  one loop for each process
     found = _current
@@ -188,7 +188,7 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
     It works in every thread, also in one whose own event loop is running, as in a notebook.
     """
     try:
-        loop = background_loop()
+        loop = get_background_loop()
     except LoopUnavailable:
         coroutine.close()
         raise

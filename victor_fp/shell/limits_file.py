@@ -18,8 +18,8 @@ import msgspec
 from returns.result import Failure, Result, Success
 
 from victor_fp.core.catalogue.spec import ModelLimit
-from victor_fp.core.models.limits import NO_LIMITS, Limits
-from victor_fp.shell.credentials.key_file import config_directory
+from victor_fp.core.models.limits import NO_LIMITS, LimitTable
+from victor_fp.shell.credentials.key_file import find_config_directory
 
 FILE_NAME = "limits.json"
 MAX_BYTES = 10_000_000
@@ -49,11 +49,11 @@ _DECODER = msgspec.json.Decoder(dict[str, tuple[_StoredLimit, ...]])
 
 def find_limits_file(environment: Mapping[str, str]) -> Path | None:
     """Return the path of the file; None where the environment has no home directory."""
-    directory = config_directory(environment)
+    directory = find_config_directory(environment)
     return None if directory is None else directory / FILE_NAME
 
 
-def read_limits(path: Path) -> Result[Limits, FileInvalid]:
+def read_limits(path: Path) -> Result[LimitTable, FileInvalid]:
     """Return the limits in a file, or why it cannot be used; a missing file holds none."""
     try:
         with path.open("rb") as file:
@@ -71,16 +71,16 @@ def read_limits(path: Path) -> Result[Limits, FileInvalid]:
     return Success({name: tuple(map(_to_limit, rows)) for name, rows in stored.items()})
 
 
-def load_limits(environment: Mapping[str, str]) -> Limits:
+def load_limits(environment: Mapping[str, str]) -> LimitTable:
     """Return the limits in the user's file; none where it is missing or damaged."""
     path = find_limits_file(environment)
     if path is None:
         return NO_LIMITS
-    limits: Limits = read_limits(path).value_or(NO_LIMITS)
+    limits: LimitTable = read_limits(path).value_or(NO_LIMITS)
     return limits
 
 
-def write_limits(path: Path, limits: Limits) -> Result[None, FileInvalid]:
+def write_limits(path: Path, limits: LimitTable) -> Result[None, FileInvalid]:
     """Replace the file as a whole, and make its directory where there is none."""
     text = msgspec.json.format(msgspec.json.encode({name: limits[name] for name in sorted(limits)}), indent=1)
     try:

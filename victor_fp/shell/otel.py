@@ -23,7 +23,7 @@ from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
 from victor_fp.core.redaction import redact_text
 from victor_fp.core.types import CompletionResponse
 from victor_fp.shell.engine.telemetry import Begun, Ended, OnEnd
-from victor_fp.shell.otel_messages import answer_parts, prompt_of, system_of
+from victor_fp.shell.otel_messages import build_answer_parts, build_prompt, list_instructions
 from victor_fp.shell.otel_names import (
     NAMES,
     OWN_FAILED_TRY,
@@ -83,13 +83,13 @@ class OtelObserver:
     def begun(self, operation: Begun) -> OnEnd | None:
         """Start a span, below the caller's current one."""
         names, spec = self._names, operation.spec
-        address = self._address(operation.address)
+        address = self._describe_address(operation.address)
         attributes: dict[str, AttributeValue] = {
             names.operation: operation.operation,
-            names.provider: self._vendor(operation.provider),
+            names.provider: self._name_vendor(operation.provider),
             names.request_model: operation.model,
             **address,
-            **self._options(operation),
+            **self._describe_options(operation),
         }
         if names.stream and spec.stream:
             attributes[names.stream] = True
@@ -97,18 +97,18 @@ class OtelObserver:
             f"{operation.operation} {operation.model}", kind=SpanKind.CLIENT, attributes=attributes
         )
         if self.wants_content and spec.messages and span.is_recording():
-            if names.system and (system := system_of(spec.messages)):
+            if names.system and (system := list_instructions(spec.messages)):
                 span.set_attribute(names.system, json.dumps(system))
-            span.set_attribute(names.prompt, json.dumps(prompt_of(spec.messages, apart=bool(names.system))))
+            span.set_attribute(names.prompt, json.dumps(build_prompt(spec.messages, apart=bool(names.system))))
         return partial(self._end, span)
 
     def _end(self, span: Span, ending: Ended) -> None:
         names, sample = self._names, ending.sample
         shared: dict[str, AttributeValue] = {
             names.operation: ending.operation,
-            names.provider: self._vendor(sample.provider),
+            names.provider: self._name_vendor(sample.provider),
             names.request_model: sample.model or "",
-            **self._address(ending.address),
+            **self._describe_address(ending.address),
         }
         if ending.answer is not None and ending.answer.model:
             shared[names.response_model] = ending.answer.model
@@ -154,7 +154,7 @@ class OtelObserver:
         attributes |= {name: usage[count] for count, name in names.usage.items() if isinstance(usage.get(count), int)}
         if self.wants_content:
             text = answer.content if isinstance(answer, CompletionResponse) else ending.text or ""
-            parts = answer_parts(text, answer.tool_calls)
+            parts = build_answer_parts(text, answer.tool_calls)
             message = {"role": "assistant", "parts": parts, "finish_reason": answer.stop_reason or ""}
             attributes[names.completion] = json.dumps([message])
         return attributes
@@ -176,7 +176,7 @@ class OtelObserver:
         for attempt in ending.attempts:
             if attempt.outcome != "ok":
                 facts: dict[str, AttributeValue] = {
-                    self._names.provider: self._vendor(attempt.provider),
+                    self._names.provider: self._name_vendor(attempt.provider),
                     self._names.request_model: attempt.model or "",
                     self._names.error: attempt.outcome,
                     "message": redact_text(attempt.message, names=True),
@@ -185,7 +185,7 @@ class OtelObserver:
                 }
                 span.add_event(OWN_FAILED_TRY, facts)
 
-    def _options(self, operation: Begun) -> dict[str, AttributeValue]:
+    def _describe_options(self, operation: Begun) -> dict[str, AttributeValue]:
         """What the caller chose; the default temperature and max_tokens were not chosen."""
         spec = operation.spec
         given: dict[str, Any] = dict(spec.options)
@@ -204,12 +204,12 @@ class OtelObserver:
             attributes[self._names.output_type] = "json"
         return attributes
 
-    def _address(self, address: str | None) -> dict[str, AttributeValue]:
+    def _describe_address(self, address: str | None) -> dict[str, AttributeValue]:
         parts = urlsplit(address or "")
         if not parts.hostname:
             return {}
         port = parts.port or (443 if parts.scheme == "https" else 80)
         return {self._names.address: parts.hostname, self._names.port: port}
 
-    def _vendor(self, provider: str) -> str:
+    def _name_vendor(self, provider: str) -> str:
         return self._names.vendors.get(provider, provider)

@@ -10,32 +10,32 @@ from victor_fp.core.types import Message, TextPart
 Part = dict[str, Any]
 
 
-def system_of(messages: Iterable[Message]) -> list[Part]:
+def list_instructions(messages: Iterable[Message]) -> list[Part]:
     """The instructions, where they are told apart from the conversation."""
-    return [part for message in messages if message.role in {"system", "developer"} for part in _content(message)]
+    return [part for message in messages if message.role in {"system", "developer"} for part in _build_content(message)]
 
 
-def prompt_of(messages: Iterable[Message], *, apart: bool) -> list[dict[str, Any]]:
+def build_prompt(messages: Iterable[Message], *, apart: bool) -> list[dict[str, Any]]:
     """The conversation, with the instructions in it unless they are told `apart`."""
     return [
-        {"role": message.role, "parts": _parts(message)}
+        {"role": message.role, "parts": _build_parts(message)}
         for message in messages
         if not (apart and message.role in {"system", "developer"})
     ]
 
 
-def answer_parts(text: str, calls: Sequence[Mapping[str, Any]] | None) -> list[Part]:
+def build_answer_parts(text: str, calls: Sequence[Mapping[str, Any]] | None) -> list[Part]:
     """The parts of an answer."""
-    return [*([{"type": "text", "content": text}] if text else []), *map(_call, calls or ())]
+    return [*([{"type": "text", "content": text}] if text else []), *map(_build_call, calls or ())]
 
 
-def _parts(message: Message) -> list[Part]:
+def _build_parts(message: Message) -> list[Part]:
     if message.role == "tool":
         return [{"type": "tool_call_response", "id": message.tool_call_id, "response": message.text}]
-    return [*_content(message), *map(_call, message.tool_calls or ())]
+    return [*_build_content(message), *map(_build_call, message.tool_calls or ())]
 
 
-def _content(message: Message) -> list[Part]:
+def _build_content(message: Message) -> list[Part]:
     """Texts as they are; of attachments only that they were there: they are large, and often private."""
     if isinstance(message.content, str):
         return [{"type": "text", "content": message.content}] if message.content else []
@@ -47,5 +47,5 @@ def _content(message: Message) -> list[Part]:
     ]
 
 
-def _call(call: Mapping[str, Any]) -> Part:
+def _build_call(call: Mapping[str, Any]) -> Part:
     return {"type": "tool_call", "id": call["id"], "name": call["name"], "arguments": call["arguments"]}

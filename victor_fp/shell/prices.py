@@ -28,15 +28,15 @@ def with_prices(endpoint: Endpoint) -> Result[Endpoint, Fault]:
 
 def price_at(base_url: str) -> Price:
     """The prices of whoever sells at this address; none where the table does not know the address."""
-    return partial(_price, base_url)
+    return partial(_compute_price, base_url)
 
 
-def _price(base_url: str, sale: PricedUsage) -> float | None:
-    dollars = (_price_of(base_url, model, sale) for model in sale.models)
+def _compute_price(base_url: str, sale: PricedUsage) -> float | None:
+    dollars = (_compute_model_price(base_url, model, sale) for model in sale.models)
     return next((amount for amount in dollars if amount is not None), None)
 
 
-def _price_of(base_url: str, model: str, sale: PricedUsage) -> float | None:
+def _compute_model_price(base_url: str, model: str, sale: PricedUsage) -> float | None:
     from genai_prices import Usage, calc_price
 
     usage, tier = sale.usage, sale.service_tier

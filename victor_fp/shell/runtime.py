@@ -18,11 +18,11 @@ class Runtime(Protocol):
         """Seconds on a clock that never goes back."""
         ...
 
-    def luck(self) -> float:
+    def draw_luck(self) -> float:
         """A random number in [0, 1)."""
         ...
 
-    def date(self) -> str:
+    def read_date(self) -> str:
         """The time of day as an HTTP date."""
         ...
 
@@ -30,7 +30,7 @@ class Runtime(Protocol):
         """Rest."""
         ...
 
-    def environment(self) -> Mapping[str, str]:
+    def read_environment(self) -> Mapping[str, str]:
         """The environment's variables as they are now."""
         ...
 
@@ -40,13 +40,13 @@ class SystemRuntime:
 
     now = staticmethod(time.monotonic)
 
-    def luck(self) -> float:
+    def draw_luck(self) -> float:
         """`random.random`; jitter needs no secrecy."""
         import random
 
         return random.random()  # noqa: S311
 
-    def date(self) -> str:
+    def read_date(self) -> str:
         """Now, as in `Sun, 06 Nov 1994 08:49:37 GMT`."""
         from email.utils import formatdate
 
@@ -58,7 +58,7 @@ class SystemRuntime:
 
         await asyncio.sleep(seconds)
 
-    def environment(self) -> Mapping[str, str]:
+    def read_environment(self) -> Mapping[str, str]:
         """`os.environ`."""
         return os.environ
 

@@ -27,7 +27,7 @@ from victor_fp.core.catalogue.spec import ProviderSpec
 from victor_fp.providers.base import BaseProvider
 from victor_fp.testing.harness import Harness, Law, NoSleepRuntime, NotApplicable, Problems
 from victor_fp.testing.laws import behaviour, faults, responses, retrieval
-from victor_fp.testing.writers import Writer, writer
+from victor_fp.testing.writers import Writer, load_writer
 
 __all__ = ["LAWS", "Case", "Finding", "Law", "Report", "Verdict", "Writer", "cases", "check", "harness_for", "examine"]
 
@@ -159,9 +159,9 @@ def harness_for(
     spec = getattr(make, "SPEC", None)
     placed = partial(make, **(settings or {}))
     if isinstance(spec, ProviderSpec):
-        return _harness_for_spec(spec, placed, model)
+        return _build_spec_harness(spec, placed, model)
     probe = placed(api_key="k", base_url="http://localhost")
-    known = writer(protocol) if isinstance(protocol, str) else protocol
+    known = load_writer(protocol) if isinstance(protocol, str) else protocol
     has = {
         "chat": True,
         "protocol": known is not None,
@@ -172,7 +172,7 @@ def harness_for(
     return _make_harness(probe.name, placed, known, model, has)
 
 
-def _harness_for_spec(spec: ProviderSpec, make: Make, model: str | None) -> Harness:
+def _build_spec_harness(spec: ProviderSpec, make: Make, model: str | None) -> Harness:
     """A provider of the catalogue's kind: its record says what it has."""
     supports = spec.supports
     has = {
@@ -188,7 +188,7 @@ def _harness_for_spec(spec: ProviderSpec, make: Make, model: str | None) -> Harn
     options: dict[str, Any] = {"runtime": NoSleepRuntime(), "trust_env": False}
     if spec.transport == "embedded":
         options["transport"] = "aiohttp"
-    speaks = writer(spec.dialect.protocol)
+    speaks = load_writer(spec.dialect.protocol)
     if getattr(spec.dialect, "reasoning_back", "") == "plain":  # a place that shows its thinking signs none
         speaks = msgspec.structs.replace(speaks, signs=False)
     harness = _make_harness(spec.name, partial(make, **options), speaks, model or spec.default_model, has, paced=True)

@@ -94,7 +94,7 @@ class NoSleepRuntime(SystemRuntime):
         self.sleeps.append(seconds)
         await asyncio.sleep(0)
 
-    def environment(self) -> Mapping[str, str]:
+    def read_environment(self) -> Mapping[str, str]:
         """Nothing, so that no variable of the machine speaks in."""
         return {}
 
@@ -122,23 +122,26 @@ class Harness:
             raise LookupError(f"it is not known which protocol {self.name} speaks")
         return self.writer
 
-    def error(self, status: int, words: str) -> Answer:
+    def build_error(self, status: int, words: str) -> Answer:
         """An error in the protocol's form, or in one that most know."""
         if self.writer is not None:
             return self.writer.error(status, words)
         return json_answer({"error": {"message": words}}, status)
 
-    def provider(self, url: str, **options: Any) -> BaseProvider:
+    def make_provider(self, url: str, **options: Any) -> BaseProvider:
         """A provider that sends to this address."""
         return self.make(**{"api_key": KEY, "base_url": url, "timeout": 5.0, "max_retries": 0, **options})
 
     @asynccontextmanager
     async def connect(self, *answers: Answer, **options: Any) -> AsyncIterator[tuple[BaseProvider, Server]]:
         """A provider, and the server that gives it these answers, the last one for all that follow."""
-        async with serving(self.script(*answers)) as server, self.provider(server.url, **options) as provider:
+        async with (
+            serving(self.build_script(*answers)) as server,
+            self.make_provider(server.url, **options) as provider,
+        ):
             yield provider, server
 
-    def script(self, *answers: Answer) -> Script:
+    def build_script(self, *answers: Answer) -> Script:
         """These answers, behind whatever only leads to them."""
         told = 0
 

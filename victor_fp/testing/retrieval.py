@@ -73,7 +73,7 @@ def _pack_bits(vector: Sequence[float]) -> list[int]:
     return [int(bits[start : start + 8].ljust(8, "0"), 2) for start in range(0, len(bits), 8)]
 
 
-def _vectors(texts: Sequence[str], dimensions: object) -> list[list[float]]:
+def _build_vectors(texts: Sequence[str], dimensions: object) -> list[list[float]]:
     return [stub_vector(text, dimensions if isinstance(dimensions, int) else DIMENSIONS) for text in texts]
 
 
@@ -83,7 +83,7 @@ _TYPES: Mapping[str, VectorType] = {"int8": "int8", "uint8": "uint8", "binary": 
 def _respond_like_openai(body: Body) -> object:
     texts = body["input"]
     dtype = _TYPES.get(body.get("output_dtype") or body.get("embedding_type") or "", "float32")
-    packed = _quantise(_vectors(texts, body.get("dimensions") or body.get("output_dimension")), dtype)
+    packed = _quantise(_build_vectors(texts, body.get("dimensions") or body.get("output_dimension")), dtype)
     is_base64 = "base64" in (body.get("encoding_format"), body.get("embedding_type"))
     data = [
         {
@@ -100,28 +100,28 @@ def _respond_like_openai(body: Body) -> object:
 
 
 def _respond_like_gemini(body: Body) -> object:
-    texts = [_text_of(request) for request in body["requests"]]
+    texts = [_join_text(request) for request in body["requests"]]
     dimensions = body["requests"][0].get("outputDimensionality")
-    vectors = [{"values": vector} for vector in _vectors(texts, dimensions)]
+    vectors = [{"values": vector} for vector in _build_vectors(texts, dimensions)]
     return {"embeddings": vectors, "usageMetadata": {"promptTokenCount": count_words(texts)}}
 
 
 def _respond_like_gemini_to_one(body: Body) -> object:
-    text = _text_of(body)
+    text = _join_text(body)
     dimensions = body.get("embedContentConfig", {}).get("outputDimensionality")
     return {
-        "embedding": {"values": _vectors([text], dimensions)[0]},
+        "embedding": {"values": _build_vectors([text], dimensions)[0]},
         "usageMetadata": {"promptTokenCount": count_words([text])},
     }
 
 
-def _text_of(request: Body) -> str:
+def _join_text(request: Body) -> str:
     return "".join(part["text"] for part in request["content"]["parts"])
 
 
 def _respond_like_vertex(body: Body) -> object:
     texts = [instance["content"] for instance in body["instances"]]
-    vectors = _vectors(texts, body.get("parameters", {}).get("outputDimensionality"))
+    vectors = _build_vectors(texts, body.get("parameters", {}).get("outputDimensionality"))
     return {
         "predictions": [
             {"embeddings": {"values": vector, "statistics": {"token_count": count_words([text]), "truncated": False}}}
@@ -133,21 +133,24 @@ def _respond_like_vertex(body: Body) -> object:
 def _respond_like_cohere(body: Body) -> object:
     texts = body["texts"]
     word = body.get("embedding_types", ["float"])[0]
-    packed = _quantise(_vectors(texts, body.get("output_dimension")), _TYPES.get(word, "float32"))
+    packed = _quantise(_build_vectors(texts, body.get("output_dimension")), _TYPES.get(word, "float32"))
     meta = {"billed_units": {"input_tokens": count_words(texts)}}
     return {"id": "embed-1", "embeddings": {word: packed.tolist()}, "meta": meta}
 
 
 def _respond_like_ollama(body: Body) -> object:
     texts = body["input"]
-    vectors = _vectors(texts, body.get("dimensions"))
+    vectors = _build_vectors(texts, body.get("dimensions"))
     return {"model": body["model"], "embeddings": vectors, "prompt_eval_count": count_words(texts)}
 
 
 def _respond_like_bedrock(body: Body) -> object:
     if "inputText" in body:
         text = body["inputText"]
-        return {"embedding": _vectors([text], body.get("dimensions"))[0], "inputTextTokenCount": count_words([text])}
+        return {
+            "embedding": _build_vectors([text], body.get("dimensions"))[0],
+            "inputTextTokenCount": count_words([text]),
+        }
     if "documents" in body:
         return {"results": _rank(body["query"], body["documents"], body.get("top_n"))}
     return _respond_like_cohere(body)

@@ -55,7 +55,7 @@ class ScriptedProvider(BaseProvider):
         assert (await provider.chat([Message(role="user", content="hi")], model="m")).content == "You said: hi"
         assert provider.calls[0].model == "m"
 
-    The function may be async. A fault that it returns is raised as its exception. Calls of a `Turn` that have no id get
+    The function may be async. A fault that it returns is raised as its exception. Calls of a `ToolTurn` that have no id get
     ids that are unique for the provider.
     """
 
@@ -198,10 +198,10 @@ class ScriptedProvider(BaseProvider):
         if isinstance(answer, FaultBase):
             raise error_from(msgspec.structs.replace(answer, provider=answer.provider or self._name))
         if isinstance(answer, CompletionResponse):
-            return _pieces(answer.content), answer
+            return _split_text(answer.content), answer
         if isinstance(answer, Turn):
-            return _pieces(answer.text), self._response_from_turn(answer, call.model)
-        pieces = _pieces(answer) if isinstance(answer, str) else tuple(answer)
+            return _split_text(answer.text), self._response_from_turn(answer, call.model)
+        pieces = _split_text(answer) if isinstance(answer, str) else tuple(answer)
         return pieces, CompletionResponse(content="".join(pieces), stop_reason="stop", model=call.model)
 
     def _response_from_turn(self, turn: Turn, model: str) -> CompletionResponse:
@@ -226,5 +226,5 @@ class ScriptedProvider(BaseProvider):
         )
 
 
-def _pieces(text: str) -> tuple[str, ...]:
+def _split_text(text: str) -> tuple[str, ...]:
     return (text,) if text else ()

@@ -13,16 +13,16 @@ from victor_fp.core.requests import HttpRequest
 from victor_fp.testing.answers import Answer, Received, received_from_request
 from victor_fp.testing.retrieval import answer_retrieval
 from victor_fp.testing.script import CallIds, Turn
-from victor_fp.testing.vendors import answer_preliminary, render_turn, writer_for
+from victor_fp.testing.vendors import answer_preliminary, find_writer, render_turn
 
 Scripted: TypeAlias = Turn | Answer | Fault
 
 
 class ScriptedWire:
-    """Replaces HTTP in a provider: `create("openai", api_key="k", transport=ScriptedWire(Turn(text="Hi")))`.
+    """Replaces HTTP in a provider: `create("openai", api_key="k", transport=ScriptedWire(ToolTurn(text="Hi")))`.
 
     Each request gets the next answer, and the last one is repeated; embedding and reranking requests are answered by
-    stand-ins, unless the next answer is an `Answer` or a `Fault`. A `Turn` is written in the protocol of `provider`, whole or
+    stand-ins, unless the next answer is an `Answer` or a `Fault`. A `ToolTurn` is written in the protocol of `provider`, whole or
     as a stream, as the request asks; an `Answer` is sent as it is; a `Fault` is returned as the failure of the connection. An
     answer that ends `held` or `silent` fails with the timeout, without any time passing.
     """
@@ -31,7 +31,7 @@ class ScriptedWire:
         if not answers:
             raise ValueError("ScriptedWire needs at least one answer")
         self._answers = answers
-        self._writer = writer_for(provider)
+        self._writer = find_writer(provider)
         self._ids = CallIds()
         self._sent = 0
         self.requests: list[HttpRequest] = []
@@ -53,7 +53,7 @@ class ScriptedWire:
         """Record the request and return the next answer."""
         await asyncio.sleep(0)
         self.requests.append(request)
-        answer = self._next(received_from_request(request))
+        answer = self._choose_answer(received_from_request(request))
         if isinstance(answer, FaultBase):
             return answer
         if answer.ending == "silent":
@@ -66,7 +66,7 @@ class ScriptedWire:
         """Record that it was closed."""
         self.closed = True
 
-    def _next(self, received: Received) -> Answer | Fault:
+    def _choose_answer(self, received: Received) -> Answer | Fault:
         preliminary = answer_preliminary(self._writer, received)
         if preliminary is not None:
             return preliminary

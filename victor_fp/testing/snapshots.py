@@ -12,25 +12,25 @@ from victor_fp.core.faults import Fault, FaultBase
 from victor_fp.core.result import outcome
 from victor_fp.core.types import CompletionResponse, StreamChunk
 
-Shown: TypeAlias = "CompletionResponse | StreamChunk | Fault | Result[Any, Fault] | Sequence[CompletionResponse | StreamChunk | Result[Any, Fault]]"
+SnapshotInput: TypeAlias = "CompletionResponse | StreamChunk | Fault | Result[Any, Fault] | Sequence[CompletionResponse | StreamChunk | Result[Any, Fault]]"
 
 _TIMES = frozenset({"started", "seconds", "waited"})
 """Fields of attempts that say when they were made."""
 
 
-def snapshot_of(value: Shown) -> Any:
+def snapshot_of(value: SnapshotInput) -> Any:
     """A response, chunk, fault, result, or a list of them, as plain dicts and lists for `assert snapshot_of(response) == snapshot`.
 
     Fields that are empty are left out; so are the vendor's raw body, which the normalised fields say again, and the times of
     attempts.
     """
     if isinstance(value, CompletionResponse | StreamChunk):
-        return _without_times(value.model_dump(mode="json", exclude={"raw_response"}, exclude_defaults=True))
+        return _drop_times(value.model_dump(mode="json", exclude={"raw_response"}, exclude_defaults=True))
     if isinstance(value, FaultBase):
         fields = {
             name: field for name, field in msgspec.to_builtins(value).items() if field not in (None, "", [], False)
         }
-        return {"fault": type(value).__name__} | _without_times(fields)
+        return {"fault": type(value).__name__} | _drop_times(fields)
     if isinstance(value, Success | Failure):
         result: Result[Any, Fault] = value
         match outcome(result):
@@ -43,12 +43,12 @@ def snapshot_of(value: Shown) -> Any:
     raise TypeError(f"expected responses, chunks, faults or results, got {type(value).__name__}")
 
 
-def _without_times(fields: dict[str, Any]) -> dict[str, Any]:
+def _drop_times(fields: dict[str, Any]) -> dict[str, Any]:
     if "attempts" in fields:
-        fields = {**fields, "attempts": [_without(attempt) for attempt in fields["attempts"]]}
+        fields = {**fields, "attempts": [_drop_attempt_times(attempt) for attempt in fields["attempts"]]}
     metadata = fields.get("metadata")
-    return {**fields, "metadata": _without_times(metadata)} if metadata and "attempts" in metadata else fields
+    return {**fields, "metadata": _drop_times(metadata)} if metadata and "attempts" in metadata else fields
 
 
-def _without(attempt: Mapping[str, Any]) -> dict[str, Any]:
+def _drop_attempt_times(attempt: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in attempt.items() if name not in _TIMES}

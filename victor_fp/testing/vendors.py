@@ -8,18 +8,18 @@ from victor_fp.providers.registry import ProviderRegistry
 from victor_fp.testing.answers import Answer, Received, Script, json_answer
 from victor_fp.testing.retrieval import answer_retrieval
 from victor_fp.testing.script import CallIds, Turn
-from victor_fp.testing.writers import Writer, writer
+from victor_fp.testing.writers import Writer, load_writer
 
 
-def writer_for(name: str) -> Writer:
+def find_writer(name: str) -> Writer:
     """Return the writer for a provider's name, an alias, or a protocol's name. Raises LookupError."""
     from returns.result import Failure, Success
 
     if name in PROTOCOLS:
-        return writer(name)
+        return load_writer(name)
     match outcome(ProviderRegistry.catalogue().find(name)):
         case Success(spec):
-            return writer(spec.dialect.protocol)
+            return load_writer(spec.dialect.protocol)
         case Failure(fault):
             raise LookupError(fault.message)
 
@@ -30,7 +30,7 @@ def vendor(name: str, *turns: Turn | Answer) -> Script:
     Any key and any model are accepted. An `Answer` is sent as it is. Embedding and reranking requests are answered by
     stand-ins and take no turn, so that a vendor of these alone needs none; see `stub_vector` and `stub_score`.
     """
-    protocol_writer = writer_for(name)
+    protocol_writer = find_writer(name)
     ids = CallIds()
     sent = 0
 
@@ -58,4 +58,4 @@ def render_turn(protocol_writer: Writer, turn: Turn | Answer, received: Received
     if isinstance(turn, Answer):
         return turn
     turn = ids.assign(turn)
-    return protocol_writer.stream(turn) if protocol_writer.streams(received) else protocol_writer.whole(turn)
+    return protocol_writer.stream(turn) if protocol_writer.streams(received) else protocol_writer.build_answer(turn)

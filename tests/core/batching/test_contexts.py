@@ -11,7 +11,7 @@ from returns.result import Success
 from tests.openai_shapes import body
 from victor_fp.core.batching.decoding import decode_item
 from victor_fp.core.batching.encoding import encode_row
-from victor_fp.core.batching.matching import Matching
+from victor_fp.core.batching.matching import ResultMatching
 from victor_fp.core.batching.types import (
     NO_CONTEXT,
     BatchHandle,
@@ -20,13 +20,13 @@ from victor_fp.core.batching.types import (
     ItemResult,
     decode_handle,
     encode_handle,
-    share_context,
+    merge_contexts,
 )
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.cost import PricedUsage
 from victor_fp.core.faults import InvalidResponse
 from victor_fp.core.jobs.rows import CheckedRow, Row, check_row
-from victor_fp.core.protocols.batches import BatchCodec, batch_codec_for
+from victor_fp.core.protocols.batches import BatchCodec, build_batch_codec
 from victor_fp.core.request_building.endpoints import build_endpoint
 from victor_fp.core.requests import Adjustment, Endpoint
 from victor_fp.core.types import ToolDefinition
@@ -36,7 +36,7 @@ TOOL = ToolDefinition(name="city.find", description="", parameters={"type": "obj
 
 def bound() -> tuple[Endpoint, BatchCodec]:
     endpoint = build_endpoint(CATALOGUE.find("openai").unwrap()).unwrap()
-    return endpoint, batch_codec_for(endpoint).unwrap()
+    return endpoint, build_batch_codec(endpoint).unwrap()
 
 
 def checked(key: str = "a", **options: Any) -> CheckedRow:
@@ -76,7 +76,7 @@ def call(name: str) -> bytes:
 def decode(handle: BatchHandle, answer: bytes, endpoint: Endpoint | None = None, **keywords: Any) -> Any:
     known, batch = bound()
     item = ItemResult(id="a", end="answered", status=200, body=answer)
-    return decode_item(batch, endpoint or known, handle, Matching(["a"]), item, **keywords).result
+    return decode_item(batch, endpoint or known, handle, ResultMatching(["a"]), item, **keywords).result
 
 
 def handle_with(context: ItemContext) -> BatchHandle:
@@ -88,7 +88,7 @@ def test_a_tool_that_was_sent_under_another_name_comes_back_under_its_own() -> N
     item = encoded()
     ((sent, own),) = item.context.tool_names.items()
     assert own == "city.find" != sent
-    by_handle = decode(handle_with(share_context([item])), call(sent))
+    by_handle = decode(handle_with(merge_contexts([item])), call(sent))
     by_row = decode(handle_with(NO_CONTEXT), call(sent), find_context=lambda _: item.context)
     for result in (by_handle, by_row):
         assert [found["name"] for found in result.unwrap().tool_calls] == ["city.find"]
@@ -96,7 +96,7 @@ def test_a_tool_that_was_sent_under_another_name_comes_back_under_its_own() -> N
 
 def test_a_demanded_call_that_did_not_come_is_a_fault() -> None:
     item = encoded(tool_choice="required")
-    handle = handle_with(share_context([item]))
+    handle = handle_with(merge_contexts([item]))
     fault = decode(handle, msgspec.json.encode(body("no call"))).failure()
     assert isinstance(fault, InvalidResponse)
     assert "tool_choice demands" in fault.message
@@ -108,9 +108,9 @@ def test_requests_share_what_all_of_them_have() -> None:
     first = ItemContext(model="m-1", tool_names={"x": "x.1", "y": "y.1"}, required_call="", adjustments=(adjusted,))
     second = ItemContext(model="m-2", tool_names={"x": "x.1", "y": "y.2", "z": "z.1"})
     items = [BatchItem(str(n), str(n), "", "", b"", context) for n, context in enumerate((first, second))]
-    assert share_context(items) == ItemContext(tool_names={"x": "x.1", "z": "z.1"})
-    assert share_context(items[:1]) == first
-    assert share_context([]) == NO_CONTEXT
+    assert merge_contexts(items) == ItemContext(tool_names={"x": "x.1", "z": "z.1"})
+    assert merge_contexts(items[:1]) == first
+    assert merge_contexts([]) == NO_CONTEXT
 
 
 def test_prices_of_a_provider_are_those_of_batches() -> None:

@@ -13,12 +13,12 @@ from returns.result import Success
 from tests.openai_shapes import body, error
 from victor_fp.core.batching.decoding import decode_item
 from victor_fp.core.batching.encoding import encode_row
-from victor_fp.core.batching.matching import Matching
+from victor_fp.core.batching.matching import ResultMatching
 from victor_fp.core.batching.types import BatchHandle, BatchItem, BatchState
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.catalogue.batches import BATCHES
 from victor_fp.core.jobs.rows import CheckedRow, Row, check_row
-from victor_fp.core.protocols.batches import BatchCodec, SubmitStep, batch_codec_for
+from victor_fp.core.protocols.batches import BatchCodec, SubmitStep, build_batch_codec
 from victor_fp.core.request_building.endpoints import build_endpoint
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.types import CompletionResponse
@@ -29,7 +29,7 @@ KEYS = ("a", "b", "c", "d")
 def bound(name: str) -> tuple[Endpoint, BatchCodec]:
     spec = CATALOGUE.find(name).unwrap()
     endpoint = build_endpoint(spec, base_url="https://example.invalid/openai/v1").unwrap()
-    return endpoint, batch_codec_for(endpoint).unwrap()
+    return endpoint, build_batch_codec(endpoint).unwrap()
 
 
 def encode(name: str, key: str, model: str = "m-1") -> BatchItem:
@@ -255,7 +255,7 @@ def test_a_finished_batch_and_its_results_are_read(
     assert (status.state, status.is_final) == (state, True)
     assert status.created_at == 1_700_000_000
     assert status.counts.total in (4, None)
-    matching, found = Matching(KEYS), []
+    matching, found = ResultMatching(KEYS), []
     bodies = list(results or [document])
     step = batch.results(status)
     while step is not None:
@@ -272,7 +272,7 @@ def test_a_finished_batch_and_its_results_are_read(
             assert response.content == "A"
         elif end.end == "failed":
             assert "not this one" in end.result.failure().message
-    assert set(matching.missing()) == set(KEYS) - ends.keys()
+    assert set(matching.list_missing()) == set(KEYS) - ends.keys()
 
 
 @pytest.mark.parametrize("name", sorted(BATCHES))

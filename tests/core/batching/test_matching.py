@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from victor_fp.core.batching.matching import Matching
-from victor_fp.core.batching.types import BatchHandle, batch_id_for, decode_handle, encode_handle
+from victor_fp.core.batching.matching import ResultMatching
+from victor_fp.core.batching.types import BatchHandle, decode_handle, encode_handle, make_item_id
 
 KEYS = st.text(min_size=1, max_size=100)
 
@@ -15,35 +15,35 @@ KEYS = st.text(min_size=1, max_size=100)
 def test_what_came_and_what_did_not_is_everything_that_was_submitted(
     keys: set[str], others: list[str], luck: object
 ) -> None:
-    matching = Matching(keys)
+    matching = ResultMatching(keys)
     arrived = [key for position, key in enumerate(sorted(keys)) if position % 3]
-    seen = [matching.match(batch_id_for(key)) for key in arrived]
+    seen = [matching.match(make_item_id(key)) for key in arrived]
     assert seen == [(key, None) for key in arrived]
-    assert [matching.match(batch_id_for(key)) for key in arrived] == [(key, "doubled") for key in arrived]
+    assert [matching.match(make_item_id(key)) for key in arrived] == [(key, "doubled") for key in arrived]
     strangers = [key for key in others if key not in keys]
-    assert all(matching.match(batch_id_for(key))[1] == "unknown" for key in strangers)
-    assert sorted(matching.missing()) == sorted(keys - set(arrived))
+    assert all(matching.match(make_item_id(key))[1] == "unknown" for key in strangers)
+    assert sorted(matching.list_missing()) == sorted(keys - set(arrived))
 
 
 def test_where_the_keys_are_not_known_nothing_is_unknown_or_missing() -> None:
-    matching = Matching(None)
+    matching = ResultMatching(None)
     assert matching.match("a") == ("a", None)
     assert matching.match("a") == ("a", "doubled")
-    assert matching.missing() == ()
+    assert matching.list_missing() == ()
 
 
 @given(KEYS)
 def test_ids_are_what_the_strictest_vendor_accepts(key: str) -> None:
-    identifier = batch_id_for(key)
+    identifier = make_item_id(key)
     assert 1 <= len(identifier) <= 64
     assert all(sign.isascii() and (sign.isalnum() or sign in "_-") for sign in identifier)
-    assert batch_id_for(key) == identifier
+    assert make_item_id(key) == identifier
 
 
 def test_keys_that_are_accepted_stay_as_they_are_and_others_stay_apart() -> None:
-    assert batch_id_for("row_7-b") == "row_7-b"
+    assert make_item_id("row_7-b") == "row_7-b"
     different = ["a b", "a  b", "a\tb", "x" * 65, "x" * 66, "\ud800", "?"]
-    assert len({batch_id_for(key) for key in different}) >= len(different) - 1  # the last two have no UTF-8 apart
+    assert len({make_item_id(key) for key in different}) >= len(different) - 1  # the last two have no UTF-8 apart
 
 
 def test_a_handle_is_json_and_back() -> None:

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from victor_fp.core.batching.multipart import encode_form
-from victor_fp.core.batching.polling import find_lost, next_look
-from victor_fp.core.batching.reading import describe_error, error_code, parse_time
+from victor_fp.core.batching.polling import compute_poll_delay, find_lost
+from victor_fp.core.batching.reading import describe_error, find_error_code, parse_time
 from victor_fp.core.batching.types import BatchCounts, BatchHandle, BatchStatus
 
 
@@ -47,12 +47,12 @@ def test_errors_are_described_by_their_message_or_code() -> None:
     assert describe_error({"error": {"message": "inner"}}) == "inner"
     assert describe_error("plain") == "plain"
     assert describe_error(None) == ""
-    assert error_code({"code": "BATCH_Expired"}) == "batch_expired"
-    assert error_code({"code": 7}) == error_code("x") == ""
+    assert find_error_code({"code": "BATCH_Expired"}) == "batch_expired"
+    assert find_error_code({"code": 7}) == find_error_code("x") == ""
 
 
 def test_a_batch_is_looked_at_less_often_the_older_it_is() -> None:
-    assert [next_look(age) for age in (0.0, 19.0, 100.0, 1e6)] == [2.0, 2.0, 10.0, 60.0]
+    assert [compute_poll_delay(age) for age in (0.0, 19.0, 100.0, 1e6)] == [2.0, 2.0, 10.0, 60.0]
 
 
 def status(identifier: str, token: str = "", created: float | None = None, total: int | None = None) -> BatchStatus:

@@ -24,7 +24,7 @@ from victor_fp.core.faults import (
     ServerFailed,
     TimedOut,
     can_retry,
-    indicts_server,
+    is_breaker_failure,
     redact_fault,
     with_context,
 )
@@ -241,14 +241,14 @@ def test_the_union_lists_every_fault() -> None:
     ],
 )
 def test_facts_that_depend_on_the_instance(fault: Fault, retry: bool, indicts: bool) -> None:
-    assert (can_retry(fault), indicts_server(fault)) == (retry, indicts)
+    assert (can_retry(fault), is_breaker_failure(fault)) == (retry, indicts)
 
 
 def test_every_phrase_has_a_source_and_matches_its_own_words() -> None:
     for phrase in COMMON_PHRASES:
         assert phrase.source.startswith("https://")
-        assert phrase.matches(" 12 ".join(phrase.parts))
-        assert not phrase.matches((" " * 200).join(phrase.parts)) or len(phrase.parts) == 1
+        assert phrase.is_match(" 12 ".join(phrase.parts))
+        assert not phrase.is_match((" " * 200).join(phrase.parts)) or len(phrase.parts) == 1
     assert len(CONTEXT_OVERFLOW) > 40
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from victor_fp.core.framing import Frame, Framer, Garbled, Overflow
-from victor_fp.core.framing.aws import aws_event_stream, read_headers
+from victor_fp.core.framing.aws import build_event_stream_framer, read_headers
 
 Header = tuple[str, int, bool | int | bytes | str]
 INTEGERS = {2: "b", 3: "h", 4: "i", 5: "q", 8: "q"}
@@ -45,7 +45,7 @@ EVENT_FRAME = Frame(b'{"delta":1}', "contentBlockDelta", "event")
 
 
 def frames_of(stream: bytes) -> list[Frame]:
-    framer, frames, error = aws_event_stream().feed(stream)
+    framer, frames, error = build_event_stream_framer().feed(stream)
     assert (error, framer.finish()) == (None, ([], None))
     return frames
 
@@ -79,23 +79,23 @@ def test_message(stream: bytes, frames: list[Frame]) -> None:
 @pytest.mark.parametrize("place", range(len(EVENT)))
 def test_one_flipped_bit_anywhere_is_noticed(place: int) -> None:
     broken = EVENT[:place] + bytes([EVENT[place] ^ 4]) + EVENT[place + 1 :]
-    _, frames, error = aws_event_stream().feed(EVENT + broken)
+    _, frames, error = build_event_stream_framer().feed(EVENT + broken)
     assert frames == [EVENT_FRAME]
     assert error == Garbled("checksum of a message's lengths" if place < 12 else "checksum of a message")
 
 
 def test_a_length_past_the_limit_is_refused_before_its_bytes_come() -> None:
-    assert aws_event_stream(64).feed(EVENT[:12])[1:] == ([], Overflow(64))
+    assert build_event_stream_framer(64).feed(EVENT[:12])[1:] == ([], Overflow(64))
 
 
 def test_a_length_too_short_for_its_parts_is_garbled() -> None:
     lengths = struct.pack(">II", 20, 30)
     prelude = lengths + struct.pack(">I", crc32(lengths))
-    assert aws_event_stream().feed(prelude + bytes(8))[2] == Garbled("a message shorter than its parts")
+    assert build_event_stream_framer().feed(prelude + bytes(8))[2] == Garbled("a message shorter than its parts")
 
 
 def test_a_broken_stream_stays_broken() -> None:
-    framer: Framer = aws_event_stream().feed(bytes(16))[0]
+    framer: Framer = build_event_stream_framer().feed(bytes(16))[0]
     assert framer.feed(EVENT)[1:] == ([], Garbled("checksum of a message's lengths"))
 
 

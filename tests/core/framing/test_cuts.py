@@ -12,10 +12,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from victor_fp.core.framing import Frame, Framer, Garbled, Overflow, append_held
-from victor_fp.core.framing.aws import aws_event_stream
-from victor_fp.core.framing.json_array import json_array
-from victor_fp.core.framing.ndjson import ndjson
-from victor_fp.core.framing.sse import sse
+from victor_fp.core.framing.aws import build_event_stream_framer
+from victor_fp.core.framing.json_array import build_json_array_framer
+from victor_fp.core.framing.ndjson import build_ndjson_framer
+from victor_fp.core.framing.sse import build_sse_framer
 
 Make = Callable[[int], Framer]
 LIMIT = 1 << 20
@@ -56,15 +56,18 @@ JSON_VALUES = st.recursive(
 )
 JSON_ARRAYS = st.lists(JSON_VALUES, max_size=5).map(lambda items: ("[" + ",\r\n".join(items) + "]\n").encode())
 STREAMS: dict[str, tuple[Make, st.SearchStrategy[bytes]]] = {
-    "sse": (sse, st.lists(SSE_PIECES, max_size=14).map(b"".join)),
+    "sse": (build_sse_framer, st.lists(SSE_PIECES, max_size=14).map(b"".join)),
     "ndjson": (
-        ndjson,
+        build_ndjson_framer,
         st.lists(st.sampled_from([b'{"a":1}', b"\n", b"\r\n", b" ", b"x\n"]), max_size=12).map(b"".join),
     ),
-    "json array": (json_array, JSON_ARRAYS),
-    "json array, broken": (json_array, st.text('[]{},"\\ 1', max_size=20).map(str.encode)),
-    "aws": (aws_event_stream, st.lists(st.binary(max_size=20).map(aws_message), max_size=4).map(b"".join)),
-    "aws, broken": (aws_event_stream, st.tuples(st.binary(max_size=9).map(aws_message), st.binary()).map(b"".join)),
+    "json array": (build_json_array_framer, JSON_ARRAYS),
+    "json array, broken": (build_json_array_framer, st.text('[]{},"\\ 1', max_size=20).map(str.encode)),
+    "aws": (build_event_stream_framer, st.lists(st.binary(max_size=20).map(aws_message), max_size=4).map(b"".join)),
+    "aws, broken": (
+        build_event_stream_framer,
+        st.tuples(st.binary(max_size=9).map(aws_message), st.binary()).map(b"".join),
+    ),
 }
 EACH_STREAM = pytest.mark.parametrize("name", STREAMS)
 
@@ -93,12 +96,12 @@ def test_any_cut_overflows_at_the_same_place(name: str, draw: st.DataObject) -> 
 
 
 LONG: list[tuple[Make, Callable[[int], bytes]]] = [
-    (sse, lambda size: b"data: " + b"x" * size + b"\n\n"),
-    (sse, lambda size: (b"data: x\n" * (size // 8)) + b"\n"),
-    (ndjson, lambda size: b"x" * size + b"\n"),
-    (json_array, lambda size: b'[{"a":"' + b"\\n" * (size // 2) + b'"}]'),
-    (json_array, lambda size: b'[{"a":[' + b"{}," * (size // 3) + b"{}]}]"),
-    (aws_event_stream, lambda size: aws_message(b"x" * size)),
+    (build_sse_framer, lambda size: b"data: " + b"x" * size + b"\n\n"),
+    (build_sse_framer, lambda size: (b"data: x\n" * (size // 8)) + b"\n"),
+    (build_ndjson_framer, lambda size: b"x" * size + b"\n"),
+    (build_json_array_framer, lambda size: b'[{"a":"' + b"\\n" * (size // 2) + b'"}]'),
+    (build_json_array_framer, lambda size: b'[{"a":[' + b"{}," * (size // 3) + b"{}]}]"),
+    (build_event_stream_framer, lambda size: aws_message(b"x" * size)),
 ]
 
 
@@ -141,6 +144,8 @@ def test_held_pieces_stay_few_and_join_to_what_was_read(reads: list[bytes]) -> N
     assert b"".join(held) == b"".join(reads)
 
 
-@pytest.mark.parametrize("make", [sse, ndjson, json_array, aws_event_stream])
+@pytest.mark.parametrize(
+    "make", [build_sse_framer, build_ndjson_framer, build_json_array_framer, build_event_stream_framer]
+)
 def test_nothing_at_all_is_a_stream_without_frames(make: Make) -> None:
     assert fed(make(10), []) == fed(make(10), [b"", b""]) == ([], None)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from victor_fp.core.framing import Frame, Overflow
-from victor_fp.core.framing.ndjson import ndjson
+from victor_fp.core.framing.ndjson import build_ndjson_framer
 
 
 def frames_of(stream: bytes) -> list[Frame]:
-    framer, frames, error = ndjson().feed(stream)
+    framer, frames, error = build_ndjson_framer().feed(stream)
     last, end = framer.finish()
     assert (error, end) == (None, None)
     return frames + last
@@ -30,5 +30,5 @@ def test_form(stream: bytes, frames: list[Frame]) -> None:
 
 
 def test_the_frames_before_an_overflow_are_given_with_it() -> None:
-    _, frames, error = ndjson(4).feed(b"{}\n\n12345\n{}\n")
+    _, frames, error = build_ndjson_framer(4).feed(b"{}\n\n12345\n{}\n")
     assert (frames, error) == ([Frame(b"{}")], Overflow(4))

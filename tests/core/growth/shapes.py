@@ -14,7 +14,13 @@ from tests.aws_frames import event, message
 from tests.core.growth.measuring import Make
 from victor_fp import replay
 from victor_fp.core.deltas import TextDelta
-from victor_fp.core.framing import Framer, aws_event_stream, json_array, ndjson, sse
+from victor_fp.core.framing import (
+    Framer,
+    build_event_stream_framer,
+    build_json_array_framer,
+    build_ndjson_framer,
+    build_sse_framer,
+)
 from victor_fp.core.json_schema import compile_schema
 from victor_fp.core.protocols import PROTOCOLS
 from victor_fp.core.structured import structured
@@ -23,7 +29,7 @@ from victor_fp.core.text_tools.tools import Tools
 from victor_fp.core.think_tags import START
 from victor_fp.core.types import CompletionResponse, Message, ToolDefinition
 from victor_fp.testing.script import Call, Turn
-from victor_fp.testing.writers import Writer, writer
+from victor_fp.testing.writers import Writer, load_writer
 
 PROVIDERS: Mapping[str, str] = {
     "openai-chat": "openai",
@@ -71,26 +77,30 @@ def frames(framer: Callable[[], Framer], data: Callable[[int], bytes], piece: in
 
 def _framer_cells() -> Iterator[Cell]:
     shapes: list[tuple[str, Callable[[], Framer], Callable[[int], bytes]]] = [
-        ("sse one event", sse, lambda n: b"data: " + b"x" * n + b"\n\n"),
-        ("sse many events", sse, lambda n: b'data: {"a":1}\n\n' * n),
-        ("sse many lines", sse, lambda n: b"data: a\n" * n + b"\n"),
-        ("sse many fields", sse, lambda n: b"id: 1\nevent: e\ndata: a\n\n" * n),
-        ("sse comments", sse, lambda n: b": ping\n" * n + b"\n\n"),
-        ("sse blank lines", sse, lambda n: b"\n" * n),
-        ("sse carriage returns", sse, lambda n: b"data: a\r\n\r\n" * n),
-        ("sse unfinished", sse, lambda n: b"data: " + b"x" * n),
-        ("ndjson one line", ndjson, lambda n: b"x" * n + b"\n"),
-        ("ndjson many lines", ndjson, lambda n: b'{"a":1}\n' * n),
-        ("ndjson blank lines", ndjson, lambda n: b" \n" * n),
-        ("ndjson spaces", ndjson, lambda n: b" " * n),
-        ("array one element", json_array, lambda n: b'[{"a":"' + b"x" * n + b'"}]'),
-        ("array many elements", json_array, lambda n: b"[" + b'{"a":1},' * n + b"{}]"),
-        ("array deep", json_array, lambda n: b"[" * n),
-        ("array strings", json_array, lambda n: b'[{"a":[' + b'"x\\"",' * n + b"1]}]"),
-        ("array white space", json_array, lambda n: b"[" + b" \n" * n),
-        ("aws one message", aws_event_stream, lambda n: event("contentBlockDelta", {"x": "a" * n})),
-        ("aws many messages", aws_event_stream, lambda n: event("contentBlockDelta", {"x": "a"}) * n),
-        ("aws headers", aws_event_stream, lambda n: message(b"{}", **{f"h{i}": "v" for i in range(min(n, 4000))})),
+        ("sse one event", build_sse_framer, lambda n: b"data: " + b"x" * n + b"\n\n"),
+        ("sse many events", build_sse_framer, lambda n: b'data: {"a":1}\n\n' * n),
+        ("sse many lines", build_sse_framer, lambda n: b"data: a\n" * n + b"\n"),
+        ("sse many fields", build_sse_framer, lambda n: b"id: 1\nevent: e\ndata: a\n\n" * n),
+        ("sse comments", build_sse_framer, lambda n: b": ping\n" * n + b"\n\n"),
+        ("sse blank lines", build_sse_framer, lambda n: b"\n" * n),
+        ("sse carriage returns", build_sse_framer, lambda n: b"data: a\r\n\r\n" * n),
+        ("sse unfinished", build_sse_framer, lambda n: b"data: " + b"x" * n),
+        ("ndjson one line", build_ndjson_framer, lambda n: b"x" * n + b"\n"),
+        ("ndjson many lines", build_ndjson_framer, lambda n: b'{"a":1}\n' * n),
+        ("ndjson blank lines", build_ndjson_framer, lambda n: b" \n" * n),
+        ("ndjson spaces", build_ndjson_framer, lambda n: b" " * n),
+        ("array one element", build_json_array_framer, lambda n: b'[{"a":"' + b"x" * n + b'"}]'),
+        ("array many elements", build_json_array_framer, lambda n: b"[" + b'{"a":1},' * n + b"{}]"),
+        ("array deep", build_json_array_framer, lambda n: b"[" * n),
+        ("array strings", build_json_array_framer, lambda n: b'[{"a":[' + b'"x\\"",' * n + b"1]}]"),
+        ("array white space", build_json_array_framer, lambda n: b"[" + b" \n" * n),
+        ("aws one message", build_event_stream_framer, lambda n: event("contentBlockDelta", {"x": "a" * n})),
+        ("aws many messages", build_event_stream_framer, lambda n: event("contentBlockDelta", {"x": "a"}) * n),
+        (
+            "aws headers",
+            build_event_stream_framer,
+            lambda n: message(b"{}", **{f"h{i}": "v" for i in range(min(n, 4000))}),
+        ),
     ]
     for name, framer, data in shapes:
         for piece in (7, 65536):
@@ -132,7 +142,7 @@ def _calls(count: int) -> Turn:
 
 
 def _write_body(form: Writer, turn: Callable[[int], Turn], size: int) -> bytes:
-    return b"".join(form.whole(turn(size)).pieces)
+    return b"".join(form.build_answer(turn(size)).pieces)
 
 
 def _write_stream(form: Writer, turn: Callable[[int], Turn], size: int) -> bytes:
@@ -140,7 +150,7 @@ def _write_stream(form: Writer, turn: Callable[[int], Turn], size: int) -> bytes
 
 
 def _protocol_cells(protocol: str) -> Iterator[Cell]:
-    form = writer(protocol)
+    form = load_writer(protocol)
     turns: list[tuple[str, Callable[[int], Turn], int | None]] = [
         ("text", lambda n: Turn(text="a word " * n), None),
         ("unicode", lambda n: Turn(text="\U0001f600 \u00e9 " * n), None),

@@ -21,12 +21,12 @@ from victor_fp.core.faults import (
     can_retry,
 )
 from victor_fp.core.jobs.decisions import (
-    Again,
-    Ask,
-    Entry,
+    AskRow,
     Finish,
-    Refuse,
+    RefuseRow,
     Replay,
+    RetryRow,
+    RowRecord,
     Status,
     StopJob,
     decide_outcome,
@@ -42,12 +42,12 @@ def row(text: str = "a") -> CheckedRow:
     return checked
 
 
-def entry(status: Status | None, digest: bytes | None = None) -> Entry:
-    return Entry(1, row().digest if digest is None else digest, 1, status, b"body")
+def entry(status: Status | None, digest: bytes | None = None) -> RowRecord:
+    return RowRecord(1, row().digest if digest is None else digest, 1, status, b"body")
 
 
 def test_a_row_that_is_not_known_is_asked() -> None:
-    assert decide_row(row(), None, is_repeated=False) == Ask(row())
+    assert decide_row(row(), None, is_repeated=False) == AskRow(row())
 
 
 @pytest.mark.parametrize(
@@ -55,11 +55,11 @@ def test_a_row_that_is_not_known_is_asked() -> None:
 )
 def test_a_known_row_is_asked_where_its_result_is_not_final(status: Status | None, is_asked: bool) -> None:
     decision = decide_row(row(), entry(status), is_repeated=False)
-    assert isinstance(decision, Ask if is_asked else Replay)
+    assert isinstance(decision, AskRow if is_asked else Replay)
 
 
 def test_a_failed_row_is_asked_again_on_demand_and_a_done_one_is_not() -> None:
-    assert isinstance(decide_row(row(), entry("failed"), is_repeated=False, retry_failed=True), Ask)
+    assert isinstance(decide_row(row(), entry("failed"), is_repeated=False, retry_failed=True), AskRow)
     assert isinstance(decide_row(row(), entry("done"), is_repeated=False, retry_failed=True), Replay)
 
 
@@ -67,7 +67,7 @@ def test_repeated_and_changed_keys_are_refused_without_touching_the_ledger() -> 
     repeated = decide_row(row(), None, is_repeated=True)
     changed = decide_row(row("b"), entry("done"), is_repeated=False)
     for decision in (repeated, changed):
-        assert isinstance(decision, Refuse)
+        assert isinstance(decision, RefuseRow)
         assert not decision.is_recorded
         assert decision.position == 7
 
@@ -75,10 +75,10 @@ def test_repeated_and_changed_keys_are_refused_without_touching_the_ledger() -> 
 def test_a_row_that_could_not_be_read_may_be_corrected() -> None:
     rejected = RejectedRow("k", InvalidRequest(message="no messages"), 7)
     first = decide_row(rejected, None, is_repeated=False)
-    assert first == Refuse("k", rejected.fault, 7, is_recorded=True)
-    assert isinstance(decide_row(row(), entry("failed", b""), is_repeated=False), Ask)
+    assert first == RefuseRow("k", rejected.fault, 7, is_recorded=True)
+    assert isinstance(decide_row(row(), entry("failed", b""), is_repeated=False), AskRow)
     after_done = decide_row(rejected, entry("done"), is_repeated=False)
-    assert isinstance(after_done, Refuse)
+    assert isinstance(after_done, RefuseRow)
     assert not after_done.is_recorded
 
 
@@ -92,7 +92,7 @@ def test_every_fault_ends_in_an_outcome(kind: type[Fault]) -> None:
     if isinstance(fault, stopping):
         expected = StopJob
     elif isinstance(fault, CircuitOpen) or can_retry(fault):
-        expected = Again
+        expected = RetryRow
     else:
         expected = Finish
     assert isinstance(decide_outcome(fault, 1, 3, 0.5), expected)
@@ -107,14 +107,14 @@ def test_tries_run_out_and_the_row_stays_open_for_the_next_run() -> None:
 def test_pauses_follow_the_vendor_and_are_bounded() -> None:
     asked = decide_outcome(RateLimited(retry_after=7.0), 1, 3, 0.0)
     absurd = decide_outcome(RateLimited(retry_after=1e9), 1, 3, 0.999)
-    assert asked == Again(7.0)
-    assert isinstance(absurd, Again)
+    assert asked == RetryRow(7.0)
+    assert isinstance(absurd, RetryRow)
     assert absurd.seconds <= 75
 
 
 def test_waiting_for_a_circuit_uses_up_no_try() -> None:
     waiting = decide_outcome(CircuitOpen(retry_after=20.0), 3, 3, 0.0)
-    assert waiting == Again(20.0, counts=False)
+    assert waiting == RetryRow(20.0, counts=False)
 
 
 def test_pressure_is_seen_in_faults_and_in_attempts_on_the_way() -> None:

@@ -15,8 +15,8 @@ from victor_fp.core.models.capabilities import (
     CapabilityTable,
     ModelCapabilities,
     ModelEntry,
+    classify_provider,
     find_capabilities,
-    kind_of,
     load_bundled_capabilities,
     match_patterns,
     overlay_capabilities,
@@ -119,10 +119,10 @@ def test_what_is_known_of_some_models(provider: str, model: str, native: bool, t
 
 
 def test_the_kind_of_a_provider_follows_from_its_entry() -> None:
-    assert kind_of(SPEC) == "hosted"
-    assert kind_of(msgspec.structs.replace(SPEC, open_models=True)) == "open"
-    assert kind_of(msgspec.structs.replace(SPEC, local=True, open_models=True)) == "local"
-    assert kind_of(msgspec.structs.replace(SPEC, supports=Supports(tools=False))) is None
+    assert classify_provider(SPEC) == "hosted"
+    assert classify_provider(msgspec.structs.replace(SPEC, open_models=True)) == "open"
+    assert classify_provider(msgspec.structs.replace(SPEC, local=True, open_models=True)) == "local"
+    assert classify_provider(msgspec.structs.replace(SPEC, supports=Supports(tools=False))) is None
 
 
 def test_a_provider_that_a_program_added_has_the_find_capabilities_its_kind_and_protocol() -> None:

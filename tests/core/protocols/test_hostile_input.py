@@ -23,7 +23,7 @@ from victor_fp.core.result import outcome
 from victor_fp.core.types import CompletionResponse, Message, StreamChunk
 from victor_fp.providers.errors import error_from
 from victor_fp.testing.script import Call, Turn
-from victor_fp.testing.writers import Event, writer
+from victor_fp.testing.writers import Event, load_writer
 
 MARK = "\ue000mark"
 """Stands in JSON where a hostile token is to go."""
@@ -119,7 +119,7 @@ def _frame(protocol: str, event: Event, token: bytes) -> bytes:
         return message(data, event_type=name, content_type="application/json", message_type="event")
     if protocol == "replicate" and not isinstance(payload, dict):
         return f"event: {name}\ndata: ".encode() + token + b"\n\n"
-    return _with_token(writer(protocol).frame(event), token)
+    return _with_token(load_writer(protocol).frame(event), token)
 
 
 def check_response(provider: str, found: Result[CompletionResponse, Fault] | Result[StreamChunk, Fault]) -> None:
@@ -157,7 +157,7 @@ def check_completion(provider: str, response: CompletionResponse) -> None:
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_no_body_raises(protocol: str, token: str) -> None:
     provider = PROVIDERS[protocol]
-    body = json.loads(b"".join(writer(protocol).whole(TURN).pieces))
+    body = json.loads(b"".join(load_writer(protocol).build_answer(TURN).pieces))
     for changed in _places(body):
         data = _with_token(json.dumps(changed).encode(), TOKENS[token])
         check_response(provider, replay.response(provider, 200, {}, data))
@@ -166,7 +166,7 @@ def test_no_body_raises(protocol: str, token: str) -> None:
 @pytest.mark.parametrize("token", ALL_TOKENS)
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_no_stream_raises(protocol: str, token: str) -> None:
-    provider, form = PROVIDERS[protocol], writer(protocol)
+    provider, form = PROVIDERS[protocol], load_writer(protocol)
     telling = form.events(TURN)
     events = [*telling.before, *telling.end]
     seen: set[str] = set()
@@ -186,7 +186,7 @@ def test_no_stream_raises(protocol: str, token: str) -> None:
 @pytest.mark.parametrize("token", ALL_TOKENS)
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_no_error_raises(protocol: str, token: str) -> None:
-    provider, form = PROVIDERS[protocol], writer(protocol)
+    provider, form = PROVIDERS[protocol], load_writer(protocol)
     error = json.loads(b"".join(form.error(500, "it broke").pieces))
     rich = {
         "error": {"message": "m", "type": "t", "code": "c", "param": "p", "details": [{"retryDelay": "1s"}], "metadata": {"raw": "r"}},
@@ -215,8 +215,8 @@ def test_no_header_raises(protocol: str, value: str) -> None:
 @given(data=st.data())
 def test_no_bytes_raise(protocol: str, data: st.DataObject) -> None:
     """Bodies and streams that are cut, doubled and mixed up."""
-    provider, form = PROVIDERS[protocol], writer(protocol)
-    whole = b"".join(form.whole(TURN).pieces)
+    provider, form = PROVIDERS[protocol], load_writer(protocol)
+    whole = b"".join(form.build_answer(TURN).pieces)
     stream = b"".join(form.stream(TURN).pieces)
     pieces = data.draw(
         st.lists(

@@ -14,7 +14,7 @@ from victor_fp_wire.replicate.operations import CreatePrediction
 
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.options import Options
-from victor_fp.core.protocols.operations import build_chat, build_request, build_url, decoder_for
+from victor_fp.core.protocols.operations import build_chat, build_decoder, build_request, build_url
 from victor_fp.core.requests import Endpoint
 
 HERE = Endpoint(spec=CATALOGUE.find("anthropic").unwrap(), base_url="http://localhost")
@@ -64,6 +64,6 @@ def test_the_callers_own_fields_and_headers_go_over_the_body() -> None:
 
 
 def test_a_decoder_reads_what_the_descriptor_names() -> None:
-    event = decoder_for(CreateMessage.EVENT).decode(b'{"type": "message_stop"}')
+    event = build_decoder(CreateMessage.EVENT).decode(b'{"type": "message_stop"}')
     assert event == MessageStopEvent()
     assert isinstance(event, msgspec.Struct)

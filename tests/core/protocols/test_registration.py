@@ -20,7 +20,7 @@ from victor_fp.core.dialects.mistral import MistralDialect
 from victor_fp.core.protocols import PROTOCOLS, codec_for, load_protocol
 from victor_fp.core.request_building.endpoints import build_endpoint
 from victor_fp.core.requests import Endpoint
-from victor_fp.testing.writers import Writer, writer
+from victor_fp.testing.writers import Writer, load_writer
 
 SHARED = {"openai_family"}
 """Packages that several protocols share."""
@@ -51,7 +51,7 @@ def test_a_record_is_named_as_its_dialect_says(name: str) -> None:
     record = load_protocol(name)
     assert record.dialect.protocol == name
     assert record.title
-    assert isinstance(writer(name), Writer)
+    assert isinstance(load_writer(name), Writer)
 
 
 def test_every_protocol_is_spoken_by_an_entry_of_the_catalogue() -> None:

@@ -19,12 +19,12 @@ from victor_fp.core.faults import (
 )
 from victor_fp.core.resilience.admission import (
     Admission,
+    AdmissionEvent,
+    AdmissionOrder,
     Arrived,
-    Event,
     Finished,
     GaveUp,
     Grant,
-    Order,
     Refuse,
     Unsent,
     Wake,
@@ -33,7 +33,7 @@ from victor_fp.core.resilience.admission import (
 )
 from victor_fp.core.resilience.queue import Priority, Queue, QueuePolicy
 from victor_fp.core.resilience.rate_limit import Limiter, Limits, Permit
-from victor_fp.core.resilience.ratelimit_headers import Budget, Reported
+from victor_fp.core.resilience.ratelimit_headers import Reported, ReportedBudget
 
 
 def admission(concurrency: int | None = 1, requests: int | None = None, **policy: int) -> Admission:
@@ -41,19 +41,19 @@ def admission(concurrency: int | None = 1, requests: int | None = None, **policy
     return Admission(limiter=Limiter(limits=limits), queue=Queue(policy=QueuePolicy(**policy)))
 
 
-def told(state: Admission, *script: tuple[float, Event]) -> tuple[Admission, tuple[Order, ...]]:
+def told(state: Admission, *script: tuple[float, AdmissionEvent]) -> tuple[Admission, tuple[AdmissionOrder, ...]]:
     """The state after the script, and the orders of its last event."""
-    orders: tuple[Order, ...] = ()
+    orders: tuple[AdmissionOrder, ...] = ()
     for now, event in script:
         state, orders = advance(state, event, now)
     return state, orders
 
 
-def granted(orders: tuple[Order, ...]) -> list[int]:
+def granted(orders: tuple[AdmissionOrder, ...]) -> list[int]:
     return [order.ticket for order in orders if isinstance(order, Grant)]
 
 
-def permit_of(orders: tuple[Order, ...]) -> Permit:
+def permit_of(orders: tuple[AdmissionOrder, ...]) -> Permit:
     (grant,) = (order for order in orders if isinstance(order, Grant))
     return grant.permit
 
@@ -193,14 +193,14 @@ def test_a_refusal_names_the_target() -> None:
 
 def test_the_request_whose_headers_speak_is_not_counted_as_another() -> None:
     state, orders = told(admission(concurrency=None), (0.0, Arrived(ticket=1)))
-    said = Reported(requests=Budget(remaining=1, reset=7.0))
+    said = Reported(requests=ReportedBudget(remaining=1, reset=7.0))
     state, _ = told(state, (1.0, Finished(permit=permit_of(orders), reported=said)))
     assert granted(told(state, (2.0, Arrived(ticket=2)))[1]) == [2]
 
 
 def test_while_no_permit_is_out_who_could_not_wait_for_room_is_refused_at_once() -> None:
     state, orders = told(admission(concurrency=None), (0.0, Arrived(ticket=1)))
-    said = Reported(requests=Budget(remaining=0, reset=7.0))
+    said = Reported(requests=ReportedBudget(remaining=0, reset=7.0))
     state, _ = told(state, (1.0, Finished(permit=permit_of(orders), reported=said)))
     _, (wake,) = told(state, (2.0, Arrived(ticket=2, deadline=20.0)))
     assert isinstance(wake, Wake)
@@ -222,7 +222,7 @@ def test_while_a_permit_is_out_its_return_is_waited_for() -> None:
 
 def test_headers_are_adopted() -> None:
     state, orders = told(admission(concurrency=None), (0.0, Arrived(ticket=1)))
-    said = Reported(requests=Budget(remaining=0, reset=7.0))
+    said = Reported(requests=ReportedBudget(remaining=0, reset=7.0))
     state, _ = told(state, (1.0, Finished(permit=permit_of(orders), reported=said)))
     _, orders = told(state, (2.0, Arrived(ticket=2)))
     assert granted(orders) == []
@@ -244,7 +244,7 @@ class AdmissionLaws(RuleBasedStateMachine):
         self.running: list[Permit] = []
         self.wake = math.inf
 
-    def happens(self, event: Event) -> None:
+    def happens(self, event: AdmissionEvent) -> None:
         self.state, orders = advance(self.state, event, self.now)
         for order in orders:
             if isinstance(order, Wake):

@@ -25,23 +25,23 @@ from victor_fp.core.faults import (
 )
 from victor_fp.core.resilience.breaker import (
     Breaker,
+    BreakerPermit,
     BreakerPolicy,
-    Permit,
     Rejected,
     Verdict,
     admit,
+    build_stats,
+    compute_time_to_probe,
     is_open,
+    judge_fault,
     record,
     reset,
-    stats,
-    time_to_probe,
-    verdict_of,
 )
 
 
-def admitted(breaker: Breaker, now: float) -> tuple[Breaker, Permit]:
+def admitted(breaker: Breaker, now: float) -> tuple[Breaker, BreakerPermit]:
     breaker, leave = admit(breaker, now)
-    assert isinstance(leave, Permit)
+    assert isinstance(leave, BreakerPermit)
     return breaker, leave
 
 
@@ -83,7 +83,7 @@ def test_the_counts_that_people_see() -> None:
 def test_the_time_of_opening_stays_through_recovery() -> None:
     assert OPENED.since == 100.0
     assert told(OPENED, 130.0, "succeeded", "succeeded").since == 100.0
-    assert time_to_probe(OPENED, 130.0 - 1e-9) == 0.0
+    assert compute_time_to_probe(OPENED, 130.0 - 1e-9) == 0.0
 
 
 def test_a_rejection_gives_up_probes_whose_lease_is_over() -> None:
@@ -227,7 +227,11 @@ def test_is_open_means_that_calls_are_rejected() -> None:
     assert not is_open(Breaker(), 0.0)
     assert is_open(OPENED, 129.0)
     assert not is_open(OPENED, 130.0)
-    assert (time_to_probe(OPENED, 110.0), time_to_probe(OPENED, 130.0), time_to_probe(Breaker(), 0.0)) == (20.0, 0, 0)
+    assert (
+        compute_time_to_probe(OPENED, 110.0),
+        compute_time_to_probe(OPENED, 130.0),
+        compute_time_to_probe(Breaker(), 0.0),
+    ) == (20.0, 0, 0)
 
 
 def test_stats_have_the_promised_keys() -> None:
@@ -243,12 +247,12 @@ def test_stats_have_the_promised_keys() -> None:
         "last_failure_time": 5000.0,
         "state_changes": 1,
     }
-    assert stats(breaker, "openai", 2.0, wall=5001.0) == expected
-    assert stats(breaker, "openai", 31.0, wall=5030.0) == expected | {"state": "half_open"}
+    assert build_stats(breaker, "openai", 2.0, wall=5001.0) == expected
+    assert build_stats(breaker, "openai", 31.0, wall=5030.0) == expected | {"state": "half_open"}
 
 
 def test_what_never_failed_has_no_time_of_failure() -> None:
-    assert stats(Breaker(), "openai", 2.0, wall=5001.0)["last_failure_time"] is None
+    assert build_stats(Breaker(), "openai", 2.0, wall=5001.0)["last_failure_time"] is None
 
 
 @pytest.mark.parametrize(
@@ -275,9 +279,9 @@ def test_what_never_failed_has_no_time_of_failure() -> None:
     ],
 )
 def test_what_counts_as_a_failure(fault: Fault | None, verdict: Verdict) -> None:
-    assert verdict_of(fault) == verdict
+    assert judge_fault(fault) == verdict
 
 
 @pytest.mark.parametrize("kind", FAULT_TYPES)
 def test_no_fault_is_a_success(kind: type[Fault]) -> None:
-    assert verdict_of(kind()) != "succeeded"
+    assert judge_fault(kind()) != "succeeded"

@@ -9,8 +9,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from victor_fp.core.resilience.breaker import (
     TRANSITIONS,
     Breaker,
+    BreakerPermit,
     BreakerPolicy,
-    Permit,
     Rejected,
     Verdict,
     admit,
@@ -26,8 +26,8 @@ class BreakerLaws(RuleBasedStateMachine):
         super().__init__()
         self.now = 0.0
         self.breaker = Breaker()
-        self.out: list[Permit] = []
-        self.spent: list[Permit] = []
+        self.out: list[BreakerPermit] = []
+        self.spent: list[BreakerPermit] = []
         self.calls = self.rejections = self.failures = 0
 
     @initialize(threshold=st.integers(1, 4), probes=st.integers(1, 3), successes=st.integers(1, 3))
@@ -107,7 +107,7 @@ class BreakerLaws(RuleBasedStateMachine):
         breaker, now = self.breaker, self.now + self.breaker.policy.probe_lease + 1.0
         for _ in range(self.breaker.policy.success_threshold):
             breaker, leave = admit(breaker, now)
-            assert isinstance(leave, Permit)
+            assert isinstance(leave, BreakerPermit)
             breaker = record(breaker, leave, "succeeded", now)
         assert breaker.state == "closed"
 

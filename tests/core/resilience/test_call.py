@@ -25,16 +25,16 @@ from victor_fp.core.faults import (
     StreamInterrupted,
     TimedOut,
 )
-from victor_fp.core.resilience.breaker import Breaker, BreakerPolicy, Permit, admit, record
+from victor_fp.core.resilience.breaker import Breaker, BreakerPermit, BreakerPolicy, admit, record
 from victor_fp.core.resilience.call import (
     Abandoned,
     Answered,
-    Call,
+    CallEvent,
+    CallOrder,
+    CallState,
     Committed,
     Deliver,
-    Event,
     Failed,
-    Order,
     Refused,
     Rested,
     Send,
@@ -42,12 +42,12 @@ from victor_fp.core.resilience.call import (
     Wait,
     advance,
     begin,
-    phase_of,
+    find_phase,
 )
 from victor_fp.core.resilience.retry import RetryPolicy
 
 EXACT = RetryPolicy(jitter=0.0)
-Script: TypeAlias = Sequence[tuple[float, Event]]
+Script: TypeAlias = Sequence[tuple[float, CallEvent]]
 
 
 def failed(fault: Fault) -> Failed:
@@ -55,7 +55,7 @@ def failed(fault: Fault) -> Failed:
 
 
 def spent_budget() -> Script:
-    script: list[tuple[float, Event]] = [(1.0, failed(ServerFailed(message="1")))]
+    script: list[tuple[float, CallEvent]] = [(1.0, failed(ServerFailed(message="1")))]
     for second in (2.0, 3.0, 4.0):
         script += [(second, Rested()), (second, failed(ServerFailed(message=f"{second:g}")))]
     return script
@@ -67,7 +67,7 @@ def told(
     breaker: Breaker | None = None,
     policy: RetryPolicy = EXACT,
     deadline: float | None = 100.0,
-) -> tuple[list[Order], Call, Breaker | None]:
+) -> tuple[list[CallOrder], CallState, Breaker | None]:
     call, breaker, order = begin(policy, breaker, 0.0, timeout=10.0, deadline=deadline, provider="acme", model="m")
     orders = [order]
     for now, event in script:
@@ -76,7 +76,7 @@ def told(
     return orders, call, breaker
 
 
-def settled(orders: Sequence[Order]) -> Settle:
+def settled(orders: Sequence[CallOrder]) -> Settle:
     last = orders[-1]
     assert isinstance(last, Settle)
     return last
@@ -86,7 +86,7 @@ def opened(now: float) -> Breaker:
     breaker = Breaker()
     for _ in range(5):
         breaker, leave = admit(breaker, now)
-        assert isinstance(leave, Permit)
+        assert isinstance(leave, BreakerPermit)
         breaker = record(breaker, leave, "failed", now)
     assert breaker.state == "open"
     return breaker
@@ -98,7 +98,7 @@ def test_an_answer_at_the_first_try_settles() -> None:
         Send(10.0, 100.0),
         Settle(None, (Attempt(provider="acme", model="m", started=0.0, seconds=2.0, status=200),)),
     ]
-    assert phase_of(call) == "settled"
+    assert find_phase(call) == "settled"
 
 
 def test_a_passing_fault_is_rested_on_and_tried_again_and_the_log_tells_it() -> None:
@@ -314,7 +314,7 @@ def test_a_last_try_whose_own_timeout_ran_out_settles_as_timed_out() -> None:
 @pytest.mark.parametrize(
     "event", [Answered(), failed(ServerFailed()), Refused(QueueFull()), Committed(), Rested(), Abandoned()]
 )
-def test_a_settled_call_hears_nothing_more(event: Event) -> None:
+def test_a_settled_call_hears_nothing_more(event: CallEvent) -> None:
     _, call, breaker = told([(1.0, Answered())], breaker=Breaker())
     assert advance(call, breaker, event, 2.0) == (call, breaker, call.order)
 
@@ -329,7 +329,7 @@ def test_without_a_breaker_nothing_is_refused() -> None:
 
 
 def later(
-    *script: tuple[float, Event], breaker: Breaker | None = None, deadline: float = 60.0
+    *script: tuple[float, CallEvent], breaker: Breaker | None = None, deadline: float = 60.0
 ) -> tuple[Settle, Breaker | None]:
     """A call that begins at 50, so that points of time and spans of it cannot be taken for each other."""
     call, breaker, order = begin(EXACT, breaker, 50.0, timeout=10.0, deadline=deadline, provider="acme", model="m")

@@ -16,11 +16,11 @@ from victor_fp.core.faults import (
     ServerFailed,
     TimedOut,
 )
-from victor_fp.core.resilience.breaker import Breaker, BreakerPolicy, Permit, admit, record
+from victor_fp.core.resilience.breaker import Breaker, BreakerPermit, BreakerPolicy, admit, record
 from victor_fp.core.resilience.call import (
     TRANSITIONS,
     Answered,
-    Event,
+    CallEvent,
     Failed,
     Rested,
     Send,
@@ -28,9 +28,9 @@ from victor_fp.core.resilience.call import (
     Wait,
     advance,
     begin,
-    phase_of,
+    find_phase,
 )
-from victor_fp.core.resilience.retry import RetryPolicy, patience_with, rest_after
+from victor_fp.core.resilience.retry import RetryPolicy, compute_rest, find_patience
 
 waits = st.none() | st.floats(0.01, 40.0)
 faults: st.SearchStrategy[Fault] = st.one_of(
@@ -62,7 +62,7 @@ def test_any_call_keeps_its_budget_its_deadline_and_its_permits(
     call, breaker, order = begin(policy, breaker, now, timeout=10.0, deadline=left)
     last: Fault | None = None
     while not isinstance(order, Settle):
-        event: Event
+        event: CallEvent
         if isinstance(order, Send):
             assert now < left
             assert order.timeout == pytest.approx(min(10.0, left - now))
@@ -87,9 +87,9 @@ def test_any_call_keeps_its_budget_its_deadline_and_its_permits(
                 breaker = _used_by_another(breaker, now)
             now += order.seconds
             event = Rested()
-        before = phase_of(call)
+        before = find_phase(call)
         call, breaker, order = advance(call, breaker, event, now)
-        assert phase_of(call) in TRANSITIONS[before, type(event).__name__]
+        assert find_phase(call) in TRANSITIONS[before, type(event).__name__]
 
     assert sends <= retries + 1
     assert len(order.attempts) == sends
@@ -103,10 +103,10 @@ def test_any_call_keeps_its_budget_its_deadline_and_its_permits(
         assert isinstance(order.fault, (type(last), DeadlineExceeded))
         if isinstance(order.fault, DeadlineExceeded):
             assert now >= left - 0.05
-        elif patience_with(order.fault) == "always" and not busy and threshold > sends:
-            assert sends == retries + 1 or now + rest_after(order.fault, policy, sends - 1, luck) >= left
+        elif find_patience(order.fault) == "always" and not busy and threshold > sends:
+            assert sends == retries + 1 or now + compute_rest(order.fault, policy, sends - 1, luck) >= left
 
 
 def _used_by_another(breaker: Breaker, now: float) -> Breaker:
     breaker, leave = admit(breaker, now)
-    return record(breaker, leave, "failed", now) if isinstance(leave, Permit) else breaker
+    return record(breaker, leave, "failed", now) if isinstance(leave, BreakerPermit) else breaker

@@ -12,7 +12,7 @@ import pytest
 
 from victor_fp.core.faults import Fault, RateLimited, ServerFailed
 from victor_fp.core.resilience.breaker import Breaker
-from victor_fp.core.resilience.call import Answered, Call, Deliver, Failed, Order, Rested, Send, Settle, Wait
+from victor_fp.core.resilience.call import Answered, CallOrder, CallState, Deliver, Failed, Rested, Send, Settle, Wait
 from victor_fp.core.resilience.call import advance as advance_call
 from victor_fp.core.resilience.call import begin as begin_call
 from victor_fp.core.resilience.retry import RetryPolicy
@@ -35,7 +35,7 @@ def run(
 ) -> Result:
     """Run `calls` calls on `workers` workers; each worker makes one call after the other."""
     luck, result, breaker = Random(seed), Result(), Breaker()
-    events: list[tuple[float, int, Call | None, Answered | Failed | Rested]] = []
+    events: list[tuple[float, int, CallState | None, Answered | Failed | Rested]] = []
     # an entry without a call is a worker that is free
     left, serial = calls, 0
 
@@ -50,7 +50,7 @@ def run(
             breaker = current
             carry_out(call, order, now)
 
-    def carry_out(call: Call, order: Order, now: float) -> None:
+    def carry_out(call: CallState, order: CallOrder, now: float) -> None:
         nonlocal serial
         serial += 1
         match order:

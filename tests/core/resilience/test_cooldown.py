@@ -15,23 +15,23 @@ from victor_fp.core.faults import (
     ServerFailed,
     TimedOut,
 )
-from victor_fp.core.resilience.cooldown import Cooldown, record_fault, refusal, time_left
+from victor_fp.core.resilience.cooldown import Cooldown, build_refusal, compute_time_left, record_fault
 
 
 def test_a_rate_limit_cools_for_as_long_as_the_vendor_says() -> None:
     cooldown = record_fault(Cooldown(), RateLimited(retry_after=20.0), 100.0)
-    assert [time_left(cooldown, now) for now in (100.0, 110.0, 120.0, 130.0)] == [20.0, 10.0, 0.0, 0.0]
+    assert [compute_time_left(cooldown, now) for now in (100.0, 110.0, 120.0, 130.0)] == [20.0, 10.0, 0.0, 0.0]
 
 
 def test_a_rate_limit_without_a_time_cools_longer_each_time_in_a_row() -> None:
     cooldown, now, seconds = Cooldown(), 0.0, list[float]()
     for _ in range(8):
         cooldown = record_fault(cooldown, RateLimited(), now)
-        seconds.append(time_left(cooldown, now))
-        now += time_left(cooldown, now)
+        seconds.append(compute_time_left(cooldown, now))
+        now += compute_time_left(cooldown, now)
     assert seconds == [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0]
     cooldown = record_fault(record_fault(cooldown, None, now), RateLimited(), now)
-    assert time_left(cooldown, now) == 1.0
+    assert compute_time_left(cooldown, now) == 1.0
 
 
 def test_calls_refused_together_are_one_strike() -> None:
@@ -39,13 +39,13 @@ def test_calls_refused_together_are_one_strike() -> None:
     for _ in range(10):
         cooldown = record_fault(cooldown, RateLimited(), 0.0)
     assert cooldown.row == 1
-    assert time_left(cooldown, 0.0) <= 2.0
+    assert compute_time_left(cooldown, 0.0) <= 2.0
 
 
 def test_a_later_fault_prolongs_and_never_shortens() -> None:
     cooldown = record_fault(Cooldown(), RateLimited(retry_after=20.0), 0.0)
     assert record_fault(cooldown, RateLimited(retry_after=1.0), 5.0) == cooldown
-    assert time_left(record_fault(cooldown, RateLimited(retry_after=30.0), 5.0), 5.0) == 30.0
+    assert compute_time_left(record_fault(cooldown, RateLimited(retry_after=30.0), 5.0), 5.0) == 30.0
 
 
 def test_an_answer_to_an_earlier_request_does_not_end_it() -> None:
@@ -55,12 +55,12 @@ def test_an_answer_to_an_earlier_request_does_not_end_it() -> None:
 
 def test_an_exhausted_quota_cools_for_a_while_without_being_asked() -> None:
     cooldown = record_fault(Cooldown(), QuotaExhausted(), 0.0)
-    assert time_left(cooldown, 0.0) == 60.0
-    assert isinstance(refusal(cooldown, "acme", "m", 10.0), QuotaExhausted)
+    assert compute_time_left(cooldown, 0.0) == 60.0
+    assert isinstance(build_refusal(cooldown, "acme", "m", 10.0), QuotaExhausted)
 
 
 def test_no_vendor_is_left_alone_for_longer_than_an_hour_unasked() -> None:
-    assert time_left(record_fault(Cooldown(), RateLimited(retry_after=1e9), 0.0), 0.0) == 3600.0
+    assert compute_time_left(record_fault(Cooldown(), RateLimited(retry_after=1e9), 0.0), 0.0) == 3600.0
 
 
 @pytest.mark.parametrize(
@@ -80,18 +80,18 @@ def test_other_faults_do_not_cool(fault: Fault) -> None:
     ],
 )
 def test_a_refusal_tells_the_cause_and_the_time_left(fault: Fault, cause: str, kind: type[Fault]) -> None:
-    told = refusal(record_fault(Cooldown(), fault, 0.0), "acme", "m", 3.0)
+    told = build_refusal(record_fault(Cooldown(), fault, 0.0), "acme", "m", 3.0)
     message = f"the key cools down for 5 s more: {cause}"
     assert told == kind(provider="acme", model="m", message=message, retry_after=5.0)
 
 
 def test_a_short_time_is_obeyed_too() -> None:
-    assert time_left(record_fault(Cooldown(), RateLimited(retry_after=0.25), 0.0), 0.0) == 0.25
+    assert compute_time_left(record_fault(Cooldown(), RateLimited(retry_after=0.25), 0.0), 0.0) == 0.25
 
 
 @pytest.mark.parametrize("senseless", [0.0, -5.0])
 def test_a_senseless_time_counts_as_none(senseless: float) -> None:
-    assert time_left(record_fault(Cooldown(), RateLimited(retry_after=senseless), 0.0), 0.0) == 1.0
+    assert compute_time_left(record_fault(Cooldown(), RateLimited(retry_after=senseless), 0.0), 0.0) == 1.0
     assert record_fault(Cooldown(), Overloaded(retry_after=senseless), 0.0) == Cooldown()
 
 
@@ -102,4 +102,4 @@ def test_an_equal_time_changes_nothing() -> None:
 
 def test_a_rate_limit_with_a_named_time_is_no_strike() -> None:
     cooldown = record_fault(Cooldown(), RateLimited(retry_after=2.0), 0.0)
-    assert time_left(record_fault(cooldown, RateLimited(), 5.0), 5.0) == 1.0
+    assert compute_time_left(record_fault(cooldown, RateLimited(), 5.0), 5.0) == 1.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from victor_fp.core.faults import DeadlineExceeded, Partial, RateLimited
-from victor_fp.core.resilience.deadline import deadline_exceeded
+from victor_fp.core.resilience.deadline import build_deadline_fault
 
 
 def test_it_carries_every_fact_of_the_last_fault() -> None:
@@ -20,7 +20,7 @@ def test_it_carries_every_fact_of_the_last_fault() -> None:
         maybe_billed=True,
         partial=Partial(content="Once"),
     )
-    assert deadline_exceeded("acme", "m", 12.5, last) == DeadlineExceeded(
+    assert build_deadline_fault("acme", "m", 12.5, last) == DeadlineExceeded(
         provider="acme",
         model="m",
         message="the deadline of 12.5 s passed; last: RateLimited: slow down",
@@ -35,7 +35,7 @@ def test_it_carries_every_fact_of_the_last_fault() -> None:
 
 
 def test_without_a_last_fault_there_is_only_the_time() -> None:
-    assert deadline_exceeded("acme", "m", 3.0, None) == DeadlineExceeded(
+    assert build_deadline_fault("acme", "m", 3.0, None) == DeadlineExceeded(
         provider="acme", model="m", message="the deadline of 3 s passed", seconds=3.0
     )
-    assert deadline_exceeded("acme", None, math.inf, None).message == "the deadline passed"
+    assert build_deadline_fault("acme", None, math.inf, None).message == "the deadline passed"

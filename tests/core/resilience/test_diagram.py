@@ -5,7 +5,7 @@ from __future__ import annotations
 import doctest
 
 from victor_fp.core.resilience import diagram
-from victor_fp.core.resilience.diagram import Transition, mermaid
+from victor_fp.core.resilience.diagram import Transition, render_mermaid
 
 
 def test_the_example_of_the_diagram_is_right() -> None:
@@ -14,7 +14,7 @@ def test_the_example_of_the_diagram_is_right() -> None:
 
 def test_states_that_nothing_leaves_are_ends() -> None:
     table: list[Transition] = [(("a", "went"), ("b", "c")), (("b", "came_back"), "a"), (("a", "ran"), "c")]
-    assert mermaid(table, "a").splitlines() == [
+    assert render_mermaid(table, "a").splitlines() == [
         "stateDiagram-v2",
         "    [*] --> a",
         "    a --> b: went",

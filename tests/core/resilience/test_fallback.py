@@ -29,27 +29,27 @@ from victor_fp.core.faults import (
 from victor_fp.core.resilience.fallback import (
     MOVES_ON,
     TRANSITIONS,
-    Abandoned,
-    Answered,
-    Ask,
-    Committed,
-    Deliver,
-    Event,
-    Failed,
+    DeliverTarget,
     FallbackPolicy,
-    Order,
+    FallbackTarget,
     Plan,
-    Settle,
-    Target,
+    PlanAbandoned,
+    PlanEvent,
+    PlanOrder,
+    SettlePlan,
+    TargetAnswered,
+    TargetCommitted,
+    TargetFailed,
+    TryTarget,
     advance,
     begin,
-    phase_of,
+    find_phase,
 )
 
 TARGETS = (
-    Target(provider="acme", model="big"),
-    Target(provider="globex", model="grand", options={"seed": 1}),
-    Target(provider="initech", model="large"),
+    FallbackTarget(provider="acme", model="big"),
+    FallbackTarget(provider="globex", model="grand", options={"seed": 1}),
+    FallbackTarget(provider="initech", model="large"),
 )
 
 
@@ -60,46 +60,46 @@ def tried(provider: str, outcome: str = "ok", started: float = 0.0) -> Attempt:
     return Attempt(provider=provider, outcome=outcome, started=started, seconds=1.0)
 
 
-def failing(fault_of: type[Fault], provider: str, tries: int = 1) -> Failed:
+def failing(fault_of: type[Fault], provider: str, tries: int = 1) -> TargetFailed:
     log = tuple(tried(provider, fault_of.__name__, float(n)) for n in range(tries))
-    return Failed(fault_of(provider=provider, message="no", attempts=log))
+    return TargetFailed(fault_of(provider=provider, message="no", attempts=log))
 
 
-def told(*script: tuple[float, Event], policy: FallbackPolicy | None = None) -> tuple[Plan, list[Order]]:
+def told(*script: tuple[float, PlanEvent], policy: FallbackPolicy | None = None) -> tuple[Plan, list[PlanOrder]]:
     plan, order = begin(TARGETS, policy or FallbackPolicy(), 0.0, 100.0)
     orders = [order]
     for now, event in script:
-        before = phase_of(plan)
+        before = find_phase(plan)
         plan, order = advance(plan, event, now)
-        assert phase_of(plan) in TRANSITIONS[before, type(event).__name__]
+        assert find_phase(plan) in TRANSITIONS[before, type(event).__name__]
         orders.append(order)
     return plan, orders
 
 
-def settled(orders: list[Order]) -> Settle:
+def settled(orders: list[PlanOrder]) -> SettlePlan:
     last = orders[-1]
-    assert isinstance(last, Settle)
+    assert isinstance(last, SettlePlan)
     return last
 
 
-def asked(order: Order) -> Ask:
-    assert isinstance(order, Ask)
+def asked(order: PlanOrder) -> TryTarget:
+    assert isinstance(order, TryTarget)
     return order
 
 
 def test_the_first_target_answers_and_no_other_is_asked() -> None:
-    _, orders = told((1.0, Answered((tried("acme"),))))
-    assert orders == [Ask(TARGETS[0], 0, None, 100.0), Settle(None, (tried("acme"),))]
+    _, orders = told((1.0, TargetAnswered((tried("acme"),))))
+    assert orders == [TryTarget(TARGETS[0], 0, None, 100.0), SettlePlan(None, (tried("acme"),))]
 
 
 def test_a_target_that_fails_hands_on_to_the_next_with_its_own_model_and_options() -> None:
-    _, orders = told((3.0, failing(ServerFailed, "acme", 2)), (5.0, Answered((tried("globex"),))))
+    _, orders = told((3.0, failing(ServerFailed, "acme", 2)), (5.0, TargetAnswered((tried("globex"),))))
     assert asked(orders[1]).target == TARGETS[1]
     assert (asked(orders[1]).target.model, asked(orders[1]).target.options) == ("grand", {"seed": 1})
 
 
 def test_the_log_of_a_success_tells_every_try_from_the_beginning_of_the_plan() -> None:
-    _, orders = told((3.0, failing(ServerFailed, "acme", 2)), (5.0, Answered((tried("globex"),))))
+    _, orders = told((3.0, failing(ServerFailed, "acme", 2)), (5.0, TargetAnswered((tried("globex"),))))
     log = [(attempt.provider, attempt.outcome, attempt.started) for attempt in settled(orders).attempts]
     assert log == [("acme", "ServerFailed", 0.0), ("acme", "ServerFailed", 1.0), ("globex", "ok", 3.0)]
 
@@ -146,7 +146,7 @@ def test_which_faults_move_on_is_data() -> None:
     policy = FallbackPolicy(moves_on=MOVES_ON | {"ContextLengthExceeded"})
     assert asked(told((1.0, failing(ContextLengthExceeded, "acme")), policy=policy)[1][-1]).place == 1
     nothing = FallbackPolicy(moves_on=frozenset())
-    assert isinstance(told((1.0, failing(ServerFailed, "acme")), policy=nothing)[1][-1], Settle)
+    assert isinstance(told((1.0, failing(ServerFailed, "acme")), policy=nothing)[1][-1], SettlePlan)
 
 
 def test_the_default_policy_moves_on_after_the_faults_of_a_target_and_no_others() -> None:
@@ -165,21 +165,23 @@ def test_the_default_policy_moves_on_after_the_faults_of_a_target_and_no_others(
 
 
 def test_an_answer_is_never_spliced_to_a_partial_one() -> None:
-    _, orders = told((1.0, Committed()), (2.0, failing(StreamInterrupted, "acme")))
-    assert orders[1] == Deliver()
+    _, orders = told((1.0, TargetCommitted()), (2.0, failing(StreamInterrupted, "acme")))
+    assert orders[1] == DeliverTarget()
     assert isinstance(settled(orders).fault, StreamInterrupted)
 
 
 def test_a_target_that_was_not_even_tried_is_in_the_log() -> None:
-    _, orders = told((0.5, Failed(CredentialMissing(message="no key"))), (5.0, Answered((tried("globex"),))))
+    _, orders = told(
+        (0.5, TargetFailed(CredentialMissing(message="no key"))), (5.0, TargetAnswered((tried("globex"),)))
+    )
     assert settled(orders).attempts[0] == Attempt(
         provider="acme", model="big", seconds=0.5, outcome="CredentialMissing", message="no key"
     )
 
 
 def test_the_log_of_an_untried_later_target_is_timed_from_the_beginning_of_the_plan() -> None:
-    _, orders = told((2.0, failing(ServerFailed, "acme")), (2.5, Failed(ModelNotFound(status=404, message="no"))))
-    plan, _ = told((2.0, failing(ServerFailed, "acme")), (2.5, Failed(ModelNotFound(status=404, message="no"))))
+    _, orders = told((2.0, failing(ServerFailed, "acme")), (2.5, TargetFailed(ModelNotFound(status=404, message="no"))))
+    plan, _ = told((2.0, failing(ServerFailed, "acme")), (2.5, TargetFailed(ModelNotFound(status=404, message="no"))))
     assert asked(orders[-1]).place == 2
     assert plan.attempts[-1] == Attempt(
         provider="globex", model="grand", started=2.0, seconds=0.5, outcome="ModelNotFound", status=404, message="no"
@@ -232,14 +234,14 @@ def test_even_shares_leave_time_for_those_behind() -> None:
 
 
 def test_a_caller_who_gives_up_ends_the_plan() -> None:
-    _, orders = told((1.0, failing(ServerFailed, "acme")), (2.0, Abandoned((tried("globex", "Cancelled"),))))
+    _, orders = told((1.0, failing(ServerFailed, "acme")), (2.0, PlanAbandoned((tried("globex", "Cancelled"),))))
     fault = settled(orders).fault
     assert isinstance(fault, Cancelled)
     assert [attempt.provider for attempt in fault.attempts] == ["acme", "globex"]
 
 
 def test_a_settled_plan_hears_nothing_more() -> None:
-    plan, orders = told((1.0, Answered(())))
+    plan, orders = told((1.0, TargetAnswered(())))
     assert advance(plan, failing(ServerFailed, "acme"), 2.0) == (plan, orders[-1])
 
 
@@ -258,7 +260,7 @@ def test_a_plan_that_begins_later_tells_times_from_its_own_beginning() -> None:
         maybe_billed=True,
         attempts=(tried("initech", "RateLimited"),),
     )
-    _, order = advance(plan, Failed(last), 54.0)
+    _, order = advance(plan, TargetFailed(last), 54.0)
     log = (tried("acme", "ServerFailed"), tried("globex", "QuotaExhausted", 2.0), tried("initech", "RateLimited", 3.0))
     assert settled([order]).fault == AllFallbacksFailed(
         provider="initech",
@@ -289,16 +291,16 @@ def test_at_the_last_target_the_deadline_changes_nothing() -> None:
 
 
 def test_without_even_shares_a_targets_deadline_is_not_moved_on_from() -> None:
-    assert isinstance(told((50.0, failing(DeadlineExceeded, "acme")))[1][-1], Settle)
+    assert isinstance(told((50.0, failing(DeadlineExceeded, "acme")))[1][-1], SettlePlan)
 
 
 def test_even_shares_end_with_the_plans_own_deadline() -> None:
     plan, _ = begin(TARGETS, FallbackPolicy(even_shares=True), 0.0, 100.0)
-    assert isinstance(advance(plan, failing(DeadlineExceeded, "acme"), 100.0)[1], Settle)
+    assert isinstance(advance(plan, failing(DeadlineExceeded, "acme"), 100.0)[1], SettlePlan)
 
 
 def test_giving_up_is_told_with_the_target_at_hand() -> None:
-    _, orders = told((1.0, failing(ServerFailed, "acme")), (2.0, Abandoned()))
+    _, orders = told((1.0, failing(ServerFailed, "acme")), (2.0, PlanAbandoned()))
     assert settled(orders).fault == Cancelled(
         provider="globex", model="grand", message="the caller gave up", attempts=(tried("acme", "ServerFailed"),)
     )
@@ -322,7 +324,7 @@ def test_a_plan_asks_each_target_at_most_once_in_order_and_keeps_its_budget(
 ) -> None:
     plan, order = begin(TARGETS, FallbackPolicy(max_tries=max_tries, even_shares=even), 0.0, 100.0)
     now, places, made, sent = 0.0, list[int](), 0, 0
-    while isinstance(order, Ask):
+    while isinstance(order, TryTarget):
         assert now < order.deadline <= 100.0
         assert order.max_retries is None or order.max_retries >= 0
         kind, tries, seconds = outcomes[order.place]
@@ -334,7 +336,7 @@ def test_a_plan_asks_each_target_at_most_once_in_order_and_keeps_its_budget(
         plan, order = advance(plan, failing(kind, order.target.provider, tries), now)
     assert places == list(range(len(places)))
     assert max_tries is None or sent <= max_tries
-    assert isinstance(order, Settle)
+    assert isinstance(order, SettlePlan)
     assert len(order.attempts) == made
     assert order.fault is not None
     assert order.fault.attempts == order.attempts

@@ -10,8 +10,8 @@ from victor_fp.core.resilience.breaker import Verdict
 from victor_fp.core.resilience.health import (
     Health,
     HealthPolicy,
-    condition,
-    latency,
+    classify_health,
+    compute_latency,
     observe,
     score,
     sort_by_preference,
@@ -26,19 +26,19 @@ def after(*verdicts: Verdict, seconds: float = 1.0, now: float = 0.0) -> Health:
 
 
 def test_a_target_nobody_has_tried_is_healthy() -> None:
-    assert (score(Health(), 0.0), condition(Health(), 0.0), latency(Health())) == (1.0, "healthy", None)
+    assert (score(Health(), 0.0), classify_health(Health(), 0.0), compute_latency(Health())) == (1.0, "healthy", None)
 
 
 def test_one_failure_is_no_verdict_and_three_are() -> None:
-    assert condition(after("failed"), 0.0) == "degraded"
-    assert condition(after("failed", "failed", "failed"), 0.0) == "unhealthy"
+    assert classify_health(after("failed"), 0.0) == "degraded"
+    assert classify_health(after("failed", "failed", "failed"), 0.0) == "unhealthy"
 
 
 def test_a_rare_failure_among_successes_leaves_it_healthy() -> None:
     successes: list[Verdict] = ["succeeded"] * 9
     health = after(*successes, "failed")
     assert score(health, 0.0) == pytest.approx(10 / 11)
-    assert condition(health, 0.0) == "healthy"
+    assert classify_health(health, 0.0) == "healthy"
 
 
 def test_everything_fades_by_the_half_life() -> None:
@@ -54,10 +54,10 @@ def test_everything_fades_by_the_half_life() -> None:
 
 
 def test_the_conditions_begin_at_their_bounds() -> None:
-    assert condition(Health(successes=3.0, failures=1.0), 0.0) == "healthy"
+    assert classify_health(Health(successes=3.0, failures=1.0), 0.0) == "healthy"
     assert score(Health(successes=3.0, failures=1.0), 0.0) == 0.8
     assert score(after("failed"), 0.0) == 0.5
-    assert condition(after("failed"), 0.0) == "degraded"
+    assert classify_health(after("failed"), 0.0) == "degraded"
 
 
 def test_callers_mistakes_and_cancellations_say_nothing() -> None:
@@ -66,16 +66,16 @@ def test_callers_mistakes_and_cancellations_say_nothing() -> None:
 
 def test_what_was_long_ago_fades() -> None:
     failed = after("failed", "failed", "failed")
-    assert condition(failed, 60.0) == "unhealthy"
-    assert condition(failed, 600.0) == "healthy"
+    assert classify_health(failed, 60.0) == "unhealthy"
+    assert classify_health(failed, 600.0) == "healthy"
     assert failed.last_failure == 0.0
 
 
 def test_latency_is_the_mean_of_successes_with_the_latest_counting_most() -> None:
     health = observe(observe(Health(), "succeeded", 2.0, 0.0), "succeeded", 4.0, 0.0)
-    assert latency(health) == 3.0
-    assert latency(observe(health, "failed", 60.0, 0.0)) == 3.0
-    late = latency(observe(health, "succeeded", 9.0, 600.0))
+    assert compute_latency(health) == 3.0
+    assert compute_latency(observe(health, "failed", 60.0, 0.0)) == 3.0
+    late = compute_latency(observe(health, "succeeded", 9.0, 600.0))
     assert late is not None
     assert late > 8.9
 

@@ -10,28 +10,28 @@ from hypothesis import strategies as st
 
 from victor_fp.core.faults import DeadlineExceeded, QueueFull, TimedOut
 from victor_fp.core.resilience.queue import (
-    Entry,
     Priority,
     Queue,
+    QueueEntry,
     QueuePolicy,
-    head,
+    drop_overdue,
+    find_head,
+    find_next_overdue,
     join,
     leave,
-    next_overdue,
-    overdue,
 )
 
 
 def joined(queue: Queue, ticket: int, priority: Priority, now: float = 0.0, deadline: float = math.inf) -> Queue:
     queue, entry = join(queue, ticket, priority, 0, now, deadline)
-    assert isinstance(entry, Entry)
+    assert isinstance(entry, QueueEntry)
     return queue
 
 
 def served(queue: Queue) -> list[int]:
     """Tickets in the order in which they would be granted."""
     order: list[int] = []
-    while (entry := head(queue)) is not None:
+    while (entry := find_head(queue)) is not None:
         order.append(entry.ticket)
         queue, _ = leave(queue, entry.ticket)
     return order
@@ -101,20 +101,20 @@ def test_a_cancelled_entry_leaves_at_once_and_never_comes_up() -> None:
 
 def test_who_waits_too_long_is_timed_out() -> None:
     queue = joined(Queue(policy=QueuePolicy(max_wait=10.0), provider="acme", model="m"), 0, Priority.NORMAL, now=5.0)
-    assert next_overdue(queue) == 15.0
-    assert overdue(queue, 14.9) == (queue, ())
-    queue, ((entry, fault),) = overdue(queue, 15.0)
+    assert find_next_overdue(queue) == 15.0
+    assert drop_overdue(queue, 14.9) == (queue, ())
+    queue, ((entry, fault),) = drop_overdue(queue, 15.0)
     assert entry.ticket == 0
     assert fault == TimedOut(
         provider="acme", model="m", message="waited 10 s for room under the rate limit", phase="pool", seconds=10.0
     )
-    assert next_overdue(queue) == math.inf
+    assert find_next_overdue(queue) == math.inf
 
 
 @pytest.mark.parametrize(("deadline", "seconds"), [(8.0, 3.0), (5.5, 0.5), (4.0, 0.0)])
 def test_a_deadline_that_passes_in_line_is_told_as_the_deadline(deadline: float, seconds: float) -> None:
     queue = joined(Queue(provider="acme", model="m"), 0, Priority.NORMAL, now=5.0, deadline=deadline)
-    _, ((_, fault),) = overdue(queue, max(5.0, deadline))
+    _, ((_, fault),) = drop_overdue(queue, max(5.0, deadline))
     assert fault == DeadlineExceeded(
         provider="acme",
         model="m",

@@ -16,15 +16,15 @@ from victor_fp.core.resilience.rate_limit import (
     Permit,
     Slot,
     adopt,
-    effective,
+    build_stats,
+    compute_limits,
+    find_mode,
     give_back,
-    mode,
-    stats,
     take,
     withdraw,
 )
 from victor_fp.core.resilience.rate_limit_presets import PRESETS
-from victor_fp.core.resilience.ratelimit_headers import Budget, Reported
+from victor_fp.core.resilience.ratelimit_headers import Reported, ReportedBudget
 
 
 def limiter(requests: int | None = None, tokens: int | None = None, concurrency: int | None = None) -> Limiter:
@@ -52,7 +52,7 @@ def used(state: Limiter, now: float, tokens: int = 0, times: int = 1) -> Limiter
 
 def test_without_limits_everything_passes() -> None:
     state = used(Limiter(), 0.0, tokens=10**9, times=100)
-    assert stats(state, 0.0) == {
+    assert build_stats(state, 0.0) == {
         "state": "free",
         "requests_per_minute": None,
         "tokens_per_minute": None,
@@ -133,7 +133,7 @@ def test_a_request_that_was_never_sent_takes_nothing() -> None:
 
 
 def test_withdrawing_one_of_several_frees_just_what_it_took() -> None:
-    told = Reported(requests=Budget(remaining=9, reset=50.0), tokens=Budget(remaining=900, reset=50.0))
+    told = Reported(requests=ReportedBudget(remaining=9, reset=50.0), tokens=ReportedBudget(remaining=900, reset=50.0))
     before = adopt(used(limiter(requests=10, tokens=1000), 0.0, tokens=100, times=2), None, told, 0.0)
     state, permit = taken(before, 1.0, tokens=300)
     assert (state.requests_left, state.tokens_left) == (Left(8, 50.0), Left(600, 50.0))
@@ -160,7 +160,7 @@ def test_a_limit_of_nothing_never_passes() -> None:
 
 def test_what_the_vendor_says_is_left_counts_until_its_reset() -> None:
     state, permit = taken(Limiter(), 0.0)
-    told = Reported(requests=Budget(limit=100, remaining=1, reset=20.0))
+    told = Reported(requests=ReportedBudget(limit=100, remaining=1, reset=20.0))
     state = give_back(adopt(state, permit, told, 1.0), permit, None, 1.0)
     state = used(state, 2.0)
     assert full(state, 3.0) == pytest.approx(18.0, abs=0.01)
@@ -170,18 +170,20 @@ def test_what_the_vendor_says_is_left_counts_until_its_reset() -> None:
 def test_calls_under_way_will_use_some_of_what_is_left() -> None:
     state, first = taken(Limiter(), 0.0, tokens=50)
     state, _ = taken(state, 0.0, tokens=60)
-    told = Reported(requests=Budget(remaining=5, reset=9.0), tokens=Budget(remaining=100, reset=9.0))
+    told = Reported(requests=ReportedBudget(remaining=5, reset=9.0), tokens=ReportedBudget(remaining=100, reset=9.0))
     state = adopt(state, first, told, 1.0)
     taken(state, 1.0, tokens=40)
     assert full(state, 1.0, tokens=41) == pytest.approx(9.0, abs=0.01)
 
 
 def test_a_partial_budget_with_nothing_left_holds_everything() -> None:
-    told = Reported(others=(Budget(limit=8000, remaining=0, reset=12.0), Budget(limit=9, remaining=3, reset=99.0)))
+    told = Reported(
+        others=(ReportedBudget(limit=8000, remaining=0, reset=12.0), ReportedBudget(limit=9, remaining=3, reset=99.0))
+    )
     state = adopt(Limiter(), None, told, 0.0)
     assert full(state, 0.0) == pytest.approx(12.0, abs=0.01)
-    assert mode(state, 0.0) == "held"
-    assert mode(state, 12.1) == "free"
+    assert find_mode(state, 0.0) == "held"
+    assert find_mode(state, 12.1) == "free"
 
 
 @pytest.mark.parametrize(
@@ -200,36 +202,40 @@ def test_the_vendors_limit_replaces_or_tightens_ours(
     adoption: Adoption, ours: int | None, told: int, holds: int | None
 ) -> None:
     state = Limiter(limits=Limits(requests_per_minute=ours, tokens_per_minute=ours, adopt=adoption))
-    budget = Budget(limit=told, per_minute=True)
-    assert effective(adopt(state, None, Reported(requests=budget, tokens=budget), 0.0)) == (holds, holds)
+    budget = ReportedBudget(limit=told, per_minute=True)
+    assert compute_limits(adopt(state, None, Reported(requests=budget, tokens=budget), 0.0)) == (holds, holds)
 
 
 def test_a_limit_of_an_unknown_window_is_not_taken_for_a_minutes() -> None:
-    told = Reported(requests=Budget(limit=14400, remaining=14399, reset=6.0))
-    assert effective(adopt(limiter(requests=30), None, told, 0.0)) == (30, None)
+    told = Reported(requests=ReportedBudget(limit=14400, remaining=14399, reset=6.0))
+    assert compute_limits(adopt(limiter(requests=30), None, told, 0.0)) == (30, None)
 
 
 def test_silence_takes_back_nothing_that_was_said() -> None:
-    said = Reported(tokens=Budget(limit=500, remaining=0, reset=30.0, per_minute=True))
+    said = Reported(tokens=ReportedBudget(limit=500, remaining=0, reset=30.0, per_minute=True))
     state = adopt(adopt(Limiter(), None, said, 0.0), None, Reported(), 1.0)
-    assert effective(state) == (None, 500)
+    assert compute_limits(state) == (None, 500)
     assert full(state, 1.0, tokens=5) == pytest.approx(29.0, abs=0.01)
 
 
 def test_modes() -> None:
-    assert mode(used(limiter(tokens=10), 0.0, tokens=10), 1.0) == "full"
-    nothing_left = Reported(tokens=Budget(remaining=0, reset=9.0))
-    assert [mode(adopt(Limiter(), None, nothing_left, 0.0), now) for now in (0.0, 8.5, 9.0)] == ["held", "held", "free"]
-    one_left = Reported(requests=Budget(remaining=1, reset=9.0))
+    assert find_mode(used(limiter(tokens=10), 0.0, tokens=10), 1.0) == "full"
+    nothing_left = Reported(tokens=ReportedBudget(remaining=0, reset=9.0))
+    assert [find_mode(adopt(Limiter(), None, nothing_left, 0.0), now) for now in (0.0, 8.5, 9.0)] == [
+        "held",
+        "held",
+        "free",
+    ]
+    one_left = Reported(requests=ReportedBudget(remaining=1, reset=9.0))
     busy = adopt(taken(limiter(concurrency=1), 0.0)[0], None, one_left, 0.0)
-    assert mode(busy, 1.0) == "held"
-    assert mode(adopt(limiter(requests=0), None, one_left, 0.0), 1.0) == "full"
+    assert find_mode(busy, 1.0) == "held"
+    assert find_mode(adopt(limiter(requests=0), None, one_left, 0.0), 1.0) == "full"
     more_than_guessed, permit = taken(limiter(tokens=10), 0.0, tokens=1)
-    assert mode(give_back(more_than_guessed, permit, 10, 0.0), 0.0) == "full"
-    assert mode(Limiter(), 0.0) == "free"
+    assert find_mode(give_back(more_than_guessed, permit, 10, 0.0), 0.0) == "full"
+    assert find_mode(Limiter(), 0.0) == "free"
     state = used(limiter(requests=1), 0.0)
-    assert mode(state, 1.0) == "full"
-    assert mode(state, 63.0) == "free"
+    assert find_mode(state, 1.0) == "full"
+    assert find_mode(state, 63.0) == "free"
 
 
 def test_presets_give_way_to_the_vendors_word() -> None:
@@ -242,9 +248,9 @@ def test_a_reset_is_waited_for_a_day_at_most(reset: float) -> None:
     limiter, permit = take(Limiter(), 1, 0.0)
     assert isinstance(permit, Permit)
     for reported in (
-        Reported(requests=Budget(remaining=0, reset=reset)),
-        Reported(tokens=Budget(remaining=0, reset=reset)),
-        Reported(others=(Budget(remaining=0, reset=reset),)),
+        Reported(requests=ReportedBudget(remaining=0, reset=reset)),
+        Reported(tokens=ReportedBudget(remaining=0, reset=reset)),
+        Reported(others=(ReportedBudget(remaining=0, reset=reset),)),
     ):
         told = adopt(limiter, permit, reported, 0.0)
         assert isinstance(take(told, 1, 86_399.0)[1], Full)

@@ -13,12 +13,12 @@ from victor_fp.core.resilience.rate_limit import (
     Limits,
     Permit,
     adopt,
+    find_mode,
     give_back,
-    mode,
     take,
     withdraw,
 )
-from victor_fp.core.resilience.ratelimit_headers import Budget, Reported
+from victor_fp.core.resilience.ratelimit_headers import Reported, ReportedBudget
 
 REQUESTS, TOKENS, CONCURRENCY = 5, 1000, 3
 
@@ -40,7 +40,7 @@ class RateLimitLaws(RuleBasedStateMachine):
     def moved(self, event: str, limiter: Limiter, now: float | None = None) -> None:
         """Every change of mode is an edge of the table."""
         now = self.now if now is None else now
-        before, after = mode(self.limiter, self.now), mode(limiter, now)
+        before, after = find_mode(self.limiter, self.now), find_mode(limiter, now)
         assert before == after or after in TRANSITIONS[before, event], (before, event, after)
         self.limiter, self.now = limiter, now
 
@@ -82,7 +82,7 @@ class RateLimitLaws(RuleBasedStateMachine):
 
     @rule(left=st.integers(0, 3), reset=st.floats(0, 60))
     def is_told(self, left: int, reset: float) -> None:
-        told = Reported(requests=Budget(limit=4, remaining=left, reset=reset, per_minute=True))
+        told = Reported(requests=ReportedBudget(limit=4, remaining=left, reset=reset, per_minute=True))
         self.moved("told", adopt(self.limiter, None, told, self.now))
 
     @rule(seconds=st.floats(0, 40))

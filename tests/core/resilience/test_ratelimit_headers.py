@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from victor_fp.core.resilience.ratelimit_headers import NOTHING, Budget, Reported, read_budgets
+from victor_fp.core.resilience.ratelimit_headers import NOTHING, Reported, ReportedBudget, read_budgets
 
 DATE = {"date": "Mon, 02 Mar 2026 10:00:00 GMT"}
 WALL = 1772445600.0
@@ -24,8 +24,8 @@ def test_openai_style_names_with_durations() -> None:
         "x-ratelimit-reset-tokens": "6m0.5s",
     }
     assert read_budgets(headers) == Reported(
-        requests=Budget(limit=500, remaining=499, reset=0.12),
-        tokens=Budget(limit=30000, remaining=29000, reset=360.5, per_minute=True),
+        requests=ReportedBudget(limit=500, remaining=499, reset=0.12),
+        tokens=ReportedBudget(limit=30000, remaining=29000, reset=360.5, per_minute=True),
     )
 
 
@@ -42,9 +42,9 @@ def test_anthropic_names_with_times_of_day() -> None:
         "anthropic-ratelimit-output-tokens-reset": "2026-03-02T10:00:30Z",
     }
     assert read_budgets(headers) == Reported(
-        requests=Budget(limit=50, remaining=49, reset=7.0, per_minute=True),
-        tokens=Budget(limit=38000, remaining=38000, reset=0.0, per_minute=True),
-        others=(Budget(limit=8000, remaining=0, reset=30.0, per_minute=True),),
+        requests=ReportedBudget(limit=50, remaining=49, reset=7.0, per_minute=True),
+        tokens=ReportedBudget(limit=38000, remaining=38000, reset=0.0, per_minute=True),
+        others=(ReportedBudget(limit=8000, remaining=0, reset=30.0, per_minute=True),),
     )
 
 
@@ -58,15 +58,15 @@ def test_windows_in_the_name() -> None:
         "x-ratelimit-remaining-tokens-month": "0",
     }
     assert read_budgets(headers) == Reported(
-        requests=Budget(limit=60, remaining=0, reset=60.0, per_minute=True),
-        tokens=Budget(limit=500000, remaining=499000, per_minute=True),
-        others=(Budget(limit=1000000000, remaining=0, reset=2592000.0),),
+        requests=ReportedBudget(limit=60, remaining=0, reset=60.0, per_minute=True),
+        tokens=ReportedBudget(limit=500000, remaining=499000, per_minute=True),
+        others=(ReportedBudget(limit=1000000000, remaining=0, reset=2592000.0),),
     )
 
 
 def test_by_size_means_tokens() -> None:
     headers = {"ratelimitbysize-limit": "500000", "ratelimitbysize-remaining": "9", "ratelimitbysize-reset": "41"}
-    assert read_budgets(headers).tokens == Budget(limit=500000, remaining=9, reset=41.0, per_minute=True)
+    assert read_budgets(headers).tokens == ReportedBudget(limit=500000, remaining=9, reset=41.0, per_minute=True)
 
 
 def test_of_several_budgets_of_a_kind_the_one_with_the_least_left_is_told() -> None:
@@ -76,7 +76,7 @@ def test_of_several_budgets_of_a_kind_the_one_with_the_least_left_is_told() -> N
         "x-ratelimit-limit-tokens": "9000",
         "x-ratelimit-remaining-tokens": "8000",
     }
-    assert read_budgets(headers).tokens == Budget(limit=500000, remaining=70, per_minute=True)
+    assert read_budgets(headers).tokens == ReportedBudget(limit=500000, remaining=70, per_minute=True)
 
 
 @pytest.mark.parametrize(
@@ -110,9 +110,9 @@ def test_resets(value: str, seconds: float | None) -> None:
 
 def test_times_of_day_are_measured_against_the_date_first_and_the_wall_clock_then() -> None:
     headers = {"x-ratelimit-remaining": "3", "x-ratelimit-reset": "1772445612000"}
-    assert read_budgets(headers).requests == Budget(remaining=3)
-    assert read_budgets(headers, wall=WALL).requests == Budget(remaining=3, reset=12.0)
-    assert read_budgets(headers | DATE, wall=0.0).requests == Budget(remaining=3, reset=12.0)
+    assert read_budgets(headers).requests == ReportedBudget(remaining=3)
+    assert read_budgets(headers, wall=WALL).requests == ReportedBudget(remaining=3, reset=12.0)
+    assert read_budgets(headers | DATE, wall=0.0).requests == ReportedBudget(remaining=3, reset=12.0)
 
 
 @pytest.mark.parametrize(
@@ -153,4 +153,4 @@ def test_no_header_makes_it_fail(headers: dict[str, str]) -> None:
 
 def test_a_reset_of_boundless_length_is_none() -> None:
     told = read_budgets({"ratelimit-remaining": "3", "ratelimit-reset": "1s" * 40}).requests
-    assert told == Budget(remaining=3)
+    assert told == ReportedBudget(remaining=3)

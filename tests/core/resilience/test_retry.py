@@ -28,11 +28,11 @@ from victor_fp.core.resilience.retry import (
     RetryPolicy,
     Stop,
     StopReason,
-    after,
     begin,
     commit,
-    patience_with,
-    rest_after,
+    compute_rest,
+    decide_retry,
+    find_patience,
 )
 
 POLICY = RetryPolicy(jitter=1.0)
@@ -40,7 +40,7 @@ POLICY = RetryPolicy(jitter=1.0)
 
 
 def decided(retry: Retry, fault: Fault, luck: float = 0.5, now: float = 0.0) -> Again | Stop:
-    return after(retry, fault, luck, now)[1]
+    return decide_retry(retry, fault, luck, now)[1]
 
 
 def fresh(deadline: float = 1000.0) -> Retry:
@@ -81,7 +81,7 @@ TRIED_AGAIN = {
 
 @pytest.mark.parametrize("kind", [kind for kind in FAULT_TYPES if kind.__name__ not in TRIED_AGAIN])
 def test_what_lasts_stops_at_once(kind: type[Fault]) -> None:
-    assert patience_with(kind()) == "never"
+    assert find_patience(kind()) == "never"
     assert decided(fresh(), kind()) == Stop("lasting")
 
 
@@ -96,9 +96,9 @@ def test_digits_in_prose_decide_nothing() -> None:
 
 
 def test_an_unreadable_answer_is_tried_again_once() -> None:
-    retry, first = after(fresh(), InvalidResponse(), 0.5, 0.0)
+    retry, first = decide_retry(fresh(), InvalidResponse(), 0.5, 0.0)
     assert isinstance(first, Again)
-    retry, between = after(retry, ServerFailed(), 0.5, 1.0)
+    retry, between = decide_retry(retry, ServerFailed(), 0.5, 1.0)
     assert isinstance(between, Again)
     assert decided(retry, InvalidResponse(), now=2.0) == Stop("lasting")
 
@@ -106,7 +106,7 @@ def test_an_unreadable_answer_is_tried_again_once() -> None:
 def test_the_budget_is_max_retries_after_the_first_try() -> None:
     retry, decisions = fresh(), list[Again | Stop]()
     for second in range(4):
-        retry, decision = after(retry, ServerFailed(), 0.0, float(second))
+        retry, decision = decide_retry(retry, ServerFailed(), 0.0, float(second))
         decisions.append(decision)
     assert decisions == [Again(0.0), Again(0.0), Again(0.0), Stop("spent")]
     assert decided(begin(RetryPolicy(max_retries=0), 0.0, 9.0), ServerFailed()) == Stop("spent")
@@ -114,35 +114,35 @@ def test_the_budget_is_max_retries_after_the_first_try() -> None:
 
 def test_the_rest_is_a_random_share_of_a_doubling_bound_with_a_cap() -> None:
     almost = 1.0 - 2**-53
-    bounds = [round(rest_after(ServerFailed(), POLICY, retries, almost), 6) for retries in range(6)]
+    bounds = [round(compute_rest(ServerFailed(), POLICY, retries, almost), 6) for retries in range(6)]
     assert bounds == [0.5, 1.0, 2.0, 4.0, 8.0, 8.0]
-    assert rest_after(ServerFailed(), POLICY, 3, 0.0) == 0.0
-    assert rest_after(ServerFailed(), POLICY, 3, 0.5) == 2.0
-    assert rest_after(ServerFailed(), POLICY, 10_000, 0.5) == 4.0
+    assert compute_rest(ServerFailed(), POLICY, 3, 0.0) == 0.0
+    assert compute_rest(ServerFailed(), POLICY, 3, 0.5) == 2.0
+    assert compute_rest(ServerFailed(), POLICY, 10_000, 0.5) == 4.0
 
 
 @pytest.mark.parametrize("lucks", [(0.999, 0.0), (0.0, 0.999), (0.5, 0.5)])
 def test_by_default_each_rest_is_longer_than_the_one_before_whatever_the_luck(lucks: tuple[float, float]) -> None:
-    rests = [rest_after(ServerFailed(), RetryPolicy(), retries, lucks[retries % 2]) for retries in range(4)]
+    rests = [compute_rest(ServerFailed(), RetryPolicy(), retries, lucks[retries % 2]) for retries in range(4)]
     assert rests == sorted(rests)
     assert 0.3 <= rests[0] <= 0.5
 
 
 def test_without_jitter_the_rest_is_the_bound_whatever_the_luck() -> None:
     policy = RetryPolicy(jitter=0.0)
-    assert {rest_after(ServerFailed(), policy, 1, luck / 4) for luck in range(4)} == {1.0}
-    assert rest_after(ServerFailed(), RetryPolicy(jitter=0.5), 0, 0.0) == 0.25
+    assert {compute_rest(ServerFailed(), policy, 1, luck / 4) for luck in range(4)} == {1.0}
+    assert compute_rest(ServerFailed(), RetryPolicy(jitter=0.5), 0, 0.0) == 0.25
 
 
 def test_retry_after_of_the_latest_fault_is_obeyed_and_never_an_older_one() -> None:
-    retry, first = after(fresh(), RateLimited(retry_after=20.0), 0.5, 0.0)
+    retry, first = decide_retry(fresh(), RateLimited(retry_after=20.0), 0.5, 0.0)
     assert first == Again(20.0)
-    _, second = after(retry, RateLimited(), 0.5, 20.0)
+    _, second = decide_retry(retry, RateLimited(), 0.5, 20.0)
     assert second == Again(0.5)
 
 
 def test_what_may_pass_is_named() -> None:
-    assert [patience_with(fault) for fault in (ServerFailed(), InvalidRequest(status=409), InvalidResponse())] == [
+    assert [find_patience(fault) for fault in (ServerFailed(), InvalidRequest(status=409), InvalidResponse())] == [
         "always",
         "always",
         "once",

@@ -7,14 +7,14 @@ import pytest
 
 from victor_fp.core.faults import RateLimited
 from victor_fp.core.resilience import admission, breaker, cooldown, health, queue, rate_limit
-from victor_fp.core.resilience.ratelimit_headers import Budget, Reported
+from victor_fp.core.resilience.ratelimit_headers import Reported, ReportedBudget
 
 
 def used_breaker() -> breaker.Breaker:
     state = breaker.Breaker()
     for _ in range(5):
         state, leave = breaker.admit(state, 1.0)
-        assert isinstance(leave, breaker.Permit)
+        assert isinstance(leave, breaker.BreakerPermit)
         state = breaker.record(state, leave, "failed", 1.0)
     return breaker.admit(state, 31.0)[0]
 
@@ -24,7 +24,7 @@ def used_admission() -> admission.Admission:
     state = admission.Admission(limiter=rate_limit.Limiter(limits=limits))
     for ticket in range(3):
         state, _ = admission.advance(state, admission.Arrived(ticket=ticket, tokens=5), 1.0)
-    told = Reported(requests=Budget(limit=9, remaining=3, reset=5.0, per_minute=True))
+    told = Reported(requests=ReportedBudget(limit=9, remaining=3, reset=5.0, per_minute=True))
     return msgspec.structs.replace(
         state,
         limiter=rate_limit.adopt(state.limiter, None, told, 1.0),

@@ -18,14 +18,14 @@ from victor_fp.core.json_schema import compile_schema
 from victor_fp.core.schemas.conversion import convert_schema
 from victor_fp.core.schemas.plain import is_plain
 from victor_fp.core.schemas.references import find_circular
-from victor_fp.core.schemas.vocabulary import INFORMATIVE, RESTRICTIONS, SINGLE_SCHEMAS, types_in
+from victor_fp.core.schemas.vocabulary import INFORMATIVE, RESTRICTIONS, SINGLE_SCHEMAS, list_types
 
 
 def _rules() -> dict[str, SchemaRules]:
     """Every set of rules that a catalogue entry has, by the name of the first one."""
     found: dict[str, SchemaRules] = {}
     for spec in CATALOGUE.chats:
-        supports: list[SchemaSupport] = [spec.dialect.schemas_for(spec.default_model or "m")]
+        supports: list[SchemaSupport] = [spec.dialect.find_schema_support(spec.default_model or "m")]
         supports += [OLDER_GEMINI_SCHEMAS] if spec.name == "google" else []
         for support in supports:
             for use in ("tools", "strict_tools", "answers", "strict_answers"):
@@ -193,7 +193,7 @@ def _violations(schema: Any, rules: SchemaRules, root: Mapping[str, Any], place:
         kinds = {type(one) for one in keyword_values}
         if rules.enum_types == frozenset({"string"}) and kinds != {str}:
             yield f"{place}: enum of {kinds}"
-    if len(types_in(schema)) > 1 and not rules.type_lists:
+    if len(list_types(schema)) > 1 and not rules.type_lists:
         yield f"{place}: a list of types"
     if "$ref" in schema:
         if rules.references == "none" or (rules.references == "acyclic" and schema["$ref"] in circular):
@@ -204,9 +204,9 @@ def _violations(schema: Any, rules: SchemaRules, root: Mapping[str, Any], place:
         yield f"{place}: beside a union"
     if rules.refused_patterns and re.search(rules.refused_patterns, str(schema.get("pattern", ""))):
         yield f"{place}: pattern"
-    if "object" in types_in(schema) or "properties" in schema:
+    if "object" in list_types(schema) or "properties" in schema:
         yield from _object_violations(schema, rules, place)
-    if rules.items and "array" in types_in(schema) and not isinstance(schema.get("items"), dict):
+    if rules.items and "array" in list_types(schema) and not isinstance(schema.get("items"), dict):
         yield f"{place}: no items"
     for keyword, value in schema.items():
         if keyword in ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas"):

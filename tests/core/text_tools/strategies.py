@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from hypothesis import strategies as st
 
-from victor_fp.core.text_tools import FORMATS, Piece, Tools, feed, flush, start_detector
+from victor_fp.core.text_tools import FORMATS, DetectedPiece, Tools, feed, flush, start_detector
 from victor_fp.core.text_tools.detector import join_pieces
 
 TOOLS = Tools(
@@ -97,7 +97,7 @@ def cut(text: str, places: Sequence[int]) -> list[str]:
     return [text[start:end] for start, end in zip(edges, edges[1:], strict=False)]
 
 
-def fed(pieces: Sequence[str], tools: Tools = TOOLS, names: Sequence[str] | None = None) -> list[Piece]:
+def fed(pieces: Sequence[str], tools: Tools = TOOLS, names: Sequence[str] | None = None) -> list[DetectedPiece]:
     """What is found in a text that comes in these pieces."""
     forms = FORMATS if names is None else [form for form in FORMATS if form.name in names]
     state, out = start_detector(tools, forms), []

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.core.text_tools.strategies import TOOLS, fed
 from victor_fp.core.json import Json
-from victor_fp.core.text_tools import FORMATS, Piece, Remark, TextCall, TextFormat, find_calls, find_formats
+from victor_fp.core.text_tools import FORMATS, DetectedPiece, Remark, TextCall, TextFormat, find_calls, find_formats
 from victor_fp.core.text_tools.detector import join_pieces
 
 A = ("search", {"query": "a"})
@@ -22,7 +22,7 @@ NOW: tuple[str, dict[str, Any]] = ("get-time.v2", {})
 
 def called(text: str, name: str = "any") -> list[tuple[str, Any] | str]:
     """Calls as pairs and texts, in order."""
-    pieces: list[Piece] = [
+    pieces: list[DetectedPiece] = [
         piece for piece in find_calls(text, TOOLS, find_formats(name)) if not isinstance(piece, Remark)
     ]
     found = join_pieces(pieces)

@@ -20,7 +20,7 @@ from victor_fp.core.requests import Endpoint
 from victor_fp.core.result import outcome
 from victor_fp.core.types import Message
 from victor_fp.providers.base import BaseProvider
-from victor_fp.providers.classes import provider_class
+from victor_fp.providers.classes import make_provider_class
 
 MODEL = "eu.anthropic.claude-sonnet-4-5-20250929-v1:0"
 KEY, SECRET_KEY, SESSION = "AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "session-1"
@@ -54,7 +54,7 @@ def endpoint(base_url: str | None = None, **settings: str) -> Endpoint:
 
 def bedrock(url: str, variables: dict[str, str] | None = None, **options: Any) -> BaseProvider:
     runtime = PaperRuntime(variables={**KEYS, **REGION} if variables is None else variables)
-    made: BaseProvider = provider_class(CATALOGUE.find("bedrock").unwrap())(
+    made: BaseProvider = make_provider_class(CATALOGUE.find("bedrock").unwrap())(
         base_url=url, runtime=runtime, max_retries=0, **options
     )
     return made

@@ -21,7 +21,7 @@ from victor_fp.core.requests import ChatRequest, HttpRequest
 from victor_fp.core.result import outcome
 from victor_fp.core.types import Message
 from victor_fp.providers.base import BaseProvider
-from victor_fp.providers.classes import provider_class
+from victor_fp.providers.classes import make_provider_class
 from victor_fp.shell.credentials.google_token import GoogleSigner
 
 google_auth = pytest.importorskip("google.auth", reason="the extra `vertex` is not installed")
@@ -76,7 +76,7 @@ def vertex(
     if credentials is not None:
         more["sign"] = GoogleSigner(spec, credentials)
     runtime = PaperRuntime(variables=PLACE if variables is None else variables)
-    made: BaseProvider = provider_class(spec)(base_url=url, runtime=runtime, max_retries=0, **more)
+    made: BaseProvider = make_provider_class(spec)(base_url=url, runtime=runtime, max_retries=0, **more)
     return made
 
 

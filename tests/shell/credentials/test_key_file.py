@@ -12,7 +12,7 @@ import pytest
 from returns.result import Success
 
 from victor_fp.shell.credentials import key_file as module
-from victor_fp.shell.credentials.key_file import KeyFile, KeyStoreFailure, config_directory, key_file
+from victor_fp.shell.credentials.key_file import KeyFile, KeyStoreFailure, find_config_directory, open_key_file
 
 posix = pytest.mark.skipif(os.name != "posix", reason="permission bits are POSIX")
 
@@ -173,11 +173,11 @@ def test_a_change_waits_only_so_long_for_another(tmp_path: Path, monkeypatch: py
 )
 @posix
 def test_the_directory_follows_the_environment(environment: dict[str, str], expected: str | None) -> None:
-    assert config_directory(environment) == (Path(expected) if expected else None)
+    assert find_config_directory(environment) == (Path(expected) if expected else None)
 
 
 def test_without_a_home_nothing_is_read_and_storing_says_what_to_set() -> None:
-    file = key_file({})
+    file = open_key_file({})
 
     assert file.read() == Success({})
     assert file.store("a", "b").failure().remedy == "set HOME or VICTOR_FP_CONFIG_DIR"

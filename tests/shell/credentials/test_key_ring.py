@@ -14,7 +14,7 @@ from threading import Event, Thread
 import pytest
 from returns.result import Success
 
-from victor_fp.shell.credentials.key_ring import Backend, NotInstalled, SystemKeyRing
+from victor_fp.shell.credentials.key_ring import KeyringBackend, NotInstalled, SystemKeyRing
 
 
 class Memory:
@@ -44,7 +44,7 @@ class Chain(Memory):
 
     priority = -1.0
 
-    def __init__(self, *backends: Backend) -> None:
+    def __init__(self, *backends: KeyringBackend) -> None:
         super().__init__()
         self.backends = backends
 
@@ -69,8 +69,8 @@ class Hanging(Memory):
         return None
 
 
-def ring(backend: Backend, **patience: float) -> SystemKeyRing:
-    def load() -> Callable[[], Backend]:
+def ring(backend: KeyringBackend, **patience: float) -> SystemKeyRing:
+    def load() -> Callable[[], KeyringBackend]:
         return lambda: backend
 
     return SystemKeyRing(load, **patience)
@@ -89,7 +89,7 @@ def test_what_is_stored_is_read_and_removed() -> None:
 
 
 @pytest.mark.parametrize("backend", [Empty(), Chain()], ids=["none", "chain without links"])
-def test_a_backend_that_holds_nothing_is_said_so(backend: Backend) -> None:
+def test_a_backend_that_holds_nothing_is_said_so(backend: KeyringBackend) -> None:
     keys = ring(backend)
 
     assert keys.read("openai").failure().reason == "no backend on this machine"
@@ -123,7 +123,7 @@ def test_a_hanging_backend_costs_its_patience_once() -> None:
 
 
 def test_a_missing_library_is_said_with_the_way_to_get_it() -> None:
-    def load() -> Callable[[], Backend]:
+    def load() -> Callable[[], KeyringBackend]:
         raise NotInstalled
 
     unusable = SystemKeyRing(load).read("openai").failure()
@@ -134,9 +134,9 @@ def test_a_missing_library_is_said_with_the_way_to_get_it() -> None:
 def asked_in_a_process(**environment: str) -> tuple[str, float]:
     pytest.importorskip("keyring")
     program = (
-        "import sys, time; from victor_fp.shell.credentials.key_ring import system_key_ring\n"
+        "import sys, time; from victor_fp.shell.credentials.key_ring import get_system_key_ring\n"
         "assert 'keyring' not in sys.modules\n"
-        "t = time.monotonic(); found = system_key_ring().read('openai'); print(time.monotonic() - t); print(found)"
+        "t = time.monotonic(); found = get_system_key_ring().read('openai'); print(time.monotonic() - t); print(found)"
     )
     world = {name: value for name, value in os.environ.items() if not name.startswith(("DBUS_", "PYTHON_KEYRING"))}
     ran = subprocess.run(

@@ -28,7 +28,7 @@ from tests.shell.credentials.aws_place import (
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.requests import HttpRequest
 from victor_fp.core.result import outcome
-from victor_fp.providers.classes import provider_class
+from victor_fp.providers.classes import make_provider_class
 from victor_fp.shell.credentials.sigv4 import AwsSigner
 
 pytest.importorskip("botocore", reason="the extra `bedrock` is not installed")
@@ -71,7 +71,7 @@ async def test_every_try_has_a_signature_of_its_own() -> None:
         await talk.answer({"message": "slow"}, 503, **{"x-amzn-errortype": "ServiceUnavailableException"})
 
     runtime = PaperRuntime(variables={**KEYS, **REGION})
-    make = provider_class(CATALOGUE.find("bedrock").unwrap())
+    make = make_provider_class(CATALOGUE.find("bedrock").unwrap())
     async with serving(busy, answering) as loopback:
         async with make(base_url=loopback.url, runtime=runtime, max_retries=1) as provider:
             await provider.chat(HI, model=MODEL)

@@ -260,10 +260,10 @@ def test_one_provider_serves_one_event_loop_after_another() -> None:
 async def test_no_key_and_none_needed_sends_no_authorization() -> None:
     from tests.acme import SPEC
     from victor_fp.core.catalogue.spec import ProviderSpec
-    from victor_fp.providers.classes import provider_class
+    from victor_fp.providers.classes import make_provider_class
 
     spec = ProviderSpec(name="house", title="House", dialect=SPEC.dialect, base_url="http://x.test", key_optional=True)
     async with serving(answers) as server:
-        async with provider_class(spec)(base_url=server.url + "/v1") as provider:
+        async with make_provider_class(spec)(base_url=server.url + "/v1") as provider:
             await provider.chat(HI, model="m-1")
     assert "authorization" not in server.received[0].headers

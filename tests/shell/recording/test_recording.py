@@ -16,7 +16,7 @@ from victor_fp.core.requests import HttpRequest
 from victor_fp.core.types import StreamChunk
 from victor_fp.providers.base import ProviderError
 from victor_fp.recording import Exchange, Piece, RecordedRequest, RecordedResponse, Recording, read_recording
-from victor_fp.shell.transport.interception import active_interceptor
+from victor_fp.shell.transport.interception import find_interceptor
 from victor_fp.testing import Answer, ScriptedWire, Turn
 
 URL = "http://127.0.0.1:9"
@@ -222,7 +222,7 @@ async def test_an_active_recording_stands_before_every_provider(tmp_path: Path) 
             await before.chat("a", model="m")
             async with acme(server.url) as inside:
                 await inside.chat("b", model="m")
-        assert active_interceptor() is None
+        assert find_interceptor() is None
         with Recording(path) as replay:
             assert (await before.chat("a", model="m")).content == "You said a."
             assert len(replay.unused) == 1

@@ -211,7 +211,7 @@ async def test_redis_that_goes_and_comes_back_raises_nothing(on_loss: str) -> No
         async with redis_server(port):
             await asyncio.sleep(1.1)
             assert (await provider.chat(HI)).content == "Hello!"
-            assert store.refusal() is None
+            assert store.find_refusal() is None
             await provider.shutdown()
         await store.aclose()
 

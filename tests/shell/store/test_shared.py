@@ -15,8 +15,7 @@ from tests.paper import PaperRuntime
 from tests.shell.store.places import PaperPlace
 from victor_fp.core import faults
 from victor_fp.core.resilience.admission import Admission, Arrived, Grant, advance
-from victor_fp.core.resilience.breaker import Breaker, BreakerPolicy, admit
-from victor_fp.core.resilience.breaker import Permit as BreakerPermit
+from victor_fp.core.resilience.breaker import Breaker, BreakerPermit, BreakerPolicy, admit
 from victor_fp.core.resilience.cooldown import Cooldown, CooldownPolicy
 from victor_fp.core.resilience.queue import Priority, Queue, join
 from victor_fp.core.resilience.rate_limit import Limiter, Limits, Permit, take
@@ -28,7 +27,7 @@ from victor_fp.shell.store.shared import SharedCell, SharedStore
 class Number:
     """A count, packed as its digits."""
 
-    def freshness(self, state: int) -> float:
+    def get_freshness(self, state: int) -> float:
         return 0.0
 
     def pack(self, state: int) -> bytes:
@@ -51,7 +50,7 @@ async def taken(cell: SharedCell[int]) -> int:
 
 def counter(place: PaperPlace, **options: object) -> tuple[SharedStore, SharedCell[int]]:
     store = SharedStore(place, **options)  # type: ignore[arg-type]  # any options
-    return store, store.cell("count", 0, Number())
+    return store, store.open_cell("count", 0, Number())
 
 
 async def test_every_step_counts_once_however_many_take_them() -> None:
@@ -111,7 +110,7 @@ async def test_out_of_reach_each_goes_on_alone_and_what_is_shared_counts_when_it
         await taken(other)
         runtime.time += 1.5
         assert await taken(mine) == 3
-    assert store.refusal() is None
+    assert store.find_refusal() is None
     assert [record.message.split(":")[0] for record in caplog.records] == [
         "the shared store of limits is out of reach",
         "the shared store of limits is back",
@@ -137,7 +136,7 @@ async def test_what_cannot_be_read_counts_as_nothing() -> None:
 async def test_a_silent_place_is_left_after_the_timeout() -> None:
     store, mine = counter(PaperPlace(silent=True), timeout=0.05, on_loss="closed")
     assert await taken(mine) == 1
-    assert isinstance(store.refusal(), faults.ConnectionFailed)
+    assert isinstance(store.find_refusal(), faults.ConnectionFailed)
 
 
 async def test_the_clock_is_the_places_own() -> None:
@@ -276,11 +275,11 @@ def test_a_shared_store_serves_two_event_loops_one_after_the_other() -> None:
 
 async def test_memory_takes_steps_at_once() -> None:
     store = MemoryStore(PaperRuntime())
-    cell = store.cell("count", 0, Number())
+    cell = store.open_cell("count", 0, Number())
     heard: list[int] = []
     cell.post(one_more, heard.append)
     await cell.change(one_more, heard.append)
-    assert (heard, store.cell("count", 0, Number()).state, store.now()) == ([1, 2], 2, 1000.0)
+    assert (heard, store.open_cell("count", 0, Number()).state, store.now()) == ([1, 2], 2, 1000.0)
 
 
 @pytest.mark.parametrize("value", [b"\x01", b"garbage", b"\xc1", b"\x91" * 200_000 + b"\x01"])

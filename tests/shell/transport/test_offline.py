@@ -18,7 +18,7 @@ from tests.paper import PaperRuntime
 from tests.shell.transport.peers import NAMES, answer, serve_answers
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.faults import CredentialMissing, Fault, InvalidRequest
-from victor_fp.providers.classes import provider_class
+from victor_fp.providers.classes import make_provider_class
 from victor_fp.providers.registry import ProviderRegistry
 from victor_fp.shell.local.package_fetch import fetch_package
 from victor_fp.shell.local.small_model import SMALL_MODEL
@@ -257,7 +257,7 @@ class TestOtherConnections:
 
 
 def _provider(name: str, variables: dict[str, str], **options: Any) -> Any:
-    return provider_class(CATALOGUE.find(name).unwrap())(runtime=PaperRuntime(variables=variables), **options)
+    return make_provider_class(CATALOGUE.find(name).unwrap())(runtime=PaperRuntime(variables=variables), **options)
 
 
 def _json(value: object) -> str:

@@ -78,14 +78,14 @@ class FallbackParsingMixin:
         self, content: str, validate_name_fn: NameCheck | None = None, *, tools: Sequence[ToolDefinition] | None = None
     ) -> ToolCallParseResult:
         """Calls in plain JSON, bare or in a code fence."""
-        return _parse(content, _tools(validate_name_fn, None, tools), find_formats("json"))
+        return _parse(content, _build_tools(validate_name_fn, None, tools), find_formats("json"))
 
     def parse_xml_from_content(
         self, content: str, validate_name_fn: NameCheck | None = None, *, tools: Sequence[ToolDefinition] | None = None
     ) -> ToolCallParseResult:
         """Calls that bear marks of their own: tags, special tokens, labelled fences."""
         marked = tuple(form for form in FORMATS if form.markup)
-        return _parse(content, _tools(validate_name_fn, None, tools), marked)
+        return _parse(content, _build_tools(validate_name_fn, None, tools), marked)
 
     def parse_python_call_from_content(
         self,
@@ -96,7 +96,7 @@ class FallbackParsingMixin:
         tools: Sequence[ToolDefinition] | None = None,
     ) -> ToolCallParseResult:
         """Python calls on lines of their own."""
-        known = _tools(validate_name_fn, valid_tool_names, tools)
+        known = _build_tools(validate_name_fn, valid_tool_names, tools)
         return _parse(content, _collect_written_names(content, known), _PYTHON)
 
     def parse_from_content(
@@ -109,7 +109,7 @@ class FallbackParsingMixin:
         formats: Sequence[TextFormat] = FORMATS,
     ) -> ToolCallParseResult:
         """Calls in any of the formats, in one pass, in the order of the text."""
-        known = _tools(validate_name_fn, valid_tool_names, tools)
+        known = _build_tools(validate_name_fn, valid_tool_names, tools)
         found = _parse(content, known, formats)
         if found.tool_calls or known.schemas is not None or not any(form in formats for form in _PYTHON):
             return found
@@ -117,7 +117,7 @@ class FallbackParsingMixin:
         return python if python.tool_calls else found
 
 
-def _tools(
+def _build_tools(
     check: NameCheck | None, names: Collection[str] | None, definitions: Iterable[ToolDefinition] | None
 ) -> Tools:
     """Names that are listed count; names that are not have to pass the check."""

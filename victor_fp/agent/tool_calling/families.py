@@ -31,7 +31,7 @@ def to_responses_tools(tools: Sequence[ToolDefinition]) -> list[dict[str, Any]]:
     return [{"type": "function", **_describe_tool(tool, "parameters")} for tool in tools]
 
 
-def with_input_schema(tools: Sequence[ToolDefinition]) -> list[dict[str, Any]]:
+def to_input_schema_tools(tools: Sequence[ToolDefinition]) -> list[dict[str, Any]]:
     """Anthropic Messages."""
     return [_describe_tool(tool, "input_schema") for tool in tools]
 
@@ -65,7 +65,7 @@ ANTHROPIC = Family(
     protocol="anthropic-messages",
     provider="anthropic",
     call_format=ToolCallFormat.ANTHROPIC,
-    convert=with_input_schema,
+    convert=to_input_schema_tools,
 )
 GOOGLE = Family(protocol="gemini", provider="google", call_format=ToolCallFormat.GOOGLE, convert=to_gemini_tools)
 INTERACTIONS = Family(

@@ -24,9 +24,9 @@ from victor_fp.codegen.normalise.unions import simplify_unions
 from victor_fp.codegen.schema import Schemas, prune
 
 Side: TypeAlias = Literal["request", "response"]
-Step: TypeAlias = Callable[[Schemas], Schemas]
+NormaliseStep: TypeAlias = Callable[[Schemas], Schemas]
 
-SPELLING_STEPS: tuple[Step, ...] = (
+SPELLING_STEPS: tuple[NormaliseStep, ...] = (
     keep_types_only,
     drop_reference_siblings,
     spell_null_as_type,
@@ -38,7 +38,7 @@ SPELLING_STEPS: tuple[Step, ...] = (
 )
 """One spelling and no composition: enough to compare two documents."""
 
-COMMON_STEPS: tuple[Step, ...] = (
+COMMON_STEPS: tuple[NormaliseStep, ...] = (
     *SPELLING_STEPS,
     move_null_to_fields,
     hoist_objects,
@@ -47,7 +47,12 @@ COMMON_STEPS: tuple[Step, ...] = (
     tag_unions,
 )
 
-RESPONSE_STEPS: tuple[Step, ...] = (open_values, make_fields_optional, append_unknown_variants, simplify_unions)
+RESPONSE_STEPS: tuple[NormaliseStep, ...] = (
+    open_values,
+    make_fields_optional,
+    append_unknown_variants,
+    simplify_unions,
+)
 
 
 class Normalised(NamedTuple):
@@ -57,7 +62,7 @@ class Normalised(NamedTuple):
     roots: Mapping[str, str]
 
 
-def comparable(schemas: Schemas) -> Schemas:
+def normalise_for_comparison(schemas: Schemas) -> Schemas:
     """The schemas spelled one way, inline objects left where they are: what drift compares."""
     current = spell_inheritance_as_unions(schemas)
     for step in (*SPELLING_STEPS, simplify_unions):

@@ -8,13 +8,13 @@ from victor_fp.codegen.bounds import Work
 from victor_fp.codegen.schema import (
     Schema,
     Schemas,
-    as_schema,
+    find_reference,
     list_required,
+    list_variants,
     map_children,
-    properties,
-    reference_name,
+    read_properties,
     resolve,
-    variants,
+    to_schema,
 )
 
 MOST_COMBINATIONS = 64
@@ -35,7 +35,7 @@ def _flatten(schemas: Schemas, schema: Schema, seen: frozenset[str], work: Work)
         return schema
     described: Schema = {"description": schema["description"]} if "description" in schema else {}
     own = {key: value for key, value in schema.items() if key not in ("allOf", "oneOf", "description", "discriminator")}
-    parts = variants(schema, "allOf")
+    parts = list_variants(schema, "allOf")
     if "oneOf" in schema:
         parts.append({key: schema[key] for key in ("oneOf", "discriminator") if key in schema})
     if len(parts) == 1 and not own.keys() - {"type", "required"} and not list_required(own):
@@ -56,12 +56,12 @@ def _merge(schemas: Schemas, parts: list[Schema], seen: frozenset[str], work: Wo
         return merged[0]
     if not discriminators:
         return {"oneOf": merged}
-    return {"oneOf": merged, "discriminator": {"propertyName": as_schema(discriminators[0]).get("propertyName")}}
+    return {"oneOf": merged, "discriminator": {"propertyName": to_schema(discriminators[0]).get("propertyName")}}
 
 
 def _list_alternatives(schemas: Schemas, part: Schema, seen: frozenset[str], work: Work) -> list[Schema]:
     """The plain schemas a part stands for: itself, what it refers to, or each variant of a union."""
-    name = reference_name(part)
+    name = find_reference(part)
     if name is not None:
         if name in seen or name not in schemas:
             return [{}]
@@ -81,16 +81,16 @@ def _list_alternatives(schemas: Schemas, part: Schema, seen: frozenset[str], wor
 
 def _tag_variants(schemas: Schemas, union: Schema) -> list[Schema]:
     """Variants with the tag that only the mapping of their union knows, since merging loses their names."""
-    discriminator = as_schema(union.get("discriminator"))
+    discriminator = to_schema(union.get("discriminator"))
     tag = discriminator.get("propertyName")
-    by_reference = {target: value for value, target in as_schema(discriminator.get("mapping")).items()}
+    by_reference = {target: value for value, target in to_schema(discriminator.get("mapping")).items()}
     result: list[Schema] = []
-    for variant in variants(union):
+    for variant in list_variants(union):
         value = by_reference.get(variant.get("$ref"))
         target = resolve(schemas, variant)
         if isinstance(tag, str) and value is not None and "oneOf" not in target and "allOf" not in target:
             constant: Schema = {"type": "string", "const": value}
-            result.append({**target, "properties": {**properties(target), tag: constant}})
+            result.append({**target, "properties": {**read_properties(target), tag: constant}})
         else:
             result.append(variant)
     return result
@@ -105,7 +105,7 @@ def _merge_plain(parts: tuple[Schema, ...]) -> Schema:
     fields: dict[str, Schema] = {}
     needed: dict[str, None] = {}
     for part in parts:
-        for name, field in properties(part).items():
+        for name, field in read_properties(part).items():
             if field or name not in fields:
                 fields[name] = field
         needed.update(dict.fromkeys(list_required(part)))

@@ -5,15 +5,15 @@ from __future__ import annotations
 from victor_fp.codegen.schema import (
     Schema,
     Schemas,
-    as_schema,
-    constants,
-    fresh,
-    kind,
-    pascal,
-    properties,
-    reference,
+    find_kind,
+    list_constants,
+    list_variants,
+    make_reference,
+    make_unique_name,
+    read_properties,
     resolve,
-    variants,
+    to_pascal_case,
+    to_schema,
 )
 
 
@@ -41,51 +41,51 @@ def _hoist_inside(result: _Hoisted, schema: Schema, path: str) -> Schema:
     changed = dict(schema)
     if "properties" in schema:
         changed["properties"] = {
-            name: _hoist(result, field, path + pascal(name)) for name, field in properties(schema).items()
+            name: _hoist(result, field, path + to_pascal_case(name)) for name, field in read_properties(schema).items()
         }
     if isinstance(schema.get("items"), dict):
-        changed["items"] = _hoist(result, as_schema(schema["items"]), path)
+        changed["items"] = _hoist(result, to_schema(schema["items"]), path)
     if isinstance(schema.get("additionalProperties"), dict):
-        changed["additionalProperties"] = _hoist(result, as_schema(schema["additionalProperties"]), path + "Value")
+        changed["additionalProperties"] = _hoist(result, to_schema(schema["additionalProperties"]), path + "Value")
     if "oneOf" in schema:
-        names = variant_names(result, variants(schema), path)
-        changed["oneOf"] = [_hoist(result, item, name) for item, name in zip(variants(schema), names, strict=True)]
+        names = name_variants(result, list_variants(schema), path)
+        changed["oneOf"] = [_hoist(result, item, name) for item, name in zip(list_variants(schema), names, strict=True)]
     return changed
 
 
 def _hoist(result: _Hoisted, schema: Schema, name: str) -> Schema:
     if "properties" not in schema:
         return _hoist_inside(result, schema, name)
-    name = fresh(name, result)
+    name = make_unique_name(name, result)
     result[name] = {}
     inside = _hoist_inside(result, schema, name)
     known = result.by_content.setdefault(repr({key: inside[key] for key in inside if key != "description"}), name)
     if known != name:
         del result[name]
-        return reference(known)
+        return make_reference(known)
     result[name] = inside
-    return reference(name)
+    return make_reference(name)
 
 
-def variant_names(schemas: Schemas, alternatives: list[Schema], path: str) -> list[str]:
+def name_variants(schemas: Schemas, alternatives: list[Schema], path: str) -> list[str]:
     """A name for each variant of a union: the path plus its tag, or its number where several have none."""
     inline = [item for item in alternatives if "properties" in item]
     names: list[str] = []
     for number, item in enumerate(alternatives, start=1):
         if len(inline) <= 1 and not any(
-            kind(schemas, other) == "object" for other in alternatives if other is not item
+            find_kind(schemas, other) == "object" for other in alternatives if other is not item
         ):
             names.append(path)
             continue
-        tag = _tag(schemas, item)
-        names.append(path + (pascal(tag) if tag else f"Variant{number}"))
+        tag = _find_tag(schemas, item)
+        names.append(path + (to_pascal_case(tag) if tag else f"Variant{number}"))
     return names
 
 
-def _tag(schemas: Schemas, schema: Schema) -> str:
-    fields = properties(schema)
+def _find_tag(schemas: Schemas, schema: Schema) -> str:
+    fields = read_properties(schema)
     for name in ("type", "role", "object", "kind", "event", *fields):
-        values = constants(resolve(schemas, fields[name])) if name in fields else ()
+        values = list_constants(resolve(schemas, fields[name])) if name in fields else ()
         if len(values) == 1:
             return values[0]
     return ""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from victor_fp.codegen.schema import (
     Schema,
     Schemas,
-    as_schema,
-    fresh,
-    reference,
-    reference_name,
+    find_reference,
+    list_variants,
+    make_reference,
+    make_unique_name,
     rewrite,
-    variants,
+    to_schema,
 )
 
 
@@ -19,7 +19,9 @@ def spell_inheritance_as_unions(schemas: Schemas) -> Schemas:
 
     The base's own fields go on in a component named Base, which the heirs are composed of instead.
     """
-    bases = {name: fresh(name + "Base", schemas) for name, schema in schemas.items() if _find_heirs(name, schema)}
+    bases = {
+        name: make_unique_name(name + "Base", schemas) for name, schema in schemas.items() if _find_heirs(name, schema)
+    }
     result: Schemas = {}
     for name, schema in schemas.items():
         result[name] = rewrite(schema, lambda inner: _compose_bases(inner, bases))
@@ -33,16 +35,16 @@ def spell_inheritance_as_unions(schemas: Schemas) -> Schemas:
 def _find_heirs(name: str, schema: Schema) -> list[str]:
     if "oneOf" in schema or "anyOf" in schema or "properties" not in schema:
         return []
-    mapping = as_schema(as_schema(schema.get("discriminator")).get("mapping"))
+    mapping = to_schema(to_schema(schema.get("discriminator")).get("mapping"))
     targets = dict.fromkeys(str(target) for target in mapping.values())
-    return [target for target in targets if reference_name({"$ref": target}) != name]
+    return [target for target in targets if find_reference({"$ref": target}) != name]
 
 
 def _compose_bases(schema: Schema, bases: dict[str, str]) -> Schema:
     if "allOf" not in schema:
         return schema
     parts: list[object] = []
-    for part in variants(schema, "allOf"):
-        name = reference_name(part)
-        parts.append(reference(bases[name]) if name in bases else part)
+    for part in list_variants(schema, "allOf"):
+        name = find_reference(part)
+        parts.append(make_reference(bases[name]) if name in bases else part)
     return {**schema, "allOf": parts}

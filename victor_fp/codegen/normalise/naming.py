@@ -7,15 +7,15 @@ from victor_fp.codegen.schema import (
     COMPONENTS,
     Schema,
     Schemas,
-    as_schema,
-    fresh,
+    find_reference,
+    list_references,
+    list_variants,
+    make_unique_name,
     map_children,
-    pascal,
-    reference_name,
-    references,
     rewrite,
     rewrite_all,
-    variants,
+    to_pascal_case,
+    to_schema,
 )
 
 RESERVED = frozenset(
@@ -30,10 +30,10 @@ def name_as_classes(schemas: Schemas) -> tuple[Schemas, dict[str, str]]:
     names: dict[str, str] = {}
     taken: set[str] = set()
     for name in schemas:
-        candidate = pascal(name) or "Schema"
+        candidate = to_pascal_case(name) or "Schema"
         if candidate[0].isdigit() or candidate in RESERVED:
             candidate = "Schema" + candidate
-        names[name] = fresh(candidate, taken)
+        names[name] = make_unique_name(candidate, taken)
         taken.add(names[name])
 
     def renamed(target: object) -> object:
@@ -43,10 +43,10 @@ def name_as_classes(schemas: Schemas) -> tuple[Schemas, dict[str, str]]:
     def step(schema: Schema) -> Schema:
         if "$ref" in schema:
             return {"$ref": renamed(schema["$ref"])}
-        discriminator = as_schema(schema.get("discriminator"))
+        discriminator = to_schema(schema.get("discriminator"))
         if "mapping" not in discriminator:
             return schema
-        mapping = {tag: renamed(target) for tag, target in as_schema(discriminator["mapping"]).items()}
+        mapping = {tag: renamed(target) for tag, target in to_schema(discriminator["mapping"]).items()}
         return {**schema, "discriminator": {**discriminator, "mapping": mapping}}
 
     return {names[name]: schema for name, schema in rewrite_all(schemas, step).items()}, names
@@ -54,17 +54,19 @@ def name_as_classes(schemas: Schemas) -> tuple[Schemas, dict[str, str]]:
 
 def move_null_to_fields(schemas: Schemas) -> Schemas:
     """Say null where a component is referred to, not in the component, so that an object or null is still an object."""
-    nullable = {name for name, schema in schemas.items() if NULL in variants(schema) and len(variants(schema)) > 1}
+    nullable = {
+        name for name, schema in schemas.items() if NULL in list_variants(schema) and len(list_variants(schema)) > 1
+    }
 
     def moved(schema: Schema) -> Schema:
-        return {"oneOf": [schema, NULL]} if reference_name(schema) in nullable else schema
+        return {"oneOf": [schema, NULL]} if find_reference(schema) in nullable else schema
 
     result = rewrite_all(schemas, moved)
     return {name: _drop_null(schema) if name in nullable else schema for name, schema in result.items()}
 
 
 def _drop_null(schema: Schema) -> Schema:
-    kept = [option for option in variants(schema) if option != NULL]
+    kept = [option for option in list_variants(schema) if option != NULL]
     described: Schema = {"description": schema["description"]} if "description" in schema else {}
     return {**described, **kept[0]} if len(kept) == 1 and "$ref" not in kept[0] else {**schema, "oneOf": kept}
 
@@ -73,13 +75,13 @@ def inline_scalars(schemas: Schemas, keep: frozenset[str]) -> Schemas:
     """Write components that are a bare string, number, boolean, "anything" or another component's name out in place."""
 
     def inlined(schema: Schema, seen: frozenset[str] = frozenset()) -> Schema:
-        name = reference_name(schema)
+        name = find_reference(schema)
         if name is None or name in keep or name in seen:
             return schema
         target = {key: value for key, value in schemas.get(name, {}).items() if key != "description"}
         if "$ref" in target:
             return inlined(target, seen | {name})
-        return target if all(_is_scalar(option) for option in variants(target) or [target]) else schema
+        return target if all(_is_scalar(option) for option in list_variants(target) or [target]) else schema
 
     return {name: rewrite(schema, inlined) if "$ref" not in schema else schema for name, schema in schemas.items()}
 
@@ -99,13 +101,13 @@ def break_alias_cycles(schemas: Schemas) -> Schemas:
 
 
 def _drop_goal(schemas: Schemas, schema: Schema, goal: str) -> Schema:
-    name = reference_name(schema)
+    name = find_reference(schema)
     if name is None:
         return map_children(schema, lambda inner: _drop_goal(schemas, inner, goal))
-    return {} if _leads_to(schemas, name, goal) else schema
+    return {} if _can_reach(schemas, name, goal) else schema
 
 
-def _leads_to(schemas: Schemas, name: str, goal: str) -> bool:
+def _can_reach(schemas: Schemas, name: str, goal: str) -> bool:
     seen: set[str] = set()
     waiting = [name]
     while waiting:
@@ -115,5 +117,5 @@ def _leads_to(schemas: Schemas, name: str, goal: str) -> bool:
         if current in seen or current not in schemas or "properties" in schemas[current]:
             continue
         seen.add(current)
-        waiting.extend(references(schemas[current]))
+        waiting.extend(list_references(schemas[current]))
     return False

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from victor_fp.codegen.normalise.tagging import tags
+from victor_fp.codegen.normalise.tagging import collect_tags
 from victor_fp.codegen.schema import (
     Schema,
     Schemas,
-    as_schema,
-    fresh,
-    pascal,
-    properties,
-    reference,
+    list_variants,
+    make_reference,
+    make_unique_name,
+    read_properties,
     rewrite,
     rewrite_all,
-    variants,
+    to_pascal_case,
+    to_schema,
 )
 
 UNKNOWN_TAG = "__unknown__"
@@ -25,23 +25,23 @@ def open_values(schemas: Schemas) -> Schemas:
     def opened(schema: Schema) -> Schema:
         return {key: value for key, value in schema.items() if key not in ("enum", "const")}
 
-    pinned = tags(schemas)
+    pinned = collect_tags(schemas)
     result: Schemas = {}
     for name, schema in schemas.items():
         wide = rewrite(schema, opened)
         if "properties" in wide:
-            narrow = {key: field for key, field in properties(schema).items() if (name, key) in pinned}
-            wide = {**wide, "properties": {**properties(wide), **narrow}}
+            narrow = {key: field for key, field in read_properties(schema).items() if (name, key) in pinned}
+            wide = {**wide, "properties": {**read_properties(wide), **narrow}}
         result[name] = wide
     return result
 
 
 def make_fields_optional(schemas: Schemas) -> Schemas:
     """Require nothing of a response object but the tag that told what it is."""
-    pinned = tags(schemas)
+    pinned = collect_tags(schemas)
     result: Schemas = {}
     for name, schema in schemas.items():
-        needed = [key for key in properties(schema) if (name, key) in pinned]
+        needed = [key for key in read_properties(schema) if (name, key) in pinned]
         rest = {key: value for key, value in schema.items() if key != "required"}
         result[name] = {**rest, "required": needed} if needed else rest
     return result
@@ -56,25 +56,25 @@ def append_unknown_variants(schemas: Schemas) -> Schemas:
     names: dict[str, str] = {}
 
     def step(schema: Schema) -> Schema:
-        discriminator = as_schema(schema.get("discriminator"))
+        discriminator = to_schema(schema.get("discriminator"))
         tag = discriminator.get("propertyName")
         if not isinstance(tag, str):
             return schema
         if tag not in names:
-            names[tag] = fresh("Unknown" + pascal(tag), {*schemas, *names.values()})
-            result[names[tag]] = _unknown(tag)
-        target = reference(names[tag])
-        mapping = {**as_schema(discriminator.get("mapping")), UNKNOWN_TAG: target["$ref"]}
+            names[tag] = make_unique_name("Unknown" + to_pascal_case(tag), {*schemas, *names.values()})
+            result[names[tag]] = _build_unknown_variant(tag)
+        target = make_reference(names[tag])
+        mapping = {**to_schema(discriminator.get("mapping")), UNKNOWN_TAG: target["$ref"]}
         return {
             **schema,
-            "oneOf": [*variants(schema), target],
+            "oneOf": [*list_variants(schema), target],
             "discriminator": {"propertyName": tag, "mapping": mapping},
         }
 
     return {**rewrite_all(schemas, step), **{name: result[name] for name in names.values()}}
 
 
-def _unknown(tag: str) -> Schema:
+def _build_unknown_variant(tag: str) -> Schema:
     raw: Schema = {"type": "object", "additionalProperties": {}}
     return {
         "type": "object",

@@ -6,12 +6,12 @@ from victor_fp.codegen.schema import (
     COMPONENTS,
     Schema,
     Schemas,
-    as_list,
-    as_schema,
     list_required,
     map_children,
-    properties,
+    read_properties,
     rewrite_all,
+    to_list,
+    to_schema,
 )
 
 NULL: Schema = {"type": "null"}
@@ -68,7 +68,7 @@ def spell_null_as_type(schemas: Schemas) -> Schemas:
     """Turn `nullable: true` and a null among enum values into a union with null."""
 
     def step(schema: Schema) -> Schema:
-        values = as_list(schema.get("enum"))
+        values = to_list(schema.get("enum"))
         nullable = schema.get("nullable") is True or (None in values and len(values) > 1)
         rest = {key: value for key, value in schema.items() if key != "nullable"}
         if len(values) > 1:
@@ -82,7 +82,7 @@ def spell_type_lists_as_unions(schemas: Schemas) -> Schemas:
     """Turn `type: [string, object]` into a union whose variants keep the keywords that fit them."""
 
     def step(schema: Schema) -> Schema:
-        types = as_list(schema.get("type"))
+        types = to_list(schema.get("type"))
         if not types:
             return schema
         if len(types) == 1:
@@ -106,18 +106,18 @@ def spell_unions_as_one_of(schemas: Schemas) -> Schemas:
     def step(schema: Schema) -> Schema:
         if "anyOf" not in schema and "oneOf" not in schema:
             return {key: value for key, value in schema.items() if key != "discriminator"}
-        alternatives = [as_schema(item) for key in ("oneOf", "anyOf") for item in as_list(schema.get(key))]
+        alternatives = [to_schema(item) for key in ("oneOf", "anyOf") for item in to_list(schema.get(key))]
         rest = {key: value for key, value in schema.items() if key not in ("anyOf", "oneOf")}
         if "properties" in schema and all(not (item.keys() - {"required", "type"}) for item in alternatives):
             return rest
-        return {**rest, "oneOf": alternatives, **_full_mapping(schema)}
+        return {**rest, "oneOf": alternatives, **_complete_mapping(schema)}
 
     return rewrite_all(schemas, step)
 
 
-def _full_mapping(schema: Schema) -> Schema:
-    discriminator = as_schema(schema.get("discriminator"))
-    mapping = as_schema(discriminator.get("mapping"))
+def _complete_mapping(schema: Schema) -> Schema:
+    discriminator = to_schema(schema.get("discriminator"))
+    mapping = to_schema(discriminator.get("mapping"))
     if not mapping:
         return {}
     full = {
@@ -131,7 +131,7 @@ def spell_single_values_as_const(schemas: Schemas) -> Schemas:
     """Turn an enum of one into a const; give every const and enum its type; booleans and null stay plain types."""
 
     def step(schema: Schema) -> Schema:
-        values = [schema["const"]] if "const" in schema else as_list(schema.get("enum"))
+        values = [schema["const"]] if "const" in schema else to_list(schema.get("enum"))
         if not values:
             return schema
         rest = {key: value for key, value in schema.items() if key not in ("const", "enum")}
@@ -156,12 +156,12 @@ def infer_missing_types(schemas: Schemas) -> Schemas:
     """Give objects and arrays that do not say so their type; an object without properties is a map of anything."""
 
     def step(schema: Schema) -> Schema:
-        if "properties" in schema and not as_schema(schema["properties"]):
+        if "properties" in schema and not to_schema(schema["properties"]):
             schema = {key: value for key, value in schema.items() if key not in ("properties", "required")}
             schema = {**schema, "type": "object"}
         if "properties" in schema:
             named = {key: value for key, value in schema.items() if key not in ("additionalProperties", "required")}
-            needed = [name for name in list_required(schema) if name in properties(schema)]
+            needed = [name for name in list_required(schema) if name in read_properties(schema)]
             return {**named, "type": "object", **({"required": needed} if needed else {})}
         if "items" in schema:
             return {**schema, "type": "array"}

@@ -6,19 +6,19 @@ from victor_fp.codegen.normalise.unions import MERGED, merge_objects
 from victor_fp.codegen.schema import (
     Schema,
     Schemas,
-    as_schema,
-    constants,
-    fresh,
-    kind,
-    kinds,
+    collect_kinds,
+    find_kind,
+    find_reference,
+    list_constants,
     list_required,
-    pascal,
-    properties,
-    reference,
-    reference_name,
+    list_variants,
+    make_reference,
+    make_unique_name,
+    read_properties,
     resolve,
     rewrite_all,
-    variants,
+    to_pascal_case,
+    to_schema,
 )
 
 USUAL_TAGS = ("type", "role", "object", "kind", "event")
@@ -51,23 +51,23 @@ def tag_unions(schemas: Schemas) -> Schemas:
 
 def _is_ambiguous(schemas: Schemas, schema: Schema) -> bool:
     """Whether objects are left that nothing tells apart: a union that contained itself and turned into an object."""
-    found = [option for option in variants(schema) if "object" in kinds(schemas, option)]
+    found = [option for option in list_variants(schema) if "object" in collect_kinds(schemas, option)]
     return len(found) > 1 and "discriminator" not in schema
 
 
 def _tag_like(changed: Schema, meanwhile: Schema) -> Schema:
     """An object that became a variant of a union inside itself while that union was tagged."""
     tag = str(meanwhile.get(TAGGED))
-    return _with_tag(changed, tag, "".join(constants(properties(meanwhile).get(tag, {}))))
+    return _with_tag(changed, tag, "".join(list_constants(read_properties(meanwhile).get(tag, {}))))
 
 
-def tags(schemas: Schemas) -> frozenset[tuple[str, str]]:
+def collect_tags(schemas: Schemas) -> frozenset[tuple[str, str]]:
     """(component, property) for every tag of every union in `schemas`."""
     found: set[tuple[str, str]] = set()
     for schema in schemas.values():
-        discriminator = as_schema(schema.get("discriminator"))
-        for variant in variants(schema):
-            name = reference_name(variant)
+        discriminator = to_schema(schema.get("discriminator"))
+        for variant in list_variants(schema):
+            name = find_reference(variant)
             if name is not None and isinstance(discriminator.get("propertyName"), str):
                 found.add((name, str(discriminator["propertyName"])))
     return frozenset(found)
@@ -77,73 +77,75 @@ def _tag_union(result: Schemas, schema: Schema, path: str, *, root: bool) -> Sch
     changed = dict(schema)
     if "properties" in schema:
         changed["properties"] = {
-            name: _tag_union(result, field, path + pascal(name), root=False)
-            for name, field in properties(schema).items()
+            name: _tag_union(result, field, path + to_pascal_case(name), root=False)
+            for name, field in read_properties(schema).items()
         }
     if isinstance(schema.get("items"), dict):
-        changed["items"] = _tag_union(result, as_schema(schema["items"]), path + ("Item" if root else ""), root=False)
+        changed["items"] = _tag_union(result, to_schema(schema["items"]), path + ("Item" if root else ""), root=False)
     if isinstance(schema.get("additionalProperties"), dict):
-        values = as_schema(schema["additionalProperties"])
+        values = to_schema(schema["additionalProperties"])
         changed["additionalProperties"] = _tag_union(result, values, path + "Value", root=False)
     if "oneOf" not in schema:
         return changed
-    alternatives = variants(schema)
-    objects = [item for item in alternatives if kind(result, item) == "object"]
+    alternatives = list_variants(schema)
+    objects = [item for item in alternatives if find_kind(result, item) == "object"]
     rest = [_tag_union(result, item, path, root=False) for item in alternatives if item not in objects]
     if len(objects) < 2:
         return {**{key: value for key, value in changed.items() if key != "discriminator"}, "oneOf": [*objects, *rest]}
     before = set(result)
-    union = _union(result, objects, as_schema(schema.get("discriminator")), path)
+    union = _build_tagged_union(result, objects, to_schema(schema.get("discriminator")), path)
     described: Schema = {"description": schema["description"]} if "description" in schema else {}
     if root and not rest:
-        merged = reference_name(union)
+        merged = find_reference(union)
         if merged is not None and merged not in before:
             union = _tag_union(result, result.pop(merged), path, root=True)
         return {**union, **({} if "$ref" in union else described)}
-    inner = _component(result, union, path + "Object" if root else path)
+    inner = _store_component(result, union, path + "Object" if root else path)
     return {**described, "oneOf": [*rest, inner]} if rest else inner
 
 
-def _component(result: Schemas, union: Schema, name: str) -> Schema:
+def _store_component(result: Schemas, union: Schema, name: str) -> Schema:
     if "$ref" in union:
         return union
     for existing, schema in result.items():
         if {key: value for key, value in schema.items() if key != "description"} == union:
-            return reference(existing)
-    name = fresh(name, result)
+            return make_reference(existing)
+    name = make_unique_name(name, result)
     result[name] = union
-    return reference(name)
+    return make_reference(name)
 
 
-def _union(result: Schemas, objects: list[Schema], discriminator: Schema, path: str) -> Schema:
-    mapping = {str(target): tag for tag, target in as_schema(discriminator.get("mapping")).items()}
+def _build_tagged_union(result: Schemas, objects: list[Schema], discriminator: Schema, path: str) -> Schema:
+    mapping = {str(target): tag for tag, target in to_schema(discriminator.get("mapping")).items()}
     declared = discriminator.get("propertyName")
     for tag in _find_candidates(result, objects, declared if isinstance(declared, str) else None):
         groups: dict[str, list[Schema]] = {}
         told_apart = tag == declared or _is_separating_tag(result, objects, tag)
         for item in objects:
-            field = properties(resolve(result, item)).get(tag, {})
-            values = constants(resolve(result, field))
-            if tag == declared and not values and kinds(result, field) <= {"string", "null", "any"}:
-                implied = mapping.get(str(item.get("$ref"))) or reference_name(item)
+            field = read_properties(resolve(result, item)).get(tag, {})
+            values = list_constants(resolve(result, field))
+            if tag == declared and not values and collect_kinds(result, field) <= {"string", "null", "any"}:
+                implied = mapping.get(str(item.get("$ref"))) or find_reference(item)
                 values = (implied,) if implied else ()
             told_apart = told_apart and bool(values)
             for value in values:
                 groups.setdefault(value, []).append(item)
         if told_apart and len(groups) > 1:
             return _group_by_tag(result, tag, groups, path)
-    return reference(merge_objects(result, objects, path))
+    return make_reference(merge_objects(result, objects, path))
 
 
 def _is_separating_tag(schemas: Schemas, objects: list[Schema], tag: str) -> bool:
     """Whether a property nobody declared a tag behaves as one: one constant each, or no value in two variants."""
-    values = [constants(resolve(schemas, properties(resolve(schemas, item)).get(tag, {}))) for item in objects]
+    values = [
+        list_constants(resolve(schemas, read_properties(resolve(schemas, item)).get(tag, {}))) for item in objects
+    ]
     every = [value for group in values for value in group]
     return all(len(group) == 1 for group in values) or len(every) == len(set(every))
 
 
 def _find_candidates(schemas: Schemas, objects: list[Schema], declared: str | None) -> list[str]:
-    fields = [properties(resolve(schemas, item)) for item in objects]
+    fields = [read_properties(resolve(schemas, item)) for item in objects]
     common = [name for name in fields[0] if all(name in other for other in fields)]
     usual = [name for name in USUAL_TAGS if name in common]
     return list(dict.fromkeys([*([declared] if declared else []), *usual, *common]))
@@ -154,7 +156,7 @@ def _group_by_tag(result: Schemas, tag: str, groups: dict[str, list[Schema]], pa
     for value, members in groups.items():
         item = members[0]
         if len(members) > 1:
-            item = reference(merge_objects(result, members, path + pascal(value)))
+            item = make_reference(merge_objects(result, members, path + to_pascal_case(value)))
         mapping[value] = _pin_tag(result, item, tag, value)["$ref"]
     targets: list[object] = [{"$ref": target} for target in mapping.values()]
     return {"oneOf": targets, "discriminator": {"propertyName": tag, "mapping": mapping}}
@@ -162,27 +164,27 @@ def _group_by_tag(result: Schemas, tag: str, groups: dict[str, list[Schema]], pa
 
 def _pin_tag(result: Schemas, item: Schema, tag: str, value: str) -> Schema:
     """A reference to the variant with this one tag value: itself where it has no other, else a copy of its own."""
-    name = _last(result, reference_name(item) or "")
+    name = _follow_chain(result, find_reference(item) or "")
     schema = result[name]
-    settled, values = schema.get(TAGGED), constants(properties(schema).get(tag, {}))
+    settled, values = schema.get(TAGGED), list_constants(read_properties(schema).get(tag, {}))
     if settled is None and len(values) <= 1:
         result[name] = _with_tag(schema, tag, value)
     elif settled != tag or values != (value,):
         origin = f"{name} {tag} {value}"
         copies = [existing for existing, other in result.items() if other.get(COPIED) == origin]
-        name = copies[0] if copies else fresh(name + pascal(value), result)
+        name = copies[0] if copies else make_unique_name(name + to_pascal_case(value), result)
         result[name] = result[name] if copies else {**_with_tag(schema, tag, value), COPIED: origin}
-    return reference(name)
+    return make_reference(name)
 
 
 def _with_tag(schema: Schema, tag: str, value: str) -> Schema:
     field: Schema = {"type": "string", "const": value}
-    fields = {tag: field, **{key: inner for key, inner in properties(schema).items() if key != tag}}
+    fields = {tag: field, **{key: inner for key, inner in read_properties(schema).items() if key != tag}}
     needed = [tag, *(key for key in list_required(schema) if key != tag)]
     return {**schema, "properties": fields, "required": needed, TAGGED: tag}
 
 
-def _last(schemas: Schemas, name: str) -> str:
+def _follow_chain(schemas: Schemas, name: str) -> str:
     """The component at the end of a chain of components that only refer to another."""
-    following = reference_name(schemas[name])
-    return name if following is None or following not in schemas else _last(schemas, following)
+    following = find_reference(schemas[name])
+    return name if following is None or following not in schemas else _follow_chain(schemas, following)

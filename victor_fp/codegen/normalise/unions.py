@@ -6,21 +6,21 @@ from collections import Counter
 
 from victor_fp.codegen.bounds import CodegenFailed, Work
 from victor_fp.codegen.schema import (
-    Kind,
     Schema,
+    SchemaKind,
     Schemas,
-    as_list,
-    as_schema,
-    constants,
-    fresh,
-    kind,
-    kinds,
+    collect_kinds,
+    find_kind,
+    find_reference,
+    list_constants,
     list_required,
+    list_variants,
+    make_unique_name,
     map_children,
-    properties,
-    reference_name,
+    read_properties,
     resolve,
-    variants,
+    to_list,
+    to_schema,
 )
 
 MOST_VARIANTS = 1000
@@ -44,8 +44,8 @@ def _simplify(schemas: Schemas, schema: Schema, seen: frozenset[str], work: _Wor
     if "oneOf" not in schema:
         return schema
     described: Schema = {"description": schema["description"]} if "description" in schema else {}
-    alternatives = _splice(schemas, variants(schema), seen, work)
-    found = {shape: [item for item in alternatives if _kind(schemas, item) == shape] for shape in _ORDER}
+    alternatives = _splice(schemas, list_variants(schema), seen, work)
+    found = {shape: [item for item in alternatives if _classify(schemas, item) == shape] for shape in _ORDER}
     if found["any"]:
         return described
     united = [
@@ -56,7 +56,7 @@ def _simplify(schemas: Schemas, schema: Schema, seen: frozenset[str], work: _Wor
         *_merge_maps(found["map"], found["object"]),
         *found["null"][:1],
     ]
-    unions = [item for item in alternatives if _kind(schemas, item) == "union"]
+    unions = [item for item in alternatives if _classify(schemas, item) == "union"]
     united = [*unions, *united]
     if len(united) == 1:
         return {**united[0], **(described if "$ref" not in united[0] else {})}
@@ -64,21 +64,21 @@ def _simplify(schemas: Schemas, schema: Schema, seen: frozenset[str], work: _Wor
     return {**described, "oneOf": united, **kept}
 
 
-_ORDER: tuple[Kind, ...] = ("any", "string", "number", "boolean", "array", "map", "object", "null")
+_ORDER: tuple[SchemaKind, ...] = ("any", "string", "number", "boolean", "array", "map", "object", "null")
 
 
-def _kind(schemas: Schemas, schema: Schema) -> Kind | str:
-    return "union" if "oneOf" in resolve(schemas, schema) else kind(schemas, schema)
+def _classify(schemas: Schemas, schema: Schema) -> SchemaKind | str:
+    return "union" if "oneOf" in resolve(schemas, schema) else find_kind(schemas, schema)
 
 
 def _splice(schemas: Schemas, alternatives: list[Schema], seen: frozenset[str], work: _Work) -> list[Schema]:
     """Replace inline unions by their variants, and named ones too where they overlap with what stands beside them."""
     result = _flatten(alternatives)
     spliced = seen
-    while (place := _find_overlap([work.kinds(schemas, item) for item in result], schemas, result)) is not None:
+    while (place := _find_overlap([work.collect_kinds(schemas, item) for item in result], schemas, result)) is not None:
         work.spend(len(result))
-        name = reference_name(result[place]) or ""
-        inside = variants(resolve(schemas, result[place])) if name not in spliced else []
+        name = find_reference(result[place]) or ""
+        inside = list_variants(resolve(schemas, result[place])) if name not in spliced else []
         spliced |= {name}
         simple = [_simplify(schemas, option, spliced, work) for option in inside]
         result = _flatten([*result[:place], *simple, *result[place + 1 :]])
@@ -89,13 +89,13 @@ def _flatten(alternatives: list[Schema]) -> list[Schema]:
     """Alternatives without inline unions and repetitions."""
     result: list[Schema] = []
     for item in alternatives:
-        result.extend(option for option in (_flatten(variants(item)) or [item]) if option not in result)
+        result.extend(option for option in (_flatten(list_variants(item)) or [item]) if option not in result)
         if len(result) > MOST_VARIANTS:
             raise CodegenFailed(f"a union has more than {MOST_VARIANTS} variants")
     return result
 
 
-def _find_overlap(shapes: list[frozenset[Kind]], schemas: Schemas, alternatives: list[Schema]) -> int | None:
+def _find_overlap(shapes: list[frozenset[SchemaKind]], schemas: Schemas, alternatives: list[Schema]) -> int | None:
     """The place of the first named union that allows a kind of JSON which another alternative allows too."""
     counts = Counter(shape for group in shapes for shape in group)
     for place, (item, own) in enumerate(zip(alternatives, shapes, strict=True)):
@@ -113,22 +113,22 @@ class _Work(Work):
 
     def __init__(self) -> None:
         super().__init__()
-        self._kinds: dict[str, frozenset[Kind]] = {}
+        self._kinds: dict[str, frozenset[SchemaKind]] = {}
 
-    def kinds(self, schemas: Schemas, item: Schema) -> frozenset[Kind]:
+    def collect_kinds(self, schemas: Schemas, item: Schema) -> frozenset[SchemaKind]:
         """The kinds of JSON an alternative allows; `schemas` is the same at every call."""
-        name = reference_name(item)
+        name = find_reference(item)
         if name is None:
-            return kinds(schemas, item)
+            return collect_kinds(schemas, item)
         if name not in self._kinds:
-            self._kinds[name] = kinds(schemas, item)
+            self._kinds[name] = collect_kinds(schemas, item)
         return self._kinds[name]
 
 
 def _merge_strings(schemas: Schemas, alternatives: list[Schema]) -> list[Schema]:
     if len(alternatives) < 2:
         return alternatives
-    values = [constants(resolve(schemas, item)) for item in alternatives]
+    values = [list_constants(resolve(schemas, item)) for item in alternatives]
     if not all(values):
         return [{"type": "string"}]
     return [{"type": "string", "enum": list(dict.fromkeys(value for group in values for value in group))}]
@@ -144,7 +144,7 @@ def _merge_numbers(schemas: Schemas, alternatives: list[Schema]) -> list[Schema]
 def _merge_arrays(schemas: Schemas, alternatives: list[Schema], seen: frozenset[str], work: _Work) -> list[Schema]:
     if len(alternatives) < 2:
         return alternatives
-    items = [as_schema(resolve(schemas, item).get("items")) for item in alternatives]
+    items = [to_schema(resolve(schemas, item).get("items")) for item in alternatives]
     return [{"type": "array", "items": _simplify(schemas, {"oneOf": items}, seen, work)}]
 
 
@@ -160,30 +160,30 @@ def merge_objects(schemas: Schemas, alternatives: list[Schema], name: str) -> st
     Where two alternatives disagree about the type of a field, it allows everything. The same alternatives have one
     component, wherever they meet: a union inside its own variants would otherwise be merged for ever. Returns its name.
     """
-    origins = sorted({origin for item in alternatives for origin in _origins(schemas, item)})
+    origins = sorted({origin for item in alternatives for origin in _list_origins(schemas, item)})
     known = [existing for existing, schema in schemas.items() if schema.get(MERGED) == origins]
     if known:
         return known[0]
     resolved = [resolve(schemas, item) for item in alternatives]
     fields: dict[str, Schema] = {}
     for item in resolved:
-        for field, schema in properties(item).items():
+        for field, schema in read_properties(item).items():
             fields[field] = _intersect(schemas, fields[field], schema) if field in fields else schema
     needed = [field for field in list_required(resolved[0]) if all(field in list_required(item) for item in resolved)]
-    name = fresh(name, schemas)
+    name = make_unique_name(name, schemas)
     merged: Schema = {"type": "object", "properties": fields, MERGED: origins}
     schemas[name] = {**merged, "required": needed} if needed else merged
     return name
 
 
-def _origins(schemas: Schemas, schema: Schema) -> list[str]:
-    found = as_list(resolve(schemas, schema).get(MERGED))
-    return [str(origin) for origin in found] or [reference_name(schema) or repr(schema)]
+def _list_origins(schemas: Schemas, schema: Schema) -> list[str]:
+    found = to_list(resolve(schemas, schema).get(MERGED))
+    return [str(origin) for origin in found] or [find_reference(schema) or repr(schema)]
 
 
 def _intersect(schemas: Schemas, one: Schema, other: Schema) -> Schema:
     if one == other:
         return one
     united = _simplify(schemas, {"oneOf": [one, other]}, frozenset(), _Work())
-    objects = [item for item in variants(united) if _kind(schemas, item) in ("object", "union")]
+    objects = [item for item in list_variants(united) if _classify(schemas, item) in ("object", "union")]
     return united if len(objects) < 2 else {}

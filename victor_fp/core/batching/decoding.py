@@ -9,7 +9,7 @@ from typing import Literal, assert_never
 import msgspec
 from returns.result import Failure, Result
 
-from victor_fp.core.batching.matching import Matching
+from victor_fp.core.batching.matching import ResultMatching
 from victor_fp.core.batching.types import BatchHandle, BatchResult, BatchState, ItemContext, ItemResult
 from victor_fp.core.cost import Price, PricedUsage
 from victor_fp.core.faults import Cancelled, Fault, InvalidResponse, TimedOut
@@ -26,7 +26,7 @@ def decode_item(
     batch: BatchCodec,
     endpoint: Endpoint,
     handle: BatchHandle,
-    matching: Matching,
+    matching: ResultMatching,
     item: ItemResult,
     find_context: Callable[[str], ItemContext] | None = None,
 ) -> BatchResult:
@@ -56,8 +56,8 @@ def _scale_price(price: Price, factor: float, sale: PricedUsage) -> float | None
     return None if dollars is None else dollars * factor
 
 
-def missing_results(
-    endpoint: Endpoint, handle: BatchHandle, state: BatchState, matching: Matching
+def list_missing_results(
+    endpoint: Endpoint, handle: BatchHandle, state: BatchState, matching: ResultMatching
 ) -> tuple[BatchResult, ...]:
     """The ends of rows that were submitted and have no result.
 
@@ -65,13 +65,13 @@ def missing_results(
     """
     context = ResponseContext(endpoint=endpoint, model=handle.model or None)
     if state in ("expired", "cancelled"):
-        failure: Result[CompletionResponse, Fault] = Failure(_not_begun(context, state))
-        return tuple(BatchResult(key=key, result=failure, end=state) for key in matching.missing())
+        failure: Result[CompletionResponse, Fault] = Failure(_build_not_begun(context, state))
+        return tuple(BatchResult(key=key, result=failure, end=state) for key in matching.list_missing())
     message = f"batch {handle.id} is over and has no result for this row"
     lost: Result[CompletionResponse, Fault] = Failure(
         with_context(context, InvalidResponse(message=message, maybe_billed=True))
     )
-    return tuple(BatchResult(key=key, result=lost, end="missing", problem="missing") for key in matching.missing())
+    return tuple(BatchResult(key=key, result=lost, end="missing", problem="missing") for key in matching.list_missing())
 
 
 def _decode(batch: BatchCodec, context: ResponseContext, item: ItemResult) -> Result[CompletionResponse, Fault]:
@@ -86,12 +86,12 @@ def _decode(batch: BatchCodec, context: ResponseContext, item: ItemResult) -> Re
             request_id = fault.request_id or item.request_id
             return Failure(with_context(context, msgspec.structs.replace(fault, request_id=request_id)))
         case "expired" | "cancelled":
-            return Failure(_not_begun(context, item.end))
+            return Failure(_build_not_begun(context, item.end))
         case _:
             assert_never(item.end)
 
 
-def _not_begun(context: ResponseContext, end: Literal["expired", "cancelled"]) -> Fault:
+def _build_not_begun(context: ResponseContext, end: Literal["expired", "cancelled"]) -> Fault:
     if end == "expired":
         message = "the vendor did not begin this request within the batch's time"
         return with_context(context, TimedOut(message=message))

@@ -11,16 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from victor_fp.core.batching.types import Problem, batch_id_for
+from victor_fp.core.batching.types import Problem, make_item_id
 
 
-class Matching:
+class ResultMatching:
     """The ids of one batch that have come so far. It belongs to whoever reads the results."""
 
     __slots__ = ("_expected", "_seen")
 
     def __init__(self, keys: Iterable[str] | None) -> None:
-        self._expected = None if keys is None else {batch_id_for(key): key for key in keys}
+        self._expected = None if keys is None else {make_item_id(key): key for key in keys}
         self._seen: set[str] = set()
 
     def match(self, identifier: str) -> tuple[str, Problem | None]:
@@ -33,6 +33,6 @@ class Matching:
         self._seen.add(identifier)
         return key, None
 
-    def missing(self) -> tuple[str, ...]:
+    def list_missing(self) -> tuple[str, ...]:
         """Keys that were submitted and have no result."""
         return tuple(key for identifier, key in (self._expected or {}).items() if identifier not in self._seen)

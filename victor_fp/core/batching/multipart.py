@@ -21,7 +21,7 @@ def encode_form(fields: Mapping[str, str], file: bytes, *, name: str, media_type
     The boundary is made of the file's digest, so the same file gives the same bytes, and it is not in the file.
     """
     count = 0
-    while (boundary := _boundary(file, count)) in file:
+    while (boundary := _make_boundary(file, count)) in file:
         count += 1
     parts = [
         b'--%b\r\nContent-Disposition: form-data; name="%b"\r\n\r\n%b\r\n' % (boundary, field.encode(), value.encode())
@@ -36,5 +36,5 @@ def encode_form(fields: Mapping[str, str], file: bytes, *, name: str, media_type
     return Form(f"multipart/form-data; boundary={boundary.decode()}", body)
 
 
-def _boundary(file: bytes, count: int) -> bytes:
+def _make_boundary(file: bytes, count: int) -> bytes:
     return b"victor-fp-" + blake2b(file, digest_size=16, salt=count.to_bytes(8, "big")).hexdigest().encode()

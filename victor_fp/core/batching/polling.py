@@ -12,7 +12,7 @@ CLOCK_DRIFT = 120.0
 """Seconds by which the vendor's clock may be behind ours."""
 
 
-def next_look(age: float) -> float:
+def compute_poll_delay(age: float) -> float:
     """Seconds until a batch is looked at again that was submitted so long ago: a tenth of its age, within bounds.
 
     >>> next_look(0.0), next_look(100.0), next_look(86_400.0)

@@ -37,7 +37,7 @@ def describe_error(error: object) -> str:
     return "" if error is None else str(error)[:500]
 
 
-def error_code(error: object) -> str:
+def find_error_code(error: object) -> str:
     """The code of a vendor's error, lower case; empty where it has none."""
     code = error.get("code") if isinstance(error, Mapping) else None
     return code.lower() if isinstance(code, str) else ""

@@ -126,7 +126,7 @@ class BatchResult(msgspec.Struct, frozen=True, kw_only=True):
     """An id that was not submitted, one that came before, or one for which the vendor has no result."""
 
 
-def share_context(items: Iterable[BatchItem]) -> ItemContext:
+def merge_contexts(items: Iterable[BatchItem]) -> ItemContext:
     """What the requests of items have in common; a name of a tool that stands for two is left as it was sent."""
     contexts = [item.context for item in items]
     if not contexts:
@@ -150,7 +150,7 @@ def share_context(items: Iterable[BatchItem]) -> ItemContext:
     )
 
 
-def batch_id_for(key: str) -> str:
+def make_item_id(key: str) -> str:
     """A row's id inside a batch: its key where every vendor accepts that, else a digest of it.
 
     >>> batch_id_for("row-7"), len(batch_id_for("a key with spaces"))

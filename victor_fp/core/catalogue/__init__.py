@@ -35,13 +35,13 @@ class LazyEntry(msgspec.Struct, frozen=True):
     """None where nothing of this kind is there after all, such as a class of an installed package."""
 
 
-Entry: TypeAlias = "ProviderSpec | LazyEntry"
+CatalogueEntry: TypeAlias = "ProviderSpec | LazyEntry"
 
 
 class Catalogue(msgspec.Struct, frozen=True):
     """Providers by name and alias, in any case of letters. Every change returns another catalogue."""
 
-    entries: Mapping[str, Entry] = {}
+    entries: Mapping[str, CatalogueEntry] = {}
     """Under their names and aliases, lower case; iteration keeps the order of the names."""
 
     def __iter__(self) -> Iterator[ProviderSpec]:
@@ -86,10 +86,10 @@ class Catalogue(msgspec.Struct, frozen=True):
         """Return names and aliases that are spelt like this one, the most similar first."""
         return tuple(get_close_matches(name.lower(), self.entries, n=MAX_SUGGESTIONS))
 
-    def with_entry(self, entry: Entry) -> Catalogue:
+    def with_entry(self, entry: CatalogueEntry) -> Catalogue:
         """Return the catalogue with an entry before all others; it takes the place of one with the same name."""
         aliases = () if isinstance(entry, LazyEntry) else entry.aliases
-        own: dict[str, Entry] = {name.lower(): entry for name in (*aliases, entry.name)}
+        own: dict[str, CatalogueEntry] = {name.lower(): entry for name in (*aliases, entry.name)}
         kept = self.without(entry.name).entries
         return Catalogue(MappingProxyType(own | {key: item for key, item in kept.items() if key not in own}))
 
@@ -106,7 +106,7 @@ def load_group(group: str) -> tuple[ProviderSpec, ...]:
     return entries
 
 
-def _load(entry: Entry) -> ProviderSpec | None:
+def _load(entry: CatalogueEntry) -> ProviderSpec | None:
     return entry.load() if isinstance(entry, LazyEntry) else entry
 
 
@@ -115,7 +115,7 @@ def _load_built_in(group: str, name: str) -> ProviderSpec | None:
 
 
 def _build_catalogue() -> Catalogue:
-    entries: dict[str, Entry] = {
+    entries: dict[str, CatalogueEntry] = {
         name: LazyEntry(name, partial(_load_built_in, group, name)) for name, group in NAMES.items()
     }
     return Catalogue(MappingProxyType(entries | {alias: entries[name] for alias, name in ALIASES.items()}))

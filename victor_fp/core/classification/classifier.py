@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from victor_fp.core.classification.details import ErrorDetails
 from victor_fp.core.classification.headers import read_request_id, read_retry_after
 from victor_fp.core.classification.phrases import REQUEST_TOO_LARGE, WRONG_ADDRESS_MESSAGES
-from victor_fp.core.classification.statuses import fault_type_for_status
+from victor_fp.core.classification.statuses import choose_fault_type
 from victor_fp.core.classification.tables import ErrorTable, FaultType, find_phrase, normalize_text
 from victor_fp.core.faults import (
     RETRYABLE_REQUEST_STATUSES,
@@ -86,9 +86,7 @@ def classify_error(
 def decide_fault_type(table: ErrorTable, details: ErrorDetails, status: int | None) -> FaultType:
     """The type of fault that details and a status mean; see the precedence at the top of this module."""
     known = status if status is not None else _find_status(details.codes)
-    by_status = (
-        fault_type_for_status(known) if known is None else table.statuses.get(known, fault_type_for_status(known))
-    )
+    by_status = choose_fault_type(known) if known is None else table.statuses.get(known, choose_fault_type(known))
     found = by_status
     typed = _find_typed(table, details, status)
     if typed is not None:

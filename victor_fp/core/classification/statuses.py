@@ -29,10 +29,10 @@ FAULT_TYPES_BY_STATUS: Mapping[int, type[Fault]] = {
 }
 
 
-def fault_type_for_status(status: int | None) -> type[Fault]:
+def choose_fault_type(status: int | None) -> type[Fault]:
     """The fault type of a status; without a status the server is at fault.
 
-    >>> fault_type_for_status(404).__name__, fault_type_for_status(500).__name__, fault_type_for_status(413).__name__
+    >>> choose_fault_type(404).__name__, choose_fault_type(500).__name__, choose_fault_type(413).__name__
     ('ModelNotFound', 'ServerFailed', 'InvalidRequest')
     """
     other = InvalidRequest if status is not None and status < 500 else ServerFailed

@@ -31,7 +31,7 @@ class Phrase(msgspec.Struct, frozen=True, gc=False):
     source: str
     refines: frozenset[FaultType]
 
-    def matches(self, text: str) -> bool:
+    def is_match(self, text: str) -> bool:
         """Whether a normalised text contains the phrase."""
         first, *rest = self.parts
         start = text.find(first)
@@ -83,6 +83,6 @@ def normalize_text(text: str) -> str:
 def find_phrase(phrases: Sequence[Phrase], texts: Sequence[str], fault_type: FaultType) -> FaultType | None:
     """What the first phrase that matches one of the normalised texts makes of a fault type."""
     for phrase in phrases:
-        if fault_type in phrase.refines and any(phrase.matches(text) for text in texts):
+        if fault_type in phrase.refines and any(phrase.is_match(text) for text in texts):
             return phrase.fault_type
     return None

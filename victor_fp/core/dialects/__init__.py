@@ -31,7 +31,7 @@ class Dialect(Protocol):
         """Which names of tools the vendor accepts."""
         ...
 
-    def schemas_for(self, model: str) -> SchemaSupport:
+    def find_schema_support(self, model: str) -> SchemaSupport:
         """Which schemas the vendor accepts from callers of a model."""
         ...
 
@@ -39,6 +39,6 @@ class Dialect(Protocol):
         """Whether a model thinks; None where nothing is known of it."""
         ...
 
-    def takes_reasoning(self, reasoning: EarlierReasoning) -> bool:
+    def can_send_reasoning(self, reasoning: EarlierReasoning) -> bool:
         """Whether reasoning of a turn that another provider made is sent to the vendor."""
         ...

@@ -49,19 +49,19 @@ class AnthropicDialect(msgspec.Struct, frozen=True, kw_only=True):
     schemas: SchemaSupport = CLAUDE_SCHEMAS
     tool_names: ToolNameRules = ANTHROPIC_NAMES
 
-    def policy(self, model: str) -> ClaudePolicy:
+    def find_policy(self, model: str) -> ClaudePolicy:
         """What this model can be asked; a model that no pattern names can be asked everything old models take."""
         name = model.lower().replace(".", "-")
         return next((policy for policy in self.models if fnmatchcase(name, policy.pattern)), ClaudePolicy(pattern="*"))
 
-    def takes_reasoning(self, reasoning: EarlierReasoning) -> bool:
+    def can_send_reasoning(self, reasoning: EarlierReasoning) -> bool:
         """Signed by the same models, or where the vendor takes it unsigned."""
         return (reasoning.is_signed and reasoning.protocol == self.protocol) or self.unsigned_thinking
 
     def can_reason(self, model: str) -> bool | None:
         """Whether the model thinks, as its policy says."""
-        return self.policy(model).thinking != "none" if "claude" in model.lower() else None
+        return self.find_policy(model).thinking != "none" if "claude" in model.lower() else None
 
-    def schemas_for(self, model: str) -> SchemaSupport:
+    def find_schema_support(self, model: str) -> SchemaSupport:
         """Which schemas the vendor accepts; a model without structured outputs is held to none."""
-        return self.schemas if self.policy(model).structured else SchemaSupport(tools=self.schemas.tools)
+        return self.schemas if self.find_policy(model).structured else SchemaSupport(tools=self.schemas.tools)

@@ -40,33 +40,33 @@ class BedrockDialect(msgspec.Struct, frozen=True, kw_only=True):
     control_host: Mapping[str, str] = msgspec.field(default_factory=lambda: {"://bedrock-runtime.": "://bedrock."})
     """The runtime's host, and the control plane's that lists models; any other host is asked itself."""
 
-    def policy(self, model: str) -> BedrockPolicy:
+    def find_policy(self, model: str) -> BedrockPolicy:
         """What this model can take."""
         name = model.lower()
         return next(policy for policy in (*self.policies, _PLAIN) if fnmatchcase(name, policy.pattern))
 
-    def takes_reasoning(self, reasoning: EarlierReasoning) -> bool:
+    def can_send_reasoning(self, reasoning: EarlierReasoning) -> bool:
         """Signed by the same models."""
         return reasoning.is_signed and reasoning.protocol == self.protocol
 
     def can_reason(self, model: str) -> bool | None:
         """Whether the model thinks, as its policy says."""
-        policy = self.policy(model)
+        policy = self.find_policy(model)
         return self.claude.can_reason(strip_version(model)) if policy.claude else True if policy.efforts else None
 
     def is_structured(self, model: str) -> bool:
         """Whether the model takes outputConfig.textFormat and strict tools."""
-        policy = self.policy(model)
-        return policy.structured and (not policy.claude or self.claude.policy(strip_version(model)).structured)
+        policy = self.find_policy(model)
+        return policy.structured and (not policy.claude or self.claude.find_policy(strip_version(model)).structured)
 
-    def schemas_for(self, model: str) -> SchemaSupport:
+    def find_schema_support(self, model: str) -> SchemaSupport:
         """Which schemas the vendor accepts; a model without structured outputs is held to none."""
         return self.schemas if self.is_structured(model) else SchemaSupport(tools=self.schemas.tools)
 
-    def bare(self, model: str) -> str:
+    def strip_area(self, model: str) -> str:
         """The model's id without the area of a cross-region profile.
 
-        >>> BedrockDialect().bare("us.anthropic.claude-sonnet-4-5-20250929-v1:0")
+        >>> BedrockDialect().strip_area("us.anthropic.claude-sonnet-4-5-20250929-v1:0")
         'anthropic.claude-sonnet-4-5-20250929-v1:0'
         """
         area, _, rest = model.partition(".")

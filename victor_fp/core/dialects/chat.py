@@ -54,7 +54,7 @@ CacheMarks: TypeAlias = Literal["none", "cache_control", "breakpoint"]
 EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 """All efforts, from least to most."""
 
-FaultCodes: TypeAlias = Mapping[str, type[Fault]]
+DialectCodes: TypeAlias = Mapping[str, type[Fault]]
 
 
 class ModelPolicy(msgspec.Struct, frozen=True, kw_only=True):
@@ -165,10 +165,10 @@ class ChatDialect(msgspec.Struct, frozen=True, kw_only=True):
     """Streams may end with `[DONE]` and no finish reason before it; else such a stream is truncated."""
     stop_reasons: Mapping[str, str] = {}
     """Finish reasons beyond the usual ones, and what they mean."""
-    codes: FaultCodes = {}
+    codes: DialectCodes = {}
     """Error codes beyond the usual ones, lower case."""
 
-    def takes_reasoning(self, reasoning: EarlierReasoning) -> bool:
+    def can_send_reasoning(self, reasoning: EarlierReasoning) -> bool:
         """As the model takes back its own."""
         policy = find_policy(self.models, reasoning.model)
         back = (policy.reasoning_back if policy is not None else None) or self.reasoning_back
@@ -181,6 +181,6 @@ class ChatDialect(msgspec.Struct, frozen=True, kw_only=True):
         policy = find_policy(self.models, model)
         return None if policy is None else policy.can_reason()
 
-    def schemas_for(self, model: str) -> SchemaSupport:  # noqa: ARG002  every dialect is asked for a model
+    def find_schema_support(self, model: str) -> SchemaSupport:  # noqa: ARG002  every dialect is asked for a model
         """Which schemas the vendor accepts."""
         return self.schemas

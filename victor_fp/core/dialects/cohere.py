@@ -41,22 +41,22 @@ class CohereDialect(msgspec.Struct, frozen=True, kw_only=True):
     codes: Mapping[str, type[Fault]] = {}
     """Error codes of gateways in front of it, lower case; Cohere itself has none."""
 
-    def policy(self, model: str) -> CoherePolicy:
+    def find_policy(self, model: str) -> CoherePolicy:
         """What this model can be asked."""
         name = model.lower()
         return next(
             (policy for policy in self.policies if fnmatchcase(name, policy.pattern)), CoherePolicy(pattern="*")
         )
 
-    def takes_reasoning(self, reasoning: EarlierReasoning) -> bool:
+    def can_send_reasoning(self, reasoning: EarlierReasoning) -> bool:
         """Of the same protocol, by a model that thinks."""
-        return reasoning.protocol == self.protocol and self.policy(reasoning.model).thinks
+        return reasoning.protocol == self.protocol and self.find_policy(reasoning.model).thinks
 
     def can_reason(self, model: str) -> bool | None:
         """Whether the model thinks, as its policy says."""
-        policy = self.policy(model)
+        policy = self.find_policy(model)
         return None if policy.pattern == "*" else policy.thinks
 
-    def schemas_for(self, model: str) -> SchemaSupport:  # noqa: ARG002  every dialect is asked for a model
+    def find_schema_support(self, model: str) -> SchemaSupport:  # noqa: ARG002  every dialect is asked for a model
         """Which schemas the vendor accepts."""
         return self.schemas

@@ -16,7 +16,7 @@ do not say."""
 DtypeWord: TypeAlias = Literal["float", "int8", "uint8", "binary", "ubinary"]
 Additions: TypeAlias = Literal["", "mistral", "voyage", "jina", "nvidia", "openrouter", "vllm"]
 """Whose fields stand beside those of OpenAI's form."""
-Operation: TypeAlias = Literal["", "predict", "embed_content", "titan", "titan_g1", "cohere"]
+EmbeddingOperation: TypeAlias = Literal["", "predict", "embed_content", "titan", "titan_g1", "cohere"]
 """The operation, or the form of the body, that serves a model, where a vendor has several."""
 
 
@@ -24,7 +24,7 @@ class EmbeddingPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """What the models that a glob pattern names differ in; None leaves it to the dialect. The pattern sees lower case."""
 
     pattern: str
-    operation: Operation = ""
+    operation: EmbeddingOperation = ""
     refuses: frozenset[str] = frozenset()
     """Beside what the dialect refuses."""
     prompts: Mapping[Purpose, str] = {}
@@ -57,7 +57,7 @@ class EmbeddingDialect(msgspec.Struct, frozen=True, kw_only=True):
     source: str = ""
     """Where the facts are from."""
 
-    def policy(self, model: str) -> EmbeddingPolicy:
+    def find_policy(self, model: str) -> EmbeddingPolicy:
         """What this model differs in; where it is served and its resource prefix do not matter."""
         name = model.lower()
         bare = name.rsplit("/", 1)[-1]
@@ -65,9 +65,9 @@ class EmbeddingDialect(msgspec.Struct, frozen=True, kw_only=True):
             (one for one in self.models if fnmatchcase(name, one.pattern) or fnmatchcase(bare, one.pattern)), _PLAIN
         )
 
-    def limits_for(self, model: str) -> tuple[int, int | None]:
+    def find_limits(self, model: str) -> tuple[int, int | None]:
         """How many texts, and how many of their tokens, one request may hold."""
-        policy = self.policy(model)
+        policy = self.find_policy(model)
         return policy.most_texts or self.most_texts, policy.most_tokens or self.most_tokens
 
 

@@ -42,18 +42,18 @@ class GeminiDialect(msgspec.Struct, frozen=True, kw_only=True):
     lists_models: bool = True
     """GET /models and GET /models/{model} tell limits."""
 
-    def policy(self, model: str) -> GeminiPolicy:
+    def find_policy(self, model: str) -> GeminiPolicy:
         """What this model can take; its resource prefix does not matter."""
         return find_policy(self.policies, model)
 
-    def takes_reasoning(self, reasoning: EarlierReasoning) -> bool:
+    def can_send_reasoning(self, reasoning: EarlierReasoning) -> bool:
         """Of the same protocol."""
         return reasoning.protocol == self.protocol
 
     def can_reason(self, model: str) -> bool | None:
         """Whether the model thinks, as its policy says."""
-        return can_reason(self.policy(model))
+        return can_reason(self.find_policy(model))
 
-    def schemas_for(self, model: str) -> SchemaSupport:
+    def find_schema_support(self, model: str) -> SchemaSupport:
         """Which schemas the model accepts."""
-        return GEMINI_SCHEMAS if self.policy(model).json_schema else OLDER_GEMINI_SCHEMAS
+        return GEMINI_SCHEMAS if self.find_policy(model).json_schema else OLDER_GEMINI_SCHEMAS

@@ -12,10 +12,10 @@ from victor_fp.core.dialects.schemas import GEMINI_SCHEMAS, SchemaSupport
 from victor_fp.core.dialects.tool_names import GEMINI_NAMES, ToolNameRules
 from victor_fp.core.models.gemini import POLICIES, can_reason, find_policy
 
-Level: TypeAlias = Literal["minimal", "low", "medium", "high", "xhigh"]
+ThinkingLevelWord: TypeAlias = Literal["minimal", "low", "medium", "high", "xhigh"]
 Tier: TypeAlias = Literal["flex", "standard", "priority", "deferred"]
 
-LEVELS: Mapping[str, Level] = {
+LEVELS: Mapping[str, ThinkingLevelWord] = {
     "minimal": "minimal",
     "low": "low",
     "medium": "medium",
@@ -46,12 +46,12 @@ class InteractionsDialect(msgspec.Struct, frozen=True, kw_only=True):
     think_tags: bool = False
     """Models behind it may put thinking in `<think>...</think>` at the head of the content."""
     tool_names: ToolNameRules = GEMINI_NAMES
-    levels: Mapping[str, Level] = msgspec.field(default_factory=lambda: LEVELS)
+    levels: Mapping[str, ThinkingLevelWord] = msgspec.field(default_factory=lambda: LEVELS)
     service_tiers: Mapping[str, Tier | None] = msgspec.field(default_factory=lambda: TIERS)
     stateless: bool = True
     """Keeps interactions unless `store: false` says not to, which is what is sent where the caller asks for nothing."""
 
-    def takes_reasoning(self, reasoning: EarlierReasoning) -> bool:  # noqa: ARG002  the signature of all dialects
+    def can_send_reasoning(self, reasoning: EarlierReasoning) -> bool:  # noqa: ARG002  the signature of all dialects
         """None is sent."""
         return False
 
@@ -59,6 +59,6 @@ class InteractionsDialect(msgspec.Struct, frozen=True, kw_only=True):
         """Whether the model thinks, as its policy says."""
         return can_reason(find_policy(POLICIES, model))
 
-    def schemas_for(self, model: str) -> SchemaSupport:  # noqa: ARG002  every dialect is asked for a model
+    def find_schema_support(self, model: str) -> SchemaSupport:  # noqa: ARG002  every dialect is asked for a model
         """Which schemas the API accepts: JSON Schema, as Gemini generateContent does."""
         return GEMINI_SCHEMAS

@@ -6,13 +6,13 @@ from typing import ClassVar
 
 import msgspec
 
-from victor_fp.core.dialects.chat import FaultCodes
+from victor_fp.core.dialects.chat import DialectCodes
 from victor_fp.core.dialects.earlier_reasoning import EarlierReasoning
 from victor_fp.core.dialects.schemas import ANY_SCHEMAS, SchemaSupport
 from victor_fp.core.dialects.tool_names import OPENAI_NAMES, ToolNameRules
 from victor_fp.core.faults import AuthRejected, RateLimited
 
-CODES: FaultCodes = {
+CODES: DialectCodes = {
     # Seen with 429: the capacity that all callers of a tier share is used up for the moment.
     "service_tier_capacity_exceeded": RateLimited,
     "unauthorized": AuthRejected,
@@ -42,9 +42,9 @@ class MistralDialect(msgspec.Struct, frozen=True, kw_only=True):
     """API reference: service_tier."""
     most_temperature: float = 1.5
     """API reference: 0 to 1.5, where others allow 2."""
-    codes: FaultCodes = msgspec.field(default_factory=lambda: CODES)
+    codes: DialectCodes = msgspec.field(default_factory=lambda: CODES)
 
-    def takes_reasoning(self, reasoning: EarlierReasoning) -> bool:  # noqa: ARG002  the signature of all dialects
+    def can_send_reasoning(self, reasoning: EarlierReasoning) -> bool:  # noqa: ARG002  the signature of all dialects
         """None is sent."""
         return False
 
@@ -52,6 +52,6 @@ class MistralDialect(msgspec.Struct, frozen=True, kw_only=True):
         """None: it has no policies of models."""
         return None
 
-    def schemas_for(self, model: str) -> SchemaSupport:  # noqa: ARG002  every dialect is asked for a model
+    def find_schema_support(self, model: str) -> SchemaSupport:  # noqa: ARG002  every dialect is asked for a model
         """Which schemas the vendor accepts."""
         return self.schemas

@@ -87,7 +87,7 @@ class OllamaDialect(msgspec.Struct, frozen=True, kw_only=True):
     )
     """Which parameter a capability that the model lacks stands for."""
 
-    def takes_reasoning(self, reasoning: EarlierReasoning) -> bool:
+    def can_send_reasoning(self, reasoning: EarlierReasoning) -> bool:
         """Of the same protocol."""
         return reasoning.protocol == self.protocol
 
@@ -95,6 +95,6 @@ class OllamaDialect(msgspec.Struct, frozen=True, kw_only=True):
         """None: it has no policies of models."""
         return None
 
-    def schemas_for(self, model: str) -> SchemaSupport:  # noqa: ARG002  every dialect is asked for a model
+    def find_schema_support(self, model: str) -> SchemaSupport:  # noqa: ARG002  every dialect is asked for a model
         """Which schemas the vendor accepts."""
         return self.schemas

@@ -56,20 +56,20 @@ class ReplicateDialect(msgspec.Struct, frozen=True, kw_only=True):
     codes: Mapping[str, type[Fault]] = msgspec.field(default_factory=lambda: CODES)
     """Codes that stand in the words of errors, lower case."""
 
-    def inputs_of(self, model: str) -> Inputs:
+    def find_inputs(self, model: str) -> Inputs:
         """What this model takes; a version does not matter."""
         name = model.partition(":")[0].lower()
         return next((inputs for inputs in self.inputs if fnmatchcase(name, inputs.pattern)), Inputs(pattern="*"))
 
-    def takes_reasoning(self, reasoning: EarlierReasoning) -> bool:  # noqa: ARG002  the signature of all dialects
+    def can_send_reasoning(self, reasoning: EarlierReasoning) -> bool:  # noqa: ARG002  the signature of all dialects
         """None is sent."""
         return False
 
     def can_reason(self, model: str) -> bool | None:
         """Whether the model thinks, as its policy says."""
-        fields = self.inputs_of(model).fields
+        fields = self.find_inputs(model).fields
         return True if "reasoning_effort" in fields or "reasoning_budget" in fields else None
 
-    def schemas_for(self, model: str) -> SchemaSupport:  # noqa: ARG002  every dialect is asked for a model
+    def find_schema_support(self, model: str) -> SchemaSupport:  # noqa: ARG002  every dialect is asked for a model
         """Which schemas the vendor accepts."""
         return self.schemas

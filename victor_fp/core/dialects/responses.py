@@ -6,7 +6,7 @@ from typing import ClassVar, Literal, TypeAlias
 
 import msgspec
 
-from victor_fp.core.dialects.chat import EFFORTS, CacheMarks, FaultCodes, ModelPolicy, find_policy
+from victor_fp.core.dialects.chat import EFFORTS, CacheMarks, DialectCodes, ModelPolicy, find_policy
 from victor_fp.core.dialects.earlier_reasoning import EarlierReasoning
 from victor_fp.core.dialects.schemas import OPENAI_SCHEMAS, SchemaSupport
 from victor_fp.core.dialects.tool_names import OPENAI_NAMES, ToolNameRules
@@ -14,9 +14,9 @@ from victor_fp.core.faults import ContentRefused, ServerFailed, TimedOut
 
 EncryptedReasoning: TypeAlias = Literal["by_model", "always", "never"]
 """Whether `include` asks for it: OpenAI refuses that for models that do not reason."""
-RequestModel: TypeAlias = Literal["openai", "llamacpp", "openrouter", "xai"]
+ResponsesRequestModel: TypeAlias = Literal["openai", "llamacpp", "openrouter", "xai"]
 """Vendors, by the names of their models in the wire package, that add fields to OpenAI's request."""
-ReasoningBack: TypeAlias = Literal["encrypted", "plain", "any"]
+ResponsesReasoningBack: TypeAlias = Literal["encrypted", "plain", "any"]
 """Which reasoning items go back: with encrypted content, with plain content, or every one."""
 
 NOT_IN_THIS_API = frozenset({"top_k", "seed", "stop", "presence_penalty", "frequency_penalty", "reasoning_budget"})
@@ -25,7 +25,7 @@ NOT_IN_THIS_API = frozenset({"top_k", "seed", "stop", "presence_penalty", "frequ
 KEPT = frozenset({"store", "previous_response_id", "background"})
 """Options of vendors that keep responses."""
 
-CODES: FaultCodes = {
+CODES: DialectCodes = {
     # ResponseErrorCode of the vendor's document
     "server_error": ServerFailed,
     "invalid_prompt": ContentRefused,
@@ -52,7 +52,7 @@ class ResponsesDialect(msgspec.Struct, frozen=True, kw_only=True):
     """Models behind it may put thinking in `<think>...</think>` at the head of the text."""
 
     # Options
-    request_model: RequestModel = "openai"
+    request_model: ResponsesRequestModel = "openai"
     """The generated model of its request body: OpenAI's own, or the one that adds the named vendor's fields to it."""
     refuses: frozenset[str] = NOT_IN_THIS_API | {"name"}
     """What it cannot take, in the words of `ChatDialect.refuses`."""
@@ -85,7 +85,7 @@ class ResponsesDialect(msgspec.Struct, frozen=True, kw_only=True):
     """What stands for a tool result without text."""
     call_id_limit: int | None = 64
     """Characters a tool call's id may have, by OpenAI's document."""
-    reasoning_back: ReasoningBack = "encrypted"
+    reasoning_back: ResponsesReasoningBack = "encrypted"
     """With `store: false` OpenAI answers 404 to a reasoning item that it would have to look up."""
     cache_marks: CacheMarks = "none"
 
@@ -100,10 +100,10 @@ class ResponsesDialect(msgspec.Struct, frozen=True, kw_only=True):
     # Answers
     has_own_custom_calls: bool = False
     """Reports searches of its own as calls of custom tools, which the request does not have."""
-    codes: FaultCodes = msgspec.field(default_factory=lambda: CODES)
+    codes: DialectCodes = msgspec.field(default_factory=lambda: CODES)
     """Error codes beyond those that are shared with chats, lower case."""
 
-    def takes_reasoning(self, reasoning: EarlierReasoning) -> bool:  # noqa: ARG002  the signature of all dialects
+    def can_send_reasoning(self, reasoning: EarlierReasoning) -> bool:  # noqa: ARG002  the signature of all dialects
         """None is sent."""
         return False
 
@@ -112,6 +112,6 @@ class ResponsesDialect(msgspec.Struct, frozen=True, kw_only=True):
         policy = find_policy(self.models, model)
         return None if policy is None else policy.can_reason()
 
-    def schemas_for(self, model: str) -> SchemaSupport:  # noqa: ARG002  every dialect is asked for a model
+    def find_schema_support(self, model: str) -> SchemaSupport:  # noqa: ARG002  every dialect is asked for a model
         """Which schemas the vendor accepts."""
         return self.schemas

@@ -12,7 +12,7 @@ import msgspec
 
 References: TypeAlias = Literal["any", "unrolled", "acyclic", "none"]
 """Whether `$ref` is accepted: circular ones too; circular ones to a limited depth; no circular ones; not at all."""
-Objects: TypeAlias = Literal["open", "open_said", "listed", "closed", "closed_and_required"]
+ObjectRule: TypeAlias = Literal["open", "open_said", "listed", "closed", "closed_and_required"]
 """Which objects are accepted: those with free keys; those that say so by `additionalProperties: true`; those that list at
 least one property; those only that allow no others than they list; of these, those only that require every property."""
 Root: TypeAlias = Literal["any", "object", "plain_object"]
@@ -41,7 +41,7 @@ class SchemaRules(msgspec.Struct, frozen=True, kw_only=True):
     """Nothing may stand beside a `$ref`."""
     lone_unions: bool = False
     """Nothing but a description may stand beside `anyOf`."""
-    objects: Objects = "open"
+    objects: ObjectRule = "open"
     root: Root = "any"
     items: bool = False
     """An array must say what its items are."""

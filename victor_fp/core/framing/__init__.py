@@ -7,11 +7,11 @@ error are always delivered with it or before it.
 
 from __future__ import annotations
 
-from victor_fp.core.framing.aws import aws_event_stream
+from victor_fp.core.framing.aws import build_event_stream_framer
 from victor_fp.core.framing.frames import DEFAULT_LIMIT, Broken, Frame, Framer, Garbled, Overflow, append_held
-from victor_fp.core.framing.json_array import json_array
-from victor_fp.core.framing.ndjson import ndjson
-from victor_fp.core.framing.sse import sse
+from victor_fp.core.framing.json_array import build_json_array_framer
+from victor_fp.core.framing.ndjson import build_ndjson_framer
+from victor_fp.core.framing.sse import build_sse_framer
 
 __all__ = [
     "DEFAULT_LIMIT",
@@ -20,9 +20,9 @@ __all__ = [
     "Framer",
     "Garbled",
     "Overflow",
-    "aws_event_stream",
+    "build_event_stream_framer",
     "append_held",
-    "json_array",
-    "ndjson",
-    "sse",
+    "build_json_array_framer",
+    "build_ndjson_framer",
+    "build_sse_framer",
 ]

@@ -61,7 +61,7 @@ class AwsEventStream(msgspec.Struct, frozen=True):
             if start + size > len(data):
                 wanted = size
                 break
-            message = _frame(data[start : start + size], header_size)
+            message = _read_frame(data[start : start + size], header_size)
             if isinstance(message, Garbled):
                 return self._fail(message, frames)
             frames.append(message)
@@ -79,7 +79,7 @@ class AwsEventStream(msgspec.Struct, frozen=True):
         return Broken(error), frames, error
 
 
-def aws_event_stream(limit: int = DEFAULT_LIMIT) -> Framer:
+def build_event_stream_framer(limit: int = DEFAULT_LIMIT) -> Framer:
     """A framer for application/vnd.amazon.eventstream. `limit` bounds one message, in bytes with its frame."""
     return AwsEventStream(limit)
 
@@ -115,7 +115,7 @@ def read_headers(block: bytes) -> Mapping[str, HeaderValue] | Garbled:
     return headers
 
 
-def _frame(message: bytes, header_size: int) -> Frame | Garbled:
+def _read_frame(message: bytes, header_size: int) -> Frame | Garbled:
     body_end = len(message) - CHECKSUM.size
     if CHECKSUM.unpack_from(message, body_end)[0] != crc32(message[:body_end]):
         return Garbled("checksum of a message")
@@ -123,14 +123,14 @@ def _frame(message: bytes, header_size: int) -> Frame | Garbled:
     headers = read_headers(message[PRELUDE.size : payload_start])
     if isinstance(headers, Garbled):
         return headers
-    kind = _text(headers, ":message-type") or next((kind for kind, name in NAMES.items() if name in headers), "")
+    kind = _read_text(headers, ":message-type") or next((kind for kind, name in NAMES.items() if name in headers), "")
     payload = message[payload_start:body_end]
     if kind == "error" and not payload:
         # An error message has no payload: what it says stands in a header.
-        payload = _text(headers, ":error-message").encode()
-    return Frame(payload, _text(headers, NAMES.get(kind, ":event-type")), kind)
+        payload = _read_text(headers, ":error-message").encode()
+    return Frame(payload, _read_text(headers, NAMES.get(kind, ":event-type")), kind)
 
 
-def _text(headers: Mapping[str, HeaderValue], name: str) -> str:
+def _read_text(headers: Mapping[str, HeaderValue], name: str) -> str:
     value = headers.get(name, "")
     return value if isinstance(value, str) else ""

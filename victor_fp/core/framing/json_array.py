@@ -111,6 +111,6 @@ def _find_string_end(data: bytes, place: int, *, escaped: bool) -> tuple[int, bo
     return stop + 1, open_still, open_still
 
 
-def json_array(limit: int = DEFAULT_LIMIT) -> Framer:
+def build_json_array_framer(limit: int = DEFAULT_LIMIT) -> Framer:
     """A framer for a streamed JSON array (Gemini without alt=sse). `limit` bounds one element, in bytes."""
     return JsonArray(limit)

@@ -45,6 +45,6 @@ class NewlineDelimited(msgspec.Struct, frozen=True):
         return NewlineDelimited(self.limit, held), frames, None
 
 
-def ndjson(limit: int = DEFAULT_LIMIT) -> Framer:
+def build_ndjson_framer(limit: int = DEFAULT_LIMIT) -> Framer:
     """A framer for application/x-ndjson. `limit` bounds one line, in bytes without its newline."""
     return NewlineDelimited(limit)

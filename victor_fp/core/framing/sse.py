@@ -41,8 +41,8 @@ class ServerSentEvents(msgspec.Struct, frozen=True):
         elif held:
             return self._hold(held, [], after_cr=after_cr)
         if len(data) > self.limit and any(len(block) > self.limit for block in data.split(b"\n\n")[:-1]):
-            return self._overflow(data)
-        frames, tail = _frames(data)
+            return self._report_overflow(data)
+        frames, tail = _split_frames(data)
         if not tail and not held and after_cr == self.after_cr:
             return self, frames, None
         return self._hold((tail,) if tail else (), frames, after_cr=after_cr)
@@ -52,7 +52,7 @@ class ServerSentEvents(msgspec.Struct, frozen=True):
         block = b"".join(self.held).removesuffix(b"\n")
         if len(block) > self.limit:
             return [], Overflow(self.limit)
-        frame = _frame(block)
+        frame = _parse_frame(block)
         return ([] if frame is None else [frame]), None
 
     def _begin(self, data: bytes) -> tuple[Framer, list[Frame], Overflow | Garbled | None]:
@@ -71,13 +71,13 @@ class ServerSentEvents(msgspec.Struct, frozen=True):
             return Broken(overflow), frames, overflow
         return ServerSentEvents(self.limit, held, after_cr, fresh=False), frames, None
 
-    def _overflow(self, data: bytes) -> tuple[Framer, list[Frame], Overflow | Garbled | None]:
+    def _report_overflow(self, data: bytes) -> tuple[Framer, list[Frame], Overflow | Garbled | None]:
         overflow = Overflow(self.limit)
         sound = takewhile(lambda block: len(block) <= self.limit, data.split(b"\n\n"))
-        return Broken(overflow), [frame for block in sound if (frame := _frame(block)) is not None], overflow
+        return Broken(overflow), [frame for block in sound if (frame := _parse_frame(block)) is not None], overflow
 
 
-def sse(limit: int = DEFAULT_LIMIT) -> Framer:
+def build_sse_framer(limit: int = DEFAULT_LIMIT) -> Framer:
     """A framer for text/event-stream. `limit` bounds one event, comments included, in bytes."""
     return ServerSentEvents(limit)
 
@@ -93,7 +93,7 @@ def _with_one_line_end(data: bytes, *, after_cr: bool) -> tuple[bytes, bool]:
     return data.replace(b"\r", b"\n") if b"\r" in data else data, after_cr
 
 
-def _frames(data: bytes) -> tuple[list[Frame], bytes]:
+def _split_frames(data: bytes) -> tuple[list[Frame], bytes]:
     """The whole events in `data`, and what follows the last of them.
 
     Where all of them have one of the two usual forms, one split finds them; the count of newlines is the proof.
@@ -110,15 +110,15 @@ def _frames(data: bytes) -> tuple[list[Frame], bytes]:
                 frames = [Frame(payload, name.decode("utf-8", "replace")) for name, _, payload in events]
                 return frames, data[end + 2 :]
     *blocks, tail = data.split(b"\n\n")
-    return [frame for block in blocks if (frame := _frame(block)) is not None], tail
+    return [frame for block in blocks if (frame := _parse_frame(block)) is not None], tail
 
 
-def _frame(block: bytes) -> Frame | None:
+def _parse_frame(block: bytes) -> Frame | None:
     """The event in the lines between two blank lines; None where they hold no data (comments, a lone name, retry)."""
     if block.startswith(b"data: ") and b"\n" not in block:
         return Frame(block[6:])
     if len(block) > LONG:
-        event, payload = _fields_of_long(block)
+        event, payload = _read_long_event(block)
     else:
         event, data = b"", list[bytes]()
         for line in block.split(b"\n"):
@@ -134,26 +134,26 @@ def _frame(block: bytes) -> Frame | None:
     return Frame(block.strip(), "error") if block.lstrip()[:1] == b"{" else None
 
 
-def _fields_of_long(block: bytes) -> tuple[bytes, bytes | None]:
+def _read_long_event(block: bytes) -> tuple[bytes, bytes | None]:
     """The name and the data of a long event. Lines are not collected: millions of short ones would take 20 times its size."""
     event, data, view = b"", None, memoryview(block)
     start, size = 0, len(block)
     while start <= size:
         end = block.find(b"\n", start)
         end = size if end < 0 else end
-        if (value := _value_at(block, b"data", start, end)) is not None:
+        if (value := _find_value(block, b"data", start, end)) is not None:
             if data is None:
                 data = bytearray()
             else:
                 data += b"\n"
             data += view[value:end]
-        elif (value := _value_at(block, b"event", start, end)) is not None:
+        elif (value := _find_value(block, b"event", start, end)) is not None:
             event = block[value:end]
         start = end + 1
     return event, None if data is None else bytes(data)
 
 
-def _value_at(block: bytes, name: bytes, start: int, end: int) -> int | None:
+def _find_value(block: bytes, name: bytes, start: int, end: int) -> int | None:
     """Where the value of the field `name` begins in the line from `start` to `end`; None for another field."""
     colon = start + len(name)
     if not block.startswith(name, start) or colon > end:

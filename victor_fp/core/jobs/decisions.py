@@ -37,7 +37,7 @@ _STOPPING = (
 """Faults that every further row would meet as well."""
 
 
-class Ask(msgspec.Struct, frozen=True):
+class AskRow(msgspec.Struct, frozen=True):
     """Ask this row."""
 
     row: CheckedRow
@@ -51,7 +51,7 @@ class Replay(msgspec.Struct, frozen=True):
     body: bytes
 
 
-class Refuse(msgspec.Struct, frozen=True):
+class RefuseRow(msgspec.Struct, frozen=True):
     """The row is not asked and its result is this fault. `is_recorded` is False where the key belongs to another row."""
 
     key: str
@@ -66,10 +66,10 @@ class Collect(msgspec.Struct, frozen=True):
     key: str
 
 
-Decision: TypeAlias = Ask | Replay | Refuse | Collect
+Decision: TypeAlias = AskRow | Replay | RefuseRow | Collect
 
 
-class Entry(msgspec.Struct, frozen=True, gc=False):
+class RowRecord(msgspec.Struct, frozen=True, gc=False):
     """What the ledger knows of a key."""
 
     number: int
@@ -86,7 +86,7 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
 
 
 def decide_row(
-    row: CheckedRow | RejectedRow, entry: Entry | None, *, is_repeated: bool, retry_failed: bool = False
+    row: CheckedRow | RejectedRow, entry: RowRecord | None, *, is_repeated: bool, retry_failed: bool = False
 ) -> Decision:
     """What to do with a row that the input holds, given what the ledger knows of its key.
 
@@ -94,23 +94,28 @@ def decide_row(
     refused: one result cannot stand for two questions. A row that could not be read in an earlier run may have changed.
     """
     if is_repeated:
-        return Refuse(row.key, _conflict(f"key {row.key!r} occurs twice in the input"), row.position, is_recorded=False)
+        return RefuseRow(
+            row.key,
+            _build_conflict_fault(f"key {row.key!r} occurs twice in the input"),
+            row.position,
+            is_recorded=False,
+        )
     if isinstance(row, RejectedRow):
-        return Refuse(row.key, row.fault, row.position, is_recorded=entry is None or not entry.digest)
+        return RefuseRow(row.key, row.fault, row.position, is_recorded=entry is None or not entry.digest)
     if entry is None or not entry.digest:
-        return Ask(row)
+        return AskRow(row)
     if entry.digest != row.digest:
         message = f"the row under key {row.key!r} has changed since an earlier run; use another key or another ledger"
-        return Refuse(row.key, _conflict(message), row.position, is_recorded=False)
+        return RefuseRow(row.key, _build_conflict_fault(message), row.position, is_recorded=False)
     if entry.is_submitted:
         return Collect(row.key)
     match entry.status:
         case "done":
             return Replay(row.key, entry.status, entry.body)
         case "failed":
-            return Ask(row) if retry_failed else Replay(row.key, entry.status, entry.body)
+            return AskRow(row) if retry_failed else Replay(row.key, entry.status, entry.body)
         case "retryable" | None:
-            return Ask(row)
+            return AskRow(row)
 
 
 class Finish(msgspec.Struct, frozen=True):
@@ -119,7 +124,7 @@ class Finish(msgspec.Struct, frozen=True):
     status: Status
 
 
-class Again(msgspec.Struct, frozen=True):
+class RetryRow(msgspec.Struct, frozen=True):
     """Ask the row once more after so many seconds."""
 
     seconds: float
@@ -133,10 +138,10 @@ class StopJob(msgspec.Struct, frozen=True):
     fault: Fault
 
 
-Outcome: TypeAlias = Finish | Again | StopJob
+RowOutcome: TypeAlias = Finish | RetryRow | StopJob
 
 
-def decide_outcome(fault: Fault | None, tries: int, max_tries: int, luck: float) -> Outcome:
+def decide_outcome(fault: Fault | None, tries: int, max_tries: int, luck: float) -> RowOutcome:
     """What follows from the end of a row's `tries`-th attempt. `luck` in [0, 1) spreads the pauses.
 
     The provider has made its own retries by then; these are for failures that outlast them.
@@ -146,13 +151,13 @@ def decide_outcome(fault: Fault | None, tries: int, max_tries: int, luck: float)
     if isinstance(fault, _STOPPING):
         return StopJob(fault)
     if isinstance(fault, CircuitOpen):
-        return Again(min(60.0, max(0.1, fault.retry_after or 1.0)) * (1.0 + 0.1 * luck), counts=False)
+        return RetryRow(min(60.0, max(0.1, fault.retry_after or 1.0)) * (1.0 + 0.1 * luck), counts=False)
     if not can_retry(fault):
         return Finish("failed")
     if tries >= max_tries:
         return Finish("retryable")
     pause = fault.retry_after if fault.retry_after is not None else 2.0**tries
-    return Again(min(60.0, max(0.1, pause)) * (1.0 + 0.25 * luck))
+    return RetryRow(min(60.0, max(0.1, pause)) * (1.0 + 0.25 * luck))
 
 
 def is_pressure(fault: Fault | None, statuses: Sequence[int | None]) -> bool:
@@ -162,5 +167,5 @@ def is_pressure(fault: Fault | None, statuses: Sequence[int | None]) -> bool:
     return any(status in (429, 503, 529) for status in statuses)
 
 
-def _conflict(message: str) -> InvalidRequest:
+def _build_conflict_fault(message: str) -> InvalidRequest:
     return InvalidRequest(message=message)

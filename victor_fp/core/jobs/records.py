@@ -11,9 +11,9 @@ from victor_fp.core.embeddings import EmbeddingResponse
 from victor_fp.core.faults import FAULT_TYPES, Fault, InvalidResponse
 from victor_fp.core.result import outcome
 from victor_fp.core.types import CompletionResponse
-from victor_fp.core.vectors import Vectors, VectorType, pack_wire_bytes, wire_bytes
+from victor_fp.core.vectors import Vectors, VectorType, encode_vectors, pack_wire_bytes
 
-Answer: TypeAlias = "CompletionResponse | EmbeddingResponse"
+RowAnswer: TypeAlias = "CompletionResponse | EmbeddingResponse"
 """What a row is answered with."""
 
 _ANSWER = b"a"
@@ -34,7 +34,7 @@ class _StoredVectors(msgspec.Struct, array_like=True):
     metadata: dict[str, Any] | None
 
 
-def encode_result(result: Result[Answer, Fault], *, keep_raw: bool = False) -> bytes:
+def encode_result(result: Result[RowAnswer, Fault], *, keep_raw: bool = False) -> bytes:
     """A result as bytes. The vendor's raw body is left out unless `keep_raw`: it would double the ledger."""
     match outcome(result):
         case Success(response):
@@ -61,7 +61,7 @@ def _encode_response(response: CompletionResponse, *, keep_raw: bool) -> bytes:
 def _encode_vectors(response: EmbeddingResponse) -> bytes:
     vectors, usage = response.vectors, response.usage
     stored = _StoredVectors(
-        wire_bytes(vectors),
+        encode_vectors(vectors),
         vectors.columns,
         vectors.dtype,
         response.model,
@@ -86,7 +86,7 @@ def _decode_vectors(body: bytes) -> EmbeddingResponse:
     )
 
 
-def decode_result(body: bytes) -> Result[Answer, Fault]:
+def decode_result(body: bytes) -> Result[RowAnswer, Fault]:
     """The result that `encode_result` wrote; bytes of another form are a Failure."""
     try:
         if body[:1] == _ANSWER:

@@ -22,7 +22,7 @@ MAX_KEY_LENGTH = 512
 _FIELD = re.compile(r"\{([A-Za-z_][\w.-]*)\}|\{\{|\}\}")
 
 
-Operation: TypeAlias = Literal["chat", "embeddings"]
+RowOperation: TypeAlias = Literal["chat", "embeddings"]
 """What the rows of a job ask for."""
 
 
@@ -141,7 +141,7 @@ def check_text_row(
     """The same for a row that is embedded."""
     if isinstance(given, RejectedRow):
         return replace(given, position=position)
-    row = given if isinstance(given, TextRow) else _text_row(given, position)
+    row = given if isinstance(given, TextRow) else _build_text_row(given, position)
     if isinstance(row, RejectedRow):
         return row
     key = row.key
@@ -213,14 +213,14 @@ def fill_template(template: str, columns: Mapping[str, Any]) -> Result[str, Faul
     >>> fill_template("Summarise: {text}", {"text": "..."}).unwrap()
     'Summarise: ...'
     """
-    missing = next((name for name in template_fields(template) if name not in columns), None)
+    missing = next((name for name in list_template_fields(template) if name not in columns), None)
     if missing is not None:
         known = ", ".join(sorted(map(str, columns))) or "none"
         return Failure(InvalidRequest(message=f"the template needs column {missing!r}; the row has: {known}"))
     return Success(_FIELD.sub(lambda found: _fill(found, columns), template))
 
 
-def template_fields(template: str) -> tuple[str, ...]:
+def list_template_fields(template: str) -> tuple[str, ...]:
     """The columns that a template names, in order."""
     return tuple(dict.fromkeys(found[1] for found in _FIELD.finditer(template) if found[1]))
 
@@ -250,7 +250,7 @@ def _row_from_mapping(given: object, position: int) -> Row | RejectedRow:
     return Row(name, messages, options or {}, model, tools or ())
 
 
-def _text_row(given: object, position: int) -> TextRow | RejectedRow:
+def _build_text_row(given: object, position: int) -> TextRow | RejectedRow:
     if isinstance(given, Row):
         if isinstance(given.messages, str):
             return TextRow(given.key, given.messages, given.options, given.model)

@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-Path: TypeAlias = tuple[str, ...]
+FieldPath: TypeAlias = tuple[str, ...]
 """Where among the model's own fields a value goes; empty where it cannot be said."""
 CachePlace: TypeAlias = Literal["system", "messages", "tools"]
 
@@ -21,10 +21,10 @@ class BedrockPolicy(msgspec.Struct, frozen=True, kw_only=True):
     pattern: str
     claude: bool = False
     """Takes Claude's own fields; which of them, `BedrockDialect.claude` tells."""
-    top_k: Path = ()
+    top_k: FieldPath = ()
     efforts: Mapping[str, str] = {}
     """The model's word for each reasoning effort that it knows."""
-    effort: Path = ()
+    effort: FieldPath = ()
     effort_beside: Mapping[str, str] = {}
     """What stands beside an effort."""
     no_effort: Mapping[str, str] = {}

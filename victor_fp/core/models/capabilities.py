@@ -2,7 +2,7 @@
 
     find_capabilities("ollama", "qwen3-coder:30b").text_format
 
-Merged in this order, later over earlier: `defaults`; the section of the provider's kind (`kind_of`) and of its protocol; the
+Merged in this order, later over earlier: `defaults`; the section of the provider's kind (`classify_provider`) and of its protocol; the
 provider's own; then, for every pattern that matches the model, from the least to the most specific, its `training`, its
 `providers` section for this provider, and its `settings`. Patterns are globs, compared without case with the model's name
 and with what follows its last slash; the more characters a pattern spells out, the more specific it is.
@@ -22,7 +22,7 @@ from victor_fp.core.catalogue.spec import ProviderSpec
 from victor_fp.core.json import Json
 from victor_fp.core.result import outcome
 
-Kind: TypeAlias = Literal["hosted", "open", "local"]
+ProviderKind: TypeAlias = Literal["hosted", "open", "local"]
 """A vendor's API, whose calls are always calls; a host of open models, whose calls reach the text when its parser misses
 them; a server on the caller's machine."""
 
@@ -85,7 +85,7 @@ class CapabilityTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
     schema_version: str = "1"
     defaults: Section = {}
-    kinds: dict[Kind, Section] = {}
+    kinds: dict[ProviderKind, Section] = {}
     protocols: dict[str, Section] = {}
     provider_defaults: dict[str, Section] = {}
     models: dict[str, ModelEntry] = {}
@@ -99,7 +99,7 @@ def load_bundled_capabilities() -> CapabilityTable:
     return CAPABILITIES
 
 
-def kind_of(entry: ProviderSpec) -> Kind | None:
+def classify_provider(entry: ProviderSpec) -> ProviderKind | None:
     """Return the kind of a provider; None for one that takes no tools."""
     if not entry.supports.tools:
         return None
@@ -148,7 +148,7 @@ def iterate_sections(
     match outcome(catalogue.find(given)):
         case Success(entry):
             names = [entry.name] if entry.name == given else [entry.name, given]
-            kind = kind_of(entry)
+            kind = classify_provider(entry)
             if kind is not None:
                 yield table.kinds.get(kind, {})
             yield table.protocols.get(entry.for_model(model).dialect.protocol, {})

@@ -7,7 +7,7 @@ import msgspec
 from victor_fp.core.catalogue import CATALOGUE, Catalogue
 from victor_fp.core.catalogue.spec import ProviderSpec
 from victor_fp.core.models.capabilities import CapabilityTable, ModelCapabilities, find_capabilities
-from victor_fp.core.models.limits import NO_LIMITS, Limits, find_limit
+from victor_fp.core.models.limits import NO_LIMITS, LimitTable, find_limit
 
 
 class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,7 +30,7 @@ def find_facts(
     entry: ProviderSpec,
     model: str,
     *,
-    reported: Limits = NO_LIMITS,
+    reported: LimitTable = NO_LIMITS,
     table: CapabilityTable | None = None,
     catalogue: Catalogue = CATALOGUE,
 ) -> ModelFacts:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-Row: TypeAlias = tuple[str, int, int | None, str]
+LimitRow: TypeAlias = tuple[str, int, int | None, str]
 """Pattern, context window and longest answer in tokens, source."""
 
-_CLAUDE: tuple[Row, ...] = (
+_CLAUDE: tuple[LimitRow, ...] = (
     ("claude-3-haiku*", 200_000, 4_096, "unconfirmed; resellers say the same"),
     ("claude-3-opus*", 200_000, 4_096, "unconfirmed"),
     ("claude-3-5-*", 200_000, 8_192, "unconfirmed"),
@@ -32,7 +32,7 @@ _CLAUDE: tuple[Row, ...] = (
     ("claude-mythos-5*", 1_000_000, 128_000, "unconfirmed"),
 )
 
-MODEL_LIMITS: dict[str, tuple[Row, ...]] = {
+MODEL_LIMITS: dict[str, tuple[LimitRow, ...]] = {
     "anthropic": _CLAUDE,
     "bedrock": (
         *((f"*anthropic.{pattern}", window, output, source) for pattern, window, output, source in _CLAUDE),

@@ -20,9 +20,9 @@ from victor_fp.core.result import outcome
 UNKNOWN_CONTEXT_WINDOW = 128_000
 """For a provider that the catalogue does not have."""
 
-Limits: TypeAlias = Mapping[str, tuple[ModelLimit, ...]]
+LimitTable: TypeAlias = Mapping[str, tuple[ModelLimit, ...]]
 """Limits by the name that `choose_limits_name` gives; the first that matches a model counts."""
-NO_LIMITS: Limits = MappingProxyType({})
+NO_LIMITS: LimitTable = MappingProxyType({})
 
 
 @cache
@@ -41,7 +41,7 @@ def choose_limits_name(spec: ProviderSpec) -> str:
     return spec.limits_name or spec.name
 
 
-def find_limit(spec: ProviderSpec, model: str, reported: Limits = NO_LIMITS) -> ModelLimit | None:
+def find_limit(spec: ProviderSpec, model: str, reported: LimitTable = NO_LIMITS) -> ModelLimit | None:
     """Return the first limit whose pattern matches the model's name, in any case of letters.
 
     The entry's own limits come first, then those that a provider reported (see `merge_reported`), then the bundled ones.
@@ -53,7 +53,7 @@ def find_limit(spec: ProviderSpec, model: str, reported: Limits = NO_LIMITS) -> 
 
 
 def find_context_window(
-    provider: str, model: str, catalogue: Catalogue = CATALOGUE, reported: Limits = NO_LIMITS
+    provider: str, model: str, catalogue: Catalogue = CATALOGUE, reported: LimitTable = NO_LIMITS
 ) -> int:
     """Return the tokens that prompt and response may take together, as configured."""
     match outcome(catalogue.find(provider)):

@@ -3,7 +3,7 @@
 A descriptor's class holds the facts of an operation, its instance the values of the parameters:
 
     build_request(endpoint, GetModel(model_id="claude-sonnet-4-5"))
-    MODEL = decoder_for(GetModel.RESPONSE)
+    MODEL = build_decoder(GetModel.RESPONSE)
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _SHARED_PREFIX = re.compile(r"/(v\d\w*|api)(?=/)")
 _DOTS = re.compile(r"(?<![^/])\.{1,2}(?![^/])")
 
 
-def decoder_for(body: Body[T], *, keep_halves: bool = False) -> WireDecoder[T]:
+def build_decoder(body: Body[T], *, keep_halves: bool = False) -> WireDecoder[T]:
     """Return a decoder for the bodies or events that a descriptor names.
 
     Readers of completions keep halves of surrogate pairs, since a stream may cut a pair: `UnicodeRepair` follows them.
@@ -55,7 +55,7 @@ def build_request(
 ) -> HttpRequest:
     """Build the request that performs the operation at the endpoint, or at `base_url` where the API has several hosts."""
     headers = build_headers(endpoint, extra_headers, json=bool(body))
-    for name, text in _values(operation, "header"):
+    for name, text in _list_values(operation, "header"):
         headers.setdefault(name.lower(), text)
     return HttpRequest(
         method=_METHODS[operation.METHOD],
@@ -115,7 +115,7 @@ def build_url(base_url: str, operation: Operation) -> str:
     shared = _SHARED_PREFIX.match(path)
     if shared is not None and base_url.endswith(shared[0]):
         base_url = base_url.removesuffix(shared[0])
-    query = "&".join(f"{name}={quote(text, safe=QUERY_SIGNS)}" for name, text in _values(operation, "query"))
+    query = "&".join(f"{name}={quote(text, safe=QUERY_SIGNS)}" for name, text in _list_values(operation, "query"))
     return f"{base_url}{path}?{query}" if query else f"{base_url}{path}"
 
 
@@ -125,7 +125,7 @@ def build_path(operation: Operation) -> str:
     for parameter in operation.PARAMETERS:
         if parameter.location == "path":
             hole = f"{{{parameter.name}}}"
-            path = path.replace(hole, _encode(parameter, _text(getattr(operation, parameter.field)), path, hole))
+            path = path.replace(hole, _encode(parameter, _to_text(getattr(operation, parameter.field)), path, hole))
     return path
 
 
@@ -137,7 +137,7 @@ def _encode(parameter: Parameter, text: str, path: str, hole: str) -> str:
     return _DOTS.sub(lambda dots: dots[0].replace(".", "%2E"), encoded)
 
 
-def _values(operation: Operation, location: Literal["query", "header"]) -> list[tuple[str, str]]:
+def _list_values(operation: Operation, location: Literal["query", "header"]) -> list[tuple[str, str]]:
     """Names and texts of the parameters that are set; a tuple gives its name once per item."""
     found: list[tuple[str, str]] = []
     for parameter in operation.PARAMETERS:
@@ -146,9 +146,9 @@ def _values(operation: Operation, location: Literal["query", "header"]) -> list[
         value = getattr(operation, parameter.field)
         if value is not UNSET:
             items = value if isinstance(value, tuple) else (value,)
-            found += [(parameter.name, _text(item)) for item in items]
+            found += [(parameter.name, _to_text(item)) for item in items]
     return found
 
 
-def _text(value: object) -> str:
+def _to_text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -64,7 +64,7 @@ class RerankCodec(msgspec.Struct, frozen=True, kw_only=True):
     """A 200 body."""
 
 
-def embedding_codec_for(endpoint: Endpoint) -> EmbeddingCodec | None:
+def find_embedding_codec(endpoint: Endpoint) -> EmbeddingCodec | None:
     """The functions of the form that the endpoint's vendor has for embeddings; None where it has none."""
     dialect = endpoint.spec.embeddings
     match dialect:
@@ -98,7 +98,7 @@ def embedding_codec_for(endpoint: Endpoint) -> EmbeddingCodec | None:
             assert_never(dialect)
 
 
-def rerank_codec_for(endpoint: Endpoint) -> RerankCodec | None:
+def find_rerank_codec(endpoint: Endpoint) -> RerankCodec | None:
     """The functions of the form that the endpoint's vendor has for reranking; None where it has none."""
     dialect = endpoint.spec.reranking
     match dialect:
@@ -130,7 +130,7 @@ def report_usage(prompt_tokens: float | None, total_tokens: float | None = None)
     return usage or None
 
 
-def unreadable(reason: str) -> Failure[Fault]:
+def reject_unreadable(reason: str) -> Failure[Fault]:
     """A 200 body of another form."""
     return Failure(InvalidResponse(message=f"the response cannot be read: {reason}", maybe_billed=True))
 
@@ -141,7 +141,7 @@ def pack_rows(rows: Sequence[bytes | Sequence[float] | None], dtype: VectorType)
     listed = [row for row in rows if row is not None and not isinstance(row, bytes)]
     if len(packed) + len(listed) < len(rows):
         place = next(index for index, row in enumerate(rows) if row is None)
-        return unreadable(f"entry {place} has no vector")
+        return reject_unreadable(f"entry {place} has no vector")
     try:
         if not listed:
             return Success(pack_wire_bytes(packed, dtype))
@@ -154,7 +154,7 @@ def pack_rows(rows: Sequence[bytes | Sequence[float] | None], dtype: VectorType)
         ]
         return Success(pack_floats([vectors[0].tolist() for vectors in each], dtype))
     except (ValueError, OverflowError, IndexError) as error:
-        return unreadable(str(error))
+        return reject_unreadable(str(error))
 
 
 def order_rows(
@@ -170,7 +170,7 @@ def order_rows(
     if all(index is None for index in indexes):
         return Success(rows)
     if sorted(-1 if index is None else index for index in indexes) != list(range(count)):
-        return unreadable(f"the indexes of {count} vectors are not those of {count} texts")
+        return reject_unreadable(f"the indexes of {count} vectors are not those of {count} texts")
     ordered: list[bytes | Sequence[float] | None] = [None] * count
     for index, row in zip(indexes, rows, strict=True):
         ordered[index or 0] = row
@@ -182,11 +182,11 @@ def collect_scores(
 ) -> Result[tuple[tuple[int, float], ...], Fault]:
     """Indexes and scores as they were decoded; each result must have both."""
     if results is None:
-        return unreadable("it has no results")
+        return reject_unreadable("it has no results")
     scores: list[tuple[int, float]] = []
     for place, (index, score) in enumerate(results):
         if index is None or score is None:
-            return unreadable(f"result {place} has no {'index' if index is None else 'score'}")
+            return reject_unreadable(f"result {place} has no {'index' if index is None else 'score'}")
         scores.append((index, score))
     return Success(tuple(scores))
 
@@ -198,7 +198,7 @@ def rank_documents(
     seen: set[int] = set()
     for index, _ in ranking.scores:
         if index in seen or index < 0 or (documents is not None and index >= len(documents)):
-            return unreadable(f"document {index} was {'ranked before' if index in seen else 'not passed'}")
+            return reject_unreadable(f"document {index} was {'ranked before' if index in seen else 'not passed'}")
         seen.add(index)
     ordered = sorted(ranking.scores, key=lambda scored: (-scored[1], scored[0]))
     return Success(

@@ -46,13 +46,13 @@ class _Choice(msgspec.Struct, Generic[V], frozen=True, kw_only=True):
     refused: Adjustment | None = None
 
 
-def support_embedding(
+def resolve_embedding(
     endpoint: Endpoint, dialect: EmbeddingDialect, request: EmbeddingRequest
 ) -> Result[SupportedEmbedding, Fault]:
     """The request in the vendor's words, or the fault that names the first option that is not supported."""
     if (fault := find_missing_setting(endpoint, request.model)) is not None:
         return Failure(fault)
-    policy, title = dialect.policy(request.model), endpoint.spec.title
+    policy, title = dialect.find_policy(request.model), endpoint.spec.title
     refuses = dialect.refuses | policy.refuses
     reason = f"{title} does not support it" + (f" for {request.model}" if policy.refuses else "")
     dimensions = _choose_plain("dimensions", request.dimensions, refuses, reason)
@@ -133,7 +133,7 @@ def _choose_truncation(
     return _Choice(value=UNSET, refused=Adjustment(parameter="truncate", reason=said))
 
 
-def support_truncation(
+def resolve_truncation(
     endpoint: Endpoint, dialect: RerankDialect, request: RerankRequest, *, is_option: bool
 ) -> Result[tuple[bool | UnsetType, tuple[Adjustment, ...]], Fault]:
     """Whether documents are cut, as a field says it, and what of the request could not be met."""
@@ -172,14 +172,14 @@ def build_retrieval(
     )
 
 
-def truncation_word(truncate: bool | UnsetType) -> Literal["NONE", "END"] | UnsetType:  # noqa: FBT001  the value itself
+def choose_truncation(truncate: bool | UnsetType) -> Literal["NONE", "END"] | UnsetType:  # noqa: FBT001  the value itself
     """NVIDIA's and Cohere's word: texts lose their end, or are refused."""
     if truncate is UNSET:
         return UNSET
     return "END" if truncate else "NONE"
 
 
-def unset_or(value: V | None) -> V | UnsetType:
+def replace_none(value: V | None) -> V | UnsetType:
     """UNSET in place of None."""
     return UNSET if value is None else value
 

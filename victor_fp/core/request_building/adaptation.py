@@ -11,7 +11,7 @@ from victor_fp.core.dialects.schemas import SchemaRules, SchemaSupport
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.options import ResponseFormat
 from victor_fp.core.request_building.foreign_turns import list_left_behind
-from victor_fp.core.request_building.tool_names import map_tool_names, names_in, rename_tools
+from victor_fp.core.request_building.tool_names import list_tool_names, map_tool_names, rename_tools
 from victor_fp.core.requests import Adjustment, ChatRequest, Endpoint, resolve_unsupported
 from victor_fp.core.result import outcome
 from victor_fp.core.schemas.conversion import Conversion, convert_schema
@@ -52,7 +52,7 @@ def adapt_request(endpoint: Endpoint, request: ChatRequest) -> Result[AdaptedReq
     names = [tool.name for tool in request.tools]
     if not all(names) or len(set(names)) < len(names):
         return Failure(InvalidRequest(provider=endpoint.spec.name, model=request.model, message=_name_problem(names)))
-    mapped = map_tool_names(endpoint.spec.dialect.tool_names, names_in(request))
+    mapped = map_tool_names(endpoint.spec.dialect.tool_names, list_tool_names(request))
     if not mapped:
         return _adapt_schemas(endpoint, request, left_behind)
     renamed, changes = rename_tools(request, mapped)
@@ -81,7 +81,7 @@ def _adapt_schemas(
     has_schema = form is not None and form.kind == "schema"
     if not has_schema and not (request.tools and spec.supports.tools):
         return Success(AdaptedRequest(request=request, adjustments=before))
-    support = spec.dialect.schemas_for(request.model)
+    support = spec.dialect.find_schema_support(request.model)
     tools = [_adapt_tool(tool, support) for tool in request.tools] if spec.supports.tools else []
     adapted = _adapt_format(form, support) if has_schema and form is not None else _AdaptedFormat(form=form)
     unsupported = [*(one for tool in tools for one in tool.unsupported), *adapted.unsupported]

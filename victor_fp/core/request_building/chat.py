@@ -8,10 +8,16 @@ from returns.result import Failure, Result, Success
 
 from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
 from victor_fp.core.faults import Fault, InvalidRequest
-from victor_fp.core.model_names import missing_model_message
+from victor_fp.core.model_names import describe_missing_model
 from victor_fp.core.options import NO_OPTIONS, read_options
 from victor_fp.core.request_building.conversation import validate_conversation
-from victor_fp.core.request_building.inputs import Messages, Tools, find_argument_problem, read_messages, read_tools
+from victor_fp.core.request_building.inputs import (
+    Messages,
+    ToolsInput,
+    find_argument_problem,
+    read_messages,
+    read_tools,
+)
 from victor_fp.core.requests import ChatRequest, find_header_problem
 from victor_fp.core.result import outcome
 from victor_fp.core.text_tools.hook import prepare_request
@@ -24,7 +30,7 @@ def build_chat_request(
     model: str,
     temperature: float | None = DEFAULT_TEMPERATURE,
     max_tokens: int | None = DEFAULT_MAX_TOKENS,
-    tools: Tools | None = None,
+    tools: ToolsInput | None = None,
     stream: bool = False,
     options: Mapping[str, object],
 ) -> Result[ChatRequest, Fault]:
@@ -42,7 +48,7 @@ def build_chat_request(
     if fault is not None:
         return Failure(fault)
     if not model:
-        return Failure(InvalidRequest(provider=provider, message=missing_model_message(provider)))
+        return Failure(InvalidRequest(provider=provider, message=describe_missing_model(provider)))
     match outcome(read_options(options, provider=provider)):
         case Success(read):
             wrong = find_header_problem(read.extra_headers)

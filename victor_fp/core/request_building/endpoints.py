@@ -171,11 +171,11 @@ def _format_origin(parts: SplitResult, port: int | None) -> str:
 
 def _join_address(address: _Address, url: str) -> str:
     """The caller's address with the entry's path where it names none; a path that still wants settings is left out."""
-    own = _path_of(url)
+    own = _read_path(url)
     return address.origin + (address.path if address.path is not None else "" if "{" in own else own)
 
 
-def _path_of(url: str) -> str:
+def _read_path(url: str) -> str:
     return "/" + url.partition("://")[2].partition("/")[2].rstrip("/") if "/" in url.partition("://")[2] else ""
 
 

@@ -40,7 +40,7 @@ def merge_extra_body(
     adjustments: dict[Adjustment, None] = {}
     for source, given in (("an option of that name", unknown or {}), ("extra_body", extra)):
         patch = _extend_arrays(current, given, appended)
-        for path, verb in _overrides(current, patch):
+        for path, verb in _list_overrides(current, patch):
             adjustments[Adjustment(parameter=path, reason=f"{verb} by {source}", action="changed")] = None
         current = merge_patch(current, patch)
     return encode_json(current), tuple(adjustments)
@@ -71,7 +71,9 @@ def _extend_arrays(
     return {**patch, **extended} if extended else patch
 
 
-def _overrides(body: Mapping[str, object], patch: Mapping[str, object], path: str = "") -> Iterator[tuple[str, str]]:
+def _list_overrides(
+    body: Mapping[str, object], patch: Mapping[str, object], path: str = ""
+) -> Iterator[tuple[str, str]]:
     """The dotted path of every field of the body that the patch replaces or removes, and which of both."""
     for name, value in patch.items():
         if name not in body:
@@ -80,7 +82,7 @@ def _overrides(body: Mapping[str, object], patch: Mapping[str, object], path: st
         if value is None:
             yield path + name, "removed"
         elif isinstance(before, Mapping) and isinstance(value, Mapping):
-            yield from _overrides(before, value, f"{path}{name}.")
+            yield from _list_overrides(before, value, f"{path}{name}.")
         elif before != value and not _is_extension(before, value):
             yield path + name, "replaced"
 

@@ -28,7 +28,7 @@ def list_left_behind(spec: ProviderSpec, request: ChatRequest) -> tuple[Adjustme
                 has_tools=has_tools,
             )
             goes_back = spec.dialect.keeps_opaque and state.protocol == spec.dialect.protocol and bool(block.state)
-            if block.kind == "reasoning" and block.text and not spec.dialect.takes_reasoning(reasoning):
+            if block.kind == "reasoning" and block.text and not spec.dialect.can_send_reasoning(reasoning):
                 reason = f"{spec.title} is not sent the reasoning of turns that {maker} made"
                 adjustments[Adjustment(parameter="messages.reasoning", reason=reason)] = None
             elif block.kind == "opaque" and not goes_back:

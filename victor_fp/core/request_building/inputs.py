@@ -17,7 +17,7 @@ from victor_fp.core.types import AudioPart, FilePart, ImagePart, Message, TextPa
 
 Messages: TypeAlias = "Sequence[Message | Mapping[str, Any]] | str"
 """A conversation as callers may pass it."""
-Tools: TypeAlias = "Sequence[ToolDefinition | Mapping[str, Any]]"
+ToolsInput: TypeAlias = "Sequence[ToolDefinition | Mapping[str, Any]]"
 """Tools as callers may pass them."""
 
 T = TypeVar("T")
@@ -151,10 +151,10 @@ def _read_message(given: object) -> Message | str:
 def _with_reasoning(message: Message, reasoning: str) -> Message:
     if message.metadata is not None:
         return message
-    return message.model_copy(update={"metadata": {"provider_state": _state_with(message, reasoning)}})
+    return message.model_copy(update={"metadata": {"provider_state": _build_state(message, reasoning)}})
 
 
-def _state_with(message: Message, reasoning: str) -> dict[str, Any] | None:
+def _build_state(message: Message, reasoning: str) -> dict[str, Any] | None:
     calls = [
         Block(kind="tool_call", id=call["id"], name=call["name"], arguments=call["arguments"])
         for call in message.tool_calls or ()
@@ -188,7 +188,7 @@ def _translate_part(given: Mapping[Any, Any]) -> Mapping[Any, Any] | str:
             url, detail = (source.get("url"), source.get("detail")) if isinstance(source, Mapping) else (source, None)
             if not isinstance(url, str):
                 return "image_url needs a url"
-            return _attachment("image", url, **({} if detail is None else {"detail": detail}))
+            return _build_attachment("image", url, **({} if detail is None else {"detail": detail}))
         case "input_audio":
             audio = given.get("input_audio")
             if not isinstance(audio, Mapping) or not isinstance(data := audio.get("data"), str):
@@ -198,14 +198,14 @@ def _translate_part(given: Mapping[Any, Any]) -> Mapping[Any, Any] | str:
             if not isinstance(data := file.get("file_data"), str):
                 return "a file needs file_data: a file that was uploaded to a vendor cannot be passed by its id"
             name = file.get("filename")
-            return _attachment("file", data, **({} if name is None else {"filename": name}))
+            return _build_attachment("file", data, **({} if name is None else {"filename": name}))
         case "refusal":
             return {"type": "text", "text": given.get("refusal")}
         case _:
             return given
 
 
-def _attachment(kind: str, address: str, **rest: object) -> dict[str, object]:
+def _build_attachment(kind: str, address: str, **rest: object) -> dict[str, object]:
     """By value for a data URL, else by address."""
     lead, comma, data = address.partition(",")
     if not address.startswith("data:") or not comma or not lead.endswith(";base64"):

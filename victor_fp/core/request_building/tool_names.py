@@ -47,7 +47,7 @@ def map_tool_names(rules: ToolNameRules, names: Iterable[str]) -> dict[str, str]
     return mapped
 
 
-def names_in(request: ChatRequest) -> Iterator[str]:
+def list_tool_names(request: ChatRequest) -> Iterator[str]:
     """Every name of a tool that a request would send: of its tools, its choice, and earlier calls and results."""
     for tool in request.tools:
         yield tool.name

@@ -69,7 +69,7 @@ class Woken(msgspec.Struct, frozen=True, gc=False):
     """The time of the last Wake has come."""
 
 
-Event: TypeAlias = Arrived | GaveUp | Finished | Unsent | Woken
+AdmissionEvent: TypeAlias = Arrived | GaveUp | Finished | Unsent | Woken
 
 
 class Grant(msgspec.Struct, frozen=True, gc=False):
@@ -94,7 +94,7 @@ class Wake(msgspec.Struct, frozen=True, gc=False):
     at: float
 
 
-Order: TypeAlias = Grant | Refuse | Wake
+AdmissionOrder: TypeAlias = Grant | Refuse | Wake
 
 
 class Admission(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,7 +105,7 @@ class Admission(msgspec.Struct, frozen=True, kw_only=True):
     cooldown: Cooldown = Cooldown()
 
 
-def advance(admission: Admission, event: Event, now: float) -> tuple[Admission, tuple[Order, ...]]:
+def advance(admission: Admission, event: AdmissionEvent, now: float) -> tuple[Admission, tuple[AdmissionOrder, ...]]:
     """Take in an event and say who may send."""
     match event:
         case Arrived():
@@ -123,9 +123,9 @@ def advance(admission: Admission, event: Event, now: float) -> tuple[Admission, 
             assert_never(event)
 
 
-def _on_arrival(admission: Admission, event: Arrived, now: float) -> tuple[Admission, tuple[Order, ...]]:
+def _on_arrival(admission: Admission, event: Arrived, now: float) -> tuple[Admission, tuple[AdmissionOrder, ...]]:
     admission, orders = _serve(admission, now)
-    cool = cooling.time_left(admission.cooldown, now)
+    cool = cooling.compute_time_left(admission.cooldown, now)
     if cool > 0 and cool >= min(event.deadline - now, admission.queue.policy.max_wait):
         return admission, (*orders, Refuse(event.ticket, _build_cooling_fault(admission, now)))
     if cool == 0 and not admission.queue.entries and event.deadline > now:
@@ -153,20 +153,20 @@ def _on_finish(admission: Admission, event: Finished, now: float) -> Admission:
     )
 
 
-def _serve(admission: Admission, now: float) -> tuple[Admission, tuple[Order, ...]]:
+def _serve(admission: Admission, now: float) -> tuple[Admission, tuple[AdmissionOrder, ...]]:
     """Everything that can be decided now, and when to look again."""
     if not admission.queue.entries:
         return admission, ()
-    orders: list[Order] = []
-    queue, late = waiting.overdue(admission.queue, now)
+    orders: list[AdmissionOrder] = []
+    queue, late = waiting.drop_overdue(admission.queue, now)
     orders += [Refuse(entry.ticket, fault) for entry, fault in late]
-    cool = cooling.time_left(admission.cooldown, now)
+    cool = cooling.compute_time_left(admission.cooldown, now)
     if cool > 0:
         for in_vain in [entry for entry in queue.entries if entry.until <= now + cool]:
             queue, _ = waiting.leave(queue, in_vain.ticket)
             orders.append(Refuse(in_vain.ticket, _build_cooling_fault(admission, now)))
     limiter, room_at = admission.limiter, now + cool
-    while cool == 0 and (first := waiting.head(queue)) is not None:
+    while cool == 0 and (first := waiting.find_head(queue)) is not None:
         limiter, answer = limiting.take(limiter, first.tokens, now)
         if isinstance(answer, Full):
             room_at = math.inf if answer.retry_after is None else now + answer.retry_after
@@ -177,13 +177,13 @@ def _serve(admission: Admission, now: float) -> tuple[Admission, tuple[Order, ..
             continue
         queue, _ = waiting.leave(queue, first.ticket)
         orders.append(Grant(first.ticket, answer, now - first.joined))
-    at = min(room_at, waiting.next_overdue(queue), _lease_end(limiter)) if queue.entries else math.inf
+    at = min(room_at, waiting.find_next_overdue(queue), _compute_lease_end(limiter)) if queue.entries else math.inf
     if at < math.inf:
         orders.append(Wake(at))
     return replace(admission, queue=queue, limiter=limiter), tuple(orders)
 
 
-def _lease_end(limiter: Limiter) -> float:
+def _compute_lease_end(limiter: Limiter) -> float:
     """When the oldest permit that is out would be given up."""
     return limiter.under_way[0].issued + limiter.limits.lease if limiter.under_way else math.inf
 
@@ -194,4 +194,4 @@ def _build_queue_full(queue: Queue, seconds: float) -> Fault:
 
 
 def _build_cooling_fault(admission: Admission, now: float) -> Fault:
-    return cooling.refusal(admission.cooldown, admission.queue.provider, admission.queue.model, now)
+    return cooling.build_refusal(admission.cooldown, admission.queue.provider, admission.queue.model, now)

@@ -49,7 +49,7 @@ from typing import Literal, TypeAlias, assert_never
 import msgspec
 from msgspec.structs import replace
 
-from victor_fp.core.faults import Fault, indicts_server
+from victor_fp.core.faults import Fault, is_breaker_failure
 from victor_fp.core.stats import CircuitBreakerStats
 
 State: TypeAlias = Literal["closed", "open", "half_open"]
@@ -91,7 +91,7 @@ class BreakerPolicy(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Operations, or attempts in a row, that a share is taken of at the least."""
 
 
-class Permit(msgspec.Struct, frozen=True, gc=False):
+class BreakerPermit(msgspec.Struct, frozen=True, gc=False):
     """Leave to send one attempt; hand it back with `record` or `record_attempt`."""
 
     generation: int
@@ -117,7 +117,7 @@ class Breaker(msgspec.Struct, frozen=True, kw_only=True):
     """Operations that failed since the last success."""
     success_count: int = 0
     """Successes since the last change of state."""
-    probes: tuple[Permit, ...] = ()
+    probes: tuple[BreakerPermit, ...] = ()
     """Probes under way, oldest first."""
     probe_count: int = 0
     """Probes ever admitted."""
@@ -144,14 +144,14 @@ class Breaker(msgspec.Struct, frozen=True, kw_only=True):
     last_failure_time: float | None = None
 
 
-def admit(breaker: Breaker, now: float, *, is_retry: bool = False) -> tuple[Breaker, Permit | Rejected]:
+def admit(breaker: Breaker, now: float, *, is_retry: bool = False) -> tuple[Breaker, BreakerPermit | Rejected]:
     """Start an operation with its first attempt, or the next attempt of one that has started already.
 
     The permit must be handed back, whatever happens.
     """
     started = 0 if is_retry else 1
     if breaker.state == "closed":
-        permit = Permit(breaker.state_changes, breaker.total_calls, now)
+        permit = BreakerPermit(breaker.state_changes, breaker.total_calls, now)
         return replace(
             breaker,
             total_calls=breaker.total_calls + 1,
@@ -161,7 +161,7 @@ def admit(breaker: Breaker, now: float, *, is_retry: bool = False) -> tuple[Brea
     if breaker.state == "open":
         # A clock that went back (a restart, another host) must not keep the breaker open for longer than the timeout.
         breaker = replace(breaker, since=now) if now < breaker.since < now + _FAR else breaker
-        left = time_to_probe(breaker, now)
+        left = compute_time_to_probe(breaker, now)
         if left > 0:
             return replace(breaker, total_rejected=breaker.total_rejected + 1), Rejected(left)
         breaker = _move(breaker, "rested", now)
@@ -170,7 +170,7 @@ def admit(breaker: Breaker, now: float, *, is_retry: bool = False) -> tuple[Brea
     if len(under_way) >= breaker.policy.half_open_probes:
         left = min(1.0, breaker.policy.recovery_timeout)
         return replace(breaker, probes=under_way, total_rejected=breaker.total_rejected + 1), Rejected(left)
-    permit = Permit(breaker.state_changes, breaker.probe_count, now)
+    permit = BreakerPermit(breaker.state_changes, breaker.probe_count, now)
     return replace(
         breaker,
         probes=(*under_way, permit),
@@ -181,7 +181,7 @@ def admit(breaker: Breaker, now: float, *, is_retry: bool = False) -> tuple[Brea
     ), permit
 
 
-def record(breaker: Breaker, permit: Permit, verdict: Verdict, now: float) -> Breaker:
+def record(breaker: Breaker, permit: BreakerPermit, verdict: Verdict, now: float) -> Breaker:
     """Report how an operation ended, together with its last attempt, the one under `permit`."""
     if verdict == "succeeded" and breaker.state == "closed" and permit.generation == breaker.state_changes:
         return _succeed(breaker, now)
@@ -189,7 +189,7 @@ def record(breaker: Breaker, permit: Permit, verdict: Verdict, now: float) -> Br
     return end(breaker, permit.generation, verdict, now)
 
 
-def record_attempt(breaker: Breaker, permit: Permit, verdict: Verdict, now: float) -> Breaker:
+def record_attempt(breaker: Breaker, permit: BreakerPermit, verdict: Verdict, now: float) -> Breaker:
     """Report how the attempt under `permit` ended, where its operation goes on."""
     breaker = _end_attempt(breaker, permit, verdict, now)
     closed = breaker.state == "closed" and permit.generation == breaker.state_changes
@@ -226,7 +226,7 @@ def _succeed(breaker: Breaker, now: float) -> Breaker:
     )
 
 
-def _end_attempt(breaker: Breaker, permit: Permit, verdict: Verdict, now: float) -> Breaker:
+def _end_attempt(breaker: Breaker, permit: BreakerPermit, verdict: Verdict, now: float) -> Breaker:
     """One attempt less is under way. Half-open, it may close or open the breaker."""
     sending = max(0, breaker.sending - 1)
     if verdict == "failed":
@@ -246,7 +246,7 @@ def _end_attempt(breaker: Breaker, permit: Permit, verdict: Verdict, now: float)
             assert_never(breaker.state)
 
 
-def _end_probe(breaker: Breaker, permit: Permit, verdict: Verdict, now: float) -> Breaker:
+def _end_probe(breaker: Breaker, permit: BreakerPermit, verdict: Verdict, now: float) -> Breaker:
     breaker = replace(breaker, probes=tuple(probe for probe in breaker.probes if probe != permit))
     match verdict:
         case "succeeded" | "ignored":
@@ -328,10 +328,10 @@ def reset(breaker: Breaker, now: float) -> Breaker:
 
 def is_open(breaker: Breaker, now: float) -> bool:
     """Whether a call at `now` would be rejected because the recovery timeout has not passed."""
-    return time_to_probe(breaker, now) > 0
+    return compute_time_to_probe(breaker, now) > 0
 
 
-def time_to_probe(breaker: Breaker, now: float) -> float:
+def compute_time_to_probe(breaker: Breaker, now: float) -> float:
     """Seconds until an open breaker lets a probe through; 0.0 where it is not open or the time has come."""
     if breaker.state != "open":
         return 0.0
@@ -342,7 +342,7 @@ def time_to_probe(breaker: Breaker, now: float) -> float:
     return left if left > _TICK else 0.0
 
 
-def stats(breaker: Breaker, name: str, now: float, wall: float) -> CircuitBreakerStats:
+def build_stats(breaker: Breaker, name: str, now: float, wall: float) -> CircuitBreakerStats:
     """Figures for people and dashboards; an open breaker whose time has come reads "half_open".
 
     `wall` is what `now` is called on the wall, in seconds since 1970, and `last_failure_time` is told in that.
@@ -362,10 +362,10 @@ def stats(breaker: Breaker, name: str, now: float, wall: float) -> CircuitBreake
     }
 
 
-def verdict_of(fault: Fault | None) -> Verdict:
+def judge_fault(fault: Fault | None) -> Verdict:
     """What an attempt's end says about the server; None is a whole response."""
     if fault is None:
         return "succeeded"
-    if indicts_server(fault):
+    if is_breaker_failure(fault):
         return "failed"
     return "cancelled" if fault.is_local or fault.status is None else "ignored"

@@ -40,13 +40,13 @@ from msgspec.structs import replace
 from victor_fp.core.faults import Attempt, Cancelled, CircuitOpen, DeadlineExceeded, Fault, TimedOut
 from victor_fp.core.resilience import breaker as circuit
 from victor_fp.core.resilience import retry as retrying
-from victor_fp.core.resilience.breaker import Breaker, Permit, Rejected, Verdict
-from victor_fp.core.resilience.deadline import deadline_exceeded
+from victor_fp.core.resilience.breaker import Breaker, BreakerPermit, Rejected, Verdict
+from victor_fp.core.resilience.deadline import build_deadline_fault
 from victor_fp.core.resilience.retry import Again, Retry, RetryPolicy, Stop
 
-Phase: TypeAlias = Literal["sending", "delivering", "waiting", "settled"]
+CallPhase: TypeAlias = Literal["sending", "delivering", "waiting", "settled"]
 
-TRANSITIONS: Mapping[tuple[Phase, str], tuple[Phase, ...]] = {
+TRANSITIONS: Mapping[tuple[CallPhase, str], tuple[CallPhase, ...]] = {
     ("sending", "Answered"): ("settled",),
     ("sending", "Failed"): ("waiting", "settled"),
     ("sending", "Refused"): ("settled",),
@@ -98,7 +98,7 @@ class Abandoned(msgspec.Struct, frozen=True, gc=False):
     """The caller gave up, in whatever way."""
 
 
-Event: TypeAlias = Answered | Failed | Refused | Committed | Rested | Abandoned
+CallEvent: TypeAlias = Answered | Failed | Refused | Committed | Rested | Abandoned
 
 
 class Send(msgspec.Struct, frozen=True, gc=False):
@@ -129,19 +129,19 @@ class Settle(msgspec.Struct, frozen=True):
     """Every attempt, oldest first; the same tuple is in the fault."""
 
 
-Order: TypeAlias = Send | Deliver | Wait | Settle
+CallOrder: TypeAlias = Send | Deliver | Wait | Settle
 
 
-class Call(msgspec.Struct, frozen=True, kw_only=True):
+class CallState(msgspec.Struct, frozen=True, kw_only=True):
     """The state of one call."""
 
     retry: Retry
     timeout: float
     provider: str
     model: str | None
-    order: Order
+    order: CallOrder
     """What the shell is doing now."""
-    permit: Permit | None = None
+    permit: BreakerPermit | None = None
     """Of the attempt under way."""
     generation: int | None = None
     """Of the breaker's last permit; None before the breaker has let the call in."""
@@ -153,7 +153,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     attempts: tuple[Attempt, ...] = ()
 
 
-Step: TypeAlias = tuple[Call, Breaker | None, Order]
+CallStep: TypeAlias = tuple[CallState, Breaker | None, CallOrder]
 
 
 def begin(
@@ -166,7 +166,7 @@ def begin(
     provider: str = "",
     model: str | None = None,
     wait_when_open: bool = False,
-) -> Step:
+) -> CallStep:
     """Begin a call at `now` and order its first attempt, or settle it where the breaker is open.
 
     `timeout` bounds one attempt, in seconds. `deadline` is a point of time in the clock of `now`; where none is given,
@@ -174,7 +174,7 @@ def begin(
     let it in, where that comes before the deadline.
     """
     last_moment = now + timeout * (policy.max_retries + 1) if deadline is None else deadline
-    call = Call(
+    call = CallState(
         retry=Retry(policy=policy, began=now, deadline=last_moment),
         timeout=timeout,
         provider=provider,
@@ -185,9 +185,9 @@ def begin(
     return _start_attempt(call, breaker, now)
 
 
-def advance(call: Call, breaker: Breaker | None, event: Event, now: float) -> Step:
+def advance(call: CallState, breaker: Breaker | None, event: CallEvent, now: float) -> CallStep:
     """Take in the outcome of the last order and say what to do next."""
-    if (phase_of(call), type(event).__name__) not in TRANSITIONS:
+    if (find_phase(call), type(event).__name__) not in TRANSITIONS:
         return call, breaker, call.order
     match event:
         case Answered(status):
@@ -208,7 +208,7 @@ def advance(call: Call, breaker: Breaker | None, event: Event, now: float) -> St
             assert_never(event)
 
 
-def phase_of(call: Call) -> Phase:
+def find_phase(call: CallState) -> CallPhase:
     """Where the call stands."""
     match call.order:
         case Send():
@@ -223,12 +223,12 @@ def phase_of(call: Call) -> Phase:
             assert_never(call.order)
 
 
-def _start_attempt(call: Call, breaker: Breaker | None, now: float) -> Step:
+def _start_attempt(call: CallState, breaker: Breaker | None, now: float) -> CallStep:
     """An attempt begins, if the deadline and the breaker allow it."""
     left = call.retry.deadline - now
     if left <= 0:
-        return _settle(call, _end(call, breaker, now), _deadline_exceeded(call), call.attempts)
-    permit: Permit | None = None
+        return _settle(call, _end(call, breaker, now), _build_deadline_fault(call), call.attempts)
+    permit: BreakerPermit | None = None
     if breaker is not None:
         breaker, leave = circuit.admit(breaker, now, is_retry=call.generation is not None)
         if isinstance(leave, Rejected):
@@ -236,7 +236,7 @@ def _start_attempt(call: Call, breaker: Breaker | None, now: float) -> Step:
         permit = leave
     # A hair less is a rounding of the clock, not a deadline that is near.
     send = Send(left if left < call.timeout - 1e-6 else call.timeout, call.retry.deadline)
-    call = Call(
+    call = CallState(
         retry=call.retry,
         timeout=call.timeout,
         provider=call.provider,
@@ -253,7 +253,7 @@ def _start_attempt(call: Call, breaker: Breaker | None, now: float) -> Step:
     return call, breaker, send
 
 
-def _wait_for_breaker(call: Call, breaker: Breaker, leave: Rejected, now: float) -> Step:
+def _wait_for_breaker(call: CallState, breaker: Breaker, leave: Rejected, now: float) -> CallStep:
     """The breaker lets no attempt through now."""
     let_in = call.generation is not None
     if (let_in or call.wait_when_open) and now + leave.retry_after < call.retry.deadline:
@@ -261,7 +261,7 @@ def _wait_for_breaker(call: Call, breaker: Breaker, leave: Rejected, now: float)
         retry = retrying.restore(call.retry) if call.wait_when_open else call.retry
         return replace(call, retry=retry, order=order, waited=call.waited + leave.retry_after), breaker, order
     if let_in:
-        fault = call.last if call.last is not None else _deadline_exceeded(call)
+        fault = call.last if call.last is not None else _build_deadline_fault(call)
         return _settle(call, _end(call, breaker, now), fault, call.attempts)
     circuit_open = CircuitOpen(
         provider=call.provider,
@@ -273,15 +273,15 @@ def _wait_for_breaker(call: Call, breaker: Breaker, leave: Rejected, now: float)
     return _settle(call, breaker, circuit_open, attempts)
 
 
-def _fail(call: Call, breaker: Breaker | None, fault: Fault, luck: float, now: float) -> Step:
-    verdict = circuit.verdict_of(fault)
+def _fail(call: CallState, breaker: Breaker | None, fault: Fault, luck: float, now: float) -> CallStep:
+    verdict = circuit.judge_fault(fault)
     attempts = _log(call, type(fault).__name__, fault.status, fault.message, now)
-    if call.wait_when_open and _leaves_breaker_open(call, breaker, verdict, now):
+    if call.wait_when_open and _is_breaker_left_open(call, breaker, verdict, now):
         call = replace(call, retry=retrying.restore(call.retry))
-    retry, decision = retrying.after(call.retry, fault, luck, now)
+    retry, decision = retrying.decide_retry(call.retry, fault, luck, now)
     if _is_cut_short(call, fault, now):
         ended = _record(call, breaker, verdict, now)
-        return _settle(replace(call, last=fault), ended, _deadline_exceeded(replace(call, last=fault)), attempts)
+        return _settle(replace(call, last=fault), ended, _build_deadline_fault(replace(call, last=fault)), attempts)
     match decision:
         case Again(wait):
             return _rest(replace(call, retry=retry, last=fault, attempts=attempts), breaker, verdict, wait, now)
@@ -289,23 +289,23 @@ def _fail(call: Call, breaker: Breaker | None, fault: Fault, luck: float, now: f
             breaker = _record(call, breaker, verdict, now)
             call = replace(call, retry=retry, last=fault)
             late = reason == "past_deadline" and now >= call.retry.deadline
-            return _settle(call, breaker, _deadline_exceeded(call) if late else fault, attempts)
+            return _settle(call, breaker, _build_deadline_fault(call) if late else fault, attempts)
         case _:
             assert_never(decision)
 
 
-def _leaves_breaker_open(call: Call, breaker: Breaker | None, verdict: Verdict, now: float) -> bool:
+def _is_breaker_left_open(call: CallState, breaker: Breaker | None, verdict: Verdict, now: float) -> bool:
     """Whether the breaker is open, or is opened by this failure."""
     if breaker is None or call.permit is None:
         return False
     return circuit.record_attempt(breaker, call.permit, verdict, now).state == "open"
 
 
-def _rest(call: Call, breaker: Breaker | None, verdict: Verdict, wait: float, now: float) -> Step:
+def _rest(call: CallState, breaker: Breaker | None, verdict: Verdict, wait: float, now: float) -> CallStep:
     """Rest before the next attempt; where the breaker is open, at least until it lets probes through."""
     if breaker is not None and call.permit is not None:
         breaker = circuit.record_attempt(breaker, call.permit, verdict, now)
-        wait = max(wait, circuit.time_to_probe(breaker, now))
+        wait = max(wait, circuit.compute_time_to_probe(breaker, now))
     call = replace(call, permit=None)
     if now + wait >= call.retry.deadline:
         return _settle(call, _end(call, breaker, now), call.last, call.attempts)
@@ -313,7 +313,7 @@ def _rest(call: Call, breaker: Breaker | None, verdict: Verdict, wait: float, no
     return replace(call, order=order, waited=wait), breaker, order
 
 
-def _refuse(call: Call, breaker: Breaker | None, fault: Fault, now: float) -> Step:
+def _refuse(call: CallState, breaker: Breaker | None, fault: Fault, now: float) -> CallStep:
     """The attempt was not sent. The operation ends as its earlier attempts did."""
     if breaker is not None and call.permit is not None:
         breaker = circuit.record_attempt(breaker, call.permit, "cancelled", now)
@@ -321,7 +321,7 @@ def _refuse(call: Call, breaker: Breaker | None, fault: Fault, now: float) -> St
     return _settle(call, _end(call, breaker, now), call.last if call.last is not None else fault, attempts)
 
 
-def _is_cut_short(call: Call, fault: Fault, now: float) -> bool:
+def _is_cut_short(call: CallState, fault: Fault, now: float) -> bool:
     """Whether the deadline, not the attempt's own timeout, is what ran out."""
     if not isinstance(fault, TimedOut) or fault.status is not None or not isinstance(call.order, Send):
         return False
@@ -330,7 +330,7 @@ def _is_cut_short(call: Call, fault: Fault, now: float) -> bool:
     return less and now >= call.retry.deadline - _EARLY
 
 
-def _abandon(call: Call, breaker: Breaker | None, now: float) -> Step:
+def _abandon(call: CallState, breaker: Breaker | None, now: float) -> CallStep:
     attempts = call.attempts
     if isinstance(call.order, Wait):
         if breaker is not None and call.generation is not None:
@@ -342,22 +342,22 @@ def _abandon(call: Call, breaker: Breaker | None, now: float) -> Step:
     return _settle(call, breaker, fault, attempts)
 
 
-def _record(call: Call, breaker: Breaker | None, verdict: Verdict, now: float) -> Breaker | None:
+def _record(call: CallState, breaker: Breaker | None, verdict: Verdict, now: float) -> Breaker | None:
     """The breaker after the operation ended with the attempt that is under way."""
     if breaker is None or call.permit is None:
         return breaker
     return circuit.record(breaker, call.permit, verdict, now)
 
 
-def _end(call: Call, breaker: Breaker | None, now: float) -> Breaker | None:
+def _end(call: CallState, breaker: Breaker | None, now: float) -> Breaker | None:
     """The breaker after the operation ended without another attempt: as its last one did."""
     if breaker is None or call.generation is None:
         return breaker
-    verdict = "cancelled" if call.last is None else circuit.verdict_of(call.last)
+    verdict = "cancelled" if call.last is None else circuit.judge_fault(call.last)
     return circuit.end(breaker, call.generation, verdict, now)
 
 
-def _log(call: Call, outcome: str, status: int | None, message: str, now: float) -> tuple[Attempt, ...]:
+def _log(call: CallState, outcome: str, status: int | None, message: str, now: float) -> tuple[Attempt, ...]:
     attempt = Attempt(
         provider=call.provider,
         model=call.model,
@@ -371,11 +371,11 @@ def _log(call: Call, outcome: str, status: int | None, message: str, now: float)
     return (*call.attempts, attempt)
 
 
-def _deadline_exceeded(call: Call) -> DeadlineExceeded:
-    return deadline_exceeded(call.provider, call.model, call.retry.deadline - call.retry.began, call.last)
+def _build_deadline_fault(call: CallState) -> DeadlineExceeded:
+    return build_deadline_fault(call.provider, call.model, call.retry.deadline - call.retry.began, call.last)
 
 
-def _settle(call: Call, breaker: Breaker | None, fault: Fault | None, attempts: tuple[Attempt, ...]) -> Step:
+def _settle(call: CallState, breaker: Breaker | None, fault: Fault | None, attempts: tuple[Attempt, ...]) -> CallStep:
     shown: Fault | None = replace(fault, attempts=attempts) if fault is not None else None
     settle = Settle(shown, attempts)
     return replace(call, order=settle, permit=None, attempts=attempts), breaker, settle

@@ -53,22 +53,22 @@ def record_fault(cooldown: Cooldown, fault: Fault | None, now: float) -> Cooldow
         return replace(cooldown, row=0) if cooldown.row and now >= cooldown.until else cooldown
     cause, seconds = _choose_cause(cooldown, fault)
     until = now + min(seconds, cooldown.policy.longest)
-    if seconds <= 0 or until <= now + time_left(cooldown, now):
+    if seconds <= 0 or until <= now + compute_time_left(cooldown, now):
         return cooldown
     # Calls that were under way together are refused together: they are one strike, not many.
     struck = isinstance(fault, RateLimited) and not _read_retry_after(fault) and now >= cooldown.until
     return replace(cooldown, until=until, cause=cause, row=cooldown.row + struck)
 
 
-def time_left(cooldown: Cooldown, now: float) -> float:
+def compute_time_left(cooldown: Cooldown, now: float) -> float:
     """Seconds until the key is ready; 0.0 where it is, and where the time is further away than any cooldown can be."""
     seconds = cooldown.until - now
     return seconds if 0.0 < seconds <= cooldown.policy.longest + _SLACK else 0.0
 
 
-def refusal(cooldown: Cooldown, provider: str, model: str | None, now: float) -> Fault:
+def build_refusal(cooldown: Cooldown, provider: str, model: str | None, now: float) -> Fault:
     """What to tell a call that comes while the key cools: the cause, and the time that is left."""
-    seconds = time_left(cooldown, now)
+    seconds = compute_time_left(cooldown, now)
     message = f"the key cools down for {seconds:.3g} s more: {cooldown.cause}"
     match cooldown.cause:
         case "rate limit":

@@ -7,7 +7,7 @@ import math
 from victor_fp.core.faults import DeadlineExceeded, Fault
 
 
-def deadline_exceeded(provider: str, model: str | None, seconds: float, last: Fault | None) -> DeadlineExceeded:
+def build_deadline_fault(provider: str, model: str | None, seconds: float, last: Fault | None) -> DeadlineExceeded:
     """`seconds` is the whole time that was allowed; `last` the fault of the last try, if there was one."""
     passed = f"the deadline of {seconds:g} s passed" if math.isfinite(seconds) else "the deadline passed"
     if last is None:

@@ -9,10 +9,10 @@ Transition: TypeAlias = tuple[tuple[str, str], str | tuple[str, ...]]
 """((state, event), state), or the states it may lead to."""
 
 
-def mermaid(table: Iterable[Transition], start: str) -> str:
+def render_mermaid(table: Iterable[Transition], start: str) -> str:
     """A Mermaid state diagram of the items of a transition table.
 
-    >>> print(mermaid([(("open", "shut"), "closed"), (("closed", "opened"), "open")], "open"))
+    >>> print(render_mermaid([(("open", "shut"), "closed"), (("closed", "opened"), "open")], "open"))
     stateDiagram-v2
         [*] --> open
         open --> closed: shut

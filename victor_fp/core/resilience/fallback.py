@@ -28,18 +28,18 @@ from msgspec.structs import replace
 
 from victor_fp.core.faults import FAULT_TYPES, AllFallbacksFailed, Attempt, Cancelled, DeadlineExceeded, Fault
 from victor_fp.core.json import Json
-from victor_fp.core.resilience.deadline import deadline_exceeded
+from victor_fp.core.resilience.deadline import build_deadline_fault
 
-Phase: TypeAlias = Literal["trying", "delivering", "settled"]
+PlanPhase: TypeAlias = Literal["trying", "delivering", "settled"]
 
-TRANSITIONS: Mapping[tuple[Phase, str], tuple[Phase, ...]] = {
-    ("trying", "Answered"): ("settled",),
-    ("trying", "Failed"): ("trying", "settled"),
-    ("trying", "Committed"): ("delivering",),
-    ("trying", "Abandoned"): ("settled",),
-    ("delivering", "Answered"): ("settled",),
-    ("delivering", "Failed"): ("settled",),
-    ("delivering", "Abandoned"): ("settled",),
+TRANSITIONS: Mapping[tuple[PlanPhase, str], tuple[PlanPhase, ...]] = {
+    ("trying", "TargetAnswered"): ("settled",),
+    ("trying", "TargetFailed"): ("trying", "settled"),
+    ("trying", "TargetCommitted"): ("delivering",),
+    ("trying", "PlanAbandoned"): ("settled",),
+    ("delivering", "TargetAnswered"): ("settled",),
+    ("delivering", "TargetFailed"): ("settled",),
+    ("delivering", "PlanAbandoned"): ("settled",),
 }
 """Where each event may lead; an event that is not here for a phase changes nothing and repeats the order."""
 
@@ -62,7 +62,7 @@ class FallbackPolicy(msgspec.Struct, frozen=True, kw_only=True):
     even_shares: bool = False
 
 
-class Target(msgspec.Struct, frozen=True, kw_only=True):
+class FallbackTarget(msgspec.Struct, frozen=True, kw_only=True):
     """One place to ask, with the model's name there."""
 
     provider: str
@@ -71,46 +71,46 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     """What is asked differently here."""
 
 
-class Answered(msgspec.Struct, frozen=True):
+class TargetAnswered(msgspec.Struct, frozen=True):
     """The target settled well."""
 
     attempts: tuple[Attempt, ...]
 
 
-class Failed(msgspec.Struct, frozen=True):
+class TargetFailed(msgspec.Struct, frozen=True):
     """The target settled with a fault, which carries its tries."""
 
     fault: Fault
 
 
-class Committed(msgspec.Struct, frozen=True, gc=False):
+class TargetCommitted(msgspec.Struct, frozen=True, gc=False):
     """The first piece of the answer is about to reach the caller."""
 
 
-class Abandoned(msgspec.Struct, frozen=True):
+class PlanAbandoned(msgspec.Struct, frozen=True):
     """The caller gave up; `attempts` are the tries at the present target."""
 
     attempts: tuple[Attempt, ...] = ()
 
 
-Event: TypeAlias = Answered | Failed | Committed | Abandoned
+PlanEvent: TypeAlias = TargetAnswered | TargetFailed | TargetCommitted | PlanAbandoned
 
 
-class Ask(msgspec.Struct, frozen=True):
+class TryTarget(msgspec.Struct, frozen=True):
     """Make the call at this target."""
 
-    target: Target
+    target: FallbackTarget
     place: int
     max_retries: int | None
     """At most so many tries after the first; None: as the target's own policy says."""
     deadline: float
 
 
-class Deliver(msgspec.Struct, frozen=True, gc=False):
+class DeliverTarget(msgspec.Struct, frozen=True, gc=False):
     """Hand the stream's pieces to the caller."""
 
 
-class Settle(msgspec.Struct, frozen=True):
+class SettlePlan(msgspec.Struct, frozen=True):
     """End the call with the answer at hand, or with `fault`."""
 
     fault: Fault | None
@@ -118,17 +118,17 @@ class Settle(msgspec.Struct, frozen=True):
     """Every try at every target, oldest first, timed from the beginning of the plan; the same tuple is in the fault."""
 
 
-Order: TypeAlias = Ask | Deliver | Settle
+PlanOrder: TypeAlias = TryTarget | DeliverTarget | SettlePlan
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """The state of one call over several targets."""
 
     policy: FallbackPolicy
-    targets: tuple[Target, ...]
+    targets: tuple[FallbackTarget, ...]
     began: float
     deadline: float
-    order: Order
+    order: PlanOrder
     place: int = 0
     asked: float = 0.0
     """When the present target was asked."""
@@ -137,26 +137,28 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     attempts: tuple[Attempt, ...] = ()
 
 
-def begin(targets: tuple[Target, ...], policy: FallbackPolicy, now: float, deadline: float) -> tuple[Plan, Order]:
+def begin(
+    targets: tuple[FallbackTarget, ...], policy: FallbackPolicy, now: float, deadline: float
+) -> tuple[Plan, PlanOrder]:
     """Begin with the first of `targets`. `deadline` is a point of time in the clock of `now`."""
     if policy.max_fallbacks is not None:
         targets = targets[: policy.max_fallbacks + 1]
-    plan = Plan(policy=policy, targets=targets, began=now, deadline=deadline, order=Deliver())
+    plan = Plan(policy=policy, targets=targets, began=now, deadline=deadline, order=DeliverTarget())
     return _ask_target(plan, 0, now) if targets else _settle(plan, AllFallbacksFailed(message="the plan has no target"))
 
 
-def advance(plan: Plan, event: Event, now: float) -> tuple[Plan, Order]:
+def advance(plan: Plan, event: PlanEvent, now: float) -> tuple[Plan, PlanOrder]:
     """Take in what came of the last order and say what to do next."""
-    if (phase_of(plan), type(event).__name__) not in TRANSITIONS:
+    if (find_phase(plan), type(event).__name__) not in TRANSITIONS:
         return plan, plan.order
     match event:
-        case Answered(attempts):
+        case TargetAnswered(attempts):
             return _settle(_log_attempts(plan, attempts), None)
-        case Failed(fault):
+        case TargetFailed(fault):
             return _on_failure(_log_attempts(plan, fault.attempts or (_log_untried(plan, fault, now),)), fault, now)
-        case Committed():
-            return replace(plan, order=Deliver()), Deliver()
-        case Abandoned(attempts):
+        case TargetCommitted():
+            return replace(plan, order=DeliverTarget()), DeliverTarget()
+        case PlanAbandoned(attempts):
             target = plan.targets[plan.place]
             gone = Cancelled(provider=target.provider, model=target.model, message="the caller gave up")
             return _settle(_log_attempts(plan, attempts), gone)
@@ -164,39 +166,39 @@ def advance(plan: Plan, event: Event, now: float) -> tuple[Plan, Order]:
             assert_never(event)
 
 
-def phase_of(plan: Plan) -> Phase:
+def find_phase(plan: Plan) -> PlanPhase:
     """Where the plan stands."""
     match plan.order:
-        case Ask():
+        case TryTarget():
             return "trying"
-        case Deliver():
+        case DeliverTarget():
             return "delivering"
-        case Settle():
+        case SettlePlan():
             return "settled"
         case _:
             assert_never(plan.order)
 
 
-def _on_failure(plan: Plan, fault: Fault, now: float) -> tuple[Plan, Order]:
+def _on_failure(plan: Plan, fault: Fault, now: float) -> tuple[Plan, PlanOrder]:
     # A deadline that ends a target before the plan's own is only its share of the time.
     share_used = isinstance(fault, DeadlineExceeded) and plan.policy.even_shares and now < plan.deadline
     name = type(fault).__name__
-    if isinstance(plan.order, Deliver) or not (share_used or name in plan.policy.moves_on):
+    if isinstance(plan.order, DeliverTarget) or not (share_used or name in plan.policy.moves_on):
         return _settle(plan, fault)
     following = plan.place + 1
     spent = plan.policy.max_tries is not None and plan.tries >= plan.policy.max_tries
     if now >= plan.deadline and len(plan.targets) > following:
-        return _settle(plan, deadline_exceeded(fault.provider, fault.model, plan.deadline - plan.began, fault))
+        return _settle(plan, build_deadline_fault(fault.provider, fault.model, plan.deadline - plan.began, fault))
     if following >= len(plan.targets) or spent:
-        return _settle(plan, fault if plan.place == 0 else _all_failed(plan, fault))
+        return _settle(plan, fault if plan.place == 0 else _build_all_failed_fault(plan, fault))
     return _ask_target(plan, following, now)
 
 
-def _ask_target(plan: Plan, place: int, now: float) -> tuple[Plan, Order]:
+def _ask_target(plan: Plan, place: int, now: float) -> tuple[Plan, PlanOrder]:
     policy = plan.policy
     retries = None if policy.max_tries is None else policy.max_tries - plan.tries - 1
     shares = len(plan.targets) - place if policy.even_shares else 1
-    ask = Ask(
+    ask = TryTarget(
         plan.targets[place], place, retries, now + (plan.deadline - now) / shares if shares > 1 else plan.deadline
     )
     return replace(plan, place=place, asked=now, order=ask), ask
@@ -223,7 +225,7 @@ def _log_untried(plan: Plan, fault: Fault, now: float) -> Attempt:
     )
 
 
-def _all_failed(plan: Plan, fault: Fault) -> AllFallbacksFailed:
+def _build_all_failed_fault(plan: Plan, fault: Fault) -> AllFallbacksFailed:
     return AllFallbacksFailed(
         provider=fault.provider,
         model=fault.model,
@@ -237,7 +239,7 @@ def _all_failed(plan: Plan, fault: Fault) -> AllFallbacksFailed:
     )
 
 
-def _settle(plan: Plan, fault: Fault | None) -> tuple[Plan, Order]:
+def _settle(plan: Plan, fault: Fault | None) -> tuple[Plan, PlanOrder]:
     told: Fault | None = replace(fault, attempts=plan.attempts) if fault is not None else None
-    settle = Settle(told, plan.attempts)
+    settle = SettlePlan(told, plan.attempts)
     return replace(plan, order=settle), settle

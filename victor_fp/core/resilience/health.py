@@ -65,12 +65,12 @@ def score(health: Health, now: float) -> float:
     return (1.0 + health.successes * fade) / (1.0 + (health.successes + health.failures) * fade)
 
 
-def latency(health: Health) -> float | None:
+def compute_latency(health: Health) -> float | None:
     """Mean seconds of a successful try; None where there was none."""
     return health.seconds / health.successes if health.successes > 0 else None
 
 
-def condition(health: Health, now: float) -> Condition:
+def classify_health(health: Health, now: float) -> Condition:
     """The score in a word."""
     value = score(health, now)
     if value >= health.policy.healthy:
@@ -83,13 +83,13 @@ def sort_by_preference(targets: Mapping[str, Health], now: float) -> list[str]:
 
     A target without a latency comes after those with one; names in the order given where nothing else decides.
     """
-    usable = {name: health for name, health in targets.items() if condition(health, now) != "unhealthy"}
-    return sorted(usable, key=lambda name: _preference(usable[name], now))
+    usable = {name: health for name, health in targets.items() if classify_health(health, now) != "unhealthy"}
+    return sorted(usable, key=lambda name: _make_sort_key(usable[name], now))
 
 
-def _preference(health: Health, now: float) -> tuple[bool, float]:
-    seconds = latency(health)
-    return condition(health, now) != "healthy", math.inf if seconds is None else seconds
+def _make_sort_key(health: Health, now: float) -> tuple[bool, float]:
+    seconds = compute_latency(health)
+    return classify_health(health, now) != "healthy", math.inf if seconds is None else seconds
 
 
 def _fade(health: Health, now: float) -> float:

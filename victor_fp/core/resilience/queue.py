@@ -58,7 +58,7 @@ class QueuePolicy(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """By how much a level's difference is made up for by waiting; None is never."""
 
 
-class Entry(msgspec.Struct, frozen=True, gc=False):
+class QueueEntry(msgspec.Struct, frozen=True, gc=False):
     """One call that waits."""
 
     rank: float
@@ -78,7 +78,7 @@ class Queue(msgspec.Struct, frozen=True, kw_only=True):
     """The state."""
 
     policy: QueuePolicy = QueuePolicy()
-    entries: tuple[Entry, ...] = ()
+    entries: tuple[QueueEntry, ...] = ()
     """First to be served first."""
     arrivals: int = 0
     provider: str = ""
@@ -87,13 +87,13 @@ class Queue(msgspec.Struct, frozen=True, kw_only=True):
 
 def join(
     queue: Queue, ticket: int, priority: Priority, tokens: int, now: float, deadline: float = math.inf
-) -> tuple[Queue, Entry | QueueFull]:
+) -> tuple[Queue, QueueEntry | QueueFull]:
     """Stand in line from `now`, at most until `deadline`."""
     if len(queue.entries) >= queue.policy.max_size:
         full = f"the waiting line is full ({queue.policy.max_size} calls)"
         return queue, QueueFull(provider=queue.provider, model=queue.model, message=full)
     ageing = queue.policy.ageing
-    entry = Entry(
+    entry = QueueEntry(
         rank=float(priority) if ageing is None else now + ageing * priority,
         priority=priority,
         serial=queue.arrivals,
@@ -102,17 +102,17 @@ def join(
         until=min(now + queue.policy.max_wait, deadline),
         tokens=tokens,
     )
-    place = bisect_left(queue.entries, _order(entry), key=_order)
+    place = bisect_left(queue.entries, _make_sort_key(entry), key=_make_sort_key)
     entries = (*queue.entries[:place], entry, *queue.entries[place:])
     return replace(queue, entries=entries, arrivals=queue.arrivals + 1), entry
 
 
-def head(queue: Queue) -> Entry | None:
+def find_head(queue: Queue) -> QueueEntry | None:
     """Who is next."""
     return queue.entries[0] if queue.entries else None
 
 
-def leave(queue: Queue, ticket: int) -> tuple[Queue, Entry | None]:
+def leave(queue: Queue, ticket: int) -> tuple[Queue, QueueEntry | None]:
     """Take the entry with this ticket out, if it is there."""
     for place, entry in enumerate(queue.entries):
         if entry.ticket == ticket:
@@ -120,7 +120,7 @@ def leave(queue: Queue, ticket: int) -> tuple[Queue, Entry | None]:
     return queue, None
 
 
-def overdue(queue: Queue, now: float) -> tuple[Queue, tuple[tuple[Entry, Fault], ...]]:
+def drop_overdue(queue: Queue, now: float) -> tuple[Queue, tuple[tuple[QueueEntry, Fault], ...]]:
     """Take out who has waited too long, each with the fault that tells it."""
     late = tuple((entry, _build_late_fault(queue, entry)) for entry in queue.entries if entry.until <= now)
     if not late:
@@ -128,16 +128,16 @@ def overdue(queue: Queue, now: float) -> tuple[Queue, tuple[tuple[Entry, Fault],
     return replace(queue, entries=tuple(entry for entry in queue.entries if entry.until > now)), late
 
 
-def next_overdue(queue: Queue) -> float:
+def find_next_overdue(queue: Queue) -> float:
     """When the first of those in line stops waiting; infinite where there is none."""
     return min((entry.until for entry in queue.entries), default=math.inf)
 
 
-def _order(entry: Entry) -> tuple[float, int, int]:
+def _make_sort_key(entry: QueueEntry) -> tuple[float, int, int]:
     return (entry.rank, entry.priority, entry.serial)
 
 
-def _build_late_fault(queue: Queue, entry: Entry) -> Fault:
+def _build_late_fault(queue: Queue, entry: QueueEntry) -> Fault:
     seconds = max(0.0, entry.until - entry.joined)
     if seconds < queue.policy.max_wait:
         return DeadlineExceeded(

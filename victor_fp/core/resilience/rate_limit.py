@@ -29,13 +29,13 @@ from typing import Literal, TypeAlias
 import msgspec
 from msgspec.structs import replace
 
-from victor_fp.core.resilience.ratelimit_headers import NOTHING, Budget, Reported
+from victor_fp.core.resilience.ratelimit_headers import NOTHING, Reported, ReportedBudget
 from victor_fp.core.stats import LimiterStats
 
 Adoption: TypeAlias = Literal["replace", "tighten", "never"]
-Mode: TypeAlias = Literal["free", "full", "held"]
+LimiterMode: TypeAlias = Literal["free", "full", "held"]
 
-TRANSITIONS: Mapping[tuple[Mode, str], tuple[Mode, ...]] = {
+TRANSITIONS: Mapping[tuple[LimiterMode, str], tuple[LimiterMode, ...]] = {
     ("free", "taken"): ("free", "full", "held"),
     ("free", "given_back"): ("full",),
     ("full", "given_back"): ("free",),
@@ -46,7 +46,7 @@ TRANSITIONS: Mapping[tuple[Mode, str], tuple[Mode, ...]] = {
     ("held", "told"): ("free", "full"),
     ("held", "time_passed"): ("free", "full"),
 }
-"""How room comes and goes: full by our own count, held by the vendor's word; `mode` tells where a state stands."""
+"""How room comes and goes: full by our own count, held by the vendor's word; `find_mode` tells where a state stands."""
 
 SLOT = 3.0
 """Seconds."""
@@ -123,12 +123,12 @@ class Limiter(msgspec.Struct, frozen=True, kw_only=True):
 
 def take(limiter: Limiter, tokens: int, now: float) -> tuple[Limiter, Permit | Full]:
     """Ask for leave to send one request estimated at `tokens` (prompt and completion)."""
-    limiter = _current(limiter, now)
-    requests_limit, tokens_limit = effective(limiter)
+    limiter = _drop_expired(limiter, now)
+    requests_limit, tokens_limit = compute_limits(limiter)
     charge = tokens if tokens_limit is None else min(tokens, tokens_limit)
     if limiter.limits.concurrency is not None and len(limiter.under_way) >= limiter.limits.concurrency:
         return limiter, Full(None)
-    wait = _time_until(limiter.held_until, now)
+    wait = _compute_time_until(limiter.held_until, now)
     if requests_limit is not None:
         requests = [(slot.index, slot.requests) for slot in limiter.slots]
         wait = max(wait, _wait_for_slots(requests, requests_limit - 1, now))
@@ -155,7 +155,7 @@ def take(limiter: Limiter, tokens: int, now: float) -> tuple[Limiter, Permit | F
 
 def give_back(limiter: Limiter, permit: Permit, used: int | None, now: float) -> Limiter:
     """The request is over. `used` are the tokens that the response reported; None keeps the estimate."""
-    limiter = _current(limiter, now)
+    limiter = _drop_expired(limiter, now)
     rest = _remove_permit(limiter.under_way, permit)
     if rest is None:
         return limiter
@@ -169,7 +169,7 @@ def give_back(limiter: Limiter, permit: Permit, used: int | None, now: float) ->
 
 def withdraw(limiter: Limiter, permit: Permit, now: float) -> Limiter:
     """The request was never sent: what the permit took is free again."""
-    limiter = _current(limiter, now)
+    limiter = _drop_expired(limiter, now)
     rest = _remove_permit(limiter.under_way, permit)
     if rest is None:
         return limiter
@@ -199,38 +199,38 @@ def adopt(limiter: Limiter, permit: Permit | None, reported: Reported, now: floa
         tokens_left=_compute_left(tokens, sum(other.tokens for other in others), now) or limiter.tokens_left,
         told_requests=_read_stated(requests) or limiter.told_requests,
         told_tokens=_read_stated(tokens) or limiter.told_tokens,
-        held_until=max(now + _time_until(limiter.held_until, now), *held) if held else limiter.held_until,
+        held_until=max(now + _compute_time_until(limiter.held_until, now), *held) if held else limiter.held_until,
     )
 
 
-def effective(limiter: Limiter) -> tuple[int | None, int | None]:
+def compute_limits(limiter: Limiter) -> tuple[int | None, int | None]:
     """Requests and tokens per minute as they hold now."""
     limits = limiter.limits
     return (
-        _stricter(limits.requests_per_minute, limiter.told_requests, limits.adopt),
-        _stricter(limits.tokens_per_minute, limiter.told_tokens, limits.adopt),
+        _choose_stricter(limits.requests_per_minute, limiter.told_requests, limits.adopt),
+        _choose_stricter(limits.tokens_per_minute, limiter.told_tokens, limits.adopt),
     )
 
 
-def mode(limiter: Limiter, now: float) -> Mode:
+def find_mode(limiter: Limiter, now: float) -> LimiterMode:
     """Whether a small request would find room at `now`."""
     _, answer = take(limiter, 1, now)
     if isinstance(answer, Permit):
         return "free"
     told = max(
-        _time_until(limiter.held_until, now),
+        _compute_time_until(limiter.held_until, now),
         _wait_for_reset(limiter.requests_left, 1, now),
         _wait_for_reset(limiter.tokens_left, 1, now),
     )
     return "held" if told > 0 else "full"
 
 
-def stats(limiter: Limiter, now: float) -> LimiterStats:
+def build_stats(limiter: Limiter, now: float) -> LimiterStats:
     """Figures for people and dashboards."""
-    limiter = _current(limiter, now)
-    requests_limit, tokens_limit = effective(limiter)
+    limiter = _drop_expired(limiter, now)
+    requests_limit, tokens_limit = compute_limits(limiter)
     return {
-        "state": mode(limiter, now),
+        "state": find_mode(limiter, now),
         "requests_per_minute": requests_limit,
         "tokens_per_minute": tokens_limit,
         "concurrency": limiter.limits.concurrency,
@@ -241,7 +241,7 @@ def stats(limiter: Limiter, now: float) -> LimiterStats:
     }
 
 
-def _current(limiter: Limiter, now: float) -> Limiter:
+def _drop_expired(limiter: Limiter, now: float) -> Limiter:
     """Without what the time has made void."""
     slots, under_way, slot = limiter.slots, limiter.under_way, int(now // SLOT)
     if slots and slots[0].index < slot - _SLOTS:
@@ -282,13 +282,13 @@ def _correct(slots: tuple[Slot, ...], index: int, requests: int, tokens: int) ->
 
 def _remove_permit(under_way: tuple[Permit, ...], permit: Permit) -> tuple[Permit, ...] | None:
     """The others; None where this one is not out."""
-    place = bisect_left(under_way, permit.serial, key=_serial)
+    place = bisect_left(under_way, permit.serial, key=_get_serial)
     if place == len(under_way) or under_way[place] != permit:
         return None
     return under_way[:place] + under_way[place + 1 :]
 
 
-def _serial(permit: Permit) -> int:
+def _get_serial(permit: Permit) -> int:
     return permit.serial
 
 
@@ -308,10 +308,10 @@ def _wait_for_slots(given: list[tuple[int, int]], room: int, now: float) -> floa
 
 def _wait_for_reset(left: Left | None, amount: int, now: float) -> float:
     """Seconds until what the vendor said is left is filled again, where it does not suffice."""
-    return 0.0 if left is None or left.amount >= amount else _time_until(left.until, now)
+    return 0.0 if left is None or left.amount >= amount else _compute_time_until(left.until, now)
 
 
-def _time_until(moment: float, now: float) -> float:
+def _compute_time_until(moment: float, now: float) -> float:
     """Seconds; 0.0 where it has passed, and where it is further away than any hold can be."""
     seconds = moment - now
     return seconds if 0.0 < seconds <= LONGEST_HOLD + _SLACK else 0.0
@@ -321,17 +321,17 @@ def _subtract(left: Left | None, amount: int) -> Left | None:
     return left and Left(left.amount - amount, left.until)
 
 
-def _compute_left(budget: Budget | None, spoken_for: int, now: float) -> Left | None:
+def _compute_left(budget: ReportedBudget | None, spoken_for: int, now: float) -> Left | None:
     if budget is None or budget.remaining is None or budget.reset is None:
         return None
     return Left(budget.remaining - spoken_for, now + min(budget.reset, LONGEST_HOLD))
 
 
-def _read_stated(budget: Budget | None) -> int | None:
+def _read_stated(budget: ReportedBudget | None) -> int | None:
     return budget.limit if budget is not None and budget.per_minute else None
 
 
-def _stricter(ours: int | None, told: int | None, adoption: Adoption) -> int | None:
+def _choose_stricter(ours: int | None, told: int | None, adoption: Adoption) -> int | None:
     if told is None or adoption == "never":
         return ours
     return told if ours is None or adoption == "replace" else min(ours, told)

@@ -23,11 +23,11 @@ from typing import Literal, TypeAlias, assert_never
 
 import msgspec
 
-Kind: TypeAlias = Literal["requests", "tokens", "others"]
+BudgetKind: TypeAlias = Literal["requests", "tokens", "others"]
 Field: TypeAlias = Literal["limit", "remaining", "reset"]
 
 
-class Budget(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class ReportedBudget(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One budget as a vendor reports it; None is what was not said."""
 
     limit: int | None = None
@@ -41,16 +41,16 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class Reported(msgspec.Struct, frozen=True, kw_only=True):
     """What one response's headers say."""
 
-    requests: Budget | None = None
-    tokens: Budget | None = None
-    others: tuple[Budget, ...] = ()
+    requests: ReportedBudget | None = None
+    tokens: ReportedBudget | None = None
+    others: tuple[ReportedBudget, ...] = ()
     """Budgets that count a part only (input tokens, images) or a longer window; they matter when nothing is left."""
 
 
 NOTHING = Reported()
 
 _WINDOWS: Mapping[str, float] = {"minute": 60.0, "hour": 3600.0, "day": 86400.0, "month": 2_592_000.0}
-_NAMES: Mapping[str, Kind] = {"requests": "requests", "req": "requests", "": "requests", "tokens": "tokens"}
+_NAMES: Mapping[str, BudgetKind] = {"requests": "requests", "req": "requests", "": "requests", "tokens": "tokens"}
 _GENERAL = re.compile(r"(?:x-)?ratelimit(?P<size>bysize)?-(?P<field>limit|remaining|reset)(?:-(?P<rest>[a-z-]+))?")
 _ANTHROPIC = re.compile(r"anthropic-ratelimit-(?P<rest>[a-z-]+)-(?P<field>limit|remaining|reset)")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|us|ns|µs|h|m|s|d)")
@@ -81,23 +81,23 @@ def read_budgets(headers: Mapping[str, str], wall: float | None = None) -> Repor
             case "remaining":
                 draft.remaining = _to_whole(value)
             case "reset":
-                draft.reset = _seconds_until(value.strip(), headers, wall)
+                draft.reset = _compute_seconds_until(value.strip(), headers, wall)
             case _:
                 assert_never(meaning.field)
     if not drafts:
         return NOTHING
     others = [draft for draft in drafts.values() if draft.meaning.kind == "others"]
     return Reported(
-        requests=_main(drafts.values(), "requests"),
-        tokens=_main(drafts.values(), "tokens"),
-        others=tuple(_budget(draft) for draft in sorted(others, key=_label)) if others else (),
+        requests=_choose_budget(drafts.values(), "requests"),
+        tokens=_choose_budget(drafts.values(), "tokens"),
+        others=tuple(_build_budget(draft) for draft in sorted(others, key=_get_label)) if others else (),
     )
 
 
 class _Meaning(msgspec.Struct, frozen=True, gc=False):
     """What a header's name says."""
 
-    kind: Kind
+    kind: BudgetKind
     label: str
     """Headers with the same label are about the same budget."""
     field: Field
@@ -132,7 +132,7 @@ def _parse_header_name(name: str) -> _Meaning | None:
     return _Meaning(
         kind=kind if window in {"", "minute"} else "others",
         label=f"{rest}-{window}-{found.groupdict().get('size') or ''}",
-        field=_field(found["field"]),
+        field=_classify_field(found["field"]),
         per_minute=per_minute,
         window=_WINDOWS.get(window),
     )
@@ -144,32 +144,34 @@ def _split(rest: str) -> tuple[str, str]:
     return (head, tail) if tail in _WINDOWS else (rest, "")
 
 
-def _field(name: str) -> Field:
+def _classify_field(name: str) -> Field:
     return "limit" if name == "limit" else "remaining" if name == "remaining" else "reset"
 
 
-def _main(drafts: Iterable[_Draft], kind: Kind) -> Budget | None:
+def _choose_budget(drafts: Iterable[_Draft], kind: BudgetKind) -> ReportedBudget | None:
     """The budget of a kind; where a vendor reports several, the one with the least left."""
     of_kind = [draft for draft in drafts if draft.meaning.kind == kind]
     if not of_kind:
         return None
-    return _budget(of_kind[0] if len(of_kind) == 1 else min(of_kind, key=_parse_left))
+    return _build_budget(of_kind[0] if len(of_kind) == 1 else min(of_kind, key=_parse_left))
 
 
 def _parse_left(draft: _Draft) -> tuple[float, str]:
     return math.inf if draft.remaining is None else draft.remaining, draft.meaning.label
 
 
-def _label(draft: _Draft) -> str:
+def _get_label(draft: _Draft) -> str:
     return draft.meaning.label
 
 
-def _budget(draft: _Draft) -> Budget:
+def _build_budget(draft: _Draft) -> ReportedBudget:
     """With nothing left and no reset said, the window in the name is the longest that it can last."""
     reset = draft.reset
     if reset is None and draft.remaining == 0:
         reset = draft.meaning.window
-    return Budget(limit=draft.limit, remaining=draft.remaining, reset=reset, per_minute=draft.meaning.per_minute)
+    return ReportedBudget(
+        limit=draft.limit, remaining=draft.remaining, reset=reset, per_minute=draft.meaning.per_minute
+    )
 
 
 def _to_whole(value: str) -> int | None:
@@ -180,23 +182,23 @@ def _to_whole(value: str) -> int | None:
     return None if found is None else 0 if found[1] else int(found[2])
 
 
-def _seconds_until(value: str, headers: Mapping[str, str], wall: float | None) -> float | None:
+def _compute_seconds_until(value: str, headers: Mapping[str, str], wall: float | None) -> float | None:
     if _NUMBER.fullmatch(value):
         number = float(value)
         if number < _YEAR_2001:
             return number
-        return _from(number / 1000 if number > _YEAR_2001 * 100 else number, headers, wall)
+        return _compute_wait(number / 1000 if number > _YEAR_2001 * 100 else number, headers, wall)
     if len(value) > _LONGEST:
         return None
-    duration = _duration(value)
+    duration = _parse_duration(value)
     if duration is not None:
         return duration
-    moment = _moment(value)
-    return None if moment is None else _from(moment, headers, wall)
+    moment = _parse_moment(value)
+    return None if moment is None else _compute_wait(moment, headers, wall)
 
 
 @lru_cache(maxsize=512)
-def _duration(text: str) -> float | None:
+def _parse_duration(text: str) -> float | None:
     """Seconds of "6m0s"; the same few are said again and again."""
     if not text or _DURATION.sub("", text):
         return None
@@ -204,7 +206,7 @@ def _duration(text: str) -> float | None:
 
 
 @lru_cache(maxsize=64)
-def _moment(text: str) -> float | None:
+def _parse_moment(text: str) -> float | None:
     """The Unix time of "2026-03-02T10:00:07Z"; several budgets of one response end at the same."""
     try:
         moment = datetime.fromisoformat(text)
@@ -213,21 +215,21 @@ def _moment(text: str) -> float | None:
     return moment.timestamp() if moment.tzinfo is not None else None
 
 
-def _from(moment: float, headers: Mapping[str, str], wall: float | None) -> float | None:
-    date = _date_of(headers.get("date"), wall)
+def _compute_wait(moment: float, headers: Mapping[str, str], wall: float | None) -> float | None:
+    date = _read_date(headers.get("date"), wall)
     return None if date is None else max(0.0, moment - date)
 
 
-def _date_of(said: str | None, wall: float | None) -> float | None:
+def _read_date(said: str | None, wall: float | None) -> float | None:
     if said is None:
         return wall
     try:
-        return _timestamp(said)
+        return _parse_date(said)
     except (OverflowError, TypeError, ValueError):
         return wall
 
 
 @lru_cache(maxsize=8)
-def _timestamp(date: str) -> float:
+def _parse_date(date: str) -> float:
     """Several headers of one response are measured against the same date."""
     return parsedate_to_datetime(date).timestamp()

@@ -86,12 +86,12 @@ def restore(retry: Retry) -> Retry:
     return replace(retry, tries=0, unreadable=0)
 
 
-def after(retry: Retry, fault: Fault, luck: float, now: float) -> tuple[Retry, Again | Stop]:
+def decide_retry(retry: Retry, fault: Fault, luck: float, now: float) -> tuple[Retry, Again | Stop]:
     """What to do after `fault` ended a try at `now`. `luck` is uniform in [0, 1)."""
     unreadable = retry.unreadable + isinstance(fault, InvalidResponse)
-    wait = rest_after(fault, retry.policy, retry.tries, luck)
+    wait = compute_rest(fault, retry.policy, retry.tries, luck)
     retry = replace(retry, tries=retry.tries + 1, unreadable=unreadable)
-    patience = patience_with(fault)
+    patience = find_patience(fault)
     if retry.committed:
         return retry, Stop("committed")
     if patience == "never" or (patience == "once" and unreadable > 1):
@@ -103,7 +103,7 @@ def after(retry: Retry, fault: Fault, luck: float, now: float) -> tuple[Retry, A
     return retry, Again(wait)
 
 
-def rest_after(fault: Fault, policy: RetryPolicy, retries: int, luck: float) -> float:
+def compute_rest(fault: Fault, policy: RetryPolicy, retries: int, luck: float) -> float:
     """Seconds to rest after `fault` when `retries` rests have gone before."""
     if fault.retry_after is not None and fault.retry_after > 0:
         return min(fault.retry_after, LONGEST_REST)
@@ -112,7 +112,7 @@ def rest_after(fault: Fault, policy: RetryPolicy, retries: int, luck: float) -> 
     return longest * (1.0 - policy.jitter + policy.jitter * luck)
 
 
-def patience_with(fault: Fault) -> Patience:
+def find_patience(fault: Fault) -> Patience:
     """Whether another try may help against this kind of fault."""
     if not can_retry(fault):
         return "never"

@@ -18,8 +18,8 @@ import msgspec
 from victor_fp.core.dialects.schemas import SchemaRules
 from victor_fp.core.json import Json, encode_json
 from victor_fp.core.json_schema import measure_depth
-from victor_fp.core.schemas.merging import distribute, merge_schemas, restrictions_of, widen_union
-from victor_fp.core.schemas.normalise import describe, in_words, normalise
+from victor_fp.core.schemas.merging import distribute, extract_restrictions, merge_schemas, widen_union
+from victor_fp.core.schemas.normalise import describe, describe_keyword, normalise
 from victor_fp.core.schemas.plain import is_plain
 from victor_fp.core.schemas.references import are_disjoint, find_circular, find_target, is_definition
 from victor_fp.core.schemas.unions import fold_null, split_values, spread_types
@@ -33,8 +33,8 @@ from victor_fp.core.schemas.vocabulary import (
     SINGLE_SCHEMAS,
     Schema,
     is_of_type,
-    type_of,
-    types_in,
+    list_types,
+    name_type,
 )
 
 MAX_DEPTH = 100
@@ -91,12 +91,12 @@ class _Walk:
         """References that the result holds, in their order."""
         self.nodes = self.level = self.reported = 0
 
-    def change(self, place: str, what: str) -> None:
+    def report_change(self, place: str, what: str) -> None:
         """Name a change."""
         self.changes.setdefault(what, []).append(place)
         self.reported += 1
 
-    def lose(self, place: str, what: str) -> None:
+    def report_loss(self, place: str, what: str) -> None:
         """Name what has no form."""
         self.losses.append(f"{place}: {what}")
 
@@ -108,7 +108,7 @@ class _Walk:
             listed.append(f"{what}: {', '.join(places[:_SHOWN_PLACES])}{more}")
         return tuple(listed)
 
-    def accepts(self, keyword: str) -> bool:
+    def is_accepted(self, keyword: str) -> bool:
         """Whether the vendor accepts a keyword."""
         rules = self.rules
         return keyword not in rules.refused and (rules.keywords is None or keyword in rules.keywords)
@@ -117,7 +117,7 @@ class _Walk:
         """The whole schema with those of its definitions that are used."""
         root = self.root
         if self.rules.root != "any" or self.arguments:
-            root = _Level(self, root, "$").as_object()
+            root = _Level(self, root, "$").to_object()
         out = self.convert(root, "$")
         schema = dict(out) if isinstance(out, dict) else {}
         done: set[str] = set()
@@ -131,25 +131,25 @@ class _Walk:
     def _add_definition(self, schema: Schema, reference: str) -> None:
         _, keyword, name = reference.split("/")
         converted = self.convert(find_target(self.root, reference), f"$.{keyword}.{name}")
-        under = self.definitions_keyword(keyword)
+        under = self.choose_definitions_keyword(keyword)
         held = schema.get(under)
         decoded = name.replace("~1", "/").replace("~0", "~")
         schema[under] = {**(held if isinstance(held, dict) else {}), decoded: converted}
 
-    def definitions_keyword(self, keyword: str) -> str:
+    def choose_definitions_keyword(self, keyword: str) -> str:
         """The keyword under which definitions are sent."""
-        return keyword if self.accepts(keyword) else "$defs"
+        return keyword if self.is_accepted(keyword) else "$defs"
 
     def convert(self, given: Json, place: str) -> Json:
         """One schema with all that it holds."""
         self.nodes += 1
         if self.nodes > MAX_NODES:
             if self.nodes == MAX_NODES + 1:
-                self.lose(place, f"more than {MAX_NODES} schemas with its references put in place")
+                self.report_loss(place, f"more than {MAX_NODES} schemas with its references put in place")
             return {}
         if isinstance(given, Mapping):
             if self.level == MAX_DEPTH:
-                self.lose("$", _TOO_DEEP)
+                self.report_loss("$", _TOO_DEEP)
                 return {}
             self.level += 1
             converted = _Level(self, given, place).convert()
@@ -158,10 +158,10 @@ class _Walk:
         if self.rules.keywords is None and isinstance(given, bool):
             return given
         if given is False:
-            self.change(place, "a schema that allows nothing is told in the description")
+            self.report_change(place, "a schema that allows nothing is told in the description")
             return {"description": "not allowed"}
         if self.is_closed:
-            self.lose(place, _ANYTHING)
+            self.report_loss(place, _ANYTHING)
         return {}
 
 
@@ -177,25 +177,25 @@ class _Level:
         self.words: list[str] = [*normalised.words]
         """What the description tells."""
         for change in normalised.changes:
-            self._change(change)
+            self._report_change(change)
 
-    def _change(self, what: str) -> None:
-        self.walk.change(self.place, what)
+    def _report_change(self, what: str) -> None:
+        self.walk.report_change(self.place, what)
 
-    def _lose(self, what: str) -> None:
-        self.walk.lose(self.place, what)
+    def _report_loss(self, what: str) -> None:
+        self.walk.report_loss(self.place, what)
 
     def _tell(self, keyword: str, value: Json) -> None:
         """Put a restriction into the description."""
-        self._change(f"{keyword} is told in the description")
-        self.words.append(in_words(keyword, value))
+        self._report_change(f"{keyword} is told in the description")
+        self.words.append(describe_keyword(keyword, value))
 
     def convert(self) -> Schema:
         """The level as the vendor accepts it."""
         self._expand()
         if "$ref" in self.node:
             return self._convert_reference()
-        types = types_in(self.node)
+        types = list_types(self.node)
         if types and "object" not in types and (self.rules.declared or self.rules.objects != "open"):
             # What restricts objects alone restricts no value here.
             self.node = {keyword: value for keyword, value in self.node.items() if keyword not in OF_TYPE["object"]}
@@ -206,35 +206,35 @@ class _Level:
         self._spread_types()
         if self.rules.nullable:
             self.out = fold_null(self.out)
-        self._part_union()
+        self._move_into_branches()
         if self.walk.is_closed and not self.out.keys() & {"type", "enum", "const", "anyOf", "allOf"}:
-            self._lose(_ANYTHING)
+            self._report_loss(_ANYTHING)
         return describe(self.out, self.words)
 
     # The root
 
-    def as_object(self) -> Schema:
+    def to_object(self) -> Schema:
         """The level as an object, without what may not stand beside its type."""
         arguments = self.walk.arguments
         self._expand(inline=True)
-        types = types_in(self.node)
+        types = list_types(self.node)
         node: Schema = self.node
         if not types and (arguments or "properties" in node):
             node = {"type": "object", **node}
         elif "object" in types:
             node = {**node, "type": "object"}
         else:
-            self._lose("the root is not an object")
+            self._report_loss("the root is not an object")
             node = {"type": "object"}
         if self.rules.root == "plain_object":
             for keyword in _COMPOSITIONS:
                 if keyword in node:
                     value = node.pop(keyword)
                     if not arguments:
-                        self._lose(f"{keyword} at the root")
+                        self._report_loss(f"{keyword} at the root")
                     elif keyword in ("anyOf", "oneOf") and isinstance(value, list):
                         node = widen_union(node, [self._resolve(branch) for branch in value])
-                        self._change(f"{keyword} is sent as one object with the properties of its branches")
+                        self._report_change(f"{keyword} is sent as one object with the properties of its branches")
                     self._tell(keyword, value)
         return describe(node, self.words)
 
@@ -258,7 +258,7 @@ class _Level:
                     return
                 self._put_in_place(reference, is_first=reference not in seen)
                 seen.add(reference)
-            elif isinstance(parts, list) and (inline or len(parts) == 1 or not self.walk.accepts("allOf")):
+            elif isinstance(parts, list) and (inline or len(parts) == 1 or not self.walk.is_accepted("allOf")):
                 self._put_together(parts)
             else:
                 return
@@ -271,10 +271,10 @@ class _Level:
             return False
         if rules.keywords is not None and not is_definition(reference):
             return False
-        beside = restrictions_of(self.node).keys() - {"$ref"}
-        return is_circular or not beside or not (rules.lone_references or self._depend_on_place(beside))
+        beside = extract_restrictions(self.node).keys() - {"$ref"}
+        return is_circular or not beside or not (rules.lone_references or self._has_rules_for(beside))
 
-    def _depend_on_place(self, keywords: AbstractSet[str]) -> bool:
+    def _has_rules_for(self, keywords: AbstractSet[str]) -> bool:
         """Whether the rules for objects, arrays or lists of types may ask more of a level with these keywords.
 
         Beside a reference it cannot be given: an object that is closed there excludes what the reference lists.
@@ -288,10 +288,10 @@ class _Level:
         target = find_target(self.walk.root, reference)
         self.node = rest
         if not isinstance(target, Mapping):
-            self._lose(f"the reference {reference} leads to nothing inside of the schema")
+            self._report_loss(f"the reference {reference} leads to nothing inside of the schema")
         elif not is_first or (reference in self.walk.circular and self.place != "$"):
             # At the root one level is put in place, and the references inside of it stay.
-            self._lose(f"{reference} contains itself")
+            self._report_loss(f"{reference} contains itself")
             self.node = {"type": "object", **rest}
         else:
             self.walk.nodes += 1
@@ -299,7 +299,7 @@ class _Level:
             schema = self._normalise(inner)
             merged = merge_schemas(rest, schema)
             if merged is None:
-                self._tell("what stands beside a reference", restrictions_of(rest))
+                self._tell("what stands beside a reference", extract_restrictions(rest))
                 merged = {**rest, **schema}
             self.node = merged
 
@@ -307,14 +307,14 @@ class _Level:
         """What holds at this level too, in JSON Schema's words."""
         normalised = normalise(schema)
         for change in normalised.changes:
-            self._change(change)
+            self._report_change(change)
         self.words += normalised.words
         return normalised.schema
 
     def _put_together(self, parts: Sequence[Json]) -> None:
         rest: Schema = {keyword: value for keyword, value in self.node.items() if keyword != "allOf"}
         self.node = rest
-        if len(parts) == 1 and isinstance(parts[0], Mapping) and not restrictions_of(rest):
+        if len(parts) == 1 and isinstance(parts[0], Mapping) and not extract_restrictions(rest):
             self.node = {**self._normalise(parts[0]), **rest}
             return
         whole: Schema | None = {}
@@ -329,15 +329,15 @@ class _Level:
         walk, reference = self.walk, str(self.node["$ref"])
         walk.used[reference] = None
         if self.rules.references == "unrolled" and reference in walk.circular:
-            self._change("the vendor follows a schema that contains itself to a limited depth")
+            self._report_change("the vendor follows a schema that contains itself to a limited depth")
         sent: Schema = {"$ref": reference}
         if reference != "#" and is_definition(reference):
             _, keyword, name = reference.split("/")
-            sent = {"$ref": f"#/{walk.definitions_keyword(keyword)}/{name}"}
+            sent = {"$ref": f"#/{walk.choose_definitions_keyword(keyword)}/{name}"}
         for keyword, value in self.node.items():
             if keyword == "$ref":
                 continue
-            if keyword in RESTRICTIONS and (self.rules.lone_references or self._depend_on_place({keyword})):
+            if keyword in RESTRICTIONS and (self.rules.lone_references or self._has_rules_for({keyword})):
                 self._tell(keyword, value)
             else:
                 self._convert_keyword(keyword, value)
@@ -358,9 +358,9 @@ class _Level:
         elif keyword in ("enum", "const"):
             values = [value] if keyword == "const" else value if isinstance(value, list) else []
             self._convert_values(keyword, values)
-        elif keyword == "discriminator" or not walk.accepts(keyword):
+        elif keyword == "discriminator" or not walk.is_accepted(keyword):
             self._replace_keyword(keyword, value)
-        elif not self._accepts_value(keyword, value):
+        elif not self._is_accepted_value(keyword, value):
             self._tell(keyword, value)
         elif keyword == "properties" and isinstance(value, Mapping):
             out[keyword] = self._convert_properties(value)
@@ -375,7 +375,7 @@ class _Level:
         else:
             out[keyword] = value
 
-    def _accepts_value(self, keyword: str, value: Json) -> bool:
+    def _is_accepted_value(self, keyword: str, value: Json) -> bool:
         rules = self.rules
         if keyword == "pattern" and rules.refused_patterns:
             return re.search(rules.refused_patterns, str(value)) is None
@@ -391,8 +391,8 @@ class _Level:
         )
         if reported == self.walk.reported:
             self.out[keyword] = converted
-        elif keyword == "oneOf" and "anyOf" not in self.node and self.walk.accepts("anyOf"):
-            self._change(_AS_ANY_OF)
+        elif keyword == "oneOf" and "anyOf" not in self.node and self.walk.is_accepted("anyOf"):
+            self._report_change(_AS_ANY_OF)
             self.out["anyOf"] = converted
         else:
             self._tell(keyword, value)
@@ -403,16 +403,16 @@ class _Level:
     def _convert_properties(self, properties: Mapping[str, Json]) -> Schema:
         pattern, kept = self.rules.property_names, dict(properties)
         for name in [name for name in properties if pattern and re.fullmatch(pattern, name) is None]:
-            self._lose(f"the name of the property {name!r} does not match {pattern}")
-            self.words.append(in_words(f"property {name}", kept.pop(name)))
+            self._report_loss(f"the name of the property {name!r} does not match {pattern}")
+            self.words.append(describe_keyword(f"property {name}", kept.pop(name)))
         return {name: self.walk.convert(inner, f"{self.place}.{name}") for name, inner in kept.items()}
 
     def _replace_keyword(self, keyword: str, value: Json) -> None:
         """Send something for a keyword that the vendor does not accept."""
         match keyword, value:
-            case "oneOf", list() if "anyOf" not in self.node and self.walk.accepts("anyOf"):
+            case "oneOf", list() if "anyOf" not in self.node and self.walk.is_accepted("anyOf"):
                 if not are_disjoint(value, self.walk.root):
-                    self._change(_AS_ANY_OF)
+                    self._report_change(_AS_ANY_OF)
                 self.out["anyOf"] = self._convert_list(keyword, value)
             case "prefixItems", list() if value:
                 options = list({encode_json(inner): inner for inner in value}.values())
@@ -426,20 +426,20 @@ class _Level:
             case _ if keyword in RESTRICTIONS:
                 self._tell(keyword, value)
             case _:
-                self.words.append(in_words(keyword, value))
+                self.words.append(describe_keyword(keyword, value))
 
     def _convert_values(self, keyword: str, values: list[Json]) -> None:
         """Send `enum` and `const` in the form that the vendor accepts."""
-        rules, types = self.rules, types_in(self.node)
+        rules, types = self.rules, list_types(self.node)
         fitting = [value for value in values if not types or is_of_type(value, types)]
         given: Json = values[0] if keyword == "const" else values
         allowed = rules.enum_types
         if not fitting:
             self._tell(keyword, given)
         elif allowed is None or self._are_allowed(fitting, allowed):
-            if self.walk.accepts(keyword):
+            if self.walk.is_accepted(keyword):
                 self.out[keyword] = given if allowed is None or keyword == "const" else fitting
-            elif keyword == "const" and self.walk.accepts("enum"):
+            elif keyword == "const" and self.walk.is_accepted("enum"):
                 self.out["enum"] = fitting
             else:
                 self._tell(keyword, given)
@@ -458,13 +458,13 @@ class _Level:
 
     def _are_allowed(self, values: Sequence[Json], allowed: frozenset[str]) -> bool:
         is_uniform = not self.rules.uniform_enums or len({isinstance(value, str) for value in values}) == 1
-        return is_uniform and all(type_of(value) in allowed for value in values)
+        return is_uniform and all(name_type(value) in allowed for value in values)
 
     # Types and unions
 
     def _spread_types(self) -> None:
         """Make a list of types a union, where no list is accepted."""
-        if len(types := types_in(self.out)) < 2 or self.rules.type_lists:
+        if len(types := list_types(self.out)) < 2 or self.rules.type_lists:
             return
         spread = spread_types(self.out, nullable=self.rules.nullable)
         if spread is None:
@@ -473,12 +473,12 @@ class _Level:
         else:
             self.out = spread
 
-    def _part_union(self) -> None:
+    def _move_into_branches(self) -> None:
         """Move what stands beside a union into its branches, where it has to stand alone."""
         out, branches = self.out, self.out.get("anyOf")
         if not self.rules.lone_unions or not isinstance(branches, list):
             return
-        beside = {keyword: value for keyword, value in restrictions_of(out).items() if keyword != "anyOf"}
+        beside = {keyword: value for keyword, value in extract_restrictions(out).items() if keyword != "anyOf"}
         if not beside:
             return
         parted = distribute(branches, beside)
@@ -493,7 +493,7 @@ class _Level:
     # Objects and arrays
 
     def _convert_object(self) -> None:
-        out, rules, types = self.out, self.rules, types_in(self.out)
+        out, rules, types = self.out, self.rules, list_types(self.out)
         properties = out.get("properties")
         names = list(properties) if isinstance(properties, dict) else []
         if "object" not in types and (types or properties is None):
@@ -508,7 +508,7 @@ class _Level:
         if isinstance(required, list) and (rules.declared or self.walk.is_closed):
             undeclared = [name for name in required if name not in names]
             if undeclared and self.walk.is_closed:
-                self._lose(f"{', '.join(map(str, undeclared))} is required and not among the properties")
+                self._report_loss(f"{', '.join(map(str, undeclared))} is required and not among the properties")
             elif undeclared:
                 self._tell("required", undeclared)
             kept: list[Json] = [name for name in required if name in names]
@@ -518,34 +518,34 @@ class _Level:
         if rules.objects == "closed_and_required":
             listed = required if isinstance(required, list) else []
             if optional := [name for name in names if name not in listed]:
-                self._change(f"{', '.join(optional[:_SHOWN_PLACES])} is required, as every property has to be")
+                self._report_change(f"{', '.join(optional[:_SHOWN_PLACES])} is required, as every property has to be")
             out["required"] = [*names]
 
     def _check_listed(self) -> None:
         """An object without properties has no form here, except that a tool without arguments needs none."""
         is_empty = self.node.get("properties", {}) == {} and "additionalProperties" not in self.node
         if not (self.walk.arguments and self.place == "$" and is_empty):
-            self._lose("an object has to list its properties")
+            self._report_loss("an object has to list its properties")
 
     def _close(self) -> None:
         out, free = self.out, self.node.get("additionalProperties")
         if free not in (None, False) or "patternProperties" in self.node:
-            self._lose("an object with free keys cannot be closed")
+            self._report_loss("an object with free keys cannot be closed")
         elif not isinstance(out.get("properties"), dict) and free is None:
-            self._lose("an object without properties, which allows any keys, cannot be closed")
+            self._report_loss("an object without properties, which allows any keys, cannot be closed")
         out.setdefault("type", "object")
         out["additionalProperties"] = False
         out.setdefault("properties", {})
 
     def _convert_array(self) -> None:
         out = self.out
-        if not self.rules.items or "array" not in types_in(out):
+        if not self.rules.items or "array" not in list_types(out):
             return
         if out.get("items") is False:
             self._tell("items", value=False)
         if isinstance(out.get("items", True), bool):
             if self.walk.is_closed:
-                self._lose("an array of any values cannot be held to a schema")
+                self._report_loss("an array of any values cannot be held to a schema")
             out["items"] = {}
 
 

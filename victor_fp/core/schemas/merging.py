@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from victor_fp.core.json import Json
-from victor_fp.core.schemas.vocabulary import RESTRICTIONS, SILENT, Schema, is_of_type, types_in
+from victor_fp.core.schemas.vocabulary import RESTRICTIONS, SILENT, Schema, is_of_type, list_types
 
 _UPPER = frozenset({"maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties", "maxContains"})
 _LOWER = frozenset({"minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties", "minContains"})
@@ -22,7 +22,7 @@ def merge_schemas(first: Mapping[str, Json], second: Mapping[str, Json], *, lone
     >>> merge_schemas({"pattern": "a"}, {"pattern": "b"}) is None
     True
     """
-    if _closes(first, second) or _closes(second, first):
+    if _is_closed_to(first, second) or _is_closed_to(second, first):
         return None
     out: Schema = dict(first)
     for keyword, value in second.items():
@@ -36,22 +36,22 @@ def merge_schemas(first: Mapping[str, Json], second: Mapping[str, Json], *, lone
         if merged is None:
             return None
         out[keyword] = merged
-    types, values = types_in(out), out.get("enum")
+    types, values = list_types(out), out.get("enum")
     if types and isinstance(values, list):
         out["enum"] = [value for value in values if is_of_type(value, types)] or values
     if types and "object" not in types:
         out.pop("required", None)  # restricts objects, which are no values here
-    return None if lone_unions and "anyOf" in out and len(restrictions_of(out)) > 1 else out
+    return None if lone_unions and "anyOf" in out and len(extract_restrictions(out)) > 1 else out
 
 
-def _closes(one: Mapping[str, Json], other: Mapping[str, Json]) -> bool:
+def _is_closed_to(one: Mapping[str, Json], other: Mapping[str, Json]) -> bool:
     """Whether one schema says something of the properties that only the other one lists."""
-    names, more = _names(one), _names(other)
+    names, more = _list_names(one), _list_names(other)
     restricts = one.get("additionalProperties", True) is not True or "patternProperties" in one
     return restricts and bool(more - names)
 
 
-def _names(schema: Mapping[str, Json]) -> frozenset[str]:
+def _list_names(schema: Mapping[str, Json]) -> frozenset[str]:
     properties = schema.get("properties")
     return frozenset(properties) if isinstance(properties, Mapping) else frozenset()
 
@@ -72,7 +72,7 @@ def _merge_values(keyword: str, first: Json, second: Json, *, lone_unions: bool)
         case dict(), dict() if keyword == "items":
             return merge_schemas(first, second, lone_unions=lone_unions)
         case _ if keyword == "type":
-            return _shared_types(types_in({"type": first}), types_in({"type": second}))
+            return _intersect_types(list_types({"type": first}), list_types({"type": second}))
         case _:
             return None
 
@@ -93,7 +93,7 @@ def _merge_properties(first: Mapping[str, Json], second: Mapping[str, Json], *, 
     return out
 
 
-def _shared_types(first: Sequence[str], second: Sequence[str]) -> Json:
+def _intersect_types(first: Sequence[str], second: Sequence[str]) -> Json:
     shared: list[Json] = [one for one in first if one in second or (one == "integer" and "number" in second)]
     shared += [one for one in second if one == "integer" and "number" in first and one not in shared]
     return shared[0] if len(shared) == 1 else shared or None
@@ -112,7 +112,7 @@ def distribute(branches: Sequence[Json], beside: Mapping[str, Json]) -> list[Sch
         inner = branch.get("anyOf")
         alone = {name: value for name, value in branch.items() if name != "anyOf"}
         merged = merge_schemas(alone, beside, lone_unions=True)
-        if merged is None or _requires_more_than_listed(merged):
+        if merged is None or _has_unlisted_required(merged):
             return None
         if not isinstance(inner, list):
             out.append(merged)
@@ -124,13 +124,13 @@ def distribute(branches: Sequence[Json], beside: Mapping[str, Json]) -> list[Sch
     return out
 
 
-def _requires_more_than_listed(schema: Mapping[str, Json]) -> bool:
+def _has_unlisted_required(schema: Mapping[str, Json]) -> bool:
     """Whether properties are listed, and one that is not among them is required."""
     required = schema.get("required")
-    return "properties" in schema and isinstance(required, list) and not set(map(str, required)) <= _names(schema)
+    return "properties" in schema and isinstance(required, list) and not set(map(str, required)) <= _list_names(schema)
 
 
-def restrictions_of(schema: Mapping[str, Json]) -> Schema:
+def extract_restrictions(schema: Mapping[str, Json]) -> Schema:
     """The part of a schema that restricts values."""
     return {keyword: value for keyword, value in schema.items() if keyword in RESTRICTIONS}
 
@@ -149,7 +149,7 @@ def widen_union(root: Mapping[str, Json], branches: Sequence[Mapping[str, Json]]
     for branch in branches:
         inner, required = branch.get("properties"), branch.get("required")
         for name, schema in (inner if isinstance(inner, Mapping) else {}).items():
-            properties[name] = _either(properties.get(name, schema), schema)
+            properties[name] = _build_either(properties.get(name, schema), schema)
         names = [name for name in required if isinstance(name, str)] if isinstance(required, list) else []
         shared = names if shared is None else [name for name in shared if name in names]
     needed = list(dict.fromkeys([*(listed if isinstance(listed, list) else ()), *(shared or ())]))
@@ -157,7 +157,7 @@ def widen_union(root: Mapping[str, Json], branches: Sequence[Mapping[str, Json]]
     return {**rest, "properties": properties, **({"required": needed} if needed else {})}
 
 
-def _either(first: Json, second: Json) -> Json:
+def _build_either(first: Json, second: Json) -> Json:
     """A schema for values that match either one; where the first is such a union already, with one branch more."""
     if first == second:
         return first

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from victor_fp.core.json import Json, encode_json
-from victor_fp.core.schemas.vocabulary import OF_TYPE, SCHEMA_LISTS, SCHEMA_MAPS, SINGLE_SCHEMAS, Schema, types_in
+from victor_fp.core.schemas.vocabulary import OF_TYPE, SCHEMA_LISTS, SCHEMA_MAPS, SINGLE_SCHEMAS, Schema, list_types
 
 OTHER_TYPES: Mapping[str, str] = {
     **dict.fromkeys(
@@ -34,7 +34,7 @@ _SHOWN = 60
 """Characters of a value that a message shows."""
 
 
-class Normalised(msgspec.Struct, frozen=True):
+class NormalisedLevel(msgspec.Struct, frozen=True):
     """One level of a schema in JSON Schema's words; the schemas inside it are as they were."""
 
     schema: Schema
@@ -43,7 +43,7 @@ class Normalised(msgspec.Struct, frozen=True):
     """What is left out and may be told to the model."""
 
 
-def normalise(schema: Mapping[str, Json]) -> Normalised:
+def normalise(schema: Mapping[str, Json]) -> NormalisedLevel:
     """One level of a schema, without the levels below it.
 
     >>> normalise({"type": "dict", "properties": {}}).schema
@@ -92,7 +92,7 @@ def normalise(schema: Mapping[str, Json]) -> Normalised:
                 out[keyword] = value
     if "const" in out and "enum" in out:
         changes.append(_compare_with_const(out.pop("enum"), out["const"]))
-    flagged = _required_by_flag(out.get("properties"))
+    flagged = _list_required_by_flag(out.get("properties"))
     if flagged:
         given = out.get("required")
         out["required"] = list(dict.fromkeys([*(given if isinstance(given, list) else ()), *flagged]))
@@ -100,7 +100,7 @@ def normalise(schema: Mapping[str, Json]) -> Normalised:
     if schema.get("nullable") is True:
         out, change = _with_null(out)
         changes.append(change)
-    return Normalised(out, tuple(dict.fromkeys(filter(None, changes))), words)
+    return NormalisedLevel(out, tuple(dict.fromkeys(filter(None, changes))), words)
 
 
 _WANTED: Mapping[str, type | tuple[type, ...]] = {
@@ -142,12 +142,12 @@ def _read_schema(value: Json) -> tuple[Json, str]:
     """A schema or a boolean; the bare name of a type stands for a schema of that type."""
     if isinstance(value, Mapping | bool):
         return value, ""
-    if isinstance(value, str) and _known_type(value) is not None:
+    if isinstance(value, str) and _find_known_type(value) is not None:
         return {"type": value}, f"the type {value!r} in the place of a schema is sent as one"
     return {}, "what is not a schema is sent as one that allows anything"
 
 
-def _required_by_flag(properties: Json) -> list[str]:
+def _list_required_by_flag(properties: Json) -> list[str]:
     """The properties that say of themselves that they are required, as in draft 3."""
     if not isinstance(properties, Mapping):
         return []
@@ -156,7 +156,7 @@ def _required_by_flag(properties: Json) -> list[str]:
 
 def _with_null(schema: Schema) -> tuple[Schema, str]:
     """OpenAPI's `nullable: true` beside a type."""
-    types = types_in(schema)
+    types = list_types(schema)
     if "null" in types:
         return schema, ""
     if not types:
@@ -184,7 +184,7 @@ def _read_types(value: Json) -> _Types:
     changes: list[str] = []
     is_any = False
     for name in names:
-        known = _known_type(name) if isinstance(name, str) else None
+        known = _find_known_type(name) if isinstance(name, str) else None
         if known is not None:
             types += [] if known in types else [known]
             if known != name:
@@ -212,7 +212,7 @@ def _shorten(value: Json) -> str:
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
 
 
-def _known_type(name: str) -> str | None:
+def _find_known_type(name: str) -> str | None:
     """The JSON type for a name such as `String`, `ArrayList` or `List[int]`."""
     low = name.strip().lower()
     base = low.partition("<")[0].partition("[")[0].strip()
@@ -223,10 +223,10 @@ def _known_type(name: str) -> str | None:
     return OTHER_TYPES.get(base)
 
 
-def in_words(keyword: str, value: Json) -> str:
+def describe_keyword(keyword: str, value: Json) -> str:
     """A keyword as the description tells it.
 
-    >>> in_words("minimum", 1)
+    >>> describe_keyword("minimum", 1)
     'minimum: 1'
     """
     text = encode_json(value).decode()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from victor_fp.core.json import Json
-from victor_fp.core.schemas.vocabulary import DEFINITIONS, SCHEMA_LISTS, SCHEMA_MAPS, SINGLE_SCHEMAS, types_in
+from victor_fp.core.schemas.vocabulary import DEFINITIONS, SCHEMA_LISTS, SCHEMA_MAPS, SINGLE_SCHEMAS, list_types
 
 _MAX_STEPS = 64
 """Steps of one pointer, and references in a row, that are followed."""
@@ -49,23 +49,23 @@ def is_definition(reference: str) -> bool:
 def find_circular(root: Mapping[str, Json]) -> frozenset[str]:
     """The references that lead, directly or not, back to a schema that they stand in, or from one such to another."""
     uses: dict[str, set[str]] = {}
-    waiting = ["#", *_references(root)]
+    waiting = ["#", *_list_references(root)]
     while waiting:
         name = waiting.pop()
         if name in uses:
             continue
         target = find_target(root, name)
-        uses[name] = set(_references(target)) if isinstance(target, Mapping) else set()
+        uses[name] = set(_list_references(target)) if isinstance(target, Mapping) else set()
         waiting += uses[name]
     users: dict[str, set[str]] = {name: set() for name in uses}
     for name, targets in uses.items():
         for target in targets:
             users[target].add(name)
-    ends = _without_end(uses, users)
-    return frozenset(_without_end({n: users[n] & ends for n in ends}, {n: uses[n] & ends for n in ends}))
+    ends = _find_endless(uses, users)
+    return frozenset(_find_endless({n: users[n] & ends for n in ends}, {n: uses[n] & ends for n in ends}))
 
 
-def _without_end(forward: Mapping[str, set[str]], backward: Mapping[str, set[str]]) -> set[str]:
+def _find_endless(forward: Mapping[str, set[str]], backward: Mapping[str, set[str]]) -> set[str]:
     """The nodes of a graph from which a path never has to end; linear in its edges."""
     left = {name: len(targets) for name, targets in forward.items()}
     ready = [name for name, count in left.items() if not count]
@@ -82,7 +82,7 @@ def _without_end(forward: Mapping[str, set[str]], backward: Mapping[str, set[str
 def find_reachable(root: Mapping[str, Json]) -> frozenset[str]:
     """The references that can be reached from the root without counting the definitions themselves."""
     found: set[str] = set()
-    waiting = list(_references({name: value for name, value in root.items() if name not in DEFINITIONS}))
+    waiting = list(_list_references({name: value for name, value in root.items() if name not in DEFINITIONS}))
     while waiting:
         name = waiting.pop()
         if name in found:
@@ -90,11 +90,11 @@ def find_reachable(root: Mapping[str, Json]) -> frozenset[str]:
         found.add(name)
         target = find_target(root, name)
         if isinstance(target, Mapping) and name != "#":
-            waiting += _references(target)
+            waiting += _list_references(target)
     return frozenset(found)
 
 
-def _references(schema: Json) -> Iterator[str]:
+def _list_references(schema: Json) -> Iterator[str]:
     """Every reference in a schema; those inside of its definitions are not its own."""
     waiting: list[Json] = [schema]
     while waiting:
@@ -122,11 +122,11 @@ def are_disjoint(branches: Sequence[Json], root: Mapping[str, Json]) -> bool:
     True
     """
     resolved = [_resolve(branch, root) for branch in branches]
-    types = [_covered_types(branch) for branch in resolved]
-    if _pairwise_apart(types):
+    types = [_list_covered_types(branch) for branch in resolved]
+    if _are_pairwise_disjoint(types):
         return True
-    shared = set.intersection(*(_tags_of(branch) for branch in resolved)) if resolved else set()
-    return any(_pairwise_apart([_constants(branch, name) for branch in resolved]) for name in shared)
+    shared = set.intersection(*(_list_tags(branch) for branch in resolved)) if resolved else set()
+    return any(_are_pairwise_disjoint([_list_constants(branch, name) for branch in resolved]) for name in shared)
 
 
 def _resolve(branch: Json, root: Mapping[str, Json]) -> Mapping[str, Json]:
@@ -140,19 +140,19 @@ def _resolve(branch: Json, root: Mapping[str, Json]) -> Mapping[str, Json]:
     return {}
 
 
-def _covered_types(branch: Mapping[str, Json]) -> frozenset[str]:
-    types = frozenset(types_in(branch))
+def _list_covered_types(branch: Mapping[str, Json]) -> frozenset[str]:
+    types = frozenset(list_types(branch))
     return types | {"integer"} if "number" in types else types
 
 
-def _tags_of(branch: Mapping[str, Json]) -> set[str]:
+def _list_tags(branch: Mapping[str, Json]) -> set[str]:
     """The properties that are required and hold one of a few constants."""
     required = branch.get("required")
     names = {name for name in required if isinstance(name, str)} if isinstance(required, list) else set()
-    return {name for name in names if _constants(branch, name)}
+    return {name for name in names if _list_constants(branch, name)}
 
 
-def _constants(branch: Mapping[str, Json], name: str) -> frozenset[str]:
+def _list_constants(branch: Mapping[str, Json], name: str) -> frozenset[str]:
     properties = branch.get("properties")
     inner = properties.get(name) if isinstance(properties, Mapping) else None
     if not isinstance(inner, Mapping):
@@ -163,5 +163,5 @@ def _constants(branch: Mapping[str, Json], name: str) -> frozenset[str]:
     return frozenset(repr(value) for value in values) if isinstance(values, list) else frozenset()
 
 
-def _pairwise_apart(sets: Sequence[frozenset[str]]) -> bool:
+def _are_pairwise_disjoint(sets: Sequence[frozenset[str]]) -> bool:
     return bool(sets) and all(sets) and sum(map(len, sets)) == len(frozenset().union(*sets))

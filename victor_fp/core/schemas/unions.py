@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from victor_fp.core.json import Json
-from victor_fp.core.schemas.vocabulary import OF_TYPE, Schema, is_of_type, type_of, types_in
+from victor_fp.core.schemas.vocabulary import OF_TYPE, Schema, is_of_type, list_types, name_type
 
 _NULL: Schema = {"type": "null"}
 
@@ -18,7 +18,7 @@ def spread_types(schema: Schema, *, nullable: bool) -> Schema | None:
     >>> spread_types({"type": ["array", "string"], "items": {}, "title": "T"}, nullable=False)
     {'title': 'T', 'anyOf': [{'type': 'array', 'items': {}}, {'type': 'string'}]}
     """
-    types = types_in(schema)
+    types = list_types(schema)
     others = [kind for kind in types if kind != "null" or not nullable]
     rest: Schema = {keyword: value for keyword, value in schema.items() if keyword != "type"}
     if len(others) < len(types):
@@ -67,16 +67,16 @@ def split_values(values: Sequence[Json], allowed: frozenset[str]) -> list[Schema
     >>> split_values(["a", 1], frozenset({"string"}))
     [{'type': 'string', 'enum': ['a']}, {'type': 'integer', 'minimum': 1, 'maximum': 1}]
     """
-    numbers: list[Json] = [value for value in values if type_of(value) in ("integer", "number")]
+    numbers: list[Json] = [value for value in values if name_type(value) in ("integer", "number")]
     texts: list[Json] = [value for value in values if isinstance(value, str)]
     flags: list[Json] = [value for value in (False, True) if any(value is other for other in values)]
     if any(isinstance(value, dict | list) for value in values) or (len(flags) == 1 and "boolean" not in allowed):
         return []
     branches: list[Schema] = [{"type": "string", "enum": texts}] if texts else []
     if numbers and "number" in allowed:
-        is_whole = all(type_of(value) == "integer" for value in numbers)
+        is_whole = all(name_type(value) == "integer" for value in numbers)
         branches.append({"type": "integer" if is_whole else "number", "enum": numbers})
     else:
-        branches += [{"type": type_of(value), "minimum": value, "maximum": value} for value in numbers]
+        branches += [{"type": name_type(value), "minimum": value, "maximum": value} for value in numbers]
     branches += [{"type": "boolean", **({} if len(flags) == 2 else {"enum": flags})}] if flags else []
     return [*branches, dict(_NULL)] if None in values else branches

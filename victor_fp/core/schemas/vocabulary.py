@@ -64,10 +64,10 @@ RESTRICTIONS = frozenset(
 """Keywords that restrict values; every other one is information, or unknown to JSON Schema and of no effect."""
 
 
-def type_of(value: Json) -> str:
+def name_type(value: Json) -> str:
     """The JSON type of a value, `integer` for whole numbers.
 
-    >>> type_of(1), type_of(1.5), type_of(True), type_of(None)
+    >>> name_type(1), name_type(1.5), name_type(True), name_type(None)
     ('integer', 'number', 'boolean', 'null')
     """
     match value:
@@ -87,10 +87,10 @@ def type_of(value: Json) -> str:
             return "object"
 
 
-def types_in(schema: Mapping[str, Json]) -> tuple[str, ...]:
+def list_types(schema: Mapping[str, Json]) -> tuple[str, ...]:
     """The types that a schema names; empty where it names none.
 
-    >>> types_in({"type": ["string", "null"]}), types_in({})
+    >>> list_types({"type": ["string", "null"]}), list_types({})
     (('string', 'null'), ())
     """
     named = schema.get("type")
@@ -101,5 +101,5 @@ def types_in(schema: Mapping[str, Json]) -> tuple[str, ...]:
 
 def is_of_type(value: Json, types: tuple[str, ...]) -> bool:
     """Whether a value is of one of these types."""
-    kind = type_of(value)
+    kind = name_type(value)
     return kind in types or (kind == "integer" and "number" in types)

@@ -9,7 +9,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from victor_fp.core.text_tools.detector import Detector, Piece, Remark, feed, find_calls, flush, start_detector
+    from victor_fp.core.text_tools.detector import (
+        DetectedPiece,
+        Detector,
+        Remark,
+        feed,
+        find_calls,
+        flush,
+        start_detector,
+    )
     from victor_fp.core.text_tools.formats import ANY, FORMATS, TextFormat, find_formats
     from victor_fp.core.text_tools.json_repair import BrokenJson, Repair, RepairedJson, repair_json
     from victor_fp.core.text_tools.readings import TextCall
@@ -21,7 +29,7 @@ __all__ = [
     "FORMATS",
     "BrokenJson",
     "Detector",
-    "Piece",
+    "DetectedPiece",
     "Remark",
     "Repair",
     "RepairedJson",
@@ -39,7 +47,9 @@ __all__ = [
 ]
 
 _HOMES = {
-    **dict.fromkeys(("Detector", "Piece", "Remark", "feed", "find_calls", "flush", "start_detector"), "detector"),
+    **dict.fromkeys(
+        ("Detector", "DetectedPiece", "Remark", "feed", "find_calls", "flush", "start_detector"), "detector"
+    ),
     **dict.fromkeys(("ANY", "FORMATS", "TextFormat", "find_formats"), "formats"),
     "TextCall": "readings",
     **dict.fromkeys(("BrokenJson", "Repair", "RepairedJson", "repair_json"), "json_repair"),

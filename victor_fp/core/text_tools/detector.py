@@ -47,7 +47,7 @@ class Remark(msgspec.Struct, frozen=True, kw_only=True):
     """The tool, where the text named one."""
 
 
-Piece: TypeAlias = str | TextCall | Remark
+DetectedPiece: TypeAlias = str | TextCall | Remark
 
 
 class Detector(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,7 +75,7 @@ def start_detector(tools: Tools, formats: Sequence[TextFormat]) -> Detector:
     return Detector(plan=plan_search(tools, tuple(formats)))
 
 
-def feed(state: Detector, text: str) -> tuple[Detector, list[Piece]]:
+def feed(state: Detector, text: str) -> tuple[Detector, list[DetectedPiece]]:
     """Take the next piece of the text."""
     replace = msgspec.structs.replace
     if not text:
@@ -91,12 +91,12 @@ def feed(state: Detector, text: str) -> tuple[Detector, list[Piece]]:
             return replace(state, held=(state.held, text), size=size, credit=credit, wake=wake), []
         text = join_chain((state.held, text))
         return _search(replace(state, held=None, size=0, credit=credit - size, wake=None), text, last=False)
-    if state.spoken and state.unread is None and state.prose.indent < 0 and state.plan.passes(text):
-        return replace(state, prose=state.prose.after(text), after=None), [text]
+    if state.spoken and state.unread is None and state.prose.indent < 0 and state.plan.has_no_marker(text):
+        return replace(state, prose=state.prose.advance(text), after=None), [text]
     return _search(state, text, last=False)
 
 
-def flush(state: Detector) -> tuple[Detector, list[Piece]]:
+def flush(state: Detector) -> tuple[Detector, list[DetectedPiece]]:
     """Take the end of the text, or of a stretch of it: nothing waits any longer."""
     text = join_chain(state.held)
     cleared = msgspec.structs.replace(state, held=None, size=0, wake=None)
@@ -104,7 +104,7 @@ def flush(state: Detector) -> tuple[Detector, list[Piece]]:
     return msgspec.structs.replace(state, unread=None, after=None, credit=_START_CREDIT), pieces
 
 
-def find_calls(text: str, tools: Tools, formats: Sequence[TextFormat]) -> list[Piece]:
+def find_calls(text: str, tools: Tools, formats: Sequence[TextFormat]) -> list[DetectedPiece]:
     """The pieces of a whole text in order: text, calls, and remarks on what stayed text."""
     state, first = feed(start_detector(tools, formats), text)
     return join_pieces([*first, *flush(state)[1]])
@@ -117,7 +117,7 @@ class _Search:
         self.plan, self.text, self.last = state.plan, text, last
         self.prose, self.spoken, self.after = state.prose, state.spoken, state.after
         self.unread: Walk | None = state.unread
-        self.pieces: list[Piece] = []
+        self.pieces: list[DetectedPiece] = []
         self.at = 0
         self.wake: Walk | None = None
         self.markers = MarkerSearch(state.plan, text, last=last)
@@ -128,7 +128,7 @@ class _Search:
             text = self.text[self.at : end]
             self.pieces.append(text)
             prose = self.prose
-            self.prose = prose.after_opaque(text, 0, len(text)) if opaque else prose.after(text)
+            self.prose = prose.advance_opaque(text, 0, len(text)) if opaque else prose.advance(text)
             self.spoken = self.spoken or not text.isspace()
             self.after = None
             self.at = end
@@ -174,7 +174,7 @@ class _Search:
             elif self.last:
                 self.at = len(self.text)
             return False
-        prose = self.prose if self.after else self.prose.after(self.text, self.at, start)
+        prose = self.prose if self.after else self.prose.advance(self.text, self.at, start)
         candidate = self.markers.find(prose, start)
         if candidate is None:
             self.say(len(self.text))
@@ -209,7 +209,7 @@ class _Search:
                 self.pieces += [msgspec.structs.replace(call, format=form.name) for call in reading.calls]
                 self.at = reading.end
                 self.spoken, self.after = False, form
-                self.prose = self.prose.after_call()
+                self.prose = self.prose.advance_call()
                 return True
             refusals.append((form, reading))
         self.refuse(place, refusals, cut_off)
@@ -237,7 +237,7 @@ class _Search:
             self.pieces.append(Remark(format=reasons[0][0].name, reason=reasons[0][1]))
 
 
-def _search(state: Detector, text: str, *, last: bool) -> tuple[Detector, list[Piece]]:
+def _search(state: Detector, text: str, *, last: bool) -> tuple[Detector, list[DetectedPiece]]:
     search = _Search(state, text, last=last)
     search.run()
     rest = text[search.at :]
@@ -254,9 +254,9 @@ def _search(state: Detector, text: str, *, last: bool) -> tuple[Detector, list[P
     return state, join_pieces(search.pieces)
 
 
-def join_pieces(pieces: list[Piece]) -> list[Piece]:
+def join_pieces(pieces: list[DetectedPiece]) -> list[DetectedPiece]:
     """Texts that follow each other as one."""
-    out: list[Piece] = []
+    out: list[DetectedPiece] = []
     run: list[str] = []
     for piece in pieces:
         if isinstance(piece, str):

@@ -119,10 +119,10 @@ def read_whole(text: str, tools: Tools, *, strict: bool) -> tuple[TextCall, ...]
         case BrokenJson(reason=reason):
             return reason
         case read:
-            return _calls_in(read.value, tools, read.repairs, strict=strict, depth=_MAX_DEPTH)
+            return _read_calls(read.value, tools, read.repairs, strict=strict, depth=_MAX_DEPTH)
 
 
-def _calls_in(
+def _read_calls(
     value: Json, tools: Tools, repairs: tuple[Repair, ...], *, strict: bool, depth: int
 ) -> tuple[TextCall, ...] | str:
     if depth == 0:
@@ -130,7 +130,7 @@ def _calls_in(
     if isinstance(value, list):
         found: list[TextCall] = []
         for item in value:
-            calls = _calls_in(item, tools, repairs, strict=strict, depth=depth - 1)
+            calls = _read_calls(item, tools, repairs, strict=strict, depth=depth - 1)
             if isinstance(calls, str):
                 return calls
             found += calls
@@ -141,7 +141,7 @@ def _calls_in(
         return f"the key {min(unknown)[:40]!r} is no part of a call"
     for key in WRAPPER_KEYS:
         if isinstance(inner := value.get(key), dict | list):
-            return _calls_in(inner, tools, repairs, strict=strict, depth=depth - 1)
+            return _read_calls(inner, tools, repairs, strict=strict, depth=depth - 1)
     written = next((name for key in NAME_KEYS if isinstance(name := value.get(key), str)), None)
     if written is None:
         return "no name"
@@ -248,7 +248,7 @@ def assess(text: str, at: int, tools: Tools, *, strict: bool, depth: int = _MAX_
         else:
             value, end = _read_word(text, at)
             if key in NAME_KEYS:
-                if (failed := _find_failure(text, at, value, end, tools.may_become, tools.knows)) is not None:
+                if (failed := _find_failure(text, at, value, end, tools.may_become, tools.has_tool)) is not None:
                     return Hopeless(failed)
                 name = name or (None if end is None else tools.spell(value))
             elif end is None and text[at] in "\"'":

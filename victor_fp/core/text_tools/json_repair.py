@@ -47,7 +47,7 @@ def repair_json(text: str) -> RepairedJson | BrokenJson:
     if not isinstance(strict, NotJson):
         return RepairedJson(strict)
     reading = _Reading(text)
-    value = reading.value(0)
+    value = reading.read_value(0)
     if isinstance(value, BrokenJson):
         return value
     reading.skip_space()
@@ -90,27 +90,27 @@ class _Reading:
         found = _SPACE.match(self.text, self.at)
         self.at = found.end() if found else self.at
 
-    def ends(self, where: str) -> BrokenJson | None:
+    def check_end(self, where: str) -> BrokenJson | None:
         return BrokenJson(f"the text ends inside {where}", truncated=True) if self.at >= len(self.text) else None
 
-    def value(self, depth: int) -> tuple[Json] | BrokenJson:
+    def read_value(self, depth: int) -> tuple[Json] | BrokenJson:
         """In a tuple, so that no value looks like a failure."""
         self.skip_space()
-        if broken := self.ends("a value"):
+        if broken := self.check_end("a value"):
             return broken
         if depth > _DEPTH:
             return BrokenJson("nested too deeply")
         first = self.text[self.at]
         if first == "{":
-            return self.object(depth)
+            return self.read_object(depth)
         if first == "[":
-            return self.array(depth)
+            return self.read_array(depth)
         if first in "\"'":
-            string = self.string()
+            string = self.read_string()
             return string if isinstance(string, BrokenJson) else (string,)
-        return self.scalar()
+        return self.read_scalar()
 
-    def scalar(self) -> tuple[Json] | BrokenJson:
+    def read_scalar(self) -> tuple[Json] | BrokenJson:
         if number := _NUMBER.match(self.text, self.at):
             self.at = number.end()
             if number.group(1) is None and number.group(2) is None:
@@ -127,13 +127,13 @@ class _Reading:
             self.repairs.append("python_literal")
         return (known,)
 
-    def array(self, depth: int) -> tuple[Json] | BrokenJson:
+    def read_array(self, depth: int) -> tuple[Json] | BrokenJson:
         self.at += 1
         items: list[Json] = []
         comma = False
         while True:
             self.skip_space()
-            if broken := self.ends("a list"):
+            if broken := self.check_end("a list"):
                 return broken
             if self.text[self.at] == "]":
                 self.at += 1
@@ -142,19 +142,19 @@ class _Reading:
                 return (items,)
             if items and not comma:
                 return BrokenJson("a comma is missing")
-            item = self.value(depth + 1)
+            item = self.read_value(depth + 1)
             if isinstance(item, BrokenJson):
                 return item
             items.append(item[0])
-            comma = self.comma()
+            comma = self.skip_comma()
 
-    def object(self, depth: int) -> tuple[Json] | BrokenJson:
+    def read_object(self, depth: int) -> tuple[Json] | BrokenJson:
         self.at += 1
         fields: dict[str, Json] = {}
         comma = False
         while True:
             self.skip_space()
-            if broken := self.ends("an object"):
+            if broken := self.check_end("an object"):
                 return broken
             if self.text[self.at] == "}":
                 self.at += 1
@@ -163,31 +163,31 @@ class _Reading:
                 return (fields,)
             if fields and not comma:
                 return BrokenJson("a comma is missing")
-            key = self.key()
+            key = self.read_key()
             if isinstance(key, BrokenJson):
                 return key
             self.skip_space()
-            if broken := self.ends("an object"):
+            if broken := self.check_end("an object"):
                 return broken
             if self.text[self.at] != ":":
                 return BrokenJson("a colon is missing")
             self.at += 1
-            item = self.value(depth + 1)
+            item = self.read_value(depth + 1)
             if isinstance(item, BrokenJson):
                 return item
             fields[key] = item[0]
-            comma = self.comma()
+            comma = self.skip_comma()
 
-    def comma(self) -> bool:
+    def skip_comma(self) -> bool:
         """Step over a comma and the space before it, if there is one."""
         self.skip_space()
         found = self.text.startswith(",", self.at)
         self.at += found
         return found
 
-    def key(self) -> str | BrokenJson:
+    def read_key(self) -> str | BrokenJson:
         if self.text[self.at] in "\"'":
-            return self.string()
+            return self.read_string()
         word = _WORD.match(self.text, self.at)
         if word is None:
             return BrokenJson(f"no key begins with {self.text[self.at : self.at + 12]!r}")
@@ -195,7 +195,7 @@ class _Reading:
         self.repairs.append("unquoted_key")
         return word.group()
 
-    def string(self) -> str | BrokenJson:
+    def read_string(self) -> str | BrokenJson:
         quote = self.text[self.at]
         if quote == "'":
             self.repairs.append("single_quotes")
@@ -206,7 +206,7 @@ class _Reading:
             if plain:
                 pieces.append(plain.group())
                 self.at = plain.end()
-            if broken := self.ends("a string"):
+            if broken := self.check_end("a string"):
                 return broken
             mark = self.text[self.at]
             self.at += 1
@@ -215,7 +215,7 @@ class _Reading:
             if mark != "\\":
                 self.repairs.append("control_character")
                 pieces.append(mark)
-            elif broken := self.ends("a string"):
+            elif broken := self.check_end("a string"):
                 return broken
             else:
                 pieces.append(self.escape(quote))

@@ -16,11 +16,11 @@ def read_parameter(text: str, schema: Json) -> tuple[Json, tuple[Repair, ...]]:
     >>> read_parameter("3", {"type": "string"})
     ('3', ())
     """
-    wanted = _kinds(schema)
+    wanted = _collect_kinds(schema)
     if not wanted or "string" in wanted:
         return text, ()
     read = repair_json(text.strip())
-    if isinstance(read, BrokenJson) or not wanted & _kinds_of(read.value):
+    if isinstance(read, BrokenJson) or not wanted & _list_kinds(read.value):
         return text, ()
     return read.value, read.repairs
 
@@ -35,7 +35,7 @@ def write_parameter(value: Json) -> str:
     return value if isinstance(value, str) else encode_json(value).decode()
 
 
-def _kinds(schema: Json) -> set[str]:
+def _collect_kinds(schema: Json) -> set[str]:
     """The JSON types that a schema names, in alternatives too."""
     if not isinstance(schema, Mapping):
         return set()
@@ -49,13 +49,13 @@ def _kinds(schema: Json) -> set[str]:
     )
     for key in ("anyOf", "oneOf"):
         if isinstance(options := schema.get(key), list):
-            kinds |= {kind for option in options for kind in _kinds(option)}
+            kinds |= {kind for option in options for kind in _collect_kinds(option)}
     if isinstance(values := schema.get("enum"), list):
-        kinds |= {kind for value in values for kind in _kinds_of(value)}
+        kinds |= {kind for value in values for kind in _list_kinds(value)}
     return kinds
 
 
-def _kinds_of(value: Json) -> set[str]:
+def _list_kinds(value: Json) -> set[str]:
     match value:
         case None:
             return {"null"}

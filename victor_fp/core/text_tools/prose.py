@@ -6,7 +6,7 @@ import re
 
 import msgspec
 
-from victor_fp.core.text_tools.formats.form import Position
+from victor_fp.core.text_tools.formats.form import MarkPosition
 
 _MARK = re.compile(r"\n|`+|~{3,}|\"{3,}|'{3,}")
 _CODE = re.compile(
@@ -44,10 +44,10 @@ class Prose(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     code: bool = False
     """The paragraph has a line of a program."""
 
-    def admits(self, position: Position) -> bool:
+    def can_start(self, position: MarkPosition) -> bool:
         """Whether a call that begins at such a position may begin here."""
         if self.run:
-            return _with_run(msgspec.structs.replace(self, run=""), self.run).admits(position)
+            return _with_run(msgspec.structs.replace(self, run=""), self.run).can_start(position)
         if self.fence or self.ticks:
             return False
         if position == "column":
@@ -56,7 +56,7 @@ class Prose(msgspec.Struct, frozen=True, kw_only=True, gc=False):
             return True
         return position == "mark" and (self.last == "|>" or self.last[-1:] not in _QUOTED)
 
-    def after_opaque(self, text: str, start: int, end: int) -> Prose:
+    def advance_opaque(self, text: str, start: int, end: int) -> Prose:
         """The place behind this text, in which fences and quotes mean nothing."""
         if start >= end:
             return self
@@ -67,11 +67,11 @@ class Prose(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         )
         return msgspec.structs.replace(begun, line=head, indent=len(head) if line_start and not head.strip() else -1)
 
-    def after_call(self) -> Prose:
+    def advance_call(self) -> Prose:
         """The place behind a call, where another may follow as at the beginning of a line."""
         return Prose(docstring=self.docstring)
 
-    def after(self, text: str, start: int = 0, end: int | None = None) -> Prose:
+    def advance(self, text: str, start: int = 0, end: int | None = None) -> Prose:
         """The place behind this text."""
         end = len(text) if end is None else end
         if start >= end:

@@ -92,7 +92,7 @@ def _read_call(text: str, at: int, tools: Tools) -> Statement | Unfinished | Not
         return Unfinished(wake=end, name=name)
     if isinstance(end, NotPython):
         return end
-    arguments = _read_arguments(text[open_:end], tuple(tools.properties(name)))
+    arguments = _read_arguments(text[open_:end], tuple(tools.list_properties(name)))
     return NotPython(end) if arguments is None else Statement((TextCall(name=name, arguments=arguments),), end)
 
 
@@ -122,7 +122,7 @@ def _read_arguments(source: str, names: tuple[str, ...]) -> dict[str, Json] | No
     arguments: dict[str, Json] = {}
     for name, node in given:
         value = _read_literal(node, _MAX_DEPTH)
-        if value is None or name in arguments or not _encodable(name):
+        if value is None or name in arguments or not _is_encodable(name):
             return None
         arguments[name] = value[0]
     return arguments
@@ -146,7 +146,7 @@ def _read_literal(node: ast.expr, depth: int) -> tuple[Json] | None:
         return None
     match node:
         case ast.Constant(value=str() as value):
-            return (value,) if _encodable(value) else None
+            return (value,) if _is_encodable(value) else None
         case ast.Constant(value=bool() | None as value):
             return (value,)
         case ast.Constant(value=int() as value):
@@ -169,7 +169,7 @@ def _read_literal(node: ast.expr, depth: int) -> tuple[Json] | None:
                 value_found = _read_literal(value_node, depth - 1)
                 if not isinstance(key, ast.Constant) or not isinstance(key.value, str) or value_found is None:
                     return None
-                if not _encodable(key.value):
+                if not _is_encodable(key.value):
                     return None
                 fields[key.value] = value_found[0]
             return (fields,)
@@ -181,7 +181,7 @@ def _is_json_number(value: float) -> bool:
     return value.bit_length() <= _MAX_BITS if isinstance(value, int) else math.isfinite(value)
 
 
-def _encodable(text: str) -> bool:
+def _is_encodable(text: str) -> bool:
     """Whether there is no half of a surrogate pair in it."""
     return text.isascii() or not any("\ud800" <= mark <= "\udfff" for mark in text)
 

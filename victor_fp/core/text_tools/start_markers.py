@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from victor_fp.core.text_tools.formats.form import Opening, Position, TextFormat
+from victor_fp.core.text_tools.formats.form import MarkPosition, Opening, TextFormat
 from victor_fp.core.text_tools.prose import Prose
 from victor_fp.core.text_tools.tools import NAMESPACES, Tools
 
@@ -19,17 +19,17 @@ class FormatMarkers(msgspec.Struct, frozen=True):
 
     form: TextFormat
     pattern: re.Pattern[str]
-    positions: Mapping[str, Position]
+    positions: Mapping[str, MarkPosition]
     """By the marker's text."""
-    beginnings: Mapping[str, tuple[Position, ...]]
+    beginnings: Mapping[str, tuple[MarkPosition, ...]]
     """The positions of the markers that begin so."""
 
     def match(self, here: Prose, text: str, at: int, rest: str) -> bool | None:
         """Whether a marker stands here in full; False where `rest`, all that has come, begins one; None otherwise."""
         found = self.pattern.match(text, at)
-        if found is not None and here.admits(self.positions[found.group()]):
+        if found is not None and here.can_start(self.positions[found.group()]):
             return True
-        return False if any(map(here.admits, self.beginnings.get(rest, ()))) else None
+        return False if any(map(here.can_start, self.beginnings.get(rest, ()))) else None
 
 
 class MarkerPlan(msgspec.Struct, frozen=True):
@@ -47,7 +47,7 @@ class MarkerPlan(msgspec.Struct, frozen=True):
     """Every proper beginning of a marker."""
     longest: int
 
-    def passes(self, text: str) -> bool:
+    def has_no_marker(self, text: str) -> bool:
         """Whether no marker begins in this text, which stands behind the head of its line."""
         return "\n" not in text and (self.heads is None or self.heads.search(text) is None)
 
@@ -70,8 +70,8 @@ def plan_search(tools: Tools, formats: tuple[TextFormat, ...]) -> MarkerPlan:
     return MarkerPlan(
         tools=tools,
         formats=planned,
-        marks=re.compile(_alternatives(marks)) if marks else None,
-        lines=re.compile(rf"^[ \t]*+(?:{_alternatives(texts)})", re.MULTILINE),
+        marks=re.compile(_build_alternatives(marks)) if marks else None,
+        lines=re.compile(rf"^[ \t]*+(?:{_build_alternatives(texts)})", re.MULTILINE),
         heads=re.compile("|".join(sorted({re.escape(text[0]) for text in marks}))) if marks else None,
         beginnings=frozenset(begun for one in planned for begun in one.beginnings),
         longest=max(map(len, texts)),
@@ -79,17 +79,17 @@ def plan_search(tools: Tools, formats: tuple[TextFormat, ...]) -> MarkerPlan:
 
 
 def _plan_format(form: TextFormat, openings: tuple[Opening, ...]) -> FormatMarkers:
-    positions: dict[str, Position] = {opening.text: opening.position for opening in openings}
-    beginnings: dict[str, tuple[Position, ...]] = {}
+    positions: dict[str, MarkPosition] = {opening.text: opening.position for opening in openings}
+    beginnings: dict[str, tuple[MarkPosition, ...]] = {}
     for text, position in positions.items():
         for length in range(1, len(text)):
             known = beginnings.get(text[:length], ())
             if position not in known:
                 beginnings[text[:length]] = (*known, position)
-    return FormatMarkers(form, re.compile(_alternatives(frozenset(positions))), positions, beginnings)
+    return FormatMarkers(form, re.compile(_build_alternatives(frozenset(positions))), positions, beginnings)
 
 
-def _alternatives(texts: set[str] | frozenset[str]) -> str:
+def _build_alternatives(texts: set[str] | frozenset[str]) -> str:
     return "|".join(map(re.escape, sorted(texts, key=len, reverse=True)))
 
 
@@ -119,11 +119,11 @@ class MarkerSearch:
             if not places:
                 return None
             place = min(places)
-            here = here.after(self._text, at, place)
+            here = here.advance(self._text, at, place)
             formats = self._match(here, place)
             if formats:
                 return Candidate(place, here, formats)
-            here, at = here.after(self._text, place, place + 1), place + 1
+            here, at = here.advance(self._text, place, place + 1), place + 1
         return None
 
     def _look_ahead(self, here: Prose, at: int) -> tuple[int | None, int | None, int | None]:

@@ -23,7 +23,7 @@ from victor_fp.core.deltas import (
 from victor_fp.core.json import Json, encode_json
 from victor_fp.core.persistent import PersistentMap
 from victor_fp.core.text_tools import detector
-from victor_fp.core.text_tools.detector import Detector, Piece, Remark, start_detector
+from victor_fp.core.text_tools.detector import DetectedPiece, Detector, Remark, start_detector
 from victor_fp.core.text_tools.formats import FORMATS, TextFormat
 from victor_fp.core.text_tools.readings import TextCall
 from victor_fp.core.text_tools.tools import Tools
@@ -92,7 +92,7 @@ def flush(state: TextCalls) -> tuple[TextCalls, list[Delta]]:
     return _emit(msgspec.structs.replace(state, detector=found), pieces)
 
 
-def _emit(state: TextCalls, pieces: Iterable[Piece]) -> tuple[TextCalls, list[Delta]]:
+def _emit(state: TextCalls, pieces: Iterable[DetectedPiece]) -> tuple[TextCalls, list[Delta]]:
     out: list[Delta] = []
     taken, calls = state.taken, state.calls
     for piece in pieces:
@@ -103,7 +103,7 @@ def _emit(state: TextCalls, pieces: Iterable[Piece]) -> tuple[TextCalls, list[De
             out.append(_note(note if piece.name is None else {**note, "name": piece.name}))
         else:
             id_ = _make_id(piece, state.seed, taken, calls)
-            out += _call_deltas(piece, id_)
+            out += _build_call_deltas(piece, id_)
             if piece.repairs:
                 repairs = list(dict.fromkeys(piece.repairs))
                 out.append(_note({"format": piece.format, "name": piece.name, "id": id_, "repairs": repairs}))
@@ -111,7 +111,7 @@ def _emit(state: TextCalls, pieces: Iterable[Piece]) -> tuple[TextCalls, list[De
     return state if calls == state.calls else msgspec.structs.replace(state, taken=taken, calls=calls), out
 
 
-def _call_deltas(call: TextCall, id_: str) -> list[Delta]:
+def _build_call_deltas(call: TextCall, id_: str) -> list[Delta]:
     if isinstance(call.arguments, str):
         return [ToolCallStarted(id=id_, name=call.name), ToolCallArguments(id=id_, text=call.arguments)]
     return [ToolCallStarted(id=id_, name=call.name, arguments=call.arguments)]

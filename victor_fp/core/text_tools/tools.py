@@ -45,7 +45,7 @@ class Tools(msgspec.Struct, frozen=True):
                 return bare
         return None
 
-    def knows(self, name: str) -> bool:
+    def has_tool(self, name: str) -> bool:
         """Whether the name that a model wrote is a tool's."""
         return self.spell(name) is not None
 
@@ -60,7 +60,7 @@ class Tools(msgspec.Struct, frozen=True):
             for name in self.schemas
         )
 
-    def properties(self, name: str) -> Mapping[str, Json]:
+    def list_properties(self, name: str) -> Mapping[str, Json]:
         """The schemas of a tool's parameters, in order; empty where nothing is known."""
         schema = (self.schemas or {}).get(name, {})
         found = schema.get("properties")

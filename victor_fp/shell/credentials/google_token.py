@@ -52,7 +52,7 @@ class GoogleSigner:
         try:
             from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError, RefreshError, TransportError
         except ModuleNotFoundError:
-            return Failure(self._missing("tokens need the extra: pip install 'victor-fp[vertex]'"))
+            return Failure(self._build_missing_fault("tokens need the extra: pip install 'victor-fp[vertex]'"))
         carried: dict[str, str] = {}
         try:
             # One thread at a time: the first renews the token for all.
@@ -60,19 +60,19 @@ class GoogleSigner:
                 credentials = self._load_credentials()
                 credentials.before_request(self._transport, request.method, request.url, carried)
         except ModuleNotFoundError:
-            return Failure(self._missing("tokens need the extra: pip install 'victor-fp[vertex]'"))
+            return Failure(self._build_missing_fault("tokens need the extra: pip install 'victor-fp[vertex]'"))
         except DefaultCredentialsError as error:
-            return Failure(self._missing(_first_line(error)))
+            return Failure(self._build_missing_fault(_describe_error(error)))
         except RefreshError as error:
-            message = f"no access token for {self._spec.title}: {_first_line(error)}"
+            message = f"no access token for {self._spec.title}: {_describe_error(error)}"
             if error.retryable:
                 return Failure(ConnectionFailed(provider=self._spec.name, message=message))
             return Failure(AuthRejected(provider=self._spec.name, message=message))
         except TransportError as error:
-            message = f"no access token for {self._spec.title}: {_first_line(error)}"
+            message = f"no access token for {self._spec.title}: {_describe_error(error)}"
             return Failure(ConnectionFailed(provider=self._spec.name, message=message))
         except GoogleAuthError as error:
-            return Failure(self._missing(_first_line(error)))
+            return Failure(self._build_missing_fault(_describe_error(error)))
         kept = {name: value for name, value in request.headers.items() if SECRET not in value}
         return Success(
             msgspec.structs.replace(
@@ -94,7 +94,7 @@ class GoogleSigner:
             self._credentials = google.auth.default(scopes=list(SCOPES))[0]
         return self._credentials
 
-    def _missing(self, reason: str) -> CredentialMissing:
+    def _build_missing_fault(self, reason: str) -> CredentialMissing:
         variables = self._spec.key_variables
         ways = "run `gcloud auth application-default login`"
         ways += f", or set {variables[0]}" if variables else ""
@@ -113,7 +113,7 @@ def _refuse(*_: object, **__: object) -> NoReturn:
     raise error(f"{VARIABLE} is set, so Google is not asked for a token")
 
 
-def _first_line(error: Exception) -> str:
+def _describe_error(error: Exception) -> str:
     """Return the first line of the error without the response body, which may hold secrets."""
     text = str(error.args[0]) if error.args else type(error).__name__
     return text.strip().partition("\n")[0][:300]

@@ -36,7 +36,7 @@ class KeyStoreFailure(msgspec.Struct, frozen=True, kw_only=True):
     """What to do about it, in the imperative."""
 
 
-def config_directory(environment: Mapping[str, str], *, windows: bool = sys.platform == "win32") -> Path | None:
+def find_config_directory(environment: Mapping[str, str], *, windows: bool = sys.platform == "win32") -> Path | None:
     """Return VICTOR_FP_CONFIG_DIR, else `victor_fp` in the user's configuration directory.
 
     None where the environment has no home directory. A relative XDG_CONFIG_HOME is ignored, as the XDG Base Directory
@@ -77,7 +77,7 @@ class KeyFile(msgspec.Struct, frozen=True):
         except (FileNotFoundError, NotADirectoryError):
             return Success({})
         except OSError as error:
-            return self._refused(f"cannot be opened ({error.strerror})")
+            return self._refuse(f"cannot be opened ({error.strerror})")
         if refused := self._check_permissions(os.fstat(descriptor)):
             os.close(descriptor)
             return Failure(refused)
@@ -85,7 +85,7 @@ class KeyFile(msgspec.Struct, frozen=True):
             try:
                 return self._decode_entries(file.read(MAX_BYTES + 1))
             except OSError as error:
-                return self._refused(f"cannot be read ({error.strerror})")
+                return self._refuse(f"cannot be read ({error.strerror})")
 
     def store(self, name: str, secret: str) -> Result[None, KeyStoreFailure]:
         """Store a key under `name`, replacing the one that is there.
@@ -96,7 +96,7 @@ class KeyFile(msgspec.Struct, frozen=True):
             name.encode()
             value = msgspec.Raw(msgspec.json.encode(secret))
         except (UnicodeEncodeError, AttributeError, TypeError):
-            return self._refused("cannot hold the key: it is not valid text", "give the key again")
+            return self._refuse("cannot hold the key: it is not valid text", "give the key again")
         return self._change(lambda entries: {**entries, name: value}).map(lambda _: None)
 
     def remove(self, name: str) -> Result[bool, KeyStoreFailure]:
@@ -112,60 +112,60 @@ class KeyFile(msgspec.Struct, frozen=True):
     ) -> Result[dict[str, msgspec.Raw], KeyStoreFailure]:
         """Read, change and replace the entries under a lock; return them as they were before."""
         if self.path is None:
-            return self._refused("has no location", "set HOME or VICTOR_FP_CONFIG_DIR")
+            return self._refuse("has no location", "set HOME or VICTOR_FP_CONFIG_DIR")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             with _lock(self.path.with_suffix(".lock")) as locked:
                 if not locked:
-                    return self._refused("is being changed by another process", "try again")
+                    return self._refuse("is being changed by another process", "try again")
                 match outcome(self._read_entries()):
                     case Success(before):
                         after = change(before)
                         content = _join_entries(after)
                         if len(content) > MAX_BYTES:
-                            return self._refused(f"cannot hold the key: it would exceed {MAX_BYTES} bytes")
+                            return self._refuse(f"cannot hold the key: it would exceed {MAX_BYTES} bytes")
                         if after != before:
                             _replace(self.path, content)
                         return Success(before)
                     case Failure(refused):
                         return Failure(refused)
         except OSError as error:
-            return self._refused(f"cannot be written ({error.strerror})")
+            return self._refuse(f"cannot be written ({error.strerror})")
 
     def _check_permissions(self, found: os.stat_result) -> KeyStoreFailure | None:
         if not stat.S_ISREG(found.st_mode):
-            return self._unusable("is no regular file")
+            return self._build_failure("is no regular file")
         if os.name != "posix":
             return None
         if found.st_mode & 0o077:
             mode = stat.S_IMODE(found.st_mode)
-            return self._unusable(f"can be read by others (mode {mode:04o})", f"chmod 600 {self.location}")
+            return self._build_failure(f"can be read by others (mode {mode:04o})", f"chmod 600 {self.location}")
         if os.geteuid() not in (0, found.st_uid):
-            return self._unusable("belongs to another user")
+            return self._build_failure("belongs to another user")
         return None
 
     def _decode_entries(self, content: bytes) -> Result[dict[str, msgspec.Raw], KeyStoreFailure]:
         """Split the object into its entries without decoding them, so that a bad one does not affect the others."""
         if len(content) > MAX_BYTES:
-            return self._refused("is too large for a key file")
+            return self._refuse("is too large for a key file")
         if not content.strip():
             return Success({})
         try:
             return Success(_split_entries(content))
         except (TypeError, RecursionError, ValueError):
             # The exception is dropped: its message may quote the content, which is secret.
-            return self._refused("is not a JSON object", "fix it or delete it")
+            return self._refuse("is not a JSON object", "fix it or delete it")
 
-    def _refused(self, reason: str, remedy: str = "") -> Failure[KeyStoreFailure]:
-        return Failure(self._unusable(reason, remedy))
+    def _refuse(self, reason: str, remedy: str = "") -> Failure[KeyStoreFailure]:
+        return Failure(self._build_failure(reason, remedy))
 
-    def _unusable(self, reason: str, remedy: str = "") -> KeyStoreFailure:
+    def _build_failure(self, reason: str, remedy: str = "") -> KeyStoreFailure:
         return KeyStoreFailure(store="file", location=self.location, reason=reason, remedy=remedy)
 
 
-def key_file(environment: Mapping[str, str]) -> KeyFile:
+def open_key_file(environment: Mapping[str, str]) -> KeyFile:
     """Return the user's key file."""
-    directory = config_directory(environment)
+    directory = find_config_directory(environment)
     return KeyFile(directory / FILE_NAME if directory else None)
 
 

@@ -38,7 +38,7 @@ class KeyRing(Protocol):
         ...
 
 
-class Backend(Protocol):
+class KeyringBackend(Protocol):
     """The part of a `keyring` backend that is used here."""
 
     @property
@@ -67,13 +67,13 @@ class Unusable(Exception):
     """A backend that cannot be read now."""
 
 
-def system_backend() -> Callable[[], Backend]:
+def load_backend() -> Callable[[], KeyringBackend]:
     """Return the function that chooses a backend; it may use D-Bus and hang, so it is called in a thread."""
     try:
         import keyring
     except ImportError as error:
         raise NotInstalled from error
-    return cast("Callable[[], Backend]", keyring.get_keyring)
+    return cast("Callable[[], KeyringBackend]", keyring.get_keyring)
 
 
 class SystemKeyRing:
@@ -84,7 +84,7 @@ class SystemKeyRing:
 
     def __init__(
         self,
-        load: Callable[[], Callable[[], Backend]] = system_backend,
+        load: Callable[[], Callable[[], KeyringBackend]] = load_backend,
         *,
         read_timeout: float = READ_TIMEOUT,
         write_timeout: float = WRITE_TIMEOUT,
@@ -106,25 +106,25 @@ class SystemKeyRing:
         """Remove the key; False where there is none."""
         return self._ask(lambda backend: _delete(backend, name), self._write_timeout)
 
-    def _ask(self, operation: Callable[[Backend], T], timeout: float) -> Result[T, KeyStoreFailure]:
+    def _ask(self, operation: Callable[[KeyringBackend], T], timeout: float) -> Result[T, KeyStoreFailure]:
         if self._stuck:
             return Failure(self._stuck)
         try:
             choose = self._load()
         except NotInstalled:
-            return Failure(_unusable("not installed", INSTALL))
+            return Failure(_build_failure("not installed", INSTALL))
         answers: list[Result[T, KeyStoreFailure]] = []
         thread = Thread(target=lambda: answers.append(_run(choose, operation)), daemon=True, name="victor_fp-keyring")
         thread.start()
         thread.join(timeout)
         if not answers:
-            self._stuck = _unusable(f"did not respond within {timeout:g} s")
+            self._stuck = _build_failure(f"did not respond within {timeout:g} s")
             return Failure(self._stuck)
         return answers[0]
 
 
 @cache
-def system_key_ring() -> KeyRing:
+def get_system_key_ring() -> KeyRing:
     """Return this process's keyring; the library is loaded on first use."""
     return SystemKeyRing()
 
@@ -134,37 +134,37 @@ class NoKeyRing:
 
     def read(self, _name: str, /) -> Result[str | None, KeyStoreFailure]:
         """Fail: not used."""
-        return Failure(_unusable("not used"))
+        return Failure(_build_failure("not used"))
 
     def store(self, _name: str, _secret: str, /) -> Result[None, KeyStoreFailure]:
         """Fail: not used."""
-        return Failure(_unusable("not used"))
+        return Failure(_build_failure("not used"))
 
     def remove(self, _name: str, /) -> Result[bool, KeyStoreFailure]:
         """Fail: not used."""
-        return Failure(_unusable("not used"))
+        return Failure(_build_failure("not used"))
 
 
-def _run(choose: Callable[[], Backend], operation: Callable[[Backend], T]) -> Result[T, KeyStoreFailure]:
+def _run(choose: Callable[[], KeyringBackend], operation: Callable[[KeyringBackend], T]) -> Result[T, KeyStoreFailure]:
     """Run an operation. Backends raise anything, even what is not an `Exception`; only its class is reported, as the text may quote the secret."""
     try:
         backend = choose()
-        if not _holds_keys(backend):
-            return Failure(_unusable("no backend on this machine"))
+        if not _can_store(backend):
+            return Failure(_build_failure("no backend on this machine"))
         return Success(operation(backend))
     except Unusable as error:
-        return Failure(_unusable(*error.args))
+        return Failure(_build_failure(*error.args))
     except BaseException as error:
-        return Failure(_unusable(f"failed ({type(error).__name__})"))
+        return Failure(_build_failure(f"failed ({type(error).__name__})"))
 
 
-def _holds_keys(backend: Backend) -> bool:
+def _can_store(backend: KeyringBackend) -> bool:
     """Return whether a backend stores anything: the null and fail backends have a priority of zero or less."""
     links = getattr(backend, "backends", None)
     return bool(links) if links is not None else backend.priority > 0
 
 
-def _require_unlocked(backend: Backend) -> Backend:
+def _require_unlocked(backend: KeyringBackend) -> KeyringBackend:
     """Return the backend. Raises Unusable where reading would make the desktop prompt to unlock or create a keyring."""
     links = getattr(backend, "backends", None) or (backend,)
     if any(type(link).__module__ == "keyring.backends.SecretService" for link in links):
@@ -176,19 +176,19 @@ def _require_unlocked(backend: Backend) -> Backend:
     return backend
 
 
-def _read_password(backend: Backend, name: str) -> str | None:
+def _read_password(backend: KeyringBackend, name: str) -> str | None:
     found: object = backend.get_password(SERVICE, name)
     if found is not None and not isinstance(found, str):
         raise Unusable(f"returned {type(found).__name__}, expected str")
     return found
 
 
-def _delete(backend: Backend, name: str) -> bool:
+def _delete(backend: KeyringBackend, name: str) -> bool:
     if backend.get_password(SERVICE, name) is None:
         return False
     backend.delete_password(SERVICE, name)
     return True
 
 
-def _unusable(reason: str, remedy: str = "") -> KeyStoreFailure:
+def _build_failure(reason: str, remedy: str = "") -> KeyStoreFailure:
     return KeyStoreFailure(store="keyring", location=SERVICE, reason=reason, remedy=remedy)

@@ -13,8 +13,8 @@ from victor_fp.core.catalogue.spec import ProviderSpec
 from victor_fp.core.faults import CredentialMissing, Fault
 from victor_fp.core.result import outcome
 from victor_fp.core.secrets import MistypedSecret, Secret, to_secret
-from victor_fp.shell.credentials.key_file import KeyFile, KeyStoreFailure, key_file
-from victor_fp.shell.credentials.key_ring import SERVICE, KeyRing, system_key_ring
+from victor_fp.shell.credentials.key_file import KeyFile, KeyStoreFailure, open_key_file
+from victor_fp.shell.credentials.key_ring import SERVICE, KeyRing, get_system_key_ring
 
 CredentialSource: TypeAlias = Literal["argument", "environment", "keyring", "file"]
 
@@ -39,7 +39,7 @@ class KeyQuery(msgspec.Struct, frozen=True, kw_only=True):
     optional: bool = False
 
 
-def key_query_for(spec: ProviderSpec) -> KeyQuery:
+def build_key_query(spec: ProviderSpec) -> KeyQuery:
     """Return the query for a catalogue entry. A key is optional where AWS's or Google's credential chain may serve."""
     return KeyQuery(
         name=spec.key_name or spec.name,
@@ -62,7 +62,7 @@ def find_credential(
 
     Neither prompts nor uses the network. A keyring that does not respond costs its timeout once per process.
     """
-    query = key_query_for(spec)
+    query = build_key_query(spec)
     if spec.auth.kind == "none" and not spec.key_variables:
         return find_key(msgspec.structs.replace(query, name=""), argument, {})
     return find_key(query, argument, environment, key_ring=key_ring, key_file=key_file)
@@ -131,12 +131,12 @@ def _iterate_locations(
         yield "environment", variable, environment.get(variable)
     if not query.name:
         return
-    match outcome((ring or system_key_ring()).read(query.name)):
+    match outcome((ring or get_system_key_ring()).read(query.name)):
         case Success(secret):
             yield "keyring", f"{SERVICE}/{query.name}", secret
         case Failure(failure):
             yield "keyring", f"{SERVICE}/{query.name}", failure
-    file = file or key_file(environment)
+    file = file or open_key_file(environment)
     match outcome(file.read()):
         case Success(keys):
             yield "file", file.location, keys.get(query.name)

@@ -52,7 +52,7 @@ class BearerTokens:
         return await given if isinstance(given, Awaitable) else given
 
 
-def signer_for(endpoint: Endpoint, environment: Mapping[str, str], tokens: TokenSource | None = None) -> Sign | None:
+def choose_signer(endpoint: Endpoint, environment: Mapping[str, str], tokens: TokenSource | None = None) -> Sign | None:
     """Return the signer that an endpoint needs; None where a key, or nothing, is enough.
 
     Credentials are looked up when the first request is signed.

@@ -84,7 +84,7 @@ class AwsSigner:
             from botocore.auth import SigV4Auth
             from botocore.awsrequest import AWSRequest
         except ModuleNotFoundError:
-            return Failure(self._missing("signing needs the extra: pip install 'victor-fp[bedrock]'"))
+            return Failure(self._build_missing_fault("signing needs the extra: pip install 'victor-fp[bedrock]'"))
         match outcome(self._load_credentials()):
             case Failure(fault):
                 return Failure(fault)
@@ -105,12 +105,14 @@ class AwsSigner:
                 if self._credentials is None:
                     self._credentials = self._find_credentials()
                 if self._credentials is None and is_offline():
-                    return Failure(self._missing(f"{VARIABLE} is set, so only the environment was searched"))
+                    return Failure(
+                        self._build_missing_fault(f"{VARIABLE} is set, so only the environment was searched")
+                    )
                 if self._credentials is None:
-                    return Failure(self._missing("no AWS credentials were found"))
+                    return Failure(self._build_missing_fault("no AWS credentials were found"))
                 return Success(self._credentials.get_frozen_credentials())
         except BotoCoreError as error:
-            return Failure(self._missing(str(error)))
+            return Failure(self._build_missing_fault(str(error)))
 
     def _find_credentials(self) -> Any:
         """Find credentials in botocore's order: the environment, unless a profile was chosen; then the rest of its chain."""
@@ -123,7 +125,7 @@ class AwsSigner:
         # Other sources may be servers.
         return None if is_offline() else Session(profile=self._profile).get_credentials()
 
-    def _missing(self, reason: str) -> CredentialMissing:
+    def _build_missing_fault(self, reason: str) -> CredentialMissing:
         variables = self._spec.key_variables
         looked_in = (*(f"environment {name}" for name in variables), *CHAIN)
         ways = f"set {variables[0]}, or configure AWS credentials" if variables else "configure AWS credentials"

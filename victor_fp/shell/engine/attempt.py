@@ -17,10 +17,10 @@ from victor_fp.core.responses import with_context
 from victor_fp.core.result import outcome
 from victor_fp.core.stream_reading import BODY_LIMIT, StreamReading, begin_reading, feed, finish, interrupt
 from victor_fp.core.types import StreamChunk, Usage
-from victor_fp.shell.engine.backend import Batch, Exchange, TimeLimits
+from victor_fp.shell.engine.backend import Batch, PreparedExchange, TimeLimits
 from victor_fp.shell.engine.connection import Connection
 from victor_fp.shell.engine.polling import PollingCall
-from victor_fp.shell.transport.errors import timeout_fault
+from victor_fp.shell.transport.errors import build_timeout_fault
 from victor_fp.shell.transport.protocol import TransportResponse
 
 T = TypeVar("T")
@@ -40,13 +40,13 @@ class HttpAttempt(Generic[T]):
 
     records: tuple[AttemptRecord, ...] = ()
 
-    def __init__(self, connection: Connection, exchange: Exchange[T], timeout: float) -> None:
+    def __init__(self, connection: Connection, exchange: PreparedExchange[T], timeout: float) -> None:
         self._connection = connection
         self._exchange = exchange
         self._timeout = timeout
         self.headers = _NO_HEADERS
 
-    def _failure(self, fault: Fault) -> Failure[Fault]:
+    def _build_failure(self, fault: Fault) -> Failure[Fault]:
         return Failure(self._connection.hide_secrets(with_context(self._exchange.context, fault)))
 
     async def _fetch(self, request: HttpRequest, timeout: float) -> Result[tuple[int, Mapping[str, str], bytes], Fault]:
@@ -71,14 +71,14 @@ class HttpAttempt(Generic[T]):
             headers = response.headers if response.status < 400 else self._add_date(response.headers)
             return Success((response.status, headers, body))
         except TimeoutError:
-            return Failure(timeout_fault("read", "opening", timeout))
+            return Failure(build_timeout_fault("read", "opening", timeout))
         finally:
             if response is not None and not isinstance(response, FaultBase):
                 await response.aclose()
 
     def _add_date(self, headers: Mapping[str, str]) -> Mapping[str, str]:
         """Headers of an error with a date, against which a Retry-After in the form of a date is measured."""
-        return {"date": self._connection.runtime.date(), **headers}
+        return {"date": self._connection.runtime.read_date(), **headers}
 
 
 class WholeAttempt(HttpAttempt[T]):
@@ -86,7 +86,7 @@ class WholeAttempt(HttpAttempt[T]):
 
     __slots__ = ()
 
-    async def next(self) -> Result[Batch[T], Fault]:
+    async def read_batch(self) -> Result[Batch[T], Fault]:
         """The only batch. The timeout bounds all of it."""
         exchange = self._exchange
         if exchange.codec.start_polling is None or not exchange.request.is_polled:
@@ -101,9 +101,9 @@ class WholeAttempt(HttpAttempt[T]):
         match outcome(received):
             case Success((status, headers, body)):
                 if status >= 400:
-                    return self._failure(exchange.codec.error(status, headers, body))
+                    return self._build_failure(exchange.codec.error(status, headers, body))
                 if status >= 300 or exchange.read is None:
-                    return self._failure(redirect_fault(status))
+                    return self._build_failure(build_redirect_fault(status))
                 match outcome(exchange.read(body)):
                     case Success(value):
                         if exchange.add_headers is not None:
@@ -111,9 +111,9 @@ class WholeAttempt(HttpAttempt[T]):
                         usage: Usage | None = getattr(value, "usage", None)
                         return Success(Batch((value,), is_last=True, usage=usage))
                     case Failure(fault):
-                        return self._failure(fault)
+                        return self._build_failure(fault)
             case Failure(fault):
-                return self._failure(fault)
+                return self._build_failure(fault)
 
     async def drain(self) -> None:
         """Nothing is left to be read."""
@@ -127,7 +127,7 @@ class StreamAttempt(HttpAttempt[StreamChunk]):
 
     __slots__ = ("_fault", "_first_at", "_is_first", "_polling", "_reading", "_response", "_whole_at")
 
-    def __init__(self, connection: Connection, exchange: Exchange[StreamChunk], limits: TimeLimits) -> None:
+    def __init__(self, connection: Connection, exchange: PreparedExchange[StreamChunk], limits: TimeLimits) -> None:
         super().__init__(connection, exchange, limits.timeout)
         now = connection.runtime.now()
         self._first_at = now + limits.first
@@ -139,14 +139,14 @@ class StreamAttempt(HttpAttempt[StreamChunk]):
         self._polling: PollingCall | None = None
         self._reading: StreamReading | None = None
 
-    async def next(self) -> Result[Batch[StreamChunk], Fault]:
+    async def read_batch(self) -> Result[Batch[StreamChunk], Fault]:
         """The next chunks, or the fault that ends the attempt."""
         if self._fault is not None:
             return Failure(self._fault)
         if self._reading is None:
             reading = await self._open()
             if not isinstance(reading, StreamReading):
-                return self._failure(reading)
+                return self._build_failure(reading)
             self._reading = reading
         while True:
             piece = await self._receive()
@@ -202,7 +202,7 @@ class StreamAttempt(HttpAttempt[StreamChunk]):
         if follow is None:
             response = await self._send(exchange.request)
         else:
-            seconds = self._seconds_left()
+            seconds = self._compute_seconds_left()
             self._polling = PollingCall(self._fetch, connection.runtime, follow, exchange.request, seconds, stream=True)
             response = await self._polling.open(self._send)
         if isinstance(response, FaultBase):
@@ -210,7 +210,7 @@ class StreamAttempt(HttpAttempt[StreamChunk]):
         self._response = response
         self.headers = response.headers
         if 300 <= response.status < 400:
-            return redirect_fault(response.status)
+            return build_redirect_fault(response.status)
         headers = response.headers if response.status < 400 else self._add_date(response.headers)
         return begin_reading(exchange.context, exchange.codec, response.status, headers)
 
@@ -224,10 +224,10 @@ class StreamAttempt(HttpAttempt[StreamChunk]):
                 case Success(request):
                     pass
         try:
-            async with asyncio.timeout(self._seconds_left() + SLACK):
+            async with asyncio.timeout(self._compute_seconds_left() + SLACK):
                 return await connection.transport.open(request, connection.secret, self._timeout)
         except TimeoutError:
-            return timeout_fault("read", "opening", self._timeout)
+            return build_timeout_fault("read", "opening", self._timeout)
 
     async def _receive(self) -> bytes | Fault | None:
         """The next bytes; None at the end. Up to the first chunk and up to a deadline we keep time ourselves."""
@@ -236,7 +236,7 @@ class StreamAttempt(HttpAttempt[StreamChunk]):
             return None
         if not self._is_first and self._whole_at is None:
             return await response.receive()
-        left = self._seconds_left()
+        left = self._compute_seconds_left()
         is_late = left < self._timeout
         # The transport, which knows more, speaks first, but not after the caller's deadline.
         bound = left if left <= 0 or (is_late and self._whole_at is not None) else left + SLACK
@@ -246,9 +246,9 @@ class StreamAttempt(HttpAttempt[StreamChunk]):
                     return await response.receive()
         if is_late and self._whole_at is not None and not (self._is_first and self._first_at < self._whole_at):
             return DeadlineExceeded(message="the deadline passed while the answer came", maybe_billed=True)
-        return timeout_fault("first_token", "reading", self._timeout)
+        return build_timeout_fault("first_token", "reading", self._timeout)
 
-    def _seconds_left(self) -> float:
+    def _compute_seconds_left(self) -> float:
         """For the next wait."""
         until = self._first_at if self._is_first else self._whole_at
         if self._is_first and self._whole_at is not None:
@@ -258,7 +258,7 @@ class StreamAttempt(HttpAttempt[StreamChunk]):
         return min(self._timeout, max(0.0, until - self._connection.runtime.now()))
 
 
-def redirect_fault(status: int) -> Fault:
+def build_redirect_fault(status: int) -> Fault:
     """Redirects are not followed: a key is not carried to another host."""
     return InvalidResponse(status=status, message=f"status {status}: redirects are not followed, since a key is sent")
 

@@ -39,7 +39,7 @@ class TimeLimits(msgspec.Struct, frozen=True, gc=False):
     """Until the last batch: what is left of the caller's own deadline, if there is one."""
 
 
-class Attempt(Protocol[T]):
+class BackendAttempt(Protocol[T]):
     """One attempt at one target. Batches come until one is the last, or until there is a fault, which ends it."""
 
     @property
@@ -52,7 +52,7 @@ class Attempt(Protocol[T]):
         """The attempts that this one made in turn, where it is an operation of its own; else empty."""
         ...
 
-    async def next(self) -> Result[Batch[T], Fault]:
+    async def read_batch(self) -> Result[Batch[T], Fault]:
         """The next batch."""
         ...
 
@@ -68,12 +68,12 @@ class Attempt(Protocol[T]):
 class BoundRequest(Protocol[T]):
     """One call in a backend's own form; it can be started several times."""
 
-    def start(self, limits: TimeLimits) -> Attempt[T]:
+    def start(self, limits: TimeLimits) -> BackendAttempt[T]:
         """One attempt. Nothing is sent before its first batch is asked for."""
         ...
 
 
-class Exchange(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
+class PreparedExchange(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     """A request, and what its response means."""
 
     request: HttpRequest
@@ -105,7 +105,7 @@ class Kind(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
 
     name: str
     compile: Callable[
-        [Codec, Endpoint, CallSpec, str, Mapping[str, Any]], Result[Exchange[T] | Known[T] | Split[T], Fault]
+        [Codec, Endpoint, CallSpec, str, Mapping[str, Any]], Result[PreparedExchange[T] | Known[T] | Split[T], Fault]
     ]
     """From codec, endpoint, call, model and options to what is sent and how the response is read."""
     operation: str = "chat"
@@ -127,7 +127,7 @@ class Backend(Protocol):
         """Its base URL."""
         ...
 
-    async def scope(self) -> Result[str, Fault]:
+    async def compute_scope(self) -> Result[str, Fault]:
         """What limits and breakers are kept by: a digest of address and key."""
         ...
 

@@ -16,14 +16,14 @@ from victor_fp.core.requests import Endpoint
 from victor_fp.core.responses import ResponseContext, build_completion, fold_response, with_context
 from victor_fp.core.result import outcome
 from victor_fp.core.types import CompletionResponse
-from victor_fp.shell.engine.backend import Exchange, Kind, Known, Split
+from victor_fp.shell.engine.backend import Kind, Known, PreparedExchange, Split
 from victor_fp.shell.engine.call_spec import CallSpec
-from victor_fp.shell.engine.kinds import compile_chat, response_context
+from victor_fp.shell.engine.kinds import build_response_context, compile_chat
 
 
 def _compile_start(
     codec: Codec, endpoint: Endpoint, spec: CallSpec, model: str, options: Mapping[str, Any]
-) -> Result[Exchange[BackgroundHandle] | Known[BackgroundHandle] | Split[BackgroundHandle], Fault]:
+) -> Result[PreparedExchange[BackgroundHandle] | Known[BackgroundHandle] | Split[BackgroundHandle], Fault]:
     """The creation of a response, whose handle is the result."""
     background = codec.background
     if background is None:
@@ -40,7 +40,7 @@ def _compile_start(
                     return Failure(InvalidRequest(provider=endpoint.spec.name, model=model, message=adjustment.reason))
             read = partial(_read_handle, background, exchange.codec, exchange.context)
             request = replace(exchange.request, is_polled=False)
-            return Success(Exchange(request=request, codec=exchange.codec, context=exchange.context, read=read))
+            return Success(PreparedExchange(request=request, codec=exchange.codec, context=exchange.context, read=read))
 
 
 def _read_handle(
@@ -62,18 +62,18 @@ def _compile_resume(
     spec: CallSpec,
     model: str,
     options: Mapping[str, Any],  # noqa: ARG001  every kind is compiled from the same arguments
-) -> Result[Exchange[CompletionResponse] | Known[CompletionResponse] | Split[CompletionResponse], Fault]:
+) -> Result[PreparedExchange[CompletionResponse] | Known[CompletionResponse] | Split[CompletionResponse], Fault]:
     """Polls until the response no longer runs."""
     if codec.background is None:
         return Failure(_refuse(endpoint, model))
     retrieval = codec.background.retrieve(spec.background_id)
     request = replace(retrieval, is_polled=True, tool_names=spec.background_tool_names)
-    context = response_context(endpoint, request, model or None)
+    context = build_response_context(endpoint, request, model or None)
 
     def read(body: bytes) -> Result[CompletionResponse, Fault]:
         return build_completion(context, fold_response(codec, body, context.tool_names), body)
 
-    return Success(Exchange(request=request, codec=codec, context=context, read=read))
+    return Success(PreparedExchange(request=request, codec=codec, context=context, read=read))
 
 
 def _compile_cancel(
@@ -82,12 +82,12 @@ def _compile_cancel(
     spec: CallSpec,
     model: str,
     options: Mapping[str, Any],  # noqa: ARG001
-) -> Result[Exchange[None] | Known[None] | Split[None], Fault]:
+) -> Result[PreparedExchange[None] | Known[None] | Split[None], Fault]:
     if codec.background is None:
         return Failure(_refuse(endpoint, model))
     request = codec.background.cancel(spec.background_id)
-    context = response_context(endpoint, request, model or None)
-    return Success(Exchange(request=request, codec=codec, context=context, read=lambda _: Success(None)))
+    context = build_response_context(endpoint, request, model or None)
+    return Success(PreparedExchange(request=request, codec=codec, context=context, read=lambda _: Success(None)))
 
 
 def _refuse(endpoint: Endpoint, model: str) -> Fault:

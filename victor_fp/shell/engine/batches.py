@@ -9,16 +9,16 @@ from typing import Any, TypeVar
 import msgspec
 from returns.result import Failure, Result, Success
 
-from victor_fp.core.batching.decoding import decode_item, missing_results
-from victor_fp.core.batching.matching import Matching
-from victor_fp.core.batching.types import BatchHandle, BatchItem, BatchResult, BatchStatus, ItemContext, share_context
+from victor_fp.core.batching.decoding import decode_item, list_missing_results
+from victor_fp.core.batching.matching import ResultMatching
+from victor_fp.core.batching.types import BatchHandle, BatchItem, BatchResult, BatchStatus, ItemContext, merge_contexts
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.protocols import Codec
 from victor_fp.core.protocols.batches import BatchCodec, ResultPage, ResultStep, StatusPage, SubmitStep
 from victor_fp.core.requests import Endpoint, HttpRequest
 from victor_fp.core.responses import ResponseContext
 from victor_fp.core.result import outcome
-from victor_fp.shell.engine.backend import Exchange, Kind, Known
+from victor_fp.shell.engine.backend import Kind, Known, PreparedExchange
 from victor_fp.shell.engine.call_spec import CallSpec
 from victor_fp.shell.engine.operation import Operation
 from victor_fp.shell.engine.target import TargetPool
@@ -48,7 +48,7 @@ class BatchClient(msgspec.Struct, frozen=True, kw_only=True):
         """
         step: SubmitStep | BatchHandle = self.batch.submit(items, token)
         while isinstance(step, SubmitStep):
-            sent = await self._exchange(step.request, step.read, retries=0 if step.creates else None)
+            sent = await self._run_exchange(step.request, step.read, retries=0 if step.creates else None)
             match outcome(sent):
                 case Success(following):
                     step = following
@@ -57,7 +57,7 @@ class BatchClient(msgspec.Struct, frozen=True, kw_only=True):
                     if found is None:
                         return Failure(fault)
                     step = found
-        shared = share_context(items)
+        shared = merge_contexts(items)
         return Success(msgspec.structs.replace(step, model=shared.model, context=shared))
 
     async def find(self, token: str) -> BatchHandle | None:
@@ -71,11 +71,11 @@ class BatchClient(msgspec.Struct, frozen=True, kw_only=True):
 
     async def status(self, handle: BatchHandle) -> Result[BatchStatus, Fault]:
         """How far a batch is."""
-        return await self._exchange(self.batch.status(handle), partial(self.batch.read_status, handle))
+        return await self._run_exchange(self.batch.status(handle), partial(self.batch.read_status, handle))
 
     async def cancel(self, handle: BatchHandle) -> Result[BatchStatus, Fault]:
         """Ask for a batch's end, and how far it is."""
-        match outcome(await self._exchange(self.batch.cancel(handle), _accept)):
+        match outcome(await self._run_exchange(self.batch.cancel(handle), _accept)):
             case Success(_):
                 return await self.status(handle)
             case Failure(fault):
@@ -86,7 +86,9 @@ class BatchClient(msgspec.Struct, frozen=True, kw_only=True):
         statuses: list[BatchStatus] = []
         cursor: str | None = None
         for _ in range(MAX_PAGES):
-            sent: Result[StatusPage, Fault] = await self._exchange(self.batch.list_page(cursor), self.batch.read_list)
+            sent: Result[StatusPage, Fault] = await self._run_exchange(
+                self.batch.list_page(cursor), self.batch.read_list
+            )
             match outcome(sent):
                 case Success((page, following)):
                     statuses += page
@@ -97,7 +99,7 @@ class BatchClient(msgspec.Struct, frozen=True, kw_only=True):
             cursor = following
         return Success(statuses[:limit])
 
-    async def results(
+    async def read_results(
         self,
         handle: BatchHandle,
         keys: Iterable[str] | None,
@@ -117,11 +119,11 @@ class BatchClient(msgspec.Struct, frozen=True, kw_only=True):
             message = f"batch {handle.id} is not over (it is {status.state}); its results cannot be read yet"
             yield Failure(InvalidRequest(provider=handle.provider, message=message))
             return
-        matching = Matching(keys)
+        matching = ResultMatching(keys)
         step = self.batch.results(status)
         while step is not None:
             following = step.following
-            async for received in self._pages(step):
+            async for received in self._read_pages(step):
                 match outcome(received):
                     case Failure(fault):
                         yield Failure(fault)
@@ -131,13 +133,13 @@ class BatchClient(msgspec.Struct, frozen=True, kw_only=True):
                         for item in page.items:
                             yield Success(decode_item(self.batch, self.endpoint, handle, matching, item, find_context))
             step = following
-        for missing in missing_results(self.endpoint, handle, status.state, matching):
+        for missing in list_missing_results(self.endpoint, handle, status.state, matching):
             yield Success(missing)
 
-    async def _pages(self, step: ResultStep) -> AsyncGenerator[Result[ResultPage, Fault], None]:
+    async def _read_pages(self, step: ResultStep) -> AsyncGenerator[Result[ResultPage, Fault], None]:
         """What one exchange brings: one page, or one for each network read."""
         if not step.is_lines:
-            yield await self._exchange(step.request, step.read)
+            yield await self._run_exchange(step.request, step.read)
             return
         kind: Kind[ResultPage] = Kind(
             name="batch_results", compile=partial(self._compile, step.request, None, step.read), uses_breaker=False
@@ -146,7 +148,7 @@ class BatchClient(msgspec.Struct, frozen=True, kw_only=True):
         try:
             is_last = False
             while not is_last:
-                match outcome(await operation.next()):
+                match outcome(await operation.read_batch()):
                     case Success(batch):
                         is_last = batch.is_last
                         for page in batch.items:
@@ -157,7 +159,7 @@ class BatchClient(msgspec.Struct, frozen=True, kw_only=True):
         finally:
             await operation.aclose()
 
-    async def _exchange(
+    async def _run_exchange(
         self, request: HttpRequest, read: Callable[[bytes], Result[T, Fault]], *, retries: int | None = None
     ) -> Result[T, Fault]:
         kind: Kind[T] = Kind(name="batch", compile=partial(self._compile, request, read, None), uses_breaker=False)
@@ -174,9 +176,11 @@ class BatchClient(msgspec.Struct, frozen=True, kw_only=True):
         spec: CallSpec,  # noqa: ARG002
         model: str,  # noqa: ARG002
         options: Mapping[str, Any],  # noqa: ARG002
-    ) -> Result[Exchange[T] | Known[T], Fault]:
+    ) -> Result[PreparedExchange[T] | Known[T], Fault]:
         context = ResponseContext(endpoint=self.endpoint)
-        exchange = Exchange(request=request, codec=self.batch.codec, context=context, read=read, read_lines=read_lines)
+        exchange = PreparedExchange(
+            request=request, codec=self.batch.codec, context=context, read=read, read_lines=read_lines
+        )
         return Success(exchange)
 
 

@@ -34,7 +34,7 @@ class BudgetKeeper:
         self._budget = budget
         self._store = store
         self._price_for = price_for
-        self._cell = store.cell(f"budget:{budget.name}", Spending(budget=budget), SPENDING)
+        self._cell = store.open_cell(f"budget:{budget.name}", Spending(budget=budget), SPENDING)
         self._waiting: list[asyncio.Future[None]] = []
         self._in_flight = 0
 
@@ -65,7 +65,7 @@ class BudgetKeeper:
         until = self._store.now() + LONGEST_WAIT if deadline is None else deadline
         while True:
             shortage = await self._try_to_reserve(estimate)
-            if (refusal := self._store.refusal()) is not None:
+            if (refusal := self._store.find_refusal()) is not None:
                 if shortage is None:
                     self._give_back(estimate)
                 return Failure(refusal)
@@ -74,7 +74,7 @@ class BudgetKeeper:
             left = until - self._store.now()
             is_alone = not self._in_flight and math.isinf(self._store.poll)
             if shortage.is_final or is_alone or left <= 0:
-                return Failure(self._exceeded(shortage, provider, model))
+                return Failure(self._build_exceeded_fault(shortage, provider, model))
             await self._wait(left)
 
     def settle(
@@ -98,10 +98,10 @@ class BudgetKeeper:
             if counts is None and not fault.maybe_billed:
                 self._give_back(estimate)
                 return
-        actual = estimate if counts is None else self._actual(estimate, answer, counts, models, address)
+        actual = estimate if counts is None else self._compute_actual(estimate, answer, counts, models, address)
         self._post(partial(_settle, estimate, actual))
 
-    def stats(self) -> dict[str, dict[str, float | None]]:
+    def build_stats(self) -> dict[str, dict[str, float | None]]:
         """Limit, spent and reserved, as this process last saw them."""
         return machine.describe_spending(msgspec.structs.replace(self._cell.state, budget=self._budget))
 
@@ -158,12 +158,12 @@ class BudgetKeeper:
             if not future.done():
                 future.set_result(None)
 
-    def _exceeded(self, shortage: Shortage, provider: str, model: str) -> Fault:
+    def _build_exceeded_fault(self, shortage: Shortage, provider: str, model: str) -> Fault:
         limit = getattr(self._budget, shortage.bound)
         message = f"the budget of {limit:g} {shortage.bound} has no room for the call; nothing was sent"
         return BudgetExceeded(provider=provider, model=model, message=message)
 
-    def _actual(
+    def _compute_actual(
         self,
         estimate: Amount,
         answer: object,

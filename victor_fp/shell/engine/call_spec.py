@@ -51,7 +51,7 @@ class CallSpec(msgspec.Struct, frozen=True, kw_only=True):
     """At most so many retries at each target; None leaves it to the target's policy."""
 
 
-def chat_spec(
+def build_chat_spec(
     provider: str,
     messages: object,
     options: Mapping[str, Any],
@@ -115,7 +115,7 @@ def chat_spec(
     )
 
 
-def embed_spec(
+def build_embed_spec(
     provider: str,
     texts: object,
     options: Mapping[str, Any],
@@ -127,10 +127,10 @@ def embed_spec(
 ) -> Result[CallSpec, Fault]:
     """Texts to be embedded; InvalidRequest names the argument that is wrong."""
     asked = {**options, "dimensions": dimensions, "purpose": purpose}
-    return _retrieval_spec(provider, "texts", texts, asked, model=model, priority=priority)
+    return _build_retrieval_spec(provider, "texts", texts, asked, model=model, priority=priority)
 
 
-def rerank_spec(
+def build_rerank_spec(
     provider: str,
     query: object,
     documents: object,
@@ -147,14 +147,14 @@ def rerank_spec(
     if not isinstance(query, str):
         return _build_invalid(provider, "query", "a string", query)
     asked = {**options, "top_n": top_n}
-    spec = _retrieval_spec(provider, "documents", documents, asked, model=model, priority=priority)
+    spec = _build_retrieval_spec(provider, "documents", documents, asked, model=model, priority=priority)
     return spec.map(lambda found: structs.replace(found, query=query))
 
 
-def _retrieval_spec(
+def _build_retrieval_spec(
     provider: str, name: str, texts: object, options: Mapping[str, Any], *, model: object, priority: object
 ) -> Result[CallSpec, Fault]:
-    empty = chat_spec(
+    empty = build_chat_spec(
         provider, (), options, model=model, temperature=None, max_tokens=None, tools=None, stream=False,
         priority=priority,
     )  # fmt: skip

@@ -99,7 +99,7 @@ class Connection:
             return Failure(TimedOut(phase="connect", seconds=self.signing_timeout, message=message))
         except Exception as error:  # a signer may be anybody's; its message may quote a secret, its class does not
             return Failure(CredentialMissing(message=f"the request could not be signed: {type(error).__name__}"))
-        self.tokens = signed.map(_tokens_in).value_or(())
+        self.tokens = signed.map(_read_tokens).value_or(())
         return signed
 
     def hide_secrets(self, fault: Fault) -> Fault:
@@ -109,18 +109,20 @@ class Connection:
         return redact_fault(fault, *key, *tokens) if key or self.tokens else fault
 
 
-def _tokens_in(request: HttpRequest) -> tuple[Secret, ...]:
+def _read_tokens(request: HttpRequest) -> tuple[Secret, ...]:
     """What authenticates a signed request, without the word that says how."""
     carried = (request.headers.get(name, "") for name in ("authorization", "x-amz-security-token"))
     return tuple(Secret(value.rpartition(" ")[2]) for value in carried if value)
 
 
-def secret_finder(spec: ProviderSpec, argument: SecretStr | None, environment: Mapping[str, str]) -> FindSecret:
+def make_secret_finder(spec: ProviderSpec, argument: SecretStr | None, environment: Mapping[str, str]) -> FindSecret:
     """A lookup to be made at the first call; it may touch keyring and files."""
     return partial(_find_secret, spec, argument, environment)
 
 
-def secret_at_hand(spec: ProviderSpec, argument: SecretStr | None, environment: Mapping[str, str]) -> SecretStr | None:
+def find_known_secret(
+    spec: ProviderSpec, argument: SecretStr | None, environment: Mapping[str, str]
+) -> SecretStr | None:
     """A key that needs no lookup: the argument's, or the environment's. Whatever is odd about it is left to the lookup."""
     if spec.auth.kind == "none":
         return None

@@ -17,7 +17,16 @@ from victor_fp.core.responses import with_context
 from victor_fp.core.result import outcome
 from victor_fp.core.types import StreamChunk
 from victor_fp.shell.engine.attempt import StreamAttempt, WholeAttempt
-from victor_fp.shell.engine.backend import Attempt, Batch, BoundRequest, Exchange, Kind, Known, Split, TimeLimits
+from victor_fp.shell.engine.backend import (
+    BackendAttempt,
+    Batch,
+    BoundRequest,
+    Kind,
+    Known,
+    PreparedExchange,
+    Split,
+    TimeLimits,
+)
 from victor_fp.shell.engine.call_spec import CallSpec
 from victor_fp.shell.engine.connection import Connection
 from victor_fp.shell.engine.lines_attempt import LinesAttempt
@@ -39,7 +48,7 @@ class HttpBackend:
         """The base URL."""
         return self.connection.endpoint.base_url
 
-    async def scope(self) -> Result[str, Fault]:
+    async def compute_scope(self) -> Result[str, Fault]:
         """A digest of base URL and key, once the key was looked up."""
         if self._scope is None:
             match outcome(await self.connection.prepare()):
@@ -88,9 +97,9 @@ class HttpBoundRequest(msgspec.Struct, Generic[T], frozen=True):
     """A compiled request and the connection it goes over."""
 
     connection: Connection
-    exchange: Exchange[T]
+    exchange: PreparedExchange[T]
 
-    def start(self, limits: TimeLimits) -> Attempt[T]:
+    def start(self, limits: TimeLimits) -> BackendAttempt[T]:
         """One attempt."""
         exchange = self.exchange
         if exchange.read is not None:
@@ -98,8 +107,8 @@ class HttpBoundRequest(msgspec.Struct, Generic[T], frozen=True):
         if exchange.read_lines is not None:
             return LinesAttempt(self.connection, exchange, limits)
         # Only the kind of streams leaves the body unread, and its items are chunks.
-        stream = StreamAttempt(self.connection, cast("Exchange[StreamChunk]", exchange), limits)
-        return cast("Attempt[T]", stream)
+        stream = StreamAttempt(self.connection, cast("PreparedExchange[StreamChunk]", exchange), limits)
+        return cast("BackendAttempt[T]", stream)
 
 
 class KnownRequest(Generic[T]):
@@ -111,11 +120,11 @@ class KnownRequest(Generic[T]):
     def __init__(self, value: T) -> None:
         self._value = value
 
-    def start(self, limits: TimeLimits) -> Attempt[T]:  # noqa: ARG002  nothing takes time
+    def start(self, limits: TimeLimits) -> BackendAttempt[T]:  # noqa: ARG002  nothing takes time
         """The attempt that has succeeded already."""
         return self
 
-    async def next(self) -> Result[Batch[T], Fault]:
+    async def read_batch(self) -> Result[Batch[T], Fault]:
         """The value."""
         return Success(Batch((self._value,), is_last=True))
 

@@ -19,11 +19,11 @@ from victor_fp.core.responses import ResponseContext, build_completion, fold_res
 from victor_fp.core.result import outcome
 from victor_fp.core.text_tools.hook import read_response
 from victor_fp.core.types import CompletionResponse, StreamChunk
-from victor_fp.shell.engine.backend import Exchange, Kind, Known
+from victor_fp.shell.engine.backend import Kind, Known, PreparedExchange
 from victor_fp.shell.engine.call_spec import CallSpec
 
 
-def response_context(endpoint: Endpoint, request: HttpRequest, model: str | None = None) -> ResponseContext:
+def build_response_context(endpoint: Endpoint, request: HttpRequest, model: str | None = None) -> ResponseContext:
     """Return what reading the response needs to know of its request; an engine in this process has no URL."""
     url = None if endpoint.spec.transport == "embedded" else request.url
     return ResponseContext(
@@ -38,7 +38,7 @@ def response_context(endpoint: Endpoint, request: HttpRequest, model: str | None
 
 def compile_chat(
     codec: Codec, endpoint: Endpoint, spec: CallSpec, model: str, options: Mapping[str, Any]
-) -> Result[Exchange[Any], Fault]:
+) -> Result[PreparedExchange[Any], Fault]:
     """The request, and its response read as a stream; a whole response is read by the same codec."""
     request = build_chat_request(
         endpoint.spec.name,
@@ -59,9 +59,9 @@ def compile_chat(
         case Success(built):
             if chat.text_tools:
                 codec = read_response(codec, chat, built.tool_names)
-            context = response_context(endpoint, built, model)
+            context = build_response_context(endpoint, built, model)
             read = None if spec.stream else partial(_read_completion, codec, context)
-            return Success(Exchange(request=built, codec=codec, context=context, read=read))
+            return Success(PreparedExchange(request=built, codec=codec, context=context, read=read))
         case Failure(fault):
             return Failure(fault)
 
@@ -76,7 +76,7 @@ def _compile_model(
     spec: CallSpec,  # noqa: ARG001  every kind is compiled from the same arguments
     model: str,
     options: Mapping[str, Any],  # noqa: ARG001
-) -> Result[Exchange[ModelInfo] | Known[ModelInfo], Fault]:
+) -> Result[PreparedExchange[ModelInfo] | Known[ModelInfo], Fault]:
     if (missing := find_missing_setting(endpoint, model)) is not None:
         return Failure(missing)
     discovery = codec.discovery
@@ -93,8 +93,8 @@ def _compile_model(
         found = read_model(model, body)
         return Failure(unknown) if found is None else Success(found)
 
-    context = response_context(endpoint, request, model)
-    return Success(Exchange(request=request, codec=codec, context=context, read=read))
+    context = build_response_context(endpoint, request, model)
+    return Success(PreparedExchange(request=request, codec=codec, context=context, read=read))
 
 
 def _compile_count(
@@ -103,7 +103,7 @@ def _compile_count(
     spec: CallSpec,
     model: str,
     options: Mapping[str, Any],  # noqa: ARG001
-) -> Result[Exchange[int | None] | Known[int | None], Fault]:
+) -> Result[PreparedExchange[int | None] | Known[int | None], Fault]:
     counting = codec.counting
     if counting is None:
         return Success(Known(None))
@@ -111,10 +111,10 @@ def _compile_count(
         case Failure(fault):
             return Failure(fault)
         case Success(request):
-            context = response_context(endpoint, request, model)
+            context = build_response_context(endpoint, request, model)
             read = counting.read
             return Success(
-                Exchange(request=request, codec=codec, context=context, read=lambda body: Success(read(body)))
+                PreparedExchange(request=request, codec=codec, context=context, read=lambda body: Success(read(body)))
             )
 
 

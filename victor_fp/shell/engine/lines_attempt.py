@@ -11,10 +11,10 @@ from returns.result import Failure, Result, Success
 from victor_fp.core.faults import Fault, FaultBase, InvalidResponse
 from victor_fp.core.result import outcome
 from victor_fp.core.stream_reading import BODY_LIMIT
-from victor_fp.shell.engine.attempt import SLACK, HttpAttempt, redirect_fault
-from victor_fp.shell.engine.backend import Batch, Exchange, TimeLimits
+from victor_fp.shell.engine.attempt import SLACK, HttpAttempt, build_redirect_fault
+from victor_fp.shell.engine.backend import Batch, PreparedExchange, TimeLimits
 from victor_fp.shell.engine.connection import Connection
-from victor_fp.shell.transport.errors import timeout_fault
+from victor_fp.shell.transport.errors import build_timeout_fault
 from victor_fp.shell.transport.protocol import TransportResponse
 
 T = TypeVar("T")
@@ -25,7 +25,7 @@ class LinesAttempt(HttpAttempt[T]):
 
     __slots__ = ("_response", "_rest", "_size")
 
-    def __init__(self, connection: Connection, exchange: Exchange[T], limits: TimeLimits) -> None:
+    def __init__(self, connection: Connection, exchange: PreparedExchange[T], limits: TimeLimits) -> None:
         super().__init__(connection, exchange, min(limits.timeout, limits.first))
         self._response: TransportResponse | None = None
         self._rest: list[bytes] = []
@@ -33,22 +33,22 @@ class LinesAttempt(HttpAttempt[T]):
         self._size = 0
         """Their bytes."""
 
-    async def next(self) -> Result[Batch[T], Fault]:
+    async def read_batch(self) -> Result[Batch[T], Fault]:
         """Decoded lines; the last batch may be empty."""
         if self._response is None and (fault := await self._open()) is not None:
-            return self._failure(fault)
+            return self._build_failure(fault)
         while True:
             piece = await self._receive()
             if piece is None:
                 return self._decode(b"".join(self._rest), is_last=True)
             if not isinstance(piece, bytes):
-                return self._failure(piece)
+                return self._build_failure(piece)
             lines, newline, rest = piece.rpartition(b"\n")
             if not newline:
                 self._rest.append(piece)
                 self._size += len(piece)
                 if self._size > BODY_LIMIT:
-                    return self._failure(InvalidResponse(message=f"a line is larger than {BODY_LIMIT} bytes"))
+                    return self._build_failure(InvalidResponse(message=f"a line is larger than {BODY_LIMIT} bytes"))
                 continue
             whole = b"".join([*self._rest, lines])
             self._rest, self._size = [rest], len(rest)
@@ -73,7 +73,7 @@ class LinesAttempt(HttpAttempt[T]):
             case Success(value):
                 return Success(Batch((value,), is_last=is_last))
             case Failure(fault):
-                return self._failure(fault)
+                return self._build_failure(fault)
 
     async def _open(self) -> Fault | None:
         """Send, and wait for the headers; an error's body is read whole."""
@@ -89,7 +89,7 @@ class LinesAttempt(HttpAttempt[T]):
             async with asyncio.timeout(self._timeout + SLACK):
                 response = await connection.transport.open(request, connection.secret, self._timeout)
         except TimeoutError:
-            return timeout_fault("read", "opening", self._timeout)
+            return build_timeout_fault("read", "opening", self._timeout)
         if isinstance(response, FaultBase):
             return response
         self._response = response
@@ -97,7 +97,7 @@ class LinesAttempt(HttpAttempt[T]):
         if response.status < 300:
             return None
         if response.status < 400:
-            return redirect_fault(response.status)
+            return build_redirect_fault(response.status)
         body: bytes | Fault = b""
         with suppress(TimeoutError):
             async with asyncio.timeout(self._timeout + SLACK):
@@ -116,4 +116,4 @@ class LinesAttempt(HttpAttempt[T]):
             async with asyncio.timeout(self._timeout + SLACK):
                 return await response.receive()
         except TimeoutError:
-            return timeout_fault("read", "reading", self._timeout)
+            return build_timeout_fault("read", "reading", self._timeout)

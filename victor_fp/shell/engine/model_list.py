@@ -13,9 +13,9 @@ from victor_fp.core.faults import Fault
 from victor_fp.core.protocols import Codec, ModelInfo
 from victor_fp.core.requests import Endpoint, HttpRequest, find_missing_setting
 from victor_fp.core.result import outcome
-from victor_fp.shell.engine.backend import Exchange, Kind, Known
+from victor_fp.shell.engine.backend import Kind, Known, PreparedExchange
 from victor_fp.shell.engine.call_spec import CallSpec
-from victor_fp.shell.engine.kinds import response_context
+from victor_fp.shell.engine.kinds import build_response_context
 from victor_fp.shell.engine.operation import Operation
 from victor_fp.shell.engine.target import TargetPool
 
@@ -31,7 +31,7 @@ class ModelPage(msgspec.Struct, frozen=True):
     """Asks for the page after this one; None where it is the last."""
 
 
-def model_page_kind(request: HttpRequest | None = None) -> Kind[ModelPage]:
+def build_model_page_kind(request: HttpRequest | None = None) -> Kind[ModelPage]:
     """The kind of one page of a list of models: the first page, or the one that `request` asks for."""
     return Kind(name="models", compile=partial(_compile_model_page, request), uses_breaker=False)
 
@@ -43,7 +43,7 @@ def _compile_model_page(
     spec: CallSpec,  # noqa: ARG001  every kind is compiled from the same arguments
     model: str,  # noqa: ARG001
     options: Mapping[str, Any],  # noqa: ARG001
-) -> Result[Exchange[ModelPage] | Known[ModelPage], Fault]:
+) -> Result[PreparedExchange[ModelPage] | Known[ModelPage], Fault]:
     if (missing := find_missing_setting(endpoint)) is not None:
         return Failure(missing)
     discovery = codec.discovery
@@ -55,8 +55,8 @@ def _compile_model_page(
         return Success(ModelPage(tuple(discovery.read_list(body)), following))
 
     asked = discovery.list_request() if request is None else request
-    context = response_context(endpoint, asked)
-    return Success(Exchange(request=asked, codec=codec, context=context, read=read))
+    context = build_response_context(endpoint, asked)
+    return Success(PreparedExchange(request=asked, codec=codec, context=context, read=read))
 
 
 async def list_models(pool: TargetPool, spec: CallSpec) -> Result[list[ModelInfo], Fault]:
@@ -65,7 +65,7 @@ async def list_models(pool: TargetPool, spec: CallSpec) -> Result[list[ModelInfo
     asked: set[str] = set()
     request: HttpRequest | None = None
     for _ in range(MAX_PAGES):
-        match outcome(await Operation(pool, model_page_kind(request), spec).result()):
+        match outcome(await Operation(pool, build_model_page_kind(request), spec).result()):
             case Failure(fault):
                 return Failure(fault)
             case Success(page):

@@ -23,15 +23,15 @@ from victor_fp.core.resilience import fallback
 from victor_fp.core.resilience.breaker import Breaker
 from victor_fp.core.resilience.budget import Amount
 from victor_fp.core.resilience.call import Abandoned, Answered, Deliver, Failed, Refused, Rested, Send, Settle, Wait
-from victor_fp.core.resilience.deadline import deadline_exceeded
+from victor_fp.core.resilience.deadline import build_deadline_fault
 from victor_fp.core.resilience.rate_limit import Permit
 from victor_fp.core.resilience.retry import RetryPolicy
 from victor_fp.core.result import outcome
-from victor_fp.core.token_estimates import estimate_tokens, estimated_text_tokens
+from victor_fp.core.token_estimates import estimate_text_tokens, estimate_tokens
 from victor_fp.core.types import CompletionResponse, StreamChunk, Usage
 from victor_fp.shell.engine import telemetry
 from victor_fp.shell.engine.attempt import StreamAttempt
-from victor_fp.shell.engine.backend import Attempt, Batch, BoundRequest, Kind, Split, TimeLimits
+from victor_fp.shell.engine.backend import BackendAttempt, Batch, BoundRequest, Kind, Split, TimeLimits
 from victor_fp.shell.engine.budget_keeper import BudgetKeeper
 from victor_fp.shell.engine.call_spec import LONGEST, CallSpec
 from victor_fp.shell.engine.retry_loop import RetryLoop
@@ -64,7 +64,7 @@ class Operation(Generic[T]):
         self._began: float | None = None
         self._deadline: float | None = None
         self._plan: fallback.Plan | None = None
-        self._order: fallback.Order | None = None
+        self._order: fallback.PlanOrder | None = None
         self._cause: Fault | None = None
         self._index = 0
         self._target: Target | None = None
@@ -72,7 +72,7 @@ class Operation(Generic[T]):
         self._state: ModelState | None = None
         self._bound: BoundRequest[T] | None = None
         self._retry: RetryLoop | None = None
-        self._attempt: Attempt[T] | None = None
+        self._attempt: BackendAttempt[T] | None = None
         self._permit: Permit | None = None
         self._reserved: Amount | None = None
         """What the attempt may take of the budget."""
@@ -88,7 +88,7 @@ class Operation(Generic[T]):
     async def result(self) -> Result[T, Fault]:
         """The one item of an operation whose result is whole."""
         try:
-            match outcome(await self.next()):
+            match outcome(await self.read_batch()):
                 case Success(batch):
                     return Success(batch.items[-1])
                 case Failure(fault):
@@ -97,7 +97,7 @@ class Operation(Generic[T]):
             if not self._is_over or self._attempt is not None:
                 await self.aclose()
 
-    async def next(self) -> Result[Batch[T], Fault]:
+    async def read_batch(self) -> Result[Batch[T], Fault]:
         """The next batch. After the last one, and after a failure, the operation is over and is not asked again."""
         pool = self._pool
         self._task = asyncio.current_task()
@@ -133,7 +133,7 @@ class Operation(Generic[T]):
                 attempt = self._attempt
                 if attempt is None:
                     raise RuntimeError("an attempt is started before its result is asked for")
-                received = await attempt.next()
+                received = await attempt.read_batch()
                 match outcome(received):
                     case Success(batch):
                         if pool.metrics is not None or self._on_end:
@@ -143,7 +143,7 @@ class Operation(Generic[T]):
                         elif isinstance(retry.order, Send):  # once a piece is out, its target is final
                             retry.commit(pool.store.now())
                             if self._plan is not None:
-                                self._advance_plan(fallback.Committed())
+                                self._advance_plan(fallback.TargetCommitted())
                         return received
                     case Failure(fault):
                         await self._fail_attempt(retry, attempt, fault)
@@ -192,10 +192,10 @@ class Operation(Generic[T]):
             if spec.model and plan and spec.model != plan[0].model:
                 plan = (replace(plan[0], model=spec.model), *plan[1:])
             if self._deadline is None:
-                patience = pool.patience if spec.timeout is None else pool.patience_with(spec.timeout)
+                patience = pool.patience if spec.timeout is None else pool.compute_patience(spec.timeout)
                 self._deadline = now + patience
             self._plan, self._order = fallback.begin(plan, pool.policy, now, self._deadline)
-            if isinstance(self._order, fallback.Settle):
+            if isinstance(self._order, fallback.SettlePlan):
                 return self._order.fault
         if pool.observers and pool.plan:
             planned = pool.plan[0]
@@ -207,7 +207,7 @@ class Operation(Generic[T]):
                 operation=self._kind.operation,
             )
             self._on_end = telemetry.notify_begin(pool.observers, begun)
-            if spec.stream and telemetry.wants_content(pool.observers):
+            if spec.stream and telemetry.has_content_observer(pool.observers):
                 self._text = []
         return None
 
@@ -215,7 +215,7 @@ class Operation(Generic[T]):
         """Begin with the target that the plan names; the fault that ends the operation, if there is one."""
         pool, spec, order = self._pool, self._spec, self._order
         deadline, retries = self._deadline, spec.max_retries
-        if isinstance(order, fallback.Ask):
+        if isinstance(order, fallback.TryTarget):
             self._index = order.place
             deadline = order.deadline
             if order.max_retries is not None:
@@ -235,7 +235,7 @@ class Operation(Generic[T]):
             target.in_flight.add(self)
         state = target.every_model
         if state is None:
-            match outcome(await target.state_for(model or target.model, pool.store, pool.runtime)):
+            match outcome(await target.get_state(model or target.model, pool.store, pool.runtime)):
                 case Success(state):
                     pass
                 case Failure(fault):
@@ -275,7 +275,7 @@ class Operation(Generic[T]):
 
     def _skip_target(self, fault: Fault) -> Fault | None:
         """Nothing was sent to this target."""
-        return fault if self._plan is None else self._move_on(fallback.Failed(fault), fault)
+        return fault if self._plan is None else self._move_on(fallback.TargetFailed(fault), fault)
 
     def _leave_target(self, fault: Fault | None, attempts: tuple[AttemptRecord, ...]) -> Fault | None:
         """A target has settled with a fault: go on with the next one, or end."""
@@ -284,16 +284,16 @@ class Operation(Generic[T]):
         if self._plan is None:
             self.records = attempts
             return fault
-        return self._move_on(fallback.Failed(fault), fault)
+        return self._move_on(fallback.TargetFailed(fault), fault)
 
-    def _move_on(self, event: fallback.Event, cause: Fault) -> Fault | None:
+    def _move_on(self, event: fallback.PlanEvent, cause: Fault) -> Fault | None:
         target, self._cause = self._target, cause
         if target is not None and target.in_flight is not None:
             target.in_flight.discard(self)
         self._advance_plan(event)
-        return self._order.fault if isinstance(self._order, fallback.Settle) else None
+        return self._order.fault if isinstance(self._order, fallback.SettlePlan) else None
 
-    def _advance_plan(self, event: fallback.Event) -> None:
+    def _advance_plan(self, event: fallback.PlanEvent) -> None:
         if self._plan is not None:
             self._plan, self._order = fallback.advance(self._plan, event, self._pool.store.now())
 
@@ -301,7 +301,7 @@ class Operation(Generic[T]):
         """Wait for the order and for a permit at the same time, so that a shared store costs one round trip."""
         if self._state is not None and self._state.limiter is not None and self._permit is None:
             deadline = self._deadline if self._deadline is not None else self._pool.store.now() + 60.0
-            if isinstance(self._order, fallback.Ask):
+            if isinstance(self._order, fallback.TryTarget):
                 deadline = self._order.deadline
             match outcome(await self._acquire(deadline)):
                 case Success(permit):
@@ -332,7 +332,9 @@ class Operation(Generic[T]):
             now = pool.store.now()
             if now >= order.deadline:
                 self._withdraw_permit()
-                late = deadline_exceeded(target.backend.name, self._model, order.deadline - (self._began or now), None)
+                late = build_deadline_fault(
+                    target.backend.name, self._model, order.deadline - (self._began or now), None
+                )
                 retry.finish(Refused(late), now)
                 return False
             timeout = min(timeout, order.deadline - now)
@@ -385,7 +387,7 @@ class Operation(Generic[T]):
         if self._tokens < 0:
             max_tokens = spec.max_tokens if spec.max_tokens != DEFAULT_MAX_TOKENS else None
             self._tokens = (
-                estimated_text_tokens((*spec.texts, spec.query))
+                estimate_text_tokens((*spec.texts, spec.query))
                 if spec.texts
                 else estimate_tokens(spec.messages, spec.tools, max_tokens)
             )
@@ -419,17 +421,17 @@ class Operation(Generic[T]):
         order = retry.order
         self.records = inner or (order.attempts if isinstance(order, Settle) else ())
         if self._plan is not None:
-            self._advance_plan(fallback.Answered(self.records))
+            self._advance_plan(fallback.TargetAnswered(self.records))
             self.records = self._plan.attempts
         self._finish("ok", answer=batch.items[-1] if batch.items else None, usage=batch.usage)
 
-    async def _fail_attempt(self, retry: RetryLoop, attempt: Attempt[T], fault: Fault) -> None:
+    async def _fail_attempt(self, retry: RetryLoop, attempt: BackendAttempt[T], fault: Fault) -> None:
         self._release_permit(fault, None, self._pool.store.now())
         self._settle_budget(fault)
         self._attempt = None
         inner = attempt.records
         await attempt.aclose()
-        await retry.advance(Failed(fault, self._pool.runtime.luck()))
+        await retry.advance(Failed(fault, self._pool.runtime.draw_luck()))
         if inner and isinstance(retry.order, Settle) and retry.order.fault is not None:
             retry.order = Settle(replace(retry.order.fault, attempts=inner), inner)
 
@@ -458,7 +460,7 @@ class Operation(Generic[T]):
             self._retry.finish(Abandoned(), now)
             self.records = self._retry.records
         if self._plan is not None:
-            self._advance_plan(fallback.Abandoned(self.records))
+            self._advance_plan(fallback.PlanAbandoned(self.records))
             self.records = self._plan.attempts
 
     async def _end_early(self, fault: Fault) -> Result[Batch[T], Fault]:
@@ -548,9 +550,9 @@ class PoolBackend:
         """The name of the first target's provider."""
         return self._pool.plan[0].provider
 
-    async def scope(self) -> Result[str, Fault]:
+    async def compute_scope(self) -> Result[str, Fault]:
         """That of the first target."""
-        return await self._pool.targets[0].backend.scope()
+        return await self._pool.targets[0].backend.compute_scope()
 
     async def bind(
         self, kind: Kind[T], spec: CallSpec, model: str, options: Mapping[str, Any]
@@ -568,7 +570,7 @@ class PoolRequest(Generic[T]):
     def __init__(self, pool: TargetPool, kind: Kind[T], spec: CallSpec) -> None:
         self._pool, self._kind, self._spec = pool, kind, spec
 
-    def start(self, limits: TimeLimits) -> Attempt[T]:
+    def start(self, limits: TimeLimits) -> BackendAttempt[T]:
         """An operation, inside what is left of the caller's deadline."""
         return Operation(self._pool, self._kind, replace(self._spec, deadline=limits.whole))
 

@@ -11,10 +11,10 @@ from returns.result import Failure, Result, Success
 
 from victor_fp.core.faults import Fault, InvalidResponse
 from victor_fp.core.polling import (
-    Event,
     ExchangeDone,
     ExchangeFailed,
     OpenStream,
+    PollingEvent,
     SendRequest,
     StartPolling,
     StopPolling,
@@ -23,10 +23,10 @@ from victor_fp.core.polling import (
 from victor_fp.core.requests import HttpRequest
 from victor_fp.core.result import outcome
 from victor_fp.shell.runtime import Runtime
-from victor_fp.shell.transport.errors import timeout_fault
+from victor_fp.shell.transport.errors import build_timeout_fault
 from victor_fp.shell.transport.protocol import TransportResponse
 
-Exchange: TypeAlias = Callable[[HttpRequest, float], Awaitable[Result[tuple[int, Mapping[str, str], bytes], Fault]]]
+SendExchange: TypeAlias = Callable[[HttpRequest, float], Awaitable[Result[tuple[int, Mapping[str, str], bytes], Fault]]]
 """One request and its whole response, within so many seconds."""
 OpenResponse: TypeAlias = Callable[[HttpRequest], Awaitable[TransportResponse | Fault]]
 """One request and the response whose headers have come."""
@@ -40,7 +40,7 @@ class PollingCall:
 
     def __init__(
         self,
-        exchange: Exchange,
+        exchange: SendExchange,
         runtime: Runtime,
         follow: StartPolling,
         request: HttpRequest,
@@ -96,17 +96,17 @@ class PollingCall:
             if order.rest >= left:
                 # The time is used up, so that nobody tries again in what is left of it.
                 await self._runtime.sleep(max(0.0, left))
-                return StopPolling(timeout_fault("read", "opening", self._timeout))
+                return StopPolling(build_timeout_fault("read", "opening", self._timeout))
             if order.rest:
                 await self._runtime.sleep(order.rest)
-            event: Event
+            event: PollingEvent
             seconds = min(left - order.rest, self._timeout if order.timeout is None else order.timeout)
             match outcome(await self._exchange(order.request, seconds)):
                 case Success((status, headers, body)):
                     event = ExchangeDone(status=status, headers=headers, body=body)
                 case Failure(fault):
                     event = ExchangeFailed(fault)
-            self._polling, order = self._polling.after(event)
+            self._polling, order = self._polling.advance(event)
         return order
 
 

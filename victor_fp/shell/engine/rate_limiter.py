@@ -20,20 +20,20 @@ from victor_fp.core.faults import Cancelled, Fault
 from victor_fp.core.resilience import admission as admitting
 from victor_fp.core.resilience.admission import (
     Admission,
+    AdmissionEvent,
+    AdmissionOrder,
     Arrived,
-    Event,
     Finished,
     GaveUp,
     Grant,
-    Order,
     Refuse,
     Unsent,
     Wake,
     Woken,
 )
-from victor_fp.core.resilience.cooldown import time_left
+from victor_fp.core.resilience.cooldown import compute_time_left
 from victor_fp.core.resilience.queue import Priority
-from victor_fp.core.resilience.rate_limit import Permit, stats
+from victor_fp.core.resilience.rate_limit import Permit, build_stats
 from victor_fp.core.resilience.ratelimit_headers import read_budgets
 from victor_fp.core.stats import QueueStats
 from victor_fp.shell.runtime import Runtime
@@ -51,7 +51,7 @@ class RateLimiter:
         self._waiting: dict[int, asyncio.Future[Grant | Refuse]] = {}
         self._answers: dict[int, Grant | Refuse] = {}
         """Orders for calls that have not begun to wait for them."""
-        self._build_cancelled: set[int] = set()
+        self._cancelled_tickets: set[int] = set()
         """Tickets of calls that gave up and whose orders are ignored."""
         self._timer: asyncio.Task[None] | None = None
         self._wakes_at = math.inf
@@ -62,7 +62,7 @@ class RateLimiter:
         arrived = Arrived(ticket=ticket, priority=priority, tokens=tokens, deadline=deadline)
         try:
             await self._cell.change(partial(_step, arrived), self._carry_out)
-            refusal = self._store.refusal()
+            refusal = self._store.find_refusal()
             if refusal is not None:
                 self._give_up(ticket)
                 return Failure(refusal)
@@ -96,16 +96,16 @@ class RateLimiter:
                 self._post(GaveUp(ticket))
                 future.set_result(Refuse(ticket, Cancelled(message="the provider was shut down")))
 
-    def stats(self) -> QueueStats:
+    def build_stats(self) -> QueueStats:
         """Figures for people and dashboards."""
         state, now = self._cell.state, self._store.now()
         return {
-            **stats(state.limiter, now),
+            **build_stats(state.limiter, now),
             "waiting": len(state.queue.entries),
-            "cooldown": time_left(state.cooldown, now),
+            "cooldown": compute_time_left(state.cooldown, now),
         }
 
-    def _post(self, event: Event) -> None:
+    def _post(self, event: AdmissionEvent) -> None:
         self._cell.post(partial(_step, event), self._carry_out)
 
     def _give_up(self, ticket: int) -> None:
@@ -116,14 +116,14 @@ class RateLimiter:
         if isinstance(answer, Grant):
             self.withdraw(answer.permit)
         elif answer is None:
-            self._build_cancelled.add(ticket)
+            self._cancelled_tickets.add(ticket)
             self._cell.post(partial(_step, GaveUp(ticket)), partial(self._forget, ticket))
 
-    def _forget(self, ticket: int, orders: tuple[Order, ...]) -> None:
-        self._build_cancelled.discard(ticket)
+    def _forget(self, ticket: int, orders: tuple[AdmissionOrder, ...]) -> None:
+        self._cancelled_tickets.discard(ticket)
         self._carry_out(orders)
 
-    def _carry_out(self, orders: tuple[Order, ...]) -> None:
+    def _carry_out(self, orders: tuple[AdmissionOrder, ...]) -> None:
         for order in orders:
             match order:
                 case Grant() | Refuse():
@@ -140,7 +140,7 @@ class RateLimiter:
         future = self._waiting.get(order.ticket)
         if future is not None and not future.done():
             future.set_result(order)
-        elif future is None and order.ticket not in self._build_cancelled:
+        elif future is None and order.ticket not in self._cancelled_tickets:
             self._answers[order.ticket] = order
         elif isinstance(order, Grant):
             self.withdraw(order.permit)
@@ -161,5 +161,5 @@ class RateLimiter:
         self._post(Woken())
 
 
-def _step(event: Event, admission: Admission, now: float) -> tuple[Admission, tuple[Order, ...]]:
+def _step(event: AdmissionEvent, admission: Admission, now: float) -> tuple[Admission, tuple[AdmissionOrder, ...]]:
     return admitting.advance(admission, event, now)

@@ -7,7 +7,7 @@ from returns.result import Failure, Result, Success
 
 from victor_fp.core.faults import Attempt, Fault, InvalidResponse
 from victor_fp.core.result import outcome
-from victor_fp.core.structured import Form, read_form, repair_messages, structured
+from victor_fp.core.structured import ResponseForm, read_form, repair_messages, structured
 from victor_fp.core.types import CompletionResponse
 from victor_fp.shell.engine.call_spec import CallSpec
 from victor_fp.shell.engine.kinds import COMPLETION
@@ -58,7 +58,7 @@ async def complete_call(
     return result, attempts
 
 
-def find_mismatch(response: CompletionResponse, form: Form) -> InvalidResponse | None:
+def find_mismatch(response: CompletionResponse, form: ResponseForm) -> InvalidResponse | None:
     """What is wrong with the text of an answer that may be repaired; None where it matches, was refused, or has calls."""
     if response.tool_calls:
         return None

@@ -12,12 +12,12 @@ from returns.result import Failure, Result, Success
 from victor_fp.core.embeddings import (
     EmbeddingResponse,
     RerankResponse,
-    empty_response,
+    build_empty_response,
     join_responses,
 )
 from victor_fp.core.faults import Fault, InvalidResponse
 from victor_fp.core.protocols import Codec
-from victor_fp.core.protocols.retrieval import embedding_codec_for, rerank_codec_for
+from victor_fp.core.protocols.retrieval import find_embedding_codec, find_rerank_codec
 from victor_fp.core.request_building.retrieval import build_embedding_request, build_rerank_request, split_texts
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.responses import ResponseContext
@@ -28,14 +28,14 @@ from victor_fp.core.retrieval_responses import (
     build_rerank_response,
     refuse_operation,
 )
-from victor_fp.shell.engine.backend import Exchange, Kind, Known, Split
+from victor_fp.shell.engine.backend import Kind, Known, PreparedExchange, Split
 from victor_fp.shell.engine.call_spec import CallSpec
 
 
 def _compile_embedding(
     codec: Codec, endpoint: Endpoint, spec: CallSpec, model: str, options: Mapping[str, Any]
-) -> Result[Exchange[EmbeddingResponse] | Known[EmbeddingResponse] | Split[EmbeddingResponse], Fault]:
-    embedding = embedding_codec_for(endpoint)
+) -> Result[PreparedExchange[EmbeddingResponse] | Known[EmbeddingResponse] | Split[EmbeddingResponse], Fault]:
+    embedding = find_embedding_codec(endpoint)
     if embedding is None:
         return Failure(refuse_operation(endpoint, "embeddings", model))
     match outcome(build_embedding_request(endpoint.spec.name, spec.texts, model=model, options=options)):
@@ -44,7 +44,7 @@ def _compile_embedding(
         case Success(request):
             pass
     if not request.texts:
-        return Success(Known(empty_response(model)))
+        return Success(Known(build_empty_response(model)))
     parts = split_texts(request.texts, *embedding.limits(model))
     if len(parts) > 1:
         specs = tuple(replace(spec, texts=spec.texts[part.start : part.stop]) for part in parts)
@@ -58,7 +58,7 @@ def _compile_embedding(
     dtype = request.dtype if request.dtype in embedding.dtypes else "float32"
     read = partial(build_embedding_response, context, codec, embedding, dtype=dtype, count=len(request.texts))
     add = None if embedding.read_headers is None else partial(add_usage, embedding.read_headers)
-    return Success(Exchange(request=built, codec=codec, context=context, read=read, add_headers=add))
+    return Success(PreparedExchange(request=built, codec=codec, context=context, read=read, add_headers=add))
 
 
 def _join(endpoint: Endpoint, model: str, parts: Sequence[EmbeddingResponse]) -> Result[EmbeddingResponse, Fault]:
@@ -71,8 +71,8 @@ def _join(endpoint: Endpoint, model: str, parts: Sequence[EmbeddingResponse]) ->
 
 def _compile_ranking(
     codec: Codec, endpoint: Endpoint, spec: CallSpec, model: str, options: Mapping[str, Any]
-) -> Result[Exchange[RerankResponse] | Known[RerankResponse] | Split[RerankResponse], Fault]:
-    reranking = rerank_codec_for(endpoint)
+) -> Result[PreparedExchange[RerankResponse] | Known[RerankResponse] | Split[RerankResponse], Fault]:
+    reranking = find_rerank_codec(endpoint)
     if reranking is None:
         return Failure(refuse_operation(endpoint, "reranking", model))
     built_request = build_rerank_request(endpoint.spec.name, spec.query, spec.texts, model=model, options=options)
@@ -90,7 +90,7 @@ def _compile_ranking(
             pass
     context = ResponseContext(endpoint=endpoint, model=model, adjustments=built.adjustments)
     read = partial(build_rerank_response, context, codec, reranking, documents=request.documents, top_n=request.top_n)
-    return Success(Exchange(request=built, codec=codec, context=context, read=read))
+    return Success(PreparedExchange(request=built, codec=codec, context=context, read=read))
 
 
 EMBEDDING: Kind[EmbeddingResponse] = Kind(name="embedding", compile=_compile_embedding, operation="embeddings")

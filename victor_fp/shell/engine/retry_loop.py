@@ -12,11 +12,11 @@ from victor_fp.core.resilience.breaker import Breaker
 from victor_fp.core.resilience.call import (
     Abandoned,
     Answered,
-    Call,
+    CallEvent,
+    CallOrder,
+    CallState,
     Committed,
     Deliver,
-    Event,
-    Order,
     Refused,
     Settle,
     advance,
@@ -49,15 +49,15 @@ class RetryLoop:
         """Asks for the first attempt. Its order may be pending."""
         self._cell = cell
         waits: dict[str, Any] = {"wait_when_open": True} if waits_for_breaker else {}
-        self._begin: Callable[[Breaker | None, float], tuple[Call, Breaker | None, Order]] = partial(
+        self._begin: Callable[[Breaker | None, float], tuple[CallState, Breaker | None, CallOrder]] = partial(
             begin, policy, timeout=timeout, deadline=deadline, provider=provider, model=model, **waits
         )
-        self._call: Call | None = None
+        self._call: CallState | None = None
         self._arrived: asyncio.Future[None] | None = None
         self._is_over = False
         self.is_pending = False
         """Whether the order for the latest event is still to come."""
-        self.order: Order = Deliver()
+        self.order: CallOrder = Deliver()
         self._post(None)
 
     @property
@@ -65,7 +65,7 @@ class RetryLoop:
         """The attempts so far, once the call has settled."""
         return self.order.attempts if isinstance(self.order, Settle) else ()
 
-    async def advance(self, event: Event) -> None:
+    async def advance(self, event: CallEvent) -> None:
         """Report what came of the last order, and wait for the next one."""
         self._post(event)
         if self.is_pending:
@@ -93,13 +93,13 @@ class RetryLoop:
             if self._call is not None:
                 _, _, self.order = advance(self._call, self._cell.state, event, now)
 
-    def _post(self, event: Event | None) -> None:
+    def _post(self, event: CallEvent | None) -> None:
         self.is_pending = True
         self._cell.post(partial(self._step, event), self._take)
 
     def _step(
-        self, event: Event | None, breaker: Breaker | None, now: float
-    ) -> tuple[Breaker | None, tuple[Call, Order] | None]:
+        self, event: CallEvent | None, breaker: Breaker | None, now: float
+    ) -> tuple[Breaker | None, tuple[CallState, CallOrder] | None]:
         """One step of the cell. Steps are taken in turn, so the call is the one that the step before left."""
         if event is None:
             call, breaker, order = self._begin(breaker, now)
@@ -109,7 +109,7 @@ class RetryLoop:
             return breaker, None
         return breaker, (call, order)
 
-    def _take(self, taken: tuple[Call, Order] | None) -> None:
+    def _take(self, taken: tuple[CallState, CallOrder] | None) -> None:
         if taken is None:
             return
         self._call, order = taken

@@ -11,7 +11,7 @@ from returns.result import Failure, Result, Success
 from victor_fp.core.faults import Attempt as AttemptRecord
 from victor_fp.core.faults import Fault
 from victor_fp.core.result import outcome
-from victor_fp.shell.engine.backend import Attempt, Batch, Split, TimeLimits
+from victor_fp.shell.engine.backend import BackendAttempt, Batch, Split, TimeLimits
 from victor_fp.shell.engine.call_spec import CallSpec
 
 T = TypeVar("T")
@@ -41,7 +41,7 @@ class SplitRequest(Generic[T]):
         self.split = split
         self.begin = begin
 
-    def start(self, limits: TimeLimits) -> Attempt[T]:
+    def start(self, limits: TimeLimits) -> BackendAttempt[T]:
         """One attempt at all parts, inside what is left of the caller's deadline."""
         return SplitAttempt(self, limits)
 
@@ -66,7 +66,7 @@ class SplitAttempt(Generic[T]):
             return tuple(failed)
         return (*failed, *[record for record in records if record.outcome == "ok"][-1:])
 
-    async def next(self) -> Result[Batch[T], Fault]:
+    async def read_batch(self) -> Result[Batch[T], Fault]:
         """The only batch: the joined result."""
         specs = self._request.split.specs
         queue = iter(enumerate(specs))
@@ -103,4 +103,4 @@ class SplitAttempt(Generic[T]):
         """Nothing is left to be read."""
 
     async def aclose(self) -> None:
-        """Nothing is open: parts end before `next` returns."""
+        """Nothing is open: parts end before `read_batch` returns."""

@@ -9,7 +9,7 @@ import msgspec
 
 from victor_fp.core.metrics import summarize
 from victor_fp.core.resilience import breaker as circuit
-from victor_fp.core.resilience.health import Health, condition, latency, score
+from victor_fp.core.resilience.health import Health, classify_health, compute_latency, score
 from victor_fp.core.stats import (
     CircuitBreakerStats,
     HealthStats,
@@ -47,8 +47,8 @@ def collect_resilience(pool: TargetPool) -> ResilienceStats | None:
         "primary_successes": pool.answered.get(0, 0),
         "fallback_successes": sum(count for index, count in pool.answered.items() if index > 0),
         "primary_circuit": describe_breaker(first, pool),
-        "fallback_circuits": {title_of(target): describe_breaker(target, pool) for target in others},
-        "health": {title_of(target): describe_health(target, pool) for target in pool.targets},
+        "fallback_circuits": {format_title(target): describe_breaker(target, pool) for target in others},
+        "health": {format_title(target): describe_health(target, pool) for target in pool.targets},
     }
 
 
@@ -60,38 +60,38 @@ def collect_limits(targets: Sequence[Target]) -> RateLimitStats | None:
     for target in targets:
         for model, state in target.states.items():
             if state.limiter is not None:
-                by_target[f"{target.backend.name}:{model}"] = state.limiter.stats()
-    first = by_target.get(title_of(targets[0]))
+                by_target[f"{target.backend.name}:{model}"] = state.limiter.build_stats()
+    first = by_target.get(format_title(targets[0]))
     return {"targets": by_target} if first is None else {**first, "targets": by_target}
 
 
 def describe_breaker(target: Target, pool: TargetPool) -> CircuitBreakerStats | None:
     """A target's breaker, or None where it has none."""
-    breaker = target.current_breaker()
-    return None if breaker is None else circuit.stats(breaker, title_of(target), pool.store.now(), time())
+    breaker = target.read_breaker()
+    return None if breaker is None else circuit.build_stats(breaker, format_title(target), pool.store.now(), time())
 
 
 def describe_health(target: Target, pool: TargetPool) -> HealthStats:
     """A target's health as its traffic shows it; latency in seconds."""
     now, health = pool.store.now(), target.health or Health()
     return {
-        "condition": condition(health, now),
+        "condition": classify_health(health, now),
         "score": score(health, now),
-        "latency": latency(health),
+        "latency": compute_latency(health),
     }
 
 
 def is_open(target: Target, pool: TargetPool) -> bool:
     """Whether calls to a target fail fast right now."""
-    breaker = target.current_breaker()
+    breaker = target.read_breaker()
     return breaker is not None and circuit.is_open(breaker, pool.store.now())
 
 
 def is_healthy(target: Target, pool: TargetPool) -> bool:
     """Whether a call made now is likely to be answered."""
-    return not is_open(target, pool) and condition(target.health or Health(), pool.store.now()) != "unhealthy"
+    return not is_open(target, pool) and classify_health(target.health or Health(), pool.store.now()) != "unhealthy"
 
 
-def title_of(target: Target) -> str:
+def format_title(target: Target) -> str:
     """Provider and model."""
     return f"{target.backend.name}:{target.model}"

@@ -13,7 +13,7 @@ from victor_fp.core.metrics import Metrics
 from victor_fp.core.resilience import breaker as circuit
 from victor_fp.core.resilience import fallback
 from victor_fp.core.resilience.admission import Admission
-from victor_fp.core.resilience.breaker import Breaker, BreakerPolicy, verdict_of
+from victor_fp.core.resilience.breaker import Breaker, BreakerPolicy, judge_fault
 from victor_fp.core.resilience.fallback import FallbackPolicy
 from victor_fp.core.resilience.health import Health, observe
 from victor_fp.core.resilience.queue import Queue, QueuePolicy
@@ -71,12 +71,12 @@ class Target:
     in_flight: InFlight | None = None
     """Counts operations that use this target, where the provider behind it is known to others as well."""
 
-    async def state_for(self, model: str, store: Store, runtime: Runtime) -> Result[ModelState, Fault]:
+    async def get_state(self, model: str, store: Store, runtime: Runtime) -> Result[ModelState, Fault]:
         """The state of a model, made when it is first asked for."""
         found = self.every_model or self.states.get(model)
         if found is not None:
             return Success(found)
-        match outcome(await self.backend.scope()):
+        match outcome(await self.backend.compute_scope()):
             case Failure(fault):
                 return Failure(fault)
             case Success(scope):
@@ -93,12 +93,12 @@ class Target:
         if self.on_attempt is not None:
             self.on_attempt(fault, seconds)
         if self.health is not None:
-            self.health = observe(self.health, verdict_of(fault), seconds, now)
+            self.health = observe(self.health, judge_fault(fault), seconds, now)
 
-    def current_breaker(self) -> Breaker | None:
+    def read_breaker(self) -> Breaker | None:
         """The breaker as this process last saw it."""
         state = self.every_model or self.states.get(self.model)
-        return self._new_breaker() if state is None else state.breaker.state
+        return self._make_breaker() if state is None else state.breaker.state
 
     def close(self) -> None:
         """Refuse the calls that wait for a permit."""
@@ -113,12 +113,12 @@ class Target:
                 limiter=Limiter(limits=self.limits),
                 queue=Queue(policy=self.queue, provider=self.backend.name, model=model),
             )
-            limiter = RateLimiter(store.cell(f"limits:{name}", fresh, LIMITS), store, runtime)
+            limiter = RateLimiter(store.open_cell(f"limits:{name}", fresh, LIMITS), store, runtime)
         if self.breaker is None:
             return ModelState(breaker=MemoryCell(None, store.now), limiter=limiter)
-        return ModelState(breaker=store.cell(f"breaker:{name}", self._new_breaker(), CIRCUIT), limiter=limiter)
+        return ModelState(breaker=store.open_cell(f"breaker:{name}", self._make_breaker(), CIRCUIT), limiter=limiter)
 
-    def _new_breaker(self) -> Breaker | None:
+    def _make_breaker(self) -> Breaker | None:
         return None if self.breaker is None else Breaker(policy=self.breaker)
 
 
@@ -152,12 +152,12 @@ class TargetPool:
         self.in_flight = in_flight or InFlight()
         self.answered: dict[int, int] = {}
         """Operations that each target, by its index, has answered."""
-        self.plan = tuple(fallback.Target(provider=one.backend.name, model=one.model) for one in targets)
+        self.plan = tuple(fallback.FallbackTarget(provider=one.backend.name, model=one.model) for one in targets)
         """The targets as the plan of an operation that names no model."""
-        self.patience = self.patience_with(None)
+        self.patience = self.compute_patience(None)
         """Seconds for an operation without a deadline: what each target would have alone, and a moment to begin."""
 
-    def patience_with(self, timeout: float | None) -> float:
+    def compute_patience(self, timeout: float | None) -> float:
         """The same where the caller bounds each attempt."""
         return START_ALLOWANCE + sum(
             (timeout or target.timeout) * (target.retries.max_retries + 1) for target in self.targets

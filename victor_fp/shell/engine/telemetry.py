@@ -88,12 +88,12 @@ def notify_end(on_end: Iterable[OnEnd], ending: Ended) -> None:
             _log_failure(function)
 
 
-def wants_content(observers: Iterable[Observer]) -> bool:
+def has_content_observer(observers: Iterable[Observer]) -> bool:
     """Whether any observer asks for the text of streams."""
-    return any(map(_wants_content, observers))
+    return any(map(_is_content_observer, observers))
 
 
-def _wants_content(observer: Observer) -> bool:
+def _is_content_observer(observer: Observer) -> bool:
     try:
         return bool(observer.wants_content)
     except Exception:  # missing, or a property that fails

@@ -80,13 +80,13 @@ def open_batches(connection: sqlite3.Connection) -> list[StoredBatch]:
     return [StoredBatch(*found) for found in connection.execute(query)]
 
 
-def unread_rows(connection: sqlite3.Connection, number: int) -> list[SubmittedRow]:
+def list_unread_rows(connection: sqlite3.Connection, number: int) -> list[SubmittedRow]:
     """Rows of a batch that have no final result yet, in the order of the input."""
     query = f"SELECT {_COLUMNS} FROM submitted WHERE batch = ? AND {_UNFINISHED} ORDER BY position"  # noqa: S608
     return [SubmittedRow(*found) for found in connection.execute(query, (number,))]
 
 
-def requeue_rows(connection: sqlite3.Connection, keys: Sequence[str]) -> None:
+def return_rows_to_queue(connection: sqlite3.Connection, keys: Sequence[str]) -> None:
     """Take rows out of their batch, to be asked again."""
     connection.executemany("UPDATE submitted SET batch = NULL WHERE key = ?", ((key,) for key in keys))
 
@@ -103,7 +103,7 @@ def withdraw_batch(connection: sqlite3.Connection, number: int) -> None:
     connection.execute("DELETE FROM batches WHERE number = ?", (number,))
 
 
-def queued_rows(connection: sqlite3.Connection, after: int, limit: int) -> list[SubmittedRow]:
+def list_queued_rows(connection: sqlite3.Connection, after: int, limit: int) -> list[SubmittedRow]:
     """Rows that wait to be asked again, in the order of the input, behind a position."""
     query = (
         f"SELECT {_COLUMNS} FROM submitted WHERE batch IS NULL AND position > ? AND {_UNFINISHED}"  # noqa: S608

@@ -94,6 +94,6 @@ class Transaction:
             self._connection.execute("ROLLBACK")
 
 
-def ledger_fault(path: Path, error: BaseException) -> LedgerFailed:
+def build_ledger_fault(path: Path, error: BaseException) -> LedgerFailed:
     """The fault for a ledger that cannot be used."""
     return LedgerFailed(message=f"ledger {path}: {error}")

@@ -18,10 +18,10 @@ from victor_fp.core.jobs.report import Report
 from victor_fp.shell.ledger.batches import count_submitted, open_batches
 from victor_fp.shell.ledger.connection import (
     Transaction,
+    build_ledger_fault,
     connect,
     connect_to_read,
     is_locked,
-    ledger_fault,
     lock_ledger,
 )
 
@@ -68,7 +68,7 @@ def reopen_rows(path: str | Path, statuses: Iterable[Status]) -> Result[int, Fau
             connection.execute("UPDATE meta SET value = value - ? WHERE name = 'finished'", counted)
             return Success(connection.execute(forget, chosen).rowcount)
     except (sqlite3.Error, OSError) as error:
-        return Failure(ledger_fault(file, error))
+        return Failure(build_ledger_fault(file, error))
 
 
 def cancel_run(path: str | Path) -> Result[bool, Fault]:
@@ -85,7 +85,7 @@ def cancel_run(path: str | Path) -> Result[bool, Fault]:
                 connection.execute("INSERT OR REPLACE INTO meta SELECT 'cancelled', value FROM meta WHERE name = 'run'")
         return Success(is_running)
     except (sqlite3.Error, OSError) as error:
-        return Failure(ledger_fault(file, error))
+        return Failure(build_ledger_fault(file, error))
 
 
 def read_handles(path: str | Path) -> Result[list[BatchHandle], Fault]:
@@ -133,4 +133,4 @@ def _read(path: Path, function: Callable[[sqlite3.Connection], R]) -> Result[R, 
         with closing(connect_to_read(path)) as connection:
             return Success(function(connection))
     except (sqlite3.Error, OSError) as error:
-        return Failure(ledger_fault(path, error))
+        return Failure(build_ledger_fault(path, error))

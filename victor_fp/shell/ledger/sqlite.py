@@ -23,10 +23,10 @@ import msgspec
 from returns.result import Failure, Result, Success
 
 from victor_fp.core.faults import Fault
-from victor_fp.core.jobs.decisions import Entry, Status
+from victor_fp.core.jobs.decisions import RowRecord, Status
 from victor_fp.core.jobs.report import Report
 from victor_fp.shell.ledger.batches import SCHEMA
-from victor_fp.shell.ledger.connection import Transaction, connect, ledger_fault, lock_ledger
+from victor_fp.shell.ledger.connection import Transaction, build_ledger_fault, connect, lock_ledger
 from victor_fp.shell.ledger.reading import count_rows
 
 P = ParamSpec("P")
@@ -133,12 +133,12 @@ class Ledger:
         except (sqlite3.Error, OSError, ValueError) as error:
             for each in opened:
                 each.close()
-            return Failure(ledger_fault(file, error))
+            return Failure(build_ledger_fault(file, error))
         return Success(cls(file, connection, lock, run))
 
-    async def look_up(self, keys: Sequence[str]) -> Result[dict[str, Entry], Fault]:
+    async def look_up(self, keys: Sequence[str]) -> Result[dict[str, RowRecord], Fault]:
         """What is known of these keys; unknown ones are absent."""
-        return await self._in_thread(self._entries, keys)
+        return await self._run_in_thread(self._read_entries, keys)
 
     async def finish(self, row: FinishedRow) -> Fault | None:
         """Write a row's end; returns once it is committed. Rows that finish meanwhile share the next commit."""
@@ -155,7 +155,7 @@ class Ledger:
         """Write what waits, and close the file."""
         while self._writer is not None:
             await asyncio.wait([self._writer])
-        await self._in_thread(self._close)
+        await self._run_in_thread(self._close)
         self._thread.shutdown(wait=False)
 
     async def call(
@@ -167,45 +167,45 @@ class Ledger:
             with Transaction(self._connection):
                 return function(self._connection, *args, **kwargs)
 
-        return await self._in_thread(run)
+        return await self._run_in_thread(run)
 
     async def report(self) -> Result[Report, Fault]:
         """Counts, tokens, cost and throughput so far."""
-        return await self._in_thread(self._count)
+        return await self._run_in_thread(self._count)
 
     async def _write(self) -> None:
         try:
             while (commit := self._next) is not None:
                 await asyncio.sleep(GATHERING)
                 self._next = None
-                result = await self._in_thread(self._finish, commit.rows)
+                result = await self._run_in_thread(self._finish, commit.rows)
                 commit.fault = result.failure() if isinstance(result, Failure) else None
                 commit.event.set()
         finally:
             self._writer = None
 
-    async def _in_thread(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> Result[R, Fault]:
+    async def _run_in_thread(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> Result[R, Fault]:
         def run() -> Result[R, Fault]:
             try:
                 return Success(function(*args, **kwargs))
             except (sqlite3.Error, OSError) as error:
-                return Failure(ledger_fault(self.path, error))
+                return Failure(build_ledger_fault(self.path, error))
 
         return await asyncio.get_running_loop().run_in_executor(self._thread, run)
 
-    def _entries(self, keys: Sequence[str]) -> dict[str, Entry]:
-        found: dict[str, Entry] = {}
+    def _read_entries(self, keys: Sequence[str]) -> dict[str, RowRecord]:
+        found: dict[str, RowRecord] = {}
         for start in range(0, len(keys), _VARIABLES):
             part = keys[start : start + _VARIABLES]
             marks = ",".join("?" * len(part))
             query = f"SELECT id, key, digest, run, status, body FROM rows WHERE key IN ({marks})"  # noqa: S608  marks only
             for number, key, digest, run, status, body in self._connection.execute(query, part):
-                found[key] = Entry(number, digest, run, status, body or b"")
+                found[key] = RowRecord(number, digest, run, status, body or b"")
             query = f"SELECT key, digest FROM submitted WHERE key IN ({marks})"  # noqa: S608  marks only
             for key, digest in self._connection.execute(query, part):
                 known = found.get(key)
                 if known is None or known.status not in ("done", "failed"):
-                    found[key] = Entry(-1, digest, 0, is_submitted=True)
+                    found[key] = RowRecord(-1, digest, 0, is_submitted=True)
         return found
 
     def _finish(self, rows: Sequence[FinishedRow]) -> None:

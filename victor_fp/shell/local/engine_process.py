@@ -104,10 +104,12 @@ class WorkerProcess:
             answer = json.loads(line)
         except ValueError:
             self.kill()
-            return Failure(self._fault("model_load_failed", f"it ended with {_describe(self._process.returncode)}"))
+            return Failure(
+                self._build_fault("model_load_failed", f"it ended with {_describe(self._process.returncode)}")
+            )
         if "error" in answer:
             self.kill()
-            return Failure(self._fault(answer["code"], answer["error"]))
+            return Failure(self._build_fault(answer["code"], answer["error"]))
         parts = urlsplit(answer["address"])
         return Success(Address(host=parts.hostname or "127.0.0.1", port=parts.port or 80, key=self._key))
 
@@ -140,7 +142,7 @@ class WorkerProcess:
             line += piece
         return line
 
-    def _fault(self, code: str, reason: str) -> Fault:
+    def _build_fault(self, code: str, reason: str) -> Fault:
         loads = f"llama.cpp cannot load {self._settings.path}: {reason}"
         message = f"{_MISSING} ({reason})" if code == "extra_missing" else loads
         return InvalidRequest(provider="local", model=self._settings.name, code=code, message=message)
@@ -228,7 +230,7 @@ class Engine:
                     self._process = process
             if self._stopped:
                 self._end()
-                return Failure(self._closed())
+                return Failure(self._build_closed_fault())
             atexit.register(self.stop)
             loaded = process.wait()
             match outcome(loaded):
@@ -236,7 +238,7 @@ class Engine:
                     self._address = address
                 case Failure():
                     self._process = None
-            return self._unless_stopped(loaded)
+            return self._check_stopped(loaded)
 
     def stop(self) -> None:
         """End the process, whether it loads, answers or rests. The engine cannot be started again."""
@@ -261,13 +263,13 @@ class Engine:
         address, process = self._address, self._process
         return address if address is not None and process is not None and process.is_running() else None
 
-    def connected(self, connection: socket.socket) -> None:
+    def add_connection(self, connection: socket.socket) -> None:
         """Know a connection, to shut it when the engine stops; at once where it has stopped."""
         self._sockets.add(connection)
         if self._stopped:
             _shut(connection)
 
-    def disconnected(self, connection: socket.socket) -> None:
+    def remove_connection(self, connection: socket.socket) -> None:
         """Forget a connection that is closed."""
         self._sockets.discard(connection)
 
@@ -279,10 +281,10 @@ class Engine:
         if process is not None:
             process.kill()
 
-    def _unless_stopped(self, loaded: Result[Address, Fault]) -> Result[Address, Fault]:
-        return Failure(self._closed()) if self._stopped else loaded
+    def _check_stopped(self, loaded: Result[Address, Fault]) -> Result[Address, Fault]:
+        return Failure(self._build_closed_fault()) if self._stopped else loaded
 
-    def _closed(self) -> Fault:
+    def _build_closed_fault(self) -> Fault:
         message = "the provider was closed while the model loaded"
         return InvalidRequest(provider="local", model=self._settings.name, code="closed", message=message)
 

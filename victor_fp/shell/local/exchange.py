@@ -58,7 +58,7 @@ class EngineResponse:
             out += self._connection.send(h11.Data(data=request.body)) or b""
         self._writer.write(out + (self._connection.send(h11.EndOfMessage()) or b""))
         await self._writer.drain()
-        while isinstance(event := await self._next(), h11.InformationalResponse):
+        while isinstance(event := await self._read_event(), h11.InformationalResponse):
             continue
         if not isinstance(event, h11.Response):
             return ConnectionFailed(message="the engine closed the connection before it responded", phase="read")
@@ -82,7 +82,7 @@ class EngineResponse:
     async def receive(self) -> bytes | Fault | None:
         """The next bytes of the body."""
         try:
-            event = await self._next()
+            event = await self._read_event()
         except TimeoutError:
             return TimedOut(message="the engine sent nothing", phase="stream", seconds=self._timeout)
         except (OSError, h11.RemoteProtocolError) as error:
@@ -95,12 +95,12 @@ class EngineResponse:
 
     async def aclose(self) -> None:
         """Close the connection, which stops the generation."""
-        self._engine.disconnected(self._socket)
+        self._engine.remove_connection(self._socket)
         self._writer.transport.abort()
         with suppress(OSError):
             await self._writer.wait_closed()
 
-    async def _next(self) -> object:
+    async def _read_event(self) -> object:
         while (event := self._connection.next_event()) is h11.NEED_DATA:
             async with asyncio.timeout(self._timeout):
                 self._connection.receive_data(await self._reader.read(_PIECE))
@@ -138,10 +138,10 @@ async def _connect(engine: Engine, address: Address, timeout: float | None) -> E
     try:
         raw.setblocking(False)  # noqa: FBT003  the standard library's signature
         await asyncio.get_running_loop().sock_connect(raw, (address.host, address.port))
-        engine.connected(raw)
+        engine.add_connection(raw)
         reader, writer = await asyncio.open_connection(sock=raw)
     except BaseException:
-        engine.disconnected(raw)
+        engine.remove_connection(raw)
         raw.close()
         raise
     return EngineResponse(engine, raw, reader, writer, timeout)

@@ -32,7 +32,7 @@ _MAX_BYTES = 256 * 1024
 """Of a head up to the context length, which stands before the vocabulary."""
 
 
-class _Reader:
+class _ValueReader:
     """Reads values from a file until a bound is passed."""
 
     def __init__(self, file: BinaryIO) -> None:
@@ -48,40 +48,40 @@ class _Reader:
             raise ValueError("the file ends in its head")
         return found
 
-    def number(self, form: struct.Struct) -> int:
+    def read_number(self, form: struct.Struct) -> int:
         value: int = form.unpack(self.take(form.size))[0]
         return value
 
-    def text(self) -> bytes:
-        return self.take(self.number(_LENGTH))
+    def read_text(self) -> bytes:
+        return self.take(self.read_number(_LENGTH))
 
-    def value(self, kind: int) -> int | bytes | None:
+    def read_value(self, kind: int) -> int | bytes | None:
         if kind == _STRING:
-            return self.text()
+            return self.read_text()
         if kind == _ARRAY:
             inner, count = _ITEMS.unpack(self.take(_ITEMS.size))
             if inner == _ARRAY or count > _MAX_BYTES:
                 raise ValueError("an array that is too long")
             for _ in range(count):
-                self.value(inner)
+                self.read_value(inner)
             return None
         if kind not in _NUMBERS:
             raise ValueError("a value of an unknown type")
-        return self.number(_NUMBERS[kind])
+        return self.read_number(_NUMBERS[kind])
 
 
 def read_trained_context(path: Path) -> int | None:
     """The tokens of context that the model was trained for; None where the file cannot be read or does not say so."""
     try:
         with path.open("rb") as file:
-            reader = _Reader(file)
+            reader = _ValueReader(file)
             if reader.take(len(MAGIC)) != MAGIC:
                 return None
             _, _, keys = _HEAD.unpack(reader.take(_HEAD.size))
             architecture: bytes | None = None
             for _ in range(min(keys, _MAX_KEYS)):
-                key = reader.text()
-                value = reader.value(reader.number(_TYPE))
+                key = reader.read_text()
+                value = reader.read_value(reader.read_number(_TYPE))
                 if key == _ARCHITECTURE and isinstance(value, bytes):
                     architecture = value
                 if architecture is not None and key == architecture + _CONTEXT:

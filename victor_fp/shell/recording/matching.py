@@ -42,7 +42,7 @@ def is_same(one: RecordedRequest, other: RecordedRequest) -> bool:
 
 def is_alike(one: RecordedRequest, other: RecordedRequest) -> bool:
     """Whether two requests ask the same of the same model, in other words perhaps."""
-    return _kind_of(one) == _kind_of(other)
+    return _make_kind_key(one) == _make_kind_key(other)
 
 
 def explain_missing(exchanges: Sequence[Exchange], uses: Sequence[int], request: RecordedRequest, place: str) -> str:
@@ -110,7 +110,7 @@ def _is_same_json(one: bytes, other: bytes) -> bool:
     return first is not _MISSING and second is not _MISSING and bool(first == second)
 
 
-def _kind_of(request: RecordedRequest) -> tuple[object, ...]:
+def _make_kind_key(request: RecordedRequest) -> tuple[object, ...]:
     body = _read_json(request.body)
     fields = body if isinstance(body, dict) else {}
     return request.method, urlsplit(request.url).path, fields.get("model"), bool(fields.get("stream"))

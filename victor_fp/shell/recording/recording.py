@@ -16,11 +16,11 @@ from returns.result import Failure, Result, Success
 from victor_fp.core.faults import Fault, FaultBase, InvalidRequest, InvalidResponse, StreamInterrupted
 from victor_fp.core.result import outcome
 from victor_fp.shell.recording import vcr_format, yaml_format
-from victor_fp.shell.recording.exchange import Ending, Exchange, Piece, RecordedRequest, RecordedResponse
+from victor_fp.shell.recording.exchange import Exchange, Piece, RecordedEnding, RecordedRequest, RecordedResponse
 from victor_fp.shell.recording.matching import Matching, explain_missing, find_exchange
 from victor_fp.shell.recording.redacting import Clean, collect_secrets, make_cleaner, redact_exchange, redact_request
-from victor_fp.shell.transport.factory import default_transport
-from victor_fp.shell.transport.interception import Send, activate, deactivate
+from victor_fp.shell.transport.factory import build_default_transport
+from victor_fp.shell.transport.interception import SendFunction, activate, deactivate
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -112,7 +112,7 @@ class Recording:
         draft.replace(self.path)
 
     async def intercept(
-        self, send: Send, request: HttpRequest, secret: SecretStr | None, timeout: float | None
+        self, send: SendFunction, request: HttpRequest, secret: SecretStr | None, timeout: float | None
     ) -> TransportResponse | Fault:
         """Answer from the recording, or send and record."""
         clean = make_cleaner(
@@ -157,7 +157,7 @@ class Recording:
 
     async def _record(
         self,
-        send: Send,
+        send: SendFunction,
         request: HttpRequest,
         secret: SecretStr | None,
         timeout: float | None,
@@ -210,7 +210,7 @@ class RecordingTransport:
         self, request: HttpRequest, secret: SecretStr | None, timeout: float | None
     ) -> TransportResponse | Fault:
         if self._inner is None:
-            self._inner = default_transport()
+            self._inner = build_default_transport()
         return await self._inner.open(request, secret, timeout)
 
 
@@ -262,7 +262,7 @@ class RecordedBody:
         self._end("left")
         await self._inner.aclose()
 
-    def _end(self, ending: Ending, fault: Fault | None = None) -> None:
+    def _end(self, ending: RecordedEnding, fault: Fault | None = None) -> None:
         if self._is_kept:
             return
         self._is_kept = True

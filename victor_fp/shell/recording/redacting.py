@@ -105,7 +105,7 @@ def _redact_pieces(pieces: Sequence[Piece], clean: Clean) -> tuple[Piece, ...]:
         cleaned = [clean(body.decode("latin-1")).encode("latin-1")]
         lines = [body]
     else:
-        parts = _lines_of(text)
+        parts = _split_lines(text)
         lines = [part.encode() for part in parts]
         cleaned = [_redact_line(part, clean).encode() for part in parts]
     if cleaned == lines:
@@ -113,7 +113,7 @@ def _redact_pieces(pieces: Sequence[Piece], clean: Clean) -> tuple[Piece, ...]:
     return _cut_again(pieces, lines, cleaned)
 
 
-def _lines_of(text: str) -> list[str]:
+def _split_lines(text: str) -> list[str]:
     """The lines of a body, with their ends; a JSON document is one."""
     return [text] if parse_document(text) is not None else text.splitlines(keepends=True)
 

@@ -128,7 +128,7 @@ def _restore_exchange(document: Any) -> Exchange:
             pieces = (Piece(restore_body(given["body"])),)
         response = RecordedResponse(
             status=int(given["status"]),
-            headers=_texts(given.get("headers") or {}),
+            headers=_to_texts(given.get("headers") or {}),
             pieces=pieces,
             is_stream="pieces" in given,
             after=float(given.get("after", 0.0)),
@@ -139,7 +139,7 @@ def _restore_exchange(document: Any) -> Exchange:
         request=RecordedRequest(
             method=str(request["method"]),
             url=str(request["url"]),
-            headers=_texts(request.get("headers") or {}),
+            headers=_to_texts(request.get("headers") or {}),
             body=restore_body(request.get("body") or {}),
         ),
         response=response,
@@ -152,7 +152,7 @@ def _restore_piece(given: Mapping[str, Any]) -> Piece:
     return Piece(restore_body(body), float(given.get("after", 0.0)))
 
 
-def _texts(headers: Mapping[Any, Any]) -> dict[str, str]:
+def _to_texts(headers: Mapping[Any, Any]) -> dict[str, str]:
     return {str(name): str(value) for name, value in headers.items()}
 
 
@@ -185,7 +185,7 @@ def _write(document: Mapping[str, Any]) -> str:
     return str(
         yaml.dump(
             document,
-            Dumper=_dumper(),
+            Dumper=_make_dumper(),
             sort_keys=False,
             allow_unicode=True,
             width=1_000_000,
@@ -195,7 +195,7 @@ def _write(document: Mapping[str, Any]) -> str:
     )
 
 
-def _dumper() -> type[yaml.SafeDumper]:
+def _make_dumper() -> type[yaml.SafeDumper]:
     import yaml
 
     class Dumper(yaml.SafeDumper):

@@ -42,7 +42,7 @@ class Cell(Protocol[S]):
 class Packing(Protocol[S]):
     """How a state goes to other processes and comes back."""
 
-    def freshness(self, state: S) -> float:
+    def get_freshness(self, state: S) -> float:
         """Seconds for which a shared value counts as seen: a step that changes nothing shared is not sent within them."""
         ...
 
@@ -67,11 +67,11 @@ class Store(Protocol):
         """Seconds on the clock of this store's states."""
         ...
 
-    def cell(self, name: str, fresh: S, packing: Packing[S]) -> Cell[S]:
+    def open_cell(self, name: str, fresh: S, packing: Packing[S]) -> Cell[S]:
         """The cell with this name; `fresh` is its state where it has none yet."""
         ...
 
-    def refusal(self) -> Fault | None:
+    def find_refusal(self) -> Fault | None:
         """Why nothing may be sent now: the shared state is out of reach, and the store was told to fail closed."""
         ...
 

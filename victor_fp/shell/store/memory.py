@@ -44,17 +44,17 @@ class MemoryStore:
 
     def __init__(self, runtime: Runtime = SYSTEM) -> None:
         self.now = runtime.now
-        # Cells of many types by name; `cell` gives each back as the type it was made with.
+        # Cells of many types by name; `open_cell` gives each back as the type it was made with.
         self._cells: dict[str, MemoryCell[Any]] = {}
 
-    def cell(self, name: str, fresh: S, packing: Packing[S]) -> MemoryCell[S]:  # noqa: ARG002  nothing is packed
+    def open_cell(self, name: str, fresh: S, packing: Packing[S]) -> MemoryCell[S]:  # noqa: ARG002  nothing is packed
         """The cell with this name."""
         found = self._cells.get(name)
         if found is None:
             found = self._cells[name] = MemoryCell(fresh, self.now)
         return found
 
-    def refusal(self) -> Fault | None:
+    def find_refusal(self) -> Fault | None:
         """Memory is never out of reach."""
         return None
 

@@ -73,7 +73,7 @@ _spending = msgspec.msgpack.Decoder(_Spending)
 class LimitsPacking:
     """Limiter and cooldown of one key."""
 
-    def freshness(self, state: Admission) -> float:  # noqa: ARG002  whoever waits looks again at once
+    def get_freshness(self, state: Admission) -> float:  # noqa: ARG002  whoever waits looks again at once
         """Every step looks at what others did."""
         return 0.0
 
@@ -96,7 +96,7 @@ class LimitsPacking:
 class CircuitPacking:
     """The breaker of one key."""
 
-    def freshness(self, state: Breaker | None) -> float:
+    def get_freshness(self, state: Breaker | None) -> float:
         """A healthy call need not look; while the breaker is not closed every step does."""
         return 1.0 if state is None or state.state == "closed" else 0.0
 
@@ -122,7 +122,7 @@ class CircuitPacking:
 class SpendingPacking:
     """What a budget has spent."""
 
-    def freshness(self, state: Spending) -> float:  # noqa: ARG002  others may have spent the rest
+    def get_freshness(self, state: Spending) -> float:  # noqa: ARG002  others may have spent the rest
         """Every step looks at what others did."""
         return 0.0
 

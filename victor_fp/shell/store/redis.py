@@ -48,7 +48,7 @@ class RedisSwapper:
         """Run the script."""
         keep = KEEP_BUDGET if name.startswith("budget:") else KEEP
         try:
-            client = await self._client()
+            client = await self._get_client()
             answer = await client.register_script(SCRIPT)(
                 keys=[f"{self._prefix}:{name}"], args=[expected, wanted, int(keep * 1000)]
             )
@@ -63,7 +63,7 @@ class RedisSwapper:
         if held is not None:
             await held[1].aclose()
 
-    async def _client(self) -> Redis:
+    async def _get_client(self) -> Redis:
         loop = asyncio.get_running_loop()
         held = self._clients.get(loop)
         if held is None:

@@ -79,24 +79,24 @@ class SharedCell(Generic[S]):
 
     async def change(self, step: Step[S, R], then: Callable[[R], None]) -> None:
         """Take a step in its turn. It goes on where the caller is cancelled."""
-        await asyncio.shield(self._begun(step, then))
+        await asyncio.shield(self._start_step(step, then))
 
     def post(self, step: Step[S, R], then: Callable[[R], None]) -> None:
         """Take a step in its turn, soon."""
-        self._begun(step, then)
+        self._start_step(step, then)
 
-    def _begun(self, step: Step[S, R], then: Callable[[R], None]) -> asyncio.Task[None]:
+    def _start_step(self, step: Step[S, R], then: Callable[[R], None]) -> asyncio.Task[None]:
         loop = asyncio.get_running_loop()
         if loop is not self._loop:
             # Turns that were taken in another loop ended with it.
             self._loop, self._turn = loop, asyncio.Lock()
-        return self._store.keep(loop.create_task(self._taken(step, then)))
+        return self._store.keep(loop.create_task(self._take_step(step, then)))
 
-    async def _taken(self, step: Step[S, R], then: Callable[[R], None]) -> None:
+    async def _take_step(self, step: Step[S, R], then: Callable[[R], None]) -> None:
         async with self._turn:
             answer: list[R] = []
-            if self._store.in_reach() and await self._put(step, answer):
-                self._store.found()
+            if self._store.is_in_reach() and await self._put(step, answer):
+                self._store.note_success()
             else:
                 self.state, alone = step(self.state, self._store.now())
                 answer[:] = [alone]
@@ -110,7 +110,7 @@ class SharedCell(Generic[S]):
                 state, given = step(self.state, self._store.now())
                 answer[:] = [given]
                 wanted = self._packing.pack(state)
-                if wanted == expected and self._store.now() - self._looked < self._packing.freshness(state):
+                if wanted == expected and self._store.now() - self._looked < self._packing.get_freshness(state):
                     self.state = state  # nothing that is shared has changed, and others were looked at just now
                     return True
             asked_at = self._store.now()
@@ -155,14 +155,14 @@ class SharedStore:
         """Seconds since 1970 by the clock of the place."""
         return self._runtime.now() + self._ahead
 
-    def cell(self, name: str, fresh: S, packing: Packing[S]) -> SharedCell[S]:
+    def open_cell(self, name: str, fresh: S, packing: Packing[S]) -> SharedCell[S]:
         """The cell with this name."""
         found = self._cells.get(name)
         if found is None:
             found = self._cells[name] = SharedCell(self, name, fresh, packing)
         return found
 
-    def refusal(self) -> Fault | None:
+    def find_refusal(self) -> Fault | None:
         """Why nothing may be sent, after a loss, where the store was told to fail closed."""
         if not self._lost or self._on_loss == "open":
             return None
@@ -193,18 +193,18 @@ class SharedStore:
         except TimeoutError:
             swapped = None
         if swapped is None:
-            self._lose()
+            self._note_loss()
             return None
         ahead = swapped.at - (began + self._runtime.now()) / 2
         if not self._measured or abs(ahead - self._ahead) > _DRIFT:
             self._ahead, self._measured = ahead, True
         return swapped
 
-    def in_reach(self) -> bool:
+    def is_in_reach(self) -> bool:
         """Whether it makes sense to try."""
         return not self._lost or self._runtime.now() >= self._again_at
 
-    def found(self) -> None:
+    def note_success(self) -> None:
         """A step counted."""
         if self._lost:
             self._lost = False
@@ -216,7 +216,7 @@ class SharedStore:
         task.add_done_callback(partial(_let_go, self._tasks))
         return task
 
-    def _lose(self) -> None:
+    def _note_loss(self) -> None:
         if not self._lost:
             said = "calls go on under this process's own limits" if self._on_loss == "open" else "calls are refused"
             logging.getLogger(LOGGER).warning("the shared store of limits is out of reach: %s", said)

@@ -26,11 +26,11 @@ from victor_fp.shell.transport.http import (
     NO_BODY,
     HttpResponse,
     LoopResources,
-    announces_body,
     check_headers,
     check_url,
     fill_headers,
-    without_frames,
+    has_body,
+    strip_frames,
 )
 from victor_fp.shell.transport.offline import check_network
 from victor_fp.shell.transport.proxies import Proxy, read_settings, refuse_scheme
@@ -51,7 +51,7 @@ PIECE = 16 * 1024
 SOCKS_ADVICE = "For SOCKS, install httpx[socks] and pass transport='httpx'"
 
 
-class Route(NamedTuple):
+class ProxyRoute(NamedTuple):
     """What is known of a URL once a request was sent to it."""
 
     url: URL
@@ -78,7 +78,7 @@ class AiohttpTransport:
         self._proxy = proxy
         self._trust_env = trust_env
         self._context: ssl.SSLContext | Fault | None = None
-        self._routes: dict[str, Route] = {}
+        self._routes: dict[str, ProxyRoute] = {}
         self._timeouts: dict[float | None, aiohttp.ClientTimeout] = {}
         self._sessions = LoopResources(_make_session, aiohttp.ClientSession.close, _detach)
         self._httpx: Transport | None = None
@@ -114,7 +114,7 @@ class AiohttpTransport:
         except Exception as error:  # whatever the client raises means that the request failed
             return fault_from_error(error, "opening", timeout)
         except BaseException as error:
-            raise without_frames(error) from None
+            raise strip_frames(error) from None
         return AiohttpResponse(response, timeout)
 
     async def aclose(self) -> None:
@@ -132,7 +132,7 @@ class AiohttpTransport:
             self._httpx = HttpxTransport(verify=self._verify, proxy=self._proxy, trust_env=self._trust_env)
         return await self._httpx.open(request, secret, timeout)
 
-    def _find_route(self, address: str) -> Route | Fault:
+    def _find_route(self, address: str) -> ProxyRoute | Fault:
         """Look up what a URL needs, and remember it."""
         if (unusable := check_url(address)) is not None:
             return unusable
@@ -161,7 +161,7 @@ class AiohttpTransport:
             tls = self._context
         if len(self._routes) > 1000:  # some protocols put the model into the path
             self._routes.clear()
-        route = Route(url, tls, None if proxy is None else URL(proxy.url), headers, proxy_headers)
+        route = ProxyRoute(url, tls, None if proxy is None else URL(proxy.url), headers, proxy_headers)
         self._routes[address] = route
         return route
 
@@ -246,7 +246,7 @@ class _ClientResponse(aiohttp.ClientResponse):
         if protocol is not None and self.request_info.headers.get("connection") == "close":
             protocol.force_close()
         started = await super().start(connection)
-        if protocol is not None and self.status in NO_BODY and announces_body(self.headers):
+        if protocol is not None and self.status in NO_BODY and has_body(self.headers):
             protocol.close()
         return started
 

@@ -69,7 +69,7 @@ class Decompressor:
             raise IncompleteBodyError("compressed body ended early")
 
 
-def decompressor_for(encoding: str) -> Decompressor | None:
+def build_decompressor(encoding: str) -> Decompressor | None:
     """Return what undoes a Content-Encoding, or None where there is nothing to undo; unknown words are ignored."""
     formats = [_FORMATS[name] for word in encoding.lower().split(",") if (name := word.strip()) in _FORMATS]
     match formats:

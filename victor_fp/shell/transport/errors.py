@@ -92,7 +92,7 @@ def fault_from_error(error: BaseException, stage: Stage, timeout: float | None =
 
 def known_fault_from_error(error: BaseException, stage: Stage, timeout: float | None = None) -> Fault | None:
     """Return the fault for an exception of any kind, or None if neither it nor its causes come from a transport."""
-    chain = _causes(error)
+    chain = _list_causes(error)
     for cause in chain:
         if isinstance(cause, OSError) and cause.errno == errno.ECONNREFUSED:
             is_proxy = any(type(outer).__name__ == "ClientProxyConnectionError" for outer in chain)
@@ -113,7 +113,7 @@ def known_fault_from_error(error: BaseException, stage: Stage, timeout: float | 
 def _fault_from_client(name: str, cause: BaseException, stage: Stage, timeout: float | None) -> Fault | None:
     """What a class of an HTTP client says."""
     if name in _TIMEOUTS:
-        return timeout_fault(_TIMEOUTS[name], stage, timeout)
+        return build_timeout_fault(_TIMEOUTS[name], stage, timeout)
     if name in _NOT_A_URL:
         return InvalidRequest(message=f"URL is not valid: {redact_url(str(cause))[:200]}")
     if name in _CONNECTING:
@@ -130,7 +130,7 @@ def _fault_from_client(name: str, cause: BaseException, stage: Stage, timeout: f
 def _fault_from_system(name: str, cause: BaseException, stage: Stage, timeout: float | None) -> Fault | None:
     """What a class of the system, or a base class of a client, says."""
     if name == "TimeoutError":
-        return timeout_fault("read", stage, timeout)
+        return build_timeout_fault("read", stage, timeout)
     if name in _SYSTEM_CONNECTING and stage == "opening":
         return ConnectionFailed(message=_describe(cause))
     if name in _SYSTEM_CONNECTING:
@@ -142,7 +142,7 @@ def _fault_from_system(name: str, cause: BaseException, stage: Stage, timeout: f
     return None
 
 
-def timeout_fault(phase: Phase, stage: Stage, timeout: float | None) -> TimedOut:
+def build_timeout_fault(phase: Phase, stage: Stage, timeout: float | None) -> TimedOut:
     """Return the fault for a wait of `timeout` seconds that passed."""
     phase = "stream" if stage == "reading" else phase
     bound = "" if timeout is None else f" after {timeout:g} s"
@@ -164,7 +164,7 @@ def _cut(stage: Stage, message: str) -> Fault:
     return StreamInterrupted(message=f"{message} before the response was complete", maybe_billed=True)
 
 
-def _causes(error: BaseException) -> list[BaseException]:
+def _list_causes(error: BaseException) -> list[BaseException]:
     """The chain of causes, innermost first; implicit contexts count where there is no explicit cause."""
     chain: list[BaseException] = []
     cause: BaseException | None = error

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from typing_extensions import TypeIs
 
-from victor_fp.shell.transport.interception import active_interceptor
+from victor_fp.shell.transport.interception import find_interceptor
 
 if TYPE_CHECKING:
     import httpx
@@ -41,7 +41,7 @@ class LazyTransport:
         self, request: HttpRequest, secret: SecretStr | None, timeout: float | None
     ) -> TransportResponse | Fault:
         """Send over the transport, or let the interceptor that is active answer."""
-        interceptor = active_interceptor()
+        interceptor = find_interceptor()
         if interceptor is not None:
             return await interceptor.intercept(self.load().open, request, secret, timeout)
         return await self.load().open(request, secret, timeout)
@@ -52,7 +52,7 @@ class LazyTransport:
             await self._transport.aclose()
 
 
-def transport_for(
+def build_transport(
     endpoint: Endpoint,
     *,
     transport: TransportChoice = None,
@@ -65,7 +65,7 @@ def transport_for(
     if transport is not None and not isinstance(transport, str):
         if _is_of_httpx(transport):
             mounted = transport
-            return LazyTransport(lambda: _mount(mounted))
+            return LazyTransport(lambda: _wrap_transport(mounted))
         return transport
     if transport not in (None, "aiohttp", "httpx"):
         raise TypeError(f"transport: expected 'aiohttp', 'httpx' or a transport object, got {transport!r}")
@@ -114,12 +114,12 @@ def _use_client(client: httpx.AsyncClient) -> Transport:
     return ClientTransport(client)
 
 
-def _mount(transport: httpx.AsyncBaseTransport) -> Transport:
+def _wrap_transport(transport: httpx.AsyncBaseTransport) -> Transport:
     import httpx
 
     return _use_client(httpx.AsyncClient(transport=transport, trust_env=False))
 
 
-def default_transport() -> Transport:
+def build_default_transport() -> Transport:
     """HTTP with the default settings."""
     return LazyTransport(partial(_make_aiohttp, True, None, True))  # noqa: FBT003

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from victor_fp.core.faults import Fault, InvalidRequest, InvalidResponse
 from victor_fp.core.redaction import redact_url
 from victor_fp.core.requests import SECRET, find_header_problem
-from victor_fp.shell.transport.decompression import CODINGS, STEP, Decompressor, decompressor_for
+from victor_fp.shell.transport.decompression import CODINGS, STEP, Decompressor, build_decompressor
 from victor_fp.shell.transport.errors import fault_from_error
 
 R = TypeVar("R")
@@ -54,12 +54,12 @@ def fill_headers(defaults: Mapping[str, str], headers: Mapping[str, str], secret
     return filled
 
 
-def announces_body(headers: Mapping[str, str]) -> bool:
+def has_body(headers: Mapping[str, str]) -> bool:
     """Whether a server seems to send a body."""
     return headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
 
 
-def without_frames(error: BaseException) -> BaseException:
+def strip_frames(error: BaseException) -> BaseException:
     """A cancellation without the HTTP client's frames: error trackers show their variables, and one of them is the key."""
     error.__context__ = None
     return error.with_traceback(None)
@@ -85,7 +85,7 @@ class HttpResponse:
         self._receive = receive
         self._timeout = timeout
         encoding = None if is_decoded else headers.get("content-encoding")
-        self._decompressor: Decompressor | None = None if encoding is None else decompressor_for(encoding)
+        self._decompressor: Decompressor | None = None if encoding is None else build_decompressor(encoding)
         self._pieces: Iterator[bytes] = iter(())
         self._fault: Fault | None = None
         """To be returned once the bytes that came before it are."""
@@ -117,7 +117,7 @@ class HttpResponse:
             self._fault = fault_from_error(error, "reading", self._timeout)
             return self._take_unread() or self._fault
         except BaseException as error:
-            raise without_frames(error) from None
+            raise strip_frames(error) from None
 
     def _take_unread(self) -> bytes:
         """Bytes that came before the response broke and were not read."""
@@ -197,10 +197,10 @@ _INHERITED: list[object] = []
 """What a forked process got from its parent; kept, since Python closes what nothing refers to."""
 
 
-def _after_fork() -> None:
+def _on_fork() -> None:
     for resources in list(_OF_THIS_PROCESS):
         resources.leave_to_parent()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+    os.register_at_fork(after_in_child=_on_fork)

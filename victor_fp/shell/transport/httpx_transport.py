@@ -23,11 +23,11 @@ from victor_fp.shell.transport.http import (
     NO_BODY,
     HttpResponse,
     LoopResources,
-    announces_body,
     check_headers,
     check_url,
     fill_headers,
-    without_frames,
+    has_body,
+    strip_frames,
 )
 from victor_fp.shell.transport.offline import refuse_client
 from victor_fp.shell.transport.proxies import Proxy, read_settings, refuse_scheme
@@ -73,7 +73,7 @@ class HttpxTransport:
         self, request: HttpRequest, secret: SecretStr | None, timeout: float | None
     ) -> TransportResponse | Fault:
         """Send, and wait for the headers."""
-        client = await self._client_for(request.url)
+        client = await self._find_client(request.url)
         if isinstance(client, FaultBase):
             return client
         return await _open(client, DEFAULT_HEADERS, request, secret, timeout)
@@ -82,7 +82,7 @@ class HttpxTransport:
         """Close the running loop's connections; those of other loops end with their loops."""
         await self._clients.aclose()
 
-    async def _client_for(self, url: str) -> httpx.AsyncClient | Fault:
+    async def _find_client(self, url: str) -> httpx.AsyncClient | Fault:
         if url not in self._routes:
             if (unusable := check_url(url)) is not None:
                 return unusable
@@ -139,9 +139,9 @@ class HttpxResponse(HttpResponse):
         pieces = response.aiter_bytes() if is_read else response.aiter_raw()
         # Unread, the connection is closed, on which the server may still send the body that it announced.
         receive = (
-            _no_piece
-            if response.status_code in NO_BODY and announces_body(response.headers)
-            else partial(_next_piece, pieces)
+            _read_nothing
+            if response.status_code in NO_BODY and has_body(response.headers)
+            else partial(_read_piece, pieces)
         )
         super().__init__(response.status_code, response.headers, receive, timeout, is_decoded=is_read)
         self._response = response
@@ -167,7 +167,7 @@ async def _open(
     except Exception as error:  # whatever the client raises means that the request failed
         return fault_from_error(error, "opening", timeout)
     except BaseException as error:
-        raise without_frames(error) from None
+        raise strip_frames(error) from None
     return response if isinstance(response, FaultBase) else HttpxResponse(response, timeout)
 
 
@@ -191,7 +191,7 @@ async def _send(
     return await client.send(built, stream=True, follow_redirects=False)
 
 
-async def _next_piece(pieces: AsyncIterator[bytes]) -> bytes:
+async def _read_piece(pieces: AsyncIterator[bytes]) -> bytes:
     """The next bytes, none at the end; a test double may send empty pieces."""
     async for piece in pieces:
         if piece:
@@ -199,7 +199,7 @@ async def _next_piece(pieces: AsyncIterator[bytes]) -> bytes:
     return b""
 
 
-async def _no_piece() -> bytes:
+async def _read_nothing() -> bytes:
     return b""
 
 

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from victor_fp.core.requests import HttpRequest
     from victor_fp.shell.transport.protocol import TransportResponse
 
-Send: TypeAlias = "Callable[[HttpRequest, SecretStr | None, float | None], Awaitable[TransportResponse | Fault]]"
+SendFunction: TypeAlias = (
+    "Callable[[HttpRequest, SecretStr | None, float | None], Awaitable[TransportResponse | Fault]]"
+)
 """Sends a request over the transport that was asked for it."""
 
 
@@ -20,7 +22,7 @@ class Interceptor(Protocol):
     """Answers requests in place of a transport, or sends them over it."""
 
     async def intercept(
-        self, send: Send, request: HttpRequest, secret: SecretStr | None, timeout: float | None
+        self, send: SendFunction, request: HttpRequest, secret: SecretStr | None, timeout: float | None
     ) -> TransportResponse | Fault:
         """The response, whose headers have come."""
         ...
@@ -39,6 +41,6 @@ def deactivate(interceptor: Interceptor) -> None:
     _active.remove(interceptor)
 
 
-def active_interceptor() -> Interceptor | None:
+def find_interceptor() -> Interceptor | None:
     """The one that is asked; None where requests go straight to their transports."""
     return _active[-1] if _active else None

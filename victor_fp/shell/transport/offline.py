@@ -30,7 +30,7 @@ def check_network(url: str) -> Literal["replaced"] | Fault | None:
     """What stands between a request and the network: a test double of httpx, or VICTOR_FP_OFFLINE; None where nothing does."""
     if "httpx" in sys.modules and is_httpx_replaced():
         return "replaced"
-    return _refusal(url) if VARIABLE in os.environ and is_offline() else None
+    return _build_refusal(url) if VARIABLE in os.environ and is_offline() else None
 
 
 def refuse_client(client: object, url: str, target: object) -> Fault | None:
@@ -42,7 +42,7 @@ def refuse_client(client: object, url: str, target: object) -> Fault | None:
         return None
     choose = getattr(client, "_transport_for_url", None)
     network = _AIOHTTP_NETWORK if is_httpx_replaced() else _AIOHTTP_NETWORK | _HTTPX_NETWORK
-    return _refusal(url) if choose is None or _is_network(choose(target), network, depth=3) else None
+    return _build_refusal(url) if choose is None or _is_network(choose(target), network, depth=3) else None
 
 
 def is_httpx_replaced() -> bool:
@@ -77,7 +77,7 @@ def _is_network(transport: object, network: frozenset[str], depth: int) -> bool:
     return depth > 0 and any(_is_network(one, network, depth - 1) for one in inner)
 
 
-def _refusal(url: str) -> Fault:
+def _build_refusal(url: str) -> Fault:
     try:
         host = urlsplit(url).hostname
     except ValueError:

@@ -41,7 +41,7 @@ class NoProxyRule(msgspec.Struct, frozen=True):
     port: int | None = None
     """None is every port. With neither domain nor network, the rule is for all hosts."""
 
-    def matches(self, host: str, address: IPv4Address | IPv6Address | None, port: int | None) -> bool:
+    def is_match(self, host: str, address: IPv4Address | IPv6Address | None, port: int | None) -> bool:
         """Whether requests to this host, whose address is given where its name is one, use no proxy."""
         if self.port is not None and self.port != port:
             return False
@@ -76,7 +76,7 @@ class ProxySettings(msgspec.Struct, frozen=True):
             return None
         address = _read_address(host)
         port = parts.port or _DEFAULT_PORTS.get(parts.scheme)
-        if any(rule.matches(host, address, port) for rule in self.exceptions):
+        if any(rule.is_match(host, address, port) for rule in self.exceptions):
             return None
         if self.is_system and proxy_bypass(host):
             return None

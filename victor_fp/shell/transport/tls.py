@@ -24,42 +24,42 @@ def make_context(verify: Verify, environment: Mapping[str, str]) -> ssl.SSLConte
         case ssl.SSLContext():
             return verify
         case True:
-            return _trust_environment(environment)
+            return _build_environment_context(environment)
         case False:
-            return _trust_everyone()
+            return _build_unverified_context()
         case str() | os.PathLike():
             path = Path(verify)
-            return _trust("verify=", None, [path]) if path.is_dir() else _trust("verify=", path, [])
+            return _build_context("verify=", None, [path]) if path.is_dir() else _build_context("verify=", path, [])
         case _:
             kind = type(verify).__name__
             return InvalidRequest(message=f"verify=: expected a bool, a path or an ssl.SSLContext, got {kind}")
 
 
-def _trust_environment(environment: Mapping[str, str]) -> ssl.SSLContext | Fault:
+def _build_environment_context(environment: Mapping[str, str]) -> ssl.SSLContext | Fault:
     file, listed = environment.get("SSL_CERT_FILE"), environment.get("SSL_CERT_DIR")
     if not file and not listed:
-        return _trust_certifi()
+        return _build_certifi_context()
     source = " and ".join(name for name in ("SSL_CERT_FILE", "SSL_CERT_DIR") if environment.get(name))
     folders = [Path(folder) for folder in (listed or "").split(os.pathsep) if folder]
-    return _trust(source, Path(file) if file else None, folders)
+    return _build_context(source, Path(file) if file else None, folders)
 
 
 @cache  # reading them takes as long as forty calls, and nobody changes the context
-def _trust_certifi() -> ssl.SSLContext | Fault:
+def _build_certifi_context() -> ssl.SSLContext | Fault:
     import certifi
 
-    return _trust("certifi", Path(certifi.where()), [])
+    return _build_context("certifi", Path(certifi.where()), [])
 
 
 @cache
-def _trust_everyone() -> ssl.SSLContext:
+def _build_unverified_context() -> ssl.SSLContext:
     context = ssl.create_default_context(cadata=None)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     return context
 
 
-def _trust(source: str, file: Path | None, folders: Sequence[Path]) -> ssl.SSLContext | Fault:
+def _build_context(source: str, file: Path | None, folders: Sequence[Path]) -> ssl.SSLContext | Fault:
     """A context that trusts these authorities; a fault about them names `source`."""
     present = [folder for folder in folders if folder.is_dir()]  # OpenSSL ignores the others
     if folders and not present:

@@ -64,7 +64,10 @@ async def _check_secret(harness: Harness) -> Problems:
     """The key is in headers and nowhere else, even where the vendor refuses it."""
     seen: dict[str, str] = {}
     with _capture_log() as logged:
-        async with harness.connect(_first_answer(harness), harness.error(401, "bad key")) as (provider, server):
+        async with harness.connect(_build_first_answer(harness), harness.build_error(401, "bad key")) as (
+            provider,
+            server,
+        ):
             seen["an answer"] = repr(await harness.ask(provider))
             seen["a fault"] = repr(await harness.ask(provider))
             try:
@@ -78,13 +81,13 @@ async def _check_secret(harness: Harness) -> Problems:
     return [f"the key is in {place}" for place, words in seen.items() if KEY in words]
 
 
-def _first_answer(harness: Harness) -> Answer:
+def _build_first_answer(harness: Harness) -> Answer:
     """An answer, or what comes next to one where nobody knows how they are written."""
-    return harness.error(500, "no") if harness.writer is None else harness.writer.whole(TEXT_TURN)
+    return harness.build_error(500, "no") if harness.writer is None else harness.writer.build_answer(TEXT_TURN)
 
 
-def _unexpected_fault(harness: Harness, fault: Fault | None) -> list[str]:
-    """A problem about anything but what `_first_answer` leads to."""
+def _check_fault(harness: Harness, fault: Fault | None) -> list[str]:
+    """A problem about anything but what `_build_first_answer` leads to."""
     if harness.writer is None and fault is not None and fault.status == 500:
         return []
     return [] if fault is None else [describe_failure(fault)]
@@ -111,11 +114,11 @@ async def _check_early_exit(harness: Harness) -> Problems:
 
 async def _check_close(harness: Harness) -> Problems:
     """A provider that is closed, twice even, has no connection open."""
-    async with serving(harness.script(_first_answer(harness))) as server:
-        async with harness.provider(server.url) as provider:
+    async with serving(harness.build_script(_build_first_answer(harness))) as server:
+        async with harness.make_provider(server.url) as provider:
             result = outcome(await harness.ask(provider))
             await provider.close()
-        problems = _unexpected_fault(harness, result.failure() if isinstance(result, Failure) else None)
+        problems = _check_fault(harness, result.failure() if isinstance(result, Failure) else None)
         for _ in range(50):
             if not server.open_connections:
                 return problems
@@ -125,7 +128,7 @@ async def _check_close(harness: Harness) -> Problems:
 
 async def _check_concurrent_calls(harness: Harness) -> Problems:
     """Calls at the same time do not stand in each other's way."""
-    async with harness.connect(harness.protocol_writer.whole(TEXT_TURN)) as (provider, _):
+    async with harness.connect(harness.protocol_writer.build_answer(TEXT_TURN)) as (provider, _):
         results = await asyncio.gather(*(harness.ask(provider) for _ in range(8)))
     problems: list[str] = []
     for result in results:
@@ -141,7 +144,7 @@ def _check_second_loop(harness: Harness) -> Problems:
     """A provider that served one event loop serves the next."""
 
     async def asked(provider: BaseProvider | None, url: str, *, last: bool) -> tuple[BaseProvider, Fault | None]:
-        provider = provider or harness.provider(url)
+        provider = provider or harness.make_provider(url)
         async with asyncio.timeout(LAW_TIMEOUT):
             result = outcome(await harness.ask(provider))
             if last:
@@ -152,7 +155,7 @@ def _check_second_loop(harness: Harness) -> Problems:
     with _serve_in_thread(harness) as url:
         for turn in ("first", "second"):
             provider, fault = asyncio.run(asked(provider, url, last=turn == "second"))
-            if problems := _unexpected_fault(harness, fault):
+            if problems := _check_fault(harness, fault):
                 provider = None
                 _collect_garbage()
                 return [f"in the {turn} event loop it {problem}" for problem in problems]
@@ -174,7 +177,7 @@ def _serve_in_thread(harness: Harness) -> Iterator[str]:
     over = asyncio.Event()
 
     async def serve() -> None:
-        async with serving(harness.script(_first_answer(harness))) as server:
+        async with serving(harness.build_script(_build_first_answer(harness))) as server:
             urls.put(server.url)
             await over.wait()
 

@@ -17,7 +17,7 @@ async def check_response(
     harness: Harness, turn: Turn, *, tools: bool = False, answer: Answer | None = None
 ) -> list[str]:
     """What is wrong with a whole answer; `answer` is how the server says the turn, where not plainly."""
-    async with harness.connect(answer or harness.protocol_writer.whole(turn)) as (provider, _):
+    async with harness.connect(answer or harness.protocol_writer.build_answer(turn)) as (provider, _):
         match outcome(await harness.ask(provider, tools=[WEATHER] if tools else None)):
             case Failure(fault):
                 return [describe_failure(fault)]

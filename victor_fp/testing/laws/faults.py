@@ -43,11 +43,11 @@ NO_ANSWERS = {
 }
 
 
-async def _statuses(harness: Harness) -> Problems:
+async def _check_statuses(harness: Harness) -> Problems:
     problems: list[str] = []
     for status, kinds in STATUSES.items():
-        async with harness.connect(harness.error(status, WORDS)) as (provider, _):
-            got = [_fault_in(await harness.ask(provider))]
+        async with harness.connect(harness.build_error(status, WORDS)) as (provider, _):
+            got = [_find_fault(await harness.ask(provider))]
             if "streaming" in harness.has:
                 got.append((await harness.collect_stream(provider)).fault)
         for fault in got:
@@ -55,7 +55,7 @@ async def _statuses(harness: Harness) -> Problems:
     return problems
 
 
-def _fault_in(result: Result[CompletionResponse, faults.Fault]) -> faults.Fault | None:
+def _find_fault(result: Result[CompletionResponse, faults.Fault]) -> faults.Fault | None:
     match outcome(result):
         case Failure(fault):
             return fault
@@ -72,12 +72,12 @@ def _compare_turn(status: int, fault: faults.Fault, kinds: tuple[type[faults.Fau
     ]
 
 
-async def _unreadable(harness: Harness) -> Problems:
+async def _check_unreadable(harness: Harness) -> Problems:
     problems: list[str] = []
     for what, body in NO_ANSWERS.items():
         answer = Answer(headers={"content-type": "application/json"}, pieces=(body,) if body else ())
         async with harness.connect(answer) as (provider, _):
-            if _fault_in(await harness.ask(provider)) is None:
+            if _find_fault(await harness.ask(provider)) is None:
                 problems.append(f"{what} became an answer")
     return problems
 
@@ -101,14 +101,14 @@ async def _check_truncated(harness: Harness) -> Problems:
     return problems
 
 
-async def _error_inside(harness: Harness) -> Problems:
+async def _check_error_inside(harness: Harness) -> Problems:
     """An error in a stream with status 200 is a fault, before the first piece or after it."""
     speaks = harness.protocol_writer
     before: list[Event] = list(speaks.events(TEXT_TURN).before)
     problems: list[str] = []
     for place in (0, len(before)):
         frames = [*map(speaks.frame, before[:place]), speaks.error_frame(WORDS), speaks.ending]
-        async with harness.connect(speaks.stream_of(frames)) as (provider, _):
+        async with harness.connect(speaks.build_stream_answer(frames)) as (provider, _):
             heard = await harness.collect_stream(provider)
         if heard.fault is None:
             problems.append(f"an error behind {place} events of a stream is lost")
@@ -122,17 +122,17 @@ async def _error_inside(harness: Harness) -> Problems:
     return problems
 
 
-async def _retry_after(harness: Harness) -> Problems:
+async def _check_retry_after(harness: Harness) -> Problems:
     """The wait that the vendor asks for is kept, and told to whoever does not retry."""
-    refusal = harness.error(429, WORDS)
+    refusal = harness.build_error(429, WORDS)
     waiting = Answer(status=429, headers={**refusal.headers, "retry-after": "1"}, pieces=refusal.pieces)
     sleeps: list[float] = []
     options: dict[str, object] = {"max_retries": 1, **({"runtime": NoSleepRuntime(sleeps)} if harness.paced else {})}
-    after = harness.error(500, WORDS) if harness.writer is None else harness.writer.whole(TEXT_TURN)
+    after = harness.build_error(500, WORDS) if harness.writer is None else harness.writer.build_answer(TEXT_TURN)
     loop = asyncio.get_running_loop()
     async with harness.connect(waiting, after, **options) as (provider, server):
         began = loop.time()
-        fault = _fault_in(await harness.ask(provider))
+        fault = _find_fault(await harness.ask(provider))
         waited = sum(sleeps) if harness.paced else loop.time() - began
     if len(server.received) > 1:
         if fault is not None and harness.writer is not None:
@@ -149,14 +149,14 @@ async def _check_no_server(harness: Harness) -> Problems:
     """A port where nobody listens is a failed connection."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound and not listening: connections are refused
-        async with harness.provider(f"http://127.0.0.1:{taken.getsockname()[1]}") as provider:
-            return _is_a(_fault_in(await harness.ask(provider)), faults.ConnectionFailed)
+        async with harness.make_provider(f"http://127.0.0.1:{taken.getsockname()[1]}") as provider:
+            return _is_a(_find_fault(await harness.ask(provider)), faults.ConnectionFailed)
 
 
-async def _silence(harness: Harness) -> Problems:
+async def _check_silence(harness: Harness) -> Problems:
     """A server that says nothing is timed out."""
     async with harness.connect(Answer(ending="silent"), timeout=0.06) as (provider, _):
-        return _is_a(_fault_in(await harness.ask(provider)), faults.TimedOut)
+        return _is_a(_find_fault(await harness.ask(provider)), faults.TimedOut)
 
 
 def _is_a(fault: faults.Fault | None, kind: type[faults.Fault]) -> list[str]:
@@ -170,13 +170,13 @@ LAWS: tuple[Law, ...] = (
     Law(
         name="typed errors",
         says="An error's status decides its fault, which says whose it is.",
-        run=run_in_loop(_statuses),
+        run=run_in_loop(_check_statuses),
         needs=frozenset({"chat"}),
     ),
     Law(
         name="no answer",
         says="A body that is no answer never becomes one.",
-        run=run_in_loop(_unreadable),
+        run=run_in_loop(_check_unreadable),
         needs=frozenset({"chat"}),
     ),
     Law(
@@ -188,13 +188,13 @@ LAWS: tuple[Law, ...] = (
     Law(
         name="errors in streams",
         says="An error inside a stream is a fault, and what came before it is kept.",
-        run=run_in_loop(_error_inside),
+        run=run_in_loop(_check_error_inside),
         needs=_STREAM,
     ),
     Law(
         name="retry-after",
         says="The wait that a vendor asks for is kept.",
-        run=run_in_loop(_retry_after),
+        run=run_in_loop(_check_retry_after),
         needs=frozenset({"chat"}),
     ),
     Law(
@@ -203,5 +203,7 @@ LAWS: tuple[Law, ...] = (
         run=run_in_loop(_check_no_server),
         needs=frozenset({"chat"}),
     ),
-    Law(name="silence", says="A silent server is TimedOut.", run=run_in_loop(_silence), needs=frozenset({"chat"})),
+    Law(
+        name="silence", says="A silent server is TimedOut.", run=run_in_loop(_check_silence), needs=frozenset({"chat"})
+    ),
 )

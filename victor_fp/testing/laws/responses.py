@@ -40,7 +40,7 @@ async def _stream(harness: Harness) -> Problems:
     return await check_stream(harness, TEXT_TURN)
 
 
-async def _calls(harness: Harness) -> Problems:
+async def _check_calls(harness: Harness) -> Problems:
     return await check_response(harness, TOOL_CALLS_TURN, tools=True)
 
 
@@ -48,10 +48,10 @@ async def _check_streamed_calls(harness: Harness) -> Problems:
     return await check_stream(harness, TOOL_CALLS_TURN, tools=True)
 
 
-async def _results(harness: Harness) -> Problems:
+async def _check_results(harness: Harness) -> Problems:
     """The calls and their results go back to the vendor."""
     async with harness.connect(
-        harness.protocol_writer.whole(TOOL_CALLS_TURN), harness.protocol_writer.whole(TEXT_TURN)
+        harness.protocol_writer.build_answer(TOOL_CALLS_TURN), harness.protocol_writer.build_answer(TEXT_TURN)
     ) as (provider, server):
         match outcome(await harness.ask(provider, tools=[WEATHER])):
             case Failure(fault):
@@ -84,7 +84,9 @@ async def _check_reasoning(harness: Harness) -> Problems:
 async def _check_signed(harness: Harness) -> Problems:
     """What the vendor signed goes back with the turn."""
     turn = msgspec.structs.replace(TOOL_CALLS_TURN, reasoning=THOUGHT.reasoning)
-    async with harness.connect(harness.protocol_writer.whole(turn), harness.protocol_writer.whole(TEXT_TURN)) as (
+    async with harness.connect(
+        harness.protocol_writer.build_answer(turn), harness.protocol_writer.build_answer(TEXT_TURN)
+    ) as (
         provider,
         server,
     ):
@@ -102,7 +104,7 @@ async def _check_signed(harness: Harness) -> Problems:
                 return [] if back else ["the signature beside the reasoning does not go back with the turn"]
 
 
-async def _twins(harness: Harness) -> Problems:
+async def _check_twins(harness: Harness) -> Problems:
     """A stream and a body that say the same are the same."""
     turns = [
         TEXT_TURN,
@@ -112,7 +114,9 @@ async def _twins(harness: Harness) -> Problems:
     problems: list[str] = []
     for turn in turns:
         tools = [WEATHER] if turn.calls else None
-        async with harness.connect(harness.protocol_writer.whole(turn), harness.protocol_writer.stream(turn)) as (
+        async with harness.connect(
+            harness.protocol_writer.build_answer(turn), harness.protocol_writer.stream(turn)
+        ) as (
             provider,
             _,
         ):
@@ -137,16 +141,16 @@ def _compare(harness: Harness, response: CompletionResponse, heard: CollectedStr
         *compare("the stream's usage", *usage),
     ]
     for name in sorted(one.keys() & other.keys()):
-        problems += compare(f"the stream's metadata {name}", *(_modelless(found[name]) for found in (one, other)))
+        problems += compare(f"the stream's metadata {name}", *(_drop_model(found[name]) for found in (one, other)))
     return problems
 
 
-def _modelless(value: object) -> object:
+def _drop_model(value: object) -> object:
     """Some streams do not name the model, which the provider's state then has from the question."""
     return {name: item for name, item in value.items() if name != "model"} if isinstance(value, dict) else value
 
 
-async def _cuts(harness: Harness) -> Problems:
+async def _check_cuts(harness: Harness) -> Problems:
     """However the bytes of a stream are cut, it says the same."""
     whole = b"".join(harness.protocol_writer.stream(TEXT_TURN).pieces)
     problems: list[str] = []
@@ -157,7 +161,7 @@ async def _cuts(harness: Harness) -> Problems:
     return problems
 
 
-async def _novelties(harness: Harness) -> Problems:
+async def _check_novelties(harness: Harness) -> Problems:
     """Fields, and kinds of events, that nobody knows yet change nothing."""
     speaks = harness.protocol_writer
     turns = [TEXT_TURN, *([TOOL_CALLS_TURN] if "tools" in harness.has else [])]
@@ -165,13 +169,13 @@ async def _novelties(harness: Harness) -> Problems:
     for turn in turns:
         tools = bool(turn.calls)
         problems += await check_response(
-            harness, turn, tools=tools, answer=speaks.whole_of(_add_unknown_fields(speaks.body(turn)))
+            harness, turn, tools=tools, answer=speaks.build_body_answer(_add_unknown_fields(speaks.body(turn)))
         )
         if "streaming" in harness.has:
             telling = speaks.events(turn)
             frames = [speaks.frame((name, _add_unknown_fields(said))) for name, said in (*telling.before, *telling.end)]
             frames = [speaks.unknown_frame, *frames[:1], speaks.unknown_frame, *frames[1:], speaks.ending]
-            problems += await check_stream(harness, turn, tools=tools, answer=speaks.stream_of(frames))
+            problems += await check_stream(harness, turn, tools=tools, answer=speaks.build_stream_answer(frames))
     return problems
 
 
@@ -196,7 +200,7 @@ async def _check_unreported(harness: Harness) -> Problems:
     ]
 
 
-async def _reasons(harness: Harness) -> Problems:
+async def _check_reasons(harness: Harness) -> Problems:
     """Stop reasons have one meaning everywhere, and one that nobody knows is kept."""
     problems: list[str] = []
     for reason in ("length", "yet_unknown"):
@@ -220,7 +224,7 @@ LAWS: tuple[Law, ...] = (
     Law(
         name="tool calls",
         says="Parallel calls keep their ids, names and arguments.",
-        run=run_in_loop(_calls),
+        run=run_in_loop(_check_calls),
         needs=_TOOLS,
     ),
     Law(
@@ -232,7 +236,7 @@ LAWS: tuple[Law, ...] = (
     Law(
         name="tool results",
         says="Calls and their results go back, errors among them.",
-        run=run_in_loop(_results),
+        run=run_in_loop(_check_results),
         needs=_TOOLS,
     ),
     Law(
@@ -250,16 +254,18 @@ LAWS: tuple[Law, ...] = (
     Law(
         name="stream is body",
         says="A stream folds to what the same body says.",
-        run=run_in_loop(_twins),
+        run=run_in_loop(_check_twins),
         needs=_STREAM,
     ),
     Law(
         name="any cut",
         says="Cutting a stream's bytes anywhere changes nothing.",
-        run=run_in_loop(_cuts),
+        run=run_in_loop(_check_cuts),
         needs=_STREAM,
     ),
-    Law(name="novelties", says="Fields and events that nobody knows change nothing.", run=run_in_loop(_novelties)),
+    Law(
+        name="novelties", says="Fields and events that nobody knows change nothing.", run=run_in_loop(_check_novelties)
+    ),
     Law(
         name="usage unreported",
         says="What the vendor did not report is absent, never zero.",
@@ -268,7 +274,7 @@ LAWS: tuple[Law, ...] = (
     Law(
         name="stop reasons",
         says="Standard stop reasons where they fit, the vendor's own word where none does.",
-        run=run_in_loop(_reasons),
+        run=run_in_loop(_check_reasons),
         needs=frozenset({"protocol", "reasons"}),
     ),
 )

@@ -35,13 +35,13 @@ async def _rerank(harness: Harness, provider: BaseProvider) -> Result[RerankResp
     return await provider.rerank_result(QUERY, TEXTS, model=harness.rerank_model, top_n=3)
 
 
-def _stand_in(received: Received) -> Answer:
+def _answer_request(received: Received) -> Answer:
     return answer_retrieval(received) or json_answer({"error": {"message": f"no such route: {received.path}"}}, 404)
 
 
 async def _check_vectors(harness: Harness) -> list[str]:
     """Each text has its own vector, however many requests that takes and whatever order the server answers in."""
-    async with serving(_stand_in) as server, harness.provider(server.url) as provider:
+    async with serving(_answer_request) as server, harness.make_provider(server.url) as provider:
         match outcome(await _embed(harness, provider)):
             case Failure(fault):
                 return [describe_failure(fault)]
@@ -55,7 +55,7 @@ async def _check_vectors(harness: Harness) -> list[str]:
 
 async def _check_chat_refusal(harness: Harness) -> Problems:
     """A chat that the vendor does not have is refused before anything is sent."""
-    async with serving(_stand_in) as server, harness.provider(server.url) as provider:
+    async with serving(_answer_request) as server, harness.make_provider(server.url) as provider:
         fault = (await harness.ask(provider)).swap().value_or(None)
         streamed = (await harness.collect_stream(provider)).fault
     kinds = [type(found).__name__ for found in (fault, streamed)]
@@ -67,7 +67,7 @@ async def _check_chat_refusal(harness: Harness) -> Problems:
 
 async def _check_ranking(harness: Harness) -> Problems:
     """The best documents come first, each with its index and its text."""
-    async with serving(_stand_in) as server, harness.provider(server.url) as provider:
+    async with serving(_answer_request) as server, harness.make_provider(server.url) as provider:
         match outcome(await _rerank(harness, provider)):
             case Failure(fault):
                 return [describe_failure(fault)]
@@ -85,7 +85,7 @@ def _check_failures(operations: Sequence[str]) -> Law:
     async def check(harness: Harness) -> Problems:
         problems: list[str] = []
         for status, kinds in ERRORS.items():
-            async with harness.connect(harness.error(status, "no")) as (provider, _):
+            async with harness.connect(harness.build_error(status, "no")) as (provider, _):
                 result = await (_embed if is_embedding else _rerank)(harness, provider)
             problems += _compare_fault(f"status {status}", result, kinds)
         for what, body in {"HTML": b"<html>", "an empty object": b"{}", "half a body": b'{"data": [{"emb'}.items():

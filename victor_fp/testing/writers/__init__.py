@@ -56,44 +56,44 @@ class Writer(msgspec.Struct, frozen=True, kw_only=True):
     signs: bool = False
     """Puts SIGNATURE beside reasoning, to be sent back."""
 
-    def whole(self, turn: Turn) -> Answer:
+    def build_answer(self, turn: Turn) -> Answer:
         """The turn as a body."""
-        return self.whole_of(self.body(CallIds().assign(turn)))
+        return self.build_body_answer(self.body(CallIds().assign(turn)))
 
-    def whole_of(self, body: object) -> Answer:
+    def build_body_answer(self, body: object) -> Answer:
         """A body."""
         return Answer(headers={"content-type": "application/json"}, pieces=(encode_json(body),))
 
     def stream(self, turn: Turn) -> Answer:
         """The turn as a stream, a piece for each event."""
         telling = self.events(CallIds().assign(turn))
-        return self.stream_of([*map(self.frame, [*telling.before, *telling.end]), self.ending])
+        return self.build_stream_answer([*map(self.frame, [*telling.before, *telling.end]), self.ending])
 
-    def stream_of(self, frames: Sequence[bytes]) -> Answer:
+    def build_stream_answer(self, frames: Sequence[bytes]) -> Answer:
         """Frames as a stream."""
         return Answer(headers={"content-type": self.content_type}, pieces=tuple(frame for frame in frames if frame))
 
 
-def pieces(text: str, size: int = 4) -> list[str]:
+def split_pieces(text: str, size: int = 4) -> list[str]:
     """A text as a model streams it."""
     return [text[start : start + size] for start in range(0, len(text), size)]
 
 
-def sse(event: Event) -> bytes:
+def encode_sse(event: Event) -> bytes:
     """A server-sent event, with its name where it has one."""
     name, payload = event
     head = f"event: {name}\n".encode() if name else b""
     return head + b"data: " + encode_json(payload) + b"\n\n"
 
 
-def asks_by_body(received: Received) -> bool:
+def is_stream_request(received: Received) -> bool:
     """Most protocols ask for a stream with `"stream": true`."""
     body = received.json()
     return isinstance(body, Mapping) and body.get("stream") is True
 
 
 @cache
-def writer(protocol: str) -> Writer:
+def load_writer(protocol: str) -> Writer:
     """The writer of a protocol. Raises LookupError for one that nobody wrote."""
     if protocol not in PROTOCOLS:
         raise LookupError(f"no protocol is named {protocol!r}; there are: {', '.join(PROTOCOLS)}")

@@ -9,7 +9,7 @@ from typing import Any
 from victor_fp.core.json import encode_json
 from victor_fp.testing.answers import Answer, Received, json_answer
 from victor_fp.testing.script import Turn
-from victor_fp.testing.writers import SIGNATURE, Event, Payload, Telling, Writer, pieces
+from victor_fp.testing.writers import SIGNATURE, Event, Payload, Telling, Writer, split_pieces
 
 REASONS = {"stop": "end_turn", "length": "max_tokens"}
 KINDS = {
@@ -24,39 +24,39 @@ _TEXT = 7
 """The kind of a header whose value is a text."""
 
 
-def _body(turn: Turn) -> Payload:
-    message = {"role": "assistant", "content": _blocks(turn)}
+def _build_body(turn: Turn) -> Payload:
+    message = {"role": "assistant", "content": _build_blocks(turn)}
     return {
         "output": {"message": message},
         "stopReason": REASONS.get(turn.reason, turn.reason),
-        **_usage(turn),
+        **_build_usage(turn),
         "metrics": {"latencyMs": 812},
     }
 
 
-def _events(turn: Turn) -> Telling:
+def _build_events(turn: Turn) -> Telling:
     said: list[Event] = [("messageStart", {"role": "assistant"})]
-    for index, block in enumerate(_blocks(turn)):
-        said += _block_events(index, block)
+    for index, block in enumerate(_build_blocks(turn)):
+        said += _build_block_events(index, block)
     stop = {"stopReason": REASONS.get(turn.reason, turn.reason)}
     return Telling(
-        before=said, end=[("messageStop", stop), ("metadata", {**_usage(turn), "metrics": {"latencyMs": 812}})]
+        before=said, end=[("messageStop", stop), ("metadata", {**_build_usage(turn), "metrics": {"latencyMs": 812}})]
     )
 
 
-def _error(status: int, words: str) -> Answer:
+def _build_error(status: int, words: str) -> Answer:
     kind = KINDS.get(status, "InternalServerException")
     return json_answer({"message": words}, status, {"x-amzn-errortype": kind})
 
 
-def _frame(event: Event) -> bytes:
+def _encode_frame(event: Event) -> bytes:
     """An event in AWS's framing."""
     name, payload = event
-    return _message(encode_json(payload), event_type=name, content_type="application/json", message_type="event")
+    return _encode_message(encode_json(payload), event_type=name, content_type="application/json", message_type="event")
 
 
-def _error_frame(words: str) -> bytes:
-    return _message(
+def _build_error_frame(words: str) -> bytes:
+    return _encode_message(
         encode_json({"message": words}),
         exception_type="internalServerException",
         content_type="application/json",
@@ -64,23 +64,23 @@ def _error_frame(words: str) -> bytes:
     )
 
 
-def _message(payload: bytes, **headers: str) -> bytes:
+def _encode_message(payload: bytes, **headers: str) -> bytes:
     """Lengths and their check sum, headers, payload, and the check sum of it all."""
-    block = b"".join(_header(":" + name.replace("_", "-"), value) for name, value in headers.items())
+    block = b"".join(_encode_header(":" + name.replace("_", "-"), value) for name, value in headers.items())
     lengths = struct.pack(">II", 16 + len(block) + len(payload), len(block))
     start = lengths + struct.pack(">I", crc32(lengths)) + block + payload
     return start + struct.pack(">I", crc32(start))
 
 
-def _header(name: str, value: str) -> bytes:
+def _encode_header(name: str, value: str) -> bytes:
     return bytes([len(name)]) + name.encode() + bytes([_TEXT]) + struct.pack(">H", len(value)) + value.encode()
 
 
-def _streams(received: Received) -> bool:
+def _is_stream_request(received: Received) -> bool:
     return received.path.endswith("/converse-stream")
 
 
-def _blocks(turn: Turn) -> list[Payload]:
+def _build_blocks(turn: Turn) -> list[Payload]:
     thought = {"reasoningContent": {"reasoningText": {"text": turn.reasoning, "signature": SIGNATURE}}}
     return [
         *([thought] if turn.reasoning else []),
@@ -89,26 +89,26 @@ def _blocks(turn: Turn) -> list[Payload]:
     ]
 
 
-def _block_events(index: int, block: Payload) -> list[Event]:
+def _build_block_events(index: int, block: Payload) -> list[Event]:
     at = {"contentBlockIndex": index}
     start: list[Event] = []
     deltas: list[Payload]
     if "text" in block:
-        deltas = [{"text": piece} for piece in pieces(block["text"])]
+        deltas = [{"text": piece} for piece in split_pieces(block["text"])]
     elif "toolUse" in block:
         head: dict[str, Any] = dict(block["toolUse"])
         written = encode_json(head.pop("input")).decode()
         start = [("contentBlockStart", {**at, "start": {"toolUse": head}})]
-        deltas = [{"toolUse": {"input": piece}} for piece in pieces(written)]
+        deltas = [{"toolUse": {"input": piece}} for piece in split_pieces(written)]
     else:
         thought = block["reasoningContent"]["reasoningText"]
-        deltas = [{"reasoningContent": {"text": piece}} for piece in pieces(thought["text"])]
+        deltas = [{"reasoningContent": {"text": piece}} for piece in split_pieces(thought["text"])]
         deltas.append({"reasoningContent": {"signature": thought["signature"]}})
     said: list[Event] = [("contentBlockDelta", {**at, "delta": delta}) for delta in deltas]
     return [*start, *said, ("contentBlockStop", at)]
 
 
-def _usage(turn: Turn) -> Payload:
+def _build_usage(turn: Turn) -> Payload:
     if turn.usage is None:
         return {}
     prompt, answer = turn.usage
@@ -116,13 +116,13 @@ def _usage(turn: Turn) -> Payload:
 
 
 WRITER = Writer(
-    body=_body,
-    events=_events,
-    frame=_frame,
-    error=_error,
-    error_frame=_error_frame,
-    streams=_streams,
-    unknown_frame=_frame(("news", {"deep": [1]})),
+    body=_build_body,
+    events=_build_events,
+    frame=_encode_frame,
+    error=_build_error,
+    error_frame=_build_error_frame,
+    streams=_is_stream_request,
+    unknown_frame=_encode_frame(("news", {"deep": [1]})),
     content_type="application/vnd.amazon.eventstream",
     signs=True,
 )

@@ -7,14 +7,14 @@ from typing import Any
 from victor_fp.core.json import encode_json
 from victor_fp.testing.answers import Answer, json_answer
 from victor_fp.testing.script import Turn
-from victor_fp.testing.writers import Event, Payload, Telling, Writer, asks_by_body, pieces, sse
+from victor_fp.testing.writers import Event, Payload, Telling, Writer, encode_sse, is_stream_request, split_pieces
 
 REASONS = {"stop": "COMPLETE", "length": "MAX_TOKENS", "tool_use": "TOOL_CALL"}
 
 
-def _body(turn: Turn) -> Payload:
+def _build_body(turn: Turn) -> Payload:
     message: Payload = {"role": "assistant"}
-    if content := _content(turn):
+    if content := _build_content(turn):
         message["content"] = content
     if turn.calls:
         message["tool_calls"] = [
@@ -28,32 +28,32 @@ def _body(turn: Turn) -> Payload:
     return {"id": "ans-1", "message": message, **_build_end(turn)}
 
 
-def _events(turn: Turn) -> Telling:
+def _build_events(turn: Turn) -> Telling:
     fresh = {"role": "assistant", "content": [], "tool_plan": "", "tool_calls": [], "citations": []}
-    said: list[Event] = [_event("message-start", id="ans-1", delta={"message": fresh})]
-    for index, block in enumerate(_content(turn)):
+    said: list[Event] = [_build_event("message-start", id="ans-1", delta={"message": fresh})]
+    for index, block in enumerate(_build_content(turn)):
         kind = block["type"]
         said.append(_build_text("content-start", index, content={"type": kind, kind: ""}))
-        said += (_build_text("content-delta", index, content={kind: piece}) for piece in pieces(block[kind]))
-        said.append(_event("content-end", index=index))
+        said += (_build_text("content-delta", index, content={kind: piece}) for piece in split_pieces(block[kind]))
+        said.append(_build_event("content-end", index=index))
     for index, call in enumerate(turn.calls):
         head = {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": ""}}
         said.append(_build_text("tool-call-start", index, tool_calls=head))
-        for piece in pieces(_render_arguments(call.arguments)):
+        for piece in split_pieces(_render_arguments(call.arguments)):
             said.append(_build_text("tool-call-delta", index, tool_calls={"function": {"arguments": piece}}))
-        said.append(_event("tool-call-end", index=index))
-    return Telling(before=said, end=[_event("message-end", delta=_build_end(turn))])
+        said.append(_build_event("tool-call-end", index=index))
+    return Telling(before=said, end=[_build_event("message-end", delta=_build_end(turn))])
 
 
-def _error(status: int, words: str) -> Answer:
+def _build_error(status: int, words: str) -> Answer:
     return json_answer({"id": "err-1", "message": words}, status)
 
 
-def _error_frame(words: str) -> bytes:
-    return sse(("", {"message": words}))
+def _build_error_frame(words: str) -> bytes:
+    return encode_sse(("", {"message": words}))
 
 
-def _content(turn: Turn) -> list[Payload]:
+def _build_content(turn: Turn) -> list[Payload]:
     thought = [{"type": "thinking", "thinking": turn.reasoning}] if turn.reasoning else []
     return [*thought, *([{"type": "text", "text": turn.text}] if turn.text else [])]
 
@@ -62,12 +62,12 @@ def _render_arguments(arguments: object) -> str:
     return encode_json(arguments).decode()
 
 
-def _event(name: str, **fields: Any) -> Event:
+def _build_event(name: str, **fields: Any) -> Event:
     return name, {"type": name, **fields}
 
 
 def _build_text(name: str, index: int, **message: Any) -> Event:
-    return _event(name, index=index, delta={"message": message})
+    return _build_event(name, index=index, delta={"message": message})
 
 
 def _build_end(turn: Turn) -> Payload:
@@ -79,11 +79,11 @@ def _build_end(turn: Turn) -> Payload:
 
 
 WRITER = Writer(
-    body=_body,
-    events=_events,
-    frame=sse,
-    error=_error,
-    error_frame=_error_frame,
-    streams=asks_by_body,
-    unknown_frame=sse(_event("news", delta={"deep": [1]})),
+    body=_build_body,
+    events=_build_events,
+    frame=encode_sse,
+    error=_build_error,
+    error_frame=_build_error_frame,
+    streams=is_stream_request,
+    unknown_frame=encode_sse(_build_event("news", delta={"deep": [1]})),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from victor_fp.testing.answers import Answer, Received, json_answer
 from victor_fp.testing.script import Turn
-from victor_fp.testing.writers import SIGNATURE, Event, Payload, Telling, Writer, pieces, sse
+from victor_fp.testing.writers import SIGNATURE, Event, Payload, Telling, Writer, encode_sse, split_pieces
 
 REASONS = {"stop": "STOP", "length": "MAX_TOKENS", "tool_use": "STOP"}
 STATUSES = {
@@ -17,36 +17,36 @@ STATUSES = {
 }
 
 
-def _body(turn: Turn) -> Payload:
+def _build_body(turn: Turn) -> Payload:
     thought = [{"text": turn.reasoning, "thought": True}] if turn.reasoning else []
     text = [{"text": turn.text}] if turn.text else []
-    return _piece(turn, [*thought, *text, *_calls(turn)], _reason(turn))
+    return _build_piece(turn, [*thought, *text, *_build_calls(turn)], _find_reason(turn))
 
 
-def _events(turn: Turn) -> Telling:
-    said = [_build_event(turn, {"text": piece, "thought": True}) for piece in pieces(turn.reasoning)]
-    said += (_build_event(turn, {"text": piece}) for piece in pieces(turn.text))
-    said += (_build_event(turn, call) for call in _calls(turn))
-    return Telling(before=said, end=[("", _piece(turn, [{"text": ""}], _reason(turn)))])
+def _build_events(turn: Turn) -> Telling:
+    said = [_build_event(turn, {"text": piece, "thought": True}) for piece in split_pieces(turn.reasoning)]
+    said += (_build_event(turn, {"text": piece}) for piece in split_pieces(turn.text))
+    said += (_build_event(turn, call) for call in _build_calls(turn))
+    return Telling(before=said, end=[("", _build_piece(turn, [{"text": ""}], _find_reason(turn)))])
 
 
-def _error(status: int, words: str) -> Answer:
-    return json_answer(_refusal(status, words), status)
+def _build_error(status: int, words: str) -> Answer:
+    return json_answer(_build_error_payload(status, words), status)
 
 
-def _refusal(status: int, words: str) -> Payload:
+def _build_error_payload(status: int, words: str) -> Payload:
     return {"error": {"code": status, "message": words, "status": STATUSES.get(status, "INTERNAL")}}
 
 
-def _error_frame(words: str) -> bytes:
-    return sse(("", _refusal(500, words)))
+def _build_error_frame(words: str) -> bytes:
+    return encode_sse(("", _build_error_payload(500, words)))
 
 
-def _streams(received: Received) -> bool:
+def _is_stream_request(received: Received) -> bool:
     return ":streamGenerateContent" in received.path
 
 
-def _calls(turn: Turn) -> list[Payload]:
+def _build_calls(turn: Turn) -> list[Payload]:
     """A turn's signature stands on its first call."""
     signed = {"thoughtSignature": SIGNATURE} if turn.reasoning else {}
     return [
@@ -56,10 +56,10 @@ def _calls(turn: Turn) -> list[Payload]:
 
 
 def _build_event(turn: Turn, part: Payload) -> Event:
-    return "", _piece(turn, [part], None)
+    return "", _build_piece(turn, [part], None)
 
 
-def _piece(turn: Turn, parts: list[Payload], reason: str | None) -> Payload:
+def _build_piece(turn: Turn, parts: list[Payload], reason: str | None) -> Payload:
     candidate: Payload = {"content": {"parts": parts, "role": "model"}, "index": 0}
     usage: Payload = {}
     if reason is not None:
@@ -71,17 +71,17 @@ def _piece(turn: Turn, parts: list[Payload], reason: str | None) -> Payload:
     return {"candidates": [candidate], **usage, "modelVersion": turn.model, "responseId": "resp-1"}
 
 
-def _reason(turn: Turn) -> str:
+def _find_reason(turn: Turn) -> str:
     return REASONS.get(turn.reason, turn.reason)
 
 
 WRITER = Writer(
-    body=_body,
-    events=_events,
-    frame=sse,
-    error=_error,
-    error_frame=_error_frame,
-    streams=_streams,
-    unknown_frame=sse(("", {"responseId": "resp-1", "news": {"deep": [1]}})),
+    body=_build_body,
+    events=_build_events,
+    frame=encode_sse,
+    error=_build_error,
+    error_frame=_build_error_frame,
+    streams=_is_stream_request,
+    unknown_frame=encode_sse(("", {"responseId": "resp-1", "news": {"deep": [1]}})),
     signs=True,
 )

@@ -8,43 +8,52 @@ from typing import Any
 from victor_fp.core.json import encode_json
 from victor_fp.testing.answers import Answer, json_answer
 from victor_fp.testing.script import Turn
-from victor_fp.testing.writers import SIGNATURE, Event, Payload, Telling, Writer, asks_by_body, pieces, sse
-from victor_fp.testing.writers.openai_chat import reason_of, usage_of
+from victor_fp.testing.writers import (
+    SIGNATURE,
+    Event,
+    Payload,
+    Telling,
+    Writer,
+    encode_sse,
+    is_stream_request,
+    split_pieces,
+)
+from victor_fp.testing.writers.openai_chat import build_usage, find_reason
 
 HEAD: Payload = {"id": "cmpl-1", "created": 1700000000}
 
 
-def _body(turn: Turn) -> Payload:
-    message: Payload = {"role": "assistant", "content": turn.text, "tool_calls": _calls(turn) or None}
+def _build_body(turn: Turn) -> Payload:
+    message: Payload = {"role": "assistant", "content": turn.text, "tool_calls": _build_calls(turn) or None}
     if turn.reasoning:
         text = [{"type": "text", "text": turn.text}] if turn.text else []
         message["content"] = [{**_build_thought(turn.reasoning), "closed": True, "signature": SIGNATURE}, *text]
-    choice = {"index": 0, "message": message, "finish_reason": reason_of(turn)}
-    return {**HEAD, "object": "chat.completion", "model": turn.model, "choices": [choice], **usage_of(turn)}
+    choice = {"index": 0, "message": message, "finish_reason": find_reason(turn)}
+    return {**HEAD, "object": "chat.completion", "model": turn.model, "choices": [choice], **build_usage(turn)}
 
 
-def _events(turn: Turn) -> Telling:
-    said = [_chunk(turn, {"role": "assistant", "content": content}) for content in _contents(turn)]
-    if calls := _calls(turn):
-        said.append(_chunk(turn, {"content": "", "tool_calls": calls}))
-    return Telling(before=said, end=[_chunk(turn, {"content": ""}, reason_of(turn), **usage_of(turn))])
+def _build_events(turn: Turn) -> Telling:
+    said = [_build_chunk(turn, {"role": "assistant", "content": content}) for content in _list_contents(turn)]
+    if calls := _build_calls(turn):
+        said.append(_build_chunk(turn, {"content": "", "tool_calls": calls}))
+    return Telling(before=said, end=[_build_chunk(turn, {"content": ""}, find_reason(turn), **build_usage(turn))])
 
 
-def _contents(turn: Turn) -> Iterator[Any]:
+def _list_contents(turn: Turn) -> Iterator[Any]:
     """The content of each delta, the first of which is empty."""
     yield ""
-    for piece in pieces(turn.reasoning):
+    for piece in split_pieces(turn.reasoning):
         yield [_build_thought(piece)]
     if turn.reasoning:
         yield [{"type": "thinking", "thinking": [], "signature": SIGNATURE}]
-    yield from pieces(turn.text)
+    yield from split_pieces(turn.text)
 
 
 def _build_thought(text: str) -> Payload:
     return {"type": "thinking", "thinking": [{"type": "text", "text": text}]}
 
 
-def _calls(turn: Turn) -> list[Payload]:
+def _build_calls(turn: Turn) -> list[Payload]:
     return [
         {
             "id": call.id,
@@ -55,27 +64,27 @@ def _calls(turn: Turn) -> list[Payload]:
     ]
 
 
-def _error(status: int, words: str) -> Answer:
+def _build_error(status: int, words: str) -> Answer:
     return json_answer({"object": "error", "message": words, "type": "error", "param": None, "code": None}, status)
 
 
-def _error_frame(words: str) -> bytes:
-    return sse(("", {"object": "error", "message": words, "type": "internal_server_error", "code": None}))
+def _build_error_frame(words: str) -> bytes:
+    return encode_sse(("", {"object": "error", "message": words, "type": "internal_server_error", "code": None}))
 
 
-def _chunk(turn: Turn, delta: Payload, reason: str | None = None, **more: Any) -> Event:
+def _build_chunk(turn: Turn, delta: Payload, reason: str | None = None, **more: Any) -> Event:
     choice = {"index": 0, "delta": delta, "finish_reason": reason}
     return "", {**HEAD, "object": "chat.completion.chunk", "model": turn.model, "choices": [choice], **more}
 
 
 WRITER = Writer(
-    body=_body,
-    events=_events,
-    frame=sse,
-    error=_error,
-    error_frame=_error_frame,
-    streams=asks_by_body,
-    unknown_frame=sse(("", {**HEAD, "object": "chat.completion.news", "choices": []})),
+    body=_build_body,
+    events=_build_events,
+    frame=encode_sse,
+    error=_build_error,
+    error_frame=_build_error_frame,
+    streams=is_stream_request,
+    unknown_frame=encode_sse(("", {**HEAD, "object": "chat.completion.news", "choices": []})),
     ending=b"data: [DONE]\n\n",
     signs=True,
 )

@@ -8,51 +8,51 @@ from typing import Any
 from victor_fp.core.json import encode_json
 from victor_fp.testing.answers import Answer, Received, json_answer
 from victor_fp.testing.script import Turn
-from victor_fp.testing.writers import Event, Payload, Telling, Writer, pieces
+from victor_fp.testing.writers import Event, Payload, Telling, Writer, split_pieces
 
 
-def _body(turn: Turn) -> Payload:
+def _build_body(turn: Turn) -> Payload:
     message: Payload = {"content": turn.text}
     if turn.reasoning:
         message["thinking"] = turn.reasoning
     if turn.calls:
-        message["tool_calls"] = _calls(turn)
-    return {**_line(turn, **message)[1], **_build_end(turn)}
+        message["tool_calls"] = _build_calls(turn)
+    return {**_build_line(turn, **message)[1], **_build_end(turn)}
 
 
-def _events(turn: Turn) -> Telling:
-    said = [_line(turn, content="", thinking=piece) for piece in pieces(turn.reasoning)]
-    said += (_line(turn, content=piece) for piece in pieces(turn.text))
-    said += (_line(turn, content="", tool_calls=[call]) for call in _calls(turn))
-    return Telling(before=said, end=[("", {**_line(turn, content="")[1], **_build_end(turn)})])
+def _build_events(turn: Turn) -> Telling:
+    said = [_build_line(turn, content="", thinking=piece) for piece in split_pieces(turn.reasoning)]
+    said += (_build_line(turn, content=piece) for piece in split_pieces(turn.text))
+    said += (_build_line(turn, content="", tool_calls=[call]) for call in _build_calls(turn))
+    return Telling(before=said, end=[("", {**_build_line(turn, content="")[1], **_build_end(turn)})])
 
 
-def _error(status: int, words: str) -> Answer:
+def _build_error(status: int, words: str) -> Answer:
     return json_answer({"error": words}, status)
 
 
-def _line_of(event: Event) -> bytes:
+def _encode_line(event: Event) -> bytes:
     return encode_json(event[1]) + b"\n"
 
 
-def _error_frame(words: str) -> bytes:
-    return _line_of(("", {"error": words}))
+def _build_error_frame(words: str) -> bytes:
+    return _encode_line(("", {"error": words}))
 
 
-def _streams(received: Received) -> bool:
+def _is_stream_request(received: Received) -> bool:
     """A stream is what a request without the field gets."""
     body = received.json()
     return isinstance(body, Mapping) and body.get("stream") is not False
 
 
-def _calls(turn: Turn) -> list[Payload]:
+def _build_calls(turn: Turn) -> list[Payload]:
     return [
         {"id": call.id, "function": {"index": place, "name": call.name, "arguments": {**call.arguments}}}
         for place, call in enumerate(turn.calls)
     ]
 
 
-def _line(turn: Turn, **message: Any) -> Event:
+def _build_line(turn: Turn, **message: Any) -> Event:
     return "", {
         "model": turn.model,
         "created_at": "2026-05-01T12:00:00.5Z",
@@ -68,11 +68,11 @@ def _build_end(turn: Turn) -> Payload:
 
 
 WRITER = Writer(
-    body=_body,
-    events=_events,
-    frame=_line_of,
-    error=_error,
-    error_frame=_error_frame,
-    streams=_streams,
+    body=_build_body,
+    events=_build_events,
+    frame=_encode_line,
+    error=_build_error,
+    error_frame=_build_error_frame,
+    streams=_is_stream_request,
     content_type="application/x-ndjson",
 )

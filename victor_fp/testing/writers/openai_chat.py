@@ -5,13 +5,13 @@ from __future__ import annotations
 from victor_fp.core.json import encode_json
 from victor_fp.testing.answers import Answer, json_answer
 from victor_fp.testing.script import Turn
-from victor_fp.testing.writers import Event, Payload, Telling, Writer, asks_by_body, pieces, sse
+from victor_fp.testing.writers import Event, Payload, Telling, Writer, encode_sse, is_stream_request, split_pieces
 
 HEAD: Payload = {"id": "chatcmpl-1", "created": 1700000000}
 REASONS = {"tool_use": "tool_calls"}
 
 
-def _body(turn: Turn) -> Payload:
+def _build_body(turn: Turn) -> Payload:
     message: Payload = {"role": "assistant", "content": turn.text or None}
     if turn.reasoning:
         message["reasoning_content"] = turn.reasoning
@@ -24,45 +24,45 @@ def _body(turn: Turn) -> Payload:
             }
             for call in turn.calls
         ]
-    choice = {"index": 0, "message": message, "finish_reason": reason_of(turn)}
-    return {**HEAD, "object": "chat.completion", "model": turn.model, "choices": [choice], **usage_of(turn)}
+    choice = {"index": 0, "message": message, "finish_reason": find_reason(turn)}
+    return {**HEAD, "object": "chat.completion", "model": turn.model, "choices": [choice], **build_usage(turn)}
 
 
-def _events(turn: Turn) -> Telling:
-    said = [_chunk(turn, {"role": "assistant", "content": ""})]
-    said += (_chunk(turn, {"reasoning_content": piece}) for piece in pieces(turn.reasoning))
-    said += (_chunk(turn, {"content": piece}) for piece in pieces(turn.text))
+def _build_events(turn: Turn) -> Telling:
+    said = [_build_chunk(turn, {"role": "assistant", "content": ""})]
+    said += (_build_chunk(turn, {"reasoning_content": piece}) for piece in split_pieces(turn.reasoning))
+    said += (_build_chunk(turn, {"content": piece}) for piece in split_pieces(turn.text))
     for index, call in enumerate(turn.calls):
         head = {"index": index, "id": call.id, "type": "function", "function": {"name": call.name, "arguments": ""}}
-        said.append(_chunk(turn, {"tool_calls": [head]}))
-        for piece in pieces(encode_json(call.arguments).decode()):
-            said.append(_chunk(turn, {"tool_calls": [{"index": index, "function": {"arguments": piece}}]}))
-    end = [_chunk(turn, {}, reason_of(turn))]
+        said.append(_build_chunk(turn, {"tool_calls": [head]}))
+        for piece in split_pieces(encode_json(call.arguments).decode()):
+            said.append(_build_chunk(turn, {"tool_calls": [{"index": index, "function": {"arguments": piece}}]}))
+    end = [_build_chunk(turn, {}, find_reason(turn))]
     if turn.usage is not None:
-        name, last = _chunk(turn, {})
-        end.append((name, {**last, "choices": [], **usage_of(turn)}))
+        name, last = _build_chunk(turn, {})
+        end.append((name, {**last, "choices": [], **build_usage(turn)}))
     return Telling(before=said, end=end)
 
 
-def _error(status: int, words: str) -> Answer:
+def _build_error(status: int, words: str) -> Answer:
     return json_answer({"error": {"message": words, "type": "error", "param": None, "code": None}}, status)
 
 
-def _error_frame(words: str) -> bytes:
-    return sse(("", {"error": {"message": words, "type": "server_error", "code": None}}))
+def _build_error_frame(words: str) -> bytes:
+    return encode_sse(("", {"error": {"message": words, "type": "server_error", "code": None}}))
 
 
-def _chunk(turn: Turn, delta: Payload, reason: str | None = None) -> Event:
+def _build_chunk(turn: Turn, delta: Payload, reason: str | None = None) -> Event:
     choice = {"index": 0, "delta": delta, "finish_reason": reason}
     return "", {**HEAD, "object": "chat.completion.chunk", "model": turn.model, "choices": [choice]}
 
 
-def reason_of(turn: Turn) -> str:
+def find_reason(turn: Turn) -> str:
     """Why the answer ended, in the protocol's word."""
     return REASONS.get(turn.reason, turn.reason)
 
 
-def usage_of(turn: Turn) -> Payload:
+def build_usage(turn: Turn) -> Payload:
     """The field of the counts; nothing where none are reported."""
     if turn.usage is None:
         return {}
@@ -71,12 +71,12 @@ def usage_of(turn: Turn) -> Payload:
 
 
 WRITER = Writer(
-    body=_body,
-    events=_events,
-    frame=sse,
-    error=_error,
-    error_frame=_error_frame,
-    streams=asks_by_body,
-    unknown_frame=b": a comment\n\n" + sse(("", {**HEAD, "object": "chat.completion.news", "choices": []})),
+    body=_build_body,
+    events=_build_events,
+    frame=encode_sse,
+    error=_build_error,
+    error_frame=_build_error_frame,
+    streams=is_stream_request,
+    unknown_frame=b": a comment\n\n" + encode_sse(("", {**HEAD, "object": "chat.completion.news", "choices": []})),
     ending=b"data: [DONE]\n\n",
 )

@@ -10,7 +10,7 @@ from syrupy.assertion import SnapshotAssertion
 from victor_fp.core.catalogue.entries.local import OLLAMA
 from victor_fp.core.json import Json
 from victor_fp.core.protocols import ModelInfo
-from victor_fp.core.protocols.ollama_chat.discovery import build_model_request, discovery, read_list, read_model
+from victor_fp.core.protocols.ollama_chat.discovery import build_discovery, build_model_request, read_list, read_model
 from victor_fp.core.requests import Endpoint
 
 ENDPOINT = Endpoint(spec=OLLAMA, base_url="http://localhost:11434", keyed=False)
@@ -21,7 +21,7 @@ def shown(**fields: Json) -> bytes:
 
 
 def test_the_requests() -> None:
-    listing, one = discovery(ENDPOINT).list_request(), build_model_request(ENDPOINT, "qwen3:4b")
+    listing, one = build_discovery(ENDPOINT).list_request(), build_model_request(ENDPOINT, "qwen3:4b")
     assert (listing.method, listing.url, listing.body) == ("GET", "http://localhost:11434/api/tags", b"")
     assert (one.method, one.url, one.json()) == ("POST", "http://localhost:11434/api/show", {"model": "qwen3:4b"})
 

@@ -17,8 +17,8 @@ from victor_fp.core.polling import (
     ExchangeDone,
     ExchangeFailed,
     OpenStream,
-    Order,
     Polling,
+    PollingOrder,
     SendRequest,
     StopPolling,
     UseResponse,
@@ -44,10 +44,10 @@ def told(
     return ExchangeDone(status=code, headers=headers or {}, body=body)
 
 
-def running(stream_url: str, *, stream: bool = True) -> Order:
+def running(stream_url: str, *, stream: bool = True) -> PollingOrder:
     """The order after a prediction that says where it streams."""
     urls = {"get": f"{API}/predictions/pred1", "stream": stream_url}
-    return begun(stream=stream)[0].after(told("starting", 201, urls=urls))[1]
+    return begun(stream=stream)[0].advance(told("starting", 201, urls=urls))[1]
 
 
 def test_it_begins_with_the_request_itself() -> None:
@@ -73,25 +73,25 @@ def test_waits_of_the_caller_s_own_stand() -> None:
 @pytest.mark.parametrize("stream", [True, False])
 def test_a_prediction_that_is_over_is_given(status: str, stream: bool) -> None:
     event = told(status, 201)
-    following, order = begun(stream=stream)[0].after(event)
+    following, order = begun(stream=stream)[0].advance(event)
     assert (order, following.cancel) == (UseResponse(event), None)
 
 
 @pytest.mark.parametrize("body", [b"<html>", b"{}", b'{"status": "processing"}', b"[]"])
 def test_a_body_that_is_no_prediction_is_given_for_others_to_judge(body: bytes) -> None:
     event = ExchangeDone(status=200, headers={}, body=body)
-    assert begun()[0].after(event)[1] == UseResponse(event)
+    assert begun()[0].advance(event)[1] == UseResponse(event)
 
 
 def test_a_running_prediction_is_polled_at_the_api_s_own_address_ever_more_slowly() -> None:
-    following, order = begun()[0].after(told("starting", 201, urls={"get": "https://evil.example/x"}))
+    following, order = begun()[0].advance(told("starting", 201, urls={"get": "https://evil.example/x"}))
     rests = []
     for _ in range(8):
         assert isinstance(order, SendRequest)
         assert (order.request.method, order.request.url) == ("GET", f"{API}/predictions/pred1")
         assert order.request.headers == {"authorization": "Bearer <secret>"}
         rests.append(order.rest)
-        following, order = following.after(told())
+        following, order = following.advance(told())
     assert rests[0] == 0.5
     assert rests == sorted(rests)
     assert rests[-1] == 3.0
@@ -100,15 +100,15 @@ def test_a_running_prediction_is_polled_at_the_api_s_own_address_ever_more_slowl
 def test_leaving_ends_a_prediction_that_runs() -> None:
     fresh, _ = begun()
     assert fresh.cancel is None
-    following, _ = fresh.after(told("starting", 201))
+    following, _ = fresh.advance(told("starting", 201))
     assert following.cancel is not None
     assert (following.cancel.method, following.cancel.url) == ("POST", f"{API}/predictions/pred1/cancel")
     assert following.cancel.headers == {"authorization": "Bearer <secret>"}
-    assert following.after(told("succeeded"))[0].cancel is None
+    assert following.advance(told("succeeded"))[0].cancel is None
 
 
 def test_an_id_is_no_path() -> None:
-    following, order = begun()[0].after(told("starting", 201, id="../account?x=1"))
+    following, order = begun()[0].advance(told("starting", 201, id="../account?x=1"))
     assert isinstance(order, SendRequest)
     assert order.request.url == f"{API}/predictions/..%2Faccount%3Fx=1"
     assert following.cancel is not None
@@ -160,34 +160,34 @@ def test_whoever_wants_no_stream_gets_none() -> None:
 
 def test_a_creation_that_fails_is_given_or_stops() -> None:
     event = ExchangeDone(status=503, headers={}, body=b"")
-    assert begun()[0].after(event)[1] == UseResponse(event)
-    assert begun()[0].after(DOWN)[1] == StopPolling(DOWN.fault)
+    assert begun()[0].advance(event)[1] == UseResponse(event)
+    assert begun()[0].advance(DOWN)[1] == StopPolling(DOWN.fault)
 
 
 def test_polls_that_fail_for_the_moment_are_repeated_a_few_times() -> None:
-    following, _ = begun()[0].after(told("starting", 201))
+    following, _ = begun()[0].advance(told("starting", 201))
     busy = ExchangeDone(status=502, headers={}, body=b"")
     for event in (DOWN, busy, DOWN):
-        following, order = following.after(event)
+        following, order = following.advance(event)
         assert isinstance(order, SendRequest)
-    assert following.after(busy)[1] == UseResponse(busy)
-    assert following.after(DOWN)[1] == StopPolling(DOWN.fault)
+    assert following.advance(busy)[1] == UseResponse(busy)
+    assert following.advance(DOWN)[1] == StopPolling(DOWN.fault)
     assert following.cancel is not None
-    recovered, _ = following.after(told())
-    assert isinstance(recovered.after(DOWN)[1], SendRequest)
+    recovered, _ = following.advance(told())
+    assert isinstance(recovered.advance(DOWN)[1], SendRequest)
 
 
 def test_a_poll_waits_as_long_as_it_is_told_to() -> None:
-    following, _ = begun()[0].after(told("starting", 201))
-    _, order = following.after(ExchangeDone(status=429, headers={"retry-after": "9"}, body=b""))
+    following, _ = begun()[0].advance(told("starting", 201))
+    _, order = following.advance(ExchangeDone(status=429, headers={"retry-after": "9"}, body=b""))
     assert isinstance(order, SendRequest)
     assert order.rest == 9.0
 
 
 def test_a_poll_that_is_refused_is_given() -> None:
-    following, _ = begun()[0].after(told("starting", 201))
+    following, _ = begun()[0].advance(told("starting", 201))
     gone = ExchangeDone(status=404, headers={}, body=b"{}")
-    assert following.after(gone)[1] == UseResponse(gone)
+    assert following.advance(gone)[1] == UseResponse(gone)
 
 
 EVENTS = st.one_of(
@@ -204,10 +204,10 @@ EVENTS = st.one_of(
 def test_the_secret_never_leaves_the_endpoint_s_origin(
     stream: bool, events: list[ExchangeDone | ExchangeFailed]
 ) -> None:
-    order: Order
+    order: PollingOrder
     following, order = begun(stream=stream)
     for event in events:
-        following, order = following.after(event)
+        following, order = following.advance(event)
         asked = order.request if isinstance(order, SendRequest | OpenStream) else None
         for sent in (asked, following.cancel):
             if sent is not None and any("<secret>" in value for value in sent.headers.values()):

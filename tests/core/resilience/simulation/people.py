@@ -61,7 +61,7 @@ class Site:
         self.wake = math.inf
         self.failures = 0
         """Requests that showed the vendor failing."""
-        self.tries: dict[int, circuit.Permit] = {}
+        self.tries: dict[int, circuit.BreakerPermit] = {}
         """The breaker's permits that callers hold."""
         self.quiet: tuple[float, float] = (math.inf, -math.inf)
         """From when until when the vendor's last rate limit asked for no requests."""
@@ -82,5 +82,5 @@ class Caller:
         self.sends: dict[str, int] = {}
         self.not_before: dict[str, float] = {}
         """Per site, until when its last Retry-After asked not to be asked."""
-        self.settled: fallback.Settle | None = None
+        self.settled: fallback.SettlePlan | None = None
         self.plan: fallback.Plan | None = None

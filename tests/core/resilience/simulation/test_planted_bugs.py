@@ -86,8 +86,8 @@ def one_try_too_many(right: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def falls_back_in_the_middle_of_an_answer(right: Callable[..., Any]) -> Callable[..., Any]:
-    def advance(plan: fallback.Plan, event: fallback.Event, now: float) -> Any:
-        return (plan, plan.order) if isinstance(event, fallback.Committed) else right(plan, event, now)
+    def advance(plan: fallback.Plan, event: fallback.PlanEvent, now: float) -> Any:
+        return (plan, plan.order) if isinstance(event, fallback.TargetCommitted) else right(plan, event, now)
 
     return advance
 
@@ -105,11 +105,11 @@ BUGS = [
     (rate_limit, "give_back", permits_do_not_come_back),
     (rate_limit, "_SLOTS", the_minute_is_short),
     (queue, "leave", cancelled_entries_stay),
-    (queue, "_order", last_come_first_served),
-    (queue, "overdue", nobody_is_ever_late),
+    (queue, "_make_sort_key", last_come_first_served),
+    (queue, "drop_overdue", nobody_is_ever_late),
     (cooldown, "record_fault", no_cooldown),
     (retry, "commit", tries_again_in_the_middle_of_an_answer),
-    (retry, "after", one_try_too_many),
+    (retry, "decide_retry", one_try_too_many),
     (fallback, "advance", falls_back_in_the_middle_of_an_answer),
     (fallback, "_log_attempts", tries_at_earlier_targets_are_forgotten),
 ]
@@ -132,7 +132,7 @@ def test_a_planted_bug_is_caught(
 def test_retry_after_that_the_retries_ignore_is_caught_where_no_cooldown_covers_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(retry, "rest_after", retry_after_is_ignored(retry.rest_after))
+    monkeypatch.setattr(retry, "compute_rest", retry_after_is_ignored(retry.compute_rest))
     monkeypatch.setattr(cooldown, "record_fault", no_cooldown(cooldown.record_fault))
     with pytest.raises(Violation, match="Retry-After"):
         twenty_runs()

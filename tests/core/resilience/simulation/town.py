@@ -16,7 +16,7 @@ from victor_fp.core.resilience import call as calling
 from victor_fp.core.resilience import fallback, health
 from victor_fp.core.resilience.admission import Arrived, Finished, Grant, Refuse, Unsent, Wake, Woken
 from victor_fp.core.resilience.breaker import Breaker
-from victor_fp.core.resilience.queue import Entry
+from victor_fp.core.resilience.queue import QueueEntry
 from victor_fp.core.resilience.rate_limit import Permit
 from victor_fp.core.resilience.retry import RetryPolicy
 
@@ -107,22 +107,22 @@ class Town:
         """One call over its plan, to its end."""
         names = list(self.sites)
         caller.dice.shuffle(names)
-        targets = tuple(fallback.Target(provider=name, model=f"{name}-large") for name in names)
+        targets = tuple(fallback.FallbackTarget(provider=name, model=f"{name}-large") for name in names)
         policy = fallback.FallbackPolicy(max_tries=self.scenario.max_tries, even_shares=caller.dice.random() < 0.3)
         plan, order = fallback.begin(targets, policy, self.clock.now, caller.deadline)
         caller.plan = plan
         try:
-            while isinstance(order, fallback.Ask):
+            while isinstance(order, fallback.TryTarget):
                 event = yield from self.asks(caller, order)
                 caller.plan, order = fallback.advance(caller.plan, event, self.clock.now)
         except GaveUp:
-            caller.plan, order = fallback.advance(caller.plan, fallback.Abandoned(), self.clock.now)
-        self.require(isinstance(order, fallback.Settle), "a plan ended without settling")
+            caller.plan, order = fallback.advance(caller.plan, fallback.PlanAbandoned(), self.clock.now)
+        self.require(isinstance(order, fallback.SettlePlan), "a plan ended without settling")
         self.settles(caller, order)
 
-    def settles(self, caller: Caller, order: fallback.Order) -> None:
+    def settles(self, caller: Caller, order: fallback.PlanOrder) -> None:
         """The call is over."""
-        assert isinstance(order, fallback.Settle)
+        assert isinstance(order, fallback.SettlePlan)
         del self.callers[caller.number]
         outcome = "ok" if order.fault is None else type(order.fault).__name__
         self.outcomes[outcome] = self.outcomes.get(outcome, 0) + 1
@@ -133,8 +133,8 @@ class Town:
         self.require(order.fault is None or order.fault.attempts == order.attempts, "the fault's log differs")
 
     def asks(
-        self, caller: Caller, ask: fallback.Ask
-    ) -> Generator[Sleep | Park, object, fallback.Answered | fallback.Failed]:
+        self, caller: Caller, ask: fallback.TryTarget
+    ) -> Generator[Sleep | Park, object, fallback.TargetAnswered | fallback.TargetFailed]:
         """One target of the plan, with retries."""
         site, clock = self.sites[ask.target.provider], self.clock
         retries = self.scenario.max_retries
@@ -145,7 +145,7 @@ class Town:
         try:
             while True:
                 self.keeps(site, caller, call, breaker)
-                event: calling.Event
+                event: calling.CallEvent
                 match order:
                     case calling.Send():
                         event, call = yield from self.sends(caller, site, call, order)
@@ -154,10 +154,10 @@ class Town:
                         yield Sleep(seconds)
                         event = calling.Rested()
                     case calling.Settle(None, attempts):
-                        return fallback.Answered(attempts)
+                        return fallback.TargetAnswered(attempts)
                     case calling.Settle(fault):
                         assert fault is not None
-                        return fallback.Failed(fault)
+                        return fallback.TargetFailed(fault)
                     case calling.Deliver():
                         raise Violation("Deliver outside of a send")
                 call, breaker, order = calling.advance(call, site.breaker, event, clock.now)
@@ -169,7 +169,7 @@ class Town:
             self.keeps(site, caller, call, breaker)
             raise
 
-    def keeps(self, site: Site, caller: Caller, call: calling.Call, breaker: Breaker | None) -> None:
+    def keeps(self, site: Site, caller: Caller, call: calling.CallState, breaker: Breaker | None) -> None:
         """Note the breaker's new state, and the permit that the caller holds of it."""
         assert breaker is not None
         site.breaker = breaker
@@ -178,8 +178,8 @@ class Town:
             site.tries[caller.number] = call.permit
 
     def sends(
-        self, caller: Caller, site: Site, call: calling.Call, order: calling.Send
-    ) -> Generator[Sleep | Park, object, tuple[calling.Event, calling.Call]]:
+        self, caller: Caller, site: Site, call: calling.CallState, order: calling.Send
+    ) -> Generator[Sleep | Park, object, tuple[calling.CallEvent, calling.CallState]]:
         """One try: leave of the rate limit, the request, and what the vendor makes of it."""
         clock = self.clock
         ticket = caller.number
@@ -196,7 +196,7 @@ class Town:
                 yield Sleep(reply.first)
                 caller.committed = True
                 assert caller.plan is not None
-                caller.plan, _ = fallback.advance(caller.plan, fallback.Committed(), clock.now)
+                caller.plan, _ = fallback.advance(caller.plan, fallback.TargetCommitted(), clock.now)
                 call, _, _ = calling.advance(call, site.breaker, calling.Committed(), clock.now)
                 timeout = order.deadline - began
             yield Sleep(max(0.0, min(reply.seconds, timeout) - (clock.now - began)))
@@ -210,10 +210,10 @@ class Town:
             site.running.discard(answer.serial)
             over = Finished(permit=answer, fault=finished, used=used, reported=reply.reported)
             self.happens(site, over)
-            site.health = health.observe(site.health, circuit.verdict_of(finished), clock.now - began, clock.now)
+            site.health = health.observe(site.health, circuit.judge_fault(finished), clock.now - began, clock.now)
         if fault is None:
             return calling.Answered(200), call
-        site.failures += circuit.verdict_of(fault) == "failed"
+        site.failures += circuit.judge_fault(fault) == "failed"
         if fault.retry_after is not None:
             caller.not_before[site.name] = clock.now + fault.retry_after
             site.quiet = (clock.now, max(clock.now + fault.retry_after, site.quiet[1]))
@@ -255,7 +255,7 @@ class Town:
         assert isinstance(answer, Refuse)
         return answer.fault
 
-    def happens(self, site: Site, event: admitting.Event) -> None:
+    def happens(self, site: Site, event: admitting.AdmissionEvent) -> None:
         """Give an event to a site's admission and carry out its orders."""
         before = site.admission.queue.entries
         site.admission, orders = admitting.advance(site.admission, event, self.clock.now)
@@ -292,7 +292,7 @@ class Town:
             site.wake = math.inf
             self.happens(site, Woken())
 
-    def in_turn(self, site: Site, ticket: int, before: tuple[Entry, ...]) -> None:
+    def in_turn(self, site: Site, ticket: int, before: tuple[QueueEntry, ...]) -> None:
         """Whoever is granted had nobody before him who is still waiting: neither by level nor by time and ageing."""
         mine = [entry for entry in before if entry.ticket == ticket]
         left = site.admission.queue.entries

@@ -19,7 +19,7 @@ from victor_fp.core.faults import (
     ServerFailed,
     StreamInterrupted,
 )
-from victor_fp.core.resilience.ratelimit_headers import NOTHING, Budget, Reported
+from victor_fp.core.resilience.ratelimit_headers import NOTHING, Reported, ReportedBudget
 
 Weather: TypeAlias = Literal["fair", "flaky", "down", "stalled", "overloaded", "broke", "garbled"]
 
@@ -102,4 +102,6 @@ class Vendor:
         if not self._says:
             return NOTHING
         reset = self.arrivals[0] + 60.0 - now if self.arrivals else 0.0
-        return Reported(requests=Budget(limit=self.limit, remaining=self.limit - len(self.arrivals), reset=reset))
+        return Reported(
+            requests=ReportedBudget(limit=self.limit, remaining=self.limit - len(self.arrivals), reset=reset)
+        )

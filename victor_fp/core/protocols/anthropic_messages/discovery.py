@@ -15,13 +15,13 @@ from victor_fp.core.protocols.anthropic_messages.request import write_count
 from victor_fp.core.protocols.openai_family.discovery import read_list as read_served_list
 from victor_fp.core.protocols.openai_family.discovery import read_props
 from victor_fp.core.protocols.openai_family.routes import build_props_request
-from victor_fp.core.protocols.operations import build_request, decoder_for
+from victor_fp.core.protocols.operations import build_decoder, build_request
 from victor_fp.core.requests import Endpoint, HttpRequest
 from victor_fp.core.wire_decoding import Undecodable
 
-MODELS = decoder_for(ListModels.RESPONSE)
-MODEL = decoder_for(GetModel.RESPONSE)
-COUNT = decoder_for(CountTokens.RESPONSE)
+MODELS = build_decoder(ListModels.RESPONSE)
+MODEL = build_decoder(GetModel.RESPONSE)
+COUNT = build_decoder(CountTokens.RESPONSE)
 MOST_PER_PAGE = 1000
 """The vendor's document; without a limit a page has 20 models."""
 
@@ -65,7 +65,7 @@ def read_list(body: bytes) -> tuple[ModelInfo, ...]:
     answer = MODELS.decode(body)
     if isinstance(answer, Undecodable):
         return ()
-    return tuple(_info(model, msgspec.to_builtins(model)) for model in answer.data or () if model.id)
+    return tuple(_build_info(model, msgspec.to_builtins(model)) for model in answer.data or () if model.id)
 
 
 def read_model(model: str, body: bytes) -> ModelInfo | None:
@@ -74,7 +74,7 @@ def read_model(model: str, body: bytes) -> ModelInfo | None:
     raw = decode_json_object(body)
     if isinstance(answer, Undecodable) or isinstance(raw, NotJson) or not answer.id:
         return None
-    info = _info(answer, dict(raw))
+    info = _build_info(answer, dict(raw))
     return info if info.id == model else msgspec.structs.replace(info, id=model)
 
 
@@ -84,7 +84,7 @@ def read_count(body: bytes) -> int | None:
     return None if isinstance(answer, Undecodable) else answer.input_tokens
 
 
-def _info(model: wire.ModelInfo, raw: dict[str, object]) -> ModelInfo:
+def _build_info(model: wire.ModelInfo, raw: dict[str, object]) -> ModelInfo:
     can = model.capabilities
     return ModelInfo(
         id=model.id or "",

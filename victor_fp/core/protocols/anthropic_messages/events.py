@@ -34,7 +34,7 @@ from victor_fp_wire.anthropic_messages.response import (
     Usage,
 )
 
-from victor_fp.core.chains import Chain, Objects, concatenate_objects, join_chain, unroll
+from victor_fp.core.chains import Chain, ObjectChain, concatenate_objects, join_chain, unroll
 from victor_fp.core.deltas import (
     BlockEnded,
     Delta,
@@ -62,22 +62,22 @@ from victor_fp.core.protocols.anthropic_messages.response import (
 )
 from victor_fp.core.protocols.anthropic_messages.usage import describe_usage, merge_usage, report_usage
 from victor_fp.core.protocols.error_events import is_error_object, read_error_words
-from victor_fp.core.protocols.operations import decoder_for
+from victor_fp.core.protocols.operations import build_decoder
 from victor_fp.core.protocols.stream_end import is_done
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.wire_decoding import Undecodable
 
-EVENT = decoder_for(CreateMessage.EVENT, keep_halves=True)
+EVENT = build_decoder(CreateMessage.EVENT, keep_halves=True)
 
 
 class PendingBlock(msgspec.Struct, frozen=True, kw_only=True):
     """A block that means something only when it is whole."""
 
-    objects: Objects = None
+    objects: ObjectChain = None
     """The block as it started, and deltas of kinds that are not known; None for a text that is only cited."""
     input: Chain = None
     """JSON text."""
-    citations: Objects = None
+    citations: ObjectChain = None
 
     def finish(self) -> list[Delta]:
         """What the block means now that it has ended."""
@@ -202,7 +202,7 @@ class MessageEvents(msgspec.Struct, frozen=True, kw_only=True):
         match block:
             case ResponseTextBlock(text=text, citations=citations):
                 deltas: list[Delta] = [TextDelta(text)] if text else []
-                chain: Objects = None
+                chain: ObjectChain = None
                 for citation in citations or ():
                     chain = (chain, citation)
                 return (self if chain is None else self._with(index, PendingBlock(citations=chain))), deltas

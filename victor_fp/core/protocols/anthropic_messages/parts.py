@@ -34,7 +34,7 @@ class Inline(msgspec.Struct, frozen=True, gc=False):
     base64: str
 
 
-def part_blocks(
+def build_part_blocks(
     dialect: AnthropicDialect, message: Message, unsupported: list[Adjustment], notes: list[Adjustment]
 ) -> list[PartBlock]:
     """The blocks of a message's content, without empty texts, which the vendor refuses."""
@@ -92,7 +92,7 @@ def _build_document(dialect: AnthropicDialect, part: FilePart) -> PartBlock | Ad
         return RequestDocumentBlock(source=URLPDFSource(url=part.url or ""), title=title)
     if media_type == PDF:
         return RequestDocumentBlock(source=Base64PDFSource(media_type=PDF, data=inline.base64), title=title)
-    text = _text(part, media_type)
+    text = _read_text(part, media_type)
     if text is None:
         return Adjustment(parameter="messages.file", reason=f"documents are PDFs or UTF-8 text, not {media_type}")
     return RequestDocumentBlock(source=PlainTextSource(media_type="text/plain", data=text), title=title)
@@ -121,7 +121,7 @@ def _parse_data_url(url: str) -> tuple[str, bytes] | None:
     return media_type or "text/plain", data
 
 
-def _text(part: FilePart, media_type: str) -> str | None:
+def _read_text(part: FilePart, media_type: str) -> str | None:
     """A text document's text; JSON, XML and the like are texts too."""
     textual = media_type.startswith("text/") or media_type.endswith(("json", "xml", "yaml", "javascript"))
     data = part.data if part.data is not None else (_parse_data_url(part.url or "") or ("", b""))[1]

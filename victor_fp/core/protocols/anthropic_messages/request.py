@@ -84,7 +84,7 @@ def _build_body(
     dialect: AnthropicDialect, request: ChatRequest
 ) -> tuple[CreateMessageParams, tuple[Adjustment, ...], tuple[Adjustment, ...]]:
     """The body, what had to be left out of it, and what was changed without a loss."""
-    policy, options = dialect.policy(request.model), request.options
+    policy, options = dialect.find_policy(request.model), request.options
     request, over_marked = limit_cache_marks(dialect, request)
     said = build_turns(dialect, policy, request.messages)
     reasoned = build_reasoning(policy, request)

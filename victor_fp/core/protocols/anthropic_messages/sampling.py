@@ -15,7 +15,7 @@ LEAST_TOP_P = 0.99
 """The vendor's document: models without sampling take 0.99 and more for old callers' sake."""
 
 
-class Sampling(msgspec.Struct, frozen=True, kw_only=True):
+class AnthropicSampling(msgspec.Struct, frozen=True, kw_only=True):
     """What a request says about sampling."""
 
     temperature: float | UnsetType = UNSET
@@ -26,7 +26,7 @@ class Sampling(msgspec.Struct, frozen=True, kw_only=True):
 
 def build_sampling(
     dialect: AnthropicDialect, policy: ClaudePolicy, request: ChatRequest, *, thinking: bool
-) -> Sampling:
+) -> AnthropicSampling:
     """The caller's wishes as far as the model takes them. A default temperature yields in silence, an asked one not."""
     fixed = "thinking allows only the vendor's own" if thinking else "this model takes none"
     asked = request.temperature if request.asks_temperature else None
@@ -40,7 +40,7 @@ def build_sampling(
             top_p = None
         if top_k is not None:
             refused.append(Adjustment(parameter="top_k", reason=fixed))
-        return Sampling(top_p=UNSET if top_p is None else top_p, unsupported=tuple(refused))
+        return AnthropicSampling(top_p=UNSET if top_p is None else top_p, unsupported=tuple(refused))
     temperature = request.temperature if top_p is None else asked
     if temperature is not None and temperature > dialect.most_temperature:
         reason = f"at most {dialect.most_temperature:g}"
@@ -49,7 +49,7 @@ def build_sampling(
     if policy.sampling == "one" and temperature is not None and top_p is not None:
         refused.append(Adjustment(parameter="top_p", reason="this model takes temperature or top_p, not both"))
         top_p = None
-    return Sampling(
+    return AnthropicSampling(
         temperature=UNSET if temperature is None else temperature,
         top_p=UNSET if top_p is None else top_p,
         top_k=UNSET if top_k is None else top_k,

@@ -21,7 +21,7 @@ from victor_fp.core.types import ToolDefinition
 EPHEMERAL = CacheControlEphemeral()
 
 
-class Tooling(msgspec.Struct, frozen=True, kw_only=True):
+class AnthropicTooling(msgspec.Struct, frozen=True, kw_only=True):
     """What a request says about tools."""
 
     tools: list[Tool] | UnsetType = UNSET
@@ -29,7 +29,7 @@ class Tooling(msgspec.Struct, frozen=True, kw_only=True):
     unsupported: tuple[Adjustment, ...] = ()
 
 
-def build_tools(policy: ClaudePolicy, request: ChatRequest, *, budgeted: bool) -> Tooling:
+def build_tools(policy: ClaudePolicy, request: ChatRequest, *, budgeted: bool) -> AnthropicTooling:
     """Definitions, choice and parallel use. `budgeted`: the request has a thinking budget, which allows no force."""
     choice, parallel = request.options.tool_choice, request.options.parallel_tool_calls
     forced = choice == "required" or isinstance(choice, dict)
@@ -37,7 +37,7 @@ def build_tools(policy: ClaudePolicy, request: ChatRequest, *, budgeted: bool) -
     if forced and not request.tools:
         refused.append(Adjustment(parameter="tool_choice", reason="there are no tools to choose from"))
     if not request.tools:
-        return Tooling(unsupported=tuple(refused))
+        return AnthropicTooling(unsupported=tuple(refused))
     if forced and (budgeted or not policy.forced_tools):
         reason = "a thinking budget allows only auto and none" if budgeted else "this model takes only auto and none"
         refused.append(Adjustment(parameter="tool_choice", reason=reason, action="changed"))
@@ -46,7 +46,7 @@ def build_tools(policy: ClaudePolicy, request: ChatRequest, *, budgeted: bool) -
         reason = "this model does not hold tools to their schema"
         refused += [Adjustment(parameter="tools.strict", reason=reason) for tool in request.tools if tool.strict]
     tools = [_build_tool(policy, tool) for tool in request.tools]
-    return Tooling(tools=tools, choice=_build_choice(choice, parallel=parallel), unsupported=tuple(refused))
+    return AnthropicTooling(tools=tools, choice=_build_choice(choice, parallel=parallel), unsupported=tuple(refused))
 
 
 def _build_choice(choice: str | dict[str, str] | None, *, parallel: bool | None) -> ToolChoice | UnsetType:

@@ -22,7 +22,7 @@ from victor_fp_wire.anthropic_messages.request import (
 from victor_fp.core.dialects.anthropic import AnthropicDialect
 from victor_fp.core.json import Json
 from victor_fp.core.models.claude import ClaudePolicy
-from victor_fp.core.protocols.anthropic_messages.parts import PartBlock, part_blocks
+from victor_fp.core.protocols.anthropic_messages.parts import PartBlock, build_part_blocks
 from victor_fp.core.protocols.anthropic_messages.tools import EPHEMERAL
 from victor_fp.core.request_building.conversation import (
     INSTRUCTIONS,
@@ -35,7 +35,7 @@ from victor_fp.core.requests import Adjustment, ChatRequest
 from victor_fp.core.tool_call_ids import make_id
 from victor_fp.core.types import Message
 
-Role: TypeAlias = Literal["user", "assistant", "system"]
+AnthropicRole: TypeAlias = Literal["user", "assistant", "system"]
 MARKABLE = (
     RequestTextBlock,
     RequestImageBlock,
@@ -47,7 +47,7 @@ _ID = re.compile(r"[a-zA-Z0-9_-]{1,128}")
 """What the vendor takes as the id of a call."""
 
 
-class Turns(msgspec.Struct, frozen=True, kw_only=True):
+class AnthropicTurns(msgspec.Struct, frozen=True, kw_only=True):
     """The conversation for the wire."""
 
     system: str | list[RequestTextBlock] | UnsetType
@@ -79,10 +79,10 @@ def limit_cache_marks(dialect: AnthropicDialect, request: ChatRequest) -> tuple[
     )
 
 
-def build_turns(dialect: AnthropicDialect, policy: ClaudePolicy, messages: Sequence[Message]) -> Turns:
+def build_turns(dialect: AnthropicDialect, policy: ClaudePolicy, messages: Sequence[Message]) -> AnthropicTurns:
     """System messages before the first turn become the system field; what the model cannot take is listed."""
     system: list[RequestTextBlock] = []
-    said: list[tuple[Role, list[InputContentBlock]]] = []
+    said: list[tuple[AnthropicRole, list[InputContentBlock]]] = []
     unsupported: list[Adjustment] = []
     notes: list[Adjustment] = []
     for place, message in enumerate(messages):
@@ -97,10 +97,10 @@ def build_turns(dialect: AnthropicDialect, policy: ClaudePolicy, messages: Seque
                 notes.append(SYSTEM_MOVED)
             system += texts
             continue
-        role: Role = "assistant" if message.role == "assistant" else "user"
+        role: AnthropicRole = "assistant" if message.role == "assistant" else "user"
         blocks = _build_blocks(dialect, message, unsupported, notes)
         _add(said, role, _mark_last(blocks) if message.cache else blocks)
-    return Turns(
+    return AnthropicTurns(
         system=_build_system(system),
         messages=[InputMessage(role=role, content=_build_content(blocks)) for role, blocks in said],
         unsupported=tuple(unsupported),
@@ -108,14 +108,16 @@ def build_turns(dialect: AnthropicDialect, policy: ClaudePolicy, messages: Seque
     )
 
 
-def _may_stand(said: Sequence[tuple[Role, object]], following: Sequence[Message]) -> bool:
+def _may_stand(said: Sequence[tuple[AnthropicRole, object]], following: Sequence[Message]) -> bool:
     """The vendor's document: a system turn follows a user turn, and is the last or followed by the assistant's."""
     after_user = bool(said) and said[-1][0] in ("user", "system")
     next_role = next((message.role for message in following if message.role not in INSTRUCTIONS), "assistant")
     return after_user and next_role == "assistant"
 
 
-def _add(said: list[tuple[Role, list[InputContentBlock]]], role: Role, blocks: Sequence[InputContentBlock]) -> None:
+def _add(
+    said: list[tuple[AnthropicRole, list[InputContentBlock]]], role: AnthropicRole, blocks: Sequence[InputContentBlock]
+) -> None:
     """A turn, or more of the last one; a turn that says nothing is left out, except that users may be told so."""
     if not blocks and role != "user":
         return
@@ -158,7 +160,7 @@ def _build_blocks(
     if message.role == "assistant":
         blocks = split_assistant_turn(message, dialect.protocol, foreign_reasoning=dialect.unsigned_thinking)
         return [written for block in blocks if (written := _build_assistant_block(dialect, block, notes)) is not None]
-    parts = part_blocks(dialect, message, unsupported, notes)
+    parts = build_part_blocks(dialect, message, unsupported, notes)
     if message.role != "tool":
         return [*parts]
     return [

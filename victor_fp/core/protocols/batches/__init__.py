@@ -80,7 +80,7 @@ class BatchCodec(msgspec.Struct, frozen=True, kw_only=True):
     read_list: Callable[[bytes], Result[StatusPage, Fault]]
 
 
-def batch_codec_for(endpoint: Endpoint) -> Result[BatchCodec, Fault]:
+def build_batch_codec(endpoint: Endpoint) -> Result[BatchCodec, Fault]:
     """The batch API of an endpoint; InvalidRequest where it has none."""
     support = find_batch_support(endpoint.spec)
     if support is None:
@@ -91,26 +91,26 @@ def batch_codec_for(endpoint: Endpoint) -> Result[BatchCodec, Fault]:
         case OpenAIBatches():
             from victor_fp.core.protocols.batches import openai
 
-            return openai.batch_codec(endpoint, support, dialect)
+            return openai.bind_batch_codec(endpoint, support, dialect)
         case AnthropicBatches():
             from victor_fp.core.protocols.batches import anthropic
 
-            return anthropic.batch_codec(endpoint, support)
+            return anthropic.bind_batch_codec(endpoint, support)
         case GeminiBatches():
             from victor_fp.core.protocols.batches import gemini
 
-            return gemini.batch_codec(endpoint, support)
+            return gemini.bind_batch_codec(endpoint, support)
         case MistralBatches():
             from victor_fp.core.protocols.batches import mistral
 
-            return mistral.batch_codec(endpoint, support)
+            return mistral.bind_batch_codec(endpoint, support)
         case XAIBatches():
             from victor_fp.core.protocols.batches import xai
 
-            return xai.batch_codec(endpoint, support, dialect)
+            return xai.bind_batch_codec(endpoint, support, dialect)
         case OpenRouterBatches():
             from victor_fp.core.protocols.batches import openrouter
 
-            return openrouter.batch_codec(endpoint, support)
+            return openrouter.bind_batch_codec(endpoint, support)
         case _:
             assert_never(dialect)

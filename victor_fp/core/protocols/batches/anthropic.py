@@ -20,7 +20,7 @@ from victor_fp.core.batching.types import (
     BatchState,
     BatchStatus,
     ItemResult,
-    batch_id_for,
+    make_item_id,
 )
 from victor_fp.core.dialects.anthropic import AnthropicDialect
 from victor_fp.core.dialects.batches import BatchSupport
@@ -28,8 +28,8 @@ from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.json import encode_json
 from victor_fp.core.protocols import codec_for
 from victor_fp.core.protocols.batches import BatchCodec, ResultStep, StatusPage, SubmitStep
-from victor_fp.core.protocols.batches.common import BatchEndpoint, raw_items, read_lines
-from victor_fp.core.protocols.operations import build_request, decoder_for
+from victor_fp.core.protocols.batches.common import BatchEndpoint, list_raw_items, read_lines
+from victor_fp.core.protocols.operations import build_decoder, build_request
 from victor_fp.core.requests import Endpoint, HttpRequest
 
 PAGE = 100
@@ -49,12 +49,12 @@ STATUSES: Mapping[str, int] = {
 """HTTP statuses of live calls by the type of their error; a line of results names the type only.
 https://platform.claude.com/docs/en/api/errors"""
 
-_BATCH = decoder_for(GetBatch.RESPONSE)
-_LIST = decoder_for(ListBatches.RESPONSE)
-_LINE = decoder_for(ReadResults.EVENT)
+_BATCH = build_decoder(GetBatch.RESPONSE)
+_LIST = build_decoder(ListBatches.RESPONSE)
+_LINE = build_decoder(ReadResults.EVENT)
 
 
-def batch_codec(endpoint: Endpoint, support: BatchSupport) -> Result[BatchCodec, Fault]:
+def bind_batch_codec(endpoint: Endpoint, support: BatchSupport) -> Result[BatchCodec, Fault]:
     """The functions of the family, bound to an endpoint that speaks messages."""
     if not isinstance(endpoint.spec.dialect, AnthropicDialect):
         message = f"batches of this form hold messages, not {endpoint.spec.dialect.protocol}"
@@ -78,13 +78,13 @@ def batch_codec(endpoint: Endpoint, support: BatchSupport) -> Result[BatchCodec,
 
 def encode_item(bound: BatchEndpoint, key: str, model: str, request: HttpRequest) -> BatchItem:
     """One request; its headers, such as those of beta features, are not part of it."""
-    item = sent.BatchRequest(custom_id=batch_id_for(key), params=msgspec.Raw(request.body))
+    item = sent.BatchRequest(custom_id=make_item_id(key), params=msgspec.Raw(request.body))
     return BatchItem(key, item.custom_id, model, bound.route, encode_json(item))
 
 
 def submit(bound: BatchEndpoint, items: Sequence[BatchItem], token: str) -> SubmitStep:
     """Create the batch with all its requests. The vendor keeps no mark with it."""
-    body = encode_json(sent.CreateBatch(requests=raw_items(items)))
+    body = encode_json(sent.CreateBatch(requests=list_raw_items(items)))
     handle = BatchHandle(provider=bound.endpoint.spec.name, id="", model=items[0].model, count=len(items), token=token)
     return SubmitStep(
         request=build_request(bound.endpoint, CreateBatch(), body=body),
@@ -102,9 +102,9 @@ def read_status(bound: BatchEndpoint, handle: BatchHandle, body: bytes) -> Resul
     """A batch."""
     return bound.decode(_BATCH, body, "the batch").bind(
         lambda batch: (
-            Success(_status(bound, handle, batch))
+            Success(_read_status(bound, handle, batch))
             if batch.id
-            else Failure(bound.invalid("the answer names no batch", body))
+            else Failure(bound.build_invalid("the answer names no batch", body))
         )
     )
 
@@ -114,13 +114,13 @@ def read_list(bound: BatchEndpoint, body: bytes) -> Result[StatusPage, Fault]:
     handle = BatchHandle(provider=bound.endpoint.spec.name, id="")
 
     def read(found: received.BatchList) -> StatusPage:
-        statuses = tuple(_status(bound, handle, batch) for batch in found.data or () if batch.id)
+        statuses = tuple(_read_status(bound, handle, batch) for batch in found.data or () if batch.id)
         return statuses, found.last_id if found.has_more else None
 
     return bound.decode(_LIST, body, "the list of batches").map(read)
 
 
-def _status(bound: BatchEndpoint, handle: BatchHandle, batch: received.Batch) -> BatchStatus:
+def _read_status(bound: BatchEndpoint, handle: BatchHandle, batch: received.Batch) -> BatchStatus:
     counts = batch.request_counts or received.RequestCounts()
     parts = (counts.processing, counts.succeeded, counts.errored, counts.canceled, counts.expired)
     total = None if batch.request_counts is None else sum(part or 0 for part in parts)
@@ -128,7 +128,7 @@ def _status(bound: BatchEndpoint, handle: BatchHandle, batch: received.Batch) ->
     has_results = batch.processing_status == "ended" and batch.results_url is not None
     return BatchStatus(
         handle=msgspec.structs.replace(handle, id=batch.id or handle.id, count=handle.count or total or 0),
-        state=_state(batch),
+        state=_read_state(batch),
         vendor_state=batch.processing_status or "",
         counts=BatchCounts(
             total=total,
@@ -137,12 +137,12 @@ def _status(bound: BatchEndpoint, handle: BatchHandle, batch: received.Batch) ->
         ),
         created_at=created,
         ends_at=parse_time(batch.expires_at),
-        results_expire_at=bound.results_expire_at(created),
+        results_expire_at=bound.compute_expiry(created),
         sources=(batch.id or handle.id,) if has_results else (),
     )
 
 
-def _state(batch: received.Batch) -> BatchState:
+def _read_state(batch: received.Batch) -> BatchState:
     """The vendor ends every batch in one state; the requests' own ends tell how."""
     match batch.processing_status:
         case "in_progress":

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeVar
 import msgspec
 from returns.result import Failure, Result, Success
 
-from victor_fp.core.batching.reading import encode_body, error_code, iterate_lines
+from victor_fp.core.batching.reading import encode_body, find_error_code, iterate_lines
 from victor_fp.core.batching.types import BatchItem, ItemResult
 from victor_fp.core.dialects.batches import BatchSupport
 from victor_fp.core.faults import Fault, InvalidResponse
@@ -33,7 +33,7 @@ class BatchEndpoint(msgspec.Struct, frozen=True, kw_only=True):
     support: BatchSupport
     route: str
 
-    def invalid(self, message: str, body: bytes) -> Fault:
+    def build_invalid(self, message: str, body: bytes) -> Fault:
         """The fault for an answer that is not what its operation promises."""
         evidence = body[:1000].decode("utf-8", "replace")
         return InvalidResponse(provider=self.endpoint.spec.name, message=message, evidence=evidence)
@@ -42,10 +42,10 @@ class BatchEndpoint(msgspec.Struct, frozen=True, kw_only=True):
         """The body as its model."""
         found = decoder.decode(body)
         if isinstance(found, Undecodable):
-            return Failure(self.invalid(f"{what} cannot be read: {found.reason}", body))
+            return Failure(self.build_invalid(f"{what} cannot be read: {found.reason}", body))
         return Success(found)
 
-    def results_expire_at(self, created: float | None) -> float | None:
+    def compute_expiry(self, created: float | None) -> float | None:
         """When the results of a batch vanish that was created then."""
         hours = self.support.limits.results_hours
         return None if created is None or hours is None else created + hours * 3600.0
@@ -60,7 +60,7 @@ def read_lines(
         line = decoder.decode(text)
         item = None if isinstance(line, Undecodable) else read(line)
         if item is None:
-            return Failure(bound.invalid("a line of results cannot be read", text))
+            return Failure(bound.build_invalid("a line of results cannot be read", text))
         items.append(item)
     return Success(ResultPage(tuple(items)))
 
@@ -70,11 +70,11 @@ def read_answer(identifier: str, status: int | None, body: object, error: object
     if status is not None and status < 400:
         return ItemResult(id=identifier, end="answered", status=status, body=encode_body(body), request_id=request_id)
     refusal = error if body is None else body
-    end: Literal["failed", "expired", "cancelled"] = NOT_BEGUN.get(error_code(error), "failed")
+    end: Literal["failed", "expired", "cancelled"] = NOT_BEGUN.get(find_error_code(error), "failed")
     wrapped = refusal if isinstance(refusal, Mapping) and "error" in refusal else {"error": refusal}
     return ItemResult(id=identifier, end=end, status=status, body=encode_body(wrapped), request_id=request_id)
 
 
-def raw_items(items: Sequence[BatchItem]) -> list[Any]:
+def list_raw_items(items: Sequence[BatchItem]) -> list[Any]:
     """Items that are encoded already, to stand in a body's list; a list of their model to the type checker."""
     return [msgspec.Raw(item.line) for item in items]

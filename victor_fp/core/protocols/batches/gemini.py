@@ -20,7 +20,7 @@ from victor_fp.core.batching.types import (
     BatchState,
     BatchStatus,
     ItemResult,
-    batch_id_for,
+    make_item_id,
 )
 from victor_fp.core.dialects.batches import BatchSupport
 from victor_fp.core.dialects.gemini import GeminiDialect
@@ -28,8 +28,8 @@ from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.json import encode_json
 from victor_fp.core.protocols import codec_for
 from victor_fp.core.protocols.batches import BatchCodec, ResultPage, ResultStep, StatusPage, SubmitStep
-from victor_fp.core.protocols.batches.common import BatchEndpoint, raw_items
-from victor_fp.core.protocols.operations import build_request, decoder_for
+from victor_fp.core.protocols.batches.common import BatchEndpoint, list_raw_items
+from victor_fp.core.protocols.operations import build_decoder, build_request
 from victor_fp.core.requests import Endpoint, HttpRequest
 from victor_fp.core.result import outcome
 
@@ -61,11 +61,11 @@ RPC_NAMES: Mapping[int, str] = {
     8: "RESOURCE_EXHAUSTED", 9: "FAILED_PRECONDITION", 13: "INTERNAL", 14: "UNAVAILABLE", 16: "UNAUTHENTICATED",
 }  # fmt: skip
 
-_OPERATION = decoder_for(GetBatch.RESPONSE)
-_LIST = decoder_for(ListBatches.RESPONSE)
+_OPERATION = build_decoder(GetBatch.RESPONSE)
+_LIST = build_decoder(ListBatches.RESPONSE)
 
 
-def batch_codec(endpoint: Endpoint, support: BatchSupport) -> Result[BatchCodec, Fault]:
+def bind_batch_codec(endpoint: Endpoint, support: BatchSupport) -> Result[BatchCodec, Fault]:
     """The functions of the family, bound to an endpoint."""
     if not isinstance(endpoint.spec.dialect, GeminiDialect):
         message = f"batches of this form hold Gemini's requests, not {endpoint.spec.dialect.protocol}"
@@ -81,7 +81,7 @@ def batch_codec(endpoint: Endpoint, support: BatchSupport) -> Result[BatchCodec,
             status=partial(build_status, bound),
             read_status=partial(read_status, bound),
             results=partial(read_results, bound),
-            cancel=lambda handle: build_request(endpoint, CancelBatch(batch=_last_segment(handle.id))),
+            cancel=lambda handle: build_request(endpoint, CancelBatch(batch=_cut_last_segment(handle.id))),
             list_page=partial(build_list, bound),
             read_list=partial(read_list, bound),
         )
@@ -90,7 +90,7 @@ def batch_codec(endpoint: Endpoint, support: BatchSupport) -> Result[BatchCodec,
 
 def encode_item(bound: BatchEndpoint, key: str, model: str, request: HttpRequest) -> BatchItem:
     """One request, with its id in the metadata that come back with the result."""
-    identifier = batch_id_for(key)
+    identifier = make_item_id(key)
     item = sent.InlinedRequest(request=msgspec.Raw(request.body), metadata=sent.RequestMetadata(key=identifier))
     return BatchItem(key, identifier, model, bound.route, encode_json(item))
 
@@ -100,7 +100,7 @@ def submit(bound: BatchEndpoint, items: Sequence[BatchItem], token: str) -> Subm
     wanted = sent.CreateBatch(
         batch=sent.NewBatch(
             display_name=MARK + token,
-            input_config=sent.InputConfig(requests=sent.InlinedRequests(requests=raw_items(items))),
+            input_config=sent.InputConfig(requests=sent.InlinedRequests(requests=list_raw_items(items))),
         )
     )
     model = items[0].model
@@ -115,7 +115,7 @@ def submit(bound: BatchEndpoint, items: Sequence[BatchItem], token: str) -> Subm
 
 def build_status(bound: BatchEndpoint, handle: BatchHandle) -> HttpRequest:
     """Ask how far a batch is."""
-    return build_request(bound.endpoint, GetBatch(batch=_last_segment(handle.id)))
+    return build_request(bound.endpoint, GetBatch(batch=_cut_last_segment(handle.id)))
 
 
 def build_list(bound: BatchEndpoint, cursor: str | None) -> HttpRequest:
@@ -130,8 +130,8 @@ def read_status(bound: BatchEndpoint, handle: BatchHandle, body: bytes) -> Resul
             return Failure(fault)
         case Success(operation):
             if not operation.name:
-                return Failure(bound.invalid("the answer names no batch", body))
-            return Success(_status(bound, handle, operation))
+                return Failure(bound.build_invalid("the answer names no batch", body))
+            return Success(_read_status(bound, handle, operation))
 
 
 def read_list(bound: BatchEndpoint, body: bytes) -> Result[StatusPage, Fault]:
@@ -139,13 +139,15 @@ def read_list(bound: BatchEndpoint, body: bytes) -> Result[StatusPage, Fault]:
     handle = BatchHandle(provider=bound.endpoint.spec.name, id="")
 
     def read(found: received.OperationList) -> StatusPage:
-        statuses = tuple(_status(bound, handle, operation) for operation in found.operations or () if operation.name)
+        statuses = tuple(
+            _read_status(bound, handle, operation) for operation in found.operations or () if operation.name
+        )
         return statuses, found.next_page_token or None
 
     return bound.decode(_LIST, body, "the list of batches").map(read)
 
 
-def _status(bound: BatchEndpoint, handle: BatchHandle, operation: received.Operation) -> BatchStatus:
+def _read_status(bound: BatchEndpoint, handle: BatchHandle, operation: received.Operation) -> BatchStatus:
     batch = operation.metadata or received.Batch()
     stats = batch.batch_stats or received.BatchStats()
     created = parse_time(batch.create_time)
@@ -160,7 +162,7 @@ def _status(bound: BatchEndpoint, handle: BatchHandle, operation: received.Opera
             count=handle.count or total or 0,
             token=name.removeprefix(MARK) if name.startswith(MARK) else handle.token,
         ),
-        state=_state(operation),
+        state=_read_state(operation),
         vendor_state=batch.state or "",
         counts=BatchCounts(
             total=total,
@@ -169,13 +171,13 @@ def _status(bound: BatchEndpoint, handle: BatchHandle, operation: received.Opera
         ),
         created_at=created,
         ends_at=None if created is None else created + bound.support.limits.window_hours * 3600.0,
-        results_expire_at=bound.results_expire_at(created),
-        sources=(operation.name or "",) if _outputs(operation) else (),
+        results_expire_at=bound.compute_expiry(created),
+        sources=(operation.name or "",) if _list_outputs(operation) else (),
         errors=(error.message,) if error is not None and error.message else (),
     )
 
 
-def _state(operation: received.Operation) -> BatchState:
+def _read_state(operation: received.Operation) -> BatchState:
     word = ((operation.metadata.state if operation.metadata else None) or "").partition("STATE_")[2]
     found = STATES.get(word)
     if found is not None:
@@ -196,7 +198,7 @@ def read_page(bound: BatchEndpoint, body: bytes) -> Result[ResultPage, Fault]:
     """The results inside a batch. The vendor's order is promised nowhere; the metadata say what is whose."""
 
     def read(operation: received.Operation) -> ResultPage:
-        return ResultPage(tuple(item for one in _outputs(operation) if (item := read_item(one)) is not None))
+        return ResultPage(tuple(item for one in _list_outputs(operation) if (item := read_item(one)) is not None))
 
     return bound.decode(_OPERATION, body, "the results").map(read)
 
@@ -220,7 +222,7 @@ def read_item(one: received.InlinedResponse) -> ItemResult | None:
     return ItemResult(id=identifier, end="failed", status=status, body=encode_body({"error": refusal}))
 
 
-def _outputs(operation: received.Operation) -> Sequence[received.InlinedResponse]:
+def _list_outputs(operation: received.Operation) -> Sequence[received.InlinedResponse]:
     """The results, which stand in the response of the operation or in its metadata."""
     outputs = (operation.response, operation.metadata.output if operation.metadata else None)
     for output in outputs:
@@ -236,5 +238,5 @@ def _count(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
-def _last_segment(name: str) -> str:
+def _cut_last_segment(name: str) -> str:
     return name.rpartition("/")[2]

@@ -20,7 +20,7 @@ from victor_fp.core.batching.types import (
     BatchState,
     BatchStatus,
     ItemResult,
-    batch_id_for,
+    make_item_id,
 )
 from victor_fp.core.dialects.batches import BatchSupport
 from victor_fp.core.dialects.mistral import MistralDialect
@@ -29,7 +29,7 @@ from victor_fp.core.json import encode_json
 from victor_fp.core.protocols import codec_for
 from victor_fp.core.protocols.batches import BatchCodec, ResultStep, StatusPage, SubmitStep
 from victor_fp.core.protocols.batches.common import BatchEndpoint, read_answer, read_lines
-from victor_fp.core.protocols.operations import build_request, decoder_for
+from victor_fp.core.protocols.operations import build_decoder, build_request
 from victor_fp.core.requests import Endpoint, HttpRequest
 from victor_fp.core.result import outcome
 from victor_fp.core.wire_decoding import Undecodable
@@ -48,13 +48,13 @@ STATES: Mapping[str, BatchState] = {
 }
 """`BatchJobStatus` of the vendor's document."""
 
-_FILE = decoder_for(UploadFile.RESPONSE)
-_JOB = decoder_for(GetJob.RESPONSE)
-_LIST = decoder_for(ListJobs.RESPONSE)
-_LINE = decoder_for(DownloadFile.EVENT)
+_FILE = build_decoder(UploadFile.RESPONSE)
+_JOB = build_decoder(GetJob.RESPONSE)
+_LIST = build_decoder(ListJobs.RESPONSE)
+_LINE = build_decoder(DownloadFile.EVENT)
 
 
-def batch_codec(endpoint: Endpoint, support: BatchSupport) -> Result[BatchCodec, Fault]:
+def bind_batch_codec(endpoint: Endpoint, support: BatchSupport) -> Result[BatchCodec, Fault]:
     """The functions of the family, bound to an endpoint."""
     if not isinstance(endpoint.spec.dialect, MistralDialect):
         message = f"batches of this form hold Mistral's chats, not {endpoint.spec.dialect.protocol}"
@@ -79,7 +79,7 @@ def batch_codec(endpoint: Endpoint, support: BatchSupport) -> Result[BatchCodec,
 
 def encode_item(bound: BatchEndpoint, key: str, model: str, request: HttpRequest) -> BatchItem:
     """A line of the file of requests."""
-    line = sent.RequestLine(custom_id=batch_id_for(key), body=msgspec.Raw(request.body))
+    line = sent.RequestLine(custom_id=make_item_id(key), body=msgspec.Raw(request.body))
     return BatchItem(key, line.custom_id, model, bound.route, encode_json(line))
 
 
@@ -99,7 +99,7 @@ def _read_file(
 ) -> Result[SubmitStep | BatchHandle, Fault]:
     file = _FILE.decode(body)
     if isinstance(file, Undecodable) or not file.id:
-        return Failure(bound.invalid("the answer to an upload names no file", body))
+        return Failure(bound.build_invalid("the answer to an upload names no file", body))
     wanted = sent.CreateJob(
         input_files=[file.id],
         endpoint=bound.route,
@@ -131,8 +131,8 @@ def read_status(bound: BatchEndpoint, handle: BatchHandle, body: bytes) -> Resul
             return Failure(fault)
         case Success(job):
             if not job.id:
-                return Failure(bound.invalid("the answer names no job", body))
-            return Success(_status(bound, handle, job))
+                return Failure(bound.build_invalid("the answer names no job", body))
+            return Success(_read_status(bound, handle, job))
 
 
 def read_list(bound: BatchEndpoint, body: bytes) -> Result[StatusPage, Fault]:
@@ -140,12 +140,12 @@ def read_list(bound: BatchEndpoint, body: bytes) -> Result[StatusPage, Fault]:
     handle = BatchHandle(provider=bound.endpoint.spec.name, id="")
 
     def read(found: received.JobList) -> StatusPage:
-        return tuple(_status(bound, handle, job) for job in found.data or () if job.id), None
+        return tuple(_read_status(bound, handle, job) for job in found.data or () if job.id), None
 
     return bound.decode(_LIST, body, "the list of jobs").map(read)
 
 
-def _status(bound: BatchEndpoint, handle: BatchHandle, job: received.Job) -> BatchStatus:
+def _read_status(bound: BatchEndpoint, handle: BatchHandle, job: received.Job) -> BatchStatus:
     token = (job.metadata or {}).get(TOKEN)
     created = parse_time(job.created_at)
     files = job.input_files or [handle.input_id]
@@ -163,7 +163,7 @@ def _status(bound: BatchEndpoint, handle: BatchHandle, job: received.Job) -> Bat
         counts=BatchCounts(total=job.total_requests, succeeded=job.succeeded_requests, failed=job.failed_requests),
         created_at=created,
         ends_at=None if created is None else created + bound.support.limits.window_hours * 3600.0,
-        results_expire_at=bound.results_expire_at(created),
+        results_expire_at=bound.compute_expiry(created),
         sources=tuple(source for source in (job.output_file, job.error_file) if source),
         errors=tuple(error.message for error in job.errors or () if error.message),
     )

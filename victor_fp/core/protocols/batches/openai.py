@@ -29,7 +29,7 @@ from victor_fp.core.batching.types import (
     BatchState,
     BatchStatus,
     ItemResult,
-    batch_id_for,
+    make_item_id,
 )
 from victor_fp.core.dialects.batches import BatchSupport, OpenAIBatches
 from victor_fp.core.dialects.chat import ChatDialect
@@ -44,7 +44,7 @@ from victor_fp.core.protocols.openai_family.routes import (
     has_dated_version,
     read_version_parameter,
 )
-from victor_fp.core.protocols.operations import build_request, decoder_for
+from victor_fp.core.protocols.operations import build_decoder, build_request
 from victor_fp.core.requests import Endpoint, HttpRequest
 from victor_fp.core.result import outcome
 from victor_fp.core.wire_decoding import Undecodable
@@ -68,11 +68,11 @@ STATES: Mapping[str, BatchState] = {
     "canceled": "cancelled",
 }
 """`Batch.status` of OpenAI's document, Together's in upper case, Cerebras's and Novita's own."""
-_FILE = decoder_for(UploadFile.RESPONSE)
-_DIRECT_FILE = decoder_for(UploadFileDirectly.RESPONSE)
-_BATCH = decoder_for(GetBatch.RESPONSE)
-_LIST = decoder_for(ListBatches.RESPONSE)
-_LINE = decoder_for(DownloadFile.EVENT)
+_FILE = build_decoder(UploadFile.RESPONSE)
+_DIRECT_FILE = build_decoder(UploadFileDirectly.RESPONSE)
+_BATCH = build_decoder(GetBatch.RESPONSE)
+_LIST = build_decoder(ListBatches.RESPONSE)
+_LINE = build_decoder(DownloadFile.EVENT)
 
 
 class FileEndpoint(BatchEndpoint, frozen=True, kw_only=True):
@@ -86,7 +86,7 @@ class FileEndpoint(BatchEndpoint, frozen=True, kw_only=True):
         return read_version_parameter(self.endpoint)
 
 
-def batch_codec(endpoint: Endpoint, support: BatchSupport, dialect: OpenAIBatches) -> Result[BatchCodec, Fault]:
+def bind_batch_codec(endpoint: Endpoint, support: BatchSupport, dialect: OpenAIBatches) -> Result[BatchCodec, Fault]:
     """The functions of the family, bound to an endpoint that speaks chats or Responses."""
     chat = endpoint.spec.dialect
     if not isinstance(chat, ChatDialect | ResponsesDialect):
@@ -125,7 +125,7 @@ def _without_deployment(endpoint: Endpoint) -> Endpoint:
 def encode_item(bound: FileEndpoint, key: str, model: str, request: HttpRequest) -> BatchItem:
     """A line of the file of requests."""
     has_url = bound.dialect.lines_have_url
-    identifier = batch_id_for(key)
+    identifier = make_item_id(key)
     line = sent.RequestLine(
         custom_id=identifier,
         method="POST" if has_url else UNSET,
@@ -157,7 +157,7 @@ def _read_file(
     decoder = _FILE if bound.dialect.upload == "files" else _DIRECT_FILE
     file = decoder.decode(body)
     if isinstance(file, Undecodable) or not file.id:
-        return Failure(bound.invalid("the answer to an upload names no file", body))
+        return Failure(bound.build_invalid("the answer to an upload names no file", body))
     wanted = sent.CreateBatch(
         input_file_id=file.id,
         endpoint=bound.route,
@@ -199,8 +199,8 @@ def read_status(bound: FileEndpoint, handle: BatchHandle, body: bytes) -> Result
         case Success(found):
             batch = found.job or found
     if not batch.id:
-        return Failure(bound.invalid("the answer names no batch", body))
-    return Success(_status(bound, handle, batch))
+        return Failure(bound.build_invalid("the answer names no batch", body))
+    return Success(_read_status(bound, handle, batch))
 
 
 def read_list(bound: FileEndpoint, body: bytes) -> Result[StatusPage, Fault]:
@@ -209,14 +209,14 @@ def read_list(bound: FileEndpoint, body: bytes) -> Result[StatusPage, Fault]:
     handle = BatchHandle(provider=bound.endpoint.spec.name, id="")
 
     def read(found: received.BatchList) -> StatusPage:
-        statuses = tuple(_status(bound, handle, batch) for batch in found.data or () if batch.id)
+        statuses = tuple(_read_status(bound, handle, batch) for batch in found.data or () if batch.id)
         cursor = (found.last_id or statuses[-1].handle.id) if found.has_more and statuses else None
         return statuses, cursor
 
     return bound.decode(_LIST, wrapped, "the list of batches").map(read)
 
 
-def _status(bound: FileEndpoint, handle: BatchHandle, batch: received.Batch) -> BatchStatus:
+def _read_status(bound: FileEndpoint, handle: BatchHandle, batch: received.Batch) -> BatchStatus:
     counts = batch.request_counts or received.RequestCounts()
     token = (batch.metadata or {}).get(TOKEN)
     created = parse_time(batch.created_at)
@@ -238,7 +238,7 @@ def _status(bound: FileEndpoint, handle: BatchHandle, batch: received.Batch) -> 
         counts=BatchCounts(total=counts.total, succeeded=counts.completed, failed=counts.failed),
         created_at=created,
         ends_at=parse_time(batch.expires_at) or parse_time(batch.job_deadline),
-        results_expire_at=bound.results_expire_at(created),
+        results_expire_at=bound.compute_expiry(created),
         sources=tuple(source for source in (batch.output_file_id, batch.error_file_id) if source),
         errors=tuple(filter(None, [*errors, batch.error or ""])),
     )

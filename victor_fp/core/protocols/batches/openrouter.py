@@ -12,7 +12,7 @@ from victor_fp_wire.openrouter_batches import response as received
 from victor_fp_wire.openrouter_batches.operations import CreateBatch, DeleteBatch, GetBatch, ListBatches
 
 from victor_fp.core.batching.reading import parse_time
-from victor_fp.core.batching.types import BatchCounts, BatchHandle, BatchItem, BatchStatus, ItemResult, batch_id_for
+from victor_fp.core.batching.types import BatchCounts, BatchHandle, BatchItem, BatchStatus, ItemResult, make_item_id
 from victor_fp.core.dialects.batches import BatchSupport
 from victor_fp.core.dialects.chat import ChatDialect
 from victor_fp.core.dialects.responses import ResponsesDialect
@@ -20,17 +20,17 @@ from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.json import encode_json
 from victor_fp.core.protocols import codec_for
 from victor_fp.core.protocols.batches import BatchCodec, ResultPage, ResultStep, StatusPage, SubmitStep
-from victor_fp.core.protocols.batches.common import BatchEndpoint, raw_items, read_answer
+from victor_fp.core.protocols.batches.common import BatchEndpoint, list_raw_items, read_answer
 from victor_fp.core.protocols.batches.openai import STATES
-from victor_fp.core.protocols.operations import build_request, decoder_for
+from victor_fp.core.protocols.operations import build_decoder, build_request
 from victor_fp.core.requests import Endpoint, HttpRequest
 from victor_fp.core.result import outcome
 
-_BATCH = decoder_for(GetBatch.RESPONSE)
-_LIST = decoder_for(ListBatches.RESPONSE)
+_BATCH = build_decoder(GetBatch.RESPONSE)
+_LIST = build_decoder(ListBatches.RESPONSE)
 
 
-def batch_codec(endpoint: Endpoint, support: BatchSupport) -> Result[BatchCodec, Fault]:
+def bind_batch_codec(endpoint: Endpoint, support: BatchSupport) -> Result[BatchCodec, Fault]:
     """The functions of the family, bound to an endpoint that speaks chats or Responses."""
     chat = endpoint.spec.dialect
     if not isinstance(chat, ChatDialect | ResponsesDialect):
@@ -56,13 +56,13 @@ def batch_codec(endpoint: Endpoint, support: BatchSupport) -> Result[BatchCodec,
 
 def encode_item(bound: BatchEndpoint, key: str, model: str, request: HttpRequest) -> BatchItem:
     """One request."""
-    item = sent.BatchRequest(custom_id=batch_id_for(key), body=msgspec.Raw(request.body))
+    item = sent.BatchRequest(custom_id=make_item_id(key), body=msgspec.Raw(request.body))
     return BatchItem(key, item.custom_id, model, bound.route, encode_json(item))
 
 
 def submit(bound: BatchEndpoint, items: Sequence[BatchItem], token: str) -> SubmitStep:
     """Create the batch. The vendor reads the body as it comes: operation and model stand before the requests."""
-    wanted = sent.CreateBatch(endpoint=bound.route, model=items[0].model, requests=raw_items(items))
+    wanted = sent.CreateBatch(endpoint=bound.route, model=items[0].model, requests=list_raw_items(items))
     handle = BatchHandle(provider=bound.endpoint.spec.name, id="", model=items[0].model, count=len(items), token=token)
     return SubmitStep(
         request=build_request(bound.endpoint, CreateBatch(), body=encode_json(wanted)),
@@ -83,8 +83,8 @@ def read_status(bound: BatchEndpoint, handle: BatchHandle, body: bytes) -> Resul
             return Failure(fault)
         case Success(batch):
             if not batch.id:
-                return Failure(bound.invalid("the answer names no batch", body))
-            return Success(_status(bound, handle, batch))
+                return Failure(bound.build_invalid("the answer names no batch", body))
+            return Success(_read_status(bound, handle, batch))
 
 
 def read_list(bound: BatchEndpoint, body: bytes) -> Result[StatusPage, Fault]:
@@ -92,12 +92,12 @@ def read_list(bound: BatchEndpoint, body: bytes) -> Result[StatusPage, Fault]:
     handle = BatchHandle(provider=bound.endpoint.spec.name, id="")
 
     def read(found: received.BatchList) -> StatusPage:
-        return tuple(_status(bound, handle, batch) for batch in found.data or () if batch.id), None
+        return tuple(_read_status(bound, handle, batch) for batch in found.data or () if batch.id), None
 
     return bound.decode(_LIST, body, "the list of batches").map(read)
 
 
-def _status(bound: BatchEndpoint, handle: BatchHandle, batch: received.Batch) -> BatchStatus:
+def _read_status(bound: BatchEndpoint, handle: BatchHandle, batch: received.Batch) -> BatchStatus:
     counts = batch.request_counts or received.RequestCounts()
     created = parse_time(batch.created_at)
     error = batch.error
@@ -112,7 +112,7 @@ def _status(bound: BatchEndpoint, handle: BatchHandle, batch: received.Batch) ->
         vendor_state=batch.status or "",
         counts=BatchCounts(total=counts.total, succeeded=counts.completed, failed=counts.failed),
         created_at=created,
-        results_expire_at=bound.results_expire_at(created),
+        results_expire_at=bound.compute_expiry(created),
         sources=(batch.id or "",) if batch.results else (),
         errors=(error.message,) if error is not None and error.message else (),
     )

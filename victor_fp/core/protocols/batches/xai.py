@@ -27,7 +27,7 @@ from victor_fp.core.batching.types import (
     BatchState,
     BatchStatus,
     ItemResult,
-    batch_id_for,
+    make_item_id,
 )
 from victor_fp.core.dialects.batches import BatchSupport, XAIBatches
 from victor_fp.core.dialects.chat import ChatDialect
@@ -36,8 +36,8 @@ from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.json import encode_json
 from victor_fp.core.protocols import codec_for
 from victor_fp.core.protocols.batches import BatchCodec, ResultPage, ResultStep, StatusPage, SubmitStep
-from victor_fp.core.protocols.batches.common import BatchEndpoint, raw_items
-from victor_fp.core.protocols.operations import build_request, decoder_for
+from victor_fp.core.protocols.batches.common import BatchEndpoint, list_raw_items
+from victor_fp.core.protocols.operations import build_decoder, build_request
 from victor_fp.core.requests import Endpoint, HttpRequest
 from victor_fp.core.result import outcome
 
@@ -47,13 +47,13 @@ RESULTS = 100
 MARK = "victor-fp "
 """A batch's name is this, our token, and the number of requests that are to be added."""
 
-_BATCH = decoder_for(GetBatch.RESPONSE)
-_CREATED = decoder_for(CreateBatch.RESPONSE)
-_LIST = decoder_for(ListBatches.RESPONSE)
-_PAGE = decoder_for(ReadResults.RESPONSE)
+_BATCH = build_decoder(GetBatch.RESPONSE)
+_CREATED = build_decoder(CreateBatch.RESPONSE)
+_LIST = build_decoder(ListBatches.RESPONSE)
+_PAGE = build_decoder(ReadResults.RESPONSE)
 
 
-def batch_codec(endpoint: Endpoint, support: BatchSupport, dialect: XAIBatches) -> Result[BatchCodec, Fault]:
+def bind_batch_codec(endpoint: Endpoint, support: BatchSupport, dialect: XAIBatches) -> Result[BatchCodec, Fault]:
     """The functions of the family, bound to an endpoint that speaks chats or Responses."""
     chat = endpoint.spec.dialect
     if not isinstance(chat, ChatDialect | ResponsesDialect):
@@ -82,7 +82,7 @@ def encode_item(bound: BatchEndpoint, key: str, model: str, request: HttpRequest
     """One request, under the name of its operation."""
     raw = msgspec.Raw(request.body)
     body = sent.RequestBody(responses=raw) if bound.route == "responses" else sent.RequestBody(chat_get_completion=raw)
-    item = sent.RequestItem(batch_request_id=batch_id_for(key), batch_request=body)
+    item = sent.RequestItem(batch_request_id=make_item_id(key), batch_request=body)
     return BatchItem(key, item.batch_request_id, model, bound.route, encode_json(item))
 
 
@@ -103,7 +103,7 @@ def _read_created(
             return Failure(fault)
         case Success(batch):
             if not batch.batch_id:
-                return Failure(bound.invalid("the answer names no batch", body))
+                return Failure(bound.build_invalid("the answer names no batch", body))
     handle = BatchHandle(
         provider=bound.endpoint.spec.name, id=batch.batch_id, model=items[0].model, count=len(items), token=token
     )
@@ -125,7 +125,7 @@ def _add(
         if count and size > dialect.max_bytes_per_call:
             break
         count += 1
-    body = encode_json(sent.AddRequests(batch_requests=raw_items(items[:count])))
+    body = encode_json(sent.AddRequests(batch_requests=list_raw_items(items[:count])))
     return Success(
         SubmitStep(
             request=build_request(bound.endpoint, AddRequests(batch_id=handle.id), body=body),
@@ -147,8 +147,8 @@ def read_status(bound: BatchEndpoint, handle: BatchHandle, body: bytes) -> Resul
             return Failure(fault)
         case Success(batch):
             if not batch.batch_id:
-                return Failure(bound.invalid("the answer names no batch", body))
-            return Success(_status(bound, handle, batch))
+                return Failure(bound.build_invalid("the answer names no batch", body))
+            return Success(_read_status(bound, handle, batch))
 
 
 def read_list(bound: BatchEndpoint, body: bytes) -> Result[StatusPage, Fault]:
@@ -156,13 +156,13 @@ def read_list(bound: BatchEndpoint, body: bytes) -> Result[StatusPage, Fault]:
     handle = BatchHandle(provider=bound.endpoint.spec.name, id="")
 
     def read(found: received.BatchList) -> StatusPage:
-        statuses = tuple(_status(bound, handle, batch) for batch in found.batches or () if batch.batch_id)
+        statuses = tuple(_read_status(bound, handle, batch) for batch in found.batches or () if batch.batch_id)
         return statuses, found.pagination_token or None
 
     return bound.decode(_LIST, body, "the list of batches").map(read)
 
 
-def _status(bound: BatchEndpoint, handle: BatchHandle, batch: received.Batch) -> BatchStatus:
+def _read_status(bound: BatchEndpoint, handle: BatchHandle, batch: received.Batch) -> BatchStatus:
     counters = batch.state or received.Counters()
     created = parse_time(batch.create_time)
     name = batch.name or ""
@@ -173,17 +173,17 @@ def _status(bound: BatchEndpoint, handle: BatchHandle, batch: received.Batch) ->
         handle=msgspec.structs.replace(
             handle, id=batch.batch_id or handle.id, token=token, count=wanted or counters.num_requests or 0
         ),
-        state=_state(batch, wanted),
+        state=_read_state(batch, wanted),
         counts=BatchCounts(total=counters.num_requests, succeeded=counters.num_success, failed=failed),
         created_at=created,
         ends_at=parse_time(batch.expire_time) or parse_time(batch.expires_at),
-        results_expire_at=bound.results_expire_at(created),
+        results_expire_at=bound.compute_expiry(created),
         sources=(batch.batch_id or "",) if (counters.num_success or 0) + failed else (),
         errors=(batch.cancel_by_xai_message,) if batch.cancel_by_xai_message else (),
     )
 
 
-def _state(batch: received.Batch, wanted: int) -> BatchState:
+def _read_state(batch: received.Batch, wanted: int) -> BatchState:
     """What the counters say: a batch is over when nothing is pending and everything was added."""
     counters = batch.state or received.Counters()
     if batch.cancel_by_xai_message:
@@ -198,10 +198,10 @@ def _state(batch: received.Batch, wanted: int) -> BatchState:
 
 def read_results(bound: BatchEndpoint, status: BatchStatus) -> ResultStep | None:
     """Read the pages of results."""
-    return _page(bound, status.handle.id, None) if status.sources else None
+    return _build_page_step(bound, status.handle.id, None) if status.sources else None
 
 
-def _page(bound: BatchEndpoint, batch_id: str, token: str | None) -> ResultStep:
+def _build_page_step(bound: BatchEndpoint, batch_id: str, token: str | None) -> ResultStep:
     operation = ReadResults(batch_id=batch_id, limit=RESULTS, pagination_token=UNSET if token is None else token)
     return ResultStep(request=build_request(bound.endpoint, operation), read=partial(read_page, bound, batch_id, token))
 
@@ -213,7 +213,7 @@ def read_page(bound: BatchEndpoint, batch_id: str, token: str | None, body: byte
         items = tuple(read_item(item) for item in page.results or ())
         following = page.pagination_token
         has_more = bool(following) and following != token and bool(items)
-        return ResultPage(items, _page(bound, batch_id, following) if has_more else None)
+        return ResultPage(items, _build_page_step(bound, batch_id, following) if has_more else None)
 
     return bound.decode(_PAGE, body, "the results").map(read)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from victor_fp.core.dialects.bedrock import BedrockDialect
-from victor_fp.core.framing import aws_event_stream
+from victor_fp.core.framing import build_event_stream_framer
 from victor_fp.core.protocols import Codec, ProtocolRecord
 from victor_fp.core.protocols.bedrock_converse.discovery import describe_discovery, describe_token_counting
 from victor_fp.core.protocols.bedrock_converse.errors import fault_from_response
@@ -22,7 +22,7 @@ def codec_for(endpoint: Endpoint, dialect: BedrockDialect) -> Codec:
         request=partial(write, endpoint, dialect),
         response=partial(read, endpoint),
         # A message begins with its length, which no brace can be: a body that does is read whole.
-        framer=aws_event_stream,
+        framer=build_event_stream_framer,
         events=partial(ConverseEvents, endpoint=endpoint),
         error=partial(fault_from_response, endpoint),
         discovery=describe_discovery(endpoint, dialect),

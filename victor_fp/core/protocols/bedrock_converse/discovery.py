@@ -15,15 +15,15 @@ from victor_fp.core.dialects.bedrock import BedrockDialect
 from victor_fp.core.faults import Fault
 from victor_fp.core.json import encode_json
 from victor_fp.core.protocols import Discovery, ModelInfo, TokenCounting
-from victor_fp.core.protocols.bedrock_converse.request import body_of
+from victor_fp.core.protocols.bedrock_converse.request import build_body
 from victor_fp.core.protocols.bedrock_converse.usage import list_given_fields
-from victor_fp.core.protocols.operations import build_request, decoder_for
+from victor_fp.core.protocols.operations import build_decoder, build_request
 from victor_fp.core.requests import ChatRequest, Endpoint, HttpRequest, find_missing_setting
 from victor_fp.core.wire_decoding import Undecodable
 
-_LIST = decoder_for(ListFoundationModels.RESPONSE)
-_ONE = decoder_for(GetFoundationModel.RESPONSE)
-_COUNT = decoder_for(CountTokens.RESPONSE)
+_LIST = build_decoder(ListFoundationModels.RESPONSE)
+_ONE = build_decoder(GetFoundationModel.RESPONSE)
+_COUNT = build_decoder(CountTokens.RESPONSE)
 
 
 def describe_discovery(endpoint: Endpoint, dialect: BedrockDialect) -> Discovery:
@@ -47,7 +47,9 @@ def read_list(body: bytes) -> tuple[ModelInfo, ...]:
     if isinstance(answer, Undecodable):
         return ()
     models = answer.model_summaries or ()
-    return tuple(_info(model) for model in models if model.model_id and "TEXT" in (model.output_modalities or ["TEXT"]))
+    return tuple(
+        _build_info(model) for model in models if model.model_id and "TEXT" in (model.output_modalities or ["TEXT"])
+    )
 
 
 def read_model(model: str, body: bytes) -> ModelInfo | None:
@@ -55,7 +57,7 @@ def read_model(model: str, body: bytes) -> ModelInfo | None:
     answer = _ONE.decode(body)
     if isinstance(answer, Undecodable) or answer.model_details is None or not answer.model_details.model_id:
         return None
-    return msgspec.structs.replace(_info(answer.model_details), id=model)
+    return msgspec.structs.replace(_build_info(answer.model_details), id=model)
 
 
 def read_count(body: bytes) -> int | None:
@@ -73,10 +75,10 @@ def _build_control_request(endpoint: Endpoint, dialect: BedrockDialect, operatio
 
 
 def _build_model_request(endpoint: Endpoint, dialect: BedrockDialect, model: str) -> HttpRequest:
-    return _build_control_request(endpoint, dialect, GetFoundationModel(model_identifier=dialect.bare(model)))
+    return _build_control_request(endpoint, dialect, GetFoundationModel(model_identifier=dialect.strip_area(model)))
 
 
-def _info(model: FoundationModel) -> ModelInfo:
+def _build_info(model: FoundationModel) -> ModelInfo:
     return ModelInfo(
         id=model.model_id or "",
         supports_streaming=model.response_streaming_supported,
@@ -88,7 +90,7 @@ def _info(model: FoundationModel) -> ModelInfo:
 def _count_request(endpoint: Endpoint, dialect: BedrockDialect, request: ChatRequest) -> Result[HttpRequest, Fault]:
     if (fault := find_missing_setting(endpoint, request.model)) is not None:
         return Failure(fault)
-    body = body_of(dialect, request).body
+    body = build_body(dialect, request).body
     counted = ConverseTokensRequest(
         messages=body.messages,
         system=body.system,
@@ -99,7 +101,7 @@ def _count_request(endpoint: Endpoint, dialect: BedrockDialect, request: ChatReq
         build_request(
             endpoint,
             # Counting knows models, not the profiles that spread them over regions.
-            CountTokens(model_id=dialect.bare(request.model)),
+            CountTokens(model_id=dialect.strip_area(request.model)),
             body=encode_json(CountTokensRequest(input=CountTokensInput(converse=counted))),
             extra_headers=request.options.extra_headers,
         )

@@ -21,7 +21,7 @@ from victor_fp_wire.bedrock_converse.response import (
     ReasoningContentBlockDelta,
 )
 
-from victor_fp.core.chains import Objects, concatenate_objects, unroll
+from victor_fp.core.chains import ObjectChain, concatenate_objects, unroll
 from victor_fp.core.deltas import (
     BlockEnded,
     Delta,
@@ -39,7 +39,7 @@ from victor_fp.core.persistent import PersistentMap
 from victor_fp.core.protocols.bedrock_converse.errors import fault_from_exception, is_exception
 from victor_fp.core.protocols.bedrock_converse.response import (
     SERVER_SIDE,
-    call_started,
+    build_call_started,
     emit_citations,
     emit_signature,
     emit_stop,
@@ -55,15 +55,15 @@ _MESSAGE_STOP: WireDecoder[MessageStopEvent] = WireDecoder(MessageStopEvent, kee
 _METADATA: WireDecoder[ConverseStreamMetadataEvent] = WireDecoder(ConverseStreamMetadataEvent, keep_halves=True)
 
 
-class OpenBlock(msgspec.Struct, frozen=True, kw_only=True):
+class OpenConverseBlock(msgspec.Struct, frozen=True, kw_only=True):
     """A block while it grows."""
 
     has_text: bool = False
     """Some text has come."""
-    citations: Objects = None
+    citations: ObjectChain = None
     kind: str = ""
     """The field of an opaque block."""
-    held: Objects = None
+    held: ObjectChain = None
     """What has come of an opaque block."""
 
     def finish(self) -> list[Delta]:
@@ -81,14 +81,14 @@ class OpenBlock(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _BLOB = "redactedContent"
-_EMPTY, _WITH_TEXT = OpenBlock(), OpenBlock(has_text=True)
+_EMPTY, _WITH_TEXT = OpenConverseBlock(), OpenConverseBlock(has_text=True)
 
 
 class ConverseEvents(msgspec.Struct, frozen=True, kw_only=True):
     """Reads the frames of one stream."""
 
     endpoint: Endpoint
-    blocks: PersistentMap[int | None, OpenBlock | None] = PersistentMap()
+    blocks: PersistentMap[int | None, OpenConverseBlock | None] = PersistentMap()
     """Those that have begun, by index; None for those that have ended."""
     current: int | None = None
     begun: bool = False
@@ -111,25 +111,29 @@ class ConverseEvents(msgspec.Struct, frozen=True, kw_only=True):
         match frame.event:
             case "contentBlockDelta":
                 delta = _DELTA.decode(frame.data)
-                return self._undecodable(delta) if isinstance(delta, Undecodable) else self._on_delta(delta, frame)
+                return (
+                    self._report_undecodable(delta) if isinstance(delta, Undecodable) else self._on_delta(delta, frame)
+                )
             case "contentBlockStart":
                 start = _START.decode(frame.data)
-                return self._undecodable(start) if isinstance(start, Undecodable) else self._on_start(start, frame)
+                return (
+                    self._report_undecodable(start) if isinstance(start, Undecodable) else self._on_start(start, frame)
+                )
             case "contentBlockStop":
                 stop = _STOP.decode(frame.data)
-                return self._undecodable(stop) if isinstance(stop, Undecodable) else self._on_stop(stop)
+                return self._report_undecodable(stop) if isinstance(stop, Undecodable) else self._on_stop(stop)
             case "messageStart":
                 return msgspec.structs.replace(self, begun=True), []
             case "messageStop":
                 ending = _MESSAGE_STOP.decode(frame.data)
                 if isinstance(ending, Undecodable):
-                    return self._undecodable(ending)
+                    return self._report_undecodable(ending)
                 stopped = msgspec.structs.replace(self, blocks=PersistentMap(), stopped=True)
                 return stopped, [*self.finish(), *emit_stop(ending)]
             case "metadata":
                 metadata = _METADATA.decode(frame.data)
                 if isinstance(metadata, Undecodable):
-                    return self._undecodable(metadata)
+                    return self._report_undecodable(metadata)
                 # The last event; the service model's order is messageStop, then metadata.
                 return self, [*emit_usage(metadata), *([StreamEnded()] if self.stopped else [])]
             case name if frame.kind in ("exception", "error") or is_exception(name):
@@ -138,16 +142,16 @@ class ConverseEvents(msgspec.Struct, frozen=True, kw_only=True):
             case _:
                 return self, []
 
-    def _undecodable(self, event: Undecodable) -> tuple[ConverseEvents, list[Delta]]:
+    def _report_undecodable(self, event: Undecodable) -> tuple[ConverseEvents, list[Delta]]:
         return self, [ErrorReported(InvalidResponse(provider=self.endpoint.spec.name, message=event.reason))]
 
     def _on_start(self, event: ContentBlockStartEvent, frame: Frame) -> tuple[ConverseEvents, list[Delta]]:
         index = event.content_block_index
         use = None if event.start is None else event.start.tool_use
         if use is not None and use.type != SERVER_SIDE:
-            return self._with(index, OpenBlock()), [call_started(use, index or 0)]
+            return self._with(index, OpenConverseBlock()), [build_call_started(use, index or 0)]
         kind, fields = _find_only_field(frame.data, "start")
-        return self._with(index, OpenBlock(kind=kind, held=(None, fields))), []
+        return self._with(index, OpenConverseBlock(kind=kind, held=(None, fields))), []
 
     def _on_delta(self, event: ContentBlockDeltaEvent, frame: Frame) -> tuple[ConverseEvents, list[Delta]]:
         index, delta = event.content_block_index, event.delta or ContentBlockDelta()
@@ -174,7 +178,7 @@ class ConverseEvents(msgspec.Struct, frozen=True, kw_only=True):
             block = msgspec.structs.replace(block, citations=(block.citations, delta.citation))
         return self._with(index, block), deltas
 
-    def _with(self, index: int | None, block: OpenBlock) -> ConverseEvents:
+    def _with(self, index: int | None, block: OpenConverseBlock) -> ConverseEvents:
         if self.current == index and self.blocks.get(index) is block:
             return self
         return msgspec.structs.replace(self, blocks=self.blocks.with_item(index, block), current=index, begun=True)
@@ -185,7 +189,9 @@ class ConverseEvents(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, blocks=self.blocks.with_item(index, None)), deltas
 
 
-def _read_reasoning(block: OpenBlock, thought: ReasoningContentBlockDelta) -> tuple[OpenBlock, list[Delta]]:
+def _read_reasoning(
+    block: OpenConverseBlock, thought: ReasoningContentBlockDelta
+) -> tuple[OpenConverseBlock, list[Delta]]:
     if thought.redacted_content is not None:
         fields: dict[str, Json] = {_BLOB: thought.redacted_content}
         return msgspec.structs.replace(block, kind="reasoningContent", held=(None, fields)), []

@@ -11,7 +11,7 @@ from victor_fp_wire.bedrock_converse.request import InferenceConfiguration
 
 from victor_fp.core.dialects.bedrock import BedrockDialect
 from victor_fp.core.json import Json
-from victor_fp.core.models.bedrock import BedrockPolicy, Path
+from victor_fp.core.models.bedrock import BedrockPolicy, FieldPath
 from victor_fp.core.models.claude import ClaudePolicy
 from victor_fp.core.options import Options
 from victor_fp.core.protocols.anthropic_messages.reasoning import build_reasoning
@@ -80,7 +80,7 @@ def _is_thinking_requested(options: Options) -> bool:
 
 def _build_other_inference(dialect: BedrockDialect, policy: BedrockPolicy, request: ChatRequest) -> Inference:
     options = request.options
-    fields, word, refused = _effort(policy, options)
+    fields, word, refused = _build_effort_fields(policy, options)
     asked_bound = request.max_tokens if request.asks_max_tokens else None
     bound = request.max_tokens if policy.default_bound else asked_bound
     temperature, top_p = request.temperature, options.top_p
@@ -112,7 +112,7 @@ def _build_other_inference(dialect: BedrockDialect, policy: BedrockPolicy, reque
     return Inference(config=config, fields=fields, unsupported=tuple(refused))
 
 
-def _effort(policy: BedrockPolicy, options: Options) -> tuple[dict[str, Json], str, list[Adjustment]]:
+def _build_effort_fields(policy: BedrockPolicy, options: Options) -> tuple[dict[str, Json], str, list[Adjustment]]:
     """The model's own fields for an effort, and its word for it; empty where nothing is asked or none can be had."""
     refused: list[Adjustment] = []
     effort, budget = options.reasoning_effort, options.reasoning_budget
@@ -136,7 +136,7 @@ def _effort(policy: BedrockPolicy, options: Options) -> tuple[dict[str, Json], s
     return merge_fields(beside, _nest_at(policy.effort, word)), word, refused
 
 
-def _nest_at(path: Path, value: Json) -> dict[str, Json]:
+def _nest_at(path: FieldPath, value: Json) -> dict[str, Json]:
     """The value at its path."""
     first, *rest = path
     return {first: _nest_at(tuple(rest), value) if rest else value}

@@ -90,7 +90,7 @@ _SOUND_ENDINGS: Mapping[str, str] = {form: media_type for media_type, form in AU
 _UNNAMABLE = re.compile(r"[^0-9A-Za-z\-()\[\]]+")
 
 
-class Source(msgspec.Struct, frozen=True, kw_only=True):
+class MediaSource(msgspec.Struct, frozen=True, kw_only=True):
     """Where a part's bytes are, and what they are."""
 
     media_type: str
@@ -99,7 +99,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     s3_location: S3Location | UnsetType = UNSET
 
 
-def block(part: Part, names: set[str], notes: list[Adjustment]) -> ContentBlock | Adjustment | None:
+def build_block(part: Part, names: set[str], notes: list[Adjustment]) -> ContentBlock | Adjustment | None:
     """The block for a part; None for an empty text, an Adjustment for one that cannot be sent.
 
     `names` are those of the request's documents so far, which the vendor wants different.
@@ -110,41 +110,41 @@ def block(part: Part, names: set[str], notes: list[Adjustment]) -> ContentBlock 
         case ImagePart():
             if part.detail in ("low", "high"):
                 notes.append(Adjustment(parameter="image.detail", reason="the protocol has no detail"))
-            source = _source(part, _ENDINGS)
-            return source if isinstance(source, Adjustment) else _image(source)
+            source = _read_source(part, _ENDINGS)
+            return source if isinstance(source, Adjustment) else _build_image(source)
         case AudioPart():
-            source = _source(part, _SOUND_ENDINGS)
-            return source if isinstance(source, Adjustment) else _audio(source)
+            source = _read_source(part, _SOUND_ENDINGS)
+            return source if isinstance(source, Adjustment) else _build_audio(source)
         case FilePart():
-            source = _source(part, _ENDINGS)
-            return source if isinstance(source, Adjustment) else _file(part, source, names)
+            source = _read_source(part, _ENDINGS)
+            return source if isinstance(source, Adjustment) else _build_file(part, source, names)
         case _:
             assert_never(part)
 
 
-def _image(source: Source) -> ContentBlock | Adjustment:
+def _build_image(source: MediaSource) -> ContentBlock | Adjustment:
     form = IMAGES.get(source.media_type)
     if form is None:
-        return _unknown("messages.image", source, IMAGES)
+        return _reject_format("messages.image", source, IMAGES)
     return ContentBlock(
         image=ImageBlock(format=form, source=ImageSource(bytes=source.bytes, s3_location=source.s3_location))
     )
 
 
-def _audio(source: Source) -> ContentBlock | Adjustment:
+def _build_audio(source: MediaSource) -> ContentBlock | Adjustment:
     form = AUDIO.get(source.media_type)
     if form is None:
-        return _unknown("messages.audio", source, AUDIO)
+        return _reject_format("messages.audio", source, AUDIO)
     return ContentBlock(
         audio=AudioBlock(format=form, source=AudioSource(bytes=source.bytes, s3_location=source.s3_location))
     )
 
 
-def _file(part: FilePart, source: Source, names: set[str]) -> ContentBlock | Adjustment:
+def _build_file(part: FilePart, source: MediaSource, names: set[str]) -> ContentBlock | Adjustment:
     if source.media_type in IMAGES:
-        return _image(source)
+        return _build_image(source)
     if source.media_type in AUDIO:
-        return _audio(source)
+        return _build_audio(source)
     if (video := VIDEOS.get(source.media_type)) is not None:
         return ContentBlock(
             video=VideoBlock(format=video, source=VideoSource(bytes=source.bytes, s3_location=source.s3_location))
@@ -153,8 +153,8 @@ def _file(part: FilePart, source: Source, names: set[str]) -> ContentBlock | Adj
     if form is None and _is_text(source.media_type):
         form = "txt"
     if form is None:
-        return _unknown("messages.file", source, {**DOCUMENTS, **VIDEOS})
-    name = _fresh_name(part.filename or "", names)
+        return _reject_format("messages.file", source, {**DOCUMENTS, **VIDEOS})
+    name = _make_unique_name(part.filename or "", names)
     return ContentBlock(
         document=DocumentBlock(
             format=form, name=name, source=DocumentSource(bytes=source.bytes, s3_location=source.s3_location)
@@ -167,24 +167,26 @@ def _is_text(media_type: str) -> bool:
     return media_type.startswith("text/") or media_type.endswith(("json", "xml", "yaml", "javascript"))
 
 
-def _unknown(parameter: str, source: Source, known: Mapping[str, str]) -> Adjustment:
+def _reject_format(parameter: str, source: MediaSource, known: Mapping[str, str]) -> Adjustment:
     forms = ", ".join(dict.fromkeys(known.values()))
     return Adjustment(
         parameter=parameter, reason=f"the formats are {forms}, not {source.media_type or 'an unnamed one'}"
     )
 
 
-def _source(part: ImagePart | AudioPart | FilePart, endings: Mapping[str, str]) -> Source | Adjustment:
+def _read_source(part: ImagePart | AudioPart | FilePart, endings: Mapping[str, str]) -> MediaSource | Adjustment:
     if part.data is not None:
-        return Source(media_type=_strip_parameters(part.media_type or ""), bytes=b64encode(part.data).decode())
+        return MediaSource(media_type=_strip_parameters(part.media_type or ""), bytes=b64encode(part.data).decode())
     url = part.url or ""
     if url.startswith("s3://"):
         ending = url.rpartition(".")[2].lower()
-        return Source(
+        return MediaSource(
             media_type=_strip_parameters(part.media_type or endings.get(ending, "")), s3_location=S3Location(uri=url)
         )
     if (opened := _parse_data_url(url)) is not None:
-        return Source(media_type=_strip_parameters(part.media_type or opened[0]), bytes=b64encode(opened[1]).decode())
+        return MediaSource(
+            media_type=_strip_parameters(part.media_type or opened[0]), bytes=b64encode(opened[1]).decode()
+        )
     return Adjustment(parameter=f"messages.{part.type}", reason="it goes by value or by an s3:// address, not by URL")
 
 
@@ -208,7 +210,7 @@ def _parse_data_url(url: str) -> tuple[str, bytes] | None:
     return media_type or "text/plain", data
 
 
-def _fresh_name(filename: str, names: set[str]) -> str:
+def _make_unique_name(filename: str, names: set[str]) -> str:
     """A document's name in the signs that the vendor takes, without its ending, different from the others'."""
     stem = filename.rpartition(".")[0] or filename
     base = _UNNAMABLE.sub(" ", stem).strip()[:180] or "document"

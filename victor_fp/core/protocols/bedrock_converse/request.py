@@ -27,7 +27,7 @@ from victor_fp.core.options import Options
 from victor_fp.core.protocols.anthropic_messages.turns import limit_cache_marks
 from victor_fp.core.protocols.bedrock_converse.model_fields import build_inference
 from victor_fp.core.protocols.bedrock_converse.tools import build_tools
-from victor_fp.core.protocols.bedrock_converse.turns import turns
+from victor_fp.core.protocols.bedrock_converse.turns import build_turns
 from victor_fp.core.protocols.operations import build_chat
 from victor_fp.core.requests import (
     Adjustment,
@@ -50,7 +50,7 @@ _TIERS: dict[str, ServiceTier] = {
 _UNNAMABLE = re.compile(r"[^a-zA-Z0-9_-]+")
 
 
-class Written(msgspec.Struct, frozen=True, kw_only=True):
+class WrittenBody(msgspec.Struct, frozen=True, kw_only=True):
     """A body, what had to be left out of it, and what was changed without a loss."""
 
     body: ConverseRequest
@@ -62,7 +62,7 @@ def write(endpoint: Endpoint, dialect: BedrockDialect, request: ChatRequest) -> 
     """The request for a completion, streamed or whole."""
     if (fault := find_missing_setting(endpoint, request.model)) is not None:
         return Failure(fault)
-    written = body_of(dialect, request)
+    written = build_body(dialect, request)
     if not written.body.messages:
         message = "there are instructions, but no user's turn"
         return Failure(InvalidRequest(provider=endpoint.spec.name, model=request.model, message=message))
@@ -73,16 +73,16 @@ def write(endpoint: Endpoint, dialect: BedrockDialect, request: ChatRequest) -> 
     )
 
 
-def body_of(dialect: BedrockDialect, request: ChatRequest) -> Written:
+def build_body(dialect: BedrockDialect, request: ChatRequest) -> WrittenBody:
     """The body, and everything asked for that it does not say."""
-    policy, options = dialect.policy(request.model), request.options
-    claude = dialect.claude.policy(strip_version(request.model)) if policy.claude else None
+    policy, options = dialect.find_policy(request.model), request.options
+    claude = dialect.claude.find_policy(strip_version(request.model)) if policy.claude else None
     request, over_marked = limit_cache_marks(dialect.claude, request) if policy.cache else (request, ())
-    said = turns(dialect, policy, request.messages, system_turns=claude is not None and claude.system_turns)
+    said = build_turns(dialect, policy, request.messages, system_turns=claude is not None and claude.system_turns)
     inferred = build_inference(dialect, policy, claude, request)
     tooled = build_tools(policy, claude, request, budgeted=inferred.budgeted, calls=said.calls)
     form, unformed = _format(policy, claude, options)
-    tier, untiered = _service_tier(options)
+    tier, untiered = _choose_service_tier(options)
     output = OutputConfig(text_format=form, effort=inferred.effort)
     fields = {**inferred.fields, **tooled.fields}
     body = ConverseRequest(
@@ -94,7 +94,7 @@ def body_of(dialect: BedrockDialect, request: ChatRequest) -> Written:
         service_tier=tier,
         output_config=UNSET if output == OutputConfig() else output,
     )
-    return Written(
+    return WrittenBody(
         body=body,
         unsupported=(
             *said.unsupported,
@@ -128,7 +128,7 @@ def _format(
     return OutputFormat(structure=OutputFormatStructure(json_schema=definition)), ()
 
 
-def _service_tier(options: Options) -> tuple[ServiceTier | UnsetType, tuple[Adjustment, ...]]:
+def _choose_service_tier(options: Options) -> tuple[ServiceTier | UnsetType, tuple[Adjustment, ...]]:
     if options.service_tier is None:
         return UNSET, ()
     tier = _TIERS.get(options.service_tier.lower())

@@ -32,12 +32,12 @@ from victor_fp.core.faults import Fault, InvalidResponse
 from victor_fp.core.json import Json, NotJson, decode_json_object, encode_flawed_json
 from victor_fp.core.protocols.bedrock_converse.errors import fault_from_exception
 from victor_fp.core.protocols.bedrock_converse.usage import emit_usage
-from victor_fp.core.protocols.operations import decoder_for
+from victor_fp.core.protocols.operations import build_decoder
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.tool_call_ids import make_id
 from victor_fp.core.wire_decoding import Undecodable
 
-_ANSWER = decoder_for(Converse.RESPONSE, keep_halves=True)
+_ANSWER = build_decoder(Converse.RESPONSE, keep_halves=True)
 
 STOP_REASONS = {
     "end_turn": "stop",
@@ -68,7 +68,7 @@ def read(endpoint: Endpoint, body: bytes) -> Sequence[Delta]:
     as_sent = _list_raw_blocks(body) if any(map(is_opaque, blocks)) else []
     deltas: list[Delta] = []
     for place, block in enumerate(blocks):
-        deltas += _unread(as_sent, place) if is_opaque(block) else block_deltas(block, place)
+        deltas += _emit_unread(as_sent, place) if is_opaque(block) else emit_block(block, place)
     return [*deltas, *emit_stop(answer), *emit_usage(answer), StreamEnded()]
 
 
@@ -88,7 +88,7 @@ def _list_raw_blocks(body: bytes) -> list[dict[str, Json]]:
     return [dict(block) for block in inner if isinstance(block, Mapping)] if isinstance(inner, list) else []
 
 
-def _unread(as_sent: Sequence[dict[str, Json]], place: int) -> list[Delta]:
+def _emit_unread(as_sent: Sequence[dict[str, Json]], place: int) -> list[Delta]:
     """A block that only the vendor reads. One without content says nothing."""
     block = as_sent[place] if place < len(as_sent) else {}
     return [StateReported(block, alone=True)] if block else []
@@ -103,7 +103,7 @@ def is_opaque(block: ContentBlock) -> bool:
     return block.text is None and block.citations_content is None
 
 
-def block_deltas(block: ContentBlock, place: int) -> list[Delta]:
+def emit_block(block: ContentBlock, place: int) -> list[Delta]:
     """A whole content block that is not opaque."""
     if block.tool_use is not None:
         return _emit_call(block.tool_use, place)
@@ -115,14 +115,14 @@ def block_deltas(block: ContentBlock, place: int) -> list[Delta]:
 
 
 def _emit_call(use: ToolUseBlock, place: int) -> list[Delta]:
-    started = call_started(use, place, use.input if isinstance(use.input, Mapping) else None)
+    started = build_call_started(use, place, use.input if isinstance(use.input, Mapping) else None)
     if isinstance(use.input, Mapping) or use.input is None:
         return [started]
     text = use.input if isinstance(use.input, str) else encode_flawed_json(use.input).decode()
     return [started, ToolCallArguments(index=place, id=started.id, text=text)]
 
 
-def call_started(
+def build_call_started(
     use: ToolUseBlock | ToolUseBlockStart, place: int, arguments: Mapping[str, Json] | None = None
 ) -> ToolCallStarted:
     """The head of a call, with its arguments where they come at once as an object that holds any."""

@@ -24,7 +24,7 @@ from victor_fp.core.requests import Adjustment, ChatRequest
 from victor_fp.core.types import ToolDefinition
 
 
-class Tooling(msgspec.Struct, frozen=True, kw_only=True):
+class ConverseTooling(msgspec.Struct, frozen=True, kw_only=True):
     """What a request says about tools."""
 
     config: ToolConfiguration | UnsetType = UNSET
@@ -36,21 +36,21 @@ class Tooling(msgspec.Struct, frozen=True, kw_only=True):
 
 def build_tools(
     policy: BedrockPolicy, claude: ClaudePolicy | None, request: ChatRequest, *, budgeted: bool, calls: bool
-) -> Tooling:
+) -> ConverseTooling:
     """Definitions, choice and parallel use.
 
     `budgeted`: the request has a thinking budget, which allows no force. `calls`: the conversation has calls, which the
     vendor takes only where tools are declared.
     """
-    choice, refused = _choice(claude, request, budgeted=budgeted)
+    choice, refused = _resolve_choice(claude, request, budgeted=budgeted)
     parallel = request.options.parallel_tool_calls
     if not request.tools or (choice == "none" and not calls):
         return _build_undefined_tools(request, refused, calls=calls and not request.tools)
-    tools = [written for tool in request.tools for written in _tool(policy, claude, tool, refused)]
+    tools = [written for tool in request.tools for written in _build_tool(policy, claude, tool, refused)]
     own = policy.own_tool_choice and (choice == "none" or parallel is not None)
     if own:
         # Beside one among the model's own fields toolConfig's is refused.
-        return Tooling(
+        return ConverseTooling(
             config=ToolConfiguration(tools=tools),
             fields=_build_claude_choice(choice, parallel),
             unsupported=tuple(refused),
@@ -60,10 +60,12 @@ def build_tools(
     if parallel is False:
         reason = "this model decides how many tools it calls at once"
         refused.append(Adjustment(parameter="parallel_tool_calls", reason=reason))
-    return Tooling(config=ToolConfiguration(tools=tools, tool_choice=_build_choice(choice)), unsupported=tuple(refused))
+    return ConverseTooling(
+        config=ToolConfiguration(tools=tools, tool_choice=_build_choice(choice)), unsupported=tuple(refused)
+    )
 
 
-def _choice(
+def _resolve_choice(
     claude: ClaudePolicy | None, request: ChatRequest, *, budgeted: bool
 ) -> tuple[str | dict[str, str] | None, list[Adjustment]]:
     choice = request.options.tool_choice
@@ -77,17 +79,17 @@ def _choice(
     return choice, []
 
 
-def _build_undefined_tools(request: ChatRequest, refused: Sequence[Adjustment], *, calls: bool) -> Tooling:
+def _build_undefined_tools(request: ChatRequest, refused: Sequence[Adjustment], *, calls: bool) -> ConverseTooling:
     """No tools that the model could call; those that were called are declared by their names all the same."""
     if not calls:
-        return Tooling(unsupported=tuple(refused))
+        return ConverseTooling(unsupported=tuple(refused))
     anything: dict[str, Json] = {"type": "object"}
     names = dict.fromkeys(index_tool_names(request.messages).values())
     tools = [
         Tool(tool_spec=ToolSpecification(name=name, input_schema=ToolInputSchema(json=anything))) for name in names
     ]
     reason = "the tools of earlier calls are declared by name, since the vendor takes no calls without"
-    return Tooling(
+    return ConverseTooling(
         config=ToolConfiguration(tools=tools),
         unsupported=tuple(refused),
         notes=(Adjustment(parameter="tools", reason=reason, action="changed"),),
@@ -121,7 +123,7 @@ def _build_claude_choice(choice: str | dict[str, str] | None, parallel: bool | N
     return {"tool_choice": said}
 
 
-def _tool(
+def _build_tool(
     policy: BedrockPolicy, claude: ClaudePolicy | None, tool: ToolDefinition, refused: list[Adjustment]
 ) -> list[Tool]:
     strict = tool.strict

@@ -25,7 +25,7 @@ from victor_fp_wire.bedrock_converse.request import Message as Turn
 from victor_fp.core.dialects.bedrock import BedrockDialect
 from victor_fp.core.json import Json
 from victor_fp.core.models.bedrock import BedrockPolicy
-from victor_fp.core.protocols.bedrock_converse.parts import block as part_block
+from victor_fp.core.protocols.bedrock_converse.parts import build_block as part_block
 from victor_fp.core.request_building.conversation import (
     INSTRUCTIONS,
     SYSTEM_MOVED,
@@ -37,7 +37,7 @@ from victor_fp.core.requests import Adjustment
 from victor_fp.core.tool_call_ids import make_id
 from victor_fp.core.types import Message, TextPart
 
-Role: TypeAlias = Literal["user", "assistant", "system"]
+ConverseRole: TypeAlias = Literal["user", "assistant", "system"]
 CACHE_POINT = CachePointBlock()
 _ID = re.compile(r"[a-zA-Z0-9_.:-]{1,64}")
 """What the vendor takes as the id of a call."""
@@ -45,7 +45,7 @@ _SHOWN_ONLY = frozenset({"image"})
 """Blocks of an answer that the vendor takes from users only."""
 
 
-class Turns(msgspec.Struct, frozen=True, kw_only=True):
+class ConverseTurns(msgspec.Struct, frozen=True, kw_only=True):
     """The conversation for the wire."""
 
     system: list[SystemContentBlock] | UnsetType
@@ -67,30 +67,32 @@ class _Writer:
         self.notes: list[Adjustment] = []
 
 
-def turns(dialect: BedrockDialect, policy: BedrockPolicy, messages: Sequence[Message], *, system_turns: bool) -> Turns:
+def build_turns(
+    dialect: BedrockDialect, policy: BedrockPolicy, messages: Sequence[Message], *, system_turns: bool
+) -> ConverseTurns:
     """System messages before the first turn become the system field; what the model cannot take is listed."""
     writer = _Writer(dialect, policy)
     system: list[SystemContentBlock] = []
-    said: list[tuple[Role, list[ContentBlock]]] = []
+    said: list[tuple[ConverseRole, list[ContentBlock]]] = []
     for place, message in enumerate(messages):
         if message.name and message.role != "tool":
             writer.notes.append(Adjustment(parameter="messages.name", reason="the protocol has no names for speakers"))
         if message.role in INSTRUCTIONS:
-            texts = _texts(message)
+            texts = _list_texts(message)
             if system_turns and _may_stand(said, messages[place + 1 :]):
                 blocks = [ContentBlock(text=text) for text in texts]
-                _add(said, "system", _mark_last(blocks) if _marks(policy, message, "messages") else blocks)
+                _add(said, "system", _mark_last(blocks) if _has_cache_mark(policy, message, "messages") else blocks)
                 continue
             if said and texts:
                 writer.notes.append(SYSTEM_MOVED)
             system += [SystemContentBlock(text=text) for text in texts]
-            if texts and _marks(policy, message, "system"):
+            if texts and _has_cache_mark(policy, message, "system"):
                 system.append(SystemContentBlock(cache_point=CACHE_POINT))
             continue
-        role: Role = "assistant" if message.role == "assistant" else "user"
-        blocks = _blocks(writer, message)
-        _add(said, role, _mark_last(blocks) if _marks(policy, message, "messages") else blocks)
-    return Turns(
+        role: ConverseRole = "assistant" if message.role == "assistant" else "user"
+        blocks = _build_blocks(writer, message)
+        _add(said, role, _mark_last(blocks) if _has_cache_mark(policy, message, "messages") else blocks)
+    return ConverseTurns(
         system=system or UNSET,
         messages=[Turn(role=role, content=blocks) for role, blocks in said],
         calls=any(message.tool_calls or message.role == "tool" for message in messages),
@@ -99,7 +101,7 @@ def turns(dialect: BedrockDialect, policy: BedrockPolicy, messages: Sequence[Mes
     )
 
 
-def _marks(policy: BedrockPolicy, message: Message, place: Literal["system", "messages"]) -> bool:
+def _has_cache_mark(policy: BedrockPolicy, message: Message, place: Literal["system", "messages"]) -> bool:
     return message.cache and place in policy.cache
 
 
@@ -107,14 +109,16 @@ def _mark_last(blocks: list[ContentBlock]) -> list[ContentBlock]:
     return [*blocks, ContentBlock(cache_point=CACHE_POINT)] if blocks else blocks
 
 
-def _may_stand(said: Sequence[tuple[Role, object]], following: Sequence[Message]) -> bool:
+def _may_stand(said: Sequence[tuple[ConverseRole, object]], following: Sequence[Message]) -> bool:
     """Claude's own rule: a system turn follows a user turn, and is the last or followed by the assistant's."""
     after_user = bool(said) and said[-1][0] in ("user", "system")
     next_role = next((message.role for message in following if message.role not in INSTRUCTIONS), "assistant")
     return after_user and next_role == "assistant"
 
 
-def _add(said: list[tuple[Role, list[ContentBlock]]], role: Role, blocks: Sequence[ContentBlock]) -> None:
+def _add(
+    said: list[tuple[ConverseRole, list[ContentBlock]]], role: ConverseRole, blocks: Sequence[ContentBlock]
+) -> None:
     """A turn, or more of the last one; a turn that says nothing is left out."""
     if not blocks:
         return
@@ -124,24 +128,24 @@ def _add(said: list[tuple[Role, list[ContentBlock]]], role: Role, blocks: Sequen
         said.append((role, list(blocks)))
 
 
-def _texts(message: Message) -> list[str]:
+def _list_texts(message: Message) -> list[str]:
     """The texts of a message, without empty ones, which the vendor refuses."""
     if isinstance(message.content, str):
         return [message.content] if message.content else []
     return [part.text for part in message.content if isinstance(part, TextPart) and part.text]
 
 
-def _blocks(writer: _Writer, message: Message) -> list[ContentBlock]:
+def _build_blocks(writer: _Writer, message: Message) -> list[ContentBlock]:
     if message.role == "assistant":
         blocks = split_assistant_turn(message, writer.dialect.protocol)
         return [written for block in blocks if (written := _build_assistant_block(block, writer.notes)) is not None]
-    parts = _parts(writer, message)
-    return [_result(writer, message, parts)] if message.role == "tool" else parts
+    parts = _build_parts(writer, message)
+    return [_build_result(writer, message, parts)] if message.role == "tool" else parts
 
 
-def _parts(writer: _Writer, message: Message) -> list[ContentBlock]:
+def _build_parts(writer: _Writer, message: Message) -> list[ContentBlock]:
     if isinstance(message.content, str):
-        return [ContentBlock(text=text) for text in _texts(message)]
+        return [ContentBlock(text=text) for text in _list_texts(message)]
     blocks: list[ContentBlock] = []
     for part in message.content:
         match part_block(part, writer.names, writer.notes):
@@ -154,7 +158,7 @@ def _parts(writer: _Writer, message: Message) -> list[ContentBlock]:
     return blocks
 
 
-def _result(writer: _Writer, message: Message, parts: Sequence[ContentBlock]) -> ContentBlock:
+def _build_result(writer: _Writer, message: Message, parts: Sequence[ContentBlock]) -> ContentBlock:
     content: list[ToolResultContentBlock] = []
     for part in parts:
         if part.audio is not UNSET:
@@ -180,7 +184,7 @@ def _build_assistant_block(block: Block, notes: list[Adjustment]) -> ContentBloc
     state = block.state or {}
     match block.kind:
         case "text" | "refusal":
-            return _text(block.text, state.get("citations")) if block.text else None
+            return _build_text(block.text, state.get("citations")) if block.text else None
         case "reasoning":
             # Models that sign refuse what is unsigned, and models that do not sign take no reasoning back.
             signature = state.get("signature")
@@ -189,7 +193,7 @@ def _build_assistant_block(block: Block, notes: list[Adjustment]) -> ContentBloc
             thought = ReasoningTextBlock(text=block.text, signature=signature)
             return ContentBlock(reasoning_content=ReasoningContentBlock(reasoning_text=thought))
         case "tool_call":
-            return _call(block, notes)
+            return _build_call(block, notes)
         case "opaque":
             # Whatever the vendor sent goes back as it came, known to us or not; the encoder writes mappings as they are.
             return cast("ContentBlock", state) if state and not _SHOWN_ONLY & state.keys() else None
@@ -197,7 +201,7 @@ def _build_assistant_block(block: Block, notes: list[Adjustment]) -> ContentBloc
             assert_never(block.kind)
 
 
-def _text(text: str, citations: Json) -> ContentBlock:
+def _build_text(text: str, citations: Json) -> ContentBlock:
     if not isinstance(citations, Sequence) or isinstance(citations, str) or not citations:
         return ContentBlock(text=text)
     return ContentBlock(
@@ -208,7 +212,7 @@ def _text(text: str, citations: Json) -> ContentBlock:
     )
 
 
-def _call(block: Block, notes: list[Adjustment]) -> ContentBlock:
+def _build_call(block: Block, notes: list[Adjustment]) -> ContentBlock:
     arguments = read_call_arguments(block.arguments)
     if isinstance(arguments, str):
         reason = "arguments that are no JSON object go as {'invalid_json': text}"

@@ -13,13 +13,19 @@ from victor_fp_wire.bedrock_invoke.request import InvokeModelRequest
 from victor_fp.core.dialects.embeddings import BedrockEmbeddings
 from victor_fp.core.embeddings import EmbeddingRequest
 from victor_fp.core.faults import Fault, InvalidRequest
-from victor_fp.core.protocols.operations import decoder_for
-from victor_fp.core.protocols.retrieval import DecodedVectors, EmbeddingCodec, pack_rows, report_usage, unreadable
+from victor_fp.core.protocols.operations import build_decoder
+from victor_fp.core.protocols.retrieval import (
+    DecodedVectors,
+    EmbeddingCodec,
+    pack_rows,
+    reject_unreadable,
+    report_usage,
+)
 from victor_fp.core.protocols.retrieval_support import (
     SupportedEmbedding,
     build_retrieval,
-    support_embedding,
-    truncation_word,
+    choose_truncation,
+    resolve_embedding,
 )
 from victor_fp.core.requests import Endpoint, HttpRequest
 from victor_fp.core.result import outcome
@@ -27,7 +33,7 @@ from victor_fp.core.types import Usage
 from victor_fp.core.vectors import VectorType
 from victor_fp.core.wire_decoding import Undecodable
 
-BODY = decoder_for(InvokeModel.RESPONSE)
+BODY = build_decoder(InvokeModel.RESPONSE)
 TOKENS_HEADER = "x-amzn-bedrock-input-token-count"
 
 
@@ -36,7 +42,7 @@ def codec_for(endpoint: Endpoint, dialect: BedrockEmbeddings) -> EmbeddingCodec:
     return EmbeddingCodec(
         request=partial(_build_request, endpoint, dialect),
         decode=partial(decode_vectors, dialect),
-        limits=dialect.limits_for,
+        limits=dialect.find_limits,
         dtypes=frozenset(dialect.dtypes),
         read_headers=read_headers,
     )
@@ -45,7 +51,7 @@ def codec_for(endpoint: Endpoint, dialect: BedrockEmbeddings) -> EmbeddingCodec:
 def _build_request(
     endpoint: Endpoint, dialect: BedrockEmbeddings, request: EmbeddingRequest
 ) -> Result[HttpRequest, Fault]:
-    match outcome(support_embedding(endpoint, dialect, request)):
+    match outcome(resolve_embedding(endpoint, dialect, request)):
         case Failure(fault):
             return Failure(fault)
         case Success(supported):
@@ -66,7 +72,7 @@ def _build_cohere_body(supported: SupportedEmbedding) -> InvokeModelRequest:
     return InvokeModelRequest(
         texts=supported.texts,
         input_type=supported.purpose,
-        truncate=truncation_word(supported.truncate),
+        truncate=choose_truncation(supported.truncate),
         embedding_types=["float" if supported.dtype is UNSET else supported.dtype],
         output_dimension=supported.dimensions,
     )
@@ -76,12 +82,12 @@ def decode_vectors(dialect: BedrockEmbeddings, body: bytes, dtype: VectorType) -
     """The vectors, in whichever of the models' forms."""
     answer = BODY.decode(body)
     if isinstance(answer, Undecodable):
-        return unreadable(answer.reason)
+        return reject_unreadable(answer.reason)
     rows = [answer.embedding] if answer.embedding is not None else answer.embeddings
     if isinstance(rows, dict):
         rows = rows.get(dialect.dtypes[dtype])
     if rows is None:
-        return unreadable(f"it has no vectors of the type {dialect.dtypes[dtype]}")
+        return reject_unreadable(f"it has no vectors of the type {dialect.dtypes[dtype]}")
     return pack_rows(rows, dtype).map(
         lambda vectors: DecodedVectors(
             vectors=vectors,

@@ -12,14 +12,14 @@ from victor_fp_wire.bedrock_invoke.request import InvokeModelRequest
 from victor_fp.core.dialects.reranking import BedrockRerank
 from victor_fp.core.embeddings import RerankRequest
 from victor_fp.core.faults import Fault
-from victor_fp.core.protocols.operations import decoder_for
+from victor_fp.core.protocols.operations import build_decoder
 from victor_fp.core.protocols.retrieval import DecodedRanking, RerankCodec, collect_scores
-from victor_fp.core.protocols.retrieval_support import build_retrieval, support_truncation, unset_or
+from victor_fp.core.protocols.retrieval_support import build_retrieval, replace_none, resolve_truncation
 from victor_fp.core.requests import Endpoint, HttpRequest
 from victor_fp.core.result import outcome
 from victor_fp.core.wire_decoding import Undecodable
 
-BODY = decoder_for(InvokeModel.RESPONSE)
+BODY = build_decoder(InvokeModel.RESPONSE)
 COHERE_VERSION = 2
 """Of the request body of Cohere's models, which require it; Amazon's have none."""
 
@@ -30,7 +30,7 @@ def codec_for(endpoint: Endpoint, dialect: BedrockRerank) -> RerankCodec:
 
 
 def _build_request(endpoint: Endpoint, dialect: BedrockRerank, request: RerankRequest) -> Result[HttpRequest, Fault]:
-    match outcome(support_truncation(endpoint, dialect, request, is_option=False)):
+    match outcome(resolve_truncation(endpoint, dialect, request, is_option=False)):
         case Failure(fault):
             return Failure(fault)
         case Success((_, adjustments)):
@@ -38,7 +38,7 @@ def _build_request(endpoint: Endpoint, dialect: BedrockRerank, request: RerankRe
     body = InvokeModelRequest(
         query=request.query,
         documents=list(request.documents),
-        top_n=unset_or(request.top_n),
+        top_n=replace_none(request.top_n),
         api_version=COHERE_VERSION if "cohere." in request.model.lower() else UNSET,
     )
     return Success(build_retrieval(endpoint, InvokeModel(model_id=request.model), request, body, adjustments))

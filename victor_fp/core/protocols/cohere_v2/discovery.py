@@ -9,17 +9,17 @@ from victor_fp_wire.cohere_v2 import response as wire
 from victor_fp_wire.cohere_v2.operations import GetModel, ListModels
 
 from victor_fp.core.protocols import Discovery, ModelInfo
-from victor_fp.core.protocols.operations import build_request, decoder_for
+from victor_fp.core.protocols.operations import build_decoder, build_request
 from victor_fp.core.requests import Endpoint, HttpRequest
 from victor_fp.core.wire_decoding import Undecodable
 
-MODELS = decoder_for(ListModels.RESPONSE)
-MODEL = decoder_for(GetModel.RESPONSE)
+MODELS = build_decoder(ListModels.RESPONSE)
+MODEL = build_decoder(GetModel.RESPONSE)
 MOST_PER_PAGE = 1000
 """The vendor's document; without it a page has 20 models."""
 
 
-def discovery(endpoint: Endpoint) -> Discovery:
+def build_discovery(endpoint: Endpoint) -> Discovery:
     """How to ask for models that chat."""
     return Discovery(
         list_request=partial(build_request, endpoint, ListModels(page_size=MOST_PER_PAGE, endpoint="chat")),
@@ -43,16 +43,16 @@ def read_list(body: bytes) -> tuple[ModelInfo, ...]:
     listed = MODELS.decode(body)
     if isinstance(listed, Undecodable):
         return ()
-    return tuple(_info(model.name, model) for model in listed.models or () if model.name)
+    return tuple(_build_info(model.name, model) for model in listed.models or () if model.name)
 
 
 def read_model(model: str, body: bytes) -> ModelInfo | None:
     """One model; None for a body of another form."""
     told = MODEL.decode(body)
-    return None if isinstance(told, Undecodable) or not told.name else _info(model, told)
+    return None if isinstance(told, Undecodable) or not told.name else _build_info(model, told)
 
 
-def _info(name: str, model: wire.Model) -> ModelInfo:
+def _build_info(name: str, model: wire.Model) -> ModelInfo:
     able = None if model.features is None else frozenset(model.features)
     facts: dict[str, object] = msgspec.to_builtins(model)
     return ModelInfo(

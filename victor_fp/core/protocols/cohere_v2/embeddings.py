@@ -12,15 +12,21 @@ from victor_fp_wire.cohere_v2.request import EmbedRequest
 from victor_fp.core.dialects.embeddings import CohereEmbeddings
 from victor_fp.core.embeddings import EmbeddingRequest
 from victor_fp.core.faults import Fault
-from victor_fp.core.protocols.operations import decoder_for
-from victor_fp.core.protocols.retrieval import DecodedVectors, EmbeddingCodec, pack_rows, report_usage, unreadable
-from victor_fp.core.protocols.retrieval_support import build_retrieval, support_embedding, truncation_word
+from victor_fp.core.protocols.operations import build_decoder
+from victor_fp.core.protocols.retrieval import (
+    DecodedVectors,
+    EmbeddingCodec,
+    pack_rows,
+    reject_unreadable,
+    report_usage,
+)
+from victor_fp.core.protocols.retrieval_support import build_retrieval, choose_truncation, resolve_embedding
 from victor_fp.core.requests import Endpoint, HttpRequest
 from victor_fp.core.result import outcome
 from victor_fp.core.vectors import VectorType
 from victor_fp.core.wire_decoding import Undecodable
 
-BODY = decoder_for(Embed.RESPONSE)
+BODY = build_decoder(Embed.RESPONSE)
 
 
 def codec_for(endpoint: Endpoint, dialect: CohereEmbeddings) -> EmbeddingCodec:
@@ -28,7 +34,7 @@ def codec_for(endpoint: Endpoint, dialect: CohereEmbeddings) -> EmbeddingCodec:
     return EmbeddingCodec(
         request=partial(_build_request, endpoint, dialect),
         decode=partial(decode_vectors, dialect),
-        limits=dialect.limits_for,
+        limits=dialect.find_limits,
         dtypes=frozenset(dialect.dtypes),
     )
 
@@ -36,7 +42,7 @@ def codec_for(endpoint: Endpoint, dialect: CohereEmbeddings) -> EmbeddingCodec:
 def _build_request(
     endpoint: Endpoint, dialect: CohereEmbeddings, request: EmbeddingRequest
 ) -> Result[HttpRequest, Fault]:
-    match outcome(support_embedding(endpoint, dialect, request)):
+    match outcome(resolve_embedding(endpoint, dialect, request)):
         case Failure(fault):
             return Failure(fault)
         case Success(supported):
@@ -48,7 +54,7 @@ def _build_request(
         texts=supported.texts,
         output_dimension=supported.dimensions,
         embedding_types=["float" if supported.dtype is UNSET else supported.dtype],
-        truncate=truncation_word(supported.truncate),
+        truncate=choose_truncation(supported.truncate),
     )
     return Success(build_retrieval(endpoint, Embed(), request, body, supported.adjustments))
 
@@ -57,13 +63,13 @@ def decode_vectors(dialect: CohereEmbeddings, body: bytes, dtype: VectorType) ->
     """The vectors of the type that was asked for."""
     answer = BODY.decode(body)
     if isinstance(answer, Undecodable):
-        return unreadable(answer.reason)
+        return reject_unreadable(answer.reason)
     by_type = answer.embeddings or {}
     rows = by_type.get(dialect.dtypes[dtype])
     if rows is None and dtype == "float32":
         rows = by_type.get("base64")
     if rows is None:
-        return unreadable(f"it has no vectors of the type {dialect.dtypes[dtype]}")
+        return reject_unreadable(f"it has no vectors of the type {dialect.dtypes[dtype]}")
     billed = None if answer.meta is None else answer.meta.billed_units
     return pack_rows(rows, dtype).map(
         lambda vectors: DecodedVectors(

@@ -32,12 +32,12 @@ from victor_fp.core.protocols.cohere_v2.errors import fault_from_error
 from victor_fp.core.protocols.cohere_v2.notes import emit_citations, emit_logprobs, emit_plan, emit_stop
 from victor_fp.core.protocols.cohere_v2.response import emit_call_start
 from victor_fp.core.protocols.error_events import is_error_object, read_error_words
-from victor_fp.core.protocols.operations import decoder_for
+from victor_fp.core.protocols.operations import build_decoder
 from victor_fp.core.protocols.stream_end import is_done
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.wire_decoding import Undecodable
 
-EVENT = decoder_for(Chat.EVENT, keep_halves=True)
+EVENT = build_decoder(Chat.EVENT, keep_halves=True)
 NOTHING = wire.MessageDelta()
 
 
@@ -73,29 +73,29 @@ class ChatEvents(msgspec.Struct, frozen=True, kw_only=True):
         match event:
             case wire.ContentDeltaEvent(delta=delta, logprobs=logprobs):
                 return self, [
-                    *_content_deltas(_message(delta)),
+                    *_emit_content(_read_message(delta)),
                     *([] if logprobs is None else emit_logprobs([logprobs])),
                 ]
             case wire.ContentStartEvent(delta=delta):
                 reader, plan = self._release_plan()
-                return reader, [*plan, *_content_deltas(_message(delta))]
+                return reader, [*plan, *_emit_content(_read_message(delta))]
             case wire.ContentEndEvent():
                 return self, [BlockEnded()]
             case wire.ToolPlanDeltaEvent(delta=delta):
-                piece = _message(delta).tool_plan
+                piece = _read_message(delta).tool_plan
                 return replace(self, plan=(self.plan, piece)) if piece else self, []
             case wire.ToolCallStartEvent(index=index, delta=delta):
-                call = _message(delta).tool_calls or wire.ToolCallDelta()
+                call = _read_message(delta).tool_calls or wire.ToolCallDelta()
                 reader, plan = self._release_plan()
                 head = emit_call_start(self.calls, index, call.id, call.function or wire.FunctionCall(), self.id)
                 return replace(reader, calls=self.calls + 1), [*plan, *head]
             case wire.ToolCallDeltaEvent(index=index, delta=delta):
-                call = _message(delta).tool_calls or wire.ToolCallDelta()
+                call = _read_message(delta).tool_calls or wire.ToolCallDelta()
                 if call.function is None or not call.function.arguments:
                     return self, []
                 return self, [ToolCallArguments(index=index, text=call.function.arguments)]
             case wire.CitationStartEvent(delta=delta):
-                citation = _message(delta).citations
+                citation = _read_message(delta).citations
                 return self, [] if citation is None else emit_citations([citation])
             case wire.MessageStartEvent(id=id_):
                 return replace(self, id=id_ or self.id), [MetadataReported(metadata={"id": id_})] if id_ else []
@@ -132,11 +132,11 @@ class ChatEvents(msgspec.Struct, frozen=True, kw_only=True):
         return []
 
 
-def _message(delta: wire.EventDelta | None) -> wire.MessageDelta:
+def _read_message(delta: wire.EventDelta | None) -> wire.MessageDelta:
     return NOTHING if delta is None or delta.message is None else delta.message
 
 
-def _content_deltas(message: wire.MessageDelta) -> list[Delta]:
+def _emit_content(message: wire.MessageDelta) -> list[Delta]:
     content = message.content
     if content is None:
         return []

@@ -20,7 +20,7 @@ PLAN = "tool_plan"
 """Where the plan of a turn with calls stands: in the message, in metadata, and in the state that goes back."""
 
 
-def wire_messages(
+def build_messages(
     dialect: CohereDialect, policy: CoherePolicy, request: ChatRequest
 ) -> tuple[list[wire.RequestMessage], list[Adjustment]]:
     """Every message in order, and what of them Cohere has no place for. `cache` marks need none: it caches by itself."""
@@ -28,7 +28,7 @@ def wire_messages(
     untaken: list[Adjustment] = [*in_results]
     if any(message.name and message.role != "tool" for message in request.messages):
         untaken.append(Adjustment(parameter="name", reason="Cohere does not take the names of speakers"))
-    return [_message(dialect, policy, message, untaken) for message in messages], untaken
+    return [_build_message(dialect, policy, message, untaken) for message in messages], untaken
 
 
 def _place_part(part: ImagePart | AudioPart | FilePart) -> Placement:
@@ -40,25 +40,25 @@ def _refuse(part: AudioPart | FilePart) -> Adjustment:
     return Adjustment(parameter=part.type, reason="Cohere takes text and images; give documents in extra_body")
 
 
-def _message(
+def _build_message(
     dialect: CohereDialect, policy: CoherePolicy, message: Message, untaken: list[Adjustment]
 ) -> wire.RequestMessage:
     match message.role:
         case "system" | "developer":
             return wire.SystemMessage(content=message.text)
         case "user":
-            return _user_message(message, untaken)
+            return _build_user_message(message, untaken)
         case "assistant":
-            return _assistant_message(policy, split_assistant_turn(message, dialect.protocol))
+            return _build_assistant_message(policy, split_assistant_turn(message, dialect.protocol))
         case "tool":
             return wire.ToolMessage(
-                tool_call_id=message.tool_call_id or "", content=_result_text(message) or dialect.empty_result
+                tool_call_id=message.tool_call_id or "", content=_build_result_text(message) or dialect.empty_result
             )
         case _:
             assert_never(message.role)
 
 
-def _user_message(message: Message, untaken: list[Adjustment]) -> wire.UserMessage:
+def _build_user_message(message: Message, untaken: list[Adjustment]) -> wire.UserMessage:
     if isinstance(message.content, str):
         return wire.UserMessage(content=message.content)
     parts: list[wire.UserContent] = []
@@ -67,7 +67,7 @@ def _user_message(message: Message, untaken: list[Adjustment]) -> wire.UserMessa
             case TextPart(text=text):
                 parts.append(wire.TextContent(text=text))
             case ImagePart():
-                parts.append(wire.ImageContent(image_url=_image_url(part)))
+                parts.append(wire.ImageContent(image_url=_build_image_url(part)))
             case AudioPart() | FilePart():
                 untaken.append(_refuse(part))
             case _:
@@ -75,14 +75,14 @@ def _user_message(message: Message, untaken: list[Adjustment]) -> wire.UserMessa
     return wire.UserMessage(content=parts)
 
 
-def _image_url(part: ImagePart) -> wire.ImageUrl:
+def _build_image_url(part: ImagePart) -> wire.ImageUrl:
     url = part.url or ""
     if part.data is not None:
         url = f"data:{part.media_type};base64,{b64encode(part.data).decode('ascii')}"
     return wire.ImageUrl(url=url, detail=part.detail or UNSET)
 
 
-def _assistant_message(policy: CoherePolicy, blocks: tuple[Block, ...]) -> wire.AssistantMessage:
+def _build_assistant_message(policy: CoherePolicy, blocks: tuple[Block, ...]) -> wire.AssistantMessage:
     content: list[wire.AssistantContent] = []
     plan = ""
     for block in blocks:
@@ -92,7 +92,7 @@ def _assistant_message(policy: CoherePolicy, blocks: tuple[Block, ...]) -> wire.
             content.append(wire.ThinkingContent(thinking=block.text))
         elif block.state is not None and isinstance(said := block.state.get(PLAN), str):
             plan += said
-    calls = [_call(block) for block in blocks if block.kind == "tool_call"]
+    calls = [_build_call(block) for block in blocks if block.kind == "tool_call"]
     alone = content[0].text if len(content) == 1 and isinstance(content[0], wire.TextContent) else None
     return wire.AssistantMessage(
         content=alone or content or (UNSET if calls else ""),
@@ -101,12 +101,12 @@ def _assistant_message(policy: CoherePolicy, blocks: tuple[Block, ...]) -> wire.
     )
 
 
-def _call(block: Block) -> wire.ToolCall:
+def _build_call(block: Block) -> wire.ToolCall:
     arguments = block.arguments if isinstance(block.arguments, str) else encode_json(block.arguments).decode()
     return wire.ToolCall(id=block.id, function=wire.FunctionCall(name=block.name, arguments=arguments))
 
 
-def _result_text(message: Message) -> str:
+def _build_result_text(message: Message) -> str:
     """Cohere has no mark for a failed call, so that the text says it where it does not already."""
     if not message.is_error or message.text.lower().startswith("error"):
         return message.text

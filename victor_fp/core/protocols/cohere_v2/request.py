@@ -12,7 +12,7 @@ from victor_fp_wire.cohere_v2.operations import Chat
 from victor_fp.core.dialects.cohere import CohereDialect
 from victor_fp.core.faults import Fault
 from victor_fp.core.options import Options
-from victor_fp.core.protocols.cohere_v2.messages import wire_messages
+from victor_fp.core.protocols.cohere_v2.messages import build_messages
 from victor_fp.core.protocols.cohere_v2.sampling import build_sampling
 from victor_fp.core.protocols.cohere_v2.thinking import build_thinking
 from victor_fp.core.protocols.cohere_v2.tools import build_tools
@@ -24,8 +24,8 @@ _T = TypeVar("_T")
 
 def write(endpoint: Endpoint, dialect: CohereDialect, request: ChatRequest) -> Result[HttpRequest, Fault]:
     """The request for a chat or a stream, or the fault that says what Cohere cannot take."""
-    policy, options = dialect.policy(request.model), request.options
-    messages, of_messages = wire_messages(dialect, policy, request)
+    policy, options = dialect.find_policy(request.model), request.options
+    messages, of_messages = build_messages(dialect, policy, request)
     sampled = build_sampling(dialect, request)
     thought, of_thinking = build_thinking(policy, options)
     tooled = build_tools(policy, request)
@@ -38,13 +38,13 @@ def write(endpoint: Endpoint, dialect: CohereDialect, request: ChatRequest) -> R
         tool_choice=tooled.choice,
         strict_tools=tooled.strict,
         response_format=_format(options),
-        max_tokens=_set(request.max_tokens),
+        max_tokens=_replace_none(request.max_tokens),
         stop_sequences=sampled.stop,
         temperature=sampled.temperature,
-        seed=_set(options.seed),
+        seed=_replace_none(options.seed),
         frequency_penalty=sampled.frequency_penalty,
         presence_penalty=sampled.presence_penalty,
-        k=_set(options.top_k),
+        k=_replace_none(options.top_k),
         p=sampled.top_p,
         logprobs=UNSET if options.logprobs is None or options.logprobs is False else True,
         thinking=thought,
@@ -63,7 +63,7 @@ def _format(options: Options) -> wire.ResponseFormat | UnsetType:
     return wire.ResponseFormat(type="json_object", json_schema=UNSET if asked.kind == "json" else dict(asked.schema))
 
 
-def _set(value: _T | None) -> _T | UnsetType:
+def _replace_none(value: _T | None) -> _T | UnsetType:
     return UNSET if value is None else value
 
 

@@ -23,12 +23,12 @@ from victor_fp.core.faults import Fault, InvalidResponse
 from victor_fp.core.json import NotJson, decode_json_object
 from victor_fp.core.protocols.cohere_v2.errors import fault_from_error
 from victor_fp.core.protocols.cohere_v2.notes import emit_citations, emit_logprobs, emit_plan, emit_stop
-from victor_fp.core.protocols.operations import decoder_for
+from victor_fp.core.protocols.operations import build_decoder
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.tool_call_ids import make_id
 from victor_fp.core.wire_decoding import Undecodable
 
-BODY = decoder_for(Chat.RESPONSE, keep_halves=True)
+BODY = build_decoder(Chat.RESPONSE, keep_halves=True)
 
 
 def read(endpoint: Endpoint, dialect: CohereDialect, body: bytes) -> Sequence[Delta]:
@@ -43,7 +43,7 @@ def read(endpoint: Endpoint, dialect: CohereDialect, body: bytes) -> Sequence[De
     if message is not None:
         deltas += emit_plan(message.tool_plan or "")
         for block in message.content or ():
-            deltas += _content(block)
+            deltas += _emit_content(block)
         for place, call in enumerate(message.tool_calls or ()):
             function = call.function or wire.FunctionCall()
             deltas += emit_call_start(place, place, call.id, function, answer.id)
@@ -62,7 +62,7 @@ def emit_call_start(
     return [*head, ToolCallArguments(index=index, id=told, text=arguments)] if arguments else head
 
 
-def _content(block: wire.AssistantContent) -> list[Delta]:
+def _emit_content(block: wire.AssistantContent) -> list[Delta]:
     match block:
         case wire.TextContent(text=text):
             return [TextDelta(text), BlockEnded()] if text else []

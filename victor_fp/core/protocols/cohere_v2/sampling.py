@@ -11,7 +11,7 @@ from victor_fp.core.requests import Adjustment, ChatRequest
 Number = float | UnsetType
 
 
-class Sampling(msgspec.Struct, frozen=True, kw_only=True):
+class CohereSampling(msgspec.Struct, frozen=True, kw_only=True):
     """What goes into the body, and what of the caller's wishes does not."""
 
     temperature: Number
@@ -22,7 +22,7 @@ class Sampling(msgspec.Struct, frozen=True, kw_only=True):
     unsupported: tuple[Adjustment, ...]
 
 
-def build_sampling(dialect: CohereDialect, request: ChatRequest) -> Sampling:
+def build_sampling(dialect: CohereDialect, request: ChatRequest) -> CohereSampling:
     """The caller's wishes; one beyond a bound is brought to it, visibly."""
     options = request.options
     changed: list[Adjustment] = []
@@ -34,7 +34,7 @@ def build_sampling(dialect: CohereDialect, request: ChatRequest) -> Sampling:
     top_p, of_top_p = _clamp("top_p", options.top_p, 0.01, dialect.most_top_p)
     frequency, of_frequency = _clamp("frequency_penalty", options.frequency_penalty, 0, dialect.most_penalty)
     presence, of_presence = _clamp("presence_penalty", options.presence_penalty, 0, dialect.most_penalty)
-    return Sampling(
+    return CohereSampling(
         temperature=temperature,
         top_p=top_p,
         frequency_penalty=frequency,

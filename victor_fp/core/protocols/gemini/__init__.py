@@ -5,11 +5,11 @@ from __future__ import annotations
 from functools import partial
 
 from victor_fp.core.dialects.gemini import GeminiDialect
-from victor_fp.core.framing import json_array, sse
+from victor_fp.core.framing import build_json_array_framer, build_sse_framer
 from victor_fp.core.protocols import Codec, ProtocolRecord
-from victor_fp.core.protocols.gemini.discovery import describe_token_counting, discovery
+from victor_fp.core.protocols.gemini.discovery import build_discovery, describe_token_counting
 from victor_fp.core.protocols.gemini.errors import fault_from_response
-from victor_fp.core.protocols.gemini.events import reader
+from victor_fp.core.protocols.gemini.events import build_reader
 from victor_fp.core.protocols.gemini.request import write
 from victor_fp.core.protocols.gemini.response import read
 from victor_fp.core.requests import Endpoint
@@ -21,11 +21,11 @@ def codec_for(endpoint: Endpoint, dialect: GeminiDialect) -> Codec:
         protocol=dialect.protocol,
         request=partial(write, endpoint, dialect),
         response=partial(read, endpoint),
-        framer=sse,
-        array_framer=json_array,
-        events=partial(reader, endpoint),
+        framer=build_sse_framer,
+        array_framer=build_json_array_framer,
+        events=partial(build_reader, endpoint),
         error=partial(fault_from_response, endpoint),
-        discovery=discovery(endpoint) if dialect.lists_models else None,
+        discovery=build_discovery(endpoint) if dialect.lists_models else None,
         counting=describe_token_counting(endpoint, dialect),
     )
 

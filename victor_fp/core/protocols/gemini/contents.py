@@ -11,11 +11,11 @@ from victor_fp_wire.gemini.request import Content, Part
 from victor_fp.core.dialects.gemini import GeminiDialect
 from victor_fp.core.models.gemini import GeminiPolicy
 from victor_fp.core.protocols.gemini.parts import (
-    content_parts,
+    build_content_parts,
+    build_result_part,
+    build_turn_parts,
     is_no_object,
     read_media_type,
-    result_part,
-    turn_parts,
 )
 from victor_fp.core.request_building.conversation import (
     INSTRUCTIONS,
@@ -28,7 +28,7 @@ from victor_fp.core.requests import Adjustment
 from victor_fp.core.types import AudioPart, FilePart, ImagePart, Message
 
 
-class Conversation(msgspec.Struct, frozen=True, kw_only=True):
+class GeminiConversation(msgspec.Struct, frozen=True, kw_only=True):
     """The contents of a request, what they could not hold, and the one detail in which pictures are wanted."""
 
     contents: list[Content]
@@ -39,19 +39,19 @@ class Conversation(msgspec.Struct, frozen=True, kw_only=True):
     """Changes that are made without leave, since they lose nothing."""
 
 
-def conversation(messages: Sequence[Message], dialect: GeminiDialect, policy: GeminiPolicy) -> Conversation:
+def build_conversation(messages: Sequence[Message], dialect: GeminiDialect, policy: GeminiPolicy) -> GeminiConversation:
     """The messages in Google's order: user and model by turns, results of one turn together."""
     placed, in_results = place_result_parts(messages, partial(_place_part, policy), "The model")
     instructions, turns = split_system(placed)
-    system = [part for message in instructions for part in content_parts(message, dialect)]
-    contents = _contents(turns, dialect, policy)
+    system = [part for message in instructions for part in build_content_parts(message, dialect)]
+    contents = _build_contents(turns, dialect, policy)
     if system and not policy.system:
         contents, system = _prepend_system(system, contents), []
-    detail, unsupported = _detail(turns)
+    detail, unsupported = _choose_detail(turns)
     unsupported += in_results
     if any(message.name for message in turns if message.role != "tool"):
         unsupported.append(Adjustment(parameter="name", reason="contents do not say who of several people speaks"))
-    return Conversation(
+    return GeminiConversation(
         contents=contents,
         system=Content(parts=system) if system else None,
         detail=detail,
@@ -76,7 +76,7 @@ def list_changes(messages: Sequence[Message]) -> Iterator[Adjustment]:
         yield Adjustment(parameter="messages.tool_calls", reason=reason, action="changed")
 
 
-def _contents(turns: Sequence[Message], dialect: GeminiDialect, policy: GeminiPolicy) -> list[Content]:
+def _build_contents(turns: Sequence[Message], dialect: GeminiDialect, policy: GeminiPolicy) -> list[Content]:
     contents: list[Content] = []
     names: dict[str, str] = {}
     given: set[str] = set()
@@ -86,29 +86,31 @@ def _contents(turns: Sequence[Message], dialect: GeminiDialect, policy: GeminiPo
             results.append(message)
             continue
         if results:
-            contents.append(_results(results, names, given, dialect))
+            contents.append(_build_results(results, names, given, dialect))
             results = []
         if message.role == "assistant":
             blocks = split_assistant_turn(message, dialect.protocol)
             # A conversation may use an id anew, so only the newest turn's calls name the results that follow it.
             names = {block.id: block.name for block in blocks if block.kind == "tool_call"}
             given = {block.id for block in blocks if block.kind == "tool_call" and "id" in (block.state or {})}
-            if parts := turn_parts(blocks, policy.stand_in):
+            if parts := build_turn_parts(blocks, policy.stand_in):
                 contents.append(Content(role="model", parts=parts))
         else:
-            contents.append(Content(role="user", parts=content_parts(message, dialect)))
+            contents.append(Content(role="user", parts=build_content_parts(message, dialect)))
     if results:
-        contents.append(_results(results, names, given, dialect))
+        contents.append(_build_results(results, names, given, dialect))
     return contents
 
 
-def _results(results: Sequence[Message], names: dict[str, str], given: set[str], dialect: GeminiDialect) -> Content:
+def _build_results(
+    results: Sequence[Message], names: dict[str, str], given: set[str], dialect: GeminiDialect
+) -> Content:
     """The results of one turn, in the order of its calls, since without ids only the order tells them apart."""
     order = {id_: place for place, id_ in enumerate(names)}
     parts: list[Part] = []
     for message in sorted(results, key=lambda message: order.get(message.tool_call_id or "", len(order))):
         id_ = message.tool_call_id or ""
-        parts.append(result_part(message, names.get(id_) or message.name or "", dialect, id_given=id_ in given))
+        parts.append(build_result_part(message, names.get(id_) or message.name or "", dialect, id_given=id_ in given))
     return Content(role="user", parts=parts)
 
 
@@ -119,7 +121,7 @@ def _prepend_system(system: list[Part], contents: list[Content]) -> list[Content
     return [Content(role="user", parts=system), *contents]
 
 
-def _detail(turns: Sequence[Message]) -> tuple[str | None, list[Adjustment]]:
+def _choose_detail(turns: Sequence[Message]) -> tuple[str | None, list[Adjustment]]:
     """The media resolution, which holds for a whole request."""
     asked = {
         part.detail

@@ -16,24 +16,24 @@ from victor_fp.core.faults import Fault
 from victor_fp.core.json import encode_json
 from victor_fp.core.protocols import Discovery, ModelInfo, TokenCounting
 from victor_fp.core.protocols.gemini.notes import to_plain
-from victor_fp.core.protocols.gemini.request import body_of, resource_name
-from victor_fp.core.protocols.operations import build_request, decoder_for
+from victor_fp.core.protocols.gemini.request import build_body, make_resource_name
+from victor_fp.core.protocols.operations import build_decoder, build_request
 from victor_fp.core.requests import ChatRequest, Endpoint, HttpRequest
 from victor_fp.core.wire_decoding import Undecodable
 
-_LISTS = decoder_for(ListModels.RESPONSE)
-_MODELS = decoder_for(GetModel.RESPONSE)
-_COUNTS = decoder_for(CountTokens.RESPONSE)
+_LISTS = build_decoder(ListModels.RESPONSE)
+_MODELS = build_decoder(GetModel.RESPONSE)
+_COUNTS = build_decoder(CountTokens.RESPONSE)
 _PAGE = 1000
 """The most that one page holds, which is more than there are."""
 
 
-def discovery(endpoint: Endpoint) -> Discovery:
+def build_discovery(endpoint: Endpoint) -> Discovery:
     """GET /models and GET /models/{model}."""
     return Discovery(
         list_request=partial(build_request, endpoint, ListModels(page_size=_PAGE)),
         read_list=read_list,
-        model_request=lambda model: build_request(endpoint, GetModel(model=resource_name(model))),
+        model_request=lambda model: build_request(endpoint, GetModel(model=make_resource_name(model))),
         read_model=read_model,
         next_page=partial(_build_next_page, endpoint),
     )
@@ -49,16 +49,20 @@ def _build_next_page(endpoint: Endpoint, body: bytes) -> HttpRequest | None:
 def read_list(body: bytes) -> tuple[ModelInfo, ...]:
     """The models of a page; nothing where the body is none."""
     read = _LISTS.decode(body)
-    return () if isinstance(read, Undecodable) else tuple(info for model in read.models or () if (info := _info(model)))
+    return (
+        ()
+        if isinstance(read, Undecodable)
+        else tuple(info for model in read.models or () if (info := _build_info(model)))
+    )
 
 
 def read_model(model: str, body: bytes) -> ModelInfo | None:  # noqa: ARG001  the body names it itself
     """One model; None where the body is none."""
     read = _MODELS.decode(body)
-    return None if isinstance(read, Undecodable) else _info(read)
+    return None if isinstance(read, Undecodable) else _build_info(read)
 
 
-def _info(model: Model) -> ModelInfo | None:
+def _build_info(model: Model) -> ModelInfo | None:
     if not model.name:
         return None
     methods = model.supported_generation_methods
@@ -79,8 +83,8 @@ def describe_token_counting(endpoint: Endpoint, dialect: GeminiDialect) -> Token
 
 
 def _count_request(endpoint: Endpoint, dialect: GeminiDialect, request: ChatRequest) -> Result[HttpRequest, Fault]:
-    body, _, _ = body_of(dialect, request)
-    resource = resource_name(request.model)
+    body, _, _ = build_body(dialect, request)
+    resource = make_resource_name(request.model)
     if dialect.counting == "nested":
         whole = msgspec.structs.replace(body, model=resource, service_tier=UNSET)
         count = CountTokensRequest(generate_content_request=whole)

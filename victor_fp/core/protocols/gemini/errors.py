@@ -63,10 +63,10 @@ def _with_status(details: ErrorDetails, error: Status) -> ErrorDetails:
 
 def _is_spent(details: list[ErrorDetail]) -> bool:
     """Whether waiting as long as RetryInfo says is in vain: a day's quota, or a limit of zero."""
-    return any("PerDay" in limit or value == "0" for limit, value in _limits(details))
+    return any("PerDay" in limit or value == "0" for limit, value in _list_exceeded_quotas(details))
 
 
-def _limits(details: list[ErrorDetail]) -> Iterator[tuple[str, str | None]]:
+def _list_exceeded_quotas(details: list[ErrorDetail]) -> Iterator[tuple[str, str | None]]:
     """The quotas that were exceeded, by id, with their size."""
     for detail in details:
         for violation in detail.violations or ():

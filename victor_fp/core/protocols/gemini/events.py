@@ -16,7 +16,7 @@ from victor_fp.core.framing import Frame
 from victor_fp.core.json import NotJson, decode_json_object, encode_json
 from victor_fp.core.protocols.error_events import is_error_object, may_be_error, read_error_words
 from victor_fp.core.protocols.gemini.errors import fault_from_error, find_status
-from victor_fp.core.protocols.gemini.response import ANSWERS, START, Progress, add_answer, emit_last_notes
+from victor_fp.core.protocols.gemini.response import ANSWERS, START, GeminiProgress, add_answer, emit_last_notes
 from victor_fp.core.protocols.stream_end import is_done
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.wire_decoding import Undecodable
@@ -26,20 +26,20 @@ class GeminiReader(msgspec.Struct, frozen=True):
     """Where the reading of one stream stands."""
 
     endpoint: Endpoint
-    progress: Progress
+    progress: GeminiProgress
 
     def read(self, frames: Sequence[Frame]) -> tuple[GeminiReader, list[Delta]]:
         """The reader for what follows, and what these pieces of the answer mean."""
         progress, deltas = self.progress, list[Delta]()
         for frame in frames:
-            progress = self._piece(progress, frame, deltas)
+            progress = self._read_piece(progress, frame, deltas)
         return (self if progress is self.progress else GeminiReader(self.endpoint, progress)), deltas
 
     def finish(self) -> list[Delta]:
         """The facts of which the last word counts."""
         return emit_last_notes(self.progress)
 
-    def _piece(self, progress: Progress, frame: Frame, deltas: list[Delta]) -> Progress:
+    def _read_piece(self, progress: GeminiProgress, frame: Frame, deltas: list[Delta]) -> GeminiProgress:
         data = frame.data
         if is_done(data):
             # Gateways that imitate OpenAI add it.
@@ -56,7 +56,7 @@ class GeminiReader(msgspec.Struct, frozen=True):
             deltas.append(ErrorReported(fault_from_error(self.endpoint, None, data, model=progress.model)))
         return progress
 
-    def _read_undecodable(self, progress: Progress, frame: Frame, reason: str) -> Fault:
+    def _read_undecodable(self, progress: GeminiProgress, frame: Frame, reason: str) -> Fault:
         words = read_error_words(frame)
         if words is not None:
             return fault_from_error(self.endpoint, None, encode_json(words), model=progress.model)
@@ -70,6 +70,6 @@ def _is_error(data: bytes) -> bool:
     return not isinstance(value, NotJson) and is_error_object(value)
 
 
-def reader(endpoint: Endpoint) -> GeminiReader:
+def build_reader(endpoint: Endpoint) -> GeminiReader:
     """A reader before the first event."""
     return GeminiReader(endpoint, START)

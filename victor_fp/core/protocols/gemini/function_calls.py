@@ -47,7 +47,7 @@ def add_call(
                 id=seen.newest,
                 name=call.name,
                 arguments=call.args if call.args is not None or call.will_continue else {},
-                state=_state(call.id, signature),
+                state=_build_state(call.id, signature),
             )
         )
     elif signature and seen.count:
@@ -61,7 +61,7 @@ def _make_id(seed: str | None, call: FunctionCall, ordinal: int) -> str:
     return make_id(seed or f"{call.name}{encode_flawed_json(call.args or {}).decode()}", ordinal)
 
 
-def _state(id_: str | None, signature: str | None) -> dict[str, Json] | None:
+def _build_state(id_: str | None, signature: str | None) -> dict[str, Json] | None:
     """What goes back with the call. Its id is among it, since models that give none may refuse to be sent one."""
     state: dict[str, Json] = {}
     if id_:
@@ -77,13 +77,13 @@ def _set(seen: CallsSeen, piece: PartialArg, deltas: list[Delta]) -> None:
         what = f"arguments at {piece.json_path!r}, which is no path" if path is None else "arguments of no call"
         deltas.append(ErrorReported(InvalidResponse(message=f"the answer streams {what}")))
         return
-    value = _value(piece)
+    value = _read_value(piece)
     if value is None and piece.will_continue:
         return
     deltas.append(ToolCallArgumentSet(index=seen.count - 1, id=seen.newest, path=path, value=value))
 
 
-def _value(piece: PartialArg) -> JsonScalar:
+def _read_value(piece: PartialArg) -> JsonScalar:
     if piece.string_value is not None:
         return piece.string_value
     if piece.bool_value is not None:
@@ -110,12 +110,12 @@ def parse_path(path: str) -> tuple[str | int, ...] | None:
         match = _STEP.match(path, place)
         if match is None or len(found) == _MAX_STEPS:
             return None
-        found.append(int(match["index"]) if match["index"] is not None else _name(match))
+        found.append(int(match["index"]) if match["index"] is not None else _read_name(match))
         place = match.end()
     return tuple(found) or None
 
 
-def _name(match: re.Match[str]) -> str:
+def _read_name(match: re.Match[str]) -> str:
     if match["name"] is not None:
         return match["name"]
     quoted = match["single"] if match["single"] is not None else match["double"]

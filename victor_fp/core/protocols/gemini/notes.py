@@ -21,18 +21,18 @@ def to_plain(value: msgspec.Struct) -> dict[str, Json]:
     }
 
 
-def candidate_notes(candidate: Candidate) -> dict[str, Json]:
+def read_candidate_notes(candidate: Candidate) -> dict[str, Json]:
     """What each piece adds to: citations, and log probabilities token by token."""
     notes: dict[str, Json] = {}
     cited, likely = candidate.citation_metadata, candidate.logprobs_result
     if cited is not None and (citations := [*(cited.citation_sources or ()), *(cited.citations or ())]):
         notes["citations"] = citations
-    if likely is not None and (tokens := _tokens(likely)):
+    if likely is not None and (tokens := _list_tokens(likely)):
         notes["logprobs"] = tokens
     return notes
 
 
-def _tokens(result: dict[str, Any]) -> list[Json]:
+def _list_tokens(result: dict[str, Any]) -> list[Json]:
     """One entry for each token: the chosen one, with `topCandidates` where alternatives were asked for."""
     chosen = [token for token in result.get("chosenCandidates") or () if isinstance(token, dict)]
     tops = [top.get("candidates") for top in result.get("topCandidates") or () if isinstance(top, dict)]
@@ -52,11 +52,11 @@ def emit_replaced_notes(answer: GenerateContentResponse) -> dict[str, Json]:
         notes["prompt_feedback"] = to_plain(answer.prompt_feedback)
     for candidate in answer.candidates or ():
         if not candidate.index:
-            return notes | _candidate(candidate)
+            return notes | _read_candidate(candidate)
     return notes
 
 
-def _candidate(candidate: Candidate) -> dict[str, Json]:
+def _read_candidate(candidate: Candidate) -> dict[str, Json]:
     found: dict[str, Json | None] = {
         "safety_ratings": candidate.safety_ratings,
         "grounding_metadata": candidate.grounding_metadata,

@@ -40,14 +40,16 @@ MEDIA_TYPES = {
 """By the ending of an address, for callers who give no media type; Vertex wants one."""
 
 
-def content_parts(message: Message, dialect: GeminiDialect) -> list[Part]:
+def build_content_parts(message: Message, dialect: GeminiDialect) -> list[Part]:
     """A user's or system's content."""
     if isinstance(message.content, str):
         return [Part(text=message.content)]
-    return [Part(text=part.text) if isinstance(part, TextPart) else _media(part, dialect) for part in message.content]
+    return [
+        Part(text=part.text) if isinstance(part, TextPart) else _build_media(part, dialect) for part in message.content
+    ]
 
 
-def _media(part: ImagePart | AudioPart | FilePart, dialect: GeminiDialect) -> Part:
+def _build_media(part: ImagePart | AudioPart | FilePart, dialect: GeminiDialect) -> Part:
     filename = part.filename if isinstance(part, FilePart) else None
     label: str | UnsetType = UNSET
     metadata: dict[str, Json] | UnsetType = UNSET
@@ -80,12 +82,12 @@ def parse_data_url(url: str) -> tuple[bytes | None, str | None]:
         return None, None
 
 
-def turn_parts(blocks: Sequence[Block], stand_in: str) -> list[Part]:
+def build_turn_parts(blocks: Sequence[Block], stand_in: str) -> list[Part]:
     """An assistant's turn, every signature on the part it came with.
 
     Newer models refuse a turn whose first call is unsigned; `stand_in` signs a first call that another model made.
     """
-    parts = [part for block in blocks if (part := _turn_part(block)) is not None]
+    parts = [part for block in blocks if (part := _build_turn_part(block)) is not None]
     calls = [place for place, part in enumerate(parts) if part.function_call is not UNSET]
     if stand_in and calls and all(parts[place].thought_signature is UNSET for place in calls):
         first = calls[0]
@@ -93,7 +95,7 @@ def turn_parts(blocks: Sequence[Block], stand_in: str) -> list[Part]:
     return parts
 
 
-def _turn_part(block: Block) -> Part | None:
+def _build_turn_part(block: Block) -> Part | None:
     state = block.state or {}
     signed = state.get("thoughtSignature")
     signature: str | UnsetType = signed if isinstance(signed, str) else UNSET
@@ -106,7 +108,7 @@ def _turn_part(block: Block) -> Part | None:
         case "tool_call":
             id_ = state.get("id")
             call = FunctionCall(
-                id=id_ if isinstance(id_, str) else UNSET, name=block.name, args=arguments_of(block.arguments)
+                id=id_ if isinstance(id_, str) else UNSET, name=block.name, args=to_arguments(block.arguments)
             )
             return Part(function_call=call, thought_signature=signature)
         case "opaque":
@@ -123,7 +125,7 @@ def _restore_part(state: Json) -> Part | None:
         return None
 
 
-def arguments_of(arguments: dict[str, Json] | str) -> dict[str, Json]:
+def to_arguments(arguments: dict[str, Json] | str) -> dict[str, Json]:
     """Arguments as the object that the wire wants; text that is none, as a broken call leaves it, inside of one."""
     read = read_call_arguments(arguments)
     return {"arguments": read} if isinstance(read, str) else read
@@ -138,12 +140,12 @@ def is_no_object(arguments: object) -> bool:
     return isinstance(arguments, str) and isinstance(read_call_arguments(arguments), str)
 
 
-def result_part(message: Message, name: str, dialect: GeminiDialect, *, id_given: bool) -> Part:
+def build_result_part(message: Message, name: str, dialect: GeminiDialect, *, id_given: bool) -> Part:
     """A tool's result under the keys that Google's document names, with its media beside them."""
     key = "error" if message.is_error else "output"
     id_ = message.tool_call_id if id_given and message.tool_call_id else UNSET
     given = [] if isinstance(message.content, str) else message.content
-    media = [_media(part, dialect) for part in given if not isinstance(part, TextPart)]
+    media = [_build_media(part, dialect) for part in given if not isinstance(part, TextPart)]
     parts = [FunctionResponsePart(inline_data=part.inline_data) for part in media if part.inline_data is not UNSET]
     response = FunctionResponse(id=id_, name=name, response={key: message.text}, parts=parts or UNSET)
     return Part(function_response=response)

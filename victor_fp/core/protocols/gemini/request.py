@@ -23,7 +23,7 @@ from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.json import Json
 from victor_fp.core.models.gemini import GeminiPolicy
 from victor_fp.core.options import ResponseFormat
-from victor_fp.core.protocols.gemini.contents import Conversation, conversation
+from victor_fp.core.protocols.gemini.contents import GeminiConversation, build_conversation
 from victor_fp.core.protocols.gemini.json_schema import to_wire_schema
 from victor_fp.core.protocols.gemini.thinking import build_thinking_config
 from victor_fp.core.protocols.operations import build_chat
@@ -56,7 +56,7 @@ _RESOURCES = ("models/", "tunedModels/", "endpoints/", "dynamic/")
 
 def write(endpoint: Endpoint, dialect: GeminiDialect, request: ChatRequest) -> Result[HttpRequest, Fault]:
     """The request for the wire, or what cannot be sent."""
-    body, unsupported, notes = body_of(dialect, request)
+    body, unsupported, notes = build_body(dialect, request)
     if not body.contents:
         return Failure(
             InvalidRequest(
@@ -65,25 +65,25 @@ def write(endpoint: Endpoint, dialect: GeminiDialect, request: ChatRequest) -> R
         )
     if (fault := find_missing_setting(endpoint, request.model)) is not None:
         return Failure(fault)
-    resource = resource_name(request.model)
+    resource = make_resource_name(request.model)
     operation = StreamGenerateContent(model=resource, alt="sse") if request.stream else GenerateContent(model=resource)
     return resolve_unsupported(endpoint, request, unsupported).map(
         lambda made: build_chat(endpoint, operation, body, request.options, (*made, *notes), appended=_APPENDED)
     )
 
 
-def resource_name(model: str) -> str:
+def make_resource_name(model: str) -> str:
     """Return the model as the path names it: a bare name is one of `models/`."""
     name = model.strip("/")
     return name if name.startswith(_RESOURCES) else f"models/{name}"
 
 
-def body_of(
+def build_body(
     dialect: GeminiDialect, request: ChatRequest
 ) -> tuple[GenerateContentRequest, list[Adjustment], tuple[Adjustment, ...]]:
     """The body, everything asked for that it does not say, and what was changed without a loss."""
-    policy = dialect.policy(request.model)
-    talk = conversation(request.messages, dialect, policy)
+    policy = dialect.find_policy(request.model)
+    talk = build_conversation(request.messages, dialect, policy)
     unsupported = list(talk.unsupported)
     options = request.options
     tier: Literal["standard", "flex", "priority"] | UnsetType = UNSET
@@ -100,39 +100,39 @@ def body_of(
     if options.parallel_tool_calls is False:
         reason = "the model decides how many tools it calls at once"
         unsupported.append(Adjustment(parameter="parallel_tool_calls", reason=reason))
-    tools, of_tools = _tools(request.tools, policy)
-    config, of_config = _generation_config(request, policy, talk)
+    tools, of_tools = _build_tools(request.tools, policy)
+    config, of_config = _build_generation_config(request, policy, talk)
     body = GenerateContentRequest(
         contents=talk.contents,
-        system_instruction=_set_or_unset(talk.system),
+        system_instruction=_replace_none(talk.system),
         tools=tools,
-        tool_config=_tool_config(request, policy),
+        tool_config=_build_tool_config(request, policy),
         generation_config=config,
         service_tier=tier,
     )
     return body, [*unsupported, *of_tools, *of_config], talk.notes
 
 
-def _set_or_unset(value: T | None) -> T | UnsetType:
+def _replace_none(value: T | None) -> T | UnsetType:
     return UNSET if value is None else value
 
 
-def _generation_config(
-    request: ChatRequest, policy: GeminiPolicy, talk: Conversation
+def _build_generation_config(
+    request: ChatRequest, policy: GeminiPolicy, talk: GeminiConversation
 ) -> tuple[GenerationConfig | UnsetType, list[Adjustment]]:
     options = request.options
     thinking, of_thinking = build_thinking_config(options, policy)
-    (mime_type, schema, json_schema), of_form = _form(options.response_format, policy)
+    (mime_type, schema, json_schema), of_form = _build_response_format(options.response_format, policy)
     logprobs = options.logprobs
     config = GenerationConfig(
         max_output_tokens=_choose_max_tokens(request, thinking),
-        temperature=_set_or_unset(request.temperature),
-        top_p=_set_or_unset(options.top_p),
-        top_k=_set_or_unset(options.top_k),
-        seed=_set_or_unset(options.seed),
+        temperature=_replace_none(request.temperature),
+        top_p=_replace_none(options.top_p),
+        top_k=_replace_none(options.top_k),
+        seed=_replace_none(options.seed),
         stop_sequences=UNSET if options.stop is None else list(options.stop),
-        presence_penalty=_set_or_unset(options.presence_penalty),
-        frequency_penalty=_set_or_unset(options.frequency_penalty),
+        presence_penalty=_replace_none(options.presence_penalty),
+        frequency_penalty=_replace_none(options.frequency_penalty),
         response_logprobs=UNSET if logprobs is None or logprobs is False else True,
         logprobs=UNSET if logprobs is None or isinstance(logprobs, bool) else logprobs,
         response_mime_type=mime_type,
@@ -157,7 +157,7 @@ _Form: TypeAlias = tuple[str | UnsetType, Schema | UnsetType, dict[str, Json] | 
 """The media type of the response, and its schema in one of the two forms."""
 
 
-def _form(form: ResponseFormat | None, policy: GeminiPolicy) -> tuple[_Form, list[Adjustment]]:
+def _build_response_format(form: ResponseFormat | None, policy: GeminiPolicy) -> tuple[_Form, list[Adjustment]]:
     if form is None:
         return (UNSET, UNSET, UNSET), []
     if form.kind == "json":
@@ -169,15 +169,17 @@ def _form(form: ResponseFormat | None, policy: GeminiPolicy) -> tuple[_Form, lis
     return ("application/json", UNSET if schema is None else schema, UNSET), lost
 
 
-def _tools(tools: tuple[ToolDefinition, ...], policy: GeminiPolicy) -> tuple[list[Tool] | UnsetType, list[Adjustment]]:
+def _build_tools(
+    tools: tuple[ToolDefinition, ...], policy: GeminiPolicy
+) -> tuple[list[Tool] | UnsetType, list[Adjustment]]:
     if not tools:
         return UNSET, []
-    declared = [_declaration(tool, policy) for tool in tools]
+    declared = [_build_declaration(tool, policy) for tool in tools]
     lost = [adjustment for _, adjustments in declared for adjustment in adjustments]
     return [Tool(function_declarations=[declaration for declaration, _ in declared])], lost
 
 
-def _declaration(tool: ToolDefinition, policy: GeminiPolicy) -> tuple[FunctionDeclaration, list[Adjustment]]:
+def _build_declaration(tool: ToolDefinition, policy: GeminiPolicy) -> tuple[FunctionDeclaration, list[Adjustment]]:
     description = tool.description or UNSET
     if policy.json_schema:
         return FunctionDeclaration(name=tool.name, description=description, parameters_json_schema=tool.parameters), []
@@ -191,7 +193,7 @@ def _declaration(tool: ToolDefinition, policy: GeminiPolicy) -> tuple[FunctionDe
     return FunctionDeclaration(name=tool.name, description=description, parameters=schema), []
 
 
-def _tool_config(request: ChatRequest, policy: GeminiPolicy) -> ToolConfig | UnsetType:
+def _build_tool_config(request: ChatRequest, policy: GeminiPolicy) -> ToolConfig | UnsetType:
     match request.options.tool_choice:
         case None | "auto" as choice:
             if policy.validated and any(tool.strict for tool in request.tools):

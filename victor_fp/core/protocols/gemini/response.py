@@ -30,12 +30,12 @@ from victor_fp.core.faults import ContentRefused, InvalidResponse
 from victor_fp.core.json import Json
 from victor_fp.core.protocols.gemini.errors import fault_from_error, find_status
 from victor_fp.core.protocols.gemini.function_calls import NO_CALLS, CallsSeen, add_call
-from victor_fp.core.protocols.gemini.notes import candidate_notes, emit_replaced_notes, to_plain
-from victor_fp.core.protocols.operations import decoder_for
+from victor_fp.core.protocols.gemini.notes import emit_replaced_notes, read_candidate_notes, to_plain
+from victor_fp.core.protocols.operations import build_decoder
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.wire_decoding import Undecodable
 
-ANSWERS = decoder_for(GenerateContent.RESPONSE, keep_halves=True)
+ANSWERS = build_decoder(GenerateContent.RESPONSE, keep_halves=True)
 """Of whole bodies and of the events of a stream, which have the same type."""
 
 STOP_REASONS: Mapping[str, str] = {
@@ -61,7 +61,7 @@ FAILURES = frozenset(
 """Words for generation that failed. https://ai.google.dev/api/generate-content#FinishReason"""
 
 
-class Progress(msgspec.Struct, frozen=True, kw_only=True):
+class GeminiProgress(msgspec.Struct, frozen=True, kw_only=True):
     """What one piece of an answer leaves for the next."""
 
     id: str | None = None
@@ -74,13 +74,13 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     """Facts of which a later piece's replaces an earlier one's."""
 
 
-START = Progress()
+START = GeminiProgress()
 
 
 def read(endpoint: Endpoint, body: bytes) -> Sequence[Delta]:
     """A 200 body as deltas."""
     answer = ANSWERS.decode(body)
-    if isinstance(answer, Undecodable) or not (answer.candidates or _refuses(answer.prompt_feedback)):
+    if isinstance(answer, Undecodable) or not (answer.candidates or _is_refusal(answer.prompt_feedback)):
         error = find_status(body)
         if error is not None:
             return [ErrorReported(fault_from_error(endpoint, error, body))]
@@ -96,27 +96,27 @@ def read(endpoint: Endpoint, body: bytes) -> Sequence[Delta]:
 
 
 def add_answer(
-    endpoint: Endpoint, progress: Progress, answer: GenerateContentResponse, deltas: list[Delta]
-) -> Progress:
+    endpoint: Endpoint, progress: GeminiProgress, answer: GenerateContentResponse, deltas: list[Delta]
+) -> GeminiProgress:
     """Appends what one answer, or piece of one, means."""
     progress = _emit_name_once(progress, answer, deltas)
     for candidate in answer.candidates or ():
         # Other candidates come only to callers who ask for them in extra_body; raw_response has them.
         if not candidate.index:
-            progress = _candidate(progress, candidate, deltas)
+            progress = _read_candidate(progress, candidate, deltas)
             break
     if answer.usage_metadata is not None:
-        usage = _newest(progress.usage, answer.usage_metadata)
+        usage = _merge_usage(progress.usage, answer.usage_metadata)
         deltas.append(_report_usage(usage))
         progress = msgspec.structs.replace(progress, usage=usage)
-    if (feedback := answer.prompt_feedback) is not None and _refuses(feedback):
-        deltas.append(ErrorReported(_refusal(endpoint, progress.model, feedback)))
+    if (feedback := answer.prompt_feedback) is not None and _is_refusal(feedback):
+        deltas.append(ErrorReported(_build_refusal(endpoint, progress.model, feedback)))
     if notes := emit_replaced_notes(answer):
         progress = msgspec.structs.replace(progress, notes={**progress.notes, **notes})
     return progress
 
 
-def emit_last_notes(progress: Progress) -> list[Delta]:
+def emit_last_notes(progress: GeminiProgress) -> list[Delta]:
     """The facts that are sure only when the answer is over."""
     notes: dict[str, Json] = dict(progress.notes)
     if progress.usage is not None:
@@ -128,7 +128,7 @@ def emit_last_notes(progress: Progress) -> list[Delta]:
     return [MetadataReported(metadata=notes)] if notes else []
 
 
-def _emit_name_once(progress: Progress, answer: GenerateContentResponse, deltas: list[Delta]) -> Progress:
+def _emit_name_once(progress: GeminiProgress, answer: GenerateContentResponse, deltas: list[Delta]) -> GeminiProgress:
     """Says once which answer this is, by which model."""
     id_ = answer.response_id or progress.id
     created = answer.create_time or progress.created
@@ -144,7 +144,7 @@ def _emit_name_once(progress: Progress, answer: GenerateContentResponse, deltas:
     return msgspec.structs.replace(progress, id=id_, created=created, model=model)
 
 
-def _candidate(progress: Progress, candidate: Candidate, deltas: list[Delta]) -> Progress:
+def _read_candidate(progress: GeminiProgress, candidate: Candidate, deltas: list[Delta]) -> GeminiProgress:
     if candidate.content is not None:
         for part in candidate.content.parts or ():
             if part.function_call is not None:
@@ -158,7 +158,7 @@ def _candidate(progress: Progress, candidate: Candidate, deltas: list[Delta]) ->
     if candidate.finish_reason:
         reason = STOP_REASONS.get(candidate.finish_reason, candidate.finish_reason)
         deltas.append(Stopped(reason, candidate.finish_reason, is_failure=reason in FAILURES))
-    if notes := candidate_notes(candidate):
+    if notes := read_candidate_notes(candidate):
         deltas.append(MetadataReported(metadata=notes))
     return progress
 
@@ -193,7 +193,7 @@ def _keep_part(part: Part, deltas: list[Delta]) -> None:
     deltas.append(StateReported({"part": whole}, alone=True))
 
 
-def _newest(old: UsageMetadata | None, new: UsageMetadata) -> UsageMetadata:
+def _merge_usage(old: UsageMetadata | None, new: UsageMetadata) -> UsageMetadata:
     if old is None:
         return new
     fields = {name: value for name in new.__struct_fields__ if (value := getattr(new, name)) is not None}
@@ -215,11 +215,11 @@ def _sum(count: int | None, beside: int | None) -> int | None:
     return count if beside is None else (count or 0) + beside
 
 
-def _refuses(feedback: PromptFeedback | None) -> bool:
+def _is_refusal(feedback: PromptFeedback | None) -> bool:
     return feedback is not None and bool(feedback.block_reason or feedback.block_reason_message)
 
 
-def _refusal(endpoint: Endpoint, model: str | None, feedback: PromptFeedback) -> ContentRefused:
+def _build_refusal(endpoint: Endpoint, model: str | None, feedback: PromptFeedback) -> ContentRefused:
     reason = feedback.block_reason or "no reason given"
     said = f": {feedback.block_reason_message}" if feedback.block_reason_message else ""
     return ContentRefused(

@@ -35,15 +35,15 @@ def build_thinking_config(
         if budget == 0 and "none" not in policy.efforts:
             unsupported.append(Adjustment(parameter="reasoning_budget", reason="this model always thinks"))
             return UNSET, unsupported
-        return _config(budget), unsupported
+        return _build_config(budget), unsupported
     if (size := policy.efforts.get(effort or "")) is not None:
-        return _config(size), unsupported
+        return _build_config(size), unsupported
     lowest = next(iter(policy.efforts.values()))
     reason = f"this model always thinks; {lowest} is the least it does"
-    return _config(lowest), [Adjustment(parameter="reasoning_effort", reason=reason, action="changed")]
+    return _build_config(lowest), [Adjustment(parameter="reasoning_effort", reason=reason, action="changed")]
 
 
-def _config(size: int | str) -> ThinkingConfig:
+def _build_config(size: int | str) -> ThinkingConfig:
     if isinstance(size, int):
         return ThinkingConfig(thinking_budget=size, include_thoughts=True if size else UNSET)
     return ThinkingConfig(thinking_level=LEVELS.get(size, "HIGH"), include_thoughts=True)

@@ -6,9 +6,9 @@ from functools import partial
 
 from victor_fp.core.background import begin_polling
 from victor_fp.core.dialects.interactions import InteractionsDialect
-from victor_fp.core.framing import sse
+from victor_fp.core.framing import build_sse_framer
 from victor_fp.core.protocols import Codec, ProtocolRecord
-from victor_fp.core.protocols.gemini.discovery import discovery
+from victor_fp.core.protocols.gemini.discovery import build_discovery
 from victor_fp.core.protocols.gemini.errors import fault_from_response
 from victor_fp.core.protocols.gemini_interactions.events import begin_reading
 from victor_fp.core.protocols.gemini_interactions.request import build_interaction
@@ -25,10 +25,10 @@ def codec_for(endpoint: Endpoint, dialect: InteractionsDialect) -> Codec:
         protocol=dialect.protocol,
         request=partial(build_interaction, endpoint, dialect),
         response=partial(read_interaction, endpoint),
-        framer=sse,
+        framer=build_sse_framer,
         events=partial(begin_reading, endpoint),
         error=partial(fault_from_response, endpoint),
-        discovery=discovery(endpoint),
+        discovery=build_discovery(endpoint),
         start_polling=partial(begin_polling, background),
         background=background,
     )

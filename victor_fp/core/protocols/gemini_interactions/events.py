@@ -30,13 +30,13 @@ from victor_fp.core.protocols.gemini_interactions.response import (
     find_step_error,
     read_steps,
 )
-from victor_fp.core.protocols.gemini_interactions.steps_received import OpenStep, begin_step, continue_step, end_step
-from victor_fp.core.protocols.operations import decoder_for
+from victor_fp.core.protocols.gemini_interactions.steps_received import OpenStep, append_to_step, begin_step, end_step
+from victor_fp.core.protocols.operations import build_decoder
 from victor_fp.core.protocols.stream_end import is_done
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.wire_decoding import Undecodable
 
-EVENTS = decoder_for(CreateInteraction.EVENT)
+EVENTS = build_decoder(CreateInteraction.EVENT)
 
 
 class InteractionReader(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,7 +77,7 @@ class InteractionReader(msgspec.Struct, frozen=True, kw_only=True):
                 step = self.steps.get(event.index or 0)
                 if step is None or event.delta is None:
                     return self, []
-                step, deltas = continue_step(step, event.delta)
+                step, deltas = append_to_step(step, event.delta)
                 return self._with_step(step), deltas
             case StepStartEvent():
                 if event.step is None:

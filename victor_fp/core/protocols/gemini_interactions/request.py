@@ -17,8 +17,8 @@ from victor_fp_wire.gemini_interactions.request import (
 )
 from victor_fp_wire.gemini_interactions.request import CreateInteraction as Body
 
-from victor_fp.core.background import asks_background
-from victor_fp.core.dialects.interactions import InteractionsDialect, Level, Tier
+from victor_fp.core.background import is_background_request
+from victor_fp.core.dialects.interactions import InteractionsDialect, ThinkingLevelWord, Tier
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.options import Options, ResponseFormat
 from victor_fp.core.protocols.gemini_interactions.steps_sent import build_steps, join_instructions
@@ -72,21 +72,21 @@ def build_interaction(
         stream=True if request.stream else UNSET,
         store=_choose_store(dialect, options),
         previous_interaction_id=_set(previous_id),
-        background=True if _runs_in_background(options) else UNSET,
+        background=True if _is_background(options) else UNSET,
     )
     built = build_chat(
         endpoint, CreateInteraction(), body, options, (*adjustments, *conversation.notes), appended=_APPENDED
     )
-    return Success(replace(built, is_polled=not request.stream and asks_background(options)))
+    return Success(replace(built, is_polled=not request.stream and is_background_request(options)))
 
 
-def _runs_in_background(options: Options) -> bool:
+def _is_background(options: Options) -> bool:
     return bool(options.background) and options.store is not False
 
 
 def _choose_store(dialect: InteractionsDialect, options: Options) -> bool | UnsetType:
     """What is made in the background has to stay at the server; of the rest no copy does, unless it is asked for."""
-    if _runs_in_background(options):
+    if _is_background(options):
         return True
     if options.store is not None:
         return options.store
@@ -115,7 +115,9 @@ def _choose_tool(
             return ToolChoiceConfig(allowed_tools=AllowedTools(mode="any", tools=[named["name"]]))
 
 
-def _choose_level(dialect: InteractionsDialect, options: Options) -> tuple[Level | UnsetType, list[Adjustment]]:
+def _choose_level(
+    dialect: InteractionsDialect, options: Options
+) -> tuple[ThinkingLevelWord | UnsetType, list[Adjustment]]:
     """The thinking level; none of these models can be kept from thinking."""
     refused: list[Adjustment] = []
     if options.reasoning_budget is not None:

@@ -13,11 +13,11 @@ from victor_fp.core.json import Json, encode_json
 from victor_fp.core.protocols.gemini.errors import fault_from_error, find_status
 from victor_fp.core.protocols.gemini.notes import to_plain
 from victor_fp.core.protocols.gemini_interactions.steps_received import begin_step, end_step
-from victor_fp.core.protocols.operations import decoder_for
+from victor_fp.core.protocols.operations import build_decoder
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.wire_decoding import Undecodable
 
-INTERACTIONS = decoder_for(CreateInteraction.RESPONSE)
+INTERACTIONS = build_decoder(CreateInteraction.RESPONSE)
 
 STOP_REASONS: Mapping[str, str] = {"completed": "stop", "requires_action": "tool_use", "incomplete": "length"}
 """Every other word stays the vendor's own."""

@@ -21,7 +21,7 @@ from victor_fp_wire.gemini_interactions.response import (
     UnknownType,
 )
 
-from victor_fp.core.chains import Objects, merge_objects, unroll
+from victor_fp.core.chains import ObjectChain, merge_objects, unroll
 from victor_fp.core.deltas import (
     BlockEnded,
     Delta,
@@ -48,7 +48,7 @@ class OpenStep(msgspec.Struct, frozen=True, kw_only=True):
     call_id: str = ""
     has_text: bool = False
     signature: str | None = None
-    raw: Objects = None
+    raw: ObjectChain = None
     """The pieces of a step that is kept as it came."""
 
 
@@ -79,7 +79,7 @@ def begin_step(index: int, step: Step, seed: str) -> tuple[OpenStep, list[Delta]
             return OpenStep(index=index, kind=str(step.raw.get("type") or ""), raw=(None, step.raw)), []
 
 
-def continue_step(step: OpenStep, delta: StepDelta) -> tuple[OpenStep, list[Delta]]:
+def append_to_step(step: OpenStep, delta: StepDelta) -> tuple[OpenStep, list[Delta]]:
     """More of a step."""
     match delta:
         case TextStepDelta():
@@ -94,7 +94,7 @@ def continue_step(step: OpenStep, delta: StepDelta) -> tuple[OpenStep, list[Delt
         case ArgumentsDelta():
             return step, [ToolCallArguments(index=step.index, id=step.call_id, text=delta.arguments or "")]
         case TextAnnotationDelta():
-            return step, _cite(delta.annotations)
+            return step, _emit_citations(delta.annotations)
         case UnknownType(raw=raw):
             if step.kind == "model_output":
                 return step, _keep_content(raw)
@@ -124,7 +124,7 @@ def end_step(step: OpenStep) -> list[Delta]:
 def _read_content(content: OutputText | OutputImage | UnknownType) -> list[Delta]:
     match content:
         case OutputText():
-            return [TextDelta(content.text or ""), *_cite(content.annotations)]
+            return [TextDelta(content.text or ""), *_emit_citations(content.annotations)]
         case OutputImage():
             fields = {"data": content.data, "uri": content.uri, "mime_type": content.mime_type}
             return _keep_content(
@@ -140,5 +140,5 @@ def _keep_content(raw: Mapping[str, Json]) -> list[Delta]:
     return [MetadataReported(metadata={"parts": [dict(raw)]}), StateReported({"step": step}, alone=True)]
 
 
-def _cite(annotations: list[dict[str, Json]] | None) -> list[Delta]:
+def _emit_citations(annotations: list[dict[str, Json]] | None) -> list[Delta]:
     return [MetadataReported(metadata={"citations": list(annotations)})] if annotations else []

@@ -25,7 +25,7 @@ from victor_fp_wire.gemini_interactions.request import (
 
 from victor_fp.core.dialects.interactions import InteractionsDialect
 from victor_fp.core.protocols.gemini.contents import list_changes
-from victor_fp.core.protocols.gemini.parts import arguments_of, parse_data_url
+from victor_fp.core.protocols.gemini.parts import parse_data_url, to_arguments
 from victor_fp.core.request_building.conversation import Block, read_turn_state, split_assistant_turn, split_system
 from victor_fp.core.request_building.stored_state import count_known
 from victor_fp.core.request_building.tool_results import Media, Placement, place_result_parts
@@ -112,7 +112,7 @@ def _build_call(block: Block, *, is_own: bool) -> GivenCallStep:
     return GivenCallStep(
         id=block.id,
         name=block.name,
-        arguments=dict(arguments_of(block.arguments)),
+        arguments=dict(to_arguments(block.arguments)),
         signature=_read_signature(block) if is_own else UNSET,
     )
 

@@ -15,10 +15,12 @@ from victor_fp.core.wire_decoding import Undecodable
 
 def bind_background(endpoint: Endpoint) -> Background:
     """How an interaction is found again."""
-    return Background(see=see_interaction, retrieve=partial(_retrieve, endpoint), cancel=partial(_cancel, endpoint))
+    return Background(
+        see=read_sighting, retrieve=partial(_build_retrieval, endpoint), cancel=partial(_cancel, endpoint)
+    )
 
 
-def see_interaction(body: bytes) -> Sighting:
+def read_sighting(body: bytes) -> Sighting:
     """Which interaction a body holds, and whether it still runs."""
     interaction = INTERACTIONS.decode(body)
     if isinstance(interaction, Undecodable) or not interaction.id:
@@ -26,7 +28,7 @@ def see_interaction(body: bytes) -> Sighting:
     return Sighting(id=interaction.id, progress="running" if interaction.status in UNFINISHED else "ended")
 
 
-def _retrieve(endpoint: Endpoint, id_: str) -> HttpRequest:
+def _build_retrieval(endpoint: Endpoint, id_: str) -> HttpRequest:
     return build_request(endpoint, GetInteraction(id=id_))
 
 

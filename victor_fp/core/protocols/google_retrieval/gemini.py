@@ -11,16 +11,22 @@ from victor_fp_wire.google_retrieval.operations import BatchEmbedContents
 from victor_fp.core.dialects.embeddings import GeminiEmbeddings
 from victor_fp.core.embeddings import EmbeddingRequest
 from victor_fp.core.faults import Fault
-from victor_fp.core.protocols.gemini.request import resource_name
-from victor_fp.core.protocols.operations import decoder_for
-from victor_fp.core.protocols.retrieval import DecodedVectors, EmbeddingCodec, pack_rows, report_usage, unreadable
-from victor_fp.core.protocols.retrieval_support import build_retrieval, support_embedding
+from victor_fp.core.protocols.gemini.request import make_resource_name
+from victor_fp.core.protocols.operations import build_decoder
+from victor_fp.core.protocols.retrieval import (
+    DecodedVectors,
+    EmbeddingCodec,
+    pack_rows,
+    reject_unreadable,
+    report_usage,
+)
+from victor_fp.core.protocols.retrieval_support import build_retrieval, resolve_embedding
 from victor_fp.core.requests import Endpoint, HttpRequest
 from victor_fp.core.result import outcome
 from victor_fp.core.vectors import VectorType
 from victor_fp.core.wire_decoding import Undecodable
 
-BODY = decoder_for(BatchEmbedContents.RESPONSE)
+BODY = build_decoder(BatchEmbedContents.RESPONSE)
 
 
 def codec_for(endpoint: Endpoint, dialect: GeminiEmbeddings) -> EmbeddingCodec:
@@ -28,7 +34,7 @@ def codec_for(endpoint: Endpoint, dialect: GeminiEmbeddings) -> EmbeddingCodec:
     return EmbeddingCodec(
         request=partial(_build_request, endpoint, dialect),
         decode=decode_vectors,
-        limits=dialect.limits_for,
+        limits=dialect.find_limits,
         dtypes=frozenset(dialect.dtypes),
     )
 
@@ -36,12 +42,12 @@ def codec_for(endpoint: Endpoint, dialect: GeminiEmbeddings) -> EmbeddingCodec:
 def _build_request(
     endpoint: Endpoint, dialect: GeminiEmbeddings, request: EmbeddingRequest
 ) -> Result[HttpRequest, Fault]:
-    match outcome(support_embedding(endpoint, dialect, request)):
+    match outcome(resolve_embedding(endpoint, dialect, request)):
         case Failure(fault):
             return Failure(fault)
         case Success(supported):
             pass
-    resource = resource_name(request.model)
+    resource = make_resource_name(request.model)
     body = wire.BatchEmbedContentsRequest(
         requests=[
             wire.EmbedContentRequest(
@@ -60,9 +66,9 @@ def decode_vectors(body: bytes, dtype: VectorType) -> Result[DecodedVectors, Fau
     """The vectors."""
     answer = BODY.decode(body)
     if isinstance(answer, Undecodable):
-        return unreadable(answer.reason)
+        return reject_unreadable(answer.reason)
     if answer.embeddings is None:
-        return unreadable("it has no vectors")
+        return reject_unreadable("it has no vectors")
     usage = answer.usage_metadata
     return pack_rows([one.values for one in answer.embeddings], dtype).map(
         lambda vectors: DecodedVectors(

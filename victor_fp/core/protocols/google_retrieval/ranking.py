@@ -12,14 +12,14 @@ from victor_fp_wire.google_retrieval.operations import Rank
 from victor_fp.core.dialects.reranking import VertexRerank
 from victor_fp.core.embeddings import RerankRequest
 from victor_fp.core.faults import Fault, InvalidRequest
-from victor_fp.core.protocols.operations import decoder_for
+from victor_fp.core.protocols.operations import build_decoder
 from victor_fp.core.protocols.retrieval import DecodedRanking, RerankCodec, collect_scores
-from victor_fp.core.protocols.retrieval_support import build_retrieval, support_truncation, unset_or
+from victor_fp.core.protocols.retrieval_support import build_retrieval, replace_none, resolve_truncation
 from victor_fp.core.requests import Endpoint, HttpRequest
 from victor_fp.core.result import outcome
 from victor_fp.core.wire_decoding import Undecodable
 
-BODY = decoder_for(Rank.RESPONSE)
+BODY = build_decoder(Rank.RESPONSE)
 GOOGLE = ".googleapis.com"
 
 
@@ -29,7 +29,7 @@ def codec_for(endpoint: Endpoint, dialect: VertexRerank) -> RerankCodec:
 
 
 def _build_request(endpoint: Endpoint, dialect: VertexRerank, request: RerankRequest) -> Result[HttpRequest, Fault]:
-    match outcome(support_truncation(endpoint, dialect, request, is_option=False)):
+    match outcome(resolve_truncation(endpoint, dialect, request, is_option=False)):
         case Failure(fault):
             return Failure(fault)
         case Success((_, adjustments)):
@@ -44,7 +44,7 @@ def _build_request(endpoint: Endpoint, dialect: VertexRerank, request: RerankReq
         records=[
             wire.RankingRecord(id=str(index), content=document) for index, document in enumerate(request.documents)
         ],
-        top_n=unset_or(request.top_n),
+        top_n=replace_none(request.top_n),
         ignore_record_details_in_response=True,
     )
     base_url = f"{_choose_host(endpoint, dialect)}/projects/{quote(project, safe='')}/locations/global"

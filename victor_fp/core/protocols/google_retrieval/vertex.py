@@ -15,18 +15,24 @@ from victor_fp_wire.google_retrieval.response import EmbedContentResponse, Predi
 from victor_fp.core.dialects.embeddings import VertexEmbeddings
 from victor_fp.core.embeddings import EmbeddingRequest
 from victor_fp.core.faults import Fault
-from victor_fp.core.protocols.gemini.request import resource_name
-from victor_fp.core.protocols.operations import decoder_for
-from victor_fp.core.protocols.retrieval import DecodedVectors, EmbeddingCodec, pack_rows, report_usage, unreadable
-from victor_fp.core.protocols.retrieval_support import SupportedEmbedding, build_retrieval, support_embedding
+from victor_fp.core.protocols.gemini.request import make_resource_name
+from victor_fp.core.protocols.operations import build_decoder
+from victor_fp.core.protocols.retrieval import (
+    DecodedVectors,
+    EmbeddingCodec,
+    pack_rows,
+    reject_unreadable,
+    report_usage,
+)
+from victor_fp.core.protocols.retrieval_support import SupportedEmbedding, build_retrieval, resolve_embedding
 from victor_fp.core.requests import Endpoint, HttpRequest
 from victor_fp.core.result import outcome
 from victor_fp.core.types import Usage
 from victor_fp.core.vectors import VectorType
 from victor_fp.core.wire_decoding import Undecodable
 
-PREDICTIONS = decoder_for(PredictEmbeddings.RESPONSE)
-CONTENTS = decoder_for(EmbedContent.RESPONSE)
+PREDICTIONS = build_decoder(PredictEmbeddings.RESPONSE)
+CONTENTS = build_decoder(EmbedContent.RESPONSE)
 
 
 def codec_for(endpoint: Endpoint, dialect: VertexEmbeddings) -> EmbeddingCodec:
@@ -34,7 +40,7 @@ def codec_for(endpoint: Endpoint, dialect: VertexEmbeddings) -> EmbeddingCodec:
     return EmbeddingCodec(
         request=partial(_build_request, endpoint, dialect),
         decode=decode_vectors,
-        limits=dialect.limits_for,
+        limits=dialect.find_limits,
         dtypes=frozenset(dialect.dtypes),
     )
 
@@ -42,12 +48,12 @@ def codec_for(endpoint: Endpoint, dialect: VertexEmbeddings) -> EmbeddingCodec:
 def _build_request(
     endpoint: Endpoint, dialect: VertexEmbeddings, request: EmbeddingRequest
 ) -> Result[HttpRequest, Fault]:
-    match outcome(support_embedding(endpoint, dialect, request)):
+    match outcome(resolve_embedding(endpoint, dialect, request)):
         case Failure(fault):
             return Failure(fault)
         case Success(supported):
             pass
-    resource = resource_name(request.model)
+    resource = make_resource_name(request.model)
     body: msgspec.Struct
     operation: EmbedContent | PredictEmbeddings
     if supported.policy.operation == "embed_content":
@@ -87,7 +93,7 @@ def decode_vectors(body: bytes, dtype: VectorType) -> Result[DecodedVectors, Fau
         return _decode_predictions(predicted, dtype)
     content = CONTENTS.decode(body)
     if isinstance(content, Undecodable):
-        return unreadable(content.reason)
+        return reject_unreadable(content.reason)
     return _decode_content(content, dtype)
 
 
@@ -107,7 +113,7 @@ def _decode_predictions(predicted: PredictResponse, dtype: VectorType) -> Result
 
 def _decode_content(content: EmbedContentResponse, dtype: VectorType) -> Result[DecodedVectors, Fault]:
     if content.embedding is None:
-        return unreadable("it has no vectors")
+        return reject_unreadable("it has no vectors")
     usage = content.usage_metadata
     return pack_rows([content.embedding.values], dtype).map(
         lambda vectors: DecodedVectors(

@@ -15,11 +15,11 @@ from victor_fp.core.protocols.mistral.content import emit_content, read_fragment
 from victor_fp.core.protocols.openai_family.completions import ChoiceContent, ChunkContent, CompletionFormat
 from victor_fp.core.protocols.openai_family.errors import TypedError
 from victor_fp.core.protocols.openai_family.usage import NO_USAGE, read_raw_counts, to_whole_number
-from victor_fp.core.protocols.operations import decoder_for
+from victor_fp.core.protocols.operations import build_decoder
 from victor_fp.core.wire_decoding import Undecodable, WireDecoder
 
-Answer: TypeAlias = ChatCompletion | ChatCompletionChunk
-AnyChoice: TypeAlias = BodyChoice | ChunkChoice
+AnyMistralCompletion: TypeAlias = ChatCompletion | ChatCompletionChunk
+AnyMistralChoice: TypeAlias = BodyChoice | ChunkChoice
 
 ERRORS: WireDecoder[ErrorBody] = WireDecoder(ErrorBody)
 ERROR_FIELDS = frozenset({"error", "message", "detail"})
@@ -68,8 +68,8 @@ def read_body(body: ChatCompletion, frame: Frame) -> ChunkContent:
 
 
 FORMAT = CompletionFormat[ChatCompletionChunk, ChatCompletion](
-    decode_chunk=decoder_for(CreateChatCompletion.EVENT, keep_halves=True).decode,
-    decode_body=decoder_for(CreateChatCompletion.RESPONSE, keep_halves=True).decode,
+    decode_chunk=build_decoder(CreateChatCompletion.EVENT, keep_halves=True).decode,
+    decode_body=build_decoder(CreateChatCompletion.RESPONSE, keep_halves=True).decode,
     read_plain_text=read_plain_text,
     read_chunk=read_chunk,
     read_body=read_body,
@@ -77,7 +77,7 @@ FORMAT = CompletionFormat[ChatCompletionChunk, ChatCompletion](
 )
 
 
-def _read_answer(answer: Answer, choice: AnyChoice | None, frame: Frame) -> ChunkContent:
+def _read_answer(answer: AnyMistralCompletion, choice: AnyMistralChoice | None, frame: Frame) -> ChunkContent:
     identity: dict[str, Json] = {"id": answer.id} if answer.id else {}
     if answer.created:
         identity["created"] = int(answer.created)
@@ -91,7 +91,7 @@ def _read_answer(answer: Answer, choice: AnyChoice | None, frame: Frame) -> Chun
     )
 
 
-def _read_choice(choice: AnyChoice) -> ChoiceContent:
+def _read_choice(choice: AnyMistralChoice) -> ChoiceContent:
     message = choice.message if isinstance(choice, BodyChoice) else choice.delta
     growing: dict[str, Json] = {}
     # Log probabilities keep the vendor's form; lists of a stream's chunks follow each other.

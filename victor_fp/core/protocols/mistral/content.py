@@ -39,7 +39,7 @@ def emit_content(content: ResponseContent | None) -> list[Delta]:
         return []
     if isinstance(content, str):
         return [TextDelta(content)]
-    return [delta for chunk in content for delta in _piece(chunk)]
+    return [delta for chunk in content for delta in _emit_piece(chunk)]
 
 
 def read_fragment(call: ToolCall) -> Fragment:
@@ -51,7 +51,7 @@ def read_fragment(call: ToolCall) -> Fragment:
     return Fragment(index=call.index, id=id_, name=function.name or "", arguments=function.arguments)
 
 
-def _piece(chunk: ContentChunk) -> list[Delta]:
+def _emit_piece(chunk: ContentChunk) -> list[Delta]:
     match chunk:
         case TextChunk(text=text):
             return [TextDelta(text)] if text else []

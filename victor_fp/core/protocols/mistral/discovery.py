@@ -10,12 +10,12 @@ from victor_fp_wire.mistral.response import Model, ModelCapabilities
 from victor_fp.core.json import Json, NotJson, decode_json_object
 from victor_fp.core.protocols import Discovery, ModelInfo
 from victor_fp.core.protocols.openai_family.discovery import index_raw_models
-from victor_fp.core.protocols.operations import build_request, decoder_for
+from victor_fp.core.protocols.operations import build_decoder, build_request
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.wire_decoding import Undecodable
 
-MODELS = decoder_for(ListModels.RESPONSE)
-MODEL = decoder_for(GetModel.RESPONSE)
+MODELS = build_decoder(ListModels.RESPONSE)
+MODEL = build_decoder(GetModel.RESPONSE)
 NOTHING_KNOWN = ModelCapabilities()
 
 
@@ -34,7 +34,7 @@ def read_list(body: bytes) -> tuple[ModelInfo, ...]:
     listed = MODELS.decode(body)
     models = () if isinstance(listed, Undecodable) else listed.data or ()
     raw = index_raw_models(body)
-    return tuple(_info(model.id, model, raw.get(model.id, {})) for model in models if model.id)
+    return tuple(_build_info(model.id, model, raw.get(model.id, {})) for model in models if model.id)
 
 
 def read_model(_model: str, body: bytes) -> ModelInfo | None:
@@ -43,10 +43,10 @@ def read_model(_model: str, body: bytes) -> ModelInfo | None:
     raw = decode_json_object(body)
     if isinstance(model, Undecodable) or isinstance(raw, NotJson) or not model.id:
         return None
-    return _info(model.id, model, raw)
+    return _build_info(model.id, model, raw)
 
 
-def _info(name: str, model: Model, raw: dict[str, Json]) -> ModelInfo:
+def _build_info(name: str, model: Model, raw: dict[str, Json]) -> ModelInfo:
     able = model.capabilities or NOTHING_KNOWN
     return ModelInfo(
         id=name,

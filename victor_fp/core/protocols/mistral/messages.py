@@ -83,14 +83,14 @@ def _build_chunks(blocks: Sequence[Block]) -> list[wire.ContentChunk]:
         elif block.kind == "text" and block.text:
             chunks.append(_build_text(block.text))
         elif block.kind == "opaque":
-            chunks += _kept(block, CONTENT)
+            chunks += _read_kept(block, CONTENT)
     return [] if all(isinstance(chunk, wire.TextChunk) for chunk in chunks) else chunks
 
 
 def _build_thought(block: Block) -> wire.ThinkChunk | None:
     """A thought with what it refers to and its signature; None where it is empty."""
     pieces: list[wire.ThoughtChunk] = [_build_text(block.text)] if block.text else []
-    pieces += _kept(block, THOUGHTS)
+    pieces += _read_kept(block, THOUGHTS)
     signature = block.state.get(SIGNATURE) if block.state is not None else None
     signed = signature if isinstance(signature, str) else UNSET
     if not pieces and signed is UNSET:
@@ -98,7 +98,7 @@ def _build_thought(block: Block) -> wire.ThinkChunk | None:
     return wire.ThinkChunk(thinking=pieces, closed=True, signature=signed)
 
 
-def _kept(block: Block, kind: WireDecoder[_T]) -> list[_T]:
+def _read_kept(block: Block, kind: WireDecoder[_T]) -> list[_T]:
     """The pieces that a block keeps in its state, as far as the vendor takes them back."""
     held = block.state.get(PIECES) if block.state is not None else None
     pieces = [kind.decode(encode_json(piece)) for piece in held] if isinstance(held, list) else []

@@ -12,7 +12,7 @@ from victor_fp.core.protocols.openai_family.tools import ToolUse
 from victor_fp.core.tool_call_ids import make_id
 from victor_fp.core.types import ToolDefinition
 
-Choice: TypeAlias = wire.NamedToolChoice | Literal["auto", "none", "any", "required"]
+MistralToolChoice: TypeAlias = wire.NamedToolChoice | Literal["auto", "none", "any", "required"]
 _NINE = re.compile(r"[a-zA-Z0-9]{9}")
 
 
@@ -21,7 +21,7 @@ def build_tools(use: ToolUse) -> list[wire.Tool] | UnsetType:
     return [_build_tool(tool) for tool in use.tools] if use.tools else UNSET
 
 
-def build_choice(use: ToolUse) -> Choice | UnsetType:
+def build_choice(use: ToolUse) -> MistralToolChoice | UnsetType:
     """The choice among the tools, by a word or by name."""
     if use.named is not UNSET:
         return wire.NamedToolChoice(function=wire.FunctionName(name=use.named))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import partial
 
 from victor_fp.core.dialects.ollama import OllamaDialect
-from victor_fp.core.framing import ndjson
+from victor_fp.core.framing import build_ndjson_framer
 from victor_fp.core.protocols import Codec, ProtocolRecord
-from victor_fp.core.protocols.ollama_chat.discovery import discovery
+from victor_fp.core.protocols.ollama_chat.discovery import build_discovery
 from victor_fp.core.protocols.ollama_chat.errors import fault_from_response
 from victor_fp.core.protocols.ollama_chat.events import LineReader
 from victor_fp.core.protocols.ollama_chat.request import write
@@ -21,11 +21,11 @@ def codec_for(endpoint: Endpoint, dialect: OllamaDialect) -> Codec:
         protocol=dialect.protocol,
         request=partial(write, endpoint, dialect),
         response=partial(read, endpoint, dialect),
-        framer=ndjson,
+        framer=build_ndjson_framer,
         events=partial(LineReader, endpoint, dialect),
         error=partial(fault_from_response, endpoint, dialect),
         json_frames=True,
-        discovery=discovery(endpoint),
+        discovery=build_discovery(endpoint),
     )
 
 

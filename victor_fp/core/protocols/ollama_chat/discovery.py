@@ -13,17 +13,17 @@ from victor_fp_wire.ollama_chat.request import ShowRequest
 from victor_fp.core.json import encode_json
 from victor_fp.core.protocols import Discovery, ModelInfo
 from victor_fp.core.protocols.ollama_chat.response import drop_unreported
-from victor_fp.core.protocols.operations import build_request, decoder_for
+from victor_fp.core.protocols.operations import build_decoder, build_request
 from victor_fp.core.requests import Endpoint, HttpRequest
 from victor_fp.core.wire_decoding import Undecodable
 
-LISTS = decoder_for(ListModels.RESPONSE)
-MODELS = decoder_for(ShowModel.RESPONSE)
+LISTS = build_decoder(ListModels.RESPONSE)
+MODELS = build_decoder(ShowModel.RESPONSE)
 NUM_CTX = re.compile(r"^\s*num_ctx\s+(\d+)\s*$", re.MULTILINE)
 """A line of /api/show's `parameters`: what the model is run with, where its file says so."""
 
 
-def discovery(endpoint: Endpoint) -> Discovery:
+def build_discovery(endpoint: Endpoint) -> Discovery:
     """How to ask this server for models."""
     return Discovery(
         list_request=partial(build_request, endpoint, ListModels()),
@@ -39,7 +39,9 @@ def read_list(body: bytes) -> tuple[ModelInfo, ...]:
     if isinstance(listed, Undecodable):
         return ()
     return tuple(
-        ModelInfo(id=name, raw=_facts(model)) for model in listed.models or () if (name := model.model or model.name)
+        ModelInfo(id=name, raw=_read_facts(model))
+        for model in listed.models or ()
+        if (name := model.model or model.name)
     )
 
 
@@ -56,21 +58,21 @@ def read_model(model: str, body: bytes) -> ModelInfo | None:
     able = None if shown.capabilities is None else frozenset(shown.capabilities)
     return ModelInfo(
         id=model,
-        context_window=_context_window(shown),
+        context_window=_find_context_window(shown),
         supports_tools=None if able is None else "tools" in able,
         supports_streaming=None if able is None else "completion" in able,
         supports_images=None if able is None else "vision" in able,
         supports_reasoning=None if able is None else "thinking" in able,
-        raw=_facts(wire.ShowResponse(capabilities=shown.capabilities, details=shown.details)),
+        raw=_read_facts(wire.ShowResponse(capabilities=shown.capabilities, details=shown.details)),
     )
 
 
-def _facts(model: wire.ModelSummary | wire.ShowResponse) -> dict[str, object]:
+def _read_facts(model: wire.ModelSummary | wire.ShowResponse) -> dict[str, object]:
     facts = drop_unreported(msgspec.to_builtins(model))
     return dict(facts) if isinstance(facts, dict) else {}
 
 
-def _context_window(shown: wire.ShowResponse) -> int | None:
+def _find_context_window(shown: wire.ShowResponse) -> int | None:
     if (given := NUM_CTX.search(shown.parameters or "")) is not None:
         return int(given[1])
     lengths = (value for name, value in (shown.model_info or {}).items() if name.endswith(".context_length"))

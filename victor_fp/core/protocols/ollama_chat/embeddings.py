@@ -11,15 +11,21 @@ from victor_fp_wire.ollama_chat.request import EmbedRequest
 from victor_fp.core.dialects.embeddings import OllamaEmbeddings
 from victor_fp.core.embeddings import EmbeddingRequest
 from victor_fp.core.faults import Fault
-from victor_fp.core.protocols.operations import decoder_for
-from victor_fp.core.protocols.retrieval import DecodedVectors, EmbeddingCodec, pack_rows, report_usage, unreadable
-from victor_fp.core.protocols.retrieval_support import build_retrieval, support_embedding
+from victor_fp.core.protocols.operations import build_decoder
+from victor_fp.core.protocols.retrieval import (
+    DecodedVectors,
+    EmbeddingCodec,
+    pack_rows,
+    reject_unreadable,
+    report_usage,
+)
+from victor_fp.core.protocols.retrieval_support import build_retrieval, resolve_embedding
 from victor_fp.core.requests import Endpoint, HttpRequest
 from victor_fp.core.result import outcome
 from victor_fp.core.vectors import VectorType
 from victor_fp.core.wire_decoding import Undecodable
 
-BODY = decoder_for(Embed.RESPONSE)
+BODY = build_decoder(Embed.RESPONSE)
 
 
 def codec_for(endpoint: Endpoint, dialect: OllamaEmbeddings) -> EmbeddingCodec:
@@ -27,7 +33,7 @@ def codec_for(endpoint: Endpoint, dialect: OllamaEmbeddings) -> EmbeddingCodec:
     return EmbeddingCodec(
         request=partial(_build_request, endpoint, dialect),
         decode=decode_vectors,
-        limits=dialect.limits_for,
+        limits=dialect.find_limits,
         dtypes=frozenset(dialect.dtypes),
     )
 
@@ -35,7 +41,7 @@ def codec_for(endpoint: Endpoint, dialect: OllamaEmbeddings) -> EmbeddingCodec:
 def _build_request(
     endpoint: Endpoint, dialect: OllamaEmbeddings, request: EmbeddingRequest
 ) -> Result[HttpRequest, Fault]:
-    match outcome(support_embedding(endpoint, dialect, request)):
+    match outcome(resolve_embedding(endpoint, dialect, request)):
         case Failure(fault):
             return Failure(fault)
         case Success(supported):
@@ -53,9 +59,9 @@ def decode_vectors(body: bytes, dtype: VectorType) -> Result[DecodedVectors, Fau
     """The vectors."""
     answer = BODY.decode(body)
     if isinstance(answer, Undecodable):
-        return unreadable(answer.reason)
+        return reject_unreadable(answer.reason)
     if answer.embeddings is None:
-        return unreadable("it has no vectors")
+        return reject_unreadable("it has no vectors")
     return pack_rows(answer.embeddings, dtype).map(
         lambda vectors: DecodedVectors(
             vectors=vectors, model=answer.model, usage=report_usage(answer.prompt_eval_count)

@@ -10,7 +10,7 @@ from victor_fp.core.deltas import Delta, ErrorReported, ToolCallStarted
 from victor_fp.core.dialects.ollama import OllamaDialect
 from victor_fp.core.faults import InvalidResponse
 from victor_fp.core.framing import Frame
-from victor_fp.core.protocols.ollama_chat.response import LINES, line_deltas
+from victor_fp.core.protocols.ollama_chat.response import LINES, emit_line
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.wire_decoding import Undecodable
 
@@ -32,7 +32,7 @@ class LineReader(msgspec.Struct, frozen=True):
                 reason = f"a line of the stream is no answer: {line.reason}"
                 deltas.append(ErrorReported(InvalidResponse(message=reason, provider=self.endpoint.spec.name)))
                 break
-            said = line_deltas(self.endpoint, self.dialect, line, calls)
+            said = emit_line(self.endpoint, self.dialect, line, calls)
             if line.message is not None and line.message.tool_calls:
                 calls += sum(isinstance(delta, ToolCallStarted) for delta in said)
             deltas += said

@@ -16,11 +16,11 @@ from victor_fp.core.request_building.conversation import index_tool_names, read_
 from victor_fp.core.requests import Adjustment, ChatRequest, Endpoint
 from victor_fp.core.types import AudioPart, FilePart, ImagePart, Message, Part, TextPart
 
-Written: TypeAlias = tuple[list[wire.ChatMessage], list[Adjustment]]
+WrittenMessages: TypeAlias = tuple[list[wire.ChatMessage], list[Adjustment]]
 """The messages, and what in them Ollama has no place for."""
 
 
-def wire_messages(endpoint: Endpoint, dialect: OllamaDialect, request: ChatRequest) -> Result[Written, Fault]:
+def build_messages(endpoint: Endpoint, dialect: OllamaDialect, request: ChatRequest) -> Result[WrittenMessages, Fault]:
     """Every message in order; a part that Ollama cannot be shown is a fault, since a prompt without it means less."""
     names = index_tool_names(request.messages)
     written: list[wire.ChatMessage] = []
@@ -31,7 +31,7 @@ def wire_messages(endpoint: Endpoint, dialect: OllamaDialect, request: ChatReque
                 parameter="messages", message=images, provider=endpoint.spec.name, model=request.model
             )
             return Failure(refused)
-        written.append(_message(dialect, message, images, names))
+        written.append(_build_message(dialect, message, images, names))
     return Success((written, _list_unsupported(request)))
 
 
@@ -47,19 +47,21 @@ def note_changes(messages: Sequence[Message]) -> tuple[Adjustment, ...]:
     return (Adjustment(parameter="messages.tool_calls", reason=reason, action="changed"),)
 
 
-def _message(dialect: OllamaDialect, message: Message, images: list[str], names: Mapping[str, str]) -> wire.ChatMessage:
+def _build_message(
+    dialect: OllamaDialect, message: Message, images: list[str], names: Mapping[str, str]
+) -> wire.ChatMessage:
     match message.role:
         case "system" | "developer":
             return wire.ChatMessage(role="system", content=message.text)
         case "user":
             return wire.ChatMessage(role="user", content=message.text, images=images or UNSET)
         case "assistant":
-            return _assistant_message(dialect, message)
+            return _build_assistant_message(dialect, message)
         case "tool":
             id_ = message.tool_call_id or ""
             return wire.ChatMessage(
                 role="tool",
-                content=_result_text(message),
+                content=_build_result_text(message),
                 # server/prompt.go of ollama/ollama: the images of a message are read whatever its role.
                 images=images or UNSET,
                 tool_name=names.get(id_) or message.name or UNSET,
@@ -77,7 +79,7 @@ def _read_images(message: Message) -> list[str] | str:
             case TextPart():
                 pass
             case ImagePart():
-                if (image := _base64(part)) is None:
+                if (image := _encode_image(part)) is None:
                     return "Ollama takes images as bytes, not by URL"
                 images.append(image)
             case AudioPart() | FilePart():
@@ -87,7 +89,7 @@ def _read_images(message: Message) -> list[str] | str:
     return images
 
 
-def _base64(image: ImagePart) -> str | None:
+def _encode_image(image: ImagePart) -> str | None:
     """The image's bytes; also from a data URL, which holds them."""
     if image.data is not None:
         return b64encode(image.data).decode()
@@ -95,7 +97,7 @@ def _base64(image: ImagePart) -> str | None:
     return data if comma and head.startswith("data:") and head.endswith(";base64") else None
 
 
-def _assistant_message(dialect: OllamaDialect, message: Message) -> wire.ChatMessage:
+def _build_assistant_message(dialect: OllamaDialect, message: Message) -> wire.ChatMessage:
     blocks = split_assistant_turn(message, dialect.protocol)
     calls: list[wire.RequestToolCall] = []
     for block in blocks:
@@ -112,7 +114,7 @@ def _assistant_message(dialect: OllamaDialect, message: Message) -> wire.ChatMes
     )
 
 
-def _result_text(message: Message) -> str:
+def _build_result_text(message: Message) -> str:
     """Ollama has no mark for a failed call: the text says it, as every model understands."""
     if not message.is_error or message.text.lower().startswith("error"):
         return message.text

@@ -13,7 +13,7 @@ from victor_fp_wire.ollama_chat.operations import Chat
 from victor_fp.core.dialects.ollama import OllamaDialect
 from victor_fp.core.faults import Fault
 from victor_fp.core.json import Json
-from victor_fp.core.protocols.ollama_chat.messages import note_changes, wire_messages
+from victor_fp.core.protocols.ollama_chat.messages import build_messages, note_changes
 from victor_fp.core.protocols.operations import build_chat
 from victor_fp.core.requests import Adjustment, ChatRequest, Endpoint, HttpRequest, resolve_unsupported
 from victor_fp.core.result import outcome
@@ -24,7 +24,7 @@ _T = TypeVar("_T")
 
 def write(endpoint: Endpoint, dialect: OllamaDialect, request: ChatRequest) -> Result[HttpRequest, Fault]:
     """The request for a chat or a stream, or the fault that says what Ollama cannot take."""
-    match outcome(wire_messages(endpoint, dialect, request)):
+    match outcome(build_messages(endpoint, dialect, request)):
         case Failure(fault):
             return Failure(fault)
         case Success((messages, in_messages)):
@@ -41,7 +41,7 @@ def _finish_request(
     unsupported: list[Adjustment],
 ) -> Result[HttpRequest, Fault]:
     unknown = _place_unknown(dialect, request.options.unknown)
-    body = _body(dialect, request, messages)
+    body = _build_body(dialect, request, messages)
     notes = tuple(note_changes(request.messages))
     return resolve_unsupported(endpoint, request, unsupported).map(
         lambda made: build_chat(endpoint, Chat(), body, request.options, (*made, *notes), unknown=unknown)
@@ -56,44 +56,44 @@ def _place_unknown(dialect: OllamaDialect, unknown: Mapping[str, Json]) -> dict[
     return {**placed, "options": {**(own if isinstance(own, Mapping) else {}), **runtime}} if runtime else placed
 
 
-def _body(dialect: OllamaDialect, request: ChatRequest, messages: list[wire.ChatMessage]) -> wire.ChatRequest:
+def _build_body(dialect: OllamaDialect, request: ChatRequest, messages: list[wire.ChatMessage]) -> wire.ChatRequest:
     asked = request.options
     return wire.ChatRequest(
         model=request.model,
         messages=messages,
-        tools=_tools(request),
+        tools=_build_tools(request),
         format=_format(request),
-        options=_runtime_options(request),
+        options=_build_runtime_options(request),
         stream=request.stream,
-        think=_think(dialect, asked.reasoning_effort),
-        logprobs=True if _wants_logprobs(request) else UNSET,
-        top_logprobs=_alternatives(request),
+        think=_choose_thinking(dialect, asked.reasoning_effort),
+        logprobs=True if _has_logprobs(request) else UNSET,
+        top_logprobs=_count_alternatives(request),
     )
 
 
-def _runtime_options(request: ChatRequest) -> wire.ModelOptions | UnsetType:
+def _build_runtime_options(request: ChatRequest) -> wire.ModelOptions | UnsetType:
     asked = request.options
     options = wire.ModelOptions(
-        temperature=_set(request.temperature),
-        num_predict=_set(request.max_tokens),
-        top_p=_set(asked.top_p),
-        top_k=_set(asked.top_k),
-        seed=_set(asked.seed),
+        temperature=_replace_none(request.temperature),
+        num_predict=_replace_none(request.max_tokens),
+        top_p=_replace_none(asked.top_p),
+        top_k=_replace_none(asked.top_k),
+        seed=_replace_none(asked.seed),
         stop=UNSET if asked.stop is None else list(asked.stop),
-        presence_penalty=_set(asked.presence_penalty),
-        frequency_penalty=_set(asked.frequency_penalty),
+        presence_penalty=_replace_none(asked.presence_penalty),
+        frequency_penalty=_replace_none(asked.frequency_penalty),
     )
     return UNSET if options == wire.ModelOptions() else options
 
 
-def _tools(request: ChatRequest) -> list[wire.ToolDefinition] | UnsetType:
+def _build_tools(request: ChatRequest) -> list[wire.ToolDefinition] | UnsetType:
     # Ollama has no tool_choice; a model that is shown no tools calls none.
     if not request.tools or request.options.tool_choice == "none":
         return UNSET
-    return [_tool(tool) for tool in request.tools]
+    return [_build_tool(tool) for tool in request.tools]
 
 
-def _tool(tool: ToolDefinition) -> wire.ToolDefinition:
+def _build_tool(tool: ToolDefinition) -> wire.ToolDefinition:
     return wire.ToolDefinition(
         function=wire.FunctionDefinition(
             name=tool.name, description=tool.description or UNSET, parameters=dict(tool.parameters)
@@ -108,23 +108,23 @@ def _format(request: ChatRequest) -> str | dict[str, Json] | UnsetType:
     return "json" if asked.kind == "json" else asked.schema
 
 
-def _think(dialect: OllamaDialect, effort: str | None) -> bool | str | UnsetType:
+def _choose_thinking(dialect: OllamaDialect, effort: str | None) -> bool | str | UnsetType:
     if effort is None:
         return UNSET
     return dialect.think_levels.get(dialect.nearest_levels.get(effort, effort), UNSET)
 
 
-def _wants_logprobs(request: ChatRequest) -> bool:
+def _has_logprobs(request: ChatRequest) -> bool:
     # The number 0 asks for the chosen tokens without alternatives; False for nothing.
     return request.options.logprobs is not None and request.options.logprobs is not False
 
 
-def _alternatives(request: ChatRequest) -> int | UnsetType:
+def _count_alternatives(request: ChatRequest) -> int | UnsetType:
     logprobs = request.options.logprobs
     return UNSET if logprobs is None or isinstance(logprobs, bool) else logprobs
 
 
-def _set(value: _T | None) -> _T | UnsetType:
+def _replace_none(value: _T | None) -> _T | UnsetType:
     return UNSET if value is None else value
 
 

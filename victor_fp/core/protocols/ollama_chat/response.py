@@ -24,12 +24,12 @@ from victor_fp.core.dialects.ollama import OllamaDialect
 from victor_fp.core.faults import InvalidResponse
 from victor_fp.core.json import Json, encode_flawed_json
 from victor_fp.core.protocols.ollama_chat.errors import fault_from_error
-from victor_fp.core.protocols.operations import decoder_for
+from victor_fp.core.protocols.operations import build_decoder
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.tool_call_ids import make_id
 from victor_fp.core.wire_decoding import Undecodable
 
-LINES = decoder_for(Chat.RESPONSE, keep_halves=True)
+LINES = build_decoder(Chat.RESPONSE, keep_halves=True)
 """Of whole bodies and of the lines of a stream, which have the same type."""
 METADATA = (
     "created_at",
@@ -56,10 +56,10 @@ def read(endpoint: Endpoint, dialect: OllamaDialect, body: bytes) -> Sequence[De
     if line.done is None:
         # Servers that imitate Ollama leave `done` out of whole answers.
         line = msgspec.structs.replace(line, done=True)
-    return line_deltas(endpoint, dialect, line, 0)
+    return emit_line(endpoint, dialect, line, 0)
 
 
-def line_deltas(endpoint: Endpoint, dialect: OllamaDialect, line: wire.ChatResponse, calls: int) -> list[Delta]:
+def emit_line(endpoint: Endpoint, dialect: OllamaDialect, line: wire.ChatResponse, calls: int) -> list[Delta]:
     """What one line says; `calls` is how many calls the lines before it held."""
     if line.error is not None:
         return [ErrorReported(fault_from_error(endpoint, dialect, line.error, model=line.model))]
@@ -71,7 +71,7 @@ def line_deltas(endpoint: Endpoint, dialect: OllamaDialect, line: wire.ChatRespo
             deltas.append(TextDelta(message.content))
         if message.tool_calls:
             for ordinal, call in enumerate(message.tool_calls, calls):
-                deltas += _call(line, call, ordinal)
+                deltas += _emit_call(line, call, ordinal)
         if message.images:
             deltas.append(MetadataReported(metadata={"images": list(message.images)}))
     if line.logprobs:
@@ -81,7 +81,7 @@ def line_deltas(endpoint: Endpoint, dialect: OllamaDialect, line: wire.ChatRespo
     return deltas
 
 
-def _call(line: wire.ChatResponse, call: wire.ToolCall, ordinal: int) -> list[Delta]:
+def _emit_call(line: wire.ChatResponse, call: wire.ToolCall, ordinal: int) -> list[Delta]:
     """A call comes whole. Its place in the answer tells it apart: indexes are missing or repeated in some versions."""
     function = call.function or wire.FunctionCall()
     name, arguments = function.name or "", function.arguments

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from victor_fp.core.dialects.chat import ChatDialect
-from victor_fp.core.framing import sse
+from victor_fp.core.framing import build_sse_framer
 from victor_fp.core.protocols import Codec, ProtocolRecord
 from victor_fp.core.protocols.openai_chat.completions import build_format, read_error
 from victor_fp.core.protocols.openai_chat.request import write
@@ -23,7 +23,7 @@ def codec_for(endpoint: Endpoint, dialect: ChatDialect) -> Codec:
         protocol=dialect.protocol,
         request=partial(write, endpoint, build_rules(endpoint, dialect)),
         response=partial(read_body, endpoint, dialect, completions),
-        framer=sse,
+        framer=build_sse_framer,
         events=partial(CompletionEvents, endpoint, dialect, completions),
         error=partial(fault_from_response, endpoint, dialect, read_error),
         discovery=None if dialect.models_list == "none" else build_discovery(endpoint, dialect),

@@ -25,15 +25,15 @@ from victor_fp.core.protocols.openai_chat.usage import read_usage, read_usage_me
 from victor_fp.core.protocols.openai_family.completions import ChoiceContent, ChunkContent, CompletionFormat
 from victor_fp.core.protocols.openai_family.errors import TypedError
 from victor_fp.core.protocols.openai_family.records import Record
-from victor_fp.core.protocols.operations import decoder_for
+from victor_fp.core.protocols.operations import build_decoder
 from victor_fp.core.wire_decoding import Undecodable, WireDecoder
 
-Answer: TypeAlias = ChatCompletion | ChatCompletionChunk
+AnyCompletion: TypeAlias = ChatCompletion | ChatCompletionChunk
 AnyChoice: TypeAlias = BodyChoice | ChunkChoice
 Format: TypeAlias = CompletionFormat[ChatCompletionChunk, ChatCompletion]
 
-CHUNKS = decoder_for(CreateChatCompletion.EVENT, keep_halves=True)
-BODIES = decoder_for(CreateChatCompletion.RESPONSE, keep_halves=True)
+CHUNKS = build_decoder(CreateChatCompletion.EVENT, keep_halves=True)
+BODIES = build_decoder(CreateChatCompletion.RESPONSE, keep_halves=True)
 ERRORS: WireDecoder[ErrorBody] = WireDecoder(ErrorBody)
 UNCOUNTED = Usage()
 STOP_REASONS = {
@@ -153,7 +153,7 @@ def read_body(body: ChatCompletion, frame: Frame) -> ChunkContent:
     return _read_answer(body, choice, _find_counts(body, None), error)
 
 
-def _read_answer(answer: Answer, choice: AnyChoice | None, counts: Usage | None, error: Json) -> ChunkContent:
+def _read_answer(answer: AnyCompletion, choice: AnyChoice | None, counts: Usage | None, error: Json) -> ChunkContent:
     identity: dict[str, Json] = {"id": answer.id} if answer.id else {}
     if answer.created:
         identity["created"] = int(answer.created)
@@ -198,7 +198,7 @@ def _list_records(value: Json) -> list[Record]:
     return [record for record in (value if isinstance(value, list) else [value]) if isinstance(record, dict)]
 
 
-def _find_counts(answer: Answer, of_choice: Usage | None) -> Usage | None:
+def _find_counts(answer: AnyCompletion, of_choice: Usage | None) -> Usage | None:
     """The counts, which stand at the chunk, in Groq's extras, or (Moonshot) in the choice."""
     extras = answer.x_groq
     for usage in (answer.usage, None if extras is None else extras.usage, of_choice):

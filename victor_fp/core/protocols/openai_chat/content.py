@@ -34,7 +34,7 @@ def emit_content(content: ResponseContent | None) -> list[Delta]:
         return []
     if isinstance(content, str):
         return [TextDelta(content)]
-    return [delta for chunk in content for delta in _piece(chunk)]
+    return [delta for chunk in content for delta in _emit_piece(chunk)]
 
 
 def read_fragments(message: ResponseMessage | ChunkDelta) -> list[Fragment]:
@@ -58,7 +58,7 @@ def _read_fragment(call: ToolCall) -> Fragment:
     )
 
 
-def _piece(chunk: ContentChunk) -> list[Delta]:
+def _emit_piece(chunk: ContentChunk) -> list[Delta]:
     if thought := _find_thought(chunk):
         return [ReasoningDelta(thought)]
     if chunk.refusal:

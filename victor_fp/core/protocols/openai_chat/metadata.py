@@ -43,7 +43,7 @@ EMPTY: tuple[object, ...] = ("", [], {})
 
 def read_answer_metadata(answer: ChatCompletion | ChatCompletionChunk) -> dict[str, Json]:
     """Facts of a whole body, or of a chunk, but for its id and time."""
-    notes = _fields(answer, OF_ANSWER)
+    notes = _collect_fields(answer, OF_ANSWER)
     extras = answer.x_groq
     if extras is not None and extras.usage_breakdown:
         notes["usage_breakdown"] = extras.usage_breakdown
@@ -56,7 +56,7 @@ def read_choice_metadata(choice: Choice | ChunkChoice) -> dict[str, Json]:
         # Only content filters are beside a choice that goes on.
         filtered = choice.content_filter_results
         return {"content_filter_results": filtered} if filtered else {}
-    return _fields(choice, OF_CHOICE)
+    return _collect_fields(choice, OF_CHOICE)
 
 
 def read_logprobs(choice: Choice | ChunkChoice) -> dict[str, Json]:
@@ -69,10 +69,10 @@ def read_message_metadata(message: ResponseMessage | ChunkDelta) -> dict[str, Js
     """Citations, images and context that come with the text."""
     if message.annotations is None and message.images is None and message.context is None:
         return {"extra_content": message.extra_content} if message.extra_content else {}
-    return _fields(message, OF_MESSAGE)
+    return _collect_fields(message, OF_MESSAGE)
 
 
-def _fields(source: object, names: tuple[str, ...]) -> dict[str, Json]:
+def _collect_fields(source: object, names: tuple[str, ...]) -> dict[str, Json]:
     return {
         RENAMED.get(name, name): value
         for name in names

@@ -18,13 +18,15 @@ def read_usage(usage: Usage | None) -> UsageReported | None:
     reasoning = None if outside is None else outside.reasoning_tokens
     reported = UsageReported(
         prompt_tokens=to_whole_number(usage.prompt_tokens),
-        completion_tokens=to_whole_number(_completion(usage, reasoning) if reasoning else usage.completion_tokens),
+        completion_tokens=to_whole_number(
+            _count_completion(usage, reasoning) if reasoning else usage.completion_tokens
+        ),
         total_tokens=to_whole_number(usage.total_tokens),
         cache_creation_input_tokens=None
         if inside is None
-        else to_whole_number(_first(inside.cache_write_tokens, inside.cache_creation_input_tokens)),
+        else to_whole_number(_find_first(inside.cache_write_tokens, inside.cache_creation_input_tokens)),
         cache_read_input_tokens=to_whole_number(
-            _first(
+            _find_first(
                 None if inside is None else inside.cached_tokens,
                 usage.prompt_cache_hit_tokens,
                 usage.cached_tokens,
@@ -35,7 +37,7 @@ def read_usage(usage: Usage | None) -> UsageReported | None:
     return None if reported == NO_USAGE else reported
 
 
-def _completion(usage: Usage, reasoning: float) -> float | None:
+def _count_completion(usage: Usage, reasoning: float) -> float | None:
     """The completion with its reasoning: where the total shows that the vendor counts them apart (xAI), their sum."""
     prompt, completion, total = usage.prompt_tokens, usage.completion_tokens, usage.total_tokens
     if prompt is None or completion is None or total is None:
@@ -53,5 +55,5 @@ def read_usage_metadata(usage: Usage | None) -> dict[str, Json]:
     return raw | read_cost(usage.cost, usage.cost_in_usd_ticks)
 
 
-def _first(*values: float | None) -> float | None:
+def _find_first(*values: float | None) -> float | None:
     return next((value for value in values if value is not None), None)

@@ -16,6 +16,6 @@ def codec_for(endpoint: Endpoint, dialect: OpenAIEmbeddings) -> EmbeddingCodec:
     return EmbeddingCodec(
         request=partial(build_embedding_request, endpoint, dialect),
         decode=decode_vectors,
-        limits=dialect.limits_for,
+        limits=dialect.find_limits,
         dtypes=frozenset(dialect.dtypes),
     )

@@ -24,8 +24,8 @@ from victor_fp.core.protocols.retrieval_support import (
     CUT_AT_MODEL_LENGTH,
     SupportedEmbedding,
     build_retrieval,
-    support_embedding,
-    truncation_word,
+    choose_truncation,
+    resolve_embedding,
 )
 from victor_fp.core.requests import Endpoint, HttpRequest
 from victor_fp.core.result import outcome
@@ -35,7 +35,7 @@ def build_embedding_request(
     endpoint: Endpoint, dialect: OpenAIEmbeddings, request: EmbeddingRequest
 ) -> Result[HttpRequest, Fault]:
     """The request for vectors of these texts, or the fault that names what the vendor does not support."""
-    match outcome(support_embedding(endpoint, dialect, request)):
+    match outcome(resolve_embedding(endpoint, dialect, request)):
         case Failure(fault):
             return Failure(fault)
         case Success(supported):
@@ -100,7 +100,7 @@ def _extend_for_jina(body: wire.EmbeddingRequest, supported: SupportedEmbedding)
 
 def _extend_for_nvidia(body: wire.EmbeddingRequest, supported: SupportedEmbedding) -> wire.EmbeddingRequest:
     return wire.NvidiaEmbeddingRequest(
-        **asdict(body), input_type=supported.purpose, truncate=truncation_word(supported.truncate)
+        **asdict(body), input_type=supported.purpose, truncate=choose_truncation(supported.truncate)
     )
 
 

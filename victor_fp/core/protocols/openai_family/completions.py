@@ -28,7 +28,7 @@ from victor_fp.core.deltas import (
 from victor_fp.core.faults import Fault, InvalidResponse
 from victor_fp.core.framing import Frame
 from victor_fp.core.json import Json
-from victor_fp.core.protocols.openai_family.errors import Cut, Dialect, fault_from_error, interpret_frame
+from victor_fp.core.protocols.openai_family.errors import Cut, ErrorDialect, fault_from_error, interpret_frame
 from victor_fp.core.protocols.openai_family.records import OpenRecord, OpenRecords, Record
 from victor_fp.core.protocols.openai_family.tool_calls import (
     NO_CALLS,
@@ -122,7 +122,7 @@ class CompletionEvents(msgspec.Struct, Generic[C, B], frozen=True):
     """Where the reading of one stream stands."""
 
     endpoint: Endpoint
-    dialect: Dialect
+    dialect: ErrorDialect
     format: CompletionFormat[C, B]
     state: Accumulator = Accumulator()
 
@@ -185,7 +185,7 @@ class CompletionEvents(msgspec.Struct, Generic[C, B], frozen=True):
 
 
 def read_body(
-    endpoint: Endpoint, dialect: Dialect, completions: CompletionFormat[C, B], body: bytes
+    endpoint: Endpoint, dialect: ErrorDialect, completions: CompletionFormat[C, B], body: bytes
 ) -> Sequence[Delta]:
     """The deltas of a 200 body. An error in it, or a body that is no completion, is `ErrorReported`."""
     answer = completions.decode_body(body)

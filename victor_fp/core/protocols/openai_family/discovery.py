@@ -10,19 +10,19 @@ from victor_fp_wire.openai_chat.response import Model
 
 from victor_fp.core.json import Json, decode_lenient_json
 from victor_fp.core.protocols import Discovery, ModelInfo
-from victor_fp.core.protocols.openai_family.routes import Dialect, build_list_request, build_props_request
-from victor_fp.core.protocols.operations import decoder_for
+from victor_fp.core.protocols.openai_family.routes import RoutedDialect, build_list_request, build_props_request
+from victor_fp.core.protocols.operations import build_decoder
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.wire_decoding import Undecodable
 
-MODELS = decoder_for(ListModels.RESPONSE)
-PROPS = decoder_for(GetServerProps.RESPONSE)
+MODELS = build_decoder(ListModels.RESPONSE)
+PROPS = build_decoder(GetServerProps.RESPONSE)
 TOOL_WORDS = frozenset({"tools", "tool_use", "function_calling", "tool_choice"})
 IMAGE_WORDS = frozenset({"image", "vision", "image_input"})
 REASONING_WORDS = frozenset({"reasoning", "thinking", "include_reasoning", "reasoning_effort"})
 
 
-def build_discovery(endpoint: Endpoint, dialect: Dialect) -> Discovery:
+def build_discovery(endpoint: Endpoint, dialect: RoutedDialect) -> Discovery:
     """Return how to list models, and how to ask a llama.cpp server for the settings of one."""
     return Discovery(
         list_request=partial(build_list_request, endpoint, dialect),
@@ -40,7 +40,7 @@ def read_list(body: bytes) -> tuple[ModelInfo, ...]:
         return ()
     models = listed if isinstance(listed, list) else listed.data or ()
     raw = index_raw_models(body)
-    return tuple(_info(model.id, model, raw.get(model.id, {})) for model in models if model.id)
+    return tuple(_build_info(model.id, model, raw.get(model.id, {})) for model in models if model.id)
 
 
 def index_raw_models(body: bytes) -> dict[str, dict[str, Json]]:
@@ -62,16 +62,16 @@ def read_props(model: str, body: bytes) -> ModelInfo | None:
     return ModelInfo(
         id=model,
         context_window=_to_whole(props.default_generation_settings.n_ctx),
-        supports_tools=_flag(caps.get("supports_tools")),
-        supports_images=_flag(seen.get("vision")),
+        supports_tools=_read_flag(caps.get("supports_tools")),
+        supports_images=_read_flag(seen.get("vision")),
         raw=dict(raw),
     )
 
 
-def _info(name: str, model: Model, raw: dict[str, Json]) -> ModelInfo:
-    words = _words(model)
+def _build_info(name: str, model: Model, raw: dict[str, Json]) -> ModelInfo:
+    words = _collect_capabilities(model)
     architecture = model.architecture if isinstance(model.architecture, dict) else {}
-    seen = _texts(model.input_modalities) | _texts(architecture.get("input_modalities"))
+    seen = _collect_texts(model.input_modalities) | _collect_texts(architecture.get("input_modalities"))
     served = [provider for provider in model.providers or () if provider.status in (None, "live")]
     top = model.top_provider
     return ModelInfo(
@@ -92,40 +92,46 @@ def _info(name: str, model: Model, raw: dict[str, Json]) -> ModelInfo:
             or model.max_output_length
             or (None if top is None else top.max_completion_tokens)
         ),
-        supports_tools=_any(
+        supports_tools=_find_first_known(
             model.supports_tools,
             bool(words & TOOL_WORDS) if words else None,
             any(provider.supports_tools for provider in served) if served else None,
         ),
-        supports_images=_any(
+        supports_images=_find_first_known(
             model.supports_image_input,
             model.supports_image_in,
             bool(seen & IMAGE_WORDS) if seen else None,
             model.type == "vlm" if model.type in ("llm", "vlm") else None,
         ),
-        supports_reasoning=_any(model.supports_reasoning, bool(words & REASONING_WORDS) if words else None),
+        supports_reasoning=_find_first_known(
+            model.supports_reasoning, bool(words & REASONING_WORDS) if words else None
+        ),
         raw=dict(raw),
     )
 
 
-def _words(model: Model) -> set[str]:
+def _collect_capabilities(model: Model) -> set[str]:
     """Capabilities given as words: LM Studio's, Groq's features, OpenRouter's parameters."""
-    return _texts(model.capabilities) | _texts(model.supported_features) | _texts(model.supported_parameters)
+    return (
+        _collect_texts(model.capabilities)
+        | _collect_texts(model.supported_features)
+        | _collect_texts(model.supported_parameters)
+    )
 
 
-def _texts(value: object) -> set[str]:
+def _collect_texts(value: object) -> set[str]:
     return {item for item in value if isinstance(item, str)} if isinstance(value, list) else set()
 
 
-def _flag(value: object) -> bool | None:
+def _read_flag(value: object) -> bool | None:
     return value if isinstance(value, bool) else None
 
 
-def _any(*answers: bool | None) -> bool | None:
-    return next((answer for answer in _known(answers)), None)
+def _find_first_known(*answers: bool | None) -> bool | None:
+    return next((answer for answer in _drop_unknown(answers)), None)
 
 
-def _known(answers: Iterable[bool | None]) -> list[bool]:
+def _drop_unknown(answers: Iterable[bool | None]) -> list[bool]:
     return [answer for answer in answers if answer is not None]
 
 

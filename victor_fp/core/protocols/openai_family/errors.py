@@ -19,7 +19,7 @@ from victor_fp.core.framing import Frame
 from victor_fp.core.json import Json, NotJson, decode_lenient_json, encode_flawed_json
 from victor_fp.core.requests import Endpoint
 
-Dialect: TypeAlias = ChatDialect | MistralDialect | ResponsesDialect
+ErrorDialect: TypeAlias = ChatDialect | MistralDialect | ResponsesDialect
 """Those whose vendors' errors are told apart by the same codes and phrases."""
 TOO_SHORT = "truncated"
 """How msgspec says that a JSON text ends too soon."""
@@ -40,7 +40,7 @@ class Cut(msgspec.Struct, frozen=True):
 
 def fault_from_response(
     endpoint: Endpoint,
-    dialect: Dialect,
+    dialect: ErrorDialect,
     read_error: Callable[[bytes], TypedError],
     status: int,
     headers: Mapping[str, str],
@@ -57,20 +57,20 @@ def fault_from_response(
     return classify_error(endpoint, table, details, status=status, headers=headers, body=body)
 
 
-def fault_from_error(endpoint: Endpoint, dialect: Dialect, value: Json, *, model: str | None = None) -> Fault:
+def fault_from_error(endpoint: Endpoint, dialect: ErrorDialect, value: Json, *, model: str | None = None) -> Fault:
     """The fault of an error inside a stream or a 200 body: the whole value, or its field `error`."""
     table = OPENAI_FAMILY.with_codes(dialect.codes)
     return classify_error(endpoint, table, read_details(value), body=encode_flawed_json(value), model=model)
 
 
-def has_known_code(dialect: Dialect, error: Json) -> bool:
+def has_known_code(dialect: ErrorDialect, error: Json) -> bool:
     """Whether one of an error's codes says what went wrong."""
     known = OPENAI_FAMILY.with_codes(dialect.codes).codes
     return any(code.lower() in known for code in read_details(error).codes)
 
 
 def interpret_frame(
-    endpoint: Endpoint, dialect: Dialect, frame: Frame, reason: str, model: str | None, *, last: bool
+    endpoint: Endpoint, dialect: ErrorDialect, frame: Frame, reason: str, model: str | None, *, last: bool
 ) -> ErrorReported | Cut | None:
     """What a frame means that does not decode as a chunk, for the given reason; None where it is empty."""
     data = frame.data.strip()

@@ -18,7 +18,7 @@ def accept_messages(rules: Rules, messages: Sequence[Message]) -> tuple[Sequence
     misfits = {
         place
         for place, message in enumerate(messages)
-        if not (isinstance(message.content, str) and message.name is None) and not _fits(rules, message)
+        if not (isinstance(message.content, str) and message.name is None) and not _can_send(rules, message)
     }
     if not misfits:
         return messages, ()
@@ -45,7 +45,7 @@ SEE_BELOW = "The result is attached to the next message of the user."
 """Stands for a result that had nothing but parts which are sent elsewhere."""
 
 
-def _fits(rules: Rules, message: Message) -> bool:
+def _can_send(rules: Rules, message: Message) -> bool:
     """Whether a message can be sent as it is."""
     is_result = message.role == "tool"
     if message.name is not None and "name" in rules.refuses and not is_result:
@@ -60,7 +60,7 @@ def _fits(rules: Rules, message: Message) -> bool:
     return True
 
 
-def _fits_result(rules: Rules, part: Part) -> bool:
+def _can_send_result(rules: Rules, part: Part) -> bool:
     return part.type == "text" or part.type in rules.result_parts
 
 
@@ -77,13 +77,13 @@ def _accept_message(rules: Rules, message: Message) -> tuple[Message, Sequence[P
     refusals = [find_refusal(rules, part) for part in message.content]
     adjustments += [refusal for refusal in refusals if refusal is not None]
     accepted = [part for part, refusal in zip(message.content, refusals, strict=True) if refusal is None]
-    moved = [part for part in accepted if not _fits_result(rules, part)] if is_result else []
+    moved = [part for part in accepted if not _can_send_result(rules, part)] if is_result else []
     if not moved:
         return message.model_copy(update={**changes, "content": accepted}), (), adjustments
     kinds = ", ".join(sorted({part.type for part in moved}))
     reason = f"{rules.recipient} accepts no {kinds} in a tool's result; sent in a user message after it"
     adjustments.append(Adjustment(parameter="messages.content", reason=reason, action="changed"))
-    kept = [part for part in accepted if _fits_result(rules, part)]
+    kept = [part for part in accepted if _can_send_result(rules, part)]
     head = TextPart(text=f"Attached to the result of the call {message.tool_call_id}:")
     return message.model_copy(update={**changes, "content": kept or SEE_BELOW}), [head, *moved], adjustments
 

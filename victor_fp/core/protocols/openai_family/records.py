@@ -28,8 +28,8 @@ class OpenRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     def with_fragment(self, fragment: Record) -> OpenRecord:
         """The record with one more fragment."""
-        id_ = self.id if fragment.get("id") is None else _scalar(fragment["id"])
-        return OpenRecord(fragments=(self.fragments, fragment), key=_key(fragment), id=id_)
+        id_ = self.id if fragment.get("id") is None else _to_scalar(fragment["id"])
+        return OpenRecord(fragments=(self.fragments, fragment), key=_make_key(fragment), id=id_)
 
     def merge(self) -> Record:
         """The record whole.
@@ -56,7 +56,7 @@ class OpenRecords(msgspec.Struct, frozen=True):
         """
         records = self.newest
         for fragment in fragments:
-            if not whole and records is not None and _continues(records[1], fragment):
+            if not whole and records is not None and _is_continuation(records[1], fragment):
                 records = (records[0], records[1].with_fragment(fragment))
             else:
                 records = (records, OpenRecord().with_fragment(fragment))
@@ -67,20 +67,20 @@ class OpenRecords(msgspec.Struct, frozen=True):
         return [record.merge() for record in unroll(self.newest)]
 
 
-def _key(fragment: Record) -> tuple[Json, Json]:
-    return _scalar(fragment.get("type")), _scalar(fragment.get("index"))
+def _make_key(fragment: Record) -> tuple[Json, Json]:
+    return _to_scalar(fragment.get("type")), _to_scalar(fragment.get("index"))
 
 
-def _scalar(value: Json) -> Json:
+def _to_scalar(value: Json) -> Json:
     """Comparing what is nested would recurse."""
     return value if isinstance(value, str | int | float) else None
 
 
-def _continues(record: OpenRecord, fragment: Record) -> bool:
+def _is_continuation(record: OpenRecord, fragment: Record) -> bool:
     if "index" not in fragment or fragment.get("type") == "reasoning.encrypted":
         return False
-    id_ = _scalar(fragment.get("id"))
-    return record.key == _key(fragment) and (not id_ or not record.id or record.id == id_)
+    id_ = _to_scalar(fragment.get("id"))
+    return record.key == _make_key(fragment) and (not id_ or not record.id or record.id == id_)
 
 
 def _merge_values(name: str, values: list[Json]) -> Json:

@@ -12,12 +12,12 @@ from victor_fp.core.dialects.responses import ResponsesDialect
 from victor_fp.core.protocols.operations import build_request
 from victor_fp.core.requests import Endpoint, HttpRequest
 
-Dialect: TypeAlias = ChatDialect | ResponsesDialect
+RoutedDialect: TypeAlias = ChatDialect | ResponsesDialect
 DEPLOYMENT_VERSION = "2024-10-21"
 """Azure's newest stable version of the deployment URLs, for callers who name none."""
 
 
-def build_list_request(endpoint: Endpoint, dialect: Dialect) -> HttpRequest:
+def build_list_request(endpoint: Endpoint, dialect: RoutedDialect) -> HttpRequest:
     """Build the request for the list of models."""
     if dialect.deployment_urls:
         root = find_resource_url(endpoint)

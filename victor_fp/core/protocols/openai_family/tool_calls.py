@@ -83,7 +83,7 @@ def add_fragment(
     else:
         if (fragment.name and not call.name) or fragment.state is not None:
             deltas.append(ToolCallStarted(index=ordinal, id=call.emitted_id, name=fragment.name, state=fragment.state))
-        deltas += _argument_deltas(ordinal, call.emitted_id, fragment.arguments)
+        deltas += _emit_arguments(ordinal, call.emitted_id, fragment.arguments)
         if (call.name or not fragment.name) and (call.has_arguments or not fragment.arguments):
             return calls, deltas
     call = msgspec.structs.replace(
@@ -102,11 +102,11 @@ def release_held(calls: OpenCalls) -> tuple[OpenCalls, list[Delta]]:
     for ordinal in unroll(calls.held):
         call = opened[ordinal]
         held = unroll(call.held)
-        id_ = make_id(call.name + "".join(_text(fragment.arguments) for fragment in held), ordinal)
+        id_ = make_id(call.name + "".join(_to_text(fragment.arguments) for fragment in held), ordinal)
         state = next((fragment.state for fragment in held if fragment.state is not None), None)
         deltas.append(ToolCallStarted(index=ordinal, id=id_, name=call.name, state=state))
         for fragment in held:
-            deltas += _argument_deltas(ordinal, id_, fragment.arguments)
+            deltas += _emit_arguments(ordinal, id_, fragment.arguments)
         opened = opened.with_replaced(ordinal, msgspec.structs.replace(call, emitted_id=id_, held=None))
         ids = ids.with_item(id_, True)  # noqa: FBT003  a set
     return msgspec.structs.replace(calls, calls=opened, ids=ids, held=None), deltas
@@ -132,10 +132,10 @@ def _open_call(calls: OpenCalls, fragment: Fragment, seed: str) -> tuple[OpenCal
     if id_ is None:
         return opened, []
     started = ToolCallStarted(index=ordinal, id=id_, name=fragment.name, state=fragment.state)
-    return opened, [started, *_argument_deltas(ordinal, id_, fragment.arguments)]
+    return opened, [started, *_emit_arguments(ordinal, id_, fragment.arguments)]
 
 
-def _text(arguments: Arguments) -> str:
+def _to_text(arguments: Arguments) -> str:
     return arguments or "" if isinstance(arguments, str | None) else encode_flawed_json(arguments).decode()
 
 
@@ -145,22 +145,22 @@ def _choose_id(calls: OpenCalls, fragment: Fragment, seed: str, ordinal: int) ->
     return make_id(seed, ordinal) if seed else None
 
 
-def _argument_deltas(ordinal: int, id_: str, arguments: Arguments) -> list[Delta]:
+def _emit_arguments(ordinal: int, id_: str, arguments: Arguments) -> list[Delta]:
     if isinstance(arguments, dict):
         return [ToolCallStarted(index=ordinal, id=id_, arguments=arguments)]
     return [ToolCallArguments(index=ordinal, id=id_, text=arguments)] if arguments else []
 
 
 def _find_continued(calls: OpenCalls, fragment: Fragment) -> int | None:
-    for ordinal in calls.index.candidates(fragment.index, fragment.id):
+    for ordinal in calls.index.find_candidates(fragment.index, fragment.id):
         call = calls.calls[ordinal]
         if fragment.id and not call.id and fragment.index is None:
             continue
-        return None if _opens_another(call, fragment) else ordinal
+        return None if _is_new_call(call, fragment) else ordinal
     return None
 
 
-def _opens_another(call: OpenCall, fragment: Fragment) -> bool:
+def _is_new_call(call: OpenCall, fragment: Fragment) -> bool:
     """Whether a fragment that could continue this call is the head of another one all the same."""
     if not fragment.name or not call.name or (fragment.id and fragment.id == call.id and fragment.name == call.name):
         return False

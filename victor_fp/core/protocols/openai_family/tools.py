@@ -12,14 +12,14 @@ from victor_fp.core.requests import Adjustment, ChatRequest
 from victor_fp.core.tool_call_ids import make_id
 from victor_fp.core.types import ToolDefinition
 
-Choice: TypeAlias = Literal["auto", "none", "required"]
+ToolChoiceWord: TypeAlias = Literal["auto", "none", "required"]
 
 
 class ToolUse(msgspec.Struct, frozen=True, kw_only=True):
     """What of the tools and of the choice among them goes into a request."""
 
     tools: tuple[ToolDefinition, ...] = ()
-    choice: Choice | UnsetType = UNSET
+    choice: ToolChoiceWord | UnsetType = UNSET
     named: str | UnsetType = UNSET
     """The one tool that is to be called, instead of a choice."""
     parallel: bool | UnsetType = UNSET

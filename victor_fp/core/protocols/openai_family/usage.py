@@ -27,10 +27,10 @@ def read_cost(cost: float | None, ticks: float | None) -> dict[str, Json]:
 def read_raw_counts(usage: msgspec.Struct | None) -> dict[str, Json]:
     """The counts as they came, where they say more than the standard ones."""
     raw = {} if usage is None else to_plain(msgspec.to_builtins(usage))
-    return {"usage_raw": raw} if _says_more(raw) else {}
+    return {"usage_raw": raw} if _has_details(raw) else {}
 
 
-def _says_more(raw: dict[str, Any]) -> bool:
+def _has_details(raw: dict[str, Any]) -> bool:
     return any(
         set(value) - STANDARD_DETAILS if isinstance(value, dict) else name not in STANDARD
         for name, value in raw.items()

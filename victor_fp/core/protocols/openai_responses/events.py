@@ -44,12 +44,12 @@ from victor_fp.core.protocols.openai_responses import item_state
 from victor_fp.core.protocols.openai_responses.item_state import OpenItems
 from victor_fp.core.protocols.openai_responses.response import emit_end, list_items, with_status
 from victor_fp.core.protocols.openai_responses.server_tools import find_custom_tools, separate_item, separate_items
-from victor_fp.core.protocols.operations import decoder_for
+from victor_fp.core.protocols.operations import build_decoder
 from victor_fp.core.protocols.stream_end import is_done
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.wire_decoding import Undecodable
 
-EVENTS = decoder_for(CreateResponse.EVENT, keep_halves=True)
+EVENTS = build_decoder(CreateResponse.EVENT, keep_halves=True)
 Spot: TypeAlias = tuple[int | None, str | None, int | None]
 """Where the newest text went: index and id of the item, index of the part."""
 
@@ -77,7 +77,7 @@ class ResponseEvents(msgspec.Struct, frozen=True, kw_only=True):
             if not frame.data or is_done(frame.data):  # gateways end as Chat Completions does
                 continue
             event = EVENTS.decode(frame.data)
-            if type(event) is ResponseTextDeltaEvent and reader.spot == _spot(event):
+            if type(event) is ResponseTextDeltaEvent and reader.spot == _find_spot(event):
                 # As nearly all events are.
                 deltas.append(TextDelta(event.delta or ""))
             elif not isinstance(event, Undecodable):
@@ -91,7 +91,7 @@ class ResponseEvents(msgspec.Struct, frozen=True, kw_only=True):
         """An error that nothing followed."""
         return [] if self.error is None else [ErrorReported(self.error)]
 
-    def _fault(self, error: Json) -> Fault:
+    def _build_fault(self, error: Json) -> Fault:
         return fault_from_error(self.endpoint, self.dialect, {"error": error}, model=self.model)
 
     def _on_event(self, event: ResponseStreamEvent, frame: Frame) -> tuple[ResponseEvents, list[Delta]]:
@@ -100,12 +100,12 @@ class ResponseEvents(msgspec.Struct, frozen=True, kw_only=True):
         match event:
             case ResponseTextDeltaEvent(delta=text):
                 items, deltas = self._append_text(event)
-                reader = msgspec.structs.replace(self, items=items, spot=_spot(event))
+                reader = msgspec.structs.replace(self, items=items, spot=_find_spot(event))
                 return reader, [*deltas, TextDelta(text or "")]
             case ResponseCreatedEvent(response=response) | ResponseInProgressEvent(response=response):
                 if response is None:
                     return self, []
-                offered = find_custom_tools(self.dialect, _response_in(frame))
+                offered = find_custom_tools(self.dialect, _read_response(frame))
                 reader = msgspec.structs.replace(
                     self,
                     id=response.id or self.id,
@@ -116,9 +116,9 @@ class ResponseEvents(msgspec.Struct, frozen=True, kw_only=True):
             case ResponseCompletedEvent() | ResponseIncompleteEvent():
                 return self, self._finish(event, frame)
             case ResponseFailedEvent():
-                return self, [ErrorReported(self._failed(frame))]
+                return self, [ErrorReported(self._build_failed_fault(frame))]
             case ResponseErrorEvent():
-                return self._on_error(_object(frame))
+                return self._on_error(_decode_object(frame))
             case UnknownType(raw=raw) if is_error_object(raw) or frame.event == "error":
                 return self._on_error(raw)
             case _:
@@ -147,11 +147,11 @@ class ResponseEvents(msgspec.Struct, frozen=True, kw_only=True):
             case ResponseContentPartDoneEvent(part=OutputTextContent(annotations=list() as cited)) if cited:
                 return item_state.add_annotations(items, event.output_index, event.item_id, cited, whole=True), []
             case ResponseOutputItemAddedEvent(item=item) if item is not None:
-                raw = _item_in(frame)
+                raw = _find_item(frame)
                 item = separate_item(item, raw, self.offered)
                 return item_state.add_item(items, event.output_index, item, raw)
             case ResponseOutputItemDoneEvent(item=item) if item is not None:
-                raw = _item_in(frame)
+                raw = _find_item(frame)
                 item = separate_item(item, raw, self.offered)
                 return item_state.finish_item(items, event.output_index, item, raw, self.id)
             case _:
@@ -161,7 +161,7 @@ class ResponseEvents(msgspec.Struct, frozen=True, kw_only=True):
         return item_state.append_text(self.items, event.output_index, event.item_id, event.content_index)
 
     def _finish(self, event: ResponseCompletedEvent | ResponseIncompleteEvent, frame: Frame) -> list[Delta]:
-        raw = _object(frame).get("response")
+        raw = _decode_object(frame).get("response")
         if event.response is None or not isinstance(raw, dict):
             return [Stopped("stop"), StreamEnded()]
         status = "completed" if isinstance(event, ResponseCompletedEvent) else "incomplete"
@@ -173,16 +173,16 @@ class ResponseEvents(msgspec.Struct, frozen=True, kw_only=True):
 
     def _on_error(self, event: JsonObject) -> tuple[ResponseEvents, list[Delta]]:
         error: Json = event.get("error") or {name: value for name, value in event.items() if name != "type"}
-        fault = self._fault(error)
+        fault = self._build_fault(error)
         if not has_known_code(self.dialect, error):
             return msgspec.structs.replace(self, error=fault), []
         return self, [ErrorReported(fault)]
 
-    def _failed(self, frame: Frame) -> Fault:
-        error = _response_in(frame).get("error")
+    def _build_failed_fault(self, frame: Frame) -> Fault:
+        error = _read_response(frame).get("error")
         if self.error is not None and not has_known_code(self.dialect, error):
             return self.error
-        return self._fault(error or {"message": "the response failed"})
+        return self._build_fault(error or {"message": "the response failed"})
 
 
 def _read_undecodable(reader: ResponseEvents, event: Undecodable, frame: Frame) -> Fault:
@@ -195,22 +195,22 @@ def _read_undecodable(reader: ResponseEvents, event: Undecodable, frame: Frame) 
     return InvalidResponse(provider=reader.endpoint.spec.name, model=reader.model, message=message)
 
 
-def _spot(event: ResponseTextDeltaEvent) -> Spot:
+def _find_spot(event: ResponseTextDeltaEvent) -> Spot:
     return (event.output_index, event.item_id, event.content_index)
 
 
-def _object(frame: Frame) -> JsonObject:
+def _decode_object(frame: Frame) -> JsonObject:
     value = decode_json_object(frame.data)
     return {} if isinstance(value, NotJson) else value
 
 
-def _response_in(frame: Frame) -> JsonObject:
+def _read_response(frame: Frame) -> JsonObject:
     """The response of an event as it came."""
-    response = _object(frame).get("response")
+    response = _decode_object(frame).get("response")
     return response if isinstance(response, dict) else {}
 
 
-def _item_in(frame: Frame) -> JsonObject:
+def _find_item(frame: Frame) -> JsonObject:
     """The item of an event as it came."""
-    item = _object(frame).get("item")
+    item = _decode_object(frame).get("item")
     return item if isinstance(item, dict) else {}

@@ -20,13 +20,13 @@ from victor_fp_wire.openai_responses.response import (
     ReasoningItem,
 )
 
-from victor_fp.core.chains import Objects, unroll
+from victor_fp.core.chains import ObjectChain, unroll
 from victor_fp.core.deltas import Delta, ReasoningDelta, StateReported, ToolCallArguments
 from victor_fp.core.json import Json, JsonObject
 from victor_fp.core.persistent import PersistentList, PersistentMap
 from victor_fp.core.protocols.openai_responses.items import (
     PARAGRAPH,
-    Call,
+    ResponseCall,
     build_message_state,
     drop_nulls,
     emit_arguments,
@@ -42,7 +42,7 @@ from victor_fp.core.protocols.openai_responses.items import (
 
 Aspect: TypeAlias = Literal["summary", "content"]
 ItemKind: TypeAlias = Literal["message", "reasoning", "call", "other"]
-_Ordinals: TypeAlias = "tuple[_Ordinals, int] | None"
+_OrdinalChain: TypeAlias = "tuple[_OrdinalChain, int] | None"
 _MAX_SPEAKING = 8
 """Items of one index whose blocks are open; more of them are a server's mistake."""
 _LARGE = 2**64
@@ -68,7 +68,7 @@ class OpenItem(msgspec.Struct, frozen=True, kw_only=True):
     """The part whose block is open; -1 where none is."""
     closed: int = -1
     """The last part whose block has ended."""
-    annotations: Objects = None
+    annotations: ObjectChain = None
     """Of the open part, as far as they have come."""
     state: dict[str, Json] = {}
     """What a call was begun with."""
@@ -90,7 +90,7 @@ class OpenItems(msgspec.Struct, frozen=True, kw_only=True):
     """By place and ids."""
     newest: PersistentMap[tuple[object, object], int] = PersistentMap()
     """The ordinal of the newest item by place, by id, and by both."""
-    unfinished: _Ordinals = None
+    unfinished: _OrdinalChain = None
     """Items by their turn, the newest first; those behind the newest may be done."""
     speaking: tuple[int, ...] = ()
     """Messages and reasoning whose block may be open."""
@@ -128,7 +128,7 @@ class OpenItems(msgspec.Struct, frozen=True, kw_only=True):
         items = self.items.with_replaced(ordinal, item)
         while unfinished is not None and items[unfinished[1]].done:
             unfinished = unfinished[0]
-        return _replace(self, items=items, unfinished=unfinished, speaking=self._speaking(ordinal, item))
+        return _replace(self, items=items, unfinished=unfinished, speaking=self._add_speaking(ordinal, item))
 
     def _append(self, key: tuple[int, str, str], item: OpenItem) -> OpenItems:
         ordinal = len(self.items)
@@ -141,13 +141,13 @@ class OpenItems(msgspec.Struct, frozen=True, kw_only=True):
             ordinals=self.ordinals.with_item(key, ordinal),
             newest=newest,
             unfinished=self.unfinished if item.done else (self.unfinished, ordinal),
-            speaking=self._speaking(ordinal, item),
+            speaking=self._add_speaking(ordinal, item),
             waiting=self.waiting.with_appended(ordinal) if waits else self.waiting,
             waited=self.waited,
             next_place=max(self.next_place, item.place + 1),
         )
 
-    def _speaking(self, ordinal: int, item: OpenItem) -> tuple[int, ...]:
+    def _add_speaking(self, ordinal: int, item: OpenItem) -> tuple[int, ...]:
         if not item.is_open or ordinal in self.speaking:
             return self.speaking
         return (*self.speaking, ordinal)[-_MAX_SPEAKING:]
@@ -169,7 +169,7 @@ def add_item(items: OpenItems, index: int | None, item: OutputItem, raw: JsonObj
             deltas.append(start_call(item, raw, place, item.call_id))
             return items.put(_replace(opened, state=read_call_state(item, raw), part=0)), deltas
         case _:
-            return items.put(OpenItem(place=place, kind="other", id=_id_in(raw))), []
+            return items.put(OpenItem(place=place, kind="other", id=_find_id(raw))), []
 
 
 def switch_item(items: OpenItems, place: int) -> tuple[OpenItems, list[Delta]]:
@@ -272,7 +272,7 @@ def finish_item(
     items: OpenItems, index: int | None, item: OutputItem, raw: JsonObject, seed: str
 ) -> tuple[OpenItems, list[Delta]]:
     """An item is whole."""
-    id_ = _id_in(raw)
+    id_ = _find_id(raw)
     known = items.find(index, id_) if index is not None or id_ else None
     if known is None:
         known = OpenItem(place=items.next_place if index is None else index, kind="other", id=id_)
@@ -315,7 +315,7 @@ def finish_response(
         return items, deltas
     lacking = len(output) - len(items.items)
     for place, (item, raw) in enumerate(zip(output, raw_output, strict=False)):
-        known = items.find(None, _id_in(raw) or "-") or items.find(place, None)
+        known = items.find(None, _find_id(raw) or "-") or items.find(place, None)
         if known is None and lacking <= 0:
             continue
         index = max(place, items.next_place) if known is None else known.place
@@ -324,7 +324,7 @@ def finish_response(
     return items, deltas
 
 
-def _id_in(raw: JsonObject) -> str:
+def _find_id(raw: JsonObject) -> str:
     """The item's id, or a call's; some servers write numbers."""
     found = raw.get("id") or raw.get("call_id")
     if isinstance(found, int) and abs(found) < _LARGE:
@@ -350,7 +350,7 @@ def _finish_message(known: OpenItem, item: OutputMessage) -> list[Delta]:
     return deltas + emit_message_metadata(item)
 
 
-def _finish_call(known: OpenItem, item: Call, raw: JsonObject) -> list[Delta]:
+def _finish_call(known: OpenItem, item: ResponseCall, raw: JsonObject) -> list[Delta]:
     deltas: list[Delta] = []
     if read_call_state(item, raw) != known.state:
         deltas.append(start_call(item, raw, known.place, known.call_id))

@@ -36,7 +36,7 @@ from victor_fp.core.json import Json, JsonObject
 from victor_fp.core.protocols.openai_responses.server_tools import note_server_tool
 from victor_fp.core.tool_call_ids import make_id
 
-Call: TypeAlias = FunctionToolCall | CustomToolCall
+ResponseCall: TypeAlias = FunctionToolCall | CustomToolCall
 CUSTOM = "custom_tool_call"
 PARAGRAPH = "\n\n"
 """Stands between the parts of a reasoning summary."""
@@ -51,7 +51,7 @@ def emit_item(item: OutputItem, raw: JsonObject, place: int, seed: str) -> list[
             deltas: list[Delta] = []
             for part in item.content or ():
                 deltas += emit_part(part)
-                deltas += end_part(build_message_state(item.id, item.phase, _annotations(part)), part)
+                deltas += end_part(build_message_state(item.id, item.phase, _list_annotations(part)), part)
             return deltas + emit_message_metadata(item)
         case ReasoningItem():
             return [ReasoningDelta(join_reasoning(item)), StateReported(read_reasoning_state(raw)), BlockEnded()]
@@ -113,7 +113,7 @@ def emit_message_metadata(item: OutputMessage) -> list[Delta]:
     return [MetadataReported(metadata=notes)] if notes else []
 
 
-def _annotations(part: OutputMessageContent) -> Sequence[Mapping[str, Json]]:
+def _list_annotations(part: OutputMessageContent) -> Sequence[Mapping[str, Json]]:
     return part.annotations or () if isinstance(part, OutputTextContent) else ()
 
 
@@ -130,18 +130,18 @@ def read_reasoning_state(raw: JsonObject) -> dict[str, Json]:
     return {name: value for name, value in drop_nulls(raw).items() if name != "type"}
 
 
-def start_call(item: Call, raw: JsonObject, place: int, id_: str) -> ToolCallStarted:
+def start_call(item: ResponseCall, raw: JsonObject, place: int, id_: str) -> ToolCallStarted:
     """The head of a call."""
     return ToolCallStarted(index=place, id=id_, name=item.name or "", state=read_call_state(item, raw) or None)
 
 
-def read_call_state(item: Call, raw: JsonObject) -> dict[str, Json]:
+def read_call_state(item: ResponseCall, raw: JsonObject) -> dict[str, Json]:
     """What a call has beside its head and its arguments; that it takes free text, where it does."""
     state = {name: value for name, value in drop_nulls(raw).items() if name not in _TOLD}
     return {"type": CUSTOM, **state} if isinstance(item, CustomToolCall) else state
 
 
-def emit_arguments(item: Call, place: int, id_: str) -> list[Delta]:
+def emit_arguments(item: ResponseCall, place: int, id_: str) -> list[Delta]:
     """The whole arguments, or a custom tool's whole input."""
     text = item.input if isinstance(item, CustomToolCall) else item.arguments
     return [ToolCallArguments(index=place, id=id_, text=text)] if text else []

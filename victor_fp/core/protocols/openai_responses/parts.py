@@ -12,20 +12,20 @@ from victor_fp_wire.openai_responses import request as wire
 from victor_fp.core.protocols.openai_family.media import build_data_url, name_audio_format, name_file
 from victor_fp.core.types import AudioPart, FilePart, ImagePart, Part, TextPart
 
-Shown: TypeAlias = wire.InputTextContent | wire.InputImageContent | wire.InputFileContent
+InputContent: TypeAlias = wire.InputTextContent | wire.InputImageContent | wire.InputFileContent
 """Parts that users and tools can show."""
 Mark: TypeAlias = wire.CacheBreakpoint | UnsetType
 BREAKPOINT = wire.CacheBreakpoint(mode="explicit")
 
 
-def build_parts(parts: Sequence[Part], *, marked: bool) -> list[Shown | wire.InputAudioContent]:
+def build_parts(parts: Sequence[Part], *, marked: bool) -> list[InputContent | wire.InputAudioContent]:
     """Parts that the vendor accepts; where `marked`, the last one that can carry it ends a prefix worth caching."""
     carriers = [place for place, part in enumerate(parts) if not isinstance(part, AudioPart)]
     last = carriers[-1] if marked and carriers else None
     return [build_part(part, BREAKPOINT if place == last else UNSET) for place, part in enumerate(parts)]
 
 
-def build_part(part: Part, mark: Mark = UNSET) -> Shown | wire.InputAudioContent:
+def build_part(part: Part, mark: Mark = UNSET) -> InputContent | wire.InputAudioContent:
     """A part that the vendor accepts."""
     match part:
         case AudioPart():
@@ -35,7 +35,7 @@ def build_part(part: Part, mark: Mark = UNSET) -> Shown | wire.InputAudioContent
             return build_shown(part, mark)
 
 
-def build_shown(part: TextPart | ImagePart | FilePart, mark: Mark = UNSET) -> Shown:
+def build_shown(part: TextPart | ImagePart | FilePart, mark: Mark = UNSET) -> InputContent:
     """A part that tools can show as well."""
     match part:
         case TextPart():

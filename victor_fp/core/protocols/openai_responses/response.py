@@ -16,12 +16,12 @@ from victor_fp.core.protocols.openai_family.errors import TypedError, fault_from
 from victor_fp.core.protocols.openai_responses.item_state import OpenItems, finish_response
 from victor_fp.core.protocols.openai_responses.server_tools import find_custom_tools, separate_items
 from victor_fp.core.protocols.openai_responses.usage import read_usage, read_usage_metadata
-from victor_fp.core.protocols.operations import decoder_for
+from victor_fp.core.protocols.operations import build_decoder
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.wire_decoding import Undecodable, WireDecoder
 
 ERRORS: WireDecoder[ErrorResponse] = WireDecoder(ErrorResponse)
-RESPONSES = decoder_for(CreateResponse.RESPONSE, keep_halves=True)
+RESPONSES = build_decoder(CreateResponse.RESPONSE, keep_halves=True)
 
 STOP_REASONS = {"completed": "stop", "max_output_tokens": "length", "content_filter": "content_filter"}
 """Statuses and reasons of incompleteness; one that nobody knows stays as it is."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from victor_fp.core.background import asks_background
+from victor_fp.core.background import is_background_request
 from victor_fp.core.dialects.responses import ResponsesDialect
 from victor_fp.core.protocols.openai_family import rules as family
 from victor_fp.core.protocols.openai_family.rules import find_policy, list_unsupported
@@ -50,7 +50,7 @@ def apply_policy(rules: ResponseRules, request: ChatRequest, extras: Mapping[str
     known_to_reason = reasons and (policy is not None or request.options.reasoning_effort is not None)
     encrypts = dialect.encrypted_reasoning == "always" or (by_model and known_to_reason)
     asks_store = {"store": request.options.store, **extras}.get("store") is True
-    stored = asks_store or asks_background(request.options)
+    stored = asks_store or is_background_request(request.options)
     if policy is None:
         return msgspec.structs.replace(rules, stored=stored, reasons=reasons, encrypts=encrypts)
     return msgspec.structs.replace(

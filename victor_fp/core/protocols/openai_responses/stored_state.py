@@ -74,10 +74,10 @@ def bind_background(endpoint: Endpoint, dialect: ResponsesDialect) -> Background
     def cancel(id_: str) -> HttpRequest:
         return build_request(endpoint, CancelResponse(response_id=id_, api_version=version), base_url=base_url)
 
-    return Background(see=see_response, retrieve=retrieve, cancel=cancel)
+    return Background(see=read_sighting, retrieve=retrieve, cancel=cancel)
 
 
-def see_response(body: bytes) -> Sighting:
+def read_sighting(body: bytes) -> Sighting:
     """Which response a body holds, and whether it still runs."""
     response = RESPONSES.decode(body)
     if isinstance(response, Undecodable) or not response.id:

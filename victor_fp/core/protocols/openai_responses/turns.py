@@ -149,7 +149,7 @@ def _identify(turn: _Turn, block: Block) -> tuple[Json, str | UnsetType]:
     if not turn.own or not block.state:
         return None, UNSET
     id_ = block.state.get("id") if turn.ids else None
-    return id_, _text(block.state.get("phase")) if id_ is None else UNSET
+    return id_, _to_text(block.state.get("phase")) if id_ is None else UNSET
 
 
 def _build_reasoning(rules: ResponseRules, turn: _Turn, block: Block) -> Item | None:
@@ -189,10 +189,10 @@ def _build_opaque(rules: ResponseRules, turn: _Turn, block: Block) -> Item | Non
 def _build_text(rules: ResponseRules, turn: _Turn, blocks: Sequence[Block]) -> wire.InputMessage:
     """One message of texts and refusals."""
     state = blocks[-1].state or {}
-    phase = _text(state.get("phase")) if turn.own else UNSET
+    phase = _to_text(state.get("phase")) if turn.own else UNSET
     if (id_ := state.get("id") if turn.ids else None) is not None:
         given = [_build_part(rules, block) for block in blocks]
-        return wire.InputMessage(role="assistant", content=[*given], id=_text(id_), status="completed", phase=phase)
+        return wire.InputMessage(role="assistant", content=[*given], id=_to_text(id_), status="completed", phase=phase)
     text = "".join(block.text for block in blocks)
     if rules.dialect.given_text == "text":
         return wire.InputMessage(role="assistant", content=text, phase=phase)
@@ -215,7 +215,7 @@ def _is_custom(block: Block) -> bool:
 def _build_call(rules: ResponseRules, turn: _Turn, block: Block) -> wire.FunctionCallItem | wire.CustomToolCallItem:
     arguments = block.arguments if isinstance(block.arguments, str) else encode_json(block.arguments).decode()
     state = block.state or {} if turn.own else {}
-    id_ = _text(state.get("id")) if turn.ids else UNSET
+    id_ = _to_text(state.get("id")) if turn.ids else UNSET
     caller = state.get("caller")
     held = dict(caller) if isinstance(caller, Mapping) else UNSET
     given = fit_call_id(rules, block.id)
@@ -225,7 +225,7 @@ def _build_call(rules: ResponseRules, turn: _Turn, block: Block) -> wire.Functio
             name=block.name,
             input=arguments,
             id=id_,
-            namespace=_text(state.get("namespace")),
+            namespace=_to_text(state.get("namespace")),
             caller=held,
         )
     return wire.FunctionCallItem(
@@ -233,10 +233,10 @@ def _build_call(rules: ResponseRules, turn: _Turn, block: Block) -> wire.Functio
         name=block.name,
         arguments=arguments,
         id=id_,
-        namespace=_text(state.get("namespace")),
+        namespace=_to_text(state.get("namespace")),
         caller=held,
     )
 
 
-def _text(value: Json) -> str | UnsetType:
+def _to_text(value: Json) -> str | UnsetType:
     return value if isinstance(value, str) else UNSET

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 from victor_fp_wire.openai_responses import request as wire
 
-from victor_fp.core.dialects.responses import RequestModel
+from victor_fp.core.dialects.responses import ResponsesRequestModel
 from victor_fp.core.protocols.openai_responses.rules import ResponseRules
 from victor_fp.core.requests import Adjustment
 
@@ -40,7 +40,7 @@ def extend_body(
     return extended, tuple(map(rules.build_refusal, lost))
 
 
-def _extend(model: RequestModel, body: wire.CreateResponse, own: ResponseVendorFields) -> wire.CreateResponse:
+def _extend(model: ResponsesRequestModel, body: wire.CreateResponse, own: ResponseVendorFields) -> wire.CreateResponse:
     if model == "openai":
         return body
     common = msgspec.structs.asdict(body)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import partial
 
 from victor_fp.core.dialects.replicate import ReplicateDialect
-from victor_fp.core.framing import sse
+from victor_fp.core.framing import build_sse_framer
 from victor_fp.core.protocols import Codec, ProtocolRecord
-from victor_fp.core.protocols.replicate.discovery import discovery
+from victor_fp.core.protocols.replicate.discovery import build_discovery
 from victor_fp.core.protocols.replicate.errors import fault_from_response
 from victor_fp.core.protocols.replicate.events import PredictionEvents
 from victor_fp.core.protocols.replicate.polling import begin
@@ -22,10 +22,10 @@ def codec_for(endpoint: Endpoint, dialect: ReplicateDialect) -> Codec:
         protocol=dialect.protocol,
         request=partial(write, endpoint, dialect),
         response=partial(read, endpoint, dialect),
-        framer=sse,
+        framer=build_sse_framer,
         events=partial(PredictionEvents, endpoint, dialect),
         error=partial(fault_from_response, endpoint, dialect),
-        discovery=discovery(endpoint, dialect),
+        discovery=build_discovery(endpoint, dialect),
         start_polling=partial(begin, endpoint, dialect),
     )
 

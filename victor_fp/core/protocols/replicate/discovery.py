@@ -11,19 +11,19 @@ from victor_fp_wire.replicate.response import Model
 from victor_fp.core.dialects.replicate import ReplicateDialect
 from victor_fp.core.json import Json
 from victor_fp.core.protocols import Discovery, ModelInfo
-from victor_fp.core.protocols.operations import build_request, decoder_for
+from victor_fp.core.protocols.operations import build_decoder, build_request
 from victor_fp.core.requests import Endpoint, HttpRequest
 from victor_fp.core.wire_decoding import Undecodable
 
-COLLECTIONS = decoder_for(GetCollection.RESPONSE)
-MODELS = decoder_for(GetModel.RESPONSE)
+COLLECTIONS = build_decoder(GetCollection.RESPONSE)
+MODELS = build_decoder(GetModel.RESPONSE)
 IMAGES = frozenset({"image", "images", "image_input"})
 REASONING = frozenset({"reasoning_effort", "thinking_budget", "thinking_budget_tokens", "extended_thinking"})
 ITERATED = "x-cog-array-type"
 """In the schema of an output that comes in pieces."""
 
 
-def discovery(endpoint: Endpoint, dialect: ReplicateDialect) -> Discovery:
+def build_discovery(endpoint: Endpoint, dialect: ReplicateDialect) -> Discovery:
     """How to ask for models; there is no list of all of them worth reading, so that of language models is."""
     return Discovery(
         list_request=partial(build_request, endpoint, GetCollection(slug=dialect.collection)),
@@ -39,14 +39,14 @@ def read_list(body: bytes) -> tuple[ModelInfo, ...]:
     if isinstance(listed, Undecodable):
         return ()
     return tuple(
-        _info(f"{model.owner}/{model.name}", model) for model in listed.models or () if model.owner and model.name
+        _build_info(f"{model.owner}/{model.name}", model) for model in listed.models or () if model.owner and model.name
     )
 
 
 def read_model(model: str, body: bytes) -> ModelInfo | None:
     """One model; None for a body of another form."""
     told = MODELS.decode(body)
-    return None if isinstance(told, Undecodable) or not told.name else _info(model, told)
+    return None if isinstance(told, Undecodable) or not told.name else _build_info(model, told)
 
 
 def _build_model_request(endpoint: Endpoint, model: str) -> HttpRequest:
@@ -54,7 +54,7 @@ def _build_model_request(endpoint: Endpoint, model: str) -> HttpRequest:
     return build_request(endpoint, GetModel(owner=owner, name=name))
 
 
-def _info(name: str, model: Model) -> ModelInfo:
+def _build_info(name: str, model: Model) -> ModelInfo:
     """Replicate tells nothing of windows; what a model takes stands in its schema, where it has a version."""
     schemas = _find_mapping(model.latest_version, "openapi_schema", "components", "schemas")
     takes = frozenset(_find_mapping(schemas, "Input", "properties"))

@@ -29,10 +29,12 @@ class PredictionEvents(msgspec.Struct, frozen=True):
                     deltas.append(TextDelta(frame.data.decode("utf-8", "replace")))
                 case "error":
                     deltas.append(
-                        ErrorReported(fault_from_error(self.endpoint, self.dialect, _value(frame), maybe_billed=True))
+                        ErrorReported(
+                            fault_from_error(self.endpoint, self.dialect, _read_value(frame), maybe_billed=True)
+                        )
                     )
                 case "done":
-                    deltas += self._done(_value(frame))
+                    deltas += self._emit_done(_read_value(frame))
                 case _:
                     pass
         return self, deltas
@@ -41,7 +43,7 @@ class PredictionEvents(msgspec.Struct, frozen=True):
         """Nothing is held back."""
         return []
 
-    def _done(self, value: Json) -> list[Delta]:
+    def _emit_done(self, value: Json) -> list[Delta]:
         reason = value.get("reason") if isinstance(value, Mapping) else None
         if reason is None:
             return [Stopped("stop"), StreamEnded()]
@@ -49,7 +51,7 @@ class PredictionEvents(msgspec.Struct, frozen=True):
         return [ErrorReported(fault_from_status(self.endpoint, self.dialect, status, ""))]
 
 
-def _value(frame: Frame) -> Json:
+def _read_value(frame: Frame) -> Json:
     """The data as JSON, or as the text that it is."""
     value = decode_lenient_json(frame.data)
     return value if isinstance(value, dict) else frame.data.decode("utf-8", "replace")

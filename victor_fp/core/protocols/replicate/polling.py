@@ -19,10 +19,10 @@ from victor_fp_wire.replicate.response import Prediction
 from victor_fp.core.classification.headers import read_retry_after
 from victor_fp.core.dialects.replicate import ReplicateDialect
 from victor_fp.core.polling import (
-    Event,
     ExchangeFailed,
     OpenStream,
-    Order,
+    PollingEvent,
+    PollingOrder,
     SendRequest,
     StopPolling,
     UseResponse,
@@ -59,7 +59,7 @@ class PredictionPolling(msgspec.Struct, frozen=True, kw_only=True):
             return None
         return build_request(self.endpoint, CancelPrediction(id=self.id))
 
-    def after(self, event: Event) -> tuple[PredictionPolling, Order]:
+    def advance(self, event: PollingEvent) -> tuple[PredictionPolling, PollingOrder]:
         """The state and the order after an exchange."""
         if isinstance(event, ExchangeFailed):
             return self._poll_again(0.0) or (self, StopPolling(event.fault))
@@ -71,16 +71,16 @@ class PredictionPolling(msgspec.Struct, frozen=True, kw_only=True):
         if isinstance(prediction, Undecodable) or not prediction.id or prediction.status not in RUNNING:
             return replace(self, running=False), UseResponse(event)
         known = replace(self, id=prediction.id, running=True, failed=0)
-        address = _stream_of(prediction) if self.stream and not self.polls else ""
+        address = _find_stream_url(prediction) if self.stream and not self.polls else ""
         if address and self._may_open(address):
-            return known, OpenStream(self._opening(address))
-        return _polling(known, 0.0)
+            return known, OpenStream(self._build_stream_request(address))
+        return _schedule_poll(known, 0.0)
 
-    def _poll_again(self, wait: float) -> tuple[PredictionPolling, Order] | None:
+    def _poll_again(self, wait: float) -> tuple[PredictionPolling, PollingOrder] | None:
         """The poll once more; None where it was not a poll, or failed too often."""
         if not self.running or self.failed >= self.dialect.patience:
             return None
-        return _polling(replace(self, failed=self.failed + 1), wait)
+        return _schedule_poll(replace(self, failed=self.failed + 1), wait)
 
     def _may_open(self, address: str) -> bool:
         if has_same_origin(address, self.endpoint.base_url):
@@ -93,14 +93,14 @@ class PredictionPolling(msgspec.Struct, frozen=True, kw_only=True):
         hosts = self.dialect.stream_hosts
         return parts.scheme == "https" and host is not None and any(fnmatchcase(host, allowed) for allowed in hosts)
 
-    def _opening(self, address: str) -> HttpRequest:
+    def _build_stream_request(self, address: str) -> HttpRequest:
         """A key goes to the endpoint's own origin only."""
         own = build_headers(self.endpoint, json=False) if has_same_origin(address, self.endpoint.base_url) else {}
         headers = {**own, "accept": "text/event-stream", "cache-control": "no-store"}
         return HttpRequest(method="GET", url=address, headers=headers)
 
 
-def _polling(pursuit: PredictionPolling, least: float) -> tuple[PredictionPolling, Order]:
+def _schedule_poll(pursuit: PredictionPolling, least: float) -> tuple[PredictionPolling, PollingOrder]:
     """Ask again, after a rest that grows with every poll."""
     endpoint, dialect = pursuit.endpoint, pursuit.dialect
     rest = min(dialect.slowest_poll, dialect.poll * GROWTH ** min(pursuit.polls, 64))
@@ -127,5 +127,5 @@ def begin(
     return pursuit, SendRequest(request=replace(request, headers=headers))
 
 
-def _stream_of(prediction: Prediction) -> str:
+def _find_stream_url(prediction: Prediction) -> str:
     return (prediction.urls.stream if prediction.urls is not None else None) or ""

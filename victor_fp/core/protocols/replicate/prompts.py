@@ -42,18 +42,18 @@ def build_prompt(inputs: Inputs, messages: Sequence[Message]) -> Prompted:
     instructions, turns = split_system(messages)
     names = index_tool_names(messages)
     if inputs.messages and (len(turns) > 1 or len(instructions) > 1):
-        fields[inputs.messages] = [_turn(message, names) for message in messages]
+        fields[inputs.messages] = [_build_turn(message, names) for message in messages]
     else:
-        if any(message.role in INSTRUCTIONS and message.text for message in _behind_instructions(messages)):
+        if any(message.role in INSTRUCTIONS and message.text for message in _skip_instructions(messages)):
             notes.append(SYSTEM_MOVED)
         system = "\n\n".join(message.text for message in instructions if message.text)
-        prompt = _prompt(turns, names)
+        prompt = _render_prompt(turns, names)
         if system and not inputs.system:
             prompt = f"{system}\n\n{prompt}"
         fields["prompt"] = prompt
         if system and inputs.system:
             fields[inputs.system] = system
-    images, of_images = _images(inputs, messages)
+    images, of_images = _collect_images(inputs, messages)
     unsupported += of_images
     if images:
         fields[inputs.images] = images[0] if inputs.one_image else list(images)
@@ -66,49 +66,49 @@ def build_prompt(inputs: Inputs, messages: Sequence[Message]) -> Prompted:
     return Prompted(fields=fields, unsupported=tuple(unsupported), notes=tuple(notes))
 
 
-def _behind_instructions(messages: Sequence[Message]) -> Iterator[Message]:
+def _skip_instructions(messages: Sequence[Message]) -> Iterator[Message]:
     """The messages from the first on that is no instruction."""
     return dropwhile(lambda message: message.role in INSTRUCTIONS, messages)
 
 
-def _prompt(turns: Sequence[Message], names: dict[str, str]) -> str:
+def _render_prompt(turns: Sequence[Message], names: dict[str, str]) -> str:
     """One question as it is; a longer conversation with its speakers before what they said, open for the next answer."""
     if len(turns) == 1 and turns[0].role == "user":
         return turns[0].text
-    said = [f"{_speaker(message, names)}: {_to_text(message)}" for message in turns]
+    said = [f"{_name_speaker(message, names)}: {_to_text(message)}" for message in turns]
     return "\n\n".join([*said, f"{SPEAKERS['assistant']}:"])
 
 
-def _turn(message: Message, names: dict[str, str]) -> dict[str, Json]:
+def _build_turn(message: Message, names: dict[str, str]) -> dict[str, Json]:
     """Roles are those of a plain chat: what a tool gave is told by the user."""
     match message.role:
         case "system" | "developer":
             return {"role": "system", "content": message.text}
         case "tool":
-            return {"role": "user", "content": f"{_speaker(message, names)}: {_to_text(message)}"}
+            return {"role": "user", "content": f"{_name_speaker(message, names)}: {_to_text(message)}"}
         case _:
             return {"role": message.role, "content": _to_text(message)}
 
 
-def _speaker(message: Message, names: dict[str, str]) -> str:
+def _name_speaker(message: Message, names: dict[str, str]) -> str:
     name = names.get(message.tool_call_id or "") or message.name
     return f"{SPEAKERS['tool']} {name}" if message.role == "tool" and name else SPEAKERS.get(message.role, "User")
 
 
 def _to_text(message: Message) -> str:
     """The text, and calls as text, which is all that a prompt can hold."""
-    calls = [f"[calls {call['name']} with {_arguments(call['arguments'])}]" for call in message.tool_calls or ()]
+    calls = [f"[calls {call['name']} with {_render_arguments(call['arguments'])}]" for call in message.tool_calls or ()]
     text = f"Error: {message.text}" if message.is_error and message.text else message.text
     if message.role == "assistant":
         text = "".join(block.text for block in split_assistant_turn(message, "replicate") if block.kind == "text")
     return "\n".join([*([text] if text else []), *calls])
 
 
-def _arguments(arguments: object) -> str:
+def _render_arguments(arguments: object) -> str:
     return arguments if isinstance(arguments, str) else encode_json(arguments).decode()
 
 
-def _images(inputs: Inputs, messages: Sequence[Message]) -> tuple[list[str], list[Adjustment]]:
+def _collect_images(inputs: Inputs, messages: Sequence[Message]) -> tuple[list[str], list[Adjustment]]:
     """Images in their order, by address or as data URLs; where they stood in the conversation is lost."""
     seen: list[str] = []
     unsupported: list[Adjustment] = []
@@ -122,7 +122,7 @@ def _images(inputs: Inputs, messages: Sequence[Message]) -> tuple[list[str], lis
             elif not inputs.images:
                 unsupported.append(Adjustment(parameter="image", reason="this model sees nothing"))
             else:
-                seen.append(_address(part))
+                seen.append(_to_url(part))
     if inputs.one_image and len(seen) > 1:
         reason = "this model takes one image; the last is kept"
         unsupported.append(Adjustment(parameter="image", reason=reason, action="changed"))
@@ -130,7 +130,7 @@ def _images(inputs: Inputs, messages: Sequence[Message]) -> tuple[list[str], lis
     return seen, unsupported
 
 
-def _address(part: ImagePart) -> str:
+def _to_url(part: ImagePart) -> str:
     if part.data is None:
         return part.url or ""
     return f"data:{part.media_type};base64,{b64encode(part.data).decode('ascii')}"

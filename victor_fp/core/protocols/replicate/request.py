@@ -27,7 +27,7 @@ def write(endpoint: Endpoint, dialect: ReplicateDialect, request: ChatRequest) -
     if target is None:
         message = f"{request.model!r:.100} is not a Replicate model: expected {SPELLINGS}"
         return Failure(InvalidRequest(provider=endpoint.spec.name, model=request.model, message=message))
-    inputs, options = dialect.inputs_of(request.model), request.options
+    inputs, options = dialect.find_inputs(request.model), request.options
     said = build_prompt(inputs, request.messages)
     asked, unsupported = _build_inputs(inputs, request)
     resolved = resolve_unsupported(endpoint, request, [*said.unsupported, *unsupported]).map(
@@ -58,7 +58,7 @@ def _build_inputs(inputs: Inputs, request: ChatRequest) -> tuple[dict[str, Json]
     """Options in the model's words. The defaults are sent where the model takes them, and left out where not."""
     options, fields = request.options, dict[str, Json]()
     bound, of_bound = _clamp(inputs, request.max_tokens)
-    effort, of_effort = _effort(inputs, options.reasoning_effort)
+    effort, of_effort = _choose_effort(inputs, options.reasoning_effort)
     untaken = [*of_bound, *of_effort]
     wishes: dict[str, Json] = {
         "max_tokens": bound,
@@ -100,7 +100,7 @@ def _stop(inputs: Inputs, stop: tuple[str, ...] | None) -> Json:
     return list(stop) if inputs.stop_form == "list" else ",".join(stop)
 
 
-def _effort(inputs: Inputs, effort: str | None) -> tuple[str | None, list[Adjustment]]:
+def _choose_effort(inputs: Inputs, effort: str | None) -> tuple[str | None, list[Adjustment]]:
     """The effort, if the model knows it; else the nearest, visibly. Thinking is not switched off for being too little."""
     if effort is None or "reasoning_effort" not in inputs.fields or effort in inputs.efforts:
         return effort, []

@@ -12,12 +12,12 @@ from victor_fp.core.deltas import Delta, ErrorReported, MetadataReported, Stoppe
 from victor_fp.core.dialects.replicate import ReplicateDialect
 from victor_fp.core.faults import Fault, InvalidResponse
 from victor_fp.core.json import Json, NotJson, decode_json_object, encode_flawed_json
-from victor_fp.core.protocols.operations import decoder_for
+from victor_fp.core.protocols.operations import build_decoder
 from victor_fp.core.protocols.replicate.errors import fault_from_error, fault_from_prediction
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.wire_decoding import Undecodable
 
-PREDICTIONS = decoder_for(GetPrediction.RESPONSE, keep_halves=True)
+PREDICTIONS = build_decoder(GetPrediction.RESPONSE, keep_halves=True)
 RUNNING = frozenset({"starting", "processing"})
 
 
@@ -32,16 +32,16 @@ def read(endpoint: Endpoint, dialect: ReplicateDialect, body: bytes) -> Sequence
     if prediction.status in RUNNING:
         reason = f"the prediction is still {prediction.status}"
         return [ErrorReported(InvalidResponse(provider=endpoint.spec.name, model=prediction.model, message=reason))]
-    deltas: list[Delta] = [TextDelta(text) for text in _texts(prediction.output) if text]
-    deltas.append(MetadataReported(model=prediction.model, metadata=_notes(prediction)))
-    if (counts := _counts(prediction.metrics or {})) is not None:
+    deltas: list[Delta] = [TextDelta(text) for text in _list_texts(prediction.output) if text]
+    deltas.append(MetadataReported(model=prediction.model, metadata=_collect_notes(prediction)))
+    if (counts := _read_counts(prediction.metrics or {})) is not None:
         deltas.append(counts)
     if prediction.status != "succeeded":
         return [*deltas, ErrorReported(fault_from_prediction(endpoint, dialect, prediction))]
     return [*deltas, Stopped("stop"), StreamEnded()]
 
 
-def _texts(output: Json) -> list[str]:
+def _list_texts(output: Json) -> list[str]:
     match output:
         case None:
             return []
@@ -53,7 +53,7 @@ def _texts(output: Json) -> list[str]:
             return [encode_flawed_json(output).decode()]
 
 
-def _notes(prediction: Prediction) -> dict[str, Json]:
+def _collect_notes(prediction: Prediction) -> dict[str, Json]:
     facts: dict[str, Json] = {
         "id": prediction.id,
         "version": prediction.version,
@@ -64,7 +64,7 @@ def _notes(prediction: Prediction) -> dict[str, Json]:
     return {name: value for name, value in facts.items() if value is not None}
 
 
-def _counts(metrics: Mapping[str, Any]) -> UsageReported | None:
+def _read_counts(metrics: Mapping[str, Any]) -> UsageReported | None:
     """Tokens, which language models count; the time that others are charged by stands in the metrics."""
     prompt, completion = _to_whole(metrics.get("input_token_count")), _to_whole(metrics.get("output_token_count"))
     if prompt is None and completion is None:

@@ -17,20 +17,20 @@ from victor_fp.core.cost import build_cost
 from victor_fp.core.dialects.reranking import CohereRerank, RerankAdditions
 from victor_fp.core.embeddings import RerankRequest
 from victor_fp.core.faults import Fault
-from victor_fp.core.protocols.operations import decoder_for
+from victor_fp.core.protocols.operations import build_decoder
 from victor_fp.core.protocols.retrieval import DecodedRanking, RerankCodec, collect_scores, report_usage
 from victor_fp.core.protocols.retrieval_support import (
     CUT_AT_MODEL_LENGTH,
     build_retrieval,
-    support_truncation,
-    unset_or,
+    replace_none,
+    resolve_truncation,
 )
 from victor_fp.core.requests import Endpoint, HttpRequest
 from victor_fp.core.result import outcome
 from victor_fp.core.types import Usage
 from victor_fp.core.wire_decoding import Undecodable
 
-BODY = decoder_for(Rerank.RESPONSE)
+BODY = build_decoder(Rerank.RESPONSE)
 
 
 def codec_for(endpoint: Endpoint, dialect: CohereRerank) -> RerankCodec:
@@ -43,7 +43,7 @@ def build_rerank_request(
 ) -> Result[HttpRequest, Fault]:
     """The request for an order of these documents, or the fault that names what the vendor does not support."""
     is_option = dialect.additions in ("voyage", "jina") or (dialect.additions == "vllm" and request.truncate is True)
-    match outcome(support_truncation(endpoint, dialect, request, is_option=is_option)):
+    match outcome(resolve_truncation(endpoint, dialect, request, is_option=is_option)):
         case Failure(fault):
             return Failure(fault)
         case Success((truncate, adjustments)):
@@ -52,7 +52,7 @@ def build_rerank_request(
         model=request.model,
         query=request.query,
         documents=list(request.documents),
-        top_n=UNSET if dialect.additions == "voyage" else unset_or(request.top_n),
+        top_n=UNSET if dialect.additions == "voyage" else replace_none(request.top_n),
     )
     if dialect.additions:
         body = _EXTENDERS[dialect.additions](body, request, truncate)
@@ -65,7 +65,7 @@ def _extend_for_voyage(
     request: RerankRequest,
     truncate: bool | UnsetType,  # noqa: FBT001
 ) -> wire.RerankRequest:
-    return wire.VoyageRerankRequest(**asdict(body), top_k=unset_or(request.top_n), truncation=truncate)
+    return wire.VoyageRerankRequest(**asdict(body), top_k=replace_none(request.top_n), truncation=truncate)
 
 
 def _extend_for_jina(

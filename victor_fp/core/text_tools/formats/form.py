@@ -12,7 +12,7 @@ from victor_fp.core.json import JsonObject, encode_json
 from victor_fp.core.text_tools.readings import Reading
 from victor_fp.core.text_tools.tools import Tools
 
-Position: TypeAlias = Literal["mark", "line", "column"]
+MarkPosition: TypeAlias = Literal["mark", "line", "column"]
 """Where in prose a call may begin, outside of code. `line`: behind nothing but white space in its line. `mark`: that, or
 directly behind a word or its punctuation, as models write special tokens. `column`: at the very beginning of a line, in a
 paragraph that is not code."""
@@ -22,7 +22,7 @@ class Opening(msgspec.Struct, frozen=True, gc=False):
     """What a call of this format begins with."""
 
     text: str
-    position: Position = "mark"
+    position: MarkPosition = "mark"
 
 
 class TextFormat(msgspec.Struct, frozen=True, kw_only=True):

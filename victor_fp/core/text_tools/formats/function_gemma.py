@@ -65,10 +65,10 @@ class _Values:
 
     def read(self) -> Json | NotJson:
         """The value that the whole text is."""
-        value = self._value(0)
+        value = self._read_value(0)
         return value if skip_space(self._text, self._at) == len(self._text) else _INVALID
 
-    def _value(self, depth: int) -> Json | NotJson:
+    def _read_value(self, depth: int) -> Json | NotJson:
         text = self._text
         self._at = skip_space(text, self._at)
         if depth > _MAX_DEPTH:
@@ -79,9 +79,9 @@ class _Values:
             self._at = end + _ESCAPE.longest
             return text[start:end] if end >= 0 else _INVALID
         if text.startswith("{", self._at):
-            return self._object(depth)
+            return self._read_object(depth)
         if text.startswith("[", self._at):
-            return self._list(depth)
+            return self._read_list(depth)
         found = _BARE.match(text, self._at)
         if found is None:
             return _INVALID
@@ -90,7 +90,7 @@ class _Values:
         read = decode_json(word)
         return word if isinstance(read, NotJson) else read
 
-    def _object(self, depth: int) -> dict[str, Json] | NotJson:
+    def _read_object(self, depth: int) -> dict[str, Json] | NotJson:
         fields: dict[str, Json] = {}
         self._at += 1
         while not self._step_over("}"):
@@ -100,17 +100,17 @@ class _Values:
             if key is None or not self._text.startswith(":", self._at):
                 return _INVALID
             self._at += 1
-            value = self._value(depth + 1)
+            value = self._read_value(depth + 1)
             if isinstance(value, NotJson):
                 return value
             fields[key.group()] = value
         return fields
 
-    def _list(self, depth: int) -> list[Json] | NotJson:
+    def _read_list(self, depth: int) -> list[Json] | NotJson:
         items: list[Json] = []
         self._at += 1
         while not self._step_over("]"):
-            item = self._value(depth + 1)
+            item = self._read_value(depth + 1)
             if isinstance(item, NotJson):
                 return item
             items.append(item)

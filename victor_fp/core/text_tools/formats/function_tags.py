@@ -70,7 +70,7 @@ def _refuse(end: int, reason: str) -> NotACall:
 
 def _read_body(text: str, at: int, lead: int, tools: Tools, name: str) -> tuple[TextCall, int] | Unfinished | NotACall:
     """The call and the place behind its end tag."""
-    properties = tools.properties(name)
+    properties = tools.list_properties(name)
     arguments: dict[str, Json] = {}
     repairs: list[Repair] = []
     at = skip_space(text, at)

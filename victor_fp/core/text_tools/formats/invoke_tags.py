@@ -78,7 +78,7 @@ def _read_invoke(text: str, at: int, tags: _Tags, tools: Tools) -> Reading:
     if head_end < 0:
         return Unfinished()
     attribute = _NAME_ATTRIBUTE.match(text, at)
-    name = tools.spell(_value_of(attribute)) if attribute else None
+    name = tools.spell(_read_value(attribute)) if attribute else None
     if attribute is None or name is None:
         return _refuse(at, tags, "no call of a known tool")
     return _read_body(text, attribute.end(), tags, tools, name)
@@ -88,7 +88,7 @@ def _refuse(end: int, tags: _Tags, reason: str) -> NotACall:
     return NotACall(end=end, unread=MarkWalk(tags.close), reason=reason)
 
 
-def _value_of(found: re.Match[str]) -> str:
+def _read_value(found: re.Match[str]) -> str:
     return next((value for value in found.groups()[:3] if value is not None), "")
 
 
@@ -117,7 +117,7 @@ def _read_body(text: str, at: int, tags: _Tags, tools: Tools, name: str) -> Read
         if end < 0:
             return Unfinished(name=name, wake=walk_behind(tags.parameter_end, text, head.end()))
         value = text[head.end() : end]
-        key, kind = _value_of(head), head.group(4)
+        key, kind = _read_value(head), head.group(4)
         if kind == "true":
             arguments[key] = value
         elif kind == "false":
@@ -127,7 +127,7 @@ def _read_body(text: str, at: int, tags: _Tags, tools: Tools, name: str) -> Read
             arguments[key] = read_value.value
             repairs += read_value.repairs
         else:
-            arguments[key], made = read_parameter(strip_line_breaks(value), tools.properties(name).get(key))
+            arguments[key], made = read_parameter(strip_line_breaks(value), tools.list_properties(name).get(key))
             repairs += made
         at = skip_space(text, end + tags.parameter_end.longest)
 
@@ -164,7 +164,7 @@ def write_plain(name: str, arguments: JsonObject) -> str:
     return f'<function_calls>\n<invoke name="{name}">\n{inner}</invoke>\n</function_calls>'
 
 
-def _openings(prefixes: tuple[str, ...], containers: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+def _build_openings(prefixes: tuple[str, ...], containers: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
     """What opens a call, with the prefix its tags bear."""
     return tuple(
         (opening, prefix)
@@ -173,12 +173,12 @@ def _openings(prefixes: tuple[str, ...], containers: tuple[str, ...]) -> tuple[t
     )
 
 
-_DSML_OPENINGS = _openings(_DSML, _CONTAINERS)
-_PLAIN_OPENINGS = (*_openings(_PLAIN, _CONTAINERS), ("<minimax:tool_call>", ""))
+_DSML_OPENINGS = _build_openings(_DSML, _CONTAINERS)
+_PLAIN_OPENINGS = (*_build_openings(_PLAIN, _CONTAINERS), ("<minimax:tool_call>", ""))
 _OPENINGS = (*_DSML_OPENINGS, *_PLAIN_OPENINGS)
 
 
-def _trailers(openings: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
+def _build_trailers(openings: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
     return tuple(f"</{opening[1:]}" for opening, _ in openings if opening.endswith(">"))
 
 
@@ -187,7 +187,7 @@ DSML = TextFormat(
     title="DeepSeek V3.2 and V4",
     openings=tuple(Opening(opening) for opening, _ in _DSML_OPENINGS),
     read=read,
-    trailers=_trailers(_DSML_OPENINGS),
+    trailers=_build_trailers(_DSML_OPENINGS),
     write=write_dsml,
     method="xml_fallback",
     confidence=0.98,
@@ -199,7 +199,7 @@ INVOKE_TAGS = TextFormat(
     title="MiniMax M2, and models that follow Anthropic's old XML",
     openings=tuple(Opening(opening) for opening, _ in _PLAIN_OPENINGS),
     read=read,
-    trailers=_trailers(_PLAIN_OPENINGS),
+    trailers=_build_trailers(_PLAIN_OPENINGS),
     write=write_plain,
     method="xml_fallback",
     confidence=0.9,

@@ -92,7 +92,7 @@ def _read_glm(text: str, body: int, at: int, tools: Tools) -> Reading:
             )
         key = text[place + len(_KEY) : key_end].strip()
         value = strip_line_breaks(text[value_at + len(_VALUE) : value_end])
-        arguments[key], made = read_parameter(value, tools.properties(name).get(key))
+        arguments[key], made = read_parameter(value, tools.list_properties(name).get(key))
         repairs += made
         place = skip_space(text, value_end + _VALUE_END.longest)
 

@@ -143,7 +143,7 @@ def write(name: str, arguments: JsonObject, marks: Marks, name_form: str) -> str
     return f"{marks.section[0]}{inner}{marks.section_end[0]}"
 
 
-def _deepseek(words: str) -> tuple[str, ...]:
+def _spell_deepseek(words: str) -> tuple[str, ...]:
     """A token with either bar and any of the blanks that servers write."""
     return tuple(
         f"<{bar}{words.replace(' ', blank)}{bar}>" for bar, blank in product(("\uff5c", "|"), ("\u2581", "_", " "))
@@ -151,11 +151,11 @@ def _deepseek(words: str) -> tuple[str, ...]:
 
 
 _DEEPSEEK = Marks(
-    section=_deepseek("tool calls begin"),
-    section_end=_deepseek("tool calls end"),
-    begin=_deepseek("tool call begin"),
-    separator=_deepseek("tool sep"),
-    end=end_marks(*_deepseek("tool call end")),
+    section=_spell_deepseek("tool calls begin"),
+    section_end=_spell_deepseek("tool calls end"),
+    begin=_spell_deepseek("tool call begin"),
+    separator=_spell_deepseek("tool sep"),
+    end=end_marks(*_spell_deepseek("tool call end")),
 )
 _KIMI = Marks(
     section=("<|tool_calls_section_begin|>",),

@@ -1,0 +1,498 @@
+"""Names in the package: a function begins with a verb in the base form, and a class name means one thing."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import victor_fp
+
+PACKAGE = Path(victor_fp.__file__).parent
+
+VERBS = frozenset(
+    [
+        "abandon",
+        "abort",
+        "accept",
+        "aclose",
+        "acquire",
+        "activate",
+        "adapt",
+        "add",
+        "admit",
+        "adopt",
+        "advance",
+        "allow",
+        "answer",
+        "append",
+        "apply",
+        "ask",
+        "assess",
+        "assign",
+        "attach",
+        "attend",
+        "await",
+        "begin",
+        "bind",
+        "break",
+        "build",
+        "cache",
+        "call",
+        "cancel",
+        "capture",
+        "carry",
+        "chain",
+        "change",
+        "charge",
+        "chat",
+        "check",
+        "choose",
+        "claim",
+        "clamp",
+        "classify",
+        "clean",
+        "clear",
+        "close",
+        "collect",
+        "commit",
+        "compare",
+        "compile",
+        "complete",
+        "compose",
+        "compute",
+        "confirm",
+        "concatenate",
+        "configure",
+        "connect",
+        "converse",
+        "convert",
+        "copy",
+        "correct",
+        "count",
+        "create",
+        "cut",
+        "deactivate",
+        "decide",
+        "decode",
+        "decompress",
+        "decrease",
+        "delay",
+        "delete",
+        "deliver",
+        "derive",
+        "describe",
+        "detach",
+        "detect",
+        "digest",
+        "discard",
+        "disconnect",
+        "discover",
+        "disown",
+        "distribute",
+        "download",
+        "drain",
+        "draw",
+        "drive",
+        "drop",
+        "dump",
+        "embed",
+        "emit",
+        "encode",
+        "end",
+        "ensure",
+        "enter",
+        "escape",
+        "estimate",
+        "evaluate",
+        "examine",
+        "exclude",
+        "execute",
+        "expand",
+        "expect",
+        "explain",
+        "export",
+        "extend",
+        "extract",
+        "fade",
+        "fail",
+        "fall",
+        "feed",
+        "fetch",
+        "fill",
+        "filter",
+        "find",
+        "finish",
+        "fire",
+        "fit",
+        "flatten",
+        "flush",
+        "fold",
+        "follow",
+        "forget",
+        "format",
+        "freeze",
+        "gather",
+        "generate",
+        "get",
+        "give",
+        "group",
+        "guess",
+        "hand",
+        "handle",
+        "hash",
+        "hide",
+        "hoist",
+        "hold",
+        "identify",
+        "ignore",
+        "import",
+        "index",
+        "infer",
+        "inline",
+        "insert",
+        "inspect",
+        "install",
+        "intercept",
+        "interpret",
+        "interrupt",
+        "intersect",
+        "invoke",
+        "iterate",
+        "join",
+        "judge",
+        "keep",
+        "kill",
+        "launch",
+        "learn",
+        "lease",
+        "leave",
+        "let",
+        "limit",
+        "list",
+        "load",
+        "locate",
+        "lock",
+        "log",
+        "look",
+        "lower",
+        "make",
+        "map",
+        "mark",
+        "match",
+        "measure",
+        "merge",
+        "migrate",
+        "move",
+        "mute",
+        "name",
+        "narrow",
+        "nest",
+        "normalise",
+        "normalize",
+        "note",
+        "notify",
+        "observe",
+        "omit",
+        "open",
+        "order",
+        "overlay",
+        "pack",
+        "parse",
+        "pass",
+        "patch",
+        "pick",
+        "pin",
+        "place",
+        "plan",
+        "poll",
+        "pop",
+        "post",
+        "prepare",
+        "prepend",
+        "print",
+        "probe",
+        "promote",
+        "prompt",
+        "prune",
+        "publish",
+        "pull",
+        "push",
+        "put",
+        "quantise",
+        "query",
+        "quote",
+        "raise",
+        "rank",
+        "read",
+        "receive",
+        "recognise",
+        "reconcile",
+        "record",
+        "redact",
+        "reduce",
+        "refresh",
+        "refuse",
+        "register",
+        "reject",
+        "release",
+        "reload",
+        "remove",
+        "rename",
+        "render",
+        "reopen",
+        "repair",
+        "repeat",
+        "replace",
+        "replay",
+        "reply",
+        "report",
+        "request",
+        "require",
+        "rerank",
+        "reserve",
+        "reset",
+        "resolve",
+        "respell",
+        "respond",
+        "rest",
+        "restore",
+        "resume",
+        "retain",
+        "retire",
+        "retry",
+        "return",
+        "revive",
+        "rewrite",
+        "roll",
+        "rotate",
+        "route",
+        "run",
+        "sample",
+        "sanitize",
+        "save",
+        "say",
+        "scale",
+        "scan",
+        "schedule",
+        "score",
+        "search",
+        "select",
+        "send",
+        "separate",
+        "serialize",
+        "serve",
+        "set",
+        "settle",
+        "shorten",
+        "show",
+        "shut",
+        "shutdown",
+        "sign",
+        "silence",
+        "simplify",
+        "simulate",
+        "skim",
+        "skip",
+        "sleep",
+        "slice",
+        "sort",
+        "spawn",
+        "specify",
+        "spell",
+        "spend",
+        "splice",
+        "split",
+        "spread",
+        "start",
+        "step",
+        "stop",
+        "store",
+        "stream",
+        "strip",
+        "stub",
+        "submit",
+        "subtract",
+        "succeed",
+        "suggest",
+        "sum",
+        "summarise",
+        "summarize",
+        "suppress",
+        "swap",
+        "sweep",
+        "switch",
+        "tag",
+        "take",
+        "tell",
+        "trace",
+        "track",
+        "translate",
+        "trim",
+        "trip",
+        "truncate",
+        "try",
+        "turn",
+        "unescape",
+        "unite",
+        "unpack",
+        "unquote",
+        "unregister",
+        "unroll",
+        "unwrap",
+        "update",
+        "upload",
+        "use",
+        "validate",
+        "verify",
+        "wait",
+        "wake",
+        "walk",
+        "warn",
+        "watch",
+        "widen",
+        "withdraw",
+        "work",
+        "wrap",
+        "write",
+        "yield",
+    ]
+)
+"""First words of functions. A new one belongs here if a reader who knows the task would look for it."""
+
+PREDICATES = frozenset({"are", "can", "has", "is", "may", "supports"})
+
+PREFIXES = frozenset({"on", "to", "with", "without"})
+"""What a callback is called on, what a value is converted to, what a copy has or lacks."""
+
+EXCEPTIONS = {
+    "batch_status": "public: docs/jobs.md",
+    "batch_status_result": "public: docs/jobs.md",
+    "batch_results": "public: docs/jobs.md",
+    "batch_results_result": "public: docs/jobs.md",
+    "harness_for": "public: victor_fp.testing.conformance",
+    "main": "the entry point of a program",
+    "victor": "a command: its function names it",
+    "providers": "a command: its function names it",
+    "models": "a command: its function names it",
+    "keys": "a command: its function names it",
+    "codegen": "a command: its function names it",
+    "status": "a command: its function names it",
+    "recording": "the pytest fixture",
+    "pytest_addoption": "a hook of pytest",
+    "pytest_configure": "a hook of pytest",
+    "before_request": "a method of google.auth's credentials",
+    "field_title_should_be_set": "a hook of pydantic's schema generator",
+    "_agenerate": "a method of LangChain's chat models",
+    "_astream": "a method of LangChain's chat models",
+    "json": "of a request or a response, as in httpx",
+    "now": "of a clock, as in datetime",
+    "result": "of an operation, as in concurrent.futures",
+    "tobytes": "of a buffer, as in array",
+    "tolist": "of a buffer, as in array",
+    "codec_for": "the codec of an endpoint or a dialect; every protocol has one",
+    "for_model": "public: ProviderSpec, and Codec after it",
+    "route_for": "public: ProviderSpec",
+    "begun": "public: what an observer of one's own implements",
+    "catalogue": "public: ProviderRegistry",
+    "events": "public: SwitchHistory",
+    "fallbacks": "public: ProviderManagerConfig",
+    "full_fault": "public: ProviderError",
+    "response": "public: victor_fp.replay, ChatStream and SyncStream",
+    "transport": "public: Recording and Cache",
+    "outcome": "public: victor_fp",
+    "structured": "public: victor_fp",
+    "tool": "public: victor_fp",
+    "drift": "public: victor_fp.codegen",
+    "price_at": "public: docs/jobs.md",
+    "known_tools": "public: docs/tool-calling.md",
+    "cases": "public: docs/testing.md",
+    "json_answer": "public: victor_fp.testing",
+    "serving": "public: victor_fp.testing",
+    "snapshot_of": "public: victor_fp.testing",
+    "vendor": "public: victor_fp.testing",
+}
+
+SHARED = {
+    "Report": "of a job, and of the conformance kit; both public",
+    "Verdict": "how an attempt ended, and whether a law holds; both public",
+    "Schema": "a JSON Schema as a dict, in the code generator and in the core",
+    "ToolCall": "a call in a message, and what an adapter of victor_fp.agent.tool_calling reads; both public",
+}
+"""Names of classes and type aliases that are defined twice."""
+
+
+def files() -> Iterator[tuple[str, ast.Module]]:
+    for path in sorted(PACKAGE.rglob("*.py")):
+        yield path.relative_to(PACKAGE.parent).as_posix(), ast.parse(path.read_text(encoding="utf-8"))
+
+
+def definitions(body: list[ast.stmt]) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef]:
+    """Functions and classes of a module or a class; what a function defines inside itself is its own affair."""
+    for node in body:
+        match node:
+            case ast.FunctionDef() | ast.AsyncFunctionDef():
+                yield node
+            case ast.ClassDef():
+                yield node
+                yield from definitions(node.body)
+            case ast.If():
+                yield from definitions([*node.body, *node.orelse])
+            case ast.Try():
+                yield from definitions([*node.body, *node.orelse, *node.finalbody])
+                for handler in node.handlers:
+                    yield from definitions(handler.body)
+
+
+def is_property(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    return any("property" in ast.unparse(one) or ".setter" in ast.unparse(one) for one in node.decorator_list)
+
+
+def is_well_named(name: str) -> bool:
+    words = name.strip("_").split("_")
+    return words[0] in VERBS | PREDICATES | PREFIXES or "from" in words or name in EXCEPTIONS
+
+
+def functions() -> Iterator[tuple[str, str]]:
+    """Where each function is, and its name. Properties are nouns, and dunders are Python's."""
+    for path, module in files():
+        for node in definitions(module.body):
+            if isinstance(node, ast.ClassDef) or node.name.startswith("__") or is_property(node):
+                continue
+            yield f"{path}:{node.lineno}", node.name
+
+
+def test_a_function_begins_with_a_verb() -> None:
+    wrong = [f"{place}: {name}" for place, name in functions() if not is_well_named(name)]
+    assert not wrong, "begin with a verb of VERBS, or explain the name in EXCEPTIONS:\n" + "\n".join(wrong)
+
+
+@pytest.mark.parametrize("name", ["told", "_hearing", "spoken", "tables", "fault_of", "_", "policy_for"])
+def test_a_name_without_a_verb_is_found(name: str) -> None:
+    assert not is_well_named(name)
+
+
+@pytest.mark.parametrize("name", ["build_request", "_is_open", "fault_from_status", "to_message", "_on_chunk"])
+def test_a_name_with_a_verb_passes(name: str) -> None:
+    assert is_well_named(name)
+
+
+def test_every_exception_is_used() -> None:
+    names = {name for _, name in functions()}
+    assert set(EXCEPTIONS) <= names
+
+
+def test_a_class_name_means_one_thing() -> None:
+    homes: dict[str, list[str]] = {}
+    for path, module in files():
+        for node in definitions(module.body):
+            if isinstance(node, ast.ClassDef):
+                homes.setdefault(node.name, []).append(path)
+        for alias in module.body:
+            match alias:
+                case ast.AnnAssign(target=ast.Name(id=name), annotation=ast.Name(id="TypeAlias")):
+                    homes.setdefault(name, []).append(path)
+    twice = {name: paths for name, paths in homes.items() if len(paths) > 1}
+    assert set(twice) == set(SHARED), twice
