@@ -18,7 +18,9 @@ from returns.result import Failure, Success
 from tests.jobs.row_provider import RowProvider
 from tests.loopback import Received, Talk, serving_in_a_thread
 from victor_fp.core.faults import BudgetExceeded, CredentialMissing, InvalidRequest, LedgerFailed
+from victor_fp.core.types import CompletionResponse
 from victor_fp.jobs import Budget, Row, read_report
+from victor_fp.jobs.sync_run import SyncJobRun
 from victor_fp.sync import SyncProvider, create, run, run_job
 
 
@@ -53,17 +55,7 @@ def test_rows_are_asked_over_http(tmp_path: Path) -> None:
     }
 
 
-@pytest.mark.parametrize("way", ["break", "raise", "close", "with", "drop"])
-def test_leaving_a_job_stops_it_and_frees_the_ledger(tmp_path: Path, way: str) -> None:
-    provider, ledger, closed = RowProvider(), tmp_path / "job.ledger", []
-
-    def source() -> Iterator[Row]:
-        try:
-            yield from rows(5000)
-        finally:
-            closed.append(threading.get_ident())
-
-    job = run_job(source(), provider, model="m", ledger=ledger, concurrency=8)
+def _leave(job: SyncJobRun[CompletionResponse], way: str) -> None:
     match way:
         case "break":
             for _ in job:
@@ -75,15 +67,30 @@ def test_leaving_a_job_stops_it_and_frees_the_ledger(tmp_path: Path, way: str) -
         case "close":
             next(job)
             job.close()
-        case "with":
+        case _:
             with job:
                 next(job)
-        case _:
-            next(job)
-            del job
-    if way != "drop":
-        assert list(job) == []
-        assert job.report().unwrap().done >= 1
+    assert list(job) == []
+    assert job.report().unwrap().done >= 1
+
+
+@pytest.mark.parametrize("way", ["break", "raise", "close", "with", "drop"])
+def test_leaving_a_job_stops_it_and_frees_the_ledger(tmp_path: Path, way: str) -> None:
+    provider, ledger, closed = RowProvider(), tmp_path / "job.ledger", []
+
+    def source() -> Iterator[Row]:
+        try:
+            yield from rows(5000)
+        finally:
+            closed.append(threading.get_ident())
+
+    def begin() -> SyncJobRun[CompletionResponse]:
+        return run_job(source(), provider, model="m", ledger=ledger, concurrency=8)
+
+    if way == "drop":
+        next(begin())
+    else:
+        _leave(begin(), way)
     assert closed == [threading.get_ident()]
     asked = sum(provider.asked.values())
     assert asked <= 100

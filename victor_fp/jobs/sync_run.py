@@ -43,7 +43,6 @@ from victor_fp.shell.runtime import SYSTEM, Runtime
 from victor_fp.shell.store import Store
 
 T = TypeVar("T")
-T_co = TypeVar("T_co", covariant=True)
 S = TypeVar("S", bound="BaseModel | msgspec.Struct")
 
 
@@ -196,13 +195,13 @@ def embed_rows(
     return SyncJobRun(job, source)
 
 
-class SyncJobRun(Iterator[Done[T_co]], Generic[T_co]):
+class SyncJobRun(Iterator[Done[T]], Generic[T]):
     """A running job: an iterator of `Done`, which stops the job when it is left, and a context manager."""
 
-    def __init__(self, job: JobRun[T_co], rows: _CallerRows | None = None) -> None:
+    def __init__(self, job: JobRun[T], rows: _CallerRows | None = None) -> None:
         self._driver = _Driver(job, rows)
         self._job = job
-        self._results: Generator[Done[T_co], None, None] | None = None
+        self._results: Generator[Done[T], None, None] | None = None
 
     @property
     def stopped(self) -> Fault | None:
@@ -214,11 +213,11 @@ class SyncJobRun(Iterator[Done[T_co]], Generic[T_co]):
         """Results of batches that were of no row (`unknown`) or came twice (`doubled`), counted."""
         return self._job.problems
 
-    def __iter__(self) -> Iterator[Done[T_co]]:  # noqa: PYI034
+    def __iter__(self) -> Iterator[Done[T]]:  # noqa: PYI034
         """A generator of its own for each loop, which ends with the loop and stops the job."""
         return _read(self._driver)
 
-    def __next__(self) -> Done[T_co]:
+    def __next__(self) -> Done[T]:
         if self._results is None:
             self._results = _read(self._driver)
         return next(self._results)
