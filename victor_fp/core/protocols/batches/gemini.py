@@ -25,7 +25,7 @@ from victor_fp.core.batching.types import (
 from victor_fp.core.dialects.batches import BatchSupport
 from victor_fp.core.dialects.gemini import GeminiDialect
 from victor_fp.core.faults import Fault, InvalidRequest
-from victor_fp.core.json import encode_json
+from victor_fp.core.json import JsonObject, encode_json
 from victor_fp.core.protocols import codec_for
 from victor_fp.core.protocols.batches import BatchCodec, ResultPage, ResultStep, StatusPage, SubmitStep
 from victor_fp.core.protocols.batches.common import BatchEndpoint, raw_items
@@ -211,7 +211,7 @@ def read_item(one: received.InlinedResponse) -> ItemResult | None:
     if code == 1:
         return ItemResult(id=identifier, end="cancelled")
     status = HTTP_STATUSES.get(code, 500)
-    refusal: dict[str, object] = {
+    refusal: JsonObject = {
         "code": status,
         "message": error.message,
         "status": RPC_NAMES.get(code, "UNKNOWN"),
