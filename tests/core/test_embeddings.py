@@ -22,13 +22,13 @@ LIMITS = st.tuples(st.integers(1, 8), st.none() | st.integers(1, 40))
 
 @given(TEXTS, LIMITS)
 def test_parts_are_the_texts_in_their_order_inside_the_limits(texts: list[str], limits: tuple[int, int | None]) -> None:
-    most_texts, most_tokens = limits
-    parts = split_texts(texts, most_texts, most_tokens)
+    max_texts, max_total_tokens = limits
+    parts = split_texts(texts, max_texts, max_total_tokens)
     assert [index for part in parts for index in part] == list(range(len(texts)))
     for part in parts:
         size = sum(-(-len(texts[index].encode()) // 2) for index in part)
-        assert 0 < len(part) <= most_texts
-        assert most_tokens is None or size <= most_tokens or len(part) == 1
+        assert 0 < len(part) <= max_texts
+        assert max_total_tokens is None or size <= max_total_tokens or len(part) == 1
 
 
 @given(TEXTS, LIMITS)

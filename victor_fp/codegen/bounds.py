@@ -7,13 +7,13 @@ from typing import TypeVar
 
 N = TypeVar("N")
 
-MOST_NODES = 1_000_000
+MAX_NODES = 1_000_000
 """Objects and arrays in a whole document with every alias written out; the largest vendor document known has 60,000."""
 DEEPEST_CHAIN = 40
 """Components that are references to, unions, arrays or compositions of each other, one of the next."""
-MOST_SLICE_NODES = 100_000
+MAX_SLICE_NODES = 100_000
 """Objects and arrays in the schemas that the chosen operations reach."""
-MOST_STEPS = 100_000
+MAX_STEPS = 100_000
 """Schemas that one step of normalisation writes out; the operations of the largest vendor document need some 5,000."""
 DEEPEST = 100
 """Levels of nesting; the deepest vendor document known has 23."""
@@ -29,7 +29,7 @@ class Work:
     Components that refer to each other on many ways have exponentially many expansions.
     """
 
-    def __init__(self, most: int = MOST_STEPS) -> None:
+    def __init__(self, most: int = MAX_STEPS) -> None:
         self._left = self.most = most
 
     def spend(self, schemas: int = 1) -> None:
@@ -39,7 +39,7 @@ class Work:
             raise CodegenFailed("the schemas of the document expand to more than the compiler writes out")
 
 
-def find_excess(root: N, children: Callable[[N], Iterable[N]], *, most: int = MOST_NODES) -> str | None:
+def find_excess(root: N, children: Callable[[N], Iterable[N]], *, most: int = MAX_NODES) -> str | None:
     """Say what is wrong with the size of a graph of nodes; None where it is within the bounds.
 
     Shared nodes are visited once, so the check takes time linear in the nodes that are held in memory.

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote
 
-from victor_fp.codegen.bounds import DEEPEST_CHAIN, MOST_SLICE_NODES, CodegenFailed, find_excess, list_json_children
+from victor_fp.codegen.bounds import DEEPEST_CHAIN, MAX_SLICE_NODES, CodegenFailed, find_excess, list_json_children
 from victor_fp.codegen.schema import (
     Schema,
     Schemas,
@@ -198,8 +198,8 @@ def _resolve_pointers(document: Document, schemas: Schemas, roots: tuple[str, ..
         done.add(name)
         schemas[name], found = _name_targets(document, schemas, name)
         count += found
-        if count > MOST_SLICE_NODES:
-            raise CodegenFailed(f"{document.name}: the chosen operations reach more than {MOST_SLICE_NODES} schemas")
+        if count > MAX_SLICE_NODES:
+            raise CodegenFailed(f"{document.name}: the chosen operations reach more than {MAX_SLICE_NODES} schemas")
         waiting.extend(list_references(schemas[name]))
         bare = {key: value for key, value in schemas[name].items() if key != "properties"}
         reached[name] = list(dict.fromkeys(list_references(bare)))

@@ -17,7 +17,7 @@ from victor_fp.codegen.schema import (
     to_schema,
 )
 
-MOST_COMBINATIONS = 64
+MAX_COMBINATIONS = 64
 """A product of unions beyond this is no type anybody reads; it allows everything."""
 
 
@@ -48,7 +48,7 @@ def _merge(schemas: Schemas, parts: list[Schema], seen: frozenset[str], work: Wo
     count = 1
     for options in alternatives:
         count *= max(1, len(options))
-    if count > MOST_COMBINATIONS:
+    if count > MAX_COMBINATIONS:
         return {}
     merged = [_merge_plain(combination) for combination in product(*alternatives)]
     discriminators = [part["discriminator"] for part in parts if "oneOf" in part and "discriminator" in part]

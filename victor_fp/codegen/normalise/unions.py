@@ -23,7 +23,7 @@ from victor_fp.codegen.schema import (
     to_schema,
 )
 
-MOST_VARIANTS = 1000
+MAX_VARIANTS = 1000
 """Of one union with those inside it; the largest union of a vendor has some 60."""
 MERGED = "x-merged"
 """Marks, while unions are tagged, a component with the names of those it was merged from."""
@@ -90,8 +90,8 @@ def _flatten(alternatives: list[Schema]) -> list[Schema]:
     result: list[Schema] = []
     for item in alternatives:
         result.extend(option for option in (_flatten(list_variants(item)) or [item]) if option not in result)
-        if len(result) > MOST_VARIANTS:
-            raise CodegenFailed(f"a union has more than {MOST_VARIANTS} variants")
+        if len(result) > MAX_VARIANTS:
+            raise CodegenFailed(f"a union has more than {MAX_VARIANTS} variants")
     return result
 
 

@@ -25,7 +25,7 @@ def find_lost(
     statuses: Iterable[BatchStatus],
     *,
     token: str,
-    keeps_marks: bool,
+    stores_token: bool,
     created: float,
     count: int,
     known: Collection[str],
@@ -35,7 +35,7 @@ def find_lost(
     Where the vendor keeps our mark the answer is sure. Elsewhere a batch counts that nobody else knows, that is not
     older, and that has as many requests, if its vendor tells.
     """
-    if keeps_marks:
+    if stores_token:
         return tuple(status.handle for status in statuses if status.handle.token == token)
     return tuple(
         status.handle

@@ -36,9 +36,9 @@ class AnthropicDialect(msgspec.Struct, frozen=True, kw_only=True):
     """Vertex AI takes the API version as `anthropic_version` in the body."""
     models: tuple[ClaudePolicy, ...] = CLAUDE_MODELS
     """First match wins."""
-    most_temperature: float = 1.0
+    max_temperature: float = 1.0
     """OpenAI and others allow 2; Anthropic refuses more than 1."""
-    most_cache_marks: int = 4
+    max_cache_marks: int = 4
     """Anthropic refuses a fifth cache_control."""
     url_sources: bool = True
     """Whether images and documents may be given by URL."""

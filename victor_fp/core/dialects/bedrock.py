@@ -33,7 +33,7 @@ class BedrockDialect(msgspec.Struct, frozen=True, kw_only=True):
     policies: tuple[BedrockPolicy, ...] = POLICIES
     claude: AnthropicDialect = AnthropicDialect()
     """What Claude models take; Converse bounds the temperature and the number of cache points likewise."""
-    most_temperature: float = 1.0
+    max_temperature: float = 1.0
     """The service model: temperature is 0 to 1."""
     areas: frozenset[str] = frozenset({"us", "eu", "apac", "jp", "au", "ca", "global", "us-gov"})
     """Prefixes of cross-region inference profiles, which the list of models does not have."""

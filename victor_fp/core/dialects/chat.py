@@ -45,7 +45,7 @@ RequestModel: TypeAlias = Literal[
     "zai",
 ]
 """Vendors, by the names of their models in the wire package, that add fields to OpenAI's request."""
-ReasoningBack: TypeAlias = Literal["none", "reasoning_content", "reasoning", "reasoning_details"]
+ReasoningReplay: TypeAlias = Literal["none", "reasoning_content", "reasoning", "reasoning_details"]
 """Where an assistant's earlier thinking goes back."""
 
 CacheMarks: TypeAlias = Literal["none", "cache_control", "breakpoint"]
@@ -67,12 +67,12 @@ class ModelPolicy(msgspec.Struct, frozen=True, kw_only=True):
     unless_effort: frozenset[str] = frozenset()
     """Reasoning efforts at which `refuses` does not hold."""
     efforts: tuple[str, ...] | None = None
-    effort_words: Mapping[str, str | None] = {}
+    effort_values: Mapping[str, str | None] = {}
     """The vendor's own words for some of them, beside those of the dialect; None is null."""
     reasons: bool | None = None
     """Whether these models think; where it is not said, those with efforts do."""
     effort_form: EffortForm | None = None
-    reasoning_back: ReasoningBack | None = None
+    reasoning_replay: ReasoningReplay | None = None
     cache_marks: CacheMarks | None = None
 
     def can_reason(self) -> bool | None:
@@ -109,7 +109,7 @@ class ChatDialect(msgspec.Struct, frozen=True, kw_only=True):
     user_field: Literal["user", "safety_identifier", "user_id"] = "user"
     """Where the end user is named."""
     tokens_field: TokensField = "max_tokens"
-    most_temperature: float | None = None
+    max_temperature: float | None = None
     """Where it is less than others take."""
     stop_limit: int | None = 4
     """How many stop sequences it takes at most."""
@@ -121,7 +121,7 @@ class ChatDialect(msgspec.Struct, frozen=True, kw_only=True):
     """Streams the arguments of calls in pieces only where `tool_stream` asks for it."""
     effort_form: EffortForm = "reasoning_effort"
     efforts: tuple[str, ...] = EFFORTS
-    effort_words: Mapping[str, str | None] = {}
+    effort_values: Mapping[str, str | None] = {}
     """The vendor's own words for some of them; None is null."""
     template_switch: str = "enable_thinking"
     """The argument of the chat template that switches thinking."""
@@ -133,15 +133,15 @@ class ChatDialect(msgspec.Struct, frozen=True, kw_only=True):
     developer_role: Literal["developer", "system"] = "developer"
     text_lists: bool = True
     """Takes text in several parts; else the parts are joined."""
-    reasoning_back: ReasoningBack = "none"
+    reasoning_replay: ReasoningReplay = "none"
     reasoning_filler: str | None = None
     """Stands for the reasoning of an assistant turn that has none, in a conversation with tools, where the vendor
     refuses such a turn otherwise."""
-    reasoning_back_on: Literal["all", "calls"] = "all"
+    reasoning_replay_on: Literal["all", "calls"] = "all"
     """On every assistant turn, or on those with tool calls only."""
     refusals: bool = True
     """Takes an assistant's refusal back in a field of its own."""
-    wordless: Literal["absent", "empty"] = "absent"
+    empty_content: Literal["absent", "empty"] = "absent"
     """The content of an assistant's turn that has calls and no text."""
     result_parts: frozenset[str] = frozenset()
     """What a tool's result may have besides text: `image`, `audio`, `file`."""
@@ -171,8 +171,8 @@ class ChatDialect(msgspec.Struct, frozen=True, kw_only=True):
     def can_send_reasoning(self, reasoning: EarlierReasoning) -> bool:
         """As the model takes back its own."""
         policy = find_policy(self.models, reasoning.model)
-        back = (policy.reasoning_back if policy is not None else None) or self.reasoning_back
-        if back == "none" or self.reasoning_back_on == "all":
+        back = (policy.reasoning_replay if policy is not None else None) or self.reasoning_replay
+        if back == "none" or self.reasoning_replay_on == "all":
             return back != "none"
         return reasoning.has_calls or (reasoning.has_tools and self.reasoning_filler is not None)
 

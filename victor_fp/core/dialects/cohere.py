@@ -28,11 +28,11 @@ class CohereDialect(msgspec.Struct, frozen=True, kw_only=True):
     schemas: SchemaSupport = COHERE_SCHEMAS
     tool_names: ToolNameRules = COHERE_NAMES
     policies: tuple[CoherePolicy, ...] = POLICIES
-    most_temperature: float = 1.0
+    max_temperature: float = 1.0
     """API reference: 0 to 1, where others allow 2."""
-    most_top_p: float = 0.99
+    max_top_p: float = 0.99
     """API reference: 0.01 to 0.99."""
-    most_penalty: float = 1.0
+    max_penalty: float = 1.0
     """API reference: 0 to 1, where others allow -2 to 2."""
     stop_limit: int = 5
     """API reference: how many stop sequences it takes at most."""

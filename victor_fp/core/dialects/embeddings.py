@@ -13,7 +13,7 @@ from victor_fp.core.vectors import Purpose, VectorType
 Truncation: TypeAlias = Literal["option", "never", "unknown"]
 """Whether a field decides if texts that are too long are cut, or they are always refused; unknown where a vendor's pages
 do not say."""
-DtypeWord: TypeAlias = Literal["float", "int8", "uint8", "binary", "ubinary"]
+VendorDtype: TypeAlias = Literal["float", "int8", "uint8", "binary", "ubinary"]
 Additions: TypeAlias = Literal["", "mistral", "voyage", "jina", "nvidia", "openrouter", "vllm"]
 """Whose fields stand beside those of OpenAI's form."""
 EmbeddingOperation: TypeAlias = Literal["", "predict", "embed_content", "titan", "titan_g1", "cohere"]
@@ -29,8 +29,8 @@ class EmbeddingPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """Beside what the dialect refuses."""
     prompts: Mapping[Purpose, str] = {}
     """Texts that stand for the purposes that no field can name; `{text}` is the caller's text."""
-    most_texts: int | None = None
-    most_tokens: int | None = None
+    max_texts: int | None = None
+    max_total_tokens: int | None = None
     required_purpose: Purpose | None = None
 
 
@@ -45,12 +45,12 @@ class EmbeddingDialect(msgspec.Struct, frozen=True, kw_only=True):
     """The vendor's word for each purpose that it distinguishes."""
     required_purpose: Purpose | None = None
     """Sent where the caller names none and the vendor refuses a request without."""
-    dtypes: Mapping[VectorType, DtypeWord] = msgspec.field(default_factory=lambda: {"float32": "float"})
+    dtypes: Mapping[VectorType, VendorDtype] = msgspec.field(default_factory=lambda: {"float32": "float"})
     """The vendor's word for each type of vector that it makes."""
     truncation: Truncation = "never"
-    most_texts: int = 2048
+    max_texts: int = 2048
     """Texts that one request may hold."""
-    most_tokens: int | None = None
+    max_total_tokens: int | None = None
     """Tokens of all texts of one request."""
     models: tuple[EmbeddingPolicy, ...] = ()
     """First match wins."""
@@ -68,7 +68,7 @@ class EmbeddingDialect(msgspec.Struct, frozen=True, kw_only=True):
     def find_limits(self, model: str) -> tuple[int, int | None]:
         """How many texts, and how many of their tokens, one request may hold."""
         policy = self.find_policy(model)
-        return policy.most_texts or self.most_texts, policy.most_tokens or self.most_tokens
+        return policy.max_texts or self.max_texts, policy.max_total_tokens or self.max_total_tokens
 
 
 _PLAIN = EmbeddingPolicy(pattern="*")

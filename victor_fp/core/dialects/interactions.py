@@ -12,10 +12,10 @@ from victor_fp.core.dialects.schemas import GEMINI_SCHEMAS, SchemaSupport
 from victor_fp.core.dialects.tool_names import GEMINI_NAMES, ToolNameRules
 from victor_fp.core.models.gemini import POLICIES, can_reason, find_policy
 
-ThinkingLevelWord: TypeAlias = Literal["minimal", "low", "medium", "high", "xhigh"]
+InteractionsThinkingLevel: TypeAlias = Literal["minimal", "low", "medium", "high", "xhigh"]
 Tier: TypeAlias = Literal["flex", "standard", "priority", "deferred"]
 
-LEVELS: Mapping[str, ThinkingLevelWord] = {
+LEVELS: Mapping[str, InteractionsThinkingLevel] = {
     "minimal": "minimal",
     "low": "low",
     "medium": "medium",
@@ -46,7 +46,7 @@ class InteractionsDialect(msgspec.Struct, frozen=True, kw_only=True):
     think_tags: bool = False
     """Models behind it may put thinking in `<think>...</think>` at the head of the content."""
     tool_names: ToolNameRules = GEMINI_NAMES
-    levels: Mapping[str, ThinkingLevelWord] = msgspec.field(default_factory=lambda: LEVELS)
+    levels: Mapping[str, InteractionsThinkingLevel] = msgspec.field(default_factory=lambda: LEVELS)
     service_tiers: Mapping[str, Tier | None] = msgspec.field(default_factory=lambda: TIERS)
     stateless: bool = True
     """Keeps interactions unless `store: false` says not to, which is what is sent where the caller asks for nothing."""

@@ -40,7 +40,7 @@ class MistralDialect(msgspec.Struct, frozen=True, kw_only=True):
     """API reference: reasoning_effort; what both of the vendor's documents have."""
     tiers: tuple[str, ...] = ("auto", "standard_only")
     """API reference: service_tier."""
-    most_temperature: float = 1.5
+    max_temperature: float = 1.5
     """API reference: 0 to 1.5, where others allow 2."""
     codes: DialectCodes = msgspec.field(default_factory=lambda: CODES)
 

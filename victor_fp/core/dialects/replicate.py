@@ -41,12 +41,12 @@ class ReplicateDialect(msgspec.Struct, frozen=True, kw_only=True):
     wait: int = 10
     """Seconds for which the creation of a prediction is held open, 1 to 60: long enough for most short answers, and
     short enough that a caller who leaves soon knows what to cancel."""
-    poll: float = 0.5
+    poll_interval: float = 0.5
     """Seconds before the first poll."""
-    slowest_poll: float = 3.0
-    patience: int = 3
+    max_poll_interval: float = 3.0
+    max_poll_failures: int = 3
     """How many polls in a row may fail before the attempt does."""
-    least_lifetime: int = 5
+    min_lifetime: int = 5
     """Seconds, the least that Cancel-After takes."""
     # Streams stand at addresses nobody can guess, which the vendor's own JavaScript client opens without a key.
     stream_hosts: tuple[str, ...] = ("stream.replicate.com", "streaming.api.replicate.com", "*.replicate.net")

@@ -16,13 +16,13 @@ EncryptedReasoning: TypeAlias = Literal["by_model", "always", "never"]
 """Whether `include` asks for it: OpenAI refuses that for models that do not reason."""
 ResponsesRequestModel: TypeAlias = Literal["openai", "llamacpp", "openrouter", "xai"]
 """Vendors, by the names of their models in the wire package, that add fields to OpenAI's request."""
-ResponsesReasoningBack: TypeAlias = Literal["encrypted", "plain", "any"]
+ResponsesReasoningReplay: TypeAlias = Literal["encrypted", "plain", "any"]
 """Which reasoning items go back: with encrypted content, with plain content, or every one."""
 
-NOT_IN_THIS_API = frozenset({"top_k", "seed", "stop", "presence_penalty", "frequency_penalty", "reasoning_budget"})
+UNSUPPORTED_OPTIONS = frozenset({"top_k", "seed", "stop", "presence_penalty", "frequency_penalty", "reasoning_budget"})
 """Options of chats that the vendor's document has no field for."""
 
-KEPT = frozenset({"store", "previous_response_id", "background"})
+STORED_STATE_OPTIONS = frozenset({"store", "previous_response_id", "background"})
 """Options of vendors that keep responses."""
 
 CODES: DialectCodes = {
@@ -54,14 +54,14 @@ class ResponsesDialect(msgspec.Struct, frozen=True, kw_only=True):
     # Options
     request_model: ResponsesRequestModel = "openai"
     """The generated model of its request body: OpenAI's own, or the one that adds the named vendor's fields to it."""
-    refuses: frozenset[str] = NOT_IN_THIS_API | {"name"}
+    refuses: frozenset[str] = UNSUPPORTED_OPTIONS | {"name"}
     """What it cannot take, in the words of `ChatDialect.refuses`."""
     models: tuple[ModelPolicy, ...] = ()
     """First match wins; shared with the vendor's chats, whose fields for tokens and reasoning do not matter here."""
     user_field: Literal["user", "safety_identifier"] = "user"
     """Where the end user is named."""
     efforts: tuple[str, ...] = EFFORTS
-    least_tokens: int = 16
+    min_output_tokens: int = 16
     """OpenAI's document: max_output_tokens below 16 is refused."""
     logprobs_as: Literal["include", "switch", "count"] = "include"
     """An entry of `include`, or a switch of its own, with `top_logprobs` beside either; or `top_logprobs` alone."""
@@ -77,7 +77,7 @@ class ResponsesDialect(msgspec.Struct, frozen=True, kw_only=True):
     developer_role: Literal["developer", "system"] = "developer"
     refusals: bool = True
     """Takes an assistant's refusal back as such in a message of its own making, else as text."""
-    given_text: Literal["text", "parts"] = "text"
+    foreign_text: Literal["text", "parts"] = "text"
     """How an assistant's message that the vendor did not make itself is written."""
     result_parts: frozenset[str] = frozenset({"image", "file"})
     """What a tool's result may have besides text: `image`, `file`."""
@@ -85,7 +85,7 @@ class ResponsesDialect(msgspec.Struct, frozen=True, kw_only=True):
     """What stands for a tool result without text."""
     call_id_limit: int | None = 64
     """Characters a tool call's id may have, by OpenAI's document."""
-    reasoning_back: ResponsesReasoningBack = "encrypted"
+    reasoning_replay: ResponsesReasoningReplay = "encrypted"
     """With `store: false` OpenAI answers 404 to a reasoning item that it would have to look up."""
     cache_marks: CacheMarks = "none"
 

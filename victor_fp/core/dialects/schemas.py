@@ -12,7 +12,7 @@ import msgspec
 
 References: TypeAlias = Literal["any", "unrolled", "acyclic", "none"]
 """Whether `$ref` is accepted: circular ones too; circular ones to a limited depth; no circular ones; not at all."""
-ObjectRule: TypeAlias = Literal["open", "open_said", "listed", "closed", "closed_and_required"]
+ObjectRule: TypeAlias = Literal["open", "open_explicit", "listed", "closed", "closed_and_required"]
 """Which objects are accepted: those with free keys; those that say so by `additionalProperties: true`; those that list at
 least one property; those only that allow no others than they list; of these, those only that require every property."""
 Root: TypeAlias = Literal["any", "object", "plain_object"]
@@ -129,7 +129,7 @@ _XAI = SchemaRules(
     # oneOf is read as anyOf, references are not circular, tools are always held to their schema.
     refused=frozenset({"oneOf", "not", "if", "then", "else", "patternProperties", "propertyNames", "dependentSchemas"}),
     references="acyclic",
-    objects="open_said",
+    objects="open_explicit",
 )
 XAI_SCHEMAS = SchemaSupport(
     tools=msgspec.structs.replace(_XAI, root="plain_object"),

@@ -9,7 +9,7 @@ from msgspec import UNSET, UnsetType
 from returns.result import Failure, Result, Success
 from victor_fp_wire import Operation
 
-from victor_fp.core.dialects.embeddings import DtypeWord, EmbeddingDialect, EmbeddingPolicy
+from victor_fp.core.dialects.embeddings import EmbeddingDialect, EmbeddingPolicy, VendorDtype
 from victor_fp.core.dialects.reranking import RerankDialect
 from victor_fp.core.embeddings import EmbeddingRequest, RerankRequest
 from victor_fp.core.faults import Fault, UnsupportedParameter
@@ -31,7 +31,7 @@ class SupportedEmbedding(msgspec.Struct, frozen=True, kw_only=True):
     policy: EmbeddingPolicy
     dimensions: int | UnsetType
     purpose: str | UnsetType
-    dtype: DtypeWord | UnsetType
+    dtype: VendorDtype | UnsetType
     """UNSET for float32, which every vendor sends by default."""
     truncate: bool | UnsetType
     user: str | UnsetType
@@ -110,7 +110,7 @@ def _choose_purpose(
 
 def _choose_dtype(
     title: str, dialect: EmbeddingDialect, refuses: frozenset[str], request: EmbeddingRequest
-) -> _Choice[DtypeWord | UnsetType]:
+) -> _Choice[VendorDtype | UnsetType]:
     if request.dtype == "float32":
         return _Choice(value=UNSET)
     if request.dtype in dialect.dtypes and "dtype" not in refuses:

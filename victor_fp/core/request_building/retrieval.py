@@ -71,7 +71,7 @@ def _find_problem(request: EmbeddingRequest | RerankRequest) -> str | None:
     return fields or next(filter(None, (find_number_problem(*one) for one in request.unknown.items())), None)
 
 
-def split_texts(texts: Sequence[str], most_texts: int, most_tokens: int | None) -> list[range]:
+def split_texts(texts: Sequence[str], max_texts: int, max_total_tokens: int | None) -> list[range]:
     """Which texts go together, in order: as many as one request may hold, by number and by tokens.
 
     Tokens are estimated from above. A text that is too long by itself goes alone. Splitting one of the parts again
@@ -82,14 +82,14 @@ def split_texts(texts: Sequence[str], most_texts: int, most_tokens: int | None) 
         >>> split_texts(["a" * 10, "b" * 10], 2, 8)
         [range(0, 1), range(1, 2)]
     """
-    if most_tokens is None:
-        return [range(start, min(start + most_texts, len(texts))) for start in range(0, len(texts), most_texts)]
+    if max_total_tokens is None:
+        return [range(start, min(start + max_texts, len(texts))) for start in range(0, len(texts), max_texts)]
     parts: list[range] = []
     start = tokens = 0
     for index, text in enumerate(texts):
         size = len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
         cost = -(-size // BYTES_PER_TOKEN)
-        if index > start and (index - start >= most_texts or tokens + cost > most_tokens):
+        if index > start and (index - start >= max_texts or tokens + cost > max_total_tokens):
             parts.append(range(start, index))
             start, tokens = index, 0
         tokens += cost

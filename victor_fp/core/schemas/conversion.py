@@ -498,7 +498,7 @@ class _Level:
         names = list(properties) if isinstance(properties, dict) else []
         if "object" not in types and (types or properties is None):
             return
-        if rules.objects == "open_said" and properties is None and "additionalProperties" not in self.node:
+        if rules.objects == "open_explicit" and properties is None and "additionalProperties" not in self.node:
             out["additionalProperties"] = True
         if rules.objects == "listed" and not names:
             self._check_listed()

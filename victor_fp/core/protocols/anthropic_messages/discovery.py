@@ -22,7 +22,7 @@ from victor_fp.core.wire_decoding import Undecodable
 MODELS = build_decoder(ListModels.RESPONSE)
 MODEL = build_decoder(GetModel.RESPONSE)
 COUNT = build_decoder(CountTokens.RESPONSE)
-MOST_PER_PAGE = 1000
+MAX_PAGE_SIZE = 1000
 """The vendor's document; without a limit a page has 20 models."""
 
 
@@ -31,7 +31,7 @@ def describe_discovery(endpoint: Endpoint, dialect: AnthropicDialect) -> Discove
     if not dialect.lists_models:
         return None
     return Discovery(
-        list_request=partial(build_request, endpoint, ListModels(limit=MOST_PER_PAGE)),
+        list_request=partial(build_request, endpoint, ListModels(limit=MAX_PAGE_SIZE)),
         read_list=read_served_list if dialect.has_server_props else read_list,
         model_request=partial(_build_model_request, endpoint, dialect),
         read_model=read_props if dialect.has_server_props else read_model,
@@ -50,7 +50,7 @@ def _build_next_page(endpoint: Endpoint, body: bytes) -> HttpRequest | None:
     page = MODELS.decode(body)
     if isinstance(page, Undecodable) or not page.has_more or not page.last_id:
         return None
-    return build_request(endpoint, ListModels(limit=MOST_PER_PAGE, after_id=page.last_id))
+    return build_request(endpoint, ListModels(limit=MAX_PAGE_SIZE, after_id=page.last_id))
 
 
 def describe_token_counting(endpoint: Endpoint, dialect: AnthropicDialect) -> TokenCounting | None:

@@ -18,7 +18,7 @@ from victor_fp.core.models.claude import ClaudePolicy, Effort
 from victor_fp.core.options import ReasoningEffort
 from victor_fp.core.requests import Adjustment, ChatRequest
 
-LEAST_BUDGET = 1024
+MIN_THINKING_BUDGET = 1024
 """The vendor's document: a thinking budget below 1024 tokens is refused."""
 
 BUDGETS: dict[ReasoningEffort, int] = {
@@ -124,21 +124,21 @@ def _build_budget(
     """A budget of at least 1024 and below max_tokens; max_tokens grows only where the caller did not choose it."""
     parameter = "reasoning_effort" if asked is None else "reasoning_budget"
     budget = asked if asked is not None else BUDGETS[effort or "medium"]
-    if budget < LEAST_BUDGET:
-        reason = f"a thinking budget is at least {LEAST_BUDGET} tokens"
+    if budget < MIN_THINKING_BUDGET:
+        reason = f"a thinking budget is at least {MIN_THINKING_BUDGET} tokens"
         refused = (*refused, Adjustment(parameter=parameter, reason=reason, action="changed"))
-        budget = LEAST_BUDGET
+        budget = MIN_THINKING_BUDGET
     bound = request.max_tokens if request.asks_max_tokens else None
     if bound is None:
         room, thinking = budget + DEFAULT_MAX_TOKENS, ThinkingConfigEnabled(budget_tokens=budget)
         return Reasoning(max_tokens=room, thinking=thinking, effort=level, unsupported=refused)
-    if bound <= LEAST_BUDGET:
-        reason = f"max_tokens leaves no room for a thinking budget of {LEAST_BUDGET} tokens"
+    if bound <= MIN_THINKING_BUDGET:
+        reason = f"max_tokens leaves no room for a thinking budget of {MIN_THINKING_BUDGET} tokens"
         return Reasoning(
             max_tokens=bound, effort=level, unsupported=(*refused, Adjustment(parameter=parameter, reason=reason))
         )
     if budget >= bound:
-        budget = max(LEAST_BUDGET, bound // 2)
+        budget = max(MIN_THINKING_BUDGET, bound // 2)
         if asked is not None:
             reason = f"a thinking budget is less than max_tokens ({bound})"
             refused = (*refused, Adjustment(parameter=parameter, reason=reason, action="changed"))

@@ -9,9 +9,9 @@ from victor_fp.core.dialects.anthropic import AnthropicDialect
 from victor_fp.core.models.claude import ClaudePolicy
 from victor_fp.core.requests import Adjustment, ChatRequest
 
-LEAST_TOP_P_THINKING = 0.95
+MIN_TOP_P_THINKING = 0.95
 """The vendor's document: thinking takes top_p between 0.95 and 1."""
-LEAST_TOP_P = 0.99
+MIN_TOP_P = 0.99
 """The vendor's document: models without sampling take 0.99 and more for old callers' sake."""
 
 
@@ -35,17 +35,17 @@ def build_sampling(
     if policy.sampling == "none" or thinking:
         if asked is not None and asked != 1:
             refused.append(Adjustment(parameter="temperature", reason=fixed))
-        if top_p is not None and top_p < (LEAST_TOP_P if policy.sampling == "none" else LEAST_TOP_P_THINKING):
+        if top_p is not None and top_p < (MIN_TOP_P if policy.sampling == "none" else MIN_TOP_P_THINKING):
             refused.append(Adjustment(parameter="top_p", reason=fixed))
             top_p = None
         if top_k is not None:
             refused.append(Adjustment(parameter="top_k", reason=fixed))
         return AnthropicSampling(top_p=UNSET if top_p is None else top_p, unsupported=tuple(refused))
     temperature = request.temperature if top_p is None else asked
-    if temperature is not None and temperature > dialect.most_temperature:
-        reason = f"at most {dialect.most_temperature:g}"
+    if temperature is not None and temperature > dialect.max_temperature:
+        reason = f"at most {dialect.max_temperature:g}"
         refused.append(Adjustment(parameter="temperature", reason=reason, action="changed"))
-        temperature = dialect.most_temperature
+        temperature = dialect.max_temperature
     if policy.sampling == "one" and temperature is not None and top_p is not None:
         refused.append(Adjustment(parameter="top_p", reason="this model takes temperature or top_p, not both"))
         top_p = None

@@ -60,7 +60,7 @@ class AnthropicTurns(msgspec.Struct, frozen=True, kw_only=True):
 def limit_cache_marks(dialect: AnthropicDialect, request: ChatRequest) -> tuple[ChatRequest, tuple[Adjustment, ...]]:
     """The request with no more cache marks than the vendor takes: the last ones reach furthest, so they stay."""
     marked = [tool.cache for tool in request.tools] + [message.cache for message in request.messages]
-    excess = sum(marked) - dialect.most_cache_marks
+    excess = sum(marked) - dialect.max_cache_marks
     if excess <= 0:
         return request, ()
     left_out = {place for place, mark in enumerate(marked) if mark and sum(marked[: place + 1]) <= excess}
@@ -72,7 +72,7 @@ def limit_cache_marks(dialect: AnthropicDialect, request: ChatRequest) -> tuple[
         message.model_copy(update=unmarked) if place in left_out else message
         for place, message in enumerate(request.messages, start=len(tools))
     )
-    reason = f"at most {dialect.most_cache_marks} marks; the first ones are left out"
+    reason = f"at most {dialect.max_cache_marks} marks; the first ones are left out"
     return (
         msgspec.structs.replace(request, tools=tools, messages=messages),
         (Adjustment(parameter="cache", reason=reason, action="changed"),),

@@ -62,7 +62,7 @@ class BatchCodec(msgspec.Struct, frozen=True, kw_only=True):
     """One vendor's batch API, bound to one endpoint."""
 
     support: BatchSupport
-    keeps_marks: bool = False
+    stores_token: bool = False
     """Whether the vendor keeps our mark with a batch, so that one can be found whose handle was lost."""
     codec: Codec
     """Builds the requests of items and reads their answers."""

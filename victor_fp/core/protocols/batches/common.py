@@ -18,7 +18,7 @@ from victor_fp.core.wire_decoding import Undecodable, WireDecoder
 
 T = TypeVar("T")
 
-NOT_BEGUN: Mapping[str, Literal["expired", "cancelled"]] = {
+NOT_STARTED: Mapping[str, Literal["expired", "cancelled"]] = {
     "batch_expired": "expired",
     "batch_cancelled": "cancelled",
     "batch_canceled": "cancelled",
@@ -70,7 +70,7 @@ def read_answer(identifier: str, status: int | None, body: object, error: object
     if status is not None and status < 400:
         return ItemResult(id=identifier, end="answered", status=status, body=encode_body(body), request_id=request_id)
     refusal = error if body is None else body
-    end: Literal["failed", "expired", "cancelled"] = NOT_BEGUN.get(find_error_code(error), "failed")
+    end: Literal["failed", "expired", "cancelled"] = NOT_STARTED.get(find_error_code(error), "failed")
     wrapped = refusal if isinstance(refusal, Mapping) and "error" in refusal else {"error": refusal}
     return ItemResult(id=identifier, end=end, status=status, body=encode_body(wrapped), request_id=request_id)
 

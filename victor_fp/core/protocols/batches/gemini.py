@@ -74,7 +74,7 @@ def bind_batch_codec(endpoint: Endpoint, support: BatchSupport) -> Result[BatchC
     return Success(
         BatchCodec(
             support=support,
-            keeps_marks=True,
+            stores_token=True,
             codec=codec_for(endpoint),
             encode_item=partial(encode_item, bound),
             submit=partial(submit, bound),

@@ -99,7 +99,7 @@ def bind_batch_codec(endpoint: Endpoint, support: BatchSupport, dialect: OpenAIB
     return Success(
         BatchCodec(
             support=support,
-            keeps_marks=dialect.takes_metadata,
+            stores_token=dialect.takes_metadata,
             codec=codec_for(endpoint),
             encode_item=partial(encode_item, bound),
             submit=partial(submit, bound),

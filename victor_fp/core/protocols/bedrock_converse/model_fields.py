@@ -99,10 +99,10 @@ def _build_other_inference(dialect: BedrockDialect, policy: BedrockPolicy, reque
             fields = merge_fields(fields, _nest_at(policy.top_k, options.top_k))
         else:
             refused.append(Adjustment(parameter="top_k", reason="this model has no such parameter"))
-    if temperature is not None and temperature > dialect.most_temperature:
-        reason = f"at most {dialect.most_temperature:g}"
+    if temperature is not None and temperature > dialect.max_temperature:
+        reason = f"at most {dialect.max_temperature:g}"
         refused.append(Adjustment(parameter="temperature", reason=reason, action="changed"))
-        temperature = dialect.most_temperature
+        temperature = dialect.max_temperature
     config = InferenceConfiguration(
         max_tokens=UNSET if bound is None else bound,
         temperature=UNSET if temperature is None else temperature,
@@ -132,7 +132,7 @@ def _build_effort_fields(policy: BedrockPolicy, options: Options) -> tuple[dict[
         reason = f"this model knows {', '.join(policy.efforts)}" if policy.efforts else "this model knows no efforts"
         refused.append(Adjustment(parameter="reasoning_effort", reason=reason))
         return {}, "", refused
-    beside = _nest_at(policy.effort[:-1], dict(policy.effort_beside)) if policy.effort_beside else {}
+    beside = _nest_at(policy.effort[:-1], dict(policy.effort_extra_fields)) if policy.effort_extra_fields else {}
     return merge_fields(beside, _nest_at(policy.effort, word)), word, refused
 
 

@@ -15,14 +15,14 @@ from victor_fp.core.wire_decoding import Undecodable
 
 MODELS = build_decoder(ListModels.RESPONSE)
 MODEL = build_decoder(GetModel.RESPONSE)
-MOST_PER_PAGE = 1000
+MAX_PAGE_SIZE = 1000
 """The vendor's document; without it a page has 20 models."""
 
 
 def build_discovery(endpoint: Endpoint) -> Discovery:
     """How to ask for models that chat."""
     return Discovery(
-        list_request=partial(build_request, endpoint, ListModels(page_size=MOST_PER_PAGE, endpoint="chat")),
+        list_request=partial(build_request, endpoint, ListModels(page_size=MAX_PAGE_SIZE, endpoint="chat")),
         read_list=read_list,
         model_request=lambda model: build_request(endpoint, GetModel(model=model)),
         read_model=read_model,
@@ -34,7 +34,7 @@ def _build_next_page(endpoint: Endpoint, body: bytes) -> HttpRequest | None:
     page = MODELS.decode(body)
     if isinstance(page, Undecodable) or not page.next_page_token:
         return None
-    following = ListModels(page_size=MOST_PER_PAGE, page_token=page.next_page_token, endpoint="chat")
+    following = ListModels(page_size=MAX_PAGE_SIZE, page_token=page.next_page_token, endpoint="chat")
     return build_request(endpoint, following)
 
 

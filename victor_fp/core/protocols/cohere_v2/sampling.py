@@ -30,10 +30,10 @@ def build_sampling(dialect: CohereDialect, request: ChatRequest) -> CohereSampli
     if options.stop is not None and len(options.stop) > dialect.stop_limit:
         reason = f"Cohere takes {dialect.stop_limit} at most; the first are kept"
         changed.append(Adjustment(parameter="stop", reason=reason, action="changed"))
-    temperature, of_temperature = _clamp("temperature", request.temperature, 0, dialect.most_temperature)
-    top_p, of_top_p = _clamp("top_p", options.top_p, 0.01, dialect.most_top_p)
-    frequency, of_frequency = _clamp("frequency_penalty", options.frequency_penalty, 0, dialect.most_penalty)
-    presence, of_presence = _clamp("presence_penalty", options.presence_penalty, 0, dialect.most_penalty)
+    temperature, of_temperature = _clamp("temperature", request.temperature, 0, dialect.max_temperature)
+    top_p, of_top_p = _clamp("top_p", options.top_p, 0.01, dialect.max_top_p)
+    frequency, of_frequency = _clamp("frequency_penalty", options.frequency_penalty, 0, dialect.max_penalty)
+    presence, of_presence = _clamp("presence_penalty", options.presence_penalty, 0, dialect.max_penalty)
     return CohereSampling(
         temperature=temperature,
         top_p=top_p,

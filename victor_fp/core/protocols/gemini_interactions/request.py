@@ -18,7 +18,7 @@ from victor_fp_wire.gemini_interactions.request import (
 from victor_fp_wire.gemini_interactions.request import CreateInteraction as Body
 
 from victor_fp.core.background import is_background_request
-from victor_fp.core.dialects.interactions import InteractionsDialect, ThinkingLevelWord, Tier
+from victor_fp.core.dialects.interactions import InteractionsDialect, InteractionsThinkingLevel, Tier
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.options import Options, ResponseFormat
 from victor_fp.core.protocols.gemini_interactions.steps_sent import build_steps, join_instructions
@@ -117,7 +117,7 @@ def _choose_tool(
 
 def _choose_level(
     dialect: InteractionsDialect, options: Options
-) -> tuple[ThinkingLevelWord | UnsetType, list[Adjustment]]:
+) -> tuple[InteractionsThinkingLevel | UnsetType, list[Adjustment]]:
     """The thinking level; none of these models can be kept from thinking."""
     refused: list[Adjustment] = []
     if options.reasoning_budget is not None:

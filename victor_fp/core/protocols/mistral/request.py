@@ -42,7 +42,7 @@ def build_rules(endpoint: Endpoint, dialect: MistralDialect) -> Rules:
         refuses=dialect.refuses | list_unsupported(endpoint.spec.supports),
         result_parts=dialect.result_parts,
         efforts=dialect.efforts,
-        most_temperature=dialect.most_temperature,
+        max_temperature=dialect.max_temperature,
         service_tiers=dialect.tiers,
     )
 

@@ -61,14 +61,14 @@ def _build_assistant(
     rules: ChatRules, message: Message, name: str | UnsetType, *, with_tools: bool
 ) -> wire.AssistantMessage:
     dialect = rules.dialect
-    blocks = split_assistant_turn(message, ChatDialect.protocol, foreign_reasoning=rules.reasoning_back != "none")
+    blocks = split_assistant_turn(message, ChatDialect.protocol, foreign_reasoning=rules.reasoning_replay != "none")
     calls = [_build_call(rules, block) for block in blocks if block.kind == "tool_call"]
     text = "".join(block.text for block in blocks if block.kind == "text")
     refusal = "".join(block.text for block in blocks if block.kind == "refusal")
     if refusal and not dialect.refusals:
         text, refusal = text + refusal, ""
-    wanted = rules.reasoning_back != "none" and (
-        calls or dialect.reasoning_back_on == "all" or (with_tools and dialect.reasoning_filler is not None)
+    wanted = rules.reasoning_replay != "none" and (
+        calls or dialect.reasoning_replay_on == "all" or (with_tools and dialect.reasoning_filler is not None)
     )
     thinking = "\n\n".join(block.text for block in blocks if block.kind == "reasoning" and block.text) if wanted else ""
     if with_tools and not thinking and dialect.reasoning_filler is not None:
@@ -77,16 +77,16 @@ def _build_assistant(
         filler = UNSET
     state = read_turn_state(message)
     own = state is not None and state.provider == rules.provider
-    details = _list_details(blocks) if own and rules.reasoning_back == "reasoning_details" else []
-    absent = not text and dialect.wordless == "absent" and (calls or refusal)
+    details = _list_details(blocks) if own and rules.reasoning_replay == "reasoning_details" else []
+    absent = not text and dialect.empty_content == "absent" and (calls or refusal)
     mark = MARKS[rules.cache_marks] if message.cache and text else NO_MARK
-    plain = rules.reasoning_back == "reasoning" or (rules.reasoning_back == "reasoning_details" and not details)
+    plain = rules.reasoning_replay == "reasoning" or (rules.reasoning_replay == "reasoning_details" and not details)
     return wire.AssistantMessage(
         content=UNSET if absent else text if mark is NO_MARK else [build_text(text, mark)],
         name=name,
         refusal=refusal or UNSET,
         tool_calls=calls or UNSET,
-        reasoning_content=thinking if thinking and rules.reasoning_back == "reasoning_content" else filler,
+        reasoning_content=thinking if thinking and rules.reasoning_replay == "reasoning_content" else filler,
         reasoning=thinking if thinking and plain else UNSET,
         reasoning_details=details or UNSET,
     )

@@ -37,7 +37,7 @@ def place_thinking(rules: ChatRules, asked: Thinking) -> ReasoningFields:
 
 
 def _place_effort(rules: ChatRules, effort: str) -> ReasoningFields:
-    form, word, thinks = rules.effort_form, rules.effort_words.get(effort, effort), effort != "none"
+    form, word, thinks = rules.effort_form, rules.effort_values.get(effort, effort), effort != "none"
     switch = ThinkingSwitch(type="enabled" if thinks else "disabled")
     match form:
         case "reasoning_effort":

@@ -100,10 +100,10 @@ def accept_max_tokens(
         given = options.unknown.keys() | options.extra_body.keys()
         if not given.isdisjoint(fields):
             return UNSET, ()
-    if tokens >= rules.least_tokens:
+    if tokens >= rules.min_output_tokens:
         return tokens, ()
-    reason = f"{rules.recipient} accepts {rules.least_tokens} at least"
-    return rules.least_tokens, (Adjustment(parameter="max_tokens", reason=reason, action="changed"),)
+    reason = f"{rules.recipient} accepts {rules.min_output_tokens} at least"
+    return rules.min_output_tokens, (Adjustment(parameter="max_tokens", reason=reason, action="changed"),)
 
 
 def accept_thinking(rules: Rules, request: ChatRequest) -> Thinking:
@@ -137,7 +137,7 @@ def _accept(rules: Rules, name: str, value: T | None) -> T | UnsetType:
 
 def _accept_temperature(rules: Rules, request: ChatRequest) -> tuple[float | UnsetType, tuple[Adjustment, ...]]:
     """The temperature within the vendor's bound. The default one is left out where the model takes none."""
-    asked, most = request.temperature, rules.most_temperature
+    asked, most = request.temperature, rules.max_temperature
     if asked is None:
         return UNSET, ()
     if "temperature" in rules.refuses:

@@ -21,14 +21,14 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     refuses: frozenset[str]
     """Names of options and parts, as in `ChatDialect.refuses`."""
     efforts: tuple[str, ...]
-    effort_words: Mapping[str, str | None] = {}
+    effort_values: Mapping[str, str | None] = {}
     result_parts: frozenset[str] = frozenset()
     """The kinds of parts besides text that a tool's result may have."""
     cache_marks: CacheMarks = "none"
     call_id_limit: int | None = None
-    most_temperature: float | None = None
+    max_temperature: float | None = None
     stop_limit: int | None = None
-    least_tokens: int = 0
+    min_output_tokens: int = 0
     service_tiers: tuple[str, ...] | None = None
     """The tiers the vendor knows; None where any is passed on."""
 

@@ -32,7 +32,7 @@ def build_reasoning(rules: ResponseRules, asked: Thinking, summary: str | None) 
     if asked.effort is None and asked.budget is None and summary is None:
         return UNSET
     return wire.Reasoning(
-        effort=UNSET if asked.effort is None else rules.effort_words.get(asked.effort, asked.effort),
+        effort=UNSET if asked.effort is None else rules.effort_values.get(asked.effort, asked.effort),
         summary=UNSET if summary is None else summary,
         max_tokens=UNSET if asked.budget is None else asked.budget,
     )

@@ -37,7 +37,7 @@ def build_rules(endpoint: Endpoint, dialect: ResponsesDialect) -> ResponseRules:
         efforts=dialect.efforts,
         cache_marks=dialect.cache_marks,
         call_id_limit=dialect.call_id_limit,
-        least_tokens=dialect.least_tokens,
+        min_output_tokens=dialect.min_output_tokens,
     )
 
 
@@ -58,7 +58,7 @@ def apply_policy(rules: ResponseRules, request: ChatRequest, extras: Mapping[str
         recipient=f"{rules.recipient} with {request.model}" if policy.refuses else rules.recipient,
         refuses=refuses,
         efforts=rules.efforts if policy.efforts is None else policy.efforts,
-        effort_words=policy.effort_words,
+        effort_values=policy.effort_values,
         cache_marks=policy.cache_marks or rules.cache_marks,
         stored=stored,
         reasons=reasons,

@@ -164,7 +164,7 @@ def _build_reasoning(rules: ResponseRules, turn: _Turn, block: Block) -> Item | 
 def _may_return(rules: ResponseRules, item: Mapping[str, Json]) -> bool:
     if not rules.reasons:
         return False
-    back = rules.dialect.reasoning_back
+    back = rules.dialect.reasoning_replay
     match back:
         case "encrypted":
             return rules.stored or bool(item.get("encrypted_content"))
@@ -194,7 +194,7 @@ def _build_text(rules: ResponseRules, turn: _Turn, blocks: Sequence[Block]) -> w
         given = [_build_part(rules, block) for block in blocks]
         return wire.InputMessage(role="assistant", content=[*given], id=_to_text(id_), status="completed", phase=phase)
     text = "".join(block.text for block in blocks)
-    if rules.dialect.given_text == "text":
+    if rules.dialect.foreign_text == "text":
         return wire.InputMessage(role="assistant", content=text, phase=phase)
     return wire.InputMessage(role="assistant", content=[wire.GivenTextContent(text=text)], phase=phase)
 

@@ -78,7 +78,7 @@ class PredictionPolling(msgspec.Struct, frozen=True, kw_only=True):
 
     def _poll_again(self, wait: float) -> tuple[PredictionPolling, PollingOrder] | None:
         """The poll once more; None where it was not a poll, or failed too often."""
-        if not self.running or self.failed >= self.dialect.patience:
+        if not self.running or self.failed >= self.dialect.max_poll_failures:
             return None
         return _schedule_poll(replace(self, failed=self.failed + 1), wait)
 
@@ -103,7 +103,7 @@ class PredictionPolling(msgspec.Struct, frozen=True, kw_only=True):
 def _schedule_poll(pursuit: PredictionPolling, least: float) -> tuple[PredictionPolling, PollingOrder]:
     """Ask again, after a rest that grows with every poll."""
     endpoint, dialect = pursuit.endpoint, pursuit.dialect
-    rest = min(dialect.slowest_poll, dialect.poll * GROWTH ** min(pursuit.polls, 64))
+    rest = min(dialect.max_poll_interval, dialect.poll_interval * GROWTH ** min(pursuit.polls, 64))
     request = build_request(endpoint, GetPrediction(id=pursuit.id))
     return replace(pursuit, polls=pursuit.polls + 1), SendRequest(request=request, rest=max(rest, least))
 
@@ -123,7 +123,7 @@ def begin(
     headers = dict(request.headers)
     if headers[PREFER] == f"wait={dialect.wait}":
         headers[PREFER] = f"wait={max(1, min(dialect.wait, int(timeout / 2)))}"
-    headers.setdefault("cancel-after", f"{max(dialect.least_lifetime, math.ceil(timeout))}s")
+    headers.setdefault("cancel-after", f"{max(dialect.min_lifetime, math.ceil(timeout))}s")
     return pursuit, SendRequest(request=replace(request, headers=headers))
 
 

@@ -88,10 +88,10 @@ def _build_inputs(inputs: Inputs, request: ChatRequest) -> tuple[dict[str, Json]
 
 
 def _clamp(inputs: Inputs, bound: int | None) -> tuple[int | None, list[Adjustment]]:
-    if bound is None or bound >= inputs.least_tokens or "max_tokens" not in inputs.fields:
+    if bound is None or bound >= inputs.min_output_tokens or "max_tokens" not in inputs.fields:
         return bound, []
-    reason = f"this model takes at least {inputs.least_tokens}"
-    return inputs.least_tokens, [Adjustment(parameter="max_tokens", reason=reason, action="changed")]
+    reason = f"this model takes at least {inputs.min_output_tokens}"
+    return inputs.min_output_tokens, [Adjustment(parameter="max_tokens", reason=reason, action="changed")]
 
 
 def _stop(inputs: Inputs, stop: tuple[str, ...] | None) -> Json:
