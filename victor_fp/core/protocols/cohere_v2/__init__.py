@@ -16,7 +16,7 @@ from victor_fp.core.requests import Endpoint
 
 
 def codec_for(endpoint: Endpoint, dialect: CohereDialect) -> Codec:
-    """The protocol's functions, bound to one place."""
+    """Return the codec of an endpoint whose dialect is of this protocol."""
     return Codec(
         protocol=dialect.protocol,
         request=partial(write, endpoint, dialect),

@@ -39,7 +39,7 @@ def _build_next_page(endpoint: Endpoint, body: bytes) -> HttpRequest | None:
 
 
 def read_list(body: bytes) -> tuple[ModelInfo, ...]:
-    """The models of a list; none for a body of another form."""
+    """Return the models of a list; empty if the body does not match the schema."""
     listed = MODELS.decode(body)
     if isinstance(listed, Undecodable):
         return ()
@@ -47,7 +47,7 @@ def read_list(body: bytes) -> tuple[ModelInfo, ...]:
 
 
 def read_model(model: str, body: bytes) -> ModelInfo | None:
-    """One model; None for a body of another form."""
+    """Return one model; None if the body does not match the schema."""
     told = MODEL.decode(body)
     return None if isinstance(told, Undecodable) or not told.name else _build_info(model, told)
 

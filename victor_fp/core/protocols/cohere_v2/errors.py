@@ -22,7 +22,7 @@ BODY: WireDecoder[ErrorBody] = WireDecoder(ErrorBody)
 def fault_from_response(
     endpoint: Endpoint, dialect: CohereDialect, status: int, headers: Mapping[str, str], body: bytes
 ) -> Fault:
-    """The fault of a response with status >= 400, whatever its body is."""
+    """Return the fault for a response with status >= 400. Accepts any body."""
     details, answer = read_body(body), BODY.decode(body)
     if not isinstance(answer, Undecodable) and answer.id:
         details = msgspec.structs.replace(details, request_id=answer.id)

@@ -42,7 +42,7 @@ NOTHING = wire.MessageDelta()
 
 
 class ChatEvents(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the reading of one stream stands."""
+    """Reader of one stream."""
 
     endpoint: Endpoint
     dialect: CohereDialect
@@ -52,7 +52,7 @@ class ChatEvents(msgspec.Struct, frozen=True, kw_only=True):
     calls: int = 0
 
     def read(self, frames: Sequence[Frame]) -> tuple[ChatEvents, list[Delta]]:
-        """The reader for what follows, and what these frames mean."""
+        """Return the reader for the next frames and the deltas of these."""
         reader, deltas = self, list[Delta]()
         for frame in frames:
             if is_done(frame.data):  # behind message-end

@@ -23,7 +23,7 @@ _T = TypeVar("_T")
 
 
 def write(endpoint: Endpoint, dialect: CohereDialect, request: ChatRequest) -> Result[HttpRequest, Fault]:
-    """The request for a chat or a stream, or the fault that says what Cohere cannot take."""
+    """Build the request for a chat or a stream, or return the fault for what Cohere does not accept."""
     policy, options = dialect.find_policy(request.model), request.options
     messages, of_messages = build_messages(dialect, policy, request)
     sampled = build_sampling(dialect, request)

@@ -36,7 +36,7 @@ class GeminiConversation(msgspec.Struct, frozen=True, kw_only=True):
     detail: str | None = None
     unsupported: tuple[Adjustment, ...] = ()
     notes: tuple[Adjustment, ...] = ()
-    """Changes that are made without leave, since they lose nothing."""
+    """Lossless changes: made without `on_unsupported="adjust"`, but reported."""
 
 
 def build_conversation(messages: Sequence[Message], dialect: GeminiDialect, policy: GeminiPolicy) -> GeminiConversation:
@@ -72,7 +72,7 @@ def list_changes(messages: Sequence[Message]) -> Iterator[Adjustment]:
     if any(message.role in INSTRUCTIONS and message.text for message in messages[first:]):
         yield SYSTEM_MOVED
     if any(is_no_object(call["arguments"]) for message in messages for call in message.tool_calls or ()):
-        reason = "arguments that are no JSON object go as {'arguments': text}"
+        reason = "arguments that are not a JSON object are sent as {'arguments': text}"
         yield Adjustment(parameter="messages.tool_calls", reason=reason, action="changed")
 
 

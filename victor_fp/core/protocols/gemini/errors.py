@@ -20,7 +20,7 @@ _QUOTA_CODE = "RESOURCE_EXHAUSTED"
 
 
 def fault_from_response(endpoint: Endpoint, status: int, headers: Mapping[str, str], body: bytes) -> Fault:
-    """The fault for a response with status >= 400, whatever its body is."""
+    """Return the fault for a response with status >= 400. Accepts any body."""
     error = find_status(body)
     details = read_body(body)
     if error is not None:

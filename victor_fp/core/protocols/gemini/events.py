@@ -23,7 +23,7 @@ from victor_fp.core.wire_decoding import Undecodable
 
 
 class GeminiReader(msgspec.Struct, frozen=True):
-    """Where the reading of one stream stands."""
+    """Reader of one stream."""
 
     endpoint: Endpoint
     progress: GeminiProgress

@@ -40,7 +40,7 @@ EVENTS = build_decoder(CreateInteraction.EVENT)
 
 
 class InteractionReader(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the reading of one stream stands."""
+    """Reader of one stream."""
 
     endpoint: Endpoint
     interaction: Interaction = Interaction()
@@ -50,7 +50,7 @@ class InteractionReader(msgspec.Struct, frozen=True, kw_only=True):
     has_steps: bool = False
 
     def read(self, frames: Sequence[Frame]) -> tuple[InteractionReader, list[Delta]]:
-        """The reader for what follows, and what these frames mean."""
+        """Return the reader for the next frames and the deltas of these."""
         reader, deltas = self, list[Delta]()
         for frame in frames:
             if not frame.data or is_done(frame.data):
@@ -64,7 +64,7 @@ class InteractionReader(msgspec.Struct, frozen=True, kw_only=True):
         return reader, deltas
 
     def finish(self) -> list[Delta]:
-        """Nothing is held back."""
+        """Return no deltas: nothing is buffered."""
         return []
 
     def _find_error(self, reason: str) -> InvalidResponse:

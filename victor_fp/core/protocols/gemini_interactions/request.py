@@ -36,7 +36,7 @@ _APPENDED = frozenset({"tools"})
 def build_interaction(
     endpoint: Endpoint, dialect: InteractionsDialect, request: ChatRequest
 ) -> Result[HttpRequest, Fault]:
-    """The request for a chat or a stream, or the fault that says what cannot be sent."""
+    """Build the request for a chat or a stream, or return the fault for what cannot be sent."""
     options = request.options
     previous_id = options.previous_response_id
     conversation = build_steps(endpoint.spec.name, request.messages, previous_id)

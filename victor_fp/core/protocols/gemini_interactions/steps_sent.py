@@ -39,7 +39,7 @@ class Steps(msgspec.Struct, frozen=True, kw_only=True):
     steps: list[InputStep]
     unsupported: tuple[Adjustment, ...] = ()
     notes: tuple[Adjustment, ...] = ()
-    """Changes that are made without leave, since they lose nothing."""
+    """Lossless changes: made without `on_unsupported="adjust"`, but reported."""
 
 
 def join_instructions(messages: Sequence[Message]) -> str:

@@ -24,7 +24,7 @@ GOOGLE = ".googleapis.com"
 
 
 def codec_for(endpoint: Endpoint, dialect: VertexRerank) -> RerankCodec:
-    """The form's functions for one endpoint."""
+    """Return the codec of the endpoint."""
     return RerankCodec(request=partial(_build_request, endpoint, dialect), decode=decode_ranking)
 
 

@@ -36,7 +36,7 @@ CONTENTS = build_decoder(EmbedContent.RESPONSE)
 
 
 def codec_for(endpoint: Endpoint, dialect: VertexEmbeddings) -> EmbeddingCodec:
-    """The form's functions for one endpoint."""
+    """Return the codec of the endpoint."""
     return EmbeddingCodec(
         request=partial(_build_request, endpoint, dialect),
         decode=decode_vectors,

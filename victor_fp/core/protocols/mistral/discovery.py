@@ -38,7 +38,7 @@ def read_list(body: bytes) -> tuple[ModelInfo, ...]:
 
 
 def read_model(_model: str, body: bytes) -> ModelInfo | None:
-    """One model; None for a body of another form."""
+    """Return one model; None if the body does not match the schema."""
     model = MODEL.decode(body)
     raw = decode_json_object(body)
     if isinstance(model, Undecodable) or isinstance(raw, NotJson) or not model.id:

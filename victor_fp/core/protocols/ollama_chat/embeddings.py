@@ -29,7 +29,7 @@ BODY = build_decoder(Embed.RESPONSE)
 
 
 def codec_for(endpoint: Endpoint, dialect: OllamaEmbeddings) -> EmbeddingCodec:
-    """The form's functions for one endpoint."""
+    """Return the codec of the endpoint."""
     return EmbeddingCodec(
         request=partial(_build_request, endpoint, dialect),
         decode=decode_vectors,

@@ -22,7 +22,7 @@ BODY: WireDecoder[ErrorResponse] = WireDecoder(ErrorResponse)
 def fault_from_response(
     endpoint: Endpoint, dialect: OllamaDialect, status: int, headers: Mapping[str, str], body: bytes
 ) -> Fault:
-    """The fault of a response with status >= 400, whatever its body is."""
+    """Return the fault for a response with status >= 400. Accepts any body."""
     answer = BODY.decode(body)
     known = not isinstance(answer, Undecodable) and answer.error is not None
     details = read_body(body)

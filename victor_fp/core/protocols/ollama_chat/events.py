@@ -39,5 +39,5 @@ class LineReader(msgspec.Struct, frozen=True):
         return (self if calls == self.calls else msgspec.structs.replace(self, calls=calls)), deltas
 
     def finish(self) -> list[Delta]:
-        """Nothing is held back."""
+        """Return no deltas: nothing is buffered."""
         return []

@@ -43,7 +43,7 @@ def note_changes(messages: Sequence[Message]) -> tuple[Adjustment, ...]:
         for call in message.tool_calls or ()
     ):
         return ()
-    reason = "arguments that are no JSON object go as {'invalid_json': text}"
+    reason = "arguments that are not a JSON object are sent as {'invalid_json': text}"
     return (Adjustment(parameter="messages.tool_calls", reason=reason, action="changed"),)
 
 

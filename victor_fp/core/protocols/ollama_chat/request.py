@@ -23,7 +23,7 @@ _T = TypeVar("_T")
 
 
 def write(endpoint: Endpoint, dialect: OllamaDialect, request: ChatRequest) -> Result[HttpRequest, Fault]:
-    """The request for a chat or a stream, or the fault that says what Ollama cannot take."""
+    """Build the request for a chat or a stream, or return the fault for what Ollama does not accept."""
     match outcome(build_messages(endpoint, dialect, request)):
         case Failure(fault):
             return Failure(fault)

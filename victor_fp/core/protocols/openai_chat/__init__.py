@@ -17,7 +17,7 @@ from victor_fp.core.requests import Endpoint
 
 
 def codec_for(endpoint: Endpoint, dialect: ChatDialect) -> Codec:
-    """Return the protocol's functions for this endpoint."""
+    """Return the codec of an endpoint whose dialect is of this protocol."""
     completions = build_format(dialect)
     return Codec(
         protocol=dialect.protocol,

@@ -119,7 +119,7 @@ class Accumulator(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CompletionEvents(msgspec.Struct, Generic[C, B], frozen=True):
-    """Where the reading of one stream stands."""
+    """Reader of one stream."""
 
     endpoint: Endpoint
     dialect: ErrorDialect
@@ -127,7 +127,7 @@ class CompletionEvents(msgspec.Struct, Generic[C, B], frozen=True):
     state: Accumulator = Accumulator()
 
     def read(self, frames: Sequence[Frame]) -> tuple[CompletionEvents[C, B], list[Delta]]:
-        """The reader for what follows, and what these frames mean."""
+        """Return the reader for the next frames and the deltas of these."""
         deltas: list[Delta] = []
         before = state = self.state
         if before.cut is not None and frames:

@@ -46,7 +46,7 @@ def fault_from_response(
     headers: Mapping[str, str],
     body: bytes,
 ) -> Fault:
-    """The fault of a response with status >= 400, whatever its body is."""
+    """Return the fault for a response with status >= 400. Accepts any body."""
     typed, details = read_error(body), read_body(body)
     details = msgspec.structs.replace(
         details,

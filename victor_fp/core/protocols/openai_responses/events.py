@@ -55,7 +55,7 @@ Spot: TypeAlias = tuple[int | None, str | None, int | None]
 
 
 class ResponseEvents(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the reading of one stream stands."""
+    """Reader of one stream."""
 
     endpoint: Endpoint
     dialect: ResponsesDialect
@@ -70,7 +70,7 @@ class ResponseEvents(msgspec.Struct, frozen=True, kw_only=True):
     """An error whose code says little, held until the next event says more."""
 
     def read(self, frames: Sequence[Frame]) -> tuple[ResponseEvents, list[Delta]]:
-        """The reader for what follows, and what these frames mean."""
+        """Return the reader for the next frames and the deltas of these."""
         deltas: list[Delta] = []
         reader = self
         for frame in frames:

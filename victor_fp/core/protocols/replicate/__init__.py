@@ -17,7 +17,7 @@ from victor_fp.core.requests import Endpoint
 
 
 def codec_for(endpoint: Endpoint, dialect: ReplicateDialect) -> Codec:
-    """The protocol's functions, bound to one place."""
+    """Return the codec of an endpoint whose dialect is of this protocol."""
     return Codec(
         protocol=dialect.protocol,
         request=partial(write, endpoint, dialect),

@@ -44,7 +44,7 @@ def read_list(body: bytes) -> tuple[ModelInfo, ...]:
 
 
 def read_model(model: str, body: bytes) -> ModelInfo | None:
-    """One model; None for a body of another form."""
+    """Return one model; None if the body does not match the schema."""
     told = MODELS.decode(body)
     return None if isinstance(told, Undecodable) or not told.name else _build_info(model, told)
 

@@ -22,7 +22,7 @@ PROBLEM: WireDecoder[Problem] = WireDecoder(Problem)
 def fault_from_response(
     endpoint: Endpoint, dialect: ReplicateDialect, status: int, headers: Mapping[str, str], body: bytes
 ) -> Fault:
-    """The fault of a response with status >= 400, whatever its body is."""
+    """Return the fault for a response with status >= 400. Accepts any body."""
     details, problem = read_body(body), PROBLEM.decode(body)
     if not isinstance(problem, Undecodable):
         wait = read_seconds(problem.retry_after)

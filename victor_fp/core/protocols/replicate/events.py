@@ -40,7 +40,7 @@ class PredictionEvents(msgspec.Struct, frozen=True):
         return self, deltas
 
     def finish(self) -> list[Delta]:
-        """Nothing is held back."""
+        """Return no deltas: nothing is buffered."""
         return []
 
     def _emit_done(self, value: Json) -> list[Delta]:

@@ -29,7 +29,7 @@ class Prompted(msgspec.Struct, frozen=True, kw_only=True):
     fields: dict[str, Json]
     unsupported: tuple[Adjustment, ...] = ()
     notes: tuple[Adjustment, ...] = ()
-    """Changes that are made without leave, since they lose nothing."""
+    """Lossless changes: made without `on_unsupported="adjust"`, but reported."""
 
 
 def build_prompt(inputs: Inputs, messages: Sequence[Message]) -> Prompted:

@@ -34,7 +34,7 @@ BODY = build_decoder(Rerank.RESPONSE)
 
 
 def codec_for(endpoint: Endpoint, dialect: CohereRerank) -> RerankCodec:
-    """The form's functions for one endpoint."""
+    """Return the codec of the endpoint."""
     return RerankCodec(request=partial(build_rerank_request, endpoint, dialect), decode=decode_ranking)
 
 
