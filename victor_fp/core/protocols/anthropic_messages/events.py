@@ -61,7 +61,7 @@ from victor_fp.core.protocols.anthropic_messages.response import (
     to_opaque,
 )
 from victor_fp.core.protocols.anthropic_messages.usage import describe_usage, merge_usage, report_usage
-from victor_fp.core.protocols.error_events import is_error_object, read_error_words
+from victor_fp.core.protocols.error_events import is_error_object, read_error_text
 from victor_fp.core.protocols.operations import build_decoder
 from victor_fp.core.protocols.stream_end import is_done
 from victor_fp.core.requests import Endpoint
@@ -229,7 +229,7 @@ class MessageEvents(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, id=id_, usage=counts), [report_usage(counts)]
 
     def _read_undecodable(self, frame: Frame, reason: str) -> ErrorReported:
-        words = read_error_words(frame)
+        words = read_error_text(frame)
         if words is None:
             return ErrorReported(InvalidResponse(provider=self.endpoint.spec.name, message=reason))
         return ErrorReported(fault_from_error(self.endpoint, None, encode_json(words), maybe_billed=bool(self.id)))

@@ -1,4 +1,4 @@
-"""Cohere v2 chat: one JSON body, or typed events of which message-end is the last."""
+"""Cohere v2 chat: one JSON body, or a stream of typed events that ends with message-end."""
 
 from __future__ import annotations
 

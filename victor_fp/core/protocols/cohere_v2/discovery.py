@@ -1,4 +1,4 @@
-"""Which models there are, and how much one of them can read."""
+"""Model discovery of Cohere."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from victor_fp.core.wire_decoding import Undecodable
 MODELS = build_decoder(ListModels.RESPONSE)
 MODEL = build_decoder(GetModel.RESPONSE)
 MAX_PAGE_SIZE = 1000
-"""The vendor's document; without it a page has 20 models."""
+"""Maximum in the vendor's document; the default is 20 models per page."""
 
 
 def build_discovery(endpoint: Endpoint) -> Discovery:
-    """How to ask for models that chat."""
+    """Return the discovery operations, for models with chat support."""
     return Discovery(
         list_request=partial(build_request, endpoint, ListModels(page_size=MAX_PAGE_SIZE, endpoint="chat")),
         read_list=read_list,
@@ -48,18 +48,18 @@ def read_list(body: bytes) -> tuple[ModelInfo, ...]:
 
 def read_model(model: str, body: bytes) -> ModelInfo | None:
     """Return one model; None if the body does not match the schema."""
-    told = MODEL.decode(body)
-    return None if isinstance(told, Undecodable) or not told.name else _build_info(model, told)
+    decoded = MODEL.decode(body)
+    return None if isinstance(decoded, Undecodable) or not decoded.name else _build_info(model, decoded)
 
 
 def _build_info(name: str, model: wire.Model) -> ModelInfo:
-    able = None if model.features is None else frozenset(model.features)
+    features = None if model.features is None else frozenset(model.features)
     facts: dict[str, object] = msgspec.to_builtins(model)
     return ModelInfo(
         id=name,
         context_window=int(model.context_length) if model.context_length else None,
-        supports_tools=None if able is None else bool(able & {"tools", "strict_tools", "tool_choice"}),
-        supports_images=None if able is None else "vision" in able,
-        supports_reasoning=None if able is None else bool(able & {"reasoning", "thinking"}),
+        supports_tools=None if features is None else bool(features & {"tools", "strict_tools", "tool_choice"}),
+        supports_images=None if features is None else "vision" in features,
+        supports_reasoning=None if features is None else bool(features & {"reasoning", "thinking"}),
         raw={key: value for key, value in facts.items() if value is not None},
     )

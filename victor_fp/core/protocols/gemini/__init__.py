@@ -1,4 +1,4 @@
-"""Gemini generateContent: one shape for the whole answer and for every piece of a streamed one."""
+"""Gemini generateContent: responses and stream events have the same shape."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ from victor_fp.core.dialects.responses import ResponsesDialect
 from victor_fp.core.faults import Fault, InvalidResponse
 from victor_fp.core.framing import Frame
 from victor_fp.core.json import Json, JsonObject, NotJson, decode_json_object
-from victor_fp.core.protocols.error_events import is_error_object, read_error_words
+from victor_fp.core.protocols.error_events import is_error_object, read_error_text
 from victor_fp.core.protocols.openai_family.errors import fault_from_error, has_known_code
 from victor_fp.core.protocols.openai_responses import item_state
 from victor_fp.core.protocols.openai_responses.item_state import OpenItems
@@ -189,7 +189,7 @@ def _read_undecodable(reader: ResponseEvents, event: Undecodable, frame: Frame) 
     """What is wrong with a stream that has this frame: the error that came before, or the words of this one."""
     if reader.error is not None:
         return reader.error
-    if (words := read_error_words(frame)) is not None:
+    if (words := read_error_text(frame)) is not None:
         return fault_from_error(reader.endpoint, reader.dialect, {"error": words}, model=reader.model)
     message = f"a frame of the stream is not an event: {event.reason}"
     return InvalidResponse(provider=reader.endpoint.spec.name, model=reader.model, message=message)
