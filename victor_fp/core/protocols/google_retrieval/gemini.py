@@ -1,4 +1,4 @@
-"""Embeddings by the Gemini API: a batch of requests, and a vector for each in their order."""
+"""Embeddings of the Gemini API: a batch of requests, and a vector for each in order."""
 
 from __future__ import annotations
 
@@ -63,14 +63,14 @@ def _build_request(
 
 
 def decode_vectors(body: bytes, dtype: VectorType) -> Result[DecodedVectors, Fault]:
-    """The vectors."""
-    answer = BODY.decode(body)
-    if isinstance(answer, Undecodable):
-        return reject_unreadable(answer.reason)
-    if answer.embeddings is None:
-        return reject_unreadable("it has no vectors")
-    usage = answer.usage_metadata
-    return pack_rows([one.values for one in answer.embeddings], dtype).map(
+    """Decode the vectors."""
+    decoded = BODY.decode(body)
+    if isinstance(decoded, Undecodable):
+        return reject_unreadable(decoded.reason)
+    if decoded.embeddings is None:
+        return reject_unreadable("no vectors")
+    usage = decoded.usage_metadata
+    return pack_rows([one.values for one in decoded.embeddings], dtype).map(
         lambda vectors: DecodedVectors(
             vectors=vectors, usage=None if usage is None else report_usage(usage.prompt_token_count)
         )

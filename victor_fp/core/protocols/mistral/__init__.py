@@ -1,4 +1,4 @@
-"""Mistral's chat completions: content is text or a list of typed pieces, whole or in chunks that end with [DONE]."""
+"""Mistral chat completions: content is text or a list of typed chunks; streams end with [DONE]."""
 
 from __future__ import annotations
 

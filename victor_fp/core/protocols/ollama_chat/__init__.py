@@ -1,4 +1,4 @@
-"""Ollama /api/chat: one JSON body, or lines of JSON of which the last has `done` set."""
+"""Ollama /api/chat: one JSON body, or NDJSON whose last line has `done` set."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ollama's /api/embed: a vector for each text, in their order."""
+"""Embeddings of Ollama's /api/embed: a vector for each text, in order."""
 
 from __future__ import annotations
 
@@ -56,14 +56,14 @@ def _build_request(
 
 
 def decode_vectors(body: bytes, dtype: VectorType) -> Result[DecodedVectors, Fault]:
-    """The vectors."""
-    answer = BODY.decode(body)
-    if isinstance(answer, Undecodable):
-        return reject_unreadable(answer.reason)
-    if answer.embeddings is None:
-        return reject_unreadable("it has no vectors")
-    return pack_rows(answer.embeddings, dtype).map(
+    """Decode the vectors."""
+    decoded = BODY.decode(body)
+    if isinstance(decoded, Undecodable):
+        return reject_unreadable(decoded.reason)
+    if decoded.embeddings is None:
+        return reject_unreadable("no vectors")
+    return pack_rows(decoded.embeddings, dtype).map(
         lambda vectors: DecodedVectors(
-            vectors=vectors, model=answer.model, usage=report_usage(answer.prompt_eval_count)
+            vectors=vectors, model=decoded.model, usage=report_usage(decoded.prompt_eval_count)
         )
     )

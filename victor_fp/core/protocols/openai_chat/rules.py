@@ -1,4 +1,4 @@
-"""What one model behind a dialect of Chat Completions accepts, in which fields."""
+"""Rules of Chat Completions: what one model accepts, and in which fields."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from victor_fp.core.requests import ChatRequest, Endpoint
 
 
 class ChatRules(family.Rules, frozen=True, kw_only=True):
-    """What may be sent, in which fields."""
+    """What may be sent, and in which fields."""
 
     dialect: ChatDialect
     effort_form: EffortForm
@@ -20,7 +20,7 @@ class ChatRules(family.Rules, frozen=True, kw_only=True):
 
 
 def build_rules(endpoint: Endpoint, dialect: ChatDialect) -> ChatRules:
-    """The dialect's rules for models that no policy names."""
+    """Return the dialect's rules for models without a policy."""
     by_url = frozenset({"audio_url"}) if dialect.audio_form == "object" else frozenset[str]()
     return ChatRules(
         dialect=dialect,
@@ -41,7 +41,7 @@ def build_rules(endpoint: Endpoint, dialect: ChatDialect) -> ChatRules:
 
 
 def apply_policy(rules: ChatRules, request: ChatRequest) -> ChatRules:
-    """The rules narrowed by the policy of the request's model."""
+    """Return the rules restricted by the policy of the request's model."""
     policy = find_policy(rules.dialect.models, request)
     if policy is None:
         return rules

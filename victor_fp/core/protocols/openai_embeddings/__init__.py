@@ -1,4 +1,4 @@
-"""OpenAI's embeddings and their followers: one request body, and a vector for each text in whatever order."""
+"""OpenAI embeddings and compatible vendors."""
 
 from __future__ import annotations
 

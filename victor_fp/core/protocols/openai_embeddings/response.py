@@ -1,4 +1,4 @@
-"""The body of POST /embeddings as vectors in the order of the texts."""
+"""Response bodies of POST /embeddings."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ LISTS = build_decoder(CreateEmbedding.RESPONSE)
 
 
 def decode_vectors(body: bytes, dtype: VectorType) -> Result[DecodedVectors, Fault]:
-    """The vectors, whether they came as numbers or in base64."""
+    """Decode the vectors, numbers or base64, in the order of the texts."""
     listed = LISTS.decode(body)
     if isinstance(listed, Undecodable):
         return reject_unreadable(listed.reason)
     if listed.data is None:
-        return reject_unreadable("it has no vectors")
+        return reject_unreadable("no vectors")
     rows = [entry.embedding for entry in listed.data]
     ordered = order_rows([entry.index for entry in listed.data], rows)
     return ordered.bind(lambda found: pack_rows(found, dtype)).map(

@@ -64,7 +64,7 @@ class ChoiceContent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     audio: Record | None = None
     notes: Mapping[str, Json] = NOTHING
     """Facts that later chunks replace."""
-    growing: Mapping[str, Json] = NOTHING
+    growing_metadata: Mapping[str, Json] = NOTHING
     """Facts whose lists grow, such as log probabilities: reported at once."""
     finish_reason: str | None = None
     error: Json = None
@@ -230,8 +230,8 @@ def add_chunk(state: Accumulator, chunk: ChunkContent, *, whole: bool) -> tuple[
             state = msgspec.structs.replace(state, calls=calls)
     if choice.details or choice.executed or choice.audio:
         state = _add_records(state, choice, whole=whole)
-    if choice.growing:
-        deltas.append(MetadataReported(metadata=dict(choice.growing)))
+    if choice.growing_metadata:
+        deltas.append(MetadataReported(metadata=dict(choice.growing_metadata)))
     if chunk.usage is not None:
         deltas.append(chunk.usage)
     return state, deltas

@@ -40,7 +40,7 @@ def write(endpoint: Endpoint, rules: ResponseRules, request: ChatRequest) -> Res
     """Build POST /responses. What the vendor does not accept is a Failure, or an adjustment where allowed."""
     route = choose_route(endpoint, rules.dialect, request.model)
     if route is None:
-        message = f"{endpoint.spec.title} needs endpoint="
+        message = f"{endpoint.spec.title} requires endpoint="
         return Failure(InvalidRequest(provider=endpoint.spec.name, model=request.model, message=message))
     summary, unknown = take_summary(request.options.unknown)
     extras = {**unknown, **request.options.extra_body}

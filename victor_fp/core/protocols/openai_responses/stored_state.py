@@ -52,7 +52,7 @@ def accept_state(rules: ResponseRules, request: ChatRequest, extras: Mapping[str
         if rules.is_refused("background"):
             adjustments.append(rules.build_refusal("background"))
         elif options.store is False or extras.get("store") is False:
-            reason = "what is made in the background is kept, which store=False forbids"
+            reason = "background responses are stored, which store=False does not allow"
             adjustments.append(Adjustment(parameter="background", reason=reason))
         else:
             store = background = True
