@@ -14,7 +14,7 @@ from victor_fp.core.json import Json, NotJson, decode_json_object
 from victor_fp.core.protocols.mistral.content import emit_content, read_fragment
 from victor_fp.core.protocols.openai_family.completions import ChoiceContent, ChunkContent, CompletionFormat
 from victor_fp.core.protocols.openai_family.errors import TypedError
-from victor_fp.core.protocols.openai_family.usage import NO_USAGE, read_raw_counts, to_whole_number
+from victor_fp.core.protocols.openai_family.usage import NO_USAGE, read_raw_counts, to_int
 from victor_fp.core.protocols.operations import build_decoder
 from victor_fp.core.wire_decoding import Undecodable, WireDecoder
 
@@ -122,9 +122,9 @@ def _read_usage(usage: Usage | None) -> UsageReported | None:
     details = usage.prompt_tokens_details or usage.prompt_token_details
     cached = usage.num_cached_tokens if details is None or details.cached_tokens is None else details.cached_tokens
     reported = UsageReported(
-        prompt_tokens=to_whole_number(usage.prompt_tokens),
-        completion_tokens=to_whole_number(usage.completion_tokens),
-        total_tokens=to_whole_number(usage.total_tokens),
-        cache_read_input_tokens=to_whole_number(cached),
+        prompt_tokens=to_int(usage.prompt_tokens),
+        completion_tokens=to_int(usage.completion_tokens),
+        total_tokens=to_int(usage.total_tokens),
+        cache_read_input_tokens=to_int(cached),
     )
     return None if reported == NO_USAGE else reported

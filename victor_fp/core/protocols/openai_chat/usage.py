@@ -6,7 +6,7 @@ from victor_fp_wire.openai_chat.response import Usage
 
 from victor_fp.core.deltas import UsageReported
 from victor_fp.core.json import Json
-from victor_fp.core.protocols.openai_family.usage import NO_USAGE, read_cost, read_raw_counts, to_whole_number
+from victor_fp.core.protocols.openai_family.usage import NO_USAGE, read_cost, read_raw_counts, to_int
 
 
 def read_usage(usage: Usage | None) -> UsageReported | None:
@@ -17,24 +17,20 @@ def read_usage(usage: Usage | None) -> UsageReported | None:
     completion_details = usage.completion_tokens_details
     reasoning = None if completion_details is None else completion_details.reasoning_tokens
     reported = UsageReported(
-        prompt_tokens=to_whole_number(usage.prompt_tokens),
-        completion_tokens=to_whole_number(
-            _count_completion(usage, reasoning) if reasoning else usage.completion_tokens
-        ),
-        total_tokens=to_whole_number(usage.total_tokens),
+        prompt_tokens=to_int(usage.prompt_tokens),
+        completion_tokens=to_int(_count_completion(usage, reasoning) if reasoning else usage.completion_tokens),
+        total_tokens=to_int(usage.total_tokens),
         cache_creation_input_tokens=None
         if prompt_details is None
-        else to_whole_number(
-            _find_first(prompt_details.cache_write_tokens, prompt_details.cache_creation_input_tokens)
-        ),
-        cache_read_input_tokens=to_whole_number(
+        else to_int(_find_first(prompt_details.cache_write_tokens, prompt_details.cache_creation_input_tokens)),
+        cache_read_input_tokens=to_int(
             _find_first(
                 None if prompt_details is None else prompt_details.cached_tokens,
                 usage.prompt_cache_hit_tokens,
                 usage.cached_tokens,
             )
         ),
-        reasoning_tokens=to_whole_number(reasoning),
+        reasoning_tokens=to_int(reasoning),
     )
     return None if reported == NO_USAGE else reported
 
