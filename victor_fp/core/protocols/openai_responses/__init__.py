@@ -1,4 +1,4 @@
-"""OpenAI Responses and its dialects, as pure functions bound to an endpoint."""
+"""OpenAI Responses and its dialects."""
 
 from __future__ import annotations
 
