@@ -51,5 +51,5 @@ def _with_types(details: ErrorDetails, error: Error | str | None) -> ErrorDetail
     code = error.code if isinstance(error.code, str) else None
     typed: tuple[Json, ...] = (code, error.type, error.status)
     first = tuple(str(code) for code in typed if code)
-    rest = (code for code in details.codes if code not in first and code != "error")
-    return msgspec.structs.replace(details, codes=(*first, *rest))
+    others = (code for code in details.codes if code not in first and code != "error")
+    return msgspec.structs.replace(details, codes=(*first, *others))

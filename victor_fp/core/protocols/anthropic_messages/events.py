@@ -229,10 +229,10 @@ class MessageEvents(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, id=id_, usage=counts), [report_usage(counts)]
 
     def _read_undecodable(self, frame: Frame, reason: str) -> ErrorReported:
-        words = read_error_text(frame)
-        if words is None:
+        error_text = read_error_text(frame)
+        if error_text is None:
             return ErrorReported(InvalidResponse(provider=self.endpoint.spec.name, message=reason))
-        return ErrorReported(fault_from_error(self.endpoint, None, encode_json(words), maybe_billed=bool(self.id)))
+        return ErrorReported(fault_from_error(self.endpoint, None, encode_json(error_text), maybe_billed=bool(self.id)))
 
     def _read_unknown(self, raw: Mapping[str, Json], frame: Frame) -> list[Delta]:
         """Skip events of an unknown type, unless they contain or are an error."""

@@ -30,10 +30,10 @@ def fault_from_response(endpoint: Endpoint, status: int, headers: Mapping[str, s
 def fault_from_exception(endpoint: Endpoint, name: str, payload: bytes, *, maybe_billed: bool) -> Fault:
     """Return the fault for an exception or error frame of a stream; an error frame's payload is plain text."""
     details, exception = read_body(payload), EXCEPTION.decode(payload)
-    own: tuple[str, ...] = ()
+    status_codes: tuple[str, ...] = ()
     if not isinstance(exception, Undecodable) and exception.original_status_code is not None:
-        own = (str(exception.original_status_code),)
-    details = msgspec.structs.replace(details, codes=(strip_exception_name(name), *own, *details.codes))
+        status_codes = (str(exception.original_status_code),)
+    details = msgspec.structs.replace(details, codes=(strip_exception_name(name), *status_codes, *details.codes))
     return classify_error(endpoint, AWS_FAMILY, details, body=payload, maybe_billed=maybe_billed)
 
 

@@ -73,8 +73,8 @@ def _build_claude_inference(dialect: BedrockDialect, claude: ClaudePolicy, reque
 
 def _is_thinking_requested(options: Options) -> bool:
     """Return whether `extra_body` requests thinking, which does not allow the default temperature."""
-    own = options.extra_body.get("additionalModelRequestFields")
-    thinking = own.get("thinking") if isinstance(own, Mapping) else None
+    model_fields = options.extra_body.get("additionalModelRequestFields")
+    thinking = model_fields.get("thinking") if isinstance(model_fields, Mapping) else None
     return isinstance(thinking, Mapping) and thinking.get("type") != "disabled"
 
 
@@ -85,14 +85,14 @@ def _build_other_inference(dialect: BedrockDialect, policy: BedrockPolicy, reque
     bound = request.max_tokens if policy.default_bound else asked_bound
     temperature, top_p = request.temperature, options.top_p
     if level in policy.unbounded_at:
-        asked = {
+        requested = {
             "temperature": temperature if request.asks_temperature else None,
             "top_p": top_p,
             "max_tokens": asked_bound,
             "top_k": options.top_k,
         }
         reason = f"this model does not accept it at reasoning effort {level}"
-        refused += [Adjustment(parameter=name, reason=reason) for name, value in asked.items() if value is not None]
+        refused += [Adjustment(parameter=name, reason=reason) for name, value in requested.items() if value is not None]
         temperature = top_p = bound = None
     elif options.top_k is not None:
         if policy.top_k:

@@ -47,8 +47,8 @@ def build_tools(
     if not request.tools or (choice == "none" and not calls):
         return _build_undefined_tools(request, refused, calls=calls and not request.tools)
     tools = [written for tool in request.tools for written in _build_tool(policy, claude, tool, refused)]
-    own = policy.own_tool_choice and (choice == "none" or parallel is not None)
-    if own:
+    in_model_fields = policy.own_tool_choice and (choice == "none" or parallel is not None)
+    if in_model_fields:
         # A choice in toolConfig is rejected if additionalModelRequestFields has one.
         return ConverseTooling(
             config=ToolConfiguration(tools=tools),

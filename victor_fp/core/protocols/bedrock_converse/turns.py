@@ -74,14 +74,14 @@ def build_turns(
     builder = _TurnBuilder(dialect, policy)
     system: list[SystemContentBlock] = []
     turns: list[tuple[ConverseRole, list[ContentBlock]]] = []
-    for place, message in enumerate(messages):
+    for index, message in enumerate(messages):
         if message.name and message.role != "tool":
             builder.notes.append(
                 Adjustment(parameter="messages.name", reason="the protocol has no field for participant names")
             )
         if message.role in INSTRUCTIONS:
             texts = _list_texts(message)
-            if system_turns and _is_system_turn_allowed(turns, messages[place + 1 :]):
+            if system_turns and _is_system_turn_allowed(turns, messages[index + 1 :]):
                 blocks = [ContentBlock(text=text) for text in texts]
                 _append_turn(
                     turns, "system", _mark_last(blocks) if _has_cache_mark(policy, message, "messages") else blocks
@@ -105,8 +105,8 @@ def build_turns(
     )
 
 
-def _has_cache_mark(policy: BedrockPolicy, message: Message, place: Literal["system", "messages"]) -> bool:
-    return message.cache and place in policy.cache
+def _has_cache_mark(policy: BedrockPolicy, message: Message, field: Literal["system", "messages"]) -> bool:
+    return message.cache and field in policy.cache
 
 
 def _mark_last(blocks: list[ContentBlock]) -> list[ContentBlock]:

@@ -18,7 +18,7 @@ from victor_fp.core.protocols.retrieval import (
     DecodedVectors,
     EmbeddingCodec,
     pack_rows,
-    reject_unreadable,
+    reject_body,
     report_usage,
 )
 from victor_fp.core.protocols.retrieval_support import (
@@ -82,12 +82,12 @@ def decode_vectors(dialect: BedrockEmbeddings, body: bytes, dtype: VectorType) -
     """Decode the vectors, in the form of any of the models."""
     decoded = BODY.decode(body)
     if isinstance(decoded, Undecodable):
-        return reject_unreadable(decoded.reason)
+        return reject_body(decoded.reason)
     rows = [decoded.embedding] if decoded.embedding is not None else decoded.embeddings
     if isinstance(rows, dict):
         rows = rows.get(dialect.dtypes[dtype])
     if rows is None:
-        return reject_unreadable(f"no vectors of type {dialect.dtypes[dtype]}")
+        return reject_body(f"no vectors of type {dialect.dtypes[dtype]}")
     return pack_rows(rows, dtype).map(
         lambda vectors: DecodedVectors(
             vectors=vectors,

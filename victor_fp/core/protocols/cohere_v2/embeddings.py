@@ -17,7 +17,7 @@ from victor_fp.core.protocols.retrieval import (
     DecodedVectors,
     EmbeddingCodec,
     pack_rows,
-    reject_unreadable,
+    reject_body,
     report_usage,
 )
 from victor_fp.core.protocols.retrieval_support import build_retrieval, choose_truncation, resolve_embedding
@@ -63,13 +63,13 @@ def decode_vectors(dialect: CohereEmbeddings, body: bytes, dtype: VectorType) ->
     """Decode the vectors of the requested type."""
     decoded = BODY.decode(body)
     if isinstance(decoded, Undecodable):
-        return reject_unreadable(decoded.reason)
+        return reject_body(decoded.reason)
     by_type = decoded.embeddings or {}
     rows = by_type.get(dialect.dtypes[dtype])
     if rows is None and dtype == "float32":
         rows = by_type.get("base64")
     if rows is None:
-        return reject_unreadable(f"no vectors of type {dialect.dtypes[dtype]}")
+        return reject_body(f"no vectors of type {dialect.dtypes[dtype]}")
     billed = None if decoded.meta is None else decoded.meta.billed_units
     return pack_rows(rows, dtype).map(
         lambda vectors: DecodedVectors(

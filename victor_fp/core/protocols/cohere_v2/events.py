@@ -119,11 +119,11 @@ class ChatEvents(msgspec.Struct, frozen=True, kw_only=True):
         return replace(self, plan=None), emit_plan(join_chain(self.plan))
 
     def _read_undecodable(self, frame: Frame, reason: str) -> ErrorReported:
-        words = read_error_text(frame)
-        if words is None:
+        text = read_error_text(frame)
+        if text is None:
             message = f"a frame of the stream cannot be decoded: {reason}"
             return ErrorReported(InvalidResponse(provider=self.endpoint.spec.name, message=message))
-        return ErrorReported(fault_from_error(self.endpoint, self.dialect, words, maybe_billed=bool(self.id)))
+        return ErrorReported(fault_from_error(self.endpoint, self.dialect, text, maybe_billed=bool(self.id)))
 
     def _read_unknown(self, raw: Mapping[str, Json], frame: Frame) -> list[Delta]:
         """Skip events of an unknown type, unless they are an error, whose `message` is a string."""

@@ -57,9 +57,9 @@ class GeminiReader(msgspec.Struct, frozen=True):
         return progress
 
     def _read_undecodable(self, progress: GeminiProgress, frame: Frame, reason: str) -> Fault:
-        words = read_error_text(frame)
-        if words is not None:
-            return fault_from_error(self.endpoint, None, encode_json(words), model=progress.model)
+        text = read_error_text(frame)
+        if text is not None:
+            return fault_from_error(self.endpoint, None, encode_json(text), model=progress.model)
         message = f"an event of the stream cannot be decoded: {reason}"
         return InvalidResponse(provider=self.endpoint.spec.name, model=progress.model, message=message)
 

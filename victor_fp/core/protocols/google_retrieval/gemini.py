@@ -17,7 +17,7 @@ from victor_fp.core.protocols.retrieval import (
     DecodedVectors,
     EmbeddingCodec,
     pack_rows,
-    reject_unreadable,
+    reject_body,
     report_usage,
 )
 from victor_fp.core.protocols.retrieval_support import build_retrieval, resolve_embedding
@@ -66,9 +66,9 @@ def decode_vectors(body: bytes, dtype: VectorType) -> Result[DecodedVectors, Fau
     """Decode the vectors."""
     decoded = BODY.decode(body)
     if isinstance(decoded, Undecodable):
-        return reject_unreadable(decoded.reason)
+        return reject_body(decoded.reason)
     if decoded.embeddings is None:
-        return reject_unreadable("no vectors")
+        return reject_body("no vectors")
     usage = decoded.usage_metadata
     return pack_rows([one.values for one in decoded.embeddings], dtype).map(
         lambda vectors: DecodedVectors(

@@ -21,7 +21,7 @@ from victor_fp.core.protocols.retrieval import (
     DecodedVectors,
     EmbeddingCodec,
     pack_rows,
-    reject_unreadable,
+    reject_body,
     report_usage,
 )
 from victor_fp.core.protocols.retrieval_support import SupportedEmbedding, build_retrieval, resolve_embedding
@@ -93,7 +93,7 @@ def decode_vectors(body: bytes, dtype: VectorType) -> Result[DecodedVectors, Fau
         return _decode_predictions(predicted, dtype)
     content = CONTENTS.decode(body)
     if isinstance(content, Undecodable):
-        return reject_unreadable(content.reason)
+        return reject_body(content.reason)
     return _decode_content(content, dtype)
 
 
@@ -113,7 +113,7 @@ def _decode_predictions(predicted: PredictResponse, dtype: VectorType) -> Result
 
 def _decode_content(content: EmbedContentResponse, dtype: VectorType) -> Result[DecodedVectors, Fault]:
     if content.embedding is None:
-        return reject_unreadable("no vectors")
+        return reject_body("no vectors")
     usage = content.usage_metadata
     return pack_rows([content.embedding.values], dtype).map(
         lambda vectors: DecodedVectors(

@@ -62,7 +62,7 @@ def _build_message(
             return wire.ChatMessage(
                 role="tool",
                 content=_build_result_text(message),
-                # server/prompt.go of ollama/ollama: the images of a message are read whatever its role.
+                # server/prompt.go of ollama/ollama: images are accepted in messages of any role.
                 images=images or UNSET,
                 tool_name=names.get(id_) or message.name or UNSET,
                 tool_call_id=id_ or UNSET,

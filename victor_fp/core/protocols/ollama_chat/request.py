@@ -51,9 +51,13 @@ def _finish_request(
 def _place_unknown(dialect: OllamaDialect, unknown: Mapping[str, Json]) -> dict[str, Json]:
     """Return the unknown options with those of the runtime under `options`."""
     runtime = {name: value for name, value in unknown.items() if name in dialect.runtime_options}
-    placed = {name: value for name, value in unknown.items() if name not in runtime}
-    own = placed.get("options")
-    return {**placed, "options": {**(own if isinstance(own, Mapping) else {}), **runtime}} if runtime else placed
+    top_level = {name: value for name, value in unknown.items() if name not in runtime}
+    runtime_options = top_level.get("options")
+    return (
+        {**top_level, "options": {**(runtime_options if isinstance(runtime_options, Mapping) else {}), **runtime}}
+        if runtime
+        else top_level
+    )
 
 
 def _build_body(dialect: OllamaDialect, request: ChatRequest, messages: list[wire.ChatMessage]) -> wire.ChatRequest:

@@ -173,7 +173,7 @@ class CompletionEvents(msgspec.Struct, Generic[C, B], frozen=True):
 
     def _on_chunk(self, state: Accumulator, chunk: ChunkContent) -> tuple[Accumulator, list[Delta]]:
         """Handle a chunk that has more than text."""
-        state, deltas = add_chunk(state, chunk, whole=False)
+        state, deltas = add_chunk(state, chunk, is_complete=False)
         if (error := find_error(chunk)) is not None:
             fault = fault_from_error(self.endpoint, self.dialect, error, model=state.model)
             return state, [*deltas, ErrorReported(fault)]
@@ -202,7 +202,7 @@ def read_body(
         return [ErrorReported(fault_from_error(endpoint, dialect, chunk.error, model=chunk.model))]
     if chunk.choice is None:
         return [ErrorReported(InvalidResponse(provider=endpoint.spec.name, message="the response contains no choice"))]
-    state, deltas = add_chunk(Accumulator(), chunk, whole=True)
+    state, deltas = add_chunk(Accumulator(), chunk, is_complete=True)
     state, released = _release(state)
     deltas += [*released, *_report_metadata(state)]
     if (error := find_error(chunk)) is not None:
@@ -219,8 +219,8 @@ def find_error(chunk: ChunkContent) -> Json:
     return {"error": chunk.choice.error or UNSPECIFIED_ERROR}
 
 
-def add_chunk(state: Accumulator, chunk: ChunkContent, *, whole: bool) -> tuple[Accumulator, list[Delta]]:
-    """Add a chunk: return the state and its deltas, except the stop. `whole`: calls and records are complete."""
+def add_chunk(state: Accumulator, chunk: ChunkContent, *, is_complete: bool) -> tuple[Accumulator, list[Delta]]:
+    """Add a chunk: return the state and its deltas, except the stop. `is_complete`: calls and records are complete."""
     choice = chunk.choice
     if not state.begun or chunk.identity or chunk.notes or choice is None or choice.notes:
         state = _add_metadata(state, chunk)
@@ -230,12 +230,12 @@ def add_chunk(state: Accumulator, chunk: ChunkContent, *, whole: bool) -> tuple[
     if choice.fragments:
         calls = state.calls
         for fragment in choice.fragments:
-            calls, more = add_fragment(calls, fragment, state.seed, whole=whole)
+            calls, more = add_fragment(calls, fragment, state.seed, is_complete=is_complete)
             deltas += more
         if calls is not state.calls:
             state = msgspec.structs.replace(state, calls=calls)
     if choice.details or choice.executed or choice.audio:
-        state = _add_records(state, choice, whole=whole)
+        state = _add_records(state, choice, is_complete=is_complete)
     if choice.growing_metadata:
         deltas.append(MetadataReported(metadata=dict(choice.growing_metadata)))
     if chunk.usage is not None:
@@ -254,11 +254,11 @@ def _add_metadata(state: Accumulator, chunk: ChunkContent) -> Accumulator:
     )
 
 
-def _add_records(state: Accumulator, choice: ChoiceContent, *, whole: bool) -> Accumulator:
+def _add_records(state: Accumulator, choice: ChoiceContent, *, is_complete: bool) -> Accumulator:
     return msgspec.structs.replace(
         state,
-        details=state.details.with_fragments(choice.details, whole=whole),
-        executed=state.executed.with_fragments(choice.executed, whole=whole),
+        details=state.details.with_fragments(choice.details, is_complete=is_complete),
+        executed=state.executed.with_fragments(choice.executed, is_complete=is_complete),
         audio=(state.audio or OpenRecord()).with_fragment(choice.audio) if choice.audio else state.audio,
     )
 

@@ -36,6 +36,6 @@ def name_audio_format(part: AudioPart) -> str:
 
 
 def name_file(part: FilePart) -> str:
-    """Return the name of a file: its own, or one made from its media type."""
+    """Return the name of a file: its filename, or one made from its media type."""
     media_type = part.media_type or "application/pdf"
     return part.filename or f"file.{EXTENSIONS.get(media_type, media_type.partition('/')[2])}"

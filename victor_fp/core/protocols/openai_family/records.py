@@ -49,14 +49,14 @@ class OpenRecords(msgspec.Struct, frozen=True):
 
     newest: _Records = None
 
-    def with_fragments(self, fragments: Iterable[Record], *, whole: bool = False) -> OpenRecords:
+    def with_fragments(self, fragments: Iterable[Record], *, is_complete: bool = False) -> OpenRecords:
         """Add fragments: each continues the newest record if type, index and id match, or starts a new one.
 
-        A `whole` fragment always starts a new one.
+        A `is_complete` fragment always starts a new one.
         """
         records = self.newest
         for fragment in fragments:
-            if not whole and records is not None and _is_continuation(records[1], fragment):
+            if not is_complete and records is not None and _is_continuation(records[1], fragment):
                 records = (records[0], records[1].with_fragment(fragment))
             else:
                 records = (records, OpenRecord().with_fragment(fragment))

@@ -43,8 +43,8 @@ def find_server_root(base_url: str) -> str:
 
 def find_resource_url(endpoint: Endpoint) -> str | None:
     """Return the URL of the Azure resource: a custom base URL, else the setting, without /openai and what follows."""
-    own = endpoint.base_url if endpoint.base_url != endpoint.spec.base_url else endpoint.settings.get("endpoint")
-    return own.partition("/openai")[0].rstrip("/") if own else None
+    resource = endpoint.base_url if endpoint.base_url != endpoint.spec.base_url else endpoint.settings.get("endpoint")
+    return resource.partition("/openai")[0].rstrip("/") if resource else None
 
 
 def has_dated_version(endpoint: Endpoint) -> bool:

@@ -70,10 +70,10 @@ def is_empty_fragment(fragment: Fragment) -> bool:
 
 
 def add_fragment(
-    calls: OpenCalls, fragment: Fragment, seed: str, *, whole: bool = False
+    calls: OpenCalls, fragment: Fragment, seed: str, *, is_complete: bool = False
 ) -> tuple[OpenCalls, list[Delta]]:
-    """Add a fragment: return the calls and its deltas. A `whole` call of a body never continues another."""
-    ordinal = None if whole else _find_continued(calls, fragment)
+    """Add a fragment: return the calls and its deltas. A `is_complete` call of a body never continues another."""
+    ordinal = None if is_complete else _find_continued(calls, fragment)
     if ordinal is None:
         return _open_call(calls, fragment, seed)
     call = calls.calls[ordinal]

@@ -143,9 +143,9 @@ class ResponseEvents(msgspec.Struct, frozen=True, kw_only=True):
                 return items, [*deltas, RefusalDelta(text or "")]
             case ResponseOutputTextAnnotationAddedEvent(annotation=annotation) if annotation is not None:
                 index, id_ = event.output_index, event.item_id
-                return item_state.add_annotations(items, index, id_, [annotation], whole=False), []
+                return item_state.add_annotations(items, index, id_, [annotation], replace=False), []
             case ResponseContentPartDoneEvent(part=OutputTextContent(annotations=list() as cited)) if cited:
-                return item_state.add_annotations(items, event.output_index, event.item_id, cited, whole=True), []
+                return item_state.add_annotations(items, event.output_index, event.item_id, cited, replace=True), []
             case ResponseOutputItemAddedEvent(item=item) if item is not None:
                 raw = _find_item(frame)
                 item = separate_item(item, raw, self.offered)

@@ -258,13 +258,13 @@ def append_arguments(items: OpenItems, index: int | None, id_: str | None, text:
 
 
 def add_annotations(
-    items: OpenItems, index: int | None, id_: str | None, annotations: Iterable[dict[str, Json]], *, whole: bool
+    items: OpenItems, index: int | None, id_: str | None, annotations: Iterable[dict[str, Json]], *, replace: bool
 ) -> OpenItems:
-    """Add citations to the open part; `whole`: they replace earlier ones."""
+    """Add citations to the open part, or replace earlier ones."""
     item = items.find(index, id_)
     if item is None:
         return items
-    chain = None if whole else item.annotations
+    chain = None if replace else item.annotations
     for annotation in annotations:
         chain = (chain, annotation)
     return items.put(_replace(item, annotations=chain))

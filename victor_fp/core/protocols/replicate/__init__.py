@@ -1,4 +1,4 @@
-"""Replicate: a prediction is created, and its output waited for, asked for again or streamed from another place."""
+"""Replicate: a prediction is created, and its output is awaited, polled or streamed from another URL."""
 
 from __future__ import annotations
 
