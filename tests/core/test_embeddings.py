@@ -99,7 +99,7 @@ def test_what_is_no_list_of_vectors_is_a_validation_error(vectors: object) -> No
         (b"text", "texts: expected texts, got bytes"),
         ({"a": 1}, "texts: expected texts, got dict"),
         (["a", None], "texts[1]: expected a text, got NoneType"),
-        (["a", "caf\udce9"], "texts[1]: half of a surrogate pair, which no encoding can carry"),
+        (["a", "caf\udce9"], "texts[1]: lone surrogate, which cannot be encoded"),
     ],
 )
 def test_what_is_no_text_is_named(texts: object, problem: str) -> None:

@@ -81,7 +81,7 @@ def test_one_flipped_bit_anywhere_is_noticed(place: int) -> None:
     broken = EVENT[:place] + bytes([EVENT[place] ^ 4]) + EVENT[place + 1 :]
     _, frames, error = build_event_stream_framer().feed(EVENT + broken)
     assert frames == [EVENT_FRAME]
-    assert error == Garbled("checksum of a message's lengths" if place < 12 else "checksum of a message")
+    assert error == Garbled("invalid checksum of the lengths of a message" if place < 12 else "invalid checksum of a message")
 
 
 def test_a_length_past_the_limit_is_refused_before_its_bytes_come() -> None:
@@ -96,7 +96,7 @@ def test_a_length_too_short_for_its_parts_is_garbled() -> None:
 
 def test_a_broken_stream_stays_broken() -> None:
     framer: Framer = build_event_stream_framer().feed(bytes(16))[0]
-    assert framer.feed(EVENT)[1:] == ([], Garbled("checksum of a message's lengths"))
+    assert framer.feed(EVENT)[1:] == ([], Garbled("invalid checksum of the lengths of a message"))
 
 
 EVERY_TYPE: list[Header] = [

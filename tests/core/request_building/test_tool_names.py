@@ -115,7 +115,7 @@ def test_servers_that_accept_every_name_get_it_as_it_is(provider: str) -> None:
 
 @pytest.mark.parametrize(
     ("names", "message"),
-    [(["a", ""], "tools[1]: name is empty"), (["a", "b", "a"], "tools[2]: 'a' is the name of tools[0] too")],
+    [(["a", ""], "tools[1]: name is empty"), (["a", "b", "a"], "tools[2]: 'a' is also the name of tools[0] too")],
 )
 def test_names_that_are_empty_or_not_unique_are_refused_before_sending(names: list[str], message: str) -> None:
     result = replay.request("openai", "Hi", model="m", tools=[ToolDefinition(name=name) for name in names])

@@ -67,7 +67,7 @@ def list_missing_results(
     if state in ("expired", "cancelled"):
         failure: Result[CompletionResponse, Fault] = Failure(_build_not_begun(context, state))
         return tuple(BatchResult(key=key, result=failure, end=state) for key in matching.list_missing())
-    message = f"batch {handle.id} is over and has no result for this row"
+    message = f"batch {handle.id} has ended without a result for this row"
     lost: Result[CompletionResponse, Fault] = Failure(
         with_context(context, InvalidResponse(message=message, maybe_billed=True))
     )
@@ -93,6 +93,6 @@ def _decode(batch: BatchCodec, context: ResponseContext, item: ItemResult) -> Re
 
 def _build_not_begun(context: ResponseContext, end: Literal["expired", "cancelled"]) -> Fault:
     if end == "expired":
-        message = "the vendor did not begin this request within the batch's time"
+        message = "the vendor did not start this request before the batch expired"
         return with_context(context, TimedOut(message=message))
-    return with_context(context, Cancelled(message="the batch was cancelled before this request began"))
+    return with_context(context, Cancelled(message="the batch was cancelled before this request started"))

@@ -40,11 +40,11 @@ def encode_row(batch: BatchCodec, provider: str, row: CheckedRow) -> Result[Batc
         case Success(chat):
             pass
     if chat.text_tools:
-        message = "tools that are called in the answer's text cannot be used in a batch"
+        message = "textual tool calls are not supported in batches"
         return Failure(InvalidRequest(provider=provider, model=row.model, message=message))
     codec = batch.codec.for_model(row.model)
     if codec is not batch.codec:
-        message = f"model {row.model!r} is served by another protocol, which the batch API does not take"
+        message = f"model {row.model!r} is served by another protocol, which the batch API does not support"
         return Failure(InvalidRequest(provider=provider, model=row.model, message=message))
     return codec.request(chat).map(lambda request: _encode_request(batch, row, request))
 

@@ -173,4 +173,4 @@ def decode_handle(text: str | bytes | Mapping[str, object]) -> Result[BatchHandl
             return Success(msgspec.json.decode(text, type=BatchHandle))
         return Success(msgspec.convert(text, BatchHandle))
     except (msgspec.MsgspecError, ValueError, TypeError) as error:
-        return Failure(InvalidRequest(message=f"a batch handle cannot be read: {error}"))
+        return Failure(InvalidRequest(message=f"a batch handle cannot be decoded: {error}"))

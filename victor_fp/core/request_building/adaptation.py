@@ -68,7 +68,7 @@ def _name_problem(names: Sequence[str]) -> str:
         if not name:
             return f"tools[{place}]: name is empty"
         if name in names[:place]:
-            return f"tools[{place}]: {name!r} is the name of tools[{names.index(name)}] too"
+            return f"tools[{place}]: {name!r} is also the name of tools[{names.index(name)}] too"
     return "tools: names are missing or not unique"
 
 
@@ -106,7 +106,7 @@ def _adapt_tool(tool: ToolDefinition, support: SchemaSupport) -> _AdaptedTool:
     if strict and support.strict_tools is not None:
         converted = convert_schema(tool.parameters, support.strict_tools, arguments=True)
         if converted.losses:
-            reason = f"{tool.name} cannot be held to its schema: {_list_losses(converted.losses)}"
+            reason = f"{tool.name} cannot be strict: {_list_losses(converted.losses)}"
             unsupported = (Adjustment(parameter="tools.strict", reason=reason),)
             strict, converted = False, None
     if converted is None:

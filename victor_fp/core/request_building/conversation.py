@@ -19,7 +19,7 @@ INSTRUCTIONS = frozenset({"system", "developer"})
 """Roles of messages that instruct the model."""
 SYSTEM_MOVED = Adjustment(
     parameter="messages.system",
-    reason="moved before the conversation: here this model takes no system message",
+    reason="moved to the start of the conversation: this model does not accept a system message there",
     action="changed",
 )
 
@@ -153,11 +153,11 @@ def _find_problem(messages: Sequence[Message], *, continues: bool) -> str | None
         has_unseen = has_unseen and message.role != "assistant"
         if message.role == "tool":
             if not message.tool_call_id:
-                return f"messages[{place}]: a tool message needs tool_call_id"
+                return f"messages[{place}]: a tool message requires tool_call_id"
             if has_unseen:
                 continue
             if message.tool_call_id not in waiting:
-                return f"messages[{place}]: no call {message.tool_call_id!r} waits for this result"
+                return f"messages[{place}]: no call {message.tool_call_id!r} is pending for this result"
             waiting.pop(message.tool_call_id)
             continue
         if waiting:
@@ -165,7 +165,7 @@ def _find_problem(messages: Sequence[Message], *, continues: bool) -> str | None
         if message.tool_calls and message.role != "assistant":
             return f"messages[{place}]: only an assistant's message has tool_calls"
         if message.role in ("system", "developer", "assistant") and not _is_text(message):
-            return f"messages[{place}]: a message of role {message.role} takes text parts only"
+            return f"messages[{place}]: a message of role {message.role} accepts text parts only"
         for call in message.tool_calls or ():
             if call["id"] in waiting:
                 return f"messages[{place}]: two calls with the id {call['id']!r}"

@@ -106,17 +106,17 @@ def _parse_address(spec: ProviderSpec, source: str, text: str) -> Result[_Addres
     """Take an address apart, or say by name what about it cannot be used."""
     text = text.strip(_AROUND)
     if re.search(r"[\x00-\x20\x7f]", text):  # which the standard library leaves out, so that another host is meant
-        return _refuse(spec, source, "is not a valid URL: it holds white space or a control character")
+        return _refuse(spec, source, "is not a valid URL: it has white space or a control character")
     try:
         parts = urlsplit(_with_scheme(spec, text))
         port = parts.port
     except ValueError:
         return _refuse(spec, source, "is not a valid URL")
     if parts.scheme not in ("http", "https"):
-        return _refuse(spec, source, f"has the scheme {parts.scheme!r}; it takes http and https")
+        return _refuse(spec, source, f"has the scheme {parts.scheme!r}; expected http or https")
     if parts.username is not None or parts.password is not None or "@" in parts.netloc:
         advice = "pass credentials as api_key= or in extra_headers="
-        return _refuse(spec, source, f"holds a user name or password, which is not supported: {advice}")
+        return _refuse(spec, source, f"has a user name or password, which is not supported: {advice}")
     if parts.fragment:
         return _refuse(spec, source, "has a fragment (#...)")
     if not parts.hostname or re.search(r"[\s\\<>\"^`|]", parts.netloc + parts.path):

@@ -77,7 +77,7 @@ def read_texts(name: str, given: object) -> tuple[str, ...] | str:
         if not isinstance(text, str):
             return f"{name}[{index}]: expected a text, got {type(text).__name__}"
         if not text.isascii() and not _is_valid_unicode(text):
-            return f"{name}[{index}]: half of a surrogate pair, which no encoding can carry"
+            return f"{name}[{index}]: lone surrogate, which cannot be encoded"
     return texts
 
 
@@ -187,16 +187,16 @@ def _translate_part(given: Mapping[Any, Any]) -> Mapping[Any, Any] | str:
             source = given.get("image_url")
             url, detail = (source.get("url"), source.get("detail")) if isinstance(source, Mapping) else (source, None)
             if not isinstance(url, str):
-                return "image_url needs a url"
+                return "image_url requires a url"
             return _build_attachment("image", url, **({} if detail is None else {"detail": detail}))
         case "input_audio":
             audio = given.get("input_audio")
             if not isinstance(audio, Mapping) or not isinstance(data := audio.get("data"), str):
-                return "input_audio needs data"
+                return "input_audio requires data"
             return {"type": "audio", "data": data, "media_type": f"audio/{audio.get('format', 'wav')}"}
         case "file" if isinstance(file := given.get("file"), Mapping):
             if not isinstance(data := file.get("file_data"), str):
-                return "a file needs file_data: a file that was uploaded to a vendor cannot be passed by its id"
+                return "a file requires file_data: ids of files uploaded to a vendor are not supported"
             name = file.get("filename")
             return _build_attachment("file", data, **({} if name is None else {"filename": name}))
         case "refusal":

@@ -42,7 +42,7 @@ def describe_format(form: ResponseFormat) -> str:
 
 def _record_adjustment(http: HttpRequest) -> HttpRequest:
     adjustments = tuple(
-        replace(one, action="changed", reason=f"{one.reason}; told in the system message") if one.drops_form else one
+        replace(one, action="changed", reason=f"{one.reason}; moved to the system message") if one.drops_form else one
         for one in http.adjustments
     )
     return replace(http, adjustments=adjustments)

@@ -36,7 +36,7 @@ def build_stateless(
     left_out = {name: None for name in asked if name not in accepted and getattr(options, name) is not None}
     if not left_out:
         return build(request)
-    reason = "nothing is kept between requests here"
+    reason = "this API does not store responses"
     refused = [Adjustment(parameter=name, reason=reason) for name in left_out if asked[name]]
     match outcome(resolve_unsupported(endpoint, request, refused)):
         case Failure(fault):

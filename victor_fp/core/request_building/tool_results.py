@@ -47,7 +47,7 @@ def place_result_parts(
                 leaving.append(part)
         if leaving:
             kinds = ", ".join(sorted({part.type for part in leaving}))
-            reason = f"{recipient} accepts no {kinds} in a tool's result; sent in a user message after it"
+            reason = f"{recipient} accepts no {kinds} in tool results; sent in a user message after them"
             adjustments[Adjustment(parameter="messages.content", reason=reason, action="changed")] = None
             moved += [TextPart(text=f"Attached to the result of the call {message.tool_call_id}:"), *leaving]
         content = kept or (SEE_BELOW if leaving else "")

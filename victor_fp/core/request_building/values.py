@@ -35,7 +35,7 @@ def find_unwritable(request: ChatRequest, error: Exception) -> InvalidRequest:
         except RecursionError:
             return InvalidRequest(model=request.model, message=f"{place} is nested too deeply")
         except UnicodeEncodeError as wrong:
-            reason = f"half of a surrogate pair at position {wrong.start} of a text"
+            reason = f"lone surrogate at position {wrong.start} of a text"
             return InvalidRequest(model=request.model, message=f"{place} is not valid Unicode: {reason}")
         except (TypeError, ValueError) as wrong:
             return InvalidRequest(model=request.model, message=f"{place} cannot be written as JSON: {wrong}"[:_SHOWN])
@@ -51,7 +51,7 @@ def describe_failure(error: Exception, *, provider: str = "", model: str | None 
 def find_number_problem(name: str, value: object) -> str | None:
     """A sentence about the first number inside a value that is not finite; None where there is none."""
     number = _search(value)
-    return None if number is None else f"{name}: {number} is not a number that JSON can hold"
+    return None if number is None else f"{name}: {number} is not a number that JSON can represent"
 
 
 def _name_values(request: ChatRequest) -> Iterator[tuple[str, object]]:
