@@ -27,7 +27,7 @@ from victor_fp.core.dialects.interactions import InteractionsDialect
 from victor_fp.core.protocols.gemini.contents import list_changes
 from victor_fp.core.protocols.gemini.parts import parse_data_url, to_arguments
 from victor_fp.core.request_building.conversation import Block, read_turn_state, split_assistant_turn, split_system
-from victor_fp.core.request_building.stored_state import count_known
+from victor_fp.core.request_building.stored_state import count_stored
 from victor_fp.core.request_building.tool_results import Media, Placement, place_result_parts
 from victor_fp.core.requests import Adjustment
 from victor_fp.core.types import AudioPart, FilePart, ImagePart, Message, Part, TextPart
@@ -52,7 +52,7 @@ def build_steps(provider: str, messages: Sequence[Message], previous_id: str | N
     steps: list[InputStep] = []
     names: dict[str, str] = {}
     turns = split_system(messages)[1]
-    known = count_known(turns, previous_id)
+    known = count_stored(turns, previous_id)
     for message in turns[:known]:
         names |= {call["id"]: call["name"] for call in message.tool_calls or ()}
     with_moved_parts, in_results = place_result_parts(turns[known:], _place_part, "The model")

@@ -16,7 +16,7 @@ from victor_fp.core.protocols.openai_family.tools import fit_call_id
 from victor_fp.core.protocols.openai_responses.parts import BREAKPOINT, build_parts, build_result_part
 from victor_fp.core.protocols.openai_responses.rules import ResponseRules
 from victor_fp.core.request_building.conversation import Block, read_turn_state, split_assistant_turn
-from victor_fp.core.request_building.stored_state import count_known
+from victor_fp.core.request_building.stored_state import count_stored
 from victor_fp.core.requests import Adjustment, ChatRequest
 from victor_fp.core.types import FilePart, ImagePart, Message, TextPart
 
@@ -28,7 +28,7 @@ CUSTOM = "custom_tool_call"
 def build_input(rules: ResponseRules, request: ChatRequest) -> tuple[list[wire.InputItem], tuple[Adjustment, ...]]:
     """Build the input items and list what of the conversation could not be sent."""
     previous_id = None if rules.is_refused("previous_response_id") else request.options.previous_response_id
-    known = count_known(request.messages, previous_id)
+    known = count_stored(request.messages, previous_id)
     messages, adjustments = accept_messages(rules, request.messages[known:])
     items: list[Item] = []
     custom = {
