@@ -95,10 +95,10 @@ def test_what_is_no_list_of_vectors_is_a_validation_error(vectors: object) -> No
 @pytest.mark.parametrize(
     ("texts", "problem"),
     [
-        (7, "texts: expected texts, got int"),
-        (b"text", "texts: expected texts, got bytes"),
-        ({"a": 1}, "texts: expected texts, got dict"),
-        (["a", None], "texts[1]: expected a text, got NoneType"),
+        (7, "texts: expected strings, got int"),
+        (b"text", "texts: expected strings, got bytes"),
+        ({"a": 1}, "texts: expected strings, got dict"),
+        (["a", None], "texts[1]: expected a string, got NoneType"),
         (["a", "caf\udce9"], "texts[1]: lone surrogate, which cannot be encoded"),
     ],
 )

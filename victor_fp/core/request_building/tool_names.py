@@ -27,21 +27,21 @@ def map_tool_names(rules: ToolNameRules, names: Iterable[str]) -> dict[str, str]
     {'math.add': 'math_add'}
     """
     given = dict.fromkeys(names)
-    if not rules.signs or not given:
+    if not rules.characters or not given:
         return {}
-    accepted = re.compile(f"[{rules.first or rules.signs}][{rules.signs}]{{0,{rules.longest - 1}}}")
+    accepted = re.compile(f"[{rules.first or rules.characters}][{rules.characters}]{{0,{rules.max_length - 1}}}")
     rejected = [name for name in given if accepted.fullmatch(name) is None]
     if not rejected:
         return {}
     used = given.keys() - set(rejected)
     mapped: dict[str, str] = {}
     for name in rejected:
-        replacement = re.sub(f"[^{rules.signs}]", "_", name)
+        replacement = re.sub(f"[^{rules.characters}]", "_", name)
         if accepted.match(replacement) is None:
             replacement = f"_{replacement}"
-        if len(replacement) > rules.longest or replacement in used:
+        if len(replacement) > rules.max_length or replacement in used:
             digest = blake2b(name.encode("utf-8", "surrogatepass"), digest_size=_DIGEST_LENGTH // 2).hexdigest()
-            replacement = f"{replacement[: rules.longest - _DIGEST_LENGTH - 1]}_{digest}"
+            replacement = f"{replacement[: rules.max_length - _DIGEST_LENGTH - 1]}_{digest}"
         mapped[name] = replacement
         used.add(replacement)
     return mapped
