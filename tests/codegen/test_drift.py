@@ -280,7 +280,7 @@ def test_documents_are_fetched_below_a_url(openapi: Path, server: str) -> None:
 
 def test_an_incomplete_source_is_refused_by_name(openapi: Path) -> None:
     (openapi / "sources.toml").write_text("[post-office]\nvendor = 'office'\n")
-    with pytest.raises(CodegenFailed, match=r"\[post-office\] lacks document"):
+    with pytest.raises(CodegenFailed, match=r"document is missing in \[post-office\]"):
         read_sources(openapi / "sources.toml")
 
 

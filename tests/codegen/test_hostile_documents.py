@@ -91,7 +91,7 @@ def test_a_reference_outside_is_named(tmp_path: Path) -> None:
 
 
 def test_a_reference_to_nothing_is_named(tmp_path: Path) -> None:
-    with pytest.raises(CodegenFailed, match=r"refers to '#/components/schemas/Gone', which is not there"):
+    with pytest.raises(CodegenFailed, match=r"refers to '#/components/schemas/Gone', which does not exist"):
         compiled(tmp_path, document(REFERENCES["property"]("#/components/schemas/Gone")))
 
 
@@ -320,7 +320,7 @@ def chain(keyword: str, length: int, width: int = 1) -> dict[str, Any]:
 @pytest.mark.parametrize("keyword", ["$ref", "allOf", "oneOf", "anyOf", "items"])
 def test_a_chain_of_components_is_bounded(keyword: str, tmp_path: Path) -> None:
     compiled(tmp_path, chain(keyword, 12))
-    with pytest.raises(CodegenFailed, match="schemas are made of each other in a chain"):
+    with pytest.raises(CodegenFailed, match="a chain of [0-9]+ schemas"):
         compiled(tmp_path, chain(keyword, 3000))
 
 

@@ -119,8 +119,8 @@ def _compile_package(document: Document, folder: str, sliced: Slice) -> Files:
     title = f'{start}\n"""Wire models and operations compiled from {make_printable_name(document)}."""\n'
     files = {f"{folder}__init__.py": _format_source(title if folder else title + RUNTIME)}
     sides: tuple[tuple[Side, tuple[str, ...], str], ...] = (
-        ("request", sliced.request_roots, "What is sent: a field left UNSET is absent, None is null."),
-        ("response", sliced.response_roots, "What is received: a field that is absent or null is None."),
+        ("request", sliced.request_roots, "Request models: an UNSET field is absent, None is null."),
+        ("response", sliced.response_roots, "Response models: absent and null fields are None."),
     )
     roots: dict[Side, Mapping[str, str]] = {}
     for side, expected, docstring in sides:
@@ -136,7 +136,7 @@ def _compile_package(document: Document, folder: str, sliced: Slice) -> Files:
         files[f"{folder}{side}.py"] = _format_source(text)
         roots[side] = normalised.roots
     shapes = read_operations(document, sliced, roots["request"], roots["response"])
-    header = f'{start}\n"""Operations: where each is sent, with what parameters, and the types of its bodies."""'
+    header = f'{start}\n"""Operations: method, path, parameters and body types."""'
     runtime = ".." if folder else "."
     files[f"{folder}operations.py"] = _format_source(emit_operations(shapes, header, runtime=runtime))
     return files

@@ -78,7 +78,7 @@ def _build_unknown_variant(tag: str) -> Schema:
     raw: Schema = {"type": "object", "additionalProperties": {}}
     return {
         "type": "object",
-        "description": f"A variant whose `{tag}` nobody knew when this was compiled, as it came.",
+        "description": f"A variant with a `{tag}` that was unknown at compile time, as received.",
         "properties": {tag: {"type": "string", "const": UNKNOWN_TAG}, "raw": raw},
         "required": [tag, "raw"],
     }

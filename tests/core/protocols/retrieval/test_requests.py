@@ -242,4 +242,4 @@ def test_texts_that_are_none_are_named() -> None:
     fault = replay.embed_request("openai", ["a", 1], model="m").failure()  # type: ignore[list-item]  # as callers do
     assert fault.message == "texts[1]: expected a string, got int"
     fault = replay.rerank_request("cohere", "q", ["\ud800"], model="m").failure()
-    assert fault.message.startswith("documents[0]: half of a surrogate pair")
+    assert fault.message.startswith("documents[0]: lone surrogate")
