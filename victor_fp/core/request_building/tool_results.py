@@ -47,7 +47,7 @@ def place_result_parts(
                 moving.append(part)
         if moving:
             kinds = ", ".join(sorted({part.type for part in moving}))
-            reason = f"{recipient} does not accept {kinds} in tool results; sent in a user message after them"
+            reason = f"{recipient} does not accept {kinds} parts in tool results; sent in a user message after them"
             adjustments[Adjustment(parameter="messages.content", reason=reason, action="changed")] = None
             moved += [TextPart(text=f"Attached to the result of the call {message.tool_call_id}:"), *moving]
         content = kept or (RESULT_PLACEHOLDER if moving else "")

@@ -81,7 +81,7 @@ def _accept_message(rules: Rules, message: Message) -> tuple[Message, Sequence[P
     if not moved:
         return message.model_copy(update={**changes, "content": accepted}), (), adjustments
     kinds = ", ".join(sorted({part.type for part in moved}))
-    reason = f"{rules.recipient} does not accept {kinds} in tool results; sent in a user message after them"
+    reason = f"{rules.recipient} does not accept {kinds} parts in tool results; sent in a user message after them"
     adjustments.append(Adjustment(parameter="messages.content", reason=reason, action="changed"))
     kept = [part for part in accepted if _can_send_result(rules, part)]
     head = TextPart(text=f"Attached to the result of the call {message.tool_call_id}:")
