@@ -20,16 +20,16 @@ class Parameter(NamedTuple):
     """A parameter of an operation."""
 
     name: str
-    """On the wire."""
+    """Name on the wire."""
     field: str
-    """Of the descriptor."""
+    """Field of the descriptor."""
     location: Literal["path", "query", "header"]
     reserved: bool = False
-    """Its slashes separate segments of the path."""
+    """Whether slashes in its value separate path segments."""
 
 
 class Operation(Protocol):
-    """The facts every descriptor has; an instance holds values for its parameters."""
+    """Members of all descriptors; an instance holds the parameter values."""
 
     ID: ClassVar[str]
     METHOD: ClassVar[Method]

@@ -14,7 +14,7 @@ class OpenAIVendor(BatchVendor):
 
     name = "openai"
     route = "/v1/chat/completions"
-    keeps_marks = True
+    stores_token = True
     lists_unbegun = True
 
     def handle(self, received: Received) -> tuple[int, Any]:
@@ -162,7 +162,7 @@ class QwenVendor(OpenAIVendor):
 
     name = "qwen"
     path = "/compatible-mode/v1"
-    keeps_marks = False
+    stores_token = False
 
     def create(self, wanted: dict[str, Any]) -> tuple[int, Any]:
         assert "metadata" not in wanted
@@ -173,7 +173,7 @@ class TogetherVendor(OpenAIVendor):
     """States in upper case, another upload, lines without a URL, lists without an object, times as text."""
 
     name = "together"
-    keeps_marks = False
+    stores_token = False
 
     def handle(self, received: Received) -> tuple[int, Any]:
         if (received.method, received.path) == ("POST", "/v1/files/upload"):

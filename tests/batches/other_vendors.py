@@ -101,7 +101,7 @@ class GeminiVendor(BatchVendor):
 
     name = "google"
     path = "/v1beta"
-    keeps_marks = True
+    stores_token = True
 
     def handle(self, received: Received) -> tuple[int, Any]:
         path = received.path.partition("?")[0].removeprefix(self.path).strip("/")
@@ -173,7 +173,7 @@ class MistralVendor(BatchVendor):
     """Jobs over uploaded files, whose model is the job's."""
 
     name = "mistral"
-    keeps_marks = True
+    stores_token = True
 
     def handle(self, received: Received) -> tuple[int, Any]:
         path = received.path.partition("?")[0].removeprefix(self.path).strip("/")
@@ -257,7 +257,7 @@ class XAIVendor(BatchVendor):
     """Created empty and filled in calls; pages of results; counters in place of a state."""
 
     name = "xai"
-    keeps_marks = True
+    stores_token = True
     states = frozenset({"completed", "cancelled", "failed"})
     page = 2
     operation = "chat_get_completion"
@@ -338,7 +338,7 @@ class OpenRouterVendor(OpenAIVendor):
 
     name = "openrouter"
     path = "/api/v1"
-    keeps_marks = False
+    stores_token = False
     lists_unbegun = False
 
     def handle(self, received: Received) -> tuple[int, Any]:

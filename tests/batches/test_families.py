@@ -239,7 +239,7 @@ async def test_a_creation_whose_answer_is_lost_is_found_again_and_never_repeated
     async with connected(vendor, max_retries=3) as provider:
         result = await provider.submit_batch_result(ROWS, model=vendor.model)
     (filled,) = (job for job in vendor.jobs.values() if job.requests)
-    if vendor.keeps_marks:
+    if vendor.stores_token:
         assert result.unwrap().id == filled.id
     else:
         assert result.failure().maybe_billed

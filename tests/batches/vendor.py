@@ -41,7 +41,7 @@ class BatchVendor(ABC):
     model = "m-1"
     states = frozenset({"completed", "failed", "expired", "cancelled"})
     """How a batch may end."""
-    keeps_marks = False
+    stores_token = False
     """Whether a batch can be found by our mark."""
     lists_unbegun = False
     """Whether results say of a request that it was not begun."""

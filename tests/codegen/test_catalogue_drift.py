@@ -9,7 +9,7 @@ import pytest
 
 from victor_fp.codegen.__main__ import main
 from victor_fp.codegen.bounds import CodegenFailed
-from victor_fp.codegen.catalogue_drift import OTHER_NAMES, compare_catalogue
+from victor_fp.codegen.catalogue_drift import NAMES_BY_LISTED_ID, compare_catalogue
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.models.limits import load_bundled_limits
 
@@ -35,9 +35,9 @@ def tree(tmp_path: Path) -> Path:
 
 def test_what_differs_is_a_line(tmp_path: Path) -> None:
     assert compare_catalogue(tree(tmp_path)) == [
-        "deepseek: base URL is https://api.ds.example there, https://api.deepseek.com/v1 here",
-        "deepseek: variables DS_KEY are not read here",
-        "deepseek: model deepseek-v4-flash has a context window of 500000 there, 1000000 here",
+        "deepseek: base URL is https://api.ds.example in the listing, https://api.deepseek.com/v1 in the catalogue",
+        "deepseek: variables DS_KEY are not in the catalogue",
+        "deepseek: model deepseek-v4-flash has a context window of 500000 in the listing, 1000000 in the catalogue",
         "deepseek: model next/ds-5 is new",
     ]
 
@@ -58,9 +58,9 @@ def test_a_default_model_that_is_gone_or_ended_is_reported(tmp_path: Path) -> No
     (tmp_path / "api.json").write_text(json.dumps(data))
     lines = compare_catalogue(tmp_path)
     assert "groq: default model openai/gpt-oss-120b has ended" in lines
-    assert "xai: default model grok-4 is not listed there" in lines
+    assert "xai: default model grok-4 is not listed" in lines
     assert "xai: model grok-9 is new" in lines
-    assert "xai: no model there matches the limit grok-3*" in lines
+    assert "xai: no listed model matches the limit grok-3*" in lines
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"groq": 7}', "\udce9"])
@@ -89,5 +89,5 @@ def test_the_command_reports_and_fails_where_something_differs(
 
 
 def test_other_names_lead_to_entries() -> None:
-    assert set(OTHER_NAMES.values()) <= set(CATALOGUE.names)
-    assert not set(OTHER_NAMES) & set(CATALOGUE.entries)
+    assert set(NAMES_BY_LISTED_ID.values()) <= set(CATALOGUE.names)
+    assert not set(NAMES_BY_LISTED_ID) & set(CATALOGUE.entries)

@@ -91,7 +91,7 @@ def test_a_reference_outside_is_named(tmp_path: Path) -> None:
 
 
 def test_a_reference_to_nothing_is_named(tmp_path: Path) -> None:
-    with pytest.raises(CodegenFailed, match=r"refers to '#/components/schemas/Gone', which is not there"):
+    with pytest.raises(CodegenFailed, match=r"refers to '#/components/schemas/Gone', which does not exist"):
         compiled(tmp_path, document(REFERENCES["property"]("#/components/schemas/Gone")))
 
 
@@ -164,8 +164,8 @@ def test_aliases_that_expand_without_end_are_refused(merge: bool, tmp_path: Path
 def test_the_bound_counts_shared_parts_as_often_as_they_are_reached() -> None:
     shared: list[object] = [[], []]
     whole: object = [shared, shared]
-    excess = "it has more than 6 parts with every alias written out"
-    assert (find_excess(whole, list_json_children, most=7), find_excess(whole, list_json_children, most=6)) == (
+    excess = "it has more than 6 parts with expanded aliases"
+    assert (find_excess(whole, list_json_children, limit=7), find_excess(whole, list_json_children, limit=6)) == (
         None,
         excess,
     )
@@ -320,7 +320,7 @@ def chain(keyword: str, length: int, width: int = 1) -> dict[str, Any]:
 @pytest.mark.parametrize("keyword", ["$ref", "allOf", "oneOf", "anyOf", "items"])
 def test_a_chain_of_components_is_bounded(keyword: str, tmp_path: Path) -> None:
     compiled(tmp_path, chain(keyword, 12))
-    with pytest.raises(CodegenFailed, match="schemas are made of each other in a chain"):
+    with pytest.raises(CodegenFailed, match=r"a chain of [0-9]+ schemas"):
         compiled(tmp_path, chain(keyword, 3000))
 
 
@@ -330,7 +330,7 @@ def test_components_that_are_reached_on_many_ways_are_walked_once_or_refused(key
     parsed = parse_document("x.json", json.dumps(chain(keyword, 14, width=3)).encode())
     sliced = slice_operations(parsed)
     if keyword == "allOf":
-        with pytest.raises(CodegenFailed, match="expand to more than the compiler writes out"):
+        with pytest.raises(CodegenFailed, match="expand beyond the limit of the compiler"):
             normalise(sliced.schemas, sliced.response_roots, "response")
     else:
         assert normalise(sliced.schemas, sliced.response_roots, "response").schemas

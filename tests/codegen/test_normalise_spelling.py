@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from victor_fp.codegen.normalise.spelling import (
+    convert_null_to_type,
+    convert_single_values_to_const,
+    convert_type_lists_to_unions,
+    convert_unions_to_one_of,
     drop_reference_siblings,
     infer_missing_types,
     keep_types_only,
-    spell_null_as_type,
-    spell_single_values_as_const,
-    spell_type_lists_as_unions,
-    spell_unions_as_one_of,
 )
 from victor_fp.codegen.schema import Schema
 
@@ -65,7 +65,7 @@ def test_a_reference_stands_alone(schema: Schema, expected: Schema) -> None:
     ],
 )
 def test_the_old_ways_to_say_null_become_a_union_with_null(schema: Schema, expected: Schema) -> None:
-    assert spell_null_as_type({"X": schema}) == {"X": expected}
+    assert convert_null_to_type({"X": schema}) == {"X": expected}
 
 
 def test_a_list_of_types_becomes_a_union_whose_variants_keep_what_fits_them() -> None:
@@ -77,19 +77,19 @@ def test_a_list_of_types_becomes_a_union_whose_variants_keep_what_fits_them() ->
             NULL,
         ]
     }
-    assert spell_type_lists_as_unions({"X": schema}) == {"X": expected}
+    assert convert_type_lists_to_unions({"X": schema}) == {"X": expected}
 
 
 def test_any_of_becomes_one_of_and_mapped_names_are_written_in_full() -> None:
     schema: Schema = {"anyOf": [A], "discriminator": {"propertyName": "t", "mapping": {"a": "A"}}}
     mapping = {"a": "#/components/schemas/A"}
     expected: Schema = {"oneOf": [A], "discriminator": {"propertyName": "t", "mapping": mapping}}
-    assert spell_unions_as_one_of({"X": schema}) == {"X": expected}
+    assert convert_unions_to_one_of({"X": schema}) == {"X": expected}
 
 
 def test_alternatives_that_only_demand_fields_are_no_union() -> None:
     schema: Schema = {"properties": {"a": {}, "b": {}}, "anyOf": [{"required": ["a"]}, {"required": ["b"]}]}
-    assert spell_unions_as_one_of({"X": schema}) == {"X": {"properties": {"a": {}, "b": {}}}}
+    assert convert_unions_to_one_of({"X": schema}) == {"X": {"properties": {"a": {}, "b": {}}}}
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_alternatives_that_only_demand_fields_are_no_union() -> None:
     ],
 )
 def test_an_enum_of_one_is_a_const_and_says_its_type(schema: Schema, expected: Schema) -> None:
-    assert spell_single_values_as_const({"X": schema}) == {"X": expected}
+    assert convert_single_values_to_const({"X": schema}) == {"X": expected}
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from victor_fp.codegen.normalise.composition import flatten_all_of
 from victor_fp.codegen.normalise.hoisting import hoist_objects
-from victor_fp.codegen.normalise.inheritance import spell_inheritance_as_unions
+from victor_fp.codegen.normalise.inheritance import convert_inheritance_to_unions
 from victor_fp.codegen.normalise.naming import break_alias_cycles, inline_scalars, move_null_to_fields, name_as_classes
 from victor_fp.codegen.schema import Schema, Schemas, make_reference
 
@@ -62,7 +62,7 @@ def test_a_base_that_names_its_heirs_becomes_their_union() -> None:
     mapping = {"cat": "#/components/schemas/Cat"}
     base = {**thing(kind=TEXT), "discriminator": {"propertyName": "kind", "mapping": mapping}}
     cat: Schema = {"allOf": [make_reference("Pet"), thing(lives={"type": "integer"})]}
-    result = spell_inheritance_as_unions({"Pet": base, "Cat": cat})
+    result = convert_inheritance_to_unions({"Pet": base, "Cat": cat})
     assert result["Pet"] == {"oneOf": [make_reference("Cat")], "discriminator": base["discriminator"]}
     assert result["PetBase"] == thing(kind=TEXT)
     assert flatten_all_of(result)["Cat"] == thing(kind=TEXT, lives={"type": "integer"})

@@ -37,4 +37,4 @@ def test_what_is_stale_is_told_and_written(docs: Path, capsys: pytest.CaptureFix
 def test_a_page_without_its_diagram_is_an_error(docs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (docs / "machines" / "retry.md").write_text("# Retries\n", "utf-8")
     assert main(["pages", "--docs", str(docs)]) == 2
-    assert "0 Mermaid blocks" in capsys.readouterr().err
+    assert "expected one Mermaid block, got 0" in capsys.readouterr().err

@@ -22,13 +22,13 @@ LIMITS = st.tuples(st.integers(1, 8), st.none() | st.integers(1, 40))
 
 @given(TEXTS, LIMITS)
 def test_parts_are_the_texts_in_their_order_inside_the_limits(texts: list[str], limits: tuple[int, int | None]) -> None:
-    most_texts, most_tokens = limits
-    parts = split_texts(texts, most_texts, most_tokens)
+    max_texts, max_total_tokens = limits
+    parts = split_texts(texts, max_texts, max_total_tokens)
     assert [index for part in parts for index in part] == list(range(len(texts)))
     for part in parts:
         size = sum(-(-len(texts[index].encode()) // 2) for index in part)
-        assert 0 < len(part) <= most_texts
-        assert most_tokens is None or size <= most_tokens or len(part) == 1
+        assert 0 < len(part) <= max_texts
+        assert max_total_tokens is None or size <= max_total_tokens or len(part) == 1
 
 
 @given(TEXTS, LIMITS)
@@ -95,11 +95,11 @@ def test_what_is_no_list_of_vectors_is_a_validation_error(vectors: object) -> No
 @pytest.mark.parametrize(
     ("texts", "problem"),
     [
-        (7, "texts: expected texts, got int"),
-        (b"text", "texts: expected texts, got bytes"),
-        ({"a": 1}, "texts: expected texts, got dict"),
-        (["a", None], "texts[1]: expected a text, got NoneType"),
-        (["a", "caf\udce9"], "texts[1]: half of a surrogate pair, which no encoding can carry"),
+        (7, "texts: expected strings, got int"),
+        (b"text", "texts: expected strings, got bytes"),
+        ({"a": 1}, "texts: expected strings, got dict"),
+        (["a", None], "texts[1]: expected a string, got NoneType"),
+        (["a", "caf\udce9"], "texts[1]: lone surrogate, which cannot be encoded"),
     ],
 )
 def test_what_is_no_text_is_named(texts: object, problem: str) -> None:

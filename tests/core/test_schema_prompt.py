@@ -45,7 +45,7 @@ def test_where_a_schema_is_unknown_it_is_told_beside_plain_json() -> None:
     assert sent["response_format"] == {"type": "json_object"}
     (told,) = asked.adjustments
     assert (told.parameter, told.action) == ("response_format", "changed")
-    assert told.reason.endswith("; told in the system message")
+    assert told.reason.endswith("; moved to the system message")
 
 
 @pytest.mark.parametrize(

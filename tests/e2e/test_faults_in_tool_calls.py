@@ -127,8 +127,8 @@ def calls_in(asked: Message) -> Sequence[ToolCall]:
 
 def left(case: Case, *, stream: bool) -> object:
     """What comes over the wire of the broken arguments: where they are no text, the server sends an empty object."""
-    wordless = case.vendor.provider == "google" or (case.vendor.provider == "anthropic" and not stream)
-    return {} if wordless else HALF
+    empty_content = case.vendor.provider == "google" or (case.vendor.provider == "anthropic" and not stream)
+    return {} if empty_content else HALF
 
 
 async def assert_goes_on(case: Case, asked: Message, complaint: str, *, stream: bool) -> None:

@@ -35,7 +35,7 @@ from victor_fp.testing.retrieval import answer_retrieval, stub_vector
 EMBEDDER = msgspec.structs.replace(
     SPEC,
     name="embedder",
-    embeddings=OpenAIEmbeddings(most_texts=2, refuses=frozenset({"dimensions"})),
+    embeddings=OpenAIEmbeddings(max_texts=2, refuses=frozenset({"dimensions"})),
     reranking=CohereRerank(),
 )
 Handle = Callable[[Talk, Received], Awaitable[None]]

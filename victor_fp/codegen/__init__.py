@@ -1,4 +1,4 @@
-"""The compiler behind `nox -s codegen`: slice a document, overlay, normalise, emit; and tell when a vendor drifted."""
+"""Compiler of OpenAPI documents to wire models (slice, overlay, normalise, emit), and detection of drift."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from victor_fp.codegen import CodegenFailed, check, compile_documents, compile_v
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code: 0 well, 1 stale or drifted, 2 could not be done."""
+    """Run one command and return the exit code: 0 success, 1 stale or drifted, 2 error."""
     options = _build_parser().parse_args(arguments)
     try:
         code, lines = _run(options)
@@ -27,25 +27,27 @@ def _build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     texts = {
         "compile": "write the wire models",
-        "check": "fail where they are stale",
+        "check": "fail if they are stale",
         "drift": "compare with the vendors' documents",
     }
     for name, text in texts.items():
         command = commands.add_parser(name, help=text)
         if name == "drift":
-            command.add_argument("specs", nargs="?", metavar="DIR_OR_URL", help="where the vendors' full documents are")
+            command.add_argument(
+                "specs", nargs="?", metavar="DIR_OR_URL", help="location of the vendors' full documents"
+            )
             command.add_argument(
                 "--models-dev", type=Path, metavar="DIR", help="compare the catalogue with this listing"
             )
-            command.add_argument("--only-used", action="store_true", help="leave out what vendors merely added")
+            command.add_argument("--only-used", action="store_true", help="omit additions that are not used")
         else:
             command.add_argument("--out", type=Path, default=Path("generated/victor_fp_wire"), help="package to write")
         if name == "compile":
-            command.add_argument("--check", action="store_true", help="write nothing; as the command check")
-        command.add_argument("names", nargs="*", metavar="NAME", help="documents, such as openai-chat; all when none")
+            command.add_argument("--check", action="store_true", help="write nothing; same as the command check")
+        command.add_argument("names", nargs="*", metavar="NAME", help="documents, such as openai-chat; default: all")
         command.add_argument("--openapi", type=Path, default=Path("openapi"), help="folder of documents")
-    pages = commands.add_parser("pages", help="write what the docs take from the code")
-    pages.add_argument("--check", action="store_true", help="write nothing; fail where a page is stale")
+    pages = commands.add_parser("pages", help="write the documentation generated from the code")
+    pages.add_argument("--check", action="store_true", help="write nothing; fail if a page is stale")
     pages.add_argument("--docs", type=Path, default=Path("docs"), help="folder of pages")
     vendor = commands.add_parser("vendor", help="compile operations of a vendor's full document")
     vendor.add_argument("spec", type=Path)
@@ -71,7 +73,7 @@ def _run(options: argparse.Namespace) -> tuple[int, list[str]]:
             from victor_fp.codegen.catalogue_drift import compare_catalogue  # loads every entry
 
             lines = compare_catalogue(options.models_dev)
-            return (1 if lines else 0), lines or ["the catalogue says the same"]
+            return (1 if lines else 0), lines or ["no differences"]
         case "drift" if options.specs is None:
             raise CodegenFailed("name a directory or URL of documents, or --models-dev DIR")
         case "drift":

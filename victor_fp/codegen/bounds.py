@@ -1,4 +1,4 @@
-"""Bounds on what a document may expand to: aliases of YAML are shared in memory and multiply when they are walked."""
+"""Limits on the expansion of documents: YAML aliases are shared in memory, but multiply when they are traversed."""
 
 from __future__ import annotations
 
@@ -7,42 +7,42 @@ from typing import TypeVar
 
 N = TypeVar("N")
 
-MOST_NODES = 1_000_000
-"""Objects and arrays in a whole document with every alias written out; the largest vendor document known has 60,000."""
-DEEPEST_CHAIN = 40
-"""Components that are references to, unions, arrays or compositions of each other, one of the next."""
-MOST_SLICE_NODES = 100_000
-"""Objects and arrays in the schemas that the chosen operations reach."""
-MOST_STEPS = 100_000
-"""Schemas that one step of normalisation writes out; the operations of the largest vendor document need some 5,000."""
-DEEPEST = 100
-"""Levels of nesting; the deepest vendor document known has 23."""
+MAX_NODES = 1_000_000
+"""Maximum number of objects and arrays in a document with expanded aliases; the largest known vendor document has 60,000."""
+MAX_CHAIN = 40
+"""Maximum length of a chain of components, each a reference to, or a union, array or composition of, the next."""
+MAX_SLICE_NODES = 100_000
+"""Maximum number of objects and arrays in the schemas of the selected operations."""
+MAX_STEPS = 100_000
+"""Maximum number of schemas that one normalisation step produces; the largest vendor document needs about 5,000."""
+MAX_DEPTH = 100
+"""Maximum nesting; the deepest known vendor document has 23 levels."""
 
 
 class CodegenFailed(Exception):
-    """The compiler cannot go on; the message says what to do about it."""
+    """Error of the compiler; the message says what to do."""
 
 
 class Work:
-    """Counts the schemas that a step of normalisation writes out, and ends it beyond a bound.
+    """Counter of the schemas that a normalisation step produces, with a limit.
 
-    Components that refer to each other on many ways have exponentially many expansions.
+    Components with many references to each other have exponentially many expansions.
     """
 
-    def __init__(self, most: int = MOST_STEPS) -> None:
-        self._left = self.most = most
+    def __init__(self, limit: int = MAX_STEPS) -> None:
+        self._left = self.limit = limit
 
     def spend(self, schemas: int = 1) -> None:
-        """Count more schemas; raises `CodegenFailed` beyond the bound."""
+        """Count schemas; raises `CodegenFailed` beyond the limit."""
         self._left -= schemas
         if self._left < 0:
-            raise CodegenFailed("the schemas of the document expand to more than the compiler writes out")
+            raise CodegenFailed("the schemas of the document expand beyond the limit of the compiler")
 
 
-def find_excess(root: N, children: Callable[[N], Iterable[N]], *, most: int = MOST_NODES) -> str | None:
-    """Say what is wrong with the size of a graph of nodes; None where it is within the bounds.
+def find_excess(root: N, children: Callable[[N], Iterable[N]], *, limit: int = MAX_NODES) -> str | None:
+    """Return which limit a graph of nodes exceeds; None if it is within the limits.
 
-    Shared nodes are visited once, so the check takes time linear in the nodes that are held in memory.
+    Shared nodes are visited once, so the check is linear in the number of nodes in memory.
     """
     sizes: dict[int, int] = {}
     depths: dict[int, int] = {}
@@ -56,10 +56,10 @@ def find_excess(root: N, children: Callable[[N], Iterable[N]], *, most: int = MO
             sizes[key] = 1 + sum(sizes[child] for child in inner)
             depths[key] = 1 + max((depths[child] for child in inner), default=0)
             entered.discard(key)
-            if sizes[key] > most:
-                return f"it has more than {most} parts with every alias written out"
-            if depths[key] > DEEPEST:
-                return f"it is nested more than {DEEPEST} levels deep"
+            if sizes[key] > limit:
+                return f"it has more than {limit} parts with expanded aliases"
+            if depths[key] > MAX_DEPTH:
+                return f"it is nested more than {MAX_DEPTH} levels deep"
         elif key in entered:
             return "a part of it contains itself"
         elif key not in sizes:

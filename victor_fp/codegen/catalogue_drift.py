@@ -1,7 +1,7 @@
-"""Comparison of the catalogue with a directory of models.dev data: moved addresses, new and ended models, other limits.
+"""Comparison of the catalogue with models.dev data: base URLs, new and deprecated models, and limits.
 
-The directory holds `providers/<id>/provider.toml` and `providers/<id>/models/**/*.toml`, as the project keeps them, or the
-`api.json` that it publishes. It is read and nothing else: a report is for people, who look at the vendor's own page.
+The data are a directory with `providers/<id>/provider.toml` and `providers/<id>/models/**/*.toml`, as in the project's repository,
+or the `api.json` that it publishes. The report is for manual review against the vendor's documentation.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from victor_fp.core.catalogue.spec import ProviderSpec
 from victor_fp.core.models.limits import choose_limits_name, find_limit, load_bundled_limits
 
 MAX_FILE = 64_000_000
-"""Bytes; a larger file is not what is looked for."""
-OTHER_NAMES: Mapping[str, str] = {
+"""Maximum size of a file in bytes."""
+NAMES_BY_LISTED_ID: Mapping[str, str] = {
     "amazon-bedrock": "bedrock",
     "fireworks-ai": "fireworks",
     "google-vertex": "vertex",
@@ -32,7 +32,7 @@ OTHER_NAMES: Mapping[str, str] = {
     "togetherai": "together",
     "alibaba-cn": "qwen-china",
 }
-"""Names of theirs that no entry has."""
+"""Entry by the provider's id at models.dev, where they differ."""
 _PLACEHOLDER = re.compile(r"\$?\{[^}]*\}")
 
 
@@ -54,17 +54,17 @@ class ListedProvider(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def compare_catalogue(directory: Path, catalogue: Catalogue = CATALOGUE) -> list[str]:
-    """Return what differs, a line for each difference, by provider; raises CodegenFailed where nothing can be read."""
+    """Return one line per difference, by provider; raises CodegenFailed if the data cannot be read."""
     lines: list[str] = []
     for listed in read_listing(directory):
-        entry: ProviderSpec | None = catalogue.find(OTHER_NAMES.get(listed.id, listed.id)).value_or(None)
+        entry: ProviderSpec | None = catalogue.find(NAMES_BY_LISTED_ID.get(listed.id, listed.id)).value_or(None)
         if entry is not None:
             lines += [f"{entry.name}: {difference}" for difference in _compare_entry(entry, listed)]
     return lines
 
 
 def read_listing(directory: Path) -> list[ListedProvider]:
-    """Return the providers that a directory lists, by their ids."""
+    """Return the providers in a directory, ordered by id."""
     published = directory / "api.json"
     if published.is_file():
         listed = _decode_json(published)
@@ -76,17 +76,17 @@ def read_listing(directory: Path) -> list[ListedProvider]:
 
 
 def _compare_entry(entry: ProviderSpec, listed: ListedProvider) -> Iterator[str]:
-    ours = _PLACEHOLDER.sub("{}", entry.base_url).rstrip("/")
-    theirs = _PLACEHOLDER.sub("{}", listed.api).rstrip("/")
-    if theirs and theirs not in (ours, f"{ours}/v1"):
-        yield f"base URL is {listed.api} there, {entry.base_url} here"
+    our_url = _PLACEHOLDER.sub("{}", entry.base_url).rstrip("/")
+    listed_url = _PLACEHOLDER.sub("{}", listed.api).rstrip("/")
+    if listed_url and listed_url not in (our_url, f"{our_url}/v1"):
+        yield f"base URL is {listed.api} in the listing, {entry.base_url} in the catalogue"
     known = {*entry.key_variables, *(name for setting in entry.settings for name in setting.variables)}
     if missing := [name for name in listed.variables if name not in known]:
-        yield f"variables {', '.join(missing)} are not read here"
+        yield f"variables {', '.join(missing)} are not in the catalogue"
     if entry.default_model is not None and listed.models:
         model = listed.models.get(entry.default_model)
         if model is None:
-            yield f"default model {entry.default_model} is not listed there"
+            yield f"default model {entry.default_model} is not listed"
         elif model.is_ended:
             yield f"default model {entry.default_model} has ended"
     yield from _compare_models(entry, listed)
@@ -104,12 +104,12 @@ def _compare_models(entry: ProviderSpec, listed: ListedProvider) -> Iterator[str
         if limit is None or model.is_ended:
             continue
         if model.context is not None and model.context != limit.context_window:
-            yield f"model {name} has a context window of {model.context} there, {limit.context_window} here"
+            yield f"model {name} has a context window of {model.context} in the listing, {limit.context_window} in the catalogue"
         if None not in (model.output, limit.max_output) and model.output != limit.max_output:
-            yield f"model {name} has a longest output of {model.output} there, {limit.max_output} here"
+            yield f"model {name} has a maximum output of {model.output} in the listing, {limit.max_output} in the catalogue"
     for pattern in patterns:
         if not any(fnmatchcase(name.lower(), pattern) for name, model in listed.models.items() if not model.is_ended):
-            yield f"no model there matches the limit {pattern}"
+            yield f"no listed model matches the limit {pattern}"
 
 
 def _read_models(folder: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -1,4 +1,4 @@
-"""The index of the built-in catalogue: which group holds which provider; `nox -s docs` writes it."""
+"""The index of the built-in catalogue: the group of each provider; written by `nox -s docs`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two schemas walked side by side: what the vendor's has that ours lacks, and what ours uses that is gone or different."""
+"""Comparison of two schemas: additions of the vendor's, and removed or changed parts that ours uses."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Effect: TypeAlias = Literal["added", "removed", "changed"]
 
 
 class Change(NamedTuple):
-    """One difference, from our document to the vendor's; `used` where what we rely on is touched."""
+    """One difference from our document to the vendor's; `used` if it affects what our document uses."""
 
     schema: str
     field: str
@@ -33,57 +33,59 @@ class Change(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """Both documents' schemas, which side of the wire they are on, and the pairs of components already met."""
+    """Schemas of both documents, their side, and the pairs of components already compared."""
 
     ours: Schemas
     theirs: Schemas
     side: Side
-    met: set[tuple[str, str]]
+    compared: set[tuple[str, str]]
 
 
-class Place(NamedTuple):
-    """Our component and the path of fields inside it."""
+class ChangeLocation(NamedTuple):
+    """Location of a change: our component and the path of fields in it."""
 
     schema: str
     field: str = ""
 
-    def step_to(self, step: str) -> Place:
-        """One step further in: a field's name, or "[]", "{}" and "<tag>" for items, values and variants."""
-        return Place(self.schema, self.field + step if step[0] in "[{<" else f"{self.field}.{step}".lstrip("."))
+    def step_to(self, step: str) -> ChangeLocation:
+        """Return the location one step deeper: a field's name, or "[]", "{}" and "<tag>" for items, values and variants."""
+        return ChangeLocation(
+            self.schema, self.field + step if step[0] in "[{<" else f"{self.field}.{step}".lstrip(".")
+        )
 
 
-def compare(both: Comparison, ours: Schema, theirs: Schema, place: Place) -> list[Change]:
-    """Every difference between two schemas and all they lead to, each pair of components once."""
+def compare(both: Comparison, ours: Schema, theirs: Schema, location: ChangeLocation) -> list[Change]:
+    """Return the differences between two schemas and all they reference, comparing each pair of components once."""
     name = find_reference(ours)
     if name is not None:
-        pair = (name, find_reference(theirs) or f"{place.schema}.{place.field}")
-        if pair in both.met:
+        pair = (name, find_reference(theirs) or f"{location.schema}.{location.field}")
+        if pair in both.compared:
             return []
-        both.met.add(pair)
-        place = Place(name)
+        both.compared.add(pair)
+        location = ChangeLocation(name)
     mine, other = _list_options(both.ours, ours), _list_options(both.theirs, theirs)
-    found = _compare_types(both, mine, other, place)
+    found = _compare_types(both, mine, other, location)
     if found is None:
         return []
     if any(change.used for change in found) and not _collect_kinds(mine) & _collect_kinds(other):
         return found
-    found += _compare_values(mine, other, place)
+    found += _compare_values(mine, other, location)
     for keyword, step in (("items", "[]"), ("additionalProperties", "{}")):
         inner, counterpart = _unite(mine, keyword), _unite(other, keyword)
         if inner and counterpart:
-            found += compare(both, inner, counterpart, place.step_to(step))
-    return found + _compare_objects(both, _keep_shaped(mine), _keep_shaped(other), place)
+            found += compare(both, inner, counterpart, location.step_to(step))
+    return found + _compare_objects(both, _keep_shaped(mine), _keep_shaped(other), location)
 
 
 def _list_options(schemas: Schemas, schema: Schema, seen: frozenset[str] = frozenset()) -> list[Schema]:
-    """The plain schemas a schema allows, references and unions resolved, null left out."""
+    """Return the plain schemas that a schema allows, with references and unions resolved, without null."""
     name = find_reference(schema)
     if name is not None and name in seen:
         return []
     target = resolve(schemas, schema)
     if "oneOf" in target:
-        beyond = seen if name is None else seen | {name}
-        return [option for variant in list_variants(target) for option in _list_options(schemas, variant, beyond)]
+        extra = seen if name is None else seen | {name}
+        return [option for variant in list_variants(target) for option in _list_options(schemas, variant, extra)]
     return [] if target.get("type") == "null" else [target]
 
 
@@ -96,32 +98,34 @@ def _collect_kinds(options: list[Schema]) -> frozenset[str]:
     return frozenset("object" if shape == "map" else shape for shape in found)
 
 
-def _compare_types(both: Comparison, mine: list[Schema], other: list[Schema], place: Place) -> list[Change] | None:
-    """Changes of type; None where one of the two allows everything and there is nothing to compare."""
+def _compare_types(
+    both: Comparison, mine: list[Schema], other: list[Schema], location: ChangeLocation
+) -> list[Change] | None:
+    """Return the changes of type; None if one of the schemas accepts anything."""
     ours, theirs = _collect_kinds(mine), _collect_kinds(other)
     if not ours or not theirs or "any" in ours | theirs:
         return None
-    beyond = theirs - ours if both.side == "response" else ours - theirs
-    if beyond:
+    extra = theirs - ours if both.side == "response" else ours - theirs
+    if extra:
         detail = f"{' or '.join(sorted(ours))} -> {' or '.join(sorted(theirs))}"
-        return [Change(*place, "changed", detail, used=True)]
-    whole = "number" in ours and all(item.get("type") != "number" for item in mine)
-    if whole and both.side == "response" and any(item.get("type") == "number" for item in other):
-        return [Change(*place, "changed", "integer -> number", used=True)]
+        return [Change(*location, "changed", detail, used=True)]
+    is_integer = "number" in ours and all(item.get("type") != "number" for item in mine)
+    if is_integer and both.side == "response" and any(item.get("type") == "number" for item in other):
+        return [Change(*location, "changed", "integer -> number", used=True)]
     return []
 
 
-def _compare_values(mine: list[Schema], other: list[Schema], place: Place) -> list[Change]:
+def _compare_values(mine: list[Schema], other: list[Schema], location: ChangeLocation) -> list[Change]:
     ours, theirs = _list_strings(mine), _list_strings(other)
     if not ours or not theirs:
         return []
-    gone = [Change(*place, "removed", f"value {word!r}", used=True) for word in ours if word not in theirs]
-    new = [Change(*place, "added", f"value {word!r}", used=False) for word in theirs if word not in ours]
+    gone = [Change(*location, "removed", f"value {word!r}", used=True) for word in ours if word not in theirs]
+    new = [Change(*location, "added", f"value {word!r}", used=False) for word in theirs if word not in ours]
     return gone + new
 
 
 def _list_strings(options: list[Schema]) -> list[str]:
-    """The strings allowed; none where any string is."""
+    """Return the allowed strings; empty if any string is allowed."""
     texts = [list_constants(option) for option in options if find_kind({}, option) == "string"]
     return [word for group in texts for word in group] if all(texts) else []
 
@@ -131,22 +135,24 @@ def _unite(options: list[Schema], keyword: str) -> Schema:
     return inner[0] if len(inner) == 1 else {"oneOf": list(inner)} if inner else {}
 
 
-def _compare_objects(both: Comparison, mine: list[Schema], other: list[Schema], place: Place) -> list[Change]:
+def _compare_objects(
+    both: Comparison, mine: list[Schema], other: list[Schema], location: ChangeLocation
+) -> list[Change]:
     if not mine or not other:
         return []
     tag = _find_shared_tag(both, mine, other) if len(mine) > 1 or len(other) > 1 else None
     if tag is None:
-        return _compare_fields(both, mine, other, place)
+        return _compare_fields(both, mine, other, location)
     ours, theirs = _group_by_tag(both.ours, mine, tag), _group_by_tag(both.theirs, other, tag)
     found: list[Change] = []
     for value, members in ours.items():
         if value in theirs:
-            inner = place.step_to(f"<{value}>") if len(ours) > 1 else place
+            inner = location.step_to(f"<{value}>") if len(ours) > 1 else location
             found += _compare_fields(both, members, theirs[value], inner, tag)
         else:
-            found.append(Change(*place, "removed", f"variant {tag}={value}", used=True))
+            found.append(Change(*location, "removed", f"variant {tag}={value}", used=True))
     new = [value for value in theirs if value not in ours]
-    return found + [Change(*place, "added", f"variant {tag}={value}", used=False) for value in new]
+    return found + [Change(*location, "added", f"variant {tag}={value}", used=False) for value in new]
 
 
 def _find_shared_tag(both: Comparison, mine: list[Schema], other: list[Schema]) -> str | None:
@@ -175,24 +181,24 @@ def _group_by_tag(schemas: Schemas, options: list[Schema], tag: str) -> dict[str
 
 
 def _compare_fields(
-    both: Comparison, mine: list[Schema], other: list[Schema], place: Place, tag: str | None = None
+    both: Comparison, mine: list[Schema], other: list[Schema], location: ChangeLocation, tag: str | None = None
 ) -> list[Change]:
-    """Fields of objects that are one on both sides, or cannot be told apart and count as one."""
+    """Compare the fields of objects; several objects without a tag are treated as one."""
     ours, theirs = _collect_fields(mine), _collect_fields(other)
     found: list[Change] = []
     for name, schema in ours.items():
         if name == tag:
             continue
         if name in theirs:
-            found += compare(both, schema, theirs[name], place.step_to(name))
+            found += compare(both, schema, theirs[name], location.step_to(name))
         else:
-            found.append(Change(*place.step_to(name), "removed", "in ours only", used=True))
+            found.append(Change(*location.step_to(name), "removed", "in ours only", used=True))
     needed = {name for name in list_required(other[0]) if all(name in list_required(item) for item in other)}
     for name, schema in theirs.items():
         if name not in ours:
             demanded = both.side == "request" and name in needed
             detail = _describe(both.theirs, schema) + (", required" if demanded else "")
-            found.append(Change(*place.step_to(name), "added", detail, used=demanded))
+            found.append(Change(*location.step_to(name), "added", detail, used=demanded))
     return found
 
 

@@ -1,4 +1,4 @@
-"""OpenAPI documents: reading them, patching them, and cutting the schemas of a few operations out of them."""
+"""OpenAPI documents: parsing, patching, and slicing of operations."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote
 
-from victor_fp.codegen.bounds import DEEPEST_CHAIN, MOST_SLICE_NODES, CodegenFailed, find_excess, list_json_children
+from victor_fp.codegen.bounds import MAX_CHAIN, MAX_SLICE_NODES, CodegenFailed, find_excess, list_json_children
 from victor_fp.codegen.schema import (
     Schema,
     Schemas,
@@ -35,24 +35,24 @@ class Document(NamedTuple):
 
 
 def make_printable_name(document: Document) -> str:
-    """The document's name as it may stand in a comment or a docstring, whatever the file is called."""
+    """Return the document's name, made safe for comments and docstrings."""
     return "".join(sign if sign.isalnum() or sign in "._- " else "?" for sign in document.name)
 
 
 class Slice(NamedTuple):
-    """Schemas of the chosen operations, the roots of each side by component name, and every operation's own roots."""
+    """Schemas of the selected operations, root components of each side, and roots of each operation."""
 
     schemas: Schemas
     request_roots: tuple[str, ...]
     response_roots: tuple[str, ...]
     roots_by_operation: Mapping[str, Mapping[str, str]] = {}
-    """Operation -> role (Request, Response, Event, Error) -> component; of several error bodies the most general one."""
+    """Operation -> role (Request, Response, Event, Error) -> component; of several error bodies, the most general one."""
     bases: Mapping[str, str] = {}
-    """Component -> the component whose class its own class extends."""
+    """Component -> the component whose class its class extends."""
 
 
 def parse_document(name: str, data: bytes) -> Document:
-    """Parse YAML or JSON, told apart by the file name's ending; what is malformed or too large is a `CodegenFailed`."""
+    """Parse YAML or JSON, by file extension; raises `CodegenFailed` if malformed or too large."""
     content = _parse_json(name, data) if name.endswith(".json") else _parse_yaml(name, data)
     if not isinstance(content, dict) or not ("paths" in content or "components" in content):
         raise CodegenFailed(f"{name} is not an OpenAPI document: it has neither paths nor components")
@@ -72,7 +72,9 @@ def _parse_yaml(name: str, data: bytes) -> object:
     try:
         import yaml
     except ModuleNotFoundError:
-        raise CodegenFailed(f"pyyaml is not installed; {name} needs it: pip install 'victor-fp[codegen]'") from None
+        raise CodegenFailed(
+            f"pyyaml is not installed, but required for {name}: pip install 'victor-fp[codegen]'"
+        ) from None
 
     def children(node: yaml.Node) -> list[yaml.Node]:
         if isinstance(node, yaml.MappingNode):
@@ -84,7 +86,7 @@ def _parse_yaml(name: str, data: bytes) -> object:
         node = loader.get_single_node()
         if node is None:
             return None
-        _require_bounds(name, find_excess(node, children))  # before merge keys and aliases are followed
+        _require_bounds(name, find_excess(node, children))  # before merge keys and aliases are expanded
         return loader.construct_document(node)
     except (yaml.YAMLError, ValueError, TypeError, OverflowError, RecursionError) as error:
         raise CodegenFailed(f"{name} is not valid YAML: {_describe_error(error)}") from None
@@ -102,7 +104,7 @@ def _describe_error(error: Exception) -> str:
 
 
 def load_document(path: Path) -> Document:
-    """Read a document from disk, and nothing else; an unreadable one is a `CodegenFailed`."""
+    """Read a document from disk; raises `CodegenFailed` if it is unreadable."""
     try:
         return parse_document(path.name, path.read_bytes())
     except OSError as error:
@@ -110,7 +112,7 @@ def load_document(path: Path) -> Document:
 
 
 def load_patch(path: Path) -> object:
-    """Read a JSON merge patch from disk; one that is unreadable or malformed is a `CodegenFailed`."""
+    """Read a JSON merge patch from disk; raises `CodegenFailed` if it is unreadable or malformed."""
     try:
         return _parse_json(path.name, path.read_bytes())
     except OSError as error:
@@ -118,7 +120,7 @@ def load_patch(path: Path) -> object:
 
 
 def merge_patch(target: object, patch: object) -> object:
-    """RFC 7396: a mapping merges into a mapping, null removes, anything else replaces."""
+    """Apply a JSON merge patch (RFC 7396)."""
     if not isinstance(patch, dict):
         return patch
     merged = dict(to_schema(target))
@@ -131,12 +133,12 @@ def merge_patch(target: object, patch: object) -> object:
 
 
 def apply_overlay(document: Document, patch: object) -> Document:
-    """The document with a JSON merge patch applied: for what a vendor's own document gets wrong."""
+    """Apply a JSON merge patch that corrects a vendor's document."""
     return document._replace(content=to_schema(merge_patch(document.content, patch)))
 
 
 def collect_operations(document: Document) -> dict[str, Schema]:
-    """Operations by their id, and by "METHOD /path" for documents that give none."""
+    """Return operations by id and by "METHOD /path"."""
     found: dict[str, Schema] = {}
     for path, item in to_schema(document.content.get("paths")).items():
         for method, operation in to_schema(item).items():
@@ -149,7 +151,7 @@ def collect_operations(document: Document) -> dict[str, Schema]:
 
 
 def read_component_schemas(document: Document) -> Schemas:
-    """The named schemas of a document."""
+    """Return the named schemas of a document."""
     schemas = to_schema(to_schema(document.content.get("components")).get("schemas"))
     return {name: to_schema(schema) for name, schema in schemas.items()}
 
@@ -157,9 +159,9 @@ def read_component_schemas(document: Document) -> Schemas:
 def slice_operations(
     document: Document, operation_ids: tuple[str, ...] = (), response_components: tuple[str, ...] = ()
 ) -> Slice:
-    """Cut out the bodies of the operations (all of them when none is named).
+    """Select the bodies of operations, by default of all.
 
-    `response_components` adds roots that no operation declares, such as a vendor's undocumented stream events.
+    `response_components` adds roots that no operation declares, such as undocumented stream events.
     """
     known = collect_operations(document)
     chosen = operation_ids or tuple(name for name in known if " /" not in name)
@@ -177,7 +179,7 @@ def slice_operations(
             name = _name_root(schemas, schema, to_pascal_case(identifier) + role)
             (requests if role == "Request" else responses)[name] = None
             if role == "Error":
-                own[role] = name  # the last one: documents write `default` behind the statuses
+                own[role] = name  # the last one: documents have `default` after the statuses
             else:
                 own.setdefault(role, name)
     responses.update(dict.fromkeys(response_components))
@@ -186,31 +188,29 @@ def slice_operations(
 
 
 def _resolve_pointers(document: Document, schemas: Schemas, roots: tuple[str, ...]) -> None:
-    """Check every reference that the roots reach, and give what one points at beside the components a name there."""
+    """Check all references reachable from the roots, and make targets outside of the components into components."""
     reached: dict[str, list[str]] = {}
     count = 0
-    waiting = list(roots)
+    pending = list(roots)
     done: set[str] = set()
-    while waiting:
-        name = waiting.pop()
+    while pending:
+        name = pending.pop()
         if name in done:
             continue
         done.add(name)
         schemas[name], found = _name_targets(document, schemas, name)
         count += found
-        if count > MOST_SLICE_NODES:
-            raise CodegenFailed(f"{document.name}: the chosen operations reach more than {MOST_SLICE_NODES} schemas")
-        waiting.extend(list_references(schemas[name]))
+        if count > MAX_SLICE_NODES:
+            raise CodegenFailed(f"{document.name}: the selected operations have more than {MAX_SLICE_NODES} schemas")
+        pending.extend(list_references(schemas[name]))
         bare = {key: value for key, value in schemas[name].items() if key != "properties"}
         reached[name] = list(dict.fromkeys(list_references(bare)))
-    if (deepest := _measure_longest_chain(reached)) > DEEPEST_CHAIN:
-        raise CodegenFailed(
-            f"{document.name}: {deepest} schemas are made of each other in a chain; at most {DEEPEST_CHAIN} are supported"
-        )
+    if (deepest := _measure_longest_chain(reached)) > MAX_CHAIN:
+        raise CodegenFailed(f"{document.name}: a chain of {deepest} schemas; at most {MAX_CHAIN} are supported")
 
 
 def _measure_longest_chain(reached: Mapping[str, list[str]]) -> int:
-    """The length of the longest chain of references; one that closes a circle ends there."""
+    """Return the length of the longest chain of references; a chain ends where it becomes circular."""
     lengths: dict[str, int] = {}
     entered: set[str] = set()
     stack = [(name, False) for name in reached]
@@ -226,7 +226,7 @@ def _measure_longest_chain(reached: Mapping[str, list[str]]) -> int:
 
 
 def _name_targets(document: Document, schemas: Schemas, name: str) -> tuple[Schema, int]:
-    """The component with references to components only, and how many schemas stand in it."""
+    """Return the component with references to components only, and its number of schemas."""
     count = 0
 
     def step(schema: Schema) -> Schema:
@@ -242,7 +242,7 @@ def _name_targets(document: Document, schemas: Schemas, name: str) -> tuple[Sche
             return schema
         pointed = _find(document, target)
         if not isinstance(pointed, dict):
-            raise CodegenFailed(f"{document.name}: {name} refers to {target!r}, which is not there")
+            raise CodegenFailed(f"{document.name}: {name} refers to {target!r}, which does not exist")
         made = "Pointed" + to_pascal_case(target.replace("~1", " ").replace("~0", " "))
         schemas.setdefault(made, to_schema(pointed))
         return {**schema, **make_reference(made)}
@@ -251,7 +251,7 @@ def _name_targets(document: Document, schemas: Schemas, name: str) -> tuple[Sche
 
 
 def _name_root(schemas: Schemas, schema: Schema, name: str) -> str:
-    """The component a body refers to, or one newly made of an inline body."""
+    """Return the component of a body, creating one for an inline body."""
     existing = find_reference(schema)
     if existing is not None:
         return existing
@@ -263,9 +263,9 @@ def _name_root(schemas: Schemas, schema: Schema, name: str) -> str:
 
 
 def list_bodies(document: Document, operation: Schema) -> list[tuple[str, Schema]]:
-    """The role and schema of every body: Request, Response, Event (one frame of a stream), Error.
+    """Return the role and schema of every body: Request, Response, Event (one frame of a stream), Error.
 
-    Of a form, the request is what one of its files holds, as that part's `contentSchema` says.
+    For a form, the request is the content of its files, by the `contentSchema` of the part.
     """
     found: list[tuple[str, Schema]] = []
     request = to_schema(follow_pointer(document, operation.get("requestBody")).get("content"))
@@ -290,7 +290,7 @@ def _list_schemas(content: Schema) -> list[tuple[str, Schema]]:
 
 
 def follow_pointer(document: Document, node: object) -> Schema:
-    """Return the node itself, or what its `$ref` points at within the document."""
+    """Return the node, or the target of its `$ref` in the document."""
     schema = to_schema(node)
     for _ in range(10):
         target = schema.get("$ref")
@@ -303,7 +303,7 @@ def follow_pointer(document: Document, node: object) -> Schema:
 
 
 def _find(document: Document, pointer: str) -> object:
-    """What a JSON pointer of the form `#/...` points at; None where that is nothing."""
+    """Return the target of a JSON pointer of the form `#/...`; None if it does not exist."""
     found: object = document.content
     for step in pointer[2:].split("/"):
         found = to_schema(found).get(unquote(step).replace("~1", "/").replace("~0", "~"))

@@ -1,4 +1,4 @@
-"""Has the vendor moved on? Our documents against the full ones they were written from, field by field."""
+"""Drift: comparison of our documents with the vendors' full documents, field by field."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from victor_fp.codegen.bounds import CodegenFailed
-from victor_fp.codegen.comparing import Change, Comparison, Place, compare
+from victor_fp.codegen.comparing import Change, ChangeLocation, Comparison, compare
 from victor_fp.codegen.compiling import find_documents
 from victor_fp.codegen.document import (
     Document,
@@ -26,7 +26,7 @@ from victor_fp.codegen.sources import Source, read_sources
 
 
 class Drift(NamedTuple):
-    """How one of our documents differs from its source; `undescribed` is what the source says nothing about."""
+    """Differences of one of our documents from its source; `undescribed` are parts that the source does not have."""
 
     name: str
     source: Source
@@ -34,16 +34,16 @@ class Drift(NamedTuple):
     undescribed: tuple[str, ...]
     same_bytes: bool
     needless: tuple[str, ...] = ()
-    """Places that `source` excuses without need."""
+    """Exceptions in `source` that match no difference."""
 
     @property
     def used(self) -> tuple[Change, ...]:
-        """What touches us: fields that are gone or of another type, and new required ones."""
+        """Changes that affect us: removed fields, changed types, and new required fields."""
         return tuple(change for change in self.changes if change.used)
 
 
 def drift(openapi_dir: Path, specs: Path | str, names: tuple[str, ...] = ()) -> tuple[Drift, ...]:
-    """Compare every document that `sources.toml` names with the vendor's, from a folder or below a URL."""
+    """Compare every document in `sources.toml` with the vendor's, from a folder or a base URL."""
     sources = read_sources(openapi_dir / "sources.toml")
     return tuple(
         compare_documents(name, load_document(path), _load_vendor_document(specs, source.document), source)
@@ -54,7 +54,7 @@ def drift(openapi_dir: Path, specs: Path | str, names: tuple[str, ...] = ()) -> 
 
 
 def compare_documents(name: str, ours: Document, theirs: Document, source: Source) -> Drift:
-    """Walk both documents from the operations that `source` pairs."""
+    """Compare two documents, starting at the operations that `source` maps."""
     changes, undescribed = _find_differences(ours, theirs, source, source.vendor)
     if source.of and not source.whole:
         unclaimed, _ = _find_differences(ours, theirs, source, None)
@@ -65,11 +65,11 @@ def compare_documents(name: str, ours: Document, theirs: Document, source: Sourc
 
 
 def _drop_excused(changes: tuple[Change, ...], patterns: tuple[str, ...]) -> tuple[tuple[Change, ...], tuple[str, ...]]:
-    """The changes that no pattern of a place excuses, and the patterns without anything to excuse."""
+    """Return the changes that match no exception, and the exceptions that match no change."""
 
     def excuses(pattern: str, change: Change) -> bool:
-        spot = f"{change.schema}.{change.field}".rstrip(".")
-        return change.used and (spot == pattern or fnmatchcase(spot, pattern))
+        path = f"{change.schema}.{change.field}".rstrip(".")
+        return change.used and (path == pattern or fnmatchcase(path, pattern))
 
     kept = tuple(change for change in changes if not any(excuses(pattern, change) for pattern in patterns))
     return kept, tuple(pattern for pattern in patterns if not any(excuses(pattern, change) for change in changes))
@@ -78,11 +78,11 @@ def _drop_excused(changes: tuple[Change, ...], patterns: tuple[str, ...]) -> tup
 def _find_differences(
     ours: Document, theirs: Document, source: Source, vendor: str | None
 ) -> tuple[tuple[Change, ...], tuple[str, ...]]:
-    """What is different, and which of our bodies the vendor describes nowhere; None asks what no vendor is marked for."""
+    """Return the differences, and our bodies that the vendor does not describe; with `vendor` None, for unmarked parts."""
     mine = normalise_for_comparison(_drop_marked(read_component_schemas(ours), vendor))
     other = normalise_for_comparison(read_component_schemas(theirs))
     known, vendor_operations = collect_operations(ours), collect_operations(theirs)
-    met: dict[Side, set[tuple[str, str]]] = {"request": set(), "response": set()}
+    compared: dict[Side, set[tuple[str, str]]] = {"request": set(), "response": set()}
     changes: list[tuple[Side, Change]] = []
     undescribed: dict[str, None] = {}
     for identifier, operation in known.items():
@@ -106,37 +106,37 @@ def _find_differences(
                 undescribed[root or f"{identifier} {role}"] = None
                 continue
             side: Side = "request" if role == "Request" else "response"
-            both = Comparison(mine, other, side, met[side])
-            place = Place(root or f"{identifier}{role}")
-            found = compare(both, _spell_body(mine, schema), _spell_body(other, counterpart), place)
+            both = Comparison(mine, other, side, compared[side])
+            location = ChangeLocation(root or f"{identifier}{role}")
+            found = compare(both, _normalise_body(mine, schema), _normalise_body(other, counterpart), location)
             changes.extend((side, change) for change in found)
-    return _reconcile(changes, met), tuple(undescribed)
+    return _reconcile(changes, compared), tuple(undescribed)
 
 
-def _reconcile(changes: list[tuple[Side, Change]], met: dict[Side, set[tuple[str, str]]]) -> tuple[Change, ...]:
-    """Each change once; what one counterpart of a component lacks is there all the same if another has it.
+def _reconcile(changes: list[tuple[Side, Change]], compared: dict[Side, set[tuple[str, str]]]) -> tuple[Change, ...]:
+    """Deduplicate changes; a field removed in one counterpart of a component is kept if another counterpart has it.
 
-    One of our components often stands for several of the vendor's, such as a message's parts for those of each role.
+    One of our components may correspond to several of the vendor's, such as message parts to those of each role.
     """
-    counterparts = Counter((side, ours) for side, pairs in met.items() for ours, _ in pairs)
-    reported = Counter((side, _claim(change)) for side, change in changes)
+    counterparts = Counter((side, ours) for side, pairs in compared.items() for ours, _ in pairs)
+    reported = Counter((side, _make_key(change)) for side, change in changes)
     kept = (
         change
         for side, change in changes
-        if not change.used or reported[side, _claim(change)] >= counterparts[side, change.schema]
+        if not change.used or reported[side, _make_key(change)] >= counterparts[side, change.schema]
     )
     return tuple(dict.fromkeys(kept))
 
 
-def _claim(change: Change) -> tuple[str, str, str, str]:
+def _make_key(change: Change) -> tuple[str, str, str, str]:
     return (change.schema, change.field, change.effect, "" if change.effect == "changed" else change.detail)
 
 
 def report(drifts: tuple[Drift, ...], *, only_used: bool = False) -> str:
-    """The differences as text: per document and schema, one line each; `!` marks what we use."""
+    """Return the differences as text, one per line, by document and schema; `!` marks used parts."""
     lines: list[str] = []
     for found in drifts:
-        state = "as compared" if found.same_bytes else "its bytes have changed since"
+        state = "unchanged" if found.same_bytes else "changed since"
         lines.append(f"{found.name}: {found.source.document}, compared {found.source.compared}, {state}")
         by_schema: dict[str, list[Change]] = {}
         for change in found.changes:
@@ -150,12 +150,12 @@ def report(drifts: tuple[Drift, ...], *, only_used: bool = False) -> str:
             ]
         if found.undescribed:
             lines.append(f"  not in the vendor's document: {', '.join(found.undescribed)}")
-        lines += [f"  excused: {spot}: {reason}" for spot, reason in found.source.excused.items() if not only_used]
+        lines += [f"  excused: {path}: {reason}" for path, reason in found.source.excused.items() if not only_used]
         if found.needless:
-            lines.append(f"  excused without need: {', '.join(found.needless)}")
+            lines.append(f"  unneeded exceptions: {', '.join(found.needless)}")
         counts = {effect: sum(change.effect == effect for change in found.changes) for effect in _EFFECTS}
         summary = ", ".join(f"{number} {effect}" for effect, number in counts.items())
-        lines.append(f"  {summary}; {len(found.used)} touch what we use")
+        lines.append(f"  {summary}; {len(found.used)} affect used parts")
     return "\n".join(lines)
 
 
@@ -163,14 +163,14 @@ _EFFECTS = ("added", "removed", "changed")
 
 
 def _is_foreign(schema: Schema, vendor: str | None) -> bool:
-    """Whether a node is marked as other vendors' (`x-vendor`) or as seen on the wire only (`x-undocumented`)."""
+    """Return whether a node is marked for other vendors (`x-vendor`) or as undocumented (`x-undocumented`)."""
     return schema.get("x-undocumented") is True or ("x-vendor" in schema and vendor not in to_list(schema["x-vendor"]))
 
 
 def _drop_marked(schemas: Schemas, vendor: str | None) -> Schemas:
-    """Leave out properties, variants and components that the vendor's own document is not expected to have.
+    """Drop properties, variants and components that the vendor's document is not expected to have.
 
-    A list in `x-undocumented` names single values of an enum; a mapping in `x-vendor-values` those of some vendors only.
+    A list in `x-undocumented` names values of an enum; a mapping in `x-vendor-values` those of specific vendors.
     """
     foreign = {name for name, schema in schemas.items() if _is_foreign(schema, vendor)}
 
@@ -195,8 +195,8 @@ def _drop_marked(schemas: Schemas, vendor: str | None) -> Schemas:
     return {name: rewrite(schema, step) for name, schema in schemas.items() if name not in foreign}
 
 
-def _spell_body(schemas: Schemas, schema: Schema) -> Schema:
-    """A body that stands in the operation itself, spelled as the components that it leads to are."""
+def _normalise_body(schemas: Schemas, schema: Schema) -> Schema:
+    """Normalise an inline body like the components it references."""
     return schema if "$ref" in schema else normalise_for_comparison(prune({**schemas, _BODY: schema}, [_BODY]))[_BODY]
 
 
@@ -206,10 +206,10 @@ _BODY = "(body)"
 def _load_vendor_document(specs: Path | str, name: str) -> Document:
     if not str(specs).startswith(("http://", "https://")):
         return load_document(Path(specs) / name)
-    address = f"{str(specs).rstrip('/')}/{name}"
+    url = f"{str(specs).rstrip('/')}/{name}"
     try:
-        with urllib.request.urlopen(address, timeout=60) as answer:  # noqa: S310 -- the scheme is checked above
-            data: bytes = answer.read()
+        with urllib.request.urlopen(url, timeout=60) as response:  # noqa: S310 -- the scheme is checked above
+            data: bytes = response.read()
     except (urllib.error.URLError, TimeoutError) as error:
-        raise CodegenFailed(f"cannot fetch {address}: {error}") from error
+        raise CodegenFailed(f"cannot fetch {url}: {error}") from error
     return parse_document(name, data)

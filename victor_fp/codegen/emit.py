@@ -1,4 +1,4 @@
-"""datamodel-code-generator, called the one way that gave sound and byte-stable msgspec code."""
+"""Invocation of datamodel-code-generator, with options for reproducible msgspec code."""
 
 from __future__ import annotations
 
@@ -16,13 +16,11 @@ GENERATOR_VERSION = "0.89.0"
 
 
 def require_generator() -> None:
-    """Fail with a clear message unless exactly the pinned generator is installed: other versions write other bytes."""
+    """Raise `CodegenFailed` unless the pinned version of the generator is installed; other versions have different output."""
     try:
         installed = metadata.version(GENERATOR)
     except metadata.PackageNotFoundError:
-        raise CodegenFailed(
-            f"{GENERATOR} is not installed; the compiler needs it: pip install 'victor-fp[codegen]'"
-        ) from None
+        raise CodegenFailed(f"{GENERATOR} is not installed, but required: pip install 'victor-fp[codegen]'") from None
     if installed != GENERATOR_VERSION:
         raise CodegenFailed(
             f"{GENERATOR} {installed} is installed, the compiler is pinned to {GENERATOR_VERSION}: "
@@ -31,12 +29,12 @@ def require_generator() -> None:
 
 
 def emit(schemas: Schemas) -> str:
-    """Return Python source for normalised schemas, as the generator writes it.
+    """Return the Python source that the generator produces for normalised schemas.
 
-    The generator would open files and URLs that a reference names: no other than references to components reach it.
+    The generator would open files and URLs in references, so only references to components are passed to it.
     """
     require_generator()
-    _require_sound(schemas)
+    _validate(schemas)
     document: Schema = {
         "openapi": "3.1.0",
         "info": {"title": "wire", "version": "1"},
@@ -45,17 +43,17 @@ def emit(schemas: Schemas) -> str:
     }
     try:
         source = _generate(document)
-    except Exception as error:  # whatever the generator stumbles over is the document's fault
+    except Exception as error:  # any error of the generator is caused by the document
         raise CodegenFailed(f"the generator failed: {type(error).__name__}: {str(error)[:200]}") from error
     if not isinstance(source, str):
         raise CodegenFailed("the generator split its output over several modules; a component name has a dot in it")
     return source
 
 
-def _require_sound(schemas: Schemas) -> None:
-    """Raise `CodegenFailed` unless every reference and every target of a discriminator is one of the components.
+def _validate(schemas: Schemas) -> None:
+    """Raise `CodegenFailed` unless all references and discriminator targets are components.
 
-    Names of properties must be such that msgspec can encode them as they are.
+    Property names must be encodable by msgspec without escapes.
     """
     waiting: list[object] = list(schemas.values())
     targets: list[object] = []

@@ -1,4 +1,4 @@
-"""Operations of a document as typed descriptors: method, path template, parameters and the types of the bodies."""
+"""Typed descriptors of operations: method, path template, parameters and body types."""
 
 from __future__ import annotations
 
@@ -45,27 +45,27 @@ class Parameter(NamedTuple):
     """A parameter of an operation."""
 
     name: str
-    """On the wire."""
+    """Name on the wire."""
     field: str
-    """Of the descriptor."""
+    """Field of the descriptor."""
     location: Literal["path", "query", "header"]
     reserved: bool = False
-    """Its slashes separate segments of the path."""
+    """Whether slashes in its value separate path segments."""
 
 
 class Operation(Protocol):
-    """The facts every descriptor has; an instance holds values for its parameters."""
+    """Members of all descriptors; an instance holds the parameter values."""
 
     ID: ClassVar[str]
     METHOD: ClassVar[Method]
     PATH: ClassVar[str]
     PARAMETERS: ClassVar[tuple[Parameter, ...]]
 '''
-"""What descriptors are made of; it stands in the package's `__init__.py` and costs no import of a wire model."""
+"""Base types of descriptors, in the package's `__init__.py`; they do not import wire models."""
 
 
 class ParameterShape(NamedTuple):
-    """One parameter as it will be written."""
+    """One parameter of a descriptor to emit."""
 
     name: str
     field: str
@@ -76,7 +76,7 @@ class ParameterShape(NamedTuple):
 
 
 class OperationShape(NamedTuple):
-    """One operation as it will be written; `bodies` holds qualified class names."""
+    """One descriptor to emit; `bodies` has qualified class names."""
 
     identifier: str
     name: str
@@ -92,18 +92,18 @@ def read_operations(
 ) -> tuple[OperationShape, ...]:
     """Read the operations of a slice; `requests` and `responses` are the class names of its roots."""
     shapes: list[OperationShape] = []
-    taken: set[str] = set()
-    wanted = sliced.roots_by_operation
+    used_names: set[str] = set()
+    selected = sliced.roots_by_operation
     for path, item in to_schema(document.content.get("paths")).items():
         for method, node in to_schema(item).items():
             operation = to_schema(node)
-            identifier = _find_identifier(method, path, operation, wanted)
+            identifier = _find_identifier(method, path, operation, selected)
             if identifier is None:
                 continue
             if not path.startswith("/"):
                 raise CodegenFailed(f"{document.name}: the path {path!r} does not begin with a slash")
-            name = make_unique_name(_make_class_name(identifier), taken)
-            taken.add(name)
+            name = make_unique_name(_make_class_name(identifier), used_names)
+            used_names.add(name)
             shapes.append(
                 OperationShape(
                     identifier=identifier,
@@ -112,14 +112,14 @@ def read_operations(
                     path=path,
                     summary=_to_one_line(operation.get("summary")),
                     parameters=_read_parameters(document, sliced, path, to_schema(item), operation),
-                    bodies=_find_bodies(wanted[identifier], requests, responses),
+                    bodies=_find_bodies(selected[identifier], requests, responses),
                 )
             )
     return tuple(shapes)
 
 
 def emit_operations(shapes: tuple[OperationShape, ...], header: str, *, runtime: str) -> str:
-    """Python source of the descriptors; `runtime` is the relative module that holds `RUNTIME`."""
+    """Return the Python source of the descriptors; `runtime` is the relative module with `RUNTIME`."""
     used = {body.split(".")[0] for shape in shapes for body in shape.bodies.values()}
     literal = any("Literal[" in parameter.annotation for shape in shapes for parameter in shape.parameters)
     unset = any(not parameter.required for shape in shapes for parameter in shape.parameters)
@@ -168,7 +168,7 @@ def _render_parameter(parameter: ParameterShape) -> str:
 
 
 def _render_docstring(text: str) -> str:
-    """A literal that reads as a docstring whatever the document says."""
+    """Return text as a docstring literal, with special characters replaced."""
     plain = "".join(sign if sign.isprintable() else " " for sign in text)
     return '"""' + plain.replace("\\", "\\\\").replace('"', "'") + '"""'
 
@@ -177,12 +177,16 @@ def _to_one_line(value: object) -> str:
     return " ".join(value.split()) if isinstance(value, str) else ""
 
 
-def _find_identifier(method: str, path: str, operation: Schema, wanted: Mapping[str, Mapping[str, str]]) -> str | None:
-    """The name a slice knows an operation by; None where it was not asked for."""
+def _find_identifier(
+    method: str, path: str, operation: Schema, selected: Mapping[str, Mapping[str, str]]
+) -> str | None:
+    """Return the name of an operation in a slice; None if it is not selected."""
     if method not in METHODS:
         return None
     own = operation.get("operationId")
-    return next((name for name in (own, f"{method.upper()} {path}") if isinstance(name, str) and name in wanted), None)
+    return next(
+        (name for name in (own, f"{method.upper()} {path}") if isinstance(name, str) and name in selected), None
+    )
 
 
 def _make_class_name(identifier: str) -> str:
@@ -205,7 +209,7 @@ def _find_bodies(
 def _read_parameters(
     document: Document, sliced: Slice, path: str, item: Schema, operation: Schema
 ) -> tuple[ParameterShape, ...]:
-    """Parameters in the order of the template, then those of query and header as they are declared."""
+    """Read path parameters in the order of the template, then query and header parameters as declared."""
     declared: dict[tuple[str, str], Schema] = {}
     for node in (*to_list(item.get("parameters")), *to_list(operation.get("parameters"))):
         parameter = follow_pointer(document, node)
@@ -213,15 +217,18 @@ def _read_parameters(
         if isinstance(name, str) and isinstance(location, str):
             declared[name, location] = parameter
     in_path: list[tuple[str, Location]] = [(name, "path") for name in dict.fromkeys(_TEMPLATE.findall(path))]
-    beyond: list[tuple[str, Location]] = [
-        (name, location) for name, place in declared for location in get_args(Location) if place == location != "path"
+    others: list[tuple[str, Location]] = [
+        (name, location)
+        for name, declared_in in declared
+        for location in get_args(Location)
+        if declared_in == location != "path"
     ]
     shapes: list[ParameterShape] = []
-    taken: set[str] = set()
-    for name, location in (*in_path, *beyond):
+    used_names: set[str] = set()
+    for name, location in (*in_path, *others):
         node = declared.get((name, location), {})
-        field = make_unique_name(_make_field_name(name), taken)
-        taken.add(field)
+        field = make_unique_name(_make_field_name(name), used_names)
+        used_names.add(field)
         shapes.append(
             ParameterShape(
                 name=name,
@@ -236,7 +243,7 @@ def _read_parameters(
 
 
 def _make_field_name(name: str) -> str:
-    """`pageSize`, `Cancel-After` and `class` as names of Python fields."""
+    """Return a Python field name for a parameter such as `pageSize`, `Cancel-After` or `class`."""
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
     field = "_".join(re.findall(r"[A-Za-z0-9]+", spaced)).lower() or "parameter"
     if field[0].isdigit():
@@ -245,7 +252,7 @@ def _make_field_name(name: str) -> str:
 
 
 def _build_annotation(schema: Schema) -> str:
-    """The Python type of a parameter; what is no scalar and no list of scalars is text."""
+    """Return the Python type of a parameter; other types than scalars and lists of scalars are strings."""
     values = list_constants(schema)
     if values:
         return f"Literal[{', '.join(repr(value) for value in values)}]"

@@ -1,4 +1,4 @@
-"""What is written from the code: the tables of providers, the catalogue's index, and the diagrams of the machines."""
+"""Documentation generated from code: provider tables, the catalogue's index, and state diagrams."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ DIAGRAMS: Mapping[str, str] = {
     "queue": render_mermaid(queue.TRANSITIONS.items(), "arriving"),
     "fallback": render_mermaid(fallback.TRANSITIONS.items(), "trying"),
 }
-"""By the machine's page below docs/machines."""
+"""Diagrams by page in docs/machines."""
 
-_DRAWN = re.compile(r"(?<=^```mermaid\n).*?(?=\n```$)", re.DOTALL | re.MULTILINE)
+_DIAGRAM = re.compile(r"(?<=^```mermaid\n).*?(?=\n```$)", re.DOTALL | re.MULTILINE)
 
 
 def find_stale_pages(docs: Path) -> dict[Path, str]:
-    """The pages that do not say what the code says, as they should be."""
-    wanted = {docs / "providers.md": render_matrix(), INDEX_FILE: render_index()}
+    """Return the expected text of each stale page."""
+    expected = {docs / "providers.md": render_matrix(), INDEX_FILE: render_index()}
     for name, diagram in DIAGRAMS.items():
         page = docs / "machines" / f"{name}.md"
-        wanted[page] = _with_diagram(page, diagram)
-    return {page: text for page, text in wanted.items() if _read_page(page) != text}
+        expected[page] = _with_diagram(page, diagram)
+    return {page: text for page, text in expected.items() if _read_page(page) != text}
 
 
 def write_pages(docs: Path) -> tuple[Path, ...]:
-    """Bring every page up to date; those that changed."""
+    """Update all stale pages and return them."""
     stale = find_stale_pages(docs)
     for page, text in stale.items():
         page.write_text(text, encoding="utf-8")
@@ -42,9 +42,9 @@ def write_pages(docs: Path) -> tuple[Path, ...]:
 
 
 def _with_diagram(page: Path, diagram: str) -> str:
-    text, places = _DRAWN.subn(lambda _: diagram, _read_page(page))
-    if places != 1:
-        raise CodegenFailed(f"{page}: {places} Mermaid blocks where one is wanted")
+    text, count = _DIAGRAM.subn(lambda _: diagram, _read_page(page))
+    if count != 1:
+        raise CodegenFailed(f"{page}: expected one Mermaid block, got {count}")
     return text
 
 

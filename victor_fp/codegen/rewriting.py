@@ -1,4 +1,4 @@
-"""What no flag of the generator does: frozen structs, `T | None` in responses, aliases that work at run time."""
+"""Post-processing of generated code: frozen structs, `T | None` in responses, and aliases that work at run time."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ IMPORTABLE = {"typing": ("Any", "Literal", "TypeAlias"), "msgspec": ("UNSET", "S
 def rewrite_module(
     source: str, side: Side, order: tuple[str, ...], header: str, bases: Mapping[str, str] | None = None
 ) -> str:
-    """The generator's module, frozen and reordered: classes in the given order, then the aliases over them.
+    """Rewrite the generator's module: frozen classes in the given order, followed by aliases.
 
-    In a request a field left out is UNSET, apart from null; in a response both read as None. `bases` names the classes
-    that extend another one of the module, which comes before them in `order`.
+    In requests, an absent field is UNSET, distinct from null; in responses, both are None. `bases` maps classes to the class of
+    the module that they extend, which precedes them in `order`.
     """
     statements = _parse(source)
     extended = bases or {}
@@ -31,9 +31,9 @@ def rewrite_module(
         for node in statements
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
     }
-    lost = [name for name in order if name not in classes and name not in aliases]
-    if lost:
-        raise CodegenFailed(f"the generator renamed or dropped {', '.join(lost)}")
+    missing = [name for name in order if name not in classes and name not in aliases]
+    if missing:
+        raise CodegenFailed(f"the generator renamed or dropped {', '.join(missing)}")
     body: list[ast.stmt] = [classes[name] for name in order if name in classes]
     body += [node for name, node in classes.items() if name not in order]
     body += [_rewrite_alias(aliases[name]) for name in _sort_aliases(aliases)]
@@ -46,7 +46,7 @@ def rewrite_module(
 
 
 def _parse(source: str) -> list[ast.stmt]:
-    """The statements of the generator's module that are kept: no text of a document is anything else than a literal."""
+    """Parse the module and return its classes and aliases; raises if document text became code other than literals."""
     try:
         statements = ast.parse(source).body
     except (SyntaxError, ValueError, RecursionError) as error:
@@ -54,14 +54,12 @@ def _parse(source: str) -> list[ast.stmt]:
     kept = [node for node in statements if isinstance(node, ast.ClassDef | ast.AnnAssign)]
     for node in kept:
         for part in ast.walk(node):
-            if not isinstance(part, _HARMLESS) or (isinstance(part, ast.Call) and not _is_field(part)):
-                raise CodegenFailed(
-                    f"the generator's output holds code where a type was expected: {ast.unparse(part)[:80]}"
-                )
+            if not isinstance(part, _ALLOWED_NODES) or (isinstance(part, ast.Call) and not _is_field(part)):
+                raise CodegenFailed(f"the generator's output has code in place of a type: {ast.unparse(part)[:80]}")
     return list(kept)
 
 
-_HARMLESS = (
+_ALLOWED_NODES = (
     ast.ClassDef,
     ast.AnnAssign,
     ast.Expr,
@@ -77,7 +75,7 @@ _HARMLESS = (
     ast.keyword,
     ast.expr_context,
 )
-"""The syntax that class definitions of structs and aliases of types are made of."""
+"""Node types allowed in struct definitions and type aliases."""
 
 
 def _is_field(call: ast.Call) -> bool:
@@ -131,7 +129,7 @@ def _rewrite_alias(node: ast.AnnAssign) -> ast.AnnAssign:
 
 
 def _sort_aliases(aliases: dict[str, ast.AnnAssign]) -> tuple[str, ...]:
-    """Alias names, each after the aliases it is made of."""
+    """Return alias names in dependency order."""
     order: dict[str, None] = {}
 
     def visit(name: str) -> None:
@@ -149,7 +147,7 @@ def _sort_aliases(aliases: dict[str, ast.AnnAssign]) -> tuple[str, ...]:
 
 
 def _unquote(node: ast.expr) -> ast.expr:
-    """A type expression with forward references as names; the strings inside `Literal[...]` stay strings."""
+    """Convert forward references in a type expression to names; strings in `Literal[...]` are kept."""
 
     class Change(ast.NodeTransformer):
         def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
@@ -180,7 +178,7 @@ def _list_union_members(node: ast.expr) -> list[ast.expr]:
 
 
 def _join_union(options: Iterable[ast.expr]) -> ast.expr:
-    """`A | B | None`, each member once and None last."""
+    """Build `A | B | None` without duplicates and with None last."""
     unique = {ast.unparse(option): option for option in options}
     last = [name for name in ("None", "UnsetType") if name in unique]
     ordered = [option for name, option in unique.items() if name not in last] + [unique[name] for name in last]

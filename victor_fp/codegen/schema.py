@@ -1,4 +1,4 @@
-"""JSON Schemas as plain mappings: how to read them, follow references and rewrite them without mutation."""
+"""JSON Schemas as plain mappings: access, reference resolution and rewriting without mutation."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ COMPONENTS = "#/components/schemas/"
 
 
 def to_schema(value: object) -> Schema:
-    """Read a node of a document as a schema; `true`, `false` and anything else that is no mapping allow everything."""
+    """Read a node as a schema; values other than mappings, such as booleans, accept anything."""
     return {str(key): item for key, item in value.items()} if isinstance(value, dict) else {}
 
 
 def to_list(value: object) -> list[object]:
-    """The list a node is, or an empty one."""
+    """Return the node if it is a list, else an empty list."""
     return list(value) if isinstance(value, list) else []
 
 
 def make_reference(name: str) -> Schema:
-    """A schema that refers to a component."""
+    """Return a reference to a component."""
     return {"$ref": COMPONENTS + name}
 
 
 def find_reference(schema: Schema) -> str | None:
-    """The component a schema refers to, or None for a schema that stands for itself."""
+    """Return the component that a schema references; None if it is not a reference."""
     target = schema.get("$ref")
     return target[len(COMPONENTS) :] if isinstance(target, str) and target.startswith(COMPONENTS) else None
 
 
 def resolve(schemas: Schemas, schema: Schema) -> Schema:
-    """Follow references to the schema they end at; a dangling or circular reference allows everything."""
+    """Follow references to their target; a dangling or circular reference accepts anything."""
     seen: set[str] = set()
     while "$ref" in schema:
         name = find_reference(schema)
@@ -48,22 +48,22 @@ def resolve(schemas: Schemas, schema: Schema) -> Schema:
 
 
 def read_properties(schema: Schema) -> dict[str, Schema]:
-    """Named fields of an object."""
+    """Return the named fields of an object."""
     return {name: to_schema(item) for name, item in to_schema(schema.get("properties")).items()}
 
 
 def list_required(schema: Schema) -> tuple[str, ...]:
-    """Names of the fields an object must have."""
+    """Return the names of required fields."""
     return tuple(item for item in to_list(schema.get("required")) if isinstance(item, str))
 
 
 def list_variants(schema: Schema, keyword: str = "oneOf") -> list[Schema]:
-    """Alternatives of a union, or parts of a composition."""
+    """Return the alternatives of a union, or the parts of a composition."""
     return [to_schema(item) for item in to_list(schema.get(keyword))]
 
 
 def list_constants(schema: Schema) -> tuple[str, ...]:
-    """The strings a schema is limited to: of `const`, of `enum`, or of a union of nothing else; empty where open."""
+    """Return the strings of `const` or `enum`; empty if there are none, or other values."""
     if isinstance(schema.get("const"), str):
         return (str(schema["const"]),)
     found = to_list(schema.get("enum"))
@@ -73,7 +73,7 @@ def list_constants(schema: Schema) -> tuple[str, ...]:
 
 
 def find_kind(schemas: Schemas, schema: Schema) -> SchemaKind:
-    """What JSON a schema stands for, unions aside: an object with named properties is "object", without them "map"."""
+    """Return the JSON type of a schema that is not a union: "object" with named properties, "map" without."""
     schema = resolve(schemas, schema)
     if "properties" in schema:
         return "object"
@@ -95,12 +95,12 @@ def find_kind(schemas: Schemas, schema: Schema) -> SchemaKind:
 
 
 def collect_kinds(schemas: Schemas, schema: Schema) -> frozenset[SchemaKind]:
-    """Every kind of JSON a schema allows, looking through references and unions; each component is visited once."""
+    """Return all JSON types of a schema, through references and unions; each component is visited once."""
     found: set[SchemaKind] = set()
     seen: set[str] = set()
-    waiting = [schema]
-    while waiting:
-        current = waiting.pop()
+    pending = [schema]
+    while pending:
+        current = pending.pop()
         name = find_reference(current)
         if name is not None:
             if name in seen:
@@ -108,14 +108,14 @@ def collect_kinds(schemas: Schemas, schema: Schema) -> frozenset[SchemaKind]:
             seen.add(name)
         target = resolve(schemas, current)
         if "oneOf" in target:
-            waiting += list_variants(target)
+            pending += list_variants(target)
         else:
             found.add(find_kind(schemas, target))
     return frozenset(found)
 
 
 def map_children(schema: Schema, change: Callable[[Schema], Schema]) -> Schema:
-    """Apply `change` to every schema directly inside a schema, wherever the keyword keeps schemas."""
+    """Apply `change` to every direct subschema."""
     result: Schema = {}
     for keyword, value in schema.items():
         if keyword in ("properties", "patternProperties", "$defs"):
@@ -130,7 +130,7 @@ def map_children(schema: Schema, change: Callable[[Schema], Schema]) -> Schema:
 
 
 def list_children(schema: Schema) -> list[Schema]:
-    """The schemas directly inside a schema."""
+    """Return the direct subschemas."""
     found: list[Schema] = []
 
     def collect(inner: Schema) -> Schema:
@@ -142,17 +142,17 @@ def list_children(schema: Schema) -> list[Schema]:
 
 
 def rewrite(schema: Schema, step: Callable[[Schema], Schema]) -> Schema:
-    """Apply a step to a schema and everything inside it, innermost first."""
+    """Apply a step to a schema and all its subschemas, innermost first."""
     return step(map_children(schema, lambda inner: rewrite(inner, step)))
 
 
 def rewrite_all(schemas: Schemas, step: Callable[[Schema], Schema]) -> Schemas:
-    """Apply a step everywhere in every component."""
+    """Apply a step to all schemas of all components."""
     return {name: rewrite(schema, step) for name, schema in schemas.items()}
 
 
 def list_references(schema: Schema) -> Iterator[str]:
-    """Names of the components a schema refers to directly, in the order they are written."""
+    """Yield the components that a schema references directly, in order."""
     name = find_reference(schema)
     if name is not None:
         yield name
@@ -161,31 +161,31 @@ def list_references(schema: Schema) -> Iterator[str]:
 
 
 def find_reachable(schemas: Schemas, roots: Iterable[str]) -> tuple[str, ...]:
-    """Names of the roots and of all they lead to, each root followed by what it brings in."""
+    """Return the roots and all components reachable from them, each root followed by its references."""
     order: dict[str, None] = {}
-    waiting = list(reversed(list(roots)))
-    while waiting:
-        name = waiting.pop()
+    pending = list(reversed(list(roots)))
+    while pending:
+        name = pending.pop()
         if name in order or name not in schemas:
             continue
         order[name] = None
-        waiting.extend(reversed(list(list_references(schemas[name]))))
+        pending.extend(reversed(list(list_references(schemas[name]))))
     return tuple(order)
 
 
 def prune(schemas: Schemas, roots: Iterable[str]) -> Schemas:
-    """Only the components that the roots reach, in reading order."""
+    """Return the components reachable from the roots, in reading order."""
     return {name: schemas[name] for name in find_reachable(schemas, roots)}
 
 
 def to_pascal_case(text: str) -> str:
-    """`tool_calls` -> `ToolCalls`: the pieces between other signs, each with its first letter raised."""
+    """Convert to Pascal case: `tool_calls` -> `ToolCalls`."""
     pieces = "".join(sign if sign.isascii() and sign.isalnum() else " " for sign in text).split()
     return "".join(piece[:1].upper() + piece[1:] for piece in pieces)
 
 
 def make_unique_name(name: str, taken: Iterable[str]) -> str:
-    """The name itself, or with the first number from 2 up that makes it new."""
+    """Return the name, with a number from 2 on appended if it is taken."""
     used = taken if isinstance(taken, (dict, set, frozenset)) else set(taken)
     candidate, number = name, 2
     while candidate in used:

@@ -1,4 +1,4 @@
-"""Where each document's facts come from: the reader of `openapi/sources.toml`."""
+"""Reader of `openapi/sources.toml`, which names the vendor's document of each of ours."""
 
 from __future__ import annotations
 
@@ -12,14 +12,13 @@ from victor_fp.codegen.schema import to_schema
 
 
 class Source(NamedTuple):
-    """The vendor's document behind one of ours.
+    """The vendor's document of one of ours.
 
-    `vendor` is the name that `x-vendor` marks use; `operations` and `schemas` map our names to the vendor's, the
-    latter for bodies that the vendor's operations do not declare, or "" for those that it describes nowhere.
+    `vendor` is the name in `x-vendor` marks; `operations` and `schemas` map our names to the vendor's, the latter for bodies
+    that the vendor's operations do not declare, or "" for those that it does not describe.
 
-    Where `of` names one of our documents, the entry is a follower's: a vendor whose own document describes the format
-    of another. It is not expected to have all that the first vendor has, only what a mark says that it has; where it is
-    `whole`, what is unmarked belongs to both of them.
+    If `of` names one of our documents, the entry is that of another vendor with the same format. It is expected to have only
+    what is marked for it; with `whole`, also everything that is unmarked.
     """
 
     vendor: str
@@ -32,11 +31,11 @@ class Source(NamedTuple):
     of: str = ""
     whole: bool = False
     excused: Mapping[str, str] = {}
-    """Glob of places in our document -> why it stays although the vendor's document says otherwise."""
+    """Glob of paths in our document -> the reason why a difference is accepted."""
 
 
 def read_sources(path: Path) -> dict[str, Source]:
-    """Sources by their names; a missing file is a `CodegenFailed`."""
+    """Read the sources by name; raises `CodegenFailed` if the file is missing."""
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, tomllib.TOMLDecodeError) as error:
@@ -47,7 +46,7 @@ def read_sources(path: Path) -> dict[str, Source]:
 def _read_source(path: Path, name: str, entry: dict[str, object]) -> Source:
     def text(key: str) -> str:
         if key not in entry:
-            raise CodegenFailed(f"{path}: [{name}] lacks {key}")
+            raise CodegenFailed(f"{path}: {key} is missing in [{name}]")
         return str(entry[key])
 
     def names(key: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Splits the fields that single vendors add to a request body into one model per vendor that extends the body's."""
+"""Splitting of vendor-specific fields of a request body into one model per vendor, which extends the body's."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from victor_fp.codegen.document import Slice
 from victor_fp.codegen.schema import Schema, Schemas, to_list, to_pascal_case, to_schema
 
 MARK = "x-vendor"
-"""On a property: the vendors that accept it; without it the property is the format's own."""
+"""On a property: the vendors that accept it; without it, the property belongs to the format."""
 APART = "x-vendor-fields"
 """On a request body: `apart` moves every marked property into models of the vendors it is marked for."""
 
 
 def split_vendor_fields(sliced: Slice) -> Slice:
-    """Move the marked properties of every body that asks for it into components `<Vendor><Body>`, as further roots.
+    """Move the marked properties of every body with `x-vendor-fields` to components `<Vendor><Body>`, as further roots.
 
-    A property that several vendors accept is in the component of each, so that no component has a field of a vendor
-    that it is not named after. The compiled class of a component extends the one of its body: see `Slice.bases`.
+    A property of several vendors is in the component of each, so that a component has only fields of its vendor. The class of
+    a component extends that of its body, see `Slice.bases`.
     """
     schemas: Schemas = dict(sliced.schemas)
     roots: dict[str, None] = {}
@@ -40,7 +40,7 @@ def split_vendor_fields(sliced: Slice) -> Slice:
 
 
 def _split(root: str, schema: Schema) -> tuple[Schema, Schemas]:
-    """The body without marked properties, and a component per vendor in the order of first mention."""
+    """Return the body without marked properties, and a component per vendor, in order of appearance."""
     common: Schema = {}
     by_vendor: dict[str, Schema] = {}
     for name, value in to_schema(schema.get("properties")).items():

@@ -189,7 +189,7 @@ class BatchRoute:
         found = find_lost(
             statuses,
             token=stored.token,
-            keeps_marks=self._client.batch.keeps_marks,
+            stores_token=self._client.batch.stores_token,
             created=stored.created,
             count=len(rows),
             known=known,

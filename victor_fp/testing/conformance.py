@@ -189,7 +189,7 @@ def _build_spec_harness(spec: ProviderSpec, make: Make, model: str | None) -> Ha
     if spec.transport == "embedded":
         options["transport"] = "aiohttp"
     speaks = load_writer(spec.dialect.protocol)
-    if getattr(spec.dialect, "reasoning_back", "") == "plain":  # a place that shows its thinking signs none
+    if getattr(spec.dialect, "reasoning_replay", "") == "plain":  # a place that shows its thinking signs none
         speaks = msgspec.structs.replace(speaks, signs=False)
     harness = _make_harness(spec.name, partial(make, **options), speaks, model or spec.default_model, has, paced=True)
     return replace(

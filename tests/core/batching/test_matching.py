@@ -51,4 +51,4 @@ def test_a_handle_is_json_and_back() -> None:
     assert decode_handle(encode_handle(handle)).unwrap() == handle
     assert decode_handle({"provider": "openai", "id": "batch_1"}).unwrap().count == 0
     for wrong in ("", "{", "[]", '{"id": 7}', "\ud800"):
-        assert "cannot be read" in decode_handle(wrong).failure().message
+        assert "cannot be decoded" in decode_handle(wrong).failure().message

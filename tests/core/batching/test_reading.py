@@ -62,9 +62,9 @@ def status(identifier: str, token: str = "", created: float | None = None, total
 
 def test_a_lost_batch_is_found_by_its_mark() -> None:
     statuses = [status("a", "t1"), status("b", "t2"), status("c")]
-    found = find_lost(statuses, token="t2", keeps_marks=True, created=0.0, count=1, known=())
+    found = find_lost(statuses, token="t2", stores_token=True, created=0.0, count=1, known=())
     assert [handle.id for handle in found] == ["b"]
-    assert find_lost(statuses, token="t3", keeps_marks=True, created=0.0, count=1, known=()) == ()
+    assert find_lost(statuses, token="t3", stores_token=True, created=0.0, count=1, known=()) == ()
 
 
 def test_without_marks_a_lost_batch_is_found_by_time_and_count() -> None:
@@ -75,5 +75,5 @@ def test_without_marks_a_lost_batch_is_found_by_time_and_count() -> None:
         status("it", created=5001.0, total=5),
         status("tells nothing"),
     ]
-    found = find_lost(statuses, token="t", keeps_marks=False, created=5000.0, count=5, known={"known"})
+    found = find_lost(statuses, token="t", stores_token=False, created=5000.0, count=5, known={"known"})
     assert [handle.id for handle in found] == ["it", "tells nothing"]

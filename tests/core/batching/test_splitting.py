@@ -60,5 +60,5 @@ def test_an_item_that_is_too_large_alone_is_refused_and_the_others_are_not() -> 
     splitter = Splitter(limits(10, 50))
     assert splitter.add(item(1)) == Success(())
     fault = splitter.add(item(2, 50)).failure()
-    assert fault.message == "row 'key 2': its request of 51 bytes is larger than a batch may be (50)"
+    assert fault.message == "row 'key 2': request of 51 bytes exceeds the maximum batch size of 50 bytes"
     assert [one.key for one in splitter.close()[0]] == ["key 1"]

@@ -81,7 +81,9 @@ def test_one_flipped_bit_anywhere_is_noticed(place: int) -> None:
     broken = EVENT[:place] + bytes([EVENT[place] ^ 4]) + EVENT[place + 1 :]
     _, frames, error = build_event_stream_framer().feed(EVENT + broken)
     assert frames == [EVENT_FRAME]
-    assert error == Garbled("checksum of a message's lengths" if place < 12 else "checksum of a message")
+    assert error == Garbled(
+        "invalid checksum of the lengths of a message" if place < 12 else "invalid checksum of a message"
+    )
 
 
 def test_a_length_past_the_limit_is_refused_before_its_bytes_come() -> None:
@@ -91,12 +93,12 @@ def test_a_length_past_the_limit_is_refused_before_its_bytes_come() -> None:
 def test_a_length_too_short_for_its_parts_is_garbled() -> None:
     lengths = struct.pack(">II", 20, 30)
     prelude = lengths + struct.pack(">I", crc32(lengths))
-    assert build_event_stream_framer().feed(prelude + bytes(8))[2] == Garbled("a message shorter than its parts")
+    assert build_event_stream_framer().feed(prelude + bytes(8))[2] == Garbled("a message is shorter than its parts")
 
 
 def test_a_broken_stream_stays_broken() -> None:
     framer: Framer = build_event_stream_framer().feed(bytes(16))[0]
-    assert framer.feed(EVENT)[1:] == ([], Garbled("checksum of a message's lengths"))
+    assert framer.feed(EVENT)[1:] == ([], Garbled("invalid checksum of the lengths of a message"))
 
 
 EVERY_TYPE: list[Header] = [
@@ -121,11 +123,11 @@ def test_every_type_of_header_is_read() -> None:
 def test_a_header_cut_anywhere_is_garbled(header: Header) -> None:
     block = header_block([header])
     for end in range(1, len(block)):
-        assert read_headers(block[:end]) == Garbled("a header that its block cuts")
+        assert read_headers(block[:end]) == Garbled("a header is truncated")
 
 
 def test_a_header_of_an_unknown_type_is_garbled() -> None:
-    assert read_headers(b"\x01a\x0a") == Garbled("a header of an unknown type")
+    assert read_headers(b"\x01a\x0a") == Garbled("a header has an unknown type")
 
 
 HEADERS = st.lists(

@@ -29,7 +29,7 @@ THOUGHT = {"kind": "reasoning", "text": "Hm"}
 def test_reasoning_of_another_provider_that_is_left_out_is_named() -> None:
     built = request("openai", HI, turn("anthropic-messages", THOUGHT, provider="anthropic"), HI)
     assert [(one.parameter, one.action, one.reason) for one in built.adjustments] == [
-        ("messages.reasoning", "dropped", "OpenAI is not sent the reasoning of turns that anthropic made")
+        ("messages.reasoning", "dropped", "reasoning of anthropic is not sent to OpenAI")
     ]
 
 

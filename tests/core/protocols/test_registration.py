@@ -66,5 +66,5 @@ def test_a_dialect_that_is_not_its_protocols_own_is_a_mistake() -> None:
         protocol = MistralDialect.protocol
 
     spec = type(SPEC)(name="p", title="P", dialect=cast("Any", Pretender()), base_url="http://p.test")
-    with pytest.raises(TypeError, match="the dialect of p names mistral and is no MistralDialect"):
+    with pytest.raises(TypeError, match="dialect of p has protocol 'mistral' but is not a MistralDialect"):
         codec_for(Endpoint(spec=spec, base_url="http://p.test"))

@@ -87,7 +87,7 @@ def test_a_free_form_answer_is_refused_where_every_object_is_closed(provider: st
     request = built(provider, model=model, settings=settings, **more)
     assert isinstance(request, HttpRequest)
     assert "by_name" in str(request.json())
-    assert "told in the system message" in request.adjustments[0].reason
+    assert "moved to the system message" in request.adjustments[0].reason
 
 
 @pytest.mark.parametrize(

@@ -130,10 +130,10 @@ def test_azures_target_address_is_taken_apart() -> None:
 
 
 REFUSED = [
-    ("http://someone:hunter2@h/v1", "holds a user name or password"),
-    ("http://hunter2@h/v1", "holds a user name or password"),
-    ("someone:hunter2@h/v1", "holds a user name or password"),
-    ("http://a:b@hunter2@h/v1", "holds a user name or password"),
+    ("http://someone:hunter2@h/v1", "has a user name or password"),
+    ("http://hunter2@h/v1", "has a user name or password"),
+    ("someone:hunter2@h/v1", "has a user name or password"),
+    ("http://a:b@hunter2@h/v1", "has a user name or password"),
     ("http://h/v1?key=hunter2", "has a query (key)"),
     ("http://h/v1?hunter2", "has a query"),
     ("http://h/v1#hunter2", "has a fragment"),
@@ -160,7 +160,7 @@ def test_what_cannot_be_used_is_refused_by_name(provider: str, base_url: str, re
 
 def test_the_variable_that_holds_a_bad_address_is_named() -> None:
     fault = refusal("openai", environment={"OPENAI_BASE_URL": "http://u:p@h"})
-    assert fault.message.startswith("OPENAI_BASE_URL holds a user name")
+    assert fault.message.startswith("OPENAI_BASE_URL has a user name")
 
 
 def test_vertex_behind_a_gateway_keeps_project_location_and_publisher() -> None:
@@ -220,4 +220,4 @@ def test_an_address_with_white_space_or_control_characters_is_refused(address: s
 @pytest.mark.parametrize("address", [3, b"http://h", ["http://h"]])
 def test_an_address_that_is_no_string_is_refused(address: Any) -> None:
     fault = build_endpoint(CATALOGUE.find("openai").unwrap(), base_url=address).failure()
-    assert fault.message == f"base_url is not a string but {type(address).__name__}"
+    assert fault.message == f"base_url must be a string, got {type(address).__name__}"

@@ -65,8 +65,8 @@ def test_dicts_in_the_spelling_of_openai_become_the_same_messages() -> None:
         ([1], "messages[0]: expected a message or a dict, got int"),
         (["Hi", {"role": "user", "content": "x"}], "messages[0]: expected a message or a dict, got str"),
         ([Message(role="user", content="x"), {"content": "x"}], "messages[1]: role: Field required"),
-        ({"role": "user", "content": "x"}, "messages: expected messages, dicts or one text, got dict"),
-        (None, "messages: expected messages, dicts or one text, got NoneType"),
+        ({"role": "user", "content": "x"}, "messages: expected messages, dicts or a string, got dict"),
+        (None, "messages: expected messages, dicts or a string, got NoneType"),
     ],
 )
 def test_anything_else_is_described_with_its_index(given_messages: Any, problem: str) -> None:

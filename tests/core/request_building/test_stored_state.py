@@ -13,7 +13,7 @@ from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.catalogue.spec import ProviderSpec
 from victor_fp.core.faults import Fault, UnsupportedParameter
 from victor_fp.core.protocols import load_protocol
-from victor_fp.core.request_building.stored_state import STATE_OPTIONS, count_known
+from victor_fp.core.request_building.stored_state import STATE_OPTIONS, count_stored
 from victor_fp.core.requests import HttpRequest
 from victor_fp.core.result import outcome
 from victor_fp.core.types import Message
@@ -57,6 +57,6 @@ def test_not_to_store_is_what_happens_anyway(spec: ProviderSpec) -> None:
 
 def test_the_newest_turn_of_a_response_counts() -> None:
     turn = Message(role="assistant", content="Yes", metadata={"response_id": "r1"})
-    assert count_known([HI, turn, HI, turn, HI], "r1") == 4
-    assert count_known([HI, turn, HI], "r2") == 0
-    assert count_known([HI, turn, HI], None) == 0
+    assert count_stored([HI, turn, HI, turn, HI], "r1") == 4
+    assert count_stored([HI, turn, HI], "r2") == 0
+    assert count_stored([HI, turn, HI], None) == 0

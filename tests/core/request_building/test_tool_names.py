@@ -70,8 +70,8 @@ def test_every_name_is_sent_in_a_form_that_is_accepted_and_can_be_told_apart(nam
     mapped = map_tool_names(rules, names)
     sent = [mapped.get(name, name) for name in names]
     assert len(set(sent)) == len(sent)
-    if rules.signs:
-        pattern = f"[{rules.first or rules.signs}][{rules.signs}]{{0,{rules.longest - 1}}}"
+    if rules.characters:
+        pattern = f"[{rules.first or rules.characters}][{rules.characters}]{{0,{rules.max_length - 1}}}"
         assert all(re.fullmatch(pattern, name) for name in sent)
 
 
@@ -115,7 +115,7 @@ def test_servers_that_accept_every_name_get_it_as_it_is(provider: str) -> None:
 
 @pytest.mark.parametrize(
     ("names", "message"),
-    [(["a", ""], "tools[1]: name is empty"), (["a", "b", "a"], "tools[2]: 'a' is the name of tools[0] too")],
+    [(["a", ""], "tools[1]: name is empty"), (["a", "b", "a"], "tools[2]: 'a' is also the name of tools[0]")],
 )
 def test_names_that_are_empty_or_not_unique_are_refused_before_sending(names: list[str], message: str) -> None:
     result = replay.request("openai", "Hi", model="m", tools=[ToolDefinition(name=name) for name in names])

@@ -157,7 +157,7 @@ def test_embeddings_and_reranking_refuse_numbers_that_are_not_finite(options: di
     reranking = replay.rerank_request("cohere", "q", ["a"], model="m", **options)
     for fault in (embedding.failure(), reranking.failure()):
         assert isinstance(fault, InvalidRequest)
-        assert "not a number that JSON can hold" in fault.message
+        assert "not a number that JSON can represent" in fault.message
 
 
 def test_messages_of_faults_can_always_be_printed() -> None:

@@ -89,7 +89,7 @@ def test_a_discriminated_union_is_sent_as_any_of_without_a_change_of_meaning() -
 
 def test_branches_that_overlap_make_the_change_to_any_of_visible() -> None:
     assert changes({"oneOf": [{"type": "integer"}, {"type": "number"}]}, OLDER) == (
-        "oneOf is sent as anyOf, which also allows values that match several branches: $",
+        "oneOf is sent as anyOf, which also accepts values that match several branches: $",
     )
 
 
@@ -132,7 +132,7 @@ def test_a_union_at_the_root_of_a_tool_becomes_one_object_that_says_the_rule_in_
     assert conversion.losses == ()
     assert conversion.changes == (
         "oneOf is sent as one object with the properties of its branches: $",
-        "oneOf is told in the description: $",
+        "oneOf is moved to the description: $",
     )
     assert conversion.schema == {
         "type": "object",
@@ -152,7 +152,7 @@ def test_all_of_that_cannot_be_merged_is_told_in_the_description() -> None:
         "type": "string",
         "description": 'allOf: [{"pattern":"a"},{"pattern":"b"}]',
     }
-    assert changes(both, OLDER) == ("allOf is told in the description: $",)
+    assert changes(both, OLDER) == ("allOf is moved to the description: $",)
 
 
 # Objects
@@ -208,7 +208,7 @@ def test_strict_mode_requires_every_property_and_says_so() -> None:
         "additionalProperties": False,
         "required": ["a"],
     }
-    assert conversion.changes == ("a is required, as every property has to be: $",)
+    assert conversion.changes == ("a is required, since every property must be: $",)
 
 
 def test_strict_mode_closes_objects_at_every_depth() -> None:
@@ -266,7 +266,7 @@ def test_a_recursive_schema_keeps_its_references_where_the_vendor_follows_them()
     assert converted(TREE, STRICT) == {**NODE, "$defs": {"Node": NODE}}
     assert converted(TREE, GEMINI)["$defs"] == {"Node": NODE}
     assert changes(TREE, GEMINI) == (
-        "the vendor follows a schema that contains itself to a limited depth: $, $.$defs.Node.next.anyOf[0]",
+        "the vendor unrolls a recursive schema to a limited depth: $, $.$defs.Node.next.anyOf[0]",
     )
 
 
@@ -300,7 +300,7 @@ def test_definitions_of_older_drafts_move_to_where_the_vendor_looks() -> None:
 @pytest.mark.parametrize("reference", ["#/$defs/Gone", "https://elsewhere.example/schema", "#anchor"])
 def test_a_reference_to_nothing_is_lost(reference: str) -> None:
     assert convert_schema({"properties": {"a": {"$ref": reference}}}, OLDER).losses == (
-        f"$.a: the reference {reference} leads to nothing inside of the schema",
+        f"$.a: the reference {reference} does not resolve within the schema",
     )
 
 
@@ -323,7 +323,7 @@ def test_a_schema_that_grows_without_bound_is_lost() -> None:
         below = {"$ref": f"#/$defs/A{level - 1}"}
         definitions[f"A{level}"] = {"type": "object", "properties": {"a": below, "b": below, "c": below}}
     losses = convert_schema({"$ref": "#/$defs/A19", "$defs": definitions}, OLDER).losses
-    assert f"more than {MAX_NODES} schemas with its references put in place" in losses[0]
+    assert f"more than {MAX_NODES} schemas with references inlined" in losses[0]
 
 
 def test_a_schema_that_is_nested_too_deep_is_lost() -> None:
@@ -370,7 +370,7 @@ def test_an_enumeration_of_another_type_than_the_value_is_told_in_the_descriptio
         **{name: value for name, value in schema.items() if name != "enum"},
         "description": f'enum: ["{schema["enum"][0]}","{schema["enum"][1]}"]',
     }
-    assert "enum is told in the description: $.a" in conversion.changes
+    assert "enum is moved to the description: $.a" in conversion.changes
 
 
 def test_mixed_values_become_branches_where_one_enumeration_has_one_kind() -> None:
@@ -482,7 +482,7 @@ def test_a_type_beside_a_circular_reference_is_told() -> None:
     conversion = convert_schema(outer, STRICT)
     sent: Any = conversion.schema["properties"]
     assert sent["a"]["anyOf"] == [{"$ref": "#/$defs/Node"}]
-    assert conversion.changes == ("type is told in the description: $.a",)
+    assert conversion.changes == ("type is moved to the description: $.a",)
 
 
 def test_keywords_of_objects_beside_another_type_are_left_out_where_objects_are_closed() -> None:

@@ -41,8 +41,8 @@ def test_json_types_are_no_change() -> None:
 
 def test_an_unknown_type_is_left_out_and_told() -> None:
     normalised = normalise({"type": "Path"})
-    assert (normalised.schema, normalised.words) == ({}, ("type: Path",))
-    assert normalised.changes == ("the type 'Path' is not one of JSON Schema's and is told in the description",)
+    assert (normalised.schema, normalised.texts) == ({}, ("type: Path",))
+    assert normalised.changes == ("the type 'Path' is not a JSON Schema type and is moved to the description",)
 
 
 def test_a_union_with_an_unknown_type_excludes_nothing() -> None:
@@ -86,7 +86,7 @@ def test_older_drafts_and_openapi_mean_the_same(given: dict[str, Any], wanted: d
 def test_a_keyword_of_the_wrong_form_is_left_out_visibly(given: dict[str, Any]) -> None:
     normalised = normalise(given)
     assert normalised.schema == {}
-    assert normalised.changes == (f"{next(iter(given))} is not of the form that JSON Schema wants and is not sent",)
+    assert normalised.changes == (f"{next(iter(given))} is not valid in JSON Schema and is not sent",)
 
 
 def test_dependencies_of_draft_7_are_those_of_2020_12() -> None:

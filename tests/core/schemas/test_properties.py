@@ -105,7 +105,7 @@ ODD = st.recursive(
 
 def _lists_properties_of_a_root_union(changes: tuple[str, ...]) -> bool:
     """A union at the root of arguments that is told lists the properties of all its branches, which can narrow one."""
-    return any(change.endswith("Of is told in the description: $") for change in changes)
+    return any(change.endswith("Of is moved to the description: $") for change in changes)
 
 
 def test_a_union_at_the_root_that_is_told_is_a_named_change() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.core.text_tools.strategies import TOOLS
 from victor_fp.core.text_tools import FORMATS, TextCall, TextFormat, find_calls, find_formats
-from victor_fp.core.text_tools.prompts import describe_in_words, write_instructions
+from victor_fp.core.text_tools.prompts import write_conversation, write_instructions
 from victor_fp.core.types import Message, TextPart, ToolDefinition
 
 SEARCH = ToolDefinition(name="search", description="Finds", parameters={"type": "object", "properties": {}})
@@ -29,14 +29,14 @@ TURNS = [
 
 @pytest.mark.parametrize("form", FORMATS, ids=lambda form: str(form.name))
 def test_a_turn_already_made_is_written_as_the_model_would_write_it(form: TextFormat) -> None:
-    assistant = describe_in_words(TURNS, [SEARCH], form)[2]
+    assistant = write_conversation(TURNS, [SEARCH], form)[2]
     calls = [piece for piece in find_calls(assistant.text, TOOLS, [form]) if isinstance(piece, TextCall)]
     assert [call.arguments for call in calls] == [{"query": "a"}, {"query": "b"}]
     assert assistant.tool_calls is None
 
 
 def test_the_tools_stand_in_the_system_message_and_results_in_the_users() -> None:
-    told = describe_in_words(TURNS, [SEARCH], HERMES)
+    told = write_conversation(TURNS, [SEARCH], HERMES)
     assert [message.role for message in told] == ["system", "user", "assistant", "user"]
     assert told[0].text.startswith("Be brief.\n\n")
     assert '{"name":"search","description":"Finds"' in told[0].text
@@ -46,15 +46,15 @@ def test_the_tools_stand_in_the_system_message_and_results_in_the_users() -> Non
 
 
 def test_without_a_system_message_one_is_made_and_one_of_parts_keeps_its_parts() -> None:
-    assert describe_in_words(TURNS[1:2], [SEARCH], HERMES)[0].role == "system"
+    assert write_conversation(TURNS[1:2], [SEARCH], HERMES)[0].role == "system"
     parts = Message(role="developer", content=[TextPart(text="Be brief.")])
-    first = describe_in_words([parts], [SEARCH], HERMES)[0]
+    first = write_conversation([parts], [SEARCH], HERMES)[0]
     assert [type(part) for part in first.content] == [TextPart, TextPart]
     assert first.text.startswith("Be brief.")
 
 
 def test_without_tools_only_the_turns_change() -> None:
-    assert [message.role for message in describe_in_words(TURNS[1:], [], HERMES)] == ["user", "assistant", "user"]
+    assert [message.role for message in write_conversation(TURNS[1:], [], HERMES)] == ["user", "assistant", "user"]
 
 
 def test_what_the_caller_chose_is_said() -> None:

@@ -76,7 +76,7 @@ def test_notes_pass_and_reasoning_is_never_searched() -> None:
 
 def test_ids_are_the_same_for_the_same_answer_and_new_in_the_conversation() -> None:
     def ids(*taken: str) -> list[str]:
-        state = text_calls.start(TOOLS, taken=taken)
+        state = text_calls.start(TOOLS, used_ids=taken)
         told = whole(state, TextDelta(CALL * 2))
         return [delta.id or "" for delta in told if isinstance(delta, ToolCallStarted)]
 

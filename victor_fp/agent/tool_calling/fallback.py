@@ -133,7 +133,7 @@ def _collect_written_names(content: str, known: Tools) -> Tools:
     if known.schemas is not None:
         return known
     written = dict.fromkeys(found.group(1) for found in _LINE_CALL.finditer(content))
-    names = [name for name in written if name not in _NOT_TOOLS and known.spell(name)]
+    names = [name for name in written if name not in _NOT_TOOLS and known.resolve_name(name)]
     return Tools({name: {} for name in names[:_MAX_GUESSED]}, guessed=True)
 
 

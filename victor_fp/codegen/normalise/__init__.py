@@ -1,4 +1,4 @@
-"""From the schemas vendors publish to schemas a struct can be compiled from: one small pure step after another."""
+"""Normalisation of vendors' schemas to schemas that can be compiled to structs, as a sequence of pure steps."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from victor_fp.codegen.normalise.composition import flatten_all_of
 from victor_fp.codegen.normalise.hoisting import hoist_objects
-from victor_fp.codegen.normalise.inheritance import spell_inheritance_as_unions
+from victor_fp.codegen.normalise.inheritance import convert_inheritance_to_unions
 from victor_fp.codegen.normalise.naming import break_alias_cycles, inline_scalars, move_null_to_fields, name_as_classes
 from victor_fp.codegen.normalise.responses import append_unknown_variants, make_fields_optional, open_values
 from victor_fp.codegen.normalise.spelling import (
+    convert_null_to_type,
+    convert_single_values_to_const,
+    convert_type_lists_to_unions,
+    convert_unions_to_one_of,
     drop_reference_siblings,
     infer_missing_types,
     keep_types_only,
-    spell_null_as_type,
-    spell_single_values_as_const,
-    spell_type_lists_as_unions,
-    spell_unions_as_one_of,
 )
 from victor_fp.codegen.normalise.tagging import tag_unions
 from victor_fp.codegen.normalise.unions import simplify_unions
@@ -26,20 +26,20 @@ from victor_fp.codegen.schema import Schemas, prune
 Side: TypeAlias = Literal["request", "response"]
 NormaliseStep: TypeAlias = Callable[[Schemas], Schemas]
 
-SPELLING_STEPS: tuple[NormaliseStep, ...] = (
+CANONICAL_STEPS: tuple[NormaliseStep, ...] = (
     keep_types_only,
     drop_reference_siblings,
-    spell_null_as_type,
-    spell_type_lists_as_unions,
-    spell_unions_as_one_of,
-    spell_single_values_as_const,
+    convert_null_to_type,
+    convert_type_lists_to_unions,
+    convert_unions_to_one_of,
+    convert_single_values_to_const,
     infer_missing_types,
     flatten_all_of,
 )
-"""One spelling and no composition: enough to compare two documents."""
+"""Steps to canonical forms without composition, sufficient to compare documents."""
 
 COMMON_STEPS: tuple[NormaliseStep, ...] = (
-    *SPELLING_STEPS,
+    *CANONICAL_STEPS,
     move_null_to_fields,
     hoist_objects,
     break_alias_cycles,
@@ -56,23 +56,23 @@ RESPONSE_STEPS: tuple[NormaliseStep, ...] = (
 
 
 class Normalised(NamedTuple):
-    """Schemas ready to be compiled, in reading order, and the class names of their roots, by component name."""
+    """Schemas ready for compilation, in reading order, and the class names of their roots by component name."""
 
     schemas: Schemas
     roots: Mapping[str, str]
 
 
 def normalise_for_comparison(schemas: Schemas) -> Schemas:
-    """The schemas spelled one way, inline objects left where they are: what drift compares."""
-    current = spell_inheritance_as_unions(schemas)
-    for step in (*SPELLING_STEPS, simplify_unions):
+    """Normalise schemas for comparison, keeping inline objects."""
+    current = convert_inheritance_to_unions(schemas)
+    for step in (*CANONICAL_STEPS, simplify_unions):
         current = step(current)
     return current
 
 
 def normalise(schemas: Schemas, roots: tuple[str, ...], side: Side) -> Normalised:
-    """Run every step on what the roots reach."""
-    current = prune(spell_inheritance_as_unions(schemas), roots)
+    """Run all steps on the schemas reachable from the roots."""
+    current = prune(convert_inheritance_to_unions(schemas), roots)
     for step in COMMON_STEPS if side == "request" else (*COMMON_STEPS, *RESPONSE_STEPS):
         current = step(current)
     current = inline_scalars(current, frozenset(roots))

@@ -1,4 +1,4 @@
-"""`allOf` is inheritance, and structs have none: what a schema is composed of is written out in place."""
+"""Flattening of `allOf`: structs have no inheritance, so the parts of a composition are merged."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from victor_fp.codegen.schema import (
     to_schema,
 )
 
-MOST_COMBINATIONS = 64
-"""A product of unions beyond this is no type anybody reads; it allows everything."""
+MAX_COMBINATIONS = 64
+"""Maximum number of combinations of unions; a larger product accepts anything."""
 
 
 def flatten_all_of(schemas: Schemas) -> Schemas:
-    """Merge the parts of each `allOf`, and the properties that stand beside a `oneOf` into each of its variants."""
+    """Merge the parts of each `allOf`, and the properties alongside a `oneOf` into each of its variants."""
     work = Work()
     return {name: _flatten(schemas, schema, frozenset({name}), work) for name, schema in schemas.items()}
 
 
-def _flatten(schemas: Schemas, schema: Schema, seen: frozenset[str], work: Work) -> Schema:
+def _flatten(schemas: Schemas, schema: Schema, visited: frozenset[str], work: Work) -> Schema:
     work.spend()
-    schema = map_children(schema, lambda inner: _flatten(schemas, inner, seen, work))
+    schema = map_children(schema, lambda inner: _flatten(schemas, inner, visited, work))
     composed = "allOf" in schema or ("oneOf" in schema and "properties" in schema)
     if not composed:
         return schema
@@ -40,15 +40,15 @@ def _flatten(schemas: Schemas, schema: Schema, seen: frozenset[str], work: Work)
         parts.append({key: schema[key] for key in ("oneOf", "discriminator") if key in schema})
     if len(parts) == 1 and not own.keys() - {"type", "required"} and not list_required(own):
         return {**parts[0], **described}
-    return {**_merge(schemas, [*parts, own], seen, work), **described}
+    return {**_merge(schemas, [*parts, own], visited, work), **described}
 
 
-def _merge(schemas: Schemas, parts: list[Schema], seen: frozenset[str], work: Work) -> Schema:
-    alternatives = [_list_alternatives(schemas, part, seen, work) for part in parts]
+def _merge(schemas: Schemas, parts: list[Schema], visited: frozenset[str], work: Work) -> Schema:
+    alternatives = [_list_alternatives(schemas, part, visited, work) for part in parts]
     count = 1
     for options in alternatives:
         count *= max(1, len(options))
-    if count > MOST_COMBINATIONS:
+    if count > MAX_COMBINATIONS:
         return {}
     merged = [_merge_plain(combination) for combination in product(*alternatives)]
     discriminators = [part["discriminator"] for part in parts if "oneOf" in part and "discriminator" in part]
@@ -59,28 +59,28 @@ def _merge(schemas: Schemas, parts: list[Schema], seen: frozenset[str], work: Wo
     return {"oneOf": merged, "discriminator": {"propertyName": to_schema(discriminators[0]).get("propertyName")}}
 
 
-def _list_alternatives(schemas: Schemas, part: Schema, seen: frozenset[str], work: Work) -> list[Schema]:
-    """The plain schemas a part stands for: itself, what it refers to, or each variant of a union."""
+def _list_alternatives(schemas: Schemas, part: Schema, visited: frozenset[str], work: Work) -> list[Schema]:
+    """Return the plain schemas of a part: itself, its target, or each variant of a union."""
     name = find_reference(part)
     if name is not None:
-        if name in seen or name not in schemas:
+        if name in visited or name not in schemas:
             return [{}]
         target = {
             key: value for key, value in schemas[name].items() if key != "discriminator" or "oneOf" in schemas[name]
         }
-        flat = _flatten(schemas, target, seen | {name}, work)
-        return _list_alternatives(schemas, flat, seen | {name}, work)
+        flat = _flatten(schemas, target, visited | {name}, work)
+        return _list_alternatives(schemas, flat, visited | {name}, work)
     if "oneOf" in part:
         return [
             option
             for variant in _tag_variants(schemas, part)
-            for option in _list_alternatives(schemas, variant, seen, work)
+            for option in _list_alternatives(schemas, variant, visited, work)
         ]
     return [part]
 
 
 def _tag_variants(schemas: Schemas, union: Schema) -> list[Schema]:
-    """Variants with the tag that only the mapping of their union knows, since merging loses their names."""
+    """Add tags to variants that have them only in the union's mapping, since merging drops their names."""
     discriminator = to_schema(union.get("discriminator"))
     tag = discriminator.get("propertyName")
     by_reference = {target: value for value, target in to_schema(discriminator.get("mapping")).items()}

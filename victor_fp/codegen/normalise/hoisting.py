@@ -1,4 +1,4 @@
-"""Inline objects become components named Parent+Field, so that every struct has one name, and one that lasts."""
+"""Hoisting of inline objects to components named Parent+Field, so that every struct has a stable name."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from victor_fp.codegen.schema import (
 
 
 def hoist_objects(schemas: Schemas) -> Schemas:
-    """Move every inline object into a component of its own and refer to it; objects that are alike share one."""
+    """Move every inline object to a component and reference it; equal objects share one."""
     result = _Hoisted(schemas)
     for name, schema in schemas.items():
         result[name] = _hoist_inside(result, schema, name)
@@ -26,9 +26,9 @@ def hoist_objects(schemas: Schemas) -> Schemas:
 
 
 class _Hoisted(dict[str, Schema]):
-    """Components, and the names of those that were inline objects by their content.
+    """Components, and the names of hoisted ones by content.
 
-    A YAML alias writes one object in many places; without sharing, the output would grow with every level of them.
+    A YAML alias repeats an object in many places; without sharing, the output would grow with each level of them.
     """
 
     def __init__(self, schemas: Schemas) -> None:
@@ -37,7 +37,7 @@ class _Hoisted(dict[str, Schema]):
 
 
 def _hoist_inside(result: _Hoisted, schema: Schema, path: str) -> Schema:
-    """Hoist what a schema contains; `path` is the name an object found here would get."""
+    """Hoist the contents of a schema; `path` is the name for an object found here."""
     changed = dict(schema)
     if "properties" in schema:
         changed["properties"] = {
@@ -68,7 +68,7 @@ def _hoist(result: _Hoisted, schema: Schema, name: str) -> Schema:
 
 
 def name_variants(schemas: Schemas, alternatives: list[Schema], path: str) -> list[str]:
-    """A name for each variant of a union: the path plus its tag, or its number where several have none."""
+    """Return a name for each variant of a union: the path plus its tag, or its number if several have none."""
     inline = [item for item in alternatives if "properties" in item]
     names: list[str] = []
     for number, item in enumerate(alternatives, start=1):

@@ -1,4 +1,4 @@
-"""Base types that name their heirs become unions of them, since a struct knows nothing of its subclasses."""
+"""Conversion of base types with subtypes to unions, since structs have no subclass dispatch."""
 
 from __future__ import annotations
 
@@ -14,25 +14,27 @@ from victor_fp.codegen.schema import (
 )
 
 
-def spell_inheritance_as_unions(schemas: Schemas) -> Schemas:
-    """Turn an object whose discriminator maps to heirs (`allOf` of it) into the union of them.
+def convert_inheritance_to_unions(schemas: Schemas) -> Schemas:
+    """Convert an object whose discriminator maps to subtypes (`allOf` of it) to their union.
 
-    The base's own fields go on in a component named Base, which the heirs are composed of instead.
+    The fields of the base are moved to a component with the suffix Base, of which the subtypes are composed.
     """
     bases = {
-        name: make_unique_name(name + "Base", schemas) for name, schema in schemas.items() if _find_heirs(name, schema)
+        name: make_unique_name(name + "Base", schemas)
+        for name, schema in schemas.items()
+        if _find_subtypes(name, schema)
     }
     result: Schemas = {}
     for name, schema in schemas.items():
         result[name] = rewrite(schema, lambda inner: _compose_bases(inner, bases))
         if name in bases:
             result[bases[name]] = {key: value for key, value in result[name].items() if key != "discriminator"}
-            heirs: list[object] = [{"$ref": target} for target in _find_heirs(name, schema)]
-            result[name] = {"oneOf": heirs, "discriminator": schema["discriminator"]}
+            subtypes: list[object] = [{"$ref": target} for target in _find_subtypes(name, schema)]
+            result[name] = {"oneOf": subtypes, "discriminator": schema["discriminator"]}
     return result
 
 
-def _find_heirs(name: str, schema: Schema) -> list[str]:
+def _find_subtypes(name: str, schema: Schema) -> list[str]:
     if "oneOf" in schema or "anyOf" in schema or "properties" not in schema:
         return []
     mapping = to_schema(to_schema(schema.get("discriminator")).get("mapping"))

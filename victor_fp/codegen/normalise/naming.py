@@ -1,4 +1,4 @@
-"""Components become Python classes and aliases: names a class can have, no detours, no alias that contains itself."""
+"""Naming of components as Python classes and aliases, without indirections and recursive aliases."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ RESERVED = frozenset(
     {"Any", "Literal", "Struct", "TypeAlias", "Union", "UNSET", "UnsetType", "Annotated", "Meta", "Optional", "Field"}
     | {"None", "True", "False"}
 )
-"""Names that the generated modules import or that Python keeps."""
+"""Names imported by generated modules, and Python constants."""
 
 
 def name_as_classes(schemas: Schemas) -> tuple[Schemas, dict[str, str]]:
-    """Rename components to valid class names; returns the schemas and the names by the old ones."""
+    """Rename components to valid class names; return the schemas, and the new names by old name."""
     names: dict[str, str] = {}
-    taken: set[str] = set()
+    used: set[str] = set()
     for name in schemas:
         candidate = to_pascal_case(name) or "Schema"
         if candidate[0].isdigit() or candidate in RESERVED:
             candidate = "Schema" + candidate
-        names[name] = make_unique_name(candidate, taken)
-        taken.add(names[name])
+        names[name] = make_unique_name(candidate, used)
+        used.add(names[name])
 
     def renamed(target: object) -> object:
         name = target[len(COMPONENTS) :] if isinstance(target, str) else ""
@@ -53,7 +53,7 @@ def name_as_classes(schemas: Schemas) -> tuple[Schemas, dict[str, str]]:
 
 
 def move_null_to_fields(schemas: Schemas) -> Schemas:
-    """Say null where a component is referred to, not in the component, so that an object or null is still an object."""
+    """Move null from components to the references to them, so that a nullable object is compiled to a struct."""
     nullable = {
         name for name, schema in schemas.items() if NULL in list_variants(schema) and len(list_variants(schema)) > 1
     }
@@ -72,7 +72,7 @@ def _drop_null(schema: Schema) -> Schema:
 
 
 def inline_scalars(schemas: Schemas, keep: frozenset[str]) -> Schemas:
-    """Write components that are a bare string, number, boolean, "anything" or another component's name out in place."""
+    """Inline components that are a plain string, number, boolean, any value, or a reference to another component."""
 
     def inlined(schema: Schema, seen: frozenset[str] = frozenset()) -> Schema:
         name = find_reference(schema)
@@ -92,7 +92,7 @@ def _is_scalar(schema: Schema) -> bool:
 
 
 def break_alias_cycles(schemas: Schemas) -> Schemas:
-    """Let an alias that would contain itself allow everything at that point; only structs may be recursive."""
+    """Replace recursion in aliases by any value; only structs may be recursive."""
     result: Schemas = dict(schemas)
     for name in schemas:
         if "properties" not in result[name]:
@@ -109,13 +109,13 @@ def _drop_goal(schemas: Schemas, schema: Schema, goal: str) -> Schema:
 
 def _can_reach(schemas: Schemas, name: str, goal: str) -> bool:
     seen: set[str] = set()
-    waiting = [name]
-    while waiting:
-        current = waiting.pop()
+    pending = [name]
+    while pending:
+        current = pending.pop()
         if current == goal:
             return True
         if current in seen or current not in schemas or "properties" in schemas[current]:
             continue
         seen.add(current)
-        waiting.extend(list_references(schemas[current]))
+        pending.extend(list_references(schemas[current]))
     return False

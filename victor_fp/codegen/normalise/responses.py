@@ -1,4 +1,4 @@
-"""What a server sends is not ours to forbid: open values, optional fields, and a place for variants nobody knows yet."""
+"""Relaxation of responses: open values, optional fields, and unknown variants."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ UNKNOWN_TAG = "__unknown__"
 
 
 def open_values(schemas: Schemas) -> Schemas:
-    """Let every enum and every constant that is no tag be any value of its type."""
+    """Replace enums, and constants other than tags, by their type."""
 
     def opened(schema: Schema) -> Schema:
         return {key: value for key, value in schema.items() if key not in ("enum", "const")}
@@ -37,7 +37,7 @@ def open_values(schemas: Schemas) -> Schemas:
 
 
 def make_fields_optional(schemas: Schemas) -> Schemas:
-    """Require nothing of a response object but the tag that told what it is."""
+    """Make all fields of response objects optional, except tags."""
     pinned = collect_tags(schemas)
     result: Schemas = {}
     for name, schema in schemas.items():
@@ -48,9 +48,9 @@ def make_fields_optional(schemas: Schemas) -> Schemas:
 
 
 def append_unknown_variants(schemas: Schemas) -> Schemas:
-    """Add to each tagged union a variant that holds, as it came, an object with a tag nobody knows.
+    """Add a variant for objects with an unknown tag to each tagged union.
 
-    Its tag is "__unknown__", put there by the decoder; its one field, `raw`, is the object itself.
+    Its tag is "__unknown__", set by the decoder; its field `raw` is the object as received.
     """
     result: Schemas = dict(schemas)
     names: dict[str, str] = {}
@@ -78,7 +78,7 @@ def _build_unknown_variant(tag: str) -> Schema:
     raw: Schema = {"type": "object", "additionalProperties": {}}
     return {
         "type": "object",
-        "description": f"A variant whose `{tag}` nobody knew when this was compiled, as it came.",
+        "description": f"A variant with a `{tag}` that was unknown at compile time, as received.",
         "properties": {tag: {"type": "string", "const": UNKNOWN_TAG}, "raw": raw},
         "required": [tag, "raw"],
     }

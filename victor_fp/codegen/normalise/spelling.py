@@ -1,4 +1,4 @@
-"""One spelling for each idea: 3.0 and 3.1 ways to say null, union, constant and "anything" become a single one."""
+"""Canonical forms of OpenAPI 3.0 and 3.1 for null, unions, constants and any value."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ MEANINGFUL = frozenset(
     {"$ref", "type", "properties", "required", "items", "additionalProperties", "const", "enum", "discriminator"}
     | {"nullable", *COMBINING}
 )
-"""Keywords that shape a type. All others constrain, annotate or document it."""
+"""Keywords that define a type. All others constrain, annotate or document it."""
 
-FITTING = {
+KEYWORDS_BY_TYPE = {
     "object": ("properties", "required", "additionalProperties", "discriminator"),
     "array": ("items",),
     "string": ("enum", "const"),
@@ -46,12 +46,12 @@ def keep_types_only(schemas: Schemas) -> Schemas:
 def _strip_schema(schema: Schema) -> Schema:
     kept = {key: value for key, value in schema.items() if key in MEANINGFUL}
     if schema.get("format") == "byte" and schema.get("type") == "string":
-        kept["format"] = "binary"  # the generator's word for bytes, which msgspec reads from base64
+        kept["format"] = "binary"  # the generator's format for bytes, which msgspec decodes from base64
     return map_children(kept, _strip_schema)
 
 
 def drop_reference_siblings(schemas: Schemas) -> Schemas:
-    """Leave a `$ref` alone in its schema, but for `nullable`, which adds null, and properties, which are merged."""
+    """Drop the siblings of `$ref`, except `nullable`, which adds null, and properties, which are merged."""
 
     def step(schema: Schema) -> Schema:
         if "$ref" not in schema:
@@ -64,8 +64,8 @@ def drop_reference_siblings(schemas: Schemas) -> Schemas:
     return rewrite_all(schemas, step)
 
 
-def spell_null_as_type(schemas: Schemas) -> Schemas:
-    """Turn `nullable: true` and a null among enum values into a union with null."""
+def convert_null_to_type(schemas: Schemas) -> Schemas:
+    """Convert `nullable: true`, and null in an enum, to a union with null."""
 
     def step(schema: Schema) -> Schema:
         values = to_list(schema.get("enum"))
@@ -78,8 +78,8 @@ def spell_null_as_type(schemas: Schemas) -> Schemas:
     return rewrite_all(schemas, step)
 
 
-def spell_type_lists_as_unions(schemas: Schemas) -> Schemas:
-    """Turn `type: [string, object]` into a union whose variants keep the keywords that fit them."""
+def convert_type_lists_to_unions(schemas: Schemas) -> Schemas:
+    """Convert `type: [string, object]` to a union whose variants keep the keywords of their type."""
 
     def step(schema: Schema) -> Schema:
         types = to_list(schema.get("type"))
@@ -87,21 +87,21 @@ def spell_type_lists_as_unions(schemas: Schemas) -> Schemas:
             return schema
         if len(types) == 1:
             return {**schema, "type": types[0]}
-        everywhere = {key for keys in FITTING.values() for key in keys}
+        everywhere = {key for keys in KEYWORDS_BY_TYPE.values() for key in keys}
         shared = {key: value for key, value in schema.items() if key != "type" and key not in everywhere}
         union = [
-            {"type": name, **{key: schema[key] for key in FITTING.get(str(name), ()) if key in schema}}
+            {"type": name, **{key: schema[key] for key in KEYWORDS_BY_TYPE.get(str(name), ()) if key in schema}}
             for name in types
         ]
         if "oneOf" in shared or "anyOf" in shared or "allOf" in shared:
-            return shared  # the alternatives already say what the list of types says
+            return shared  # the alternatives already imply the type list
         return {**shared, "oneOf": union}
 
     return rewrite_all(schemas, step)
 
 
-def spell_unions_as_one_of(schemas: Schemas) -> Schemas:
-    """Turn `anyOf` into `oneOf`, without alternatives that only constrain, and name mapped variants in full."""
+def convert_unions_to_one_of(schemas: Schemas) -> Schemas:
+    """Convert `anyOf` to `oneOf`, drop alternatives that only constrain, and complete the mapping's references."""
 
     def step(schema: Schema) -> Schema:
         if "anyOf" not in schema and "oneOf" not in schema:
@@ -127,8 +127,8 @@ def _complete_mapping(schema: Schema) -> Schema:
     return {"discriminator": {**discriminator, "mapping": full}}
 
 
-def spell_single_values_as_const(schemas: Schemas) -> Schemas:
-    """Turn an enum of one into a const; give every const and enum its type; booleans and null stay plain types."""
+def convert_single_values_to_const(schemas: Schemas) -> Schemas:
+    """Convert single-value enums to const, and add the type of consts and enums; booleans and null become plain types."""
 
     def step(schema: Schema) -> Schema:
         values = [schema["const"]] if "const" in schema else to_list(schema.get("enum"))
@@ -153,7 +153,7 @@ def spell_single_values_as_const(schemas: Schemas) -> Schemas:
 
 
 def infer_missing_types(schemas: Schemas) -> Schemas:
-    """Give objects and arrays that do not say so their type; an object without properties is a map of anything."""
+    """Add missing types of objects and arrays; an object without properties is a map of any values."""
 
     def step(schema: Schema) -> Schema:
         if "properties" in schema and not to_schema(schema["properties"]):

@@ -1,4 +1,4 @@
-"""Unions of objects become unions told apart by a tag: one struct per tag value, the tag a required constant."""
+"""Conversion of unions of objects to tagged unions: one struct per tag value, with the tag as a required constant."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ from victor_fp.codegen.schema import (
 
 USUAL_TAGS = ("type", "role", "object", "kind", "event")
 TAGGED = "x-tag"
-"""Marks, while unions are tagged, a component whose tag is settled; a struct can have only one."""
+"""Marks, during tagging, a component whose tag is chosen; a struct can have only one."""
 COPIED = "x-copied"
-"""Marks a component made of another for one more tag or tag value, so that the next union finds it."""
+"""Marks a copy of a component for another tag or tag value, so that other unions reuse it."""
 
 
 def tag_unions(schemas: Schemas) -> Schemas:
-    """Give every union of objects a discriminator, and a component of its own when it stood inline.
+    """Add a discriminator to every union of objects, and hoist inline unions to components.
 
-    A tag is a property whose constants tell the variants apart. Variants that share a constant are merged, a variant
-    with several is split, and a union without any tag becomes one flat object of all its variants' fields.
+    A tag is a property whose constants distinguish the variants. Variants that share a constant are merged, a variant with
+    several is split, and a union without a tag becomes one object with the fields of all variants.
     """
     result: Schemas = dict(schemas)
     done: set[str] = set()
-    while waiting := [name for name in result if name not in done]:
-        for name in waiting:
+    while pending := [name for name in result if name not in done]:
+        for name in pending:
             before = result[name]
             changed = _tag_union(result, before, name, root=True)
             result[name] = changed if result[name] is before else _tag_like(changed, result[name])
-        done.update(waiting)
+        done.update(pending)
     unmarked = {
         name: {key: value for key, value in schema.items() if key not in (TAGGED, COPIED, MERGED)}
         for name, schema in result.items()
@@ -50,19 +50,19 @@ def tag_unions(schemas: Schemas) -> Schemas:
 
 
 def _is_ambiguous(schemas: Schemas, schema: Schema) -> bool:
-    """Whether objects are left that nothing tells apart: a union that contained itself and turned into an object."""
+    """Return whether a union has several objects without a tag, as when a recursive union became an object."""
     found = [option for option in list_variants(schema) if "object" in collect_kinds(schemas, option)]
     return len(found) > 1 and "discriminator" not in schema
 
 
 def _tag_like(changed: Schema, meanwhile: Schema) -> Schema:
-    """An object that became a variant of a union inside itself while that union was tagged."""
+    """Tag an object that became a variant of a union inside it while that was tagged."""
     tag = str(meanwhile.get(TAGGED))
     return _with_tag(changed, tag, "".join(list_constants(read_properties(meanwhile).get(tag, {}))))
 
 
 def collect_tags(schemas: Schemas) -> frozenset[tuple[str, str]]:
-    """(component, property) for every tag of every union in `schemas`."""
+    """Return (component, property) for every tag of every union."""
     found: set[tuple[str, str]] = set()
     for schema in schemas.values():
         discriminator = to_schema(schema.get("discriminator"))
@@ -120,23 +120,23 @@ def _build_tagged_union(result: Schemas, objects: list[Schema], discriminator: S
     declared = discriminator.get("propertyName")
     for tag in _find_candidates(result, objects, declared if isinstance(declared, str) else None):
         groups: dict[str, list[Schema]] = {}
-        told_apart = tag == declared or _is_separating_tag(result, objects, tag)
+        is_separating = tag == declared or _is_separating_tag(result, objects, tag)
         for item in objects:
             field = read_properties(resolve(result, item)).get(tag, {})
             values = list_constants(resolve(result, field))
             if tag == declared and not values and collect_kinds(result, field) <= {"string", "null", "any"}:
                 implied = mapping.get(str(item.get("$ref"))) or find_reference(item)
                 values = (implied,) if implied else ()
-            told_apart = told_apart and bool(values)
+            is_separating = is_separating and bool(values)
             for value in values:
                 groups.setdefault(value, []).append(item)
-        if told_apart and len(groups) > 1:
+        if is_separating and len(groups) > 1:
             return _group_by_tag(result, tag, groups, path)
     return make_reference(merge_objects(result, objects, path))
 
 
 def _is_separating_tag(schemas: Schemas, objects: list[Schema], tag: str) -> bool:
-    """Whether a property nobody declared a tag behaves as one: one constant each, or no value in two variants."""
+    """Return whether an undeclared property can be a tag: one constant per variant, or no value in two variants."""
     values = [
         list_constants(resolve(schemas, read_properties(resolve(schemas, item)).get(tag, {}))) for item in objects
     ]
@@ -163,7 +163,7 @@ def _group_by_tag(result: Schemas, tag: str, groups: dict[str, list[Schema]], pa
 
 
 def _pin_tag(result: Schemas, item: Schema, tag: str, value: str) -> Schema:
-    """A reference to the variant with this one tag value: itself where it has no other, else a copy of its own."""
+    """Return a reference to the variant with this tag value: itself if it has no other, else a copy."""
     name = _follow_chain(result, find_reference(item) or "")
     schema = result[name]
     settled, values = schema.get(TAGGED), list_constants(read_properties(schema).get(tag, {}))
@@ -185,6 +185,6 @@ def _with_tag(schema: Schema, tag: str, value: str) -> Schema:
 
 
 def _follow_chain(schemas: Schemas, name: str) -> str:
-    """The component at the end of a chain of components that only refer to another."""
+    """Return the component at the end of a chain of references."""
     following = find_reference(schemas[name])
     return name if following is None or following not in schemas else _follow_chain(schemas, following)

@@ -1,4 +1,4 @@
-"""A union a decoder can tell apart: at most one variant per kind of JSON, several objects only where a tag follows."""
+"""Simplification of unions to ones that can be decoded: at most one variant per JSON type, except tagged objects."""
 
 from __future__ import annotations
 
@@ -23,28 +23,28 @@ from victor_fp.codegen.schema import (
     to_schema,
 )
 
-MOST_VARIANTS = 1000
-"""Of one union with those inside it; the largest union of a vendor has some 60."""
+MAX_VARIANTS = 1000
+"""Maximum number of variants of a union, including nested ones; the largest vendor union has about 60."""
 MERGED = "x-merged"
-"""Marks, while unions are tagged, a component with the names of those it was merged from."""
+"""Marks, during tagging, a merged component with the names of its origins."""
 
 
 def simplify_unions(schemas: Schemas) -> Schemas:
-    """Splice nested unions in, merge variants of one kind, and unwrap unions of one.
+    """Flatten nested unions, merge variants of one type, and unwrap unions with one variant.
 
-    Objects with properties stay apart, for tags to tell them; beside a map of anything they become that map.
+    Objects with properties are kept, to be distinguished by tags; alongside a map of any values, they become that map.
     """
     work = _Work()
     return {name: _simplify(schemas, schema, frozenset({name}), work) for name, schema in schemas.items()}
 
 
-def _simplify(schemas: Schemas, schema: Schema, seen: frozenset[str], work: _Work) -> Schema:
+def _simplify(schemas: Schemas, schema: Schema, visited: frozenset[str], work: _Work) -> Schema:
     work.spend()
-    schema = map_children(schema, lambda inner: _simplify(schemas, inner, seen, work))
+    schema = map_children(schema, lambda inner: _simplify(schemas, inner, visited, work))
     if "oneOf" not in schema:
         return schema
     described: Schema = {"description": schema["description"]} if "description" in schema else {}
-    alternatives = _splice(schemas, list_variants(schema), seen, work)
+    alternatives = _splice(schemas, list_variants(schema), visited, work)
     found = {shape: [item for item in alternatives if _classify(schemas, item) == shape] for shape in _ORDER}
     if found["any"]:
         return described
@@ -52,7 +52,7 @@ def _simplify(schemas: Schemas, schema: Schema, seen: frozenset[str], work: _Wor
         *_merge_strings(schemas, found["string"]),
         *_merge_numbers(schemas, found["number"]),
         *found["boolean"][:1],
-        *_merge_arrays(schemas, found["array"], seen, work),
+        *_merge_arrays(schemas, found["array"], visited, work),
         *_merge_maps(found["map"], found["object"]),
         *found["null"][:1],
     ]
@@ -71,52 +71,52 @@ def _classify(schemas: Schemas, schema: Schema) -> SchemaKind | str:
     return "union" if "oneOf" in resolve(schemas, schema) else find_kind(schemas, schema)
 
 
-def _splice(schemas: Schemas, alternatives: list[Schema], seen: frozenset[str], work: _Work) -> list[Schema]:
-    """Replace inline unions by their variants, and named ones too where they overlap with what stands beside them."""
+def _splice(schemas: Schemas, alternatives: list[Schema], visited: frozenset[str], work: _Work) -> list[Schema]:
+    """Replace inline unions by their variants, and named ones if they overlap with other alternatives."""
     result = _flatten(alternatives)
-    spliced = seen
-    while (place := _find_overlap([work.collect_kinds(schemas, item) for item in result], schemas, result)) is not None:
+    spliced = visited
+    while (index := _find_overlap([work.collect_kinds(schemas, item) for item in result], schemas, result)) is not None:
         work.spend(len(result))
-        name = find_reference(result[place]) or ""
-        inside = list_variants(resolve(schemas, result[place])) if name not in spliced else []
+        name = find_reference(result[index]) or ""
+        inside = list_variants(resolve(schemas, result[index])) if name not in spliced else []
         spliced |= {name}
         simple = [_simplify(schemas, option, spliced, work) for option in inside]
-        result = _flatten([*result[:place], *simple, *result[place + 1 :]])
+        result = _flatten([*result[:index], *simple, *result[index + 1 :]])
     return result
 
 
 def _flatten(alternatives: list[Schema]) -> list[Schema]:
-    """Alternatives without inline unions and repetitions."""
+    """Flatten inline unions and remove duplicates."""
     result: list[Schema] = []
     for item in alternatives:
         result.extend(option for option in (_flatten(list_variants(item)) or [item]) if option not in result)
-        if len(result) > MOST_VARIANTS:
-            raise CodegenFailed(f"a union has more than {MOST_VARIANTS} variants")
+        if len(result) > MAX_VARIANTS:
+            raise CodegenFailed(f"a union has more than {MAX_VARIANTS} variants")
     return result
 
 
 def _find_overlap(shapes: list[frozenset[SchemaKind]], schemas: Schemas, alternatives: list[Schema]) -> int | None:
-    """The place of the first named union that allows a kind of JSON which another alternative allows too."""
+    """Return the index of the first named union that overlaps with another alternative in a JSON type."""
     counts = Counter(shape for group in shapes for shape in group)
-    for place, (item, own) in enumerate(zip(alternatives, shapes, strict=True)):
+    for index, (item, own) in enumerate(zip(alternatives, shapes, strict=True)):
         if "oneOf" not in resolve(schemas, item):
             continue
-        beside = {shape for shape, count in counts.items() if count > (shape in own)}
-        both = own | beside
-        if own & beside or "any" in own or ("map" in both and "object" in both and beside):
-            return place
+        others = {shape for shape, count in counts.items() if count > (shape in own)}
+        both = own | others
+        if own & others or "any" in own or ("map" in both and "object" in both and others):
+            return index
     return None
 
 
 class _Work(Work):
-    """Counts what is written out, and remembers the kinds of JSON that each component allows."""
+    """Work counter with a cache of the JSON types of each component."""
 
     def __init__(self) -> None:
         super().__init__()
         self._kinds: dict[str, frozenset[SchemaKind]] = {}
 
     def collect_kinds(self, schemas: Schemas, item: Schema) -> frozenset[SchemaKind]:
-        """The kinds of JSON an alternative allows; `schemas` is the same at every call."""
+        """Return the JSON types of an alternative; `schemas` must be the same in all calls."""
         name = find_reference(item)
         if name is None:
             return collect_kinds(schemas, item)
@@ -141,11 +141,11 @@ def _merge_numbers(schemas: Schemas, alternatives: list[Schema]) -> list[Schema]
     return [{"type": "integer" if whole else "number"}]
 
 
-def _merge_arrays(schemas: Schemas, alternatives: list[Schema], seen: frozenset[str], work: _Work) -> list[Schema]:
+def _merge_arrays(schemas: Schemas, alternatives: list[Schema], visited: frozenset[str], work: _Work) -> list[Schema]:
     if len(alternatives) < 2:
         return alternatives
     items = [to_schema(resolve(schemas, item).get("items")) for item in alternatives]
-    return [{"type": "array", "items": _simplify(schemas, {"oneOf": items}, seen, work)}]
+    return [{"type": "array", "items": _simplify(schemas, {"oneOf": items}, visited, work)}]
 
 
 def _merge_maps(maps: list[Schema], objects: list[Schema]) -> list[Schema]:
@@ -155,10 +155,10 @@ def _merge_maps(maps: list[Schema], objects: list[Schema]) -> list[Schema]:
 
 
 def merge_objects(schemas: Schemas, alternatives: list[Schema], name: str) -> str:
-    """Write one flat component with the fields of all alternatives into `schemas`; only what all require is required.
+    """Add a component with the fields of all alternatives to `schemas` and return its name.
 
-    Where two alternatives disagree about the type of a field, it allows everything. The same alternatives have one
-    component, wherever they meet: a union inside its own variants would otherwise be merged for ever. Returns its name.
+    Fields are required if all alternatives require them. A field with conflicting types accepts anything. The same alternatives
+    share one component, since a union inside its own variants would otherwise be merged endlessly.
     """
     origins = sorted({origin for item in alternatives for origin in _list_origins(schemas, item)})
     known = [existing for existing, schema in schemas.items() if schema.get(MERGED) == origins]

@@ -1,1 +1,1 @@
-"""Vendors' batch APIs: what is submitted, what comes back, and how results find their rows."""
+"""Batches: items, handles, states, results, and matching of results to rows."""

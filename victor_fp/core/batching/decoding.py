@@ -1,4 +1,4 @@
-"""From a line of results to the end of a row: the protocol of the answer reads it as it reads a live one."""
+"""Decoding of batch results to row results, by the protocol of live responses."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from victor_fp.core.responses import ResponseContext, build_completion, fold_res
 from victor_fp.core.types import CompletionResponse
 
 UNKNOWN_STATUS = 500
-"""Of a refusal that names none: what the vendor's own code says comes first, and without one it may pass."""
+"""Status assumed for an error without one: its code takes precedence, otherwise it counts as temporary."""
 
 
 def decode_item(
@@ -30,21 +30,21 @@ def decode_item(
     item: ItemResult,
     find_context: Callable[[str], ItemContext] | None = None,
 ) -> BatchResult:
-    """The end of the row that a result belongs to. `find_context` knows what a key asked; without it, the handle does."""
+    """Decode a result to that of its row. `find_context` returns the context of a key; without it, the handle's is used."""
     key, problem = matching.match(item.id)
-    asked = handle.context if find_context is None or problem == "unknown" else find_context(key)
+    item_context = handle.context if find_context is None or problem == "unknown" else find_context(key)
     context = ResponseContext(
         endpoint=with_batch_prices(endpoint, batch.support.limits.price_factor),
-        model=asked.model or handle.model or None,
-        adjustments=asked.adjustments,
-        tool_names=asked.tool_names,
-        required_call=asked.required_call,
+        model=item_context.model or handle.model or None,
+        adjustments=item_context.adjustments,
+        tool_names=item_context.tool_names,
+        required_call=item_context.required_call,
     )
     return BatchResult(key=key, result=_decode(batch, context, item), end=item.end, problem=problem)
 
 
 def with_batch_prices(endpoint: Endpoint, factor: float | None) -> Endpoint:
-    """The endpoint with the prices of its batches, where it has prices of live calls."""
+    """Return the endpoint with batch prices, if it has prices."""
     live = endpoint.price
     if live is None or factor is None:
         return endpoint
@@ -59,19 +59,21 @@ def _scale_price(price: Price, factor: float, sale: PricedUsage) -> float | None
 def list_missing_results(
     endpoint: Endpoint, handle: BatchHandle, state: BatchState, matching: ResultMatching
 ) -> tuple[BatchResult, ...]:
-    """The ends of rows that were submitted and have no result.
+    """Return results for submitted rows without one.
 
-    A batch that expired or was cancelled did not begin them; some vendors say so line by line, others say nothing.
+    In an expired or cancelled batch, they were not started; some vendors report each of them, others none.
     """
     context = ResponseContext(endpoint=endpoint, model=handle.model or None)
     if state in ("expired", "cancelled"):
-        failure: Result[CompletionResponse, Fault] = Failure(_build_not_begun(context, state))
+        failure: Result[CompletionResponse, Fault] = Failure(_build_not_started(context, state))
         return tuple(BatchResult(key=key, result=failure, end=state) for key in matching.list_missing())
-    message = f"batch {handle.id} is over and has no result for this row"
-    lost: Result[CompletionResponse, Fault] = Failure(
+    message = f"batch {handle.id} has ended without a result for this row"
+    missing: Result[CompletionResponse, Fault] = Failure(
         with_context(context, InvalidResponse(message=message, maybe_billed=True))
     )
-    return tuple(BatchResult(key=key, result=lost, end="missing", problem="missing") for key in matching.list_missing())
+    return tuple(
+        BatchResult(key=key, result=missing, end="missing", problem="missing") for key in matching.list_missing()
+    )
 
 
 def _decode(batch: BatchCodec, context: ResponseContext, item: ItemResult) -> Result[CompletionResponse, Fault]:
@@ -86,13 +88,13 @@ def _decode(batch: BatchCodec, context: ResponseContext, item: ItemResult) -> Re
             request_id = fault.request_id or item.request_id
             return Failure(with_context(context, msgspec.structs.replace(fault, request_id=request_id)))
         case "expired" | "cancelled":
-            return Failure(_build_not_begun(context, item.end))
+            return Failure(_build_not_started(context, item.end))
         case _:
             assert_never(item.end)
 
 
-def _build_not_begun(context: ResponseContext, end: Literal["expired", "cancelled"]) -> Fault:
+def _build_not_started(context: ResponseContext, end: Literal["expired", "cancelled"]) -> Fault:
     if end == "expired":
-        message = "the vendor did not begin this request within the batch's time"
+        message = "the vendor did not start this request before the batch expired"
         return with_context(context, TimedOut(message=message))
-    return with_context(context, Cancelled(message="the batch was cancelled before this request began"))
+    return with_context(context, Cancelled(message="the batch was cancelled before this request started"))

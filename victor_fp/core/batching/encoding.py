@@ -1,4 +1,4 @@
-"""From a row to the item of a batch: the request of a live call, in the vendor's file."""
+"""Encoding of rows as batch items, with the request of a live call."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from victor_fp.core.requests import HttpRequest
 from victor_fp.core.result import outcome
 
 LIVE_ONLY = frozenset({"timeout", "deadline", "priority"})
-"""Options of a call that say nothing about its request."""
+"""Options of a call that do not affect its request."""
 
 
 def encode_row(batch: BatchCodec, provider: str, row: CheckedRow) -> Result[BatchItem, Fault]:
-    """The item of a row, or why it has none."""
+    """Encode a row as an item, or return the fault."""
     options = {name: value for name, value in row.options.items() if name not in LIVE_ONLY}
     temperature, max_tokens = (
         options.pop("temperature", DEFAULT_TEMPERATURE),
@@ -40,11 +40,11 @@ def encode_row(batch: BatchCodec, provider: str, row: CheckedRow) -> Result[Batc
         case Success(chat):
             pass
     if chat.text_tools:
-        message = "tools that are called in the answer's text cannot be used in a batch"
+        message = "textual tool calls are not supported in batches"
         return Failure(InvalidRequest(provider=provider, model=row.model, message=message))
     codec = batch.codec.for_model(row.model)
     if codec is not batch.codec:
-        message = f"model {row.model!r} is served by another protocol, which the batch API does not take"
+        message = f"model {row.model!r} is served by another protocol, which the batch API does not support"
         return Failure(InvalidRequest(provider=provider, model=row.model, message=message))
     return codec.request(chat).map(lambda request: _encode_request(batch, row, request))
 

@@ -1,10 +1,8 @@
-"""Results find their rows by id only: what came twice, was not asked for or did not come is reported.
+"""Matching of results to rows by id, with detection of duplicate, unknown and missing results.
 
-Rules of the machine.
-
-`match` takes the id of one result in. The first result of an id counts; a further one is `doubled`, and an id that was not
-submitted is `unknown`. `missing` ends it: every submitted id without a result, in the order of submission. Where the
-submitted ids are not known, nothing is unknown or missing.
+Rules: `match` processes the id of one result. The first result of an id counts; further ones are `doubled`, and ids that were not
+submitted are `unknown`. `list_missing` returns the submitted ids without a result, in the order of submission. If the submitted
+ids are not given, no result is unknown or missing.
 """
 
 from __future__ import annotations
@@ -15,7 +13,7 @@ from victor_fp.core.batching.types import Problem, make_item_id
 
 
 class ResultMatching:
-    """The ids of one batch that have come so far. It belongs to whoever reads the results."""
+    """Ids of the results of one batch received so far; owned by the reader of the results."""
 
     __slots__ = ("_expected", "_seen")
 
@@ -24,7 +22,7 @@ class ResultMatching:
         self._seen: set[str] = set()
 
     def match(self, identifier: str) -> tuple[str, Problem | None]:
-        """The key of a result with this id, and what is wrong with it."""
+        """Return the key of a result, and its problem, if any."""
         key = identifier if self._expected is None else self._expected.get(identifier)
         if key is None:
             return identifier, "unknown"
@@ -34,5 +32,5 @@ class ResultMatching:
         return key, None
 
     def list_missing(self) -> tuple[str, ...]:
-        """Keys that were submitted and have no result."""
+        """Return the submitted keys without a result."""
         return tuple(key for identifier, key in (self._expected or {}).items() if identifier not in self._seen)

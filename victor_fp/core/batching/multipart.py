@@ -1,4 +1,4 @@
-"""A form with one file, as an upload sends it (RFC 7578)."""
+"""Multipart forms with one file (RFC 7578)."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class Form(msgspec.Struct, frozen=True):
 
 
 def encode_form(fields: Mapping[str, str], file: bytes, *, name: str, media_type: str) -> Form:
-    """The form with these fields and, as its part `file`, the file.
+    """Encode a form with the fields and the file, as its part `file`.
 
-    The boundary is made of the file's digest, so the same file gives the same bytes, and it is not in the file.
+    The boundary is derived from the file's digest, so the encoding is deterministic, and does not occur in the file.
     """
     count = 0
     while (boundary := _make_boundary(file, count)) in file:

@@ -1,4 +1,4 @@
-"""How often a batch is looked at, and which batch of a list is the one whose handle was lost."""
+"""Polling intervals of batches, and recovery of batches without a handle."""
 
 from __future__ import annotations
 
@@ -6,36 +6,36 @@ from collections.abc import Collection, Iterable
 
 from victor_fp.core.batching.types import BatchHandle, BatchStatus
 
-FIRST = 2.0
-LONGEST = 60.0
+MIN_POLL_DELAY = 2.0
+MAX_POLL_DELAY = 60.0
 CLOCK_DRIFT = 120.0
-"""Seconds by which the vendor's clock may be behind ours."""
+"""Maximum number of seconds that the vendor's clock may be behind."""
 
 
 def compute_poll_delay(age: float) -> float:
-    """Seconds until a batch is looked at again that was submitted so long ago: a tenth of its age, within bounds.
+    """Return the seconds until the next poll of a batch of this age: a tenth of its age, within bounds.
 
-    >>> next_look(0.0), next_look(100.0), next_look(86_400.0)
+    >>> compute_poll_delay(0.0), compute_poll_delay(100.0), compute_poll_delay(86_400.0)
     (2.0, 10.0, 60.0)
     """
-    return min(LONGEST, max(FIRST, age / 10.0))
+    return min(MAX_POLL_DELAY, max(MIN_POLL_DELAY, age / 10.0))
 
 
 def find_lost(
     statuses: Iterable[BatchStatus],
     *,
     token: str,
-    keeps_marks: bool,
+    stores_token: bool,
     created: float,
     count: int,
     known: Collection[str],
 ) -> tuple[BatchHandle, ...]:
-    """The batches that may be the one which was submitted with this token at this time; none where it was not created.
+    """Return the batches that may be the one submitted with this token at this time; empty if it was not created.
 
-    Where the vendor keeps our mark the answer is sure. Elsewhere a batch counts that nobody else knows, that is not
-    older, and that has as many requests, if its vendor tells.
+    If the vendor stores the token, the match is exact. Otherwise, batches match that are not in `known`, are not older, and have
+    the same number of requests, if reported.
     """
-    if keeps_marks:
+    if stores_token:
         return tuple(status.handle for status in statuses if status.handle.token == token)
     return tuple(
         status.handle

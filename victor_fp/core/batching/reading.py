@@ -1,4 +1,4 @@
-"""What the families' readers share: times, texts of errors, and bodies of lines."""
+"""Helpers of the families' readers: times, error messages, and JSONL."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import msgspec
 
 
 def parse_time(value: object) -> float | None:
-    """Seconds since 1970 of a vendor's time: a number of seconds, or a date in the form of RFC 3339.
+    """Parse a vendor's time, in seconds or RFC 3339, to seconds since 1970; None if invalid.
 
     >>> parse_time(1700000000), parse_time("2023-11-14T22:13:20Z"), parse_time("soon")
     (1700000000.0, 1700000000.0, None)
@@ -28,7 +28,7 @@ def parse_time(value: object) -> float | None:
 
 
 def describe_error(error: object) -> str:
-    """A vendor's error, a text or an object with a message, as one text."""
+    """Return a vendor's error, a text or an object with a message, as text of at most 500 characters."""
     if isinstance(error, Mapping):
         inner = error.get("error")
         if isinstance(inner, Mapping | str):
@@ -38,16 +38,16 @@ def describe_error(error: object) -> str:
 
 
 def find_error_code(error: object) -> str:
-    """The code of a vendor's error, lower case; empty where it has none."""
+    """Return the code of a vendor's error in lower case; empty if it has none."""
     code = error.get("code") if isinstance(error, Mapping) else None
     return code.lower() if isinstance(code, str) else ""
 
 
 def iterate_lines(data: bytes) -> Iterator[bytes]:
-    """The lines of a piece of JSONL that are not blank."""
+    """Iterate over the lines of JSONL data that are not blank."""
     return (line for line in data.split(b"\n") if line.strip())
 
 
 def encode_body(body: object) -> bytes:
-    """A decoded body as JSON bytes again, for the reader of the protocol."""
+    """Encode a decoded body as JSON for the protocol's decoder."""
     return b"" if body is None else msgspec.json.encode(body)

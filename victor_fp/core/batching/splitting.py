@@ -1,10 +1,7 @@
-"""Splitting items into batches that a vendor accepts: by count, by bytes, and by what a batch may not mix.
+"""Splitting of items into batches within a vendor's limits: by count, size, operation and model.
 
-Rules of the machine.
-
-Batches are filled one after another, one for each operation and, where models must not be mixed, for each model. `add_item`
-gives the batch that had to be closed to make room; `close_all` what is left at the end. An item that is too large
-alone is refused, and nothing changes.
+Rules: one batch is filled per operation and, if models must not be mixed, per model. `add` returns the batch that had to be
+closed to make room, `close` the remaining batches. An item that is too large is rejected without changing the state.
 """
 
 from __future__ import annotations
@@ -19,10 +16,10 @@ from victor_fp.core.dialects.batches import BatchLimits
 from victor_fp.core.faults import Fault, InvalidRequest
 
 Group: TypeAlias = tuple[str, str]
-"""Operation and model, the latter empty where models may be mixed."""
+"""Operation and model; the latter is empty if models may be mixed."""
 
 NEWLINE = 1
-"""Bytes between two lines; a comma costs as much."""
+"""Size of the separator of two lines, or of two list items, in bytes."""
 
 
 class OpenBatch(msgspec.Struct, frozen=True):
@@ -33,7 +30,7 @@ class OpenBatch(msgspec.Struct, frozen=True):
 
 
 class Splitter:
-    """The batches of one submission that are being filled. It belongs to whoever submits."""
+    """The batches of one submission that are being filled; owned by the submitter."""
 
     __slots__ = ("_limits", "_open")
 
@@ -42,11 +39,11 @@ class Splitter:
         self._open: dict[Group, OpenBatch] = {}
 
     def add(self, item: BatchItem) -> Result[tuple[BatchItem, ...], Fault]:
-        """Put an item into its batch; the batch that is full without it, or nothing."""
+        """Add an item to its batch; return the items of the batch that was full, or none."""
         limits, size = self._limits, len(item.line) + NEWLINE
         if size > limits.max_bytes:
             message = (
-                f"row {item.key!r}: its request of {size} bytes is larger than a batch may be ({limits.max_bytes})"
+                f"row {item.key!r}: request of {size} bytes exceeds the maximum batch size of {limits.max_bytes} bytes"
             )
             return Failure(InvalidRequest(message=message))
         group = (item.route, "" if limits.mixes_models else item.model)
@@ -61,7 +58,7 @@ class Splitter:
         return Success(full)
 
     def close(self) -> tuple[tuple[BatchItem, ...], ...]:
-        """The batches that are not full."""
-        rest = tuple(tuple(batch.items) for batch in self._open.values())
+        """Return the items of the remaining batches."""
+        remaining = tuple(tuple(batch.items) for batch in self._open.values())
         self._open.clear()
-        return rest
+        return remaining

@@ -1,4 +1,4 @@
-"""What a vendor's batch is to us: its items, its handle, its state and its results."""
+"""Types of batches: items, handles, states and results."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from victor_fp.core.requests import Adjustment
 from victor_fp.core.types import CompletionResponse
 
 BatchState: TypeAlias = Literal["pending", "running", "cancelling", "completed", "failed", "expired", "cancelled"]
-"""Every vendor's states are mapped to these. The last four are final; results may be there in each of them."""
+"""States that all vendors' states are mapped to. The last four are final; each of them may have results."""
 FINAL_STATES: frozenset[BatchState] = frozenset({"completed", "failed", "expired", "cancelled"})
 
 _SAFE_KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
-"""Anthropic's rule for ids, which is the strictest: message_batches_post of its reference."""
+"""Anthropic's rule for ids, the strictest of all vendors: message_batches_post in its API reference."""
 
 
 class ItemContext(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What reading the answer to an item needs to know of its request."""
+    """Facts of an item's request that are needed to decode its response."""
 
     model: str = ""
     tool_names: Mapping[str, str] = {}
-    """The caller's names of tools by the names that were sent, where the two differ."""
+    """The caller's tool names by sent names, where they differ."""
     required_call: str | None = None
-    """The tool that had to be called, any where it is empty; None where none had to."""
+    """The tool that must be called; empty for any tool, None if no call is required."""
     adjustments: tuple[Adjustment, ...] = ()
 
 
@@ -37,24 +37,24 @@ NO_CONTEXT = ItemContext()
 
 
 class BatchHandle(msgspec.Struct, frozen=True, kw_only=True):
-    """Names a batch at its vendor. Plain data without keys: store it with `encode_handle`."""
+    """Handle of a vendor's batch. Plain data without keys; store it with `encode_handle`."""
 
     provider: str
     id: str
     model: str = ""
-    """Of its requests; empty where they are for several."""
+    """Model of its requests; empty if there are several."""
     count: int = 0
-    """Requests in it."""
+    """Number of requests."""
     token: str = ""
-    """Our own mark, which the vendor keeps with the batch where it can."""
+    """Token that identifies the submission, stored by the vendor with the batch if supported."""
     input_id: str = ""
-    """The file of requests, where the vendor keeps one."""
+    """ID of the request file, if the vendor has one."""
     context: ItemContext = NO_CONTEXT
-    """What the requests have in common."""
+    """Context shared by the requests."""
 
 
 class BatchCounts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Requests of a batch; None is what the vendor does not tell."""
+    """Numbers of requests of a batch; None if not reported."""
 
     total: int | None = None
     succeeded: int | None = None
@@ -62,53 +62,53 @@ class BatchCounts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class BatchStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """How far a batch is. Times in seconds since 1970."""
+    """Status of a batch. Times are in seconds since 1970."""
 
     handle: BatchHandle
     state: BatchState
     vendor_state: str = ""
-    """The vendor's own word."""
+    """The state as reported by the vendor."""
     counts: BatchCounts = BatchCounts()
     created_at: float | None = None
     ends_at: float | None = None
-    """When the vendor gives up on what is not answered."""
+    """When the batch expires: unfinished requests are not processed after it."""
     results_expire_at: float | None = None
-    """When the results vanish."""
+    """When the results are deleted."""
     sources: tuple[str, ...] = ()
-    """Where the results are: ids of files or addresses, in the vendor's terms."""
+    """IDs of files or other vendor identifiers of the results."""
     errors: tuple[str, ...] = ()
-    """What is wrong with the batch as a whole."""
+    """Errors of the batch itself, not of single requests."""
 
     @property
     def is_final(self) -> bool:
-        """Whether nothing will change any more."""
+        """Whether the state is final."""
         return self.state in FINAL_STATES
 
 
 class BatchItem(msgspec.Struct, frozen=True, gc=False):
-    """One request of a batch, as it stands in the vendor's file."""
+    """One request of a batch, encoded for the vendor."""
 
     key: str
-    """The row's own."""
+    """Key of the row."""
     id: str
-    """As the vendor sees it."""
+    """ID sent to the vendor."""
     model: str
     route: str
-    """The operation that the request is for. A batch has one."""
+    """Operation of the request; all requests of a batch have the same."""
     line: bytes
     context: ItemContext = NO_CONTEXT
 
 
 class ItemResult(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of results, before it is decoded by the protocol of its answer."""
+    """One result, before its body is decoded by the protocol."""
 
     id: str
     end: Literal["answered", "failed", "expired", "cancelled"]
-    """Whether the request was answered; else whether it was refused, or was not begun."""
+    """How the request ended: with a response, with an error, or without being started."""
     status: int | None = None
-    """The HTTP status of the answer or of the refusal."""
+    """HTTP status of the response or error."""
     body: bytes = b""
-    """The operation's response body, or the body of its error."""
+    """Body of the response or error."""
     request_id: str | None = None
 
 
@@ -116,18 +116,18 @@ Problem: TypeAlias = Literal["unknown", "doubled", "missing"]
 
 
 class BatchResult(msgspec.Struct, frozen=True, kw_only=True):
-    """The end of one row of a batch."""
+    """Result of one row of a batch."""
 
     key: str
-    """The row's own; the vendor's id where that belongs to no row."""
+    """Key of the row; the vendor's id if it belongs to no row."""
     result: Result[CompletionResponse, Fault]
     end: Literal["answered", "failed", "expired", "cancelled", "missing"]
     problem: Problem | None = None
-    """An id that was not submitted, one that came before, or one for which the vendor has no result."""
+    """Problem with the result: unknown id, duplicate, or missing."""
 
 
 def merge_contexts(items: Iterable[BatchItem]) -> ItemContext:
-    """What the requests of items have in common; a name of a tool that stands for two is left as it was sent."""
+    """Return the context shared by all items; ambiguous tool names are not restored."""
     contexts = [item.context for item in items]
     if not contexts:
         return NO_CONTEXT
@@ -151,9 +151,9 @@ def merge_contexts(items: Iterable[BatchItem]) -> ItemContext:
 
 
 def make_item_id(key: str) -> str:
-    """A row's id inside a batch: its key where every vendor accepts that, else a digest of it.
+    """Return a row's id in a batch: its key if all vendors accept it, else a digest.
 
-    >>> batch_id_for("row-7"), len(batch_id_for("a key with spaces"))
+    >>> make_item_id("row-7"), len(make_item_id("a key with spaces"))
     ('row-7', 34)
     """
     if _SAFE_KEY.fullmatch(key):
@@ -162,15 +162,15 @@ def make_item_id(key: str) -> str:
 
 
 def encode_handle(handle: BatchHandle) -> str:
-    """A handle as JSON."""
+    """Encode a handle as JSON."""
     return msgspec.json.encode(handle).decode()
 
 
 def decode_handle(text: str | bytes | Mapping[str, object]) -> Result[BatchHandle, Fault]:
-    """The handle that `encode_handle` wrote, also as the object that its JSON holds."""
+    """Decode a handle from the JSON of `encode_handle`, or from its decoded object."""
     try:
         if isinstance(text, str | bytes):
             return Success(msgspec.json.decode(text, type=BatchHandle))
         return Success(msgspec.convert(text, BatchHandle))
     except (msgspec.MsgspecError, ValueError, TypeError) as error:
-        return Failure(InvalidRequest(message=f"a batch handle cannot be read: {error}"))
+        return Failure(InvalidRequest(message=f"a batch handle cannot be decoded: {error}"))

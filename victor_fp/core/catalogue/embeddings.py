@@ -20,15 +20,15 @@ _NEITHER = _NO_DIMENSIONS | _NO_USER
 OPENAI = OpenAIEmbeddings(
     default_model="text-embedding-3-small",
     # API reference of /v1/embeddings: 2,048 inputs and 300,000 tokens a request; too long a text is an error.
-    most_texts=2048,
-    most_tokens=300_000,
+    max_texts=2048,
+    max_total_tokens=300_000,
     models=(EmbeddingPolicy(pattern="*ada-002*", refuses=_NO_DIMENSIONS),),
     source="https://platform.openai.com/docs/api-reference/embeddings",
 )
 
 AZURE = OpenAIEmbeddings(
-    most_texts=2048,
-    most_tokens=300_000,
+    max_texts=2048,
+    max_total_tokens=300_000,
     models=OPENAI.models,
     deployment_urls=True,
     source="https://learn.microsoft.com/azure/ai-services/openai/quotas-limits",
@@ -42,8 +42,8 @@ MISTRAL = OpenAIEmbeddings(
     dtypes={"float32": "float", "int8": "int8", "uint8": "uint8", "binary": "binary", "ubinary": "ubinary"},
     models=(EmbeddingPolicy(pattern="mistral-embed*", refuses=_NO_DIMENSIONS | {"dtype"}),),
     # Its reference names no limits; requests of 16,000 tokens were accepted.
-    most_texts=256,
-    most_tokens=16_000,
+    max_texts=256,
+    max_total_tokens=16_000,
     source="https://docs.mistral.ai/api/#tag/embeddings",
 )
 
@@ -52,7 +52,7 @@ TOGETHER = OpenAIEmbeddings(
     base64=False,
     refuses=_NEITHER,
     truncation="unknown",
-    most_texts=256,
+    max_texts=256,
     source="https://docs.together.ai/reference/embeddings-2",
 )
 
@@ -73,7 +73,7 @@ FIREWORKS = OpenAIEmbeddings(
             },
         ),
     ),
-    most_texts=256,
+    max_texts=256,
     source="https://docs.fireworks.ai/guides/querying-embeddings-models",
 )
 
@@ -83,8 +83,8 @@ OPENROUTER = OpenAIEmbeddings(
     # Its reference's examples; the word is passed to the provider behind it.
     purposes={"query": "search_query", "document": "search_document"},
     truncation="unknown",
-    most_texts=512,
-    most_tokens=300_000,
+    max_texts=512,
+    max_total_tokens=300_000,
     source="https://openrouter.ai/docs/api/api-reference/embeddings/create-embeddings",
 )
 
@@ -93,7 +93,7 @@ HUGGINGFACE = OpenAIEmbeddings(
     refuses=_NEITHER,
     truncation="unknown",
     # text-embeddings-inference, the server behind it, allows 32 texts by default (--max-client-batch-size).
-    most_texts=32,
+    max_texts=32,
     source="https://huggingface.co/docs/text-embeddings-inference",
 )
 
@@ -101,7 +101,7 @@ SNOWFLAKE = OpenAIEmbeddings(
     base64=False,
     refuses=_NEITHER,
     truncation="unknown",
-    most_texts=256,
+    max_texts=256,
     source="https://docs.snowflake.com/en/user-guide/snowflake-cortex/cortex-rest-api",
 )
 
@@ -109,8 +109,8 @@ QWEN = OpenAIEmbeddings(
     default_model="text-embedding-v4",
     base64=False,
     refuses=_NO_USER,
-    models=(EmbeddingPolicy(pattern="text-embedding-v[12]", most_texts=25, refuses=_NO_DIMENSIONS),),
-    most_texts=10,
+    models=(EmbeddingPolicy(pattern="text-embedding-v[12]", max_texts=25, refuses=_NO_DIMENSIONS),),
+    max_texts=10,
     source="https://www.alibabacloud.com/help/en/model-studio/text-embedding-synchronous-api",
 )
 
@@ -119,20 +119,20 @@ ZAI = OpenAIEmbeddings(
     base64=False,
     refuses=_NO_USER,
     models=(EmbeddingPolicy(pattern="embedding-2", refuses=_NO_DIMENSIONS),),
-    most_texts=64,
+    max_texts=64,
     source="https://docs.bigmodel.cn/api-reference",
 )
 
 VLLM = OpenAIEmbeddings(
     additions="vllm",
     truncation="option",
-    most_texts=256,
+    max_texts=256,
     source="https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html",
 )
 
 LLAMACPP = OpenAIEmbeddings(
     refuses=_NEITHER,
-    most_texts=256,
+    max_texts=256,
     source="tools/server/README.md of ggml-org/llama.cpp",
 )
 
@@ -140,14 +140,14 @@ LMSTUDIO = OpenAIEmbeddings(
     base64=False,
     refuses=_NEITHER,
     truncation="unknown",
-    most_texts=256,
+    max_texts=256,
     source="https://lmstudio.ai/docs/app/api/endpoints/openai",
 )
 
 LOCAL = OpenAIEmbeddings(
     default_model="smollm2-135m-instruct",
     refuses=_NEITHER,
-    most_texts=16,  # a slow machine embeds a few texts a second
+    max_texts=16,  # a slow machine embeds a few texts a second
     source="tools/server/README.md of ggml-org/llama.cpp",
 )
 
@@ -158,15 +158,15 @@ VOYAGE = OpenAIEmbeddings(
     dtypes={"float32": "float", "int8": "int8", "uint8": "uint8", "binary": "binary", "ubinary": "ubinary"},
     truncation="option",
     refuses=_NO_USER,
-    most_texts=1000,
-    most_tokens=120_000,
+    max_texts=1000,
+    max_total_tokens=120_000,
     models=(
         # Tokens of a request by model, and which models have a choice of dimensions and types.
-        EmbeddingPolicy(pattern="voyage-[34]*-lite", most_tokens=1_000_000),
-        EmbeddingPolicy(pattern="voyage-4-large", most_tokens=120_000),
-        EmbeddingPolicy(pattern="voyage-4", most_tokens=320_000),
-        EmbeddingPolicy(pattern="voyage-3.5", most_tokens=320_000),
-        EmbeddingPolicy(pattern="voyage-2", most_tokens=320_000, refuses=_NO_DIMENSIONS | {"dtype"}),
+        EmbeddingPolicy(pattern="voyage-[34]*-lite", max_total_tokens=1_000_000),
+        EmbeddingPolicy(pattern="voyage-4-large", max_total_tokens=120_000),
+        EmbeddingPolicy(pattern="voyage-4", max_total_tokens=320_000),
+        EmbeddingPolicy(pattern="voyage-3.5", max_total_tokens=320_000),
+        EmbeddingPolicy(pattern="voyage-2", max_total_tokens=320_000, refuses=_NO_DIMENSIONS | {"dtype"}),
         EmbeddingPolicy(pattern="voyage-*-2", refuses=_NO_DIMENSIONS | {"dtype"}),
     ),
     source="https://docs.voyageai.com/reference/embeddings-api",
@@ -186,7 +186,7 @@ JINA = OpenAIEmbeddings(
     truncation="option",
     refuses=_NO_USER,
     models=(EmbeddingPolicy(pattern="jina-embeddings-v2*", refuses=_NO_DIMENSIONS | {"purpose"}),),
-    most_texts=512,
+    max_texts=512,
     source="https://api.jina.ai/redoc",
 )
 
@@ -197,7 +197,7 @@ NVIDIA = OpenAIEmbeddings(
     # Asymmetric models, which are nearly all, refuse a request without an input type.
     required_purpose="document",
     truncation="option",
-    most_texts=256,
+    max_texts=256,
     source="https://docs.nvidia.com/nim/nemo-retriever/text-embedding/latest/reference.html",
 )
 
@@ -223,7 +223,7 @@ GEMINI = GeminiEmbeddings(
     truncation="unknown",
     refuses=_NO_USER,
     models=(EmbeddingPolicy(pattern="gemini-embedding-2*", refuses=frozenset({"purpose"}), prompts=_PROMPTS),),
-    most_texts=100,
+    max_texts=100,
     source="https://ai.google.dev/gemini-api/docs/embeddings",
 )
 
@@ -233,17 +233,17 @@ VERTEX = VertexEmbeddings(
     truncation="option",
     refuses=_NO_USER,
     models=(
-        EmbeddingPolicy(pattern="gemini-embedding-001", operation="predict", most_texts=1),
+        EmbeddingPolicy(pattern="gemini-embedding-001", operation="predict", max_texts=1),
         EmbeddingPolicy(
             pattern="gemini-*",
             operation="embed_content",
-            most_texts=1,
+            max_texts=1,
             refuses=frozenset({"purpose"}),
             prompts=_PROMPTS,
         ),
     ),
-    most_texts=250,
-    most_tokens=20_000,
+    max_texts=250,
+    max_total_tokens=20_000,
     source="https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/text-embeddings-api",
 )
 
@@ -262,14 +262,14 @@ COHERE = CohereEmbeddings(
     truncation="option",
     refuses=_NO_USER,
     models=(EmbeddingPolicy(pattern="embed-*-v[23].0", refuses=_NO_DIMENSIONS),),
-    most_texts=96,
+    max_texts=96,
     source="https://docs.cohere.com/reference/embed",
 )
 
 OLLAMA = OllamaEmbeddings(
     truncation="option",
     refuses=_NO_USER,
-    most_texts=256,
+    max_texts=256,
     source="docs/openapi.yaml of ollama/ollama",
 )
 
@@ -284,13 +284,13 @@ BEDROCK = BedrockEmbeddings(
         EmbeddingPolicy(
             pattern="*amazon.titan-embed-text-v2*",
             operation="titan",
-            most_texts=1,
+            max_texts=1,
             refuses=frozenset({"purpose", "dtype", "truncate"}),
         ),
         EmbeddingPolicy(
             pattern="*amazon.titan-embed*",
             operation="titan_g1",
-            most_texts=1,
+            max_texts=1,
             refuses=frozenset({"purpose", "dtype", "truncate", "dimensions"}),
         ),
         EmbeddingPolicy(pattern="*cohere.embed-v4*", operation="cohere", required_purpose="document"),
@@ -298,6 +298,6 @@ BEDROCK = BedrockEmbeddings(
             pattern="*cohere.embed*", operation="cohere", required_purpose="document", refuses=_NO_DIMENSIONS
         ),
     ),
-    most_texts=96,
+    max_texts=96,
     source="https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-titan-embed-text.html",
 )

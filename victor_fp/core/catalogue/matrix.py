@@ -145,9 +145,9 @@ def _render_retrieval(spec: ProviderSpec) -> Sequence[str]:
     if embeddings is None:
         return (f"`{spec.name}`", "", "", "", "", "", "", ranks)
     model = f"`{embeddings.default_model}`" if embeddings.default_model else "yes"
-    texts = str(embeddings.most_texts)
-    if embeddings.most_tokens is not None:
-        texts += f", {embeddings.most_tokens:,} tokens"
+    texts = str(embeddings.max_texts)
+    if embeddings.max_total_tokens is not None:
+        texts += f", {embeddings.max_total_tokens:,} tokens"
     types = [name for name in embeddings.dtypes if name != "float32"]
     too_long = {"option": "option", "never": "refused", "unknown": ""}[embeddings.truncation]
     dimensions = "" if "dimensions" in embeddings.refuses else "yes"

@@ -1,4 +1,4 @@
-"""Dialects: how one vendor deviates from a protocol, as data; one module per protocol. A dialect's type names its protocol."""
+"""Dialects: deviations of vendors from a protocol, as data; one module per protocol."""
 
 from __future__ import annotations
 
@@ -11,34 +11,34 @@ if TYPE_CHECKING:
 
 
 class Dialect(Protocol):
-    """What every dialect has; its other fields are known to its protocol alone."""
+    """Members of all dialects; other fields are specific to the protocol."""
 
     protocol: ClassVar[str]
     """The name of the protocol, as in `victor_fp.core.protocols.PROTOCOLS`."""
     routes: ClassVar[tuple[str, ...]]
-    """Endings of a path, as patterns, that an address may have although it should end before them."""
+    """Patterns of path suffixes that are stripped from a custom base URL."""
 
     keeps_opaque: ClassVar[bool]
-    """Whether blocks that only the vendor's models understand go back as they came, also to other providers of the models."""
+    """Whether vendor-specific blocks are sent back as received, also to other providers of the same models."""
 
     @property
     def think_tags(self) -> bool:
-        """Whether models behind it may put thinking in `<think>...</think>` at the head of the text."""
+        """Whether models may put reasoning in `<think>...</think>` at the start of the text."""
         ...
 
     @property
     def tool_names(self) -> ToolNameRules:
-        """Which names of tools the vendor accepts."""
+        """Tool names that the vendor accepts."""
         ...
 
     def find_schema_support(self, model: str) -> SchemaSupport:
-        """Which schemas the vendor accepts from callers of a model."""
+        """Return the schemas that the vendor accepts for a model."""
         ...
 
     def can_reason(self, model: str) -> bool | None:
-        """Whether a model thinks; None where nothing is known of it."""
+        """Return whether a model reasons; None if unknown."""
         ...
 
     def can_send_reasoning(self, reasoning: EarlierReasoning) -> bool:
-        """Whether reasoning of a turn that another provider made is sent to the vendor."""
+        """Return whether reasoning of another provider's turn is sent to the vendor."""
         ...

@@ -1,4 +1,4 @@
-"""How one vendor differs from the first speaker of Anthropic Messages; every default is that first speaker's behaviour."""
+"""Dialects of Anthropic Messages; the defaults are Anthropic's behaviour."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class AnthropicDialect(msgspec.Struct, frozen=True, kw_only=True):
         r"/v1/messages(/count_tokens)?",
         r"/publishers/anthropic(/models/[^/]+)?",
     )
-    """Endings of a path, as patterns, that an address may have although it should end before them."""
+    """Patterns of path suffixes that are stripped from a custom base URL."""
 
     counts_tokens: bool = True
     """Whether the server has the operation `countTokens`."""
@@ -33,35 +33,35 @@ class AnthropicDialect(msgspec.Struct, frozen=True, kw_only=True):
     model_in_body: bool = True
     """False for Vertex AI, which has the model in the URL (operations `rawPredict` and `streamRawPredict`)."""
     version_in_body: str = ""
-    """Vertex AI takes the API version as `anthropic_version` in the body."""
+    """API version sent as `anthropic_version` in the body, as Vertex AI requires."""
     models: tuple[ClaudePolicy, ...] = CLAUDE_MODELS
-    """First match wins."""
-    most_temperature: float = 1.0
-    """OpenAI and others allow 2; Anthropic refuses more than 1."""
-    most_cache_marks: int = 4
-    """Anthropic refuses a fifth cache_control."""
+    """The first match applies."""
+    max_temperature: float = 1.0
+    """Anthropic rejects more than 1, OpenAI and others accept 2."""
+    max_cache_marks: int = 4
+    """Anthropic rejects a fifth cache_control."""
     url_sources: bool = True
     """Whether images and documents may be given by URL."""
     unsigned_thinking: bool = False
-    """Takes thinking back without a signature (llama.cpp and DeepSeek give none); Anthropic refuses it."""
+    """Whether thinking without a signature is accepted back, as by llama.cpp and DeepSeek; Anthropic rejects it."""
     think_tags: bool = False
-    """Models behind it may put thinking in `<think>...</think>` at the head of the content."""
+    """Whether models may put reasoning in `<think>...</think>` at the start of the content."""
     schemas: SchemaSupport = CLAUDE_SCHEMAS
     tool_names: ToolNameRules = ANTHROPIC_NAMES
 
     def find_policy(self, model: str) -> ClaudePolicy:
-        """What this model can be asked; a model that no pattern names can be asked everything old models take."""
+        """Return the policy of a model; unknown models accept everything that old models do."""
         name = model.lower().replace(".", "-")
         return next((policy for policy in self.models if fnmatchcase(name, policy.pattern)), ClaudePolicy(pattern="*"))
 
     def can_send_reasoning(self, reasoning: EarlierReasoning) -> bool:
-        """Signed by the same models, or where the vendor takes it unsigned."""
+        """Return whether the reasoning is signed by the same models, or the vendor accepts unsigned reasoning."""
         return (reasoning.is_signed and reasoning.protocol == self.protocol) or self.unsigned_thinking
 
     def can_reason(self, model: str) -> bool | None:
-        """Whether the model thinks, as its policy says."""
+        """Return whether the model reasons, by its policy; None if unknown."""
         return self.find_policy(model).thinking != "none" if "claude" in model.lower() else None
 
     def find_schema_support(self, model: str) -> SchemaSupport:
-        """Which schemas the vendor accepts; a model without structured outputs is held to none."""
+        """Return the schemas that the vendor accepts; models without structured outputs have no strict mode."""
         return self.schemas if self.find_policy(model).structured else SchemaSupport(tools=self.schemas.tools)

@@ -1,4 +1,4 @@
-"""How one vendor speaks a family of batch APIs, and what its batches may hold, as data."""
+"""Dialects and limits of batch APIs, as data."""
 
 from __future__ import annotations
 
@@ -8,63 +8,63 @@ import msgspec
 
 
 class BatchLimits(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What one batch may hold, with the place that says so and the day on which it was read."""
+    """Limits of a batch, with their source and the date it was checked."""
 
     max_requests: int
     max_bytes: int
     mixes_models: bool = False
-    """Whether requests of one batch may be for several models."""
+    """Whether a batch may have requests for several models."""
     window_hours: int = 24
-    """After so many hours the vendor gives up on what is not answered."""
+    """Hours after which the vendor expires unfinished requests."""
     results_hours: int | None = None
-    """How long results are kept after the batch was created; None is not said."""
+    """Hours that results are kept after the batch was created; None if not documented."""
     price_factor: float | None = None
-    """Of the price of live calls; None is not said."""
+    """Factor on the price of live calls; None if not documented."""
     source: str
     date: str
     """YYYY-MM-DD."""
 
 
 class OpenAIBatches(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A file of lines is uploaded, a batch names it, and results are files again."""
+    """OpenAI's batch API: JSONL files as input and output."""
 
     family: Literal["openai"] = "openai"
     purpose: str = "batch"
     upload: Literal["files", "files/upload"] = "files"
     route_prefix: str = "/v1"
-    """What stands before the operation's path in lines and batches."""
+    """Prefix of the operation's path in lines and batches."""
     lines_have_url: bool = True
     window: str = "24h"
     takes_metadata: bool = True
 
 
 class AnthropicBatches(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Requests are sent in the body, and results are a stream of lines."""
+    """Anthropic's batch API: requests in the body, results as JSONL."""
 
     family: Literal["anthropic"] = "anthropic"
 
 
 class GeminiBatches(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Requests are sent in the body of a long-running operation, whose answer holds the results."""
+    """Gemini's batch API: requests in the body of a long-running operation, whose response contains the results."""
 
     family: Literal["gemini"] = "gemini"
 
 
 class MistralBatches(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A job names uploaded files, its model and its operation; results are files."""
+    """Mistral's batch API: jobs with uploaded files, for one model and operation; results are files."""
 
     family: Literal["mistral"] = "mistral"
 
 
 class XAIBatches(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """An empty batch is created, requests are added in several calls, and results come in pages."""
+    """xAI's batch API: batches are created empty, requests are added in several calls, results are paginated."""
 
     family: Literal["xai"] = "xai"
     max_bytes_per_call: int = 25_000_000
 
 
 class OpenRouterBatches(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Requests are sent in the body, and the finished batch holds the results."""
+    """OpenRouter's batch API: requests in the body, results in the finished batch."""
 
     family: Literal["openrouter"] = "openrouter"
 
@@ -75,7 +75,7 @@ BatchDialect: TypeAlias = (
 
 
 class BatchSupport(msgspec.Struct, frozen=True, kw_only=True):
-    """A vendor's batch API: how it is spoken, and its limits."""
+    """A vendor's batch API and its limits."""
 
     dialect: BatchDialect
     limits: BatchLimits

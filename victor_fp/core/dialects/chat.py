@@ -1,4 +1,4 @@
-"""How one vendor differs from the first speaker of OpenAI Chat Completions; every default is that first speaker's behaviour."""
+"""Dialects of OpenAI Chat Completions; the defaults are OpenAI's behaviour."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ EffortForm: TypeAlias = Literal[
     "chat_template_args",
     "thinking_flag",
 ]
-"""Where the reasoning effort goes: a word; OpenRouter's object; a switch; a switch and a word; a boolean; a boolean among the
-arguments of the chat template, which two names are used for; the boolean `thinking` and a word."""
+"""Field of the reasoning effort: a string; OpenRouter's object; a switch; a switch and a string; a boolean; a boolean in the
+arguments of the chat template, under one of two names; the boolean `thinking` and a string."""
 BudgetForm: TypeAlias = Literal["reasoning", "thinking", "thinking_budget"]
-"""Where a budget of thinking tokens goes: `reasoning.max_tokens`, `thinking.budget_tokens`, a field of its own."""
+"""Field of a reasoning budget in tokens: `reasoning.max_tokens`, `thinking.budget_tokens`, or `thinking_budget`."""
 RequestModel: TypeAlias = Literal[
     "openai",
     "baseten",
@@ -44,39 +44,39 @@ RequestModel: TypeAlias = Literal[
     "vllm",
     "zai",
 ]
-"""Vendors, by the names of their models in the wire package, that add fields to OpenAI's request."""
-ReasoningBack: TypeAlias = Literal["none", "reasoning_content", "reasoning", "reasoning_details"]
-"""Where an assistant's earlier thinking goes back."""
+"""Vendors with additional request fields, by the names of their models in the wire package."""
+ReasoningReplay: TypeAlias = Literal["none", "reasoning_content", "reasoning", "reasoning_details"]
+"""Field in which reasoning of earlier assistant turns is sent back."""
 
 CacheMarks: TypeAlias = Literal["none", "cache_control", "breakpoint"]
-"""How the end of a prefix worth caching is marked: not at all, in OpenRouter's and Qwen's way, or in OpenAI's."""
+"""How the end of a cacheable prefix is marked: not at all, as by OpenRouter and Qwen, or as by OpenAI."""
 
 EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
-"""All efforts, from least to most."""
+"""All efforts, in ascending order."""
 
 DialectCodes: TypeAlias = Mapping[str, type[Fault]]
 
 
 class ModelPolicy(msgspec.Struct, frozen=True, kw_only=True):
-    """What the models that a glob pattern names take; the first policy that matches counts. None asks the dialect."""
+    """Deviations of the models that match a glob pattern; the first match applies. None means as in the dialect."""
 
     pattern: str
     tokens_field: TokensField | None = None
     refuses: frozenset[str] = frozenset()
-    """Beside what the dialect refuses, under the names of `ChatDialect.refuses`."""
+    """Further rejected options, named as in `ChatDialect.refuses`."""
     unless_effort: frozenset[str] = frozenset()
-    """Reasoning efforts at which `refuses` does not hold."""
+    """Reasoning efforts at which `refuses` does not apply."""
     efforts: tuple[str, ...] | None = None
-    effort_words: Mapping[str, str | None] = {}
-    """The vendor's own words for some of them, beside those of the dialect; None is null."""
+    effort_values: Mapping[str, str | None] = {}
+    """The vendor's values for efforts, in addition to those of the dialect; None is sent as null."""
     reasons: bool | None = None
-    """Whether these models think; where it is not said, those with efforts do."""
+    """Whether these models reason; by default, those with efforts do."""
     effort_form: EffortForm | None = None
-    reasoning_back: ReasoningBack | None = None
+    reasoning_replay: ReasoningReplay | None = None
     cache_marks: CacheMarks | None = None
 
     def can_reason(self) -> bool | None:
-        """Whether these models think; None where it is not known."""
+        """Return whether these models reason; None if unknown."""
         return self.reasons if self.reasons is not None or not self.efforts else True
 
 
@@ -94,37 +94,37 @@ class ChatDialect(msgspec.Struct, frozen=True, kw_only=True):
         r"/deployments/[^/]+/chat/completions",
         r"/chat/completions",
     )
-    """Endings of a path, as patterns, that an address may have although it should end before them."""
+    """Patterns of path suffixes that are stripped from a custom base URL."""
 
     think_tags: bool = False
-    """Models behind it may put thinking in `<think>...</think>` at the head of the content."""
+    """Whether models may put reasoning in `<think>...</think>` at the start of the content."""
 
     # Options
     request_model: RequestModel = "openai"
-    """The generated model of its request body: OpenAI's own, or the one that adds the named vendor's fields to it."""
+    """Generated model of the request body: OpenAI's, or that of a vendor with additional fields."""
     refuses: frozenset[str] = frozenset({"top_k", "reasoning_budget"})
-    """What it does not accept: an option's name; `name` (of a participant), `image`, `image_url` (by URL), `audio`,
-    `file`, `file_url`; `tools`; `tool_choice:required|named|none`; `response_format:json|schema`."""
+    """What is not accepted: names of options; `name` (of a participant), `image`, `image_url` (by URL), `audio`, `file`,
+    `file_url`; `tools`; `tool_choice:required|named|none`; `response_format:json|schema`."""
     models: tuple[ModelPolicy, ...] = ()
     user_field: Literal["user", "safety_identifier", "user_id"] = "user"
-    """Where the end user is named."""
+    """Field for the end user."""
     tokens_field: TokensField = "max_tokens"
-    most_temperature: float | None = None
-    """Where it is less than others take."""
+    max_temperature: float | None = None
+    """Maximum temperature, if lower than 2."""
     stop_limit: int | None = 4
-    """How many stop sequences it takes at most."""
+    """Maximum number of stop sequences."""
     logprobs_as: Literal["switch", "count"] = "switch"
-    """A switch with `top_logprobs` beside it, or the count alone."""
+    """A boolean alongside `top_logprobs`, or only the number."""
     stream_usage: bool = True
-    """Takes `stream_options.include_usage`."""
+    """Whether `stream_options.include_usage` is accepted."""
     tool_stream: bool = False
-    """Streams the arguments of calls in pieces only where `tool_stream` asks for it."""
+    """Whether `tool_stream` must be set for incremental call arguments."""
     effort_form: EffortForm = "reasoning_effort"
     efforts: tuple[str, ...] = EFFORTS
-    effort_words: Mapping[str, str | None] = {}
-    """The vendor's own words for some of them; None is null."""
+    effort_values: Mapping[str, str | None] = {}
+    """The vendor's values for efforts; None is sent as null."""
     template_switch: str = "enable_thinking"
-    """The argument of the chat template that switches thinking."""
+    """The argument of the chat template that enables reasoning."""
     budget_form: BudgetForm = "reasoning"
     schemas: SchemaSupport = OPENAI_SCHEMAS
     tool_names: ToolNameRules = OPENAI_NAMES
@@ -132,55 +132,54 @@ class ChatDialect(msgspec.Struct, frozen=True, kw_only=True):
     # Messages
     developer_role: Literal["developer", "system"] = "developer"
     text_lists: bool = True
-    """Takes text in several parts; else the parts are joined."""
-    reasoning_back: ReasoningBack = "none"
+    """Whether several text parts are accepted; otherwise they are joined."""
+    reasoning_replay: ReasoningReplay = "none"
     reasoning_filler: str | None = None
-    """Stands for the reasoning of an assistant turn that has none, in a conversation with tools, where the vendor
-    refuses such a turn otherwise."""
-    reasoning_back_on: Literal["all", "calls"] = "all"
-    """On every assistant turn, or on those with tool calls only."""
+    """Placeholder for missing reasoning of assistant turns in conversations with tools, for vendors that reject such turns."""
+    reasoning_replay_on: Literal["all", "calls"] = "all"
+    """Whether reasoning is sent back on all assistant turns, or only on those with tool calls."""
     refusals: bool = True
-    """Takes an assistant's refusal back in a field of its own."""
-    wordless: Literal["absent", "empty"] = "absent"
-    """The content of an assistant's turn that has calls and no text."""
+    """Whether refusals of earlier turns are sent in a separate field."""
+    empty_content: Literal["absent", "empty"] = "absent"
+    """Content of an assistant turn with calls and without text."""
     result_parts: frozenset[str] = frozenset()
-    """What a tool's result may have besides text: `image`, `audio`, `file`."""
+    """Types of parts besides text that tool results accept: `image`, `audio`, `file`."""
     empty_result: str = ""
-    """What stands for a tool result without text."""
+    """Placeholder for a tool result without text."""
     call_id_limit: int | None = 40
-    """Characters a tool call's id may have."""
+    """Maximum length of a tool call id."""
     cache_marks: CacheMarks = "none"
     audio_form: Literal["object", "data_url"] = "object"
 
-    # Places
+    # URLs
     deployment_urls: bool = False
     """The URL is built from the settings `endpoint`, `deployment` and `api_version`."""
     models_list: Literal["openai", "lmstudio", "none"] = "openai"
-    """The operation that lists the models: `listModels`, LM Studio's `listLocalModels`, or none."""
+    """The operation that lists models: `listModels`, LM Studio's `listLocalModels`, or none."""
     has_server_props: bool = False
     """Whether the server has llama.cpp's operation `getServerProps`."""
 
-    # Answers
+    # Responses
     done_is_stop: bool = False
-    """Streams may end with `[DONE]` and no finish reason before it; else such a stream is truncated."""
+    """Whether `[DONE]` without a finish reason is a normal end; otherwise such a stream is truncated."""
     stop_reasons: Mapping[str, str] = {}
-    """Finish reasons beyond the usual ones, and what they mean."""
+    """Additional finish reasons, and the standard ones they correspond to."""
     codes: DialectCodes = {}
-    """Error codes beyond the usual ones, lower case."""
+    """Additional error codes, lower case."""
 
     def can_send_reasoning(self, reasoning: EarlierReasoning) -> bool:
-        """As the model takes back its own."""
+        """Return whether the model accepts its own reasoning back in the same situation."""
         policy = find_policy(self.models, reasoning.model)
-        back = (policy.reasoning_back if policy is not None else None) or self.reasoning_back
-        if back == "none" or self.reasoning_back_on == "all":
+        back = (policy.reasoning_replay if policy is not None else None) or self.reasoning_replay
+        if back == "none" or self.reasoning_replay_on == "all":
             return back != "none"
         return reasoning.has_calls or (reasoning.has_tools and self.reasoning_filler is not None)
 
     def can_reason(self, model: str) -> bool | None:
-        """Whether the model thinks, as its policy says."""
+        """Return whether the model reasons, by its policy; None if unknown."""
         policy = find_policy(self.models, model)
         return None if policy is None else policy.can_reason()
 
-    def find_schema_support(self, model: str) -> SchemaSupport:  # noqa: ARG002  every dialect is asked for a model
-        """Which schemas the vendor accepts."""
+    def find_schema_support(self, model: str) -> SchemaSupport:  # noqa: ARG002  the signature of all dialects
+        """Return the schemas that the vendor accepts."""
         return self.schemas

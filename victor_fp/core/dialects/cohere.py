@@ -1,4 +1,4 @@
-"""How one place differs from Cohere's own v2 chat; every default is Cohere's own behaviour."""
+"""The dialect of Cohere v2 chat; the defaults are Cohere's behaviour."""
 
 from __future__ import annotations
 
@@ -21,42 +21,42 @@ class CohereDialect(msgspec.Struct, frozen=True, kw_only=True):
     protocol: ClassVar[str] = "cohere-v2"
     keeps_opaque: ClassVar[bool] = False
     routes: ClassVar[tuple[str, ...]] = (r"/v2/chat",)
-    """Endings of a path, as patterns, that an address may have although it should end before them."""
+    """Patterns of path suffixes that are stripped from a custom base URL."""
 
     think_tags: bool = False
-    """Models behind it may put thinking in `<think>...</think>` at the head of the content."""
+    """Whether models may put reasoning in `<think>...</think>` at the start of the content."""
     schemas: SchemaSupport = COHERE_SCHEMAS
     tool_names: ToolNameRules = COHERE_NAMES
     policies: tuple[CoherePolicy, ...] = POLICIES
-    most_temperature: float = 1.0
-    """API reference: 0 to 1, where others allow 2."""
-    most_top_p: float = 0.99
+    max_temperature: float = 1.0
+    """API reference: 0 to 1; others accept 2."""
+    max_top_p: float = 0.99
     """API reference: 0.01 to 0.99."""
-    most_penalty: float = 1.0
-    """API reference: 0 to 1, where others allow -2 to 2."""
+    max_penalty: float = 1.0
+    """API reference: 0 to 1; others accept -2 to 2."""
     stop_limit: int = 5
-    """API reference: how many stop sequences it takes at most."""
+    """API reference: maximum number of stop sequences."""
     empty_result: str = "(no output)"
-    """What stands for a tool result without text: errors reference, a message must not be empty."""
+    """Placeholder for a tool result without text. Errors reference: a message must not be empty."""
     codes: Mapping[str, type[Fault]] = {}
-    """Error codes of gateways in front of it, lower case; Cohere itself has none."""
+    """Error codes of gateways, lower case; Cohere itself has none."""
 
     def find_policy(self, model: str) -> CoherePolicy:
-        """What this model can be asked."""
+        """Return the policy of a model."""
         name = model.lower()
         return next(
             (policy for policy in self.policies if fnmatchcase(name, policy.pattern)), CoherePolicy(pattern="*")
         )
 
     def can_send_reasoning(self, reasoning: EarlierReasoning) -> bool:
-        """Of the same protocol, by a model that thinks."""
+        """Return whether the turn is of the same protocol and by a reasoning model."""
         return reasoning.protocol == self.protocol and self.find_policy(reasoning.model).thinks
 
     def can_reason(self, model: str) -> bool | None:
-        """Whether the model thinks, as its policy says."""
+        """Return whether the model reasons, by its policy; None if unknown."""
         policy = self.find_policy(model)
         return None if policy.pattern == "*" else policy.thinks
 
-    def find_schema_support(self, model: str) -> SchemaSupport:  # noqa: ARG002  every dialect is asked for a model
-        """Which schemas the vendor accepts."""
+    def find_schema_support(self, model: str) -> SchemaSupport:  # noqa: ARG002  the signature of all dialects
+        """Return the schemas that the vendor accepts."""
         return self.schemas

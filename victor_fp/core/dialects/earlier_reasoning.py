@@ -1,4 +1,4 @@
-"""Reasoning in turns of a conversation that another provider made: what decides whether a vendor is sent it."""
+"""Facts that decide whether a vendor is sent the reasoning of another provider's turn."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import msgspec
 
 
 class EarlierReasoning(msgspec.Struct, frozen=True, kw_only=True):
-    """Reasoning of one earlier turn, and the request it would be part of."""
+    """Reasoning of an earlier turn, and the request that would include it."""
 
     protocol: str
-    """Of the provider that made the turn."""
+    """Protocol of the provider of the turn."""
     is_signed: bool
-    """With the signature of the models that made it."""
+    """Whether it has a signature."""
     has_calls: bool
-    """The turn calls tools."""
+    """Whether the turn has tool calls."""
     model: str
-    """The model that is asked now."""
+    """The model of the request."""
     has_tools: bool
-    """The request offers tools, or its conversation has calls."""
+    """Whether the request has tools, or its conversation has calls."""

@@ -1,4 +1,4 @@
-"""How vendors embed texts: a form for each wire format, and what a vendor supports of the options, as data."""
+"""Dialects of embedding APIs: a class per wire format, with the options that a vendor supports."""
 
 from __future__ import annotations
 
@@ -11,54 +11,53 @@ import msgspec
 from victor_fp.core.vectors import Purpose, VectorType
 
 Truncation: TypeAlias = Literal["option", "never", "unknown"]
-"""Whether a field decides if texts that are too long are cut, or they are always refused; unknown where a vendor's pages
-do not say."""
-DtypeWord: TypeAlias = Literal["float", "int8", "uint8", "binary", "ubinary"]
+"""Whether truncation of long texts is an option, or they are always rejected; unknown if not documented."""
+VendorDtype: TypeAlias = Literal["float", "int8", "uint8", "binary", "ubinary"]
 Additions: TypeAlias = Literal["", "mistral", "voyage", "jina", "nvidia", "openrouter", "vllm"]
-"""Whose fields stand beside those of OpenAI's form."""
+"""Vendor with fields in addition to OpenAI's."""
 EmbeddingOperation: TypeAlias = Literal["", "predict", "embed_content", "titan", "titan_g1", "cohere"]
-"""The operation, or the form of the body, that serves a model, where a vendor has several."""
+"""Operation or body format of a model, for vendors with several."""
 
 
 class EmbeddingPolicy(msgspec.Struct, frozen=True, kw_only=True):
-    """What the models that a glob pattern names differ in; None leaves it to the dialect. The pattern sees lower case."""
+    """Deviations of the models that match a glob pattern, in lower case; None means as in the dialect."""
 
     pattern: str
     operation: EmbeddingOperation = ""
     refuses: frozenset[str] = frozenset()
-    """Beside what the dialect refuses."""
+    """Further rejected options."""
     prompts: Mapping[Purpose, str] = {}
-    """Texts that stand for the purposes that no field can name; `{text}` is the caller's text."""
-    most_texts: int | None = None
-    most_tokens: int | None = None
+    """Prompt templates for purposes without a field; `{text}` is the caller's text."""
+    max_texts: int | None = None
+    max_total_tokens: int | None = None
     required_purpose: Purpose | None = None
 
 
 class EmbeddingDialect(msgspec.Struct, frozen=True, kw_only=True):
-    """What the forms share."""
+    """Fields shared by all forms."""
 
     protocol: ClassVar[str]
     default_model: str | None = None
     refuses: frozenset[str] = frozenset()
-    """Options that it does not have: `dimensions`, `user`."""
+    """Rejected options: `dimensions`, `user`."""
     purposes: Mapping[Purpose, str] = {}
-    """The vendor's word for each purpose that it distinguishes."""
+    """The vendor's value for each supported purpose."""
     required_purpose: Purpose | None = None
-    """Sent where the caller names none and the vendor refuses a request without."""
-    dtypes: Mapping[VectorType, DtypeWord] = msgspec.field(default_factory=lambda: {"float32": "float"})
-    """The vendor's word for each type of vector that it makes."""
+    """Default purpose, for vendors that require one."""
+    dtypes: Mapping[VectorType, VendorDtype] = msgspec.field(default_factory=lambda: {"float32": "float"})
+    """The vendor's value for each supported vector type."""
     truncation: Truncation = "never"
-    most_texts: int = 2048
-    """Texts that one request may hold."""
-    most_tokens: int | None = None
-    """Tokens of all texts of one request."""
+    max_texts: int = 2048
+    """Maximum number of texts per request."""
+    max_total_tokens: int | None = None
+    """Maximum number of tokens of all texts of a request."""
     models: tuple[EmbeddingPolicy, ...] = ()
-    """First match wins."""
+    """The first match applies."""
     source: str = ""
-    """Where the facts are from."""
+    """Source of the facts."""
 
     def find_policy(self, model: str) -> EmbeddingPolicy:
-        """What this model differs in; where it is served and its resource prefix do not matter."""
+        """Return the policy of a model; prefixes of providers and resources are ignored."""
         name = model.lower()
         bare = name.rsplit("/", 1)[-1]
         return next(
@@ -66,23 +65,23 @@ class EmbeddingDialect(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def find_limits(self, model: str) -> tuple[int, int | None]:
-        """How many texts, and how many of their tokens, one request may hold."""
+        """Return the maximum number of texts, and of tokens, per request."""
         policy = self.find_policy(model)
-        return policy.most_texts or self.most_texts, policy.most_tokens or self.most_tokens
+        return policy.max_texts or self.max_texts, policy.max_total_tokens or self.max_total_tokens
 
 
 _PLAIN = EmbeddingPolicy(pattern="*")
 
 
 class OpenAIEmbeddings(EmbeddingDialect, frozen=True, kw_only=True):
-    """POST /embeddings as OpenAI has it, and its followers."""
+    """POST /embeddings of OpenAI and compatible vendors."""
 
     protocol: ClassVar[str] = "openai-embeddings"
     base64: bool = True
-    """Sends vectors in base64 where asked to; the response is read in either form."""
+    """Whether base64 vectors are requested; responses are decoded in either form."""
     additions: Additions = ""
     deployment_urls: bool = False
-    """Azure: an API version that is a date belongs to addresses that name the deployment."""
+    """Whether URLs are Azure's, where a dated API version requires the deployment in the URL."""
 
 
 class GeminiEmbeddings(EmbeddingDialect, frozen=True, kw_only=True):
@@ -92,7 +91,7 @@ class GeminiEmbeddings(EmbeddingDialect, frozen=True, kw_only=True):
 
 
 class VertexEmbeddings(EmbeddingDialect, frozen=True, kw_only=True):
-    """Vertex AI: predict, and embedContent for the models that only it serves."""
+    """Vertex AI: predict, and embedContent for the models that support only that."""
 
     protocol: ClassVar[str] = "vertex-embeddings"
 

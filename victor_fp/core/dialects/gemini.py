@@ -1,4 +1,4 @@
-"""How one place differs from the first speaker of Gemini generateContent; every default is that first speaker's behaviour."""
+"""Dialects of Gemini generateContent; the defaults are the Gemini API's behaviour."""
 
 from __future__ import annotations
 
@@ -27,33 +27,33 @@ class GeminiDialect(msgspec.Struct, frozen=True, kw_only=True):
     protocol: ClassVar[str] = "gemini"
     keeps_opaque: ClassVar[bool] = True
     routes: ClassVar[tuple[str, ...]] = (r"/models/[^/]+",)
-    """Endings of a path, as patterns, that an address may have although it should end before them."""
+    """Patterns of path suffixes that are stripped from a custom base URL."""
 
     think_tags: bool = False
-    """Models behind it may put thinking in `<think>...</think>` at the head of the content."""
+    """Whether models may put reasoning in `<think>...</think>` at the start of the content."""
     tool_names: ToolNameRules = GEMINI_NAMES
     policies: tuple[GeminiPolicy, ...] = POLICIES
     service_tiers: Mapping[str, str] = msgspec.field(default_factory=lambda: TIERS)
-    """The caller's word and the vendor's; an empty one needs nothing sent. Empty where the body takes none."""
+    """The vendor's tier for each service tier; an empty one is not sent. Empty if the API has no tiers."""
     filename: Literal["partMetadata", "displayName"] = "partMetadata"
-    """Where a file's name goes."""
+    """Field of a file's name."""
     counting: Literal["nested", "flat"] = "nested"
-    """Whether countTokens takes a whole request in a field, or the contents beside the rest."""
+    """Whether countTokens has the request nested in a field, or its fields at the top level."""
     lists_models: bool = True
-    """GET /models and GET /models/{model} tell limits."""
+    """Whether GET /models and GET /models/{model} exist; they report limits."""
 
     def find_policy(self, model: str) -> GeminiPolicy:
-        """What this model can take; its resource prefix does not matter."""
+        """Return the policy of a model, ignoring its resource prefix."""
         return find_policy(self.policies, model)
 
     def can_send_reasoning(self, reasoning: EarlierReasoning) -> bool:
-        """Of the same protocol."""
+        """Return whether the turn is of the same protocol."""
         return reasoning.protocol == self.protocol
 
     def can_reason(self, model: str) -> bool | None:
-        """Whether the model thinks, as its policy says."""
+        """Return whether the model reasons, by its policy; None if unknown."""
         return can_reason(self.find_policy(model))
 
     def find_schema_support(self, model: str) -> SchemaSupport:
-        """Which schemas the model accepts."""
+        """Return the schemas that the model accepts."""
         return GEMINI_SCHEMAS if self.find_policy(model).json_schema else OLDER_GEMINI_SCHEMAS

@@ -1,4 +1,4 @@
-"""How one place differs from Google's own Interactions API; every default is Google's own behaviour."""
+"""The dialect of Gemini Interactions; the defaults are Google's behaviour."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from victor_fp.core.dialects.schemas import GEMINI_SCHEMAS, SchemaSupport
 from victor_fp.core.dialects.tool_names import GEMINI_NAMES, ToolNameRules
 from victor_fp.core.models.gemini import POLICIES, can_reason, find_policy
 
-ThinkingLevelWord: TypeAlias = Literal["minimal", "low", "medium", "high", "xhigh"]
+InteractionsThinkingLevel: TypeAlias = Literal["minimal", "low", "medium", "high", "xhigh"]
 Tier: TypeAlias = Literal["flex", "standard", "priority", "deferred"]
 
-LEVELS: Mapping[str, ThinkingLevelWord] = {
+LEVELS: Mapping[str, InteractionsThinkingLevel] = {
     "minimal": "minimal",
     "low": "low",
     "medium": "medium",
@@ -23,7 +23,7 @@ LEVELS: Mapping[str, ThinkingLevelWord] = {
     "xhigh": "xhigh",
     "max": "xhigh",
 }
-"""A thinking level for each `reasoning_effort`; nothing is above xhigh."""
+"""Thinking level for each `reasoning_effort`; xhigh is the highest."""
 TIERS: Mapping[str, Tier | None] = {
     "auto": None,
     "default": "standard",
@@ -32,7 +32,7 @@ TIERS: Mapping[str, Tier | None] = {
     "priority": "priority",
     "deferred": "deferred",
 }
-"""The caller's word and the vendor's; None needs nothing sent."""
+"""The vendor's tier for each service tier; None is not sent."""
 
 
 class InteractionsDialect(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,24 +41,24 @@ class InteractionsDialect(msgspec.Struct, frozen=True, kw_only=True):
     protocol: ClassVar[str] = "gemini-interactions"
     keeps_opaque: ClassVar[bool] = False
     routes: ClassVar[tuple[str, ...]] = (r"/interactions", r"/models/[^/]+")
-    """Endings of a path, as patterns, that an address may have although it should end before them."""
+    """Patterns of path suffixes that are stripped from a custom base URL."""
 
     think_tags: bool = False
-    """Models behind it may put thinking in `<think>...</think>` at the head of the content."""
+    """Whether models may put reasoning in `<think>...</think>` at the start of the content."""
     tool_names: ToolNameRules = GEMINI_NAMES
-    levels: Mapping[str, ThinkingLevelWord] = msgspec.field(default_factory=lambda: LEVELS)
+    levels: Mapping[str, InteractionsThinkingLevel] = msgspec.field(default_factory=lambda: LEVELS)
     service_tiers: Mapping[str, Tier | None] = msgspec.field(default_factory=lambda: TIERS)
     stateless: bool = True
-    """Keeps interactions unless `store: false` says not to, which is what is sent where the caller asks for nothing."""
+    """Whether `store: false` is sent by default, since interactions are stored otherwise."""
 
     def can_send_reasoning(self, reasoning: EarlierReasoning) -> bool:  # noqa: ARG002  the signature of all dialects
-        """None is sent."""
+        """Return False: reasoning of other providers is not accepted."""
         return False
 
     def can_reason(self, model: str) -> bool | None:
-        """Whether the model thinks, as its policy says."""
+        """Return whether the model reasons, by its policy; None if unknown."""
         return can_reason(find_policy(POLICIES, model))
 
-    def find_schema_support(self, model: str) -> SchemaSupport:  # noqa: ARG002  every dialect is asked for a model
-        """Which schemas the API accepts: JSON Schema, as Gemini generateContent does."""
+    def find_schema_support(self, model: str) -> SchemaSupport:  # noqa: ARG002  the signature of all dialects
+        """Return the schemas that the API accepts: JSON Schema, as Gemini generateContent does."""
         return GEMINI_SCHEMAS

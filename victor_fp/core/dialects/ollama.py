@@ -1,4 +1,4 @@
-"""How one server differs from Ollama /api/chat; every default is Ollama's own behaviour."""
+"""The dialect of Ollama /api/chat; the defaults are Ollama's behaviour."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from victor_fp.core.dialects.earlier_reasoning import EarlierReasoning
 from victor_fp.core.dialects.schemas import OLLAMA_SCHEMAS, SchemaSupport
 from victor_fp.core.dialects.tool_names import ANY_NAMES, ToolNameRules
 
-# docs/modelfile and api/types.go of ollama/ollama: what the server reads under `options`, and nowhere else.
+# docs/modelfile and api/types.go of ollama/ollama: options that the server reads only under `options`.
 RUNTIME_OPTIONS = frozenset(
     {
         "num_keep",
@@ -56,26 +56,26 @@ class OllamaDialect(msgspec.Struct, frozen=True, kw_only=True):
         r"/api/(chat|generate|tags|show)",
         r"/v1",
     )
-    """Endings of a path, as patterns, that an address may have although it should end before them."""
+    """Patterns of path suffixes that are stripped from a custom base URL."""
 
     think_tags: bool = False
-    """Models behind it may put thinking in `<think>...</think>` at the head of the content."""
+    """Whether models may put reasoning in `<think>...</think>` at the start of the content."""
     schemas: SchemaSupport = OLLAMA_SCHEMAS
     tool_names: ToolNameRules = ANY_NAMES
 
     runtime_options: frozenset[str] = RUNTIME_OPTIONS
-    """Options of the caller's own that go under `options`; the server ignores them elsewhere."""
+    """Unknown options that are sent under `options`; the server ignores them elsewhere."""
 
     # docs/openapi.yaml: `think` is a boolean, or one of low, medium, high and max.
     think_levels: Mapping[str, bool | str] = msgspec.field(
         default_factory=lambda: {"none": False, "low": "low", "medium": "medium", "high": "high", "max": "max"}
     )
-    """`think` for each reasoning effort that the server knows."""
+    """`think` for each reasoning effort that the server supports."""
 
     nearest_levels: Mapping[str, str] = msgspec.field(default_factory=lambda: {"minimal": "low", "xhigh": "high"})
-    """The known effort that stands in, where the caller allows it, for one that the server does not know."""
+    """Substitutes for unsupported efforts, if the caller allows adjustments."""
 
-    # server/routes.go: a capability the model lacks is a 400 whose text names it as "does not support <word>".
+    # server/routes.go: a missing capability is a 400 with the text "does not support <capability>".
     refused_capabilities: Mapping[str, str] = msgspec.field(
         default_factory=lambda: {
             "tools": "tools",
@@ -85,16 +85,16 @@ class OllamaDialect(msgspec.Struct, frozen=True, kw_only=True):
             "images": "messages",
         }
     )
-    """Which parameter a capability that the model lacks stands for."""
+    """Parameter that requires each capability."""
 
     def can_send_reasoning(self, reasoning: EarlierReasoning) -> bool:
-        """Of the same protocol."""
+        """Return whether the turn is of the same protocol."""
         return reasoning.protocol == self.protocol
 
     def can_reason(self, model: str) -> bool | None:  # noqa: ARG002  the signature of all dialects
-        """None: it has no policies of models."""
+        """Return None: there are no model policies."""
         return None
 
-    def find_schema_support(self, model: str) -> SchemaSupport:  # noqa: ARG002  every dialect is asked for a model
-        """Which schemas the vendor accepts."""
+    def find_schema_support(self, model: str) -> SchemaSupport:  # noqa: ARG002  the signature of all dialects
+        """Return the schemas that the vendor accepts."""
         return self.schemas

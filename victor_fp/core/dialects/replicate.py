@@ -1,4 +1,4 @@
-"""How Replicate's models differ in what they take, and how its predictions are waited for."""
+"""The dialect of Replicate: inputs of models, and polling of predictions."""
 
 from __future__ import annotations
 
@@ -31,45 +31,45 @@ class ReplicateDialect(msgspec.Struct, frozen=True, kw_only=True):
     protocol: ClassVar[str] = "replicate"
     keeps_opaque: ClassVar[bool] = False
     routes: ClassVar[tuple[str, ...]] = (r"/predictions",)
-    """Endings of a path, as patterns, that an address may have although it should end before them."""
+    """Patterns of path suffixes that are stripped from a custom base URL."""
 
     think_tags: bool = False
-    """Models behind it may put thinking in `<think>...</think>` at the head of the output."""
+    """Whether models may put reasoning in `<think>...</think>` at the start of the output."""
     schemas: SchemaSupport = ANY_SCHEMAS
     tool_names: ToolNameRules = ANY_NAMES
     inputs: tuple[Inputs, ...] = INPUTS
     wait: int = 10
-    """Seconds for which the creation of a prediction is held open, 1 to 60: long enough for most short answers, and
-    short enough that a caller who leaves soon knows what to cancel."""
-    poll: float = 0.5
-    """Seconds before the first poll."""
-    slowest_poll: float = 3.0
-    patience: int = 3
-    """How many polls in a row may fail before the attempt does."""
-    least_lifetime: int = 5
-    """Seconds, the least that Cancel-After takes."""
-    # Streams stand at addresses nobody can guess, which the vendor's own JavaScript client opens without a key.
+    """Seconds that the creation of a prediction waits for its output, 1 to 60: long enough for most short responses, and short
+    enough that the id is soon known for cancellation."""
+    poll_interval: float = 0.5
+    """Seconds before the first poll; later intervals grow up to `max_poll_interval`."""
+    max_poll_interval: float = 3.0
+    max_poll_failures: int = 3
+    """Maximum number of consecutive failed polls."""
+    min_lifetime: int = 5
+    """Minimum value of Cancel-After, in seconds."""
+    # Stream URLs are unguessable, and the vendor's JavaScript client opens them without a key.
     stream_hosts: tuple[str, ...] = ("stream.replicate.com", "streaming.api.replicate.com", "*.replicate.net")
-    """Where predictions stream, apart from the API's own origin; any other place is polled instead."""
+    """Allowed hosts of streams, besides the API's origin; predictions with other stream URLs are polled."""
     collection: str = "language-models"
-    """Whose models are listed."""
+    """Collection of the listed models."""
     codes: Mapping[str, type[Fault]] = msgspec.field(default_factory=lambda: CODES)
-    """Codes that stand in the words of errors, lower case."""
+    """Codes in error messages, lower case."""
 
     def find_inputs(self, model: str) -> Inputs:
-        """What this model takes; a version does not matter."""
+        """Return the inputs of a model, ignoring its version."""
         name = model.partition(":")[0].lower()
         return next((inputs for inputs in self.inputs if fnmatchcase(name, inputs.pattern)), Inputs(pattern="*"))
 
     def can_send_reasoning(self, reasoning: EarlierReasoning) -> bool:  # noqa: ARG002  the signature of all dialects
-        """None is sent."""
+        """Return False: reasoning of other providers is not accepted."""
         return False
 
     def can_reason(self, model: str) -> bool | None:
-        """Whether the model thinks, as its policy says."""
+        """Return whether the model reasons, by its policy; None if unknown."""
         fields = self.find_inputs(model).fields
         return True if "reasoning_effort" in fields or "reasoning_budget" in fields else None
 
-    def find_schema_support(self, model: str) -> SchemaSupport:  # noqa: ARG002  every dialect is asked for a model
-        """Which schemas the vendor accepts."""
+    def find_schema_support(self, model: str) -> SchemaSupport:  # noqa: ARG002  the signature of all dialects
+        """Return the schemas that the vendor accepts."""
         return self.schemas

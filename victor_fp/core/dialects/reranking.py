@@ -1,4 +1,4 @@
-"""How vendors rerank documents: a form for each wire format, and what a vendor supports of the options, as data."""
+"""Dialects of reranking APIs: a class per wire format, with the options that a vendor supports."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from typing import ClassVar, Literal, TypeAlias
 import msgspec
 
 RerankAdditions: TypeAlias = Literal["", "voyage", "jina", "vllm"]
-"""Whose fields stand beside, or in place of, those of Cohere's form."""
+"""Vendor with fields in addition to, or in place of, Cohere's."""
 
 
 class RerankDialect(msgspec.Struct, frozen=True, kw_only=True):
-    """What the forms share."""
+    """Fields shared by all forms."""
 
     protocol: ClassVar[str]
     default_model: str | None = None
     truncates: bool | None = None
-    """Whether documents that are too long are always cut; None where it is neither said nor decided by a field."""
+    """Whether long documents are always truncated; None if neither documented nor an option."""
     source: str = ""
-    """Where the facts are from."""
+    """Source of the facts."""
 
 
 class CohereRerank(RerankDialect, frozen=True, kw_only=True):
-    """A query, documents and `top_n`, as Cohere has it, and its followers."""
+    """Reranking of Cohere and compatible vendors: a query, documents and `top_n`."""
 
     protocol: ClassVar[str] = "rerank"
     path: Literal["/rerank", "/v2/rerank"] = "/rerank"
@@ -40,7 +40,7 @@ class VertexRerank(RerankDialect, frozen=True, kw_only=True):
 
     protocol: ClassVar[str] = "vertex-rerank"
     host: str = "https://discoveryengine.googleapis.com/v1"
-    """Of the API, where the entry's own base URL is Vertex AI's."""
+    """Base URL of the API; the entry's base URL is that of Vertex AI."""
     config: str = "default_ranking_config"
 
 

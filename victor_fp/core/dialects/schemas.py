@@ -1,6 +1,6 @@
-"""Which JSON Schemas vendors accept for the arguments of tools and for answers, as data.
+"""JSON Schemas that vendors accept for tool arguments and responses, as data.
 
-A schema that a mechanism does not accept as it is, is converted by `core.schemas.conversion`.
+Other schemas are converted by `core.schemas.conversion`.
 """
 
 from __future__ import annotations
@@ -11,62 +11,62 @@ from typing import Literal, TypeAlias
 import msgspec
 
 References: TypeAlias = Literal["any", "unrolled", "acyclic", "none"]
-"""Whether `$ref` is accepted: circular ones too; circular ones to a limited depth; no circular ones; not at all."""
-ObjectRule: TypeAlias = Literal["open", "open_said", "listed", "closed", "closed_and_required"]
-"""Which objects are accepted: those with free keys; those that say so by `additionalProperties: true`; those that list at
-least one property; those only that allow no others than they list; of these, those only that require every property."""
+"""Accepted `$ref`: all; circular ones unrolled to a limited depth; only acyclic ones; none."""
+ObjectRule: TypeAlias = Literal["open", "open_explicit", "listed", "closed", "closed_and_required"]
+"""Accepted objects: with any keys; with any keys only with explicit `additionalProperties: true`; with at least one listed
+property; without additional properties; without additional properties and with all properties required."""
 Root: TypeAlias = Literal["any", "object", "plain_object"]
-"""What the root may be: anything, an object, or an object without a union or another composition beside its type."""
+"""Accepted roots: any schema, an object, or an object without a union or other composition alongside its type."""
 
 
 class SchemaRules(msgspec.Struct, frozen=True, kw_only=True):
-    """Which JSON Schemas one mechanism of a vendor accepts; the defaults accept everything."""
+    """JSON Schemas that one mechanism of a vendor accepts; the defaults accept everything."""
 
     keywords: frozenset[str] | None = None
     """None accepts all of JSON Schema 2020-12."""
     refused: frozenset[str] = frozenset()
-    """Keywords that are answered with an error or have no effect, where all others are accepted."""
+    """Keywords that are rejected or have no effect, if all others are accepted."""
     values: Mapping[str, frozenset[str] | frozenset[int]] = {}
-    """For a keyword the values that are accepted, where not all are."""
+    """Accepted values of keywords, if not all are."""
     enum_types: frozenset[str] | None = None
-    """The types of values that `enum` and `const` may hold; None is any."""
+    """Accepted types of values in `enum` and `const`; None for any."""
     uniform_enums: bool = False
-    """The values of one `enum` are all texts or all numbers."""
+    """Whether the values of an `enum` must be all strings or all numbers."""
     type_lists: bool = True
-    """Accepts a list of types; else each type is a branch of a union."""
+    """Whether a list of types is accepted; otherwise it is converted to a union."""
     nullable: bool = False
-    """Null among the types is said by OpenAPI's `nullable`."""
+    """Whether null is expressed by OpenAPI's `nullable`."""
     references: References = "any"
     lone_references: bool = False
-    """Nothing may stand beside a `$ref`."""
+    """Whether `$ref` must have no siblings."""
     lone_unions: bool = False
-    """Nothing but a description may stand beside `anyOf`."""
+    """Whether `anyOf` must have no siblings except a description."""
     objects: ObjectRule = "open"
     root: Root = "any"
     items: bool = False
-    """An array must say what its items are."""
+    """Whether arrays must have `items`."""
     declared: bool = False
-    """`required` names only properties that are listed."""
+    """Whether `required` may name only listed properties."""
     property_names: str = ""
-    """A pattern that the names of properties must match."""
+    """Pattern that property names must match."""
     refused_patterns: str = ""
-    """A pattern that finds what the vendor's regular expressions do not have."""
+    """Pattern that finds regular expression syntax that the vendor does not support."""
 
 
 ANYTHING = SchemaRules()
 
 
 class SchemaSupport(msgspec.Struct, frozen=True, kw_only=True):
-    """Which schemas one vendor accepts for one model."""
+    """Schemas that a vendor accepts for a model."""
 
     tools: SchemaRules = ANYTHING
-    """For the arguments of a tool that is not held to its schema."""
+    """For the arguments of non-strict tools."""
     strict_tools: SchemaRules | None = None
-    """For the arguments of a tool that is held to its schema; None where that makes no difference."""
+    """For the arguments of strict tools; None if there is no difference."""
     answers: SchemaRules | None = ANYTHING
-    """For answers that are not held to a schema; None where there are none."""
+    """For non-strict response schemas; None if not supported."""
     strict_answers: SchemaRules | None = None
-    """For answers that are held to a schema; None where that makes no difference."""
+    """For strict response schemas; None if there is no difference."""
 
 
 _BOUNDS = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"})
@@ -99,7 +99,7 @@ _OPENAI_STRICT = SchemaRules(
 OPENAI_SCHEMAS = SchemaSupport(tools=_OPENAI_FUNCTIONS, strict_tools=_OPENAI_STRICT, strict_answers=_OPENAI_STRICT)
 
 ANY_SCHEMAS = SchemaSupport(tools=SchemaRules(root="object"))
-"""Of vendors of OpenAI's format that name no limits of their own."""
+"""For vendors of OpenAI's format without documented limits."""
 
 # Vendors of OpenAI's format
 
@@ -129,7 +129,7 @@ _XAI = SchemaRules(
     # oneOf is read as anyOf, references are not circular, tools are always held to their schema.
     refused=frozenset({"oneOf", "not", "if", "then", "else", "patternProperties", "propertyNames", "dependentSchemas"}),
     references="acyclic",
-    objects="open_said",
+    objects="open_explicit",
 )
 XAI_SCHEMAS = SchemaSupport(
     tools=msgspec.structs.replace(_XAI, root="plain_object"),
@@ -176,7 +176,7 @@ _GRAMMAR = SchemaRules(
     values={"format": frozenset({"date", "time", "date-time", "uuid"})},
 )
 GRAMMAR_SCHEMAS = SchemaSupport(tools=ANY_SCHEMAS.tools, answers=_GRAMMAR)
-"""Of servers whose grammars are llama.cpp's. What a template shows of a tool is its schema as it is."""
+"""For servers with llama.cpp's grammars. Tool schemas are passed to the template unchanged."""
 
 # Anthropic
 
@@ -206,7 +206,7 @@ CLAUDE_SCHEMAS = SchemaSupport(
     answers=None,
     strict_answers=CLAUDE_STRICT,
 )
-"""Also of Bedrock, whose guide on structured outputs names the same limits for all of its models."""
+"""Also for Bedrock, whose guide on structured outputs has the same limits for all models."""
 
 # Google
 
@@ -277,8 +277,7 @@ COHERE_SCHEMAS = SchemaSupport(
 # Ollama
 
 OLLAMA_SCHEMAS = SchemaSupport(
-    # api/types.go of ollama/ollama: ToolFunctionParameters and ToolProperty have no fields for more, and what they have no
-    # field for is lost before the model's template sees it.
+    # api/types.go of ollama/ollama: ToolFunctionParameters and ToolProperty have only these fields; others are dropped.
     tools=SchemaRules(
         keywords=frozenset({"type", "description", "enum", "items", "properties", "required", "anyOf"}),
         references="none",

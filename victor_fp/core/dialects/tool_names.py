@@ -1,4 +1,4 @@
-"""Which names of tools vendors accept, as data."""
+"""Tool names that vendors accept, as data."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ import msgspec
 
 
 class ToolNameRules(msgspec.Struct, frozen=True, kw_only=True):
-    """Which names of tools one vendor accepts; the defaults are OpenAI's."""
+    """Tool names that a vendor accepts; the defaults are OpenAI's."""
 
-    signs: str = "a-zA-Z0-9_-"
-    """The inside of a regular expression's character class; empty where every name is accepted."""
+    characters: str = "a-zA-Z0-9_-"
+    """Accepted characters, as a regular expression character class without brackets; empty if every name is accepted."""
     first: str = ""
-    """The same for the first character, where it is narrower."""
-    longest: int = 64
+    """The same for the first character, if different."""
+    max_length: int = 64
 
 
 # Sources: the API references and documents of the vendors, field `name` of a function or tool.
 OPENAI_NAMES = ToolNameRules()
-"""Also of Azure, Groq, Mistral, Bedrock and Fireworks by their documents; of the rest of the format for want of another."""
-ANTHROPIC_NAMES = ToolNameRules(longest=128)
-GEMINI_NAMES = ToolNameRules(signs="a-zA-Z0-9_.:-", first="a-zA-Z_", longest=128)
-COHERE_NAMES = ToolNameRules(signs="a-zA-Z0-9_", first="a-zA-Z_", longest=64)
-"""The reference of v1 names the signs and no length; that of v2 names neither."""
-MOONSHOT_NAMES = ToolNameRules(first="a-zA-Z_", longest=256)
-ANY_NAMES = ToolNameRules(signs="")
-"""Servers that pass names on to the model's template as they are."""
+"""Also for Azure, Groq, Mistral, Bedrock and Fireworks, by their documents, and as the default for vendors of the format."""
+ANTHROPIC_NAMES = ToolNameRules(max_length=128)
+GEMINI_NAMES = ToolNameRules(characters="a-zA-Z0-9_.:-", first="a-zA-Z_", max_length=128)
+COHERE_NAMES = ToolNameRules(characters="a-zA-Z0-9_", first="a-zA-Z_", max_length=64)
+"""The reference of v1 has the characters without a length, that of v2 has neither."""
+MOONSHOT_NAMES = ToolNameRules(first="a-zA-Z_", max_length=256)
+ANY_NAMES = ToolNameRules(characters="")
+"""For servers that pass names to the model's template unchanged."""

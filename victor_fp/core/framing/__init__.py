@@ -1,8 +1,7 @@
-"""Bytes from the network become frames: incremental, bounded, and the same however the bytes were cut.
+"""Framing of byte streams: incremental, bounded, and independent of how the bytes are split.
 
-A framer is an immutable value. `feed` gives the framer to go on with, the frames that these bytes completed, and what
-makes going on senseless, if anything; a framer that reported it reports it again for ever. Frames that precede an
-error are always delivered with it or before it.
+A framer is an immutable value. `feed` returns the next framer, the completed frames, and a fatal error, if any; after an error
+a framer always returns that error. Frames that precede an error are delivered with it or before it.
 """
 
 from __future__ import annotations

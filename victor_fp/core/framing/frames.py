@@ -1,4 +1,4 @@
-"""What all framings share: frames, what can be wrong with bytes, and how bytes wait for more."""
+"""Types shared by all framings: frames, errors, and buffering of bytes."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Protocol
 import msgspec
 
 DEFAULT_LIMIT = 32 * 1024 * 1024
-"""Bytes that one line, event, element or message may take: inline images fit, a runaway server does not."""
+"""Maximum size of a line, event, element or message in bytes: enough for inline images, but bounded."""
 
 
 class Frame(msgspec.Struct, frozen=True, gc=False):
-    """One message of a stream: its payload, and what the framing itself says about it.
+    """One message of a stream: its payload and metadata of the framing.
 
     `event` is the SSE event name, or AWS's event type, exception type or error code. `kind` is AWS's message type:
     "event", "exception" or "error"; empty in every other framing.
@@ -23,51 +23,51 @@ class Frame(msgspec.Struct, frozen=True, gc=False):
 
 
 class Overflow(msgspec.Struct, frozen=True, gc=False):
-    """One line, event, element or message grew past `limit` bytes."""
+    """A line, event, element or message is longer than `limit` bytes."""
 
     limit: int
 
 
 class Garbled(msgspec.Struct, frozen=True, gc=False):
-    """The bytes are not of this framing; `reason` names the rule that they break and quotes nothing of them."""
+    """The bytes are invalid in this framing; `reason` names the violated rule and does not quote them."""
 
     reason: str
 
 
 class Framer(Protocol):
-    """Where one stream stands between two reads."""
+    """State of the framing of one stream between two reads."""
 
     def feed(self, data: bytes) -> tuple[Framer, list[Frame], Overflow | Garbled | None]:
-        """Take what one read gave, of any size."""
+        """Process the bytes of one read, of any size."""
         ...
 
     def finish(self) -> tuple[list[Frame], Overflow | Garbled | None]:
-        """Take the end of the bytes: gives what still stands there without its final newline or blank line.
+        """Process the end of the bytes: return what lacks a final newline or blank line.
 
-        The last frame of a stream that was cut can itself be cut; its payload then does not decode.
+        The last frame of a truncated stream may be truncated; its payload then does not decode.
         """
         ...
 
 
 class Broken(msgspec.Struct, frozen=True, gc=False):
-    """A framer that has met its error."""
+    """A framer after an error."""
 
     error: Overflow | Garbled
 
     def feed(self, data: bytes) -> tuple[Framer, list[Frame], Overflow | Garbled | None]:  # noqa: ARG002  Framer's signature
-        """The error again, whatever the bytes are."""
+        """Return the error, ignoring the bytes."""
         return self, [], self.error
 
     def finish(self) -> tuple[list[Frame], Overflow | Garbled | None]:
-        """The error again."""
+        """Return the error."""
         return [], self.error
 
 
 def append_held(held: tuple[bytes, ...], data: bytes) -> tuple[bytes, ...]:
-    """`held` with `data` behind it, as few pieces that each are over twice as long as the next.
+    """Append `data` to `held`, merging pieces so that each is more than twice as long as the next.
 
-    A byte is copied only when its piece grows by half, so a long event costs n log n however small the reads are, and
-    the tuple stays short enough to be copied.
+    A byte is copied only when its piece grows by half, so a long event costs n log n for reads of any size, and the tuple
+    stays short enough to be copied.
     """
     kept, size = len(held), len(data)
     while kept and len(held[kept - 1]) <= 2 * size:

@@ -1,7 +1,7 @@
-"""One JSON array that is sent in pieces: a frame for each element, given as soon as the element closes.
+"""Streamed JSON array: one frame per element, returned as soon as the element is complete.
 
-Only brackets, commas and quotes are looked at; whether an element is sound JSON is for its decoder to say. Regular
-expressions skip whole strings and runs of other text, and no byte is scanned twice.
+Only brackets, commas and quotes are examined; elements are validated by their decoder. Regular expressions skip strings and
+runs of other text, and no byte is scanned twice.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from victor_fp.core.framing.frames import DEFAULT_LIMIT, Broken, Frame, Framer, 
 
 STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 TO_BRACKET = re.compile(rb'[^"{}\[\]]*+(?:' + STRING + rb'[^"{}\[\]]*+)*+', re.DOTALL)
-"""Inside an element: everything up to a bracket, or up to a string that these bytes do not finish."""
+"""Inside an element: everything up to a bracket, or up to an incomplete string."""
 
 TO_SEPARATOR = re.compile(rb'[^"{}\[\],]*+(?:' + STRING + rb'[^"{}\[\],]*+)*+', re.DOTALL)
 TO_QUOTE = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
 WHITESPACE = b" \t\r\n"
 QUOTE, BACKSLASH, COMMA = b'"\\,'
 BEFORE, BETWEEN, AFTER = 0, 1, -1
-"""Depths outside of every element: before the array, in it, behind it."""
+"""Depths outside of elements: before the array, in it, after it."""
 
 
 class JsonArray(msgspec.Struct, frozen=True):
-    """The bytes of the element that is open, and where in it they end.
+    """The bytes of the current element, and the position in it.
 
-    `depth` counts the brackets that are open, the array's own included. `quoted` and `escaped` say that a string, or
-    a backslash in one, is.
+    `depth` is the number of open brackets, including that of the array. `quoted` and `escaped` are whether the bytes end in a
+    string, or after a backslash in one.
     """
 
     limit: int
@@ -38,44 +38,44 @@ class JsonArray(msgspec.Struct, frozen=True):
     escaped: bool = False
 
     def feed(self, data: bytes) -> tuple[Framer, list[Frame], Overflow | Garbled | None]:
-        """The elements that have closed."""
+        """Return the complete elements."""
         frames: list[Frame] = []
         held, depth, quoted, escaped = self.held, self.depth, self.quoted, self.escaped
-        start = place = 0
+        start = offset = 0
         end = len(data)
-        while place < end:
+        while offset < end:
             if quoted:
-                place, quoted, escaped = _find_string_end(data, place, escaped=escaped)
+                offset, quoted, escaped = _find_string_end(data, offset, escaped=escaped)
                 continue
-            match = (TO_BRACKET if depth > BETWEEN else TO_SEPARATOR).match(data, place)
-            stop = match.end() if match else place
+            match = (TO_BRACKET if depth > BETWEEN else TO_SEPARATOR).match(data, offset)
+            stop = match.end() if match else offset
             if depth in (BEFORE, AFTER):
                 opens = depth == BEFORE and data[stop : stop + 1] in (b"[", b"")
-                if data[place:stop].strip(WHITESPACE) or not (opens or stop == end):
+                if data[offset:stop].strip(WHITESPACE) or not (opens or stop == end):
                     return self._fail(Garbled("text outside of the array" if depth else "not a JSON array"), frames)
                 start = stop
-            place = stop
-            if place == end:
+            offset = stop
+            if offset == end:
                 break
-            mark = data[place]
-            place += 1
+            mark = data[offset]
+            offset += 1
             if mark == QUOTE:
                 quoted, escaped = True, False
             elif mark in b"[{":
                 if depth == BEFORE:
-                    start = place
+                    start = offset
                 elif depth == BETWEEN:
-                    if b"".join((*held, data[start : place - 1])).strip(WHITESPACE):
+                    if b"".join((*held, data[start : offset - 1])).strip(WHITESPACE):
                         return self._fail(Garbled("two elements without a comma between them"), frames)
-                    held, start = (), place - 1
+                    held, start = (), offset - 1
                 depth += 1
             elif depth > BETWEEN + 1:
                 depth -= 1
             else:
-                # A comma, the array's own end, or the bracket that closes an element.
+                # A comma, the end of the array, or the bracket that closes an element.
                 inside = depth > BETWEEN
-                element = b"".join((*held, data[start : place if inside else place - 1])).lstrip(WHITESPACE)
-                held, start = (), place
+                element = b"".join((*held, data[start : offset if inside else offset - 1])).lstrip(WHITESPACE)
+                held, start = (), offset
                 if len(element) > self.limit:
                     return self._fail(Overflow(self.limit), frames)
                 if element:
@@ -91,7 +91,7 @@ class JsonArray(msgspec.Struct, frozen=True):
         return JsonArray(self.limit, held, depth, quoted, escaped), frames, None
 
     def finish(self) -> tuple[list[Frame], Overflow | Garbled | None]:
-        """An element that the end of the bytes cut cannot be told from a whole one, so it is left out."""
+        """Drop the last element, which may be truncated."""
         return [], None
 
     def _fail(
@@ -100,17 +100,17 @@ class JsonArray(msgspec.Struct, frozen=True):
         return Broken(error), frames, error
 
 
-def _find_string_end(data: bytes, place: int, *, escaped: bool) -> tuple[int, bool, bool]:
-    """Where a string that opened before `place` ends in these bytes, whether it is still open, and at a backslash."""
-    match = TO_QUOTE.match(data, place + escaped)
+def _find_string_end(data: bytes, offset: int, *, escaped: bool) -> tuple[int, bool, bool]:
+    """Return the end of a string that is open at `offset`, whether it is still open, and whether after a backslash."""
+    match = TO_QUOTE.match(data, offset + escaped)
     stop = match.end() if match else len(data)
     if stop >= len(data):
         return len(data), True, False
-    # A backslash stops the match only as the last byte; every other one is matched with what it escapes.
+    # A backslash stops the match only as the last byte; others are matched with the escaped character.
     open_still = data[stop] == BACKSLASH
     return stop + 1, open_still, open_still
 
 
 def build_json_array_framer(limit: int = DEFAULT_LIMIT) -> Framer:
-    """A framer for a streamed JSON array (Gemini without alt=sse). `limit` bounds one element, in bytes."""
+    """Build a framer for a streamed JSON array (Gemini without alt=sse). `limit` is the maximum size of an element in bytes."""
     return JsonArray(limit)

@@ -1,4 +1,4 @@
-"""Newline-delimited JSON: one frame a line, blank lines left out, the last newline optional."""
+"""Newline-delimited JSON: one frame per line; blank lines are skipped, the last newline is optional."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class NewlineDelimited(msgspec.Struct, frozen=True):
     held: tuple[bytes, ...] = ()
 
     def feed(self, data: bytes) -> tuple[Framer, list[Frame], Overflow | Garbled | None]:
-        """The lines whose newline has been read."""
+        """Return the complete lines."""
         held = self.held
         if held:
             if b"\n" not in data:
@@ -24,15 +24,15 @@ class NewlineDelimited(msgspec.Struct, frozen=True):
         tail = lines.pop()
         if len(data) > self.limit and any(len(line) > self.limit for line in lines):
             overflow = Overflow(self.limit)
-            sound = lines[: next(place for place, line in enumerate(lines) if len(line) > self.limit)]
-            return Broken(overflow), [Frame(line) for raw in sound if (line := raw.strip())], overflow
+            valid = lines[: next(index for index, line in enumerate(lines) if len(line) > self.limit)]
+            return Broken(overflow), [Frame(line) for raw in valid if (line := raw.strip())], overflow
         frames = [Frame(line) for raw in lines if (line := raw.strip())]
         if not tail and not held:
             return self, frames, None
         return self._hold((tail,) if tail else (), frames)
 
     def finish(self) -> tuple[list[Frame], Overflow | Garbled | None]:
-        """The line that lacks its newline, if there is one."""
+        """Return the last line without a newline, if any."""
         line = b"".join(self.held).strip()
         return ([Frame(line)] if line else []), None
 
@@ -46,5 +46,5 @@ class NewlineDelimited(msgspec.Struct, frozen=True):
 
 
 def build_ndjson_framer(limit: int = DEFAULT_LIMIT) -> Framer:
-    """A framer for application/x-ndjson. `limit` bounds one line, in bytes without its newline."""
+    """Build a framer for application/x-ndjson. `limit` is the maximum size of a line in bytes, without its newline."""
     return NewlineDelimited(limit)

@@ -1,7 +1,7 @@
-"""Server-sent events, after the grammar of the WHATWG's HTML standard, section 9.2.
+"""Server-sent events, by the grammar of the WHATWG HTML standard, section 9.2.
 
-Line ends are made one kind on the way in, so that an event is what stands between two blank lines. The two forms that
-nearly every stream has (`data:` alone, `event:` then `data:`) are read without looking at single lines.
+Line ends are normalised first, so that events are separated by blank lines. The two common forms (`data:` alone, `event:` then
+`data:`) are parsed without splitting into lines.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from victor_fp.core.framing.frames import DEFAULT_LIMIT, Broken, Frame, Framer, 
 
 BOM = b"\xef\xbb\xbf"
 LONG = 64 * 1024
-"""Bytes of an event from which on its lines are read one by one."""
+"""Size of an event in bytes above which its lines are read one by one."""
 NEWLINE, COLON, SPACE = b"\n: "
 
 
 class ServerSentEvents(msgspec.Struct, frozen=True):
-    """The bytes since the last blank line, and what the line ends and the byte order mark still leave open."""
+    """The bytes since the last blank line, and the state of line ends and byte order mark."""
 
     limit: int
     held: tuple[bytes, ...] = ()
     after_cr: bool = False
-    fresh: bool = True
+    at_start: bool = True
 
     def feed(self, data: bytes) -> tuple[Framer, list[Frame], Overflow | Garbled | None]:
-        """The events whose blank line has been read."""
-        if self.fresh:
+        """Return the complete events."""
+        if self.at_start:
             return self._begin(data)
         after_cr = self.after_cr
         if after_cr or b"\r" in data:
@@ -48,7 +48,7 @@ class ServerSentEvents(msgspec.Struct, frozen=True):
         return self._hold((tail,) if tail else (), frames, after_cr=after_cr)
 
     def finish(self) -> tuple[list[Frame], Overflow | Garbled | None]:
-        """The event that lacks its blank line, if there is one."""
+        """Return the last event without a blank line, if any."""
         block = b"".join(self.held).removesuffix(b"\n")
         if len(block) > self.limit:
             return [], Overflow(self.limit)
@@ -56,11 +56,11 @@ class ServerSentEvents(msgspec.Struct, frozen=True):
         return ([] if frame is None else [frame]), None
 
     def _begin(self, data: bytes) -> tuple[Framer, list[Frame], Overflow | Garbled | None]:
-        """Leave out the byte order mark, which may come in pieces."""
+        """Skip the byte order mark, which may be split."""
         start = b"".join((*self.held, data))
         if len(start) < len(BOM) and BOM.startswith(start):
             return ServerSentEvents(self.limit, (start,)), [], None
-        return ServerSentEvents(self.limit, fresh=False).feed(start.removeprefix(BOM))
+        return ServerSentEvents(self.limit, at_start=False).feed(start.removeprefix(BOM))
 
     def _hold(
         self, held: tuple[bytes, ...], frames: list[Frame], *, after_cr: bool
@@ -69,21 +69,21 @@ class ServerSentEvents(msgspec.Struct, frozen=True):
         if sum(map(len, held)) > self.limit + 1:
             overflow = Overflow(self.limit)
             return Broken(overflow), frames, overflow
-        return ServerSentEvents(self.limit, held, after_cr, fresh=False), frames, None
+        return ServerSentEvents(self.limit, held, after_cr, at_start=False), frames, None
 
     def _report_overflow(self, data: bytes) -> tuple[Framer, list[Frame], Overflow | Garbled | None]:
         overflow = Overflow(self.limit)
-        sound = takewhile(lambda block: len(block) <= self.limit, data.split(b"\n\n"))
-        return Broken(overflow), [frame for block in sound if (frame := _parse_frame(block)) is not None], overflow
+        valid = takewhile(lambda block: len(block) <= self.limit, data.split(b"\n\n"))
+        return Broken(overflow), [frame for block in valid if (frame := _parse_frame(block)) is not None], overflow
 
 
 def build_sse_framer(limit: int = DEFAULT_LIMIT) -> Framer:
-    """A framer for text/event-stream. `limit` bounds one event, comments included, in bytes."""
+    """Build a framer for text/event-stream. `limit` is the maximum size of an event in bytes, including comments."""
     return ServerSentEvents(limit)
 
 
 def _with_one_line_end(data: bytes, *, after_cr: bool) -> tuple[bytes, bool]:
-    """CRLF and CR become LF at once; a LF that follows the CR of an earlier read is the rest of that line end."""
+    """Replace CRLF and CR by LF; a LF after the CR of an earlier read belongs to that line end."""
     if not data:
         return data, after_cr
     if after_cr and data[0] == NEWLINE:
@@ -94,9 +94,9 @@ def _with_one_line_end(data: bytes, *, after_cr: bool) -> tuple[bytes, bool]:
 
 
 def _split_frames(data: bytes) -> tuple[list[Frame], bytes]:
-    """The whole events in `data`, and what follows the last of them.
+    """Return the complete events in `data`, and the remaining bytes.
 
-    Where all of them have one of the two usual forms, one split finds them; the count of newlines is the proof.
+    If all events have one of the two common forms, which the number of newlines proves, a single split suffices.
     """
     end = data.rfind(b"\n\n")
     if end > 0:
@@ -114,7 +114,7 @@ def _split_frames(data: bytes) -> tuple[list[Frame], bytes]:
 
 
 def _parse_frame(block: bytes) -> Frame | None:
-    """The event in the lines between two blank lines; None where they hold no data (comments, a lone name, retry)."""
+    """Parse an event; None if it has no data (comments, only a name, retry)."""
     if block.startswith(b"data: ") and b"\n" not in block:
         return Frame(block[6:])
     if len(block) > LONG:
@@ -130,12 +130,12 @@ def _parse_frame(block: bytes) -> Frame | None:
         payload = b"\n".join(data) if data else None
     if payload is not None:
         return Frame(payload, event.decode("utf-8", "replace"))
-    # By the grammar a line such as {"error": ...} is a field nobody knows; servers that fail in mid-stream write just that.
+    # By the grammar, a line such as {"error": ...} is an unknown field; servers that fail mid-stream send it.
     return Frame(block.strip(), "error") if block.lstrip()[:1] == b"{" else None
 
 
 def _read_long_event(block: bytes) -> tuple[bytes, bytes | None]:
-    """The name and the data of a long event. Lines are not collected: millions of short ones would take 20 times its size."""
+    """Read name and data of a long event. Lines are not collected: millions of short ones would take 20 times its size."""
     event, data, view = b"", None, memoryview(block)
     start, size = 0, len(block)
     while start <= size:
@@ -154,7 +154,7 @@ def _read_long_event(block: bytes) -> tuple[bytes, bytes | None]:
 
 
 def _find_value(block: bytes, name: bytes, start: int, end: int) -> int | None:
-    """Where the value of the field `name` begins in the line from `start` to `end`; None for another field."""
+    """Return the start of the value of the field `name` in the line from `start` to `end`; None for another field."""
     colon = start + len(name)
     if not block.startswith(name, start) or colon > end:
         return None

@@ -25,7 +25,7 @@ class BedrockPolicy(msgspec.Struct, frozen=True, kw_only=True):
     efforts: Mapping[str, str] = {}
     """The model's word for each reasoning effort that it knows."""
     effort: FieldPath = ()
-    effort_beside: Mapping[str, str] = {}
+    effort_extra_fields: Mapping[str, str] = {}
     """What stands beside an effort."""
     no_effort: Mapping[str, str] = {}
     """What stands there instead where there is to be no reasoning."""
@@ -62,7 +62,7 @@ POLICIES: tuple[BedrockPolicy, ...] = (
         top_k=_NOVA_TOP_K,
         efforts=_BETTER_AT_HIGH,
         effort=("reasoningConfig", "maxReasoningEffort"),
-        effort_beside={"type": "enabled"},
+        effort_extra_fields={"type": "enabled"},
         no_effort={"type": "disabled"},
         unbounded_at=frozenset({"high"}),
         structured=False,

@@ -97,6 +97,6 @@ KIMI_MODELS = (
 # https://console.groq.com/docs/reasoning
 GROQ_MODELS = (
     ModelPolicy(pattern="openai/gpt-oss*", efforts=("low", "medium", "high")),
-    ModelPolicy(pattern="qwen/*", efforts=("none", "high"), effort_words={"high": "default"}),
+    ModelPolicy(pattern="qwen/*", efforts=("none", "high"), effort_values={"high": "default"}),
     ModelPolicy(pattern="*", refuses=frozenset({"reasoning_effort"})),
 )

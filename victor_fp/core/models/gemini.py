@@ -42,23 +42,32 @@ class GeminiPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """Takes a systemInstruction; where not, the text leads the first user turn, as Google advises for Gemma."""
     result_media: frozenset[str] = RESULT_MEDIA
     """Media types that a function's response may hold by value; Gemini API, "Multimodal function responses"."""
-    stand_in: str = STAND_IN
+    placeholder_signature: str = STAND_IN
     """Signature for a turn's first call where it has none and the model refuses unsigned calls."""
 
 
 POLICIES: tuple[GeminiPolicy, ...] = (
     GeminiPolicy(
-        pattern="gemma-3*", json_schema=False, validated=False, system=False, stand_in="", result_media=_NO_MEDIA
+        pattern="gemma-3*",
+        json_schema=False,
+        validated=False,
+        system=False,
+        placeholder_signature="",
+        result_media=_NO_MEDIA,
     ),
-    GeminiPolicy(pattern="gemini-1.*", json_schema=False, validated=False, stand_in="", result_media=_NO_MEDIA),
-    GeminiPolicy(pattern="gemini-2.0*", json_schema=False, validated=False, stand_in="", result_media=_NO_MEDIA),
-    GeminiPolicy(pattern="gemini-2.5-*image*", stand_in="", result_media=_NO_MEDIA),
-    GeminiPolicy(pattern="gemini-2.5-*tts*", stand_in="", result_media=_NO_MEDIA),
+    GeminiPolicy(
+        pattern="gemini-1.*", json_schema=False, validated=False, placeholder_signature="", result_media=_NO_MEDIA
+    ),
+    GeminiPolicy(
+        pattern="gemini-2.0*", json_schema=False, validated=False, placeholder_signature="", result_media=_NO_MEDIA
+    ),
+    GeminiPolicy(pattern="gemini-2.5-*image*", placeholder_signature="", result_media=_NO_MEDIA),
+    GeminiPolicy(pattern="gemini-2.5-*tts*", placeholder_signature="", result_media=_NO_MEDIA),
     # Budgets as Google's own OpenAI-compatible endpoint sets them; 2.5 Pro takes 128 to 32768 and cannot be turned off.
     GeminiPolicy(
         pattern="gemini-2.5-pro*",
         efforts={"minimal": 1024, "low": 1024, "medium": 8192, "high": 24576, "xhigh": 32768, "max": 32768},
-        stand_in="",
+        placeholder_signature="",
         result_media=_NO_MEDIA,
     ),
     GeminiPolicy(
@@ -72,7 +81,7 @@ POLICIES: tuple[GeminiPolicy, ...] = (
             "xhigh": 24576,
             "max": 24576,
         },
-        stand_in="",
+        placeholder_signature="",
         result_media=_NO_MEDIA,
     ),
     # The Pro models lack MINIMAL, the first of them MEDIUM too. Source: Gemini API, "OpenAI compatibility".

@@ -35,7 +35,7 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True):
     efforts: tuple[str, ...] = ()
     thinking_switch: str = ""
     """Has to be true for the model to think."""
-    least_tokens: int = 1
+    min_output_tokens: int = 1
     """The least that an answer may be bounded to."""
 
 
@@ -91,7 +91,7 @@ INPUTS: tuple[Inputs, ...] = (
         images="image",
         one_image=True,
         thinking_switch="extended_thinking",
-        least_tokens=1024,
+        min_output_tokens=1024,
     ),
     # Unconfirmed, like all that follow but for Llama 2.
     Inputs(

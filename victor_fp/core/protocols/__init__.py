@@ -1,7 +1,7 @@
-"""Protocols: what each wire format means, as pure functions over generated models.
+"""Protocols: pure functions that convert between requests or deltas and the generated models of each wire format.
 
 A protocol is a package with a `ProtocolRecord` named PROTOCOL, and a line in `PROTOCOLS`. `codec_for` binds its functions to
-an endpoint; nothing outside knows which protocol that is, and its wire models are loaded when it is first used.
+an endpoint; callers are independent of the protocol. Its wire models are imported on first use.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from victor_fp.core.requests import ChatRequest, Endpoint, HttpRequest, find_mis
 from victor_fp.core.result import outcome
 
 Headers: TypeAlias = Mapping[str, str]
-"""Names in lower case."""
+"""Header names are lowercase."""
 D = TypeVar("D", bound=Dialect)
 
 PROTOCOLS: Mapping[str, str] = {
@@ -45,24 +45,27 @@ PROTOCOLS: Mapping[str, str] = {
     "bedrock-converse": "bedrock_converse",
     "replicate": "replicate",
 }
-"""The name of every protocol and its package: the one list of them. The wire models, the document and the writer for tests
-have the same names."""
+"""Package of each protocol, by name: the only list of protocols. The wire models, the document and the test writer have the
+same names."""
 
 
 class EventReader(Protocol):
-    """Reads the frames of one stream, a batch at a time; an immutable value."""
+    """Immutable reader that turns the frames of one stream into deltas, a batch at a time."""
 
     def read(self, frames: Sequence[Frame]) -> tuple[EventReader, list[Delta]]:
-        """The reader for what follows, and what these frames mean. Never raises; an undecodable frame is `ErrorReported`."""
+        """Return the reader for the next frames and the deltas of these.
+
+        Never raises; an undecodable frame is `ErrorReported`.
+        """
         ...
 
     def finish(self) -> list[Delta]:
-        """What is still to be said when the stream is over, such as calls that were held back."""
+        """Return the remaining deltas at the end of the stream, such as buffered calls."""
         ...
 
 
 class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """What a vendor tells of one model. None is what it does not tell."""
+    """Model facts reported by the vendor; None if a fact is not reported."""
 
     id: str
     context_window: int | None = None
@@ -75,88 +78,88 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Discovery(msgspec.Struct, frozen=True, kw_only=True):
-    """How to ask for models. Readers return nothing for a body they cannot read."""
+    """Requests and response readers for model discovery. Readers return None or nothing for an undecodable body."""
 
     list_request: Callable[[], HttpRequest]
     read_list: Callable[[bytes], tuple[ModelInfo, ...]]
     model_request: Callable[[str], HttpRequest] | None = None
-    """Asks for one model; where absent the list is searched."""
+    """Request for one model; if None, the list is searched."""
     read_model: Callable[[str, bytes], ModelInfo | None] | None = None
     next_page: Callable[[bytes], HttpRequest | None] | None = None
-    """The request for the page after this one; None where it is the last."""
+    """Request for the next page; returns None after the last page."""
     list_has_limits: bool = False
-    """Whether the list may have a context window that the answer for one model has not, as with llama.cpp's router."""
+    """Whether the list may have a context window that is missing from the response for one model (llama.cpp's router)."""
 
 
 class TokenCounting(msgspec.Struct, frozen=True, kw_only=True):
-    """The vendor's own token counting endpoint."""
+    """The vendor's token counting endpoint."""
 
     request: Callable[[ChatRequest], Result[HttpRequest, Fault]]
     read: Callable[[bytes], int | None]
 
 
 class Codec(msgspec.Struct, frozen=True, kw_only=True):
-    """One protocol, bound to one place."""
+    """The functions of one protocol, bound to one endpoint."""
 
     protocol: str
     request: Callable[[ChatRequest], Result[HttpRequest, Fault]]
     response: Callable[[bytes], Sequence[Delta]]
-    """A 200 body as deltas; an error in it, or a body that is none, is `ErrorReported`."""
+    """Decodes a 200 body to deltas. An error in the body, or an undecodable body, is `ErrorReported`."""
     framer: Callable[[], Framer]
     events: Callable[[], EventReader]
     error: Callable[[int, Headers, bytes], Fault]
-    """A body with status >= 400."""
+    """Decodes the body of a response with status >= 400."""
     array_framer: Callable[[], Framer] | None = None
-    """For a stream that turns out to be one JSON array."""
+    """Framer for a stream that is a single JSON array."""
     json_frames: bool = False
-    """Frames begin with a brace or bracket themselves, as in NDJSON, so a first byte tells nothing."""
+    """Whether frames are bare JSON, as in NDJSON, so that a first byte `{` or `[` does not indicate a non-streaming body."""
     filters: tuple[DeltaFilter, ...] = ()
-    """What the deltas of a response pass through, in order: thinking in tags, calls in the text."""
+    """Filters applied to the deltas of a response, in order: thinking tags, then tool calls in text."""
     discovery: Discovery | None = None
     counting: TokenCounting | None = None
     start_polling: StartPolling | None = None
-    """For answers that take more than one exchange, which their requests say."""
+    """For responses that take more than one exchange (`HttpRequest.is_polled`)."""
     background: Background | None = None
-    """For answers that are made while nobody waits, and found again by a handle."""
+    """For background responses, which are retrieved by a handle."""
     route: Callable[[str], Codec | None] | None = None
-    """For a vendor that serves some models by another protocol: the codec of such a model."""
+    """For vendors that serve some models by another protocol: returns the codec of such a model."""
 
     def for_model(self, model: str | None) -> Codec:
-        """Return the codec that serves the model, which is this one with nearly all vendors."""
+        """Return the codec that serves the model: this one, unless the vendor serves it by another protocol."""
         other = None if self.route is None or model is None else self.route(model)
         return self if other is None else other
 
 
 class ProtocolRecord(msgspec.Struct, Generic[D], frozen=True, kw_only=True):
-    """What a protocol's package says of itself, as PROTOCOL."""
+    """Description of a protocol, defined by its package as PROTOCOL."""
 
     title: str
-    """As its vendor writes it."""
+    """Name as spelled by the vendor."""
     dialect: type[D]
-    """Whose `protocol` is the protocol's name."""
+    """Dialect type; its `protocol` is the protocol's name."""
     bind: Callable[[Endpoint, D], Codec]
-    """Binds the protocol's functions to an endpoint and its dialect."""
+    """Builds the codec of an endpoint and its dialect."""
     state_options: frozenset[str] = frozenset()
-    """Which of the options `store`, `previous_response_id` and `background` its builder accepts; others are refused by name."""
+    """Those of `store`, `previous_response_id` and `background` that its builder accepts; the others are rejected by name."""
 
     def codec_for(self, endpoint: Endpoint) -> Codec:
         """Return the codec of an endpoint whose dialect is this protocol's."""
         dialect = endpoint.spec.dialect
         if not isinstance(dialect, self.dialect):
             raise TypeError(
-                f"the dialect of {endpoint.spec.name} names {dialect.protocol} and is no {self.dialect.__name__}"
+                f"dialect of {endpoint.spec.name} has protocol {dialect.protocol!r} but is not a {self.dialect.__name__}"
             )
         return self.bind(endpoint, dialect)
 
 
 def load_protocol(name: str) -> ProtocolRecord[Any]:
-    """Return the record of a protocol; its package is loaded when it is first asked for."""
+    """Return the record of a protocol, importing its package on first use."""
     record: ProtocolRecord[Any] = import_module(f"{__name__}.{PROTOCOLS[name]}").PROTOCOL
     return record
 
 
 def codec_for(endpoint: Endpoint) -> Codec:
-    """Return the functions of the endpoint's protocol, bound to it."""
+    """Return the codec of the endpoint's protocol."""
     record = load_protocol(endpoint.spec.dialect.protocol)
     bound = record.codec_for(endpoint)
     if not endpoint.spec.supports.chat:
@@ -176,9 +179,9 @@ def codec_for(endpoint: Endpoint) -> Codec:
 def _build_request(
     build: Callable[[ChatRequest], Result[HttpRequest, Fault]], endpoint: Endpoint, request: ChatRequest
 ) -> Result[HttpRequest, Fault]:
-    """Build the request; a value that JSON cannot hold, such as half of a surrogate pair, is InvalidRequest.
+    """Build the request.
 
-    So is an address that still needs a setting.
+    A value that JSON cannot represent, such as a lone surrogate, is InvalidRequest, as is a URL with a missing setting.
     """
     if (fault := find_missing_setting(endpoint, request.model)) is not None:
         return Failure(fault)
@@ -189,14 +192,14 @@ def _build_request(
             built = prompt_dropped_schema(partial(_build_adapted, build, endpoint), request)
     except RecursionError:
         wrong = InvalidRequest(model=request.model, message="a message, a tool or an option is nested too deeply")
-    except Exception as error:  # anything can stand in options, and in messages that were made without validation
+    except Exception as error:  # options, and messages constructed without validation, can hold any object
         wrong = find_unwritable(request, error)
     else:
         match outcome(built):
             case Failure():
                 return built
             case Success(http):
-                # The encoder writes null in the place of a number that is not finite.
+                # The encoder writes null for a non-finite number.
                 not_finite = find_not_finite(request) if b"null" in http.body else None
                 if not_finite is None:
                     return built
@@ -205,7 +208,7 @@ def _build_request(
 
 
 def _read_error(read: Callable[[int, Headers, bytes], Fault], status: int, headers: Headers, body: bytes) -> Fault:
-    """Read the error; a body that is nested too deeply counts as none."""
+    """Read the error; a body that is nested too deeply is treated as empty."""
     try:
         return read(status, headers, body)
     except RecursionError:
@@ -217,14 +220,14 @@ def _refuse_chat(endpoint: Endpoint, request: ChatRequest) -> Result[HttpRequest
     has = " and ".join(
         name for name, it in (("embeddings", spec.embeddings), ("reranking", spec.reranking)) if it is not None
     )
-    message = f"{spec.title} has no chats here, only {has}"
+    message = f"{spec.title} does not support chat, only {has}"
     return Failure(OperationUnsupported(provider=spec.name, model=request.model, operation="chat", message=message))
 
 
 def _build_adapted(
     build: Callable[[ChatRequest], Result[HttpRequest, Fault]], endpoint: Endpoint, request: ChatRequest
 ) -> Result[HttpRequest, Fault]:
-    """Build the request from names and schemas that the vendor accepts."""
+    """Build the request with tool names and schemas adapted to what the vendor accepts."""
     if request.is_plain:
         return build(request)
     match outcome(adapt_request(endpoint, request)):
@@ -237,7 +240,7 @@ def _build_adapted(
 
 
 def _with_adapted(adapted: AdaptedRequest, required_call: str | None, http: HttpRequest) -> HttpRequest:
-    """The request with what was adapted before it was built; a choice that was adjusted demands nothing."""
+    """Return the request with the adjustments made before it was built; an adjusted tool choice requires no call."""
     is_adjusted = any(adjustment.parameter == "tool_choice" for adjustment in http.adjustments)
     return msgspec.structs.replace(
         http,

@@ -1,4 +1,4 @@
-"""Errors in the middle of a stream that do not have the form of their protocol: servers, gateways and proxies add them."""
+"""Error events in a stream that do not follow the protocol, as sent by servers, gateways and proxies."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ _MARKS = (b'"error"', b'"detail"', b'"message"')
 
 
 def may_be_error(data: bytes) -> bool:
-    """Whether an event that holds nothing of an answer is worth a second look."""
+    """Return whether an event without response content may be an error: a cheap test before decoding."""
     return any(mark in data for mark in _MARKS)
 
 
 def is_error_object(value: Mapping[str, Json]) -> bool:
-    """Whether an object that is no event of its protocol is an error.
+    """Return whether an object that is not an event of its protocol is an error.
 
     >>> is_error_object({"detail": "Not enough memory"}), is_error_object({"type": "ping"})
     (True, False)
@@ -30,7 +30,7 @@ def is_error_object(value: Mapping[str, Json]) -> bool:
     )
 
 
-def read_error_words(frame: Frame) -> dict[str, Json] | None:
-    """An `error` event that is not JSON, such as a line of text, as an object; None for every other event."""
-    words = frame.data.decode("utf-8", "replace").strip() if frame.event == "error" else ""
-    return {"message": words} if words else None
+def read_error_text(frame: Frame) -> dict[str, Json] | None:
+    """Return an `error` event that is not JSON, such as plain text, as an object; None for all other events."""
+    text = frame.data.decode("utf-8", "replace").strip() if frame.event == "error" else ""
+    return {"message": text} if text else None

@@ -1,6 +1,6 @@
-"""Requests and decoders from the descriptors of operations that are compiled from a protocol's document.
+"""Requests and decoders built from operation descriptors, which are compiled from a protocol's OpenAPI document.
 
-A descriptor's class holds the facts of an operation, its instance the values of the parameters:
+A descriptor's class describes an operation, its instance holds the values of the parameters:
 
     build_request(endpoint, GetModel(model_id="claude-sonnet-4-5"))
     MODEL = build_decoder(GetModel.RESPONSE)
@@ -25,21 +25,21 @@ from victor_fp.core.wire_decoding import WireDecoder
 
 T = TypeVar("T")
 
-SEGMENT_SIGNS = "-._~!$&'()*+,;=:@"
-"""RFC 3986: what a path segment holds unencoded beside letters and digits. A signature covers the path as written."""
-QUERY_SIGNS = "-._~!$'()*,;:@/"
+SEGMENT_SAFE = "-._~!$&'()*+,;=:@"
+"""RFC 3986: characters, besides letters and digits, that are unencoded in a path segment. Signatures cover the encoded path."""
+QUERY_SAFE = "-._~!$'()*,;:@/"
 
 _METHODS: Mapping[str, Literal["GET", "POST", "DELETE"]] = {"GET": "GET", "POST": "POST", "DELETE": "DELETE"}
 _SHARED_PREFIX = re.compile(r"/(v\d\w*|api)(?=/)")
-"""The first segment of a path that a base URL may end with already."""
+"""First segment of a path, which a base URL may already end with."""
 
 _DOTS = re.compile(r"(?<![^/])\.{1,2}(?![^/])")
 
 
 def build_decoder(body: Body[T], *, keep_halves: bool = False) -> WireDecoder[T]:
-    """Return a decoder for the bodies or events that a descriptor names.
+    """Return a decoder for the bodies or events of a descriptor.
 
-    Readers of completions keep halves of surrogate pairs, since a stream may cut a pair: `UnicodeRepair` follows them.
+    `keep_halves` keeps lone surrogates, since a stream may split a surrogate pair; `UnicodeRepair` joins them afterwards.
     """
     return WireDecoder(body.wire_type, keep_halves=keep_halves)
 
@@ -53,7 +53,7 @@ def build_request(
     extra_headers: Mapping[str, str] | None = None,
     adjustments: tuple[Adjustment, ...] = (),
 ) -> HttpRequest:
-    """Build the request that performs the operation at the endpoint, or at `base_url` where the API has several hosts."""
+    """Build the request for an operation of the endpoint, or of `base_url` if the API has several hosts."""
     headers = build_headers(endpoint, extra_headers, json=bool(body))
     for name, text in _list_values(operation, "header"):
         headers.setdefault(name.lower(), text)
@@ -78,10 +78,10 @@ def build_chat(
     unknown: Mapping[str, object] | None = None,
     appended: frozenset[str] = frozenset(),
 ) -> HttpRequest:
-    """Build the request for an operation that takes the caller's own headers and fields of the body.
+    """Build the request for an operation that accepts the caller's extra headers and body fields.
 
-    `unknown` replaces `options.unknown` where some of these options have a place of their own; `appended` is explained
-    at `merge_extra_body`; `base_url` is for APIs that have several hosts.
+    `unknown` replaces `options.unknown` if some of these options are sent elsewhere in the body; for `appended` see
+    `merge_extra_body`; `base_url` is for APIs with several hosts.
     """
     unknown = options.unknown if unknown is None else unknown
     overrides: tuple[Adjustment, ...] = ()
@@ -100,12 +100,12 @@ def build_chat(
 
 
 def choose_signing(endpoint: Endpoint) -> Signing:
-    """Return what authenticates a request to the endpoint."""
+    """Return how requests to the endpoint are authenticated."""
     return endpoint.spec.auth.kind if endpoint.keyed else "none"
 
 
 def build_url(base_url: str, operation: Operation) -> str:
-    """Join a base URL and the operation's path; a version that ends one and begins the other is written once.
+    """Join a base URL and the operation's path; a version segment that both have is written once.
 
     >>> from victor_fp_wire.anthropic_messages.operations import GetModel
     >>> build_url("http://localhost:8080/v1", GetModel(model_id="a/b"))
@@ -115,30 +115,32 @@ def build_url(base_url: str, operation: Operation) -> str:
     shared = _SHARED_PREFIX.match(path)
     if shared is not None and base_url.endswith(shared[0]):
         base_url = base_url.removesuffix(shared[0])
-    query = "&".join(f"{name}={quote(text, safe=QUERY_SIGNS)}" for name, text in _list_values(operation, "query"))
+    query = "&".join(f"{name}={quote(text, safe=QUERY_SAFE)}" for name, text in _list_values(operation, "query"))
     return f"{base_url}{path}?{query}" if query else f"{base_url}{path}"
 
 
 def build_path(operation: Operation) -> str:
-    """Return the operation's path with its parameters percent-encoded in their places."""
+    """Return the operation's path with its parameters filled in, percent-encoded."""
     path = operation.PATH
     for parameter in operation.PARAMETERS:
         if parameter.location == "path":
-            hole = f"{{{parameter.name}}}"
-            path = path.replace(hole, _encode(parameter, _to_text(getattr(operation, parameter.field)), path, hole))
+            placeholder = f"{{{parameter.name}}}"
+            path = path.replace(
+                placeholder, _encode(parameter, _to_text(getattr(operation, parameter.field)), path, placeholder)
+            )
     return path
 
 
-def _encode(parameter: Parameter, text: str, path: str, hole: str) -> str:
-    # A verb behind the value, as in `/models/{model}:generateContent`, begins at the path's only colon.
-    signs = SEGMENT_SIGNS.replace(":", "") if f"{hole}:" in path else SEGMENT_SIGNS
-    encoded = quote(text, safe=signs + "/" if parameter.reserved else signs)
-    # A segment of dots alone would climb: ids come from servers, names from callers.
+def _encode(parameter: Parameter, text: str, path: str, placeholder: str) -> str:
+    # In paths such as `/models/{model}:generateContent`, the only colon must be the one before the verb.
+    safe = SEGMENT_SAFE.replace(":", "") if f"{placeholder}:" in path else SEGMENT_SAFE
+    encoded = quote(text, safe=safe + "/" if parameter.reserved else safe)
+    # Dot segments are encoded to prevent path traversal: ids come from servers, names from callers.
     return _DOTS.sub(lambda dots: dots[0].replace(".", "%2E"), encoded)
 
 
 def _list_values(operation: Operation, location: Literal["query", "header"]) -> list[tuple[str, str]]:
-    """Names and texts of the parameters that are set; a tuple gives its name once per item."""
+    """Return names and values of the parameters that are set; a tuple repeats its name for each item."""
     found: list[tuple[str, str]] = []
     for parameter in operation.PARAMETERS:
         if parameter.location != location:

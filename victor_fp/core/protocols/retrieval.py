@@ -1,4 +1,4 @@
-"""Codecs of embeddings and reranking: what a request is for one endpoint, and what the body of its response means."""
+"""Codecs of embeddings and reranking, and functions shared by their decoders."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from victor_fp.core.vectors import Vectors, VectorType, pack_floats, pack_wire_b
 
 
 class DecodedVectors(msgspec.Struct, frozen=True, kw_only=True):
-    """What the body of an embedding response says, the vectors in the order of the texts."""
+    """Decoded embedding response, with the vectors in the order of the texts."""
 
     vectors: Vectors
     model: str | None = None
@@ -34,7 +34,7 @@ class DecodedVectors(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DecodedRanking(msgspec.Struct, frozen=True, kw_only=True):
-    """What the body of a reranking response says, in the vendor's order."""
+    """Decoded reranking response, in the vendor's order."""
 
     scores: tuple[tuple[int, float], ...]
     """Index and score of each document."""
@@ -44,28 +44,28 @@ class DecodedRanking(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EmbeddingCodec(msgspec.Struct, frozen=True, kw_only=True):
-    """One form of embeddings, bound to one endpoint."""
+    """Functions of one embedding API, bound to one endpoint."""
 
     request: Callable[[EmbeddingRequest], Result[HttpRequest, Fault]]
     decode: Callable[[bytes, VectorType], Result[DecodedVectors, Fault]]
-    """A 200 body, whose vectors are of this type."""
+    """Decodes a 200 body with vectors of the given type."""
     limits: Callable[[str], tuple[int, int | None]]
-    """For a model: how many texts, and how many of their tokens, one request may hold."""
+    """Returns, for a model, the maximum number of texts, and of tokens, per request."""
     dtypes: frozenset[VectorType]
     read_headers: Callable[[Mapping[str, str]], Usage | None] | None = None
-    """The usage in the headers of a response whose body has none."""
+    """Reads the usage from headers, if the body has none."""
 
 
 class RerankCodec(msgspec.Struct, frozen=True, kw_only=True):
-    """One form of reranking, bound to one endpoint."""
+    """Functions of one reranking API, bound to one endpoint."""
 
     request: Callable[[RerankRequest], Result[HttpRequest, Fault]]
     decode: Callable[[bytes], Result[DecodedRanking, Fault]]
-    """A 200 body."""
+    """Decodes a 200 body."""
 
 
 def find_embedding_codec(endpoint: Endpoint) -> EmbeddingCodec | None:
-    """The functions of the form that the endpoint's vendor has for embeddings; None where it has none."""
+    """Return the embedding codec of the endpoint; None if its vendor has no embeddings."""
     dialect = endpoint.spec.embeddings
     match dialect:
         case None:
@@ -99,7 +99,7 @@ def find_embedding_codec(endpoint: Endpoint) -> EmbeddingCodec | None:
 
 
 def find_rerank_codec(endpoint: Endpoint) -> RerankCodec | None:
-    """The functions of the form that the endpoint's vendor has for reranking; None where it has none."""
+    """Return the reranking codec of the endpoint; None if its vendor has no reranking."""
     dialect = endpoint.spec.reranking
     match dialect:
         case None:
@@ -121,7 +121,7 @@ def find_rerank_codec(endpoint: Endpoint) -> RerankCodec | None:
 
 
 def report_usage(prompt_tokens: float | None, total_tokens: float | None = None) -> Usage | None:
-    """The counts that a vendor reports; without one of its own, the total is that of the prompt, which is all there is."""
+    """Return the usage; without a reported total, the total is the prompt's."""
     usage: Usage = {}
     if prompt_tokens is not None:
         usage["prompt_tokens"] = int(prompt_tokens)
@@ -130,18 +130,18 @@ def report_usage(prompt_tokens: float | None, total_tokens: float | None = None)
     return usage or None
 
 
-def reject_unreadable(reason: str) -> Failure[Fault]:
-    """A 200 body of another form."""
-    return Failure(InvalidResponse(message=f"the response cannot be read: {reason}", maybe_billed=True))
+def reject_body(reason: str) -> Failure[Fault]:
+    """Return the failure for a 200 body that does not match the schema."""
+    return Failure(InvalidResponse(message=f"the response cannot be decoded: {reason}", maybe_billed=True))
 
 
 def pack_rows(rows: Sequence[bytes | Sequence[float] | None], dtype: VectorType) -> Result[Vectors, Fault]:
-    """Vectors from a list of them as it was decoded; base64 and numbers give the same bits."""
+    """Pack decoded rows to vectors; base64 and numbers give the same bits."""
     packed = [row for row in rows if isinstance(row, bytes)]
     listed = [row for row in rows if row is not None and not isinstance(row, bytes)]
     if len(packed) + len(listed) < len(rows):
-        place = next(index for index, row in enumerate(rows) if row is None)
-        return reject_unreadable(f"entry {place} has no vector")
+        missing = next(index for index, row in enumerate(rows) if row is None)
+        return reject_body(f"entry {missing} has no vector")
     try:
         if not listed:
             return Success(pack_wire_bytes(packed, dtype))
@@ -154,23 +154,23 @@ def pack_rows(rows: Sequence[bytes | Sequence[float] | None], dtype: VectorType)
         ]
         return Success(pack_floats([vectors[0].tolist() for vectors in each], dtype))
     except (ValueError, OverflowError, IndexError) as error:
-        return reject_unreadable(str(error))
+        return reject_body(str(error))
 
 
 def order_rows(
     indexes: Sequence[int | None], rows: Sequence[bytes | Sequence[float] | None]
 ) -> Result[Sequence[bytes | Sequence[float] | None], Fault]:
-    """The rows in the order of the texts that their indexes name; without any index, as they are."""
+    """Sort rows by their index; without any index, keep the order."""
     count = len(rows)
-    for place, index in enumerate(indexes):
-        if index != place:
+    for position, index in enumerate(indexes):
+        if index != position:
             break
     else:
         return Success(rows)
     if all(index is None for index in indexes):
         return Success(rows)
     if sorted(-1 if index is None else index for index in indexes) != list(range(count)):
-        return reject_unreadable(f"the indexes of {count} vectors are not those of {count} texts")
+        return reject_body(f"the indexes of {count} vectors are not 0 to {count - 1}")
     ordered: list[bytes | Sequence[float] | None] = [None] * count
     for index, row in zip(indexes, rows, strict=True):
         ordered[index or 0] = row
@@ -180,13 +180,13 @@ def order_rows(
 def collect_scores(
     results: Sequence[tuple[int | None, float | None]] | None,
 ) -> Result[tuple[tuple[int, float], ...], Fault]:
-    """Indexes and scores as they were decoded; each result must have both."""
+    """Collect decoded indexes and scores; each result must have both."""
     if results is None:
-        return reject_unreadable("it has no results")
+        return reject_body("no results")
     scores: list[tuple[int, float]] = []
-    for place, (index, score) in enumerate(results):
+    for position, (index, score) in enumerate(results):
         if index is None or score is None:
-            return reject_unreadable(f"result {place} has no {'index' if index is None else 'score'}")
+            return reject_body(f"result {position} has no {'index' if index is None else 'score'}")
         scores.append((index, score))
     return Success(tuple(scores))
 
@@ -194,11 +194,11 @@ def collect_scores(
 def rank_documents(
     ranking: DecodedRanking, documents: Sequence[str] | None, top_n: int | None
 ) -> Result[list[RankedDocument], Fault]:
-    """The results by falling score, at most `top_n`; where documents are given, each index must name one of them."""
+    """Return the results by descending score, at most `top_n`; if documents are given, indexes must be in range."""
     seen: set[int] = set()
     for index, _ in ranking.scores:
         if index in seen or index < 0 or (documents is not None and index >= len(documents)):
-            return reject_unreadable(f"document {index} was {'ranked before' if index in seen else 'not passed'}")
+            return reject_body(f"document {index} {'is ranked twice' if index in seen else 'was not in the request'}")
         seen.add(index)
     ordered = sorted(ranking.scores, key=lambda scored: (-scored[1], scored[0]))
     return Success(

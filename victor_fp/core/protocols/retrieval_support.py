@@ -1,4 +1,4 @@
-"""What a vendor supports of the options of embeddings and reranking: each in the vendor's word, adjusted, or refused by name."""
+"""Options of embeddings and reranking in the vendor's form: converted, adjusted, or rejected by name."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from msgspec import UNSET, UnsetType
 from returns.result import Failure, Result, Success
 from victor_fp_wire import Operation
 
-from victor_fp.core.dialects.embeddings import DtypeWord, EmbeddingDialect, EmbeddingPolicy
+from victor_fp.core.dialects.embeddings import EmbeddingDialect, EmbeddingPolicy, VendorDtype
 from victor_fp.core.dialects.reranking import RerankDialect
 from victor_fp.core.embeddings import EmbeddingRequest, RerankRequest
 from victor_fp.core.faults import Fault, UnsupportedParameter
@@ -21,25 +21,25 @@ from victor_fp.core.vectors import Purpose
 V = TypeVar("V")
 
 CUT_AT_MODEL_LENGTH = -1
-"""vLLM's truncate_prompt_tokens: the model's own length."""
+"""vLLM's truncate_prompt_tokens: truncate at the model's maximum length."""
 
 
 class SupportedEmbedding(msgspec.Struct, frozen=True, kw_only=True):
-    """An embedding request in the vendor's words; UNSET is not sent."""
+    """An embedding request in the vendor's form; UNSET is not sent."""
 
     texts: list[str]
     policy: EmbeddingPolicy
     dimensions: int | UnsetType
     purpose: str | UnsetType
-    dtype: DtypeWord | UnsetType
-    """UNSET for float32, which every vendor sends by default."""
+    dtype: VendorDtype | UnsetType
+    """UNSET for float32, the default of all vendors."""
     truncate: bool | UnsetType
     user: str | UnsetType
     adjustments: tuple[Adjustment, ...] = ()
 
 
 class _Choice(msgspec.Struct, Generic[V], frozen=True, kw_only=True):
-    """What is sent for one option, and what of the wish could not be met."""
+    """Value sent for one option, and its adjustment, if any."""
 
     value: V
     changed: Adjustment | None = None
@@ -49,7 +49,7 @@ class _Choice(msgspec.Struct, Generic[V], frozen=True, kw_only=True):
 def resolve_embedding(
     endpoint: Endpoint, dialect: EmbeddingDialect, request: EmbeddingRequest
 ) -> Result[SupportedEmbedding, Fault]:
-    """The request in the vendor's words, or the fault that names the first option that is not supported."""
+    """Return the request in the vendor's form, or the fault that names the first unsupported option."""
     if (fault := find_missing_setting(endpoint, request.model)) is not None:
         return Failure(fault)
     policy, title = dialect.find_policy(request.model), endpoint.spec.title
@@ -80,7 +80,7 @@ def resolve_embedding(
 
 
 def _choose_plain(name: str, value: V | None, refuses: frozenset[str], reason: str) -> _Choice[V | UnsetType]:
-    """An option whose value goes out as it is."""
+    """Choose the value of an option that is sent unchanged."""
     if value is None:
         return _Choice(value=UNSET)
     if name in refuses:
@@ -89,28 +89,28 @@ def _choose_plain(name: str, value: V | None, refuses: frozenset[str], reason: s
 
 
 def _choose_purpose(
-    title: str, dialect: EmbeddingDialect, policy: EmbeddingPolicy, wanted: Purpose | None, reason: str
+    title: str, dialect: EmbeddingDialect, policy: EmbeddingPolicy, requested: Purpose | None, reason: str
 ) -> tuple[_Choice[str | UnsetType], str | None]:
-    """The vendor's word, or the prompt by which the purpose is written into the texts."""
+    """Choose the vendor's value for a purpose, or the prompt template that expresses it in the texts."""
     required = policy.required_purpose or dialect.required_purpose
     changed: Adjustment | None = None
-    if wanted is None and required is not None:
-        wanted, said = required, f"{title} needs a purpose: the texts are embedded as {required}"
-        changed = Adjustment(parameter="purpose", reason=said, action="changed")
-    if wanted is None:
+    if requested is None and required is not None:
+        requested, message = required, f"{title} requires a purpose; sent as {required}"
+        changed = Adjustment(parameter="purpose", reason=message, action="changed")
+    if requested is None:
         return _Choice(value=UNSET), None
-    if "purpose" not in policy.refuses and wanted in dialect.purposes:
-        return _Choice(value=dialect.purposes[wanted], changed=changed), None
-    if wanted in policy.prompts:
-        said = f"{title} has no field for it: it is written into the texts"
-        changed = Adjustment(parameter="purpose", reason=said, action="changed")
-        return _Choice(value=UNSET, changed=changed), policy.prompts[wanted]
+    if "purpose" not in policy.refuses and requested in dialect.purposes:
+        return _Choice(value=dialect.purposes[requested], changed=changed), None
+    if requested in policy.prompts:
+        message = f"{title} has no field for it; added to the texts"
+        changed = Adjustment(parameter="purpose", reason=message, action="changed")
+        return _Choice(value=UNSET, changed=changed), policy.prompts[requested]
     return _Choice(value=UNSET, refused=Adjustment(parameter="purpose", reason=reason)), None
 
 
 def _choose_dtype(
     title: str, dialect: EmbeddingDialect, refuses: frozenset[str], request: EmbeddingRequest
-) -> _Choice[DtypeWord | UnsetType]:
+) -> _Choice[VendorDtype | UnsetType]:
     if request.dtype == "float32":
         return _Choice(value=UNSET)
     if request.dtype in dialect.dtypes and "dtype" not in refuses:
@@ -122,30 +122,30 @@ def _choose_dtype(
 def _choose_truncation(
     title: str, dialect: EmbeddingDialect, refuses: frozenset[str], request: EmbeddingRequest, reason: str
 ) -> _Choice[bool | UnsetType]:
-    wanted = request.truncate
-    if wanted is None:
+    requested = request.truncate
+    if requested is None:
         return _Choice(value=UNSET)
     if dialect.truncation == "option" and "truncate" not in refuses:
-        return _Choice(value=wanted)
-    if dialect.truncation == "never" and not wanted:
+        return _Choice(value=requested)
+    if dialect.truncation == "never" and not requested:
         return _Choice(value=UNSET)
-    said = f"{title} refuses texts that are too long" if dialect.truncation == "never" else reason
-    return _Choice(value=UNSET, refused=Adjustment(parameter="truncate", reason=said))
+    message = f"{title} rejects texts that are too long" if dialect.truncation == "never" else reason
+    return _Choice(value=UNSET, refused=Adjustment(parameter="truncate", reason=message))
 
 
 def resolve_truncation(
     endpoint: Endpoint, dialect: RerankDialect, request: RerankRequest, *, is_option: bool
 ) -> Result[tuple[bool | UnsetType, tuple[Adjustment, ...]], Fault]:
-    """Whether documents are cut, as a field says it, and what of the request could not be met."""
+    """Return the value of the truncation field, and the adjustments of the request."""
     if (fault := find_missing_setting(endpoint, request.model)) is not None:
         return Failure(fault)
-    wanted = request.truncate
-    if wanted is None or wanted == dialect.truncates:
+    requested = request.truncate
+    if requested is None or requested == dialect.truncates:
         return Success((UNSET, ()))
     if is_option:
-        return Success((wanted, ()))
-    said = "cuts documents that are too long" if dialect.truncates else "does not support it"
-    refused = Adjustment(parameter="truncate", reason=f"{endpoint.spec.title} {said}")
+        return Success((requested, ()))
+    message = "truncates documents that are too long" if dialect.truncates else "does not support it"
+    refused = Adjustment(parameter="truncate", reason=f"{endpoint.spec.title} {message}")
     if request.on_unsupported == "fail":
         return Failure(_refuse(endpoint, request.model, refused))
     return Success((UNSET, (refused,)))
@@ -160,7 +160,7 @@ def build_retrieval(
     *,
     base_url: str | None = None,
 ) -> HttpRequest:
-    """The request for an operation, with the caller's own fields in its body."""
+    """Build the request for an operation, with the caller's `extra_body` merged."""
     data, overrides = merge_extra_body(body, request.extra_body, unknown=request.unknown)
     return build_request(
         endpoint,
@@ -173,14 +173,14 @@ def build_retrieval(
 
 
 def choose_truncation(truncate: bool | UnsetType) -> Literal["NONE", "END"] | UnsetType:  # noqa: FBT001  the value itself
-    """NVIDIA's and Cohere's word: texts lose their end, or are refused."""
+    """Return NVIDIA's and Cohere's `truncate`: cut at the end, or reject."""
     if truncate is UNSET:
         return UNSET
     return "END" if truncate else "NONE"
 
 
 def replace_none(value: V | None) -> V | UnsetType:
-    """UNSET in place of None."""
+    """Return UNSET for None, else the value."""
     return UNSET if value is None else value
 
 

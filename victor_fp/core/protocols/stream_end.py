@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 DONE = b"[DONE]"
-_LONGEST = 16
-"""Bytes a marker may take with white space around it; longer data is not even looked at."""
+_MAX_LENGTH = 16
+"""Maximum length of a marker with surrounding white space, in bytes."""
 
 
 def is_done(data: bytes) -> bool:
@@ -13,4 +13,4 @@ def is_done(data: bytes) -> bool:
     >>> is_done(b" [DONE]"), is_done(b'{"done": true}')
     (True, False)
     """
-    return len(data) <= _LONGEST and data.strip() == DONE
+    return len(data) <= _MAX_LENGTH and data.strip() == DONE

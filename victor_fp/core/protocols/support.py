@@ -1,4 +1,4 @@
-"""The efforts of reasoning that a vendor knows, and which one stands for one that it does not know."""
+"""Mapping of reasoning efforts to those that a vendor accepts."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from victor_fp.core.dialects.chat import EFFORTS
 
 
 def find_nearest_effort(effort: str, known: tuple[str, ...]) -> str:
-    """The known effort nearest to this one; of two, the lesser. Thinking is not switched off for being too little.
+    """Return the nearest accepted effort, of two the lower. An effort other than "none" is never mapped to "none".
 
     >>> find_nearest_effort("minimal", ("none", "low", "high"))
     'low'
     """
-    place = EFFORTS.index(effort)
-    levels = tuple(word for word in known if word != "none") if effort != "none" else ()
-    return min(levels or known, key=lambda word: (abs(EFFORTS.index(word) - place), EFFORTS.index(word)))
+    rank = EFFORTS.index(effort)
+    levels = tuple(level for level in known if level != "none") if effort != "none" else ()
+    return min(levels or known, key=lambda level: (abs(EFFORTS.index(level) - rank), EFFORTS.index(level)))

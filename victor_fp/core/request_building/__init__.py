@@ -1,1 +1,1 @@
-"""Builds requests from what a caller passes: conversation, endpoint, and a body with the caller's own fields."""
+"""Building of requests from the caller's arguments: conversation, endpoint, and body with extra fields."""

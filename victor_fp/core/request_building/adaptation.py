@@ -1,4 +1,4 @@
-"""A request with names and schemas as the vendor accepts them, before any protocol writes it."""
+"""Adaptation of tool names and schemas to what the vendor accepts, before a protocol builds the request."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from returns.result import Failure, Result, Success
 from victor_fp.core.dialects.schemas import SchemaRules, SchemaSupport
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.options import ResponseFormat
-from victor_fp.core.request_building.foreign_turns import list_left_behind
+from victor_fp.core.request_building.foreign_turns import list_dropped_state
 from victor_fp.core.request_building.tool_names import list_tool_names, map_tool_names, rename_tools
 from victor_fp.core.requests import Adjustment, ChatRequest, Endpoint, resolve_unsupported
 from victor_fp.core.result import outcome
@@ -21,12 +21,12 @@ _SHOWN_LOSSES = 3
 
 
 class AdaptedRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """A request that its protocol can write as it is."""
+    """A request with names and schemas that the vendor accepts."""
 
     request: ChatRequest
     adjustments: tuple[Adjustment, ...] = ()
     tool_names: Mapping[str, str] = {}
-    """The caller's names of tools by the names that are sent, where the two differ."""
+    """The caller's tool names by sent names, where they differ."""
 
 
 class _AdaptedTool(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,40 +42,40 @@ class _AdaptedFormat(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def adapt_request(endpoint: Endpoint, request: ChatRequest) -> Result[AdaptedRequest, Fault]:
-    """Replace names and convert schemas to what the vendor accepts for the model.
+    """Replace tool names and convert schemas to what the vendor accepts for the model.
 
-    UnsupportedParameter names the first one that has no such form, unless the caller allows adjustments: then a tool's
-    schema is widened, and an answer's is left to the system message.
-    InvalidRequest names a tool without a name, or with the name of another.
+    UnsupportedParameter names the first schema that cannot be converted, unless the caller allows adjustments: then a tool's
+    schema is relaxed, and a response schema is moved to the system message.
+    InvalidRequest names a tool without a name, or with a duplicate name.
     """
-    left_behind = list_left_behind(endpoint.spec, request)
+    foreign_adjustments = list_dropped_state(endpoint.spec, request)
     names = [tool.name for tool in request.tools]
     if not all(names) or len(set(names)) < len(names):
         return Failure(InvalidRequest(provider=endpoint.spec.name, model=request.model, message=_name_problem(names)))
     mapped = map_tool_names(endpoint.spec.dialect.tool_names, list_tool_names(request))
     if not mapped:
-        return _adapt_schemas(endpoint, request, left_behind)
+        return _adapt_schemas(endpoint, request, foreign_adjustments)
     renamed, changes = rename_tools(request, mapped)
     originals = {sent: name for name, sent in mapped.items()}
-    return _adapt_schemas(endpoint, renamed, (*left_behind, *changes)).map(
+    return _adapt_schemas(endpoint, renamed, (*foreign_adjustments, *changes)).map(
         lambda adapted: msgspec.structs.replace(adapted, tool_names=originals)
     )
 
 
 def _name_problem(names: Sequence[str]) -> str:
-    """What is wrong with the names of the tools."""
-    for place, name in enumerate(names):
+    """Return what is wrong with the names of the tools."""
+    for index, name in enumerate(names):
         if not name:
-            return f"tools[{place}]: name is empty"
-        if name in names[:place]:
-            return f"tools[{place}]: {name!r} is the name of tools[{names.index(name)}] too"
+            return f"tools[{index}]: name is empty"
+        if name in names[:index]:
+            return f"tools[{index}]: {name!r} is also the name of tools[{names.index(name)}]"
     return "tools: names are missing or not unique"
 
 
 def _adapt_schemas(
     endpoint: Endpoint, request: ChatRequest, before: tuple[Adjustment, ...]
 ) -> Result[AdaptedRequest, Fault]:
-    """The request with its schemas converted; `before` is what was changed already."""
+    """Convert the schemas of a request; `before` are earlier adjustments."""
     spec, options = endpoint.spec, request.options
     form = options.response_format if spec.supports.json_schema is not False else None
     has_schema = form is not None and form.kind == "schema"
@@ -106,7 +106,7 @@ def _adapt_tool(tool: ToolDefinition, support: SchemaSupport) -> _AdaptedTool:
     if strict and support.strict_tools is not None:
         converted = convert_schema(tool.parameters, support.strict_tools, arguments=True)
         if converted.losses:
-            reason = f"{tool.name} cannot be held to its schema: {_list_losses(converted.losses)}"
+            reason = f"{tool.name} cannot be strict: {_list_losses(converted.losses)}"
             unsupported = (Adjustment(parameter="tools.strict", reason=reason),)
             strict, converted = False, None
     if converted is None:
@@ -124,7 +124,7 @@ def _adapt_tool(tool: ToolDefinition, support: SchemaSupport) -> _AdaptedTool:
 
 
 def _adapt_format(form: ResponseFormat, support: SchemaSupport) -> _AdaptedFormat:
-    """The answer's form, as strict as it can be; nothing where the vendor has no form for its schema."""
+    """Convert the response format, strict if possible; None if its schema cannot be expressed."""
     lax, strict_rules = support.answers, support.strict_answers
     if strict_rules is None:
         return _convert_format(form, lax, is_strict=form.strict)
@@ -134,11 +134,11 @@ def _adapt_format(form: ResponseFormat, support: SchemaSupport) -> _AdaptedForma
     if strict.form is not None or lax is None:
         return strict
     reason = f"sent without strict: {strict.unsupported[0].reason}"
-    fallen = Adjustment(parameter="response_format", reason=reason, action="changed")
+    relaxed = Adjustment(parameter="response_format", reason=reason, action="changed")
     other = _convert_format(form, lax, is_strict=False)
     if form.is_strict_required:
-        return msgspec.structs.replace(other, unsupported=(fallen, *other.unsupported))
-    return msgspec.structs.replace(other, changes=(fallen, *other.changes))
+        return msgspec.structs.replace(other, unsupported=(relaxed, *other.unsupported))
+    return msgspec.structs.replace(other, changes=(relaxed, *other.changes))
 
 
 def _convert_format(form: ResponseFormat, rules: SchemaRules | None, *, is_strict: bool) -> _AdaptedFormat:

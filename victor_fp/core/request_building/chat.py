@@ -1,4 +1,4 @@
-"""From what a caller says to a request for the wire: options read, conversation checked, protocol applied."""
+"""Building of chat requests from the caller's arguments, with validation of options and conversation."""
 
 from __future__ import annotations
 
@@ -34,28 +34,28 @@ def build_chat_request(
     stream: bool = False,
     options: Mapping[str, object],
 ) -> Result[ChatRequest, Fault]:
-    """A checked request, or the typed fault that says what is wrong with it."""
-    wrong = find_argument_problem(model, temperature, max_tokens)
-    if wrong is not None:
-        return Failure(InvalidRequest(provider=provider, message=wrong))
-    typed = read_messages(messages)
+    """Return a validated request, or a fault that describes the problem."""
+    problem = find_argument_problem(model, temperature, max_tokens)
+    if problem is not None:
+        return Failure(InvalidRequest(provider=provider, message=problem))
+    parsed = read_messages(messages)
     definitions = read_tools(tools or ())
-    if isinstance(typed, str) or isinstance(definitions, str):
-        problem = typed if isinstance(typed, str) else str(definitions)
-        return Failure(InvalidRequest(provider=provider, model=model, message=problem))
+    if isinstance(parsed, str) or isinstance(definitions, str):
+        reason = parsed if isinstance(parsed, str) else str(definitions)
+        return Failure(InvalidRequest(provider=provider, model=model, message=reason))
     continues = options.get("previous_response_id") is not None
-    fault = validate_conversation(typed, provider=provider, model=model, continues=continues)
+    fault = validate_conversation(parsed, provider=provider, model=model, continues=continues)
     if fault is not None:
         return Failure(fault)
     if not model:
         return Failure(InvalidRequest(provider=provider, message=describe_missing_model(provider)))
     match outcome(read_options(options, provider=provider)):
         case Success(read):
-            wrong = find_header_problem(read.extra_headers)
-            if wrong is not None:
-                return Failure(InvalidRequest(provider=provider, model=model, message=f"extra_headers: {wrong}"))
+            problem = find_header_problem(read.extra_headers)
+            if problem is not None:
+                return Failure(InvalidRequest(provider=provider, model=model, message=f"extra_headers: {problem}"))
             request = ChatRequest(
-                messages=typed,
+                messages=parsed,
                 model=model,
                 temperature=temperature,
                 max_tokens=max_tokens,

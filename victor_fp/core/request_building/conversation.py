@@ -1,4 +1,4 @@
-"""What a conversation says, apart from any wire format: its rules, and an assistant's turn as ordered blocks."""
+"""Conversations independent of a wire format: validation, and assistant turns as ordered blocks."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ BlockKind: TypeAlias = Literal["text", "reasoning", "refusal", "tool_call", "opa
 
 
 INSTRUCTIONS = frozenset({"system", "developer"})
-"""Roles of messages that instruct the model."""
+"""Roles of instruction messages."""
 SYSTEM_MOVED = Adjustment(
     parameter="messages.system",
-    reason="moved before the conversation: here this model takes no system message",
+    reason="moved to the start of the conversation: this model does not accept a system message there",
     action="changed",
 )
 
 
 class Block(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One block of an assistant's turn, with the opaque state the vendor wants back on it."""
+    """One block of an assistant turn, with the opaque state that is sent back to the vendor."""
 
     kind: BlockKind
     text: str = ""
     id: str = ""
-    """A tool call's id."""
+    """ID of a tool call."""
     name: str = ""
     arguments: dict[str, Json] | str = {}
     state: dict[str, Json] | None = None
 
 
 class TurnState(msgspec.Struct, frozen=True, kw_only=True):
-    """`metadata["provider_state"]` of an assistant's message: the turn as its vendor gave it."""
+    """`metadata["provider_state"]` of an assistant message: the turn as received from its vendor."""
 
     protocol: str
     provider: str = ""
@@ -46,7 +46,7 @@ class TurnState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_turn_state(message: Message) -> TurnState | None:
-    """The state a message carries; None where there is none, or where it is not ours to read."""
+    """Return the state of a message; None if there is none, or if it is not of this library."""
     if not message.metadata or not isinstance(state := message.metadata.get("provider_state"), dict):
         return None
     try:
@@ -56,12 +56,12 @@ def read_turn_state(message: Message) -> TurnState | None:
 
 
 def split_assistant_turn(message: Message, protocol: str, *, foreign_reasoning: bool = False) -> tuple[Block, ...]:
-    """An assistant's turn in order: as its vendor gave it where the same protocol wants it back, else text, then calls.
+    """Split an assistant turn into ordered blocks: as received, if the protocol is the same, else text followed by calls.
 
-    `foreign_reasoning` puts the reasoning of another protocol's turn before them, without what only its vendor understands.
+    With `foreign_reasoning`, the reasoning of another protocol's turn precedes them, without vendor-specific state.
 
-    The message wins over the state: text that was edited replaces the old text in its place, calls that were removed
-    are left out, calls that were added come last. Only text parts of a list content are taken; see `lone_text`.
+    The message takes precedence over the state: edited text replaces the old text at its position, removed calls are dropped,
+    added calls come last. Only text parts of list content are used.
     """
     calls = message.tool_calls or []
     state = read_turn_state(message)
@@ -75,7 +75,7 @@ def split_assistant_turn(message: Message, protocol: str, *, foreign_reasoning: 
 
 
 def _translate_blocks(blocks: Sequence[Block], text: str, *, reasoning: bool) -> list[Block]:
-    """The reasoning and the text of a turn of another protocol; a refusal is the text of a turn that has no other."""
+    """Return reasoning and text of another protocol's turn; a refusal is used as text if there is no other."""
     thoughts = [block.text for block in blocks if block.kind == "reasoning" and block.text] if reasoning else []
     text = text or "".join(block.text for block in blocks if block.kind == "refusal")
     translated = [Block(kind="reasoning", text="\n\n".join(thoughts))] if thoughts else []
@@ -83,9 +83,9 @@ def _translate_blocks(blocks: Sequence[Block], text: str, *, reasoning: bool) ->
 
 
 def read_call_arguments(arguments: Mapping[str, Json] | str) -> dict[str, Json] | str:
-    """The object of a call's arguments, for protocols that want one; the text where it is no JSON object.
+    """Return call arguments as an object, for protocols that require one; the text if it is not a JSON object.
 
-    OpenAI's spelling of a message has arguments as text. An empty text is that of a call without arguments.
+    OpenAI's messages have arguments as text. Empty text means no arguments.
 
     >>> read_call_arguments('{"city": "Rome"}'), read_call_arguments('{"ci')
     ({'city': 'Rome'}, '{"ci')
@@ -104,7 +104,7 @@ def _build_call_block(call: ToolCall) -> Block:
 
 def _reconcile_blocks(blocks: Sequence[Block], text: str, calls: Sequence[ToolCall]) -> list[Block]:
     edited = "".join(block.text for block in blocks if block.kind == "text") != text
-    left = {call["id"]: call for call in calls}
+    remaining = {call["id"]: call for call in calls}
     kept: list[Block] = []
     for block in blocks:
         if block.kind == "text" and edited:
@@ -112,32 +112,32 @@ def _reconcile_blocks(blocks: Sequence[Block], text: str, calls: Sequence[ToolCa
                 kept.append(Block(kind="text", text=text))
                 text = ""
         elif block.kind == "tool_call":
-            if (call := left.pop(block.id, None)) is not None:
+            if (call := remaining.pop(block.id, None)) is not None:
                 kept.append(msgspec.structs.replace(block, name=call["name"], arguments=call["arguments"]))
         else:
             kept.append(block)
     if edited and text:
         kept.append(Block(kind="text", text=text))
-    return kept + [_build_call_block(call) for call in left.values()]
+    return kept + [_build_call_block(call) for call in remaining.values()]
 
 
 def split_system(messages: Sequence[Message]) -> tuple[list[Message], list[Message]]:
-    """Instructions (system and developer messages) apart from the turns, for protocols that keep them apart."""
+    """Split system and developer messages from the turns."""
     system = [message for message in messages if message.role in ("system", "developer")]
     return system, [message for message in messages if message.role not in ("system", "developer")]
 
 
 def index_tool_names(messages: Sequence[Message]) -> dict[str, str]:
-    """The name of every call by its id, for protocols that want names with results."""
+    """Return the name of every call by id, for protocols that require names in results."""
     return {call["id"]: call["name"] for message in messages for call in message.tool_calls or ()}
 
 
 def validate_conversation(
     messages: Sequence[Message], *, provider: str = "", model: str | None = None, continues: bool = False
 ) -> Fault | None:
-    """What is wrong with a conversation before any vendor sees it; None if nothing is.
+    """Return the fault for an invalid conversation; None if it is valid.
 
-    One that continues what the vendor keeps may begin with results of calls that it does not show.
+    A conversation that continues a stored response may begin with results of calls that it does not contain.
     """
     reason = _find_problem(messages, continues=continues)
     return None if reason is None else InvalidRequest(provider=provider, model=model, message=reason)
@@ -146,32 +146,32 @@ def validate_conversation(
 def _find_problem(messages: Sequence[Message], *, continues: bool) -> str | None:
     if not messages:
         return "messages is empty"
-    waiting: dict[str, str] = {}
+    pending: dict[str, str] = {}
     has_unseen = continues
-    """Whether calls that the vendor keeps may still wait for results."""
-    for place, message in enumerate(messages):
+    """Whether calls in the stored response may be pending."""
+    for index, message in enumerate(messages):
         has_unseen = has_unseen and message.role != "assistant"
         if message.role == "tool":
             if not message.tool_call_id:
-                return f"messages[{place}]: a tool message needs tool_call_id"
+                return f"messages[{index}]: a tool message requires tool_call_id"
             if has_unseen:
                 continue
-            if message.tool_call_id not in waiting:
-                return f"messages[{place}]: no call {message.tool_call_id!r} waits for this result"
-            waiting.pop(message.tool_call_id)
+            if message.tool_call_id not in pending:
+                return f"messages[{index}]: no call {message.tool_call_id!r} is pending for this result"
+            pending.pop(message.tool_call_id)
             continue
-        if waiting:
-            return f"messages[{place}]: calls without a result: {_format_ids(waiting)}"
+        if pending:
+            return f"messages[{index}]: calls without a result: {_format_ids(pending)}"
         if message.tool_calls and message.role != "assistant":
-            return f"messages[{place}]: only an assistant's message has tool_calls"
+            return f"messages[{index}]: only an assistant's message has tool_calls"
         if message.role in ("system", "developer", "assistant") and not _is_text(message):
-            return f"messages[{place}]: a message of role {message.role} takes text parts only"
+            return f"messages[{index}]: a message of role {message.role} accepts text parts only"
         for call in message.tool_calls or ():
-            if call["id"] in waiting:
-                return f"messages[{place}]: two calls with the id {call['id']!r}"
-            waiting[call["id"]] = call["name"]
-    if waiting:
-        return f"calls without a result: {_format_ids(waiting)}"
+            if call["id"] in pending:
+                return f"messages[{index}]: two calls with the id {call['id']!r}"
+            pending[call["id"]] = call["name"]
+    if pending:
+        return f"calls without a result: {_format_ids(pending)}"
     return None
 
 
@@ -179,14 +179,14 @@ def _is_text(message: Message) -> bool:
     return isinstance(message.content, str) or all(isinstance(part, TextPart) for part in message.content)
 
 
-def _format_ids(waiting: dict[str, str]) -> str:
-    return ", ".join(f"{name} ({id_})" for id_, name in waiting.items())
+def _format_ids(pending: dict[str, str]) -> str:
+    return ", ".join(f"{name} ({id_})" for id_, name in pending.items())
 
 
 def build_provider_state(
     protocol: str, provider: str, model: str | None, blocks: Sequence[Block]
 ) -> dict[str, Any] | None:
-    """The plain dict for `metadata["build_provider_state"]`; None where plain text and calls say everything."""
+    """Build `metadata["provider_state"]` as a plain dict; None if text and calls are sufficient."""
     kinds = [block.kind for block in blocks]
     calls_last = "tool_call" not in kinds or "text" not in kinds[kinds.index("tool_call") :]
     if calls_last and all(block.state is None and block.kind in ("text", "tool_call") for block in blocks):
@@ -196,12 +196,10 @@ def build_provider_state(
     return built
 
 
-def append_instructions(messages: Sequence[Message], words: str) -> tuple[Message, ...]:
-    """The conversation with these words at the end of its system message, which is made where there is none."""
+def append_instructions(messages: Sequence[Message], text: str) -> tuple[Message, ...]:
+    """Append text to the system message of a conversation, which is created if there is none."""
     if not messages or messages[0].role not in ("system", "developer"):
-        return (Message(role="system", content=words), *messages)
+        return (Message(role="system", content=text), *messages)
     first, *rest = messages
-    content = (
-        f"{first.content}\n\n{words}" if isinstance(first.content, str) else [*first.content, TextPart(text=words)]
-    )
+    content = f"{first.content}\n\n{text}" if isinstance(first.content, str) else [*first.content, TextPart(text=text)]
     return (first.model_copy(update={"content": content}), *rest)

@@ -1,8 +1,8 @@
-"""Endpoints: a catalogue entry with its settings filled in, at the vendor's address or at the caller's own.
+"""Endpoints: catalogue entries with their settings filled in, at the vendor's base URL or a custom one.
 
-An address of the caller's own replaces the origin of the entry's base URL; where it names no path, the entry's path stays.
-It may end in the route of an operation, as addresses are often copied from a vendor's page. What cannot be used is refused
-by name, and no message repeats an address that may hold a password.
+A custom URL replaces the origin of the entry's base URL; if it has no path, the entry's path is kept. It may end with the route
+of an operation, as in URLs copied from documentation. Invalid URLs are rejected with a message that does not repeat them, since
+they may contain a password.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from victor_fp.core.requests import Endpoint
 from victor_fp.core.result import outcome
 
 _DEPLOYMENT: Final = re.compile(r"/openai/deployments/([^/]+)(?=/|$)")
-_ANY_ADDRESS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  what a server listens on, not we
-"""Addresses a server listens on and no client connects to, and where the server is found."""
+_WILDCARD_HOSTS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  not bound here
+"""Loopback addresses for wildcard addresses, which servers listen on but clients cannot connect to."""
 
 
 def build_endpoint(
@@ -33,7 +33,7 @@ def build_endpoint(
     environment: Mapping[str, str] | None = None,
     keyed: bool | None = None,
 ) -> Result[Endpoint, Fault]:
-    """Build the endpoint for a catalogue entry: keyword > environment > default, for the base URL and every setting."""
+    """Build the endpoint of a catalogue entry. For base URL and settings, the precedence is keyword, environment, default."""
     environment = environment or {}
     given = settings or {}
     found: dict[str, str] = {}
@@ -44,12 +44,12 @@ def build_endpoint(
         if value is not None:
             found[setting.name] = str(value)
         elif setting.required:
-            places = " or ".join(setting.variables)
-            hint = f" (or set {places})" if places else ""
-            return Failure(InvalidRequest(provider=spec.name, message=f"{spec.title} needs {setting.name}={hint}"))
+            variables = " or ".join(setting.variables)
+            hint = f" (or set {variables})" if variables else ""
+            return Failure(InvalidRequest(provider=spec.name, message=f"{spec.title} requires {setting.name}={hint}"))
     given_url: object = base_url
     if given_url is not None and not isinstance(given_url, str):
-        return _refuse(spec, "base_url", f"is not a string but {type(given_url).__name__}")
+        return _reject(spec, "base_url", f"must be a string, got {type(given_url).__name__}")
     url = _fill_base_url(spec, found)
     variable = next((name for name in spec.base_url_variables if environment.get(name)), "")
     sources = {
@@ -57,14 +57,14 @@ def build_endpoint(
         variable: environment.get(variable, ""),
         "endpoint": found.get("endpoint", ""),
     }
-    source = next((source for source, text in sources.items() if text.strip(_AROUND)), None)
+    source = next((source for source, text in sources.items() if text.strip(_STRIPPED)), None)
     if source is not None:
-        match outcome(_parse_address(spec, source, sources[source])):
+        match outcome(_parse_custom_url(spec, source, sources[source])):
             case Failure(fault):
                 return Failure(fault)
             case Success(address):
                 found = {**address.settings, **found}
-                url = _join_address(address, url)
+                url = _join_custom_url(address, url)
     return Success(
         Endpoint(
             spec=spec,
@@ -76,7 +76,7 @@ def build_endpoint(
 
 
 def apply_key_auth(endpoint: Endpoint) -> Endpoint:
-    """Return the endpoint for a caller who has a plain key where the entry otherwise signs or fetches tokens."""
+    """Return the endpoint with API key authentication, for entries that otherwise sign requests or fetch tokens."""
     spec = endpoint.spec
     if spec.key_auth is None:
         return endpoint
@@ -88,39 +88,39 @@ def apply_key_auth(endpoint: Endpoint) -> Endpoint:
     )
 
 
-class _Address(msgspec.Struct, frozen=True, kw_only=True):
-    """An address of the caller's own, taken apart."""
+class _CustomUrl(msgspec.Struct, frozen=True, kw_only=True):
+    """A parsed custom URL."""
 
     origin: str
     path: str | None
-    """Without the route of an operation and without a trailing slash; None where the address names none."""
+    """Path without the route of an operation and without a trailing slash; None if there is none."""
     settings: Mapping[str, str] = {}
-    """Settings that the address itself holds, such as Azure's deployment and API version."""
+    """Settings contained in the URL, such as Azure's deployment and API version."""
 
 
-_AROUND = " \t\r\n\"'"
-"""What surrounds a value in shells and .env files; Ollama strips the same."""
+_STRIPPED = " \t\r\n\"'"
+"""Characters stripped around a value, as from shells and .env files; Ollama strips the same."""
 
 
-def _parse_address(spec: ProviderSpec, source: str, text: str) -> Result[_Address, Fault]:
-    """Take an address apart, or say by name what about it cannot be used."""
-    text = text.strip(_AROUND)
-    if re.search(r"[\x00-\x20\x7f]", text):  # which the standard library leaves out, so that another host is meant
-        return _refuse(spec, source, "is not a valid URL: it holds white space or a control character")
+def _parse_custom_url(spec: ProviderSpec, source: str, text: str) -> Result[_CustomUrl, Fault]:
+    """Parse a custom URL; InvalidRequest names what is wrong with it."""
+    text = text.strip(_STRIPPED)
+    if re.search(r"[\x00-\x20\x7f]", text):  # urlsplit drops these, which could change the host
+        return _reject(spec, source, "is not a valid URL: it has white space or a control character")
     try:
         parts = urlsplit(_with_scheme(spec, text))
         port = parts.port
     except ValueError:
-        return _refuse(spec, source, "is not a valid URL")
+        return _reject(spec, source, "is not a valid URL")
     if parts.scheme not in ("http", "https"):
-        return _refuse(spec, source, f"has the scheme {parts.scheme!r}; it takes http and https")
+        return _reject(spec, source, f"has the scheme {parts.scheme!r}; expected http or https")
     if parts.username is not None or parts.password is not None or "@" in parts.netloc:
         advice = "pass credentials as api_key= or in extra_headers="
-        return _refuse(spec, source, f"holds a user name or password, which is not supported: {advice}")
+        return _reject(spec, source, f"has a user name or password, which is not supported: {advice}")
     if parts.fragment:
-        return _refuse(spec, source, "has a fragment (#...)")
+        return _reject(spec, source, "has a fragment (#...)")
     if not parts.hostname or re.search(r"[\s\\<>\"^`|]", parts.netloc + parts.path):
-        return _refuse(spec, source, "is not a valid URL")
+        return _reject(spec, source, "is not a valid URL")
     path = parts.path.rstrip("/") or None
     settings: dict[str, str] = {}
     known = {setting.name for setting in spec.settings}
@@ -129,22 +129,22 @@ def _parse_address(spec: ProviderSpec, source: str, text: str) -> Result[_Addres
         settings["api_version"] = query.pop("api-version")
     if query or (parts.query and not settings):
         names = ", ".join(sorted(query)) or "no names"
-        return _refuse(spec, source, f"has a query ({names}), which is not supported: pass settings by their names")
+        return _reject(spec, source, f"has a query ({names}), which is not supported: pass settings by their names")
     if "deployment" in known and (deployment := _DEPLOYMENT.search(path or "")) is not None:
         settings["deployment"] = unquote(deployment[1])
     for dialect in (spec.dialect, *(route.dialect for route in spec.model_routes)):
         path = path and _strip_route(path, dialect.routes)
-    return Success(_Address(origin=_format_origin(parts, port), path=path, settings=settings))
+    return Success(_CustomUrl(origin=_format_origin(parts, port), path=path, settings=settings))
 
 
 def _strip_route(path: str, routes: tuple[str, ...]) -> str:
-    """The path without the first route that it ends in, if any."""
+    """Strip the first matching route from the end of a path."""
     found = next((match for route in routes if (match := re.search(rf"{route}(:\w+)?$", path)) is not None), None)
     return path if found is None else path[: found.start()].rstrip("/")
 
 
 def _with_scheme(spec: ProviderSpec, text: str) -> str:
-    """The address with a scheme: without one it is plain HTTP, at the port the entry's server listens on by default.
+    """Add a scheme to a URL without one: HTTP, with the default port of the entry's server.
 
     Ollama's forms for OLLAMA_HOST (envconfig/config.go) are `host`, `host:port`, `:port`, `[v6]`, `[v6]:port` and a URL.
     """
@@ -164,13 +164,13 @@ def _with_scheme(spec: ProviderSpec, text: str) -> str:
 
 def _format_origin(parts: SplitResult, port: int | None) -> str:
     host = (parts.hostname or "").lower()
-    host = _ANY_ADDRESS.get(host, host)
+    host = _WILDCARD_HOSTS.get(host, host)
     shown = f"[{host}]" if ":" in host else host
     return f"{parts.scheme}://{shown}" + (f":{port}" if port is not None else "")
 
 
-def _join_address(address: _Address, url: str) -> str:
-    """The caller's address with the entry's path where it names none; a path that still wants settings is left out."""
+def _join_custom_url(address: _CustomUrl, url: str) -> str:
+    """Join a custom URL with the entry's path if it has none; a path with missing settings is omitted."""
     own = _read_path(url)
     return address.origin + (address.path if address.path is not None else "" if "{" in own else own)
 
@@ -179,17 +179,17 @@ def _read_path(url: str) -> str:
     return "/" + url.partition("://")[2].partition("/")[2].rstrip("/") if "/" in url.partition("://")[2] else ""
 
 
-def _refuse(spec: ProviderSpec, source: str, problem: str) -> Failure[Fault]:
+def _reject(spec: ProviderSpec, source: str, problem: str) -> Failure[Fault]:
     return Failure(InvalidRequest(provider=spec.name, message=f"{source} {problem}"))
 
 
 def _fill_base_url(spec: ProviderSpec, settings: Mapping[str, str]) -> str:
-    """The entry's base URL with its settings in place; one that is missing stays open, see `find_missing_setting`."""
+    """Fill settings into the entry's base URL; missing ones stay as placeholders, see `find_missing_setting`."""
     chosen = (spec.base_urls.get(f"{name}={value}") for name, value in settings.items())
     url = next((url for url in chosen if url is not None), spec.base_url)
     for name, value in settings.items():
-        hole = f"{{{name}}}"
-        # A host is often given as a whole address.
-        text = (value.partition("://")[2] or value).partition("/")[0] if f"://{hole}/" in url else value
-        url = url.replace(hole, quote(text, safe=""))
+        placeholder = f"{{{name}}}"
+        # A host is often given as a URL.
+        text = (value.partition("://")[2] or value).partition("/")[0] if f"://{placeholder}/" in url else value
+        url = url.replace(placeholder, quote(text, safe=""))
     return url

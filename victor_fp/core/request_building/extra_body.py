@@ -1,7 +1,7 @@
-"""Merging a caller's own fields into a request body: RFC 7396, one function for every protocol.
+"""Merging of `extra_body` into a request body by RFC 7396, for all protocols.
 
-An object merges into an object, null removes a field, anything else replaces what was there. Every field of the body
-that is replaced or removed is reported as an `Adjustment`.
+Objects are merged, null removes a field, other values replace it. Every replaced or removed field of the body is reported as an
+`Adjustment`.
 """
 
 from __future__ import annotations
@@ -21,11 +21,10 @@ def merge_extra_body(
     unknown: Mapping[str, object] | None = None,
     appended: frozenset[str] = frozenset(),
 ) -> tuple[bytes, tuple[Adjustment, ...]]:
-    """Encode `body` with `unknown` and then `extra` merged into it, and list what they override.
+    """Encode `body` with `unknown` and then `extra` merged into it, and list the overridden fields.
 
-    `unknown` holds options that the library does not know, `extra` is the option `extra_body`. `appended` names
-    top-level arrays that are extended instead of replaced, such as tools that the vendor runs itself: entries that are
-    already present are not repeated.
+    `unknown` are options without a typed field, `extra` is the option `extra_body`. `appended` names top-level arrays that are
+    extended instead of replaced, such as server tools; existing entries are not repeated.
 
         >>> class Body(msgspec.Struct):
         ...     reasoning: dict[str, str]
@@ -62,7 +61,7 @@ def merge_patch(target: object, patch: Mapping[str, object]) -> dict[str, object
 def _extend_arrays(
     body: Mapping[str, object], patch: Mapping[str, object], appended: frozenset[str]
 ) -> Mapping[str, object]:
-    """The patch with the body's own entries in front of its arrays that `appended` names."""
+    """Return the patch with the body's entries prepended to its arrays named by `appended`."""
     extended: dict[str, object] = {}
     for name in appended & patch.keys():
         before, after = body.get(name), patch[name]
@@ -74,7 +73,7 @@ def _extend_arrays(
 def _list_overrides(
     body: Mapping[str, object], patch: Mapping[str, object], path: str = ""
 ) -> Iterator[tuple[str, str]]:
-    """The dotted path of every field of the body that the patch replaces or removes, and which of both."""
+    """Yield the dotted path of every field that the patch replaces or removes, and "replaced" or "removed"."""
     for name, value in patch.items():
         if name not in body:
             continue

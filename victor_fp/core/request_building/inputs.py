@@ -1,6 +1,6 @@
-"""Messages and tools in every spelling that callers use: our classes, dicts of the same fields, OpenAI's dicts, or one text.
+"""Parsing of messages and tools: instances, dicts with the same fields, OpenAI's dicts, or a single text.
 
-A reader returns the values, or a sentence that says what is wrong and where.
+Readers return the values, or an error message with the location.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from victor_fp.core.request_building.conversation import Block, build_provider_s
 from victor_fp.core.types import AudioPart, FilePart, ImagePart, Message, TextPart, ToolDefinition
 
 Messages: TypeAlias = "Sequence[Message | Mapping[str, Any]] | str"
-"""A conversation as callers may pass it."""
+"""Accepted forms of a conversation."""
 ToolsInput: TypeAlias = "Sequence[ToolDefinition | Mapping[str, Any]]"
-"""Tools as callers may pass them."""
+"""Accepted forms of tools."""
 
 T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
@@ -26,22 +26,22 @@ M = TypeVar("M", bound=BaseModel)
 _PARTS: Mapping[str, type[BaseModel]] = {"text": TextPart, "image": ImagePart, "audio": AudioPart, "file": FilePart}
 _SHOWN_ERRORS = 3
 _SHOWN = 300
-"""Characters of an exception's message."""
+"""Maximum length of an exception's message, in characters."""
 _REASONING_FIELDS = ("reasoning_content", "reasoning")
-"""Where vendors of OpenAI's format put an assistant's reasoning."""
+"""Fields for an assistant's reasoning in OpenAI's format."""
 _MESSAGE_FIELDS = frozenset(Message.model_fields)
 _EMPTY_EXTRAS = frozenset({"refusal", "annotations", "audio", "function_call", *_REASONING_FIELDS})
-"""Fields of a dumped OpenAI message that say nothing where they are empty."""
+"""Fields of a dumped OpenAI message that are ignored if empty."""
 
 
 def read_messages(messages: object) -> tuple[Message, ...] | str:
-    """A conversation from one text, or from messages and dicts in any mixture."""
+    """Read a conversation from a text, or from any mix of messages and dicts."""
     if isinstance(messages, str):
         return (Message(role="user", content=messages),)
     if isinstance(messages, Message):
         return (messages,)
     if isinstance(messages, Mapping | bytes) or not isinstance(messages, Iterable):
-        return f"messages: expected messages, dicts or one text, got {type(messages).__name__}"
+        return f"messages: expected messages, dicts or a string, got {type(messages).__name__}"
     given = _read_all("messages", messages)
     if isinstance(given, str):
         return given
@@ -52,7 +52,7 @@ def read_messages(messages: object) -> tuple[Message, ...] | str:
 
 
 def read_tools(tools: object) -> tuple[ToolDefinition, ...] | str:
-    """Tools from definitions and dicts in any mixture."""
+    """Read tools from any mix of definitions and dicts."""
     if isinstance(tools, str | Mapping | bytes) or not isinstance(tools, Iterable):
         return f"tools: expected a list of tool definitions or dicts, got {type(tools).__name__}"
     given = _read_all("tools", tools)
@@ -65,24 +65,24 @@ def read_tools(tools: object) -> tuple[ToolDefinition, ...] | str:
 
 
 def read_texts(name: str, given: object) -> tuple[str, ...] | str:
-    """Texts from one text or several; a sentence says what is wrong and where."""
+    """Read one or several texts; return an error message with the location if invalid."""
     if isinstance(given, str):
         return (given,)
     if isinstance(given, Mapping | bytes) or not isinstance(given, Iterable):
-        return f"{name}: expected texts, got {type(given).__name__}"
+        return f"{name}: expected strings, got {type(given).__name__}"
     texts = _read_all(name, given)
     if isinstance(texts, str):
         return texts
     for index, text in enumerate(texts):
         if not isinstance(text, str):
-            return f"{name}[{index}]: expected a text, got {type(text).__name__}"
+            return f"{name}[{index}]: expected a string, got {type(text).__name__}"
         if not text.isascii() and not _is_valid_unicode(text):
-            return f"{name}[{index}]: half of a surrogate pair, which no encoding can carry"
+            return f"{name}[{index}]: lone surrogate, which cannot be encoded"
     return texts
 
 
 def find_argument_problem(model: object, temperature: object, max_tokens: object) -> str | None:
-    """What is wrong with the arguments that every chat has; None where nothing is."""
+    """Return an error message for invalid arguments of a chat; None if they are valid."""
     if model is not None and not isinstance(model, str):
         return f"model: expected a string, got {type(model).__name__}"
     if isinstance(temperature, float) and not math.isfinite(temperature):
@@ -97,7 +97,7 @@ def find_argument_problem(model: object, temperature: object, max_tokens: object
 def _read_all(name: str, given: Iterable[T]) -> tuple[T, ...] | str:
     try:
         return tuple(given)
-    except Exception as error:  # an iterable of the caller's
+    except Exception as error:  # raised by the caller's iterable
         return f"{name}: iterating raised {type(error).__name__}: {error}"[:_SHOWN]
 
 
@@ -181,22 +181,22 @@ def _read_part(given: object) -> BaseModel | str:
 
 
 def _translate_part(given: Mapping[Any, Any]) -> Mapping[Any, Any] | str:
-    """A part of OpenAI's spelling in ours."""
+    """Translate a part of OpenAI's format."""
     match given.get("type"):
         case "image_url":
             source = given.get("image_url")
             url, detail = (source.get("url"), source.get("detail")) if isinstance(source, Mapping) else (source, None)
             if not isinstance(url, str):
-                return "image_url needs a url"
+                return "image_url requires a url"
             return _build_attachment("image", url, **({} if detail is None else {"detail": detail}))
         case "input_audio":
             audio = given.get("input_audio")
             if not isinstance(audio, Mapping) or not isinstance(data := audio.get("data"), str):
-                return "input_audio needs data"
+                return "input_audio requires data"
             return {"type": "audio", "data": data, "media_type": f"audio/{audio.get('format', 'wav')}"}
         case "file" if isinstance(file := given.get("file"), Mapping):
             if not isinstance(data := file.get("file_data"), str):
-                return "a file needs file_data: a file that was uploaded to a vendor cannot be passed by its id"
+                return "a file requires file_data: ids of files uploaded to a vendor are not supported"
             name = file.get("filename")
             return _build_attachment("file", data, **({} if name is None else {"filename": name}))
         case "refusal":
@@ -205,12 +205,12 @@ def _translate_part(given: Mapping[Any, Any]) -> Mapping[Any, Any] | str:
             return given
 
 
-def _build_attachment(kind: str, address: str, **rest: object) -> dict[str, object]:
-    """By value for a data URL, else by address."""
-    lead, comma, data = address.partition(",")
-    if not address.startswith("data:") or not comma or not lead.endswith(";base64"):
-        return {"type": kind, "url": address, **rest}
-    return {"type": kind, "data": data, "media_type": lead.removeprefix("data:").split(";")[0] or None, **rest}
+def _build_attachment(kind: str, url: str, **rest: object) -> dict[str, object]:
+    """Build a part by value for a data URL, else by URL."""
+    header, comma, data = url.partition(",")
+    if not url.startswith("data:") or not comma or not header.endswith(";base64"):
+        return {"type": kind, "url": url, **rest}
+    return {"type": kind, "data": data, "media_type": header.removeprefix("data:").split(";")[0] or None, **rest}
 
 
 def _read_tool(given: object) -> ToolDefinition | str:
@@ -231,7 +231,7 @@ def _validate(kind: type[M], fields: Mapping[str, object]) -> M | str:
     try:
         return kind.model_validate(fields)
     except ValidationError as error:
-        wrong = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()[:_SHOWN_ERRORS]]
-        return "; ".join(wrong)
+        errors = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()[:_SHOWN_ERRORS]]
+        return "; ".join(errors)
     except (ValueError, TypeError, RecursionError) as error:
         return f"{type(error).__name__}: {error}"

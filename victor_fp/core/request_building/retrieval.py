@@ -1,4 +1,4 @@
-"""From what a caller passes to `embed` and `rerank` to checked requests, and to as many of them as the vendor's limits need."""
+"""Building and splitting of requests for `embed` and `rerank`."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from victor_fp.core.secrets import HiddenValuesDict
 R = TypeVar("R", EmbeddingRequest, RerankRequest)
 
 BYTES_PER_TOKEN = 2
-"""Of UTF-8, for a limit that must hold: the tokenizers in use make fewer tokens of every kind of text than one for each
-two bytes, except of noise."""
+"""UTF-8 bytes per token, as an upper bound for token counts: common tokenizers produce fewer tokens for any text except random
+data."""
 
-_SHELL = frozenset({"timeout", "deadline", "priority"})
+_CALL_OPTIONS = frozenset({"timeout", "deadline", "priority"})
 
 
 def build_embedding_request(
     provider: str, texts: Sequence[str], *, model: str, options: Mapping[str, object]
 ) -> Result[EmbeddingRequest, Fault]:
-    """A checked request; options that are not known are fields of the vendor's own."""
+    """Build a validated request; unknown options become vendor-specific fields."""
     return _build(EmbeddingRequest, provider, {"texts": tuple(texts), "model": model}, options)
 
 
 def build_rerank_request(
     provider: str, query: str, documents: Sequence[str], *, model: str, options: Mapping[str, object]
 ) -> Result[RerankRequest, Fault]:
-    """A checked request; options that are not known are fields of the vendor's own."""
+    """Build a validated request; unknown options become vendor-specific fields."""
     return _build(RerankRequest, provider, {"query": query, "documents": tuple(documents), "model": model}, options)
 
 
@@ -43,7 +43,7 @@ def _build(
     model = str(given["model"])
     if not model:
         return Failure(InvalidRequest(provider=provider, message="model is empty"))
-    present = {name: value for name, value in options.items() if value is not None and name not in _SHELL}
+    present = {name: value for name, value in options.items() if value is not None and name not in _CALL_OPTIONS}
     names = frozenset(kind.__struct_fields__) - {"unknown", *given}
     known = {name: value for name, value in present.items() if name in names}
     unknown = {name: value for name, value in present.items() if name not in names}
@@ -54,7 +54,7 @@ def _build(
     problem = _find_problem(request)
     if problem is not None:
         return Failure(InvalidRequest(provider=provider, model=model, message=problem))
-    if request.extra_headers:  # a gateway's key may be among them
+    if request.extra_headers:  # may contain a gateway's key
         request = msgspec.structs.replace(request, extra_headers=HiddenValuesDict(request.extra_headers))
     return Success(request)
 
@@ -71,25 +71,24 @@ def _find_problem(request: EmbeddingRequest | RerankRequest) -> str | None:
     return fields or next(filter(None, (find_number_problem(*one) for one in request.unknown.items())), None)
 
 
-def split_texts(texts: Sequence[str], most_texts: int, most_tokens: int | None) -> list[range]:
-    """Which texts go together, in order: as many as one request may hold, by number and by tokens.
+def split_texts(texts: Sequence[str], max_texts: int, max_total_tokens: int | None) -> list[range]:
+    """Split texts into consecutive ranges within the limits of one request, by number and by tokens.
 
-    Tokens are estimated from above. A text that is too long by itself goes alone. Splitting one of the parts again
-    changes nothing.
+    Tokens are overestimated. A text that is too long has a range to itself. Splitting a range again does not change it.
 
         >>> split_texts(["a", "b", "c"], 2, None)
         [range(0, 2), range(2, 3)]
         >>> split_texts(["a" * 10, "b" * 10], 2, 8)
         [range(0, 1), range(1, 2)]
     """
-    if most_tokens is None:
-        return [range(start, min(start + most_texts, len(texts))) for start in range(0, len(texts), most_texts)]
+    if max_total_tokens is None:
+        return [range(start, min(start + max_texts, len(texts))) for start in range(0, len(texts), max_texts)]
     parts: list[range] = []
     start = tokens = 0
     for index, text in enumerate(texts):
         size = len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
         cost = -(-size // BYTES_PER_TOKEN)
-        if index > start and (index - start >= most_texts or tokens + cost > most_tokens):
+        if index > start and (index - start >= max_texts or tokens + cost > max_total_tokens):
             parts.append(range(start, index))
             start, tokens = index, 0
         tokens += cost

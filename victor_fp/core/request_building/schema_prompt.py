@@ -1,4 +1,4 @@
-"""The answer's form in words, for places that have no mechanism for it and callers who allow the adjustment."""
+"""Response formats as instructions, for APIs without structured output, if the caller allows the adjustment."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ Write: TypeAlias = Callable[[ChatRequest], Result[HttpRequest, Fault]]
 
 
 def prompt_dropped_schema(write: Write, request: ChatRequest) -> Result[HttpRequest, Fault]:
-    """The request as a protocol writes it; where that drops the answer's form, the system message tells of it."""
+    """Build a request; if that drops the response format, describe it in the system message."""
     form = request.options.response_format
-    written = write(request)
+    built = write(request)
     if form is None:
-        return written
-    match outcome(written):
+        return built
+    match outcome(built):
         case Success(http) if any(adjustment.drops_form for adjustment in http.adjustments):
-            told = replace(request, messages=append_instructions(request.messages, describe_format(form)))
-            return write(told).map(_record_adjustment)
+            instructed = replace(request, messages=append_instructions(request.messages, describe_format(form)))
+            return write(instructed).map(_record_adjustment)
         case Success() | Failure():
-            return written
+            return built
 
 
 def describe_format(form: ResponseFormat) -> str:
-    """What a model is told of the form of its answer."""
+    """Return the instructions for a response format."""
     if form.kind == "json":
         return "Answer with one JSON object and nothing else."
     schema = encode_json(form.schema).decode()
@@ -42,7 +42,7 @@ def describe_format(form: ResponseFormat) -> str:
 
 def _record_adjustment(http: HttpRequest) -> HttpRequest:
     adjustments = tuple(
-        replace(one, action="changed", reason=f"{one.reason}; told in the system message") if one.drops_form else one
+        replace(one, action="changed", reason=f"{one.reason}; moved to the system message") if one.drops_form else one
         for one in http.adjustments
     )
     return replace(http, adjustments=adjustments)

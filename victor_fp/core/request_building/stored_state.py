@@ -1,4 +1,4 @@
-"""What vendors keep between requests: asked for by options, and refused by name where a protocol keeps nothing."""
+"""Options for responses stored by vendors, and their rejection by protocols without stored responses."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from victor_fp.core.result import outcome
 from victor_fp.core.types import Message
 
 STATE_OPTIONS = frozenset({"store", "previous_response_id", "background"})
-"""The options that ask a vendor to keep something, or refer to what it keeps."""
+"""Options that store a response or refer to a stored one."""
 RESPONSE_ID = "response_id"
-"""In the metadata of an assistant's message: the id of the response that the vendor keeps."""
+"""Metadata key, in assistant messages, of the id of the stored response."""
 
 Build = Callable[[ChatRequest], Result[HttpRequest, Fault]]
 
@@ -23,36 +23,36 @@ Build = Callable[[ChatRequest], Result[HttpRequest, Fault]]
 def build_stateless(
     build: Build, endpoint: Endpoint, accepted: frozenset[str], request: ChatRequest
 ) -> Result[HttpRequest, Fault]:
-    """Build the request for a protocol whose builder accepts only some of `STATE_OPTIONS`, or none.
+    """Build the request for a protocol that accepts only some of `STATE_OPTIONS`, or none.
 
-    The others are refused by name. Not to store is what happens anyway.
+    The others are rejected by name, except `store=False`, which is the default.
     """
     options = request.options
-    asked = {
+    requested = {
         "store": bool(options.store),
         "previous_response_id": options.previous_response_id is not None,
         "background": bool(options.background),
     }
-    left_out = {name: None for name in asked if name not in accepted and getattr(options, name) is not None}
-    if not left_out:
+    dropped = {name: None for name in requested if name not in accepted and getattr(options, name) is not None}
+    if not dropped:
         return build(request)
-    reason = "nothing is kept between requests here"
-    refused = [Adjustment(parameter=name, reason=reason) for name in left_out if asked[name]]
+    reason = "this API does not store responses"
+    refused = [Adjustment(parameter=name, reason=reason) for name in dropped if requested[name]]
     match outcome(resolve_unsupported(endpoint, request, refused)):
         case Failure(fault):
             return Failure(fault)
         case Success(adjustments):
             pass
-    built = build(replace(request, options=replace(options, **left_out)))
+    built = build(replace(request, options=replace(options, **dropped)))
     return built.map(lambda sent: replace(sent, adjustments=(*adjustments, *sent.adjustments)))
 
 
-def count_known(messages: Sequence[Message], previous_id: str | None) -> int:
-    """How many messages the vendor has already: all up to the turn that came as this response; 0 where none did."""
+def count_stored(messages: Sequence[Message], previous_id: str | None) -> int:
+    """Return the number of messages that are stored: all up to the turn of this response; 0 if there is none."""
     if previous_id is None:
         return 0
-    for place in range(len(messages) - 1, -1, -1):
-        message = messages[place]
+    for index in range(len(messages) - 1, -1, -1):
+        message = messages[index]
         if message.role == "assistant" and (message.metadata or {}).get(RESPONSE_ID) == previous_id:
-            return place + 1
+            return index + 1
     return 0

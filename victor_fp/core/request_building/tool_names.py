@@ -1,6 +1,6 @@
-"""Names of tools that a vendor does not accept, replaced in a request and put back in its response.
+"""Replacement of tool names that a vendor does not accept, and their restoration in the response.
 
-The replacement of a name depends on the name, and on others of the request only where they would become the same.
+A replacement depends only on the name, unless it would collide with another name of the request.
 """
 
 from __future__ import annotations
@@ -16,39 +16,39 @@ from victor_fp.core.dialects.tool_names import ToolNameRules
 from victor_fp.core.requests import Adjustment, ChatRequest
 from victor_fp.core.types import Message
 
-_MARK = 8
-"""Characters of the digest that tells names apart which would become the same."""
+_DIGEST_LENGTH = 8
+"""Length of the digest that distinguishes colliding names, in characters."""
 
 
 def map_tool_names(rules: ToolNameRules, names: Iterable[str]) -> dict[str, str]:
-    """The name to send for each name that the vendor does not accept; the others are not in it.
+    """Return the replacement of each name that the vendor does not accept.
 
     >>> map_tool_names(ToolNameRules(), ["math.add", "add"])
     {'math.add': 'math_add'}
     """
     given = dict.fromkeys(names)
-    if not rules.signs or not given:
+    if not rules.characters or not given:
         return {}
-    accepted = re.compile(f"[{rules.first or rules.signs}][{rules.signs}]{{0,{rules.longest - 1}}}")
-    misfits = [name for name in given if accepted.fullmatch(name) is None]
-    if not misfits:
+    accepted = re.compile(f"[{rules.first or rules.characters}][{rules.characters}]{{0,{rules.max_length - 1}}}")
+    rejected = [name for name in given if accepted.fullmatch(name) is None]
+    if not rejected:
         return {}
-    taken = given.keys() - set(misfits)
+    used = given.keys() - set(rejected)
     mapped: dict[str, str] = {}
-    for name in misfits:
-        fitting = re.sub(f"[^{rules.signs}]", "_", name)
-        if accepted.match(fitting) is None:
-            fitting = f"_{fitting}"
-        if len(fitting) > rules.longest or fitting in taken:
-            digest = blake2b(name.encode("utf-8", "surrogatepass"), digest_size=_MARK // 2).hexdigest()
-            fitting = f"{fitting[: rules.longest - _MARK - 1]}_{digest}"
-        mapped[name] = fitting
-        taken.add(fitting)
+    for name in rejected:
+        replacement = re.sub(f"[^{rules.characters}]", "_", name)
+        if accepted.match(replacement) is None:
+            replacement = f"_{replacement}"
+        if len(replacement) > rules.max_length or replacement in used:
+            digest = blake2b(name.encode("utf-8", "surrogatepass"), digest_size=_DIGEST_LENGTH // 2).hexdigest()
+            replacement = f"{replacement[: rules.max_length - _DIGEST_LENGTH - 1]}_{digest}"
+        mapped[name] = replacement
+        used.add(replacement)
     return mapped
 
 
 def list_tool_names(request: ChatRequest) -> Iterator[str]:
-    """Every name of a tool that a request would send: of its tools, its choice, and earlier calls and results."""
+    """Yield every tool name in a request: of its tools, its choice, and earlier calls and results."""
     for tool in request.tools:
         yield tool.name
     choice = request.options.tool_choice
@@ -62,7 +62,7 @@ def list_tool_names(request: ChatRequest) -> Iterator[str]:
 
 
 def rename_tools(request: ChatRequest, mapped: Mapping[str, str]) -> tuple[ChatRequest, tuple[Adjustment, ...]]:
-    """The request with the names to send, and what is said of them."""
+    """Rename the tools of a request; return it with the adjustments."""
     tools = tuple(
         tool.model_copy(update={"name": mapped[tool.name]}) if tool.name in mapped else tool for tool in request.tools
     )
@@ -95,7 +95,7 @@ def _rename_calls(message: Message, mapped: Mapping[str, str]) -> Message:
 
 
 def restore_names(deltas: Sequence[Delta], sent: Mapping[str, str]) -> list[Delta]:
-    """The deltas with the caller's names of tools; `sent` has them by the names that were sent."""
+    """Restore the caller's tool names in deltas; `sent` has them by sent name."""
     return [
         msgspec.structs.replace(delta, name=sent[delta.name])
         if isinstance(delta, ToolCallStarted) and delta.name in sent

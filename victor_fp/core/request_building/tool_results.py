@@ -1,4 +1,4 @@
-"""Images, audio and files in the results of tools, for vendors whose results hold text only or some kinds of parts."""
+"""Images, audio and files in tool results, for vendors whose results accept only some types of parts."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from victor_fp.core.types import AudioPart, FilePart, ImagePart, Message, TextPa
 
 Media: TypeAlias = ImagePart | AudioPart | FilePart
 Placement: TypeAlias = Literal["keep", "move"] | Adjustment
-"""Whether a part stays in the result, moves into a user message after it, or is refused for the reason given."""
+"""Whether a part stays in the result, moves to a user message after it, or is rejected with a reason."""
 
-SEE_BELOW = "The result is attached to the next message of the user."
-"""Stands for a result that had nothing but parts which are sent elsewhere."""
+RESULT_PLACEHOLDER = "The result is attached to the next message of the user."
+"""Content of a result all of whose parts were moved."""
 
 
 def place_result_parts(
     messages: Sequence[Message], place: Callable[[Media], Placement], recipient: str
 ) -> tuple[Sequence[Message], tuple[Adjustment, ...]]:
-    """The messages with the parts of results where the vendor accepts them, and what was moved or refused.
+    """Place the parts of tool results where the vendor accepts them; return the messages and the adjustments.
 
-    Parts move into one user message after all results of a turn, each under the id of the call that it is a result of.
+    Parts are moved to one user message after all results of a turn, labelled with the id of their call.
     """
     if not any(message.role == "tool" and not isinstance(message.content, str) for message in messages):
         return messages, ()
@@ -36,7 +36,7 @@ def place_result_parts(
             placed.append(message)
             continue
         kept: list[TextPart | Media] = []
-        leaving: list[Media] = []
+        moving: list[Media] = []
         for part in message.content:
             where: Placement = "keep" if isinstance(part, TextPart) else place(part)
             if isinstance(where, Adjustment):
@@ -44,13 +44,13 @@ def place_result_parts(
             elif where == "keep" or isinstance(part, TextPart):
                 kept.append(part)
             else:
-                leaving.append(part)
-        if leaving:
-            kinds = ", ".join(sorted({part.type for part in leaving}))
-            reason = f"{recipient} accepts no {kinds} in a tool's result; sent in a user message after it"
+                moving.append(part)
+        if moving:
+            kinds = ", ".join(sorted({part.type for part in moving}))
+            reason = f"{recipient} does not accept {kinds} parts in tool results; sent in a user message after them"
             adjustments[Adjustment(parameter="messages.content", reason=reason, action="changed")] = None
-            moved += [TextPart(text=f"Attached to the result of the call {message.tool_call_id}:"), *leaving]
-        content = kept or (SEE_BELOW if leaving else "")
+            moved += [TextPart(text=f"Attached to the result of the call {message.tool_call_id}:"), *moving]
+        content = kept or (RESULT_PLACEHOLDER if moving else "")
         placed.append(message if len(kept) == len(message.content) else message.model_copy(update={"content": content}))
     if moved:
         placed.append(Message(role="user", content=moved))

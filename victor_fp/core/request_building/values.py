@@ -1,4 +1,4 @@
-"""Values of callers that JSON cannot hold: where they stand, and the faults that name them."""
+"""Detection of values that JSON cannot represent, with faults that name their location."""
 
 from __future__ import annotations
 
@@ -12,50 +12,52 @@ from victor_fp.core.json import encode_json
 from victor_fp.core.requests import ChatRequest
 
 _SHOWN = 300
-"""Characters of an exception's message."""
+"""Maximum length of an exception's message, in characters."""
 
 
 def find_not_finite(request: ChatRequest) -> InvalidRequest | None:
-    """InvalidRequest that names a number that is not finite; None where all are."""
-    for place, value in _name_values(request):
-        if (problem := find_number_problem(place, value)) is not None:
+    """Return InvalidRequest for the first non-finite number; None if all are finite."""
+    for location, value in _name_values(request):
+        if (problem := find_number_problem(location, value)) is not None:
             return InvalidRequest(model=request.model, message=problem)
     return None
 
 
 def find_unwritable(request: ChatRequest, error: Exception) -> InvalidRequest:
-    """InvalidRequest that names the first value of the request that cannot be written as JSON, and why."""
+    """Return InvalidRequest for the first value of the request that cannot be encoded as JSON."""
     try:
         named = list(_name_values(request))
-    except Exception as wrong:  # messages and tools that were made without validation
+    except Exception as wrong:  # messages and tools constructed without validation
         return describe_failure(wrong, model=request.model)
-    for place, value in named:
+    for location, value in named:
         try:
             encode_json(value)
         except RecursionError:
-            return InvalidRequest(model=request.model, message=f"{place} is nested too deeply")
+            return InvalidRequest(model=request.model, message=f"{location} is nested too deeply")
         except UnicodeEncodeError as wrong:
-            reason = f"half of a surrogate pair at position {wrong.start} of a text"
-            return InvalidRequest(model=request.model, message=f"{place} is not valid Unicode: {reason}")
+            reason = f"lone surrogate at position {wrong.start} of a text"
+            return InvalidRequest(model=request.model, message=f"{location} is not valid Unicode: {reason}")
         except (TypeError, ValueError) as wrong:
-            return InvalidRequest(model=request.model, message=f"{place} cannot be written as JSON: {wrong}"[:_SHOWN])
+            return InvalidRequest(
+                model=request.model, message=f"{location} cannot be encoded as JSON: {wrong}"[:_SHOWN]
+            )
     return describe_failure(error, model=request.model)
 
 
 def describe_failure(error: Exception, *, provider: str = "", model: str | None = None) -> InvalidRequest:
-    """InvalidRequest for whatever values of a caller made a request's builder raise."""
+    """Return InvalidRequest for an exception raised while building a request."""
     message = f"the request could not be built: {type(error).__name__}: {error}"[:_SHOWN]
     return InvalidRequest(provider=provider, model=model if isinstance(model, str) else None, message=message)
 
 
 def find_number_problem(name: str, value: object) -> str | None:
-    """A sentence about the first number inside a value that is not finite; None where there is none."""
+    """Return an error message for the first non-finite number in a value; None if there is none."""
     number = _search(value)
-    return None if number is None else f"{name}: {number} is not a number that JSON can hold"
+    return None if number is None else f"{name}: {number} is not a number that JSON can represent"
 
 
 def _name_values(request: ChatRequest) -> Iterator[tuple[str, object]]:
-    """Everything of the request that its caller passed, with its name."""
+    """Yield the name and value of everything the caller passed."""
     yield "model", request.model
     yield "temperature", request.temperature
     for index, message in enumerate(request.messages):
@@ -74,23 +76,23 @@ def _name_values(request: ChatRequest) -> Iterator[tuple[str, object]]:
 
 
 def _search(value: object) -> float | None:
-    """A number that is not finite, anywhere inside, were it inside itself."""
-    waiting, seen = [value], {id(value)}
-    while waiting:
-        inside: Iterable[object] = ()
-        match waiting.pop():
+    """Search a value, possibly cyclic, for a non-finite number."""
+    pending, seen = [value], {id(value)}
+    while pending:
+        children: Iterable[object] = ()
+        match pending.pop():
             case float() as number if not math.isfinite(number):
                 return number
             case Mapping() as fields:
-                inside = fields.values()
+                children = fields.values()
             case list() | tuple() | set() | frozenset() as items:
-                inside = items
+                children = items
             case msgspec.Struct() as struct:
-                inside = (getattr(struct, name) for name in struct.__struct_fields__)
+                children = (getattr(struct, name) for name in struct.__struct_fields__)
             case _:
                 pass
-        for item in inside:
+        for item in children:
             if id(item) not in seen:
                 seen.add(id(item))
-                waiting.append(item)
+                pending.append(item)
     return None

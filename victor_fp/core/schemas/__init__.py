@@ -1,1 +1,1 @@
-"""JSON Schemas of callers: normalised to JSON Schema's own words, and converted to what a vendor accepts."""
+"""JSON Schemas of callers: normalised to JSON Schema 2020-12, and converted to what a vendor accepts."""

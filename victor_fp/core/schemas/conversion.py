@@ -1,10 +1,9 @@
-"""A caller's JSON Schema, converted to what a vendor's mechanism accepts: the meaning is kept, or the change is named.
+"""Conversion of a JSON Schema to what a vendor's mechanism accepts. The meaning is preserved, or the change is reported.
 
-Rules: a spelling that means the same is used without a word (`const` as `enum`, `oneOf` as `anyOf` where no value can
-match two branches, a reference put in place); so is an object that lists properties and says nothing of others closed
-where the vendor wants every object closed. A restriction that the vendor does not accept is told in the description and
-named in `changes`. What would exclude right values, or has no form at all, is named in `losses`; the caller of
-`convert_schema` decides about that.
+Rules: equivalent forms are used silently (`const` as `enum`, `oneOf` as `anyOf` if no value can match two branches, inlined
+references). So is closing an object with properties and without `additionalProperties`, if the vendor requires closed objects.
+A restriction that the vendor does not accept is moved to the description and reported in `changes`. Anything that would exclude
+valid values, or cannot be expressed, is reported in `losses`; the caller of `convert_schema` decides what to do.
 """
 
 from __future__ import annotations
@@ -38,33 +37,33 @@ from victor_fp.core.schemas.vocabulary import (
 )
 
 MAX_DEPTH = 100
-"""Levels of schemas inside schemas, references that are put in place included."""
+"""Maximum nesting of schemas, including inlined references."""
 MAX_NODES = 20_000
-"""Schemas that one schema may hold once its references are put in place."""
-_SHOWN_PLACES = 5
+"""Maximum number of subschemas after references are inlined."""
+_SHOWN_PATHS = 5
 _TOO_DEEP = f"nested more than {MAX_DEPTH} levels deep"
-_ANYTHING = "a value of any type cannot be held to a schema"
-_AS_ANY_OF = "oneOf is sent as anyOf, which also allows values that match several branches"
+_ANYTHING = "a value of any type cannot be strict"
+_AS_ANY_OF = "oneOf is sent as anyOf, which also accepts values that match several branches"
 _EXCLUSIVE = frozenset({"oneOf", "not", "if", "contains"})
-"""Keywords that accept less where a schema inside of them accepts more."""
+"""Keywords that accept fewer values if a subschema accepts more."""
 _STRUCTURE = frozenset({"type", *OF_TYPE["object"], *OF_TYPE["array"]})
-"""Keywords that decide what the rules for objects, arrays and lists of types ask of a level."""
+"""Keywords to which the rules for objects, arrays and type lists apply."""
 _COMPOSITIONS = ("anyOf", "oneOf", "allOf", "enum", "const", "not", "if", "then", "else")
-"""What may not stand beside the type of a plain object."""
+"""Keywords that are not allowed alongside the type of a plain object."""
 
 
 class Conversion(msgspec.Struct, frozen=True, kw_only=True):
-    """A schema as it is sent."""
+    """A converted schema."""
 
     schema: Schema
     changes: tuple[str, ...] = ()
-    """What of the original it says in other words only, with the places: `minimum is told in the description: $.age`."""
+    """Parts of the original expressed differently, with their paths: `minimum is moved to the description: $.age`."""
     losses: tuple[str, ...] = ()
-    """What has no form that the vendor accepts; the schema then allows more, or less, than the original."""
+    """Parts that cannot be expressed; the schema accepts more, or fewer, values than the original."""
 
 
 def convert_schema(schema: Mapping[str, Json], rules: SchemaRules, *, arguments: bool = False) -> Conversion:
-    """The schema as the rules accept it; `arguments` says that it describes a tool's, which are always an object.
+    """Convert a schema to the rules; `arguments`: it describes the arguments of a tool, which are always an object.
 
     >>> convert_schema({"oneOf": [{"const": 1}, {"type": "null"}]}, SchemaRules(refused=frozenset({"const"}))).schema
     {'oneOf': [{'enum': [1]}, {'type': 'null'}]}
@@ -79,7 +78,7 @@ def convert_schema(schema: Mapping[str, Json], rules: SchemaRules, *, arguments:
 
 
 class _Walk:
-    """One conversion, and what it has to report."""
+    """State of one conversion."""
 
     def __init__(self, root: Mapping[str, Json], rules: SchemaRules, *, arguments: bool) -> None:
         self.root, self.rules, self.arguments = root, rules, arguments
@@ -88,41 +87,41 @@ class _Walk:
         self.changes: dict[str, list[str]] = {}
         self.losses: list[str] = []
         self.used: dict[str, None] = {}
-        """References that the result holds, in their order."""
+        """References in the result, in order."""
         self.nodes = self.level = self.reported = 0
 
-    def report_change(self, place: str, what: str) -> None:
-        """Name a change."""
-        self.changes.setdefault(what, []).append(place)
+    def report_change(self, path: str, what: str) -> None:
+        """Report a change."""
+        self.changes.setdefault(what, []).append(path)
         self.reported += 1
 
-    def report_loss(self, place: str, what: str) -> None:
-        """Name what has no form."""
-        self.losses.append(f"{place}: {what}")
+    def report_loss(self, path: str, what: str) -> None:
+        """Report a part that cannot be expressed."""
+        self.losses.append(f"{path}: {what}")
 
     def list_changes(self) -> tuple[str, ...]:
-        """The changes, each with its first few places."""
+        """Return the changes, each with its first paths."""
         listed: list[str] = []
-        for what, places in self.changes.items():
-            more = f" and {len(places) - _SHOWN_PLACES} more" if len(places) > _SHOWN_PLACES else ""
-            listed.append(f"{what}: {', '.join(places[:_SHOWN_PLACES])}{more}")
+        for what, paths in self.changes.items():
+            more = f" and {len(paths) - _SHOWN_PATHS} more" if len(paths) > _SHOWN_PATHS else ""
+            listed.append(f"{what}: {', '.join(paths[:_SHOWN_PATHS])}{more}")
         return tuple(listed)
 
     def is_accepted(self, keyword: str) -> bool:
-        """Whether the vendor accepts a keyword."""
+        """Return whether the vendor accepts a keyword."""
         rules = self.rules
         return keyword not in rules.refused and (rules.keywords is None or keyword in rules.keywords)
 
     def convert_root(self) -> Schema:
-        """The whole schema with those of its definitions that are used."""
+        """Convert the root schema, with the definitions that are used."""
         root = self.root
         if self.rules.root != "any" or self.arguments:
             root = _Level(self, root, "$").to_object()
         out = self.convert(root, "$")
         schema = dict(out) if isinstance(out, dict) else {}
         done: set[str] = set()
-        while waiting := [reference for reference in self.used if reference not in done]:
-            for reference in waiting:
+        while pending := [reference for reference in self.used if reference not in done]:
+            for reference in pending:
                 done.add(reference)
                 if reference != "#" and is_definition(reference):
                     self._add_definition(schema, reference)
@@ -132,72 +131,72 @@ class _Walk:
         _, keyword, name = reference.split("/")
         converted = self.convert(find_target(self.root, reference), f"$.{keyword}.{name}")
         under = self.choose_definitions_keyword(keyword)
-        held = schema.get(under)
+        existing = schema.get(under)
         decoded = name.replace("~1", "/").replace("~0", "~")
-        schema[under] = {**(held if isinstance(held, dict) else {}), decoded: converted}
+        schema[under] = {**(existing if isinstance(existing, dict) else {}), decoded: converted}
 
     def choose_definitions_keyword(self, keyword: str) -> str:
-        """The keyword under which definitions are sent."""
+        """Return the keyword under which definitions are sent."""
         return keyword if self.is_accepted(keyword) else "$defs"
 
-    def convert(self, given: Json, place: str) -> Json:
-        """One schema with all that it holds."""
+    def convert(self, given: Json, path: str) -> Json:
+        """Convert one schema and its subschemas."""
         self.nodes += 1
         if self.nodes > MAX_NODES:
             if self.nodes == MAX_NODES + 1:
-                self.report_loss(place, f"more than {MAX_NODES} schemas with its references put in place")
+                self.report_loss(path, f"more than {MAX_NODES} schemas with references inlined")
             return {}
         if isinstance(given, Mapping):
             if self.level == MAX_DEPTH:
                 self.report_loss("$", _TOO_DEEP)
                 return {}
             self.level += 1
-            converted = _Level(self, given, place).convert()
+            converted = _Level(self, given, path).convert()
             self.level -= 1
             return converted
         if self.rules.keywords is None and isinstance(given, bool):
             return given
         if given is False:
-            self.report_change(place, "a schema that allows nothing is told in the description")
+            self.report_change(path, "a schema that accepts nothing is moved to the description")
             return {"description": "not allowed"}
         if self.is_closed:
-            self.report_loss(place, _ANYTHING)
+            self.report_loss(path, _ANYTHING)
         return {}
 
 
 class _Level:
-    """One level of a schema while it is converted."""
+    """One level of a schema during conversion."""
 
-    def __init__(self, walk: _Walk, given: Mapping[str, Json], place: str) -> None:
-        self.walk, self.rules, self.place = walk, walk.rules, place
+    def __init__(self, walk: _Walk, given: Mapping[str, Json], path: str) -> None:
+        self.walk, self.rules, self.path = walk, walk.rules, path
         normalised = normalise(given)
         self.node: Schema = normalised.schema
-        """What is left of the original."""
+        """The remaining part of the original."""
         self.out: Schema = {}
-        self.words: list[str] = [*normalised.words]
-        """What the description tells."""
+        self.description_texts: list[str] = [*normalised.texts]
+        """Texts to append to the description."""
         for change in normalised.changes:
             self._report_change(change)
 
     def _report_change(self, what: str) -> None:
-        self.walk.report_change(self.place, what)
+        self.walk.report_change(self.path, what)
 
     def _report_loss(self, what: str) -> None:
-        self.walk.report_loss(self.place, what)
+        self.walk.report_loss(self.path, what)
 
-    def _tell(self, keyword: str, value: Json) -> None:
-        """Put a restriction into the description."""
-        self._report_change(f"{keyword} is told in the description")
-        self.words.append(describe_keyword(keyword, value))
+    def _move_to_description(self, keyword: str, value: Json) -> None:
+        """Move a restriction to the description."""
+        self._report_change(f"{keyword} is moved to the description")
+        self.description_texts.append(describe_keyword(keyword, value))
 
     def convert(self) -> Schema:
-        """The level as the vendor accepts it."""
+        """Convert the level."""
         self._expand()
         if "$ref" in self.node:
             return self._convert_reference()
         types = list_types(self.node)
         if types and "object" not in types and (self.rules.declared or self.rules.objects != "open"):
-            # What restricts objects alone restricts no value here.
+            # Keywords that apply to objects only have no effect here.
             self.node = {keyword: value for keyword, value in self.node.items() if keyword not in OF_TYPE["object"]}
         for keyword, value in self.node.items():
             self._convert_keyword(keyword, value)
@@ -209,12 +208,12 @@ class _Level:
         self._move_into_branches()
         if self.walk.is_closed and not self.out.keys() & {"type", "enum", "const", "anyOf", "allOf"}:
             self._report_loss(_ANYTHING)
-        return describe(self.out, self.words)
+        return describe(self.out, self.description_texts)
 
     # The root
 
     def to_object(self) -> Schema:
-        """The level as an object, without what may not stand beside its type."""
+        """Convert the level to an object, without the keywords that are not allowed alongside its type."""
         arguments = self.walk.arguments
         self._expand(inline=True)
         types = list_types(self.node)
@@ -235,35 +234,35 @@ class _Level:
                     elif keyword in ("anyOf", "oneOf") and isinstance(value, list):
                         node = widen_union(node, [self._resolve(branch) for branch in value])
                         self._report_change(f"{keyword} is sent as one object with the properties of its branches")
-                    self._tell(keyword, value)
-        return describe(node, self.words)
+                    self._move_to_description(keyword, value)
+        return describe(node, self.description_texts)
 
     def _resolve(self, branch: Json) -> Schema:
         given: Mapping[str, Json] = {"not": {}} if branch is False else {}
-        level = _Level(self.walk, branch if isinstance(branch, Mapping) else given, f"{self.place} (merged)")
+        level = _Level(self.walk, branch if isinstance(branch, Mapping) else given, f"{self.path} (merged)")
         level._expand(inline=True)
         return level.node
 
     # References and allOf
 
     def _expand(self, *, inline: bool = False) -> None:
-        """Put in place what the level refers to, where its reference cannot stay, and merge `allOf` where that cannot."""
+        """Inline references that are not accepted, and merge `allOf` if it is not accepted."""
         seen: set[str] = set()
         while True:
             node = self.node
             parts = node.get("allOf")
             if "$ref" in node:
                 reference = str(node["$ref"])
-                if not inline and self._may_stay(reference):
+                if not inline and self._can_keep_reference(reference):
                     return
-                self._put_in_place(reference, is_first=reference not in seen)
+                self._inline_reference(reference, is_first=reference not in seen)
                 seen.add(reference)
             elif isinstance(parts, list) and (inline or len(parts) == 1 or not self.walk.is_accepted("allOf")):
-                self._put_together(parts)
+                self._merge_all_of(parts)
             else:
                 return
 
-    def _may_stay(self, reference: str) -> bool:
+    def _can_keep_reference(self, reference: str) -> bool:
         rules, is_circular = self.rules, reference in self.walk.circular
         if find_target(self.walk.root, reference) is None or rules.references == "none":
             return False
@@ -271,26 +270,26 @@ class _Level:
             return False
         if rules.keywords is not None and not is_definition(reference):
             return False
-        beside = extract_restrictions(self.node).keys() - {"$ref"}
-        return is_circular or not beside or not (rules.lone_references or self._has_rules_for(beside))
+        siblings = extract_restrictions(self.node).keys() - {"$ref"}
+        return is_circular or not siblings or not (rules.lone_references or self._has_rules_for(siblings))
 
     def _has_rules_for(self, keywords: AbstractSet[str]) -> bool:
-        """Whether the rules for objects, arrays or lists of types may ask more of a level with these keywords.
+        """Return whether rules for objects, arrays or type lists may change a level with these keywords.
 
-        Beside a reference it cannot be given: an object that is closed there excludes what the reference lists.
+        Such changes are not possible alongside a reference: a closed object would exclude the properties of its target.
         """
         rules = self.rules
         is_open = rules.objects == "open" and not rules.items and not rules.declared and rules.type_lists
         return not is_open and bool(keywords & _STRUCTURE)
 
-    def _put_in_place(self, reference: str, *, is_first: bool) -> None:
+    def _inline_reference(self, reference: str, *, is_first: bool) -> None:
         rest = {keyword: value for keyword, value in self.node.items() if keyword != "$ref"}
         target = find_target(self.walk.root, reference)
         self.node = rest
         if not isinstance(target, Mapping):
-            self._report_loss(f"the reference {reference} leads to nothing inside of the schema")
-        elif not is_first or (reference in self.walk.circular and self.place != "$"):
-            # At the root one level is put in place, and the references inside of it stay.
+            self._report_loss(f"the reference {reference} does not resolve within the schema")
+        elif not is_first or (reference in self.walk.circular and self.path != "$"):
+            # At the root, one level is inlined, and the references in it are kept.
             self._report_loss(f"{reference} contains itself")
             self.node = {"type": "object", **rest}
         else:
@@ -299,19 +298,19 @@ class _Level:
             schema = self._normalise(inner)
             merged = merge_schemas(rest, schema)
             if merged is None:
-                self._tell("what stands beside a reference", extract_restrictions(rest))
+                self._move_to_description("the schema alongside a reference", extract_restrictions(rest))
                 merged = {**rest, **schema}
             self.node = merged
 
     def _normalise(self, schema: Mapping[str, Json]) -> Schema:
-        """What holds at this level too, in JSON Schema's words."""
+        """Normalise a schema that is merged into this level."""
         normalised = normalise(schema)
         for change in normalised.changes:
             self._report_change(change)
-        self.words += normalised.words
+        self.description_texts += normalised.texts
         return normalised.schema
 
-    def _put_together(self, parts: Sequence[Json]) -> None:
+    def _merge_all_of(self, parts: Sequence[Json]) -> None:
         rest: Schema = {keyword: value for keyword, value in self.node.items() if keyword != "allOf"}
         self.node = rest
         if len(parts) == 1 and isinstance(parts[0], Mapping) and not extract_restrictions(rest):
@@ -321,7 +320,7 @@ class _Level:
         for part in (*map(self._resolve, parts), rest):
             whole = None if whole is None else merge_schemas(whole, part)
         if whole is None:
-            self._tell("allOf", list(parts))
+            self._move_to_description("allOf", list(parts))
         else:
             self.node = {**whole, **{name: value for name, value in rest.items() if name not in RESTRICTIONS}}
 
@@ -329,7 +328,7 @@ class _Level:
         walk, reference = self.walk, str(self.node["$ref"])
         walk.used[reference] = None
         if self.rules.references == "unrolled" and reference in walk.circular:
-            self._report_change("the vendor follows a schema that contains itself to a limited depth")
+            self._report_change("the vendor unrolls a recursive schema to a limited depth")
         sent: Schema = {"$ref": reference}
         if reference != "#" and is_definition(reference):
             _, keyword, name = reference.split("/")
@@ -338,22 +337,21 @@ class _Level:
             if keyword == "$ref":
                 continue
             if keyword in RESTRICTIONS and (self.rules.lone_references or self._has_rules_for({keyword})):
-                self._tell(keyword, value)
+                self._move_to_description(keyword, value)
             else:
                 self._convert_keyword(keyword, value)
-        beside = describe(self.out, self.words)
-        if not beside:
+        siblings = describe(self.out, self.description_texts)
+        if not siblings:
             return sent
-        return {"anyOf": [sent], **beside} if self.rules.lone_references else {**sent, **beside}
+        return {"anyOf": [sent], **siblings} if self.rules.lone_references else {**sent, **siblings}
 
     # Keywords
 
     def _convert_keyword(self, keyword: str, value: Json) -> None:
-        walk, rules, out, place = self.walk, self.rules, self.out, self.place
+        walk, rules, out, path = self.walk, self.rules, self.out, self.path
         if keyword in DEFINITIONS:
-            # Those at the root follow when it is known which are used; others are reached by references that were put in
-            # place, or stand as they are.
-            if place != "$" and rules.keywords is None:
+            # Definitions at the root are added when their uses are known; others are reached by inlined references, or kept.
+            if path != "$" and rules.keywords is None:
                 out[keyword] = value
         elif keyword in ("enum", "const"):
             values = [value] if keyword == "const" else value if isinstance(value, list) else []
@@ -361,17 +359,17 @@ class _Level:
         elif keyword == "discriminator" or not walk.is_accepted(keyword):
             self._replace_keyword(keyword, value)
         elif not self._is_accepted_value(keyword, value):
-            self._tell(keyword, value)
+            self._move_to_description(keyword, value)
         elif keyword == "properties" and isinstance(value, Mapping):
             out[keyword] = self._convert_properties(value)
         elif keyword in SCHEMA_MAPS and isinstance(value, Mapping):
-            out[keyword] = {name: walk.convert(inner, f"{place}.{name}") for name, inner in value.items()}
+            out[keyword] = {name: walk.convert(inner, f"{path}.{name}") for name, inner in value.items()}
         elif keyword in _EXCLUSIVE:
             self._convert_exclusive(keyword, value)
         elif keyword in SCHEMA_LISTS and isinstance(value, list):
             out[keyword] = self._convert_list(keyword, value)
         elif keyword in SINGLE_SCHEMAS and not (keyword == "additionalProperties" and isinstance(value, bool)):
-            out[keyword] = walk.convert(value, f"{place}.{keyword}")
+            out[keyword] = walk.convert(value, f"{path}.{keyword}")
         else:
             out[keyword] = value
 
@@ -382,12 +380,12 @@ class _Level:
         return keyword not in rules.values or _is_among(value, rules.values[keyword])
 
     def _convert_exclusive(self, keyword: str, value: Json) -> None:
-        """Keep a keyword that excludes what the schemas inside of it allow only where these stay as they are."""
+        """Convert a keyword of `_EXCLUSIVE`: it is kept only if its subschemas are unchanged."""
         reported = self.walk.reported
         converted: Json = (
             self._convert_list(keyword, value)
             if isinstance(value, list)
-            else self.walk.convert(value, f"{self.place}.{keyword}")
+            else self.walk.convert(value, f"{self.path}.{keyword}")
         )
         if reported == self.walk.reported:
             self.out[keyword] = converted
@@ -395,20 +393,20 @@ class _Level:
             self._report_change(_AS_ANY_OF)
             self.out["anyOf"] = converted
         else:
-            self._tell(keyword, value)
+            self._move_to_description(keyword, value)
 
     def _convert_list(self, keyword: str, branches: Sequence[Json]) -> list[Json]:
-        return [self.walk.convert(inner, f"{self.place}.{keyword}[{n}]") for n, inner in enumerate(branches)]
+        return [self.walk.convert(inner, f"{self.path}.{keyword}[{n}]") for n, inner in enumerate(branches)]
 
     def _convert_properties(self, properties: Mapping[str, Json]) -> Schema:
         pattern, kept = self.rules.property_names, dict(properties)
         for name in [name for name in properties if pattern and re.fullmatch(pattern, name) is None]:
             self._report_loss(f"the name of the property {name!r} does not match {pattern}")
-            self.words.append(describe_keyword(f"property {name}", kept.pop(name)))
-        return {name: self.walk.convert(inner, f"{self.place}.{name}") for name, inner in kept.items()}
+            self.description_texts.append(describe_keyword(f"property {name}", kept.pop(name)))
+        return {name: self.walk.convert(inner, f"{self.path}.{name}") for name, inner in kept.items()}
 
     def _replace_keyword(self, keyword: str, value: Json) -> None:
-        """Send something for a keyword that the vendor does not accept."""
+        """Replace a keyword that the vendor does not accept."""
         match keyword, value:
             case "oneOf", list() if "anyOf" not in self.node and self.walk.is_accepted("anyOf"):
                 if not are_disjoint(value, self.walk.root):
@@ -418,37 +416,37 @@ class _Level:
                 options = list({encode_json(inner): inner for inner in value}.values())
                 converted = self._convert_list(keyword, options)
                 self.out["items"] = converted[0] if len(converted) == 1 else {"anyOf": converted}
-                self._tell(keyword, value)
+                self._move_to_description(keyword, value)
             case ("additionalProperties", True) | ("default" | "example", None):
                 pass
             case _ if keyword in SILENT or keyword.startswith(("x-", "$")):
                 pass
             case _ if keyword in RESTRICTIONS:
-                self._tell(keyword, value)
+                self._move_to_description(keyword, value)
             case _:
-                self.words.append(describe_keyword(keyword, value))
+                self.description_texts.append(describe_keyword(keyword, value))
 
     def _convert_values(self, keyword: str, values: list[Json]) -> None:
-        """Send `enum` and `const` in the form that the vendor accepts."""
+        """Convert `enum` and `const` to the form that the vendor accepts."""
         rules, types = self.rules, list_types(self.node)
         fitting = [value for value in values if not types or is_of_type(value, types)]
         given: Json = values[0] if keyword == "const" else values
         allowed = rules.enum_types
         if not fitting:
-            self._tell(keyword, given)
+            self._move_to_description(keyword, given)
         elif allowed is None or self._are_allowed(fitting, allowed):
             if self.walk.is_accepted(keyword):
                 self.out[keyword] = given if allowed is None or keyword == "const" else fitting
             elif keyword == "const" and self.walk.is_accepted("enum"):
                 self.out["enum"] = fitting
             else:
-                self._tell(keyword, given)
+                self._move_to_description(keyword, given)
             if allowed == frozenset({"string"}):
                 self.out["type"] = "string"
         else:
             branches = split_values(fitting, allowed)
             if not branches or (len(branches) > 1 and self.node.keys() & {"anyOf", "oneOf"}):
-                self._tell(keyword, given)
+                self._move_to_description(keyword, given)
             elif len(branches) == 1:
                 self.out |= branches[0]
             else:
@@ -463,32 +461,32 @@ class _Level:
     # Types and unions
 
     def _spread_types(self) -> None:
-        """Make a list of types a union, where no list is accepted."""
+        """Convert a type list to a union, if lists are not accepted."""
         if len(types := list_types(self.out)) < 2 or self.rules.type_lists:
             return
         spread = spread_types(self.out, nullable=self.rules.nullable)
         if spread is None:
             del self.out["type"]
-            self._tell("type", list(types))
+            self._move_to_description("type", list(types))
         else:
             self.out = spread
 
     def _move_into_branches(self) -> None:
-        """Move what stands beside a union into its branches, where it has to stand alone."""
+        """Move keywords alongside a union into its branches, if none are allowed there."""
         out, branches = self.out, self.out.get("anyOf")
         if not self.rules.lone_unions or not isinstance(branches, list):
             return
-        beside = {keyword: value for keyword, value in extract_restrictions(out).items() if keyword != "anyOf"}
-        if not beside:
+        siblings = {keyword: value for keyword, value in extract_restrictions(out).items() if keyword != "anyOf"}
+        if not siblings:
             return
-        parted = distribute(branches, beside)
-        if parted is None:
-            self._tell("anyOf", branches)
+        distributed = distribute(branches, siblings)
+        if distributed is None:
+            self._move_to_description("anyOf", branches)
             del out["anyOf"]
             return
-        for keyword in beside:
+        for keyword in siblings:
             del out[keyword]
-        out["anyOf"] = [*parted]
+        out["anyOf"] = [*distributed]
 
     # Objects and arrays
 
@@ -498,7 +496,7 @@ class _Level:
         names = list(properties) if isinstance(properties, dict) else []
         if "object" not in types and (types or properties is None):
             return
-        if rules.objects == "open_said" and properties is None and "additionalProperties" not in self.node:
+        if rules.objects == "open_explicit" and properties is None and "additionalProperties" not in self.node:
             out["additionalProperties"] = True
         if rules.objects == "listed" and not names:
             self._check_listed()
@@ -510,7 +508,7 @@ class _Level:
             if undeclared and self.walk.is_closed:
                 self._report_loss(f"{', '.join(map(str, undeclared))} is required and not among the properties")
             elif undeclared:
-                self._tell("required", undeclared)
+                self._move_to_description("required", undeclared)
             kept: list[Json] = [name for name in required if name in names]
             out["required"] = kept
             if not kept and not self.walk.is_closed:
@@ -518,14 +516,14 @@ class _Level:
         if rules.objects == "closed_and_required":
             listed = required if isinstance(required, list) else []
             if optional := [name for name in names if name not in listed]:
-                self._report_change(f"{', '.join(optional[:_SHOWN_PLACES])} is required, as every property has to be")
+                self._report_change(f"{', '.join(optional[:_SHOWN_PATHS])} is required, since every property must be")
             out["required"] = [*names]
 
     def _check_listed(self) -> None:
-        """An object without properties has no form here, except that a tool without arguments needs none."""
+        """Report an object without properties, which cannot be expressed, except for a tool without arguments."""
         is_empty = self.node.get("properties", {}) == {} and "additionalProperties" not in self.node
-        if not (self.walk.arguments and self.place == "$" and is_empty):
-            self._report_loss("an object has to list its properties")
+        if not (self.walk.arguments and self.path == "$" and is_empty):
+            self._report_loss("an object must list its properties")
 
     def _close(self) -> None:
         out, free = self.out, self.node.get("additionalProperties")
@@ -542,10 +540,10 @@ class _Level:
         if not self.rules.items or "array" not in list_types(out):
             return
         if out.get("items") is False:
-            self._tell("items", value=False)
+            self._move_to_description("items", value=False)
         if isinstance(out.get("items", True), bool):
             if self.walk.is_closed:
-                self._report_loss("an array of any values cannot be held to a schema")
+                self._report_loss("an array of any values cannot be strict")
             out["items"] = {}
 
 

@@ -1,4 +1,4 @@
-"""Several schemas that all hold, as one: `allOf`, what stands beside a reference, and what stands beside a union."""
+"""Merging of schemas that all apply: `allOf`, and keywords alongside a reference or a union."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _LOWER = frozenset({"minimum", "exclusiveMinimum", "minLength", "minItems", "min
 
 
 def merge_schemas(first: Mapping[str, Json], second: Mapping[str, Json], *, lone_unions: bool = False) -> Schema | None:
-    """The schema of the values that match both; None where no single schema is known to say so, or with `lone_unions`
-    where a union would stand beside other restrictions in it.
+    """Merge two schemas to one that accepts the values that match both.
 
-    Words such as the description are those of the first that has them.
+    None if no such schema is known or, with `lone_unions`, if a union in it would have siblings. Annotations such as the
+    description are taken from the first schema that has them.
 
     >>> merge_schemas({"type": "integer", "minimum": 1}, {"type": "number", "maximum": 9})
     {'type': 'integer', 'minimum': 1, 'maximum': 9}
@@ -40,12 +40,12 @@ def merge_schemas(first: Mapping[str, Json], second: Mapping[str, Json], *, lone
     if types and isinstance(values, list):
         out["enum"] = [value for value in values if is_of_type(value, types)] or values
     if types and "object" not in types:
-        out.pop("required", None)  # restricts objects, which are no values here
+        out.pop("required", None)  # applies to objects only, which are not accepted
     return None if lone_unions and "anyOf" in out and len(extract_restrictions(out)) > 1 else out
 
 
 def _is_closed_to(one: Mapping[str, Json], other: Mapping[str, Json]) -> bool:
-    """Whether one schema says something of the properties that only the other one lists."""
+    """Return whether one schema restricts properties that only the other one lists."""
     names, more = _list_names(one), _list_names(other)
     restricts = one.get("additionalProperties", True) is not True or "patternProperties" in one
     return restricts and bool(more - names)
@@ -57,7 +57,7 @@ def _list_names(schema: Mapping[str, Json]) -> frozenset[str]:
 
 
 def _merge_values(keyword: str, first: Json, second: Json, *, lone_unions: bool) -> Json:
-    """The value of a keyword that says both; None where there is none."""
+    """Merge the values of a keyword; None if that is not possible."""
     match first, second:
         case ((int() | float()), (int() | float())) if keyword in _UPPER:
             return min(first, second)
@@ -99,8 +99,8 @@ def _intersect_types(first: Sequence[str], second: Sequence[str]) -> Json:
     return shared[0] if len(shared) == 1 else shared or None
 
 
-def distribute(branches: Sequence[Json], beside: Mapping[str, Json]) -> list[Schema] | None:
-    """The branches of a union, each with what stands beside the union; None where one cannot be merged with it.
+def distribute(branches: Sequence[Json], siblings: Mapping[str, Json]) -> list[Schema] | None:
+    """Merge the siblings of a union into each of its branches; None if that is not possible for one.
 
     >>> distribute([{"type": "string"}, {"anyOf": [{"const": 1}, {"const": 2}]}], {"title": "T"})
     [{'type': 'string', 'title': 'T'}, {'const': 1, 'title': 'T'}, {'const': 2, 'title': 'T'}]
@@ -111,34 +111,34 @@ def distribute(branches: Sequence[Json], beside: Mapping[str, Json]) -> list[Sch
             return None
         inner = branch.get("anyOf")
         alone = {name: value for name, value in branch.items() if name != "anyOf"}
-        merged = merge_schemas(alone, beside, lone_unions=True)
+        merged = merge_schemas(alone, siblings, lone_unions=True)
         if merged is None or _has_unlisted_required(merged):
             return None
         if not isinstance(inner, list):
             out.append(merged)
             continue
-        parted = distribute(inner, merged)
-        if parted is None:
+        distributed = distribute(inner, merged)
+        if distributed is None:
             return None
-        out += parted
+        out += distributed
     return out
 
 
 def _has_unlisted_required(schema: Mapping[str, Json]) -> bool:
-    """Whether properties are listed, and one that is not among them is required."""
+    """Return whether a required property is not among the listed ones."""
     required = schema.get("required")
     return "properties" in schema and isinstance(required, list) and not set(map(str, required)) <= _list_names(schema)
 
 
 def extract_restrictions(schema: Mapping[str, Json]) -> Schema:
-    """The part of a schema that restricts values."""
+    """Return the keywords of a schema that restrict values."""
     return {keyword: value for keyword, value in schema.items() if keyword in RESTRICTIONS}
 
 
 def widen_union(root: Mapping[str, Json], branches: Sequence[Mapping[str, Json]]) -> Schema:
-    """One object in the place of a union: with the properties of all branches, and as required those of each.
+    """Replace a union by one object with the properties of all branches; those required by every branch are required.
 
-    Where only some branches list a property, it has their schema, which the others do not restrict.
+    A property that only some branches list has their schema.
 
     >>> widen_union({"type": "object"}, [{"required": ["a", "b"]}, {"required": ["b"]}])["required"]
     ['b']
@@ -158,9 +158,9 @@ def widen_union(root: Mapping[str, Json], branches: Sequence[Mapping[str, Json]]
 
 
 def _build_either(first: Json, second: Json) -> Json:
-    """A schema for values that match either one; where the first is such a union already, with one branch more."""
+    """Return a union of two schemas; if the first is a union, extend it."""
     if first == second:
         return first
-    held = first.get("anyOf") if isinstance(first, dict) and first.keys() == {"anyOf"} else None
-    options = held if isinstance(held, list) else [first]
+    existing = first.get("anyOf") if isinstance(first, dict) and first.keys() == {"anyOf"} else None
+    options = existing if isinstance(existing, list) else [first]
     return {"anyOf": options if second in options else [*options, second]}

@@ -1,6 +1,6 @@
-"""Spellings of older drafts, of OpenAPI and of programming languages, in the words of JSON Schema 2020-12.
+"""Normalisation of older drafts, OpenAPI and type names of programming languages to JSON Schema 2020-12.
 
-The result means the same as the original was meant to; every word that was not JSON Schema's is named.
+The intended meaning is preserved; everything that is not JSON Schema 2020-12 is reported.
 """
 
 from __future__ import annotations
@@ -23,35 +23,35 @@ OTHER_TYPES: Mapping[str, str] = {
     "bool": "boolean",
     **dict.fromkeys(("none", "nonetype", "void", "undefined", "nil"), "null"),
 }
-"""Names of types in programming languages, lower case, and JSON Schema's name for each."""
+"""JSON Schema type by type name of programming languages, lower case."""
 ANY_TYPES = frozenset({"any", "mixed", "unknown", "anytype"})
-"""Names of the type that every value has, which JSON Schema says by naming none."""
+"""Names for any type, which JSON Schema expresses by omitting the type."""
 
 
-MAX_TOLD = 400
-"""Characters that a description tells of one keyword."""
+MAX_DESCRIBED = 400
+"""Maximum length of one keyword in a description, in characters."""
 _SHOWN = 60
-"""Characters of a value that a message shows."""
+"""Maximum length of a value in a message, in characters."""
 
 
 class NormalisedLevel(msgspec.Struct, frozen=True):
-    """One level of a schema in JSON Schema's words; the schemas inside it are as they were."""
+    """One normalised level of a schema; subschemas are unchanged."""
 
     schema: Schema
     changes: tuple[str, ...] = ()
-    words: tuple[str, ...] = ()
-    """What is left out and may be told to the model."""
+    texts: tuple[str, ...] = ()
+    """Dropped parts that can be added to the description."""
 
 
 def normalise(schema: Mapping[str, Json]) -> NormalisedLevel:
-    """One level of a schema, without the levels below it.
+    """Normalise one level of a schema, without subschemas.
 
     >>> normalise({"type": "dict", "properties": {}}).schema
     {'type': 'object', 'properties': {}}
     """
     out: Schema = {}
     changes: list[str] = []
-    words: tuple[str, ...] = ()
+    texts: tuple[str, ...] = ()
     for keyword, value in schema.items():
         match keyword, value:
             case "type", _:
@@ -59,14 +59,14 @@ def normalise(schema: Mapping[str, Json]) -> NormalisedLevel:
                 if types.type is not None:
                     out["type"] = types.type
                 changes += types.changes
-                words = types.words
+                texts = types.texts
             case (("properties" | "patternProperties" | "$defs" | "definitions" | "dependentSchemas"), dict()):
                 named = {name: _read_schema(inner) for name, inner in value.items()}
                 out[keyword] = {name: one for name, (one, _) in named.items()}
                 changes += [change for _, change in named.values()]
             case (("anyOf" | "oneOf" | "allOf" | "prefixItems" | "items"), list()):
                 listed = [_read_schema(inner) for inner in value]
-                # Before 2020-12 a list of schemas under `items` meant what `prefixItems` means since.
+                # Before 2020-12, a list of schemas under `items` had the meaning of `prefixItems`.
                 out["prefixItems" if keyword == "items" else keyword] = [one for one, _ in listed]
                 changes += [change for _, change in listed]
                 if keyword == "items" and "additionalItems" in schema:
@@ -77,7 +77,7 @@ def normalise(schema: Mapping[str, Json]) -> NormalisedLevel:
             case "required", list():
                 out[keyword] = list(dict.fromkeys(name for name in value if isinstance(name, str)))
             case (("required" | "exclusiveMinimum" | "exclusiveMaximum" | "nullable"), bool()):
-                pass  # said by `required` of the object around, by the bound itself, and by the type
+                pass  # expressed by `required` of the parent object, by the bound, and by the type
             case "minimum", _ if schema.get("exclusiveMinimum") is True:
                 out["exclusiveMinimum"] = value
             case "maximum", _ if schema.get("exclusiveMaximum") is True:
@@ -86,8 +86,8 @@ def normalise(schema: Mapping[str, Json]) -> NormalisedLevel:
                 pass
             case "dependencies", Mapping():
                 out = _with_dependencies(out, value)
-            case _ if keyword in _WANTED and not _is_wanted(value, _WANTED[keyword]):
-                changes.append(f"{keyword} is not of the form that JSON Schema wants and is not sent")
+            case _ if keyword in _VALUE_TYPES and not _has_value_type(value, _VALUE_TYPES[keyword]):
+                changes.append(f"{keyword} is not valid in JSON Schema and is not sent")
             case _:
                 out[keyword] = value
     if "const" in out and "enum" in out:
@@ -96,14 +96,14 @@ def normalise(schema: Mapping[str, Json]) -> NormalisedLevel:
     if flagged:
         given = out.get("required")
         out["required"] = list(dict.fromkeys([*(given if isinstance(given, list) else ()), *flagged]))
-        changes.append("required: true of a property is sent in the list of its object")
+        changes.append("required: true of a property is moved to its object")
     if schema.get("nullable") is True:
         out, change = _with_null(out)
         changes.append(change)
-    return NormalisedLevel(out, tuple(dict.fromkeys(filter(None, changes))), words)
+    return NormalisedLevel(out, tuple(dict.fromkeys(filter(None, changes))), texts)
 
 
-_WANTED: Mapping[str, type | tuple[type, ...]] = {
+_VALUE_TYPES: Mapping[str, type | tuple[type, ...]] = {
     **dict.fromkeys((*SCHEMA_MAPS, "dependentRequired"), dict),
     **dict.fromkeys(SCHEMA_LISTS, list),
     **dict.fromkeys(("pattern", "format", "$ref", "$dynamicRef", "title", "description"), str),
@@ -112,55 +112,55 @@ _WANTED: Mapping[str, type | tuple[type, ...]] = {
     **dict.fromkeys(("enum", "required"), list),
     "uniqueItems": bool,
 }
-"""The form of some keywords' values; another one is an error at every vendor."""
+"""Types of keyword values; others are rejected by all vendors."""
 
 
 def _with_dependencies(schema: Schema, given: Mapping[str, Json]) -> Schema:
-    """What draft 7 says in one keyword, in the two of 2020-12."""
+    """Split `dependencies` of draft 7 into the two keywords of 2020-12."""
     names = {name: value for name, value in given.items() if isinstance(value, list)}
     schemas = {name: value for name, value in given.items() if isinstance(value, Mapping | bool)}
     out = dict(schema)
     for keyword, found in (("dependentRequired", names), ("dependentSchemas", schemas)):
-        held = out.get(keyword)
+        existing = out.get(keyword)
         if found:
-            out[keyword] = {**found, **(held if isinstance(held, Mapping) else {})}
+            out[keyword] = {**found, **(existing if isinstance(existing, Mapping) else {})}
     return out
 
 
-def _is_wanted(value: Json, wanted: type | tuple[type, ...]) -> bool:
+def _has_value_type(value: Json, wanted: type | tuple[type, ...]) -> bool:
     return isinstance(value, wanted) and (wanted is bool or not isinstance(value, bool))
 
 
 def _compare_with_const(values: Json, const: Json) -> str:
-    """What is to be said of an enumeration that is left out beside a constant; nothing where that is among its values."""
+    """Return the change for an `enum` dropped in favour of `const`; empty if it contains the constant."""
     listed = values if isinstance(values, list) else []
     is_among = any(value == const and type(value) is type(const) for value in listed)
-    return "" if is_among else "enum, which const contradicts, is not sent"
+    return "" if is_among else "enum is not sent, since const contradicts it"
 
 
 def _read_schema(value: Json) -> tuple[Json, str]:
-    """A schema or a boolean; the bare name of a type stands for a schema of that type."""
+    """Read a schema or a boolean; the bare name of a type is read as a schema of that type."""
     if isinstance(value, Mapping | bool):
         return value, ""
     if isinstance(value, str) and _find_known_type(value) is not None:
-        return {"type": value}, f"the type {value!r} in the place of a schema is sent as one"
-    return {}, "what is not a schema is sent as one that allows anything"
+        return {"type": value}, f"the type {value!r} in place of a schema is sent as one"
+    return {}, "a value that is not a schema is sent as one that accepts anything"
 
 
 def _list_required_by_flag(properties: Json) -> list[str]:
-    """The properties that say of themselves that they are required, as in draft 3."""
+    """Return the properties with `required: true`, as in draft 3."""
     if not isinstance(properties, Mapping):
         return []
     return [name for name, inner in properties.items() if isinstance(inner, Mapping) and inner.get("required") is True]
 
 
 def _with_null(schema: Schema) -> tuple[Schema, str]:
-    """OpenAPI's `nullable: true` beside a type."""
+    """Convert OpenAPI's `nullable: true`."""
     types = list_types(schema)
     if "null" in types:
         return schema, ""
     if not types:
-        return schema, "nullable says nothing without a type and is not sent"
+        return schema, "nullable has no effect without a type and is not sent"
     out: Schema = {**schema, "type": [*types, "null"]}
     values = out.get("enum")
     if isinstance(values, list) and None not in values:
@@ -170,13 +170,13 @@ def _with_null(schema: Schema) -> tuple[Schema, str]:
 
 class _Types(msgspec.Struct, frozen=True):
     type: Json = None
-    """None where any type is allowed."""
+    """None if any type is accepted."""
     changes: tuple[str, ...] = ()
-    words: tuple[str, ...] = ()
+    texts: tuple[str, ...] = ()
 
 
 def _read_types(value: Json) -> _Types:
-    """The types in JSON Schema's words."""
+    """Read types as those of JSON Schema."""
     if value is None:
         return _Types()
     names = value if isinstance(value, list) else [value]
@@ -191,15 +191,15 @@ def _read_types(value: Json) -> _Types:
                 changes.append(f"the type {name!r} is sent as {known!r}")
         elif isinstance(name, str) and name.strip().lower() in ANY_TYPES:
             is_any = True
-            changes.append(f"the type {name!r} is sent as none, which allows anything")
+            changes.append(f"the type {name!r} is omitted, which accepts anything")
         else:
             is_any = True
-            changes.append(f"the type {_shorten(name)} is not one of JSON Schema's and is told in the description")
+            changes.append(f"the type {_shorten(name)} is not a JSON Schema type and is moved to the description")
     if is_any or not types:
-        # The other types of a union with one that cannot be sent would exclude values that were meant.
+        # If one type of a union cannot be sent, the others would exclude intended values.
         unknown = [] if not changes else [name for name in names if not _is_any(name)]
-        words = (f"type: {' or '.join(map(str, unknown))[:_SHOWN]}",) if unknown and is_any else ()
-        return _Types(None, tuple(changes), words)
+        texts = (f"type: {' or '.join(map(str, unknown))[:_SHOWN]}",) if unknown and is_any else ()
+        return _Types(None, tuple(changes), texts)
     return _Types(types if len(types) > 1 else types[0], tuple(changes))
 
 
@@ -213,7 +213,7 @@ def _shorten(value: Json) -> str:
 
 
 def _find_known_type(name: str) -> str | None:
-    """The JSON type for a name such as `String`, `ArrayList` or `List[int]`."""
+    """Return the JSON type for a name such as `String`, `ArrayList` or `List[int]`."""
     low = name.strip().lower()
     base = low.partition("<")[0].partition("[")[0].strip()
     if low.endswith("[]"):
@@ -224,24 +224,24 @@ def _find_known_type(name: str) -> str | None:
 
 
 def describe_keyword(keyword: str, value: Json) -> str:
-    """A keyword as the description tells it.
+    """Return a keyword as text for the description.
 
     >>> describe_keyword("minimum", 1)
     'minimum: 1'
     """
     text = encode_json(value).decode()
-    return f"{keyword}: {text if len(text) <= MAX_TOLD else text[: MAX_TOLD - 3] + '...'}"
+    return f"{keyword}: {text if len(text) <= MAX_DESCRIBED else text[: MAX_DESCRIBED - 3] + '...'}"
 
 
-def describe(schema: Schema, words: Sequence[str]) -> Schema:
-    """The schema with these words at the end of its description.
+def describe(schema: Schema, texts: Sequence[str]) -> Schema:
+    """Append texts to the description of a schema.
 
     >>> describe({"description": "Years."}, ["minimum: 0"])
     {'description': 'Years. minimum: 0'}
     """
-    if not words:
+    if not texts:
         return schema
     given = schema.get("description")
     lead = given.rstrip() if isinstance(given, str) else ""
     joint = "" if not lead else " " if lead.endswith((".", "!", "?")) else ". "
-    return {**schema, "description": f"{lead}{joint}{'; '.join(words)}"}
+    return {**schema, "description": f"{lead}{joint}{'; '.join(texts)}"}

@@ -1,4 +1,4 @@
-"""A quick look at a schema: most schemas of tools are made of a few keywords that every vendor accepts as they are."""
+"""Fast path for schemas that need no conversion: most tool schemas consist of a few keywords that all vendors accept."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from victor_fp.core.json import Json
 from victor_fp.core.schemas.vocabulary import OF_TYPE
 
 _SCALARS = frozenset(OF_TYPE) - {"object", "array"}
-_MOST = 200
-"""Schemas inside one schema that are looked at, which also bounds how deep they stand."""
-_WORDS = frozenset({"description", "title"})
+_MAX_SCHEMAS = 200
+"""Maximum number of subschemas that are examined, which also bounds their depth."""
+_ANNOTATIONS = frozenset({"description", "title"})
 
 
 def is_plain(schema: Mapping[str, Json], rules: SchemaRules) -> bool:
-    """Whether the rules accept a tool's schema as it is, as far as a look at common keywords tells; False is no answer.
+    """Return whether the rules accept a tool's schema unchanged, by its common keywords; False means unknown.
 
     >>> is_plain({"type": "object", "properties": {"a": {"type": "string"}}}, SchemaRules())
     True
@@ -26,27 +26,27 @@ def is_plain(schema: Mapping[str, Json], rules: SchemaRules) -> bool:
     names = re.compile(rules.property_names) if rules.property_names else None
     needs_items, needs_properties, needs_declared = rules.items, rules.objects == "listed", rules.declared
     accepted = rules.keywords
-    waiting, looked_at = [schema], 0
-    while waiting:
-        place = waiting.pop()
-        looked_at += 1
-        if looked_at > _MOST:
+    pending, examined = [schema], 0
+    while pending:
+        node = pending.pop()
+        examined += 1
+        if examined > _MAX_SCHEMAS:
             return False
-        kind = place.get("type")
+        kind = node.get("type")
         if type(kind) is not str:
             return False
         if kind not in _SCALARS:
             if kind == "array":
-                if "items" not in place and needs_items:
+                if "items" not in node and needs_items:
                     return False
-            elif kind != "object" or (needs_properties and not place.get("properties")):
+            elif kind != "object" or (needs_properties and not node.get("properties")):
                 return False
-        for keyword, value in place.items():
+        for keyword, value in node.items():
             if keyword == "type":
                 continue
             if accepted is not None and keyword not in accepted:
                 return False
-            if keyword in _WORDS and type(value) is str:
+            if keyword in _ANNOTATIONS and type(value) is str:
                 continue
             if keyword == "properties" and type(value) is dict:
                 if names is not None and not all(map(names.fullmatch, value)):
@@ -54,11 +54,11 @@ def is_plain(schema: Mapping[str, Json], rules: SchemaRules) -> bool:
                 for inner in value.values():
                     if type(inner) is not dict or ("required" in inner and type(inner["required"]) is not list):
                         return False
-                    waiting.append(inner)
+                    pending.append(inner)
             elif keyword == "items" and type(value) is dict:
-                waiting.append(value)
+                pending.append(value)
             elif keyword == "required" and type(value) is list:
-                listed = place.get("properties")
+                listed = node.get("properties")
                 if needs_declared and not (isinstance(listed, dict) and set(map(str, value)) <= listed.keys()):
                     return False
                 if len(set(map(str, value))) < len(value) or not all(type(name) is str for name in value):

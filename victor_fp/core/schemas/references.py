@@ -1,4 +1,4 @@
-"""References inside one schema: what they lead to, which of them are circular, and whether branches of a union overlap."""
+"""References in a schema: resolution, detection of cycles, and overlap of the branches of a union."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from victor_fp.core.json import Json
 from victor_fp.core.schemas.vocabulary import DEFINITIONS, SCHEMA_LISTS, SCHEMA_MAPS, SINGLE_SCHEMAS, list_types
 
 _MAX_STEPS = 64
-"""Steps of one pointer, and references in a row, that are followed."""
+"""Maximum number of steps of a pointer, and of chained references."""
 
 
 def find_target(root: Mapping[str, Json], reference: str) -> Json:
-    """The schema that a reference leads to; None where it leads out of the document or to nothing.
+    """Return the target of a reference; None if it is outside of the document or missing.
 
     >>> find_target({"$defs": {"A": {"type": "null"}}}, "#/$defs/A")
     {'type': 'null'}
@@ -21,23 +21,23 @@ def find_target(root: Mapping[str, Json], reference: str) -> Json:
         return dict(root)
     if not reference.startswith("#/"):
         return None
-    place: Json = dict(root)
+    node: Json = dict(root)
     steps = reference[2:].split("/")
     for step in steps[:_MAX_STEPS]:
         name = step.replace("~1", "/").replace("~0", "~")
-        if isinstance(place, Mapping) and name in place:
-            place = place[name]
-        elif isinstance(place, list) and name.isdecimal() and len(name) < 6 and int(name) < len(place):
-            place = place[int(name)]
+        if isinstance(node, Mapping) and name in node:
+            node = node[name]
+        elif isinstance(node, list) and name.isdecimal() and len(name) < 6 and int(name) < len(node):
+            node = node[int(name)]
         else:
             return None
-    if isinstance(place, bool):
-        return {} if place else {"not": {}}
-    return place if isinstance(place, Mapping) and len(steps) <= _MAX_STEPS else None
+    if isinstance(node, bool):
+        return {} if node else {"not": {}}
+    return node if isinstance(node, Mapping) and len(steps) <= _MAX_STEPS else None
 
 
 def is_definition(reference: str) -> bool:
-    """Whether a reference leads to a definition or to the root, which keep their place in every conversion.
+    """Return whether a reference is to a definition or the root, whose paths conversion preserves.
 
     >>> is_definition("#/$defs/A"), is_definition("#"), is_definition("#/properties/a")
     (True, True, False)
@@ -47,75 +47,75 @@ def is_definition(reference: str) -> bool:
 
 
 def find_circular(root: Mapping[str, Json]) -> frozenset[str]:
-    """The references that lead, directly or not, back to a schema that they stand in, or from one such to another."""
+    """Return the references on a cycle, or on a path between two cycles."""
     uses: dict[str, set[str]] = {}
-    waiting = ["#", *_list_references(root)]
-    while waiting:
-        name = waiting.pop()
+    pending = ["#", *_list_references(root)]
+    while pending:
+        name = pending.pop()
         if name in uses:
             continue
         target = find_target(root, name)
         uses[name] = set(_list_references(target)) if isinstance(target, Mapping) else set()
-        waiting += uses[name]
+        pending += uses[name]
     users: dict[str, set[str]] = {name: set() for name in uses}
     for name, targets in uses.items():
         for target in targets:
             users[target].add(name)
-    ends = _find_endless(uses, users)
-    return frozenset(_find_endless({n: users[n] & ends for n in ends}, {n: uses[n] & ends for n in ends}))
+    ends = _find_infinite(uses, users)
+    return frozenset(_find_infinite({n: users[n] & ends for n in ends}, {n: uses[n] & ends for n in ends}))
 
 
-def _find_endless(forward: Mapping[str, set[str]], backward: Mapping[str, set[str]]) -> set[str]:
-    """The nodes of a graph from which a path never has to end; linear in its edges."""
-    left = {name: len(targets) for name, targets in forward.items()}
-    ready = [name for name, count in left.items() if not count]
+def _find_infinite(forward: Mapping[str, set[str]], backward: Mapping[str, set[str]]) -> set[str]:
+    """Return the nodes of a graph that have infinite paths; linear in its edges."""
+    remaining = {name: len(targets) for name, targets in forward.items()}
+    ready = [name for name, count in remaining.items() if not count]
     while ready:
         name = ready.pop()
-        del left[name]
+        del remaining[name]
         for user in backward[name]:
-            left[user] -= 1
-            if not left[user]:
+            remaining[user] -= 1
+            if not remaining[user]:
                 ready.append(user)
-    return set(left)
+    return set(remaining)
 
 
 def find_reachable(root: Mapping[str, Json]) -> frozenset[str]:
-    """The references that can be reached from the root without counting the definitions themselves."""
+    """Return the references that are reachable from the root, other than through definitions alone."""
     found: set[str] = set()
-    waiting = list(_list_references({name: value for name, value in root.items() if name not in DEFINITIONS}))
-    while waiting:
-        name = waiting.pop()
+    pending = list(_list_references({name: value for name, value in root.items() if name not in DEFINITIONS}))
+    while pending:
+        name = pending.pop()
         if name in found:
             continue
         found.add(name)
         target = find_target(root, name)
         if isinstance(target, Mapping) and name != "#":
-            waiting += _list_references(target)
+            pending += _list_references(target)
     return frozenset(found)
 
 
 def _list_references(schema: Json) -> Iterator[str]:
-    """Every reference in a schema; those inside of its definitions are not its own."""
-    waiting: list[Json] = [schema]
-    while waiting:
-        place = waiting.pop()
-        if not isinstance(place, Mapping):
+    """Yield every reference in a schema, except those in its definitions."""
+    pending: list[Json] = [schema]
+    while pending:
+        node = pending.pop()
+        if not isinstance(node, Mapping):
             continue
-        for keyword, value in place.items():
+        for keyword, value in node.items():
             if keyword == "$ref" and isinstance(value, str):
                 yield value
             elif keyword in DEFINITIONS:
                 continue
             elif keyword in SCHEMA_MAPS and isinstance(value, Mapping):
-                waiting += value.values()
+                pending += value.values()
             elif (keyword in SCHEMA_LISTS or keyword in SINGLE_SCHEMAS) and isinstance(value, list):
-                waiting += value
+                pending += value
             elif keyword in SINGLE_SCHEMAS:
-                waiting.append(value)
+                pending.append(value)
 
 
 def are_disjoint(branches: Sequence[Json], root: Mapping[str, Json]) -> bool:
-    """Whether no value can match two of these schemas, as far as their types and constants show.
+    """Return whether no value can match two of the schemas, by their types and constants.
 
     >>> card, cash = ({"properties": {"by": {"const": by}}, "required": ["by"]} for by in ("card", "cash"))
     >>> are_disjoint([card, cash], {})
@@ -146,7 +146,7 @@ def _list_covered_types(branch: Mapping[str, Json]) -> frozenset[str]:
 
 
 def _list_tags(branch: Mapping[str, Json]) -> set[str]:
-    """The properties that are required and hold one of a few constants."""
+    """Return the required properties with constant values."""
     required = branch.get("required")
     names = {name for name in required if isinstance(name, str)} if isinstance(required, list) else set()
     return {name for name in names if _list_constants(branch, name)}

@@ -1,4 +1,4 @@
-"""Lists of types, nulls and enumerations as unions, for vendors that accept them in no other form."""
+"""Conversion of type lists, nulls and enumerations to unions, for vendors that require them."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ _NULL: Schema = {"type": "null"}
 
 
 def spread_types(schema: Schema, *, nullable: bool) -> Schema | None:
-    """The schema with one type for each branch of a union, and in it the keywords that are about this type.
+    """Convert a type list to a union with one type, and its keywords, per branch.
 
-    With `nullable` null is said by OpenAPI's keyword. None where the schema is a union already.
+    With `nullable`, null is expressed by OpenAPI's keyword. None if the schema already is a union.
 
     >>> spread_types({"type": ["array", "string"], "items": {}, "title": "T"}, nullable=False)
     {'title': 'T', 'anyOf': [{'type': 'array', 'items': {}}, {'type': 'string'}]}
@@ -33,7 +33,7 @@ def spread_types(schema: Schema, *, nullable: bool) -> Schema | None:
 
 
 def _keep_type(schema: Schema, kind: str) -> Schema:
-    """The part of a schema that is about one of its types."""
+    """Return the part of a schema that applies to one of its types."""
     own: Schema = {keyword: value for keyword, value in schema.items() if keyword in OF_TYPE.get(kind, ())}
     values = schema.get("enum")
     if isinstance(values, list):
@@ -42,7 +42,7 @@ def _keep_type(schema: Schema, kind: str) -> Schema:
 
 
 def fold_null(schema: Schema) -> Schema:
-    """The schema with a branch for null as OpenAPI's `nullable`, and the only other branch in the place of the union.
+    """Convert a null branch to OpenAPI's `nullable`; a single remaining branch replaces the union.
 
     >>> fold_null({"anyOf": [{"type": "string"}, {"type": "null"}]})
     {'nullable': True, 'type': 'string'}
@@ -61,8 +61,9 @@ def fold_null(schema: Schema) -> Schema:
 
 
 def split_values(values: Sequence[Json], allowed: frozenset[str]) -> list[Schema]:
-    """A schema for each kind of values in an enumeration that may hold values of some types only; none where some values
-    have none. Numbers that it may not hold are their own bounds.
+    """Split an enumeration by the allowed types of values; empty if some values cannot be expressed.
+
+    Numbers that are not allowed in an enumeration are expressed as equal bounds.
 
     >>> split_values(["a", 1], frozenset({"string"}))
     [{'type': 'string', 'enum': ['a']}, {'type': 'integer', 'minimum': 1, 'maximum': 1}]

@@ -1,4 +1,4 @@
-"""The keywords of JSON Schema 2020-12 by what they hold and which values they restrict."""
+"""Keywords of JSON Schema 2020-12, by type of their value and by the values they restrict."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SINGLE_SCHEMAS = frozenset(
 )
 """Keywords whose value is a schema or a boolean."""
 DEFINITIONS = ("$defs", "definitions")
-"""Keywords whose schemas apply only where a reference leads to them."""
+"""Keywords whose schemas apply only if referenced."""
 
 SILENT = frozenset(
     {
@@ -29,10 +29,10 @@ SILENT = frozenset(
         *("readOnly", "writeOnly", "discriminator", "xml", "externalDocs", "propertyOrdering"),
     }
 )
-"""Keywords that restrict nothing and say nothing of the values that are wanted. `discriminator` is OpenAPI's: it names
-the property that tells the branches of a union apart, which the branches themselves do by their constants."""
+"""Keywords without restrictions or information about values. OpenAPI's `discriminator` names the property that distinguishes
+the branches of a union, which is redundant with the constants in the branches."""
 INFORMATIVE = frozenset({"default", "example", "examples", "contentEncoding", "contentMediaType"})
-"""Keywords that restrict nothing and say something of the values that are wanted."""
+"""Keywords without restrictions that describe values."""
 
 OF_TYPE: Mapping[str, frozenset[str]] = {
     "string": frozenset({"minLength", "maxLength", "pattern", "format"}),
@@ -53,7 +53,7 @@ OF_TYPE: Mapping[str, frozenset[str]] = {
     "boolean": frozenset(),
     "null": frozenset(),
 }
-"""For each type the keywords that restrict its values and no others."""
+"""Keywords that apply only to values of a type, by type."""
 TYPE_KEYWORDS = frozenset().union(*OF_TYPE.values())
 RESTRICTIONS = frozenset(
     {
@@ -61,11 +61,11 @@ RESTRICTIONS = frozenset(
         *TYPE_KEYWORDS,
     }
 )
-"""Keywords that restrict values; every other one is information, or unknown to JSON Schema and of no effect."""
+"""Keywords that restrict values; all others are annotations, or unknown and without effect."""
 
 
 def name_type(value: Json) -> str:
-    """The JSON type of a value, `integer` for whole numbers.
+    """Return the JSON type of a value, `integer` for integral numbers.
 
     >>> name_type(1), name_type(1.5), name_type(True), name_type(None)
     ('integer', 'number', 'boolean', 'null')
@@ -88,7 +88,7 @@ def name_type(value: Json) -> str:
 
 
 def list_types(schema: Mapping[str, Json]) -> tuple[str, ...]:
-    """The types that a schema names; empty where it names none.
+    """Return the types of a schema; empty if it has none.
 
     >>> list_types({"type": ["string", "null"]}), list_types({})
     (('string', 'null'), ())
@@ -100,6 +100,6 @@ def list_types(schema: Mapping[str, Json]) -> tuple[str, ...]:
 
 
 def is_of_type(value: Json, types: tuple[str, ...]) -> bool:
-    """Whether a value is of one of these types."""
+    """Return whether a value is of one of the types."""
     kind = name_type(value)
     return kind in types or (kind == "integer" and "number" in types)

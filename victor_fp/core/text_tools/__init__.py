@@ -1,6 +1,6 @@
-"""Tool calls written as text: the formats that models write, read without guessing and told apart from the text.
+"""Tool calls written as text: detection and parsing of the formats that models use.
 
-Names are loaded when they are first used: only who looks for calls in texts pays for the readers.
+Names are imported on first use.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ __all__ = [
     "start_detector",
 ]
 
-_HOMES = {
+_MODULES = {
     **dict.fromkeys(
         ("Detector", "DetectedPiece", "Remark", "feed", "find_calls", "flush", "start_detector"), "detector"
     ),
@@ -58,7 +58,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> object:
-    home = _HOMES.get(name)
-    if home is None:
+    module = _MODULES.get(name)
+    if module is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{home}"), name)
+    return getattr(import_module(f"{__name__}.{module}"), name)

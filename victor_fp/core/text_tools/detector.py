@@ -1,12 +1,11 @@
-"""Finds the calls in a text as it streams: text goes out at once, and waits only while it can still be a call.
+"""Detection of calls in streamed text. Text is emitted immediately, unless it may still become a call.
 
-A `Detector` is a value; `feed` takes the next piece, `flush` the end. Where a stream is cut changes nothing, because a
-reader's decisions are final and the text is searched from the front. Rules: a candidate that turns out to be no call is
-text, whole, and what stands inside of it is never a call. White space that is alone between calls, or between a call
-and either end of the text, goes away with them. Everything else stays as it is. A candidate that is not decided within
-`MAX_HELD` characters is text.
+A `Detector` is an immutable value; `feed` processes the next piece, `flush` the end. The result does not depend on how the
+text is split, because decisions of readers are final and the text is searched from the start. Rules: a candidate that is not
+a call is emitted as text in full, and nothing inside it is a call. White space between calls, or between a call and the start
+or end of the text, is dropped. All other text is unchanged. A candidate that is undecided after `MAX_HELD` characters is text.
 
-Cost: text that waits is read again only when as many characters have come as reading it takes, so the work is linear.
+Complexity: buffered text is scanned again only after as many new characters as the scan covers, so the work is linear.
 """
 
 from __future__ import annotations
@@ -32,51 +31,51 @@ from victor_fp.core.text_tools.tools import Tools
 from victor_fp.core.text_tools.walks import Walk, walk
 
 MAX_HELD = 80_000
-"""Characters of a call, or of white space before one."""
+"""Maximum length of a call, or of white space before one, in characters."""
 _CREDIT = 8
-"""Characters that may be read again for each one that comes."""
+"""Characters that may be scanned again per received character."""
 _START_CREDIT = 4096
 
 
 class Remark(msgspec.Struct, frozen=True, kw_only=True):
-    """Something meant as a call that stayed text, and why."""
+    """Text that looks like a call but was not parsed as one, and the reason."""
 
     format: str
     reason: str
     name: str | None = None
-    """The tool, where the text named one."""
+    """The tool named in the text, if any."""
 
 
 DetectedPiece: TypeAlias = str | TextCall | Remark
 
 
 class Detector(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the search stands."""
+    """State of the search."""
 
     plan: MarkerPlan
     held: Chain = None
-    """Text that is not decided yet."""
+    """Buffered text that is undecided."""
     size: int = 0
-    """Characters of it."""
+    """Length of the buffered text."""
     credit: int = _START_CREDIT
     wake: Walk | None = None
-    """Nothing can be decided before this walk comes to its end; None where any character may decide."""
+    """Nothing can be decided before this walk ends; None if any character may decide."""
     unread: Walk | None = None
-    """Everything is text up to where this walk comes to its end."""
+    """Everything up to the end of this walk is text."""
     prose: Prose = Prose()
-    spoken: bool = False
-    """There was something else than white space since the start or the last call."""
+    has_text: bool = False
+    """Whether there was text other than white space since the start or the last call."""
     after: TextFormat | None = None
-    """The format of the call just before, if nothing came since."""
+    """The format of the directly preceding call, if any."""
 
 
 def start_detector(tools: Tools, formats: Sequence[TextFormat]) -> Detector:
-    """A search for calls of these tools in these formats, which are tried in order."""
+    """Return a detector for calls of the tools in the formats, which are tried in order."""
     return Detector(plan=plan_search(tools, tuple(formats)))
 
 
 def feed(state: Detector, text: str) -> tuple[Detector, list[DetectedPiece]]:
-    """Take the next piece of the text."""
+    """Process the next piece of the text."""
     replace = msgspec.structs.replace
     if not text:
         return state, []
@@ -91,13 +90,13 @@ def feed(state: Detector, text: str) -> tuple[Detector, list[DetectedPiece]]:
             return replace(state, held=(state.held, text), size=size, credit=credit, wake=wake), []
         text = join_chain((state.held, text))
         return _search(replace(state, held=None, size=0, credit=credit - size, wake=None), text, last=False)
-    if state.spoken and state.unread is None and state.prose.indent < 0 and state.plan.has_no_marker(text):
+    if state.has_text and state.unread is None and state.prose.indent < 0 and state.plan.has_no_marker(text):
         return replace(state, prose=state.prose.advance(text), after=None), [text]
     return _search(state, text, last=False)
 
 
 def flush(state: Detector) -> tuple[Detector, list[DetectedPiece]]:
-    """Take the end of the text, or of a stretch of it: nothing waits any longer."""
+    """Process the end of the text, or of a section of it: all buffered text is decided."""
     text = join_chain(state.held)
     cleared = msgspec.structs.replace(state, held=None, size=0, wake=None)
     state, pieces = _search(cleared, text, last=True)
@@ -105,96 +104,96 @@ def flush(state: Detector) -> tuple[Detector, list[DetectedPiece]]:
 
 
 def find_calls(text: str, tools: Tools, formats: Sequence[TextFormat]) -> list[DetectedPiece]:
-    """The pieces of a whole text in order: text, calls, and remarks on what stayed text."""
+    """Return the pieces of a complete text in order: text, calls, and remarks."""
     state, first = feed(start_detector(tools, formats), text)
     return join_pieces([*first, *flush(state)[1]])
 
 
 class _Search:
-    """One pass over the text at hand; lives no longer than `_search`."""
+    """One pass over the available text; used only within `_search`."""
 
     def __init__(self, state: Detector, text: str, *, last: bool) -> None:
         self.plan, self.text, self.last = state.plan, text, last
-        self.prose, self.spoken, self.after = state.prose, state.spoken, state.after
+        self.prose, self.has_text, self.after = state.prose, state.has_text, state.after
         self.unread: Walk | None = state.unread
         self.pieces: list[DetectedPiece] = []
         self.at = 0
         self.wake: Walk | None = None
         self.markers = MarkerSearch(state.plan, text, last=last)
 
-    def say(self, end: int, *, opaque: bool = False) -> None:
-        """Let the text go out up to `end`."""
+    def emit_text(self, end: int, *, opaque: bool = False) -> None:
+        """Emit text up to `end`."""
         if end > self.at:
             text = self.text[self.at : end]
             self.pieces.append(text)
             prose = self.prose
             self.prose = prose.advance_opaque(text, 0, len(text)) if opaque else prose.advance(text)
-            self.spoken = self.spoken or not text.isspace()
+            self.has_text = self.has_text or not text.isspace()
             self.after = None
             self.at = end
 
-    def skim(self, state: Walk) -> None:
-        """Let text go out that is not to be read."""
-        going, end = walk(state, self.text, self.at)
-        self.unread = going if end is None else None
-        self.say(len(self.text) if end is None else end, opaque=True)
+    def emit_unread(self, state: Walk) -> None:
+        """Emit text that is not searched."""
+        remaining, end = walk(state, self.text, self.at)
+        self.unread = remaining if end is None else None
+        self.emit_text(len(self.text) if end is None else end, opaque=True)
 
     def skip_gap(self) -> int | None:
-        """Behind the white space that may go away with a call, and the marks that end one; None: more text needed."""
+        """Return the offset after droppable white space and trailing marks of a call; None if more text is needed."""
         while True:
-            place = skip_space(self.text, self.at, self.after.gap if self.after else "")
+            offset = skip_space(self.text, self.at, self.after.gap if self.after else "")
             if self.after is None or not self.after.trailers:
-                return place
-            behind = skip_literal(self.text, place, self.after.trailers)
-            if not isinstance(behind, int):
-                waits = behind.value == "undecided" and not self.last
-                return None if waits else place
-            self.at = behind
+                return offset
+            after = skip_literal(self.text, offset, self.after.trailers)
+            if not isinstance(after, int):
+                waits = after.value == "undecided" and not self.last
+                return None if waits else offset
+            self.at = after
 
     def run(self) -> None:
-        """Go on until everything is decided, or what is left has to wait."""
+        """Process the text until everything is decided, or the remainder must be buffered."""
         while self.at < len(self.text):
             if self.unread is not None:
-                self.skim(self.unread)
+                self.emit_unread(self.unread)
             elif not self.step():
                 return
 
     def step(self) -> bool:
-        """Decide the next stretch; False where the rest has to wait, or is dropped at the end."""
-        start = self.at if self.spoken else self.skip_gap()
+        """Decide the next section; False if the remainder must be buffered, or is dropped at the end."""
+        start = self.at if self.has_text else self.skip_gap()
         if start is None:
             return False
         if start - self.at > MAX_HELD:
-            self.say(start)
-            self.spoken = True
+            self.emit_text(start)
+            self.has_text = True
             return True
         if start >= len(self.text):
             if self.last and not (self.after and self.text[self.at :].isspace()):
-                self.say(len(self.text))
+                self.emit_text(len(self.text))
             elif self.last:
                 self.at = len(self.text)
             return False
         prose = self.prose if self.after else self.prose.advance(self.text, self.at, start)
         candidate = self.markers.find(prose, start)
         if candidate is None:
-            self.say(len(self.text))
+            self.emit_text(len(self.text))
             return True
         if candidate.at > start:
-            self.say(candidate.at)
+            self.emit_text(candidate.at)
             self.prose = candidate.prose
         return self.decide(candidate)
 
     def decide(self, candidate: Candidate) -> bool:
-        """Ask the formats in order what begins at a place."""
-        place = candidate.at
+        """Try the formats in order at a candidate's offset."""
+        offset = candidate.at
         refusals: list[tuple[TextFormat, NotACall]] = []
         cut_off: Remark | None = None
         for form, is_full in candidate.formats:
-            reading = form.read(self.text, place, self.plan.tools) if is_full else Unfinished()
-            if len(self.text) - place > MAX_HELD and (
-                isinstance(reading, Unfinished) or reading.end - place > MAX_HELD
+            reading = form.read(self.text, offset, self.plan.tools) if is_full else Unfinished()
+            if len(self.text) - offset > MAX_HELD and (
+                isinstance(reading, Unfinished) or reading.end - offset > MAX_HELD
             ):
-                reading = self.give_up(form, place) if is_full else NotACall(end=place + 1)
+                reading = self.reject_overlong(form, offset) if is_full else NotACall(end=offset + 1)
             if isinstance(reading, Unfinished):
                 if not self.last:
                     self.wake = reading.wake
@@ -208,29 +207,29 @@ class _Search:
             if isinstance(reading, Found):
                 self.pieces += [msgspec.structs.replace(call, format=form.name) for call in reading.calls]
                 self.at = reading.end
-                self.spoken, self.after = False, form
+                self.has_text, self.after = False, form
                 self.prose = self.prose.advance_call()
                 return True
             refusals.append((form, reading))
-        self.refuse(place, refusals, cut_off)
+        self.emit_rejected(offset, refusals, cut_off)
         return True
 
-    def give_up(self, form: TextFormat, place: int) -> NotACall:
-        """The refusal of a candidate that is not decided within the bound, however much of it is at hand."""
-        limit = place + MAX_HELD
-        reading = form.read(self.text[place:limit], 0, self.plan.tools)
+    def reject_overlong(self, form: TextFormat, offset: int) -> NotACall:
+        """Return the rejection of a candidate that is undecided within the bound, independent of the available text."""
+        limit = offset + MAX_HELD
+        reading = form.read(self.text[offset:limit], 0, self.plan.tools)
         wake = reading.wake if isinstance(reading, Unfinished) else None
         return NotACall(end=limit, unread=wake, reason=f"longer than {MAX_HELD} characters")
 
-    def refuse(self, place: int, refusals: list[tuple[TextFormat, NotACall]], cut_off: Remark | None) -> None:
-        """No format reads what begins at `place`: it is text, as far as any format has looked."""
+    def emit_rejected(self, offset: int, refusals: list[tuple[TextFormat, NotACall]], cut_off: Remark | None) -> None:
+        """Emit a candidate that no format accepts as text, as far as any format has read."""
         end = max((refusal.end for _, refusal in refusals), default=0)
         unread = next((refusal for _, refusal in refusals if refusal.unread is not None), None)
         reasons = [(form, refusal.reason) for form, refusal in refusals if refusal.reason is not None]
         if unread is not None:
             end, self.unread = unread.end, unread.unread
-        end = min(max(end, place if unread is not None else place + 1), len(self.text))
-        self.say(end, opaque=not self.text.startswith(("`", "~"), place))
+        end = min(max(end, offset if unread is not None else offset + 1), len(self.text))
+        self.emit_text(end, opaque=not self.text.startswith(("`", "~"), offset))
         if cut_off is not None:
             self.pieces.append(cut_off)
         elif reasons and reasons[0][0].markup:
@@ -240,22 +239,22 @@ class _Search:
 def _search(state: Detector, text: str, *, last: bool) -> tuple[Detector, list[DetectedPiece]]:
     search = _Search(state, text, last=last)
     search.run()
-    rest = text[search.at :]
+    remainder = text[search.at :]
     state = msgspec.structs.replace(
         state,
-        held=(None, rest) if rest else None,
-        size=len(rest),
-        wake=search.wake if rest else None,
+        held=(None, remainder) if remainder else None,
+        size=len(remainder),
+        wake=search.wake if remainder else None,
         unread=search.unread,
         prose=search.prose,
-        spoken=search.spoken,
+        has_text=search.has_text,
         after=search.after,
     )
     return state, join_pieces(search.pieces)
 
 
 def join_pieces(pieces: list[DetectedPiece]) -> list[DetectedPiece]:
-    """Texts that follow each other as one."""
+    """Join adjacent texts."""
     out: list[DetectedPiece] = []
     run: list[str] = []
     for piece in pieces:

@@ -1,4 +1,4 @@
-"""How tool calls in text enter a request and the reading of its response; the only part that the rest of the core uses."""
+"""Integration of textual tool calls into requests and codecs; the interface for the rest of the core."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 
 def prepare_request(provider: str, request: ChatRequest) -> Result[ChatRequest, Fault]:
-    """The request with its tools where the options want them; InvalidRequest for options that do not go together."""
+    """Return the request with its tools moved as the options require; InvalidRequest for inconsistent options."""
     options = request.options
     if options.text_tool_calls is None:
         if options.tools_in_prompt:
-            return Failure(InvalidRequest(provider=provider, message="tools_in_prompt needs text_tool_calls"))
+            return Failure(InvalidRequest(provider=provider, message="tools_in_prompt requires text_tool_calls"))
         return Success(request)
-    from victor_fp.core.text_tools.prompts import describe_in_words
+    from victor_fp.core.text_tools.prompts import write_conversation
 
     match outcome(read_option(options.text_tool_calls, provider=provider)):
         case Failure(fault):
@@ -36,7 +36,7 @@ def prepare_request(provider: str, request: ChatRequest) -> Result[ChatRequest, 
     request = msgspec.structs.replace(request, text_tools=tools)
     if not options.tools_in_prompt:
         return Success(request)
-    messages = describe_in_words(
+    messages = write_conversation(
         request.messages, tools, formats[0], choice=options.tool_choice, parallel=options.parallel_tool_calls
     )
     options = msgspec.structs.replace(options, tool_choice=None, parallel_tool_calls=None)
@@ -44,18 +44,18 @@ def prepare_request(provider: str, request: ChatRequest) -> Result[ChatRequest, 
 
 
 def read_response(codec: Codec, request: ChatRequest, tool_names: Mapping[str, str]) -> Codec:
-    """The codec for the response to a request that `prepare_request` has made.
+    """Return the codec for the response to a request prepared by `prepare_request`.
 
-    `tool_names` has the caller's names of tools by the names that are sent: the model may write either.
+    `tool_names` maps sent tool names to the caller's: the model may write either.
     """
     if not request.text_tools:
         return codec
     by_name = {tool.name: tool for tool in request.text_tools}
     renamed = [by_name[name].model_copy(update={"name": sent}) for sent, name in tool_names.items() if name in by_name]
     tools = (*request.text_tools, *renamed)
-    taken = [call["id"] for message in request.messages for call in message.tool_calls or ()]
+    used_ids = [call["id"] for message in request.messages for call in message.tool_calls or ()]
     seed = str(len(request.messages))
-    return find_text_calls(codec, tools, request.options.text_tool_calls, seed=seed, taken=taken).value_or(codec)
+    return find_text_calls(codec, tools, request.options.text_tool_calls, seed=seed, used_ids=used_ids).value_or(codec)
 
 
 def find_text_calls(
@@ -64,11 +64,11 @@ def find_text_calls(
     formats: str | None,
     *,
     seed: str = "",
-    taken: Iterable[str] = (),
+    used_ids: Iterable[str] = (),
 ) -> Result[Codec, Fault]:
-    """A codec that finds calls of these tools in the text, in formats as the option `text_tool_calls` names them.
+    """Return a codec that detects calls of the tools in text, in the formats of the option `text_tool_calls`.
 
-    `seed` and `taken` are for the ids of these calls, as in `text_calls.start`.
+    `seed` and `used_ids` determine the ids of these calls, as in `text_calls.start`.
     """
     if formats is None or not tools:
         return Success(codec)
@@ -76,14 +76,14 @@ def find_text_calls(
     from victor_fp.core.text_tools.tools import known_tools
 
     return read_option(formats).map(
-        lambda wanted: msgspec.structs.replace(
-            codec, filters=(*codec.filters, start(known_tools(tools), wanted, seed=seed, taken=taken))
+        lambda found: msgspec.structs.replace(
+            codec, filters=(*codec.filters, start(known_tools(tools), found, seed=seed, used_ids=used_ids))
         )
     )
 
 
 def read_option(option: str, *, provider: str = "") -> Result[tuple[TextFormat, ...], Fault]:
-    """The formats that the option `text_tool_calls` names."""
+    """Return the formats named by the option `text_tool_calls`."""
     from victor_fp.core.text_tools.formats import FORMATS, find_formats
 
     formats = find_formats(option)

@@ -1,4 +1,4 @@
-"""Calls in JSON: which values are calls, whether one that is still being written can become one, and their reader."""
+"""Calls in JSON: which values are calls, and whether an incomplete value can become one."""
 
 from __future__ import annotations
 
@@ -34,28 +34,28 @@ from victor_fp.core.text_tools.walks import (
 )
 
 NAME_KEYS = ("name", "tool_name", "tool", "function", "action")
-"""`tool_name` is Command-R's, `action` LangChain's; the others are seen in models that follow an example loosely."""
+"""`tool_name` is used by Command R, `action` by LangChain, the others by models that follow an example loosely."""
 ARGUMENT_KEYS = ("arguments", "parameters", "args", "input", "tool_input", "action_input", "params")
-"""`parameters` is Llama's and Command-R's."""
+"""`parameters` is used by Llama and Command R."""
 WRAPPER_KEYS = ("function", "function_call", "tool_call", "tool_calls")
 """The call is the value of this key, as in OpenAI's `{"type": "function", "function": {...}}`."""
 OTHER_KEYS = ("id", "type", "tool_call_id", "call_id", "index")
 KEYS = frozenset((*NAME_KEYS, *ARGUMENT_KEYS, *WRAPPER_KEYS, *OTHER_KEYS))
 _MAX_DEPTH = 4
-"""Lists and wrappers within each other."""
+"""Maximum nesting of lists and wrappers."""
 _UNKNOWN = "no call of a known tool"
 _REREAD = 1024
-"""Characters that may be read once more after they were no call."""
+"""Characters that may be read again after they were rejected."""
 
 
 def read_calls(
     text: str, at: int, tools: Tools, marks: EndMarks | None = None, *, strict: bool = False, several: bool = False
 ) -> Reading:
-    """Read the values from `at` on.
+    """Read the calls from `at` on.
 
-    Values follow each other with white space, commas or semicolons between. Without `marks` the first is all, or, where
-    there may be `several`, those up to the first that is no call. Whole values whose end mark never comes, as where a
-    server strips it, are calls. `strict` is for text without markup around it: no keys beyond the known ones.
+    Values are separated by white space, commas or semicolons. Without `marks`, only the first is read or, with `several`,
+    those before the first that is not a call. Complete values without an end mark, which servers may strip, are calls.
+    `strict` is for text without markup: unknown keys are rejected.
     """
     so_far: Found | None = None
     place = skip_space(text, at)
@@ -78,14 +78,14 @@ def read_calls(
 
 
 def _refuse(value: NotACall, text: str, at: int, place: int, marks: EndMarks | None, so_far: Found | None) -> Reading:
-    """No call: text up to the end mark, or to the end of the value at `place` where there are no marks."""
+    """Reject a value: it is text up to the end mark, or, without marks, to the end of the value at `place`."""
     if so_far is not None and marks is None:
         return so_far
     if so_far is None and text[place] not in "{[":
         return NotACall(end=at)
     if marks is None:
         return NotACall(end=place, unread=VALUE, reason=value.reason)
-    # An end mark inside of the value ends it too, unless so much was read that it may not be read again.
+    # An end mark inside of the value also ends it, unless too much was read to read it again.
     end = at if value.end - at <= _REREAD else value.end
     return NotACall(end=end, unread=MarkWalk(marks), reason=value.reason)
 
@@ -93,13 +93,13 @@ def _refuse(value: NotACall, text: str, at: int, place: int, marks: EndMarks | N
 def _read_value(
     text: str, at: int, tools: Tools, *, strict: bool
 ) -> tuple[tuple[TextCall, ...], int] | Unfinished | NotACall:
-    """The calls of the value at `at` and the place behind it."""
+    """Read the calls of the value at `at`; return them with the offset after it."""
     if at == len(text):
         return Unfinished()
     if text[at] not in "{[":
-        return NotACall(end=at, reason="no JSON")
+        return NotACall(end=at, reason="not JSON")
     view = assess(text, at, tools, strict=strict)
-    if isinstance(view, Hopeless):
+    if isinstance(view, Impossible):
         _, closed = walk(VALUE, text[at : view.at])
         if closed is None:
             return NotACall(end=view.at, reason=_UNKNOWN)
@@ -109,12 +109,12 @@ def _read_value(
         if isinstance(found, BracketWalk):
             return Unfinished(wake=view.wake if view.name else None, name=view.name)
         end = found
-    calls = read_whole(text[at:end], tools, strict=strict)
+    calls = read_complete(text[at:end], tools, strict=strict)
     return NotACall(end=end, reason=calls) if isinstance(calls, str) else (calls, end)
 
 
-def read_whole(text: str, tools: Tools, *, strict: bool) -> tuple[TextCall, ...] | str:
-    """The calls that a whole JSON text holds, all or none; a str says why it holds none."""
+def read_complete(text: str, tools: Tools, *, strict: bool) -> tuple[TextCall, ...] | str:
+    """Return all calls of a complete JSON text, or the reason why it is not calls."""
     match repair_json(text):
         case BrokenJson(reason=reason):
             return reason
@@ -138,16 +138,16 @@ def _read_calls(
     if not isinstance(value, dict):
         return "not an object"
     if strict and (unknown := value.keys() - KEYS):
-        return f"the key {min(unknown)[:40]!r} is no part of a call"
+        return f"the key {min(unknown)[:40]!r} is not part of a call"
     for key in WRAPPER_KEYS:
         if isinstance(inner := value.get(key), dict | list):
             return _read_calls(inner, tools, repairs, strict=strict, depth=depth - 1)
     written = next((name for key in NAME_KEYS if isinstance(name := value.get(key), str)), None)
     if written is None:
         return "no name"
-    name = tools.spell(written)
+    name = tools.resolve_name(written)
     if name is None:
-        return f"no tool is called {written[:40]!r}"
+        return f"there is no tool {written[:40]!r}"
     if strict and not any(key in value for key in ARGUMENT_KEYS):
         return "no arguments"
     given = next((value[key] for key in ARGUMENT_KEYS if key in value), None)
@@ -158,7 +158,7 @@ def _read_calls(
 
 
 def read_arguments(given: Json) -> tuple[dict[str, Json] | str, tuple[Repair, ...]] | None:
-    """Arguments as an object: a text is read as JSON and stays text where it is none. None for any other kind."""
+    """Return arguments as an object. Text is decoded as JSON, or kept if it is not an object; None for other types."""
     if given is None:
         return {}, ()
     if isinstance(given, Mapping):
@@ -177,39 +177,39 @@ def read_arguments(given: Json) -> tuple[dict[str, Json] | str, tuple[Repair, ..
             return (dict(read.value), read.repairs) if isinstance(read.value, Mapping) else (given, ())
 
 
-class Hopeful(msgspec.Struct, frozen=True, gc=False):
-    """JSON that can become a call; `name` is the tool where that is settled."""
+class Possible(msgspec.Struct, frozen=True, gc=False):
+    """JSON that can become a call; `name` is the tool, if known."""
 
     name: str | None = None
     wake: Walk | None = None
-    """Inside a value that ends where this walk does; None where any character may end the hope."""
+    """Nothing is decided before this walk ends; None if any character may decide."""
 
 
-class Hopeless(msgspec.Struct, frozen=True, gc=False):
-    """JSON that cannot become a call; `at` is how far that had to be read."""
+class Impossible(msgspec.Struct, frozen=True, gc=False):
+    """JSON that cannot become a call, as decided at offset `at`."""
 
     at: int
 
 
-Outlook: TypeAlias = Hopeful | Hopeless
+Assessment: TypeAlias = Possible | Impossible
 
 _STRING_END = {
     '"': re.compile(r'((?:[^"\\]|\\.)*+)(")?', re.DOTALL),
     "'": re.compile(r"((?:[^'\\]|\\.)*+)(')?", re.DOTALL),
 }
 _LONGEST = 256
-"""Characters of a key or name that are looked at."""
+"""Number of characters of a key or name that are examined."""
 _QUOTES = {'"': end_marks('"'), "'": end_marks("'")}
 _BARE = re.compile(r"[^\s,:}\]]{0,128}")
 
 
-def assess(text: str, at: int, tools: Tools, *, strict: bool, depth: int = _MAX_DEPTH) -> Outlook:
-    """What can be said of the value whose bracket is at `at`, whether its end has come or not.
+def assess(text: str, at: int, tools: Tools, *, strict: bool, depth: int = _MAX_DEPTH) -> Assessment:
+    """Assess whether the value at `at`, complete or not, can become a call.
 
-    Read from the front, so that what is hopeless stays so when the text grows.
+    It is read from the start, so that a rejection is not changed by more text.
     """
     if depth == 0:
-        return Hopeless(at + 1)
+        return Impossible(at + 1)
     if text[at] == "[":
         return _assess_list(text, at, tools, strict=strict, depth=depth)
     name: str | None = None
@@ -217,70 +217,70 @@ def assess(text: str, at: int, tools: Tools, *, strict: bool, depth: int = _MAX_
     while True:
         at = skip_space(text, at)
         if at == len(text) or text[at] == "}":
-            return Hopeful(name)
+            return Possible(name)
         key, end = _read_word(text, at)
         if strict and (failed := _find_failure(text, at, key, end, _may_become_key, _is_key)) is not None:
-            return Hopeless(failed)
+            return Impossible(failed)
         if end is None:
-            return Hopeful(name)
+            return Possible(name)
         at = skip_space(text, end)
         if at == len(text):
-            return Hopeful(name)
+            return Possible(name)
         if text[at] != ":":
-            return Hopeless(at)
+            return Impossible(at)
         at = skip_space(text, at + 1)
         if at == len(text):
-            return Hopeful(name)
+            return Possible(name)
         if text[at] in "{[":
             if key in WRAPPER_KEYS:
                 inner = assess(text, at, tools, strict=strict, depth=depth - 1)
-                if isinstance(inner, Hopeless):
+                if isinstance(inner, Impossible):
                     return inner
                 name = inner.name or name
                 if isinstance(find_end(text, at), BracketWalk):
-                    return Hopeful(name, inner.wake)
+                    return Possible(name, inner.wake)
             elif key in NAME_KEYS or (text[at] == "[" and key in ARGUMENT_KEYS):
-                return Hopeless(at)
+                return Impossible(at)
             closed = find_end(text, at)
             if isinstance(closed, BracketWalk):
-                return Hopeful(name, closed)
+                return Possible(name, closed)
             end = closed
         else:
             value, end = _read_word(text, at)
             if key in NAME_KEYS:
                 if (failed := _find_failure(text, at, value, end, tools.may_become, tools.has_tool)) is not None:
-                    return Hopeless(failed)
-                name = name or (None if end is None else tools.spell(value))
+                    return Impossible(failed)
+                name = name or (None if end is None else tools.resolve_name(value))
             elif end is None and text[at] in "\"'":
-                return Hopeful(name, walk_behind(_QUOTES[text[at]], ""))
+                return Possible(name, walk_behind(_QUOTES[text[at]], ""))
         if end is None:
-            return Hopeful(name)
+            return Possible(name)
         at = skip_space(text, end)
         if at == len(text):
-            return Hopeful(name)
+            return Possible(name)
         if text[at] == ",":
             at += 1
         elif text[at] != "}":
-            return Hopeless(at)
+            return Impossible(at)
 
 
-def _assess_list(text: str, at: int, tools: Tools, *, strict: bool, depth: int) -> Outlook:
-    """A list of calls: every element must be an object that is one or can become one."""
+def _assess_list(text: str, at: int, tools: Tools, *, strict: bool, depth: int) -> Assessment:
+    """Assess a list of calls: every element must be an object that is or can become a call."""
     name: str | None = None
     at += 1
     while True:
         at = skip_space(text, at, ",")
         if at == len(text) or text[at] == "]":
-            return Hopeful(name)
+            return Possible(name)
         if text[at] != "{":
-            return Hopeless(at)
+            return Impossible(at)
         inner = assess(text, at, tools, strict=strict, depth=depth - 1)
-        if isinstance(inner, Hopeless):
+        if isinstance(inner, Impossible):
             return inner
         name = inner.name or name
         end = find_end(text, at)
         if isinstance(end, BracketWalk):
-            return Hopeful(name, inner.wake)
+            return Possible(name, inner.wake)
         at = end
 
 
@@ -300,9 +300,9 @@ def _find_failure(
     may_become: Callable[[str], bool],
     is_known: Callable[[str], bool],
 ) -> int | None:
-    """Where a word at `at` fails: behind its first character with which it cannot become a known one, or behind its end.
+    """Return the offset after the first character that no known word has, or after the word.
 
-    None where it does not fail, or may still become a known one.
+    None if the word is known, or may still become known.
     """
     if end is not None and is_known(word):
         return None
@@ -312,7 +312,7 @@ def _find_failure(
 
 
 def _read_word(text: str, at: int) -> tuple[str, int | None]:
-    """A string or bare word and the place behind it; None where it has not ended."""
+    """Read a string or bare word; return it with the offset after it, None if it has not ended."""
     quote = text[at]
     if quote in _STRING_END:
         found = _STRING_END[quote].match(text, at + 1)

@@ -1,8 +1,8 @@
-"""JSON as models write it, read with every deviation named. What is missing is not guessed.
+"""Lenient JSON decoding that reports every repair. Missing content is not guessed.
 
-Repaired: trailing commas, single quotes, raw control characters (line breaks above all) inside strings, Python's True,
-False and None, keys without quotes, backslashes that escape nothing, and halves of surrogate pairs, which become U+FFFD. A
-value that ends too soon is `BrokenJson` and `truncated`; so is nothing else.
+Repaired: trailing commas, single quotes, raw control characters in strings (mostly line breaks), Python's True, False and None,
+unquoted keys, invalid escapes, and lone surrogates, which become U+FFFD. Only an incomplete value is `BrokenJson` with
+`truncated`.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ Repair: TypeAlias = Literal[
 
 
 class RepairedJson(msgspec.Struct, frozen=True):
-    """A value, and what had to be repaired to read it, each once and in order of appearance."""
+    """A value, and the repairs that were needed, each once, in order of appearance."""
 
     value: Json
     repairs: tuple[Repair, ...] = ()
 
 
 class BrokenJson(msgspec.Struct, frozen=True, gc=False):
-    """Why a text has no value."""
+    """Why a text cannot be decoded."""
 
     reason: str
     truncated: bool = False
-    """The text ends before the value does."""
+    """Whether the text ends before the value."""
 
 
 def repair_json(text: str) -> RepairedJson | BrokenJson:
-    """The JSON value of a text: strictly read if that goes, else with repairs.
+    """Decode a JSON text, strictly if possible, else with repairs.
 
     >>> repair_json("{'path': 'a.py', 'deep': True,}").value
     {'path': 'a.py', 'deep': True}
@@ -74,12 +74,12 @@ _HEX = {
     "x": re.compile(r"[0-9a-fA-F]{2}"),
     "U": re.compile(r"00(?:0[0-9a-fA-F]|10)[0-9a-fA-F]{4}"),
 }
-"""Digits of a character's number; the last two are Python's and count where its quotes are used."""
+"""Hexadecimal digits of escapes; the last two are Python's, accepted in single quotes only."""
 _DEPTH = 64
 
 
 class _Reading:
-    """One reading of one text; lives no longer than `repair_json`."""
+    """Parser of one text."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -94,7 +94,7 @@ class _Reading:
         return BrokenJson(f"the text ends inside {where}", truncated=True) if self.at >= len(self.text) else None
 
     def read_value(self, depth: int) -> tuple[Json] | BrokenJson:
-        """In a tuple, so that no value looks like a failure."""
+        """Read a value; it is in a tuple, to be distinct from a failure."""
         self.skip_space()
         if broken := self.check_end("a value"):
             return broken
@@ -179,7 +179,7 @@ class _Reading:
             comma = self.skip_comma()
 
     def skip_comma(self) -> bool:
-        """Step over a comma and the space before it, if there is one."""
+        """Skip a comma and white space before it; return whether there was one."""
         self.skip_space()
         found = self.text.startswith(",", self.at)
         self.at += found
@@ -221,13 +221,13 @@ class _Reading:
                 pieces.append(self.escape(quote))
 
     def join_surrogates(self, text: str) -> str:
-        """Pairs that were escaped one by one become characters; a half alone is replaced."""
+        """Join escaped surrogate pairs to characters; replace lone surrogates."""
         if text.isascii():
             return text
-        whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-        if whole.count("\ufffd") > text.count("\ufffd"):
+        joined = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+        if joined.count("\ufffd") > text.count("\ufffd"):
             self.repairs.append("invalid_escape")
-        return whole
+        return joined
 
     def escape(self, quote: str) -> str:
         mark = self.text[self.at]

@@ -1,4 +1,4 @@
-"""The value of a parameter that a model wrote as bare text, by the tool's schema."""
+"""Conversion of parameters written as bare text, by the tool's schema."""
 
 from __future__ import annotations
 
@@ -9,34 +9,34 @@ from victor_fp.core.text_tools.json_repair import BrokenJson, Repair, repair_jso
 
 
 def read_parameter(text: str, schema: Json) -> tuple[Json, tuple[Repair, ...]]:
-    """The text itself where the schema accepts texts or is unknown; else the JSON value that it spells, if that fits.
+    """Return the text if the schema accepts strings or is unknown, else its JSON value, if that has an accepted type.
 
     >>> read_parameter("3", {"type": "integer"})
     (3, ())
     >>> read_parameter("3", {"type": "string"})
     ('3', ())
     """
-    wanted = _collect_kinds(schema)
-    if not wanted or "string" in wanted:
+    accepted = _collect_kinds(schema)
+    if not accepted or "string" in accepted:
         return text, ()
     read = repair_json(text.strip())
-    if isinstance(read, BrokenJson) or not wanted & _list_kinds(read.value):
+    if isinstance(read, BrokenJson) or not accepted & _list_kinds(read.value):
         return text, ()
     return read.value, read.repairs
 
 
 def strip_line_breaks(text: str) -> str:
-    """Without the one line break on either side that chat templates put around a value."""
+    """Remove one line break on either side, which chat templates put around a value."""
     return text.removeprefix("\n").removesuffix("\n")
 
 
 def write_parameter(value: Json) -> str:
-    """The value as bare text: texts as they are, everything else as JSON."""
+    """Write a value as bare text: strings unchanged, other values as JSON."""
     return value if isinstance(value, str) else encode_json(value).decode()
 
 
 def _collect_kinds(schema: Json) -> set[str]:
-    """The JSON types that a schema names, in alternatives too."""
+    """Collect the JSON types of a schema, including alternatives."""
     if not isinstance(schema, Mapping):
         return set()
     named = schema.get("type")

@@ -1,4 +1,4 @@
-"""Tools in words, for models without tools: the tools and the way to call them as a prompt, past turns as text."""
+"""Prompts for models without native tool calling: tools as instructions, earlier calls and results as text."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from victor_fp.core.text_tools.formats import TextFormat
 from victor_fp.core.types import Message, ToolCall, ToolDefinition
 
 _RESULT = "<tool_response>\n{}\n</tool_response>"
-"""As Hermes and Qwen are turns of results; other models understand it."""
+"""The form of Hermes and Qwen; other models understand it too."""
 
 
 def write_instructions(
@@ -20,7 +20,7 @@ def write_instructions(
     choice: str | Mapping[str, str] | None = None,
     parallel: bool | None = None,
 ) -> str:
-    """What a system message says of the tools and of how they are called in this format.
+    """Write the instructions of a system message: the tools, and how they are called in this format.
 
     `choice` and `parallel` are the options `tool_choice` and `parallel_tool_calls`.
     """
@@ -47,7 +47,7 @@ def _describe_choice(choice: str | Mapping[str, str] | None) -> str:
     return "Call a tool only where it is needed; otherwise answer in plain text."
 
 
-def describe_in_words(
+def write_conversation(
     messages: Iterable[Message],
     tools: Sequence[ToolDefinition],
     form: TextFormat,
@@ -55,7 +55,7 @@ def describe_in_words(
     choice: str | Mapping[str, str] | None = None,
     parallel: bool | None = None,
 ) -> tuple[Message, ...]:
-    """The conversation for a model without tools: the instructions first, calls and results as text."""
+    """Write the conversation for a model without tools: instructions first, calls and results as text."""
     turns: list[Message] = []
     results: list[str] = []
     for message in messages:
@@ -74,12 +74,12 @@ def describe_in_words(
     turns += _join_results(results)
     if not tools:
         return tuple(turns)
-    words = write_instructions(tools, form, choice=choice, parallel=parallel)
-    return append_instructions(turns, words)
+    instructions = write_instructions(tools, form, choice=choice, parallel=parallel)
+    return append_instructions(turns, instructions)
 
 
 def _join_results(results: Sequence[str]) -> list[Message]:
-    """Results of one turn stand in one message of the user."""
+    """Join the results of one turn to one user message."""
     return [Message(role="user", content="\n".join(results))] if results else []
 
 

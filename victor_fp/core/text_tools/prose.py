@@ -1,4 +1,4 @@
-"""Where in its text an answer stands: inside code or a quotation, or in prose, and how far in its line."""
+"""Tracking of the position in Markdown text: code, quotation or prose, and indentation in the line."""
 
 from __future__ import annotations
 
@@ -14,38 +14,38 @@ _CODE = re.compile(
     r"|(?:if|elif|for|while|with|except|match|case)\b.*:\s*(?:#.*)?\Z|(?:try|else|finally)\s*:"
     r"|[A-Za-z_][\w.]*(?:\[[^\]]{0,40}\])?\s*(?:[-+*/|&]|//|\*\*)?=(?!=)|>>>|\.\.\.\s|\#!|\$\s)"
 )
-"""A line of a program in Python, or of a terminal."""
+"""A line of Python code or of a terminal session."""
 _LINE = 160
-"""Characters of a line that are looked at."""
+"""Number of characters of a line that are examined."""
 _QUOTED = frozenset(" \t\r\n\"'`<([{=/\\|#-$>\u00ab\u201c\u2018")
-"""Behind one of these a mark is quoted, not written."""
+"""After one of these, a mark is quoted and not a call."""
 _RUNS = frozenset("`~\"'")
 
 
 class Prose(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What stands before a place."""
+    """Context of an offset: the text before it."""
 
     line: str = ""
-    """Its line so far, cut to `_LINE` characters."""
+    """The current line so far, truncated to `_LINE` characters."""
     last: str = ""
-    """The two characters before it."""
+    """The two preceding characters."""
     indent: int = 0
-    """White space since the line began; -1 where anything else stands there."""
+    """Indentation of the line so far; -1 after other characters."""
     run: str = ""
-    """Quotes or backticks at the very end, of which more may follow."""
+    """Quotes or backticks at the end, which may continue."""
     fence: str = ""
-    """The marks that opened a code fence."""
+    """The marks that opened the current code fence."""
     inline: bool = False
-    """The fence was opened in this line, behind other text."""
+    """Whether the fence was opened in this line, after other text."""
     ticks: bool = False
-    """Inside of code between single backticks."""
+    """Whether the offset is in code between single backticks."""
     docstring: str = ""
-    """The quotes that opened a text in triple quotes."""
+    """The quotes that opened the current triple-quoted text."""
     code: bool = False
-    """The paragraph has a line of a program."""
+    """Whether the paragraph has a line of code."""
 
     def can_start(self, position: MarkPosition) -> bool:
-        """Whether a call that begins at such a position may begin here."""
+        """Return whether a call with this start position may begin here."""
         if self.run:
             return _with_run(msgspec.structs.replace(self, run=""), self.run).can_start(position)
         if self.fence or self.ticks:
@@ -57,7 +57,7 @@ class Prose(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return position == "mark" and (self.last == "|>" or self.last[-1:] not in _QUOTED)
 
     def advance_opaque(self, text: str, start: int, end: int) -> Prose:
-        """The place behind this text, in which fences and quotes mean nothing."""
+        """Advance over text without interpreting fences and quotes."""
         if start >= end:
             return self
         line_start = text.rfind("\n", start, end) + 1
@@ -68,11 +68,11 @@ class Prose(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return msgspec.structs.replace(begun, line=head, indent=len(head) if line_start and not head.strip() else -1)
 
     def advance_call(self) -> Prose:
-        """The place behind a call, where another may follow as at the beginning of a line."""
+        """Advance over a call, after which another may follow as at the start of a line."""
         return Prose(docstring=self.docstring)
 
     def advance(self, text: str, start: int = 0, end: int | None = None) -> Prose:
-        """The place behind this text."""
+        """Advance over text."""
         end = len(text) if end is None else end
         if start >= end:
             return self
@@ -98,7 +98,7 @@ class Prose(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 def _with_text(state: Prose, text: str, start: int, end: int) -> Prose:
-    """Behind text of one line that has no mark."""
+    """Advance over text of one line without marks."""
     if start >= end:
         return state
     line, indent = state.line, state.indent
@@ -117,7 +117,7 @@ def _with_line_end(state: Prose) -> Prose:
 
 
 def _with_run(state: Prose, run: str) -> Prose:
-    """Behind a whole run of backticks, tildes or quotes."""
+    """Advance over a complete run of backticks, tildes or quotes."""
     fence, inline, ticks, docstring = state.fence, state.inline, state.ticks, state.docstring
     if run[0] in "\"'":
         if not fence and len(run) >= 3 and (not docstring or docstring[0] == run[0]) and (len(run) // 3) % 2:

@@ -1,7 +1,6 @@
-"""Calls written as Python: `name(key="value")`, in lists, behind `print(`. The source is parsed and never run.
+"""Calls written as Python: `name(key="value")`, in lists, or in `print(`. The source is parsed and never executed.
 
-Only literals count as arguments; anything else makes it no call. Positional arguments need the tool's schema, which
-gives them their names.
+Arguments must be literals. Positional arguments require the tool's schema, which provides their names.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from victor_fp.core.text_tools.walks import MarkWalk, NotPython, find_python_end
 
 
 class Statement(msgspec.Struct, frozen=True):
-    """The calls of one statement, and the place behind it."""
+    """The calls of one statement, and the offset after it."""
 
     calls: tuple[TextCall, ...]
     end: int
@@ -28,7 +27,7 @@ class Statement(msgspec.Struct, frozen=True):
 _NAME = re.compile(r"[A-Za-z_][\w.\-]{0,255}")
 _PRINT = "print("
 _CALL = ".call"
-"""What Llama puts behind the name of a built-in tool."""
+"""Suffix that Llama adds to the names of built-in tools."""
 _STRING = re.compile(
     r"(\b[a-zA-Z]{1,2})?(\"\"\"(?:[^\"\\]|\\.|\"(?!\"\"))*+\"\"\"|'''(?:[^'\\]|\\.|'(?!''))*+'''"
     r"|\"(?:[^\"\\\n]|\\.)*+\"|'(?:[^'\\\n]|\\.)*+')",
@@ -38,8 +37,8 @@ _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 
 
 def read_statement(text: str, at: int, tools: Tools) -> Statement | Unfinished | NotPython:
-    """The call, or list of calls, that begins at `at`; spellings as `print(call(...))` included."""
-    if text.startswith(_PRINT, at) and not tools.spell("print"):
+    """Read the call, or list of calls, at `at`, including `print(call(...))`."""
+    if text.startswith(_PRINT, at) and not tools.resolve_name("print"):
         inner = _read_list_or_call(text, skip_space(text, at + len(_PRINT)), tools)
         if not isinstance(inner, Statement):
             return inner
@@ -84,7 +83,7 @@ def _read_call(text: str, at: int, tools: Tools) -> Statement | Unfinished | Not
     written, open_ = found.group(), found.end()
     if open_ == len(text):
         return Unfinished() if _may_become(written, tools) else NotPython(_find_failure(at, written, tools))
-    name = tools.spell(written) or tools.spell(written.removesuffix(_CALL))
+    name = tools.resolve_name(written) or tools.resolve_name(written.removesuffix(_CALL))
     if name is None or text[open_] != "(":
         return NotPython(_find_failure(at, written, tools))
     end = find_python_end(text, open_)
@@ -99,17 +98,17 @@ def _read_call(text: str, at: int, tools: Tools) -> Statement | Unfinished | Not
 def _may_become(written: str, tools: Tools) -> bool:
     known, _, tail = written.rpartition(".")
     may = tools.may_become(written) or _PRINT.startswith(written)
-    return may or ("call".startswith(tail) and tools.spell(known) is not None)
+    return may or ("call".startswith(tail) and tools.resolve_name(known) is not None)
 
 
 def _find_failure(at: int, written: str, tools: Tools) -> int:
-    """Behind the first character with which a name cannot become a known one; behind the name where there is none."""
+    """Return the offset after the first character that no known name has; after the name if there is none."""
     length = next((n for n in range(1, len(written) + 1) if not _may_become(written[:n], tools)), len(written))
     return at + length
 
 
 def _read_arguments(source: str, names: tuple[str, ...]) -> dict[str, Json] | None:
-    """The arguments between two brackets, if they are literals that JSON can hold."""
+    """Read the arguments in parentheses; None if they are not literals representable in JSON."""
     try:
         parsed = ast.parse(f"f{_STRING.sub(_escape_backslashes, source)}", mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -129,19 +128,19 @@ def _read_arguments(source: str, names: tuple[str, ...]) -> dict[str, Json] | No
 
 
 def write_python(name: str, arguments: JsonObject) -> str:
-    """The call as Python source."""
+    """Write a call as Python source."""
     return f"{name}({', '.join(f'{key}={value!r}' for key, value in arguments.items())})"
 
 
 _MAX_DEPTH = 64
 _MAX_BITS = 1024
-"""Of an integer literal. Python converts integers of more than 4,300 digits only where that is allowed."""
+"""Maximum size of an integer literal; Python limits conversion of integers to 4,300 digits."""
 _NAMES: dict[str, Json] = {"true": True, "false": False, "null": None}
-"""JSON's words, which models mix into Python."""
+"""JSON literals, which models mix into Python."""
 
 
 def _read_literal(node: ast.expr, depth: int) -> tuple[Json] | None:
-    """The value of a literal, in a tuple; None for anything that would have to be run."""
+    """Return the value of a literal, in a tuple; None for other expressions."""
     if depth == 0:
         return None
     match node:
@@ -182,12 +181,12 @@ def _is_json_number(value: float) -> bool:
 
 
 def _is_encodable(text: str) -> bool:
-    """Whether there is no half of a surrogate pair in it."""
+    """Return whether the text has no lone surrogates."""
     return text.isascii() or not any("\ud800" <= mark <= "\udfff" for mark in text)
 
 
 def _escape_backslashes(string: re.Match[str]) -> str:
-    """A string literal in which a backslash that escapes nothing is doubled: Python would warn, and mean the same."""
+    """Double invalid escapes in a string literal, which have the same meaning but make Python warn."""
     prefix, literal = string.group(1) or "", string.group(2)
     return string.group() if "r" in prefix.lower() else prefix + _ESCAPE.sub(_escape_backslash, literal)
 

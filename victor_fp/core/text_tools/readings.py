@@ -1,7 +1,7 @@
-"""What a format's reader says of a text in which one of its openings stands: a call, no call, or more text needed.
+"""Results of a format's reader at one of its openings: a call, not a call, or more text needed.
 
-The law of readers: what is decided for a text stays decided when the text grows. So it does not matter where a stream
-is cut, and text is held back only while nothing is decided. Places are indexes into the text.
+Invariant of readers: a decision for a text is not changed by more text. Results therefore do not depend on how a stream is
+split, and text is buffered only while undecided. Offsets are indexes into the text.
 """
 
 from __future__ import annotations
@@ -19,53 +19,53 @@ from victor_fp.core.text_tools.walks import Walk
 
 
 class TextCall(msgspec.Struct, frozen=True, kw_only=True):
-    """A call that was found in a text."""
+    """A call found in a text."""
 
     name: str
-    """As the caller spelled it."""
+    """Name of the tool, as passed by the caller."""
     arguments: dict[str, Json] | str
-    """The object, or the original text where the model gave a text that is not a JSON object."""
+    """The object, or the original text if it is not a JSON object."""
     repairs: tuple[Repair, ...] = ()
     format: str = ""
-    """Name of the format it was written in."""
+    """Name of its format."""
 
 
 class Found(msgspec.Struct, frozen=True):
-    """Calls, and the place behind them."""
+    """Calls, and the offset after them."""
 
     calls: tuple[TextCall, ...]
     end: int
 
 
 class NotACall(msgspec.Struct, frozen=True, kw_only=True):
-    """The text up to `end` is text, and so is what `unread` walks over from there.
+    """The text up to `end` is not a call, nor is the text from there to the end of the walk `unread`.
 
-    `end` is as far as the reader has looked, so that no text is looked at twice.
+    `end` is as far as the reader has read, so that no text is read twice.
     """
 
     end: int
     unread: Walk | None = None
-    """What follows up to there is text, even if it looks like a call: it stands inside of something that is none."""
+    """Text up to the end of this walk is not searched, since it is inside of something that is not a call."""
     reason: str | None = None
-    """Why something that was meant as a call is none."""
+    """Why text that looks like a call is not one."""
 
 
 class Unfinished(msgspec.Struct, frozen=True, kw_only=True):
-    """It can still be a call."""
+    """The text may still become a call."""
 
     wake: Walk | None = None
-    """Nothing is decided before this walk comes to its end; None where any character may decide."""
+    """Nothing is decided before this walk ends; None if any character may decide."""
     salvage: Found | None = None
-    """What it is if nothing more comes."""
+    """The result if the text ends here."""
     name: str | None = None
-    """The tool, where the text has got so far."""
+    """The tool, if its name is complete."""
 
 
 Reading: TypeAlias = Found | NotACall | Unfinished
 
 
 class Edge(enum.Enum):
-    """A literal that is not there, or cannot be decided yet because the text ends."""
+    """A literal is missing, or cannot be decided because the text ends."""
 
     MISSING = "missing"
     UNDECIDED = "undecided"
@@ -75,7 +75,7 @@ _SPACE = re.compile(r"\s*")
 
 
 def skip_space(text: str, at: int, more: str = "") -> int:
-    """The next place that holds neither white space nor one of `more`."""
+    """Return the offset of the next character that is neither white space nor in `more`."""
     while True:
         found = _SPACE.match(text, at)
         at = found.end() if found else at
@@ -85,9 +85,9 @@ def skip_space(text: str, at: int, more: str = "") -> int:
 
 
 def skip_literal(text: str, at: int, options: Sequence[str]) -> int | Edge:
-    """The place behind the longest option that stands at `at`, unless a longer one may still come."""
+    """Return the offset after the longest option at `at`, or the edge if there is none or a longer one may follow."""
     rest = text[at : at + max(map(len, options))]
     if len(text) - at == len(rest) and any(len(option) > len(rest) and option.startswith(rest) for option in options):
         return Edge.UNDECIDED
-    fitting = [len(option) for option in options if rest.startswith(option)]
-    return at + max(fitting) if fitting else Edge.MISSING
+    lengths = [len(option) for option in options if rest.startswith(option)]
+    return at + max(lengths) if lengths else Edge.MISSING

@@ -1,4 +1,4 @@
-"""Where in a text a call may begin: the start markers of all formats, searched for in prose."""
+"""Search for the start markers of all formats in text."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class FormatMarkers(msgspec.Struct, frozen=True):
     form: TextFormat
     pattern: re.Pattern[str]
     positions: Mapping[str, MarkPosition]
-    """By the marker's text."""
+    """Position of each marker, by its text."""
     beginnings: Mapping[str, tuple[MarkPosition, ...]]
-    """The positions of the markers that begin so."""
+    """Positions of markers, by a proper prefix of their text."""
 
     def match(self, here: Prose, text: str, at: int, rest: str) -> bool | None:
-        """Whether a marker stands here in full; False where `rest`, all that has come, begins one; None otherwise."""
+        """Return True for a complete marker at `at`, False if the remaining text `rest` begins one, else None."""
         found = self.pattern.match(text, at)
         if found is not None and here.can_start(self.positions[found.group()]):
             return True
@@ -33,27 +33,27 @@ class FormatMarkers(msgspec.Struct, frozen=True):
 
 
 class MarkerPlan(msgspec.Struct, frozen=True):
-    """What is searched for."""
+    """Compiled markers of a search."""
 
     tools: Tools
     formats: tuple[FormatMarkers, ...]
     marks: re.Pattern[str] | None
-    """Markers that may stand behind a word."""
+    """Markers that may follow a word."""
     lines: re.Pattern[str]
-    """Any marker at the head of a line."""
+    """Any marker at the start of a line."""
     heads: re.Pattern[str] | None
-    """A first character of a marker that may stand behind a word."""
+    """First characters of markers that may follow a word."""
     beginnings: frozenset[str]
-    """Every proper beginning of a marker."""
+    """All proper prefixes of markers."""
     longest: int
 
     def has_no_marker(self, text: str) -> bool:
-        """Whether no marker begins in this text, which stands behind the head of its line."""
+        """Return whether no marker begins in this text, which is not at the start of its line."""
         return "\n" not in text and (self.heads is None or self.heads.search(text) is None)
 
 
 class Candidate(msgspec.Struct, frozen=True):
-    """A place where calls of these formats may begin; the bool: the marker is there in full, not only its beginning."""
+    """An offset where calls of these formats may begin; the flag is whether the marker is complete."""
 
     at: int
     prose: Prose
@@ -61,7 +61,7 @@ class Candidate(msgspec.Struct, frozen=True):
 
 
 def plan_search(tools: Tools, formats: tuple[TextFormat, ...]) -> MarkerPlan:
-    """The search for calls of `tools` in `formats`."""
+    """Compile the search for calls of `tools` in `formats`."""
     planned = tuple(
         _plan_format(form, (*form.openings, *(_name_markers(tools) if form.named else ()))) for form in formats
     )
@@ -94,13 +94,13 @@ def _build_alternatives(texts: set[str] | frozenset[str]) -> str:
 
 
 def _name_markers(tools: Tools) -> tuple[Opening, ...]:
-    """A known tool's name and a bracket, at the beginning of a line."""
+    """Return markers of known tools: name and parenthesis at the start of a line."""
     names = (f"{space}{name}(" for name in tools.schemas or () for space in ("", *NAMESPACES))
     return tuple(Opening(name, "column") for name in names)
 
 
 class MarkerSearch:
-    """The search in one text; lives no longer than one pass over it. What lies ahead is remembered, not searched again."""
+    """The search in one text, for one pass over it. Matches found ahead are cached."""
 
     def __init__(self, plan: MarkerPlan, text: str, *, last: bool) -> None:
         self._plan, self._text, self._last = plan, text, last
@@ -109,21 +109,21 @@ class MarkerSearch:
         self._begun: int | None = None if last else -1
 
     def find(self, prose: Prose, start: int) -> Candidate | None:
-        """The first place from `start` on where a call may begin; `prose` is what stands before `start`.
+        """Return the first candidate from `start` on; `prose` is the context at `start`.
 
-        Where more text may come, the beginning of a marker at the end of the text counts too.
+        If more text may follow, the prefix of a marker at the end of the text is a candidate too.
         """
         here, at = prose, start
         while at < len(self._text):
-            places = [place for place in self._look_ahead(here, at) if place is not None]
-            if not places:
+            offsets = [offset for offset in self._look_ahead(here, at) if offset is not None]
+            if not offsets:
                 return None
-            place = min(places)
-            here = here.advance(self._text, at, place)
-            formats = self._match(here, place)
+            offset = min(offsets)
+            here = here.advance(self._text, at, offset)
+            formats = self._match(here, offset)
             if formats:
-                return Candidate(place, here, formats)
-            here, at = here.advance(self._text, place, place + 1), place + 1
+                return Candidate(offset, here, formats)
+            here, at = here.advance(self._text, offset, offset + 1), offset + 1
         return None
 
     def _look_ahead(self, here: Prose, at: int) -> tuple[int | None, int | None, int | None]:
@@ -135,7 +135,7 @@ class MarkerSearch:
             self._mark = None if found is None else found.start()
         if self._begun is not None and self._begun < at:
             first = max(at, len(text) - plan.longest + 1)
-            self._begun = next((place for place in range(first, len(text)) if text[place:] in plan.beginnings), None)
+            self._begun = next((offset for offset in range(first, len(text)) if text[offset:] in plan.beginnings), None)
         return (
             self._find_head(here, at),
             self._line,
@@ -143,15 +143,15 @@ class MarkerSearch:
         )
 
     def _find_head(self, here: Prose, at: int) -> int | None:
-        """The marker that begins the line in which the search stands."""
+        """Return the offset of a marker at the start of the current line."""
         if here.indent < 0 or here.run:
             return None
         lead = _INDENT.match(self._text, at)
-        place = lead.end() if lead else at
-        return place if self._plan.lines.match(self._text[place : place + self._plan.longest]) else None
+        offset = lead.end() if lead else at
+        return offset if self._plan.lines.match(self._text[offset : offset + self._plan.longest]) else None
 
     def _find_line(self, at: int) -> int | None:
-        """The first marker that begins a later line, white space aside."""
+        """Return the offset of the first marker at the start of a later line, after indentation."""
         found = self._plan.lines.search(self._text, at + 1)
         if found is None:
             return None
@@ -159,7 +159,7 @@ class MarkerSearch:
         return lead.end() if lead else found.start()
 
     def _match(self, here: Prose, at: int) -> tuple[tuple[TextFormat, bool], ...]:
-        """The formats of which a marker stands here, or has begun."""
+        """Return the formats with a marker, or the prefix of one, at this offset."""
         cut = "" if self._last else self._text[at : at + self._plan.longest]
         rest = cut if len(cut) == len(self._text) - at else ""
         found = ((one.form, one.match(here, self._text, at, rest)) for one in self._plan.formats)

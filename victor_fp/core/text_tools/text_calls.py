@@ -1,7 +1,7 @@
-"""Calls in the text of an answer, told apart from it as it streams: text deltas become text and tool call deltas.
+"""Delta filter that detects calls in text: text deltas become text and tool call deltas.
 
-A filter between a protocol's deltas and the transcript. Only text is searched, never reasoning. A call comes whole, when
-its end is there. What was repaired in it, and what was meant as a call but stayed text, is noted in
+It is applied between a protocol's deltas and the transcript. Only text is searched, never reasoning. A call is emitted when it
+is complete. Repairs, and text that looks like a call but was not parsed as one, are reported in
 `metadata["text_tool_calls"]`.
 """
 
@@ -30,21 +30,21 @@ from victor_fp.core.text_tools.tools import Tools
 from victor_fp.core.tool_call_ids import make_id
 
 NOTES = "text_tool_calls"
-"""The key of the notes in metadata."""
+"""Metadata key of the notes."""
 
 
 class TextCalls(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the search in one answer stands."""
+    """State of the search in one response."""
 
     detector: Detector
     seed: str = ""
-    taken: PersistentMap[str, bool] = PersistentMap()
-    """Ids of calls so far, in the conversation and in this answer."""
+    used_ids: PersistentMap[str, bool] = PersistentMap()
+    """Call ids used so far, in the conversation and in this response."""
     calls: int = 0
-    """How many ids were taken or made."""
+    """Number of used ids."""
 
     def feed(self, deltas: Sequence[Delta]) -> tuple[TextCalls, list[Delta]]:
-        """Text deltas become text and call deltas; what is held back goes out before anything that ends the text."""
+        """Convert text deltas to text and call deltas; buffered text is flushed before any delta that ends the text."""
         out: list[Delta] = []
         state = self
         for delta in deltas:
@@ -59,42 +59,42 @@ class TextCalls(msgspec.Struct, frozen=True, kw_only=True):
         return state, out
 
     def finish(self) -> list[Delta]:
-        """What is held back when the response is over."""
+        """Return the buffered deltas at the end of the response."""
         return flush(self)[1]
 
 
 def start(
-    tools: Tools, formats: Sequence[TextFormat] = FORMATS, *, seed: str = "", taken: Iterable[str] = ()
+    tools: Tools, formats: Sequence[TextFormat] = FORMATS, *, seed: str = "", used_ids: Iterable[str] = ()
 ) -> TextCalls:
-    """The state before an answer.
+    """Return the state for a new response.
 
-    Ids are made from the call and `seed`, so that a body and a stream have the same, and never one of `taken`, the ids
-    that the conversation has already. What vendors report of an answer cannot serve: it may come behind the text.
+    Call ids are derived from the call and `seed`, so that they are the same for streaming and not, and distinct from
+    `used_ids`, the ids of the conversation. Vendor metadata are not used, since they may arrive after the text.
     """
-    known = dict.fromkeys(taken, True)
+    known = dict.fromkeys(used_ids, True)
     return TextCalls(
         detector=start_detector(tools, formats),
         seed=seed,
-        taken=PersistentMap((known,) if known else ()),
+        used_ids=PersistentMap((known,) if known else ()),
         calls=len(known),
     )
 
 
 def feed(state: TextCalls, text: str) -> tuple[TextCalls, list[Delta]]:
-    """Take the next piece of the answer's text."""
+    """Process the next piece of text."""
     found, pieces = detector.feed(state.detector, text)
     return _emit(msgspec.structs.replace(state, detector=found), pieces)
 
 
 def flush(state: TextCalls) -> tuple[TextCalls, list[Delta]]:
-    """What was held back, where the text ends or something else begins."""
+    """Flush the buffered text, at its end or before another delta."""
     found, pieces = detector.flush(state.detector)
     return _emit(msgspec.structs.replace(state, detector=found), pieces)
 
 
 def _emit(state: TextCalls, pieces: Iterable[DetectedPiece]) -> tuple[TextCalls, list[Delta]]:
     out: list[Delta] = []
-    taken, calls = state.taken, state.calls
+    used_ids, calls = state.used_ids, state.calls
     for piece in pieces:
         if isinstance(piece, str):
             out.append(TextDelta(piece))
@@ -102,13 +102,13 @@ def _emit(state: TextCalls, pieces: Iterable[DetectedPiece]) -> tuple[TextCalls,
             note: dict[str, Json] = {"format": piece.format, "kept_as_text": piece.reason}
             out.append(_note(note if piece.name is None else {**note, "name": piece.name}))
         else:
-            id_ = _make_id(piece, state.seed, taken, calls)
+            id_ = _make_id(piece, state.seed, used_ids, calls)
             out += _build_call_deltas(piece, id_)
             if piece.repairs:
                 repairs = list(dict.fromkeys(piece.repairs))
                 out.append(_note({"format": piece.format, "name": piece.name, "id": id_, "repairs": repairs}))
-            taken, calls = taken.with_item(id_, True), calls + 1  # noqa: FBT003  a set
-    return state if calls == state.calls else msgspec.structs.replace(state, taken=taken, calls=calls), out
+            used_ids, calls = used_ids.with_item(id_, True), calls + 1  # noqa: FBT003  a set
+    return state if calls == state.calls else msgspec.structs.replace(state, used_ids=used_ids, calls=calls), out
 
 
 def _build_call_deltas(call: TextCall, id_: str) -> list[Delta]:
@@ -117,10 +117,10 @@ def _build_call_deltas(call: TextCall, id_: str) -> list[Delta]:
     return [ToolCallStarted(id=id_, name=call.name, arguments=call.arguments)]
 
 
-def _make_id(call: TextCall, base: str, taken: PersistentMap[str, bool], calls: int) -> str:
-    """The first that is free; a call like an earlier one starts behind all ids, so that many equal calls stay linear."""
+def _make_id(call: TextCall, base: str, used_ids: PersistentMap[str, bool], calls: int) -> str:
+    """Derive an unused id. Repeated equal calls continue after all used ids, which keeps the work linear."""
     seed = f"{base}\x00{call.name}{encode_json(call.arguments).decode()}"
-    return next(id_ for place in chain((0,), count(calls + 1)) if (id_ := make_id(seed, place)) not in taken)
+    return next(id_ for number in chain((0,), count(calls + 1)) if (id_ := make_id(seed, number)) not in used_ids)
 
 
 def _note(note: dict[str, Json]) -> MetadataReported:

@@ -1,7 +1,7 @@
-"""Where a bracketed value ends, or a text with an end mark: walks that go on where the last piece of text stopped.
+"""Incremental search for the end of a bracketed value, or of text with an end mark.
 
-Both quotes delimit strings: in JSON proper a single quote never stands outside of one, and the JSON that models write
-with Python's quotes is walked as well. A closing bracket that does not fit ends the value, which then fails to decode.
+Strings may have single or double quotes: valid JSON has no single quote outside of strings, and models write JSON with Python's
+quotes. A mismatched closing bracket ends the value, which then fails to decode.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ _OUTSIDE = re.compile(r"""["'{}\[\]]""")
 _INSIDE = {'"': re.compile(r'[\\"]'), "'": re.compile(r"[\\']")}
 _CLOSER = {"{": "}", "[": "]", "(": ")"}
 _MAX_OPEN = 256
-"""Brackets of which the kind is kept; deeper ones are only counted, since no reader takes them."""
+"""Maximum number of open brackets whose kind is tracked; deeper ones are only counted, since no reader accepts them."""
 
 
 class BracketWalk(msgspec.Struct, frozen=True, gc=False):
-    """Where a walk stands: the brackets that are still to be closed, the string it is in, and a pending escape."""
+    """State of a walk: open brackets, the current string, and a pending escape."""
 
     open: str = ""
     deeper: int = 0
@@ -29,11 +29,11 @@ class BracketWalk(msgspec.Struct, frozen=True, gc=False):
 
 
 VALUE = BracketWalk()
-"""Before the opening bracket of a value."""
+"""The state before the opening bracket of a value."""
 
 
 class EndMarks(msgspec.Struct, frozen=True):
-    """The marks of which one ends a text."""
+    """End marks of a text."""
 
     marks: tuple[str, ...]
     pattern: re.Pattern[str]
@@ -41,12 +41,12 @@ class EndMarks(msgspec.Struct, frozen=True):
 
 
 def end_marks(*marks: str) -> EndMarks:
-    """End marks, compiled once."""
+    """Compile end marks."""
     return EndMarks(marks, re.compile("|".join(map(re.escape, marks))), max(map(len, marks)))
 
 
 class MarkWalk(msgspec.Struct, frozen=True):
-    """Up to and with one of these marks; `tail` is the last piece of the text so far."""
+    """Walk up to the end of one of the marks; `tail` is the end of the text so far."""
 
     marks: EndMarks
     tail: str = ""
@@ -56,21 +56,21 @@ Walk: TypeAlias = BracketWalk | MarkWalk
 
 
 def walk_behind(marks: EndMarks, text: str, start: int = 0) -> MarkWalk:
-    """A walk that has come from `start` to the end of `text` without a mark."""
+    """Return a walk that has processed `text` from `start` without finding a mark."""
     return MarkWalk(marks, text[max(start, len(text) - marks.longest + 1) :])
 
 
 def walk(state: Walk, text: str, at: int = 0) -> tuple[Walk, int | None]:
-    """Go on through `text` from `at`: the new state, and the place behind the end if that is there."""
+    """Continue through `text` from `at`: return the new state, and the offset after the end, if found."""
     return _walk_to_mark(state, text, at) if isinstance(state, MarkWalk) else _walk_brackets(state, text, at)
 
 
 def _walk_to_mark(state: MarkWalk, text: str, at: int) -> tuple[MarkWalk, int | None]:
     marks, tail = state.marks, state.tail
     if tail:
-        seam = marks.pattern.search(tail + text[at : at + marks.longest])
-        if seam is not None and seam.start() < len(tail):
-            return MarkWalk(marks), at + seam.end() - len(tail)
+        overlap = marks.pattern.search(tail + text[at : at + marks.longest])
+        if overlap is not None and overlap.start() < len(tail):
+            return MarkWalk(marks), at + overlap.end() - len(tail)
     found = marks.pattern.search(text, at)
     if found is not None:
         return MarkWalk(marks), found.end()
@@ -78,38 +78,38 @@ def _walk_to_mark(state: MarkWalk, text: str, at: int) -> tuple[MarkWalk, int | 
 
 
 def _walk_brackets(state: BracketWalk, text: str, at: int) -> tuple[BracketWalk, int | None]:
-    waiting, deeper, quote, escaped = state.open, state.deeper, state.quote, state.escaped
+    open_brackets, deeper, quote, escaped = state.open, state.deeper, state.quote, state.escaped
     if escaped and at < len(text):
         at, escaped = at + 1, False
     while True:
         found = (_INSIDE[quote] if quote else _OUTSIDE).search(text, at)
         if found is None:
-            return BracketWalk(waiting, deeper, quote, escaped), None
+            return BracketWalk(open_brackets, deeper, quote, escaped), None
         mark, at = found.group(), found.end()
         if mark == "\\":
             if at == len(text):
-                return BracketWalk(waiting, deeper, quote, escaped=True), None
+                return BracketWalk(open_brackets, deeper, quote, escaped=True), None
             at += 1
         elif quote:
             quote = ""
         elif mark in "\"'":
             quote = mark
         elif mark in "{[":
-            if len(waiting) < _MAX_OPEN:
-                waiting += _CLOSER[mark]
+            if len(open_brackets) < _MAX_OPEN:
+                open_brackets += _CLOSER[mark]
             else:
                 deeper += 1
         elif deeper:
             deeper -= 1
         else:
-            fits = waiting.endswith(mark)
-            waiting = waiting[:-1]
-            if not waiting or not fits:
+            fits = open_brackets.endswith(mark)
+            open_brackets = open_brackets[:-1]
+            if not open_brackets or not fits:
                 return VALUE, at
 
 
 def find_end(text: str, at: int) -> int | BracketWalk:
-    """The place behind the value whose opening bracket is at `at`, or the walk that waits for it."""
+    """Return the offset after the value whose opening bracket is at `at`, or the walk if it is incomplete."""
     state, end = _walk_brackets(VALUE, text, at)
     return state if end is None else end
 
@@ -129,28 +129,28 @@ _CLOSING = end_marks(*_CLOSERS)
 
 
 class NotPython(msgspec.Struct, frozen=True, gc=False):
-    """It cannot be Python; told from the text up to `at`."""
+    """The text up to `at` cannot be Python."""
 
     at: int
 
 
 def find_python_end(text: str, at: int) -> int | MarkWalk | NotPython | None:
-    """The same as `find_end` for Python source, with round brackets and its string literals.
+    """Find the end like `find_end`, for Python source, including parentheses and its string literals.
 
-    None where any character may decide, as behind two quotes that may become three.
+    None if any character may decide, as after two quotes that may become three.
     """
-    waiting = ""
+    open_brackets = ""
     while found := _PYTHON.search(text, at):
         mark, at = found.group(), found.end()
         if mark in _CLOSER:
-            if len(waiting) == _MAX_OPEN:
+            if len(open_brackets) == _MAX_OPEN:
                 return NotPython(at)
-            waiting += _CLOSER[mark]
+            open_brackets += _CLOSER[mark]
         elif mark in _CLOSERS:
-            if not waiting.endswith(mark):
+            if not open_brackets.endswith(mark):
                 return NotPython(at)
-            waiting = waiting[:-1]
-            if not waiting:
+            open_brackets = open_brackets[:-1]
+            if not open_brackets:
                 return at
         else:
             if len(mark) == 1 and text.startswith(mark, at) and at + 1 == len(text):

@@ -92,4 +92,4 @@ def test_a_body_without_an_answer_is_a_fault(body: object) -> None:
 
 def test_the_finish_reason_error_is_a_fault() -> None:
     broken = read(answer("Hi", "error"))
-    assert (broken["fault"], broken["message"]) == ("ServerFailed", "the vendor broke the answer off")
+    assert (broken["fault"], broken["message"]) == ("ServerFailed", "the vendor reported an error without details")

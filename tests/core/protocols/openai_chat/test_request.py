@@ -97,7 +97,7 @@ def test_an_option_is_in_the_body_or_refused_by_name(provider: str, option: str)
         # Strict mode requires the property with a default, which is named.
         strict = option == "response_format" and result.adjustments
         assert [one.reason for one in result.adjustments] == (
-            ["score is required, as every property has to be: $"] if strict else []
+            ["score is required, since every property must be: $"] if strict else []
         )
     else:
         assert (type(result).__name__, getattr(result, "parameter", "")) == ("UnsupportedParameter", option)

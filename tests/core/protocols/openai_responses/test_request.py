@@ -31,7 +31,7 @@ EVERYWHERE = (
     "llamacpp-responses",
 )
 AZURE = {"endpoint": "https://unit.openai.azure.com"}
-NOT_IN_THIS_API: dict[str, Any] = {
+UNSUPPORTED_OPTIONS: dict[str, Any] = {
     "top_k": 3,
     "seed": 7,
     "stop": ["END"],
@@ -161,10 +161,10 @@ def test_a_model_that_refuses_a_temperature_is_sent_none_unless_it_was_chosen() 
     assert adjusted(model="o4-mini", temperature=0.1)[1] == [("temperature", "dropped")]
 
 
-@pytest.mark.parametrize("option", NOT_IN_THIS_API)
+@pytest.mark.parametrize("option", UNSUPPORTED_OPTIONS)
 @pytest.mark.parametrize("provider", ["openai-responses", "azure-responses", "xai-responses", "deepseek-responses"])
 def test_what_the_api_does_not_have_is_refused(provider: str, option: str) -> None:
-    wish = {option: NOT_IN_THIS_API[option]}
+    wish = {option: UNSUPPORTED_OPTIONS[option]}
     assert refused(provider=provider, settings=settings(provider), **wish) == option
     sent, changes = adjusted(provider=provider, settings=settings(provider), **wish)
     assert changes == [(option, "dropped")]

@@ -240,6 +240,6 @@ def test_what_a_vendor_does_not_have_is_a_fault_of_its_own() -> None:
 
 def test_texts_that_are_none_are_named() -> None:
     fault = replay.embed_request("openai", ["a", 1], model="m").failure()  # type: ignore[list-item]  # as callers do
-    assert fault.message == "texts[1]: expected a text, got int"
+    assert fault.message == "texts[1]: expected a string, got int"
     fault = replay.rerank_request("cohere", "q", ["\ud800"], model="m").failure()
-    assert fault.message.startswith("documents[0]: half of a surrogate pair")
+    assert fault.message.startswith("documents[0]: lone surrogate")

@@ -82,9 +82,9 @@ def test_indexes_that_are_not_those_of_the_texts_are_an_invalid_response(indexes
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        (b"<html>", "cannot be read"),
+        (b"<html>", "cannot be decoded"),
         (b"{}", "no vectors"),
-        (b"[]", "cannot be read"),
+        (b"[]", "cannot be decoded"),
         (openai_body([[1.0, None]]), "entry 0 has no vector"),
         (openai_body([[1.0], "not base64!"]), "entry 1 has no vector"),
         (openai_body([[1.0], [1.0, 2.0]]), "vectors of 1 and of 2 elements"),
@@ -260,9 +260,9 @@ def test_the_best_documents_come_first(provider: str, body: object) -> None:
 @pytest.mark.parametrize(
     ("results", "said"),
     [
-        ([{"index": 3, "relevance_score": 0.1}], "document 3 was not passed"),
-        ([{"index": -1, "relevance_score": 0.1}], "document -1 was not passed"),
-        ([{"index": 0, "relevance_score": 0.1}] * 2, "document 0 was ranked before"),
+        ([{"index": 3, "relevance_score": 0.1}], "document 3 was not in the request"),
+        ([{"index": -1, "relevance_score": 0.1}], "document -1 was not in the request"),
+        ([{"index": 0, "relevance_score": 0.1}] * 2, "document 0 is ranked twice"),
         ([{"relevance_score": 0.1}], "result 0 has no index"),
         ([{"index": 1}], "result 0 has no score"),
         (None, "no results"),

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from victor_fp.core.catalogue.spec import Auth
 from victor_fp.core.dialects.anthropic import AnthropicDialect
 from victor_fp.core.dialects.chat import ChatDialect
-from victor_fp.core.dialects.responses import NOT_IN_THIS_API, ResponsesDialect
+from victor_fp.core.dialects.responses import UNSUPPORTED_OPTIONS, ResponsesDialect
 from victor_fp.core.dialects.schemas import ANY_SCHEMAS
 from victor_fp.core.models.claude import CLAUDE_MODELS, ClaudePolicy
 
@@ -31,13 +31,13 @@ TEMPLATE = replace(OPEN, effort_form="chat_template_kwargs", efforts=("none", "h
 """Thinking is an argument of the chat template."""
 
 RESPONSES = ResponsesDialect(
-    refuses=NOT_IN_THIS_API | {"name", "audio"},
-    least_tokens=1,
+    refuses=UNSUPPORTED_OPTIONS | {"name", "audio"},
+    min_output_tokens=1,
     schemas=ANY_SCHEMAS,
     encrypted_reasoning="never",
     developer_role="system",
     refusals=False,
-    reasoning_back="any",
+    reasoning_replay="any",
     call_id_limit=None,
 )
 """Responses without what only OpenAI itself has."""

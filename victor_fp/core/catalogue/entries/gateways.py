@@ -27,7 +27,7 @@ from victor_fp.core.catalogue.spec import (
     derive_entry,
 )
 from victor_fp.core.dialects.chat import ChatDialect
-from victor_fp.core.dialects.responses import KEPT, ResponsesDialect
+from victor_fp.core.dialects.responses import STORED_STATE_OPTIONS, ResponsesDialect
 
 OPENROUTER = ProviderSpec(
     name="openrouter",
@@ -39,7 +39,7 @@ OPENROUTER = ProviderSpec(
         effort_form="reasoning",
         budget_form="reasoning",
         # https://openrouter.ai/docs/use-cases/reasoning-tokens: details are to be passed back unmodified.
-        reasoning_back="reasoning_details",
+        reasoning_replay="reasoning_details",
         result_parts=frozenset({"image", "audio", "file"}),  # its document: ChatToolMessage
         cache_marks="cache_control",
     ),
@@ -65,13 +65,13 @@ OPENROUTER_RESPONSES = derive_entry(
     ResponsesDialect(
         request_model="openrouter",
         # Its document has the other options of chats; `reasoning.max_tokens` is the budget.
-        refuses=frozenset({"seed", "stop", "name"}) | KEPT,
-        least_tokens=1,
+        refuses=frozenset({"seed", "stop", "name"}) | STORED_STATE_OPTIONS,
+        min_output_tokens=1,
         logprobs_as="count",  # its `include` has no word for them
         # It keeps nothing in any case, and leaves out by itself what a model does not have.
         stateless=False,
         encrypted_reasoning="always",
-        reasoning_back="any",
+        reasoning_replay="any",
         cache_marks="breakpoint",
     ),
     source="https://openrouter.ai/docs/api/api-reference/responses/create-responses",

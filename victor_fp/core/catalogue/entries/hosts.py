@@ -44,7 +44,7 @@ GROQ = ProviderSpec(
         refuses=frozenset({"top_k", "reasoning_budget", "logprobs", "presence_penalty", "frequency_penalty"}),
         models=GROQ_MODELS,
         tokens_field="max_completion_tokens",
-        reasoning_back="reasoning",
+        reasoning_replay="reasoning",
         # API reference: ChatCompletionRequestToolMessage
         result_parts=frozenset({"image"}),
         refusals=False,
@@ -98,7 +98,7 @@ FIREWORKS = ProviderSpec(
         stream_usage=False,  # not in its document; usage comes with the last chunk anyway
         efforts=("none", "low", "medium", "high", "max"),
         budget_form="thinking",
-        reasoning_back="reasoning_content",
+        reasoning_replay="reasoning_content",
         result_parts=frozenset({"image"}),  # its document has one message for all roles
         refusals=False,
         developer_role="system",
@@ -123,7 +123,7 @@ CEREBRAS = ProviderSpec(
         think_tags=True,
         tokens_field="max_completion_tokens",
         efforts=("none", "low", "medium", "high"),
-        reasoning_back="reasoning",
+        reasoning_replay="reasoning",
         refusals=False,
         codes={
             "token_quota_exceeded": RateLimited,

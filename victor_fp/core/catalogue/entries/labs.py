@@ -27,13 +27,13 @@ from victor_fp.core.dialects.anthropic import AnthropicDialect
 from victor_fp.core.dialects.chat import ChatDialect
 from victor_fp.core.dialects.cohere import CohereDialect
 from victor_fp.core.dialects.mistral import MistralDialect
-from victor_fp.core.dialects.responses import CODES, KEPT, NOT_IN_THIS_API, ResponsesDialect
+from victor_fp.core.dialects.responses import CODES, STORED_STATE_OPTIONS, UNSUPPORTED_OPTIONS, ResponsesDialect
 from victor_fp.core.dialects.schemas import ANY_SCHEMAS, XAI_SCHEMAS
 from victor_fp.core.faults import InvalidRequest
 from victor_fp.core.models.chat import GROK_MODELS
 from victor_fp.core.models.claude import ClaudePolicy
 
-_NAMELESS = NOT_IN_THIS_API | {"name"}
+_NAMELESS = UNSUPPORTED_OPTIONS | {"name"}
 
 DEEPSEEK = ProviderSpec(
     name="deepseek",
@@ -46,11 +46,11 @@ DEEPSEEK = ProviderSpec(
         effort_form="thinking_and_effort",
         efforts=("none", "low", "medium", "high", "max"),
         # Since V4 the thinking of turns with tool calls is wanted back, else 400; R1, which knew no tools, refused any.
-        reasoning_back="reasoning_content",
-        reasoning_back_on="calls",
+        reasoning_replay="reasoning_content",
+        reasoning_replay_on="calls",
         reasoning_filler="",  # V4 answers 400 to a turn without it in a conversation with tools
         refusals=False,
-        wordless="empty",
+        empty_content="empty",
         developer_role="system",
         schemas=ANY_SCHEMAS,
         empty_result="(no output)",  # an empty tool result is refused
@@ -69,17 +69,17 @@ DEEPSEEK_RESPONSES = derive_entry(
     DEEPSEEK,
     "responses",
     ResponsesDialect(
-        refuses=_NAMELESS | {"parallel_tool_calls", "service_tier", "user", "logprobs"} | KEPT,
+        refuses=_NAMELESS | {"parallel_tool_calls", "service_tier", "user", "logprobs"} | STORED_STATE_OPTIONS,
         result_parts=frozenset(),
         efforts=("none", "low", "medium", "high", "max"),
-        least_tokens=1,
+        min_output_tokens=1,
         schemas=ANY_SCHEMAS,
         encrypted_reasoning="never",
         developer_role="system",
         refusals=False,
         # As in its chats: an empty result is refused, and the thinking before calls is wanted back, which is plain text.
         empty_result="(no output)",
-        reasoning_back="plain",
+        reasoning_replay="plain",
         call_id_limit=None,
     ),
     base_url="https://api.deepseek.com",
@@ -93,7 +93,7 @@ DEEPSEEK_ANTHROPIC = ProviderSpec(
     dialect=AnthropicDialect(
         # Thinking is on unless it is turned off; a budget is taken and ignored, the effort counts.
         models=(ClaudePolicy(pattern="*", thinks="default", efforts=("high", "max"), structured=False),),
-        most_temperature=2.0,
+        max_temperature=2.0,
         unsigned_thinking=True,
         url_sources=False,
         counts_tokens=False,
@@ -140,7 +140,7 @@ XAI_RESPONSES = derive_entry(
         refuses=_NAMELESS | {"service_tier", "background"},
         result_parts=frozenset(),
         models=GROK_MODELS,
-        least_tokens=1,
+        min_output_tokens=1,
         logprobs_as="switch",
         schemas=XAI_SCHEMAS,
         encrypted_reasoning="always",
@@ -212,7 +212,7 @@ INCEPTION = ProviderSpec(
     name="inception",
     title="Inception",
     # It has the word "instant" below "low".
-    dialect=replace(PLAIN, efforts=("minimal", "low", "medium", "high"), effort_words={"minimal": "instant"}),
+    dialect=replace(PLAIN, efforts=("minimal", "low", "medium", "high"), effort_values={"minimal": "instant"}),
     base_url="https://api.inceptionlabs.ai/v1",
     key_variables=("INCEPTION_API_KEY",),
     supports=REASONING,
@@ -224,7 +224,7 @@ SARVAM = ProviderSpec(
     name="sarvam",
     title="Sarvam AI",
     # Null switches thinking off.
-    dialect=replace(PLAIN, efforts=("none", "low", "medium", "high"), effort_words={"none": None}, text_lists=False),
+    dialect=replace(PLAIN, efforts=("none", "low", "medium", "high"), effort_values={"none": None}, text_lists=False),
     base_url="https://api.sarvam.ai/v1",
     auth=Auth(second_header="api-subscription-key"),
     key_variables=("SARVAM_API_KEY",),

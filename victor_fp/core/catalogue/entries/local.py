@@ -23,7 +23,7 @@ from victor_fp.core.catalogue.spec import (
 from victor_fp.core.dialects.anthropic import AnthropicDialect
 from victor_fp.core.dialects.chat import ChatDialect
 from victor_fp.core.dialects.ollama import OllamaDialect
-from victor_fp.core.dialects.responses import KEPT, ResponsesDialect
+from victor_fp.core.dialects.responses import STORED_STATE_OPTIONS, ResponsesDialect
 from victor_fp.core.dialects.schemas import ANY_SCHEMAS, GRAMMAR_SCHEMAS
 from victor_fp.core.dialects.tool_names import ANY_NAMES
 from victor_fp.core.models.claude import ClaudePolicy
@@ -59,7 +59,7 @@ VLLM = ProviderSpec(
         think_tags=True,  # without --reasoning-parser
         refuses=_FORGOTTEN,
         stop_limit=None,
-        reasoning_back="reasoning",  # vllm/entrypoints/chat_utils.py
+        reasoning_replay="reasoning",  # vllm/entrypoints/chat_utils.py
         refusals=False,
         developer_role="system",
         schemas=ANY_SCHEMAS,
@@ -88,7 +88,7 @@ LLAMACPP = ProviderSpec(
         think_tags=True,  # with --reasoning-format none
         refuses=_FORGOTTEN,
         stop_limit=None,
-        reasoning_back="reasoning_content",
+        reasoning_replay="reasoning_content",
         refusals=False,
         developer_role="system",
         schemas=GRAMMAR_SCHEMAS,
@@ -129,8 +129,8 @@ LLAMACPP_RESPONSES = derive_entry(
                 "tool_choice:named",
             }
         )
-        | KEPT,
-        least_tokens=1,
+        | STORED_STATE_OPTIONS,
+        min_output_tokens=1,
         result_parts=frozenset(),
         format_as="response_format",
         schemas=GRAMMAR_SCHEMAS,
@@ -139,8 +139,8 @@ LLAMACPP_RESPONSES = derive_entry(
         encrypted_reasoning="never",
         developer_role="system",
         refusals=False,
-        given_text="parts",  # older versions take a plain text for the user's
-        reasoning_back="plain",
+        foreign_text="parts",  # older versions take a plain text for the user's
+        reasoning_replay="plain",
         call_id_limit=None,
         has_server_props=True,
     ),
@@ -155,7 +155,7 @@ LLAMACPP_ANTHROPIC = ProviderSpec(
     dialect=AnthropicDialect(
         # The server turns requests into its own chat format: what its models take is the model's affair.
         models=(ClaudePolicy(pattern="*", structured=False),),
-        most_temperature=2.0,
+        max_temperature=2.0,
         unsigned_thinking=True,
         tool_names=ANY_NAMES,
         think_tags=True,
@@ -188,7 +188,7 @@ LMSTUDIO = ProviderSpec(
         | {"logprobs", "parallel_tool_calls", "tool_choice:named", "response_format:json", "image_url"},
         stop_limit=None,
         refusals=False,
-        wordless="empty",
+        empty_content="empty",
         developer_role="system",
         schemas=GRAMMAR_SCHEMAS,
         call_id_limit=None,
@@ -225,7 +225,7 @@ MLX = ProviderSpec(
         },
         stop_limit=None,
         refusals=False,
-        wordless="empty",
+        empty_content="empty",
         developer_role="system",
         call_id_limit=None,
         schemas=ANY_SCHEMAS,
@@ -250,7 +250,7 @@ LOCAL = ProviderSpec(
         think_tags=True,
         refuses=_FORGOTTEN,
         stop_limit=None,
-        reasoning_back="reasoning_content",
+        reasoning_replay="reasoning_content",
         refusals=False,
         developer_role="system",
         schemas=GRAMMAR_SCHEMAS,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from victor_fp.core.catalogue import embeddings
 from victor_fp.core.catalogue.spec import Auth, ProviderSpec, Setting, Supports, derive_entry
 from victor_fp.core.dialects.chat import ChatDialect
-from victor_fp.core.dialects.responses import NOT_IN_THIS_API, ResponsesDialect
+from victor_fp.core.dialects.responses import UNSUPPORTED_OPTIONS, ResponsesDialect
 from victor_fp.core.models.chat import OPENAI_MODELS
 
 EVERYTHING = Supports(images=True, audio=True, files=True, reasoning=True, json_schema=True)
@@ -70,7 +70,9 @@ AZURE_RESPONSES = derive_entry(
     AZURE,
     "responses",
     # Its v1 document has no service_tier.
-    ResponsesDialect(refuses=NOT_IN_THIS_API | {"name", "service_tier"}, models=OPENAI_MODELS, deployment_urls=True),
+    ResponsesDialect(
+        refuses=UNSUPPORTED_OPTIONS | {"name", "service_tier"}, models=OPENAI_MODELS, deployment_urls=True
+    ),
     supports=_WITHOUT_AUDIO,
     source="https://learn.microsoft.com/azure/ai-foundry/openai/how-to/responses",
     confidence="recorded",

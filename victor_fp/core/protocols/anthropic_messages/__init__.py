@@ -1,4 +1,4 @@
-"""Anthropic Messages, bound to one place."""
+"""Anthropic Messages."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from victor_fp.core.requests import Endpoint
 
 
 def codec_for(endpoint: Endpoint, dialect: AnthropicDialect) -> Codec:
-    """The protocol's functions for one endpoint."""
+    """Return the codec of an endpoint whose dialect is of this protocol."""
     return Codec(
         protocol=dialect.protocol,
         request=partial(write, endpoint, dialect),

@@ -1,4 +1,4 @@
-"""What the vendor tells of its models, and its counting of tokens."""
+"""Model discovery and token counting of Anthropic Messages."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from victor_fp.core.wire_decoding import Undecodable
 MODELS = build_decoder(ListModels.RESPONSE)
 MODEL = build_decoder(GetModel.RESPONSE)
 COUNT = build_decoder(CountTokens.RESPONSE)
-MOST_PER_PAGE = 1000
-"""The vendor's document; without a limit a page has 20 models."""
+MAX_PAGE_SIZE = 1000
+"""Maximum in the vendor's document; the default is 20 models per page."""
 
 
 def describe_discovery(endpoint: Endpoint, dialect: AnthropicDialect) -> Discovery | None:
-    """How to ask for models; None where the server lists none."""
+    """Return the discovery operations; None if the server does not list models."""
     if not dialect.lists_models:
         return None
     return Discovery(
-        list_request=partial(build_request, endpoint, ListModels(limit=MOST_PER_PAGE)),
+        list_request=partial(build_request, endpoint, ListModels(limit=MAX_PAGE_SIZE)),
         read_list=read_served_list if dialect.has_server_props else read_list,
         model_request=partial(_build_model_request, endpoint, dialect),
         read_model=read_props if dialect.has_server_props else read_model,
@@ -50,47 +50,51 @@ def _build_next_page(endpoint: Endpoint, body: bytes) -> HttpRequest | None:
     page = MODELS.decode(body)
     if isinstance(page, Undecodable) or not page.has_more or not page.last_id:
         return None
-    return build_request(endpoint, ListModels(limit=MOST_PER_PAGE, after_id=page.last_id))
+    return build_request(endpoint, ListModels(limit=MAX_PAGE_SIZE, after_id=page.last_id))
 
 
 def describe_token_counting(endpoint: Endpoint, dialect: AnthropicDialect) -> TokenCounting | None:
-    """How to have tokens counted; None where the server does not count."""
+    """Return the token counting operation; None if the server has none."""
     if not dialect.counts_tokens:
         return None
     return TokenCounting(request=partial(write_count, endpoint, dialect), read=read_count)
 
 
 def read_list(body: bytes) -> tuple[ModelInfo, ...]:
-    """The models of a list; none for a body of another form."""
-    answer = MODELS.decode(body)
-    if isinstance(answer, Undecodable):
+    """Return the models of a list; empty if the body does not match the schema."""
+    decoded = MODELS.decode(body)
+    if isinstance(decoded, Undecodable):
         return ()
-    return tuple(_build_info(model, msgspec.to_builtins(model)) for model in answer.data or () if model.id)
+    return tuple(_build_info(model, msgspec.to_builtins(model)) for model in decoded.data or () if model.id)
 
 
 def read_model(model: str, body: bytes) -> ModelInfo | None:
-    """One model; None for a body of another form."""
-    answer = MODEL.decode(body)
+    """Return one model; None if the body does not match the schema."""
+    decoded = MODEL.decode(body)
     raw = decode_json_object(body)
-    if isinstance(answer, Undecodable) or isinstance(raw, NotJson) or not answer.id:
+    if isinstance(decoded, Undecodable) or isinstance(raw, NotJson) or not decoded.id:
         return None
-    info = _build_info(answer, dict(raw))
+    info = _build_info(decoded, dict(raw))
     return info if info.id == model else msgspec.structs.replace(info, id=model)
 
 
 def read_count(body: bytes) -> int | None:
-    """The count; None for a body of another form."""
-    answer = COUNT.decode(body)
-    return None if isinstance(answer, Undecodable) else answer.input_tokens
+    """Return the number of tokens; None if the body does not match the schema."""
+    decoded = COUNT.decode(body)
+    return None if isinstance(decoded, Undecodable) else decoded.input_tokens
 
 
 def _build_info(model: wire.ModelInfo, raw: dict[str, object]) -> ModelInfo:
-    can = model.capabilities
+    capabilities = model.capabilities
     return ModelInfo(
         id=model.id or "",
         context_window=model.max_input_tokens,
         max_output=model.max_tokens,
-        supports_images=None if can is None or can.image_input is None else can.image_input.supported,
-        supports_reasoning=None if can is None or can.thinking is None else can.thinking.supported,
+        supports_images=None
+        if capabilities is None or capabilities.image_input is None
+        else capabilities.image_input.supported,
+        supports_reasoning=None
+        if capabilities is None or capabilities.thinking is None
+        else capabilities.thinking.supported,
         raw=raw,
     )

@@ -1,4 +1,4 @@
-"""Errors of Messages, from their type, then the status: one classification for bodies, streams and 200 responses."""
+"""Faults from errors of Anthropic Messages, by error type, then status; for error bodies, streams and 200 responses."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BODY: WireDecoder[ErrorResponse] = WireDecoder(ErrorResponse)
 
 
 def fault_from_response(endpoint: Endpoint, status: int, headers: Mapping[str, str], body: bytes) -> Fault:
-    """The fault for a response with an error status, whatever its body is."""
+    """Return the fault for a response with an error status. Accepts any body."""
     answer, details = BODY.decode(body), read_body(body)
     if not isinstance(answer, Undecodable):
         details = _with_types(details, answer.error)
@@ -34,7 +34,7 @@ def fault_from_error(
     request_id: str | None = None,
     maybe_billed: bool = False,
 ) -> Fault:
-    """The fault for an error inside a stream or a 200 response; `body` is the event or response as received."""
+    """Return the fault for an error in a stream or a 200 response; `body` is the event or response as received."""
     value = decode_lenient_json(body or encode_flawed_json(error))
     details = ErrorDetails() if isinstance(value, NotJson) else _with_types(read_details(value), error)
     if request_id is not None:
@@ -44,12 +44,12 @@ def fault_from_error(
 
 
 def _with_types(details: ErrorDetails, error: Error | str | None) -> ErrorDetails:
-    """The details with the codes of the document's error model first: a word, the type, Google's canonical code."""
+    """Return the details with the codes of the vendor's error model first: code, type, Google's canonical code."""
     if not isinstance(error, Error):
-        # The word "error" that every body carries as its type is no code.
+        # Every body has the type "error", which is not an error code.
         return msgspec.structs.replace(details, codes=tuple(code for code in details.codes if code != "error"))
-    word = error.code if isinstance(error.code, str) else None
-    typed: tuple[Json, ...] = (word, error.type, error.status)
+    code = error.code if isinstance(error.code, str) else None
+    typed: tuple[Json, ...] = (code, error.type, error.status)
     first = tuple(str(code) for code in typed if code)
-    rest = (code for code in details.codes if code not in first and code != "error")
-    return msgspec.structs.replace(details, codes=(*first, *rest))
+    others = (code for code in details.codes if code not in first and code != "error")
+    return msgspec.structs.replace(details, codes=(*first, *others))

@@ -1,7 +1,7 @@
-"""A stream's events as deltas.
+"""Events of a stream as deltas.
 
-Most events are one delta and change no state. Kept are the counts, which message_delta only adds to, and blocks that have
-to be whole before they mean anything: calls and results of the vendor's own tools, and the citations of a text.
+Most events become one delta and do not change the state. The state holds the usage, which message_delta only updates, and
+blocks that must be complete before they are emitted: calls and results of server tools, and the citations of a text.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ from victor_fp.core.protocols.anthropic_messages.response import (
     to_opaque,
 )
 from victor_fp.core.protocols.anthropic_messages.usage import describe_usage, merge_usage, report_usage
-from victor_fp.core.protocols.error_events import is_error_object, read_error_words
+from victor_fp.core.protocols.error_events import is_error_object, read_error_text
 from victor_fp.core.protocols.operations import build_decoder
 from victor_fp.core.protocols.stream_end import is_done
 from victor_fp.core.requests import Endpoint
@@ -71,16 +71,16 @@ EVENT = build_decoder(CreateMessage.EVENT, keep_halves=True)
 
 
 class PendingBlock(msgspec.Struct, frozen=True, kw_only=True):
-    """A block that means something only when it is whole."""
+    """Block that is emitted only when it is complete."""
 
     objects: ObjectChain = None
-    """The block as it started, and deltas of kinds that are not known; None for a text that is only cited."""
+    """The block as started, and deltas of unknown types; None for a text block with citations."""
     input: Chain = None
     """JSON text."""
     citations: ObjectChain = None
 
     def finish(self) -> list[Delta]:
-        """What the block means now that it has ended."""
+        """Return the deltas of the ended block."""
         if self.objects is None:
             return [*emit_citations("text", unroll(self.citations)), BlockEnded()]
         block = concatenate_objects(unroll(self.objects))
@@ -92,21 +92,21 @@ class PendingBlock(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MessageEvents(msgspec.Struct, frozen=True, kw_only=True):
-    """Reads the events of one stream."""
+    """Reader of the events of one stream."""
 
     endpoint: Endpoint
     id: str = ""
-    """The message's."""
+    """ID of the message."""
     usage: Usage | None = None
     pending: PersistentMap[int | None, PendingBlock | None] = PersistentMap()
-    """By the block's index; None for those that have ended."""
+    """Pending blocks by index; None for ended ones."""
 
     def read(self, frames: Sequence[Frame]) -> tuple[MessageEvents, list[Delta]]:
-        """The reader for what follows, and what these frames mean."""
+        """Return the reader for the next frames and the deltas of these."""
         deltas: list[Delta] = []
         reader = self
         for frame in frames:
-            if is_done(frame.data):  # from gateways, after message_stop
+            if is_done(frame.data):  # sent by gateways after message_stop
                 continue
             event = EVENT.decode(frame.data)
             if isinstance(event, Undecodable):
@@ -120,7 +120,7 @@ class MessageEvents(msgspec.Struct, frozen=True, kw_only=True):
         return reader, deltas
 
     def finish(self) -> list[Delta]:
-        """The counts, where no message_stop came."""
+        """Return the usage if message_stop is missing."""
         return self._report_counts()
 
     def _report_counts(self) -> list[Delta]:
@@ -140,11 +140,11 @@ class MessageEvents(msgspec.Struct, frozen=True, kw_only=True):
                 if message is None:
                     return self, []
                 if self.id and message.id and message.id != self.id:
-                    # Two responses on one connection: neither may be given for the other.
+                    # Two responses on one connection must not be mixed.
                     text = f"a second message began inside an open stream: {message.id} after {self.id}"
                     return self, [ErrorReported(InvalidResponse(provider=self.endpoint.spec.name, message=text))]
-                # A repeated start replaces the first one's counts.
-                reader, counts = self._with_usage(message.usage, id_=message.id or self.id, afresh=True)
+                # A repeated message_start replaces the usage of the first.
+                reader, counts = self._with_usage(message.usage, id_=message.id or self.id, reset=True)
                 return reader, [*emit_start(message), *counts]
             case MessageDeltaEvent(delta=delta, usage=usage):
                 facts = describe_management(event.context_management)
@@ -179,7 +179,7 @@ class MessageEvents(msgspec.Struct, frozen=True, kw_only=True):
                     return self._with(event.index, grown), []
                 return self, [ToolCallArguments(index=event.index, text=text)] if text else []
             case SignatureContentBlockDelta(signature=signature):
-                # The empty delta opens the block where its thinking is kept from us.
+                # The empty delta opens the block if the vendor omits its thinking.
                 return self, [ReasoningDelta(""), *emit_signature(signature)]
             case CitationsDelta(citation=citation):
                 if citation is None:
@@ -220,22 +220,22 @@ class MessageEvents(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, pending=self.pending.with_item(index, pending))
 
     def _with_usage(
-        self, usage: Usage | None, *, id_: str | None = None, afresh: bool = False
+        self, usage: Usage | None, *, id_: str | None = None, reset: bool = False
     ) -> tuple[MessageEvents, list[Delta]]:
         id_ = self.id if id_ is None else id_
         if usage is None:
             return msgspec.structs.replace(self, id=id_), []
-        counts = usage if afresh else merge_usage(self.usage, usage)
+        counts = usage if reset else merge_usage(self.usage, usage)
         return msgspec.structs.replace(self, id=id_, usage=counts), [report_usage(counts)]
 
     def _read_undecodable(self, frame: Frame, reason: str) -> ErrorReported:
-        words = read_error_words(frame)
-        if words is None:
+        error_text = read_error_text(frame)
+        if error_text is None:
             return ErrorReported(InvalidResponse(provider=self.endpoint.spec.name, message=reason))
-        return ErrorReported(fault_from_error(self.endpoint, None, encode_json(words), maybe_billed=bool(self.id)))
+        return ErrorReported(fault_from_error(self.endpoint, None, encode_json(error_text), maybe_billed=bool(self.id)))
 
     def _read_unknown(self, raw: Mapping[str, Json], frame: Frame) -> list[Delta]:
-        """Events of an unknown type are skipped, unless they hold or are an error."""
+        """Skip events of an unknown type, unless they contain or are an error."""
         if not is_error_object(raw) and raw.get("error") is None and frame.event != "error":
             return []
         answer = BODY.decode(encode_flawed_json(raw))

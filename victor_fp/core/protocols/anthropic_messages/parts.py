@@ -1,4 +1,4 @@
-"""Parts of a message as content blocks."""
+"""Message parts as content blocks."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PDF = "application/pdf"
 
 
 class Inline(msgspec.Struct, frozen=True, gc=False):
-    """Bytes that stand in the request."""
+    """Media sent by value."""
 
     media_type: str
     base64: str
@@ -37,7 +37,7 @@ class Inline(msgspec.Struct, frozen=True, gc=False):
 def build_part_blocks(
     dialect: AnthropicDialect, message: Message, unsupported: list[Adjustment], notes: list[Adjustment]
 ) -> list[PartBlock]:
-    """The blocks of a message's content, without empty texts, which the vendor refuses."""
+    """Build the blocks of a message's content, without empty texts, which the vendor rejects."""
     if isinstance(message.content, str):
         return [RequestTextBlock(text=message.content)] if message.content else []
     blocks: list[PartBlock] = []
@@ -53,7 +53,7 @@ def build_part_blocks(
 
 
 def build_block(dialect: AnthropicDialect, part: Part, notes: list[Adjustment]) -> PartBlock | Adjustment | None:
-    """The block for a part; None for an empty one, an Adjustment for one that cannot be sent."""
+    """Build the block of a part; None if it is empty, an Adjustment if it cannot be sent."""
     match part:
         case TextPart(text=text):
             return RequestTextBlock(text=text) if text else None
@@ -99,7 +99,7 @@ def _build_document(dialect: AnthropicDialect, part: FilePart) -> PartBlock | Ad
 
 
 def _inline(part: ImagePart | FilePart) -> Inline | None:
-    """The part's bytes as the wire wants them; None where it only has an address."""
+    """Return the part's bytes in base64; None if it only has a URL."""
     if part.data is not None:
         return Inline(part.media_type or "", b64encode(part.data).decode())
     opened = _parse_data_url(part.url or "")
@@ -107,7 +107,7 @@ def _inline(part: ImagePart | FilePart) -> Inline | None:
 
 
 def _parse_data_url(url: str) -> tuple[str, bytes] | None:
-    """Media type and bytes of a data: URL (RFC 2397)."""
+    """Return the media type and bytes of a `data:` URL (RFC 2397)."""
     head, comma, tail = url.partition(",")
     if not comma or not head.lower().startswith("data:"):
         return None
@@ -122,7 +122,7 @@ def _parse_data_url(url: str) -> tuple[str, bytes] | None:
 
 
 def _read_text(part: FilePart, media_type: str) -> str | None:
-    """A text document's text; JSON, XML and the like are texts too."""
+    """Return the text of a text document, including JSON, XML, YAML and JavaScript; None for other types."""
     textual = media_type.startswith("text/") or media_type.endswith(("json", "xml", "yaml", "javascript"))
     data = part.data if part.data is not None else (_parse_data_url(part.url or "") or ("", b""))[1]
     try:

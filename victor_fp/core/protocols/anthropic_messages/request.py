@@ -1,4 +1,4 @@
-"""A chat as an HTTP request: one builder for whole answers, streams and token counts."""
+"""Request bodies of Anthropic Messages, for chats, streams and token counts."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ SERVICE_TIERS: dict[str, Literal["auto", "standard_only"]] = {
     "standard": "standard_only",
     "default": "standard_only",
 }
-"""The vendor's tiers, and the words of others that mean the same."""
+"""The vendor's tiers, and equivalent names from other vendors."""
 
 
 def write(endpoint: Endpoint, dialect: AnthropicDialect, request: ChatRequest) -> Result[HttpRequest, Fault]:
-    """The request for a completion, streamed or whole."""
+    """Build the request for a completion, streaming or not."""
     if (fault := find_missing_setting(endpoint, request.model)) is not None:
         return Failure(fault)
     body, unsupported, notes = _build_body(dialect, request)
@@ -57,14 +57,14 @@ def write(endpoint: Endpoint, dialect: AnthropicDialect, request: ChatRequest) -
 
 
 def _choose_operation(dialect: AnthropicDialect, request: ChatRequest) -> CreateMessage | RawPredict | StreamRawPredict:
-    """Return the operation: Vertex AI has one for whole messages and one for streams, and both name the model."""
+    """Return the operation: Vertex AI has separate ones for non-streaming and streaming, both with the model in the URL."""
     if dialect.model_in_body:
         return CreateMessage()
     return StreamRawPredict(model=request.model) if request.stream else RawPredict(model=request.model)
 
 
 def write_count(endpoint: Endpoint, dialect: AnthropicDialect, request: ChatRequest) -> Result[HttpRequest, Fault]:
-    """The request that counts the input tokens of the same chat."""
+    """Build the request that counts the input tokens of the same chat."""
     body, _, _ = _build_body(dialect, request)
     counted = CountMessageTokensParams(
         model=request.model,
@@ -83,65 +83,65 @@ def write_count(endpoint: Endpoint, dialect: AnthropicDialect, request: ChatRequ
 def _build_body(
     dialect: AnthropicDialect, request: ChatRequest
 ) -> tuple[CreateMessageParams, tuple[Adjustment, ...], tuple[Adjustment, ...]]:
-    """The body, what had to be left out of it, and what was changed without a loss."""
+    """Return the body, the unsupported options, and the lossless changes."""
     policy, options = dialect.find_policy(request.model), request.options
-    request, over_marked = limit_cache_marks(dialect, request)
-    said = build_turns(dialect, policy, request.messages)
-    reasoned = build_reasoning(policy, request)
-    sampled = build_sampling(dialect, policy, request, thinking=reasoned.active or _is_thinking_requested(options))
-    tooled = build_tools(policy, request, budgeted=isinstance(reasoned.thinking, ThinkingConfigEnabled))
-    form, unformed = _format(policy, options)
-    tier, untiered = _choose_service_tier(options)
-    config = OutputConfig(effort=reasoned.effort, format=form)
+    request, excess_marks = limit_cache_marks(dialect, request)
+    turns = build_turns(dialect, policy, request.messages)
+    reasoning = build_reasoning(policy, request)
+    sampling = build_sampling(dialect, policy, request, thinking=reasoning.active or _is_thinking_requested(options))
+    tooling = build_tools(policy, request, budgeted=isinstance(reasoning.thinking, ThinkingConfigEnabled))
+    response_format, in_format = _format(policy, options)
+    tier, in_tier = _choose_service_tier(options)
+    config = OutputConfig(effort=reasoning.effort, format=response_format)
     body = CreateMessageParams(
         model=request.model if dialect.model_in_body else UNSET,
         anthropic_version=dialect.version_in_body or UNSET,
-        max_tokens=reasoned.max_tokens,
-        system=said.system,
-        messages=said.messages,
-        tools=tooled.tools,
-        tool_choice=tooled.choice,
-        thinking=reasoned.thinking,
+        max_tokens=reasoning.max_tokens,
+        system=turns.system,
+        messages=turns.messages,
+        tools=tooling.tools,
+        tool_choice=tooling.choice,
+        thinking=reasoning.thinking,
         output_config=UNSET if config == OutputConfig() else config,
-        temperature=sampled.temperature,
-        top_p=sampled.top_p,
-        top_k=sampled.top_k,
+        temperature=sampling.temperature,
+        top_p=sampling.top_p,
+        top_k=sampling.top_k,
         stop_sequences=list(options.stop) if options.stop else UNSET,
         service_tier=tier,
         metadata=UNSET if options.user is None else Metadata(user_id=options.user),
         stream=True if request.stream else UNSET,
     )
     unsupported = (
-        *said.unsupported,
-        *reasoned.unsupported,
-        *sampled.unsupported,
-        *tooled.unsupported,
-        *unformed,
-        *untiered,
-        *over_marked,
+        *turns.unsupported,
+        *reasoning.unsupported,
+        *sampling.unsupported,
+        *tooling.unsupported,
+        *in_format,
+        *in_tier,
+        *excess_marks,
         *_list_unsupported(options),
     )
-    return body, unsupported, said.notes
+    return body, unsupported, turns.notes
 
 
 def _is_thinking_requested(options: Options) -> bool:
-    """The caller's own fields ask for thinking, which our default temperature must not spoil."""
+    """Return whether `extra_body` requests thinking, which does not allow the default temperature."""
     own = options.extra_body.get("thinking", options.unknown.get("thinking"))
     return isinstance(own, Mapping) and own.get("type") != "disabled"
 
 
 def _format(policy: ClaudePolicy, options: Options) -> tuple[JsonOutputFormat | UnsetType, tuple[Adjustment, ...]]:
-    """The answer's form, and what cannot be asked of it."""
-    wanted = options.response_format
-    if wanted is None:
+    """Return the response format and the unsupported parts of the requested one."""
+    requested = options.response_format
+    if requested is None:
         return UNSET, ()
-    if wanted.kind == "json":
+    if requested.kind == "json":
         reason = "there is no free JSON mode; give a schema"
         return UNSET, (Adjustment(parameter="response_format", reason=reason),)
     if not policy.structured:
         reason = "this model has no structured outputs"
         return UNSET, (Adjustment(parameter="response_format", reason=reason),)
-    return JsonOutputFormat(schema=wanted.schema), ()
+    return JsonOutputFormat(schema=requested.schema), ()
 
 
 def _choose_service_tier(
@@ -157,13 +157,15 @@ def _choose_service_tier(
 
 
 def _list_unsupported(options: Options) -> tuple[Adjustment, ...]:
-    """What was asked for that the protocol has no field for."""
-    asked = {
+    """List the requested options that the protocol has no field for."""
+    requested = {
         "seed": options.seed is not None,
         "logprobs": options.logprobs is not None and options.logprobs is not False,
         "presence_penalty": bool(options.presence_penalty),
         "frequency_penalty": bool(options.frequency_penalty),
     }
     return tuple(
-        Adjustment(parameter=name, reason="the protocol has no such parameter") for name, is_ in asked.items() if is_
+        Adjustment(parameter=name, reason="the protocol has no such parameter")
+        for name, is_set in requested.items()
+        if is_set
     )

@@ -1,4 +1,4 @@
-"""A whole message as deltas, and the parts of it that a stream's events share."""
+"""Decoding of a non-streaming message to deltas, with functions shared by the stream reader."""
 
 from __future__ import annotations
 
@@ -48,21 +48,21 @@ STOP_REASONS = {
     "tool_use": "tool_use",
     "refusal": "refusal",
 }
-"""The rest (pause_turn, and what is yet to come) stays the vendor's own word."""
+"""Other reasons, such as pause_turn, are passed through unchanged."""
 
 
 def read(endpoint: Endpoint, body: bytes) -> Sequence[Delta]:
-    """What a 200 body means."""
+    """Decode a 200 body to deltas."""
     message = MESSAGE.decode(body)
     if isinstance(message, Undecodable):
         return [ErrorReported(InvalidResponse(provider=endpoint.spec.name, message=message.reason))]
     if message.error is not None:
         return [ErrorReported(fault_from_error(endpoint, message.error, body))]
     if message.content is None and message.stop_reason is None:
-        return [ErrorReported(InvalidResponse(provider=endpoint.spec.name, message="the body holds no message"))]
+        return [ErrorReported(InvalidResponse(provider=endpoint.spec.name, message="the response contains no message"))]
     deltas = emit_start(message)
-    for place, block in enumerate(message.content or ()):
-        deltas += emit_block(block, place, message.id or "")
+    for index, block in enumerate(message.content or ()):
+        deltas += emit_block(block, index, message.id or "")
     deltas += emit_stop(message)
     if message.usage is not None:
         deltas.append(report_usage(message.usage))
@@ -73,64 +73,64 @@ def read(endpoint: Endpoint, body: bytes) -> Sequence[Delta]:
 
 
 def emit_start(message: Message) -> list[Delta]:
-    """Who answers, under which id."""
+    """Emit the model and the identity of the message."""
     facts = drop_nulls({"id": message.id, "provider": message.provider, "container": message.container})
     if message.model is None and not facts:
         return []
     return [MetadataReported(model=message.model, metadata=facts)]
 
 
-def emit_stop(said: Message | MessageDelta) -> list[Delta]:
-    """Why generation ended, and what is told along with it."""
+def emit_stop(source: Message | MessageDelta) -> list[Delta]:
+    """Emit the stop reason and the metadata that accompanies it."""
     deltas: list[Delta] = []
     facts: dict[str, Json] = {}
-    if said.stop_reason is not None:
-        deltas.append(Stopped(STOP_REASONS.get(said.stop_reason, said.stop_reason), said.stop_reason))
-    if said.stop_sequence is not None:
-        facts["stop_sequence"] = said.stop_sequence
-    if said.stop_details is not None:
-        facts["stop_details"] = drop_nulls(msgspec.to_builtins(said.stop_details))
-    if isinstance(said, MessageDelta):
-        facts |= {} if said.container is None else {"container": said.container}
+    if source.stop_reason is not None:
+        deltas.append(Stopped(STOP_REASONS.get(source.stop_reason, source.stop_reason), source.stop_reason))
+    if source.stop_sequence is not None:
+        facts["stop_sequence"] = source.stop_sequence
+    if source.stop_details is not None:
+        facts["stop_details"] = drop_nulls(msgspec.to_builtins(source.stop_details))
+    if isinstance(source, MessageDelta):
+        facts |= {} if source.container is None else {"container": source.container}
     else:
-        facts |= describe_management(said.context_management)
+        facts |= describe_management(source.context_management)
     if facts:
         deltas.append(MetadataReported(metadata=facts))
     return deltas
 
 
 def describe_management(edits: Mapping[str, Json] | None) -> dict[str, Json]:
-    """What the vendor's context management did."""
+    """Return the applied edits of context management as metadata."""
     return {} if edits is None else {"context_management": edits}
 
 
-def emit_block(block: ContentBlock, place: int, seed: str) -> list[Delta]:
-    """A whole content block. Calls that the vendor answers itself are none of the caller's, but go back to it."""
+def emit_block(block: ContentBlock, index: int, seed: str) -> list[Delta]:
+    """Emit a complete content block. Calls of server tools are kept as state to send back, not as calls for the caller."""
     match block:
         case ResponseTextBlock(text=text, citations=citations):
             return [*([TextDelta(text)] if text else []), *emit_citations(text, citations), BlockEnded()]
         case ResponseThinkingBlock(thinking=thinking, signature=signature):
             return [ReasoningDelta(thinking or ""), *emit_signature(signature), BlockEnded()]
         case ResponseToolUseBlock(input=arguments):
-            started = build_call_start(block, place, seed)
+            started = build_call_start(block, index, seed)
             if isinstance(arguments, Mapping) or arguments is None:
                 return [started]
             text = arguments if isinstance(arguments, str) else encode_flawed_json(arguments).decode()
-            return [started, ToolCallArguments(index=place, id=started.id, text=text)]
+            return [started, ToolCallArguments(index=index, id=started.id, text=text)]
         case _:
             return [StateReported(to_opaque(block), alone=True)]
 
 
-def build_call_start(block: ResponseToolUseBlock, place: int, seed: str) -> ToolCallStarted:
-    """The head of a call, with its arguments where they come at once as an object that holds any."""
+def build_call_start(block: ResponseToolUseBlock, index: int, seed: str) -> ToolCallStarted:
+    """Build the start of a call, with its arguments if they arrive as a non-empty object."""
     state: dict[str, Json] = {}
     if block.caller is not None and block.caller.get("type") != "direct":
         state["caller"] = block.caller
     if block.toolset_name is not None:
         state["toolset_name"] = block.toolset_name
     return ToolCallStarted(
-        index=place,
-        id=block.id or make_id(seed, place),
+        index=index,
+        id=block.id or make_id(seed, index),
         name=block.name or "",
         arguments=dict(block.input) if isinstance(block.input, Mapping) and block.input else None,
         state=state or None,
@@ -138,25 +138,25 @@ def build_call_start(block: ResponseToolUseBlock, place: int, seed: str) -> Tool
 
 
 def emit_citations(text: str | None, citations: Sequence[Mapping[str, Json]] | None) -> list[Delta]:
-    """Citations go back with their text, and stand in the answer's metadata."""
+    """Emit citations as state of their text, to be sent back with it, and as metadata of the response."""
     if not citations:
         return []
-    told: dict[str, Json] = {"citations": list(citations)}
-    return [*([StateReported(told)] if text else []), MetadataReported(metadata=told)]
+    metadata: dict[str, Json] = {"citations": list(citations)}
+    return [*([StateReported(metadata)] if text else []), MetadataReported(metadata=metadata)]
 
 
 def emit_signature(signature: str | None) -> list[Delta]:
-    """The signature without which the vendor does not take its thinking back."""
+    """Emit the signature, which the vendor requires when its thinking is sent back."""
     return [StateReported({"signature": signature})] if signature else []
 
 
 def to_opaque(block: ContentBlock) -> dict[str, Json]:
-    """The block as it came."""
+    """Return the block as received."""
     if isinstance(block, UnknownType):
         return dict(block.raw)
     return drop_nulls(msgspec.to_builtins(block))
 
 
 def drop_nulls(fields: Mapping[str, Json]) -> dict[str, Json]:
-    """The fields that are given."""
+    """Return the fields that are not None."""
     return {name: value for name, value in fields.items() if value is not None}

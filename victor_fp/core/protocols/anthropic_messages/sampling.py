@@ -1,4 +1,4 @@
-"""temperature, top_p and top_k, which newer models and thinking take less and less of."""
+"""`temperature`, `top_p` and `top_k`, which newer models and thinking restrict."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from victor_fp.core.dialects.anthropic import AnthropicDialect
 from victor_fp.core.models.claude import ClaudePolicy
 from victor_fp.core.requests import Adjustment, ChatRequest
 
-LEAST_TOP_P_THINKING = 0.95
-"""The vendor's document: thinking takes top_p between 0.95 and 1."""
-LEAST_TOP_P = 0.99
-"""The vendor's document: models without sampling take 0.99 and more for old callers' sake."""
+MIN_TOP_P_THINKING = 0.95
+"""The vendor's document: with thinking, top_p must be between 0.95 and 1."""
+MIN_TOP_P = 0.99
+"""The vendor's document: models without sampling accept 0.99 and above for backward compatibility."""
 
 
 class AnthropicSampling(msgspec.Struct, frozen=True, kw_only=True):
-    """What a request says about sampling."""
+    """Sampling fields of a request."""
 
     temperature: float | UnsetType = UNSET
     top_p: float | UnsetType = UNSET
@@ -27,27 +27,30 @@ class AnthropicSampling(msgspec.Struct, frozen=True, kw_only=True):
 def build_sampling(
     dialect: AnthropicDialect, policy: ClaudePolicy, request: ChatRequest, *, thinking: bool
 ) -> AnthropicSampling:
-    """The caller's wishes as far as the model takes them. A default temperature yields in silence, an asked one not."""
-    fixed = "thinking allows only the vendor's own" if thinking else "this model takes none"
-    asked = request.temperature if request.asks_temperature else None
+    """Build the sampling fields that the model accepts.
+
+    The default temperature is dropped silently, one set by the caller is reported.
+    """
+    fixed = "thinking allows only the vendor's default" if thinking else "this model does not accept it"
+    requested = request.temperature if request.asks_temperature else None
     top_p, top_k = request.options.top_p, request.options.top_k
     refused: list[Adjustment] = []
     if policy.sampling == "none" or thinking:
-        if asked is not None and asked != 1:
+        if requested is not None and requested != 1:
             refused.append(Adjustment(parameter="temperature", reason=fixed))
-        if top_p is not None and top_p < (LEAST_TOP_P if policy.sampling == "none" else LEAST_TOP_P_THINKING):
+        if top_p is not None and top_p < (MIN_TOP_P if policy.sampling == "none" else MIN_TOP_P_THINKING):
             refused.append(Adjustment(parameter="top_p", reason=fixed))
             top_p = None
         if top_k is not None:
             refused.append(Adjustment(parameter="top_k", reason=fixed))
         return AnthropicSampling(top_p=UNSET if top_p is None else top_p, unsupported=tuple(refused))
-    temperature = request.temperature if top_p is None else asked
-    if temperature is not None and temperature > dialect.most_temperature:
-        reason = f"at most {dialect.most_temperature:g}"
+    temperature = request.temperature if top_p is None else requested
+    if temperature is not None and temperature > dialect.max_temperature:
+        reason = f"at most {dialect.max_temperature:g}"
         refused.append(Adjustment(parameter="temperature", reason=reason, action="changed"))
-        temperature = dialect.most_temperature
+        temperature = dialect.max_temperature
     if policy.sampling == "one" and temperature is not None and top_p is not None:
-        refused.append(Adjustment(parameter="top_p", reason="this model takes temperature or top_p, not both"))
+        refused.append(Adjustment(parameter="top_p", reason="this model accepts temperature or top_p, not both"))
         top_p = None
     return AnthropicSampling(
         temperature=UNSET if temperature is None else temperature,

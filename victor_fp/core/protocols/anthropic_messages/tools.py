@@ -1,4 +1,4 @@
-"""Tools and how the model may choose among them."""
+"""Tools and tool choice of Anthropic Messages."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ EPHEMERAL = CacheControlEphemeral()
 
 
 class AnthropicTooling(msgspec.Struct, frozen=True, kw_only=True):
-    """What a request says about tools."""
+    """Tools and tool choice of a request."""
 
     tools: list[Tool] | UnsetType = UNSET
     choice: ToolChoice | UnsetType = UNSET
@@ -30,7 +30,7 @@ class AnthropicTooling(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def build_tools(policy: ClaudePolicy, request: ChatRequest, *, budgeted: bool) -> AnthropicTooling:
-    """Definitions, choice and parallel use. `budgeted`: the request has a thinking budget, which allows no force."""
+    """Build definitions, choice and parallel use. `budgeted`: there is a thinking budget, which rules out forced calls."""
     choice, parallel = request.options.tool_choice, request.options.parallel_tool_calls
     forced = choice == "required" or isinstance(choice, dict)
     refused: list[Adjustment] = []
@@ -39,11 +39,11 @@ def build_tools(policy: ClaudePolicy, request: ChatRequest, *, budgeted: bool) -
     if not request.tools:
         return AnthropicTooling(unsupported=tuple(refused))
     if forced and (budgeted or not policy.forced_tools):
-        reason = "a thinking budget allows only auto and none" if budgeted else "this model takes only auto and none"
+        reason = "a thinking budget allows only auto and none" if budgeted else "this model accepts only auto and none"
         refused.append(Adjustment(parameter="tool_choice", reason=reason, action="changed"))
         choice = "auto"
     if not policy.structured and any(tool.strict for tool in request.tools):
-        reason = "this model does not hold tools to their schema"
+        reason = "this model does not enforce tool schemas"
         refused += [Adjustment(parameter="tools.strict", reason=reason) for tool in request.tools if tool.strict]
     tools = [_build_tool(policy, tool) for tool in request.tools]
     return AnthropicTooling(tools=tools, choice=_build_choice(choice, parallel=parallel), unsupported=tuple(refused))

@@ -1,4 +1,4 @@
-"""A conversation as the vendor's turns: instructions apart, neighbours of one role merged, results as user blocks."""
+"""Conversations as Anthropic turns: system text apart, adjacent messages of one role merged, results as user blocks."""
 
 from __future__ import annotations
 
@@ -44,35 +44,38 @@ MARKABLE = (
     RequestToolResultBlock,
 )
 _ID = re.compile(r"[a-zA-Z0-9_-]{1,128}")
-"""What the vendor takes as the id of a call."""
+"""Call ids that the vendor accepts."""
 
 
 class AnthropicTurns(msgspec.Struct, frozen=True, kw_only=True):
-    """The conversation for the wire."""
+    """A conversation in the vendor's form."""
 
     system: str | list[RequestTextBlock] | UnsetType
     messages: list[InputMessage]
     unsupported: tuple[Adjustment, ...] = ()
     notes: tuple[Adjustment, ...] = ()
-    """Changes that are made without leave, since they lose nothing; they are shown all the same."""
+    """Lossless changes: made without `on_unsupported="adjust"`, but reported."""
 
 
 def limit_cache_marks(dialect: AnthropicDialect, request: ChatRequest) -> tuple[ChatRequest, tuple[Adjustment, ...]]:
-    """The request with no more cache marks than the vendor takes: the last ones reach furthest, so they stay."""
+    """Return the request with at most as many cache marks as the vendor accepts.
+
+    The last ones are kept, since they cover the longest prefix.
+    """
     marked = [tool.cache for tool in request.tools] + [message.cache for message in request.messages]
-    excess = sum(marked) - dialect.most_cache_marks
+    excess = sum(marked) - dialect.max_cache_marks
     if excess <= 0:
         return request, ()
-    left_out = {place for place, mark in enumerate(marked) if mark and sum(marked[: place + 1]) <= excess}
+    dropped = {index for index, mark in enumerate(marked) if mark and sum(marked[: index + 1]) <= excess}
     unmarked = {"cache": False}
     tools = tuple(
-        tool.model_copy(update=unmarked) if place in left_out else tool for place, tool in enumerate(request.tools)
+        tool.model_copy(update=unmarked) if index in dropped else tool for index, tool in enumerate(request.tools)
     )
     messages = tuple(
-        message.model_copy(update=unmarked) if place in left_out else message
-        for place, message in enumerate(request.messages, start=len(tools))
+        message.model_copy(update=unmarked) if index in dropped else message
+        for index, message in enumerate(request.messages, start=len(tools))
     )
-    reason = f"at most {dialect.most_cache_marks} marks; the first ones are left out"
+    reason = f"at most {dialect.max_cache_marks} cache marks are accepted; the first ones are dropped"
     return (
         msgspec.structs.replace(request, tools=tools, messages=messages),
         (Adjustment(parameter="cache", reason=reason, action="changed"),),
@@ -80,51 +83,56 @@ def limit_cache_marks(dialect: AnthropicDialect, request: ChatRequest) -> tuple[
 
 
 def build_turns(dialect: AnthropicDialect, policy: ClaudePolicy, messages: Sequence[Message]) -> AnthropicTurns:
-    """System messages before the first turn become the system field; what the model cannot take is listed."""
+    """Build turns. Leading system messages become the system field; unsupported content is listed."""
     system: list[RequestTextBlock] = []
-    said: list[tuple[AnthropicRole, list[InputContentBlock]]] = []
+    turns: list[tuple[AnthropicRole, list[InputContentBlock]]] = []
     unsupported: list[Adjustment] = []
     notes: list[Adjustment] = []
-    for place, message in enumerate(messages):
+    for index, message in enumerate(messages):
         if message.name and message.role != "tool":
-            notes.append(Adjustment(parameter="messages.name", reason="the protocol has no names for speakers"))
+            notes.append(
+                Adjustment(parameter="messages.name", reason="the protocol has no field for participant names")
+            )
         if message.role in INSTRUCTIONS:
             texts = _mark_last(_build_texts(message)) if message.cache else _build_texts(message)
-            if policy.system_turns and _may_stand(said, messages[place + 1 :]):
-                _add(said, "system", texts)
+            if policy.system_turns and _is_system_turn_allowed(turns, messages[index + 1 :]):
+                _append_turn(turns, "system", texts)
                 continue
-            if said and texts:
+            if turns and texts:
                 notes.append(SYSTEM_MOVED)
             system += texts
             continue
         role: AnthropicRole = "assistant" if message.role == "assistant" else "user"
         blocks = _build_blocks(dialect, message, unsupported, notes)
-        _add(said, role, _mark_last(blocks) if message.cache else blocks)
+        _append_turn(turns, role, _mark_last(blocks) if message.cache else blocks)
     return AnthropicTurns(
         system=_build_system(system),
-        messages=[InputMessage(role=role, content=_build_content(blocks)) for role, blocks in said],
+        messages=[InputMessage(role=role, content=_build_content(blocks)) for role, blocks in turns],
         unsupported=tuple(unsupported),
         notes=tuple(dict.fromkeys(notes)),
     )
 
 
-def _may_stand(said: Sequence[tuple[AnthropicRole, object]], following: Sequence[Message]) -> bool:
-    """The vendor's document: a system turn follows a user turn, and is the last or followed by the assistant's."""
-    after_user = bool(said) and said[-1][0] in ("user", "system")
+def _is_system_turn_allowed(turns: Sequence[tuple[AnthropicRole, object]], following: Sequence[Message]) -> bool:
+    """Return whether a system turn may follow.
+
+    The vendor's document: it must follow a user turn, and be the last or followed by an assistant turn.
+    """
+    after_user = bool(turns) and turns[-1][0] in ("user", "system")
     next_role = next((message.role for message in following if message.role not in INSTRUCTIONS), "assistant")
     return after_user and next_role == "assistant"
 
 
-def _add(
-    said: list[tuple[AnthropicRole, list[InputContentBlock]]], role: AnthropicRole, blocks: Sequence[InputContentBlock]
+def _append_turn(
+    turns: list[tuple[AnthropicRole, list[InputContentBlock]]], role: AnthropicRole, blocks: Sequence[InputContentBlock]
 ) -> None:
-    """A turn, or more of the last one; a turn that says nothing is left out, except that users may be told so."""
+    """Append a turn, or extend the last one of the same role; empty turns are dropped, except those of users."""
     if not blocks and role != "user":
         return
-    if said and said[-1][0] == role:
-        said[-1][1].extend(blocks)
+    if turns and turns[-1][0] == role:
+        turns[-1][1].extend(blocks)
     else:
-        said.append((role, list(blocks)))
+        turns.append((role, list(blocks)))
 
 
 def _build_system(blocks: list[RequestTextBlock]) -> str | list[RequestTextBlock] | UnsetType:
@@ -138,7 +146,7 @@ def _build_content(blocks: Sequence[InputContentBlock]) -> str | list[InputConte
 
 
 def _join_plain_text(blocks: Sequence[object]) -> str | None:
-    """The text that a string says as well as blocks do."""
+    """Return the text if a plain string is equivalent to the blocks, else None."""
     match blocks:
         case []:
             return ""
@@ -173,7 +181,7 @@ def _build_blocks(
 
 
 def _build_result(parts: list[PartBlock]) -> str | list[PartBlock] | UnsetType:
-    """A result's content; a tool that had nothing to say leaves it out."""
+    """Build a tool result's content; UNSET if it is empty."""
     plain = _join_plain_text(parts)
     return parts if plain is None else plain or UNSET
 
@@ -181,7 +189,7 @@ def _build_result(parts: list[PartBlock]) -> str | list[PartBlock] | UnsetType:
 def _build_assistant_block(
     dialect: AnthropicDialect, block: Block, notes: list[Adjustment]
 ) -> InputContentBlock | None:
-    """A block of an assistant's turn, with the state that its vendor gave; None where it says nothing."""
+    """Build a block of an assistant turn with the vendor's state; None if it is empty."""
     state = block.state or {}
     match block.kind:
         case "text" | "refusal":
@@ -202,7 +210,7 @@ def _build_assistant_block(
         case "tool_call":
             return _build_call(block, state, notes)
         case "opaque":
-            # Whatever the vendor sent goes back as it came, known to us or not; the encoder writes mappings as they are.
+            # Sent back as received, including unknown fields; the encoder writes mappings unchanged.
             return cast("InputContentBlock", state) if "type" in state else None
         case _:
             assert_never(block.kind)
@@ -211,7 +219,7 @@ def _build_assistant_block(
 def _build_call(block: Block, state: Mapping[str, Json], notes: list[Adjustment]) -> RequestToolUseBlock:
     arguments = read_call_arguments(block.arguments)
     if isinstance(arguments, str):
-        reason = "arguments that are no JSON object go as {'invalid_json': text}"
+        reason = "arguments that are not a JSON object are sent as {'invalid_json': text}"
         notes.append(Adjustment(parameter="messages.tool_calls", reason=reason, action="changed"))
         arguments = {"invalid_json": arguments}
     caller, toolset = state.get("caller"), state.get("toolset_name")
@@ -225,9 +233,9 @@ def _build_call(block: Block, state: Mapping[str, Json], notes: list[Adjustment]
 
 
 def fit_call_id(id_: str) -> str:
-    """The call's id, or one made from it where another vendor's has signs that this one refuses.
+    """Return the call id, or an id derived from it if it has characters that the vendor rejects.
 
-    >>> fitting_id("toolu_01"), fitting_id("functions.add:0") == fitting_id("functions.add:0")
+    >>> fit_call_id("toolu_01"), fit_call_id("functions.add:0") == fit_call_id("functions.add:0")
     ('toolu_01', True)
     """
     return id_ if _ID.fullmatch(id_) else make_id(id_, 0)
@@ -237,9 +245,9 @@ _Block = TypeVar("_Block", bound=InputContentBlock)
 
 
 def _mark_last(blocks: list[_Block]) -> list[_Block]:
-    """The blocks with a cache mark on the last one that can carry it; thinking cannot, and opaque blocks stay whole."""
-    for place in range(len(blocks) - 1, -1, -1):
-        block = blocks[place]
+    """Return the blocks with a cache mark on the last one that accepts it; thinking does not, opaque blocks stay as is."""
+    for index in range(len(blocks) - 1, -1, -1):
+        block = blocks[index]
         if isinstance(block, MARKABLE):
-            return [*blocks[:place], msgspec.structs.replace(block, cache_control=EPHEMERAL), *blocks[place + 1 :]]
+            return [*blocks[:index], msgspec.structs.replace(block, cache_control=EPHEMERAL), *blocks[index + 1 :]]
     return blocks

@@ -1,4 +1,4 @@
-"""Token counts: one reducer for the usage of a body, of message_start and of message_delta."""
+"""Token usage of bodies, message_start and message_delta."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _APART = frozenset({"service_tier", "cost"})
 
 
 def merge_usage(old: Usage | None, new: Usage) -> Usage:
-    """The counts after a later report: what it has replaces what was there."""
+    """Merge a later report: its values replace earlier ones."""
     if old is None:
         return new
     given = {name: value for name in new.__struct_fields__ if (value := getattr(new, name)) is not None}
@@ -24,7 +24,7 @@ def merge_usage(old: Usage | None, new: Usage) -> Usage:
 
 
 def report_usage(usage: Usage) -> UsageReported:
-    """The standard counts. The vendor's input_tokens leaves out what was read from or written to the cache; ours not."""
+    """Return the standard counts. Prompt tokens include cache reads and writes, which the vendor's input_tokens exclude."""
     details = usage.output_tokens_details
     return UsageReported(
         prompt_tokens=None
@@ -38,7 +38,7 @@ def report_usage(usage: Usage) -> UsageReported:
 
 
 def describe_usage(usage: Usage) -> dict[str, Json]:
-    """What the vendor reports beside the standard counts, for the answer's metadata."""
+    """Return usage beyond the standard counts, for the response metadata."""
     given: dict[str, Json] = {name: value for name, value in msgspec.to_builtins(usage).items() if value is not None}
     facts: dict[str, Json] = {name: given[name] for name in given if name in _APART}
     if usage.cost is not None:

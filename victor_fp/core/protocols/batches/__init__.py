@@ -1,6 +1,6 @@
-"""The batch APIs of vendors, one module for each family, as pure functions bound to one endpoint.
+"""Batch APIs of vendors, one module per family, as pure functions bound to one endpoint.
 
-A submission, and the reading of results, may take several exchanges: each is a step whose reader gives the next one.
+Submitting a batch, and reading its results, may take several exchanges: each is a step whose reader returns the next one.
 """
 
 from __future__ import annotations
@@ -28,63 +28,63 @@ from victor_fp.core.requests import Endpoint, HttpRequest
 
 
 class SubmitStep(msgspec.Struct, frozen=True, kw_only=True):
-    """One exchange of a submission, and how its response is read: the next exchange, or the handle."""
+    """One exchange of a submission. `read` returns the next exchange, or the handle."""
 
     request: HttpRequest
     read: Callable[[bytes], Result[SubmitStep | BatchHandle, Fault]]
     creates: bool = False
-    """Whether it creates the batch: repeated after a failure that leaves its end open, it could create a second one."""
+    """Whether it creates the batch: retrying it after a failure with an unknown outcome could create a second one."""
 
 
 class ResultPage(msgspec.Struct, frozen=True):
-    """Results that came together, and where further ones are."""
+    """Some results, and the step for the next ones."""
 
     items: tuple[ItemResult, ...]
     following: ResultStep | None = None
 
 
 class ResultStep(msgspec.Struct, frozen=True, kw_only=True):
-    """One exchange that brings results."""
+    """One exchange that returns results."""
 
     request: HttpRequest
     read: Callable[[bytes], Result[ResultPage, Fault]]
-    """Reads the whole body; or, where it is a stream of lines, some whole lines of it."""
+    """Reads the complete body or, if `is_lines`, some complete lines of it."""
     is_lines: bool = False
     following: ResultStep | None = None
-    """After the last line."""
+    """The step after the last line."""
 
 
 StatusPage: TypeAlias = tuple[tuple[BatchStatus, ...], str | None]
-"""Some batches, and the cursor of the next page."""
+"""Some batches, and the cursor of the next page; None after the last."""
 
 
 class BatchCodec(msgspec.Struct, frozen=True, kw_only=True):
     """One vendor's batch API, bound to one endpoint."""
 
     support: BatchSupport
-    keeps_marks: bool = False
-    """Whether the vendor keeps our mark with a batch, so that one can be found whose handle was lost."""
+    stores_token: bool = False
+    """Whether the vendor stores the token with a batch, so that it can be found if its handle is lost."""
     codec: Codec
-    """Builds the requests of items and reads their answers."""
+    """Builds the requests of items and decodes their responses."""
     encode_item: Callable[[str, str, HttpRequest], BatchItem]
-    """From key, model and the request of a live call to the item of a batch."""
+    """From key, model and the request of a live call to a batch item."""
     submit: Callable[[Sequence[BatchItem], str], SubmitStep]
-    """From items and our own mark to the first exchange."""
+    """From items and a token to the first exchange."""
     status: Callable[[BatchHandle], HttpRequest]
     read_status: Callable[[BatchHandle, bytes], Result[BatchStatus, Fault]]
     results: Callable[[BatchStatus], ResultStep | None]
-    """None where there are none."""
+    """None if there are no results."""
     cancel: Callable[[BatchHandle], HttpRequest]
     list_page: Callable[[str | None], HttpRequest]
-    """From a cursor to the request for some batches, newest first."""
+    """From a cursor to the request for a page of batches, newest first."""
     read_list: Callable[[bytes], Result[StatusPage, Fault]]
 
 
 def build_batch_codec(endpoint: Endpoint) -> Result[BatchCodec, Fault]:
-    """The batch API of an endpoint; InvalidRequest where it has none."""
+    """Return the batch API of an endpoint; InvalidRequest if it has none."""
     support = find_batch_support(endpoint.spec)
     if support is None:
-        message = f"{endpoint.spec.title} has no batch API that is known here"
+        message = f"no batch API is known for {endpoint.spec.title}"
         return Failure(InvalidRequest(provider=endpoint.spec.name, message=message))
     dialect = support.dialect
     match dialect:

@@ -1,4 +1,4 @@
-"""Anthropic's message batches: requests in the body, results as a stream of lines."""
+"""Anthropic message batches: requests in the body, results as a JSONL stream."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ STATUSES: Mapping[str, int] = {
     "timeout_error": 504,
     "overloaded_error": 529,
 }
-"""HTTP statuses of live calls by the type of their error; a line of results names the type only.
+"""HTTP statuses of live calls, by error type; a result line has only the type.
 https://platform.claude.com/docs/en/api/errors"""
 
 _BATCH = build_decoder(GetBatch.RESPONSE)
@@ -55,9 +55,9 @@ _LINE = build_decoder(ReadResults.EVENT)
 
 
 def bind_batch_codec(endpoint: Endpoint, support: BatchSupport) -> Result[BatchCodec, Fault]:
-    """The functions of the family, bound to an endpoint that speaks messages."""
+    """Return the batch codec of an Anthropic Messages endpoint; other protocols are InvalidRequest."""
     if not isinstance(endpoint.spec.dialect, AnthropicDialect):
-        message = f"batches of this form hold messages, not {endpoint.spec.dialect.protocol}"
+        message = f"this batch API accepts anthropic-messages, not {endpoint.spec.dialect.protocol}"
         return Failure(InvalidRequest(provider=endpoint.spec.name, message=message))
     bound = BatchEndpoint(endpoint=endpoint, support=support, route="/v1/messages")
     return Success(
@@ -77,13 +77,13 @@ def bind_batch_codec(endpoint: Endpoint, support: BatchSupport) -> Result[BatchC
 
 
 def encode_item(bound: BatchEndpoint, key: str, model: str, request: HttpRequest) -> BatchItem:
-    """One request; its headers, such as those of beta features, are not part of it."""
+    """Encode one request; headers, such as those of beta features, are not included."""
     item = sent.BatchRequest(custom_id=make_item_id(key), params=msgspec.Raw(request.body))
     return BatchItem(key, item.custom_id, model, bound.route, encode_json(item))
 
 
 def submit(bound: BatchEndpoint, items: Sequence[BatchItem], token: str) -> SubmitStep:
-    """Create the batch with all its requests. The vendor keeps no mark with it."""
+    """Return the step that creates the batch with all its requests. The vendor does not store the token."""
     body = encode_json(sent.CreateBatch(requests=list_raw_items(items)))
     handle = BatchHandle(provider=bound.endpoint.spec.name, id="", model=items[0].model, count=len(items), token=token)
     return SubmitStep(
@@ -94,23 +94,23 @@ def submit(bound: BatchEndpoint, items: Sequence[BatchItem], token: str) -> Subm
 
 
 def build_list(bound: BatchEndpoint, cursor: str | None) -> HttpRequest:
-    """Ask for some of the workspace's batches."""
+    """Build the request for a page of the workspace's batches."""
     return build_request(bound.endpoint, ListBatches(limit=PAGE, after_id=UNSET if cursor is None else cursor))
 
 
 def read_status(bound: BatchEndpoint, handle: BatchHandle, body: bytes) -> Result[BatchStatus, Fault]:
-    """A batch."""
+    """Decode a batch."""
     return bound.decode(_BATCH, body, "the batch").bind(
         lambda batch: (
             Success(_read_status(bound, handle, batch))
             if batch.id
-            else Failure(bound.build_invalid("the answer names no batch", body))
+            else Failure(bound.build_invalid("the response contains no batch id", body))
         )
     )
 
 
 def read_list(bound: BatchEndpoint, body: bytes) -> Result[StatusPage, Fault]:
-    """Some batches."""
+    """Decode a page of batches."""
     handle = BatchHandle(provider=bound.endpoint.spec.name, id="")
 
     def read(found: received.BatchList) -> StatusPage:
@@ -143,7 +143,7 @@ def _read_status(bound: BatchEndpoint, handle: BatchHandle, batch: received.Batc
 
 
 def _read_state(batch: received.Batch) -> BatchState:
-    """The vendor ends every batch in one state; the requests' own ends tell how."""
+    """Return the state. All batches end in the same vendor state; the request counts show how."""
     match batch.processing_status:
         case "in_progress":
             return "running"
@@ -159,7 +159,7 @@ def _read_state(batch: received.Batch) -> BatchState:
 
 
 def read_results(bound: BatchEndpoint, status: BatchStatus) -> ResultStep | None:
-    """Read the stream of results. The batch's own address for it is not followed: a key is sent."""
+    """Return the step that reads the results. The URL in the batch is not used, since the request carries a key."""
     if not status.sources:
         return None
     request = build_request(bound.endpoint, ReadResults(message_batch_id=status.handle.id))
@@ -167,7 +167,7 @@ def read_results(bound: BatchEndpoint, status: BatchStatus) -> ResultStep | None
 
 
 def read_line(line: received.ResultLine) -> ItemResult | None:
-    """One result."""
+    """Decode one result."""
     result = line.result
     if not line.custom_id or result is None:
         return None

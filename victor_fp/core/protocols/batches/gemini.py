@@ -1,4 +1,4 @@
-"""Gemini's batches: requests in the body of a long-running operation, whose response holds the results."""
+"""Gemini batches: requests in the body of a long-running operation, whose response contains the results."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ from victor_fp.core.requests import Endpoint, HttpRequest
 from victor_fp.core.result import outcome
 
 PAGE = 100
-MARK = "victor-fp "
-"""A batch's display name is this and our token."""
+DISPLAY_NAME_PREFIX = "victor-fp "
+"""A batch's display name is this prefix and the token."""
 
 STATES: Mapping[str, BatchState] = {
     "PENDING": "pending",
@@ -55,7 +55,7 @@ HTTP_STATUSES: Mapping[int, int] = {
     1: 499, 2: 500, 3: 400, 4: 504, 5: 404, 6: 409, 7: 403, 8: 429, 9: 400, 10: 409, 11: 400, 12: 501, 13: 500,
     14: 503, 15: 500, 16: 401,
 }  # fmt: skip
-"""By google.rpc.Code, as its document maps them."""
+"""HTTP status by google.rpc.Code, as documented there."""
 RPC_NAMES: Mapping[int, str] = {
     1: "CANCELLED", 3: "INVALID_ARGUMENT", 4: "DEADLINE_EXCEEDED", 5: "NOT_FOUND", 7: "PERMISSION_DENIED",
     8: "RESOURCE_EXHAUSTED", 9: "FAILED_PRECONDITION", 13: "INTERNAL", 14: "UNAVAILABLE", 16: "UNAUTHENTICATED",
@@ -66,15 +66,15 @@ _LIST = build_decoder(ListBatches.RESPONSE)
 
 
 def bind_batch_codec(endpoint: Endpoint, support: BatchSupport) -> Result[BatchCodec, Fault]:
-    """The functions of the family, bound to an endpoint."""
+    """Return the batch codec of the endpoint; other protocols are InvalidRequest."""
     if not isinstance(endpoint.spec.dialect, GeminiDialect):
-        message = f"batches of this form hold Gemini's requests, not {endpoint.spec.dialect.protocol}"
+        message = f"this batch API accepts Gemini's requests, not {endpoint.spec.dialect.protocol}"
         return Failure(InvalidRequest(provider=endpoint.spec.name, message=message))
     bound = BatchEndpoint(endpoint=endpoint, support=support, route="generateContent")
     return Success(
         BatchCodec(
             support=support,
-            keeps_marks=True,
+            stores_token=True,
             codec=codec_for(endpoint),
             encode_item=partial(encode_item, bound),
             submit=partial(submit, bound),
@@ -89,17 +89,17 @@ def bind_batch_codec(endpoint: Endpoint, support: BatchSupport) -> Result[BatchC
 
 
 def encode_item(bound: BatchEndpoint, key: str, model: str, request: HttpRequest) -> BatchItem:
-    """One request, with its id in the metadata that come back with the result."""
+    """Encode one request, with its id in the metadata, which are returned with the result."""
     identifier = make_item_id(key)
     item = sent.InlinedRequest(request=msgspec.Raw(request.body), metadata=sent.RequestMetadata(key=identifier))
     return BatchItem(key, identifier, model, bound.route, encode_json(item))
 
 
 def submit(bound: BatchEndpoint, items: Sequence[BatchItem], token: str) -> SubmitStep:
-    """Create the batch with all its requests."""
-    wanted = sent.CreateBatch(
+    """Return the step that creates the batch with all its requests."""
+    creation = sent.CreateBatch(
         batch=sent.NewBatch(
-            display_name=MARK + token,
+            display_name=DISPLAY_NAME_PREFIX + token,
             input_config=sent.InputConfig(requests=sent.InlinedRequests(requests=list_raw_items(items))),
         )
     )
@@ -107,35 +107,35 @@ def submit(bound: BatchEndpoint, items: Sequence[BatchItem], token: str) -> Subm
     handle = BatchHandle(provider=bound.endpoint.spec.name, id="", model=model, count=len(items), token=token)
     operation = CreateBatch(model=model.removeprefix("models/"))
     return SubmitStep(
-        request=build_request(bound.endpoint, operation, body=encode_json(wanted)),
+        request=build_request(bound.endpoint, operation, body=encode_json(creation)),
         read=lambda answer: read_status(bound, handle, answer).map(lambda status: status.handle),
         creates=True,
     )
 
 
 def build_status(bound: BatchEndpoint, handle: BatchHandle) -> HttpRequest:
-    """Ask how far a batch is."""
+    """Build the request for the status of a batch."""
     return build_request(bound.endpoint, GetBatch(batch=_cut_last_segment(handle.id)))
 
 
 def build_list(bound: BatchEndpoint, cursor: str | None) -> HttpRequest:
-    """Ask for some of the project's batches."""
+    """Build the request for a page of the project's batches."""
     return build_request(bound.endpoint, ListBatches(page_size=PAGE, page_token=UNSET if cursor is None else cursor))
 
 
 def read_status(bound: BatchEndpoint, handle: BatchHandle, body: bytes) -> Result[BatchStatus, Fault]:
-    """A batch's operation."""
+    """Decode the operation of a batch."""
     match outcome(bound.decode(_OPERATION, body, "the batch")):
         case Failure(fault):
             return Failure(fault)
         case Success(operation):
             if not operation.name:
-                return Failure(bound.build_invalid("the answer names no batch", body))
+                return Failure(bound.build_invalid("the response contains no batch id", body))
             return Success(_read_status(bound, handle, operation))
 
 
 def read_list(bound: BatchEndpoint, body: bytes) -> Result[StatusPage, Fault]:
-    """Some batches."""
+    """Decode a page of batches."""
     handle = BatchHandle(provider=bound.endpoint.spec.name, id="")
 
     def read(found: received.OperationList) -> StatusPage:
@@ -160,7 +160,7 @@ def _read_status(bound: BatchEndpoint, handle: BatchHandle, operation: received.
             id=operation.name or handle.id,
             model=handle.model or (batch.model or "").removeprefix("models/"),
             count=handle.count or total or 0,
-            token=name.removeprefix(MARK) if name.startswith(MARK) else handle.token,
+            token=name.removeprefix(DISPLAY_NAME_PREFIX) if name.startswith(DISPLAY_NAME_PREFIX) else handle.token,
         ),
         state=_read_state(operation),
         vendor_state=batch.state or "",
@@ -178,24 +178,24 @@ def _read_status(bound: BatchEndpoint, handle: BatchHandle, operation: received.
 
 
 def _read_state(operation: received.Operation) -> BatchState:
-    word = ((operation.metadata.state if operation.metadata else None) or "").partition("STATE_")[2]
-    found = STATES.get(word)
+    state = ((operation.metadata.state if operation.metadata else None) or "").partition("STATE_")[2]
+    found = STATES.get(state)
     if found is not None:
         return found
     if not operation.done:
-        return "running" if word else "pending"
+        return "running" if state else "pending"
     return "completed" if operation.error is None else "failed"
 
 
 def read_results(bound: BatchEndpoint, status: BatchStatus) -> ResultStep | None:
-    """Ask for the batch once more: it holds the results."""
+    """Return the step that fetches the batch again, which contains the results."""
     if not status.sources:
         return None
     return ResultStep(request=build_status(bound, status.handle), read=partial(read_page, bound))
 
 
 def read_page(bound: BatchEndpoint, body: bytes) -> Result[ResultPage, Fault]:
-    """The results inside a batch. The vendor's order is promised nowhere; the metadata say what is whose."""
+    """Decode the results in a batch. Their order is not documented; the metadata identify the requests."""
 
     def read(operation: received.Operation) -> ResultPage:
         return ResultPage(tuple(item for one in _list_outputs(operation) if (item := read_item(one)) is not None))
@@ -204,7 +204,7 @@ def read_page(bound: BatchEndpoint, body: bytes) -> Result[ResultPage, Fault]:
 
 
 def read_item(one: received.InlinedResponse) -> ItemResult | None:
-    """One result; one without our metadata belongs to no row."""
+    """Decode one result; without metadata it belongs to no row."""
     identifier = (one.metadata.key if one.metadata else None) or ""
     error = one.error
     if error is None:
@@ -213,17 +213,17 @@ def read_item(one: received.InlinedResponse) -> ItemResult | None:
     if code == 1:
         return ItemResult(id=identifier, end="cancelled")
     status = HTTP_STATUSES.get(code, 500)
-    refusal: JsonObject = {
+    payload: JsonObject = {
         "code": status,
         "message": error.message,
         "status": RPC_NAMES.get(code, "UNKNOWN"),
         "details": error.details or [],
     }
-    return ItemResult(id=identifier, end="failed", status=status, body=encode_body({"error": refusal}))
+    return ItemResult(id=identifier, end="failed", status=status, body=encode_body({"error": payload}))
 
 
 def _list_outputs(operation: received.Operation) -> Sequence[received.InlinedResponse]:
-    """The results, which stand in the response of the operation or in its metadata."""
+    """Return the results, from the response of the operation or from its metadata."""
     outputs = (operation.response, operation.metadata.output if operation.metadata else None)
     for output in outputs:
         if output is not None and output.inlined_responses is not None:
@@ -232,7 +232,7 @@ def _list_outputs(operation: received.Operation) -> Sequence[received.InlinedRes
 
 
 def _count(value: object) -> int | None:
-    """A count, which proto3's JSON writes as a text."""
+    """Decode a count, which proto3 JSON writes as a string."""
     if isinstance(value, str) and value.isascii() and value.isdigit():
         return int(value[:15])
     return value if isinstance(value, int) and not isinstance(value, bool) else None

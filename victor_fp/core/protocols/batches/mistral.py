@@ -1,4 +1,4 @@
-"""Mistral's batch jobs: uploaded files of lines, results in files."""
+"""Mistral batch jobs: JSONL files as input and output."""
 
 from __future__ import annotations
 
@@ -55,15 +55,15 @@ _LINE = build_decoder(DownloadFile.EVENT)
 
 
 def bind_batch_codec(endpoint: Endpoint, support: BatchSupport) -> Result[BatchCodec, Fault]:
-    """The functions of the family, bound to an endpoint."""
+    """Return the batch codec of the endpoint; other protocols are InvalidRequest."""
     if not isinstance(endpoint.spec.dialect, MistralDialect):
-        message = f"batches of this form hold Mistral's chats, not {endpoint.spec.dialect.protocol}"
+        message = f"this batch API accepts Mistral's chats, not {endpoint.spec.dialect.protocol}"
         return Failure(InvalidRequest(provider=endpoint.spec.name, message=message))
     bound = BatchEndpoint(endpoint=endpoint, support=support, route="/v1/chat/completions")
     return Success(
         BatchCodec(
             support=support,
-            keeps_marks=True,
+            stores_token=True,
             codec=codec_for(endpoint),
             encode_item=partial(encode_item, bound),
             submit=partial(submit, bound),
@@ -78,13 +78,13 @@ def bind_batch_codec(endpoint: Endpoint, support: BatchSupport) -> Result[BatchC
 
 
 def encode_item(bound: BatchEndpoint, key: str, model: str, request: HttpRequest) -> BatchItem:
-    """A line of the file of requests."""
+    """Encode a line of the request file."""
     line = sent.RequestLine(custom_id=make_item_id(key), body=msgspec.Raw(request.body))
     return BatchItem(key, line.custom_id, model, bound.route, encode_json(line))
 
 
 def submit(bound: BatchEndpoint, items: Sequence[BatchItem], token: str) -> SubmitStep:
-    """Upload the file; then create the job."""
+    """Return the step that uploads the file, followed by the one that creates the job."""
     lines = b"\n".join(item.line for item in items) + b"\n"
     name = f"victor-fp-{token[:32]}.jsonl"
     form = encode_form({"purpose": "batch"}, lines, name=name, media_type="application/jsonl")
@@ -99,8 +99,8 @@ def _read_file(
 ) -> Result[SubmitStep | BatchHandle, Fault]:
     file = _FILE.decode(body)
     if isinstance(file, Undecodable) or not file.id:
-        return Failure(bound.build_invalid("the answer to an upload names no file", body))
-    wanted = sent.CreateJob(
+        return Failure(bound.build_invalid("the upload response contains no file id", body))
+    creation = sent.CreateJob(
         input_files=[file.id],
         endpoint=bound.route,
         model=model,
@@ -112,7 +112,7 @@ def _read_file(
     )
     return Success(
         SubmitStep(
-            request=build_request(bound.endpoint, CreateJob(), body=encode_json(wanted)),
+            request=build_request(bound.endpoint, CreateJob(), body=encode_json(creation)),
             read=lambda answer: read_status(bound, handle, answer).map(lambda status: status.handle),
             creates=True,
         )
@@ -120,23 +120,23 @@ def _read_file(
 
 
 def build_list(bound: BatchEndpoint, _: str | None) -> HttpRequest:
-    """Ask for the workspace's latest jobs."""
+    """Build the request for the workspace's latest jobs."""
     return build_request(bound.endpoint, ListJobs(page=0, page_size=PAGE))
 
 
 def read_status(bound: BatchEndpoint, handle: BatchHandle, body: bytes) -> Result[BatchStatus, Fault]:
-    """A job."""
+    """Decode a job."""
     match outcome(bound.decode(_JOB, body, "the job")):
         case Failure(fault):
             return Failure(fault)
         case Success(job):
             if not job.id:
-                return Failure(bound.build_invalid("the answer names no job", body))
+                return Failure(bound.build_invalid("the response contains no job id", body))
             return Success(_read_status(bound, handle, job))
 
 
 def read_list(bound: BatchEndpoint, body: bytes) -> Result[StatusPage, Fault]:
-    """The latest jobs; further pages are not asked for."""
+    """Decode the latest jobs; further pages are not requested."""
     handle = BatchHandle(provider=bound.endpoint.spec.name, id="")
 
     def read(found: received.JobList) -> StatusPage:
@@ -170,7 +170,7 @@ def _read_status(bound: BatchEndpoint, handle: BatchHandle, job: received.Job) -
 
 
 def read_results(bound: BatchEndpoint, status: BatchStatus) -> ResultStep | None:
-    """Read the files of results, one after the other."""
+    """Return the steps that read the result files, one after the other."""
     step: ResultStep | None = None
     for source in reversed(status.sources):
         request = build_request(bound.endpoint, DownloadFile(file_id=source))
@@ -181,7 +181,7 @@ def read_results(bound: BatchEndpoint, status: BatchStatus) -> ResultStep | None
 
 
 def read_line(line: received.ResultLine) -> ItemResult | None:
-    """One result."""
+    """Decode one result."""
     response = line.response or received.LineResponse()
     if not line.custom_id:
         return None

@@ -1,4 +1,4 @@
-"""OpenAI's batches and the many vendors that have the same: files of lines in, files of lines out."""
+"""OpenAI batches, and compatible vendors: JSONL files as input and output."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ STATES: Mapping[str, BatchState] = {
     "cancelled": "cancelled",
     "canceled": "cancelled",
 }
-"""`Batch.status` of OpenAI's document, Together's in upper case, Cerebras's and Novita's own."""
+"""`Batch.status` of OpenAI's document, and values of Together (in upper case), Cerebras and Novita."""
 _FILE = build_decoder(UploadFile.RESPONSE)
 _DIRECT_FILE = build_decoder(UploadFileDirectly.RESPONSE)
 _BATCH = build_decoder(GetBatch.RESPONSE)
@@ -76,21 +76,21 @@ _LINE = build_decoder(DownloadFile.EVENT)
 
 
 class FileEndpoint(BatchEndpoint, frozen=True, kw_only=True):
-    """An endpoint of this family."""
+    """An endpoint with OpenAI's batch API."""
 
     dialect: OpenAIBatches
 
     @property
     def version(self) -> str | msgspec.UnsetType:
-        """Azure's API version, where one is configured."""
+        """Azure's API version, if one is configured."""
         return read_version_parameter(self.endpoint)
 
 
 def bind_batch_codec(endpoint: Endpoint, support: BatchSupport, dialect: OpenAIBatches) -> Result[BatchCodec, Fault]:
-    """The functions of the family, bound to an endpoint that speaks chats or Responses."""
+    """Return the batch codec of a Chat Completions or Responses endpoint; other protocols are InvalidRequest."""
     chat = endpoint.spec.dialect
     if not isinstance(chat, ChatDialect | ResponsesDialect):
-        message = f"batches of this form hold chats or Responses, not {chat.protocol}"
+        message = f"this batch API accepts chats or Responses, not {chat.protocol}"
         return Failure(InvalidRequest(provider=endpoint.spec.name, message=message))
     if chat.deployment_urls:
         endpoint = _without_deployment(endpoint)
@@ -99,7 +99,7 @@ def bind_batch_codec(endpoint: Endpoint, support: BatchSupport, dialect: OpenAIB
     return Success(
         BatchCodec(
             support=support,
-            keeps_marks=dialect.takes_metadata,
+            stores_token=dialect.takes_metadata,
             codec=codec_for(endpoint),
             encode_item=partial(encode_item, bound),
             submit=partial(submit, bound),
@@ -114,7 +114,7 @@ def bind_batch_codec(endpoint: Endpoint, support: BatchSupport, dialect: OpenAIB
 
 
 def _without_deployment(endpoint: Endpoint) -> Endpoint:
-    """Azure's form of URLs without a version in the path knows no batches of several deployments; lines name theirs."""
+    """Return the endpoint with Azure's versioned URL form: the other form has one deployment per URL, lines name theirs."""
     root = find_resource_url(endpoint)
     dropped = {"deployment", "api_version"} if has_dated_version(endpoint) else {"deployment"}
     settings = {name: value for name, value in endpoint.settings.items() if name not in dropped}
@@ -123,7 +123,7 @@ def _without_deployment(endpoint: Endpoint) -> Endpoint:
 
 
 def encode_item(bound: FileEndpoint, key: str, model: str, request: HttpRequest) -> BatchItem:
-    """A line of the file of requests."""
+    """Encode a line of the request file."""
     has_url = bound.dialect.lines_have_url
     identifier = make_item_id(key)
     line = sent.RequestLine(
@@ -136,7 +136,7 @@ def encode_item(bound: FileEndpoint, key: str, model: str, request: HttpRequest)
 
 
 def submit(bound: FileEndpoint, items: Sequence[BatchItem], token: str) -> SubmitStep:
-    """Upload the file; then create the batch."""
+    """Return the step that uploads the file, followed by the one that creates the batch."""
     lines = b"\n".join(item.line for item in items) + b"\n"
     name = f"victor-fp-{token[:32]}.jsonl"
     operation: UploadFile | UploadFileDirectly = UploadFile(api_version=bound.version)
@@ -157,14 +157,14 @@ def _read_file(
     decoder = _FILE if bound.dialect.upload == "files" else _DIRECT_FILE
     file = decoder.decode(body)
     if isinstance(file, Undecodable) or not file.id:
-        return Failure(bound.build_invalid("the answer to an upload names no file", body))
-    wanted = sent.CreateBatch(
+        return Failure(bound.build_invalid("the upload response contains no file id", body))
+    creation = sent.CreateBatch(
         input_file_id=file.id,
         endpoint=bound.route,
         completion_window=bound.dialect.window,
         metadata={TOKEN: token} if bound.dialect.takes_metadata else UNSET,
     )
-    request = build_request(bound.endpoint, CreateBatch(api_version=bound.version), body=encode_json(wanted))
+    request = build_request(bound.endpoint, CreateBatch(api_version=bound.version), body=encode_json(creation))
     handle = BatchHandle(
         provider=bound.endpoint.spec.name, id="", model=model, count=count, token=token, input_id=file.id
     )
@@ -176,35 +176,35 @@ def _read_created(bound: FileEndpoint, handle: BatchHandle, body: bytes) -> Resu
 
 
 def build_status(bound: FileEndpoint, handle: BatchHandle) -> HttpRequest:
-    """Ask how far a batch is."""
+    """Build the request for the status of a batch."""
     return build_request(bound.endpoint, GetBatch(batch_id=handle.id, api_version=bound.version))
 
 
 def build_cancel(bound: FileEndpoint, handle: BatchHandle) -> HttpRequest:
-    """Ask for its end."""
+    """Build the request that cancels a batch."""
     return build_request(bound.endpoint, CancelBatch(batch_id=handle.id, api_version=bound.version))
 
 
 def build_list(bound: FileEndpoint, cursor: str | None) -> HttpRequest:
-    """Ask for some of the account's batches."""
+    """Build the request for a page of the account's batches."""
     operation = ListBatches(limit=PAGE, after=UNSET if cursor is None else cursor, api_version=bound.version)
     return build_request(bound.endpoint, operation)
 
 
 def read_status(bound: FileEndpoint, handle: BatchHandle, body: bytes) -> Result[BatchStatus, Fault]:
-    """A batch, which may stand inside an object with a warning."""
+    """Decode a batch, which may be nested in an object with a warning."""
     match outcome(bound.decode(_BATCH, body, "the batch")):
         case Failure(fault):
             return Failure(fault)
         case Success(found):
             batch = found.job or found
     if not batch.id:
-        return Failure(bound.build_invalid("the answer names no batch", body))
+        return Failure(bound.build_invalid("the response contains no batch id", body))
     return Success(_read_status(bound, handle, batch))
 
 
 def read_list(bound: FileEndpoint, body: bytes) -> Result[StatusPage, Fault]:
-    """Some batches; Together sends a bare array."""
+    """Decode a page of batches; Together sends a bare array."""
     wrapped = b'{"data":%b}' % body if body.lstrip()[:1] == b"[" else body
     handle = BatchHandle(provider=bound.endpoint.spec.name, id="")
 
@@ -220,7 +220,7 @@ def _read_status(bound: FileEndpoint, handle: BatchHandle, batch: received.Batch
     counts = batch.request_counts or received.RequestCounts()
     token = (batch.metadata or {}).get(TOKEN)
     created = parse_time(batch.created_at)
-    word = (batch.status or "").lower()
+    state = (batch.status or "").lower()
     errors = [
         describe_error(msgspec.to_builtins(error)) for error in (batch.errors.data if batch.errors else None) or ()
     ]
@@ -233,7 +233,7 @@ def _read_status(bound: FileEndpoint, handle: BatchHandle, batch: received.Batch
             token=token if isinstance(token, str) else handle.token,
             input_id=batch.input_file_id or handle.input_id,
         ),
-        state=STATES.get(word, "running"),
+        state=STATES.get(state, "running"),
         vendor_state=batch.status or "",
         counts=BatchCounts(total=counts.total, succeeded=counts.completed, failed=counts.failed),
         created_at=created,
@@ -245,7 +245,7 @@ def _read_status(bound: FileEndpoint, handle: BatchHandle, batch: received.Batch
 
 
 def read_results(bound: FileEndpoint, status: BatchStatus) -> ResultStep | None:
-    """Read the files of results, one after the other; a batch may be completed and have one of them, or none."""
+    """Return the steps that read the output and error files; a completed batch may have only one of them, or none."""
     step: ResultStep | None = None
     for source in reversed(status.sources):
         request = build_request(bound.endpoint, DownloadFile(file_id=source, api_version=bound.version))
@@ -256,7 +256,7 @@ def read_results(bound: FileEndpoint, status: BatchStatus) -> ResultStep | None:
 
 
 def read_line(line: received.ResultLine) -> ItemResult | None:
-    """One result."""
+    """Decode one result."""
     response = line.response or received.LineResponse()
     if not line.custom_id:
         return None

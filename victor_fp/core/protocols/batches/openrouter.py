@@ -1,4 +1,4 @@
-"""OpenRouter's batches: requests in the body, for one model and operation; the finished batch holds the results."""
+"""OpenRouter batches: requests in the body, for one model and operation; the finished batch contains the results."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ _LIST = build_decoder(ListBatches.RESPONSE)
 
 
 def bind_batch_codec(endpoint: Endpoint, support: BatchSupport) -> Result[BatchCodec, Fault]:
-    """The functions of the family, bound to an endpoint that speaks chats or Responses."""
+    """Return the batch codec of a Chat Completions or Responses endpoint; other protocols are InvalidRequest."""
     chat = endpoint.spec.dialect
     if not isinstance(chat, ChatDialect | ResponsesDialect):
-        message = f"batches of this form hold chats or Responses, not {chat.protocol}"
+        message = f"this batch API accepts chats or Responses, not {chat.protocol}"
         return Failure(InvalidRequest(provider=endpoint.spec.name, message=message))
     route = "/v1/responses" if isinstance(chat, ResponsesDialect) else "/v1/chat/completions"
     bound = BatchEndpoint(endpoint=endpoint, support=support, route=route)
@@ -55,40 +55,40 @@ def bind_batch_codec(endpoint: Endpoint, support: BatchSupport) -> Result[BatchC
 
 
 def encode_item(bound: BatchEndpoint, key: str, model: str, request: HttpRequest) -> BatchItem:
-    """One request."""
+    """Encode one request."""
     item = sent.BatchRequest(custom_id=make_item_id(key), body=msgspec.Raw(request.body))
     return BatchItem(key, item.custom_id, model, bound.route, encode_json(item))
 
 
 def submit(bound: BatchEndpoint, items: Sequence[BatchItem], token: str) -> SubmitStep:
-    """Create the batch. The vendor reads the body as it comes: operation and model stand before the requests."""
-    wanted = sent.CreateBatch(endpoint=bound.route, model=items[0].model, requests=list_raw_items(items))
+    """Return the step that creates the batch. The vendor streams the body: operation and model must precede the requests."""
+    creation = sent.CreateBatch(endpoint=bound.route, model=items[0].model, requests=list_raw_items(items))
     handle = BatchHandle(provider=bound.endpoint.spec.name, id="", model=items[0].model, count=len(items), token=token)
     return SubmitStep(
-        request=build_request(bound.endpoint, CreateBatch(), body=encode_json(wanted)),
+        request=build_request(bound.endpoint, CreateBatch(), body=encode_json(creation)),
         read=lambda answer: read_status(bound, handle, answer).map(lambda status: status.handle),
         creates=True,
     )
 
 
 def build_status(bound: BatchEndpoint, handle: BatchHandle) -> HttpRequest:
-    """Ask how far a batch is."""
+    """Build the request for the status of a batch."""
     return build_request(bound.endpoint, GetBatch(id=handle.id))
 
 
 def read_status(bound: BatchEndpoint, handle: BatchHandle, body: bytes) -> Result[BatchStatus, Fault]:
-    """A batch."""
+    """Decode a batch."""
     match outcome(bound.decode(_BATCH, body, "the batch")):
         case Failure(fault):
             return Failure(fault)
         case Success(batch):
             if not batch.id:
-                return Failure(bound.build_invalid("the answer names no batch", body))
+                return Failure(bound.build_invalid("the response contains no batch id", body))
             return Success(_read_status(bound, handle, batch))
 
 
 def read_list(bound: BatchEndpoint, body: bytes) -> Result[StatusPage, Fault]:
-    """The account's latest batches."""
+    """Decode the account's latest batches."""
     handle = BatchHandle(provider=bound.endpoint.spec.name, id="")
 
     def read(found: received.BatchList) -> StatusPage:
@@ -119,20 +119,20 @@ def _read_status(bound: BatchEndpoint, handle: BatchHandle, batch: received.Batc
 
 
 def read_results(bound: BatchEndpoint, status: BatchStatus) -> ResultStep | None:
-    """Ask for the batch once more: it holds the results."""
+    """Return the step that fetches the batch again, which contains the results."""
     if not status.sources:
         return None
     return ResultStep(request=build_status(bound, status.handle), read=partial(read_page, bound))
 
 
 def read_page(bound: BatchEndpoint, body: bytes) -> Result[ResultPage, Fault]:
-    """The results inside a batch."""
+    """Decode the results in a batch."""
     return bound.decode(_BATCH, body, "the results").map(
         lambda batch: ResultPage(tuple(read_item(item) for item in batch.results or ()))
     )
 
 
 def read_item(item: received.BatchResult) -> ItemResult:
-    """One result."""
+    """Decode one result."""
     response = item.response or received.ItemResponse()
     return read_answer(item.custom_id or "", response.status_code, response.body, item.error, response.request_id)

@@ -1,4 +1,4 @@
-"""xAI's batches: created empty, filled in several calls, read in pages; counters stand for a state."""
+"""xAI batches: created empty, filled in several calls, results in pages; the state is derived from counters."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ from victor_fp.core.result import outcome
 
 PAGE = 100
 RESULTS = 100
-"""Results of a page."""
-MARK = "victor-fp "
-"""A batch's name is this, our token, and the number of requests that are to be added."""
+"""Results per page."""
+NAME_PREFIX = "victor-fp "
+"""A batch's name is this prefix, the token, and the number of requests to be added."""
 
 _BATCH = build_decoder(GetBatch.RESPONSE)
 _CREATED = build_decoder(CreateBatch.RESPONSE)
@@ -54,17 +54,17 @@ _PAGE = build_decoder(ReadResults.RESPONSE)
 
 
 def bind_batch_codec(endpoint: Endpoint, support: BatchSupport, dialect: XAIBatches) -> Result[BatchCodec, Fault]:
-    """The functions of the family, bound to an endpoint that speaks chats or Responses."""
+    """Return the batch codec of a Chat Completions or Responses endpoint; other protocols are InvalidRequest."""
     chat = endpoint.spec.dialect
     if not isinstance(chat, ChatDialect | ResponsesDialect):
-        message = f"batches of this form hold chats or Responses, not {chat.protocol}"
+        message = f"this batch API accepts chats or Responses, not {chat.protocol}"
         return Failure(InvalidRequest(provider=endpoint.spec.name, message=message))
     route = "responses" if isinstance(chat, ResponsesDialect) else "chat_get_completion"
     bound = BatchEndpoint(endpoint=endpoint, support=support, route=route)
     return Success(
         BatchCodec(
             support=support,
-            keeps_marks=True,
+            stores_token=True,
             codec=codec_for(endpoint),
             encode_item=partial(encode_item, bound),
             submit=partial(submit, bound, dialect),
@@ -79,7 +79,7 @@ def bind_batch_codec(endpoint: Endpoint, support: BatchSupport, dialect: XAIBatc
 
 
 def encode_item(bound: BatchEndpoint, key: str, model: str, request: HttpRequest) -> BatchItem:
-    """One request, under the name of its operation."""
+    """Encode one request, under the name of its operation."""
     raw = msgspec.Raw(request.body)
     body = sent.RequestBody(responses=raw) if bound.route == "responses" else sent.RequestBody(chat_get_completion=raw)
     item = sent.RequestItem(batch_request_id=make_item_id(key), batch_request=body)
@@ -87,8 +87,8 @@ def encode_item(bound: BatchEndpoint, key: str, model: str, request: HttpRequest
 
 
 def submit(bound: BatchEndpoint, dialect: XAIBatches, items: Sequence[BatchItem], token: str) -> SubmitStep:
-    """Create an empty batch; then add requests, as many in a call as it takes."""
-    body = encode_json(sent.CreateBatch(name=f"{MARK}{token} {len(items)}"))
+    """Return the step that creates an empty batch, followed by those that add requests, as many per call as are accepted."""
+    body = encode_json(sent.CreateBatch(name=f"{NAME_PREFIX}{token} {len(items)}"))
     return SubmitStep(
         request=build_request(bound.endpoint, CreateBatch(), body=body),
         read=partial(_read_created, bound, dialect, items, token),
@@ -103,19 +103,19 @@ def _read_created(
             return Failure(fault)
         case Success(batch):
             if not batch.batch_id:
-                return Failure(bound.build_invalid("the answer names no batch", body))
+                return Failure(bound.build_invalid("the response contains no batch id", body))
     handle = BatchHandle(
         provider=bound.endpoint.spec.name, id=batch.batch_id, model=items[0].model, count=len(items), token=token
     )
-    return _add(bound, dialect, handle, items, b"")
+    return _add_items(bound, dialect, handle, items, b"")
 
 
-def _add(
+def _add_items(
     bound: BatchEndpoint, dialect: XAIBatches, handle: BatchHandle, items: Sequence[BatchItem], _: bytes
 ) -> Result[SubmitStep | BatchHandle, Fault]:
-    """Add the first of these requests, and what follows; the handle once all are in.
+    """Return the step that adds the first of these requests, followed by those for the others, or the handle if none are left.
 
-    An id that is added twice is one request, so a call that failed may be repeated.
+    Adding is idempotent by id, so a failed call may be retried.
     """
     if not items:
         return Success(handle)
@@ -129,30 +129,30 @@ def _add(
     return Success(
         SubmitStep(
             request=build_request(bound.endpoint, AddRequests(batch_id=handle.id), body=body),
-            read=partial(_add, bound, dialect, handle, items[count:]),
+            read=partial(_add_items, bound, dialect, handle, items[count:]),
         )
     )
 
 
 def build_list(bound: BatchEndpoint, cursor: str | None) -> HttpRequest:
-    """Ask for some of the team's batches."""
+    """Build the request for a page of the team's batches."""
     operation = ListBatches(limit=PAGE, pagination_token=UNSET if cursor is None else cursor)
     return build_request(bound.endpoint, operation)
 
 
 def read_status(bound: BatchEndpoint, handle: BatchHandle, body: bytes) -> Result[BatchStatus, Fault]:
-    """A batch."""
+    """Decode a batch."""
     match outcome(bound.decode(_BATCH, body, "the batch")):
         case Failure(fault):
             return Failure(fault)
         case Success(batch):
             if not batch.batch_id:
-                return Failure(bound.build_invalid("the answer names no batch", body))
+                return Failure(bound.build_invalid("the response contains no batch id", body))
             return Success(_read_status(bound, handle, batch))
 
 
 def read_list(bound: BatchEndpoint, body: bytes) -> Result[StatusPage, Fault]:
-    """Some batches."""
+    """Decode a page of batches."""
     handle = BatchHandle(provider=bound.endpoint.spec.name, id="")
 
     def read(found: received.BatchList) -> StatusPage:
@@ -166,14 +166,16 @@ def _read_status(bound: BatchEndpoint, handle: BatchHandle, batch: received.Batc
     counters = batch.state or received.Counters()
     created = parse_time(batch.create_time)
     name = batch.name or ""
-    token, _, count = name.removeprefix(MARK).partition(" ") if name.startswith(MARK) else (handle.token, "", "")
-    wanted = handle.count or (int(count) if count.isascii() and count.isdigit() and len(count) < 9 else 0)
+    token, _, count = (
+        name.removeprefix(NAME_PREFIX).partition(" ") if name.startswith(NAME_PREFIX) else (handle.token, "", "")
+    )
+    expected = handle.count or (int(count) if count.isascii() and count.isdigit() and len(count) < 9 else 0)
     failed = (counters.num_error or 0) + (counters.num_cancelled or 0)
     return BatchStatus(
         handle=msgspec.structs.replace(
-            handle, id=batch.batch_id or handle.id, token=token, count=wanted or counters.num_requests or 0
+            handle, id=batch.batch_id or handle.id, token=token, count=expected or counters.num_requests or 0
         ),
-        state=_read_state(batch, wanted),
+        state=_read_state(batch, expected),
         counts=BatchCounts(total=counters.num_requests, succeeded=counters.num_success, failed=failed),
         created_at=created,
         ends_at=parse_time(batch.expire_time) or parse_time(batch.expires_at),
@@ -183,21 +185,21 @@ def _read_status(bound: BatchEndpoint, handle: BatchHandle, batch: received.Batc
     )
 
 
-def _read_state(batch: received.Batch, wanted: int) -> BatchState:
-    """What the counters say: a batch is over when nothing is pending and everything was added."""
+def _read_state(batch: received.Batch, expected: int) -> BatchState:
+    """Return the state from the counters: a batch has ended when nothing is pending and all requests were added."""
     counters = batch.state or received.Counters()
     if batch.cancel_by_xai_message:
         return "failed"
     if batch.cancel_time is not None:
         return "cancelling" if counters.num_pending else "cancelled"
     total = counters.num_requests or 0
-    if total == 0 or total < wanted:
+    if total == 0 or total < expected:
         return "pending"
     return "running" if counters.num_pending else "completed"
 
 
 def read_results(bound: BatchEndpoint, status: BatchStatus) -> ResultStep | None:
-    """Read the pages of results."""
+    """Return the step that reads the first page of results."""
     return _build_page_step(bound, status.handle.id, None) if status.sources else None
 
 
@@ -207,7 +209,7 @@ def _build_page_step(bound: BatchEndpoint, batch_id: str, token: str | None) -> 
 
 
 def read_page(bound: BatchEndpoint, batch_id: str, token: str | None, body: bytes) -> Result[ResultPage, Fault]:
-    """One page; a token that stays the same ends the pages."""
+    """Decode one page; an unchanged token ends the pagination."""
 
     def read(page: received.ResultPage) -> ResultPage:
         items = tuple(read_item(item) for item in page.results or ())
@@ -219,7 +221,7 @@ def read_page(bound: BatchEndpoint, batch_id: str, token: str | None, body: byte
 
 
 def read_item(item: received.ResultItem) -> ItemResult:
-    """One result; its answer stands under the name of its operation."""
+    """Decode one result; its response is under the name of its operation."""
     result = item.batch_result or received.ItemResult()
     identifier = item.batch_request_id or ""
     answer = next(iter(result.response.values()), None) if result.response else None

@@ -1,4 +1,4 @@
-"""Bedrock Converse, bound to one place."""
+"""Amazon Bedrock Converse."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from victor_fp.core.requests import Endpoint
 
 
 def codec_for(endpoint: Endpoint, dialect: BedrockDialect) -> Codec:
-    """The protocol's functions for one endpoint."""
+    """Return the codec of an endpoint whose dialect is of this protocol."""
     return Codec(
         protocol=dialect.protocol,
         request=partial(write, endpoint, dialect),
         response=partial(read, endpoint),
-        # A message begins with its length, which no brace can be: a body that does is read whole.
+        # A message begins with its length, whose first byte is never a brace: a body with one is not a stream.
         framer=build_event_stream_framer,
         events=partial(ConverseEvents, endpoint=endpoint),
         error=partial(fault_from_response, endpoint),

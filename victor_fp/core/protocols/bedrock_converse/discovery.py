@@ -1,4 +1,4 @@
-"""Which models the region offers, and how many tokens a request would cost."""
+"""Model discovery and token counting of Bedrock."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _COUNT = build_decoder(CountTokens.RESPONSE)
 
 
 def describe_discovery(endpoint: Endpoint, dialect: BedrockDialect) -> Discovery:
-    """ListFoundationModels and GetFoundationModel of the control plane."""
+    """Return the discovery operations: ListFoundationModels and GetFoundationModel of the control plane."""
     return Discovery(
         list_request=partial(_build_control_request, endpoint, dialect, ListFoundationModels()),
         read_list=read_list,
@@ -37,33 +37,33 @@ def describe_discovery(endpoint: Endpoint, dialect: BedrockDialect) -> Discovery
 
 
 def describe_token_counting(endpoint: Endpoint, dialect: BedrockDialect) -> TokenCounting:
-    """CountTokens of the runtime."""
+    """Return the token counting operation: CountTokens of the runtime."""
     return TokenCounting(request=partial(_count_request, endpoint, dialect), read=read_count)
 
 
 def read_list(body: bytes) -> tuple[ModelInfo, ...]:
-    """The models that answer in text; none for a body of another form."""
-    answer = _LIST.decode(body)
-    if isinstance(answer, Undecodable):
+    """Return the models with text output; empty if the body does not match the schema."""
+    decoded = _LIST.decode(body)
+    if isinstance(decoded, Undecodable):
         return ()
-    models = answer.model_summaries or ()
+    models = decoded.model_summaries or ()
     return tuple(
         _build_info(model) for model in models if model.model_id and "TEXT" in (model.output_modalities or ["TEXT"])
     )
 
 
 def read_model(model: str, body: bytes) -> ModelInfo | None:
-    """One model; None for a body of another form."""
-    answer = _ONE.decode(body)
-    if isinstance(answer, Undecodable) or answer.model_details is None or not answer.model_details.model_id:
+    """Return one model; None if the body does not match the schema."""
+    decoded = _ONE.decode(body)
+    if isinstance(decoded, Undecodable) or decoded.model_details is None or not decoded.model_details.model_id:
         return None
-    return msgspec.structs.replace(_build_info(answer.model_details), id=model)
+    return msgspec.structs.replace(_build_info(decoded.model_details), id=model)
 
 
 def read_count(body: bytes) -> int | None:
-    """The count; None for a body of another form."""
-    answer = _COUNT.decode(body)
-    return None if isinstance(answer, Undecodable) else answer.input_tokens
+    """Return the number of tokens; None if the body does not match the schema."""
+    decoded = _COUNT.decode(body)
+    return None if isinstance(decoded, Undecodable) else decoded.input_tokens
 
 
 def _build_control_request(endpoint: Endpoint, dialect: BedrockDialect, operation: Operation) -> HttpRequest:
@@ -100,7 +100,7 @@ def _count_request(endpoint: Endpoint, dialect: BedrockDialect, request: ChatReq
     return Success(
         build_request(
             endpoint,
-            # Counting knows models, not the profiles that spread them over regions.
+            # CountTokens accepts model ids, not cross-region inference profiles.
             CountTokens(model_id=dialect.strip_area(request.model)),
             body=encode_json(CountTokensRequest(input=CountTokensInput(converse=counted))),
             extra_headers=request.options.extra_headers,

@@ -1,4 +1,4 @@
-"""Errors of Bedrock: the exception's name in a header, in a body or on a frame, then the status."""
+"""Faults from errors of Bedrock, by exception name (in a header, body or frame), then status."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TYPE_HEADER = "x-amzn-errortype"
 
 
 def fault_from_response(endpoint: Endpoint, status: int, headers: Mapping[str, str], body: bytes) -> Fault:
-    """The fault for a response with an error status, whatever its body is."""
+    """Return the fault for a response with an error status. Accepts any body."""
     details = read_body(body)
     names = (headers.get(TYPE_HEADER), _find_type(body), *details.codes)
     codes = tuple(dict.fromkeys(strip_exception_name(name) for name in names if name))
@@ -28,27 +28,29 @@ def fault_from_response(endpoint: Endpoint, status: int, headers: Mapping[str, s
 
 
 def fault_from_exception(endpoint: Endpoint, name: str, payload: bytes, *, maybe_billed: bool) -> Fault:
-    """The fault for an exception or an error among the frames of a stream; an error's payload is plain text."""
+    """Return the fault for an exception or error frame of a stream; an error frame's payload is plain text."""
     details, exception = read_body(payload), EXCEPTION.decode(payload)
-    own: tuple[str, ...] = ()
+    status_codes: tuple[str, ...] = ()
     if not isinstance(exception, Undecodable) and exception.original_status_code is not None:
-        own = (str(exception.original_status_code),)
-    details = msgspec.structs.replace(details, codes=(strip_exception_name(name), *own, *details.codes))
+        status_codes = (str(exception.original_status_code),)
+    details = msgspec.structs.replace(details, codes=(strip_exception_name(name), *status_codes, *details.codes))
     return classify_error(endpoint, AWS_FAMILY, details, body=payload, maybe_billed=maybe_billed)
 
 
 def is_exception(name: str) -> bool:
-    """Whether a frame of this name is a failure, whatever kind of message carries it."""
+    """Return whether a frame of this name is a failure, regardless of its message type."""
     return name.lower() in AWS_FAMILY.codes or name.endswith("Exception")
 
 
-def strip_exception_name(word: str) -> str:
-    """An exception's name without what servers put before and behind it.
+def strip_exception_name(name: str) -> str:
+    """Return an exception's name without the namespace before it and the URL after it.
 
-    >>> bare_name("ValidationException:http://internal.amazon.com/coral/"), bare_name("com.amazon.coral#ExpiredToken")
-    ('ValidationException', 'ExpiredToken')
+    >>> strip_exception_name("ValidationException:http://internal.amazon.com/coral/")
+    'ValidationException'
+    >>> strip_exception_name("com.amazon.coral#ExpiredToken")
+    'ExpiredToken'
     """
-    return word.partition(":")[0].rpartition("#")[2].strip()
+    return name.partition(":")[0].rpartition("#")[2].strip()
 
 
 class _TypedBody(msgspec.Struct, frozen=True):
@@ -59,6 +61,6 @@ _TYPED_BODY: WireDecoder[_TypedBody] = WireDecoder(_TypedBody)
 
 
 def _find_type(body: bytes) -> str | None:
-    """The exception's name in the body, where older services put it."""
+    """Return the exception's name from the body, where older services put it."""
     typed = _TYPED_BODY.decode(body)
     return None if isinstance(typed, Undecodable) else typed.type

@@ -1,8 +1,8 @@
-"""A stream's frames as deltas.
+"""Frames of a stream as deltas.
 
-The frame's name says which event its payload is. Only calls are announced; text and reasoning begin with their first
-piece. Kept are the blocks that are open, for the citations of a text and for what means something only when it is whole:
-the vendor's own calls, their results, and whatever else goes back as it came.
+The frame's name is the type of its event. Only calls have a start event; text and reasoning begin with their first delta.
+The state holds open blocks, for the citations of a text and for blocks that are emitted only when complete: calls and
+results of server tools, and others that are sent back as received.
 """
 
 from __future__ import annotations
@@ -56,20 +56,20 @@ _METADATA: WireDecoder[ConverseStreamMetadataEvent] = WireDecoder(ConverseStream
 
 
 class OpenConverseBlock(msgspec.Struct, frozen=True, kw_only=True):
-    """A block while it grows."""
+    """A block that has not ended."""
 
     has_text: bool = False
-    """Some text has come."""
+    """Whether any text has been received."""
     citations: ObjectChain = None
     kind: str = ""
-    """The field of an opaque block."""
+    """Name of the union field of an opaque block; empty for other blocks."""
     held: ObjectChain = None
-    """What has come of an opaque block."""
+    """Received pieces of an opaque block."""
 
     def finish(self) -> list[Delta]:
-        """What the block means now that it has ended."""
+        """Return the deltas of the ended block."""
         if not self.kind:
-            return [*emit_citations(unroll(self.citations), spoken=self.has_text), BlockEnded()]
+            return [*emit_citations(unroll(self.citations), has_text=self.has_text), BlockEnded()]
         pieces = unroll(self.held)
         content = concatenate_objects(pieces)
         if _BLOB in content:
@@ -85,17 +85,17 @@ _EMPTY, _WITH_TEXT = OpenConverseBlock(), OpenConverseBlock(has_text=True)
 
 
 class ConverseEvents(msgspec.Struct, frozen=True, kw_only=True):
-    """Reads the frames of one stream."""
+    """Reader of the frames of one stream."""
 
     endpoint: Endpoint
     blocks: PersistentMap[int | None, OpenConverseBlock | None] = PersistentMap()
-    """Those that have begun, by index; None for those that have ended."""
+    """Started blocks by index; None for ended ones."""
     current: int | None = None
     begun: bool = False
     stopped: bool = False
 
     def read(self, frames: Sequence[Frame]) -> tuple[ConverseEvents, list[Delta]]:
-        """The reader for what follows, and what these frames mean."""
+        """Return the reader for the next frames and the deltas of these."""
         deltas: list[Delta] = []
         reader = self
         for frame in frames:
@@ -104,7 +104,7 @@ class ConverseEvents(msgspec.Struct, frozen=True, kw_only=True):
         return reader, deltas
 
     def finish(self) -> list[Delta]:
-        """Blocks whose end did not come."""
+        """Return the deltas of blocks without an end event."""
         return [delta for block in self.blocks.to_dict().values() if block is not None for delta in block.finish()]
 
     def _on_frame(self, frame: Frame) -> tuple[ConverseEvents, list[Delta]]:
@@ -134,7 +134,7 @@ class ConverseEvents(msgspec.Struct, frozen=True, kw_only=True):
                 metadata = _METADATA.decode(frame.data)
                 if isinstance(metadata, Undecodable):
                     return self._report_undecodable(metadata)
-                # The last event; the service model's order is messageStop, then metadata.
+                # The last event: in the service model, metadata follows messageStop.
                 return self, [*emit_usage(metadata), *([StreamEnded()] if self.stopped else [])]
             case name if frame.kind in ("exception", "error") or is_exception(name):
                 fault = fault_from_exception(self.endpoint, name, frame.data, maybe_billed=self.begun)
@@ -161,7 +161,7 @@ class ConverseEvents(msgspec.Struct, frozen=True, kw_only=True):
             held = (block.held, _read_piece(block.kind, frame.data))
             return self._with(index, msgspec.structs.replace(block, held=held)), deltas
         if index != self.current and (open_before := self.blocks.get(self.current)) and not open_before.kind:
-            # A block can end without an event.
+            # Blocks may end without an event.
             deltas.append(BlockEnded())
         if delta.text is not None:
             if delta.text:
@@ -197,33 +197,33 @@ def _read_reasoning(
         return msgspec.structs.replace(block, kind="reasoningContent", held=(None, fields)), []
     deltas: list[Delta] = [ReasoningDelta(thought.text)] if thought.text else []
     if thought.signature:
-        # The empty delta opens the block where its reasoning is kept from us.
+        # The empty delta opens the block if the vendor omits its reasoning.
         deltas += [ReasoningDelta(""), *emit_signature(thought.signature)]
     return block, deltas
 
 
-def _find_only_field(payload: bytes, place: str) -> tuple[str, Mapping[str, Json]]:
-    """The one field of a union, and its value, where the union's field is not known here."""
+def _find_only_field(payload: bytes, name: str) -> tuple[str, Mapping[str, Json]]:
+    """Return name and value of the set field of the union `name`, including unknown fields."""
     event = decode_json_object(payload)
-    union = {} if isinstance(event, NotJson) else event.get(place)
+    union = {} if isinstance(event, NotJson) else event.get(name)
     if not isinstance(union, Mapping):
         return "", {}
     return next(((name, value) for name, value in union.items() if isinstance(value, Mapping)), ("", {}))
 
 
 def _read_piece(kind: str, payload: bytes) -> Mapping[str, Json]:
-    """One more piece of an opaque block."""
+    """Decode one more piece of an opaque block."""
     event = decode_json_object(payload)
     union = {} if isinstance(event, NotJson) else event.get("delta")
     piece = union.get(kind) if isinstance(union, Mapping) else None
     if isinstance(piece, list):
-        # A result's deltas are lists of what its content will hold.
+        # A result's deltas are lists of content items.
         return {"content": piece}
     return piece if isinstance(piece, Mapping) else {}
 
 
 def _join_blobs(blobs: Sequence[Json]) -> Json:
-    """One base64 text of several; the texts one after the other where one is not base64."""
+    """Join base64 strings to one by decoding them; concatenate them if one is not valid base64."""
     texts = [blob for blob in blobs if isinstance(blob, str)]
     if len(texts) < 2:
         return blobs[-1]

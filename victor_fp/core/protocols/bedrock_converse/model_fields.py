@@ -1,4 +1,4 @@
-"""How much to think and how to sample: what Converse says itself, and what goes among the model's own fields."""
+"""Sampling and reasoning of Converse: inferenceConfig, outputConfig and additionalModelRequestFields."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from victor_fp.core.requests import Adjustment, ChatRequest
 
 
 class Inference(msgspec.Struct, frozen=True, kw_only=True):
-    """What a request says about sampling, length and reasoning."""
+    """Sampling, length and reasoning fields of a request."""
 
     config: InferenceConfiguration
     fields: dict[str, Json] = {}
-    """The model's own."""
+    """For additionalModelRequestFields."""
     effort: str | UnsetType = UNSET
-    """Of outputConfig."""
+    """For outputConfig."""
     budgeted: bool = False
-    """There is a thinking budget."""
+    """Whether there is a thinking budget."""
     unsupported: tuple[Adjustment, ...] = ()
 
 
 def build_inference(
     dialect: BedrockDialect, policy: BedrockPolicy, claude: ClaudePolicy | None, request: ChatRequest
 ) -> Inference:
-    """The caller's wishes as far as the model takes them."""
+    """Build the options that the model accepts."""
     return (
         _build_other_inference(dialect, policy, request)
         if claude is None
@@ -44,7 +44,7 @@ def build_inference(
 
 
 def _build_claude_inference(dialect: BedrockDialect, claude: ClaudePolicy, request: ChatRequest) -> Inference:
-    """Claude's thinking, effort and sampling are bound to each other as at its own vendor."""
+    """Build thinking, effort and sampling of a Claude model, which depend on each other as with Anthropic's API."""
     options = request.options
     reasoned = build_reasoning(claude, request)
     sampled = build_sampling(
@@ -72,37 +72,37 @@ def _build_claude_inference(dialect: BedrockDialect, claude: ClaudePolicy, reque
 
 
 def _is_thinking_requested(options: Options) -> bool:
-    """The caller's own fields ask for thinking, which our default temperature must not spoil."""
-    own = options.extra_body.get("additionalModelRequestFields")
-    thinking = own.get("thinking") if isinstance(own, Mapping) else None
+    """Return whether `extra_body` requests thinking, which does not allow the default temperature."""
+    model_fields = options.extra_body.get("additionalModelRequestFields")
+    thinking = model_fields.get("thinking") if isinstance(model_fields, Mapping) else None
     return isinstance(thinking, Mapping) and thinking.get("type") != "disabled"
 
 
 def _build_other_inference(dialect: BedrockDialect, policy: BedrockPolicy, request: ChatRequest) -> Inference:
     options = request.options
-    fields, word, refused = _build_effort_fields(policy, options)
+    fields, level, refused = _build_effort_fields(policy, options)
     asked_bound = request.max_tokens if request.asks_max_tokens else None
     bound = request.max_tokens if policy.default_bound else asked_bound
     temperature, top_p = request.temperature, options.top_p
-    if word in policy.unbounded_at:
-        asked = {
+    if level in policy.unbounded_at:
+        requested = {
             "temperature": temperature if request.asks_temperature else None,
             "top_p": top_p,
             "max_tokens": asked_bound,
             "top_k": options.top_k,
         }
-        reason = f"this model takes none at reasoning effort {word}"
-        refused += [Adjustment(parameter=name, reason=reason) for name, value in asked.items() if value is not None]
+        reason = f"this model does not accept it at reasoning effort {level}"
+        refused += [Adjustment(parameter=name, reason=reason) for name, value in requested.items() if value is not None]
         temperature = top_p = bound = None
     elif options.top_k is not None:
         if policy.top_k:
             fields = merge_fields(fields, _nest_at(policy.top_k, options.top_k))
         else:
             refused.append(Adjustment(parameter="top_k", reason="this model has no such parameter"))
-    if temperature is not None and temperature > dialect.most_temperature:
-        reason = f"at most {dialect.most_temperature:g}"
+    if temperature is not None and temperature > dialect.max_temperature:
+        reason = f"at most {dialect.max_temperature:g}"
         refused.append(Adjustment(parameter="temperature", reason=reason, action="changed"))
-        temperature = dialect.most_temperature
+        temperature = dialect.max_temperature
     config = InferenceConfiguration(
         max_tokens=UNSET if bound is None else bound,
         temperature=UNSET if temperature is None else temperature,
@@ -113,13 +113,13 @@ def _build_other_inference(dialect: BedrockDialect, policy: BedrockPolicy, reque
 
 
 def _build_effort_fields(policy: BedrockPolicy, options: Options) -> tuple[dict[str, Json], str, list[Adjustment]]:
-    """The model's own fields for an effort, and its word for it; empty where nothing is asked or none can be had."""
+    """Return the model's fields for an effort, and its name for it; empty if no effort is requested or supported."""
     refused: list[Adjustment] = []
     effort, budget = options.reasoning_effort, options.reasoning_budget
     if budget == 0 and effort in (None, "none"):
         effort, budget = "none", None
     if budget is not None:
-        reason = "this model takes no thinking budget" + ("; use reasoning_effort" if policy.effort else "")
+        reason = "this model does not accept a thinking budget" + ("; use reasoning_effort" if policy.effort else "")
         refused.append(Adjustment(parameter="reasoning_budget", reason=reason))
     if effort is None:
         return {}, "", refused
@@ -127,23 +127,25 @@ def _build_effort_fields(policy: BedrockPolicy, options: Options) -> tuple[dict[
         if policy.effort and not policy.no_effort:
             refused.append(Adjustment(parameter="reasoning_effort", reason="this model always reasons"))
         return _nest_at(policy.effort[:-1], dict(policy.no_effort)) if policy.no_effort else {}, "", refused
-    word = policy.efforts.get(effort)
-    if word is None:
-        reason = f"this model knows {', '.join(policy.efforts)}" if policy.efforts else "this model knows no efforts"
+    level = policy.efforts.get(effort)
+    if level is None:
+        reason = (
+            f"this model accepts {', '.join(policy.efforts)}" if policy.efforts else "this model has no effort levels"
+        )
         refused.append(Adjustment(parameter="reasoning_effort", reason=reason))
         return {}, "", refused
-    beside = _nest_at(policy.effort[:-1], dict(policy.effort_beside)) if policy.effort_beside else {}
-    return merge_fields(beside, _nest_at(policy.effort, word)), word, refused
+    extra = _nest_at(policy.effort[:-1], dict(policy.effort_extra_fields)) if policy.effort_extra_fields else {}
+    return merge_fields(extra, _nest_at(policy.effort, level)), level, refused
 
 
 def _nest_at(path: FieldPath, value: Json) -> dict[str, Json]:
-    """The value at its path."""
+    """Return the value nested at the path."""
     first, *rest = path
     return {first: _nest_at(tuple(rest), value) if rest else value}
 
 
 def merge_fields(fields: Mapping[str, Json], more: Mapping[str, Json]) -> dict[str, Json]:
-    """`more` over `fields`: objects merge, everything else is replaced."""
+    """Merge `more` into `fields`: objects are merged recursively, other values replaced."""
     out = dict(fields)
     for name, value in more.items():
         before = out.get(name)

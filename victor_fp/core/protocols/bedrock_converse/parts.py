@@ -1,4 +1,4 @@
-"""Parts of a message as content blocks: by value in base64, or by an address in S3, which is all that the vendor fetches."""
+"""Message parts as content blocks, by value in base64 or by S3 URI; the vendor does not fetch other URLs."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ AudioFormat: TypeAlias = Literal[
     "mp3", "opus", "wav", "aac", "flac", "mp4", "ogg", "mkv", "mka", "x-aac", "m4a", "mpeg", "mpga", "pcm", "webm"
 ]
 
-# The formats are the service model's; the media types IANA's, and those that browsers send.
+# Formats of the service model by media type: those registered with IANA, and those sent by browsers.
 IMAGES: Mapping[str, ImageFormat] = {
     "image/png": "png",
     "image/jpeg": "jpeg",
@@ -81,17 +81,17 @@ AUDIO: Mapping[str, AudioFormat] = {
     "audio/pcm": "pcm",
     "audio/l16": "pcm",
 }
-_ENDINGS: Mapping[str, str] = {
+_EXTENSIONS: Mapping[str, str] = {
     **{form: media_type for table in (VIDEOS, DOCUMENTS, IMAGES) for media_type, form in table.items()},
     "jpg": "image/jpeg",
     "htm": "text/html",
 }
-_SOUND_ENDINGS: Mapping[str, str] = {form: media_type for media_type, form in AUDIO.items()}
-_UNNAMABLE = re.compile(r"[^0-9A-Za-z\-()\[\]]+")
+_AUDIO_EXTENSIONS: Mapping[str, str] = {form: media_type for media_type, form in AUDIO.items()}
+_INVALID_IN_NAMES = re.compile(r"[^0-9A-Za-z\-()\[\]]+")
 
 
 class MediaSource(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a part's bytes are, and what they are."""
+    """Media type of a part, and its bytes or S3 location."""
 
     media_type: str
     bytes: str | UnsetType = UNSET
@@ -100,9 +100,9 @@ class MediaSource(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def build_block(part: Part, names: set[str], notes: list[Adjustment]) -> ContentBlock | Adjustment | None:
-    """The block for a part; None for an empty text, an Adjustment for one that cannot be sent.
+    """Build the block of a part; None for an empty text, an Adjustment if it cannot be sent.
 
-    `names` are those of the request's documents so far, which the vendor wants different.
+    `names` holds the document names used so far, which must be unique in a request; a new name is added to it.
     """
     match part:
         case TextPart(text=text):
@@ -110,13 +110,13 @@ def build_block(part: Part, names: set[str], notes: list[Adjustment]) -> Content
         case ImagePart():
             if part.detail in ("low", "high"):
                 notes.append(Adjustment(parameter="image.detail", reason="the protocol has no detail"))
-            source = _read_source(part, _ENDINGS)
+            source = _read_source(part, _EXTENSIONS)
             return source if isinstance(source, Adjustment) else _build_image(source)
         case AudioPart():
-            source = _read_source(part, _SOUND_ENDINGS)
+            source = _read_source(part, _AUDIO_EXTENSIONS)
             return source if isinstance(source, Adjustment) else _build_audio(source)
         case FilePart():
-            source = _read_source(part, _ENDINGS)
+            source = _read_source(part, _EXTENSIONS)
             return source if isinstance(source, Adjustment) else _build_file(part, source, names)
         case _:
             assert_never(part)
@@ -163,7 +163,7 @@ def _build_file(part: FilePart, source: MediaSource, names: set[str]) -> Content
 
 
 def _is_text(media_type: str) -> bool:
-    """JSON, XML and the like are texts too."""
+    """Return whether a media type is text, including JSON, XML, YAML and JavaScript."""
     return media_type.startswith("text/") or media_type.endswith(("json", "xml", "yaml", "javascript"))
 
 
@@ -174,29 +174,32 @@ def _reject_format(parameter: str, source: MediaSource, known: Mapping[str, str]
     )
 
 
-def _read_source(part: ImagePart | AudioPart | FilePart, endings: Mapping[str, str]) -> MediaSource | Adjustment:
+def _read_source(part: ImagePart | AudioPart | FilePart, extensions: Mapping[str, str]) -> MediaSource | Adjustment:
     if part.data is not None:
         return MediaSource(media_type=_strip_parameters(part.media_type or ""), bytes=b64encode(part.data).decode())
     url = part.url or ""
     if url.startswith("s3://"):
-        ending = url.rpartition(".")[2].lower()
+        extension = url.rpartition(".")[2].lower()
         return MediaSource(
-            media_type=_strip_parameters(part.media_type or endings.get(ending, "")), s3_location=S3Location(uri=url)
+            media_type=_strip_parameters(part.media_type or extensions.get(extension, "")),
+            s3_location=S3Location(uri=url),
         )
     if (opened := _parse_data_url(url)) is not None:
         return MediaSource(
             media_type=_strip_parameters(part.media_type or opened[0]), bytes=b64encode(opened[1]).decode()
         )
-    return Adjustment(parameter=f"messages.{part.type}", reason="it goes by value or by an s3:// address, not by URL")
+    return Adjustment(
+        parameter=f"messages.{part.type}", reason="it is accepted by value or as an s3:// URI, not as another URL"
+    )
 
 
 def _strip_parameters(media_type: str) -> str:
-    """Without parameters such as a charset."""
+    """Return the media type in lower case, without parameters such as a charset."""
     return media_type.partition(";")[0].strip().lower()
 
 
 def _parse_data_url(url: str) -> tuple[str, bytes] | None:
-    """Media type and bytes of a data: URL (RFC 2397)."""
+    """Return the media type and bytes of a `data:` URL (RFC 2397)."""
     head, comma, tail = url.partition(",")
     if not comma or not head.lower().startswith("data:"):
         return None
@@ -211,9 +214,9 @@ def _parse_data_url(url: str) -> tuple[str, bytes] | None:
 
 
 def _make_unique_name(filename: str, names: set[str]) -> str:
-    """A document's name in the signs that the vendor takes, without its ending, different from the others'."""
+    """Return a document's name without its extension, in the characters that the vendor accepts, and unique."""
     stem = filename.rpartition(".")[0] or filename
-    base = _UNNAMABLE.sub(" ", stem).strip()[:180] or "document"
+    base = _INVALID_IN_NAMES.sub(" ", stem).strip()[:180] or "document"
     name, number = base, 2
     while name in names:
         name, number = f"{base} {number}", number + 1

@@ -1,4 +1,4 @@
-"""A chat as an HTTP request; a streamed one differs in its address alone."""
+"""Request bodies of Bedrock Converse. Streaming requests differ only in their URL."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ _TIERS: dict[str, ServiceTier] = {
     "flex": ServiceTier(type="flex"),
     "reserved": ServiceTier(type="reserved"),
 }
-"""The vendor's tiers, and the words of others that mean the same."""
-_UNNAMABLE = re.compile(r"[^a-zA-Z0-9_-]+")
+"""The vendor's tiers, and equivalent names from other vendors."""
+_INVALID_IN_NAMES = re.compile(r"[^a-zA-Z0-9_-]+")
 
 
-class WrittenBody(msgspec.Struct, frozen=True, kw_only=True):
-    """A body, what had to be left out of it, and what was changed without a loss."""
+class ConverseBody(msgspec.Struct, frozen=True, kw_only=True):
+    """A body, the options it does not support, and lossless changes."""
 
     body: ConverseRequest
     unsupported: tuple[Adjustment, ...] = ()
@@ -59,71 +59,71 @@ class WrittenBody(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def write(endpoint: Endpoint, dialect: BedrockDialect, request: ChatRequest) -> Result[HttpRequest, Fault]:
-    """The request for a completion, streamed or whole."""
+    """Build the request for a completion, streaming or not."""
     if (fault := find_missing_setting(endpoint, request.model)) is not None:
         return Failure(fault)
-    written = build_body(dialect, request)
-    if not written.body.messages:
-        message = "there are instructions, but no user's turn"
+    built = build_body(dialect, request)
+    if not built.body.messages:
+        message = "the conversation has instructions but no user message"
         return Failure(InvalidRequest(provider=endpoint.spec.name, model=request.model, message=message))
     model = request.model
     operation = ConverseStream(model_id=model) if request.stream else Converse(model_id=model)
-    return resolve_unsupported(endpoint, request, written.unsupported).map(
-        lambda decided: build_chat(endpoint, operation, written.body, request.options, (*decided, *written.notes))
+    return resolve_unsupported(endpoint, request, built.unsupported).map(
+        lambda decided: build_chat(endpoint, operation, built.body, request.options, (*decided, *built.notes))
     )
 
 
-def build_body(dialect: BedrockDialect, request: ChatRequest) -> WrittenBody:
-    """The body, and everything asked for that it does not say."""
+def build_body(dialect: BedrockDialect, request: ChatRequest) -> ConverseBody:
+    """Build the body and list the unsupported options."""
     policy, options = dialect.find_policy(request.model), request.options
     claude = dialect.claude.find_policy(strip_version(request.model)) if policy.claude else None
-    request, over_marked = limit_cache_marks(dialect.claude, request) if policy.cache else (request, ())
-    said = build_turns(dialect, policy, request.messages, system_turns=claude is not None and claude.system_turns)
-    inferred = build_inference(dialect, policy, claude, request)
-    tooled = build_tools(policy, claude, request, budgeted=inferred.budgeted, calls=said.calls)
-    form, unformed = _format(policy, claude, options)
-    tier, untiered = _choose_service_tier(options)
-    output = OutputConfig(text_format=form, effort=inferred.effort)
-    fields = {**inferred.fields, **tooled.fields}
+    request, excess_marks = limit_cache_marks(dialect.claude, request) if policy.cache else (request, ())
+    turns = build_turns(dialect, policy, request.messages, system_turns=claude is not None and claude.system_turns)
+    inference = build_inference(dialect, policy, claude, request)
+    tooling = build_tools(policy, claude, request, budgeted=inference.budgeted, calls=turns.calls)
+    output_format, in_format = _format(policy, claude, options)
+    tier, in_tier = _choose_service_tier(options)
+    output = OutputConfig(text_format=output_format, effort=inference.effort)
+    fields = {**inference.fields, **tooling.fields}
     body = ConverseRequest(
-        messages=said.messages,
-        system=said.system,
-        inference_config=UNSET if inferred.config == InferenceConfiguration() else inferred.config,
-        tool_config=tooled.config,
+        messages=turns.messages,
+        system=turns.system,
+        inference_config=UNSET if inference.config == InferenceConfiguration() else inference.config,
+        tool_config=tooling.config,
         additional_model_request_fields=fields or UNSET,
         service_tier=tier,
         output_config=UNSET if output == OutputConfig() else output,
     )
-    return WrittenBody(
+    return ConverseBody(
         body=body,
         unsupported=(
-            *said.unsupported,
-            *inferred.unsupported,
-            *tooled.unsupported,
-            *unformed,
-            *untiered,
-            *over_marked,
+            *turns.unsupported,
+            *inference.unsupported,
+            *tooling.unsupported,
+            *in_format,
+            *in_tier,
+            *excess_marks,
             *_list_unsupported(options),
         ),
-        notes=(*said.notes, *tooled.notes),
+        notes=(*turns.notes, *tooling.notes),
     )
 
 
 def _format(
     policy: BedrockPolicy, claude: ClaudePolicy | None, options: Options
 ) -> tuple[OutputFormat | UnsetType, tuple[Adjustment, ...]]:
-    """The answer's form, and what cannot be asked of it."""
-    wanted = options.response_format
-    if wanted is None:
+    """Return the response format and the unsupported parts of the requested one."""
+    requested = options.response_format
+    if requested is None:
         return UNSET, ()
-    if wanted.kind == "json":
+    if requested.kind == "json":
         reason = "there is no free JSON mode; give a schema"
         return UNSET, (Adjustment(parameter="response_format", reason=reason),)
     if not policy.structured or (claude is not None and not claude.structured):
         reason = "this model has no structured outputs"
         return UNSET, (Adjustment(parameter="response_format", reason=reason),)
     definition = JsonSchemaDefinition(
-        schema=encode_json(wanted.schema).decode(), name=_UNNAMABLE.sub("_", wanted.name)[:64] or "answer"
+        schema=encode_json(requested.schema).decode(), name=_INVALID_IN_NAMES.sub("_", requested.name)[:64] or "answer"
     )
     return OutputFormat(structure=OutputFormatStructure(json_schema=definition)), ()
 
@@ -139,8 +139,8 @@ def _choose_service_tier(options: Options) -> tuple[ServiceTier | UnsetType, tup
 
 
 def _list_unsupported(options: Options) -> tuple[Adjustment, ...]:
-    """What was asked for that the protocol has no field for."""
-    asked = {
+    """List the requested options that the protocol has no field for."""
+    requested = {
         "seed": options.seed is not None,
         "logprobs": options.logprobs is not None and options.logprobs is not False,
         "presence_penalty": bool(options.presence_penalty),
@@ -148,5 +148,7 @@ def _list_unsupported(options: Options) -> tuple[Adjustment, ...]:
         "user": options.user is not None,
     }
     return tuple(
-        Adjustment(parameter=name, reason="the protocol has no such parameter") for name, is_ in asked.items() if is_
+        Adjustment(parameter=name, reason="the protocol has no such parameter")
+        for name, is_set in requested.items()
+        if is_set
     )

@@ -1,4 +1,4 @@
-"""A whole answer as deltas, and the parts of it that a stream's events share."""
+"""Decoding of a non-streaming response to deltas, with functions shared by the stream reader."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from victor_fp.core.requests import Endpoint
 from victor_fp.core.tool_call_ids import make_id
 from victor_fp.core.wire_decoding import Undecodable
 
-_ANSWER = build_decoder(Converse.RESPONSE, keep_halves=True)
+_RESPONSE = build_decoder(Converse.RESPONSE, keep_halves=True)
 
 STOP_REASONS = {
     "end_turn": "stop",
@@ -48,28 +48,28 @@ STOP_REASONS = {
     "content_filtered": "content_filter",
     "guardrail_intervened": "content_filter",
 }
-"""The rest stays the vendor's own word."""
+"""Other reasons are passed through unchanged."""
 FAILURES = frozenset({"malformed_tool_use", "malformed_model_output"})
-"""Words for generation that failed."""
+"""Stop reasons of failed generations."""
 
 SERVER_SIDE = "server_tool_use"
-"""The type of a call that the vendor answers itself."""
+"""Type of a call that the vendor executes itself."""
 
 
 def read(endpoint: Endpoint, body: bytes) -> Sequence[Delta]:
-    """What a 200 body means."""
-    answer = _ANSWER.decode(body)
-    if isinstance(answer, Undecodable):
-        return [ErrorReported(InvalidResponse(provider=endpoint.spec.name, message=answer.reason))]
-    message = None if answer.output is None else answer.output.message
-    if message is None and answer.stop_reason is None:
+    """Decode a 200 body to deltas."""
+    response = _RESPONSE.decode(body)
+    if isinstance(response, Undecodable):
+        return [ErrorReported(InvalidResponse(provider=endpoint.spec.name, message=response.reason))]
+    message = None if response.output is None else response.output.message
+    if message is None and response.stop_reason is None:
         return [ErrorReported(_fault_from_empty_body(endpoint, body))]
     blocks = [] if message is None else message.content or []
-    as_sent = _list_raw_blocks(body) if any(map(is_opaque, blocks)) else []
+    raw_blocks = _list_raw_blocks(body) if any(map(is_opaque, blocks)) else []
     deltas: list[Delta] = []
-    for place, block in enumerate(blocks):
-        deltas += _emit_unread(as_sent, place) if is_opaque(block) else emit_block(block, place)
-    return [*deltas, *emit_stop(answer), *emit_usage(answer), StreamEnded()]
+    for index, block in enumerate(blocks):
+        deltas += _emit_opaque(raw_blocks, index) if is_opaque(block) else emit_block(block, index)
+    return [*deltas, *emit_stop(response), *emit_usage(response), StreamEnded()]
 
 
 def _fault_from_empty_body(endpoint: Endpoint, body: bytes) -> Fault:
@@ -77,25 +77,25 @@ def _fault_from_empty_body(endpoint: Endpoint, body: bytes) -> Fault:
     named = None if isinstance(fields, NotJson) else fields.get("__type")
     if isinstance(named, str):
         return fault_from_exception(endpoint, named, body, maybe_billed=False)
-    return InvalidResponse(provider=endpoint.spec.name, message="the body holds no message")
+    return InvalidResponse(provider=endpoint.spec.name, message="the response contains no message")
 
 
 def _list_raw_blocks(body: bytes) -> list[dict[str, Json]]:
-    """The content blocks with everything that stands in them."""
+    """Return the content blocks with all their fields, as received."""
     inner: Json | NotJson = decode_json_object(body)
     for name in ("output", "message", "content"):
         inner = inner.get(name) if isinstance(inner, Mapping) else None
     return [dict(block) for block in inner if isinstance(block, Mapping)] if isinstance(inner, list) else []
 
 
-def _emit_unread(as_sent: Sequence[dict[str, Json]], place: int) -> list[Delta]:
-    """A block that only the vendor reads. One without content says nothing."""
-    block = as_sent[place] if place < len(as_sent) else {}
+def _emit_opaque(raw_blocks: Sequence[dict[str, Json]], index: int) -> list[Delta]:
+    """Emit a block that only the vendor interprets; nothing if it is empty."""
+    block = raw_blocks[index] if index < len(raw_blocks) else {}
     return [StateReported(block, alone=True)] if block else []
 
 
 def is_opaque(block: ContentBlock) -> bool:
-    """Whether a block goes back as it came: the vendor's own calls and their results, images, what nobody knows."""
+    """Return whether a block is sent back as received: calls and results of server tools, images, unknown blocks."""
     if block.tool_use is not None:
         return block.tool_use.type == SERVER_SIDE
     if block.reasoning_content is not None:
@@ -103,10 +103,10 @@ def is_opaque(block: ContentBlock) -> bool:
     return block.text is None and block.citations_content is None
 
 
-def emit_block(block: ContentBlock, place: int) -> list[Delta]:
-    """A whole content block that is not opaque."""
+def emit_block(block: ContentBlock, index: int) -> list[Delta]:
+    """Emit a complete content block that is not opaque."""
     if block.tool_use is not None:
-        return _emit_call(block.tool_use, place)
+        return _emit_call(block.tool_use, index)
     if block.reasoning_content is not None:
         return [*_emit_reasoning(block.reasoning_content.reasoning_text or ReasoningTextBlock()), BlockEnded()]
     if block.citations_content is not None:
@@ -114,21 +114,21 @@ def emit_block(block: ContentBlock, place: int) -> list[Delta]:
     return [TextDelta(block.text or ""), BlockEnded()]
 
 
-def _emit_call(use: ToolUseBlock, place: int) -> list[Delta]:
-    started = build_call_started(use, place, use.input if isinstance(use.input, Mapping) else None)
+def _emit_call(use: ToolUseBlock, index: int) -> list[Delta]:
+    started = build_call_started(use, index, use.input if isinstance(use.input, Mapping) else None)
     if isinstance(use.input, Mapping) or use.input is None:
         return [started]
     text = use.input if isinstance(use.input, str) else encode_flawed_json(use.input).decode()
-    return [started, ToolCallArguments(index=place, id=started.id, text=text)]
+    return [started, ToolCallArguments(index=index, id=started.id, text=text)]
 
 
 def build_call_started(
-    use: ToolUseBlock | ToolUseBlockStart, place: int, arguments: Mapping[str, Json] | None = None
+    use: ToolUseBlock | ToolUseBlockStart, index: int, arguments: Mapping[str, Json] | None = None
 ) -> ToolCallStarted:
-    """The head of a call, with its arguments where they come at once as an object that holds any."""
+    """Build the start of a call, with its arguments if they arrive as a non-empty object."""
     return ToolCallStarted(
-        index=place,
-        id=use.tool_use_id or make_id(use.name or "", place),
+        index=index,
+        id=use.tool_use_id or make_id(use.name or "", index),
         name=use.name or "",
         arguments=dict(arguments) if arguments else None,
     )
@@ -139,31 +139,31 @@ def _emit_reasoning(thought: ReasoningTextBlock) -> list[Delta]:
 
 
 def emit_signature(signature: str | None) -> list[Delta]:
-    """The signature without which the vendor does not take its reasoning back."""
+    """Emit the signature, which the vendor requires when its reasoning is sent back."""
     return [StateReported({"signature": signature})] if signature else []
 
 
 def _emit_cited_text(block: CitationsContentBlock) -> list[Delta]:
     text = "".join(piece.text or "" for piece in block.content or ())
-    return [TextDelta(text), *emit_citations(block.citations or (), spoken=bool(text))]
+    return [TextDelta(text), *emit_citations(block.citations or (), has_text=bool(text))]
 
 
-def emit_citations(citations: Sequence[Mapping[str, Json]], *, spoken: bool) -> list[Delta]:
-    """Citations go back with their text, and stand in the answer's metadata."""
+def emit_citations(citations: Sequence[Mapping[str, Json]], *, has_text: bool) -> list[Delta]:
+    """Emit citations as state of their text, to be sent back with it, and as metadata of the response."""
     if not citations:
         return []
-    told_: dict[str, Json] = {"citations": list(citations)}
-    return [*([StateReported(told_)] if spoken else []), MetadataReported(metadata=told_)]
+    metadata: dict[str, Json] = {"citations": list(citations)}
+    return [*([StateReported(metadata)] if has_text else []), MetadataReported(metadata=metadata)]
 
 
-def emit_stop(said: ConverseResponse | MessageStopEvent) -> list[Delta]:
-    """Why generation ended, and the model's own fields that were asked for."""
+def emit_stop(source: ConverseResponse | MessageStopEvent) -> list[Delta]:
+    """Emit the stop reason, and the additional model fields that were requested."""
     deltas: list[Delta] = []
-    if said.stop_reason is not None:
-        reason = STOP_REASONS.get(said.stop_reason, said.stop_reason)
-        deltas.append(Stopped(reason, said.stop_reason, is_failure=reason in FAILURES))
-    if said.additional_model_response_fields is not None:
+    if source.stop_reason is not None:
+        reason = STOP_REASONS.get(source.stop_reason, source.stop_reason)
+        deltas.append(Stopped(reason, source.stop_reason, is_failure=reason in FAILURES))
+    if source.additional_model_response_fields is not None:
         deltas.append(
-            MetadataReported(metadata={"additional_model_response_fields": said.additional_model_response_fields})
+            MetadataReported(metadata={"additional_model_response_fields": source.additional_model_response_fields})
         )
     return deltas

@@ -1,4 +1,4 @@
-"""Tools, and how the model may choose among them."""
+"""Tools and tool choice of Bedrock Converse."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from victor_fp.core.types import ToolDefinition
 
 
 class ConverseTooling(msgspec.Struct, frozen=True, kw_only=True):
-    """What a request says about tools."""
+    """Tools and tool choice of a request."""
 
     config: ToolConfiguration | UnsetType = UNSET
     fields: dict[str, Json] = {}
-    """Among the model's own."""
+    """For additionalModelRequestFields."""
     unsupported: tuple[Adjustment, ...] = ()
     notes: tuple[Adjustment, ...] = ()
 
@@ -37,28 +37,28 @@ class ConverseTooling(msgspec.Struct, frozen=True, kw_only=True):
 def build_tools(
     policy: BedrockPolicy, claude: ClaudePolicy | None, request: ChatRequest, *, budgeted: bool, calls: bool
 ) -> ConverseTooling:
-    """Definitions, choice and parallel use.
+    """Build definitions, choice and parallel use.
 
-    `budgeted`: the request has a thinking budget, which allows no force. `calls`: the conversation has calls, which the
-    vendor takes only where tools are declared.
+    `budgeted`: there is a thinking budget, which rules out forced calls. `calls`: the conversation has calls, which the
+    vendor accepts only if tools are declared.
     """
     choice, refused = _resolve_choice(claude, request, budgeted=budgeted)
     parallel = request.options.parallel_tool_calls
     if not request.tools or (choice == "none" and not calls):
         return _build_undefined_tools(request, refused, calls=calls and not request.tools)
     tools = [written for tool in request.tools for written in _build_tool(policy, claude, tool, refused)]
-    own = policy.own_tool_choice and (choice == "none" or parallel is not None)
-    if own:
-        # Beside one among the model's own fields toolConfig's is refused.
+    in_model_fields = policy.own_tool_choice and (choice == "none" or parallel is not None)
+    if in_model_fields:
+        # A choice in toolConfig is rejected if additionalModelRequestFields has one.
         return ConverseTooling(
             config=ToolConfiguration(tools=tools),
             fields=_build_claude_choice(choice, parallel),
             unsupported=tuple(refused),
         )
     if choice == "none":
-        refused.append(Adjustment(parameter="tool_choice", reason="this model cannot be kept from calling"))
+        refused.append(Adjustment(parameter="tool_choice", reason="this model does not support tool_choice none"))
     if parallel is False:
-        reason = "this model decides how many tools it calls at once"
+        reason = "this model does not support limiting parallel calls"
         refused.append(Adjustment(parameter="parallel_tool_calls", reason=reason))
     return ConverseTooling(
         config=ToolConfiguration(tools=tools, tool_choice=_build_choice(choice)), unsupported=tuple(refused)
@@ -74,13 +74,15 @@ def _resolve_choice(
     if not request.tools:
         return None, [Adjustment(parameter="tool_choice", reason="there are no tools to choose from")]
     if claude is not None and (budgeted or not claude.forced_tools):
-        reason = "a thinking budget allows no forced call" if budgeted else "this model cannot be forced to call"
+        reason = (
+            "a thinking budget does not allow forced calls" if budgeted else "this model does not support forced calls"
+        )
         return "auto", [Adjustment(parameter="tool_choice", reason=reason, action="changed")]
     return choice, []
 
 
 def _build_undefined_tools(request: ChatRequest, refused: Sequence[Adjustment], *, calls: bool) -> ConverseTooling:
-    """No tools that the model could call; those that were called are declared by their names all the same."""
+    """Build a configuration without callable tools; tools of earlier calls are declared by name."""
     if not calls:
         return ConverseTooling(unsupported=tuple(refused))
     anything: dict[str, Json] = {"type": "object"}
@@ -88,7 +90,7 @@ def _build_undefined_tools(request: ChatRequest, refused: Sequence[Adjustment], 
     tools = [
         Tool(tool_spec=ToolSpecification(name=name, input_schema=ToolInputSchema(json=anything))) for name in names
     ]
-    reason = "the tools of earlier calls are declared by name, since the vendor takes no calls without"
+    reason = "tools of earlier calls are declared by name, since the vendor rejects calls of undeclared tools"
     return ConverseTooling(
         config=ToolConfiguration(tools=tools),
         unsupported=tuple(refused),
@@ -109,18 +111,18 @@ def _build_choice(choice: str | dict[str, str] | None) -> ToolChoice | UnsetType
 
 
 def _build_claude_choice(choice: str | dict[str, str] | None, parallel: bool | None) -> dict[str, Json]:  # noqa: FBT001
-    """Claude's tool_choice."""
-    said: dict[str, Json] = {"type": "auto"}
+    """Build Claude's `tool_choice`."""
+    tool_choice: dict[str, Json] = {"type": "auto"}
     match choice:
         case "none":
             return {"tool_choice": {"type": "none"}}
         case "required":
-            said = {"type": "any"}
+            tool_choice = {"type": "any"}
         case dict():
-            said = {"type": "tool", "name": choice.get("name", "")}
+            tool_choice = {"type": "tool", "name": choice.get("name", "")}
     if parallel is not None:
-        said["disable_parallel_tool_use"] = not parallel
-    return {"tool_choice": said}
+        tool_choice["disable_parallel_tool_use"] = not parallel
+    return {"tool_choice": tool_choice}
 
 
 def _build_tool(
@@ -128,7 +130,7 @@ def _build_tool(
 ) -> list[Tool]:
     strict = tool.strict
     if strict and not (policy.structured and (claude is None or claude.structured)):
-        refused.append(Adjustment(parameter="tools.strict", reason="this model does not hold tools to their schema"))
+        refused.append(Adjustment(parameter="tools.strict", reason="this model does not enforce tool schemas"))
         strict = None
     spec = ToolSpecification(
         name=tool.name,

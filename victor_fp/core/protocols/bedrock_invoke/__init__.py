@@ -1,1 +1,1 @@
-"""Bedrock's InvokeModel: bodies that models define, here those of embeddings and reranking."""
+"""Amazon Bedrock InvokeModel, whose bodies depend on the model: embeddings and reranking."""

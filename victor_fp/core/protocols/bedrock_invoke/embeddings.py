@@ -1,4 +1,4 @@
-"""Embeddings by Bedrock's InvokeModel: Titan takes one text, Cohere's models take lists."""
+"""Embeddings of Bedrock InvokeModel: Titan models accept one text, Cohere models a list."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from victor_fp.core.protocols.retrieval import (
     DecodedVectors,
     EmbeddingCodec,
     pack_rows,
-    reject_unreadable,
+    reject_body,
     report_usage,
 )
 from victor_fp.core.protocols.retrieval_support import (
@@ -38,7 +38,7 @@ TOKENS_HEADER = "x-amzn-bedrock-input-token-count"
 
 
 def codec_for(endpoint: Endpoint, dialect: BedrockEmbeddings) -> EmbeddingCodec:
-    """The form's functions for one endpoint."""
+    """Return the codec of the endpoint."""
     return EmbeddingCodec(
         request=partial(_build_request, endpoint, dialect),
         decode=partial(decode_vectors, dialect),
@@ -57,7 +57,7 @@ def _build_request(
         case Success(supported):
             pass
     if supported.policy.operation not in ("titan", "titan_g1", "cohere"):
-        message = f"{request.model} is not an embedding model whose request is known: Titan and Cohere models are"
+        message = f"unknown embedding model {request.model}: only Titan and Cohere models are supported"
         return Failure(InvalidRequest(provider=endpoint.spec.name, model=request.model, message=message))
     body = _build_cohere_body(supported) if supported.policy.operation == "cohere" else _build_titan_body(supported)
     operation = InvokeModel(model_id=request.model)
@@ -79,25 +79,25 @@ def _build_cohere_body(supported: SupportedEmbedding) -> InvokeModelRequest:
 
 
 def decode_vectors(dialect: BedrockEmbeddings, body: bytes, dtype: VectorType) -> Result[DecodedVectors, Fault]:
-    """The vectors, in whichever of the models' forms."""
-    answer = BODY.decode(body)
-    if isinstance(answer, Undecodable):
-        return reject_unreadable(answer.reason)
-    rows = [answer.embedding] if answer.embedding is not None else answer.embeddings
+    """Decode the vectors, in the form of any of the models."""
+    decoded = BODY.decode(body)
+    if isinstance(decoded, Undecodable):
+        return reject_body(decoded.reason)
+    rows = [decoded.embedding] if decoded.embedding is not None else decoded.embeddings
     if isinstance(rows, dict):
         rows = rows.get(dialect.dtypes[dtype])
     if rows is None:
-        return reject_unreadable(f"it has no vectors of the type {dialect.dtypes[dtype]}")
+        return reject_body(f"no vectors of type {dialect.dtypes[dtype]}")
     return pack_rows(rows, dtype).map(
         lambda vectors: DecodedVectors(
             vectors=vectors,
-            usage=report_usage(answer.input_text_token_count),
-            metadata={"id": answer.id} if answer.id else {},
+            usage=report_usage(decoded.input_text_token_count),
+            metadata={"id": decoded.id} if decoded.id else {},
         )
     )
 
 
 def read_headers(headers: Mapping[str, str]) -> Usage | None:
-    """The count that Bedrock puts beside every body."""
+    """Return the usage from the token count header, which Bedrock sends with every response."""
     count = headers.get(TOKENS_HEADER, "")
     return report_usage(int(count)) if count.isascii() and count.isdigit() and len(count) < 12 else None

@@ -1,4 +1,4 @@
-"""Reranking by Bedrock's InvokeModel, with the body of Cohere's and Amazon's models."""
+"""Reranking of Bedrock InvokeModel, with the body of Cohere and Amazon models."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from victor_fp.core.wire_decoding import Undecodable
 
 BODY = build_decoder(InvokeModel.RESPONSE)
 COHERE_VERSION = 2
-"""Of the request body of Cohere's models, which require it; Amazon's have none."""
+"""Version of the request body, which Cohere models require; Amazon models have none."""
 
 
 def codec_for(endpoint: Endpoint, dialect: BedrockRerank) -> RerankCodec:
-    """The form's functions for one endpoint."""
+    """Return the codec of the endpoint."""
     return RerankCodec(request=partial(_build_request, endpoint, dialect), decode=decode_ranking)
 
 
@@ -45,8 +45,8 @@ def _build_request(endpoint: Endpoint, dialect: BedrockRerank, request: RerankRe
 
 
 def decode_ranking(body: bytes) -> Result[DecodedRanking, Fault]:
-    """Indexes and scores."""
-    answer = BODY.decode(body)
-    results = None if isinstance(answer, Undecodable) else answer.results
+    """Decode indexes and scores."""
+    decoded = BODY.decode(body)
+    results = None if isinstance(decoded, Undecodable) else decoded.results
     found = None if results is None else [(one.index, one.relevance_score) for one in results]
     return collect_scores(found).map(lambda scores: DecodedRanking(scores=scores))

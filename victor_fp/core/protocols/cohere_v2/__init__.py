@@ -1,4 +1,4 @@
-"""Cohere v2 chat: one JSON body, or typed events of which message-end is the last."""
+"""Cohere v2 chat: one JSON body, or a stream of typed events that ends with message-end."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from victor_fp.core.requests import Endpoint
 
 
 def codec_for(endpoint: Endpoint, dialect: CohereDialect) -> Codec:
-    """The protocol's functions, bound to one place."""
+    """Return the codec of an endpoint whose dialect is of this protocol."""
     return Codec(
         protocol=dialect.protocol,
         request=partial(write, endpoint, dialect),

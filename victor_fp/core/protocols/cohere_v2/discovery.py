@@ -1,4 +1,4 @@
-"""Which models there are, and how much one of them can read."""
+"""Model discovery of Cohere."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from victor_fp.core.wire_decoding import Undecodable
 
 MODELS = build_decoder(ListModels.RESPONSE)
 MODEL = build_decoder(GetModel.RESPONSE)
-MOST_PER_PAGE = 1000
-"""The vendor's document; without it a page has 20 models."""
+MAX_PAGE_SIZE = 1000
+"""Maximum in the vendor's document; the default is 20 models per page."""
 
 
 def build_discovery(endpoint: Endpoint) -> Discovery:
-    """How to ask for models that chat."""
+    """Return the discovery operations, for models with chat support."""
     return Discovery(
-        list_request=partial(build_request, endpoint, ListModels(page_size=MOST_PER_PAGE, endpoint="chat")),
+        list_request=partial(build_request, endpoint, ListModels(page_size=MAX_PAGE_SIZE, endpoint="chat")),
         read_list=read_list,
         model_request=lambda model: build_request(endpoint, GetModel(model=model)),
         read_model=read_model,
@@ -34,12 +34,12 @@ def _build_next_page(endpoint: Endpoint, body: bytes) -> HttpRequest | None:
     page = MODELS.decode(body)
     if isinstance(page, Undecodable) or not page.next_page_token:
         return None
-    following = ListModels(page_size=MOST_PER_PAGE, page_token=page.next_page_token, endpoint="chat")
+    following = ListModels(page_size=MAX_PAGE_SIZE, page_token=page.next_page_token, endpoint="chat")
     return build_request(endpoint, following)
 
 
 def read_list(body: bytes) -> tuple[ModelInfo, ...]:
-    """The models of a list; none for a body of another form."""
+    """Return the models of a list; empty if the body does not match the schema."""
     listed = MODELS.decode(body)
     if isinstance(listed, Undecodable):
         return ()
@@ -47,19 +47,19 @@ def read_list(body: bytes) -> tuple[ModelInfo, ...]:
 
 
 def read_model(model: str, body: bytes) -> ModelInfo | None:
-    """One model; None for a body of another form."""
-    told = MODEL.decode(body)
-    return None if isinstance(told, Undecodable) or not told.name else _build_info(model, told)
+    """Return one model; None if the body does not match the schema."""
+    decoded = MODEL.decode(body)
+    return None if isinstance(decoded, Undecodable) or not decoded.name else _build_info(model, decoded)
 
 
 def _build_info(name: str, model: wire.Model) -> ModelInfo:
-    able = None if model.features is None else frozenset(model.features)
+    features = None if model.features is None else frozenset(model.features)
     facts: dict[str, object] = msgspec.to_builtins(model)
     return ModelInfo(
         id=name,
         context_window=int(model.context_length) if model.context_length else None,
-        supports_tools=None if able is None else bool(able & {"tools", "strict_tools", "tool_choice"}),
-        supports_images=None if able is None else "vision" in able,
-        supports_reasoning=None if able is None else bool(able & {"reasoning", "thinking"}),
+        supports_tools=None if features is None else bool(features & {"tools", "strict_tools", "tool_choice"}),
+        supports_images=None if features is None else "vision" in features,
+        supports_reasoning=None if features is None else bool(features & {"reasoning", "thinking"}),
         raw={key: value for key, value in facts.items() if value is not None},
     )

@@ -1,4 +1,4 @@
-"""Cohere's /v2/embed: vectors by type, in the order of the texts."""
+"""Embeddings of Cohere's /v2/embed: vectors by type, in the order of the texts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from victor_fp.core.protocols.retrieval import (
     DecodedVectors,
     EmbeddingCodec,
     pack_rows,
-    reject_unreadable,
+    reject_body,
     report_usage,
 )
 from victor_fp.core.protocols.retrieval_support import build_retrieval, choose_truncation, resolve_embedding
@@ -30,7 +30,7 @@ BODY = build_decoder(Embed.RESPONSE)
 
 
 def codec_for(endpoint: Endpoint, dialect: CohereEmbeddings) -> EmbeddingCodec:
-    """The form's functions for one endpoint."""
+    """Return the codec of the endpoint."""
     return EmbeddingCodec(
         request=partial(_build_request, endpoint, dialect),
         decode=partial(decode_vectors, dialect),
@@ -49,7 +49,7 @@ def _build_request(
             pass
     body = EmbedRequest(
         model=request.model,
-        # Required by the API; the dialect names what is sent where the caller says nothing.
+        # Required by the API; the dialect has a default.
         input_type="" if supported.purpose is UNSET else supported.purpose,
         texts=supported.texts,
         output_dimension=supported.dimensions,
@@ -60,21 +60,21 @@ def _build_request(
 
 
 def decode_vectors(dialect: CohereEmbeddings, body: bytes, dtype: VectorType) -> Result[DecodedVectors, Fault]:
-    """The vectors of the type that was asked for."""
-    answer = BODY.decode(body)
-    if isinstance(answer, Undecodable):
-        return reject_unreadable(answer.reason)
-    by_type = answer.embeddings or {}
+    """Decode the vectors of the requested type."""
+    decoded = BODY.decode(body)
+    if isinstance(decoded, Undecodable):
+        return reject_body(decoded.reason)
+    by_type = decoded.embeddings or {}
     rows = by_type.get(dialect.dtypes[dtype])
     if rows is None and dtype == "float32":
         rows = by_type.get("base64")
     if rows is None:
-        return reject_unreadable(f"it has no vectors of the type {dialect.dtypes[dtype]}")
-    billed = None if answer.meta is None else answer.meta.billed_units
+        return reject_body(f"no vectors of type {dialect.dtypes[dtype]}")
+    billed = None if decoded.meta is None else decoded.meta.billed_units
     return pack_rows(rows, dtype).map(
         lambda vectors: DecodedVectors(
             vectors=vectors,
             usage=None if billed is None else report_usage(billed.input_tokens),
-            metadata={"id": answer.id} if answer.id else {},
+            metadata={"id": decoded.id} if decoded.id else {},
         )
     )

@@ -1,4 +1,4 @@
-"""Cohere's errors: a status and `{"message": text}`; there are no codes, and phrases decide where the status does not."""
+"""Faults from errors of Cohere: a status and `{"message": text}`, without codes; phrases refine the status."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ BODY: WireDecoder[ErrorBody] = WireDecoder(ErrorBody)
 def fault_from_response(
     endpoint: Endpoint, dialect: CohereDialect, status: int, headers: Mapping[str, str], body: bytes
 ) -> Fault:
-    """The fault of a response with status >= 400, whatever its body is."""
-    details, answer = read_body(body), BODY.decode(body)
-    if not isinstance(answer, Undecodable) and answer.id:
-        details = msgspec.structs.replace(details, request_id=answer.id)
+    """Return the fault for a response with status >= 400. Accepts any body."""
+    details, decoded = read_body(body), BODY.decode(body)
+    if not isinstance(decoded, Undecodable) and decoded.id:
+        details = msgspec.structs.replace(details, request_id=decoded.id)
     table = COHERE_FAMILY.with_codes(dialect.codes)
     return classify_error(endpoint, table, details, status=status, headers=headers, body=body)
 
 
 def fault_from_error(endpoint: Endpoint, dialect: CohereDialect, value: Json, *, maybe_billed: bool = False) -> Fault:
-    """The fault of an error inside a stream or a 200 body."""
+    """Return the fault for an error in a stream or a 200 body."""
     table = COHERE_FAMILY.with_codes(dialect.codes)
     return classify_error(
         endpoint, table, read_details(value), body=encode_flawed_json(value), maybe_billed=maybe_billed

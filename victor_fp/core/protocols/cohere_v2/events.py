@@ -1,7 +1,7 @@
-"""A stream's typed events as deltas.
+"""Events of a stream as deltas.
 
-Pieces of text, thinking and arguments are a delta each. Kept are the answer's id, of which ids for calls without one are
-made, the number of calls, and the plan, which means something when it is whole.
+Each piece of text, thinking or arguments becomes a delta. The state holds the response id, from which missing call ids are
+derived, the number of calls, and the tool plan, which is emitted when complete.
 """
 
 from __future__ import annotations
@@ -31,31 +31,31 @@ from victor_fp.core.json import Json
 from victor_fp.core.protocols.cohere_v2.errors import fault_from_error
 from victor_fp.core.protocols.cohere_v2.notes import emit_citations, emit_logprobs, emit_plan, emit_stop
 from victor_fp.core.protocols.cohere_v2.response import emit_call_start
-from victor_fp.core.protocols.error_events import is_error_object, read_error_words
+from victor_fp.core.protocols.error_events import is_error_object, read_error_text
 from victor_fp.core.protocols.operations import build_decoder
 from victor_fp.core.protocols.stream_end import is_done
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.wire_decoding import Undecodable
 
 EVENT = build_decoder(Chat.EVENT, keep_halves=True)
-NOTHING = wire.MessageDelta()
+EMPTY_MESSAGE = wire.MessageDelta()
 
 
 class ChatEvents(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the reading of one stream stands."""
+    """Reader of one stream."""
 
     endpoint: Endpoint
     dialect: CohereDialect
     id: str = ""
     plan: Chain = None
-    """Pieces that have not been emitted."""
+    """Pieces of the tool plan that have not been emitted."""
     calls: int = 0
 
     def read(self, frames: Sequence[Frame]) -> tuple[ChatEvents, list[Delta]]:
-        """The reader for what follows, and what these frames mean."""
+        """Return the reader for the next frames and the deltas of these."""
         reader, deltas = self, list[Delta]()
         for frame in frames:
-            if is_done(frame.data):  # behind message-end
+            if is_done(frame.data):  # sent by gateways after message-end
                 continue
             event = EVENT.decode(frame.data)
             if isinstance(event, Undecodable):
@@ -66,7 +66,7 @@ class ChatEvents(msgspec.Struct, frozen=True, kw_only=True):
         return reader, deltas
 
     def finish(self) -> list[Delta]:
-        """The plan, where the stream broke off in it."""
+        """Return the tool plan if the stream ended within it."""
         return emit_plan(join_chain(self.plan))
 
     def _on_event(self, event: wire.ChatEvent, frame: Frame) -> tuple[ChatEvents, list[Delta]]:
@@ -113,27 +113,27 @@ class ChatEvents(msgspec.Struct, frozen=True, kw_only=True):
                 assert_never(event)
 
     def _release_plan(self) -> tuple[ChatEvents, list[Delta]]:
-        """The plan, emitted before what follows it."""
+        """Emit the buffered tool plan."""
         if self.plan is None:
             return self, []
         return replace(self, plan=None), emit_plan(join_chain(self.plan))
 
     def _read_undecodable(self, frame: Frame, reason: str) -> ErrorReported:
-        words = read_error_words(frame)
-        if words is None:
-            message = f"a frame of the stream is not an event: {reason}"
+        text = read_error_text(frame)
+        if text is None:
+            message = f"a frame of the stream cannot be decoded: {reason}"
             return ErrorReported(InvalidResponse(provider=self.endpoint.spec.name, message=message))
-        return ErrorReported(fault_from_error(self.endpoint, self.dialect, words, maybe_billed=bool(self.id)))
+        return ErrorReported(fault_from_error(self.endpoint, self.dialect, text, maybe_billed=bool(self.id)))
 
     def _read_unknown(self, raw: Mapping[str, Json], frame: Frame) -> list[Delta]:
-        """Events of an unknown type are skipped, unless they are an error: its text stands where others have a message."""
+        """Skip events of an unknown type, unless they are an error, whose `message` is a string."""
         if is_error_object(raw) or isinstance(raw.get("message"), str) or frame.event == "error":
             return [ErrorReported(fault_from_error(self.endpoint, self.dialect, raw, maybe_billed=bool(self.id)))]
         return []
 
 
 def _read_message(delta: wire.EventDelta | None) -> wire.MessageDelta:
-    return NOTHING if delta is None or delta.message is None else delta.message
+    return EMPTY_MESSAGE if delta is None or delta.message is None else delta.message
 
 
 def _emit_content(message: wire.MessageDelta) -> list[Delta]:

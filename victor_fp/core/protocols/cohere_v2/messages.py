@@ -1,4 +1,4 @@
-"""A conversation in Cohere's roles, with the thinking and the plans of earlier turns."""
+"""Conversations in Cohere's roles, with the thinking and tool plans of earlier turns."""
 
 from __future__ import annotations
 
@@ -17,37 +17,37 @@ from victor_fp.core.requests import Adjustment, ChatRequest
 from victor_fp.core.types import AudioPart, FilePart, ImagePart, Message, TextPart
 
 PLAN = "tool_plan"
-"""Where the plan of a turn with calls stands: in the message, in metadata, and in the state that goes back."""
+"""Field of the tool plan, in messages, in metadata and in the state that is sent back."""
 
 
 def build_messages(
     dialect: CohereDialect, policy: CoherePolicy, request: ChatRequest
 ) -> tuple[list[wire.RequestMessage], list[Adjustment]]:
-    """Every message in order, and what of them Cohere has no place for. `cache` marks need none: it caches by itself."""
+    """Build the messages and list what is unsupported. `cache` marks need no field: Cohere caches automatically."""
     messages, in_results = place_result_parts(request.messages, _place_part, "Cohere")
-    untaken: list[Adjustment] = [*in_results]
+    unsupported: list[Adjustment] = [*in_results]
     if any(message.name and message.role != "tool" for message in request.messages):
-        untaken.append(Adjustment(parameter="name", reason="Cohere does not take the names of speakers"))
-    return [_build_message(dialect, policy, message, untaken) for message in messages], untaken
+        unsupported.append(Adjustment(parameter="name", reason="Cohere does not accept participant names"))
+    return [_build_message(dialect, policy, message, unsupported) for message in messages], unsupported
 
 
 def _place_part(part: ImagePart | AudioPart | FilePart) -> Placement:
-    """A result holds text; images can be shown to the model by the user, other parts not at all."""
+    """Return where a part of a tool result goes: images to a user message; other media are not supported."""
     return "move" if isinstance(part, ImagePart) else _refuse(part)
 
 
 def _refuse(part: AudioPart | FilePart) -> Adjustment:
-    return Adjustment(parameter=part.type, reason="Cohere takes text and images; give documents in extra_body")
+    return Adjustment(parameter=part.type, reason="Cohere accepts text and images; pass documents in extra_body")
 
 
 def _build_message(
-    dialect: CohereDialect, policy: CoherePolicy, message: Message, untaken: list[Adjustment]
+    dialect: CohereDialect, policy: CoherePolicy, message: Message, unsupported: list[Adjustment]
 ) -> wire.RequestMessage:
     match message.role:
         case "system" | "developer":
             return wire.SystemMessage(content=message.text)
         case "user":
-            return _build_user_message(message, untaken)
+            return _build_user_message(message, unsupported)
         case "assistant":
             return _build_assistant_message(policy, split_assistant_turn(message, dialect.protocol))
         case "tool":
@@ -58,7 +58,7 @@ def _build_message(
             assert_never(message.role)
 
 
-def _build_user_message(message: Message, untaken: list[Adjustment]) -> wire.UserMessage:
+def _build_user_message(message: Message, unsupported: list[Adjustment]) -> wire.UserMessage:
     if isinstance(message.content, str):
         return wire.UserMessage(content=message.content)
     parts: list[wire.UserContent] = []
@@ -69,7 +69,7 @@ def _build_user_message(message: Message, untaken: list[Adjustment]) -> wire.Use
             case ImagePart():
                 parts.append(wire.ImageContent(image_url=_build_image_url(part)))
             case AudioPart() | FilePart():
-                untaken.append(_refuse(part))
+                unsupported.append(_refuse(part))
             case _:
                 assert_never(part)
     return wire.UserMessage(content=parts)
@@ -90,8 +90,8 @@ def _build_assistant_message(policy: CoherePolicy, blocks: tuple[Block, ...]) ->
             content.append(wire.TextContent(text=block.text))
         elif block.kind == "reasoning" and block.text and policy.thinks:
             content.append(wire.ThinkingContent(thinking=block.text))
-        elif block.state is not None and isinstance(said := block.state.get(PLAN), str):
-            plan += said
+        elif block.state is not None and isinstance(part_of_plan := block.state.get(PLAN), str):
+            plan += part_of_plan
     calls = [_build_call(block) for block in blocks if block.kind == "tool_call"]
     alone = content[0].text if len(content) == 1 and isinstance(content[0], wire.TextContent) else None
     return wire.AssistantMessage(
@@ -107,7 +107,7 @@ def _build_call(block: Block) -> wire.ToolCall:
 
 
 def _build_result_text(message: Message) -> str:
-    """Cohere has no mark for a failed call, so that the text says it where it does not already."""
+    """Return the result text. Cohere has no field for failed calls, so the text is prefixed with "Error"."""
     if not message.is_error or message.text.lower().startswith("error"):
         return message.text
     return f"Error: {message.text}" if message.text else "Error"

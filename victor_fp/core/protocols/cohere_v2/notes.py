@@ -1,4 +1,4 @@
-"""What stands beside an answer, the same from a body and from a stream: how it ended, what it cost, what it cites."""
+"""Stop reason, usage and metadata of a response, shared by bodies and streams."""
 
 from __future__ import annotations
 
@@ -26,36 +26,36 @@ STOP_REASONS = {
     "STOP_SEQUENCE": "stop",
     "MAX_TOKENS": "length",
     "TOOL_CALL": "tool_use",
-    # Finish reasons of the older API, which gateways still pass on.
+    # Finish reasons of the older API, still passed on by gateways.
     "ERROR_TOXIC": "content_filter",
     "ERROR_LIMIT": "length",
 }
-BROKEN = frozenset({"ERROR", "TIMEOUT"})
-"""Finish reasons of answers that are none."""
+FAILURES = frozenset({"ERROR", "TIMEOUT"})
+"""Finish reasons of failed responses."""
 
 
 def emit_plan(plan: str) -> list[Delta]:
-    """The plan before calls: for the caller in metadata, for the vendor as state that goes back."""
+    """Emit the tool plan, as metadata and as state to send back."""
     if not plan:
         return []
     return [StateReported({PLAN: plan}, alone=True), MetadataReported(metadata={PLAN: plan})]
 
 
 def emit_citations(citations: list[dict[str, Any]]) -> list[Delta]:
-    """Citations, in the vendor's form."""
+    """Emit citations in the vendor's form."""
     return [MetadataReported(metadata={"citations": list(citations)})] if citations else []
 
 
 def emit_logprobs(items: list[LogprobItem]) -> list[Delta]:
-    """Log probabilities, in the vendor's form."""
-    told: list[Json] = [_to_plain(msgspec.to_builtins(item)) for item in items]
-    return [MetadataReported(metadata={"logprobs": told})] if told else []
+    """Emit log probabilities in the vendor's form."""
+    logprobs: list[Json] = [_to_plain(msgspec.to_builtins(item)) for item in items]
+    return [MetadataReported(metadata={"logprobs": logprobs})] if logprobs else []
 
 
 def emit_stop(endpoint: Endpoint, reason: str | None, usage: Usage | None, error: str | None) -> list[Delta]:
-    """Counts, the reason, and the end; or the failure that the reason is."""
+    """Emit the usage, the stop reason and the end; or the fault if the reason is a failure."""
     deltas: list[Delta] = [] if usage is None else report_usage(usage)
-    if error or reason in BROKEN:
+    if error or reason in FAILURES:
         return [*deltas, ErrorReported(_fault_from_reason(endpoint, reason, error))]
     if reason:
         deltas.append(Stopped(STOP_REASONS.get(reason, reason), reason))
@@ -63,13 +63,13 @@ def emit_stop(endpoint: Endpoint, reason: str | None, usage: Usage | None, error
 
 
 def report_usage(usage: Usage) -> list[Delta]:
-    """The tokens of prompt and answer. What is billed is less, and stands in `usage_raw` with everything else."""
+    """Emit prompt and completion tokens. Billed units, which differ from them, are in `usage_raw` with all other counts."""
     tokens, deltas = usage.tokens, list[Delta]()
     reported = UsageReported(
-        prompt_tokens=None if tokens is None else _to_whole(tokens.input_tokens),
-        completion_tokens=None if tokens is None else _to_whole(tokens.output_tokens),
-        cache_read_input_tokens=_to_whole(usage.cached_tokens),
-        reasoning_tokens=None if tokens is None else _to_whole(tokens.reasoning_tokens),
+        prompt_tokens=None if tokens is None else _to_int(tokens.input_tokens),
+        completion_tokens=None if tokens is None else _to_int(tokens.output_tokens),
+        cache_read_input_tokens=_to_int(usage.cached_tokens),
+        reasoning_tokens=None if tokens is None else _to_int(tokens.reasoning_tokens),
     )
     if reported != UsageReported():
         deltas.append(reported)
@@ -81,17 +81,17 @@ def report_usage(usage: Usage) -> list[Delta]:
 def _fault_from_reason(endpoint: Endpoint, reason: str | None, error: str | None) -> Fault:
     name = endpoint.spec.name
     if reason == "TIMEOUT":
-        words = error or "generation took too long"
-        return TimedOut(provider=name, message=words, code=reason, phase="read", maybe_billed=True)
-    return ServerFailed(provider=name, message=error or "generation broke", code=reason, maybe_billed=True)
+        message = error or "generation took too long"
+        return TimedOut(provider=name, message=message, code=reason, phase="read", maybe_billed=True)
+    return ServerFailed(provider=name, message=error or "generation failed", code=reason, maybe_billed=True)
 
 
-def _to_whole(value: float | None) -> int | None:
+def _to_int(value: float | None) -> int | None:
     return None if value is None else int(value)
 
 
 def _to_plain(value: dict[str, Any]) -> dict[str, Any]:
-    """Without what is absent; whole numbers as such."""
+    """Return a copy without None values, with integral floats as int."""
     out: dict[str, Any] = {}
     for name, item in value.items():
         if isinstance(item, dict):

@@ -1,4 +1,4 @@
-"""A chat as the body of POST /v2/chat."""
+"""Request bodies of POST /v2/chat."""
 
 from __future__ import annotations
 
@@ -23,44 +23,46 @@ _T = TypeVar("_T")
 
 
 def write(endpoint: Endpoint, dialect: CohereDialect, request: ChatRequest) -> Result[HttpRequest, Fault]:
-    """The request for a chat or a stream, or the fault that says what Cohere cannot take."""
+    """Build the request for a chat or a stream, or return the fault for what Cohere does not accept."""
     policy, options = dialect.find_policy(request.model), request.options
-    messages, of_messages = build_messages(dialect, policy, request)
-    sampled = build_sampling(dialect, request)
-    thought, of_thinking = build_thinking(policy, options)
-    tooled = build_tools(policy, request)
-    unsupported = [*of_messages, *sampled.unsupported, *of_thinking, *tooled.unsupported]
+    messages, in_messages = build_messages(dialect, policy, request)
+    sampling = build_sampling(dialect, request)
+    thinking, in_thinking = build_thinking(policy, options)
+    tooling = build_tools(policy, request)
+    unsupported = [*in_messages, *sampling.unsupported, *in_thinking, *tooling.unsupported]
     body = wire.ChatRequest(
         model=request.model,
         messages=messages,
         stream=True if request.stream else UNSET,
-        tools=tooled.tools,
-        tool_choice=tooled.choice,
-        strict_tools=tooled.strict,
+        tools=tooling.tools,
+        tool_choice=tooling.choice,
+        strict_tools=tooling.strict,
         response_format=_format(options),
         max_tokens=_replace_none(request.max_tokens),
-        stop_sequences=sampled.stop,
-        temperature=sampled.temperature,
+        stop_sequences=sampling.stop,
+        temperature=sampling.temperature,
         seed=_replace_none(options.seed),
-        frequency_penalty=sampled.frequency_penalty,
-        presence_penalty=sampled.presence_penalty,
+        frequency_penalty=sampling.frequency_penalty,
+        presence_penalty=sampling.presence_penalty,
         k=_replace_none(options.top_k),
-        p=sampled.top_p,
+        p=sampling.top_p,
         logprobs=UNSET if options.logprobs is None or options.logprobs is False else True,
-        thinking=thought,
+        thinking=thinking,
     )
-    # Fields of the caller's own are documents, citation_options, safety_mode and the like.
+    # Other fields, such as documents, citation_options and safety_mode, are passed through.
     return resolve_unsupported(endpoint, request, [*unsupported, *_list_unsupported(options)]).map(
         lambda adjustments: build_chat(endpoint, Chat(), body, options, adjustments)
     )
 
 
 def _format(options: Options) -> wire.ResponseFormat | UnsetType:
-    """JSON, by a schema or without. There is no strictness to ask for: a schema always binds."""
-    asked = options.response_format
-    if asked is None:
+    """Return the response format: JSON, with or without a schema. Schemas are always enforced."""
+    requested = options.response_format
+    if requested is None:
         return UNSET
-    return wire.ResponseFormat(type="json_object", json_schema=UNSET if asked.kind == "json" else dict(asked.schema))
+    return wire.ResponseFormat(
+        type="json_object", json_schema=UNSET if requested.kind == "json" else dict(requested.schema)
+    )
 
 
 def _replace_none(value: _T | None) -> _T | UnsetType:
@@ -68,15 +70,17 @@ def _replace_none(value: _T | None) -> _T | UnsetType:
 
 
 def _list_unsupported(options: Options) -> list[Adjustment]:
-    """What was asked for that /v2/chat has no field for."""
-    untaken: list[Adjustment] = []
+    """List the requested options that /v2/chat has no field for."""
+    unsupported: list[Adjustment] = []
     if isinstance(options.logprobs, int) and not isinstance(options.logprobs, bool) and options.logprobs > 0:
-        reason = "Cohere gives the chosen tokens only, without alternatives"
-        untaken.append(Adjustment(parameter="logprobs", reason=reason, action="changed"))
+        reason = "Cohere returns the chosen tokens only, without alternatives"
+        unsupported.append(Adjustment(parameter="logprobs", reason=reason, action="changed"))
     if options.service_tier is not None:
-        untaken.append(
-            Adjustment(parameter="service_tier", reason="Cohere has no tiers; extra_body takes its priority, a number")
+        unsupported.append(
+            Adjustment(
+                parameter="service_tier", reason="Cohere has no service tiers; pass its numeric priority in extra_body"
+            )
         )
     if options.user is not None:
-        untaken.append(Adjustment(parameter="user", reason="Cohere takes no user"))
-    return untaken
+        unsupported.append(Adjustment(parameter="user", reason="Cohere does not accept a user"))
+    return unsupported

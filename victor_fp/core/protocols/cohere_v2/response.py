@@ -1,4 +1,4 @@
-"""A whole body as deltas: plan, thinking and text in their order, calls, then what stands beside them."""
+"""Decoding of a response body to deltas: plan, thinking and text in order, calls, then metadata."""
 
 from __future__ import annotations
 
@@ -32,34 +32,40 @@ BODY = build_decoder(Chat.RESPONSE, keep_halves=True)
 
 
 def read(endpoint: Endpoint, dialect: CohereDialect, body: bytes) -> Sequence[Delta]:
-    """The deltas of an answer; `ErrorReported` where the body is an error or none at all."""
-    answer = BODY.decode(body)
-    if isinstance(answer, Undecodable):
-        return [ErrorReported(InvalidResponse(provider=endpoint.spec.name, message=f"no answer: {answer.reason}"))]
-    message = answer.message
-    if message is None and answer.finish_reason is None:
+    """Decode a body to deltas; `ErrorReported` if it is an error or cannot be decoded."""
+    response = BODY.decode(body)
+    if isinstance(response, Undecodable):
+        return [
+            ErrorReported(
+                InvalidResponse(
+                    provider=endpoint.spec.name, message=f"the response cannot be decoded: {response.reason}"
+                )
+            )
+        ]
+    message = response.message
+    if message is None and response.finish_reason is None:
         return [ErrorReported(_fault_from_empty_body(endpoint, dialect, body))]
-    deltas: list[Delta] = [MetadataReported(metadata={"id": answer.id})] if answer.id else []
+    deltas: list[Delta] = [MetadataReported(metadata={"id": response.id})] if response.id else []
     if message is not None:
         deltas += emit_plan(message.tool_plan or "")
         for block in message.content or ():
             deltas += _emit_content(block)
-        for place, call in enumerate(message.tool_calls or ()):
+        for ordinal, call in enumerate(message.tool_calls or ()):
             function = call.function or wire.FunctionCall()
-            deltas += emit_call_start(place, place, call.id, function, answer.id)
+            deltas += emit_call_start(ordinal, ordinal, call.id, function, response.id)
         deltas += emit_citations(message.citations or [])
-    deltas += emit_logprobs(answer.logprobs or [])
-    return [*deltas, *emit_stop(endpoint, answer.finish_reason, answer.usage, None)]
+    deltas += emit_logprobs(response.logprobs or [])
+    return [*deltas, *emit_stop(endpoint, response.finish_reason, response.usage, None)]
 
 
 def emit_call_start(
-    place: int, index: int | None, id_: str | None, function: wire.FunctionCall, seed: str | None
+    ordinal: int, index: int | None, id_: str | None, function: wire.FunctionCall, seed: str | None
 ) -> list[Delta]:
-    """The head of a call, with as much of its arguments as came along. `place` counts calls, `index` is the vendor's."""
+    """Emit the start of a call and its first arguments. `ordinal` counts calls, `index` is the vendor's."""
     name, arguments = function.name or "", function.arguments or ""
-    told = id_ or make_id(seed or name + arguments, place)
-    head: list[Delta] = [ToolCallStarted(index=index, id=told, name=name)]
-    return [*head, ToolCallArguments(index=index, id=told, text=arguments)] if arguments else head
+    call_id = id_ or make_id(seed or name + arguments, ordinal)
+    head: list[Delta] = [ToolCallStarted(index=index, id=call_id, name=name)]
+    return [*head, ToolCallArguments(index=index, id=call_id, text=arguments)] if arguments else head
 
 
 def _emit_content(block: wire.AssistantContent) -> list[Delta]:
@@ -75,8 +81,8 @@ def _emit_content(block: wire.AssistantContent) -> list[Delta]:
 
 
 def _fault_from_empty_body(endpoint: Endpoint, dialect: CohereDialect, body: bytes) -> Fault:
-    """A body without a message: an error has a text in its place."""
+    """Return the fault for a body without a message object; the `message` of an error is a string."""
     value = decode_json_object(body)
     if not isinstance(value, NotJson) and (value.get("error") or isinstance(value.get("message"), str)):
         return fault_from_error(endpoint, dialect, value)
-    return InvalidResponse(provider=endpoint.spec.name, message="the body holds no message")
+    return InvalidResponse(provider=endpoint.spec.name, message="the response contains no message")

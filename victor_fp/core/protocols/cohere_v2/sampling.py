@@ -1,4 +1,4 @@
-"""Sampling within Cohere's bounds, which are narrower than those of others."""
+"""Sampling options within Cohere's bounds, which are narrower than those of other vendors."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Number = float | UnsetType
 
 
 class CohereSampling(msgspec.Struct, frozen=True, kw_only=True):
-    """What goes into the body, and what of the caller's wishes does not."""
+    """Sampling fields of the body, and adjusted options."""
 
     temperature: Number
     top_p: Number
@@ -23,32 +23,32 @@ class CohereSampling(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def build_sampling(dialect: CohereDialect, request: ChatRequest) -> CohereSampling:
-    """The caller's wishes; one beyond a bound is brought to it, visibly."""
+    """Build the sampling fields; out-of-range values are clamped and reported."""
     options = request.options
     changed: list[Adjustment] = []
     stop = UNSET if options.stop is None else list(options.stop[: dialect.stop_limit])
     if options.stop is not None and len(options.stop) > dialect.stop_limit:
-        reason = f"Cohere takes {dialect.stop_limit} at most; the first are kept"
+        reason = f"Cohere accepts at maximum {dialect.stop_limit}; the first are kept"
         changed.append(Adjustment(parameter="stop", reason=reason, action="changed"))
-    temperature, of_temperature = _clamp("temperature", request.temperature, 0, dialect.most_temperature)
-    top_p, of_top_p = _clamp("top_p", options.top_p, 0.01, dialect.most_top_p)
-    frequency, of_frequency = _clamp("frequency_penalty", options.frequency_penalty, 0, dialect.most_penalty)
-    presence, of_presence = _clamp("presence_penalty", options.presence_penalty, 0, dialect.most_penalty)
+    temperature, in_temperature = _clamp("temperature", request.temperature, 0, dialect.max_temperature)
+    top_p, in_top_p = _clamp("top_p", options.top_p, 0.01, dialect.max_top_p)
+    frequency, in_frequency = _clamp("frequency_penalty", options.frequency_penalty, 0, dialect.max_penalty)
+    presence, in_presence = _clamp("presence_penalty", options.presence_penalty, 0, dialect.max_penalty)
     return CohereSampling(
         temperature=temperature,
         top_p=top_p,
         frequency_penalty=frequency,
         presence_penalty=presence,
         stop=stop,
-        unsupported=(*changed, *of_temperature, *of_top_p, *of_frequency, *of_presence),
+        unsupported=(*changed, *in_temperature, *in_top_p, *in_frequency, *in_presence),
     )
 
 
-def _clamp(name: str, value: float | None, least: float, most: float) -> tuple[Number, tuple[Adjustment, ...]]:
+def _clamp(name: str, value: float | None, minimum: float, maximum: float) -> tuple[Number, tuple[Adjustment, ...]]:
     if value is None:
         return UNSET, ()
-    if least <= value <= most:
+    if minimum <= value <= maximum:
         return value, ()
-    near = min(max(value, least), most)
-    reason = f"Cohere takes {least:g} to {most:g}; sent as {near:g}"
-    return near, (Adjustment(parameter=name, reason=reason, action="changed"),)
+    clamped = min(max(value, minimum), maximum)
+    reason = f"Cohere accepts {minimum:g} to {maximum:g}; sent as {clamped:g}"
+    return clamped, (Adjustment(parameter=name, reason=reason, action="changed"),)

@@ -1,4 +1,4 @@
-"""Thinking: a switch, and a budget beside it."""
+"""Thinking of Cohere models: a switch, with an optional budget."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from victor_fp.core.options import Options
 from victor_fp.core.requests import Adjustment
 
 LEVEL = "high"
-"""The effort that thinking without a budget stands for."""
+"""The effort that corresponds to thinking without a budget."""
 
 
 def build_thinking(policy: CoherePolicy, options: Options) -> tuple[Thinking | UnsetType, list[Adjustment]]:
-    """What effort and budget come to. An effort beside a budget says less exactly what the budget says."""
+    """Build the thinking field from effort and budget. A budget takes precedence over an effort."""
     effort, budget = options.reasoning_effort, options.reasoning_budget
     if not policy.thinks:
-        asked = {"reasoning_effort": effort not in (None, "none"), "reasoning_budget": bool(budget)}
+        requested = {"reasoning_effort": effort not in (None, "none"), "reasoning_budget": bool(budget)}
         refused = [
-            Adjustment(parameter=name, reason="this model does not think") for name, given in asked.items() if given
+            Adjustment(parameter=name, reason="this model does not think") for name, given in requested.items() if given
         ]
         return UNSET, refused
     if effort == "none":
         contrary = [Adjustment(parameter="reasoning_budget", reason="thinking is switched off")] if budget else []
         return Thinking(type="disabled"), contrary
     if budget is not None:
-        # A budget has to be positive; none at all is no thinking.
+        # A budget must be positive; zero disables thinking.
         return (Thinking(type="enabled", token_budget=budget) if budget > 0 else Thinking(type="disabled")), []
     if effort is None:
         return UNSET, []
-    reason = "Cohere has no levels, thinking is on or off; sent as on"
+    reason = "Cohere has no effort levels; sent as enabled"
     changed = [] if effort == LEVEL else [Adjustment(parameter="reasoning_effort", reason=reason, action="changed")]
     return Thinking(type="enabled"), changed

@@ -1,4 +1,4 @@
-"""Tools and the choice among them."""
+"""Tools and tool choice of Cohere v2."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from victor_fp.core.types import ToolDefinition
 
 
 class CohereTooling(msgspec.Struct, frozen=True, kw_only=True):
-    """The fields of a body that are about tools."""
+    """Tool fields of a request body."""
 
     tools: list[wire.Tool] | UnsetType = UNSET
     choice: Literal["REQUIRED", "NONE"] | UnsetType = UNSET
@@ -23,33 +23,35 @@ class CohereTooling(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def build_tools(policy: CoherePolicy, request: ChatRequest) -> CohereTooling:
-    """Tools as the model may use them. Naming one tool means to show that one only, and to require a call."""
+    """Build the tool fields. A named choice sends only that tool and requires a call."""
     choice = request.options.tool_choice
     if not request.tools:
         missing = choice == "required" or isinstance(choice, dict)
-        reason = "no tools are given to choose from"
+        reason = "there are no tools to choose from"
         return CohereTooling(unsupported=(Adjustment(parameter="tool_choice", reason=reason),) if missing else ())
     unsupported: list[Adjustment] = []
     tools = request.tools
     if choice == "none" and not policy.tool_choice:
-        # A model that is shown no tools calls none.
+        # Without tools, no call is possible.
         return CohereTooling()
     if choice in ("required", "none") or isinstance(choice, dict):
         if not policy.tool_choice:
-            unsupported.append(Adjustment(parameter="tool_choice", reason="this model decides by itself"))
+            unsupported.append(Adjustment(parameter="tool_choice", reason="this model does not accept a tool choice"))
             choice = None
         elif isinstance(choice, dict):
             named = choice.get("name")
             tools = tuple(tool for tool in tools if tool.name == named)
             if not tools:
-                unsupported.append(Adjustment(parameter="tool_choice", reason=f"no tool is called {named!r}"))
+                unsupported.append(Adjustment(parameter="tool_choice", reason=f"there is no tool named {named!r}"))
                 tools, choice = request.tools, None
     if request.options.parallel_tool_calls is False:
-        unsupported.append(Adjustment(parameter="parallel_tool_calls", reason="Cohere cannot forbid several calls"))
+        unsupported.append(
+            Adjustment(parameter="parallel_tool_calls", reason="Cohere does not support limiting parallel calls")
+        )
     return CohereTooling(
         tools=[_build_tool(tool) for tool in tools],
         choice=UNSET if choice in (None, "auto") else ("NONE" if choice == "none" else "REQUIRED"),
-        # One switch for all tools.
+        # One flag for all tools.
         strict=True if any(tool.strict for tool in tools) else UNSET,
         unsupported=tuple(unsupported),
     )

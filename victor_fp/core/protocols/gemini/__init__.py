@@ -1,4 +1,4 @@
-"""Gemini generateContent: one shape for the whole answer and for every piece of a streamed one."""
+"""Gemini generateContent: responses and stream events have the same shape."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from victor_fp.core.requests import Endpoint
 
 
 def codec_for(endpoint: Endpoint, dialect: GeminiDialect) -> Codec:
-    """The protocol's functions, bound to one place."""
+    """Return the codec of an endpoint whose dialect is of this protocol."""
     return Codec(
         protocol=dialect.protocol,
         request=partial(write, endpoint, dialect),

@@ -1,4 +1,4 @@
-"""Which models there are, what they hold, and how many tokens a request would cost."""
+"""Model discovery and token counting of the Gemini API."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from victor_fp.core.wire_decoding import Undecodable
 _LISTS = build_decoder(ListModels.RESPONSE)
 _MODELS = build_decoder(GetModel.RESPONSE)
 _COUNTS = build_decoder(CountTokens.RESPONSE)
-_PAGE = 1000
-"""The most that one page holds, which is more than there are."""
+MAX_PAGE_SIZE = 1000
+"""Maximum page size of the API."""
 
 
 def build_discovery(endpoint: Endpoint) -> Discovery:
-    """GET /models and GET /models/{model}."""
+    """Return the discovery operations, GET /models and GET /models/{model}."""
     return Discovery(
-        list_request=partial(build_request, endpoint, ListModels(page_size=_PAGE)),
+        list_request=partial(build_request, endpoint, ListModels(page_size=MAX_PAGE_SIZE)),
         read_list=read_list,
         model_request=lambda model: build_request(endpoint, GetModel(model=make_resource_name(model))),
         read_model=read_model,
@@ -43,23 +43,23 @@ def _build_next_page(endpoint: Endpoint, body: bytes) -> HttpRequest | None:
     page = _LISTS.decode(body)
     if isinstance(page, Undecodable) or not page.next_page_token:
         return None
-    return build_request(endpoint, ListModels(page_size=_PAGE, page_token=page.next_page_token))
+    return build_request(endpoint, ListModels(page_size=MAX_PAGE_SIZE, page_token=page.next_page_token))
 
 
 def read_list(body: bytes) -> tuple[ModelInfo, ...]:
-    """The models of a page; nothing where the body is none."""
-    read = _LISTS.decode(body)
+    """Return the models of a page; empty if the body does not match the schema."""
+    decoded = _LISTS.decode(body)
     return (
         ()
-        if isinstance(read, Undecodable)
-        else tuple(info for model in read.models or () if (info := _build_info(model)))
+        if isinstance(decoded, Undecodable)
+        else tuple(info for model in decoded.models or () if (info := _build_info(model)))
     )
 
 
 def read_model(model: str, body: bytes) -> ModelInfo | None:  # noqa: ARG001  the body names it itself
-    """One model; None where the body is none."""
-    read = _MODELS.decode(body)
-    return None if isinstance(read, Undecodable) else _build_info(read)
+    """Return one model; None if the body does not match the schema."""
+    decoded = _MODELS.decode(body)
+    return None if isinstance(decoded, Undecodable) else _build_info(decoded)
 
 
 def _build_info(model: Model) -> ModelInfo | None:
@@ -70,7 +70,7 @@ def _build_info(model: Model) -> ModelInfo | None:
         id=model.name.removeprefix("models/"),
         context_window=model.input_token_limit,
         max_output=model.output_token_limit,
-        # Whatever generates also streams.
+        # All models with generateContent also stream.
         supports_streaming=None if methods is None else "generateContent" in methods,
         supports_reasoning=model.thinking,
         raw=dict(to_plain(model)),
@@ -78,7 +78,7 @@ def _build_info(model: Model) -> ModelInfo | None:
 
 
 def describe_token_counting(endpoint: Endpoint, dialect: GeminiDialect) -> TokenCounting:
-    """POST :countTokens with everything that a request would hold."""
+    """Return the token counting operation, POST :countTokens."""
     return TokenCounting(request=partial(_count_request, endpoint, dialect), read=read_count)
 
 
@@ -86,8 +86,8 @@ def _count_request(endpoint: Endpoint, dialect: GeminiDialect, request: ChatRequ
     body, _, _ = build_body(dialect, request)
     resource = make_resource_name(request.model)
     if dialect.counting == "nested":
-        whole = msgspec.structs.replace(body, model=resource, service_tier=UNSET)
-        count = CountTokensRequest(generate_content_request=whole)
+        full_request = msgspec.structs.replace(body, model=resource, service_tier=UNSET)
+        count = CountTokensRequest(generate_content_request=full_request)
     else:
         count = CountTokensRequest(contents=body.contents, system_instruction=body.system_instruction, tools=body.tools)
     return Success(
@@ -101,6 +101,6 @@ def _count_request(endpoint: Endpoint, dialect: GeminiDialect, request: ChatRequ
 
 
 def read_count(body: bytes) -> int | None:
-    """The tokens counted; None where the body tells none."""
-    read = _COUNTS.decode(body)
-    return None if isinstance(read, Undecodable) else read.total_tokens
+    """Return the number of tokens; None if the body does not match the schema."""
+    decoded = _COUNTS.decode(body)
+    return None if isinstance(decoded, Undecodable) else decoded.total_tokens

@@ -1,4 +1,4 @@
-"""Google's error objects, alone, in an array or inside a stream, as faults."""
+"""Faults from Google's error objects, in bodies, arrays and streams."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _QUOTA_CODE = "RESOURCE_EXHAUSTED"
 
 
 def fault_from_response(endpoint: Endpoint, status: int, headers: Mapping[str, str], body: bytes) -> Fault:
-    """The fault for a response with status >= 400, whatever its body is."""
+    """Return the fault for a response with status >= 400. Accepts any body."""
     error = find_status(body)
     details = read_body(body)
     if error is not None:
@@ -29,16 +29,16 @@ def fault_from_response(endpoint: Endpoint, status: int, headers: Mapping[str, s
 
 
 def find_status(body: bytes) -> Status | None:
-    """The error object of a body, which may be wrapped in an array; None where there is none."""
-    read = ERRORS.decode(body)
-    if isinstance(read, Undecodable):
+    """Return the error object of a body, which may be wrapped in an array; None if there is none."""
+    decoded = ERRORS.decode(body)
+    if isinstance(decoded, Undecodable):
         return None
-    answers = read if isinstance(read, list) else [read]
-    return next((answer.error for answer in answers if answer.error is not None), None)
+    responses = decoded if isinstance(decoded, list) else [decoded]
+    return next((response.error for response in responses if response.error is not None), None)
 
 
 def fault_from_error(endpoint: Endpoint, error: Status | None, body: bytes, *, model: str | None = None) -> Fault:
-    """The fault for an error inside a stream or a 200 body; `body` is what it came in, `error` Google's object in it."""
+    """Return the fault for an error in a stream or a 200 body; `body` is the event or body, `error` Google's object in it."""
     value = decode_lenient_json(body)
     details = ErrorDetails() if isinstance(value, NotJson) else read_details(value)
     if error is not None:
@@ -47,27 +47,27 @@ def fault_from_error(endpoint: Endpoint, error: Status | None, body: bytes, *, m
 
 
 def _with_status(details: ErrorDetails, error: Status) -> ErrorDetails:
-    """The details with the codes of the document's error model first: its reasons, its canonical code, its status."""
+    """Return the details with the codes of Google's error model first: reasons, canonical code, status."""
     inner = error.details or []
-    words = (*(detail.reason for detail in inner), error.status, error.code)
-    codes = tuple(dict.fromkeys(str(word) for word in words if word))
+    values = (*(detail.reason for detail in inner), error.status, error.code)
+    codes = tuple(dict.fromkeys(str(value) for value in values if value))
     waits = (read_seconds(detail.retry_delay) for detail in inner if detail.retry_delay)
     return msgspec.structs.replace(
         details,
         message=error.message.strip() if error.message else details.message,
-        codes=codes or details.codes,  # interactions have words where other errors have the HTTP status
+        codes=codes or details.codes,  # in Interactions, code is a name, not the HTTP status
         retry_after=next((wait for wait in waits if wait is not None), details.retry_after),
         fault_type=QuotaExhausted if error.status == _QUOTA_CODE and _is_spent(inner) else None,
     )
 
 
 def _is_spent(details: list[ErrorDetail]) -> bool:
-    """Whether waiting as long as RetryInfo says is in vain: a day's quota, or a limit of zero."""
+    """Return whether a retry after RetryInfo's delay cannot succeed: a daily quota, or a limit of zero."""
     return any("PerDay" in limit or value == "0" for limit, value in _list_exceeded_quotas(details))
 
 
 def _list_exceeded_quotas(details: list[ErrorDetail]) -> Iterator[tuple[str, str | None]]:
-    """The quotas that were exceeded, by id, with their size."""
+    """Yield the id and limit of each exceeded quota."""
     for detail in details:
         for violation in detail.violations or ():
             yield violation.quota_id or "", violation.quota_value

@@ -1,4 +1,4 @@
-"""The model's calls, whole or argument by argument, with made ids where the vendor gives none."""
+"""Function calls, complete or streamed by argument; missing ids are derived."""
 
 from __future__ import annotations
 
@@ -18,43 +18,43 @@ _STEP = re.compile(
 _MAX_STEPS = 64
 _ESCAPED = re.compile(r"\\(.)")
 _EXACT = 2.0**53
-"""Above it a double no longer holds every integer."""
+"""Integers up to this are exact as a double."""
 
 
-class CallsSeen(msgspec.Struct, frozen=True, gc=False):
-    """How many calls the answer has so far, and the id of the newest."""
+class CallProgress(msgspec.Struct, frozen=True, gc=False):
+    """Number of calls so far, and the id of the newest."""
 
     count: int = 0
     newest: str = ""
 
 
-NO_CALLS = CallsSeen()
+NO_CALLS = CallProgress()
 
 
 def add_call(
-    seen: CallsSeen, seed: str | None, call: FunctionCall, signature: str | None, deltas: list[Delta]
-) -> CallsSeen:
-    """Appends what one functionCall part means: a call, its head, or more of the newest call's arguments.
+    progress: CallProgress, seed: str | None, call: FunctionCall, signature: str | None, deltas: list[Delta]
+) -> CallProgress:
+    """Append the deltas of a functionCall part: a call, its start, or more arguments of the newest call.
 
-    A part with a name opens a call; one without continues it, and an empty one closes it. `seed` tells this answer
-    apart from others of the conversation.
+    A part with a name starts a call, one without continues it, and an empty one ends it. Missing ids are derived from
+    `seed`, which distinguishes this response from others of the conversation.
     """
     if call.name:
-        seen = CallsSeen(seen.count + 1, call.id or _make_id(seed, call, seen.count))
+        progress = CallProgress(progress.count + 1, call.id or _make_id(seed, call, progress.count))
         deltas.append(
             ToolCallStarted(
-                index=seen.count - 1,
-                id=seen.newest,
+                index=progress.count - 1,
+                id=progress.newest,
                 name=call.name,
                 arguments=call.args if call.args is not None or call.will_continue else {},
                 state=_build_state(call.id, signature),
             )
         )
-    elif signature and seen.count:
+    elif signature and progress.count:
         deltas.append(StateReported({"thoughtSignature": signature}))
     for piece in call.partial_args or ():
-        _set(seen, piece, deltas)
-    return seen
+        _append_argument(progress, piece, deltas)
+    return progress
 
 
 def _make_id(seed: str | None, call: FunctionCall, ordinal: int) -> str:
@@ -62,7 +62,7 @@ def _make_id(seed: str | None, call: FunctionCall, ordinal: int) -> str:
 
 
 def _build_state(id_: str | None, signature: str | None) -> dict[str, Json] | None:
-    """What goes back with the call. Its id is among it, since models that give none may refuse to be sent one."""
+    """Return the state to send back with the call, including the vendor's id: models without ids may reject one."""
     state: dict[str, Json] = {}
     if id_:
         state["id"] = id_
@@ -71,16 +71,18 @@ def _build_state(id_: str | None, signature: str | None) -> dict[str, Json] | No
     return state or None
 
 
-def _set(seen: CallsSeen, piece: PartialArg, deltas: list[Delta]) -> None:
+def _append_argument(progress: CallProgress, piece: PartialArg, deltas: list[Delta]) -> None:
     path = parse_path(piece.json_path or "")
-    if path is None or not seen.count:
-        what = f"arguments at {piece.json_path!r}, which is no path" if path is None else "arguments of no call"
-        deltas.append(ErrorReported(InvalidResponse(message=f"the answer streams {what}")))
+    if path is None or not progress.count:
+        what = (
+            f"an argument with the invalid path {piece.json_path!r}" if path is None else "an argument without a call"
+        )
+        deltas.append(ErrorReported(InvalidResponse(message=f"the response streams {what}")))
         return
     value = _read_value(piece)
     if value is None and piece.will_continue:
         return
-    deltas.append(ToolCallArgumentSet(index=seen.count - 1, id=seen.newest, path=path, value=value))
+    deltas.append(ToolCallArgumentSet(index=progress.count - 1, id=progress.newest, path=path, value=value))
 
 
 def _read_value(piece: PartialArg) -> JsonScalar:
@@ -90,28 +92,30 @@ def _read_value(piece: PartialArg) -> JsonScalar:
         return piece.bool_value
     number = piece.number_value
     if number is not None and number.is_integer() and abs(number) < _EXACT:
-        # The wire knows doubles only; a whole answer would have written 3.
+        # Streamed numbers are doubles; an integral value is an integer in a non-streaming response.
         return int(number)
     return number
 
 
 def parse_path(path: str) -> tuple[str | int, ...] | None:
-    """The names and indexes of a JSON path such as `$.recipe.steps[0]['a name']`; None where it is not valid, deeper than
-    64 steps, or has an index of more than four digits: memory and stack depend on both.
+    """Parse a JSON path to names and indexes.
 
-    >>> steps("$.recipe.steps[0]['a name']")
+    Return None if it is invalid, has more than 64 steps, or an index of more than four digits, which bounds memory and
+    stack depth.
+
+    >>> parse_path("$.recipe.steps[0]['a name']")
     ('recipe', 'steps', 0, 'a name')
     """
     if not path.startswith("$"):
         return None
     found: list[str | int] = []
-    place = 1
-    while place < len(path):
-        match = _STEP.match(path, place)
+    position = 1
+    while position < len(path):
+        match = _STEP.match(path, position)
         if match is None or len(found) == _MAX_STEPS:
             return None
         found.append(int(match["index"]) if match["index"] is not None else _read_name(match))
-        place = match.end()
+        position = match.end()
     return tuple(found) or None
 
 

@@ -1,6 +1,6 @@
-"""JSON Schema in the form of Google's own that older models take: types in upper case, counts as texts, properties in order.
+"""JSON Schema in Google's form for older models: types in upper case, counts as strings, ordered properties.
 
-The schema keeps to the subset already; see `OLDER_GEMINI_SCHEMAS`.
+Schemas are already converted to the accepted subset; see `OLDER_GEMINI_SCHEMAS`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _COUNTS = frozenset({"minItems", "maxItems", "minProperties", "maxProperties", "
 
 
 def to_wire_schema(schema: JsonObject) -> Schema | None:
-    """The schema as the wire's own type; None where a value is not of the type that its keyword has there.
+    """Convert a schema to the wire type; None if the value of a keyword has the wrong type.
 
     >>> msgspec.json.encode(to_wire_schema({"type": "array", "items": {"type": "string"}, "minItems": 1}))
     b'{"type":"ARRAY","items":{"type":"STRING"},"minItems":"1"}'
@@ -49,6 +49,6 @@ def _respell(schema: Json) -> dict[str, Json]:
     if isinstance(properties, dict) and properties:
         node.setdefault("propertyOrdering", list(properties))
     if "type" not in node and "anyOf" not in node:
-        # These keywords restrict nothing but values of the type, which the subset wants named.
+        # These keywords apply only to values of that type, which the subset requires to be named.
         node |= {"type": "OBJECT"} if "properties" in node else {"type": "ARRAY"} if "items" in node else {}
     return node

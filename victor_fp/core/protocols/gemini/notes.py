@@ -1,4 +1,4 @@
-"""Facts beside the answer, for its metadata: some grow with the pieces of a stream, of others the newest counts."""
+"""Metadata of Gemini responses: lists accumulated over the events of a stream, and values of which the last counts."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from victor_fp.core.json import Json
 
 
 def to_plain(value: msgspec.Struct) -> dict[str, Json]:
-    """A wire value as it was sent: the fields it has, under their names on the wire."""
+    """Return the set fields of a wire struct, under their wire names."""
     names = zip(value.__struct_fields__, value.__struct_encode_fields__, strict=True)
-    found = ((sent, getattr(value, ours)) for ours, sent in names)
+    found = ((sent, getattr(value, field)) for field, sent in names)
     return {
         sent: to_plain(inner) if isinstance(inner, msgspec.Struct) else inner
         for sent, inner in found
@@ -22,18 +22,18 @@ def to_plain(value: msgspec.Struct) -> dict[str, Json]:
 
 
 def read_candidate_notes(candidate: Candidate) -> dict[str, Json]:
-    """What each piece adds to: citations, and log probabilities token by token."""
+    """Return the metadata that accumulate: citations and log probabilities per token."""
     notes: dict[str, Json] = {}
-    cited, likely = candidate.citation_metadata, candidate.logprobs_result
+    cited, logprobs = candidate.citation_metadata, candidate.logprobs_result
     if cited is not None and (citations := [*(cited.citation_sources or ()), *(cited.citations or ())]):
         notes["citations"] = citations
-    if likely is not None and (tokens := _list_tokens(likely)):
+    if logprobs is not None and (tokens := _list_tokens(logprobs)):
         notes["logprobs"] = tokens
     return notes
 
 
 def _list_tokens(result: dict[str, Any]) -> list[Json]:
-    """One entry for each token: the chosen one, with `topCandidates` where alternatives were asked for."""
+    """Return one entry per token: the chosen one, with `topCandidates` if alternatives were requested."""
     chosen = [token for token in result.get("chosenCandidates") or () if isinstance(token, dict)]
     tops = [top.get("candidates") for top in result.get("topCandidates") or () if isinstance(top, dict)]
     tops += [None] * (len(chosen) - len(tops))
@@ -44,7 +44,7 @@ def _list_tokens(result: dict[str, Any]) -> list[Json]:
 
 
 def emit_replaced_notes(answer: GenerateContentResponse) -> dict[str, Json]:
-    """What a later piece says anew."""
+    """Return the metadata that a later event replaces."""
     notes: dict[str, Json] = {}
     if answer.model_status:
         notes["model_status"] = answer.model_status

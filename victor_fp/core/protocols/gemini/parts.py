@@ -1,4 +1,4 @@
-"""A message's content as parts: text, media by value or by address, an assistant's turn with its signatures, results."""
+"""Message content as parts: text, media by value or URI, assistant turns with signatures, and tool results."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ MEDIA_TYPES = {
     "mov": "video/mov",
     "webm": "video/webm",
 }
-"""By the ending of an address, for callers who give no media type; Vertex wants one."""
+"""Media types by file extension, for URLs without a media type, which Vertex AI requires."""
 
 
 def build_content_parts(message: Message, dialect: GeminiDialect) -> list[Part]:
-    """A user's or system's content."""
+    """Build the content of a user or system message."""
     if isinstance(message.content, str):
         return [Part(text=message.content)]
     return [
@@ -57,10 +57,10 @@ def _build_media(part: ImagePart | AudioPart | FilePart, dialect: GeminiDialect)
         label = filename
     elif filename:
         metadata = {"filename": filename}
-    given = part.data, part.media_type
+    media = part.data, part.media_type
     if part.url is not None and part.url.startswith("data:"):
-        given = parse_data_url(part.url)
-    data, media_type = given
+        media = parse_data_url(part.url)
+    data, media_type = media
     if data is not None:
         encoded = b64encode(data).decode()
         blob = Blob(mime_type=media_type or "application/octet-stream", data=encoded, display_name=label)
@@ -71,7 +71,7 @@ def _build_media(part: ImagePart | AudioPart | FilePart, dialect: GeminiDialect)
 
 
 def parse_data_url(url: str) -> tuple[bytes | None, str | None]:
-    """The bytes of `data:image/png;base64,...` and their type; what is no base64 is percent-encoded text."""
+    """Return bytes and media type of a `data:` URL; None for both if its base64 is invalid."""
     head, _, rest = url.removeprefix("data:").partition(",")
     media_type, *parameters = head.split(";")
     if "base64" not in parameters:
@@ -82,16 +82,16 @@ def parse_data_url(url: str) -> tuple[bytes | None, str | None]:
         return None, None
 
 
-def build_turn_parts(blocks: Sequence[Block], stand_in: str) -> list[Part]:
-    """An assistant's turn, every signature on the part it came with.
+def build_turn_parts(blocks: Sequence[Block], placeholder_signature: str) -> list[Part]:
+    """Build an assistant turn, with each signature on the part it was received with.
 
-    Newer models refuse a turn whose first call is unsigned; `stand_in` signs a first call that another model made.
+    Newer models reject a turn whose first call is unsigned; `placeholder_signature` signs a first call of another model.
     """
     parts = [part for block in blocks if (part := _build_turn_part(block)) is not None]
-    calls = [place for place, part in enumerate(parts) if part.function_call is not UNSET]
-    if stand_in and calls and all(parts[place].thought_signature is UNSET for place in calls):
+    calls = [position for position, part in enumerate(parts) if part.function_call is not UNSET]
+    if placeholder_signature and calls and all(parts[position].thought_signature is UNSET for position in calls):
         first = calls[0]
-        parts[first] = msgspec.structs.replace(parts[first], thought_signature=stand_in)
+        parts[first] = msgspec.structs.replace(parts[first], thought_signature=placeholder_signature)
     return parts
 
 
@@ -118,7 +118,7 @@ def _build_turn_part(block: Block) -> Part | None:
 
 
 def _restore_part(state: Json) -> Part | None:
-    """A part that came from the vendor and goes back as it was; None where the state was tampered with."""
+    """Restore a part as received from the vendor; None if the state is invalid."""
     try:
         return msgspec.convert(state, Part)
     except msgspec.ValidationError:
@@ -126,22 +126,22 @@ def _restore_part(state: Json) -> Part | None:
 
 
 def to_arguments(arguments: dict[str, Json] | str) -> dict[str, Json]:
-    """Arguments as the object that the wire wants; text that is none, as a broken call leaves it, inside of one."""
+    """Return arguments as an object; text that is not a JSON object, as in a broken call, is wrapped in one."""
     read = read_call_arguments(arguments)
     return {"arguments": read} if isinstance(read, str) else read
 
 
-def is_no_object(arguments: object) -> bool:
-    """Whether arguments are a text that holds no JSON object.
+def is_invalid_object(arguments: object) -> bool:
+    """Return whether arguments are text that is not a JSON object.
 
-    >>> is_no_object("{broken"), is_no_object('{"a": 1}'), is_no_object({})
+    >>> is_invalid_object("{broken"), is_invalid_object('{"a": 1}'), is_invalid_object({})
     (True, False, False)
     """
     return isinstance(arguments, str) and isinstance(read_call_arguments(arguments), str)
 
 
 def build_result_part(message: Message, name: str, dialect: GeminiDialect, *, id_given: bool) -> Part:
-    """A tool's result under the keys that Google's document names, with its media beside them."""
+    """Build a tool result under the keys of Google's document, with its media as parts."""
     key = "error" if message.is_error else "output"
     id_ = message.tool_call_id if id_given and message.tool_call_id else UNSET
     given = [] if isinstance(message.content, str) else message.content
@@ -152,7 +152,7 @@ def build_result_part(message: Message, name: str, dialect: GeminiDialect, *, id
 
 
 def read_media_type(part: ImagePart | AudioPart | FilePart) -> str:
-    """The media type of a part that is given by value; empty for one that is given by address."""
+    """Return the media type of a part given by value; empty for one given by URL."""
     if part.data is not None:
         return part.media_type or ""
     if part.url is not None and part.url.startswith("data:"):

@@ -1,4 +1,4 @@
-"""A chat as a generateContent request; a streamed one differs in its address alone."""
+"""Request bodies of generateContent. Streaming requests differ only in their URL."""
 
 from __future__ import annotations
 
@@ -49,18 +49,20 @@ _TIERS: dict[str | None, Literal["standard", "flex", "priority"]] = {
     "priority": "priority",
 }
 _APPENDED = frozenset({"tools"})
-"""The tools that Google runs itself stand beside the caller's functions."""
-_NOT_UNDERSTOOD = "a value in the schema is not of the type that its keyword has"
+"""Arrays of `extra_body` that extend the built ones: Google's server tools alongside the caller's functions."""
+_INVALID_SCHEMA_VALUE = "the schema has a keyword value of the wrong type"
 _RESOURCES = ("models/", "tunedModels/", "endpoints/", "dynamic/")
 
 
 def write(endpoint: Endpoint, dialect: GeminiDialect, request: ChatRequest) -> Result[HttpRequest, Fault]:
-    """The request for the wire, or what cannot be sent."""
+    """Build the request, or return the fault for what cannot be sent."""
     body, unsupported, notes = build_body(dialect, request)
     if not body.contents:
         return Failure(
             InvalidRequest(
-                provider=endpoint.spec.name, model=request.model, message="there are instructions, but no user's turn"
+                provider=endpoint.spec.name,
+                model=request.model,
+                message="the conversation has instructions but no user message",
             )
         )
     if (fault := find_missing_setting(endpoint, request.model)) is not None:
@@ -73,7 +75,7 @@ def write(endpoint: Endpoint, dialect: GeminiDialect, request: ChatRequest) -> R
 
 
 def make_resource_name(model: str) -> str:
-    """Return the model as the path names it: a bare name is one of `models/`."""
+    """Return the resource name of a model: a bare name is under `models/`."""
     name = model.strip("/")
     return name if name.startswith(_RESOURCES) else f"models/{name}"
 
@@ -81,36 +83,36 @@ def make_resource_name(model: str) -> str:
 def build_body(
     dialect: GeminiDialect, request: ChatRequest
 ) -> tuple[GenerateContentRequest, list[Adjustment], tuple[Adjustment, ...]]:
-    """The body, everything asked for that it does not say, and what was changed without a loss."""
+    """Return the body, the unsupported options, and the lossless changes."""
     policy = dialect.find_policy(request.model)
-    talk = build_conversation(request.messages, dialect, policy)
-    unsupported = list(talk.unsupported)
+    conversation = build_conversation(request.messages, dialect, policy)
+    unsupported = list(conversation.unsupported)
     options = request.options
     tier: Literal["standard", "flex", "priority"] | UnsetType = UNSET
     if options.service_tier is not None:
-        word = dialect.service_tiers.get(options.service_tier)
-        tier = _TIERS.get(word, UNSET)
-        if word is None:
-            reason = f"{options.service_tier!r} is none of {', '.join(dialect.service_tiers)}"
+        name = dialect.service_tiers.get(options.service_tier)
+        tier = _TIERS.get(name, UNSET)
+        if name is None:
+            reason = f"{options.service_tier!r} is not one of {', '.join(dialect.service_tiers)}"
             if not dialect.service_tiers:
-                reason = "the body does not take one"
+                reason = "the API has no service tier"
             unsupported.append(Adjustment(parameter="service_tier", reason=reason))
     if options.user is not None:
-        unsupported.append(Adjustment(parameter="user", reason="there is no field for the caller's own user"))
+        unsupported.append(Adjustment(parameter="user", reason="the API has no field for a user"))
     if options.parallel_tool_calls is False:
-        reason = "the model decides how many tools it calls at once"
+        reason = "the API does not support limiting parallel calls"
         unsupported.append(Adjustment(parameter="parallel_tool_calls", reason=reason))
-    tools, of_tools = _build_tools(request.tools, policy)
-    config, of_config = _build_generation_config(request, policy, talk)
+    tools, in_tools = _build_tools(request.tools, policy)
+    config, in_config = _build_generation_config(request, policy, conversation)
     body = GenerateContentRequest(
-        contents=talk.contents,
-        system_instruction=_replace_none(talk.system),
+        contents=conversation.contents,
+        system_instruction=_replace_none(conversation.system),
         tools=tools,
         tool_config=_build_tool_config(request, policy),
         generation_config=config,
         service_tier=tier,
     )
-    return body, [*unsupported, *of_tools, *of_config], talk.notes
+    return body, [*unsupported, *in_tools, *in_config], conversation.notes
 
 
 def _replace_none(value: T | None) -> T | UnsetType:
@@ -118,11 +120,11 @@ def _replace_none(value: T | None) -> T | UnsetType:
 
 
 def _build_generation_config(
-    request: ChatRequest, policy: GeminiPolicy, talk: GeminiConversation
+    request: ChatRequest, policy: GeminiPolicy, conversation: GeminiConversation
 ) -> tuple[GenerationConfig | UnsetType, list[Adjustment]]:
     options = request.options
-    thinking, of_thinking = build_thinking_config(options, policy)
-    (mime_type, schema, json_schema), of_form = _build_response_format(options.response_format, policy)
+    thinking, in_thinking = build_thinking_config(options, policy)
+    (mime_type, schema, json_schema), in_format = _build_response_format(options.response_format, policy)
     logprobs = options.logprobs
     config = GenerationConfig(
         max_output_tokens=_choose_max_tokens(request, thinking),
@@ -139,13 +141,13 @@ def _build_generation_config(
         response_schema=schema,
         response_json_schema=json_schema,
         thinking_config=thinking,
-        media_resolution=_RESOLUTIONS.get(talk.detail, UNSET),
+        media_resolution=_RESOLUTIONS.get(conversation.detail, UNSET),
     )
-    return UNSET if config == GenerationConfig() else config, [*of_thinking, *of_form]
+    return UNSET if config == GenerationConfig() else config, [*in_thinking, *in_format]
 
 
 def _choose_max_tokens(request: ChatRequest, thinking: ThinkingConfig | UnsetType) -> int | UnsetType:
-    """The caller's bound. The default one is meant for the answer, but thoughts count against it: it makes room."""
+    """Return max_tokens. The default is extended by the thinking budget, since thoughts count against it."""
     if request.max_tokens is None:
         return UNSET
     if request.asks_max_tokens or thinking is UNSET or thinking.thinking_budget is UNSET:
@@ -165,8 +167,8 @@ def _build_response_format(form: ResponseFormat | None, policy: GeminiPolicy) ->
     if policy.json_schema:
         return ("application/json", UNSET, form.schema), []
     schema = to_wire_schema(form.schema)
-    lost = [Adjustment(parameter="response_format", reason=_NOT_UNDERSTOOD)] if schema is None else []
-    return ("application/json", UNSET if schema is None else schema, UNSET), lost
+    dropped = [Adjustment(parameter="response_format", reason=_INVALID_SCHEMA_VALUE)] if schema is None else []
+    return ("application/json", UNSET if schema is None else schema, UNSET), dropped
 
 
 def _build_tools(
@@ -175,8 +177,8 @@ def _build_tools(
     if not tools:
         return UNSET, []
     declared = [_build_declaration(tool, policy) for tool in tools]
-    lost = [adjustment for _, adjustments in declared for adjustment in adjustments]
-    return [Tool(function_declarations=[declaration for declaration, _ in declared])], lost
+    dropped = [adjustment for _, adjustments in declared for adjustment in adjustments]
+    return [Tool(function_declarations=[declaration for declaration, _ in declared])], dropped
 
 
 def _build_declaration(tool: ToolDefinition, policy: GeminiPolicy) -> tuple[FunctionDeclaration, list[Adjustment]]:
@@ -184,12 +186,12 @@ def _build_declaration(tool: ToolDefinition, policy: GeminiPolicy) -> tuple[Func
     if policy.json_schema:
         return FunctionDeclaration(name=tool.name, description=description, parameters_json_schema=tool.parameters), []
     if not tool.parameters.get("properties") and "description" not in tool.parameters:
-        # Older models refuse an object without properties; no parameters at all say the same.
+        # Older models reject an object without properties; omitting the parameters is equivalent.
         return FunctionDeclaration(name=tool.name, description=description), []
     schema = to_wire_schema(tool.parameters)
     if schema is None:
-        lost = Adjustment(parameter="tools", reason=f"{tool.name}: {_NOT_UNDERSTOOD}", action="changed")
-        return FunctionDeclaration(name=tool.name, description=description), [lost]
+        dropped = Adjustment(parameter="tools", reason=f"{tool.name}: {_INVALID_SCHEMA_VALUE}", action="changed")
+        return FunctionDeclaration(name=tool.name, description=description), [dropped]
     return FunctionDeclaration(name=tool.name, description=description, parameters=schema), []
 
 

@@ -1,4 +1,4 @@
-"""What an answer, or a piece of one, means: parts to deltas, and the counts, reasons and facts beside them."""
+"""Decoding of responses and stream events to deltas: parts, usage, stop reasons and metadata."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ from victor_fp.core.deltas import (
 from victor_fp.core.faults import ContentRefused, InvalidResponse
 from victor_fp.core.json import Json
 from victor_fp.core.protocols.gemini.errors import fault_from_error, find_status
-from victor_fp.core.protocols.gemini.function_calls import NO_CALLS, CallsSeen, add_call
+from victor_fp.core.protocols.gemini.function_calls import NO_CALLS, CallProgress, add_call
 from victor_fp.core.protocols.gemini.notes import emit_replaced_notes, read_candidate_notes, to_plain
 from victor_fp.core.protocols.operations import build_decoder
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.wire_decoding import Undecodable
 
-ANSWERS = build_decoder(GenerateContent.RESPONSE, keep_halves=True)
-"""Of whole bodies and of the events of a stream, which have the same type."""
+RESPONSES = build_decoder(GenerateContent.RESPONSE, keep_halves=True)
+"""Decoder of bodies and stream events, which have the same type."""
 
 STOP_REASONS: Mapping[str, str] = {
     "STOP": "stop",
@@ -48,7 +48,7 @@ STOP_REASONS: Mapping[str, str] = {
     "SPII": "content_filter",
     "IMAGE_SAFETY": "content_filter",
 }
-"""Every other word stays the vendor's own."""
+"""Other reasons are passed through unchanged."""
 FAILURES = frozenset(
     {
         "MALFORMED_FUNCTION_CALL",
@@ -58,66 +58,66 @@ FAILURES = frozenset(
         "MALFORMED_RESPONSE",
     }
 )
-"""Words for generation that failed. https://ai.google.dev/api/generate-content#FinishReason"""
+"""Finish reasons of failed generations. https://ai.google.dev/api/generate-content#FinishReason"""
 
 
 class GeminiProgress(msgspec.Struct, frozen=True, kw_only=True):
-    """What one piece of an answer leaves for the next."""
+    """State carried from one event of a response to the next."""
 
     id: str | None = None
     created: str | None = None
     model: str | None = None
-    calls: CallsSeen = NO_CALLS
+    calls: CallProgress = NO_CALLS
     usage: UsageMetadata | None = None
-    """The newest number of each kind; some pieces repeat only a few."""
+    """The newest count of each kind; later events may repeat only some."""
     notes: Mapping[str, Json] = {}
-    """Facts of which a later piece's replaces an earlier one's."""
+    """Metadata of which a later value replaces an earlier one."""
 
 
 START = GeminiProgress()
 
 
 def read(endpoint: Endpoint, body: bytes) -> Sequence[Delta]:
-    """A 200 body as deltas."""
-    answer = ANSWERS.decode(body)
-    if isinstance(answer, Undecodable) or not (answer.candidates or _is_refusal(answer.prompt_feedback)):
+    """Decode a 200 body to deltas."""
+    response = RESPONSES.decode(body)
+    if isinstance(response, Undecodable) or not (response.candidates or _is_refusal(response.prompt_feedback)):
         error = find_status(body)
         if error is not None:
             return [ErrorReported(fault_from_error(endpoint, error, body))]
-        reason = answer.reason if isinstance(answer, Undecodable) else "no candidate, and no reason why"
+        reason = response.reason if isinstance(response, Undecodable) else "neither candidates nor a block reason"
         return [
             ErrorReported(
-                InvalidResponse(provider=endpoint.spec.name, message=f"the answer holds no completion: {reason}")
+                InvalidResponse(provider=endpoint.spec.name, message=f"the response contains no completion: {reason}")
             )
         ]
     deltas: list[Delta] = []
-    progress = add_answer(endpoint, START, answer, deltas)
+    progress = add_response(endpoint, START, response, deltas)
     return [*deltas, *emit_last_notes(progress), StreamEnded()]
 
 
-def add_answer(
-    endpoint: Endpoint, progress: GeminiProgress, answer: GenerateContentResponse, deltas: list[Delta]
+def add_response(
+    endpoint: Endpoint, progress: GeminiProgress, response: GenerateContentResponse, deltas: list[Delta]
 ) -> GeminiProgress:
-    """Appends what one answer, or piece of one, means."""
-    progress = _emit_name_once(progress, answer, deltas)
-    for candidate in answer.candidates or ():
-        # Other candidates come only to callers who ask for them in extra_body; raw_response has them.
+    """Append the deltas of a response or stream event."""
+    progress = _emit_identity(progress, response, deltas)
+    for candidate in response.candidates or ():
+        # Other candidates exist only if requested by extra_body, and are in raw_response.
         if not candidate.index:
             progress = _read_candidate(progress, candidate, deltas)
             break
-    if answer.usage_metadata is not None:
-        usage = _merge_usage(progress.usage, answer.usage_metadata)
+    if response.usage_metadata is not None:
+        usage = _merge_usage(progress.usage, response.usage_metadata)
         deltas.append(_report_usage(usage))
         progress = msgspec.structs.replace(progress, usage=usage)
-    if (feedback := answer.prompt_feedback) is not None and _is_refusal(feedback):
+    if (feedback := response.prompt_feedback) is not None and _is_refusal(feedback):
         deltas.append(ErrorReported(_build_refusal(endpoint, progress.model, feedback)))
-    if notes := emit_replaced_notes(answer):
+    if notes := emit_replaced_notes(response):
         progress = msgspec.structs.replace(progress, notes={**progress.notes, **notes})
     return progress
 
 
 def emit_last_notes(progress: GeminiProgress) -> list[Delta]:
-    """The facts that are sure only when the answer is over."""
+    """Return the metadata that are final only at the end."""
     notes: dict[str, Json] = dict(progress.notes)
     if progress.usage is not None:
         usage = to_plain(progress.usage)
@@ -128,11 +128,11 @@ def emit_last_notes(progress: GeminiProgress) -> list[Delta]:
     return [MetadataReported(metadata=notes)] if notes else []
 
 
-def _emit_name_once(progress: GeminiProgress, answer: GenerateContentResponse, deltas: list[Delta]) -> GeminiProgress:
-    """Says once which answer this is, by which model."""
-    id_ = answer.response_id or progress.id
-    created = answer.create_time or progress.created
-    model = answer.model_version or progress.model
+def _emit_identity(progress: GeminiProgress, response: GenerateContentResponse, deltas: list[Delta]) -> GeminiProgress:
+    """Append id, creation time and model if they are new."""
+    id_ = response.response_id or progress.id
+    created = response.create_time or progress.created
+    model = response.model_version or progress.model
     if id_ == progress.id and created == progress.created and model == progress.model:
         return progress
     metadata: dict[str, Json] = {}
@@ -164,7 +164,7 @@ def _read_candidate(progress: GeminiProgress, candidate: Candidate, deltas: list
 
 
 def _emit_text(part: Part, text: str, deltas: list[Delta]) -> None:
-    """Text or a thought. A signed part stays a part of its own, since its signature goes back on this very part."""
+    """Append text or a thought. A signed part is a separate block, since its signature belongs to this part."""
     signature = part.thought_signature
     if not text:
         if signature:
@@ -179,18 +179,18 @@ def _emit_text(part: Part, text: str, deltas: list[Delta]) -> None:
 
 
 def _keep_part(part: Part, deltas: list[Delta]) -> None:
-    """Everything else (pictures, code that the server ran, ...) is kept for the next turn, and noted for the caller."""
-    whole = to_plain(part)
-    if not whole:
+    """Append any other part (images, executed code) as metadata, and as state for the next turn."""
+    fields = to_plain(part)
+    if not fields:
         return
-    shown = {name: value for name, value in whole.items() if name not in ("thoughtSignature", "text", "thought")}
+    shown = {name: value for name, value in fields.items() if name not in ("thoughtSignature", "text", "thought")}
     if shown:
         note: dict[str, Json] = {**shown, "thought": True} if part.thought else shown
         deltas.append(MetadataReported(metadata={"parts": [note]}))
     else:
-        # A signature may come alone, but a part without any content is refused.
-        whole = {"text": "", **whole}
-    deltas.append(StateReported({"part": whole}, alone=True))
+        # A part with only a signature is rejected, so it is sent with an empty text.
+        fields = {"text": "", **fields}
+    deltas.append(StateReported({"part": fields}, alone=True))
 
 
 def _merge_usage(old: UsageMetadata | None, new: UsageMetadata) -> UsageMetadata:
@@ -201,7 +201,7 @@ def _merge_usage(old: UsageMetadata | None, new: UsageMetadata) -> UsageMetadata
 
 
 def _report_usage(usage: UsageMetadata) -> UsageReported:
-    """Thoughts are counted beside the candidates, and results of server-side tools beside the prompt."""
+    """Return the usage. The vendor counts thoughts apart from candidates, and server tool results apart from the prompt."""
     return UsageReported(
         prompt_tokens=_sum(usage.prompt_token_count, usage.tool_use_prompt_token_count),
         completion_tokens=_sum(usage.candidates_token_count, usage.thoughts_token_count),
@@ -211,8 +211,8 @@ def _report_usage(usage: UsageMetadata) -> UsageReported:
     )
 
 
-def _sum(count: int | None, beside: int | None) -> int | None:
-    return count if beside is None else (count or 0) + beside
+def _sum(count: int | None, additional: int | None) -> int | None:
+    return count if additional is None else (count or 0) + additional
 
 
 def _is_refusal(feedback: PromptFeedback | None) -> bool:
@@ -221,10 +221,10 @@ def _is_refusal(feedback: PromptFeedback | None) -> bool:
 
 def _build_refusal(endpoint: Endpoint, model: str | None, feedback: PromptFeedback) -> ContentRefused:
     reason = feedback.block_reason or "no reason given"
-    said = f": {feedback.block_reason_message}" if feedback.block_reason_message else ""
+    details = f": {feedback.block_reason_message}" if feedback.block_reason_message else ""
     return ContentRefused(
         provider=endpoint.spec.name,
         model=model,
-        message=f"the prompt was blocked ({reason}){said}",
+        message=f"the prompt was blocked ({reason}){details}",
         code=feedback.block_reason,
     )

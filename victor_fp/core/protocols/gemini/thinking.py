@@ -1,4 +1,4 @@
-"""Reasoning options as a thinkingConfig: a level, a budget in tokens, or nothing, as the model's policy says."""
+"""Reasoning options as thinkingConfig: a level or a budget in tokens, by the model's policy."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LEVELS: dict[str, Level] = {"MINIMAL": "MINIMAL", "LOW": "LOW", "MEDIUM": "MEDIU
 def build_thinking_config(
     options: Options, policy: GeminiPolicy
 ) -> tuple[ThinkingConfig | UnsetType, list[Adjustment]]:
-    """What to send, and what the model cannot do. Thoughts are asked for wherever thinking is."""
+    """Build the thinkingConfig and list unsupported options. Thoughts are included whenever thinking is enabled."""
     effort, budget = options.reasoning_effort, options.reasoning_budget
     if effort is None and budget is None:
         return UNSET, []
@@ -30,7 +30,7 @@ def build_thinking_config(
     unsupported: list[Adjustment] = []
     if budget is not None:
         if effort is not None:
-            reason = "reasoning_budget says it in tokens, and a request takes one of the two"
+            reason = "reasoning_budget is set, and a request accepts only one of the two"
             unsupported.append(Adjustment(parameter="reasoning_effort", reason=reason))
         if budget == 0 and "none" not in policy.efforts:
             unsupported.append(Adjustment(parameter="reasoning_budget", reason="this model always thinks"))
@@ -39,7 +39,7 @@ def build_thinking_config(
     if (size := policy.efforts.get(effort or "")) is not None:
         return _build_config(size), unsupported
     lowest = next(iter(policy.efforts.values()))
-    reason = f"this model always thinks; {lowest} is the least it does"
+    reason = f"this model always thinks; sent as {lowest}, the lowest level"
     return _build_config(lowest), [Adjustment(parameter="reasoning_effort", reason=reason, action="changed")]
 
 

@@ -1,4 +1,4 @@
-"""Gemini Interactions: a conversation as steps, kept by the server where the caller asks for it."""
+"""Gemini Interactions: a conversation as steps, stored by the server if requested."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from victor_fp.core.requests import Endpoint
 
 
 def codec_for(endpoint: Endpoint, dialect: InteractionsDialect) -> Codec:
-    """The protocol's functions for one endpoint; models and errors are those of the Gemini API."""
+    """Return the codec of an endpoint. Model discovery and errors are those of the Gemini API."""
     background = bind_background(endpoint)
     return Codec(
         protocol=dialect.protocol,

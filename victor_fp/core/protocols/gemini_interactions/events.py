@@ -1,4 +1,4 @@
-"""The events of a streamed interaction become the same deltas as a whole one; `interaction.completed` is the end."""
+"""Events of a streamed interaction as deltas; `interaction.completed` is the last event."""
 
 from __future__ import annotations
 
@@ -40,17 +40,17 @@ EVENTS = build_decoder(CreateInteraction.EVENT)
 
 
 class InteractionReader(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the reading of one stream stands."""
+    """Reader of one stream."""
 
     endpoint: Endpoint
     interaction: Interaction = Interaction()
-    """As far as it was described."""
+    """The interaction as described by the events so far."""
     steps: PersistentMap[int, OpenStep | None] = PersistentMap()
-    """Steps that have begun, by index; None is one that has ended."""
+    """Started steps by index; None for ended ones."""
     has_steps: bool = False
 
     def read(self, frames: Sequence[Frame]) -> tuple[InteractionReader, list[Delta]]:
-        """The reader for what follows, and what these frames mean."""
+        """Return the reader for the next frames and the deltas of these."""
         reader, deltas = self, list[Delta]()
         for frame in frames:
             if not frame.data or is_done(frame.data):
@@ -64,11 +64,11 @@ class InteractionReader(msgspec.Struct, frozen=True, kw_only=True):
         return reader, deltas
 
     def finish(self) -> list[Delta]:
-        """Nothing is held back."""
+        """Return no deltas: nothing is buffered."""
         return []
 
     def _find_error(self, reason: str) -> InvalidResponse:
-        message = f"an event of the stream does not decode: {reason}"
+        message = f"an event of the stream cannot be decoded: {reason}"
         return InvalidResponse(provider=self.endpoint.spec.name, model=self.interaction.model, message=message)
 
     def _read_event(self, event: InteractionEvent, frame: Frame) -> tuple[InteractionReader, list[Delta]]:
@@ -116,9 +116,9 @@ class InteractionReader(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, steps=self.steps.with_item(index, None)), end_step(step)
 
     def _complete(self, completed: Interaction) -> list[Delta]:
-        """The end. Steps that no event told of are told from it."""
-        left = [step for _, step in sorted(self.steps.to_dict().items()) if step is not None]
-        deltas = [delta for step in left for delta in end_step(step)]
+        """Return the deltas of the last event, which also contains steps that had no events."""
+        unfinished = [step for _, step in sorted(self.steps.to_dict().items()) if step is not None]
+        deltas = [delta for step in unfinished for delta in end_step(step)]
         if not self.has_steps:
             deltas += read_steps(self.endpoint, completed)
         if completed.model != self.interaction.model or completed.created or completed.id != self.interaction.id:
@@ -127,5 +127,5 @@ class InteractionReader(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def begin_reading(endpoint: Endpoint) -> InteractionReader:
-    """A reader before the first event."""
+    """Return a reader for a new stream."""
     return InteractionReader(endpoint=endpoint)

@@ -1,4 +1,4 @@
-"""A chat as the body of POST /interactions; chat and stream share the builder."""
+"""Request bodies of POST /interactions, for chats and streams."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from victor_fp_wire.gemini_interactions.request import (
 from victor_fp_wire.gemini_interactions.request import CreateInteraction as Body
 
 from victor_fp.core.background import is_background_request
-from victor_fp.core.dialects.interactions import InteractionsDialect, ThinkingLevelWord, Tier
+from victor_fp.core.dialects.interactions import InteractionsDialect, InteractionsThinkingLevel, Tier
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.options import Options, ResponseFormat
 from victor_fp.core.protocols.gemini_interactions.steps_sent import build_steps, join_instructions
@@ -30,33 +30,33 @@ from victor_fp.core.types import ToolDefinition
 T = TypeVar("T")
 
 _APPENDED = frozenset({"tools"})
-"""The tools that Google runs itself stand beside the caller's functions."""
+"""Arrays of `extra_body` that extend the built ones: Google's server tools alongside the caller's functions."""
 
 
 def build_interaction(
     endpoint: Endpoint, dialect: InteractionsDialect, request: ChatRequest
 ) -> Result[HttpRequest, Fault]:
-    """The request for a chat or a stream, or the fault that says what cannot be sent."""
+    """Build the request for a chat or a stream, or return the fault for what cannot be sent."""
     options = request.options
     previous_id = options.previous_response_id
     conversation = build_steps(endpoint.spec.name, request.messages, previous_id)
     if not conversation.steps:
-        message = "there are instructions, but no user's turn"
+        message = "the conversation has instructions but no user message"
         return Failure(InvalidRequest(provider=endpoint.spec.name, model=request.model, message=message))
-    level, of_thinking = _choose_level(dialect, options)
-    tier, of_tier = _choose_tier(dialect, options)
-    unsupported = [*conversation.unsupported, *of_thinking, *of_tier, *_list_unsupported(options)]
+    level, in_thinking = _choose_level(dialect, options)
+    tier, in_tier = _choose_tier(dialect, options)
+    unsupported = [*conversation.unsupported, *in_thinking, *in_tier, *_list_unsupported(options)]
     match outcome(resolve_unsupported(endpoint, request, unsupported)):
         case Failure(fault):
             return Failure(fault)
         case Success(adjustments):
             pass
     config = GenerationConfig(
-        temperature=_set(request.temperature),
-        top_p=_set(options.top_p),
-        seed=_set(options.seed),
+        temperature=_replace_none(request.temperature),
+        top_p=_replace_none(options.top_p),
+        seed=_replace_none(options.seed),
         stop_sequences=UNSET if options.stop is None else list(options.stop),
-        max_output_tokens=_set(request.max_tokens),
+        max_output_tokens=_replace_none(request.max_tokens),
         thinking_level=level,
         thinking_summaries=UNSET if level is UNSET else "auto",
         tool_choice=_choose_tool(options),
@@ -71,7 +71,7 @@ def build_interaction(
         service_tier=tier,
         stream=True if request.stream else UNSET,
         store=_choose_store(dialect, options),
-        previous_interaction_id=_set(previous_id),
+        previous_interaction_id=_replace_none(previous_id),
         background=True if _is_background(options) else UNSET,
     )
     built = build_chat(
@@ -85,7 +85,7 @@ def _is_background(options: Options) -> bool:
 
 
 def _choose_store(dialect: InteractionsDialect, options: Options) -> bool | UnsetType:
-    """What is made in the background has to stay at the server; of the rest no copy does, unless it is asked for."""
+    """Return `store`: true for background interactions, which must be stored; otherwise false unless requested."""
     if _is_background(options):
         return True
     if options.store is not None:
@@ -93,7 +93,7 @@ def _choose_store(dialect: InteractionsDialect, options: Options) -> bool | Unse
     return False if dialect.stateless else UNSET
 
 
-def _set(value: T | None) -> T | UnsetType:
+def _replace_none(value: T | None) -> T | UnsetType:
     return UNSET if value is None else value
 
 
@@ -107,8 +107,8 @@ def _choose_tool(
     match options.tool_choice:
         case None:
             return UNSET
-        case "auto" | "none" as word:
-            return word
+        case "auto" | "none" as choice:
+            return choice
         case "required":
             return "any"
         case named:
@@ -117,29 +117,29 @@ def _choose_tool(
 
 def _choose_level(
     dialect: InteractionsDialect, options: Options
-) -> tuple[ThinkingLevelWord | UnsetType, list[Adjustment]]:
-    """The thinking level; none of these models can be kept from thinking."""
+) -> tuple[InteractionsThinkingLevel | UnsetType, list[Adjustment]]:
+    """Return the thinking level. Thinking cannot be disabled for these models."""
     refused: list[Adjustment] = []
     if options.reasoning_budget is not None:
-        reason = "thinking is asked for by a level, not by tokens"
+        reason = "thinking is set by a level, not by tokens"
         refused.append(Adjustment(parameter="reasoning_budget", reason=reason))
     effort = options.reasoning_effort
     if effort is None:
         return UNSET, refused
     if (level := dialect.levels.get(effort)) is not None:
         return level, refused
-    least = next(iter(dialect.levels.values()))
-    reason = f"these models always think; {least} is the least they do"
-    return least, [*refused, Adjustment(parameter="reasoning_effort", reason=reason, action="changed")]
+    lowest = next(iter(dialect.levels.values()))
+    reason = f"these models always think; sent as {lowest}, the lowest level"
+    return lowest, [*refused, Adjustment(parameter="reasoning_effort", reason=reason, action="changed")]
 
 
 def _choose_tier(dialect: InteractionsDialect, options: Options) -> tuple[Tier | UnsetType, list[Adjustment]]:
     if options.service_tier is None:
         return UNSET, []
     if options.service_tier not in dialect.service_tiers:
-        reason = f"{options.service_tier!r} is none of {', '.join(dialect.service_tiers)}"
+        reason = f"{options.service_tier!r} is not one of {', '.join(dialect.service_tiers)}"
         return UNSET, [Adjustment(parameter="service_tier", reason=reason)]
-    return _set(dialect.service_tiers[options.service_tier]), []
+    return _replace_none(dialect.service_tiers[options.service_tier]), []
 
 
 def _build_format(form: ResponseFormat | None) -> TextFormat | UnsetType:
@@ -150,8 +150,8 @@ def _build_format(form: ResponseFormat | None) -> TextFormat | UnsetType:
 
 
 def _list_unsupported(options: Options) -> list[Adjustment]:
-    """What was asked for that the API has no field for."""
-    asked = {
+    """List the requested options that the API has no field for."""
+    requested = {
         "top_k": options.top_k is not None,
         "presence_penalty": options.presence_penalty is not None,
         "frequency_penalty": options.frequency_penalty is not None,
@@ -159,12 +159,12 @@ def _list_unsupported(options: Options) -> list[Adjustment]:
         "user": options.user is not None,
     }
     refused = [
-        Adjustment(parameter=name, reason="the API has no field for it") for name, is_asked in asked.items() if is_asked
+        Adjustment(parameter=name, reason="the API has no field for it") for name, is_set in requested.items() if is_set
     ]
     if options.background and options.store is False:
-        reason = "what is made in the background is kept, which store=False forbids"
+        reason = "background responses are stored, which store=False does not allow"
         refused.append(Adjustment(parameter="background", reason=reason))
     if options.parallel_tool_calls is False:
-        reason = "the model decides how many tools it calls at once"
+        reason = "the API does not support limiting parallel calls"
         refused.append(Adjustment(parameter="parallel_tool_calls", reason=reason))
     return refused

@@ -1,4 +1,4 @@
-"""A whole interaction as deltas, and how one ends: status, usage and facts beside the answer."""
+"""Decoding of a non-streaming interaction to deltas, and its end: status, usage and metadata."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from victor_fp.core.wire_decoding import Undecodable
 INTERACTIONS = build_decoder(CreateInteraction.RESPONSE)
 
 STOP_REASONS: Mapping[str, str] = {"completed": "stop", "requires_action": "tool_use", "incomplete": "length"}
-"""Every other word stays the vendor's own."""
+"""Other statuses are passed through unchanged."""
 FAILURE = "budget_exceeded"
-"""The word for an interaction that ended before it was whole."""
+"""Status of an interaction that ended before it was complete."""
 UNFINISHED = frozenset({"in_progress", "queued"})
 
 
 def read_interaction(endpoint: Endpoint, body: bytes) -> Sequence[Delta]:
-    """A 200 body as deltas."""
+    """Decode a 200 body to deltas."""
     interaction = INTERACTIONS.decode(body)
     if isinstance(interaction, Undecodable) or (interaction.status is None and interaction.steps is None):
         error = find_status(body)
@@ -44,16 +44,16 @@ def read_interaction(endpoint: Endpoint, body: bytes) -> Sequence[Delta]:
 
 
 def describe_interaction(interaction: Interaction) -> list[Delta]:
-    """Which interaction this is, by which model."""
+    """Emit the identity and the model of the interaction."""
     facts = {"id": interaction.id, "created": interaction.created}
     metadata: dict[str, Json] = {name: value for name, value in facts.items() if value}
     if interaction.id:
-        metadata["stored"] = True  # an interaction that is not kept has no id
+        metadata["stored"] = True  # an interaction that is not stored has no id
     return [MetadataReported(model=interaction.model, metadata=metadata)] if metadata or interaction.model else []
 
 
 def read_steps(endpoint: Endpoint, interaction: Interaction) -> list[Delta]:
-    """The steps of an interaction that came whole."""
+    """Emit the steps of a complete interaction."""
     deltas: list[Delta] = []
     for index, step in enumerate(interaction.steps or ()):
         begun, found = begin_step(index, step, interaction.id or interaction.created or "")
@@ -62,14 +62,14 @@ def read_steps(endpoint: Endpoint, interaction: Interaction) -> list[Delta]:
 
 
 def find_step_error(endpoint: Endpoint, step: Step) -> list[Delta]:
-    """The error that a step of the model's output ends with."""
+    """Return the error of a model output step, if it has one."""
     if not isinstance(step, ModelOutputStep) or step.error is None:
         return []
     return [ErrorReported(fault_from_error(endpoint, None, encode_json({"error": to_plain(step.error)})))]
 
 
 def end_interaction(endpoint: Endpoint, interaction: Interaction) -> list[Delta]:
-    """Usage, why the interaction ended, and the end; or the fault that ended it."""
+    """Emit the usage, the stop reason and the end; or the fault that ended the interaction."""
     usage = interaction.usage
     counts: list[Delta] = [] if usage is None else [_read_usage(usage)]
     status = interaction.status or "completed"
@@ -79,7 +79,7 @@ def end_interaction(endpoint: Endpoint, interaction: Interaction) -> list[Delta]
     if interaction.service_tier:
         notes["service_tier"] = interaction.service_tier
     counted = {} if usage is None else to_plain(usage)
-    if any(not isinstance(value, int) for value in counted.values()):  # by modality, or by tool
+    if any(not isinstance(value, int) for value in counted.values()):  # counts by modality or tool
         notes["usage_raw"] = counted
     facts: list[Delta] = [MetadataReported(metadata=notes)] if notes else []
     return [
@@ -93,7 +93,7 @@ def end_interaction(endpoint: Endpoint, interaction: Interaction) -> list[Delta]
 def _find_fault(endpoint: Endpoint, interaction: Interaction, status: str) -> Fault | None:
     name = endpoint.spec.name
     if status in UNFINISHED:
-        message = f"the interaction is {status}: its answer is still to come"
+        message = f"the interaction is {status} and has no output yet"
         return InvalidResponse(provider=name, model=interaction.model, message=message)
     if status == "cancelled":
         return Cancelled(provider=name, model=interaction.model, message="the interaction was cancelled")
@@ -107,7 +107,7 @@ def _find_fault(endpoint: Endpoint, interaction: Interaction, status: str) -> Fa
 
 
 def _read_usage(usage: InteractionUsage) -> UsageReported:
-    """Thoughts are counted beside the output, and what server-side tools found beside the input."""
+    """Return the usage. The vendor counts thoughts apart from the output, and server tool results apart from the input."""
     return UsageReported(
         prompt_tokens=_sum(usage.total_input_tokens, usage.total_tool_use_tokens),
         completion_tokens=_sum(usage.total_output_tokens, usage.total_thought_tokens),
@@ -117,5 +117,5 @@ def _read_usage(usage: InteractionUsage) -> UsageReported:
     )
 
 
-def _sum(count: int | None, beside: int | None) -> int | None:
-    return count if beside is None else (count or 0) + beside
+def _sum(count: int | None, additional: int | None) -> int | None:
+    return count if additional is None else (count or 0) + additional

@@ -1,4 +1,4 @@
-"""What the steps of an interaction mean, whole or piece by piece: a whole step is one that begins with all it has."""
+"""Steps of an interaction as deltas, streamed or not: a complete step is one that starts with all its content."""
 
 from __future__ import annotations
 
@@ -36,24 +36,27 @@ from victor_fp.core.json import Json
 from victor_fp.core.tool_call_ids import make_id
 
 SERVER_TOOLS = "server_tools"
-"""In metadata: calls and results of tools that the vendor runs itself, which nobody else has to answer."""
+"""Metadata key of the calls and results of server tools, which the vendor runs itself."""
 
 
 class OpenStep(msgspec.Struct, frozen=True, kw_only=True):
-    """A step that has begun."""
+    """A step that has started."""
 
     index: int
     kind: str
-    """The wire's word."""
+    """`type` of the step."""
     call_id: str = ""
     has_text: bool = False
     signature: str | None = None
     raw: ObjectChain = None
-    """The pieces of a step that is kept as it came."""
+    """Pieces of a step that is sent back as received."""
 
 
 def begin_step(index: int, step: Step, seed: str) -> tuple[OpenStep, list[Delta]]:
-    """A step, with whatever it has already. `seed` tells this interaction apart from others of the conversation."""
+    """Start a step and emit its initial content.
+
+    Missing call ids are derived from `seed`, which distinguishes this interaction from others of the conversation.
+    """
     match step:
         case ThoughtStep():
             texts = [one.text for one in step.summary or () if isinstance(one, OutputText) and one.text]
@@ -71,7 +74,7 @@ def begin_step(index: int, step: Step, seed: str) -> tuple[OpenStep, list[Delta]
                 index=index,
                 id=call_id,
                 name=step.name or "",
-                arguments=step.arguments or None,  # an empty object stands where pieces follow
+                arguments=step.arguments or None,  # an empty object if the arguments are streamed
                 state={"signature": step.signature} if step.signature else None,
             )
             return state, [started]
@@ -80,7 +83,7 @@ def begin_step(index: int, step: Step, seed: str) -> tuple[OpenStep, list[Delta]
 
 
 def append_to_step(step: OpenStep, delta: StepDelta) -> tuple[OpenStep, list[Delta]]:
-    """More of a step."""
+    """Apply a delta to a step."""
     match delta:
         case TextStepDelta():
             return step, [TextDelta(delta.text or "")]
@@ -103,7 +106,7 @@ def append_to_step(step: OpenStep, delta: StepDelta) -> tuple[OpenStep, list[Del
 
 
 def end_step(step: OpenStep) -> list[Delta]:
-    """What is sure only at the end of a step: its state, to be sent back with it."""
+    """End a step and emit its state, which is sent back with it."""
     if step.kind == "thought":
         if step.has_text:
             state: list[Delta] = [] if step.signature is None else [StateReported({"signature": step.signature})]
@@ -135,7 +138,7 @@ def _read_content(content: OutputText | OutputImage | UnknownType) -> list[Delta
 
 
 def _keep_content(raw: Mapping[str, Json]) -> list[Delta]:
-    """Pictures and the like are noted for the caller, and kept for the next turn in their place."""
+    """Emit other content, such as images, as metadata, and as state to send back at its position."""
     step: dict[str, Json] = {"type": "model_output", "content": [dict(raw)]}
     return [MetadataReported(metadata={"parts": [dict(raw)]}), StateReported({"step": step}, alone=True)]
 

@@ -1,4 +1,4 @@
-"""A conversation as input steps: user input, the model's own steps as they came, and results of tools."""
+"""Conversations as input steps: user input, the model's steps as received, and tool results."""
 
 from __future__ import annotations
 
@@ -27,39 +27,39 @@ from victor_fp.core.dialects.interactions import InteractionsDialect
 from victor_fp.core.protocols.gemini.contents import list_changes
 from victor_fp.core.protocols.gemini.parts import parse_data_url, to_arguments
 from victor_fp.core.request_building.conversation import Block, read_turn_state, split_assistant_turn, split_system
-from victor_fp.core.request_building.stored_state import count_known
+from victor_fp.core.request_building.stored_state import count_stored
 from victor_fp.core.request_building.tool_results import Media, Placement, place_result_parts
 from victor_fp.core.requests import Adjustment
 from victor_fp.core.types import AudioPart, FilePart, ImagePart, Message, Part, TextPart
 
 
 class Steps(msgspec.Struct, frozen=True, kw_only=True):
-    """The input of an interaction, and what of the conversation it cannot hold."""
+    """Input of an interaction, and the unsupported parts of the conversation."""
 
     steps: list[InputStep]
     unsupported: tuple[Adjustment, ...] = ()
     notes: tuple[Adjustment, ...] = ()
-    """Changes that are made without leave, since they lose nothing."""
+    """Lossless changes: made without `on_unsupported="adjust"`, but reported."""
 
 
 def join_instructions(messages: Sequence[Message]) -> str:
-    """The text of system and developer messages."""
+    """Join the texts of system and developer messages."""
     return "\n\n".join(message.text for message in split_system(messages)[0] if message.text)
 
 
 def build_steps(provider: str, messages: Sequence[Message], previous_id: str | None = None) -> Steps:
-    """The turns as steps, in their order; without those that the server has, where an interaction is continued."""
+    """Build the turns as steps; when an interaction is continued, without those stored by the server."""
     steps: list[InputStep] = []
     names: dict[str, str] = {}
     turns = split_system(messages)[1]
-    known = count_known(turns, previous_id)
+    known = count_stored(turns, previous_id)
     for message in turns[:known]:
         names |= {call["id"]: call["name"] for call in message.tool_calls or ()}
-    placed, in_results = place_result_parts(turns[known:], _place_part, "The model")
+    with_moved_parts, in_results = place_result_parts(turns[known:], _place_part, "The model")
     unsupported = dict.fromkeys(in_results)
-    for message in placed:
+    for message in with_moved_parts:
         if message.name and message.role != "tool":
-            reason = "input does not say who of several people speaks"
+            reason = "the API has no field for participant names"
             unsupported[Adjustment(parameter="name", reason=reason)] = None
         match message.role:
             case "assistant":
@@ -74,12 +74,12 @@ def build_steps(provider: str, messages: Sequence[Message], previous_id: str | N
 
 
 def _place_part(part: Media) -> Placement:
-    """Results hold texts and images; see the document."""
+    """Return where a part of a tool result goes: results accept text and images only."""
     return "keep" if isinstance(part, ImagePart) else "move"
 
 
 def _build_turn(provider: str, message: Message, blocks: Sequence[Block]) -> list[InputStep]:
-    """An assistant's turn. Thoughts and steps of Google's own tools go back where they were made, and nowhere else."""
+    """Build an assistant turn. Thoughts and steps of server tools are only sent back to the provider that produced them."""
     state = read_turn_state(message)
     is_own = state is not None and state.provider == provider
     steps: list[InputStep] = []
@@ -96,7 +96,7 @@ def _build_turn(provider: str, message: Message, blocks: Sequence[Block]) -> lis
             case "opaque":
                 step = (block.state or {}).get("step")
                 if is_own and isinstance(step, dict) and isinstance(step.get("type"), str):
-                    # As the vendor sent it: the document's own steps are not all that there are.
+                    # As received: there are steps that the document does not have.
                     steps.append(cast("InputStep", step))
             case _:
                 assert_never(block.kind)
@@ -158,7 +158,7 @@ def _build_part(part: Part) -> InputContent:
 
 
 def _read_media(part: Media) -> tuple[str | UnsetType, str | UnsetType, str | UnsetType]:
-    """A part's data in base64, its address and its media type; the value of a data URL is data."""
+    """Return a part's data in base64, its URL and its media type; data URLs are decoded to data."""
     data, url, media_type = part.data, part.url, part.media_type
     if url is not None and url.startswith("data:"):
         (data, media_type), url = parse_data_url(url), None

@@ -1,4 +1,4 @@
-"""Interactions that the server keeps: found again by their ids."""
+"""Interactions stored by the server, retrieved by id."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from victor_fp.core.wire_decoding import Undecodable
 
 
 def bind_background(endpoint: Endpoint) -> Background:
-    """How an interaction is found again."""
+    """Return the operations that retrieve and cancel an interaction."""
     return Background(
         see=read_sighting, retrieve=partial(_build_retrieval, endpoint), cancel=partial(_cancel, endpoint)
     )
 
 
 def read_sighting(body: bytes) -> Sighting:
-    """Which interaction a body holds, and whether it still runs."""
+    """Return the id of the interaction in a body, and whether it is still running."""
     interaction = INTERACTIONS.decode(body)
     if isinstance(interaction, Undecodable) or not interaction.id:
         return Sighting()

@@ -1,1 +1,1 @@
-"""Google's embeddings, by the Gemini API and by Vertex AI, and the ranking API of Vertex AI Search."""
+"""Google's embeddings (Gemini API and Vertex AI) and the ranking API of Vertex AI Search."""

@@ -1,4 +1,4 @@
-"""Embeddings by the Gemini API: a batch of requests, and a vector for each in their order."""
+"""Embeddings of the Gemini API: a batch of requests, and a vector for each in order."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from victor_fp.core.protocols.retrieval import (
     DecodedVectors,
     EmbeddingCodec,
     pack_rows,
-    reject_unreadable,
+    reject_body,
     report_usage,
 )
 from victor_fp.core.protocols.retrieval_support import build_retrieval, resolve_embedding
@@ -30,7 +30,7 @@ BODY = build_decoder(BatchEmbedContents.RESPONSE)
 
 
 def codec_for(endpoint: Endpoint, dialect: GeminiEmbeddings) -> EmbeddingCodec:
-    """The form's functions for one endpoint."""
+    """Return the codec of the endpoint."""
     return EmbeddingCodec(
         request=partial(_build_request, endpoint, dialect),
         decode=decode_vectors,
@@ -63,14 +63,14 @@ def _build_request(
 
 
 def decode_vectors(body: bytes, dtype: VectorType) -> Result[DecodedVectors, Fault]:
-    """The vectors."""
-    answer = BODY.decode(body)
-    if isinstance(answer, Undecodable):
-        return reject_unreadable(answer.reason)
-    if answer.embeddings is None:
-        return reject_unreadable("it has no vectors")
-    usage = answer.usage_metadata
-    return pack_rows([one.values for one in answer.embeddings], dtype).map(
+    """Decode the vectors."""
+    decoded = BODY.decode(body)
+    if isinstance(decoded, Undecodable):
+        return reject_body(decoded.reason)
+    if decoded.embeddings is None:
+        return reject_body("no vectors")
+    usage = decoded.usage_metadata
+    return pack_rows([one.values for one in decoded.embeddings], dtype).map(
         lambda vectors: DecodedVectors(
             vectors=vectors, usage=None if usage is None else report_usage(usage.prompt_token_count)
         )

@@ -1,4 +1,4 @@
-"""Reranking by the ranking API of Vertex AI Search, whose records are named by the index of their document."""
+"""Reranking by the ranking API of Vertex AI Search. Record ids are document indexes."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from victor_fp.core.result import outcome
 from victor_fp.core.wire_decoding import Undecodable
 
 BODY = build_decoder(Rank.RESPONSE)
-GOOGLE = ".googleapis.com"
+GOOGLE_DOMAIN = ".googleapis.com"
 
 
 def codec_for(endpoint: Endpoint, dialect: VertexRerank) -> RerankCodec:
-    """The form's functions for one endpoint."""
+    """Return the codec of the endpoint."""
     return RerankCodec(request=partial(_build_request, endpoint, dialect), decode=decode_ranking)
 
 
@@ -36,7 +36,7 @@ def _build_request(endpoint: Endpoint, dialect: VertexRerank, request: RerankReq
             pass
     project = endpoint.settings.get("project")
     if not project:
-        message = f"{endpoint.spec.title} reranks for a project: pass project= or set GOOGLE_CLOUD_PROJECT"
+        message = f"{endpoint.spec.title} requires a project for reranking: pass project= or set GOOGLE_CLOUD_PROJECT"
         return Failure(InvalidRequest(provider=endpoint.spec.name, model=request.model, message=message))
     body = wire.RankRequest(
         model=request.model,
@@ -54,17 +54,17 @@ def _build_request(endpoint: Endpoint, dialect: VertexRerank, request: RerankReq
 
 
 def _choose_host(endpoint: Endpoint, dialect: VertexRerank) -> str:
-    """The API's own host; where the caller has an address of another's, such as a gateway's, that one."""
+    """Return the base URL of the API; if the endpoint is not Google's, such as a gateway, that of the endpoint."""
     parts = urlsplit(endpoint.base_url)
-    if f".{parts.hostname or ''}".endswith(GOOGLE):
+    if f".{parts.hostname or ''}".endswith(GOOGLE_DOMAIN):
         return dialect.host
     return f"{parts.scheme}://{parts.netloc}/v1"
 
 
 def decode_ranking(body: bytes) -> Result[DecodedRanking, Fault]:
-    """Indexes, which are the records' ids, and scores."""
-    answer = BODY.decode(body)
-    records = None if isinstance(answer, Undecodable) else answer.records
+    """Decode indexes (the record ids) and scores."""
+    decoded = BODY.decode(body)
+    records = None if isinstance(decoded, Undecodable) else decoded.records
     found = None if records is None else [(_read_index(one.id), one.score) for one in records]
     return collect_scores(found).map(lambda scores: DecodedRanking(scores=scores))
 

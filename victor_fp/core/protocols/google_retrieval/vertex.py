@@ -1,4 +1,4 @@
-"""Embeddings by Vertex AI: predict for several texts, embedContent for the models that have nothing else."""
+"""Embeddings of Vertex AI: `predict` for several texts, `embedContent` for models that support only that."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from victor_fp.core.protocols.retrieval import (
     DecodedVectors,
     EmbeddingCodec,
     pack_rows,
-    reject_unreadable,
+    reject_body,
     report_usage,
 )
 from victor_fp.core.protocols.retrieval_support import SupportedEmbedding, build_retrieval, resolve_embedding
@@ -36,7 +36,7 @@ CONTENTS = build_decoder(EmbedContent.RESPONSE)
 
 
 def codec_for(endpoint: Endpoint, dialect: VertexEmbeddings) -> EmbeddingCodec:
-    """The form's functions for one endpoint."""
+    """Return the codec of the endpoint."""
     return EmbeddingCodec(
         request=partial(_build_request, endpoint, dialect),
         decode=decode_vectors,
@@ -87,13 +87,13 @@ def _build_predict_body(supported: SupportedEmbedding) -> wire.PredictRequest:
 
 
 def decode_vectors(body: bytes, dtype: VectorType) -> Result[DecodedVectors, Fault]:
-    """The vectors of either operation; `truncated` lists the texts that were cut."""
+    """Decode the vectors of either operation; `truncated` in metadata lists the indexes of truncated texts."""
     predicted = PREDICTIONS.decode(body)
     if not isinstance(predicted, Undecodable) and predicted.predictions is not None:
         return _decode_predictions(predicted, dtype)
     content = CONTENTS.decode(body)
     if isinstance(content, Undecodable):
-        return reject_unreadable(content.reason)
+        return reject_body(content.reason)
     return _decode_content(content, dtype)
 
 
@@ -104,8 +104,8 @@ def _decode_predictions(predicted: PredictResponse, dtype: VectorType) -> Result
     usage: Usage | None = None
     if counts and None not in counts:
         usage = report_usage(sum(count for count in counts if count is not None))
-    cut = [place for place, one in enumerate(statistics) if one is not None and one.truncated]
-    metadata: dict[str, Any] = {"truncated": cut} if cut else {}
+    truncated = [index for index, one in enumerate(statistics) if one is not None and one.truncated]
+    metadata: dict[str, Any] = {"truncated": truncated} if truncated else {}
     return pack_rows([None if one is None else one.values for one in found], dtype).map(
         lambda vectors: DecodedVectors(vectors=vectors, usage=usage, metadata=metadata)
     )
@@ -113,7 +113,7 @@ def _decode_predictions(predicted: PredictResponse, dtype: VectorType) -> Result
 
 def _decode_content(content: EmbedContentResponse, dtype: VectorType) -> Result[DecodedVectors, Fault]:
     if content.embedding is None:
-        return reject_unreadable("it has no vectors")
+        return reject_body("no vectors")
     usage = content.usage_metadata
     return pack_rows([content.embedding.values], dtype).map(
         lambda vectors: DecodedVectors(

@@ -1,4 +1,4 @@
-"""Mistral's chat completions: content is text or a list of typed pieces, whole or in chunks that end with [DONE]."""
+"""Mistral chat completions: content is text or a list of typed chunks; streams end with [DONE]."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from victor_fp.core.requests import Endpoint
 
 
 def codec_for(endpoint: Endpoint, dialect: MistralDialect) -> Codec:
-    """Return the protocol's functions for this endpoint."""
+    """Return the codec of an endpoint whose dialect is of this protocol."""
     return Codec(
         protocol=dialect.protocol,
         request=partial(write, endpoint, build_rules(endpoint, dialect)),

@@ -1,4 +1,4 @@
-"""Mistral's completions, whole or in chunks."""
+"""Decoding of Mistral's completions, streaming and not."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from victor_fp.core.json import Json, NotJson, decode_json_object
 from victor_fp.core.protocols.mistral.content import emit_content, read_fragment
 from victor_fp.core.protocols.openai_family.completions import ChoiceContent, ChunkContent, CompletionFormat
 from victor_fp.core.protocols.openai_family.errors import TypedError
-from victor_fp.core.protocols.openai_family.usage import NO_USAGE, read_raw_counts, to_whole_number
+from victor_fp.core.protocols.openai_family.usage import NO_USAGE, read_raw_counts, to_int
 from victor_fp.core.protocols.operations import build_decoder
 from victor_fp.core.wire_decoding import Undecodable, WireDecoder
 
@@ -23,27 +23,27 @@ AnyMistralChoice: TypeAlias = BodyChoice | ChunkChoice
 
 ERRORS: WireDecoder[ErrorBody] = WireDecoder(ErrorBody)
 ERROR_FIELDS = frozenset({"error", "message", "detail"})
-"""Where the three forms of an error, and those of gateways, have their message."""
+"""Fields of the message in the three forms of an error, and in those of gateways."""
 STOP_REASONS = {"stop": "stop", "length": "length", "model_length": "length", "tool_calls": "tool_use"}
 FAILURE = "error"
-"""The word for generation that failed."""
+"""Finish reason of a failed generation."""
 
 
 def build_stop(reason: str) -> Stopped:
-    """The reason in the standard word; one that nobody knows stays as it is."""
+    """Return the standard stop reason; unknown reasons are passed through unchanged."""
     return Stopped(STOP_REASONS.get(reason, reason), reason, is_failure=reason == FAILURE)
 
 
 def read_error(body: bytes) -> TypedError:
-    """What the document's error model says."""
-    answer = ERRORS.decode(body)
-    if isinstance(answer, Undecodable):
+    """Return parameter and request id from the vendor's error model."""
+    completion = ERRORS.decode(body)
+    if isinstance(completion, Undecodable):
         return TypedError()
-    return TypedError(parameter=answer.param or "", request_id=answer.request_id)
+    return TypedError(parameter=completion.param or "", request_id=completion.request_id)
 
 
 def read_plain_text(chunk: ChatCompletionChunk) -> TextDelta | None:
-    """The text of a chunk that has nothing else; None for every other chunk."""
+    """Return the text of a chunk that has only text, else None."""
     choices = chunk.choices
     if not choices or len(choices) != 1 or chunk.usage is not None or chunk.error is not None:
         return None
@@ -55,16 +55,16 @@ def read_plain_text(chunk: ChatCompletionChunk) -> TextDelta | None:
 
 
 def read_chunk(chunk: ChatCompletionChunk, frame: Frame, first: bool) -> ChunkContent:  # noqa: FBT001  one of a format
-    """A chunk. Its facts are read where it may have some: in the first, those without a choice, and the last ones."""
+    """Read a chunk. Its metadata are read only in the first chunk, those without a choice, and the last ones."""
     choice = next((choice for choice in chunk.choices or () if not choice.index), None)
     if not first and choice is not None and not choice.finish_reason and chunk.usage is None and not chunk.error:
         return ChunkContent(choice=_read_choice(choice))
-    return _read_answer(chunk, choice, frame)
+    return _read_completion(chunk, choice, frame)
 
 
 def read_body(body: ChatCompletion, frame: Frame) -> ChunkContent:
-    """A body."""
-    return _read_answer(body, next((choice for choice in body.choices or () if not choice.index), None), frame)
+    """Read a non-streaming body."""
+    return _read_completion(body, next((choice for choice in body.choices or () if not choice.index), None), frame)
 
 
 FORMAT = CompletionFormat[ChatCompletionChunk, ChatCompletion](
@@ -77,38 +77,38 @@ FORMAT = CompletionFormat[ChatCompletionChunk, ChatCompletion](
 )
 
 
-def _read_answer(answer: AnyMistralCompletion, choice: AnyMistralChoice | None, frame: Frame) -> ChunkContent:
-    identity: dict[str, Json] = {"id": answer.id} if answer.id else {}
-    if answer.created:
-        identity["created"] = int(answer.created)
+def _read_completion(completion: AnyMistralCompletion, choice: AnyMistralChoice | None, frame: Frame) -> ChunkContent:
+    identity: dict[str, Json] = {"id": completion.id} if completion.id else {}
+    if completion.created:
+        identity["created"] = int(completion.created)
     return ChunkContent(
         choice=None if choice is None else _read_choice(choice),
-        usage=_read_usage(answer.usage),
+        usage=_read_usage(completion.usage),
         identity=identity,
-        model=answer.model or None,
-        notes=read_raw_counts(answer.usage),
-        error=_find_error(frame) if choice is None or answer.error else None,
+        model=completion.model or None,
+        notes=read_raw_counts(completion.usage),
+        error=_find_error(frame) if choice is None or completion.error else None,
     )
 
 
 def _read_choice(choice: AnyMistralChoice) -> ChoiceContent:
     message = choice.message if isinstance(choice, BodyChoice) else choice.delta
-    growing: dict[str, Json] = {}
-    # Log probabilities keep the vendor's form; lists of a stream's chunks follow each other.
+    growing_metadata: dict[str, Json] = {}
+    # Log probabilities keep the vendor's form; the lists of chunks are concatenated.
     if isinstance(choice.logprobs, dict) and choice.logprobs:
-        growing["logprobs"] = choice.logprobs
+        growing_metadata["logprobs"] = choice.logprobs
     if message is None:
-        return ChoiceContent(growing=growing, finish_reason=choice.finish_reason)
+        return ChoiceContent(growing_metadata=growing_metadata, finish_reason=choice.finish_reason)
     return ChoiceContent(
         deltas=emit_content(message.content),
         fragments=[read_fragment(call) for call in message.tool_calls or ()],
-        growing=growing,
+        growing_metadata=growing_metadata,
         finish_reason=choice.finish_reason,
     )
 
 
 def _find_error(frame: Frame) -> Json:
-    """The error that a chunk or body holds or is, in any of its forms; None where it is none."""
+    """Return the error that a chunk or body contains or is, in any of its forms; None if there is none."""
     value = decode_json_object(frame.data)
     if isinstance(value, NotJson):
         return None
@@ -116,15 +116,15 @@ def _find_error(frame: Frame) -> Json:
 
 
 def _read_usage(usage: Usage | None) -> UsageReported | None:
-    """The counts; what the vendor did not count stays absent."""
+    """Return the usage; counts that the vendor does not report are absent."""
     if usage is None:
         return None
     details = usage.prompt_tokens_details or usage.prompt_token_details
     cached = usage.num_cached_tokens if details is None or details.cached_tokens is None else details.cached_tokens
     reported = UsageReported(
-        prompt_tokens=to_whole_number(usage.prompt_tokens),
-        completion_tokens=to_whole_number(usage.completion_tokens),
-        total_tokens=to_whole_number(usage.total_tokens),
-        cache_read_input_tokens=to_whole_number(cached),
+        prompt_tokens=to_int(usage.prompt_tokens),
+        completion_tokens=to_int(usage.completion_tokens),
+        total_tokens=to_int(usage.total_tokens),
+        cache_read_input_tokens=to_int(cached),
     )
     return None if reported == NO_USAGE else reported

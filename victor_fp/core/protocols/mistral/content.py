@@ -1,4 +1,4 @@
-"""Text, thoughts and other pieces of a message's content, whole or in a delta."""
+"""Content of messages and deltas: text, thinking and other chunks."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from victor_fp.core.protocols.openai_family.tool_calls import Fragment
 from victor_fp.core.protocols.openai_family.usage import to_plain
 
 PIECES = "pieces"
-"""Where the state of a block keeps what of it is no text, to go back in its place."""
+"""Key in a block's state of its chunks that are not text, which are sent back at their position."""
 SIGNATURE = "signature"
 NO_ID = "null"
-"""The vendor's document: what stands for the id of a call that has none."""
+"""The vendor's document: the id of a call without one."""
 
 
 def emit_content(content: ResponseContent | None) -> list[Delta]:
-    """Content as text, or as a list of pieces."""
+    """Emit content, which is text or a list of chunks."""
     if not content:
         return []
     if isinstance(content, str):
@@ -43,7 +43,7 @@ def emit_content(content: ResponseContent | None) -> list[Delta]:
 
 
 def read_fragment(call: ToolCall) -> Fragment:
-    """A tool call of the wire, whose arguments are JSON text or the object itself."""
+    """Read a tool call, whose arguments are JSON text or an object."""
     id_ = "" if call.id in (None, NO_ID) else call.id or ""
     function = call.function
     if function is None:
@@ -69,21 +69,21 @@ def _emit_piece(chunk: ContentChunk) -> list[Delta]:
 
 
 def _emit_lone_piece(note: str, piece: dict[str, Json]) -> list[Delta]:
-    """A piece that stands between texts: in the metadata, and in its place on the next turn."""
+    """Emit a chunk that is not text, as metadata and as state to send back at its position."""
     return [StateReported({PIECES: [piece]}, alone=True), MetadataReported(metadata={note: [piece]})]
 
 
 def _emit_thought(chunk: ThinkChunk) -> list[Delta]:
-    """Thinking, and what it refers to, which goes back with it. A signature closes it."""
+    """Emit thinking and its references, which are sent back with it. A signature ends the block."""
     thinking = chunk.thinking or ()
     pieces = [TextChunk(text=thinking)] if isinstance(thinking, str) else thinking
     text = "".join(piece.text or "" for piece in pieces if isinstance(piece, TextChunk))
-    beside: list[Json] = [_describe_references(piece) for piece in pieces if not isinstance(piece, TextChunk)]
-    if not text and not beside and not chunk.signature:
+    references: list[Json] = [_describe_references(piece) for piece in pieces if not isinstance(piece, TextChunk)]
+    if not text and not references and not chunk.signature:
         return []
     deltas: list[Delta] = [ReasoningDelta(text)]
-    if beside:
-        deltas += [StateReported({PIECES: beside}), MetadataReported(metadata={"citations": beside})]
+    if references:
+        deltas += [StateReported({PIECES: references}), MetadataReported(metadata={"citations": references})]
     if chunk.signature:
         deltas += [StateReported({SIGNATURE: chunk.signature}), BlockEnded()]
     return deltas
@@ -100,5 +100,5 @@ def _describe_references(piece: ThoughtChunk) -> dict[str, Json]:
 
 
 def _to_plain(chunk: msgspec.Struct) -> dict[str, Json]:
-    """A chunk as it came."""
+    """Return a chunk as received."""
     return to_plain(msgspec.to_builtins(chunk))

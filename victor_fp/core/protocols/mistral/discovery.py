@@ -1,4 +1,4 @@
-"""Which models the key may use, and how much one of them can read."""
+"""Model discovery of Mistral."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from victor_fp.core.wire_decoding import Undecodable
 
 MODELS = build_decoder(ListModels.RESPONSE)
 MODEL = build_decoder(GetModel.RESPONSE)
-NOTHING_KNOWN = ModelCapabilities()
+UNKNOWN_CAPABILITIES = ModelCapabilities()
 
 
 def build_discovery(endpoint: Endpoint) -> Discovery:
-    """GET /models, and GET /models/{id}, which takes aliases too."""
+    """Return the discovery operations, GET /models and GET /models/{id}, which also accepts aliases."""
     return Discovery(
         list_request=partial(build_request, endpoint, ListModels()),
         read_list=read_list,
@@ -30,7 +30,7 @@ def build_discovery(endpoint: Endpoint) -> Discovery:
 
 
 def read_list(body: bytes) -> tuple[ModelInfo, ...]:
-    """The models of a list; nothing for a body that is none."""
+    """Return the models of a list; empty if the body does not match the schema."""
     listed = MODELS.decode(body)
     models = () if isinstance(listed, Undecodable) else listed.data or ()
     raw = index_raw_models(body)
@@ -38,7 +38,7 @@ def read_list(body: bytes) -> tuple[ModelInfo, ...]:
 
 
 def read_model(_model: str, body: bytes) -> ModelInfo | None:
-    """One model; None for a body of another form."""
+    """Return one model; None if the body does not match the schema."""
     model = MODEL.decode(body)
     raw = decode_json_object(body)
     if isinstance(model, Undecodable) or isinstance(raw, NotJson) or not model.id:
@@ -47,12 +47,12 @@ def read_model(_model: str, body: bytes) -> ModelInfo | None:
 
 
 def _build_info(name: str, model: Model, raw: dict[str, Json]) -> ModelInfo:
-    able = model.capabilities or NOTHING_KNOWN
+    capabilities = model.capabilities or UNKNOWN_CAPABILITIES
     return ModelInfo(
         id=name,
         context_window=int(model.max_context_length) if model.max_context_length else None,
-        supports_tools=able.function_calling,
-        supports_images=able.vision,
-        supports_reasoning=able.reasoning,
+        supports_tools=capabilities.function_calling,
+        supports_images=capabilities.vision,
+        supports_reasoning=capabilities.reasoning,
         raw=dict(raw),
     )

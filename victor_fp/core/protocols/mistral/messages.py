@@ -1,4 +1,4 @@
-"""A conversation in Mistral's roles, with the thoughts and references of earlier turns in their places."""
+"""Conversations in Mistral's roles, with thinking and references of earlier turns at their positions."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ THOUGHTS: WireDecoder[wire.ThoughtChunk] = WireDecoder(wire.ThoughtChunk)
 
 
 def build_messages(rules: Rules, request: ChatRequest) -> tuple[list[wire.RequestMessage], tuple[Adjustment, ...]]:
-    """The messages, and what of them could not be sent."""
+    """Build the messages and list what could not be sent."""
     messages, adjustments = accept_messages(rules, request.messages)
     last = len(messages) - 1
-    return [_build_message(rules, message, last=place == last) for place, message in enumerate(messages)], adjustments
+    return [_build_message(rules, message, last=index == last) for index, message in enumerate(messages)], adjustments
 
 
 def _build_message(rules: Rules, message: Message, *, last: bool) -> wire.RequestMessage:
@@ -47,13 +47,13 @@ def _build_message(rules: Rules, message: Message, *, last: bool) -> wire.Reques
 
 
 def _build_instruction(message: Message) -> str | list[wire.SystemChunk]:
-    """Instructions are text, in one piece or in several."""
+    """Build system content: one text or several text chunks."""
     texts = [part.text for part in message.content if isinstance(part, TextPart)]
     return message.text if isinstance(message.content, str) or len(texts) < 2 else [*map(_build_text, texts)]
 
 
 def _build_content(message: Message) -> wire.RequestContent:
-    """Text as text where that says everything, else chunks."""
+    """Build user content: a string for a single text, else chunks."""
     given = message.content
     if isinstance(given, str) or (len(given) == 1 and isinstance(given[0], TextPart)):
         return message.text
@@ -61,7 +61,7 @@ def _build_content(message: Message) -> wire.RequestContent:
 
 
 def _build_assistant(rules: Rules, message: Message, *, last: bool) -> wire.AssistantMessage:
-    """A turn of the assistant's. The last message of a conversation begins the answer, which has to be marked."""
+    """Build an assistant turn. A final one is the start of the response and must be marked as prefix."""
     blocks = split_assistant_turn(message, MistralDialect.protocol)
     state = read_turn_state(message)
     chunks = _build_chunks(blocks) if state is not None and state.provider == rules.provider else []
@@ -74,7 +74,7 @@ def _build_assistant(rules: Rules, message: Message, *, last: bool) -> wire.Assi
 
 
 def _build_chunks(blocks: Sequence[Block]) -> list[wire.ContentChunk]:
-    """The turn as it came, in its order; none where it is nothing but text."""
+    """Build the turn's chunks in order; empty if all are text."""
     chunks: list[wire.ContentChunk] = []
     for block in blocks:
         if block.kind == "reasoning":
@@ -83,14 +83,14 @@ def _build_chunks(blocks: Sequence[Block]) -> list[wire.ContentChunk]:
         elif block.kind == "text" and block.text:
             chunks.append(_build_text(block.text))
         elif block.kind == "opaque":
-            chunks += _read_kept(block, CONTENT)
+            chunks += _read_state_chunks(block, CONTENT)
     return [] if all(isinstance(chunk, wire.TextChunk) for chunk in chunks) else chunks
 
 
 def _build_thought(block: Block) -> wire.ThinkChunk | None:
-    """A thought with what it refers to and its signature; None where it is empty."""
+    """Build thinking with its references and signature; None if it is empty."""
     pieces: list[wire.ThoughtChunk] = [_build_text(block.text)] if block.text else []
-    pieces += _read_kept(block, THOUGHTS)
+    pieces += _read_state_chunks(block, THOUGHTS)
     signature = block.state.get(SIGNATURE) if block.state is not None else None
     signed = signature if isinstance(signature, str) else UNSET
     if not pieces and signed is UNSET:
@@ -98,8 +98,8 @@ def _build_thought(block: Block) -> wire.ThinkChunk | None:
     return wire.ThinkChunk(thinking=pieces, closed=True, signature=signed)
 
 
-def _read_kept(block: Block, kind: WireDecoder[_T]) -> list[_T]:
-    """The pieces that a block keeps in its state, as far as the vendor takes them back."""
+def _read_state_chunks(block: Block, kind: WireDecoder[_T]) -> list[_T]:
+    """Return the chunks in a block's state that the vendor accepts back."""
     held = block.state.get(PIECES) if block.state is not None else None
     pieces = [kind.decode(encode_json(piece)) for piece in held] if isinstance(held, list) else []
     return [piece for piece in pieces if not isinstance(piece, Undecodable)]

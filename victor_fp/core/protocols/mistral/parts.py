@@ -1,4 +1,4 @@
-"""Typed parts of a message as Mistral's chunks: text, images, audio, documents."""
+"""Message parts as Mistral's chunks: text, images, audio, documents."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from victor_fp.core.types import AudioPart, FilePart, ImagePart, Part, TextPart
 
 
 def build_chunk(part: Part) -> wire.ContentChunk:
-    """A part that the vendor accepts."""
+    """Build the chunk of a part that the vendor accepts."""
     match part:
         case TextPart():
             return wire.TextChunk(text=part.text)
@@ -21,7 +21,7 @@ def build_chunk(part: Part) -> wire.ContentChunk:
             url = part.url or "" if part.data is None else build_data_url(part.data, part.media_type or "image/png")
             return wire.ImageUrlChunk(image_url=wire.ImageUrl(url=url, detail=part.detail or UNSET))
         case AudioPart():
-            # Audio names no format: the vendor finds out.
+            # Audio has no format field: the vendor detects the format.
             data = part.url or "" if part.data is None else b64encode(part.data).decode("ascii")
             return wire.AudioChunk(input_audio=data)
         case FilePart():

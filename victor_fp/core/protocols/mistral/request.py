@@ -1,4 +1,4 @@
-"""A chat as the body of POST /chat/completions: chat and stream share the builder."""
+"""Request bodies of Mistral's POST /chat/completions, for chats and streams."""
 
 from __future__ import annotations
 
@@ -30,31 +30,31 @@ def write(endpoint: Endpoint, rules: Rules, request: ChatRequest) -> Result[Http
             return Failure(fault)
         case Success(adjustments):
             pass
-    # Fields of the caller's own are safe_prompt, prompt_mode, guardrails, prediction and the like.
+    # Other fields, such as safe_prompt, prompt_mode, guardrails and prediction, are passed through.
     return Success(build_chat(endpoint, CreateChatCompletion(), body, request.options, adjustments))
 
 
 def build_rules(endpoint: Endpoint, dialect: MistralDialect) -> Rules:
-    """The dialect's rules; a schema is accepted as it is, strict or not."""
+    """Return the dialect's rules. Schemas are accepted unchanged, strict or not."""
     return Rules(
         provider=endpoint.spec.name,
         recipient=endpoint.spec.title,
         refuses=dialect.refuses | list_unsupported(endpoint.spec.supports),
         result_parts=dialect.result_parts,
         efforts=dialect.efforts,
-        most_temperature=dialect.most_temperature,
+        max_temperature=dialect.max_temperature,
         service_tiers=dialect.tiers,
     )
 
 
 def _build_body(rules: Rules, request: ChatRequest) -> tuple[wire.ChatCompletionRequest, tuple[Adjustment, ...]]:
-    """The body, and what of the request it could not hold."""
+    """Build the body and list the unsupported options."""
     messages, in_messages = build_messages(rules, request)
     tokens, in_tokens = accept_max_tokens(rules, request, TOKENS_FIELDS)
     options = accept_options(rules, request)
     thinking = accept_thinking(rules, request)
-    use = accept_tools(rules, request)
-    form, in_format = accept_format(rules, request)
+    tool_use = accept_tools(rules, request)
+    answer_format, in_format = accept_format(rules, request)
     body = wire.ChatCompletionRequest(
         model=request.model,
         messages=messages,
@@ -66,10 +66,10 @@ def _build_body(rules: Rules, request: ChatRequest) -> tuple[wire.ChatCompletion
         frequency_penalty=options.frequency_penalty,
         random_seed=options.seed,
         stop=options.stop,
-        response_format=UNSET if form is None else _build_format(form),
-        tools=build_tools(use),
-        tool_choice=build_choice(use),
-        parallel_tool_calls=use.parallel,
+        response_format=UNSET if answer_format is None else _build_format(answer_format),
+        tools=build_tools(tool_use),
+        tool_choice=build_choice(tool_use),
+        parallel_tool_calls=tool_use.parallel,
         reasoning_effort=UNSET if thinking.effort is None else thinking.effort,
         service_tier=options.service_tier,
     )
@@ -78,14 +78,14 @@ def _build_body(rules: Rules, request: ChatRequest) -> tuple[wire.ChatCompletion
         *in_tokens,
         *options.adjustments,
         *thinking.adjustments,
-        *use.adjustments,
+        *tool_use.adjustments,
         *in_format,
     )
     return body, unsupported
 
 
-def _build_format(form: AnswerFormat) -> wire.ResponseFormat:
-    if form.schema is None:
+def _build_format(answer_format: AnswerFormat) -> wire.ResponseFormat:
+    if answer_format.schema is None:
         return wire.ResponseFormat(type="json_object")
-    schema = wire.JsonSchemaFormat(name=form.name, schema=form.schema, strict=form.strict)
+    schema = wire.JsonSchemaFormat(name=answer_format.name, schema=answer_format.schema, strict=answer_format.strict)
     return wire.ResponseFormat(type="json_schema", json_schema=schema)

@@ -1,4 +1,4 @@
-"""Tools, the choice among them, and the ids of calls, in the fields of Mistral's chat completions."""
+"""Tools, tool choice and call ids of Mistral's chat completions."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from victor_fp.core.tool_call_ids import make_id
 from victor_fp.core.types import ToolDefinition
 
 MistralToolChoice: TypeAlias = wire.NamedToolChoice | Literal["auto", "none", "any", "required"]
-_NINE = re.compile(r"[a-zA-Z0-9]{9}")
+_CALL_ID = re.compile(r"[a-zA-Z0-9]{9}")
 
 
-def build_tools(use: ToolUse) -> list[wire.Tool] | UnsetType:
-    """The tools as functions; UNSET where there are none."""
-    return [_build_tool(tool) for tool in use.tools] if use.tools else UNSET
+def build_tools(tool_use: ToolUse) -> list[wire.Tool] | UnsetType:
+    """Build the tools as functions; UNSET if there are none."""
+    return [_build_tool(tool) for tool in tool_use.tools] if tool_use.tools else UNSET
 
 
-def build_choice(use: ToolUse) -> MistralToolChoice | UnsetType:
-    """The choice among the tools, by a word or by name."""
-    if use.named is not UNSET:
-        return wire.NamedToolChoice(function=wire.FunctionName(name=use.named))
-    # Older models know `any` alone of the two words for a call that must be.
-    return "any" if use.choice == "required" else use.choice
+def build_choice(tool_use: ToolUse) -> MistralToolChoice | UnsetType:
+    """Build the tool choice, a mode or a named tool."""
+    if tool_use.named is not UNSET:
+        return wire.NamedToolChoice(function=wire.FunctionName(name=tool_use.named))
+    # Older models accept only `any` for a required call, not `required`.
+    return "any" if tool_use.choice == "required" else tool_use.choice
 
 
-def fit_call_id(given: str) -> str:
-    """A call's id as the vendor accepts it: another vendor's id that does not fit becomes one that does, always the same."""
-    return given if _NINE.fullmatch(given) else make_id(given, 0)
+def fit_call_id(id_: str) -> str:
+    """Return the call id, or an id derived from it, always the same, if the vendor does not accept it."""
+    return id_ if _CALL_ID.fullmatch(id_) else make_id(id_, 0)
 
 
 def _build_tool(tool: ToolDefinition) -> wire.Tool:

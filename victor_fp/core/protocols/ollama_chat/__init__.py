@@ -1,4 +1,4 @@
-"""Ollama /api/chat: one JSON body, or lines of JSON of which the last has `done` set."""
+"""Ollama /api/chat: one JSON body, or NDJSON whose last line has `done` set."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from victor_fp.core.requests import Endpoint
 
 
 def codec_for(endpoint: Endpoint, dialect: OllamaDialect) -> Codec:
-    """The protocol's functions, bound to one place."""
+    """Return the codec of an endpoint whose dialect is of this protocol."""
     return Codec(
         protocol=dialect.protocol,
         request=partial(write, endpoint, dialect),

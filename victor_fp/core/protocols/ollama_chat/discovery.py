@@ -1,4 +1,4 @@
-"""Which models there are (/api/tags), and what one of them can (/api/show)."""
+"""Model discovery of Ollama: /api/tags for the list, /api/show for one model."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from victor_fp.core.wire_decoding import Undecodable
 LISTS = build_decoder(ListModels.RESPONSE)
 MODELS = build_decoder(ShowModel.RESPONSE)
 NUM_CTX = re.compile(r"^\s*num_ctx\s+(\d+)\s*$", re.MULTILINE)
-"""A line of /api/show's `parameters`: what the model is run with, where its file says so."""
+"""Line of /api/show's `parameters` with the context window set in the Modelfile."""
 
 
 def build_discovery(endpoint: Endpoint) -> Discovery:
-    """How to ask this server for models."""
+    """Return the discovery operations."""
     return Discovery(
         list_request=partial(build_request, endpoint, ListModels()),
         read_list=read_list,
@@ -34,7 +34,7 @@ def build_discovery(endpoint: Endpoint) -> Discovery:
 
 
 def read_list(body: bytes) -> tuple[ModelInfo, ...]:
-    """The models on the server; it does not tell here what they can."""
+    """Return the models on the server, without capabilities, which the list does not have."""
     listed = LISTS.decode(body)
     if isinstance(listed, Undecodable):
         return ()
@@ -46,23 +46,23 @@ def read_list(body: bytes) -> tuple[ModelInfo, ...]:
 
 
 def build_model_request(endpoint: Endpoint, model: str) -> HttpRequest:
-    """Build the request for the facts of one model."""
+    """Build the request for one model."""
     return build_request(endpoint, ShowModel(), body=encode_json(ShowRequest(model=model)))
 
 
 def read_model(model: str, body: bytes) -> ModelInfo | None:
-    """Context window: `num_ctx` where the model sets it, else the length that the file was made for, in tokens."""
+    """Return one model. Its context window is `num_ctx` if the model sets it, else its trained length, in tokens."""
     shown = MODELS.decode(body)
     if isinstance(shown, Undecodable) or shown == wire.ShowResponse():
         return None
-    able = None if shown.capabilities is None else frozenset(shown.capabilities)
+    capabilities = None if shown.capabilities is None else frozenset(shown.capabilities)
     return ModelInfo(
         id=model,
         context_window=_find_context_window(shown),
-        supports_tools=None if able is None else "tools" in able,
-        supports_streaming=None if able is None else "completion" in able,
-        supports_images=None if able is None else "vision" in able,
-        supports_reasoning=None if able is None else "thinking" in able,
+        supports_tools=None if capabilities is None else "tools" in capabilities,
+        supports_streaming=None if capabilities is None else "completion" in capabilities,
+        supports_images=None if capabilities is None else "vision" in capabilities,
+        supports_reasoning=None if capabilities is None else "thinking" in capabilities,
         raw=_read_facts(wire.ShowResponse(capabilities=shown.capabilities, details=shown.details)),
     )
 
@@ -73,7 +73,7 @@ def _read_facts(model: wire.ModelSummary | wire.ShowResponse) -> dict[str, objec
 
 
 def _find_context_window(shown: wire.ShowResponse) -> int | None:
-    if (given := NUM_CTX.search(shown.parameters or "")) is not None:
-        return int(given[1])
+    if (num_ctx := NUM_CTX.search(shown.parameters or "")) is not None:
+        return int(num_ctx[1])
     lengths = (value for name, value in (shown.model_info or {}).items() if name.endswith(".context_length"))
     return next((length for length in lengths if isinstance(length, int) and not isinstance(length, bool)), None)

@@ -1,4 +1,4 @@
-"""Ollama's /api/embed: a vector for each text, in their order."""
+"""Embeddings of Ollama's /api/embed: a vector for each text, in order."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from victor_fp.core.protocols.retrieval import (
     DecodedVectors,
     EmbeddingCodec,
     pack_rows,
-    reject_unreadable,
+    reject_body,
     report_usage,
 )
 from victor_fp.core.protocols.retrieval_support import build_retrieval, resolve_embedding
@@ -29,7 +29,7 @@ BODY = build_decoder(Embed.RESPONSE)
 
 
 def codec_for(endpoint: Endpoint, dialect: OllamaEmbeddings) -> EmbeddingCodec:
-    """The form's functions for one endpoint."""
+    """Return the codec of the endpoint."""
     return EmbeddingCodec(
         request=partial(_build_request, endpoint, dialect),
         decode=decode_vectors,
@@ -56,14 +56,14 @@ def _build_request(
 
 
 def decode_vectors(body: bytes, dtype: VectorType) -> Result[DecodedVectors, Fault]:
-    """The vectors."""
-    answer = BODY.decode(body)
-    if isinstance(answer, Undecodable):
-        return reject_unreadable(answer.reason)
-    if answer.embeddings is None:
-        return reject_unreadable("it has no vectors")
-    return pack_rows(answer.embeddings, dtype).map(
+    """Decode the vectors."""
+    decoded = BODY.decode(body)
+    if isinstance(decoded, Undecodable):
+        return reject_body(decoded.reason)
+    if decoded.embeddings is None:
+        return reject_body("no vectors")
+    return pack_rows(decoded.embeddings, dtype).map(
         lambda vectors: DecodedVectors(
-            vectors=vectors, model=answer.model, usage=report_usage(answer.prompt_eval_count)
+            vectors=vectors, model=decoded.model, usage=report_usage(decoded.prompt_eval_count)
         )
     )

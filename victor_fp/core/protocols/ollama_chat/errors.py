@@ -1,4 +1,4 @@
-"""Ollama's errors: a status and `{"error": text}`, or the same object as a line of a stream. There are no codes."""
+"""Faults from errors of Ollama: `{"error": text}` with a status or as a line of a stream, without codes."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ BODY: WireDecoder[ErrorResponse] = WireDecoder(ErrorResponse)
 def fault_from_response(
     endpoint: Endpoint, dialect: OllamaDialect, status: int, headers: Mapping[str, str], body: bytes
 ) -> Fault:
-    """The fault of a response with status >= 400, whatever its body is."""
-    answer = BODY.decode(body)
-    known = not isinstance(answer, Undecodable) and answer.error is not None
+    """Return the fault for a response with status >= 400. Accepts any body."""
+    decoded = BODY.decode(body)
+    is_recognized = not isinstance(decoded, Undecodable) and decoded.error is not None
     details = read_body(body)
-    if not known:
+    if not is_recognized:
         details = replace(details, is_recognized=False)
     table = replace(OLLAMA_FAMILY, capabilities=dialect.refused_capabilities)
     return classify_error(endpoint, table, details, status=status, headers=headers, body=body)
 
 
 def fault_from_error(endpoint: Endpoint, dialect: OllamaDialect, error: Json, *, model: str | None = None) -> Fault:
-    """The fault of an `error` in a stream or a 200 body."""
+    """Return the fault for an `error` in a stream or a 200 body."""
     value: Json = {"error": error}
     table = replace(OLLAMA_FAMILY, capabilities=dialect.refused_capabilities)
     return classify_error(endpoint, table, read_details(value), body=encode_flawed_json(value), model=model)

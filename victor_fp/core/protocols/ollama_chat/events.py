@@ -1,4 +1,4 @@
-"""A stream's lines as deltas."""
+"""Lines of a stream as deltas."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from victor_fp.core.wire_decoding import Undecodable
 
 
 class LineReader(msgspec.Struct, frozen=True):
-    """Where one stream stands: how many calls it has held, which keeps their ids and places apart."""
+    """Reader of one stream. It counts the calls, which gives each a distinct id and index."""
 
     endpoint: Endpoint
     dialect: OllamaDialect
     calls: int = 0
 
     def read(self, frames: Sequence[Frame]) -> tuple[LineReader, list[Delta]]:
-        """The deltas of these lines."""
+        """Return the reader for the next lines and the deltas of these."""
         calls = self.calls
         deltas: list[Delta] = []
         for frame in frames:
             line = LINES.decode(frame.data)
             if isinstance(line, Undecodable):
-                reason = f"a line of the stream is no answer: {line.reason}"
+                reason = f"a line of the stream cannot be decoded: {line.reason}"
                 deltas.append(ErrorReported(InvalidResponse(message=reason, provider=self.endpoint.spec.name)))
                 break
-            said = emit_line(self.endpoint, self.dialect, line, calls)
+            emitted = emit_line(self.endpoint, self.dialect, line, calls)
             if line.message is not None and line.message.tool_calls:
-                calls += sum(isinstance(delta, ToolCallStarted) for delta in said)
-            deltas += said
+                calls += sum(isinstance(delta, ToolCallStarted) for delta in emitted)
+            deltas += emitted
         return (self if calls == self.calls else msgspec.structs.replace(self, calls=calls)), deltas
 
     def finish(self) -> list[Delta]:
-        """Nothing is held back."""
+        """Return no deltas: nothing is buffered."""
         return []

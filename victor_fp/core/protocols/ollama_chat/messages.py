@@ -1,4 +1,4 @@
-"""A conversation in Ollama's roles: text and base64 images, thinking and calls of earlier turns, results by name."""
+"""Conversations in Ollama's roles: text, base64 images, thinking and calls of earlier turns, results by tool name."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from victor_fp.core.request_building.conversation import index_tool_names, read_
 from victor_fp.core.requests import Adjustment, ChatRequest, Endpoint
 from victor_fp.core.types import AudioPart, FilePart, ImagePart, Message, Part, TextPart
 
-WrittenMessages: TypeAlias = tuple[list[wire.ChatMessage], list[Adjustment]]
-"""The messages, and what in them Ollama has no place for."""
+BuiltMessages: TypeAlias = tuple[list[wire.ChatMessage], list[Adjustment]]
+"""Messages, and what of the conversation is unsupported."""
 
 
-def build_messages(endpoint: Endpoint, dialect: OllamaDialect, request: ChatRequest) -> Result[WrittenMessages, Fault]:
-    """Every message in order; a part that Ollama cannot be shown is a fault, since a prompt without it means less."""
+def build_messages(endpoint: Endpoint, dialect: OllamaDialect, request: ChatRequest) -> Result[BuiltMessages, Fault]:
+    """Build the messages. An unsupported part is a fault, since dropping it would change the prompt."""
     names = index_tool_names(request.messages)
-    written: list[wire.ChatMessage] = []
+    built: list[wire.ChatMessage] = []
     for message in request.messages:
         images = _read_images(message)
         if isinstance(images, str):
@@ -31,19 +31,19 @@ def build_messages(endpoint: Endpoint, dialect: OllamaDialect, request: ChatRequ
                 parameter="messages", message=images, provider=endpoint.spec.name, model=request.model
             )
             return Failure(refused)
-        written.append(_build_message(dialect, message, images, names))
-    return Success((written, _list_unsupported(request)))
+        built.append(_build_message(dialect, message, images, names))
+    return Success((built, _list_unsupported(request)))
 
 
 def note_changes(messages: Sequence[Message]) -> tuple[Adjustment, ...]:
-    """What is changed without a loss."""
+    """Return the lossless changes."""
     if not any(
         isinstance(read_call_arguments(call["arguments"]), str)
         for message in messages
         for call in message.tool_calls or ()
     ):
         return ()
-    reason = "arguments that are no JSON object go as {'invalid_json': text}"
+    reason = "arguments that are not a JSON object are sent as {'invalid_json': text}"
     return (Adjustment(parameter="messages.tool_calls", reason=reason, action="changed"),)
 
 
@@ -62,7 +62,7 @@ def _build_message(
             return wire.ChatMessage(
                 role="tool",
                 content=_build_result_text(message),
-                # server/prompt.go of ollama/ollama: the images of a message are read whatever its role.
+                # server/prompt.go of ollama/ollama: images are accepted in messages of any role.
                 images=images or UNSET,
                 tool_name=names.get(id_) or message.name or UNSET,
                 tool_call_id=id_ or UNSET,
@@ -72,7 +72,7 @@ def _build_message(
 
 
 def _read_images(message: Message) -> list[str] | str:
-    """The images of a message in base64, or why it cannot be sent."""
+    """Return the images of a message in base64, or an error message if a part cannot be sent."""
     images: list[str] = []
     for part in () if isinstance(message.content, str) else message.content:
         match part:
@@ -80,17 +80,17 @@ def _read_images(message: Message) -> list[str] | str:
                 pass
             case ImagePart():
                 if (image := _encode_image(part)) is None:
-                    return "Ollama takes images as bytes, not by URL"
+                    return "Ollama accepts images as bytes, not by URL"
                 images.append(image)
             case AudioPart() | FilePart():
-                return f"Ollama takes text and images, not {part.type}"
+                return f"Ollama accepts text and images, not {part.type}"
             case _:
                 assert_never(part)
     return images
 
 
 def _encode_image(image: ImagePart) -> str | None:
-    """The image's bytes; also from a data URL, which holds them."""
+    """Return an image in base64, from its bytes or a data URL; None for other URLs."""
     if image.data is not None:
         return b64encode(image.data).decode()
     head, comma, data = (image.url or "").partition(",")
@@ -115,20 +115,20 @@ def _build_assistant_message(dialect: OllamaDialect, message: Message) -> wire.C
 
 
 def _build_result_text(message: Message) -> str:
-    """Ollama has no mark for a failed call: the text says it, as every model understands."""
+    """Return the result text. Ollama has no field for failed calls, so the text is prefixed with "Error"."""
     if not message.is_error or message.text.lower().startswith("error"):
         return message.text
     return f"Error: {message.text}"
 
 
 def _list_unsupported(request: ChatRequest) -> list[Adjustment]:
-    """`cache` marks need no place: Ollama keeps every prefix it can by itself."""
-    untaken: list[Adjustment] = []
+    """List what is unsupported. `cache` marks need no field: Ollama caches prefixes automatically."""
+    unsupported: list[Adjustment] = []
     if any(message.name and message.role != "tool" for message in request.messages):
-        untaken.append(Adjustment(parameter="messages.name", reason="Ollama does not take the names of speakers"))
+        unsupported.append(Adjustment(parameter="messages.name", reason="Ollama does not accept participant names"))
     if any(_has_detail(part) for message in request.messages for part in message.content):
-        untaken.append(Adjustment(parameter="messages.detail", reason="Ollama takes every image at its own detail"))
-    return untaken
+        unsupported.append(Adjustment(parameter="messages.detail", reason="Ollama has no image detail"))
+    return unsupported
 
 
 def _has_detail(part: Part | str) -> bool:

@@ -1,4 +1,4 @@
-"""A chat as the body of POST /api/chat; sampling goes under `options`, everything else beside it."""
+"""Request bodies of POST /api/chat; sampling options go under `options`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _T = TypeVar("_T")
 
 
 def write(endpoint: Endpoint, dialect: OllamaDialect, request: ChatRequest) -> Result[HttpRequest, Fault]:
-    """The request for a chat or a stream, or the fault that says what Ollama cannot take."""
+    """Build the request for a chat or a stream, or return the fault for what Ollama does not accept."""
     match outcome(build_messages(endpoint, dialect, request)):
         case Failure(fault):
             return Failure(fault)
@@ -49,15 +49,19 @@ def _finish_request(
 
 
 def _place_unknown(dialect: OllamaDialect, unknown: Mapping[str, Json]) -> dict[str, Json]:
-    """Return the caller's own options with those of the runtime under `options`."""
+    """Return the unknown options with those of the runtime under `options`."""
     runtime = {name: value for name, value in unknown.items() if name in dialect.runtime_options}
-    placed = {name: value for name, value in unknown.items() if name not in runtime}
-    own = placed.get("options")
-    return {**placed, "options": {**(own if isinstance(own, Mapping) else {}), **runtime}} if runtime else placed
+    top_level = {name: value for name, value in unknown.items() if name not in runtime}
+    runtime_options = top_level.get("options")
+    return (
+        {**top_level, "options": {**(runtime_options if isinstance(runtime_options, Mapping) else {}), **runtime}}
+        if runtime
+        else top_level
+    )
 
 
 def _build_body(dialect: OllamaDialect, request: ChatRequest, messages: list[wire.ChatMessage]) -> wire.ChatRequest:
-    asked = request.options
+    requested = request.options
     return wire.ChatRequest(
         model=request.model,
         messages=messages,
@@ -65,29 +69,29 @@ def _build_body(dialect: OllamaDialect, request: ChatRequest, messages: list[wir
         format=_format(request),
         options=_build_runtime_options(request),
         stream=request.stream,
-        think=_choose_thinking(dialect, asked.reasoning_effort),
+        think=_choose_thinking(dialect, requested.reasoning_effort),
         logprobs=True if _has_logprobs(request) else UNSET,
         top_logprobs=_count_alternatives(request),
     )
 
 
 def _build_runtime_options(request: ChatRequest) -> wire.ModelOptions | UnsetType:
-    asked = request.options
+    requested = request.options
     options = wire.ModelOptions(
         temperature=_replace_none(request.temperature),
         num_predict=_replace_none(request.max_tokens),
-        top_p=_replace_none(asked.top_p),
-        top_k=_replace_none(asked.top_k),
-        seed=_replace_none(asked.seed),
-        stop=UNSET if asked.stop is None else list(asked.stop),
-        presence_penalty=_replace_none(asked.presence_penalty),
-        frequency_penalty=_replace_none(asked.frequency_penalty),
+        top_p=_replace_none(requested.top_p),
+        top_k=_replace_none(requested.top_k),
+        seed=_replace_none(requested.seed),
+        stop=UNSET if requested.stop is None else list(requested.stop),
+        presence_penalty=_replace_none(requested.presence_penalty),
+        frequency_penalty=_replace_none(requested.frequency_penalty),
     )
     return UNSET if options == wire.ModelOptions() else options
 
 
 def _build_tools(request: ChatRequest) -> list[wire.ToolDefinition] | UnsetType:
-    # Ollama has no tool_choice; a model that is shown no tools calls none.
+    # Ollama has no tool_choice; without tools, no call is possible.
     if not request.tools or request.options.tool_choice == "none":
         return UNSET
     return [_build_tool(tool) for tool in request.tools]
@@ -102,10 +106,10 @@ def _build_tool(tool: ToolDefinition) -> wire.ToolDefinition:
 
 
 def _format(request: ChatRequest) -> str | dict[str, Json] | UnsetType:
-    asked = request.options.response_format
-    if asked is None:
+    requested = request.options.response_format
+    if requested is None:
         return UNSET
-    return "json" if asked.kind == "json" else asked.schema
+    return "json" if requested.kind == "json" else requested.schema
 
 
 def _choose_thinking(dialect: OllamaDialect, effort: str | None) -> bool | str | UnsetType:
@@ -115,7 +119,7 @@ def _choose_thinking(dialect: OllamaDialect, effort: str | None) -> bool | str |
 
 
 def _has_logprobs(request: ChatRequest) -> bool:
-    # The number 0 asks for the chosen tokens without alternatives; False for nothing.
+    # 0 requests the chosen tokens without alternatives, False requests none.
     return request.options.logprobs is not None and request.options.logprobs is not False
 
 
@@ -129,25 +133,29 @@ def _replace_none(value: _T | None) -> _T | UnsetType:
 
 
 def _list_unsupported(dialect: OllamaDialect, request: ChatRequest) -> list[Adjustment]:
-    """What was asked for that /api/chat has no field for."""
-    asked = request.options
-    untaken: list[Adjustment] = []
-    if asked.tool_choice == "required" or isinstance(asked.tool_choice, Mapping):
-        untaken.append(Adjustment(parameter="tool_choice", reason="Ollama cannot force a tool call"))
-    if asked.parallel_tool_calls is False:
-        untaken.append(Adjustment(parameter="parallel_tool_calls", reason="Ollama cannot forbid several calls"))
+    """List the requested options that /api/chat has no field for."""
+    requested = request.options
+    unsupported: list[Adjustment] = []
+    if requested.tool_choice == "required" or isinstance(requested.tool_choice, Mapping):
+        unsupported.append(Adjustment(parameter="tool_choice", reason="Ollama does not support forced tool calls"))
+    if requested.parallel_tool_calls is False:
+        unsupported.append(
+            Adjustment(parameter="parallel_tool_calls", reason="Ollama does not support limiting parallel calls")
+        )
     if any(tool.strict for tool in request.tools):
-        untaken.append(Adjustment(parameter="tools.strict", reason="Ollama does not hold arguments to their schema"))
-    if asked.reasoning_budget is not None:
-        untaken.append(Adjustment(parameter="reasoning_budget", reason="Ollama takes a level, not a number of tokens"))
-    if (effort := asked.reasoning_effort) is not None and effort not in dialect.think_levels:
+        unsupported.append(Adjustment(parameter="tools.strict", reason="Ollama does not enforce tool schemas"))
+    if requested.reasoning_budget is not None:
+        unsupported.append(
+            Adjustment(parameter="reasoning_budget", reason="Ollama accepts a level, not a number of tokens")
+        )
+    if (effort := requested.reasoning_effort) is not None and effort not in dialect.think_levels:
         nearest = dialect.nearest_levels.get(effort)
-        reason = f"{effort} is no level of Ollama's" + (f"; {nearest} is the nearest" if nearest else "")
-        untaken.append(
+        reason = f"Ollama does not have the level {effort}" + (f"; sent as {nearest}" if nearest else "")
+        unsupported.append(
             Adjustment(parameter="reasoning_effort", reason=reason, action="changed" if nearest else "dropped")
         )
-    if asked.service_tier is not None:
-        untaken.append(Adjustment(parameter="service_tier", reason="Ollama has no tiers"))
-    if asked.user is not None:
-        untaken.append(Adjustment(parameter="user", reason="Ollama takes no user"))
-    return untaken
+    if requested.service_tier is not None:
+        unsupported.append(Adjustment(parameter="service_tier", reason="Ollama has no service tiers"))
+    if requested.user is not None:
+        unsupported.append(Adjustment(parameter="user", reason="Ollama does not accept a user"))
+    return unsupported

@@ -1,4 +1,4 @@
-"""An answer, or one line of it, as deltas: both have the same form, and a whole answer is a single last line."""
+"""Decoding of bodies and stream lines to deltas: both have the same form, and a body is a single last line."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from victor_fp.core.tool_call_ids import make_id
 from victor_fp.core.wire_decoding import Undecodable
 
 LINES = build_decoder(Chat.RESPONSE, keep_halves=True)
-"""Of whole bodies and of the lines of a stream, which have the same type."""
+"""Decoder of bodies and stream lines, which have the same type."""
 METADATA = (
     "created_at",
     "total_duration",
@@ -40,27 +40,29 @@ METADATA = (
     "remote_model",
     "remote_host",
 )
-"""Fields of the last line that are facts beside the answer; durations are nanoseconds."""
+"""Fields of the last line that become metadata; durations are in nanoseconds."""
 
 
 def read(endpoint: Endpoint, dialect: OllamaDialect, body: bytes) -> Sequence[Delta]:
-    """The deltas of a whole body; `ErrorReported` where it holds an error or no answer."""
+    """Decode a body to deltas; `ErrorReported` if it is an error or not a complete response."""
     line = LINES.decode(body)
     if isinstance(line, Undecodable):
         return [
-            ErrorReported(InvalidResponse(message=f"the body is no answer: {line.reason}", provider=endpoint.spec.name))
+            ErrorReported(
+                InvalidResponse(message=f"the response cannot be decoded: {line.reason}", provider=endpoint.spec.name)
+            )
         ]
     if line.error is None and (line.message is None or line.done is False):
-        reason = "the body holds no message" if line.message is None else "the answer in the body is not done"
+        reason = "the response contains no message" if line.message is None else "the response is not done"
         return [ErrorReported(InvalidResponse(message=reason, provider=endpoint.spec.name, model=line.model))]
     if line.done is None:
-        # Servers that imitate Ollama leave `done` out of whole answers.
+        # Ollama-compatible servers omit `done` in non-streaming responses.
         line = msgspec.structs.replace(line, done=True)
     return emit_line(endpoint, dialect, line, 0)
 
 
 def emit_line(endpoint: Endpoint, dialect: OllamaDialect, line: wire.ChatResponse, calls: int) -> list[Delta]:
-    """What one line says; `calls` is how many calls the lines before it held."""
+    """Emit the deltas of one line; `calls` is the number of calls in earlier lines."""
     if line.error is not None:
         return [ErrorReported(fault_from_error(endpoint, dialect, line.error, model=line.model))]
     deltas: list[Delta] = []
@@ -82,7 +84,7 @@ def emit_line(endpoint: Endpoint, dialect: OllamaDialect, line: wire.ChatRespons
 
 
 def _emit_call(line: wire.ChatResponse, call: wire.ToolCall, ordinal: int) -> list[Delta]:
-    """A call comes whole. Its place in the answer tells it apart: indexes are missing or repeated in some versions."""
+    """Emit a call, which is always complete. It is numbered by position: some versions omit or repeat indexes."""
     function = call.function or wire.FunctionCall()
     name, arguments = function.name or "", function.arguments
     id_ = call.id or make_id(f"{line.created_at}\x00{name}\x00{encode_flawed_json(arguments).decode()}", ordinal)
@@ -99,15 +101,15 @@ def _emit_end(line: wire.ChatResponse) -> list[Delta]:
     deltas: list[Delta] = [MetadataReported(model=line.model, metadata=metadata)]
     if line.prompt_eval_count is not None or line.eval_count is not None:
         deltas.append(UsageReported(prompt_tokens=line.prompt_eval_count, completion_tokens=line.eval_count))
-    # stop and length are the standard words; load and unload answer a chat without messages. Versions before
-    # done_reason say with `done` alone that the model came to its end.
+    # stop and length are standard; load and unload are responses to a chat without messages. Older versions have no
+    # done_reason.
     deltas.append(Stopped(line.done_reason or "stop", line.done_reason))
     deltas.append(StreamEnded())
     return deltas
 
 
 def drop_unreported(value: Json) -> Json:
-    """The value without what the server did not report."""
+    """Return the value without None values."""
     match value:
         case dict():
             return {name: drop_unreported(item) for name, item in value.items() if item is not None}

@@ -1,4 +1,4 @@
-"""OpenAI Chat Completions and its many dialects, as pure functions bound to an endpoint."""
+"""OpenAI Chat Completions and its dialects."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from victor_fp.core.requests import Endpoint
 
 
 def codec_for(endpoint: Endpoint, dialect: ChatDialect) -> Codec:
-    """Return the protocol's functions for this endpoint."""
+    """Return the codec of an endpoint whose dialect is of this protocol."""
     completions = build_format(dialect)
     return Codec(
         protocol=dialect.protocol,
@@ -34,6 +34,6 @@ PROTOCOL = ProtocolRecord(
     title="OpenAI Chat Completions",
     dialect=ChatDialect,
     bind=codec_for,
-    # Stored for the vendor's dashboard alone: nothing continues a chat completion.
+    # Stored for the vendor's dashboard only: a chat completion cannot be continued.
     state_options=frozenset({"store"}),
 )

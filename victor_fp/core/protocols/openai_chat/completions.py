@@ -1,4 +1,4 @@
-"""Completions of Chat Completions and its many dialects, whole or in chunks."""
+"""Decoding of chat completions of all dialects, streaming and not."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from victor_fp.core.json import Json, NotJson, decode_lenient_json
 from victor_fp.core.protocols.error_events import is_error_object, may_be_error
 from victor_fp.core.protocols.openai_chat.content import emit_content, find_reasoning, read_fragments
 from victor_fp.core.protocols.openai_chat.metadata import (
-    read_answer_metadata,
     read_choice_metadata,
+    read_completion_metadata,
     read_logprobs,
     read_message_metadata,
 )
@@ -35,7 +35,7 @@ Format: TypeAlias = CompletionFormat[ChatCompletionChunk, ChatCompletion]
 CHUNKS = build_decoder(CreateChatCompletion.EVENT, keep_halves=True)
 BODIES = build_decoder(CreateChatCompletion.RESPONSE, keep_halves=True)
 ERRORS: WireDecoder[ErrorBody] = WireDecoder(ErrorBody)
-UNCOUNTED = Usage()
+EMPTY_USAGE = Usage()
 STOP_REASONS = {
     "stop": "stop",
     "length": "length",
@@ -48,7 +48,7 @@ STOP_REASONS = {
     "stop_sequence": "stop",
     # zai
     "model_context_window_exceeded": "length",
-    # Gateways that pass another vendor's word through
+    # Gateways that pass another vendor's reason through
     "end_turn": "stop",
     "max_tokens": "length",
     "tool_use": "tool_use",
@@ -56,7 +56,7 @@ STOP_REASONS = {
 
 
 def build_format(dialect: ChatDialect) -> Format:
-    """How the dialect's completions are read."""
+    """Return the functions that read the dialect's completions."""
     return CompletionFormat(
         decode_chunk=CHUNKS.decode,
         decode_body=BODIES.decode,
@@ -69,21 +69,21 @@ def build_format(dialect: ChatDialect) -> Format:
 
 
 def build_stop(dialect: ChatDialect, reason: str) -> Stopped:
-    """The reason by the dialect's words, then by everybody's; one that nobody knows stays as it is."""
+    """Return the standard stop reason, by the dialect's table, then the common one; unknown ones are passed through."""
     return Stopped(dialect.stop_reasons.get(reason) or STOP_REASONS.get(reason, reason), reason)
 
 
 def read_error(body: bytes) -> TypedError:
-    """What the document's error model says: the request id, and the parameter of the flat form."""
-    answer = ERRORS.decode(body)
-    if isinstance(answer, Undecodable):
+    """Return request id and, in the flat form, parameter from the vendor's error model."""
+    completion = ERRORS.decode(body)
+    if isinstance(completion, Undecodable):
         return TypedError()
-    parameter = answer.param if isinstance(answer.param, str) else ""
-    return TypedError(parameter=parameter, request_id=answer.request_id)
+    parameter = completion.param if isinstance(completion.param, str) else ""
+    return TypedError(parameter=parameter, request_id=completion.request_id)
 
 
 def read_plain_text(chunk: ChatCompletionChunk) -> TextDelta | ReasoningDelta | None:
-    """The text, or the thinking, of a chunk that has nothing else; None for every other chunk."""
+    """Return the text or reasoning of a chunk that has nothing else, else None."""
     choices = chunk.choices
     if (
         not choices
@@ -122,57 +122,62 @@ def read_plain_text(chunk: ChatCompletionChunk) -> TextDelta | ReasoningDelta | 
 
 
 def read_chunk(chunk: ChatCompletionChunk, frame: Frame, first: bool) -> ChunkContent:  # noqa: FBT001  one of a format
-    """A chunk. Its facts are read where it may have some: in the first, those without a choice, and the last ones."""
+    """Read a chunk. Its metadata are read only in the first chunk, those without a choice, and the last ones."""
     choice = next((choice for choice in chunk.choices or () if not choice.index), None)
     counts = _find_counts(chunk, None if choice is None else choice.usage)
     is_error = chunk.error or (
         choice is None and (frame.event == "error" or chunk.object == "error" or _is_error(frame))
     )
-    error = _read_whole(frame) if is_error else _find_groq_error(chunk)
+    error = _decode_frame(frame) if is_error else _find_groq_error(chunk)
     if not first and choice is not None and not choice.finish_reason and counts is None:
         return ChunkContent(choice=_read_choice(choice), error=error)
-    return _read_answer(chunk, choice, counts, error)
+    return _read_completion(chunk, choice, counts, error)
 
 
 def _is_error(frame: Frame) -> bool:
-    """Whether a chunk without a choice is an error in another form than OpenAI's."""
-    value = _read_whole(frame) if may_be_error(frame.data) else None
+    """Return whether a chunk without a choice is an error in another form than OpenAI's."""
+    value = _decode_frame(frame) if may_be_error(frame.data) else None
     return isinstance(value, dict) and is_error_object(value)
 
 
 def read_body(body: ChatCompletion, frame: Frame) -> ChunkContent:
-    """A body. Older servers put an error's fields at the top of one without a choice."""
+    """Read a non-streaming body. Older servers send errors as a body without a choice and with top-level error fields."""
     choice = next((choice for choice in body.choices or () if not choice.index), None)
     error: Json = None
     if body.error:
-        error = _read_whole(frame)
+        error = _decode_frame(frame)
     elif choice is None:
-        value = _read_whole(frame)
+        value = _decode_frame(frame)
         fields = value.keys() if isinstance(value, dict) else set[str]()
         error = value if body.object == "error" or {"message", "detail"} & fields else None
-    return _read_answer(body, choice, _find_counts(body, None), error)
+    return _read_completion(body, choice, _find_counts(body, None), error)
 
 
-def _read_answer(answer: AnyCompletion, choice: AnyChoice | None, counts: Usage | None, error: Json) -> ChunkContent:
-    identity: dict[str, Json] = {"id": answer.id} if answer.id else {}
-    if answer.created:
-        identity["created"] = int(answer.created)
+def _read_completion(
+    completion: AnyCompletion, choice: AnyChoice | None, counts: Usage | None, error: Json
+) -> ChunkContent:
+    identity: dict[str, Json] = {"id": completion.id} if completion.id else {}
+    if completion.created:
+        identity["created"] = int(completion.created)
     return ChunkContent(
         choice=None if choice is None else _read_choice(choice),
         usage=read_usage(counts),
         identity=identity,
-        model=answer.model or None,
-        notes=read_answer_metadata(answer) | read_usage_metadata(counts),
+        model=completion.model or None,
+        notes=read_completion_metadata(completion) | read_usage_metadata(counts),
         error=error,
     )
 
 
 def _read_choice(choice: AnyChoice) -> ChoiceContent:
     message = choice.message if isinstance(choice, BodyChoice) else choice.delta
-    growing = read_logprobs(choice) if choice.logprobs else {}
+    growing_metadata = read_logprobs(choice) if choice.logprobs else {}
     if message is None:
         return ChoiceContent(
-            notes=read_choice_metadata(choice), growing=growing, finish_reason=choice.finish_reason, error=choice.error
+            notes=read_choice_metadata(choice),
+            growing_metadata=growing_metadata,
+            finish_reason=choice.finish_reason,
+            error=choice.error,
         )
     deltas: list[Delta] = []
     if reasoning := find_reasoning(message):
@@ -187,22 +192,22 @@ def _read_choice(choice: AnyChoice) -> ChoiceContent:
         executed=_list_records(message.executed_tools) if message.executed_tools else (),
         audio=message.audio if isinstance(message.audio, dict) else None,
         notes=read_choice_metadata(choice),
-        growing=growing | read_message_metadata(message),
+        growing_metadata=growing_metadata | read_message_metadata(message),
         finish_reason=choice.finish_reason,
         error=choice.error,
     )
 
 
 def _list_records(value: Json) -> list[Record]:
-    """The records of a list, or one that stands alone."""
+    """Return the records of a list, or a single record as a list."""
     return [record for record in (value if isinstance(value, list) else [value]) if isinstance(record, dict)]
 
 
-def _find_counts(answer: AnyCompletion, of_choice: Usage | None) -> Usage | None:
-    """The counts, which stand at the chunk, in Groq's extras, or (Moonshot) in the choice."""
-    extras = answer.x_groq
-    for usage in (answer.usage, None if extras is None else extras.usage, of_choice):
-        if usage is not None and usage != UNCOUNTED:
+def _find_counts(completion: AnyCompletion, in_choice: Usage | None) -> Usage | None:
+    """Return the usage, from the chunk, Groq's `x_groq`, or (Moonshot) the choice."""
+    extras = completion.x_groq
+    for usage in (completion.usage, None if extras is None else extras.usage, in_choice):
+        if usage is not None and usage != EMPTY_USAGE:
             return usage
     return None
 
@@ -211,6 +216,6 @@ def _find_groq_error(chunk: ChatCompletionChunk) -> Json:
     return {"error": chunk.x_groq.error} if chunk.x_groq is not None and chunk.x_groq.error else None
 
 
-def _read_whole(frame: Frame) -> Json:
+def _decode_frame(frame: Frame) -> Json:
     value = decode_lenient_json(frame.data)
     return {} if isinstance(value, NotJson) else value

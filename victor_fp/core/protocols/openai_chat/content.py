@@ -1,4 +1,4 @@
-"""Text, thinking and calls of a message or a delta, wherever a vendor puts them."""
+"""Text, reasoning and calls of a message or delta, in any vendor's fields."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from victor_fp.core.protocols.openai_family.tool_calls import Fragment, is_empty
 
 
 def find_reasoning(message: ResponseMessage | ChunkDelta) -> str:
-    """Thinking beside the content. Servers that fill both fields say the same in both."""
+    """Return the reasoning outside of the content. Servers that fill several of the fields repeat it."""
     reasoning = message.reasoning_content or message.reasoning or ""
     return reasoning or (_join_details(message.reasoning_details) if message.reasoning_details else "")
 
 
 def _join_details(details: list[dict[str, Json]]) -> str:
-    """The readable part of OpenRouter's details, for answers that have no plain reasoning."""
+    """Join the readable parts of OpenRouter's reasoning details, for responses without plain reasoning."""
     texts = (detail.get("text") or detail.get("summary") for detail in details)
     return "".join(text for text in texts if isinstance(text, str))
 
 
 def emit_content(content: ResponseContent | None) -> list[Delta]:
-    """Content as text, or as the list of text and thinking that servers of Mistral's models pass on."""
+    """Emit content: text, or the list of text and thinking chunks of Mistral models."""
     if not content:
         return []
     if isinstance(content, str):
@@ -38,7 +38,7 @@ def emit_content(content: ResponseContent | None) -> list[Delta]:
 
 
 def read_fragments(message: ResponseMessage | ChunkDelta) -> list[Fragment]:
-    """The calls of a message, or what a delta has of some; a `function_call` came before tools."""
+    """Read the calls, or fragments of calls, of a message or delta, including the legacy `function_call`."""
     fragments = [_read_fragment(call) for call in message.tool_calls or ()]
     if message.function_call is not None:
         call = message.function_call
@@ -47,7 +47,7 @@ def read_fragments(message: ResponseMessage | ChunkDelta) -> list[Fragment]:
 
 
 def _read_fragment(call: ToolCall) -> Fragment:
-    """A tool call of the wire; custom tools take a text where functions take arguments."""
+    """Read a tool call; custom tools have text input in place of arguments."""
     extra = call.extra_content
     state: dict[str, Json] | None = {"extra_content": extra} if isinstance(extra, dict) else None
     if call.custom is not None and (call.custom.name or call.custom.input):

@@ -1,4 +1,4 @@
-"""A conversation in the vendor's form, with the reasoning and opaque state that it wants back."""
+"""Conversations in the vendor's form, with the reasoning and opaque state that it requires back."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from victor_fp.core.types import Message, TextPart
 
 
 def build_messages(rules: ChatRules, request: ChatRequest) -> tuple[list[wire.RequestMessage], tuple[Adjustment, ...]]:
-    """The messages, and what of them could not be sent."""
+    """Build the messages and list what could not be sent."""
     messages, adjustments = accept_messages(rules, request.messages)
     with_tools = bool(request.tools) or any(message.tool_calls for message in messages)
     return [_build_message(rules, message, with_tools=with_tools) for message in messages], adjustments
@@ -44,7 +44,7 @@ def _build_message(rules: ChatRules, message: Message, *, with_tools: bool) -> w
 
 
 def _build_content(rules: ChatRules, message: Message) -> wire.RequestContent:
-    """Text as text where that says everything, else parts."""
+    """Build content: a string for plain text, else parts."""
     mark = MARKS[rules.cache_marks] if message.cache else NO_MARK
     given = message.content
     if isinstance(given, str):
@@ -61,41 +61,45 @@ def _build_assistant(
     rules: ChatRules, message: Message, name: str | UnsetType, *, with_tools: bool
 ) -> wire.AssistantMessage:
     dialect = rules.dialect
-    blocks = split_assistant_turn(message, ChatDialect.protocol, foreign_reasoning=rules.reasoning_back != "none")
+    blocks = split_assistant_turn(message, ChatDialect.protocol, foreign_reasoning=rules.reasoning_replay != "none")
     calls = [_build_call(rules, block) for block in blocks if block.kind == "tool_call"]
     text = "".join(block.text for block in blocks if block.kind == "text")
     refusal = "".join(block.text for block in blocks if block.kind == "refusal")
     if refusal and not dialect.refusals:
         text, refusal = text + refusal, ""
-    wanted = rules.reasoning_back != "none" and (
-        calls or dialect.reasoning_back_on == "all" or (with_tools and dialect.reasoning_filler is not None)
+    replays_reasoning = rules.reasoning_replay != "none" and (
+        calls or dialect.reasoning_replay_on == "all" or (with_tools and dialect.reasoning_filler is not None)
     )
-    thinking = "\n\n".join(block.text for block in blocks if block.kind == "reasoning" and block.text) if wanted else ""
+    thinking = (
+        "\n\n".join(block.text for block in blocks if block.kind == "reasoning" and block.text)
+        if replays_reasoning
+        else ""
+    )
     if with_tools and not thinking and dialect.reasoning_filler is not None:
         filler: str | UnsetType = dialect.reasoning_filler
     else:
         filler = UNSET
     state = read_turn_state(message)
-    own = state is not None and state.provider == rules.provider
-    details = _list_details(blocks) if own and rules.reasoning_back == "reasoning_details" else []
-    absent = not text and dialect.wordless == "absent" and (calls or refusal)
+    is_own = state is not None and state.provider == rules.provider
+    details = _list_details(blocks) if is_own and rules.reasoning_replay == "reasoning_details" else []
+    omit_content = not text and dialect.empty_content == "absent" and (calls or refusal)
     mark = MARKS[rules.cache_marks] if message.cache and text else NO_MARK
-    plain = rules.reasoning_back == "reasoning" or (rules.reasoning_back == "reasoning_details" and not details)
+    plain = rules.reasoning_replay == "reasoning" or (rules.reasoning_replay == "reasoning_details" and not details)
     return wire.AssistantMessage(
-        content=UNSET if absent else text if mark is NO_MARK else [build_text(text, mark)],
+        content=UNSET if omit_content else text if mark is NO_MARK else [build_text(text, mark)],
         name=name,
         refusal=refusal or UNSET,
         tool_calls=calls or UNSET,
-        reasoning_content=thinking if thinking and rules.reasoning_back == "reasoning_content" else filler,
+        reasoning_content=thinking if thinking and rules.reasoning_replay == "reasoning_content" else filler,
         reasoning=thinking if thinking and plain else UNSET,
         reasoning_details=details or UNSET,
     )
 
 
 def _list_details(blocks: Sequence[Block]) -> list[dict[str, Json]]:
-    """OpenRouter's reasoning details, unmodified and in their order."""
-    held = [block.state.get("reasoning_details") for block in blocks if block.state is not None]
-    return [detail for details in held if isinstance(details, list) for detail in details if isinstance(detail, dict)]
+    """Return OpenRouter's reasoning details, unmodified and in order."""
+    states = [block.state.get("reasoning_details") for block in blocks if block.state is not None]
+    return [detail for details in states if isinstance(details, list) for detail in details if isinstance(detail, dict)]
 
 
 def _build_call(rules: ChatRules, block: Block) -> wire.RequestToolCall:
@@ -116,7 +120,7 @@ def _build_result(rules: ChatRules, message: Message) -> wire.ToolMessage:
 
 
 def _build_result_content(rules: ChatRules, message: Message) -> wire.RequestContent:
-    """A tool's result: text where that says everything, else parts."""
+    """Build a tool result's content: a string for plain text, else parts."""
     result = read_result(message)
     mark = MARKS[rules.cache_marks] if message.cache else NO_MARK
     if isinstance(result, str):

@@ -1,4 +1,4 @@
-"""Facts of a completion besides its text, which become metadata: the same from a body and from a stream."""
+"""Metadata of completions, shared by bodies and streams."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from victor_fp_wire.openai_chat.response import (
 
 from victor_fp.core.json import Json
 
-OF_ANSWER = (
+COMPLETION_FIELDS = (
     "system_fingerprint",
     "service_tier",
     "moderation",
@@ -34,42 +34,42 @@ OF_ANSWER = (
     "metadata",
 )
 """Fields of a completion or chunk that become metadata under their own names."""
-OF_CHOICE = ("content_filter_results", "native_finish_reason", "stop_reason", "seed", "raw_output")
-OF_MESSAGE = ("annotations", "images", "context", "extra_content")
+CHOICE_FIELDS = ("content_filter_results", "native_finish_reason", "stop_reason", "seed", "raw_output")
+MESSAGE_FIELDS = ("annotations", "images", "context", "extra_content")
 RENAMED = {"stop_reason": "matched_stop", "metadata": "vendor_metadata"}
-"""vLLM's stop_reason is the token or text that ended the answer, not a reason."""
+"""vLLM's stop_reason is the token or text that ended the generation."""
 EMPTY: tuple[object, ...] = ("", [], {})
 
 
-def read_answer_metadata(answer: ChatCompletion | ChatCompletionChunk) -> dict[str, Json]:
-    """Facts of a whole body, or of a chunk, but for its id and time."""
-    notes = _collect_fields(answer, OF_ANSWER)
-    extras = answer.x_groq
+def read_completion_metadata(completion: ChatCompletion | ChatCompletionChunk) -> dict[str, Json]:
+    """Return the metadata of a body or chunk, except id and time."""
+    notes = _collect_fields(completion, COMPLETION_FIELDS)
+    extras = completion.x_groq
     if extras is not None and extras.usage_breakdown:
         notes["usage_breakdown"] = extras.usage_breakdown
     return notes
 
 
 def read_choice_metadata(choice: Choice | ChunkChoice) -> dict[str, Json]:
-    """Facts of the choice but for its log probabilities, which grow in a stream."""
+    """Return the metadata of a choice, except log probabilities, which accumulate in a stream."""
     if isinstance(choice, ChunkChoice) and choice.finish_reason is None:
-        # Only content filters are beside a choice that goes on.
+        # An unfinished choice has no other metadata than content filters.
         filtered = choice.content_filter_results
         return {"content_filter_results": filtered} if filtered else {}
-    return _collect_fields(choice, OF_CHOICE)
+    return _collect_fields(choice, CHOICE_FIELDS)
 
 
 def read_logprobs(choice: Choice | ChunkChoice) -> dict[str, Json]:
-    """Log probabilities, in the vendor's form; lists of a stream's pieces follow each other."""
-    given = choice.logprobs
-    return {"logprobs": given} if isinstance(given, dict) and given else {}
+    """Return log probabilities in the vendor's form; the lists of chunks are concatenated."""
+    logprobs = choice.logprobs
+    return {"logprobs": logprobs} if isinstance(logprobs, dict) and logprobs else {}
 
 
 def read_message_metadata(message: ResponseMessage | ChunkDelta) -> dict[str, Json]:
-    """Citations, images and context that come with the text."""
+    """Return citations, images, context and extra content of a message."""
     if message.annotations is None and message.images is None and message.context is None:
         return {"extra_content": message.extra_content} if message.extra_content else {}
-    return _collect_fields(message, OF_MESSAGE)
+    return _collect_fields(message, MESSAGE_FIELDS)
 
 
 def _collect_fields(source: object, names: tuple[str, ...]) -> dict[str, Json]:

@@ -1,4 +1,4 @@
-"""Typed parts of a message in the vendor's form: text, images, audio, files."""
+"""Message parts in the vendor's form: text, images, audio, files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from victor_fp.core.types import AudioPart, FilePart, ImagePart, Part, TextPart
 
 
 class CacheMark(msgspec.Struct, frozen=True, kw_only=True):
-    """Marks a part as the end of a prefix worth caching, in the field that the vendor has for it."""
+    """Mark of a part as the end of a cacheable prefix, in the field of the vendor."""
 
     control: wire.CacheControl | UnsetType = UNSET
     breakpoint: wire.CacheBreakpoint | UnsetType = UNSET
@@ -30,12 +30,12 @@ MARKS = {
 
 
 def build_text(text: str, mark: CacheMark = NO_MARK) -> wire.TextPart:
-    """A text part."""
+    """Build a text part."""
     return wire.TextPart(text=text, cache_control=mark.control, prompt_cache_breakpoint=mark.breakpoint)
 
 
 def build_part(rules: ChatRules, part: Part, mark: CacheMark = NO_MARK) -> wire.RequestPart:
-    """A part that the vendor accepts."""
+    """Build a part that the vendor accepts."""
     match part:
         case TextPart():
             return build_text(part.text, mark)

@@ -1,4 +1,4 @@
-"""How hard to think, and for how many tokens, in the field that the vendor has for it."""
+"""Reasoning effort and budget in the vendor's fields."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from victor_fp.core.protocols.openai_family.options import NO_THINKING, Thinking
 
 
 class ReasoningFields(msgspec.Struct, frozen=True, kw_only=True):
-    """The fields for effort and budget; one vendor has some of them."""
+    """Fields for effort and budget; each vendor has some of them."""
 
     reasoning_effort: str | UnsetType | None = UNSET
     reasoning: ReasoningOptions | UnsetType = UNSET
@@ -27,27 +27,27 @@ class ReasoningFields(msgspec.Struct, frozen=True, kw_only=True):
 NO_REASONING = ReasoningFields()
 
 
-def place_thinking(rules: ChatRules, asked: Thinking) -> ReasoningFields:
-    """Effort or budget in the fields of the dialect."""
-    if asked is NO_THINKING:
+def place_thinking(rules: ChatRules, thinking: Thinking) -> ReasoningFields:
+    """Build the dialect's fields for an effort or a budget."""
+    if thinking is NO_THINKING:
         return NO_REASONING
-    if asked.budget is not None:
-        return _place_budget(rules, asked.budget)
-    return NO_REASONING if asked.effort is None else _place_effort(rules, asked.effort)
+    if thinking.budget is not None:
+        return _place_budget(rules, thinking.budget)
+    return NO_REASONING if thinking.effort is None else _place_effort(rules, thinking.effort)
 
 
 def _place_effort(rules: ChatRules, effort: str) -> ReasoningFields:
-    form, word, thinks = rules.effort_form, rules.effort_words.get(effort, effort), effort != "none"
+    form, value, thinks = rules.effort_form, rules.effort_values.get(effort, effort), effort != "none"
     switch = ThinkingSwitch(type="enabled" if thinks else "disabled")
     match form:
         case "reasoning_effort":
-            return ReasoningFields(reasoning_effort=word)
+            return ReasoningFields(reasoning_effort=value)
         case "reasoning":
-            return ReasoningFields(reasoning=ReasoningOptions(effort=word))
+            return ReasoningFields(reasoning=ReasoningOptions(effort=value))
         case "thinking":
             return ReasoningFields(thinking=switch)
         case "thinking_and_effort":
-            return ReasoningFields(thinking=switch, reasoning_effort=word if thinks else UNSET)
+            return ReasoningFields(thinking=switch, reasoning_effort=value if thinks else UNSET)
         case "enable_thinking":
             return ReasoningFields(enable_thinking=thinks)
         case "chat_template_kwargs":
@@ -55,7 +55,7 @@ def _place_effort(rules: ChatRules, effort: str) -> ReasoningFields:
         case "chat_template_args":
             return ReasoningFields(chat_template_args={rules.dialect.template_switch: thinks})
         case "thinking_flag":
-            return ReasoningFields(thinking=thinks, reasoning_effort=word if thinks else UNSET)
+            return ReasoningFields(thinking=thinks, reasoning_effort=value if thinks else UNSET)
         case _:
             assert_never(form)
 

@@ -1,4 +1,4 @@
-"""A chat becomes one HTTP request: chat and stream share the builder, and nothing asked for is dropped in silence."""
+"""Requests of Chat Completions, for chats and streams. Unsupported options are never dropped silently."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def write(endpoint: Endpoint, rules: ChatRules, request: ChatRequest) -> Result[
     """Build POST /chat/completions. What the vendor does not accept is a Failure, or an adjustment where allowed."""
     route = choose_route(endpoint, rules.dialect, request.model)
     if route is None:
-        message = f"{endpoint.spec.title} needs endpoint="
+        message = f"{endpoint.spec.title} requires endpoint="
         return Failure(InvalidRequest(provider=endpoint.spec.name, model=request.model, message=message))
     body, unsupported = _build_body(apply_policy(rules, request), request, names_model=route.names_model)
     build = partial(build_chat, endpoint, route.operation, body, request.options, base_url=route.base_url)
@@ -46,18 +46,18 @@ def write(endpoint: Endpoint, rules: ChatRules, request: ChatRequest) -> Result[
 def _build_body(
     rules: ChatRules, request: ChatRequest, *, names_model: bool
 ) -> tuple[wire.ChatCompletionRequest, tuple[Adjustment, ...]]:
-    """The body, and what of the request it could not hold."""
+    """Build the body and list the unsupported options."""
     dialect = rules.dialect
     messages, in_messages = build_messages(rules, request)
     tokens, in_tokens = accept_max_tokens(rules, request, TOKENS_FIELDS)
     options = accept_options(rules, request)
-    thinking, form = NO_THINKING, None
+    thinking, answer_format = NO_THINKING, None
     in_format: tuple[Adjustment, ...] = ()
     if request.options is not NO_OPTIONS:
         thinking = accept_thinking(rules, request)
-        form, in_format = accept_format(rules, request)
+        answer_format, in_format = accept_format(rules, request)
     reasoning = NO_REASONING if thinking is NO_THINKING else place_thinking(rules, thinking)
-    use = accept_tools(rules, request) if request.tools or request.options is not NO_OPTIONS else NO_TOOLS
+    tool_use = accept_tools(rules, request) if request.tools or request.options is not NO_OPTIONS else NO_TOOLS
     counts = dialect.logprobs_as == "count"
     body = wire.ChatCompletionRequest(
         messages=messages,
@@ -76,15 +76,15 @@ def _build_body(
         user=options.user if dialect.user_field == "user" else UNSET,
         safety_identifier=options.user if dialect.user_field == "safety_identifier" else UNSET,
         reasoning_effort=reasoning.reasoning_effort,
-        tools=build_tools(rules, use) if use.tools else UNSET,
-        tool_choice=use.choice if use.named is UNSET else build_choice(use),
-        parallel_tool_calls=use.parallel,
-        response_format=UNSET if form is None else _build_format(form),
+        tools=build_tools(rules, tool_use) if tool_use.tools else UNSET,
+        tool_choice=tool_use.choice if tool_use.named is UNSET else build_choice(tool_use),
+        parallel_tool_calls=tool_use.parallel,
+        response_format=UNSET if answer_format is None else _build_format(answer_format),
         store=UNSET if request.options.store is None else request.options.store,
         stream=True if request.stream else UNSET,
         stream_options=WITH_USAGE if request.stream and dialect.stream_usage else UNSET,
     )
-    own = ChatVendorFields(
+    vendor_fields = ChatVendorFields(
         top_k=options.top_k,
         user_id=options.user if dialect.user_field == "user_id" else UNSET,
         reasoning=reasoning.reasoning,
@@ -93,25 +93,25 @@ def _build_body(
         thinking_budget=reasoning.thinking_budget,
         chat_template_kwargs=reasoning.chat_template_kwargs,
         chat_template_args=reasoning.chat_template_args,
-        tool_stream=True if dialect.tool_stream and request.stream and use.tools else UNSET,
+        tool_stream=True if dialect.tool_stream and request.stream and tool_use.tools else UNSET,
     )
     in_fields: tuple[Adjustment, ...] = ()
-    if own != NO_FIELDS:
-        body, in_fields = extend_body(rules, body, own, thinking)
+    if vendor_fields != NO_FIELDS:
+        body, in_fields = extend_body(rules, body, vendor_fields, thinking)
     unsupported = (
         *in_messages,
         *in_tokens,
         *options.adjustments,
         *thinking.adjustments,
-        *use.adjustments,
+        *tool_use.adjustments,
         *in_format,
         *in_fields,
     )
     return body, unsupported
 
 
-def _build_format(form: AnswerFormat) -> wire.ResponseFormat:
-    if form.schema is None:
+def _build_format(answer_format: AnswerFormat) -> wire.ResponseFormat:
+    if answer_format.schema is None:
         return JSON_OBJECT
-    schema = wire.JsonSchemaFormat(name=form.name, schema=form.schema, strict=form.strict)
+    schema = wire.JsonSchemaFormat(name=answer_format.name, schema=answer_format.schema, strict=answer_format.strict)
     return wire.ResponseFormat(type="json_schema", json_schema=schema)

@@ -1,4 +1,4 @@
-"""Which operation a chat is sent through, and below which base URL: Azure has two forms of URL."""
+"""Operation and base URL of a chat; Azure has two forms of URL."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from victor_fp.core.requests import Endpoint
 
 
 class ChatRoute(msgspec.Struct, frozen=True, kw_only=True):
-    """An operation and the base URL it is sent below."""
+    """An operation and its base URL."""
 
     base_url: str
     operation: CreateChatCompletion | CreateDeploymentChatCompletion
 
     @property
     def names_model(self) -> bool:
-        """Whether the body still has to name the model."""
+        """Whether the body must contain the model."""
         return isinstance(self.operation, CreateChatCompletion)
 
 
 def choose_route(endpoint: Endpoint, dialect: ChatDialect, model: str) -> ChatRoute | None:
-    """Return where a chat goes; None where an Azure resource is not configured."""
+    """Return the route of a chat; None if no Azure resource is configured."""
     if not dialect.deployment_urls:
         return ChatRoute(base_url=endpoint.base_url, operation=CreateChatCompletion())
     root = find_resource_url(endpoint)

@@ -1,26 +1,26 @@
-"""What one model behind a dialect of Chat Completions accepts, in which fields."""
+"""Rules of Chat Completions: what one model accepts, and in which fields."""
 
 from __future__ import annotations
 
 import msgspec
 
-from victor_fp.core.dialects.chat import ChatDialect, EffortForm, ReasoningBack, TokensField
+from victor_fp.core.dialects.chat import ChatDialect, EffortForm, ReasoningReplay, TokensField
 from victor_fp.core.protocols.openai_family import rules as family
 from victor_fp.core.protocols.openai_family.rules import find_policy, list_unsupported
 from victor_fp.core.requests import ChatRequest, Endpoint
 
 
 class ChatRules(family.Rules, frozen=True, kw_only=True):
-    """What may be sent, in which fields."""
+    """What may be sent, and in which fields."""
 
     dialect: ChatDialect
     effort_form: EffortForm
     tokens_field: TokensField
-    reasoning_back: ReasoningBack
+    reasoning_replay: ReasoningReplay
 
 
 def build_rules(endpoint: Endpoint, dialect: ChatDialect) -> ChatRules:
-    """The dialect's rules for models that no policy names."""
+    """Return the dialect's rules for models without a policy."""
     by_url = frozenset({"audio_url"}) if dialect.audio_form == "object" else frozenset[str]()
     return ChatRules(
         dialect=dialect,
@@ -29,19 +29,19 @@ def build_rules(endpoint: Endpoint, dialect: ChatDialect) -> ChatRules:
         refuses=dialect.refuses | list_unsupported(endpoint.spec.supports) | by_url,
         result_parts=dialect.result_parts,
         efforts=dialect.efforts,
-        effort_words=dialect.effort_words,
+        effort_values=dialect.effort_values,
         cache_marks=dialect.cache_marks,
         call_id_limit=dialect.call_id_limit,
-        most_temperature=dialect.most_temperature,
+        max_temperature=dialect.max_temperature,
         stop_limit=dialect.stop_limit,
         effort_form=dialect.effort_form,
         tokens_field=dialect.tokens_field,
-        reasoning_back=dialect.reasoning_back,
+        reasoning_replay=dialect.reasoning_replay,
     )
 
 
 def apply_policy(rules: ChatRules, request: ChatRequest) -> ChatRules:
-    """The rules narrowed by the policy of the request's model."""
+    """Return the rules restricted by the policy of the request's model."""
     policy = find_policy(rules.dialect.models, request)
     if policy is None:
         return rules
@@ -50,9 +50,9 @@ def apply_policy(rules: ChatRules, request: ChatRequest) -> ChatRules:
         recipient=f"{rules.recipient} with {request.model}" if policy.refuses else rules.recipient,
         refuses=rules.refuses | policy.refuses,
         efforts=rules.efforts if policy.efforts is None else policy.efforts,
-        effort_words={**rules.effort_words, **policy.effort_words} if policy.effort_words else rules.effort_words,
+        effort_values={**rules.effort_values, **policy.effort_values} if policy.effort_values else rules.effort_values,
         cache_marks=policy.cache_marks or rules.cache_marks,
         effort_form=policy.effort_form or rules.effort_form,
         tokens_field=policy.tokens_field or rules.tokens_field,
-        reasoning_back=policy.reasoning_back or rules.reasoning_back,
+        reasoning_replay=policy.reasoning_replay or rules.reasoning_replay,
     )

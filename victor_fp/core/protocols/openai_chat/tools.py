@@ -1,4 +1,4 @@
-"""Tools, and the choice among them, in the fields of Chat Completions."""
+"""Tools and tool choice of Chat Completions."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from victor_fp.core.types import ToolDefinition
 EPHEMERAL = wire.CacheControl(type="ephemeral")
 
 
-def build_tools(rules: Rules, use: ToolUse) -> list[wire.Tool] | UnsetType:
-    """The tools as functions; UNSET where there are none."""
-    return [_build_tool(rules, tool) for tool in use.tools] if use.tools else UNSET
+def build_tools(rules: Rules, tool_use: ToolUse) -> list[wire.Tool] | UnsetType:
+    """Build the tools as functions; UNSET if there are none."""
+    return [_build_tool(rules, tool) for tool in tool_use.tools] if tool_use.tools else UNSET
 
 
-def build_choice(use: ToolUse) -> wire.NamedToolChoice | str | UnsetType:
-    """The choice among the tools, by a word or by name."""
-    if use.named is UNSET:
-        return use.choice
-    return wire.NamedToolChoice(type="function", function=wire.FunctionName(name=use.named))
+def build_choice(tool_use: ToolUse) -> wire.NamedToolChoice | str | UnsetType:
+    """Build the tool choice, a mode or a named tool."""
+    if tool_use.named is UNSET:
+        return tool_use.choice
+    return wire.NamedToolChoice(type="function", function=wire.FunctionName(name=tool_use.named))
 
 
 def _build_tool(rules: Rules, tool: ToolDefinition) -> wire.Tool:

@@ -1,4 +1,4 @@
-"""Fields of a request that single vendors add to OpenAI's, written into the generated model of each vendor."""
+"""Vendor-specific request fields of Chat Completions, in the generated model of each vendor."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from victor_fp.core.requests import Adjustment
 
 
 class ChatVendorFields(msgspec.Struct, frozen=True, kw_only=True):
-    """Values for which OpenAI's own request has no field; each vendor's model has fields for some of them."""
+    """Values without a field in OpenAI's request; each vendor's model has fields for some of them."""
 
     top_k: int | UnsetType = UNSET
     user_id: str | UnsetType = UNSET
@@ -39,73 +39,82 @@ OPTIONS = {
     "chat_template_kwargs": ("reasoning_effort",),
     "chat_template_args": ("reasoning_effort",),
 }
-"""The options that a field stands for."""
+"""Options represented by each field."""
 
 
 def extend_body(
-    rules: ChatRules, body: wire.ChatCompletionRequest, own: ChatVendorFields, thinking: Thinking
+    rules: ChatRules, body: wire.ChatCompletionRequest, vendor_fields: ChatVendorFields, thinking: Thinking
 ) -> tuple[wire.ChatCompletionRequest, tuple[Adjustment, ...]]:
-    """The body as the dialect's own model, with the vendor's fields; what that model has no field for is refused."""
-    extended = _extend(rules.dialect.request_model, body, own)
-    asked = {"reasoning_effort": thinking.effort, "reasoning_budget": thinking.budget}
-    lost = {
+    """Return the body as the dialect's model with the vendor's fields, and refusals for values without a field in it."""
+    extended = _extend(rules.dialect.request_model, body, vendor_fields)
+    requested = {"reasoning_effort": thinking.effort, "reasoning_budget": thinking.budget}
+    missing = {
         option
         for field, options in OPTIONS.items()
-        if getattr(own, field) is not UNSET and field not in extended.__struct_fields__
+        if getattr(vendor_fields, field) is not UNSET and field not in extended.__struct_fields__
         for option in options
-        if asked.get(option, option) is not None
+        if requested.get(option, option) is not None
     }
-    return extended, tuple(rules.build_refusal(option) for option in sorted(lost))
+    return extended, tuple(rules.build_refusal(option) for option in sorted(missing))
 
 
-def _extend(model: RequestModel, body: wire.ChatCompletionRequest, own: ChatVendorFields) -> wire.ChatCompletionRequest:
+def _extend(
+    model: RequestModel, body: wire.ChatCompletionRequest, vendor_fields: ChatVendorFields
+) -> wire.ChatCompletionRequest:
     if model == "openai":
         return body
     common = msgspec.structs.asdict(body)
     match model:
         case "baseten":
-            return wire.BasetenChatCompletionRequest(**common, chat_template_args=own.chat_template_args)
+            return wire.BasetenChatCompletionRequest(**common, chat_template_args=vendor_fields.chat_template_args)
         case "deepseek":
-            return wire.DeepseekChatCompletionRequest(**common, thinking=own.thinking)
+            return wire.DeepseekChatCompletionRequest(**common, thinking=vendor_fields.thinking)
         case "fireworks":
-            return wire.FireworksChatCompletionRequest(**common, top_k=own.top_k, thinking=own.thinking)
+            return wire.FireworksChatCompletionRequest(
+                **common, top_k=vendor_fields.top_k, thinking=vendor_fields.thinking
+            )
         case "llamacpp":
             return wire.LlamacppChatCompletionRequest(
-                **common, top_k=own.top_k, chat_template_kwargs=own.chat_template_kwargs
+                **common, top_k=vendor_fields.top_k, chat_template_kwargs=vendor_fields.chat_template_kwargs
             )
         case "lmstudio":
-            return wire.LmstudioChatCompletionRequest(**common, top_k=own.top_k)
+            return wire.LmstudioChatCompletionRequest(**common, top_k=vendor_fields.top_k)
         case "mlx":
             return wire.MlxChatCompletionRequest(
-                **common, top_k=own.top_k, chat_template_kwargs=own.chat_template_kwargs
+                **common, top_k=vendor_fields.top_k, chat_template_kwargs=vendor_fields.chat_template_kwargs
             )
         case "moonshot":
-            return wire.MoonshotChatCompletionRequest(**common, thinking=own.thinking)
+            return wire.MoonshotChatCompletionRequest(**common, thinking=vendor_fields.thinking)
         case "openrouter":
-            return wire.OpenrouterChatCompletionRequest(**common, top_k=own.top_k, reasoning=own.reasoning)
+            return wire.OpenrouterChatCompletionRequest(
+                **common, top_k=vendor_fields.top_k, reasoning=vendor_fields.reasoning
+            )
         case "qwen":
             return wire.QwenChatCompletionRequest(
                 **common,
-                top_k=own.top_k,
-                enable_thinking=own.enable_thinking,
-                thinking_budget=own.thinking_budget,
+                top_k=vendor_fields.top_k,
+                enable_thinking=vendor_fields.enable_thinking,
+                thinking_budget=vendor_fields.thinking_budget,
             )
         case "regolo":
-            return wire.RegoloChatCompletionRequest(**common, thinking=own.thinking)
+            return wire.RegoloChatCompletionRequest(**common, thinking=vendor_fields.thinking)
         case "together":
             return wire.TogetherChatCompletionRequest(
                 **common,
-                top_k=own.top_k,
-                reasoning=own.reasoning,
-                chat_template_kwargs=own.chat_template_kwargs,
+                top_k=vendor_fields.top_k,
+                reasoning=vendor_fields.reasoning,
+                chat_template_kwargs=vendor_fields.chat_template_kwargs,
             )
         case "vllm":
             return wire.VllmChatCompletionRequest(
-                **common, top_k=own.top_k, chat_template_kwargs=own.chat_template_kwargs
+                **common, top_k=vendor_fields.top_k, chat_template_kwargs=vendor_fields.chat_template_kwargs
             )
         case "zai":
             return wire.ZaiChatCompletionRequest(
-                **common, thinking=own.thinking, tool_stream=own.tool_stream, user_id=own.user_id
+                **common,
+                thinking=vendor_fields.thinking,
+                tool_stream=vendor_fields.tool_stream,
+                user_id=vendor_fields.user_id,
             )
         case _:
             assert_never(model)

@@ -1,4 +1,4 @@
-"""OpenAI's embeddings and their followers: one request body, and a vector for each text in whatever order."""
+"""OpenAI embeddings and compatible vendors."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from victor_fp.core.requests import Endpoint
 
 
 def codec_for(endpoint: Endpoint, dialect: OpenAIEmbeddings) -> EmbeddingCodec:
-    """The form's functions for one endpoint."""
+    """Return the codec of the endpoint."""
     return EmbeddingCodec(
         request=partial(build_embedding_request, endpoint, dialect),
         decode=decode_vectors,

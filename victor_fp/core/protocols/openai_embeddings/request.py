@@ -1,4 +1,4 @@
-"""Texts as the body of POST /embeddings, with the fields that vendors add to it."""
+"""Request bodies of POST /embeddings, with vendor-specific fields."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from victor_fp.core.result import outcome
 def build_embedding_request(
     endpoint: Endpoint, dialect: OpenAIEmbeddings, request: EmbeddingRequest
 ) -> Result[HttpRequest, Fault]:
-    """The request for vectors of these texts, or the fault that names what the vendor does not support."""
+    """Build the request, or return the fault that names the unsupported option."""
     match outcome(resolve_embedding(endpoint, dialect, request)):
         case Failure(fault):
             return Failure(fault)
@@ -45,12 +45,12 @@ def build_embedding_request(
     if dialect.deployment_urls:
         root = find_resource_url(endpoint)
         if root is None:
-            message = f"{endpoint.spec.title} needs its resource: pass endpoint= or base_url="
+            message = f"{endpoint.spec.title} requires a resource: pass endpoint= or base_url="
             return Failure(InvalidRequest(provider=endpoint.spec.name, model=request.model, message=message))
         base_url = f"{root}/openai/v1"
         operation = CreateEmbedding(api_version=read_version_parameter(endpoint))
         if has_dated_version(endpoint):
-            # The configured deployment is the one for chats: here the model names the deployment.
+            # The configured deployment is that of chats; for embeddings the model is the deployment.
             version = endpoint.settings.get("api_version") or DEPLOYMENT_VERSION
             operation = CreateDeploymentEmbedding(deployment=request.model, api_version=version)
             base_url = f"{root}/openai"
@@ -67,7 +67,7 @@ def build_embedding_request(
 
 
 _OWN_DIMENSIONS: frozenset[Additions] = frozenset({"mistral", "voyage"})
-"""Vendors that call them output_dimension."""
+"""Vendors that name the field output_dimension."""
 
 
 def _extend_for_mistral(body: wire.EmbeddingRequest, supported: SupportedEmbedding) -> wire.EmbeddingRequest:

@@ -1,4 +1,4 @@
-"""The body of POST /embeddings as vectors in the order of the texts."""
+"""Response bodies of POST /embeddings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from victor_fp_wire.openai_embeddings.response import EmbeddingList
 from victor_fp.core.cost import build_cost
 from victor_fp.core.faults import Fault
 from victor_fp.core.protocols.operations import build_decoder
-from victor_fp.core.protocols.retrieval import DecodedVectors, order_rows, pack_rows, reject_unreadable, report_usage
+from victor_fp.core.protocols.retrieval import DecodedVectors, order_rows, pack_rows, reject_body, report_usage
 from victor_fp.core.vectors import VectorType
 from victor_fp.core.wire_decoding import Undecodable
 
@@ -19,12 +19,12 @@ LISTS = build_decoder(CreateEmbedding.RESPONSE)
 
 
 def decode_vectors(body: bytes, dtype: VectorType) -> Result[DecodedVectors, Fault]:
-    """The vectors, whether they came as numbers or in base64."""
+    """Decode the vectors, numbers or base64, in the order of the texts."""
     listed = LISTS.decode(body)
     if isinstance(listed, Undecodable):
-        return reject_unreadable(listed.reason)
+        return reject_body(listed.reason)
     if listed.data is None:
-        return reject_unreadable("it has no vectors")
+        return reject_body("no vectors")
     rows = [entry.embedding for entry in listed.data]
     ordered = order_rows([entry.index for entry in listed.data], rows)
     return ordered.bind(lambda found: pack_rows(found, dtype)).map(

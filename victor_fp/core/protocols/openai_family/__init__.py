@@ -1,1 +1,1 @@
-"""What OpenAI's Chat Completions, OpenAI's Responses and Mistral's chat completions have in common."""
+"""Shared code of OpenAI Chat Completions, OpenAI Responses and Mistral's chat completions."""

@@ -1,9 +1,9 @@
-"""Completions become deltas: the chunks of a stream one by one, a whole body as its only chunk.
+"""Conversion of completions to deltas; a non-streaming body is treated as a single chunk.
 
-Rules: a chunk that holds nothing but text, as nearly all do, is one text delta and changes nothing else. Facts beside the
-answer are kept and reported once, before the end, because later chunks repeat and complete them. A stream ends with [DONE];
-an error chunk, or the finish reason "error", fails it wherever it comes. Calls and records of a body are whole, so that none
-continues another.
+Rules: a chunk with only text, as nearly all are, becomes one text delta and does not change the state. Metadata are
+accumulated and reported once, before the end, because later chunks repeat and complete them. A stream ends with [DONE]; an
+error chunk, or the finish reason "error", fails it at any point. Calls and records of a body are complete: none continues
+another.
 """
 
 from __future__ import annotations
@@ -46,64 +46,64 @@ B = TypeVar("B")
 
 NOTHING: Mapping[str, Json] = MappingProxyType({})
 FAILURE = "error"
-"""The finish reason of an answer that broke, of OpenRouter for one."""
-BROKEN_OFF = "the vendor broke the answer off"
-"""What is said of it where the vendor says no more."""
+"""Finish reason of a failed generation, as sent by OpenRouter."""
+UNSPECIFIED_ERROR = "the vendor reported an error without details"
+"""Message of a failed generation if the vendor sends none."""
 
 
 class ChoiceContent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What the one choice of a chunk holds."""
+    """Content of the first choice of a chunk."""
 
     deltas: Sequence[Delta] = ()
-    """Thinking, text and refusal, in this order."""
+    """Reasoning, text and refusal, in this order."""
     fragments: Sequence[Fragment] = ()
     details: Sequence[Record] = ()
     """Reasoning details."""
     executed: Sequence[Record] = ()
-    """Tools that the vendor ran itself."""
+    """Server tools that the vendor executed."""
     audio: Record | None = None
     notes: Mapping[str, Json] = NOTHING
-    """Facts that later chunks replace."""
-    growing: Mapping[str, Json] = NOTHING
-    """Facts whose lists grow, such as log probabilities: reported at once."""
+    """Metadata that later chunks replace."""
+    growing_metadata: Mapping[str, Json] = NOTHING
+    """Metadata whose lists accumulate, such as log probabilities; reported immediately."""
     finish_reason: str | None = None
     error: Json = None
 
 
 class ChunkContent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A chunk of a stream, or a whole body, as the protocol reads it."""
+    """Content of a stream chunk or of a body."""
 
     choice: ChoiceContent | None = None
     usage: UsageReported | None = None
     identity: Mapping[str, Json] = NOTHING
-    """Its `id` and `created`; the first ones count."""
+    """Its `id` and `created`; the first values count."""
     model: str | None = None
     notes: Mapping[str, Json] = NOTHING
-    """Facts that later chunks replace."""
+    """Metadata that later chunks replace."""
     error: Json = None
-    """The error that the chunk holds or is."""
+    """The error that the chunk contains or is."""
 
 
 class CompletionFormat(msgspec.Struct, Generic[C, B], frozen=True, kw_only=True):
-    """How a protocol reads its completions."""
+    """The functions that read the completions of a protocol."""
 
     decode_chunk: Callable[[bytes], C | Undecodable]
     decode_body: Callable[[bytes], B | Undecodable]
     read_plain_text: Callable[[C], TextDelta | ReasoningDelta | None]
-    """The delta of a chunk that has nothing else; None for every other chunk."""
+    """Returns the delta of a chunk that has only text or reasoning, else None."""
     read_chunk: Callable[[C, Frame, bool], ChunkContent]
-    """A chunk with its frame; the flag says whether to read the facts of one in the middle of a stream, too."""
+    """Reads a chunk with its frame; the flag is whether it is the first, whose metadata are always read."""
     read_body: Callable[[B, Frame], ChunkContent]
     build_stop: Callable[[str], Stopped]
     done_is_stop: bool = False
-    """Streams may end with `[DONE]` and no finish reason before it; else such a stream is truncated."""
+    """Whether `[DONE]` without a finish reason is a normal end; otherwise such a stream is truncated."""
 
 
 class Accumulator(msgspec.Struct, frozen=True, kw_only=True):
-    """What a stream has sent so far that later chunks may continue."""
+    """Accumulated state of a stream."""
 
     seed: str = ""
-    """The answer's id, else its time: what ids for calls are made of."""
+    """The completion's id, else its creation time; missing call ids are derived from it."""
     model: str | None = None
     notes: Mapping[str, Json] = {}
     details: OpenRecords = OpenRecords()
@@ -113,13 +113,13 @@ class Accumulator(msgspec.Struct, frozen=True, kw_only=True):
     calls: OpenCalls = NO_CALLS
     begun: bool = False
     stopped: bool = False
-    """A finish reason has come."""
+    """Whether a finish reason has been received."""
     cut: Fault | None = None
     """See `errors.Cut`."""
 
 
 class CompletionEvents(msgspec.Struct, Generic[C, B], frozen=True):
-    """Where the reading of one stream stands."""
+    """Reader of one stream."""
 
     endpoint: Endpoint
     dialect: ErrorDialect
@@ -127,7 +127,7 @@ class CompletionEvents(msgspec.Struct, Generic[C, B], frozen=True):
     state: Accumulator = Accumulator()
 
     def read(self, frames: Sequence[Frame]) -> tuple[CompletionEvents[C, B], list[Delta]]:
-        """The reader for what follows, and what these frames mean."""
+        """Return the reader for the next frames and the deltas of these."""
         deltas: list[Delta] = []
         before = state = self.state
         if before.cut is not None and frames:
@@ -151,12 +151,12 @@ class CompletionEvents(msgspec.Struct, Generic[C, B], frozen=True):
         return CompletionEvents(self.endpoint, self.dialect, self.format, state), deltas
 
     def finish(self) -> list[Delta]:
-        """What was held back, for streams that end without [DONE]."""
+        """Return buffered deltas, for streams that end without [DONE]."""
         state, deltas = _release(self.state)
         return [*deltas, *_report_metadata(state)]
 
     def _end(self, state: Accumulator) -> list[Delta]:
-        """What [DONE] means."""
+        """Return the deltas of [DONE]."""
         state, deltas = _release(state)
         if self.format.done_is_stop and not state.stopped:
             deltas.append(Stopped("stop"))
@@ -165,15 +165,15 @@ class CompletionEvents(msgspec.Struct, Generic[C, B], frozen=True):
     def _on_undecodable(
         self, state: Accumulator, frame: Frame, reason: str, *, last: bool
     ) -> tuple[Accumulator, list[Delta]]:
-        """A frame that does not decode as a chunk: cut off, an error, or invalid."""
-        meant = interpret_frame(self.endpoint, self.dialect, frame, reason, state.model, last=last)
-        if isinstance(meant, Cut):
-            return msgspec.structs.replace(state, cut=meant.fault), []
-        return state, [] if meant is None else [meant]
+        """Handle a frame that does not decode as a chunk: cut off, an error, or invalid."""
+        interpreted = interpret_frame(self.endpoint, self.dialect, frame, reason, state.model, last=last)
+        if isinstance(interpreted, Cut):
+            return msgspec.structs.replace(state, cut=interpreted.fault), []
+        return state, [] if interpreted is None else [interpreted]
 
     def _on_chunk(self, state: Accumulator, chunk: ChunkContent) -> tuple[Accumulator, list[Delta]]:
-        """A chunk that has more than text."""
-        state, deltas = add_chunk(state, chunk, whole=False)
+        """Handle a chunk that has more than text."""
+        state, deltas = add_chunk(state, chunk, is_complete=False)
         if (error := find_error(chunk)) is not None:
             fault = fault_from_error(self.endpoint, self.dialect, error, model=state.model)
             return state, [*deltas, ErrorReported(fault)]
@@ -187,16 +187,22 @@ class CompletionEvents(msgspec.Struct, Generic[C, B], frozen=True):
 def read_body(
     endpoint: Endpoint, dialect: ErrorDialect, completions: CompletionFormat[C, B], body: bytes
 ) -> Sequence[Delta]:
-    """The deltas of a 200 body. An error in it, or a body that is no completion, is `ErrorReported`."""
-    answer = completions.decode_body(body)
-    if isinstance(answer, Undecodable):
-        return [ErrorReported(InvalidResponse(provider=endpoint.spec.name, message=f"no completion: {answer.reason}"))]
-    chunk = completions.read_body(answer, Frame(body))
+    """Decode a 200 body to deltas. An error in it, or a body that is not a completion, is `ErrorReported`."""
+    completion = completions.decode_body(body)
+    if isinstance(completion, Undecodable):
+        return [
+            ErrorReported(
+                InvalidResponse(
+                    provider=endpoint.spec.name, message=f"the response cannot be decoded: {completion.reason}"
+                )
+            )
+        ]
+    chunk = completions.read_body(completion, Frame(body))
     if chunk.error is not None:
         return [ErrorReported(fault_from_error(endpoint, dialect, chunk.error, model=chunk.model))]
     if chunk.choice is None:
-        return [ErrorReported(InvalidResponse(provider=endpoint.spec.name, message="the answer holds no choice"))]
-    state, deltas = add_chunk(Accumulator(), chunk, whole=True)
+        return [ErrorReported(InvalidResponse(provider=endpoint.spec.name, message="the response contains no choice"))]
+    state, deltas = add_chunk(Accumulator(), chunk, is_complete=True)
     state, released = _release(state)
     deltas += [*released, *_report_metadata(state)]
     if (error := find_error(chunk)) is not None:
@@ -207,58 +213,58 @@ def read_body(
 
 
 def find_error(chunk: ChunkContent) -> Json:
-    """The error of a chunk or of its choice; None where there is none."""
+    """Return the error of a chunk or of its choice; None if there is none."""
     if chunk.error is not None or chunk.choice is None or chunk.choice.finish_reason != FAILURE:
         return chunk.error
-    return {"error": chunk.choice.error or BROKEN_OFF}
+    return {"error": chunk.choice.error or UNSPECIFIED_ERROR}
 
 
-def add_chunk(state: Accumulator, chunk: ChunkContent, *, whole: bool) -> tuple[Accumulator, list[Delta]]:
-    """The state with one chunk more, and its deltas but for how it ends; `whole` calls and records continue none."""
+def add_chunk(state: Accumulator, chunk: ChunkContent, *, is_complete: bool) -> tuple[Accumulator, list[Delta]]:
+    """Add a chunk: return the state and its deltas, except the stop. `is_complete`: calls and records are complete."""
     choice = chunk.choice
     if not state.begun or chunk.identity or chunk.notes or choice is None or choice.notes:
-        state = _add_facts(state, chunk)
+        state = _add_metadata(state, chunk)
     if choice is None:
         return state, [] if chunk.usage is None else [chunk.usage]
     deltas = [*choice.deltas]
     if choice.fragments:
         calls = state.calls
         for fragment in choice.fragments:
-            calls, more = add_fragment(calls, fragment, state.seed, whole=whole)
+            calls, more = add_fragment(calls, fragment, state.seed, is_complete=is_complete)
             deltas += more
         if calls is not state.calls:
             state = msgspec.structs.replace(state, calls=calls)
     if choice.details or choice.executed or choice.audio:
-        state = _add_records(state, choice, whole=whole)
-    if choice.growing:
-        deltas.append(MetadataReported(metadata=dict(choice.growing)))
+        state = _add_records(state, choice, is_complete=is_complete)
+    if choice.growing_metadata:
+        deltas.append(MetadataReported(metadata=dict(choice.growing_metadata)))
     if chunk.usage is not None:
         deltas.append(chunk.usage)
     return state, deltas
 
 
-def _add_facts(state: Accumulator, chunk: ChunkContent) -> Accumulator:
-    of_choice = {} if chunk.choice is None else chunk.choice.notes
+def _add_metadata(state: Accumulator, chunk: ChunkContent) -> Accumulator:
+    choice_notes = {} if chunk.choice is None else chunk.choice.notes
     return msgspec.structs.replace(
         state,
         begun=True,
         seed=state.seed or str(chunk.identity.get("id") or chunk.identity.get("created") or ""),
         model=state.model or chunk.model,
-        notes={**chunk.identity, **state.notes, **chunk.notes, **of_choice},
+        notes={**chunk.identity, **state.notes, **chunk.notes, **choice_notes},
     )
 
 
-def _add_records(state: Accumulator, choice: ChoiceContent, *, whole: bool) -> Accumulator:
+def _add_records(state: Accumulator, choice: ChoiceContent, *, is_complete: bool) -> Accumulator:
     return msgspec.structs.replace(
         state,
-        details=state.details.with_fragments(choice.details, whole=whole),
-        executed=state.executed.with_fragments(choice.executed, whole=whole),
+        details=state.details.with_fragments(choice.details, is_complete=is_complete),
+        executed=state.executed.with_fragments(choice.executed, is_complete=is_complete),
         audio=(state.audio or OpenRecord()).with_fragment(choice.audio) if choice.audio else state.audio,
     )
 
 
 def _release(state: Accumulator) -> tuple[Accumulator, list[Delta]]:
-    """Calls and reasoning details that were held back until they are whole."""
+    """Emit calls and reasoning details that were buffered until complete."""
     calls, deltas = (NO_CALLS, list[Delta]()) if state.calls is NO_CALLS else release_held(state.calls)
     if state.details.newest is None and calls is state.calls:
         return state, deltas
@@ -268,7 +274,7 @@ def _release(state: Accumulator) -> tuple[Accumulator, list[Delta]]:
 
 
 def _report_metadata(state: Accumulator) -> list[Delta]:
-    """Facts beside the answer, once."""
+    """Emit the accumulated metadata."""
     notes = dict(state.notes)
     if state.executed.newest is not None:
         notes["executed_tools"] = state.executed.merge()

@@ -1,4 +1,4 @@
-"""Which models a place serves, and what their limits are, in the many words that servers have for it."""
+"""Model discovery: models and limits in the many forms of OpenAI-compatible servers."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from victor_fp.core.wire_decoding import Undecodable
 
 MODELS = build_decoder(ListModels.RESPONSE)
 PROPS = build_decoder(GetServerProps.RESPONSE)
-TOOL_WORDS = frozenset({"tools", "tool_use", "function_calling", "tool_choice"})
-IMAGE_WORDS = frozenset({"image", "vision", "image_input"})
-REASONING_WORDS = frozenset({"reasoning", "thinking", "include_reasoning", "reasoning_effort"})
+TOOL_CAPABILITIES = frozenset({"tools", "tool_use", "function_calling", "tool_choice"})
+IMAGE_CAPABILITIES = frozenset({"image", "vision", "image_input"})
+REASONING_CAPABILITIES = frozenset({"reasoning", "thinking", "include_reasoning", "reasoning_effort"})
 
 
 def build_discovery(endpoint: Endpoint, dialect: RoutedDialect) -> Discovery:
-    """Return how to list models, and how to ask a llama.cpp server for the settings of one."""
+    """Return the operations that list models and, for llama.cpp servers, get the settings of one."""
     return Discovery(
         list_request=partial(build_list_request, endpoint, dialect),
         read_list=read_list,
@@ -34,7 +34,7 @@ def build_discovery(endpoint: Endpoint, dialect: RoutedDialect) -> Discovery:
 
 
 def read_list(body: bytes) -> tuple[ModelInfo, ...]:
-    """The models of a list under `data`, or of Together's bare array; nothing for a body that is neither."""
+    """Return the models of a list under `data`, or of Together's bare array; empty if the body is neither."""
     listed = MODELS.decode(body)
     if isinstance(listed, Undecodable):
         return ()
@@ -44,7 +44,7 @@ def read_list(body: bytes) -> tuple[ModelInfo, ...]:
 
 
 def index_raw_models(body: bytes) -> dict[str, dict[str, Json]]:
-    """Return the entries of a list of models as they came, by id."""
+    """Return the raw entries of a list of models, by id."""
     value = decode_lenient_json(body)
     entries = value.get("data") if isinstance(value, dict) else value
     found = [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
@@ -52,7 +52,7 @@ def index_raw_models(body: bytes) -> dict[str, dict[str, Json]]:
 
 
 def read_props(model: str, body: bytes) -> ModelInfo | None:
-    """The context that a running llama.cpp server gives each conversation."""
+    """Return the settings of a running llama.cpp server, with the context window per conversation."""
     props = PROPS.decode(body)
     raw = decode_lenient_json(body)
     if isinstance(props, Undecodable) or props.default_generation_settings is None or not isinstance(raw, dict):
@@ -61,7 +61,7 @@ def read_props(model: str, body: bytes) -> ModelInfo | None:
     seen = props.modalities if isinstance(props.modalities, dict) else {}
     return ModelInfo(
         id=model,
-        context_window=_to_whole(props.default_generation_settings.n_ctx),
+        context_window=_to_limit(props.default_generation_settings.n_ctx),
         supports_tools=_read_flag(caps.get("supports_tools")),
         supports_images=_read_flag(seen.get("vision")),
         raw=dict(raw),
@@ -69,14 +69,14 @@ def read_props(model: str, body: bytes) -> ModelInfo | None:
 
 
 def _build_info(name: str, model: Model, raw: dict[str, Json]) -> ModelInfo:
-    words = _collect_capabilities(model)
+    capabilities = _collect_capabilities(model)
     architecture = model.architecture if isinstance(model.architecture, dict) else {}
     seen = _collect_texts(model.input_modalities) | _collect_texts(architecture.get("input_modalities"))
     served = [provider for provider in model.providers or () if provider.status in (None, "live")]
     top = model.top_provider
     return ModelInfo(
         id=name,
-        context_window=_to_whole(
+        context_window=_to_limit(
             model.loaded_context_length
             or model.context_length
             or model.context_window
@@ -87,31 +87,31 @@ def _build_info(name: str, model: Model, raw: dict[str, Json]) -> ModelInfo:
             or (None if top is None else top.context_length)
             or max((provider.context_length or 0 for provider in served), default=0)
         ),
-        max_output=_to_whole(
+        max_output=_to_limit(
             model.max_completion_tokens
             or model.max_output_length
             or (None if top is None else top.max_completion_tokens)
         ),
         supports_tools=_find_first_known(
             model.supports_tools,
-            bool(words & TOOL_WORDS) if words else None,
+            bool(capabilities & TOOL_CAPABILITIES) if capabilities else None,
             any(provider.supports_tools for provider in served) if served else None,
         ),
         supports_images=_find_first_known(
             model.supports_image_input,
             model.supports_image_in,
-            bool(seen & IMAGE_WORDS) if seen else None,
+            bool(seen & IMAGE_CAPABILITIES) if seen else None,
             model.type == "vlm" if model.type in ("llm", "vlm") else None,
         ),
         supports_reasoning=_find_first_known(
-            model.supports_reasoning, bool(words & REASONING_WORDS) if words else None
+            model.supports_reasoning, bool(capabilities & REASONING_CAPABILITIES) if capabilities else None
         ),
         raw=dict(raw),
     )
 
 
 def _collect_capabilities(model: Model) -> set[str]:
-    """Capabilities given as words: LM Studio's, Groq's features, OpenRouter's parameters."""
+    """Collect named capabilities: LM Studio's, Groq's features, OpenRouter's parameters."""
     return (
         _collect_texts(model.capabilities)
         | _collect_texts(model.supported_features)
@@ -127,14 +127,14 @@ def _read_flag(value: object) -> bool | None:
     return value if isinstance(value, bool) else None
 
 
-def _find_first_known(*answers: bool | None) -> bool | None:
-    return next((answer for answer in _drop_unknown(answers)), None)
+def _find_first_known(*values: bool | None) -> bool | None:
+    return next((value for value in _drop_unknown(values)), None)
 
 
-def _drop_unknown(answers: Iterable[bool | None]) -> list[bool]:
-    return [answer for answer in answers if answer is not None]
+def _drop_unknown(values: Iterable[bool | None]) -> list[bool]:
+    return [value for value in values if value is not None]
 
 
-def _to_whole(value: float | None) -> int | None:
-    """A limit in tokens; zero means that the server does not say."""
+def _to_limit(value: float | None) -> int | None:
+    """Return a limit in tokens; None for zero, which means unknown."""
     return int(value) if value else None

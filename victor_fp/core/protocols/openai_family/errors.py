@@ -1,4 +1,4 @@
-"""Errors of OpenAI's family: HTTP bodies, errors in a 200 body, error events and broken frames of a stream."""
+"""Faults from errors of OpenAI's family: HTTP bodies, errors in a 200 body, error events and invalid frames."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from victor_fp.core.json import Json, NotJson, decode_lenient_json, encode_flawe
 from victor_fp.core.requests import Endpoint
 
 ErrorDialect: TypeAlias = ChatDialect | MistralDialect | ResponsesDialect
-"""Those whose vendors' errors are told apart by the same codes and phrases."""
-TOO_SHORT = "truncated"
-"""How msgspec says that a JSON text ends too soon."""
+"""Dialects whose errors are classified by the same codes and phrases."""
+TRUNCATED = "truncated"
+"""In msgspec's message for truncated JSON."""
 
 
 class TypedError(msgspec.Struct, frozen=True, kw_only=True):
-    """What the error model of a protocol's document says."""
+    """Fields from the error model of a protocol's document."""
 
     parameter: str = ""
     request_id: str | None = None
 
 
 class Cut(msgspec.Struct, frozen=True):
-    """The last frame so far breaks off in its JSON: a failure if another follows, else the stream's own end."""
+    """The JSON of the last frame is truncated: a failure if another frame follows, else the stream is truncated."""
 
     fault: Fault
 
@@ -46,7 +46,7 @@ def fault_from_response(
     headers: Mapping[str, str],
     body: bytes,
 ) -> Fault:
-    """The fault of a response with status >= 400, whatever its body is."""
+    """Return the fault for a response with status >= 400. Accepts any body."""
     typed, details = read_error(body), read_body(body)
     details = msgspec.structs.replace(
         details,
@@ -58,13 +58,13 @@ def fault_from_response(
 
 
 def fault_from_error(endpoint: Endpoint, dialect: ErrorDialect, value: Json, *, model: str | None = None) -> Fault:
-    """The fault of an error inside a stream or a 200 body: the whole value, or its field `error`."""
+    """Return the fault for an error in a stream or a 200 body; `value` is the error, or has it in the field `error`."""
     table = OPENAI_FAMILY.with_codes(dialect.codes)
     return classify_error(endpoint, table, read_details(value), body=encode_flawed_json(value), model=model)
 
 
 def has_known_code(dialect: ErrorDialect, error: Json) -> bool:
-    """Whether one of an error's codes says what went wrong."""
+    """Return whether one of an error's codes is known."""
     known = OPENAI_FAMILY.with_codes(dialect.codes).codes
     return any(code.lower() in known for code in read_details(error).codes)
 
@@ -72,7 +72,7 @@ def has_known_code(dialect: ErrorDialect, error: Json) -> bool:
 def interpret_frame(
     endpoint: Endpoint, dialect: ErrorDialect, frame: Frame, reason: str, model: str | None, *, last: bool
 ) -> ErrorReported | Cut | None:
-    """What a frame means that does not decode as a chunk, for the given reason; None where it is empty."""
+    """Interpret a frame that does not decode as a chunk, for the given reason; None if it is empty."""
     data = frame.data.strip()
     if not data:
         return None
@@ -80,6 +80,6 @@ def interpret_frame(
         value = decode_lenient_json(data)
         error: Json = data.decode("utf-8", "replace") if isinstance(value, NotJson) else value
         return ErrorReported(fault_from_error(endpoint, dialect, {"error": error}, model=model))
-    message = f"a frame of the stream is no chunk: {reason}"
+    message = f"a frame of the stream cannot be decoded: {reason}"
     fault = InvalidResponse(provider=endpoint.spec.name, model=model, message=message)
-    return Cut(fault) if last and TOO_SHORT in reason else ErrorReported(fault)
+    return Cut(fault) if last and TRUNCATED in reason else ErrorReported(fault)

@@ -1,4 +1,4 @@
-"""Images, audio and files as the formats of OpenAI's family write them: data URLs, names of formats, names of files."""
+"""Data URLs, audio format names and file names of media parts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ AUDIO_FORMATS = {
     "audio/x-m4a": "m4a",
     "audio/x-flac": "flac",
 }
-"""Media types whose subtype is not the format's name."""
+"""Format names of media types whose subtype is a different name."""
 EXTENSIONS = {"text/plain": "txt", "text/markdown": "md"}
 """Extensions of media types whose subtype is not one."""
 
@@ -30,12 +30,12 @@ def build_data_url(data: bytes, media_type: str) -> str:
 
 
 def name_audio_format(part: AudioPart) -> str:
-    """The vendors' name for the format of an audio part."""
+    """Return the vendors' name of an audio part's format."""
     media_type = part.media_type or "audio/wav"
     return AUDIO_FORMATS.get(media_type, media_type.partition("/")[2])
 
 
 def name_file(part: FilePart) -> str:
-    """The name a file is sent under: its own, or one that says what it holds."""
+    """Return the name of a file: its filename, or one made from its media type."""
     media_type = part.media_type or "application/pdf"
     return part.filename or f"file.{EXTENSIONS.get(media_type, media_type.partition('/')[2])}"

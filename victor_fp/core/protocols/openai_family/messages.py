@@ -1,4 +1,4 @@
-"""A conversation as far as a vendor accepts it, before a protocol writes its messages."""
+"""Adaptation of a conversation to what a vendor accepts, before a protocol builds its messages."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from victor_fp.core.types import Message, Part, TextPart
 
 
 def accept_messages(rules: Rules, messages: Sequence[Message]) -> tuple[Sequence[Message], tuple[Adjustment, ...]]:
-    """The messages as the vendor accepts them, and what had to be changed for it.
+    """Return the messages as the vendor accepts them, and the adjustments.
 
-    Names and parts that it refuses are left out. Parts that it accepts, but not in a tool's result, move into a user
-    message after the results.
+    Unsupported names and parts are dropped. Parts that are accepted, but not in tool results, are moved to a user message
+    after the results.
     """
     misfits = {
-        place
-        for place, message in enumerate(messages)
+        index
+        for index, message in enumerate(messages)
         if not (isinstance(message.content, str) and message.name is None) and not _can_send(rules, message)
     }
     if not misfits:
@@ -25,14 +25,14 @@ def accept_messages(rules: Rules, messages: Sequence[Message]) -> tuple[Sequence
     accepted: list[Message] = []
     adjustments: dict[Adjustment, None] = {}
     moved: list[Part] = []
-    for place, message in enumerate(messages):
+    for index, message in enumerate(messages):
         if moved and message.role != "tool":
             accepted.append(Message(role="user", content=moved))
             moved = []
-        if place in misfits:
-            kept, misplaced, changes = _accept_message(rules, message)
+        if index in misfits:
+            kept, moved_parts, changes = _accept_message(rules, message)
             accepted.append(kept)
-            moved += misplaced
+            moved += moved_parts
             adjustments |= dict.fromkeys(changes)
         else:
             accepted.append(message)
@@ -41,12 +41,12 @@ def accept_messages(rules: Rules, messages: Sequence[Message]) -> tuple[Sequence
     return accepted, tuple(adjustments)
 
 
-SEE_BELOW = "The result is attached to the next message of the user."
-"""Stands for a result that had nothing but parts which are sent elsewhere."""
+RESULT_PLACEHOLDER = "The result is attached to the next message of the user."
+"""Content of a result all of whose parts were moved."""
 
 
 def _can_send(rules: Rules, message: Message) -> bool:
-    """Whether a message can be sent as it is."""
+    """Return whether a message can be sent unchanged."""
     is_result = message.role == "tool"
     if message.name is not None and "name" in rules.refuses and not is_result:
         return False
@@ -65,7 +65,7 @@ def _can_send_result(rules: Rules, part: Part) -> bool:
 
 
 def _accept_message(rules: Rules, message: Message) -> tuple[Message, Sequence[Part], Sequence[Adjustment]]:
-    """A message without what the vendor refuses in it, the parts that move out of it, and what is to be said of both."""
+    """Return a message without unsupported content, the parts to move out of it, and the adjustments."""
     is_result = message.role == "tool"
     adjustments: list[Adjustment] = []
     changes: dict[str, object] = {}
@@ -81,15 +81,15 @@ def _accept_message(rules: Rules, message: Message) -> tuple[Message, Sequence[P
     if not moved:
         return message.model_copy(update={**changes, "content": accepted}), (), adjustments
     kinds = ", ".join(sorted({part.type for part in moved}))
-    reason = f"{rules.recipient} accepts no {kinds} in a tool's result; sent in a user message after it"
+    reason = f"{rules.recipient} does not accept {kinds} parts in tool results; sent in a user message after them"
     adjustments.append(Adjustment(parameter="messages.content", reason=reason, action="changed"))
     kept = [part for part in accepted if _can_send_result(rules, part)]
     head = TextPart(text=f"Attached to the result of the call {message.tool_call_id}:")
-    return message.model_copy(update={**changes, "content": kept or SEE_BELOW}), [head, *moved], adjustments
+    return message.model_copy(update={**changes, "content": kept or RESULT_PLACEHOLDER}), [head, *moved], adjustments
 
 
 def find_refusal(rules: Rules, part: Part) -> Adjustment | None:
-    """Why a part cannot be sent; None where it can."""
+    """Return why a part cannot be sent; None if it can."""
     if isinstance(part, TextPart):
         return None
     if part.type in rules.refuses:
@@ -97,15 +97,15 @@ def find_refusal(rules: Rules, part: Part) -> Adjustment | None:
     if part.data is not None or f"{part.type}_url" not in rules.refuses:
         return None
     if part.type != "audio" and (part.url or "").startswith("data:"):
-        # A data URL is a value, except for audio, whose format stands in a field of its own.
+        # A data URL is sent by value, except audio, whose format is a separate field.
         return None
     return Adjustment(parameter=part.type, reason=f"{rules.recipient} accepts it by value only, not by URL")
 
 
 def read_result(message: Message) -> str | list[Part]:
-    """A tool's result as text where it is one text, else as parts, empty texts left out.
+    """Return a tool result as a string if it is one text, else as parts without empty texts.
 
-    None of the formats has a mark for failures: where the text of one does not say so itself, it begins with "Error".
+    The formats have no field for failures: the text of a failed call is prefixed with "Error" if it lacks it.
     """
     given = message.content
     if message.is_error:
@@ -121,6 +121,6 @@ def read_result(message: Message) -> str | list[Part]:
 
 
 def join_texts(parts: Sequence[Part]) -> str | None:
-    """The text of parts that are nothing else; None where one is."""
+    """Join the texts of parts; None if one is not text."""
     texts = [part.text for part in parts if isinstance(part, TextPart)]
     return "".join(texts) if len(texts) == len(parts) else None

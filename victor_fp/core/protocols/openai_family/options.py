@@ -1,4 +1,4 @@
-"""The caller's options as far as a vendor accepts them, before a protocol writes them into its own fields."""
+"""Options as far as a vendor accepts them, before a protocol writes them to its fields."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class AcceptedOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """Sampling and reporting options; UNSET is what was not asked for, or what is refused."""
+    """Sampling and output options; UNSET if not requested or not accepted."""
 
     temperature: float | UnsetType = UNSET
     top_p: float | UnsetType = UNSET
@@ -27,14 +27,14 @@ class AcceptedOptions(msgspec.Struct, frozen=True, kw_only=True):
     seed: int | UnsetType = UNSET
     stop: list[str] | UnsetType = UNSET
     logprobs: int | UnsetType = UNSET
-    """How many alternatives per token, 0 for none beside the token itself."""
+    """Number of alternatives per token; 0 for the chosen token only."""
     service_tier: str | UnsetType = UNSET
     user: str | UnsetType = UNSET
     adjustments: tuple[Adjustment, ...] = ()
 
 
 class Thinking(msgspec.Struct, frozen=True, kw_only=True):
-    """How hard to think, by a word the vendor knows or by tokens."""
+    """Reasoning effort that the vendor accepts, or a budget in tokens."""
 
     effort: str | None = None
     budget: int | None = None
@@ -45,13 +45,13 @@ NO_THINKING = Thinking()
 
 
 def accept_options(rules: Rules, request: ChatRequest) -> AcceptedOptions:
-    """The sampling and reporting options that the vendor accepts, and what of the others had to be adjusted."""
+    """Return the sampling and output options that the vendor accepts, and adjustments for the others."""
     temperature, changed = _accept_temperature(rules, request)
     options = request.options
     if options is NO_OPTIONS:
         return AcceptedOptions(temperature=temperature, adjustments=changed)
     logprobs = None if options.logprobs is None or options.logprobs is False else options.logprobs
-    asked = {
+    requested = {
         "top_p": options.top_p,
         "top_k": options.top_k,
         "presence_penalty": options.presence_penalty,
@@ -63,11 +63,13 @@ def accept_options(rules: Rules, request: ChatRequest) -> AcceptedOptions:
         "user": options.user,
     }
     adjustments = list(changed)
-    adjustments += [rules.build_refusal(name) for name in asked if asked[name] is not None and name in rules.refuses]
+    adjustments += [
+        rules.build_refusal(name) for name in requested if requested[name] is not None and name in rules.refuses
+    ]
     stop = _accept(rules, "stop", options.stop)
     if stop is not UNSET and rules.stop_limit is not None and len(stop) > rules.stop_limit:
         stop = stop[: rules.stop_limit]
-        reason = f"{rules.recipient} accepts {rules.stop_limit} at most; the first are kept"
+        reason = f"{rules.recipient} accepts at maximum {rules.stop_limit}; the first are kept"
         adjustments.append(Adjustment(parameter="stop", reason=reason, action="changed"))
     tier = _accept(rules, "service_tier", options.service_tier)
     if tier is not UNSET and rules.service_tiers is not None and tier not in rules.service_tiers:
@@ -92,7 +94,7 @@ def accept_options(rules: Rules, request: ChatRequest) -> AcceptedOptions:
 def accept_max_tokens(
     rules: Rules, request: ChatRequest, fields: Collection[str]
 ) -> tuple[int | UnsetType, tuple[Adjustment, ...]]:
-    """The bound on the answer's length; the default one yields where the caller's own fields name one of `fields`."""
+    """Return max_tokens. The default is not sent if the caller's `extra_body` or unknown options have one of `fields`."""
     tokens, options = request.max_tokens, request.options
     if tokens is None:
         return UNSET, ()
@@ -100,18 +102,18 @@ def accept_max_tokens(
         given = options.unknown.keys() | options.extra_body.keys()
         if not given.isdisjoint(fields):
             return UNSET, ()
-    if tokens >= rules.least_tokens:
+    if tokens >= rules.min_output_tokens:
         return tokens, ()
-    reason = f"{rules.recipient} accepts {rules.least_tokens} at least"
-    return rules.least_tokens, (Adjustment(parameter="max_tokens", reason=reason, action="changed"),)
+    reason = f"{rules.recipient} requires at least {rules.min_output_tokens}"
+    return rules.min_output_tokens, (Adjustment(parameter="max_tokens", reason=reason, action="changed"),)
 
 
 def accept_thinking(rules: Rules, request: ChatRequest) -> Thinking:
-    """Effort and budget. Where both are asked for, the budget, being exact, wins visibly."""
-    word, budget = request.options.reasoning_effort, request.options.reasoning_budget
-    if word is None and budget is None:
+    """Return effort or budget. If both are requested, the budget is kept, and the dropped effort is reported."""
+    effort: str | None = request.options.reasoning_effort
+    budget = request.options.reasoning_budget
+    if effort is None and budget is None:
         return NO_THINKING
-    effort: str | None = word
     adjustments: list[Adjustment] = []
     if budget is not None and rules.is_refused("reasoning_budget"):
         adjustments.append(rules.build_refusal("reasoning_budget"))
@@ -120,14 +122,14 @@ def accept_thinking(rules: Rules, request: ChatRequest) -> Thinking:
         adjustments.append(rules.build_refusal("reasoning_effort"))
         effort = None
     if effort is not None and budget is not None:
-        reason = "a budget says the same more exactly, and only one of the two may be sent"
+        reason = "reasoning_budget is set, and only one of the two is accepted"
         adjustments.append(Adjustment(parameter="reasoning_effort", reason=reason))
         effort = None
     if effort is not None and effort not in rules.efforts:
-        near = find_nearest_effort(effort, rules.efforts)
-        reason = f"{rules.recipient} knows {', '.join(rules.efforts)}; sent as {near}"
+        nearest = find_nearest_effort(effort, rules.efforts)
+        reason = f"{rules.recipient} accepts {', '.join(rules.efforts)}; sent as {nearest}"
         adjustments.append(Adjustment(parameter="reasoning_effort", reason=reason, action="changed"))
-        effort = near
+        effort = nearest
     return Thinking(effort=effort, budget=budget, adjustments=tuple(adjustments))
 
 
@@ -136,13 +138,13 @@ def _accept(rules: Rules, name: str, value: T | None) -> T | UnsetType:
 
 
 def _accept_temperature(rules: Rules, request: ChatRequest) -> tuple[float | UnsetType, tuple[Adjustment, ...]]:
-    """The temperature within the vendor's bound. The default one is left out where the model takes none."""
-    asked, most = request.temperature, rules.most_temperature
-    if asked is None:
+    """Return the temperature, clamped to the vendor's maximum. The default is not sent if the model rejects temperature."""
+    requested, maximum = request.temperature, rules.max_temperature
+    if requested is None:
         return UNSET, ()
     if "temperature" in rules.refuses:
         return UNSET, ((rules.build_refusal("temperature"),) if request.asks_temperature else ())
-    if most is None or asked <= most:
-        return asked, ()
-    reason = f"{rules.recipient} accepts {most:g} at most"
-    return most, (Adjustment(parameter="temperature", reason=reason, action="changed"),)
+    if maximum is None or requested <= maximum:
+        return requested, ()
+    reason = f"{rules.recipient} accepts at maximum {maximum:g}"
+    return maximum, (Adjustment(parameter="temperature", reason=reason, action="changed"),)

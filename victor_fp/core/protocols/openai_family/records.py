@@ -1,4 +1,4 @@
-"""Records that a stream sends in fragments (OpenRouter's reasoning details, Groq's executed tools, audio)."""
+"""Records streamed in fragments: OpenRouter's reasoning details, Groq's executed tools, audio."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import msgspec
 from victor_fp.core.chains import unroll
 from victor_fp.core.json import Json
 
-GROWING = frozenset({"text", "summary", "data", "transcript"})
-"""Texts that follow each other; every other field is replaced by a later one that is not null."""
+CONCATENATED = frozenset({"text", "summary", "data", "transcript"})
+"""Fields whose texts are concatenated; other fields are replaced by later values that are not null."""
 
 Record: TypeAlias = dict[str, Json]
 _Chain: TypeAlias = "tuple[_Chain, Record] | None"
@@ -19,7 +19,7 @@ _Records: TypeAlias = "tuple[_Records, OpenRecord] | None"
 
 
 class OpenRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """One record as far as its fragments have come."""
+    """One record with the fragments received so far."""
 
     fragments: _Chain = None
     key: tuple[Json, Json] = (None, None)
@@ -27,12 +27,12 @@ class OpenRecord(msgspec.Struct, frozen=True, kw_only=True):
     id: Json = None
 
     def with_fragment(self, fragment: Record) -> OpenRecord:
-        """The record with one more fragment."""
+        """Return the record with one more fragment."""
         id_ = self.id if fragment.get("id") is None else _to_scalar(fragment["id"])
         return OpenRecord(fragments=(self.fragments, fragment), key=_make_key(fragment), id=id_)
 
     def merge(self) -> Record:
-        """The record whole.
+        """Merge the fragments.
 
         >>> OpenRecord().with_fragment({"index": 0, "text": "a"}).with_fragment({"index": 0, "text": "b"}).merge()
         {'index': 0, 'text': 'ab'}
@@ -45,25 +45,25 @@ class OpenRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OpenRecords(msgspec.Struct, frozen=True):
-    """The records of a stream; only the newest one grows."""
+    """The records of a stream; fragments continue only the newest."""
 
     newest: _Records = None
 
-    def with_fragments(self, fragments: Iterable[Record], *, whole: bool = False) -> OpenRecords:
-        """The records with these fragments: one grows the newest record where type, index and id agree.
+    def with_fragments(self, fragments: Iterable[Record], *, is_complete: bool = False) -> OpenRecords:
+        """Add fragments: each continues the newest record if type, index and id match, or starts a new one.
 
-        A `whole` record grows none.
+        A `is_complete` fragment always starts a new one.
         """
         records = self.newest
         for fragment in fragments:
-            if not whole and records is not None and _is_continuation(records[1], fragment):
+            if not is_complete and records is not None and _is_continuation(records[1], fragment):
                 records = (records[0], records[1].with_fragment(fragment))
             else:
                 records = (records, OpenRecord().with_fragment(fragment))
         return self if records is self.newest else OpenRecords(records)
 
     def merge(self) -> list[Record]:
-        """The records whole, in order."""
+        """Return the merged records, in order."""
         return [record.merge() for record in unroll(self.newest)]
 
 
@@ -72,7 +72,7 @@ def _make_key(fragment: Record) -> tuple[Json, Json]:
 
 
 def _to_scalar(value: Json) -> Json:
-    """Comparing what is nested would recurse."""
+    """Return a scalar; None for nested values, whose comparison could recurse deeply."""
     return value if isinstance(value, str | int | float) else None
 
 
@@ -87,7 +87,7 @@ def _merge_values(name: str, values: list[Json]) -> Json:
     merged = values[0]
     text = [merged] if isinstance(merged, str) else None
     for value in values[1:]:
-        if name in GROWING and text is not None and isinstance(value, str):
+        if name in CONCATENATED and text is not None and isinstance(value, str):
             text.append(value)
         elif value is not None:
             merged, text = value, [value] if isinstance(value, str) else None

@@ -1,4 +1,4 @@
-"""Where models are listed, and what Azure's two forms of URL are built from."""
+"""URLs of model lists, and components of Azure's two URL forms."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from victor_fp.core.requests import Endpoint, HttpRequest
 
 RoutedDialect: TypeAlias = ChatDialect | ResponsesDialect
 DEPLOYMENT_VERSION = "2024-10-21"
-"""Azure's newest stable version of the deployment URLs, for callers who name none."""
+"""Default API version of Azure's deployment URLs: the newest stable one."""
 
 
 def build_list_request(endpoint: Endpoint, dialect: RoutedDialect) -> HttpRequest:
@@ -28,12 +28,12 @@ def build_list_request(endpoint: Endpoint, dialect: RoutedDialect) -> HttpReques
 
 
 def build_props_request(endpoint: Endpoint, model: str) -> HttpRequest:
-    """Build the request for the settings of a running llama.cpp server; a router answers for the named model."""
+    """Build the request for the settings of a running llama.cpp server; a router returns those of the given model."""
     return build_request(endpoint, GetServerProps(model=model), base_url=find_server_root(endpoint.base_url))
 
 
 def find_server_root(base_url: str) -> str:
-    """Return the address of the server, one segment above the OpenAI-compatible API.
+    """Return the URL of the server, one segment above the OpenAI-compatible API.
 
     >>> find_server_root("http://localhost:1234/v1"), find_server_root("http://localhost:1234")
     ('http://localhost:1234', 'http://localhost:1234')
@@ -42,16 +42,16 @@ def find_server_root(base_url: str) -> str:
 
 
 def find_resource_url(endpoint: Endpoint) -> str | None:
-    """Return the Azure resource: the caller's own base URL, else the setting, without what begins with /openai."""
-    own = endpoint.base_url if endpoint.base_url != endpoint.spec.base_url else endpoint.settings.get("endpoint")
-    return own.partition("/openai")[0].rstrip("/") if own else None
+    """Return the URL of the Azure resource: a custom base URL, else the setting, without /openai and what follows."""
+    resource = endpoint.base_url if endpoint.base_url != endpoint.spec.base_url else endpoint.settings.get("endpoint")
+    return resource.partition("/openai")[0].rstrip("/") if resource else None
 
 
 def has_dated_version(endpoint: Endpoint) -> bool:
-    """Return whether the API version is a date: these belong to the older form of URLs, `v1` and `preview` do not."""
+    """Return whether the API version is a date, which requires the older URL form, unlike `v1` and `preview`."""
     return (endpoint.settings.get("api_version") or "")[:1].isdigit()
 
 
 def read_version_parameter(endpoint: Endpoint) -> str | UnsetType:
-    """Return the API version for the query, where one is configured."""
+    """Return the API version for the query; UNSET if none is configured."""
     return endpoint.settings.get("api_version") or UNSET

@@ -1,10 +1,10 @@
-"""Which call a fragment of one belongs to, however a server numbers them.
+"""Assignment of tool call fragments to calls, independent of the server's numbering.
 
-Rules: a fragment continues the newest open call that has its index (or, without an index, its id; with neither, any), unless
-it brings another id, or the head of another call: another name, or arguments that begin anew. Calls are numbered in the
-order in which they open, and that number is the index of their deltas. A call without an id, or with one that an earlier
-call of this answer has, gets one made of the answer's id and its number; where the answer has neither id nor time, one made
-of what it says, for which it is held back until it is whole.
+Rules: a fragment continues the newest open call with its index (or, without an index, its id; with neither, any call),
+unless it has another id or starts another call: another name, or arguments that begin again. Calls are numbered in order of
+their first fragment; that number is the index of their deltas. A call without an id, or with the id of an earlier call, gets
+one derived from the completion's id and its number. If the completion has neither id nor creation time, the id is derived
+from the call's content, and the call is buffered until complete.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Arguments = str | dict[str, Json] | None
 
 
 class Fragment(msgspec.Struct, frozen=True, kw_only=True):
-    """A call or a part of one, as the server sent it."""
+    """A call, or a fragment of one, as received."""
 
     index: float | None = None
     id: str = ""
@@ -38,42 +38,42 @@ _Ordinals: TypeAlias = "tuple[_Ordinals, int] | None"
 
 
 class OpenCall(msgspec.Struct, frozen=True, kw_only=True):
-    """A call that has begun."""
+    """A call that has started."""
 
     index: float | None
     id: str
-    """The server's own, or empty."""
+    """The server's id, or empty."""
     name: str
     has_arguments: bool
     emitted_id: str | None
-    """The id of its deltas; None while it is held back."""
+    """The id of its deltas; None while it is buffered."""
     held: _Fragments = None
 
 
 class OpenCalls(msgspec.Struct, frozen=True, kw_only=True):
-    """The calls of one answer so far."""
+    """The calls of one completion so far."""
 
     calls: PersistentList[OpenCall] = PersistentList()
     index: CallIndex = CallIndex()
     ids: PersistentMap[str, bool] = PersistentMap()
-    """The ids of deltas so far."""
+    """The ids emitted so far."""
     held: _Ordinals = None
-    """The calls that are held back."""
+    """Numbers of the buffered calls."""
 
 
 NO_CALLS = OpenCalls()
 
 
 def is_empty_fragment(fragment: Fragment) -> bool:
-    """A record without a name, an id, arguments or an index, as some servers send beside text; no call is meant."""
+    """Return whether a fragment has no name, id, arguments or index; some servers send such fragments along with text."""
     return not (fragment.name or fragment.id or fragment.arguments) and fragment.index is None
 
 
 def add_fragment(
-    calls: OpenCalls, fragment: Fragment, seed: str, *, whole: bool = False
+    calls: OpenCalls, fragment: Fragment, seed: str, *, is_complete: bool = False
 ) -> tuple[OpenCalls, list[Delta]]:
-    """The calls with this fragment, and its deltas. A `whole` call of a body never continues another."""
-    ordinal = None if whole else _find_continued(calls, fragment)
+    """Add a fragment: return the calls and its deltas. A `is_complete` call of a body never continues another."""
+    ordinal = None if is_complete else _find_continued(calls, fragment)
     if ordinal is None:
         return _open_call(calls, fragment, seed)
     call = calls.calls[ordinal]
@@ -93,7 +93,7 @@ def add_fragment(
 
 
 def release_held(calls: OpenCalls) -> tuple[OpenCalls, list[Delta]]:
-    """The calls that were held back, emitted now that they are whole."""
+    """Emit the buffered calls, which are complete now."""
     if calls.held is None:
         return calls, []
     deltas: list[Delta] = []
@@ -161,10 +161,10 @@ def _find_continued(calls: OpenCalls, fragment: Fragment) -> int | None:
 
 
 def _is_new_call(call: OpenCall, fragment: Fragment) -> bool:
-    """Whether a fragment that could continue this call is the head of another one all the same."""
+    """Return whether a fragment that could continue this call starts another one."""
     if not fragment.name or not call.name or (fragment.id and fragment.id == call.id and fragment.name == call.name):
         return False
     if fragment.name != call.name:
         return True
-    begins = isinstance(fragment.arguments, dict) or (fragment.arguments or "").lstrip().startswith("{")
-    return call.has_arguments and begins
+    restarts = isinstance(fragment.arguments, dict) or (fragment.arguments or "").lstrip().startswith("{")
+    return call.has_arguments and restarts

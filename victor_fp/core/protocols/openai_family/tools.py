@@ -1,4 +1,4 @@
-"""Which tools are sent and what is asked about them, before a protocol writes them into its own fields."""
+"""Tools and tool choice as far as a vendor accepts them, before a protocol writes them to its fields."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from victor_fp.core.requests import Adjustment, ChatRequest
 from victor_fp.core.tool_call_ids import make_id
 from victor_fp.core.types import ToolDefinition
 
-ToolChoiceWord: TypeAlias = Literal["auto", "none", "required"]
+ToolChoiceMode: TypeAlias = Literal["auto", "none", "required"]
 
 
 class ToolUse(msgspec.Struct, frozen=True, kw_only=True):
-    """What of the tools and of the choice among them goes into a request."""
+    """Tools and tool choice of a request."""
 
     tools: tuple[ToolDefinition, ...] = ()
-    choice: ToolChoiceWord | UnsetType = UNSET
+    choice: ToolChoiceMode | UnsetType = UNSET
     named: str | UnsetType = UNSET
-    """The one tool that is to be called, instead of a choice."""
+    """The tool that must be called, in place of a mode."""
     parallel: bool | UnsetType = UNSET
     adjustments: tuple[Adjustment, ...] = ()
 
@@ -30,7 +30,7 @@ NO_TOOLS = ToolUse()
 
 
 def accept_tools(rules: Rules, request: ChatRequest, *, has_own_tools: bool = False) -> ToolUse:
-    """The tools and the choice among them; `has_own_tools` says that the caller's own fields bring tools of the vendor."""
+    """Return tools and tool choice; `has_own_tools`: the caller's `extra_body` has server tools."""
     choice, parallel = request.options.tool_choice, request.options.parallel_tool_calls
     if not request.tools and not has_own_tools:
         if choice in (None, "auto", "none"):
@@ -39,14 +39,14 @@ def accept_tools(rules: Rules, request: ChatRequest, *, has_own_tools: bool = Fa
     if rules.is_refused("tools"):
         return ToolUse(adjustments=(rules.build_refusal("tools"),))
     if choice == "none" and rules.is_refused("tool_choice:none"):
-        # Without tools none can be called.
+        # Without tools, no call is possible.
         return NO_TOOLS
     adjustments: list[Adjustment] = []
     if choice is not None and rules.is_refused(f"tool_choice:{choice if isinstance(choice, str) else 'named'}"):
         adjustments.append(rules.build_refusal("tool_choice"))
         choice = None
     if parallel is not None and rules.is_refused("parallel_tool_calls"):
-        # Parallel calls are what every vendor allows by default; only their refusal needs a field.
+        # Parallel calls are allowed by default; only disabling them requires a field.
         adjustments += [] if parallel else [rules.build_refusal("parallel_tool_calls")]
         parallel = None
     return ToolUse(
@@ -58,7 +58,7 @@ def accept_tools(rules: Rules, request: ChatRequest, *, has_own_tools: bool = Fa
     )
 
 
-def fit_call_id(rules: Rules, given: str) -> str:
-    """A call's id within the vendor's limit: one that is too long, or empty, becomes one that fits, always the same."""
+def fit_call_id(rules: Rules, id_: str) -> str:
+    """Return the call id, or an id derived from it, always the same, if it is empty or exceeds the vendor's limit."""
     limit = rules.call_id_limit
-    return given if given and (limit is None or len(given) <= limit) else make_id(given, 0)
+    return id_ if id_ and (limit is None or len(id_) <= limit) else make_id(id_, 0)

@@ -1,4 +1,4 @@
-"""Counts of tokens as vendors of OpenAI's family write them: whole numbers, what they say beyond the standard, cost."""
+"""Token usage of OpenAI's family: conversion to integers, raw counts beyond the standard ones, cost."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from victor_fp.core.json import Json
 
 NO_USAGE = UsageReported()
 TICKS_PER_DOLLAR = 10_000_000_000
-"""xAI counts cost in these."""
+"""Unit of xAI's cost."""
 STANDARD = {"prompt_tokens", "completion_tokens", "total_tokens"}
 STANDARD_DETAILS = {"cached_tokens", "cache_write_tokens", "reasoning_tokens"}
 
 
 def read_cost(cost: float | None, ticks: float | None) -> dict[str, Json]:
-    """The cost where the vendor names it, in US dollars or in xAI's ticks."""
+    """Return the cost if the vendor reports it, in US dollars or in xAI's ticks."""
     if cost is not None:
         return {"cost": build_cost(cost)}
     return {} if ticks is None else {"cost": build_cost(ticks / TICKS_PER_DOLLAR)}
 
 
 def read_raw_counts(usage: msgspec.Struct | None) -> dict[str, Json]:
-    """The counts as they came, where they say more than the standard ones."""
+    """Return the raw counts if there are more than the standard ones."""
     raw = {} if usage is None else to_plain(msgspec.to_builtins(usage))
     return {"usage_raw": raw} if _has_details(raw) else {}
 
@@ -38,7 +38,7 @@ def _has_details(raw: dict[str, Any]) -> bool:
 
 
 def to_plain(value: dict[str, Any]) -> dict[str, Any]:
-    """Without what is absent; whole numbers as such."""
+    """Return a copy without None values, with integral floats as int."""
     out: dict[str, Any] = {}
     for name, item in value.items():
         if isinstance(item, dict):
@@ -50,6 +50,6 @@ def to_plain(value: dict[str, Any]) -> dict[str, Any]:
     return out
 
 
-def to_whole_number(value: float | None) -> int | None:
-    """A count; some servers write 1.0."""
+def to_int(value: float | None) -> int | None:
+    """Return a count as an integer; some servers write 1.0."""
     return None if value is None else int(value)

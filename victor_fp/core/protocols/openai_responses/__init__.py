@@ -1,4 +1,4 @@
-"""OpenAI Responses and its dialects, as pure functions bound to an endpoint."""
+"""OpenAI Responses and its dialects."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from victor_fp.core.requests import Endpoint
 
 
 def codec_for(endpoint: Endpoint, dialect: ResponsesDialect) -> Codec:
-    """Return the protocol's functions for this endpoint."""
+    """Return the codec of an endpoint whose dialect is of this protocol."""
     background = bind_background(endpoint, dialect)
     return Codec(
         protocol=dialect.protocol,

@@ -1,7 +1,7 @@
-"""The events of a stream become the same deltas as a whole response.
+"""Events of a stream as deltas.
 
-The last event holds the whole response: what no event brought is emitted from there. `error` is often followed by
-`response.failed`; the first of the two whose code says what went wrong decides.
+The last event contains the complete response; content that had no events is emitted from it. `error` is often followed by
+`response.failed`; the first of the two with a known code determines the fault.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from victor_fp.core.dialects.responses import ResponsesDialect
 from victor_fp.core.faults import Fault, InvalidResponse
 from victor_fp.core.framing import Frame
 from victor_fp.core.json import Json, JsonObject, NotJson, decode_json_object
-from victor_fp.core.protocols.error_events import is_error_object, read_error_words
+from victor_fp.core.protocols.error_events import is_error_object, read_error_text
 from victor_fp.core.protocols.openai_family.errors import fault_from_error, has_known_code
 from victor_fp.core.protocols.openai_responses import item_state
 from victor_fp.core.protocols.openai_responses.item_state import OpenItems
@@ -50,35 +50,35 @@ from victor_fp.core.requests import Endpoint
 from victor_fp.core.wire_decoding import Undecodable
 
 EVENTS = build_decoder(CreateResponse.EVENT, keep_halves=True)
-Spot: TypeAlias = tuple[int | None, str | None, int | None]
-"""Where the newest text went: index and id of the item, index of the part."""
+TextPosition: TypeAlias = tuple[int | None, str | None, int | None]
+"""Position of the newest text: index and id of the item, index of the part."""
 
 
 class ResponseEvents(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the reading of one stream stands."""
+    """Reader of one stream."""
 
     endpoint: Endpoint
     dialect: ResponsesDialect
     id: str = ""
-    """The response's."""
+    """ID of the response."""
     model: str | None = None
     items: OpenItems = OpenItems()
-    spot: Spot | None = None
+    position: TextPosition | None = None
     offered: frozenset[str] | None = None
-    """Custom tools of the caller's, where the vendor calls others itself."""
+    """Names of the caller's custom tools, if the vendor also reports its own calls as custom tool calls; else None."""
     error: Fault | None = None
-    """An error whose code says little, held until the next event says more."""
+    """An error without a known code, buffered until the next event."""
 
     def read(self, frames: Sequence[Frame]) -> tuple[ResponseEvents, list[Delta]]:
-        """The reader for what follows, and what these frames mean."""
+        """Return the reader for the next frames and the deltas of these."""
         deltas: list[Delta] = []
         reader = self
         for frame in frames:
-            if not frame.data or is_done(frame.data):  # gateways end as Chat Completions does
+            if not frame.data or is_done(frame.data):  # [DONE] is sent by gateways
                 continue
             event = EVENTS.decode(frame.data)
-            if type(event) is ResponseTextDeltaEvent and reader.spot == _find_spot(event):
-                # As nearly all events are.
+            if type(event) is ResponseTextDeltaEvent and reader.position == _find_position(event):
+                # Fast path for nearly all events.
                 deltas.append(TextDelta(event.delta or ""))
             elif not isinstance(event, Undecodable):
                 reader, more = reader._on_event(event, frame)
@@ -88,7 +88,7 @@ class ResponseEvents(msgspec.Struct, frozen=True, kw_only=True):
         return reader, deltas
 
     def finish(self) -> list[Delta]:
-        """An error that nothing followed."""
+        """Return the buffered error."""
         return [] if self.error is None else [ErrorReported(self.error)]
 
     def _build_fault(self, error: Json) -> Fault:
@@ -100,7 +100,7 @@ class ResponseEvents(msgspec.Struct, frozen=True, kw_only=True):
         match event:
             case ResponseTextDeltaEvent(delta=text):
                 items, deltas = self._append_text(event)
-                reader = msgspec.structs.replace(self, items=items, spot=_find_spot(event))
+                reader = msgspec.structs.replace(self, items=items, position=_find_position(event))
                 return reader, [*deltas, TextDelta(text or "")]
             case ResponseCreatedEvent(response=response) | ResponseInProgressEvent(response=response):
                 if response is None:
@@ -123,11 +123,11 @@ class ResponseEvents(msgspec.Struct, frozen=True, kw_only=True):
                 return self._on_error(raw)
             case _:
                 items, deltas = self._on_item_event(event, frame)
-                reader = self if items is self.items else msgspec.structs.replace(self, items=items, spot=None)
+                reader = self if items is self.items else msgspec.structs.replace(self, items=items, position=None)
                 return reader, deltas
 
     def _on_item_event(self, event: ResponseStreamEvent, frame: Frame) -> tuple[OpenItems, list[Delta]]:
-        """The items after an event that is about one of them; what no event brings is left to the item's end."""
+        """Handle an event of an item; content without events is emitted when the item is done."""
         items = self.items
         match event:
             case ResponseFunctionCallArgumentsDeltaEvent() | ResponseCustomToolCallInputDeltaEvent():
@@ -143,9 +143,9 @@ class ResponseEvents(msgspec.Struct, frozen=True, kw_only=True):
                 return items, [*deltas, RefusalDelta(text or "")]
             case ResponseOutputTextAnnotationAddedEvent(annotation=annotation) if annotation is not None:
                 index, id_ = event.output_index, event.item_id
-                return item_state.add_annotations(items, index, id_, [annotation], whole=False), []
+                return item_state.add_annotations(items, index, id_, [annotation], replace=False), []
             case ResponseContentPartDoneEvent(part=OutputTextContent(annotations=list() as cited)) if cited:
-                return item_state.add_annotations(items, event.output_index, event.item_id, cited, whole=True), []
+                return item_state.add_annotations(items, event.output_index, event.item_id, cited, replace=True), []
             case ResponseOutputItemAddedEvent(item=item) if item is not None:
                 raw = _find_item(frame)
                 item = separate_item(item, raw, self.offered)
@@ -186,16 +186,16 @@ class ResponseEvents(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _read_undecodable(reader: ResponseEvents, event: Undecodable, frame: Frame) -> Fault:
-    """What is wrong with a stream that has this frame: the error that came before, or the words of this one."""
+    """Return the fault for a frame that cannot be decoded: the buffered error, or the text of this frame."""
     if reader.error is not None:
         return reader.error
-    if (words := read_error_words(frame)) is not None:
-        return fault_from_error(reader.endpoint, reader.dialect, {"error": words}, model=reader.model)
-    message = f"a frame of the stream is not an event: {event.reason}"
+    if (text := read_error_text(frame)) is not None:
+        return fault_from_error(reader.endpoint, reader.dialect, {"error": text}, model=reader.model)
+    message = f"a frame of the stream cannot be decoded: {event.reason}"
     return InvalidResponse(provider=reader.endpoint.spec.name, model=reader.model, message=message)
 
 
-def _find_spot(event: ResponseTextDeltaEvent) -> Spot:
+def _find_position(event: ResponseTextDeltaEvent) -> TextPosition:
     return (event.output_index, event.item_id, event.content_index)
 
 
@@ -205,12 +205,12 @@ def _decode_object(frame: Frame) -> JsonObject:
 
 
 def _read_response(frame: Frame) -> JsonObject:
-    """The response of an event as it came."""
+    """Return the raw response of an event."""
     response = _decode_object(frame).get("response")
     return response if isinstance(response, dict) else {}
 
 
 def _find_item(frame: Frame) -> JsonObject:
-    """The item of an event as it came."""
+    """Return the raw item of an event."""
     item = _decode_object(frame).get("item")
     return item if isinstance(item, dict) else {}

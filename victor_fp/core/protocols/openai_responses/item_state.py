@@ -1,8 +1,8 @@
-"""The output items of a stream while they are under way: which one an event means, and what of it has been emitted.
+"""State of the output items of a stream: the item of an event, and what of it has been emitted.
 
-ResponseRules: text, thinking and arguments are emitted as they come; what an item goes back with is emitted when it is done, and
-what its deltas left out is emitted then. Where another item begins before one is done, the first one's block ends with its
-id alone, and its reasoning follows whole, to be put in its place when it goes back.
+Text, reasoning and arguments are emitted as received. When an item is done, its state to send back is emitted, and content
+that had no deltas. If another item begins before an item is done, the block of the first ends with only its id as state; its
+reasoning item is emitted when complete, and is put in its position when it is sent back.
 """
 
 from __future__ import annotations
@@ -40,72 +40,72 @@ from victor_fp.core.protocols.openai_responses.items import (
     start_call,
 )
 
-Aspect: TypeAlias = Literal["summary", "content"]
+ReasoningForm: TypeAlias = Literal["summary", "content"]
 ItemKind: TypeAlias = Literal["message", "reasoning", "call", "other"]
 _OrdinalChain: TypeAlias = "tuple[_OrdinalChain, int] | None"
-_MAX_SPEAKING = 8
-"""Items of one index whose blocks are open; more of them are a server's mistake."""
+_MAX_OPEN = 8
+"""Maximum number of open blocks that are tracked; more are a server error."""
 _LARGE = 2**64
 _replace = msgspec.structs.replace
 
 
 class OpenItem(msgspec.Struct, frozen=True, kw_only=True):
-    """One output item as far as its events have come."""
+    """One output item with the events received so far."""
 
-    place: int
-    """Its index in the output; its turn of coming where a server sends no indexes."""
+    output_index: int
+    """Its output index; its order of arrival if the server sends no indexes."""
     kind: ItemKind
     id: str = ""
     call_id: str = ""
     phase: str | None = None
     emitted: PersistentMap[int, bool] = PersistentMap()
-    """Parts that were emitted by deltas; a call has one part."""
+    """Parts emitted by deltas; a call has one part."""
     numbered: bool = True
-    """Its deltas say which part they belong to."""
-    aspect: Literal["", "summary", "content"] = ""
-    """Which of the two forms of reasoning is emitted: servers that stream both say the same in both."""
+    """Whether its deltas have a part index."""
+    form: Literal["", "summary", "content"] = ""
+    """Which of the two forms of reasoning is emitted; servers that stream both repeat it."""
     part: int = -1
-    """The part whose block is open; -1 where none is."""
+    """The part whose block is open; -1 if none is."""
     closed: int = -1
     """The last part whose block has ended."""
     annotations: ObjectChain = None
-    """Of the open part, as far as they have come."""
+    """Annotations of the open part received so far."""
     state: dict[str, Json] = {}
-    """What a call was begun with."""
+    """State that a call was started with."""
     interrupted: bool = False
-    """Another item has been emitted since, so that its block cannot be added to."""
+    """Whether another item has been emitted since, so that its block cannot be extended."""
     done: bool = False
 
     @property
     def is_open(self) -> bool:
-        """Whether a block of this item would be ended by another item."""
+        """Whether this item has a block that another item would end."""
         return self.kind in ("message", "reasoning") and self.part >= 0 and not (self.done or self.interrupted)
 
 
 class OpenItems(msgspec.Struct, frozen=True, kw_only=True):
-    """All items of one stream, in the order in which they came."""
+    """All items of one stream, in order of arrival."""
 
     items: PersistentList[OpenItem] = PersistentList()
     ordinals: PersistentMap[tuple[int, str, str], int] = PersistentMap()
-    """By place and ids."""
+    """Ordinal of each item, by index and ids."""
     newest: PersistentMap[tuple[object, object], int] = PersistentMap()
-    """The ordinal of the newest item by place, by id, and by both."""
+    """Ordinal of the newest item, by index, by id, and by both."""
     unfinished: _OrdinalChain = None
-    """Items by their turn, the newest first; those behind the newest may be done."""
-    speaking: tuple[int, ...] = ()
-    """Messages and reasoning whose block may be open."""
-    waiting: PersistentList[int] = PersistentList()
-    """Reasoning that was announced, of which nothing may have come."""
-    waited: int = 0
-    """How many of `waiting` are settled."""
-    next_place: int = 0
-    """The place of an item that has no index."""
+    """Ordinals of unfinished items, newest first; all but the newest may be done."""
+    open_blocks: tuple[int, ...] = ()
+    """Ordinals of messages and reasoning whose block may be open."""
+    pending_reasoning: PersistentList[int] = PersistentList()
+    """Ordinals of announced reasoning items, which may have no content yet."""
+    settled: int = 0
+    """How many of `pending_reasoning` have been handled."""
+    next_index: int = 0
+    """Index of the next item without one."""
 
     def find(self, index: int | None, id_: str | None) -> OpenItem | None:
-        """The item of an event: by its index, else by its id, else the newest one that is not done.
+        """Find the item of an event: by index, else by id, else the newest one that is not done.
 
-        Indexes come first because some gateways write another id into every event; where two items have one index, ids
-        tell them apart. llama.cpp sends ids only, and for calls the call's.
+        The index comes first, because some gateways send a new id in every event; items with the same index are distinguished
+        by id. llama.cpp sends only ids, and the call id for calls.
         """
         if id_:
             named = self.newest.get(("id", id_) if index is None else (index, id_))
@@ -115,12 +115,12 @@ class OpenItems(msgspec.Struct, frozen=True, kw_only=True):
                 return None
         if index is None:
             return None if self.unfinished is None else self.items[self.unfinished[1]]
-        ordinal = self.newest.get(("place", index))
+        ordinal = self.newest.get(("index", index))
         return None if ordinal is None else self.items[ordinal]
 
     def put(self, item: OpenItem) -> OpenItems:
-        """With this item in its place, or as the newest."""
-        key = (item.place, item.id, item.call_id)
+        """Return the items with this one replaced, or appended if it is new."""
+        key = (item.output_index, item.id, item.call_id)
         ordinal = self.ordinals.get(key)
         if ordinal is None:
             return self._append(key, item)
@@ -128,79 +128,81 @@ class OpenItems(msgspec.Struct, frozen=True, kw_only=True):
         items = self.items.with_replaced(ordinal, item)
         while unfinished is not None and items[unfinished[1]].done:
             unfinished = unfinished[0]
-        return _replace(self, items=items, unfinished=unfinished, speaking=self._add_speaking(ordinal, item))
+        return _replace(self, items=items, unfinished=unfinished, open_blocks=self._with_open(ordinal, item))
 
     def _append(self, key: tuple[int, str, str], item: OpenItem) -> OpenItems:
         ordinal = len(self.items)
-        newest = self.newest.with_item(("place", item.place), ordinal)
+        newest = self.newest.with_item(("index", item.output_index), ordinal)
         for id_ in {item.id, item.call_id} - {""}:
-            newest = newest.with_item((item.place, id_), ordinal).with_item(("id", id_), ordinal)
+            newest = newest.with_item((item.output_index, id_), ordinal).with_item(("id", id_), ordinal)
         waits = item.kind == "reasoning" and item.part < 0 and not item.done
         return OpenItems(
             items=self.items.with_appended(item),
             ordinals=self.ordinals.with_item(key, ordinal),
             newest=newest,
             unfinished=self.unfinished if item.done else (self.unfinished, ordinal),
-            speaking=self._add_speaking(ordinal, item),
-            waiting=self.waiting.with_appended(ordinal) if waits else self.waiting,
-            waited=self.waited,
-            next_place=max(self.next_place, item.place + 1),
+            open_blocks=self._with_open(ordinal, item),
+            pending_reasoning=self.pending_reasoning.with_appended(ordinal) if waits else self.pending_reasoning,
+            settled=self.settled,
+            next_index=max(self.next_index, item.output_index + 1),
         )
 
-    def _add_speaking(self, ordinal: int, item: OpenItem) -> tuple[int, ...]:
-        if not item.is_open or ordinal in self.speaking:
-            return self.speaking
-        return (*self.speaking, ordinal)[-_MAX_SPEAKING:]
+    def _with_open(self, ordinal: int, item: OpenItem) -> tuple[int, ...]:
+        if not item.is_open or ordinal in self.open_blocks:
+            return self.open_blocks
+        return (*self.open_blocks, ordinal)[-_MAX_OPEN:]
 
 
 def add_item(items: OpenItems, index: int | None, item: OutputItem, raw: JsonObject) -> tuple[OpenItems, list[Delta]]:
-    """An item is announced; a call is emitted at once, if its head is whole."""
-    place = items.next_place if index is None else index
+    """Add an announced item. A call is started immediately if it has a name and an id."""
+    output_index = items.next_index if index is None else index
     match item:
         case OutputMessage():
-            return items.put(OpenItem(place=place, kind="message", id=item.id or "", phase=item.phase)), []
+            return items.put(
+                OpenItem(output_index=output_index, kind="message", id=item.id or "", phase=item.phase)
+            ), []
         case ReasoningItem():
-            return items.put(OpenItem(place=place, kind="reasoning", id=item.id or "")), []
+            return items.put(OpenItem(output_index=output_index, kind="reasoning", id=item.id or "")), []
         case FunctionToolCall() | CustomToolCall():
-            opened = OpenItem(place=place, kind="call", id=item.id or "", call_id=item.call_id or "")
+            opened = OpenItem(output_index=output_index, kind="call", id=item.id or "", call_id=item.call_id or "")
             if not (item.call_id and item.name):
                 return items.put(opened), []
-            items, deltas = switch_item(items, place)
-            deltas.append(start_call(item, raw, place, item.call_id))
+            items, deltas = switch_item(items, output_index)
+            deltas.append(start_call(item, raw, output_index, item.call_id))
             return items.put(_replace(opened, state=read_call_state(item, raw), part=0)), deltas
         case _:
-            return items.put(OpenItem(place=place, kind="other", id=_find_id(raw))), []
+            return items.put(OpenItem(output_index=output_index, kind="other", id=_find_id(raw))), []
 
 
-def switch_item(items: OpenItems, place: int) -> tuple[OpenItems, list[Delta]]:
-    """Another item is about to be emitted: every other one whose block is open ends it, with its id to be known by.
+def switch_item(items: OpenItems, output_index: int) -> tuple[OpenItems, list[Delta]]:
+    """Prepare for emitting an item: end the open blocks of all others, with their id as state.
 
-    So does reasoning that was announced before it and of which nothing has come.
+    This includes reasoning that was announced before it and has no content yet.
     """
     deltas: list[Delta] = []
-    for ordinal in items.speaking:
+    for ordinal in items.open_blocks:
         other = items.items[ordinal]
-        if other.is_open and other.place != place:
+        if other.is_open and other.output_index != output_index:
             items, ended = _interrupt(items, other)
             deltas += ended
-    kept = tuple(ordinal for ordinal in items.speaking if items.items[ordinal].is_open)
-    waited = items.waited
-    while waited < len(items.waiting):
-        other = items.items[items.waiting[waited]]
+    kept = tuple(ordinal for ordinal in items.open_blocks if items.items[ordinal].is_open)
+    settled = items.settled
+    while settled < len(items.pending_reasoning):
+        other = items.items[items.pending_reasoning[settled]]
         if not (other.done or other.interrupted or other.part >= 0):
-            if other.place >= place:
+            if other.output_index >= output_index:
                 break
             items, ended = _interrupt(items, other)
             deltas += ended
-        waited += 1
-    if waited != items.waited or kept != items.speaking:
-        items = _replace(items, waited=waited, speaking=kept)
+        settled += 1
+    if settled != items.settled or kept != items.open_blocks:
+        items = _replace(items, settled=settled, open_blocks=kept)
     return items, deltas
 
 
 def _interrupt(items: OpenItems, other: OpenItem) -> tuple[OpenItems, list[Delta]]:
     if other.kind == "reasoning":
-        # The empty delta opens the block of thinking of which nothing was emitted.
+        # The empty delta opens the block of reasoning without content.
         deltas = [ReasoningDelta(""), *end_block({"id": other.id} if other.id else {})]
     else:
         deltas = end_block(build_message_state(other.id, other.phase, unroll(other.annotations)))
@@ -210,11 +212,11 @@ def _interrupt(items: OpenItems, other: OpenItem) -> tuple[OpenItems, list[Delta
 def append_text(
     items: OpenItems, index: int | None, id_: str | None, part: int | None
 ) -> tuple[OpenItems, list[Delta]]:
-    """A part of a message is about to be emitted; without a number all parts are taken for one."""
+    """Prepare for emitting text of a message part; without an index, all parts are treated as one."""
     item = items.find(index, id_) or OpenItem(
-        place=items.next_place if index is None else index, kind="message", id=id_ or ""
+        output_index=items.next_index if index is None else index, kind="message", id=id_ or ""
     )
-    items, deltas = switch_item(items, item.place)
+    items, deltas = switch_item(items, item.output_index)
     number = part or 0
     if item.part not in (-1, number):
         deltas += end_block(build_message_state(item.id, item.phase, unroll(item.annotations)))
@@ -231,38 +233,38 @@ def append_text(
 
 
 def append_reasoning(
-    items: OpenItems, index: int | None, id_: str | None, aspect: Aspect, part: int, text: str
+    items: OpenItems, index: int | None, id_: str | None, form: ReasoningForm, part: int, text: str
 ) -> tuple[OpenItems, list[Delta]]:
-    """A piece of reasoning, in the form that its item began with."""
+    """Emit a piece of reasoning, if it is in the form that its item began with."""
     item = items.find(index, id_) or OpenItem(
-        place=items.next_place if index is None else index, kind="reasoning", id=id_ or ""
+        output_index=items.next_index if index is None else index, kind="reasoning", id=id_ or ""
     )
-    if item.aspect not in ("", aspect):
+    if item.form not in ("", form):
         return items, []
-    items, deltas = switch_item(items, item.place)
+    items, deltas = switch_item(items, item.output_index)
     deltas.append(ReasoningDelta((PARAGRAPH if item.part not in (-1, part) else "") + text))
-    if (item.part, item.aspect) == (part, aspect):
+    if (item.part, item.form) == (part, form):
         return items, deltas
-    return items.put(_replace(item, part=part, aspect=aspect, emitted=_with_part(item, part))), deltas
+    return items.put(_replace(item, part=part, form=form, emitted=_with_part(item, part))), deltas
 
 
 def append_arguments(items: OpenItems, index: int | None, id_: str | None, text: str) -> tuple[OpenItems, list[Delta]]:
-    """A piece of a call's arguments; those of a call that has not begun are emitted whole when it is done."""
+    """Emit a piece of a call's arguments; those of a call that has not started are emitted when it is done."""
     item = items.find(index, id_)
     if item is None or item.kind != "call" or item.part < 0:
         return items, []
-    deltas: list[Delta] = [ToolCallArguments(index=item.place, id=item.call_id, text=text)]
+    deltas: list[Delta] = [ToolCallArguments(index=item.output_index, id=item.call_id, text=text)]
     return items if item.emitted else items.put(_replace(item, emitted=_with_part(item, 0))), deltas
 
 
 def add_annotations(
-    items: OpenItems, index: int | None, id_: str | None, annotations: Iterable[dict[str, Json]], *, whole: bool
+    items: OpenItems, index: int | None, id_: str | None, annotations: Iterable[dict[str, Json]], *, replace: bool
 ) -> OpenItems:
-    """Citations of the open part, one more or all of them."""
+    """Add citations to the open part, or replace earlier ones."""
     item = items.find(index, id_)
     if item is None:
         return items
-    chain = None if whole else item.annotations
+    chain = None if replace else item.annotations
     for annotation in annotations:
         chain = (chain, annotation)
     return items.put(_replace(item, annotations=chain))
@@ -271,20 +273,20 @@ def add_annotations(
 def finish_item(
     items: OpenItems, index: int | None, item: OutputItem, raw: JsonObject, seed: str
 ) -> tuple[OpenItems, list[Delta]]:
-    """An item is whole."""
+    """Finish an item, given its complete content."""
     id_ = _find_id(raw)
     known = items.find(index, id_) if index is not None or id_ else None
     if known is None:
-        known = OpenItem(place=items.next_place if index is None else index, kind="other", id=id_)
+        known = OpenItem(output_index=items.next_index if index is None else index, kind="other", id=id_)
     if known.done:
         return items, []
     done = _replace(known, done=True)
     if not (known.emitted or known.part >= 0 or known.interrupted):
-        items, deltas = switch_item(items, known.place)
-        return items.put(done), [*deltas, *emit_item(item, raw, known.place, seed)]
+        items, deltas = switch_item(items, known.output_index)
+        return items.put(done), [*deltas, *emit_item(item, raw, known.output_index, seed)]
     deltas = []
     if known.interrupted:
-        items, deltas = switch_item(items, known.place)
+        items, deltas = switch_item(items, known.output_index)
     match item:
         case OutputMessage():
             deltas += _finish_message(known, item)
@@ -304,28 +306,28 @@ def finish_item(
 def finish_response(
     items: OpenItems, output: Sequence[OutputItem], raw_output: Sequence[JsonObject], seed: str
 ) -> tuple[OpenItems, list[Delta]]:
-    """The whole output: items that are not done are done with it, and those that no event was about are emitted.
+    """Finish the response, given its complete output: finish all items and emit those without events.
 
-    An item is known by its id, else by its place, since some servers write other ids here, and others leave items out.
+    Items are matched by id, else by index, since some servers use different ids here, and others omit items.
     """
     deltas: list[Delta] = []
     if not items.items:
-        for place, (item, raw) in enumerate(zip(output, raw_output, strict=False)):
-            deltas += emit_item(item, raw, place, seed)
+        for output_index, (item, raw) in enumerate(zip(output, raw_output, strict=False)):
+            deltas += emit_item(item, raw, output_index, seed)
         return items, deltas
-    lacking = len(output) - len(items.items)
-    for place, (item, raw) in enumerate(zip(output, raw_output, strict=False)):
-        known = items.find(None, _find_id(raw) or "-") or items.find(place, None)
-        if known is None and lacking <= 0:
+    missing = len(output) - len(items.items)
+    for output_index, (item, raw) in enumerate(zip(output, raw_output, strict=False)):
+        known = items.find(None, _find_id(raw) or "-") or items.find(output_index, None)
+        if known is None and missing <= 0:
             continue
-        index = max(place, items.next_place) if known is None else known.place
+        index = max(output_index, items.next_index) if known is None else known.output_index
         items, more = finish_item(items, index, item, raw, seed)
         deltas += more
     return items, deltas
 
 
 def _find_id(raw: JsonObject) -> str:
-    """The item's id, or a call's; some servers write numbers."""
+    """Return the item's id or call id; some servers write numbers."""
     found = raw.get("id") or raw.get("call_id")
     if isinstance(found, int) and abs(found) < _LARGE:
         return str(found)
@@ -353,5 +355,5 @@ def _finish_message(known: OpenItem, item: OutputMessage) -> list[Delta]:
 def _finish_call(known: OpenItem, item: ResponseCall, raw: JsonObject) -> list[Delta]:
     deltas: list[Delta] = []
     if read_call_state(item, raw) != known.state:
-        deltas.append(start_call(item, raw, known.place, known.call_id))
-    return deltas if known.emitted else [*deltas, *emit_arguments(item, known.place, known.call_id)]
+        deltas.append(start_call(item, raw, known.output_index, known.call_id))
+    return deltas if known.emitted else [*deltas, *emit_arguments(item, known.output_index, known.call_id)]

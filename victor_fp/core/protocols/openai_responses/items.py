@@ -1,7 +1,7 @@
-"""Output items as deltas, and what of each goes back to the vendor on the next turn.
+"""Output items as deltas, with the state that is sent back to the vendor on the next turn.
 
-State of a block: a message's parts carry its id and phase, and their citations; reasoning and items of the vendor's own
-tools carry themselves as they came, fields that nobody knows included; a call carries what it has beside its arguments.
+State of a block: message parts have the id and phase of the message and their citations; reasoning and server tool items are
+kept as received, including unknown fields; calls have their fields other than the arguments.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ from victor_fp.core.tool_call_ids import make_id
 ResponseCall: TypeAlias = FunctionToolCall | CustomToolCall
 CUSTOM = "custom_tool_call"
 PARAGRAPH = "\n\n"
-"""Stands between the parts of a reasoning summary."""
-_TOLD = {"type", "call_id", "name", "arguments", "input", "status"}
-"""Fields of a call that its delta says, or that change while it is streamed."""
+"""Separator of the parts of a reasoning summary."""
+_CALL_FIELDS = {"type", "call_id", "name", "arguments", "input", "status"}
+"""Fields of a call that are in its delta, or change while it is streamed."""
 
 
-def emit_item(item: OutputItem, raw: JsonObject, place: int, seed: str) -> list[Delta]:
-    """A whole item. Calls that the vendor answers itself are none of the caller's, but go back to it."""
+def emit_item(item: OutputItem, raw: JsonObject, index: int, seed: str) -> list[Delta]:
+    """Emit a complete item. Calls of server tools are kept as state to send back, not as calls for the caller."""
     match item:
         case OutputMessage():
             deltas: list[Delta] = []
@@ -56,8 +56,8 @@ def emit_item(item: OutputItem, raw: JsonObject, place: int, seed: str) -> list[
         case ReasoningItem():
             return [ReasoningDelta(join_reasoning(item)), StateReported(read_reasoning_state(raw)), BlockEnded()]
         case FunctionToolCall() | CustomToolCall():
-            id_ = item.call_id or make_id(seed, place)
-            return [start_call(item, raw, place, id_), *emit_arguments(item, place, id_)]
+            id_ = item.call_id or make_id(seed, index)
+            return [start_call(item, raw, index, id_), *emit_arguments(item, index, id_)]
         case UnknownType():
             return [*note_server_tool(raw), StateReported(drop_nulls(raw), alone=True)]
         case _:
@@ -65,7 +65,7 @@ def emit_item(item: OutputItem, raw: JsonObject, place: int, seed: str) -> list[
 
 
 def emit_part(part: OutputMessageContent) -> list[Delta]:
-    """What a part of a message says."""
+    """Emit the content of a message part."""
     match part:
         case OutputTextContent(text=text):
             return [TextDelta(text)] if text else []
@@ -78,20 +78,22 @@ def emit_part(part: OutputMessageContent) -> list[Delta]:
 
 
 def end_part(state: dict[str, Json], part: OutputMessageContent) -> list[Delta]:
-    """The end of a part's block; a part that says nothing has none."""
-    says = (isinstance(part, OutputTextContent) and part.text) or (isinstance(part, RefusalContent) and part.refusal)
-    return end_block(state) if says else []
+    """End the block of a part; nothing if the part is empty."""
+    has_text = (isinstance(part, OutputTextContent) and part.text) or (
+        isinstance(part, RefusalContent) and part.refusal
+    )
+    return end_block(state) if has_text else []
 
 
 def end_block(state: dict[str, Json]) -> list[Delta]:
-    """State for the block that the deltas before are in, and its end."""
+    """Emit the state of the current block and its end."""
     return [*([StateReported(state)] if state else []), BlockEnded()]
 
 
 def build_message_state(
     id_: str | None, phase: str | None, annotations: Sequence[Mapping[str, Json]]
 ) -> dict[str, Json]:
-    """What a message's part goes back with."""
+    """Build the state of a message part."""
     state: dict[str, Json] = {}
     if id_:
         state["id"] = id_
@@ -103,7 +105,7 @@ def build_message_state(
 
 
 def emit_message_metadata(item: OutputMessage) -> list[Delta]:
-    """Citations and log probabilities of all parts."""
+    """Emit citations and log probabilities of all parts."""
     texts = [part for part in item.content or () if isinstance(part, OutputTextContent)]
     notes: dict[str, Json] = {}
     if cited := [one for part in texts for one in part.annotations or ()]:
@@ -118,7 +120,7 @@ def _list_annotations(part: OutputMessageContent) -> Sequence[Mapping[str, Json]
 
 
 def join_reasoning(item: ReasoningItem) -> str:
-    """The summary, else the thinking itself: servers that fill both say the same in both."""
+    """Return the summary, else the reasoning text; servers that fill both repeat it."""
     for parts in (item.summary, item.content):
         if text := PARAGRAPH.join(part.text for part in parts or () if part.text):
             return text
@@ -126,27 +128,27 @@ def join_reasoning(item: ReasoningItem) -> str:
 
 
 def read_reasoning_state(raw: JsonObject) -> dict[str, Json]:
-    """A reasoning item as it came."""
+    """Return a reasoning item as received."""
     return {name: value for name, value in drop_nulls(raw).items() if name != "type"}
 
 
-def start_call(item: ResponseCall, raw: JsonObject, place: int, id_: str) -> ToolCallStarted:
-    """The head of a call."""
-    return ToolCallStarted(index=place, id=id_, name=item.name or "", state=read_call_state(item, raw) or None)
+def start_call(item: ResponseCall, raw: JsonObject, index: int, id_: str) -> ToolCallStarted:
+    """Build the start of a call."""
+    return ToolCallStarted(index=index, id=id_, name=item.name or "", state=read_call_state(item, raw) or None)
 
 
 def read_call_state(item: ResponseCall, raw: JsonObject) -> dict[str, Json]:
-    """What a call has beside its head and its arguments; that it takes free text, where it does."""
-    state = {name: value for name, value in drop_nulls(raw).items() if name not in _TOLD}
+    """Return the state of a call: its other fields, and the type of a custom tool call."""
+    state = {name: value for name, value in drop_nulls(raw).items() if name not in _CALL_FIELDS}
     return {"type": CUSTOM, **state} if isinstance(item, CustomToolCall) else state
 
 
-def emit_arguments(item: ResponseCall, place: int, id_: str) -> list[Delta]:
-    """The whole arguments, or a custom tool's whole input."""
+def emit_arguments(item: ResponseCall, index: int, id_: str) -> list[Delta]:
+    """Emit the complete arguments, or a custom tool's complete input."""
     text = item.input if isinstance(item, CustomToolCall) else item.arguments
-    return [ToolCallArguments(index=place, id=id_, text=text)] if text else []
+    return [ToolCallArguments(index=index, id=id_, text=text)] if text else []
 
 
 def drop_nulls(raw: JsonObject) -> dict[str, Json]:
-    """The fields that are not null."""
+    """Return the fields that are not None."""
     return {name: value for name, value in raw.items() if value is not None}

@@ -1,4 +1,4 @@
-"""Typed parts of a message in the vendor's form: text, images, files, audio."""
+"""Message parts in the vendor's form: text, images, files, audio."""
 
 from __future__ import annotations
 
@@ -13,36 +13,36 @@ from victor_fp.core.protocols.openai_family.media import build_data_url, name_au
 from victor_fp.core.types import AudioPart, FilePart, ImagePart, Part, TextPart
 
 InputContent: TypeAlias = wire.InputTextContent | wire.InputImageContent | wire.InputFileContent
-"""Parts that users and tools can show."""
+"""Parts allowed in user messages and tool results."""
 Mark: TypeAlias = wire.CacheBreakpoint | UnsetType
 BREAKPOINT = wire.CacheBreakpoint(mode="explicit")
 
 
 def build_parts(parts: Sequence[Part], *, marked: bool) -> list[InputContent | wire.InputAudioContent]:
-    """Parts that the vendor accepts; where `marked`, the last one that can carry it ends a prefix worth caching."""
-    carriers = [place for place, part in enumerate(parts) if not isinstance(part, AudioPart)]
-    last = carriers[-1] if marked and carriers else None
-    return [build_part(part, BREAKPOINT if place == last else UNSET) for place, part in enumerate(parts)]
+    """Build parts that the vendor accepts; if `marked`, the last one that supports it gets a cache breakpoint."""
+    markable = [index for index, part in enumerate(parts) if not isinstance(part, AudioPart)]
+    last = markable[-1] if marked and markable else None
+    return [build_part(part, BREAKPOINT if index == last else UNSET) for index, part in enumerate(parts)]
 
 
 def build_part(part: Part, mark: Mark = UNSET) -> InputContent | wire.InputAudioContent:
-    """A part that the vendor accepts."""
+    """Build a part that the vendor accepts."""
     match part:
         case AudioPart():
             data = b64encode(part.data or b"").decode("ascii")
             return wire.InputAudioContent(input_audio=wire.InputAudio(data=data, format=name_audio_format(part)))
         case _:
-            return build_shown(part, mark)
+            return build_result_part(part, mark)
 
 
-def build_shown(part: TextPart | ImagePart | FilePart, mark: Mark = UNSET) -> InputContent:
-    """A part that tools can show as well."""
+def build_result_part(part: TextPart | ImagePart | FilePart, mark: Mark = UNSET) -> InputContent:
+    """Build a part that is also allowed in tool results."""
     match part:
         case TextPart():
             return wire.InputTextContent(text=part.text, prompt_cache_breakpoint=mark)
         case ImagePart():
             url = part.url if part.data is None else build_data_url(part.data, part.media_type or "image/png")
-            # The vendor's document wants a detail, and names auto as what it takes without one.
+            # The vendor's document requires a detail, with auto as the default.
             return wire.InputImageContent(image_url=url, detail=part.detail or "auto", prompt_cache_breakpoint=mark)
         case FilePart():
             return _build_file(part, mark)

@@ -1,4 +1,4 @@
-"""A chat becomes one HTTP request: chat and stream share the builder, and nothing asked for is dropped in silence."""
+"""Requests of Responses, for chats and streams. Unsupported options are never dropped silently."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from victor_fp.core.requests import Adjustment, ChatRequest, Endpoint, HttpReque
 from victor_fp.core.result import outcome
 
 APPENDED = frozenset({"include", "tools"})
-"""Arrays that the caller's own fields extend, since ours name what the library itself needs."""
+"""Arrays of `extra_body` that extend the built ones, which the library requires."""
 TOKENS_FIELDS = ("max_output_tokens",)
 
 
@@ -40,7 +40,7 @@ def write(endpoint: Endpoint, rules: ResponseRules, request: ChatRequest) -> Res
     """Build POST /responses. What the vendor does not accept is a Failure, or an adjustment where allowed."""
     route = choose_route(endpoint, rules.dialect, request.model)
     if route is None:
-        message = f"{endpoint.spec.title} needs endpoint="
+        message = f"{endpoint.spec.title} requires endpoint="
         return Failure(InvalidRequest(provider=endpoint.spec.name, model=request.model, message=message))
     summary, unknown = take_summary(request.options.unknown)
     extras = {**unknown, **request.options.extra_body}
@@ -68,14 +68,14 @@ def write(endpoint: Endpoint, rules: ResponseRules, request: ChatRequest) -> Res
 def _build_body(
     rules: ResponseRules, request: ChatRequest, extras: Mapping[str, object], *, model: str, summary: str | None
 ) -> tuple[wire.CreateResponse, tuple[Adjustment, ...]]:
-    """The body, and what of the request it could not hold."""
+    """Build the body and list the unsupported options."""
     dialect = rules.dialect
     items, in_input = build_input(rules, request)
     tokens, in_tokens = accept_max_tokens(rules, request, TOKENS_FIELDS)
     options = accept_options(rules, request)
     thinking = accept_thinking(rules, request)
-    use = accept_tools(rules, request, has_own_tools="tools" in extras)
-    form, in_format = accept_format(rules, request)
+    tool_use = accept_tools(rules, request, has_own_tools="tools" in extras)
+    answer_format, in_format = accept_format(rules, request)
     state = accept_state(rules, request, extras)
     in_text = dialect.format_as == "text"
     body = wire.CreateResponse(
@@ -88,10 +88,10 @@ def _build_body(
         user=options.user if dialect.user_field == "user" else UNSET,
         safety_identifier=options.user if dialect.user_field == "safety_identifier" else UNSET,
         reasoning=build_reasoning(rules, thinking, summary),
-        tools=build_tools(use),
-        tool_choice=build_choice(use),
-        parallel_tool_calls=use.parallel,
-        text=build_text(form) if form is not None and in_text else UNSET,
+        tools=build_tools(tool_use),
+        tool_choice=build_choice(tool_use),
+        parallel_tool_calls=tool_use.parallel,
+        text=build_text(answer_format) if answer_format is not None and in_text else UNSET,
         store=state.store,
         previous_response_id=state.previous_response_id,
         background=state.background,
@@ -99,22 +99,22 @@ def _build_body(
         top_logprobs=choose_top_logprobs(rules, options),
         stream=True if request.stream else UNSET,
     )
-    own = ResponseVendorFields(
+    vendor_fields = ResponseVendorFields(
         top_k=options.top_k,
         presence_penalty=options.presence_penalty,
         frequency_penalty=options.frequency_penalty,
         seed=options.seed,
         stop=options.stop,
         logprobs=True if options.logprobs is not UNSET and dialect.logprobs_as == "switch" else UNSET,
-        response_format=build_chat_format(form) if form is not None and not in_text else UNSET,
+        response_format=build_chat_format(answer_format) if answer_format is not None and not in_text else UNSET,
     )
-    body, in_fields = extend_body(rules, body, own)
+    body, in_fields = extend_body(rules, body, vendor_fields)
     unsupported = (
         *in_input,
         *in_tokens,
         *options.adjustments,
         *thinking.adjustments,
-        *use.adjustments,
+        *tool_use.adjustments,
         *in_format,
         *state.adjustments,
         *in_fields,

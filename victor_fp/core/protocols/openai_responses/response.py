@@ -1,4 +1,4 @@
-"""A whole response as deltas, and what its end says, which is also a stream's last event."""
+"""Decoding of a response to deltas: a non-streaming body, or the last event of a stream."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ ERRORS: WireDecoder[ErrorResponse] = WireDecoder(ErrorResponse)
 RESPONSES = build_decoder(CreateResponse.RESPONSE, keep_halves=True)
 
 STOP_REASONS = {"completed": "stop", "max_output_tokens": "length", "content_filter": "content_filter"}
-"""Statuses and reasons of incompleteness; one that nobody knows stays as it is."""
+"""Standard stop reasons, by status or incomplete reason; others are passed through unchanged."""
 UNFINISHED = ("queued", "in_progress")
-NOTED = (
+METADATA_FIELDS = (
     "service_tier",
     "system_fingerprint",
     "moderation",
@@ -40,7 +40,7 @@ EMPTY: tuple[object, ...] = (None, "", [], {})
 
 
 def read_error(body: bytes) -> TypedError:
-    """What the document's error model says."""
+    """Return the parameter from the vendor's error model."""
     answer = ERRORS.decode(body)
     if isinstance(answer, Undecodable) or answer.error is None:
         return TypedError()
@@ -48,17 +48,21 @@ def read_error(body: bytes) -> TypedError:
 
 
 def read(endpoint: Endpoint, dialect: ResponsesDialect, body: bytes) -> Sequence[Delta]:
-    """What a 200 body means; an error in it, or one that is no response, is `ErrorReported`."""
+    """Decode a 200 body to deltas; an error in it, or a body that is not a response, is `ErrorReported`."""
     response = RESPONSES.decode(body)
     raw = decode_json_object(body)
     if isinstance(response, Undecodable) or isinstance(raw, NotJson):
         reason = response.reason if isinstance(response, Undecodable) else "not an object"
-        return [ErrorReported(InvalidResponse(provider=endpoint.spec.name, message=f"no response: {reason}"))]
+        return [
+            ErrorReported(
+                InvalidResponse(provider=endpoint.spec.name, message=f"the response cannot be decoded: {reason}")
+            )
+        ]
     if raw.get("error") or response.status == "failed":
         error: Json = {"error": raw.get("error") or raw}
         return [ErrorReported(fault_from_error(endpoint, dialect, error, model=response.model))]
     if response.status in UNFINISHED:
-        message = f"the response is not there yet: its status is {response.status}"
+        message = f"the response has not finished: its status is {response.status}"
         return [ErrorReported(InvalidResponse(provider=endpoint.spec.name, model=response.model, message=message))]
     if response.status == "cancelled":
         message = "the response was cancelled"
@@ -66,8 +70,8 @@ def read(endpoint: Endpoint, dialect: ResponsesDialect, body: bytes) -> Sequence
     if response.output is None and response.status is None:
         if {"message", "detail", "code"} & raw.keys():
             return [ErrorReported(fault_from_error(endpoint, dialect, {"error": raw}))]
-        return [ErrorReported(InvalidResponse(provider=endpoint.spec.name, message="the answer holds no output"))]
-    # A body is what the last event of a stream holds, without the events before it.
+        return [ErrorReported(InvalidResponse(provider=endpoint.spec.name, message="the response contains no output"))]
+    # A body is like the last event of a stream without earlier events.
     raw_items = list_items(raw)
     output = separate_items(response.output or (), raw_items, find_custom_tools(dialect, raw))
     _, deltas = finish_response(OpenItems(), output, raw_items, response.id or "")
@@ -75,15 +79,15 @@ def read(endpoint: Endpoint, dialect: ResponsesDialect, body: bytes) -> Sequence
 
 
 def list_items(raw: JsonObject) -> list[JsonObject]:
-    """The output items as they came."""
+    """Return the raw output items."""
     output = raw.get("output")
     return [item for item in output if isinstance(item, dict)] if isinstance(output, list) else []
 
 
 def emit_end(response: Response, raw: JsonObject) -> list[Delta]:
-    """What stands beside the output, the counts and why it ended."""
+    """Emit metadata, usage, stop reason and the end."""
     usage = response.usage
-    notes: dict[str, Json] = {name: value for name in NOTED if (value := raw.get(name)) not in EMPTY}
+    notes: dict[str, Json] = {name: value for name in METADATA_FIELDS if (value := raw.get(name)) not in EMPTY}
     if response.metadata:
         notes["vendor_metadata"] = dict(response.metadata)
     if response.id:
@@ -103,12 +107,12 @@ def emit_end(response: Response, raw: JsonObject) -> list[Delta]:
 
 
 def build_stop(response: Response) -> Stopped:
-    """The reason for being incomplete where there is one, else the status."""
+    """Return the stop reason, from the incomplete reason if there is one, else from the status."""
     details = response.incomplete_details
-    word = (None if details is None else details.reason) or response.status
-    return Stopped("stop") if word is None else Stopped(STOP_REASONS.get(word, word), word)
+    reason = (None if details is None else details.reason) or response.status
+    return Stopped("stop") if reason is None else Stopped(STOP_REASONS.get(reason, reason), reason)
 
 
 def with_status(response: Response, status: str) -> Response:
-    """The response with the status that its event names, where it has none itself."""
+    """Return the response with the status of its event if it has none."""
     return response if response.status else msgspec.structs.replace(response, status=status)

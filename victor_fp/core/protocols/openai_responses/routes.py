@@ -1,4 +1,4 @@
-"""Which base URL a response is created below, and the model's name there."""
+"""Operation, base URL and model name of a response; Azure has two forms of URL."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from victor_fp.core.requests import Endpoint
 
 
 class ResponseRoute(msgspec.Struct, frozen=True, kw_only=True):
-    """The operation, the base URL it is sent below, and the model's name there."""
+    """An operation, its base URL, and the model name."""
 
     base_url: str
     model: str
@@ -19,9 +19,9 @@ class ResponseRoute(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def choose_route(endpoint: Endpoint, dialect: ResponsesDialect, model: str) -> ResponseRoute | None:
-    """Return where a response is created; None where an Azure resource is not configured.
+    """Return the route of a response; None if no Azure resource is configured.
 
-    On Azure the deployment takes the model's place.
+    On Azure, the deployment replaces the model.
     """
     if not dialect.deployment_urls:
         return ResponseRoute(base_url=endpoint.base_url, model=model)
@@ -29,7 +29,7 @@ def choose_route(endpoint: Endpoint, dialect: ResponsesDialect, model: str) -> R
     if root is None:
         return None
     return ResponseRoute(
-        # Versions with a date know the path without v1, which came with those that have none.
+        # Dated versions use the path without v1, undated ones the path with it.
         base_url=f"{root}/openai" if has_dated_version(endpoint) else f"{root}/openai/v1",
         model=endpoint.settings.get("deployment") or model,
         operation=CreateResponse(api_version=read_version_parameter(endpoint)),

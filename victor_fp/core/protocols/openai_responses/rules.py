@@ -1,4 +1,4 @@
-"""What one model behind a dialect of Responses accepts: the dialect and the model's policy, resolved once per request."""
+"""Rules of Responses: what one model accepts, resolved per request from the dialect and the model's policy."""
 
 from __future__ import annotations
 
@@ -14,35 +14,35 @@ from victor_fp.core.requests import ChatRequest, Endpoint
 
 
 class ResponseRules(family.Rules, frozen=True, kw_only=True):
-    """What may be sent, in which fields."""
+    """What may be sent, and in which fields."""
 
     dialect: ResponsesDialect
     stored: bool = False
-    """The caller has the vendor keep the response, so that items may be referred to by id."""
+    """Whether the response is stored by the vendor, so that items can be referenced by id."""
     reasons: bool = True
-    """False where the model is known not to reason: such a model refuses reasoning in its input."""
+    """False if the model is known not to reason; such models reject reasoning in the input."""
     encrypts: bool = False
-    """Encrypted reasoning is to be asked for."""
+    """Whether to request encrypted reasoning."""
 
 
 def build_rules(endpoint: Endpoint, dialect: ResponsesDialect) -> ResponseRules:
-    """The dialect's rules for models that no policy names."""
+    """Return the dialect's rules for models without a policy."""
     return ResponseRules(
         dialect=dialect,
         provider=endpoint.spec.name,
         recipient=endpoint.spec.title,
-        # No item has a field for a participant's name, and audio has none for a URL.
+        # Items have no field for a participant's name, and audio has none for a URL.
         refuses=dialect.refuses | list_unsupported(endpoint.spec.supports) | {"name", "audio_url"},
         result_parts=dialect.result_parts,
         efforts=dialect.efforts,
         cache_marks=dialect.cache_marks,
         call_id_limit=dialect.call_id_limit,
-        least_tokens=dialect.least_tokens,
+        min_output_tokens=dialect.min_output_tokens,
     )
 
 
 def apply_policy(rules: ResponseRules, request: ChatRequest, extras: Mapping[str, object]) -> ResponseRules:
-    """The rules narrowed by the policy of the request's model and by the caller's own fields."""
+    """Return the rules restricted by the policy of the request's model and by the caller's `extra_body`."""
     dialect, policy = rules.dialect, find_policy(rules.dialect.models, request)
     refuses = rules.refuses if policy is None else rules.refuses | policy.refuses
     by_model = dialect.encrypted_reasoning == "by_model"
@@ -58,7 +58,7 @@ def apply_policy(rules: ResponseRules, request: ChatRequest, extras: Mapping[str
         recipient=f"{rules.recipient} with {request.model}" if policy.refuses else rules.recipient,
         refuses=refuses,
         efforts=rules.efforts if policy.efforts is None else policy.efforts,
-        effort_words=policy.effort_words,
+        effort_values=policy.effort_values,
         cache_marks=policy.cache_marks or rules.cache_marks,
         stored=stored,
         reasons=reasons,

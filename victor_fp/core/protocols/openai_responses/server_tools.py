@@ -1,4 +1,4 @@
-"""Tools that the vendor runs itself: which items are theirs, apart from the calls that the caller has to answer."""
+"""Items of server tools, which the vendor runs itself, as opposed to calls for the caller."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from victor_fp.core.dialects.responses import ResponsesDialect
 from victor_fp.core.json import Json, JsonObject
 
 SERVER_TOOLS = "server_tools"
-"""In metadata: calls and results of the vendor's own tools, which nobody else has to answer."""
+"""Metadata key of the calls and results of server tools."""
 OTHER_ITEMS = frozenset(
     {
-        # Calls without a name that the caller's own computer answers, and a question to the caller
+        # Unnamed calls that the caller's computer executes, and an approval request
         "apply_patch_call",
         "computer_call",
         "local_shell_call",
@@ -22,17 +22,17 @@ OTHER_ITEMS = frozenset(
         "shell_call",
         # Compressed turns
         "compaction",
-        # Items that a gateway repeats
+        # Items repeated by a gateway
         "function_call_output",
     }
 )
-"""Types of items beside messages, reasoning and calls that are no tool of the vendor's."""
-SECRETS = frozenset({"encrypted_content"})
-"""Fields that only the vendor can read."""
+"""Types of items, besides messages, reasoning and calls, that do not belong to server tools."""
+OPAQUE_FIELDS = frozenset({"encrypted_content"})
+"""Encrypted fields, omitted from metadata."""
 
 
 def find_custom_tools(dialect: ResponsesDialect, response: Mapping[str, Json]) -> frozenset[str] | None:
-    """The custom tools that the caller offered, as the response repeats them; None where that does not matter."""
+    """Return the names of the caller's custom tools, as repeated in the response; None if the dialect does not need them."""
     tools = response.get("tools")
     if not dialect.has_own_custom_calls or not isinstance(tools, list):
         return None
@@ -46,7 +46,7 @@ def _list_custom_tools(tools: list[Json]) -> Iterator[str]:
 
 
 def separate_item(item: OutputItem, raw: JsonObject, offered: frozenset[str] | None) -> OutputItem:
-    """The item; a call of a custom tool that nobody offered is one of the vendor's own."""
+    """Return the item; a call of a custom tool that the caller did not offer becomes a server tool item."""
     if isinstance(item, CustomToolCall) and offered is not None and (item.name or "") not in offered:
         return UnknownType(raw=dict(raw))
     return item
@@ -55,16 +55,16 @@ def separate_item(item: OutputItem, raw: JsonObject, offered: frozenset[str] | N
 def separate_items(
     output: Sequence[OutputItem], raw_output: Sequence[JsonObject], offered: frozenset[str] | None
 ) -> Sequence[OutputItem]:
-    """The items of a whole output, separated as `separate_item` does."""
+    """Apply `separate_item` to a complete output."""
     if offered is None:
         return output
     return [separate_item(item, raw, offered) for item, raw in zip(output, raw_output, strict=False)]
 
 
 def note_server_tool(raw: Mapping[str, Json]) -> list[Delta]:
-    """What the caller is told of an item that is the vendor's own."""
+    """Emit metadata for a server tool item; nothing for other items."""
     kind = raw.get("type")
     if not isinstance(kind, str) or kind in OTHER_ITEMS:
         return []
-    shown = {name: value for name, value in raw.items() if value is not None and name not in SECRETS}
+    shown = {name: value for name, value in raw.items() if value is not None and name not in OPAQUE_FIELDS}
     return [MetadataReported(metadata={SERVER_TOOLS: [shown]})]

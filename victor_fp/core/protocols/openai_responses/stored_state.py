@@ -1,4 +1,4 @@
-"""Responses that the vendor keeps: storing, continuing, and those that are made in the background."""
+"""Stored responses: storing, continuing, and background responses."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from victor_fp.core.wire_decoding import Undecodable
 
 
 class AcceptedState(msgspec.Struct, frozen=True, kw_only=True):
-    """What the vendor is asked to keep; UNSET is what was not asked for, or what is refused."""
+    """Storage fields of a request; UNSET if not requested or not accepted."""
 
     store: bool | UnsetType = UNSET
     previous_response_id: str | UnsetType = UNSET
@@ -29,9 +29,9 @@ class AcceptedState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def accept_state(rules: ResponseRules, request: ChatRequest, extras: Mapping[str, object]) -> AcceptedState:
-    """`store`, `previous_response_id` and `background`, as far as the vendor accepts them.
+    """Return `store`, `previous_response_id` and `background` as far as the vendor accepts them.
 
-    No copy stays at the vendor unless it is asked for; what is made in the background has to stay there.
+    Responses are not stored unless requested; background responses must be stored.
     """
     options = request.options
     store: bool | UnsetType = False if rules.dialect.stateless else UNSET
@@ -52,7 +52,7 @@ def accept_state(rules: ResponseRules, request: ChatRequest, extras: Mapping[str
         if rules.is_refused("background"):
             adjustments.append(rules.build_refusal("background"))
         elif options.store is False or extras.get("store") is False:
-            reason = "what is made in the background is kept, which store=False forbids"
+            reason = "background responses are stored, which store=False does not allow"
             adjustments.append(Adjustment(parameter="background", reason=reason))
         else:
             store = background = True
@@ -62,7 +62,7 @@ def accept_state(rules: ResponseRules, request: ChatRequest, extras: Mapping[str
 
 
 def bind_background(endpoint: Endpoint, dialect: ResponsesDialect) -> Background | None:
-    """How a response is found again; None where the vendor makes none in the background."""
+    """Return the operations that retrieve and cancel a response; None if background responses are not supported."""
     route = choose_route(endpoint, dialect, "")
     if "background" in dialect.refuses or route is None:
         return None
@@ -78,7 +78,7 @@ def bind_background(endpoint: Endpoint, dialect: ResponsesDialect) -> Background
 
 
 def read_sighting(body: bytes) -> Sighting:
-    """Which response a body holds, and whether it still runs."""
+    """Return the id of the response in a body, and whether it is still running."""
     response = RESPONSES.decode(body)
     if isinstance(response, Undecodable) or not response.id:
         return Sighting()

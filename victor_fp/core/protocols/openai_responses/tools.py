@@ -1,4 +1,4 @@
-"""Tools, and the choice among them, in the fields of Responses."""
+"""Tools and tool choice of Responses."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from victor_fp.core.protocols.openai_family.tools import ToolUse
 from victor_fp.core.types import ToolDefinition
 
 
-def build_tools(use: ToolUse) -> list[wire.FunctionTool] | UnsetType:
-    """The tools as functions; UNSET where there are none. The vendor's own tools are fields of the caller's."""
-    return [_build_tool(tool) for tool in use.tools] if use.tools else UNSET
+def build_tools(tool_use: ToolUse) -> list[wire.FunctionTool] | UnsetType:
+    """Build the tools as functions; UNSET if there are none. Server tools are passed in `extra_body`."""
+    return [_build_tool(tool) for tool in tool_use.tools] if tool_use.tools else UNSET
 
 
-def build_choice(use: ToolUse) -> wire.NamedToolChoice | str | UnsetType:
-    """The choice among the tools, by a word or by name."""
-    return use.choice if use.named is UNSET else wire.NamedToolChoice(type="function", name=use.named)
+def build_choice(tool_use: ToolUse) -> wire.NamedToolChoice | str | UnsetType:
+    """Build the tool choice, a mode or a named tool."""
+    return tool_use.choice if tool_use.named is UNSET else wire.NamedToolChoice(type="function", name=tool_use.named)
 
 
 def _build_tool(tool: ToolDefinition) -> wire.FunctionTool:
-    """A function. Strictness is always written, since the vendor makes schemas strict where it is not."""
+    """Build a function. `strict` is always sent, since the vendor's default is true."""
     return wire.FunctionTool(
         name=tool.name,
         description=tool.description or UNSET,

@@ -1,4 +1,4 @@
-"""A conversation as input items, with the vendor's own items of earlier turns as they came and in their order."""
+"""Conversations as input items, with the vendor's items of earlier turns as received and in order."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from victor_fp.core.dialects.responses import ResponsesDialect
 from victor_fp.core.json import Json, encode_json
 from victor_fp.core.protocols.openai_family.messages import accept_messages, join_texts, read_result
 from victor_fp.core.protocols.openai_family.tools import fit_call_id
-from victor_fp.core.protocols.openai_responses.parts import BREAKPOINT, build_parts, build_shown
+from victor_fp.core.protocols.openai_responses.parts import BREAKPOINT, build_parts, build_result_part
 from victor_fp.core.protocols.openai_responses.rules import ResponseRules
 from victor_fp.core.request_building.conversation import Block, read_turn_state, split_assistant_turn
-from victor_fp.core.request_building.stored_state import count_known
+from victor_fp.core.request_building.stored_state import count_stored
 from victor_fp.core.requests import Adjustment, ChatRequest
 from victor_fp.core.types import FilePart, ImagePart, Message, TextPart
 
 Item: TypeAlias = wire.InputItem | dict[str, Json]
-"""An item of ours, or one of the vendor's as it came."""
+"""A built item, or a vendor's item as received."""
 CUSTOM = "custom_tool_call"
 
 
 def build_input(rules: ResponseRules, request: ChatRequest) -> tuple[list[wire.InputItem], tuple[Adjustment, ...]]:
-    """The input items, and what of the conversation could not be sent."""
+    """Build the input items and list what of the conversation could not be sent."""
     previous_id = None if rules.is_refused("previous_response_id") else request.options.previous_response_id
-    known = count_known(request.messages, previous_id)
+    known = count_stored(request.messages, previous_id)
     messages, adjustments = accept_messages(rules, request.messages[known:])
     items: list[Item] = []
     custom = {
@@ -51,30 +51,30 @@ def build_input(rules: ResponseRules, request: ChatRequest) -> tuple[list[wire.I
                 items.append(_build_result(rules, message, custom=message.tool_call_id in custom))
             case _:
                 assert_never(message.role)
-    # The vendor's own items have fields that no document names, and go back with all of them.
+    # The vendor's items are sent back with all fields, including undocumented ones.
     return cast("list[wire.InputItem]", items), adjustments
 
 
 def _build_content(rules: ResponseRules, message: Message) -> str | list[wire.InputContent]:
-    """Text as text where that says everything, else parts."""
+    """Build content: a string for plain text, else parts."""
     marked = message.cache and rules.cache_marks == "breakpoint"
-    given = message.content
-    if isinstance(given, str):
-        return [build_shown(TextPart(text=given), BREAKPOINT)] if marked and given else given
-    return [*build_parts(given, marked=marked)]
+    content = message.content
+    if isinstance(content, str):
+        return [build_result_part(TextPart(text=content), BREAKPOINT)] if marked and content else content
+    return [*build_parts(content, marked=marked)]
 
 
 def _build_result(
     rules: ResponseRules, message: Message, *, custom: bool
 ) -> wire.FunctionCallOutputItem | wire.CustomToolCallOutputItem:
-    """A tool's result: text where that says everything, else parts."""
+    """Build a tool result: a string for plain text, else parts."""
     result = read_result(message)
     text = result if isinstance(result, str) else join_texts(result)
     output: wire.CallOutput
     if text is None:
-        output = [build_shown(part) for part in result if isinstance(part, TextPart | ImagePart | FilePart)]
+        output = [build_result_part(part) for part in result if isinstance(part, TextPart | ImagePart | FilePart)]
     elif text and message.cache and rules.cache_marks == "breakpoint":
-        output = [build_shown(TextPart(text=text), BREAKPOINT)]
+        output = [build_result_part(TextPart(text=text), BREAKPOINT)]
     else:
         output = text or rules.dialect.empty_result
     id_ = fit_call_id(rules, message.tool_call_id or "")
@@ -84,16 +84,16 @@ def _build_result(
 
 
 class _Turn(msgspec.Struct, frozen=True, kw_only=True):
-    """What goes for a whole turn of the assistant's."""
+    """Properties of an assistant turn that apply to all of its blocks."""
 
-    own: bool = False
-    """The vendor itself made it, so that its items may go back."""
-    ids: bool = False
-    """Items keep their ids: not where their reasoning stays behind, since the vendor wants the two together."""
+    is_own: bool = False
+    """Whether it was produced by this provider, so that its items can be sent back."""
+    keeps_ids: bool = False
+    """Whether items keep their ids: not if reasoning is dropped, since the vendor requires an item with its reasoning."""
     late: Mapping[str, dict[str, Json]] = {}
-    """Reasoning items that came whole only after what followed them, by id."""
+    """Reasoning items that were completed after later items, by id."""
     placed: frozenset[str] = frozenset()
-    """The ids of reasoning that stands in its place."""
+    """Ids of reasoning that has a block at its position."""
 
 
 FOREIGN = _Turn()
@@ -120,17 +120,17 @@ def _build_assistant(rules: ResponseRules, message: Message, blocks: Sequence[Bl
 
 
 def _read_turn(rules: ResponseRules, blocks: Sequence[Block]) -> _Turn:
-    """What goes for a turn that the vendor itself made."""
+    """Return the properties of a turn produced by this provider."""
     states = [block.state for block in blocks if block.kind == "opaque" and block.state]
     late = {str(state["id"]): dict(state) for state in states if state.get("type") == "reasoning" and "id" in state}
     reasoning = [block for block in blocks if block.kind == "reasoning"]
-    turn = _Turn(own=True, late=late, placed=frozenset(str((block.state or {}).get("id")) for block in reasoning))
-    whole = all(_build_reasoning(rules, turn, block) is not None for block in reasoning)
-    return msgspec.structs.replace(turn, ids=whole)
+    turn = _Turn(is_own=True, late=late, placed=frozenset(str((block.state or {}).get("id")) for block in reasoning))
+    is_complete = all(_build_reasoning(rules, turn, block) is not None for block in reasoning)
+    return msgspec.structs.replace(turn, keeps_ids=is_complete)
 
 
 def _build_item(rules: ResponseRules, turn: _Turn, block: Block) -> Item | None:
-    """The item of a block; None for what stays behind, and for text, which may be one message with its neighbours."""
+    """Build the item of a block; None if it is not sent, and for text, which may be merged with adjacent texts."""
     match block.kind:
         case "text" | "refusal":
             return None
@@ -145,26 +145,26 @@ def _build_item(rules: ResponseRules, turn: _Turn, block: Block) -> Item | None:
 
 
 def _identify(turn: _Turn, block: Block) -> tuple[Json, str | UnsetType]:
-    """What texts that are one message have in common: the id of their item or else their phase."""
-    if not turn.own or not block.state:
+    """Return the key of texts that belong to one message: the id of their item, else their phase."""
+    if not turn.is_own or not block.state:
         return None, UNSET
-    id_ = block.state.get("id") if turn.ids else None
+    id_ = block.state.get("id") if turn.keeps_ids else None
     return id_, _to_text(block.state.get("phase")) if id_ is None else UNSET
 
 
 def _build_reasoning(rules: ResponseRules, turn: _Turn, block: Block) -> Item | None:
-    """A reasoning item as it came; None where the vendor or the model would not take it."""
-    if block.kind != "reasoning" or not turn.own or not block.state:
+    """Return a reasoning item as received; None if the vendor or the model would reject it."""
+    if block.kind != "reasoning" or not turn.is_own or not block.state:
         return None
-    whole = turn.late.get(str(block.state.get("id")), block.state)
-    item: dict[str, Json] = {"type": "reasoning", **whole}
+    is_complete = turn.late.get(str(block.state.get("id")), block.state)
+    item: dict[str, Json] = {"type": "reasoning", **is_complete}
     return item if _may_return(rules, item) else None
 
 
 def _may_return(rules: ResponseRules, item: Mapping[str, Json]) -> bool:
     if not rules.reasons:
         return False
-    back = rules.dialect.reasoning_back
+    back = rules.dialect.reasoning_replay
     match back:
         case "encrypted":
             return rules.stored or bool(item.get("encrypted_content"))
@@ -177,8 +177,8 @@ def _may_return(rules: ResponseRules, item: Mapping[str, Json]) -> bool:
 
 
 def _build_opaque(rules: ResponseRules, turn: _Turn, block: Block) -> Item | None:
-    """An item of the vendor's own as it came; reasoning that came late stands in its place already."""
-    if not turn.own or not block.state or "type" not in block.state:
+    """Return a vendor's item as received; None for late reasoning, which is sent at its position."""
+    if not turn.is_own or not block.state or "type" not in block.state:
         return None
     item = dict(block.state)
     if item["type"] == "reasoning" and (str(item.get("id")) in turn.placed or not _may_return(rules, item)):
@@ -187,14 +187,14 @@ def _build_opaque(rules: ResponseRules, turn: _Turn, block: Block) -> Item | Non
 
 
 def _build_text(rules: ResponseRules, turn: _Turn, blocks: Sequence[Block]) -> wire.InputMessage:
-    """One message of texts and refusals."""
+    """Build one message of texts and refusals."""
     state = blocks[-1].state or {}
-    phase = _to_text(state.get("phase")) if turn.own else UNSET
-    if (id_ := state.get("id") if turn.ids else None) is not None:
-        given = [_build_part(rules, block) for block in blocks]
-        return wire.InputMessage(role="assistant", content=[*given], id=_to_text(id_), status="completed", phase=phase)
+    phase = _to_text(state.get("phase")) if turn.is_own else UNSET
+    if (id_ := state.get("id") if turn.keeps_ids else None) is not None:
+        parts = [_build_part(rules, block) for block in blocks]
+        return wire.InputMessage(role="assistant", content=[*parts], id=_to_text(id_), status="completed", phase=phase)
     text = "".join(block.text for block in blocks)
-    if rules.dialect.given_text == "text":
+    if rules.dialect.foreign_text == "text":
         return wire.InputMessage(role="assistant", content=text, phase=phase)
     return wire.InputMessage(role="assistant", content=[wire.GivenTextContent(text=text)], phase=phase)
 
@@ -204,7 +204,7 @@ def _build_part(rules: ResponseRules, block: Block) -> wire.GivenTextContent | w
         return wire.GivenRefusalContent(refusal=block.text)
     cited = (block.state or {}).get("annotations")
     known = [dict(one) for one in cited if isinstance(one, Mapping)] if isinstance(cited, list | tuple) else []
-    # The vendor's document wants the list, be it empty.
+    # The vendor's document requires the list, even if it is empty.
     return wire.GivenTextContent(text=block.text, annotations=known)
 
 
@@ -214,27 +214,27 @@ def _is_custom(block: Block) -> bool:
 
 def _build_call(rules: ResponseRules, turn: _Turn, block: Block) -> wire.FunctionCallItem | wire.CustomToolCallItem:
     arguments = block.arguments if isinstance(block.arguments, str) else encode_json(block.arguments).decode()
-    state = block.state or {} if turn.own else {}
-    id_ = _to_text(state.get("id")) if turn.ids else UNSET
+    state = block.state or {} if turn.is_own else {}
+    id_ = _to_text(state.get("id")) if turn.keeps_ids else UNSET
     caller = state.get("caller")
-    held = dict(caller) if isinstance(caller, Mapping) else UNSET
-    given = fit_call_id(rules, block.id)
+    caller_value = dict(caller) if isinstance(caller, Mapping) else UNSET
+    call_id = fit_call_id(rules, block.id)
     if _is_custom(block):
         return wire.CustomToolCallItem(
-            call_id=given,
+            call_id=call_id,
             name=block.name,
             input=arguments,
             id=id_,
             namespace=_to_text(state.get("namespace")),
-            caller=held,
+            caller=caller_value,
         )
     return wire.FunctionCallItem(
-        call_id=given,
+        call_id=call_id,
         name=block.name,
         arguments=arguments,
         id=id_,
         namespace=_to_text(state.get("namespace")),
-        caller=held,
+        caller=caller_value,
     )
 
 

@@ -1,4 +1,4 @@
-"""The counts: the prompt with its cached part, the completion with its reasoning, as this protocol has them already."""
+"""Token usage of Responses."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ STANDARD = {"input_tokens", "output_tokens", "total_tokens", "input_tokens_detai
 
 
 def read_usage(usage: ResponseUsage) -> UsageReported:
-    """The counts, None where the vendor gave none."""
-    inside, outside = usage.input_tokens_details, usage.output_tokens_details
+    """Return the counts. As in the protocol, input includes cached tokens and output includes reasoning."""
+    input_details, output_details = usage.input_tokens_details, usage.output_tokens_details
     return UsageReported(
         prompt_tokens=usage.input_tokens,
         completion_tokens=usage.output_tokens,
         total_tokens=usage.total_tokens,
-        cache_creation_input_tokens=None if inside is None else inside.cache_write_tokens,
-        cache_read_input_tokens=None if inside is None else inside.cached_tokens,
-        reasoning_tokens=None if outside is None else outside.reasoning_tokens,
+        cache_creation_input_tokens=None if input_details is None else input_details.cache_write_tokens,
+        cache_read_input_tokens=None if input_details is None else input_details.cached_tokens,
+        reasoning_tokens=None if output_details is None else output_details.reasoning_tokens,
     )
 
 
 def read_usage_metadata(usage: ResponseUsage) -> dict[str, Json]:
-    """The cost where the vendor names it in US dollars, and the counts as they came where they say more."""
+    """Return the cost in US dollars if the vendor reports it, and the raw usage if it has more than the standard counts."""
     notes = read_cost(usage.cost, usage.cost_in_usd_ticks)
     raw = _drop_unset(msgspec.to_builtins(usage))
     if set(raw) - STANDARD:

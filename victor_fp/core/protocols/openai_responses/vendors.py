@@ -1,4 +1,4 @@
-"""Fields of a request that single vendors add to OpenAI's, written into the generated model of each vendor."""
+"""Vendor-specific request fields of Responses, in the generated model of each vendor."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from victor_fp.core.requests import Adjustment
 
 
 class ResponseVendorFields(msgspec.Struct, frozen=True, kw_only=True):
-    """Values for which OpenAI's own request has no field; each vendor's model has fields for some of them."""
+    """Values without a field in OpenAI's request; each vendor's model has fields for some of them."""
 
     top_k: int | UnsetType = UNSET
     presence_penalty: float | UnsetType = UNSET
@@ -29,18 +29,20 @@ NO_FIELDS = ResponseVendorFields()
 
 
 def extend_body(
-    rules: ResponseRules, body: wire.CreateResponse, own: ResponseVendorFields
+    rules: ResponseRules, body: wire.CreateResponse, vendor_fields: ResponseVendorFields
 ) -> tuple[wire.CreateResponse, tuple[Adjustment, ...]]:
-    """The body as the dialect's own model, with the vendor's fields; what that model has no field for is refused."""
-    if own == NO_FIELDS:
+    """Return the body as the dialect's model with the vendor's fields, and refusals for values without a field in it."""
+    if vendor_fields == NO_FIELDS:
         return body, ()
-    extended = _extend(rules.dialect.request_model, body, own)
-    given = [name for name in own.__struct_fields__ if getattr(own, name) is not UNSET]
-    lost = [name for name in given if name not in extended.__struct_fields__]
-    return extended, tuple(map(rules.build_refusal, lost))
+    extended = _extend(rules.dialect.request_model, body, vendor_fields)
+    given = [name for name in vendor_fields.__struct_fields__ if getattr(vendor_fields, name) is not UNSET]
+    missing = [name for name in given if name not in extended.__struct_fields__]
+    return extended, tuple(map(rules.build_refusal, missing))
 
 
-def _extend(model: ResponsesRequestModel, body: wire.CreateResponse, own: ResponseVendorFields) -> wire.CreateResponse:
+def _extend(
+    model: ResponsesRequestModel, body: wire.CreateResponse, vendor_fields: ResponseVendorFields
+) -> wire.CreateResponse:
     if model == "openai":
         return body
     common = msgspec.structs.asdict(body)
@@ -48,21 +50,21 @@ def _extend(model: ResponsesRequestModel, body: wire.CreateResponse, own: Respon
         case "llamacpp":
             return wire.LlamacppCreateResponse(
                 **common,
-                top_k=own.top_k,
-                presence_penalty=own.presence_penalty,
-                frequency_penalty=own.frequency_penalty,
-                seed=own.seed,
-                stop=own.stop,
-                response_format=own.response_format,
+                top_k=vendor_fields.top_k,
+                presence_penalty=vendor_fields.presence_penalty,
+                frequency_penalty=vendor_fields.frequency_penalty,
+                seed=vendor_fields.seed,
+                stop=vendor_fields.stop,
+                response_format=vendor_fields.response_format,
             )
         case "openrouter":
             return wire.OpenrouterCreateResponse(
                 **common,
-                top_k=own.top_k,
-                presence_penalty=own.presence_penalty,
-                frequency_penalty=own.frequency_penalty,
+                top_k=vendor_fields.top_k,
+                presence_penalty=vendor_fields.presence_penalty,
+                frequency_penalty=vendor_fields.frequency_penalty,
             )
         case "xai":
-            return wire.XaiCreateResponse(**common, logprobs=own.logprobs)
+            return wire.XaiCreateResponse(**common, logprobs=vendor_fields.logprobs)
         case _:
             assert_never(model)

@@ -1,4 +1,4 @@
-"""Replicate: a prediction is created, and its output waited for, asked for again or streamed from another place."""
+"""Replicate: a prediction is created, and its output is awaited, polled or streamed from another URL."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from victor_fp.core.requests import Endpoint
 
 
 def codec_for(endpoint: Endpoint, dialect: ReplicateDialect) -> Codec:
-    """The protocol's functions, bound to one place."""
+    """Return the codec of an endpoint whose dialect is of this protocol."""
     return Codec(
         protocol=dialect.protocol,
         request=partial(write, endpoint, dialect),

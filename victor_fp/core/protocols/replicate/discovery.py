@@ -1,4 +1,4 @@
-"""Which language models there are, and what one of them takes by the schema of its inputs."""
+"""Model discovery of Replicate: a collection of language models, and the input schema of one model."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ MODELS = build_decoder(GetModel.RESPONSE)
 IMAGES = frozenset({"image", "images", "image_input"})
 REASONING = frozenset({"reasoning_effort", "thinking_budget", "thinking_budget_tokens", "extended_thinking"})
 ITERATED = "x-cog-array-type"
-"""In the schema of an output that comes in pieces."""
+"""Key in the schema of a streamed output."""
 
 
 def build_discovery(endpoint: Endpoint, dialect: ReplicateDialect) -> Discovery:
-    """How to ask for models; there is no list of all of them worth reading, so that of language models is."""
+    """Return the discovery operations; the list is the collection of language models."""
     return Discovery(
         list_request=partial(build_request, endpoint, GetCollection(slug=dialect.collection)),
         read_list=read_list,
@@ -34,7 +34,7 @@ def build_discovery(endpoint: Endpoint, dialect: ReplicateDialect) -> Discovery:
 
 
 def read_list(body: bytes) -> tuple[ModelInfo, ...]:
-    """The models of a collection; none for a body of another form."""
+    """Return the models of a collection; empty if the body does not match the schema."""
     listed = COLLECTIONS.decode(body)
     if isinstance(listed, Undecodable):
         return ()
@@ -44,9 +44,9 @@ def read_list(body: bytes) -> tuple[ModelInfo, ...]:
 
 
 def read_model(model: str, body: bytes) -> ModelInfo | None:
-    """One model; None for a body of another form."""
-    told = MODELS.decode(body)
-    return None if isinstance(told, Undecodable) or not told.name else _build_info(model, told)
+    """Return one model; None if the body does not match the schema."""
+    decoded = MODELS.decode(body)
+    return None if isinstance(decoded, Undecodable) or not decoded.name else _build_info(model, decoded)
 
 
 def _build_model_request(endpoint: Endpoint, model: str) -> HttpRequest:
@@ -55,22 +55,22 @@ def _build_model_request(endpoint: Endpoint, model: str) -> HttpRequest:
 
 
 def _build_info(name: str, model: Model) -> ModelInfo:
-    """Replicate tells nothing of windows; what a model takes stands in its schema, where it has a version."""
+    """Build the model info from the input schema of the latest version. Replicate does not report context windows."""
     schemas = _find_mapping(model.latest_version, "openapi_schema", "components", "schemas")
-    takes = frozenset(_find_mapping(schemas, "Input", "properties"))
+    inputs = frozenset(_find_mapping(schemas, "Input", "properties"))
     facts: dict[str, object] = {
         "description": model.description,
         "visibility": model.visibility,
         "is_official": model.is_official,
         "run_count": model.run_count,
-        "inputs": sorted(takes) or None,
+        "inputs": sorted(inputs) or None,
     }
     return ModelInfo(
         id=name,
-        supports_tools="tools" in takes if takes else None,
-        supports_streaming=ITERATED in _find_mapping(schemas, "Output") if takes else None,
-        supports_images=bool(takes & IMAGES) if takes else None,
-        supports_reasoning=bool(takes & REASONING) if takes else None,
+        supports_tools="tools" in inputs if inputs else None,
+        supports_streaming=ITERATED in _find_mapping(schemas, "Output") if inputs else None,
+        supports_images=bool(inputs & IMAGES) if inputs else None,
+        supports_reasoning=bool(inputs & REASONING) if inputs else None,
         raw={key: value for key, value in facts.items() if value is not None},
     )
 

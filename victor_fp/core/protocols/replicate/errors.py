@@ -1,4 +1,4 @@
-"""Replicate's errors: a problem with a status, a prediction that failed, or an error event; codes stand inside the words."""
+"""Faults from errors of Replicate: problem bodies, failed predictions and error events; codes are part of the message."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PROBLEM: WireDecoder[Problem] = WireDecoder(Problem)
 def fault_from_response(
     endpoint: Endpoint, dialect: ReplicateDialect, status: int, headers: Mapping[str, str], body: bytes
 ) -> Fault:
-    """The fault of a response with status >= 400, whatever its body is."""
+    """Return the fault for a response with status >= 400. Accepts any body."""
     details, problem = read_body(body), PROBLEM.decode(body)
     if not isinstance(problem, Undecodable):
         wait = read_seconds(problem.retry_after)
@@ -34,7 +34,7 @@ def fault_from_response(
 def fault_from_error(
     endpoint: Endpoint, dialect: ReplicateDialect, value: Json, *, maybe_billed: bool = False
 ) -> Fault:
-    """The fault of an error in a stream or a 200 body, or of a prediction's `error`."""
+    """Return the fault for an error in a stream or a 200 body, or for a prediction's `error`."""
     details = read_details(value)
     if not details.message:
         details = msgspec.structs.replace(details, message="the prediction failed")
@@ -43,19 +43,19 @@ def fault_from_error(
 
 
 def fault_from_prediction(endpoint: Endpoint, dialect: ReplicateDialect, prediction: Prediction) -> Fault:
-    """Why a prediction that ended has no output."""
+    """Return the fault for a prediction that ended without output."""
     return fault_from_status(endpoint, dialect, prediction.status or "", find_words(prediction.error))
 
 
-def fault_from_status(endpoint: Endpoint, dialect: ReplicateDialect, status: str, words: str) -> Fault:
-    """The fault of a prediction's last status; `words` are its error."""
+def fault_from_status(endpoint: Endpoint, dialect: ReplicateDialect, status: str, text: str) -> Fault:
+    """Return the fault for a prediction's final status; `text` is its error."""
     name = endpoint.spec.name
     match status:
         case "canceled":
-            message = words or "the prediction was canceled"
+            message = text or "the prediction was canceled"
             return Cancelled(provider=name, message=message, code=status, maybe_billed=True)
         case "aborted":
-            message = words or "the prediction did not start before its deadline"
+            message = text or "the prediction did not start before its deadline"
             return TimedOut(provider=name, message=message, code=status, phase="read")
         case _:
-            return fault_from_error(endpoint, dialect, words, maybe_billed=True)
+            return fault_from_error(endpoint, dialect, text, maybe_billed=True)

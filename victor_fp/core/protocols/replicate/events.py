@@ -1,4 +1,4 @@
-"""A prediction's stream as deltas: events named output, logs, error and done, with text as their data."""
+"""Events of a prediction's stream as deltas: output, logs, error and done, with text as data."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from victor_fp.core.requests import Endpoint
 
 
 class PredictionEvents(msgspec.Struct, frozen=True):
-    """Reads a stream; it needs to remember nothing."""
+    """Reader of one stream, without state."""
 
     endpoint: Endpoint
     dialect: ReplicateDialect
 
     def read(self, frames: Sequence[Frame]) -> tuple[PredictionEvents, list[Delta]]:
-        """The deltas of these events; those of other names, such as logs, are none of the answer's."""
+        """Return the reader and the deltas of these events. Events such as logs are skipped."""
         deltas: list[Delta] = []
         for frame in frames:
             match frame.event:
@@ -40,7 +40,7 @@ class PredictionEvents(msgspec.Struct, frozen=True):
         return self, deltas
 
     def finish(self) -> list[Delta]:
-        """Nothing is held back."""
+        """Return no deltas: nothing is buffered."""
         return []
 
     def _emit_done(self, value: Json) -> list[Delta]:
@@ -52,6 +52,6 @@ class PredictionEvents(msgspec.Struct, frozen=True):
 
 
 def _read_value(frame: Frame) -> Json:
-    """The data as JSON, or as the text that it is."""
+    """Return the data as a JSON object, or else as text."""
     value = decode_lenient_json(frame.data)
     return value if isinstance(value, dict) else frame.data.decode("utf-8", "replace")

@@ -1,4 +1,4 @@
-"""How Replicate's models are named: by owner and name, with a version, as a deployment, or by a version alone."""
+"""Names of Replicate's models: owner and name, optionally with a version; a deployment; or a version."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SPELLINGS = "owner/name, owner/name:version, deployments/owner/name or a version
 
 
 class ModelName(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """The parts of a model's name; with a version the rest does not matter."""
+    """The parts of a model's name; with a version, the other parts are ignored."""
 
     owner: str = ""
     name: str = ""
@@ -22,7 +22,7 @@ class ModelName(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 def parse_model(model: str) -> ModelName | None:
-    """Read a model's name; None where it is spelled in none of the known ways.
+    """Parse a model's name; None if it has none of the known forms.
 
     >>> parse_model("deployments/acme/chat")
     ModelName(owner='acme', name='chat', version='', is_deployment=True)

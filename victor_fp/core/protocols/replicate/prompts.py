@@ -1,4 +1,4 @@
-"""A conversation as what a model takes: one prompt and its instructions, or a list of roles and texts."""
+"""Conversations as input fields: a prompt and a system prompt, or a list of messages."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ from victor_fp.core.types import ImagePart, Message, TextPart
 SPEAKERS = {"user": "User", "assistant": "Assistant", "tool": "Tool"}
 
 
-class Prompted(msgspec.Struct, frozen=True, kw_only=True):
-    """Fields of `input`, and what could not become one."""
+class PromptFields(msgspec.Struct, frozen=True, kw_only=True):
+    """Fields of `input`, and the unsupported parts of the conversation."""
 
     fields: dict[str, Json]
     unsupported: tuple[Adjustment, ...] = ()
     notes: tuple[Adjustment, ...] = ()
-    """Changes that are made without leave, since they lose nothing."""
+    """Lossless changes: made without `on_unsupported="adjust"`, but reported."""
 
 
-def build_prompt(inputs: Inputs, messages: Sequence[Message]) -> Prompted:
-    """The conversation in the model's fields."""
+def build_prompt(inputs: Inputs, messages: Sequence[Message]) -> PromptFields:
+    """Build the model's input fields from the conversation."""
     unsupported: list[Adjustment] = []
     notes: list[Adjustment] = []
     fields: dict[str, Json] = {}
     if any(message.name and message.role != "tool" for message in messages):
-        unsupported.append(Adjustment(parameter="name", reason="Replicate's models do not take the names of speakers"))
+        unsupported.append(Adjustment(parameter="name", reason="Replicate's models do not accept participant names"))
     instructions, turns = split_system(messages)
     names = index_tool_names(messages)
     if inputs.messages and (len(turns) > 1 or len(instructions) > 1):
@@ -53,34 +53,34 @@ def build_prompt(inputs: Inputs, messages: Sequence[Message]) -> Prompted:
         fields["prompt"] = prompt
         if system and inputs.system:
             fields[inputs.system] = system
-    images, of_images = _collect_images(inputs, messages)
-    unsupported += of_images
+    images, in_images = _collect_images(inputs, messages)
+    unsupported += in_images
     if images:
         fields[inputs.images] = images[0] if inputs.one_image else list(images)
         if len(turns) > 1:
-            reason = "images stand apart from the conversation, so that their place in it is lost"
+            reason = "images are sent apart from the conversation, without their position in it"
             notes.append(Adjustment(parameter="messages.image", reason=reason, action="changed"))
     parts = [part for message in messages if not isinstance(message.content, str) for part in message.content]
     if images and any(isinstance(part, ImagePart) and part.detail in ("low", "high") for part in parts):
-        notes.append(Adjustment(parameter="image.detail", reason="predictions have no detail of an image"))
-    return Prompted(fields=fields, unsupported=tuple(unsupported), notes=tuple(notes))
+        notes.append(Adjustment(parameter="image.detail", reason="predictions have no image detail"))
+    return PromptFields(fields=fields, unsupported=tuple(unsupported), notes=tuple(notes))
 
 
 def _skip_instructions(messages: Sequence[Message]) -> Iterator[Message]:
-    """The messages from the first on that is no instruction."""
+    """Return the messages without leading instructions."""
     return dropwhile(lambda message: message.role in INSTRUCTIONS, messages)
 
 
 def _render_prompt(turns: Sequence[Message], names: dict[str, str]) -> str:
-    """One question as it is; a longer conversation with its speakers before what they said, open for the next answer."""
+    """Render a single user message as is, a longer conversation with speaker labels and a final "Assistant:"."""
     if len(turns) == 1 and turns[0].role == "user":
         return turns[0].text
-    said = [f"{_name_speaker(message, names)}: {_to_text(message)}" for message in turns]
-    return "\n\n".join([*said, f"{SPEAKERS['assistant']}:"])
+    lines = [f"{_name_speaker(message, names)}: {_to_text(message)}" for message in turns]
+    return "\n\n".join([*lines, f"{SPEAKERS['assistant']}:"])
 
 
 def _build_turn(message: Message, names: dict[str, str]) -> dict[str, Json]:
-    """Roles are those of a plain chat: what a tool gave is told by the user."""
+    """Build a message; tool results become user messages."""
     match message.role:
         case "system" | "developer":
             return {"role": "system", "content": message.text}
@@ -96,7 +96,7 @@ def _name_speaker(message: Message, names: dict[str, str]) -> str:
 
 
 def _to_text(message: Message) -> str:
-    """The text, and calls as text, which is all that a prompt can hold."""
+    """Return the text of a message, with its calls as text."""
     calls = [f"[calls {call['name']} with {_render_arguments(call['arguments'])}]" for call in message.tool_calls or ()]
     text = f"Error: {message.text}" if message.is_error and message.text else message.text
     if message.role == "assistant":
@@ -109,25 +109,25 @@ def _render_arguments(arguments: object) -> str:
 
 
 def _collect_images(inputs: Inputs, messages: Sequence[Message]) -> tuple[list[str], list[Adjustment]]:
-    """Images in their order, by address or as data URLs; where they stood in the conversation is lost."""
-    seen: list[str] = []
+    """Collect the images in order, as URLs or data URLs, without their position in the conversation."""
+    images: list[str] = []
     unsupported: list[Adjustment] = []
     for message in messages:
         for part in message.content if isinstance(message.content, list) else ():
             if isinstance(part, TextPart):
                 continue
             if not isinstance(part, ImagePart):
-                reason = "Replicate's language models take no such part"
+                reason = "Replicate's language models accept text and images only"
                 unsupported.append(Adjustment(parameter=part.type, reason=reason))
             elif not inputs.images:
-                unsupported.append(Adjustment(parameter="image", reason="this model sees nothing"))
+                unsupported.append(Adjustment(parameter="image", reason="this model does not accept images"))
             else:
-                seen.append(_to_url(part))
-    if inputs.one_image and len(seen) > 1:
-        reason = "this model takes one image; the last is kept"
+                images.append(_to_url(part))
+    if inputs.one_image and len(images) > 1:
+        reason = "this model accepts one image; the last is kept"
         unsupported.append(Adjustment(parameter="image", reason=reason, action="changed"))
-        return seen[-1:], unsupported
-    return seen, unsupported
+        return images[-1:], unsupported
+    return images, unsupported
 
 
 def _to_url(part: ImagePart) -> str:

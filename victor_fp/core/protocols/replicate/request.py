@@ -1,4 +1,4 @@
-"""A chat as the creation of a prediction."""
+"""Requests that create a prediction."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ PREFER = "prefer"
 
 
 def write(endpoint: Endpoint, dialect: ReplicateDialect, request: ChatRequest) -> Result[HttpRequest, Fault]:
-    """The request that creates the prediction. Options nobody knows are inputs of the model."""
+    """Build the request that creates a prediction. Unknown options are sent as inputs of the model."""
     target = parse_model(request.model)
     if target is None:
         message = f"{request.model!r:.100} is not a Replicate model: expected {SPELLINGS}"
         return Failure(InvalidRequest(provider=endpoint.spec.name, model=request.model, message=message))
     inputs, options = dialect.find_inputs(request.model), request.options
-    said = build_prompt(inputs, request.messages)
-    asked, unsupported = _build_inputs(inputs, request)
-    resolved = resolve_unsupported(endpoint, request, [*said.unsupported, *unsupported]).map(
-        lambda adjustments: (*adjustments, *said.notes)
+    prompt = build_prompt(inputs, request.messages)
+    option_inputs, unsupported = _build_inputs(inputs, request)
+    resolved = resolve_unsupported(endpoint, request, [*prompt.unsupported, *unsupported]).map(
+        lambda adjustments: (*adjustments, *prompt.notes)
     )
-    given: dict[str, Json] = {**said.fields, **asked}
+    all_inputs: dict[str, Json] = {**prompt.fields, **option_inputs}
     prefer = UNSET if request.stream else f"wait={dialect.wait}"
     unknown = {"input": options.unknown} if options.unknown else {}
     if target.version:
-        versioned = VersionPredictionRequest(version=target.version, input=given)
+        versioned = VersionPredictionRequest(version=target.version, input=all_inputs)
         creation = CreatePrediction(prefer=prefer)
         return resolved.map(
             lambda adjustments: replace(
@@ -46,7 +46,7 @@ def write(endpoint: Endpoint, dialect: ReplicateDialect, request: ChatRequest) -
         )
     create = CreateDeploymentPrediction if target.is_deployment else CreateModelPrediction
     operation = create(owner=target.owner, name=target.name, prefer=prefer)
-    body = PredictionRequest(input=given)
+    body = PredictionRequest(input=all_inputs)
     return resolved.map(
         lambda adjustments: replace(
             build_chat(endpoint, operation, body, options, adjustments, unknown=unknown), is_polled=True
@@ -55,12 +55,12 @@ def write(endpoint: Endpoint, dialect: ReplicateDialect, request: ChatRequest) -
 
 
 def _build_inputs(inputs: Inputs, request: ChatRequest) -> tuple[dict[str, Json], list[Adjustment]]:
-    """Options in the model's words. The defaults are sent where the model takes them, and left out where not."""
+    """Build the input fields of options. Defaults are sent if the model accepts them, and silently omitted if not."""
     options, fields = request.options, dict[str, Json]()
-    bound, of_bound = _clamp(inputs, request.max_tokens)
-    effort, of_effort = _choose_effort(inputs, options.reasoning_effort)
-    untaken = [*of_bound, *of_effort]
-    wishes: dict[str, Json] = {
+    bound, in_bound = _clamp(inputs, request.max_tokens)
+    effort, in_effort = _choose_effort(inputs, options.reasoning_effort)
+    unsupported = [*in_bound, *in_effort]
+    values: dict[str, Json] = {
         "max_tokens": bound,
         "temperature": request.temperature,
         "top_p": options.top_p,
@@ -73,25 +73,25 @@ def _build_inputs(inputs: Inputs, request: ChatRequest) -> tuple[dict[str, Json]
         "reasoning_budget": options.reasoning_budget,
     }
     defaults = {"max_tokens": not request.asks_max_tokens, "temperature": not request.asks_temperature}
-    for name, value in wishes.items():
+    for name, value in values.items():
         if value is None:
             continue
         if name in inputs.fields:
             fields[inputs.fields[name]] = value
         elif not defaults.get(name):
-            untaken.append(Adjustment(parameter=name, reason="this model has no such input"))
+            unsupported.append(Adjustment(parameter=name, reason="this model has no such input"))
     if inputs.thinking_switch and options.reasoning_budget is not None:
         fields[inputs.thinking_switch] = options.reasoning_budget > 0
         if options.reasoning_budget <= 0:
             del fields[inputs.fields["reasoning_budget"]]
-    return fields, [*untaken, *_list_unsupported(request)]
+    return fields, [*unsupported, *_list_unsupported(request)]
 
 
 def _clamp(inputs: Inputs, bound: int | None) -> tuple[int | None, list[Adjustment]]:
-    if bound is None or bound >= inputs.least_tokens or "max_tokens" not in inputs.fields:
+    if bound is None or bound >= inputs.min_output_tokens or "max_tokens" not in inputs.fields:
         return bound, []
-    reason = f"this model takes at least {inputs.least_tokens}"
-    return inputs.least_tokens, [Adjustment(parameter="max_tokens", reason=reason, action="changed")]
+    reason = f"this model requires at least {inputs.min_output_tokens}"
+    return inputs.min_output_tokens, [Adjustment(parameter="max_tokens", reason=reason, action="changed")]
 
 
 def _stop(inputs: Inputs, stop: tuple[str, ...] | None) -> Json:
@@ -101,25 +101,29 @@ def _stop(inputs: Inputs, stop: tuple[str, ...] | None) -> Json:
 
 
 def _choose_effort(inputs: Inputs, effort: str | None) -> tuple[str | None, list[Adjustment]]:
-    """The effort, if the model knows it; else the nearest, visibly. Thinking is not switched off for being too little."""
+    """Return the effort if the model accepts it, else the nearest one, reported; "none" is never substituted."""
     if effort is None or "reasoning_effort" not in inputs.fields or effort in inputs.efforts:
         return effort, []
-    near = find_nearest_effort(effort, inputs.efforts)
-    reason = f"this model knows {', '.join(inputs.efforts)}; sent as {near}"
-    return near, [Adjustment(parameter="reasoning_effort", reason=reason, action="changed")]
+    nearest = find_nearest_effort(effort, inputs.efforts)
+    reason = f"this model accepts {', '.join(inputs.efforts)}; sent as {nearest}"
+    return nearest, [Adjustment(parameter="reasoning_effort", reason=reason, action="changed")]
 
 
 def _list_unsupported(request: ChatRequest) -> list[Adjustment]:
-    """What was asked for that no prediction takes."""
+    """List the requested options that predictions do not support."""
     options = request.options
-    asked = {
+    requested = {
         "tools": bool(request.tools) and options.tool_choice != "none",
         "response_format": options.response_format is not None,
         "logprobs": options.logprobs is not None and options.logprobs is not False,
         "service_tier": options.service_tier is not None,
         "user": options.user is not None,
     }
-    untaken = [Adjustment(parameter=name, reason="predictions take none") for name, is_ in asked.items() if is_]
+    unsupported = [
+        Adjustment(parameter=name, reason="predictions do not support it")
+        for name, is_set in requested.items()
+        if is_set
+    ]
     if not request.tools and (options.tool_choice == "required" or isinstance(options.tool_choice, dict)):
-        untaken.append(Adjustment(parameter="tool_choice", reason="no tools are given to choose from"))
-    return untaken
+        unsupported.append(Adjustment(parameter="tool_choice", reason="there are no tools to choose from"))
+    return unsupported

@@ -1,4 +1,4 @@
-"""A prediction that is over, as deltas: its output is text in pieces, one text, or any other value."""
+"""Decoding of an ended prediction to deltas: its output is a list of texts, one text, or any other value."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ RUNNING = frozenset({"starting", "processing"})
 
 
 def read(endpoint: Endpoint, dialect: ReplicateDialect, body: bytes) -> Sequence[Delta]:
-    """The deltas of a prediction; `ErrorReported` where it failed, was canceled, or is not over."""
+    """Decode a prediction to deltas; `ErrorReported` if it failed, was canceled, or has not ended."""
     prediction = PREDICTIONS.decode(body)
     if isinstance(prediction, Undecodable):
-        reason = f"the body is no prediction: {prediction.reason}"
+        reason = f"the response cannot be decoded: {prediction.reason}"
         return [ErrorReported(InvalidResponse(provider=endpoint.spec.name, message=reason))]
     if prediction.status is None:
         return [ErrorReported(_fault_from_empty_body(endpoint, dialect, body))]
@@ -65,20 +65,20 @@ def _collect_notes(prediction: Prediction) -> dict[str, Json]:
 
 
 def _read_counts(metrics: Mapping[str, Any]) -> UsageReported | None:
-    """Tokens, which language models count; the time that others are charged by stands in the metrics."""
-    prompt, completion = _to_whole(metrics.get("input_token_count")), _to_whole(metrics.get("output_token_count"))
+    """Return the token counts of language models; for other models the metrics have the billed time."""
+    prompt, completion = _to_int(metrics.get("input_token_count")), _to_int(metrics.get("output_token_count"))
     if prompt is None and completion is None:
         return None
     return UsageReported(prompt_tokens=prompt, completion_tokens=completion)
 
 
-def _to_whole(value: object) -> int | None:
+def _to_int(value: object) -> int | None:
     return int(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def _fault_from_empty_body(endpoint: Endpoint, dialect: ReplicateDialect, body: bytes) -> Fault:
-    """A body without a status: an error has its words in `detail`."""
+    """Return the fault for a body without a status; an error has its message in `detail`."""
     value = decode_json_object(body)
     if not isinstance(value, NotJson) and isinstance(value.get("detail"), str):
         return fault_from_error(endpoint, dialect, value)
-    return InvalidResponse(provider=endpoint.spec.name, message="the body holds no prediction")
+    return InvalidResponse(provider=endpoint.spec.name, message="the response contains no prediction")

@@ -1,4 +1,4 @@
-"""Reranking in Cohere's form: a query, documents, and an index and a score for each of the best."""
+"""Reranking in Cohere's form, which other vendors share."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ BODY = build_decoder(Rerank.RESPONSE)
 
 
 def codec_for(endpoint: Endpoint, dialect: CohereRerank) -> RerankCodec:
-    """The form's functions for one endpoint."""
+    """Return the codec of the endpoint."""
     return RerankCodec(request=partial(build_rerank_request, endpoint, dialect), decode=decode_ranking)
 
 
 def build_rerank_request(
     endpoint: Endpoint, dialect: CohereRerank, request: RerankRequest
 ) -> Result[HttpRequest, Fault]:
-    """The request for an order of these documents, or the fault that names what the vendor does not support."""
+    """Build the request, or return the fault that names the unsupported option."""
     is_option = dialect.additions in ("voyage", "jina") or (dialect.additions == "vllm" and request.truncate is True)
     match outcome(resolve_truncation(endpoint, dialect, request, is_option=is_option)):
         case Failure(fault):
@@ -73,7 +73,7 @@ def _extend_for_jina(
     request: RerankRequest,  # noqa: ARG001
     truncate: bool | UnsetType,  # noqa: FBT001
 ) -> wire.RerankRequest:
-    # The texts are known here: they are not sent back.
+    # The caller has the documents: they are not returned.
     return wire.JinaRerankRequest(**asdict(body), return_documents=False, truncation=truncate)
 
 
@@ -97,7 +97,7 @@ _EXTENDERS: Mapping[
 
 
 def decode_ranking(body: bytes) -> Result[DecodedRanking, Fault]:
-    """Indexes and scores, whatever the list of them is called."""
+    """Decode indexes and scores, from `results` or `data`."""
     answer = BODY.decode(body)
     if isinstance(answer, Undecodable):
         return collect_scores(None).map(lambda scores: DecodedRanking(scores=scores))

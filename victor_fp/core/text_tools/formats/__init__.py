@@ -1,4 +1,4 @@
-"""The textual formats as data. Adding one is adding a record, in the order in which they are tried."""
+"""The textual formats as data, in the order in which they are tried."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ FORMATS: tuple[TextFormat, ...] = (
 )
 
 ANY = "any"
-"""Stands for all formats."""
+"""Name for all formats."""
 
 
 def find_formats(name: str) -> tuple[TextFormat, ...]:
-    """The formats of a name, or of several with commas between, or of `any`; empty where one is not known."""
+    """Return the formats of comma-separated names, or all for `any`; empty if a name is unknown."""
     if name == ANY:
         return FORMATS
     by_name = {known.name: known for known in FORMATS}
-    wanted = [part.strip() for part in name.split(",")]
-    return tuple(by_name[part] for part in wanted if part in by_name) if all(p in by_name for p in wanted) else ()
+    names = [part.strip() for part in name.split(",")]
+    return tuple(by_name[part] for part in names if part in by_name) if all(p in by_name for p in names) else ()

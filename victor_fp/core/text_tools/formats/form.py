@@ -1,4 +1,4 @@
-"""The form of a textual format's record."""
+"""The record type of textual formats."""
 
 from __future__ import annotations
 
@@ -13,47 +13,47 @@ from victor_fp.core.text_tools.readings import Reading
 from victor_fp.core.text_tools.tools import Tools
 
 MarkPosition: TypeAlias = Literal["mark", "line", "column"]
-"""Where in prose a call may begin, outside of code. `line`: behind nothing but white space in its line. `mark`: that, or
-directly behind a word or its punctuation, as models write special tokens. `column`: at the very beginning of a line, in a
-paragraph that is not code."""
+"""Where a call may begin, outside of code. `line`: after only white space in its line. `mark`: also directly after a word or
+punctuation, as models write special tokens. `column`: at the start of a line without indentation, in a paragraph that is not
+code."""
 
 
 class Opening(msgspec.Struct, frozen=True, gc=False):
-    """What a call of this format begins with."""
+    """A start marker of calls of a format."""
 
     text: str
     position: MarkPosition = "mark"
 
 
 class TextFormat(msgspec.Struct, frozen=True, kw_only=True):
-    """One way in which models write calls into their text."""
+    """A textual format of tool calls."""
 
     name: str
     title: str
-    """Which models write it."""
+    """Models that use it."""
     openings: tuple[Opening, ...]
     named: bool = False
-    """Calls also begin with a known tool's name and a round bracket, at the beginning of a line."""
+    """Whether calls also begin with a known tool's name and a parenthesis at the start of a line."""
     read: Callable[[str, int, Tools], Reading]
-    """Reads a text from the place on at which an opening stands."""
+    """Reads a text from the offset of an opening."""
     markup: bool = True
-    """It has marks of its own, so that what begins like a call is meant as one."""
+    """Whether it has unambiguous marks, so that text that begins like a call is intended as one."""
     gap: str = ""
-    """What may stand between calls, white space aside, and goes away with them."""
+    """Characters, besides white space, that may be between calls and are dropped."""
     trailers: tuple[str, ...] = ()
-    """Marks that may follow a call and go away with it."""
+    """Marks that may follow a call and are dropped."""
     write: Callable[[str, JsonObject], str]
-    """Writes a call of a tool with arguments as models of this kind do; for prompts and for turns already made."""
+    """Writes a call of a tool with arguments in this format, for prompts and earlier turns."""
     method: str
-    """The word for it in `ToolCallParseResult.parse_method`."""
+    """Its name in `ToolCallParseResult.parse_method`."""
     confidence: float
-    """How unlikely it is that a text of this form means something else, from 0 to 1."""
+    """Confidence that text in this format is a call, from 0 to 1."""
     source: str
-    """Where the form is from."""
+    """Source of the format's specification."""
 
 
 def fill_template(template: str) -> Callable[[str, JsonObject], str]:
-    """A writer that puts JSON for NAME and ARGUMENTS into a template."""
+    """Return a writer that replaces NAME and ARGUMENTS in a template by JSON."""
     return partial(_fill, template)
 
 

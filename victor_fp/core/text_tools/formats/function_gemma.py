@@ -28,7 +28,7 @@ _MAX_DEPTH = 64
 
 
 def read(text: str, at: int, tools: Tools) -> Reading:
-    """One call; texts stand between `<escape>` marks, other values are bare."""
+    """Read one call; strings are between `<escape>` marks, other values are bare."""
     body = at + len(OPEN)
     begun = skip_literal(text, skip_space(text, body), (_CALL,))
     if begun is Edge.UNDECIDED:
@@ -37,7 +37,7 @@ def read(text: str, at: int, tools: Tools) -> Reading:
         return NotACall(end=body)
     found = _NAME.match(text, begun)
     end = found.end() if found else begun
-    name = tools.spell(text[begun:end])
+    name = tools.resolve_name(text[begun:end])
     if not tools.may_become(text[begun:end]) or (name is None and end < len(text)):
         return NotACall(end=begun, unread=MarkWalk(CLOSE), reason="no call of a known tool")
     if end == len(text) or name is None:
@@ -57,14 +57,14 @@ _INVALID = NotJson("not in the format")
 
 
 class _Values:
-    """One reading of one text; lives no longer than `read`."""
+    """Parser of the values of one call."""
 
     def __init__(self, text: str) -> None:
         self._text = text
         self._at = 0
 
     def read(self) -> Json | NotJson:
-        """The value that the whole text is."""
+        """Read the text as one value."""
         value = self._read_value(0)
         return value if skip_space(self._text, self._at) == len(self._text) else _INVALID
 
@@ -125,7 +125,7 @@ class _Values:
 
 
 def write(name: str, arguments: JsonObject) -> str:
-    """A call as FunctionGemma writes it."""
+    """Write a call in FunctionGemma's form."""
     inner = ",".join(f"{key}:{_write_value(value)}" for key, value in arguments.items())
     return f"{OPEN}{_CALL}{name}{{{inner}}}{CLOSE.marks[0]}"
 

@@ -31,21 +31,21 @@ _HEAD_LIMIT = 256
 _HEAD_END = end_marks(">")
 _VALUE_ENDS = end_marks("</parameter>", _PARAMETER, CLOSE)
 _VALUE_END = re.compile(r"</parameter>|\n[ \t]*+(?=<parameter=|</function>)")
-"""Models forget the end tag of a parameter; the next tag at the head of a line stands in for it."""
+"""Models may omit the end tag of a parameter; the next tag at the start of a line ends it too."""
 
 
 def read(text: str, at: int, tools: Tools) -> Reading:
-    """A function tag on its own."""
+    """Read a function tag without a wrapper."""
     return read_function_tag(text, at, tools, None)
 
 
 def read_function_tag(text: str, at: int, tools: Tools, close: EndMarks | None) -> Reading:
-    """The function tag at `at`, and the closing tag around it; Qwen3 also ends with the wrapper's tag instead."""
+    """Read the function tag at `at`, and the wrapper's closing tag, which Qwen3 may write in place of its own."""
     lead = at + len(OPEN)
     head = _NAME.match(text, lead)
     end = head.end() if head else lead
     written = text[lead:end].strip().strip("\"'")
-    name = tools.spell(written)
+    name = tools.resolve_name(written)
     if not tools.may_become(written) or (name is None and text.startswith(">", end)):
         return _refuse(lead, "no call of a known tool")
     if end == len(text):
@@ -69,7 +69,7 @@ def _refuse(end: int, reason: str) -> NotACall:
 
 
 def _read_body(text: str, at: int, lead: int, tools: Tools, name: str) -> tuple[TextCall, int] | Unfinished | NotACall:
-    """The call and the place behind its end tag."""
+    """Read the call; return it with the offset after its end tag."""
     properties = tools.list_properties(name)
     arguments: dict[str, Json] = {}
     repairs: list[Repair] = []
@@ -115,7 +115,7 @@ def _read_json(text: str, at: int, name: str) -> tuple[TextCall, int] | Unfinish
 
 
 def write(name: str, arguments: JsonObject) -> str:
-    """A call as Qwen3-Coder writes it."""
+    """Write a call in Qwen3-Coder's form."""
     inner = "".join(f"<parameter={key}>\n{write_parameter(value)}\n</parameter>\n" for key, value in arguments.items())
     return f"<function={name}>\n{inner}</function>"
 

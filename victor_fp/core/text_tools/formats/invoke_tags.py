@@ -25,7 +25,7 @@ from victor_fp.core.text_tools.tools import Tools
 from victor_fp.core.text_tools.walks import BracketWalk, EndMarks, MarkWalk, end_marks, find_end, walk_behind
 
 _DSML = ("\uff5cDSML\uff5c", "|DSML|")
-"""The bar is U+FF5C in the vocabulary; servers and people also write it as an ASCII one."""
+"""The bar is U+FF5C in the vocabulary; it is also written in ASCII."""
 _PLAIN = ("", "antml:")
 _CONTAINERS = ("function_calls", "tool_calls")
 """DeepSeek V3.2 writes the first, V4 the second."""
@@ -55,7 +55,7 @@ _TAGS = {
 
 
 def read(text: str, at: int, tools: Tools) -> Reading:
-    """The first call; others in the same container open themselves."""
+    """Read the first call; further ones in the same container have their own opening."""
     opened, prefix = next(opening for opening in _OPENINGS if text.startswith(opening[0], at))
     tags, body = _TAGS[prefix], at + len(opened)
     if opened != tags.invoke:
@@ -78,7 +78,7 @@ def _read_invoke(text: str, at: int, tags: _Tags, tools: Tools) -> Reading:
     if head_end < 0:
         return Unfinished()
     attribute = _NAME_ATTRIBUTE.match(text, at)
-    name = tools.spell(_read_value(attribute)) if attribute else None
+    name = tools.resolve_name(_read_value(attribute)) if attribute else None
     if attribute is None or name is None:
         return _refuse(at, tags, "no call of a known tool")
     return _read_body(text, attribute.end(), tags, tools, name)
@@ -147,7 +147,7 @@ def _read_json(text: str, at: int, tags: _Tags, name: str) -> Reading:
 
 
 def write_dsml(name: str, arguments: JsonObject) -> str:
-    """A call as DeepSeek V3.2 writes it."""
+    """Write a call in DeepSeek V3.2's form."""
     tag = _DSML[0]
     inner = "".join(
         f'<{tag}parameter name="{key}" string="{str(isinstance(value, str)).lower()}">{write_parameter(value)}</{tag}parameter>\n'
@@ -157,7 +157,7 @@ def write_dsml(name: str, arguments: JsonObject) -> str:
 
 
 def write_plain(name: str, arguments: JsonObject) -> str:
-    """A call in plain tags."""
+    """Write a call in plain tags."""
     inner = "".join(
         f'<parameter name="{key}">\n{write_parameter(value)}\n</parameter>\n' for key, value in arguments.items()
     )
@@ -165,7 +165,7 @@ def write_plain(name: str, arguments: JsonObject) -> str:
 
 
 def _build_openings(prefixes: tuple[str, ...], containers: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
-    """What opens a call, with the prefix its tags bear."""
+    """Return the openings of calls, with the prefix of their tags."""
     return tuple(
         (opening, prefix)
         for prefix in prefixes

@@ -1,4 +1,4 @@
-"""JSON calls between marks of their own: Mistral, Command R, LM Studio, Granite 3, Phi-4 mini."""
+"""JSON calls between format-specific marks: Mistral, Command R, LM Studio, Granite 3, Phi-4 mini."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _ID_WORD = re.compile(r"[^\[]{0,64}")
 
 
 def read_mistral(text: str, at: int, tools: Tools) -> Reading:
-    """The list, or the one call, behind the mark. A call's id is skipped: ids are made for every call alike."""
+    """Read the list, or the single call, after the mark. Call ids are skipped, since ids are derived for all calls."""
     body = at + len(_TOOL_CALLS)
     place = skip_space(text, body)
     if place == len(text):
@@ -37,7 +37,7 @@ def read_mistral(text: str, at: int, tools: Tools) -> Reading:
         return read_calls(text, body, tools)
     found = _NAME.match(text, place)
     end = found.end() if found else place
-    name = tools.spell(text[place:end])
+    name = tools.resolve_name(text[place:end])
     if not tools.may_become(text[place:end]) or (name is None and end < len(text)):
         return NotACall(end=body, reason="no call of a known tool")
     place = skip_space(text, end)
@@ -85,7 +85,7 @@ _START_ACTION, _END_ACTION = "<|START_ACTION|>", end_marks("<|END_ACTION|>")
 
 
 def read_command_r(text: str, at: int, tools: Tools) -> Reading:
-    """The list, in a fence behind `Action:` (Command R), or between tokens (R7B and Command A)."""
+    """Read the list, in a fence after `Action:` (Command R), or between tokens (R7B and Command A)."""
     if text.startswith(_START_ACTION, at):
         return read_calls(text, at + len(_START_ACTION), tools, _END_ACTION)
     body = at + len(_ACTION)
@@ -110,7 +110,7 @@ _REQUEST, _REQUEST_END = "[TOOL_REQUEST]", end_marks("[END_TOOL_REQUEST]")
 
 
 def read_lm_studio(text: str, at: int, tools: Tools) -> Reading:
-    """JSON between the marks."""
+    """Read JSON between the marks."""
     return read_calls(text, at + len(_REQUEST), tools, _REQUEST_END)
 
 
@@ -129,7 +129,7 @@ _LIST_TOKENS = ("<|tool_call|>", "functools")
 
 
 def read_token_list(text: str, at: int, tools: Tools) -> Reading:
-    """A list behind the token, or behind the word `functools`, with which no bracket may be missing."""
+    """Read a list after the token, or after `functools`, which requires brackets."""
     opening = next(token for token in _LIST_TOKENS if text.startswith(token, at))
     body = at + len(opening)
     place = skip_space(text, body)

@@ -19,7 +19,7 @@ _BEHIND = re.compile(r"[ \t,;]*+\r?")
 
 
 def read(text: str, at: int, tools: Tools) -> Reading:
-    """A fence with nothing but calls in it, or a value that is one."""
+    """Read a fence that contains only calls, or a value that is a call."""
     return _read_fenced(text, at, tools) if text.startswith(FENCE, at) else _read_bare(text, at, tools)
 
 
@@ -38,7 +38,7 @@ def _read_fenced(text: str, at: int, tools: Tools) -> Reading:
 
 
 def _read_bare(text: str, at: int, tools: Tools) -> Reading:
-    """A value alone on its lines. One that is no call goes out unread to its end, if it is JSON: what it quotes is no call."""
+    """Read a value alone on its lines. JSON that is not a call is text up to its end, including calls quoted in it."""
     place = skip_space(text, at + 1)
     if place == len(text):
         return Unfinished()
@@ -51,7 +51,7 @@ def _read_bare(text: str, at: int, tools: Tools) -> Reading:
 
 
 def _check_line(text: str, found: Found) -> Reading:
-    """A value that more text follows in its line is quoted in a sentence; another value may follow."""
+    """Reject a value that is followed by text in its line, as in a sentence; another value may follow."""
     behind = _BEHIND.match(text, found.end)
     end = behind.end() if behind else found.end
     if end == len(text):
@@ -66,7 +66,7 @@ def _pass_over(text: str, at: int, end: int) -> NotACall:
 
 PLAIN_JSON = TextFormat(
     name="json",
-    title="models without a format of their own, told to answer with JSON",
+    title="models without a specific format, prompted to answer with JSON",
     openings=(Opening(FENCE, "line"), Opening("{", "line"), Opening("[", "line")),
     read=read,
     markup=False,

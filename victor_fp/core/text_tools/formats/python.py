@@ -1,4 +1,4 @@
-"""Python calls: on lines of their own, behind Llama's and LFM2's tokens, and in Gemini's and Gemma's `tool_code`."""
+"""Python calls: on separate lines, after Llama's and LFM2's tokens, and in Gemini's and Gemma's `tool_code`."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ _REST_OF_LINE = re.compile(r"[ \t;]*+\r?(\n)?")
 
 
 def read_line(text: str, at: int, tools: Tools) -> Reading:
-    """A call that is all there is on its last line; one in the middle of a sentence is talk of a call.
+    """Read a call that ends its line; a call within a sentence is text.
 
-    Without known tools it needs a keyword, and no dot in its name, to be more than ordinary code.
+    Without known tools, it must have a keyword argument and no dot in its name, to be distinguished from ordinary code.
     """
     found = read_statement(text, at, tools)
     if isinstance(found, Unfinished):
@@ -46,7 +46,7 @@ def read_line(text: str, at: int, tools: Tools) -> Reading:
 
 
 def write_list(name: str, arguments: JsonObject) -> str:
-    """A list of one call."""
+    """Write a list of one call."""
     return f"[{write_python(name, arguments)}]"
 
 
@@ -67,7 +67,7 @@ _TAGS = ("<|python_tag|>", "<|python_start|>")
 
 
 def read_python_tag(text: str, at: int, tools: Tools) -> Reading:
-    """JSON behind the tag, or else Python; code that is no call is text."""
+    """Read JSON or Python after the tag; other code is text."""
     body = at + len(next(tag for tag in _TAGS if text.startswith(tag, at)))
     place = skip_space(text, body)
     if place == len(text):
@@ -104,7 +104,7 @@ _BLOCKS = {
 
 
 def read_block(text: str, at: int, tools: Tools) -> Reading:
-    """Calls between the marks, one or more a line, `print` around them or not. Code that is more than calls is text."""
+    """Read calls between the marks, optionally in `print`. Code with more than calls is text."""
     opening = next(mark for mark in _BLOCKS if text.startswith(mark, at))
     body, close = at + len(opening), _BLOCKS[opening]
     place = skip_space(text, body)
@@ -135,12 +135,12 @@ def _read_statements(text: str, body: int, at: int, tools: Tools, close: EndMark
 
 
 def write_block(name: str, arguments: JsonObject) -> str:
-    """A call as Gemini writes it."""
+    """Write a call in Gemini's form."""
     return f"```tool_code\nprint(default_api.{write_python(name, arguments)})\n```"
 
 
 def write_lfm(name: str, arguments: JsonObject) -> str:
-    """A call as LFM2 writes it."""
+    """Write a call in LFM2's form."""
     return f"<|tool_call_start|>[{write_python(name, arguments)}]<|tool_call_end|>"
 
 

@@ -1,4 +1,4 @@
-"""`<tool_call>` with JSON in it (Hermes, Qwen), XML (Qwen3-Coder), name and arguments as tags, or GLM's way; and its likes."""
+"""`<tool_call>` with JSON (Hermes, Qwen), XML (Qwen3-Coder), name and argument tags, or GLM's form; and similar tags."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _UNKNOWN = "no call of a known tool"
 
 
 def read_tool_call(text: str, at: int, tools: Tools) -> Reading:
-    """What stands in the tag decides how it is read."""
+    """Read a tag in the form of its content."""
     body = at + len(OPEN)
     place = skip_space(text, body)
     if place == len(text):
@@ -55,10 +55,10 @@ _KEY_END, _VALUE_END = end_marks("</arg_key>"), end_marks("</arg_value>")
 
 
 def _read_glm(text: str, body: int, at: int, tools: Tools) -> Reading:
-    """`<tool_call>name`, then `<arg_key>` and `<arg_value>` in turn."""
+    """Read `<tool_call>name`, followed by alternating `<arg_key>` and `<arg_value>`."""
     found = _GLM_NAME.match(text, at)
     end = found.end() if found else at
-    name = tools.spell(text[at:end])
+    name = tools.resolve_name(text[at:end])
     if not tools.may_become(text[at:end]) or (name is None and end < len(text)):
         return NotACall(end=body)
     place = skip_space(text, end)
@@ -103,13 +103,13 @@ _ARGUMENTS, _ARGUMENTS_END = ("<arguments>", "<parameters>"), ("</arguments>", "
 
 
 def _read_named(text: str, body: int, at: int, tools: Tools, close: EndMarks) -> Reading:
-    """`<name>tool</name><arguments>{...}</arguments>` and the closing tag."""
+    """Read `<name>tool</name><arguments>{...}</arguments>` and the closing tag."""
     closer = close.marks[0]
     unread = MarkWalk(close)
     lead = skip_space(text, at + len(_NAME_TAG))
     written = _WORD.match(text, lead)
     name_end = written.end() if written else lead
-    name = tools.spell(text[lead:name_end])
+    name = tools.resolve_name(text[lead:name_end])
     if not tools.may_become(text[lead:name_end]) or (name is None and name_end < len(text)):
         return NotACall(end=body, unread=unread, reason=_UNKNOWN)
     place = skip_literal(text, skip_space(text, name_end), (_NAME_END,))
@@ -163,7 +163,7 @@ _CALL_TAGS = {
 
 
 def read_function_call(text: str, at: int, tools: Tools) -> Reading:
-    """JSON, or a name tag, in the tag."""
+    """Read JSON, or a name tag, in the tag."""
     opening = next(tag for tag in _CALL_TAGS if text.startswith(tag, at))
     close, body = _CALL_TAGS[opening], at + len(opening)
     place = skip_space(text, body)
@@ -179,7 +179,7 @@ def read_function_call(text: str, at: int, tools: Tools) -> Reading:
 
 FUNCTION_CALL_TAGS = TextFormat(
     name="function_call",
-    title="Glaive, Granite 20B and models told to answer with tags",
+    title="Glaive, Granite 20B and models prompted to answer with tags",
     openings=tuple(Opening(tag) for tag in _CALL_TAGS),
     read=read_function_call,
     write=fill_template('<function_call>{"name": NAME, "arguments": ARGUMENTS}</function_call>'),

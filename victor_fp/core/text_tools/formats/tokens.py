@@ -27,7 +27,7 @@ from victor_fp.core.text_tools.walks import BracketWalk, EndMarks, MarkWalk, end
 
 
 class Marks(msgspec.Struct, frozen=True, kw_only=True):
-    """The tokens of one family, each in all its spellings."""
+    """The tokens of one model family, each in all spellings."""
 
     section: tuple[str, ...]
     section_end: tuple[str, ...]
@@ -37,7 +37,7 @@ class Marks(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _KIND = "function"
-"""DeepSeek V3 and R1 write the kind of the call before the separator, the name behind it, and the JSON in a fence."""
+"""DeepSeek V3 and R1 write the kind of the call before the separator, the name after it, and the JSON in a fence."""
 _WORD = re.compile(r"[^\s<{`]{0,256}")
 _NUMBERED = re.compile(r":\d+\Z")
 """Kimi K2 numbers its calls: `functions.name:0`."""
@@ -45,7 +45,7 @@ _UNKNOWN = "no call of a known tool"
 
 
 def read(text: str, at: int, tools: Tools, marks: Marks) -> Reading:
-    """One call, with the token that opens the section if that stands before it."""
+    """Read one call, with the section token before it, if any."""
     section = skip_literal(text, at, marks.section)
     body = section if isinstance(section, int) else at
     begin = skip_literal(text, body if body == at else skip_space(text, body), marks.begin)
@@ -90,11 +90,11 @@ def _read_call(text: str, at: int, tools: Tools, marks: Marks) -> Reading:
 
 
 def _spell(written: str, tools: Tools) -> str | None:
-    return tools.spell(_NUMBERED.sub("", written))
+    return tools.resolve_name(_NUMBERED.sub("", written))
 
 
 def _read_arguments(text: str, place: int, name: str, no_call: NotACall, marks: Marks) -> Reading:
-    """The arguments, in a fence or not, and the token that ends the call."""
+    """Read the arguments, optionally in a fence, and the end token."""
     fence = skip_literal(text, place, ("```json",)) if not text.startswith("{", place) else place
     if fence is Edge.UNDECIDED:
         return Unfinished(name=name)
@@ -123,7 +123,7 @@ def _read_arguments(text: str, place: int, name: str, no_call: NotACall, marks: 
 
 
 def _find_word(text: str, at: int) -> tuple[int, int]:
-    """Where the next word begins and ends."""
+    """Return start and end of the next word."""
     at = skip_space(text, at)
     found = _WORD.match(text, at)
     return at, found.end() if found else at
@@ -131,31 +131,31 @@ def _find_word(text: str, at: int) -> tuple[int, int]:
 
 def _may_become(begun: str, tools: Tools) -> bool:
     stem, colon, number = begun.partition(":")
-    numbered = colon != "" and (number == "" or number.isdecimal()) and tools.spell(stem) is not None
+    numbered = colon != "" and (number == "" or number.isdecimal()) and tools.resolve_name(stem) is not None
     return numbered or tools.may_become(begun)
 
 
 def write(name: str, arguments: JsonObject, marks: Marks, name_form: str) -> str:
-    """A call in these tokens, in a section of its own."""
+    """Write a call in these tokens, in a section."""
     inner = (
         f"{marks.begin[0]}{name_form.format(name)}{marks.separator[0]}{write_parameter(arguments)}{marks.end.marks[0]}"
     )
     return f"{marks.section[0]}{inner}{marks.section_end[0]}"
 
 
-def _spell_deepseek(words: str) -> tuple[str, ...]:
-    """A token with either bar and any of the blanks that servers write."""
+def _build_deepseek_tokens(words: str) -> tuple[str, ...]:
+    """Return a token in all spellings of bars and blanks."""
     return tuple(
         f"<{bar}{words.replace(' ', blank)}{bar}>" for bar, blank in product(("\uff5c", "|"), ("\u2581", "_", " "))
     )
 
 
 _DEEPSEEK = Marks(
-    section=_spell_deepseek("tool calls begin"),
-    section_end=_spell_deepseek("tool calls end"),
-    begin=_spell_deepseek("tool call begin"),
-    separator=_spell_deepseek("tool sep"),
-    end=end_marks(*_spell_deepseek("tool call end")),
+    section=_build_deepseek_tokens("tool calls begin"),
+    section_end=_build_deepseek_tokens("tool calls end"),
+    begin=_build_deepseek_tokens("tool call begin"),
+    separator=_build_deepseek_tokens("tool sep"),
+    end=end_marks(*_build_deepseek_tokens("tool call end")),
 )
 _KIMI = Marks(
     section=("<|tool_calls_section_begin|>",),
@@ -199,7 +199,7 @@ _HEAD_LIMIT = 512
 
 
 def read_harmony(text: str, at: int, tools: Tools) -> Reading:
-    """A message of the assistant to a function: `<|channel|>commentary to=functions.name ...<|message|>{json}<|call|>`."""
+    """Read a call message: `<|channel|>commentary to=functions.name ...<|message|>{json}<|call|>`."""
     message = text.find(_MESSAGE, at, at + _HEAD_LIMIT)
     opening = at + len(_START if text.startswith(_START, at) else _CHANNEL)
     if message < 0:
@@ -208,7 +208,7 @@ def read_harmony(text: str, at: int, tools: Tools) -> Reading:
     written = None if head is None else head["second"] or head["first"]
     if head is None or head.end() != message + len(_MESSAGE) or not written:
         return NotACall(end=opening)
-    name = tools.spell(written)
+    name = tools.resolve_name(written)
     if name is None:
         return NotACall(end=head.end(), unread=MarkWalk(_HARMONY_END), reason=_UNKNOWN)
     start = skip_space(text, head.end())
@@ -226,7 +226,7 @@ def read_harmony(text: str, at: int, tools: Tools) -> Reading:
 
 
 def write_harmony(name: str, arguments: JsonObject) -> str:
-    """A call as gpt-oss writes it."""
+    """Write a call in gpt-oss's form."""
     return (
         f"<|start|>assistant<|channel|>commentary to=functions.{name} <|constrain|>json<|message|>"
         f"{write_parameter(arguments)}<|call|>"
