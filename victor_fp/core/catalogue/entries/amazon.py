@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from victor_fp.core.catalogue import embeddings, reranking
 from victor_fp.core.catalogue.entries.common import (
+    FIRST_READ,
+    LITELLM_MODELS,
+    MODELS_DEV,
     PLAIN,
     PYDANTIC_AI,
     READ,
@@ -42,6 +45,7 @@ BEDROCK = ProviderSpec(
     context_window=32_000,
     source="https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html",
     confidence="recorded",
+    date=FIRST_READ,
 )
 
 NOVA = ProviderSpec(
@@ -52,6 +56,8 @@ NOVA = ProviderSpec(
     base_url="https://api.nova.amazon.com/v1",
     key_variables=("NOVA_API_KEY", "AMAZON_NOVA_API_KEY"),
     supports=NOT_KNOWN,
+    default_model="nova-2-lite-v1",
+    default_source=MODELS_DEV,
     source="https://docs.aws.amazon.com/nova/latest/nova2-userguide/extended-thinking.html",
     date=READ,
 )
@@ -66,6 +72,8 @@ BEDROCK_MANTLE = ProviderSpec(
     settings=(Setting(name="region", variables=("AWS_REGION", "AWS_DEFAULT_REGION")),),
     supports=REASONING,
     open_models=True,
+    default_model="openai.gpt-oss-120b",
+    default_source=LITELLM_MODELS,
     source=PYDANTIC_AI,
     date=READ,
     confidence="listed",

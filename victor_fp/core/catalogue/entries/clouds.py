@@ -8,9 +8,11 @@ from victor_fp.core.catalogue import embeddings
 from victor_fp.core.catalogue.entries.common import (
     ANY_LLM,
     LITELLM,
+    LITELLM_MODELS,
     MESSAGES,
     MESSAGES_AUTH,
     MESSAGES_HEADERS,
+    MODELS_DEV,
     OPEN,
     READ,
     RESPONSES,
@@ -46,6 +48,10 @@ SNOWFLAKE = ProviderSpec(
     context_window=128_000,
     source="https://docs.snowflake.com/en/user-guide/snowflake-cortex/cortex-rest-api",
     confidence="recorded",
+    default_model="claude-sonnet-4-6",
+    default_source=MODELS_DEV,
+    key_shared=True,
+    date=READ,
 )
 
 DIGITALOCEAN = ProviderSpec(
@@ -56,6 +62,9 @@ DIGITALOCEAN = ProviderSpec(
     key_variables=("DIGITALOCEAN_ACCESS_TOKEN", "GRADIENT_AI_API_KEY"),
     supports=REASONING,
     open_models=True,
+    default_model="openai-gpt-oss-120b",
+    default_source=MODELS_DEV,
+    key_shared=True,
     source="https://docs.digitalocean.com/products/inference/how-to/use-reasoning/index.html.md",
     date=READ,
 )
@@ -73,6 +82,8 @@ DIGITALOCEAN_ANTHROPIC = derive_entry(
     MESSAGES,
     auth=MESSAGES_AUTH,
     headers=MESSAGES_HEADERS,
+    default_model="anthropic-claude-4.6-sonnet",
+    default_source=MODELS_DEV,
     confidence="listed",
 )
 
@@ -84,6 +95,9 @@ GITHUB_MODELS = ProviderSpec(
     key_variables=("GITHUB_TOKEN", "GITHUB_API_KEY"),
     supports=NOT_KNOWN,
     open_models=True,
+    default_model="openai/gpt-4.1-mini",
+    default_source=MODELS_DEV,
+    key_shared=True,
     source="https://docs.github.com/en/rest/models/inference",
     date=READ,
 )
@@ -97,6 +111,9 @@ DATABRICKS = ProviderSpec(
     settings=(Setting(name="host", variables=("DATABRICKS_HOST",)),),
     supports=REASONING,
     open_models=True,
+    default_model="databricks-gpt-oss-120b",
+    default_source=MODELS_DEV,
+    key_shared=True,
     source="https://docs.databricks.com/aws/en/generative-ai/external-models/google-gemini",
     date=READ,
 )
@@ -110,6 +127,9 @@ CLOUDFLARE_WORKERS_AI = ProviderSpec(
     settings=(Setting(name="account", variables=("CLOUDFLARE_ACCOUNT_ID",)),),
     supports=REASONING,
     open_models=True,
+    default_model="@cf/openai/gpt-oss-120b",
+    default_source=MODELS_DEV,
+    key_shared=True,
     source="https://developers.cloudflare.com/workers-ai/models/",
     date=READ,
 )
@@ -129,6 +149,9 @@ SCALEWAY = ProviderSpec(
     key_variables=("SCALEWAY_API_KEY", "SCW_SECRET_KEY"),
     supports=REASONING,
     open_models=True,
+    default_model="gpt-oss-120b",
+    default_source=MODELS_DEV,
+    key_shared=True,
     source="https://www.scaleway.com/en/docs/generative-apis/how-to/query-reasoning-models/",
     date=READ,
 )
@@ -141,6 +164,8 @@ OVHCLOUD = ProviderSpec(
     key_variables=("OVHCLOUD_API_KEY",),
     supports=REASONING,
     open_models=True,
+    default_model="gpt-oss-120b",
+    default_source=MODELS_DEV,
     source="https://www.ovhcloud.com/en/public-cloud/ai-endpoints/catalog/qwen-3-32b/",
     date=READ,
 )
@@ -160,6 +185,9 @@ HEROKU = ProviderSpec(
     key_variables=("HEROKU_API_KEY", "INFERENCE_KEY", "HEROKU_INFERENCE_KEY"),
     supports=NOT_KNOWN,
     open_models=True,
+    default_model="claude-4-sonnet",
+    default_source=LITELLM_MODELS,
+    key_shared=True,
     source=LITELLM,
     date=READ,
     confidence="recorded",
@@ -173,6 +201,8 @@ STACKIT = ProviderSpec(
     key_variables=("STACKIT_API_KEY",),
     supports=NOT_KNOWN,
     open_models=True,
+    default_model="openai/gpt-oss-120b",
+    default_source=MODELS_DEV,
     source="https://docs.stackit.cloud/products/data-and-ai/ai-model-serving/basics/available-shared-models",
     date=READ,
 )
@@ -185,6 +215,9 @@ VULTR = ProviderSpec(
     key_variables=("VULTR_API_KEY",),
     supports=NOT_KNOWN,
     open_models=True,
+    default_model="zai-org/GLM-5.1-FP8",
+    default_source=MODELS_DEV,
+    key_shared=True,
     source="https://api.vultrinference.com/",
     date=READ,
 )
@@ -197,6 +230,8 @@ BERGET = ProviderSpec(
     key_variables=("BERGET_API_KEY",),
     supports=REASONING,
     open_models=True,
+    default_model="openai/gpt-oss-120b",
+    default_source=MODELS_DEV,
     source="https://api.berget.ai/openapi.json",
     date=READ,
 )
@@ -209,6 +244,8 @@ EVROC = ProviderSpec(
     key_variables=("EVROC_API_KEY",),
     supports=NOT_KNOWN,
     open_models=True,
+    default_model="openai/gpt-oss-120b",
+    default_source=MODELS_DEV,
     source="https://docs.evroc.com/products/think/overview.html",
     date=READ,
 )
@@ -221,6 +258,8 @@ REGOLO_AI = ProviderSpec(
     key_variables=("REGOLO_API_KEY",),
     supports=REASONING,
     open_models=True,
+    default_model="gpt-oss-120b",
+    default_source=MODELS_DEV,
     source="https://docs.regolo.ai/models/features/thinking/",
     date=READ,
 )
@@ -233,6 +272,9 @@ TELNYX = ProviderSpec(
     key_variables=("TELNYX_API_KEY",),
     supports=NOT_KNOWN,
     open_models=True,
+    default_model="zai-org/GLM-5.1-FP8",
+    default_source="https://developers.telnyx.com/docs/inference/getting-started",
+    key_shared=True,
     source=ANY_LLM,
     date=READ,
     confidence="listed",

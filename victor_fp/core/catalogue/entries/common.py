@@ -13,8 +13,12 @@ from victor_fp.core.models.claude import CLAUDE_MODELS, ClaudePolicy
 
 READ = "2026-11-29"
 """When the sources of most entries were read."""
+FIRST_READ = "2026-11-22"
+"""When those of the first entries were read."""
 LITELLM = "https://github.com/BerriAI/litellm"
 ANY_LLM = "https://github.com/mozilla-ai/any-llm"
+MODELS_DEV = "https://github.com/anomalyco/models.dev"
+LITELLM_MODELS = "https://github.com/BerriAI/litellm/blob/main/model_prices_and_context_window.json"
 PYDANTIC_AI = "https://github.com/pydantic/pydantic-ai"
 
 PLAIN = ChatDialect(developer_role="system", refusals=False, schemas=ANY_SCHEMAS)

@@ -7,10 +7,12 @@ from msgspec.structs import replace
 from victor_fp.core.catalogue import embeddings, reranking
 from victor_fp.core.catalogue.entries.common import (
     ANY_LLM,
+    FIRST_READ,
     LITELLM,
     MESSAGES,
     MESSAGES_AUTH,
     MESSAGES_HEADERS,
+    MODELS_DEV,
     OPEN,
     PYDANTIC_AI,
     READ,
@@ -57,6 +59,7 @@ OPENROUTER = ProviderSpec(
     context_window=128_000,
     source="https://openrouter.ai/docs/api-reference/chat-completion",
     confidence="recorded",
+    date=FIRST_READ,
 )
 
 OPENROUTER_RESPONSES = derive_entry(
@@ -87,6 +90,9 @@ VERCEL = ProviderSpec(
     key_variables=("AI_GATEWAY_API_KEY", "VERCEL_AI_GATEWAY_API_KEY", "VERCEL_OIDC_TOKEN"),
     supports=REASONING,
     open_models=True,
+    default_model="anthropic/claude-sonnet-4.6",
+    default_source=MODELS_DEV,
+    key_shared=True,
     source="https://vercel.com/docs/ai-gateway/models-and-providers/provider-filtering-and-ordering",
     date=READ,
 )
@@ -116,6 +122,8 @@ NANO_GPT = ProviderSpec(
     key_variables=("NANO_GPT_API_KEY", "NANOGPT_API_KEY"),
     supports=REASONING,
     open_models=True,
+    default_model="openai/gpt-oss-120b",
+    default_source=MODELS_DEV,
     source="https://docs.nano-gpt.com/api-reference/miscellaneous/model-suffixes",
     date=READ,
 )
@@ -128,6 +136,8 @@ KILO = ProviderSpec(
     key_variables=("KILO_API_KEY",),
     supports=REASONING,
     open_models=True,
+    default_model="anthropic/claude-sonnet-4.6",
+    default_source=MODELS_DEV,
     source="https://docs.anthropic.com/en/api/messages",
     date=READ,
     confidence="listed",
@@ -137,6 +147,8 @@ KILO_RESPONSES = derive_entry(
     KILO,
     "responses",
     RESPONSES,
+    default_model="openai/gpt-5.1",
+    default_source=MODELS_DEV,
     confidence="listed",
 )
 
@@ -157,6 +169,8 @@ LLMGATEWAY = ProviderSpec(
     key_variables=("LLMGATEWAY_API_KEY",),
     supports=REASONING,
     open_models=True,
+    default_model="auto",
+    default_source=MODELS_DEV,
     source="https://docs.llmgateway.io/v1_messages",
     date=READ,
 )
@@ -167,6 +181,8 @@ LLMGATEWAY_ANTHROPIC = derive_entry(
     MESSAGES,
     auth=MESSAGES_AUTH,
     headers=MESSAGES_HEADERS,
+    default_model="claude-sonnet-4-6",
+    default_source=MODELS_DEV,
 )
 
 POE = ProviderSpec(
@@ -178,6 +194,8 @@ POE = ProviderSpec(
     key_variables=("POE_API_KEY",),
     supports=NOT_KNOWN,
     open_models=True,
+    default_model="anthropic/claude-sonnet-4.6",
+    default_source=MODELS_DEV,
     source="https://creator.poe.com/docs/external-applications/openai-compatible-api",
     date=READ,
 )
@@ -186,6 +204,8 @@ POE_RESPONSES = derive_entry(
     POE,
     "responses",
     RESPONSES,
+    default_model="openai/gpt-5.1",
+    default_source=MODELS_DEV,
     confidence="listed",
 )
 
@@ -197,6 +217,8 @@ ZENMUX = ProviderSpec(
     key_variables=("ZENMUX_API_KEY",),
     supports=REASONING,
     open_models=True,
+    default_model="anthropic/claude-sonnet-4.6",
+    default_source=MODELS_DEV,
     source="https://docs.zenmux.ai/guide/advanced/reasoning.html",
     date=READ,
 )
@@ -218,6 +240,9 @@ HELICONE = ProviderSpec(
     key_variables=("HELICONE_API_KEY",),
     supports=REASONING,
     open_models=True,
+    default_model="gpt-5-mini",
+    default_source=MODELS_DEV,
+    key_shared=True,
     source="https://github.com/Helicone/helicone/blob/4df16a30ab79bc6f31e4b3a29aca179d767db878/packages/cost/models/providers/helicone.ts",
     date=READ,
 )
@@ -241,6 +266,9 @@ CLOUDFLARE_AI_GATEWAY = ProviderSpec(
     ),
     supports=REASONING,
     open_models=True,
+    default_model="openai/gpt-5.1",
+    default_source=MODELS_DEV,
+    key_shared=True,
     source="https://developers.cloudflare.com/workers-ai/models/",
     date=READ,
     confidence="listed",
@@ -255,6 +283,8 @@ OPENCODE = ProviderSpec(
     key_variables=("OPENCODE_API_KEY",),
     supports=NOT_KNOWN,
     open_models=True,
+    default_model="glm-5.1",
+    default_source=MODELS_DEV,
     source="https://opencode.ai/docs/zen#endpoints",
     date=READ,
 )
@@ -263,6 +293,8 @@ OPENCODE_RESPONSES = derive_entry(
     OPENCODE,
     "responses",
     RESPONSES,
+    default_model="gpt-5.4-mini",
+    default_source=MODELS_DEV,
     confidence="listed",
 )
 
@@ -272,6 +304,8 @@ OPENCODE_ANTHROPIC = derive_entry(
     MESSAGES,
     auth=MESSAGES_AUTH,
     headers=MESSAGES_HEADERS,
+    default_model="claude-sonnet-4-6",
+    default_source=MODELS_DEV,
     confidence="listed",
 )
 
@@ -283,6 +317,8 @@ CORTECS = ProviderSpec(
     key_variables=("CORTECS_API_KEY",),
     supports=REASONING,
     open_models=True,
+    default_model="gpt-oss-120b",
+    default_source=MODELS_DEV,
     source="https://api.cortecs.ai/v1/models",
     date=READ,
 )
@@ -300,6 +336,8 @@ CORTECS_ANTHROPIC = derive_entry(
     MESSAGES,
     auth=MESSAGES_AUTH,
     headers=MESSAGES_HEADERS,
+    default_model="claude-4-6-sonnet",
+    default_source=MODELS_DEV,
     confidence="listed",
 )
 
@@ -311,6 +349,8 @@ AIHUBMIX = ProviderSpec(
     key_variables=("AIHUBMIX_API_KEY",),
     supports=REASONING,
     open_models=True,
+    default_model="gpt-5.4-mini",
+    default_source=MODELS_DEV,
     source="https://docs.aihubmix.com/cn/api-reference/google-vertex-ai-compatible/generate-content",
     date=READ,
 )
@@ -328,6 +368,8 @@ AIHUBMIX_ANTHROPIC = derive_entry(
     MESSAGES,
     auth=MESSAGES_AUTH,
     headers=MESSAGES_HEADERS,
+    default_model="claude-opus-4-7",
+    default_source=MODELS_DEV,
     confidence="listed",
 )
 
@@ -339,6 +381,8 @@ REQUESTY = ProviderSpec(
     key_variables=("REQUESTY_API_KEY",),
     supports=REASONING,
     open_models=True,
+    default_model="openai/gpt-5-mini",
+    default_source=MODELS_DEV,
     source="https://docs.requesty.ai/features/reasoning",
     date=READ,
 )
@@ -351,6 +395,7 @@ AIMLAPI = ProviderSpec(
     key_variables=("AIML_API_KEY", "AIMLAPI_KEY"),
     supports=NOT_KNOWN,
     open_models=True,
+    no_default="no list of its models was read",
     source=LITELLM,
     date=READ,
     confidence="listed",
@@ -371,6 +416,8 @@ COMETAPI = ProviderSpec(
     key_variables=("COMETAPI_KEY", "COMETAPI_API_KEY"),
     supports=NOT_KNOWN,
     open_models=True,
+    default_model="gpt-5",
+    default_source="https://docs.litellm.ai/docs/providers/cometapi",
     source=LITELLM,
     date=READ,
     confidence="listed",
@@ -391,6 +438,8 @@ EDENAI = ProviderSpec(
     key_variables=("EDENAI_API_KEY",),
     supports=NOT_KNOWN,
     open_models=True,
+    default_model="anthropic/claude-sonnet-4-5",
+    default_source="https://docs.edenai.co/v3/integrations",
     source=LITELLM,
     date=READ,
     confidence="listed",
@@ -410,6 +459,7 @@ PORTKEY = ProviderSpec(
     ),
     supports=NOT_KNOWN,
     open_models=True,
+    no_default="the caller's route decides",
     source=ANY_LLM,
     date=READ,
     confidence="listed",
@@ -441,6 +491,7 @@ PYDANTIC_GATEWAY = ProviderSpec(
     settings=(Setting(name="region", default="us"),),
     supports=NOT_KNOWN,
     open_models=True,
+    no_default="the caller's route decides",
     source=PYDANTIC_AI,
     date=READ,
     confidence="listed",
