@@ -103,7 +103,7 @@ def _compare_entry(entry: ProviderSpec, listed: ListedProvider, catalogue: Catal
 def _find_addresses(entry: ProviderSpec, catalogue: Catalogue) -> Iterator[str]:
     """Yield the addresses of an entry, and of those that serve its models by another protocol with the same key."""
     for other in catalogue:
-        if other.name == entry.name or other.key_name == entry.name:
+        if entry.name in (other.name, other.key_name):
             yield other.base_url
             yield from other.base_urls.values()
 
