@@ -79,7 +79,7 @@ def read_listing(directory: Path) -> list[ListedProvider]:
         _to_provider(
             path.parent.name,
             _decode_toml(path),
-            {name: _inherit(model, shared) for name, model in _read_models(path.parent)},
+            {name: _merge_shared_facts(model, shared) for name, model in _read_models(path.parent)},
         )
         for path in files
     ]
@@ -141,7 +141,7 @@ def _read_models(folder: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
         yield name, _decode_toml(path) if path.exists() else {"status": "deprecated"}
 
 
-def _inherit(model: Mapping[str, Any], shared: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any]:
+def _merge_shared_facts(model: Mapping[str, Any], shared: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any]:
     """Return the model with the facts of the one that its `base_model` names where it has none of its own."""
     base = shared.get(str(model.get("base_model")), {})
     limits = [found for found in (base.get("limit"), model.get("limit")) if isinstance(found, Mapping)]

@@ -30,7 +30,7 @@ class ReplicateDialect(msgspec.Struct, frozen=True, kw_only=True):
 
     protocol: ClassVar[str] = "replicate"
     keeps_opaque: ClassVar[bool] = False
-    routes: ClassVar[tuple[str, ...]] = (r"/predictions",)
+    routes: ClassVar[tuple[str, ...]] = (r"(/(models|deployments)/[^/]+/[^/]+)?/predictions",)
     """Endings of a path, as patterns, that an address may have although it should end before them."""
 
     think_tags: bool = False
