@@ -13,7 +13,6 @@ from victor_fp.core.json import Json, decode_lenient_json
 from victor_fp.core.protocols.replicate.errors import fault_from_error, fault_from_status
 from victor_fp.core.requests import Endpoint
 
-
 _PROBLEM_FIELDS = ("error", "detail", "title")
 
 
