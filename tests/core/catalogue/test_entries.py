@@ -109,8 +109,16 @@ def test_second_protocols_share_key_settings_and_address_with_the_first() -> Non
         ("perplexity", "https://api.perplexity.ai/chat/completions"),
         ("novita", "https://api.novita.ai/openai/v1/chat/completions"),
         ("ollama-cloud", "https://ollama.com/api/chat"),
+        ("qwen-coding-anthropic", "https://coding-intl.dashscope.aliyuncs.com/apps/anthropic/v1/messages"),
+        ("opencode-google", "https://opencode.ai/zen/v1/models/m:generateContent"),
+        ("zenmux-google", "https://zenmux.ai/api/vertex-ai/v1/publishers/google/models/m:generateContent"),
+        ("databricks-google", "https://acme.cloud.test/ai-gateway/gemini/v1beta/models/m:generateContent"),
+        ("bedrock-mantle-anthropic", "https://bedrock-mantle.us-1.api.aws/anthropic/v1/messages"),
+        ("pydantic-gateway", "https://gateway-us-1.pydantic.dev/proxy/openai/chat/completions"),
+        ("pydantic-gateway-bedrock", "https://gateway-us-1.pydantic.dev/proxy/bedrock/model/m/converse"),
     ):
-        assert replay.request(name, HI, model="m").unwrap().url == url
+        settings = settings_of(CATALOGUE.find(name).unwrap())
+        assert replay.request(name, HI, model="m", settings=settings).unwrap().url == url
     for entry in CATALOGUE:
         first = CATALOGUE.find(entry.name.rpartition("-")[0]).value_or(None)
         if first is not None and entry.key_name and entry.name.endswith(("-responses", "-anthropic")):

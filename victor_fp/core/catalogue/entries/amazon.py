@@ -5,7 +5,10 @@ from __future__ import annotations
 from victor_fp.core.catalogue import embeddings, reranking
 from victor_fp.core.catalogue.entries.common import (
     FIRST_READ,
+    LITELLM,
     LITELLM_MODELS,
+    MESSAGES,
+    MESSAGES_HEADERS,
     MODELS_DEV,
     PLAIN,
     PYDANTIC_AI,
@@ -79,6 +82,18 @@ BEDROCK_MANTLE = ProviderSpec(
     confidence="listed",
 )
 
+BEDROCK_MANTLE_ANTHROPIC = derive_entry(
+    BEDROCK_MANTLE,
+    "anthropic",
+    MESSAGES,
+    base_url="https://bedrock-mantle.{region}.api.aws/anthropic",
+    headers=MESSAGES_HEADERS,
+    default_model="anthropic.claude-haiku-4-5",
+    default_source=LITELLM_MODELS,
+    source=LITELLM,
+    confidence="listed",
+)
+
 BEDROCK_MANTLE_RESPONSES = derive_entry(
     BEDROCK_MANTLE,
     "responses",
@@ -91,4 +106,5 @@ ENTRIES: tuple[ProviderSpec, ...] = (
     NOVA,
     BEDROCK_MANTLE,
     BEDROCK_MANTLE_RESPONSES,
+    BEDROCK_MANTLE_ANTHROPIC,
 )

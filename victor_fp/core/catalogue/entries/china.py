@@ -408,6 +408,15 @@ QWEN_CODING = msgspec.structs.replace(
     confidence="documented",
 )
 
+QWEN_CODING_ANTHROPIC = derive_entry(
+    QWEN_CODING,
+    "anthropic",
+    OPEN_MESSAGES,
+    base_url="https://coding-intl.dashscope.aliyuncs.com/apps/anthropic",
+    auth=MESSAGES_AUTH,
+    headers=MESSAGES_HEADERS,
+)
+
 ZAI_CHINA_CODING = msgspec.structs.replace(
     ZAI_CHINA,
     name="zai-china-coding",
@@ -422,6 +431,15 @@ ZAI_CHINA_CODING = msgspec.structs.replace(
     source="https://docs.bigmodel.cn/cn/coding-plan/latest-model",
     date=READ,
     confidence="documented",
+)
+
+ZAI_CHINA_CODING_ANTHROPIC = derive_entry(
+    ZAI_CHINA_CODING,
+    "anthropic",
+    OPEN_MESSAGES,
+    base_url="https://open.bigmodel.cn/api/anthropic",
+    auth=MESSAGES_AUTH,
+    headers=MESSAGES_HEADERS,
 )
 
 KIMI_CODING = msgspec.structs.replace(
@@ -472,7 +490,9 @@ ENTRIES: tuple[ProviderSpec, ...] = (
     MODELSCOPE,
     QINIU_AI,
     QWEN_CODING,
+    QWEN_CODING_ANTHROPIC,
     ZAI_CHINA_CODING,
+    ZAI_CHINA_CODING_ANTHROPIC,
     KIMI_CODING,
     KIMI_CODING_ANTHROPIC,
 )

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from victor_fp.core.catalogue import embeddings
 from victor_fp.core.catalogue.entries.common import (
     ANY_LLM,
+    GEMINI,
     LITELLM,
     LITELLM_MODELS,
     MESSAGES,
@@ -116,6 +117,39 @@ DATABRICKS = ProviderSpec(
     key_shared=True,
     source="https://docs.databricks.com/aws/en/generative-ai/external-models/google-gemini",
     date=READ,
+)
+
+_DATABRICKS_SURFACES = "https://docs.databricks.com/aws/en/ai-gateway"
+
+DATABRICKS_RESPONSES = derive_entry(
+    DATABRICKS,
+    "responses",
+    RESPONSES,
+    base_url="https://{host}/ai-gateway/openai/v1",
+    default_model="databricks-gpt-5-mini",
+    source=_DATABRICKS_SURFACES,
+    confidence="listed",
+)
+
+DATABRICKS_ANTHROPIC = derive_entry(
+    DATABRICKS,
+    "anthropic",
+    MESSAGES,
+    base_url="https://{host}/ai-gateway/anthropic",
+    headers=MESSAGES_HEADERS,
+    default_model="databricks-claude-sonnet-4-6",
+    source=_DATABRICKS_SURFACES,
+    confidence="listed",
+)
+
+DATABRICKS_GOOGLE = derive_entry(
+    DATABRICKS,
+    "google",
+    GEMINI,
+    base_url="https://{host}/ai-gateway/gemini/v1beta",
+    default_model="databricks-gemini-3-flash",
+    source=_DATABRICKS_SURFACES,
+    confidence="listed",
 )
 
 CLOUDFLARE_WORKERS_AI = ProviderSpec(
@@ -297,6 +331,9 @@ ENTRIES: tuple[ProviderSpec, ...] = (
     DIGITALOCEAN_ANTHROPIC,
     GITHUB_MODELS,
     DATABRICKS,
+    DATABRICKS_RESPONSES,
+    DATABRICKS_ANTHROPIC,
+    DATABRICKS_GOOGLE,
     CLOUDFLARE_WORKERS_AI,
     CLOUDFLARE_WORKERS_AI_RESPONSES,
     SCALEWAY,

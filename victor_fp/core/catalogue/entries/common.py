@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from victor_fp.core.catalogue.spec import Auth
 from victor_fp.core.dialects.anthropic import AnthropicDialect
 from victor_fp.core.dialects.chat import ChatDialect
+from victor_fp.core.dialects.gemini import GeminiDialect
 from victor_fp.core.dialects.responses import NOT_IN_THIS_API, ResponsesDialect
 from victor_fp.core.dialects.schemas import ANY_SCHEMAS
 from victor_fp.core.models.claude import CLAUDE_MODELS, ClaudePolicy
@@ -55,6 +56,8 @@ OPEN_MESSAGES = AnthropicDialect(
     lists_models=False,
 )
 """Anthropic Messages in front of other vendors' models, whose thinking has no signature."""
+GEMINI = GeminiDialect(lists_models=False)
+"""Gemini's protocol in front of its models, without a list of them."""
 MESSAGES_AUTH = Auth(second_header="x-api-key")
 """Servers of this protocol read the key from one header or the other."""
 MESSAGES_HEADERS = {"anthropic-version": "2023-06-01"}

@@ -8,6 +8,7 @@ from victor_fp.core.catalogue import embeddings, reranking
 from victor_fp.core.catalogue.entries.common import (
     ANY_LLM,
     FIRST_READ,
+    GEMINI,
     LITELLM,
     MESSAGES,
     MESSAGES_AUTH,
@@ -28,6 +29,7 @@ from victor_fp.core.catalogue.spec import (
     Supports,
     derive_entry,
 )
+from victor_fp.core.dialects.bedrock import BedrockDialect
 from victor_fp.core.dialects.chat import ChatDialect
 from victor_fp.core.dialects.responses import KEPT, ResponsesDialect
 
@@ -232,6 +234,15 @@ ZENMUX_ANTHROPIC = derive_entry(
     confidence="listed",
 )
 
+ZENMUX_GOOGLE = derive_entry(
+    ZENMUX,
+    "google",
+    GEMINI,
+    base_url="https://zenmux.ai/api/vertex-ai/v1/publishers/google",
+    default_model="gemini-3.5-flash",
+    confidence="listed",
+)
+
 HELICONE = ProviderSpec(
     name="helicone",
     title="Helicone",
@@ -274,6 +285,28 @@ CLOUDFLARE_AI_GATEWAY = ProviderSpec(
     confidence="listed",
 )
 
+CLOUDFLARE_AI_GATEWAY_RESPONSES = derive_entry(
+    CLOUDFLARE_AI_GATEWAY,
+    "responses",
+    RESPONSES,
+    base_url="https://gateway.ai.cloudflare.com/v1/{account}/{gateway}/openai",
+    default_model="gpt-5.1",
+    source="https://developers.cloudflare.com/ai-gateway/usage/providers/openai/",
+    confidence="listed",
+)
+
+CLOUDFLARE_AI_GATEWAY_ANTHROPIC = derive_entry(
+    CLOUDFLARE_AI_GATEWAY,
+    "anthropic",
+    MESSAGES,
+    base_url="https://gateway.ai.cloudflare.com/v1/{account}/{gateway}/anthropic",
+    auth=MESSAGES_AUTH,
+    headers=MESSAGES_HEADERS,
+    default_model="claude-sonnet-4-6",
+    source="https://developers.cloudflare.com/ai-gateway/usage/providers/anthropic/",
+    confidence="listed",
+)
+
 OPENCODE = ProviderSpec(
     name="opencode",
     title="OpenCode Zen",
@@ -306,6 +339,15 @@ OPENCODE_ANTHROPIC = derive_entry(
     headers=MESSAGES_HEADERS,
     default_model="claude-sonnet-4-6",
     default_source=MODELS_DEV,
+    confidence="listed",
+)
+
+OPENCODE_GOOGLE = derive_entry(
+    OPENCODE,
+    "google",
+    GEMINI,
+    auth=Auth(header="x-goog-api-key", scheme=""),
+    default_model="gemini-3.5-flash",
     confidence="listed",
 )
 
@@ -481,19 +523,61 @@ PORTKEY_ANTHROPIC = derive_entry(
     confidence="listed",
 )
 
+_PYDANTIC_ROUTES = "https://gateway-{region}.pydantic.dev/proxy"
+"""A route for each protocol follows: `pydantic_ai/providers/gateway.py` of pydantic/pydantic-ai."""
+
 PYDANTIC_GATEWAY = ProviderSpec(
     name="pydantic-gateway",
     title="Pydantic AI Gateway",
     aliases=("pydantic-ai-gateway",),
     dialect=OPEN,
-    base_url="https://gateway-{region}.pydantic.dev/proxy",
+    base_url=f"{_PYDANTIC_ROUTES}/openai",
     key_variables=("PYDANTIC_AI_GATEWAY_API_KEY",),
     settings=(Setting(name="region", default="us"),),
     supports=NOT_KNOWN,
     open_models=True,
-    no_default="the caller's route decides",
+    default_model="gpt-5.1",
+    default_source="https://platform.openai.com/docs/models",
     source=PYDANTIC_AI,
     date=READ,
+    confidence="listed",
+)
+
+PYDANTIC_GATEWAY_RESPONSES = derive_entry(
+    PYDANTIC_GATEWAY,
+    "responses",
+    RESPONSES,
+    confidence="listed",
+)
+
+PYDANTIC_GATEWAY_ANTHROPIC = derive_entry(
+    PYDANTIC_GATEWAY,
+    "anthropic",
+    MESSAGES,
+    base_url=f"{_PYDANTIC_ROUTES}/anthropic",
+    headers=MESSAGES_HEADERS,
+    default_model="claude-sonnet-4-6",
+    default_source=MODELS_DEV,
+    confidence="listed",
+)
+
+PYDANTIC_GATEWAY_GOOGLE = derive_entry(
+    PYDANTIC_GATEWAY,
+    "google",
+    GEMINI,
+    base_url=f"{_PYDANTIC_ROUTES}/google-vertex/v1beta1/publishers/google",
+    default_model="gemini-3.5-flash",
+    default_source=MODELS_DEV,
+    confidence="listed",
+)
+
+PYDANTIC_GATEWAY_BEDROCK = derive_entry(
+    PYDANTIC_GATEWAY,
+    "bedrock",
+    BedrockDialect(),
+    base_url=f"{_PYDANTIC_ROUTES}/bedrock",
+    default_model="us.anthropic.claude-sonnet-4-6",
+    default_source=MODELS_DEV,
     confidence="listed",
 )
 
@@ -513,12 +597,16 @@ ENTRIES: tuple[ProviderSpec, ...] = (
     POE_RESPONSES,
     ZENMUX,
     ZENMUX_ANTHROPIC,
+    ZENMUX_GOOGLE,
     HELICONE,
     HELICONE_RESPONSES,
     CLOUDFLARE_AI_GATEWAY,
+    CLOUDFLARE_AI_GATEWAY_RESPONSES,
+    CLOUDFLARE_AI_GATEWAY_ANTHROPIC,
     OPENCODE,
     OPENCODE_RESPONSES,
     OPENCODE_ANTHROPIC,
+    OPENCODE_GOOGLE,
     CORTECS,
     CORTECS_RESPONSES,
     CORTECS_ANTHROPIC,
@@ -535,4 +623,8 @@ ENTRIES: tuple[ProviderSpec, ...] = (
     PORTKEY_RESPONSES,
     PORTKEY_ANTHROPIC,
     PYDANTIC_GATEWAY,
+    PYDANTIC_GATEWAY_RESPONSES,
+    PYDANTIC_GATEWAY_ANTHROPIC,
+    PYDANTIC_GATEWAY_GOOGLE,
+    PYDANTIC_GATEWAY_BEDROCK,
 )
