@@ -35,7 +35,7 @@ def run(*words: str, folder: Path = EXAMPLES, paths: tuple[Path, ...] = ()) -> s
     environment = {name: value for name, value in os.environ.items() if name not in KEYS}
     environment["PYTHONPATH"] = os.pathsep.join(map(str, (ROOT, ROOT / "generated", *paths)))
     return subprocess.run(
-        [sys.executable, *words], capture_output=True, text=True, cwd=folder, env=environment, timeout=300, check=False
+        [sys.executable, *words], capture_output=True, text=True, cwd=folder, env=environment, timeout=900, check=False
     )
 
 
