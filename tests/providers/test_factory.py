@@ -238,6 +238,7 @@ def test_settings_of_the_breaker_are_checked_by_the_constructor(settings: dict[s
         ({"on_circuit_open": "maybe"}, "on_circuit_open: expected 'fail' or 'wait', got 'maybe'"),
         ({"fallback_configs": [3]}, "expected objects of the class ProviderConfig, got int"),
         ({"fallback_configs": [ProviderConfig(provider_name="openai", timeout=-1)]}, "timeout: expected"),
+        ({"price": 3.0}, "price: expected a function, got float"),
         ({"fallback_policy": 3}, "fallback_policy: expected an object"),
     ],
 )

@@ -165,7 +165,6 @@ _POLICIES: Mapping[str, type[Struct]] = {
     "retry_config": RetryPolicy,
     "queue_config": QueuePolicy,
     "budget": Budget,
-    "price": Price,
 }
 """The fields of a configuration that hold a policy or None."""
 
@@ -182,6 +181,11 @@ def _find_problem(config: object) -> str | None:
         or (
             config.on_circuit_open not in get_args(OnCircuitOpen)
             and f"on_circuit_open: expected 'fail' or 'wait', got {config.on_circuit_open!r}"
+        )
+        or (
+            config.price is not None
+            and not callable(config.price)
+            and f"price: expected a function, got {type(config.price).__name__}"
         )
         or ("max_retries" in extra and find_count_problem("max_retries", extra["max_retries"]))
     )
