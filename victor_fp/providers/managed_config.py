@@ -178,19 +178,16 @@ def _find_problem(config: object) -> str | None:
         find_timeout_problem(config.timeout)
         or (config.num_workers is not None and find_count_problem("num_workers", config.num_workers, 1))
         or find_count_problem("metrics_history_size", config.metrics_history_size, 1)
-        or (
-            config.on_circuit_open not in get_args(OnCircuitOpen)
-            and f"on_circuit_open: expected 'fail' or 'wait', got {config.on_circuit_open!r}"
-        )
-        or (
-            config.price is not None
-            and not callable(config.price)
-            and f"price: expected a function, got {type(config.price).__name__}"
-        )
         or ("max_retries" in extra and find_count_problem("max_retries", extra["max_retries"]))
     )
     if problem:
         return problem
+    on_open: object = config.on_circuit_open
+    if on_open not in get_args(OnCircuitOpen):
+        return f"on_circuit_open: expected 'fail' or 'wait', got {on_open!r}"
+    price: object = config.price
+    if price is not None and not callable(price):
+        return f"price: expected a function, got {type(price).__name__}"
     limits = config.concurrency_config
     policies = {name: (getattr(config, name), kind) for name, kind in _POLICIES.items()}
     policies["concurrency_config"] = (None if isinstance(limits, str) else limits, Limits)

@@ -49,7 +49,8 @@ def find_policy_problem(name: str, policy: object, kind: type[msgspec.Struct]) -
         return _describe_problem(name, f"an object of the class {kind.__name__}", policy)
     values = {field: getattr(policy, field) for field in kind.__struct_fields__}
     for field, value in values.items():
-        if isinstance(value, int | float) and not isinstance(value, bool) and not (is_number(value) and value >= 0):
+        is_numeric = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if is_numeric and find_duration_problem(field, value) is not None:
             return _describe_problem(f"{name}.{field}", "a number of at least 0", value)
     try:
         msgspec.convert(values, kind)
