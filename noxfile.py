@@ -152,7 +152,7 @@ def docs(session: nox.Session) -> None:
 @nox.session
 def examples(session: nox.Session) -> None:
     """Run the programs of examples/ without a key, and check them with mypy --strict and pyright."""
-    install(session, "-e", ".[cli,mcp,otel]", *group("examples"), *group("test"), *group("types"))
+    install(session, "-e", ".[cli,local,mcp,otel]", *group("examples"), *group("test"), *group("types"))
     session.run("pytest", "-m", "examples", "tests/examples", *session.posargs)
     session.run("mypy", "--config-file", "examples/mypy.ini")
     python = str(Path(session.virtualenv.location) / "bin" / "python")

@@ -65,14 +65,17 @@ def test_a_second_protocol_has_the_key_of_the_first() -> None:
     assert describe_key(entry, {}, {"openai": "k"}) == "file"
 
 
-@pytest.mark.parametrize("width", [60, 80, 200])
+@pytest.mark.parametrize("width", [40, 60, 80, 200])
 def test_the_table_fits_the_terminal_and_groups_providers(width: int) -> None:
     lines = list(format_rows(build_rows({}), width))
     assert max(map(len, lines)) <= width
     assert [line.strip() for line in lines if not line.startswith("  ")] == list(GROUPS.values())
     assert not any("..." in line for line in lines)
-    names = [line.split()[0] for line in lines if line.startswith("  ")]
+    names = [line.split()[0] for line in lines if line.startswith("  ") and not line.startswith("   ")]
     assert names == list(CATALOGUE.names)
+    text = "\n".join(lines)
+    for row in build_rows({}):
+        assert row.key.partition(" or ")[0] in text, f"the key of {row.name} is cut"
 
 
 def test_columns_that_do_not_fit_are_left_out() -> None:
@@ -82,6 +85,19 @@ def test_columns_that_do_not_fit_are_left_out() -> None:
     assert list(format_rows([row], 36)) == ["G", "  acme  missing: A  openai-chat"]
     assert list(format_rows([row], 30)) == ["G", "  acme  missing: A"]
     assert list(format_rows([], 60)) == []
+
+
+def test_a_key_that_does_not_fit_in_its_column_is_not_cut() -> None:
+    long = ProviderRow(group="G", name="a-long-name", key="none")
+    short = ProviderRow(group="G", name="acme", key="missing: ACME_KEY")
+    both = ProviderRow(group="G", name="a-long-name-2", key="missing: ACME_KEY")
+    assert list(format_rows([long, short, both], 30)) == [
+        "G",
+        "  a-long-name    none",
+        "  acme       missing: ACME_KEY",
+        "  a-long-name-2",
+        "             missing: ACME_KEY",
+    ]
 
 
 def test_a_search_without_a_match_names_similar_providers(

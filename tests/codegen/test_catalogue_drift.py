@@ -53,12 +53,43 @@ def test_the_published_file_is_read_as_well_and_agreement_says_nothing(tmp_path:
     assert compare_catalogue(tmp_path) == []
 
 
+def test_facts_that_several_providers_share_are_read_from_the_model_that_is_named(tmp_path: Path) -> None:
+    root = tmp_path / "providers" / "deepseek"
+    write(root / "provider.toml", 'env = ["DEEPSEEK_API_KEY"]\n')
+    write(tmp_path / "models" / "deepseek" / "v4.toml", "[limit]\ncontext = 500_000\noutput = 8\n")
+    write(root / "models" / "deepseek-v4-flash.toml", 'base_model = "deepseek/v4"\n[limit]\noutput = 384_000\n')
+    write(root / "models" / "deepseek-v4-pro.toml", 'base_model = "nobody/has-it"\n')
+    lines = compare_catalogue(tmp_path)
+    assert "deepseek: model deepseek-v4-flash has a context window of 500000 there, 1000000 here" in lines
+    assert not any("longest output" in line or "deepseek-v4-pro" in line for line in lines)
+
+
+def test_a_link_to_a_model_that_was_removed_is_a_model_that_has_ended(tmp_path: Path) -> None:
+    root = tree(tmp_path) / "providers" / "deepseek" / "models"
+    (root / "deepseek-v4-flash.toml").unlink()
+    (root / "deepseek-v4-flash.toml").symlink_to("gone.toml")
+    assert "deepseek: default model deepseek-v4-flash has ended" in compare_catalogue(tmp_path)
+
+
+def test_an_address_of_the_other_protocol_or_without_a_version_is_no_difference(tmp_path: Path) -> None:
+    data = {
+        "minimax": {"api": "https://api.minimax.io/anthropic/v1"},
+        "novita-ai": {"api": "https://api.novita.ai/openai"},
+        "nebius": {"api": "https://api.studio.nebius.ai/v1"},
+    }
+    (tmp_path / "api.json").write_text(json.dumps(data))
+    lines = [line for line in compare_catalogue(tmp_path) if "base URL" in line]
+    assert lines == [
+        "nebius: base URL is https://api.studio.nebius.ai/v1 there, https://api.tokenfactory.nebius.com/v1 here"
+    ]
+
+
 def test_a_default_model_that_is_gone_or_ended_is_reported(tmp_path: Path) -> None:
     data = {"groq": {"models": {"openai/gpt-oss-120b": {"status": "deprecated"}}}, "xai": {"models": {"grok-9": {}}}}
     (tmp_path / "api.json").write_text(json.dumps(data))
     lines = compare_catalogue(tmp_path)
     assert "groq: default model openai/gpt-oss-120b has ended" in lines
-    assert "xai: default model grok-4 is not listed" in lines
+    assert "xai: default model grok-4.3 is not listed" in lines
     assert "xai: model grok-9 is new" in lines
     assert "xai: no listed model matches the limit grok-3*" in lines
 

@@ -56,6 +56,15 @@ def refused(text: str) -> str:
         ("- a list", "object"),
         ("defaults: {", "flow"),
         ("defaults: !!python/object:os.system {}", "python"),
+        (f"defaults: {{native_tool_calls: {'9' * 5000}}}", "4300"),
+        ("defaults: {native_tool_calls: 2026-99-99}", "month"),
+        ("x: &a [*a]", "holds itself"),
+        ("[" * 3000 + "]" * 3000, "nest"),
+        (
+            "a: &a [x]\n"
+            + "".join(f"b{n}: &b{n} [{', '.join([f'*b{n - 1}' if n else '*a'] * 9)}]\n" for n in range(9)),
+            "values",
+        ),
     ],
 )
 def test_a_file_with_something_wrong_is_refused_with_the_reason(text: str, said: str) -> None:
@@ -64,6 +73,16 @@ def test_a_file_with_something_wrong_is_refused_with_the_reason(text: str, said:
 
 def test_an_empty_file_is_one() -> None:
     assert read("") == CapabilityTable()
+
+
+def test_a_file_with_something_wrong_is_named(tmp_path: Path) -> None:
+    own = tmp_path / "own.yaml"
+    own.write_text("model: {}", encoding="utf-8")
+    match outcome(load_capabilities(own)):
+        case Failure(FileInvalid(location=location)):
+            assert location == str(own)
+        case other:
+            pytest.fail(f"unexpected {other}")
 
 
 def test_a_file_that_is_not_there_is_a_value_too(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ PROGRAMS = {
     "fastapi_service.py": ("200 {'text': 'Oslo is the capital of Norway.'", '"done":true', "2 requests"),
     "agent_mcp.py": ("forecast: Oslo: rain for 3 day(s)", "packed: umbrella, boots", "take an umbrella"),
     "batch_job.py": ("a negative", "3 rows exported", "3 done, 0 failed"),
-    "retrieval.py": ("Glaciers carved the fjords of Norway.", "Glaciers did."),
+    "retrieval.py": ("1000 paragraphs embedded in ", "\nThe church of Bergen has 86 bells.\n", "\nanswer: "),
     "custom_record.py": ("max_completion_tokens", "Hello from Acme."),
     "custom_class.py": ("HELLO", "2 operations"),
     "telemetry.py": ("1 request, 1 retries", "chat gpt-5-mini", "gen_ai.client.token.usage"),
@@ -35,7 +35,7 @@ def run(*words: str, folder: Path = EXAMPLES, paths: tuple[Path, ...] = ()) -> s
     environment = {name: value for name, value in os.environ.items() if name not in KEYS}
     environment["PYTHONPATH"] = os.pathsep.join(map(str, (ROOT, ROOT / "generated", *paths)))
     return subprocess.run(
-        [sys.executable, *words], capture_output=True, text=True, cwd=folder, env=environment, timeout=120, check=False
+        [sys.executable, *words], capture_output=True, text=True, cwd=folder, env=environment, timeout=900, check=False
     )
 
 
@@ -45,6 +45,8 @@ def test_every_program_is_run() -> None:
 
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_a_program_runs(name: str) -> None:
+    if name == "retrieval.py":
+        pytest.importorskip("xllamacpp")
     done = run(name)
     assert done.returncode == 0, done.stderr
     for text in PROGRAMS[name]:

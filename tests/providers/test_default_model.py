@@ -46,7 +46,7 @@ async def test_every_call_of_a_built_in_provider_uses_the_default_model() -> Non
 
 async def test_the_entry_names_a_default_model() -> None:
     provider = ProviderRegistry.create("anthropic", api_key=KEY)
-    assert provider.default_model == "claude-sonnet-4-5"
+    assert provider.default_model == "claude-sonnet-4-6"
 
 
 async def test_without_any_model_the_call_fails_and_says_what_to_do() -> None:
@@ -80,7 +80,7 @@ async def test_a_fallback_takes_the_model_from_its_name_or_its_entry() -> None:
     by_entry = ProviderConfig("anthropic", api_key=KEY)
     async with await ManagedProviderFactory.create("acme/m-1", api_key=KEY, fallback_configs=[named, by_entry]) as made:
         plan = [(target.provider, target.model) for target in made.engine_pool.plan]
-    assert plan == [("acme", "m-1"), ("acme", "m-2"), ("anthropic", "claude-sonnet-4-5")]
+    assert plan == [("acme", "m-1"), ("acme", "m-2"), ("anthropic", "claude-sonnet-4-6")]
 
 
 async def test_the_manager_takes_the_model_from_a_name() -> None:

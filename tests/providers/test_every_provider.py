@@ -21,7 +21,8 @@ ESSENTIAL = frozenset(
 )
 FIRST = {spec.dialect.protocol: spec.name for spec in reversed(CATALOGUE.chats)}
 SAMPLED = {spec.name for spec in SAMPLES}
-ALL = [case for spec in CATALOGUE.chats for case in cases(spec.name)]
+CHAT_LAWS = [law for law in LAWS if law not in retrieval.LAWS]
+ALL = [case for spec in CATALOGUE.chats for case in cases(spec.name, laws=CHAT_LAWS)]
 
 
 def settings_of(spec: ProviderSpec) -> dict[str, object]:

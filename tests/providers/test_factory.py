@@ -193,3 +193,57 @@ def test_a_fallback_without_figures_of_its_own_inherits_timeout_and_retries() ->
         "wait",
     )
     assert (kept.timeout, kept.retry_config) == (7.0, RetryPolicy(max_retries=9))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"timeout": -1}, "timeout: expected a positive number of seconds, got -1"),
+        ({"timeout": "10"}, "timeout: expected a positive number of seconds, got str"),
+        ({"timeout": float("nan")}, "timeout: expected a positive number of seconds, got nan"),
+        ({"max_retries": "3"}, "max_retries: expected an integer of at least 0, got str"),
+        ({"max_retries": -1}, "max_retries: expected an integer of at least 0, got -1"),
+    ],
+)
+async def test_a_number_out_of_its_bounds_is_a_typed_fault_plain_and_managed(
+    settings: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ProviderError, match="InvalidRequest") as plain:
+        ProviderRegistry.create("openai", api_key=KEY, **settings)
+    with pytest.raises(ProviderError, match="InvalidRequest") as several:
+        await ManagedProviderFactory.create("openai", api_key=KEY, **settings)
+    assert plain.value.fault.message == several.value.fault.message == message
+
+
+@pytest.mark.parametrize(
+    ("settings", "part"),
+    [
+        ({"circuit_breaker_failure_threshold": 0}, "circuit_breaker_failure_threshold: expected an integer"),
+        ({"circuit_breaker_recovery_timeout": -1}, "circuit_breaker_recovery_timeout: expected a number of seconds"),
+    ],
+)
+def test_settings_of_the_breaker_are_checked_by_the_constructor(settings: dict[str, Any], part: str) -> None:
+    with pytest.raises(ProviderError) as raised:
+        ProviderRegistry.create("openai", api_key=KEY, **settings)
+    assert isinstance(raised.value.fault, faults.InvalidRequest)
+    assert part in raised.value.fault.message
+
+
+@pytest.mark.parametrize(
+    ("settings", "part"),
+    [
+        ({"rate_limits": Limits(concurrency=-1)}, "concurrency_config.concurrency"),
+        ({"rate_limits": 5}, "concurrency_config: expected an object of the class Limits, got 5"),
+        ({"retry": 3}, "retry_config: expected an object"),
+        ({"on_circuit_open": "maybe"}, "on_circuit_open: expected 'fail' or 'wait', got 'maybe'"),
+        ({"fallback_configs": [3]}, "expected objects of the class ProviderConfig, got int"),
+        ({"fallback_configs": [ProviderConfig(provider_name="openai", timeout=-1)]}, "timeout: expected"),
+        ({"price": 3.0}, "price: expected a function, got float"),
+        ({"fallback_policy": 3}, "fallback_policy: expected an object"),
+    ],
+)
+async def test_what_manages_a_provider_is_checked_before_any_call(settings: dict[str, Any], part: str) -> None:
+    with pytest.raises(ProviderError) as raised:
+        await ManagedProviderFactory.create("openai", api_key=KEY, **settings)
+    assert isinstance(raised.value.fault, faults.InvalidRequest)
+    assert part in raised.value.fault.message

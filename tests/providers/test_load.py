@@ -125,3 +125,35 @@ async def test_all_rows_are_answered_when_the_vendor_is_down_for_a_minute() -> N
             assert stats is not None
             assert stats["state_changes"] >= 3, "open, half-open, closed"
     assert vendor.sent["down"] > 0
+
+
+class Narrow:
+    """Lets ten requests through a second and answers the others with 429."""
+
+    def __init__(self) -> None:
+        self.window = (0, 0)
+
+    async def __call__(self, talk: Talk, received: Received) -> None:
+        second = int(asyncio.get_running_loop().time())
+        self.window = (second, self.window[1] + 1 if self.window[0] == second else 1)
+        if self.window[1] > 10:
+            error = {"message": "slow down", "type": "rate_limit_exceeded", "code": "rate_limit_exceeded"}
+            await talk.answer({"error": error}, 429, retry_after="1")
+        else:
+            message = {"role": "assistant", "content": "Hi"}
+            await talk.answer({"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]})
+
+
+@pytest.mark.parametrize("managed", [False, True], ids=["plain", "managed"])
+async def test_more_calls_than_a_vendor_allows_wait_for_it_instead_of_failing(managed: bool) -> None:
+    async with serving(Narrow()) as server:
+        url = f"{server.url}/v1"
+        provider: BaseProvider = (
+            await ManagedProviderFactory.create("openai", "m-1", api_key="k", base_url=url)
+            if managed
+            else ProviderRegistry.create("openai", api_key="k", base_url=url)
+        )
+        async with provider:
+            hi = [Message(role="user", content="Hi")]
+            results = await asyncio.gather(*(provider.chat_result(hi, model="m-1") for _ in range(100)))
+    assert [result.unwrap().content for result in results] == ["Hi"] * 100

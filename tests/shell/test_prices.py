@@ -13,7 +13,7 @@ from victor_fp.core.cost import PricedUsage
 from victor_fp.core.types import CompletionResponse, StreamChunk
 from victor_fp.providers.base import ProviderError
 from victor_fp.providers.registry import ProviderRegistry
-from victor_fp.shell.prices import price_at
+from victor_fp.shell.prices import is_seller, price_at
 from victor_fp.testing import ScriptedWire, Turn
 
 genai = pytest.importorskip("genai_prices")
@@ -66,6 +66,37 @@ def test_counts_are_priced_by_the_table_and_what_it_does_not_know_is_absent(
 @pytest.mark.usefixtures("table")
 def test_another_address_is_another_seller() -> None:
     assert price_at("http://localhost:8080/v1")(PricedUsage(models=("m-1",), usage=USAGE)) is None
+
+
+@pytest.mark.parametrize(
+    ("pattern", "address", "expected"),
+    [
+        (r"https://api\.openai\.com", "https://api.openai.com/v1", True),
+        (r"https://api\.openai\.com", "https://api.openai.com", True),
+        (r"https://api\.openai\.com", "https://api.openai.com:443/v1", True),
+        (r"https://api\.openai\.com", "https://api.openai.com.evil.example/v1", False),
+        (r"https://api\.openai\.com", "https://api.openai.comx/v1", False),
+        (r"https://(.*\.)?googleapis\.com", "https://us-central1-aiplatform.googleapis.com/v1", True),
+        (r"https://(.*\.)?googleapis\.com", "https://evil.example/x.googleapis.com/v1", False),
+        (r"https://api\.moonshot\.", "https://api.moonshot.ai/v1", True),
+        (r"https://api\.moonshot\.", "https://api.moonshot.evil.example/v1", False),
+        (r"https://router\.huggingface\.co/groq", "https://router.huggingface.co/groq/openai/v1", True),
+        (r"https://router\.huggingface\.co/groq", "https://router.huggingface.co/v1", False),
+        (r"https://router\.huggingface\.co/groq", "https://router.huggingface.co.evil.example/groq", False),
+        (r"https://[^/]+\.modal\.(?:run|direct)(?:/|$)", "https://me--app.modal.run/v1", True),
+        (r"https://[^/]+\.modal\.(?:run|direct)(?:/|$)", "https://me.modal.run.evil.example/v1", False),
+    ],
+)
+def test_a_price_is_taken_by_host(pattern: str, address: str, expected: bool) -> None:
+    assert is_seller(pattern, address) is expected
+
+
+@pytest.mark.usefixtures("table")
+def test_a_host_that_begins_like_a_sellers_has_no_price() -> None:
+    sale = PricedUsage(models=("m-1",), usage=USAGE)
+    assert price_at("https://API.OpenAI.com/v1")(sale) == 0.003
+    assert price_at("https://api.openai.com.evil.example/v1")(sale) is None
+    assert price_at("https://api.openai.com@evil.example/v1")(sale) is None
 
 
 @pytest.mark.usefixtures("table")

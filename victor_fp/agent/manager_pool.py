@@ -10,11 +10,12 @@ from victor_fp.agent.failover import FailoverController, build_closed_fault
 from victor_fp.agent.provider_state import ProviderState
 from victor_fp.core.faults import Fault, InvalidRequest, ProviderNotFound
 from victor_fp.core.resilience import fallback
+from victor_fp.core.resilience.bounds import LONGEST
 from victor_fp.core.resilience.fallback import MOVES_ON, FallbackPolicy
 from victor_fp.core.resilience.retry import RetryPolicy
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.provider_backend import ProviderBackend, find_engine_pool
-from victor_fp.shell.engine.call_spec import LONGEST, CallSpec
+from victor_fp.shell.engine.call_spec import CallSpec
 from victor_fp.shell.engine.in_flight import Interruptible, find_in_flight
 from victor_fp.shell.engine.operation import PoolBackend
 from victor_fp.shell.engine.target import ModelState, Target, TargetPool

@@ -66,13 +66,15 @@ def find_first_with_key(
 ) -> tuple[ProviderSpec, Credential] | None:
     """Return the first remote provider with a key and all required settings: environment, then keyring, then file.
 
-    It needs a default model: no prompt is sent to a provider that nobody named because a token for something else, such as
-    GITHUB_TOKEN, is there.
+    It needs a default model and a key that is for models alone: no prompt is sent to a provider that nobody named because a
+    token for something else, such as GITHUB_TOKEN, is there.
     """
     remote = [
         spec
         for spec in specs
-        if spec.auth.kind == "key" and not spec.local and not spec.key_optional and spec.default_model is not None
+        if spec.auth.kind == "key"
+        and not (spec.local or spec.key_optional or spec.key_shared)
+        and spec.default_model is not None
     ]
     ready = [spec for spec in remote if isinstance(build_endpoint(spec, environment=environment), Success)]
     nowhere: tuple[Mapping[str, str], KeyRing, KeyFile] = ({}, NoKeyRing(), KeyFile(None))

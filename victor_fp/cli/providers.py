@@ -150,7 +150,10 @@ def describe_support(entry: ProviderSpec) -> str:
 
 
 def format_rows(rows: Iterable[ProviderRow], width: int) -> Iterator[str]:
-    """Yield the lines of a table that is at most `width` characters wide: names and keys, and what else fits."""
+    """Yield the lines of a table that is at most `width` characters wide: names and keys, and what else fits.
+
+    A key that does not fit in its column moves to the left, or to a line of its own, and is not cut.
+    """
     rows = list(rows)
     columns = [[row.name for row in rows], [_find_first_variable(row.key) for row in rows]]
     columns += [[row.protocol for row in rows], [row.supports for row in rows]]
@@ -161,8 +164,17 @@ def format_rows(rows: Iterable[ProviderRow], width: int) -> Iterator[str]:
         if row.group != group:
             yield row.group if group is None else f"\n{row.group}"
             group = row.group
-        cut = (cell.ljust(size + _GAP) for cell, size in zip(cells, widths, strict=False))
-        yield f"  {''.join(cut)}".rstrip()[:width]
+        padded = (cell.ljust(size + _GAP) for cell, size in zip(cells, widths, strict=False))
+        line = f"  {''.join(padded)}".rstrip()
+        if len(line) <= width:
+            yield line
+            continue
+        name, key = cells[0], cells[1]
+        if _sum_widths([len(name), len(key)]) <= width:
+            yield f"  {name}{key:>{width - _GAP - len(name)}}"
+        else:
+            yield f"  {name}"[:width]
+            yield f"{key:>{width}}"
 
 
 def _sum_widths(widths: list[int]) -> int:

@@ -1,7 +1,8 @@
 """Comparison of the catalogue with models.dev data: base URLs, new and deprecated models, and limits.
 
-The data are a directory with `providers/<id>/provider.toml` and `providers/<id>/models/**/*.toml`, as in the project's repository,
-or the `api.json` that it publishes. The report is for manual review against the vendor's documentation.
+The data are a directory with `providers/<id>/provider.toml`, `providers/<id>/models/**/*.toml` and the facts that several providers share
+in `models/**/*.toml`, as in the project's repository, or the `api.json` that it publishes. The report is for manual review against
+the vendor's documentation.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ NAMES_BY_LISTED_ID: Mapping[str, str] = {
     "moonshotai-cn": "moonshot-china",
     "togetherai": "together",
     "alibaba-cn": "qwen-china",
+    "zai-coding-plan": "zai-coding",
 }
 """Entry by the provider's id at models.dev, where they differ."""
 _PLACEHOLDER = re.compile(r"\$?\{[^}]*\}")
@@ -59,7 +61,7 @@ def compare_catalogue(directory: Path, catalogue: Catalogue = CATALOGUE) -> list
     for listed in read_listing(directory):
         entry: ProviderSpec | None = catalogue.find(NAMES_BY_LISTED_ID.get(listed.id, listed.id)).value_or(None)
         if entry is not None:
-            lines += [f"{entry.name}: {difference}" for difference in _compare_entry(entry, listed)]
+            lines += [f"{entry.name}: {difference}" for difference in _compare_entry(entry, listed, catalogue)]
     return lines
 
 
@@ -72,13 +74,19 @@ def read_listing(directory: Path) -> list[ListedProvider]:
     files = sorted((directory / "providers").glob("*/provider.toml"))
     if not files:
         raise CodegenFailed(f"{directory} has neither api.json nor providers/*/provider.toml")
-    return [_to_provider(path.parent.name, _decode_toml(path), dict(_read_models(path.parent))) for path in files]
+    shared = dict(_read_models(directory))
+    return [
+        _to_provider(
+            path.parent.name,
+            _decode_toml(path),
+            {name: _merge_shared_facts(model, shared) for name, model in _read_models(path.parent)},
+        )
+        for path in files
+    ]
 
 
-def _compare_entry(entry: ProviderSpec, listed: ListedProvider) -> Iterator[str]:
-    our_url = _PLACEHOLDER.sub("{}", entry.base_url).rstrip("/")
-    listed_url = _PLACEHOLDER.sub("{}", listed.api).rstrip("/")
-    if listed_url and listed_url not in (our_url, f"{our_url}/v1"):
+def _compare_entry(entry: ProviderSpec, listed: ListedProvider, catalogue: Catalogue) -> Iterator[str]:
+    if listed.api and _normalise(listed.api) not in set(map(_normalise, _find_addresses(entry, catalogue))):
         yield f"base URL is {listed.api} in the listing, {entry.base_url} in the catalogue"
     known = {*entry.key_variables, *(name for setting in entry.settings for name in setting.variables)}
     if missing := [name for name in listed.variables if name not in known]:
@@ -90,6 +98,19 @@ def _compare_entry(entry: ProviderSpec, listed: ListedProvider) -> Iterator[str]
         elif model.is_ended:
             yield f"default model {entry.default_model} has ended"
     yield from _compare_models(entry, listed)
+
+
+def _find_addresses(entry: ProviderSpec, catalogue: Catalogue) -> Iterator[str]:
+    """Yield the addresses of an entry, and of those that serve its models by another protocol with the same key."""
+    for other in catalogue:
+        if entry.name in (other.name, other.key_name):
+            yield other.base_url
+            yield from other.base_urls.values()
+
+
+def _normalise(url: str) -> str:
+    """Return the address without what two lists write differently: placeholders, a slash or `/v1` at the end."""
+    return _PLACEHOLDER.sub("{}", url).rstrip("/").removesuffix("/v1")
 
 
 def _compare_models(entry: ProviderSpec, listed: ListedProvider) -> Iterator[str]:
@@ -113,9 +134,18 @@ def _compare_models(entry: ProviderSpec, listed: ListedProvider) -> Iterator[str
 
 
 def _read_models(folder: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield the models of a folder. A link whose target was removed is a model that has ended."""
     root = folder / "models"
     for path in sorted(root.rglob("*.toml")):
-        yield path.relative_to(root).with_suffix("").as_posix(), _decode_toml(path)
+        name = path.relative_to(root).as_posix().removesuffix(".toml")
+        yield name, _decode_toml(path) if path.exists() else {"status": "deprecated"}
+
+
+def _merge_shared_facts(model: Mapping[str, Any], shared: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any]:
+    """Return the model with the facts of the one that its `base_model` names where it has none of its own."""
+    base = shared.get(str(model.get("base_model")), {})
+    limits = [found for found in (base.get("limit"), model.get("limit")) if isinstance(found, Mapping)]
+    return {**base, **model, "limit": {name: value for limit in limits for name, value in limit.items()}}
 
 
 def _to_provider(id_: str, data: Mapping[str, Any], models: object) -> ListedProvider:

@@ -18,6 +18,9 @@ from victor_fp.core.models.capabilities import CapabilityTable, ModelCapabilitie
 from victor_fp.core.result import outcome
 from victor_fp.shell.limits_file import FileInvalid
 
+MAX_NODES = 100_000
+"""Values of a file, with those that its aliases stand for: a few lines can stand for billions."""
+
 
 def read_capabilities(text: str) -> Result[CapabilityTable, FileInvalid]:
     """Return the table in a YAML text; a key twice, an unknown field and a value of the wrong type are refused."""
@@ -41,7 +44,7 @@ def load_capabilities(path: str | Path) -> Result[CapabilityTable, FileInvalid]:
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         return Failure(FileInvalid(str(error), str(path)))
-    return read_capabilities(text)
+    return read_capabilities(text).alt(lambda invalid: FileInvalid(invalid.reason, str(path)))
 
 
 def iterate_all_sections(table: CapabilityTable) -> Iterator[Section]:
@@ -67,13 +70,27 @@ def _load_yaml(text: str) -> Result[object, FileInvalid]:
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text)
     try:
         node = loader.get_single_node()
+        if _count_nodes(node, {}) > MAX_NODES:
+            return Failure(FileInvalid(f"has more than {MAX_NODES} values, those of its aliases included"))
         if double := next(_find_doubles(node), None):
             return Failure(FileInvalid(f"the key {double!r} stands twice"))
         return Success({} if node is None else loader.construct_document(node))
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # an integer of many digits and a day 99 are ValueErrors
         return Failure(FileInvalid(str(error)))
+    except RecursionError:
+        return Failure(FileInvalid("is nested too deeply, or holds itself"))
     finally:
         loader.dispose()
+
+
+def _count_nodes(node: Any, known: dict[int, int]) -> int:
+    """Count the nodes with aliases written out; `known` are the counts of those that were seen. Raises RecursionError."""
+    if node is None or node.id == "scalar":
+        return 1
+    if id(node) not in known:
+        children = node.value if node.id == "sequence" else (part for pair in node.value for part in pair)
+        known[id(node)] = 1 + sum(_count_nodes(child, known) for child in children)
+    return known[id(node)]
 
 
 def _find_doubles(node: Any, path: str = "") -> Iterator[str]:

@@ -116,8 +116,8 @@ class BackgroundMethods:
         self, handle: Mapping[str, Any], *, timeout: float | None = None, deadline: float | None = None
     ) -> Result[CompletionResponse, Fault]:
         """`resume_background` with the failure as a value."""
+        from victor_fp.core.resilience.bounds import LONGEST
         from victor_fp.shell.engine.background_kinds import RESUME
-        from victor_fp.shell.engine.call_spec import LONGEST
 
         limits = {"timeout": LONGEST if timeout is None else timeout, "deadline": deadline}
         return await self._run(RESUME, handle, limits)

@@ -12,20 +12,26 @@ from typing_extensions import Unpack
 
 from victor_fp.core.catalogue.spec import ProviderSpec
 from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
-from victor_fp.core.faults import Fault
+from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.models.limits import find_limit
 from victor_fp.core.options import ChatOptions
 from victor_fp.core.protocols import ModelInfo
 from victor_fp.core.protocols.batches import build_batch_codec
 from victor_fp.core.request_building.endpoints import build_endpoint
 from victor_fp.core.request_building.inputs import Messages, ToolsInput
+from victor_fp.core.resilience.bounds import (
+    LONGEST,
+    find_count_problem,
+    find_duration_problem,
+    find_timeout_problem,
+)
 from victor_fp.core.resilience.retry import RetryPolicy
 from victor_fp.core.result import outcome
 from victor_fp.core.secrets import HiddenValuesDict, HiddenValuesView, to_secret
 from victor_fp.core.types import CompletionResponse, Message, StreamChunk
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.chat_stream import ChatStream, complete, stream_chunks, stream_results
-from victor_fp.providers.errors import unwrap_or_raise
+from victor_fp.providers.errors import error_from, unwrap_or_raise
 from victor_fp.providers.retrieval import run_embedding, run_ranking
 from victor_fp.providers.runtime_capabilities import ProviderRuntimeCapabilities, merge_discovered
 from victor_fp.shell.credentials.signing import choose_signer
@@ -95,7 +101,9 @@ class CatalogueProvider(BaseProvider):
         runtime: Runtime = SYSTEM,
         **settings: Any,
     ) -> None:
-        """Raises ProviderError where a required setting or extra is missing; keys are looked up at the first call."""
+        """Raises ProviderError where a required setting or extra is missing, or a number is out of its bounds; keys are looked
+        up at the first call.
+        """
         # Tools that show a frame's variables, should anything raise in here, show no key.
         api_key, settings = to_secret(api_key), HiddenValuesDict(settings)
         spec = self.SPEC
@@ -104,6 +112,14 @@ class CatalogueProvider(BaseProvider):
         if strangers := sorted(settings.keys() - known):
             takes = ", ".join(sorted(known)) or "none"
             raise TypeError(f"{spec.name} takes no setting {strangers[0]!r}; its settings: {takes}")
+        problem = (
+            find_timeout_problem(timeout)
+            or find_count_problem("max_retries", max_retries)
+            or find_count_problem("circuit_breaker_failure_threshold", circuit_breaker_failure_threshold, 1)
+            or find_duration_problem("circuit_breaker_recovery_timeout", circuit_breaker_recovery_timeout)
+        )
+        if problem is not None:
+            raise error_from(InvalidRequest(provider=spec.name, message=problem))
         environment = HiddenValuesView(runtime.read_environment())
         place = build_endpoint(spec, base_url=base_url, settings=settings, environment=environment)
         endpoint = unwrap_or_raise(place.bind(with_prices) if prices else place)
@@ -132,7 +148,7 @@ class CatalogueProvider(BaseProvider):
             ),
             find_secret=make_secret_finder(spec, self._secret, environment),
             secret=None if token_provider else find_known_secret(spec, self._secret, environment),
-            signing_timeout=timeout,
+            signing_timeout=min(timeout, LONGEST),
             runtime=runtime,
             signer=sign or choose_signer(endpoint, environment, token_provider),
         )
@@ -142,7 +158,7 @@ class CatalogueProvider(BaseProvider):
         target = Target(
             backend=HttpBackend(connection),
             model="",
-            timeout=self.timeout,
+            timeout=min(self.timeout, LONGEST),
             retries=RetryPolicy(max_retries=self.max_retries),
             every_model=ModelState(breaker=self._breaker_cell, limiter=None),
         )

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from importlib.util import find_spec
 from inspect import Parameter, signature
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
-from msgspec import structs
+from msgspec import Struct, structs
 from pydantic import SecretStr
 
 from victor_fp.core.cost import Price
@@ -16,6 +16,12 @@ from victor_fp.core.faults import InvalidRequest
 from victor_fp.core.metrics import WINDOW, Metrics
 from victor_fp.core.model_names import split_model_name
 from victor_fp.core.redaction import redact_url
+from victor_fp.core.resilience.bounds import (
+    LONGEST,
+    find_count_problem,
+    find_policy_problem,
+    find_timeout_problem,
+)
 from victor_fp.core.resilience.breaker import BreakerPolicy
 from victor_fp.core.resilience.budget import Budget
 from victor_fp.core.resilience.fallback import FallbackPolicy
@@ -131,6 +137,8 @@ def build_pool(
     observers: Sequence[Observer] = (),
 ) -> tuple[list[BaseProvider], TargetPool]:
     """The providers of a configuration and the pool of their targets. A `base_provider` takes the first place."""
+    if problem := _find_problem(config) or find_policy_problem("fallback_policy", policy, FallbackPolicy):
+        raise error_from(InvalidRequest(provider=str(config.provider_name), message=problem))
     runtime: Runtime = config.extra_kwargs.get("runtime", SYSTEM)
     providers: list[BaseProvider] = []
     targets: list[Target] = []
@@ -150,6 +158,41 @@ def build_pool(
         budget=_build_budget(config, store),
     )
     return providers, pool
+
+
+_POLICIES: Mapping[str, type[Struct]] = {
+    "circuit_breaker_config": BreakerPolicy,
+    "retry_config": RetryPolicy,
+    "queue_config": QueuePolicy,
+    "budget": Budget,
+}
+"""The fields of a configuration that hold a policy or None."""
+
+
+def _find_problem(config: object) -> str | None:
+    """Return what is wrong with the numbers of a configuration or of one of its fallbacks; None where nothing is."""
+    if not isinstance(config, ProviderConfig):
+        return f"fallback_providers: expected objects of the class ProviderConfig, got {type(config).__name__}"
+    extra = config.extra_kwargs
+    problem = (
+        find_timeout_problem(config.timeout)
+        or (config.num_workers is not None and find_count_problem("num_workers", config.num_workers, 1))
+        or find_count_problem("metrics_history_size", config.metrics_history_size, 1)
+        or ("max_retries" in extra and find_count_problem("max_retries", extra["max_retries"]))
+    )
+    if problem:
+        return problem
+    on_open: object = config.on_circuit_open
+    if on_open not in get_args(OnCircuitOpen):
+        return f"on_circuit_open: expected 'fail' or 'wait', got {on_open!r}"
+    price: object = config.price
+    if price is not None and not callable(price):
+        return f"price: expected a function, got {type(price).__name__}"
+    limits = config.concurrency_config
+    policies = {name: (getattr(config, name), kind) for name, kind in _POLICIES.items()}
+    policies["concurrency_config"] = (None if isinstance(limits, str) else limits, Limits)
+    found = (find_policy_problem(name, value, kind) for name, (value, kind) in policies.items() if value is not None)
+    return next(filter(None, found), None) or next(filter(None, map(_find_problem, config.fallback_providers)), None)
 
 
 def _build_budget(config: ProviderConfig, store: Store) -> BudgetKeeper | None:
@@ -191,12 +234,14 @@ def _filter_accepted(kind: type[BaseProvider], keywords: dict[str, Any]) -> dict
 def _build_target(config: ProviderConfig, provider: BaseProvider, *, is_wrapped: bool) -> Target:
     timeout = config.timeout
     if is_wrapped and timeout is DEFAULT_TIMEOUT:
-        timeout = float(getattr(provider, "timeout", DEFAULT_TIMEOUT))
+        timeout = getattr(provider, "timeout", DEFAULT_TIMEOUT)
+        if problem := find_timeout_problem(timeout):
+            raise error_from(InvalidRequest(provider=config.provider_name, message=problem))
     return Target(
         backend=choose_backend(provider),
         model=config.model or getattr(provider, "default_model", None) or "",
         options=dict(config.options),
-        timeout=timeout,
+        timeout=min(float(timeout), LONGEST),
         retries=_choose_retries(config),
         breaker=_choose_breaker(config),
         limits=_choose_limits(config),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
+from urllib.parse import urlsplit
 
 import msgspec
 from returns.result import Failure, Result, Success
@@ -28,7 +30,7 @@ def with_prices(endpoint: Endpoint) -> Result[Endpoint, Fault]:
 
 def price_at(base_url: str) -> Price:
     """The prices of whoever sells at this address; none where the table does not know the address."""
-    return partial(_compute_price, base_url)
+    return partial(_compute_price, _normalise_address(base_url))
 
 
 def _compute_price(base_url: str, sale: PricedUsage) -> float | None:
@@ -55,7 +57,36 @@ def _compute_model_price(base_url: str, model: str, sale: PricedUsage) -> float 
         )
     except (LookupError, ValueError):  # nobody it knows, a model it does not know, counts that cannot be
         return None
+    if not is_seller(found.provider.api_pattern, base_url):
+        return None
     known = {variant.when.get("service_tier") for variant in found.model.price_variants or ()}
     if tier is not None and tier not in ORDINARY_TIERS and tier not in known:
         return None
     return float(found.total_price)
+
+
+def is_seller(pattern: str, base_url: str) -> bool:
+    """Whether a pattern of the table stands for the host of an address, and not only for the beginning of it.
+
+    The table's patterns are looked for at the beginning of an address, where `https://api\\.openai\\.com` also is in
+    `https://api.openai.com.example`, and some match across slashes.
+    """
+    parts = urlsplit(base_url)
+    origin = f"{parts.scheme}://{parts.netloc}"
+    if "/" in pattern.partition("://")[2].replace("[^/]", "").replace("(?:/|$)", "").replace("(/|$)", ""):
+        origin = base_url  # the seller is told by the path as well
+    match = re.match(pattern, f"{origin}/")
+    if match is None:
+        return False
+    rest = origin[match.end() : len(f"{parts.scheme}://{parts.netloc}")].partition(":")[0]
+    return not rest or (match[0].endswith(".") and "." not in rest)
+
+
+def _normalise_address(base_url: str) -> str:
+    """The address with its host in lower case, as the table has hosts, and without a user."""
+    try:
+        parts = urlsplit(base_url)
+        host = (parts.hostname or "") + ("" if parts.port is None else f":{parts.port}")
+    except ValueError:
+        return base_url
+    return parts._replace(netloc=host).geturl()

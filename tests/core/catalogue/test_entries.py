@@ -62,10 +62,23 @@ def test_every_entry_says_where_its_facts_are_from() -> None:
     for entry in CATALOGUE:
         assert entry.title, entry.name
         assert entry.source, entry.name
-        assert re.fullmatch(r"|\d{4}-\d{2}-\d{2}", entry.date), entry.name
+        assert re.fullmatch(r"\d{4}-\d{2}-\d{2}", entry.date), entry.name
         if entry.confidence == "listed":
             assert entry.source.startswith("https://"), entry.name
-            assert entry.date, entry.name
+
+
+def test_every_entry_names_a_default_model_with_its_source_or_says_why_there_is_none() -> None:
+    for entry in CATALOGUE.chats:
+        assert (entry.default_model is None) == bool(entry.no_default), entry.name
+        assert entry.default_model != "", entry.name
+        assert entry.default_source.startswith("https://") or entry.default_source == "", entry.name
+        if entry.default_model is not None and entry.confidence == "listed":
+            assert entry.default_source, entry.name
+
+
+def test_a_call_without_a_model_goes_to_the_default_model() -> None:
+    for name, model in (("nebius", "openai/gpt-oss-120b"), ("opencode-anthropic", "claude-sonnet-4-6")):
+        assert CATALOGUE.find(name).unwrap().default_model == model
 
 
 def test_what_is_not_known_is_sent_and_what_is_known_to_be_missing_is_refused() -> None:
@@ -96,8 +109,16 @@ def test_second_protocols_share_key_settings_and_address_with_the_first() -> Non
         ("perplexity", "https://api.perplexity.ai/chat/completions"),
         ("novita", "https://api.novita.ai/openai/v1/chat/completions"),
         ("ollama-cloud", "https://ollama.com/api/chat"),
+        ("qwen-coding-anthropic", "https://coding-intl.dashscope.aliyuncs.com/apps/anthropic/v1/messages"),
+        ("opencode-google", "https://opencode.ai/zen/v1/models/m:generateContent"),
+        ("zenmux-google", "https://zenmux.ai/api/vertex-ai/v1/publishers/google/models/m:generateContent"),
+        ("databricks-google", "https://acme.cloud.test/ai-gateway/gemini/v1beta/models/m:generateContent"),
+        ("bedrock-mantle-anthropic", "https://bedrock-mantle.us-1.api.aws/anthropic/v1/messages"),
+        ("pydantic-gateway", "https://gateway-us-1.pydantic.dev/proxy/openai/chat/completions"),
+        ("pydantic-gateway-bedrock", "https://gateway-us-1.pydantic.dev/proxy/bedrock/model/m/converse"),
     ):
-        assert replay.request(name, HI, model="m").unwrap().url == url
+        settings = settings_of(CATALOGUE.find(name).unwrap())
+        assert replay.request(name, HI, model="m", settings=settings).unwrap().url == url
     for entry in CATALOGUE:
         first = CATALOGUE.find(entry.name.rpartition("-")[0]).value_or(None)
         if first is not None and entry.key_name and entry.name.endswith(("-responses", "-anthropic")):

@@ -94,6 +94,8 @@ WORDINGS = (
     "Request body too large for gpt-4o model. Max size: 8000 tokens.",
     "model max length exceeded, max length:8192",
     "Input token length too long",
+    "Total tokens of image and text exceed max message tokens. Request id: 0217",
+    "The maximum context length of DeepSeek-V3-0324 is 32768. However, answering your request will take 39732 tokens.",
     "input is too large to process. increase the physical batch size",
     "input is too large to process, please increase the physical batch size",
     "input prompt is too big compared to KV size, please increase KV size",

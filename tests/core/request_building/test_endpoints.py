@@ -98,6 +98,12 @@ def test_a_path_of_the_callers_own_replaces_that_of_the_entry() -> None:
 
 ROUTES = [
     ("openai", "https://g.example/v1/chat/completions", "https://g.example/v1/chat/completions"),
+    ("openai", "https://g.example/v1/embeddings", "https://g.example/v1/chat/completions"),
+    ("openai", "https://g.example/v1/models", "https://g.example/v1/chat/completions"),
+    ("openai-responses", "https://g.example/v1/chat/completions", "https://g.example/v1/responses"),
+    ("cohere", "https://g.example/v2/embed", "https://g.example/v2/chat"),
+    ("ollama", "https://g.example/api/embed", "https://g.example/api/chat"),
+    ("anthropic", "https://g.example/messages", "https://g.example/v1/messages"),
     ("openai", "https://g.example/chat/completions/", "https://g.example/chat/completions"),
     ("openai-responses", "https://g.example/v1/responses", "https://g.example/v1/responses"),
     ("anthropic", "https://g.example/v1/messages", "https://g.example/v1/messages"),
@@ -221,3 +227,27 @@ def test_an_address_with_white_space_or_control_characters_is_refused(address: s
 def test_an_address_that_is_no_string_is_refused(address: Any) -> None:
     fault = build_endpoint(CATALOGUE.find("openai").unwrap(), base_url=address).failure()
     assert fault.message == f"base_url must be a string, got {type(address).__name__}"
+
+
+@pytest.mark.parametrize(
+    ("provider", "address", "protocol"),
+    [
+        ("openai", "https://g.example/v1/messages", "anthropic-messages"),
+        ("openai", "https://g.example/v1/responses", "openai-responses"),
+        ("openai", "https://g.example/v1/completions", "completions of texts"),
+        ("openai", "https://g.example/v1beta/models/m:streamGenerateContent", "gemini"),
+        ("anthropic", "https://g.example/v1/chat/completions", "openai-chat"),
+        ("anthropic", "https://g.example/model/m/converse", "bedrock-converse"),
+        ("google", "https://g.example/v1beta/interactions", "gemini-interactions"),
+        ("mistral", "https://g.example/api/generate", "ollama-chat"),
+        ("groq", "https://g.example/v2/chat", "cohere-v2"),
+        ("ollama", "https://g.example/v1/predictions", "replicate"),
+    ],
+)
+def test_an_address_that_ends_in_a_route_of_another_protocol_is_refused_with_its_name(
+    provider: str, address: str, protocol: str
+) -> None:
+    fault = replay.request(provider, HI, model="m", base_url=address).failure()
+    assert isinstance(fault, InvalidRequest)
+    assert f"a route of {protocol}" in fault.message
+    assert f"{provider} speaks " in fault.message

@@ -392,3 +392,57 @@ def test_a_hair_less_than_the_timeout_is_the_timeout(left: float, timeout: float
     _, _, order = begin(EXACT, None, 50.0, timeout=10.0, deadline=50.0 + left)
     assert isinstance(order, Send)
     assert order.timeout == pytest.approx(timeout, abs=1e-9)
+
+
+LIMITED = RateLimited(message="slow down", retry_after=1.0)
+
+
+def limited_call(answers: Sequence[int], policy: RetryPolicy = EXACT, deadline: float = 100.0) -> CallOrder:
+    """The last order of a call that is rate limited again and again, while others get so many answers before each time."""
+    breaker: Breaker | None = Breaker()
+    call, breaker, order = begin(policy, breaker, 0.0, timeout=60.0, deadline=deadline)
+    for second, answered in enumerate(answers):
+        for _ in range(answered):
+            assert breaker is not None
+            breaker, permit = admit(breaker, float(second))
+            assert isinstance(permit, BreakerPermit)
+            breaker = record(breaker, permit, "succeeded", float(second))
+        call, breaker, order = advance(call, breaker, failed(LIMITED), float(second))
+        if isinstance(order, Wait):
+            call, breaker, order = advance(call, breaker, Rested(), float(second + 1))
+    return order
+
+
+def test_a_rate_limit_while_others_are_answered_costs_no_retry() -> None:
+    assert isinstance(limited_call([1] * 50), Send)
+    assert isinstance(limited_call([1, 0, 0, 1, 0, 1] * 2), Settle)
+
+
+def test_a_rate_limit_that_lets_nobody_through_costs_a_retry() -> None:
+    assert isinstance(limited_call([0, 0, 0]), Send)
+    assert isinstance(limited_call([0, 0, 0, 0]), Settle)
+    assert isinstance(limited_call([5, 0, 0, 0]), Send)
+    assert isinstance(limited_call([5, 0, 0, 0, 0]), Settle)
+
+
+def test_a_call_without_retries_does_not_wait_for_a_rate_limit() -> None:
+    assert isinstance(limited_call([1], RetryPolicy(max_retries=0)), Settle)
+
+
+def test_rate_limits_that_cost_nothing_end_at_the_deadline() -> None:
+    order = limited_call([1] * 20, deadline=10.0)
+    assert isinstance(order, Settle)
+    assert len(order.attempts) <= 11
+
+
+def test_rests_grow_with_rate_limits_that_name_no_time() -> None:
+    call, breaker, _ = begin(EXACT, Breaker(success_count=1), 0.0, timeout=60.0, deadline=1000.0)
+    rests = []
+    for second in range(4):
+        assert breaker is not None
+        breaker = msgspec.structs.replace(breaker, success_count=breaker.success_count + 1)
+        call, breaker, order = advance(call, breaker, failed(RateLimited(message="slow down")), 10.0 * second)
+        assert isinstance(order, Wait)
+        rests.append(order.seconds)
+        call, breaker, _ = advance(call, breaker, Rested(), 10.0 * second + 9)
+    assert rests == [0.5, 1.0, 2.0, 4.0]

@@ -214,3 +214,10 @@ def test_a_key_that_the_file_cannot_hold_is_refused_and_nothing_is_written(
 
     assert reason.startswith("cannot hold the key")
     assert (tmp_path / "keys.json").read_bytes() == before
+
+
+def test_a_key_that_is_no_text_is_refused_with_its_type(tmp_path: Path) -> None:
+    file = KeyFile(tmp_path / "keys.json")
+    reason = file.store("openai", b"canary").failure().reason  # type: ignore[arg-type]  # as untyped callers may
+    assert reason == "cannot hold the key: it is bytes, not str"
+    assert not (tmp_path / "keys.json").exists()

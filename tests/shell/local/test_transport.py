@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,7 @@ from victor_fp.core.faults import (
 from victor_fp.core.requests import HttpRequest
 from victor_fp.providers.catalogue_provider import CatalogueProvider
 from victor_fp.providers.registry import ProviderRegistry
-from victor_fp.shell.local.transport import LocalTransport
+from victor_fp.shell.local.transport import LocalTransport, choose_threads, count_processors
 from victor_fp.shell.transport.protocol import Transport, TransportResponse
 
 
@@ -311,7 +310,26 @@ async def test_context_and_threads_are_capped_at_what_is_of_use(llama: FakeLlama
     await whole(transport, request(path))
     [engine] = llama.started
     assert engine.parameters.n_ctx == 2048
-    assert engine.parameters.cpuparams.n_threads == (os.cpu_count() or 1)
+    assert engine.parameters.cpuparams.n_threads == count_processors()
+    await transport.aclose()
+
+
+@pytest.mark.parametrize(
+    ("asked", "processors", "threads"),
+    [(None, 1, 1), (None, 2, 1), (None, 4, 3), (None, 6, 3), (None, 16, 8), (2, 2, 2), (512, 4, 4)],
+)
+def test_one_processor_is_left_free_where_no_number_of_threads_was_asked_for(
+    asked: int | None, processors: int, threads: int
+) -> None:
+    assert choose_threads(asked, processors) == threads
+
+
+async def test_the_engine_is_started_with_the_default_number_of_threads(llama: FakeLlama, gguf: Path) -> None:
+    transport = LocalTransport(environment={})
+    await whole(transport, request(gguf))
+    [engine] = llama.started
+    assert engine.parameters.cpuparams.n_threads == choose_threads(None, count_processors())
+    assert engine.parameters.cpuparams_batch.n_threads == engine.parameters.cpuparams.n_threads
     await transport.aclose()
 
 

@@ -29,6 +29,8 @@ CAN = """
 What a provider's API can carry is stated here; whether a model can, its vendor knows: see `discover_capabilities`. What is not supported is an
 `UnsupportedParameter`, or, with `on_unsupported="adjust"`, an entry of `metadata["adjustments"]`. A question mark stands for what is not known: it is
 sent, and the vendor answers for itself.
+
+The default model is the one that calls use that name none. It is named by the entry's own source, or by the one beside it.
 """
 RETRIEVAL = """
 The model is the one that `victor embed` uses by default. A longer list of texts takes several requests, which callers do not notice. What is empty cannot
@@ -128,7 +130,14 @@ def _render_setting(setting: Setting) -> str:
 
 def _render_capabilities(spec: ProviderSpec) -> Sequence[str]:
     able = (_MARKS[getattr(spec.supports, ability)] for ability in ABILITIES)
-    return (f"`{spec.name}`", *able, f"`{spec.default_model}`" if spec.default_model else "")
+    return (f"`{spec.name}`", *able, _render_default(spec))
+
+
+def _render_default(spec: ProviderSpec) -> str:
+    if spec.default_model is None:
+        return f"none: {spec.no_default}"
+    source = f" ([source]({spec.default_source}))" if spec.default_source else ""
+    return f"`{spec.default_model}`{source}"
 
 
 def _render_discovery(spec: ProviderSpec) -> Sequence[str]:

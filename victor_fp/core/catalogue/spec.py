@@ -118,6 +118,12 @@ class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True):
     """Sent with every request, lower case."""
     supports: Supports = Supports()
     default_model: str | None = None
+    default_source: str = ""
+    """Where the default model is named, if not in the entry's source."""
+    no_default: str = ""
+    """Why there is no default model."""
+    key_shared: bool = False
+    """The key, or one of its variables, is also for services other than models: the command does not choose the provider by it."""
     limits: tuple[ModelLimit, ...] = ()
     """What is known beside the bundled limits of `model_limits`; first match wins."""
     limits_name: str = ""
@@ -168,6 +174,8 @@ def derive_entry(
     headers: dict[str, str] | None = None,
     supports: Supports | None = None,
     aliases: tuple[str, ...] = (),
+    default_model: str | None = None,
+    default_source: str = "",
     confidence: Confidence = "documented",
 ) -> ProviderSpec:
     """Return the entry of a vendor's second protocol, `<name>-<suffix>`, with the same key and the same limits."""
@@ -183,6 +191,8 @@ def derive_entry(
         key_name=entry.key_name or entry.name,
         limits_name=entry.limits_name or entry.name,
         supports=supports or entry.supports,
+        default_model=default_model or entry.default_model,
+        default_source=default_source or entry.default_source,
         source=source or entry.source,
         date=date or entry.date,
         confidence=confidence,

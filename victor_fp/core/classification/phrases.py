@@ -109,6 +109,8 @@ CONTEXT_OVERFLOW: tuple[Phrase, ...] = (
     _build_overflow("https://github.com/cline/cline/issues/2115", "request body too large for", "max size:", "tokens"),
     # MiniMax
     _build_overflow("https://github.com/MiniMax-AI/MiniMax-01/issues/15", "context window exceeds limit"),
+    # Volcengine; the texts of SambaNova, "The maximum context length of M is 32768.", and Novita, vLLM's, are among the others
+    _build_overflow("https://github.com/bytedance/deer-flow/issues/583", "tokens of", "exceed max message tokens"),
     # GitHub Copilot
     _build_overflow(
         "https://github.com/jjleng/copilot-more/issues/35", "prompt token count of", "exceeds the limit of"

@@ -30,7 +30,7 @@ class ReplicateDialect(msgspec.Struct, frozen=True, kw_only=True):
 
     protocol: ClassVar[str] = "replicate"
     keeps_opaque: ClassVar[bool] = False
-    routes: ClassVar[tuple[str, ...]] = (r"/predictions",)
+    routes: ClassVar[tuple[str, ...]] = (r"(/(models|deployments)/[^/]+/[^/]+)?/predictions",)
     """Patterns of path suffixes that are stripped from a custom base URL."""
 
     think_tags: bool = False

@@ -25,6 +25,23 @@ _WILDCARD_HOSTS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  no
 """Loopback addresses for wildcard addresses, which servers listen on but clients cannot connect to."""
 
 
+_SHARED_ROUTES: Final = (r"/embeddings", r"/rerank", r"/models")
+"""Routes of operations other than chats, which an address of any protocol may end in."""
+_PROTOCOL_ROUTES: Final = {
+    "openai-chat": r"/chat/completions",
+    "openai-responses": r"/responses",
+    "anthropic-messages": r"/messages(/count_tokens)?",
+    "gemini": r"/models/[^/]+:(generateContent|streamGenerateContent|countTokens|embedContent|batchEmbedContents)",
+    "gemini-interactions": r"/interactions",
+    "bedrock-converse": r"/model/[^/]+/(converse|converse-stream|invoke|invoke-with-response-stream)",
+    "cohere-v2": r"/v2/(chat|embed|rerank)",
+    "ollama-chat": r"/api/(chat|generate|embed|tags|show)",
+    "replicate": r"/predictions",
+    "completions of texts, which is not supported": r"/completions",
+}
+"""The routes of each protocol. An address that ends in one is not the address of an endpoint of another protocol."""
+
+
 def build_endpoint(
     spec: ProviderSpec,
     *,
@@ -132,8 +149,19 @@ def _parse_custom_url(spec: ProviderSpec, source: str, text: str) -> Result[_Cus
         return _reject(spec, source, f"has a query ({names}), which is not supported: pass settings by their names")
     if "deployment" in known and (deployment := _DEPLOYMENT.search(path or "")) is not None:
         settings["deployment"] = unquote(deployment[1])
-    for dialect in (spec.dialect, *(route.dialect for route in spec.model_routes)):
+    dialects = (spec.dialect, *(route.dialect for route in spec.model_routes))
+    for dialect in dialects:
         path = path and _strip_route(path, dialect.routes)
+    own = {dialect.protocol for dialect in dialects}
+    for protocol, route in _PROTOCOL_ROUTES.items():
+        ending = re.search(rf"{route}$", path) if path else None
+        if path is None or ending is None:
+            continue
+        if protocol not in own:
+            advice = f"{spec.name} speaks {spec.dialect.protocol}: give the address without it, or another provider"
+            return _reject(spec, source, f"ends in {ending[0][:80]}, a route of {protocol}; {advice}")
+        path = path[: ending.start()].rstrip("/")
+    path = path and _strip_route(path, _SHARED_ROUTES)
     return Success(_CustomUrl(origin=_format_origin(parts, port), path=path, settings=settings))
 
 

@@ -17,6 +17,10 @@ the deadline does not allow the rest, it settles with its last fault, at once. W
 open breaker gives the call its retries back: the server is down, and the deadline alone says how long it waits. A refusal
 of the rate limiter is the outcome only where nothing was sent.
 
+A rate limit while other calls of the same breaker get answers says "not yet": it does not count against the retries, and the
+deadline alone says how long the call waits. Without an answer to anybody it counts, so that a vendor that answers nobody is not
+asked until the deadline.
+
 Each attempt has a permit of its own, which goes back with the attempt's verdict before anything else happens; the breaker
 hears whether the operation goes on or has ended.
 
@@ -37,7 +41,7 @@ from typing import Literal, TypeAlias, assert_never
 import msgspec
 from msgspec.structs import replace
 
-from victor_fp.core.faults import Attempt, Cancelled, CircuitOpen, DeadlineExceeded, Fault, TimedOut
+from victor_fp.core.faults import Attempt, Cancelled, CircuitOpen, DeadlineExceeded, Fault, RateLimited, TimedOut
 from victor_fp.core.resilience import breaker as circuit
 from victor_fp.core.resilience import retry as retrying
 from victor_fp.core.resilience.breaker import Breaker, BreakerPermit, Rejected, Verdict
@@ -146,6 +150,8 @@ class CallState(msgspec.Struct, frozen=True, kw_only=True):
     generation: int | None = None
     """Of the breaker's last permit; None before the breaker has let the call in."""
     wait_when_open: bool = False
+    successes: int = 0
+    """The breaker's successes when this call last looked at them."""
     sent: float = 0.0
     waited: float = 0.0
     """Seconds of rest since the last attempt."""
@@ -181,6 +187,7 @@ def begin(
         model=model,
         order=Deliver(),
         wait_when_open=wait_when_open,
+        successes=0 if breaker is None else breaker.success_count,
     )
     return _start_attempt(call, breaker, now)
 
@@ -245,6 +252,7 @@ def _start_attempt(call: CallState, breaker: Breaker | None, now: float) -> Call
         permit=permit,
         generation=None if permit is None else permit.generation,
         wait_when_open=call.wait_when_open,
+        successes=call.successes,
         sent=now,
         waited=call.waited,
         last=call.last,
@@ -278,7 +286,11 @@ def _fail(call: CallState, breaker: Breaker | None, fault: Fault, luck: float, n
     attempts = _log(call, type(fault).__name__, fault.status, fault.message, now)
     if call.wait_when_open and _is_breaker_left_open(call, breaker, verdict, now):
         call = replace(call, retry=retrying.restore(call.retry))
-    retry, decision = retrying.decide_retry(call.retry, fault, luck, now)
+    is_counted = True
+    if breaker is not None and breaker.state == "closed" and isinstance(fault, RateLimited) and not fault.is_too_large:
+        is_counted = not _has_progress(call, breaker)
+        call = replace(call, successes=breaker.success_count)
+    retry, decision = retrying.decide_retry(call.retry, fault, luck, now, is_counted=is_counted)
     if _is_cut_short(call, fault, now):
         ended = _record(call, breaker, verdict, now)
         return _settle(replace(call, last=fault), ended, _build_deadline_fault(replace(call, last=fault)), attempts)
@@ -292,6 +304,12 @@ def _fail(call: CallState, breaker: Breaker | None, fault: Fault, luck: float, n
             return _settle(call, breaker, _build_deadline_fault(call) if late else fault, attempts)
         case _:
             assert_never(decision)
+
+
+def _has_progress(call: CallState, breaker: Breaker) -> bool:
+    """Whether other calls got answers since this one last looked. A change of state begins the count anew."""
+    is_same = call.permit is not None and call.permit.generation == breaker.state_changes
+    return breaker.success_count > (call.successes if is_same else 0)
 
 
 def _is_breaker_left_open(call: CallState, breaker: Breaker | None, verdict: Verdict, now: float) -> bool:

@@ -2,7 +2,7 @@
 
 Rules of the machine.
 
-A call has one budget, `max_retries` tries after the first, and one deadline. After a fault it tries again only if the
+A call has one budget, `max_retries` tries after the first, and one deadline. `call.py` says which faults do not count. After a fault it tries again only if the
 fault's kind may pass by itself, the budget is not spent, nothing has been handed to the caller yet, and the rest ends
 before the deadline; otherwise it stops at once, without resting first.
 
@@ -55,6 +55,8 @@ class Retry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Tries that have failed."""
     unreadable: int = 0
     """How many of them failed by an unreadable answer."""
+    excused: int = 0
+    """Tries that failed besides, and did not count."""
     committed: bool = False
     """Something of the answer has reached the caller."""
 
@@ -83,14 +85,22 @@ def commit(retry: Retry) -> Retry:
 
 def restore(retry: Retry) -> Retry:
     """The whole budget again: what failed so far was the server being down."""
-    return replace(retry, tries=0, unreadable=0)
+    return replace(retry, tries=0, unreadable=0, excused=0)
 
 
-def decide_retry(retry: Retry, fault: Fault, luck: float, now: float) -> tuple[Retry, Again | Stop]:
-    """What to do after `fault` ended a try at `now`. `luck` is uniform in [0, 1)."""
+def decide_retry(
+    retry: Retry, fault: Fault, luck: float, now: float, *, is_counted: bool = True
+) -> tuple[Retry, Again | Stop]:
+    """What to do after `fault` ended a try at `now`. `luck` is uniform in [0, 1).
+
+    One that is not counted costs nothing of the budget of a call that has one.
+    """
     unreadable = retry.unreadable + isinstance(fault, InvalidResponse)
-    wait = compute_rest(fault, retry.policy, retry.tries, luck)
-    retry = replace(retry, tries=retry.tries + 1, unreadable=unreadable)
+    wait = compute_rest(fault, retry.policy, retry.tries + retry.excused, luck)
+    is_counted = is_counted or retry.policy.max_retries == 0
+    retry = replace(
+        retry, tries=retry.tries + is_counted, excused=retry.excused + (not is_counted), unreadable=unreadable
+    )
     patience = find_patience(fault)
     if retry.committed:
         return retry, Stop("committed")

@@ -92,6 +92,9 @@ class KeyFile(msgspec.Struct, frozen=True):
 
         A name or key that the file cannot hold is refused before anything is written.
         """
+        given: object = secret
+        if not isinstance(given, str):
+            return self._refuse(f"cannot hold the key: it is {type(given).__name__}, not str", "give the key as text")
         try:
             name.encode()
             value = msgspec.Raw(msgspec.json.encode(secret))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -12,12 +11,10 @@ from returns.result import Failure, Result, Success
 
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.request_building.inputs import find_argument_problem, read_messages, read_texts, read_tools
+from victor_fp.core.resilience.bounds import LONGEST, is_number
 from victor_fp.core.resilience.queue import Priority
 from victor_fp.core.structured import find_form_problem, read_form
 from victor_fp.core.types import Message, ToolDefinition
-
-LONGEST = 1e7
-"""Seconds. Bounds above it, infinity included, are cut to it: timers of event loops do not accept every number."""
 
 
 class CallSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,9 +74,9 @@ def build_chat_spec(
     deadline: float | None = None
     if "timeout" in options or "deadline" in options:
         timeout, deadline = options.get("timeout"), options.get("deadline")
-        if timeout is not None and not (_is_number(timeout) and timeout > 0):
+        if timeout is not None and not (is_number(timeout) and timeout > 0):
             return _build_invalid(provider, "timeout", "a positive number of seconds", timeout)
-        if deadline is not None and not _is_number(deadline):
+        if deadline is not None and not is_number(deadline):
             return _build_invalid(provider, "deadline", "a number of seconds", deadline)
         timeout = None if timeout is None else min(timeout, LONGEST)
         deadline = None if deadline is None else max(-LONGEST, min(deadline, LONGEST))
@@ -180,10 +177,6 @@ def _find_repair_problem(repairs: object, options: Mapping[str, Any], *, stream:
         return "the pieces of a stream cannot be taken back; ask for the whole answer"
     form = read_form(options.get("response_format"))
     return "it needs a response_format that is JSON" if form is None else find_form_problem(form)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int) or (isinstance(value, float) and not math.isnan(value))
 
 
 def _build_invalid(provider: str, argument: str, expected: str, value: object) -> Failure[Fault]:

@@ -20,6 +20,7 @@ from victor_fp.core.faults import Attempt as AttemptRecord
 from victor_fp.core.faults import Cancelled, Fault, InvalidResponse
 from victor_fp.core.metrics import Pace, build_sample, record_sample
 from victor_fp.core.resilience import fallback
+from victor_fp.core.resilience.bounds import LONGEST
 from victor_fp.core.resilience.breaker import Breaker
 from victor_fp.core.resilience.budget import Amount
 from victor_fp.core.resilience.call import Abandoned, Answered, Deliver, Failed, Refused, Rested, Send, Settle, Wait
@@ -33,7 +34,7 @@ from victor_fp.shell.engine import telemetry
 from victor_fp.shell.engine.attempt import StreamAttempt
 from victor_fp.shell.engine.backend import BackendAttempt, Batch, BoundRequest, Kind, Split, TimeLimits
 from victor_fp.shell.engine.budget_keeper import BudgetKeeper
-from victor_fp.shell.engine.call_spec import LONGEST, CallSpec
+from victor_fp.shell.engine.call_spec import CallSpec
 from victor_fp.shell.engine.retry_loop import RetryLoop
 from victor_fp.shell.engine.split import SplitRequest
 from victor_fp.shell.engine.target import ModelState, Target, TargetPool

@@ -58,7 +58,8 @@ class LocalTransport:
         """`model_path` (or `VICTOR_FP_LOCAL_MODEL`) serves every request whose model is not a path itself.
 
         Nothing is fetched or loaded before the first request. `context` is in tokens and at most what the model was
-        trained for; `threads` is at most the number of processors. A value outside of `LIMITS` is InvalidRequest.
+        trained for; `threads` is at most the number of processors, and by default fewer, see `choose_threads`. A value outside
+        of `LIMITS` is InvalidRequest.
         """
         self._environment = os.environ if environment is None else environment
         self._model_path = model_path or self._environment.get("VICTOR_FP_LOCAL_MODEL")
@@ -163,17 +164,33 @@ class LocalTransport:
     def _describe(self, path: Path, *, embeddings: bool) -> EngineSettings:
         small = path.name == SMALL_MODEL.file
         trained = read_trained_context(path)
-        processors = os.cpu_count() or 1
         return EngineSettings(
             path=str(path.resolve()),
             name=SMALL_MODEL.name if small else path.stem,
             context=self._context if trained is None else min(self._context, max(trained, LIMITS["context"][0])),
             chat_template=self._chat_template or (CHATML_WITH_TOOLS if small else ""),
-            threads=None if self._threads is None else min(self._threads, processors),
+            threads=choose_threads(self._threads, count_processors()),
             gpu_layers=self._gpu_layers,
             embeddings=embeddings,
             mean_pooling=small and embeddings,
         )
+
+
+def count_processors() -> int:
+    """Return how many processors this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def choose_threads(asked: int | None, processors: int) -> int:
+    """Return the number of llama.cpp's threads.
+
+    Its own choice is a thread for each physical core (`common/common.cpp` of ggml-org/llama.cpp; where it cannot count them,
+    half of more than four processors). Its threads wait for each other by spinning, so that another process on one of the cores
+    stops all of them: one processor is left free.
+    """
+    if asked is not None:
+        return min(asked, processors)
+    return max(1, min(processors - 1, max(3, processors // 2)))
 
 
 async def _run_in_thread(function: Callable[[], T]) -> T:

@@ -80,6 +80,25 @@ def test_an_error_event_keeps_what_had_come(data: str, kind: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        ('{"detail": "CUDA error", "status": 500}', "ServerFailed"),
+        ('{"title": "Too many requests", "status": 429}', "RateLimited"),
+        ('{"title": "Gateway timeout"}', "ServerFailed"),
+    ],
+)
+@pytest.mark.parametrize("name", ["", "event: message\n"])
+def test_a_problem_in_an_event_without_a_name_is_a_fault(data: str, kind: str, name: str) -> None:
+    told = streamed(event("output", "Hel").encode() + f"{name}data: {data}\n\n".encode() + sse([]))[-1]
+    assert (told["fault"], told["partial"]["content"]) == (kind, "Hel")
+
+
+def test_another_event_without_a_name_is_not_part_of_the_output() -> None:
+    extra = b'data: {"id": 1, "error": null}\n\ndata: words\n\n'
+    assert streamed(event("output", "Hel").encode() + extra + sse(["lo"])) == streamed(sse(["Hel", "lo"]))
+
+
+@pytest.mark.parametrize(
     ("reason", "kind"), [("canceled", "Cancelled"), ("error", "ServerFailed"), ("odd", "ServerFailed")]
 )
 def test_an_end_with_a_reason_is_a_fault(reason: str, kind: str) -> None:

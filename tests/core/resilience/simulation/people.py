@@ -61,6 +61,8 @@ class Site:
         self.wake = math.inf
         self.failures = 0
         """Requests that showed the vendor failing."""
+        self.answered = 0
+        """Requests that were answered."""
         self.tries: dict[int, circuit.BreakerPermit] = {}
         """The breaker's permits that callers hold."""
         self.quiet: tuple[float, float] = (math.inf, -math.inf)
@@ -80,6 +82,9 @@ class Caller:
         self.deadline = now + self.dice.uniform(2.0, 240.0)
         self.committed = False
         self.sends: dict[str, int] = {}
+        """Per site, the requests that cost a try."""
+        self.seen: dict[str, int] = {}
+        """Per site, how many calls it had answered when this one last looked."""
         self.not_before: dict[str, float] = {}
         """Per site, until when its last Retry-After asked not to be asked."""
         self.settled: fallback.SettlePlan | None = None

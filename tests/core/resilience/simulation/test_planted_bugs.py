@@ -77,9 +77,9 @@ def tries_again_in_the_middle_of_an_answer(right: Callable[..., Any]) -> Callabl
 
 
 def one_try_too_many(right: Callable[..., Any]) -> Callable[..., Any]:
-    def after(state: retry.Retry, fault: Any, luck: float, now: float) -> Any:
+    def after(state: retry.Retry, fault: Any, luck: float, now: float, **others: Any) -> Any:
         policy = replace(state.policy, max_retries=state.policy.max_retries + 1)
-        later, decision = right(replace(state, policy=policy), fault, luck, now)
+        later, decision = right(replace(state, policy=policy), fault, luck, now, **others)
         return replace(later, policy=state.policy), decision
 
     return after

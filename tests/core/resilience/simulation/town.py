@@ -9,7 +9,7 @@ from random import Random
 
 from tests.core.resilience.simulation.people import Caller, Scenario, Site, Violation
 from tests.core.resilience.simulation.scheduler import Actor, GaveUp, Park, Scheduler, Sleep, Step
-from victor_fp.core.faults import Cancelled, DeadlineExceeded, Fault, TimedOut
+from victor_fp.core.faults import Cancelled, DeadlineExceeded, Fault, RateLimited, TimedOut
 from victor_fp.core.resilience import admission as admitting
 from victor_fp.core.resilience import breaker as circuit
 from victor_fp.core.resilience import call as calling
@@ -137,6 +137,7 @@ class Town:
     ) -> Generator[Sleep | Park, object, fallback.TargetAnswered | fallback.TargetFailed]:
         """One target of the plan, with retries."""
         site, clock = self.sites[ask.target.provider], self.clock
+        caller.seen[site.name] = site.answered
         retries = self.scenario.max_retries
         policy = RetryPolicy(max_retries=retries if ask.max_retries is None else min(retries, ask.max_retries))
         call, breaker, order = calling.begin(
@@ -212,7 +213,13 @@ class Town:
             self.happens(site, over)
             site.health = health.observe(site.health, circuit.judge_fault(finished), clock.now - began, clock.now)
         if fault is None:
+            site.answered += 1
             return calling.Answered(200), call
+        if isinstance(fault, RateLimited):
+            # While others are answered, a rate limit costs no retry.
+            if site.answered > caller.seen[site.name] and self.scenario.max_retries > 0:
+                caller.sends[site.name] -= 1
+            caller.seen[site.name] = site.answered
         site.failures += circuit.judge_fault(fault) == "failed"
         if fault.retry_after is not None:
             caller.not_before[site.name] = clock.now + fault.retry_after

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from victor_fp.core.catalogue import embeddings, reranking
 from victor_fp.core.catalogue.entries.common import (
+    FIRST_READ,
+    LITELLM,
+    LITELLM_MODELS,
+    MESSAGES,
+    MESSAGES_HEADERS,
+    MODELS_DEV,
     PLAIN,
     PYDANTIC_AI,
     READ,
@@ -42,6 +48,7 @@ BEDROCK = ProviderSpec(
     context_window=32_000,
     source="https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html",
     confidence="recorded",
+    date=FIRST_READ,
 )
 
 NOVA = ProviderSpec(
@@ -52,6 +59,8 @@ NOVA = ProviderSpec(
     base_url="https://api.nova.amazon.com/v1",
     key_variables=("NOVA_API_KEY", "AMAZON_NOVA_API_KEY"),
     supports=NOT_KNOWN,
+    default_model="nova-2-lite-v1",
+    default_source=MODELS_DEV,
     source="https://docs.aws.amazon.com/nova/latest/nova2-userguide/extended-thinking.html",
     date=READ,
 )
@@ -66,8 +75,22 @@ BEDROCK_MANTLE = ProviderSpec(
     settings=(Setting(name="region", variables=("AWS_REGION", "AWS_DEFAULT_REGION")),),
     supports=REASONING,
     open_models=True,
+    default_model="openai.gpt-oss-120b",
+    default_source=LITELLM_MODELS,
     source=PYDANTIC_AI,
     date=READ,
+    confidence="listed",
+)
+
+BEDROCK_MANTLE_ANTHROPIC = derive_entry(
+    BEDROCK_MANTLE,
+    "anthropic",
+    MESSAGES,
+    base_url="https://bedrock-mantle.{region}.api.aws/anthropic",
+    headers=MESSAGES_HEADERS,
+    default_model="anthropic.claude-haiku-4-5",
+    default_source=LITELLM_MODELS,
+    source=LITELLM,
     confidence="listed",
 )
 
@@ -83,4 +106,5 @@ ENTRIES: tuple[ProviderSpec, ...] = (
     NOVA,
     BEDROCK_MANTLE,
     BEDROCK_MANTLE_RESPONSES,
+    BEDROCK_MANTLE_ANTHROPIC,
 )

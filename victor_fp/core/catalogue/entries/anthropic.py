@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from victor_fp.core.catalogue.entries.common import (
+    FIRST_READ,
     MESSAGES,
     MESSAGES_HEADERS,
+    MODELS_DEV,
     PYDANTIC_AI,
     READ,
 )
@@ -27,10 +29,12 @@ ANTHROPIC = ProviderSpec(
     base_url_variables=("ANTHROPIC_BASE_URL",),
     headers={"anthropic-version": "2023-06-01"},
     supports=Supports(images=True, files=True, reasoning=True, json_schema=True),
-    default_model="claude-sonnet-4-5",
+    default_model="claude-sonnet-4-6",
+    default_source=MODELS_DEV,
     context_window=200_000,
     source="https://platform.claude.com/docs/en/api/messages, version 2023-06-01",
     confidence="recorded",
+    date=FIRST_READ,
 )
 
 AZURE_ANTHROPIC = ProviderSpec(
@@ -45,6 +49,7 @@ AZURE_ANTHROPIC = ProviderSpec(
     supports=Supports(images=True, files=True, reasoning=True, json_schema=True),
     limits_name="anthropic",
     context_window=200_000,
+    no_default="the name of the caller's deployment",
     source=PYDANTIC_AI,
     date=READ,
     confidence="listed",

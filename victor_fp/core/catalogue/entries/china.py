@@ -8,9 +8,12 @@ from msgspec.structs import replace
 from victor_fp.core.catalogue import embeddings
 from victor_fp.core.catalogue.entries.common import (
     ENABLE,
+    FIRST_READ,
     LITELLM,
+    LITELLM_MODELS,
     MESSAGES_AUTH,
     MESSAGES_HEADERS,
+    MODELS_DEV,
     OPEN,
     OPEN_MESSAGES,
     READ,
@@ -94,6 +97,7 @@ ZAI = ProviderSpec(
     context_window=128_000,
     source="https://docs.z.ai/api-reference/llm/chat-completion",
     confidence="recorded",
+    date=FIRST_READ,
 )
 ZAI_CODING = msgspec.structs.replace(
     ZAI,
@@ -156,6 +160,7 @@ QWEN = ProviderSpec(
     context_window=131_072,
     source="https://www.alibabacloud.com/help/en/model-studio/use-qwen-by-calling-api",
     confidence="recorded",
+    date=FIRST_READ,
 )
 QWEN_CHINA = msgspec.structs.replace(
     QWEN,
@@ -192,10 +197,12 @@ MOONSHOT = ProviderSpec(
     base_url="https://api.moonshot.ai/v1",
     key_variables=("MOONSHOT_API_KEY",),
     supports=Supports(images=True, reasoning=True, json_schema=True),
-    default_model="kimi-k2.5",
+    default_model="kimi-k2.6",
+    default_source=MODELS_DEV,
     context_window=131_072,
     source="https://platform.kimi.ai/docs/api/chat",
     confidence="recorded",
+    date=FIRST_READ,
 )
 MOONSHOT_CHINA = msgspec.structs.replace(
     MOONSHOT,
@@ -214,6 +221,8 @@ MINIMAX = ProviderSpec(
     base_url="https://api.minimax.io/v1",
     key_variables=("MINIMAX_API_KEY",),
     supports=NOT_KNOWN,
+    default_model="MiniMax-M2.7",
+    default_source=MODELS_DEV,
     source="https://platform.minimax.io/docs/guides/quickstart",
     date=READ,
 )
@@ -234,6 +243,8 @@ MINIMAX_CN = ProviderSpec(
     base_url="https://api.minimaxi.com/v1",
     key_variables=("MINIMAX_API_KEY",),
     supports=NOT_KNOWN,
+    default_model="MiniMax-M2.7",
+    default_source=MODELS_DEV,
     source="https://platform.minimaxi.com/docs/guides/quickstart",
     date=READ,
 )
@@ -254,6 +265,8 @@ XIAOMI = ProviderSpec(
     base_url="https://api.xiaomimimo.com/v1",
     key_variables=("XIAOMI_API_KEY", "XIAOMI_MIMO_API_KEY"),
     supports=REASONING,
+    default_model="mimo-v2.5-pro",
+    default_source=MODELS_DEV,
     source="https://platform.xiaomimimo.com/static/docs/api/chat/anthropic-api.md",
     date=READ,
 )
@@ -274,6 +287,8 @@ STEPFUN = ProviderSpec(
     base_url="https://api.stepfun.com/v1",
     key_variables=("STEPFUN_API_KEY",),
     supports=REASONING,
+    default_model="step-3.7-flash",
+    default_source=MODELS_DEV,
     source="https://platform.stepfun.com/docs/zh/api-reference/responses/responses-create",
     date=READ,
 )
@@ -300,6 +315,8 @@ STEPFUN_AI = ProviderSpec(
     base_url="https://api.stepfun.ai/step_plan/v1",
     key_variables=("STEPFUN_API_KEY",),
     supports=REASONING,
+    default_model="step-3.5-flash",
+    default_source=MODELS_DEV,
     source="https://platform.stepfun.ai/docs/en/step-plan/integrations/reasoning-api",
     date=READ,
 )
@@ -320,6 +337,8 @@ TENCENT_TOKENHUB = ProviderSpec(
     base_url="https://tokenhub.tencentmaas.com/v1",
     key_variables=("TENCENT_TOKENHUB_API_KEY", "TENCENT_API_KEY"),
     supports=REASONING,
+    default_model="hy3-preview",
+    default_source=MODELS_DEV,
     source="https://cloud.tencent.com/document/product/1823/131208",
     date=READ,
 )
@@ -332,6 +351,8 @@ VOLCENGINE = ProviderSpec(
     base_url="https://ark.cn-beijing.volces.com/api/v3",
     key_variables=("VOLCENGINE_API_KEY", "ARK_API_KEY"),
     supports=REASONING,
+    default_model="doubao-seed-2-1-lite-260915",
+    default_source=LITELLM_MODELS,
     source=LITELLM,
     date=READ,
     confidence="listed",
@@ -351,6 +372,9 @@ MODELSCOPE = ProviderSpec(
     base_url="https://api-inference.modelscope.cn/v1",
     key_variables=("MODELSCOPE_API_KEY",),
     supports=REASONING,
+    default_model="Qwen/Qwen3-235B-A22B-Instruct-2507",
+    default_source=MODELS_DEV,
+    key_shared=True,
     source="https://modelscope.cn/docs/model-service/API-Inference/intro",
     date=READ,
 )
@@ -362,6 +386,8 @@ QINIU_AI = ProviderSpec(
     base_url="https://api.qnaigc.com/v1",
     key_variables=("QINIU_API_KEY",),
     supports=REASONING,
+    default_model="gpt-oss-120b",
+    default_source=MODELS_DEV,
     source="https://developer.qiniu.com/aitokenapi/13390/chat-completions",
     date=READ,
 )
@@ -375,10 +401,20 @@ QWEN_CODING = msgspec.structs.replace(
     embeddings=None,
     base_url="https://coding-intl.dashscope.aliyuncs.com/v1",
     key_variables=("ALIBABA_CODING_PLAN_API_KEY",),
-    default_model=None,
+    default_model="qwen3.6-plus",
+    default_source=MODELS_DEV,
     source="https://www.alibabacloud.com/help/en/model-studio/anthropic-api-messages",
     date=READ,
     confidence="documented",
+)
+
+QWEN_CODING_ANTHROPIC = derive_entry(
+    QWEN_CODING,
+    "anthropic",
+    OPEN_MESSAGES,
+    base_url="https://coding-intl.dashscope.aliyuncs.com/apps/anthropic",
+    auth=MESSAGES_AUTH,
+    headers=MESSAGES_HEADERS,
 )
 
 ZAI_CHINA_CODING = msgspec.structs.replace(
@@ -390,10 +426,20 @@ ZAI_CHINA_CODING = msgspec.structs.replace(
     embeddings=None,
     base_url="https://open.bigmodel.cn/api/coding/paas/v4",
     key_variables=("ZHIPU_API_KEY",),
-    default_model=None,
+    default_model="glm-4.7",
+    default_source=MODELS_DEV,
     source="https://docs.bigmodel.cn/cn/coding-plan/latest-model",
     date=READ,
     confidence="documented",
+)
+
+ZAI_CHINA_CODING_ANTHROPIC = derive_entry(
+    ZAI_CHINA_CODING,
+    "anthropic",
+    OPEN_MESSAGES,
+    base_url="https://open.bigmodel.cn/api/anthropic",
+    auth=MESSAGES_AUTH,
+    headers=MESSAGES_HEADERS,
 )
 
 KIMI_CODING = msgspec.structs.replace(
@@ -404,7 +450,8 @@ KIMI_CODING = msgspec.structs.replace(
     aliases=("kimi-for-coding",),
     base_url="https://api.kimi.com/coding/v1",
     key_variables=("KIMI_API_KEY",),
-    default_model=None,
+    default_model="k2p7",
+    default_source=MODELS_DEV,
     source="https://www.kimi.com/code/docs/en/third-party-tools/other-coding-agents.html",
     date=READ,
     confidence="documented",
@@ -443,7 +490,9 @@ ENTRIES: tuple[ProviderSpec, ...] = (
     MODELSCOPE,
     QINIU_AI,
     QWEN_CODING,
+    QWEN_CODING_ANTHROPIC,
     ZAI_CHINA_CODING,
+    ZAI_CHINA_CODING_ANTHROPIC,
     KIMI_CODING,
     KIMI_CODING_ANTHROPIC,
 )

@@ -7,10 +7,13 @@ from msgspec.structs import replace
 from victor_fp.core.catalogue import embeddings
 from victor_fp.core.catalogue.entries.common import (
     ANY_LLM,
+    GEMINI,
     LITELLM,
+    LITELLM_MODELS,
     MESSAGES,
     MESSAGES_AUTH,
     MESSAGES_HEADERS,
+    MODELS_DEV,
     OPEN,
     READ,
     RESPONSES,
@@ -46,6 +49,10 @@ SNOWFLAKE = ProviderSpec(
     context_window=128_000,
     source="https://docs.snowflake.com/en/user-guide/snowflake-cortex/cortex-rest-api",
     confidence="recorded",
+    default_model="claude-sonnet-4-6",
+    default_source=MODELS_DEV,
+    key_shared=True,
+    date=READ,
 )
 
 DIGITALOCEAN = ProviderSpec(
@@ -56,6 +63,9 @@ DIGITALOCEAN = ProviderSpec(
     key_variables=("DIGITALOCEAN_ACCESS_TOKEN", "GRADIENT_AI_API_KEY"),
     supports=REASONING,
     open_models=True,
+    default_model="openai-gpt-oss-120b",
+    default_source=MODELS_DEV,
+    key_shared=True,
     source="https://docs.digitalocean.com/products/inference/how-to/use-reasoning/index.html.md",
     date=READ,
 )
@@ -73,6 +83,8 @@ DIGITALOCEAN_ANTHROPIC = derive_entry(
     MESSAGES,
     auth=MESSAGES_AUTH,
     headers=MESSAGES_HEADERS,
+    default_model="anthropic-claude-4.6-sonnet",
+    default_source=MODELS_DEV,
     confidence="listed",
 )
 
@@ -84,6 +96,9 @@ GITHUB_MODELS = ProviderSpec(
     key_variables=("GITHUB_TOKEN", "GITHUB_API_KEY"),
     supports=NOT_KNOWN,
     open_models=True,
+    default_model="openai/gpt-4.1-mini",
+    default_source=MODELS_DEV,
+    key_shared=True,
     source="https://docs.github.com/en/rest/models/inference",
     date=READ,
 )
@@ -97,8 +112,44 @@ DATABRICKS = ProviderSpec(
     settings=(Setting(name="host", variables=("DATABRICKS_HOST",)),),
     supports=REASONING,
     open_models=True,
+    default_model="databricks-gpt-oss-120b",
+    default_source=MODELS_DEV,
+    key_shared=True,
     source="https://docs.databricks.com/aws/en/generative-ai/external-models/google-gemini",
     date=READ,
+)
+
+_DATABRICKS_SURFACES = "https://docs.databricks.com/aws/en/ai-gateway"
+
+DATABRICKS_RESPONSES = derive_entry(
+    DATABRICKS,
+    "responses",
+    RESPONSES,
+    base_url="https://{host}/ai-gateway/openai/v1",
+    default_model="databricks-gpt-5-mini",
+    source=_DATABRICKS_SURFACES,
+    confidence="listed",
+)
+
+DATABRICKS_ANTHROPIC = derive_entry(
+    DATABRICKS,
+    "anthropic",
+    MESSAGES,
+    base_url="https://{host}/ai-gateway/anthropic",
+    headers=MESSAGES_HEADERS,
+    default_model="databricks-claude-sonnet-4-6",
+    source=_DATABRICKS_SURFACES,
+    confidence="listed",
+)
+
+DATABRICKS_GOOGLE = derive_entry(
+    DATABRICKS,
+    "google",
+    GEMINI,
+    base_url="https://{host}/ai-gateway/gemini/v1beta",
+    default_model="databricks-gemini-3-flash",
+    source=_DATABRICKS_SURFACES,
+    confidence="listed",
 )
 
 CLOUDFLARE_WORKERS_AI = ProviderSpec(
@@ -110,6 +161,9 @@ CLOUDFLARE_WORKERS_AI = ProviderSpec(
     settings=(Setting(name="account", variables=("CLOUDFLARE_ACCOUNT_ID",)),),
     supports=REASONING,
     open_models=True,
+    default_model="@cf/openai/gpt-oss-120b",
+    default_source=MODELS_DEV,
+    key_shared=True,
     source="https://developers.cloudflare.com/workers-ai/models/",
     date=READ,
 )
@@ -129,6 +183,9 @@ SCALEWAY = ProviderSpec(
     key_variables=("SCALEWAY_API_KEY", "SCW_SECRET_KEY"),
     supports=REASONING,
     open_models=True,
+    default_model="gpt-oss-120b",
+    default_source=MODELS_DEV,
+    key_shared=True,
     source="https://www.scaleway.com/en/docs/generative-apis/how-to/query-reasoning-models/",
     date=READ,
 )
@@ -141,6 +198,8 @@ OVHCLOUD = ProviderSpec(
     key_variables=("OVHCLOUD_API_KEY",),
     supports=REASONING,
     open_models=True,
+    default_model="gpt-oss-120b",
+    default_source=MODELS_DEV,
     source="https://www.ovhcloud.com/en/public-cloud/ai-endpoints/catalog/qwen-3-32b/",
     date=READ,
 )
@@ -160,6 +219,9 @@ HEROKU = ProviderSpec(
     key_variables=("HEROKU_API_KEY", "INFERENCE_KEY", "HEROKU_INFERENCE_KEY"),
     supports=NOT_KNOWN,
     open_models=True,
+    default_model="claude-4-sonnet",
+    default_source=LITELLM_MODELS,
+    key_shared=True,
     source=LITELLM,
     date=READ,
     confidence="recorded",
@@ -173,6 +235,8 @@ STACKIT = ProviderSpec(
     key_variables=("STACKIT_API_KEY",),
     supports=NOT_KNOWN,
     open_models=True,
+    default_model="openai/gpt-oss-120b",
+    default_source=MODELS_DEV,
     source="https://docs.stackit.cloud/products/data-and-ai/ai-model-serving/basics/available-shared-models",
     date=READ,
 )
@@ -185,6 +249,9 @@ VULTR = ProviderSpec(
     key_variables=("VULTR_API_KEY",),
     supports=NOT_KNOWN,
     open_models=True,
+    default_model="zai-org/GLM-5.1-FP8",
+    default_source=MODELS_DEV,
+    key_shared=True,
     source="https://api.vultrinference.com/",
     date=READ,
 )
@@ -197,6 +264,8 @@ BERGET = ProviderSpec(
     key_variables=("BERGET_API_KEY",),
     supports=REASONING,
     open_models=True,
+    default_model="openai/gpt-oss-120b",
+    default_source=MODELS_DEV,
     source="https://api.berget.ai/openapi.json",
     date=READ,
 )
@@ -209,6 +278,8 @@ EVROC = ProviderSpec(
     key_variables=("EVROC_API_KEY",),
     supports=NOT_KNOWN,
     open_models=True,
+    default_model="openai/gpt-oss-120b",
+    default_source=MODELS_DEV,
     source="https://docs.evroc.com/products/think/overview.html",
     date=READ,
 )
@@ -221,6 +292,8 @@ REGOLO_AI = ProviderSpec(
     key_variables=("REGOLO_API_KEY",),
     supports=REASONING,
     open_models=True,
+    default_model="gpt-oss-120b",
+    default_source=MODELS_DEV,
     source="https://docs.regolo.ai/models/features/thinking/",
     date=READ,
 )
@@ -233,6 +306,9 @@ TELNYX = ProviderSpec(
     key_variables=("TELNYX_API_KEY",),
     supports=NOT_KNOWN,
     open_models=True,
+    default_model="zai-org/GLM-5.1-FP8",
+    default_source="https://developers.telnyx.com/docs/inference/getting-started",
+    key_shared=True,
     source=ANY_LLM,
     date=READ,
     confidence="listed",
@@ -255,6 +331,9 @@ ENTRIES: tuple[ProviderSpec, ...] = (
     DIGITALOCEAN_ANTHROPIC,
     GITHUB_MODELS,
     DATABRICKS,
+    DATABRICKS_RESPONSES,
+    DATABRICKS_ANTHROPIC,
+    DATABRICKS_GOOGLE,
     CLOUDFLARE_WORKERS_AI,
     CLOUDFLARE_WORKERS_AI_RESPONSES,
     SCALEWAY,

@@ -7,14 +7,19 @@ from msgspec.structs import replace
 from victor_fp.core.catalogue.spec import Auth
 from victor_fp.core.dialects.anthropic import AnthropicDialect
 from victor_fp.core.dialects.chat import ChatDialect
+from victor_fp.core.dialects.gemini import GeminiDialect
 from victor_fp.core.dialects.responses import UNSUPPORTED_OPTIONS, ResponsesDialect
 from victor_fp.core.dialects.schemas import ANY_SCHEMAS
 from victor_fp.core.models.claude import CLAUDE_MODELS, ClaudePolicy
 
 READ = "2026-11-29"
 """When the sources of most entries were read."""
+FIRST_READ = "2026-11-22"
+"""When those of the first entries were read."""
 LITELLM = "https://github.com/BerriAI/litellm"
 ANY_LLM = "https://github.com/mozilla-ai/any-llm"
+MODELS_DEV = "https://github.com/anomalyco/models.dev"
+LITELLM_MODELS = "https://github.com/BerriAI/litellm/blob/main/model_prices_and_context_window.json"
 PYDANTIC_AI = "https://github.com/pydantic/pydantic-ai"
 
 PLAIN = ChatDialect(developer_role="system", refusals=False, schemas=ANY_SCHEMAS)
@@ -51,6 +56,8 @@ OPEN_MESSAGES = AnthropicDialect(
     lists_models=False,
 )
 """Anthropic Messages in front of other vendors' models, whose thinking has no signature."""
+GEMINI = GeminiDialect(lists_models=False)
+"""Gemini's protocol in front of its models, without a list of them."""
 MESSAGES_AUTH = Auth(second_header="x-api-key")
 """Servers of this protocol read the key from one header or the other."""
 MESSAGES_HEADERS = {"anthropic-version": "2023-06-01"}

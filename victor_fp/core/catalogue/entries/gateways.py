@@ -7,10 +7,13 @@ from msgspec.structs import replace
 from victor_fp.core.catalogue import embeddings, reranking
 from victor_fp.core.catalogue.entries.common import (
     ANY_LLM,
+    FIRST_READ,
+    GEMINI,
     LITELLM,
     MESSAGES,
     MESSAGES_AUTH,
     MESSAGES_HEADERS,
+    MODELS_DEV,
     OPEN,
     PYDANTIC_AI,
     READ,
@@ -26,6 +29,7 @@ from victor_fp.core.catalogue.spec import (
     Supports,
     derive_entry,
 )
+from victor_fp.core.dialects.bedrock import BedrockDialect
 from victor_fp.core.dialects.chat import ChatDialect
 from victor_fp.core.dialects.responses import STORED_STATE_OPTIONS, ResponsesDialect
 
@@ -57,6 +61,7 @@ OPENROUTER = ProviderSpec(
     context_window=128_000,
     source="https://openrouter.ai/docs/api-reference/chat-completion",
     confidence="recorded",
+    date=FIRST_READ,
 )
 
 OPENROUTER_RESPONSES = derive_entry(
@@ -87,6 +92,9 @@ VERCEL = ProviderSpec(
     key_variables=("AI_GATEWAY_API_KEY", "VERCEL_AI_GATEWAY_API_KEY", "VERCEL_OIDC_TOKEN"),
     supports=REASONING,
     open_models=True,
+    default_model="anthropic/claude-sonnet-4.6",
+    default_source=MODELS_DEV,
+    key_shared=True,
     source="https://vercel.com/docs/ai-gateway/models-and-providers/provider-filtering-and-ordering",
     date=READ,
 )
@@ -116,6 +124,8 @@ NANO_GPT = ProviderSpec(
     key_variables=("NANO_GPT_API_KEY", "NANOGPT_API_KEY"),
     supports=REASONING,
     open_models=True,
+    default_model="openai/gpt-oss-120b",
+    default_source=MODELS_DEV,
     source="https://docs.nano-gpt.com/api-reference/miscellaneous/model-suffixes",
     date=READ,
 )
@@ -128,6 +138,8 @@ KILO = ProviderSpec(
     key_variables=("KILO_API_KEY",),
     supports=REASONING,
     open_models=True,
+    default_model="anthropic/claude-sonnet-4.6",
+    default_source=MODELS_DEV,
     source="https://docs.anthropic.com/en/api/messages",
     date=READ,
     confidence="listed",
@@ -137,6 +149,8 @@ KILO_RESPONSES = derive_entry(
     KILO,
     "responses",
     RESPONSES,
+    default_model="openai/gpt-5.1",
+    default_source=MODELS_DEV,
     confidence="listed",
 )
 
@@ -157,6 +171,8 @@ LLMGATEWAY = ProviderSpec(
     key_variables=("LLMGATEWAY_API_KEY",),
     supports=REASONING,
     open_models=True,
+    default_model="auto",
+    default_source=MODELS_DEV,
     source="https://docs.llmgateway.io/v1_messages",
     date=READ,
 )
@@ -167,6 +183,8 @@ LLMGATEWAY_ANTHROPIC = derive_entry(
     MESSAGES,
     auth=MESSAGES_AUTH,
     headers=MESSAGES_HEADERS,
+    default_model="claude-sonnet-4-6",
+    default_source=MODELS_DEV,
 )
 
 POE = ProviderSpec(
@@ -178,6 +196,8 @@ POE = ProviderSpec(
     key_variables=("POE_API_KEY",),
     supports=NOT_KNOWN,
     open_models=True,
+    default_model="anthropic/claude-sonnet-4.6",
+    default_source=MODELS_DEV,
     source="https://creator.poe.com/docs/external-applications/openai-compatible-api",
     date=READ,
 )
@@ -186,6 +206,8 @@ POE_RESPONSES = derive_entry(
     POE,
     "responses",
     RESPONSES,
+    default_model="openai/gpt-5.1",
+    default_source=MODELS_DEV,
     confidence="listed",
 )
 
@@ -197,6 +219,8 @@ ZENMUX = ProviderSpec(
     key_variables=("ZENMUX_API_KEY",),
     supports=REASONING,
     open_models=True,
+    default_model="anthropic/claude-sonnet-4.6",
+    default_source=MODELS_DEV,
     source="https://docs.zenmux.ai/guide/advanced/reasoning.html",
     date=READ,
 )
@@ -210,6 +234,15 @@ ZENMUX_ANTHROPIC = derive_entry(
     confidence="listed",
 )
 
+ZENMUX_GOOGLE = derive_entry(
+    ZENMUX,
+    "google",
+    GEMINI,
+    base_url="https://zenmux.ai/api/vertex-ai/v1/publishers/google",
+    default_model="gemini-3.5-flash",
+    confidence="listed",
+)
+
 HELICONE = ProviderSpec(
     name="helicone",
     title="Helicone",
@@ -218,6 +251,9 @@ HELICONE = ProviderSpec(
     key_variables=("HELICONE_API_KEY",),
     supports=REASONING,
     open_models=True,
+    default_model="gpt-5-mini",
+    default_source=MODELS_DEV,
+    key_shared=True,
     source="https://github.com/Helicone/helicone/blob/4df16a30ab79bc6f31e4b3a29aca179d767db878/packages/cost/models/providers/helicone.ts",
     date=READ,
 )
@@ -241,8 +277,33 @@ CLOUDFLARE_AI_GATEWAY = ProviderSpec(
     ),
     supports=REASONING,
     open_models=True,
+    default_model="openai/gpt-5.1",
+    default_source=MODELS_DEV,
+    key_shared=True,
     source="https://developers.cloudflare.com/workers-ai/models/",
     date=READ,
+    confidence="listed",
+)
+
+CLOUDFLARE_AI_GATEWAY_RESPONSES = derive_entry(
+    CLOUDFLARE_AI_GATEWAY,
+    "responses",
+    RESPONSES,
+    base_url="https://gateway.ai.cloudflare.com/v1/{account}/{gateway}/openai",
+    default_model="gpt-5.1",
+    source="https://developers.cloudflare.com/ai-gateway/usage/providers/openai/",
+    confidence="listed",
+)
+
+CLOUDFLARE_AI_GATEWAY_ANTHROPIC = derive_entry(
+    CLOUDFLARE_AI_GATEWAY,
+    "anthropic",
+    MESSAGES,
+    base_url="https://gateway.ai.cloudflare.com/v1/{account}/{gateway}/anthropic",
+    auth=MESSAGES_AUTH,
+    headers=MESSAGES_HEADERS,
+    default_model="claude-sonnet-4-6",
+    source="https://developers.cloudflare.com/ai-gateway/usage/providers/anthropic/",
     confidence="listed",
 )
 
@@ -255,6 +316,8 @@ OPENCODE = ProviderSpec(
     key_variables=("OPENCODE_API_KEY",),
     supports=NOT_KNOWN,
     open_models=True,
+    default_model="glm-5.1",
+    default_source=MODELS_DEV,
     source="https://opencode.ai/docs/zen#endpoints",
     date=READ,
 )
@@ -263,6 +326,8 @@ OPENCODE_RESPONSES = derive_entry(
     OPENCODE,
     "responses",
     RESPONSES,
+    default_model="gpt-5.4-mini",
+    default_source=MODELS_DEV,
     confidence="listed",
 )
 
@@ -272,6 +337,17 @@ OPENCODE_ANTHROPIC = derive_entry(
     MESSAGES,
     auth=MESSAGES_AUTH,
     headers=MESSAGES_HEADERS,
+    default_model="claude-sonnet-4-6",
+    default_source=MODELS_DEV,
+    confidence="listed",
+)
+
+OPENCODE_GOOGLE = derive_entry(
+    OPENCODE,
+    "google",
+    GEMINI,
+    auth=Auth(header="x-goog-api-key", scheme=""),
+    default_model="gemini-3.5-flash",
     confidence="listed",
 )
 
@@ -283,6 +359,8 @@ CORTECS = ProviderSpec(
     key_variables=("CORTECS_API_KEY",),
     supports=REASONING,
     open_models=True,
+    default_model="gpt-oss-120b",
+    default_source=MODELS_DEV,
     source="https://api.cortecs.ai/v1/models",
     date=READ,
 )
@@ -300,6 +378,8 @@ CORTECS_ANTHROPIC = derive_entry(
     MESSAGES,
     auth=MESSAGES_AUTH,
     headers=MESSAGES_HEADERS,
+    default_model="claude-4-6-sonnet",
+    default_source=MODELS_DEV,
     confidence="listed",
 )
 
@@ -311,6 +391,8 @@ AIHUBMIX = ProviderSpec(
     key_variables=("AIHUBMIX_API_KEY",),
     supports=REASONING,
     open_models=True,
+    default_model="gpt-5.4-mini",
+    default_source=MODELS_DEV,
     source="https://docs.aihubmix.com/cn/api-reference/google-vertex-ai-compatible/generate-content",
     date=READ,
 )
@@ -328,6 +410,8 @@ AIHUBMIX_ANTHROPIC = derive_entry(
     MESSAGES,
     auth=MESSAGES_AUTH,
     headers=MESSAGES_HEADERS,
+    default_model="claude-opus-4-7",
+    default_source=MODELS_DEV,
     confidence="listed",
 )
 
@@ -339,6 +423,8 @@ REQUESTY = ProviderSpec(
     key_variables=("REQUESTY_API_KEY",),
     supports=REASONING,
     open_models=True,
+    default_model="openai/gpt-5-mini",
+    default_source=MODELS_DEV,
     source="https://docs.requesty.ai/features/reasoning",
     date=READ,
 )
@@ -351,6 +437,7 @@ AIMLAPI = ProviderSpec(
     key_variables=("AIML_API_KEY", "AIMLAPI_KEY"),
     supports=NOT_KNOWN,
     open_models=True,
+    no_default="no list of its models was read",
     source=LITELLM,
     date=READ,
     confidence="listed",
@@ -371,6 +458,8 @@ COMETAPI = ProviderSpec(
     key_variables=("COMETAPI_KEY", "COMETAPI_API_KEY"),
     supports=NOT_KNOWN,
     open_models=True,
+    default_model="gpt-5",
+    default_source="https://docs.litellm.ai/docs/providers/cometapi",
     source=LITELLM,
     date=READ,
     confidence="listed",
@@ -391,6 +480,8 @@ EDENAI = ProviderSpec(
     key_variables=("EDENAI_API_KEY",),
     supports=NOT_KNOWN,
     open_models=True,
+    default_model="anthropic/claude-sonnet-4-5",
+    default_source="https://docs.edenai.co/v3/integrations",
     source=LITELLM,
     date=READ,
     confidence="listed",
@@ -410,6 +501,7 @@ PORTKEY = ProviderSpec(
     ),
     supports=NOT_KNOWN,
     open_models=True,
+    no_default="the caller's route decides",
     source=ANY_LLM,
     date=READ,
     confidence="listed",
@@ -431,18 +523,61 @@ PORTKEY_ANTHROPIC = derive_entry(
     confidence="listed",
 )
 
+_PYDANTIC_ROUTES = "https://gateway-{region}.pydantic.dev/proxy"
+"""A route for each protocol follows: `pydantic_ai/providers/gateway.py` of pydantic/pydantic-ai."""
+
 PYDANTIC_GATEWAY = ProviderSpec(
     name="pydantic-gateway",
     title="Pydantic AI Gateway",
     aliases=("pydantic-ai-gateway",),
     dialect=OPEN,
-    base_url="https://gateway-{region}.pydantic.dev/proxy",
+    base_url=f"{_PYDANTIC_ROUTES}/openai",
     key_variables=("PYDANTIC_AI_GATEWAY_API_KEY",),
     settings=(Setting(name="region", default="us"),),
     supports=NOT_KNOWN,
     open_models=True,
+    default_model="gpt-5.1",
+    default_source="https://platform.openai.com/docs/models",
     source=PYDANTIC_AI,
     date=READ,
+    confidence="listed",
+)
+
+PYDANTIC_GATEWAY_RESPONSES = derive_entry(
+    PYDANTIC_GATEWAY,
+    "responses",
+    RESPONSES,
+    confidence="listed",
+)
+
+PYDANTIC_GATEWAY_ANTHROPIC = derive_entry(
+    PYDANTIC_GATEWAY,
+    "anthropic",
+    MESSAGES,
+    base_url=f"{_PYDANTIC_ROUTES}/anthropic",
+    headers=MESSAGES_HEADERS,
+    default_model="claude-sonnet-4-6",
+    default_source=MODELS_DEV,
+    confidence="listed",
+)
+
+PYDANTIC_GATEWAY_GOOGLE = derive_entry(
+    PYDANTIC_GATEWAY,
+    "google",
+    GEMINI,
+    base_url=f"{_PYDANTIC_ROUTES}/google-vertex/v1beta1/publishers/google",
+    default_model="gemini-3.5-flash",
+    default_source=MODELS_DEV,
+    confidence="listed",
+)
+
+PYDANTIC_GATEWAY_BEDROCK = derive_entry(
+    PYDANTIC_GATEWAY,
+    "bedrock",
+    BedrockDialect(),
+    base_url=f"{_PYDANTIC_ROUTES}/bedrock",
+    default_model="us.anthropic.claude-sonnet-4-6",
+    default_source=MODELS_DEV,
     confidence="listed",
 )
 
@@ -462,12 +597,16 @@ ENTRIES: tuple[ProviderSpec, ...] = (
     POE_RESPONSES,
     ZENMUX,
     ZENMUX_ANTHROPIC,
+    ZENMUX_GOOGLE,
     HELICONE,
     HELICONE_RESPONSES,
     CLOUDFLARE_AI_GATEWAY,
+    CLOUDFLARE_AI_GATEWAY_RESPONSES,
+    CLOUDFLARE_AI_GATEWAY_ANTHROPIC,
     OPENCODE,
     OPENCODE_RESPONSES,
     OPENCODE_ANTHROPIC,
+    OPENCODE_GOOGLE,
     CORTECS,
     CORTECS_RESPONSES,
     CORTECS_ANTHROPIC,
@@ -484,4 +623,8 @@ ENTRIES: tuple[ProviderSpec, ...] = (
     PORTKEY_RESPONSES,
     PORTKEY_ANTHROPIC,
     PYDANTIC_GATEWAY,
+    PYDANTIC_GATEWAY_RESPONSES,
+    PYDANTIC_GATEWAY_ANTHROPIC,
+    PYDANTIC_GATEWAY_GOOGLE,
+    PYDANTIC_GATEWAY_BEDROCK,
 )

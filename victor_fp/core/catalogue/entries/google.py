@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 from victor_fp.core.catalogue import embeddings, reranking
+from victor_fp.core.catalogue.entries.common import (
+    FIRST_READ,
+    MODELS_DEV,
+    READ,
+)
 from victor_fp.core.catalogue.spec import Auth, ModelRoute, ProviderSpec, Setting, Supports
 from victor_fp.core.dialects.anthropic import AnthropicDialect
 from victor_fp.core.dialects.gemini import GeminiDialect
@@ -46,6 +51,7 @@ GOOGLE = ProviderSpec(
     context_window=1048576,
     source="https://ai.google.dev/api",
     confidence="recorded",
+    date=FIRST_READ,
 )
 
 VERTEX = ProviderSpec(
@@ -76,11 +82,13 @@ VERTEX = ProviderSpec(
     key_variables=("VERTEX_API_KEY",),
     settings=VERTEX_SETTINGS,
     supports=_SUPPORTS,
-    default_model="gemini-2.5-flash",
+    default_model="gemini-3.5-flash",
+    default_source=MODELS_DEV,
     limits_name="google",
     context_window=1048576,
     source="https://cloud.google.com/vertex-ai/generative-ai/docs/reference/rest",
     confidence="recorded",
+    date=FIRST_READ,
 )
 
 VERTEX_ANTHROPIC = ProviderSpec(
@@ -96,11 +104,13 @@ VERTEX_ANTHROPIC = ProviderSpec(
     key_name="vertex",
     settings=VERTEX_SETTINGS,
     supports=Supports(images=True, files=True, reasoning=True, json_schema=True),
-    default_model="claude-sonnet-4-5",
+    default_model="claude-sonnet-4-6",
+    default_source=MODELS_DEV,
     limits_name="anthropic",
     context_window=200_000,
     source="https://cloud.google.com/vertex-ai/generative-ai/docs/partner-models/claude/use-claude",
     confidence="recorded",
+    date=FIRST_READ,
 )
 
 GOOGLE_INTERACTIONS = ProviderSpec(
@@ -118,6 +128,7 @@ GOOGLE_INTERACTIONS = ProviderSpec(
     limits_name="google",
     context_window=1048576,
     source="https://ai.google.dev/gemini-api/docs/interactions",
+    date=READ,
 )
 
 ENTRIES: tuple[ProviderSpec, ...] = (GOOGLE, VERTEX, VERTEX_ANTHROPIC, GOOGLE_INTERACTIONS)

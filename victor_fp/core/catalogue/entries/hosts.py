@@ -8,10 +8,13 @@ from victor_fp.core.catalogue import embeddings, reranking
 from victor_fp.core.catalogue.entries.common import (
     ANY_LLM,
     ENABLE,
+    FIRST_READ,
     LITELLM,
+    LITELLM_MODELS,
     MESSAGES,
     MESSAGES_AUTH,
     MESSAGES_HEADERS,
+    MODELS_DEV,
     OPEN,
     OPEN_MESSAGES,
     READ,
@@ -53,10 +56,12 @@ GROQ = ProviderSpec(
     key_variables=("GROQ_API_KEY", "GROQCLOUD_API_KEY"),
     supports=Supports(images=True, reasoning=True, json_schema=True),
     default_model="openai/gpt-oss-120b",
+    default_source=MODELS_DEV,
     open_models=True,
     context_window=131_072,
     source="https://console.groq.com/docs/api-reference",
     confidence="recorded",
+    date=FIRST_READ,
 )
 
 TOGETHER = ProviderSpec(
@@ -81,11 +86,13 @@ TOGETHER = ProviderSpec(
     base_url="https://api.together.xyz/v1",
     key_variables=("TOGETHER_API_KEY",),
     supports=Supports(images=True, audio=True, reasoning=True, json_schema=True),
-    default_model="meta-llama/Llama-3.3-70B-Instruct-Turbo",
+    default_model="openai/gpt-oss-120b",
+    default_source=MODELS_DEV,
     open_models=True,
     context_window=131_072,
     source="https://docs.together.ai/reference/chat-completions-1",
     confidence="recorded",
+    date=FIRST_READ,
 )
 
 FIREWORKS = ProviderSpec(
@@ -109,11 +116,13 @@ FIREWORKS = ProviderSpec(
     base_url="https://api.fireworks.ai/inference/v1",
     key_variables=("FIREWORKS_API_KEY",),
     supports=Supports(images=True, reasoning=True, json_schema=True),
-    default_model="accounts/fireworks/models/gpt-oss-120b",
+    default_model="accounts/fireworks/models/glm-5p1",
+    default_source=MODELS_DEV,
     open_models=True,
     context_window=131_072,
     source="https://docs.fireworks.ai/api-reference/post-chatcompletions",
     confidence="recorded",
+    date=FIRST_READ,
 )
 
 CEREBRAS = ProviderSpec(
@@ -142,6 +151,7 @@ CEREBRAS = ProviderSpec(
     context_window=131_072,
     source="https://inference-docs.cerebras.ai/api-reference/chat-completions",
     confidence="recorded",
+    date=FIRST_READ,
 )
 
 HUGGINGFACE = ProviderSpec(
@@ -161,10 +171,12 @@ HUGGINGFACE = ProviderSpec(
     key_variables=("HF_TOKEN", "HUGGINGFACE_API_KEY"),
     supports=Supports(images=True, reasoning=True, json_schema=True),
     default_model="openai/gpt-oss-120b",
+    default_source=MODELS_DEV,
     open_models=True,
     context_window=131_072,
     source="https://huggingface.co/docs/inference-providers/tasks/chat-completion",
     confidence="recorded",
+    date=FIRST_READ,
 )
 
 REPLICATE = ProviderSpec(
@@ -178,6 +190,7 @@ REPLICATE = ProviderSpec(
     context_window=8_192,
     source="https://replicate.com/docs/reference/http",
     confidence="recorded",
+    date=FIRST_READ,
 )
 
 NOVITA_AI = ProviderSpec(
@@ -190,6 +203,8 @@ NOVITA_AI = ProviderSpec(
     key_variables=("NOVITA_API_KEY",),
     supports=REASONING,
     open_models=True,
+    default_model="openai/gpt-oss-120b",
+    default_source=MODELS_DEV,
     source="https://novita.ai/docs/api-reference/model-apis-llm-create-chat-completion",
     date=READ,
 )
@@ -205,6 +220,8 @@ NVIDIA = ProviderSpec(
     key_variables=("NVIDIA_API_KEY", "NVIDIA_NIM_API_KEY"),
     supports=REASONING,
     open_models=True,
+    default_model="openai/gpt-oss-120b",
+    default_source=MODELS_DEV,
     source="https://docs.api.nvidia.com/nim/reference/llm-apis",
     date=READ,
 )
@@ -218,6 +235,8 @@ SILICONFLOW = ProviderSpec(
     key_variables=("SILICONFLOW_API_KEY",),
     supports=REASONING,
     open_models=True,
+    default_model="openai/gpt-oss-120b",
+    default_source=MODELS_DEV,
     source="https://www.siliconflow.com/blog/glm-5.2-now-on-siliconflow-1m-context-long-horizon-engineering-near-opus-coding",
     date=READ,
 )
@@ -230,6 +249,8 @@ SILICONFLOW_CN = ProviderSpec(
     key_variables=("SILICONFLOW_CN_API_KEY",),
     supports=REASONING,
     open_models=True,
+    default_model="deepseek-ai/DeepSeek-V4-Flash",
+    default_source=MODELS_DEV,
     source="https://cloud.siliconflow.cn/open/models?target=zai-org%2FGLM-5.2",
     date=READ,
 )
@@ -242,6 +263,8 @@ VENICE = ProviderSpec(
     key_variables=("VENICE_API_KEY", "VENICE_AI_API_KEY"),
     supports=REASONING,
     open_models=True,
+    default_model="openai-gpt-oss-120b",
+    default_source=MODELS_DEV,
     source="https://api.venice.ai/api/v1",
     date=READ,
     confidence="recorded",
@@ -262,6 +285,8 @@ NEBIUS = ProviderSpec(
     key_variables=("NEBIUS_API_KEY",),
     supports=REASONING,
     open_models=True,
+    default_model="openai/gpt-oss-120b",
+    default_source=MODELS_DEV,
     source="https://docs.tokenfactory.nebius.com/api-reference/inference/create-chat-completion",
     date=READ,
 )
@@ -281,6 +306,8 @@ DEEPINFRA = ProviderSpec(
     key_variables=("DEEPINFRA_API_KEY",),
     supports=REASONING,
     open_models=True,
+    default_model="openai/gpt-oss-120b",
+    default_source=MODELS_DEV,
     source="https://docs.deepinfra.com/apis/deepinfra-native",
     date=READ,
 )
@@ -303,6 +330,9 @@ WANDB = ProviderSpec(
     settings=(Setting(name="project", header="openai-project"),),
     supports=REASONING,
     open_models=True,
+    default_model="openai/gpt-oss-120b",
+    default_source=MODELS_DEV,
+    key_shared=True,
     source="https://docs.wandb.ai/inference/response-settings/reasoning",
     date=READ,
 )
@@ -315,6 +345,9 @@ BASETEN = ProviderSpec(
     key_variables=("BASETEN_API_KEY",),
     supports=REASONING,
     open_models=True,
+    default_model="openai/gpt-oss-120b",
+    default_source=MODELS_DEV,
+    key_shared=True,
     source="https://docs.baseten.co/reference/inference-api/chat-completions",
     date=READ,
 )
@@ -336,6 +369,8 @@ CHUTES = ProviderSpec(
     key_variables=("CHUTES_API_KEY",),
     supports=NOT_KNOWN,
     open_models=True,
+    default_model="Qwen/Qwen3-32B-TEE",
+    default_source=MODELS_DEV,
     source="https://chutes.ai/docs/guides/reasoning-models",
     date=READ,
 )
@@ -348,6 +383,8 @@ FRIENDLI = ProviderSpec(
     key_variables=("FRIENDLI_TOKEN",),
     supports=REASONING,
     open_models=True,
+    default_model="zai-org/GLM-5.1",
+    default_source=MODELS_DEV,
     source="https://friendli.ai/docs/guides/reasoning",
     date=READ,
 )
@@ -360,6 +397,8 @@ CRUSOE = ProviderSpec(
     key_variables=("CRUSOE_API_KEY",),
     supports=NOT_KNOWN,
     open_models=True,
+    default_model="openai/gpt-oss-120b",
+    default_source=LITELLM_MODELS,
     source=LITELLM,
     date=READ,
     confidence="recorded",
@@ -373,6 +412,7 @@ FEATHERLESS = ProviderSpec(
     key_variables=("FEATHERLESS_API_KEY", "FEATHERLESS_AI_API_KEY"),
     supports=NOT_KNOWN,
     open_models=True,
+    no_default="serves any model of Hugging Face",
     source=LITELLM,
     date=READ,
     confidence="listed",
@@ -386,6 +426,8 @@ NSCALE = ProviderSpec(
     key_variables=("NSCALE_API_KEY",),
     supports=NOT_KNOWN,
     open_models=True,
+    default_model="meta-llama/Llama-3.3-70B-Instruct",
+    default_source=LITELLM_MODELS,
     source=LITELLM,
     date=READ,
     confidence="listed",
@@ -399,6 +441,8 @@ PARASAIL = ProviderSpec(
     key_variables=("PARASAIL_API_KEY",),
     supports=NOT_KNOWN,
     open_models=True,
+    default_model="parasail-llama-33-70b-fp8",
+    default_source="https://docs.getbifrost.ai/providers/supported-providers/parasail",
     source=LITELLM,
     date=READ,
     confidence="listed",
@@ -419,6 +463,8 @@ SAMBANOVA = ProviderSpec(
     key_variables=("SAMBANOVA_API_KEY",),
     supports=NOT_KNOWN,
     open_models=True,
+    default_model="gpt-oss-120b",
+    default_source=LITELLM_MODELS,
     source=LITELLM,
     date=READ,
     confidence="listed",
@@ -432,6 +478,8 @@ IO_NET = ProviderSpec(
     key_variables=("IOINTELLIGENCE_API_KEY",),
     supports=REASONING,
     open_models=True,
+    default_model="openai/gpt-oss-120b",
+    default_source=MODELS_DEV,
     source="https://io.net/docs/guides/intelligence/reasoning-for-chat-completions",
     date=READ,
 )
@@ -444,6 +492,8 @@ NEARAI = ProviderSpec(
     key_variables=("NEARAI_API_KEY",),
     supports=REASONING,
     open_models=True,
+    default_model="openai/gpt-oss-120b",
+    default_source=MODELS_DEV,
     source="https://docs.near.ai/cloud/reasoning-models",
     date=READ,
 )
@@ -457,6 +507,9 @@ CLARIFAI = ProviderSpec(
     key_variables=("CLARIFAI_PAT", "CLARIFAI_API_KEY"),
     supports=NOT_KNOWN,
     open_models=True,
+    default_model="openai/chat-completion/models/gpt-oss-120b-high-throughput",
+    default_source=MODELS_DEV,
+    key_shared=True,
     source="https://docs.clarifai.com/compute/inference/open-ai",
     date=READ,
 )
@@ -469,6 +522,8 @@ GMICLOUD = ProviderSpec(
     key_variables=("GMICLOUD_API_KEY", "GMI_API_KEY"),
     supports=REASONING,
     open_models=True,
+    default_model="deepseek-ai/DeepSeek-V4-Flash",
+    default_source=MODELS_DEV,
     source="https://docs.gmicloud.ai/model-quickstarts/text/anthropic-claude-opus-4-6",
     date=READ,
 )
@@ -479,6 +534,8 @@ GMICLOUD_ANTHROPIC = derive_entry(
     MESSAGES,
     auth=MESSAGES_AUTH,
     headers=MESSAGES_HEADERS,
+    default_model="anthropic/claude-sonnet-4.6",
+    default_source=MODELS_DEV,
 )
 
 SYNTHETIC = ProviderSpec(
@@ -489,6 +546,8 @@ SYNTHETIC = ProviderSpec(
     key_variables=("SYNTHETIC_API_KEY",),
     supports=NOT_KNOWN,
     open_models=True,
+    default_model="hf:openai/gpt-oss-120b",
+    default_source=MODELS_DEV,
     source="https://synthetic.new/pricing",
     date=READ,
 )
@@ -501,6 +560,8 @@ INFERENCE = ProviderSpec(
     key_variables=("INFERENCE_API_KEY",),
     supports=NOT_KNOWN,
     open_models=True,
+    default_model="meta/llama-3.1-8b-instruct",
+    default_source=MODELS_DEV,
     source="https://docs.inference.net/api/api-quickstart",
     date=READ,
 )
@@ -513,6 +574,8 @@ TINFOIL = ProviderSpec(
     key_variables=("TINFOIL_API_KEY",),
     supports=NOT_KNOWN,
     open_models=True,
+    default_model="gpt-oss-120b",
+    default_source=MODELS_DEV,
     source="https://docs.tinfoil.sh",
     date=READ,
 )
@@ -525,6 +588,8 @@ MORPH = ProviderSpec(
     key_variables=("MORPH_API_KEY",),
     supports=NOT_KNOWN,
     open_models=True,
+    default_model="auto",
+    default_source=MODELS_DEV,
     source="https://docs.morphllm.com/llms.txt",
     date=READ,
 )
@@ -546,6 +611,8 @@ ATLASCLOUD = ProviderSpec(
     key_variables=("ATLASCLOUD_API_KEY",),
     supports=NOT_KNOWN,
     open_models=True,
+    default_model="deepseek-ai/deepseek-v4-flash",
+    default_source="https://www.atlascloud.ai/blog/tips/deepseek-api-atlascloud-models-pricing-quickstart",
     source=ANY_LLM,
     date=READ,
     confidence="listed",
@@ -559,6 +626,8 @@ HYPERBOLIC = ProviderSpec(
     key_variables=("HYPERBOLIC_API_KEY",),
     supports=NOT_KNOWN,
     open_models=True,
+    default_model="meta-llama/Llama-3.3-70B-Instruct",
+    default_source=LITELLM_MODELS,
     source=LITELLM,
     date=READ,
     confidence="listed",
@@ -572,6 +641,8 @@ PUBLICAI = ProviderSpec(
     key_variables=("PUBLICAI_API_KEY",),
     supports=NOT_KNOWN,
     open_models=True,
+    default_model="swiss-ai/apertus-70b-instruct",
+    default_source=LITELLM_MODELS,
     source=LITELLM,
     date=READ,
     confidence="listed",

@@ -6,10 +6,13 @@ from msgspec.structs import replace
 
 from victor_fp.core.catalogue import embeddings, reranking
 from victor_fp.core.catalogue.entries.common import (
+    FIRST_READ,
     LITELLM,
+    LITELLM_MODELS,
     MESSAGES,
     MESSAGES_AUTH,
     MESSAGES_HEADERS,
+    MODELS_DEV,
     PLAIN,
     READ,
     REASONING_OBJECT,
@@ -63,6 +66,7 @@ DEEPSEEK = ProviderSpec(
     context_window=1_000_000,
     source="https://api-docs.deepseek.com",
     confidence="recorded",
+    date=FIRST_READ,
 )
 
 DEEPSEEK_RESPONSES = derive_entry(
@@ -85,6 +89,7 @@ DEEPSEEK_RESPONSES = derive_entry(
     base_url="https://api.deepseek.com",
     source="https://api-docs.deepseek.com, and what was recorded",
     confidence="recorded",
+    date=READ,
 )
 
 DEEPSEEK_ANTHROPIC = ProviderSpec(
@@ -108,6 +113,7 @@ DEEPSEEK_ANTHROPIC = ProviderSpec(
     limits_name="deepseek",
     context_window=128_000,
     source="https://api-docs.deepseek.com/guides/anthropic_api",
+    date=FIRST_READ,
 )
 
 XAI = ProviderSpec(
@@ -125,10 +131,12 @@ XAI = ProviderSpec(
     base_url="https://api.x.ai/v1",
     key_variables=("XAI_API_KEY",),
     supports=Supports(images=True, reasoning=True, json_schema=True),
-    default_model="grok-4",
+    default_model="grok-4.3",
+    default_source=MODELS_DEV,
     context_window=131_072,
     source="https://docs.x.ai/docs/api-reference",
     confidence="recorded",
+    date=FIRST_READ,
 )
 
 XAI_RESPONSES = derive_entry(
@@ -167,6 +175,7 @@ MISTRAL = ProviderSpec(
     context_window=131_072,
     source="https://docs.mistral.ai/api",
     confidence="recorded",
+    date=FIRST_READ,
 )
 
 COHERE = ProviderSpec(
@@ -183,6 +192,7 @@ COHERE = ProviderSpec(
     context_window=128_000,
     source="https://docs.cohere.com/reference/chat",
     confidence="recorded",
+    date=FIRST_READ,
 )
 
 PERPLEXITY = ProviderSpec(
@@ -192,6 +202,8 @@ PERPLEXITY = ProviderSpec(
     base_url="https://api.perplexity.ai",
     key_variables=("PERPLEXITY_API_KEY", "PERPLEXITYAI_API_KEY"),
     supports=REASONING,
+    default_model="sonar",
+    default_source=MODELS_DEV,
     source="https://docs.perplexity.ai/api-reference/sonar-post",
     date=READ,
     confidence="recorded",
@@ -204,6 +216,8 @@ UPSTAGE = ProviderSpec(
     base_url="https://api.upstage.ai/v1/solar",
     key_variables=("UPSTAGE_API_KEY",),
     supports=REASONING,
+    default_model="solar-pro3",
+    default_source=MODELS_DEV,
     source="https://developers.upstage.ai/docs/capabilities/generate/reasoning",
     date=READ,
 )
@@ -216,6 +230,8 @@ INCEPTION = ProviderSpec(
     base_url="https://api.inceptionlabs.ai/v1",
     key_variables=("INCEPTION_API_KEY",),
     supports=REASONING,
+    default_model="mercury-2",
+    default_source=MODELS_DEV,
     source="https://docs.inceptionlabs.ai/capabilities/instant",
     date=READ,
 )
@@ -229,6 +245,8 @@ SARVAM = ProviderSpec(
     auth=Auth(second_header="api-subscription-key"),
     key_variables=("SARVAM_API_KEY",),
     supports=REASONING,
+    default_model="sarvam-105b",
+    default_source=MODELS_DEV,
     source="https://docs.sarvam.ai/api-reference-docs/api-guides-tutorials/chat-completion/how-to/adjust-the-models-thinking-level",
     date=READ,
 )
@@ -240,6 +258,8 @@ AI21 = ProviderSpec(
     base_url="https://api.ai21.com/studio/v1",
     key_variables=("AI21_API_KEY",),
     supports=NOT_KNOWN,
+    default_model="jamba-large-1.7",
+    default_source=LITELLM_MODELS,
     source=LITELLM,
     date=READ,
     confidence="listed",
@@ -252,6 +272,8 @@ META = ProviderSpec(
     base_url="https://api.meta.ai/v1",
     key_variables=("META_API_KEY", "MODEL_API_KEY"),
     supports=REASONING,
+    default_model="muse-spark-1.3",
+    default_source=LITELLM_MODELS,
     source=LITELLM,
     date=READ,
     confidence="listed",
@@ -280,6 +302,8 @@ LLAMA = ProviderSpec(
     base_url="https://api.llama.com/compat/v1",
     key_variables=("LLAMA_API_KEY",),
     supports=NOT_KNOWN,
+    default_model="Llama-3.3-70B-Instruct",
+    default_source=LITELLM_MODELS,
     source="https://llama.developer.meta.com/docs/api-reference/chat-completions",
     date=READ,
 )
@@ -291,6 +315,8 @@ POOLSIDE = ProviderSpec(
     base_url="https://inference.poolside.ai/v1",
     key_variables=("POOLSIDE_API_KEY",),
     supports=REASONING,
+    default_model="poolside/laguna-m.1",
+    default_source=MODELS_DEV,
     source="https://docs.poolside.ai/release-notes/laguna-xs2",
     date=READ,
 )
@@ -302,6 +328,8 @@ REKA = ProviderSpec(
     base_url="https://api.reka.ai/v1",
     key_variables=("REKA_API_KEY",),
     supports=NOT_KNOWN,
+    default_model="reka-flash-3",
+    default_source="https://docs.litellm.ai/docs/providers/reka",
     source=LITELLM,
     date=READ,
     confidence="listed",
@@ -314,6 +342,8 @@ PERPLEXITY_RESPONSES = derive_entry(
     title="Perplexity Agent",
     aliases=("perplexity-agent",),
     base_url="https://api.perplexity.ai/v1",
+    default_model="perplexity/sonar",
+    default_source=MODELS_DEV,
     source="https://docs.perplexity.ai/docs/agent-api/models",
 )
 

@@ -7,7 +7,9 @@ import msgspec
 from victor_fp.core.catalogue import embeddings, reranking
 from victor_fp.core.catalogue.entries.common import (
     ANY_LLM,
+    FIRST_READ,
     LITELLM,
+    MODELS_DEV,
     PYDANTIC_AI,
     READ,
 )
@@ -49,6 +51,8 @@ OLLAMA = ProviderSpec(
     local=True,
     source="docs/api.md and docs/openapi.yaml of ollama/ollama",
     confidence="recorded",
+    no_default="the models are those that were pulled",
+    date=FIRST_READ,
 )
 
 VLLM = ProviderSpec(
@@ -77,6 +81,8 @@ VLLM = ProviderSpec(
     context_window=8192,
     source="https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html",
     confidence="recorded",
+    no_default="the model is the one the server was started with",
+    date=FIRST_READ,
 )
 
 LLAMACPP = ProviderSpec(
@@ -109,6 +115,8 @@ LLAMACPP = ProviderSpec(
     context_window=8192,
     source="tools/server/README.md of ggml-org/llama.cpp",
     confidence="recorded",
+    no_default="the model is the one the server was started with",
+    date=FIRST_READ,
 )
 
 LLAMACPP_RESPONSES = derive_entry(
@@ -174,6 +182,8 @@ LLAMACPP_ANTHROPIC = ProviderSpec(
     context_window=8192,
     source="tools/server/README.md of ggml-org/llama.cpp",
     confidence="recorded",
+    date=FIRST_READ,
+    no_default="the model is the one the server was started with",
 )
 
 LMSTUDIO = ProviderSpec(
@@ -203,6 +213,8 @@ LMSTUDIO = ProviderSpec(
     local=True,
     context_window=8192,
     source="https://lmstudio.ai/docs/app/api",
+    no_default="the models are those that were downloaded",
+    date=FIRST_READ,
 )
 
 MLX = ProviderSpec(
@@ -240,6 +252,8 @@ MLX = ProviderSpec(
     context_window=8192,
     source="mlx_lm/SERVER.md of ml-explore/mlx-lm",
     confidence="recorded",
+    no_default="the model is the one the server was started with",
+    date=FIRST_READ,
 )
 
 LOCAL = ProviderSpec(
@@ -275,6 +289,7 @@ LOCAL = ProviderSpec(
     local=True,
     context_window=8192,
     source="tools/server/README.md of ggml-org/llama.cpp",
+    date=FIRST_READ,
 )
 
 OLLAMA_CLOUD = msgspec.structs.replace(
@@ -290,6 +305,9 @@ OLLAMA_CLOUD = msgspec.structs.replace(
     local=False,
     open_models=True,
     context_window=128_000,
+    default_model="gpt-oss:120b",
+    default_source=MODELS_DEV,
+    no_default="",
     source="https://docs.ollama.com/openai",
     date=READ,
     confidence="documented",
@@ -314,6 +332,7 @@ DOCKER_MODEL_RUNNER = ProviderSpec(
     supports=NOT_KNOWN,
     local=True,
     context_window=8192,
+    no_default="the models are those that were pulled",
     source=PYDANTIC_AI,
     date=READ,
     confidence="listed",
@@ -329,6 +348,7 @@ LEMONADE = ProviderSpec(
     supports=NOT_KNOWN,
     local=True,
     context_window=8192,
+    no_default="the models are those that were pulled",
     source=LITELLM,
     date=READ,
     confidence="listed",

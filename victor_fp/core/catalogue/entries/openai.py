@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from victor_fp.core.catalogue import embeddings
+from victor_fp.core.catalogue.entries.common import (
+    FIRST_READ,
+)
 from victor_fp.core.catalogue.spec import Auth, ProviderSpec, Setting, Supports, derive_entry
 from victor_fp.core.dialects.chat import ChatDialect
 from victor_fp.core.dialects.responses import UNSUPPORTED_OPTIONS, ResponsesDialect
@@ -28,6 +31,7 @@ OPENAI = ProviderSpec(
     context_window=128_000,
     source="https://platform.openai.com/docs/api-reference/chat",
     confidence="recorded",
+    date=FIRST_READ,
 )
 
 AZURE = ProviderSpec(
@@ -52,6 +56,8 @@ AZURE = ProviderSpec(
     context_window=128_000,
     source="https://learn.microsoft.com/azure/ai-foundry/openai/reference",
     confidence="recorded",
+    no_default="the name of the caller's deployment",
+    date=FIRST_READ,
 )
 
 _WITHOUT_AUDIO = Supports(images=True, files=True, reasoning=True, json_schema=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from victor_fp.core.catalogue import embeddings, reranking
+from victor_fp.core.catalogue.entries.common import READ
 from victor_fp.core.catalogue.spec import ProviderSpec, Supports
 from victor_fp.core.dialects.chat import ChatDialect
 
@@ -22,6 +23,7 @@ ENTRIES: tuple[ProviderSpec, ...] = (
         supports=_NO_CHAT,
         context_window=32_000,
         source="https://docs.voyageai.com/reference",
+        date=READ,
     ),
     ProviderSpec(
         name="jina",
@@ -35,5 +37,6 @@ ENTRIES: tuple[ProviderSpec, ...] = (
         supports=_NO_CHAT,
         context_window=8192,
         source="https://api.jina.ai/redoc",
+        date=READ,
     ),
 )

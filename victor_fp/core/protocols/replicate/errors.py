@@ -39,7 +39,20 @@ def fault_from_error(
     if not details.message:
         details = msgspec.structs.replace(details, message="the prediction failed")
     table = REPLICATE_FAMILY.with_codes(dialect.codes)
-    return classify_error(endpoint, table, details, body=encode_flawed_json(value), maybe_billed=maybe_billed)
+    return classify_error(
+        endpoint,
+        table,
+        details,
+        status=_read_status(value),
+        body=encode_flawed_json(value),
+        maybe_billed=maybe_billed,
+    )
+
+
+def _read_status(value: Json) -> int | None:
+    """Return the HTTP status that a problem names, as in `{"title": ..., "status": 429}`."""
+    status = value.get("status") if isinstance(value, Mapping) else None
+    return status if isinstance(status, int) and 400 <= status < 600 else None
 
 
 def fault_from_prediction(endpoint: Endpoint, dialect: ReplicateDialect, prediction: Prediction) -> Fault:

@@ -13,6 +13,8 @@ from victor_fp.core.json import Json, decode_lenient_json
 from victor_fp.core.protocols.replicate.errors import fault_from_error, fault_from_status
 from victor_fp.core.requests import Endpoint
 
+_PROBLEM_FIELDS = ("error", "detail", "title")
+
 
 class PredictionEvents(msgspec.Struct, frozen=True):
     """Reader of one stream, without state."""
@@ -28,13 +30,14 @@ class PredictionEvents(msgspec.Struct, frozen=True):
                 case "output":
                     deltas.append(TextDelta(frame.data.decode("utf-8", "replace")))
                 case "error":
-                    deltas.append(
-                        ErrorReported(
-                            fault_from_error(self.endpoint, self.dialect, _read_value(frame), maybe_billed=True)
-                        )
-                    )
+                    deltas.append(self._report_error(_read_value(frame)))
                 case "done":
                     deltas += self._emit_done(_read_value(frame))
+                case "" | "message":
+                    # Without a name only a problem comes, such as that of a proxy in front of the stream.
+                    value = _read_value(frame)
+                    if isinstance(value, Mapping) and any(value.get(name) for name in _PROBLEM_FIELDS):
+                        deltas.append(self._report_error(value))
                 case _:
                     pass
         return self, deltas
@@ -42,6 +45,9 @@ class PredictionEvents(msgspec.Struct, frozen=True):
     def finish(self) -> list[Delta]:
         """Return no deltas: nothing is buffered."""
         return []
+
+    def _report_error(self, value: Json) -> Delta:
+        return ErrorReported(fault_from_error(self.endpoint, self.dialect, value, maybe_billed=True))
 
     def _emit_done(self, value: Json) -> list[Delta]:
         reason = value.get("reason") if isinstance(value, Mapping) else None
