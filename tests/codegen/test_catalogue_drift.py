@@ -60,7 +60,7 @@ def test_facts_that_several_providers_share_are_read_from_the_model_that_is_name
     write(root / "models" / "deepseek-v4-flash.toml", 'base_model = "deepseek/v4"\n[limit]\noutput = 384_000\n')
     write(root / "models" / "deepseek-v4-pro.toml", 'base_model = "nobody/has-it"\n')
     lines = compare_catalogue(tmp_path)
-    assert "deepseek: model deepseek-v4-flash has a context window of 500000 there, 1000000 here" in lines
+    assert "deepseek: model deepseek-v4-flash has a context window of 500000 in the listing, 1000000 in the catalogue" in lines
     assert not any("longest output" in line or "deepseek-v4-pro" in line for line in lines)
 
 
@@ -80,7 +80,7 @@ def test_an_address_of_the_other_protocol_or_without_a_version_is_no_difference(
     (tmp_path / "api.json").write_text(json.dumps(data))
     lines = [line for line in compare_catalogue(tmp_path) if "base URL" in line]
     assert lines == [
-        "nebius: base URL is https://api.studio.nebius.ai/v1 there, https://api.tokenfactory.nebius.com/v1 here"
+        "nebius: base URL is https://api.studio.nebius.ai/v1 in the listing, https://api.tokenfactory.nebius.com/v1 in the catalogue"
     ]
 
 
