@@ -299,7 +299,7 @@ class BatchRoute:
                         job.stop(items[0].key, fault)
                         return
                     pause = 2.0**attempt if fault.retry_after is None else min(600.0, fault.retry_after)
-                    await runtime.sleep(pause * (1.0 + 0.25 * runtime.draw_luck()))
+                    await runtime.sleep(pause * (1.0 + 0.25 * runtime.draw_random()))
 
     def _compute_expiry(self, handle: BatchHandle) -> float | None:
         """When the results of a batch that was created now vanish, as far as it is known."""

@@ -173,7 +173,7 @@ class LiveRoute:
             fault = None if response is not None else result.failure()
             under_pressure = is_pressure(fault, _list_attempt_statuses(response, fault))
             self._pace = pacing.end_row(self._pace, reductions, under_pressure=under_pressure)
-            match decide_outcome(fault, tries, job.settings.max_tries, job.runtime.draw_luck()):
+            match decide_outcome(fault, tries, job.settings.max_tries, job.runtime.draw_random()):
                 case Finish(status=status):
                     await job.record(row.key, row.position, row.digest, result, status, tries)
                     return

@@ -59,7 +59,9 @@ class CircuitGuarded(ABC):
             return await func(*args, **kwargs)
         self._breaker_cell.state, leave = circuit.admit(breaker, self._runtime.now())
         if isinstance(leave, Rejected):
-            message = "the circuit breaker is open: calls fail fast until the server has had time to recover"
+            message = (
+                "the circuit breaker is open after repeated failures of the server; retry after the recovery timeout"
+            )
             fault = CircuitOpen(provider=self.name, message=message, retry_after=leave.retry_after)
             raise error_from(fault)
         verdict: Verdict = "cancelled"

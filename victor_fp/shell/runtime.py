@@ -18,7 +18,7 @@ class Runtime(Protocol):
         """Seconds on a clock that never goes back."""
         ...
 
-    def draw_luck(self) -> float:
+    def draw_random(self) -> float:
         """A random number in [0, 1)."""
         ...
 
@@ -40,7 +40,7 @@ class SystemRuntime:
 
     now = staticmethod(time.monotonic)
 
-    def draw_luck(self) -> float:
+    def draw_random(self) -> float:
         """`random.random`; jitter needs no secrecy."""
         import random
 

@@ -28,7 +28,6 @@ from victor_fp.core.faults import (
 from victor_fp.core.resilience.breaker import Breaker, BreakerPermit, BreakerPolicy, admit, record
 from victor_fp.core.resilience.call import (
     Abandoned,
-    Answered,
     CallEvent,
     CallOrder,
     CallState,
@@ -36,10 +35,11 @@ from victor_fp.core.resilience.call import (
     Deliver,
     Failed,
     Refused,
-    Rested,
     Send,
     Settle,
+    Succeeded,
     Wait,
+    WaitEnded,
     advance,
     begin,
     find_phase,
@@ -57,7 +57,7 @@ def failed(fault: Fault) -> Failed:
 def spent_budget() -> Script:
     script: list[tuple[float, CallEvent]] = [(1.0, failed(ServerFailed(message="1")))]
     for second in (2.0, 3.0, 4.0):
-        script += [(second, Rested()), (second, failed(ServerFailed(message=f"{second:g}")))]
+        script += [(second, WaitEnded()), (second, failed(ServerFailed(message=f"{second:g}")))]
     return script
 
 
@@ -93,7 +93,7 @@ def opened(now: float) -> Breaker:
 
 
 def test_an_answer_at_the_first_try_settles() -> None:
-    orders, call, _ = told([(2.0, Answered(200))])
+    orders, call, _ = told([(2.0, Succeeded(200))])
     assert orders == [
         Send(10.0, 100.0),
         Settle(None, (Attempt(provider="acme", model="m", started=0.0, seconds=2.0, status=200),)),
@@ -103,7 +103,11 @@ def test_an_answer_at_the_first_try_settles() -> None:
 
 def test_a_passing_fault_is_rested_on_and_tried_again_and_the_log_tells_it() -> None:
     orders, _, _ = told(
-        [(1.0, failed(RateLimited(status=429, message="slow", retry_after=3.0))), (4.0, Rested()), (6.0, Answered(200))]
+        [
+            (1.0, failed(RateLimited(status=429, message="slow", retry_after=3.0))),
+            (4.0, WaitEnded()),
+            (6.0, Succeeded(200)),
+        ]
     )
     first = Attempt(provider="acme", model="m", seconds=1.0, outcome="RateLimited", status=429, message="slow")
     second = Attempt(provider="acme", model="m", started=4.0, seconds=2.0, status=200, waited=3.0)
@@ -124,7 +128,7 @@ def test_a_lasting_fault_settles_at_once() -> None:
 
 
 def test_no_try_gets_more_time_than_the_call_has_left() -> None:
-    orders, _, _ = told([(9.0, failed(ConnectionFailed())), (9.5, Rested())], deadline=12.0)
+    orders, _, _ = told([(9.0, failed(ConnectionFailed())), (9.5, WaitEnded())], deadline=12.0)
     assert orders[-1] == Send(2.5, 12.0)
 
 
@@ -135,7 +139,7 @@ def test_the_default_deadline_has_room_for_every_try() -> None:
 def test_a_try_cut_short_by_the_deadline_settles_as_deadline_exceeded_with_its_words() -> None:
     script: Script = [
         (9.0, failed(ServerFailed(message="boom"))),
-        (9.5, Rested()),
+        (9.5, WaitEnded()),
         (11.99, failed(TimedOut(message="silence"))),
     ]
     settle = settled(told(script, deadline=12.0)[0])
@@ -167,7 +171,7 @@ def test_a_lasting_fault_after_the_deadline_is_told_as_it_is() -> None:
 
 
 def test_oversleeping_past_the_deadline_sends_nothing_more() -> None:
-    settle = settled(told([(1.0, failed(ServerFailed())), (100.0, Rested())])[0])
+    settle = settled(told([(1.0, failed(ServerFailed())), (100.0, WaitEnded())])[0])
     assert isinstance(settle.fault, DeadlineExceeded)
     assert len(settle.attempts) == 1
 
@@ -190,16 +194,16 @@ def test_a_call_that_was_let_in_waits_for_the_half_open_state_and_keeps_its_retr
     call, _, order = begin(EXACT, Breaker(), 0.0, timeout=10.0, deadline=100.0)
     call, _, order = advance(call, Breaker(), failed(ServerFailed(message="mine")), 1.0)
     assert isinstance(order, Wait)
-    call, _, order = advance(call, opened(1.0), Rested(), 2.0)
+    call, _, order = advance(call, opened(1.0), WaitEnded(), 2.0)
     assert order == Wait(29.0)
-    call, _, order = advance(call, opened(1.0), Rested(), 31.0)
+    call, _, order = advance(call, opened(1.0), WaitEnded(), 31.0)
     assert order == Send(10.0, 100.0)
 
 
 def test_a_call_whose_deadline_comes_before_the_half_open_state_settles_with_its_own_fault() -> None:
     call, _, order = begin(EXACT, Breaker(), 0.0, timeout=10.0, deadline=20.0)
     call, _, order = advance(call, Breaker(), failed(ServerFailed(message="mine")), 1.0)
-    call, _, order = advance(call, opened(1.0), Rested(), 2.0)
+    call, _, order = advance(call, opened(1.0), WaitEnded(), 2.0)
     assert isinstance(order, Settle)
     assert isinstance(order.fault, ServerFailed)
     assert len(order.attempts) == 1
@@ -208,7 +212,7 @@ def test_a_call_whose_deadline_comes_before_the_half_open_state_settles_with_its
 def test_a_call_that_asks_to_wait_for_an_open_circuit_waits_inside_its_deadline() -> None:
     call, breaker, order = begin(EXACT, opened(0.0), 1.0, timeout=10.0, deadline=100.0, wait_when_open=True)
     assert order == Wait(29.0)
-    _, _, order = advance(call, breaker, Rested(), 30.0)
+    _, _, order = advance(call, breaker, WaitEnded(), 30.0)
     assert order == Send(10.0, 100.0)
     _, _, order = begin(EXACT, opened(0.0), 1.0, timeout=10.0, deadline=20.0, wait_when_open=True)
     assert isinstance(order, Settle)
@@ -223,7 +227,7 @@ def test_a_call_that_waits_for_an_open_circuit_gets_its_retries_back(waits: bool
         call, breaker, order = advance(call, breaker, failed(ServerFailed()), now)
         assert isinstance(order, Wait)
         now += order.seconds
-        call, breaker, order = advance(call, breaker, Rested(), now)
+        call, breaker, order = advance(call, breaker, WaitEnded(), now)
     assert call.permit is not None
     call, breaker, order = advance(call, opened(now), failed(ServerFailed()), now)
     assert isinstance(order, Wait if waits else Settle)
@@ -233,10 +237,10 @@ def test_each_try_is_reported_to_the_breaker_once() -> None:
     _, _, breaker = told(
         [
             (1.0, failed(ServerFailed())),
-            (2.0, Rested()),
+            (2.0, WaitEnded()),
             (3.0, failed(ServerFailed())),
-            (5.0, Rested()),
-            (6.0, Answered()),
+            (5.0, WaitEnded()),
+            (6.0, Succeeded()),
         ],
         breaker=Breaker(),
     )
@@ -256,7 +260,7 @@ def test_a_stream_that_breaks_after_its_first_piece_is_never_tried_again() -> No
 
 
 def test_a_stream_that_ends_whole_settles_well() -> None:
-    assert settled(told([(1.0, Committed()), (9.0, Answered(200))])[0]).fault is None
+    assert settled(told([(1.0, Committed()), (9.0, Succeeded(200))])[0]).fault is None
 
 
 def test_a_caller_who_gives_up_returns_the_probe() -> None:
@@ -296,7 +300,7 @@ def test_a_refusal_by_the_rate_limit_says_nothing_about_the_server_and_is_not_tr
 
 
 def test_a_refusal_before_a_later_try_settles_with_the_last_real_fault() -> None:
-    orders, _, _ = told([(1.0, failed(ServerFailed())), (1.5, Rested()), (2.0, Refused(QueueFull()))])
+    orders, _, _ = told([(1.0, failed(ServerFailed())), (1.5, WaitEnded()), (2.0, Refused(QueueFull()))])
     assert isinstance(settled(orders).fault, ServerFailed)
     assert [attempt.outcome for attempt in settled(orders).attempts] == ["ServerFailed", "QueueFull"]
 
@@ -312,15 +316,15 @@ def test_a_last_try_whose_own_timeout_ran_out_settles_as_timed_out() -> None:
 
 
 @pytest.mark.parametrize(
-    "event", [Answered(), failed(ServerFailed()), Refused(QueueFull()), Committed(), Rested(), Abandoned()]
+    "event", [Succeeded(), failed(ServerFailed()), Refused(QueueFull()), Committed(), WaitEnded(), Abandoned()]
 )
 def test_a_settled_call_hears_nothing_more(event: CallEvent) -> None:
-    _, call, breaker = told([(1.0, Answered())], breaker=Breaker())
+    _, call, breaker = told([(1.0, Succeeded())], breaker=Breaker())
     assert advance(call, breaker, event, 2.0) == (call, breaker, call.order)
 
 
 def test_an_event_out_of_place_repeats_the_order() -> None:
-    orders, _, _ = told([(1.0, failed(ServerFailed())), (1.1, Answered()), (1.2, Committed())])
+    orders, _, _ = told([(1.0, failed(ServerFailed())), (1.1, Succeeded()), (1.2, Committed())])
     assert orders[1:] == [Wait(0.5)] * 3
 
 
@@ -347,13 +351,13 @@ def attempt(started: float, seconds: float, outcome: str, message: str = "", wai
 
 
 def test_the_log_counts_from_the_beginning_of_the_call() -> None:
-    settle, _ = later((51.0, failed(ServerFailed())), (51.5, Rested()), (53.0, Answered()))
+    settle, _ = later((51.0, failed(ServerFailed())), (51.5, WaitEnded()), (53.0, Succeeded()))
     assert settle.attempts == (attempt(0.0, 1.0, "ServerFailed"), attempt(1.5, 1.5, "ok", waited=0.5))
 
 
 def test_an_open_breaker_is_told_with_everything_a_caller_needs() -> None:
     settle, _ = later(breaker=opened(40.0))
-    message = "the circuit breaker is open: calls fail fast until the server has had time to recover"
+    message = "the circuit breaker is open after repeated failures of the server; retry after the recovery timeout"
     log = (attempt(0.0, 0.0, "CircuitOpen", message),)
     assert settle.attempts == log
     assert settle.fault == CircuitOpen(provider="acme", model="m", message=message, retry_after=20.0, attempts=log)
@@ -362,11 +366,11 @@ def test_an_open_breaker_is_told_with_everything_a_caller_needs() -> None:
 def test_a_caller_who_gave_up_is_told_so_with_the_log() -> None:
     settle, _ = later((52.0, Abandoned()))
     log = (attempt(0.0, 2.0, "Cancelled"),)
-    assert settle.fault == Cancelled(provider="acme", model="m", message="the caller gave up", attempts=log)
+    assert settle.fault == Cancelled(provider="acme", model="m", message="the caller cancelled the call", attempts=log)
 
 
 def test_a_deadline_that_passed_during_a_rest_is_told_with_its_length() -> None:
-    settle, _ = later((51.0, failed(ServerFailed(message="boom"))), (60.0, Rested()))
+    settle, _ = later((51.0, failed(ServerFailed(message="boom"))), (60.0, WaitEnded()))
     assert settle.fault == DeadlineExceeded(
         provider="acme",
         model="m",

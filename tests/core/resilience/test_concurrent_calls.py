@@ -12,7 +12,17 @@ import pytest
 
 from victor_fp.core.faults import Fault, RateLimited, ServerFailed
 from victor_fp.core.resilience.breaker import Breaker
-from victor_fp.core.resilience.call import Answered, CallOrder, CallState, Deliver, Failed, Rested, Send, Settle, Wait
+from victor_fp.core.resilience.call import (
+    CallOrder,
+    CallState,
+    Deliver,
+    Failed,
+    Send,
+    Settle,
+    Succeeded,
+    Wait,
+    WaitEnded,
+)
 from victor_fp.core.resilience.call import advance as advance_call
 from victor_fp.core.resilience.call import begin as begin_call
 from victor_fp.core.resilience.retry import RetryPolicy
@@ -35,7 +45,7 @@ def run(
 ) -> Result:
     """Run `calls` calls on `workers` workers; each worker makes one call after the other."""
     luck, result, breaker = Random(seed), Result(), Breaker()
-    events: list[tuple[float, int, CallState | None, Answered | Failed | Rested]] = []
+    events: list[tuple[float, int, CallState | None, Succeeded | Failed | WaitEnded]] = []
     # an entry without a call is a worker that is free
     left, serial = calls, 0
 
@@ -57,16 +67,16 @@ def run(
             case Send():
                 result.sent += 1
                 seconds, fault = vendor(now)
-                event = Answered(200) if fault is None else Failed(fault, luck.random())
+                event = Succeeded(200) if fault is None else Failed(fault, luck.random())
                 heapq.heappush(events, (now + seconds, serial, call, event))
             case Wait(seconds=seconds):
-                heapq.heappush(events, (now + seconds, serial, call, Rested()))
+                heapq.heappush(events, (now + seconds, serial, call, WaitEnded()))
             case Settle(fault=fault):
                 if fault is None:
                     result.answered += 1
                 else:
                     result.faults.append(fault)
-                heapq.heappush(events, (now + 0.01, serial, None, Rested()))
+                heapq.heappush(events, (now + 0.01, serial, None, WaitEnded()))
             case Deliver():
                 raise AssertionError("no streams here")
             case _:

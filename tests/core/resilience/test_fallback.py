@@ -29,6 +29,7 @@ from victor_fp.core.faults import (
 from victor_fp.core.resilience.fallback import (
     MOVES_ON,
     TRANSITIONS,
+    CallTarget,
     DeliverTarget,
     FallbackPolicy,
     FallbackTarget,
@@ -37,10 +38,9 @@ from victor_fp.core.resilience.fallback import (
     PlanEvent,
     PlanOrder,
     SettlePlan,
-    TargetAnswered,
     TargetCommitted,
     TargetFailed,
-    TryTarget,
+    TargetSucceeded,
     advance,
     begin,
     find_phase,
@@ -82,24 +82,24 @@ def settled(orders: list[PlanOrder]) -> SettlePlan:
     return last
 
 
-def asked(order: PlanOrder) -> TryTarget:
-    assert isinstance(order, TryTarget)
+def asked(order: PlanOrder) -> CallTarget:
+    assert isinstance(order, CallTarget)
     return order
 
 
 def test_the_first_target_answers_and_no_other_is_asked() -> None:
-    _, orders = told((1.0, TargetAnswered((tried("acme"),))))
-    assert orders == [TryTarget(TARGETS[0], 0, None, 100.0), SettlePlan(None, (tried("acme"),))]
+    _, orders = told((1.0, TargetSucceeded((tried("acme"),))))
+    assert orders == [CallTarget(TARGETS[0], 0, None, 100.0), SettlePlan(None, (tried("acme"),))]
 
 
 def test_a_target_that_fails_hands_on_to_the_next_with_its_own_model_and_options() -> None:
-    _, orders = told((3.0, failing(ServerFailed, "acme", 2)), (5.0, TargetAnswered((tried("globex"),))))
+    _, orders = told((3.0, failing(ServerFailed, "acme", 2)), (5.0, TargetSucceeded((tried("globex"),))))
     assert asked(orders[1]).target == TARGETS[1]
     assert (asked(orders[1]).target.model, asked(orders[1]).target.options) == ("grand", {"seed": 1})
 
 
 def test_the_log_of_a_success_tells_every_try_from_the_beginning_of_the_plan() -> None:
-    _, orders = told((3.0, failing(ServerFailed, "acme", 2)), (5.0, TargetAnswered((tried("globex"),))))
+    _, orders = told((3.0, failing(ServerFailed, "acme", 2)), (5.0, TargetSucceeded((tried("globex"),))))
     log = [(attempt.provider, attempt.outcome, attempt.started) for attempt in settled(orders).attempts]
     assert log == [("acme", "ServerFailed", 0.0), ("acme", "ServerFailed", 1.0), ("globex", "ok", 3.0)]
 
@@ -139,12 +139,12 @@ def test_the_callers_own_mistakes_never_move_on(mistake: type[Fault]) -> None:
 
 @pytest.mark.parametrize("own", [AuthRejected, ModelNotFound, QuotaExhausted, CircuitOpen, CredentialMissing])
 def test_what_belongs_to_the_target_alone_moves_on(own: type[Fault]) -> None:
-    assert asked(told((1.0, failing(own, "acme")))[1][-1]).place == 1
+    assert asked(told((1.0, failing(own, "acme")))[1][-1]).index == 1
 
 
 def test_which_faults_move_on_is_data() -> None:
     policy = FallbackPolicy(moves_on=MOVES_ON | {"ContextLengthExceeded"})
-    assert asked(told((1.0, failing(ContextLengthExceeded, "acme")), policy=policy)[1][-1]).place == 1
+    assert asked(told((1.0, failing(ContextLengthExceeded, "acme")), policy=policy)[1][-1]).index == 1
     nothing = FallbackPolicy(moves_on=frozenset())
     assert isinstance(told((1.0, failing(ServerFailed, "acme")), policy=nothing)[1][-1], SettlePlan)
 
@@ -172,7 +172,7 @@ def test_an_answer_is_never_spliced_to_a_partial_one() -> None:
 
 def test_a_target_that_was_not_even_tried_is_in_the_log() -> None:
     _, orders = told(
-        (0.5, TargetFailed(CredentialMissing(message="no key"))), (5.0, TargetAnswered((tried("globex"),)))
+        (0.5, TargetFailed(CredentialMissing(message="no key"))), (5.0, TargetSucceeded((tried("globex"),)))
     )
     assert settled(orders).attempts[0] == Attempt(
         provider="acme", model="big", seconds=0.5, outcome="CredentialMissing", message="no key"
@@ -182,7 +182,7 @@ def test_a_target_that_was_not_even_tried_is_in_the_log() -> None:
 def test_the_log_of_an_untried_later_target_is_timed_from_the_beginning_of_the_plan() -> None:
     _, orders = told((2.0, failing(ServerFailed, "acme")), (2.5, TargetFailed(ModelNotFound(status=404, message="no"))))
     plan, _ = told((2.0, failing(ServerFailed, "acme")), (2.5, TargetFailed(ModelNotFound(status=404, message="no"))))
-    assert asked(orders[-1]).place == 2
+    assert asked(orders[-1]).index == 2
     assert plan.attempts[-1] == Attempt(
         provider="globex", model="grand", started=2.0, seconds=0.5, outcome="ModelNotFound", status=404, message="no"
     )
@@ -241,7 +241,7 @@ def test_a_caller_who_gives_up_ends_the_plan() -> None:
 
 
 def test_a_settled_plan_hears_nothing_more() -> None:
-    plan, orders = told((1.0, TargetAnswered(())))
+    plan, orders = told((1.0, TargetSucceeded(())))
     assert advance(plan, failing(ServerFailed, "acme"), 2.0) == (plan, orders[-1])
 
 
@@ -302,7 +302,10 @@ def test_even_shares_end_with_the_plans_own_deadline() -> None:
 def test_giving_up_is_told_with_the_target_at_hand() -> None:
     _, orders = told((1.0, failing(ServerFailed, "acme")), (2.0, PlanAbandoned()))
     assert settled(orders).fault == Cancelled(
-        provider="globex", model="grand", message="the caller gave up", attempts=(tried("acme", "ServerFailed"),)
+        provider="globex",
+        model="grand",
+        message="the caller cancelled the call",
+        attempts=(tried("acme", "ServerFailed"),),
     )
 
 
@@ -324,12 +327,12 @@ def test_a_plan_asks_each_target_at_most_once_in_order_and_keeps_its_budget(
 ) -> None:
     plan, order = begin(TARGETS, FallbackPolicy(max_tries=max_tries, even_shares=even), 0.0, 100.0)
     now, places, made, sent = 0.0, list[int](), 0, 0
-    while isinstance(order, TryTarget):
+    while isinstance(order, CallTarget):
         assert now < order.deadline <= 100.0
         assert order.max_retries is None or order.max_retries >= 0
-        kind, tries, seconds = outcomes[order.place]
+        kind, tries, seconds = outcomes[order.index]
         tries = tries if order.max_retries is None else min(tries, order.max_retries + 1)
-        places.append(order.place)
+        places.append(order.index)
         now += seconds
         made += tries
         sent += tries if kind.__name__ not in UNSENT else 0

@@ -88,7 +88,7 @@ def test_who_comes_to_a_full_line_is_told_so() -> None:
     queue = joined(Queue(policy=QueuePolicy(max_size=1), provider="acme", model="m"), 0, Priority.BATCH)
     after, answer = join(queue, 1, Priority.CRITICAL, 0, 0.0)
     assert after == queue
-    assert answer == QueueFull(provider="acme", model="m", message="the waiting line is full (1 calls)")
+    assert answer == QueueFull(provider="acme", model="m", message="the queue of the rate limit is full (1 calls)")
 
 
 def test_a_cancelled_entry_leaves_at_once_and_never_comes_up() -> None:
@@ -106,7 +106,7 @@ def test_who_waits_too_long_is_timed_out() -> None:
     queue, ((entry, fault),) = drop_overdue(queue, 15.0)
     assert entry.ticket == 0
     assert fault == TimedOut(
-        provider="acme", model="m", message="waited 10 s for room under the rate limit", phase="pool", seconds=10.0
+        provider="acme", model="m", message="waited 10 s in the queue of the rate limit", phase="pool", seconds=10.0
     )
     assert find_next_overdue(queue) == math.inf
 
@@ -118,7 +118,7 @@ def test_a_deadline_that_passes_in_line_is_told_as_the_deadline(deadline: float,
     assert fault == DeadlineExceeded(
         provider="acme",
         model="m",
-        message="the deadline passed in the waiting line of the rate limit",
+        message="the deadline passed in the queue of the rate limit",
         seconds=seconds,
     )
 

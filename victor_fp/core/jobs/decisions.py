@@ -141,8 +141,8 @@ class StopJob(msgspec.Struct, frozen=True):
 RowOutcome: TypeAlias = Finish | RetryRow | StopJob
 
 
-def decide_outcome(fault: Fault | None, tries: int, max_tries: int, luck: float) -> RowOutcome:
-    """What follows from the end of a row's `tries`-th attempt. `luck` in [0, 1) spreads the pauses.
+def decide_outcome(fault: Fault | None, tries: int, max_tries: int, random: float) -> RowOutcome:
+    """What follows from the end of a row's `tries`-th attempt. `random` in [0, 1) spreads the pauses.
 
     The provider has made its own retries by then; these are for failures that outlast them.
     """
@@ -151,13 +151,13 @@ def decide_outcome(fault: Fault | None, tries: int, max_tries: int, luck: float)
     if isinstance(fault, _STOPPING):
         return StopJob(fault)
     if isinstance(fault, CircuitOpen):
-        return RetryRow(min(60.0, max(0.1, fault.retry_after or 1.0)) * (1.0 + 0.1 * luck), counts=False)
+        return RetryRow(min(60.0, max(0.1, fault.retry_after or 1.0)) * (1.0 + 0.1 * random), counts=False)
     if not can_retry(fault):
         return Finish("failed")
     if tries >= max_tries:
         return Finish("retryable")
     pause = fault.retry_after if fault.retry_after is not None else 2.0**tries
-    return RetryRow(min(60.0, max(0.1, pause)) * (1.0 + 0.25 * luck))
+    return RetryRow(min(60.0, max(0.1, pause)) * (1.0 + 0.25 * random))
 
 
 def is_pressure(fault: Fault | None, statuses: Sequence[int | None]) -> bool:

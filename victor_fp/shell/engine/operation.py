@@ -22,7 +22,7 @@ from victor_fp.core.metrics import Pace, build_sample, record_sample
 from victor_fp.core.resilience import fallback
 from victor_fp.core.resilience.breaker import Breaker
 from victor_fp.core.resilience.budget import Amount
-from victor_fp.core.resilience.call import Abandoned, Answered, Deliver, Failed, Refused, Rested, Send, Settle, Wait
+from victor_fp.core.resilience.call import Abandoned, Deliver, Failed, Refused, Send, Settle, Succeeded, Wait, WaitEnded
 from victor_fp.core.resilience.deadline import build_deadline_fault
 from victor_fp.core.resilience.rate_limit import Permit
 from victor_fp.core.resilience.retry import RetryPolicy
@@ -122,7 +122,7 @@ class Operation(Generic[T]):
                             continue
                     case Wait(seconds=seconds):
                         await pool.runtime.sleep(seconds)
-                        await retry.advance(Rested())
+                        await retry.advance(WaitEnded())
                         continue
                     case Settle(fault=settled, attempts=attempts):
                         if (fault := self._leave_target(settled, attempts)) is not None:
@@ -175,7 +175,7 @@ class Operation(Generic[T]):
         retry = self._retry
         is_committed = retry is not None and isinstance(retry.order, Deliver) and not retry.is_pending
         attempt = self._attempt
-        self._abandon(Cancelled(message="the caller gave up"))
+        self._abandon(Cancelled(message="the caller cancelled the call"))
         self._finish("left" if is_committed else "Cancelled", fault=self._build_cancelled())
         if attempt is not None:
             await attempt.aclose()
@@ -215,8 +215,8 @@ class Operation(Generic[T]):
         """Begin with the target that the plan names; the fault that ends the operation, if there is one."""
         pool, spec, order = self._pool, self._spec, self._order
         deadline, retries = self._deadline, spec.max_retries
-        if isinstance(order, fallback.TryTarget):
-            self._index = order.place
+        if isinstance(order, fallback.CallTarget):
+            self._index = order.index
             deadline = order.deadline
             if order.max_retries is not None:
                 retries = order.max_retries if retries is None else min(retries, order.max_retries)
@@ -301,7 +301,7 @@ class Operation(Generic[T]):
         """Wait for the order and for a permit at the same time, so that a shared store costs one round trip."""
         if self._state is not None and self._state.limiter is not None and self._permit is None:
             deadline = self._deadline if self._deadline is not None else self._pool.store.now() + 60.0
-            if isinstance(self._order, fallback.TryTarget):
+            if isinstance(self._order, fallback.CallTarget):
                 deadline = self._order.deadline
             match outcome(await self._acquire(deadline)):
                 case Success(permit):
@@ -414,14 +414,14 @@ class Operation(Generic[T]):
             self._release_permit(None, batch.usage, now)
         if self._reserved is not None:
             self._settle_budget(None, answer=batch.items[-1] if batch.items else None, usage=batch.usage)
-        retry.finish(Answered(200), now)
+        retry.finish(Succeeded(200), now)
         inner = () if self._attempt is None else self._attempt.records
         if not self._spec.stream:
             self._attempt = None
         order = retry.order
         self.records = inner or (order.attempts if isinstance(order, Settle) else ())
         if self._plan is not None:
-            self._advance_plan(fallback.TargetAnswered(self.records))
+            self._advance_plan(fallback.TargetSucceeded(self.records))
             self.records = self._plan.attempts
         self._finish("ok", answer=batch.items[-1] if batch.items else None, usage=batch.usage)
 
@@ -431,7 +431,7 @@ class Operation(Generic[T]):
         self._attempt = None
         inner = attempt.records
         await attempt.aclose()
-        await retry.advance(Failed(fault, self._pool.runtime.draw_luck()))
+        await retry.advance(Failed(fault, self._pool.runtime.draw_random()))
         if inner and isinstance(retry.order, Settle) and retry.order.fault is not None:
             retry.order = Settle(replace(retry.order.fault, attempts=inner), inner)
 
@@ -481,7 +481,7 @@ class Operation(Generic[T]):
         return Failure(fault)
 
     def _build_cancelled(self) -> Fault:
-        return Cancelled(provider=self._provider, model=self._model or None, message="the caller gave up")
+        return Cancelled(provider=self._provider, model=self._model or None, message="the caller cancelled the call")
 
     @property
     def _provider(self) -> str:

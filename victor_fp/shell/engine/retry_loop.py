@@ -11,7 +11,6 @@ from victor_fp.core.faults import Attempt as AttemptRecord
 from victor_fp.core.resilience.breaker import Breaker
 from victor_fp.core.resilience.call import (
     Abandoned,
-    Answered,
     CallEvent,
     CallOrder,
     CallState,
@@ -19,6 +18,7 @@ from victor_fp.core.resilience.call import (
     Deliver,
     Refused,
     Settle,
+    Succeeded,
     advance,
     begin,
 )
@@ -82,7 +82,7 @@ class RetryLoop:
         if self._call is not None:
             self._call, _, self.order = advance(self._call, self._cell.state, Committed(), now)
 
-    def finish(self, event: Answered | Refused | Abandoned, now: float) -> None:
+    def finish(self, event: Succeeded | Refused | Abandoned, now: float) -> None:
         """Report how the call ended. The breaker is changed in its turn, which is not waited for."""
         if self._is_over or isinstance(self.order, Settle):
             return

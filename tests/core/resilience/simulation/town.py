@@ -112,7 +112,7 @@ class Town:
         plan, order = fallback.begin(targets, policy, self.clock.now, caller.deadline)
         caller.plan = plan
         try:
-            while isinstance(order, fallback.TryTarget):
+            while isinstance(order, fallback.CallTarget):
                 event = yield from self.asks(caller, order)
                 caller.plan, order = fallback.advance(caller.plan, event, self.clock.now)
         except GaveUp:
@@ -133,8 +133,8 @@ class Town:
         self.require(order.fault is None or order.fault.attempts == order.attempts, "the fault's log differs")
 
     def asks(
-        self, caller: Caller, ask: fallback.TryTarget
-    ) -> Generator[Sleep | Park, object, fallback.TargetAnswered | fallback.TargetFailed]:
+        self, caller: Caller, ask: fallback.CallTarget
+    ) -> Generator[Sleep | Park, object, fallback.TargetSucceeded | fallback.TargetFailed]:
         """One target of the plan, with retries."""
         site, clock = self.sites[ask.target.provider], self.clock
         retries = self.scenario.max_retries
@@ -152,9 +152,9 @@ class Town:
                     case calling.Wait(seconds):
                         self.require(clock.now + seconds < caller.deadline, "a rest past the deadline was begun")
                         yield Sleep(seconds)
-                        event = calling.Rested()
+                        event = calling.WaitEnded()
                     case calling.Settle(None, attempts):
-                        return fallback.TargetAnswered(attempts)
+                        return fallback.TargetSucceeded(attempts)
                     case calling.Settle(fault):
                         assert fault is not None
                         return fallback.TargetFailed(fault)
@@ -212,7 +212,7 @@ class Town:
             self.happens(site, over)
             site.health = health.observe(site.health, circuit.judge_fault(finished), clock.now - began, clock.now)
         if fault is None:
-            return calling.Answered(200), call
+            return calling.Succeeded(200), call
         site.failures += circuit.judge_fault(fault) == "failed"
         if fault.retry_after is not None:
             caller.not_before[site.name] = clock.now + fault.retry_after
