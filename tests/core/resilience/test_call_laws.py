@@ -53,7 +53,7 @@ tries = st.lists(st.tuples(st.floats(0.0, 20.0), faults | st.none()), min_size=8
     threshold=st.integers(1, 6),
     busy=st.booleans(),
 )
-def test_any_call_keeps_its_budget_its_deadline_and_its_permits(
+def test_every_call_respects_retries_deadline_and_permits(
     outcomes: list[tuple[float, Fault | None]], luck: float, retries: int, left: float, threshold: int, busy: bool
 ) -> None:
     policy = RetryPolicy(max_retries=retries)
