@@ -128,7 +128,7 @@ def test_text_that_is_not_unicode_is_replaced() -> None:
 
 
 def test_halves_of_surrogate_pairs_are_kept_where_a_repair_follows() -> None:
-    decoder = WireDecoder(Answer, keep_halves=True)
+    decoder = WireDecoder(Answer, keep_surrogates=True)
     assert decoder.decode(b'{"id": "a\\ud83d"}') == Answer(id="a\ud83d")
 
 

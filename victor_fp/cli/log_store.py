@@ -160,7 +160,7 @@ class LogStore(msgspec.Struct, frozen=True):
                     "INSERT INTO turns (conversation, time, provider, model, prompt, answer, messages, prompt_tokens,"
                     " completion_tokens, dollars) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     (
-                        conversation, time, turn.provider, turn.model, _replace_halves(clean(turn.prompt)), _replace_halves(clean(turn.answer)),
+                        conversation, time, turn.provider, turn.model, _replace_surrogates(clean(turn.prompt)), _replace_surrogates(clean(turn.answer)),
                         messages, turn.prompt_tokens, turn.completion_tokens, turn.dollars,
                     ),
                 ).lastrowid  # fmt: skip
@@ -274,7 +274,7 @@ def _clean_message(value: Any, clean: CleanText, *, is_text: bool = False) -> An
             return value
 
 
-def _replace_halves(text: str) -> str:
+def _replace_surrogates(text: str) -> str:
     """A text that SQLite stores: halves of surrogate pairs are replaced."""
     return text.encode("utf-8", "replace").decode()
 

@@ -22,13 +22,13 @@ from victor_fp.core.requests import HttpRequest
 
 Progress = Literal["running", "ended", "unknown"]
 
-FIRST_REST, GROWTH, LONGEST_REST = 1.0, 1.5, 15.0
+FIRST_DELAY, DELAY_GROWTH, MAX_DELAY = 1.0, 1.5, 15.0
 """Seconds before the first poll, the factor from one to the next, and seconds at most."""
-PATIENCE = 10
+MAX_FAILED_POLLS = 10
 """Polls in a row that may bring nothing."""
 EXCHANGE_TIMEOUT = 60.0
 """Seconds that one exchange may take, since the whole may take hours."""
-PASSING = frozenset({408, 409, 429, 500, 502, 503, 504, 529})
+RETRYABLE_STATUSES = frozenset({408, 409, 429, 500, 502, 503, 504, 529})
 """Statuses after which a poll is repeated."""
 
 
@@ -43,7 +43,7 @@ class BackgroundHandle(TypedDict):
     """The caller's names of tools by the names that were sent, where the two differ."""
 
 
-class Sighting(msgspec.Struct, frozen=True, kw_only=True):
+class BackgroundStatus(msgspec.Struct, frozen=True, kw_only=True):
     """What a body says of the response that it holds."""
 
     id: str = ""
@@ -54,7 +54,7 @@ class Sighting(msgspec.Struct, frozen=True, kw_only=True):
 class Background(msgspec.Struct, frozen=True, kw_only=True):
     """How a protocol finds a response again."""
 
-    see: Callable[[bytes], Sighting]
+    read_status: Callable[[bytes], BackgroundStatus]
     retrieve: Callable[[str], HttpRequest]
     """The request for a response by its id."""
     cancel: Callable[[str], HttpRequest]
@@ -85,16 +85,16 @@ class BackgroundPolling(msgspec.Struct, frozen=True, kw_only=True):
             return self._repeat(0.0) or (self, StopPolling(event.fault))
         if event.status >= 400:
             wait = read_retry_after(event.headers) or 0.0
-            repeated = self._repeat(wait) if event.status in PASSING else None
+            repeated = self._repeat(wait) if event.status in RETRYABLE_STATUSES else None
             return repeated or (self, UseResponse(event))
-        seen = self.background.see(event.body)
-        if seen.progress != "running" or not seen.id:
+        status = self.background.read_status(event.body)
+        if status.progress != "running" or not status.id:
             return replace(self, is_running=False), UseResponse(event)
-        return _poll(replace(self, id=seen.id, is_running=True, failed=0), 0.0)
+        return _poll(replace(self, id=status.id, is_running=True, failed=0), 0.0)
 
     def _repeat(self, wait: float) -> tuple[BackgroundPolling, PollingOrder] | None:
         """The poll once more; None where it was not a poll, or failed too often."""
-        if not self.is_running or self.failed >= PATIENCE:
+        if not self.is_running or self.failed >= MAX_FAILED_POLLS:
             return None
         return _poll(replace(self, failed=self.failed + 1), wait)
 
@@ -113,9 +113,9 @@ def begin_polling(
 
 def _poll(polling: BackgroundPolling, least: float) -> tuple[BackgroundPolling, PollingOrder]:
     """Ask again, after a rest that grows with every poll."""
-    rest = min(LONGEST_REST, FIRST_REST * GROWTH ** min(polling.polls, 64))
+    delay = min(MAX_DELAY, FIRST_DELAY * DELAY_GROWTH ** min(polling.polls, 64))
     request = polling.background.retrieve(polling.id)
-    order = SendRequest(request=request, rest=max(rest, least), timeout=EXCHANGE_TIMEOUT)
+    order = SendRequest(request=request, delay=max(delay, least), timeout=EXCHANGE_TIMEOUT)
     return replace(polling, polls=polling.polls + 1), order
 
 

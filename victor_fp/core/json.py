@@ -47,7 +47,7 @@ def encode_flawed_json(value: object) -> bytes:
     try:
         return _ENCODER.encode(value)
     except UnicodeEncodeError:
-        return _replace_halves(json.dumps(value)).encode()
+        return _replace_surrogates(json.dumps(value)).encode()
 
 
 def decode_json(data: bytes | str) -> Json | NotJson:
@@ -82,21 +82,21 @@ def decode_json_object(data: bytes | str) -> dict[str, Json] | NotJson:
             return NotJson("not an object")
 
 
-def decode_flawed_json(data: bytes | str, *, keep_halves: bool = False) -> Json | NotJson:
+def decode_flawed_json(data: bytes | str, *, keep_surrogates: bool = False) -> Json | NotJson:
     """The value of a text that is JSON but for flaws that servers and models make.
 
     Control characters in strings are taken as they are; numbers that are not finite or have over 400 digits are null;
-    what is not valid Unicode is U+FFFD. With `keep_halves`, halves of surrogate pairs and bytes that are not UTF-8 stay
+    what is not valid Unicode is U+FFFD. With `keep_surrogates`, halves of surrogate pairs and bytes that are not UTF-8 stay
     in the strings as surrogates, for `UnicodeRepair` to join or replace.
 
     >>> decode_flawed_json('{"a": NaN, "b": "\\\\ud83d"}')
     {'a': None, 'b': '\ufffd'}
     """
-    errors = "surrogateescape" if keep_halves else "replace"
+    errors = "surrogateescape" if keep_surrogates else "replace"
     try:
         text = data if isinstance(data, str) else data.decode("utf-8", errors)
-        if not keep_halves:
-            text = _replace_halves(text)
+        if not keep_surrogates:
+            text = _replace_surrogates(text)
         value: Json = json.loads(
             text, strict=False, parse_int=_parse_int, parse_float=_parse_float, parse_constant=_reject_constant
         )
@@ -105,16 +105,16 @@ def decode_flawed_json(data: bytes | str, *, keep_halves: bool = False) -> Json 
     return value
 
 
-def _replace_halves(text: str) -> str:
+def _replace_surrogates(text: str) -> str:
     if any(mark in text for mark in _SURROGATES):
-        text = _ESCAPE.sub(_replace_half_escape, text)
+        text = _ESCAPE.sub(_replace_surrogate_escape, text)
     return text if text.isascii() else text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
-def _replace_half_escape(escape: re.Match[str]) -> str:
+def _replace_surrogate_escape(escape: re.Match[str]) -> str:
     found = escape.group()
-    is_half = len(found) == 6 and found[2] in "dD"
-    return "\\ufffd" if is_half else found
+    is_lone = len(found) == 6 and found[2] in "dD"
+    return "\\ufffd" if is_lone else found
 
 
 def _parse_int(digits: str) -> int | None:

@@ -51,7 +51,7 @@ class SchemaValidator:
     """A compiled schema."""
 
     compiled: Draft202012Validator
-    explosive: int = 0
+    branching: int = 0
     """How many times a level of the value may be evaluated to describe an error; 0 for a schema without recursion."""
 
     def find_errors(self, value: Json) -> tuple[SchemaError, ...]:
@@ -66,7 +66,7 @@ class SchemaValidator:
         try:
             if self.compiled.is_valid(value):
                 return ()
-            if self.explosive and self.explosive ** min(depth, 64) > _MAX_EVALUATIONS:
+            if self.branching and self.branching ** min(depth, 64) > _MAX_EVALUATIONS:
                 return (SchemaError("$", f"does not match (nested {depth} levels deep, too deep for details)"),)
             return tuple(dict.fromkeys(_describe_all(self.compiled, value))) or (SchemaError("$", "does not match"),)
         except ValueError as error:

@@ -19,24 +19,24 @@ WINDOW = 1000
 """Samples that are remembered."""
 
 
-class Pace(msgspec.Struct, frozen=True, gc=False):
+class StreamTiming(msgspec.Struct, frozen=True, gc=False):
     """When the pieces of a stream came. Times are those of the `now` that was passed in."""
 
     first: float | None = None
     last: float = 0.0
-    pieces: int = 0
+    chunks: int = 0
     longest_gap: float = 0.0
 
 
-NO_PIECES = Pace()
+NO_CHUNKS = StreamTiming()
 
 
-def add_arrival(pace: Pace, now: float) -> Pace:
+def record_chunk(timing: StreamTiming, now: float) -> StreamTiming:
     """After one more piece."""
-    if pace.first is None:
-        return Pace(now, now, 1, 0.0)
-    gap = now - pace.last
-    return Pace(pace.first, now, pace.pieces + 1, max(pace.longest_gap, gap))
+    if timing.first is None:
+        return StreamTiming(now, now, 1, 0.0)
+    gap = now - timing.last
+    return StreamTiming(timing.first, now, timing.chunks + 1, max(timing.longest_gap, gap))
 
 
 class Sample(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -70,8 +70,8 @@ class Metrics(msgspec.Struct, frozen=True, kw_only=True):
     """The state: a bounded window and totals."""
 
     window: int = WINDOW
-    settled: tuple[Sample, ...] = ()
-    fresh: tuple[Sample, ...] = ()
+    older: tuple[Sample, ...] = ()
+    latest: tuple[Sample, ...] = ()
     """The last few, kept apart so that one more is cheap to add to a large window."""
     operations: int = 0
     failures: int = 0
@@ -84,24 +84,24 @@ class Metrics(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def samples(self) -> tuple[Sample, ...]:
         """The window, oldest first."""
-        return (self.settled + self.fresh)[-self.window :] if self.window > 0 else ()
+        return (self.older + self.latest)[-self.window :] if self.window > 0 else ()
 
 
-_FRESH = 32
-_UNFAILED = frozenset({"ok", "left", "Cancelled"})
+_LATEST_SIZE = 32
+_NOT_FAILURES = frozenset({"ok", "left", "Cancelled"})
 """What is no failure of a provider's."""
 
 
 def record_sample(metrics: Metrics, sample: Sample) -> Metrics:
     """The state with one more operation."""
-    failed = sample.outcome not in _UNFAILED
-    settled, fresh = metrics.settled, (*metrics.fresh, sample)
-    if len(fresh) >= _FRESH:
-        settled, fresh = (settled + fresh)[-metrics.window :] if metrics.window > 0 else (), ()
+    failed = sample.outcome not in _NOT_FAILURES
+    older, latest = metrics.older, (*metrics.latest, sample)
+    if len(latest) >= _LATEST_SIZE:
+        older, latest = (older + latest)[-metrics.window :] if metrics.window > 0 else (), ()
     return Metrics(
         window=metrics.window,
-        settled=settled,
-        fresh=fresh,
+        older=older,
+        latest=latest,
         operations=metrics.operations + 1,
         failures=metrics.failures + failed,
         retries=metrics.retries + max(0, sample.tries - 1 - sample.fallbacks),
@@ -123,14 +123,14 @@ def build_sample(
     queued: float,
     sent: float | None,
     ended: float,
-    pace: Pace,
+    timing: StreamTiming,
     usage: Mapping[str, int] | None,
 ) -> Sample:
     """The sample of an operation that is over. `sent` is when the last request went out, `ended` when it was over."""
     completion_tokens = None if usage is None else usage.get("completion_tokens")
-    gaps = pace.pieces - 1
+    gaps = timing.chunks - 1
     # An answer in one piece tells nothing of how long it took to write but the whole time.
-    since = pace.first if gaps > 0 else sent
+    since = timing.first if gaps > 0 else sent
     generating = None if since is None else ended - since
     return Sample(
         provider=provider,
@@ -142,9 +142,9 @@ def build_sample(
         retrying=_measure_retrying(attempts, queued),
         tries=len(attempts),
         fallbacks=_count_fallbacks(attempts),
-        first_piece=None if pace.first is None or sent is None else pace.first - sent,
-        gap=(pace.last - (pace.first or 0.0)) / gaps if gaps > 0 else None,
-        longest_gap=pace.longest_gap if gaps > 0 else None,
+        first_piece=None if timing.first is None or sent is None else timing.first - sent,
+        gap=(timing.last - (timing.first or 0.0)) / gaps if gaps > 0 else None,
+        longest_gap=timing.longest_gap if gaps > 0 else None,
         prompt_tokens=None if usage is None else usage.get("prompt_tokens"),
         completion_tokens=completion_tokens,
         tokens_per_second=completion_tokens / generating if completion_tokens and generating else None,

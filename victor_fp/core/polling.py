@@ -40,7 +40,7 @@ class SendRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Wait, then send, and read the whole response."""
 
     request: HttpRequest
-    rest: float = 0.0
+    delay: float = 0.0
     """Seconds."""
     timeout: float | None = None
     """Seconds that this exchange may take; None is whatever is left of the attempt."""
@@ -55,7 +55,7 @@ class OpenStream(msgspec.Struct, frozen=True):
 class UseResponse(msgspec.Struct, frozen=True):
     """This response holds the answer, or the error."""
 
-    answered: ExchangeDone
+    response: ExchangeDone
 
 
 class StopPolling(msgspec.Struct, frozen=True):

@@ -21,7 +21,7 @@ from victor_fp.core.types import Message, ToolDefinition
 SECRET = "<secret>"  # noqa: S105  a placeholder
 """Stands in headers where the shell puts the key."""
 
-_OPEN = re.compile(r"\{(\w+)\}")
+_PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _FRAMING_HEADERS = frozenset({"content-length", "transfer-encoding"})
 """Two different lengths of one body let a proxy and a server disagree about where the next request begins."""
@@ -152,7 +152,7 @@ def find_header_problem(headers: Mapping[str, str]) -> str | None:
 
 def find_missing_setting(endpoint: Endpoint, model: str | None = None) -> Fault | None:
     """What is wrong with a place whose base URL still wants a setting; None where it wants none."""
-    missing = _OPEN.search(endpoint.base_url)
+    missing = _PLACEHOLDER.search(endpoint.base_url)
     if missing is None:
         return None
     spec, name = endpoint.spec, missing[1]

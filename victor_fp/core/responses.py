@@ -67,7 +67,7 @@ def build_completion(
     """The result of a whole body, or the fault in it."""
     if transcript.fault is not None:
         return Failure(with_context(context, transcript.fault))
-    if not transcript.spoken and transcript.stopped is None and not transcript.ended:
+    if not transcript.has_output and transcript.stopped is None and not transcript.ended:
         return Failure(with_context(context, InvalidResponse(message="the response holds no completion")))
     if context.required_call is not None and (missing := find_missing_call(context, transcript)) is not None:
         return Failure(with_partial(context, transcript, missing))
@@ -134,7 +134,7 @@ def fold_chunks(chunks: Sequence[StreamChunk]) -> CompletionResponse:
 
 def with_partial(context: ResponseContext, transcript: Transcript, fault: Fault) -> Fault:
     """A fault that ends a stream, with everything that had reached the caller."""
-    if not transcript.spoken:
+    if not transcript.has_output:
         return with_context(context, fault)
     partial = Partial(
         content=join_text(transcript, "text"),

@@ -89,7 +89,7 @@ class Transcript(msgspec.Struct, frozen=True, kw_only=True):
         return self.ended or self.fault is not None
 
     @property
-    def spoken(self) -> bool:
+    def has_output(self) -> bool:
         """Something of meaning has reached the caller: the commit point is passed."""
         return self.open_blocks is not None
 

@@ -90,7 +90,7 @@ class UnicodeRepair(msgspec.Struct, frozen=True, kw_only=True):
         held = None
         if text and "\ud800" <= text[-1] <= "\udbff":
             text, held = text[:-1], _with_text(delta, text[-1])
-        whole = _replace_halves(text)
+        whole = _replace_surrogates(text)
         if whole:
             out.append(_with_text(delta, whole))
         if replaced := whole.count("\ufffd") - text.count("\ufffd"):
@@ -112,16 +112,16 @@ def _note(count: int) -> MetadataReported:
     return MetadataReported(metadata={NOTE: count})
 
 
-def _replace_halves(text: str) -> str:
+def _replace_surrogates(text: str) -> str:
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def _with_clean_address(delta: ToolCallArguments | ToolCallArgumentSet) -> ToolCallArguments | ToolCallArgumentSet:
     """The delta with the id of its call as the call's start has it, and with whole characters in its path."""
     if delta.id is not None and not delta.id.isascii():
-        delta = msgspec.structs.replace(delta, id=_replace_halves(delta.id))
+        delta = msgspec.structs.replace(delta, id=_replace_surrogates(delta.id))
     if isinstance(delta, ToolCallArgumentSet):
-        path = tuple(_replace_halves(step) if isinstance(step, str) else step for step in delta.path)
+        path = tuple(_replace_surrogates(step) if isinstance(step, str) else step for step in delta.path)
         delta = msgspec.structs.replace(delta, path=path)
     return delta
 
@@ -143,7 +143,7 @@ def _clean_struct(struct: _S) -> _S:
     for name in struct.__struct_fields__:
         value = getattr(struct, name)
         if isinstance(value, str):
-            changed[name] = _replace_halves(value)
+            changed[name] = _replace_surrogates(value)
         elif isinstance(value, Mapping):
             changed[name] = _clean_json(value)
         elif isinstance(value, msgspec.Struct):

@@ -34,20 +34,20 @@ class WireDecoder(Generic[T]):
     becomes its union's unknown variant (its tag "__unknown__", the object in `raw`), a number of another spelling is
     respelt, and an optional field or list item of a wrong type is left out. In a list of numbers, where the place of each
     counts, none is left out: such a list is as wrong as its wrong item. What is not quite JSON is read by
-    `decode_flawed_json`, with its `keep_halves`.
+    `decode_flawed_json`, with its `keep_surrogates`.
 
         EVENTS: WireDecoder[MessageStreamEvent] = WireDecoder(MessageStreamEvent)
     """
 
-    __slots__ = ("_decoder", "_keep_halves", "_shape", "_wire_type")
+    __slots__ = ("_decoder", "_keep_surrogates", "_shape", "_wire_type")
 
     @overload
-    def __init__(self, wire_type: type[T], *, keep_halves: bool = False) -> None: ...
+    def __init__(self, wire_type: type[T], *, keep_surrogates: bool = False) -> None: ...
     @overload
-    def __init__(self, wire_type: object, *, keep_halves: bool = False) -> None: ...
-    def __init__(self, wire_type: object, *, keep_halves: bool = False) -> None:
+    def __init__(self, wire_type: object, *, keep_surrogates: bool = False) -> None: ...
+    def __init__(self, wire_type: object, *, keep_surrogates: bool = False) -> None:
         self._wire_type = wire_type
-        self._keep_halves = keep_halves
+        self._keep_surrogates = keep_surrogates
         self._decoder: msgspec.json.Decoder[T] | None = None
         self._shape: inspect.Type | None = None
 
@@ -82,7 +82,7 @@ class WireDecoder(Generic[T]):
         try:
             return msgspec.json.decode(data)
         except _UNREADABLE:
-            return decode_flawed_json(bytes(data), keep_halves=self._keep_halves)
+            return decode_flawed_json(bytes(data), keep_surrogates=self._keep_surrogates)
 
 
 class _Misfit:

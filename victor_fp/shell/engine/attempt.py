@@ -265,6 +265,6 @@ def build_redirect_fault(status: int) -> Fault:
 
 def _with_phase(fault: Fault, reading: StreamReading) -> Fault:
     """A silence before the first piece of the answer is a wait for the first token."""
-    if isinstance(fault, TimedOut) and not reading.transcript.spoken:
+    if isinstance(fault, TimedOut) and not reading.transcript.has_output:
         return msgspec.structs.replace(fault, phase="first_token")
     return fault

@@ -46,7 +46,7 @@ def _compile_start(
 def _read_handle(
     background: Background, codec: Codec, context: ResponseContext, body: bytes
 ) -> Result[BackgroundHandle, Fault]:
-    seen = background.see(body)
+    seen = background.read_status(body)
     if seen.id:
         handle = BackgroundHandle(provider=context.endpoint.spec.name, model=context.model or "", id=seen.id)
         if context.tool_names:

@@ -18,7 +18,7 @@ from returns.result import Failure, Result, Success
 from victor_fp.core.defaults import DEFAULT_MAX_TOKENS
 from victor_fp.core.faults import Attempt as AttemptRecord
 from victor_fp.core.faults import Cancelled, Fault, InvalidResponse
-from victor_fp.core.metrics import Pace, build_sample, record_sample
+from victor_fp.core.metrics import StreamTiming, build_sample, record_sample
 from victor_fp.core.resilience import fallback
 from victor_fp.core.resilience.breaker import Breaker
 from victor_fp.core.resilience.budget import Amount
@@ -507,7 +507,7 @@ class Operation(Generic[T]):
             return
         now, arrivals = pool.store.now(), self._arrivals
         is_streamed = self._spec.stream
-        pace = _measure_pace(arrivals) if is_streamed and arrivals else Pace()
+        timing = _measure_timing(arrivals) if is_streamed and arrivals else StreamTiming()
         planned = pool.plan[0] if pool.plan else None
         sample = build_sample(
             self.records,
@@ -519,7 +519,7 @@ class Operation(Generic[T]):
             queued=self._queued,
             sent=self._sent,
             ended=now,
-            pace=pace,
+            timing=timing,
             usage=None if usage is None else {name: n for name, n in usage.items() if isinstance(n, int)},
         )
         if pool.metrics is not None:
@@ -575,9 +575,9 @@ class PoolRequest(Generic[T]):
         return Operation(self._pool, self._kind, replace(self._spec, deadline=limits.whole))
 
 
-def _measure_pace(arrivals: list[float]) -> Pace:
+def _measure_timing(arrivals: list[float]) -> StreamTiming:
     longest = max((after - before for before, after in pairwise(arrivals)), default=0.0)
-    return Pace(arrivals[0], arrivals[-1], len(arrivals), longest)
+    return StreamTiming(arrivals[0], arrivals[-1], len(arrivals), longest)
 
 
 def _build_no_breaker(pool: TargetPool) -> MemoryCell[Breaker | None]:

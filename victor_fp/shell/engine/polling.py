@@ -66,8 +66,8 @@ class PollingCall:
         """The whole answer, as one exchange would have given it; the timeout bounds all of it."""
         ending = await self._poll()
         match ending:
-            case UseResponse(answered=answered):
-                return Success((answered.status, dict(answered.headers), answered.body))
+            case UseResponse(response=response):
+                return Success((response.status, dict(response.headers), response.body))
             case StopPolling(fault=fault):
                 return Failure(fault)
             case OpenStream():
@@ -81,8 +81,8 @@ class PollingCall:
         match ending:
             case OpenStream(request=request):
                 return await open_stream(request)
-            case UseResponse(answered=answered):
-                return WholeResponse(answered)
+            case UseResponse(response=response):
+                return WholeResponse(response)
             case StopPolling(fault=fault):
                 return fault
             case _:
@@ -93,14 +93,14 @@ class PollingCall:
         order: SendRequest | OpenStream | UseResponse | StopPolling = self._first
         while isinstance(order, SendRequest):
             left = until - self._runtime.now()
-            if order.rest >= left:
+            if order.delay >= left:
                 # The time is used up, so that nobody tries again in what is left of it.
                 await self._runtime.sleep(max(0.0, left))
                 return StopPolling(build_timeout_fault("read", "opening", self._timeout))
-            if order.rest:
-                await self._runtime.sleep(order.rest)
+            if order.delay:
+                await self._runtime.sleep(order.delay)
             event: PollingEvent
-            seconds = min(left - order.rest, self._timeout if order.timeout is None else order.timeout)
+            seconds = min(left - order.delay, self._timeout if order.timeout is None else order.timeout)
             match outcome(await self._exchange(order.request, seconds)):
                 case Success((status, headers, body)):
                     event = ExchangeDone(status=status, headers=headers, body=body)
@@ -113,10 +113,10 @@ class PollingCall:
 class WholeResponse:
     """A response that has come already, read like one that still comes."""
 
-    def __init__(self, answered: ExchangeDone) -> None:
-        self.status: int = answered.status
-        self.headers: Mapping[str, str] = answered.headers
-        self._body: bytes | None = answered.body
+    def __init__(self, response: ExchangeDone) -> None:
+        self.status: int = response.status
+        self.headers: Mapping[str, str] = response.headers
+        self._body: bytes | None = response.body
 
     async def receive(self) -> bytes | Fault | None:
         """The body in one piece, then the end."""

@@ -101,11 +101,11 @@ class PredictionPolling(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _schedule_poll(pursuit: PredictionPolling, least: float) -> tuple[PredictionPolling, PollingOrder]:
-    """Ask again, after a rest that grows with every poll."""
+    """Ask again, after a delay that grows with every poll."""
     endpoint, dialect = pursuit.endpoint, pursuit.dialect
-    rest = min(dialect.slowest_poll, dialect.poll * GROWTH ** min(pursuit.polls, 64))
+    delay = min(dialect.slowest_poll, dialect.poll * GROWTH ** min(pursuit.polls, 64))
     request = build_request(endpoint, GetPrediction(id=pursuit.id))
-    return replace(pursuit, polls=pursuit.polls + 1), SendRequest(request=request, rest=max(rest, least))
+    return replace(pursuit, polls=pursuit.polls + 1), SendRequest(request=request, delay=max(delay, least))
 
 
 def begin(
