@@ -91,8 +91,8 @@ def test_lists_are_values_too() -> None:
             Person,
             "JSON does not match schema Person: $.name: Input should be a valid string; $.born: Field required",
         ),
-        ("No idea.", Point, "the answer is not JSON"),
-        ("", Point, "the answer has no text"),
+        ("No idea.", Point, "the response is not JSON"),
+        ("", Point, "the response has no text"),
     ],
 )
 def test_what_is_wrong_and_where(content: str, form: type[Person | Point], message: str) -> None:

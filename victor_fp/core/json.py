@@ -1,4 +1,4 @@
-"""What JSON can hold, as a type, and the encoder and decoders that everything shares."""
+"""JSON types, and the shared encoder and decoders."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ JsonScalar: TypeAlias = str | int | float | bool | None
 if TYPE_CHECKING:
     Json: TypeAlias = JsonScalar | Sequence["Json"] | Mapping[str, "Json"]
 else:
-    # msgspec builds no decoder for an alias that refers to itself; Structs with such fields are converted into.
+    # msgspec does not support recursive aliases.
     Json = Any
 JsonObject: TypeAlias = Mapping[str, Json]
 
@@ -25,25 +25,25 @@ _UNREADABLE = (msgspec.DecodeError, UnicodeError, RecursionError)
 _ESCAPE = re.compile(
     r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}(\\u[dD][c-fC-F][0-9a-fA-F]{2})?|u[dD][c-fC-F][0-9a-fA-F]{2}|.)", re.DOTALL
 )
-"""An escape sequence; the group is the second half of a surrogate pair."""
+"""An escape sequence; the group is a low surrogate that follows a high one."""
 _SURROGATES = ("\\ud", "\\uD")
 _MAX_DIGITS = 400
-"""Of an integer. Python converts integers of more than 4,300 digits only where that is allowed."""
+"""Digits of an integer. By default Python refuses to convert integers of more than 4,300 digits."""
 
 
 class NotJson(msgspec.Struct, frozen=True, gc=False):
-    """Bytes that are not JSON, and why."""
+    """The reason why bytes are not valid JSON."""
 
     reason: str
 
 
 def encode_json(value: object) -> bytes:
-    """JSON bytes of anything msgspec can write; keys keep their order."""
+    """Encode a value that msgspec supports; keys keep their order."""
     return _ENCODER.encode(value)
 
 
 def encode_flawed_json(value: object) -> bytes:
-    """JSON bytes of a value from a response, in which halves of surrogate pairs become U+FFFD."""
+    """Encode a value from a response; lone surrogates become U+FFFD."""
     try:
         return _ENCODER.encode(value)
     except UnicodeEncodeError:
@@ -51,7 +51,7 @@ def encode_flawed_json(value: object) -> bytes:
 
 
 def decode_json(data: bytes | str) -> Json | NotJson:
-    """The value of a JSON text."""
+    """Decode JSON strictly."""
     try:
         return _DECODER.decode(data)
     except _UNREADABLE as error:
@@ -59,7 +59,7 @@ def decode_json(data: bytes | str) -> Json | NotJson:
 
 
 def decode_lenient_json(data: bytes | str) -> Json | NotJson:
-    """The value of a JSON text from a server or a model; what is not quite JSON is read as `decode_flawed_json` does."""
+    """Decode JSON from a server or a model: strictly, then with `decode_flawed_json`."""
     value = decode_json(data)
     if not isinstance(value, NotJson):
         return value
@@ -68,7 +68,7 @@ def decode_lenient_json(data: bytes | str) -> Json | NotJson:
 
 
 def decode_json_object(data: bytes | str) -> dict[str, Json] | NotJson:
-    """The object of a JSON text from a server or a model, read leniently; any other kind of value counts as not JSON."""
+    """Decode a JSON object from a server or a model leniently; any other value is NotJson."""
     try:
         value: Json | NotJson = _DECODER.decode(data)
     except _UNREADABLE:
@@ -83,11 +83,11 @@ def decode_json_object(data: bytes | str) -> dict[str, Json] | NotJson:
 
 
 def decode_flawed_json(data: bytes | str, *, keep_surrogates: bool = False) -> Json | NotJson:
-    """The value of a text that is JSON but for flaws that servers and models make.
+    """Decode JSON with flaws that servers and models are known to produce.
 
-    Control characters in strings are taken as they are; numbers that are not finite or have over 400 digits are null;
-    what is not valid Unicode is U+FFFD. With `keep_surrogates`, halves of surrogate pairs and bytes that are not UTF-8 stay
-    in the strings as surrogates, for `UnicodeRepair` to join or replace.
+    Control characters in strings are accepted; non-finite numbers and integers of over 400 digits become null; invalid
+    Unicode becomes U+FFFD. With `keep_surrogates`, lone surrogates and bytes that are not UTF-8 are kept in the strings
+    as surrogates, for `UnicodeRepair` to join or replace.
 
     >>> decode_flawed_json('{"a": NaN, "b": "\\\\ud83d"}')
     {'a': None, 'b': '\ufffd'}
