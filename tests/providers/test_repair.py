@@ -102,10 +102,10 @@ async def test_the_deadline_bounds_all_turns() -> None:
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        ({"repair": -1}, "repair: expected how often at most, got -1"),
-        ({"repair": "1"}, "repair: expected how often at most, got '1'"),
-        ({"response_format": None}, "repair: it needs a response_format that is JSON"),
-        ({"response_format": {"type": "text"}}, "repair: it needs a response_format that is JSON"),
+        ({"repair": -1}, "repair: expected a non-negative integer, got -1"),
+        ({"repair": "1"}, "repair: expected a non-negative integer, got '1'"),
+        ({"response_format": None}, "repair: requires a response_format for JSON"),
+        ({"response_format": {"type": "text"}}, "repair: requires a response_format for JSON"),
         ({"response_format": {"type": "no such type"}}, "repair: "),
     ],
 )

@@ -14,7 +14,7 @@ from victor_fp.core.resilience.fallback import MOVES_ON, FallbackPolicy
 from victor_fp.core.resilience.retry import RetryPolicy
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.provider_backend import ProviderBackend, find_engine_pool
-from victor_fp.shell.engine.call_spec import LONGEST, CallSpec
+from victor_fp.shell.engine.call_spec import MAX_SECONDS, CallSpec
 from victor_fp.shell.engine.in_flight import Interruptible, find_in_flight
 from victor_fp.shell.engine.operation import PoolBackend
 from victor_fp.shell.engine.target import ModelState, Target, TargetPool
@@ -51,9 +51,9 @@ class ManagerPool(TargetPool):
                 *(fallback.FallbackTarget(provider=name, model=model or "") for name, model in self._fallbacks),
             )
 
-    def compute_patience(self, timeout: float | None) -> float:  # noqa: ARG002  providers bound themselves
+    def compute_total_timeout(self, timeout: float | None) -> float:  # noqa: ARG002  providers bound themselves
         """Without a deadline of the caller's, only the providers' own bounds hold."""
-        return LONGEST
+        return MAX_SECONDS
 
     async def resolve(self, index: int, cause: Fault | None, operation: Interruptible) -> Result[Target, Fault]:
         """The current provider for the first attempt; after that the fallback that takes its place."""
@@ -87,9 +87,9 @@ class ManagerPool(TargetPool):
         return Target(
             backend=ProviderBackend(provider) if own is None else PoolBackend(own, provider.base_url),
             model=state.model,
-            timeout=LONGEST if own is not None else timeout if self._spec.stream else timeout * attempts,
+            timeout=MAX_SECONDS if own is not None else timeout if self._spec.stream else timeout * attempts,
             retries=NO_RETRIES,
-            every_model=ModelState(breaker=MemoryCell(None, SYSTEM.now), limiter=None),
+            shared_state=ModelState(breaker=MemoryCell(None, SYSTEM.now), limiter=None),
             in_flight=find_in_flight(provider),
             on_attempt=partial(self._failover.current.learn, state.provider_name),
         )

@@ -117,9 +117,9 @@ class BackgroundMethods:
     ) -> Result[CompletionResponse, Fault]:
         """`resume_background` with the failure as a value."""
         from victor_fp.shell.engine.background_kinds import RESUME
-        from victor_fp.shell.engine.call_spec import LONGEST
+        from victor_fp.shell.engine.call_spec import MAX_SECONDS
 
-        limits = {"timeout": LONGEST if timeout is None else timeout, "deadline": deadline}
+        limits = {"timeout": MAX_SECONDS if timeout is None else timeout, "deadline": deadline}
         return await self._run(RESUME, handle, limits)
 
     async def cancel_background(self, handle: Mapping[str, Any]) -> None:
@@ -161,7 +161,7 @@ class BackgroundMethods:
     def _build_lacks_background(self, provider: str | None = None) -> Fault:
         from victor_fp.core.faults import OperationUnsupported
 
-        message = f"{self.name} makes no responses in the background"
+        message = f"{self.name} does not support background responses"
         if provider is not None and provider != self.name:
             message = f"{self.name} does not ask {provider!r}, which makes the response"
         return OperationUnsupported(provider=self.name, operation="background", message=message)

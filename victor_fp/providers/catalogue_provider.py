@@ -144,7 +144,7 @@ class CatalogueProvider(BaseProvider):
             model="",
             timeout=self.timeout,
             retries=RetryPolicy(max_retries=self.max_retries),
-            every_model=ModelState(breaker=self._breaker_cell, limiter=None),
+            shared_state=ModelState(breaker=self._breaker_cell, limiter=None),
         )
         return TargetPool((target,), runtime=self._runtime, observers=observers)
 

@@ -201,8 +201,8 @@ class ProviderStreamAttempt:
         self._request = request
         self._timeout = limits.timeout
         now = asyncio.get_running_loop().time()
-        self._first_at = now + limits.first
-        self._whole_at = None if limits.whole is None else now + limits.whole
+        self._first_deadline = now + limits.first
+        self._last_deadline = None if limits.total is None else now + limits.total
         self._items: AsyncIterator[Any] | None = None
         self._held: list[StreamChunk] = []
         self._received: list[StreamChunk] = []
@@ -253,7 +253,7 @@ class ProviderStreamAttempt:
                 await close()
 
     def _compute_seconds_left(self) -> float:
-        until = self._whole_at if self._has_content else self._first_at
+        until = self._last_deadline if self._has_content else self._first_deadline
         if until is None:
             return self._timeout
         return min(self._timeout, max(0.0, until - asyncio.get_running_loop().time()))

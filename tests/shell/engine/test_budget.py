@@ -42,7 +42,7 @@ async def test_calls_at_once_do_not_exceed_a_budget_of_requests() -> None:
     assert len(server.received) == 5
     assert len(refused) == 15
     assert all(isinstance(fault, BudgetExceeded) for fault in refused)
-    assert refused[0].message == "the budget of 5 requests has no room for the call; nothing was sent"
+    assert refused[0].message == "the call would exceed the budget of 5 requests; nothing was sent"
     assert refused[0].provider == "acme"
 
 

@@ -20,7 +20,7 @@ from victor_fp.core.responses import ResponseContext
 from victor_fp.core.result import outcome
 from victor_fp.providers.catalogue_provider import CatalogueProvider
 from victor_fp.providers.registry import ProviderRegistry
-from victor_fp.shell.engine.backend import Kind, Known, PreparedExchange
+from victor_fp.shell.engine.backend import Kind, KnownResult, PreparedExchange
 from victor_fp.shell.engine.call_spec import CallSpec
 from victor_fp.shell.engine.operation import Operation
 
@@ -29,7 +29,7 @@ Lines = list[bytes]
 
 def compile_lines(
     codec: Codec, endpoint: Endpoint, spec: CallSpec, model: str, options: Any
-) -> Result[PreparedExchange[Lines] | Known[Lines], Fault]:
+) -> Result[PreparedExchange[Lines] | KnownResult[Lines], Fault]:
     def read(data: bytes) -> Result[Lines, Fault]:
         return Success([line for line in data.split(b"\n") if line.strip()])
 

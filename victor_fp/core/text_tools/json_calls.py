@@ -109,11 +109,11 @@ def _read_value(
         if isinstance(found, BracketWalk):
             return Unfinished(wake=view.wake if view.name else None, name=view.name)
         end = found
-    calls = read_whole(text[at:end], tools, strict=strict)
+    calls = read_response(text[at:end], tools, strict=strict)
     return NotACall(end=end, reason=calls) if isinstance(calls, str) else (calls, end)
 
 
-def read_whole(text: str, tools: Tools, *, strict: bool) -> tuple[TextCall, ...] | str:
+def read_response(text: str, tools: Tools, *, strict: bool) -> tuple[TextCall, ...] | str:
     """The calls that a whole JSON text holds, all or none; a str says why it holds none."""
     match repair_json(text):
         case BrokenJson(reason=reason):
