@@ -110,7 +110,7 @@ def test_errors_end_with_their_exit_codes(serve: Serve, keyed: dict[str, str], t
     assert embed("-f", str(tmp_path / "none.txt"), "-p", "openai", env=keyed).exit_code == 2
     assert embed("a", "-o", str(tmp_path), "-p", "openai", env=keyed).exit_code == 2
     without = embed("a", "-p", "anthropic", "-m", "claude", env=keyed | {"ANTHROPIC_API_KEY": "k"})
-    assert (without.exit_code, "this provider has no embeddings" in without.stderr) == (2, True)
+    assert (without.exit_code, "this provider does not support embeddings" in without.stderr) == (2, True)
     nameless = embed("a", "-p", "vllm", env=keyed)
     assert (nameless.exit_code, "--model" in nameless.stderr) == (2, True)
 

@@ -339,7 +339,7 @@ async def test_a_provider_without_embeddings_says_so_with_a_fault() -> None:
         for fault, operation in ((embedded, "embeddings"), (ranked, "reranking")):
             assert isinstance(fault, faults.OperationUnsupported)
             assert (fault.provider, fault.operation) == ("own", operation)
-    with pytest.raises(ProviderError, match="own has no embeddings"):
+    with pytest.raises(ProviderError, match="own does not support embeddings"):
         await Own().embed(["a"], model="m")
 
 

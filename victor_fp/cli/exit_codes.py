@@ -121,7 +121,7 @@ def _describe_fault(fault: Fault) -> tuple[ExitCode, str, str]:
         case OperationUnsupported():
             return (
                 ExitCode.USAGE,
-                f"this provider has no {fault.operation or 'such operation'}",
+                f"this provider does not support {fault.operation or 'this operation'}",
                 "See which has it: victor providers",
             )
         case ContextLengthExceeded():

@@ -22,6 +22,7 @@ from victor_fp.shell.engine.backend import (
     Batch,
     BoundRequest,
     Kind,
+    KnownResult,
     PreparedExchange,
     Split,
     TimeLimits,
