@@ -407,4 +407,4 @@ async def test_the_ledger_knows_when_results_vanish_as_the_vendor_says(tmp_path:
         await job.aclose()
     report = read_report(tmp_path / "l").unwrap()
     assert report.results_expire_at == 1_700_000_000 + 30 * 24 * 3600  # 30 days after the vendor created the batch
-    assert "the first results vanish at the vendor at 2023-12-14 22:13 UTC" in format_report(report)
+    assert "the first results expire at the vendor at 2023-12-14 22:13 UTC" in format_report(report)

@@ -269,5 +269,5 @@ async def test_the_raising_methods_raise() -> None:
             await provider.start_background(HI, model=MODEL, store=False, on_unsupported="adjust")
         with pytest.raises(ProviderError, match="repair"):
             await provider.start_background(HI, model=MODEL, repair=1, response_format={"type": "object"})
-        with pytest.raises(ProviderError, match="no model is named"):
+        with pytest.raises(ProviderError, match="no model given"):
             await provider.start_background(HI)

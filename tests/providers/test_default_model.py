@@ -51,7 +51,7 @@ async def test_the_entry_names_a_default_model() -> None:
 
 async def test_without_any_model_the_call_fails_and_says_what_to_do() -> None:
     provider = AcmeProvider(KEY, transport=ScriptedWire(Turn(text="Hi")))
-    with pytest.raises(ProviderError, match=r"no model is named: pass model=.*'acme/MODEL'") as caught:
+    with pytest.raises(ProviderError, match=r"no model given: pass model=.*'acme/MODEL'") as caught:
         await provider.chat(HI)
     assert isinstance(caught.value.fault, InvalidRequest)
 

@@ -259,7 +259,7 @@ async def test_parts_with_vectors_of_different_lengths_are_an_invalid_response()
     async with serving(grow) as server, embedder(server.url, max_retries=0) as provider:
         fault = (await provider.embed_result(["a", "b", "c"], model="m-1")).failure()
     assert isinstance(fault, faults.InvalidResponse)
-    assert (fault.provider, "do not go together" in fault.message) == ("embedder", True)
+    assert (fault.provider, "cannot be joined" in fault.message) == ("embedder", True)
 
 
 async def test_an_option_that_is_not_supported_is_refused_before_anything_is_sent_or_left_out_visibly() -> None:

@@ -121,7 +121,7 @@ async def test_a_stream_is_not_repaired() -> None:
     provider: Any = ProviderRegistry.create("openai", api_key="k", transport=ScriptedWire(RIGHT))
     async with provider:
         result = await provider.stream_result(HI, model="m", response_format=City, repair=1).response()
-    assert "the pieces of a stream" in result.failure().message
+    assert "not supported for streams" in result.failure().message
 
 
 async def test_no_repair_is_no_change() -> None:

@@ -117,7 +117,7 @@ def test_options_in_another_order_are_the_same_row() -> None:
 def test_templates_name_missing_columns_and_keep_braces() -> None:
     assert fill_template("{{{a}}} {b}", {"a": "x", "b": [1, None]}).unwrap() == "{x} [1,null]"
     missing = fill_template("{a} {c}", {"a": 1, "b": 2}).failure()
-    assert missing.message == "the template needs column 'c'; the row has: a, b"
+    assert missing.message == "the template requires column 'c'; the row has: a, b"
 
 
 @given(st.binary(max_size=200))

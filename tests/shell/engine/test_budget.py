@@ -125,7 +125,7 @@ async def test_dollars_are_counted_by_price_and_a_model_without_one_is_refused()
 
 async def test_a_budget_in_dollars_without_prices_is_refused_when_it_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("victor_fp.providers.managed_config.find_spec", lambda name: None)
-    with pytest.raises(ProviderError, match="needs prices"):
+    with pytest.raises(ProviderError, match="requires prices"):
         ManagedProvider(config=ProviderConfig("acme", "m-1", budget=Budget(usd=1.0)))
 
 

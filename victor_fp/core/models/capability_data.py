@@ -1,4 +1,4 @@
-"""What models were trained for and how they call tools, as data; `capabilities` says how sections are merged."""
+"""Capabilities of models as data; see `capabilities` for the merging of sections."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _IN_OLLAMA: dict[str, Section] = {
         "requires_strict_prompting": False,
     }
 }
-"""Models whose template in Ollama's library has tools."""
+"""Models whose template in Ollama's library supports tools."""
 
 
 def _build_trained(

@@ -1,4 +1,4 @@
-"""What models take that are served over Chat Completions and Responses, by vendor and model pattern; first match wins."""
+"""Parameters of models on Chat Completions and Responses, by vendor and model pattern; the first match applies."""
 
 from __future__ import annotations
 

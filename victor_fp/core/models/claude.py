@@ -1,6 +1,6 @@
-"""What Claude models take, by model pattern: thinking, effort, sampling, structured outputs.
+"""Parameters of Claude models by model pattern: thinking, effort, sampling, structured outputs.
 
-The facts are those of the vendor's GET /v1/models (capabilities) and of its migration guides, read in November 2026.
+Sources: the vendor's GET /v1/models (capabilities) and its migration guides, November 2026.
 """
 
 from __future__ import annotations
@@ -13,23 +13,23 @@ Effort: TypeAlias = Literal["low", "medium", "high", "xhigh", "max"]
 
 
 class ClaudePolicy(msgspec.Struct, frozen=True, kw_only=True):
-    """What the models that a glob pattern names can be asked. The pattern sees lower case, and `-` for `.`."""
+    """The parameters of models whose name matches a glob pattern, in lower case and with `-` for `.`."""
 
     pattern: str
     thinking: Literal["none", "budget", "either", "adaptive"] = "budget"
-    """By a budget of tokens, by the model's own judgement, or both; "either" prefers the judgement."""
+    """Thinking by a token budget, adaptive, or both; "either" prefers adaptive."""
     thinks: Literal["asked", "default", "always"] = "asked"
-    """Only when asked, unless told not to, or whatever it is told."""
+    """Whether thinking is off by default, on by default, or always on."""
     efforts: tuple[Effort, ...] = ()
-    """Levels of output_config.effort, rising."""
+    """Levels of output_config.effort, ascending."""
     sampling: Literal["free", "one", "none"] = "free"
-    """temperature and top_p together, one of them, or neither (nor top_k)."""
+    """Accepts temperature and top_p together, one of them, or neither (nor top_k)."""
     structured: bool = True
-    """Takes output_config.format and strict tools."""
+    """Accepts output_config.format and strict tools."""
     system_turns: bool = False
-    """Takes system messages between the turns."""
+    """Accepts system messages between turns."""
     forced_tools: bool = True
-    """Takes tool_choice any and tool."""
+    """Accepts the tool_choice types any and tool."""
 
 
 _TO_HIGH: tuple[Effort, ...] = ("low", "medium", "high")
@@ -88,4 +88,4 @@ CLAUDE_MODELS: tuple[ClaudePolicy, ...] = (
     # Another vendor's model behind a server of this format.
     ClaudePolicy(pattern="*"),
 )
-"""First match wins; the last matches everything."""
+"""The first match applies; the last pattern matches everything."""

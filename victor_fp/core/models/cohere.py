@@ -1,4 +1,4 @@
-"""What Cohere's models take, by model pattern: thinking and a choice among tools."""
+"""Parameters of Cohere's models by model pattern: thinking and tool choice."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import msgspec
 
 
 class CoherePolicy(msgspec.Struct, frozen=True, kw_only=True):
-    """What the models that a glob pattern names can be asked; the defaults are the newest models'."""
+    """The parameters of models that match a glob pattern; the defaults are those of the newest models."""
 
     pattern: str
     thinks: bool = True
-    """Takes `choose_thinking`, and its own thinking back."""
+    """Accepts the thinking parameter, and its own thinking in the history."""
     tool_choice: bool = True
 
 
@@ -25,4 +25,4 @@ POLICIES: tuple[CoherePolicy, ...] = (
     CoherePolicy(pattern="c4ai-aya*", thinks=False, tool_choice=False),
     CoherePolicy(pattern="*"),
 )
-"""First match wins."""
+"""The first match applies."""

@@ -1,4 +1,4 @@
-"""What Replicate's models take under `input`, by model pattern."""
+"""The `input` fields of Replicate's models by model pattern."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ SAMPLING: Mapping[str, str] = {
 
 
 class Inputs(msgspec.Struct, frozen=True, kw_only=True):
-    """What the models that a glob pattern names take under `input`; the API page of a model tells."""
+    """The `input` fields of models that match a glob pattern, as documented on the model's API page."""
 
     pattern: str
     fields: Mapping[str, str] = {}
-    """The model's word for each option that it takes."""
+    """The model's field for each supported option."""
     system: str = "system_prompt"
-    """Empty where instructions have to lead the prompt."""
+    """Field for instructions; empty: they are prepended to the prompt."""
     messages: str = ""
-    """Takes the whole conversation as a list of roles and texts; else all of it becomes one prompt."""
+    """Field for the conversation as a list of roles and texts; empty: it is rendered as one prompt."""
     images: str = ""
-    """Empty where the model sees nothing."""
+    """Field for images; empty for models without vision."""
     one_image: bool = False
-    """Takes one image as a text, instead of a list."""
+    """Accepts a single image as a string instead of a list."""
     stop_form: Literal["commas", "list"] = "commas"
     efforts: tuple[str, ...] = ()
     thinking_switch: str = ""
-    """Has to be true for the model to think."""
+    """Field that must be true to enable thinking."""
     least_tokens: int = 1
-    """The least that an answer may be bounded to."""
+    """Minimum of max_tokens."""
 
 
 _GPT_5: Mapping[str, str] = {"max_tokens": "max_completion_tokens", "reasoning_effort": "reasoning_effort"}
@@ -122,4 +122,4 @@ INPUTS: tuple[Inputs, ...] = (
     # What most language models there seem to take.
     Inputs(pattern="*", fields={**SAMPLING, "max_tokens": "max_tokens", "seed": "seed"}),
 )
-"""First match wins. Source where a model is said to be read: https://replicate.com/<owner>/<name>/api, in November 2026."""
+"""The first match applies. Source of confirmed models: https://replicate.com/<owner>/<name>/api, November 2026."""

@@ -82,7 +82,7 @@ def _build_other_inference(dialect: BedrockDialect, policy: BedrockPolicy, reque
     options = request.options
     fields, word, refused = _build_effort_fields(policy, options)
     asked_bound = request.max_tokens if request.asks_max_tokens else None
-    bound = request.max_tokens if policy.default_bound else asked_bound
+    bound = request.max_tokens if policy.accepts_default_max_tokens else asked_bound
     temperature, top_p = request.temperature, options.top_p
     if word in policy.unbounded_at:
         asked = {
@@ -124,15 +124,19 @@ def _build_effort_fields(policy: BedrockPolicy, options: Options) -> tuple[dict[
     if effort is None:
         return {}, "", refused
     if effort == "none":
-        if policy.effort and not policy.no_effort:
+        if policy.effort and not policy.no_effort_fields:
             refused.append(Adjustment(parameter="reasoning_effort", reason="this model always reasons"))
-        return _nest_at(policy.effort[:-1], dict(policy.no_effort)) if policy.no_effort else {}, "", refused
+        return (
+            _nest_at(policy.effort[:-1], dict(policy.no_effort_fields)) if policy.no_effort_fields else {},
+            "",
+            refused,
+        )
     word = policy.efforts.get(effort)
     if word is None:
         reason = f"this model knows {', '.join(policy.efforts)}" if policy.efforts else "this model knows no efforts"
         refused.append(Adjustment(parameter="reasoning_effort", reason=reason))
         return {}, "", refused
-    beside = _nest_at(policy.effort[:-1], dict(policy.effort_beside)) if policy.effort_beside else {}
+    beside = _nest_at(policy.effort[:-1], dict(policy.effort_fields)) if policy.effort_fields else {}
     return merge_fields(beside, _nest_at(policy.effort, word)), word, refused
 
 

@@ -93,7 +93,7 @@ def _build_contents(turns: Sequence[Message], dialect: GeminiDialect, policy: Ge
             # A conversation may use an id anew, so only the newest turn's calls name the results that follow it.
             names = {block.id: block.name for block in blocks if block.kind == "tool_call"}
             given = {block.id for block in blocks if block.kind == "tool_call" and "id" in (block.state or {})}
-            if parts := build_turn_parts(blocks, policy.stand_in):
+            if parts := build_turn_parts(blocks, policy.placeholder_signature):
                 contents.append(Content(role="model", parts=parts))
         else:
             contents.append(Content(role="user", parts=build_content_parts(message, dialect)))

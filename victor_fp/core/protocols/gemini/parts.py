@@ -82,16 +82,16 @@ def parse_data_url(url: str) -> tuple[bytes | None, str | None]:
         return None, None
 
 
-def build_turn_parts(blocks: Sequence[Block], stand_in: str) -> list[Part]:
+def build_turn_parts(blocks: Sequence[Block], placeholder_signature: str) -> list[Part]:
     """An assistant's turn, every signature on the part it came with.
 
-    Newer models refuse a turn whose first call is unsigned; `stand_in` signs a first call that another model made.
+    Newer models refuse a turn whose first call is unsigned; `placeholder_signature` signs a first call that another model made.
     """
     parts = [part for block in blocks if (part := _build_turn_part(block)) is not None]
     calls = [place for place, part in enumerate(parts) if part.function_call is not UNSET]
-    if stand_in and calls and all(parts[place].thought_signature is UNSET for place in calls):
+    if placeholder_signature and calls and all(parts[place].thought_signature is UNSET for place in calls):
         first = calls[0]
-        parts[first] = msgspec.structs.replace(parts[first], thought_signature=stand_in)
+        parts[first] = msgspec.structs.replace(parts[first], thought_signature=placeholder_signature)
     return parts
 
 
