@@ -231,7 +231,7 @@ async def test_results_become_text_parts_or_json(value: object, content: object)
 
 async def test_a_result_that_is_not_json_is_an_error() -> None:
     message = await answer(tool(threading.Event, name="give"), {})
-    assert (message.content, message.is_error) == ("the tool returned Event, which is not JSON", True)
+    assert (message.content, message.is_error) == ("the tool returned Event, which cannot be converted to JSON", True)
 
 
 async def test_an_exception_is_an_error_without_secrets_and_bounded(caplog: pytest.LogCaptureFixture) -> None:
@@ -247,7 +247,7 @@ async def test_an_exception_is_an_error_without_secrets_and_bounded(caplog: pyte
 
 async def test_an_unknown_tool_is_an_error_that_names_the_known_ones() -> None:
     (message,) = await run_tools(calls({}, name="nothing"), [weather])
-    assert (message.content, message.is_error) == ("there is no tool 'nothing'; tools: weather", True)
+    assert (message.content, message.is_error) == ("unknown tool 'nothing'; tools: weather", True)
 
 
 async def test_calls_run_at_once_and_are_answered_in_their_order() -> None:

@@ -129,7 +129,7 @@ def test_a_model_that_invents_a_tool_is_told(serve: Serve, keyed: dict[str, str]
     done = victor("chat", "Go", "--tools", f"{functions}:add", "-y", *at(server), env=keyed)
 
     assert done.returncode == 0
-    assert "there is no tool 'subtract'; tools: add" in answers(server.received[1])["call_0"]
+    assert "unknown tool 'subtract'; tools: add" in answers(server.received[1])["call_0"]
 
 
 def test_a_model_that_never_stops_calling_is_stopped(serve: Serve, keyed: dict[str, str], functions: Path) -> None:

@@ -1,4 +1,4 @@
-"""The targets of one call through a manager: the current provider, and its fallbacks as they take its place."""
+"""The targets of one call through a manager: the current provider and its fallbacks."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from victor_fp.shell.runtime import SYSTEM
 from victor_fp.shell.store.memory import MemoryCell
 
 NO_RETRIES = RetryPolicy(max_retries=0)
-"""Providers retry by themselves."""
+"""Providers make their own retries."""
 MANAGER_MOVES_ON = MOVES_ON | {"AllFallbacksFailed"}
-"""A managed provider whose own targets have all failed is one provider that failed."""
+"""A managed provider whose targets have all failed counts as one failed provider."""
 
 
 class ManagerPool(TargetPool):
-    """Chooses targets; the engine's loop does everything else."""
+    """Selects targets for the engine."""
 
     def __init__(self, failover: FailoverController, spec: CallSpec) -> None:
         config, state = failover.config, failover.current.state
@@ -51,12 +51,12 @@ class ManagerPool(TargetPool):
                 *(fallback.FallbackTarget(provider=name, model=model or "") for name, model in self._fallbacks),
             )
 
-    def compute_total_timeout(self, timeout: float | None) -> float:  # noqa: ARG002  providers bound themselves
-        """Without a deadline of the caller's, only the providers' own bounds hold."""
+    def compute_total_timeout(self, timeout: float | None) -> float:  # noqa: ARG002  providers have their own timeouts
+        """Return the maximum: without a caller's deadline, only the timeouts of the providers apply."""
         return MAX_SECONDS
 
     async def resolve(self, index: int, cause: Fault | None, operation: Interruptible) -> Result[Target, Fault]:
-        """The current provider for the first attempt; after that the fallback that takes its place."""
+        """Return the current provider for the first attempt; after that, the fallback that replaces it."""
         current = self._failover.current
         if current.is_closed:
             return Failure(build_closed_fault())
@@ -96,5 +96,5 @@ class ManagerPool(TargetPool):
 
 
 def build_no_provider_fault() -> Fault:
-    """The fault for a call that has nobody to answer it."""
-    return InvalidRequest(message="the manager has no provider: switch to one first")
+    """Build the fault for a call without a current provider."""
+    return InvalidRequest(message="the manager has no provider: call switch_provider first")

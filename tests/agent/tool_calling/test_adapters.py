@@ -177,9 +177,9 @@ def test_entries_that_are_wrong_are_said_to_be_and_nothing_of_them_is_guessed() 
     assert found.tool_calls == [ToolCall("a", {"q": 1}), ToolCall("b", '{"q": "cut o'), ToolCall("c", {})]
     assert found.warnings == [
         "a: repaired single_quotes, trailing_comma",
-        "b: the arguments are no JSON object and stay text",
-        "c: the arguments are no object but list",
-        "skipped a call of 'two words', which is no valid name",
+        "b: the arguments are not a JSON object and are kept as text",
+        "c: the arguments are not an object but list",
+        "skipped a call of 'two words', which is not a valid name",
         "skipped a call without a name",
     ]
 
@@ -208,7 +208,7 @@ def test_with_the_tools_in_use_known_only_they_count_and_their_schemas_are_used(
     found = adapter.parse_tool_calls('get-weather.v2("Paris", days=3)\n<function=rm></function>')
     assert found.tool_calls == [ToolCall(WEATHER.name, {"city": "Paris", "days": 3})]
     assert found.remaining_content == "<function=rm></function>"
-    assert found.warnings == ["a call in the format function_tags stayed text: no call of a known tool"]
+    assert found.warnings == ["a call in the format function_tags was kept as text: no call of a known tool"]
 
 
 def test_without_names_python_counts_with_keywords_and_alone_on_its_line() -> None:
