@@ -255,7 +255,7 @@ async def test_auto_without_a_batch_api_asks_live(tmp_path: Path) -> None:
     assert all(isinstance(done.result, Success) for done in found.values())
     refused = run(rows(5), provider, model="m", ledger=tmp_path / "l2", route="batch")
     (only,) = [done async for done in refused]
-    assert "no batch API" in only.result.failure().message
+    assert "does not support batches" in only.result.failure().message
 
 
 async def test_odd_results_are_counted_and_reach_no_row(tmp_path: Path) -> None:

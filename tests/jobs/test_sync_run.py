@@ -225,7 +225,7 @@ def test_inside_the_background_loop_the_job_is_a_failure_and_does_not_hang(tmp_p
         (only,) = job
         assert isinstance(only.result, Failure)
         assert isinstance(job.stopped, InvalidRequest)
-        assert "inside the event loop" in job.stopped.message
+        assert "inside the background event loop" in job.stopped.message
 
     run(inside())
 

@@ -79,7 +79,7 @@ def test_the_loop_does_not_wait_for_itself() -> None:
     async def outer() -> None:
         run(give(1))
 
-    with pytest.raises(LoopUnavailable, match="use the asynchronous one"):
+    with pytest.raises(LoopUnavailable, match="use the asynchronous method"):
         run(outer())
 
 

@@ -47,7 +47,7 @@ def test_a_rows_own_model_tools_and_options_come_before_the_jobs() -> None:
         ({"key": "k", "messages": 7}, "messages: expected messages"),
         ({"key": "k", "messages": [{"role": "nobody", "content": "x"}]}, "role"),
         ({"key": "k", "prompt": "x", "options": 3}, "options must be an object"),
-        ({"key": "k", "prompt": "x", "model": 3}, "model must be a text"),
+        ({"key": "k", "prompt": "x", "model": 3}, "model must be a string"),
         ({"key": "k", "prompt": "x", "tools": "t"}, "tools must be a list"),
         ({"key": "", "prompt": "x"}, "key must be valid Unicode of 1 to 512"),
         ({"key": "k" * 513, "prompt": "x"}, "key must be valid Unicode of 1 to 512"),
