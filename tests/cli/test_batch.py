@@ -119,7 +119,7 @@ def test_a_budget_in_requests_stops_the_run_and_the_rest_resumes(
     command = ["batch", "run", str(source), "--out", str(out), "--prompt", "{text}", *at(server)]
     ran = victor(*command, "--budget-requests", "4", env=keyed)
     assert ran.returncode == 5
-    assert "the budget is used up" in ran.stderr
+    assert "the budget is exhausted" in ran.stderr
     assert (len(server.received), len(read_results(out))) == (4, 4)
     assert victor(*command, "--resume", env=keyed).returncode == 0
     assert (len(server.received), len(read_results(out))) == (10, 10)
@@ -170,7 +170,7 @@ def test_a_ledger_that_does_not_exist_is_not_found(keyed: dict[str, str], tmp_pa
     for command in (["status"], ["retry"], ["cancel"], ["export", "--out", str(tmp_path / "out.jsonl")]):
         ran = victor("batch", command[0], str(tmp_path / "none.ledger"), *command[1:], env=keyed)
         assert ran.returncode == 4, command
-        assert "there is no ledger" in ran.stderr
+        assert "not found" in ran.stderr
     assert list(tmp_path.iterdir()) == []
 
 

@@ -172,7 +172,7 @@ def test_a_download_is_told_in_place_to_those_who_watch_and_once_to_logs() -> No
 
     assert told[0].count("\r") == 3
     assert told[0].endswith("100 % of 100 MB\n")
-    assert told[1] == "victor: downloading the model, once: 100 MB\n"
+    assert told[1] == "victor: downloading the model (once): 100 MB\n"
 
 
 HOSTILE = "f\x1b]52;c;ZXZpbA==\x07\u202e\n> "
@@ -202,7 +202,7 @@ def test_a_turn_that_failed_can_be_asked_again_and_an_answer_replaced(serve: Ser
 
     _, out, err = converse(server.url, "/retry", "Hi", "/retry", "/retry", "More")
 
-    assert "there is no prompt to ask again" in err
+    assert "no prompt to send again" in err
     assert out == "One\nTwo\nNext\n"
     assert [[one["content"] for one in messages(each)] for each in server.received] == [
         ["Hi"],
@@ -245,7 +245,7 @@ def test_a_provider_that_cannot_be_used_changes_nothing(serve: Serve) -> None:
 def test_an_unknown_command_is_no_prompt(serve: Serve) -> None:
     server = serve(saying("One"))
     _, _, err = converse(server.url, "/modle x", " /etc/hosts?")
-    assert "there is no command /modle" in err
+    assert "unknown command /modle" in err
     assert messages(server.received[0])[0]["content"] == " /etc/hosts?"
 
 

@@ -89,7 +89,7 @@ def test_a_damaged_file_is_reported_and_left_alone(serve: Serve, world: dict[str
     result = refresh("-p", "groq", "--base-url", f"{serve(lists).url}/v1", env=world | {"GROQ_API_KEY": "k"})
 
     assert result.exit_code == 2
-    assert "is not a file of limits" in result.stderr
+    assert "is not a limits file" in result.stderr
     assert path.read_text() == "{"
 
 
