@@ -1,6 +1,7 @@
 """The model limits stored by `victor models --refresh`: a JSON file in the user's configuration directory.
 
-    {"groq": [{"pattern": "m-big", "context_window": 131072, "max_output": 8192, "source": "...", "date": "2026-11-20"}]}
+    {"groq": [{"pattern": "m-big", "context_window": 131072, "max_output": 8192, "source": "...", "date":
+    "2026-11-20"}]}
 
 A missing file is an empty table. An invalid file is a `FileInvalid`, and is ignored by calls.
 """

@@ -173,7 +173,7 @@ async def test_strict_replays_answer_equal_requests_once_in_their_order() -> Non
     assert (await provider.chat("a", model="m")).content == "re: a"
     fault = (await provider.chat_result("a", model="m")).failure()
     assert isinstance(fault, InvalidRequest)
-    assert "the request was recorded 1 times, and has been answered as often" in fault.message
+    assert "the request was recorded 1 times, and all were used" in fault.message
 
 
 async def test_a_missing_recording_shows_the_nearest_and_what_is_different() -> None:
@@ -183,7 +183,7 @@ async def test_a_missing_recording_shows_the_nearest_and_what_is_different() -> 
     fault = (await provider.chat_result("Hello!", model="m", temperature=0.1, max_tokens=4096)).failure()
     assert isinstance(fault, InvalidRequest)
     assert fault.message.startswith(
-        f"no recording of POST {URL}/v1/chat/completions in r.yaml. The nearest, exchange 1, is different: "
+        f"no recording of POST {URL}/v1/chat/completions in r.yaml. The closest, exchange 1, differs: "
     )
     assert 'body.messages[0].content: recorded "something else entirely", now "Hello!"' in fault.message
     assert "body.temperature: recorded 0.7, now 0.1" in fault.message
@@ -266,7 +266,7 @@ async def test_concurrent_calls_are_written_in_the_order_in_which_they_were_sent
 
 async def test_a_file_that_is_no_recording_is_refused(tmp_path: Path) -> None:
     (tmp_path / "r.yaml").write_text("hello")
-    with pytest.raises(ValueError, match=r"r\.yaml is no recording"):
+    with pytest.raises(ValueError, match=r"r\.yaml is not a recording"):
         Recording(tmp_path / "r.yaml")
 
 

@@ -86,7 +86,7 @@ def test_whatever_is_written_is_read_again(exchanges: list[Exchange]) -> None:
         ("victor_fp_recording: 1\n---\n7", "exchange 1: TypeError"),
         (
             "victor_fp_recording: 1\n---\nrequest: {method: GET, url: u}\nfault: {type: Strange}",
-            "exchange 1: ValueError: no fault is called 'Strange'",
+            "exchange 1: ValueError: unknown fault 'Strange'",
         ),
         ("!!python/object/apply:os.system [ls]", "not YAML"),
         ("interactions: [7]", "interaction 1: TypeError"),
