@@ -67,7 +67,7 @@ class ManagerPool(TargetPool):
             name, model = self._fallbacks[index - 1]
             found = await self._failover.fall_back(name, model, self._used, cause)
             if not isinstance(found, tuple):
-                # A fallback that cannot be created says nothing of the next one.
+                # The next fallback may work if this one cannot be created.
                 message = f"the fallback {name} is not available: {found.message}"
                 return Failure(ProviderNotFound(provider=name, message=message))
             state, is_switched = found

@@ -100,7 +100,7 @@ class FunctionTool(Tool, Generic[P, R]):
     ) -> None:
         """See `tool`."""
         signature = _ToolSignature(function)
-        # The fields are given to the model's own constructor, whose keywords are those of a definition.
+        # The fields are passed to pydantic's constructor, whose keywords are those of a definition.
         BaseModel.__init__(
             self,
             name=name or _find_name(function),
@@ -162,7 +162,7 @@ class _ToolSignature:
             if parameter.kind is not inspect.Parameter.VAR_KEYWORD
         }
         arguments = TypedDict("arguments", fields)  # type: ignore[misc]  # the fields depend on the function
-        # A TypedDict, since names such as `json` or `copy` are those of a model's own methods.
+        # A TypedDict, since names such as `json` or `copy` conflict with methods of a model.
         config = ConfigDict(extra="allow" if self._takes_more else "forbid")
         arguments.__pydantic_config__ = config  # type: ignore[attr-defined]  # as pydantic's with_config does
         adapter: TypeAdapter[Any] = TypeAdapter(arguments)
@@ -195,7 +195,7 @@ class _ToolSignature:
     def bind(self, arguments: Mapping[str, Any]) -> Result[tuple[list[Any], dict[str, Any]], str]:
         """Return validated positional and keyword arguments, or an error message."""
         try:
-            # As JSON: dates, enums and bytes have their JSON spelling here.
+            # From JSON, so that dates, enums and bytes are accepted in their JSON form.
             values = self._adapter.validate_json(to_json(dict(arguments)))
         except ValidationError as error:
             problems = "; ".join(

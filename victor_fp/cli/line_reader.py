@@ -59,7 +59,7 @@ class TerminalReader:
         self._typed: list[KeyPress] = []
         """Keys typed during work, in order."""
         self._is_open = False
-        # The output is the session's by default: prompt_toolkit then minds terminals without escape sequences.
+        # The default output of the session, which supports terminals without escape sequences.
         with create_app_session(input=self._input, output=self._output):
             self._session: PromptSession[str] = PromptSession(
                 history=history or InMemoryHistory(),

@@ -48,7 +48,7 @@ class Terminal:
         self.err = err or sys.stderr
         for stream in (self.out, self.err):
             if isinstance(stream, TextIOWrapper):
-                # In a locale that cannot encode a character, a replacement is better than losing the answer.
+                # If the locale cannot encode a character, replace it rather than fail.
                 stream.reconfigure(errors="replace")
         self.shown = self.out.isatty()
         """Whether stdout is a terminal."""

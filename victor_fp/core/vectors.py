@@ -110,7 +110,7 @@ class Vectors(Sequence[Vector]):
         """`data` holds the elements row by row, in native byte order; `columns` is the length of a vector."""
         code = _CODES[dtype]
         if len(data) % (_SIZES[code] * columns or 1):
-            raise ValueError(f"{len(data)} bytes are not whole vectors of {columns} x {dtype}")
+            raise ValueError(f"{len(data)} bytes are not a multiple of a vector of {columns} x {dtype}")
         self.data: memoryview[Any] = memoryview(data).cast(code)
         self.columns = columns
         self.dtype: VectorType = dtype
@@ -179,7 +179,7 @@ def pack_floats(rows: Iterable[Sequence[float]], dtype: VectorType = "float32") 
         if columns is None:
             columns = len(row)
         elif columns != len(row):
-            raise ValueError(f"vectors of {columns} and of {len(row)} elements")
+            raise ValueError(f"vectors differ in length: {columns} and {len(row)} elements")
         if isinstance(row, list) and dtype == "float32":
             packed.fromlist(row)
         else:
@@ -191,11 +191,11 @@ def pack_wire_bytes(rows: Sequence[bytes], dtype: VectorType = "float32") -> Vec
     """Pack rows as sent in base64: little-endian float32, or single bytes. Raises ValueError for invalid lengths."""
     lengths = set(map(len, rows))
     if len(lengths) > 1:
-        raise ValueError(f"vectors of {min(lengths)} and of {max(lengths)} bytes")
+        raise ValueError(f"vectors differ in length: {min(lengths)} and {max(lengths)} bytes")
     size = _SIZES[_CODES[dtype]]
     length = lengths.pop() if lengths else 0
     if length % size:
-        raise ValueError(f"{length} bytes are not whole numbers of {size} bytes")
+        raise ValueError(f"{length} bytes are not a multiple of {size} bytes")
     data = b"".join(rows)
     if size > 1 and sys.byteorder == "big":
         swapped = array("f", data)
@@ -221,7 +221,7 @@ def concatenate(parts: Sequence[Vectors]) -> Vectors:
     first, *others = filled
     for other in others:
         if (other.columns, other.dtype) != (first.columns, first.dtype):
-            raise ValueError(f"vectors of {first.columns} x {first.dtype} and of {other.columns} x {other.dtype}")
+            raise ValueError(f"vectors differ: {first.columns} x {first.dtype} and {other.columns} x {other.dtype}")
     return Vectors(b"".join([part.data for part in filled]), first.columns, first.dtype)
 
 

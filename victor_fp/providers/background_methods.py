@@ -38,7 +38,7 @@ class BackgroundMethods:
         """The provider's name."""
         raise NotImplementedError
 
-    def choose_background_pool(self, provider: str | None) -> TargetPool | None:  # noqa: ARG002  overridden where there is one
+    def choose_background_pool(self, provider: str | None) -> TargetPool | None:  # noqa: ARG002  overridden
         """Return the targets that start responses, or the target of `provider`; None if there is none."""
         return None
 

@@ -269,7 +269,7 @@ class BaseProvider(CircuitGuarded, BackgroundMethods, BatchMethods, ABC):
 
     async def embed(
         self,
-        texts: Sequence[str] | str,  # noqa: ARG002  a class that has embeddings overrides this
+        texts: Sequence[str] | str,  # noqa: ARG002  overridden by providers with embeddings
         *,
         model: str,
         dimensions: int | None = None,  # noqa: ARG002
@@ -299,7 +299,7 @@ class BaseProvider(CircuitGuarded, BackgroundMethods, BatchMethods, ABC):
 
     async def rerank(
         self,
-        query: str,  # noqa: ARG002  a class that reranks overrides this
+        query: str,  # noqa: ARG002  overridden by providers with reranking
         documents: Sequence[str],  # noqa: ARG002
         *,
         model: str,

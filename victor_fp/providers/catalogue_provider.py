@@ -96,7 +96,7 @@ class CatalogueProvider(BaseProvider):
         **settings: Any,
     ) -> None:
         """Raises ProviderError if a required setting or extra is missing; keys are looked up at the first call."""
-        # Tools that show a frame's variables, should anything raise in here, show no key.
+        # Error trackers that report the variables of a frame must not see the key.
         api_key, settings = to_secret(api_key), HiddenValuesDict(settings)
         spec = self.SPEC
         transport = transport or settings.pop("wire", None)  # the name of the keyword in version 0.1
@@ -151,7 +151,7 @@ class CatalogueProvider(BaseProvider):
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         """Copy with a separate breaker; connections, key lookup and signer are shared."""
         copied = copy.copy(self)
-        copied._separate()  # noqa: SLF001  another object of this class
+        copied._separate()  # noqa: SLF001  an object of this class
         return copied
 
     def _separate(self) -> None:

@@ -168,7 +168,7 @@ class ProviderRateLimitError(ProviderError):
 class ProviderTimeoutError(ProviderError):
     """A timeout or deadline passed."""
 
-    def _choose_fault_type(self, status: int | None) -> type[Fault]:  # noqa: ARG002  the class says it all
+    def _choose_fault_type(self, status: int | None) -> type[Fault]:  # noqa: ARG002  depends on the class only
         return TimedOut
 
 

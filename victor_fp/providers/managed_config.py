@@ -173,7 +173,7 @@ def _create_provider(config: ProviderConfig) -> BaseProvider:
     if not is_http:
         keywords.update(_filter_accepted(kind, {"max_retries": 0}))
     if isinstance(config.api_key, SecretStr):
-        # A custom class may put the key into a header as it comes.
+        # A custom class may use the key in a header unchanged.
         keywords["api_key"] = config.api_key if is_http else config.api_key.get_secret_value()
     if config.base_url is not None:
         keywords["base_url"] = config.base_url

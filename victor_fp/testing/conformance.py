@@ -1,7 +1,7 @@
 """The conformance kit: checks the rules that hold for all providers, over real HTTP on loopback.
 
     check("acme")                                           # by its registered name
-    check(AcmeProvider, protocol="openai-chat")             # or by whatever makes one
+    check(AcmeProvider, protocol="openai-chat")             # or by a function that creates it
 
     @pytest.mark.parametrize("case", cases("acme"), ids=str)
     def test_acme(case: Case) -> None:

@@ -32,7 +32,7 @@ def stub_vector(text: str, dimensions: int = DIMENSIONS) -> list[float]:
     for word in re.findall(r"\w+", text.lower()) or [text]:
         counts[crc32(word.encode("utf-8", "surrogatepass")) % dimensions] += 1.0
     length = math.sqrt(sum(count * count for count in counts))
-    # As a model computes: in float32.
+    # In float32, like a model.
     return pack_floats([[count / length for count in counts]])[0].tolist()
 
 

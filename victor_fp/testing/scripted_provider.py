@@ -62,7 +62,7 @@ class ScriptedProvider(BaseProvider):
     def __init__(
         self, answer: AnswerFunction, *, name: str = "scripted", models: Sequence[str] = (), **options: Any
     ) -> None:
-        """`models` are returned by `list_models`; `options` are passed to BaseProvider, such as `use_circuit_breaker`."""
+        """`models` are returned by `list_models`; `options` go to BaseProvider, such as `use_circuit_breaker`."""
         super().__init__(**options)
         self._answer = answer
         self._name = name

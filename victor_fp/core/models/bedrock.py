@@ -52,11 +52,11 @@ POLICIES: tuple[BedrockPolicy, ...] = (
     BedrockPolicy(pattern="*anthropic.claude-v2*", top_k=("top_k",), structured=False),
     *(
         BedrockPolicy(pattern=f"*anthropic.claude-{old}*", claude=True, cache=EVERYWHERE, statuses=True)
-        # Bedrock refused Claude's own tool_choice with the models before 4.5.
+        # Bedrock rejected Claude's tool_choice for the models before 4.5.
         for old in ("instant", "3", "sonnet-4-2", "opus-4-2", "opus-4-1")
     ),
     BedrockPolicy(pattern="*anthropic.claude*", claude=True, cache=EVERYWHERE, statuses=True, own_tool_choice=True),
-    # Nova 2 user guide, "Extended thinking": high effort takes neither bound nor sampling.
+    # Nova 2 user guide, "Extended thinking": high effort accepts neither max_tokens nor sampling parameters.
     BedrockPolicy(
         pattern="*amazon.nova-2*",
         top_k=_NOVA_TOP_K,
@@ -83,7 +83,7 @@ POLICIES: tuple[BedrockPolicy, ...] = (
     BedrockPolicy(pattern="*mistral.*", top_k=("top_k",)),
     BedrockPolicy(pattern="*openai.gpt-oss*", efforts=_BETTER_AT_HIGH, effort=("reasoning_effort",)),
     BedrockPolicy(pattern="*openai.*", efforts=_BETTER_AT_HIGH, effort=("reasoning", "effort")),
-    # An ARN of a profile or of provisioned throughput does not tell the model: what is asked for goes out.
+    # The ARN of a profile or of provisioned throughput does not contain the model: all parameters are sent.
     BedrockPolicy(pattern="arn:*", top_k=("top_k",), cache=EVERYWHERE, statuses=True),
     BedrockPolicy(pattern="*"),
 )

@@ -48,14 +48,14 @@ CLAUDE_MODELS: tuple[ClaudePolicy, ...] = (
     ClaudePolicy(pattern="*claude-opus-4-5*", sampling="one", efforts=_TO_HIGH),
     ClaudePolicy(pattern="*claude-opus-4-6*", sampling="one", thinking="either", efforts=_TO_MAX),
     ClaudePolicy(pattern="*claude-sonnet-4-6*", sampling="one", thinking="either", efforts=_TO_MAX),
-    # Models after Opus 4.6 refuse temperature, top_p, top_k and thinking budgets.
+    # Models after Opus 4.6 reject temperature, top_p, top_k and thinking budgets.
     ClaudePolicy(pattern="*claude-opus-4-7*", sampling="none", thinking="adaptive", efforts=_ALL),
     ClaudePolicy(pattern="*claude-opus-4-8*", sampling="none", thinking="adaptive", efforts=_ALL, system_turns=True),
     ClaudePolicy(pattern="*claude-opus-4*", structured=False),
     ClaudePolicy(pattern="*claude-sonnet-4*", structured=False),
-    # Preview: always thinks, and still takes a budget.
+    # Preview: always thinks, and still accepts a budget.
     ClaudePolicy(pattern="*claude-mythos-preview*", sampling="none", thinking="either", thinks="always", efforts=_ALL),
-    # From Opus 5 and Sonnet 5 on thinking is the default; Haiku 5.5 keeps a way to turn it off.
+    # Since Opus 5 and Sonnet 5 thinking is on by default; Haiku 5.5 can disable it.
     *(
         ClaudePolicy(
             pattern=pattern, sampling="none", thinking="adaptive", thinks="default", efforts=_ALL, system_turns=True
@@ -68,14 +68,14 @@ CLAUDE_MODELS: tuple[ClaudePolicy, ...] = (
             "*claude-sonnet-5@*",
         )
     ),
-    # The first Fable 5 and Mythos 5 always think; whether they take a forced choice is left to the vendor's answer.
+    # The first Fable 5 and Mythos 5 always think; whether they accept a forced tool choice is not known, so it is sent.
     *(
         ClaudePolicy(
             pattern=pattern, sampling="none", thinking="adaptive", thinks="always", efforts=_ALL, system_turns=True
         )
         for pattern in ("*claude-fable-5", "*claude-fable-5@*", "*claude-mythos-5", "*claude-mythos-5@*")
     ),
-    # Fable 5.1, Opus 5.5, Sonnet 5.5 and, until their own facts are known, models to come: no forced tool choice.
+    # Fable 5.1, Opus 5.5, Sonnet 5.5 and, until they are documented, later models: no forced tool choice.
     ClaudePolicy(
         pattern="*claude-*",
         sampling="none",
@@ -85,7 +85,7 @@ CLAUDE_MODELS: tuple[ClaudePolicy, ...] = (
         system_turns=True,
         forced_tools=False,
     ),
-    # Another vendor's model behind a server of this format.
+    # A model of another vendor on a server with this protocol.
     ClaudePolicy(pattern="*"),
 )
 """The first match applies; the last pattern matches everything."""

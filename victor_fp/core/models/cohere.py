@@ -18,7 +18,7 @@ POLICIES: tuple[CoherePolicy, ...] = (
     # API reference of /v2/chat: tool_choice is for Command R7B (12-2024) and newer.
     CoherePolicy(pattern="command-r-*", thinks=False, tool_choice=False),
     CoherePolicy(pattern="command-r7b*", thinks=False),
-    # docs/reasoning: Command A Reasoning was the first model that thinks.
+    # docs/reasoning: Command A Reasoning was the first reasoning model.
     CoherePolicy(pattern="command-a-03-2025", thinks=False),
     CoherePolicy(pattern="command-a-vision*", thinks=False),
     CoherePolicy(pattern="command-a-translate*", thinks=False),

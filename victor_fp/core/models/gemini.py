@@ -63,7 +63,7 @@ POLICIES: tuple[GeminiPolicy, ...] = (
     ),
     GeminiPolicy(pattern="gemini-2.5-*image*", placeholder_signature="", result_media=_NO_MEDIA),
     GeminiPolicy(pattern="gemini-2.5-*tts*", placeholder_signature="", result_media=_NO_MEDIA),
-    # Budgets as Google's own OpenAI-compatible endpoint sets them; 2.5 Pro takes 128 to 32768 and cannot be turned off.
+    # Budgets as set by Google's OpenAI-compatible endpoint; 2.5 Pro accepts 128 to 32768 and cannot disable thinking.
     GeminiPolicy(
         pattern="gemini-2.5-pro*",
         efforts={"minimal": 1024, "low": 1024, "medium": 8192, "high": 24576, "xhigh": 32768, "max": 32768},
@@ -84,7 +84,7 @@ POLICIES: tuple[GeminiPolicy, ...] = (
         placeholder_signature="",
         result_media=_NO_MEDIA,
     ),
-    # The Pro models lack MINIMAL, the first of them MEDIUM too. Source: Gemini API, "OpenAI compatibility".
+    # The Pro models do not support MINIMAL, and the first one not MEDIUM. Source: Gemini API, "OpenAI compatibility".
     GeminiPolicy(pattern="gemini-3-pro*", efforts={**LEVELS, "minimal": "LOW", "medium": "HIGH"}),
     GeminiPolicy(pattern="gemini-3*-pro*", efforts={**LEVELS, "minimal": "LOW"}),
     GeminiPolicy(pattern="gemini-pro-latest", efforts={**LEVELS, "minimal": "LOW"}),

@@ -42,7 +42,7 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True):
 _GPT_5: Mapping[str, str] = {"max_tokens": "max_completion_tokens", "reasoning_effort": "reasoning_effort"}
 
 INPUTS: tuple[Inputs, ...] = (
-    # Read: gpt-5.6-terra, gpt-5.4; gpt-5.1; gpt-5-nano. Others of their kind are taken for the same.
+    # Confirmed: gpt-5.6-terra, gpt-5.4; gpt-5.1; gpt-5-nano. Similar models are assumed to be the same.
     Inputs(
         pattern="openai/gpt-5.[4-9]*",
         fields=_GPT_5,
@@ -64,7 +64,7 @@ INPUTS: tuple[Inputs, ...] = (
         images="image_input",
         efforts=("minimal", "low", "medium", "high"),
     ),
-    # Read: o1, o4-mini.
+    # Confirmed: o1, o4-mini.
     Inputs(
         pattern="openai/o[1-9]*",
         fields=_GPT_5,
@@ -84,7 +84,7 @@ INPUTS: tuple[Inputs, ...] = (
         messages="messages",
         images="image_input",
     ),
-    # Read: claude-4-sonnet.
+    # Confirmed: claude-4-sonnet.
     Inputs(
         pattern="anthropic/claude-*",
         fields={"max_tokens": "max_tokens", "reasoning_budget": "thinking_budget_tokens"},
@@ -93,7 +93,7 @@ INPUTS: tuple[Inputs, ...] = (
         thinking_switch="extended_thinking",
         least_tokens=1024,
     ),
-    # Unconfirmed, like all that follow but for Llama 2.
+    # Unconfirmed, like all following ones except Llama 2.
     Inputs(
         pattern="google/gemini-*",
         fields={
@@ -119,7 +119,7 @@ INPUTS: tuple[Inputs, ...] = (
         },
         system="",
     ),
-    # What most language models there seem to take.
+    # The common fields of language models.
     Inputs(pattern="*", fields={**SAMPLING, "max_tokens": "max_tokens", "seed": "seed"}),
 )
 """The first match applies. Source of confirmed models: https://replicate.com/<owner>/<name>/api, November 2026."""

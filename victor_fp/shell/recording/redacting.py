@@ -101,7 +101,7 @@ def _redact_pieces(pieces: Sequence[Piece], clean: Clean) -> tuple[Piece, ...]:
     try:
         text = body.decode()
     except UnicodeDecodeError:
-        # One character for each byte: credentials are ASCII.
+        # One character per byte: credentials are ASCII.
         cleaned = [clean(body.decode("latin-1")).encode("latin-1")]
         lines = [body]
     else:

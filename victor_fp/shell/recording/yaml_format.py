@@ -45,7 +45,7 @@ def encode_exchange(exchange: Exchange) -> str:
     text = _write(_render_exchange(exchange))
     if decode_document(_load(text)[0]) == Success(exchange):
         return text
-    # A body that YAML cannot hold exactly.
+    # The body cannot be represented exactly in YAML.
     return _write(_render_exchange(exchange, is_binary=True))
 
 
@@ -181,7 +181,7 @@ def _load(text: str) -> list[Any]:
 def _write(document: Mapping[str, Any]) -> str:
     import yaml
 
-    # The writer in Python: the one in C folds and quotes differently, and files should not depend on it.
+    # The Python writer: the C writer folds and quotes differently, and files must not depend on it.
     return str(
         yaml.dump(
             document,

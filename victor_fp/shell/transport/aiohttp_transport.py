@@ -240,7 +240,7 @@ class _ClientResponse(aiohttp.ClientResponse):
 
     async def start(self, connection: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
         protocol = connection.protocol
-        # RFC 9112, 9.6: after a request with `connection: close` the server closes, whatever its response says.
+        # RFC 9112, 9.6: after a request with `connection: close` the server closes, regardless of its response.
         if protocol is not None and self.request_info.headers.get("connection") == "close":
             protocol.force_close()
         started = await super().start(connection)

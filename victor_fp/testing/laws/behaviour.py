@@ -78,7 +78,7 @@ async def _check_secret(harness: Harness) -> Problems:
         seen["a URL"] = " ".join(received.path for received in server.received)
         seen["a body"] = " ".join(received.body.decode("utf-8", "replace") for received in server.received)
     seen["the log"] = "\n".join(logged)
-    return [f"the key is in {index}" for index, words in seen.items() if KEY in words]
+    return [f"the key is in {location}" for location, words in seen.items() if KEY in words]
 
 
 def _build_first_answer(harness: Harness) -> Answer:
