@@ -65,12 +65,12 @@ EXPECTED = Documentation(
 
 
 @pytest.mark.parametrize("docstring", [GOOGLE, NUMPY, SPHINX], ids=["google", "numpy", "sphinx"])
-def test_all_styles_say_the_same(docstring: str) -> None:
+def test_all_styles_yield_the_same(docstring: str) -> None:
     assert parse_docstring(docstring) == EXPECTED
 
 
 @pytest.mark.parametrize("docstring", [None, "", "   "])
-def test_no_docstring_says_nothing(docstring: str | None) -> None:
+def test_missing_docstring_is_empty(docstring: str | None) -> None:
     assert parse_docstring(docstring) == Documentation()
 
 

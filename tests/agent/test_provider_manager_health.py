@@ -97,7 +97,7 @@ async def test_the_callers_own_mistake_switches_nothing() -> None:
     assert two.received == []
 
 
-async def test_when_all_fail_the_fault_tells_of_all() -> None:
+async def test_fault_after_all_fallbacks_failed_lists_all() -> None:
     async with serving(fails) as one, serving(fails) as two:
         config = calls_fail("second", "nobody")
         manager = ProviderManager(settings(second=two), acme(one.url, max_retries=0), "m-1", config=config)
@@ -251,7 +251,7 @@ async def test_healthy_providers_come_by_latency_and_the_ill_are_left_out() -> N
             assert await manager.get_healthy_providers() == ["second", "acme"]
 
 
-async def test_without_checks_what_calls_have_shown_decides_who_is_healthy() -> None:
+async def test_without_checks_health_is_based_on_calls() -> None:
     async with serving(fails) as one:
         config = ProviderManagerConfig(enable_health_checks=False, auto_fallback=False, fallback_providers=["echo"])
         async with ProviderManager(None, acme(one.url, max_retries=0), "m-1", config=config) as manager:
@@ -261,7 +261,7 @@ async def test_without_checks_what_calls_have_shown_decides_who_is_healthy() -> 
             assert await manager.get_healthy_providers() == ["echo"]
 
 
-async def test_a_custom_provider_without_a_list_of_models_is_asked_for_a_word() -> None:
+async def test_provider_without_a_model_list_is_checked_with_a_chat() -> None:
     assert (await check_provider(Echo(), "e-1")).is_healthy
     Echo.plan = [ConnectionError("nobody there")]
     assert isinstance((await check_provider(Echo(), "e-1")).fault, faults.ConnectionFailed)

@@ -229,7 +229,7 @@ def test_cancel_stops_a_run_and_status_reads_it_meanwhile(serve: Serve, keyed: d
         assert status["done"] == 6
         again = victor(*command, "--resume", env=keyed)
         assert "locked by another run" in again.stderr
-        assert "once a row in flight is finished" in victor("batch", "cancel", f"{out}.ledger", env=keyed).stdout
+        assert "after the next row in flight" in victor("batch", "cancel", f"{out}.ledger", env=keyed).stdout
         held.is_open = True
         assert process.wait(20) == 130
     assert len(server.received) <= 6 + 2 * 2

@@ -114,7 +114,7 @@ def test_a_poll_that_is_refused_ends_the_waiting() -> None:
     assert after(told(), gone)[1][-1] == UseResponse(gone)
 
 
-def test_whoever_resumes_a_response_never_ends_it() -> None:
+def test_resumed_response_is_never_cancelled() -> None:
     polling, orders = after(told(), told(), request=get("r1"))
     assert isinstance(orders[-1], SendRequest)
     assert polling.cancel is None
@@ -154,7 +154,7 @@ def test_a_handle_is_read_from_plain_json() -> None:
     | st.text()
     | st.dictionaries(st.sampled_from(["provider", "model", "id"]), st.none() | st.text(max_size=2))
 )
-def test_what_is_no_handle_is_refused(value: object) -> None:
+def test_invalid_handle_is_rejected(value: object) -> None:
     match outcome(read_handle("p", value)):
         case Success(handle):
             assert handle == value

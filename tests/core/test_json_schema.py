@@ -174,7 +174,7 @@ def test_many_fences_are_all_tried() -> None:
     assert structured(CompletionResponse(content=text), {"type": "integer"}) == Success(3)
 
 
-def test_without_the_library_the_fault_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_library_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "jsonschema_rs", None)
     fault = structured(CompletionResponse(content="1"), {"title": "N", "type": "integer"}).failure()
     assert isinstance(fault, InvalidRequest)

@@ -265,7 +265,7 @@ RESPONSES = TypeAdapter(ResponseMetadata)
 CHUNKS = TypeAdapter(ChunkMetadata)
 
 
-def test_every_protocol_has_a_body_that_says_everything() -> None:
+def test_every_protocol_has_a_sample_with_all_metadata() -> None:
     assert set(ERROR_FREE) == set(PROTOCOLS)
 
 

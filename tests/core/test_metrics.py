@@ -72,7 +72,7 @@ def test_a_window_of_nothing_keeps_totals_only() -> None:
     assert (metrics.samples, metrics.older, metrics.operations) == ((), (), 50)
 
 
-def test_what_nobody_reported_is_absent_and_never_zero() -> None:
+def test_unreported_values_are_absent() -> None:
     told = summarize(record_sample(Metrics(), sample()))
     assert (told["time_to_first_token"], told["tokens_per_second"], told["chunk_gap"]) == (None, None, None)
     assert told["seconds"] == {
@@ -115,7 +115,7 @@ def test_tokens_per_second_come_from_reported_usage_after_the_first_piece() -> N
     assert of_attempts(Attempt(provider="acme"), usage={"prompt_tokens": 4}).tokens_per_second is None
 
 
-def test_retries_and_fallbacks_are_told_apart() -> None:
+def test_retries_and_fallbacks_are_counted_separately() -> None:
     tries = (
         Attempt(provider="acme", model="a", seconds=1.0, outcome="ServerFailed"),
         Attempt(provider="acme", model="a", seconds=1.0, outcome="ServerFailed", waited=0.5),

@@ -85,7 +85,7 @@ def test_parallel_calls_with_the_same_index_stay_apart() -> None:
     assert response.stop_reason == "tool_use"
 
 
-def test_a_failure_is_the_reason_even_beside_calls() -> None:
+def test_failure_is_the_stop_reason_despite_calls() -> None:
     called: list[Delta] = [ToolCallStarted(index=0, id="a", name="f"), ToolCallArguments(index=0, text="{}")]
     response = answered([*called, Stopped("UNEXPECTED_TOOL_CALL", "UNEXPECTED_TOOL_CALL", is_failure=True)])
     assert response.stop_reason == "UNEXPECTED_TOOL_CALL"
@@ -130,7 +130,7 @@ def test_arguments_that_do_not_parse_stay_as_they_came() -> None:
     assert response.stop_reason == "length"
 
 
-def test_arguments_for_a_call_nobody_opened_are_not_lost() -> None:
+def test_arguments_without_a_started_call_are_kept() -> None:
     response = answered([ToolCallArguments(index=3, text='{"x":1}'), Stopped("tool_use")])
     assert response.tool_calls == [{"id": "call_0", "name": "", "arguments": {"x": 1}}]
 
@@ -149,7 +149,7 @@ def test_values_at_paths_build_arguments() -> None:
     assert response.tool_calls == [{"id": "a", "name": "f", "arguments": {"steps": ["slice", "fry"], "hot": True}}]
 
 
-def test_a_stop_word_nobody_knows_is_kept() -> None:
+def test_unknown_stop_reason_is_kept() -> None:
     assert answered([TextDelta("x"), Stopped("MYSTERY", "MYSTERY")]).stop_reason == "MYSTERY"
 
 
@@ -196,7 +196,7 @@ def test_a_stream_without_a_stop_reason_is_truncated_and_keeps_what_came() -> No
     assert (fault.provider, fault.model, fault.maybe_billed) == ("acme", "m-1", True)
 
 
-def test_an_end_without_a_reason_is_no_stop() -> None:
+def test_end_without_a_stop_reason_is_not_a_stop() -> None:
     _, fault = streamed([[TextDelta("x"), StreamEnded()]])
     assert isinstance(fault, StreamTruncated)
 

@@ -86,7 +86,7 @@ def test_a_wrong_field_costs_that_field_and_no_other(body: bytes, expected: Answ
         (b'{"type": "__unknown__"}', UnknownType(raw={"type": "__unknown__"})),
     ],
 )
-def test_an_object_nobody_knows_is_kept_as_it_came(body: bytes, expected: Block) -> None:
+def test_unknown_variant_keeps_the_object(body: bytes, expected: Block) -> None:
     assert BLOCKS.decode(body) == expected
 
 
@@ -104,7 +104,7 @@ def test_an_object_nobody_knows_is_kept_as_it_came(body: bytes, expected: Block)
         b"{'id': 1}",
     ],
 )
-def test_what_is_no_answer_says_why(body: bytes) -> None:
+def test_undecodable_data_has_a_reason(body: bytes) -> None:
     found = ANSWERS.decode(body)
     assert isinstance(found, Undecodable)
     assert found.reason
@@ -132,7 +132,7 @@ def test_halves_of_surrogate_pairs_are_kept_where_a_repair_follows() -> None:
     assert decoder.decode(b'{"id": "a\\ud83d"}') == Answer(id="a\ud83d")
 
 
-def test_a_union_without_an_unknown_variant_drops_what_it_does_not_know() -> None:
+def test_union_without_an_unknown_variant_drops_unknown_objects() -> None:
     class Holder(msgspec.Struct, frozen=True, kw_only=True):
         part: Text | Call | None = None
 

@@ -386,7 +386,7 @@ async def test_a_ledger_that_cannot_be_written_stops_the_job_and_the_next_run_go
     assert read_report(tmp_path / "l").unwrap().in_batches == 0
 
 
-async def test_the_ledger_knows_when_results_vanish_as_the_vendor_says(tmp_path: Path) -> None:
+async def test_ledger_stores_the_expiry_of_results(tmp_path: Path) -> None:
     vendor = OpenAIVendor()
     looks = 0
 

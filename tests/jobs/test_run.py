@@ -105,7 +105,7 @@ async def test_passing_failures_are_asked_again_and_permanent_ones_are_not(tmp_p
     assert {done.key async for done in run(rows(2), again, model="m", ledger=ledger, skip_finished=True)} == {"1"}
 
 
-async def test_a_failure_that_outlasts_the_tries_is_asked_by_the_next_run(tmp_path: Path) -> None:
+async def test_row_with_exhausted_attempts_is_retried_by_the_next_run(tmp_path: Path) -> None:
     ledger, runtime = tmp_path / "job.ledger", PaperRuntime()
     down = RowProvider(lambda *_: ServerFailed(status=500))
     first = [done.result async for done in run(rows(3), down, model="m", ledger=ledger, runtime=runtime)]

@@ -181,7 +181,7 @@ def test_rows_may_come_from_an_async_iterable(tmp_path: Path) -> None:
     assert len(list(run_job(source(), RowProvider(), model="m", ledger=tmp_path / "l"))) == 20
 
 
-def test_what_stops_a_job_is_told_and_no_further_rows_are_read(tmp_path: Path) -> None:
+def test_stopping_fault_is_reported_and_no_more_rows_are_read(tmp_path: Path) -> None:
     read = []
 
     def source() -> Iterator[Row]:

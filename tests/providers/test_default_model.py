@@ -49,7 +49,7 @@ async def test_the_entry_names_a_default_model() -> None:
     assert provider.default_model == "claude-sonnet-4-5"
 
 
-async def test_without_any_model_the_call_fails_and_says_what_to_do() -> None:
+async def test_call_without_a_model_fails_with_advice() -> None:
     provider = AcmeProvider(KEY, transport=ScriptedWire(Turn(text="Hi")))
     with pytest.raises(ProviderError, match=r"no model given: pass model=.*'acme/MODEL'") as caught:
         await provider.chat(HI)

@@ -212,7 +212,7 @@ async def test_all_vectors_are_of_the_target_that_answers() -> None:
     assert outcomes == [("m-1", "ServerFailed"), ("m-2", "ok")]
 
 
-async def test_the_breaker_hears_of_every_request() -> None:
+async def test_breaker_records_every_request() -> None:
     async with serving(fail) as server:
         async with embedder(server.url, max_retries=0, circuit_breaker_failure_threshold=2) as provider:
             for _ in range(2):
@@ -231,7 +231,7 @@ async def test_a_deadline_ends_all_requests() -> None:
     assert isinstance(result.failure(), faults.DeadlineExceeded)
 
 
-async def test_a_caller_who_leaves_and_a_provider_that_is_closed_end_all_requests() -> None:
+async def test_cancellation_and_close_end_all_requests() -> None:
     async def hang(talk: Talk, _: Received) -> None:
         await talk.gone(30)
 
@@ -332,7 +332,7 @@ class OwnWithVectors(Own):
         return RerankResponse(results=[RankedDocument(index=0, score=1.0, document=documents[0])], model=model)
 
 
-async def test_a_provider_without_embeddings_says_so_with_a_fault() -> None:
+async def test_unsupported_embeddings_are_a_fault() -> None:
     for provider in (Own(), ManagedProvider(Own(), ProviderConfig("own", "m"))):
         embedded = (await provider.embed_result(["a"], model="m")).failure()
         ranked = (await provider.rerank_result("q", ["a"], model="m")).failure()

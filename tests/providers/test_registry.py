@@ -39,7 +39,7 @@ def test_names_are_listed_once_without_aliases() -> None:
     assert "claude" not in names
 
 
-def test_an_unknown_name_is_an_error_that_names_the_known_ones() -> None:
+def test_unknown_name_is_an_error_with_suggestions() -> None:
     with pytest.raises(ProviderNotFoundError, match="openai"):
         ProviderRegistry.get("opnai")
     assert ProviderRegistry.get_optional("opnai") is None

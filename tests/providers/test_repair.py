@@ -124,7 +124,7 @@ async def test_a_stream_is_not_repaired() -> None:
     assert "not supported for streams" in result.failure().message
 
 
-async def test_no_repair_is_no_change() -> None:
+async def test_response_is_unchanged_without_repair() -> None:
     wire = ScriptedWire(WRONG)
     assert (await ask(wire, repair=0)).unwrap().content == WRONG.text
     assert len(wire.requests) == 1

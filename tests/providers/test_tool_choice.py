@@ -84,7 +84,7 @@ async def test_a_call_of_another_tool_than_the_demanded_one_is_a_fault(stream: b
 
 
 @pytest.mark.parametrize("stop", ["length", "content_filter"])
-async def test_a_response_that_was_cut_says_so_itself(stop: str) -> None:
+async def test_truncated_response_is_not_a_missing_call(stop: str) -> None:
     response = await ask("openai", Turn(text="I", stop=stop), tool_choice="required")
     assert isinstance(response, CompletionResponse)
     assert response.stop_reason == stop

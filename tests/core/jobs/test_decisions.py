@@ -46,14 +46,14 @@ def entry(status: Status | None, digest: bytes | None = None) -> RowRecord:
     return RowRecord(1, row().digest if digest is None else digest, 1, status, b"body")
 
 
-def test_a_row_that_is_not_known_is_asked() -> None:
+def test_new_row_is_processed() -> None:
     assert decide_row(row(), None, is_repeated=False) == RunRow(row())
 
 
 @pytest.mark.parametrize(
     ("status", "is_asked"), [("done", False), ("failed", False), ("retryable", True), (None, True)]
 )
-def test_a_known_row_is_asked_where_its_result_is_not_final(status: Status | None, is_asked: bool) -> None:
+def test_known_row_without_a_final_result_is_processed(status: Status | None, is_asked: bool) -> None:
     decision = decide_row(row(), entry(status), is_repeated=False)
     assert isinstance(decision, RunRow if is_asked else Replay)
 
@@ -112,7 +112,7 @@ def test_pauses_follow_the_vendor_and_are_bounded() -> None:
     assert absurd.seconds <= 75
 
 
-def test_waiting_for_a_circuit_uses_up_no_try() -> None:
+def test_waiting_for_an_open_circuit_does_not_count_as_an_attempt() -> None:
     waiting = decide_outcome(CircuitOpen(retry_after=20.0), 3, 3, 0.0)
     assert waiting == RetryRow(20.0, counts=False)
 

@@ -55,7 +55,7 @@ def test_a_rows_own_model_tools_and_options_come_before_the_jobs() -> None:
         ({"key": "k", "prompt": "x", "options": {"a": object()}}, "a value cannot be stored"),
     ],
 )
-def test_a_row_that_cannot_be_asked_says_why(given: dict[str, Any], said: str) -> None:
+def test_invalid_row_has_a_message(given: dict[str, Any], said: str) -> None:
     checked = check(given)
     assert isinstance(checked, RejectedRow)
     assert said in checked.fault.message
@@ -121,6 +121,6 @@ def test_templates_name_missing_columns_and_keep_braces() -> None:
 
 
 @given(st.binary(max_size=200))
-def test_any_line_is_a_row_or_says_why_not(line: bytes) -> None:
+def test_any_line_is_a_row_or_rejected(line: bytes) -> None:
     parsed = parse_row(line, 4)
     assert isinstance(parsed, dict) or (isinstance(parsed, RejectedRow) and "line 5" in parsed.fault.message)

@@ -65,7 +65,7 @@ def test_order_in_the_table_does_not_decide_but_between_equals() -> None:
 
 
 @pytest.mark.parametrize("model", ["Big-Coder", "acme/big-coder", "accounts/acme/models/BIG-CODER-2"])
-def test_case_and_what_stands_before_the_last_slash_do_not_matter(model: str) -> None:
+def test_lookup_ignores_case_and_namespace(model: str) -> None:
     assert match_patterns(["big-coder*"], model) == ["big-coder*"]
 
 
@@ -113,7 +113,7 @@ def test_the_bundled_table_names_formats_that_exist() -> None:
         ("replicate", "meta/meta-llama-3-8b-instruct", False, "any"),
     ],
 )
-def test_what_is_known_of_some_models(provider: str, model: str, native: bool, text_format: str) -> None:
+def test_capabilities_of_well_known_models(provider: str, model: str, native: bool, text_format: str) -> None:
     known = find_capabilities(provider, model)
     assert (known.native_tool_calls, known.text_format) == (native, text_format)
 

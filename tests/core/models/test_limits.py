@@ -94,7 +94,7 @@ def test_a_model_that_is_reported_differently_is_stored() -> None:
     assert merge(ModelInfo(id="Big-1", context_window=2000, max_output=200)) == (reported("big-1", 2000, 200),)
 
 
-def test_a_model_that_is_known_as_reported_is_not_stored() -> None:
+def test_model_with_known_limits_is_not_stored() -> None:
     assert merge(ModelInfo(id="big-1", context_window=1000, max_output=100)) == ()
 
 

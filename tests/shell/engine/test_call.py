@@ -39,7 +39,7 @@ async def test_a_call_sends_the_request_and_gives_the_answer() -> None:
     assert received.json()["messages"] == [{"role": "user", "content": "Hi"}]
 
 
-async def test_a_server_error_is_retried_and_the_answer_tells_of_it() -> None:
+async def test_server_error_is_retried_and_reported_in_metadata() -> None:
     runtime = PaperRuntime()
     async with serving(fails, answers) as server, acme(server.url, runtime=runtime) as provider:
         response = await provider.chat(HI, model="m-1")

@@ -86,7 +86,7 @@ async def test_lines_are_whole_however_they_are_cut(pieces: list[bytes]) -> None
     assert await read_all(partial(send, pieces)) == ([b"a", b"bb", b"ccc"], None)
 
 
-async def test_an_empty_stream_is_no_fault() -> None:
+async def test_empty_stream_is_not_a_fault() -> None:
     assert await read_all(partial(send, [])) == ([], None)
     assert await read_all(partial(send, [b"\n \n"])) == ([], None)
 

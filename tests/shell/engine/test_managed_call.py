@@ -54,7 +54,7 @@ async def test_a_fallback_answers_with_its_own_model_key_and_options() -> None:
     assert (stats["primary_successes"], stats["fallback_successes"]) == (0, 1)
 
 
-async def test_when_all_fail_the_fault_tells_the_whole_story() -> None:
+async def test_fault_after_all_targets_failed_has_all_attempts() -> None:
     async with serving(fails) as one, serving(limits) as two:
         async with await managed(
             one.url, fallback_configs=[config(two.url, extra_kwargs={"max_retries": 0})], max_retries=0

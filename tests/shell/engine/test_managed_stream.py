@@ -93,7 +93,7 @@ async def test_nothing_is_retried_or_handed_over_once_a_piece_is_out() -> None:
     assert stats["in_flight"] == 0
 
 
-async def test_when_all_fail_the_fault_tells_the_whole_story_and_stream_raises_it() -> None:
+async def test_fault_after_all_targets_failed_has_all_attempts() -> None:
     async with serving(fails) as one, serving(fails) as two:
         fallback = config(two.url, extra_kwargs={"max_retries": 0})
         async with await managed(one.url, fallback_configs=[fallback], max_retries=0) as provider:
@@ -138,7 +138,7 @@ async def test_leaving_early_closes_the_connection_and_gives_everything_back() -
     assert metrics["summary"]["total_failures"] == 0
 
 
-async def test_a_stream_that_nobody_begins_takes_nothing() -> None:
+async def test_unstarted_stream_uses_no_permit() -> None:
     async with serving(streams) as server, await managed(server.url) as provider:
         await provider.stream(HI).aclose()
         stats = provider.get_rate_limit_stats()

@@ -233,7 +233,7 @@ class TestClosing:
             waiting.exception()
             assert provider.in_flight.count == 0
 
-    async def test_a_stream_that_nobody_reads_at_the_moment_ends_when_it_is_read_again(self) -> None:
+    async def test_interrupted_stream_ends_at_its_next_read(self) -> None:
         provider = await over(PaperTransport())
         stream = aiter(provider.stream_result(HI))
         await anext(stream)
@@ -241,7 +241,7 @@ class TestClosing:
         rest = [result async for result in stream]
         assert [type(result.failure()) for result in rest] == [faults.Cancelled]
 
-    async def test_a_caller_who_cancels_is_still_cancelled(self) -> None:
+    async def test_cancellation_propagates_to_the_caller(self) -> None:
         async def hangs(talk: Talk, _: Received) -> None:
             await talk.gone(30)
 

@@ -161,7 +161,7 @@ async def test_an_order_that_is_refused_is_a_fault() -> None:
     assert asked(server) == [CREATE]
 
 
-async def test_a_stream_is_read_where_the_prediction_says() -> None:
+async def test_stream_is_read_at_the_url_of_the_prediction() -> None:
     async with (
         serving(gives("starting", 201, stream="streams/1"), streams) as server,
         replicate(server.url) as provider,
@@ -234,7 +234,7 @@ async def test_a_stream_that_falls_silent_cancels_the_prediction() -> None:
     assert fault.partial.content == "Hel"
 
 
-async def test_a_stream_that_tells_of_an_error_needs_no_farewell() -> None:
+async def test_prediction_is_not_cancelled_after_an_error_in_its_stream() -> None:
     async def breaks(talk: Talk, _: Received) -> None:
         await talk.head(content_type="text/event-stream")
         await talk.piece(event("error", '{"detail": "out of memory"}').encode())
@@ -247,7 +247,7 @@ async def test_a_stream_that_tells_of_an_error_needs_no_farewell() -> None:
     assert asked(server) == [CREATE, STREAM]
 
 
-async def test_a_farewell_that_nobody_answers_is_not_waited_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_cancel_request_without_response_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
     async def silent(talk: Talk, _: Received) -> None:
         await talk.gone(10)
 

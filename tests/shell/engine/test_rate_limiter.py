@@ -98,7 +98,7 @@ async def test_a_full_line_and_a_deadline_in_line_are_faults() -> None:
     assert len(server.received) == 1
 
 
-async def test_a_rate_limit_cools_the_key_for_everybody_until_the_vendor_wants_more() -> None:
+async def test_rate_limit_starts_a_cooldown_of_the_key() -> None:
     async with serving(limits, answers) as server:
         async with await managed(server.url, max_retries=0) as provider:
             assert isinstance((await provider.chat_result(HI)).failure(), faults.RateLimited)
@@ -111,7 +111,7 @@ async def test_a_rate_limit_cools_the_key_for_everybody_until_the_vendor_wants_m
     assert stats["cooldown"] == pytest.approx(7.0, abs=0.5)
 
 
-async def test_what_vendors_say_in_headers_is_adopted() -> None:
+async def test_reported_limits_are_adopted() -> None:
     async def tells(talk: Talk, _: Received) -> None:
         await talk.answer(
             shapes.body(),
@@ -139,7 +139,7 @@ async def test_reported_usage_takes_the_place_of_the_estimate() -> None:
     assert (stats["tokens_last_minute"], stats["requests_per_minute"]) == (7, 500)
 
 
-async def test_shutdown_sends_away_those_who_wait_and_can_be_done_twice() -> None:
+async def test_shutdown_rejects_waiting_calls_and_is_idempotent() -> None:
     async with serving(hangs) as server:
         provider = await managed(server.url, rate_limits=Limits(concurrency=1), max_retries=0)
         first = asyncio.create_task(provider.chat_result(HI, deadline=0.3))

@@ -93,7 +93,7 @@ async def test_only_what_asks_for_an_answer_is_kept(tmp_path: Path) -> None:
     assert len(server.received) == 2
 
 
-async def test_a_damaged_file_or_a_folder_that_cannot_be_written_is_no_obstacle(tmp_path: Path) -> None:
+async def test_damaged_file_and_unwritable_directory_are_ignored(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
     async with serving(answers) as server, acme(server.url) as provider:
         with Cache(tmp_path / "file", lifetime=60):

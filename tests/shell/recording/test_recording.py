@@ -213,7 +213,7 @@ async def test_add_sends_only_what_is_not_recorded(tmp_path: Path) -> None:
     assert len(read_recording(path)) == 2
 
 
-async def test_an_active_recording_stands_before_every_provider(tmp_path: Path) -> None:
+async def test_active_recording_intercepts_every_provider(tmp_path: Path) -> None:
     path = tmp_path / "r.yaml"
     async with serving(answers) as server:
         before = acme(server.url)
@@ -264,7 +264,7 @@ async def test_concurrent_calls_are_written_in_the_order_in_which_they_were_sent
     assert [b"first" in kept[0], b"second" in kept[1]] == [True, True]
 
 
-async def test_a_file_that_is_no_recording_is_refused(tmp_path: Path) -> None:
+async def test_file_that_is_not_a_recording_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "r.yaml").write_text("hello")
     with pytest.raises(ValueError, match=r"r\.yaml is not a recording"):
         Recording(tmp_path / "r.yaml")

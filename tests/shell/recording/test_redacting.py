@@ -55,7 +55,7 @@ def test_a_request_keeps_the_placeholder_and_no_secret() -> None:
     }
 
 
-def test_what_a_signer_added_is_known_as_a_secret() -> None:
+def test_headers_of_a_signer_are_redacted() -> None:
     request = HttpRequest(url="https://x.test", headers={"authorization": "AWS4 Signature=abcdef0123456789"})
     assert collect_secrets(request, None) == ("Signature=abcdef0123456789",)
 

@@ -72,7 +72,7 @@ def test_a_file_reads_well(snapshot: SnapshotAssertion) -> None:
 
 
 @given(st.lists(EXCHANGES, max_size=3))
-def test_whatever_is_written_is_read_again(exchanges: list[Exchange]) -> None:
+def test_exchanges_round_trip(exchanges: list[Exchange]) -> None:
     assert decode_recording(encode_exchanges(exchanges)) == Success(tuple(exchanges))
 
 

@@ -122,7 +122,7 @@ async def test_a_host_that_is_not_there_is_not_billed(transport: Transport, url:
 
 
 @pytest.mark.parametrize("url", ["http://", "http://127.0.0.1:99999", "http://[::1", "ftp://vendor.test", "nonsense"])
-async def test_an_address_that_is_no_url_is_refused(transport: Transport, url: str) -> None:
+async def test_invalid_url_is_rejected(transport: Transport, url: str) -> None:
     assert isinstance(await exchange(transport, url), InvalidRequest)
 
 
