@@ -157,7 +157,7 @@ async def test_a_call_made_on_the_provider_itself_counts_as_in_flight(kind: str)
             assert (await running).content == "Hello"
 
 
-async def test_a_conversation_goes_on_over_a_switch_of_real_providers() -> None:
+async def test_conversation_continues_after_a_switch() -> None:
     async def slow(talk: Talk, _: Received) -> None:
         await asyncio.sleep(0.1)
         await talk.answer(body("from one"))

@@ -339,7 +339,7 @@ def test_the_synchronous_twin() -> None:
         assert provider.chat(messages, model="m", tools=[weather]).content == "It is Oslo 1."
 
 
-async def test_a_tool_goes_over_the_wire_as_its_definition() -> None:
+async def test_tool_is_sent_as_its_definition() -> None:
     wire = ScriptedWire(Turn(text="Hi"))
     await AcmeProvider(KEY, transport=wire).chat("Hi", model="m", tools=[weather])
     body = wire.requests[0].json()

@@ -124,7 +124,7 @@ def test_a_keyring_that_does_not_keep_a_key_costs_none(world: dict[str, str]) ->
     assert file_of(world).read() == Success({"custom": "one"})
 
 
-def test_a_keyring_that_cannot_be_asked_moves_nothing(world: dict[str, str]) -> None:
+def test_keys_are_kept_if_the_keyring_is_unavailable(world: dict[str, str]) -> None:
     store_api_key("custom", "one", environment=world)
 
     assert isinstance(migrate_api_keys(environment=world, key_ring=NoKeyRing()), Failure)

@@ -82,7 +82,7 @@ def test_a_response_that_has_ended_is_used_as_it_is() -> None:
     assert polling.cancel is None
 
 
-def test_a_response_that_runs_is_asked_for_ever_more_slowly() -> None:
+def test_polling_delays_increase() -> None:
     polling, orders = after(*[told()] * 12)
     assert all(isinstance(order, SendRequest) and order.request == get("r1") for order in orders)
     delays = [order.delay for order in orders if isinstance(order, SendRequest)]
@@ -127,7 +127,7 @@ def test_resumed_response_is_never_cancelled() -> None:
         max_size=40,
     )
 )
-def test_it_never_asks_for_anything_but_its_own_response(events: list[PollingEvent]) -> None:
+def test_only_the_response_itself_is_polled(events: list[PollingEvent]) -> None:
     polling: Any = begun()[0]
     for event in events:
         polling, order = polling.advance(event)

@@ -74,7 +74,7 @@ def test_price_receives_model_names_counts_and_tier() -> None:
         (USAGE, {"cost": build_cost(0.0)}),
     ],
 )
-def test_prices_are_not_asked_where_counts_are_missing_or_the_vendor_has_spoken(
+def test_prices_are_not_used_without_counts_or_with_a_vendor_cost(
     usage: dict[str, Any] | None, metadata: dict[str, Any]
 ) -> None:
     def price(sale: PricedUsage) -> float:

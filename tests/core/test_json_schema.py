@@ -59,7 +59,7 @@ def test_each_keyword_is_enforced(schema: dict[str, Any], good: Json, bad: Json,
     assert reason in errors(bad, schema)
 
 
-def test_alternatives_report_the_nearest_branch() -> None:
+def test_closest_alternative_is_reported() -> None:
     card = {"properties": {"type": {"const": "card"}, "number": {"type": "string"}}}
     cash = {"properties": {"type": {"const": "cash"}, "amount": {"type": "number"}}}
     assert errors({"type": "cash", "amount": "9"}, {"anyOf": [card, cash]}) == ["$.amount: expected number, got string"]

@@ -64,7 +64,7 @@ def test_the_result_has_the_forms_type() -> None:
     assert (person.unwrap().name, point.unwrap().x, plain.unwrap()) == ("Ada", 1, {"x": 1})
 
 
-async def test_it_reads_what_response_format_asked_for() -> None:
+async def test_structured_parses_the_requested_format() -> None:
     wire = ScriptedWire(Turn(text='{"x": 3}'))
     async with ProviderRegistry.create("openai", api_key="k", transport=wire) as provider:
         hi = [Message(role="user", content="A point, please.")]
@@ -95,7 +95,7 @@ def test_lists_are_values_too() -> None:
         ("", Point, "the response has no text"),
     ],
 )
-def test_what_is_wrong_and_where(content: str, form: type[Person | Point], message: str) -> None:
+def test_errors_have_paths_and_reasons(content: str, form: type[Person | Point], message: str) -> None:
     fault = failure(structured(answer(content), form))
     assert isinstance(fault, InvalidResponse)
     assert (fault.message, fault.model, fault.maybe_billed) == (message, "m-1", True)

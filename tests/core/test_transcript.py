@@ -217,7 +217,7 @@ def test_nothing_counts_after_the_end() -> None:
     assert fault is None
 
 
-def test_state_goes_back_on_the_block_it_came_with() -> None:
+def test_state_is_attached_to_its_block() -> None:
     response = answered(
         [
             ReasoningDelta("think"),
@@ -262,7 +262,7 @@ def test_how_deltas_are_batched_changes_nothing(deltas: list[Delta], data: st.Da
 
 
 @given(deltas_of_answers())
-def test_a_streamed_answer_and_its_whole_twin_are_the_same(deltas: list[Delta]) -> None:
+def test_stream_and_body_yield_the_same_response(deltas: list[Delta]) -> None:
     chunks, fault = streamed([[delta] for delta in deltas])
     assert fault is None
     whole, last = answered(deltas), chunks[-1]
@@ -277,7 +277,7 @@ def test_a_streamed_answer_and_its_whole_twin_are_the_same(deltas: list[Delta]) 
     )
 
 
-def test_the_final_chunk_has_the_whole_answer() -> None:
+def test_final_chunk_has_the_complete_response() -> None:
     body = b'event: message_start\ndata: {"type":"message_start","message":{"id":"m1","type":"message","role":"assistant","content":[],"model":"claude","stop_reason":null,"stop_sequence":null,"usage":{"input_tokens":1,"output_tokens":1}}}\n\nevent: content_block_start\ndata: {"type":"content_block_start","index":0,"content_block":{"type":"thinking","thinking":"Hm.","signature":"sig"}}\n\nevent: content_block_stop\ndata: {"type":"content_block_stop","index":0}\n\nevent: content_block_start\ndata: {"type":"content_block_start","index":1,"content_block":{"type":"text","text":"Hi"}}\n\nevent: content_block_stop\ndata: {"type":"content_block_stop","index":1}\n\nevent: message_delta\ndata: {"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":2}}\n\nevent: message_stop\ndata: {"type":"message_stop"}\n\n'
     chunks = [result.unwrap() for result in replay.stream("anthropic", 200, {}, [body])]
     final = chunks[-1]

@@ -32,7 +32,7 @@ def test_numbers_and_wire_bytes_give_the_same_vectors_bit_for_bit(rows: list[lis
 
 
 @given(ROWS, st.integers(0, 6))
-def test_joining_parts_gives_the_vectors_of_the_whole(rows: list[list[float]], cut: int) -> None:
+def test_joined_parts_equal_the_original_vectors(rows: list[list[float]], cut: int) -> None:
     whole = pack_floats(rows)
     assert concatenate([pack_floats(rows[:cut]), pack_floats(rows[cut:])]) == whole
     assert concatenate([EMPTY, whole, EMPTY]) == whole

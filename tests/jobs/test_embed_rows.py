@@ -50,7 +50,7 @@ def rows(count: int) -> Iterator[TextRow]:
     return (TextRow(str(number), "x" * number + "!") for number in range(count))
 
 
-async def test_every_row_is_embedded_once_and_a_second_run_asks_nothing(tmp_path: Path) -> None:
+async def test_every_row_is_embedded_once_and_a_second_run_sends_nothing(tmp_path: Path) -> None:
     provider, ledger = Embedder(), tmp_path / "l"
     found = {done.key: done async for done in embed_rows(rows(300), provider, model="m", ledger=ledger)}
     assert len(found) == 300
@@ -66,7 +66,7 @@ async def test_every_row_is_embedded_once_and_a_second_run_asks_nothing(tmp_path
     assert (report.done, report.left, report.prompt_tokens, report.completion_tokens) == (300, 0, 1200, 0)
 
 
-async def test_a_run_that_is_left_early_repeats_only_what_was_in_flight(tmp_path: Path) -> None:
+async def test_next_run_repeats_only_rows_in_flight(tmp_path: Path) -> None:
     first, ledger = Embedder(), tmp_path / "l"
     async with embed_rows(rows(300), first, model="m", ledger=ledger, concurrency=8) as job:
         for _ in range(100):
@@ -141,7 +141,7 @@ async def test_a_row_of_texts_is_refused_by_a_job_that_chats(tmp_path: Path) -> 
     assert done.result.failure().message == "row '0' has texts to embed, but the job is a chat job"
 
 
-async def test_passing_failures_are_asked_again_and_others_are_recorded(tmp_path: Path) -> None:
+async def test_temporary_failures_are_retried_and_others_recorded(tmp_path: Path) -> None:
     runtime = PaperRuntime()
     passing = Embedder(failures=2)
     job = embed_rows(rows(3), passing, model="m", ledger=tmp_path / "a", runtime=runtime)

@@ -180,7 +180,7 @@ async def test_a_window_that_the_vendor_did_not_name_is_not_discovered(name: str
 
 @pytest.mark.parametrize("name", ["llamacpp", "llamacpp-responses", "llamacpp-anthropic"])
 @pytest.mark.parametrize("props", [{"default_generation_settings": {"n_ctx": 0}}, None])
-async def test_a_router_without_props_for_the_model_is_asked_for_its_list(name: str, props: object) -> None:
+async def test_router_is_asked_for_its_model_list(name: str, props: object) -> None:
     listed = {"data": [{"id": "m", "meta": {"n_ctx": 65536}}]}
     async with serving(routes(props=props, models=listed)) as server, provider(name, server.url) as vendor:
         found = await vendor.discover_capabilities("m")

@@ -112,7 +112,7 @@ class Crowd:
         await answer(talk, received)
 
 
-async def test_a_long_list_of_texts_takes_several_requests_and_keeps_its_order() -> None:
+async def test_long_list_of_texts_is_split_in_order() -> None:
     texts = [f"word{number}" for number in range(7)]
     async with serving(answer) as server, embedder(server.url) as provider:
         response = await provider.embed(texts, model="m-1")
@@ -158,7 +158,7 @@ async def test_a_request_that_cannot_succeed_ends_the_others() -> None:
     assert len(server.received) < 50
 
 
-async def test_every_request_takes_a_permit_of_its_own() -> None:
+async def test_every_request_acquires_a_permit() -> None:
     crowd = Crowd()
     limits = Limits(concurrency=3)
     async with serving(crowd) as server, managed(server.url, concurrency_config=limits, runtime=SYSTEM) as provider:
@@ -262,7 +262,7 @@ async def test_parts_with_vectors_of_different_lengths_are_an_invalid_response()
     assert (fault.provider, "cannot be joined" in fault.message) == ("embedder", True)
 
 
-async def test_an_option_that_is_not_supported_is_refused_before_anything_is_sent_or_left_out_visibly() -> None:
+async def test_unsupported_option_fails_or_is_dropped_visibly() -> None:
     async with serving(answer) as server, embedder(server.url) as provider:
         fault = (await provider.embed_result(["a", "b", "c"], model="m-1", dimensions=4)).failure()
         assert isinstance(fault, faults.UnsupportedParameter)
@@ -369,7 +369,7 @@ class Doubling(Embedder):
         return EmbeddingResponse(vectors=[[2.0]] * len(texts), model=model)
 
 
-async def test_an_overridden_method_of_a_catalogue_class_is_used_behind_a_managed_provider() -> None:
+async def test_managed_provider_uses_overridden_methods() -> None:
     provider = ManagedProvider(Doubling(api_key=KEY), ProviderConfig("embedder", "m"))
     assert (await provider.embed(["a", "b", "c"])).vectors.tolist() == [[2.0]] * 3
     await provider.close()

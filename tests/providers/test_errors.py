@@ -149,7 +149,7 @@ def test_a_connection_that_breaks_in_the_middle_is_an_interruption() -> None:
     assert timeout.phase == "stream"
 
 
-def test_strangers_become_the_nearest_fault() -> None:
+def test_foreign_exceptions_map_to_the_closest_fault() -> None:
     assert type(fault_from(TimeoutError("late"), provider="p")).__name__ == "TimedOut"
     assert type(fault_from(ConnectionResetError())).__name__ == "ConnectionFailed"
     assert type(fault_from(ValueError("odd"))).__name__ == "InvalidResponse"

@@ -98,9 +98,7 @@ def test_a_record_does_not_leak_between_registries() -> None:
     assert not ProviderRegistry.is_registered(SPEC.name)
 
 
-def test_an_installed_package_offers_a_provider_but_takes_no_built_in_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_installed_package_cannot_replace_a_built_in_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "acme_victor.py").write_text("from tests.acme import SPEC, AcmeProvider\n")
     info = tmp_path / "acme_victor-1.0.dist-info"
     info.mkdir()

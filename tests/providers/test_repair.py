@@ -47,7 +47,7 @@ def sent(wire: ScriptedWire, place: int) -> list[dict[str, Any]]:
 @pytest.mark.parametrize(
     "form", [City, SCHEMA, {"type": "json_schema", "json_schema": {"name": "c", "schema": SCHEMA}}]
 )
-async def test_an_answer_that_does_not_match_is_asked_for_once_more(form: Any, managed: bool) -> None:
+async def test_mismatching_response_is_requested_again(form: Any, managed: bool) -> None:
     wire = ScriptedWire(WRONG, RIGHT)
     result = await ask(wire, managed=managed, response_format=form)
     response = result.unwrap()
@@ -59,7 +59,7 @@ async def test_an_answer_that_does_not_match_is_asked_for_once_more(form: Any, m
     assert outcomes == [("InvalidResponse", True), ("ok", False)]
 
 
-async def test_an_answer_that_matches_is_not_asked_for_again() -> None:
+async def test_matching_response_is_not_requested_again() -> None:
     wire = ScriptedWire(RIGHT)
     response = (await ask(wire)).unwrap()
     assert (len(wire.requests), "attempts" in (response.metadata or {})) == (1, False)

@@ -183,7 +183,7 @@ async def test_span_is_a_child_of_the_current_span(watched: Watched) -> None:
 
 
 @pytest.mark.parametrize("version", ["1.36", "1.41", "genai-0.1"])
-async def test_content_is_not_recorded_unless_asked_for(
+async def test_content_is_not_recorded_by_default(
     watched: Watched, version: Version, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv(CAPTURE, raising=False)
@@ -193,7 +193,7 @@ async def test_content_is_not_recorded_unless_asked_for(
     assert not [word for word in ("Be brief", "What is this", "a cat", "Hello!", "look") if word in told]
 
 
-async def test_content_in_the_conventions_form_where_a_program_asks(watched: Watched) -> None:
+async def test_content_is_recorded_in_the_convention_format_on_request(watched: Watched) -> None:
     async with serving(streams) as server:
         async with await provider(server.url, watched, otel={"capture_content": True}) as one:
             assert [chunk async for chunk in one.stream(ASKED)]

@@ -72,7 +72,7 @@ async def test_every_ending_is_a_fault_and_no_time_passes(answer: Any, kind: typ
     assert [type(result.failure()) for result in results if isinstance(result, Failure)] == [kind]
 
 
-async def test_a_stream_that_is_left_early_is_seen() -> None:
+async def test_abandoned_stream_is_recorded() -> None:
     wire = ScriptedWire(Turn(text="A long answer."))
     async with over(wire) as provider:
         stream = provider.stream(HI, model="m-1")

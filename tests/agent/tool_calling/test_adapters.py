@@ -61,7 +61,7 @@ class OwnAdapter(FallbackParsingMixin, BaseToolCallingAdapter):
         return self.parse_from_content(content, validate_name_fn=self.is_valid_tool_name)
 
 
-def test_an_adapter_of_ones_own_reads_entries_and_falls_back_to_the_text() -> None:
+def test_custom_adapter_parses_entries_and_text() -> None:
     adapter = OwnAdapter("m")
     entries = [{"id": "call_1", "function": {"name": "open", "arguments": '{"path": "a.py"}'}}]
     native = adapter.parse_tool_calls("", entries)
@@ -221,7 +221,7 @@ def test_python_calls_without_names_need_keywords_and_their_own_line() -> None:
     assert mixin.parse_from_content(content, lambda name: name != "read_file").tool_calls == []
 
 
-def test_each_fallback_looks_for_its_own_kind() -> None:
+def test_each_parser_finds_its_own_format() -> None:
     mixin = FallbackParsingMixin()
     plain, tags, python = '{"name": "f", "arguments": {}}', "<function=f></function>", "f(x=1)"
     assert [bool(mixin.parse_json_from_content(text).tool_calls) for text in (plain, tags, python)] == [1, 0, 0]
@@ -284,7 +284,7 @@ def test_formats_are_named_for_native_and_textual_calls() -> None:
     ]
 
 
-def test_a_registered_adapter_comes_first_and_can_be_taken_back() -> None:
+def test_registered_adapter_takes_precedence_and_can_be_removed() -> None:
     registry = ToolCallingAdapterRegistry
     assert registry.get_adapter("Grok", "grok-4").provider_name == "xai"
     registry.register("own", OwnAdapter)

@@ -58,7 +58,7 @@ def test_known_row_without_a_final_result_is_processed(status: Status | None, is
     assert isinstance(decision, RunRow if is_asked else Replay)
 
 
-def test_a_failed_row_is_asked_again_on_demand_and_a_done_one_is_not() -> None:
+def test_failed_row_is_retried_on_request_and_finished_one_is_not() -> None:
     assert isinstance(decide_row(row(), entry("failed"), is_repeated=False, retry_failed=True), RunRow)
     assert isinstance(decide_row(row(), entry("done"), is_repeated=False, retry_failed=True), Replay)
 

@@ -31,7 +31,7 @@ def test_a_text_becomes_a_user_message() -> None:
     assert (checked.key, checked.model, checked.position) == ("k", "m", 3)
 
 
-def test_a_rows_own_model_tools_and_options_come_before_the_jobs() -> None:
+def test_row_settings_override_those_of_the_job() -> None:
     tool = ToolDefinition(name="t", parameters={"type": "object"})
     given = {"key": "k", "prompt": "x", "model": "own", "options": {"seed": 1}, "tools": [tool.model_dump()]}
     checked = check(given, options={"seed": 2, "stop": ["a"]})
@@ -83,7 +83,7 @@ class Form(BaseModel):
     n: int
 
 
-def test_the_digest_changes_with_what_is_asked_and_with_nothing_else() -> None:
+def test_digest_depends_on_the_request_only() -> None:
     plain = Row("k", "x")
     same = [
         digest(plain),

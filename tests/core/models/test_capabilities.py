@@ -69,7 +69,7 @@ def test_lookup_ignores_case_and_namespace(model: str) -> None:
     assert match_patterns(["big-coder*"], model) == ["big-coder*"]
 
 
-def test_a_table_of_ones_own_goes_over_the_bundled_one() -> None:
+def test_custom_table_overrides_the_bundled_one() -> None:
     own = read("models: {'qwen3-coder*': {providers: {ollama: {native_tool_calls: false}}}, 'mine*': {settings: {}}}")
     both = overlay_capabilities(load_bundled_capabilities(), own)
     before = find_capabilities("ollama", "qwen3-coder:30b")

@@ -82,7 +82,7 @@ async def send(pieces: Sequence[bytes], talk: Talk, _: Received) -> None:
         [bytes([sign]) for sign in b"a\nbb\n\nccc"],
     ],
 )
-async def test_lines_are_whole_however_they_are_cut(pieces: list[bytes]) -> None:
+async def test_lines_are_complete_for_any_chunking(pieces: list[bytes]) -> None:
     assert await read_all(partial(send, pieces)) == ([b"a", b"bb", b"ccc"], None)
 
 

@@ -92,7 +92,7 @@ async def eventually(holds: Callable[[], bool]) -> None:
     raise AssertionError("it never came")
 
 
-async def test_a_prediction_that_is_waited_for_takes_one_exchange() -> None:
+async def test_synchronous_prediction_needs_one_exchange() -> None:
     whole = gives("succeeded", 201, output=["Hel", "lo"], metrics=METRICS)
     async with serving(whole) as server, replicate(server.url) as provider:
         response = await provider.chat(HI, model=MODEL)
@@ -103,7 +103,7 @@ async def test_a_prediction_that_is_waited_for_takes_one_exchange() -> None:
     assert received.headers["authorization"] == f"Bearer {KEY}"
 
 
-async def test_a_prediction_that_takes_longer_is_polled() -> None:
+async def test_slow_prediction_is_polled() -> None:
     runtime = PaperRuntime()
     scripts = [gives("starting", 201), gives("processing"), fails(502), gives("succeeded", output="Hello")]
     async with serving(*scripts) as server, replicate(server.url, runtime=runtime) as provider:
@@ -175,7 +175,7 @@ async def test_stream_is_read_at_the_url_of_the_prediction() -> None:
     assert server.received[1].headers["accept"] == "text/event-stream"
 
 
-async def test_a_stream_at_another_place_is_not_followed_and_no_key_goes_there() -> None:
+async def test_stream_at_another_origin_is_rejected_without_sending_the_key() -> None:
     async def elsewhere(talk: Talk, _: Received) -> None:
         await talk.answer(prediction("starting", urls={"stream": f"{other.url}/streams/1"}), 201)
 

@@ -44,7 +44,7 @@ async def test_no_more_calls_at_a_time_than_allowed_and_in_order_of_priority() -
     assert (stats["in_flight"], stats["waiting"], stats["total_requests"]) == (0, 0, 6)
 
 
-async def test_a_cancelled_call_leaves_the_line_and_never_runs() -> None:
+async def test_cancelled_call_leaves_the_queue_and_is_not_sent() -> None:
     async def slow(talk: Talk, _: Received) -> None:
         await asyncio.sleep(0.1)
         await talk.answer(shapes.body())
@@ -80,7 +80,7 @@ async def test_a_cancelled_call_gives_its_permit_back() -> None:
     assert stats["in_flight"] == 0
 
 
-async def test_a_full_line_and_a_deadline_in_line_are_faults() -> None:
+async def test_full_queue_and_deadline_in_the_queue_are_faults() -> None:
     async with serving(hangs) as server:
         async with await managed(
             server.url, rate_limits=Limits(concurrency=1), queue=QueuePolicy(max_size=1), max_retries=0
@@ -131,7 +131,7 @@ async def test_reported_limits_are_adopted() -> None:
     assert stats["state"] == "held"
 
 
-async def test_reported_usage_takes_the_place_of_the_estimate() -> None:
+async def test_reported_usage_replaces_the_estimate() -> None:
     async with serving(answers) as server, await managed(server.url, rate_limits="openai-tier-1") as provider:
         await provider.chat(HI)
         stats = provider.get_rate_limit_stats()

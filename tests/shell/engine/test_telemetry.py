@@ -130,7 +130,7 @@ async def test_a_program_that_configures_no_logging_reads_nothing(capfd: pytest.
         "AKIAABCDEFGHIJKLMNOP",
     ],
 )
-def test_what_looks_like_a_key_is_taken_out(text: str) -> None:
+def test_credentials_are_removed_from_messages(text: str) -> None:
     told = redact_text(text, names=True)
     assert "[redacted]" in told
     assert "abcdefghijkl" not in told.lower()

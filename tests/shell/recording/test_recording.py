@@ -91,7 +91,7 @@ async def test_streams_are_recorded_with_their_pieces_and_times(tmp_path: Path) 
     )
 
 
-async def test_a_stream_that_was_left_or_broke_is_replayed_as_far_as_it_came(tmp_path: Path) -> None:
+async def test_abandoned_or_broken_stream_is_replayed_up_to_its_end(tmp_path: Path) -> None:
     async def hangs(talk: Talk, _: Received) -> None:
         await talk.head(content_type="text/event-stream")
         await talk.event(chunk("Hel"))
@@ -176,7 +176,7 @@ async def test_strict_replays_answer_equal_requests_once_in_their_order() -> Non
     assert "the request was recorded 1 times, and all were used" in fault.message
 
 
-async def test_a_missing_recording_shows_the_nearest_and_what_is_different() -> None:
+async def test_missing_recording_shows_the_closest_and_its_differences() -> None:
     provider = acme(
         URL, transport=Recording(exchanges=recorded("something else entirely", "Hello"), path="r.yaml").transport()
     )
@@ -201,7 +201,7 @@ async def test_loose_replays_go_by_path_and_model_and_repeat_the_last() -> None:
     assert isinstance((await provider.stream_result("a", model="m").response()).failure(), InvalidRequest)
 
 
-async def test_add_sends_only_what_is_not_recorded(tmp_path: Path) -> None:
+async def test_add_mode_sends_only_missing_requests(tmp_path: Path) -> None:
     path = tmp_path / "r.yaml"
     async with serving(answers) as server:
         for texts in (["a"], ["a", "b"], ["a", "b"]):
