@@ -189,7 +189,7 @@ async def test_missing_recording_shows_the_closest_and_its_differences() -> None
     assert "body.temperature: recorded 0.7, now 0.1" in fault.message
     assert len(fault.attempts) == 1  # it is not retried
     empty = (await acme(URL, transport=Recording(path="r.yaml").transport()).chat_result(HI, model="m")).failure()
-    assert "which holds none. Record with --record" in empty.message
+    assert "which is empty. Record with --record" in empty.message
 
 
 async def test_loose_replays_go_by_path_and_model_and_repeat_the_last() -> None:
